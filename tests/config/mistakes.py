@@ -276,7 +276,7 @@ MISTAKES = [
     # --- not YAML at all
     ("a tab", "gateway:\n§\tid: a\n", "a tab"),
     ("a text that starts with @", _gateway("{id: a, ward: §@b}"), "cannot start with '@'"),
-    ("an open bracket", "gateway: {id: a\nmqtt§: 1\n", "YAML: "),
+    ("an open bracket", "gateway: {id: a\nmqtt§: 1\n", "YAML syntax error: "),
     ("an empty file", "§", "the file is empty"),
     ("comments only", "§# nothing\n", "the file is empty"),
     ("a list", "§- gateway\n", "the file is a list"),

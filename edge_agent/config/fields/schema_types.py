@@ -28,7 +28,7 @@ def nearest(word: str, valid: Iterable[str]) -> str | None:
     by_lower = {name.lower(): name for name in valid}
     tidy = word.strip().lower().replace("-", "_")
     for candidate in (word.strip().lower(), tidy):
-        close = get_close_matches(candidate, by_lower, n=1, cutoff=0.55)
+        close = get_close_matches(candidate, by_lower, n=1, cutoff=0.6)
         if close:
             return by_lower[close[0]]
     return None

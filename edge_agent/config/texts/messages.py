@@ -211,7 +211,7 @@ CHECK: Sentences = {
     "tab": ("a tab; YAML indents with spaces only", "có phím Tab; YAML chỉ thụt dòng bằng dấu cách"),
     "not-utf-8": ("not UTF-8 text; save the file as UTF-8", "tệp không phải UTF-8; hãy lưu lại bằng UTF-8"),
     "not-yaml": ("not readable as YAML", "không đọc được theo cú pháp YAML"),
-    "yaml": ("YAML: {problem}{context}", "lỗi cú pháp YAML: {problem}{context}"),
+    "yaml": ("YAML syntax error: {problem}{context}", "lỗi cú pháp YAML: {problem}{context}"),
     "no-yaml-tag": (
         "a YAML tag (!...); tags are not used here, put text with ! in quotes",
         "có nhãn YAML (!...); ở đây không dùng, chữ có dấu ! phải đặt trong dấu nháy",
