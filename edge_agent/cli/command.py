@@ -49,6 +49,11 @@ SIGN_IT = (
     f"{KEY_VARIABLE}, or put it at {OWN_KEY}. `edge-agent command keygen` makes a key; the gateway has to "
     "know its public half (commands.operator_keys)"
 )
+SET_THE_CLOCK = (
+    "edge-agent command: nothing was changed. The gateway accepts signed commands once its clock is "
+    "synchronised: `edge-agent doctor` and `chronyc sources` on the gateway show what is missing"
+)
+WHAT_TO_DO = {"unsigned": SIGN_IT, "clock-not-synchronised": SET_THE_CLOCK}
 
 
 def add_command_to(commands: Commands) -> None:
@@ -212,9 +217,9 @@ def _formatted(reply: Reply, payload: bytes, as_json: bool) -> str:
 
 
 def _end(reply: Reply) -> int:
-    """Return the exit code for the last reply, and explain how to sign if a signature is missing."""
-    if reply.code == "unsigned":
-        print(SIGN_IT, file=sys.stderr)
+    """Return the exit code for the last reply. Explain what to do about a signature or a clock."""
+    if reply.code in WHAT_TO_DO:
+        print(WHAT_TO_DO[reply.code], file=sys.stderr)
     return EX_OK if reply.status == "succeeded" else EX_FAILED
 
 
@@ -254,9 +259,22 @@ def _arguments(type_: str, given: list[str]) -> dict[str, Any]:
         checked = msgspec.convert(found, ARGUMENTS[type_], strict=False)
     except msgspec.ValidationError as error:
         raise UsageError(
-            f"the arguments of {type_} are wrong: {decode_error_text(error)}; nothing was sent"
+            f"the arguments of {type_} are wrong: {_argument_problem(type_, found, error)}; nothing was "
+            f"sent. `edge-agent schema command-{type_}` describes them"
         ) from None
     return {key: msgspec.to_builtins(getattr(checked, key)) for key in found}
+
+
+def _argument_problem(type_: str, found: dict[str, Any], error: msgspec.ValidationError) -> str:
+    """Name the option that is wrong, and the argument that was probably meant."""
+    known = msgspec.structs.fields(ARGUMENTS[type_])
+    for key in found:
+        if key not in {each.name for each in known}:
+            return f"there is no argument {key!r}{nearest(key, [each.name for each in known])}"
+    problem, _, place = decode_error_text(error).partition(" - at `$.")
+    if "regex '^\\\\d{4}-" in problem:
+        problem = "write a time in UTC, such as 2026-11-27T14:00:00Z"
+    return f"--arg {place.rstrip('`')}: {problem}" if place else problem
 
 
 def _value(key: str, text: str) -> Any:
