@@ -110,6 +110,7 @@ def run_passages(args: argparse.Namespace, out: TextIO) -> int:
         out.writelines(f"{printable_json(_as_json(each))}\n" for each in found)
     else:
         out.writelines(f"{line}\n" for line in _table(found, zone))
+        out.writelines(f"{line}\n" for line in _hints(args, found, [each.id for each in settings.cameras]))
     if args.pictures is not None:
         args.pictures.mkdir(parents=True, exist_ok=True)
         for name, content in pictures.items():
@@ -167,6 +168,17 @@ def _table(found: Sequence[StoredPassage], zone: tzinfo) -> Iterator[str]:
             f"{began}  {passage.duration_s:6.0f}s  {printable(passage.camera):12} {what:12} "
             f"{_direction(passage.direction_deg):5} {passage.speed:5.1f}  {_remarks(passage)}{mark}"
         )
+
+
+def _hints(args: argparse.Namespace, found: Sequence[StoredPassage], cameras: Sequence[str]) -> Iterator[str]:
+    """Say what the list may lack. A camera that was removed may still have rows, so naming it is no error."""
+    if found and len(found) == args.limit:
+        yield f"there may be older ones: these are the newest {args.limit} (--limit)"
+    for camera in args.camera or ():
+        if camera not in cameras and not any(each.camera == camera for each in found):
+            yield f"the configuration has no camera {printable(camera)}; it has: {', '.join(cameras)}"
+    if not found and not (args.since or args.until or args.camera):
+        yield "the agent stores an object when it has left the picture, at most a minute later"
 
 
 def _direction(degrees: int | None) -> str:

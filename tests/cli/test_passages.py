@@ -60,8 +60,10 @@ def test_filters_narrow_the_list(config: Path, capsys: pytest.CaptureFixture[str
     assert len(out.splitlines()) == 1 + 2
     _, out, _ = run(capsys, str(config), "--limit", "1", "--json")
     assert len(out.splitlines()) == 1
+    _, out, _ = run(capsys, str(config), "--limit", "1")
+    assert out.splitlines()[2:] == ["there may be older ones: these are the newest 1 (--limit)"]
     _, out, _ = run(capsys, str(config), "--camera", "cam-9")
-    assert out == "no such passage is stored here\n"
+    assert out == "no such passage is stored here\nthe configuration has no camera cam-9; it has: cam-1\n"
 
 
 def test_pictures_are_written_on_record_only(
@@ -103,4 +105,9 @@ def test_a_damaged_file_is_named(config: Path, tmp_path: Path, capsys: pytest.Ca
 
 def test_a_gateway_without_passages_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write_config(tmp_path, cameras=[{"id": "cam-1", "url": "rtsp://camera/1"}], broker_port=1883)
-    assert run(capsys, str(path)) == (0, "no such passage is stored here\n", "")
+    assert run(capsys, str(path)) == (
+        0,
+        "no such passage is stored here\n"
+        "the agent stores an object when it has left the picture, at most a minute later\n",
+        "",
+    )
