@@ -270,7 +270,7 @@ class Agent:
             log.warning("%s", line)
         detector.log_choice()
         cameras = len(settings.cameras)
-        log.info("edge-agent %s runs as %s with %d cameras", __version__, settings.gateway.id, cameras)
+        log.info("edge-agent %s runs as %s; cameras: %d", __version__, settings.gateway.id, cameras)
         self._systemd.ready("started")
 
     # --- run ---
