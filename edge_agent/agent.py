@@ -63,8 +63,8 @@ EVERY_ROUND_S = 0.0
 """Period of a task that runs in each round."""
 FIRST_HEARTBEAT_S = 5.0
 STOP_WITHIN_S = 1.7
-PASSAGES_WITHIN_S = 0.3  # at a stop, for the last rows
 """A clean stop takes under two seconds; a thread that is still blocked then ends with the process."""
+PASSAGES_WITHIN_S = 0.3  # at a stop, for the last rows
 
 
 @dataclass(slots=True)
