@@ -125,6 +125,8 @@ class PassageStore:
     def _opened(self) -> tuple[sqlite3.Connection, sqlite3.Connection]:
         if self._rows is None or self._crops is None or not self._files_exist():
             self.close()
+            if not (self._folder / ROWS_FILE).exists():  # nothing says any more how old its pictures are
+                self._delete(CROPS_FILE)
             self._rows = _open(self._folder / ROWS_FILE, _ROWS_SCHEMA)
             self._crops = _open(self._folder / CROPS_FILE, _CROPS_SCHEMA)
             self._names = {text: key for key, text in self._rows.execute("SELECT id, text FROM name")}
@@ -204,6 +206,10 @@ class PassageStore:
             while _used(connection) > SHARE * settings.max_bytes and _remove_oldest(connection, table):
                 pass
 
+    def _delete(self, name: str) -> None:
+        for suffix in ("", "-journal"):
+            (self._folder / (name + suffix)).unlink(missing_ok=True)
+
     def _is_age_check_due(self, synced: bool) -> bool:
         return synced and self._clock.monotonic() >= self._age_check_mono
 
@@ -215,9 +221,8 @@ class PassageStore:
             return StorageError(problem_text("passages-disk", error=str(error)))
         log.error("passages: the files in %s are damaged (%s); they are started again", self._folder, error)
         try:
-            for name in (ROWS_FILE, CROPS_FILE):
-                for suffix in ("", "-journal"):
-                    (self._folder / (name + suffix)).unlink(missing_ok=True)
+            self._delete(ROWS_FILE)
+            self._delete(CROPS_FILE)
         except OSError as refused:  # a failing card is often read-only
             return StorageError(problem_text("passages-disk", error=str(refused.strerror)))
         return StorageError(problem_text("passages-damaged", error=str(error)))
@@ -292,4 +297,4 @@ def _remove_oldest(connection: sqlite3.Connection, table: str) -> bool:
 
 def read_only(path: Path) -> closing[sqlite3.Connection]:
     """A connection that reads while the agent writes. Without the file its use raises ``sqlite3.Error``."""
-    return closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=BUSY_S))
+    return closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_S))

@@ -149,6 +149,21 @@ def test_a_row_with_an_impossible_time_is_named_as_damage(tmp_path: Path) -> Non
         list(PassageReader(tmp_path).find(ALL))
 
 
+def test_pictures_do_not_outlive_the_file_of_their_rows(tmp_path: Path) -> None:
+    rows = store(tmp_path, HandClock(mono=1020.0))
+    rows.write([passage(1), passage(2)], synced=True)
+    (tmp_path / FOLDER / ROWS_FILE).unlink()
+    rows.write([passage(3)], synced=True)
+    with read_only(tmp_path / FOLDER / CROPS_FILE) as crops:
+        assert crops.execute("SELECT id FROM crop").fetchall() == [(1,)]
+
+
+def test_a_folder_may_have_any_name(tmp_path: Path) -> None:
+    folder = tmp_path / "a?b#c%20d"
+    store(folder, HandClock(mono=1020.0)).write([passage(1)], synced=True)
+    assert len(list(PassageReader(folder).find(ALL))) == 1
+
+
 def test_nothing_is_too_old_while_the_clock_is_wrong(tmp_path: Path) -> None:
     clock = HandClock()
     rows = store(tmp_path, clock, max_age_days=1.0)
