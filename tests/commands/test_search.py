@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from edge_agent.commands.action import CommandRefused, CommandSucceeded, is_sign
 from edge_agent.commands.document import arguments
 from edge_agent.commands.handlers.search import SearchCommands
 from edge_agent.commands.replies import MAX_RESULT_BYTES
+from edge_agent.passages.access import record_access
 from edge_agent.passages.passage import FOLDER, ColourShare, PartColours
 from edge_agent.wire import PassagePicturesArguments, PassageSearchResult, SearchArguments
 from edge_agent.wire.searches import MAX_PICTURES, MAX_ROWS
@@ -94,6 +98,28 @@ def test_the_record_is_bounded(commands: SearchCommands, tmp_path: Path) -> None
     search(commands)
     assert log.with_name("access.1.jsonl").stat().st_size == 2_000_001
     assert len(entries(tmp_path)) == 1
+
+
+def test_two_commands_at_once_do_not_lose_a_full_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first thread waits after it has read the size, until the second has read it too."""
+    log = tmp_path / FOLDER / "access.jsonl"
+    log.parent.mkdir()
+    log.write_bytes(b"x" * 2_000_001)
+    replace, both = Path.replace, threading.Barrier(2)
+
+    def slowly(path: Path, target: Path) -> Path:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(0.3)
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", slowly)
+    with ThreadPoolExecutor(2) as threads:
+        for n in range(2):
+            threads.submit(record_access, tmp_path, HandClock(), by=str(n), purpose="test", what="search")
+    assert log.with_name("access.1.jsonl").stat().st_size == 2_000_001
+    assert {entry["by"] for entry in entries(tmp_path)} == {"0", "1"}
 
 
 @pytest.mark.parametrize(
