@@ -128,9 +128,12 @@ def _filter(args: argparse.Namespace, zone: tzinfo) -> PassageFilter:
         raise UsageError(f"--colour {colour}: the colours are {', '.join(COLOURS)}")
     if part and part not in PARTS:
         raise UsageError(f"--colour {part}:{colour}: the parts are {', '.join(PARTS)}")
+    since, until = _in_zone(args.since, zone), _in_zone(args.until, zone)
+    if since is not None and until is not None and until < since:
+        raise UsageError("--until is before --since")
     return PassageFilter(
-        from_at=_in_zone(args.since, zone),
-        to_at=_in_zone(args.until, zone),
+        from_at=since,
+        to_at=until,
         cameras=None if args.camera is None else tuple(args.camera),
         group=args.group,
         colour=colour or None,

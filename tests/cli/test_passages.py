@@ -97,6 +97,13 @@ def test_a_limit_that_lists_nothing_is_refused(config: Path, capsys: pytest.Capt
     assert (code, "--limit -1" in err) == (EX_USAGE, True)
 
 
+def test_a_time_that_ends_before_it_begins_is_wrong_usage(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = run(capsys, str(config), "--since", "2026-11-25", "--until", "2026-11-24")
+    assert (code, "--until is before --since" in err) == (EX_USAGE, True)
+
+
 def test_a_damaged_file_is_named(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "state" / FOLDER / "passages.db").write_bytes(b"no database" * 1000)
     code, _, err = run(capsys, str(config))
