@@ -174,7 +174,9 @@ def _export(args: argparse.Namespace, out: TextIO) -> int:
         selection = _archive(state_dir).select(args.event)
         if not selection.requested:
             gaps = "".join(f"; {gap.en}" for gap in selection.missing)
-            raise EvidenceError(f"{args.event}: this event is no longer on this gateway{gaps}")
+            raise EvidenceError(
+                f"{args.event}: this event is not on this gateway: mistyped, or already deleted{gaps}"
+            )
         media = _media(settings, selection.requested)
         keys, clocks = public_keys(state_dir), _camera_clocks(state_dir)
         signing = _signing_key(state_dir)

@@ -306,7 +306,7 @@ def test_an_event_that_is_not_there_is_named(
 ) -> None:
     out = tmp_path / "none"
     assert main(["evidence", "export", "no-such-1", str(config), "--by", "x", "--out", str(out)]) == 1
-    assert "no-such-1: this event is no longer on this gateway" in capsys.readouterr().err
+    assert "no-such-1: this event is not on this gateway: mistyped" in capsys.readouterr().err
     assert not out.exists()
 
 
