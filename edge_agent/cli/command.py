@@ -72,6 +72,7 @@ def add_command_to(commands: Commands) -> None:
         },
     )
     types = ", ".join(ARGUMENTS)
+    command.completed_values = (*ARGUMENTS, KEYGEN)
     command.add_argument(
         "type",
         metavar="TYPE",

@@ -79,9 +79,8 @@ def bash_completion(parser: CommandParser) -> str:
             paths.append(f'"{path}"')
         names = [name for action in each.visible_actions for name in action.option_strings]
         choices = [str(c) for a in each.visible_actions if not a.option_strings for c in a.choices or ()]
-        words.append(
-            f"""            "{path}") words="{" ".join([*each.commands, *choices, *names, "--help"])}" ;;"""
-        )
+        offered = [*each.commands, *choices, *each.completed_values, *names, "--help"]
+        words.append(f"""            "{path}") words="{" ".join(offered)}" ;;""")
         for action in each.visible_actions:
             if action.option_strings and action.nargs != 0:
                 listed = " ".join(map(str, action.choices or ()))

@@ -104,7 +104,7 @@ def _own_tree(path: Path, conf_dir: Path | None, reading: ReadContext) -> tree.M
 def _error(path: Path, problems: list[ConfigProblem]) -> ConfigError:
     found = _ordered(path, problems)
     count = "1 problem" if len(found) == 1 else f"{len(found)} problems"
-    return ConfigError(f"{path}: {count} in the configuration; nothing was started", found)
+    return ConfigError(f"{path}: {count} in the configuration; nothing was done", found)
 
 
 def _ordered(path: Path, problems: list[ConfigProblem]) -> tuple[ConfigProblem, ...]:

@@ -15,6 +15,7 @@ from typing import Any, TextIO
 import msgspec
 
 from edge_agent import wire
+from edge_agent.core.command_line.parser import nearest
 from edge_agent.wire.base import END
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -96,7 +97,8 @@ def run_schema(name: str | None, stdout: TextIO, as_json: bool = False) -> int:
         stdout.write((json.dumps(names, indent=2) if as_json else "\n".join(names)) + "\n")
         return 0
     if name not in names:
-        print(f"schema: there is no message {name!r}; known are: {', '.join(names)}", file=sys.stderr)
+        text = f"there is no message {name!r}{nearest(name, names)}; `edge-agent schema` lists all"
+        print(f"edge-agent schema: {text}", file=sys.stderr)
         return 2
     stdout.write((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
     return 0

@@ -52,6 +52,8 @@ class CommandParser(argparse.ArgumentParser):
         self.exit_codes: Mapping[int, str] = {}
         self.renamed: dict[str, str] = {}
         """New names of options by their old ones."""
+        self.completed_values: tuple[str, ...] = ()
+        """Values of an argument that the shell completes, where the command itself checks them."""
         self._config: argparse.Action | None = None
 
     @property
