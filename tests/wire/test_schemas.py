@@ -36,9 +36,12 @@ def test_the_command_prints_names_and_schemas() -> None:
     assert json.loads(one.getvalue()) == schema_of("event-object")
 
 
-def test_an_unknown_name_is_answered_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_name_is_answered_with_the_nearest_one(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_schema("objekt", io.StringIO()) == 2
-    assert "event-object" in capsys.readouterr().err
+    assert capsys.readouterr().err == (
+        "edge-agent schema: there is no message 'objekt' (the nearest is 'object'); "
+        "`edge-agent schema` lists all\n"
+    )
 
 
 @pytest.mark.parametrize(
