@@ -79,7 +79,8 @@ def test_each_search_and_each_picture_is_on_record_before_it_is_sent(
     assert base64.b64decode(sent[str(row.id)]) == passage(1).crop
     assert set(sent) == {str(row.id)}
     first, second = entries(tmp_path)
-    assert (first["purpose"], first["case"], first["what"]) == ("theft of a motorcycle", "7/2026", "search")
+    assert (first["purpose"], first["case"]) == ("theft of a motorcycle", "7/2026")
+    assert json.loads(first["what"].removeprefix("search ")) == SPAN | {"limit": 1}
     assert KEY in first["by"]
     assert (second["what"], second["passages"]) == ("pictures", [row.id, 999])
 

@@ -56,7 +56,7 @@ class SearchCommands:
     def search(self, context: CommandContext[SearchArguments]) -> CommandSucceeded:
         args = context.args
         wanted = _filter(args)
-        self._record(context, args.purpose, args.case, "search")
+        self._record(context, args.purpose, args.case, f"search {_question(args)}")
         try:
             found = list(itertools.islice(PassageReader(self.state_dir).find(wanted), MAX_MATCHES))
         except EdgeAgentError as error:
@@ -101,6 +101,16 @@ class SearchCommands:
             )
         except EdgeAgentError as error:
             raise CommandRefused(str(error)) from error
+
+
+def _question(args: SearchArguments) -> str:
+    """The filters that are set, as JSON for the record of access."""
+    asked = {
+        name: value
+        for name, value in msgspec.structs.asdict(args).items()
+        if value is not None and name not in ("purpose", "case")
+    }
+    return msgspec.json.encode(asked).decode()
 
 
 def _filter(args: SearchArguments) -> PassageFilter:
