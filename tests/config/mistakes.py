@@ -154,7 +154,7 @@ MISTAKES = [
     ("two points", _mask("§[[0, 0], [1, 1]]"), "3 to 100 points, this one has 2"),
     ("a point outside", _mask("[[0, 0], [§1.2, 0], [1, 1]]"), "a number from 0 to 1 of the picture's width or height, not '1.2'"),
     ("a point of three numbers", _mask("[§[0, 0, 0], [1, 0], [1, 1]]"), "a point is two numbers"),
-    ("points in one list too few", with_camera("url: /clip\nmasks: [[§0, 0], [1, 0], [1, 1]]"), "a point is two numbers"),
+    ("points in one list too few", with_camera("url: /clip\nmasks: [§[0, 0], [1, 0], [1, 1]]"), "write [ … ] around all its points"),
     ("a bow tie", _mask("§[[0, 0], [1, 1], [1, 0], [0, 1]]"), "its edge 1–2 meets its edge 3–4"),
     ("a line", _mask("§[[0, 0], [0.5, 0.5], [1, 1]]"), "no area"),
     ("a point twice in a row", _mask("§[[0, 0], [0, 0], [1, 1], [1, 0]]"), "point 1 twice in a row"),

@@ -58,6 +58,9 @@ class PolygonType(FieldType):
         if not isinstance(node, tree.Sequence):
             reading.refuse(node.place, message("must-be", kind=self.describe()))
             return INVALID
+        if node.items and all(isinstance(item, tree.Scalar) for item in node.items):
+            reading.refuse(node.place, message("points-in-brackets"))
+            return INVALID
         if not 3 <= len(node.items) <= self.most:
             reading.refuse(node.place, message("few-points", most=self.most, count=len(node.items)))
         points = [self.point.read(item, reading) for item in node.items]

@@ -233,6 +233,10 @@ CHECK: Sentences = {
         "a point is two numbers [x, y] in 0..1 of the picture, origin top left",
         "một điểm là hai số [x, y] trong khoảng 0..1 của hình, gốc ở góc trên bên trái",
     ),
+    "points-in-brackets": (
+        "a polygon is a list of points [x, y], not of numbers; write [ … ] around all its points",
+        "đa giác là danh sách điểm [x, y], không phải danh sách số; hãy đặt mọi điểm của nó trong [ … ]",
+    ),
     "few-points": (
         "a polygon has 3 to {most} points, this one has {count}",
         "đa giác có từ 3 đến {most} điểm, đa giác này có {count}",
