@@ -116,7 +116,8 @@ def lines(rows: Sequence[GatewayRow], width: int) -> list[str]:
 def summary(rows: Sequence[GatewayRow]) -> str:
     counts = {word: sum(row.standing == word for row in rows) for word in STANDINGS}
     parts = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
-    return f"{len(rows)} gateways: {parts}" if rows else "no gateway heard yet"
+    things = "gateway" if len(rows) == 1 else "gateways"
+    return f"{len(rows)} {things}: {parts}" if rows else "no gateway heard yet"
 
 
 def duration(seconds: float | None) -> str:

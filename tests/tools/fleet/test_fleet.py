@@ -73,7 +73,7 @@ def test_none_of_that_state_is_not_none_at_all(broker: Mosquitto, boxes: Subscri
     url = f"mqtt://127.0.0.1:{broker.port}"
     code, out, _ = fleet("--broker", url, "--once", "--listen-s", "0.5", "--state", "offline")
     assert code == 0
-    assert "1 gateways: 1 stopped" in out
+    assert "1 gateway: 1 stopped" in out
     assert "dt-001" not in out
 
 
