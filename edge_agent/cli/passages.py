@@ -210,7 +210,7 @@ def _as_json(passage: StoredPassage) -> dict[str, object]:
         "score": detail.score,
         "votes": detail.votes,
         "start": rfc3339(passage.started_at),
-        "duration_s": passage.duration_s,
+        "for_s": passage.duration_s,
         "clock": passage.clock.name.lower(),
         "path": [[round(value, 3) for value in point] for point in detail.path],
         "entry": detail.entry,

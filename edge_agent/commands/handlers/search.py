@@ -81,8 +81,10 @@ class SearchCommands:
             if text and size + len(text) <= MAX_PICTURE_TEXT:
                 pictures[key] = text
                 size += len(text)
+        missing = len(args.ids) - len(pictures)
+        rest = f"; {missing} were deleted, never stored, or do not fit" if missing else ""
         return CommandSucceeded(
-            f"{len(pictures)} of {len(args.ids)} pictures",
+            f"{len(pictures)} of {len(args.ids)} pictures{rest}",
             msgspec.to_builtins(PassagePictures(pictures=pictures)),
         )
 
