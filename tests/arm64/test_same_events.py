@@ -1,9 +1,9 @@
-"""The same clip gives the same events on an arm64 box as on this machine.
+"""The same clip gives the same reports on an arm64 gateway as on this machine.
 
-Not bit for bit. The decoder's pixels are the same to the last bit, but OpenCV's linear scaling rounds
-differently with NEON than with AVX2 (by up to 2 of 255, in 5 % of the values). So what a detector thinks of a
-crop differs in the third digit, and a look that nearly failed may fail: what that decides is where a box
-lies, or which of two neighbouring frames is the last. What is told of whom, and since when, must be the same.
+Not event for event. The decoder's pixels are the same to the last bit, but int8 arithmetic is not: on the same
+three pictures 71 % of the outputs of the model that ships were equal, 99.9 % within 15 of 256 (0.06 of a score),
+all within 29, with and without XNNPACK. An object near a limit is confirmed some frames earlier or later, its
+box differs, and a short second track may come or go. What the rules report, how often, and when must be the same.
 """
 
 from __future__ import annotations
@@ -23,9 +23,8 @@ from tests.arm64 import emulated
 from tests.testbed.agent import write_config
 from tests.testbed.walker import walking_clip
 
-BOX = 0.05  # of the picture; 0.015 was seen, with SSD
-SCORE = 0.02
-FRAME_S = 0.2  # one analysed frame at 5 a second: only the end of something may move, by that much
+WITHIN_S = 1.0  # of a report; five analysed frames
+TRACKS = 1  # how many more or fewer objects there may be
 
 CAMERA = {
     "id": "cam-1",
@@ -39,10 +38,6 @@ CAMERA = {
         {"id": "in", "kind": "zone-intrusion", "zone": "place", "labels": ["person"]},
     ],
 }
-RANDOM = {"media_id", "sha256", "bytes"}
-"""Of a snapshot: its name is drawn by lot, and its pixels follow the box."""
-
-
 @pytest.fixture(scope="session")
 def box() -> tuple[Path, Path]:
     """An arm64 root with the checkout's wheel in it, and the folder of wheels."""
@@ -107,35 +102,38 @@ def kinds(events: list[Any]) -> set[str]:
 
 
 def differences(here: list[Any], there: list[Any]) -> Iterator[str]:
-    if len(here) != len(there):
-        yield f"{len(here)} events here, {len(there)} there: {kinds(here) ^ kinds(there)}"
-        return
-    for number, (one, other) in enumerate(zip(here, there, strict=True), 1):
-        ends = one["data"].get("phase") == "end" or "interval_s" in one["data"]
-        yield from _differences(f"event {number}", one, other, ends)
+    objects = [sum(1 for event in events if _begins(event, "object")) for events in (here, there)]
+    if abs(objects[0] - objects[1]) > TRACKS:
+        yield f"{objects[0]} objects here, {objects[1]} there"
+    if _counts(here) != _counts(there):
+        yield f"counted {_counts(here)} here, {_counts(there)} there"
+    one, other = reports(here), reports(there)
+    if one.keys() != other.keys():
+        yield f"reported {sorted(one)} here, {sorted(other)} there"
+    for what in one.keys() & other.keys():
+        if len(one[what]) != len(other[what]):
+            yield f"{what}: {len(one[what])} times here, {len(other[what])} there"
+        for first, second in zip(one[what], other[what], strict=False):
+            if abs((first - second).total_seconds()) > WITHIN_S:
+                yield f"{what}: {first} here, {second} there"
 
 
-def _differences(path: str, one: Any, other: Any, ends: bool) -> Iterator[str]:
-    if isinstance(one, dict) and isinstance(other, dict):
-        for key in sorted(one.keys() | other.keys()):
-            if key not in RANDOM and not _near(key, one.get(key), other.get(key), ends):
-                yield from _differences(f"{path}.{key}", one.get(key), other.get(key), ends)
-    elif one != other:
-        yield f"{path}: {one!r} here, {other!r} there"
+def reports(events: list[Any]) -> dict[tuple[str, ...], list[datetime]]:
+    """When each rule has reported what: the times of the starts by rule, label and direction."""
+    found: dict[tuple[str, ...], list[datetime]] = {}
+    for event in events:
+        data = event["data"]
+        if "rule_id" in data and data.get("phase") in ("start", "moment"):
+            what = (data["rule_id"], str(data.get("label")), str(data.get("direction")))
+            found.setdefault(what, []).append(datetime.fromisoformat(event["time"]))
+    return found
 
 
-def _near(key: str, one: Any, other: Any, ends: bool) -> bool:
-    if one is None or other is None:
-        return one is other
-    if key == "box":
-        return all(abs(a - b) <= BOX for a, b in zip(one, other, strict=True))
-    if key == "score":
-        return bool(abs(one - other) <= SCORE)
-    if ends and key in {"time", "ended_at"}:
-        apart_s = (datetime.fromisoformat(one) - datetime.fromisoformat(other)).total_seconds()
-        return abs(apart_s) <= FRAME_S
-    if ends and key == "inside_s":
-        return bool(abs(one - other) <= FRAME_S + 0.001)
-    if ends and key == "bootms":
-        return abs(int(one) - int(other)) <= FRAME_S * 1000
-    return bool(one == other)
+def _begins(event: Any, kind: str) -> bool:
+    return kinds([event]) == {kind} and event["data"]["phase"] == "start"
+
+
+def _counts(events: list[Any]) -> list[Any]:
+    """The totals of the line, as the last of its events has them."""
+    totals = [event["data"] for event in events if kinds([event]) == {"line-counts"}]
+    return [totals[-1]["a_to_b"], totals[-1]["b_to_a"]] if totals else []
