@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from edge_agent import __version__
 from edge_agent.core.clock import Clock, SystemClock, read_boot_id, rfc3339
 from edge_agent.core.errors import CentralError
+from edge_agent.core.problems.problem import encode_json
 from edge_agent.core.worker import Supervisor
 from edge_agent.host.system.systemd import Systemd
 from edge_agent.mqtt.session.client import MqttMessage
@@ -188,7 +187,7 @@ class CentralService:
         state = CentralState(
             state=value, session=session, time=rfc3339(self._clock.now()), reason=reason, version=__version__
         )
-        return MqttMessage(self._topics.state, msgspec.json.encode(state), retain=True)
+        return MqttMessage(self._topics.state, encode_json(state), retain=True)
 
 
 @contextlib.contextmanager

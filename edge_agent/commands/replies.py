@@ -8,11 +8,10 @@ from collections import deque
 from collections.abc import Callable, Collection, Container
 from typing import Any
 
-import msgspec
-
 from edge_agent.core.clock import Clock, rfc3339
 from edge_agent.core.delivery import WaitingReply
 from edge_agent.core.problems import masked_problem, optional_problem
+from edge_agent.core.problems.problem import encode_json
 from edge_agent.core.secrets import masked
 from edge_agent.wire import Reply, ReplyStatus
 
@@ -48,7 +47,7 @@ class ReplyMaker:
         text: str,
         result: dict[str, Any] | None = None,
     ) -> Reply:
-        if result and len(msgspec.json.encode(result)) > MAX_RESULT_BYTES:
+        if result and len(encode_json(result)) > MAX_RESULT_BYTES:
             log.error("command %s: its result exceeds %d bytes and is left out", id_, MAX_RESULT_BYTES)
             result = None
         return Reply(
@@ -111,7 +110,7 @@ class ReplyQueue:
         with self._lock:
             for number, reply in self._waiting.items():
                 if number not in exclude:
-                    return WaitingReply(number, reply.id, msgspec.json.encode(reply))
+                    return WaitingReply(number, reply.id, encode_json(reply))
         return None
 
     def delivered(self, number: int) -> None:

@@ -19,6 +19,8 @@ from typing import TypeVar
 
 import msgspec
 
+from edge_agent.core.problems.problem import encode_json
+
 log = logging.getLogger(__name__)
 
 DISK_TIMEOUT_S = 10.0
@@ -64,7 +66,7 @@ def write_record(path: Path, record: msgspec.Struct) -> bool:
 
     Blocks for one fsync: callers write at most every few minutes.
     """
-    content, written = msgspec.json.encode(record), False
+    content, written = encode_json(record), False
 
     def write() -> None:
         nonlocal written

@@ -53,6 +53,7 @@ from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.facts import OverrideChange, RequestOrigin
 from edge_agent.core.overrides import Overrides
 from edge_agent.core.problems import problem_text
+from edge_agent.core.problems.problem import encode_json
 from edge_agent.core.worker import Supervisor
 from edge_agent.events import EventFactory
 from edge_agent.host.local_api.control import ControlReply, ControlServer, ReloadRequest
@@ -324,10 +325,10 @@ class CommandService:
     def _bundle(self) -> bytes:
         agent = self._dependencies
         parts: dict[str, Callable[[], bytes]] = {
-            "status.json": lambda: msgspec.json.encode(agent.status()),
+            "status.json": lambda: encode_json(agent.status()),
             "health.jsonl": self._history.lines,
             "files.txt": lambda: list_files(self._settings.state_dir),
-            "versions.json": lambda: msgspec.json.encode(library_versions()),
+            "versions.json": lambda: encode_json(library_versions()),
         }
         if (source := agent.source) is not None:
             parts["configuration.txt"] = lambda: configuration_text(*source.files())

@@ -16,13 +16,12 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 from urllib.parse import urlsplit
 
-import msgspec
-
 from edge_agent import __version__, wire
 from edge_agent.core.clock import Backoff, rfc3339_of_ms
 from edge_agent.core.errors import CentralError
 from edge_agent.core.model import Severity
 from edge_agent.core.problems import optional_problem
+from edge_agent.core.problems.problem import encode_json
 from edge_agent.core.worker import SupervisedThread
 from edge_agent.mqtt.session.client import MqttMessage
 from edge_agent.wire.topics import CentralTopics
@@ -43,7 +42,7 @@ def encode_alert(alert: Alert) -> bytes:
     """The alert as JSON."""
     key = alert.key
     names = [name for name in (key.ward, key.gateway, key.rule, key.camera, str(alert.opened_ms)) if name]
-    return msgspec.json.encode(
+    return encode_json(
         wire.CentralAlert(
             id="/".join(names),
             state="open" if alert.cleared_ms is None else "cleared",

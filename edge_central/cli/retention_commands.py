@@ -13,6 +13,7 @@ import msgspec
 from sqlalchemy import Row, select
 
 from edge_agent.core.clock import SystemClock, wall_ms
+from edge_agent.core.problems.problem import encode_json
 from edge_agent.wire.topics import DEFAULT_ID
 from edge_central.retention.deletion_plans import BlockedDeletions, DeletionRelease, blocked_key, release_key
 from edge_central.retention.holds import (
@@ -128,7 +129,7 @@ def _show(args: argparse.Namespace, database: Database, stdout: TextIO) -> None:
     with read_transaction(database) as connection:
         holds = read_holds(connection, released=args.all)
     if args.json:
-        print(msgspec.json.format(msgspec.json.encode(holds), indent=2).decode(), file=stdout)
+        print(msgspec.json.format(encode_json(holds), indent=2).decode(), file=stdout)
         return
     print("\n".join(_lines(holds)) or "nothing is held", file=stdout)
 
@@ -166,7 +167,7 @@ def run_deletions(database: Database, most: int, as_json: bool, stdout: TextIO) 
         rows = connection.execute(query).all()
     if as_json:
         listed = [dict(row._mapping) for row in rows]
-        print(msgspec.json.format(msgspec.json.encode(listed), indent=2).decode(), file=stdout)
+        print(msgspec.json.format(encode_json(listed), indent=2).decode(), file=stdout)
     else:
         print("\n".join(map(_line, rows)) or "nothing has been deleted yet", file=stdout)
     return 0

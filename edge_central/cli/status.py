@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Table, func, select
 from edge_agent.core.command_line.exit_codes import EX_NOT_RUNNING, EX_OK
 from edge_agent.core.errors import CentralError
 from edge_agent.core.printable import printable
+from edge_agent.core.problems.problem import encode_json
 from edge_agent.wire.topics import DEFAULT_ID
 from edge_central.alerts.rows import AlertStatus, open_alerts
 from edge_central.ingest.ingest_status import IngestStatus
@@ -113,7 +114,7 @@ def run_status(database: Database, as_json: bool, stdout: TextIO, central_id: st
     be read."""
     status = read_status(database, None, central_id)
     if as_json:
-        print(msgspec.json.format(msgspec.json.encode(status), indent=2).decode(), file=stdout)
+        print(msgspec.json.format(encode_json(status), indent=2).decode(), file=stdout)
     else:
         print("\n".join(map(printable, status_lines(status))), file=stdout)
     return EX_OK if _runs(status) else EX_NOT_RUNNING

@@ -24,6 +24,7 @@ from sqlalchemy import Connection, select, update
 
 from edge_agent import wire
 from edge_agent.core.clock import Clock, rfc3339, wall_ms
+from edge_agent.core.problems.problem import encode_json
 from edge_agent.mqtt.session.client import MqttMessage
 from edge_agent.wire.topics import CentralTopics
 from edge_central.ingest.batch_writer import BatchResult
@@ -83,7 +84,7 @@ class Confirmations:
 
     def _message(self, gateway: str, ack: wire.Ack) -> MqttMessage:
         topic = self._topics.ack(self._wards[gateway], gateway)
-        return MqttMessage(topic, msgspec.json.encode(ack), expiry_s=ACK_EXPIRY_S)
+        return MqttMessage(topic, encode_json(ack), expiry_s=ACK_EXPIRY_S)
 
 
 EXPIRES_S = 300
@@ -115,7 +116,7 @@ def command_message(
         id=id, type=type, gateway=gateway, issued=rfc3339(now), expires=expires, args=args
     )
     topic = topics.command(ward, gateway, type)
-    return MqttMessage(topic, msgspec.json.encode(command), expiry_s=EXPIRES_S)
+    return MqttMessage(topic, encode_json(command), expiry_s=EXPIRES_S)
 
 
 class RequestSender:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from edge_agent.core.clock import Clock, instant_of, rfc3339_of_ms
 from edge_agent.core.problems import CodedProblem, optional_problem
+from edge_agent.core.problems.problem import encode_json
 from edge_agent.mqtt.session.client import MqttMessage
 from edge_agent.wire.received.bounds import with_problem
 from edge_agent.wire.received.messages import HeartbeatMessage
@@ -145,7 +146,7 @@ class PresencePublisher:
                 if not gateways:
                     return MqttMessage(topic, b"", retain=True)
                 document = OutageDocument(ward=ward, since=since, gateways=list(gateways), of=of)
-        return MqttMessage(topic, msgspec.json.encode(document), retain=True)
+        return MqttMessage(topic, encode_json(document), retain=True)
 
 
 def _log(report: PresenceReport) -> None:

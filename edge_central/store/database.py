@@ -30,6 +30,7 @@ from sqlalchemy.pool import NullPool, QueuePool
 from sqlalchemy.schema import CreateColumn
 
 from edge_agent.core.errors import CentralError
+from edge_agent.core.problems.problem import encode_json
 from edge_central.settings import Database
 from edge_central.store import tables
 from edge_central.store.tables import SCHEMA_VERSION, meta, metadata
@@ -306,7 +307,7 @@ def read_record(connection: Connection, key: str, kind: type[Record]) -> Record 
 
 def write_record(connection: Connection, key: str, record: msgspec.Struct | None) -> None:
     """Set a JSON record of the table ``meta``; None deletes it."""
-    write_meta(connection, key, None if record is None else msgspec.json.encode(record).decode())
+    write_meta(connection, key, None if record is None else encode_json(record).decode())
 
 
 def newest_cursor(connection: Connection) -> int:

@@ -15,10 +15,10 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from edge_agent.core.problems.problem import encode_json
 from edge_central.web.i18n import ALL, Lang
 from edge_central.web.templates import Templates
 
@@ -81,7 +81,7 @@ def error_response(request: Request, refusal: HttpError, templates: Templates, l
             "code": refusal.code,
             "detail": refusal.text,
         }
-        response = Response(msgspec.json.encode(document), refusal.status, media_type=PROBLEM)
+        response = Response(encode_json(document), refusal.status, media_type=PROBLEM)
     else:
         status = refusal.status if f"error-{refusal.status}" in ALL else 400
         text = templates.render("error.html", lang, {"account": None, "status": status})

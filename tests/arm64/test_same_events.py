@@ -1,9 +1,10 @@
 """The same clip gives the same reports on an arm64 gateway as on this machine.
 
-Not event for event. The decoder's pixels are the same to the last bit, but int8 arithmetic is not: on the same
-three pictures 71 % of the outputs of the model that ships were equal, 99.9 % within 15 of 256 (0.06 of a score),
-all within 29, with and without XNNPACK. An object near a limit is confirmed some frames earlier or later, its
-box differs, and a short second track may come or go. What the rules report, how often, and when must be the same.
+Not event for event. The decoder's pixels are the same to the last bit, but int8 arithmetic is not: on the
+same three pictures 71 % of the outputs of the model that ships were equal, 99.9 % within 15 of 256 (0.06 of a
+score), all within 29, with and without XNNPACK. An object near a limit is confirmed some frames earlier or
+later, its box differs, and a short second track may come or go. What the rules report, how often, and when
+must be the same.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ CAMERA = {
         {"id": "in", "kind": "zone-intrusion", "zone": "place", "labels": ["person"]},
     ],
 }
+
+
 @pytest.fixture(scope="session")
 def box() -> tuple[Path, Path]:
     """An arm64 root with the checkout's wheel in it, and the folder of wheels."""

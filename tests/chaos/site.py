@@ -80,7 +80,7 @@ class CentreProcess:
             *(
                 f"a gap ({why}) from {first} to {last}"
                 for why, first, last in gaps
-                if not waiting.issuperset(range(first, last + 1))
+                if not set(range(first, last + 1)) <= waiting
             ),
             *(f"{topic}: {reason}" for topic, reason in rejected),
             *(f"{events} given up ({reason}), and the outbox was never full" for events, reason in losses),

@@ -73,6 +73,14 @@ def encode_text(value: object) -> str:
     raise NotImplementedError(f"{type(value).__name__} cannot be encoded")
 
 
+_ENCODE = msgspec.json.Encoder(enc_hook=encode_text).encode
+
+
+def encode_json(value: object) -> bytes:
+    """JSON of a document that may hold texts with codes, which msgspec refuses."""
+    return _ENCODE(value)
+
+
 def error_text(error: Exception) -> str:
     """``str(error)``, with the code of the text that the error was made with."""
     text = error.args[0] if error.args else None

@@ -22,6 +22,7 @@ from edge_agent.config.model.settings import Settings
 from edge_agent.core.command_line.exit_codes import EX_CONFIG, EX_FAILED, EX_NOT_RUNNING, EX_OK
 from edge_agent.core.delivery import SelfTestReport
 from edge_agent.core.errors import ConfigError
+from edge_agent.core.problems.problem import encode_json
 from edge_agent.host.local_api.local_socket import (
     ANSWER_TIMEOUT_S,
     CONTROL_SOCKET,
@@ -87,7 +88,7 @@ class ControlServer(LocalServer):
     def serve(self, client: socket.socket) -> None:
         answer = self._answer_to(_request_of(client))
         client.settimeout(ANSWER_TIMEOUT_S)
-        client.sendall(msgspec.json.encode(answer))
+        client.sendall(encode_json(answer))
 
     def _answer_to(self, text: bytes) -> ControlReply:
         try:
@@ -182,7 +183,7 @@ def _ask(places: Sequence[Path], request: ControlRequest) -> ControlReply | Unus
     return ask_any(
         places,
         parse,
-        request=msgspec.json.encode(request),
+        request=encode_json(request),
         timeout_s=ANSWER_WITHIN_S,
         who_may="control-not-open",
     )

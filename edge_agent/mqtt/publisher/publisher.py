@@ -11,13 +11,12 @@ import threading
 from collections.abc import Callable
 from typing import Literal
 
-import msgspec
-
 from edge_agent import wire
 from edge_agent.config.model.settings import Broker, Delivery, Mqtt
 from edge_agent.core.clock import Clock, rfc3339
 from edge_agent.core.errors import MqttError
 from edge_agent.core.problems import masked_problem, optional_problem, problem_text
+from edge_agent.core.problems.problem import encode_json
 from edge_agent.core.worker import SupervisedThread
 from edge_agent.mqtt.connect_errors import ConnectErrorKind
 from edge_agent.mqtt.publisher.delivery_confirmation import DeliveryConfirmation, ResendLimits
@@ -392,7 +391,7 @@ class Publisher:
             reason=str(reason),
             problem=optional_problem(reason),
         )
-        return MqttMessage(self._topics.state, msgspec.json.encode(message), retain=self._session.retains)
+        return MqttMessage(self._topics.state, encode_json(message), retain=self._session.retains)
 
     def _settle_traffic(self, connection: BrokerConnection | None) -> None:
         self._settled_mono = self._clock.monotonic()

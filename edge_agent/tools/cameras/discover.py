@@ -22,6 +22,7 @@ from edge_agent.config.model.addresses import host_of
 from edge_agent.core.clock import SystemClock, rfc3339
 from edge_agent.core.errors import CameraSetupError
 from edge_agent.core.languages import Lang, default_lang, named, say
+from edge_agent.core.problems.problem import encode_json
 from edge_agent.core.secrets import Credentials
 from edge_agent.host.system.process import as_agent, become_agent
 from edge_agent.onvif.soap import CameraClock
@@ -185,7 +186,7 @@ def write_json(found: Sequence[DiscoveredCamera], configured: Mapping[str, str],
         groups = {"known": camera.known, "guessed": camera.guessed, "advice": camera.advice}
         texts = {name: [each.text() for each in facts] for name, facts in groups.items()}
         rows.append({**asdict(camera), **texts, "configured_as": configured.get(camera.host)})
-    out.write(msgspec.json.format(msgspec.json.encode(rows), indent=2).decode() + "\n")
+    out.write(msgspec.json.format(encode_json(rows), indent=2).decode() + "\n")
 
 
 def _name_of(camera: DiscoveredCamera, lang: Lang) -> str:

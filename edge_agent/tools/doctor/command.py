@@ -12,8 +12,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, TextIO
 
-import msgspec
-
 from edge_agent import __version__
 from edge_agent.config.board import read_board
 from edge_agent.config.model.settings import Gateway, Settings
@@ -22,6 +20,7 @@ from edge_agent.core.clock import rfc3339
 from edge_agent.core.command_line.exit_codes import EX_FAILED, EX_OK, EX_USAGE
 from edge_agent.core.errors import ConfigError, EdgeAgentError
 from edge_agent.core.languages import Bilingual, Lang, default_lang
+from edge_agent.core.problems.problem import encode_json
 from edge_agent.host.health.birth import wire_location
 from edge_agent.host.system.process import become_agent
 from edge_agent.tools.doctor import run
@@ -65,9 +64,7 @@ def run_doctor(args: argparse.Namespace, out: TextIO, environment: DoctorEnviron
         found = run.accept(run.examine(settings, unread, environment, agent, first), reasons)
         summary = document(found, lang, environment.clock.now(), environment.sysroot)
         if args.json:
-            out.write(
-                json.dumps(json.loads(msgspec.json.encode(summary)), indent=2, ensure_ascii=False) + "\n"
-            )
+            out.write(json.dumps(json.loads(encode_json(summary)), indent=2, ensure_ascii=False) + "\n")
         else:
             for line in lines(found, lang, colour=has_colours(out, os.environ)):
                 out.write(f"{line}\n")

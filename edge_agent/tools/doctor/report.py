@@ -17,12 +17,12 @@ from html import escape
 from pathlib import Path
 
 import cv2
-import msgspec
 import numpy as np
 
 from edge_agent.control.commissioning import FOLDER
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.languages import Lang
+from edge_agent.core.problems.problem import encode_json
 from edge_agent.tools.doctor.check import CheckLevel, CheckResult
 from edge_agent.tools.doctor.checks.cameras import CODECS, CameraMeasurement
 from edge_agent.tools.doctor.checks.picture import jpeg
@@ -248,7 +248,7 @@ def store_report(state_dir: Path, document: Doctor, page: bytes) -> None:
     try:
         folder.mkdir(mode=0o750, exist_ok=True)
         path.write_bytes(page)
-        path.with_suffix(".json").write_bytes(msgspec.json.encode(document))
+        path.with_suffix(".json").write_bytes(encode_json(document))
         for old in sorted(folder.glob("*.html"), key=lambda path: path.stat().st_mtime)[:-KEPT]:
             with contextlib.suppress(OSError):
                 old.unlink()

@@ -21,6 +21,7 @@ from typing import TextIO
 import msgspec
 
 from edge_agent.core.command_line.exit_codes import EX_FAILED, EX_OK
+from edge_agent.core.problems.problem import encode_json
 from edge_agent.host.system.process import stop_on_signals
 from edge_agent.mqtt.tools.tool_client import ToolClient
 from edge_agent.tools.broker_arguments import broker_of, mqtt_of
@@ -158,7 +159,7 @@ def _once(table: LiveTable, listen_s: float, as_json: bool, stdout: TextIO) -> i
         pause.wait(KEY_S)
     rows = table.rows()
     if as_json:
-        stdout.write(msgspec.json.format(msgspec.json.encode(rows)).decode() + "\n")
+        stdout.write(msgspec.json.format(encode_json(rows)).decode() + "\n")
     else:
         stdout.write("\n".join([*lines(rows, PLAIN_WIDTH), "", summary(table.rows(all_states=True))]) + "\n")
     if table.status.gateways:

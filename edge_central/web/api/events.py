@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from edge_agent.core.model import Severity
+from edge_agent.core.problems.problem import encode_json
 from edge_central.store.database import newest_cursor
 from edge_central.store.scope import Scope
 from edge_central.web.api.event_history import (
@@ -121,7 +122,7 @@ def events_endpoint(front: RequestHandler, hub: LiveHub) -> Callable[[Request], 
                 found = await _wait_for_events(front, hub, request, asked, known, mark, found)
             # Events go out as the bytes that arrived: evidence is checked against their digest.
             return await front.run_in_thread(
-                lambda: compressed(request, Response(msgspec.json.encode(found), media_type=JSON))
+                lambda: compressed(request, Response(encode_json(found), media_type=JSON))
             )
         except HttpError as refusal:
             return front.error_response(request, refusal)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-import msgspec
 from msgspec import Meta
 from starlette.responses import Response
 
 from edge_agent.core.clock import rfc3339_of_ms
+from edge_agent.core.problems.problem import encode_json
 from edge_agent.wire.received.bounds import bounded_time
 from edge_central.console.fleet import SiteOverview
 from edge_central.web.api.event_history import ApiDocument, Time
@@ -67,7 +67,7 @@ def inventory(visit: UserRequestContext) -> Response:
         wards=[WardEntry(id=each.id, name=each.name) for each in found.wards],
         gateways=[_gateway(each) for each in found.sites],
     )
-    return Response(msgspec.json.encode(document), media_type=JSON)
+    return Response(encode_json(document), media_type=JSON)
 
 
 def _gateway(site: SiteOverview) -> GatewayEntry:

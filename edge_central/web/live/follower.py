@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import msgspec
 from sqlalchemy import Connection, select
 
 from edge_agent.core.clock import wall_ms
+from edge_agent.core.problems.problem import encode_json
 from edge_agent.core.worker import SupervisedThread
 from edge_central.console.documents import parse_event
 from edge_central.console.events import EVENT_COLUMNS
@@ -65,7 +65,7 @@ def changes(kind: str, before: WatchedRows, now: WatchedRows) -> list[LiveMessag
         for key, row in before.items()
         if key not in now or now[key].ward != row.ward
     ]
-    return [LiveMessage(kind, each.ward, msgspec.json.encode(each.document)) for each in (*gone, *new)]
+    return [LiveMessage(kind, each.ward, encode_json(each.document)) for each in (*gone, *new)]
 
 
 def _presence(connection: Connection) -> WatchedRows:
@@ -127,7 +127,7 @@ def event_message(row: Any) -> LiveMessage:
         "rule_id": data.rule_id,
         "media_id": data.snapshot.media_id if data.snapshot is not None else None,
     }
-    return LiveMessage("event", row.ward, msgspec.json.encode(document))
+    return LiveMessage("event", row.ward, encode_json(document))
 
 
 class DatabaseFollower:
