@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import threading
 from collections import Counter
 from dataclasses import replace
@@ -216,6 +217,19 @@ def test_status_prints_no_control_characters_of_a_gateway(ingest: IngestHarness)
     assert out.getvalue().count("\\x1b[2J\\n") == 2
     assert out.getvalue().replace("\n", "").isprintable()
     assert sum(line.startswith("events ") for line in out.getvalue().splitlines()) == 1
+
+
+def test_status_as_json_has_a_text_with_a_code_as_text(ingest: IngestHarness) -> None:
+    ingest.write(FakeGateway().heartbeat("s-1"))
+    with ingest.store.batch() as batch:
+        report = GatewayReport(
+            "dt-001", "de-tham", PresenceState.OFFLINE, problem_text("agent-stopped"), NOW_MS
+        )
+        write_report(batch.connection, report)
+    out = io.StringIO()
+    run_status(ingest.database, True, out)
+    assert str(problem_text("agent-stopped")) in out.getvalue()
+    assert json.loads(out.getvalue())["schema"] == "central-status/1"
 
 
 def test_loss_events_that_name_endless_ranges_cost_no_more_than_their_gateway_may(
