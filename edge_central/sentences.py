@@ -61,7 +61,7 @@ ALERTS: Sentences = {
         "đang dùng phiên bản {version}, các thiết bị khác đã dùng {others}",
     ),
     "events-missing": (
-        "{events} events are missing, and nobody has said why",
+        "{events} events are missing, and the gateway has not announced them as lost",
         "thiếu {events} sự kiện, không rõ lý do",
     ),
     "numbers-conflict": (
@@ -115,7 +115,7 @@ ALERTS: Sentences = {
 
 VERDICTS: Sentences = {
     "no-key": (
-        "the box has told no key: no signature was checked",
+        "the gateway has published no key: no signature was checked",
         "thiết bị chưa báo khóa công khai nên chưa kiểm tra được chữ ký số nào",
     ),
     "no-event": ("it cannot be read as an event", "dữ liệu không phải là một sự kiện hợp lệ"),

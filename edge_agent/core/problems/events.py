@@ -40,7 +40,7 @@ OVERRIDES: Sentences = {
         "quy tắc {rule} bị tạm tắt trong {seconds} giây, không phát hiện gì; {origin}",
     ),
     "view-relearned": (
-        "the view is learned anew, and what it shows now counts as usual; {origin}",
+        "the view is learned again, and what it shows now counts as usual; {origin}",
         "học lại góc nhìn, hình hiện tại được coi là bình thường; {origin}",
     ),
     "override-ended": (

@@ -72,7 +72,7 @@ VERDICTS: Sentences = {
         "chữ ký số không khớp: nội dung được ký đã bị sửa",
     ),
     "signed-twice": (
-        "two different events of this number are signed: somebody else has the key",
+        "two different events of this number are signed: the key is in use elsewhere too",
         "hai sự kiện khác nhau cùng số đều được ký: người khác đang có khóa của thiết bị",
     ),
     "bytes-changed": (

@@ -326,7 +326,10 @@ def test_missing_events_are_an_alert_until_they_arrive() -> None:
     scenario = start("dt-1", "dt-2")
     scenario.missing(dt_1=7)
     scenario.missing(dt_1=9)
-    assert scenario.changes[0][1].alert.text == "7 events are missing, and nobody has said why"
+    assert (
+        scenario.changes[0][1].alert.text
+        == "7 events are missing, and the gateway has not announced them as lost"
+    )
     scenario.missing()
     assert scenario.reported() == ["opened dt-1 gap", "cleared dt-1 gap"]
 

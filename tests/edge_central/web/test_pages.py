@@ -67,7 +67,7 @@ def event_page(house: House, box: FakeGateway, *, lang: str = "vi") -> str:
     ("lang", "told"),
     [
         ("vi", "thiết bị chưa báo khóa công khai nên chưa kiểm tra được chữ ký số nào"),
-        ("en", "the box has told no key: no signature was checked"),
+        ("en", "the gateway has published no key: no signature was checked"),
     ],
 )
 def test_an_event_of_a_gateway_without_a_key_is_marked_in_the_readers_language(
