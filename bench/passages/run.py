@@ -11,7 +11,7 @@ from pathlib import Path
 from edge_agent.cameras.build import DetectorAccess, PipelineContext, budget_of, build_pipeline, model_ref
 from edge_agent.capture.replay import open_replay
 from edge_agent.config.loader import load
-from edge_agent.config.model.settings import Settings
+from edge_agent.config.model.settings import Ground, Settings
 from edge_agent.detection.choose import choose_detector
 from edge_agent.detection.worker import InlineInference
 from edge_agent.events import EventFactory
@@ -28,7 +28,7 @@ class ClipRun:
     aspect: float  # height of the picture over its width
 
 
-def run(clip: Path, to_s: float, fps: float = FPS) -> ClipRun:
+def run(clip: Path, to_s: float, fps: float = FPS, ground: Ground | None = None) -> ClipRun:
     """The passages of ``clip`` until ``to_s``, with the default configuration and the shipped model."""
     with tempfile.TemporaryDirectory(prefix="bench-passages-") as folder:
         settings = _settings(Path(folder))
@@ -51,7 +51,7 @@ def run(clip: Path, to_s: float, fps: float = FPS) -> ClipRun:
             JsonLinesWriter(io.StringIO()),
             settings.gateway.timezone,
             settings.gateway.holidays,
-            passages=lambda _: PassageObserver(camera.id, passages.append),
+            passages=lambda _: PassageObserver(camera.id, passages.append, ground=ground),
         )
         pipeline = build_pipeline(camera, context, "bench")
         aspect = 1.0

@@ -64,6 +64,7 @@ def restart_scope(old: Camera, new: Camera) -> RestartScope:
         same_rules,
         masks=new.masks,
         watch_view=new.watch_view,
+        ground=new.ground,
         report=dataclasses.replace(same_rules.report, snapshots=report.snapshots, passages=report.passages),
     )
     return RestartScope.PIPELINE if same_pipeline == new else RestartScope.STREAM

@@ -21,6 +21,7 @@ CONFIG_SUFFIXES = (".yaml", ".yml")
 def parser() -> CommandParser:
     from edge_agent.cli import collect, command, evidence, learn, manual, passages, site
     from edge_agent.tools import broker_commands
+    from edge_agent.tools.ground import command as ground
     from edge_central.cli import command as central
 
     whole = CommandParser(
@@ -41,6 +42,7 @@ def parser() -> CommandParser:
     site.add_doctor(commands, DEFAULT_CONFIG)
     evidence.add_command_to(commands, DEFAULT_CONFIG)
     passages.add_command_to(commands, DEFAULT_CONFIG)
+    ground.add_command_to(commands, DEFAULT_CONFIG)
     collect.add_command_to(commands, DEFAULT_CONFIG)
     learn.add_command_to(commands)
     site.add_cameras(commands, DEFAULT_CONFIG)

@@ -103,6 +103,10 @@ def _run_tool(args: argparse.Namespace, out: TextIO) -> int:
             from edge_agent.cli.passages import run_passages
 
             return run_passages(args, out)
+        case "ground":
+            from edge_agent.tools.ground.command import run_ground
+
+            return run_ground(args, out)
         case "collect":
             from edge_agent.cli.collect import run_collect
 

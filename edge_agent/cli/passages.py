@@ -7,6 +7,7 @@ import getpass
 import itertools
 from collections.abc import Iterator, Sequence
 from datetime import datetime, tzinfo
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -15,9 +16,10 @@ from edge_agent.core.clock import SystemClock, rfc3339
 from edge_agent.core.command_line.parser import Commands, add_command
 from edge_agent.core.delivery import SEALED_MAGIC
 from edge_agent.core.errors import UsageError
+from edge_agent.core.ground import COMPASS, KMH, SpeedClass, compass_point, speed_classes
 from edge_agent.core.model import GROUP_OF_LABEL
 from edge_agent.core.printable import printable, printable_json
-from edge_agent.passages.passage import Light
+from edge_agent.passages.passage import GroundMotion, Light
 
 if TYPE_CHECKING:
     from edge_agent.passages.reader import PassageFilter, PassageReader, StoredPassage
@@ -59,6 +61,15 @@ def add_command_to(commands: Commands, default_config: Path) -> None:
     )
     passages.add_argument(
         "--still", type=float, metavar="SECONDS", help="shortest time of standing still; default: none"
+    )
+    passages.add_argument(
+        "--speed",
+        choices=tuple(SpeedClass),
+        help="speed class on the ground plane of the camera: walking below 7 km/h, slow below 25, moderate "
+        "below 50; a speed whose error touches two classes is in both; default: all",
+    )
+    passages.add_argument(
+        "--heading", choices=COMPASS, help="direction by the compass, within 45 degrees; default: all"
     )
     passages.add_argument(
         "--limit", type=int, default=50, metavar="N", help="list at most this many passages"
@@ -140,6 +151,8 @@ def _filter(args: argparse.Namespace, zone: tzinfo) -> PassageFilter:
         part=part or None,
         direction_deg=None if args.direction is None else DIRECTIONS[args.direction],
         min_still_s=args.still,
+        speed_class=None if args.speed is None else SpeedClass(args.speed),
+        heading_deg=None if args.heading is None else 45.0 * COMPASS.index(args.heading),
     )
 
 
@@ -162,14 +175,17 @@ def _table(found: Sequence[StoredPassage], zone: tzinfo) -> Iterator[str]:
     if not found:
         yield "no such passage is stored here"
         return
-    yield f"{'time':19}  {'for':>7}  {'camera':12} {'what':12} {'to':5} {'speed':>5}  colours, reports"
+    on_ground = any(each.detail.ground is not None for each in found)
+    km_h = f"{'km/h':>8} {'':2}  " if on_ground else ""
+    yield f"{'time':19}  {'for':>7}  {'camera':12} {'what':12} {'to':5} {'speed':>5}  {km_h}colours, reports"
     for passage in found:
         began = passage.started_at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
         mark = "" if passage.clock else " (clock not synchronised)"
         what = passage.detail.label or passage.group or "unknown"
         yield (
             f"{began}  {passage.duration_s:6.0f}s  {printable(passage.camera):12} {what:12} "
-            f"{_direction(passage.direction_deg):5} {passage.speed:5.1f}  {_remarks(passage)}{mark}"
+            f"{_direction(passage.direction_deg):5} {passage.speed:5.1f}  "
+            f"{_km_h(passage.detail.ground) if on_ground else ''}{_remarks(passage)}{mark}"
         )
 
 
@@ -190,6 +206,14 @@ def _direction(degrees: int | None) -> str:
     return min(DIRECTIONS, key=lambda name: abs((DIRECTIONS[name] - degrees + 180) % 360 - 180))
 
 
+def _km_h(ground: GroundMotion | None) -> str:
+    """``40±3 NE``, as wide as its column."""
+    if ground is None:
+        return f"{'-':>8} {'':2}  "
+    heading = "" if ground.heading_deg is None else compass_point(ground.heading_deg)
+    return f"{f'{KMH * ground.speed_m_s:.0f}±{ceil(KMH * ground.error_m_s)}':>8} {heading:2}  "
+
+
 def _remarks(passage: StoredPassage) -> str:
     parts = [
         f"{part.part} {'/'.join(share.colour for share in part.colours)}" for part in passage.detail.colours
@@ -201,6 +225,7 @@ def _remarks(passage: StoredPassage) -> str:
 
 def _as_json(passage: StoredPassage) -> dict[str, object]:
     detail = passage.detail
+    ground = {} if detail.ground is None else _ground_json(detail.ground)
     return {
         "id": passage.id,
         "camera": passage.camera,
@@ -218,9 +243,20 @@ def _as_json(passage: StoredPassage) -> dict[str, object]:
         "direction_deg": passage.direction_deg,
         "size": [detail.width, detail.height],
         "speed": passage.speed,
+        **ground,
         "light": detail.light,
         "colours": [part._asdict() | {"colours": dict(part.colours)} for part in detail.colours],
         "standing": [each._asdict() for each in detail.standing],
         "reports": [each._asdict() for each in detail.reports],
         "picture_sha256": detail.crop_sha256,
+    }
+
+
+def _ground_json(ground: GroundMotion) -> dict[str, object]:
+    """Keys of a passage on a ground plane."""
+    return {
+        "speed_m_s": ground.speed_m_s,
+        "speed_error_m_s": ground.error_m_s,
+        "speed_class": list(speed_classes(ground.speed_m_s, ground.error_m_s)),
+        "heading_deg": ground.heading_deg,
     }

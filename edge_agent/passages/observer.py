@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from edge_agent.config.model.settings import Polygon
+from edge_agent.config.model.settings import Ground, Polygon
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.facts import Observation, Phase, RuleObservation
 from edge_agent.core.model import Frame, Track, Tracks, TrackState
@@ -16,8 +16,16 @@ from edge_agent.evidence.jpeg import crop, encode_at
 from edge_agent.evidence.seal import SealError, seal
 from edge_agent.evidence.snapshots import quality, within
 from edge_agent.passages.colours import colours_of
+from edge_agent.passages.ground_speed import GroundSpeed
 from edge_agent.passages.light import CameraLight
-from edge_agent.passages.passage import Light, PartColours, Passage, RuleReport, StandingTime
+from edge_agent.passages.passage import (
+    GroundMotion,
+    Light,
+    PartColours,
+    Passage,
+    RuleReport,
+    StandingTime,
+)
 from edge_agent.passages.path import PathRecorder, side_of
 
 if TYPE_CHECKING:
@@ -95,7 +103,8 @@ class PassageObserver:
     """The passages of one camera. Its pipeline's thread calls everything.
 
     ``save`` gets each passage. ``seal_to``: X25519 public key to which pictures are sealed. Without
-    ``with_crops`` no picture is kept; colours are named all the same.
+    ``with_crops`` no picture is kept; colours are named all the same. Without ``ground`` there is no speed in
+    metres a second.
     """
 
     def __init__(
@@ -104,6 +113,7 @@ class PassageObserver:
         save: Callable[[Passage], None],
         privacy_masks: Sequence[Polygon] = (),
         seal_to: bytes | None = None,
+        ground: Ground | None = None,
         *,
         with_crops: bool = True,
     ) -> None:
@@ -111,6 +121,7 @@ class PassageObserver:
         self._save = save
         self._privacy_masks = tuple(privacy_masks)
         self._seal_to = seal_to
+        self._ground_speed = None if ground is None else GroundSpeed(ground)
         self._with_crops = with_crops
         self._light = CameraLight()
         self._open: dict[str, _OpenPassage] = {}
@@ -249,8 +260,16 @@ class PassageObserver:
             reports=tuple(passage.reports.values()),
             crop=crop_,
             crop_sha256=digest,
+            ground=self._ground_motion(path, standing, track.group),
             ended=ended,
         )
+
+    def _ground_motion(
+        self, path: PathRecorder, standing: Sequence[StandingTime], group: str | None
+    ) -> GroundMotion | None:
+        if self._ground_speed is None or not path.has_moved:
+            return None
+        return self._ground_speed.motion(path.places, standing, group, path.aspect)
 
     def _crop(self, best: _BestView | None) -> tuple[bytes | None, bytes | None]:
         """The JPEG of the best view, sealed if there is a key, and the SHA-256 of the plain JPEG."""

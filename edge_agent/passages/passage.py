@@ -10,6 +10,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from math import ceil
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -80,6 +81,14 @@ class StandingTime(NamedTuple):
     for_s: float
 
 
+class GroundMotion(NamedTuple):
+    """How an object moved on the ground plane of the camera."""
+
+    speed_m_s: float  # mean while it moved
+    error_m_s: float  # two standard errors: 19 of 20 speeds are within it
+    heading_deg: float | None  # clockwise from north; None: the camera has no bearing
+
+
 class RuleReport(NamedTuple):
     """A rule that reported the object."""
 
@@ -112,11 +121,12 @@ class Passage:
     reports: tuple[RuleReport, ...] = ()
     crop: bytes | None = None  # JPEG, or sealed
     crop_sha256: bytes | None = None  # of the plain JPEG
+    ground: GroundMotion | None = None  # None: no ground plane, or the error is too large
     ended: bool = True  # False: the object is still there, and a later row with the same track replaces this
 
 
 _POINT = struct.Struct("<HHH")
-_TENTHS, _SHARE = 10.0, 60_000.0
+_TENTHS, _CENTI, _SHARE = 10.0, 100.0, 60_000.0
 _Value = TypeVar("_Value")
 
 
@@ -135,6 +145,7 @@ class _Detail(msgspec.Struct, array_like=True, omit_defaults=True):
     standing: list[int] = []  # pairs of tenths of a second
     reports: list[str | int] = []  # pairs of rule and tenths of a second
     sha256: bytes = b""
+    ground: list[int] = []  # cm/s, its error, degrees or -1; empty: no speed
 
 
 PARTS = ("upper", "lower", "body")
@@ -159,6 +170,7 @@ def encode_detail(passage: Passage) -> bytes:
             standing=[_tenths(value) for each in passage.standing for value in each],
             reports=[value for report in passage.reports for value in (report.rule, _tenths(report.after_s))],
             sha256=passage.crop_sha256 or b"",
+            ground=_encode_ground(passage.ground),
         )
     )
 
@@ -201,6 +213,7 @@ class PassageDetail:
     standing: tuple[StandingTime, ...]
     reports: tuple[RuleReport, ...]
     crop_sha256: str | None
+    ground: GroundMotion | None
 
 
 def decode_detail(data: bytes, duration_s: float) -> PassageDetail:
@@ -220,7 +233,22 @@ def decode_detail(data: bytes, duration_s: float) -> PassageDetail:
         standing=tuple(StandingTime(at / _TENTHS, for_s / _TENTHS) for at, for_s in _pairs(detail.standing)),
         reports=tuple(RuleReport(str(rule), int(at) / _TENTHS) for rule, at in _pairs(detail.reports)),
         crop_sha256=detail.sha256.hex() or None,
+        ground=_decode_ground(detail.ground),
     )
+
+
+def _encode_ground(ground: GroundMotion | None) -> list[int]:
+    if ground is None:
+        return []
+    heading = -1 if ground.heading_deg is None else round(ground.heading_deg) % 360
+    return [round(_CENTI * ground.speed_m_s), ceil(_CENTI * ground.error_m_s), heading]
+
+
+def _decode_ground(row: list[int]) -> GroundMotion | None:
+    if not row:
+        return None
+    speed, error, heading = row
+    return GroundMotion(speed / _CENTI, error / _CENTI, None if heading < 0 else float(heading))
 
 
 def _encode_part(part: PartColours) -> list[int]:

@@ -19,10 +19,10 @@ class PathRecorder:
 
     def __init__(self, box: Box, now_mono: float, aspect: float) -> None:
         """``aspect``: height of the picture over its width."""
-        self._aspect = aspect
+        self.aspect = aspect
         self._start_mono = self._last_mono = now_mono
         self._step_s = FIRST_STEP_S
-        self._points = [PathPoint(0.0, *box.foot)]
+        self._places = [(0.0, box)]
         self.first_box = self.last_box = box
         self.lengths = 0.0  # way so far, in own lengths
         self._widths, self._heights, self._boxes = box.width, box.height, 1
@@ -37,7 +37,12 @@ class PathRecorder:
         """The path from the first to the last place, at most ``STORED_POINTS`` points."""
         if now_mono > self._last_mono:
             self._append(self.last_box, now_mono)
-        return thinned(self._points, STORED_POINTS)
+        return thinned([PathPoint(after_s, *box.foot) for after_s, box in self._places], STORED_POINTS)
+
+    @property
+    def places(self) -> tuple[tuple[float, Box], ...]:
+        """The noted boxes, at most ``MAX_POINTS``, with seconds since the start."""
+        return tuple(self._places)
 
     @property
     def width(self) -> float:
@@ -57,28 +62,28 @@ class PathRecorder:
     @property
     def has_moved(self) -> bool:
         """Whether the last place is ``MIN_DISTANCE`` own lengths from the first."""
-        own = max(self.width, self.height * self._aspect)
+        own = max(self.width, self.height * self.aspect)
         return hypot(*self._way) >= MIN_DISTANCE * own
 
     @property
     def _way(self) -> tuple[float, float]:
         """From the first to the last place, in widths of the picture."""
         (x1, y1), (x2, y2) = self.first_box.foot, self.last_box.foot
-        return x2 - x1, (y2 - y1) * self._aspect
+        return x2 - x1, (y2 - y1) * self.aspect
 
     def _append(self, box: Box, now_mono: float) -> None:
-        last, (x, y) = self._points[-1], box.foot
-        own = max(box.width, box.height * self._aspect, 1e-6)
-        self.lengths += hypot(x - last.x, (y - last.y) * self._aspect) / own
-        self._points.append(PathPoint(now_mono - self._start_mono, x, y))
+        (last_x, last_y), (x, y) = self._places[-1][1].foot, box.foot
+        own = max(box.width, box.height * self.aspect, 1e-6)
+        self.lengths += hypot(x - last_x, (y - last_y) * self.aspect) / own
+        self._places.append((now_mono - self._start_mono, box))
         self._last_mono = now_mono
         self._widths, self._heights, self._boxes = (
             self._widths + box.width,
             self._heights + box.height,
             self._boxes + 1,
         )
-        if len(self._points) > MAX_POINTS:
-            self._points = self._points[::2]
+        if len(self._places) > MAX_POINTS:
+            self._places = self._places[::2]
             self._step_s *= 2
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from edge_agent.core.errors import EdgeAgentError
+from edge_agent.core.ground import SpeedClass, speed_classes
 from edge_agent.passages.passage import COLOURS, FOLDER, GROUPS, PassageDetail, TimeQuality, decode_detail
 from edge_agent.passages.store import CROPS_FILE, LONG_MS, ROWS_FILE, read_only
 
@@ -54,6 +55,8 @@ class PassageFilter:
     part: str | None = None  # with ``colour``: of this part only
     direction_deg: float | None = None  # within ``DIRECTION_WITHIN_DEG``
     min_still_s: float | None = None  # stood still for at least this long
+    speed_class: SpeedClass | None = None  # its speed with its error touches this class
+    heading_deg: float | None = None  # by the compass, within ``DIRECTION_WITHIN_DEG``
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,18 +157,27 @@ def _decoded(row: tuple[Any, ...]) -> StoredPassage:
 
 
 def _fits(passage: StoredPassage, wanted: PassageFilter) -> bool:
-    if wanted.direction_deg is not None:
-        if passage.direction_deg is None:
-            return False
-        off = abs((passage.direction_deg - wanted.direction_deg + 180) % 360 - 180)
-        if off > DIRECTION_WITHIN_DEG:
-            return False
+    ground = passage.detail.ground
+    if not _is_towards(passage.direction_deg, wanted.direction_deg):
+        return False
+    if not _is_towards(None if ground is None else ground.heading_deg, wanted.heading_deg):
+        return False
+    if wanted.speed_class is not None and (
+        ground is None or wanted.speed_class not in speed_classes(ground.speed_m_s, ground.error_m_s)
+    ):
+        return False
     if wanted.colour is not None and wanted.part is not None:
         parts = (part for part in passage.detail.colours if part.part == wanted.part)
         if not any(share.colour == wanted.colour for part in parts for share in part.colours):
             return False
     longest_s = max((each.for_s for each in passage.detail.standing), default=0.0)
     return wanted.min_still_s is None or longest_s >= wanted.min_still_s
+
+
+def _is_towards(degrees: float | None, wanted: float | None) -> bool:
+    if wanted is None:
+        return True
+    return degrees is not None and abs((degrees - wanted + 180) % 360 - 180) <= DIRECTION_WITHIN_DEG
 
 
 def _ms(moment: datetime) -> int:

@@ -70,6 +70,7 @@ class PassageRecorder:
             self.add,
             camera.privacy_masks,
             self._seal_to,
+            camera.ground,
             with_crops=self._settings.crops and camera.report.snapshots is not SnapshotPolicy.NONE,
         )
 

@@ -58,6 +58,15 @@ class FoundPassage(Struct, frozen=True, kw_only=True, omit_defaults=True):
     ] = "synced"
     direction_deg: int | None = None
     speed: Annotated[float, Meta(description="own lengths a second")] = 0.0
+    speed_m_s: Annotated[
+        float | None, Meta(description="metres a second, on a camera with a ground plane; an estimate")
+    ] = None
+    speed_error_m_s: Annotated[
+        float | None, Meta(description="19 of 20 speeds are within it; always beside speed_m_s")
+    ] = None
+    heading_deg: Annotated[
+        int | None, Meta(description="clockwise from north, where the bearing of the ground plane is known")
+    ] = None
     entry: Literal["left", "right", "top", "bottom", "inside"]
     exit: Literal["left", "right", "top", "bottom", "inside"]
     light: Literal["day", "dusk", "infrared"] = "day"

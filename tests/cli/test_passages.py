@@ -10,7 +10,7 @@ import pytest
 from edge_agent.cli.main import main
 from edge_agent.core.command_line.exit_codes import EX_USAGE
 from edge_agent.core.delivery import SEALED_MAGIC
-from edge_agent.passages.passage import FOLDER, Light, TimeQuality
+from edge_agent.passages.passage import FOLDER, GroundMotion, Light, TimeQuality
 from tests.outbox.parts import HandClock
 from tests.passages.parts import passage, store
 from tests.testbed.agent import write_config
@@ -118,3 +118,30 @@ def test_a_gateway_without_passages_says_so(tmp_path: Path, capsys: pytest.Captu
         "the agent stores an object when it has left the picture, at most a minute later\n",
         "",
     )
+
+
+@pytest.fixture
+def fast(tmp_path: Path) -> Path:
+    """A gateway whose camera has a ground plane."""
+    path = write_config(tmp_path, cameras=[{"id": "cam-1", "url": "rtsp://camera/1"}], broker_port=1883)
+    rows = store(tmp_path / "state", HandClock(mono=1030.0))
+    quick = passage(1, ground=GroundMotion(11.0, 0.7, 47.0))
+    slow = passage(2, ground=GroundMotion(1.3, 0.15, None))
+    rows.write([quick, slow, passage(3)], synced=True)
+    rows.close()
+    return path
+
+
+def test_speeds_are_shown_with_their_error(fast: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, str(fast))
+    head, *lines = out.splitlines()
+    assert "km/h" in head
+    assert sorted(line.split("0.7 ")[1].split()[0] for line in lines) == ["-", "40±3", "5±1"]
+    assert any("40±3 NE" in line for line in lines)
+    _, out, _ = run(capsys, str(fast), "--speed", "moderate", "--heading", "E", "--json")
+    (only,) = [json.loads(line) for line in out.splitlines()]
+    assert only["track"] == "cam-1-k3-1"
+    assert (only["speed_m_s"], only["speed_error_m_s"], only["heading_deg"]) == (11.0, 0.7, 47.0)
+    assert only["speed_class"] == ["moderate"]
+    _, out, _ = run(capsys, str(fast), "--heading", "S")
+    assert out.splitlines()[0] == "no such passage is stored here"

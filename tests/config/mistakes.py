@@ -61,6 +61,13 @@ def _camera(line: str) -> str:
     return with_camera(f"url: /clip.mp4\n{line}")
 
 
+def _ground(mapping: str) -> str:
+    return with_camera(f"url: /clip.mp4\nground: {mapping}")
+
+
+_MARKS = "[[0.3, 0.9], [0.7, 0.9], [0.6, 0.5], [0.4, 0.5]]"
+
+
 def _holidays(dates: str) -> str:
     return _gateway(f"{{id: a, ward: b, holidays: {dates}}}")
 
@@ -288,5 +295,14 @@ MISTAKES = [
     ("a key that is a list", _top("? §[a]\n: b"), "a key must be a single word"),
     ("a merge key of a word", _top("outbox: {<<: §x}"), "<< takes a mapping"),
     ("nested deep", _top("outbox: " + "[" * 32 + "§" + "[" * 8 + "]" * 40), "nested deeper than 32"),
+    # --- the ground plane
+    ("three marks", _ground("{points: §[[0.3, 0.9], [0.7, 0.9], [0.6, 0.5]], rectangle_m: [4, 9]}"), "must be a list of points: at least 4, not 3"),
+    ("marks without a length", _ground(f"{{points: §{_MARKS}}}"), "write either rectangle_m"),
+    ("lengths twice", _ground(f"{{points: {_MARKS}, rectangle_m: [4, 9], metres: §[[0, 0], [4, 0], [4, 9], [0, 9]]}}"), "write either rectangle_m"),
+    ("crossed marks", _ground("{points: §[[0.3, 0.9], [0.6, 0.5], [0.7, 0.9], [0.4, 0.5]], rectangle_m: [4, 9]}"), "the marks are not in order"),
+    ("marks on a line", _ground("{points: §[[0.3, 0.9], [0.5, 0.9], [0.7, 0.9], [0.4, 0.5]], rectangle_m: [4, 9]}"), "nearly on one line of the picture"),
+    ("mirrored places", _ground(f"{{points: §{_MARKS}, metres: [[0, 0], [4, 0], [4, -9], [0, -9]]}}"), "the other way round"),
+    ("marks above the road", _ground("{points: §[[0.4, 0.5], [0.6, 0.5], [0.7, 0.3], [0.3, 0.3]], rectangle_m: [4, 9]}"), "end inside the picture"),
+    ("a compass key of another kind", _ground(f"{{points: {_MARKS}, rectangle_m: [4, 9], §north_deg: 9}}"), "write bearing_deg"),
 ]
 # fmt: on

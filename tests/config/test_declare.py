@@ -136,6 +136,8 @@ cameras:
     watch_view: false
     allow_basic: true
     zones: {yard: {polygon: [[0, 0], [1, 0], [1, 1], [0, 1]]}}
+    ground: {points: [[0.3, 0.9], [0.7, 0.9], [0.6, 0.5], [0.4, 0.5]], rectangle_m: [4, 12], bearing_deg: 90,
+             length_error: 0.05}
     lines: {gate: {from: [0.2, 0.5], to: [0.8, 0.6]}}
     rules:
       - {id: a, kind: zone-intrusion, zone: yard, labels: [person], severity: alarm, cooldown_s: 3,
@@ -146,6 +148,10 @@ cameras:
       - {id: d, kind: wrong-way, zone: yard, arrow: {from: [0.2, 0.5], to: [0.8, 0.6]}, angle_deg: 30,
          min_distance: 0.2}
       - {id: e, kind: crowding, zone: yard, count: 9, min_duration_s: 3, release_count: 3}
+  - id: cam-2
+    url: rtsp://10.0.0.12/stream2
+    ground: {points: [[0.3, 0.9], [0.7, 0.9], [0.6, 0.5], [0.4, 0.5]],
+             metres: [[0, 0], [4, 0], [4.5, 12], [0, 12]]}
 """
 
 

@@ -147,7 +147,8 @@ def _share_of(passage: StoredPassage, colour: str | None, part: str | None) -> f
 
 
 def _row(passage: StoredPassage) -> FoundPassage:
-    detail = passage.detail
+    detail, ground = passage.detail, passage.detail.ground
+    heading_deg = None if ground is None else ground.heading_deg
     return FoundPassage(
         id=passage.id,
         camera=passage.camera,
@@ -159,6 +160,9 @@ def _row(passage: StoredPassage) -> FoundPassage:
         clock=passage.clock.name.lower(),  # type: ignore[arg-type]
         direction_deg=passage.direction_deg,
         speed=passage.speed,
+        speed_m_s=None if ground is None else ground.speed_m_s,
+        speed_error_m_s=None if ground is None else ground.error_m_s,
+        heading_deg=None if heading_deg is None else round(heading_deg),
         entry=detail.entry.value,
         exit=detail.exit.value,
         light=detail.light.value,

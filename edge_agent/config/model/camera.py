@@ -21,6 +21,7 @@ from edge_agent.config.model.camera_parts import (
     Report,
     Ring,
 )
+from edge_agent.config.model.ground import GROUND, Ground
 from edge_agent.config.model.rules import AnyRule
 from edge_agent.config.model.zone_checks import RULES, check_zones
 from edge_agent.config.texts.messages import message
@@ -73,6 +74,7 @@ class Camera:
     watch_view: Annotated[
         bool, Key("report tampering and faults of the view: covered, turned, frozen and so on", Flag())
     ] = True
+    ground: Annotated[Ground | None, Key(GROUND.doc, GROUND, "no speed in metres a second")] = None
     allow_basic: Annotated[
         bool,
         Key(

@@ -37,6 +37,7 @@ from edge_agent.config.model.connection import (
 )
 from edge_agent.config.model.detector import DETECTOR, Detector
 from edge_agent.config.model.gateway import COMMANDS, GATEWAY, SIGNED_COMMANDS, Commands, Gateway, Location
+from edge_agent.config.model.ground import Ground
 from edge_agent.config.model.rules import (
     AnyRule,
     CrossingMode,
@@ -81,6 +82,7 @@ __all__ = [
     "Direction",
     "Gateway",
     "GearChoice",
+    "Ground",
     "Healing",
     "Line",
     "LineRule",

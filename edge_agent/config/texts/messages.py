@@ -333,6 +333,11 @@ CHECK: Sentences = {
         "there is a space or control character in this URL; write a space as %20",
         "URL này có dấu cách hoặc ký tự điều khiển; viết dấu cách là %20",
     ),
+    "road-point": ("[x, y] in metres", "[x, y] tính bằng mét"),
+    "ground-lengths": (
+        "write either rectangle_m, for the corners of a rectangle, or metres, for four other marks",
+        "hãy ghi rectangle_m nếu bốn mốc là góc của hình chữ nhật, hoặc metres nếu là bốn mốc khác",
+    ),
     "no-such-clip": (
         "there is no such file; the camera stays offline until there is one",
         "không có tệp này; camera mất hình cho đến khi có tệp",
@@ -371,6 +376,8 @@ PHRASES = {
     "seconds": "giây",
     "milliseconds": "mili giây",
     "degrees": "độ",
+    "metres": "mét",
+    "lengths": "độ dài",
     "degrees Celsius": "°C",
     "pixels": "điểm ảnh",
     "objects": "người, phương tiện",

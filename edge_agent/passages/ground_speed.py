@@ -1,0 +1,242 @@
+"""The speed of a passage in metres a second, with its error, on the ground plane of the camera.
+
+The foot points are mapped to the road, each with the covariance that a foot error in the picture has there.
+A straight way at constant speed is fitted to them (generalised least squares); where the points contradict
+it, as at a turn, each half gets a fit of its own.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from math import dist, hypot, inf, sqrt
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from edge_agent.core.geometry import Point
+from edge_agent.core.ground import TINY_W, GroundPlane
+from edge_agent.core.model import PERSON, TWO_WHEELER, VEHICLE, Box
+from edge_agent.passages.passage import GroundMotion, StandingTime
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from edge_agent.config.model.ground import Ground
+
+    Floats = NDArray[np.float64]
+
+MARK_ERROR = 0.003
+"""Standard error of a mark, of the picture's width or height: 2 pixels of 640."""
+FOOT_ERROR = 0.0016
+"""Least standard error of a foot point, of the picture's width: a pixel of 640."""
+FOOT_SHARE = 0.04
+"""Standard error of a foot point as a share of the box's height."""
+BODY_M = {PERSON: 0.15, TWO_WHEELER: 0.3, VEHICLE: 0.6}
+"""Standard error of the way: the lower edge of the box shows another part of the object at its end than at
+its beginning, since the camera sees it from another side."""
+FORM_ERROR = 0.02
+"""Relative standard error: the middle of a box is not above the foot of an upright body, and lenses bend
+lines."""
+EDGE = 0.01
+"""Of the picture: a box this near to a side is cut off, and its foot or its middle is unknown."""
+MIN_POINTS = 3
+MAX_SHARE = 0.5
+"""Of the speed: with a larger error there is no speed. It would not tell a walker from a motorcycle."""
+MISFIT = 4.0
+"""Chi-square for each degree of freedom from which a segment is fitted in two halves."""
+
+
+_Foot = tuple[float, float, float, float]
+"""Seconds since the start, x and y of the foot, height of the box."""
+
+
+class _Segment(NamedTuple):
+    """The fit of a part of the path."""
+
+    vx: float  # metres a second
+    vy: float
+    variance: float  # of the speed
+    duration_s: float
+    first: int  # index of the points between which it is known best
+    last: int
+
+
+class GroundSpeed:
+    """Speeds on the ground plane of one camera. Any thread."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._plane = GroundPlane(ground.points, ground.metres, ground.bearing_deg)
+        self._length_error = ground.length_error / 2  # ground.length_error is two standard errors
+        self._moved = tuple(_moved(ground))
+
+    def motion(
+        self,
+        places: Sequence[tuple[float, Box]],
+        standing: Sequence[StandingTime],
+        group: str | None,
+        aspect: float,
+    ) -> GroundMotion | None:
+        """The mean speed while the object moved. ``places``: boxes with seconds since the start of the
+        passage; ``aspect``: height of the picture over its width.
+
+        None: fewer than ``MIN_POINTS`` boxes wholly in the picture, or the error is above ``MAX_SHARE``.
+        """
+        seen = [
+            (after_s, box)
+            for after_s, box in places
+            if box.x1 > EDGE and box.x2 < 1 - EDGE and box.y2 < 1 - EDGE and not _stands(after_s, standing)
+        ]
+        g, h, i = self._plane.matrix[6:]
+        feet = [
+            (after_s, x, y, box.height)
+            for after_s, box in seen
+            for x, y in (box.foot,)
+            if g * x + h * y + i > TINY_W
+        ]
+        times = [foot[0] for foot in feet]
+        sums = self._sums(feet, aspect) if len(feet) >= MIN_POINTS else np.empty(0)
+        segments = [
+            segment
+            for first, last in _spans(times, standing)
+            for segment in _fitted(sums, times, first, last)
+        ]
+        return self._result(segments, feet, BODY_M.get(group or "", BODY_M[VEHICLE]))
+
+    def _sums(self, feet: Sequence[_Foot], aspect: float) -> Floats:
+        """Running sums of the normal equations, shape (points + 1, 14), so that each part of the path is
+        fitted from one difference."""
+        a, b, c, d, e, f, g, h, i = self._plane.matrix
+        t, x, y, height = np.array(feet).T
+        w = g * x + h * y + i
+        x_m, y_m = (a * x + b * y + c) / w, (d * x + e * y + f) / w
+        # An error of one width of the picture along x or along y moves the place on the road by so much:
+        xx, xy = (a - x_m * g) / w, (b / aspect - x_m * (h / aspect)) / w
+        yx, yy = (d - y_m * g) / w, (e / aspect - y_m * (h / aspect)) / w
+        variance = np.maximum(FOOT_ERROR, FOOT_SHARE * height * aspect) ** 2
+        determinant = (xx * yy - xy * yx) ** 2 * variance
+        w11 = (yx * yx + yy * yy) / determinant
+        w12 = -(xx * yx + xy * yy) / determinant
+        w22 = (xx * xx + xy * xy) / determinant
+        px, py = x_m - x_m[0], y_m - y_m[0]
+        wx, wy = w11 * px + w12 * py, w12 * px + w22 * py
+        rows = [w11, w12, w22, t * w11, t * w12, t * w22, t * t * w11, t * t * w12, t * t * w22]
+        rows += [wx, wy, t * wx, t * wy, px * wx + py * wy]
+        sums: Floats = np.zeros((len(feet) + 1, len(rows)))
+        np.cumsum(np.array(rows).T, axis=0, out=sums[1:])
+        return sums
+
+    def _result(
+        self, segments: Sequence[_Segment], feet: Sequence[_Foot], body_m: float
+    ) -> GroundMotion | None:
+        moving_s = sum(each.duration_s for each in segments)
+        if moving_s <= 0:
+            return None
+        way_m = sum(hypot(each.vx, each.vy) * each.duration_s for each in segments)
+        speed = way_m / moving_s
+        fit = sum(each.variance * each.duration_s**2 for each in segments) / moving_s**2
+        longest = max(segments, key=lambda each: hypot(each.vx, each.vy) * each.duration_s)
+        marks = self._marks_error(feet[longest.first][1:3], feet[longest.last][1:3])
+        scale = hypot(marks, self._length_error, FORM_ERROR)
+        error = 2 * sqrt(fit + (scale * speed) ** 2 + (body_m / moving_s) ** 2)
+        if not error <= MAX_SHARE * speed:
+            return None
+        heading = self._plane.heading(
+            sum(each.vx * each.duration_s for each in segments),
+            sum(each.vy * each.duration_s for each in segments),
+        )
+        return GroundMotion(speed, error, heading)
+
+    def _marks_error(self, begin: Point, end: Point) -> float:
+        """Relative standard error of the way between two points of the picture, from that of the marks: each
+        mark is moved, and the way measured again. Far away from the marks it grows."""
+        way_m = _way(self._plane, begin, end)
+        if way_m <= 0:
+            return inf
+        changes = (_way(moved, begin, end) / way_m - 1 for moved in self._moved)
+        return sqrt(sum(change * change for change in changes))
+
+
+def _moved(ground: Ground) -> Iterator[GroundPlane]:
+    """The ground plane if one mark were ``MARK_ERROR`` further along an axis of the picture."""
+    for mark in range(len(ground.points)):
+        for dx, dy in ((MARK_ERROR, 0.0), (0.0, MARK_ERROR)):
+            points = list(ground.points)
+            points[mark] = points[mark][0] + dx, points[mark][1] + dy
+            yield GroundPlane(points, ground.metres)
+
+
+def _way(plane: GroundPlane, begin: Point, end: Point) -> float:
+    """Metres between two points of the picture; infinite beyond the horizon."""
+    first, last = plane.metres(*begin), plane.metres(*end)
+    return inf if first is None or last is None else dist(first, last)
+
+
+def _stands(after_s: float, standing: Sequence[StandingTime]) -> bool:
+    return any(each.after_s < after_s < each.after_s + each.for_s for each in standing)
+
+
+def _spans(times: Sequence[float], standing: Sequence[StandingTime]) -> list[tuple[int, int]]:
+    """First and last index of the points between two times of standing."""
+    edges = sorted({0, *(bisect_right(times, each.after_s) for each in standing), len(times)})
+    return [(begin, end - 1) for begin, end in pairwise(edges)]
+
+
+def _fitted(sums: Floats, times: Sequence[float], first: int, last: int) -> list[_Segment]:
+    """One fit for the points, or one for each part between its turns."""
+    count = last - first + 1
+    if count < MIN_POINTS or times[last] <= times[first]:
+        return []
+    fit = _fit((sums[last + 1] - sums[first]).tolist())
+    if fit is None:
+        return []
+    misfit = fit.square / (2 * count - 4)
+    if misfit > MISFIT and count >= 2 * MIN_POINTS:
+        middle = (first + last) // 2
+        halves = [*_fitted(sums, times, first, middle), *_fitted(sums, times, middle + 1, last)]
+        if halves:
+            return halves
+    begin = first + min(bisect_left(times[first : last + 1], fit.mean_s - fit.reach_s), count - 2)
+    end = first + min(bisect_left(times[first : last + 1], fit.mean_s + fit.reach_s), count - 1)
+    duration_s = times[last] - times[first]
+    return [_Segment(fit.vx, fit.vy, fit.variance * max(1.0, misfit), duration_s, begin, max(end, begin + 1))]
+
+
+class _Fit(NamedTuple):
+    vx: float
+    vy: float
+    variance: float  # of the speed, if the points have the assumed errors
+    square: float  # sum of the squared distances to the fit, in standard errors
+    mean_s: float  # where in time the weight of the points is, and how far it reaches
+    reach_s: float
+
+
+def _fit(sums: list[float]) -> _Fit | None:
+    """A straight way at constant speed: least squares with the normal equations in blocks of two.
+
+    None: the points do not determine it.
+    """
+    w11, w12, w22, t11, t12, t22, q11, q12, q22, bx, by, tbx, tby, square = sums
+    determinant = w11 * w22 - w12 * w12
+    if not determinant > 0:
+        return None
+    i11, i12, i22 = w22 / determinant, -w12 / determinant, w11 / determinant
+    k11, k12 = i11 * t11 + i12 * t12, i11 * t12 + i12 * t22
+    k21, k22 = i12 * t11 + i22 * t12, i12 * t12 + i22 * t22
+    c11, c12, c22 = q11 - t11 * k11 - t12 * k21, q12 - t11 * k12 - t12 * k22, q22 - t12 * k12 - t22 * k22
+    rest_x, rest_y = tbx - k11 * bx - k21 * by, tby - k12 * bx - k22 * by
+    determinant = c11 * c22 - c12 * c12
+    if not determinant > 0:
+        return None
+    vx, vy = (c22 * rest_x - c12 * rest_y) / determinant, (c11 * rest_y - c12 * rest_x) / determinant
+    fixed_x, fixed_y = bx - t11 * vx - t12 * vy, by - t12 * vx - t22 * vy
+    start_x, start_y = i11 * fixed_x + i12 * fixed_y, i12 * fixed_x + i22 * fixed_y
+    square -= start_x * bx + start_y * by + vx * tbx + vy * tby
+    speed_2 = max(vx * vx + vy * vy, 1e-12)
+    variance = (c22 * vx * vx - 2 * c12 * vx * vy + c11 * vy * vy) / determinant / speed_2
+    # Equal weights have the standard deviation of a uniform distribution: its ends are the first and last
+    # point.
+    weight, mean_s = w11 + w22, (t11 + t22) / (w11 + w22)
+    reach_s = sqrt(3 * max(0.0, (q11 + q22) / weight - mean_s * mean_s))
+    return _Fit(vx, vy, variance, max(0.0, square), mean_s, reach_s)

@@ -1,0 +1,222 @@
+"""``edge-agent ground show`` and ``ground estimate``. Parsing the arguments needs no OpenCV."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Iterator
+from datetime import timedelta
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from edge_agent.core.clock import SystemClock
+from edge_agent.core.command_line.parser import CommandParser, Commands, add_command
+from edge_agent.core.errors import UsageError
+from edge_agent.core.ground import GroundPlane, doubt_of_marks, fault_of_marks, rectangle
+
+if TYPE_CHECKING:
+    from edge_agent.config.model.settings import Camera, Settings
+    from edge_agent.core.model import Colour
+    from edge_agent.tools.ground.estimate import GroundEstimate
+
+DAYS = 7
+SPACING_M = 1.0
+
+
+def add_command_to(commands: Commands, default_config: Path) -> None:
+    ground = add_command(commands, "ground", "show or estimate the ground plane of a camera")
+    actions = ground.add_commands("action")
+    show = add_command(
+        actions,
+        "show",
+        "draw lines at whole metres on the picture of a camera, to check the ground plane by eye",
+        "sudo edge-agent ground show cam-1 --out grid.jpg",
+    )
+    _add_camera(show)
+    show.add_argument("--out", type=Path, required=True, metavar="OUT.jpg", help="where to write the result")
+    show.add_argument(
+        "--spacing", type=_positive, default=SPACING_M, metavar="METRES", help="between two lines"
+    )
+    show.add_config(default_config)
+    guess = add_command(
+        actions,
+        "estimate",
+        "propose a ground plane from the sizes of persons and motorcycles that passed, as a drop-in",
+        "sudo edge-agent ground estimate cam-1 --view-deg 87",
+        "sudo edge-agent ground estimate cam-1 --view-deg 87 --lane 0.32,0.8,0.71,0.8 --lane-m 3.5",
+    )
+    _add_camera(guess)
+    guess.add_argument(
+        "--view-deg",
+        type=_angle,
+        required=True,
+        metavar="DEGREES",
+        help="horizontal angle of view, from the camera's data sheet",
+    )
+    guess.add_argument(
+        "--lane",
+        type=_two_points,
+        metavar="X,Y,X,Y",
+        help="two points across a lane, 0 to 1 of the picture; default: none",
+    )
+    guess.add_argument("--lane-m", type=_positive, metavar="METRES", help="width of that lane; default: none")
+    guess.add_argument(
+        "--days", type=_positive, default=DAYS, metavar="N", help="use the passages of this many days"
+    )
+    guess.add_config(default_config)
+
+
+def _add_camera(action: CommandParser) -> None:
+    action.add_argument("camera", metavar="CAMERA", help="id of the camera")
+    action.add_argument(
+        "--picture",
+        type=Path,
+        metavar="FILE",
+        help="use this picture of the camera's stream; default: one is taken from the camera",
+    )
+
+
+def _positive(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not (isfinite(number) and number > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return number
+
+
+def _angle(text: str) -> float:
+    degrees = _positive(text)
+    if not 5 <= degrees <= 150:
+        raise argparse.ArgumentTypeError(f"{text} is not from 5 to 150 degrees")
+    return degrees
+
+
+def _two_points(text: str) -> tuple[float, ...]:
+    try:
+        numbers = tuple(float(word) for word in text.split(","))
+    except ValueError:
+        numbers = ()
+    if len(numbers) != 4 or not all(0 <= number <= 1 for number in numbers):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not four numbers from 0 to 1, such as 0.32,0.8,0.71,0.8"
+        )
+    return numbers
+
+
+def run_ground(args: argparse.Namespace, out: TextIO) -> int:
+    from edge_agent.tools.doctor.command import load
+
+    settings, unread = load(args.config)
+    camera = next((each for each in settings.cameras if each.id == args.camera), None)
+    if camera is None:
+        known = ", ".join(each.id for each in settings.cameras) or "none"
+        raise UsageError(f"{args.camera}: no such camera in the configuration; there are: {known}")
+    if args.action == "show":
+        return _show(args, settings, camera, unread, out)
+    return _estimate(args, settings, camera, unread, out)
+
+
+def _show(
+    args: argparse.Namespace, settings: Settings, camera: Camera, unread: str | None, out: TextIO
+) -> int:
+    from edge_agent.evidence.jpeg import encode_at
+    from edge_agent.tools.ground.grid import draw_grid, draw_north
+    from edge_agent.tools.ground.pinhole import camera_of
+
+    ground = camera.ground
+    if ground is None:
+        raise UsageError(f"{camera.id} has no ground plane; docs/guide/ground.md says how to measure one")
+    picture = _picture(args, settings, camera, unread)
+    plane = GroundPlane(ground.points, ground.metres, ground.bearing_deg)
+    drawn = draw_grid(picture, plane, ground.points, args.spacing)
+    draw_north(drawn, plane, ground.metres[1])
+    args.out.write_bytes(encode_at(drawn, 85))
+    out.write(f"{args.out}: a line each {args.spacing:g} m, each fifth yellow with its metres from mark 1\n")
+    seen = camera_of(plane, picture.shape[0] / picture.shape[1])
+    if seen is not None:
+        out.write(
+            f"By these marks the camera hangs {seen.height_m:.1f} m above the road, looks "
+            f"{seen.tilt_deg:.0f} degrees down, and sees {seen.view_deg:.0f} degrees wide.\n"
+        )
+    if seen is None or not seen.fits:
+        out.write("No camera without distortion sees the marks like this: check their order and lengths.\n")
+    doubt = doubt_of_marks(ground.points, ground.metres)
+    out.write(f"{doubt}\n" if doubt else "")
+    out.write(
+        "Compare: height of the pole, data sheet of the lens, and the lines with things of known size.\n"
+    )
+    return 0
+
+
+def _estimate(
+    args: argparse.Namespace, settings: Settings, camera: Camera, unread: str | None, out: TextIO
+) -> int:
+    from edge_agent.host.system.process import as_agent
+    from edge_agent.passages.reader import PassageFilter, PassageReader
+    from edge_agent.tools.ground.estimate import MeasuredWidth, estimate, rulers_of
+
+    if (args.lane is None) != (args.lane_m is None):
+        raise UsageError("--lane and --lane-m belong together")
+    since = SystemClock().now() - timedelta(days=args.days)
+    with as_agent(settings.state_dir):
+        found = PassageReader(settings.state_dir).find(PassageFilter(from_at=since, cameras=(camera.id,)))
+        rulers = rulers_of(found)
+    picture = _picture(args, settings, camera, unread)
+    lane = None
+    if args.lane is not None:
+        x1, y1, x2, y2 = args.lane
+        lane = MeasuredWidth((x1, y1), (x2, y2), args.lane_m)
+    result = estimate(rulers, picture.shape[0] / picture.shape[1], args.view_deg, lane)
+    out.writelines(f"{line}\n" for line in drop_in(camera.id, result))
+    return 0
+
+
+def drop_in(camera_id: str, result: GroundEstimate) -> Iterator[str]:
+    """The configuration of an estimate, with what it is made of as comments."""
+    seen, (near_m, far_m) = result.camera, result.reach_m
+    percent = 100 * result.length_error
+    yield f"# An estimate for {camera_id}, not measured; lengths may be wrong by {percent:.0f} %."
+    yield f"# From {result.uprights} persons and {result.across} two-wheelers that crossed the picture."
+    yield f"# The camera would hang {seen.height_m:.1f} m above the road, {seen.tilt_deg:.0f} degrees down."
+    yield "# Check both, put this into a file of conf.d, and look at it:"
+    yield f"#   sudo edge-agent ground show {shlex.quote(camera_id)} --out grid.jpg"
+    deep_m = max(2.0, far_m - near_m)
+    wide_m = max(1.0, 0.3 * near_m)
+    corners = [
+        (-wide_m / 2, near_m),
+        (wide_m / 2, near_m),
+        (wide_m / 2, near_m + deep_m),
+        (-wide_m / 2, near_m + deep_m),
+    ]
+    points = [seen.point(*corner) for corner in corners]
+    fault = fault_of_marks(points, rectangle(points, wide_m, deep_m))
+    if fault is not None:
+        raise UsageError(f"{camera_id}: the estimate makes no sense: {fault}")
+    yield "cameras:"
+    yield f"  - id: {camera_id}"
+    yield "    ground:"
+    yield f"      points: [{', '.join(f'[{x:.4f}, {y:.4f}]' for x, y in points)}]"
+    yield f"      rectangle_m: [{wide_m:.2f}, {deep_m:.2f}]"
+    yield f"      length_error: {result.length_error:.2f}"
+
+
+def _picture(args: argparse.Namespace, settings: Settings, camera: Camera, unread: str | None) -> Colour:
+    """The picture of ``--picture``, or one of the camera; privacy masks are black. BGR."""
+    from edge_agent.capture.logins import LimitedLogins
+    from edge_agent.capture.stream_probe import probe_stream
+    from edge_agent.core.model import FULL_PICTURE
+    from edge_agent.evidence.jpeg import crop
+    from edge_agent.host.system.process import as_agent
+    from edge_agent.tools.ground.grid import LARGEST, read_picture
+
+    if args.picture is not None:
+        return read_picture(args.picture)
+    if camera.credentials is not None and not camera.credentials.password.reveal():
+        raise UsageError(f"{camera.id}: its password cannot be read: {unread}; type the command with sudo")
+    clock = SystemClock()
+    with as_agent(settings.state_dir):
+        probe = probe_stream(camera, clock, LimitedLogins(settings.state_dir, clock).open)
+    return crop(probe.picture, FULL_PICTURE, camera.privacy_masks, LARGEST)

@@ -1,0 +1,245 @@
+"""Estimates a ground plane without a tape: from the sizes of persons and motorcycles that passed.
+
+An upright person of average height, and a motorcycle that crosses the picture, are rulers. The angle of view
+is taken from the camera's data sheet; tilt and height are those with which all rulers, near and far, have
+the same true size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from math import atan2, cos, dist, hypot, sin
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edge_agent.core.errors import EdgeAgentError
+from edge_agent.core.geometry import Point
+from edge_agent.core.model import PERSON, TWO_WHEELER
+from edge_agent.passages.passage import Side
+from edge_agent.passages.reader import StoredPassage
+from edge_agent.tools.ground.pinhole import PinholeCamera, focal_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+PERSON_M, PERSON_SPREAD = 1.62, 0.04
+"""Mean height of men (1.68 m) and women (1.56 m) aged 18 in Vietnam's general nutrition survey 2019-2020.
+Older people are smaller, shoes add to it; the share by which the mean may be wrong."""
+MOTORCYCLE_M, MOTORCYCLE_SPREAD = 1.9, 0.05
+"""Length of the usual motorcycle: 1.914 m for the Honda Wave Alpha of 2020, the most sold one (its data
+sheet, in nghean24h.vn, October 2020); scooters are a few centimetres shorter."""
+_BODIES = {PERSON: (0.3, 0.5, PERSON_M), TWO_WHEELER: (MOTORCYCLE_M, 0.6, 1.05)}
+"""Length, width and height: a camera from above also sees the top, which makes the box larger."""
+ROUNDS = 4  # of fitting the camera and seeing the bodies through it
+VIEW_SPREAD = 0.04  # relative error of the focal length of a data sheet
+LANE_SPREAD = 0.03  # error of a lane's width between two points in the picture
+MIN_RULERS = 30
+MIN_VOTES, MIN_SCORE = 3, 0.5
+ACROSS_DEG = 20.0  # from the horizontal of the picture: such a motorcycle shows its whole length
+TILTS_DEG = np.arange(-2.0, 80.0, 0.5)
+SAMPLES = 40  # of the rulers, drawn with replacement (bootstrap), for the error
+MAX_ERROR = 0.5  # of lengths, two standard errors; beyond it an estimate says nothing
+
+
+class EstimateError(EdgeAgentError):
+    """There is no estimate."""
+
+
+class RulerKind(StrEnum):
+    UPRIGHT = "upright"  # the height of the box is known
+    ACROSS = "across"  # the width of the box is known
+
+
+@dataclass(frozen=True, slots=True)
+class Ruler:
+    """A box whose true size is known on average."""
+
+    kind: RulerKind
+    x: float  # foot, 0..1 of the picture
+    y: float
+    size: float  # share of the picture's height or width
+    metres: float
+    way: tuple[Point, Point]  # from where to where it went in the picture
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredWidth:
+    """Two points across a lane, at right angles to it, and its width."""
+
+    begin: Point
+    end: Point
+    metres: float
+
+
+@dataclass(frozen=True, slots=True)
+class GroundEstimate:
+    """A camera that fits what passed."""
+
+    camera: PinholeCamera
+    length_error: float  # share of lengths, two standard errors
+    uprights: int
+    across: int
+    reach_m: tuple[float, float]  # distance of the nearest and farthest rulers
+
+
+def rulers_of(passages: Iterable[StoredPassage]) -> list[Ruler]:
+    """The rulers among stored passages: sure ones, not cut off at a side of the picture."""
+    return [ruler for each in passages if (ruler := _ruler(each)) is not None]
+
+
+def _ruler(passage: StoredPassage) -> Ruler | None:
+    detail, path = passage.detail, passage.detail.path
+    sides = {detail.entry, detail.exit} - {Side.INSIDE}
+    if detail.votes < MIN_VOTES or detail.score < MIN_SCORE or len(path) < 2:
+        return None
+    x, y = (sum(values) / len(path) for values in ([p.x for p in path], [p.y for p in path]))
+    way = path[0][1:], path[-1][1:]
+    if passage.group == PERSON and Side.BOTTOM not in sides:
+        return Ruler(RulerKind.UPRIGHT, x, y, detail.height, PERSON_M, way)
+    direction = passage.direction_deg
+    if passage.group == TWO_WHEELER and direction is not None and abs(direction % 180 - 90) <= ACROSS_DEG:
+        return Ruler(RulerKind.ACROSS, x, y, detail.width, MOTORCYCLE_M, way)
+    return None
+
+
+def estimate(
+    rulers: Sequence[Ruler], aspect: float, view_deg: float, lane: MeasuredWidth | None = None
+) -> GroundEstimate:
+    """The camera with the horizontal angle of view ``view_deg`` that fits the rulers. Its tilt and height
+    follow from them; its angle of view does not, within any useful error.
+
+    Raises ``EstimateError`` with what is missing.
+    """
+    if len(rulers) < MIN_RULERS:
+        raise EstimateError(
+            f"{len(rulers)} persons and crossing two-wheelers are sure enough, {MIN_RULERS} are needed; wait "
+            "for more passages, or measure four marks with a tape"
+        )
+    table = _RulerTable(rulers, aspect, focal_of(view_deg))
+    camera = PinholeCamera(1.0, 0.0, view_deg, aspect)
+    seen_m = [each.metres for each in rulers]
+    for _ in range(ROUNDS):
+        tilt_deg, height_m = table.fit(seen_m)
+        camera = PinholeCamera(height_m, tilt_deg, view_deg, aspect)
+        seen_m = [_seen_metres(each, camera) for each in rulers]
+    rng = np.random.default_rng(1)
+    fits = [table.fit(seen_m, rng.integers(0, len(rulers), len(rulers))) for _ in range(SAMPLES)]
+    if lane is not None:
+        camera = _scaled_to(camera, lane)
+        fits = [(t, _scaled_to(PinholeCamera(h, t, view_deg, aspect), lane).height_m) for t, h in fits]
+    ends = _usual_way(rulers)
+    ways = [_way(PinholeCamera(h, t, view_deg, aspect), ends) for t, h in fits]
+    random = float(np.std(ways)) / _way(camera, ends)
+    across = sum(each.kind is RulerKind.ACROSS for each in rulers)
+    ruler = LANE_SPREAD if lane is not None else _ruler_spread(across, len(rulers))
+    error = 2 * hypot(random, ruler, VIEW_SPREAD)
+    if not error <= MAX_ERROR:
+        raise EstimateError(
+            f"lengths would be uncertain by {100 * error:.0f} %, which says nothing; wait for more passages, "
+            "or measure four marks with a tape"
+        )
+    return GroundEstimate(camera, error, len(rulers) - across, across, _reach(camera, rulers))
+
+
+def _seen_metres(ruler: Ruler, camera: PinholeCamera) -> float:
+    """The length of the ruler that its box shows: with the thickness of a body seen from above."""
+    place, begin, end = (camera.metres(*each) for each in ((ruler.x, ruler.y), *ruler.way))
+    if place is None:
+        return ruler.metres
+    upright = ruler.kind is RulerKind.UPRIGHT
+    length, width, height = _BODIES[PERSON if upright else TWO_WHEELER]
+    yaw = 0.0
+    if not upright and begin is not None and end is not None:
+        yaw = atan2(end[1] - begin[1], end[0] - begin[0])
+    (x_m, y_m), deep_m = place, abs(length * sin(yaw)) + abs(width * cos(yaw))
+    corners = [
+        camera.point(
+            x_m + length * along * cos(yaw) - width * across * sin(yaw),
+            y_m + deep_m / 2 + length * along * sin(yaw) + width * across * cos(yaw),
+            up_m,
+        )
+        for along in (-0.5, 0.5)
+        for across in (-0.5, 0.5)
+        for up_m in (0.0, height)
+    ]
+    if upright:
+        line = camera.point(x_m, y_m)[1] - camera.point(x_m, y_m, ruler.metres)[1]
+        shown = max(y for _, y in corners) - min(y for _, y in corners)
+    else:
+        line = camera.point(x_m + ruler.metres, y_m)[0] - camera.point(x_m, y_m)[0]
+        shown = max(x for x, _ in corners) - min(x for x, _ in corners)
+    return ruler.metres * min(max(shown / line, 0.5), 3.0) if line > 0 else ruler.metres
+
+
+def _ruler_spread(across: int, count: int) -> float:
+    return (across * MOTORCYCLE_SPREAD + (count - across) * PERSON_SPREAD) / count
+
+
+def _usual_way(rulers: Sequence[Ruler]) -> tuple[Point, Point]:
+    """A way along the picture between the nearer and the farther rulers."""
+    ys = np.quantile([each.y for each in rulers], (0.25, 0.75))
+    return (0.5, float(ys[0])), (0.5, max(float(ys[1]), float(ys[0]) + 0.02))
+
+
+def _way(camera: PinholeCamera, ends: tuple[Point, Point]) -> float:
+    begin, end = (camera.metres(*each) for each in ends)
+    return float("nan") if begin is None or end is None else dist(begin, end)
+
+
+def _reach(camera: PinholeCamera, rulers: Sequence[Ruler]) -> tuple[float, float]:
+    places = [place for each in rulers if (place := camera.metres(each.x, each.y)) is not None]
+    near, far = np.quantile([y_m for _, y_m in places], (0.1, 0.9))
+    return float(near), float(far)
+
+
+def _scaled_to(camera: PinholeCamera, lane: MeasuredWidth) -> PinholeCamera:
+    """The camera at the height at which the lane has its width."""
+    begin, end = camera.metres(*lane.begin), camera.metres(*lane.end)
+    if begin is None or end is None or dist(begin, end) < 1e-6:
+        raise EstimateError("the lane is on or above the horizon of the passages; check its two points")
+    scale = lane.metres / dist(begin, end)
+    return PinholeCamera(camera.height_m * scale, camera.tilt_deg, camera.view_deg, camera.aspect)
+
+
+class _RulerTable:
+    """The size of each ruler for a camera 1 m high, for each tilt; shape (tilts, rulers), logarithms."""
+
+    def __init__(self, rulers: Sequence[Ruler], aspect: float, focal: float) -> None:
+        tilt = np.radians(TILTS_DEG)[:, None]
+        v = np.array([(each.y - 0.5) * aspect for each in rulers])[None, :]
+        upright = np.array([each.kind is RulerKind.UPRIGHT for each in rulers])[None, :]
+        size = np.array([each.size * (aspect if each.kind is RulerKind.UPRIGHT else 1.0) for each in rulers])
+        down = v * np.cos(tilt) + focal * np.sin(tilt)
+        ahead = focal * np.cos(tilt) - v * np.sin(tilt)
+        top = v - size
+        top_down = top * np.cos(tilt) + focal * np.sin(tilt)
+        top_ahead = focal * np.cos(tilt) - top * np.sin(tilt)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            # For a camera 1 m high: the height at which the upper edge is above the foot, or the width there.
+            height = 1 - ahead / down * top_down / top_ahead
+            known = np.where(upright, height, size / down)
+            self._known: Floats = np.log(np.where((down > 1e-3) & (known > 0), known, np.nan))
+
+    def fit(self, seen_m: Sequence[float], chosen: NDArray[np.int64] | None = None) -> tuple[float, float]:
+        """Tilt in degrees and height in metres with which the rulers, or the chosen ones, agree best: with
+        the least median deviation."""
+        heights = np.log(seen_m) - self._known
+        if chosen is not None:
+            heights = heights[:, chosen]
+        lost = np.isnan(heights).sum(axis=1) > 0.1 * heights.shape[1]  # above the horizon of this tilt
+        filled = np.where(np.isnan(heights), np.inf, heights)
+        middle = np.median(filled, axis=1)
+        with np.errstate(invalid="ignore"):
+            spread = np.median(np.abs(filled - middle[:, None]), axis=1)
+        spread = np.where(lost | ~np.isfinite(spread), np.inf, spread)
+        best = int(np.argmin(spread))
+        if not np.isfinite(spread[best]):
+            raise EstimateError(
+                "the passages fit no camera above a flat road; measure four marks with a tape"
+            )
+        return float(TILTS_DEG[best]), float(np.exp(middle[best]))

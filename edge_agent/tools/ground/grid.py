@@ -1,0 +1,135 @@
+"""Draws the ground plane on a picture: lines on the road at whole metres, the four marks, the horizon."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from math import ceil, cos, floor, radians, sin
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from edge_agent.core.errors import EdgeAgentError
+from edge_agent.core.geometry import Point
+from edge_agent.core.ground import GroundPlane
+
+if TYPE_CHECKING:
+    from edge_agent.core.model import Colour
+
+FAR_M = 80.0  # from the first mark; further away lines are drawn on each other
+PIECES = 40  # of a line, so that a part behind the camera ends only that part
+THIN, THICK = (220, 220, 0), (0, 220, 255)  # BGR: each step, each fifth one
+MARK, HORIZON = (60, 60, 255), (255, 120, 60)
+LARGEST = 1280  # pixels
+FONT = cv2.FONT_HERSHEY_SIMPLEX
+
+
+def draw_grid(picture: Colour, plane: GroundPlane, points: Sequence[Point], step_m: float) -> Colour:
+    """A copy, (height, width, 3) uint8, with a line each ``step_m``; each fifth is thick and has its metres.
+
+    ``points``: the marks in the picture, drawn with their numbers.
+    """
+    drawn = picture.copy()
+    left, right, near, far = _reach(plane, step_m)
+    lines: list[tuple[int, Point, Point]] = []
+    for n in range(floor(left / step_m), ceil(right / step_m) + 1):
+        lines.append((n, (n * step_m, near), (n * step_m, far)))
+    for n in range(floor(near / step_m), ceil(far / step_m) + 1):
+        lines.append((n, (left, n * step_m), (right, n * step_m)))
+    for n, begin, end in sorted(lines, key=lambda line: line[0] % 5 == 0):
+        _draw_line(drawn, plane, begin, end, thick=n % 5 == 0)
+    _draw_labels(drawn, plane, (left, right, near, far), step_m)
+    horizon = plane.horizon(0.0), plane.horizon(1.0)
+    if horizon[0] is not None and horizon[1] is not None:
+        cv2.line(
+            drawn, _pixel(drawn, (0.0, horizon[0])), _pixel(drawn, (1.0, horizon[1])), HORIZON, 2, cv2.LINE_AA
+        )
+    for number, point in enumerate(points, 1):
+        at = _pixel(drawn, point)
+        cv2.drawMarker(drawn, at, MARK, cv2.MARKER_CROSS, 18, 2, cv2.LINE_AA)
+        _write(drawn, str(number), (at[0] + 8, at[1] - 8), MARK, 0.7)
+    return drawn
+
+
+def _reach(plane: GroundPlane, step_m: float) -> tuple[float, float, float, float]:
+    """Least and greatest X and Y of the road in the picture, at most ``FAR_M`` from the first mark."""
+    corners = [
+        place
+        for x in (0.0, 0.25, 0.5, 0.75, 1.0)
+        for y in np.linspace(0.0, 1.0, 41)
+        if (place := plane.metres(x, float(y))) is not None
+    ]
+    near = [place for place in corners if abs(place[0]) <= FAR_M and abs(place[1]) <= FAR_M]
+    xs, ys = zip(*near, strict=True)
+    left, near = (step_m * floor(min(values) / step_m) for values in (xs, ys))
+    right, far = (step_m * ceil(max(values) / step_m) for values in (xs, ys))
+    return left, right, near, far
+
+
+def _draw_line(drawn: Colour, plane: GroundPlane, begin: Point, end: Point, *, thick: bool) -> None:
+    points = list(_along(plane, begin, end))
+    for first, second in pairwise(points):
+        if first is not None and second is not None:
+            colour = THICK if thick else THIN
+            cv2.line(
+                drawn, _pixel(drawn, first), _pixel(drawn, second), colour, 2 if thick else 1, cv2.LINE_AA
+            )
+
+
+def _along(plane: GroundPlane, begin: Point, end: Point) -> Iterator[Point | None]:
+    for n in range(PIECES + 1):
+        part = n / PIECES
+        point = plane.point(begin[0] + part * (end[0] - begin[0]), begin[1] + part * (end[1] - begin[1]))
+        yield point if point is not None and -1 < point[0] < 2 and -1 < point[1] < 2 else None
+
+
+def _draw_labels(
+    drawn: Colour, plane: GroundPlane, reach: tuple[float, float, float, float], step_m: float
+) -> None:
+    """Metres at each thick line that crosses the axes of the marks; not where two would touch."""
+    left, right, near, far = reach
+    taken: list[tuple[int, int]] = []
+    for n in range(floor(min(left, near) / step_m), ceil(max(right, far) / step_m) + 1):
+        if n % 5:
+            continue
+        for place in ((0.0, n * step_m), (n * step_m, 0.0)):
+            point = plane.point(*place)
+            if point is None or not (0 <= point[0] <= 0.97 and 0.02 <= point[1] <= 1):
+                continue
+            at = _pixel(drawn, point)
+            if all(abs(at[0] - x) + abs(at[1] - y) > 28 for x, y in taken):
+                taken.append(at)
+                _write(drawn, f"{n * step_m:g} m", (at[0] + 3, at[1] - 3), THICK, 0.5)
+
+
+def draw_north(drawn: Colour, plane: GroundPlane, place: Point) -> None:
+    """An arrow of 3 m to the north at a place on the road; nothing without a bearing."""
+    heading = plane.heading(0.0, 1.0)
+    if heading is None:
+        return
+    way = radians(90 + heading)  # of north, from X
+    tail = plane.point(*place)
+    head = plane.point(place[0] + 3 * cos(way), place[1] + 3 * sin(way))
+    if tail is not None and head is not None:
+        cv2.arrowedLine(drawn, _pixel(drawn, tail), _pixel(drawn, head), MARK, 3, cv2.LINE_AA, tipLength=0.3)
+        _write(drawn, "N", _pixel(drawn, head), MARK, 0.7)
+
+
+def _write(drawn: Colour, text: str, at: tuple[int, int], colour: tuple[int, int, int], size: float) -> None:
+    cv2.putText(drawn, text, at, FONT, size, (0, 0, 0), 3, cv2.LINE_AA)
+    cv2.putText(drawn, text, at, FONT, size, colour, 1, cv2.LINE_AA)
+
+
+def _pixel(drawn: Colour, point: Point) -> tuple[int, int]:
+    height, width = drawn.shape[:2]
+    return round(point[0] * width), round(point[1] * height)
+
+
+def read_picture(path: Path) -> Colour:
+    """A picture file as BGR. Raises ``EdgeAgentError`` for a file that is none."""
+    picture = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise EdgeAgentError(f"{path}: OpenCV cannot read this as a picture")
+    return picture  # type: ignore[return-value]
