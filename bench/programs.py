@@ -15,6 +15,7 @@ import psutil
 
 from bench.processes import Usage, usage
 from edge_agent.host.local_api.status import run_status
+from edge_agent.passages.reader import PassageFilter, PassageReader
 
 CONFIG = "edge-agent.yaml"
 ARMED: dict[str, object] = {
@@ -66,6 +67,7 @@ class Agent:
     gear: str | None = None
     budget_per_s: float | None = None
     clips: Literal["none", "sub", "main"] | None = None  # of which stream, while a rule is armed
+    passages: bool = True
 
     def commands(self, stage: Stage) -> list[list[str]]:
         config = stage.folder / CONFIG
@@ -78,6 +80,7 @@ class Agent:
                     "state_dir": str(stage.folder / "state"),
                     "mqtt": {"brokers": [f"mqtt://127.0.0.1:{stage.broker_port}"], "spread_s": 0},
                     "detector": detector,
+                    "passages": {"enabled": self.passages},
                     "cameras": [self._camera(number, url, stage) for number, url in enumerate(stage.urls, 1)],
                 }
             )
@@ -92,7 +95,8 @@ class Agent:
 
     def facts(self, stage: Stage) -> dict[str, float]:
         idle = [name for name, camera in _told_by_agent(stage).items() if camera.get("gear") == "idle"]
-        return {"idle_cameras": float(len(idle))}
+        stored = sum(1 for _ in PassageReader(stage.folder / "state").find(PassageFilter()))
+        return {"idle_cameras": float(len(idle)), "passages": float(stored)}
 
     def _camera(self, number: int, url: str, stage: Stage) -> dict[str, object]:
         analyse = {} if self.gear is None else {"analyse": {"gear": self.gear}}

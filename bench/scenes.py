@@ -19,6 +19,7 @@ class Scene:
     clip: Clip
     programs: tuple[Program, ...]
     settle_s: float = 6.0
+    window_s: float = 15.0
     in_quick_runs: bool = True
     main: Clip | None = None  # the main stream of all its cameras
 
@@ -39,6 +40,9 @@ STREET = "vn_street_motorbikes.mp4"
 NO_INFERENCE = 0.1
 """Inferences a second of an instant detector: decoding, motion and tracking count, the model's time does
 not."""
+
+PASSAGES_WINDOW_S = 60.0
+"""Passages are written once a minute: each window has one such write."""
 
 FILMED: tuple[Literal["none", "sub", "main"], ...] = ("none", "sub", "main")
 
@@ -106,5 +110,21 @@ SCENES = (
             Motion(1),
             Ffmpeg(1),
         ),
+    ),
+    Scene(
+        "passages",
+        "people and vehicles move all the time; with passages and without",
+        Clip("busy"),
+        (Agent("agent", 4), Agent("agent without passages", 4, passages=False)),
+        window_s=PASSAGES_WINDOW_S,
+        in_quick_runs=False,
+    ),
+    Scene(
+        "passages street",
+        "the Vietnamese street; with passages and without",
+        Clip(STREET, height=320),
+        (Agent("agent", 1), Agent("agent without passages", 1, passages=False)),
+        window_s=PASSAGES_WINDOW_S,
+        in_quick_runs=False,
     ),
 )

@@ -42,7 +42,7 @@ def measure(scene: Scene, plan: Plan) -> list[Result]:
         time.sleep(scene.settle_s)
         for one in running:
             one.check_works()
-        windows = _windows(running, int(plan.choose(6, 3)), plan.choose(15.0, 5.0))
+        windows = _windows(running, int(plan.choose(6, 3)), plan.choose(scene.window_s, 5.0))
         facts = {one.subject: one.facts() for one in running}
     return [*windows.results(scene.name, facts), *_growth(scene, windows)]
 

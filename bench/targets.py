@@ -42,6 +42,7 @@ TARGETS = (
     Target("busy", "agent without inference", CPU, at_most=1.15, over="motion"),
     Target("busy", "agent", "rss_mb", at_most=100),
     Target("street", "agent", CPU, at_most=5.0, over="motion"),
+    Target("passages", "agent", CPU, at_most=1.02, over="agent without passages"),
     Target("busy", "agent without detector", CPU, at_most=0.95, over="motion"),
     Target("busy 720p", "agent", CPU, at_most=0.80, over="motion"),
     Target("busy 720p", "agent without detector", CPU, at_most=0.80, over="motion"),

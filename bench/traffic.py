@@ -47,6 +47,7 @@ BUSY = Clip("ordinary")
 SITES = (
     Site("quiet site", Clip("quiet")),
     Site("busy site, counts", BUSY),
+    Site("busy site, counts, no passages", BUSY, (("passages", False),)),
     Site("busy site, objects", BUSY, (("objects", True), ("snapshots", "none"))),
     Site("busy site, objects and pictures", BUSY, (("objects", True), ("snapshots", "objects"))),
 )

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +28,8 @@ from tests.testbed.mosquitto import binary, wait_until
 SAMPLE_S, SELDOM_S = 0.25, 5.0
 """Seconds between samples. Each sample queries every outbox, which costs CPU time of the worker processes."""
 START_S = 60.0
+CONSOLE_USER = "central-console"
+"""The broker user that may send requests and searches to gateways, as in the role's defaults."""
 FILES_BESIDE = 200
 """Files that a broker has open besides its connections."""
 
@@ -84,12 +86,14 @@ class City:
     centre: subprocess.Popen[bytes] | None
     folder: Path
     workers: WorkerPool
+    others: tuple[WorkerPool, ...] = ()  # of the scenarios beside the city; ``samples`` leaves them out
     began_mono: float = 0.0
     samples: list[Sample] = field(default_factory=list)
 
     def begin(self) -> None:
         self.began_mono = time.monotonic()
-        self.workers.send(BEGIN)
+        for pool in (self.workers, *self.others):
+            pool.send(BEGIN)
 
     @property
     def elapsed_s(self) -> float:
@@ -118,11 +122,16 @@ class City:
 
     def finish(self, longest_s: float) -> SimulationTotals:
         """Stop new events, wait until the outboxes are empty, and end the gateways."""
+        for pool in self.others:
+            pool.send(QUIET)
         self.workers.send(QUIET)
         pause, deadline_s = threading.Event(), self.elapsed_s + longest_s
         while self.elapsed_s < deadline_s and not self.sample().totals.complete:
             pause.wait(1.0)
-        return self.workers.end()
+        totals = self.workers.end()
+        for pool in self.others:
+            totals.add(pool.end())
+        return totals
 
     def status(self) -> CentralStatus:
         return read_status(load_central(self.folder / "central.yaml").database, round(time.time() * 1000))
@@ -183,11 +192,16 @@ def playing(
     with_centre: bool = True,
     most: int = 2_000,
     players: Players = REAL,
+    beside: Sequence[Scenario] = (),
+    search_key: Path | None = None,
 ) -> Iterator[City]:
-    """Start broker, centre and idle gateways. ``most``: connections that the broker accepts."""
+    """Start broker, centre and idle gateways. ``most``: connections that the broker accepts. ``beside``:
+    further gateways in processes of their own, of other wards or with another prefix. ``search_key``: private
+    key, with its public one beside it, of the centre's searches."""
     raise_open_files(most + FILES_BESIDE)
     folder.mkdir(parents=True)
-    sites = make_sites(scenario)
+    scenarios = (scenario, *beside)
+    sites = [site for each in scenarios for site in make_sites(each)]
     certificates = folder / "certificates"
     certificates.mkdir(mode=0o700)
     with ExitStack() as stack:
@@ -197,34 +211,48 @@ def playing(
         authority = folder / "city-CA"
         (certificates / "ca.crt").write_bytes(broker.ca.read_bytes())
         issuer = Issuer(broker.ca, authority / "ca.key")
-        issuer.issue_all(certificates, ("central", *(site.id for site in sites)))
-        centre = stack.enter_context(_centre(folder, scenario, broker.port)) if with_centre else None
-        orders = [
-            WorkerJob(
-                scenario=scenario,
-                sites=share,
-                brokers=(("127.0.0.1", broker.port, True),),
-                root="tb/v1",
-                ca_file=None,
-                certificates=str(certificates),
-                username=None,
-                password_file=None,
-                state_dir=str(folder / "outboxes"),
-                log_level="critical",
-            )
-            for share in split_sites(sites, players.most)
-        ]
-        workers = stack.enter_context(WorkerPool(orders, players.module))
-        workers.wait_prepared()
-        yield City(scenario, broker, centre, folder, workers)
+        issuer.issue_all(certificates, ("central", CONSOLE_USER, *(site.id for site in sites)))
+        wards = list(dict.fromkeys(ward for each in scenarios for ward in each.wards))
+        centre = None
+        if with_centre:
+            centre = stack.enter_context(_centre(folder, wards, broker.port, search_key))
+        keys = () if search_key is None else (str(search_key.with_suffix(".pub.pem")),)
+        pools = []
+        for each in scenarios:
+            jobs = [
+                WorkerJob(
+                    scenario=each,
+                    sites=share,
+                    brokers=(("127.0.0.1", broker.port, True),),
+                    root="tb/v1",
+                    ca_file=None,
+                    certificates=str(certificates),
+                    username=None,
+                    password_file=None,
+                    state_dir=str(folder / "outboxes"),
+                    log_level="critical",
+                    search_keys=keys,
+                )
+                for share in split_sites(make_sites(each), players.most)
+            ]
+            pools.append(stack.enter_context(WorkerPool(jobs, players.module)))
+        for pool in pools:
+            pool.wait_prepared()
+        yield City(scenario, broker, centre, folder, pools[0], tuple(pools[1:]))
 
 
 @contextmanager
-def _centre(folder: Path, scenario: Scenario, port: int) -> Iterator[subprocess.Popen[bytes]]:
+def _centre(
+    folder: Path, wards: Sequence[str], port: int, search_key: Path | None
+) -> Iterator[subprocess.Popen[bytes]]:
     tls = folder / "certificates"
     files = {"ca_file": "ca.crt", "cert_file": "central.crt", "key_file": "central.key"}
     mqtt = {"brokers": [f"mqtts://127.0.0.1:{port}"]} | {key: str(tls / name) for key, name in files.items()}
-    settings = {"wards": list(scenario.wards), "state_dir": str(folder / "centre"), "mqtt": mqtt}
+    settings: dict[str, object] = {"wards": wards, "state_dir": str(folder / "centre"), "mqtt": mqtt}
+    if search_key is not None:
+        user = {"id": CONSOLE_USER, "cert_file": str(tls / f"{CONSOLE_USER}.crt")}
+        settings["requests"] = user | {"key_file": str(tls / f"{CONSOLE_USER}.key")}
+        settings["search"] = {"key_file": str(search_key)}
     configuration = folder / "central.yaml"
     configuration.write_text(json.dumps(settings), encoding="utf-8")
     log = folder / "central.log"

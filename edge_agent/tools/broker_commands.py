@@ -193,6 +193,7 @@ CHANGES = (
     ("events-per-camera-day", float, "events of a camera in a simulated day", "8500"),
     ("heartbeat-s", float, "seconds between heartbeats, whatever the time factor", "30"),
     ("picture-share", float, "share of beginning events that have a picture, 0 to 1", "0"),
+    ("passages-per-camera", int, "stored passages of a camera, for searches; 0: none", "0"),
     ("spread-s", float, "longest random wait of a gateway before it connects, in seconds", "30"),
 )
 """Keys of the scenario that the command line can change: name, type, help, default."""
@@ -259,6 +260,13 @@ def _add_processes(simulate: CommandParser) -> None:
         help="folder of the outboxes, which stay for the next run; default: a temporary folder",
     )
     simulate.rename("--state-dir", outboxes)
+    simulate.add_argument(
+        "--search-keys",
+        type=Path,
+        metavar="FILE",
+        action="append",
+        help="public key (PEM) that may sign searches of the passages; may be repeated; default: none",
+    )
     simulate.add_argument(
         "--per-process", type=int, default=100, metavar="N", help="gateways of one process, 1 to 120"
     )

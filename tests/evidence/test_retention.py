@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.config.model.storage import Passages
 from edge_agent.evidence.chain.chain import JOURNAL_SHARE
 from edge_agent.evidence.jpeg import AIM_BYTES
+from edge_agent.passages.store import SHARE
 from tests.evidence.box import box_in
 from tests.evidence.clip_scene import ClipScene, clip_file
 from tests.testbed.clips import make_clip
@@ -47,6 +49,24 @@ def test_the_table_of_days_is_computed_from_the_sizes(card_gb: int) -> None:
     columns = [days(size, count, clip) for clip in (SUB, MAIN) for count in CLIPS_A_DAY]
     row = f"| {card_gb} GB | {size}GB | {' | '.join(map(str, columns))} |"
     assert row in PAGE, row
+
+
+OBJECTS = {2000: "2000", 8500: "8500: one busy camera", 21800: "21800: a usual site of the city",
+           34000: "34000: four busy cameras"}  # fmt: skip
+
+
+def test_the_days_of_passages_are_computed_from_their_sizes() -> None:
+    sizes = re.search(r"a row takes ([\d.]+) kB and a picture ([\d.]+) kB", PAGE)
+    assert sizes
+    most = Passages().max_age_days, Passages().crop_days
+    for objects, name in OBJECTS.items():
+        cells = []
+        for max_mb in (200, 600, 1300):
+            kb = [float(size) * objects for size in sizes.groups()]
+            found = (min(limit, max_mb * 1000 * SHARE / each) for limit, each in zip(most, kb, strict=True))
+            cells.append(", ".join(str(int(each)) for each in found))
+        row = f"| {name} | {' | '.join(cells)} |"
+        assert row in PAGE, row
 
 
 def test_a_clip_weighs_what_its_stream_does_and_hardly_more(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from typing import TextIO
 
 import msgspec
 
+from edge_agent.commands.signature import read_public
 from edge_agent.config.model.settings import Broker, Mqtt
 from edge_agent.core.command_line.exit_codes import EX_FAILED, EX_OK
 from edge_agent.core.errors import MqttError, UsageError
@@ -46,6 +47,8 @@ def run_simulate(args: argparse.Namespace, stdout: TextIO) -> int:
     brokers = tuple(broker_of(url) for url in args.broker)
     stop = stop_on_signals()
     sites = make_sites(scenario)
+    if args.search_keys:
+        _refuse_search_keys(args.search_keys, scenario)
     if args.certificates is not None:
         _refuse_certificates(args.certificates, brokers, sites)
     refuse_ids_in_use(brokers[0], mqtt_of(args, brokers[0]), sites)
@@ -54,6 +57,19 @@ def run_simulate(args: argparse.Namespace, stdout: TextIO) -> int:
         return _run(args, scenario, brokers, args.outbox_dir.absolute(), stop, stdout)
     with tempfile.TemporaryDirectory(prefix="edge-simulate-") as folder:
         return _run(args, scenario, brokers, Path(folder), stop, stdout)
+
+
+def _refuse_search_keys(keys: Sequence[Path], scenario: Scenario) -> None:
+    """Refuse keys that would not be used. Raises UsageError."""
+    if not scenario.passages_per_camera:
+        raise UsageError("--search-keys needs passages to search: --passages-per-camera; nothing was sent")
+    for key in keys:
+        try:
+            read_public(key.read_text(encoding="ascii", errors="replace"))
+        except OSError as error:
+            raise UsageError(f"--search-keys: {key}: {error.strerror}; nothing was sent") from error
+        except ValueError as error:
+            raise UsageError(f"--search-keys: {key}: {error}; nothing was sent") from error
 
 
 def _refuse_certificates(folder: Path, brokers: Sequence[Broker], sites: Sequence[SimulatedSite]) -> None:
@@ -146,6 +162,7 @@ def _worker_job(
         password_file=_text(args.password_file),
         state_dir=str(folder),
         log_level=args.log_level,
+        search_keys=tuple(str(key.absolute()) for key in args.search_keys or ()),
     )
 
 

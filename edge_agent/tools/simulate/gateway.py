@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import random
 import threading
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from edge_agent.commands.dispatcher import CommandDispatcher
 from edge_agent.config.model.settings import Broker, Gateway, Mqtt
 from edge_agent.core.clock import Clock
 from edge_agent.core.delivery import Draft
@@ -21,7 +23,9 @@ from edge_agent.mqtt.session.broker_session import ReconnectSchedule
 from edge_agent.tools.simulate.delivery_ledger import CountedOutbox, DeliveryLedger
 from edge_agent.tools.simulate.event_generator import MODEL, EventGenerator, OngoingEvent
 from edge_agent.tools.simulate.health_generator import SIMULATED, HealthGenerator, SimulatedReplies
+from edge_agent.tools.simulate.passage_generator import fill_store
 from edge_agent.tools.simulate.scenario import Scenario, SimulatedSite
+from edge_agent.tools.simulate.search_responder import SearchTurns, make_search_dispatcher
 from edge_agent.uplink.usage import DataUsage
 from edge_agent.wire.topics import DownKind, DownMessage, GatewayTopics
 
@@ -56,13 +60,30 @@ class GatewayTotals:
     ignored_acks: int = 0
     shed: int = 0  # events dropped by a full outbox
     left: int = 0  # events and pictures that wait in the outbox now
+    reply_bytes: int = 0  # of MQTT packets with replies to commands, by the agent's own count
+    traffic_bytes: int = 0  # of all that TCP carried both ways, with headers, by the same
+
+
+@dataclass(frozen=True)
+class SearchAccess:
+    """Who may search the gateways of a process, and when."""
+
+    keys: tuple[Path, ...] = ()  # public keys that may sign
+    turns: SearchTurns = field(default_factory=SearchTurns)
 
 
 class SimulatedGateway:
     """One gateway. One thread uses it. ``mqtt`` names the files of its own certificate, if there is one."""
 
     def __init__(
-        self, site: SimulatedSite, mqtt: Mqtt, nowhere: Broker, folder: Path, scenario: Scenario, clock: Clock
+        self,
+        site: SimulatedSite,
+        mqtt: Mqtt,
+        nowhere: Broker,
+        folder: Path,
+        scenario: Scenario,
+        clock: Clock,
+        access: SearchAccess,
     ) -> None:
         self.site = site
         self.ledger = DeliveryLedger(clock)
@@ -72,12 +93,15 @@ class SimulatedGateway:
         self._folder = folder / site.id
         self._scenario = scenario
         self._clock = clock
+        self._access = access
         self._gateway = Gateway(site.id, site.ward, f"{site.id} ({SIMULATED})", TIMEZONE)
         self._boots = 0
         self._lock = threading.Lock()  # protects what ``totals`` reads while the gateway starts and stops
         self._cable = SimulatedCable(mqtt.brokers, mqtt.spread_s, nowhere)
         self._outbox: CountedOutbox | None = None
         self._publisher: Publisher | None = None
+        self._dispatcher: CommandDispatcher | None = None  # None: it stores no passages
+        self._usage: DataUsage | None = None
         self._generator: EventGenerator | None = None
         self._events: EventFactory | None = None
         self._health = HealthGenerator(site, self.rng, clock)
@@ -93,6 +117,8 @@ class SimulatedGateway:
 
     def start(self) -> None:
         assert self._publisher is not None
+        if self._dispatcher is not None:
+            self._dispatcher.start()
         self._publisher.start()
 
     def prepare(self, boot_reason: str) -> None:
@@ -100,6 +126,7 @@ class SimulatedGateway:
         self._boots += 1
         boot_id = f"{SIMULATED}-{self._scenario.seed}-{self._boots}"
         self._folder.mkdir(parents=True, exist_ok=True)
+        self._fill_passages()
         clock, pulled = self._clock, self._cable.pulled
         self._events = EventFactory(
             self._gateway, clock=clock, boot_id=boot_id, clock_synced=lambda: True, model=MODEL
@@ -122,29 +149,67 @@ class SimulatedGateway:
         self._health.booted(boot_id, boot_reason)
         self._publisher = self._make_publisher(self._outbox)
 
+    def _fill_passages(self) -> None:
+        scenario = self._scenario
+        if scenario.passages_per_camera:
+            seed = f"{scenario.seed}/{self.site.id}/passages"
+            fill_store(
+                self._folder,
+                self.site.cameras,
+                scenario.passages_per_camera,
+                scenario.passage_picture_share,
+                seed,
+                self._clock,
+                TIMEZONE,
+            )
+
     def _make_publisher(self, outbox: CountedOutbox) -> Publisher:
         answers = SimulatedReplies(self.site.id, self._clock, outbox.wake)
+        dispatcher = self._dispatcher = self._make_dispatcher(lambda: publisher, outbox.wake)
+        self._usage = DataUsage(self._folder / "usage.json", TIMEZONE, self._clock, lambda: True)
 
         def obey(message: DownMessage) -> None:
-            if message.kind is DownKind.COMMAND:
+            if message.kind is not DownKind.COMMAND:
+                return
+            if dispatcher is not None:
+                dispatcher.accept(message)
+            else:
                 answers.receive_command(message, publisher.publish_birth, publisher.session)
 
         publisher = Publisher(
             self._mqtt,
             GatewayTopics(self._mqtt.root, self.site.ward, self.site.id),
             outbox,
-            usage=DataUsage(self._folder / "usage.json", TIMEZONE, self._clock, lambda: True),
+            usage=self._usage,
             clock=self._clock,
             birth=self._birth,
             on_down=obey,
-            replies=answers,
+            replies=answers if dispatcher is None else dispatcher.replies,
             clock_trusted=lambda: True,
             reconnect=self._cable,
         )
         return publisher
 
+    def _make_dispatcher(
+        self, publisher: Callable[[], Publisher], wake: Callable[[], None]
+    ) -> CommandDispatcher | None:
+        if not self._scenario.passages_per_camera:
+            return None
+        return make_search_dispatcher(
+            self.site.id,
+            self._folder,
+            self._access.keys,
+            self._access.turns,
+            self._clock,
+            session=lambda: publisher().session,
+            wake=wake,
+            publish_birth=lambda: publisher().publish_birth(),
+        )
+
     def begin_stop(self, *, abrupt: bool = False) -> None:
         """Begin to stop, without waiting; ``end_stop`` waits. ``abrupt``: simulate a power cut."""
+        if self._dispatcher is not None:
+            self._dispatcher.stop()
         if self._publisher is not None:
             self._publisher.stop(abrupt=abrupt)
 
@@ -153,10 +218,12 @@ class SimulatedGateway:
             return
         if not self._publisher.join(JOIN_S):
             log.error("%s: its publisher does not end within %.0f s", self.site.id, JOIN_S)
+        if self._dispatcher is not None:
+            self._dispatcher.join(JOIN_S)
         figures, outbox = self.totals(), self._outbox
         with self._lock:
             self._before = figures
-            self._outbox = self._publisher = self._generator = self._events = None
+            self._outbox = self._publisher = self._generator = self._events = self._dispatcher = None
         outbox.close(timeout_s=None)
 
     def pull_cable(self) -> None:
@@ -216,6 +283,8 @@ class SimulatedGateway:
         """Do what the agent's main thread does about once a second."""
         if self._outbox is not None:
             self._outbox.maintain()
+        if self._dispatcher is not None:
+            self._dispatcher.tick()
 
     def _append(self, draft: Draft) -> None:
         assert self._outbox is not None
@@ -241,7 +310,14 @@ class SimulatedGateway:
             before.ignored_acks + health.ignored_acks,
             before.shed + stats.shed,
             stats.depth + stats.media_depth,
+            *self._bytes(),
         )
+
+    def _bytes(self) -> tuple[int, int]:
+        if self._usage is None:
+            return 0, 0
+        month = self._usage.totals()[1]
+        return month.reply, sum(msgspec.structs.astuple(month))
 
     def _birth(self, session: str) -> bytes:
         """The birth message, on the publisher's thread: at every connect and on request."""

@@ -139,6 +139,10 @@ class Scenario:
     picture_bytes: Annotated[int, Key("of each picture", Number(500, 1_000_000, "bytes", whole=True))] = (
         29_000
     )
+    passages_per_camera: Annotated[
+        int, Key("stored passages of the day before, for searches; 0: none", Number(0, 50_000, whole=True))
+    ] = 0
+    passage_picture_share: Annotated[float, Key("of stored passages", Number(0, 1))] = 0.0
     camera_faults_per_day: Annotated[float, Key("of each camera, in a simulated day", Number(0, 10_000))] = (
         0.5
     )

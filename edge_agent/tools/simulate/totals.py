@@ -20,6 +20,10 @@ class SimulationTotals(msgspec.Struct, kw_only=True):
     refused: int = 0
     ignored_acks: int = 0
     shed: int = 0  # dropped by a full outbox
+    searches: int = 0  # and openings of pictures
+    search_cpu_s: float = 0.0  # of these: reading the files and making the results
+    reply_bytes: int = 0  # of MQTT packets
+    traffic_bytes: int = 0  # of all that TCP carried both ways, with headers
     unsettled: int = 0  # runners with actions in progress
     counts: DeliveryCounts = msgspec.field(default_factory=DeliveryCounts)
     behind_s: float = 0.0  # how late the runners are now
@@ -38,6 +42,8 @@ class SimulationTotals(msgspec.Struct, kw_only=True):
         self.refused += figures.refused
         self.ignored_acks += figures.ignored_acks
         self.shed += figures.shed
+        self.reply_bytes += figures.reply_bytes
+        self.traffic_bytes += figures.traffic_bytes
         self.counts.add(gateway.ledger.counts)
 
     def add(self, other: SimulationTotals) -> None:
@@ -45,6 +51,7 @@ class SimulationTotals(msgspec.Struct, kw_only=True):
         for name in (
             *("processes", "gateways", "online", "left", "left_at", "reconnects", "refused", "ignored_acks"),
             *("shed", "unsettled", "cpu_s", "pss_mb", "failures"),
+            *("searches", "search_cpu_s", "reply_bytes", "traffic_bytes"),
         ):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.behind_s = max(self.behind_s, other.behind_s)
@@ -103,6 +110,11 @@ def table(totals: SimulationTotals, lasted_s: float) -> list[str]:
         ("this machine", f"{totals.cpu_s:.1f} s of CPU, {totals.pss_mb:.0f} MB; "
          f"at most {totals.most_behind_s:.1f} s behind"),
     ]  # fmt: skip
+    if totals.searches:
+        each_ms = totals.search_cpu_s / totals.searches * 1e3
+        each_kb = totals.reply_bytes / totals.searches / 1e3
+        text = f"{totals.searches} answered, each with {each_ms:.1f} ms of CPU and {each_kb:.1f} kB"
+        rows.append(("searches", text))
     if totals.unsettled:
         rows.append(("going on", "something has not ended in time: a power cut, an outage"))
     return [f"{name:<14}{text}" for name, text in rows] + [

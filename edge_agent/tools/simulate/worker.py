@@ -23,7 +23,7 @@ from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.secrets import Credentials, Secret
 from edge_agent.host.system.process import limit_malloc_arenas
-from edge_agent.tools.simulate.gateway import SimulatedGateway, mqtt_of
+from edge_agent.tools.simulate.gateway import SearchAccess, SimulatedGateway, mqtt_of
 from edge_agent.tools.simulate.runner import GatewayRunner
 from edge_agent.tools.simulate.scenario import Scenario, SimulatedSite
 from edge_agent.tools.simulate.totals import SimulationTotals
@@ -47,6 +47,7 @@ class WorkerJob(msgspec.Struct, frozen=True, kw_only=True):
     password_file: str | None
     state_dir: str
     log_level: str
+    search_keys: tuple[str, ...] = ()  # files of public keys
 
     def mqtt(self) -> Mqtt:
         credentials = None
@@ -69,9 +70,16 @@ class SimulationWorker:
     def __init__(self, orders: WorkerJob, nowhere: Broker) -> None:
         clock, scenario, mqtt = SystemClock(), orders.scenario, orders.mqtt()
         certificates = None if orders.certificates is None else Path(orders.certificates)
+        self._access = access = SearchAccess(tuple(Path(key) for key in orders.search_keys))
         self._gateways = [
             SimulatedGateway(
-                site, mqtt_of(mqtt, site.id, certificates), nowhere, Path(orders.state_dir), scenario, clock
+                site,
+                mqtt_of(mqtt, site.id, certificates),
+                nowhere,
+                Path(orders.state_dir),
+                scenario,
+                clock,
+                access,
             )
             for site in orders.sites
         ]
@@ -85,7 +93,7 @@ class SimulationWorker:
         self._began_cpu_s = 0.0
 
     def prepare(self) -> None:
-        """Open the outboxes, which is not part of the measurement."""
+        """Open the outboxes and store passages, which is not part of the measurement."""
         for gateway in self._gateways:
             gateway.prepare("power")
 
@@ -119,6 +127,7 @@ class SimulationWorker:
             totals.most_behind_s = max(totals.most_behind_s, player.most_behind_s)
             if player.loop.failure is not None:
                 totals.failures.append(f"{player.loop.name}: {player.loop.failure!r}")
+        totals.searches, totals.search_cpu_s = self._access.turns.count, self._access.turns.cpu_s
         totals.cpu_s = time.process_time() - self._began_cpu_s
         totals.pss_mb = _pss_mb()
         return totals
@@ -208,6 +217,10 @@ class WorkerPool:
             for pipe in (process.stdin, process.stdout):
                 if pipe is not None:
                     pipe.close()
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        return tuple(process.pid for process in self._processes)
 
     def wait_prepared(self) -> None:
         """Wait until all processes are prepared. Raises SimulationFailed."""
