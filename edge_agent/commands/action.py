@@ -97,6 +97,11 @@ def always(args: Any) -> bool:
     return True
 
 
+def run_now() -> str | None:
+    """Default for ``Action.must_wait``."""
+    return None
+
+
 @dataclass(frozen=True)
 class Action:
     """One type of command. The dispatcher calls at most one of ``run`` and ``resume`` at a time."""
@@ -114,7 +119,11 @@ class Action:
     needs_signature: Callable[[Any], bool] = never
     """Whether an operator must sign it, by its arguments. Such a command also needs a synchronised clock."""
     slow: bool = False  # runs on the thread ``commands-<type>`` instead of ``commands``
+    niceness: int = 0  # of the thread of a slow action; 19 yields most to other threads
     within_s: float = 30.0  # time limit; after it the dispatcher replies ``timed-out``
+    must_wait: Callable[[], str | None] = run_now
+    """Of a slow action: why it cannot start now, for a ``running`` reply; None: it can. Until then it waits,
+    at most until it expires, and delays no other type."""
     may_be_unwritten: bool = False
     """Runs even when the journal cannot be written, and so possibly twice: status and reboot are needed most
     when the disk is broken."""
@@ -137,7 +146,9 @@ def select_cameras(wanted: Sequence[str] | None, known: Sequence[str]) -> list[s
 ALWAYS_SIGNED = frozenset(
     {"collect", "model", "passage-pictures", "reboot", "search", "set-config", "update"}
 )
-"""Types that an operator always signs. Of other types: arguments that name a URL or delete something."""
+"""Types that are always signed. Of other types: arguments that name a URL or delete something."""
+SEARCH_TYPES = frozenset({"passage-pictures", "search"})
+"""Types that a search key of the centre may sign too. They read, and change nothing."""
 _RISKY_ARGUMENTS = ("url", "urls", "release", "delete")
 
 

@@ -10,7 +10,9 @@ So an upload to a host that does not answer delays other uploads of its type, an
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import threading
 import time
 from collections import deque
@@ -37,6 +39,8 @@ MAX_INCOMING = 32
 SET_CONFIG = "set-config"
 """The command on the retained topic ``down/config``."""
 PATIENCE_S = 10.0
+WAIT_S = 1.0
+"""Between two questions whether a command that waits may start."""
 HANGS_AFTER_S = 60.0
 """A quick command that exceeds its time limit by this much hangs, and the supervisor restarts the agent. A
 slow one is replied to as timed out and delays only its own type."""
@@ -149,7 +153,17 @@ class CommandExecutor:
 
     def _execute_slow(self, type_: str) -> None:
         while (command := self._next_slow(type_)) is not None:
-            self._execute(command)
+            _lower_priority(command.action.niceness)
+            if self._may_start(command):
+                self._execute(command)
+
+    def _may_start(self, command: OpenCommand) -> bool:
+        """Wait until the action can start, or the command has expired. False: the agent stops."""
+        while not command.closed and command.must_wait() is not None:
+            with self._changed:
+                if self._changed.wait_for(lambda: self._stopping, WAIT_S):
+                    return False
+        return True
 
     def _next_slow(self, type_: str) -> OpenCommand | None:
         """Return the next command of this type. None: none waits, and the thread ends."""
@@ -159,6 +173,13 @@ class CommandExecutor:
                 return waiting.popleft()
             del self._threads[type_]
             return None
+
+
+def _lower_priority(niceness: int) -> None:
+    """Of the calling thread; Linux has a niceness for each. It cannot be raised again without privileges."""
+    if niceness:
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
 
 
 class CommandDispatcher:
@@ -230,8 +251,10 @@ class CommandDispatcher:
             log.warning("commands: the queue is full; the broker sends this one again in the next session")
 
     def tick(self) -> None:
-        """Reply ``timed-out`` or ``expired`` to commands that took or waited too long."""
+        """Reply ``timed-out`` or ``expired`` to commands that took or waited too long, and ``running`` to
+        those that must wait for longer."""
         self._open.end_overdue()
+        self._open.report_waiting()
 
     def health(self) -> CommandsHealth:
         return CommandsHealth(
@@ -264,7 +287,9 @@ class CommandDispatcher:
 
     def _accept(self, message: DownMessage, type_: str, is_signed: bool, until_mono: float | None) -> None:
         """Raises CommandRefused, and then nothing has changed."""
-        text, signed_by = self._operators.open(message.payload) if is_signed else (message.payload, None)
+        text, signed_by = (
+            self._operators.open(message.payload, type_) if is_signed else (message.payload, None)
+        )
         record = parse(text, self._gateway, signed_by, self._clock.now())
         action = self._action(type_)
         if record.type != type_:
@@ -273,7 +298,7 @@ class CommandDispatcher:
         args = arguments(action.arguments, record.args or {})
         if signed_by is None and action.needs_signature(args):
             # A signature would not help where this gateway has no keys.
-            unsigned = "command-unsigned" if self._operators.keys() else "command-unsigned-no-keys"
+            unsigned = "command-unsigned" if self._operators.keys(type_) else "command-unsigned-no-keys"
             raise CommandRefused(problem_text(unsigned, type=action.name), "unsigned")
         if (reply := self._open.reply_to_repeat(record)) is not None:
             if not self._repeats.is_exceeded(self._clock.monotonic()):

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from edge_agent.commands.action import SEARCH_TYPES
 from edge_agent.core.problems import problem_text
 from edge_agent.core.state_file import read_record, sync_folder, write_record
 from edge_agent.wire import Reply
@@ -29,6 +30,9 @@ MAX_UNSIGNED_RECORDS = 768
 """Limit for unsigned commands, so that a client that cannot sign leaves room for operators who can."""
 MAX_RECORDS_PER_KEY = 512
 """Limit for the commands of one operator's key, so that a stolen key leaves room for the others."""
+MAX_SEARCH_RECORDS = 256
+"""Searches are counted separately. The oldest finished ones make room for new ones: a repeat of them runs
+again, which changes nothing and is on record."""
 DELETE_BATCH = 16
 """Records deleted together when the journal is full, so that not every command has to delete one."""
 
@@ -62,6 +66,7 @@ class _Summary:
     until: datetime  # not deleted before
     signed_by: str | None
     done: bool
+    is_search: bool = False
 
 
 class CommandJournal:
@@ -107,13 +112,18 @@ class CommandJournal:
     def read(self, id_: str) -> CommandRecord | None:
         return self._unwritten.get(id_) or read_record(self._path(id_), CommandRecord)
 
-    def has_capacity(self, signed_by: str | None, now: datetime | None) -> bool:
+    def has_capacity(self, signed_by: str | None, now: datetime | None, *, is_search: bool = False) -> bool:
         """Whether one more record fits; deletes old ones for it. ``now`` is None while the clock is not
         synchronised."""
         if now is not None:
             self._forget(
                 [id_ for id_, summary in self._summaries.items() if summary.done and summary.until < now]
             )
+        if is_search:
+            searches = {id_: summary for id_, summary in self._summaries.items() if summary.is_search}
+            if len(searches) >= MAX_SEARCH_RECORDS:
+                self._forget([id_ for id_, summary in searches.items() if summary.done][:DELETE_BATCH])
+            return sum(summary.is_search for summary in self._summaries.values()) < MAX_SEARCH_RECORDS
         if self._is_full(signed_by):
             # A repeat of these is refused as expired. While the clock is not synchronised, only unsigned
             # commands run, so only their records may go.
@@ -151,7 +161,9 @@ class CommandJournal:
         self._forget([id_])
 
     def _is_full(self, signed_by: str | None) -> bool:
-        if len(self._summaries) >= MAX_RECORDS or self._is_full_of(signed_by):
+        if sum(not each.is_search for each in self._summaries.values()) >= MAX_RECORDS:
+            return True
+        if self._is_full_of(signed_by):
             return True
         return signed_by is None and self._count_of(None) >= MAX_UNSIGNED_RECORDS
 
@@ -159,7 +171,9 @@ class CommandJournal:
         return signed_by is not None and self._count_of(signed_by) >= MAX_RECORDS_PER_KEY
 
     def _count_of(self, signed_by: str | None) -> int:
-        return sum(summary.signed_by == signed_by for summary in self._summaries.values())
+        return sum(
+            summary.signed_by == signed_by and not summary.is_search for summary in self._summaries.values()
+        )
 
     def _forget(self, ids: list[str]) -> None:
         for id_ in ids:
@@ -185,4 +199,6 @@ def _is_expired(summary: _Summary, now: datetime | None) -> bool:
 
 def _summary(entry: CommandRecord) -> _Summary:
     until = max(entry.expires, entry.received + RETENTION, entry.issued + RETENTION)
-    return _Summary(entry.digest, entry.expires, until, entry.signed_by, entry.step == "done")
+    return _Summary(
+        entry.digest, entry.expires, until, entry.signed_by, entry.step == "done", entry.type in SEARCH_TYPES
+    )

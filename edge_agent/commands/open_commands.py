@@ -7,14 +7,21 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from edge_agent.commands.action import Action, CommandFailed, CommandRefused, CommandSucceeded, InProgress
+from edge_agent.commands.action import (
+    SEARCH_TYPES,
+    Action,
+    CommandFailed,
+    CommandRefused,
+    CommandSucceeded,
+    InProgress,
+)
 from edge_agent.commands.document import CommandValidity, arguments
 from edge_agent.commands.journal import CommandJournal, CommandRecord
 from edge_agent.commands.replies import ReplyMaker, ReplyQueue
@@ -29,6 +36,8 @@ MAX_OPEN_UNSIGNED = 12
 """Limit for unsigned commands, so that a client that cannot sign leaves room for operators who can."""
 MAX_OPEN_PER_TYPE = 8
 """When a command hangs, those that wait for it leave room for other types."""
+MAX_OPEN_SEARCHES = 64
+"""Searches are counted separately: they may wait for a day, and whoever sends many must not block others."""
 
 
 @dataclass(slots=True)
@@ -43,6 +52,7 @@ class OpenCommand:
     resumed: bool = False  # it was running when the agent ended
     overdue_mono: float | None = None  # end of its time limit; None: not started
     closed: bool = False
+    waits_for: str | None = None  # reported in a reply
 
     @property
     def id(self) -> str:
@@ -60,6 +70,14 @@ class OpenCommand:
 
     def stopping(self) -> bool:
         return self.owner.stopping()
+
+    def must_wait(self) -> str | None:
+        """Why the action cannot start now. Never raises."""
+        try:
+            return self.action.must_wait()
+        except Exception:
+            log.exception("command %s: whether it must wait is not known; it does not", self.record.id)
+            return None
 
     @property
     def is_risky(self) -> bool:
@@ -165,24 +183,28 @@ class OpenCommands:
         )
 
     def _check_capacity(self, type_: str, signed_by: str | None) -> None:
+        is_search = type_ in SEARCH_TYPES
         if (overload := self._overload(type_, signed_by is not None)) is not None:
             signing_helps = signed_by is None and self._overload(type_, signed=True) is None
             code = "commands-not-done-sign" if signing_helps else "commands-not-done"
             raise CommandRefused(problem_text(code, **overload, type=type_), "busy")
-        if not self._journal.has_capacity(signed_by, self._validity.now()):
+        if not self._journal.has_capacity(signed_by, self._validity.now(), is_search=is_search):
             code = "too-many-commands" if signed_by is None else "too-many-signed-commands"
             raise CommandRefused(problem_text(code), "busy")
 
     def _overload(self, type_: str, signed: bool) -> dict[str, int] | None:
         """Return how many are open, of all types and of this one, if one more is too many; None: it is
         accepted."""
-        records = [each.record for each in self._open.values()]
+        is_search = type_ in SEARCH_TYPES
+        records = [
+            each.record for each in self._open.values() if (each.record.type in SEARCH_TYPES) == is_search
+        ]
+        if is_search:
+            return None if len(records) < MAX_OPEN_SEARCHES else _counts(records, type_)
         unsigned = sum(record.signed_by is None for record in records)
-        of_the_type = sum(record.type == type_ for record in records)
         full = len(records) >= MAX_OPEN or (not signed and unsigned >= MAX_OPEN_UNSIGNED)
-        if full or of_the_type >= MAX_OPEN_PER_TYPE:
-            return {"commands": len(records), "same": of_the_type}
-        return None
+        counts = _counts(records, type_)
+        return counts if full or counts["same"] >= MAX_OPEN_PER_TYPE else None
 
     # --- do ---
 
@@ -243,6 +265,14 @@ class OpenCommands:
         finally:
             self._lock.release()
 
+    def report_waiting(self) -> None:
+        """Reply ``running`` to commands that must wait, once for each reason."""
+        for command in list(self._open.values()):
+            why = command.must_wait() if command.overdue_mono is None else None
+            if why is not None and why != command.waits_for:
+                command.waits_for = why
+                self.progress(command, why)
+
     def _end_expired(self, command: OpenCommand) -> None:
         if command.resumed:
             return
@@ -298,3 +328,7 @@ class OpenCommands:
 
     def _reply_to(self, command: OpenCommand, status: ReplyStatus, text: str) -> Reply:
         return self._maker.make(command.record.id, command.record.type, status, "ok", text)
+
+
+def _counts(records: Sequence[CommandRecord], type_: str) -> dict[str, int]:
+    return {"commands": len(records), "same": sum(record.type == type_ for record in records)}

@@ -1,8 +1,8 @@
-"""Operators' signatures of commands: a compact JWS (RFC 7515) with EdDSA on Ed25519 (RFC 8037).
+"""Signatures of commands: a compact JWS (RFC 7515) with EdDSA on Ed25519 (RFC 8037).
 
-One algorithm, a key named by its id and no unknown header are accepted. There is no JOSE library here: its
-choice of algorithms is the usual weakness of JWS (RFC 8725, 3.1), and little code is left without it.
-``cryptography`` is imported by the functions that need it.
+Operators sign, and the centre signs its searches. One algorithm, a key named by its id and no unknown header
+are accepted. There is no JOSE library here: its choice of algorithms is the usual weakness of JWS (RFC 8725,
+3.1), and little code is left without it. ``cryptography`` is imported by the functions that need it.
 
 The end of the file is for control machines: make an operator's private key, read it, sign.
 """
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from edge_agent.commands.action import CommandRefused
+from edge_agent.commands.action import SEARCH_TYPES, CommandRefused
 from edge_agent.commands.document import decode_without_duplicates
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.problems import problem_text
@@ -67,29 +67,33 @@ def payload_of(jws: bytes) -> bytes:
 
 
 class OperatorKeyring:
-    """The operators' public keys. The files are read for each signature, so a new key counts at once."""
+    """The public keys that may sign commands: the operators' keys everything, search keys only searches.
 
-    def __init__(self, places: Sequence[Path]) -> None:
+    The files are read for each signature, so a new key counts at once, and a removed one no more."""
+
+    def __init__(self, operator_keys: Sequence[Path], search_keys: Sequence[Path] = ()) -> None:
         """Files, and folders of files ``*.pem``."""
-        self._places = places
+        self._operator_keys = operator_keys
+        self._search_keys = search_keys
 
-    def keys(self) -> dict[str, bytes]:
-        """Return the 32 bytes of each key by id. A file that cannot be read is logged and left out."""
-        found: dict[str, bytes] = {}
-        for path in self._files():
-            try:
-                raw = read_public(path.read_text(encoding="ascii", errors="replace"))
-            except OSError as error:
-                log.warning("commands: the operator's key %s cannot be read: %s", path, error.strerror)
-            except ValueError as error:
-                log.warning("commands: the operator's key %s is not used: %s", path, error)
-            else:
-                found[key_id(PUBLIC_DER + raw)] = raw
-        return found
+    def keys(self, type_: str = "") -> dict[str, bytes]:
+        """Return the 32 bytes of each key that may sign a command of this type, by id; by default those of
+        the operators. A key that is in both lists is a search key. A file that cannot be read is logged and
+        left out."""
+        searchers = _read_keys(self._search_keys)
+        operators = {id_: raw for id_, raw in _read_keys(self._operator_keys).items() if id_ not in searchers}
+        return operators | searchers if type_ in SEARCH_TYPES else operators
 
-    def open(self, jws: bytes) -> tuple[bytes, str]:
-        """Return the signed document and the id of the operator's key. Raises CommandRefused unless one of
-        the keys has signed it."""
+    def may_sign(self, signed_by: str | None, type_: str) -> bool:
+        """Whether the key is still there and may sign this type."""
+        return signed_by in self.keys(type_)
+
+    def is_search_key(self, signed_by: str | None) -> bool:
+        return signed_by in _read_keys(self._search_keys)
+
+    def open(self, jws: bytes, type_: str = "") -> tuple[bytes, str]:
+        """Return the signed document and the id of the key. Raises CommandRefused unless a key has signed it
+        that may sign a command of this type; by default an operator's key."""
         from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -104,25 +108,39 @@ class OperatorKeyring:
         except ValueError:
             raise CommandRefused(problem_text("command-no-base64"), "malformed") from None
         kid = _kid(header)
-        by, public = self._key(kid)
+        by, public = self._key(kid, type_)
         try:
             Ed25519PublicKey.from_public_bytes(public).verify(signature, jws[: match.start(3) - 1])
         except InvalidSignature:
             raise CommandRefused(problem_text("command-bad-signature", key=kid), "bad-signature") from None
         return document, by
 
-    def _key(self, kid: str) -> tuple[str, bytes]:
-        keys = self.keys()
-        if not keys:
-            raise CommandRefused(problem_text("command-no-keys"))
+    def _key(self, kid: str, type_: str) -> tuple[str, bytes]:
+        keys = self.keys(type_)
         for id_, raw in keys.items():
             if kid in (id_, id_[:SHORT_ID]):
                 return id_, raw
+        if any(kid in (id_, id_[:SHORT_ID]) for id_ in _read_keys(self._search_keys)):
+            raise CommandRefused(problem_text("command-search-key", key=kid), "unknown-key")
+        if not keys:
+            raise CommandRefused(problem_text("command-no-keys"))
         raise CommandRefused(problem_text("command-unknown-key", key=kid), "unknown-key")
 
-    def _files(self) -> list[Path]:
-        folders = [sorted(place.glob("*.pem")) if place.is_dir() else [place] for place in self._places]
-        return [path for paths in folders for path in paths][:MAX_KEYS]
+
+def _read_keys(places: Sequence[Path]) -> dict[str, bytes]:
+    """The keys by id, of at most ``MAX_KEYS`` files."""
+    folders = [sorted(place.glob("*.pem")) if place.is_dir() else [place] for place in places]
+    found: dict[str, bytes] = {}
+    for path in [path for paths in folders for path in paths][:MAX_KEYS]:
+        try:
+            raw = read_public(path.read_text(encoding="ascii", errors="replace"))
+        except OSError as error:
+            log.warning("commands: the key %s cannot be read: %s", path, error.strerror)
+        except ValueError as error:
+            log.warning("commands: the key %s is not used: %s", path, error)
+        else:
+            found[key_id(PUBLIC_DER + raw)] = raw
+    return found
 
 
 def _kid(header: bytes) -> str:

@@ -65,6 +65,7 @@ class UplinkControl:
             saved = read_record(self._path, _InForce) or _InForce(0, None)
             self._ladder = BudgetLadder(uplink.monthly_bytes, saved.step, saved.first_day)
             self.pace.step = self._ladder.step
+            self._health = msgspec.structs.replace(self._health, step=self._ladder.step)
 
     def tick(self) -> None:
         ladder = self._ladder

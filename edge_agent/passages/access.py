@@ -16,7 +16,9 @@ from edge_agent.passages.passage import FOLDER
 FILE = "access.jsonl"
 _LOCK = threading.Lock()
 """Two commands run at once: the second must not replace the full file by the one that the first has begun."""
-MAX_BYTES = 2_000_000  # about 5,000 entries; then the file replaces ``access.1.jsonl``
+MAX_BYTES = 8_000_000
+"""About 20,000 entries; then the file replaces ``access.1.jsonl``. A day of as many searches as are answered
+removes no older entry."""
 
 
 def record_access(
@@ -24,6 +26,7 @@ def record_access(
     clock: Clock,
     *,
     by: str,
+    asked_by: str = "",
     purpose: str,
     case: str = "",
     what: str,
@@ -31,12 +34,14 @@ def record_access(
 ) -> None:
     """Append an entry, durably, before anything is shown.
 
+    ``by``: the person on the gateway, or the key and the command; ``asked_by``: whom the centre names.
     Raises ``StorageError``: without a record nothing may be shown.
     """
     path = state_dir / FOLDER / FILE
     entry = {
         "time": rfc3339(clock.now()),
         "by": by,
+        "asked_by": asked_by,
         "purpose": purpose,
         "case": case,
         "what": what,

@@ -35,7 +35,7 @@ DAY_MS = 86_400_000
 
 LONG_MS = 3_600_000  # an object that stays for longer has a place in a second index
 
-_ROWS_SCHEMA = f"""
+ROWS_SCHEMA = f"""
 CREATE TABLE name (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
 CREATE TABLE passage (
     id INTEGER PRIMARY KEY,   -- in the order of the ends
@@ -127,7 +127,7 @@ class PassageStore:
             self.close()
             if not (self._folder / ROWS_FILE).exists():  # nothing says any more how old its pictures are
                 self._delete(CROPS_FILE)
-            self._rows = _open(self._folder / ROWS_FILE, _ROWS_SCHEMA)
+            self._rows = _open(self._folder / ROWS_FILE, ROWS_SCHEMA)
             self._crops = _open(self._folder / CROPS_FILE, _CROPS_SCHEMA)
             self._names = {text: key for key, text in self._rows.execute("SELECT id, text FROM name")}
             self._open_ids.clear()

@@ -38,7 +38,7 @@ from edge_agent.commands.handlers.media_service import MediaService
 from edge_agent.commands.handlers.model import ModelCommand
 from edge_agent.commands.handlers.reboot import RebootCommand, camera_reboot_action
 from edge_agent.commands.handlers.rules import rule_actions
-from edge_agent.commands.handlers.search import SearchCommands
+from edge_agent.commands.handlers.search import GatewayLimits, SearchCommands
 from edge_agent.commands.handlers.storm import FILE as STORM_FILE
 from edge_agent.commands.handlers.storm import StormMode
 from edge_agent.commands.handlers.update import UpdateCommands
@@ -65,6 +65,7 @@ from edge_agent.mqtt.publisher.self_test import SelfTest
 from edge_agent.runtime.event_store import EventStore
 from edge_agent.runtime.local_control import LocalControl, Relearning, SelfTests
 from edge_agent.runtime.reload import ReloadRequests
+from edge_agent.uplink.budget import TOP_STEP
 from edge_agent.uplink.usage import DataUsage, TrafficClass
 from edge_agent.wire import (
     CameraArguments,
@@ -90,6 +91,10 @@ def make_overrides(
     return Overrides(settings.state_dir / OVERRIDES, clock, read_boot_id(), synced, report)
 
 
+def keyring_of(settings: Settings) -> OperatorKeyring:
+    return OperatorKeyring(settings.commands.operator_keys, settings.commands.search_keys)
+
+
 def make_dispatcher(
     settings: Settings,
     clock: Clock,
@@ -102,7 +107,7 @@ def make_dispatcher(
     return CommandDispatcher(
         settings.gateway.id,
         CommandJournal(settings.state_dir / FOLDER),
-        OperatorKeyring(settings.commands.operator_keys),
+        keyring_of(settings),
         clock=clock,
         synced=synced,
         session=session,
@@ -259,10 +264,12 @@ class CommandService:
         yield camera_reboot_action(agent.settings)
         yield Action("restart", self._restart, _has_restarted, may_be_unwritten=True)
         yield from rule_actions(agent.settings, self._overrides)
-        yield from SearchCommands(self._settings.state_dir, self._clock).actions()
+        keys = keyring_of(self._settings)
+        yield from SearchCommands(
+            self._settings.state_dir, self._clock, keys, self._settings.gateway.ward, self._limits
+        ).actions()
         yield CollectCommand(agent.collector, agent.settings).action()
-        operators = OperatorKeyring(self._settings.commands.operator_keys)
-        yield ModelCommand(agent.models, operators, agent.ca_file, agent.usage.received).action()
+        yield ModelCommand(agent.models, keys, agent.ca_file, agent.usage.received).action()
         if self._push is not None:
             yield self._push.action()
 
@@ -298,6 +305,14 @@ class CommandService:
 
     def _uplink_health(self) -> UplinkHealth:
         return self._dependencies.status().heartbeat.uplink
+
+    def _limits(self) -> GatewayLimits:
+        heartbeat = self._dependencies.status().heartbeat
+        return GatewayLimits(
+            heat_step=heartbeat.thermal.step,
+            budget_used_up=heartbeat.uplink.step >= TOP_STEP,
+            clock_synced=heartbeat.clock.synced,
+        )
 
     def _camera_ids(self) -> list[str]:
         return [camera.id for camera in self._dependencies.settings().cameras]

@@ -6,19 +6,53 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
-from edge_agent.wire.base import Arguments, CommandTime, Count, Id, Sha256, Time
+from edge_agent.wire.base import Arguments, CommandTime, Count, Id, Sha256, Time, Unit
 
 MAX_ROWS = 50
+MIN_ROW_BYTES, MAX_ROW_BYTES = 2_000, 40_000
+"""Bounds of ``max_bytes``."""
 MAX_PICTURES = 12
 """At most 4 kB each: the result of a command has 64 kB."""
+MAX_CAMERAS, MAX_WARDS = 64, 500
+NOT_BLANK = r"\S"
 
 Group = Literal["person", "two-wheeler", "vehicle"]
 ColourTerm = Literal[
     "black", "white", "grey", "red", "green", "blue", "yellow", "orange", "brown", "pink", "purple"
 ]
 Part = Literal["upper", "lower", "body"]
-Purpose = Annotated[str, Meta(min_length=3, max_length=500, description="for the record of access")]
-Case = Annotated[str, Meta(min_length=1, max_length=100, description="file number, for the record of access")]
+Purpose = Annotated[
+    str, Meta(min_length=3, max_length=500, pattern=NOT_BLANK, description="for the record of access")
+]
+Case = Annotated[
+    str,
+    Meta(
+        min_length=1, max_length=100, pattern=NOT_BLANK, description="file number, for the record of access"
+    ),
+]
+Wards = Annotated[
+    Annotated[list[Id], Meta(min_length=1, max_length=MAX_WARDS)] | None,
+    Meta(
+        description="wards that the person may search; a gateway of another refuses. Needed with a search key"
+    ),
+]
+AskedBy = Annotated[
+    Annotated[str, Meta(min_length=1, max_length=100, pattern=NOT_BLANK)] | None,
+    Meta(description="the person, for the record of access. Needed with a search key"),
+]
+Speed = Annotated[float, Meta(ge=0, le=1000)]
+Metres = Annotated[Speed | None, Meta(description="metres a second; only of cameras with a ground plane")]
+Lengths = Annotated[Speed | None, Meta(description="own lengths a second")]
+Height = Annotated[Unit | None, Meta(description="of the box, mean; share of the picture's height")]
+PicturePoint = Annotated[tuple[Unit, Unit], Meta(description="x, y in 0..1 of the picture")]
+
+
+class SearchLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A line drawn on the picture of a camera: the paths that cross it, either way."""
+
+    camera: Id
+    from_: PicturePoint = field(name="from")
+    to: PicturePoint
 
 
 class SearchArguments(Arguments, frozen=True, kw_only=True):
@@ -28,7 +62,11 @@ class SearchArguments(Arguments, frozen=True, kw_only=True):
     case: Case
     from_at: CommandTime
     to_at: CommandTime
-    cameras: Annotated[Annotated[list[Id], Meta(min_length=1)] | None, Meta(description="null: all")] = None
+    wards: Wards = None
+    asked_by: AskedBy = None
+    cameras: Annotated[
+        Annotated[list[Id], Meta(min_length=1, max_length=MAX_CAMERAS)] | None, Meta(description="null: all")
+    ] = None
     group: Group | None = None
     colour: Annotated[ColourTerm | None, Meta(description="of any part, unless part names one")] = None
     part: Part | None = None
@@ -39,7 +77,20 @@ class SearchArguments(Arguments, frozen=True, kw_only=True):
     min_still_s: Annotated[
         Annotated[float, Meta(ge=0)] | None, Meta(description="stood still for at least this long")
     ] = None
+    line: SearchLine | None = None
+    min_height: Height = None
+    max_height: Height = None
+    min_speed: Lengths = None
+    max_speed: Lengths = None
+    min_speed_m_s: Metres = None
+    max_speed_m_s: Metres = None
+    min_for_s: Annotated[
+        Annotated[float, Meta(ge=0)] | None, Meta(description="in sight for at least this long")
+    ] = None
     limit: Annotated[int, Meta(ge=1, le=MAX_ROWS)] = MAX_ROWS
+    max_bytes: Annotated[
+        int, Meta(ge=MIN_ROW_BYTES, le=MAX_ROW_BYTES, description="of the rows in the result, as JSON")
+    ] = MAX_ROW_BYTES
 
 
 class FoundPassage(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -57,6 +108,10 @@ class FoundPassage(Struct, frozen=True, kw_only=True, omit_defaults=True):
         Meta(description="corrected: dated after the clock was synchronised"),
     ] = "synced"
     direction_deg: int | None = None
+    size: Annotated[
+        tuple[float, float] | None,
+        Meta(description="mean width and height of the box, shares of the picture"),
+    ] = None
     speed: Annotated[float, Meta(description="own lengths a second")] = 0.0
     speed_m_s: Annotated[
         float | None, Meta(description="metres a second, on a camera with a ground plane; an estimate")
@@ -81,7 +136,9 @@ class FoundPassage(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class PassageSearchResult(Struct, frozen=True, kw_only=True):
     """``result`` of ``search``: the newest passages; with a colour those that show most of it first."""
 
-    total: Annotated[Count, Meta(description="how many there are; at most limit of them follow")]
+    total: Annotated[
+        Count, Meta(description="how many there are; at most limit of them, and max_bytes, follow")
+    ]
     passages: list[FoundPassage]
 
 
@@ -90,6 +147,8 @@ class PassagePicturesArguments(Arguments, frozen=True, kw_only=True):
 
     purpose: Purpose
     case: Case
+    wards: Wards = None
+    asked_by: AskedBy = None
     ids: Annotated[list[int], Meta(min_length=1, max_length=MAX_PICTURES)]
 
 
@@ -99,3 +158,10 @@ class PassagePictures(Struct, frozen=True, kw_only=True):
     pictures: Annotated[
         dict[str, str], Meta(description="by id: JPEG in base64, sealed where the gateway seals")
     ]
+    paths: Annotated[
+        dict[str, list[tuple[float, float, float]]],
+        Meta(description="by id: x, y of the foot in 0..1 of the picture, and seconds after the start"),
+    ] = field(default_factory=dict)
+    sealed: Annotated[
+        bool, Meta(description="whether a picture is sealed: only the owner of storage.seal_to can open it")
+    ] = False

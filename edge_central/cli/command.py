@@ -167,7 +167,7 @@ def _add_retention(actions: Commands) -> tuple[CommandParser, ...]:
             name,
             dest=of,
             metavar="TIME",
-            help=f"{which} moment of the hold, such as 2026-11-24T20:15, in the time zone of this machine; "
+            help=f"{which} moment; of the hold, in the time zone of this machine, such as 2026-11-24T20:15; "
             "default: none, needed with --gateway",
         )
     hold.add_argument(

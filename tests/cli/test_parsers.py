@@ -9,6 +9,7 @@ import shlex
 import subprocess
 from collections import defaultdict
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -195,6 +196,8 @@ RENAMED = [
     ("cameras configure c --password-file F", "camera_password_file", Path("F")),
     ("central user passwd x --password-file F", "password_file", Path("F")),
     ("simulate --broker mqtt://h --state-dir D", "outbox_dir", Path("D")),
+    ("passages --since 2026-11-24T20:15", "from_time", datetime(2026, 11, 24, 20, 15)),
+    ("passages --until 2026-11-24T20:15", "to_time", datetime(2026, 11, 24, 20, 15)),
     ("models rollout X --url https://host/x --key K --broker mqtt://h --force", "ignore_results", True),
 ]
 

@@ -56,7 +56,7 @@ def test_filters_narrow_the_list(config: Path, capsys: pytest.CaptureFixture[str
     assert only["track"] == "cam-1-k3-1"
     assert only["clock"] == TimeQuality.SYNCED.name.lower()
     assert only["colours"][0] == {"part": "upper", "colours": {"red": 0.8}, "confidence": 0.9}
-    _, out, _ = run(capsys, str(config), "--since", "2026-11-24T18:59:43")
+    _, out, _ = run(capsys, str(config), "--from", "2026-11-24T18:59:43")
     assert len(out.splitlines()) == 1 + 2
     _, out, _ = run(capsys, str(config), "--limit", "1", "--json")
     assert len(out.splitlines()) == 1
@@ -100,8 +100,8 @@ def test_a_limit_that_lists_nothing_is_refused(config: Path, capsys: pytest.Capt
 def test_a_time_that_ends_before_it_begins_is_wrong_usage(
     config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, _, err = run(capsys, str(config), "--since", "2026-11-25", "--until", "2026-11-24")
-    assert (code, "--until is before --since" in err) == (EX_USAGE, True)
+    code, _, err = run(capsys, str(config), "--from", "2026-11-25", "--to", "2026-11-24")
+    assert (code, "--to is before --from" in err) == (EX_USAGE, True)
 
 
 def test_a_damaged_file_is_named(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

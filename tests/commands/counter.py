@@ -32,6 +32,8 @@ from tests.testbed.agent import write_config
 from tests.testbed.mosquitto import wait_until
 
 OPERATOR = Ed25519PrivateKey.generate()
+SEARCHER = Ed25519PrivateKey.generate()
+"""The centre's key for searches."""
 STRANGER = Ed25519PrivateKey.generate()
 
 
@@ -61,10 +63,11 @@ class Counted:
     )
     ran: list[str] = field(default_factory=list)  # ids
     resumed: list[str] = field(default_factory=list)
+    waits_for: str | None = None  # why it must wait
 
     @property
     def action(self) -> Action:
-        return replace(self.real, run=self.run, resume=self.resume)
+        return replace(self.real, run=self.run, resume=self.resume, must_wait=lambda: self.waits_for)
 
     def run(self, order: CommandContext[Any]) -> CommandSucceeded | InProgress:
         self.ran.append(order.id)
@@ -98,7 +101,7 @@ class Counter:
         self.dispatcher = CommandDispatcher(
             GATEWAY,
             CommandJournal(self.state_dir / "commands"),
-            OperatorKeyring([self.keys]),
+            OperatorKeyring([self.keys], [self.search_keys]),
             clock=self.clock,
             synced=lambda: self.clock.synced,
             session=lambda: "session-1",
@@ -135,6 +138,10 @@ class Counter:
         return self.replies(id_)[-1]
 
     @property
+    def search_keys(self) -> Path:
+        return self.keys.with_name("searches")
+
+    @property
     def ran(self) -> list[str]:
         """Ids of the commands that were started."""
         return [id_ for action in self.actions.values() for id_ in (*action.ran, *action.resumed)]
@@ -146,6 +153,7 @@ class Counter:
 
 def counter_in(folder: Path, actions: dict[str, Action]) -> Counter:
     write_public(folder / "operators/one.pem", OPERATOR)
+    write_public(folder / "searches/centre.pem", SEARCHER)
     state_dir = folder / "state"
     state_dir.mkdir(exist_ok=True)
     return Counter(state_dir, {name: Counted(each) for name, each in actions.items()}, folder / "operators")

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from edge_agent.commands.replies import ReplyQueue
+from edge_agent.core.model import Severity
 from edge_agent.wire import Reply
 from tests.mqtt.conftest import Gateway, MakeGateway, mqtt_settings
 from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
@@ -14,7 +15,7 @@ from tests.testbed.strict_broker import StrictBroker
 COMMAND = "tb/v1/de-tham/dt-001/down/cmd/status"
 
 
-def reply(id_: str, status: str = "succeeded") -> Reply:
+def reply(id_: str, status: str = "succeeded", result_bytes: int = 0) -> Reply:
     return Reply(
         id=id_,
         type="status",
@@ -24,6 +25,7 @@ def reply(id_: str, status: str = "succeeded") -> Reply:
         status=status,  # type: ignore[arg-type]
         code="ok",
         text="it is done",
+        result={"rows": "x" * result_bytes} if result_bytes else {},
     )
 
 
@@ -103,6 +105,29 @@ def test_a_reply_without_puback_is_sent_again_after_a_reconnect_and_then_forgott
         wait_until(lambda: sent_ids == ["cmd-1"], what="its PUBACK")
         assert box.usage.totals()[0].reply > 100
     assert replies.pending(()) is None
+
+
+def test_an_alarm_waits_for_one_large_reply_at_most(gateway: MakeGateway) -> None:
+    """Ten answers of searches would keep a slow link busy for seconds."""
+    replies = ReplyQueue(lambda: None, lambda sent: None)
+    with (
+        StrictBroker(acknowledges=lambda topic: "reply/search" not in topic) as broker,
+        gateway(mqtt_settings(broker.port), replies=replies) as box,
+    ):
+        for number in range(10):
+            replies.put(reply(f"search-{number}", result_bytes=9_000))
+        replies.put(reply("status"))
+        box.append(severity=Severity.ALARM)
+        box.outbox.wake()
+        wait_until(lambda: sent(broker, "reply/search") == 1, what="an answer")
+        broker.wait_for("reply/status")
+        box.append(severity=Severity.ALARM)
+        wait_until(lambda: sent(broker, "event/cam-1") == 2, what="the second alarm")
+        assert sent(broker, "reply/search") == 1
+
+
+def sent(broker: StrictBroker, topic: str) -> int:
+    return sum(message.topic.startswith(topic) for message in broker.received)
 
 
 def test_replies_are_bounded_and_what_says_least_goes_first() -> None:

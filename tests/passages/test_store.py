@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import sqlite3
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from unittest.mock import Mock
@@ -12,8 +13,21 @@ from unittest.mock import Mock
 import pytest
 
 from edge_agent.core.errors import StorageError
-from edge_agent.passages.passage import FOLDER, ColourShare, PartColours, StandingTime, TimeQuality
-from edge_agent.passages.reader import CHUNK_ROWS, PassageFilter, PassageReader, PassageReadError, _query
+from edge_agent.passages.passage import (
+    FOLDER,
+    ColourShare,
+    GroundMotion,
+    PartColours,
+    StandingTime,
+    TimeQuality,
+)
+from edge_agent.passages.reader import (
+    SLICE_ROWS,
+    PassageFilter,
+    PassageReader,
+    PassageReadError,
+    PictureLine,
+)
 from edge_agent.passages.store import BUSY_S, CROPS_FILE, ROWS_FILE, PassageStore, read_only
 from tests.outbox.parts import HandClock
 from tests.passages.parts import BOOT, passage, store
@@ -120,13 +134,13 @@ def test_a_failure_to_remove_does_not_store_rows_twice(
 
 def test_a_reader_in_the_middle_of_its_search_does_not_keep_the_writer_waiting(tmp_path: Path) -> None:
     rows = store(tmp_path, HandClock(mono=1020.0))
-    rows.write([passage(n) for n in range(CHUNK_ROWS + 50)], synced=True)
+    rows.write([passage(n) for n in range(SLICE_ROWS + 50)], synced=True)
     search = PassageReader(tmp_path).find(ALL)
     next(search)
     started = time.monotonic()
     rows.write([passage(9999)], synced=True)
     assert time.monotonic() - started < BUSY_S / 2
-    assert len(list(search)) == CHUNK_ROWS + 49
+    assert len(list(search)) == SLICE_ROWS + 49
 
 
 def test_damaged_files_on_a_card_that_became_read_only_are_a_storage_error(
@@ -261,11 +275,29 @@ def test_a_full_disk_refuses_and_recovers(tmp_path: Path) -> None:
         (PassageFilter(direction_deg=350.0), {3}),
         (PassageFilter(min_still_s=30.0), {2}),
         (PassageFilter(group="person", cameras=("cam-1",)), {1}),
+        (PassageFilter(min_height=0.3), {2}),
+        (PassageFilter(max_height=0.2), {1, 3}),
+        (PassageFilter(min_speed=1.0), {3}),
+        (PassageFilter(max_speed=0.7), {1, 2}),
+        (PassageFilter(min_for_s=20.0), {2}),
+        (PassageFilter(min_speed_m_s=8.9), {3}),
+        (PassageFilter(min_speed_m_s=9.1), set()),
+        (PassageFilter(min_speed_m_s=1.0, max_speed_m_s=7.1), {3}),
+        (PassageFilter(max_speed_m_s=6.9), set()),
+        (PassageFilter(line=PictureLine("cam-1", (0.3, 0.4), (0.3, 0.6))), {1, 2}),
+        (PassageFilter(line=PictureLine("cam-1", (0.3, 0.6), (0.3, 0.9))), set()),
+        (PassageFilter(line=PictureLine("cam-1", (0.9, 0.4), (0.9, 0.6))), set()),
+        (PassageFilter(line=PictureLine("cam-1", (0.5, 0.5), (0.9, 0.5))), {1, 2}),
+        (PassageFilter(line=PictureLine("cam-2", (0.3, 0.4), (0.3, 0.6))), {3}),
+        (PassageFilter(line=PictureLine("cam-2", (0.3, 0.4), (0.3, 0.6)), cameras=("cam-1",)), set()),
     ],
 )
 def test_a_filter_finds_what_it_names(tmp_path: Path, wanted: PassageFilter, tracks: set[int]) -> None:
-    car = passage(2, group="vehicle", standing=(StandingTime(0.0, 60.0),), colours=(_body("red"),))
+    """Passages 1 and 2 went along y = 0.5 from x = 0 to 0.6, passage 3 of another camera as well."""
+    stood = (StandingTime(0.0, 60.0),)
+    car = passage(2, ended_mono=1080.0, group="vehicle", standing=stood, height=0.3, colours=(_body("red"),))
     other = passage(3, camera="cam-2", track="cam-2-k3-3", direction_deg=10.0, colours=(_body("blue"),))
+    other = replace(other, speed=1.5, ground=GroundMotion(8.0, 1.0, 90.0))
     store(tmp_path, HandClock(mono=1020.0)).write([passage(1), car, other], synced=True)
     assert {int(each.track.rsplit("-")[-1]) for each in PassageReader(tmp_path).find(wanted)} == tracks
 
@@ -286,10 +318,17 @@ def test_a_time_span_finds_what_overlaps_it_also_after_hours_of_parking(tmp_path
 def test_a_span_of_an_hour_is_found_by_an_index(tmp_path: Path) -> None:
     store(tmp_path, HandClock(mono=1020.0)).write([passage(1)], synced=True)
     at = datetime(2026, 11, 24, tzinfo=UTC)
-    query, values = _query(PassageFilter(from_at=at, to_at=at + timedelta(hours=1)))
+    wanted = PassageFilter(from_at=at, to_at=at + timedelta(hours=1), group="person", colour="red")
     with sqlite3.connect(tmp_path / FOLDER / ROWS_FILE) as rows:
-        plan = [row[3] for row in rows.execute(f"EXPLAIN QUERY PLAN {query}", values)]
-    assert not any("SCAN passage" in step for step in plan), plan
+        steps = [
+            step[3]
+            for where, values in PassageReader(tmp_path)._slices(rows, wanted, {1: "cam-1"})
+            for step in rows.execute(f"EXPLAIN QUERY PLAN SELECT * FROM passage WHERE {where}", values)
+        ]
+    assert steps == [
+        "SEARCH passage USING INDEX passage_start (start>? AND start<?)",
+        "SEARCH passage USING INDEX passage_long (start<?)",
+    ]
 
 
 def test_without_a_file_nothing_is_found_and_a_damaged_one_is_named(tmp_path: Path) -> None:

@@ -210,7 +210,8 @@ class ConfigPush:
             if before != after:
                 raise CommandRefused(f"{key} is {before} and cannot be changed from afar", "bad-arguments")
         before_keys, after_keys = (
-            OperatorKeyring(each.commands.operator_keys).keys() for each in (ours, new)
+            OperatorKeyring(each.commands.operator_keys, each.commands.search_keys).keys()
+            for each in (ours, new)
         )
         if before_keys and not after_keys:
             problem = "commands.operator_keys has no key, so no other configuration could be pushed later"

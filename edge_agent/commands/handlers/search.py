@@ -1,14 +1,18 @@
 """``search`` and ``passage-pictures``: find passages on the gateway, and send their small pictures.
 
-Both are signed by an operator, and on record with purpose and case before the result is made.
+Both are signed by an operator or a search key of the centre, and on record with purpose and case before the
+result is made. A search waits while the gateway is hot, and both wait while the uplink's budget is used up.
 """
 
 from __future__ import annotations
 
 import base64
-import itertools
-from dataclasses import dataclass
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -22,10 +26,13 @@ from edge_agent.commands.action import (
     always,
 )
 from edge_agent.commands.replies import MAX_RESULT_BYTES
+from edge_agent.commands.signature import OperatorKeyring
 from edge_agent.core.clock import Clock, rfc3339
+from edge_agent.core.delivery import SEALED_MAGIC
 from edge_agent.core.errors import EdgeAgentError
+from edge_agent.core.problems import error_text, problem_text
 from edge_agent.passages.access import record_access
-from edge_agent.passages.reader import PassageFilter, PassageReader, StoredPassage
+from edge_agent.passages.reader import PassageFilter, PassageReader, PictureLine, StoredPassage
 from edge_agent.wire import (
     FoundPassage,
     PassagePictures,
@@ -34,10 +41,29 @@ from edge_agent.wire import (
     SearchArguments,
 )
 
-MAX_MATCHES = 5000
-"""Passages that one search finds at most, so that a wide question does not fill the memory."""
-MAX_PICTURE_TEXT = MAX_RESULT_BYTES - 1000
-"""Bytes of base64 in one result, which would be left out as a whole if it were too large."""
+MAX_PICTURE_TEXT = MAX_RESULT_BYTES - 8000
+"""Bytes of base64 in one result, which would be left out as a whole if it were too large. The rest is for the
+paths."""
+NICENESS = 10
+MAX_BUSY_SHARE = 0.3
+"""Of the time of its thread for which a search reads rows, so that it leaves the processor to cameras."""
+MAX_PAUSE_S = 1.0
+WITHIN_S = 300.0
+MAX_AN_HOUR = {"search": 120, "passage-pictures": 600}
+"""Commands that are answered in any hour. Further ones are refused: they would cost processor time, traffic
+and the oldest entries of the record of access."""
+HOUR_S = 3600.0
+HOT_STEP = 2
+"""Of the thermal ladder, from which searches wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayLimits:
+    """What a search must wait for."""
+
+    heat_step: int  # of the thermal ladder
+    budget_used_up: bool
+    clock_synced: bool
 
 
 @dataclass(frozen=True)
@@ -46,72 +72,127 @@ class SearchCommands:
 
     state_dir: Path
     clock: Clock
+    keys: OperatorKeyring
+    ward: str  # of this gateway
+    limits: Callable[[], GatewayLimits]
+    _answered_mono: dict[str, deque[float]] = field(
+        default_factory=lambda: {type_: deque(maxlen=most) for type_, most in MAX_AN_HOUR.items()}
+    )
 
     def actions(self) -> tuple[Action, ...]:
+        make = partial(Action, needs_signature=always, slow=True, niceness=NICENESS, within_s=WITHIN_S)
         return (
-            Action("search", self.search, needs_signature=always, slow=True),
-            Action("passage-pictures", self.pictures, needs_signature=always, slow=True),
+            make("search", self.search, must_wait=partial(self._must_wait, HOT_STEP)),
+            make("passage-pictures", self.pictures, must_wait=self._must_wait),
         )
 
     def search(self, context: CommandContext[SearchArguments]) -> CommandSucceeded:
         args = context.args
         wanted = _filter(args)
-        self._record(context, args.purpose, args.case, f"search {_question(args)}")
+        self._allow(context, "search", f"search {_question(args)}")
         try:
-            found = list(itertools.islice(PassageReader(self.state_dir).find(wanted), MAX_MATCHES))
+            reader = PassageReader(self.state_dir, SearchPacer(context.stopping).pause)
+            found = reader.best(wanted, args.limit)
         except EdgeAgentError as error:
-            raise CommandFailed(str(error)) from error
-        if args.colour is not None:
-            found.sort(key=lambda each: -_share_of(each, args.colour, args.part))
-        rows = [_row(each) for each in found[: args.limit]]
-        result = msgspec.to_builtins(PassageSearchResult(total=len(found), passages=rows))
-        more = "or more " if len(found) == MAX_MATCHES else ""
-        return CommandSucceeded(f"{len(found)} {more}passages, {len(rows)} of them here", result)
+            raise CommandFailed(error_text(error)) from error
+        rows = found_rows(found.best, args.max_bytes)
+        return CommandSucceeded(
+            problem_text("search-found", total=found.total, rows=len(rows)),
+            msgspec.to_builtins(PassageSearchResult(total=found.total, passages=rows)),
+        )
 
     def pictures(self, context: CommandContext[PassagePicturesArguments]) -> CommandSucceeded:
         args, reader = context.args, PassageReader(self.state_dir)
-        self._record(context, args.purpose, args.case, "pictures", args.ids)
+        self._allow(context, "passage-pictures", "pictures")
         try:
             found = {str(each): reader.crop(each) for each in args.ids}
+            paths = {str(each.id): _path(each) for each in reader.of_ids(args.ids)}
         except EdgeAgentError as error:
-            raise CommandFailed(str(error)) from error
-        pictures, size = {}, 0
+            raise CommandFailed(error_text(error)) from error
+        pictures, size, sealed = {}, 0, False
         for key, jpeg in found.items():
             text = "" if jpeg is None else base64.b64encode(jpeg).decode()
-            if text and size + len(text) <= MAX_PICTURE_TEXT:
+            if jpeg and size + len(text) <= MAX_PICTURE_TEXT:
                 pictures[key] = text
                 size += len(text)
+                sealed = sealed or jpeg.startswith(SEALED_MAGIC)
         missing = len(args.ids) - len(pictures)
-        rest = f"; {missing} were deleted, never stored, or do not fit" if missing else ""
+        code = "search-pictures-missing" if missing else "search-pictures"
+        counts = {"sent": len(pictures), "wanted": len(args.ids)} | ({"missing": missing} if missing else {})
         return CommandSucceeded(
-            f"{len(pictures)} of {len(args.ids)} pictures{rest}",
-            msgspec.to_builtins(PassagePictures(pictures=pictures)),
+            problem_text(code, **counts),
+            msgspec.to_builtins(PassagePictures(pictures=pictures, paths=paths, sealed=sealed)),
         )
 
-    def _record(
+    def _must_wait(self, hot_step: int | None = None) -> str | None:
+        limits = self.limits()
+        if hot_step is not None and limits.heat_step >= hot_step:
+            return problem_text("search-later", why=problem_text("search-waits-heat"))
+        if limits.budget_used_up:
+            return problem_text("search-later", why=problem_text("search-waits-budget"))
+        if not limits.clock_synced:  # it was when the command arrived: the gateway has booted since
+            return problem_text("search-later", why=problem_text("search-waits-clock"))
+        return None
+
+    def _allow(
         self,
         context: CommandContext[SearchArguments] | CommandContext[PassagePicturesArguments],
-        purpose: str,
-        case: str,
+        type_: str,
         what: str,
-        ids: list[int] | None = None,
     ) -> None:
-        by = f"key {context.signed_by}, command {context.id}"
+        """Put it on record. Raises CommandRefused for a wrong key or ward, too many, and without a record."""
+        args, key = context.args, context.signed_by
+        if not self.keys.may_sign(key, type_):  # it was removed while the command waited
+            raise CommandRefused(problem_text("command-unknown-key", key=str(key)[:16]), "unknown-key")
+        if self.keys.is_search_key(key) and (args.wards is None or args.asked_by is None):
+            raise CommandRefused(problem_text("search-unscoped"), "bad-arguments")
+        if args.wards is not None and self.ward not in args.wards:
+            raise CommandRefused(problem_text("search-out-of-scope", ward=self.ward), "out-of-scope")
+        now, answered = self.clock.monotonic(), self._answered_mono[type_]
+        if len(answered) == answered.maxlen and now - answered[0] < HOUR_S:
+            raise CommandRefused(problem_text("search-too-often", limit=len(answered)), "busy")
+        answered.append(now)
         try:
             record_access(
-                self.state_dir, self.clock, by=by, purpose=purpose, case=case, what=what, ids=ids or ()
+                self.state_dir,
+                self.clock,
+                by=f"key {key}, command {context.id}",
+                asked_by=args.asked_by or "",
+                purpose=args.purpose,
+                case=args.case,
+                what=what,
+                ids=args.ids if isinstance(args, PassagePicturesArguments) else (),
             )
         except EdgeAgentError as error:
-            raise CommandRefused(str(error)) from error
+            raise CommandRefused(error_text(error)) from error
+
+
+class SearchPacer:
+    """Pauses between slices of rows, for so long that ``busy_share`` of the time is work."""
+
+    def __init__(self, stopping: Callable[[], bool], busy_share: float = MAX_BUSY_SHARE) -> None:
+        self._stopping = stopping
+        self._pause_share = 1 / busy_share - 1
+        self._began_s = time.monotonic()
+
+    def pause(self) -> None:
+        """Raises CommandFailed while the agent stops."""
+        if self._stopping():
+            raise CommandFailed(problem_text("agent-stops"))
+        busy_s = time.monotonic() - self._began_s
+        time.sleep(min(busy_s * self._pause_share, MAX_PAUSE_S))
+        self._began_s = time.monotonic()
 
 
 def _question(args: SearchArguments) -> str:
-    """The filters that are set, as JSON for the record of access."""
+    """The filters that are set, as JSON for the record of access; of the wards only their number."""
     asked = {
-        name: value
+        name: msgspec.to_builtins(value)
         for name, value in msgspec.structs.asdict(args).items()
-        if value is not None and name not in ("purpose", "case")
+        if value is not None and name not in ("purpose", "case", "asked_by", "max_bytes")
     }
+    if args.wards is not None:
+        asked["wards"] = len(args.wards)
     return msgspec.json.encode(asked).decode()
 
 
@@ -121,11 +202,12 @@ def _filter(args: SearchArguments) -> PassageFilter:
     try:
         first, last = datetime.fromisoformat(args.from_at), datetime.fromisoformat(args.to_at)
     except ValueError as error:
-        raise CommandRefused(f"from_at or to_at is no moment: {error}", "bad-arguments") from error
+        raise CommandRefused(problem_text("search-no-moment", error=str(error)), "bad-arguments") from error
     if last < first:
-        raise CommandRefused("to_at is before from_at", "bad-arguments")
+        raise CommandRefused(problem_text("search-reversed"), "bad-arguments")
     if args.part is not None and args.colour is None:
-        raise CommandRefused("part needs a colour", "bad-arguments")
+        raise CommandRefused(problem_text("search-part"), "bad-arguments")
+    line = args.line
     return PassageFilter(
         from_at=first,
         to_at=last,
@@ -134,16 +216,28 @@ def _filter(args: SearchArguments) -> PassageFilter:
         colour=args.colour,
         part=args.part,
         direction_deg=args.direction_deg,
+        line=None if line is None else PictureLine(line.camera, line.from_, line.to),
+        min_height=args.min_height,
+        max_height=args.max_height,
+        min_speed=args.min_speed,
+        max_speed=args.max_speed,
+        min_speed_m_s=args.min_speed_m_s,
+        max_speed_m_s=args.max_speed_m_s,
+        min_for_s=args.min_for_s,
         min_still_s=args.min_still_s,
     )
 
 
-def _share_of(passage: StoredPassage, colour: str | None, part: str | None) -> float:
-    """The largest share of the colour on the wanted part, or on any."""
-    parts = [each for each in passage.detail.colours if part in (None, each.part)]
-    return max(
-        (share.share for each in parts for share in each.colours if share.colour == colour), default=0.0
-    )
+def found_rows(passages: list[StoredPassage], max_bytes: int) -> list[FoundPassage]:
+    """The rows of a result, as many as fit into ``max_bytes`` of JSON, the first first."""
+    rows, size = [], 0
+    for passage in passages:
+        row = _row(passage)
+        size += len(msgspec.json.encode(row)) + 1
+        if size > max_bytes:
+            break
+        rows.append(row)
+    return rows
 
 
 def _row(passage: StoredPassage) -> FoundPassage:
@@ -159,6 +253,7 @@ def _row(passage: StoredPassage) -> FoundPassage:
         for_s=round(passage.duration_s, 1),
         clock=passage.clock.name.lower(),  # type: ignore[arg-type]
         direction_deg=passage.direction_deg,
+        size=(round(detail.width, 3), round(detail.height, 3)),
         speed=passage.speed,
         speed_m_s=None if ground is None else ground.speed_m_s,
         speed_error_m_s=None if ground is None else ground.error_m_s,
@@ -171,3 +266,7 @@ def _row(passage: StoredPassage) -> FoundPassage:
         rules=[report.rule for report in detail.reports],
         picture_sha256=detail.crop_sha256,
     )
+
+
+def _path(passage: StoredPassage) -> list[tuple[float, float, float]]:
+    return [(round(x, 3), round(y, 3), round(after_s, 1)) for after_s, x, y in passage.detail.path]

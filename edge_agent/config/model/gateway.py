@@ -105,6 +105,16 @@ class Commands:
             "none",
         ),
     ] = ()
+    search_keys: Annotated[
+        tuple[Path, ...],  # files, and folders of files
+        Key(
+            "public keys of the centre's searches, read at each signed command. Such a key may sign search "
+            "and passage-pictures and nothing else, names the person and the wards, and each use is on "
+            "record; a key that is in operator_keys too is a search key",
+            ListOf(OperatorKeys(), "files and folders", most=16),
+            "none",
+        ),
+    ] = ()
     signed: Annotated[
         tuple[str, ...],
         Key(

@@ -29,6 +29,10 @@ DOCUMENTS: Sentences = {
         "no operator here has the key {key}",
         "không người vận hành nào ở đây có khóa {key}",
     ),
+    "command-search-key": (
+        "key {key} is a search key: it may sign searches and nothing else",
+        "khóa {key} là khóa tìm kiếm, chỉ được ký lệnh tìm kiếm",
+    ),
     "command-header-no-json": (
         "the header of the JWS is no JSON",
         "phần đầu của JWS không phải JSON",
@@ -285,4 +289,50 @@ FILES: Sentences = {
     ),
 }
 
-COMMANDS: Sentences = {**DOCUMENTS, **ACCEPTANCE, **FILES}
+SEARCHES: Sentences = {
+    "search-later": (
+        "it is answered later: {why}",
+        "sẽ trả lời sau: {why}",
+    ),
+    "search-waits-heat": (
+        "the gateway is hot",
+        "thiết bị đang nóng",
+    ),
+    "search-waits-budget": (
+        "the uplink's budget is nearly used up",
+        "sắp hết dung lượng SIM",
+    ),
+    "search-waits-clock": (
+        "the gateway's clock is not synchronised",
+        "đồng hồ của thiết bị chưa đồng bộ",
+    ),
+    "search-unscoped": (
+        "a search key must name the person (asked_by) and the wards",
+        "khóa tìm kiếm phải ghi người yêu cầu (asked_by) và các phường",
+    ),
+    "search-out-of-scope": (
+        "this gateway is in ward {ward}, which is not among the wards of the search",
+        "thiết bị thuộc phường {ward}, nằm ngoài các phường được tìm kiếm",
+    ),
+    "search-too-often": (
+        "it was asked {limit} times within an hour; ask again later",
+        "đã có {limit} yêu cầu trong một giờ; hãy gửi lại sau",
+    ),
+    "search-no-moment": (
+        "from_at or to_at is no moment: {error}",
+        "from_at hoặc to_at không phải thời điểm có thật: {error}",
+    ),
+    "search-reversed": ("to_at is before from_at", "to_at sớm hơn from_at"),
+    "search-part": ("part needs a colour", "part phải đi cùng colour"),
+    "search-found": (
+        "{total} passages, {rows} of them here",
+        "có {total} lượt đi qua, trả về {rows}",
+    ),
+    "search-pictures": ("{sent} of {wanted} pictures", "{sent} trong {wanted} ảnh"),
+    "search-pictures-missing": (
+        "{sent} of {wanted} pictures; {missing} were deleted, never stored, or do not fit",
+        "{sent} trong {wanted} ảnh; {missing} ảnh đã xóa, không được lưu hoặc quá lớn",
+    ),
+}
+
+COMMANDS: Sentences = {**DOCUMENTS, **ACCEPTANCE, **FILES, **SEARCHES}

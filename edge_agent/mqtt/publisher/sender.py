@@ -36,6 +36,9 @@ log = logging.getLogger(__name__)
 JSON_TYPE = "application/json"
 EVENT_CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 
+LARGE_REPLY_BYTES = 2_000
+"""A larger reply, such as that of a search, goes after the events, and one at a time: an alarm waits for one
+at most on a slow link."""
 REMEMBERED_PICTURES = 64
 """Refused pictures whose attempts are counted. A picture that was forgotten, or dropped by the outbox
 meanwhile, would start again with the shortest delay."""
@@ -191,11 +194,13 @@ class Sender:
         self._count(TrafficClass.HEARTBEAT, packet_bytes(message))
 
     def fill(self) -> None:
-        """Send what the window has room for: own messages, replies, events, then pictures one by one."""
+        """Send what the window has room for: own messages, replies, events, large replies and pictures one by
+        one."""
         self.fill_own()
         self._fill_probe()
         self.fill_replies()
         events_wait = self.fill_events()
+        self._fill_large_reply()
         blocked = events_wait or self.window.in_flight(Media) or not self._limiter.allows_media()
         room = 0 if blocked else self.window.free_for_others
         if not self._media_breaker.allowed(room, 0, self._clock.monotonic()):
@@ -218,18 +223,33 @@ class Sender:
     def fill_replies(self) -> None:
         """Send the replies that wait: a program waits for them, and they are few. Alarms keep a place of
         their own."""
-        while self._replies is not None and self.window.free_for_others:
-            reply = self._replies.pending({sent.number for sent in self.window.in_flight(WaitingReply)})
-            if reply is None:
-                return
-            assert self._connection is not None
-            message = MqttMessage(self._topics.reply(reply.command_id), reply.payload, content_type=JSON_TYPE)
-            size_bytes = packet_bytes(message)
-            if self._too_large(size_bytes):
-                self._answered(reply, PACKET_TOO_LARGE)
-                continue
-            self.window.add(self._connection.publish(message), reply, size_bytes, self._clock.monotonic())
-            self._count(TrafficClass.REPLY, size_bytes)
+        while self.window.free_for_others and (reply := self._next_reply(is_large=False)) is not None:
+            self._send_reply(reply)
+
+    def _fill_large_reply(self) -> None:
+        if not self.window.free_for_others or any(map(_is_large, self.window.in_flight(WaitingReply))):
+            return
+        if (reply := self._next_reply(is_large=True)) is not None:
+            self._send_reply(reply)
+
+    def _next_reply(self, *, is_large: bool) -> WaitingReply | None:
+        """The oldest reply of that size that is not in flight."""
+        if self._replies is None:
+            return None
+        exclude = {sent.number for sent in self.window.in_flight(WaitingReply)}
+        while (reply := self._replies.pending(exclude)) is not None and _is_large(reply) != is_large:
+            exclude.add(reply.number)
+        return reply
+
+    def _send_reply(self, reply: WaitingReply) -> None:
+        assert self._connection is not None
+        message = MqttMessage(self._topics.reply(reply.command_id), reply.payload, content_type=JSON_TYPE)
+        size_bytes = packet_bytes(message)
+        if self._too_large(size_bytes):
+            self._answered(reply, PACKET_TOO_LARGE)
+            return
+        self.window.add(self._connection.publish(message), reply, size_bytes, self._clock.monotonic())
+        self._count(TrafficClass.REPLY, size_bytes)
 
     def acked(self, signal: PublishAcked) -> None:
         sent = self.window.take(signal.packet_id)
@@ -370,6 +390,10 @@ class Sender:
         self.counted_bytes += size_bytes
         self._limiter.count_sent(size_bytes)
         self._usage.sent(kind, size_bytes)
+
+
+def _is_large(reply: WaitingReply) -> bool:
+    return len(reply.payload) > LARGE_REPLY_BYTES
 
 
 def _subscription_text(item: StoredEvent | Media) -> str:

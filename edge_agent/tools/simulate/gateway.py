@@ -197,6 +197,7 @@ class SimulatedGateway:
             return None
         return make_search_dispatcher(
             self.site.id,
+            self.site.ward,
             self._folder,
             self._access.keys,
             self._access.turns,

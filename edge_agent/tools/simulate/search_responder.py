@@ -12,7 +12,7 @@ from typing import Any
 
 from edge_agent.commands.action import Action, CommandContext, CommandSucceeded, InProgress
 from edge_agent.commands.dispatcher import CommandDispatcher
-from edge_agent.commands.handlers.search import SearchCommands
+from edge_agent.commands.handlers.search import GatewayLimits, SearchCommands
 from edge_agent.commands.journal import CommandJournal
 from edge_agent.commands.signature import OperatorKeyring
 from edge_agent.core.clock import Clock
@@ -20,6 +20,9 @@ from edge_agent.core.clock import Clock
 SEARCHES_AT_ONCE = 4
 """Of all gateways of a process. They share its interpreter, while each real gateway has its own processor:
 more at once would not end earlier, but all of them late. One waits for its disk while another computes."""
+
+
+NO_LIMIT = GatewayLimits(heat_step=0, budget_used_up=False, clock_synced=True)
 
 
 @dataclass
@@ -52,6 +55,7 @@ class SearchTurns:
 
 def make_search_dispatcher(
     gateway: str,
+    ward: str,
     folder: Path,
     keys: Sequence[Path],
     turns: SearchTurns,
@@ -63,23 +67,24 @@ def make_search_dispatcher(
 ) -> CommandDispatcher:
     """A dispatcher that knows ``search``, ``passage-pictures`` and ``rebirth``, and refuses all other types.
 
-    ``keys``: public keys that may sign; ``session``, ``wake``: see ``CommandDispatcher``.
+    ``keys``: the centre's public search keys; ``session``, ``wake``: see ``CommandDispatcher``.
     """
 
     def rebirth(context: CommandContext[Any]) -> CommandSucceeded:
         publish_birth()
         return CommandSucceeded("the birth is sent again")
 
+    search_keys = OperatorKeyring((), keys)
     dispatcher = CommandDispatcher(
         gateway,
         CommandJournal(folder / "commands"),
-        OperatorKeyring(keys),
+        search_keys,
         clock=clock,
         synced=lambda: True,
         session=session,
         wake=wake,
     )
-    searches = SearchCommands(folder, clock).actions()
+    searches = SearchCommands(folder, clock, search_keys, ward, lambda: NO_LIMIT).actions()
     rebirths = Action("rebirth", rebirth, may_be_unwritten=True)
     dispatcher.register((rebirths, *(turns.limited(action) for action in searches)))
     return dispatcher

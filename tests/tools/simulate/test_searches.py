@@ -114,7 +114,7 @@ def test_a_signed_search_is_answered_and_on_record_and_no_other_is(tmp_path: Pat
 def search_of() -> dict[str, Any]:
     now = datetime.now(UTC)
     span = {"from_at": moment(now - timedelta(days=1)), "to_at": moment(now)}
-    whose = {"purpose": "theft of a motorcycle", "case": "7/2026"}
+    whose = {"purpose": "theft of a motorcycle", "case": "7/2026", "wards": ["de-tham"], "asked_by": "An"}
     return document("search", span | whose | {"group": "two-wheeler"}, gateway=GATEWAY)
 
 

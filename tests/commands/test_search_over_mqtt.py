@@ -1,0 +1,104 @@
+"""The real agent answers searches of the centre over a real broker: at once, or later under a limit."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from edge_agent.core.clock import SystemClock
+from edge_agent.passages.passage import FOLDER
+from tests.commands.centre import Centre, centre_at, document, moment, signed, write_public
+from tests.commands.counter import SEARCHER
+from tests.commands.synced_agent import COMMAND
+from tests.passages.parts import passage, store
+from tests.testbed.agent import AgentProcess, write_config
+from tests.testbed.mosquitto import Mosquitto
+
+SCOPE = {"purpose": "theft", "case": "7/2026", "wards": ["de-tham"], "asked_by": "Nguyễn Văn An"}
+
+
+@dataclass
+class Site:
+    centre: Centre
+    agent: AgentProcess
+    state_dir: Path
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    """A gateway that knows only the centre's search key, and has seen 60 people a minute ago."""
+    keys = write_public(tmp_path / "searches/centre.pem", SEARCHER)
+    clock = SystemClock()
+    rows = store(tmp_path / "state", clock)
+    rows.write([passage(n, clock.monotonic() - 90.0) for n in range(60)], synced=True)
+    rows.close()
+    with Mosquitto(tmp_path) as broker, centre_at(broker.port) as centre:
+        config = write_config(
+            tmp_path,
+            cameras=[],
+            broker_port=broker.port,
+            detector="none",
+            commands={"search_keys": [str(keys)]},
+            uplink={"kind": "sim", "monthly_bytes": "1GB", "reset_day": 1},
+        )
+        yield Site(centre, AgentProcess(config, command=COMMAND), tmp_path / "state")
+
+
+def question(**args: Any) -> dict[str, Any]:
+    now = datetime.now(UTC)
+    span = {"from_at": moment(now - timedelta(hours=1)), "to_at": moment(now)}
+    return document("search", SCOPE | span | args)
+
+
+def answer(site: Site, asked: dict[str, Any]) -> dict[str, Any]:
+    return site.centre.answer(site.centre.send(asked, signed(asked, SEARCHER)), 30)
+
+
+def test_the_centre_searches_with_its_own_key_and_opens_a_picture(site: Site) -> None:
+    with site.agent:
+        site.centre.wait_for_gateway()
+        found = answer(site, question(max_bytes=9_500, group="person"))["result"]
+        assert found["total"] == 60
+        assert 15 < len(found["passages"]) < 50
+        first = found["passages"][0]["id"]
+        opened = answer(site, document("passage-pictures", SCOPE | {"ids": [first]}))["result"]
+        assert base64.b64decode(opened["pictures"][str(first)]) == passage().crop
+        assert len(opened["paths"][str(first)]) == 13
+        other = answer(site, question(wards=["an-phu"]))
+        assert (other["status"], other["code"]) == ("rejected", "out-of-scope")
+        assert answer(site, document("reboot"))["code"] == "unknown-key"
+    entries = [
+        json.loads(line) for line in (site.state_dir / FOLDER / "access.jsonl").read_text().splitlines()
+    ]
+    assert [each["asked_by"] for each in entries] == ["Nguyễn Văn An"] * 2
+
+
+def test_a_search_that_waits_for_the_budget_outlives_a_restart(site: Site) -> None:
+    step = site.state_dir / "uplink.json"
+    period = datetime.now(ZoneInfo("Asia/Ho_Chi_Minh")).date().replace(day=1)
+    step.write_text(json.dumps({"step": 3, "first_day": period.isoformat()}))
+    asked = question()
+    with site.agent:
+        site.centre.wait_for_gateway()
+        site.centre.send(asked, signed(asked, SEARCHER))
+        site.centre.subscriber.wait_for(lambda: len(site.centre.replies(asked["id"])) >= 2)
+        later = site.centre.replies(asked["id"])[-1]
+        assert (later["status"], later["problem"]["code"]) == ("running", "search-later")
+        assert "budget" in later["text"]
+        assert answer_to_status(site)["status"] == "succeeded", "nothing else waits for it"
+        assert site.agent.stop() == 0
+    step.unlink()
+    with site.agent:
+        assert site.centre.answer(asked["id"], 30)["result"]["total"] == 60
+
+
+def answer_to_status(site: Site) -> dict[str, Any]:
+    return site.centre.answer(site.centre.send(document("status")), 30)
