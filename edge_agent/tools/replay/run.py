@@ -1,7 +1,6 @@
 """Runs one camera's pipeline over files, and writes the outputs for each frame.
 
-Text outputs: tracks in MOTChallenge format, motion boxes as JSON lines. A progress bar is shown on a terminal
-only.
+Text outputs: tracks in MOTChallenge format, motion boxes as JSON lines. Progress goes to stderr.
 """
 
 from __future__ import annotations
@@ -41,29 +40,33 @@ WIDTH = 30
 
 
 class ReplayProgress:
-    """Redraws at most every ``every_s`` on a terminal; silent elsewhere."""
+    """A bar on a terminal; elsewhere, such as in a log, a line every ten seconds."""
 
-    def __init__(self, out: TextIO, total: int | None, every_s: float = 0.2) -> None:
+    def __init__(self, out: TextIO, total: int | None, every_s: float | None = None) -> None:
+        """``total``: number of frames, None if unknown. ``every_s``: pause between two outputs."""
         self._out = out
         self._total = total
-        self._every_s = every_s
-        self._on = out.isatty()
-        self._started = self._drawn = time.monotonic()
+        self._is_terminal = out.isatty()
+        self._every_s = every_s if every_s is not None else 0.2 if self._is_terminal else 10.0
+        self._began_mono = self._shown_mono = time.monotonic()
 
     def show(self, number: int, stream_s: float) -> None:
         now = time.monotonic()
-        if not self._on or now - self._drawn < self._every_s:
+        if now - self._shown_mono < self._every_s:
             return
-        self._drawn = now
-        speed = stream_s / max(now - self._started, 1e-3)
-        share = min(1.0, number / self._total) if self._total else 0.0
-        bar = "#" * round(share * WIDTH)
+        self._shown_mono = now
+        speed = stream_s / max(now - self._began_mono, 1e-3)
         of = f"/{self._total}" if self._total else ""
-        self._out.write(f"\r[{bar:<{WIDTH}}] frame {number}{of}  {speed:.1f} x real time ")
+        if self._is_terminal:
+            share = min(1.0, number / self._total) if self._total else 0.0
+            bar = "#" * round(share * WIDTH)
+            self._out.write(f"\r[{bar:<{WIDTH}}] frame {number}{of}  {speed:.1f} x real time ")
+        else:
+            self._out.write(f"replay: frame {number}{of}, {speed:.1f} x real time\n")
         self._out.flush()
 
     def close(self) -> None:
-        if self._on:
+        if self._is_terminal:
             self._out.write("\n")
 
 
@@ -203,7 +206,8 @@ def _pipeline(settings: Settings, camera: Camera, start: datetime, out: TextIO) 
     access = None
     if choice.detector is not None:
         budget = budget_of(settings.detector, (camera.id,))
-        access = DetectorAccess(InlineInference(choice.detector), budget)
+        # A gateway measures inferences against its budget; here that would measure this machine.
+        access = DetectorAccess(InlineInference(choice.detector, timed=False), budget)
     events = EventFactory(
         settings.gateway,
         clock=ReplayClock(start),
@@ -230,8 +234,8 @@ class RecordingSink:
         self._recorded.append(hit)
 
     def drain(self) -> list[Observation]:
-        told, self._recorded = self._recorded, []
-        return told
+        recorded, self._recorded = self._recorded, []
+        return recorded
 
 
 class ReplayClock:

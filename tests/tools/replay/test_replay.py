@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ from edge_agent.tools.replay.run import ReplayProgress
 from edge_agent.wire.json_schema import schema_of
 from tests.testbed.agent import file_camera, write_config
 from tests.testbed.walker import FPS, SIZE, walking_clip
+from tests.testbed.walker_model import WALKER_MODEL
 from tests.tools.replay.command import edge_agent
 
 
@@ -68,6 +70,20 @@ def test_the_same_file_gives_the_same_events(config: Path, clip: Path) -> None:
     for event in (*first, *second):
         event["data"].pop("snapshot", None)  # media ids are random: a name must never come twice
     assert first == second
+
+
+def test_the_speed_of_the_machine_decides_nothing(clip: Path, tmp_path: Path) -> None:
+    def tracks(**budget: float) -> str:
+        detector = {"model": str(WALKER_MODEL), **budget}
+        config = write_config(tmp_path, cameras=[file_camera(clip)], broker_port=1883)
+        settings = json.loads(config.read_text())
+        config.write_text(json.dumps(settings | {"detector": detector}))
+        replay(config, clip, "--mot", tmp_path / "mot.txt")
+        return (tmp_path / "mot.txt").read_text()
+
+    every_frame = tracks(budget_ms_per_s=16000)
+    assert tracks(budget_ms_per_s=1) == every_frame, "an inference takes more than 1 ms on any machine"
+    assert tracks(budget_per_s=1) != every_frame, "a limit in inferences holds on every machine"
 
 
 def test_a_folder_of_numbered_pictures_counts_as_a_video(config: Path, clip: Path, folder: Path) -> None:
@@ -163,12 +179,19 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_progress_is_shown_on_a_terminal_only() -> None:
-    terminal, file = Terminal(), io.StringIO()
-    for out in (terminal, file):
-        progress = ReplayProgress(out, total=100, every_s=0.0)
-        progress.show(50, stream_s=10.0)
-        progress.close()
+def test_progress_is_a_bar_on_a_terminal() -> None:
+    terminal = Terminal()
+    progress = ReplayProgress(terminal, total=100, every_s=0.0)
+    progress.show(50, stream_s=10.0)
+    progress.close()
     assert "frame 50/100" in terminal.getvalue()
     assert "###############" in terminal.getvalue()
-    assert file.getvalue() == ""
+
+
+def test_progress_is_a_line_now_and_then_in_a_log() -> None:
+    log = io.StringIO()
+    often, seldom = (ReplayProgress(log, total, every_s) for total, every_s in ((100, 0.0), (None, None)))
+    often.show(50, stream_s=10.0)
+    seldom.show(50, stream_s=10.0)  # less than ten seconds after the start
+    often.close()
+    assert re.fullmatch(r"replay: frame 50/100, \d+\.\d x real time\n", log.getvalue())
