@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from edge_agent.config.model.settings import SIGNED_COMMANDS
 from edge_agent.core.errors import EdgeAgentError
-from edge_agent.core.problems import problem_text
+from edge_agent.core.problems import ProblemText, problem_text
 from edge_agent.wire import ARGUMENTS
 
 Args_co = TypeVar("Args_co", bound=Struct, covariant=True)
@@ -79,6 +79,11 @@ class CommandContext(Protocol[Args_co]):
     def stopping(self) -> bool:
         """Whether the agent stops: return soon, or raise CommandFailed and leave the rest to ``resume``."""
         ...
+
+
+def unchanged(why: str) -> ProblemText:
+    """``why``, with the sentence that nothing was changed."""
+    return problem_text("nothing-changed", why=why)
 
 
 INTERRUPTED = CommandFailed(problem_text("command-interrupted"), "interrupted")

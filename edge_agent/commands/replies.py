@@ -8,6 +8,8 @@ from collections import deque
 from collections.abc import Callable, Collection, Container
 from typing import Any
 
+from msgspec import UNSET
+
 from edge_agent.core.clock import Clock, rfc3339
 from edge_agent.core.delivery import WaitingReply
 from edge_agent.core.problems import masked_problem, optional_problem
@@ -60,7 +62,8 @@ class ReplyMaker:
             code=code,
             text=masked(text)[:MAX_TEXT_LENGTH],
             result=result or {},
-            problem=optional_problem(masked_problem(text)),
+            # A text that is cut has no code: its figures would not be bounded.
+            problem=optional_problem(masked_problem(text)) if len(text) <= MAX_TEXT_LENGTH else UNSET,
         )
 
 

@@ -114,7 +114,8 @@ class PushStore:
             os.replace(fresh, path)
             sync_folder(self._folder)
         except OSError as error:
-            raise PushStoreError(f"{path} cannot be written: {error.strerror}") from error
+            unwritten = problem_text("config-not-written", file=str(path), error=str(error.strerror))
+            raise PushStoreError(unwritten) from error
         return path
 
     def begin(self, trial: ConfigTrial) -> None:
@@ -162,7 +163,7 @@ class PushStore:
 
     def _write(self, record: _Record) -> None:
         if not write_record(self._folder / RECORD, record):
-            raise PushStoreError(f"{self._folder / RECORD} cannot be written")
+            raise PushStoreError(problem_text("config-record-not-written", file=str(self._folder / RECORD)))
         self._record = record
 
 

@@ -53,6 +53,11 @@ class ConfigError(EdgeAgentError):
         super().__init__("\n".join([message, *map(str, problems)]))
         self.problems = problems
 
+    @property
+    def lines(self) -> list[str]:
+        """Each mistake in English; without a position, the message."""
+        return [str(problem) for problem in self.problems] or [str(self)]
+
 
 class UsageError(EdgeAgentError):
     """The request on the command line is not possible; nothing was started."""

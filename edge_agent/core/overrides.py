@@ -33,7 +33,7 @@ SAVE_EVERY_S = 600.0
 
 class OverrideKind(StrEnum):
     MASK = "mask"  # its events are infos and no alarms
-    ARM = "arm"  # active also outside of its schedule
+    ARM = "arm"  # active also outside its schedule
     DISARM = "disarm"  # inactive
 
 

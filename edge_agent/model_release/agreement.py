@@ -99,14 +99,17 @@ def shadow_summary(report: ShadowReport) -> str:
     """Return the figures as one line for a person."""
     total = counts_of(report)
     frames = sum(camera.frames for camera in report.cameras.values())
-    agreed = "no agreement known" if total.agreement is None else f"agreement {total.agreement:.2f}"
-    line = (
-        f"{frames} frames, {agreed}: {total.both} objects by both, {total.only_in_force} only by the model "
-        f"in force, {total.only_new} only by the new one"
-    )
+    agreed = problem_text("model-figures-no-agreement")
+    if total.agreement is not None:
+        agreed = problem_text("model-figures-agreement", agreement=round(total.agreement, 2))
+    objects = {"both": total.both, "old": total.only_in_force, "new": total.only_new}
+    parts = [problem_text("model-figures-objects", frames=frames, agreement=agreed, **objects)]
     if report.in_force_ms is not None and report.new_ms is not None:
-        line += f"; {report.in_force_ms:.1f} ms and {report.new_ms:.1f} ms an inference"
-    return line + (f"; {report.failures} inferences failed" if report.failures else "")
+        times = {"old_ms": round(report.in_force_ms, 1), "new_ms": round(report.new_ms, 1)}
+        parts.append(problem_text("model-figures-times", **times))
+    if report.failures:
+        parts.append(problem_text("model-figures-failures", failures=report.failures))
+    return problem_text("model-figures", parts=parts)
 
 
 def agreement_text(report: ShadowReport) -> str:
@@ -122,15 +125,19 @@ MAX_WHY = 200  # in a heartbeat
 
 def trial_progress(trial: ModelTrial, in_force: str) -> str:
     """``in_force``: name of the model that the trial runs beside."""
-    beside = f"{trial.model.name} runs beside {in_force}"
-    return f"{beside} on {trial.share:.0%} of the analysed frames until {rfc3339(trial.until)}"
+    names = {"name": trial.model.name, "other": in_force}
+    percent, until = round(trial.share * 100), rfc3339(trial.until)
+    return problem_text("model-runs-beside", **names, percent=percent, until=until)
 
 
 def trial_outcome(trial: ModelTrial) -> CommandSucceeded:
     """Return the outcome of shadow mode."""
     why = switch_refusal(trial.report)
-    verdict = "it may be switched to" if why is None else f"a switch would be refused: {why}"
-    text = f"{trial.model.name} was tried; {verdict}; {shadow_summary(trial.report)}"
+    verdict = problem_text("model-may-switch")
+    if why is not None:
+        verdict = problem_text("model-may-not-switch", why=why)
+    figures = shadow_summary(trial.report)
+    text = problem_text("model-tried", name=trial.model.name, verdict=verdict, figures=figures)
     return CommandSucceeded(text, trial_result(trial.model, trial.report))
 
 

@@ -12,6 +12,7 @@ from edge_agent.commands.action import CommandRefused
 from edge_agent.commands.signature import OperatorKeyring
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.printable import printable
+from edge_agent.core.problems import error_text, problem_text
 
 MANIFEST = "manifest.json"
 SIGNED = "manifest.jws"
@@ -49,7 +50,7 @@ class ModelManifest(msgspec.Struct, frozen=True, kw_only=True):
         """Name of the one model among the files. Raises BadManifest."""
         models = [name for name in self.files if _MODEL_FILE.fullmatch(name)]
         if len(models) != 1:
-            raise BadManifest(f"the manifest names {len(models)} models (.tflite), and not one")
+            raise BadManifest(problem_text("model-manifest-count", models=len(models)))
         return models[0]
 
 
@@ -61,11 +62,11 @@ def open_manifest(jws: bytes, operators: OperatorKeyring) -> tuple[ModelManifest
         document, signed_by = operators.open(jws.strip())
         manifest = msgspec.json.decode(document, type=ModelManifest)
     except CommandRefused as error:
-        raise BadManifest(f"{error}: do not install the model") from error
+        raise BadManifest(problem_text("model-manifest-unsigned", why=error_text(error))) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadManifest(f"it is no manifest of a model release: {error}") from error
+        raise BadManifest(problem_text("model-manifest-malformed", error=str(error))) from error
     if manifest.kind != KIND:
-        raise BadManifest("it is signed, but is no model release: do not install the model")
+        raise BadManifest(problem_text("model-manifest-other"))
     return manifest, document, signed_by
 
 

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from edge_agent.cameras.shared_detector import SharedDetector
-from edge_agent.commands.action import CommandFailed, CommandRefused, CommandSucceeded
+from edge_agent.commands.action import CommandFailed, CommandRefused, CommandSucceeded, unchanged
 from edge_agent.core.clock import Clock, resumed_until_mono, rfc3339
 from edge_agent.core.delivery import EventAppender
 from edge_agent.core.errors import EdgeAgentError
@@ -46,7 +46,6 @@ SAVE_EVERY_S = 600.0  # SD cards wear
 SETTLED_S = 300.0
 """A new model that has run for this long does not crash the agent."""
 FAILURES_TO_END = 3  # consecutive failed inferences of the new model
-DISK_REFUSED = "the disk does not take it; nothing was changed"
 
 Finish = Callable[[CommandSucceeded | CommandFailed], None]
 
@@ -131,12 +130,9 @@ class ModelService:
     def refusal(self) -> str | None:
         """Return why this gateway accepts no models from the centre; None: it does."""
         if not self.store.is_auto:
-            return (
-                f"detector.model is {self.store.configured} in the configuration of this gateway; only with "
-                "auto does the centre choose"
-            )
+            return problem_text("model-not-auto", model=self.store.configured)
         if self._detector.access is None:
-            return "no detector runs on this gateway; its health says why"
+            return problem_text("model-no-detector")
         return None
 
     def is_in_force(self, sha256: str) -> bool:
@@ -147,13 +143,9 @@ class ModelService:
         with self._lock:
             record = self.store.record
             if record.phase == "probation" and record.in_force is not None:
-                raise CommandRefused(
-                    f"{record.in_force.name} is on probation; wait for its end, or go back", "busy"
-                )
+                raise CommandRefused(problem_text("model-on-probation", name=record.in_force.name), "busy")
             if record.phase == "shadow" and record.trial is not None:
-                raise CommandRefused(
-                    f"{record.trial.model.name} is in shadow mode; wait for its end, or go back", "busy"
-                )
+                raise CommandRefused(problem_text("model-in-shadow", name=record.trial.model.name), "busy")
 
     def begin_trial(
         self, model: SentModel, by: RequestOrigin, for_s: float, share: float, finish: Finish
@@ -164,7 +156,7 @@ class ModelService:
             self.check_free()
             if choice.detector is None:
                 self.store.clean()
-                raise CommandFailed(f"{model.name} cannot be used: {choice.degraded}; nothing was changed")
+                raise _unusable(model, choice)
             now = self._clock.now()
             report = ShadowReport(in_force_sha256=self._detector.model.sha256)
             trial = ModelTrial(
@@ -179,7 +171,7 @@ class ModelService:
             before = self.store.record
             if not self.store.save(trial=trial, reverted=None, starts=0):
                 self.store.record = before
-                raise CommandRefused(DISK_REFUSED)
+                raise CommandRefused(unchanged(problem_text("disk-not-written")))
             self.store.clean()
             self._begin_shadow(choice, trial)
             self._finish = finish
@@ -195,7 +187,8 @@ class ModelService:
                 self._finish = finish
                 return trial_progress(record.trial, self._detector.model.name)
             if record.reverted is not None and record.reverted.command_id == command_id:
-                return CommandFailed(f"{record.reverted.name}: {record.reverted.why}; nothing was changed")
+                why = problem_text("model-reason", name=record.reverted.name, why=record.reverted.text)
+                return CommandFailed(unchanged(why))
             return None
 
     def switch(self, sha256: str, by: RequestOrigin, for_s: float, *, force: bool) -> CommandSucceeded:
@@ -203,17 +196,14 @@ class ModelService:
         with self._lock:
             record, trial = self.store.record, self.store.record.trial
             if trial is None or trial.model.sha256 != sha256:
-                raise CommandRefused(f"no model {sha256[:16]} was tried here: try it first")
+                raise CommandRefused(problem_text("model-not-tried", sha256=sha256[:16]))
             report = self._current_report(trial)
             if not force and (why := switch_refusal(report)) is not None:
-                raise CommandRefused(
-                    f"{trial.model.name} stays out of force: {why}; {shadow_summary(report)}"
-                )
+                refused = {"why": why, "figures": shadow_summary(report)}
+                raise CommandRefused(problem_text("model-switch-refused", name=trial.model.name, **refused))
             choice = self.store.load(trial.model)
             if choice.detector is None:
-                raise CommandFailed(
-                    f"{trial.model.name} cannot be loaded: {choice.degraded}; nothing was changed"
-                )
+                raise _unusable(trial.model, choice)
             until = self._clock.now() + timedelta(seconds=for_s)
             probation = Probation(
                 command_id=by.command_id or "",
@@ -238,15 +228,15 @@ class ModelService:
             )
             if not saved:
                 self.store.record = record
-                raise CommandRefused(DISK_REFUSED)
-            self._end_shadow(
-                CommandSucceeded(f"{trial.model.name} was switched to; {shadow_summary(report)}")
-            )
+                raise CommandRefused(unchanged(problem_text("disk-not-written")))
+            figures = shadow_summary(report)
+            ended = problem_text("model-trial-switched", name=trial.model.name, figures=figures)
+            self._end_shadow(CommandSucceeded(ended))
             self._began_mono = self._saved_mono = self._clock.monotonic()
             self._until_mono = self._began_mono + for_s
             self._run(choice)
             self.store.clean()
-            text = f"{trial.model.name} is in force, on probation until {rfc3339(until)}"
+            text = problem_text("model-begins-probation", name=trial.model.name, until=rfc3339(until))
             return CommandSucceeded(text, trial_result(trial.model, report))
 
     def back(self, by: RequestOrigin) -> CommandSucceeded:
@@ -256,17 +246,15 @@ class ModelService:
             why = problem_text("model-command", command=str(by.command_id))
             if record.trial is not None:
                 self.store.save(trial=None)
-                self._end_shadow(CommandFailed(f"{why}; nothing was changed"))
+                self._end_shadow(CommandFailed(unchanged(why)))
                 self.store.clean()
-                return CommandSucceeded(
-                    f"{record.trial.model.name} is not tried any longer; nothing was changed"
-                )
+                ended = problem_text("model-trial-ended", name=record.trial.model.name)
+                return CommandSucceeded(unchanged(ended))
             if record.in_force is None:
-                raise CommandRefused("the model that ships is in force, there is none to go back to")
+                raise CommandRefused(problem_text("model-none-before"))
             self._go_back(why, by)
-            return CommandSucceeded(
-                f"{self._detector.model.name} is in force again", {"sha256": self._detector.model.sha256}
-            )
+            again = problem_text("model-in-force-again", name=self._detector.model.name)
+            return CommandSucceeded(again, {"sha256": self._detector.model.sha256})
 
     # --- for health; any thread ---
 
@@ -308,7 +296,8 @@ class ModelService:
         if shadow.failed_in_a_row >= FAILURES_TO_END:
             why = problem_text("model-inferences-fail", inferences=shadow.failed_in_a_row)
             self.store.give_up(why)
-            self._end_shadow(CommandFailed(f"{trial.model.name}: {why}; nothing was changed"))
+            failed = problem_text("model-reason", name=trial.model.name, why=why)
+            self._end_shadow(CommandFailed(unchanged(failed)))
         elif now_mono >= self._until_mono:
             over = msgspec.structs.replace(trial, over=True, left_s=0.0, report=self._current_report(trial))
             self.store.save(trial=over, starts=0)
@@ -382,3 +371,9 @@ class ModelService:
             self._rates.observe(hour, seen, probation.cameras, probation.shares)
         elif self._rates.add(hour, seen):
             self.store.write(RATES, self._rates)
+
+
+def _unusable(model: SentModel, choice: DetectorChoice) -> CommandFailed:
+    return CommandFailed(
+        unchanged(problem_text("model-unusable", name=model.name, why=choice.degraded or ""))
+    )

@@ -16,7 +16,7 @@ from typing import Literal
 
 import msgspec
 
-from edge_agent.commands.action import CommandFailed, CommandRefused
+from edge_agent.commands.action import CommandFailed, CommandRefused, unchanged
 from edge_agent.commands.transfer.https import download, sha256_of
 from edge_agent.config.model.settings import Settings
 from edge_agent.core.clock import Clock, SystemClock, rfc3339
@@ -166,7 +166,7 @@ class ModelStore:
         """Load a model; takes up to a second. A choice without a detector says why."""
         path = self.path_of(model)
         if sha256_of(path) != model.sha256:  # checked first: a damaged model can crash the runtime
-            text = f"{path}: the file is gone, or has changed on the disk"
+            text = problem_text("model-file-changed", file=str(path))
             return DetectorChoice(None, text, text)
         return choose_detector(self._configured, path)
 
@@ -195,7 +195,7 @@ class ModelStore:
             return False
         if sha256_of(part) != model.sha256:
             part.unlink()
-            raise CommandFailed(f"{path.name}: what came is not what the manifest signs; nothing was changed")
+            raise CommandFailed(unchanged(problem_text("download-not-signed", file=path.name)))
         with part.open("rb") as file:
             os.fsync(file.fileno())
         part.replace(path)
@@ -213,11 +213,11 @@ class ModelStore:
             folder.mkdir(mode=0o750, parents=True, exist_ok=True)
             free = shutil.disk_usage(folder).free
         except OSError as error:
-            raise CommandRefused(f"{folder} cannot be used: {error.strerror}; nothing was changed") from error
+            unusable = problem_text("collection-folder", folder=str(folder), error=str(error.strerror))
+            raise CommandRefused(unchanged(unusable)) from error
         if free < size_bytes + KEEP_FREE:
-            raise CommandRefused(
-                f"the disk is short: {free / 1e6:.0f} MB free, {KEEP_FREE / 1e6:.0f} MB are kept for others"
-            )
+            sizes = {"needed_mb": round((size_bytes + KEEP_FREE) / 1e6), "free_mb": round(free / 1e6)}
+            raise CommandRefused(problem_text("disk-too-full", **sizes))
 
 
 def detector_of_agent(settings: Settings) -> DetectorChoice:

@@ -52,7 +52,7 @@ from edge_agent.core.command_line.exit_codes import EX_OK, EX_TEMPFAIL
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.facts import OverrideChange, RequestOrigin
 from edge_agent.core.overrides import Overrides
-from edge_agent.core.problems import problem_text
+from edge_agent.core.problems import ProblemText, problem_text
 from edge_agent.core.problems.problem import encode_json
 from edge_agent.core.worker import Supervisor
 from edge_agent.events import EventFactory
@@ -362,11 +362,11 @@ def _has_restarted(context: CommandContext[Any]) -> CommandSucceeded:
 
 def _status(document: Callable[[], StatusDocument], context: CommandContext[Any]) -> CommandSucceeded:
     status = document()
-    wrong = status.heartbeat.degraded
-    text = "nothing is wrong"
+    wrong, problems = status.heartbeat.degraded, status.heartbeat.problems
+    text = problem_text("status-good")
     if wrong:
-        count = "1 thing is wrong" if len(wrong) == 1 else f"{len(wrong)} things are wrong, the first is"
-        text = f"{count}: {wrong[0]}"
+        first = wrong[0] if not problems or problems[0] is None else ProblemText(wrong[0], problems[0])
+        text = problem_text("status-one" if len(wrong) == 1 else "status-some", count=len(wrong), first=first)
     return CommandSucceeded(text, msgspec.to_builtins(status))
 
 

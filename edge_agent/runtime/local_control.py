@@ -20,6 +20,7 @@ from edge_agent.core.command_line.exit_codes import EX_FAILED, EX_OK
 from edge_agent.core.delivery import EventAppender, SelfTestReport, Stamp
 from edge_agent.core.errors import OutboxError
 from edge_agent.core.facts import OverrideChange, Phase, RequestOrigin
+from edge_agent.core.problems import error_text, problem_text
 from edge_agent.events import EventFactory
 from edge_agent.host.local_api.control import (
     ControlReply,
@@ -149,7 +150,7 @@ class LocalControl:
 
     def _reload(self, path: str | None) -> ControlReply:
         if None not in (path, self._path) and path != self._path:
-            text = f"this agent runs with {self._path}, not with {path}; nothing was read"
+            text = problem_text("reload-other-file", own=str(self._path), asked=str(path))
             return ControlReply(EX_FAILED, text)
         return self._reloads.request_and_wait()
 
@@ -157,14 +158,16 @@ class LocalControl:
         try:
             return ControlReply(EX_OK, "the test runs", self._self_tests.ask(test_id))
         except OutboxError as error:
-            return ControlReply(EX_FAILED, f"the test event cannot be stored: {error}")
+            unstored = problem_text("self-test-not-stored", error=error_text(error))
+            return ControlReply(EX_FAILED, unstored)
 
     def relearn(self, camera_id: str, by: RequestOrigin) -> ControlReply:
         """Start to learn the normal view of a camera again. Any thread."""
         watched = {camera.id: camera.watch_view for camera in self._settings().cameras}
         if not watched.get(camera_id, True):
-            return ControlReply(EX_FAILED, f"{camera_id}: watch_view is off, there is nothing to learn")
+            return ControlReply(EX_FAILED, problem_text("relearn-off", camera=camera_id))
         if not self._relearning.begin(camera_id, by):
-            return ControlReply(EX_FAILED, f"there is no camera {camera_id}; there are: {', '.join(watched)}")
+            unknown = problem_text("no-such-camera", camera=camera_id, known=list(watched))
+            return ControlReply(EX_FAILED, unknown)
         log.info("%s: its view is learned again, as requested", camera_id)
-        return ControlReply(EX_OK, f"{camera_id}: its view is learned again from now on")
+        return ControlReply(EX_OK, problem_text("relearn-began", camera=camera_id))

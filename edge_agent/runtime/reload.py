@@ -60,7 +60,7 @@ class Configuration:
     def reload(self, apply: ApplySettings) -> ControlReply:
         """Read the file again and apply what can change now; a file with mistakes is refused as a whole."""
         if self._load is None:
-            return ControlReply(EX_FAILED, "this agent was started without a configuration file")
+            return ControlReply(EX_FAILED, problem_text("reload-no-file"))
         try:
             wanted = self._load()
         except ConfigError as error:
@@ -77,7 +77,7 @@ class Configuration:
         self.settings = _in_force(self.settings, wanted, changes)
         for warning in wanted.warnings:
             log.warning("%s", warning)
-        text = "\n".join(_summary(changes, scopes, wanted))
+        text = _summary(changes, scopes, wanted)
         log.info("configuration: %s", text.replace("\n  ", "; "))
         apply(self.settings, scopes)
         return ControlReply(EX_OK, text)
@@ -94,10 +94,7 @@ class Configuration:
         for line in self.lines():
             log.error("%s", line)
         since = self._time(self._since)
-        problems = "\n".join(f"  {problem}" for problem in error.problems) or f"  {error}"
-        return ControlReply(
-            EX_CONFIG, f"nothing was changed, the configuration of {since} stays in force\n{problems}"
-        )
+        return ControlReply(EX_CONFIG, problem_text("reload-refused", since=since, mistakes=error.lines))
 
     def _time(self, moment: datetime) -> str:
         return since_text(moment, self._clock.now(), self.settings.gateway.timezone)
@@ -120,25 +117,24 @@ def _in_force(old: Settings, wanted: Settings, changes: ConfigChanges) -> Settin
     )
 
 
-def _summary(changes: ConfigChanges, scopes: Mapping[str, RestartScope], wanted: Settings) -> Iterator[str]:
-    """Yield the lines that describe the result of a reload."""
-    yield "the configuration was read again" + ("" if changes else ", nothing has changed")
+def _summary(changes: ConfigChanges, scopes: Mapping[str, RestartScope], wanted: Settings) -> str:
+    """Return the lines that describe the result of a reload."""
+    if not changes:
+        return problem_text("reload-unchanged")
     touched = {*changes.added, *changes.changed}
     results = {
         "added": changes.added,
         "removed": changes.removed,
-        "restarted": [id_ for id_, scope in scopes.items() if scope is RestartScope.STREAM],
-        "restarted but for the connection": [
-            id_ for id_, scope in scopes.items() if scope is RestartScope.PIPELINE
-        ],
-        "with other rules": [id_ for id_, scope in scopes.items() if scope is RestartScope.RULES],
+        **{
+            scope.name.lower(): [id_ for id_, each in scopes.items() if each is scope]
+            for scope in RestartScope
+        },
         "untouched": [camera.id for camera in wanted.cameras if camera.id not in touched],
-        "taken over at once": changes.at_once,
-        "waits for a restart of the agent": changes.restart,
+        "at-once": changes.at_once,
+        "waits": changes.restart,
     }
-    for what, names in results.items():
-        if names and changes:
-            yield f"  {what}: {', '.join(names)}"
+    lines = [problem_text(f"reload-{what}", names=list(names)) for what, names in results.items() if names]
+    return problem_text("reload-changed", changes=lines)
 
 
 @dataclass(slots=True)
@@ -164,7 +160,7 @@ class ReloadRequests:
         self._requests.put(request)
         if not self._closed:  # checked after the put: either ``close`` answers the request, or this sees it
             request.answered.wait(ANSWERED_WITHIN_S)
-        return request.answer or ControlReply(EX_FAILED, "the agent is stopping or busy, ask again")
+        return request.answer or ControlReply(EX_FAILED, problem_text("reload-busy"))
 
     def request(self) -> None:
         """Request a reload without an answer. Returns at once."""

@@ -153,7 +153,7 @@ def test_what_waits_for_a_restart_is_named_until_then(tmp_path: Path) -> None:
         )
         done = command("reload", config)
         assert done.returncode == 0, done.stderr
-        assert "taken over at once: heartbeat_s" in done.stdout
+        assert "applied at once: heartbeat_s" in done.stdout
         assert "waits for a restart of the agent: outbox.max_bytes" in done.stdout
         agent.wait_for_status(
             lambda beat: any("outbox.max_bytes changed" in line for line in beat["degraded"]), "the line"

@@ -452,7 +452,7 @@ def test_check_on_the_box_says_that_another_one_is_in_force(site: Site) -> None:
     site.pass_s(12)
     out, err = io.StringIO(), io.StringIO()
     assert run_check(site.path, None, False, out, err) == 0
-    assert "version 13, which the centre pushed, is in force on this box" in err.getvalue()
+    assert "version 13, which the centre pushed, is in force on this gateway" in err.getvalue()
 
 
 def folder_of(settings: Settings) -> list[str]:

@@ -121,7 +121,7 @@ def test_a_picture_that_the_budget_holds_back_is_not_said_to_be_on_its_way(site:
     assert run(snapshot, SnapshotArguments(camera="cam-1")).text == "the picture of cam-1 is on its way"
     site.uplink = UplinkHealth(held=["media"], resets_on="2026-12-01", step=1)
     told = run(snapshot, SnapshotArguments(camera="cam-1")).text
-    assert told.startswith("the picture of cam-1 waits on the box:")
+    assert told.startswith("the picture of cam-1 waits on the gateway:")
     assert told.endswith("go again on 2026-12-01")
 
 
@@ -144,7 +144,7 @@ def test_the_last_seconds_of_a_camera_are_filmed_and_waited_for(site: Site) -> N
 
 def test_a_film_that_does_not_come_is_a_failure(site: Site) -> None:
     site.gives_clip = False
-    with pytest.raises(CommandFailed, match="no clip came of it"):
+    with pytest.raises(CommandFailed, match="no clip was made"):
         run(ClipCommand(site, site.pause, Uploader(site.pause)), ClipArguments(camera="cam-1"))
     assert site.sent == []
 

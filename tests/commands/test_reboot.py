@@ -106,7 +106,7 @@ def box(tmp_path: Path) -> Box:
 
 def test_after_the_reboot_the_agent_answers(box: Box) -> None:
     handed = box.while_root_answers(7200, lambda: box.reboot().run(order()))
-    assert (handed.text, box.ran) == ("root reboots the gateway", "reboot\n")
+    assert (handed.text, box.ran) == ("root's program reboots the gateway", "reboot\n")
     assert isinstance(box.reboot(boot_id="boot-2").resume(order()), CommandSucceeded)
 
 
@@ -121,7 +121,7 @@ def test_a_box_that_has_just_booted_is_not_asked_and_root_would_refuse(box: Box)
     with pytest.raises(CommandRefused, match="booted 599 s ago"):
         box.reboot(up_s=599).run(order())
     assert not RootRequest("reboot", ANSWER, box.folder).is_pending
-    with pytest.raises(CommandRefused, match="root does not reboot: the box has been up for 599 s"):
+    with pytest.raises(CommandRefused, match="root's program does not reboot the gateway: the box has been up for 599 s"):
         box.while_root_answers(599, lambda: box.reboot(answered_within_s=30).run(order()))
     assert box.ran == ""
 
@@ -171,7 +171,7 @@ def reboot_camera(
 def test_a_camera_boots_again_with_one_login(auth: str, tmp_path: Path) -> None:
     with OnvifCamera("127.0.0.1", auth=auth) as camera:
         assert (
-            reboot_camera(tmp_path, camera) == "cam-1 boots again; its pictures come back in a minute or two"
+            reboot_camera(tmp_path, camera) == "cam-1 reboots; its pictures return in a minute or two"
         )
     assert (camera.writes, camera.logins) == (["reboot"], [True])
 
@@ -195,7 +195,7 @@ def test_cameras_without_onvif_or_login_and_files_are_refused_with_the_reason(tm
             CommandRefused, match=r"cam-1 does not reboot: 127\.0\.0\.1: what answers there is not ONVIF"
         ):
             reboot_camera(tmp_path, camera)
-        with pytest.raises(CommandRefused, match="is no camera on the network"):
+        with pytest.raises(CommandRefused, match="is not a camera on the network"):
             reboot_camera(tmp_path, camera, None, str(tmp_path / "clip.mp4"))
         with pytest.raises(CommandRefused, match="cam-1 has no login in the configuration"):
             reboot_camera(tmp_path, camera, None)

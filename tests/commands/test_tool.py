@@ -59,8 +59,8 @@ def test_it_prints_the_replies_until_the_last_and_ends_with_0(site: Site) -> Non
     assert done.stdout.splitlines() == [
         f"dt-001: arm sent as {id_}",
         "dt-001: accepted: it waits for its turn",
-        "dt-001: running: it is being done",
-        "dt-001: succeeded: cam-1: rule yard is armed, also outside of its schedule, for 5 s",
+        "dt-001: running: it is being executed",
+        "dt-001: succeeded: cam-1: rule yard is armed for 5 s, also outside its schedule",
     ]
 
 

@@ -83,7 +83,7 @@ def test_a_password_file_that_everybody_can_read_is_doubtful(tmp_path: Path) -> 
     secret = write(tmp_path, "pass\n", "cam.pass")
     text = with_camera(f"url: rtsp://h/s\n{LOGIN}")
     secret.chmod(0o644)
-    assert "every user of this box can read" in settings_of(tmp_path, text).warnings[0]
+    assert "every user of this gateway can read" in settings_of(tmp_path, text).warnings[0]
     secret.chmod(0o640)
     assert settings_of(tmp_path, text).warnings == ()
 
@@ -93,7 +93,7 @@ def test_a_key_that_everybody_can_read_is_doubtful(tmp_path: Path) -> None:
         write(tmp_path, "PEM\n", name).chmod(0o644)
     text = MINIMAL.replace("broker.example]}", "broker.example], cert_file: a.pem, key_file: a.key}")
     (warning,) = settings_of(tmp_path, text).warnings
-    assert f"every user of this box can read {tmp_path}/a.key" in warning
+    assert f"every user of this gateway can read {tmp_path}/a.key" in warning
 
 
 def test_a_file_of_a_folder_of_credentials_is_found_under_systemds_name(

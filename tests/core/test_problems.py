@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import itertools
 import re
 import string
 from copy import copy
@@ -93,3 +95,24 @@ def test_each_code_that_the_agent_uses_is_in_the_catalogue() -> None:
     patterns = [re.compile(re.sub(r"\{[^}]*\}", ".*", code)) for code in used]
     assert len(patterns) > 100
     assert [p.pattern for p in patterns if not any(p.fullmatch(code) for code in CATALOGUE.sentences)] == []
+
+
+OUTCOMES = {"CommandRefused", "CommandFailed", "CommandSucceeded", "InProgress", "ControlReply", "progress"}
+
+
+def test_each_reply_to_a_command_has_a_code() -> None:
+    """A text in quotes would reach the console without one."""
+    package = Path(edge_agent.__file__).parent
+    plain = []
+    for file in itertools.chain(
+        *(package.joinpath(each).rglob("*.py") for each in ("commands", "model_release", "runtime"))
+    ):
+        for call in ast.walk(ast.parse(file.read_text())):
+            if (
+                isinstance(call, ast.Call)
+                and getattr(call.func, "id", getattr(call.func, "attr", "")) in OUTCOMES
+            ):
+                texts = [arg for arg in call.args[:2] if isinstance(arg, ast.JoinedStr)]
+                texts += [arg for arg in call.args[:1] if isinstance(arg, ast.Constant)]
+                plain += [f"{file.relative_to(package)}:{text.lineno}" for text in texts]
+    assert plain == []

@@ -111,7 +111,7 @@ def test_several_replies_arrive_in_one_batch(connections: DatabaseConnections) -
     gateway = FakeGateway()
     request = ClipRequest(connections, gateway)
     request.send()
-    words = [("accepted", "it waits"), ("running", "it is being done"), ("succeeded", "it is on its way")]
+    words = [("accepted", "it waits"), ("running", "it is being executed"), ("succeeded", "it is on its way")]
     replies = [
         ReplyMessage(gateway.ward, gateway.id, request.now().id, status, text) for status, text in words
     ]

@@ -175,7 +175,7 @@ def test_another_key_verifies_nothing(
 ) -> None:
     make_key(tmp_path / "other.pem")
     assert main(["models", "verify", str(release), "--operator-key", str(tmp_path / "other.pub.pem")]) == 1
-    assert "no operator here has the key" in capsys.readouterr().err
+    assert "belongs to no operator of this gateway" in capsys.readouterr().err
 
 
 def test_a_signed_command_is_no_release(release: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -301,7 +301,7 @@ def test_what_the_configuration_names_is_the_operators_word(tmp_path: Path) -> N
     [
         ({"action": "try"}, "try needs manifest, url, bytes"),
         ({"action": "switch"}, "switch needs sha256"),
-        ({"action": "switch", "sha256": "ab" * 32}, "no model abababababababab was tried here"),
+        ({"action": "switch", "sha256": "ab" * 32}, "no model abababababababab was tried on this gateway"),
         ({"action": "try", "manifest": "a.b.c", "url": "https://h/m", "bytes": 2000}, "manifest: "),
     ],
 )

@@ -123,10 +123,15 @@ def text_of(answer: Struct | CommandSucceeded | InProgress | CommandFailed | Non
 
 def test_pieces_come_over_a_restart_root_tries_the_release_and_the_centre_is_answered(side: Side) -> None:
     ordered = Ordered(arguments(side.box))
-    assert text_of(side.updates.begin(ordered.order)) == "0.2.0 waits for 3 pieces of 1 wheels"
+    assert (
+        text_of(side.updates.begin(ordered.order)) == "0.2.0 is not complete: pieces missing: 3, of wheels: 1"
+    )
     assert side.piece(2) == {WHEEL: [0, 1]}
     side.start()
-    assert text_of(side.updates.resume(ordered.order)) == "0.2.0 waits for 2 pieces of 1 wheels"
+    assert (
+        text_of(side.updates.resume(ordered.order))
+        == "0.2.0 is not complete: pieces missing: 2, of wheels: 1"
+    )
     assert side.piece() == {WHEEL: [0, 1]}
     assert side.piece(0) == {WHEEL: [1]}
     assert not side.box.request.exists()
@@ -157,9 +162,9 @@ def test_a_piece_that_was_not_signed_for_is_refused(side: Side) -> None:
     served = side.box.server.served / "wheels" / WHEEL
     good = served.read_bytes()
     served.write_bytes(b"X" + good[1:])
-    with pytest.raises(CommandRefused, match="is not the piece 0"):
+    with pytest.raises(CommandRefused, match="is not the signed piece 0"):
         side.piece(0)
-    with pytest.raises(CommandRefused, match="is not the piece 7"):
+    with pytest.raises(CommandRefused, match="is not the signed piece 7"):
         side.piece(7)
     with pytest.raises(CommandRefused, match=r"other\.whl is not missing"):
         side.piece(0, name="other.whl")
@@ -203,7 +208,7 @@ def test_pieces_of_another_wheel_than_the_manifests_are_told_and_nothing_is_aske
     side.updates.begin(Ordered(arguments(side.box)).order)
     side.piece(0)
     side.piece(1)
-    with pytest.raises(CommandFailed, match="are not the edge_agent"):
+    with pytest.raises(CommandFailed, match="of edge_agent.* do not make the wheel"):
         side.piece(2)
     assert not side.box.request.exists()
 
@@ -227,9 +232,12 @@ def test_a_download_goes_on_where_it_ended(side: Side) -> None:
     served.write_bytes(bytes(500) + good[500:])  # a download from the start would be noticed
     side.trust()
     ordered = Ordered(arguments(side.box, side.box.server.url))
-    assert text_of(side.updates.begin(ordered.order)) == "0.2.0 is here, root was asked to install it"
+    assert (
+        text_of(side.updates.begin(ordered.order))
+        == "0.2.0 is on the gateway; root's program was asked to install it"
+    )
     assert (side.box.inbox / WHEEL).read_bytes() == good
-    assert ordered.texts == [f"fetching 1 of 1 wheels: {WHEEL}"]
+    assert ordered.texts == [f"fetching wheel 1 of 1: {WHEEL}"]
 
 
 def test_a_server_that_breaks_off_leaves_what_came(side: Side) -> None:
@@ -241,7 +249,7 @@ def test_a_server_that_breaks_off_leaves_what_came(side: Side) -> None:
         side.updates.begin(Ordered(arguments(side.box, side.box.server.url)).order)
     assert (side.box.inbox / f"{WHEEL}.part").read_bytes() == good[:500]
     served.write_bytes(good[:-1] + b"X")
-    with pytest.raises(CommandFailed, match="is not what the manifest says"):
+    with pytest.raises(CommandFailed, match="is not the file that the manifest signs"):
         side.updates.begin(Ordered(arguments(side.box, side.box.server.url)).order)
     assert not side.box.request.exists()
 
@@ -249,7 +257,10 @@ def test_a_server_that_breaks_off_leaves_what_came(side: Side) -> None:
 def test_what_went_back_is_answered_by_the_agent_that_came_back(side: Side) -> None:
     installed(side.box.releases, "0.2.0", "deaf")
     ordered = Ordered(arguments(side.box))
-    assert text_of(side.updates.begin(ordered.order)) == "0.2.0 is here, root was asked to install it"
+    assert (
+        text_of(side.updates.begin(ordered.order))
+        == "0.2.0 is on the gateway; root's program was asked to install it"
+    )
     assert side.box.update()[0] == 1
     side.start()
     answer = side.updates.resume(ordered.order)
@@ -324,7 +335,7 @@ def test_one_that_waits_for_pieces_gives_way_and_one_that_root_works_on_does_not
     side.updates.begin(first.order)
     installed(side.box.releases, "0.2.0")
     side.updates.begin(Ordered(arguments(side.box), "order-2").order)
-    assert text_of(first.answer) == "another update took its place; nothing was changed"
+    assert text_of(first.answer) == "another update has replaced this one; nothing was changed"
     with pytest.raises(CommandRefused, match="update order-2 is under way") as refused:
         side.updates.begin(Ordered(arguments(side.box), "order-3").order)
     assert refused.value.code == "busy"
@@ -344,7 +355,7 @@ def test_what_cannot_be_done_is_refused_at_once(side: Side) -> None:
     few = Pieces(bytes=PIECE, sha256=["0" * 64])
     cases = {
         "the manifest cannot be read": UpdateArguments(manifest="{", signature=""),
-        "cannot be one": UpdateArguments(manifest='{"version": "../x", "wheels": []}', signature=""),
+        "invalid version": UpdateArguments(manifest='{"version": "../x", "wheels": []}', signature=""),
         "give a url": UpdateArguments(manifest=arguments(side.box).manifest, signature=""),
         "do not add up": arguments(side.box, pieces={WHEEL: few}),
     }

@@ -22,6 +22,7 @@ from edge_agent.commands.action import (
     CommandSucceeded,
     InProgress,
     always,
+    unchanged,
 )
 from edge_agent.commands.signature import OperatorKeyring
 from edge_agent.config.changes import compare
@@ -39,7 +40,7 @@ from edge_agent.core.clock import Clock, rfc3339
 from edge_agent.core.command_line.exit_codes import EX_OK
 from edge_agent.core.errors import ConfigError
 from edge_agent.core.model import CameraState, CameraStatus
-from edge_agent.core.problems import problem_text
+from edge_agent.core.problems import error_text, problem_text
 from edge_agent.core.secrets import masked
 from edge_agent.host.local_api.control import ControlReply
 from edge_agent.wire import ConfigHealth, SetConfigArguments
@@ -48,7 +49,6 @@ log = logging.getLogger(__name__)
 
 SETTLED_S = 10.0
 """Broker and cameras must be up for this long: a camera may accept a connection and drop it again."""
-
 Finish = Callable[[CommandSucceeded | CommandFailed], None]
 
 
@@ -125,7 +125,7 @@ class ConfigPush:
             self._begin(context)
         if restart:
             self._agent.restart(f"configuration version {context.args.version} changes {', '.join(restart)}")
-            return InProgress(f"the agent restarts, because of {', '.join(restart)}")
+            return InProgress(problem_text("config-agent-restarts", keys=list(restart)))
         answer = self._agent.reload()
         if answer.code != EX_OK:
             reason = problem_text("config-not-taken", why=answer.text)
@@ -144,7 +144,7 @@ class ConfigPush:
             trial = self._store.trial
             if self._trial_watch is not None and trial is not None and trial.command == context.id:
                 self._trial_watch.finish = context.finish
-                return InProgress("the agent has restarted; it is watched")
+                return InProgress(problem_text("config-trial-goes-on"))
             return self._verdict(context)
 
     def _verdict(self, context: CommandContext[SetConfigArguments]) -> CommandSucceeded | CommandFailed:
@@ -153,26 +153,23 @@ class ConfigPush:
             return CommandFailed(rejected.sentence, "reverted")
         if _same(self._store.confirmed, context.args):
             return _in_force(context.args.version)
-        return CommandFailed(
-            "the agent was restarted before it was taken over; nothing was changed", "interrupted"
-        )
+        return CommandFailed(unchanged(problem_text("config-trial-not-begun")), "interrupted")
 
     def _decided_already(self, args: SetConfigArguments) -> CommandSucceeded | None:
         """Return the outcome if this version is in force. Raises CommandRefused where it cannot be tried."""
         if (trial := self._store.trial) is not None:
-            raise CommandRefused(f"version {trial.version} is on trial; nothing was changed", "busy")
+            on_trial = problem_text("config-other-on-trial", version=trial.version)
+            raise CommandRefused(unchanged(on_trial), "busy")
         in_force = self._agent.settings().version
         if args.version == in_force and _same(self._store.confirmed, args):
             return _in_force(args.version)
         if args.version <= in_force:
-            raise CommandRefused(
-                f"version {args.version} is not above {in_force}, which is in force", "outdated"
-            )
+            outdated = problem_text("config-outdated", version=args.version, in_force=in_force)
+            raise CommandRefused(outdated, "outdated")
         rejected = self._store.given_up
         if _same(rejected, args) and rejected is not None:
-            raise CommandRefused(
-                f"version {rejected.version} was tried and given up: {rejected.reason}", "outdated"
-            )
+            tried = {"version": rejected.version, "why": rejected.sentence}
+            raise CommandRefused(problem_text("config-tried-before", **tried), "outdated")
         return None
 
     def _staged(self, args: SetConfigArguments) -> Settings:
@@ -180,11 +177,11 @@ class ConfigPush:
         _refuse_passwords(args.config)
         text = args.config.encode()
         if hashlib.sha256(text).hexdigest() != args.sha256:
-            raise CommandRefused("config is not what sha256 says", "bad-arguments")
+            raise CommandRefused(problem_text("config-other-hash"), "bad-arguments")
         try:
             path = self._store.put(args.version, text)
         except PushStoreError as error:
-            raise CommandRefused(str(error)) from error
+            raise CommandRefused(error_text(error)) from error
         try:
             new = self._source.load_pushed(path)
             self._refuse_identity_change(new, args)
@@ -192,13 +189,13 @@ class ConfigPush:
             self._store.prune()
             if isinstance(error, CommandRefused):
                 raise
-            problems = "\n".join(map(str, error.problems)) or str(error)
-            raise CommandRefused(f"this configuration has mistakes:\n{problems}", "bad-arguments") from error
+            mistakes = problem_text("config-mistakes", mistakes=error.lines)
+            raise CommandRefused(mistakes, "bad-arguments") from error
         return new
 
     def _refuse_identity_change(self, new: Settings, args: SetConfigArguments) -> None:
         if new.version != args.version:
-            problem = f"the configuration itself says version {new.version}, the command {args.version}"
+            problem = problem_text("config-other-version", found=new.version, wanted=args.version)
             raise CommandRefused(problem, "bad-arguments")
         ours = self._agent.settings()
         for key, before, after in (
@@ -208,14 +205,14 @@ class ConfigPush:
             ("mqtt.root", ours.mqtt.root, new.mqtt.root),  # the centre subscribes below this root
         ):
             if before != after:
-                raise CommandRefused(f"{key} is {before} and cannot be changed from afar", "bad-arguments")
+                problem = problem_text("config-identity", key=key, before=str(before))
+                raise CommandRefused(problem, "bad-arguments")
         before_keys, after_keys = (
             OperatorKeyring(each.commands.operator_keys, each.commands.search_keys).keys()
             for each in (ours, new)
         )
         if before_keys and not after_keys:
-            problem = "commands.operator_keys has no key, so no other configuration could be pushed later"
-            raise CommandRefused(problem, "bad-arguments")
+            raise CommandRefused(problem_text("config-no-operators"), "bad-arguments")
 
     def _begin(self, context: CommandContext[SetConfigArguments]) -> None:
         up = [each.camera_id for each in self._agent.cameras() if each.state is not CameraState.OFFLINE]
@@ -223,7 +220,7 @@ class ConfigPush:
         try:
             self._store.begin(ConfigTrial(args.version, args.sha256, context.id, args.confirm_s, up))
         except PushStoreError as error:
-            raise CommandRefused(str(error)) from error
+            raise CommandRefused(error_text(error)) from error
         log.info("configuration: version %d is on trial for %.0f s", args.version, args.confirm_s)
 
     # --- the main thread ---
@@ -268,7 +265,7 @@ class ConfigPush:
         try:
             self._store.confirm(rfc3339(self._clock.now()))
         except PushStoreError as error:
-            self._revert(trial_watch, str(error))
+            self._revert(trial_watch, error_text(error))
             return
         log.info("configuration: version %d is confirmed", trial.version)
         try:
@@ -288,11 +285,9 @@ class ConfigPush:
         try:
             self._store.reject(reason, rfc3339(self._clock.now()))
         except PushStoreError as error:
-            reason = f"{reason}; and {error}"
+            reason = problem_text("config-and", why=reason, error=error_text(error))
         if trial_watch.finish is not None:
-            trial_watch.finish(
-                CommandFailed(f"{reason}; the configuration before it is in force again", "reverted")
-            )
+            trial_watch.finish(CommandFailed(problem_text("config-restored", why=reason), "reverted"))
         try:
             before = self._source.load()
         except ConfigError:
@@ -309,12 +304,11 @@ def _same(stored: ConfirmedConfig | RejectedConfig | None, args: SetConfigArgume
 
 
 def _in_force(version: int) -> CommandSucceeded:
-    return CommandSucceeded(f"version {version} is in force", {"version": version})
+    return CommandSucceeded(problem_text("config-in-force", version=version), {"version": version})
 
 
 def _refuse_passwords(text: str) -> None:
     """Refuse passwords in URLs: the broker keeps the message, and many clients can read it there."""
     for number, line in enumerate(text.splitlines(), start=1):
         if masked(line) != line:
-            problem = f"line {number} has a user or a password in an address; use username and password_file"
-            raise CommandRefused(problem, "bad-arguments")
+            raise CommandRefused(problem_text("config-password", line=number), "bad-arguments")

@@ -216,7 +216,7 @@ def upload_outcome(
         content_type=content_type,
         etags=etags,
     )
-    return CommandSucceeded(problem_text("uploading", bytes=len(payload)), msgspec.to_builtins(detail))
+    return CommandSucceeded(problem_text("uploaded", bytes=len(payload)), msgspec.to_builtins(detail))
 
 
 def _targets(args: ClipArguments) -> list[HttpsTarget] | None:

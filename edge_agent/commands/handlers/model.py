@@ -13,10 +13,12 @@ from edge_agent.commands.action import (
     CommandSucceeded,
     InProgress,
     always,
+    unchanged,
 )
 from edge_agent.commands.signature import OperatorKeyring
 from edge_agent.commands.transfer.https import DOWNLOAD_WAIT_S, retry_download
 from edge_agent.core.facts import RequestOrigin
+from edge_agent.core.problems import error_text, problem_text
 from edge_agent.model_release.manifest import BadManifest, open_manifest
 from edge_agent.model_release.record import SentModel
 from edge_agent.model_release.service import ModelService
@@ -46,9 +48,10 @@ class ModelCommand:
     def run(self, context: CommandContext[ModelArguments]) -> CommandSucceeded | InProgress:
         args = context.args
         if (reason := self.service.refusal()) is not None:
-            raise CommandRefused(f"{reason}; nothing was changed")
+            raise CommandRefused(unchanged(reason))
         if missing := [name for name in _NEEDED[args.action] if getattr(args, name) is None]:
-            raise CommandRefused(f"{args.action} needs {', '.join(missing)}", "bad-arguments")
+            needs = problem_text("model-needs", action=args.action, names=missing)
+            raise CommandRefused(needs, "bad-arguments")
         by = RequestOrigin(context.id, context.signed_by)
         match args.action:
             case "try":
@@ -69,7 +72,7 @@ class ModelCommand:
                 case CommandSucceeded() | CommandFailed() as answer:
                     return answer
         if args.action == "switch" and self.service.is_in_force(args.sha256 or ""):
-            return CommandSucceeded(f"{args.sha256} is in force", {"sha256": args.sha256})
+            return _in_force(args.sha256 or "", args.sha256 or "")
         return self.run(context)
 
     def _try(
@@ -77,11 +80,11 @@ class ModelCommand:
     ) -> CommandSucceeded | InProgress:
         model = self._signed_model(context.args)
         if self.service.is_in_force(model.sha256):
-            return CommandSucceeded(f"{model.name} is in force", {"sha256": model.sha256})
+            return _in_force(model.name, model.sha256)
         self.service.check_free()
         self.service.store.clean(model)
         if not self._fetch(context, model):
-            return InProgress("the agent stops; it goes on with the next start")
+            return InProgress(problem_text("agent-stops-continues"))
         args = context.args
         return InProgress(self.service.begin_trial(model, by, args.for_s, args.share, context.finish))
 
@@ -91,13 +94,14 @@ class ModelCommand:
             manifest, _, signed_by = open_manifest((args.manifest or "").encode(), self.operators)
             file = manifest.model_file
         except BadManifest as error:
-            raise CommandRefused(f"manifest: {error}", "bad-signature") from error
+            refused = problem_text("model-manifest", error=error_text(error))
+            raise CommandRefused(refused, "bad-signature") from error
         return SentModel(name=manifest.name, file=file, sha256=manifest.files[file], signed_by=signed_by)
 
     def _fetch(self, context: CommandContext[ModelArguments], model: SentModel) -> bool:
         """Download the model. False: the agent stops. Raises CommandRefused, CommandFailed."""
         args = context.args
-        context.progress(f"fetching {model.file}, {args.bytes} bytes")
+        context.progress(problem_text("model-fetches", file=model.file, bytes=args.bytes or 0))
         return retry_download(
             lambda: self.service.store.fetch(
                 model,
@@ -108,7 +112,11 @@ class ModelCommand:
                 received=self.received,
             ),
             model.file,
-            "nothing was changed",
+            "nothing-changed",
             wait_s=self.wait_s,
             stopping=context.stopping,
         )
+
+
+def _in_force(name: str, sha256: str) -> CommandSucceeded:
+    return CommandSucceeded(problem_text("model-in-force", name=name), {"sha256": sha256})

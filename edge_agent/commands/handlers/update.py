@@ -20,10 +20,12 @@ from edge_agent.commands.action import (
     CommandSucceeded,
     InProgress,
     always,
+    unchanged,
 )
 from edge_agent.commands.transfer.https import DOWNLOAD_WAIT_S, retry_download
 from edge_agent.commands.transfer.wheel_cache import ReleaseManifest, ReleaseWheel, WheelCache, check_pieces
 from edge_agent.core.clock import Clock
+from edge_agent.core.problems import problem_text
 from edge_agent.host.system.root_requests import RootUpdate, UpdateProgressRecord, UpdateResultRecord
 from edge_agent.wire import UpdateArguments, UpdatePieceArguments
 
@@ -70,11 +72,10 @@ class UpdateCommands:
     def begin(self, context: CommandContext[UpdateArguments]) -> CommandSucceeded | InProgress:
         manifest = ReleaseManifest.of(context.args.manifest)
         if not self._root.is_available:
-            raise CommandRefused(
-                "this gateway accepts no signed releases: root's program is not set up (role update)"
-            )
+            raise CommandRefused(problem_text("update-not-set-up"))
         if manifest.version == self._version:
-            return CommandSucceeded(f"{manifest.version} is in force", {"version": manifest.version})
+            text = problem_text("release-in-force", version=manifest.version)
+            return CommandSucceeded(text, {"version": manifest.version})
         missing = self._missing(context, manifest)  # may refuse; only then an update that waits is displaced
         self._displace_waiting()
         return self._proceed(context, manifest, missing)
@@ -100,9 +101,10 @@ class UpdateCommands:
             if other is None:
                 return
             if other.asked_mono is not None:
-                raise CommandRefused(f"update {other.context.id} is under way", "busy")
+                under_way = problem_text("update-under-way", command=other.context.id)
+                raise CommandRefused(under_way, "busy")
             self._open = None
-        other.context.finish(CommandFailed("another update took its place; nothing was changed"))
+        other.context.finish(CommandFailed(unchanged(problem_text("update-replaced"))))
 
     def _missing(
         self, context: CommandContext[UpdateArguments], manifest: ReleaseManifest
@@ -125,18 +127,20 @@ class UpdateCommands:
                 self._open = open_
             return InProgress(self._waits_for(open_))
         if missing and not self._fetch(open_):
-            return InProgress("the agent stops; it goes on with the next start")
+            return InProgress(problem_text("agent-stops-continues"))
         self._ask(open_)
-        return InProgress(f"{manifest.version} is here, root was asked to install it")
+        return InProgress(problem_text("update-requested", version=manifest.version))
 
     def _fetch(self, open_: _Open) -> bool:
         """Download the wheels. False: the agent stops. Raises CommandFailed; what came is kept."""
         context, url = open_.context, (open_.context.args.url or "").rstrip("/")
         for count, wheel in enumerate(open_.missing, 1):
-            context.progress(f"fetching {count} of {len(open_.missing)} wheels: {wheel.name}")
+            counts = {"number": count, "wheels": len(open_.missing)}
+            context.progress(problem_text("update-fetches", **counts, name=wheel.name))
             fetch = partial(self._wheels.fetch, wheel, url, self._root.ca_file, context.stopping)
-            kept = "what came is kept for the next update"
-            if not retry_download(fetch, wheel.name, kept, wait_s=self._wait_s, stopping=context.stopping):
+            if not retry_download(
+                fetch, wheel.name, "download-kept", wait_s=self._wait_s, stopping=context.stopping
+            ):
                 return False
         return True
 
@@ -145,9 +149,8 @@ class UpdateCommands:
         try:
             self._root.ask(open_.context.id, args.manifest, args.signature)
         except OSError as error:
-            raise CommandFailed(
-                f"root cannot be asked: {error.strerror or error}; nothing was changed"
-            ) from error
+            not_asked = problem_text("root-not-asked", error=error.strerror or str(error))
+            raise CommandFailed(unchanged(not_asked)) from error
         with self._lock:
             open_.asked_mono = self._clock.monotonic()
             self._open = open_
@@ -160,23 +163,24 @@ class UpdateCommands:
         with self._lock:
             open_ = self._open
             if open_ is None or open_.context.id != args.update or open_.asked_mono is not None:
-                raise CommandRefused(f"no update {args.update} waits for pieces")
+                raise CommandRefused(problem_text("update-wants-no-piece", update=args.update))
             try:
                 if args.data is not None:
                     self._put(open_, args)
                 self._assemble(open_)
                 missing = self._pieces_missing(open_)
             except OSError as error:
-                raise CommandFailed(f"the piece cannot be kept: {error.strerror or error}") from error
+                not_stored = problem_text("update-piece-not-stored", error=error.strerror or str(error))
+                raise CommandFailed(not_stored) from error
             if not missing:
                 self._ask(open_)
-                open_.context.progress(f"{open_.manifest.version} is here, root was asked to install it")
+                open_.context.progress(problem_text("update-requested", version=open_.manifest.version))
             return CommandSucceeded(self._waits_for(open_), {"missing": missing})
 
     def _put(self, open_: _Open, args: UpdatePieceArguments) -> None:
         wheel = next((each for each in open_.missing if each.name == args.wheel), None)
         if wheel is None or args.index is None or args.data is None:
-            raise CommandRefused(f"{args.wheel} is not missing", "bad-arguments")
+            raise CommandRefused(problem_text("update-has-wheel", wheel=str(args.wheel)), "bad-arguments")
         pieces = open_.context.args.pieces[wheel.name]
         self._wheels.put(wheel, pieces, args.index, args.data)
 
@@ -192,8 +196,10 @@ class UpdateCommands:
         return {wheel.name: self._wheels.pieces_missing(wheel, pieces[wheel.name]) for wheel in open_.missing}
 
     def _waits_for(self, open_: _Open) -> str:
-        count = sum(map(len, self._pieces_missing(open_).values()))
-        return f"{open_.manifest.version} waits for {count} pieces of {len(open_.missing)} wheels"
+        pieces = sum(map(len, self._pieces_missing(open_).values()))
+        return problem_text(
+            "update-waits", version=open_.manifest.version, pieces=pieces, wheels=len(open_.missing)
+        )
 
     # --- what root reports, on the main thread ---
 
@@ -225,9 +231,7 @@ class UpdateCommands:
                 open_.context.progress(_progress_text(status.now))
         elif self._clock.monotonic() - open_.asked_mono > UNHEARD_S:
             self._root.withdraw()
-            answer = CommandFailed(
-                "root's program does not answer: check edge-agent-update.path on the gateway"
-            )
+            answer = CommandFailed(problem_text("update-no-answer"))
         if answer is None:
             return None
         self._open = None
@@ -237,8 +241,8 @@ class UpdateCommands:
 
 def _progress_text(now: UpdateProgressRecord) -> str:
     if now.phase == "trial":
-        return f"{now.version} is on trial until {now.until} at the latest"
-    return f"{now.version}: {now.phase}"
+        return problem_text("update-trial", version=now.version, until=str(now.until))
+    return problem_text(f"update-{now.phase}", version=now.version)
 
 
 def _outcome(last: UpdateResultRecord) -> CommandSucceeded | CommandFailed:

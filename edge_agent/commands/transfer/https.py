@@ -145,17 +145,19 @@ def download(
 
 
 def retry_download(
-    fetch: Callable[[], bool], name: str, consequence: str, *, wait_s: float, stopping: Callable[[], bool]
+    fetch: Callable[[], bool], name: str, outcome: str, *, wait_s: float, stopping: Callable[[], bool]
 ) -> bool:
     """Call ``fetch``, which downloads the file ``name``, until it raises no OSError. False: the agent stops.
 
-    Raises CommandFailed after ``DOWNLOAD_ATTEMPTS``; its text ends with ``consequence``."""
+    Raises CommandFailed after ``DOWNLOAD_ATTEMPTS``; ``outcome`` is the code of its text, which adds to ``{why}``
+    what remains of the download."""
     for attempt in range(1, DOWNLOAD_ATTEMPTS + 1):
         try:
             return fetch()
         except OSError as error:
             if attempt == DOWNLOAD_ATTEMPTS:
-                raise CommandFailed(f"{name} cannot be fetched: {error}; {consequence}") from error
+                failed = problem_text("download-failed", file=name, error=str(error))
+                raise CommandFailed(problem_text(outcome, why=failed)) from error
             log.info("%s: %s, attempt %d of %d", name, error, attempt, DOWNLOAD_ATTEMPTS)
         for _ in range(int(wait_s * 2)):
             if stopping():

@@ -17,8 +17,9 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from edge_agent.commands.action import CommandFailed, CommandRefused
+from edge_agent.commands.action import CommandFailed, CommandRefused, unchanged
 from edge_agent.commands.transfer.https import download, ignore_bytes, sha256_of
+from edge_agent.core.problems import problem_text
 from edge_agent.wire import Pieces
 
 WHEEL = re.compile(r"[A-Za-z0-9_.+!-]{1,200}\.whl")
@@ -47,13 +48,12 @@ class ReleaseManifest(Struct, frozen=True):
         try:
             manifest = msgspec.json.decode(text.encode(), type=cls)
         except (msgspec.DecodeError, RecursionError) as error:
-            raise CommandRefused(f"the manifest cannot be read: {error}", "bad-arguments") from error
+            unreadable = problem_text("update-manifest-unreadable", error=str(error))
+            raise CommandRefused(unreadable, "bad-arguments") from error
         if not VERSION.fullmatch(manifest.version) or not all(
             WHEEL.fullmatch(wheel.name) and 0 < wheel.bytes <= MAX_WHEEL_BYTES for wheel in manifest.wheels
         ):
-            raise CommandRefused(
-                "the manifest names a version or a wheel that cannot be one", "bad-arguments"
-            )
+            raise CommandRefused(problem_text("update-manifest-names"), "bad-arguments")
         return manifest
 
 
@@ -81,7 +81,8 @@ class WheelCache:
         needed = sum(wheel.bytes for wheel in wheels) + KEEP_FREE
         free = shutil.disk_usage(self._folder).free
         if free < needed:
-            raise CommandRefused(f"the wheels need {needed / 1e6:.0f} MB of disk, {free / 1e6:.0f} are free")
+            sizes = {"needed_mb": round(needed / 1e6), "free_mb": round(free / 1e6)}
+            raise CommandRefused(problem_text("disk-too-full", **sizes))
 
     def clear(self, but: list[ReleaseWheel] | None = None) -> None:
         """Delete all files except those of the wheels ``but``."""
@@ -108,11 +109,10 @@ class WheelCache:
         try:
             content = base64.b64decode(data, validate=True)
         except (binascii.Error, ValueError) as error:
-            raise CommandRefused("the piece is not base64", "bad-arguments") from error
+            raise CommandRefused(problem_text("update-piece-no-base64"), "bad-arguments") from error
         if index >= len(pieces.sha256) or hashlib.sha256(content).hexdigest() != pieces.sha256[index]:
-            raise CommandRefused(
-                f"that is not the piece {index} of {wheel.name} that was signed", "bad-arguments"
-            )
+            other = problem_text("update-piece-not-signed", index=index, wheel=wheel.name)
+            raise CommandRefused(other, "bad-arguments")
         path = self._piece(wheel, index)
         new = path.with_name(path.name + ".new")
         new.write_bytes(content)
@@ -138,7 +138,7 @@ class WheelCache:
         for path in gone:
             path.unlink()
         if not gone:
-            raise CommandFailed(f"the pieces that were signed for are not the {wheel.name} of the manifest")
+            raise CommandFailed(problem_text("update-pieces-other-wheel", wheel=wheel.name))
         return whole
 
     def _piece(self, wheel: ReleaseWheel, index: int) -> Path:
@@ -155,7 +155,7 @@ class WheelCache:
             return False
         if not _matches(part, wheel):
             part.unlink()
-            raise CommandFailed(f"{url} is not what the manifest says; nothing was changed")
+            raise CommandFailed(unchanged(problem_text("download-not-signed", file=url)))
         part.replace(self._folder / wheel.name)
         return True
 
@@ -165,13 +165,11 @@ def check_pieces(wheels: list[ReleaseWheel], pieces: dict[str, Pieces]) -> None:
     for wheel in wheels:
         listed = pieces.get(wheel.name)
         if listed is None:
-            raise CommandRefused(
-                f"the gateway does not have {wheel.name}, and it is not among the pieces: give a url"
-            )
+            raise CommandRefused(problem_text("update-no-pieces", wheel=wheel.name))
         if len(listed.sha256) != -(-wheel.bytes // listed.bytes):
-            raise CommandRefused(f"the pieces do not add up to {wheel.name}", "bad-arguments")
+            raise CommandRefused(problem_text("update-pieces-sum", wheel=wheel.name), "bad-arguments")
     if sum(len(pieces[wheel.name].sha256) for wheel in wheels) > MAX_PIECES:
-        raise CommandRefused(f"that is more than {MAX_PIECES} pieces: give a url")
+        raise CommandRefused(problem_text("update-too-many-pieces", limit=MAX_PIECES))
 
 
 def _matches(path: Path, wheel: ReleaseWheel) -> bool:

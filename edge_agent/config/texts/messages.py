@@ -66,7 +66,7 @@ CHECK: Sentences = {
         "không còn hog; chạy như auto, là mô hình có sẵn",
     ),
     "pushed-over": (
-        "version {pushed}, which the centre pushed, is in force on this box, "
+        "version {pushed}, which the centre pushed, is in force on this gateway, "
         "not this file, which has version {own}",
         "thiết bị này đang dùng phiên bản {pushed} do trung tâm gửi, không dùng tệp này (phiên bản {own})",
     ),
@@ -205,7 +205,7 @@ CHECK: Sentences = {
         "{path} có nhiều hơn một dòng; tệp mật khẩu chỉ có một dòng",
     ),
     "exposed": (
-        "every user of this box can read {path}; chmod o-r it",
+        "every user of this gateway can read {path}; chmod o-r it",
         "mọi tài khoản của thiết bị đều đọc được {path}; chạy chmod o-r cho tệp này",
     ),
     "tab": ("a tab; YAML indents with spaces only", "có phím Tab; YAML chỉ thụt dòng bằng dấu cách"),

@@ -20,7 +20,8 @@ _UTC = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d:\d\d):\d\d(?:\.\d+)?Z")
 class Catalogue:
     """``sentences`` are English and Vietnamese by code; ``{name}`` in them is a parameter.
 
-    A list is joined with commas, with ``{name:and}`` by "and", with ``{name:;}`` by semicolons.
+    A list is joined with commas, with ``{name:and}`` by "and", with ``{name:;}`` by semicolons, with
+    ``{name:lines}`` as indented lines.
     """
 
     def __init__(self, sentences: Sentences) -> None:
@@ -85,7 +86,7 @@ class _Formatter(string.Formatter):
 
     def format_field(self, value: Any, format_spec: str) -> str:
         if isinstance(value, list):
-            joint = {"and": self._conjunction, ";": "; "}.get(format_spec, ", ")
+            joint = {"and": self._conjunction, ";": "; ", "lines": "\n  "}.get(format_spec, ", ")
             return joint.join(value)
         return str(super().format_field(value, format_spec))
 

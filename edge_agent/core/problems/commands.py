@@ -10,23 +10,23 @@ DOCUMENTS: Sentences = {
         "lệnh có {bytes} byte, tối đa {limit}",
     ),
     "command-no-jws": (
-        "this is no compact JWS: three parts of base64url with dots between",
+        "this is not a compact JWS, which has three parts of base64url with dots between them",
         "không phải JWS dạng rút gọn: ba phần base64url cách nhau bằng dấu chấm",
     ),
     "command-no-base64": (
-        "a part of the JWS is no base64url",
+        "a part of the JWS is not base64url",
         "một phần của JWS không phải base64url",
     ),
     "command-bad-signature": (
-        "the signature is not the one of key {key}",
+        "the signature was not made with key {key}",
         "chữ ký số không phải của khóa {key}",
     ),
     "command-no-keys": (
-        "no operator's key is configured here (commands.operator_keys)",
+        "no operator's key is configured on this gateway (commands.operator_keys)",
         "thiết bị chưa có khóa của người vận hành (commands.operator_keys)",
     ),
     "command-unknown-key": (
-        "no operator here has the key {key}",
+        "the key {key} belongs to no operator of this gateway",
         "không người vận hành nào ở đây có khóa {key}",
     ),
     "command-search-key": (
@@ -34,7 +34,7 @@ DOCUMENTS: Sentences = {
         "khóa {key} là khóa tìm kiếm, chỉ được ký lệnh tìm kiếm",
     ),
     "command-header-no-json": (
-        "the header of the JWS is no JSON",
+        "the header of the JWS is not JSON",
         "phần đầu của JWS không phải JSON",
     ),
     "command-other-algorithm": (
@@ -42,7 +42,7 @@ DOCUMENTS: Sentences = {
         "JWS không được ký bằng EdDSA",
     ),
     "command-header-unknown": (
-        "the header of the JWS has what this gateway does not know: {names}",
+        "the header of the JWS has fields that this gateway does not know: {names}",
         "phần đầu của JWS có mục mà thiết bị không biết: {names}",
     ),
     "command-header-no-key": (
@@ -55,7 +55,7 @@ DOCUMENTS: Sentences = {
     ),
     "command-too-deep": ("the document is nested too deeply", "nội dung lệnh lồng nhau quá sâu"),
     "command-malformed": (
-        "the document is not one of a command: {error}",
+        "the document is not a command: {error}",
         "nội dung không phải một lệnh: {error}",
     ),
     "command-wrong-gateway": (
@@ -83,7 +83,7 @@ DOCUMENTS: Sentences = {
         "tham số của lệnh không đúng: {error}",
     ),
     "command-message-expired": (
-        "its message had expired before it could be obeyed",
+        "its message expired before the command could be executed",
         "bản tin hết hạn trước khi thực hiện được lệnh",
     ),
     "command-clock": (
@@ -96,11 +96,11 @@ DOCUMENTS: Sentences = {
 
 ACCEPTANCE: Sentences = {
     "command-unreadable": (
-        "the gateway failed at reading it",
+        "the gateway failed to read it",
         "thiết bị gặp lỗi khi đọc lệnh",
     ),
     "command-other-type": (
-        "a document of type {type} came as {topic}",
+        "a command of type {type} was sent to the topic of {topic}",
         "lệnh loại {type} được gửi tới chủ đề {topic}",
     ),
     "command-unsigned": (
@@ -112,19 +112,19 @@ ACCEPTANCE: Sentences = {
         "lệnh {type} phải được người vận hành ký số, thiết bị chưa có commands.operator_keys",
     ),
     "command-retained": (
-        "the broker keeps it (retain) and gives it again with every connection; send it without",
+        "the broker keeps it (retain) and sends it again at every connection; send it without retain",
         "máy chủ nhận tin lưu sẵn lệnh này (retain) và gửi lại mỗi lần kết nối; hãy gửi không lưu sẵn",
     ),
     "command-unknown-type": (
-        "this gateway obeys no such type; it knows: {types}",
+        "this gateway has no such command; it has: {types}",
         "thiết bị không có loại lệnh này; các loại có: {types}",
     ),
     "command-type-gone": (
-        "this version obeys no {type}",
+        "this version has no command {type}",
         "phiên bản này không có lệnh {type}",
     ),
     "command-agent-failed": (
-        "the gateway failed at it; its log says more",
+        "the gateway failed to execute it; its log says more",
         "thiết bị gặp lỗi khi thực hiện; xem nhật ký của thiết bị",
     ),
     "command-dropped": (
@@ -140,17 +140,17 @@ ACCEPTANCE: Sentences = {
         "mã {id} đã được dùng cho lệnh khác",
     ),
     "command-done-before": (
-        "it was obeyed before; what came of it is not known any more",
+        "it was executed before; its result is no longer known",
         "lệnh này đã được thực hiện trước đó, kết quả không còn được lưu",
     ),
     "command-waits": ("it waits for its turn", "lệnh đang chờ đến lượt"),
-    "command-runs": ("it is being done", "đang thực hiện lệnh"),
+    "command-runs": ("it is being executed", "đang thực hiện lệnh"),
     "command-not-recorded": (
-        "the box cannot write down that it has obeyed this: its disk is full or read-only",
+        "the gateway cannot record that it has executed this: its disk is full or read-only",
         "thiết bị không ghi lại được việc thực hiện lệnh: ổ đĩa đầy hoặc chỉ đọc",
     ),
     "command-start-not-recorded": (
-        "the box cannot write down that it is obeyed: its disk is full or read-only",
+        "the gateway cannot record that it executes this: its disk is full or read-only",
         "thiết bị không ghi lại được việc bắt đầu lệnh: ổ đĩa đầy hoặc chỉ đọc",
     ),
     "command-too-slow": (
@@ -162,17 +162,17 @@ ACCEPTANCE: Sentences = {
         "thiết bị còn {commands} lệnh chưa thực hiện, trong đó có {same} lệnh {type}; hãy gửi lại sau",
     ),
     "commands-not-done-sign": (
-        "{commands} commands are not done yet, {same} of them {type}; send it again later, or sign it: there "
-        "is room kept for those",
+        "{commands} commands are not done yet, {same} of them {type}; send it again later, or sign it: some "
+        "places are reserved for signed commands",
         "thiết bị còn {commands} lệnh chưa thực hiện, trong đó có {same} lệnh {type}; hãy gửi lại sau, "
         "hoặc ký lệnh",
     ),
     "too-many-commands": (
-        "too many commands have come in the last days; send it again later",
+        "too many commands have arrived in the last days; send it again later",
         "những ngày qua có quá nhiều lệnh; hãy gửi lại sau",
     ),
     "too-many-signed-commands": (
-        "too many commands signed with this key have come in the last days; send it again later",
+        "too many commands signed with this key have arrived in the last days; send it again later",
         "những ngày qua có quá nhiều lệnh ký bằng khóa này; hãy gửi lại sau",
     ),
 }
@@ -199,7 +199,7 @@ FILES: Sentences = {
         "{camera}: ảnh không được gửi khỏi thiết bị (report.snapshots là none)",
     ),
     "camera-showed-nothing": (
-        "{camera} showed nothing within {seconds} s",
+        "{camera} delivered no picture within {seconds} s",
         "{camera} không có hình trong {seconds} giây",
     ),
     "picture-not-made": (
@@ -211,17 +211,17 @@ FILES: Sentences = {
         "ảnh của {camera} đang được gửi về",
     ),
     "picture-waits": (
-        "the picture of {camera} waits on the box: the uplink's budget is short, pictures go again on {day}",
+        "the picture of {camera} waits on the gateway: the uplink's budget is short, pictures are sent again on {day}",
         "ảnh của {camera} chờ ở thiết bị vì sắp hết dung lượng SIM, gửi tiếp từ ngày {day}",
     ),
     "clip-on-its-way": ("the clip is on its way", "video đang được gửi về"),
     "clip-waits": (
-        "the clip waits on the box: the uplink's budget is short, pictures go again on {day}",
+        "the clip waits on the gateway: the uplink's budget is short, pictures are sent again on {day}",
         "video chờ ở thiết bị vì sắp hết dung lượng SIM, gửi tiếp từ ngày {day}",
     ),
     "bundle-on-its-way": ("the bundle is on its way", "gói chẩn đoán đang được gửi về"),
     "bundle-waits": (
-        "the bundle waits on the box: the uplink's budget is short, pictures go again on {day}",
+        "the bundle waits on the gateway: the uplink's budget is short, pictures are sent again on {day}",
         "gói chẩn đoán chờ ở thiết bị vì sắp hết dung lượng SIM, gửi tiếp từ ngày {day}",
     ),
     "file-not-sent": ("it cannot be sent: {error}", "không gửi được: {error}"),
@@ -239,11 +239,11 @@ FILES: Sentences = {
         "last_s và next_s cộng lại chưa được một giây",
     ),
     "clip-filming": (
-        "{camera} is filmed for another {seconds:g} s",
+        "{camera} is recorded for another {seconds:g} s",
         "đang ghi {camera} thêm {seconds:g} giây",
     ),
     "no-such-clip": (
-        "there is no clip of {event} on this box",
+        "there is no clip of {event} on this gateway",
         "thiết bị không có video của sự kiện {event}",
     ),
     "clip-unreadable": (
@@ -255,7 +255,7 @@ FILES: Sentences = {
         "phần mềm khởi động lại trước khi video hoàn thành",
     ),
     "clip-not-made": (
-        "no clip came of it; the evidence event says why",
+        "no clip was made; the evidence event says why",
         "không lập được video; lý do có trong sự kiện chứng cứ",
     ),
     "agent-stops": ("the agent stops", "phần mềm của thiết bị đang dừng"),
@@ -263,9 +263,10 @@ FILES: Sentences = {
         "the agent stops; it was not sent",
         "phần mềm của thiết bị đang dừng, chưa gửi",
     ),
-    "uploading": ("{bytes} bytes are uploaded", "tải lên {bytes} byte"),
+    "uploading": ("{bytes} bytes are being uploaded", "đang tải lên {bytes} byte"),
+    "uploaded": ("{bytes} bytes were uploaded", "đã tải lên {bytes} byte"),
     "command-bad-url": (
-        "a URL is none of an https server: https://host/...",
+        "a URL is not of an https server: https://host/...",
         "có URL không phải của máy chủ https: https://host/...",
     ),
     "upload-parts": (
@@ -278,7 +279,7 @@ FILES: Sentences = {
     ),
     "upload-failed": ("the upload to {host} failed: {error}", "không tải lên được {host}: {error}"),
     "hold-none": ("{event} was not held", "sự kiện {event} không được giữ lại"),
-    "hold-ended": ("{event} is not held any more", "sự kiện {event} không còn được giữ lại"),
+    "hold-ended": ("{event} is no longer held", "sự kiện {event} không còn được giữ lại"),
     "held-with-clip": (
         "{event} is held, with a clip",
         "đã giữ lại sự kiện {event}, có video",

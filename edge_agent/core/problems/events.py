@@ -28,19 +28,19 @@ RULES: Sentences = {
 
 OVERRIDES: Sentences = {
     "override-mask": (
-        "rule {rule} is muted: what it reports is an info and no alarm, for {seconds} s; {origin}",
+        "rule {rule} is muted for {seconds} s: its events are infos and no alarms; {origin}",
         "quy tắc {rule} tạm không báo động trong {seconds} giây, chỉ ghi là thông tin; {origin}",
     ),
     "override-arm": (
-        "rule {rule} is armed, also outside of its schedule, for {seconds} s; {origin}",
+        "rule {rule} is armed for {seconds} s, also outside its schedule; {origin}",
         "quy tắc {rule} được bật trong {seconds} giây, kể cả ngoài lịch; {origin}",
     ),
     "override-disarm": (
-        "rule {rule} is disarmed: it sees nothing, for {seconds} s; {origin}",
+        "rule {rule} is disarmed for {seconds} s: it reports nothing; {origin}",
         "quy tắc {rule} bị tạm tắt trong {seconds} giây, không phát hiện gì; {origin}",
     ),
     "view-relearned": (
-        "the view is learned again, and what it shows now counts as usual; {origin}",
+        "the view is learned again: what it shows now becomes the normal view; {origin}",
         "học lại góc nhìn, hình hiện tại được coi là bình thường; {origin}",
     ),
     "override-ended": (
@@ -49,15 +49,15 @@ OVERRIDES: Sentences = {
     ),
     "relearn-ended": ("the view: the relearn has ended: {why}", "góc nhìn: {why}"),
     "ended-over": ("its time is over", "đã hết thời gian"),
-    "ended-command": ("it was taken back", "đã được hủy bằng lệnh"),
+    "ended-command": ("a command ended it", "đã được hủy bằng lệnh"),
     "ended-replaced": ("another one replaces it", "đã được thay bằng lệnh khác"),
-    "ended-learned": ("it is learned", "đã học xong"),
+    "ended-learned": ("the view is learned", "đã học xong"),
     "by-command": ("command {command}, not signed", "theo lệnh {command}, không có chữ ký số"),
     "by-signed-command": (
         "command {command}, signed by {key}",
         "theo lệnh {command}, ký bằng khóa {key}",
     ),
-    "by-gateway": ("asked for on the box", "theo yêu cầu tại thiết bị"),
+    "by-gateway": ("requested on the gateway", "theo yêu cầu tại thiết bị"),
 }
 
 LIMITS: Sentences = {

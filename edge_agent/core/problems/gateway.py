@@ -10,15 +10,15 @@ BOARD: Sentences = {
         "đồng hồ chưa đồng bộ, giờ có thể sai",
     ),
     "schedules-armed": (
-        "clock not synchronised since the box started: rules with a schedule are armed all day ({rules})",
+        "clock not synchronised since the gateway started: rules with a schedule are armed all day ({rules})",
         "đồng hồ chưa đồng bộ từ khi khởi động: {rules} quy tắc có lịch được bật cả ngày",
     ),
     "schedules-off": (
-        "clock not synchronised since the box started: rules with a schedule are off ({rules})",
+        "clock not synchronised since the gateway started: rules with a schedule are off ({rules})",
         "đồng hồ chưa đồng bộ từ khi khởi động: {rules} quy tắc có lịch đang tắt",
     ),
     "schedules-clock": (
-        "clock not synchronised since the box started: rules with a schedule believe it ({rules})",
+        "clock not synchronised since the gateway started: rules with a schedule believe it ({rules})",
         "đồng hồ chưa đồng bộ từ khi khởi động: {rules} quy tắc có lịch có thể sai giờ",
     ),
     "undervoltage": (
@@ -82,7 +82,7 @@ BOARD: Sentences = {
         "tự khởi động lại: đang dùng {found}, phải dùng {wanted} mới khởi động lại được bo mạch: {fix}",
     ),
     "watchdog-off": (
-        "watchdog: {wanted} is not armed, nothing resets a box that hangs: {fix}",
+        "watchdog: {wanted} is not armed, nothing resets a gateway that hangs: {fix}",
         "tự khởi động lại: {wanted} chưa bật, thiết bị bị treo sẽ không tự khởi động lại: {fix}",
     ),
     "units-more": ("units: {units} more failed", "còn {units} dịch vụ khác bị lỗi"),

@@ -1,4 +1,4 @@
-"""Sentences of replies to commands of operators: rules, storm mode, frames for training, reboots."""
+"""Sentences of replies to commands: rules, storm mode, frames for training, reboots, configurations."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from edge_agent.core.languages import Sentences
 
 RULES: Sentences = {
     "rule-masked": (
-        "{camera}: rule {rule} is masked: what it tells is an info and no alarm, for {seconds} s",
+        "{camera}: rule {rule} is masked for {seconds} s: its events are infos and no alarms",
         "{camera}: quy tắc {rule} tạm không báo động trong {seconds} giây, chỉ ghi là thông tin",
     ),
     "rule-armed": (
-        "{camera}: rule {rule} is armed, also outside of its schedule, for {seconds} s",
+        "{camera}: rule {rule} is armed for {seconds} s, also outside its schedule",
         "{camera}: quy tắc {rule} được bật trong {seconds} giây, kể cả ngoài lịch",
     ),
     "rule-disarmed": (
-        "{camera}: rule {rule} is disarmed: it sees nothing, for {seconds} s",
+        "{camera}: rule {rule} is disarmed for {seconds} s: it reports nothing",
         "{camera}: quy tắc {rule} bị tạm tắt trong {seconds} giây, không phát hiện gì",
     ),
     "rule-not-kept": (
-        "{text}; the disk does not keep it, it ends with a restart of the agent",
+        "{text}; the disk does not store this, so it ends with a restart of the agent",
         "{text}; ổ đĩa không lưu được, sẽ hết hiệu lực khi phần mềm khởi động lại",
     ),
     "rule-was-not": (
@@ -51,27 +51,27 @@ CAMERAS: Sentences = {
         "{seconds:g} giây gửi một ảnh của {cameras}, đến {until}",
     ),
     "camera-not-networked": (
-        "{camera} is no camera on the network; nothing was asked of it",
+        "{camera} is not a camera on the network; no request was sent",
         "{camera} không phải camera mạng; chưa gửi yêu cầu nào",
     ),
     "camera-no-login": (
-        "{camera} has no login in the configuration, and none reboots without; nothing was sent",
+        "{camera} has no login in the configuration, and a reboot needs one; no request was sent",
         "{camera} chưa có tài khoản trong cấu hình nên không khởi động lại được; chưa gửi gì",
     ),
     "camera-reboot-silent": (
-        "{camera} was asked, and has not answered within {seconds} s",
+        "{camera} has not answered the request within {seconds} s",
         "đã gửi yêu cầu, {camera} không trả lời trong {seconds} giây",
     ),
     "camera-reboot-failed": (
-        "{camera} could not be asked: {error}",
+        "the request could not be sent to {camera}: {error}",
         "không gửi được yêu cầu tới {camera}: {error}",
     ),
     "camera-reboot-refused": (
-        "{camera} does not reboot: {error}",
+        "{camera} refuses to reboot: {error}",
         "{camera} không khởi động lại: {error}",
     ),
     "camera-reboots": (
-        "{camera} boots again; its pictures come back in a minute or two",
+        "{camera} reboots; its pictures return in a minute or two",
         "{camera} đang khởi động lại; một hai phút nữa có hình",
     ),
 }
@@ -88,7 +88,7 @@ COLLECTIONS: Sentences = {
         "(edge-agent collect export) hoặc xóa (delete=true)",
     ),
     "collect-not-kept": (
-        "the disk does not keep it; nothing has begun",
+        "the disk does not store it; nothing has begun",
         "ổ đĩa không lưu được; chưa bắt đầu",
     ),
     "collect-not-deleted": (
@@ -120,20 +120,26 @@ GATEWAY: Sentences = {
         "the gateway booted {up_s} s ago, and reboots after {seconds} s at the earliest",
         "thiết bị mới khởi động {up_s} giây trước, sớm nhất sau {seconds} giây mới khởi động lại",
     ),
-    "root-not-asked": ("root cannot be asked: {error}", "không gửi được yêu cầu tới root: {error}"),
+    "root-not-asked": (
+        "the request to root's program cannot be written: {error}",
+        "không gửi được yêu cầu tới root: {error}",
+    ),
     "reboot-not-handled": (
         "no program handles the request on this gateway: edge-agent-reboot.path does not run",
         "thiết bị không có chương trình nhận yêu cầu: edge-agent-reboot.path không chạy",
     ),
-    "reboot-refused": ("root does not reboot: {why}", "root không khởi động lại: {why}"),
-    "reboot-begins": ("root reboots the gateway", "root đang khởi động lại thiết bị"),
+    "reboot-refused": (
+        "root's program does not reboot the gateway: {why}",
+        "root không khởi động lại: {why}",
+    ),
+    "reboot-begins": ("root's program reboots the gateway", "root đang khởi động lại thiết bị"),
     "reboot-done": ("the gateway has booted again", "thiết bị đã khởi động lại"),
     "reboot-not-done": (
         "the agent was restarted, but the gateway was not",
         "phần mềm đã khởi động lại, nhưng thiết bị thì không",
     ),
     "agent-restarts": (
-        "the agent ends and is started again",
+        "the agent stops and is started again",
         "phần mềm đang dừng và sẽ được khởi động lại",
     ),
     "agent-has-restarted": (
@@ -144,7 +150,141 @@ GATEWAY: Sentences = {
         "this agent was not started by systemd, so nothing would start it again",
         "phần mềm không do systemd chạy nên sẽ không được khởi động lại",
     ),
-    "birth-again": ("the birth message is sent again", "bản tin khai báo đang được gửi lại"),
+    "birth-again": ("the birth message is being sent again", "bản tin khai báo đang được gửi lại"),
 }
 
-OPERATORS: Sentences = {**RULES, **CAMERAS, **COLLECTIONS, **GATEWAY}
+CONFIGURATIONS: Sentences = {
+    "config-in-force": ("version {version} is in force", "đang dùng phiên bản {version}"),
+    "config-agent-restarts": (
+        "the agent restarts to apply {keys}",
+        "phần mềm khởi động lại để áp dụng {keys}",
+    ),
+    "config-trial-goes-on": (
+        "the agent has restarted; the trial continues",
+        "phần mềm đã khởi động lại; tiếp tục thử cấu hình",
+    ),
+    "config-trial-not-begun": (
+        "the agent was restarted before it applied the configuration",
+        "phần mềm khởi động lại trước khi áp dụng cấu hình",
+    ),
+    "config-other-on-trial": ("version {version} is on trial", "đang thử phiên bản {version}"),
+    "config-outdated": (
+        "version {version} is not above {in_force}, which is in force",
+        "phiên bản {version} không cao hơn phiên bản {in_force} đang dùng",
+    ),
+    "config-tried-before": (
+        "version {version} was tried and given up: {why}",
+        "đã thử phiên bản {version} nhưng không đạt: {why}",
+    ),
+    "config-other-hash": (
+        "config does not have the hash of sha256",
+        "config không khớp với mã băm trong sha256",
+    ),
+    "config-mistakes": (
+        "this configuration has mistakes:\n  {mistakes:lines}",
+        "cấu hình này có lỗi:\n  {mistakes:lines}",
+    ),
+    "config-other-version": (
+        "the configuration itself says version {found}, the command {wanted}",
+        "cấu hình ghi phiên bản {found}, còn lệnh ghi {wanted}",
+    ),
+    "config-identity": (
+        "{key} is {before}; a command cannot change it",
+        "{key} là {before}; không thay đổi được bằng lệnh",
+    ),
+    "config-no-operators": (
+        "commands.operator_keys has no key, so no other configuration could be pushed later",
+        "commands.operator_keys không có khóa nào nên sau này không gửi được cấu hình khác",
+    ),
+    "config-password": (
+        "line {line} has a user or a password in an address; use username and password_file",
+        "dòng {line} có tên hoặc mật khẩu trong địa chỉ; hãy dùng username và password_file",
+    ),
+    "config-not-written": ("{file} cannot be written: {error}", "không ghi được {file}: {error}"),
+    "config-record-not-written": ("{file} cannot be written", "không ghi được {file}"),
+    "config-restored": (
+        "{why}; the configuration before it is in force again",
+        "{why}; đã dùng lại cấu hình trước đó",
+    ),
+    "config-and": ("{why}; and {error}", "{why}; và {error}"),
+}
+
+SEARCHES: Sentences = {
+    "search-found": (
+        "{total} passages, {shown} of them here",
+        "{total} lượt đi qua, trong đó {shown} lượt có ở đây",
+    ),
+    "search-found-more": (
+        "{total} or more passages, {shown} of them here",
+        "ít nhất {total} lượt đi qua, trong đó {shown} lượt có ở đây",
+    ),
+    "search-pictures": ("{found} of {wanted} pictures", "{found}/{wanted} ảnh"),
+    "search-pictures-missing": (
+        "{found} of {wanted} pictures; {missing} were deleted, never stored, or do not fit",
+        "{found}/{wanted} ảnh; {missing} ảnh đã xóa, chưa được lưu hoặc vượt dung lượng trả lời",
+    ),
+    "search-no-time": (
+        "from_at or to_at is no moment: {error}",
+        "from_at hoặc to_at không phải thời điểm: {error}",
+    ),
+    "search-reversed": ("to_at is before from_at", "to_at sớm hơn from_at"),
+    "search-no-colour": ("part needs a colour", "part cần có màu"),
+}
+
+AGENT: Sentences = {
+    "status-good": ("nothing is wrong", "không có vấn đề nào"),
+    "status-one": ("1 thing is wrong: {first}", "có 1 vấn đề: {first}"),
+    "status-some": (
+        "{count} things are wrong, the first is: {first}",
+        "có {count} vấn đề, trước hết là: {first}",
+    ),
+    "self-test-not-stored": (
+        "the test event cannot be stored: {error}",
+        "không lưu được sự kiện thử: {error}",
+    ),
+    "relearn-off": (
+        "{camera}: watch_view is off, there is nothing to learn",
+        "{camera}: watch_view đang tắt nên không cần học lại góc nhìn",
+    ),
+    "relearn-began": (
+        "{camera}: its view is learned again from now on",
+        "{camera}: bắt đầu học lại góc nhìn",
+    ),
+    "reload-unchanged": (
+        "the configuration was read again, nothing has changed",
+        "đã đọc lại cấu hình, không có thay đổi",
+    ),
+    "reload-changed": (
+        "the configuration was read again\n  {changes:lines}",
+        "đã đọc lại cấu hình\n  {changes:lines}",
+    ),
+    "reload-added": ("added: {names}", "thêm: {names}"),
+    "reload-removed": ("removed: {names}", "bỏ: {names}"),
+    "reload-stream": ("restarted: {names}", "khởi động lại: {names}"),
+    "reload-pipeline": ("restarted, still connected: {names}", "khởi động lại, vẫn giữ kết nối: {names}"),
+    "reload-rules": ("with other rules: {names}", "thay quy tắc: {names}"),
+    "reload-untouched": ("untouched: {names}", "giữ nguyên: {names}"),
+    "reload-at-once": ("applied at once: {names}", "áp dụng ngay: {names}"),
+    "reload-waits": (
+        "waits for a restart of the agent: {names}",
+        "chờ phần mềm khởi động lại: {names}",
+    ),
+    "reload-no-file": (
+        "this agent was started without a configuration file",
+        "phần mềm được chạy không có tệp cấu hình",
+    ),
+    "reload-other-file": (
+        "this agent runs with {own}, not with {asked}; nothing was read",
+        "phần mềm đang dùng {own}, không phải {asked}; chưa đọc gì",
+    ),
+    "reload-refused": (
+        "nothing was changed, the configuration of {since} stays in force\n  {mistakes:lines}",
+        "chưa thay đổi gì, vẫn dùng cấu hình từ {since}\n  {mistakes:lines}",
+    ),
+    "reload-busy": (
+        "the agent is stopping or busy: ask again",
+        "phần mềm đang dừng hoặc đang bận: hãy yêu cầu lại",
+    ),
+}
+
+OPERATORS: Sentences = {**RULES, **CAMERAS, **COLLECTIONS, **GATEWAY, **CONFIGURATIONS, **SEARCHES, **AGENT}

@@ -101,7 +101,7 @@ class ControlServer(LocalServer):
             return self._handle(request)
         except Exception as error:  # the top of this thread's loop: the next client is served
             log.exception("control: a request failed")
-            return ControlReply(EX_FAILED, f"the agent failed at it: {type(error).__name__}: {error}")
+            return ControlReply(EX_FAILED, f"the agent failed to do it: {type(error).__name__}: {error}")
 
 
 def _request_of(client: socket.socket) -> bytes:

@@ -163,7 +163,7 @@ CAMERAS: Sentences = {
         "đăng nhập",
     ),
     "reload": (
-        "edge-agent reload takes it over; a service needs a restart to see new passwords",
+        "edge-agent reload applies it; a service needs a restart to read new passwords",
         "chạy edge-agent reload để áp dụng; nếu có mật khẩu mới thì phải khởi động lại dịch vụ",
     ),
     "by-panel": ("{id}  {host}  {vendor}, by {name}", "{id}  {host}  {vendor}, qua {name}"),
