@@ -191,7 +191,7 @@ def _model_reverted(health: ReceivedHealth) -> Measurement:
 def _config_given_up(health: ReceivedHealth) -> Measurement:
     why = health.config.given_up
     if why is None:
-        return Measurement(0.0, "configuration taken back: well")
+        return Measurement(0.0, "configuration rolled back: well")
     if (line := _line("config-given-up", health)) is not None:
         why = ProblemText(why, CodedProblem("config-version", line.params))
     return Measurement(1.0, plain(problem_text("config-taken-back", why=why)))

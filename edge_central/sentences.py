@@ -87,7 +87,7 @@ ALERTS: Sentences = {
         "update: went back: {version}: {why}",
         "cập nhật không thành công, đã quay về bản cũ: {version}: {why}",
     ),
-    "config-taken-back": ("configuration taken back: {why}", "đã quay về cấu hình cũ: {why}"),
+    "config-taken-back": ("configuration rolled back: {why}", "đã quay về cấu hình cũ: {why}"),
     "config-version": ("version {version}: {why}", "phiên bản {version}: {why}"),
     "model-went-back": (
         "model: given up: {why}",

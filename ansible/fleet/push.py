@@ -213,7 +213,7 @@ def connect(broker: Broker, ward: str, gateway: str, operator_key: Path) -> Iter
     client.loop_start()
     try:
         if why := ready.get(timeout=20):
-            raise PushError(f"{broker.address} lets nobody in: {why}")
+            raise PushError(f"{broker.address} refuses the connection: {why}")
         yield CommandSender(publish, replies, gateway, signer(operator_key))
     except Empty as error:
         raise PushError(f"{broker.address} does not answer") from error

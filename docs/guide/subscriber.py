@@ -19,7 +19,7 @@ def on_message(client, userdata, message):
 
 client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, f"printer-{ward}", protocol=mqtt.MQTTv5)
 client.on_connect = lambda *_: client.subscribe(f"tb/v1/{ward}/+/up/event/+", qos=1)
-client.on_subscribe = lambda *told: print("subscribed:", *told[3], file=sys.stderr)
+client.on_subscribe = lambda *event: print("subscribed:", *event[3], file=sys.stderr)
 client.on_message = on_message
 if tls:
     client.tls_set(*tls)

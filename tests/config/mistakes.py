@@ -245,7 +245,7 @@ MISTAKES = [
     ("a misspelt direction", _of_kind("line-crossing", "direction: §a-b"), "direction: must be a-to-b, b-to-a or both, not 'a-b' (did you mean 'a-to-b'?)"),
     ("a misspelt mode", _of_kind("line-crossing", "mode: §exact"), "mode: must be strict, balanced or loose"),
     ("counts below a second", _of_kind("line-crossing", "counts_s: §0.5"), "0 or a number from 1 to 86400 seconds"),
-    ("a line that tells nothing", _of_kind("line-crossing", "§each: false, counts_s: 0"), "each: false and counts_s: 0 together tell nothing"),
+    ("a line that reports nothing", _of_kind("line-crossing", "§each: false, counts_s: 0"), "each: false and counts_s: 0 together report nothing"),
     ("no standstill at all", _of_kind("stopped-vehicle", "still_s: §0"), "a number from 1 to 86400 seconds"),
     ("a standstill longer than a day's schedule", _of_kind("stopped-vehicle", 'still_s: 86400, schedule: §{days: [sun]}'), "armed for 86400 s at a time, and still_s is 86400"),
     ("a standstill longer than its schedule", _of_kind("stopped-vehicle", 'still_s: 90, schedule: §{from: "07:00", to: "07:01"}'), "armed for 60 s at a time, and still_s is 90"),

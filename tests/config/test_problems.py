@@ -59,6 +59,18 @@ cameras:
     assert out.getvalue() == ""
 
 
+def test_an_unknown_kind_hides_no_other_mistake_of_the_rule(tmp_path: Path) -> None:
+    rule = (
+        "id: night, kind: loiterng, zone: yard, labels: [persn], severity: alert, cooldown_s: x, cooldown: 5, "
+        "min_duration_s: 4000, direction: a-b"
+    )
+    zones = "zones: {yard: {polygon: [[0.1, 0.5], [0.9, 0.5], [0.9, 1]]}}"
+    problems = problems_of(write(tmp_path, with_camera(f"url: /clip\n{zones}\nrules: [{{{rule}}}]")))
+    keys = {problem.message.split(":")[0] for problem in problems}
+    unknown = "unknown key 'cooldown' in rule (did you mean 'cooldown_s'?)"
+    assert keys == {"kind", "labels", "severity", "cooldown_s", unknown, "min_duration_s", "direction"}
+
+
 @pytest.mark.parametrize("broken", ["agent.yaml", "conf.d/10-broken.yaml"])
 def test_a_file_that_is_not_yaml_does_not_hide_the_mistakes_of_the_others(
     tmp_path: Path, broken: str

@@ -156,7 +156,7 @@ def test_unknown_is_null_and_still_valid() -> None:
         ),
         (
             replace(WELL, mqtt=lambda: wire.MqttHealth(reconnects=3, no_subscriber=True)),
-            "broker: nobody subscribes to some events or pictures, they are kept",
+            "broker: no client subscribes to some events or pictures; they are kept",
         ),
         (
             replace(

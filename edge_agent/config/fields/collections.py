@@ -5,6 +5,7 @@ In a tagged union, the word under one key chooses the section and with it the ot
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -131,14 +132,25 @@ def tagged_union(name: str, doc: str, key: str, sections: Mapping[str, Section])
     """Make a union of ``sections`` by word. Each has the field ``key``, which accepts these words only."""
     first, *others = sections.values()
     shared = tuple(each for each in first.fields if all(each in other.fields for other in others))
-    every = {each.key: each for section in sections.values() for each in section.fields}
-    own = [each for each in every.values() if all(each.key != one.key for one in shared)]
-    rest = tuple(Field(each.key, _AnyValue(), each.doc, None) for each in own)
-    unknown = Section(name, doc, shared + rest, _never, replacements=_advice(sections))
+    unknown = Section(name, doc, shared + _optional(sections, shared), _never, replacements=_advice(sections))
     advised = {
         word: replace(each, replacements=_keys_of_others(word, sections)) for word, each in sections.items()
     }
     return TaggedUnion(name, doc, key, MappingProxyType(advised), shared, unknown)
+
+
+def _optional(sections: Mapping[str, Section], shared: tuple[Field, ...]) -> tuple[Field, ...]:
+    """The fields that some sections have, or that differ in their defaults, for a section without a valid word.
+
+    Their values are checked where all sections that have the key agree on the type."""
+    found: dict[str, list[Field]] = {}
+    for each in itertools.chain(*(section.fields for section in sections.values())):
+        if all(each.key != one.key for one in shared):
+            found.setdefault(each.key, []).append(each)
+    return tuple(
+        Field(key, first.kind if all(first.kind == other.kind for other in others) else _AnyValue(), first.doc, None)
+        for key, (first, *others) in found.items()
+    )
 
 
 def _keys_of_others(word: str, sections: Mapping[str, Section]) -> Mapping[str, str]:
@@ -148,12 +160,12 @@ def _keys_of_others(word: str, sections: Mapping[str, Section]) -> Mapping[str, 
     for other, section in sections.items():
         for each in section.fields:
             at_home.setdefault(each.key, []).append(other)
-    told = {
+    foreign = {
         key: message("belongs-to", key=key, homes=either_of(homes))
         for key, homes in at_home.items()
         if key not in own
     }
-    return MappingProxyType(told | dict(sections[word].replacements))
+    return MappingProxyType(foreign | dict(sections[word].replacements))
 
 
 def _advice(sections: Mapping[str, Section]) -> Mapping[str, str]:
@@ -164,7 +176,7 @@ def _advice(sections: Mapping[str, Section]) -> Mapping[str, str]:
 
 @dataclass(frozen=True)
 class _AnyValue(FieldType):
-    """The value of a key that some sections have, when the section is unknown."""
+    """The value of a key whose type depends on the section, when the section is unknown."""
 
     def describe(self) -> str:
         return "anything"

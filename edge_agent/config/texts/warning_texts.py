@@ -138,7 +138,7 @@ WARNINGS: Sentences = {
         "min_duration_s: lảng vảng phải kéo dài hơn 0 giây (zone-intrusion thì được đặt 0)",
     ),
     "tells-nothing": (
-        "each: false and counts_s: 0 together tell nothing; enabled: false switches a rule off",
+        "each: false and counts_s: 0 together report nothing; enabled: false switches a rule off",
         "each: false cùng với counts_s: 0 thì không báo gì; muốn tắt quy tắc thì đặt enabled: false",
     ),
     "release-count": (

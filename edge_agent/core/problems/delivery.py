@@ -76,7 +76,7 @@ BROKER: Sentences = {
         "máy chủ nhận tin: không lưu sẵn bản tin (retain), bên đăng ký sau phải chờ bản tin mới",
     ),
     "broker-no-subscriber": (
-        "broker: nobody subscribes to some events or pictures, they are kept",
+        "broker: no client subscribes to some events or pictures; they are kept",
         "máy chủ nhận tin: một số sự kiện hoặc ảnh chưa có bên nhận, thiết bị vẫn lưu",
     ),
     "broker-away": (

@@ -63,7 +63,7 @@ CLOCKS
 "time" and "recordedtime" in an event are the gateway's clock, UTC. "clock": "synced" says that it was
 synchronised then; with "unsynced", manifest.json has the later correction, if it is known. The camera's own
 clock, which may be burnt into the picture, is another one: "camera_clock_offset" in manifest.json says how
-far it was off, if the camera told it.
+far it was off, if the camera reported it.
 
 WHAT IS NOT IN THIS BUNDLE
 {missing}

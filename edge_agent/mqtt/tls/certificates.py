@@ -215,7 +215,7 @@ def _handshake_in_memory(slot: Mqtt, anchor: Path, flags: int) -> dict[str, Any]
 
 def _common_name(certificate: dict[str, Any]) -> str:
     names = [value for part in certificate.get("subject", ()) for key, value in part if key == "commonName"]
-    return names[-1] if names else "nobody"
+    return names[-1] if names else "no name"
 
 
 def _validity(certificate: dict[str, Any]) -> CertificateValidity:

@@ -147,10 +147,10 @@ def _agreed(yes: bool, camera_id: str, out: TextIO, lang: Lang) -> bool:
 def _device_url(host: str, base: str) -> str:
     """Return the URL of ONVIF as the camera reports it, else the usual one."""
     try:
-        told = ask_onvif(host, Ports().discovery, 0.5)
+        announced = ask_onvif(host, Ports().discovery, 0.5)
     except OSError:
-        told = None
-    return told.device_url if told is not None else base + DEVICE_PATH
+        announced = None
+    return announced.device_url if announced is not None else base + DEVICE_PATH
 
 
 def _clock_trusted() -> bool:

@@ -185,7 +185,10 @@ def write_json(found: Sequence[DiscoveredCamera], configured: Mapping[str, str],
     for camera in found:
         groups = {"known": camera.known, "guessed": camera.guessed, "advice": camera.advice}
         texts = {name: [each.text() for each in facts] for name, facts in groups.items()}
-        rows.append({**asdict(camera), **texts, "configured_as": configured.get(camera.host)})
+        # ``told``: the name of ``reported`` before.
+        streams = [{**asdict(stream), "told": stream.reported} for stream in camera.streams]
+        row = {**asdict(camera), **texts, "streams": streams, "configured_as": configured.get(camera.host)}
+        rows.append(row)
     out.write(msgspec.json.format(encode_json(rows), indent=2).decode() + "\n")
 
 
@@ -197,7 +200,7 @@ def _name_of(camera: DiscoveredCamera, lang: Lang) -> str:
 
 
 def _about(stream: DiscoveredStream, lang: Lang) -> str:
-    if not stream.told:
+    if not stream.reported:
         return say(CAMERAS, "not-asked", lang)
     words = [f"{stream.width}x{stream.height}" if stream.width and stream.height else "", stream.codec]
     if stream.fps:

@@ -69,13 +69,13 @@ def stream_key(url: str) -> tuple[object, ...]:
     return parts.path.rstrip("/"), *sorted(query.items())
 
 
-def same_stream(url: str, told: str) -> bool:
-    """Whether the configuration's ``url`` is the stream that the camera reports as ``told``."""
-    key, told_key = stream_key(url), stream_key(told)
-    if key == told_key:
+def same_stream(url: str, reported: str) -> bool:
+    """Whether the configuration's ``url`` is the stream that the camera reports as ``reported``."""
+    key, reported_key = stream_key(url), stream_key(reported)
+    if key == reported_key:
         return True
     # Cameras add their own parameters to the URLs that they report.
-    return key[0] == told_key[0] and str(key[0]).startswith("/") and set(key[1:]) <= set(told_key[1:])
+    return key[0] == reported_key[0] and str(key[0]).startswith("/") and set(key[1:]) <= set(reported_key[1:])
 
 
 # --- a found camera ---
@@ -93,7 +93,7 @@ class DiscoveryState(StrEnum):
 class DiscoveredStream:
     kind: str  # main or sub
     url: str  # without a user part
-    told: bool  # reported by the camera; False: from the vendor's template, and not tried
+    reported: bool  # reported by the camera; False: from the vendor's template, and not tried
     width: int | None = None
     height: int | None = None
     codec: str = ""

@@ -76,7 +76,7 @@ def _camera(entry: DropInEntry, username: str | None) -> list[str]:
     lines = [
         f"  - id: {_quoted(entry.id)}  # {found.vendor}, {found.model or 'model unknown'}, {found.state}"
     ]
-    if not analysed.told:
+    if not analysed.reported:
         lines.append("    # Not reported by the camera: the vendor's template, to be tried.")
     lines.append(f"    url: {_quoted(analysed.url)}")
     if username is not None:

@@ -113,9 +113,9 @@ class Isapi(VendorInterface):
             "PUT", self._base + path, content=text, content_type="application/xml", login=self._login
         )
         if answer.status != 200:
-            told = clean(_value(answer.text, "subStatusCode") or _value(answer.text, "statusString"))
+            reason = clean(_value(answer.text, "subStatusCode") or _value(answer.text, "statusString"))
             raise CameraSetupError(
-                f"{self._web.host}: {path} is refused (HTTP {answer.status}) {told}".rstrip()
+                f"{self._web.host}: {path} is refused (HTTP {answer.status}) {reason}".rstrip()
             )
 
 

@@ -27,7 +27,7 @@ CAMERAS: Sentences = {
     "answers-isapi": ("answers as Hikvision (ISAPI)", "trả lời như camera Hikvision (ISAPI)"),
     "answers-onvif": ("answers ONVIF", "trả lời ONVIF"),
     "not-activated": ("says that it is not activated", "camera báo chưa kích hoạt"),
-    "told-by": ("model and streams by {name}", "kiểu máy và luồng đọc qua {name}"),
+    "reported-by": ("model and streams by {name}", "kiểu máy và luồng đọc qua {name}"),
     # --- guessed ---
     "vendor-by-rtsp": ("vendor by its RTSP answer", "đoán hãng theo trả lời RTSP"),
     "vendor-by-login": ("vendor by how it asks for a login", "đoán hãng theo cách camera yêu cầu đăng nhập"),

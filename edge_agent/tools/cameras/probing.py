@@ -201,15 +201,15 @@ def parse_sadp(data: bytes, sender: str, loopback: bool = False) -> SadpDevice |
     root = parsers.parse_xml(data)
     if root is None or not root.tag.endswith("ProbeMatch"):
         return None
-    told = {element.tag.rpartition("}")[2]: element.text or "" for element in root}
-    host = usable_host(told.get("IPv4Address", ""), loopback) or usable_host(sender, loopback)
+    fields = {element.tag.rpartition("}")[2]: element.text or "" for element in root}
+    host = usable_host(fields.get("IPv4Address", ""), loopback) or usable_host(sender, loopback)
     if host is None:
         return None
-    activated = {"true": True, "false": False}.get(told.get("Activated", "").strip().lower())
-    port = told.get("HttpPort", "")
+    activated = {"true": True, "false": False}.get(fields.get("Activated", "").strip().lower())
+    port = fields.get("HttpPort", "")
     return SadpDevice(
         host,
-        clean(told.get("DeviceDescription", "")),
+        clean(fields.get("DeviceDescription", "")),
         activated,
         int(port) if port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536 else 80,
     )

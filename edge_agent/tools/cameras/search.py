@@ -117,18 +117,18 @@ class Discovery:
     def _identify(
         self,
         host: str,
-        told: OnvifDevice | None,
+        announced: OnvifDevice | None,
         sadp: SadpDevice | None,
         open_: OpenPorts | None,
         where: Search,
     ) -> DiscoveredCamera | None:
         ports = where.ports
-        if told is None and open_ is not None and open_.http:
-            told = probing.ask_onvif(host, where.ports.discovery, min(1.0, where.listen_s))
-        base = _base(host, told, sadp.http_port if sadp is not None else ports.http)
-        found = replace(_named(host, told, sadp), base=base)
+        if announced is None and open_ is not None and open_.http:
+            announced = probing.ask_onvif(host, where.ports.discovery, min(1.0, where.listen_s))
+        base = _base(host, announced, sadp.http_port if sadp is not None else ports.http)
+        found = replace(_named(host, announced, sadp), base=base)
         with CameraHttpClient(host, self._ledger, SEARCH_TIMEOUT_S) as web:
-            found = self._with_onvif(found, web, told.device_url if told else base + DEVICE_PATH)
+            found = self._with_onvif(found, web, announced.device_url if announced else base + DEVICE_PATH)
             if found.vendor in (Vendor.HIKVISION, Vendor.OTHER) and not web.silent:
                 found = _with_activation(found, web, base)
             if found.vendor is Vendor.OTHER and not web.silent:
@@ -163,17 +163,17 @@ def _from_vendor(found: DiscoveredCamera, panel: SetupInterface, vendor: Vendor)
     port = _rtsp_port(found)
     for kind, url in template_urls(vendor, found.host, port).items():
         try:
-            told = panel.stream(url)
+            setup = panel.stream(url)
         except (LoginRefused, LoginsUsedUp):
             raise
         except CameraSetupError as error:
             advice.append(fact(f"error-{kind}", error=error_text(error)))
             continue
         stream = DiscoveredStream(
-            kind, url, True, told.width, told.height, told.codec, told.fps, told.keyframe_s, told.smart
+            kind, url, True, setup.width, setup.height, setup.codec, setup.fps, setup.keyframe_s, setup.smart
         )
         streams.append(stream)
-    known = (*found.known, fact("told-by", name=panel.name))
+    known = (*found.known, fact("reported-by", name=panel.name))
     return replace(
         found, vendor=vendor, model=model, known=known, streams=tuple(streams), advice=tuple(advice)
     )
@@ -197,26 +197,26 @@ def _from_onvif(found: DiscoveredCamera, onvif: Onvif) -> DiscoveredCamera:
         found,
         vendor=vendor if vendor is not Vendor.OTHER else found.vendor,
         model=" ".join(dict.fromkeys(word for word in (maker, model) if word)) or found.model,
-        known=(*found.known, fact("told-by", name="ONVIF")),
+        known=(*found.known, fact("reported-by", name="ONVIF")),
         streams=tuple(streams),
         advice=tuple(advice),
     )
 
 
-def _base(host: str, told: OnvifDevice | None, port: int) -> str:
+def _base(host: str, announced: OnvifDevice | None, port: int) -> str:
     """Base URL of the web page: the host and port of ONVIF, because one server usually serves both."""
-    if told is not None:
-        return told.device_url.partition("/onvif")[0].rstrip("/")
+    if announced is not None:
+        return announced.device_url.partition("/onvif")[0].rstrip("/")
     return f"http://{host}" if port == 80 else f"http://{host}:{port}"
 
 
-def _named(host: str, told: OnvifDevice | None, sadp: SadpDevice | None) -> DiscoveredCamera:
+def _named(host: str, announced: OnvifDevice | None, sadp: SadpDevice | None) -> DiscoveredCamera:
     """A camera with the facts that it reported in the search."""
     vendor, model = Vendor.OTHER, ""
     known: list[Fact] = []
-    if told is not None:
-        vendor = vendor_of(told.name, told.hardware)
-        words = [word for word in (told.name, told.hardware) if word]
+    if announced is not None:
+        vendor = vendor_of(announced.name, announced.hardware)
+        words = [word for word in (announced.name, announced.hardware) if word]
         model = words[0] if len(words) == 2 and words[1] in words[0] else " ".join(dict.fromkeys(words))
         known.append(fact("announces"))
     state = DiscoveryState.NOT_SURE
@@ -227,7 +227,7 @@ def _named(host: str, told: OnvifDevice | None, sadp: SadpDevice | None) -> Disc
             state = DiscoveryState.NOT_ACTIVATED
             known.append(fact("not-activated"))
     return DiscoveredCamera(
-        host, state, vendor, model, tuple(known), device_url=told.device_url if told else None
+        host, state, vendor, model, tuple(known), device_url=announced.device_url if announced else None
     )
 
 
@@ -279,7 +279,7 @@ def _ask_rtsp(host: str, port: int) -> tuple[bool, str]:
 def _judged(found: DiscoveredCamera, speaks_rtsp: bool, ports: Ports) -> DiscoveredCamera | None:
     """Add state, advice and URLs from templates. None: it does not seem to be a camera."""
     templates = tuple(
-        DiscoveredStream(kind, url, told=False)
+        DiscoveredStream(kind, url, reported=False)
         for kind, url in template_urls(found.vendor, found.host, ports.rtsp).items()
     )
     if found.state is DiscoveryState.NOT_ACTIVATED:
@@ -315,7 +315,7 @@ def _stream(kind: str, profile: MediaProfile, onvif: Onvif) -> DiscoveredStream:
     return DiscoveredStream(
         kind,
         onvif.stream_url(profile),
-        told=True,
+        reported=True,
         width=profile.width,
         height=profile.height,
         codec=clean(profile.encoding, 12),

@@ -174,11 +174,11 @@ class AnnotatedVideo:
             self._container.mux(self._stream.encode(None))
         self._container.close()
 
-    def write(self, frame: Frame, insight: FrameResult, told: Sequence[Observation] = ()) -> None:
-        """Write a frame. ``told``: the observations in this frame; their captions stay for a while."""
+    def write(self, frame: Frame, insight: FrameResult, observations: Sequence[Observation] = ()) -> None:
+        """Write a frame. ``observations`` in it stay as captions for a while."""
         size = max(frame.picture.width, frame.picture.height)
         picture = draw(crop(frame.picture, WHOLE, self._private, size), insight, self._masks, self._rules)
-        self._write_captions(picture, frame, told)
+        self._write_captions(picture, frame, observations)
         # H.264 in 4:2:0 needs even sides.
         even = picture[: picture.shape[0] & ~1, : picture.shape[1] & ~1]
         if self._stream is None:
@@ -188,9 +188,9 @@ class AnnotatedVideo:
         image = av.VideoFrame.from_ndarray(np.ascontiguousarray(even), format="bgr24")
         self._container.mux(self._stream.encode(image))
 
-    def _write_captions(self, picture: Colour, frame: Frame, told: Sequence[Observation]) -> None:
+    def _write_captions(self, picture: Colour, frame: Frame, observations: Sequence[Observation]) -> None:
         now = frame.captured_mono
-        texts = [text for hit in told if (text := caption(hit)) is not None]
+        texts = [text for hit in observations if (text := caption(hit)) is not None]
         self._captions.extend((now + CAPTION_S, text) for text in texts)
         _text(picture, f"{frame.captured_at:%Y-%m-%d %H:%M:%S}", Box(0.0, 0.0, 0.0, 0.0), REPORTED)
         current = [text for until, text in self._captions if until > now]

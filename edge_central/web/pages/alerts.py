@@ -34,7 +34,7 @@ def assign_owner(visit: UserRequestContext) -> Response:
     _, ward = _subject(visit)
     owner = visit.form.get("owner", "").strip()
     if owner not in {each.name for each in acting_accounts(visit.connection, ward)}:
-        # An alarm of an owner who cannot act on it would be silent, and nobody would handle it.
+        # Its owner must be able to act on it: the alarm would be silent and stay unhandled.
         raise BadRequest("owner must be a user who may act in this ward")
     return _record(visit, incident_log.assign_owner, owner)
 

@@ -1,4 +1,4 @@
-// The bell: sounds while an alarm is there that nobody has acknowledged. Browsers let a page sound only after a click, so
+// The bell: sounds while there is an unacknowledged alarm. Browsers let a page sound only after a click, so
 // the button says when that is still needed. Which alarms ring is what the server wrote into `data-ringing`.
 "use strict";
 

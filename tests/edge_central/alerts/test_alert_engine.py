@@ -118,7 +118,7 @@ CASES = [
     ({"evidence": {"degraded": "disk full"}}, "evidence", 630, "evidence: disk full"),
     ({"update": {"reverted": "0.3.0", "why": "deaf"}}, "update-reverted", 30, "went back: 0.3.0: deaf"),
     ({"model": {"reverted": "ab" * 32, "why": "b: blind"}}, "model-reverted", 30, "given up: b: blind"),
-    ({"config": {"given_up": "version 7: no camera"}}, "config-refused", 30, "taken back: version 7"),
+    ({"config": {"given_up": "version 7: no camera"}}, "config-refused", 30, "rolled back: version 7"),
 ]  # fmt: skip
 
 
