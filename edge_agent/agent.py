@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +36,7 @@ from edge_agent.config.pushed import ConfigSource
 from edge_agent.control import certificates, commissioning
 from edge_agent.core.clock import Clock
 from edge_agent.core.model import CameraState
+from edge_agent.core.problems import problem_text
 from edge_agent.core.state_file import make_folder
 from edge_agent.core.worker import Supervisor
 from edge_agent.host.board.platform import platform_lines
@@ -97,13 +98,15 @@ class Agent:
         source: ConfigSource | None = None,
         log_lines: Callable[[], list[str]] = list,
         repeat_files: bool = False,
+        trust_clock: bool = False,
         clock: Clock | None = None,
         kernel_sync: Callable[[], KernelSync | None] = read_kernel_sync,
         sysroot: Path = Path("/"),
     ) -> None:
         """``load`` reads the configuration again from ``source``, when ``hangup`` is set or a command asks
-        for it. ``instead``: see ``Configuration``. ``log_lines`` returns the newest lines of the log. The
-        rest is for tests."""
+        for it. ``instead``: see ``Configuration``. ``log_lines`` returns the newest lines of the log.
+        ``trust_clock``: check signed commands as if the clock was synchronised, and report this in health.
+        The rest is for tests."""
         use_one_opencv_thread()
         make_folder(settings.state_dir)
         self._stop = stop
@@ -115,8 +118,10 @@ class Agent:
         self._events = events = build_events(base, detection)
         self._uplink = uplink = build_uplink(base, events)
         overrides = make_overrides(settings, base.clock, base.synced, events.report_override)
+        self._trust_clock = trust_clock
+        synced = (lambda: True) if trust_clock else base.synced
         dispatcher = make_dispatcher(
-            settings, base.clock, synced=base.synced, session=self._session, wake=events.outbox.wake
+            settings, base.clock, synced=synced, session=self._session, wake=events.outbox.wake
         )
         self._publisher = build_publisher(base, events, uplink, dispatcher, self._birth)
         self._collector = build_collector(base, events, uplink, self._online)
@@ -186,7 +191,7 @@ class Agent:
             online=self._online,
             detector=self._detection.detector.health,
             cameras=self._cameras.statuses,
-            configuration=lambda: (*base.configuration.lines(), *commands.config_lines()),
+            configuration=lambda: (*base.configuration.lines(), *commands.config_lines(), *self._trial_lines()),
             config=commands.config,
             storm=commands.storm,
             collection=self._collector.health,
@@ -202,6 +207,10 @@ class Agent:
             evidence=events.store.health,
             commands=commands.health,
         )
+
+    def _trial_lines(self) -> Iterator[str]:
+        if self._trust_clock:
+            yield problem_text("clock-trusted")
 
     def _make_tasks(self) -> tuple[PeriodicTask, ...]:
         """The work of the main thread, in the order in which it runs.

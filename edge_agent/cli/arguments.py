@@ -72,6 +72,12 @@ def _add_run(commands: Commands) -> None:
         action="store_true",
         help="start the video again when a camera whose url is a file reaches its end",
     )
+    run.add_argument(
+        "--trust-clock",
+        action="store_true",
+        help="for trials on one machine: accept signed commands although the clock of this machine is not "
+        "synchronised; refused for a service, and if a broker is on another machine",
+    )
     run.add_config(DEFAULT_CONFIG)
 
 

@@ -7,6 +7,7 @@ in ``core.command_line.exit_codes``, and beside the arguments of each command.
 from __future__ import annotations
 
 import argparse
+import ipaddress
 import logging
 import os
 import sys
@@ -179,6 +180,8 @@ def _run_agent(args: argparse.Namespace) -> int:
             raise
         print(error, file=sys.stderr)
         settings, instead = register_secrets(found.settings), ConfigFallback(error, found.since)
+    if args.trust_clock:
+        _check_trust_clock(settings)
     agent = Agent(
         settings,
         stop,
@@ -188,6 +191,7 @@ def _run_agent(args: argparse.Namespace) -> int:
         source=source,
         log_lines=tail.lines,
         repeat_files=args.repeat_files,
+        trust_clock=args.trust_clock,
     )
     shorten = agent.outbox.shorten_timeouts
     ended = process.limit_stop_time(stop, STOP_LIMIT_S, lambda: agent.commands.exit_code, shorten)
@@ -196,6 +200,22 @@ def _run_agent(args: argparse.Namespace) -> int:
     process.ignore_hangups()
     _leave_blocked_threads_behind(code)
     return code
+
+
+def _check_trust_clock(settings: Settings) -> None:
+    """Raise UsageError unless this is a trial: an agent without systemd, and brokers on this machine only."""
+    remote = [broker.host for broker in settings.mqtt.brokers if not _is_loopback(broker.host)]
+    if remote:
+        raise UsageError(f"--trust-clock is for brokers on this machine, and not for {', '.join(remote)}")
+    if os.environ.get("NOTIFY_SOCKET"):
+        raise UsageError("--trust-clock is not for a service: a gateway needs a synchronised clock")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _leave_blocked_threads_behind(code: int) -> None:

@@ -1,7 +1,8 @@
-"""``edge-agent run`` on a box whose clock is synchronised, whatever the kernel of this machine says."""
+"""``edge-agent run`` with a clock that is synchronised, or not, whatever the kernel of this machine says."""
 
 from __future__ import annotations
 
+import os
 import sys
 
 from edge_agent.agent import Agent
@@ -9,8 +10,11 @@ from edge_agent.cli import main as cli
 from edge_agent.host.health.clock_sync import KernelSync
 
 COMMAND = (sys.executable, "-m", "tests.commands.synced_agent", "run")
+UNSYNCED = {"TEST_CLOCK_UNSYNCED": "1"}
+"""Environment of an agent whose clock is not synchronised."""
 
 if __name__ == "__main__":
     assert Agent.__init__.__kwdefaults__ is not None
-    Agent.__init__.__kwdefaults__["kernel_sync"] = lambda: KernelSync(True, 0.0)
+    synced = "TEST_CLOCK_UNSYNCED" not in os.environ
+    Agent.__init__.__kwdefaults__["kernel_sync"] = lambda: KernelSync(synced, 0.0)
     sys.exit(cli.main(sys.argv[1:]))

@@ -121,14 +121,14 @@ def test_a_box_that_has_just_booted_is_not_asked_and_root_would_refuse(box: Box)
     with pytest.raises(CommandRefused, match="booted 599 s ago"):
         box.reboot(up_s=599).run(order())
     assert not RootRequest("reboot", ANSWER, box.folder).is_pending
-    with pytest.raises(CommandRefused, match="root's program does not reboot the gateway: the box has been up for 599 s"):
+    with pytest.raises(CommandRefused, match="root's program does not reboot the gateway: the gateway has been up for 599 s"):
         box.while_root_answers(599, lambda: box.reboot(answered_within_s=30).run(order()))
     assert box.ran == ""
 
 
 def test_a_refusal_of_another_time_is_not_taken_for_the_answer(box: Box) -> None:
     """Root deletes the request first, and its earlier answer a moment later."""
-    (box.folder / ANSWER).write_text('{"outcome": "refused", "detail": "the box has been up for 599 s"}')
+    (box.folder / ANSWER).write_text('{"outcome": "refused", "detail": "the gateway has been up for 599 s"}')
     request = RootRequest("reboot", ANSWER, box.folder)
     done = threading.Event()
 

@@ -9,6 +9,10 @@ BOARD: Sentences = {
         "clock not synchronised, times may be wrong",
         "đồng hồ chưa đồng bộ, giờ có thể sai",
     ),
+    "clock-trusted": (
+        "--trust-clock: signed commands are accepted also with a clock that is not synchronised",
+        "--trust-clock: nhận lệnh đã ký số cả khi đồng hồ chưa đồng bộ",
+    ),
     "schedules-armed": (
         "clock not synchronised since the gateway started: rules with a schedule are armed all day ({rules})",
         "đồng hồ chưa đồng bộ từ khi khởi động: {rules} quy tắc có lịch được bật cả ngày",
