@@ -41,7 +41,7 @@ class ViewStage(Protocol):
 
     @property
     def states(self) -> tuple[str, ...]:
-        """What is wrong with the view now, as values of ``core.facts.ViewState``. Thread-safe."""
+        """The faults of the view now, as values of ``core.facts.ViewState``. Thread-safe."""
         ...
 
     def update(self, frame: Frame, motion: Motion) -> Iterable[ViewObservation]:
@@ -82,7 +82,8 @@ class TrackStage(Protocol):
     def update(self, frame: Frame, motion: Motion, inferences: Inferences) -> Tracks: ...
 
     def on_signal_lost(self) -> tuple[Track, ...]:
-        """No frames come: forget moving tracks without ending them; return the parked tracks, which stay."""
+        """Forget moving tracks, without ending them, because no frames come; return the parked tracks, which
+        stay."""
         ...
 
 

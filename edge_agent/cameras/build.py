@@ -174,7 +174,7 @@ def _detection_stage(camera: Camera, access: DetectorAccess | None) -> Detection
 
 
 def pictures_of(camera: Camera, seal_to: bytes | None) -> PictureMaker:
-    """What makes the pictures of that camera; makes none with ``snapshots: none``."""
+    """Return the maker of that camera's pictures; with ``snapshots: none`` it makes none."""
     pictures = _snapshots(camera)
     return pictures if seal_to is None else SealedSnapshots(pictures, seal_to)
 
@@ -258,7 +258,7 @@ def _rule(rule: AnyRule, arming: Arming, context: PipelineContext, folder: Path 
 
 
 def model_ref(detector: ObjectDetector | None) -> ModelRef:
-    """How events name the detector."""
+    """Return the reference to the detector for events."""
     if detector is None:
         return ModelRef(name="none", sha256=None)
     return ModelRef(name=detector.model.name, sha256=detector.model.sha256)

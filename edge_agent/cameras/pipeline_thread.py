@@ -138,7 +138,7 @@ class CameraPipelineThread:
 
     @property
     def view(self) -> tuple[str, ...]:
-        """What is wrong with the view, as values of ``core.facts.ViewState``. Thread-safe."""
+        """The faults of the view, as values of ``core.facts.ViewState``. Thread-safe."""
         return () if (pipeline := self._pipeline) is None else pipeline.view.states
 
     def _analyse(self, frame: Frame) -> None:

@@ -33,7 +33,7 @@ class SharedDetector:
 
     @property
     def access(self) -> DetectorAccess | None:
-        """What the cameras' pipelines need of it."""
+        """The access to the detector that the cameras' pipelines get; None: no detector runs."""
         return None if self._worker is None else DetectorAccess(self._worker, self.budget, self.monitor)
 
     @property

@@ -74,7 +74,7 @@ class Coalescing:
         return max(0.0, min(until_mono - now_mono, MAX_WAIT_S, MAX_UNREAD_BYTES / self._bytes_per_s))
 
     def _packet_from(self, wanted: PacketDemand) -> float:
-        """When the first wanted packet is expected."""
+        """The time at which the first wanted packet is expected."""
         assert self._newest_mono is not None
         if wanted.from_mono <= self._newest_mono:
             return -math.inf
@@ -87,7 +87,7 @@ class Coalescing:
         return math.ceil(ready_mono / ALIGN_S) * ALIGN_S if wanted.can_wait else ready_mono
 
     def _keyframe_from(self, wanted: PacketDemand) -> float:
-        """When to read again: shortly before the first wanted keyframe is expected."""
+        """The time of the next read: shortly before the first wanted keyframe is expected."""
         if len(self._key_intervals) < MIN_INTERVALS or self._key_mono is None:
             return -math.inf
         interval_s = min(self._key_intervals)

@@ -289,7 +289,7 @@ class FrameFeed:
         return self._ready.popleft() if due else None
 
     def _in_time(self, packets: Sequence[RingPacket]) -> Sequence[RingPacket]:
-        """When decoding cannot keep up, skip packets up to the newest keyframe, or all if there is none."""
+        """Skip packets up to the newest keyframe, or all without one, if decoding cannot keep up."""
         now_mono = self._clock.monotonic()
         if not self._behind or now_mono - packets[0].arrived_mono <= MAX_LAG_S:
             return packets
@@ -301,7 +301,7 @@ class FrameFeed:
         return packets[newest:]
 
     def _without_gap(self, decoder: StreamDecoder, packets: Sequence[RingPacket]) -> Sequence[RingPacket]:
-        """After missing packets, skip those before the next keyframe."""
+        """Skip the packets between a gap and the next keyframe."""
         if not self._needs_keyframe:
             return packets
         first = next((n for n, item in enumerate(packets) if item.keyframe), len(packets))

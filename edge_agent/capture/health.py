@@ -55,7 +55,7 @@ class CaptureHealth:
             self._rates.bits.add(mono, size_bytes * 8)
 
     def lost(self, cause: Cause, detail: str) -> bool:
-        """There is no connection. Returns True when state or cause differ from before."""
+        """Note that there is no connection. Returns True if state or cause have changed."""
         with self._lock:
             self._connection = None
             return self._enter(CameraState.OFFLINE, cause, detail)

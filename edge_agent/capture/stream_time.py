@@ -83,7 +83,7 @@ class Sampler:
 
     @property
     def due_from(self) -> float:
-        """No frame before this time is due."""
+        """The earliest time at which a frame is due."""
         return -math.inf if self._next_s is None else self._next_s - self.EARLY * self._period_s
 
     def due_after(self, stream_s: float, frames: int) -> float:

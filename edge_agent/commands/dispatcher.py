@@ -265,7 +265,7 @@ class CommandDispatcher:
         )
 
     def _note_sent(self, reply: Reply) -> None:
-        """On the publisher's thread, which must not wait for a disk."""
+        """Note that a reply was sent. Runs on the publisher's thread, which must not wait for a disk."""
         self._executor.sent(reply)
 
     # --- the thread ``commands``: check, and queue or refuse ---

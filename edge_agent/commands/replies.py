@@ -68,7 +68,7 @@ class ReplyMaker:
 
 
 class ReplyRateLimit:
-    """At most ``MAX_REPLIES`` replies in ``WINDOW_S``."""
+    """Limits replies to ``MAX_REPLIES`` in ``WINDOW_S``."""
 
     def __init__(self) -> None:
         self._replied_mono: deque[float] = deque(maxlen=MAX_REPLIES)

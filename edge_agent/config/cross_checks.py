@@ -108,8 +108,8 @@ def _on_holidays(rule: AnyRule) -> OnHolidays:
 
 
 def _lack(holidays: frozenset[date], today: date) -> str | None:
-    """What the list lacks now. In December it needs next year's dates too: the next holiday is New Year's
-    Day."""
+    """Say what the list of holidays lacks now. In December it needs next year's dates too: the next holiday
+    is New Year's Day."""
     if not holidays:
         return message("holidays-empty")
     if max(holidays) < today:

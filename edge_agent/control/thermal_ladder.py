@@ -76,7 +76,7 @@ class ThermalLadder:
         )
 
     def unknown_s(self, now_mono: float) -> float | None:
-        """How long no temperature could be read; None: it can."""
+        """Seconds since the last temperature was read; None: it can be read now."""
         return None if self._unknown_since_mono is None else now_mono - self._unknown_since_mono
 
     def update(self, now_mono: float, reading: ThermalReading) -> StepChange | None:

@@ -86,7 +86,7 @@ class SourceRejected(CaptureError):
 
 
 class DetectorError(EdgeAgentError):
-    """No detection; the pipeline runs on."""
+    """The detector failed; the pipeline runs on without detections."""
 
 
 class OutboxError(EdgeAgentError):

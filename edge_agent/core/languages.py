@@ -45,7 +45,7 @@ class Bilingual(str):
         return text
 
     def __reduce__(self) -> tuple[type[Bilingual], tuple[str, str]]:
-        """For copies and pickles."""
+        """Make copies and pickles keep both languages."""
         return type(self), (str(self), self.vi)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 
 def printable(text: str) -> str:
-    """One line; escapes such as ``\\n`` and ``\\u202e`` stand for invisible characters."""
+    """Return the text as one line; escapes such as ``\\n`` and ``\\u202e`` stand for invisible characters."""
     if text.isprintable():
         return text
     return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)

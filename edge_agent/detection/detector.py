@@ -44,8 +44,8 @@ class ObjectDetector(Protocol):
         ...
 
     def fit(self, size: tuple[int, int]) -> InputFit:
-        """How a picture of ``size`` (width, height) fits into the input. A caller that scales anyway should
-        scale to this size."""
+        """Return how a picture of ``size`` (width, height) fits into the input. A caller that scales anyway
+        should scale to this size."""
         ...
 
     def detect(self, pixels: Colour) -> list[Detection]:

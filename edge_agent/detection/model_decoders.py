@@ -180,7 +180,7 @@ class SsdDecoder:
 
 @dataclass(frozen=True, slots=True)
 class _Level:
-    """One stride. ``scores_at`` and ``edges_at`` are indices of outputs."""
+    """The outputs of one stride. ``scores_at`` and ``edges_at`` are indices of outputs."""
 
     columns: int
     scores_at: int

@@ -161,7 +161,8 @@ class SendQueue:
                 yield replace(event, resend=is_resend)
 
     def _begin(self) -> None:
-        """Before the first use, start the cursors at what an earlier run left on the disk."""
+        """Start the cursors at the events that an earlier run left on the disk. Call once, before all
+        else."""
         disk, backlog = self._stores.readable, self._stores.disk_backlog
         if disk is None or backlog.begun:
             return

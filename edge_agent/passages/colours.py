@@ -104,7 +104,7 @@ def _area(corners: Sequence[float]) -> tuple[slice, slice]:
 
 
 def _pixels(view: Colour, corners: Sequence[float]) -> float:
-    """How many of the camera's pixels show the part."""
+    """Return the number of the camera's pixels that show the part."""
     left, top, right, bottom = corners
     return float(view.shape[0] * (bottom - top) * view.shape[1] * (right - left))
 

@@ -188,7 +188,7 @@ def decode_path(data: bytes, duration_s: float) -> tuple[PathPoint, ...]:
 
 
 def colour_bits(parts: Sequence[PartColours]) -> int:
-    """One bit for each colour of any part, for a quick filter."""
+    """Return the colours of all parts as a bit set, for a quick filter."""
     bits = 0
     for part in parts:
         for colour, _ in part.colours:

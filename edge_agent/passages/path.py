@@ -55,7 +55,7 @@ class PathRecorder:
 
     @property
     def direction_deg(self) -> float | None:
-        """From the first to the last place, clockwise from the top of the picture; None: it stayed."""
+        """Direction of the whole way in degrees, clockwise from the top of the picture; None: it stayed."""
         dx, dy = self._way
         return degrees(atan2(dx, -dy)) % 360 if self.has_moved else None
 
@@ -67,7 +67,7 @@ class PathRecorder:
 
     @property
     def _way(self) -> tuple[float, float]:
-        """From the first to the last place, in widths of the picture."""
+        """Vector from the first to the last place, in widths of the picture."""
         (x1, y1), (x2, y2) = self.first_box.foot, self.last_box.foot
         return x2 - x1, (y2 - y1) * self.aspect
 

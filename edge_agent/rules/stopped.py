@@ -32,7 +32,7 @@ FOUND_AGAIN_S = 60.0  # a still scene is analysed about once a minute
 
 @dataclass(slots=True)
 class _Vehicle:
-    """One track, and where it stands."""
+    """A vehicle's track, and the place where it stands."""
 
     track: Track  # as last seen
     seen_mono: float
@@ -182,7 +182,7 @@ class StoppedWatch:
             vehicle.open_event = self._throttle.started(event_id, track.label, now)
 
     def _since(self, vehicle: _Vehicle) -> float:
-        """Since when it stands, counted from the time when the rule was armed."""
+        """The time since which it stands, counted from the time when the rule was armed."""
         if self._armed_mono is None or vehicle.open_event is not None:
             return vehicle.since_mono
         return max(vehicle.since_mono, self._armed_mono)

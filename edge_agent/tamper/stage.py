@@ -150,7 +150,7 @@ class CameraView:
 
     @property
     def states(self) -> tuple[str, ...]:
-        """What is wrong with the view now. Thread-safe."""
+        """The faults of the view now. Thread-safe."""
         return self._states
 
     @property

@@ -1,8 +1,8 @@
 """Detects a frozen picture: frames arrive, and nothing in them changes, not even noise.
 
-The least difference of two live pictures is learned tile by tile, because an encoder removes most of a
-sensor's noise, and adds a little noise to a still picture. It is the least of a tile's quarters: even where
-traffic never stops, some part of most tiles shows only noise.
+How much two live pictures differ by noise alone is learned for each tile, because an encoder removes most of
+a sensor's noise, and adds a little noise to a still picture. Of a tile, the quarter with the least difference
+counts: even where traffic never stops, some part of most tiles shows only noise.
 
 ``QuickCheck`` compares with the picture of the last full analysis: if it is the same, the verdict still holds
 for a while. Most cameras show nothing new for most of the day, and a full analysis costs five times as much.

@@ -49,7 +49,7 @@ class SendLimiter:
         self._tokens = max(self._refill() - size_bytes, -max(self._burst, size_bytes))
 
     def wait_s(self) -> float | None:
-        """How long until it is worth asking again; None: nothing waits for the bucket."""
+        """Seconds until a message may be allowed again; None: nothing waits for the bucket."""
         tokens = self._refill()
         return None if tokens > 0 else WORTH_WAKING_S - tokens / self._bytes_s
 
@@ -70,7 +70,7 @@ class SendRate:
         self._filled_mono: float | None = None
 
     def available(self, now_mono: float) -> int:
-        """How many messages may be sent now."""
+        """Return the number of messages that may be sent now."""
         if self._filled_mono is not None:
             new = max(0.0, now_mono - self._filled_mono) * self._per_s
             self._tokens = min(float(self._burst), self._tokens + new)

@@ -68,7 +68,8 @@ class GatewayTopics:
 
     @property
     def probe(self) -> str:
-        """Where ``edge-agent doctor`` tests whether the gateway may write: empty, not retained."""
+        """The topic at which ``edge-agent doctor`` tests whether the gateway may write; empty, not
+        retained."""
         return f"{self._up}/probe"
 
     @property
@@ -81,7 +82,7 @@ class GatewayTopics:
         return f"{self._up}/event/{_checked(camera_id)}"
 
     def media(self, media_id: str) -> str:
-        """One file; the id is one topic level."""
+        """The topic of one file; the id is one topic level."""
         if _LEVEL.fullmatch(media_id) is None:
             raise ValueError(f"media id {media_id!r} is not one topic level")
         return f"{self._up}/media/{media_id}"

@@ -223,7 +223,7 @@ def _id_or_config(text: str) -> int | Path:
 
 
 def _sort_release(args: argparse.Namespace) -> None:
-    """With ``--deletions`` or ``--clock`` the only positional argument is CONFIG. Raises UsageError."""
+    """Take the only positional argument as CONFIG with ``--deletions`` or ``--clock``. Raises UsageError."""
     if not (args.deletions or args.clock):
         if not isinstance(args.id, int):
             raise UsageError(

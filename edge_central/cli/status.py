@@ -158,7 +158,7 @@ def status_lines(status: CentralStatus) -> list[str]:
 
 
 def _lists(status: CentralStatus) -> dict[str, list[str]]:
-    """The lists of the text output, each by its first word."""
+    """Return the lists of the text output by the word that their lines begin with."""
     return {
         "outage": [
             f"{each.ward}: {len(each.gateways)} of {each.of} gateways, for {_age(each.age_s)}"

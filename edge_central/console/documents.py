@@ -160,7 +160,7 @@ def parse_birth(payload: bytes | None) -> BirthFields:
 
 
 def parse_event(payload: bytes | None) -> EventFields:
-    """Its texts carry their codes."""
+    """Parse the document of an event; its texts carry their codes."""
     found, _ = _read(_EVENT, payload, EventFields())
     data = found.data
     data.why, data.detail = with_problem(data.why, data.problem), with_problem(data.detail, data.problem)

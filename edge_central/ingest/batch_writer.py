@@ -304,7 +304,8 @@ class _BatchBuilder:
         )
 
     def _gaps_allowed(self, gateway: str, epoch: str) -> int:
-        """How many more gaps a gateway may create in this epoch by a report alone, without an event."""
+        """Return the number of further gaps that a gateway may create in this epoch by a report alone,
+        without an event."""
         known = (gateway, epoch) in self._fleet.streams or self._fleet.may_begin_stream(gateway)
         return self._fleet.gaps_allowed(gateway) if known else 0
 

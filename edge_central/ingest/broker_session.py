@@ -120,7 +120,7 @@ class CentralBrokerSession:
 
     @property
     def since_mono(self) -> float:
-        """When the attempt or, once online, the session began."""
+        """The time at which the attempt or, once online, the session began."""
         return self._session.since_mono
 
     @property
@@ -144,7 +144,8 @@ class CentralBrokerSession:
         return received
 
     def wait_s(self, max_s: float) -> float:
-        """How long the caller may wait for ``wake`` before the next ``poll``, at most ``max_s``."""
+        """Return the seconds for which the caller may wait for ``wake`` before the next ``poll``, at most
+        ``max_s``."""
         return self._session.wait_s(min(max_s, 1.0))
 
     def confirm(self, delivered: Sequence[UnconfirmedMessage]) -> None:

@@ -40,7 +40,7 @@ class GatewayMetrics:
 
     @property
     def version(self) -> str:
-        """Its version as a label; ``other`` for an invalid text, or beyond MAX_VERSIONS."""
+        """The gateway's version as a label; ``other`` for an invalid text, or beyond MAX_VERSIONS."""
         text = "" if self.health is None else self.health.version
         return text if not text or text in self.versions else OTHER_VERSION
 

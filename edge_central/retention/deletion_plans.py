@@ -128,7 +128,7 @@ def release_key(central_id: str) -> str:
 def find_excess(
     connection: Connection, plans: Sequence[DeletionPlan], release: DeletionRelease | None
 ) -> BlockedDeletions | None:
-    """What these plans would delete if it is more than one run may delete; None: the run may begin."""
+    """Return what these plans would delete, if one run may not delete so much; None: the run may begin."""
     over, stored, limits = Counter[str](), Counter[str](), Counter[str]()
     for plan in plans:
         if plan.what in LIMITED:

@@ -231,7 +231,7 @@ class FleetState:
         return gateway in self._by_gateway
 
     def gaps_allowed(self, gateway: str) -> int:
-        """How many more gaps its ``loss`` events may create."""
+        """The number of further gaps that its ``loss`` events may create."""
         return max(0, MAX_GAPS - sum(stream.gap_count for stream in self._by_gateway.get(gateway, ())))
 
     def may_begin_stream(self, gateway: str) -> bool:

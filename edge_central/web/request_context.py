@@ -79,7 +79,7 @@ class RequestContext:
         return self.services.cookies
 
     def query(self, name: str) -> str | None:
-        """None where it is missing or empty."""
+        """Return a parameter of the query; None if it is missing or empty."""
         return self.request.query_params.get(name) or None
 
     def path(self, name: str) -> str:
@@ -87,7 +87,7 @@ class RequestContext:
         return str(self.request.path_params[name])
 
     def number(self, name: str) -> int:
-        """That part as a number. Raises NotFound for any other text."""
+        """Return a part of the path as a number. Raises NotFound for any other text."""
         text = self.path(name)
         if not text.isdecimal() or len(text) > MOST_DIGITS:
             raise NotFound
@@ -102,7 +102,7 @@ class RequestContext:
         return HTMLResponse(text, status)
 
     def redirect(self, to: str) -> Response:
-        """After a POST; ``to`` is a path of ours."""
+        """Redirect to ``to``, a path of this server, after a POST."""
         return RedirectResponse(to, 303)
 
     def _context(self) -> dict[str, Any]:
@@ -141,7 +141,7 @@ class UserRequestContext(RequestContext):
 
     @property
     def author(self) -> LogAuthor:
-        """For steps in the incident log."""
+        """The account as the author of steps in the incident log."""
         return LogAuthor(self.account.name, self.now_ms)
 
     def fleet(self, scope: Scope | None = None, gateway: str | None = None) -> Fleet:

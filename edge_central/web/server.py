@@ -52,7 +52,7 @@ class _Deadline:
 
 
 class TimeLimitedProtocol(H11Protocol):
-    """Closes the connection of a client that sends or reads too slowly on purpose."""
+    """Closes the connection of a client that sends its request or reads the response too slowly."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)

@@ -1,4 +1,5 @@
-"""``edge-agent run --trust-clock``: signed commands without a synchronised clock, for a trial on one machine."""
+"""``edge-agent run --trust-clock``: signed commands without a synchronised clock, for a trial on one
+machine."""
 
 from __future__ import annotations
 

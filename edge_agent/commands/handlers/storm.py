@@ -96,7 +96,7 @@ class StormMode:
             self._send_snapshot(camera, f"storm-{storm.command}-{number}", storm.command)
 
     def health(self) -> StormHealth | None:
-        """None: storm mode is off."""
+        """The state for the heartbeat; None: storm mode is off."""
         if (storm := self._storm) is None:
             return None
         return StormHealth(cameras=storm.cameras, every_s=storm.every_s, until=storm.until)

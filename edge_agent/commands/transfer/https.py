@@ -149,8 +149,9 @@ def retry_download(
 ) -> bool:
     """Call ``fetch``, which downloads the file ``name``, until it raises no OSError. False: the agent stops.
 
-    Raises CommandFailed after ``DOWNLOAD_ATTEMPTS``; ``outcome`` is the code of its text, which adds to ``{why}``
-    what remains of the download."""
+    Raises CommandFailed after ``DOWNLOAD_ATTEMPTS``; ``outcome`` is the code of its text, which adds to
+    ``{why}`` what remains of the download.
+    """
     for attempt in range(1, DOWNLOAD_ATTEMPTS + 1):
         try:
             return fetch()

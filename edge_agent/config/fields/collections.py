@@ -140,9 +140,11 @@ def tagged_union(name: str, doc: str, key: str, sections: Mapping[str, Section])
 
 
 def _optional(sections: Mapping[str, Section], shared: tuple[Field, ...]) -> tuple[Field, ...]:
-    """The fields that some sections have, or that differ in their defaults, for a section without a valid word.
+    """The fields that some sections have, or that differ in their defaults, for a section without a valid
+    word.
 
-    Their values are checked where all sections that have the key agree on the type."""
+    Their values are checked where all sections that have the key agree on the type.
+    """
     found: dict[str, list[Field]] = {}
     for each in itertools.chain(*(section.fields for section in sections.values())):
         if all(each.key != one.key for one in shared):

@@ -199,7 +199,7 @@ class SectionValues:
 
 
 def no_check(values: SectionValues) -> None:
-    """For sections without a check across fields."""
+    """Accept every section: the default of sections without a check across fields."""
 
 
 @dataclass(frozen=True)

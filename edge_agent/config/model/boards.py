@@ -28,7 +28,7 @@ _SENTENCE = Text("a sentence", 300)
 
 @dataclass(frozen=True, slots=True)
 class BoardMatch:
-    """How the board is recognised."""
+    """The values that identify the board."""
 
     machine: Annotated[str, Key("as `uname -m` prints it", Text("a machine name", 32))]
     models: Annotated[
@@ -44,7 +44,7 @@ MATCH = section(BoardMatch, "match")
 
 @dataclass(frozen=True, slots=True)
 class Firmware:
-    """What runs before Linux."""
+    """The board's firmware, which runs before Linux."""
 
     name: Annotated[str, Key("what people call it", Text())]
     read_from: Annotated[str, Key("how its version is read", WordChoice(_FIRMWARE_READERS))]
@@ -209,7 +209,7 @@ class Capacity:
 
     @property
     def size(self) -> str:
-        """For people: ``640x360``."""
+        """The size as people write it, such as ``640x360``."""
         return f"{self.width}x{self.height}"
 
 
@@ -243,7 +243,7 @@ PLATFORM = section(Platform, "platform")
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One board."""
+    """Everything that the agent knows of one type of board."""
 
     name: str
     description: str

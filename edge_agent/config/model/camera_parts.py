@@ -20,7 +20,7 @@ class GearChoice(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Analyse:
-    """How the frames are analysed."""
+    """The settings of a camera's analysis."""
 
     fps: Annotated[
         float,

@@ -19,7 +19,7 @@ MAX_OBJECTS = 200
 
 
 class RuleKind(StrEnum):
-    """Also the kind of its events on the wire."""
+    """The kinds of rules; each is also the kind of its events on the wire."""
 
     ZONE_INTRUSION = "zone-intrusion"  # an object entered a zone and stayed for ``min_duration_s``
     LOITERING = "loitering"  # the same, but a short absence does not restart the time

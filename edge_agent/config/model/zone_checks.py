@@ -31,7 +31,7 @@ WIDE = 9 / 16
 
 @dataclass(frozen=True, slots=True)
 class _Sort:
-    """One of the kinds of things that a rule can name."""
+    """A kind of thing that a rule can name: a zone or a line."""
 
     name: str  # the key of a rule
     key: str  # the key of the camera

@@ -40,12 +40,12 @@ class ProblemText(str):
         return made
 
     def __reduce__(self) -> tuple[type[ProblemText], tuple[str, CodedProblem]]:
-        """For copies."""
+        """Make copies keep the code."""
         return type(self), (str(self), self.problem)
 
 
 def problem_of(text: str | None) -> CodedProblem | None:
-    """None for a text without a code."""
+    """The code and figures of a text; None if it has none."""
     return text.problem if isinstance(text, ProblemText) else None
 
 

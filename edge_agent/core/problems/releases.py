@@ -1,7 +1,7 @@
 """Sentences about releases: how a trial ended, and the replies to ``update``, ``update-piece`` and ``model``.
 
-Root's program for updates has its own copy of the English ``VERDICTS`` and ``REASONS``, because it runs beside
-agents of any release: ansible/roles/update/files/edge_update/sentences.py.
+Root's program for updates has its own copy of the English ``VERDICTS`` and ``REASONS``, because it runs
+beside agents of any release: ansible/roles/update/files/edge_update/sentences.py.
 """
 
 from __future__ import annotations

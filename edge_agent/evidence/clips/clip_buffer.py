@@ -36,7 +36,7 @@ class StreamPacket(Protocol):
 
     @property
     def stamp_mono(self) -> float:
-        """When its picture was taken, on the gateway's monotonic clock."""
+        """The time at which its picture was taken, on the gateway's monotonic clock."""
         ...
 
 
@@ -65,7 +65,7 @@ class StreamParameters(Protocol):
 
     @property
     def turned_deg(self) -> int:
-        """By how many degrees a player turns the picture counterclockwise; from the display matrix."""
+        """Degrees by which a player turns the picture counterclockwise; from the display matrix."""
         ...
 
 
@@ -128,7 +128,7 @@ class ClipBuffer:
 
     @property
     def parameters(self) -> StreamParameters | None:
-        """None while no packet has come."""
+        """The stream's parameters; None while no packet has come."""
         return self._parameters
 
     @property

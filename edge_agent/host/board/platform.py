@@ -84,7 +84,7 @@ def firmware_version(firmware: Firmware, sysroot: Path = Path("/")) -> str | Non
 
 
 def is_older(version: str, minimum: str) -> bool:
-    """Compare the numbers one by one: 36.4.3 is newer than 36.4, 2024-04-20 than 2023-10-30."""
+    """Whether ``version`` is before ``minimum``, number by number: 36.4 is before 36.4.3."""
     return _numbers(version) < _numbers(minimum)
 
 

@@ -50,7 +50,7 @@ _QUESTION = (
 
 
 class CameraClockOffset(Struct, frozen=True):
-    """One measurement."""
+    """One measurement of how far a camera's clock is off."""
 
     at: str  # RFC 3339, by the gateway's synchronised clock
     offset_s: float  # camera minus gateway, accurate to about a second
@@ -124,7 +124,7 @@ class CameraClocks:
 
 
 def read_offsets(state_dir: Path) -> dict[str, list[CameraClockOffset]]:
-    """By camera id, oldest first; empty when nothing was measured."""
+    """Read the measurements by camera id, oldest first; empty if there are none."""
     record = read_record(state_dir / FILE, _Offsets)
     return {} if record is None else record.cameras
 

@@ -121,7 +121,8 @@ def _or_none(read: Callable[[], T]) -> T | None:
 
 
 def _cpu_time() -> _CpuTime:
-    """Not ``psutil.cpu_percent``: its window is per thread, and a thread's first result is 0.0."""
+    """CPU time of the system. Not ``psutil.cpu_percent``: its window is per thread, and a thread's first
+    result is 0.0."""
     times = psutil.cpu_times()
     guest = times.guest + times.guest_nice  # already inside user and nice
     return _CpuTime(sum(times) - guest, times.idle + times.iowait)
@@ -143,5 +144,6 @@ def _write_kb_s(before: _Sample, after: _Sample) -> float | None:
 
 
 def _uptime_s() -> float:
-    """Not ``psutil.boot_time``, which is wall time and jumps when the clock is set."""
+    """Seconds since the boot. Not from ``psutil.boot_time``, which is wall time and jumps when the clock is
+    set."""
     return float(round(time.clock_gettime(time.CLOCK_BOOTTIME)))

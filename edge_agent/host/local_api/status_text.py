@@ -194,7 +194,8 @@ class _Text:
             yield self.say("no-main", cause=self.named("cause", camera.main_trouble))
 
     def _why(self, cause: str | None, detail: str) -> str:
-        """In Vietnamese a detail without a code follows the translated cause, in English."""
+        """Say why a camera is offline. In Vietnamese, a detail without a code stays English, after the
+        cause."""
         if self.lang == "en":
             return cause_text(Cause(cause) if cause else None, detail)
         safe = masked(detail)

@@ -110,7 +110,7 @@ class DeliveryConfirmation:
     # --- what may be sent ---
 
     def resends_allowed(self) -> int:
-        """How many events may be sent now that were sent before or are of an earlier run."""
+        """Return the number of resends and of events of an earlier run that may be sent now."""
         now = self._clock.monotonic()
         allowed = self._breaker.allowed(self._rate.available(now), 0, now)
         self._held_back = not allowed and not self._breaker.is_open
@@ -129,8 +129,8 @@ class DeliveryConfirmation:
         return self._pictures_answered and waiting_bytes < self._limits.picture_bytes
 
     def resend_wait_s(self) -> float | None:
-        """How soon more of the backlog may be sent; None: only after another event. Each delay is returned
-        once."""
+        """Return the seconds until more of the backlog may be sent; None: only after another event. Each
+        delay is returned once."""
         held_back, self._held_back = self._held_back, False
         return self._rate.wait_s if held_back else None
 

@@ -216,7 +216,7 @@ class Publisher:
             self._usage.save()
 
     def _advance(self) -> None:
-        """One step of what can be done without waiting."""
+        """Do what can be done without waiting."""
         now = self._clock.monotonic()
         self._rotation.check_files(now)
         try:

@@ -397,7 +397,7 @@ def _is_large(reply: WaitingReply) -> bool:
 
 
 def _subscription_text(item: StoredEvent | Media) -> str:
-    """What one subscription usually covers: the events of a camera, or the pictures."""
+    """Name what one subscription usually covers: the events of a camera, or the pictures."""
     return f"events of {item.camera}" if isinstance(item, StoredEvent) else "pictures"
 
 

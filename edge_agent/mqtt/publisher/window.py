@@ -174,7 +174,7 @@ class CircuitBreaker:
         self._next_try_mono = 0.0
 
     def allowed(self, free: int, in_flight: int, now_mono: float) -> int:
-        """How many messages may be sent now."""
+        """The number of messages that may be sent now."""
         if not self.is_open:
             return free
         return min(1, free) if in_flight == 0 and now_mono >= self._next_try_mono else 0

@@ -231,7 +231,7 @@ class BrokerSession:
                         yield session, signal
 
     def wait_s(self, max_s: float) -> float:
-        """How long the owner may wait for ``wake`` before it calls ``advance``."""
+        """Return the seconds for which the owner may wait for ``wake`` before it calls ``advance``."""
         if self.connection is None:
             return max(0.0, min(max_s, self._next_attempt_mono - self._clock.monotonic()))
         return min(max_s, BROKEN_S) if self.broken else max_s

@@ -16,7 +16,7 @@ Figure = str | int | float | date | timedelta  # a text may be Bilingual
 
 
 class CheckLevel(StrEnum):
-    """In the order of severity."""
+    """The level of a result, in the order of severity."""
 
     SKIPPED = "skipped"  # unknown here, or not asked for
     GREEN = "green"

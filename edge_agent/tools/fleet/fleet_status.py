@@ -51,7 +51,7 @@ class _Presence(msgspec.Struct):
 
 @dataclass(slots=True)
 class FleetGateway:
-    """One gateway. None: not received yet."""
+    """What is known of one gateway. None: not received yet."""
 
     gateway: str
     ward: str

@@ -14,7 +14,7 @@ MIN_WHY_WIDTH = 10
 
 
 class GatewayRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One gateway; also the form of ``--json``."""
+    """One gateway's row of the table; ``--json`` prints it as it is."""
 
     gateway: str
     ward: str

@@ -21,7 +21,7 @@ MAX_WAIT_S = 0.5
 
 
 class GatewayRunner:
-    """Only its own thread uses the gateways, from ``start`` to ``join``."""
+    """Runs simulated gateways on its own thread, from ``start`` to ``join``."""
 
     def __init__(
         self, name: str, gateways: Sequence[SimulatedGateway], scenario: Scenario, clock: Clock

@@ -89,7 +89,7 @@ def _within(value: Any, default: Any) -> Any:
 
 
 def _whole(value: Any) -> Any:
-    """One item of a list or a mapping, bounded."""
+    """Return one item of a list or mapping within the bounds."""
     if isinstance(value, msgspec.Struct):
         bound_fields(value)
         return value
@@ -138,7 +138,7 @@ def with_problems(texts: Iterable[str], received: object) -> list[str]:
 
 
 def received_problem(value: object, depth: int = 0) -> CodedProblem | None:
-    """None for what is no problem, or is beyond the bounds."""
+    """Parse a problem; None if it is not one, or is beyond the bounds."""
     if not isinstance(value, dict) or depth >= MAX_DEPTH:
         return None
     code, params = value.get("code"), value.get("params", {})

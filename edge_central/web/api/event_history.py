@@ -35,7 +35,7 @@ class ApiDocument(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeletedEvents(ApiDocument, frozen=True, kw_only=True):
-    """Of this kind, events behind the cursor that was asked with are gone: their time was over."""
+    """Events of this kind after the requested cursor were deleted because of their age."""
 
     kind: str
     received_until: Annotated[Time, Meta(description="the newest of them came to the centre then")]

@@ -48,7 +48,7 @@ class WardEntry(ApiDocument, frozen=True, kw_only=True):
 
 
 class Inventory(ApiDocument, frozen=True, kw_only=True):
-    """What is there, as it is now: of the fleet's sheet and of what gateways say."""
+    """The sites and cameras as they are now, by the fleet's sheet and by the gateways' messages."""
 
     time: Time
     wards: list[WardEntry]

@@ -41,7 +41,7 @@ def translate_word(group: str, word: str | None, lang: Lang) -> str:
 
 
 def translate_duration(milliseconds: float, lang: Lang) -> str:
-    """How long: 47 s, 12 min, 3 h, 5 d."""
+    """Write a duration in its largest unit: 47 s, 12 min, 3 h, 5 d."""
     seconds = max(0.0, milliseconds / 1000)
     for unit, length in (("d", 172_800), ("h", 7_200), ("min", 90)):
         if seconds >= length:
@@ -53,7 +53,7 @@ SECONDS = {"d": 86_400, "h": 3_600, "min": 60}
 
 
 def preferred_language(cookie: str | None, accepted: str) -> Lang:
-    """What was chosen by hand, else what the browser asks for, else Vietnamese."""
+    """Return the language that the user chose, else one that the browser prefers, else Vietnamese."""
     if cookie in LANGS:
         return "vi" if cookie == "vi" else "en"
     first = accepted.split(",")[0].split(";")[0].strip().lower()

@@ -109,7 +109,7 @@ def site_page(visit: UserRequestContext) -> Response:
     folder = MediaFolder(visit.services.settings.media_dir)
 
     def is_picture(media: StoredMedia) -> bool:
-        """By the name of its file; a sealed one may be anything."""
+        """Whether it is a picture, by the name of its file; a sealed file may be anything."""
         return media.sealed or folder.path(media.gateway, media.sha256, False).suffix == ".jpg"
 
     return visit.render(

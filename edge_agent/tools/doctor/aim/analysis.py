@@ -100,7 +100,7 @@ class AimView:
 
     @property
     def in_focus(self) -> bool | None:
-        """None: there is too little structure to judge."""
+        """Whether the picture is sharp; None: it has too little structure to judge."""
         sharpness = None if self.quality is None else self.quality.sharpness
         return None if sharpness is None else sharpness >= SHARP
 

@@ -61,7 +61,7 @@ class BrokerCheck:
 
 
 def probe_topics(settings: Settings) -> tuple[str, str]:
-    """One topic of this gateway, and one of a gateway that does not exist."""
+    """Return a topic of this gateway, and one of a gateway that does not exist."""
     topics = GatewayTopics(settings.mqtt.root, settings.gateway.ward, settings.gateway.id)
     return topics.probe, topics.foreign_probe
 
