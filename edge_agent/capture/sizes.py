@@ -37,7 +37,7 @@ class PacketSizeAlarm:
         self._not_before_mono = 0.0
 
     def learn(self, sizes: Sequence[float], busy: bool) -> None:
-        """Learn the sizes of the packets since the last analysis, which found ``busy``."""
+        """Learn from the packets since the last analysis. ``busy``: whether it found motion."""
         (self._busy if busy else self._quiet).extend(sizes)
 
     def begin_idle(self) -> None:

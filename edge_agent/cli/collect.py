@@ -118,7 +118,8 @@ def _export(args: argparse.Namespace, out: TextIO) -> int:
 
 
 def _move(state_dir: Path, target: Path) -> Iterator[str]:
-    """Move each frame to the medium, and yield the id of its collection when the gateway has it no more."""
+    """Move each frame to the medium, and yield the id of its collection once the gateway no longer has the
+    frame."""
     from edge_agent.core.state_file import read_bounded
     from edge_agent.evidence.media_index import MediaName
     from edge_agent.host.system.process import as_agent
@@ -207,7 +208,7 @@ class _TooLarge(EdgeAgentError):
 
 
 def _content(path: Path) -> bytes:
-    """Raises _TooLarge, and OSError, also for a pipe, which would block."""
+    """Return the content of a file. Raises _TooLarge, and OSError, also for a pipe, which would block."""
     found = path.stat()
     if not stat.S_ISREG(found.st_mode):
         raise OSError(errno.EINVAL, "not a plain file")

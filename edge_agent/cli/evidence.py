@@ -84,7 +84,7 @@ def _add_verify(actions: Commands) -> None:
         default=[],
         metavar="GATEWAY=PUBLIC.pem",
         help="public key of a gateway, as the centre has it; may be repeated; also a file of birth messages "
-        "with their topics; a key without its gateway proves nothing genuine; default: no key",
+        "with their topics; a key without GATEWAY= only finds contradictions; default: no key",
     )
     verify.rename("--key", key)
     verify.add_argument(

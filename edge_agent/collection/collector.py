@@ -281,7 +281,8 @@ class Collector:
         return record
 
     def _taken_over(self, path: Path) -> ExportNote | None:
-        """Read and delete a note. It counts only once deleted: else it would be reported every time."""
+        """Read and delete a note. A note that cannot be deleted is ignored: it would be reported each
+        time."""
         exported = read_record(path, ExportNote)
         try:
             path.unlink(missing_ok=True)

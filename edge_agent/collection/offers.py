@@ -74,7 +74,7 @@ class FrameSelection:
         return taken < self._frames * (passed + (AHEAD if is_rare else 0.0))
 
     def add(self, now_mono: float, level: str) -> None:
-        """A frame was taken."""
+        """Count a frame that was taken."""
         self._taken[level] = self._taken.get(level, 0) + 1
         self._last_mono = now_mono
         self.next_mono = now_mono + self._gap_s

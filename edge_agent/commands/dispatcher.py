@@ -339,7 +339,7 @@ class CommandDispatcher:
     # --- the threads of the executor: run ---
 
     def _execute(self, command: OpenCommand) -> None:
-        """Never raises."""
+        """Run a command and reply. Never raises."""
         if not self._open.start(command):
             return
         try:

@@ -113,7 +113,7 @@ def decode_without_duplicates(text: bytes) -> Any:
 
 
 def _refuse_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Parsers differ in which of two equal keys they use, and a signed text must have one meaning."""
+    """Refuse repeated keys: parsers differ in which one they use, and a signed text must have one meaning."""
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ValueError("a key stands in it twice")

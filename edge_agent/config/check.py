@@ -93,7 +93,8 @@ def pushed_over(settings: Settings) -> Iterator[str]:
 
 
 def summary(settings: Settings) -> str:
-    """``valid: gateway dt-001, ward de-tham, 4 cameras, profile generic-x86_64, config 66e67e4ff639``."""
+    """Summarise a valid configuration: ``valid: gateway dt-001, ward de-tham, 4 cameras, profile
+    generic-x86_64, config 66e67e4ff639``."""
     count = len(settings.cameras)
     return message(
         "valid",

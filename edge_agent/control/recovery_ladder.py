@@ -149,7 +149,7 @@ class RecoveryLadder:
             del tried[0]
 
     def _settle(self, step: RecoveryStep, outcome: RecoveryOutcome) -> None:
-        """Give a step that waited for an answer when the agent ended this outcome."""
+        """Set the outcome of the step whose answer was pending when the agent ended."""
         tried = self.outage.tried
         if tried and tried[-1].step is step and tried[-1].outcome is RecoveryOutcome.ASKED:
             tried[-1] = msgspec.structs.replace(tried[-1], outcome=outcome)

@@ -33,7 +33,7 @@ TOP = 3
 
 @dataclass(frozen=True, slots=True)
 class ThermalReading:
-    """None: the board does not report it."""
+    """One reading of the sensors. None: the board does not report the value."""
 
     temperature_c: float | None
     throttled: bool | None = None

@@ -82,7 +82,7 @@ class SourceStalled(CaptureError):
 
 
 class SourceRejected(CaptureError):
-    """Retry at the slowest pace only."""
+    """The camera refuses the login or the URL: retry at the slowest pace only, cameras lock accounts."""
 
 
 class DetectorError(EdgeAgentError):

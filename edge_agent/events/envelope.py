@@ -119,7 +119,7 @@ def awaited_clip(camera_id: str, event_id: str, severity: Severity, now: Moment)
 
 
 def lost_clip(event_id: str) -> wire.EvidenceData:
-    """The agent ended before the clip was complete."""
+    """Make the data for a clip that was not complete when the agent ended."""
     return wire.EvidenceData(event_id=event_id, clip=None, missing=str(LOST_CLIP), problem=LOST_CLIP.problem)
 
 

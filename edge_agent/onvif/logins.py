@@ -81,7 +81,8 @@ class LoginLedger:
                 hosts[host].pop()
 
     def refused(self, host: str, method: str) -> None:
-        """Count a refusal, also of a form that was accepted before: the camera counts it too."""
+        """Count a refused login with a method that the camera accepted before; the camera counts it as
+        well."""
         if self._accepted.pop((host, method), False):
             self._in_run[host] += 1
             with self._recent_failures() as hosts:

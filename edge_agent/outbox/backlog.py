@@ -171,13 +171,15 @@ class SendCursors:
 
     @property
     def text(self) -> str:
-        """One number per rank: all events up to it were sent."""
+        """The cursors as stored: for each rank the number of the last event that was sent with all before
+        it."""
         marks = (self._new if self._old[rank] >= self._found[rank] else self._old for rank in Rank)
         return " ".join(str(n_of(mark[rank])) for rank, mark in zip(Rank, marks, strict=True))
 
     @property
     def old(self) -> Mapping[Rank, int]:
-        """Of the events found at the start, all up to these rows were sent."""
+        """The last sent row of each rank among the events found at the start; all rows before it were
+        sent."""
         return self._old
 
     def _is_refused(self, row: int) -> bool:

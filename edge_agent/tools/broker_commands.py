@@ -79,7 +79,7 @@ def add_fleet(commands: Commands) -> None:
         type=seconds,
         default=40.0,
         metavar="SECONDS",
-        help="seconds to listen; with --once and --json at most so long for the heartbeats of all gateways",
+        help="seconds to listen; --once and --json end earlier, once every gateway has sent a heartbeat",
     )
     add_tls_arguments(fleet)
 
@@ -152,7 +152,7 @@ def _add_pace(rollout: CommandParser) -> None:
         ("probation", 86_400.0, "seconds in which a gateway may return to its former model by itself"),
         ("soak", 3600.0, "seconds that a stage runs the model before the next stage begins"),
         ("answer", 600.0, "longest wait for an answer, or for a gateway to come back, in seconds"),
-        ("listen", 40.0, "seconds to listen; at most so long for the heartbeats of all gateways"),
+        ("listen", 40.0, "longest wait for the heartbeats of all gateways, in seconds"),
     ):
         pace.add_argument(f"--{name}-s", type=seconds, default=default, metavar="SECONDS", help=doc)
     pace.add_argument(

@@ -199,10 +199,9 @@ def _add_release(actions: Commands) -> CommandParser:
         "end a hold, release a large deletion, or trust the system's clock again",
         "edge-agent central release 3",
         "edge-agent central release --deletions",
-        description="End a hold: retention deletes what it kept when its time is over. Or, as an "
-        "administrator: release the run of retention that waits because it would delete over a fifth of "
-        "what is stored; or confirm that this machine's clock is right where the centre uses its own count. "
-        "`status` shows both.",
+        description="With ID: end a hold, so that retention may delete the events again. With --deletions: let "
+        "retention delete over a fifth of what is stored, for which it waits. With --clock: confirm that "
+        "the clock of this machine is right, after the centre stopped trusting it. `status` shows what waits.",
         exit_codes=NOTHING,
     )
     release.add_argument(
@@ -213,7 +212,7 @@ def _add_release(actions: Commands) -> CommandParser:
         help="number of the hold, see `holds`; default: none, with --deletions or --clock",
     )
     which = release.add_mutually_exclusive_group()
-    which.add_argument("--deletions", action="store_true", help="let the next run delete what it waits with")
+    which.add_argument("--deletions", action="store_true", help="permit the large deletion that waits")
     which.add_argument("--clock", action="store_true", help="make the centre use this machine's clock again")
     return release
 

@@ -135,7 +135,8 @@ class ClipCommand:
 
 
 def _is_uploaded(args: ClipArguments) -> bool:
-    """An upload sends pictures of people to any address that the command names."""
+    """Whether the command needs a signature: an upload sends pictures of people to any address that it
+    names."""
     return args.url is not None or args.urls is not None
 
 

@@ -74,8 +74,8 @@ def section(
     """Derive the section of a settings class, a dataclass; its docstring is the section's ``doc``.
 
     Fields whose annotation has no ``Key``, ``Made`` or ``Section`` have no key. ``make`` is called with the
-    settings by name instead of the class. A class of several sections gives in ``changes`` what a key has of
-    its own in this one, as arguments of ``Field``, and in ``without`` the keys that this one lacks.
+    settings by name instead of the class. Where several sections share a class, ``changes`` has the arguments
+    of ``Field`` that differ in this one, by key, and ``without`` the keys that it lacks.
     """
     fields: list[Field] = []
     recipes: dict[str, _Recipe] = {}

@@ -35,7 +35,7 @@ def nearest(word: str, valid: Iterable[str]) -> str | None:
 
 
 def did_you_mean(word: str, valid: Iterable[str]) -> str:
-    """`` (did you mean 'x'?)``, or nothing."""
+    """Return `` (did you mean 'x'?)`` with the nearest valid name, or an empty text."""
     name = nearest(word, valid)
     return message("mean", name=name) if name else ""
 
@@ -49,7 +49,7 @@ def quoted(text: str) -> str:
 
 
 def either_of(names: Iterable[str]) -> str:
-    """``a, b or c``."""
+    """Join names to ``a, b or c``."""
     *most, last = names
     return message("either", most=", ".join(most), last=last) if most else last
 

@@ -156,7 +156,7 @@ class CommandParser(argparse.ArgumentParser):
         super()._check_value(action, value)
 
     def _is_late_config(self, word: str, found: argparse.Namespace) -> bool:
-        """argparse takes an absent ``[CONFIG]`` for read as soon as an option follows the other arguments."""
+        """Whether ``word`` is CONFIG after an option: argparse then expects no more positional arguments."""
         return self._config is not None and found.config is self._config.default and not word.startswith("-")
 
     def _unknown_text(self, unknown: Sequence[str]) -> str:

@@ -55,13 +55,13 @@ def optional_problem(text: str | None) -> CodedProblem | msgspec.UnsetType:
 
 
 def with_code_of(shown: str, text: str) -> str:
-    """``shown``, which says the same as ``text``, with the code of ``text``, if it has one."""
+    """Return ``shown``, another form of ``text``, with the code of ``text``, if it has one."""
     problem = problem_of(text)
     return shown if problem is None else ProblemText(shown, problem)
 
 
 def masked_problem(text: str) -> str:
-    """``masked``; only a text that holds no secret keeps its code, because its figures are not masked."""
+    """Mask a text. Only a text without a secret keeps its code, because figures are not masked."""
     safe = masked(text)
     return text if safe == text else safe
 
@@ -88,7 +88,7 @@ def error_text(error: Exception) -> str:
 
 
 def as_params(params: Mapping[str, object]) -> dict[str, Param]:
-    """Figures as they travel: of a text with a code its problem."""
+    """Convert figures for the wire: a text with a code becomes its problem."""
     return {name: _as_param(value) for name, value in params.items()}
 
 

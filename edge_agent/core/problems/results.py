@@ -1,4 +1,4 @@
-"""Sentences about what came of something: new models, clips, releases."""
+"""Sentences about results: new models and clips."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from edge_agent.evidence.chain.records import NoEvent, Record, read_record
 
 @dataclass(frozen=True, slots=True)
 class MissingItem:
-    """Something that the bundle should have and has not: one line, in English and Vietnamese."""
+    """An item that the bundle lacks: one line, in English and Vietnamese."""
 
     en: str
     vi: str

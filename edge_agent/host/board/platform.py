@@ -120,7 +120,8 @@ def platform_lines(profile: Profile, sysroot: Path = Path("/")) -> Iterator[str]
 
 
 def _watchdog_lines(wanted: Watchdog, sysroot: Path) -> Iterator[str]:
-    """Only for boards whose profile names the timer: on a PC that tries the agent it is not armed."""
+    """Yield what is wrong with the watchdog, if the board's profile names one: on a PC for trials it is not
+    armed."""
     state = read_watchdog(wanted, sysroot)
     if state is None or wanted.identity is None:
         return

@@ -153,7 +153,7 @@ def _celsius(path: Path) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Throttling:
-    """None: the board does not report it."""
+    """One reading of the throttling sensors. None: the board does not report the value."""
 
     throttled: bool | None = None
     undervoltage: bool | None = None

@@ -229,7 +229,8 @@ def _without_defaults(value: object) -> Any:
 
 @functools.cache
 def _fields(kind: type[Message]) -> tuple[msgspec.structs.FieldInfo, ...]:
-    """Cached: the lookup would take most of the time of ``compact``."""
+    """Return the fields of a message type; cached, because the lookup would take most of the time of
+    ``compact``."""
     return msgspec.structs.fields(kind)
 
 

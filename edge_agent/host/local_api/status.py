@@ -61,7 +61,9 @@ def status_document(
     shadow: ShadowReport | None = None,
     texts: Iterable[str | None] = (),
 ) -> StatusDocument:
-    """``texts``: those of the heartbeat that may have a code, beside its problems."""
+    """Make the document of ``edge-agent status``.
+
+    ``texts``: the heartbeat's texts that may have a code, in addition to those in its ``problems``."""
     problems = {str(text): problem_of(masked_problem(text)) for text in (*details.values(), *texts) if text}
     return StatusDocument(
         gateway=settings.gateway.id,

@@ -140,7 +140,7 @@ class SiteMap:
 
 
 def site_map(now: Fleet) -> SiteMap:
-    """North is up; over a city the ground is flat."""
+    """Place the sites on a map with north at the top. The curvature of the earth is ignored within a city."""
     placed = _near_each_other(now)
     if not placed:
         return SiteMap(MAP_WIDTH, 200.0, (), (), len(now.sites), 0.0)

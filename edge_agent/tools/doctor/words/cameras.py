@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from edge_agent.tools.doctor.words.wording import Wording, green, red, skipped, yellow
 
-_SENT_EN = "all cameras together: as much as {asked:.0f} pictures of {size} a second"
+_SENT_EN = "all cameras together send the equivalent of {asked:.0f} pictures of {size} a second"
 _SENT_VI = "tất cả camera: tương đương {asked:.0f} khung hình {size} mỗi giây"
 _MORE_EN = (
-    "and {profile} is made for {limit}; most comes from {camera} ({width}x{height}, {rate:.3g} a second)"
+    "but {profile} can decode {limit}; {camera} sends most of them ({width}x{height}, {rate:.3g} a second)"
 )
 _MORE_VI = (
     "{profile} chỉ xử lý được {limit}; nhiều nhất là {camera} ({width}x{height}, {rate:.3g} khung hình/giây)"
@@ -157,7 +157,7 @@ CAMERAS: dict[str, Wording] = {
     ),
     # --- all cameras together ---
     "decode-good": green(
-        f"{_SENT_EN}; {{profile}} is made for {{limit}}", f"{_SENT_VI}; {{profile}} xử lý được {{limit}}"
+        f"{_SENT_EN}; {{profile}} can decode {{limit}}", f"{_SENT_VI}; {{profile}} xử lý được {{limit}}"
     ),
     "decode-large": yellow(
         f"{_SENT_EN}, {_MORE_EN}",
