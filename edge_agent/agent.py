@@ -191,7 +191,11 @@ class Agent:
             online=self._online,
             detector=self._detection.detector.health,
             cameras=self._cameras.statuses,
-            configuration=lambda: (*base.configuration.lines(), *commands.config_lines(), *self._trial_lines()),
+            configuration=lambda: (
+                *base.configuration.lines(),
+                *commands.config_lines(),
+                *self._trial_lines(),
+            ),
             config=commands.config,
             storm=commands.storm,
             collection=self._collector.health,

@@ -81,7 +81,8 @@ def check_files(folder: Path, manifest: ModelManifest, document: bytes) -> None:
 
 
 def _sha256(folder: Path, name: str) -> str:
-    """Empty for all but regular files of the folder: a link could point to another file later."""
+    """SHA-256 of a regular file of the folder; empty for anything else: a link could point to another file
+    later."""
     path = folder / name
     if path.parent != folder or path.is_symlink() or not path.is_file():
         return ""

@@ -99,7 +99,7 @@ class ColourWatch:
 
     @property
     def settled(self) -> bool:
-        """Whether the last analysis agrees with ``mono``."""
+        """Whether the last analysis showed no change between colour and grey."""
         return self._against == 0
 
     def update(self, picture: Picture) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, NoReturn
@@ -150,9 +150,12 @@ def _optional(sections: Mapping[str, Section], shared: tuple[Field, ...]) -> tup
         if all(each.key != one.key for one in shared):
             found.setdefault(each.key, []).append(each)
     return tuple(
-        Field(key, first.kind if all(first.kind == other.kind for other in others) else _AnyValue(), first.doc, None)
-        for key, (first, *others) in found.items()
+        Field(first.key, _common_type(first, others), first.doc, None) for first, *others in found.values()
     )
+
+
+def _common_type(first: Field, others: Sequence[Field]) -> FieldType:
+    return first.kind if all(first.kind == other.kind for other in others) else _AnyValue()
 
 
 def _keys_of_others(word: str, sections: Mapping[str, Section]) -> Mapping[str, str]:

@@ -271,7 +271,7 @@ AGENT: Sentences = {
     ),
     "reload-no-file": (
         "this agent was started without a configuration file",
-        "phần mềm được chạy không có tệp cấu hình",
+        "phần mềm được chạy mà không có tệp cấu hình",
     ),
     "reload-other-file": (
         "this agent runs with {own}, not with {asked}; nothing was read",

@@ -93,7 +93,7 @@ def _ignore(_number: int, _frame: object) -> None:
 
 
 def _has_terminal() -> bool:
-    """Whether the process has a controlling terminal, tty(4). Closing it takes it from all its processes."""
+    """Whether the process has a controlling terminal, tty(4)."""
     try:
         os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
     except OSError:

@@ -69,7 +69,7 @@ def bound_fields(struct: msgspec.Struct) -> bool:
 
 
 def _within(value: Any, default: Any) -> Any:
-    """``value`` itself where it is within the bounds, as far as that is visible without its items."""
+    """Return ``value`` if it is within the bounds; the items of a list or mapping are not checked here."""
     match value:
         case None | bool():
             return value
