@@ -51,8 +51,8 @@ SIGN_IT = (
 )
 SET_THE_CLOCK = (
     "edge-agent command: nothing was changed. The gateway accepts signed commands once its clock is "
-    "synchronised: `edge-agent doctor` and `chronyc sources` on the gateway show what is missing. For a trial "
-    "on one machine: `edge-agent run --trust-clock`"
+    "synchronised: `edge-agent doctor` and `chronyc sources` on the gateway show what is missing. For a "
+    "trial on one machine: `edge-agent run --trust-clock`"
 )
 WHAT_TO_DO = {"unsigned": SIGN_IT, "clock-not-synchronised": SET_THE_CLOCK}
 

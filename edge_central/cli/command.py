@@ -199,9 +199,10 @@ def _add_release(actions: Commands) -> CommandParser:
         "end a hold, release a large deletion, or trust the system's clock again",
         "edge-agent central release 3",
         "edge-agent central release --deletions",
-        description="With ID: end a hold, so that retention may delete the events again. With --deletions: let "
-        "retention delete over a fifth of what is stored, for which it waits. With --clock: confirm that "
-        "the clock of this machine is right, after the centre stopped trusting it. `status` shows what waits.",
+        description="With ID: end a hold, so that retention may delete the events again. With --deletions: "
+        "let retention delete over a fifth of what is stored, for which it waits. With --clock: confirm "
+        "that the clock of this machine is right, after the centre stopped trusting it. `status` shows "
+        "what waits.",
         exit_codes=NOTHING,
     )
     release.add_argument(

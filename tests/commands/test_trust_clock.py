@@ -77,5 +77,5 @@ def test_a_gateway_cannot_be_started_with_it(
 
 def test_no_unit_uses_it() -> None:
     root = Path(__file__).parents[2]
-    files = [file for folder in ("systemd", "ansible") for file in (root / folder).rglob("*") if file.is_file()]
-    assert not [file for file in files if "--trust-clock" in file.read_text(errors="replace")]
+    files = [file for folder in ("systemd", "ansible") for file in (root / folder).rglob("*")]
+    assert not [file for file in files if file.is_file() and b"--trust-clock" in file.read_bytes()]

@@ -61,8 +61,8 @@ cameras:
 
 def test_an_unknown_kind_hides_no_other_mistake_of_the_rule(tmp_path: Path) -> None:
     rule = (
-        "id: night, kind: loiterng, zone: yard, labels: [persn], severity: alert, cooldown_s: x, cooldown: 5, "
-        "min_duration_s: 4000, direction: a-b"
+        "id: night, kind: loiterng, zone: yard, labels: [persn], severity: alert, cooldown_s: x, "
+        "cooldown: 5, min_duration_s: 4000, direction: a-b"
     )
     zones = "zones: {yard: {polygon: [[0.1, 0.5], [0.9, 0.5], [0.9, 1]]}}"
     problems = problems_of(write(tmp_path, with_camera(f"url: /clip\n{zones}\nrules: [{{{rule}}}]")))

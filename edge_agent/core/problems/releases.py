@@ -161,8 +161,8 @@ UPDATES: Sentences = {
 
 MODEL_COMMANDS: Sentences = {
     "model-not-auto": (
-        "detector.model is {model} in the configuration of this gateway; only with auto does the centre choose "
-        "the model",
+        "detector.model is {model} in the configuration of this gateway; only with auto does the centre "
+        "choose the model",
         "cấu hình của thiết bị ghi detector.model là {model}; trung tâm chỉ chọn mô hình khi mục này là auto",
     ),
     "model-no-detector": (
@@ -233,10 +233,10 @@ MODEL_COMMANDS: Sentences = {
     "model-in-force-again": ("{name} is in force again", "đã dùng lại {name}"),
     "model-figures": ("{parts:;}", "{parts:;}"),
     "model-figures-objects": (
-        "{frames} frames, {agreement}: {both} objects by both, {old} only by the model in force, {new} only by "
-        "the new one",
-        "{frames} khung hình, {agreement}: cả hai mô hình thấy {both} người, phương tiện, chỉ mô hình đang dùng "
-        "thấy {old}, chỉ mô hình mới thấy {new}",
+        "{frames} frames, {agreement}: {both} objects by both, {old} only by the model in force, {new} only "
+        "by the new one",
+        "{frames} khung hình, {agreement}: cả hai mô hình thấy {both} người, phương tiện, chỉ mô hình đang "
+        "dùng thấy {old}, chỉ mô hình mới thấy {new}",
     ),
     "model-figures-agreement": ("agreement {agreement:.2f}", "trùng khớp {agreement:.2f}"),
     "model-figures-no-agreement": ("no agreement known", "chưa rõ mức trùng khớp"),
