@@ -124,7 +124,7 @@ MAX_WHY = 200  # in a heartbeat
 
 
 def trial_progress(trial: ModelTrial, in_force: str) -> str:
-    """``in_force``: name of the model that the trial runs beside."""
+    """Say how far shadow mode is. ``in_force``: name of the model that it runs beside."""
     names = {"name": trial.model.name, "other": in_force}
     percent, until = round(trial.share * 100), rfc3339(trial.until)
     return problem_text("model-runs-beside", **names, percent=percent, until=until)
@@ -152,7 +152,8 @@ def trial_result(model: SentModel, report: ShadowReport) -> dict[str, object]:
 
 
 def model_health(record: ModelRecord, report: ShadowReport | None) -> ModelHealth:
-    """``report``: the figures of the model that is or was in shadow mode."""
+    """Return the part of the heartbeat about models. ``report``: figures of the model that is or was in
+    shadow mode."""
     found = ModelHealth()
     if (reverted := record.reverted) is not None:
         reason = problem_text("model-reason", name=reverted.name, why=reverted.text)

@@ -149,7 +149,8 @@ def digest(payload: bytes) -> str:
 
 
 def encode_head(n: int, head: str) -> str:
-    """``n`` is stored too: an older agent without a chain may have stored events in between."""
+    """Encode the head of the chain. ``n`` is stored too: an older agent without a chain may have stored
+    events in between."""
     return f"{n} {head}"
 
 

@@ -138,7 +138,7 @@ class PassageStore:
         return all((self._folder / name).exists() for name in (ROWS_FILE, CROPS_FILE))
 
     def _start_boot(self, rows: sqlite3.Connection) -> None:
-        """Rows that an earlier boot wrote without a clock can no longer be corrected."""
+        """Give up correcting the rows that an earlier boot wrote without a clock."""
         known = rows.execute("SELECT id FROM boot").fetchone()
         if known != (self._boot_id,):
             with _transaction(rows):

@@ -73,7 +73,7 @@ class Downlink:
                 connection.acknowledge(packet_id)
 
     def _mark_safe(self, session: str, packet_id: int | None) -> None:
-        """May be called from any thread."""
+        """Note that a command is stored, so that it can be acknowledged. Any thread may call it."""
         if packet_id is not None:
             self._safe.append((session, packet_id))
             self._wake()

@@ -193,7 +193,7 @@ def bad_arguments(tester: CommandTester) -> str:
 
 
 def unsigned(tester: CommandTester) -> str:
-    """The command pushes a configuration that the gateway could not accept anyway."""
+    """Send an unsigned configuration, which the gateway must refuse; it is not valid either."""
     args = {"version": 1, "config": "version: 1", "sha256": "0" * 64}
     return _rejected(tester, tester.document("set-config", args=args), "unsigned")
 

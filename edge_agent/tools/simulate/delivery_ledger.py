@@ -53,7 +53,8 @@ def bucket_of(seconds: float) -> int:
 
 
 def percentile_s(latency: list[int], share: float) -> float | None:
-    """Duration that so large a share did not exceed; up to a fifth too long. None: no events."""
+    """The duration that a ``share`` of the events did not exceed, rounded up by at most a fifth. None: no
+    events."""
     wanted = sum(latency) * share
     if wanted == 0:
         return None
