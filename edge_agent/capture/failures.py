@@ -46,7 +46,6 @@ class Fault(Enum):
     SILENT = (Cause.STALLED, problem_text("host-accepts-silent"))
     CLOSED = (Cause.ENDED, problem_text("host-closes"))
     FOREIGN = (Cause.NO_VIDEO, problem_text("host-no-camera"))
-    BROKE = (Cause.ENDED, problem_text("connection-broke"))
     PLAY_SILENT = (Cause.STALLED, problem_text("play-silent"))
     PLAY_CLOSED = (Cause.ENDED, problem_text("play-closed"))
     TOO_MUCH = (Cause.UNSUPPORTED, problem_text("answer-too-long"))

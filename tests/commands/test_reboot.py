@@ -171,9 +171,7 @@ def reboot_camera(
 @pytest.mark.parametrize("auth", ["wss", "digest"])
 def test_a_camera_boots_again_with_one_login(auth: str, tmp_path: Path) -> None:
     with OnvifCamera("127.0.0.1", auth=auth) as camera:
-        assert (
-            reboot_camera(tmp_path, camera) == "cam-1 reboots; its pictures return in a minute or two"
-        )
+        assert reboot_camera(tmp_path, camera) == "cam-1 reboots; its pictures return in a minute or two"
     assert (camera.writes, camera.logins) == (["reboot"], [True])
 
 

@@ -217,14 +217,12 @@ FILES: Sentences = {
     ),
     "clip-on-its-way": ("the clip is on its way", "video đang được gửi về"),
     "clip-waits": (
-        "the clip waits on the gateway: the uplink's budget is short, pictures are sent again "
-        "on {day}",
+        "the clip waits on the gateway: the uplink's budget is short, pictures are sent again on {day}",
         "video chờ ở thiết bị vì sắp hết dung lượng SIM, gửi tiếp từ ngày {day}",
     ),
     "bundle-on-its-way": ("the bundle is on its way", "gói chẩn đoán đang được gửi về"),
     "bundle-waits": (
-        "the bundle waits on the gateway: the uplink's budget is short, pictures are sent again "
-        "on {day}",
+        "the bundle waits on the gateway: the uplink's budget is short, pictures are sent again on {day}",
         "gói chẩn đoán chờ ở thiết bị vì sắp hết dung lượng SIM, gửi tiếp từ ngày {day}",
     ),
     "file-not-sent": ("it cannot be sent: {error}", "không gửi được: {error}"),
