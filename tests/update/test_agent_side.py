@@ -208,7 +208,7 @@ def test_pieces_of_another_wheel_than_the_manifests_are_told_and_nothing_is_aske
     side.updates.begin(Ordered(arguments(side.box)).order)
     side.piece(0)
     side.piece(1)
-    with pytest.raises(CommandFailed, match="of edge_agent.* do not make the wheel"):
+    with pytest.raises(CommandFailed, match="do not make the wheel"):
         side.piece(2)
     assert not side.box.request.exists()
 

@@ -28,7 +28,7 @@ _SENTENCE = Text("a sentence", 300)
 
 @dataclass(frozen=True, slots=True)
 class BoardMatch:
-    """The values that identify the board."""
+    """How the board is recognised."""
 
     machine: Annotated[str, Key("as `uname -m` prints it", Text("a machine name", 32))]
     models: Annotated[
@@ -44,7 +44,7 @@ MATCH = section(BoardMatch, "match")
 
 @dataclass(frozen=True, slots=True)
 class Firmware:
-    """The board's firmware, which runs before Linux."""
+    """What runs before Linux."""
 
     name: Annotated[str, Key("what people call it", Text())]
     read_from: Annotated[str, Key("how its version is read", WordChoice(_FIRMWARE_READERS))]

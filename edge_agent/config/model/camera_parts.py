@@ -20,7 +20,7 @@ class GearChoice(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Analyse:
-    """The settings of a camera's analysis."""
+    """How the frames are analysed."""
 
     fps: Annotated[
         float,
