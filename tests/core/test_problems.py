@@ -27,6 +27,20 @@ def names(sentence: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(sentence) if name is not None}
 
 
+def test_no_code_stands_twice() -> None:
+    """Tables are merged, and the later sentence would silently replace the earlier one."""
+    folder = Path(edge_agent.__file__).parent / "core/problems"
+    keys = [
+        key.value
+        for file in folder.glob("*.py")
+        for table in ast.walk(ast.parse(file.read_text()))
+        if isinstance(table, ast.Dict)
+        for key, value in zip(table.keys, table.values, strict=True)
+        if isinstance(key, ast.Constant) and isinstance(value, ast.Tuple)
+    ]
+    assert sorted(keys) == sorted(CATALOGUE.sentences)
+
+
 def test_each_code_has_both_languages_and_the_same_figures_in_them() -> None:
     for code, (en, vi) in CATALOGUE.sentences.items():
         assert en, code

@@ -182,7 +182,7 @@ def test_a_signed_command_is_no_release(release: Path, capsys: pytest.CaptureFix
     private = read_private(release.parents[1] / "operator.pem")
     (release / "manifest.jws").write_bytes(sign(b'{"type": "reboot", "id": "1"}', private))
     assert verify(release) == 1
-    assert "no manifest of a model release" in capsys.readouterr().err
+    assert "not the manifest of a model release" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["../old.tflite", "/etc/passwd", "a/../street-x.tflite", "."])

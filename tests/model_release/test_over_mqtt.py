@@ -110,7 +110,7 @@ def test_a_model_is_rolled_out_survives_a_kill_and_is_taken_back(tmp_path: Path,
         assert (refused["status"], refused["code"]) == ("rejected", "bad-signature")
         other = gateway.model(**good.arguments(url=blind.url, bytes=len(blind.model)))
         assert other["status"] == "failed"
-        assert "not what the manifest signs" in other["text"]
+        assert "is not the file that the manifest signs" in other["text"]
 
         tried = gateway.model(**blind.arguments(for_s=3, share=1))
         assert tried["status"] == "succeeded"

@@ -241,8 +241,8 @@ class UpdateCommands:
 
 def _progress_text(now: UpdateProgressRecord) -> str:
     if now.phase == "trial":
-        return problem_text("update-trial", version=now.version, until=str(now.until))
-    return problem_text(f"update-{now.phase}", version=now.version)
+        return problem_text("update-does-trial", version=now.version, until=str(now.until))
+    return problem_text(f"update-does-{now.phase}", version=now.version)
 
 
 def _outcome(last: UpdateResultRecord) -> CommandSucceeded | CommandFailed:

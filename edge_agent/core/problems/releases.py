@@ -118,11 +118,11 @@ UPDATES: Sentences = {
     ),
     "update-requested": (
         "{version} is on the gateway; root's program was asked to install it",
-        "thiết bị đã có bản {version}; đã yêu cầu chương trình của root cài đặt",
+        "thiết bị đã có bản {version}; đã yêu cầu chương trình của root cài bản này",
     ),
-    "update-fetching": ("{version} is being fetched", "đang tải bản {version}"),
-    "update-installing": ("{version} is being installed", "đang cài bản {version}"),
-    "update-trial": (
+    "update-does-fetching": ("{version} is being fetched", "đang tải bản {version}"),
+    "update-does-installing": ("{version} is being installed", "đang cài bản {version}"),
+    "update-does-trial": (
         "{version} is on trial until {until} at the latest",
         "đang thử bản {version}, muộn nhất đến {until}",
     ),
