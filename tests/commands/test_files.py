@@ -122,7 +122,7 @@ def test_a_picture_that_the_budget_holds_back_is_not_said_to_be_on_its_way(site:
     site.uplink = UplinkHealth(held=["media"], resets_on="2026-12-01", step=1)
     told = run(snapshot, SnapshotArguments(camera="cam-1")).text
     assert told.startswith("the picture of cam-1 waits on the gateway:")
-    assert told.endswith("go again on 2026-12-01")
+    assert told.endswith("are sent again on 2026-12-01")
 
 
 def test_an_events_clip_goes_as_media(site: Site) -> None:
@@ -139,7 +139,7 @@ def test_the_last_seconds_of_a_camera_are_filmed_and_waited_for(site: Site) -> N
     outcome = clip.run(given.context(ClipArguments(camera="cam-1", last_s=5, next_s=3)))
     assert site.filmed == [("clip-c-1", 5, 3)]
     assert outcome.result["event_id"] == "clip-c-1"
-    assert "filmed" in given.progress_texts[0]
+    assert "recorded" in given.progress_texts[0]
 
 
 def test_a_film_that_does_not_come_is_a_failure(site: Site) -> None:

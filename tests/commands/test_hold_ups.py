@@ -194,7 +194,7 @@ def test_what_was_done_on_a_disk_that_has_become_full_is_not_done_again_after_a_
     with box.opened():
         box.deliver("restart", signed(asked, OPERATOR))
         answer = box.replies(asked["id"])[-1]
-        assert "not known any more" in answer["text"]
+        assert "is no longer known" in answer["text"]
     assert box.ran == [asked["id"]]
 
 

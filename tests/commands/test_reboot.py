@@ -191,7 +191,7 @@ def test_a_wrong_password_is_tried_twice_an_hour_at_most_and_nothing_happens(tmp
 def test_cameras_without_onvif_or_login_and_files_are_refused_with_the_reason(tmp_path: Path) -> None:
     with OnvifCamera("127.0.0.1", onvif=False) as camera:
         with pytest.raises(
-            CommandRefused, match=r"cam-1 does not reboot: 127\.0\.0\.1: what answers there is not ONVIF"
+            CommandRefused, match=r"cam-1 refuses to reboot: 127\.0\.0\.1: what answers there is not ONVIF"
         ):
             reboot_camera(tmp_path, camera)
         with pytest.raises(CommandRefused, match="is not a camera on the network"):

@@ -189,7 +189,7 @@ class ConfigPush:
             self._store.prune()
             if isinstance(error, CommandRefused):
                 raise
-            mistakes = problem_text("config-mistakes", mistakes=error.lines)
+            mistakes = problem_text("config-mistakes", mistakes="\n".join(error.lines))
             raise CommandRefused(mistakes, "bad-arguments") from error
         return new
 

@@ -181,8 +181,8 @@ CONFIGURATIONS: Sentences = {
         "config không khớp với mã băm trong sha256",
     ),
     "config-mistakes": (
-        "this configuration has mistakes:\n  {mistakes:lines}",
-        "cấu hình này có lỗi:\n  {mistakes:lines}",
+        "this configuration has mistakes:\n{mistakes}",
+        "cấu hình này có lỗi:\n{mistakes}",
     ),
     "config-other-version": (
         "the configuration itself says version {found}, the command {wanted}",
