@@ -31,7 +31,7 @@ def test_no_code_stands_twice() -> None:
     """Tables are merged, and the later sentence would silently replace the earlier one."""
     folder = Path(edge_agent.__file__).parent / "core/problems"
     keys = [
-        key.value
+        str(key.value)
         for file in folder.glob("*.py")
         for table in ast.walk(ast.parse(file.read_text()))
         if isinstance(table, ast.Dict)
@@ -126,7 +126,7 @@ def test_each_reply_to_a_command_has_a_code() -> None:
                 isinstance(call, ast.Call)
                 and getattr(call.func, "id", getattr(call.func, "attr", "")) in OUTCOMES
             ):
-                texts = [arg for arg in call.args[:2] if isinstance(arg, ast.JoinedStr)]
+                texts: list[ast.expr] = [arg for arg in call.args[:2] if isinstance(arg, ast.JoinedStr)]
                 texts += [arg for arg in call.args[:1] if isinstance(arg, ast.Constant)]
                 plain += [f"{file.relative_to(package)}:{text.lineno}" for text in texts]
     assert plain == []

@@ -66,8 +66,8 @@ def test_stream_urls_are_the_vendors_until_the_camera_tells_its_own(stack: ExitS
     before = search(camera)["127.0.9.1"]
     after = discovery().log_in(before, RIGHT)
     at = f"rtsp://127.0.9.1:{camera.rtsp_port}/Streaming/Channels"
-    assert [(s.url, s.told) for s in before.streams] == [(f"{at}/101", False), (f"{at}/102", False)]
-    assert [(s.url, s.told, s.codec, s.width, s.keyframe_s, s.smart) for s in after.streams] == [
+    assert [(s.url, s.reported) for s in before.streams] == [(f"{at}/101", False), (f"{at}/102", False)]
+    assert [(s.url, s.reported, s.codec, s.width, s.keyframe_s, s.smart) for s in after.streams] == [
         (f"{at}/101", True, "H265", 2688, 4.0, True),
         (f"{at}/102", True, "H265", 640, 4.0, True),
     ]
@@ -77,7 +77,7 @@ def test_streams_of_any_vendor_are_told_by_onvif_at_the_address_that_was_asked(s
     camera = stack.enter_context(OnvifCamera("127.0.9.1", vendor="other"))
     found = discovery().log_in(search(camera)["127.0.9.1"], RIGHT)
     at = f"rtsp://127.0.9.1:{camera.rtsp_port}/live"
-    assert [(s.url, s.told, s.codec, s.width, s.keyframe_s) for s in found.streams] == [
+    assert [(s.url, s.reported, s.codec, s.width, s.keyframe_s) for s in found.streams] == [
         (f"{at}/main?unicast=true&proto=Onvif", True, "H265", 2688, 4.0),
         (f"{at}/sub?unicast=true&proto=Onvif", True, "H265", 640, 4.0),
     ]
@@ -87,7 +87,7 @@ def test_streams_of_any_vendor_are_told_by_onvif_at_the_address_that_was_asked(s
 def test_the_cameras_own_users_count_not_those_of_onvif(stack: ExitStack, vendor: str) -> None:
     camera = stack.enter_context(OnvifCamera("127.0.9.1", vendor=vendor, onvif_password="another"))
     found = discovery().log_in(search(camera)["127.0.9.1"], RIGHT)
-    assert [stream.told for stream in found.streams] == [True, True]
+    assert [stream.reported for stream in found.streams] == [True, True]
     assert camera.failed_logins == 0
 
 
@@ -129,7 +129,7 @@ def test_one_login_is_enough_whichever_way_the_camera_wants_it(stack: ExitStack,
         OnvifCamera("127.0.9.1", vendor="other", auth=auth, clock_offset_s=-7 * 3600)
     )
     found = discovery().log_in(search(camera)["127.0.9.1"], RIGHT)
-    assert [stream.told for stream in found.streams] == [True, True]
+    assert [stream.reported for stream in found.streams] == [True, True]
     assert camera.failed_logins == 0
     assert found.clock is not None
     assert found.clock.offset_s == pytest.approx(-7 * 3600, abs=1.5)
@@ -159,7 +159,7 @@ def test_right_passwords_use_nothing_up(stack: ExitStack, tmp_path: Path) -> Non
     found = search(camera)["127.0.9.1"]
     for _ in range(5):
         ledger = LoginLedger(tmp_path / "logins.json", SystemClock(), "boot")
-        assert discovery(ledger).log_in(found, RIGHT).streams[0].told
+        assert discovery(ledger).log_in(found, RIGHT).streams[0].reported
     assert camera.failed_logins == 0
 
 

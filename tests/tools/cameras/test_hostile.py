@@ -98,7 +98,7 @@ def test_a_drop_in_says_what_was_found_whatever_the_names_are(model: str, path: 
         DiscoveryState.READY,
         Vendor.OTHER,
         clean(model),
-        streams=(DiscoveredStream("sub", url, told=True),),
+        streams=(DiscoveredStream("sub", url, reported=True),),
     )
     node, problems = tree.parse(as_yaml([DropInEntry("cam-1", found)], user, "now").encode(), "x.yaml")
     assert problems == []
