@@ -68,8 +68,7 @@ class GatewayLimits:
 
 @dataclass(frozen=True)
 class SearchCommands:
-    """The commands ``search`` and ``passage-pictures``. They read the files on threads of their own, beside
-    the writer."""
+    """The two commands. Their threads read the files; the writer is not disturbed."""
 
     state_dir: Path
     clock: Clock
@@ -198,8 +197,8 @@ def _question(args: SearchArguments) -> str:
 
 
 def _filter(args: SearchArguments) -> PassageFilter:
-    """Make the filter of a search. Raises CommandRefused for a moment that does not exist, a span that ends
-    before it begins, and a part without a colour."""
+    """Raises CommandRefused for a moment that does not exist, a span that ends before it begins, and a part
+    without a colour."""
     try:
         first, last = datetime.fromisoformat(args.from_at), datetime.fromisoformat(args.to_at)
     except ValueError as error:

@@ -209,28 +209,6 @@ CONFIGURATIONS: Sentences = {
     "config-and": ("{why}; and {error}", "{why}; và {error}"),
 }
 
-SEARCHES: Sentences = {
-    "search-found": (
-        "{total} passages, {shown} of them here",
-        "{total} lượt đi qua, trong đó {shown} lượt có ở đây",
-    ),
-    "search-found-more": (
-        "{total} or more passages, {shown} of them here",
-        "ít nhất {total} lượt đi qua, trong đó {shown} lượt có ở đây",
-    ),
-    "search-pictures": ("{found} of {wanted} pictures", "{found}/{wanted} ảnh"),
-    "search-pictures-missing": (
-        "{found} of {wanted} pictures; {missing} were deleted, never stored, or do not fit",
-        "{found}/{wanted} ảnh; {missing} ảnh đã xóa, chưa được lưu hoặc vượt dung lượng trả lời",
-    ),
-    "search-no-time": (
-        "from_at or to_at is no moment: {error}",
-        "from_at hoặc to_at không phải thời điểm: {error}",
-    ),
-    "search-reversed": ("to_at is before from_at", "to_at sớm hơn from_at"),
-    "search-no-colour": ("part needs a colour", "part cần có màu"),
-}
-
 AGENT: Sentences = {
     "status-good": ("nothing is wrong", "không có vấn đề nào"),
     "status-one": ("1 thing is wrong: {first}", "có 1 vấn đề: {first}"),
@@ -287,4 +265,4 @@ AGENT: Sentences = {
     ),
 }
 
-OPERATORS: Sentences = {**RULES, **CAMERAS, **COLLECTIONS, **GATEWAY, **CONFIGURATIONS, **SEARCHES, **AGENT}
+OPERATORS: Sentences = {**RULES, **CAMERAS, **COLLECTIONS, **GATEWAY, **CONFIGURATIONS, **AGENT}
