@@ -15,7 +15,7 @@ from edge_agent.config.fields.times import TimeZone
 from edge_central.config_types import AddressAndPort, AddressOrNetwork, ListenAddress
 
 _LISTEN = ListenAddress("127.0.0.1", 8443)
-_TIMEZONE = ZoneInfo("Asia/Ho_Chi_Minh")
+DEFAULT_TIMEZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,9 @@ class Console:
             make=lambda values: values["session_h"] * 3600,
         ),
     ]
-    timezone: Annotated[ZoneInfo, Key("in which times show", TimeZone(), f"`{_TIMEZONE.key}`")] = _TIMEZONE
+    timezone: Annotated[ZoneInfo, Key("in which times show", TimeZone(), f"`{DEFAULT_TIMEZONE.key}`")] = (
+        DEFAULT_TIMEZONE
+    )
     sites_file: Annotated[
         Path | None,
         Key(

@@ -17,6 +17,7 @@ from edge_central.measures import Measure
 from edge_central.metrics.central_metrics import CentralMetrics
 from edge_central.presence.presence_publisher import PresencePublisher
 from edge_central.retention.sweep import RetentionSweep
+from edge_central.searches.sender import SearchSender
 from edge_central.store.batch import Store
 from edge_central.store.database import DatabaseUnavailable, read_meta, size_bytes, write_meta, write_record
 from edge_central.store.fleet_state import FleetState
@@ -31,6 +32,8 @@ RETRY_S = 3.0
 """Wait before the next attempt after the database failed."""
 CLOSE_TIMEOUT_S = 0.3
 TICK_EVERY_S = 1.0
+SEARCHES_EVERY_S = 0.25
+"""How often the ingest asks the database for searches to send: an officer waits for the answers."""
 STATUS_EVERY_S = 10.0
 CLEAN_EVERY_S = 600.0
 MAX_BATCH = 1_000
@@ -56,6 +59,7 @@ class IngestThread:
         birth_requests: BirthRequests,
         presence: PresencePublisher,
         requests: RequestSender,
+        searches: SearchSender,
         alerts: AlertService,
         sweep: RetentionSweep,
         metrics: CentralMetrics,
@@ -76,6 +80,7 @@ class IngestThread:
         self._birth_requests = birth_requests
         self._presence = presence
         self._requests = requests
+        self._searches = searches
         self._alerts = alerts
         self._sweep = sweep
         self._metrics = metrics
@@ -91,7 +96,7 @@ class IngestThread:
         self._buffered: list[UnconfirmedMessage] = []
         self._heartbeats: dict[str, UnconfirmedMessage] = {}
         self._retry_mono = 0.0
-        self._heartbeats_mono = self._acks_mono = self._tick_mono = clock.monotonic()
+        self._heartbeats_mono = self._acks_mono = self._tick_mono = self._searches_mono = clock.monotonic()
         self._status_mono = self._heartbeats_mono - STATUS_EVERY_S
         self._cleaned_mono = self._heartbeats_mono - CLEAN_EVERY_S
 
@@ -119,7 +124,7 @@ class IngestThread:
             if now >= self._retry_mono:
                 self._work(now)
             more = self.problem is None and len(self._buffered) > 0
-            self._wake.wait(0.0 if more else self._broker.wait_s(ACK_EVERY_S / 2))
+            self._wake.wait(0.0 if more else self._broker.wait_s(SEARCHES_EVERY_S))
             self._wake.clear()
         self._finish()
 
@@ -146,6 +151,9 @@ class IngestThread:
                 self._tick_mono = now
                 self._correct_time()
                 self._tick()
+            if now - self._searches_mono >= SEARCHES_EVERY_S and self._requests_broker.online:
+                self._searches_mono = now
+                self._send_searches()
             if now - self._status_mono >= STATUS_EVERY_S:
                 self._status_mono = now
                 self._write_status(now)
@@ -184,6 +192,8 @@ class IngestThread:
             self._presence.restore(reports)
             self._alerts.restore(self._store.query(self._alerts.read), reports)
             self._metrics.record_presence(reports)
+            with self._store.batch() as batch:
+                self._searches.publish_key(batch.connection)
 
     def _commit(self, delivered: Sequence[UnconfirmedMessage]) -> None:
         """Store and confirm these messages."""
@@ -225,6 +235,8 @@ class IngestThread:
         with self._store.batch() as batch:
             messages = [each.message for each in delivered]
             result = self._writer.write(messages, self._fleet, batch, self._clock.now_ms())
+            if result.birth_gateways:
+                self._searches.on_births(batch.connection, result.birth_gateways)
         for stream in batch.streams.values():
             stream.clear_changes()
         for gateway in batch.gateways.values():
@@ -315,6 +327,15 @@ class IngestThread:
         for message in messages:
             self._requests_broker.publish(message)
 
+    def _send_searches(self) -> None:
+        """Sign and send searches, some at a time: batches of events are stored in between."""
+        if self._store.query(self._searches.has_waiting):
+            with self._store.batch() as batch:
+                messages = self._searches.send(batch.connection)
+            for message in messages:
+                self._requests_broker.publish(message)
+            self._searches_mono = 0.0 if messages else self._searches_mono
+
     def _write_status(self, now: float) -> None:
         assert self._fleet is not None
         self._gap_logger.log_open_gaps(self._fleet)
@@ -324,6 +345,7 @@ class IngestThread:
             write_record(batch.connection, "running", status_row)
             write_record(batch.connection, self._clock_key, self._clock.record())
             self._requests.expire(batch.connection)
+            self._searches.expire(batch.connection)
             if now - self._cleaned_mono >= CLEAN_EVERY_S:
                 self._cleaned_mono = now
                 self._metrics.database_bytes = size_bytes(batch.connection)

@@ -121,7 +121,66 @@ VERDICTS: Sentences = {
     "no-event": ("it cannot be read as an event", "dữ liệu không phải là một sự kiện hợp lệ"),
 }
 
-SENTENCES: Sentences = {**PRESENCE, **ALERTS, **VERDICTS}
+SEARCHES: Sentences = {
+    "search-purpose": (
+        "say in 3 to 500 characters for what purpose you search",
+        "hãy ghi mục đích tìm kiếm, từ 3 đến 500 ký tự",
+    ),
+    "search-case": (
+        "give the number of the case, at most 100 characters",
+        "hãy ghi số hồ sơ vụ việc, nhiều nhất 100 ký tự",
+    ),
+    "search-field": ("the value of {field} is not valid", "giá trị của {field} không hợp lệ"),
+    "search-unknown-field": ("a search has no field {field}", "không có mục tìm kiếm {field}"),
+    "search-time": (
+        "{field} is no time such as 2026-11-27T21:00:00+07:00",
+        "{field} không phải là thời điểm hợp lệ, ví dụ 2026-11-27T21:00:00+07:00",
+    ),
+    "search-order": ("the end is before the beginning", "thời điểm kết thúc trước thời điểm bắt đầu"),
+    "search-span": (
+        "a search covers at most {days} days",
+        "mỗi lần chỉ tìm được trong khoảng nhiều nhất {days} ngày",
+    ),
+    "search-part": ("a part needs a colour", "chọn bộ phận thì phải chọn màu"),
+    "search-range": (
+        "{field}: the least is above the most",
+        "{field}: giá trị nhỏ nhất lớn hơn giá trị lớn nhất",
+    ),
+    "search-second": (
+        "a second camera needs sites or cameras for the first",
+        "muốn tìm theo camera thứ hai thì phải chọn điểm hoặc camera thứ nhất",
+    ),
+    "search-not-yours": (
+        "{place}: there is no such ward, site or camera, or it is not yours",
+        "{place}: không có phường, điểm hoặc camera này, hoặc bạn không có quyền xem",
+    ),
+    "search-nowhere": (
+        "no gateway of your wards is in that place",
+        "không có thiết bị nào trong phạm vi quyền của bạn ở nơi đã chọn",
+    ),
+    "search-no-key": (
+        "the centre of this ward has no search key: it asks no gateway",
+        "trung tâm của phường này chưa có khóa tìm kiếm nên không hỏi được thiết bị nào",
+    ),
+    "search-too-many": (
+        "{open} of your searches are still open, and {recent} were made within an hour: wait",
+        "bạn có {open} lần tìm kiếm chưa xong và {recent} lần trong một giờ qua: hãy chờ rồi tìm tiếp",
+    ),
+    "search-too-many-pictures": (
+        "{pictures} pictures were opened within an hour: wait",
+        "đã mở {pictures} ảnh trong một giờ qua: hãy chờ rồi mở tiếp",
+    ),
+    "search-answer-malformed": (
+        "the answer of this gateway cannot be read",
+        "không đọc được câu trả lời của thiết bị này",
+    ),
+    "search-picture-missing": (
+        "the gateway has no picture of it, or none any more",
+        "thiết bị không có ảnh này, hoặc ảnh đã hết hạn lưu trữ",
+    ),
+}
+
+SENTENCES: Sentences = {**PRESENCE, **ALERTS, **VERDICTS, **SEARCHES}
 CATALOGUE = Catalogue({**AGENT.sentences, **SENTENCES})
 
 problem_text = CATALOGUE.text

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_agent import __version__
+from edge_agent.commands.signature import KeyUnusable, read_private
 from edge_agent.core.clock import Clock, SystemClock, read_boot_id, rfc3339
 from edge_agent.core.errors import CentralError
 from edge_agent.core.problems.problem import encode_json
@@ -29,12 +30,15 @@ from edge_central.metrics.central_metrics import CentralMetrics
 from edge_central.presence.presence import PresenceThresholds
 from edge_central.presence.presence_publisher import PresencePublisher
 from edge_central.retention.sweep import FIRST_AFTER_S, RetentionSweep
+from edge_central.searches.sender import SearchSender
 from edge_central.settings import CentralSettings, ListenAddress
 from edge_central.store.batch import Store
 from edge_central.store.media_folder import MediaFolder
 from edge_central.trusted_time.clock import TrustedClock
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
     from edge_central.metrics.server import MetricsServer
 
 log = logging.getLogger(__name__)
@@ -88,6 +92,7 @@ class CentralService:
             BirthRequests(self._topics, self._clock),
             PresencePublisher(self._topics, self._clock, thresholds),
             RequestSender(self._topics, settings.wards, self._clock),
+            SearchSender(self._topics, settings.wards, self._clock, settings.id, _search_key(settings)),
             AlertService(settings.alerts, settings.wards, self._topics, self._clock, self._webhook),
             RetentionSweep(
                 settings.retention,
@@ -97,6 +102,7 @@ class CentralService:
                 # Several centres on one server share its database, but each has its own media folder.
                 media_of=None if settings.database.embedded else settings.wards,
                 now_ms=self._clock.deletions_ms,
+                search_days=settings.search_days,
                 central_id=settings.id,
             ),
             self._central_metrics,
@@ -188,6 +194,16 @@ class CentralService:
             state=value, session=session, time=rfc3339(self._clock.now()), reason=reason, version=__version__
         )
         return MqttMessage(self._topics.state, encode_json(state), retain=True)
+
+
+def _search_key(settings: CentralSettings) -> Ed25519PrivateKey | None:
+    """Raises CentralError."""
+    if settings.search is None:
+        return None
+    try:
+        return read_private(settings.search.key_file)
+    except (OSError, KeyUnusable) as error:
+        raise CentralError(f"search.key_file: {error}; nothing was started") from error
 
 
 @contextlib.contextmanager

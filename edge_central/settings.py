@@ -34,6 +34,7 @@ __all__ = [
     "ListenAddress",
     "RequestsUser",
     "Retention",
+    "SearchSettings",
     "Tls",
     "Webhook",
 ]
@@ -213,6 +214,31 @@ def _check_requests(values: SectionValues) -> None:
 REQUESTS = section(RequestsUser, "requests", check=_check_requests, replacements=login.ADVICE)
 
 
+SEARCH_DAYS = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchSettings:
+    """Searches of the passages that gateways store: officers ask at the console or over the API, and this
+    centre signs the commands. Without this section it sends none."""
+
+    key_file: Annotated[
+        Path,
+        Key(
+            "private key that signs the commands (made by `edge-agent command keygen`); the gateways have "
+            "its public key in `commands.search_keys`",
+            ReadableFile("a key file", private=True),
+        ),
+    ]
+    days: Annotated[
+        float,
+        Key("a search, its answers and the pictures that were opened are deleted after this", _DAYS),
+    ] = SEARCH_DAYS
+
+
+SEARCH = section(SearchSettings, "search", replacements={"key": "name a file in key_file"})
+
+
 def _database(values: SectionValues) -> Database:
     address: str = values["database"]
     if address == SQLITE:
@@ -282,6 +308,7 @@ class CentralSettings:
     metrics: Annotated[ListenAddress | None, Key(METRICS.doc, METRICS, "nothing listens")] = None
     console: Annotated[Console | None, Key(CONSOLE.doc, CONSOLE, "nothing listens")] = None
     requests: Annotated[RequestsUser | None, Key(REQUESTS.doc, REQUESTS, "the session of mqtt")] = None
+    search: Annotated[SearchSettings | None, Key(SEARCH.doc, SEARCH, "no searches")] = None
     warnings: tuple[str, ...] = ()
 
     @property
@@ -293,6 +320,11 @@ class CentralSettings:
         return replace(
             self.mqtt, cert_file=user.cert_file, key_file=user.key_file, credentials=user.credentials
         )
+
+    @property
+    def search_days(self) -> float:
+        """How long searches are kept; also those from before ``search`` was removed."""
+        return SEARCH_DAYS if self.search is None else self.search.days
 
     @property
     def media_dir(self) -> Path:

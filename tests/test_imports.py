@@ -57,13 +57,13 @@ LAYERS: tuple[set[str], ...] = (
 """Of ``edge_agent``. Each part imports parts of the layers before its own, and nothing of its own layer."""
 BESIDE = {"mqtt": {"uplink"}}
 """Exceptions: the publisher counts its bytes and asks for their pace."""
-OF_AGENT = {"core", "wire", "config", "mqtt", "host", "evidence"}
+OF_AGENT = {"core", "wire", "config", "mqtt", "host", "evidence", "commands"}
 """What the centre takes of the agent: no pictures, no detectors, no outbox. Of the evidence it is how that is
-verified, ``evidence.chain``."""
+verified, ``evidence.chain``; of the commands, how they are signed, ``commands.signature``."""
 
 HOMES: dict[str, set[str]] = {
     "av": {"capture", "evidence", "tools"},
-    "cryptography": {"evidence", "mqtt", "commands"},
+    "cryptography": {"evidence", "mqtt", "commands", "edge_central"},
     "paho": {"mqtt"},
     "sqlite3": {"outbox", "passages"},
     "ai_edge_litert": {"detection"},
@@ -170,6 +170,7 @@ def test_the_centre_takes_little_of_the_agent() -> None:
     assert {part(name) for name in used} - {""} <= OF_AGENT
     evidence = {name for name in used if part(name) == "evidence"}
     assert all(is_of(name, "edge_agent.evidence.chain") for name in evidence)
+    assert {name for name in used if part(name) == "commands"} <= {"edge_agent.commands.signature"}
 
 
 def circle(graph: Mapping[str, set[str]]) -> list[str]:

@@ -19,7 +19,7 @@ CONFIG_SUFFIXES = (".yaml", ".yml")
 
 
 def parser() -> CommandParser:
-    from edge_agent.cli import collect, command, evidence, learn, manual, passages, site
+    from edge_agent.cli import collect, command, evidence, learn, manual, passages, search, site
     from edge_agent.tools import broker_commands
     from edge_agent.tools.ground import command as ground
     from edge_central.cli import command as central
@@ -48,6 +48,7 @@ def parser() -> CommandParser:
     site.add_cameras(commands, DEFAULT_CONFIG)
     central.add_command_to(commands)
     command.add_command_to(commands)
+    search.add_command_to(commands)
     broker_commands.add_conformance(commands)
     broker_commands.add_fleet(commands)
     broker_commands.add_simulate(commands)

@@ -120,6 +120,10 @@ def _run_tool(args: argparse.Namespace, out: TextIO) -> int:
             from edge_agent.cli.command import run_command
 
             return run_command(args, out)
+        case "search":
+            from edge_agent.cli.search import run_search
+
+            return run_search(args, out)
         case "conformance":
             from edge_agent.tools.conformance.command import run_conformance
 

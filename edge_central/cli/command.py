@@ -189,7 +189,19 @@ def _add_retention(actions: Commands) -> tuple[CommandParser, ...]:
     )
     deletions.add_argument("--most", type=int, default=20, metavar="N", help="number of deletions to list")
     deletions.add_json()
-    return hold, holds, _add_release(actions), deletions
+    return hold, holds, _add_release(actions), deletions, _add_searches(actions)
+
+
+def _add_searches(actions: Commands) -> CommandParser:
+    searches = add_command(
+        actions,
+        "searches",
+        "list who searched how often in a month, for which cases, and how many pictures were opened",
+        "sudo -u edge-central edge-agent central searches --month 2026-11",
+    )
+    searches.add_argument("--month", metavar="YYYY-MM", help="month of the report; default: this month")
+    searches.add_json()
+    return searches
 
 
 def _add_release(actions: Commands) -> CommandParser:
@@ -261,6 +273,10 @@ def run_central(args: argparse.Namespace, stdout: TextIO) -> int:
         from edge_central.cli.retention_commands import run_deletions
 
         return run_deletions(load(args.config).database, args.most, args.json, stdout)
+    if args.action == "searches":
+        from edge_central.cli.searches import run_searches
+
+        return run_searches(args, load(args.config), stdout)
     from edge_central.cli.status import run_status
 
     settings = load(args.config)

@@ -23,6 +23,7 @@ from edge_agent.wire.received.messages import (
     parse_message,
 )
 from edge_agent.wire.topics import CentralTopics, UpKind
+from edge_central.searches.answers import record_answers
 from edge_central.settings import HeartbeatHistory
 from edge_central.store.batch import Batch
 from edge_central.store.fleet_state import (
@@ -177,6 +178,7 @@ class _BatchBuilder:
         """Compare repeated events with the stored ones, once the whole batch is known, and record the
         replies."""
         self._batch.record_replies(self._replies, self._now_ms)
+        record_answers(self._batch.connection, self._replies, self._now_ms)
         repeated = self._repeated
         for number in range(2, MAX_BRANCHES + 2):
             if not repeated:

@@ -19,7 +19,7 @@ from edge_agent.core.model import Severity
 from edge_agent.core.problems import ProblemText
 from edge_central.retention.holds import covered_by, read_holds
 from edge_central.sentences import problem_text
-from edge_central.settings import Retention
+from edge_central.settings import SEARCH_DAYS, Retention
 from edge_central.store import tables
 
 DAY_MS = 86_400_000
@@ -32,6 +32,7 @@ class DeletionTarget(StrEnum):
     HANDLING = "handling"  # the officers' steps about an alarm or alert
     REQUEST = "request"
     HANDOVER = "handover"
+    SEARCH = "search"  # with its answers, matches and pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,9 @@ class DeletionPlan:
     severity: int = 0
 
 
-def make_plans(settings: Retention, kinds: list[tuple[str, int]], now_ms: int) -> Iterator[DeletionPlan]:
+def make_plans(
+    settings: Retention, kinds: list[tuple[str, int]], now_ms: int, search_days: float = SEARCH_DAYS
+) -> Iterator[DeletionPlan]:
     """The plans of one run; ``kinds``: the kinds and severities of the stored events."""
     for kind, severity in kinds:
         rule, days = _days(settings, kind, severity)
@@ -56,6 +59,7 @@ def make_plans(settings: Retention, kinds: list[tuple[str, int]], now_ms: int) -
         (DeletionTarget.HANDLING, "duty_days", settings.duty_days),
         (DeletionTarget.REQUEST, "duty_days", settings.duty_days),
         (DeletionTarget.HANDOVER, "duty_days", settings.duty_days),
+        (DeletionTarget.SEARCH, "search.days", search_days),
     ):
         yield DeletionPlan(what, f"{rule}: {days:g}", days, now_ms - round(days * DAY_MS))
 

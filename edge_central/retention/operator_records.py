@@ -1,4 +1,4 @@
-"""Deletes old records of the officers: handling steps, requests, handovers.
+"""Deletes old records of the officers: handling steps, requests, handovers, searches.
 
 A record is deleted when it is old and its event or alert is deleted. So a hold on an event also keeps the
 records about it.
@@ -14,6 +14,9 @@ from sqlalchemy import Connection, delete, func, select
 
 from edge_central.retention.deletion_plans import DeletionTarget
 from edge_central.store import tables
+
+MAX_SEARCHES = 2
+"""Searches deleted in one transaction: one of a whole city may have 20,000 matches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,10 @@ def delete_old(
         DeletionTarget.HANDLING: _handlings,
         DeletionTarget.REQUEST: _requests,
         DeletionTarget.HANDOVER: _handovers,
+        DeletionTarget.SEARCH: _searches,
     }[what]
+    if what is DeletionTarget.SEARCH:
+        most = MAX_SEARCHES
     found, deleted = examine(connection, before_ms, after, most)
     last = found[-1].key if found else None
     return DeletedBatch(last, len(found) == most, len(found) - len(deleted), [row.at_ms for row in deleted])
@@ -92,6 +98,18 @@ def _handovers(connection: Connection, before_ms: int, after: Any, most: int) ->
     query = query.where(columns.id > (after or 0), columns.left_ms < before_ms)
     found = connection.execute(query.order_by(columns.id).limit(most)).all()
     connection.execute(delete(tables.handover).where(columns.id.in_([row.key for row in found])))
+    return found, found
+
+
+def _searches(connection: Connection, before_ms: int, after: Any, most: int) -> Examined:
+    columns = tables.search.c
+    query = select(columns.id.label("key"), columns.asked_ms.label("at_ms"))
+    query = query.where(columns.id > (after or ""), columns.asked_ms < before_ms)
+    found = connection.execute(query.order_by(columns.id).limit(most)).all()
+    ids = [row.key for row in found]
+    for table in (tables.search_picture, tables.search_match, tables.search_answer):
+        connection.execute(delete(table).where(table.c.search.in_(ids)))
+    connection.execute(delete(tables.search).where(columns.id.in_(ids)))
     return found, found
 
 

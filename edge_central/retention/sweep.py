@@ -27,7 +27,7 @@ from edge_central.retention.deletion_plans import (
 )
 from edge_central.retention.holds import ActiveHolds, read_holds
 from edge_central.retention.operator_records import delete_old
-from edge_central.settings import Retention
+from edge_central.settings import SEARCH_DAYS, Retention
 from edge_central.store import tables
 from edge_central.store.database import insert_row, read_record, write_meta, write_record
 from edge_central.store.media_folder import MediaFolder
@@ -86,9 +86,10 @@ class RetentionSweep:
         media_of: Collection[str] | None = None,
         now_ms: Callable[[], int] | None = None,
         central_id: str = DEFAULT_ID,
+        search_days: float = SEARCH_DAYS,
     ) -> None:
         """``media_of``: delete only media of gateways of these wards. ``now_ms``: the time that decides
-        what has expired."""
+        what has expired. ``search_days``: how long searches are kept."""
         self._settings = settings
         self._media_folder = media_folder
         self._clock = clock
@@ -100,6 +101,7 @@ class RetentionSweep:
         self._position: RowPosition | None = None
         self._now_ms = now_ms or partial(wall_ms, clock)
         self._central_id = central_id
+        self._search_days = search_days
         self._counted_mono: float | None = None  # when the blocked run was counted last
         self.blocked: str | None = None
         """Why a run waits for an administrator; None: no run waits."""
@@ -144,7 +146,7 @@ class RetentionSweep:
         release = read_record(connection, release_key(self._central_id), DeletionRelease)
         if release is None and self._counted_mono is not None and mono - self._counted_mono < COUNT_EVERY_S:
             return None
-        planned = list(make_plans(self._settings, stored_kinds(connection), now_ms))
+        planned = list(make_plans(self._settings, stored_kinds(connection), now_ms, self._search_days))
         blocked = find_excess(connection, planned, release)
         write_record(connection, blocked_key(self._central_id), blocked)
         if blocked is not None:

@@ -24,9 +24,9 @@ from sqlalchemy import (
 
 from edge_central.store.ringing import FLOOD_RULE
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Version 2 added alerts, retention and its indexes; 3 added indexes of alarms and floods by gateway; 4 the
-columns ``problem``."""
+columns ``problem``; 5 searches, and their columns in ``access``."""
 
 metadata = MetaData()
 # SQLite allots row ids only if the type is exactly INTEGER.
@@ -334,16 +334,24 @@ access = Table(
     Column("time_ms", _Milliseconds, nullable=False),
     Column("account", Text, nullable=False),
     Column("address", Text, nullable=False),
-    Column("what", Text, nullable=False),  # see edge_central/web/auth/access_log.py
+    Column("what", Text, nullable=False),  # AccessKind in edge_central/store/accesses.py
     Column("ward", Text),
     Column("gateway", Text),
     Column("camera", Text),
     Column("media_id", Text),
     Column("event_id", Text),
+    Column("search", Text),  # the columns from here on are of searches and the pictures that they found
+    Column("purpose", Text),
+    Column("case_number", Text),
+    Column("gateways", Integer),  # how many were asked
     Index("access_by_time", "time_ms"),
     Index("access_by_account", "account", "id"),
     sqlite_autoincrement=True,
 )
+
+# One search among years of accesses.
+_of_search = access.c.search.is_not(None)
+Index("access_by_search", access.c.search, sqlite_where=_of_search, postgresql_where=_of_search)
 
 # --- incident log ---
 
@@ -413,4 +421,91 @@ request = Table(
     Column("answered_ms", _Milliseconds),
     Column("problem", _Problem),  # ``words`` as a code with figures; null: it has none
     Index("request_by_about", "gateway", "about"),
+)
+
+# --- searches of the passages that gateways store ---
+
+search = Table(
+    "search",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("asked_ms", _Milliseconds, nullable=False),
+    Column("asked_by", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("case_number", Text, nullable=False),
+    Column("question", Text, nullable=False),  # JSON of edge_central/searches/question.py
+    Column("wards", Text, nullable=False),  # of the asked gateways, separated by spaces
+    Column("expires_ms", _Milliseconds, nullable=False),
+    Column("changes", BigInteger, nullable=False),  # grows with each answer: pages ask again
+    Index("search_by_time", "asked_ms"),
+    Index("search_by_account", "asked_by", "asked_ms"),
+)
+
+search_answer = Table(
+    "search_answer",  # one command to one gateway
+    metadata,
+    Column("command", Text, primary_key=True),
+    Column("search", Text, nullable=False),
+    Column("place", SmallInteger, nullable=False),  # 1; 2: the second place, for pairs of passages
+    Column("gateway", Text, nullable=False),
+    Column("ward", Text, nullable=False),
+    Column("status", Text, nullable=False),  # AnswerStatus in edge_central/searches/records.py
+    Column("sends", Integer, nullable=False),
+    Column("next_ms", _Milliseconds),  # when it is sent, or sent again; null: not by itself
+    Column("sent_ms", _Milliseconds),
+    Column("answered_ms", _Milliseconds),
+    Column("total", BigInteger),  # passages that fit, as the gateway counts
+    Column("stored", Integer),  # rows of search_match
+    Column("dropped", Integer),  # rows of the answer that cannot be true
+    Column("words", Text, nullable=False),
+    Column("problem", _Problem),  # ``words`` as a code with figures; null: it has none
+    Index("search_answer_by_search", "search"),
+)
+# What is to be sent, among a thousand times as many answers.
+_answer_due = search_answer.c.next_ms.is_not(None)
+Index("search_answer_due", search_answer.c.next_ms, sqlite_where=_answer_due, postgresql_where=_answer_due)
+
+search_match = Table(
+    "search_match",  # one passage that a gateway has found
+    metadata,
+    Column("cursor", _Row, primary_key=True, autoincrement=True),
+    Column("search", Text, nullable=False),
+    Column("place", SmallInteger, nullable=False),
+    Column("gateway", Text, nullable=False),
+    Column("ward", Text, nullable=False),
+    Column("camera", Text, nullable=False),
+    Column("passage", BigInteger, nullable=False),  # its id at the gateway
+    Column("start_ms", _Milliseconds, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    UniqueConstraint("search", "place", "gateway", "passage"),
+    Index("search_match_by_search", "search", "cursor"),
+    sqlite_autoincrement=True,
+)
+
+search_picture = Table(
+    "search_picture",  # a picture that somebody has opened
+    metadata,
+    Column("search", Text, primary_key=True),
+    Column("gateway", Text, primary_key=True),
+    Column("passage", BigInteger, primary_key=True),
+    Column("command", Text, nullable=False, unique=True),
+    Column("ward", Text, nullable=False),
+    Column("asked_ms", _Milliseconds, nullable=False),
+    Column("asked_by", Text, nullable=False),  # who opened it first
+    Column("expires_ms", _Milliseconds, nullable=False),
+    Column("status", Text, nullable=False),  # PictureStatus in edge_central/searches/records.py
+    Column("sends", Integer, nullable=False),
+    Column("next_ms", _Milliseconds),
+    Column("sent_ms", _Milliseconds),
+    Column("received_ms", _Milliseconds),
+    Column("jpeg", LargeBinary),
+    Column("sealed", Boolean, nullable=False),
+    Column("path", Text),  # JSON: [[x, y, seconds after the start], ...]
+    Column("words", Text, nullable=False),
+    Column("problem", _Problem),
+)
+_picture_due = search_picture.c.next_ms.is_not(None)
+Index(
+    "search_picture_due", search_picture.c.next_ms, sqlite_where=_picture_due, postgresql_where=_picture_due
 )

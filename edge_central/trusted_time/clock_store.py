@@ -94,6 +94,14 @@ def _stamps(
     yield tables.presence.c.since_ms, tables.presence.c.ward.in_(wards)
     yield tables.outage.c.since_ms, tables.outage.c.ward.in_(wards)
     yield tables.request.c.asked_ms, tables.request.c.ward.in_(wards)
+    asked, picture = tables.search_answer.c, tables.search_picture.c
+    searches = select(asked.search).where(asked.ward.in_(wards))
+    for column in (tables.search.c.asked_ms, tables.search.c.expires_ms):
+        yield column, tables.search.c.id.in_(searches)
+    for column in (asked.next_ms, asked.sent_ms, asked.answered_ms):
+        yield column, asked.ward.in_(wards)
+    for column in (picture.asked_ms, picture.expires_ms, picture.next_ms, picture.sent_ms):
+        yield column, picture.ward.in_(wards)
     yield tables.conflict.c.last_ms, tables.conflict.c.gateway.in_(gateways)
     streams = select(tables.stream.c.id).where(tables.stream.c.gateway.in_(gateways))
     yield tables.gap.c.found_ms, tables.gap.c.stream.in_(streams)

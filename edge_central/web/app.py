@@ -14,7 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from edge_central.web.api import inventory
+from edge_central.web.api import inventory, searches
 from edge_central.web.api.events import events_endpoint
 from edge_central.web.auth import login
 from edge_central.web.http_errors import HttpError, error_response
@@ -31,11 +31,13 @@ PAGES: tuple[Page | PublicPage, ...] = (
     *login.PAGES,
     *media.PAGES,
     *inventory.PAGES,
+    *searches.PAGES,
 )
 """A new module of pages joins here."""
 STREAMS: tuple[tuple[str, Callable[[RequestHandler, LiveHub], Endpoint]], ...] = (
     ("/live", live_endpoint),
     ("/api/events", events_endpoint),
+    (searches.MATCHES, searches.matches_endpoint),
 )
 """Endpoints that wait on the event loop."""
 

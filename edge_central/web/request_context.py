@@ -21,6 +21,7 @@ from edge_central.console.events import EventStory, read_story
 from edge_central.console.fleet import Fleet, read_fleet
 from edge_central.console.incident_log import MAX_PER_GATEWAY, LogAuthor
 from edge_central.console.site_names import FleetSheet, Names
+from edge_central.searches.records import SearchAuthor
 from edge_central.settings import CentralSettings, Console
 from edge_central.store.database import DatabaseConnections
 from edge_central.store.scope import Scope
@@ -61,6 +62,8 @@ class RequestContext:
     request: Request
     form: Mapping[str, str]
     """Fields of a POST; of a repeated field the last value."""
+    body: bytes
+    """Of a POST in JSON; empty otherwise."""
     services: ConsoleServices
     connection: Connection
     """For reading: one state of the database, as it was when the request began."""
@@ -143,6 +146,11 @@ class UserRequestContext(RequestContext):
     def author(self) -> LogAuthor:
         """The account as the author of steps in the incident log."""
         return LogAuthor(self.account.name, self.now_ms)
+
+    @property
+    def search_author(self) -> SearchAuthor:
+        """For searches of passages."""
+        return SearchAuthor(self.account.name, self.address, self.scope)
 
     def fleet(self, scope: Scope | None = None, gateway: str | None = None) -> Fleet:
         """The fleet as it is now, in the scope of the user or in a narrower one; or one gateway of it."""

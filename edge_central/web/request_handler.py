@@ -67,6 +67,9 @@ class Page:
     roles: frozenset[Role] = HUMAN_ROLES
     slow: bool = False
     """The page hashes a password: it runs on separate threads, so that other requests do not wait."""
+    json: bool = False
+    """The body of the ``POST`` is JSON. A program with a token needs no CSRF token: no browser sends its
+    header by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +128,9 @@ class RequestHandler:
 
         async def answer(request: Request) -> Response:
             try:
-                form = await _form(request) if page.method == "POST" else {}
+                form, body = await _form_and_body(page, request)
                 threads = self._slow if page.slow else self._quick
-                return await threads.run(partial(self._answer, page, request, form))
+                return await threads.run(partial(self._answer, page, request, form, body))
             except HttpError as refusal:
                 return self.error_response(request, refusal)
 
@@ -165,10 +168,12 @@ class RequestHandler:
         cookie = self.services.cookies.get(request, LANGUAGE_COOKIE)
         return preferred_language(cookie, request.headers.get("accept-language", ""))
 
-    def _answer(self, page: Page | PublicPage, request: Request, form: Mapping[str, str]) -> Response:
+    def _answer(
+        self, page: Page | PublicPage, request: Request, form: Mapping[str, str], body: bytes
+    ) -> Response:
         mark = self.services.hub.mark()  # before the database is read: a page is at least as new
         with self.reading(request) as connection:
-            response = self._call_page(page, request, form, connection, mark)
+            response = self._call_page(page, request, form, body, connection, mark)
         return compressed(request, response)
 
     @contextmanager
@@ -186,17 +191,18 @@ class RequestHandler:
         page: Page | PublicPage,
         request: Request,
         form: Mapping[str, str],
+        body: bytes,
         connection: Connection,
         mark: str,
     ) -> Response:
         now_ms = wall_ms(self.services.clock)
-        call = (request, form, self.services, connection, self.lang(request), now_ms, mark)
+        call = (request, form, body, self.services, connection, self.lang(request), now_ms, mark)
         if page.method == "POST":
             check_origin(request)
         if isinstance(page, PublicPage):
             return page.answer(RequestContext(*call))
         known = self.authenticate(request, connection, page.roles)
-        if page.method == "POST":
+        if page.method == "POST" and not (page.json and known.session is None):
             token = form.get("csrf") or request.headers.get("x-csrf-token")
             if known.session is None or not csrf_matches(token, known.secret):
                 raise Forbidden("this form is not of your session: load the page again")
@@ -248,11 +254,21 @@ def compressed(request: Request, response: Response) -> Response:
     return response
 
 
-async def _form(request: Request) -> dict[str, str]:
-    """Read the fields of a form. Raises BadRequest, TooLarge."""
+async def _form_and_body(page: Page | PublicPage, request: Request) -> tuple[dict[str, str], bytes]:
+    """The fields of a form, or a body in JSON. Raises BadRequest, TooLarge."""
+    if page.method != "POST":
+        return {}, b""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if isinstance(page, Page) and page.json:
+        if kind != "application/json":
+            raise BadRequest("the body is application/json")
+        return {}, await _body(request)
     if kind not in ("application/x-www-form-urlencoded", ""):
         raise BadRequest("a form is application/x-www-form-urlencoded")
+    return _form(await _body(request)), b""
+
+
+async def _body(request: Request) -> bytes:
     body = bytearray()
     try:
         async with asyncio.timeout(FORM_WITHIN_S):
@@ -260,10 +276,18 @@ async def _form(request: Request) -> dict[str, str]:
                 body += chunk
                 if len(body) > MOST_FORM_BYTES:
                     raise TooLarge(f"a form has at most {MOST_FORM_BYTES} bytes")
-        fields = dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=200))
     except TimeoutError:
         raise BadRequest(f"the form did not come within {FORM_WITHIN_S:.0f} s") from None
-    except (ValueError, ClientDisconnect):
+    except ClientDisconnect:
+        raise BadRequest("this is no form") from None
+    return bytes(body)
+
+
+def _form(body: bytes) -> dict[str, str]:
+    """The fields of a form. Raises BadRequest."""
+    try:
+        fields = dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=200))
+    except ValueError:
         raise BadRequest("this is no form") from None
     if any("\0" in name or "\0" in value for name, value in fields.items()):
         raise BadRequest("no text has a NUL in it")

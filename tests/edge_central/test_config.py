@@ -41,6 +41,7 @@ console:
   {listen: "0.0.0.0:8443", cert_file: c.pem, key_file: c.key, proxies: [10.0.0.1], idle_min: 30, session_h: 4,
    timezone: Asia/Ho_Chi_Minh, sites_file: s.csv, wards_file: w.csv, access_days: 30}
 requests: {id: req, cert_file: c.pem, key_file: c.key, username: r, password_file: p}
+search: {key_file: s.pem, days: 20}
 """
 
 

@@ -202,11 +202,12 @@ def test_the_centre_cannot_speak_for_a_gateway(broker: FleetBroker) -> None:
     assert REFUSED in broker.publish("central", f"{UP}/state").err
 
 
+COMMANDS = ("clip", "disarm", "passage-pictures", "rebirth", "search", "set-config")
 MAY_WRITE = {
     "central": {"down/ack", "down/cmd/rebirth"},
-    "central-console": {"down/cmd/clip"},
-    "op-city": {"down/cmd/rebirth", "down/cmd/clip", "down/cmd/disarm", "down/cmd/set-config"},
-    "op-dt": {"down/cmd/rebirth", "down/cmd/clip", "down/cmd/disarm", "down/cmd/set-config"},
+    "central-console": {f"down/cmd/{each}" for each in ("clip", "search", "passage-pictures")},
+    "op-city": {f"down/cmd/{each}" for each in COMMANDS},
+    "op-dt": {f"down/cmd/{each}" for each in COMMANDS},
     "ward-dt": set(),
     "dt-001": set(),
     "dt-002": set(),
@@ -216,9 +217,7 @@ MAY_WRITE = {
 @pytest.mark.parametrize("user", MAY_WRITE)
 def test_each_user_sends_a_gateway_only_what_it_needs(broker: FleetBroker, user: str) -> None:
     """The certificate of the centre cannot disarm a city."""
-    ends = {"down/ack", "down/config"} | {
-        f"down/cmd/{each}" for each in ("clip", "disarm", "rebirth", "set-config")
-    }
+    ends = {"down/ack", "down/config"} | {f"down/cmd/{each}" for each in COMMANDS}
     taken = {end for end in ends if REFUSED not in broker.publish(user, f"tb/v1/de-tham/dt-001/{end}").err}
     assert taken == MAY_WRITE[user]
 
@@ -248,7 +247,8 @@ def test_a_centre_without_a_user_for_its_console_sends_clips_itself(tmp_path: Pa
     """As before, and if the centre's certificates come from another CA."""
     with FleetBroker(tmp_path, {"dt-001": "de-tham"}, users={"broker_console_users": []}) as alone:
         topic = "tb/v1/de-tham/dt-001/down/cmd"
-        assert REFUSED not in alone.publish("central", f"{topic}/clip").err
+        for type_ in ("clip", "search", "passage-pictures"):
+            assert REFUSED not in alone.publish("central", f"{topic}/{type_}").err
         assert REFUSED in alone.publish("central", f"{topic}/disarm").err
 
 

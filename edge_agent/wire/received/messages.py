@@ -149,7 +149,9 @@ class StateMessage:
 class ReplyDocument(msgspec.Struct):
     id: str
     status: str
+    code: object = ""
     text: str = ""
+    result: msgspec.Raw = msgspec.Raw(b"{}")
     problem: object = None  # what ``text`` says
 
 
@@ -162,6 +164,8 @@ class ReplyMessage:
     command: str
     status: str
     text: str
+    code: str = ""
+    result: bytes = b"{}"  # JSON, not parsed
 
 
 GatewayMessage = EventMessage | MediaMessage | HeartbeatMessage | BirthMessage | StateMessage | ReplyMessage
@@ -295,7 +299,8 @@ def _reply(topic: UpTopic, payload: bytes) -> ReplyMessage:
     _require(found.id == topic.name, "id is another one than the topic's")
     _require(found.status in STATUSES, "status is none of a reply")
     text = with_problem(found.text[:500].replace("\0", ""), found.problem)
-    return ReplyMessage(topic.ward, topic.gateway, found.id, found.status, text)
+    code = _matched_or_none(_ID, found.code) or ""
+    return ReplyMessage(topic.ward, topic.gateway, found.id, found.status, text, code, bytes(found.result))
 
 
 def milliseconds(time: str) -> int:

@@ -65,7 +65,7 @@ def parse_event_query(query: Mapping[str, str], scope: Scope) -> EventQuery:
             _parse_kinds(query.get("kind")),
             _parse_severity(query.get("severity")),
         ),
-        _parse_wait(query.get("wait")),
+        parse_wait(query.get("wait")),
     )
 
 
@@ -98,7 +98,8 @@ def _parse_severity(text: str | None) -> int:
     return SEVERITIES[text].number
 
 
-def _parse_wait(text: str | None) -> float:
+def parse_wait(text: str | None) -> float:
+    """Seconds of a long poll. Raises BadRequest."""
     try:
         seconds = float(text or 0)
     except ValueError:

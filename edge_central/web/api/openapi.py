@@ -11,9 +11,22 @@ from typing import Any, Literal
 import msgspec
 
 from edge_agent import __version__
+from edge_central.searches.question import SearchQuestion
 from edge_central.web.api.event_history import ApiDocument, EventPage
 from edge_central.web.api.events import DEFAULT_EVENTS, JSON, MOST_EVENTS, MOST_WAIT_S, SEVERITIES
 from edge_central.web.api.inventory import Inventory
+from edge_central.web.api.searches import (
+    DEFAULT_MATCHES,
+    MATCHES,
+    MOST_MATCHES,
+    MatchPage,
+    OpenPicture,
+    PictureEntry,
+    PictureList,
+    SearchList,
+    SearchStatus,
+    StartedSearch,
+)
 from edge_central.web.http_errors import PROBLEM
 
 Document = dict[str, Any]
@@ -42,8 +55,8 @@ class Problem(ApiDocument, frozen=True, kw_only=True):
 
 
 def document() -> Document:
-    (page, inventory, problem), schemas = msgspec.json.schema_components(
-        [EventPage, Inventory, Problem], ref_template=REFERENCES
+    (page, inventory, problem, *of_searches), schemas = msgspec.json.schema_components(
+        [EventPage, Inventory, Problem, *OF_SEARCHES], ref_template=REFERENCES
     )
     for schema in schemas.values():
         if "description" in schema:  # 3.11 leaves the indentation in
@@ -58,7 +71,8 @@ def document() -> Document:
         "info": {
             "title": "edge-agent, the centre",
             "version": __version__,
-            "description": "For subscribers: history, inventory, pictures. In words: docs/reference/api.md.",
+            "description": "For subscribers: history, inventory, pictures; searches of passages. In words: "
+            "docs/reference/api.md.",
         },
         "security": [{"token": []}, {"session": []}],
         "paths": {
@@ -71,6 +85,7 @@ def document() -> Document:
                 }
             },
             "/api/media/{gateway}/{media_id}": {"get": _media(problem)},
+            **_searches(problem, *of_searches),
         },
         "components": {
             "securitySchemes": {
@@ -79,6 +94,100 @@ def document() -> Document:
             },
             "schemas": schemas,
         },
+    }
+
+
+OF_SEARCHES = (
+    *(SearchQuestion, StartedSearch, SearchList, SearchStatus),
+    *(MatchPage, OpenPicture, PictureEntry, PictureList),
+)
+
+
+def _searches(
+    problem: Document,
+    question: Document,
+    started: Document,
+    listed: Document,
+    status: Document,
+    matches: Document,
+    opening: Document,
+    entry: Document,
+    pictures: Document,
+) -> Document:
+    """The paths of searches."""
+    whole, parts = "/api/searches", [_part("id", "of the search")]
+    picture = [*parts, _part("gateway", "of the match"), _part("passage", "of the match")]
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    follow = [
+        _query("after", {"type": "integer", "minimum": 0, "default": 0}, "`next` of the answer before"),
+        _query(
+            "limit",
+            {"type": "integer", "minimum": 1, "maximum": MOST_MATCHES, "default": DEFAULT_MATCHES},
+            "matches in one answer; pairs with one cursor are not separated",
+        ),
+        _query("wait", {"type": "number", "minimum": 0, "maximum": MOST_WAIT_S, "default": 0}, WAIT),
+    ]
+    return {
+        whole: {
+            "get": _get("Your newest searches", [], _answer("Newest first", JSON, listed), problem),
+            "post": _post(
+                "Ask the gateways for passages; it is on record with purpose and case",
+                *([], question, {"201": _answer("It is stored", JSON, started)}, problem),
+            ),
+        },
+        f"{whole}/{{id}}": {
+            "get": _get("One search, with the answer of each gateway", parts,
+                        _answer("As it is now", JSON, status), problem),
+        },
+        MATCHES: {
+            "get": _get("Matches in the order in which they came", [*parts, *follow],
+                        _answer("Matches", JSON, matches), problem),
+        },
+        f"{whole}/{{id}}/pictures": {
+            "get": _get("The pictures that you have opened", parts,
+                        _answer("By gateway and passage", JSON, pictures), problem),
+            "post": _post(
+                "Open the picture of a match; it is on record before the gateway is asked",
+                *(parts, opening, {"202": _answer("The gateway is asked", JSON, entry)}, problem),
+            ),
+        },
+        f"{whole}/{{id}}/pictures/{{gateway}}/{{passage}}": {
+            "get": {
+                "summary": "A picture that you have opened",
+                "parameters": picture,
+                "responses": {
+                    "200": {
+                        "description": "The picture. A sealed one is an octet stream",
+                        "content": {"image/jpeg": binary, "application/octet-stream": binary},
+                    },
+                    "202": _answer("The gateway has not answered yet", JSON, entry),
+                    **_problems(problem, "403"),
+                },
+            },
+        },
+    }  # fmt: skip
+
+
+WAIT = "seconds to wait for the next match where there is none"
+
+
+def _part(name: str, says: str) -> Document:
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}, "description": says}
+
+
+def _get(summary: str, parameters: list[Document], answer: Document, problem: Document) -> Document:
+    responses = {"200": answer, **_problems(problem, "403")}
+    return {"summary": summary, "parameters": parameters, "responses": responses}
+
+
+def _post(
+    summary: str, parameters: list[Document], body: Document, answer: Document, problem: Document
+) -> Document:
+    return {
+        "summary": summary,
+        "parameters": parameters,
+        "requestBody": {"required": True, "content": {JSON: {"schema": body}}},
+        "responses": {**answer, **_problems(problem, "403", "413", "429")},
     }
 
 
@@ -149,8 +258,11 @@ def _problems(problem: Document, *more: str) -> Document:
     says = {
         "400": "The question makes no sense; `detail` says why",
         "401": "No token, or one that does not hold",
+        "403": "Not for this role",
         "404": "Not there, or not yours",
         "409": "The cursor is of another history: begin again",
+        "413": "The body has more than 64 kB",
+        "429": "Too many searches or pictures of this account; `Retry-After`",
         "503": "The database does not answer, or too many ask at once; `Retry-After`",
     }
     usual = ("400", "401", "404", "503")

@@ -1,10 +1,9 @@
-"""The access log: who opened which snapshot or clip. A row is stored before the file is sent."""
+"""The access log: expired rows, and accesses that are one. A row is stored before the file is sent."""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from enum import StrEnum
 
 from sqlalchemy import Connection, delete, func, insert, select
 
@@ -16,22 +15,6 @@ SAME_ACCESS_S = 600
 """A further request for the same file within this time is the same access: a player requests a clip in many
 pieces, a page comes again. Browsers may keep a picture for as long."""
 MAX_RECENT = 20_000
-
-
-class AccessKind(StrEnum):
-    SNAPSHOT = "snapshot"
-    CLIP = "clip"
-    FILE = "file"  # a bundle, or what only the centre's key opens
-    LOGIN = "login"
-
-
-def record_access(
-    connection: Connection, what: AccessKind, account: str, address: str, now_ms: int, **file: str
-) -> None:
-    """Add a row. ``file``: ward, gateway, camera, media_id and event_id of a file. The caller commits the
-    row before the file is sent."""
-    row = {"time_ms": now_ms, "account": account, "address": address, "what": what.value}
-    connection.execute(insert(tables.access), row | file)
 
 
 def delete_old_accesses(connection: Connection, days: float, now_ms: int) -> int:

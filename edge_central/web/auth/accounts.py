@@ -83,6 +83,8 @@ class Role(StrEnum):
 
 HUMAN_ROLES = frozenset({Role.ADMIN, Role.OFFICER, Role.VIEWER})
 ACTING_ROLES = frozenset({Role.ADMIN, Role.OFFICER})
+SEARCHING_ROLES = frozenset({Role.ADMIN, Role.OFFICER, Role.API})
+"""They may search the passages that gateways store, and open pictures of them."""
 ADMIN_ROLES = frozenset({Role.ADMIN})
 ALL_ROLES = frozenset(Role)
 

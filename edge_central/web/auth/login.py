@@ -7,8 +7,8 @@ import math
 
 from starlette.responses import Response
 
+from edge_central.store.accesses import AccessKind, record_access
 from edge_central.web.auth import accounts
-from edge_central.web.auth.access_log import AccessKind, record_access
 from edge_central.web.auth.accounts import (
     hash_password,
     new_token,

@@ -56,6 +56,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "access-snapshot": ("ảnh", "snapshot"),
     "access-clip": ("video", "clip"),
     "access-file": ("tệp", "file"),
+    "access-search": ("tìm kiếm", "search"),
+    "access-passage": ("ảnh của lượt đi qua", "picture of a passage"),
     "access-login": ("đăng nhập", "logged in"),
     "nothing": ("Không có", "Nothing"),
     "cannot-be-shown": ("Không hiển thị được", "Cannot be shown"),

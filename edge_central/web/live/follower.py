@@ -46,6 +46,7 @@ MOST_EVENTS = 1_000
 """Events of one poll; with more of them, all listeners get ``stale`` and load their page again."""
 NEWEST = 100
 """Rows of tables that grow."""
+NEWEST_SEARCHES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +108,24 @@ def _requests(connection: Connection) -> WatchedRows:
     return {row.id: WatchedRow(row.ward, dict(row._mapping)) for row in rows}
 
 
+def _searches(connection: Connection) -> WatchedRows:
+    """The newest searches, once for each of their wards; ``changes`` grows with each answer."""
+    columns = tables.search.c
+    query = select(columns.id, columns.wards, columns.changes).order_by(columns.asked_ms.desc())
+    return {
+        (row.id, ward): WatchedRow(ward, {"search": row.id, "changes": row.changes})
+        for row in connection.execute(query.limit(NEWEST_SEARCHES))
+        for ward in row.wards.split()
+    }
+
+
 WATCHED_TABLES: dict[str, Callable[[Connection], WatchedRows]] = {
     "presence": _presence,
     "outage": _outages,
     "alert": _alerts,
     "handling": _handled,
     "request": _requests,
+    "search": _searches,
 }
 """Small tables by the kind of their messages: a few hundred rows at most, or one for each gateway."""
 

@@ -17,8 +17,9 @@ from edge_agent.core.delivery import content_type_of
 from edge_central.console import events
 from edge_central.console.events import StoredMedia
 from edge_central.store import tables
+from edge_central.store.accesses import AccessKind, record_access
 from edge_central.store.media_folder import MediaFolder
-from edge_central.web.auth.access_log import SAME_ACCESS_S, AccessKind, record_access
+from edge_central.web.auth.access_log import SAME_ACCESS_S
 from edge_central.web.auth.accounts import ADMIN_ROLES, ALL_ROLES
 from edge_central.web.http_errors import BadRequest, NotFound
 from edge_central.web.request_context import UserRequestContext

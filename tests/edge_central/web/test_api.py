@@ -13,9 +13,10 @@ import pytest
 from sqlalchemy import delete, insert, select
 
 from edge_central.store import tables
+from edge_central.store.accesses import AccessKind, record_access
 from edge_central.store.scope import EVERYWHERE
 from edge_central.web.api import event_history as history
-from edge_central.web.auth import access_log as access
+from edge_central.web.auth.access_log import delete_old_accesses
 from edge_central.web.auth.accounts import Role
 from tests.edge_central.parts import JPEG, WARD, FakeGateway
 from tests.edge_central.web.house import House
@@ -218,9 +219,9 @@ def test_old_lines_of_the_access_log_are_deleted_and_that_is_logged(house: House
     day_ms = 86_400_000
     with house.connections.writing() as connection:
         for day in (0, 3, 12):
-            access.record_access(connection, access.AccessKind.LOGIN, "lan", "::1", day * day_ms)
-        assert access.delete_old_accesses(connection, 10, 15 * day_ms) == 2
-        assert access.delete_old_accesses(connection, 10, 15 * day_ms) == 0
+            record_access(connection, AccessKind.LOGIN, "lan", "::1", day * day_ms)
+        assert delete_old_accesses(connection, 10, 15 * day_ms) == 2
+        assert delete_old_accesses(connection, 10, 15 * day_ms) == 0
     with house.connections.reading() as connection:
         assert list(connection.scalars(select(tables.access.c.time_ms))) == [12 * day_ms]
         (line,) = connection.execute(select(tables.deletion)).all()

@@ -12,6 +12,7 @@ import jsonschema
 
 from edge_central.store.presence_reports import GatewayReport, PresenceState
 from edge_central.web.api.openapi import document, text
+from edge_central.web.api.searches import MATCHES
 from edge_central.web.app import PAGES
 from edge_central.web.http_errors import HttpError
 from tests.edge_central.parts import WARD, FakeGateway
@@ -31,7 +32,7 @@ def valid(answer: httpx.Response, name: str) -> Any:
 def test_the_document_is_current_and_names_every_address() -> None:
     current = (REFERENCE / "openapi.json").read_text(encoding="utf-8")
     assert current == text(), "run: python -m edge_central.web.api.openapi > docs/reference/openapi.json"
-    known = {page.path for page in PAGES if page.path.startswith("/api/")} | {"/api/events"}
+    known = {page.path for page in PAGES if page.path.startswith("/api/")} | {"/api/events", MATCHES}
     assert set(document()["paths"]) == known
     words = (REFERENCE / "api.md").read_text(encoding="utf-8")
     assert all(f"`{path}`" in words for path in known)

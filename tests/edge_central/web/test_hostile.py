@@ -39,8 +39,8 @@ from tests.edge_central.web.house import WARDS, Browser, House
 HONEST, ODD, ODDER = FakeGateway("dt-001"), FakeGateway("dt-666"), FakeGateway("bx-666", "bo-xuyen")
 WITHIN_S = 2.0
 """Of processor time, so that a loaded machine does not fail the test."""
-NOT_THERE = "/media/", "/api/media/"
-"""Their documented answer for a picture that has not come is 404."""
+NOT_THERE = "/media/", "/api/media/", "/api/searches/"
+"""Their documented answer for a picture that has not come is 404, and for a search that was not made."""
 
 
 @dataclass(frozen=True)

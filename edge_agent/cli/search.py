@@ -1,0 +1,298 @@
+"""``edge-agent search``: ask the gateways of a centre for passages over its API, and print them as they come.
+
+It runs anywhere: it needs a token of the centre, no configuration and no broker.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from edge_agent.cli.arguments import parse_moment
+from edge_agent.cli.passages import DIRECTIONS, GROUPS
+from edge_agent.core.clock import rfc3339
+from edge_agent.core.command_line.exit_codes import EX_FAILED, EX_OK
+from edge_agent.core.command_line.parser import CommandParser, Commands, add_command
+from edge_agent.core.errors import UsageError
+from edge_agent.core.printable import printable, printable_json
+
+if TYPE_CHECKING:
+    from edge_agent.cli.centre_client import CentreClient
+
+POLL_S = 20.0
+NUMBERS = {
+    "min_height": ("SHARE", "smallest height of the box, as a share of the picture's height"),
+    "max_height": ("SHARE", "largest height of the box, as a share of the picture's height"),
+    "min_speed": ("LENGTHS", "lowest speed, in own lengths a second"),
+    "max_speed": ("LENGTHS", "highest speed, in own lengths a second"),
+    "min_speed_m_s": ("METRES", "lowest speed, in metres a second; only cameras with a ground plane"),
+    "max_speed_m_s": ("METRES", "highest speed, in metres a second; only cameras with a ground plane"),
+    "min_still_s": ("SECONDS", "shortest time of standing still"),
+    "min_for_s": ("SECONDS", "shortest time in sight"),
+}
+"""Filters with a number, by their name in a question."""
+OPTIONS = {"min_still_s": "--still", "min_for_s": "--for"}
+"""Options with another name."""
+
+
+def add_command_to(commands: Commands) -> None:
+    search = add_command(
+        commands,
+        "search",
+        "ask the gateways of a centre what their cameras saw, and print it as it comes",
+        "edge-agent search --centre https://centre.example:8443 --token-file token --purpose 'stolen moped' "
+        "--case 7/2026 --from 2026-11-27T21:00 --to 2026-11-27T23:00 --ward de-tham --group two-wheeler "
+        "--colour red",
+        exit_codes={
+            0: "all gateways that were asked have answered",
+            1: "failed, or some gateways have not answered yet: they are named",
+        },
+    )
+    search.add_argument(
+        "--centre", required=True, metavar="URL", help="address of the centre's console, https://HOST:PORT"
+    )
+    search.add_argument(
+        "--token-file",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="file with the token (edge-agent central user token)",
+    )
+    search.add_argument(
+        "--centre-ca-file",
+        type=Path,
+        metavar="FILE",
+        help="CA that signed the console's certificate; default: the system's trust store",
+    )
+    _add_question(search)
+    _add_places(search)
+    search.add_argument(
+        "--search", metavar="ID", help="id of a search that was made before, to read it; default: a new one"
+    )
+    search.add_argument(
+        "--wait-s",
+        type=float,
+        default=60.0,
+        metavar="SECONDS",
+        help="longest wait for the next reply, in seconds; gateways answer until --hours are over",
+    )
+    search.add_argument(
+        "--pictures",
+        type=Path,
+        metavar="DIR",
+        help="write the pictures of what is listed into this folder; opening each goes on record; default: "
+        "not opened",
+    )
+    search.add_json("matches as they come, one a line")
+
+
+def _add_question(search: CommandParser) -> None:
+    search.add_argument(
+        "--purpose", metavar="TEXT", help="purpose of the access; it goes on record; default: none, needed"
+    )
+    search.add_argument(
+        "--case", metavar="NUMBER", help="number of the case; it goes on record; default: none, needed"
+    )
+    for name, dest, which, otherwise in (
+        ("--from", "from_at", "first", "none, needed"),
+        ("--to", "to_at", "last", "now"),
+    ):
+        search.add_argument(
+            name,
+            dest=dest,
+            type=parse_moment,
+            metavar="TIME",
+            help=f"{which} moment; in the time zone of this machine; default: {otherwise}",
+        )
+    search.add_argument("--group", choices=GROUPS, help="group of the object; default: all")
+    search.add_argument(
+        "--colour", metavar="COLOUR", help="colour of any part, such as red, or upper:red; default: all"
+    )
+    search.add_argument(
+        "--direction", choices=tuple(DIRECTIONS), help="direction in the picture; default: all"
+    )
+    for name, (unit, what) in NUMBERS.items():
+        option = OPTIONS.get(name, f"--{name.replace('_', '-')}")
+        search.add_argument(option, dest=name, type=float, metavar=unit, help=f"{what}; default: none")
+    search.add_argument(
+        "--hours",
+        type=float,
+        default=24.0,
+        metavar="HOURS",
+        help="hours in which gateways that are away now may answer",
+    )
+
+
+def _add_places(search: CommandParser) -> None:
+    for name, what in (("ward", "ward"), ("gateway", "gateway")):
+        search.add_argument(
+            f"--{name}",
+            action="append",
+            metavar="ID",
+            help=f"id of the {what}; may be repeated; default: all",
+        )
+    search.add_argument(
+        "--camera",
+        action="append",
+        metavar="GATEWAY/CAMERA",
+        help="id of the camera; may be repeated; default: all",
+    )
+    search.add_argument(
+        "--circle",
+        metavar="LATITUDE,LONGITUDE,METRES",
+        help="only gateways within so many metres of a point; default: all",
+    )
+    search.add_argument(
+        "--line",
+        metavar="X1,Y1,X2,Y2",
+        help="line in 0..1 of the picture of one --camera, which the object crossed; default: none",
+    )
+    search.add_argument(
+        "--then",
+        metavar="GATEWAY[/CAMERA]",
+        help="only pairs: seen there afterwards; default: no pairs",
+    )
+    search.add_argument(
+        "--within",
+        type=float,
+        default=10.0,
+        metavar="MINUTES",
+        help="longest time between the two passages of a pair, in minutes",
+    )
+
+
+def run_search(args: argparse.Namespace, out: TextIO) -> int:
+    """Return 0 when all gateways have answered, else 1. Raises UsageError, CentreRefused, OSError."""
+    from edge_agent.cli.centre_client import CentreClient
+
+    question = None if args.search is not None else question_of(args)
+    client = CentreClient(
+        args.centre, args.token_file.read_text(encoding="utf-8").strip(), args.centre_ca_file
+    )
+    search = args.search or str(client.post("/api/searches", question)["id"])
+    if not args.json:
+        print(f"search {search}", file=out, flush=True)
+    for match in client.matches(search, args.wait_s, POLL_S):
+        for line in [printable_json(match)] if args.json else _lines(match):
+            print(line, file=out, flush=True)
+        if args.pictures is not None:
+            _save_picture(client, search, match, args.pictures)
+    status = client.get(f"/api/searches/{search}")
+    print("\n".join(_summary(status)), file=sys.stderr if args.json else out)
+    return EX_OK if status["answered"] == status["asked"] else EX_FAILED
+
+
+def question_of(args: argparse.Namespace) -> dict[str, Any]:
+    """The question as the API takes it. Raises UsageError."""
+    missing = [
+        option
+        for option, value in (("--purpose", args.purpose), ("--case", args.case), ("--from", args.from_at))
+        if not value
+    ]
+    if missing:
+        raise UsageError(f"give {', '.join(missing)}: a search is on record at each gateway")
+    part, _, colour = (args.colour or "").rpartition(":")
+    found = {
+        "purpose": args.purpose,
+        "case": args.case,
+        "from_at": _utc(args.from_at),
+        "to_at": rfc3339(datetime.now(UTC)) if args.to_at is None else _utc(args.to_at),
+        "wards": args.ward,
+        "gateways": args.gateway,
+        "cameras": args.camera,
+        "circle": _circle(args.circle),
+        "line": _line(args),
+        "second": _second(args),
+        "group": args.group,
+        "colour": colour or None,
+        "part": part or None,
+        "direction_deg": None if args.direction is None else DIRECTIONS[args.direction],
+        "hours": args.hours,
+        **{name: getattr(args, name) for name in NUMBERS},
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _utc(moment: datetime) -> str:
+    return rfc3339(moment.astimezone())
+
+
+def _numbers(option: str, text: str, count: int, form: str) -> list[float]:
+    try:
+        numbers = [float(each) for each in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) != count:
+        raise UsageError(f"{option} {text}: must be {form}")
+    return numbers
+
+
+def _circle(text: str | None) -> dict[str, float] | None:
+    if text is None:
+        return None
+    latitude, longitude, radius = _numbers("--circle", text, 3, "LATITUDE,LONGITUDE,METRES")
+    return {"latitude": latitude, "longitude": longitude, "radius_m": radius}
+
+
+def _line(args: argparse.Namespace) -> dict[str, Any] | None:
+    if args.line is None:
+        return None
+    if len(args.camera or ()) != 1:
+        raise UsageError("--line needs one --camera: it is drawn on the picture of a camera")
+    gateway, _, camera = args.camera[0].partition("/")
+    numbers = _numbers("--line", args.line, 4, "X1,Y1,X2,Y2")
+    return {"gateway": gateway, "camera": camera, "from": numbers[:2], "to": numbers[2:]}
+
+
+def _second(args: argparse.Namespace) -> dict[str, Any] | None:
+    if args.then is None:
+        return None
+    gateway, _, camera = args.then.partition("/")
+    return {"gateway": gateway, "camera": camera or None, "within_min": args.within}
+
+
+def _lines(match: Mapping[str, Any]) -> Iterator[str]:
+    yield _line_of(match)
+    if match.get("then"):
+        yield f"    then {_line_of(match['then'])}"
+
+
+def _line_of(passage: Mapping[str, Any]) -> str:
+    began = datetime.fromisoformat(passage["start"]).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    what = passage["label"] or passage["group"] or "unknown"
+    colours = ", ".join(f"{part} {'/'.join(terms)}" for part, terms in passage["colours"].items())
+    marks = "" if passage["clock"] != "unsynced" else " (clock not synchronised)"
+    place = f"{passage['name']}, {passage['camera_name']} ({passage['gateway']}/{passage['camera']})"
+    return printable(f"{began}  {passage['for_s']:5.0f}s  {what:12} {place}  {colours}{marks}")
+
+
+def _summary(status: Mapping[str, Any]) -> Iterator[str]:
+    answers = status["answers"]
+    yield f"{status['answered']} of {status['asked']} gateways answered; {status['total']} passages fit"
+    dropped = sum(each["dropped"] for each in answers)
+    if dropped:
+        yield f"{dropped} rows of the answers could not be true and were dropped"
+    for each in answers:
+        name = printable(f"{each['name']} ({each['gateway']})")
+        if each["status"] in ("waiting", "sent"):
+            away = "is offline: it answers when it is back"
+            yield f"{name} {'has not answered yet' if each['online'] else away}"
+        elif each["status"] != "answered":
+            yield printable(f"{name}: {each['status']}: {each['text']}")
+    if status["open"]:
+        yield f"read the rest later: --search {status['id']}"
+
+
+def _save_picture(client: CentreClient, search: str, match: Mapping[str, Any], folder: Path) -> None:
+    if not match["has_picture"]:
+        return
+    content, sealed = client.picture(search, match["gateway"], match["passage"])
+    if content is None:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    name = f"{match['gateway']}-{match['passage']}{'.sealed' if sealed else '.jpg'}"
+    (folder / name).write_bytes(content)

@@ -1,0 +1,273 @@
+"""Replies of gateways to searches and to requests for pictures, as rows.
+
+Everything that a gateway says is bounded here. A reply counts only for a command that was sent to that
+gateway and has no final answer yet; rows that cannot be true are dropped and counted.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import logging
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, select, update
+
+from edge_agent.core.delivery import SEALED_MAGIC
+from edge_agent.core.problems import problem_of
+from edge_agent.wire.received.messages import MalformedMessage, ReplyMessage, milliseconds
+from edge_agent.wire.searches import MAX_ROWS
+from edge_central.console.documents import parse_birth, parse_heartbeat
+from edge_central.searches.matches import SECOND, ReceivedPassage
+from edge_central.searches.question import SearchQuestion
+from edge_central.searches.records import (
+    OPEN_ANSWERS,
+    OPEN_PICTURES,
+    PICTURE_COMMAND,
+    SEARCH_COMMAND,
+    AnswerStatus,
+    PictureStatus,
+)
+from edge_central.searches.sender import note_changes
+from edge_central.sentences import problem_text
+from edge_central.store import tables
+from edge_central.store.database import conflict_insert
+from edge_central.store.problems import problem_column
+
+log = logging.getLogger(__name__)
+
+LATER = "search-later"
+"""Code of the problem with which a gateway says that it answers when a limit ends."""
+TRANSIENT = frozenset(("clock-not-synchronised", "busy", "not-yet-valid"))
+"""Codes of rejections that may not come the next time: the command is sent again."""
+AGAIN_MS = 60_000
+TOLERANCE_MS = 2_000
+"""Times of the wire are rounded."""
+MAX_TOTAL = 2**53
+MAX_POINTS = 64
+MAX_PICTURE_BYTES = 48_000
+_JPEG = b"\xff\xd8\xff"
+
+
+class _Result(msgspec.Struct):
+    passages: list[msgspec.Raw]
+    total: int = 0
+
+
+class _Pictures(msgspec.Struct):
+    pictures: dict[str, str]
+    paths: dict[str, list[tuple[float, float, float]]] = msgspec.field(default_factory=dict)
+
+
+def record_answers(connection: Connection, replies: Sequence[ReplyMessage], now_ms: int) -> None:
+    """Store these replies, in order; replies to other commands are ignored."""
+    own = [each for each in replies if each.command.startswith((SEARCH_COMMAND, PICTURE_COMMAND))]
+    if not own:
+        return
+    changed: set[str] = set()
+    for table, prefix, record in (
+        (tables.search_answer, SEARCH_COMMAND, _record_answer),
+        (tables.search_picture, PICTURE_COMMAND, _record_picture),
+    ):
+        of_kind = [each for each in own if each.command.startswith(prefix)]
+        columns = table.c
+        named = columns.command.in_([each.command for each in of_kind])
+        rows = {row.command: row for row in connection.execute(select(table).where(named))}
+        for reply in of_kind:
+            row = rows.get(reply.command)
+            if row is None or (row.gateway, row.ward) != (reply.gateway, reply.ward):
+                log.debug("%s: replied to %s, which it was not asked", reply.gateway, reply.command)
+                continue
+            if record(connection, row, reply, now_ms):
+                changed.add(row.search)
+    note_changes(connection, changed)
+
+
+# --- searches ---
+
+
+def _record_answer(connection: Connection, row: Any, reply: ReplyMessage, now_ms: int) -> bool:
+    """Return whether the row has changed; a late reply does not replace the final one."""
+    match reply.status:
+        case "succeeded":
+            return _record_matches(connection, row, reply, now_ms)
+        case "accepted" | "running":
+            is_later = _is_later(reply)
+            values: dict[str, Any] = {"next_ms": None} if is_later else {}
+            status = AnswerStatus.LATER if is_later else None
+        case "rejected" if reply.code in TRANSIENT:
+            status, values = None, {"next_ms": now_ms + AGAIN_MS}
+        case _:
+            status = _FINAL.get(reply.status, AnswerStatus.FAILED)
+            values = {"answered_ms": now_ms, "next_ms": None}
+    return _update_answer(connection, row.command, status, reply.text, values)
+
+
+_FINAL = {"rejected": AnswerStatus.REFUSED, "expired": AnswerStatus.EXPIRED}
+
+
+def _is_later(reply: ReplyMessage) -> bool:
+    problem = problem_of(reply.text)
+    return problem is not None and problem.code == LATER
+
+
+def _update_answer(
+    connection: Connection, command: str, status: AnswerStatus | None, words: str, values: dict[str, Any]
+) -> bool:
+    columns = tables.search_answer.c
+    values = values | {"words": str(words), "problem": problem_column(words)}
+    if status is not None:
+        values["status"] = status.value
+    is_open = columns.status.in_([each.value for each in OPEN_ANSWERS])
+    changed = update(tables.search_answer).where(columns.command == command, is_open).values(**values)
+    return connection.execute(changed).rowcount > 0
+
+
+def _record_matches(connection: Connection, row: Any, reply: ReplyMessage, now_ms: int) -> bool:
+    final = {"answered_ms": now_ms, "next_ms": None}
+    try:
+        result = msgspec.json.decode(reply.result, type=_Result)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        words = problem_text("search-answer-malformed")
+        return _update_answer(connection, row.command, AnswerStatus.FAILED, words, final)
+    matches = _plausible(connection, row, result.passages[:MAX_ROWS])
+    counts = {
+        "total": max(len(matches), min(max(result.total, 0), MAX_TOTAL)),
+        "stored": len(matches),
+        "dropped": len(result.passages) - len(matches),
+    }
+    if not _update_answer(connection, row.command, AnswerStatus.ANSWERED, reply.text, final | counts):
+        return False
+    if matches:
+        connection.execute(conflict_insert(connection, tables.search_match).on_conflict_do_nothing(), matches)
+    if counts["dropped"]:
+        log.warning(
+            "%s: %d passages of its answer to search %s cannot be true; they are dropped",
+            *(row.gateway, counts["dropped"], row.search),
+        )
+    return True
+
+
+def _plausible(connection: Connection, row: Any, passages: Sequence[msgspec.Raw]) -> list[dict[str, Any]]:
+    """Rows of ``search_match``: what can be read, of a camera that was asked, in the time that was asked."""
+    text = connection.scalar(select(tables.search.c.question).where(tables.search.c.id == row.search))
+    if text is None:
+        return []
+    question = msgspec.json.decode(text, type=SearchQuestion)
+    cameras = _asked_cameras(question, row.gateway, row.place)
+    if cameras is None:
+        cameras = named_cameras(connection, row.gateway)
+    until_ms = question.second_until_ms if row.place == SECOND else question.to_ms
+    found: dict[int, dict[str, Any]] = {}
+    for raw in passages:
+        try:
+            passage = msgspec.json.decode(raw, type=ReceivedPassage)
+            start_ms = milliseconds(passage.start)
+        except (msgspec.DecodeError, UnicodeError, RecursionError, MalformedMessage):
+            continue
+        end_ms = start_ms + passage.for_s * 1000
+        in_time = start_ms <= until_ms + TOLERANCE_MS and end_ms >= question.from_ms - TOLERANCE_MS
+        of_group = question.group in (None, passage.group)
+        if in_time and of_group and passage.camera in cameras:
+            found[passage.id] = {
+                "search": row.search,
+                "place": row.place,
+                "gateway": row.gateway,
+                "ward": row.ward,
+                "camera": passage.camera,
+                "passage": passage.id,
+                "start_ms": start_ms,
+                "document": msgspec.json.encode(passage),
+            }
+    return list(found.values())
+
+
+def _asked_cameras(question: SearchQuestion, gateway: str, place: int) -> Collection[str] | None:
+    second = question.second
+    if place == SECOND and second is not None:
+        return None if second.camera is None else (second.camera,)
+    return question.cameras_of(gateway)
+
+
+def named_cameras(connection: Connection, gateway: str) -> frozenset[str]:
+    """Ids of the cameras that the gateway has named in its birth and its newest heartbeat."""
+    columns = tables.gateway.c
+    row = connection.execute(select(columns.birth, columns.heartbeat).where(columns.id == gateway)).first()
+    if row is None:
+        return frozenset()
+    born = {camera.id for camera in parse_birth(row.birth).cameras}
+    return frozenset(born | parse_heartbeat(row.heartbeat).cameras.keys())
+
+
+# --- pictures ---
+
+
+def _record_picture(connection: Connection, row: Any, reply: ReplyMessage, now_ms: int) -> bool:
+    final: dict[str, Any] = {"received_ms": now_ms, "next_ms": None}
+    match reply.status:
+        case "succeeded":
+            status, words, more = _picture(connection, row, reply)
+            return _update_picture(connection, row.command, status, words, final | more)
+        case "accepted" | "running":
+            return False
+        case "rejected" if reply.code in TRANSIENT:
+            return _update_picture(connection, row.command, None, reply.text, {"next_ms": now_ms + AGAIN_MS})
+        case _:
+            status = _FINAL_PICTURE.get(reply.status, PictureStatus.FAILED)
+            return _update_picture(connection, row.command, status, reply.text, final)
+
+
+_FINAL_PICTURE = {"rejected": PictureStatus.REFUSED, "expired": PictureStatus.EXPIRED}
+
+
+def _picture(
+    connection: Connection, row: Any, reply: ReplyMessage
+) -> tuple[PictureStatus, str, dict[str, Any]]:
+    malformed = problem_text("search-answer-malformed")
+    try:
+        found = msgspec.json.decode(reply.result, type=_Pictures)
+        text = found.pictures.get(str(row.passage), "")
+        payload = base64.b64decode(text, validate=True)
+    except (msgspec.DecodeError, UnicodeError, RecursionError, binascii.Error):
+        return PictureStatus.FAILED, malformed, {}
+    if not payload:
+        return PictureStatus.MISSING, problem_text("search-picture-missing"), {}
+    sealed = payload.startswith(SEALED_MAGIC)
+    if len(payload) > MAX_PICTURE_BYTES or not (sealed or _is_of_match(connection, row, payload)):
+        log.warning("%s: the picture of passage %d is another one than it named", row.gateway, row.passage)
+        return PictureStatus.FAILED, malformed, {}
+    path = json.dumps(list(_bounded_path(found.paths.get(str(row.passage), []))))
+    return PictureStatus.RECEIVED, reply.text, {"jpeg": payload, "sealed": sealed, "path": path}
+
+
+def _is_of_match(connection: Connection, row: Any, payload: bytes) -> bool:
+    """Whether it is a JPEG, and the one whose SHA-256 the answer to the search has named."""
+    columns = tables.search_match.c
+    which = (columns.search == row.search, columns.gateway == row.gateway, columns.passage == row.passage)
+    document = connection.scalar(select(columns.document).where(*which).limit(1))
+    if document is None or not payload.startswith(_JPEG):
+        return False
+    named = msgspec.json.decode(document, type=ReceivedPassage).picture_sha256
+    return named is None or named == hashlib.sha256(payload).hexdigest()
+
+
+def _bounded_path(points: Iterable[tuple[float, float, float]]) -> Iterable[tuple[float, float, float]]:
+    for x, y, seconds in list(points)[:MAX_POINTS]:
+        if 0 <= x <= 1 and 0 <= y <= 1 and 0 <= seconds <= 1e7:
+            yield x, y, seconds
+
+
+def _update_picture(
+    connection: Connection, command: str, status: PictureStatus | None, words: str, values: dict[str, Any]
+) -> bool:
+    columns = tables.search_picture.c
+    values = values | {"words": str(words), "problem": problem_column(words)}
+    if status is not None:
+        values["status"] = status.value
+    is_open = columns.status.in_([each.value for each in OPEN_PICTURES])
+    changed = update(tables.search_picture).where(columns.command == command, is_open).values(**values)
+    return connection.execute(changed).rowcount > 0

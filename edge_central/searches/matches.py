@@ -1,0 +1,159 @@
+"""Matches: passages that gateways have found, as they are received, stored and read, and pairs of them.
+
+A document of a gateway is bounded here before it is stored, so that whatever it says breaks no page.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+from sqlalchemy import Connection, select
+
+from edge_agent.wire.base import Id, Sha256
+from edge_central.searches.question import SearchQuestion
+from edge_central.store import tables
+from edge_central.store.scope import Scope
+
+FIRST, SECOND = 1, 2
+"""Places: where the question is asked, and the second place of a question for pairs."""
+MAX_READ = 1_000
+
+Word = Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,40}$(?!\n)")]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Seconds = Annotated[float, Meta(ge=0, le=1e7)]
+
+
+class ReceivedPassage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """``FoundPassage`` of the wire, with bounds, and open to words of later versions."""
+
+    id: Annotated[int, Meta(ge=0, le=2**53)]
+    camera: Id
+    track: Annotated[str, Meta(max_length=100)] = ""
+    group: Word | None = None
+    label: Annotated[str, Meta(max_length=60)] | None = None
+    start: str
+    for_s: Seconds
+    clock: Word = "synced"
+    direction_deg: Annotated[int, Meta(ge=0, le=360)] | None = None
+    speed: Annotated[float, Meta(ge=0, le=1e6)] = 0.0
+    speed_m_s: Annotated[float, Meta(ge=0, le=1e4)] | None = None
+    size: tuple[Share, Share] | None = None
+    entry: Word = "inside"
+    exit: Word = "inside"
+    light: Word = "day"
+    colours: Annotated[dict[Word, Annotated[list[Word], Meta(max_length=4)]], Meta(max_length=8)] = (
+        msgspec.field(default_factory=dict)
+    )
+    still_s: Seconds = 0.0
+    rules: Annotated[list[Annotated[str, Meta(max_length=63)]], Meta(max_length=16)] = msgspec.field(
+        default_factory=list
+    )
+    picture_sha256: Sha256 | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PassageMatch:
+    """A passage that a gateway has found. ``then``: of a pair, the passage at the second place."""
+
+    cursor: int
+    gateway: str
+    ward: str
+    camera: str
+    passage: int  # its id at the gateway
+    start_ms: int
+    for_s: float
+    clock: str  # unsynced, synced, corrected
+    group: str | None
+    label: str | None
+    direction_deg: int | None  # clockwise from the top of the picture
+    speed: float  # own lengths a second
+    speed_m_s: float | None
+    size: tuple[float, float] | None  # width, height of the box in 0..1 of the picture
+    entry: str
+    exit: str
+    light: str  # day, dusk, infrared
+    colours: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by part, the largest first
+    still_s: float = 0.0
+    rules: tuple[str, ...] = ()
+    picture_sha256: str | None = None  # None: it never had a picture
+    then: PassageMatch | None = None
+
+
+_DECODE = msgspec.json.Decoder(ReceivedPassage).decode
+
+
+def read_matches(
+    connection: Connection, scope: Scope, question: SearchQuestion, search: str, after: int, limit: int
+) -> list[PassageMatch]:
+    """The matches of a search with cursors after ``after``, by cursor. With a second place they are pairs:
+    then ``cursor`` is that of the passage that came last, and pairs with one cursor are never separated, so
+    there may be a few more than ``limit``."""
+    limit = max(1, min(limit, MAX_READ))
+    columns = tables.search_match.c
+    query = select(tables.search_match).where(columns.search == search, scope.of(columns.ward))
+    query = query.order_by(columns.cursor)
+    if question.second is None:
+        return [_match(row) for row in connection.execute(query.where(columns.cursor > after).limit(limit))]
+    rows = connection.execute(query).all()
+    first = [_match(row) for row in rows if row.place == FIRST]
+    second = [_match(row) for row in rows if row.place == SECOND]
+    pairs = sorted(pairs_of(first, second, question.second.within_min), key=lambda each: each.cursor)
+    pairs = [each for each in pairs if each.cursor > after]
+    if len(pairs) > limit:
+        last = pairs[limit - 1].cursor
+        pairs = [each for each in pairs if each.cursor <= last]
+    return pairs
+
+
+def pairs_of(
+    first: Iterable[PassageMatch], second: Sequence[PassageMatch], within_min: float
+) -> Iterator[PassageMatch]:
+    """Pairs of equal group, with a common colour where both have one, of which the second begins after the
+    first has begun and within the time."""
+    by_group = defaultdict[str | None, list[PassageMatch]](list)
+    for each in second:
+        by_group[each.group].append(each)
+    for before in first:
+        for then in by_group[before.group]:
+            later_ms = then.start_ms - before.start_ms
+            if 0 < later_ms <= within_min * 60_000 and _colours_agree(before, then):
+                yield replace(before, cursor=max(before.cursor, then.cursor), then=then)
+
+
+def _colours_agree(one: PassageMatch, other: PassageMatch) -> bool:
+    """Parts that both have named share a colour. A colour that one of them has not named decides nothing."""
+    return all(
+        set(one.colours[part]) & set(other.colours[part]) for part in one.colours.keys() & other.colours
+    )
+
+
+def _match(row: Any) -> PassageMatch:
+    found = _DECODE(row.document)
+    return PassageMatch(
+        cursor=row.cursor,
+        gateway=row.gateway,
+        ward=row.ward,
+        camera=row.camera,
+        passage=row.passage,
+        start_ms=row.start_ms,
+        for_s=found.for_s,
+        clock=found.clock,
+        group=found.group,
+        label=found.label,
+        direction_deg=found.direction_deg,
+        speed=found.speed,
+        speed_m_s=found.speed_m_s,
+        size=found.size,
+        entry=found.entry,
+        exit=found.exit,
+        light=found.light,
+        colours={part: tuple(terms) for part, terms in found.colours.items()},
+        still_s=found.still_s,
+        rules=tuple(found.rules),
+        picture_sha256=found.picture_sha256,
+    )

@@ -1,0 +1,237 @@
+"""The question of a search: its filters, parsed and bounded from JSON or from a form. Pure.
+
+One question is stored for each search; each gateway gets the part of it that concerns the gateway.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from edge_agent.core.clock import rfc3339
+from edge_agent.wire.base import Id, Unit
+from edge_agent.wire.searches import Case, ColourTerm, Group, Part, Purpose
+from edge_central.sentences import problem_text
+
+MAX_SPAN = timedelta(days=31)
+DEFAULT_HOURS, MAX_HOURS = 24.0, 168.0
+"""How long gateways may take to answer."""
+MAX_PLACES = 500
+MAX_BODY_BYTES = 65_536
+EARTH_M = 6_371_000.0
+
+Degrees = Annotated[float, Meta(ge=-180, le=180, description="WGS 84")]
+CameraName = Annotated[
+    str, Meta(pattern=r"^[a-z0-9-]{1,63}/[a-z0-9-]{1,63}$(?!\n)", description="gateway/camera")
+]
+Seconds = Annotated[float, Meta(ge=0, le=1e6)]
+Speed = Annotated[float, Meta(ge=0, le=1000)]
+
+
+class InvalidQuestion(Exception):
+    """``field`` of the question is not valid; the text says why, and carries a code."""
+
+    def __init__(self, field: str, text: str) -> None:
+        super().__init__(text)
+        self.field = field
+        self.text = text
+
+
+class SearchCircle(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Gateways within ``radius_m`` of a point of the map."""
+
+    latitude: Annotated[float, Meta(ge=-90, le=90, description="degrees, WGS 84")]
+    longitude: Degrees
+    radius_m: Annotated[float, Meta(ge=10, le=100_000)]
+
+    def contains(self, latitude: float, longitude: float) -> bool:
+        """By the haversine formula; the error of a spherical Earth is below 0.6 %."""
+        here, there = math.radians(self.latitude), math.radians(latitude)
+        turned = math.radians(longitude - self.longitude)
+        chord = math.sin((there - here) / 2) ** 2
+        chord += math.cos(here) * math.cos(there) * math.sin(turned / 2) ** 2
+        return 2 * EARTH_M * math.asin(math.sqrt(min(1.0, chord))) <= self.radius_m
+
+
+class PictureLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A line drawn on the picture of one camera: the path crosses it, either way."""
+
+    gateway: Id
+    camera: Id
+    start: Annotated[tuple[Unit, Unit], Meta(description="x, y in 0..1 of the picture")] = field(name="from")
+    end: Annotated[tuple[Unit, Unit], Meta(description="x, y in 0..1 of the picture")] = field(name="to")
+
+
+class SecondPlace(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the object is seen afterwards, within so many minutes."""
+
+    gateway: Id
+    camera: Annotated[Id | None, Meta(description="null: any camera of the gateway")] = None
+    within_min: Annotated[float, Meta(gt=0, le=240)] = 10.0
+
+
+class SearchQuestion(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What is searched, where and why. A filter that is left out accepts all."""
+
+    purpose: Purpose
+    case: Case
+    from_at: Annotated[str, Meta(max_length=40, description="RFC 3339, with Z or an offset")]
+    to_at: Annotated[str, Meta(max_length=40, description="RFC 3339; at most 31 days after from_at")]
+    wards: Annotated[list[Id], Meta(max_length=MAX_PLACES)] | None = None
+    gateways: Annotated[list[Id], Meta(max_length=MAX_PLACES)] | None = None
+    cameras: Annotated[list[CameraName], Meta(max_length=MAX_PLACES)] | None = None
+    circle: SearchCircle | None = None
+    group: Group | None = None
+    colour: Annotated[ColourTerm | None, Meta(description="of any part, unless part names one")] = None
+    part: Part | None = None
+    direction_deg: Annotated[
+        Annotated[float, Meta(ge=0, lt=360)] | None,
+        Meta(description="clockwise from the top of the picture; within 45 degrees"),
+    ] = None
+    line: PictureLine | None = None
+    min_height: Annotated[Unit | None, Meta(description="of the box, in 0..1 of the picture")] = None
+    max_height: Unit | None = None
+    min_speed: Annotated[Speed | None, Meta(description="own lengths a second")] = None
+    max_speed: Speed | None = None
+    min_speed_m_s: Annotated[Speed | None, Meta(description="cameras with a ground plane only")] = None
+    max_speed_m_s: Speed | None = None
+    min_still_s: Annotated[Seconds | None, Meta(description="stood still for at least this long")] = None
+    min_for_s: Annotated[Seconds | None, Meta(description="was in sight for at least this long")] = None
+    second: Annotated[
+        SecondPlace | None,
+        Meta(description="only pairs: the same group, and colour where both have one, later at this place"),
+    ] = None
+    hours: Annotated[
+        float, Meta(gt=0, le=MAX_HOURS, description="gateways that are away now may answer until then")
+    ] = DEFAULT_HOURS
+
+    @property
+    def from_ms(self) -> int:
+        return _ms(self.from_at)
+
+    @property
+    def to_ms(self) -> int:
+        return _ms(self.to_at)
+
+    @property
+    def second_until_ms(self) -> int:
+        """The end of the time in which the second place is searched."""
+        return self.to_ms + (0 if self.second is None else round(self.second.within_min * 60_000))
+
+    def cameras_of(self, gateway: str) -> tuple[str, ...] | None:
+        """The cameras of this gateway that are asked; None: all of them."""
+        if self.line is not None:
+            return (self.line.camera,)
+        if gateway in (self.gateways or ()):
+            return None
+        named = [each.split("/") for each in self.cameras or ()]
+        return tuple(camera for of, camera in named if of == gateway) or None
+
+
+def parse_question(body: bytes) -> SearchQuestion:
+    """Parse JSON. Raises InvalidQuestion."""
+    if len(body) > MAX_BODY_BYTES:
+        raise InvalidQuestion("", f"a question has at most {MAX_BODY_BYTES} bytes")
+    try:
+        found = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise InvalidQuestion("", f"this is no JSON: {error}"[:200]) from None
+    if not isinstance(found, dict):
+        raise InvalidQuestion("", "a question is a JSON object")
+    return _question(found, None, strict=True)
+
+
+FORM_LISTS = ("wards", "gateways", "cameras")
+"""Values of a form that are lists of ids, separated by spaces, commas or line ends."""
+FORM_GROUPS = ("circle", "second", "line")
+"""Their fields are named ``circle.latitude``, ``second.camera``; a point: ``line.from`` is ``0.1 0.5``."""
+
+
+def question_of_form(form: Mapping[str, str], zone: ZoneInfo) -> SearchQuestion:
+    """Make a question of the fields of a form; empty fields and ``csrf`` are left out. Times without an
+    offset are in ``zone``. Raises InvalidQuestion."""
+    found: dict[str, Any] = {}
+    for name, value in form.items():
+        text = value.strip()
+        if not text or name == "csrf":
+            continue
+        group, _, key = name.partition(".")
+        if group in FORM_GROUPS and key:
+            point = re.split(r"[\s,]+", text) if (group, key) in (("line", "from"), ("line", "to")) else text
+            found.setdefault(group, {})[key] = point
+        elif name in FORM_LISTS:
+            found[name] = re.split(r"[\s,]+", text)
+        else:
+            found[name] = text
+    return _question(found, zone, strict=False)
+
+
+def _question(found: dict[str, Any], zone: ZoneInfo | None, *, strict: bool) -> SearchQuestion:
+    for name in ("purpose", "case"):
+        if isinstance(found.get(name), str):
+            found[name] = " ".join(found[name].replace("\0", " ").split())
+    for name in ("from_at", "to_at"):
+        found[name] = _moment(name, found.get(name), zone)
+    try:
+        question = msgspec.convert(found, SearchQuestion, strict=strict)
+    except msgspec.ValidationError as error:
+        raise _invalid(error) from None
+    _check(question)
+    return question
+
+
+def _moment(name: str, value: object, zone: ZoneInfo | None) -> str:
+    """The time in UTC, as gateways read it."""
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+        if moment is not None and moment.tzinfo is None:
+            moment = None if zone is None else moment.replace(tzinfo=zone)
+        if moment is not None and 1970 <= moment.year <= 2100:
+            return rfc3339(moment.astimezone(UTC))
+    except (ValueError, OverflowError):
+        pass
+    raise InvalidQuestion(name, problem_text("search-time", field=name))
+
+
+def _invalid(error: msgspec.ValidationError) -> InvalidQuestion:
+    text = str(error)
+    unknown = re.search(r"unknown field `([^`]{1,40})`", text)
+    if unknown is not None:
+        return InvalidQuestion(unknown[1], problem_text("search-unknown-field", field=unknown[1]))
+    at = re.search(r"`\$\.([a-z_.]+)", text) or re.search(r"required field `([a-z_]+)`", text)
+    name = "" if at is None else at[1]
+    if name == "purpose":
+        return InvalidQuestion(name, problem_text("search-purpose"))
+    if name == "case":
+        return InvalidQuestion(name, problem_text("search-case"))
+    return InvalidQuestion(name, problem_text("search-field", field=name or "?"))
+
+
+RANGES = (("min_height", "max_height"), ("min_speed", "max_speed"), ("min_speed_m_s", "max_speed_m_s"))
+
+
+def _check(question: SearchQuestion) -> None:
+    """What one field alone cannot show. Raises InvalidQuestion."""
+    if question.to_ms < question.from_ms:
+        raise InvalidQuestion("to_at", problem_text("search-order"))
+    if question.to_ms - question.from_ms > MAX_SPAN / timedelta(milliseconds=1):
+        raise InvalidQuestion("to_at", problem_text("search-span", days=MAX_SPAN.days))
+    if question.part is not None and question.colour is None:
+        raise InvalidQuestion("part", problem_text("search-part"))
+    for low, high in RANGES:
+        least, most = getattr(question, low), getattr(question, high)
+        if least is not None and most is not None and least > most:
+            raise InvalidQuestion(low, problem_text("search-range", field=low))
+    if question.second is not None and not (question.gateways or question.cameras or question.line):
+        raise InvalidQuestion("second", problem_text("search-second"))
+
+
+def _ms(moment: str) -> int:
+    return round(datetime.fromisoformat(moment).timestamp() * 1000)

@@ -1,0 +1,280 @@
+"""The ingest's side of searches: signs the commands, sends them, sends them again, lets them expire.
+
+A command is sent again with the same id, which a gateway runs once: when a gateway comes back (its birth),
+and while it is online without any reply. The ingest thread calls everything.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterable, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Table, bindparam, or_, select, update
+
+from edge_agent.commands.signature import PUBLIC_DER, key_id, sign
+from edge_agent.core.clock import Clock, rfc3339, rfc3339_of_ms, wall_ms
+from edge_agent.mqtt.session.client import MqttMessage
+from edge_agent.wire.topics import CentralTopics
+from edge_central.searches.matches import SECOND
+from edge_central.searches.question import SearchQuestion
+from edge_central.searches.records import (
+    KEY_RECORD,
+    OPEN_ANSWERS,
+    OPEN_PICTURES,
+    AnswerStatus,
+    PictureStatus,
+    SearchKeyRecord,
+)
+from edge_central.store import tables
+from edge_central.store.database import write_record
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+log = logging.getLogger(__name__)
+
+MAX_AT_ONCE = 100
+"""Commands signed in one transaction, 10 ms: a city takes five, with batches of events between them."""
+MAX_ROW_BYTES = 9_500
+"""Of the rows in one answer: with its envelope at most 10 kB."""
+FIRST_AGAIN_S, LAST_AGAIN_S = 60, 3_600
+"""Delay before a command is sent again to a gateway that is online without a reply; doubled each time."""
+BIRTH_AGAIN_MS = 30_000
+"""A command sent so shortly before a birth is not sent again: it is on its way."""
+EXPIRE_AFTER_MS = 60_000
+"""An answer may be on its way when the search expires."""
+TYPE_SEARCH, TYPE_PICTURES = "search", "passage-pictures"
+
+
+class SignedCommandDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """A command with arguments of any type; the payload of a JWS."""
+
+    id: str
+    type: str
+    gateway: str
+    issued: str
+    expires: str
+    args: dict[str, Any]
+
+
+class SearchSender:
+    """Without a key nothing is sent, and ``publish_key`` says so to the console. Not thread-safe."""
+
+    def __init__(
+        self,
+        topics: CentralTopics,
+        wards: Collection[str],
+        clock: Clock,
+        central_id: str,
+        key: Ed25519PrivateKey | None,
+    ) -> None:
+        self._topics = topics
+        self._wards = sorted(wards)
+        self._clock = clock
+        self._central_id = central_id
+        self._key = key
+
+    def publish_key(self, connection: Connection) -> None:
+        """Store which wards this centre can search, for the console."""
+        record = None
+        if self._key is not None:
+            key = key_id(PUBLIC_DER + self._key.public_key().public_bytes_raw())
+            record = SearchKeyRecord(key=key, wards=self._wards)
+        write_record(connection, f"{KEY_RECORD}{self._central_id}", record)
+
+    def has_waiting(self, connection: Connection) -> bool:
+        if self._key is None:
+            return False
+        return any(
+            connection.scalar(select(table.c.command).where(*self._due(table)).limit(1)) is not None
+            for table in (tables.search_answer, tables.search_picture)
+        )
+
+    def send(self, connection: Connection) -> list[MqttMessage]:
+        """Mark up to MAX_AT_ONCE due commands as sent. Return the messages to publish after the commit."""
+        if self._key is None:
+            return []
+        return [*self._searches(connection, self._key), *self._pictures(connection, self._key)]
+
+    def on_births(self, connection: Connection, gateways: Iterable[str]) -> None:
+        """These gateways have connected: send them again what they have not answered."""
+        now_ms, named = wall_ms(self._clock), sorted(gateways)
+        for table, status in ((tables.search_answer, OPEN_ANSWERS), (tables.search_picture, OPEN_PICTURES)):
+            columns = table.c
+            connection.execute(
+                update(table)
+                .where(columns.gateway.in_(named), columns.status.in_([each.value for each in status]))
+                .where(columns.sent_ms < now_ms - BIRTH_AGAIN_MS)
+                .values(next_ms=now_ms)
+            )
+
+    def expire(self, connection: Connection) -> None:
+        """Mark what no gateway has answered in time as expired."""
+        over_ms = wall_ms(self._clock) - EXPIRE_AFTER_MS
+        old = select(tables.search.c.id).where(tables.search.c.expires_ms < over_ms)
+        answers, pictures = tables.search_answer.c, tables.search_picture.c
+        silent = (
+            answers.search.in_(old),
+            answers.ward.in_(self._wards),
+            answers.status.in_([each.value for each in OPEN_ANSWERS]),
+        )
+        changed = set(connection.scalars(select(answers.search).where(*silent).distinct()))
+        if changed:
+            expired = {"status": AnswerStatus.EXPIRED.value, "next_ms": None}
+            connection.execute(update(tables.search_answer).where(*silent).values(**expired))
+            note_changes(connection, changed)
+        missed = (
+            pictures.expires_ms < over_ms,
+            pictures.ward.in_(self._wards),
+            pictures.status.in_([each.value for each in OPEN_PICTURES]),
+        )
+        gone = {"status": PictureStatus.EXPIRED.value, "next_ms": None}
+        connection.execute(update(tables.search_picture).where(*missed).values(**gone))
+
+    def _due(self, table: Table) -> tuple[ColumnElement[bool], ...]:
+        """Never sent; or sent to a gateway that is online now."""
+        columns, gateway = table.c, tables.gateway.c
+        online = select(gateway.id).where(gateway.id == columns.gateway, gateway.state == "online").exists()
+        return (
+            columns.next_ms <= wall_ms(self._clock),
+            columns.ward.in_(self._wards),
+            or_(columns.sends == 0, online),
+        )
+
+    def _searches(self, connection: Connection, key: Ed25519PrivateKey) -> list[MqttMessage]:
+        answer, search = tables.search_answer.c, tables.search.c
+        query = (
+            select(tables.search_answer, search.question, search.asked_by, search.expires_ms)
+            .join_from(tables.search_answer, tables.search, answer.search == search.id)
+            .where(*self._due(tables.search_answer))
+            .order_by(answer.next_ms, answer.command)
+            .limit(MAX_AT_ONCE)
+        )
+        rows = connection.execute(query).all()
+        questions = {row.search: row.question for row in rows}
+        parsed = {id_: msgspec.json.decode(text, type=SearchQuestion) for id_, text in questions.items()}
+        messages = []
+        for row in rows:
+            args = search_arguments(parsed[row.search], row.gateway, row.ward, row.place, row.asked_by)
+            messages += self._message(key, row, TYPE_SEARCH, args)
+        self._mark_sent(connection, tables.search_answer, rows, AnswerStatus.SENT)
+        for id_ in questions:
+            asked = sum(row.search == id_ for row in rows)
+            log.info("search %s: sent to %d gateways", id_, asked)
+        return messages
+
+    def _pictures(self, connection: Connection, key: Ed25519PrivateKey) -> list[MqttMessage]:
+        picture, search = tables.search_picture.c, tables.search.c
+        query = (
+            select(tables.search_picture, search.purpose, search.case_number)
+            .join_from(tables.search_picture, tables.search, picture.search == search.id)
+            .where(*self._due(tables.search_picture))
+            .order_by(picture.next_ms, picture.command)
+            .limit(MAX_AT_ONCE)
+        )
+        rows = connection.execute(query).all()
+        messages = []
+        for row in rows:
+            args = {
+                "purpose": row.purpose,
+                "case": row.case_number,
+                "wards": [row.ward],
+                "asked_by": row.asked_by,
+                "ids": [row.passage],
+            }
+            messages += self._message(key, row, TYPE_PICTURES, args)
+            log.info("%s: asked for the picture of passage %d of search %s, by %s", row.gateway, row.passage,
+                     row.search, row.asked_by)  # fmt: skip
+        self._mark_sent(connection, tables.search_picture, rows, PictureStatus.SENT)
+        return messages
+
+    def _message(
+        self, key: Ed25519PrivateKey, row: Any, type: str, args: dict[str, Any]
+    ) -> list[MqttMessage]:
+        """The signed command, or nothing if its time is over."""
+        now = self._clock.now()
+        left_s = row.expires_ms // 1000 - int(now.timestamp())
+        if left_s <= 0:
+            return []
+        command = SignedCommandDocument(
+            id=row.command,
+            type=type,
+            gateway=row.gateway,
+            issued=rfc3339(now - timedelta(seconds=1)),
+            expires=rfc3339_of_ms(row.expires_ms),
+            args=args,
+        )
+        topic = self._topics.command(row.ward, row.gateway, type)
+        return [MqttMessage(topic, sign(msgspec.json.encode(command), key), expiry_s=left_s)]
+
+    def _mark_sent(
+        self,
+        connection: Connection,
+        table: Table,
+        rows: Sequence[Any],
+        sent: AnswerStatus | PictureStatus,
+    ) -> None:
+        """A gateway that has said ``later`` keeps that status."""
+        if not rows:
+            return
+        now_ms, columns = wall_ms(self._clock), table.c
+        statement = (
+            update(table)
+            .where(columns.command == bindparam("of"))
+            .values(
+                status=bindparam("now"), sends=bindparam("count"), sent_ms=now_ms, next_ms=bindparam("at")
+            )
+        )
+        changes = []
+        for row in rows:
+            is_later = row.status == AnswerStatus.LATER
+            delay_s = min(LAST_AGAIN_S, FIRST_AGAIN_S * 2 ** min(row.sends, 10))
+            again_ms = None if is_later else now_ms + delay_s * 1000
+            status = row.status if is_later else sent.value
+            changes.append({"of": row.command, "now": status, "count": row.sends + 1, "at": again_ms})
+        connection.execute(statement, changes)
+        note_changes(connection, {row.search for row in rows})
+
+
+def search_arguments(
+    question: SearchQuestion, gateway: str, ward: str, place: int, asked_by: str
+) -> dict[str, Any]:
+    """The arguments of the command ``search`` for one gateway. Directions and sizes depend on the view of a
+    camera, so at the second place only group and colour count."""
+    args: dict[str, Any] = {
+        "purpose": question.purpose,
+        "case": question.case,
+        "from_at": question.from_at,
+        "to_at": question.to_at,
+        "wards": [ward],
+        "asked_by": asked_by,
+        "max_bytes": MAX_ROW_BYTES,
+    }
+    names: tuple[str, ...] = ("group", "colour", "part")
+    second = question.second if place == SECOND else None
+    cameras = question.cameras_of(gateway)
+    if second is not None:
+        args["to_at"] = rfc3339_of_ms(question.second_until_ms)
+        cameras = None if second.camera is None else (second.camera,)
+    else:
+        names += (
+            *("direction_deg", "min_height", "max_height", "min_speed", "max_speed"),
+            *("min_speed_m_s", "max_speed_m_s", "min_still_s", "min_for_s"),
+        )
+        if question.line is not None:
+            line = question.line
+            args["line"] = {"camera": line.camera, "from": line.start, "to": line.end}
+    if cameras is not None:
+        args["cameras"] = list(cameras)
+    args |= {name: value for name in names if (value := getattr(question, name)) is not None}
+    return args
+
+
+def note_changes(connection: Connection, searches: Collection[str]) -> None:
+    """Make pages that show these searches ask again."""
+    columns = tables.search.c
+    named = columns.id.in_(sorted(searches))
+    connection.execute(update(tables.search).where(named).values(changes=columns.changes + 1))

@@ -1,0 +1,27 @@
+"""Rows of the access log: who opened which picture or clip, who searched for what, who logged in."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from sqlalchemy import Connection, insert
+
+from edge_central.store import tables
+
+
+class AccessKind(StrEnum):
+    SNAPSHOT = "snapshot"
+    CLIP = "clip"
+    FILE = "file"  # a bundle, or what only the centre's key opens
+    LOGIN = "login"
+    SEARCH = "search"  # of passages, at gateways
+    PASSAGE = "passage"  # the picture of a passage that a search found; media_id is the passage's id
+
+
+def record_access(
+    connection: Connection, what: AccessKind, account: str, address: str, now_ms: int, **more: str | int
+) -> None:
+    """Add a row. ``more``: other columns of the table, such as ward, gateway, camera, media_id and event_id
+    of a file. The caller commits the row before the file is sent."""
+    row = {"time_ms": now_ms, "account": account, "address": address, "what": what.value}
+    connection.execute(insert(tables.access), row | more)

@@ -1,0 +1,451 @@
+"""``/api/searches``: ask gateways for passages, read what they find as it comes, open pictures.
+
+For officers, administrators and programs with a token, within their wards. Searches and opened pictures are
+rows of the access log before a gateway is asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+from starlette.requests import Request
+from starlette.responses import Response
+
+from edge_agent.core.clock import rfc3339_of_ms
+from edge_agent.core.problems.problem import encode_json
+from edge_agent.wire.received.bounds import bounded_time
+from edge_central.searches import records
+from edge_central.searches.matches import PassageMatch
+from edge_central.searches.question import InvalidQuestion, SearchQuestion, parse_question
+from edge_central.searches.records import (
+    GatewayAnswer,
+    SearchesUnavailable,
+    SearchPicture,
+    SearchView,
+    TooManySearches,
+)
+from edge_central.web.api.event_history import ApiDocument, Time
+from edge_central.web.api.events import JSON, parse_wait
+from edge_central.web.auth.accounts import SEARCHING_ROLES
+from edge_central.web.http_errors import BadRequest, HttpError, NotFound, TooMany, Unavailable
+from edge_central.web.live.hub import STALE, LiveHub, LiveListener
+from edge_central.web.live.stream import check_capacity, message_within
+from edge_central.web.request_context import UserRequestContext
+from edge_central.web.request_handler import Page, Principal, RequestHandler, compressed
+
+DEFAULT_MATCHES, MOST_MATCHES = 200, 1_000
+MATCH_KEYS = ("after", "limit", "wait")
+JPEG, SEALED = "image/jpeg", "application/octet-stream"
+NOT_THERE = "there is no such search, or it is not yours"
+
+
+class StartedSearch(ApiDocument, frozen=True, kw_only=True):
+    """The search is stored; the centre asks the gateways within a second."""
+
+    id: str
+
+
+class SearchEntry(ApiDocument, frozen=True, kw_only=True):
+    """A search in the list; counts are those of your wards."""
+
+    id: str
+    asked_at: Time
+    asked_by: str
+    purpose: str
+    case: str
+    expires_at: Time
+    asked: int
+    answered: int
+    open: Annotated[int, Meta(description="gateways that may still answer")]
+    matches: int
+
+
+class SearchList(ApiDocument, frozen=True, kw_only=True):
+    """Your newest searches; an administrator gets those of all."""
+
+    searches: list[SearchEntry]
+
+
+class AnswerEntry(ApiDocument, frozen=True, kw_only=True):
+    """What one gateway has answered, or why not."""
+
+    gateway: str
+    ward: str
+    name: Annotated[str, Meta(description="of the fleet's sheet; the id where it has none")]
+    place: Annotated[Literal[1, 2], Meta(description="2: the second place of a search for pairs")]
+    status: Annotated[
+        Literal["waiting", "sent", "later", "answered", "refused", "failed", "expired"],
+        Meta(description="waiting: for the centre; later: the gateway answers when its limit ends"),
+    ]
+    online: bool
+    answered_at: Time | None
+    total: Annotated[int, Meta(description="passages that fit, as the gateway counts")]
+    matches: Annotated[int, Meta(description="of them here; at most 50")]
+    dropped: Annotated[int, Meta(description="rows of the answer that cannot be true")]
+    text: str
+
+
+class SearchStatus(ApiDocument, frozen=True, kw_only=True):
+    """A search as far as your wards go."""
+
+    id: str
+    asked_at: Time
+    asked_by: str
+    expires_at: Time
+    question: SearchQuestion
+    asked: int
+    answered: int
+    open: bool
+    total: int
+    answers: list[AnswerEntry]
+
+
+class PassageEntry(ApiDocument, frozen=True, kw_only=True):
+    """An object that a camera saw."""
+
+    gateway: str
+    ward: str
+    name: Annotated[str, Meta(description="of the site")]
+    camera: str
+    camera_name: str
+    passage: Annotated[int, Meta(description="id at the gateway; pictures are opened by it")]
+    start: Time
+    for_s: float
+    clock: Annotated[str, Meta(description="synced, corrected; unsynced: the time may be wrong")]
+    group: str | None
+    label: str | None
+    direction_deg: Annotated[int | None, Meta(description="clockwise from the top of the picture")]
+    speed: Annotated[float, Meta(description="own lengths a second")]
+    speed_m_s: float | None
+    size: Annotated[tuple[float, float] | None, Meta(description="of the box, in 0..1 of the picture")]
+    entry: str
+    exit: str
+    light: Annotated[str, Meta(description="day, dusk, infrared")]
+    colours: Annotated[
+        dict[str, list[str]], Meta(description="by part, the largest first; a hint, not a proof")
+    ]
+    still_s: float
+    rules: list[str]
+    has_picture: Annotated[bool, Meta(description="false: it never had one")]
+
+
+class MatchEntry(PassageEntry, frozen=True, kw_only=True):
+    """A match; of a pair the first passage, and `then` the second."""
+
+    then: PassageEntry | None
+
+
+class MatchPage(ApiDocument, frozen=True, kw_only=True):
+    """Matches in the order in which they came."""
+
+    matches: list[MatchEntry]
+    next: Annotated[int, Meta(description="ask with it as `after` the next time")]
+    more: Annotated[bool, Meta(description="true: ask again at once")]
+    open: Annotated[bool, Meta(description="false: no gateway will answer any more")]
+
+
+class OpenPicture(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Open the picture of a match; purpose and case are those of the search."""
+
+    gateway: Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,63}$(?!\n)")]
+    passage: Annotated[int, Meta(ge=0, le=2**53)]
+
+
+class PictureEntry(ApiDocument, frozen=True, kw_only=True):
+    """A picture that you have opened; `received`: GET it."""
+
+    gateway: str
+    passage: int
+    status: Literal["asked", "sent", "received", "missing", "refused", "failed", "expired"]
+    sealed: Annotated[bool, Meta(description="only the private key of storage.seal_to opens it")]
+    path: Annotated[
+        list[tuple[float, float, float]],
+        Meta(description="x, y of the foot in 0..1 of the picture, seconds after the start"),
+    ]
+    text: str
+
+
+class PictureList(ApiDocument, frozen=True, kw_only=True):
+    """The pictures that you have opened in this search."""
+
+    pictures: list[PictureEntry]
+
+
+def _time(milliseconds: int) -> str:
+    return rfc3339_of_ms(bounded_time(milliseconds))
+
+
+# --- start, list, status ---
+
+
+def start(visit: UserRequestContext) -> Response:
+    """Start a search."""
+    try:
+        question = parse_question(visit.body)
+        with visit.writing() as connection:
+            search = records.start_search(
+                connection, visit.search_author, question, visit.now_ms, visit.names
+            )
+    except InvalidQuestion as error:
+        raise BadRequest(f"{error.field}: {error.text}" if error.field else str(error.text)) from None
+    except TooManySearches as error:
+        raise TooMany(str(error.text), retry_after_s=error.retry_after_s) from None
+    except SearchesUnavailable as error:
+        raise Unavailable(str(error)) from None
+    headers = {"Location": f"/api/searches/{search}"}
+    return Response(encode_json(StartedSearch(id=search)), 201, headers, JSON)
+
+
+def searches(visit: UserRequestContext) -> Response:
+    """The newest searches."""
+    account = None if visit.is_admin else visit.account.name
+    entries = [
+        SearchEntry(
+            id=each.id,
+            asked_at=_time(each.asked_ms),
+            asked_by=each.asked_by,
+            purpose=each.purpose,
+            case=each.case,
+            expires_at=_time(each.expires_ms),
+            asked=each.asked,
+            answered=each.answered,
+            open=each.open,
+            matches=each.matches,
+        )
+        for each in records.list_searches(visit.connection, visit.scope, account)
+    ]
+    return Response(encode_json(SearchList(searches=entries)), media_type=JSON)
+
+
+def status(visit: UserRequestContext) -> Response:
+    """One search with the answers of all gateways."""
+    found = records.read_search(visit.connection, visit.scope, visit.path("id"))
+    if found is None:
+        raise NotFound(NOT_THERE)
+    return Response(encode_json(_status(visit, found)), media_type=JSON)
+
+
+def _status(visit: UserRequestContext, found: SearchView) -> SearchStatus:
+    return SearchStatus(
+        id=found.id,
+        asked_at=_time(found.asked_ms),
+        asked_by=found.asked_by,
+        expires_at=_time(found.expires_ms),
+        question=found.question,
+        asked=found.asked,
+        answered=found.answered,
+        open=found.is_open,
+        total=found.total,
+        answers=[_answer(visit, each) for each in found.answers],
+    )
+
+
+def _answer(visit: UserRequestContext, answer: GatewayAnswer) -> AnswerEntry:
+    return AnswerEntry(
+        gateway=answer.gateway,
+        ward=answer.ward,
+        name=visit.names.site_name(answer.gateway),
+        place=2 if answer.place == 2 else 1,
+        status=answer.status.value,
+        online=answer.online,
+        answered_at=None if answer.answered_ms is None else _time(answer.answered_ms),
+        total=answer.total,
+        matches=answer.stored,
+        dropped=answer.dropped,
+        text=str(answer.words),
+    )
+
+
+# --- matches, with a wait ---
+
+
+@dataclass(frozen=True, slots=True)
+class _MatchQuery:
+    after: int
+    limit: int
+    wait_s: float
+
+
+def _parse_match_query(request: Request) -> _MatchQuery:
+    """Raises BadRequest."""
+    query = request.query_params
+    for key in query:
+        if key not in MATCH_KEYS:
+            raise BadRequest(f"there is no parameter {key[:40]!r}; there are {', '.join(MATCH_KEYS)}")
+    after, limit = query.get("after") or "0", query.get("limit") or str(DEFAULT_MATCHES)
+    if not re.fullmatch(r"[0-9]{1,18}", after):
+        raise BadRequest("after is the number that an answer has named as next, or left out")
+    if not re.fullmatch(r"[0-9]{1,6}", limit) or not 1 <= int(limit) <= MOST_MATCHES:
+        raise BadRequest(f"limit is a whole number from 1 to {MOST_MATCHES}")
+    return _MatchQuery(int(after), int(limit), parse_wait(query.get("wait")))
+
+
+def matches_endpoint(front: RequestHandler, hub: LiveHub) -> Callable[[Request], Awaitable[Response]]:
+    async def matches(request: Request) -> Response:
+        try:
+            known = await front.authenticate_async(request, SEARCHING_ROLES)
+            asked, search = _parse_match_query(request), str(request.path_params["id"])
+            mark = hub.mark()  # before the first query: changes after it wake the listener
+            found = await _read(front, request, known, search, asked)
+            if asked.wait_s and found.open and not found.matches:
+                found = await _wait(front, hub, request, known, search, asked, mark, found)
+            body = encode_json(found)
+            return await front.run_in_thread(lambda: compressed(request, Response(body, media_type=JSON)))
+        except HttpError as refusal:
+            return front.error_response(request, refusal)
+
+    return matches
+
+
+async def _read(
+    front: RequestHandler, request: Request, known: Principal, search: str, asked: _MatchQuery
+) -> MatchPage:
+    """Raises NotFound."""
+
+    def read() -> MatchPage:
+        scope, names = known.account.scope, front.services.sheet.names()
+        with front.reading(request) as connection:
+            view = records.read_search(connection, scope, search)
+            if view is None:
+                raise NotFound(NOT_THERE)
+            found = records.read_matches(connection, scope, search, asked.after, asked.limit)
+        entries = [
+            MatchEntry(**_passage(each, names), then=None if each.then is None else _then(each.then, names))
+            for each in found
+        ]
+        newest = found[-1].cursor if found else asked.after
+        more = len(found) >= asked.limit
+        return MatchPage(matches=entries, next=newest, more=more, open=view.is_open)
+
+    return await front.run_in_thread(read)
+
+
+def _then(match: PassageMatch, names: Any) -> PassageEntry:
+    return PassageEntry(**_passage(match, names))
+
+
+def _passage(match: PassageMatch, names: Any) -> dict[str, Any]:
+    fields = asdict(match)
+    for name in ("cursor", "start_ms", "picture_sha256", "then"):
+        del fields[name]
+    return fields | {
+        "name": names.site_name(match.gateway),
+        "camera_name": names.camera(match.gateway, match.camera).name,
+        "start": _time(match.start_ms),
+        "colours": {part: list(terms) for part, terms in match.colours.items()},
+        "rules": list(match.rules),
+        "has_picture": match.picture_sha256 is not None,
+    }
+
+
+async def _wait(
+    front: RequestHandler,
+    hub: LiveHub,
+    request: Request,
+    known: Principal,
+    search: str,
+    asked: _MatchQuery,
+    mark: str,
+    found: MatchPage,
+) -> MatchPage:
+    """Wait until there are matches, no more can come, the time is over, or the token is no longer valid."""
+    check_capacity(hub, known)
+    account = known.account
+    listener = hub.join(account.scope, known.key, known.session is not None, mark, account.name)
+    loop = asyncio.get_running_loop()
+    until = loop.time() + asked.wait_s
+    try:
+        while found.open and not found.matches and await _changed(listener, search, until - loop.time()):
+            found = await _read(front, request, known, search, asked)
+    finally:
+        hub.leave(listener)
+    return found
+
+
+async def _changed(listener: LiveListener, search: str, seconds: float) -> bool:
+    """Whether an answer to this search was stored in time."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + seconds
+    named = f'"{search}"'.encode()
+    while not listener.ended and await message_within(listener, until - loop.time()):
+        for message in listener.take_waiting():
+            content = message.content
+            if content.kind == STALE.kind or (content.kind == "search" and named in content.body):
+                return True
+    return False
+
+
+# --- pictures ---
+
+
+def open_picture(visit: UserRequestContext) -> Response:
+    """Record that the picture is opened, and ask the gateway for it."""
+    try:
+        asked = msgspec.json.decode(visit.body, type=OpenPicture)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise BadRequest(f"this opens no picture: {error}"[:200]) from None
+    try:
+        with visit.writing() as connection:
+            author, search = visit.search_author, visit.path("id")
+            found = records.open_picture(
+                connection, author, search, asked.gateway, asked.passage, visit.now_ms
+            )
+    except TooManySearches as error:
+        raise TooMany(str(error.text), retry_after_s=error.retry_after_s) from None
+    if found is None:
+        raise NotFound("there is no such match, or it is not yours")
+    state = PictureEntry(
+        gateway=asked.gateway, passage=asked.passage, status=found.value, sealed=False, path=[], text=""
+    )
+    return Response(encode_json(state), 202, media_type=JSON)
+
+
+def pictures(visit: UserRequestContext) -> Response:
+    """The state of the pictures that the account has opened in a search."""
+    found = records.opened_pictures(visit.connection, visit.search_author, visit.path("id"))
+    return Response(encode_json(PictureList(pictures=[_entry(each) for each in found])), media_type=JSON)
+
+
+def _entry(found: SearchPicture) -> PictureEntry:
+    return PictureEntry(
+        gateway=found.gateway,
+        passage=found.passage,
+        status=found.status.value,
+        sealed=found.sealed,
+        path=list(found.path),
+        text=str(found.words),
+    )
+
+
+def picture(visit: UserRequestContext) -> Response:
+    """The picture that was opened; 202 while the gateway has not answered."""
+    gateway, passage = visit.path("gateway"), visit.number("passage")
+    author, search = visit.search_author, visit.path("id")
+    found = records.read_picture(visit.connection, author, search, gateway, passage)
+    if found is None:
+        raise NotFound("you have not opened this picture: POST it to /api/searches/{id}/pictures")
+    if found.status in records.OPEN_PICTURES:
+        return Response(encode_json(_entry(found)), 202, media_type=JSON)
+    if found.jpeg is None:
+        raise NotFound(str(found.words) or "the gateway has not sent this picture in time")
+    response = Response(found.jpeg, media_type=SEALED if found.sealed else JPEG)
+    if found.sealed:
+        response.headers["Content-Disposition"] = f'attachment; filename="{gateway}-{passage}.sealed"'
+    return response
+
+
+PAGES = (
+    Page("/api/searches", searches, roles=SEARCHING_ROLES),
+    Page("/api/searches", start, method="POST", roles=SEARCHING_ROLES, json=True),
+    Page("/api/searches/{id}", status, roles=SEARCHING_ROLES),
+    Page("/api/searches/{id}/pictures", pictures, roles=SEARCHING_ROLES),
+    Page("/api/searches/{id}/pictures", open_picture, method="POST", roles=SEARCHING_ROLES, json=True),
+    Page("/api/searches/{id}/pictures/{gateway}/{passage}", picture, roles=SEARCHING_ROLES),
+)
+MATCHES = "/api/searches/{id}/matches"

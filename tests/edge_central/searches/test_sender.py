@@ -1,0 +1,254 @@
+"""What the ingest signs and sends, when it sends again, and when it gives up."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import Connection, func, select, update
+
+from edge_agent.commands.signature import OperatorKeyring
+from edge_agent.mqtt.session.client import MqttMessage
+from edge_central.retention.deletion_plans import DeletionTarget
+from edge_central.retention.operator_records import MAX_SEARCHES, delete_old
+from edge_central.searches import records
+from edge_central.searches.answers import record_answers
+from edge_central.searches.records import AnswerStatus, PictureStatus
+from edge_central.searches.sender import FIRST_AGAIN_S, MAX_AT_ONCE, SearchSender
+from edge_central.store import tables
+from edge_central.store.scope import EVERYWHERE
+from tests.commands.centre import write_public
+from tests.edge_central.searches.parts import (
+    ADMIN,
+    HOUR_MS,
+    NOW_MS,
+    TOPICS,
+    WARDS,
+    answer,
+    ask,
+    command_of,
+    passage,
+    reply,
+)
+
+
+class WallClock:
+    """A clock that stands at ``ms``."""
+
+    def __init__(self) -> None:
+        self.ms = NOW_MS
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.ms / 1000, UTC)
+
+    def monotonic(self) -> float:
+        return self.ms / 1000
+
+
+KEY = Ed25519PrivateKey.generate()
+
+
+@pytest.fixture
+def clock() -> WallClock:
+    return WallClock()
+
+
+@pytest.fixture
+def sender(clock: WallClock) -> SearchSender:
+    return SearchSender(TOPICS, WARDS, clock, "central", KEY)
+
+
+def opened(folder: Path, message: MqttMessage) -> dict[str, Any]:
+    """The document, if the search key has signed it."""
+    write_public(folder / "search.pem", KEY)
+    document, _ = OperatorKeyring([folder / "search.pem"]).open(message.payload)
+    found: dict[str, Any] = json.loads(document)
+    return found
+
+
+def topics(messages: Sequence[MqttMessage]) -> list[str]:
+    return [each.topic for each in messages]
+
+
+def statuses(connection: Connection, search: str) -> dict[str, AnswerStatus]:
+    view = records.read_search(connection, EVERYWHERE, search)
+    assert view is not None
+    return {each.gateway: each.status for each in view.answers}
+
+
+def test_each_gateway_gets_one_signed_command(
+    connection: Connection, sender: SearchSender, tmp_path: Path
+) -> None:
+    search = ask(connection, wards=["de-tham"], hours=2)
+    assert sender.has_waiting(connection)
+    messages = sender.send(connection)
+    base = "tb/v1/de-tham/{}/down/cmd/search"
+    assert topics(messages) == [base.format("dt-001"), base.format("dt-002")]
+    assert [each.expiry_s for each in messages] == [7200, 7200]
+    sent = opened(tmp_path, messages[0])
+    assert (sent["id"], sent["type"], sent["gateway"]) == (
+        command_of(connection, search, "dt-001"),
+        "search",
+        "dt-001",
+    )
+    assert sent["expires"] == "2026-11-27T14:00:00.000Z"
+    assert sent["args"] == {
+        "purpose": "theft of a motorcycle",
+        "case": "7/2026",
+        "from_at": "2026-11-27T11:00:00.000Z",
+        "to_at": "2026-11-27T12:00:00.000Z",
+        "wards": ["de-tham"],
+        "asked_by": "minh",
+        "max_bytes": 9500,
+    }
+    assert not sender.has_waiting(connection)
+    assert sender.send(connection) == []
+    assert set(statuses(connection, search).values()) == {AnswerStatus.SENT}
+
+
+def test_it_is_sent_again_with_the_same_id_while_there_is_no_reply(
+    connection: Connection, sender: SearchSender, clock: WallClock, tmp_path: Path
+) -> None:
+    ask(connection, gateways=["dt-001"])
+    (first,) = sender.send(connection)
+    clock.ms += FIRST_AGAIN_S * 1000 - 1
+    assert sender.send(connection) == []
+    clock.ms += 1
+    (again,) = sender.send(connection)
+    assert opened(tmp_path, again)["id"] == opened(tmp_path, first)["id"]
+    assert opened(tmp_path, again)["args"] == opened(tmp_path, first)["args"]
+    clock.ms += FIRST_AGAIN_S * 1000
+    assert sender.send(connection) == [], "the delay doubles"
+    clock.ms += FIRST_AGAIN_S * 1000
+    assert len(sender.send(connection)) == 1
+
+
+def test_a_gateway_that_is_away_is_asked_when_it_is_back(
+    connection: Connection, sender: SearchSender, clock: WallClock
+) -> None:
+    gateway = tables.gateway.c
+    away = update(tables.gateway).where(gateway.id == "dt-001")
+    connection.execute(away.values(state="offline"))
+    search = ask(connection, gateways=["dt-001", "dt-002"])
+    assert len(sender.send(connection)) == 2, "the broker keeps it for a session that comes back"
+    view = records.read_search(connection, EVERYWHERE, search)
+    assert view is not None
+    assert [each.gateway for each in view.offline] == ["dt-001"]
+    record_answers(connection, [answer("dt-002", command_of(connection, search, "dt-002"))], clock.ms)
+    clock.ms += HOUR_MS
+    assert sender.send(connection) == [], "not to a gateway that is away"
+    connection.execute(away.values(state="online"))
+    sender.on_births(connection, ["dt-001", "dt-002"])
+    assert topics(sender.send(connection)) == ["tb/v1/de-tham/dt-001/down/cmd/search"]
+    sender.on_births(connection, ["dt-001"])
+    assert sender.send(connection) == [], "it is on its way"
+
+
+def test_a_gateway_that_answers_later_is_left_in_peace_until_it_boots(
+    connection: Connection, sender: SearchSender, clock: WallClock
+) -> None:
+    search = ask(connection, gateways=["dt-001"])
+    sender.send(connection)
+    later = reply(
+        "dt-001", command_of(connection, search, "dt-001"), "running", problem={"code": "search-later"}
+    )
+    record_answers(connection, [later], clock.ms)
+    clock.ms += 3 * HOUR_MS
+    assert sender.send(connection) == []
+    sender.on_births(connection, ["dt-001"])
+    assert len(sender.send(connection)) == 1
+    assert statuses(connection, search) == {"dt-001": AnswerStatus.LATER}
+
+
+def test_a_search_ends(connection: Connection, sender: SearchSender, clock: WallClock) -> None:
+    search = ask(connection)
+    sender.send(connection)
+    record_answers(connection, [answer("dt-001", command_of(connection, search, "dt-001"))], clock.ms)
+    clock.ms += 24 * HOUR_MS
+    sender.expire(connection)
+    assert statuses(connection, search)["dt-002"] is AnswerStatus.SENT, "an answer may be on its way"
+    clock.ms += 61_000
+    sender.expire(connection)
+    assert statuses(connection, search) == {
+        "bx-001": AnswerStatus.EXPIRED,
+        "dt-001": AnswerStatus.ANSWERED,
+        "dt-002": AnswerStatus.EXPIRED,
+    }
+    sender.on_births(connection, ["dt-002"])
+    assert sender.send(connection) == []
+
+
+def test_a_city_is_asked_in_parts(connection: Connection, sender: SearchSender) -> None:
+    rows = [
+        {"id": f"dt-1{n:03}", "ward": "de-tham", "first_ms": 1, "last_ms": 1, "state": "online"}
+        for n in range(MAX_AT_ONCE + 10)
+    ]
+    connection.execute(tables.gateway.insert(), rows)
+    ask(connection, wards=["de-tham"])
+    assert [len(sender.send(connection)) for _ in range(3)] == [MAX_AT_ONCE, 12, 0]
+
+
+def test_another_centre_asks_its_own_wards(connection: Connection, clock: WallClock) -> None:
+    ask(connection)
+    north = SearchSender(TOPICS, ["bo-xuyen"], clock, "north", KEY)
+    assert topics(north.send(connection)) == ["tb/v1/bo-xuyen/bx-001/down/cmd/search"]
+
+
+def test_without_a_key_nothing_is_sent(connection: Connection, clock: WallClock) -> None:
+    ask(connection)
+    keyless = SearchSender(TOPICS, WARDS, clock, "central", None)
+    assert not keyless.has_waiting(connection)
+    assert keyless.send(connection) == []
+    keyless.publish_key(connection)
+    assert records.searchable_wards(connection) == frozenset()
+    SearchSender(TOPICS, WARDS, clock, "central", KEY).publish_key(connection)
+    assert records.searchable_wards(connection) == frozenset(WARDS)
+
+
+def test_an_opened_picture_is_asked_for_with_purpose_and_case(
+    connection: Connection, sender: SearchSender, clock: WallClock, tmp_path: Path
+) -> None:
+    search = ask(connection, gateways=["dt-001"])
+    sender.send(connection)
+    record_answers(
+        connection, [answer("dt-001", command_of(connection, search, "dt-001"), passage(412))], clock.ms
+    )
+    records.open_picture(connection, ADMIN, search, "dt-001", 412, clock.ms)
+    (message,) = sender.send(connection)
+    sent = opened(tmp_path, message)
+    assert message.topic == "tb/v1/de-tham/dt-001/down/cmd/passage-pictures"
+    assert sent["args"] == {
+        "purpose": "theft of a motorcycle",
+        "case": "7/2026",
+        "wards": ["de-tham"],
+        "asked_by": "minh",
+        "ids": [412],
+    }
+    clock.ms += 25 * HOUR_MS
+    sender.expire(connection)
+    found = records.read_picture(connection, ADMIN, search, "dt-001", 412)
+    assert found is not None
+    assert found.status is PictureStatus.EXPIRED
+
+
+def test_retention_deletes_a_search_with_all_that_belongs_to_it(connection: Connection) -> None:
+    searches = [ask(connection, now_ms=NOW_MS + number) for number in range(3)]
+    for search in searches:
+        command = command_of(connection, search, "dt-001")
+        record_answers(connection, [answer("dt-001", command, passage(1))], NOW_MS)
+        records.open_picture(connection, ADMIN, search, "dt-001", 1, NOW_MS)
+    before_ms, after, batches = NOW_MS + 2, None, 0
+    more = True
+    while more:
+        batch = delete_old(connection, DeletionTarget.SEARCH, before_ms, after, 200)
+        after, more, batches = batch.last, batch.full, batches + 1
+    assert batches == 2, f"at most {MAX_SEARCHES} in one transaction"
+    for table in (tables.search_answer, tables.search_match, tables.search_picture):
+        assert set(connection.scalars(select(table.c.search))) == {searches[2]}
+    kept = connection.scalar(select(func.count()).select_from(tables.access))
+    assert kept == 6, "the access log has its own time"
