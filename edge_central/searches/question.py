@@ -60,7 +60,7 @@ class SearchCircle(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return 2 * EARTH_M * math.asin(math.sqrt(min(1.0, chord))) <= self.radius_m
 
 
-class PictureLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class QuestionLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A line drawn on the picture of one camera: the path crosses it, either way."""
 
     gateway: Id
@@ -95,7 +95,7 @@ class SearchQuestion(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Annotated[float, Meta(ge=0, lt=360)] | None,
         Meta(description="clockwise from the top of the picture; within 45 degrees"),
     ] = None
-    line: PictureLine | None = None
+    line: QuestionLine | None = None
     min_height: Annotated[Unit | None, Meta(description="of the box, in 0..1 of the picture")] = None
     max_height: Unit | None = None
     min_speed: Annotated[Speed | None, Meta(description="own lengths a second")] = None

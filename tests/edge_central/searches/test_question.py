@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from edge_agent.core.problems import problem_of
+from edge_agent.wire import SearchArguments
 from edge_central.searches.matches import FIRST, SECOND
 from edge_central.searches.question import InvalidQuestion, SearchCircle, parse_question, question_of_form
 from edge_central.searches.sender import search_arguments
-from tests.edge_central.searches.parts import question
+from tests.edge_central.searches.parts import document, question
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 
@@ -101,3 +103,25 @@ def test_each_gateway_is_asked_its_part() -> None:
         "2026-11-27T12:15:00.000Z",
     )
     assert not {"direction_deg", "min_speed"} & then.keys(), "they depend on the view"
+
+
+def test_the_arguments_are_those_of_the_wire() -> None:
+    """A gateway refuses an unknown argument."""
+    every = document(
+        colour="red",
+        part="upper",
+        group="person",
+        direction_deg=0,
+        min_height=0.1,
+        max_height=0.9,
+        min_speed=0,
+        max_speed=9,
+        min_speed_m_s=0,
+        max_speed_m_s=9,
+        min_still_s=1,
+        min_for_s=1,
+        line={"gateway": "dt-001", "camera": "cam-1", "from": [0, 0.5], "to": [1, 0.5]},
+    )
+    asked = parse_question(json.dumps(every).encode())
+    sent = search_arguments(asked, "dt-001", "de-tham", FIRST, "lan")
+    assert set(sent) <= set(SearchArguments.__struct_fields__)
