@@ -98,16 +98,27 @@ def read_matches(
     query = select(tables.search_match).where(columns.search == search, scope.of(columns.ward))
     query = query.order_by(columns.cursor)
     if question.second is None:
-        return [_match(row) for row in connection.execute(query.where(columns.cursor > after).limit(limit))]
-    rows = connection.execute(query).all()
-    first = [_match(row) for row in rows if row.place == FIRST]
-    second = [_match(row) for row in rows if row.place == SECOND]
-    pairs = sorted(pairs_of(first, second, question.second.within_min), key=lambda each: each.cursor)
+        return [match_of(row) for row in connection.execute(query.where(columns.cursor > after).limit(limit))]
+    pairs = sorted(read_pairs(connection, scope, question, search), key=lambda each: each.cursor)
     pairs = [each for each in pairs if each.cursor > after]
     if len(pairs) > limit:
         last = pairs[limit - 1].cursor
         pairs = [each for each in pairs if each.cursor <= last]
     return pairs
+
+
+def read_pairs(
+    connection: Connection, scope: Scope, question: SearchQuestion, search: str
+) -> Iterator[PassageMatch]:
+    """All pairs of a search with a second place; none without one."""
+    if question.second is None:
+        return
+    columns = tables.search_match.c
+    query = select(tables.search_match).where(columns.search == search, scope.of(columns.ward))
+    rows = connection.execute(query.order_by(columns.cursor)).all()
+    first = [match_of(row) for row in rows if row.place == FIRST]
+    second = [match_of(row) for row in rows if row.place == SECOND]
+    yield from pairs_of(first, second, question.second.within_min)
 
 
 def pairs_of(
@@ -132,7 +143,8 @@ def _colours_agree(one: PassageMatch, other: PassageMatch) -> bool:
     )
 
 
-def _match(row: Any) -> PassageMatch:
+def match_of(row: Any) -> PassageMatch:
+    """A row of ``search_match``."""
     found = _DECODE(row.document)
     return PassageMatch(
         cursor=row.cursor,

@@ -491,6 +491,13 @@ def _ask_picture(
 
 
 def _check_picture_limit(connection: Connection, account: str, now_ms: int) -> None:
+    reached = picture_limit(connection, account, now_ms)
+    if reached is not None:
+        raise TooManySearches(reached, 600)
+
+
+def picture_limit(connection: Connection, account: str, now_ms: int) -> str | None:
+    """Why the account may open no more pictures for now; None: it may."""
     columns = tables.access.c
     opened = (
         select(func.count())
@@ -502,8 +509,9 @@ def _check_picture_limit(connection: Connection, account: str, now_ms: int) -> N
         )
     )
     pictures = connection.scalar(opened) or 0
-    if pictures >= MAX_PICTURES_PER_HOUR:
-        raise TooManySearches(problem_text("search-too-many-pictures", pictures=pictures), 600)
+    if pictures < MAX_PICTURES_PER_HOUR:
+        return None
+    return problem_text("search-too-many-pictures", pictures=pictures)
 
 
 def read_picture(

@@ -20,7 +20,8 @@ from edge_central.web.auth import login
 from edge_central.web.http_errors import HttpError, error_response
 from edge_central.web.live.hub import LiveHub
 from edge_central.web.live.stream import live_endpoint
-from edge_central.web.pages import alerts, events, fleet, media
+from edge_central.web.pages import alerts, events, fleet, media, passages
+from edge_central.web.pages import searches as search_pages
 from edge_central.web.request_handler import Endpoint, Page, PublicPage, RequestHandler, compressed
 from edge_central.web.templates import STATIC
 
@@ -30,6 +31,8 @@ PAGES: tuple[Page | PublicPage, ...] = (
     *alerts.PAGES,
     *login.PAGES,
     *media.PAGES,
+    *search_pages.PAGES,
+    *passages.PAGES,
     *inventory.PAGES,
     *searches.PAGES,
 )

@@ -44,6 +44,8 @@ from edge_central.web.request_context import ConsoleServices, RequestContext, Us
 log = logging.getLogger(__name__)
 
 MOST_FORM_BYTES = 65_536
+MOST_FIELDS = 1_000
+"""Each site that is ticked in the form of a search is a field."""
 FORM_WITHIN_S = 15.0
 MOST_WAITING = 64
 """Requests that may wait for a thread; further ones get 503 with ``Retry-After``."""
@@ -286,7 +288,7 @@ async def _body(request: Request) -> bytes:
 def _form(body: bytes) -> dict[str, str]:
     """The fields of a form. Raises BadRequest."""
     try:
-        fields = dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=200))
+        fields = dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=MOST_FIELDS))
     except ValueError:
         raise BadRequest("this is no form") from None
     if any("\0" in name or "\0" in value for name, value in fields.items()):

@@ -8,7 +8,7 @@
   const AT_ONCE_MS = 200; // parts that show what comes
   const ANYWAY_MS = 30000; // "3 min" becomes "4 min"
   const LOST_MS = 5000;
-  const KINDS = ["event", "presence", "outage", "alert", "handling", "request"];
+  const KINDS = ["event", "presence", "outage", "alert", "handling", "request", "search"];
 
   const status = document.getElementById("live");
   let due = null;
@@ -29,6 +29,7 @@
 
   function hears(part, kind, told) {
     if (!(part.dataset.hears || "").split(" ").includes(kind)) return false;
+    if (part.dataset.search && kind === "search") return part.dataset.search === told.search;
     if (part.dataset.site && told.gateway) return part.dataset.site === told.gateway;
     return !part.dataset.ward || part.dataset.ward === told.ward;
   }
@@ -66,6 +67,11 @@
       const now = fresh.getElementById(part.id);
       // Whoever types or chooses in it is not disturbed.
       if (now === null || part.querySelector("input:focus, textarea:focus, select:focus") || typed(part)) continue;
+      // What was opened or closed by hand stays so.
+      for (const shown of part.querySelectorAll("details[id]")) {
+        const same = fresh.getElementById(shown.id);
+        if (same !== null) same.open = shown.open;
+      }
       for (const name of now.getAttributeNames()) part.setAttribute(name, now.getAttribute(name));
       if (part.innerHTML === now.innerHTML) continue;
       const focus = place(part, document.activeElement);
@@ -91,13 +97,14 @@
     if (element === null || !part.contains(element) || element === part) return null;
     const form = element.closest("form");
     const subject = form && form.elements.subject ? form.elements.subject.value : "";
-    return { tag: element.tagName, href: element.getAttribute("href"), name: element.getAttribute("name"), value: element.value, subject };
+    const of = element.id || element.parentElement.id;
+    return { tag: element.tagName, of, href: element.getAttribute("href"), name: element.getAttribute("name"), value: element.value, subject };
   }
 
   function focused(part, was) {
     for (const element of part.querySelectorAll(was.tag)) {
       const now = place(part, element);
-      if (now.href === was.href && now.name === was.name && now.value === was.value && now.subject === was.subject) {
+      if (now.of === was.of && now.href === was.href && now.name === was.name && now.value === was.value && now.subject === was.subject) {
         element.focus({ preventScroll: true });
         return;
       }

@@ -1,0 +1,99 @@
+"""The contact sheet of a search: its matches by time, a page of them at once."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Self
+
+from sqlalchemy import Connection, and_, func, or_, select
+
+from edge_central.searches.matches import PassageMatch, match_of, read_pairs
+from edge_central.searches.question import SearchQuestion
+from edge_central.store import tables
+from edge_central.store.scope import Scope
+
+PAGE_SIZE = 60
+_POSITION = re.compile(r"(\d{1,15})-(\d{1,15})")
+
+
+@dataclass(frozen=True, slots=True)
+class SheetPosition:
+    """The next page begins with the matches before this one."""
+
+    start_ms: int
+    cursor: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        found = _POSITION.fullmatch(text)
+        return None if found is None else cls(int(found[1]), int(found[2]))
+
+    def __str__(self) -> str:
+        return f"{self.start_ms}-{self.cursor}"
+
+
+@dataclass(frozen=True, slots=True)
+class ContactSheet:
+    matches: tuple[PassageMatch, ...]  # the newest first; for two places pairs, by the first passage
+    count: int  # of all pages
+    next: SheetPosition | None
+
+
+def read_sheet(
+    connection: Connection,
+    scope: Scope,
+    search: str,
+    question: SearchQuestion,
+    before: SheetPosition | None = None,
+    size: int = PAGE_SIZE,
+) -> ContactSheet:
+    """One page of the matches of a search."""
+    if question.second is not None:
+        return _pairs(connection, scope, search, question, before, size)
+    columns = tables.search_match.c
+    own = and_(columns.search == search, scope.of(columns.ward))
+    query = select(tables.search_match).where(own)
+    if before is not None:
+        same = and_(columns.start_ms == before.start_ms, columns.cursor < before.cursor)
+        query = query.where(or_(columns.start_ms < before.start_ms, same))
+    query = query.order_by(columns.start_ms.desc(), columns.cursor.desc()).limit(size + 1)
+    found = [match_of(row) for row in connection.execute(query)]
+    count = connection.scalar(select(func.count()).select_from(tables.search_match).where(own)) or 0
+    return _page(found, count, size)
+
+
+def _pairs(
+    connection: Connection,
+    scope: Scope,
+    search: str,
+    question: SearchQuestion,
+    before: SheetPosition | None,
+    size: int,
+) -> ContactSheet:
+    """A pair is placed by its first passage; ``cursor`` of a pair is that of the one that came last."""
+    pairs = sorted(
+        read_pairs(connection, scope, question, search), key=lambda each: (-each.start_ms, -each.cursor)
+    )
+    later = [
+        each
+        for each in pairs
+        if before is None or (each.start_ms, each.cursor) < (before.start_ms, before.cursor)
+    ]
+    return _page(later[: size + 1], len(pairs), size)
+
+
+def _page(found: list[PassageMatch], count: int, size: int) -> ContactSheet:
+    shown = tuple(found[:size])
+    more = len(found) > size
+    return ContactSheet(shown, count, SheetPosition(shown[-1].start_ms, shown[-1].cursor) if more else None)
+
+
+def read_match(
+    connection: Connection, scope: Scope, search: str, gateway: str, passage: int
+) -> PassageMatch | None:
+    """One match; None: there is none in the scope."""
+    columns = tables.search_match.c
+    which = (columns.search == search, columns.gateway == gateway, columns.passage == passage)
+    row = connection.execute(select(tables.search_match).where(*which, scope.of(columns.ward))).first()
+    return None if row is None else match_of(row)

@@ -1,0 +1,94 @@
+"""Where a passage went, as coordinates for inline SVG, and the picture below it."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from edge_central.console.events import StoredMedia, latest_pictures
+from edge_central.console.fleet import CameraOverview
+from edge_central.store.media_folder import MediaFolder
+from edge_central.store.scope import Scope
+
+WIDTH = 1600.0
+"""Of the drawing; its height follows from the camera's picture."""
+USUAL_RATIO = 16 / 9
+JPEG_HEAD_BYTES = 65_536
+_FRAME_MARKERS = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
+
+
+@dataclass(frozen=True, slots=True)
+class PathDrawing:
+    """``points`` is that of a polyline; places are x, y in the drawing."""
+
+    width: float
+    height: float
+    points: str
+    places: tuple[tuple[float, float], ...]
+    percent: tuple[tuple[int, int], ...]  # of the same places: from the left, from the top
+    lasted_s: float
+
+
+def path_drawing(
+    path: Sequence[tuple[float, float, float]], ratio: float = USUAL_RATIO
+) -> PathDrawing | None:
+    """``path``: x, y in 0..1 of the picture, seconds after the start. ``ratio``: width by height of the
+    picture. None for fewer than two places."""
+    if len(path) < 2:
+        return None
+    height = round(WIDTH / ratio, 1)
+    places = tuple((round(_unit(x) * WIDTH, 1), round(_unit(y) * height, 1)) for x, y, _ in path)
+    return PathDrawing(
+        WIDTH,
+        height,
+        " ".join(f"{x:g},{y:g}" for x, y in places),
+        places,
+        tuple((round(100 * _unit(x)), round(100 * _unit(y))) for x, y, _ in path),
+        max(0.0, path[-1][2] - path[0][2]),
+    )
+
+
+def picture_ratio(camera: CameraOverview | None) -> float:
+    """Width by height of the camera's picture."""
+    return camera.width / camera.height if camera and camera.width and camera.height else USUAL_RATIO
+
+
+def whole_picture(
+    connection: Connection, scope: Scope, folder: MediaFolder, gateway: str, camera: CameraOverview | None
+) -> StoredMedia | None:
+    """The newest picture of the camera that shows all of its view. Pictures of events are mostly cut out:
+    one with as many pixels as the stream is whole."""
+    if camera is None or not camera.width or not camera.height:
+        return None
+
+    def is_whole(media: StoredMedia) -> bool:
+        if media.sealed:
+            return False
+        try:
+            with folder.path(media.gateway, media.sha256, False).open("rb") as file:
+                return jpeg_size(file.read(JPEG_HEAD_BYTES)) == (camera.width, camera.height)
+        except OSError:
+            return False
+
+    return latest_pictures(connection, scope, gateway, [camera.id], is_whole).get(camera.id)
+
+
+def jpeg_size(head: bytes) -> tuple[int, int] | None:
+    """Width and height of a JPEG by its frame header (ITU-T T.81, B.2.2); None: it has none here."""
+    if head[:2] != b"\xff\xd8":
+        return None
+    at = 2
+    while at + 9 <= len(head) and head[at] == 0xFF:
+        marker = head[at + 1]
+        if marker in _FRAME_MARKERS:
+            height, width = struct.unpack_from(">HH", head, at + 5)
+            return (width, height) if width and height else None
+        at += 2 + struct.unpack_from(">H", head, at + 2)[0]
+    return None
+
+
+def _unit(value: float) -> float:
+    return min(max(value, 0.0), 1.0)

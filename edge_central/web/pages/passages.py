@@ -1,0 +1,117 @@
+"""One passage that a search has found: what the gateway says of it, its picture, and its path.
+
+Each opened picture is recorded with purpose and case of the search before it is requested or sent.
+"""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from edge_agent.core.delivery import content_type_of
+from edge_central.console.fleet import PRESENT
+from edge_central.searches import records
+from edge_central.searches.matches import PassageMatch
+from edge_central.searches.records import OPEN_PICTURES, PictureStatus, TooManySearches
+from edge_central.searches.sheet import read_match
+from edge_central.web.auth.access_log import SAME_ACCESS_S
+from edge_central.web.auth.accounts import ACTING_ROLES
+from edge_central.web.auth.login import safe_redirect_path
+from edge_central.web.http_errors import BadRequest, NotFound
+from edge_central.web.pages.passage_path import path_drawing, picture_ratio
+from edge_central.web.pages.searches import COLOURS, MOST_AT_ONCE, background, found_search, pictures
+from edge_central.web.request_context import MOST_DIGITS, UserRequestContext
+from edge_central.web.request_handler import Page
+
+JPEG, SEALED = "image/jpeg", "application/octet-stream"
+
+
+def passage_page(visit: UserRequestContext) -> Response:
+    search, match = found_search(visit), _match(visit)
+    key = (match.gateway, match.passage)
+    picture = pictures(visit, search.id).get(key)
+    site = visit.fleet(gateway=match.gateway).site(match.gateway)
+    cameras = () if site is None else site.cameras
+    camera = next((each for each in cameras if each.id == match.camera), None)
+    drawing = None if picture is None else path_drawing(picture.path, picture_ratio(camera))
+    return visit.render(
+        "passage.html",
+        search=search,
+        match=match,
+        picture=picture,
+        open_pictures=OPEN_PICTURES,
+        online=site is not None and site.state in PRESENT,
+        file_name=_sealed_name(match),
+        drawing=drawing,
+        camera=camera,
+        background=background(visit, match.gateway, camera) if drawing else None,
+        colour_terms=COLOURS,
+        limit_reached=records.picture_limit(visit.connection, visit.account.name, visit.now_ms),
+    )
+
+
+def _match(visit: UserRequestContext) -> PassageMatch:
+    """Raises NotFound."""
+    place = visit.path("gateway"), visit.number("passage")
+    match = read_match(visit.connection, visit.scope, visit.path("id"), *place)
+    if match is None:
+        raise NotFound
+    return match
+
+
+def _sealed_name(match: PassageMatch) -> str:
+    return f"{match.gateway}-{match.passage}.jpg.sealed"
+
+
+def open_pictures(visit: UserRequestContext) -> Response:
+    """Record that the account opens pictures, and have the ingest fetch them. ``passage``: one or several,
+    as ``gateway/number``, separated by spaces."""
+    search = found_search(visit)
+    named = [_named(each) for each in visit.form.get("passage", "").split()]
+    if not 1 <= len(named) <= MOST_AT_ONCE:
+        raise BadRequest(f"passage names 1 to {MOST_AT_ONCE} passages")
+    back = visit.redirect(safe_redirect_path(visit.form.get("next") or f"/searches/{search.id}"))
+    for gateway, passage in named:
+        try:
+            with visit.writing() as connection:
+                status = records.open_picture(
+                    connection, visit.search_author, search.id, gateway, passage, visit.now_ms
+                )
+        except TooManySearches:
+            return back  # the page says so
+        if status is None:
+            raise NotFound
+    return back
+
+
+def _named(text: str) -> tuple[str, int]:
+    gateway, _, number = text.partition("/")
+    if not number.isdecimal() or len(number) > MOST_DIGITS:
+        raise BadRequest("passage is a gateway and the number of a passage, as dt-001/412")
+    return gateway, int(number)
+
+
+def picture_file(visit: UserRequestContext) -> Response:
+    """The small picture, or the sealed file, for an account that has opened it, which is on record."""
+    search, match = found_search(visit), _match(visit)
+    picture = records.read_picture(
+        visit.connection, visit.search_author, search.id, match.gateway, match.passage
+    )
+    if picture is None or picture.status is not PictureStatus.RECEIVED or picture.jpeg is None:
+        raise NotFound("this picture has not been opened, or has not come")
+    if picture.sealed:
+        response = Response(picture.jpeg, media_type=SEALED)
+        response.headers["Content-Disposition"] = f'attachment; filename="{_sealed_name(match)}"'
+    elif content_type_of(picture.jpeg) == JPEG:
+        response = Response(picture.jpeg, media_type=JPEG)
+    else:
+        raise NotFound("what the gateway sent is no picture")
+    response.headers["Cache-Control"] = f"private, max-age={SAME_ACCESS_S}"
+    response.headers["Vary"] = "Cookie"
+    return response
+
+
+PAGES = (
+    Page("/searches/{id}/pictures", open_pictures, "POST", roles=ACTING_ROLES),
+    Page("/searches/{id}/pictures/{gateway}/{passage}", picture_file, roles=ACTING_ROLES),
+    Page("/searches/{id}/passages/{gateway}/{passage}", passage_page, roles=ACTING_ROLES),
+)

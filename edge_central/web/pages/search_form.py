@@ -1,0 +1,274 @@
+"""The form of a search: its fields as a question, and a question as its fields.
+
+Fields hold what people type: per cent, km/h, a site of the list. Where several fields are wrong, all are
+told at once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from edge_central.console.fleet import CameraOverview, Fleet, SiteOverview
+from edge_central.searches.question import InvalidQuestion, SearchCircle, SearchQuestion, question_of_form
+
+LOCAL = "%Y-%m-%dT%H:%M"
+"""As a ``datetime-local`` field has it."""
+USUAL_SPAN_MS = 3_600_000
+USUAL_RADIUS_M = 500
+KM_H = 3.6
+"""A metre a second in km/h."""
+SITE, CAMERA, WARD = "site.", "camera.", "ward."
+"""Checkboxes: each has a name of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class FormError:
+    """``text`` is of a question; otherwise ``key`` is a word of the pages, with ``values``."""
+
+    key: str = ""
+    values: Mapping[str, object] = field(default_factory=dict)
+    text: str = ""
+
+
+class InvalidForm(Exception):
+    """``errors`` by the field that is wrong; empty: the form as a whole."""
+
+    def __init__(self, errors: Mapping[str, FormError]) -> None:
+        super().__init__(", ".join(errors))
+        self.errors = errors
+
+
+@dataclass(frozen=True, slots=True)
+class NumberField:
+    """A number that people type, and the field of the question that it becomes."""
+
+    name: str
+    word: str  # its name on the page
+    to: str
+    least: float
+    most: float
+    by: float = 1.0  # the question has the number divided by this
+
+
+NUMBERS = (
+    NumberField("radius", "search-radius", "circle.radius_m", 10, 100_000),
+    NumberField("min_height", "search-height", "min_height", 0, 100, 100),
+    NumberField("max_height", "search-height", "max_height", 0, 100, 100),
+    NumberField("min_speed", "search-speed", "min_speed", 0, 1000),
+    NumberField("max_speed", "search-speed", "max_speed", 0, 1000),
+    NumberField("min_km_h", "search-speed-km-h", "min_speed_m_s", 0, 400, KM_H),
+    NumberField("max_km_h", "search-speed-km-h", "max_speed_m_s", 0, 400, KM_H),
+    NumberField("min_still_s", "search-still", "min_still_s", 0, 86_400),
+    NumberField("min_for_s", "search-for", "min_for_s", 0, 86_400),
+    NumberField("within", "search-within", "second.within_min", 1, 240),
+)
+WORDS = {
+    "purpose": "purpose", "case": "case", "from": "from_at", "to": "to_at", "group": "group",
+    "colour": "colour", "part": "part", "direction": "direction_deg", "life": "hours",
+}  # fmt: skip
+"""Fields that the question has as they are typed."""
+ADAPTED = ("from", "to", "direction", "life")
+LIVES = ("1", "24", "72", "168")
+"""Hours in which gateways may answer."""
+MORE = (
+    "min_height",
+    "max_height",
+    "min_speed",
+    "max_speed",
+    "min_km_h",
+    "max_km_h",
+    "min_still_s",
+    "min_for_s",
+)
+"""Behind a heading that is closed while they are empty."""
+LINE = ("line_x1", "line_y1", "line_x2", "line_y2")
+"""Per cent from the left and from the top, of both ends."""
+
+Values = defaultdict[str, str]
+
+
+def usual_values(now_ms: int, zone: ZoneInfo) -> Values:
+    """The last hour."""
+    values = Values(str, radius=str(USUAL_RADIUS_M), within="10", life="24")
+    return values | {"from": _local(now_ms - USUAL_SPAN_MS, zone), "to": _local(now_ms, zone)}
+
+
+def times_around(at_ms: int, zone: ZoneInfo) -> dict[str, str]:
+    """Half an hour before and after a time."""
+    half_ms = USUAL_SPAN_MS // 2
+    return {"from": _local(at_ms - half_ms, zone), "to": _local(at_ms + half_ms, zone)}
+
+
+def values_of(question: SearchQuestion, fleet: Fleet, zone: ZoneInfo) -> Values:
+    """The fields that a question was made of."""
+    values = usual_values(question.to_ms, zone)
+    values |= {name: getattr(question, to) or "" for name, to in WORDS.items() if name not in ADAPTED}
+    values |= {"from": _local(question.from_ms, zone), "to": _local(question.to_ms, zone)}
+    values["life"] = min(LIVES, key=lambda hours: abs(float(hours) - question.hours))
+    if question.direction_deg is not None:
+        values["direction"] = str(round(question.direction_deg / 45) * 45 % 360)
+    for each in NUMBERS:
+        value = None if "." in each.to else getattr(question, each.to)
+        if value is not None:
+            values[each.name] = f"{round(value * each.by, 2):g}"
+    if question.circle is not None:
+        values["radius"] = f"{question.circle.radius_m:g}"
+        site = site_at(fleet, question.circle)
+        values["near"] = "" if site is None else site.id
+    if question.second is not None:
+        values["second"] = f"{question.second.gateway}/{question.second.camera or ''}"
+        values["within"] = f"{question.second.within_min:g}"
+    if question.line is not None:
+        line = question.line
+        ends = zip(LINE, (*line.start, *line.end), strict=True)
+        values |= {name: f"{100 * value:.4g}" for name, value in ends}
+        values["line_camera"] = f"{line.gateway}/{line.camera}"
+    for prefix, names in ((WARD, question.wards), (SITE, question.gateways), (CAMERA, question.cameras)):
+        values |= {prefix + name: "1" for name in names or ()}
+    return values
+
+
+def somewhere_else(values: Values) -> Values:
+    """Without places, and without what is different at each camera."""
+    bound = (WARD, SITE, CAMERA)
+    gone = {name for name in values if name.startswith(bound)} | {
+        "second",
+        "direction",
+        "line_camera",
+        *LINE,
+        *MORE[:2],
+    }
+    return Values(str, {name: value for name, value in values.items() if name not in gone})
+
+
+def site_at(fleet: Fleet, circle: SearchCircle) -> SiteOverview | None:
+    """The site in the middle of a circle."""
+    at = (circle.latitude, circle.longitude)
+    return next((site for site in fleet.sites if (site.latitude, site.longitude) == at), None)
+
+
+def question_of(form: Mapping[str, str], fleet: Fleet, zone: ZoneInfo) -> SearchQuestion:
+    """Raises InvalidForm with all mistakes that are found."""
+    errors: dict[str, FormError] = {}
+    if len(form.get("purpose", "").strip()) < 3:
+        errors["purpose"] = FormError("search-error-purpose")
+    if not form.get("case", "").strip():
+        errors["case"] = FormError("search-error-case")
+    errors |= {name: FormError("search-error-time") for name in ("from", "to") if not form.get(name)}
+    found = {to: form.get(name, "") for name, to in WORDS.items()}
+    found |= _numbers(form, errors) | _places(form, fleet, errors) | _line(form, errors)
+    if not form.get("near"):
+        found.pop("circle.radius_m", None)
+    if not form.get("second"):
+        found.pop("second.within_min", None)
+    if errors:
+        raise InvalidForm(errors)
+    try:
+        return question_of_form(found, zone)
+    except InvalidQuestion as error:
+        raise InvalidForm({field_of(error.field): FormError(text=error.text)}) from error
+
+
+def field_of(name: str) -> str:
+    """The field of the form that makes this field of a question."""
+    names = {to: ours for ours, to in WORDS.items()} | {each.to: each.name for each in NUMBERS}
+    names |= dict.fromkeys(("wards", "gateways", "cameras"), "place")
+    names |= dict.fromkeys(("circle", "circle.latitude", "circle.longitude"), "near")
+    names |= dict.fromkeys(("line", "line.from", "line.to"), LINE[0])
+    names |= dict.fromkeys(("second", "second.gateway", "second.camera"), "second")
+    return names.get(name, "")
+
+
+def _numbers(form: Mapping[str, str], errors: dict[str, FormError]) -> dict[str, str]:
+    found = {}
+    for each in NUMBERS:
+        text = form.get(each.name, "").strip().replace(",", ".")
+        if not text:
+            continue
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if each.least <= number <= each.most:
+            found[each.to] = f"{number / each.by:.6g}"
+        else:
+            bounds = {"least": f"{each.least:g}", "most": f"{each.most:g}"}
+            errors[each.name] = FormError("search-error-number", {"word": each.word, **bounds})
+    return found
+
+
+def _places(form: Mapping[str, str], fleet: Fleet, errors: dict[str, FormError]) -> dict[str, str]:
+    """Wards, sites, cameras, the circle and the second camera. A site of which some cameras are ticked is
+    asked for these."""
+    cameras = _ticked(form, CAMERA)
+    sites = set(_ticked(form, SITE)) - {camera.partition("/")[0] for camera in cameras}
+    found = {"wards": _ticked(form, WARD), "gateways": sorted(sites), "cameras": cameras}
+    texts = {name: " ".join(values) for name, values in found.items() if values}
+    near, second = form.get("near", ""), form.get("second", "")
+    if near:
+        site = fleet.site(near)
+        if site is None or site.latitude is None or site.longitude is None:
+            errors["near"] = FormError("search-error-near")
+        else:
+            texts |= {"circle.latitude": repr(site.latitude), "circle.longitude": repr(site.longitude)}
+            texts |= {} if form.get("radius") else {"circle.radius_m": str(USUAL_RADIUS_M)}
+    if second:
+        gateway, _, camera = second.partition("/")
+        texts |= {"second.gateway": gateway, "second.camera": camera}
+    return texts
+
+
+def _line(form: Mapping[str, str], errors: dict[str, FormError]) -> dict[str, str]:
+    """The line on the picture of one camera; nothing while none of its numbers is given."""
+    texts = [form.get(name, "").strip().replace(",", ".") for name in LINE]
+    if not any(texts):
+        return {}
+    try:
+        ends = [float(text) / 100 for text in texts]
+    except ValueError:
+        ends = []
+    if not ends or not all(0 <= value <= 1 for value in ends):
+        errors[LINE[0]] = FormError("search-error-line")
+        return {}
+    gateway, _, camera = form.get("line_camera", "").partition("/")
+    start, end = (f"{x:.4f} {y:.4f}" for x, y in (ends[:2], ends[2:]))
+    return {"line.gateway": gateway, "line.camera": camera, "line.from": start, "line.to": end}
+
+
+def line_camera(values: Mapping[str, str], fleet: Fleet) -> tuple[str, CameraOverview | None]:
+    """The gateway and the camera on whose picture a line may be drawn: the one that the form is about."""
+    gateway, _, name = values.get("line_camera", "").partition("/")
+    site = fleet.site(gateway)
+    cameras = () if site is None else site.cameras
+    return gateway, next((each for each in cameras if each.id == name), None)
+
+
+def _ticked(form: Mapping[str, str], prefix: str) -> list[str]:
+    return sorted(
+        name.removeprefix(prefix) for name, value in form.items() if name.startswith(prefix) and value
+    )
+
+
+def opened(values: Mapping[str, str], fleet: Fleet) -> dict[str, object]:
+    """Which parts of the form are open: those with a value."""
+    picked = {name.removeprefix(SITE) for name in values if name.startswith(SITE)}
+    picked |= {name.removeprefix(CAMERA).partition("/")[0] for name in values if name.startswith(CAMERA)}
+    return {
+        "more": any(values.get(name) for name in MORE),
+        "sites": bool(picked),
+        "wards": _wards(picked, fleet),
+    }
+
+
+def _wards(gateways: Iterable[str], fleet: Fleet) -> frozenset[str]:
+    found = (fleet.site(gateway) for gateway in gateways)
+    return frozenset(site.ward for site in found if site is not None)
+
+
+def _local(time_ms: int, zone: ZoneInfo) -> str:
+    return datetime.fromtimestamp(time_ms / 1000, UTC).astimezone(zone).strftime(LOCAL)

@@ -1,0 +1,234 @@
+"""Searches of passages: the list, the form, the answers with the contact sheet.
+
+Rows are written here, and the ingest asks the gateways (docs/decisions/0058).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Mapping
+from typing import get_args
+
+from starlette.responses import Response
+
+from edge_agent.wire.searches import ColourTerm, Group, Part
+from edge_central.console.events import StoredMedia
+from edge_central.console.fleet import CameraOverview
+from edge_central.searches import records
+from edge_central.searches.question import InvalidQuestion, SearchQuestion
+from edge_central.searches.records import (
+    OPEN_PICTURES,
+    AnswerStatus,
+    GatewayAnswer,
+    SearchesUnavailable,
+    SearchPicture,
+    SearchView,
+    TooManySearches,
+)
+from edge_central.searches.sheet import ContactSheet, SheetPosition, read_sheet
+from edge_central.store.media_folder import MediaFolder
+from edge_central.web.auth.accounts import ACTING_ROLES
+from edge_central.web.http_errors import BadRequest, NotFound
+from edge_central.web.pages import search_form
+from edge_central.web.pages.charts import site_map
+from edge_central.web.pages.passage_path import WIDTH, picture_ratio, whole_picture
+from edge_central.web.pages.search_form import KM_H, FormError, InvalidForm, Values
+from edge_central.web.request_context import UserRequestContext
+from edge_central.web.request_handler import Page
+
+MOST_AT_ONCE = 12
+"""Pictures that one click opens."""
+MOST_DIGITS = 15
+"""Of a time in an address."""
+COLOURS: tuple[str, ...] = get_args(ColourTerm)
+
+
+def searches_page(visit: UserRequestContext) -> Response:
+    """The searches of the account; for an administrator those of all."""
+    own = None if visit.is_admin else visit.account.name
+    rows = records.list_searches(visit.connection, visit.scope, own)
+    return visit.render("searches.html", rows=rows, available=_is_available(visit))
+
+
+def _is_available(visit: UserRequestContext) -> bool:
+    return any(visit.scope.admits(ward) for ward in records.searchable_wards(visit.connection))
+
+
+# --- the form ---
+
+
+def form_page(visit: UserRequestContext) -> Response:
+    """``like``: the id of a search to begin with; ``near``, ``site`` and ``camera``: where; ``at``: around
+    that time, in milliseconds since 1970."""
+    fleet, zone = visit.fleet(), visit.services.console.timezone
+    values = search_form.usual_values(visit.now_ms, zone)
+    like = visit.query("like")
+    if like is not None:
+        found = records.read_search(visit.connection, visit.scope, like)
+        if found is None:
+            raise NotFound
+        values = search_form.values_of(found.question, fleet, zone)
+    at = visit.query("at")
+    if at is not None:
+        if not at.isdecimal() or len(at) > MOST_DIGITS:
+            raise BadRequest("at is a time in milliseconds since 1970")
+        values |= search_form.times_around(int(at), zone)
+    near, site, camera = visit.query("near"), visit.query("site"), visit.query("camera")
+    if near is not None:
+        values = search_form.somewhere_else(values) | {"near": near[:63]}
+    if site is not None:
+        values[f"camera.{site[:63]}/{camera[:63]}" if camera else f"site.{site[:63]}"] = "1"
+        values["line_camera"] = f"{site[:63]}/{camera[:63]}" if camera else ""
+    return _form(visit, values, {})
+
+
+def _form(
+    visit: UserRequestContext, values: Values, errors: Mapping[str, FormError], status: int = 200
+) -> Response:
+    fleet = visit.fleet()
+    gateway, camera = search_form.line_camera(values, fleet)
+    return visit.render(
+        "search_form.html",
+        status,
+        line_at=gateway,
+        line_camera=camera,
+        line_height=round(WIDTH / picture_ratio(camera)),
+        line_picture=background(visit, gateway, camera),
+        values=values,
+        errors=errors,
+        fleet=fleet,
+        wards=fleet.wards,
+        map=site_map(fleet),
+        opened=search_form.opened(values, fleet),
+        groups=get_args(Group),
+        colours=COLOURS,
+        colour_parts=get_args(Part),
+        lives=search_form.LIVES,
+        available=_is_available(visit),
+    )
+
+
+def background(visit: UserRequestContext, gateway: str, camera: CameraOverview | None) -> StoredMedia | None:
+    """The newest whole picture of a camera, to draw on."""
+    folder = MediaFolder(visit.services.settings.media_dir)
+    return whole_picture(visit.connection, visit.scope, folder, gateway, camera)
+
+
+def start(visit: UserRequestContext) -> Response:
+    """Start a search, or show the form again with what is wrong in it."""
+    values = Values(str, visit.form)
+    try:
+        question = search_form.question_of(visit.form, visit.fleet(), visit.services.console.timezone)
+        with visit.writing() as connection:
+            search = records.start_search(
+                connection, visit.search_author, question, visit.now_ms, visit.names
+            )
+    except InvalidForm as error:
+        return _form(visit, values, error.errors, 400)
+    except InvalidQuestion as error:
+        return _form(visit, values, {search_form.field_of(error.field): FormError(text=error.text)}, 400)
+    except SearchesUnavailable as error:
+        return _form(visit, values, {"": FormError(text=str(error))}, 503)
+    except TooManySearches as error:
+        return _form(visit, values, {"": FormError(text=error.text)}, 429)
+    return visit.redirect(f"/searches/{search}")
+
+
+# --- the answers ---
+
+
+def result_page(visit: UserRequestContext) -> Response:
+    search = found_search(visit)
+    before = visit.query("before")
+    position = None if before is None else SheetPosition.parse(before)
+    if before is not None and position is None:
+        raise BadRequest("before is a position that a page of the search named")
+    scope, question = visit.scope, search.question
+    asked = {each.gateway for each in search.answers}
+    waiting = {each.gateway for each in search.answers if each.status is not AnswerStatus.ANSWERED}
+    sheet = read_sheet(visit.connection, scope, search.id, question, position)
+    opened = pictures(visit, search.id)
+    return visit.render(
+        "search_result.html",
+        search=search,
+        asked=len(asked),
+        answered=len(asked - waiting),
+        states=states(search),
+        sheet=sheet,
+        pictures=opened,
+        unopened=unopened(sheet, opened)[:MOST_AT_ONCE],
+        open_pictures=OPEN_PICTURES,
+        newest=position is None,
+        limits=limits(question),
+        circle_site=_circle_site(visit, question),
+        colour_terms=COLOURS,
+        limit_reached=records.picture_limit(visit.connection, visit.account.name, visit.now_ms),
+    )
+
+
+def found_search(visit: UserRequestContext) -> SearchView:
+    """The search of the path. Raises NotFound."""
+    found = records.read_search(visit.connection, visit.scope, visit.path("id"))
+    if found is None:
+        raise NotFound
+    return found
+
+
+def pictures(visit: UserRequestContext, search: str) -> dict[tuple[str, int], SearchPicture]:
+    """The pictures that the account has opened, by gateway and passage."""
+    opened = records.opened_pictures(visit.connection, visit.search_author, search)
+    return {(each.gateway, each.passage): each for each in opened}
+
+
+def unopened(sheet: ContactSheet, opened: Container[tuple[str, int]]) -> list[str]:
+    """The passages of a page that have a picture which the account has not opened, in their order."""
+    shown = [each for match in sheet.matches for each in (match, match.then) if each is not None]
+    return [
+        f"{each.gateway}/{each.passage}"
+        for each in shown
+        if each.picture_sha256 is not None and (each.gateway, each.passage) not in opened
+    ]
+
+
+def states(search: SearchView) -> dict[str, tuple[GatewayAnswer, ...]]:
+    """The gateways by what there is to say of them, most urgent first."""
+    waiting = search.of_status(AnswerStatus.WAITING, AnswerStatus.SENT)
+    return {
+        "later": search.later,
+        "offline": search.offline,
+        "sent": tuple(each for each in waiting if each.online),
+        "refused": search.of_status(AnswerStatus.REFUSED),
+        "failed": search.of_status(AnswerStatus.FAILED),
+        "expired": search.of_status(AnswerStatus.EXPIRED),
+        "answered": search.of_status(AnswerStatus.ANSWERED),
+    }
+
+
+def limits(question: SearchQuestion) -> Iterable[tuple[str, str]]:
+    """The numeric filters of a question: a word of the pages and a text such as ``>= 20``."""
+    for word, low, high, by in (
+        ("search-height", question.min_height, question.max_height, 100.0),
+        ("search-speed", question.min_speed, question.max_speed, 1.0),
+        ("search-speed-km-h", question.min_speed_m_s, question.max_speed_m_s, KM_H),
+        ("search-still", question.min_still_s, None, 1.0),
+        ("search-for", question.min_for_s, None, 1.0),
+    ):
+        bounds = [("≥", low), ("≤", high)]
+        text = ", ".join(f"{sign} {value * by:.4g}" for sign, value in bounds if value is not None)
+        if text:
+            yield word, text
+
+
+def _circle_site(visit: UserRequestContext, question: SearchQuestion) -> str | None:
+    """The name of the site in the middle of the circle."""
+    if question.circle is None:
+        return None
+    site = search_form.site_at(visit.fleet(), question.circle)
+    return None if site is None else site.name
+
+
+PAGES = (
+    Page("/searches", searches_page, roles=ACTING_ROLES),
+    Page("/searches", start, "POST", roles=ACTING_ROLES),
+    Page("/searches/new", form_page, roles=ACTING_ROLES),
+    Page("/searches/{id}", result_page, roles=ACTING_ROLES),
+)
