@@ -17,6 +17,7 @@ from edge_central.measures import Measure
 from edge_central.metrics.central_metrics import CentralMetrics
 from edge_central.presence.presence_publisher import PresencePublisher
 from edge_central.retention.sweep import RetentionSweep
+from edge_central.searches.answer_queue import AnswerQueue
 from edge_central.searches.sender import SearchSender
 from edge_central.store.batch import Store
 from edge_central.store.database import DatabaseUnavailable, read_meta, size_bytes, write_meta, write_record
@@ -81,6 +82,7 @@ class IngestThread:
         self._presence = presence
         self._requests = requests
         self._searches = searches
+        self._answers = AnswerQueue(store)
         self._alerts = alerts
         self._sweep = sweep
         self._metrics = metrics
@@ -123,7 +125,7 @@ class IngestThread:
             now = self._clock.monotonic()
             if now >= self._retry_mono:
                 self._work(now)
-            more = self.problem is None and len(self._buffered) > 0
+            more = self.problem is None and len(self._buffered) + len(self._answers) > 0
             self._wake.wait(0.0 if more else self._broker.wait_s(SEARCHES_EVERY_S))
             self._wake.clear()
         self._finish()
@@ -151,6 +153,8 @@ class IngestThread:
                 self._tick_mono = now
                 self._correct_time()
                 self._tick()
+            if self._answers:
+                self._answers.store_some(self._clock.now_ms())
             if now - self._searches_mono >= SEARCHES_EVERY_S and self._requests_broker.online:
                 self._searches_mono = now
                 self._send_searches()
@@ -251,6 +255,7 @@ class IngestThread:
         self._broker.confirm(delivered)
         self._confirmations.add(result)
         self._counters.count(result)
+        self._answers.add(result.answers)
         self._presence.record(result)
         self._alerts.record(result, delivered[-1].session)
         for status in result.status_messages:

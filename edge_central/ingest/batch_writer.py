@@ -23,7 +23,7 @@ from edge_agent.wire.received.messages import (
     parse_message,
 )
 from edge_agent.wire.topics import CentralTopics, UpKind
-from edge_central.searches.answers import record_answers
+from edge_central.searches.answers import is_answer
 from edge_central.settings import HeartbeatHistory
 from edge_central.store.batch import Batch
 from edge_central.store.fleet_state import (
@@ -70,6 +70,8 @@ class BatchResult:
     conflicts: Counter[str] = field(default_factory=Counter)
     """Gateway -> events whose sequence number another event has; 0 when only its epochs alternate."""
     alarms: Counter[tuple[str, str]] = field(default_factory=Counter)  # events that ring, by gateway and ward
+    answers: list[ReplyMessage] = field(default_factory=list)
+    """Replies to searches, which are stored later."""
     received_ms: int = 0
 
 
@@ -153,7 +155,7 @@ class _BatchBuilder:
             case StateMessage():
                 self._state(gateway, message)
             case ReplyMessage():
-                self._replies.append(message)
+                (self.result.answers if is_answer(message) else self._replies).append(message)
 
     def reject(self, topic: str, reason: str, payload: bytes) -> None:
         topic = topic[:TOPIC_CHARACTERS].replace("\0", "")
@@ -178,7 +180,6 @@ class _BatchBuilder:
         """Compare repeated events with the stored ones, once the whole batch is known, and record the
         replies."""
         self._batch.record_replies(self._replies, self._now_ms)
-        record_answers(self._batch.connection, self._replies, self._now_ms)
         repeated = self._repeated
         for number in range(2, MAX_BRANCHES + 2):
             if not repeated:

@@ -11,11 +11,12 @@ import binascii
 import hashlib
 import json
 import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Table, select, update
 
 from edge_agent.core.delivery import SEALED_MAGIC
 from edge_agent.core.problems import problem_of
@@ -63,38 +64,82 @@ class _Pictures(msgspec.Struct):
     paths: dict[str, list[tuple[float, float, float]]] = msgspec.field(default_factory=dict)
 
 
+def is_answer(reply: ReplyMessage) -> bool:
+    """Whether the command of this reply may be of a search."""
+    return reply.command.startswith((SEARCH_COMMAND, PICTURE_COMMAND))
+
+
 def record_answers(connection: Connection, replies: Sequence[ReplyMessage], now_ms: int) -> None:
     """Store these replies, in order; replies to other commands are ignored."""
-    own = [each for each in replies if each.command.startswith((SEARCH_COMMAND, PICTURE_COMMAND))]
-    if not own:
-        return
     changed: set[str] = set()
-    for table, prefix, record in (
-        (tables.search_answer, SEARCH_COMMAND, _record_answer),
-        (tables.search_picture, PICTURE_COMMAND, _record_picture),
-    ):
-        of_kind = [each for each in own if each.command.startswith(prefix)]
-        columns = table.c
-        named = columns.command.in_([each.command for each in of_kind])
-        rows = {row.command: row for row in connection.execute(select(table).where(named))}
-        for reply in of_kind:
-            row = rows.get(reply.command)
-            if row is None or (row.gateway, row.ward) != (reply.gateway, reply.ward):
-                log.debug("%s: replied to %s, which it was not asked", reply.gateway, reply.command)
-                continue
-            if record(connection, row, reply, now_ms):
-                changed.add(row.search)
-    note_changes(connection, changed)
+    rows = _rows_of(connection, tables.search_answer, SEARCH_COMMAND, replies)
+    known = _Known.read(connection, [row for row, _ in rows])
+    for row, reply in rows:
+        if _record_answer(connection, known, row, reply, now_ms):
+            changed.add(row.search)
+    if known.matches:
+        statement = conflict_insert(connection, tables.search_match).on_conflict_do_nothing()
+        connection.execute(statement, known.matches)
+    for row, reply in _rows_of(connection, tables.search_picture, PICTURE_COMMAND, replies):
+        if _record_picture(connection, row, reply, now_ms):
+            changed.add(row.search)
+    if changed:
+        note_changes(connection, changed)
+
+
+def _rows_of(
+    connection: Connection, table: Table, prefix: str, replies: Sequence[ReplyMessage]
+) -> list[tuple[Any, ReplyMessage]]:
+    """The replies whose command was sent to their gateway, each with its row."""
+    of_kind = [each for each in replies if each.command.startswith(prefix)]
+    if not of_kind:
+        return []
+    named = table.c.command.in_([each.command for each in of_kind])
+    rows = {row.command: row for row in connection.execute(select(table).where(named))}
+    found = []
+    for reply in of_kind:
+        row = rows.get(reply.command)
+        if row is None or (row.gateway, row.ward) != (reply.gateway, reply.ward):
+            log.debug("%s: replied to %s, which it was not asked", reply.gateway, reply.command)
+        else:
+            found.append((row, reply))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the answers of one call are compared with, and the rows that they make."""
+
+    questions: Mapping[str, SearchQuestion]  # by search
+    cameras: Mapping[str, frozenset[str]]  # by gateway: named in its birth and its newest heartbeat
+    matches: list[dict[str, Any]]  # for search_match
+
+    @classmethod
+    def read(cls, connection: Connection, rows: Iterable[Any]) -> _Known:
+        searches, gateways = {row.search for row in rows}, {row.gateway for row in rows}
+        search, gateway = tables.search.c, tables.gateway.c
+        texts = connection.execute(select(search.id, search.question).where(search.id.in_(searches)))
+        wanted = select(gateway.id, gateway.birth, gateway.heartbeat).where(gateway.id.in_(gateways))
+        return cls(
+            {row.id: msgspec.json.decode(row.question, type=SearchQuestion) for row in texts},
+            {row.id: _named_cameras(row) for row in connection.execute(wanted)},
+            [],
+        )
+
+
+def _named_cameras(row: Any) -> frozenset[str]:
+    born = {camera.id for camera in parse_birth(row.birth).cameras}
+    return frozenset(born | parse_heartbeat(row.heartbeat).cameras.keys())
 
 
 # --- searches ---
 
 
-def _record_answer(connection: Connection, row: Any, reply: ReplyMessage, now_ms: int) -> bool:
+def _record_answer(connection: Connection, known: _Known, row: Any, reply: ReplyMessage, now_ms: int) -> bool:
     """Return whether the row has changed; a late reply does not replace the final one."""
     match reply.status:
         case "succeeded":
-            return _record_matches(connection, row, reply, now_ms)
+            return _record_matches(connection, known, row, reply, now_ms)
         case "accepted" | "running":
             is_later = _is_later(reply)
             values: dict[str, Any] = {"next_ms": None} if is_later else {}
@@ -127,14 +172,16 @@ def _update_answer(
     return connection.execute(changed).rowcount > 0
 
 
-def _record_matches(connection: Connection, row: Any, reply: ReplyMessage, now_ms: int) -> bool:
+def _record_matches(
+    connection: Connection, known: _Known, row: Any, reply: ReplyMessage, now_ms: int
+) -> bool:
     final = {"answered_ms": now_ms, "next_ms": None}
     try:
         result = msgspec.json.decode(reply.result, type=_Result)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         words = problem_text("search-answer-malformed")
         return _update_answer(connection, row.command, AnswerStatus.FAILED, words, final)
-    matches = _plausible(connection, row, result.passages[:MAX_ROWS])
+    matches = _plausible(known, row, result.passages[:MAX_ROWS])
     counts = {
         "total": max(len(matches), min(max(result.total, 0), MAX_TOTAL)),
         "stored": len(matches),
@@ -142,8 +189,7 @@ def _record_matches(connection: Connection, row: Any, reply: ReplyMessage, now_m
     }
     if not _update_answer(connection, row.command, AnswerStatus.ANSWERED, reply.text, final | counts):
         return False
-    if matches:
-        connection.execute(conflict_insert(connection, tables.search_match).on_conflict_do_nothing(), matches)
+    known.matches.extend(matches)
     if counts["dropped"]:
         log.warning(
             "%s: %d passages of its answer to search %s cannot be true; they are dropped",
@@ -152,15 +198,14 @@ def _record_matches(connection: Connection, row: Any, reply: ReplyMessage, now_m
     return True
 
 
-def _plausible(connection: Connection, row: Any, passages: Sequence[msgspec.Raw]) -> list[dict[str, Any]]:
+def _plausible(known: _Known, row: Any, passages: Sequence[msgspec.Raw]) -> list[dict[str, Any]]:
     """Rows of ``search_match``: what can be read, of a camera that was asked, in the time that was asked."""
-    text = connection.scalar(select(tables.search.c.question).where(tables.search.c.id == row.search))
-    if text is None:
+    question = known.questions.get(row.search)
+    if question is None:
         return []
-    question = msgspec.json.decode(text, type=SearchQuestion)
     cameras = _asked_cameras(question, row.gateway, row.place)
     if cameras is None:
-        cameras = named_cameras(connection, row.gateway)
+        cameras = known.cameras.get(row.gateway, frozenset())
     until_ms = question.second_until_ms if row.place == SECOND else question.to_ms
     found: dict[int, dict[str, Any]] = {}
     for raw in passages:
@@ -191,16 +236,6 @@ def _asked_cameras(question: SearchQuestion, gateway: str, place: int) -> Collec
     if place == SECOND and second is not None:
         return None if second.camera is None else (second.camera,)
     return question.cameras_of(gateway)
-
-
-def named_cameras(connection: Connection, gateway: str) -> frozenset[str]:
-    """Ids of the cameras that the gateway has named in its birth and its newest heartbeat."""
-    columns = tables.gateway.c
-    row = connection.execute(select(columns.birth, columns.heartbeat).where(columns.id == gateway)).first()
-    if row is None:
-        return frozenset()
-    born = {camera.id for camera in parse_birth(row.birth).cameras}
-    return frozenset(born | parse_heartbeat(row.heartbeat).cameras.keys())
 
 
 # --- pictures ---

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from edge_agent.mqtt.session.signal_queue import MessageReceived
 from edge_central.cli.status import CentralStatus, read_status
 from edge_central.ingest.batch_writer import BatchResult, BatchWriter
+from edge_central.searches.answers import record_answers
 from edge_central.settings import Database
 from edge_central.store import tables
 from edge_central.store.batch import Store
@@ -32,7 +33,9 @@ class IngestHarness:
             each if isinstance(each, MessageReceived) else MessageReceived(*each, 1) for each in messages
         ]
         with self.store.batch() as batch:
-            return self.writer.write(received, fleet, batch, now_ms)
+            result = self.writer.write(received, fleet, batch, now_ms)
+            record_answers(batch.connection, result.answers, now_ms)
+        return result
 
     def status(self) -> CentralStatus:
         return read_status(self.database, NOW_MS)
