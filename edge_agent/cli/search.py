@@ -272,7 +272,7 @@ def _line_of(passage: Mapping[str, Any]) -> str:
 
 def _summary(status: Mapping[str, Any]) -> Iterator[str]:
     answers = status["answers"]
-    yield f"{status['answered']} of {status['asked']} gateways answered; {status['total']} passages fit"
+    yield f"{status['answered']} of {status['asked']} gateways answered; passages that fit: {status['total']}"
     dropped = sum(each["dropped"] for each in answers)
     if dropped:
         yield f"{dropped} rows of the answers could not be true and were dropped"
