@@ -221,7 +221,8 @@ class EventFactory:
         return self._envelope.draft(media.camera, Severity.INFO, self._envelope.now(), data, media=media)
 
     def still(self, media: Media, still: wire.StillRef, severity: Severity) -> Draft:
-        """``evidence``: one picture of a still, with the picture itself. ``severity`` is that of its event."""
+        """``evidence``: one picture of a still, with the picture itself. ``severity`` is that of its
+        event."""
         data = wire.EvidenceData(event_id=media.event_id, clip=None, still=still)
         return self._envelope.draft(media.camera, severity, self._envelope.now(), data, media=media)
 

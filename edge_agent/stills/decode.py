@@ -1,11 +1,12 @@
 """Decodes a few pictures of a stream on demand, with a decoder of its own that ends with the call.
 
-A camera's pipeline must not wait for this: the thread rests after each picture for as long as the picture took, so it
-uses at most half a processor core. (The service may not change its priority.)
+A camera's pipeline must not wait for this: the thread rests after each picture for as long as the picture
+took, so it uses at most half a processor core. (The service may not change its priority.)
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -24,7 +25,8 @@ from edge_agent.stills.alignment import MINIATURE, Miniatures
 from edge_agent.stills.packets import StreamPackets
 
 MAX_PACKETS = 300
-"""Packets that are decoded for one still: 10 s at 30 pictures a second, as long as the longest usual group."""
+"""Packets that are decoded for one still: 10 s at 30 pictures a second, as long as the longest usual
+group."""
 MAX_DECODE_S = 20.0
 
 
@@ -84,12 +86,10 @@ class OnDemandDecoder:
 
     def last(self, stream: StreamPackets, packets: Sequence[RingPacket]) -> YuvPicture:
         """The last picture of ``packets``. Raises ``StillUnavailable``."""
-        newest = None
-        for newest in self.pictures(stream, packets):
-            pass
-        if newest is None:
+        newest: deque[TimedPicture] = deque(self.pictures(stream, packets), maxlen=1)
+        if not newest:
             raise StillUnavailable(problem_text("still-moment-gone"))
-        return newest.picture
+        return newest[0].picture
 
     def sharpest(
         self, stream: StreamPackets, packets: Sequence[RingPacket], targets: Sequence[Target]

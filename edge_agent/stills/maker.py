@@ -32,7 +32,8 @@ from edge_agent.stills.views import StillView, StillViews
 log = logging.getLogger(__name__)
 
 AFTER_S = 0.5
-"""Stream time that the main stream must have after the moment, so that its picture and the next one are there."""
+"""Stream time that the main stream must have after the moment, so that its picture and the next one are
+there."""
 ARRIVES_WITHIN_S = 4.0
 POLL_S = 0.2
 FRESH_S = 2.0  # a requested picture may be this much older than its request
@@ -109,7 +110,8 @@ class StillMaker:
     def take_now(self, within_s: float, wait: Callable[[float], bool]) -> StillView:
         """Return the whole picture in full, of what the camera shows now. Any thread.
 
-        The main stream is connected for it if necessary. ``wait(seconds)`` rests. Raises ``StillUnavailable``.
+        The main stream is connected for it if necessary. ``wait(seconds)`` rests. Raises
+        ``StillUnavailable``.
         """
         decoder = OnDemandDecoder(self._clock, wait)
         main, sub = self._newest_keyframe(within_s, wait), packets_in(self._streams.sub)
@@ -134,7 +136,8 @@ class StillMaker:
     def _newest_keyframe(
         self, within_s: float, wait: Callable[[float], bool]
     ) -> tuple[StreamPackets, Sequence[RingPacket]] | None:
-        """A keyframe of the main stream that is at most ``FRESH_S`` older than this call; None: none comes."""
+        """A keyframe of the main stream that is at most ``FRESH_S`` older than this call; None: none
+        comes."""
         ring = self._streams.main
         if ring is None or self._limiter.current != NO_LIMITS:
             return None
@@ -169,7 +172,7 @@ class StillMaker:
         views = self._views(sub).of_object(found.picture, found.target.box, request.group)
         lag_s = self.alignment.lag_s
         stamp_mono = found.time_s - self._main_minus_sub_s(main, sub) + sub.stamp_lead_s
-        return Still(views, "main", stamp_mono, "pictures" if self.alignment.known else "arrival", lag_s)
+        return Still(views, "main", stamp_mono, "pictures" if self.alignment.learnt else "arrival", lag_s)
 
     def _of_sub(self, request: StillRequest) -> Still:
         sub = packets_in(self._streams.sub)

@@ -13,7 +13,8 @@ from edge_agent.evidence.snapshots import quality
 from edge_agent.pipeline import EvidenceStage
 
 MAX_MOMENTS = 64
-"""Noted frames of one object: 13 s at five a second, about as long as the main stream's packets are in memory."""
+"""Noted frames of one object: 13 s at five a second, about as long as the main stream's packets are in
+memory."""
 RECENT_S = 8.0
 """Older moments are not used: their packets may have left the ring of the main stream."""
 AROUND_S = 1.0  # moments this close to the best one may be sharper than it
@@ -41,7 +42,8 @@ class StillRequest:
 
 
 class ObjectMoments:
-    """An ``EvidenceStage`` that notes the moments of all objects of one camera, before the stage that it wraps.
+    """An ``EvidenceStage`` that notes the moments of all objects of one camera, before the stage that it
+    wraps.
 
     It is also the camera's ``events.sink.StillSource``. The pipeline's thread calls everything.
     """
@@ -64,8 +66,8 @@ class ObjectMoments:
             self._noted.pop(track.id, None)
 
     def rule_reported(self, observation: RuleObservation, frame: Frame) -> None:
-        """Request a still at the start of an event of severity warning or alarm. Others get none: a line that a
-        thousand riders cross a day must not use up a SIM card."""
+        """Request a still at the start of an event of severity warning or alarm. Others get none: a line that
+        a thousand riders cross a day must not use up a SIM card."""
         if observation.phase not in (Phase.START, Phase.MOMENT):
             return
         if observation.rule.severity not in RECORDED_SEVERITIES:

@@ -1,7 +1,9 @@
-"""The packets of one stream with their times, divided into groups of pictures that can be decoded on their own."""
+"""The packets of one stream with their times, divided into groups of pictures that can be decoded on their
+own."""
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,9 +18,9 @@ NEWEST = 20
 class StreamPackets:
     """What the ring of one stream holds, oldest first; packets by reference.
 
-    *Stream time* is the camera's own time of a packet in seconds, or its stamp where the stream has no times. Within
-    one connection it does not change its rate or its zero, as stamps do: they follow the packet with the shortest
-    delay.
+    *Stream time* is the camera's own time of a packet in seconds, or its stamp where the stream has no times.
+    Within one connection it does not change its rate or its zero, as stamps do: they follow the packet with
+    the shortest delay.
     """
 
     connection: StreamConnection
@@ -47,10 +49,11 @@ class StreamPackets:
     def period_s(self) -> float:
         """The usual time between two pictures; 0 when there are fewer than two."""
         times = sorted(self.time_of(item) for item in self.packets)
-        return statistics.median(b - a for a, b in zip(times, times[1:], strict=False)) if times[1:] else 0.0
+        return statistics.median(b - a for a, b in itertools.pairwise(times)) if times[1:] else 0.0
 
     def time_of_stamp(self, stamp_mono: float) -> float:
-        """The stream time of the picture that was stamped so; ``captured_mono`` of a frame is such a stamp."""
+        """The stream time of the picture that was stamped so; ``captured_mono`` of a frame is such a
+        stamp."""
         nearest = min(self.packets, key=lambda item: abs(item.stamp_mono - stamp_mono))
         return self.time_of(nearest) + stamp_mono - nearest.stamp_mono
 

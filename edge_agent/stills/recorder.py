@@ -69,8 +69,8 @@ class StillRecorder:
         clock: Clock,
         seal_to: bytes | None = None,
     ) -> None:
-        """``store_picture`` stores a picture on the gateway; it returns at once. ``seal_to``: X25519 public key
-        to which pictures are sealed."""
+        """``store_picture`` stores a picture on the gateway; it returns at once. ``seal_to``: X25519 public
+        key to which pictures are sealed."""
         self._events = events
         self._outbox = outbox
         self._store_picture = store_picture

@@ -36,8 +36,8 @@ class StillViews:
     """Makes the views of one camera's stills. Any thread."""
 
     def __init__(self, privacy_masks: Sequence[Polygon], sub_width: int) -> None:
-        """``privacy_masks``: in 0..1, as drawn on the sub-stream, which is ``sub_width`` pixels wide. Both streams
-        have the same field of view, so 0..1 fits both, whatever their aspect."""
+        """``privacy_masks``: in 0..1, as drawn on the sub-stream, which is ``sub_width`` pixels wide. Both
+        streams have the same field of view, so 0..1 fits both, whatever their aspect."""
         self._privacy_masks = tuple(privacy_masks)
         self._sub_width = sub_width
 

@@ -207,8 +207,8 @@ class StillRef(Message, frozen=True, kw_only=True):
     aligned_by: Annotated[
         Literal["pictures", "arrival", "same-stream"],
         Meta(
-            description="how the moment was found in the main stream: by comparing pictures of both streams, or "
-            "by arrival times, which can be wrong by a second"
+            description="how the moment was found in the main stream: by comparing pictures of both "
+            "streams, or by arrival times, which can be wrong by a second"
         ),
     ]
     lag_ms: Annotated[int, Meta(description="by how much the main stream is later than the sub-stream")] = 0

@@ -29,7 +29,8 @@ def filmed(
 ) -> Miniatures:
     """The numbered scene at these times, as a stream shows it that is ``shift_s`` late."""
     coarse = np.random.default_rng(5).integers(70, 170, (18, 32), np.uint8)
-    ground = cv2.cvtColor(cv2.resize(coarse, size, interpolation=cv2.INTER_CUBIC), cv2.COLOR_GRAY2BGR)
+    grey = cv2.resize(coarse, size, interpolation=cv2.INTER_CUBIC).astype(np.uint8)
+    ground = np.repeat(grey[:, :, None], 3, axis=2)
     pixels = []
     for time_s in times_s:
         tick = round((time_s - shift_s) * 20) if moving else 40
@@ -94,6 +95,6 @@ def test_what_was_learnt_holds_for_these_connections_only() -> None:
     assert not alignment.is_settled(0.01, 20.0), "the samples differ by more"
     assert not alignment.is_settled(0.025, 10_000.0), "the clock of a camera drifts"
     alignment.connected(main, sub)
-    assert alignment.known
+    assert alignment.learnt
     alignment.connected(main, object())
-    assert (alignment.known, alignment.lag_s) == (False, 0.0)
+    assert (alignment.learnt, alignment.lag_s) == (False, 0.0)

@@ -34,23 +34,46 @@ OPTIONS = {
 
 
 def numbered_clip(
-    path: Path, size: tuple[int, int], *, fps: int = TICKS_PER_S, seconds: float = 8.0, codec: str = "h264"
+    path: Path,
+    size: tuple[int, int],
+    *,
+    fps: int = TICKS_PER_S,
+    seconds: float = 8.0,
+    codec: str = "h264",
+    noise: float = 0.0,
+    bit_rate: int | None = None,
 ) -> Path:
-    """The scene for ``seconds``, a keyframe every 2 s; ``fps`` divides ``TICKS_PER_S``."""
-    wanted = f"numbered {size} {fps} {seconds} {codec}"
-    return made_once(path, wanted, lambda path: _film(path, size, fps, seconds, codec))
+    """The scene for ``seconds``, a keyframe every 2 s; ``fps`` divides ``TICKS_PER_S``. ``noise``: standard
+    deviation of a sensor's, grey levels. ``bit_rate``: bits a second; None: constant quality."""
+    wanted = f"numbered {size} {fps} {seconds} {codec} {noise} {bit_rate}"
+    return made_once(path, wanted, lambda path: _film(path, size, fps, seconds, codec, noise, bit_rate))
 
 
-def _film(path: Path, size: tuple[int, int], fps: int, seconds: float, codec: str) -> None:
+def _film(
+    path: Path,
+    size: tuple[int, int],
+    fps: int,
+    seconds: float,
+    codec: str,
+    noise: float,
+    bit_rate: int | None,
+) -> None:
     width, height = size
     ground = _street(size)
+    options = OPTIONS[codec] | {"g": str(2 * fps)}
+    if bit_rate is not None:
+        del options["crf"]
+    grain = np.random.default_rng(6).normal(0, noise, (height + 64, width + 64, 1)).astype(np.int8)
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(
-            LIBRARIES[codec], rate=fps, options=OPTIONS[codec] | {"g": str(2 * fps)}
-        )
+        stream = container.add_stream(LIBRARIES[codec], rate=fps, options=options)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        if bit_rate is not None:
+            stream.bit_rate = bit_rate
         for frame in range(round(seconds * fps)):
             picture = scene(ground, frame * TICKS_PER_S // fps)
+            if noise:
+                x, y = frame * 37 % 64, frame * 23 % 64
+                picture = cv2.add(picture, grain[y : y + height, x : x + width].repeat(3, 2), dtype=cv2.CV_8U)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
         container.mux(stream.encode(None))
 

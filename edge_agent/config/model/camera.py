@@ -88,7 +88,8 @@ class Camera:
 
 
 def _check_clip(values: SectionValues) -> None:
-    """Warn about keys of a camera that shorten its clips, or prevent clips or stills. ``values``: the camera."""
+    """Warn about keys of a camera that shorten its clips, or prevent clips or stills. ``values``: the
+    camera."""
     report: Report | None = values.valid("report")
     policy = report.clips if report is not None else None
     is_for_stills = report is not None and report.makes_stills and _has_main(values)

@@ -116,9 +116,9 @@ class Report:
     stills: Annotated[
         StillPolicy,
         Key(
-            "large pictures from clip.main_url, or of the whole sub-stream without one. rules: of events of "
-            "severity warning and alarm, about 300 kB for each; request: only for the command snapshot with "
-            "still; off: never. Privacy masks are in them; with snapshots none there are none",
+            "large pictures, from clip.main_url where it is set. rules: of events of severity warning and "
+            "alarm; request: only for the command snapshot with still; off: never. Privacy masks are applied; "
+            "with snapshots: none there are no stills",
             WordChoice(tuple(StillPolicy), StillPolicy, no="off"),
         ),
     ] = StillPolicy.REQUEST
