@@ -117,8 +117,8 @@ class Report:
         StillPolicy,
         Key(
             "large pictures, from clip.main_url where it is set. rules: of events of severity warning and "
-            "alarm; request: only for the command snapshot with still; off: never. Privacy masks are applied; "
-            "with snapshots: none there are no stills",
+            "alarm; request: only for the command snapshot with still; off: never. Privacy masks are "
+            "applied; with snapshots: none there are no stills",
             WordChoice(tuple(StillPolicy), StillPolicy, no="off"),
         ),
     ] = StillPolicy.REQUEST
