@@ -7,7 +7,7 @@ help.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import av
 import cv2
@@ -17,6 +17,7 @@ from edge_agent.core.model import Box
 from tests.testbed.clips import made_once
 
 if TYPE_CHECKING:
+    from av.video.stream import VideoStream
     from numpy.typing import NDArray
 
     Pixels = NDArray[np.uint8]
@@ -65,7 +66,7 @@ def _film(
         del options["crf"]
     grain = np.random.default_rng(6).normal(0, noise, (height + 64, width + 64, 1)).astype(np.int8)
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(LIBRARIES[codec], rate=fps, options=options)
+        stream = cast("VideoStream", container.add_stream(LIBRARIES[codec], rate=fps, options=options))
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         if bit_rate is not None:
             stream.bit_rate = bit_rate
@@ -73,7 +74,8 @@ def _film(
             picture = scene(ground, frame * TICKS_PER_S // fps)
             if noise:
                 x, y = frame * 37 % 64, frame * 23 % 64
-                picture = cv2.add(picture, grain[y : y + height, x : x + width].repeat(3, 2), dtype=cv2.CV_8U)
+                speckle = grain[y : y + height, x : x + width].astype(np.int16)
+                picture = np.clip(picture + speckle, 0, 255).astype(np.uint8)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
         container.mux(stream.encode(None))
 

@@ -166,7 +166,7 @@ class Player:
         return self._started + (self._base_ns() + self._unit().dts) // 1000
 
     def _wait_ms(self) -> int:
-        return max(0, (self._due_us() - GLib.get_monotonic_time()) // 1000)
+        return max(0, (self._due_us() - int(GLib.get_monotonic_time())) // 1000)
 
 
 def clip_factory(clip: Clip, drop: set[int], damage: set[int], epoch_us: int | None, delay_s: float) -> Any:
