@@ -38,6 +38,7 @@ CASES: tuple[tuple[str, Noise, dict[str, float], float], ...] = (
     ("marks twice as far off", Noise(mark=0.006), {}, 1.0),
     ("camera rolled by 3 degrees", Noise(), {"roll_deg": 3.0}, 1.0),
     ("lens that bends lines (k1 -0.1)", Noise(), {"bend": -0.1}, 1.0),
+    ("lens that bends lines (k1 -0.2)", Noise(), {"bend": -0.2}, 1.0),
     ("deep side written 20 % too long", Noise(), {}, 1.2),
 )
 
@@ -88,9 +89,8 @@ def _print_clip(folder: Path, file: str, ground: Ground) -> None:
     moving = [each for each in result.passages if each.direction_deg is not None]
     known = sum(each.ground is not None for each in moving)
     low, middle, high = np.quantile(ratios, (0.1, 0.5, 0.9))
-    print(
-        f"{file}: {known} of {len(moving)} moving ones have a speed, of marked ones {len(speeds)} of {len(found)}"
-    )
+    print(f"{file}: {known} of {len(moving)} moving passages have a speed")
+    print(f"  of those that were marked by hand: {len(speeds)} of {len(found)}")
     print(f"  speed over that by hand: {middle:.2f} (quantiles 0.1 and 0.9: {low:.2f} and {high:.2f})")
     print(f"  within +-: {within:.2f}; median +-: {share:.2f} of the speed")
     print("\n".join(row(each) for each in found))
