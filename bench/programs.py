@@ -15,7 +15,8 @@ import psutil
 
 from bench.processes import Usage, usage
 from edge_agent.host.local_api.status import run_status
-from edge_agent.passages.reader import PassageFilter, PassageReader
+from edge_agent.passages.filters import PassageFilter
+from edge_agent.passages.reader import PassageReader
 
 CONFIG = "edge-agent.yaml"
 ARMED: dict[str, object] = {

@@ -30,8 +30,9 @@ from edge_agent.commands.handlers.search import MAX_BUSY_SHARE, NICENESS, Search
 from edge_agent.config.model.settings import Passages
 from edge_agent.core.delivery import Draft
 from edge_agent.core.model import Severity
+from edge_agent.passages.filters import PassageFilter, PictureLine
 from edge_agent.passages.passage import FOLDER, Passage
-from edge_agent.passages.reader import PassageFilter, PassageReader, PictureLine
+from edge_agent.passages.reader import PassageReader
 from edge_agent.passages.store import PassageStore
 
 OBJECTS_A_DAY, CAMERAS, DAYS = 34_000, 4, 30

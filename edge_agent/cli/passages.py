@@ -23,7 +23,8 @@ from edge_agent.core.printable import printable, printable_json
 from edge_agent.passages.passage import GroundMotion, Light
 
 if TYPE_CHECKING:
-    from edge_agent.passages.reader import PassageFilter, PassageReader, PictureLine, StoredPassage
+    from edge_agent.passages.filters import PassageFilter, PictureLine
+    from edge_agent.passages.reader import PassageReader, StoredPassage
 
 DIRECTIONS = {"up": 0.0, "right": 90.0, "down": 180.0, "left": 270.0}
 """Degrees clockwise from the top of the picture."""
@@ -174,8 +175,8 @@ def run_passages(args: argparse.Namespace, out: TextIO) -> int:
 
 
 def _filter(args: argparse.Namespace, zone: tzinfo) -> PassageFilter:
+    from edge_agent.passages.filters import PassageFilter
     from edge_agent.passages.passage import COLOURS, PARTS
-    from edge_agent.passages.reader import PassageFilter
 
     part, _, colour = (args.colour or "").rpartition(":")
     if colour and colour not in COLOURS:
@@ -206,7 +207,7 @@ def _filter(args: argparse.Namespace, zone: tzinfo) -> PassageFilter:
 
 
 def _line(args: argparse.Namespace) -> PictureLine | None:
-    from edge_agent.passages.reader import PictureLine
+    from edge_agent.passages.filters import PictureLine
 
     if args.line is None:
         return None

@@ -19,7 +19,8 @@ from edge_agent.config.model.settings import Passages
 from edge_agent.core.clock import Clock, wall_time_of
 from edge_agent.core.errors import StorageError
 from edge_agent.core.problems import problem_text
-from edge_agent.passages.passage import FOLDER, GROUPS, Passage, TimeQuality, colour_bits, encode_detail
+from edge_agent.passages.detail import colour_bits, encode_detail
+from edge_agent.passages.passage import FOLDER, GROUPS, Passage, TimeQuality
 
 log = logging.getLogger(__name__)
 

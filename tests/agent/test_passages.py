@@ -7,8 +7,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from edge_agent.passages.filters import PassageFilter
 from edge_agent.passages.passage import Side
-from edge_agent.passages.reader import PassageFilter, PassageReader
+from edge_agent.passages.reader import PassageReader
 from tests.testbed.agent import AgentProcess, write_config
 from tests.testbed.mosquitto import Mosquitto
 from tests.testbed.walker import walking_clip

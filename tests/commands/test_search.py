@@ -6,6 +6,7 @@ import base64
 import contextlib
 import json
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -313,6 +314,16 @@ def test_heat_and_the_budget_make_it_wait(
             problem = problem_of(why)
             assert problem is not None
             assert problem.code == "search-later"
+
+
+def test_a_search_leaves_most_of_the_time_to_others(tmp_path: Path) -> None:
+    rows = store(tmp_path, HandClock(mono=1020.0))
+    rows.write([passage(n, crop=None) for n in range(10 * SLICE_ROWS)], synced=True)
+    commands = commands_in(tmp_path)
+    cpu_s, wall_s = time.thread_time(), time.monotonic()
+    assert search(commands, min_height=0.1).total == 10 * SLICE_ROWS
+    cpu_s, wall_s = time.thread_time() - cpu_s, time.monotonic() - wall_s
+    assert cpu_s < 0.5 * wall_s
 
 
 def test_an_agent_that_stops_ends_a_search_between_two_slices(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from edge_agent.commands.action import (
     CommandRefused,
     CommandSucceeded,
 )
+from edge_agent.commands.handlers.search import NICENESS
 from edge_agent.commands.signature import OperatorKeyring, sign
 from edge_agent.core.problems import problem_text
 from tests.commands.centre import document, encoded, moment, signed, write_public
@@ -225,5 +226,5 @@ def test_the_thread_of_a_search_has_a_low_priority(box: Counter) -> None:
 
     box.actions["search"].does = note
     box.answer(send(box))
-    assert found == {"commands-search": 10}
+    assert found == {"commands-search": NICENESS}
     assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == 0

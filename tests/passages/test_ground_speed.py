@@ -23,8 +23,9 @@ from bench.ground.scene import (
 )
 from edge_agent.config.model.settings import Ground
 from edge_agent.core.model import PERSON, TWO_WHEELER, VEHICLE, Box
+from edge_agent.passages.detail import PassageDetail, encode_detail
 from edge_agent.passages.ground_speed import MAX_SHARE, GroundSpeed
-from edge_agent.passages.passage import GroundMotion, StandingTime, decode_detail, encode_detail
+from edge_agent.passages.passage import GroundMotion, StandingTime
 from tests.passages.parts import passage
 from tests.passages.test_observer import Walk
 
@@ -169,11 +170,11 @@ def test_a_passage_of_a_camera_with_a_ground_plane_has_a_speed() -> None:
 def test_a_speed_survives_in_a_row_and_old_rows_have_none() -> None:
     motion = GroundMotion(11.234, 1.111, 359.8)
     data = encode_detail(passage(ground=motion))
-    assert decode_detail(data, 12.0).ground == (11.23, 1.12, 0.0)
-    assert decode_detail(encode_detail(passage(ground=GroundMotion(1.0, 0.2, None))), 12.0).ground == (
+    assert PassageDetail(data, 12.0).ground == (11.23, 1.12, 0.0)
+    assert PassageDetail(encode_detail(passage(ground=GroundMotion(1.0, 0.2, None))), 12.0).ground == (
         1.0,
         0.2,
         None,
     )
     old = msgspec.msgpack.encode(msgspec.msgpack.decode(data)[:12])
-    assert decode_detail(old, 12.0).ground is None
+    assert PassageDetail(old, 12.0).ground is None

@@ -12,9 +12,10 @@ from edge_agent.config.loader import load
 from edge_agent.config.model.settings import Passages, Settings
 from edge_agent.core.problems import problem_of
 from edge_agent.passages import recorder as module
+from edge_agent.passages.filters import PassageFilter
 from edge_agent.passages.observer import PassageObserver
 from edge_agent.passages.passage import FOLDER
-from edge_agent.passages.reader import PassageFilter, PassageReader
+from edge_agent.passages.reader import PassageReader
 from edge_agent.passages.recorder import MAX_WAITING, NoPassages, PassageRecorder
 from tests.outbox.parts import HandClock
 from tests.passages.parts import BOOT, passage

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.core.model import Box
+from edge_agent.passages.detail import PassageDetail, colour_bits, encode_detail
 from edge_agent.passages.passage import (
     COLOURS,
     ColourShare,
@@ -17,9 +18,6 @@ from edge_agent.passages.passage import (
     RuleReport,
     Side,
     StandingTime,
-    colour_bits,
-    decode_detail,
-    encode_detail,
 )
 from edge_agent.passages.path import MAX_POINTS, STORED_POINTS, PathRecorder, side_of, thinned
 from tests.passages.parts import passage
@@ -29,9 +27,10 @@ unit = st.floats(0.0, 1.0)
 
 def test_a_row_says_after_decoding_what_was_encoded() -> None:
     whole = passage()
-    detail = decode_detail(encode_detail(whole), 12.0)
+    detail = PassageDetail(encode_detail(whole), 12.0)
     assert detail.crop_sha256 == "11" * 32
-    same = {field.name for field in fields(detail)} - {"crop_sha256", "path", "label"}
+    same = {field.name for field in fields(whole)} & set(dir(detail)) - {"crop_sha256", "path", "label"}
+    assert len(same) == 11
     assert {name: getattr(detail, name) for name in same} == {name: getattr(whole, name) for name in same}
     assert detail.label is None, "the label is only stored where it says more than the group"
     for stored, point in zip(detail.path, whole.path, strict=True):
@@ -49,7 +48,7 @@ def test_any_path_and_colours_survive(
     path = tuple(PathPoint(t * duration_s, x, y) for t, x, y in points)
     parts = (PartColours("body", tuple(ColourShare(*share) for share in shares), 0.5),)
     whole = passage(ended_mono=1000.0 + duration_s, path=path, colours=parts)
-    detail = decode_detail(encode_detail(whole), duration_s)
+    detail = PassageDetail(encode_detail(whole), duration_s)
     for stored, point in zip(detail.path, path, strict=True):
         assert stored == pytest.approx(point, abs=1e-3 + duration_s * 1e-4)
     assert [share.colour for share in detail.colours[0].colours] == [colour for colour, _ in shares]

@@ -13,6 +13,7 @@ from unittest.mock import Mock
 import pytest
 
 from edge_agent.core.errors import StorageError
+from edge_agent.passages.filters import PassageFilter, PictureLine
 from edge_agent.passages.passage import (
     FOLDER,
     ColourShare,
@@ -21,13 +22,7 @@ from edge_agent.passages.passage import (
     StandingTime,
     TimeQuality,
 )
-from edge_agent.passages.reader import (
-    SLICE_ROWS,
-    PassageFilter,
-    PassageReader,
-    PassageReadError,
-    PictureLine,
-)
+from edge_agent.passages.reader import SLICE_ROWS, PassageReader, PassageReadError
 from edge_agent.passages.store import BUSY_S, CROPS_FILE, ROWS_FILE, PassageStore, read_only
 from tests.outbox.parts import HandClock
 from tests.passages.parts import BOOT, passage, store

@@ -32,7 +32,8 @@ from edge_agent.core.delivery import SEALED_MAGIC
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.problems import error_text, problem_text
 from edge_agent.passages.access import record_access
-from edge_agent.passages.reader import PassageFilter, PassageReader, PictureLine, StoredPassage
+from edge_agent.passages.filters import PassageFilter, PictureLine
+from edge_agent.passages.reader import PassageReader, StoredPassage
 from edge_agent.wire import (
     FoundPassage,
     PassagePictures,
@@ -44,7 +45,9 @@ from edge_agent.wire import (
 MAX_PICTURE_TEXT = MAX_RESULT_BYTES - 8000
 """Bytes of base64 in one result, which would be left out as a whole if it were too large. The rest is for the
 paths."""
-NICENESS = 10
+NICENESS = 5
+"""Of their threads. With 10 or more, a thread that held the interpreter's lock and got no processor kept
+others waiting for up to half a second (docs/design/passages.md)."""
 MAX_BUSY_SHARE = 0.3
 """Of the time of its thread for which a search reads rows, so that it leaves the processor to cameras."""
 MAX_PAUSE_S = 1.0
@@ -262,7 +265,7 @@ def _row(passage: StoredPassage) -> FoundPassage:
         exit=detail.exit.value,
         light=detail.light.value,
         colours={part.part: [share.colour for share in part.colours] for part in detail.colours},
-        still_s=max((each.for_s for each in detail.standing), default=0.0),
+        still_s=detail.standing_s,
         rules=[report.rule for report in detail.reports],
         picture_sha256=detail.crop_sha256,
     )

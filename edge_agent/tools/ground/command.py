@@ -157,7 +157,8 @@ def _estimate(
     args: argparse.Namespace, settings: Settings, camera: Camera, unread: str | None, out: TextIO
 ) -> int:
     from edge_agent.host.system.process import as_agent
-    from edge_agent.passages.reader import PassageFilter, PassageReader
+    from edge_agent.passages.filters import PassageFilter
+    from edge_agent.passages.reader import PassageReader
     from edge_agent.tools.ground.estimate import MeasuredWidth, estimate, rulers_of
 
     if (args.lane is None) != (args.lane_m is None):

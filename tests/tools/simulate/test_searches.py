@@ -16,8 +16,9 @@ import pytest
 
 from edge_agent.commands.signature import make_key, read_private
 from edge_agent.core.clock import SystemClock
+from edge_agent.passages.filters import PassageFilter
 from edge_agent.passages.passage import Light, Passage, Side
-from edge_agent.passages.reader import PassageFilter, PassageReader
+from edge_agent.passages.reader import PassageReader
 from edge_agent.tools.simulate.passage_generator import PassageDay, fill_store
 from tests.commands.centre import Centre, document, moment, signed
 from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
