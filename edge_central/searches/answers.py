@@ -26,7 +26,6 @@ from edge_central.console.documents import parse_birth, parse_heartbeat
 from edge_central.searches.matches import SECOND, ReceivedPassage
 from edge_central.searches.question import SearchQuestion
 from edge_central.searches.records import (
-    OPEN_ANSWERS,
     OPEN_PICTURES,
     PICTURE_COMMAND,
     SEARCH_COMMAND,
@@ -148,8 +147,12 @@ def _record_answer(connection: Connection, known: _Known, row: Any, reply: Reply
             status, values = None, {"next_ms": now_ms + AGAIN_MS}
         case _:
             status = _FINAL.get(reply.status, AnswerStatus.FAILED)
-            values = {"answered_ms": now_ms, "next_ms": None}
+            values = _final(now_ms)
     return _update_answer(connection, row.command, status, reply.text, values)
+
+
+def _final(now_ms: int) -> dict[str, Any]:
+    return {"answered_ms": now_ms, "next_ms": None, "until_ms": None}
 
 
 _FINAL = {"rejected": AnswerStatus.REFUSED, "expired": AnswerStatus.EXPIRED}
@@ -167,7 +170,7 @@ def _update_answer(
     values = values | {"words": str(words), "problem": problem_column(words)}
     if status is not None:
         values["status"] = status.value
-    is_open = columns.status.in_([each.value for each in OPEN_ANSWERS])
+    is_open = columns.until_ms.is_not(None)
     changed = update(tables.search_answer).where(columns.command == command, is_open).values(**values)
     return connection.execute(changed).rowcount > 0
 
@@ -175,7 +178,7 @@ def _update_answer(
 def _record_matches(
     connection: Connection, known: _Known, row: Any, reply: ReplyMessage, now_ms: int
 ) -> bool:
-    final = {"answered_ms": now_ms, "next_ms": None}
+    final = _final(now_ms)
     try:
         result = msgspec.json.decode(reply.result, type=_Result)
     except (msgspec.DecodeError, UnicodeError, RecursionError):

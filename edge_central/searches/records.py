@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, update
+from sqlalchemy import Connection, func, insert, or_, select, update
 
 from edge_agent.wire.received.bounds import with_problem
 from edge_central.console.documents import parse_birth
@@ -245,7 +245,8 @@ def start_search(
     }
     connection.execute(insert(tables.search), row)
     rows = [
-        _answer_row(f"{SEARCH_COMMAND}{search}-{number}", search, *each, served, now_ms)
+        {"command": f"{SEARCH_COMMAND}{search}-{number}", "search": search}
+        | _answer_row(*each, served, now_ms, row["expires_ms"])
         for number, each in enumerate(asked, 1)
     ]
     connection.execute(insert(tables.search_answer), rows)
@@ -258,18 +259,18 @@ def start_search(
 
 
 def _answer_row(
-    command: str, search: str, gateway: str, ward: str, place: int, served: frozenset[str], now_ms: int
+    gateway: str, ward: str, place: int, served: frozenset[str], now_ms: int, expires_ms: int
 ) -> dict[str, Any]:
-    words = "" if ward in served else problem_text("search-no-key")
+    can_ask = ward in served
+    words = "" if can_ask else problem_text("search-no-key")
     return {
-        "command": command,
-        "search": search,
         "place": place,
         "gateway": gateway,
         "ward": ward,
-        "status": (AnswerStatus.WAITING if ward in served else AnswerStatus.FAILED).value,
+        "status": (AnswerStatus.WAITING if can_ask else AnswerStatus.FAILED).value,
         "sends": 0,
-        "next_ms": now_ms if ward in served else None,
+        "next_ms": now_ms if can_ask else None,
+        "until_ms": expires_ms if can_ask else None,
         "words": str(words),
         "problem": problem_column(words),
     }
@@ -279,15 +280,12 @@ def _check_limits(connection: Connection, account: str, now_ms: int) -> None:
     columns = tables.search.c
     own = select(func.count()).select_from(tables.search).where(columns.asked_by == account)
     recent = connection.scalar(own.where(columns.asked_ms > now_ms - HOUR_MS)) or 0
-    waiting = select(tables.search_answer.c.search).where(_is_open(tables.search_answer.c.status))
-    still_open = connection.scalar(own.where(columns.expires_ms > now_ms, columns.id.in_(waiting))) or 0
+    answer = tables.search_answer.c
+    waiting = select(answer.command).where(answer.search == columns.id, answer.until_ms.is_not(None)).exists()
+    still_open = connection.scalar(own.where(columns.expires_ms > now_ms, waiting)) or 0
     if recent >= MAX_PER_HOUR or still_open >= MAX_OPEN:
         text = problem_text("search-too-many", open=still_open, recent=recent)
         raise TooManySearches(text, 60 if recent < MAX_PER_HOUR else 600)
-
-
-def _is_open(status: ColumnElement[Any]) -> ColumnElement[bool]:
-    return status.in_([each.value for each in OPEN_ANSWERS])
 
 
 def _check_scope(scope: Scope, question: SearchQuestion) -> None:
@@ -343,23 +341,30 @@ def list_searches(
     """The newest searches that asked a gateway of the scope, newest first; of one account, or of all. Counts
     are those of the scope."""
     columns, answer = tables.search.c, tables.search_answer.c
-    states = select(
+    of_scope = select(answer.command).where(answer.search == columns.id, scope.of(answer.ward)).exists()
+    names = (columns.id, columns.asked_ms, columns.asked_by, columns.purpose, columns.expires_ms)
+    query = select(*names, columns.case_number.label("case")).where(of_scope)
+    if account is not None:
+        query = query.where(columns.asked_by == account)
+    rows = connection.execute(query.order_by(columns.asked_ms.desc(), columns.id).limit(most)).all()
+    counts = select(
         answer.search,
         func.count().label("asked"),
         func.count().filter(answer.status == AnswerStatus.ANSWERED.value).label("answered"),
-        func.count().filter(_is_open(answer.status)).label("open"),
+        func.count().filter(answer.until_ms.is_not(None)).label("open"),
         func.sum(func.coalesce(answer.stored, 0)).label("matches"),
-    ).where(scope.of(answer.ward))
-    counts = states.group_by(answer.search).subquery()
-    query = select(
-        *(columns.id, columns.asked_ms, columns.asked_by, columns.purpose),
-        *(columns.case_number.label("case"), columns.expires_ms),
-        *(counts.c.asked, counts.c.answered, counts.c.open, counts.c.matches),
-    ).join_from(tables.search, counts, columns.id == counts.c.search)
-    if account is not None:
-        query = query.where(columns.asked_by == account)
-    rows = connection.execute(query.order_by(columns.asked_ms.desc(), columns.id).limit(most))
-    return [SearchSummary(**row._mapping) for row in rows]
+    ).where(answer.search.in_([row.id for row in rows]), scope.of(answer.ward))
+    of_search = {row.search: row for row in connection.execute(counts.group_by(answer.search))}
+    return [
+        SearchSummary(
+            **row._mapping,
+            asked=of_search[row.id].asked,
+            answered=of_search[row.id].answered,
+            open=of_search[row.id].open,
+            matches=of_search[row.id].matches,
+        )
+        for row in rows
+    ]
 
 
 def read_search(connection: Connection, scope: Scope, search: str) -> SearchView | None:

@@ -22,7 +22,6 @@ from edge_central.searches.matches import SECOND
 from edge_central.searches.question import SearchQuestion
 from edge_central.searches.records import (
     KEY_RECORD,
-    OPEN_ANSWERS,
     OPEN_PICTURES,
     AnswerStatus,
     PictureStatus,
@@ -102,35 +101,28 @@ class SearchSender:
     def on_births(self, connection: Connection, gateways: Iterable[str]) -> None:
         """These gateways have connected: send them again what they have not answered."""
         now_ms, named = wall_ms(self._clock), sorted(gateways)
-        for table, status in ((tables.search_answer, OPEN_ANSWERS), (tables.search_picture, OPEN_PICTURES)):
+        for table, is_open in (
+            (tables.search_answer, tables.search_answer.c.until_ms.is_not(None)),
+            (tables.search_picture, _picture_is_open()),
+        ):
             columns = table.c
             connection.execute(
                 update(table)
-                .where(columns.gateway.in_(named), columns.status.in_([each.value for each in status]))
-                .where(columns.sent_ms < now_ms - BIRTH_AGAIN_MS)
+                .where(columns.gateway.in_(named), is_open, columns.sent_ms < now_ms - BIRTH_AGAIN_MS)
                 .values(next_ms=now_ms)
             )
 
     def expire(self, connection: Connection) -> None:
         """Mark what no gateway has answered in time as expired."""
         over_ms = wall_ms(self._clock) - EXPIRE_AFTER_MS
-        old = select(tables.search.c.id).where(tables.search.c.expires_ms < over_ms)
         answers, pictures = tables.search_answer.c, tables.search_picture.c
-        silent = (
-            answers.search.in_(old),
-            answers.ward.in_(self._wards),
-            answers.status.in_([each.value for each in OPEN_ANSWERS]),
-        )
+        silent = (answers.until_ms < over_ms, answers.ward.in_(self._wards))
         changed = set(connection.scalars(select(answers.search).where(*silent).distinct()))
         if changed:
-            expired = {"status": AnswerStatus.EXPIRED.value, "next_ms": None}
+            expired = {"status": AnswerStatus.EXPIRED.value, "next_ms": None, "until_ms": None}
             connection.execute(update(tables.search_answer).where(*silent).values(**expired))
             note_changes(connection, changed)
-        missed = (
-            pictures.expires_ms < over_ms,
-            pictures.ward.in_(self._wards),
-            pictures.status.in_([each.value for each in OPEN_PICTURES]),
-        )
+        missed = (_picture_is_open(), pictures.expires_ms < over_ms, pictures.ward.in_(self._wards))
         gone = {"status": PictureStatus.EXPIRED.value, "next_ms": None}
         connection.execute(update(tables.search_picture).where(*missed).values(**gone))
 
@@ -237,6 +229,10 @@ class SearchSender:
             changes.append({"of": row.command, "now": status, "count": row.sends + 1, "at": again_ms})
         connection.execute(statement, changes)
         note_changes(connection, {row.search for row in rows})
+
+
+def _picture_is_open() -> ColumnElement[bool]:
+    return tables.search_picture.c.status.in_([each.value for each in OPEN_PICTURES])
 
 
 def search_arguments(

@@ -453,6 +453,7 @@ search_answer = Table(
     Column("status", Text, nullable=False),  # AnswerStatus in edge_central/searches/records.py
     Column("sends", Integer, nullable=False),
     Column("next_ms", _Milliseconds),  # when it is sent, or sent again; null: not by itself
+    Column("until_ms", _Milliseconds),  # when it expires; null: it has a final answer
     Column("sent_ms", _Milliseconds),
     Column("answered_ms", _Milliseconds),
     Column("total", BigInteger),  # passages that fit, as the gateway counts
@@ -462,7 +463,13 @@ search_answer = Table(
     Column("problem", _Problem),  # ``words`` as a code with figures; null: it has none
     Index("search_answer_by_search", "search"),
 )
-# What is to be sent, among a thousand times as many answers.
+# What is to be sent, or has no answer yet, among a thousand times as many answers.
+_answer_open = search_answer.c.until_ms.is_not(None)
+for _name, _column in (
+    ("search_answer_open", search_answer.c.gateway),
+    ("search_answer_until", search_answer.c.until_ms),
+):
+    Index(_name, _column, sqlite_where=_answer_open, postgresql_where=_answer_open)
 _answer_due = search_answer.c.next_ms.is_not(None)
 Index("search_answer_due", search_answer.c.next_ms, sqlite_where=_answer_due, postgresql_where=_answer_due)
 

@@ -98,7 +98,7 @@ def _stamps(
     searches = select(asked.search).where(asked.ward.in_(wards))
     for column in (tables.search.c.asked_ms, tables.search.c.expires_ms):
         yield column, tables.search.c.id.in_(searches)
-    for column in (asked.next_ms, asked.sent_ms, asked.answered_ms):
+    for column in (asked.next_ms, asked.until_ms, asked.sent_ms, asked.answered_ms):
         yield column, asked.ward.in_(wards)
     for column in (picture.asked_ms, picture.expires_ms, picture.next_ms, picture.sent_ms):
         yield column, picture.ward.in_(wards)
