@@ -230,7 +230,7 @@ def start_search(
     served = searchable_wards(connection)
     if not any(ward in served for _, ward, _ in asked):
         raise SearchesUnavailable(problem_text("search-no-key"))
-    search = secrets.token_hex(8)
+    search, expires_ms = secrets.token_hex(8), now_ms + round(question.hours * HOUR_MS)
     row = {
         "id": search,
         "asked_ms": now_ms,
@@ -240,13 +240,13 @@ def start_search(
         "case_number": question.case,
         "question": msgspec.json.encode(question).decode(),
         "wards": " ".join(sorted({ward for _, ward, _ in asked})),
-        "expires_ms": now_ms + round(question.hours * HOUR_MS),
+        "expires_ms": expires_ms,
         "changes": 0,
     }
     connection.execute(insert(tables.search), row)
     rows = [
         {"command": f"{SEARCH_COMMAND}{search}-{number}", "search": search}
-        | _answer_row(*each, served, now_ms, row["expires_ms"])
+        | _answer_row(*each, served, now_ms, expires_ms)
         for number, each in enumerate(asked, 1)
     ]
     connection.execute(insert(tables.search_answer), rows)

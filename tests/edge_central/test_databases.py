@@ -27,6 +27,7 @@ from edge_central.retention.sweep import RetentionSweep
 from edge_central.settings import Database, HeartbeatHistory, Retention
 from edge_central.store import fleet_state as fleet
 from edge_central.store import tables
+from edge_central.store.accesses import AccessKind, record_access
 from edge_central.store.batch import MAX_REJECTED, Store
 from edge_central.store.database import (
     DatabaseUnavailable,
@@ -329,6 +330,32 @@ def test_columns_that_a_later_version_has_added_are_added(ingest: IngestHarness)
         found = inspect(connection)
         for table in with_problem:
             assert "problem" in {each["name"] for each in found.get_columns(table.name)}
+    engine.dispose()
+
+
+def test_a_database_of_version_4_gets_searches_and_keeps_its_access_log(database: Database) -> None:
+    """Its access log has neither the columns of searches nor their index."""
+    new = [tables.search, tables.search_answer, tables.search_match, tables.search_picture]
+    more = ("search", "purpose", "case_number", "gateways")
+    engine = open_engine(database)
+    with engine.connect() as connection:
+        prepare_schema(connection)
+        with connection.begin():
+            record_access(connection, AccessKind.LOGIN, "lan", "::1", NOW_MS)
+            tables.metadata.drop_all(connection, tables=new)
+            connection.execute(text("DROP INDEX access_by_search"))
+            for column in more:
+                connection.execute(text(f"ALTER TABLE access DROP COLUMN {column}"))
+            connection.execute(update(tables.meta).where(tables.meta.c.key == "schema").values(value="4"))
+        prepare_schema(connection)
+        prepare_schema(connection)
+        with connection.begin():
+            (row,) = connection.execute(select(tables.access)).all()
+            assert (row.account, [getattr(row, name) for name in more]) == ("lan", [None] * 4)
+            found = inspect(connection)
+            assert {table.name for table in new} <= set(found.get_table_names())
+            assert "access_by_search" in {each["name"] for each in found.get_indexes("access")}
+            assert "search_answer_open" in {each["name"] for each in found.get_indexes("search_answer")}
     engine.dispose()
 
 
