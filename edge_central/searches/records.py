@@ -170,6 +170,11 @@ class SearchView:
         """Passages that fit, as the gateways count; at most 50 of each are here."""
         return sum(each.total for each in self.answers)
 
+    @property
+    def stored(self) -> int:
+        """Passages that are here; of a search for pairs, those of which pairs are made."""
+        return sum(each.stored for each in self.answers)
+
 
 @dataclass(frozen=True, slots=True)
 class SearchSummary:

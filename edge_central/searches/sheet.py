@@ -8,7 +8,7 @@ from typing import Self
 
 from sqlalchemy import Connection, and_, func, or_, select
 
-from edge_central.searches.matches import PassageMatch, match_of, read_pairs
+from edge_central.searches.matches import FIRST, PassageMatch, match_of, read_pairs
 from edge_central.searches.question import SearchQuestion
 from edge_central.store import tables
 from edge_central.store.scope import Scope
@@ -87,6 +87,18 @@ def _page(found: list[PassageMatch], count: int, size: int) -> ContactSheet:
     shown = tuple(found[:size])
     more = len(found) > size
     return ContactSheet(shown, count, SheetPosition(shown[-1].start_ms, shown[-1].cursor) if more else None)
+
+
+def oldest_matches(connection: Connection, scope: Scope, search: str) -> dict[str, int]:
+    """The time of the oldest match of each gateway at the first place, milliseconds since 1970."""
+    columns = tables.search_match.c
+    which = (columns.search == search, columns.place == FIRST, scope.of(columns.ward))
+    query = (
+        select(columns.gateway, func.min(columns.start_ms).label("start_ms"))
+        .where(*which)
+        .group_by(columns.gateway)
+    )
+    return {row.gateway: row.start_ms for row in connection.execute(query)}
 
 
 def read_match(

@@ -177,9 +177,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "{count} passages, the newest first",
     ),
     "search-sheet-more": (
-        "; các thiết bị tìm thấy tất cả {total}, mỗi thiết bị chỉ gửi các dòng đầu: hãy chọn hẹp hơn",
-        "; the gateways found {total} in all, each sends the first rows only: narrow the search",
+        "; các thiết bị tìm thấy tất cả {total}, mỗi thiết bị chỉ gửi các dòng đầu",
+        "; the gateways found {total} in all, each sends the first rows only",
     ),
+    "search-before": ("Tìm tiếp phần trước", "Search for those before"),
     "search-sheet-waits": (
         "Chưa có kết quả; đang chờ các thiết bị.",
         "Nothing yet; waiting for the gateways.",
@@ -192,6 +193,12 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "search-pair-first": ("Camera thứ nhất", "First camera"),
     "search-pair-second": ("Camera thứ hai, {minutes} sau", "Second camera, {minutes} later"),
+    "search-pairs-missing": (
+        "Các thiết bị chỉ gửi {stored} trên {total} lượt đi qua, nên có thể thiếu cặp. Hãy chọn thời gian "
+        "ngắn hơn, một loại hoặc một hướng.",
+        "The gateways have sent only {stored} of {total} passages: pairs may be missing. Choose a shorter "
+        "time, one kind or one direction.",
+    ),
     "search-pair-hint": (
         "Có thể là cùng một người hoặc xe, cũng có thể không.",
         "They may be the same person or vehicle, or not.",

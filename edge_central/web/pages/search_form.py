@@ -16,8 +16,6 @@ from zoneinfo import ZoneInfo
 from edge_central.console.fleet import CameraOverview, Fleet, SiteOverview
 from edge_central.searches.question import InvalidQuestion, SearchCircle, SearchQuestion, question_of_form
 
-LOCAL = "%Y-%m-%dT%H:%M"
-"""As a ``datetime-local`` field has it."""
 USUAL_SPAN_MS = 3_600_000
 USUAL_RADIUS_M = 500
 KM_H = 3.6
@@ -93,15 +91,16 @@ Values = defaultdict[str, str]
 
 
 def usual_values(now_ms: int, zone: ZoneInfo) -> Values:
-    """The last hour."""
+    """The last hour, in whole minutes."""
     values = Values(str, radius=str(USUAL_RADIUS_M), within="10", life="24")
-    return values | {"from": _local(now_ms - USUAL_SPAN_MS, zone), "to": _local(now_ms, zone)}
+    minute_ms = now_ms - now_ms % 60_000
+    return values | {"from": _local(minute_ms - USUAL_SPAN_MS, zone), "to": _local(minute_ms + 60_000, zone)}
 
 
 def times_around(at_ms: int, zone: ZoneInfo) -> dict[str, str]:
     """Half an hour before and after a time."""
-    half_ms = USUAL_SPAN_MS // 2
-    return {"from": _local(at_ms - half_ms, zone), "to": _local(at_ms + half_ms, zone)}
+    minute_ms, half_ms = at_ms - at_ms % 60_000, USUAL_SPAN_MS // 2
+    return {"from": _local(minute_ms - half_ms, zone), "to": _local(minute_ms + half_ms, zone)}
 
 
 def values_of(question: SearchQuestion, fleet: Fleet, zone: ZoneInfo) -> Values:
@@ -144,6 +143,18 @@ def somewhere_else(values: Values) -> Values:
         *MORE[:2],
     }
     return Values(str, {name: value for name, value in values.items() if name not in gone})
+
+
+def earlier(values: Values, gateway: str, until_ms: int, zone: ZoneInfo) -> Values:
+    """The same question to one gateway, for what was before a time."""
+    own = {name for name in values if name.startswith(f"{CAMERA}{gateway}/")}
+    kept = {
+        name: value
+        for name, value in values.items()
+        if name in own or (name != "near" and not name.startswith((WARD, SITE, CAMERA)))
+    }
+    place = {} if own else {SITE + gateway: "1"}
+    return Values(str, kept | place | {"to": _local(until_ms, zone)})
 
 
 def site_at(fleet: Fleet, circle: SearchCircle) -> SiteOverview | None:
@@ -271,4 +282,6 @@ def _wards(gateways: Iterable[str], fleet: Fleet) -> frozenset[str]:
 
 
 def _local(time_ms: int, zone: ZoneInfo) -> str:
-    return datetime.fromtimestamp(time_ms / 1000, UTC).astimezone(zone).strftime(LOCAL)
+    """As a ``datetime-local`` field has it; whole seconds, rounded up."""
+    moment = datetime.fromtimestamp(-(-time_ms // 1000), UTC).astimezone(zone)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S" if moment.second else "%Y-%m-%dT%H:%M")

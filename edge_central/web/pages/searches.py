@@ -24,7 +24,7 @@ from edge_central.searches.records import (
     SearchView,
     TooManySearches,
 )
-from edge_central.searches.sheet import ContactSheet, SheetPosition, read_sheet
+from edge_central.searches.sheet import ContactSheet, SheetPosition, oldest_matches, read_sheet
 from edge_central.store.media_folder import MediaFolder
 from edge_central.web.auth.accounts import ACTING_ROLES
 from edge_central.web.http_errors import BadRequest, NotFound
@@ -58,7 +58,8 @@ def _is_available(visit: UserRequestContext) -> bool:
 
 def form_page(visit: UserRequestContext) -> Response:
     """``like``: the id of a search to begin with; ``near``, ``site`` and ``camera``: where; ``at``: around
-    that time, in milliseconds since 1970."""
+    that time, in milliseconds since 1970; ``until`` with ``site``: the same question to that site, for what
+    was before."""
     fleet, zone = visit.fleet(), visit.services.console.timezone
     values = search_form.usual_values(visit.now_ms, zone)
     like = visit.query("like")
@@ -67,18 +68,26 @@ def form_page(visit: UserRequestContext) -> Response:
         if found is None:
             raise NotFound
         values = search_form.values_of(found.question, fleet, zone)
-    at = visit.query("at")
+    at, until_ms = _time(visit, "at"), _time(visit, "until")
     if at is not None:
-        if not at.isdecimal() or len(at) > MOST_DIGITS:
-            raise BadRequest("at is a time in milliseconds since 1970")
-        values |= search_form.times_around(int(at), zone)
+        values |= search_form.times_around(at, zone)
     near, site, camera = visit.query("near"), visit.query("site"), visit.query("camera")
+    if until_ms is not None and site is not None:
+        return _form(visit, search_form.earlier(values, site[:63], until_ms, zone), {})
     if near is not None:
         values = search_form.somewhere_else(values) | {"near": near[:63]}
     if site is not None:
         values[f"camera.{site[:63]}/{camera[:63]}" if camera else f"site.{site[:63]}"] = "1"
         values["line_camera"] = f"{site[:63]}/{camera[:63]}" if camera else ""
     return _form(visit, values, {})
+
+
+def _time(visit: UserRequestContext, name: str) -> int | None:
+    """A time in the address."""
+    text = visit.query(name)
+    if text is not None and (not text.isdecimal() or len(text) > MOST_DIGITS):
+        raise BadRequest(f"{name} is a time in milliseconds since 1970")
+    return None if text is None else int(text)
 
 
 def _form(
@@ -158,6 +167,7 @@ def result_page(visit: UserRequestContext) -> Response:
         unopened=unopened(sheet, opened)[:MOST_AT_ONCE],
         open_pictures=OPEN_PICTURES,
         newest=position is None,
+        earlier=earlier(visit, search),
         limits=limits(question),
         circle_site=_circle_site(visit, question),
         colour_terms=COLOURS,
@@ -187,6 +197,18 @@ def unopened(sheet: ContactSheet, opened: Container[tuple[str, int]]) -> list[st
         for each in shown
         if each.picture_sha256 is not None and (each.gateway, each.passage) not in opened
     ]
+
+
+def earlier(visit: UserRequestContext, search: SearchView) -> list[tuple[GatewayAnswer, int]]:
+    """The gateways that found more than they sent, those with most first, and until when to ask them for the
+    rest. With a colour they send those that show most of it, whatever the time."""
+    question = search.question
+    if question.colour is not None or question.second is not None:
+        return []
+    oldest = oldest_matches(visit.connection, visit.scope, search.id)
+    more = [each for each in search.answers if each.total > each.stored and each.gateway in oldest]
+    more.sort(key=lambda each: each.stored - each.total)
+    return [(each, oldest[each.gateway]) for each in more]
 
 
 def states(search: SearchView) -> dict[str, tuple[GatewayAnswer, ...]]:

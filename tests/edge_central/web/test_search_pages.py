@@ -273,10 +273,31 @@ def test_the_contact_sheet_fills_as_answers_come(city: House, lang: str, told: s
     assert told in page
     assert coloured in page
     assert ALL["passage-infrared"][0 if lang == "vi" else 1] in page
-    assert page.index("21:31:00") < page.index("21:30:00"), "the newest first"
+    assert page.index("21:31:00") < page.rindex("21:30:00"), "the newest first"
     assert ("2/312" if lang == "vi" else "2 of 312") in page
     offline = ALL["search-state-offline"][0 if lang == "vi" else 1]
     assert f"{offline}: 1 Trần Phú bx-001" in page, "by name"
+
+
+def test_what_a_gateway_has_found_beyond_its_rows_can_be_asked_for(city: House) -> None:
+    browser, gateways = city.browser("minh"), CityGateways(city)
+    search = begin(browser, direction="90", **{"ward.de-tham": "1"})
+    rows = [passage(n, start_ms() + 1000 * n) for n in range(7, 30)]
+    gateways.answer(only(gateways.asked(search)), rows, total=86)
+    link = re.search(r'href="([^"]+until=\d+)">(.*?)</a>', browser.get(f"/searches/{search}").text)
+    assert link is not None
+    assert link[2] == "Tìm tiếp phần trước 18/11/2026 21:30:07"
+    form = browser.get(link[1].replace("&amp;", "&")).text
+    for given in (
+        'value="2026-11-18T21:30:07"',
+        'name="site.dt-001" value="1" checked',
+        'value="90" checked',
+    ):
+        assert given in form
+    assert 'name="ward.de-tham" value="1" checked' not in form
+    coloured = begin(browser, colour="red", **{"ward.de-tham": "1"})
+    gateways.answer(only(gateways.asked(coloured)), rows, total=86)
+    assert "until=" not in browser.get(f"/searches/{coloured}").text
 
 
 def test_a_gateway_that_answers_later_or_refuses_says_why_in_the_readers_words(city: House) -> None:
@@ -311,8 +332,9 @@ def test_a_pair_is_shown_as_a_pair_that_may_be_two_different_objects(city: House
     search = begin(browser, second="bx-001/cam-1", **{"site.dt-001": "1"})
     for command in gateways.asked(search):
         later = 0 if command.gateway == "dt-001" else 240_000
-        gateways.answer(command, [passage(1, start_ms() + later)])
+        gateways.answer(command, [passage(1, start_ms() + later)], total=40)
     page = words(browser.get(f"/searches/{search}").text)
+    assert "chỉ gửi 2 trên 80 lượt đi qua, nên có thể thiếu cặp" in page
     assert "Camera thứ hai, 4 phút sau" in page
     assert ALL["search-pair-hint"][0] in page
     assert "Trần Phú, Cầu, trong vòng 10 phút" in page
