@@ -12,7 +12,7 @@ from collections import Counter, deque
 from collections.abc import Iterable
 
 from edge_agent.wire.received.messages import ReplyMessage
-from edge_central.searches.answers import record_answers
+from edge_central.searches.answers import record_answers, says_nothing
 from edge_central.store.batch import Store
 from edge_central.store.database import DatabaseUnavailable
 
@@ -39,8 +39,10 @@ class AnswerQueue:
         return len(self._waiting)
 
     def add(self, answers: Iterable[ReplyMessage]) -> None:
-        """Queue answers; those for which there is no space are dropped."""
+        """Queue answers; those that say nothing, or for which there is no space, are dropped."""
         for answer in answers:
+            if says_nothing(answer):
+                continue
             size = len(answer.result)
             if self._bytes + size > MAX_BYTES or self._of_gateway[answer.gateway] >= MAX_OF_GATEWAY:
                 log.debug("%s: dropped its answer to %s; it is asked again", answer.gateway, answer.command)

@@ -68,6 +68,11 @@ def is_answer(reply: ReplyMessage) -> bool:
     return reply.command.startswith((SEARCH_COMMAND, PICTURE_COMMAND))
 
 
+def says_nothing(reply: ReplyMessage) -> bool:
+    """Whether it changes no row: two of the three replies to a usual search."""
+    return reply.status in ("accepted", "running") and not _is_later(reply)
+
+
 def record_answers(connection: Connection, replies: Sequence[ReplyMessage], now_ms: int) -> None:
     """Store these replies, in order; replies to other commands are ignored."""
     changed: set[str] = set()

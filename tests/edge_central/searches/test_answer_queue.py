@@ -17,7 +17,7 @@ from edge_central.settings import Database
 from edge_central.store.batch import Store
 from edge_central.store.database import DatabaseUnavailable
 from edge_central.store.scope import EVERYWHERE
-from tests.edge_central.searches.parts import answer, ask, command_of, found_city, passage
+from tests.edge_central.searches.parts import answer, ask, command_of, found_city, passage, reply
 
 
 @pytest.fixture
@@ -55,6 +55,16 @@ def test_a_few_are_stored_at_a_time(store: Store) -> None:
     queue.store_some(1)
     queue.store_some(1)
     assert (len(queue), stored(store)) == (0, AT_ONCE + 3)
+
+
+def test_an_interim_reply_is_not_stored_unless_it_says_when(store: Store) -> None:
+    (whole,) = asked(store, 1)
+    later = {"code": "search-later", "params": {}}
+    queue = AnswerQueue(store)
+    queue.add(reply("dt-001", whole.command, status) for status in ("accepted", "running"))
+    assert len(queue) == 0
+    queue.add([reply("dt-001", whole.command, "running", text="too hot", problem=later), whole])
+    assert len(queue) == 2
 
 
 def test_a_gateway_that_floods_has_its_own_limit(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
