@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from edge_agent.detection.worker import InlineInference
 from edge_agent.events import EventFactory
 from edge_agent.passages.observer import PassageObserver
 from edge_agent.passages.passage import Passage
+from edge_agent.pipeline import PassageStage
 from edge_agent.tools.replay.run import UNKNOWN, JsonLinesWriter, ReplayClock
 
 FPS = 5.0
@@ -28,8 +30,16 @@ class ClipRun:
     aspect: float  # height of the picture over its width
 
 
-def run(clip: Path, to_s: float, fps: float = FPS, ground: Ground | None = None) -> ClipRun:
-    """The passages of ``clip`` until ``to_s``, with the default configuration and the shipped model."""
+def run(
+    clip: Path,
+    to_s: float,
+    fps: float = FPS,
+    ground: Ground | None = None,
+    stage: Callable[[PassageObserver], PassageStage] = lambda observer: observer,
+) -> ClipRun:
+    """The passages of ``clip`` until ``to_s``, with the default configuration and the shipped model.
+
+    ``stage`` may wrap or replace the stage of the pipeline."""
     with tempfile.TemporaryDirectory(prefix="bench-passages-") as folder:
         settings = _settings(Path(folder))
         camera = settings.cameras[0]
@@ -51,7 +61,7 @@ def run(clip: Path, to_s: float, fps: float = FPS, ground: Ground | None = None)
             JsonLinesWriter(io.StringIO()),
             settings.gateway.timezone,
             settings.gateway.holidays,
-            passages=lambda _: PassageObserver(camera.id, passages.append, ground=ground),
+            passages=lambda _: stage(PassageObserver(camera.id, passages.append, ground=ground)),
         )
         pipeline = build_pipeline(camera, context, "bench")
         aspect = 1.0
