@@ -28,6 +28,7 @@ from bench.scale.account import (
     when,
 )
 from bench.scale.city import Meter, playing
+from bench.scale.search import one_gateway, search
 from bench.scale.tenfold import tenfold
 from edge_agent.tools.simulate.scenario import PowerOutage, WardOutage
 
@@ -193,6 +194,8 @@ PARTS: dict[str, Callable[[Path, int], dict[str, Any]]] = {
     "faults": faults,
     "growth": growth,
     "tenfold": tenfold,
+    "search": search,
+    "one-gateway": one_gateway,
 }
 
 

@@ -62,7 +62,6 @@ from edge_agent.wire.gateway import (
     LoadLimits,
     LossData,
     SelfTestData,
-    StillRef,
     ThermalData,
     UpdateData,
     UplinkData,

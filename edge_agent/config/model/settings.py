@@ -24,7 +24,6 @@ from edge_agent.config.model.camera_parts import (
     Report,
     Ring,
     SnapshotPolicy,
-    StillPolicy,
 )
 from edge_agent.config.model.connection import (
     HEALING,
@@ -102,7 +101,6 @@ __all__ = [
     "Schedule",
     "Settings",
     "SnapshotPolicy",
-    "StillPolicy",
     "StoppedRule",
     "Storage",
     "Uplink",
