@@ -8,10 +8,14 @@ from typing import Any
 
 import pytest
 
+from edge_agent.commands.signature import make_key
 from edge_central.console.incident_log import LogAuthor
 from edge_central.console.requests import request_clip
+from edge_central.searches.records import SearchAuthor, start_search
 from edge_central.store.database import DatabaseConnections
+from edge_central.store.scope import EVERYWHERE
 from tests.edge_central.parts import Centre, FakeGateway
+from tests.edge_central.searches.parts import found_city, question
 from tests.fleet.broker_side import FleetBroker
 from tests.fleet.test_acl import listening
 from tests.testbed.mosquitto import wait_until
@@ -29,19 +33,24 @@ def centre_at(broker: FleetBroker, folder: Path, **keys: Any) -> Centre:
 
 
 @pytest.mark.parametrize("apart", [True, False], ids=["two users", "one user"])
-def test_it_confirms_events_and_asks_for_clips(tmp_path: Path, apart: bool) -> None:
+def test_it_confirms_events_asks_for_clips_and_searches(tmp_path: Path, apart: bool) -> None:
     box, console = FakeGateway(), "central-console"
     users = {"broker_console_users": [console] if apart else []}
     with FleetBroker(tmp_path, {box.id: box.ward}, users=users) as broker:
-        own = {"requests": {"id": console, **login(broker, console)}} if apart else {}
-        centre = centre_at(broker, tmp_path, **own)
+        own: dict[str, Any] = {"requests": {"id": console, **login(broker, console)}} if apart else {}
+        make_key(tmp_path / "search.pem")
+        centre = centre_at(broker, tmp_path, search={"key_file": str(tmp_path / "search.pem")}, **own)
         centre.state_dir.mkdir(exist_ok=True)
         with listening(broker, box.id, tmp_path, f"tb/v1/{box.ward}/{box.id}/down/#") as down, centre:
             connections = DatabaseConnections(centre.database)
+            now_ms = round(time.time() * 1000)
             with connections.writing() as connection:
-                by = LogAuthor("lan", round(time.time() * 1000))
-                assert request_clip(connection, by, box.id, box.ward, "zone-1")
+                assert request_clip(connection, LogAuthor("lan", now_ms), box.id, box.ward, "zone-1")
+                found_city(connection)
+                author = SearchAuthor("lan", "::1", EVERYWHERE)
+                start_search(connection, author, question(gateways=[box.id]), now_ms)
             wait_until(lambda: "/down/cmd/clip" in down.read_text(), what="the clip's command")
+            wait_until(lambda: "/down/cmd/search" in down.read_text(), what="the search")
             topic, payload = box.event(1)
             # On the port where a client may choose its id, so that the other client stays connected.
             more = ("-i", "teller", "-q", "1", "-t", topic, "-m", payload.decode())
