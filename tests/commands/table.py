@@ -27,7 +27,9 @@ EXAMPLES: dict[str, Example] = {
     "evidence-hold": Example({"event_id": "zone-1", "why": "case 12"}),
     "mask": Example({"camera": "cam-1", "rule": "yard", "for_s": 60}),
     "model": Example({"action": "back"}, ends="rejected", code="not-possible"),
-    "passage-pictures": Example({"purpose": "theft", "case": "7/2026", "ids": [1]}),
+    "passage-pictures": Example(
+        {"purpose": "theft", "case": "7/2026", "wards": ["de-tham"], "asked_by": "Nguyễn Văn An", "ids": [1]}
+    ),
     "reboot": Example(shown_by="tests/commands/test_reboot.py::test_after_the_reboot_the_agent_answers"),
     "rebirth": Example(),
     "relearn": Example({"camera": "cam-1"}),
@@ -41,6 +43,11 @@ EXAMPLES: dict[str, Example] = {
             "case": "7/2026",
             "from_at": "2026-11-24T12:00:00Z",
             "to_at": "2026-11-24T13:00:00Z",
+            "wards": ["de-tham"],
+            "asked_by": "Nguyễn Văn An",
+            "group": "two-wheeler",
+            "line": {"camera": "cam-1", "from": [0.1, 0.5], "to": [0.9, 0.5]},
+            "max_bytes": 9500,
         }
     ),
     "set-config": Example(

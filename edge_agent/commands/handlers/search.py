@@ -53,8 +53,8 @@ MAX_BUSY_SHARE = 0.3
 MAX_PAUSE_S = 1.0
 WITHIN_S = 300.0
 MAX_AN_HOUR = {"search": 120, "passage-pictures": 600}
-"""Commands that are answered in any hour. Further ones are refused: they would cost processor time, traffic
-and the oldest entries of the record of access."""
+"""Commands that are answered in any hour. Further ones wait: they would cost processor time, traffic and the
+oldest entries of the record of access."""
 HOUR_S = 3600.0
 HOT_STEP = 2
 """Of the thermal ladder, from which searches wait."""
@@ -85,8 +85,8 @@ class SearchCommands:
     def actions(self) -> tuple[Action, ...]:
         make = partial(Action, needs_signature=always, slow=True, niceness=NICENESS, within_s=WITHIN_S)
         return (
-            make("search", self.search, must_wait=partial(self._must_wait, HOT_STEP)),
-            make("passage-pictures", self.pictures, must_wait=self._must_wait),
+            make("search", self.search, must_wait=partial(self._must_wait, "search")),
+            make("passage-pictures", self.pictures, must_wait=partial(self._must_wait, "passage-pictures")),
         )
 
     def search(self, context: CommandContext[SearchArguments]) -> CommandSucceeded:
@@ -127,15 +127,18 @@ class SearchCommands:
             msgspec.to_builtins(PassagePictures(pictures=pictures, paths=paths, sealed=sealed)),
         )
 
-    def _must_wait(self, hot_step: int | None = None) -> str | None:
-        limits = self.limits()
-        if hot_step is not None and limits.heat_step >= hot_step:
-            return problem_text("search-later", why=problem_text("search-waits-heat"))
-        if limits.budget_used_up:
-            return problem_text("search-later", why=problem_text("search-waits-budget"))
-        if not limits.clock_synced:  # it was when the command arrived: the gateway has booted since
-            return problem_text("search-later", why=problem_text("search-waits-clock"))
-        return None
+    def _must_wait(self, type_: str) -> str | None:
+        limits, answered = self.limits(), self._answered_mono[type_]
+        why: str | None = None
+        if type_ == "search" and limits.heat_step >= HOT_STEP:
+            why = problem_text("search-waits-heat")
+        elif limits.budget_used_up:
+            why = problem_text("search-waits-budget")
+        elif not limits.clock_synced:  # it was when the command arrived: the gateway has booted since
+            why = problem_text("search-waits-clock")
+        elif len(answered) == answered.maxlen and self.clock.monotonic() - answered[0] < HOUR_S:
+            why = problem_text("search-waits-hour", limit=len(answered))
+        return None if why is None else problem_text("search-later", why=why)
 
     def _allow(
         self,
@@ -143,7 +146,7 @@ class SearchCommands:
         type_: str,
         what: str,
     ) -> None:
-        """Put it on record. Raises CommandRefused for a wrong key or ward, too many, and without a record."""
+        """Put it on record. Raises CommandRefused for a wrong key or ward, and without a record."""
         args, key = context.args, context.signed_by
         if not self.keys.may_sign(key, type_):  # it was removed while the command waited
             raise CommandRefused(problem_text("command-unknown-key", key=str(key)[:16]), "unknown-key")
@@ -151,10 +154,7 @@ class SearchCommands:
             raise CommandRefused(problem_text("search-unscoped"), "bad-arguments")
         if args.wards is not None and self.ward not in args.wards:
             raise CommandRefused(problem_text("search-out-of-scope", ward=self.ward), "out-of-scope")
-        now, answered = self.clock.monotonic(), self._answered_mono[type_]
-        if len(answered) == answered.maxlen and now - answered[0] < HOUR_S:
-            raise CommandRefused(problem_text("search-too-often", limit=len(answered)), "busy")
-        answered.append(now)
+        self._answered_mono[type_].append(self.clock.monotonic())
         try:
             record_access(
                 self.state_dir,

@@ -308,6 +308,10 @@ SEARCHES: Sentences = {
         "the gateway's clock is not synchronised",
         "đồng hồ của thiết bị chưa đồng bộ",
     ),
+    "search-waits-hour": (
+        "{limit} were answered within an hour, which is the most",
+        "trong một giờ đã trả lời {limit} yêu cầu, là mức tối đa",
+    ),
     "search-unscoped": (
         "a search key must name the person (asked_by) and the wards",
         "khóa tìm kiếm phải ghi người yêu cầu (asked_by) và các phường",
@@ -315,10 +319,6 @@ SEARCHES: Sentences = {
     "search-out-of-scope": (
         "this gateway is in ward {ward}, which is not among the wards of the search",
         "thiết bị thuộc phường {ward}, nằm ngoài các phường được tìm kiếm",
-    ),
-    "search-too-often": (
-        "it was asked {limit} times within an hour; ask again later",
-        "đã có {limit} yêu cầu trong một giờ; hãy gửi lại sau",
     ),
     "search-no-moment": (
         "from_at or to_at is no moment: {error}",

@@ -198,6 +198,18 @@ def unsigned(tester: CommandTester) -> str:
     return _rejected(tester, tester.document("set-config", args=args), "unsigned")
 
 
+def unsigned_search(tester: CommandTester) -> str:
+    span = {"from_at": "2026-11-24T12:00:00Z", "to_at": "2026-11-24T13:00:00Z"}
+    args = {"purpose": "conformance", "case": "none", **span}
+    document = tester.document("search", args=args)
+    last = tester.run_command(document)[-1]
+    if last.code == "unknown-type":
+        raise NothingObserved("this gateway stores no passages")
+    if (last.status, last.code) != ("rejected", "unsigned"):
+        raise ContractBroken(f"it was answered {last.status} ({last.code}), not rejected (unsigned)")
+    return last.text
+
+
 def noise(tester: CommandTester) -> str:
     """The gateway survives messages that are no documents, and oversized ones."""
     for payload in (b"\xff\x00 no document", b"[" * 5000, b" " * OVERSIZED_BYTES):
