@@ -54,7 +54,8 @@ class RoadCamera:
         return degrees(atan(tan(radians(self.view_deg) / 2) * ASPECT))
 
     def point(self, x_m: float, y_m: float, z_m: float = 0.0) -> tuple[float, float] | None:
-        """Where in the picture a place is, in 0..1, maybe outside; None: behind the camera."""
+        """Where in the picture a place is, in 0..1, maybe outside; None: behind the camera, or far
+        aside of a bent picture."""
         down, tilt, roll = self.height_m - z_m, radians(self.tilt_deg), radians(self.roll_deg)
         ahead = y_m * cos(tilt) + down * sin(tilt)
         if ahead < 0.1:
@@ -62,6 +63,8 @@ class RoadCamera:
         u, v = x_m / ahead, (down * cos(tilt) - y_m * sin(tilt)) / ahead
         u, v = u * cos(roll) - v * sin(roll), u * sin(roll) + v * cos(roll)
         bent = 1 + self.bend * (u * u + v * v)
+        if bent + 2 * self.bend * (u * u + v * v) <= 0:
+            return None  # so far aside that the model of the lens folds back
         widths = 0.5 / tan(radians(self.view_deg) / 2)  # focal length in widths of the picture
         return 0.5 + widths * u * bent, 0.5 + widths * v * bent / ASPECT
 
