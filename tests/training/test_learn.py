@@ -20,7 +20,7 @@ from training.predict import described
 CAMERAS = ["dt-001-cam-1", "dt-002-cam-1", "dt-003-cam-1"]
 HELD_OUT = "dt-002-cam-1"
 FEW_STEPS = ["--margin", "0.4"]
-"""In half a minute a network forgets some of the first city, where it had not learnt much."""
+"""In a minute a network forgets some of the first city, where it had not learnt much."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def learn(first: First, second: Path, *options: str) -> int:
     teachers = ["--teacher", str(second / "good.tflite"), "--teacher", str(second / "also-good.tflite")]
     made_of = ["--data", str(first.data), "--checkpoint", str(first.model.with_name("weights.pt"))]
     beside = ["--in-force", str(first.model), "--key", str(second / "operator.pem")]
-    every = [*frames, *teachers, *made_of, *beside, "--name", "steep", "--steps", "200", *FEW_STEPS]
+    every = [*frames, *teachers, *made_of, *beside, "--name", "steep", "--steps", "400", *FEW_STEPS]
     return run(parser().parse_args([*every, *options]), load)
 
 
