@@ -96,6 +96,13 @@ class FileFields(msgspec.Struct):
     content_type: str = ""
 
 
+class StillFields(msgspec.Struct):
+    """One picture of a still."""
+
+    media_id: str
+    view: str = ""  # scene: the whole picture of the camera
+
+
 class EventDataFields(msgspec.Struct):
     """Data of all kinds of events: fields of the same name have the same meaning."""
 
@@ -117,6 +124,7 @@ class EventDataFields(msgspec.Struct):
     snapshot: MediaFields | None = None
     clip: MediaFields | None = None
     file: FileFields | None = None
+    still: StillFields | None = None
 
 
 class EventFields(msgspec.Struct):

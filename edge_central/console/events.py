@@ -33,6 +33,7 @@ from edge_central.store.scope import Scope
 PAGE = 50
 MAX_PHASES = 500
 NEWEST = 8
+NEWEST_FOR_WHOLE = 40
 """The newest media of a camera that are searched for a picture."""
 INFO = 9
 CAMERA = ("camera-view", "camera-state", "rule-override")
@@ -253,6 +254,26 @@ def latest_pictures(
         if picture is not None:
             latest[camera] = picture
     return latest
+
+
+def whole_picture(
+    connection: Connection,
+    scope: Scope,
+    gateway: str,
+    camera: str,
+    is_whole: Callable[[StoredMedia], bool],
+) -> StoredMedia | None:
+    """The newest picture that shows all that the camera sees: the scene of a still, or one that ``is_whole``
+    says is whole. Other pictures of events are cut out."""
+    found = _media(connection, scope, tables.media.c.camera == camera, gateway, newest=NEWEST_FOR_WHOLE)
+    events = {each.event_id for each in found}
+    query = select(_E.payload).where(
+        _E.event_id.in_(events), _E.gateway == gateway, _E.kind == "evidence", scope.of(_E.ward)
+    )
+    stills = [documents.parse_event(row.payload).data.still for row in connection.execute(query)]
+    scenes = {each.media_id for each in stills if each is not None and each.view == "scene"}
+    plain = (each for each in found if not each.sealed)
+    return next((each for each in plain if each.media_id in scenes or is_whole(each)), None)
 
 
 def _media(

@@ -42,6 +42,8 @@ class ReceivedPassage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     direction_deg: Annotated[int, Meta(ge=0, le=360)] | None = None
     speed: Annotated[float, Meta(ge=0, le=1e6)] = 0.0
     speed_m_s: Annotated[float, Meta(ge=0, le=1e4)] | None = None
+    speed_error_m_s: Annotated[float, Meta(ge=0, le=1e4)] | None = None
+    heading_deg: Annotated[int, Meta(ge=0, le=360)] | None = None
     size: tuple[Share, Share] | None = None
     entry: Word = "inside"
     exit: Word = "inside"
@@ -81,6 +83,8 @@ class PassageMatch:
     still_s: float = 0.0
     rules: tuple[str, ...] = ()
     picture_sha256: str | None = None  # None: it never had a picture
+    speed_error_m_s: float | None = None  # 19 of 20 speeds are within it
+    heading_deg: int | None = None  # clockwise from north
     then: PassageMatch | None = None
 
 
@@ -168,4 +172,6 @@ def match_of(row: Any) -> PassageMatch:
         still_s=found.still_s,
         rules=tuple(found.rules),
         picture_sha256=found.picture_sha256,
+        speed_error_m_s=found.speed_error_m_s,
+        heading_deg=found.heading_deg,
     )

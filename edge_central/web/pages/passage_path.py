@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from edge_central.console.events import StoredMedia, latest_pictures
+from edge_central.console.events import StoredMedia, whole_picture
 from edge_central.console.fleet import CameraOverview
 from edge_central.store.media_folder import MediaFolder
 from edge_central.store.scope import Scope
@@ -56,16 +56,16 @@ def picture_ratio(camera: CameraOverview | None) -> float:
     return camera.width / camera.height if camera and camera.width and camera.height else USUAL_RATIO
 
 
-def whole_picture(
+def background(
     connection: Connection, scope: Scope, folder: MediaFolder, gateway: str, camera: CameraOverview | None
 ) -> StoredMedia | None:
-    """The newest picture of the camera that shows all of its view. Pictures of events are mostly cut out:
-    one with as many pixels as the stream is whole."""
-    if camera is None or not camera.width or not camera.height:
+    """The newest whole picture of the camera, to draw on: the scene of a still, or a picture with as many
+    pixels as the stream."""
+    if camera is None:
         return None
 
     def is_whole(media: StoredMedia) -> bool:
-        if media.sealed:
+        if not camera.width or not camera.height:
             return False
         try:
             with folder.path(media.gateway, media.sha256, False).open("rb") as file:
@@ -73,7 +73,7 @@ def whole_picture(
         except OSError:
             return False
 
-    return latest_pictures(connection, scope, gateway, [camera.id], is_whole).get(camera.id)
+    return whole_picture(connection, scope, gateway, camera.id, is_whole)
 
 
 def jpeg_size(head: bytes) -> tuple[int, int] | None:

@@ -18,7 +18,7 @@ from edge_central.web.auth.accounts import ACTING_ROLES
 from edge_central.web.auth.login import safe_redirect_path
 from edge_central.web.http_errors import BadRequest, NotFound
 from edge_central.web.pages.passage_path import path_drawing, picture_ratio
-from edge_central.web.pages.searches import COLOURS, MOST_AT_ONCE, background, found_search, pictures
+from edge_central.web.pages.searches import COLOURS, MOST_AT_ONCE, drawn_on, found_search, pictures
 from edge_central.web.request_context import MOST_DIGITS, UserRequestContext
 from edge_central.web.request_handler import Page
 
@@ -43,7 +43,7 @@ def passage_page(visit: UserRequestContext) -> Response:
         file_name=_sealed_name(match),
         drawing=drawing,
         camera=camera,
-        background=background(visit, match.gateway, camera) if drawing else None,
+        background=drawn_on(visit, match.gateway, camera) if drawing else None,
         colour_terms=COLOURS,
         limit_reached=records.picture_limit(visit.connection, visit.account.name, visit.now_ms),
     )

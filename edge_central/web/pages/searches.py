@@ -30,7 +30,7 @@ from edge_central.web.auth.accounts import ACTING_ROLES
 from edge_central.web.http_errors import BadRequest, NotFound
 from edge_central.web.pages import search_form
 from edge_central.web.pages.charts import site_map
-from edge_central.web.pages.passage_path import WIDTH, picture_ratio, whole_picture
+from edge_central.web.pages.passage_path import WIDTH, background, picture_ratio
 from edge_central.web.pages.search_form import KM_H, FormError, InvalidForm, Values
 from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page
@@ -101,7 +101,7 @@ def _form(
         line_at=gateway,
         line_camera=camera,
         line_height=round(WIDTH / picture_ratio(camera)),
-        line_picture=background(visit, gateway, camera),
+        line_picture=drawn_on(visit, gateway, camera),
         values=values,
         errors=errors,
         fleet=fleet,
@@ -116,10 +116,10 @@ def _form(
     )
 
 
-def background(visit: UserRequestContext, gateway: str, camera: CameraOverview | None) -> StoredMedia | None:
-    """The newest whole picture of a camera, to draw on."""
+def drawn_on(visit: UserRequestContext, gateway: str, camera: CameraOverview | None) -> StoredMedia | None:
+    """The picture of a camera to draw a path or a line on."""
     folder = MediaFolder(visit.services.settings.media_dir)
-    return whole_picture(visit.connection, visit.scope, folder, gateway, camera)
+    return background(visit.connection, visit.scope, folder, gateway, camera)
 
 
 def start(visit: UserRequestContext) -> Response:

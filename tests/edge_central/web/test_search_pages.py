@@ -432,6 +432,25 @@ def test_who_has_opened_very_many_pictures_is_told_to_wait(
     assert len(accesses(city)) == 1 + 2
 
 
+def test_a_path_is_drawn_on_the_scene_of_a_still_and_a_speed_has_its_error(city: House) -> None:
+    browser, gateways = city.browser("minh"), CityGateways(city)
+    still = {"media_id": "m-scene", "view": "scene"}
+    city.take(HERE.event(1), HERE.evidence(2, event_id="e1", still=still))
+    city.picture(HERE, "m-scene", crop("red", 1))
+    city.picture(HERE, "m-cut-out", crop("red", 2))
+    search = begin(browser, "en", **{"ward.de-tham": "1"})
+    speeds = {"speed_m_s": 9.0, "speed_error_m_s": 1.4, "heading_deg": 350}
+    gateways.answer(only(gateways.asked(search)), [passage(7, start_ms(), **speeds)])
+    page = f"/searches/{search}/passages/dt-001/7"
+    browser.post(f"/searches/{search}/pictures", {"passage": "dt-001/7"}, page=page)
+    gateways.send_picture(only(gateways.opened(search)), crop("red", 7))
+    shown = browser.get(page).text
+    assert '<img src="/media/dt-001/m-scene"' in shown
+    assert "m-cut-out" not in shown
+    assert "about 32 ± 6 km/h (an estimate, not for enforcement)" in shown
+    assert "<dt>Heading by compass</dt><dd>north</dd>" in shown
+
+
 def test_a_sealed_picture_is_explained_and_can_be_downloaded(city: House) -> None:
     browser, gateways = city.browser("minh"), CityGateways(city)
     sealed = SEALED_MAGIC + b" what the key opens"
