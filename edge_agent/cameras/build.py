@@ -15,13 +15,8 @@ from edge_agent.config.model import settings
 from edge_agent.config.model.settings import (
     AnyRule,
     Camera,
-    CrowdingRule,
     GearChoice,
-    LineRule,
     SnapshotPolicy,
-    StoppedRule,
-    WrongWayRule,
-    ZoneRule,
 )
 from edge_agent.core.delivery import EventAppender
 from edge_agent.core.facts import ViewObservation
@@ -38,13 +33,9 @@ from edge_agent.evidence.snapshots import ObjectSnapshots, PictureMaker, RuleSna
 from edge_agent.motion.detector import MotionDetector
 from edge_agent.passages.recorder import no_passages
 from edge_agent.pipeline import DetectionStage, PassageStage, Pipeline, RuleStage, ViewStage
-from edge_agent.rules.crowding import CrowdWatch
-from edge_agent.rules.lines import LineWatch
+from edge_agent.rules.build import watch_of
 from edge_agent.rules.objects import ObjectCounter, ObjectReporter
 from edge_agent.rules.schedule import Arming
-from edge_agent.rules.stopped import StoppedWatch
-from edge_agent.rules.wrong_way import WrongWayWatch
-from edge_agent.rules.zones import ZoneWatch
 from edge_agent.tamper import CameraView
 from edge_agent.tracking.tracker import Tracker
 from edge_agent.wire import ModelRef
@@ -240,21 +231,7 @@ def _rule_stage(camera_id: str, report: _Report, context: PipelineContext, folde
         case _CountReporting(every_s):
             return ObjectCounter(every_s)
         case _:
-            return _rule(report, context.arming(camera_id, report), context, folder)
-
-
-def _rule(rule: AnyRule, arming: Arming, context: PipelineContext, folder: Path | None) -> RuleStage:
-    match rule:
-        case LineRule():
-            return LineWatch(rule, arming, context.timezone, folder)
-        case ZoneRule():
-            return ZoneWatch(rule, arming)
-        case StoppedRule():
-            return StoppedWatch(rule, arming)
-        case WrongWayRule():
-            return WrongWayWatch(rule, arming)
-        case CrowdingRule():
-            return CrowdWatch(rule, arming)
+            return watch_of(report, context.arming(camera_id, report), context.timezone, folder)
 
 
 def model_ref(detector: ObjectDetector | None) -> ModelRef:

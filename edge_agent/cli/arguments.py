@@ -19,7 +19,7 @@ CONFIG_SUFFIXES = (".yaml", ".yml")
 
 
 def parser() -> CommandParser:
-    from edge_agent.cli import collect, command, evidence, learn, manual, passages, search, site
+    from edge_agent.cli import collect, command, evidence, learn, manual, passages, rehearse, search, site
     from edge_agent.tools import broker_commands
     from edge_agent.tools.ground import command as ground
     from edge_central.cli import command as central
@@ -43,6 +43,7 @@ def parser() -> CommandParser:
     evidence.add_command_to(commands, DEFAULT_CONFIG)
     passages.add_command_to(commands, DEFAULT_CONFIG)
     ground.add_command_to(commands, DEFAULT_CONFIG)
+    rehearse.add_command_to(commands, DEFAULT_CONFIG)
     collect.add_command_to(commands, DEFAULT_CONFIG)
     learn.add_command_to(commands)
     site.add_cameras(commands, DEFAULT_CONFIG)

@@ -104,6 +104,10 @@ def _run_tool(args: argparse.Namespace, out: TextIO) -> int:
             from edge_agent.cli.passages import run_passages
 
             return run_passages(args, out)
+        case "rehearse":
+            from edge_agent.cli.rehearse import run_rehearse
+
+            return run_rehearse(args, out)
         case "ground":
             from edge_agent.tools.ground.command import run_ground
 

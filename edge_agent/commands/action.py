@@ -149,7 +149,7 @@ def select_cameras(wanted: Sequence[str] | None, known: Sequence[str]) -> list[s
 
 
 ALWAYS_SIGNED = frozenset(
-    {"collect", "model", "passage-pictures", "reboot", "search", "set-config", "update"}
+    {"collect", "model", "passage-pictures", "reboot", "rehearse", "search", "set-config", "update"}
 )
 """Types that are always signed. Of other types: arguments that name a URL or delete something."""
 SEARCH_TYPES = frozenset({"passage-pictures", "search"})

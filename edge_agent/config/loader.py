@@ -85,10 +85,10 @@ def load(
     return Settings(**read, config_hash=hash_of(whole), warnings=warnings)
 
 
-def merged_tree(path: Path) -> tree.Mapping:
+def merged_tree(path: Path, conf_dir: Path | None = None) -> tree.Mapping:
     """Return the file and its drop-ins as one tree. Raises ConfigError when one of them cannot be read."""
     reading = ReadContext(ConfigFiles(path.parent, None), SystemClock())
-    own = _own_tree(path, None, reading)
+    own = _own_tree(path, conf_dir, reading)
     if reading.problems:
         raise _error(path, reading.problems)
     return own

@@ -20,6 +20,7 @@ from pathlib import Path
 import msgspec
 
 from edge_agent.config import last_good, loader
+from edge_agent.config.fields.tree import Mapping
 from edge_agent.config.model.settings import Settings
 from edge_agent.core.errors import ConfigError, ConfigProblem, EdgeAgentError
 from edge_agent.core.problems import CodedProblem, ProblemText, problem_of, problem_text
@@ -236,9 +237,21 @@ class ConfigSource:
     def load_pushed(self, path: Path) -> Settings:
         """Load a pushed configuration in place of the file. Raises ConfigError."""
         beside = self.path.parent
-        drop_ins = beside / loader.DEFAULT_CONF_DIR
-        conf_dir = drop_ins if drop_ins.is_dir() else None
-        return loader.load(path, conf_dir=conf_dir, base=beside, no_secrets=self._no_secrets, confined=True)
+        return loader.load(
+            path, conf_dir=self._drop_ins(), base=beside, no_secrets=self._no_secrets, confined=True
+        )
+
+    def tree(self) -> Mapping:
+        """Return the configuration in force as one tree. It was loaded before. Raises ConfigError."""
+        assert self.selected is not None
+        if self.selected.origin is ConfigOrigin.FILE:
+            return loader.merged_tree(self.path)
+        settings = self.selected.settings
+        return loader.merged_tree(PushStore(settings.state_dir).path(settings.version), self._drop_ins())
+
+    def _drop_ins(self) -> Path | None:
+        folder = self.path.parent / loader.DEFAULT_CONF_DIR
+        return folder if folder.is_dir() else None
 
     def files(self) -> Iterator[Path]:
         """Yield the files of the configuration in force, and the main file when a pushed one replaces it."""

@@ -44,6 +44,8 @@ class _Detail(msgspec.Struct, array_like=True, omit_defaults=True):
     reports: list[str | int] = []  # pairs of rule and tenths of a second
     sha256: bytes = b""
     ground: list[int] = []  # cm/s, its error, degrees or -1; empty: no speed
+    confirmed: int = 0  # tenths of a second
+    aspect: int = 0  # hundredths
 
 
 _SIDES = tuple(Side)
@@ -68,6 +70,8 @@ def encode_detail(passage: Passage) -> bytes:
             reports=[value for report in passage.reports for value in (report.rule, _tenths(report.after_s))],
             sha256=passage.crop_sha256 or b"",
             ground=_encode_ground(passage.ground),
+            confirmed=_tenths(passage.confirmed_after_s),
+            aspect=round(100 * (passage.aspect or 0.0)),
         )
     )
 
@@ -172,6 +176,15 @@ class PassageDetail:
     @property
     def ground(self) -> GroundMotion | None:
         return _decode_ground(self._row.ground)
+
+    @property
+    def confirmed_after_s(self) -> float:
+        return self._row.confirmed / _TENTHS
+
+    @property
+    def aspect(self) -> float | None:
+        """Width of the picture over its height; None: the row is older than this field."""
+        return self._row.aspect / 100 or None
 
 
 _FIELDS = [name for name, each in vars(PassageDetail).items() if isinstance(each, property)]

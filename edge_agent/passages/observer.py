@@ -69,6 +69,7 @@ class _OpenPassage:
     track: Track
     path: PathRecorder
     saved_mono: float
+    confirmed_mono: float | None = None
     best: _BestView | None = None
     second: _BestView | None = None  # the best view before ``best``
     standing: list[StandingTime] = field(default_factory=list)
@@ -172,6 +173,8 @@ class PassageObserver:
             path = PathRecorder(track.box, track.first_seen_mono, aspect)
             passage = self._open[track.id] = _OpenPassage(track, path, frame.captured_mono)
         passage.track = track
+        if track.confirmed and passage.confirmed_mono is None:
+            passage.confirmed_mono = frame.captured_mono
         passage.note_state(track, frame.captured_mono)
         if not track.seen_now:
             return
@@ -262,6 +265,8 @@ class PassageObserver:
             crop_sha256=digest,
             ground=self._ground_motion(path, standing, track.group),
             ended=ended,
+            confirmed_after_s=max(0.0, (passage.confirmed_mono or 0.0) - passage.start_mono),
+            aspect=1 / path.aspect,
         )
 
     def _ground_motion(

@@ -122,3 +122,5 @@ class Passage:
     crop_sha256: bytes | None = None  # of the plain JPEG
     ground: GroundMotion | None = None  # None: no ground plane, or the error is too large
     ended: bool = True  # False: the object is still there, and a later row with the same track replaces this
+    confirmed_after_s: float = 0.0  # when the tracker confirmed it; rules report nothing before
+    aspect: float | None = None  # width of the picture over its height

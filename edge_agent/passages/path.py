@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import atan2, degrees, hypot
 
 from edge_agent.core.model import Box
 from edge_agent.passages.passage import PathPoint, Side
 
-FIRST_STEP_S = 0.4  # between two points at first
-MAX_POINTS = 32  # while the object is followed; then every second is dropped, and the step doubles
+FIRST_STEP_S = 0.4  # between two points at first, and always while the object moves
+MAX_POINTS = 32  # while the object is followed; then they are thinned, and the step of standing doubles
 STORED_POINTS = 16
+MOVES = 0.25  # own lengths since the last point: an object that came this far gets the next one at once
 AT_SIDE = 0.06  # of the picture: a box that comes this near to a side touches it
 MIN_DISTANCE = 0.5  # own lengths; a shorter way has no direction
 
@@ -28,16 +30,21 @@ class PathRecorder:
         self._widths, self._heights, self._boxes = box.width, box.height, 1
 
     def add(self, box: Box, now_mono: float) -> None:
-        """Note the place, if the last point is old enough."""
+        """Note the place, if the last point is old enough.
+
+        An object that stands for an hour needs few points; the seconds in which it came and left need many.
+        """
         self.last_box = box
-        if now_mono - self._last_mono >= self._step_s:
+        passed_s = now_mono - self._last_mono
+        if passed_s >= self._step_s or (passed_s >= FIRST_STEP_S and self._lengths_to(box) >= MOVES):
             self._append(box, now_mono)
 
     def finish(self, now_mono: float) -> tuple[PathPoint, ...]:
         """The path from the first to the last place, at most ``STORED_POINTS`` points."""
         if now_mono > self._last_mono:
             self._append(self.last_box, now_mono)
-        return thinned([PathPoint(after_s, *box.foot) for after_s, box in self._places], STORED_POINTS)
+        points = self._points()
+        return tuple(points[n] for n in thinned(points, STORED_POINTS))
 
     @property
     def places(self) -> tuple[tuple[float, Box], ...]:
@@ -72,9 +79,7 @@ class PathRecorder:
         return x2 - x1, (y2 - y1) * self.aspect
 
     def _append(self, box: Box, now_mono: float) -> None:
-        (last_x, last_y), (x, y) = self._places[-1][1].foot, box.foot
-        own = max(box.width, box.height * self.aspect, 1e-6)
-        self.lengths += hypot(x - last_x, (y - last_y) * self.aspect) / own
+        self.lengths += self._lengths_to(box)
         self._places.append((now_mono - self._start_mono, box))
         self._last_mono = now_mono
         self._widths, self._heights, self._boxes = (
@@ -83,8 +88,17 @@ class PathRecorder:
             self._boxes + 1,
         )
         if len(self._places) > MAX_POINTS:
-            self._places = self._places[::2]
+            self._places = [self._places[n] for n in thinned(self._points(), STORED_POINTS)]
             self._step_s *= 2
+
+    def _points(self) -> list[PathPoint]:
+        return [PathPoint(after_s, *box.foot) for after_s, box in self._places]
+
+    def _lengths_to(self, box: Box) -> float:
+        """From the last point to the foot of ``box``, in own lengths."""
+        (last_x, last_y), (x, y) = self._places[-1][1].foot, box.foot
+        own = max(box.width, box.height * self.aspect, 1e-6)
+        return hypot(x - last_x, (y - last_y) * self.aspect) / own
 
 
 def side_of(box: Box) -> Side:
@@ -94,15 +108,26 @@ def side_of(box: Box) -> Side:
     return side if gaps[side] <= AT_SIDE else Side.INSIDE
 
 
-def thinned(points: list[PathPoint], most: int) -> tuple[PathPoint, ...]:
-    """At most ``most`` points: drops the point that spans the smallest triangle with its neighbours, again
-    and again (Visvalingam and Whyatt, 1993)."""
-    kept = list(points)
+def thinned(points: Sequence[PathPoint], most: int) -> list[int]:
+    """The indexes of at most ``most`` points: drops the point that is nearest to where an even movement
+    between its neighbours would have been at that time, again and again.
+
+    This is the synchronised distance of Meratnia and de By (EDBT 2004) in place of the area of Visvalingam
+    and Whyatt (1993): it also keeps when an object stood still on a straight way.
+    """
+    kept = list(range(len(points)))
+    offsets = [_offset(points[n - 1], points[n], points[n + 1]) for n in range(1, len(kept) - 1)]
     while len(kept) > most:
-        areas = [_area(kept[n - 1], kept[n], kept[n + 1]) for n in range(1, len(kept) - 1)]
-        del kept[areas.index(min(areas)) + 1]
-    return tuple(kept)
+        n = offsets.index(min(offsets))
+        del kept[n + 1], offsets[n]
+        for each in (n - 1, n):
+            if 0 <= each < len(offsets):
+                offsets[each] = _offset(*(points[kept[each + k]] for k in range(3)))
+    return kept
 
 
-def _area(a: PathPoint, b: PathPoint, c: PathPoint) -> float:
-    return abs((b.x - a.x) * (c.y - a.y) - (c.x - a.x) * (b.y - a.y))
+def _offset(a: PathPoint, b: PathPoint, c: PathPoint) -> float:
+    """Distance of ``b`` from the place between ``a`` and ``c`` at its time."""
+    whole_s = c.after_s - a.after_s
+    share = (b.after_s - a.after_s) / whole_s if whole_s > 0 else 0.5
+    return hypot(a.x + share * (c.x - a.x) - b.x, a.y + share * (c.y - a.y) - b.y)

@@ -33,7 +33,7 @@ search of a month takes a minute, or a terminal has stopped this process."""
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _COLUMNS = "id, camera, track, kind, start, duration, clock, direction, speed, detail"
-_DURATION = _COLUMNS.split(", ").index("duration")
+_START, _DURATION = (_COLUMNS.split(", ").index(name) for name in ("start", "duration"))
 _DAMAGE = (
     sqlite3.Error,
     msgspec.MsgspecError,
@@ -128,6 +128,35 @@ class PassageReader:
                 for row in found
                 if row is not None
             ]
+
+    def in_order(self, camera: str, from_at: datetime, to_at: datetime) -> Iterator[StoredPassage]:
+        """Yield the passages of a camera that began between two times, the oldest first.
+
+        Only ``SLICE_ROWS`` are in memory at once. Raises ``PassageReadError``.
+        """
+        query = (
+            f"SELECT {_COLUMNS} FROM passage WHERE camera = ? AND start <= ? AND (start, id) > (?, ?)"
+            " ORDER BY start, id LIMIT ?"
+        )
+        after, last = (to_ms(from_at), -1), to_ms(to_at)
+        with self._opened() as (rows, names):
+            key = next((key for key, name in names.items() if name == camera), None)
+            while found := rows.execute(query, (key, last, *after, SLICE_ROWS)).fetchall():
+                for row in found:
+                    yield self._decoded((row, PassageDetail(row[-1], row[_DURATION] / 1000), names))
+                after = int(found[-1][_START]), int(found[-1][0])
+
+    def has_crops(self, passage_ids: Sequence[int]) -> frozenset[int]:
+        """Return those of the ids whose passage has a picture. Raises ``PassageReadError``."""
+        if not (self._folder / CROPS_FILE).exists():
+            return frozenset()
+        marks = ", ".join("?" * len(passage_ids))
+        try:
+            with read_only(self._folder / CROPS_FILE) as crops:
+                found = crops.execute(f"SELECT id FROM crop WHERE id IN ({marks})", tuple(passage_ids))
+                return frozenset(int(each) for (each,) in found)
+        except sqlite3.Error as error:
+            raise PassageReadError(f"{self._folder / CROPS_FILE} cannot be read: {error}") from error
 
     def _count(self, wanted: PassageFilter) -> int:
         with self._opened() as (rows, names):

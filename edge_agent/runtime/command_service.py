@@ -37,6 +37,7 @@ from edge_agent.commands.handlers.files import ClipCommand, diagnostics_action, 
 from edge_agent.commands.handlers.media_service import MediaService
 from edge_agent.commands.handlers.model import ModelCommand
 from edge_agent.commands.handlers.reboot import RebootCommand, camera_reboot_action
+from edge_agent.commands.handlers.rehearse import RehearseCommand
 from edge_agent.commands.handlers.rules import rule_actions
 from edge_agent.commands.handlers.search import GatewayLimits, SearchCommands
 from edge_agent.commands.handlers.storm import FILE as STORM_FILE
@@ -268,6 +269,7 @@ class CommandService:
         yield from SearchCommands(
             self._settings.state_dir, self._clock, keys, self._settings.gateway.ward, self._limits
         ).actions()
+        yield RehearseCommand(agent.settings, agent.config_path, self._clock).action()
         yield CollectCommand(agent.collector, agent.settings).action()
         yield ModelCommand(agent.models, keys, agent.ca_file, agent.usage.received).action()
         if self._push is not None:

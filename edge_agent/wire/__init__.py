@@ -105,6 +105,14 @@ from edge_agent.wire.models import (
     ShadowGroup,
     ShadowReport,
 )
+from edge_agent.wire.rehearsals import (
+    RehearsalAccuracy,
+    RehearsalExample,
+    RehearsalResult,
+    RehearseArguments,
+    RehearsedBy,
+    RehearsedReports,
+)
 from edge_agent.wire.searches import (
     FoundPassage,
     PassagePictures,

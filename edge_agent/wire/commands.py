@@ -18,6 +18,7 @@ from edge_agent.wire.base import (
     Time,
 )
 from edge_agent.wire.models import CollectArguments, ModelArguments
+from edge_agent.wire.rehearsals import RehearseArguments
 from edge_agent.wire.searches import PassagePicturesArguments, SearchArguments
 
 
@@ -196,6 +197,7 @@ ARGUMENTS: dict[str, type[Struct]] = {
     "reboot": NoArguments,
     "rebirth": NoArguments,
     "relearn": CameraArguments,
+    "rehearse": RehearseArguments,
     "reload": NoArguments,
     "restart": NoArguments,
     "search": SearchArguments,

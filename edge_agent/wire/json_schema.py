@@ -34,6 +34,7 @@ def message_types() -> dict[str, Any]:
         "reply": wire.Reply,
         "ack": wire.Ack,
         "central-alert": wire.CentralAlert,
+        "rehearsal": wire.RehearsalResult,
     }
     for kind, data in wire.DATA_OF_KIND.items():
         types[kind] = data

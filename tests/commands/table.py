@@ -33,6 +33,13 @@ EXAMPLES: dict[str, Example] = {
     "reboot": Example(shown_by="tests/commands/test_reboot.py::test_after_the_reboot_the_agent_answers"),
     "rebirth": Example(),
     "relearn": Example({"camera": "cam-1"}),
+    "rehearse": Example(
+        {
+            "camera": "cam-1",
+            "rule": {"id": "yard", "kind": "loitering", "zone": "yard", "min_duration_s": 20},
+            "days": 30,
+        }
+    ),
     "reload": Example(),
     "restart": Example(
         shown_by="tests/commands/test_over_mqtt.py::test_a_restart_is_answered_by_the_agent_after_it"

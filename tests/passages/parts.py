@@ -121,6 +121,8 @@ def passage(number: int = 1, started_mono: float = 1000.0, **fields: object) -> 
         reports=(RuleReport("gate", 2.0),),
         crop=b"\xff\xd8" + bytes(2600),
         crop_sha256=b"\x11" * 32,
+        confirmed_after_s=0.6,
+        aspect=1.78,
     )
     return replace(whole, **fields)  # type: ignore[arg-type]
 

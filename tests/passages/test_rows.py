@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import fields
 
 import pytest
@@ -30,7 +31,7 @@ def test_a_row_says_after_decoding_what_was_encoded() -> None:
     detail = PassageDetail(encode_detail(whole), 12.0)
     assert detail.crop_sha256 == "11" * 32
     same = {field.name for field in fields(whole)} & set(dir(detail)) - {"crop_sha256", "path", "label"}
-    assert len(same) == 11
+    assert len(same) == 13
     assert {name: getattr(detail, name) for name in same} == {name: getattr(whole, name) for name in same}
     assert detail.label is None, "the label is only stored where it says more than the group"
     for stored, point in zip(detail.path, whole.path, strict=True):
@@ -77,6 +78,25 @@ def test_a_path_keeps_its_ends_its_turn_and_few_points() -> None:
     assert path.direction_deg == pytest.approx(109, abs=3)
 
 
+def test_a_path_keeps_when_an_object_stood_on_a_straight_way() -> None:
+    """Half an hour between four seconds of coming and four of leaving, at one height of the picture."""
+
+    def x_at(second: float) -> float:
+        return 0.1 * min(second, 4) + 0.1 * max(0.0, second - 1804)
+
+    path = PathRecorder(Box(-0.05, 0.4, 0.05, 0.5), 0.0, aspect=9 / 16)
+    for n in range(1, 1808 * 5 + 1):
+        x = x_at(n / 5)
+        path.add(Box(x - 0.05, 0.4, x + 0.05, 0.5), n / 5)
+    points = path.finish(1808.0)
+    assert len(points) <= STORED_POINTS
+    for before, after in itertools.pairwise(points):
+        for share in (0.25, 0.5, 0.75):  # even movement between two points comes near the real place
+            second = before.after_s + share * (after.after_s - before.after_s)
+            x = before.x + share * (after.x - before.x)
+            assert x == pytest.approx(x_at(second), abs=0.04)
+
+
 def test_who_stays_at_one_place_has_no_direction() -> None:
     path = PathRecorder(Box(0.4, 0.4, 0.5, 0.6), 1000.0, aspect=9 / 16)
     for n in range(50):
@@ -94,7 +114,7 @@ def test_directions_are_degrees_clockwise_from_the_top(dx: float, dy: float, deg
 @given(st.lists(st.tuples(unit, unit), min_size=1, max_size=40))
 def test_thinning_keeps_both_ends_and_the_order(places: list[tuple[float, float]]) -> None:
     points = [PathPoint(float(n), x, y) for n, (x, y) in enumerate(places)]
-    kept = thinned(points, 8)
+    kept = [points[n] for n in thinned(points, 8)]
     assert len(kept) == min(8, len(points))
     assert (kept[0], kept[-1]) == (points[0], points[-1])
     assert list(kept) == sorted(kept)

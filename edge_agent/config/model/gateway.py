@@ -119,9 +119,9 @@ class Commands:
         tuple[str, ...],
         Key(
             "commands that need an operator's signature too; others are accepted from every user with write "
-            "access to the broker. Always needed for collect, model, passage-pictures, reboot, search, "
-            "set-config, update, uploads to a URL and releasing evidence; never to end a mask, disarm or "
-            "collect (for_s: 0)",
+            "access to the broker. Always needed for collect, model, passage-pictures, reboot, rehearse, "
+            "search, set-config, update, uploads to a URL and releasing evidence; never to end a mask, "
+            "disarm or collect (for_s: 0)",
             ListOf(WordChoice(tuple(ARGUMENTS)), "types of commands", unique=True),
             ", ".join(SIGNED_COMMANDS),
         ),

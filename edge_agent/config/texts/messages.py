@@ -51,6 +51,10 @@ CHECK: Sentences = {
         "cannot read the drop-ins: {reason}",
         "không đọc được các tệp bổ sung: {reason}",
     ),
+    "draft-form": (
+        "a drafted rule is one rule with id and kind, or zones, lines and rules with one rule in it",
+        "bản nháp là một quy tắc có id và kind, hoặc gồm zones, lines và rules chứa đúng một quy tắc",
+    ),
     "profile-mapping": ("a profile is a mapping", "hồ sơ bo mạch phải là một nhóm mục"),
     # --- single keys ---
     "above-hysteresis": (

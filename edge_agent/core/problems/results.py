@@ -103,4 +103,28 @@ CLIPS: Sentences = {
     ),
 }
 
-RESULTS: Sentences = {**MODELS, **CLIPS}
+REHEARSALS: Sentences = {
+    "rehearsal-done": (
+        "rule {rule} would have reported {draft} times; there is no such rule in force",
+        "quy tắc {rule} lẽ ra báo {draft} lần; hiện không có quy tắc này",
+    ),
+    "rehearsal-compared": (
+        "rule {rule} would have reported {draft} times, the one in force {present} times",
+        "quy tắc {rule} lẽ ra báo {draft} lần, quy tắc đang dùng báo {present} lần",
+    ),
+    "rehearsal-no-file": (
+        "the agent runs without a configuration file, and a draft is checked against it",
+        "phần mềm chạy không có tệp cấu hình nên không kiểm tra được bản nháp",
+    ),
+    "rehearsal-no-purpose": (
+        "examples show people: purpose and case are needed",
+        "ví dụ liên quan đến người: phải ghi mục đích và số vụ việc",
+    ),
+    "rehearsal-failed": ("the rehearsal failed: {why}", "chạy thử không thành công: {why}"),
+    "rehearsal-long": (
+        "the rehearsal took too long and was ended; ask for fewer days",
+        "chạy thử quá lâu nên đã dừng; hãy chọn ít ngày hơn",
+    ),
+}
+
+RESULTS: Sentences = {**MODELS, **CLIPS, **REHEARSALS}

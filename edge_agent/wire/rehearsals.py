@@ -1,0 +1,106 @@
+"""Rehearsals of drafted rules on stored passages: command and result. See docs/design/rehearsal.md."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct, field
+
+from edge_agent.wire.base import Arguments, Count, Day, Id, Time
+from edge_agent.wire.searches import Case, Purpose
+
+MAX_DAYS = 30
+MAX_EXAMPLES = 24
+
+
+class RehearseArguments(Arguments, frozen=True, kw_only=True):
+    """Run a drafted rule over the stored passages of the last days; nothing is reported or changed."""
+
+    camera: Id
+    rule: Annotated[
+        dict[str, Any],
+        Meta(description="the whole rule, as in rules of the camera's configuration"),
+    ]
+    zones: Annotated[
+        dict[str, Any], Meta(max_length=32, description="zones that the draft adds or changes, as configured")
+    ] = field(default_factory=dict)
+    lines: Annotated[
+        dict[str, Any], Meta(max_length=32, description="lines that the draft adds or changes, as configured")
+    ] = field(default_factory=dict)
+    days: Annotated[int, Meta(ge=1, le=MAX_DAYS)] = 7
+    examples: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=MAX_EXAMPLES,
+            description="passages to name, for passage-pictures; needs purpose and case",
+        ),
+    ] = 0
+    purpose: Purpose | None = None
+    case: Case | None = None
+
+
+class RehearsedReports(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a rule would have reported: starts of events, or single events."""
+
+    reports: Count
+    objects: Annotated[
+        Annotated[int, Meta(ge=0)] | None,
+        Meta(description="passages with a report; null: the rule is about several at once"),
+    ] = None
+    by_hour: Annotated[list[Count], Meta(description="24 numbers, by the hour of the site")]
+    by_weekday: Annotated[list[Count], Meta(description="7 numbers from Monday, in the site's time zone")]
+    by_day: dict[Day, Count] = field(default_factory=dict)
+    by_group: Annotated[dict[str, Count], Meta(description="of reports about one object")] = field(
+        default_factory=dict
+    )
+    a_to_b: Annotated[
+        Annotated[int, Meta(ge=0)] | None, Meta(description="crossings of a line, all reported or not")
+    ] = None
+    b_to_a: Annotated[int, Meta(ge=0)] | None = None
+
+
+RehearsalAccuracy = Literal["close", "approximate"]
+RehearsedBy = Literal["draft", "in-force", "both"]
+
+
+class RehearsalExample(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One report of a rehearsal."""
+
+    time: Time
+    passage: Annotated[int, Meta(description="id of the passage, or of one of them")]
+    group: str | None = None
+    by: RehearsedBy = "draft"
+    picture: Annotated[bool, Meta(description="whether passage-pictures can send its picture")] = False
+
+
+class RehearsalResult(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """``result`` of ``rehearse``."""
+
+    camera: str
+    rule: str
+    kind: str
+    from_at: Time
+    to_at: Time
+    first_at: Annotated[Time | None, Meta(description="start of the oldest passage; null: there is none")] = (
+        None
+    )
+    passages: Annotated[int, Meta(ge=0, description="stored in these days")]
+    used: Annotated[int, Meta(ge=0, description="of them with the right label, near the zone or line")]
+    undated: Annotated[int, Meta(ge=0, description="left out: their clock was never synchronised")] = 0
+    accuracy: Annotated[
+        RehearsalAccuracy,
+        Meta(description="close: as live, within a second; approximate: see docs/design/rehearsal.md"),
+    ]
+    draft: RehearsedReports
+    in_force: Annotated[
+        RehearsedReports | None, Meta(description="the rule of this id in force, rehearsed too; null: none")
+    ] = None
+    live: Annotated[
+        Annotated[int, Meta(ge=0)] | None,
+        Meta(description="passages that a rule of this id really reported; null: not known"),
+    ] = None
+    both: Annotated[Annotated[int, Meta(ge=0)] | None, Meta(description="passages that both report")] = None
+    only_draft: Annotated[int, Meta(ge=0)] | None = None
+    only_in_force: Annotated[int, Meta(ge=0)] | None = None
+    examples: list[RehearsalExample] = field(default_factory=list)

@@ -1,0 +1,122 @@
+"""``rehearse``: a process of its own counts; only counts leave the gateway unless examples are on record."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_agent.commands.action import CommandFailed, CommandRefused, is_signed_by_default
+from edge_agent.commands.document import arguments
+from edge_agent.commands.handlers import rehearse
+from edge_agent.commands.handlers.rehearse import RehearseCommand
+from edge_agent.config.loader import load
+from edge_agent.passages.passage import FOLDER
+from edge_agent.wire import RehearseArguments
+from tests.commands.contexts import GivenContext
+from tests.outbox.parts import HandClock
+from tests.passages.parts import passage, store
+from tests.testbed.agent import write_config
+
+ZONES = {"yard": {"polygon": [[0.2, 0.2], [0.5, 0.2], [0.5, 0.9], [0.2, 0.9]]}}
+RULE = {"id": "yard", "kind": "zone-intrusion", "zone": "yard", "cooldown_s": 0}
+CAMERA = {"id": "cam-1", "url": "rtsp://127.0.0.1/1", "zones": ZONES, "rules": [RULE]}
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> RehearseCommand:
+    """A gateway whose camera saw four people an hour ago."""
+    config = write_config(tmp_path, cameras=[CAMERA], broker_port=1883)
+    settings = load(config)
+    clock = HandClock(2000.0, datetime.now(UTC) - timedelta(hours=1))
+    rows = store(settings.state_dir, clock)
+    rows.write([passage(n, 1000.0 + 20 * n) for n in range(4)], synced=True)
+    rows.close()
+    return RehearseCommand(lambda: settings, config, clock)
+
+
+def context(stopping: bool = False, **args: Any) -> GivenContext:
+    checked = arguments(RehearseArguments, {"camera": "cam-1", "rule": RULE} | args)
+    return GivenContext("c-1", checked, "ab" * 32, stopping=lambda: stopping)
+
+
+def test_the_draft_is_compared_with_the_rule_in_force_and_no_passage_is_named(
+    command: RehearseCommand,
+) -> None:
+    slow = RULE | {"min_duration_s": 30}
+    outcome = command.run(context(rule=slow))
+    assert outcome.text == "rule yard would have reported 0 times, the one in force 4 times"
+    assert outcome.result["only_in_force"] == 4
+    assert "examples" not in outcome.result
+    assert not (command.settings().state_dir / FOLDER / "access.jsonl").exists()
+
+
+def test_a_draft_may_bring_its_zone(command: RehearseCommand) -> None:
+    aside = {"aside": {"polygon": [[0.8, 0.0], [1.0, 0.0], [1.0, 0.2]]}}
+    outcome = command.run(context(rule=RULE | {"id": "new", "zone": "aside"}, zones=aside))
+    assert outcome.text == "rule new would have reported 0 times; there is no such rule in force"
+
+
+def test_examples_are_on_record_before_they_are_sent(command: RehearseCommand) -> None:
+    with pytest.raises(CommandRefused, match="purpose and case"):
+        command.run(context(examples=3))
+    outcome = command.run(context(examples=3, purpose="false alarms", case="8/2026"))
+    assert len(outcome.result["examples"]) == 3
+    (entry,) = (command.settings().state_dir / FOLDER / "access.jsonl").read_text().splitlines()
+    assert json.loads(entry)["case"] == "8/2026"
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        ({"camera": "cam-9"}, "cam-9"),
+        ({"rule": RULE | {"zone": "yrad"}}, "this camera has no zone 'yrad'"),
+        ({"rule": {"id": "x"}}, "kind"),
+        ({"rule": RULE, "zones": {"yard": {"polygon": [[0, 0], [1, 1]]}}}, "polygon"),
+    ],
+)
+def test_a_wrong_draft_is_refused_before_a_process_starts(
+    command: RehearseCommand, args: dict[str, Any], says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rehearse, "PROGRAM", ("/nonexistent",))
+    with pytest.raises(CommandRefused, match=says):
+        command.run(context(**args))
+
+
+@pytest.mark.parametrize(
+    ("program", "says"),
+    [
+        ("print('no JSON')", "the rehearsal failed"),
+        ("import sys; print('the disk is gone', file=sys.stderr); sys.exit(1)", "the disk is gone"),
+        ("import sys; sys.exit(3)", "exit code 3"),
+    ],
+)
+def test_a_process_that_fails_is_a_failed_command(
+    command: RehearseCommand, program: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rehearse, "PROGRAM", (sys.executable, "-c", program))
+    with pytest.raises(CommandFailed, match=says):
+        command.run(context())
+
+
+@pytest.mark.parametrize(("stopping", "code"), [(True, "interrupted"), (False, "timed-out")])
+def test_it_is_killed_when_the_agent_stops_or_it_takes_too_long(
+    command: RehearseCommand, stopping: bool, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rehearse, "PROGRAM", (sys.executable, "-c", "import time; time.sleep(60)"))
+    monkeypatch.setattr(rehearse, "POLL_S", 0.05)
+    monkeypatch.setattr(rehearse, "WITHIN_S", 0.2)
+    before = time.monotonic()
+    with pytest.raises(CommandFailed) as failed:
+        command.run(context(stopping))
+    assert failed.value.code == code
+    assert time.monotonic() - before < 20
+
+
+def test_it_is_always_signed() -> None:
+    assert is_signed_by_default("rehearse", {"camera": "cam-1"})
