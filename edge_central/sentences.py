@@ -141,7 +141,7 @@ SEARCHES: Sentences = {
         "a search covers at most {days} days",
         "mỗi lần chỉ tìm được trong khoảng nhiều nhất {days} ngày",
     ),
-    "search-part": ("a part needs a colour", "chọn bộ phận thì phải chọn màu"),
+    "search-needs-colour": ("a part needs a colour", "chọn bộ phận thì phải chọn màu"),
     "search-range": (
         "{field}: the least is above the most",
         "{field}: giá trị nhỏ nhất lớn hơn giá trị lớn nhất",

@@ -19,8 +19,9 @@ from bench.scale.city import City, Meter
 from edge_agent.core.clock import rfc3339
 from edge_agent.tools.simulate.worker import REPORT, WorkerPool
 from edge_central.config import load
+from edge_central.searches.model import SearchAuthor
+from edge_central.searches.new_search import start_search
 from edge_central.searches.question import parse_question
-from edge_central.searches.records import SearchAuthor, start_search
 from edge_central.store import tables
 from edge_central.store.database import open_engine
 from edge_central.store.scope import Scope

@@ -24,14 +24,14 @@ from edge_agent.wire.received.messages import MalformedMessage, ReplyMessage, mi
 from edge_agent.wire.searches import MAX_ROWS
 from edge_central.console.documents import parse_birth, parse_heartbeat
 from edge_central.searches.matches import SECOND, ReceivedPassage
-from edge_central.searches.question import SearchQuestion
-from edge_central.searches.records import (
+from edge_central.searches.model import (
     OPEN_PICTURES,
     PICTURE_COMMAND,
     SEARCH_COMMAND,
     AnswerStatus,
     PictureStatus,
 )
+from edge_central.searches.question import SearchQuestion
 from edge_central.searches.sender import note_changes
 from edge_central.sentences import problem_text
 from edge_central.store import tables
@@ -77,13 +77,13 @@ def record_answers(connection: Connection, replies: Sequence[ReplyMessage], now_
     """Store these replies, in order; replies to other commands are ignored."""
     changed: set[str] = set()
     rows = _rows_of(connection, tables.search_answer, SEARCH_COMMAND, replies)
-    known = _Known.read(connection, [row for row, _ in rows])
+    asked = _AskedFacts.read(connection, [row for row, _ in rows])
     for row, reply in rows:
-        if _record_answer(connection, known, row, reply, now_ms):
+        if _record_answer(connection, asked, row, reply, now_ms):
             changed.add(row.search)
-    if known.matches:
+    if asked.matches:
         statement = conflict_insert(connection, tables.search_match).on_conflict_do_nothing()
-        connection.execute(statement, known.matches)
+        connection.execute(statement, asked.matches)
     for row, reply in _rows_of(connection, tables.search_picture, PICTURE_COMMAND, replies):
         if _record_picture(connection, row, reply, now_ms):
             changed.add(row.search)
@@ -111,7 +111,7 @@ def _rows_of(
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _AskedFacts:
     """What the answers of one call are compared with, and the rows that they make."""
 
     questions: Mapping[str, SearchQuestion]  # by search
@@ -119,7 +119,7 @@ class _Known:
     matches: list[dict[str, Any]]  # for search_match
 
     @classmethod
-    def read(cls, connection: Connection, rows: Iterable[Any]) -> _Known:
+    def read(cls, connection: Connection, rows: Iterable[Any]) -> _AskedFacts:
         searches, gateways = {row.search for row in rows}, {row.gateway for row in rows}
         search, gateway = tables.search.c, tables.gateway.c
         texts = connection.execute(select(search.id, search.question).where(search.id.in_(searches)))
@@ -139,11 +139,13 @@ def _named_cameras(row: Any) -> frozenset[str]:
 # --- searches ---
 
 
-def _record_answer(connection: Connection, known: _Known, row: Any, reply: ReplyMessage, now_ms: int) -> bool:
+def _record_answer(
+    connection: Connection, asked: _AskedFacts, row: Any, reply: ReplyMessage, now_ms: int
+) -> bool:
     """Return whether the row has changed; a late reply does not replace the final one."""
     match reply.status:
         case "succeeded":
-            return _record_matches(connection, known, row, reply, now_ms)
+            return _record_matches(connection, asked, row, reply, now_ms)
         case "accepted" | "running":
             is_later = _is_later(reply)
             values: dict[str, Any] = {"next_ms": None} if is_later else {}
@@ -181,7 +183,7 @@ def _update_answer(
 
 
 def _record_matches(
-    connection: Connection, known: _Known, row: Any, reply: ReplyMessage, now_ms: int
+    connection: Connection, asked: _AskedFacts, row: Any, reply: ReplyMessage, now_ms: int
 ) -> bool:
     final = _final(now_ms)
     try:
@@ -189,7 +191,7 @@ def _record_matches(
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         words = problem_text("search-answer-malformed")
         return _update_answer(connection, row.command, AnswerStatus.FAILED, words, final)
-    matches = _plausible(known, row, result.passages[:MAX_ROWS])
+    matches = _plausible(asked, row, result.passages[:MAX_ROWS])
     counts = {
         "total": max(len(matches), min(max(result.total, 0), MAX_TOTAL)),
         "stored": len(matches),
@@ -197,7 +199,7 @@ def _record_matches(
     }
     if not _update_answer(connection, row.command, AnswerStatus.ANSWERED, reply.text, final | counts):
         return False
-    known.matches.extend(matches)
+    asked.matches.extend(matches)
     if counts["dropped"]:
         log.warning(
             "%s: %d passages of its answer to search %s cannot be true; they are dropped",
@@ -206,14 +208,14 @@ def _record_matches(
     return True
 
 
-def _plausible(known: _Known, row: Any, passages: Sequence[msgspec.Raw]) -> list[dict[str, Any]]:
+def _plausible(asked: _AskedFacts, row: Any, passages: Sequence[msgspec.Raw]) -> list[dict[str, Any]]:
     """Rows of ``search_match``: what can be read, of a camera that was asked, in the time that was asked."""
-    question = known.questions.get(row.search)
+    question = asked.questions.get(row.search)
     if question is None:
         return []
     cameras = _asked_cameras(question, row.gateway, row.place)
     if cameras is None:
-        cameras = known.cameras.get(row.gateway, frozenset())
+        cameras = asked.cameras.get(row.gateway, frozenset())
     until_ms = question.second_until_ms if row.place == SECOND else question.to_ms
     found: dict[int, dict[str, Any]] = {}
     for raw in passages:

@@ -224,7 +224,7 @@ def _check(question: SearchQuestion) -> None:
     if question.to_ms - question.from_ms > MAX_SPAN / timedelta(milliseconds=1):
         raise InvalidQuestion("to_at", problem_text("search-span", days=MAX_SPAN.days))
     if question.part is not None and question.colour is None:
-        raise InvalidQuestion("part", problem_text("search-part"))
+        raise InvalidQuestion("part", problem_text("search-needs-colour"))
     for low, high in RANGES:
         least, most = getattr(question, low), getattr(question, high)
         if least is not None and most is not None and least > most:

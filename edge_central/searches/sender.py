@@ -19,14 +19,14 @@ from edge_agent.core.clock import Clock, rfc3339, rfc3339_of_ms, wall_ms
 from edge_agent.mqtt.session.client import MqttMessage
 from edge_agent.wire.topics import CentralTopics
 from edge_central.searches.matches import SECOND
-from edge_central.searches.question import SearchQuestion
-from edge_central.searches.records import (
+from edge_central.searches.model import (
     KEY_RECORD,
     OPEN_PICTURES,
     AnswerStatus,
     PictureStatus,
     SearchKeyRecord,
 )
+from edge_central.searches.question import SearchQuestion
 from edge_central.store import tables
 from edge_central.store.database import write_record
 

@@ -450,7 +450,7 @@ search_answer = Table(
     Column("place", SmallInteger, nullable=False),  # 1; 2: the second place, for pairs of passages
     Column("gateway", Text, nullable=False),
     Column("ward", Text, nullable=False),
-    Column("status", Text, nullable=False),  # AnswerStatus in edge_central/searches/records.py
+    Column("status", Text, nullable=False),  # AnswerStatus in edge_central/searches/model.py
     Column("sends", Integer, nullable=False),
     Column("next_ms", _Milliseconds),  # when it is sent, or sent again; null: not by itself
     Column("until_ms", _Milliseconds),  # when it expires; null: it has a final answer
@@ -501,7 +501,7 @@ search_picture = Table(
     Column("asked_ms", _Milliseconds, nullable=False),
     Column("asked_by", Text, nullable=False),  # who opened it first
     Column("expires_ms", _Milliseconds, nullable=False),
-    Column("status", Text, nullable=False),  # PictureStatus in edge_central/searches/records.py
+    Column("status", Text, nullable=False),  # PictureStatus in edge_central/searches/model.py
     Column("sends", Integer, nullable=False),
     Column("next_ms", _Milliseconds),
     Column("sent_ms", _Milliseconds),

@@ -21,7 +21,7 @@ from edge_central.console.events import EventStory, read_story
 from edge_central.console.fleet import Fleet, read_fleet
 from edge_central.console.incident_log import MAX_PER_GATEWAY, LogAuthor
 from edge_central.console.site_names import FleetSheet, Names
-from edge_central.searches.records import SearchAuthor
+from edge_central.searches.model import SearchAuthor
 from edge_central.settings import CentralSettings, Console
 from edge_central.store.database import DatabaseConnections
 from edge_central.store.scope import Scope

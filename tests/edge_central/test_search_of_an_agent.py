@@ -14,9 +14,9 @@ from sqlalchemy import select
 from edge_agent.commands.signature import make_key
 from edge_agent.core.clock import SystemClock, read_boot_id, rfc3339_of_ms, wall_ms
 from edge_agent.passages.passage import FOLDER
-from edge_central.searches import records
+from edge_central.searches import match_pictures, new_search, records
+from edge_central.searches.model import AnswerStatus, PictureStatus, SearchAuthor, SearchPicture, SearchView
 from edge_central.searches.question import SearchQuestion, parse_question
-from edge_central.searches.records import AnswerStatus, PictureStatus, SearchAuthor, SearchView
 from edge_central.store import tables
 from edge_central.store.database import DatabaseConnections
 from edge_central.store.scope import EVERYWHERE
@@ -74,7 +74,7 @@ class Searches:
 
     def start(self, question: SearchQuestion) -> str:
         with self._connections.writing() as connection:
-            return records.start_search(connection, LAN, question, wall_ms(SystemClock()))
+            return new_search.start_search(connection, LAN, question, wall_ms(SystemClock()))
 
     def view(self, search: str) -> SearchView:
         with self._connections.reading() as connection:
@@ -100,11 +100,11 @@ class Searches:
     def open(self, search: str, gateway_id: str, number: int) -> PictureStatus | None:
         with self._connections.writing() as connection:
             now_ms = wall_ms(SystemClock())
-            return records.open_picture(connection, LAN, search, gateway_id, number, now_ms)
+            return match_pictures.open_picture(connection, LAN, search, gateway_id, number, now_ms)
 
-    def picture(self, search: str, gateway_id: str, number: int) -> records.SearchPicture:
+    def picture(self, search: str, gateway_id: str, number: int) -> SearchPicture:
         with self._connections.reading() as connection:
-            found = records.read_picture(connection, LAN, search, gateway_id, number)
+            found = match_pictures.read_picture(connection, LAN, search, gateway_id, number)
         assert found is not None
         return found
 

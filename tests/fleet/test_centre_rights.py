@@ -11,7 +11,8 @@ import pytest
 from edge_agent.commands.signature import make_key
 from edge_central.console.incident_log import LogAuthor
 from edge_central.console.requests import request_clip
-from edge_central.searches.records import SearchAuthor, start_search
+from edge_central.searches.model import SearchAuthor
+from edge_central.searches.new_search import start_search
 from edge_central.store.database import DatabaseConnections
 from edge_central.store.scope import EVERYWHERE
 from tests.edge_central.parts import Centre, FakeGateway

@@ -15,10 +15,7 @@ from edge_central.searches.question import SearchQuestion
 from edge_central.web.api.event_history import ApiDocument, EventPage
 from edge_central.web.api.events import DEFAULT_EVENTS, JSON, MOST_EVENTS, MOST_WAIT_S, SEVERITIES
 from edge_central.web.api.inventory import Inventory
-from edge_central.web.api.searches import (
-    DEFAULT_MATCHES,
-    MATCHES,
-    MOST_MATCHES,
+from edge_central.web.api.search_documents import (
     MatchPage,
     OpenPicture,
     PictureEntry,
@@ -27,6 +24,7 @@ from edge_central.web.api.searches import (
     SearchStatus,
     StartedSearch,
 )
+from edge_central.web.api.searches import DEFAULT_MATCHES, MATCHES, MOST_MATCHES
 from edge_central.web.http_errors import PROBLEM
 
 Document = dict[str, Any]

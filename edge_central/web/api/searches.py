@@ -10,28 +10,40 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import msgspec
-from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
 from edge_agent.core.clock import rfc3339_of_ms
 from edge_agent.core.problems.problem import encode_json
 from edge_agent.wire.received.bounds import bounded_time
-from edge_central.searches import records
+from edge_central.searches import match_pictures, new_search, records
 from edge_central.searches.matches import PassageMatch
-from edge_central.searches.question import InvalidQuestion, SearchQuestion, parse_question
-from edge_central.searches.records import (
+from edge_central.searches.model import (
+    OPEN_PICTURES,
     GatewayAnswer,
     SearchesUnavailable,
     SearchPicture,
     SearchView,
     TooManySearches,
 )
-from edge_central.web.api.event_history import ApiDocument, Time
+from edge_central.searches.question import InvalidQuestion, parse_question
 from edge_central.web.api.events import JSON, parse_wait
+from edge_central.web.api.search_documents import (
+    AnswerEntry,
+    MatchEntry,
+    MatchPage,
+    OpenPicture,
+    PassageEntry,
+    PictureEntry,
+    PictureList,
+    SearchEntry,
+    SearchList,
+    SearchStatus,
+    StartedSearch,
+)
 from edge_central.web.auth.accounts import SEARCHING_ROLES
 from edge_central.web.http_errors import BadRequest, HttpError, NotFound, TooMany, Unavailable
 from edge_central.web.live.hub import STALE, LiveHub, LiveListener
@@ -43,138 +55,6 @@ DEFAULT_MATCHES, MOST_MATCHES = 200, 1_000
 MATCH_KEYS = ("after", "limit", "wait")
 JPEG, SEALED = "image/jpeg", "application/octet-stream"
 NOT_THERE = "there is no such search, or it is not yours"
-
-
-class StartedSearch(ApiDocument, frozen=True, kw_only=True):
-    """The search is stored; the centre asks the gateways within a second."""
-
-    id: str
-
-
-class SearchEntry(ApiDocument, frozen=True, kw_only=True):
-    """A search in the list; counts are those of your wards."""
-
-    id: str
-    asked_at: Time
-    asked_by: str
-    purpose: str
-    case: str
-    expires_at: Time
-    asked: int
-    answered: int
-    open: Annotated[int, Meta(description="gateways that may still answer")]
-    matches: int
-
-
-class SearchList(ApiDocument, frozen=True, kw_only=True):
-    """Your newest searches; an administrator gets those of all."""
-
-    searches: list[SearchEntry]
-
-
-class AnswerEntry(ApiDocument, frozen=True, kw_only=True):
-    """What one gateway has answered, or why not."""
-
-    gateway: str
-    ward: str
-    name: Annotated[str, Meta(description="of the fleet's sheet; the id where it has none")]
-    place: Annotated[Literal[1, 2], Meta(description="2: the second place of a search for pairs")]
-    status: Annotated[
-        Literal["waiting", "sent", "later", "answered", "refused", "failed", "expired"],
-        Meta(description="waiting: for the centre; later: the gateway answers when its limit ends"),
-    ]
-    online: bool
-    answered_at: Time | None
-    total: Annotated[int, Meta(description="passages that fit, as the gateway counts")]
-    matches: Annotated[int, Meta(description="of them here; at most 50")]
-    dropped: Annotated[int, Meta(description="rows of the answer that cannot be true")]
-    text: str
-
-
-class SearchStatus(ApiDocument, frozen=True, kw_only=True):
-    """A search as far as your wards go."""
-
-    id: str
-    asked_at: Time
-    asked_by: str
-    expires_at: Time
-    question: SearchQuestion
-    asked: int
-    answered: int
-    open: bool
-    total: int
-    answers: list[AnswerEntry]
-
-
-class PassageEntry(ApiDocument, frozen=True, kw_only=True):
-    """An object that a camera saw."""
-
-    gateway: str
-    ward: str
-    name: Annotated[str, Meta(description="of the site")]
-    camera: str
-    camera_name: str
-    passage: Annotated[int, Meta(description="id at the gateway; pictures are opened by it")]
-    start: Time
-    for_s: float
-    clock: Annotated[str, Meta(description="synced, corrected; unsynced: the time may be wrong")]
-    group: str | None
-    label: str | None
-    direction_deg: Annotated[int | None, Meta(description="clockwise from the top of the picture")]
-    speed: Annotated[float, Meta(description="own lengths a second")]
-    speed_m_s: float | None
-    size: Annotated[tuple[float, float] | None, Meta(description="of the box, in 0..1 of the picture")]
-    entry: str
-    exit: str
-    light: Annotated[str, Meta(description="day, dusk, infrared")]
-    colours: Annotated[
-        dict[str, list[str]], Meta(description="by part, the largest first; a hint, not a proof")
-    ]
-    still_s: float
-    rules: list[str]
-    has_picture: Annotated[bool, Meta(description="false: it never had one")]
-
-
-class MatchEntry(PassageEntry, frozen=True, kw_only=True):
-    """A match; of a pair the first passage, and `then` the second."""
-
-    then: PassageEntry | None
-
-
-class MatchPage(ApiDocument, frozen=True, kw_only=True):
-    """Matches in the order in which they came."""
-
-    matches: list[MatchEntry]
-    next: Annotated[int, Meta(description="ask with it as `after` the next time")]
-    more: Annotated[bool, Meta(description="true: ask again at once")]
-    open: Annotated[bool, Meta(description="false: no gateway will answer any more")]
-
-
-class OpenPicture(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Open the picture of a match; purpose and case are those of the search."""
-
-    gateway: Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,63}$(?!\n)")]
-    passage: Annotated[int, Meta(ge=0, le=2**53)]
-
-
-class PictureEntry(ApiDocument, frozen=True, kw_only=True):
-    """A picture that you have opened; `received`: GET it."""
-
-    gateway: str
-    passage: int
-    status: Literal["asked", "sent", "received", "missing", "refused", "failed", "expired"]
-    sealed: Annotated[bool, Meta(description="only the private key of storage.seal_to opens it")]
-    path: Annotated[
-        list[tuple[float, float, float]],
-        Meta(description="x, y of the foot in 0..1 of the picture, seconds after the start"),
-    ]
-    text: str
-
-
-class PictureList(ApiDocument, frozen=True, kw_only=True):
-    """The pictures that you have opened in this search."""
-
-    pictures: list[PictureEntry]
 
 
 def _time(milliseconds: int) -> str:
@@ -189,7 +69,7 @@ def start(visit: UserRequestContext) -> Response:
     try:
         question = parse_question(visit.body)
         with visit.writing() as connection:
-            search = records.start_search(
+            search = new_search.start_search(
                 connection, visit.search_author, question, visit.now_ms, visit.names
             )
     except InvalidQuestion as error:
@@ -393,7 +273,7 @@ def open_picture(visit: UserRequestContext) -> Response:
     try:
         with visit.writing() as connection:
             author, search = visit.search_author, visit.path("id")
-            found = records.open_picture(
+            found = match_pictures.open_picture(
                 connection, author, search, asked.gateway, asked.passage, visit.now_ms
             )
     except TooManySearches as error:
@@ -408,7 +288,7 @@ def open_picture(visit: UserRequestContext) -> Response:
 
 def pictures(visit: UserRequestContext) -> Response:
     """The state of the pictures that the account has opened in a search."""
-    found = records.opened_pictures(visit.connection, visit.search_author, visit.path("id"))
+    found = match_pictures.opened_pictures(visit.connection, visit.search_author, visit.path("id"))
     return Response(encode_json(PictureList(pictures=[_entry(each) for each in found])), media_type=JSON)
 
 
@@ -427,10 +307,10 @@ def picture(visit: UserRequestContext) -> Response:
     """The picture that was opened; 202 while the gateway has not answered."""
     gateway, passage = visit.path("gateway"), visit.number("passage")
     author, search = visit.search_author, visit.path("id")
-    found = records.read_picture(visit.connection, author, search, gateway, passage)
+    found = match_pictures.read_picture(visit.connection, author, search, gateway, passage)
     if found is None:
         raise NotFound("you have not opened this picture: POST it to /api/searches/{id}/pictures")
-    if found.status in records.OPEN_PICTURES:
+    if found.status in OPEN_PICTURES:
         return Response(encode_json(_entry(found)), 202, media_type=JSON)
     if found.jpeg is None:
         raise NotFound(str(found.words) or "the gateway has not sent this picture in time")

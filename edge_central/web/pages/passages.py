@@ -9,9 +9,9 @@ from starlette.responses import Response
 
 from edge_agent.core.delivery import content_type_of
 from edge_central.console.fleet import PRESENT
-from edge_central.searches import records
+from edge_central.searches import match_pictures
 from edge_central.searches.matches import PassageMatch
-from edge_central.searches.records import OPEN_PICTURES, PictureStatus, TooManySearches
+from edge_central.searches.model import OPEN_PICTURES, PictureStatus, TooManySearches
 from edge_central.searches.sheet import read_match
 from edge_central.web.auth.access_log import SAME_ACCESS_S
 from edge_central.web.auth.accounts import ACTING_ROLES
@@ -45,7 +45,7 @@ def passage_page(visit: UserRequestContext) -> Response:
         camera=camera,
         background=drawn_on(visit, match.gateway, camera) if drawing else None,
         colour_terms=COLOURS,
-        limit_reached=records.picture_limit(visit.connection, visit.account.name, visit.now_ms),
+        limit_reached=match_pictures.picture_limit(visit.connection, visit.account.name, visit.now_ms),
     )
 
 
@@ -73,7 +73,7 @@ def open_pictures(visit: UserRequestContext) -> Response:
     for gateway, passage in named:
         try:
             with visit.writing() as connection:
-                status = records.open_picture(
+                status = match_pictures.open_picture(
                     connection, visit.search_author, search.id, gateway, passage, visit.now_ms
                 )
         except TooManySearches:
@@ -93,7 +93,7 @@ def _named(text: str) -> tuple[str, int]:
 def picture_file(visit: UserRequestContext) -> Response:
     """The small picture, or the sealed file, for an account that has opened it, which is on record."""
     search, match = found_search(visit), _match(visit)
-    picture = records.read_picture(
+    picture = match_pictures.read_picture(
         visit.connection, visit.search_author, search.id, match.gateway, match.passage
     )
     if picture is None or picture.status is not PictureStatus.RECEIVED or picture.jpeg is None:

@@ -13,9 +13,8 @@ from starlette.responses import Response
 from edge_agent.wire.searches import ColourTerm, Group, Part
 from edge_central.console.events import StoredMedia
 from edge_central.console.fleet import CameraOverview
-from edge_central.searches import records
-from edge_central.searches.question import InvalidQuestion, SearchQuestion
-from edge_central.searches.records import (
+from edge_central.searches import match_pictures, new_search, records
+from edge_central.searches.model import (
     OPEN_PICTURES,
     AnswerStatus,
     GatewayAnswer,
@@ -24,6 +23,7 @@ from edge_central.searches.records import (
     SearchView,
     TooManySearches,
 )
+from edge_central.searches.question import InvalidQuestion, SearchQuestion
 from edge_central.searches.sheet import ContactSheet, SheetPosition, oldest_matches, read_sheet
 from edge_central.store.media_folder import MediaFolder
 from edge_central.web.auth.accounts import ACTING_ROLES
@@ -50,7 +50,7 @@ def searches_page(visit: UserRequestContext) -> Response:
 
 
 def _is_available(visit: UserRequestContext) -> bool:
-    return any(visit.scope.admits(ward) for ward in records.searchable_wards(visit.connection))
+    return any(visit.scope.admits(ward) for ward in new_search.searchable_wards(visit.connection))
 
 
 # --- the form ---
@@ -128,7 +128,7 @@ def start(visit: UserRequestContext) -> Response:
     try:
         question = search_form.question_of(visit.form, visit.fleet(), visit.services.console.timezone)
         with visit.writing() as connection:
-            search = records.start_search(
+            search = new_search.start_search(
                 connection, visit.search_author, question, visit.now_ms, visit.names
             )
     except InvalidForm as error:
@@ -171,7 +171,7 @@ def result_page(visit: UserRequestContext) -> Response:
         limits=limits(question),
         circle_site=_circle_site(visit, question),
         colour_terms=COLOURS,
-        limit_reached=records.picture_limit(visit.connection, visit.account.name, visit.now_ms),
+        limit_reached=match_pictures.picture_limit(visit.connection, visit.account.name, visit.now_ms),
     )
 
 
@@ -185,7 +185,7 @@ def found_search(visit: UserRequestContext) -> SearchView:
 
 def pictures(visit: UserRequestContext, search: str) -> dict[tuple[str, int], SearchPicture]:
     """The pictures that the account has opened, by gateway and passage."""
-    opened = records.opened_pictures(visit.connection, visit.search_author, search)
+    opened = match_pictures.opened_pictures(visit.connection, visit.search_author, search)
     return {(each.gateway, each.passage): each for each in opened}
 
 

@@ -18,7 +18,7 @@ from sqlalchemy import select, update
 from edge_agent.core.clock import rfc3339_of_ms
 from edge_agent.wire.received.messages import ReplyMessage
 from edge_central.searches.answers import record_answers
-from edge_central.searches.records import KEY_RECORD, SearchKeyRecord
+from edge_central.searches.model import KEY_RECORD, SearchKeyRecord
 from edge_central.store import tables
 from edge_central.store.database import write_record
 from tests.edge_central.web.house import House

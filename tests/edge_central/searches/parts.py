@@ -10,8 +10,9 @@ from sqlalchemy import Connection, select
 
 from edge_agent.wire.received.messages import ReplyMessage, parse_message
 from edge_agent.wire.topics import CentralTopics
+from edge_central.searches.model import SearchAuthor, SearchKeyRecord
+from edge_central.searches.new_search import start_search
 from edge_central.searches.question import SearchQuestion, parse_question
-from edge_central.searches.records import SearchAuthor, SearchKeyRecord, start_search
 from edge_central.store import tables
 from edge_central.store.database import conflict_insert, write_record
 from edge_central.store.scope import EVERYWHERE, Scope

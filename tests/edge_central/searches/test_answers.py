@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import Connection, select
 
 from edge_agent.core.delivery import SEALED_MAGIC
-from edge_central.searches import records
+from edge_central.searches import match_pictures, records
 from edge_central.searches.answers import record_answers
-from edge_central.searches.records import AnswerStatus, GatewayAnswer, PictureStatus
+from edge_central.searches.model import AnswerStatus, GatewayAnswer, PictureStatus
 from edge_central.store import tables
 from edge_central.store.scope import EVERYWHERE
 from tests.edge_central.parts import JPEG, FakeGateway
@@ -216,12 +216,12 @@ def opened(connection: Connection, sha256: str | None = None) -> tuple[str, str]
     command = command_of(connection, search, "dt-001")
     named = {} if sha256 is None else {"picture_sha256": sha256}
     record_answers(connection, [answer("dt-001", command, passage(412, **named))], 5)
-    records.open_picture(connection, ADMIN, search, "dt-001", 412, NOW_MS)
+    match_pictures.open_picture(connection, ADMIN, search, "dt-001", 412, NOW_MS)
     return search, str(connection.scalar(select(tables.search_picture.c.command)))
 
 
 def status_of(connection: Connection, search: str) -> PictureStatus:
-    found = records.read_picture(connection, ADMIN, search, "dt-001", 412)
+    found = match_pictures.read_picture(connection, ADMIN, search, "dt-001", 412)
     assert found is not None
     return found.status
 
@@ -268,6 +268,6 @@ def test_a_refused_picture_may_be_asked_for_again(connection: Connection) -> Non
     search, command = opened(connection)
     record_answers(connection, [reply("dt-001", command, "rejected", code="not-possible")], 6)
     assert status_of(connection, search) is PictureStatus.REFUSED
-    again = records.open_picture(connection, ADMIN, search, "dt-001", 412, NOW_MS)
+    again = match_pictures.open_picture(connection, ADMIN, search, "dt-001", 412, NOW_MS)
     assert again is PictureStatus.ASKED
     assert connection.scalar(select(tables.search_picture.c.command)) != command

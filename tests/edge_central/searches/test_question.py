@@ -29,7 +29,7 @@ ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
         ({"from_at": "0001-01-01T00:00:00+14:00"}, "from_at", "search-time"),
         ({"to_at": "2026-11-27T10:00:00Z"}, "to_at", "search-order"),
         ({"to_at": "2027-11-27T10:00:00Z"}, "to_at", "search-span"),
-        ({"part": "upper"}, "part", "search-part"),
+        ({"part": "upper"}, "part", "search-needs-colour"),
         ({"colour": "violet"}, "colour", "search-field"),
         ({"min_speed": 2, "max_speed": 1}, "min_speed", "search-range"),
         ({"hours": 169}, "hours", "search-field"),

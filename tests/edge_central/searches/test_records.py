@@ -9,15 +9,16 @@ import pytest
 from sqlalchemy import Connection, func, select
 
 from edge_central.console.site_names import Names, SiteNames
-from edge_central.searches import records
+from edge_central.searches import match_pictures, new_search, records
 from edge_central.searches.answers import record_answers
-from edge_central.searches.question import InvalidQuestion
-from edge_central.searches.records import (
+from edge_central.searches.model import (
     AnswerStatus,
     PictureStatus,
     SearchesUnavailable,
+    SearchKeyRecord,
     TooManySearches,
 )
+from edge_central.searches.question import InvalidQuestion
 from edge_central.searches.report import month_bounds, searches_between
 from edge_central.store import tables
 from edge_central.store.database import write_record
@@ -71,7 +72,7 @@ def test_a_wards_account_reaches_its_ward_only(connection: Connection) -> None:
     record_answers(connection, [answer("bx-001", command_of(connection, citywide, "bx-001"), passage())], 1)
     assert records.read_matches(connection, LAN.scope, citywide) == []
     assert len(records.read_matches(connection, EVERYWHERE, citywide)) == 1
-    assert records.open_picture(connection, LAN, citywide, "bx-001", 1, NOW_MS) is None
+    assert match_pictures.open_picture(connection, LAN, citywide, "bx-001", 1, NOW_MS) is None
     other = ask(connection, ADMIN, wards=["bo-xuyen"])
     assert records.read_search(connection, LAN.scope, other) is None
     assert other not in {each.id for each in records.list_searches(connection, LAN.scope)}
@@ -89,7 +90,7 @@ def test_places_narrow_each_other(connection: Connection) -> None:
         places(circle={"latitude": 10.0, "longitude": 106.34, "radius_m": 1500})
     sheet = Names(sites={"bx-001": SiteNames(latitude=10.0, longitude=106.34)})
     asked = question(circle={"latitude": 10.0, "longitude": 106.34, "radius_m": 1500})
-    search = records.start_search(connection, ADMIN, asked, NOW_MS, sheet)
+    search = new_search.start_search(connection, ADMIN, asked, NOW_MS, sheet)
     assert asked_gateways(connection, search) == ["bx-001"], "the sheet of the fleet counts first"
 
 
@@ -98,7 +99,7 @@ def test_without_a_key_nothing_is_asked(connection: Connection) -> None:
     with pytest.raises(SearchesUnavailable):
         ask(connection)
     assert connection.scalar(select(func.count()).select_from(tables.search)) == 0
-    record = records.SearchKeyRecord(key="ab", wards=["de-tham"])
+    record = SearchKeyRecord(key="ab", wards=["de-tham"])
     write_record(connection, "search-key north", record)
     view = records.read_search(connection, EVERYWHERE, ask(connection))
     assert view is not None
@@ -110,13 +111,13 @@ def test_without_a_key_nothing_is_asked(connection: Connection) -> None:
 
 
 def test_an_account_that_hammers_is_bounded(connection: Connection) -> None:
-    for number in range(records.MAX_OPEN):
+    for number in range(new_search.MAX_OPEN):
         ask(connection, LAN, NOW_MS + number)
     with pytest.raises(TooManySearches):
         ask(connection, LAN, NOW_MS + HOUR_MS)
     ask(connection, ADMIN)
     later_ms = NOW_MS + 25 * HOUR_MS
-    for number in range(records.MAX_OPEN):
+    for number in range(new_search.MAX_OPEN):
         ask(connection, LAN, later_ms + number)
     with pytest.raises(TooManySearches) as refused:
         ask(connection, LAN, later_ms)
@@ -124,14 +125,14 @@ def test_an_account_that_hammers_is_bounded(connection: Connection) -> None:
 
 
 def test_pictures_of_an_hour_are_bounded(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(records, "MAX_PICTURES_PER_HOUR", 2)
+    monkeypatch.setattr(match_pictures, "MAX_PICTURES_PER_HOUR", 2)
     search = ask(connection)
     command = command_of(connection, search, "dt-001")
     record_answers(connection, [answer("dt-001", command, *map(passage, range(3)))], NOW_MS)
     for number in range(2):
-        records.open_picture(connection, ADMIN, search, "dt-001", number, NOW_MS)
+        match_pictures.open_picture(connection, ADMIN, search, "dt-001", number, NOW_MS)
     with pytest.raises(TooManySearches):
-        records.open_picture(connection, ADMIN, search, "dt-001", 2, NOW_MS)
+        match_pictures.open_picture(connection, ADMIN, search, "dt-001", 2, NOW_MS)
 
 
 def test_matches_continue_after_a_cursor(connection: Connection) -> None:
@@ -185,23 +186,23 @@ def test_a_picture_is_shown_to_those_whose_access_is_on_record(connection: Conne
         connection, [answer("dt-001", command_of(connection, search, "dt-001"), passage(412))], NOW_MS
     )
     where = (search, "dt-001", 412)
-    assert records.open_picture(connection, ADMIN, *where, NOW_MS) is PictureStatus.ASKED
+    assert match_pictures.open_picture(connection, ADMIN, *where, NOW_MS) is PictureStatus.ASKED
     row = connection.execute(select(tables.access).where(tables.access.c.what == "passage")).one()
     assert (row.account, row.gateway, row.camera, row.media_id) == ("minh", "dt-001", "cam-1", "412")
     assert (row.purpose, row.case_number, row.search) == ("theft of a motorcycle", "7/2026", search)
     command = str(connection.scalar(select(tables.search_picture.c.command)))
     path = {"412": [[0.1, 0.5, 0.0], [0.9, 0.5, 3.0], [7, 0.5, 3.0]]}
     record_answers(connection, [picture_reply("dt-001", command, 412, paths=path)], NOW_MS)
-    found = records.read_picture(connection, ADMIN, *where)
+    found = match_pictures.read_picture(connection, ADMIN, *where)
     assert found is not None
     assert (found.status, found.camera, found.sealed) == (PictureStatus.RECEIVED, "cam-1", False)
     assert found.path == ((0.1, 0.5, 0.0), (0.9, 0.5, 3.0)), "a point outside of the picture is dropped"
     assert found.jpeg is not None
-    assert records.read_picture(connection, LAN, *where) is None, "she has not opened it"
-    assert records.opened_pictures(connection, LAN, search) == []
-    assert records.open_picture(connection, LAN, *where, NOW_MS) is PictureStatus.RECEIVED
-    assert records.read_picture(connection, LAN, *where) is not None
-    (opened,) = records.opened_pictures(connection, LAN, search)
+    assert match_pictures.read_picture(connection, LAN, *where) is None, "she has not opened it"
+    assert match_pictures.opened_pictures(connection, LAN, search) == []
+    assert match_pictures.open_picture(connection, LAN, *where, NOW_MS) is PictureStatus.RECEIVED
+    assert match_pictures.read_picture(connection, LAN, *where) is not None
+    (opened,) = match_pictures.opened_pictures(connection, LAN, search)
     assert (opened.passage, opened.jpeg) == (412, None)
 
 
@@ -212,7 +213,7 @@ def test_the_report_counts_by_user(connection: Connection) -> None:
     command = command_of(connection, search, "dt-001")
     record_answers(connection, [answer("dt-001", command, passage(1))], NOW_MS)
     for _ in range(2):
-        records.open_picture(connection, LAN, search, "dt-001", 1, NOW_MS)
+        match_pictures.open_picture(connection, LAN, search, "dt-001", 1, NOW_MS)
     (of_lan,) = searches_between(connection, *month_bounds("2026-11", ZONE))
     assert (of_lan.account, of_lan.searches, of_lan.cases) == ("lan", 2, ("7/2026", "8/2026"))
     assert (of_lan.gateways_asked, of_lan.pictures_opened) == (4, 1)

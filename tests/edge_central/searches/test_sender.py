@@ -16,9 +16,9 @@ from edge_agent.commands.signature import OperatorKeyring
 from edge_agent.mqtt.session.client import MqttMessage
 from edge_central.retention.deletion_plans import DeletionTarget
 from edge_central.retention.operator_records import MAX_SEARCHES, delete_old
-from edge_central.searches import records
+from edge_central.searches import match_pictures, new_search, records
 from edge_central.searches.answers import record_answers
-from edge_central.searches.records import AnswerStatus, PictureStatus
+from edge_central.searches.model import AnswerStatus, PictureStatus
 from edge_central.searches.sender import FIRST_AGAIN_S, MAX_AT_ONCE, SearchSender
 from edge_central.store import tables
 from edge_central.store.scope import EVERYWHERE
@@ -205,9 +205,9 @@ def test_without_a_key_nothing_is_sent(connection: Connection, clock: WallClock)
     assert not keyless.has_waiting(connection)
     assert keyless.send(connection) == []
     keyless.publish_key(connection)
-    assert records.searchable_wards(connection) == frozenset()
+    assert new_search.searchable_wards(connection) == frozenset()
     SearchSender(TOPICS, WARDS, clock, "central", KEY).publish_key(connection)
-    assert records.searchable_wards(connection) == frozenset(WARDS)
+    assert new_search.searchable_wards(connection) == frozenset(WARDS)
 
 
 def test_an_opened_picture_is_asked_for_with_purpose_and_case(
@@ -218,7 +218,7 @@ def test_an_opened_picture_is_asked_for_with_purpose_and_case(
     record_answers(
         connection, [answer("dt-001", command_of(connection, search, "dt-001"), passage(412))], clock.ms
     )
-    records.open_picture(connection, ADMIN, search, "dt-001", 412, clock.ms)
+    match_pictures.open_picture(connection, ADMIN, search, "dt-001", 412, clock.ms)
     (message,) = sender.send(connection)
     sent = opened(tmp_path, message)
     assert message.topic == "tb/v1/de-tham/dt-001/down/cmd/passage-pictures"
@@ -231,7 +231,7 @@ def test_an_opened_picture_is_asked_for_with_purpose_and_case(
     }
     clock.ms += 25 * HOUR_MS
     sender.expire(connection)
-    found = records.read_picture(connection, ADMIN, search, "dt-001", 412)
+    found = match_pictures.read_picture(connection, ADMIN, search, "dt-001", 412)
     assert found is not None
     assert found.status is PictureStatus.EXPIRED
 
@@ -241,7 +241,7 @@ def test_retention_deletes_a_search_with_all_that_belongs_to_it(connection: Conn
     for search in searches:
         command = command_of(connection, search, "dt-001")
         record_answers(connection, [answer("dt-001", command, passage(1))], NOW_MS)
-        records.open_picture(connection, ADMIN, search, "dt-001", 1, NOW_MS)
+        match_pictures.open_picture(connection, ADMIN, search, "dt-001", 1, NOW_MS)
     before_ms, after, batches = NOW_MS + 2, None, 0
     more = True
     while more:

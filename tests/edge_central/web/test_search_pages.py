@@ -17,7 +17,7 @@ from edge_agent.wire.received.bounds import with_problem
 from edge_agent.wire.searches import ColourTerm, Group, Part
 from edge_central.console.fleet import Fleet, read_fleet
 from edge_central.console.site_names import Names, read_names
-from edge_central.searches import records
+from edge_central.searches import match_pictures
 from edge_central.searches.question import SearchQuestion
 from edge_central.store import tables
 from edge_central.store.presence_reports import GatewayReport, PresenceState
@@ -420,7 +420,7 @@ def test_several_pictures_are_opened_at_once_and_each_is_recorded(city: House) -
 def test_who_has_opened_very_many_pictures_is_told_to_wait(
     city: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(records, "MAX_PICTURES_PER_HOUR", 2)
+    monkeypatch.setattr(match_pictures, "MAX_PICTURES_PER_HOUR", 2)
     browser, gateways = city.browser("minh"), CityGateways(city)
     search = begin(browser, "en")
     for command in gateways.asked(search):

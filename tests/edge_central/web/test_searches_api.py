@@ -11,7 +11,7 @@ import httpx
 import pytest
 from sqlalchemy import func, select
 
-from edge_central.searches import records
+from edge_central.searches import new_search, records
 from edge_central.searches.answers import record_answers
 from edge_central.store import tables
 from edge_central.store.scope import EVERYWHERE
@@ -163,13 +163,13 @@ def test_a_question_that_makes_no_sense_says_where(city: House) -> None:
 
 def test_a_program_that_hammers_is_told_to_wait(city: House) -> None:
     client = city.program(city.token("app", WARD))
-    for _ in range(records.MAX_OPEN):
+    for _ in range(new_search.MAX_OPEN):
         started(client)
     refused = client.post("/api/searches", json=document())
     assert (refused.status_code, valid(refused, "Problem")["code"]) == (429, "too-many")
     assert int(refused.headers["retry-after"]) > 0
     with city.connections.reading() as connection:
-        assert connection.scalar(select(func.count()).select_from(tables.search)) == records.MAX_OPEN
+        assert connection.scalar(select(func.count()).select_from(tables.search)) == new_search.MAX_OPEN
 
 
 def test_without_a_key_the_console_says_so(house: House) -> None:

@@ -1,0 +1,167 @@
+"""Opens and reads pictures of matches: each is on record before a gateway is asked for it."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from edge_agent.wire.received.bounds import with_problem
+from edge_central.searches.model import (
+    HOUR_MS,
+    OPEN_PICTURES,
+    PICTURE_COMMAND,
+    PictureStatus,
+    SearchAuthor,
+    SearchPicture,
+    TooManySearches,
+)
+from edge_central.searches.records import find_row
+from edge_central.sentences import problem_text
+from edge_central.store import tables
+from edge_central.store.accesses import AccessKind, record_access
+
+MAX_PICTURES_PER_HOUR = 300
+
+PICTURE_LIFE_MS = 24 * HOUR_MS
+"""A gateway that is away may still send the picture within this time."""
+
+
+def open_picture(
+    connection: Connection, author: SearchAuthor, search: str, gateway: str, passage: int, now_ms: int
+) -> PictureStatus | None:
+    """Record that the account opens the picture of a match, with purpose and case of the search, and ask the
+    gateway for it if it is not here. None: there is no such match in the scope. Raises TooManySearches."""
+    found = tables.search_match.c
+    wanted = (found.search == search, found.gateway == gateway, found.passage == passage)
+    query = select(found.ward, found.camera).where(*wanted, author.scope.of(found.ward))
+    match, row = connection.execute(query).first(), find_row(connection, search)
+    if match is None or row is None:
+        return None
+    _check_picture_limit(connection, author.account, now_ms)
+    file = {"ward": match.ward, "gateway": gateway, "camera": match.camera, "media_id": str(passage)}
+    more = {"search": search, "purpose": row.purpose, "case_number": row.case_number}
+    record_access(connection, AccessKind.PASSAGE, author.account, author.address, now_ms, **file, **more)
+    return _ask_picture(connection, author, search, gateway, passage, match, now_ms)
+
+
+def _ask_picture(
+    connection: Connection,
+    author: SearchAuthor,
+    search: str,
+    gateway: str,
+    passage: int,
+    match: Any,
+    now_ms: int,
+) -> PictureStatus:
+    columns = tables.search_picture.c
+    which = (columns.search == search, columns.gateway == gateway, columns.passage == passage)
+    status = connection.scalar(select(columns.status).where(*which))
+    if status is not None and PictureStatus(status) in (*OPEN_PICTURES, PictureStatus.RECEIVED):
+        return PictureStatus(status)
+    asked = {
+        "command": f"{PICTURE_COMMAND}{secrets.token_hex(8)}",
+        "ward": match.ward,
+        "asked_ms": now_ms,
+        "asked_by": author.account,
+        "expires_ms": now_ms + PICTURE_LIFE_MS,
+        "status": PictureStatus.ASKED.value,
+        "sends": 0,
+        "next_ms": now_ms,
+        "sealed": False,
+        "words": "",
+        "problem": None,
+    }
+    if status is None:
+        key = {"search": search, "gateway": gateway, "passage": passage}
+        connection.execute(insert(tables.search_picture), key | asked)
+    else:  # refused, missing or expired before: ask again
+        connection.execute(update(tables.search_picture).where(*which).values(**asked))
+    return PictureStatus.ASKED
+
+
+def _check_picture_limit(connection: Connection, account: str, now_ms: int) -> None:
+    reached = picture_limit(connection, account, now_ms)
+    if reached is not None:
+        raise TooManySearches(reached, 600)
+
+
+def picture_limit(connection: Connection, account: str, now_ms: int) -> str | None:
+    """Why the account may open no more pictures for now; None: it may."""
+    columns = tables.access.c
+    opened = (
+        select(func.count())
+        .select_from(tables.access)
+        .where(
+            columns.account == account,
+            columns.what == AccessKind.PASSAGE.value,
+            columns.time_ms > now_ms - HOUR_MS,
+        )
+    )
+    pictures = connection.scalar(opened) or 0
+    if pictures < MAX_PICTURES_PER_HOUR:
+        return None
+    return problem_text("search-too-many-pictures", pictures=pictures)
+
+
+def read_picture(
+    connection: Connection, author: SearchAuthor, search: str, gateway: str, passage: int
+) -> SearchPicture | None:
+    """A picture that this account has opened, so that no picture is shown without a row of the access log.
+    None: the account has not opened it, or it is not in the scope."""
+    log = tables.access.c
+    opened = (
+        log.search == search,
+        log.account == author.account,
+        log.what == AccessKind.PASSAGE.value,
+        log.gateway == gateway,
+        log.media_id == str(passage),
+    )
+    if connection.execute(select(log.id).where(*opened).limit(1)).first() is None:
+        return None
+    columns, found = tables.search_picture.c, tables.search_match.c
+    same = (found.search == columns.search) & (found.gateway == columns.gateway)
+    query = (
+        select(tables.search_picture, found.camera)
+        .join_from(tables.search_picture, tables.search_match, same & (found.passage == columns.passage))
+        .where(columns.search == search, columns.gateway == gateway, columns.passage == passage)
+        .where(author.scope.of(columns.ward))
+        .limit(1)
+    )
+    row = connection.execute(query).first()
+    return None if row is None else _picture(row, row.camera, row.jpeg)
+
+
+def opened_pictures(connection: Connection, author: SearchAuthor, search: str) -> list[SearchPicture]:
+    """The pictures that this account has opened in a search, without the pictures themselves."""
+    columns, log = tables.search_picture.c, tables.access.c
+    opened = select(log.gateway, log.camera, log.media_id).where(
+        log.search == search, log.account == author.account, log.what == AccessKind.PASSAGE.value
+    )
+    cameras = {(row.gateway, row.media_id): row.camera for row in connection.execute(opened)}
+    names = ("gateway", "ward", "passage", "status", "sealed", "path", "words", "problem")
+    wanted = select(*(columns[name] for name in names))
+    query = wanted.where(columns.search == search, author.scope.of(columns.ward))
+    return [
+        _picture(row, cameras[key], None)
+        for row in connection.execute(query.order_by(columns.gateway, columns.passage))
+        if (key := (row.gateway, str(row.passage))) in cameras
+    ]
+
+
+def _picture(row: Any, camera: str, jpeg: bytes | None) -> SearchPicture:
+    points: Sequence[Any] = [] if row.path is None else json.loads(row.path)
+    return SearchPicture(
+        gateway=row.gateway,
+        ward=row.ward,
+        camera=camera,
+        passage=row.passage,
+        status=PictureStatus(row.status),
+        jpeg=jpeg,
+        sealed=row.sealed,
+        path=tuple((x, y, seconds) for x, y, seconds in points),
+        words=with_problem(row.words, row.problem),
+    )

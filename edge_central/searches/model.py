@@ -1,0 +1,179 @@
+"""Searches as facts: who asks, what each gateway has answered, how far a picture is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import msgspec
+
+from edge_central.searches.question import SearchQuestion
+from edge_central.store.scope import Scope
+
+HOUR_MS = 3_600_000
+
+SEARCH_COMMAND, PICTURE_COMMAND = "search-", "picture-"
+"""Ids of commands begin so."""
+
+KEY_RECORD = "search-key "
+"""Key in ``meta``, followed by the id of the centre."""
+
+
+class AnswerStatus(StrEnum):
+    """Of one gateway's answer to a search."""
+
+    WAITING = "waiting"  # for the ingest
+    SENT = "sent"
+    LATER = "later"  # the gateway answers when its limit ends
+    ANSWERED = "answered"
+    REFUSED = "refused"
+    FAILED = "failed"
+    EXPIRED = "expired"
+
+
+class PictureStatus(StrEnum):
+    ASKED = "asked"
+    SENT = "sent"
+    RECEIVED = "received"
+    MISSING = "missing"  # the gateway has none, or none any more
+    REFUSED = "refused"
+    FAILED = "failed"
+    EXPIRED = "expired"
+
+
+OPEN_ANSWERS = (AnswerStatus.WAITING, AnswerStatus.SENT, AnswerStatus.LATER)
+
+OPEN_PICTURES = (PictureStatus.ASKED, PictureStatus.SENT)
+
+
+class TooManySearches(Exception):
+    """The account has reached its limit; it may ask again after ``retry_after_s``."""
+
+    def __init__(self, text: str, retry_after_s: int) -> None:
+        super().__init__(text)
+        self.text = text
+        self.retry_after_s = retry_after_s
+
+
+class SearchesUnavailable(Exception):
+    """No centre of these wards has a search key."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchAuthor:
+    """Who asks: the account, the address of its client, and the wards that it may see."""
+
+    account: str
+    address: str
+    scope: Scope
+
+
+class SearchKeyRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """In ``meta``, for each centre with a search key: so the console knows which wards can be searched."""
+
+    key: str  # id of the public key
+    wards: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayAnswer:
+    """The answer of one gateway, or why there is none yet. ``online`` is its state now."""
+
+    gateway: str
+    ward: str
+    place: int  # FIRST or SECOND
+    status: AnswerStatus
+    online: bool
+    sent_ms: int | None
+    answered_ms: int | None
+    total: int  # passages that fit, as the gateway counts
+    stored: int  # of them here
+    dropped: int  # rows that cannot be true: another camera, another time
+    words: str  # text of the gateway's reply; it may carry a code
+
+
+@dataclass(frozen=True, slots=True)
+class SearchView:
+    """A search as far as the reader's scope goes."""
+
+    id: str
+    asked_ms: int
+    asked_by: str
+    purpose: str
+    case: str
+    question: SearchQuestion
+    expires_ms: int
+    wards: tuple[str, ...]
+    answers: tuple[GatewayAnswer, ...]  # by ward, then by gateway
+    newest_cursor: int  # of its matches; 0: there is none
+
+    def of_status(self, *status: AnswerStatus) -> tuple[GatewayAnswer, ...]:
+        return tuple(each for each in self.answers if each.status in status)
+
+    @property
+    def asked(self) -> int:
+        return len(self.answers)
+
+    @property
+    def answered(self) -> int:
+        return len(self.of_status(AnswerStatus.ANSWERED))
+
+    @property
+    def later(self) -> tuple[GatewayAnswer, ...]:
+        return self.of_status(AnswerStatus.LATER)
+
+    @property
+    def offline(self) -> tuple[GatewayAnswer, ...]:
+        """Gateways without an answer that are away: they answer when they are back."""
+        waiting = self.of_status(AnswerStatus.WAITING, AnswerStatus.SENT)
+        return tuple(each for each in waiting if not each.online)
+
+    @property
+    def unanswered(self) -> tuple[GatewayAnswer, ...]:
+        """Gateways whose answer will not come: refused, failed, expired."""
+        return self.of_status(AnswerStatus.REFUSED, AnswerStatus.FAILED, AnswerStatus.EXPIRED)
+
+    @property
+    def is_open(self) -> bool:
+        return bool(self.of_status(*OPEN_ANSWERS))
+
+    @property
+    def total(self) -> int:
+        """Passages that fit, as the gateways count; at most 50 of each are here."""
+        return sum(each.total for each in self.answers)
+
+    @property
+    def stored(self) -> int:
+        """Passages that are here; of a search for pairs, those of which pairs are made."""
+        return sum(each.stored for each in self.answers)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSummary:
+    """A line in the list of searches."""
+
+    id: str
+    asked_ms: int
+    asked_by: str
+    purpose: str
+    case: str
+    expires_ms: int
+    asked: int
+    answered: int
+    open: int
+    matches: int
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPicture:
+    """The picture of a passage, once somebody has opened it."""
+
+    gateway: str
+    ward: str
+    camera: str
+    passage: int
+    status: PictureStatus
+    jpeg: bytes | None
+    sealed: bool  # only the centre's evidence key opens it
+    path: tuple[tuple[float, float, float], ...]  # x, y in 0..1 of the picture, seconds after the start
+    words: str
