@@ -46,7 +46,10 @@ class Console:
 
     listen: Annotated[
         ListenAddress,
-        Key("where; other addresses than loopback need TLS, of its own or of a proxy", AddressAndPort()),
+        Key(
+            "address and port of the console; beyond loopback it needs TLS, of its own or of a proxy",
+            AddressAndPort(),
+        ),
     ] = _LISTEN
     tls: Annotated[Tls | None, Made(_tls, _TLS)] = None
     proxies: Annotated[
@@ -77,9 +80,9 @@ class Console:
             make=lambda values: values["session_h"] * 3600,
         ),
     ]
-    timezone: Annotated[ZoneInfo, Key("in which times show", TimeZone(), f"`{DEFAULT_TIMEZONE.key}`")] = (
-        DEFAULT_TIMEZONE
-    )
+    timezone: Annotated[
+        ZoneInfo, Key("time zone of the times on the pages", TimeZone(), f"`{DEFAULT_TIMEZONE.key}`")
+    ] = DEFAULT_TIMEZONE
     sites_file: Annotated[
         Path | None,
         Key(

@@ -73,7 +73,7 @@ class MediaFiles:
                 log.warning("media %s: cannot be removed (%s)", media_id, error.strerror)
 
     def remove_all_but(self, keep: set[str]) -> int:
-        """Remove all other files; return how many there were."""
+        """Remove all files except these; return the number of removed ones."""
         if not self.folder.is_dir():
             return 0
         orphans = [p.stem for p in self.folder.iterdir() if p.stem not in keep]

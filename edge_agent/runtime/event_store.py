@@ -85,7 +85,7 @@ class EventStore:
     def close_left_open(self) -> None:
         """End the events that were open when the agent died.
 
-        It is called again and again: a disk that fails at the start returns them when it works again.
+        Call it repeatedly: if the disk failed at the start, the events are known only when it works again.
         """
         for left_open in self.outbox.left_open():
             self._close(left_open)

@@ -48,8 +48,8 @@ class SequenceGap:
 class EventStream:
     """The stored numbers of one epoch: 1 to ``highest``, without the gaps. Not thread-safe.
 
-    ``changed`` and ``removed`` are the gaps, by their first number, that a store has to write since
-    ``clear_changes()``.
+    ``changed`` and ``removed`` are the gaps, by their first number, that changed since ``clear_changes()``
+    and are not stored yet.
     """
 
     def __init__(self, id: int, gateway: str, epoch: str, highest: int = 0, late: int = 0) -> None:

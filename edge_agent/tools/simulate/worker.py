@@ -35,7 +35,7 @@ REPORT, BEGIN, QUIET, STOP = "report", "begin", "quiet", "stop"
 
 
 class WorkerJob(msgspec.Struct, frozen=True, kw_only=True):
-    """The first line of stdin."""
+    """What a process has to simulate; the first line of its stdin."""
 
     scenario: Scenario
     sites: tuple[SimulatedSite, ...]
