@@ -35,10 +35,10 @@ def test_the_tables_of_the_tree_name_every_package_and_nothing_else() -> None:
     for package in ("edge_agent", "edge_central"):
         table = section("The tree").partition(f"| `{package}/` |")[2].partition("\n\n")[0]
         cells = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
-        told = {name.rstrip("/") for cell in cells for name in re.findall(r"`([\w./]+)`", cell)}
+        reported = {name.rstrip("/") for cell in cells for name in re.findall(r"`([\w./]+)`", cell)}
         there = {path.parent.name for path in (ROOT / package).glob("*/__init__.py")}
-        assert there <= told
-        assert [name for name in told if not (ROOT / package / name).exists()] == []
+        assert there <= reported
+        assert [name for name in reported if not (ROOT / package / name).exists()] == []
 
 
 def test_a_frame_an_event_and_a_command_are_followed_through_files_that_exist() -> None:

@@ -107,8 +107,8 @@ def test_the_example_is_valid(folder: Path) -> None:
     path = folder / "as-in-readme.yaml"
     with (folder / "out").open("w") as out:
         assert run_check(path, None, True, out, out) == 0
-    told = (folder / "out").read_text()
-    assert len(told.splitlines()) == 1, told
+    reported = (folder / "out").read_text()
+    assert len(reported.splitlines()) == 1, reported
 
 
 def test_pip_install_gives_the_command(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ class AgentInside:
 
         wait_until(holds, timeout_s, what)
 
-    def told(self) -> list[dict[str, Any]]:
+    def reported(self) -> list[dict[str, Any]]:
         """All events, once the agent has stopped."""
         with outbox_in(self._settings.state_dir) as outbox:
             return [json.loads(event.payload) for event in outbox.pending(10_000)]

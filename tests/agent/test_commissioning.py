@@ -66,9 +66,9 @@ def test_the_last_report_is_sent_once_over_restarts(tmp_path: Path) -> None:
     ((event, payload),) = box.runs(hours=1)
     assert gzip.decompress(payload) == page
     assert box.runs(hours=1) == [], "it was sent"
-    told = event["data"]
-    assert (told["file"]["content_type"], told["file"]["command_id"]) == ("application/gzip", None)
-    assert told["event_id"].startswith("report-")
+    reported = event["data"]
+    assert (reported["file"]["content_type"], reported["file"]["command_id"]) == ("application/gzip", None)
+    assert reported["event_id"].startswith("report-")
 
 
 def test_a_box_that_seals_seals_it(tmp_path: Path) -> None:

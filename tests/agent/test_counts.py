@@ -24,9 +24,11 @@ def events_of(subscriber: Subscriber, kind: str) -> list[dict[str, Any]]:
 
 def numbers(subscriber: Subscriber) -> list[int]:
     """Counts of each line-counts event in both directions, by day."""
-    told = [event["data"] for event in events_of(subscriber, "line-counts")]
-    assert len({data["day"] for data in told}) <= 1, "midnight came in the middle of this test: run it again"
-    return [sum(data["a_to_b"].values()) + sum(data["b_to_a"].values()) for data in told]
+    reported = [event["data"] for event in events_of(subscriber, "line-counts")]
+    assert len({data["day"] for data in reported}) <= 1, (
+        "midnight came in the middle of this test: run it again"
+    )
+    return [sum(data["a_to_b"].values()) + sum(data["b_to_a"].values()) for data in reported]
 
 
 def test_a_days_numbers_never_fall_over_kill_9_and_lose_at_most_an_interval(tmp_path: Path) -> None:
@@ -52,8 +54,8 @@ def test_a_days_numbers_never_fall_over_kill_9_and_lose_at_most_an_interval(tmp_
             assert agent.stop() == 0
         subscriber.wait_for(lambda: json.loads(subscriber.on("/up/state")[-1].payload)["state"] == "stopped")
 
-    told = numbers(subscriber)
-    assert told == sorted(told), "a day's numbers fell"
+    reported = numbers(subscriber)
+    assert reported == sorted(reported), "a day's numbers fell"
     crossed = len(events_of(subscriber, "line-crossing"))
     assert crossed >= 2 * KILLS + 1
-    assert crossed - KILLS <= told[-1] <= crossed, "at most the one of the last interval at each kill"
+    assert crossed - KILLS <= reported[-1] <= crossed, "at most the one of the last interval at each kill"

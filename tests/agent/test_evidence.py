@@ -49,9 +49,9 @@ def report_on(subscriber: Subscriber, folder: Path) -> VerificationReport:
     lines, keys = folder / "got.jsonl", []
     lines.write_bytes(b"".join(message.payload + b"\n" for message in subscriber.events()))
     births = (json.loads(message.payload) for message in subscriber.on("/up/birth"))
-    for number, told in enumerate(sorted({birth["evidence_key"] for birth in births})):
+    for number, reported in enumerate(sorted({birth["evidence_key"] for birth in births})):
         path = folder / f"key-{number}.pem"
-        path.write_bytes(to_pem(base64.b64decode(told)))
+        path.write_bytes(to_pem(base64.b64decode(reported)))
         keys.append(f"dt-001={path}")
     return check_files([lines], keys, [])
 
@@ -99,11 +99,13 @@ def test_an_alarm_on_real_footage_is_proven_by_what_the_broker_got_and_by_a_bund
     bundle = tmp_path / "bundle"
     with AgentProcess(config, "--repeat-files") as agent:
         centre.wait_for(lambda: bool(of_kind(centre, "evidence")), 90)
-        told = of_kind(centre, "evidence")[0]
+        reported = of_kind(centre, "evidence")[0]
         centre.wait_for(
-            lambda: told["sequence"] in {head["data"]["sequence"] for head in of_kind(centre, "chain-head")}
+            lambda: (
+                reported["sequence"] in {head["data"]["sequence"] for head in of_kind(centre, "chain-head")}
+            )
         )
-        event_id = told["data"]["event_id"]
+        event_id = reported["data"]["event_id"]
         exported = main(["evidence", "export", event_id, str(config), "--by", "Lan", "--out", str(bundle)])
         assert exported == 0, "while the agent runs"
         assert agent.stop() == 0, agent.log
@@ -120,7 +122,7 @@ def test_an_alarm_on_real_footage_is_proven_by_what_the_broker_got_and_by_a_bund
             capture_output=True,
         ).stdout
     )
-    ref = told["data"]["clip"]
+    ref = reported["data"]["clip"]
     assert float(shown["format"]["duration"]) == pytest.approx(ref["duration_s"], abs=0.05)
     assert 5.0 <= ref["pre_roll_s"] < ref["duration_s"], "five seconds are wanted, from a keyframe on"
 
@@ -157,9 +159,9 @@ def test_after_a_kill_each_event_ends_once_no_half_clip_is_told_and_the_chain_go
         assert [end["end_reason"] for end in ends if end["event_id"] == event_id] == ["restart"]
     hashes = {hashlib.sha256(path.read_bytes()).hexdigest() for path in media.rglob("*.mp4")}
     evidence = [e["data"] for e in of_kind(centre, "evidence")]
-    assert {told["clip"]["sha256"] for told in evidence if told["clip"]} <= hashes
+    assert {reported["clip"]["sha256"] for reported in evidence if reported["clip"]} <= hashes
     for event_id in opened - {e["data"]["event_id"] for e in of_kind(centre, "object")}:
-        assert [told["event_id"] for told in evidence].count(event_id) == 1, (
+        assert [reported["event_id"] for reported in evidence].count(event_id) == 1, (
             "told once, with or without a clip"
         )
     report = report_on(centre, tmp_path)
@@ -202,7 +204,7 @@ def test_of_a_stolen_box_that_seals_nobody_is_seen(
         )
         == 0
     )
-    told = [e["data"].get(what) for e in parsed(centre.events()) for what in ("snapshot", "clip")]
-    plain = {ref["sha256"] for ref in told if ref}
+    reported = [e["data"].get(what) for e in parsed(centre.events()) for what in ("snapshot", "clip")]
+    plain = {ref["sha256"] for ref in reported if ref}
     for path in (tmp_path / "picture.jpg", tmp_path / clip.name.removesuffix(".sealed")):
         assert hashlib.sha256(path.read_bytes()).hexdigest() in plain, "sealed once, not twice"

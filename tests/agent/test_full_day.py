@@ -93,9 +93,9 @@ def test_a_day_that_is_too_long_for_the_outbox_costs_infos_alone_and_each_is_ann
     infos = [n for n, severity in severities.items() if severity is Severity.INFO]
     assert max(lost) < min(n for n in infos if n in heard), "the oldest went first"
     alarms = [event for event in heard.values() if event["severitynumber"] == Severity.ALARM.number]
-    told = [event["data"]["event_id"] for event in alarms if "rule_id" in event["data"]]
+    reported = [event["data"]["event_id"] for event in alarms if "rule_id" in event["data"]]
     wanted = itertools.product(range(HOURS), range(GRAVE[Severity.ALARM]))
-    assert sorted(told) == sorted(f"{Severity.ALARM.value}-{hour}-{n}" for hour, n in wanted)
+    assert sorted(reported) == sorted(f"{Severity.ALARM.value}-{hour}-{n}" for hour, n in wanted)
 
 
 def is_empty(outbox: dict[str, Any], centre: Subscriber) -> bool:

@@ -55,7 +55,7 @@ def filmed(room: EventStore, folder: Path) -> EventSink:
     return EventSink("cam-1", maker(), room.outbox, NoSnapshots(), clips)
 
 
-def told(room: EventStore) -> list[dict[str, Any]]:
+def reported(room: EventStore) -> list[dict[str, Any]]:
     events = [event.payload for event in room.outbox.pending(20) if event.kind == "evidence"]
     return [valid(payload)["data"] for payload in events]
 
@@ -66,10 +66,10 @@ def test_it_is_told_once_as_missing(tmp_path: Path, hits: tuple[RuleObservation,
         sink = filmed(room, tmp_path)
         for hit in hits:
             sink.accept(hit, frame())
-        assert told(room) == []
+        assert reported(room) == []
     for _ in ("the next run", "the one after that"):
         with evidence_room(tmp_path) as room:
-            assert told(room) == [
+            assert reported(room) == [
                 {
                     "event_id": "lane-t1-1",
                     "clip": None,
@@ -85,10 +85,10 @@ def test_nobody_awaits_a_clip_that_was_told(tmp_path: Path) -> None:
         filmed(room, tmp_path).accept(CROSSED, frame())
         room.recorder.start()
         room.finish_clips()
-        (first,) = told(room)
+        (first,) = reported(room)
         assert first["missing"] != LOST_CLIP
     with evidence_room(tmp_path) as room:
-        assert told(room) == [first]
+        assert reported(room) == [first]
 
 
 def test_nobody_awaits_a_clip_of_what_is_told_at_info(tmp_path: Path) -> None:
@@ -96,4 +96,4 @@ def test_nobody_awaits_a_clip_of_what_is_told_at_info(tmp_path: Path) -> None:
     with evidence_room(tmp_path) as room:
         filmed(room, tmp_path).accept(quiet, frame())
     with evidence_room(tmp_path) as room:
-        assert told(room) == []
+        assert reported(room) == []

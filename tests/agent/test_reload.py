@@ -73,9 +73,9 @@ def test_only_the_changed_camera_is_touched_and_the_other_ones_object_goes_on(
             )
             beat = agent.wait_for_status(is_online("cam-2"), "the changed camera")
         log = agent.log
-    told = [o for o in objects() if o["event_id"] == opened["event_id"]]
-    assert [o["phase"] for o in told if o["phase"] != "update"] == ["start", "end"]
-    assert told[-1]["end_reason"] in ("left", "lost"), "not the reload"
+    reported = [o for o in objects() if o["event_id"] == opened["event_id"]]
+    assert [o["phase"] for o in reported if o["phase"] != "update"] == ["start", "end"]
+    assert reported[-1]["end_reason"] in ("left", "lost"), "not the reload"
     assert beat["cameras"]["cam-1"]["reconnects"] == 0
     assert "restarted: cam-2" in log
     births = [json.loads(m.payload)["config_hash"] for m in subscriber.on("/up/birth")]
@@ -284,19 +284,19 @@ def test_three_open_events_of_a_killed_agent_end_once_each(tmp_path: Path, walke
     camera = file_camera(walker) | {"zones": ZONE, "rules": [RULE, loiter]}
     with Mosquitto(tmp_path) as broker, Subscriber(broker.port, "tb/v1/#") as subscriber:
 
-        def told(phase: str) -> dict[str, str]:
+        def reported(phase: str) -> dict[str, str]:
             found = [e for e in parsed(subscriber.events()) if e["data"].get("phase") == phase]
             return {kind_of(e): e["data"]["event_id"] for e in found}
 
         config = write_config(tmp_path, cameras=[camera], broker_port=broker.port)
         agent = AgentProcess(config, "--repeat-files")
         with agent:
-            subscriber.wait_for(lambda: set(kinds) <= set(told("start")), PATIENCE_S)
+            subscriber.wait_for(lambda: set(kinds) <= set(reported("start")), PATIENCE_S)
             agent.kill()
-            opened = told("start")
+            opened = reported("start")
             config = write_config(tmp_path, cameras=[], broker_port=broker.port)
             agent.start()
-            subscriber.wait_for(lambda: set(kinds) <= set(told("end")), PATIENCE_S)
+            subscriber.wait_for(lambda: set(kinds) <= set(reported("end")), PATIENCE_S)
             assert agent.stop() == 0
     ends = [e["data"] for e in parsed(subscriber.events()) if e["data"].get("phase") == "end"]
     assert sorted(end["event_id"] for end in ends) == sorted(opened[kind] for kind in kinds)

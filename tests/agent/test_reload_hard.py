@@ -134,7 +134,7 @@ def test_a_clip_that_is_open_when_its_camera_is_removed_is_kept(tmp_path: Path, 
         site(tmp_path, detector=WALKER_MODEL)
         assert "removed: cam-1" in agent.reload()
         agent.wait_for(lambda b: b["evidence"]["clips"] >= 1, "the clip")
-    events = agent.told()
+    events = agent.reported()
     alarm = next(e["data"] for e in events if kind_of(e) == "zone-intrusion" and e["data"]["phase"] == "end")
     evidence = next(e["data"] for e in events if kind_of(e) == "evidence")
     assert alarm["end_reason"] == "reload"
@@ -152,7 +152,7 @@ def test_a_renamed_camera_is_one_that_went_and_one_that_came(tmp_path: Path, wal
         assert "removed: cam-1" in done
         agent.wait_for(is_online("gate-9"), "the same camera by another name")
         assert list(agent.beat()["cameras"]) == ["gate-9"]
-    ends = [o["end_reason"] for o in objects(agent.told(), "cam-1") if o["phase"] == "end"]
+    ends = [o["end_reason"] for o in objects(agent.reported(), "cam-1") if o["phase"] == "end"]
     assert ends[-1] == "reload"
 
 
@@ -208,7 +208,7 @@ def test_a_clock_that_steps_over_a_reload(tmp_path: Path, walker: Path, step: ti
         agent.wait_for(lambda b: b["outbox"]["depth"] > depth, "the end of it")
         agent.wait_for(lambda b: b["cameras"]["cam-1"]["reconnects"] == 0, "the same connection")
     assert agent.code == 0
-    told = objects(agent.told(), "cam-1")
-    first = [o for o in told if o["event_id"] == told[0]["event_id"]]
+    reported = objects(agent.reported(), "cam-1")
+    first = [o for o in reported if o["event_id"] == reported[0]["event_id"]]
     assert [o["phase"] for o in first if o["phase"] != "update"] == ["start", "end"]
     assert first[-1]["end_reason"] in ("left", "lost")

@@ -107,8 +107,8 @@ class Site:
     kills: Counter[str] = field(default_factory=Counter)
 
     def __enter__(self) -> Self:
-        told = [f"log_type {kind}" for kind in ("error", "warning", "notice", "information", "subscribe")]
-        self.broker = Mosquitto(self.folder, *told, persistent=True)
+        reported = [f"log_type {kind}" for kind in ("error", "warning", "notice", "information", "subscribe")]
+        self.broker = Mosquitto(self.folder, *reported, persistent=True)
         self.broker.start()
         self.centre = CentreProcess(self.broker, self.folder)
         self.centre.start()

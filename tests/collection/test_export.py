@@ -82,9 +82,9 @@ def test_a_damaged_file_is_named_and_the_others_are_opened(
         assert (
             main(["collect", "open", media, "--private-key", str(key), "--out", str(tmp_path / "out")]) == 1
         )
-    told = capsys.readouterr().out
-    assert f"{damaged}: cut off" in told
-    assert "1 frames opened, 0 other files left alone, 1 failed" in told
+    reported = capsys.readouterr().out
+    assert f"{damaged}: cut off" in reported
+    assert "1 frames opened, 0 other files left alone, 1 failed" in reported
 
 
 def test_a_gateway_that_has_none_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -114,9 +114,9 @@ def test_what_was_copied_before_the_medium_was_full_is_reported(
         second = first.with_name(first.name.replace(".jpg", "0.jpg"))
         second.write_bytes(bytes(100_000))
         assert main(["collect", "export", str(stick), str(tmp_path / "edge-agent.yaml"), "--by", "an"]) == 1
-        told = capsys.readouterr()
-        assert "1 frames copied" in told.out
-        assert "No space left on device" in told.err
+        reported = capsys.readouterr()
+        assert "1 frames copied" in reported.out
+        assert "No space left on device" in reported.err
         assert box.files == [second]
         assert len(list(stick.rglob("*.sealed"))) == 1, "no part of the second one"
         box.later(31)
@@ -199,10 +199,10 @@ def test_what_is_no_plain_file_or_larger_than_any_frame_is_not_read(
     (folder / "loop.sealed").symlink_to("loop.sealed")
     sealed_frame(folder / "good.sealed", 50)
     assert opened(tmp_path, folder) == 1
-    told = capsys.readouterr().out
-    assert "pipe.sealed: not a plain file" in told
-    assert "loop.sealed: Too many levels of symbolic links" in told
-    assert "1 frames opened, 1 other files left alone, 2 failed" in told
+    reported = capsys.readouterr().out
+    assert "pipe.sealed: not a plain file" in reported
+    assert "loop.sealed: Too many levels of symbolic links" in reported
+    assert "1 frames opened, 1 other files left alone, 2 failed" in reported
 
 
 @pytest.mark.parametrize("content", [b"file,sha256\na.jpg", b"file;sha256\n", b"\xff\xfe\n\xff"])
@@ -224,5 +224,5 @@ def test_a_key_that_opens_nothing_is_named_once(tmp_path: Path, capsys: pytest.C
         main(["collect", "open", *map(str, files), "--private-key", str(tmp_path / "no.pem"), "--out", out])
         == 1
     )
-    told = capsys.readouterr()
-    assert (told.out, told.err.count("no.pem")) == ("", 1)
+    reported = capsys.readouterr()
+    assert (reported.out, reported.err.count("no.pem")) == ("", 1)

@@ -209,8 +209,8 @@ def test_a_moment_of_all_well_is_not_enough(site: Site) -> None:
 
 def test_what_a_reload_cannot_change_restarts_the_agent_which_goes_on_with_the_trial(site: Site) -> None:
     text = OWN.replace("broker.example", "other.example")
-    told = site.propose(13, pushed(13, text))
-    assert isinstance(told, InProgress)
+    reported = site.propose(13, pushed(13, text))
+    assert isinstance(reported, InProgress)
     assert "mqtt.brokers" in site.restarts[0]
     assert site.settings.version == 0
     site.start()

@@ -120,9 +120,9 @@ def test_a_picture_that_the_budget_holds_back_is_not_said_to_be_on_its_way(site:
     snapshot = snapshot_action(site)
     assert run(snapshot, SnapshotArguments(camera="cam-1")).text == "the picture of cam-1 is on its way"
     site.uplink = UplinkHealth(held=["media"], resets_on="2026-12-01", step=1)
-    told = run(snapshot, SnapshotArguments(camera="cam-1")).text
-    assert told.startswith("the picture of cam-1 waits on the gateway:")
-    assert told.endswith("are sent again on 2026-12-01")
+    reported = run(snapshot, SnapshotArguments(camera="cam-1")).text
+    assert reported.startswith("the picture of cam-1 waits on the gateway:")
+    assert reported.endswith("are sent again on 2026-12-01")
 
 
 def test_an_events_clip_goes_as_media(site: Site) -> None:

@@ -74,8 +74,8 @@ def test_pictures_clips_and_a_bundle_come_when_they_are_asked_for(tmp_path: Path
         centre.answer(centre.send(storm))
         agent.wait_for_status(lambda beat: beat["storm"] is not None, "the storm")
         centre.subscriber.wait_for(lambda: len(told_of(centre, storm["id"])) == 1)
-        (told,) = told_of(centre, storm["id"])
-        assert told["event_id"] == f"storm-{storm['id']}-1"
+        (reported,) = told_of(centre, storm["id"])
+        assert reported["event_id"] == f"storm-{storm['id']}-1"
 
         agent.wait_for_status(lambda beat: beat["cameras"]["cam-2"]["state"] == "offline", "the other camera")
         refused = {

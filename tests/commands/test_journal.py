@@ -302,7 +302,7 @@ def test_what_goes_on_elsewhere_is_answered_from_there_once(box: Counter) -> Non
 
 
 @pytest.mark.parametrize(
-    ("error", "status", "code", "told"),
+    ("error", "status", "code", "reported"),
     [
         (CommandRefused("no such thing"), "rejected", "not-possible", "no such thing"),
         (CommandFailed("it broke", "reverted"), "failed", "reverted", "it broke"),
@@ -316,7 +316,7 @@ def test_what_goes_on_elsewhere_is_answered_from_there_once(box: Counter) -> Non
     ],
 )
 def test_what_an_action_raises_is_the_answer_without_secrets(
-    error: Exception, status: str, code: str, told: str, box: Counter
+    error: Exception, status: str, code: str, reported: str, box: Counter
 ) -> None:
     def raises(order: CommandContext[Any]) -> CommandSucceeded:
         raise error
@@ -326,4 +326,4 @@ def test_what_an_action_raises_is_the_answer_without_secrets(
     with box.opened():
         box.deliver("reload", encoded(asked))
         answer = box.answer(asked["id"])
-    assert (answer["status"], answer["code"], answer["text"]) == (status, code, told)
+    assert (answer["status"], answer["code"], answer["text"]) == (status, code, reported)

@@ -83,9 +83,9 @@ def test_status_tells_what_edge_agent_status_tells(site: Site) -> None:
     answer = site.centre.answer(site.centre.send(document("status")))
     ours = site.agent.status()
     assert ours is not None
-    told = answer["result"]
-    assert (told["schema"], told["pid"], told["gateway"]) == ("status/1", ours["pid"], "dt-001")
-    assert told["heartbeat"]["cameras"].keys() == {"cam-1"}
+    reported = answer["result"]
+    assert (reported["schema"], reported["pid"], reported["gateway"]) == ("status/1", ours["pid"], "dt-001")
+    assert reported["heartbeat"]["cameras"].keys() == {"cam-1"}
 
 
 def test_rebirth_sends_the_birth_message_again(site: Site) -> None:
@@ -99,9 +99,9 @@ def test_a_masked_rule_stands_in_health_until_it_is_taken_back(site: Site) -> No
     asked = document("mask", {**rule, "for_s": 3600})
     site.centre.answer(site.centre.send(asked, payload(asked)))
     beat = site.agent.wait_for_status(lambda beat: beat["commands"]["rules"], "the mask")
-    (told,) = beat["commands"]["rules"]
-    assert (told["camera"], told["rule"], told["what"]) == ("cam-1", "yard", "mask")
-    assert 3500 < told["left_s"] <= 3600
+    (reported,) = beat["commands"]["rules"]
+    assert (reported["camera"], reported["rule"], reported["what"]) == ("cam-1", "yard", "mask")
+    assert 3500 < reported["left_s"] <= 3600
     assert "rule yard of cam-1: mask for 60 min more, as the centre asked" in beat["degraded"]
     site.centre.answer(site.centre.send(document("mask", {**rule, "for_s": 0})))
     site.agent.wait_for_status(lambda beat: not beat["commands"]["rules"], "its end")
@@ -140,7 +140,7 @@ def overrides(site: Site, command_id: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    ("type_", "args", "told"),
+    ("type_", "args", "reported"),
     [
         ("relearn", {"camera": "cam-9"}, "there is no camera cam-9; there are: cam-1"),
         (
@@ -152,12 +152,12 @@ def overrides(site: Site, command_id: str) -> list[dict[str, Any]]:
     ],
 )
 def test_what_the_box_cannot_do_is_refused_with_the_reason(
-    type_: str, args: dict[str, Any], told: str, site: Site
+    type_: str, args: dict[str, Any], reported: str, site: Site
 ) -> None:
     asked = document(type_, args)
     answer = site.centre.answer(site.centre.send(asked, payload(asked)))
     assert (answer["status"], answer["code"]) == ("rejected", "not-possible")
-    assert told in answer["text"]
+    assert reported in answer["text"]
 
 
 def test_another_ward_and_another_gateway_hear_nothing(site: Site) -> None:

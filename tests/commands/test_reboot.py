@@ -177,14 +177,14 @@ def test_a_camera_boots_again_with_one_login(auth: str, tmp_path: Path) -> None:
 
 def test_a_wrong_password_is_tried_twice_an_hour_at_most_and_nothing_happens(tmp_path: Path) -> None:
     with OnvifCamera("127.0.0.1") as camera:
-        told = []
+        reported = []
         for _ in range(3):
             with pytest.raises(CommandRefused) as refused:
                 reboot_camera(tmp_path, camera, "wr0ng")
-            told.append(str(refused.value))
-    assert "refuses user 'admin': wrong password" in told[0]
-    assert "cameras lock accounts" in told[2]
-    assert "wr0ng" not in json.dumps(told)
+            reported.append(str(refused.value))
+    assert "refuses user 'admin': wrong password" in reported[0]
+    assert "cameras lock accounts" in reported[2]
+    assert "wr0ng" not in json.dumps(reported)
     assert (camera.writes, camera.failed_logins) == ([], 2)
 
 

@@ -178,7 +178,7 @@ def test_a_gateway_that_is_not_there_is_told_at_once(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "reported"),
     [
         (["stauts"], "there is no command 'stauts'"),
         (["mask", "--arg", "camera=cam-1"], "missing required field `rule`"),
@@ -204,9 +204,9 @@ def test_a_gateway_that_is_not_there_is_told_at_once(site: Site) -> None:
         (["status", "--wait-s", "nan"], "--wait-s: from 0 to 86400"),
     ],
 )
-def test_what_is_written_wrong_is_not_sent(words: list[str], told: str) -> None:
+def test_what_is_written_wrong_is_not_sent(words: list[str], reported: str) -> None:
     done = run(*words, *at(free_port()))
-    assert (done.returncode, told in done.stderr) == (2, True), done.stderr
+    assert (done.returncode, reported in done.stderr) == (2, True), done.stderr
 
 
 @pytest.mark.parametrize("option", ["--key", "--password-file"])

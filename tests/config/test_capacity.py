@@ -40,5 +40,5 @@ def test_more_than_the_board_is_made_for_is_a_warning(tmp_path: Path, text: str,
     if warning is None:
         assert warnings == ()
     else:
-        (told,) = warnings
-        assert told.startswith(f"{path}:3:1: warning: {warning}")
+        (reported,) = warnings
+        assert reported.startswith(f"{path}:3:1: warning: {warning}")

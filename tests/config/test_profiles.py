@@ -97,7 +97,7 @@ def test_the_json_schema_is_current_and_takes_every_profile() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "reported"),
     [
         ({"lower_fps_c: 75": "lower_fps_c: 72"}, "must be at least hysteresis_c above fewer_inferences_c"),
         ({"keyframes_only_c: 80": "keyframes_only_c: 70"}, "must be at least hysteresis_c above lower_fps_c"),
@@ -111,7 +111,7 @@ def test_the_json_schema_is_current_and_takes_every_profile() -> None:
     ],
 )
 def test_a_mistake_in_a_profile_is_told_with_its_place(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, str], told: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, str], reported: str
 ) -> None:
     text = (profile_dir() / "raspberry-pi-4.yaml").read_text(encoding="utf-8")
     for old, new in change.items():
@@ -122,9 +122,9 @@ def test_a_mistake_in_a_profile_is_told_with_its_place(
     reading = ReadContext(ConfigFiles(tmp_path, None), SystemClock())
     assert read("mine", reading) is None
     problems = [str(problem) for problem in reading.problems]
-    assert any(told in problem and problem.startswith(f"{tmp_path}/mine.yaml:") for problem in problems), (
-        problems
-    )
+    assert any(
+        reported in problem and problem.startswith(f"{tmp_path}/mine.yaml:") for problem in problems
+    ), problems
 
 
 def test_every_profile_is_installed_with_the_package() -> None:

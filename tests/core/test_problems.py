@@ -94,12 +94,14 @@ def test_what_does_not_fit_has_no_sentence() -> None:
 
 
 def test_dates_are_written_as_the_language_does() -> None:
-    told = problem_text(
+    reported = problem_text(
         "thermal-step", held_back=problem_text("thermal-step-3"), since="2026-11-27 11:00", step=3
     )
-    assert told == "hot: keyframes only since 2026-11-27 11:00 (step 3 of 3)"
-    assert CATALOGUE.say(told.problem, "vi") == "nóng: chỉ phân tích khung I từ 27/11/2026 11:00 (mức 3/3)"
-    assert isinstance(told, ProblemText)
+    assert reported == "hot: keyframes only since 2026-11-27 11:00 (step 3 of 3)"
+    assert (
+        CATALOGUE.say(reported.problem, "vi") == "nóng: chỉ phân tích khung I từ 27/11/2026 11:00 (mức 3/3)"
+    )
+    assert isinstance(reported, ProblemText)
 
 
 def test_each_code_that_the_agent_uses_is_in_the_catalogue() -> None:

@@ -51,7 +51,7 @@ def test_make_run_shows_events_as_a_subscriber_gets_them_and_a_summary(clip: Pat
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "reported"),
     [
         ("DURATION", "abc", "DURATION=abc: must be a number of seconds above 0"),
         ("DURATION", "-3", "DURATION=-3: must be a number of seconds above 0"),
@@ -64,9 +64,9 @@ def test_make_run_shows_events_as_a_subscriber_gets_them_and_a_summary(clip: Pat
         ("CLIP", "gopher://h/s", "CLIP=gopher://h/s: unknown scheme 'gopher'"),
     ],
 )
-def test_a_wrong_value_is_one_line(clip: Path, tmp_path: Path, name: str, value: str, told: str) -> None:
+def test_a_wrong_value_is_one_line(clip: Path, tmp_path: Path, name: str, value: str, reported: str) -> None:
     environ = {"CLIP": str(clip), "DURATION": "1", "MODEL": "none", name: value}
-    with pytest.raises(WrongUsage, match=f"^{re.escape(told)}.*$"):
+    with pytest.raises(WrongUsage, match=f"^{re.escape(reported)}.*$"):
         read_options(environ, clip, tmp_path)
 
 
@@ -110,12 +110,12 @@ def test_the_clip_is_fetched_once_out_of_debians_package(tmp_path: Path) -> None
     """98 MB from the package archive: what `make run` does on a fresh machine."""
     environ = {**os.environ, "CLIP": ""}
     command = [str(ROOT / "demo/prepare.sh")]
-    for told in ("opencv-doc", ""):
+    for reported in ("opencv-doc", ""):
         done = subprocess.run(
             command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=300, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
-        assert told in done.stdout
+        assert reported in done.stdout
     assert done.stdout == "", "the second time there is nothing to do"
     capture = cv2.VideoCapture(str(tmp_path / ".cache/vtest.avi"))
     assert (capture.get(cv2.CAP_PROP_FRAME_WIDTH), capture.get(cv2.CAP_PROP_FRAME_COUNT)) == (768, 795)

@@ -230,9 +230,9 @@ def test_a_box_that_pulls_gets_a_renewed_certificate_for_its_own_key(
 ) -> None:
     assert "has no certificate for dt-001" in box.tend()[1]
     assert control.publish() == 0
-    told = capsys.readouterr()
-    assert "1 renewed, 0 are still valid long enough" in told.out
-    assert "dt-002 has no certificate of this CA" in told.err
+    reported = capsys.readouterr()
+    assert "1 renewed, 0 are still valid long enough" in reported.out
+    assert "dt-002 has no certificate of this CA" in reported.err
     renewed = control.issued("dt-001").read_bytes()
     assert renewed != own.cert.read_bytes()
     assert control.issued("dt-003").read_bytes() == own.cert.read_bytes(), "ssh reaches it: role pki"

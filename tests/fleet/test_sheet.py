@@ -176,9 +176,9 @@ def test_a_password_in_an_address_is_never_printed(
         path = tmp_path / "sites.csv"
         path.write_text(sheet(GOOD.replace("rtsp://192.168.1.11/sub", url)))
         assert main(["check", str(path)]) == 1
-        told = capsys.readouterr()
-        assert "has a login in it" in told.err
-        assert "hunter2" not in told.err + told.out
+        reported = capsys.readouterr()
+        assert "has a login in it" in reported.err
+        assert "hunter2" not in reported.err + reported.out
 
 
 def test_private_addresses_may_come_again_on_another_site_and_public_ones_not(tmp_path: Path) -> None:

@@ -252,7 +252,7 @@ def read_after_a_tick(box: HostMetrics, clock: FakeClock) -> BoxHealth:
     return box.read()
 
 
-def told(health: BoxHealth) -> set[str]:
+def reported(health: BoxHealth) -> set[str]:
     return {name for name in health.__struct_fields__ if getattr(health, name) is not None}
 
 
@@ -294,26 +294,26 @@ def test_value_that_cannot_be_read_takes_no_other_along(
 
     clock = FakeClock()
     box = HostMetrics(tmp_path, clock)
-    known = told(read_after_a_tick(box, clock))
+    known = reported(read_after_a_tick(box, clock))
     wait_for_a_tick(clock)
     monkeypatch.setattr(psutil, call, fail)
-    assert told(box.read()) == known - unknown
+    assert reported(box.read()) == known - unknown
 
 
 def test_hidden_proc_costs_cpu_memory_and_rss_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = FakeClock()
-    known = told(read_after_a_tick(HostMetrics(tmp_path, clock), clock))
+    known = reported(read_after_a_tick(HostMetrics(tmp_path, clock), clock))
     monkeypatch.setattr(psutil, "PROCFS_PATH", str(tmp_path / "hidden"))
     box = HostMetrics(tmp_path, clock)
     clock.advance(30.0)
     # stricter than systemd's ProcSubset=pid, which leaves the agent's own folder: rss stays there
-    assert told(box.read()) == known - {"cpu_percent", "memory_percent", "agent_rss_mb"}
+    assert reported(box.read()) == known - {"cpu_percent", "memory_percent", "agent_rss_mb"}
 
 
 def test_state_dir_that_is_missing_is_unknown_and_no_error(tmp_path: Path) -> None:
     clock = FakeClock()
     health = read_after_a_tick(HostMetrics(tmp_path / "missing", clock, tmp_path, None, never), clock)
-    assert told(health) == {"cpu_percent", "load_1", "memory_percent", "agent_rss_mb", "uptime_s"}
+    assert reported(health) == {"cpu_percent", "load_1", "memory_percent", "agent_rss_mb", "uptime_s"}
 
 
 def test_os_name_is_what_the_distribution_calls_itself(tmp_path: Path) -> None:

@@ -31,11 +31,11 @@ class Site:
     ) -> list[CameraChange]:
         """Keep the camera in ``state`` for some seconds; returns the reported changes."""
         since = self.clock.monotonic()
-        told: list[CameraChange] = []
+        reported: list[CameraChange] = []
         for _ in range(int(seconds)):
-            told += self.watch.update([camera(camera_id, state, cause, since, "a detail")])
+            reported += self.watch.update([camera(camera_id, state, cause, since, "a detail")])
             self.clock.advance(1.0)
-        return told
+        return reported
 
 
 def words(changes: list[CameraChange]) -> list[tuple[str, str | None]]:
@@ -110,32 +110,32 @@ def test_outage_from_before_a_reboot_ends_with_unknown_length(tmp_path: Path) ->
 
 def test_another_cause_is_told_once_it_lasts(tmp_path: Path) -> None:
     site = Site(tmp_path)
-    told = site.shows(30, OFFLINE, UNREACHABLE)
-    told += site.shows(30, OFFLINE, REFUSED)  # a camera that boots
-    told += site.shows(200, OFFLINE, UNAUTHORIZED)
-    assert words(told) == [("offline", "unreachable"), ("offline", "unauthorized")]
+    reported = site.shows(30, OFFLINE, UNREACHABLE)
+    reported += site.shows(30, OFFLINE, REFUSED)  # a camera that boots
+    reported += site.shows(200, OFFLINE, UNAUTHORIZED)
+    assert words(reported) == [("offline", "unreachable"), ("offline", "unauthorized")]
 
 
 def test_pictures_that_cannot_be_decoded_are_degraded_and_then_over(tmp_path: Path) -> None:
     site = Site(tmp_path)
     site.shows(60, ONLINE)
-    told = site.shows(10, DEGRADED, Cause.DECODE_ERROR) + site.shows(20, ONLINE)
-    assert told == []
-    told = site.shows(60, DEGRADED, Cause.DECODE_ERROR) + site.shows(60, ONLINE)
-    assert words(told) == [("degraded", "decode_error"), ("online", None)]
-    assert told[1].down_s is None, "it was never away"
+    reported = site.shows(10, DEGRADED, Cause.DECODE_ERROR) + site.shows(20, ONLINE)
+    assert reported == []
+    reported = site.shows(60, DEGRADED, Cause.DECODE_ERROR) + site.shows(60, ONLINE)
+    assert words(reported) == [("degraded", "decode_error"), ("online", None)]
+    assert reported[1].down_s is None, "it was never away"
 
 
 def test_flapping_camera_does_not_flood_and_what_is_kept_back_is_counted(tmp_path: Path) -> None:
     site = Site(tmp_path)
     site.shows(60, ONLINE)
-    told: list[CameraChange] = []
+    reported: list[CameraChange] = []
     for _ in range(40):  # twenty minutes of 10 s down, 20 s up
-        told += site.shows(10, OFFLINE, Cause.ENDED) + site.shows(20, ONLINE)
-    told += site.shows(1000, ONLINE) + site.shows(60, OFFLINE, Cause.ENDED)
-    outages = [change for change in told if change.state is OFFLINE]
-    assert len(told) == 13
-    assert len(outages) + sum(change.kept_back for change in told) == 41, "none is swallowed"
+        reported += site.shows(10, OFFLINE, Cause.ENDED) + site.shows(20, ONLINE)
+    reported += site.shows(1000, ONLINE) + site.shows(60, OFFLINE, Cause.ENDED)
+    outages = [change for change in reported if change.state is OFFLINE]
+    assert len(reported) == 13
+    assert len(outages) + sum(change.kept_back for change in reported) == 41, "none is swallowed"
 
 
 def test_state_at_the_end_of_a_flood_is_told_when_the_quarter_hour_is_over(tmp_path: Path) -> None:
@@ -144,8 +144,8 @@ def test_state_at_the_end_of_a_flood_is_told_when_the_quarter_hour_is_over(tmp_p
     for _ in range(6):
         site.shows(10, OFFLINE, Cause.ENDED)
         site.shows(20, ONLINE)
-    told = site.shows(1200, OFFLINE, UNREACHABLE)
-    assert words(told) == [("offline", "unreachable")]
+    reported = site.shows(1200, OFFLINE, UNREACHABLE)
+    assert words(reported) == [("offline", "unreachable")]
 
 
 def test_flood_of_one_camera_does_not_silence_another(tmp_path: Path) -> None:

@@ -171,8 +171,8 @@ NOT_ARMED = {"sys/class/watchdog/watchdog0/state": "inactive\n"}
 def test_a_watchdog_that_would_not_reset_the_board_is_told(
     tmp_path: Path, name: str, nodes: dict[str, str], line: str | None
 ) -> None:
-    told = list(platform_lines(profile(name), plant(tmp_path, {**WATCHDOG, **nodes})))
-    assert told == [] if line is None else (len(told) == 1 and told[0].startswith(line))
+    reported = list(platform_lines(profile(name), plant(tmp_path, {**WATCHDOG, **nodes})))
+    assert reported == [] if line is None else (len(reported) == 1 and reported[0].startswith(line))
 
 
 def test_the_system_is_known_by_id_and_version(tmp_path: Path) -> None:

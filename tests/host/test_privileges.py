@@ -44,8 +44,8 @@ GROUPS = "edge-agent:x:4712:\nvideo:x:44:edge-agent\n"
 
 @pytest.mark.parametrize("owner", [None, 0, 4711], ids=["no state", "of root", "of the agent"])
 def test_root_becomes_the_agents_user_for_good(tmp_path: Path, owner: int | None) -> None:
-    told = becomes(tmp_path, AGENT, GROUPS, owner)
-    assert told == "edge-agent (4711, 4711, 4711) (4712, 4712, 4712) [44, 4712]\nfor good\n"
+    reported = becomes(tmp_path, AGENT, GROUPS, owner)
+    assert reported == "edge-agent (4711, 4711, 4711) (4712, 4712, 4712) [44, 4712]\nfor good\n"
 
 
 FOR_A_WHILE = """
@@ -64,13 +64,13 @@ print(os.getresuid(), os.getresgid(), os.getgroups() == before)
 
 
 def test_for_a_while_root_is_the_agents_user_and_then_root_again(tmp_path: Path) -> None:
-    told = becomes(tmp_path, AGENT, GROUPS, 4711, FOR_A_WHILE)
-    assert told == "4711 4712 [44, 4712]\nclosed\n(0, 0, 0) (0, 0, 0) True\n"
+    reported = becomes(tmp_path, AGENT, GROUPS, 4711, FOR_A_WHILE)
+    assert reported == "4711 4712 [44, 4712]\nclosed\n(0, 0, 0) (0, 0, 0) True\n"
 
 
 def test_whoever_owns_the_state_directory_is_the_agents_user(tmp_path: Path) -> None:
-    told = becomes(tmp_path, AGENT, GROUPS, 4800)
-    assert told == "4800 (4800, 4800, 4800) (4800, 4800, 4800) [4800]\nfor good\n"
+    reported = becomes(tmp_path, AGENT, GROUPS, 4800)
+    assert reported == "4800 (4800, 4800, 4800) (4800, 4800, 4800) [4800]\nfor good\n"
 
 
 def test_where_there_is_no_such_user_it_stays_who_it_is(tmp_path: Path) -> None:

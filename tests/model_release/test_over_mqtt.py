@@ -119,10 +119,10 @@ def test_a_model_is_rolled_out_survives_a_kill_and_is_taken_back(tmp_path: Path,
         assert kept_out["status"] == "rejected"
 
         assert roll_out(good, gateway, tmp_path) == 3, "dt-002 is left"
-        told = (tmp_path / "rollout.txt").read_text()
-        assert "de-tham/dt-002: not online" in told
-        assert re.search(r"de-tham/dt-001: tried: \d+ objects, agreement (0\.9\d|1\.00)", told), told
-        assert "de-tham/dt-001: in force" in told
+        reported = (tmp_path / "rollout.txt").read_text()
+        assert "de-tham/dt-002: not online" in reported
+        assert re.search(r"de-tham/dt-001: tried: \d+ objects, agreement (0\.9\d|1\.00)", reported), reported
+        assert "de-tham/dt-001: in force" in reported
 
         gateway.centre.subscriber.wait_for(
             lambda: any(each["model"]["sha256"] == good.sha256 for each in gateway.events("object"))

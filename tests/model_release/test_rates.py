@@ -43,8 +43,8 @@ def report(
     ],
 )
 def test_figures_that_keep_a_model_out_of_force(figures: ShadowReport, why: str | None) -> None:
-    told = switch_refusal(figures)
-    assert told is None if why is None else told is not None and why in told
+    reported = switch_refusal(figures)
+    assert reported is None if why is None else reported is not None and why in reported
 
 
 def minute(inferences: int = 20, **objects: int) -> dict[str, SeenObjects]:
@@ -95,8 +95,8 @@ def test_counts_that_break(
     rates, cameras = known(**before), dict[str, ProbationCounts]()
     for _ in range(minutes):
         rates.observe(HOUR, minute(**after), cameras, shares)
-    told = rate_deviation(cameras)
-    assert told is None if why is None else told is not None and why in told
+    reported = rate_deviation(cameras)
+    assert reported is None if why is None else reported is not None and why in reported
 
 
 def test_nothing_is_expected_of_an_hour_that_is_not_known() -> None:

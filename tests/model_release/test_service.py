@@ -168,9 +168,9 @@ def test_a_model_that_sees_nothing_is_refused_and_where_it_is_forced_goes_back_b
         assert life.runs == "blind"
         life.minutes(4, [])
         assert life.runs == "walker"
-        told = life.events()
-        assert list(told) == ["switched", "reverted"]
-        assert told["reverted"] == "cam-1: 0 objects, under a third of the 600 expected"
+        reported = life.events()
+        assert list(reported) == ["switched", "reverted"]
+        assert reported["reverted"] == "cam-1: 0 objects, under a third of the 600 expected"
         health = life.service.health()
         assert (health.reverted, health.phase) == (blind.sha256, None)
         assert str(health.why).startswith("blind: cam-1")

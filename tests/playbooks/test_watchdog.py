@@ -70,9 +70,9 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
 def test_systemd_is_told_the_watchdog_of_the_boards_profile(
     played: tuple[str, Path], host: str, profile: str | None, waits: str | None
 ) -> None:
-    told, folder = played
+    reported, folder = played
     conf = folder / f"{host}.conf"
-    assert conf.exists(), told
+    assert conf.exists(), reported
     text = conf.read_text()
     assert "WatchdogDevice=/dev/watchdog0\n" in text
     if profile is None:  # auto, on whatever machine this is: one of the profiles was found
@@ -86,10 +86,10 @@ def test_systemd_is_told_the_watchdog_of_the_boards_profile(
 def test_what_the_hardware_cannot_do_is_refused_before_anything_is_changed(
     played: tuple[str, Path],
 ) -> None:
-    told, folder = played
+    reported, folder = played
     assert not (folder / "too-long.conf").exists()
     reason = "too-long: base_watchdog_s is 60, and the watchdog of raspberry-pi-5 waits 15 s at most."
-    assert reason in " ".join(told.split()), told
+    assert reason in " ".join(reported.split()), reported
 
 
 @pytest.mark.parametrize(

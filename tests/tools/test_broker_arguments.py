@@ -26,7 +26,7 @@ def ends(*words: str) -> int:
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "reported"),
     [
         (["--broker", "127.0.0.1"], "the scheme mqtt:// or mqtts:// is missing; nothing was sent"),
         (["--broker", TLS, "--root", "a/#"], "--root"),
@@ -36,10 +36,10 @@ def ends(*words: str) -> int:
     ],
 )
 def test_it_is_a_wrong_usage(
-    command: str, words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+    command: str, words: list[str], reported: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert ends(*COMMANDS[command], *words) == 2
-    assert told in capsys.readouterr().err
+    assert reported in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -66,16 +66,16 @@ def test_an_id_is_a_level_of_topics(command: str, capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "reported"),
     [
         ("mqtt://127.0.0.1:1", "--certificates needs brokers at mqtts://; nothing was sent"),
         (TLS, "ca.crt and 1 more: there is no such file; nothing was sent"),
     ],
 )
 def test_certificates_of_a_simulation_are_looked_for_first(
-    url: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    url: str, reported: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "sim-001.key").touch()
     words = ["--broker", url, "--certificates", str(tmp_path)]
     assert ends(*COMMANDS["simulate"], *words) == 2
-    assert told in capsys.readouterr().err
+    assert reported in capsys.readouterr().err

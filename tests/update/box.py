@@ -109,12 +109,12 @@ class UpdatingBox:
         return os.readlink(link) if link.is_symlink() else ""
 
     @property
-    def told(self) -> dict[str, Any]:
+    def reported(self) -> dict[str, Any]:
         return self._kept("told")
 
     @property
     def now(self) -> dict[str, Any]:
-        return self.told.get("now") or {}
+        return self.reported.get("now") or {}
 
     def judged(self, times: int) -> bool:
         """Whether the open trial has been started this often."""

@@ -266,9 +266,9 @@ def test_what_went_back_is_answered_by_the_agent_that_came_back(side: Side) -> N
     answer = side.updates.resume(ordered.order)
     assert isinstance(answer, CommandFailed)
     assert str(answer) == "0.2.0 failed its trial: unhealthy: no broker for 1 s; back to 0.1.0"
-    told = side.root.health()
-    now = datetime.fromisoformat(told.reverted_at or "")
-    (line,) = update_lines(told, now, UTC)
+    reported = side.root.health()
+    now = datetime.fromisoformat(reported.reverted_at or "")
+    (line,) = update_lines(reported, now, UTC)
     assert line == f"update: went back at {now:%H:%M}: {answer}"
 
 
@@ -288,7 +288,7 @@ def test_a_verdict_is_told_once_in_an_event_over_restarts(side: Side, tmp_path: 
         "version": "0.2.0",
         "outcome": "reverted",
         "why": "0.2.0 failed its trial: unhealthy: no broker for 1 s; back to 0.1.0",
-        "decided_at": box.told["last"]["time"],
+        "decided_at": box.reported["last"]["time"],
         "command_id": "order-1",
         "problem": event["data"]["problem"],
     }
@@ -303,11 +303,11 @@ def test_a_verdict_is_told_once_in_an_event_over_restarts(side: Side, tmp_path: 
 
 
 def test_an_agent_that_starts_in_the_middle_of_its_trial_answers_after_the_verdict(side: Side) -> None:
-    told = side.box.state.with_name("told.json")
-    told.parent.mkdir(parents=True)
+    reported = side.box.state.with_name("told.json")
+    reported.parent.mkdir(parents=True)
     until = "2026-11-25T04:05:06.000Z"
     now = {"id": "order-1", "version": "0.2.0", "phase": "trial", "until": until}
-    told.write_text(json.dumps({"now": now, "last": None}))
+    reported.write_text(json.dumps({"now": now, "last": None}))
     ordered = Ordered(arguments(side.box))
     assert text_of(side.updates.resume(ordered.order)) == f"0.2.0 is on trial until {until} at the latest"
     side.updates.tick()
@@ -315,7 +315,7 @@ def test_an_agent_that_starts_in_the_middle_of_its_trial_answers_after_the_verdi
     (line,) = update_lines(side.root.health(), datetime(2026, 11, 25, 4, 0, tzinfo=UTC), UTC)
     assert line == "update: 0.2.0 on trial until 04:05"
     last = {"id": "order-1", "version": "0.2.0", "outcome": "in-force", "text": "it stays", "time": until}
-    told.write_text(json.dumps({"now": None, "last": last}))
+    reported.write_text(json.dumps({"now": None, "last": last}))
     side.updates.tick()
     assert text_of(ordered.answer) == "it stays"
 

@@ -130,7 +130,7 @@ def power_cut(box: UpdatingBox, agent: QuickAgent) -> None:
     """After a power cut /run is empty; the agent starts, and asks again unless it finds an answer."""
     box.request.unlink(missing_ok=True)
     agent.start()
-    last = box.told.get("last") or {}
+    last = box.reported.get("last") or {}
     if last.get("id") != "order-1":
         box.ask("order-1")
 
@@ -164,7 +164,7 @@ def test_whenever_it_ends_there_is_one_verdict(
             while wanted(box):
                 dying.run()
             agent.obey()
-            last = box.told.get("last") or {}
+            last = box.reported.get("last") or {}
             found = (last.get("id"), last.get("outcome"), box.in_force, agent.version)
             assert found == ("order-1", outcome, in_force, in_force), f"before step {step}"
         assert step > 15, "it was killed more than a few times"

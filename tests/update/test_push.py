@@ -63,7 +63,7 @@ def root_beside(box: UpdatingBox, version: str) -> Iterator[None]:
         thread.join(30)
 
 
-def told(centre: Subscriber) -> list[dict[str, Any]]:
+def reported(centre: Subscriber) -> list[dict[str, Any]]:
     """Data of the events about updates."""
     events = [json.loads(message.payload) for message in centre.events()]
     return [event["data"] for event in events if event["type"].endswith(".update.v1")]
@@ -90,7 +90,7 @@ def test_a_release_is_sent_in_pieces_and_the_verdict_comes_back(
             wait_until(lambda: is_connected(settings), what="the agent at the broker")
             sent = ["push", "dt-001", str(box.server.served), "--ward", "de-tham", "--wait-s", "60"]
             code = main([*sent, "--operator", str(operator), "--broker", f"mqtt://127.0.0.1:{broker.port}"])
-            centre.wait_for(lambda: bool(told(centre)))
+            centre.wait_for(lambda: bool(reported(centre)))
     said = capsys.readouterr()
     assert code == 0, said
     lines = said.out.splitlines()
@@ -99,4 +99,4 @@ def test_a_release_is_sent_in_pieces_and_the_verdict_comes_back(
     assert f"sent piece 1 of {name}, 0 are missing" in lines
     assert lines[-1] == "succeeded: 0.2.0 is in force and connected; before it was 0.1.0"
     assert box.in_force == "0.2.0"
-    assert [(event["version"], event["outcome"]) for event in told(centre)] == [("0.2.0", "in-force")]
+    assert [(event["version"], event["outcome"]) for event in reported(centre)] == [("0.2.0", "in-force")]

@@ -102,7 +102,7 @@ def test_a_folder_of_requests_that_cannot_be_looked_into_may_hold_one(tmp_path: 
 def test_a_disk_that_takes_nothing_is_told_and_asked_for_once(asked: UpdatingBox) -> None:
     (asked.releases / "wheels").write_text("no folder, and so no room")
     assert "File exists" in refused(asked)
-    assert asked.told["last"].items() >= {"id": "order-1", "outcome": "refused"}.items()
+    assert asked.reported["last"].items() >= {"id": "order-1", "outcome": "refused"}.items()
 
 
 @pytest.mark.parametrize(
@@ -130,8 +130,8 @@ def test_a_manifest_that_the_agent_made_up_is_refused(asked: UpdatingBox) -> Non
     text = (asked.server.served / "manifest.json").read_text()
     asked.ask("order-1", manifest=text.replace('"0.2.0"', '"0.2.1"'))
     assert "not signed with the fleet's key" in refused(asked)
-    assert asked.told["last"]["id"] == "order-1"
-    assert asked.told["last"]["outcome"] == "refused"
+    assert asked.reported["last"]["id"] == "order-1"
+    assert asked.reported["last"]["outcome"] == "refused"
 
 
 def test_an_older_release_is_not_taken_although_it_was_signed(asked: UpdatingBox) -> None:
@@ -144,7 +144,7 @@ def test_the_agent_is_answered_although_the_memory_is_damaged(asked: UpdatingBox
     asked.state.parent.mkdir(parents=True)
     asked.state.write_text("{")
     assert "is damaged" in refused(asked)
-    assert "is damaged" in asked.told["last"]["text"]
+    assert "is damaged" in asked.reported["last"]["text"]
 
 
 def test_what_the_agent_was_sent_is_copied_and_verified(asked: UpdatingBox) -> None:

@@ -28,8 +28,10 @@ def test_a_good_release_stays(running: UpdatingBox) -> None:
     code, said = box.update()
     assert (code, box.in_force) == (0, "0.2.0"), said
     assert not box.request.exists()
-    assert box.told["now"] is None
-    assert box.told["last"].items() >= {"id": "order-1", "version": "0.2.0", "outcome": "in-force"}.items()
+    assert box.reported["now"] is None
+    assert (
+        box.reported["last"].items() >= {"id": "order-1", "version": "0.2.0", "outcome": "in-force"}.items()
+    )
     assert {path.name for path in box.releases.glob("[0-9]*")} == {"0.1.0", "0.2.0"}
     box.ask("order-1")  # the agent did not see the answer
     assert box.update() == (0, "")
@@ -50,7 +52,7 @@ def test_a_bad_release_goes_back_and_says_why(running: UpdatingBox, how: str, wh
     box.ask("order-1")
     code, said = box.update()
     assert (code, box.in_force, box.systemd.restarts) == (1, "0.1.0", 2), said
-    last = box.told["last"]
+    last = box.reported["last"]
     assert (last["id"], last["outcome"]) == ("order-1", "reverted")
     assert f"0.2.0 failed its trial: {why}" in last["text"]
     assert last["text"].endswith("; back to 0.1.0")
@@ -65,10 +67,10 @@ def test_what_is_asked_for_before_the_last_one_is_cleaned_up_is_not_lost(running
         wait_until(lambda: box.now.get("phase") == "trial", what="the trial")
         box.ask("order-2")
         assert process.wait(30) == 1
-    assert box.told["last"]["id"] == "order-1"
+    assert box.reported["last"]["id"] == "order-1"
     assert json.loads(box.request.read_text())["id"] == "order-2"
     box.update()
-    assert box.told["last"]["id"] == "order-2"
+    assert box.reported["last"]["id"] == "order-2"
     assert not box.request.exists()
 
 

@@ -59,14 +59,14 @@ def test_what_somebody_else_has_put_in_force_stays(tried: UpdatingBox) -> None:
     note(tried, bad="unhealthy: 0.3.0 answers for 300 s")
     tried.update()
     assert tried.in_force == "0.3.0"
-    assert tried.told["last"]["text"].endswith("0.3.0 was put in force meanwhile, which stays")
+    assert tried.reported["last"]["text"].endswith("0.3.0 was put in force meanwhile, which stays")
 
 
 def test_a_release_that_is_gone_is_not_gone_back_to(tried: UpdatingBox) -> None:
     note(tried, before="0.0.9", bad="unhealthy: no broker for 300 s")
     tried.update()
     assert tried.in_force == "0.2.0", "a bad agent can be told what to do, none cannot"
-    assert tried.told["last"]["text"].endswith("there is no 0.0.9 to go back to, so it stays")
+    assert tried.reported["last"]["text"].endswith("there is no 0.0.9 to go back to, so it stays")
 
 
 def test_a_damaged_note_of_a_trial_stops_no_update(tried: UpdatingBox) -> None:

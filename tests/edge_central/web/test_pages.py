@@ -64,19 +64,19 @@ def event_page(house: House, box: FakeGateway, *, lang: str = "vi") -> str:
 
 
 @pytest.mark.parametrize(
-    ("lang", "told"),
+    ("lang", "reported"),
     [
         ("vi", "thiết bị chưa báo khóa công khai nên chưa kiểm tra được chữ ký số nào"),
         ("en", "the gateway has published no key: no signature was checked"),
     ],
 )
 def test_an_event_of_a_gateway_without_a_key_is_marked_in_the_readers_language(
-    house: House, lang: str, told: str
+    house: House, lang: str, reported: str
 ) -> None:
     box = FakeGateway("dt-001")
     house.take(box.heartbeat("s"), box.birth("s"), box.event(1))
     page = event_page(house, box, lang=lang)
-    assert told in page
+    assert reported in page
     assert "-key" not in page
 
 

@@ -123,7 +123,7 @@ def test_all_mistakes_are_told_at_once_and_what_was_typed_stays(city: House, lan
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "reported"),
     [
         ({"to": "2026-11-18T20:00"}, "thời điểm kết thúc trước thời điểm bắt đầu"),
         ({"from": "2026-01-18T20:00"}, "31 ngày"),
@@ -135,13 +135,13 @@ def test_all_mistakes_are_told_at_once_and_what_was_typed_stays(city: House, lan
         ({"min_km_h": "1000"}, "từ 0 đến 400"),
     ],
 )
-def test_an_impossible_search_is_refused_in_words(city: House, more: dict[str, str], told: str) -> None:
+def test_an_impossible_search_is_refused_in_words(city: House, more: dict[str, str], reported: str) -> None:
     browser = city.browser("lan")
     browser.get("/language/vi")
     answer = browser.post("/searches", fill(**more), page="/searches/new")
     assert answer.status_code == 400
     notice = words(answer.text).split("Lý do")[0]
-    assert told in notice
+    assert reported in notice
 
 
 def fleet_of(house: House) -> Fleet:
@@ -255,13 +255,15 @@ def test_who_only_looks_at_a_wall_does_not_search(city: House) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lang", "told", "coloured"),
+    ("lang", "reported", "coloured"),
     [
         ("vi", "1 trên 2 thiết bị đã trả lời", "có thể thân trên đỏ, thân dưới đen"),
         ("en", "1 of 2 gateways have answered", "may be upper body red, lower body black"),
     ],
 )
-def test_the_contact_sheet_fills_as_answers_come(city: House, lang: str, told: str, coloured: str) -> None:
+def test_the_contact_sheet_fills_as_answers_come(
+    city: House, lang: str, reported: str, coloured: str
+) -> None:
     browser, gateways = city.browser("minh"), CityGateways(city)
     search = begin(browser, lang)
     page = words(browser.get(f"/searches/{search}").text)
@@ -270,7 +272,7 @@ def test_the_contact_sheet_fills_as_answers_come(city: House, lang: str, told: s
     rows = [passage(1, start_ms()), passage(2, start_ms() + 60_000, colours={}, light="infrared")]
     gateways.answer(here, rows, total=312)
     page = words(browser.get(f"/searches/{search}").text)
-    assert told in page
+    assert reported in page
     assert coloured in page
     assert ALL["passage-infrared"][0 if lang == "vi" else 1] in page
     assert page.index("21:31:00") < page.rindex("21:30:00"), "the newest first"
@@ -517,10 +519,10 @@ def test_the_access_log_shows_who_searched_and_opened_why_and_for_which_case(cit
     minh.post(f"/searches/{search}/pictures", fields, page=f"/searches/{search}")
     assert gateways.opened(search)
     rows = re.findall(r"<tr>.*?</tr>", minh.get("/access").text, re.S)
-    told = [words("<main" + row) for row in rows if "7/2026" in row]
-    assert len(told) == 2
-    assert "trộm xe máy" in told[0]
-    assert "trộm xe máy" in told[1]
+    reported = [words("<main" + row) for row in rows if "7/2026" in row]
+    assert len(reported) == 2
+    assert "trộm xe máy" in reported[0]
+    assert "trộm xe máy" in reported[1]
     assert all(f'href="/searches/{search}"' in row for row in rows if "7/2026" in row)
 
 

@@ -238,7 +238,7 @@ def test_a_question_that_is_answered_with_no_changes_nothing(
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "reported"),
     [
         (("discover", "--subnet", "10.0.0.0/20"), "at most a /22"),
         (("discover", "--subnet", "203.0.113.0/24"), "not a private network"),
@@ -248,10 +248,10 @@ def test_a_question_that_is_answered_with_no_changes_nothing(
     ],
 )
 def test_wrong_use_is_told_before_anything_is_sent(
-    site: Path, more: tuple[str, ...], told: str, capsys: pytest.CaptureFixture[str]
+    site: Path, more: tuple[str, ...], reported: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cameras(site, *more) == 1
-    assert told in capsys.readouterr().err
+    assert reported in capsys.readouterr().err
 
 
 def test_without_the_extra_the_command_says_how_to_get_it(

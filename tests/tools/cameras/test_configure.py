@@ -210,7 +210,7 @@ def test_a_host_that_is_no_camera_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "told", "same"),
+    ("one", "reported", "same"),
     [
         (
             "rtsp://h/Streaming/Channels/102",
@@ -233,8 +233,10 @@ def test_a_host_that_is_no_camera_is_told() -> None:
         ("rtsp://h/live", "rtsp://h/live2", False),
     ],
 )
-def test_streams_are_told_apart_whatever_parameters_a_camera_adds(one: str, told: str, same: bool) -> None:
-    assert same_stream(one, told) is same
+def test_streams_are_told_apart_whatever_parameters_a_camera_adds(
+    one: str, reported: str, same: bool
+) -> None:
+    assert same_stream(one, reported) is same
 
 
 @pytest.mark.parametrize("minutes", [420, 0, -210, 345])

@@ -107,10 +107,10 @@ def test_a_drop_in_says_what_was_found_whatever_the_names_are(model: str, path: 
     assert isinstance(cameras, tree.Sequence)
     (camera,) = cameras.items
     assert isinstance(camera, tree.Mapping)
-    told = {
+    result = {
         key: entry.value.text for key, entry in camera.entries.items() if isinstance(entry.value, tree.Scalar)
     }
-    assert told == {"id": "cam-1", "url": url, "username": user, "password_file": "credentials/cam-1"}
+    assert result == {"id": "cam-1", "url": url, "username": user, "password_file": "credentials/cam-1"}
 
 
 @settings(max_examples=100, deadline=None)

@@ -224,5 +224,5 @@ def test_one_camera_is_not_called_cameras(tmp_path: Path) -> None:
     settings = load(
         write_config(tmp_path, cameras=[{"id": "gate", "url": "rtsp://10.0.0.9/1"}], broker_port=1)
     )
-    (told,) = box.check_config(settings, None)
-    assert said_of(told, "en").startswith("valid; cameras: 1; configuration ")
+    (reported,) = box.check_config(settings, None)
+    assert said_of(reported, "en").startswith("valid; cameras: 1; configuration ")

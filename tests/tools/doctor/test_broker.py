@@ -77,10 +77,10 @@ def test_what_the_gateway_may_write_is_tried(
     fleet: Fleet, tmp_path: Path, acl: str, finding: str, level: str
 ) -> None:
     with broker_of(fleet, tmp_path, acl) as broker:
-        told = examined(config_of(fleet, tmp_path, broker.port))
-    assert told.finding("broker") == "broker-good"
-    assert (told.finding("broker/rights"), told.line("broker/rights").level) == (finding, level)
-    assert (told.finding("broker/delivery"), told.code) == ("delivery-no-agent", 1)
+        reported = examined(config_of(fleet, tmp_path, broker.port))
+    assert reported.finding("broker") == "broker-good"
+    assert (reported.finding("broker/rights"), reported.line("broker/rights").level) == (finding, level)
+    assert (reported.finding("broker/delivery"), reported.code) == ("delivery-no-agent", 1)
 
 
 @pytest.mark.parametrize(
@@ -99,8 +99,8 @@ def test_a_bad_certificate_of_ours_is_told_by_what_is_wrong_with_it(
 ) -> None:
     made = own(fleet, tmp_path)  # type: ignore[operator]
     with broker_of(fleet, tmp_path, OWN_ONLY) as broker:
-        told = examined(config_of(fleet, tmp_path, broker.port, made))
-    assert told.finding("broker") == finding
+        reported = examined(config_of(fleet, tmp_path, broker.port, made))
+    assert reported.finding("broker") == finding
 
 
 def test_a_clock_in_1970_is_the_clocks_fault_and_not_the_certificates(fleet: Fleet, tmp_path: Path) -> None:
@@ -124,8 +124,8 @@ def test_of_several_brokers_one_that_is_away_is_no_fault(tmp_path: Path) -> None
     with Mosquitto(tmp_path) as broker:
         brokers = ["mqtt://127.0.0.1:1", f"mqtt://127.0.0.1:{broker.port}"]
         config = write_config(tmp_path, cameras=[], broker_port=1, detector="none", mqtt={"brokers": brokers})
-        told = examined(config)
-    assert (told.finding("broker-1"), told.finding("broker-2")) == ("broker-spare", "broker-plain")
+        reported = examined(config)
+    assert (reported.finding("broker-1"), reported.finding("broker-2")) == ("broker-spare", "broker-plain")
 
 
 def test_what_a_running_agent_says_is_said_once(tmp_path: Path) -> None:
@@ -135,8 +135,8 @@ def test_what_a_running_agent_says_is_said_once(tmp_path: Path) -> None:
         config = write_config(tmp_path, cameras=[], broker_port=1, detector="none", mqtt=mqtt)
         with AgentProcess(config) as agent:
             wait_until(lambda: (agent.status() or {}).get("connected"), what="a session")
-            told = examined(config, "--accept", "broker=as the agent says")
-    found = [(line.check, line.finding) for line in told.doctor.lines if line.check.startswith("broker")]
+            reported = examined(config, "--accept", "broker=as the agent says")
+    found = [(line.check, line.finding) for line in reported.doctor.lines if line.check.startswith("broker")]
     assert found == [
         ("broker-1", "broker-plain"),
         ("broker-2", "broker-plain"),
@@ -203,12 +203,12 @@ def test_a_running_agent_tries_what_it_may_write_and_keeps_its_session(
         config = config_of(fleet, tmp_path, broker.port)
         with AgentProcess(config) as agent:
             wait_until(lambda: (agent.status() or {}).get("connected"), what="a session")
-            told = examined(config)
+            reported = examined(config)
             status = agent.status()
     assert status is not None
     assert (status["connected"], status["heartbeat"]["mqtt"]["reconnects"]) == (True, 0)
-    assert told.finding("agent") == "agent-running"
-    assert (told.finding("broker"), told.finding("broker/rights")) == ("broker-good", finding)
+    assert reported.finding("agent") == "agent-running"
+    assert (reported.finding("broker"), reported.finding("broker/rights")) == ("broker-good", finding)
     assert broker.log.count(" as dt-001 (") == 1, broker.log
 
 
@@ -217,10 +217,10 @@ def test_an_agent_that_is_not_let_in_says_why(fleet: Fleet, tmp_path: Path) -> N
         config = config_of(fleet, tmp_path, broker.port)
         with AgentProcess(config) as agent:
             agent.wait_for_status(lambda beat: beat["mqtt"]["last_error"], "a refusal")
-            told = examined(config, "--lang", "en", environment=DoctorEnvironment(session_within_s=1.0))
+            reported = examined(config, "--lang", "en", environment=DoctorEnvironment(session_within_s=1.0))
         alone = examined(config)
-    assert (told.finding("broker/rights"), told.red) == ("session-refused", ["broker/rights"])
-    assert "no right to connect" in told.line("broker/rights").said
+    assert (reported.finding("broker/rights"), reported.red) == ("session-refused", ["broker/rights"])
+    assert "no right to connect" in reported.line("broker/rights").said
     assert alone.finding("broker") == "broker-not_authorised"
 
 
@@ -248,12 +248,14 @@ def test_what_waits_for_the_gateway_still_waits(tmp_path: Path, named_after_the_
             pass  # the gateway was online once, and is offline now
         with Subscriber(broker.port, "nothing", username="centre", password="any") as centre:
             centre.publish(command, b"do it")
-        told = examined(config)
+        reported = examined(config)
         with Subscriber(
             broker.port, command, client_id="dt-001", username="dt-001", password="any"
         ) as gateway:
             gateway.wait_for(lambda: bool(gateway.messages))
-    assert told.finding("broker/rights") == "rights-open"  # this broker has no access list: the test was made
+    assert (
+        reported.finding("broker/rights") == "rights-open"
+    )  # this broker has no access list: the test was made
     assert [message.payload for message in gateway.messages] == [b"do it"]
 
 
@@ -267,11 +269,11 @@ def test_a_wrong_broker_password_is_told(tmp_path: Path) -> None:
             "username": "dt-001",
             "password_file": str(secret),
         }
-        told = examined(
+        reported = examined(
             write_config(tmp_path, cameras=[], broker_port=1, detector="none", mqtt=mqtt), "--lang", "en"
         )
-    assert told.finding("broker") == "broker-not_authorised"
-    assert "wrong user name or password" in told.line("broker").said
+    assert reported.finding("broker") == "broker-not_authorised"
+    assert "wrong user name or password" in reported.line("broker").said
 
 
 def test_without_the_brokers_password_no_login_is_tried(
@@ -285,6 +287,6 @@ def test_without_the_brokers_password_no_login_is_tried(
         }
         config = write_config(tmp_path, cameras=[], broker_port=1, detector="none", mqtt=mqtt)
         monkeypatch.setattr(os, "geteuid", lambda: 1000)
-        told = examined(config)
+        reported = examined(config)
         assert "dt-001" not in broker.log
-    assert told.finding("broker/rights") == "rights-unread"
+    assert reported.finding("broker/rights") == "rights-unread"

@@ -92,12 +92,12 @@ def test_a_site_is_accepted_with_its_defects_and_the_report_says_so(ready: Path,
     assert sentence in text.splitlines()[-1]
     assert text.startswith("dt-001 (Lý Thường Kiệt – Lê Quý Đôn), phường Đề Thám\n")
     page = page_path.read_text(encoding="utf-8")
-    for told in (
+    for reported in (
         sentence, "Biên bản nghiệm thu điểm camera", "20.446300, 106.336600", "Nguyễn Văn &lt;An&gt;",
         "chưa giao camera", "SIM chưa kích hoạt", "Lý Thường Kiệt – Lê Quý Đôn", "Đại diện phường",
         "<td>Đề Thám</td>",
     ):  # fmt: skip
-        assert told in page, told
+        assert reported in page, reported
     # Data URLs only: no picture and no font comes from elsewhere.
     images = Images(page)
     assert len(images.sources) == 2
@@ -120,8 +120,8 @@ def test_a_site_is_accepted_with_its_defects_and_the_report_says_so(ready: Path,
 
 def test_without_an_acceptance_the_same_defects_fail(tmp_path: Path) -> None:
     config = write_config(tmp_path, cameras=[{"id": "cam-2", "url": DEAD}], broker_port=1, detector="none")
-    told = examined(config)
-    assert (told.code, told.doctor.verdict, told.red) == (1, "failed", ["cam-2", "broker"])
+    reported = examined(config)
+    assert (reported.code, reported.doctor.verdict, reported.red) == (1, "failed", ["cam-2", "broker"])
 
 
 def test_a_photo_that_is_none_is_said_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -163,9 +163,9 @@ def test_root_keeps_a_copy_with_the_rights_of_the_agents_user(open_folder: Path)
     assert {path.stat().st_uid for path in (state / "reports").iterdir()} == {NOBODY}
     (state / "reports").rename(state / "before")
     (state / "reports").symlink_to(of_root)
-    told = subprocess.run([*doctor, out], capture_output=True, text=True, timeout=60, check=False)
+    reported = subprocess.run([*doctor, out], capture_output=True, text=True, timeout=60, check=False)
     assert (list(of_root.iterdir()), of_root.stat().st_uid) == ([], 0)
-    assert "no copy is kept" in told.stderr
+    assert "no copy is kept" in reported.stderr
 
 
 def test_a_check_that_there_is_not_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

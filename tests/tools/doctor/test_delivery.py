@@ -24,9 +24,9 @@ def site(folder: Path, broker: Mosquitto, delivery: str) -> Path:
     return write_config(folder, cameras=[], broker_port=1, detector="none", mqtt=mqtt)
 
 
-def judged(told: Told) -> tuple[str, str, bool]:
-    line = told.line("broker/delivery")
-    return line.finding, line.level, "broker/delivery" in told.red
+def judged(reported: Told) -> tuple[str, str, bool]:
+    line = reported.line("broker/delivery")
+    return line.finding, line.level, "broker/delivery" in reported.red
 
 
 def connected(agent: AgentProcess) -> None:
@@ -60,12 +60,12 @@ def test_a_broker_that_takes_the_event_is_no_confirmation(
         config = site(tmp_path, broker, "broker")
         with AgentProcess(config) as agent, Subscriber(broker.port, "tb/v1/+/+/up/event/#") as centre:
             connected(agent)
-            told = examined(config, "--lang", "en")
+            reported = examined(config, "--lang", "en")
             wait_until(lambda: centre.messages, what="the test event")
             monkeypatch.setattr(control, "SelfTestRequest", OfTomorrow)
             old_agent = examined(config)
-    assert judged(told) == ("delivery-broker", "yellow", False)
+    assert judged(reported) == ("delivery-broker", "yellow", False)
     assert judged(old_agent) == ("delivery-not-asked", "red", True), "one that knows no self-test"
     event = json.loads(centre.messages[-1].payload)
     number = f"{event['epoch']}/{int(event['sequence'])}"
-    assert number in told.line("broker/delivery").said, "what to ask the centre for"
+    assert number in reported.line("broker/delivery").said, "what to ask the centre for"

@@ -21,11 +21,13 @@ def test_agent_and_doctor_show_a_wrong_password_twice_in_all(tmp_path: Path, pas
             agent.wait_for_status(
                 lambda beat: beat["cameras"]["gate"]["cause"] == "unauthorized", "a refusal"
             )
-            told = [examined(config, "--lang", "en").line("gate") for _ in range(2)]
+            reported = [examined(config, "--lang", "en").line("gate") for _ in range(2)]
         assert strict.logins == 2
-    assert [line.finding for line in told] == ["camera-unauthorized"] * 2
-    assert "not tried again" in told[1].said
-    assert f"sudo rm {tmp_path}/state/stream-logins.json" in str(told[0].todo), "where this agent keeps it"
+    assert [line.finding for line in reported] == ["camera-unauthorized"] * 2
+    assert "not tried again" in reported[1].said
+    assert f"sudo rm {tmp_path}/state/stream-logins.json" in str(reported[0].todo), (
+        "where this agent keeps it"
+    )
 
 
 BASIC = 'RTSP/1.0 401 Unauthorized\r\nWWW-Authenticate: Basic realm="camera"'

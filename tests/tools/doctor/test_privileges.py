@@ -63,13 +63,13 @@ def test_cameras_and_brokers_meet_the_agents_user(tmp_path: Path, password: str)
     page.write_text("<!-- of last year, and longer than nothing -->")
     with StrictCamera() as gate, MuteBroker() as broker:
         config = site(tmp_path, gate.url, broker.port, password)
-        told = sudo_doctor(tmp_path, config, "--report", str(page), "--sheet", str(sheet))
+        reported = sudo_doctor(tmp_path, config, "--report", str(page), "--sheet", str(sheet))
     assert (set(gate.users), set(broker.users)) == ({NOBODY}, {NOBODY})
-    assert (gate.logins, told["cam-1"]) == (1, "camera-unauthorized")
+    assert (gate.logins, reported["cam-1"]) == (1, "camera-unauthorized")
     assert page.read_text().startswith("<!doctype html>")
     assert sheet.read_bytes().startswith(b"\xff\xd8")
     assert {path.stat().st_uid for path in (state / "reports").iterdir()} == {NOBODY}
-    assert told["disk"] == "disk-good"
+    assert reported["disk"] == "disk-good"
 
 
 def test_a_state_directory_that_the_agents_user_cannot_write_is_a_fault(
@@ -79,16 +79,16 @@ def test_a_state_directory_that_the_agents_user_cannot_write_is_a_fault(
     state.mkdir(0o555)
     os.chown(state, NOBODY, NOBODY)
     with StrictCamera() as gate:
-        told = sudo_doctor(tmp_path, site(tmp_path, gate.url, 1, password))
-    assert told["disk"] == "disk-closed"
+        reported = sudo_doctor(tmp_path, site(tmp_path, gate.url, 1, password))
+    assert reported["disk"] == "disk-closed"
 
 
 def test_root_stays_root_where_the_agent_is(tmp_path: Path, password: str) -> None:
     """The state directory is root's and there is no user edge-agent: the agent itself runs as root."""
     (tmp_path / "state").mkdir()
     with StrictCamera() as gate:
-        told = examined(site(tmp_path, gate.url, 1, password))
-    assert (told.finding("disk"), gate.users) == ("disk-good", [0])
+        reported = examined(site(tmp_path, gate.url, 1, password))
+    assert (reported.finding("disk"), gate.users) == ("disk-good", [0])
 
 
 def test_a_plain_user_examines_as_himself(tmp_path: Path, password: str) -> None:
@@ -103,6 +103,6 @@ def test_a_plain_user_examines_as_himself(tmp_path: Path, password: str) -> None
         become = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", python]
         asks = [*enter, *become, "-m", "edge_agent", "doctor", str(config), "--json"]
         done = subprocess.run(asks, capture_output=True, text=True, timeout=60, check=False)
-    told = {line["check"]: line["finding"] for line in json.loads(done.stdout)["lines"]}
+    reported = {line["check"]: line["finding"] for line in json.loads(done.stdout)["lines"]}
     assert (gate.users, gate.logins) == ([NOBODY], 1)
-    assert (told["disk"], told["cam-1"]) == ("disk-good", "camera-unauthorized")
+    assert (reported["disk"], reported["cam-1"]) == ("disk-good", "camera-unauthorized")

@@ -21,7 +21,7 @@ from tests.tools.doctor.strict_camera import StrictCamera
 
 @dataclass(frozen=True)
 class Site:
-    told: Told
+    reported: Told
     strict: StrictCamera
 
 
@@ -53,16 +53,16 @@ def site(cameras: RtspServer, tmp_path_factory: pytest.TempPathFactory) -> Site:
 
 
 def test_a_good_camera_is_measured(site: Site) -> None:
-    assert site.told.finding("good") == "camera-good"
-    assert site.told.finding("good/picture") == "picture-good"
-    measured = next(each for each in site.told.doctor.cameras if each.id == "good")
+    assert site.reported.finding("good") == "camera-good"
+    assert site.reported.finding("good/picture") == "picture-good"
+    measured = next(each for each in site.reported.doctor.cameras if each.id == "good")
     assert (measured.codec, measured.width, measured.height) == ("h264", 640, 360)
     assert measured.frame_rate == pytest.approx(10, abs=1)
     assert measured.keyframe_s == pytest.approx(1, abs=0.2)
 
 
 def test_what_all_cameras_send_is_added_up(site: Site) -> None:
-    line = site.told.line("board/decode")
+    line = site.reported.line("board/decode")
     assert line.finding == "decode-good"
     # Three of 640x360 at 10 frames a second, and a main stream at 4, which counts nine times.
     (asked,) = re.findall(r"as much as (\d+) pictures of 640x360", line.said)
@@ -70,13 +70,16 @@ def test_what_all_cameras_send_is_added_up(site: Site) -> None:
 
 
 def test_a_black_picture_is_red_and_a_blurred_one_yellow(site: Site) -> None:
-    assert (site.told.finding("black"), site.told.line("black/picture").level) == ("camera-good", "red")
-    assert site.told.finding("black/picture") == "picture-black"
-    assert site.told.finding("blurred/picture") == "picture-blurred"
+    assert (site.reported.finding("black"), site.reported.line("black/picture").level) == (
+        "camera-good",
+        "red",
+    )
+    assert site.reported.finding("black/picture") == "picture-black"
+    assert site.reported.finding("blurred/picture") == "picture-blurred"
 
 
 def test_a_main_stream_with_rare_keyframes_is_told_for_each_of_its_properties(site: Site) -> None:
-    found = [line.finding for line in site.told.doctor.lines if line.check.startswith("main/")]
+    found = [line.finding for line in site.reported.doctor.lines if line.check.startswith("main/")]
     assert found == ["keyframes-rare", "size-main", "codec-hevc", "rate-low", "picture-good"]
 
 
@@ -85,8 +88,8 @@ def test_a_main_stream_with_rare_keyframes_is_told_for_each_of_its_properties(si
     [("locked", "camera-unauthorized"), ("gone", "camera-not_found"), ("dead", "camera-stalled")],
 )
 def test_why_a_camera_gives_no_picture_is_told_apart(site: Site, name: str, finding: str) -> None:
-    assert (site.told.finding(name), site.told.line(name).level) == (finding, "red")
-    assert site.told.line(name).todo
+    assert (site.reported.finding(name), site.reported.line(name).level) == (finding, "red")
+    assert site.reported.line(name).todo
 
 
 def test_a_camera_gets_one_login_and_no_second_one(site: Site) -> None:
@@ -94,15 +97,15 @@ def test_a_camera_gets_one_login_and_no_second_one(site: Site) -> None:
 
 
 def test_a_dead_camera_and_a_dead_broker_cost_under_twenty_seconds(site: Site) -> None:
-    assert site.told.finding("broker") == "broker-timeout"
-    assert site.told.doctor.took_s < 20
+    assert site.reported.finding("broker") == "broker-timeout"
+    assert site.reported.doctor.took_s < 20
 
 
 def test_the_verdict_names_what_is_red_and_nothing_else(site: Site) -> None:
-    assert (site.told.code, site.told.doctor.verdict) == (1, "failed")
-    assert site.told.red == ["black/picture", "gone", "locked", "dead", "broker"]
-    told = "NOT READY: 5 faults to correct: black, picture; gone; locked; dead; broker."
-    assert told in site.told.doctor.sentence
+    assert (site.reported.code, site.reported.doctor.verdict) == (1, "failed")
+    assert site.reported.red == ["black/picture", "gone", "locked", "dead", "broker"]
+    reported = "NOT READY: 5 faults to correct: black, picture; gone; locked; dead; broker."
+    assert reported in site.reported.doctor.sentence
 
 
 def test_a_camera_that_only_the_agent_gets_is_no_fault(tmp_path: Path) -> None:

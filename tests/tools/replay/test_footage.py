@@ -81,8 +81,8 @@ def test_a_car_that_is_held_for_31_s_has_stopped(test_data: Path, tmp_path: Path
         for still_s in (30, 32)
     ]
     events = replayed(tmp_path, clip, {"zones": zone, "rules": rules}, detector=test_data / MODEL)
-    told = [(data["rule_id"], data["phase"]) for data in of_kind(events, "stopped-vehicle")]
-    assert told == [("stop-30", "start"), ("stop-30", "end")], "and it has not stopped for 32 s"
+    reported = [(data["rule_id"], data["phase"]) for data in of_kind(events, "stopped-vehicle")]
+    assert reported == [("stop-30", "start"), ("stop-30", "end")], "and it has not stopped for 32 s"
 
 
 def test_the_motorway_against_its_arrow(test_data: Path, tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def film(path: Path, lit: Light, make: Maker) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("lit", "make", "told"),
+    ("lit", "make", "reported"),
     [
         pytest.param(Light.DAY, light.infrared_switch, {"colour-mono-switch"}, id="infrared switch"),
         pytest.param(Light.LAMPS, light.lightning, set(), id="lightning"),
@@ -58,7 +58,7 @@ def film(path: Path, lit: Light, make: Maker) -> Path:
     ],
 )
 def test_ordinary_life_is_neither_an_object_nor_a_tamper(
-    lit: Light, make: Maker, told: set[str], test_data: Path, tmp_path: Path
+    lit: Light, make: Maker, reported: set[str], test_data: Path, tmp_path: Path
 ) -> None:
     model = test_data / "models" / MODEL
     if not model.exists():
@@ -68,4 +68,4 @@ def test_ordinary_life_is_neither_an_object_nor_a_tamper(
     assert not [event for event in events if event["type"].endswith(".object.v1")]
     states = {event["data"]["state"] for event in events if event["type"].endswith(".camera-view.v1")}
     assert not states & TAMPER
-    assert told <= states
+    assert reported <= states

@@ -90,9 +90,9 @@ def test_a_pedestrian_against_the_arrow(
     arrow = {"from": [0.2, 0.8], "to": [0.8, 0.8]}
     rule = {"id": "way", "kind": "wrong-way", "zone": "place", "arrow": arrow, "labels": ["person"]}
     events = replayed(tmp_path, clip, {"zones": WHOLE, "rules": [rule]})
-    told = of_kind(events, "wrong-way")
-    assert [data["phase"] for data in told] == expected
-    for data in told:
+    reported = of_kind(events, "wrong-way")
+    assert [data["phase"] for data in reported] == expected
+    for data in reported:
         assert data["angle_deg"] == pytest.approx(180, abs=10)
 
 

@@ -55,12 +55,12 @@ def replay(config: Path, *words: str | Path) -> list[dict[str, Any]]:
 
 
 def test_events_are_json_lines_with_the_files_times(config: Path, clip: Path) -> None:
-    told = as_process(config, clip, "--start", "2026-01-01T21:59:00+07:00")
-    assert [e["data"].get("phase") for e in told] == ["start", "end", None]
-    for event in told:
+    reported = as_process(config, clip, "--start", "2026-01-01T21:59:00+07:00")
+    assert [e["data"].get("phase") for e in reported] == ["start", "end", None]
+    for event in reported:
         kind = event["type"].split(".")[3]
         jsonschema.validate(event, schema_of(f"event-{kind}"))
-    start = told[0]
+    start = reported[0]
     assert start["time"].startswith("2026-01-01T14:59:02"), "the person comes into view after two seconds"
     assert start["data"]["label"] == "person"
 
@@ -93,8 +93,8 @@ def test_a_folder_of_numbered_pictures_counts_as_a_video(config: Path, clip: Pat
         for number, frame in enumerate(container.decode(video=0), 1):
             cv2.imwrite(str(pictures / f"{number:06d}.jpg"), frame.to_ndarray(format="bgr24"))
     (folder / "sequence" / "seqinfo.ini").write_text(f"[Sequence]\nimDir=img1\nframeRate={FPS}\n")
-    told = replay(config, folder / "sequence")
-    assert [e["data"].get("phase") for e in told] == ["start", "end", None]
+    reported = replay(config, folder / "sequence")
+    assert [e["data"].get("phase") for e in reported] == ["start", "end", None]
 
 
 def test_mot_table_has_the_files_frame_numbers_and_pixels(config: Path, clip: Path, tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_what_is_private_is_black_in_the_annotated_video_too(
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "reported"),
     [
         (["/nowhere/clip.mp4"], "does not exist"),
         ([__file__], "not a video"),
@@ -165,12 +165,12 @@ def test_what_is_private_is_black_in_the_annotated_video_too(
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(
-    config: Path, clip: Path, words: list[str], told: str
+    config: Path, clip: Path, words: list[str], reported: str
 ) -> None:
     given = [word.format(config=config, clip=clip) for word in words]
     code, _, err = edge_agent("replay", "--config", config, "--camera", "cam-1", *given)
     assert code == 1
-    assert told in err
+    assert reported in err
     assert "Traceback" not in err
 
 

@@ -31,7 +31,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return walking_clip(tmp_path_factory.mktemp("rules") / "walker.mp4")
 
 
-def told(folder: Path, clip: Path, start: str) -> list[dict[str, Any]]:
+def reported(folder: Path, clip: Path, start: str) -> list[dict[str, Any]]:
     camera = {"zones": GATE, "rules": [RULE]}
     events = replayed(folder, clip, camera, "--start", start)
     return [event for event in events if event["type"].endswith("zone-intrusion.v1")]
@@ -40,7 +40,7 @@ def told(folder: Path, clip: Path, start: str) -> list[dict[str, Any]]:
 def test_who_walks_through_the_gate_at_night_is_an_alarm_with_start_and_end(
     clip: Path, tmp_path: Path
 ) -> None:
-    start, end = told(tmp_path, clip, "2026-11-24T23:00:00+07:00")
+    start, end = reported(tmp_path, clip, "2026-11-24T23:00:00+07:00")
     for event in (start, end):
         jsonschema.validate(event, schema_of("event-zone-intrusion"))
     assert (start["severitytext"], start["data"]["label"], start["data"]["zone"]) == (
@@ -63,4 +63,4 @@ def test_who_walks_through_the_gate_at_night_is_an_alarm_with_start_and_end(
 def test_by_day_the_gate_is_open_and_a_time_without_a_zone_is_the_sites_own(
     clip: Path, tmp_path: Path, start: str, alarms: int
 ) -> None:
-    assert len(told(tmp_path, clip, start)) == alarms
+    assert len(reported(tmp_path, clip, start)) == alarms

@@ -35,7 +35,7 @@ WRONG_WAY = {
 CROWDING = {"id": "crowd", "kind": "crowding", "zone": "road", "count": 8}
 
 
-def told(
+def reported(
     folder: Path, street: Street, seconds: float, *rules: Mapping[str, object], objects: bool = False
 ) -> list[dict[str, Any]]:
     """The events of the camera; each matches its schema."""
@@ -69,13 +69,13 @@ def test_a_car_that_stands_for_31_s_is_told_and_one_for_29_s_is_not(
     car = Thing(
         "car", along((2, -0.1, 0.6), (6, 0.5, 0.6), (6 + seconds, 0.5, 0.6), (10 + seconds, 1.1, 0.6)), CAR
     )
-    events = told(tmp_path, Street(car), seconds + 11, STOPPED | {"still_s": 30})
+    events = reported(tmp_path, Street(car), seconds + 11, STOPPED | {"still_s": 30})
     assert phases(events) == expected
 
 
 def test_a_car_that_was_there_before_the_camera_is_never_told(tmp_path: Path) -> None:
     car = Thing("car", along((0, 0.5, 0.6), (90, 0.5, 0.6)), CAR)
-    assert told(tmp_path, Street(car), 90, STOPPED | {"still_s": 30}) == []
+    assert reported(tmp_path, Street(car), 90, STOPPED | {"still_s": 30}) == []
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_a_rider_against_the_arrow_is_told_once_and_nobody_else(
     tmp_path: Path, begin: tuple[float, float], end: tuple[float, float], expected: list[str]
 ) -> None:
     rider = Thing("motorcycle", along((2, *begin), (8, *end)), BIKE)
-    events = told(tmp_path, Street(rider), 12, WRONG_WAY)
+    events = reported(tmp_path, Street(rider), 12, WRONG_WAY)
     assert [phase for phase, _ in phases(events)] == expected
     for event in events:
         assert event["data"]["angle_deg"] == pytest.approx(180, abs=5)
@@ -102,7 +102,7 @@ def test_a_parked_car_with_ten_passers_by_is_one_car_and_ten_people(tmp_path: Pa
     people = [
         Thing("person", along((12 + 4 * n, -0.05, 0.62), (22 + 4 * n, 1.05, 0.62)), PERSON) for n in range(10)
     ]
-    events = told(tmp_path, Street(car, *people), 64, STOPPED | {"still_s": 30}, objects=True)
+    events = reported(tmp_path, Street(car, *people), 64, STOPPED | {"still_s": 30}, objects=True)
     objects = [event["data"] for event in events if ".object." in event["type"]]
     assert Counter(data["label"] for data in objects if data["phase"] == "start") == {"car": 1, "person": 10}
     stops = [event["data"] for event in events if ".stopped-vehicle." in event["type"]]
@@ -132,7 +132,7 @@ def test_a_red_light_with_thirty_riders_is_no_warning_with_the_defaults(tmp_path
     """Each kind of rule with its required keys only, over the place where they wait for a minute."""
     street = Street(*riders(stop_s=7, go_s=67))
     crowding = CROWDING | {"count": 20}
-    events = told(tmp_path, street, 84, STOPPED, WRONG_WAY, crowding)
+    events = reported(tmp_path, street, 84, STOPPED, WRONG_WAY, crowding)
     assert {event["severitytext"] for event in events} == {"INFO"}
     crowd = [event["data"] for event in events if ".crowding." in event["type"]]
     assert crowd[0]["phase"] == "start"
@@ -156,7 +156,7 @@ def test_a_crowd_begins_and_dissolves_with_hysteresis(tmp_path: Path) -> None:
         for n in range(10)
         for leave in ([25.0] if n < 2 else [35.0])
     ]
-    events = told(tmp_path, Street(*people), 55, CROWDING | {"min_duration_s": 5, "release_count": 5})
+    events = reported(tmp_path, Street(*people), 55, CROWDING | {"min_duration_s": 5, "release_count": 5})
     assert phases(events) == [("start", None), ("end", "over")]
     start, end = (event["data"] for event in events)
     assert start["event_id"] == end["event_id"]

@@ -87,9 +87,9 @@ def test_the_first_hour_is_four_commands(tmp_path: Path) -> None:
         assert missed(tmp_path / "lab.yaml", console), "the API has them too"
         played.send_signal(signal.SIGINT)
         assert played.wait(60) == 0, (tmp_path / "simulation").read_text()
-    told = (tmp_path / "simulation").read_text()
-    assert "gateways      20 in 1 processes" in told
-    assert "left          0 in outboxes" in told
+    reported = (tmp_path / "simulation").read_text()
+    assert "gateways      20 in 1 processes" in reported
+    assert "left          0 in outboxes" in reported
 
 
 def test_the_scenario_of_the_guide_can_be_played(tmp_path: Path) -> None:

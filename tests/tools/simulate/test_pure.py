@@ -49,8 +49,8 @@ def test_a_day_says_what_a_day_has_to_say_however_fast_it_goes_by() -> None:
     for factor in (1.0, 600.0):
         day, lasts_s = SimulatedDay(6.0, factor), 86_400.0 / factor
         steps = 2_000
-        told = sum(day.per_s(lasts_s * step / steps, 8_500) for step in range(steps)) * lasts_s / steps
-        assert told == pytest.approx(8_500, rel=0.01)
+        reported = sum(day.per_s(lasts_s * step / steps, 8_500) for step in range(steps)) * lasts_s / steps
+        assert reported == pytest.approx(8_500, rel=0.01)
 
 
 def test_nights_are_quiet() -> None:
@@ -162,12 +162,12 @@ def test_every_mistake_is_named_with_its_place(tmp_path: Path) -> None:
     file.write_text(FILE.replace("ward: de-tham", "ward: tien-phong").replace("time_factor", "time_facter"))
     with pytest.raises(ConfigError) as caught:
         load(file, {"cameras": 1000})
-    told = str(caught.value)
-    assert "time_facter" in told
-    assert "did you mean 'time_factor'" in told
-    assert "tien-phong is none of wards" in told
-    assert "1000 cameras on 10 sites" in told
-    assert "day.yaml:5:1" in told
+    reported = str(caught.value)
+    assert "time_facter" in reported
+    assert "did you mean 'time_factor'" in reported
+    assert "tien-phong is none of wards" in reported
+    assert "1000 cameras on 10 sites" in reported
+    assert "day.yaml:5:1" in reported
 
 
 def test_it_says_when_nobody_confirms_also_where_the_broker_has_no_subscriber() -> None:

@@ -100,19 +100,19 @@ def test_outages_power_cuts_and_restarts_lose_nothing(
     scenario.write_text(FAULTS)
     with Subscriber(broker.port, "tb/v1/+/+/up/state", client_id="other") as other:
         totals = simulate(broker, str(scenario))
-        told: dict[str, Counter[str]] = {ward: Counter() for ward in WARDS}
+        reported: dict[str, Counter[str]] = {ward: Counter() for ward in WARDS}
         for each in other.messages:
-            told[each.topic.split("/")[2]][json.loads(each.payload)["state"]] += 1
+            reported[each.topic.split("/")[2]][json.loads(each.payload)["state"]] += 1
     counts = totals["counts"]
     assert counts["stored"] == counts["confirmed"] == len(stored(centre)) > 50
     assert centre.status().missing == 0
     # Six gateways a ward: the will after a cut, the stop of a restart, the stop at the end.
-    assert told["bo-xuyen"] == {"offline": 6, "stopped": 12, "online": 18}
+    assert reported["bo-xuyen"] == {"offline": 6, "stopped": 12, "online": 18}
     # An unplugged connection is noticed at the next attempt only: a gateway that is offline when it is
     # restarted publishes nothing.
-    assert told["de-tham"]["offline"] == 6
-    assert told["de-tham"]["online"] == told["de-tham"].total() / 2
-    assert totals["reconnects"] == sum(told[ward]["online"] for ward in WARDS) - 12
+    assert reported["de-tham"]["offline"] == 6
+    assert reported["de-tham"]["online"] == reported["de-tham"].total() / 2
+    assert totals["reconnects"] == sum(reported[ward]["online"] for ward in WARDS) - 12
 
 
 def test_without_a_centre_nothing_is_confirmed_and_the_exit_code_says_so(broker: Mosquitto) -> None:
@@ -158,9 +158,9 @@ def test_it_refuses_where_these_ids_are_taken(
         for name in ("birth", "state") if topic == "both" else (topic,):
             real.publish(f"tb/v1/de-tham/sim-002/up/{name}", json.dumps(document).encode(), retain=True)
         heard = len(real.messages)
-        told = simulate(broker, "--sites", "3", "--wards", "de-tham", "--duration-s", "1", code=1)
-        assert words in told["stderr"]
-        assert "nothing was sent" in told["stderr"]
+        reported = simulate(broker, "--sites", "3", "--wards", "de-tham", "--duration-s", "1", code=1)
+        assert words in reported["stderr"]
+        assert "nothing was sent" in reported["stderr"]
         real.publish("tb/v1/de-tham/none/up/heartbeat", b"mark")
         real.wait_for(lambda: real.messages[-1].payload == b"mark")
         assert len(real.messages) == heard + 1

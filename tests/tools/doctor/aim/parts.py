@@ -91,11 +91,11 @@ class Phone:
         sent = self._headers | ({"Cookie": self.cookie} if self.cookie else {}) | headers
         connection.request("GET" if form is None else "POST", path, form, sent)
         answer = connection.getresponse()
-        told = Answer(answer.status, dict(answer.getheaders()), answer.read())
+        reported = Answer(answer.status, dict(answer.getheaders()), answer.read())
         connection.close()
-        if "Set-Cookie" in told.headers:
-            self.cookie = told.headers["Set-Cookie"].partition(";")[0]
-        return told
+        if "Set-Cookie" in reported.headers:
+            self.cookie = reported.headers["Set-Cookie"].partition(";")[0]
+        return reported
 
     def type_code(self, code: str) -> Answer:
         return self.ask("/", form=f"code={code}")

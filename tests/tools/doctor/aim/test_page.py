@@ -135,8 +135,8 @@ def test_a_name_that_was_pointed_at_the_box_opens_nothing(
     server: AimServer, gate: AccessGate, host: str
 ) -> None:
     port = urllib.parse.urlsplit(server.urls[0]).port
-    told = Phone(server).ask("/", form=f"code={gate.code}", Host=host.format(port=port))
-    assert told.status == 421
+    reported = Phone(server).ask("/", form=f"code={gate.code}", Host=host.format(port=port))
+    assert reported.status == 421
     assert not gate.is_claimed
 
 
@@ -148,8 +148,8 @@ def test_no_other_page_may_send_the_form(server: AimServer, gate: AccessGate, or
 
 @pytest.mark.parametrize("length", ["101", "-1", "many", "99999999999999999999"])
 def test_a_form_of_another_length_is_not_read(server: AimServer, length: str) -> None:
-    told = Phone(server).ask("/", form="code=1", **{"Content-Length": length})
-    assert told.status == 400
+    reported = Phone(server).ask("/", form="code=1", **{"Content-Length": length})
+    assert reported.status == 400
 
 
 def test_a_stranger_gets_no_answer(watched: tuple[Settings, AimAnalysis], gate: AccessGate) -> None:
@@ -197,7 +197,7 @@ def test_a_camera_that_is_lost_is_told_and_comes_back(tmp_path: Path) -> None:
             phone.type_code(gate.code)
             number = phone.ask("/view").view["number"]
             camera.kill()
-            wait_until(lambda: "refuses" in (phone.ask("/view").view["trouble"] or ""), what="told")
+            wait_until(lambda: "refuses" in (phone.ask("/view").view["trouble"] or ""), what="reported")
             camera.start()
             wait_until(lambda: phone.ask("/view").view["trouble"] is None, what="back")
             assert phone.ask(f"/view?after={number}").view["number"] > number
