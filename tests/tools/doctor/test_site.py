@@ -65,7 +65,7 @@ def test_what_all_cameras_send_is_added_up(site: Site) -> None:
     line = site.reported.line("board/decode")
     assert line.finding == "decode-good"
     # Three of 640x360 at 10 frames a second, and a main stream at 4, which counts nine times.
-    (asked,) = re.findall(r"as much as (\d+) pictures of 640x360", line.said)
+    (asked,) = re.findall(r"equivalent of (\d+) pictures of 640x360", line.said)
     assert int(asked) == pytest.approx(30 + 4 * 9, rel=0.15)
 
 
