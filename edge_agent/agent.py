@@ -29,6 +29,7 @@ from edge_agent.composition import (
     build_models,
     build_passages,
     build_publisher,
+    build_stills,
     build_uplink,
 )
 from edge_agent.config.model.settings import Settings
@@ -127,6 +128,7 @@ class Agent:
         self._collector = build_collector(base, events, uplink, self._online)
         self._models = build_models(base, detection, events, self._publisher)
         self._passages = build_passages(base)
+        self._stills = build_stills(base, detection, events)
         self._cameras = build_cameras(
             base,
             detection,
@@ -134,6 +136,7 @@ class Agent:
             overrides,
             self._collector,
             self._passages,
+            self._stills,
             self._supervisor,
             repeat_files=repeat_files,
         )
@@ -273,9 +276,11 @@ class Agent:
             self._supervisor.watch(self._collector.loop)
         self._models.restore()
         self._passages.loop.start()
+        self._stills.start()
         self._cameras.start()
         self.commands.start(self._supervisor)
-        for loop in (self._publisher.loop, store.recorder.loop, self._passages.loop, *detector.loops):
+        own = (self._publisher.loop, store.recorder.loop, self._passages.loop, self._stills.loop)
+        for loop in (*own, *detector.loops):
             self._supervisor.watch(loop)
         self._heartbeat.due_mono = self._base.clock.monotonic() + FIRST_HEARTBEAT_S
         settings = self._base.current_settings()
@@ -403,6 +408,7 @@ class Agent:
         self._controls.camera_clocks.stop()
         self._collector.loop.stop()
         self._models.stop()
+        self._stills.stop()
         self._cameras.stop()
         self._detection.detector.stop()
         self._cameras.join_pipelines(deadline - 1.0)

@@ -42,6 +42,7 @@ from edge_agent.outbox import EventOutbox
 from edge_agent.passages.recorder import PassageRecorder
 from edge_agent.runtime.event_store import EventStore
 from edge_agent.runtime.reload import ConfigFallback, Configuration
+from edge_agent.stills.recorder import StillRecorder
 from edge_agent.uplink.usage import DataUsage
 from edge_agent.wire.topics import GatewayTopics
 
@@ -210,6 +211,17 @@ def build_passages(base: SharedParts) -> PassageRecorder:
     return PassageRecorder(base.settings, base.clock, base.boot_id, base.synced)
 
 
+def build_stills(base: SharedParts, detection: DetectionParts, events: EventParts) -> StillRecorder:
+    return StillRecorder(
+        events.factory,
+        events.outbox,
+        events.store.recorder.store_picture,
+        detection.limiter,
+        base.clock,
+        base.settings.storage.seal_to,
+    )
+
+
 def build_models(
     base: SharedParts, detection: DetectionParts, events: EventParts, publisher: Publisher
 ) -> ModelService:
@@ -232,6 +244,7 @@ def build_cameras(
     overrides: Overrides,
     collector: Collector,
     passages: PassageRecorder,
+    stills: StillRecorder,
     supervisor: Supervisor,
     *,
     repeat_files: bool,
@@ -250,6 +263,7 @@ def build_cameras(
         clock_known=base.has_been_synced,
         collector=collector,
         passages=passages.observer,
+        stills=stills,
     )
     return Cameras(
         settings.cameras,

@@ -32,10 +32,11 @@ from edge_agent.events import ClipSource, EventFactory, EventSink, NoClips, NoSn
 from edge_agent.evidence.snapshots import ObjectSnapshots, PictureMaker, RuleSnapshots, SealedSnapshots
 from edge_agent.motion.detector import MotionDetector
 from edge_agent.passages.recorder import no_passages
-from edge_agent.pipeline import DetectionStage, PassageStage, Pipeline, RuleStage, ViewStage
+from edge_agent.pipeline import DetectionStage, EvidenceStage, PassageStage, Pipeline, RuleStage, ViewStage
 from edge_agent.rules.build import watch_of
 from edge_agent.rules.objects import ObjectCounter, ObjectReporter
 from edge_agent.rules.schedule import Arming
+from edge_agent.stills.recorder import CameraStills, StillRecorder
 from edge_agent.tamper import CameraView
 from edge_agent.tracking.tracker import Tracker
 from edge_agent.wire import ModelRef
@@ -72,6 +73,7 @@ class PipelineContext:
     clock_known: Callable[[], bool] = lambda: True  # whether the clock was synchronised since boot
     collector: Collector | None = None  # None: no frames are collected for training
     passages: Callable[[Camera], PassageStage] = no_passages
+    stills: StillRecorder | None = None  # None: no stills are made
 
     def arming(self, camera_id: str, rule: AnyRule) -> Arming:
         override = partial(self.overrides.of, camera_id, rule.id)
@@ -127,16 +129,21 @@ def build_pipeline(
     *,
     folder: Path | None = None,
     clips: ClipSource | None = None,
+    stills: CameraStills | None = None,
 ) -> Pipeline:
     """``boot_tag`` makes track ids unique over restarts of the agent. Stages store in ``folder`` what has to
-    survive a restart; None: they store nothing."""
+    survive a restart; None: they store nothing. ``stills``: makes stills of events of rules."""
     pictures = pictures_of(camera, context.seal_to)
+    evidence: EvidenceStage = pictures
+    if context.collector is not None:
+        evidence = context.collector.observing(camera, evidence)
+    moments = None if stills is None else stills.observing(evidence)
     return Pipeline(
         motion=MotionDetector(camera.masks),
         view=_view_stage(camera, context, folder),
         detection=_detection_stage(camera, context.detection),
         tracking=Tracker(camera.id, boot_tag, context.min_score),
-        evidence=pictures if context.collector is None else context.collector.observing(camera, pictures),
+        evidence=moments or evidence,
         passages=context.passages(camera),
         rules=_rules(camera, context, folder),
         sink=EventSink(
@@ -146,6 +153,7 @@ def build_pipeline(
             pictures,
             clips or NoClips(),
             partial(context.is_muted, camera.id),
+            moments,
         ),
     )
 

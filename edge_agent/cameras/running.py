@@ -32,6 +32,7 @@ from edge_agent.core.worker import SupervisedThread, Supervisor
 from edge_agent.evidence.clips.clips import RECORDED_SEVERITIES
 from edge_agent.evidence.clips.recorder import STOPPED, ClipRecorder
 from edge_agent.pipeline import Pipeline
+from edge_agent.stills.recorder import CameraStills
 
 log = logging.getLogger(__name__)
 
@@ -92,13 +93,16 @@ class RunningCamera:
         self.reader = CameraReader(
             self.camera, clock, repeat_files=repeat_files, opener=opener, limiter=context.limiter
         )
-        self.main = (
-            MainStream(self.camera, clock, armed=self._is_armed, opener=opener)
-            if _records_main_stream(camera)
-            else None
-        )
+        self._films_main = _records_main_stream(camera)
+        takes_stills = camera.report.makes_stills and context.stills is not None
+        self.main: MainStream | None = None
+        if self._films_main or (takes_stills and camera.clip.main_url is not None):
+            self.main = MainStream(self.camera, clock, armed=self._is_armed, opener=opener)
         main_ring = None if self.main is None else self.main.ring
-        self.clips = recorder.camera(self.camera, self.reader.ring, main_ring)
+        self.clips = recorder.camera(self.camera, self.reader.ring, main_ring if self._films_main else None)
+        self.stills: CameraStills | None = None
+        if takes_stills and context.stills is not None:
+            self.stills = context.stills.camera(self.camera, self.reader.ring, main_ring)
         self.pipeline_thread = CameraPipelineThread(
             camera.id, self.reader.feed, partial(self._build, self.camera)
         )
@@ -158,11 +162,17 @@ class RunningCamera:
     def _build(self, camera: Camera) -> Pipeline:
         # The tag distinguishes the tracks of this pipeline from those of earlier ones in the same boot.
         tag = secrets.token_hex(3)
-        return build_pipeline(camera, self._context, tag, folder=self._folder, clips=self.clips)
+        stills = self.stills if camera.report.stills_of_rules else None
+        return build_pipeline(
+            camera, self._context, tag, folder=self._folder, clips=self.clips, stills=stills
+        )
 
     def _is_armed(self) -> bool:
-        """Whether a rule may report something now that needs a clip. Called on the main stream's thread."""
+        """Whether a rule may report something now that needs a clip or a still. Called on the main stream's
+        thread."""
         now, context = self._clock.now(), self._context
+        if not (self._films_main or self.camera.report.stills_of_rules):
+            return False  # only a request needs the stream, and connects it
         return any(
             context.arming(self.camera.id, rule).armed(now)
             for rule in self.camera.rules

@@ -200,6 +200,11 @@ class PacketRing:
             missed = packets[0].serial - max(after, self._begun_after) - 1 if packets else 0
             return UnreadPackets(self._connection, packets, missed, self._closed, awaited)
 
+    def contents(self) -> UnreadPackets:
+        """Everything in the ring; nothing is consumed. Thread-safe."""
+        with self._changed:
+            return UnreadPackets(self._connection, list(self._packets), closed=self._closed)
+
     def keyframe_at(self, stamp_mono: float) -> RingPacket | None:
         """The last keyframe up to that time; if all are later, the first keyframe."""
         with self._changed:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TextIO, TypeVar
 
 import edge_agent
-from edge_agent.core.command_line.exit_codes import EX_UNAVAILABLE
+from edge_agent.core.command_line.exit_codes import EX_NO_RELEASE, EX_UNAVAILABLE
 from edge_agent.core.command_line.parser import CommandParser, Commands, add_command
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.printable import printable, printable_json
@@ -38,8 +38,8 @@ def add_command_to(commands: Commands) -> None:
         "train the detector with collected frames, measure it, release it signed",
         "edge-agent learn frames --teacher yolox_nano_float16_quantize.tflite --key operator.pem",
         exit_codes={
-            4: "no release: the new model is worse than the model in force at some place",
-            69: "the code that trains, or PyTorch, is not installed here",
+            EX_NO_RELEASE: "no release: the new model is worse than the model in force at some place",
+            EX_UNAVAILABLE: "the code that trains, or PyTorch, is not installed here",
         },
     )
     learn.add_argument("folder", type=Path, metavar="FOLDER", help="pictures of `edge-agent collect open`")

@@ -183,13 +183,11 @@ def _run_agent(args: argparse.Namespace) -> int:
     try:
         settings, instead = remember_settings(source.start(rfc3339(SystemClock().now()))), None
     except ConfigError as error:
-        found = last_good.find(args.config)
-        if found is None:
+        if (found := last_good.find(args.config)) is None:
             raise
         print(error, file=sys.stderr)
         settings, instead = register_secrets(found.settings), ConfigFallback(error, found.since)
-    if args.trust_clock:
-        _check_trust_clock(settings)
+    _check_trust_clock(args, settings)
     agent = Agent(
         settings,
         stop,
@@ -210,8 +208,10 @@ def _run_agent(args: argparse.Namespace) -> int:
     return code
 
 
-def _check_trust_clock(settings: Settings) -> None:
-    """Raise UsageError unless this is a trial: an agent without systemd, and brokers on this machine only."""
+def _check_trust_clock(args: argparse.Namespace, settings: Settings) -> None:
+    """Raise UsageError for ``--trust-clock`` with systemd, or with a broker on another machine."""
+    if not args.trust_clock:
+        return
     remote = [broker.host for broker in settings.mqtt.brokers if not _is_loopback(broker.host)]
     if remote:
         raise UsageError(f"--trust-clock is for brokers on this machine, and not for {', '.join(remote)}")

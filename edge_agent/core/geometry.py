@@ -45,7 +45,7 @@ def fault_of(points: Sequence[Point]) -> str | None:
         if exact[i] == exact[(i + 1) % count]:
             return both(_FAULTS, "twice", point=i + 1)
     edges = [(exact[i], exact[(i + 1) % count]) for i in range(count)]
-    if all(_turn(*edges[0], point) == 0 for point in exact):
+    if all(twice_area(*edges[0], point) == 0 for point in exact):
         return both(_FAULTS, "flat")
     spans = [_span(points[i], points[(i + 1) % count]) for i in range(count)]
     for i, j in combinations(range(count), 2):
@@ -92,7 +92,7 @@ def _clash(a: tuple[Exact, Exact], b: tuple[Exact, Exact], *, following: bool, c
 
 def _folds_back(before: Exact, corner: Exact, after: Exact) -> bool:
     """Whether the edge after a corner runs back over the edge before it."""
-    if _turn(before, corner, after) != 0:
+    if twice_area(before, corner, after) != 0:
         return False
     along = sum((corner[k] - before[k]) * (after[k] - corner[k]) for k in (0, 1))
     return along < 0
@@ -100,12 +100,12 @@ def _folds_back(before: Exact, corner: Exact, after: Exact) -> bool:
 
 def _touch(a: tuple[Exact, Exact], b: tuple[Exact, Exact]) -> bool:
     """Whether two segments share a point, if their bounding boxes do (orientation test, Sedgewick)."""
-    across_a = _sign(_turn(*a, b[0])) * _sign(_turn(*a, b[1]))
-    across_b = _sign(_turn(*b, a[0])) * _sign(_turn(*b, a[1]))
+    across_a = _sign(twice_area(*a, b[0])) * _sign(twice_area(*a, b[1]))
+    across_b = _sign(twice_area(*b, a[0])) * _sign(twice_area(*b, a[1]))
     return across_a <= 0 and across_b <= 0
 
 
-def _turn(a: Exact, b: Exact, c: Exact) -> Fraction:
+def twice_area(a: Exact, b: Exact, c: Exact) -> Fraction:
     """Twice the signed area of the triangle a, b, c; 0 when they lie on one line."""
     return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
 

@@ -2,4 +2,4 @@
 
 from edge_agent.events.envelope import LOST_CLIP, LastAliveFile, event_of_clip, lost_clip, restamped
 from edge_agent.events.factory import GATEWAY, EventFactory, object_event_id
-from edge_agent.events.sink import ClipSource, EventSink, NoClips, NoSnapshots
+from edge_agent.events.sink import ClipSource, EventSink, NoClips, NoSnapshots, StillSource

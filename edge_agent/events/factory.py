@@ -220,6 +220,12 @@ class EventFactory:
         data = wire.EvidenceData(event_id=media.event_id, clip=None, file=ref)
         return self._envelope.draft(media.camera, Severity.INFO, self._envelope.now(), data, media=media)
 
+    def still(self, media: Media, still: wire.StillRef, severity: Severity) -> Draft:
+        """``evidence``: one picture of a still, with the picture itself. ``severity`` is that of its
+        event."""
+        data = wire.EvidenceData(event_id=media.event_id, clip=None, still=still)
+        return self._envelope.draft(media.camera, severity, self._envelope.now(), data, media=media)
+
     def with_awaited_clip(self, camera_id: str, draft: Draft, event_id: str) -> Draft:
         """Return ``draft``, the last of its event, so that the outbox stores the clip as awaited."""
         awaited = awaited_clip(camera_id, event_id, draft.severity, self._envelope.now())

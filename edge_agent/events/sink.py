@@ -49,6 +49,21 @@ class ClipSource(Protocol):
         ...
 
 
+class StillSource(Protocol):
+    """Makes the stills of events, in the background: ``evidence`` events report them later."""
+
+    def rule_reported(self, observation: RuleObservation, frame: Frame) -> None:
+        """An event of a rule is stored. Returns at once."""
+        ...
+
+
+class NoStills:
+    """Makes no stills: ``stills: request`` or ``off``, and replays."""
+
+    def rule_reported(self, observation: RuleObservation, frame: Frame) -> None:
+        """Do nothing."""
+
+
 class NoSnapshots:
     """Makes no pictures: ``snapshots: none``."""
 
@@ -83,6 +98,7 @@ class EventSink:
         snapshots: SnapshotSource,
         clips: ClipSource,
         is_muted: Callable[[str], bool] = lambda rule_id: False,
+        stills: StillSource | None = None,
     ) -> None:
         """``is_muted`` returns whether the rule with this id is muted now."""
         self._camera_id = camera_id
@@ -91,6 +107,7 @@ class EventSink:
         self._snapshots = snapshots
         self._clips = clips
         self._is_muted = is_muted
+        self._stills = stills or NoStills()
 
     def accept(self, observation: Observation, frame: Frame) -> None:
         match observation:
@@ -102,6 +119,7 @@ class EventSink:
                 observation = self._with_current_severity(observation)
                 media = self._picture(observation.event_id, observation.phase, observation.box, frame)
                 self._report(observation, self._events.rule_event(self._camera_id, observation, frame, media))
+                self._stills.rule_reported(observation, frame)
             case ViewObservation():
                 media = self._picture(observation.event_id, observation.phase, FULL_PICTURE, frame)
                 self._report(observation, self._events.view_event(self._camera_id, observation, frame, media))

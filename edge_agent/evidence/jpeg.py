@@ -20,33 +20,44 @@ MAX_BYTES = 200_000
 QUALITIES = (95, 85, 70, 50, 30)
 
 
-def crop(picture: Picture, region: Box, privacy: Sequence[Polygon], max_side: int) -> Colour:
+EDGE = 3
+"""Pixels by which a mask's outline is thickened: rounding must not leave private pixels at the edge."""
+
+
+def crop(
+    picture: Picture, region: Box, privacy: Sequence[Polygon], max_side: int, edge: int = EDGE
+) -> Colour:
     """Return a BGR copy of ``region``, (height, width, 3) uint8, at most ``max_side`` pixels long.
 
-    Every pixel that a ``privacy`` polygon (0..1 of the whole picture) touches is black. This is done before
-    scaling, so that no private pixel is averaged into a neighbour.
+    Every pixel that a ``privacy`` polygon (0..1 of the whole picture) touches is black, with an outline of
+    ``edge`` pixels. This is done before scaling, so that no private pixel is averaged into a neighbour.
     """
     colour = picture.bgr(region)
     x1, y1, _, _ = region.to_pixels(picture.width, picture.height)
     for polygon in privacy:
         scaled = np.array(polygon, dtype=np.float64) * (picture.width, picture.height) - (x1, y1)
-        # Draw the outline too: rounding to whole pixels must not leave private pixels at the edge.
         points = [np.round(scaled).astype(np.int32)]
         cv2.fillPoly(colour, points, (0, 0, 0))
-        cv2.polylines(colour, points, True, (0, 0, 0), thickness=3)
+        cv2.polylines(colour, points, True, (0, 0, 0), thickness=edge)
     longest = max(colour.shape[:2])
     return _scaled(colour, max_side / longest) if longest > max_side else colour
 
 
 def encode(colour: Colour) -> bytes:
-    """Return a JPEG of about 40 kB, at most ``MAX_BYTES``. Encodes up to five times for each halving."""
+    """Return a JPEG of about 40 kB, at most ``MAX_BYTES``."""
+    return fitted(colour, AIM_BYTES, MAX_BYTES)[0]
+
+
+def fitted(colour: Colour, aim_bytes: int, max_bytes: int) -> tuple[bytes, Colour]:
+    """Return a JPEG and its pixels. It has at most ``aim_bytes`` if a quality allows it; beyond ``max_bytes``
+    the picture is halved. Encodes up to five times for each halving."""
     while True:
         for quality in QUALITIES:
             payload = encode_at(colour, quality)
-            if len(payload) <= AIM_BYTES:
-                return payload
-        if len(payload) <= MAX_BYTES:
-            return payload
+            if len(payload) <= aim_bytes:
+                return payload, colour
+        if len(payload) <= max_bytes:
+            return payload, colour
         colour = _scaled(colour, 0.5)
 
 

@@ -62,6 +62,7 @@ from edge_agent.wire.gateway import (
     LoadLimits,
     LossData,
     SelfTestData,
+    StillRef,
     ThermalData,
     UpdateData,
     UplinkData,

@@ -66,6 +66,13 @@ class SnapshotArguments(Arguments, frozen=True, kw_only=True):
     """Send a picture of what a camera shows now."""
 
     camera: Id
+    still: Annotated[
+        bool,
+        Meta(
+            description="in full size, of the main stream where the camera has one; a gateway of an older "
+            "version refuses true"
+        ),
+    ] = False
 
 
 class ClipArguments(Arguments, frozen=True, kw_only=True):

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import UNSET, Meta
+from msgspec import UNSET, Meta, UnsetType
 
-from edge_agent.wire.base import END, Count, Day, Id, Message, OptionalProblem, Sha256, Time, Unit
+from edge_agent.wire.base import (
+    END,
+    Count,
+    Day,
+    Id,
+    Message,
+    OptionalProblem,
+    Sha256,
+    Time,
+    Unit,
+    WireBox,
+)
 
 
 class ClockCorrectionData(Message, frozen=True, kw_only=True):
@@ -176,6 +187,34 @@ class FileRef(Message, frozen=True, kw_only=True):
     command_id: Annotated[Id | None, Meta(description="null: the commissioning report")]
 
 
+class StillRef(Message, frozen=True, kw_only=True):
+    """One picture of a still of an event; it follows on ``up/media/<media_id>`` and is on the gateway."""
+
+    media_id: str
+    sha256: Annotated[Sha256, Meta(description="of the JPEG, before sealing")]
+    bytes: Count
+    view: Annotated[
+        Literal["scene", "object", "lower-half"],
+        Meta(description="the whole picture; the object with its surroundings; the lower half of a vehicle"),
+    ]
+    source: Annotated[
+        Literal["sub", "main"], Meta(description="sub: there was no picture of the main stream; only scene")
+    ]
+    width: Annotated[int, Meta(ge=1, description="of the JPEG, pixels")]
+    height: Annotated[int, Meta(ge=1)]
+    box: Annotated[WireBox, Meta(description="where the object is, in 0..1 of the JPEG")]
+    taken_at: Time
+    aligned_by: Annotated[
+        Literal["pictures", "arrival", "same-stream"],
+        Meta(
+            description="how the moment was found in the main stream: by comparing pictures of both "
+            "streams, or by arrival times, which can be wrong by a second"
+        ),
+    ]
+    lag_ms: Annotated[int, Meta(description="by how much the main stream is later than the sub-stream")] = 0
+    sealed_sha256: Sha256 | None = None  # of the bytes that are sent, where media are sealed
+
+
 class EvidenceData(Message, frozen=True, kw_only=True):
     """``evidence``: a file that was not ready when its event was sent. It is complete and on the gateway."""
 
@@ -184,6 +223,9 @@ class EvidenceData(Message, frozen=True, kw_only=True):
     missing: Annotated[str | None, Meta(description="why there is no clip, or null")] = None
     file: Annotated[FileRef | None, Meta(description="a file without an event, or null")] = None
     problem: OptionalProblem = UNSET
+    still: Annotated[
+        StillRef | UnsetType, Meta(description="a picture of a still; left out: the event has none")
+    ] = UNSET
 
 
 class ChainHeadData(Message, frozen=True, kw_only=True):

@@ -61,6 +61,9 @@ class Site:
         self.gives_clip = True
         self.uplink = UplinkHealth()
 
+    def still(self, camera: str, event_id: str, timeout_s: float) -> Media:
+        return self.snapshot(camera, event_id, timeout_s)
+
     def snapshot(self, camera: str, event_id: str, timeout_s: float) -> Media:
         if camera != "cam-1":
             raise CommandRefused(f"there is no camera {camera}; there are: cam-1")

@@ -129,7 +129,8 @@ cameras:
     password_file: cam.pass
     analyse: {fps: 5, width: 640, gear: full, quiet_s: 9}
     ring: {seconds: 9, max_bytes: 2MB}
-    report: {objects: true, counts_s: 0, snapshots: objects, clips: unmasked, passages: false}
+    report: {objects: true, counts_s: 0, snapshots: objects, clips: unmasked, stills: rules,
+             passages: false}
     masks: [[[0, 0], [0.3, 0], [0.3, 0.06]]]
     privacy_masks: [[[0, 0], [0.3, 0], [0.3, 0.06]]]
     clip: {pre_s: 3, post_s: 3, max_s: 9, max_bytes: 9MB, main_url: "rtsp://10.0.0.11/stream1"}

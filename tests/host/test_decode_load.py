@@ -108,7 +108,7 @@ def test_doctor_says_what_to_do_about_it(
 ) -> None:
     (result,) = check_decoding(pi, cameras)
     assert (result.check, result.finding) == ("board/decode", finding)
-    assert "made for 80" in said_of(result, "en")
+    assert "can decode 80" in said_of(result, "en")
     assert todo_of(result, "en") == todo
 
 

@@ -34,12 +34,15 @@ class RtspServer:
         audio: Sequence[str] = (),
         drop: Mapping[str, Sequence[int]] | None = None,
         damage: Mapping[str, Sequence[int]] | None = None,
+        live: bool = False,
+        delay_s: Mapping[str, float] | None = None,
         user: str | None = None,
         password: str = "",
         auth: str = "digest",
         address: str = "127.0.0.1",
     ) -> None:
-        """``address``: the address of this machine to listen on."""
+        """``live``: all mounts show one scene, which begins with the server. ``delay_s``: how much later than
+        it was captured each picture of a mount is sent. ``address``: of this machine, to listen on."""
         self.port = 0
         self._address = address
         self._process: subprocess.Popen[str] | None = None
@@ -52,6 +55,9 @@ class RtspServer:
         for option, faults in (("--drop", drop), ("--damage", damage)):
             for mount, numbers in (faults or {}).items():
                 self._arguments += [option, f"{mount}={','.join(str(n) for n in numbers)}"]
+        self._arguments += ["--live"] if live else []
+        for mount, seconds in (delay_s or {}).items():
+            self._arguments += ["--delay", f"{mount}={seconds}"]
         if user is not None:
             self._arguments += ["--user", user, f"--password={password}", "--auth", auth]
 

@@ -9,8 +9,10 @@ Runs under Debian's own Python, which has ``gi`` (gir1.2-gst-rtsp-server-1.0):
 Prints its port as one line when it is ready. A mount of several files plays them one after the other, so
 that the picture size changes in mid-stream. ``--drop`` leaves out access units, ``--damage`` overwrites the
 middle of them, counted from 0 over the loop; both never touch the first second. H.264, H.265 and
-MJPEG in .mp4, .mov, .mkv or .avi. Each client gets its own stream from the first access unit on. Stop it
-with a signal: ``testbed.rtsp.RtspServer`` does all that for tests and for the bench.
+MJPEG in .mp4, .mov, .mkv or .avi. Each client gets its own stream from the first access unit on; with
+``--live`` from the next keyframe of a scene that has begun, so that all mounts show the same. ``--delay
+/stream=0.4`` sends each unit that much later than it was captured, as a slow encoder does. Stop it with a
+signal: ``testbed.rtsp.RtspServer`` does all that for tests and for the bench.
 """
 
 from __future__ import annotations
@@ -46,6 +48,7 @@ class Unit(NamedTuple):
     data: bytes
     pts: int
     dts: int
+    keyframe: bool = True
 
 
 class Clip(NamedTuple):
@@ -87,10 +90,11 @@ def read_units(path: Path) -> Clip:
         # A parser says NONE where the file has only one of the two.
         pts = buffer.pts if buffer.pts != Gst.CLOCK_TIME_NONE else buffer.dts
         dts = buffer.dts if buffer.dts != Gst.CLOCK_TIME_NONE else pts
-        units.append(Unit(buffer.extract_dup(0, buffer.get_size()), pts, dts))
+        keyframe = not buffer.has_flags(Gst.BufferFlags.DELTA_UNIT)
+        units.append(Unit(buffer.extract_dup(0, buffer.get_size()), pts, dts, keyframe))
     pipeline.set_state(Gst.State.NULL)
     first = units[0].dts
-    units = [Unit(u.data, u.pts - first, u.dts - first) for u in units]
+    units = [u._replace(pts=u.pts - first, dts=u.dts - first) for u in units]
     period = units[-1].dts // max(1, len(units) - 1)
     return Clip(media_type, caps, units, units[-1].dts + period)
 
@@ -100,7 +104,7 @@ def joined(clips: list[Clip]) -> Clip:
     units: list[Unit] = []
     offset = 0
     for clip in clips:
-        units += [Unit(u.data, u.pts + offset, u.dts + offset) for u in clip.units]
+        units += [u._replace(pts=u.pts + offset, dts=u.dts + offset) for u in clip.units]
         offset += clip.duration
     return Clip(clips[0].media_type, clips[0].caps, units, offset)
 
@@ -114,14 +118,22 @@ def damaged(data: bytes) -> bytes:
 class Player:
     """Pushes the units of a clip into one client's appsrc, each at its time, in an endless loop."""
 
-    def __init__(self, source: Any, clip: Clip, drop: set[int], damage: set[int]) -> None:
+    def __init__(
+        self, source: Any, clip: Clip, drop: set[int], damage: set[int], epoch_us: int | None, delay_s: float
+    ) -> None:
+        """``epoch_us``: when the scene began; None: it begins for this client. ``delay_s``: of each unit."""
         self._source = source
         self._clip = clip
         self._drop = drop
         self._damage = damage
-        self._started = GLib.get_monotonic_time()  # us
+        now_us, delay_us = GLib.get_monotonic_time(), round(delay_s * 1e6)
+        self._started = (now_us if epoch_us is None else epoch_us) + delay_us
         self._index = 0
-        self._timer = GLib.timeout_add(0, self._push)
+        while epoch_us is not None and (self._due_us() - delay_us < now_us or not self._unit().keyframe):
+            self._index += 1
+        # A time stamp is the time since the client came, so that sender reports (RTCP) are right.
+        self._begun_ns = 0 if epoch_us is None else (now_us - epoch_us) * 1000
+        self._timer = GLib.timeout_add(self._wait_ms(), self._push)
 
     def stop(self) -> None:
         if self._timer:
@@ -130,9 +142,8 @@ class Player:
 
     def _push(self) -> bool:
         self._timer = 0
-        rounds, position = divmod(self._index, len(self._clip.units))
-        unit = self._clip.units[position]
-        base = rounds * self._clip.duration
+        position = self._index % len(self._clip.units)
+        unit, base = self._unit(), self._base_ns() - self._begun_ns
         early = unit.dts < Gst.SECOND
         if early or position not in self._drop:
             data = unit.data if early or position not in self._damage else damaged(unit.data)
@@ -141,14 +152,24 @@ class Player:
             if self._source.emit("push-buffer", buffer) != Gst.FlowReturn.OK:
                 return False
         self._index += 1
-        rounds, position = divmod(self._index, len(self._clip.units))
-        due_us = (rounds * self._clip.duration + self._clip.units[position].dts) // 1000
-        wait_ms = max(0, (self._started + due_us - GLib.get_monotonic_time()) // 1000)
-        self._timer = GLib.timeout_add(wait_ms, self._push)
+        self._timer = GLib.timeout_add(self._wait_ms(), self._push)
         return False
 
+    def _unit(self) -> Unit:
+        return self._clip.units[self._index % len(self._clip.units)]
 
-def clip_factory(clip: Clip, drop: set[int], damage: set[int]) -> Any:
+    def _base_ns(self) -> int:
+        """When the present round of the loop began."""
+        return self._index // len(self._clip.units) * self._clip.duration
+
+    def _due_us(self) -> int:
+        return self._started + (self._base_ns() + self._unit().dts) // 1000
+
+    def _wait_ms(self) -> int:
+        return max(0, (self._due_us() - int(GLib.get_monotonic_time())) // 1000)
+
+
+def clip_factory(clip: Clip, drop: set[int], damage: set[int], epoch_us: int | None, delay_s: float) -> Any:
     factory = GstRtspServer.RTSPMediaFactory.new()
     factory.set_launch(
         f'( appsrc name=source is-live=true format=time caps="{clip.caps}"'
@@ -157,7 +178,8 @@ def clip_factory(clip: Clip, drop: set[int], damage: set[int]) -> Any:
     factory.set_shared(False)  # every client starts at a keyframe
 
     def configure(_factory: Any, media: Any) -> None:
-        player = Player(media.get_element().get_by_name("source"), clip, drop, damage)
+        source = media.get_element().get_by_name("source")
+        player = Player(source, clip, drop, damage, epoch_us, delay_s)
         media.connect("unprepared", lambda _media: player.stop())
 
     factory.connect("media-configure", configure)
@@ -205,6 +227,8 @@ def main() -> None:
     parser.add_argument("--audio", action="append", default=[], metavar="/PATH")
     parser.add_argument("--drop", action="append", default=[], metavar="/PATH=N[,N]")
     parser.add_argument("--damage", action="append", default=[], metavar="/PATH=N[,N]")
+    parser.add_argument("--live", action="store_true", help="all mounts show one scene that has begun")
+    parser.add_argument("--delay", action="append", default=[], metavar="/PATH=SECONDS")
     parser.add_argument("--user")
     parser.add_argument("--password", default="")
     parser.add_argument("--auth", choices=("basic", "digest"), default="digest")
@@ -216,10 +240,16 @@ def main() -> None:
     server.set_address(options.address)
     server.set_service(options.port)
     factories = {mount: audio_factory() for mount in options.audio}
+    epoch_us = GLib.get_monotonic_time() if options.live else None
+    delays = {mount: float(seconds) for mount, _, seconds in (o.partition("=") for o in options.delay)}
     for mount, _, files in (o.partition("=") for o in options.mount):
         clip = joined([read_units(Path(f)) for f in files.split(",")])
         factories[mount] = clip_factory(
-            clip, numbers_of(mount, options.drop), numbers_of(mount, options.damage)
+            clip,
+            numbers_of(mount, options.drop),
+            numbers_of(mount, options.damage),
+            epoch_us,
+            delays.get(mount, 0.0),
         )
     for mount, factory in factories.items():
         server.get_mount_points().add_factory(mount, factory)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import av
+from av.codec.context import CodecContext
 from av.error import FFmpegError
 
 from edge_agent.capture.decode.h264 import FrameNumWatch
@@ -62,6 +63,18 @@ class VideoDecoder:
     def extradata(self) -> bytes:
         """Parameter sets from the description of the stream; empty where it has none."""
         return self.context.extradata or b""
+
+    def another(self, extradata: bytes) -> VideoDecoder:
+        """A new decoder of the same stream, with the same limits, for another thread. ``extradata``: of the
+        connection; this decoder's own may be in use."""
+        context = cast("VideoCodecContext", CodecContext.create(self.codec, "r"))
+        if extradata:
+            context.extradata = extradata
+        if self._limits is None:  # a file or device, whose packets may not say it
+            context.width, context.height = self.context.width, self.context.height
+            if self.context.pix_fmt is not None:
+                context.pix_fmt = self.context.pix_fmt
+        return VideoDecoder(context, limited=self._limits is not None)
 
     def decode(self, packet: Packet[VideoStream] | None) -> list[DecodedFrame]:
         """Return the frames that ``packet`` completes. ``None`` or an empty packet drains the decoder and

@@ -34,6 +34,10 @@ class FileService(Protocol):
         CommandFailed when none comes in time."""
         ...
 
+    def still(self, camera: str, event_id: str, timeout_s: float) -> Media:
+        """As ``snapshot``, but in full size, of the main stream if possible."""
+        ...
+
     def record_clip(self, camera: str, event_id: str, last_s: float, next_s: float) -> None:
         """Start a clip; ``clip_of`` returns it some seconds after its end. Raises CommandRefused."""
         ...
@@ -63,7 +67,8 @@ def snapshot_action(files: FileService) -> Action:
 
     def run(context: CommandContext[SnapshotArguments]) -> CommandSucceeded:
         camera = context.args.camera
-        media = files.snapshot(camera, f"snapshot-{context.id}", SNAPSHOT_WITHIN_S)
+        take = files.still if context.args.still else files.snapshot
+        media = take(camera, f"snapshot-{context.id}", SNAPSHOT_WITHIN_S)
         return sent_outcome(media, _delivery("picture", files.send(media, context.id), camera=camera))
 
     return Action("snapshot", run, run, slow=True, within_s=SNAPSHOT_WITHIN_S + 10)

@@ -68,6 +68,16 @@ class MediaService:
             raise CommandFailed(problem_text("picture-not-made", camera=camera))
         return media
 
+    def still(self, camera: str, event_id: str, timeout_s: float) -> Media:
+        stills = self._snapshot_camera(camera).stills
+        if stills is None:
+            raise CommandRefused(problem_text("camera-no-stills", camera=camera))
+        try:
+            return stills.take_now(event_id, timeout_s / 2)
+        except EdgeAgentError as error:
+            reason = problem_text("still-not-made", camera=camera, why=error_text(error))
+            raise CommandFailed(reason) from error
+
     def send_snapshot(self, camera: str, event_id: str, command_id: str) -> None:
         """Request a picture that is sent once it is taken; returns at once. Skips a camera without one."""
         try:

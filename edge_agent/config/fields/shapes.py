@@ -21,7 +21,7 @@ from edge_agent.config.fields.schema_types import (
     SectionValues,
 )
 from edge_agent.config.texts.messages import message
-from edge_agent.core.geometry import Point, Polygon, fault_of
+from edge_agent.core.geometry import Exact, Point, Polygon, fault_of, twice_area
 
 MIN_LENGTH = 0.01
 """Shortest line or arrow, in 0..1 of the picture: about the precision of a hand with a mouse."""
@@ -97,8 +97,7 @@ def length_of(ends: tuple[Point, Point]) -> float:
     return math.dist(*ends)
 
 
-_Exact = tuple[Fraction, Fraction]
-_Edge = tuple[_Exact, _Exact]
+_Edge = tuple[Exact, Exact]
 
 
 def polygon_contains(outer: Polygon, inner: Polygon) -> bool:
@@ -123,11 +122,11 @@ def _edges(polygon: Polygon) -> list[_Edge]:
     return list(zip(exact, exact[1:] + exact[:1], strict=True))
 
 
-def _exact(point: Point) -> _Exact:
+def _exact(point: Point) -> Exact:
     return Fraction(point[0]), Fraction(point[1])
 
 
-def _middles(edge: _Edge, others: list[_Edge]) -> Iterator[_Exact]:
+def _middles(edge: _Edge, others: list[_Edge]) -> Iterator[Exact]:
     """Yield one point of each piece into which ``others`` cut the edge: a piece is inside or outside as a
     whole."""
     cuts = {Fraction(0), Fraction(1)}.union(*(_cuts(edge, other) for other in others))
@@ -142,36 +141,31 @@ def _cuts(edge: _Edge, other: _Edge) -> Iterator[Fraction]:
     ``other``."""
     a, b = edge
     c, d = other
-    turn_c, turn_d = _turn(a, b, c), _turn(a, b, d)
+    turn_c, turn_d = twice_area(a, b, c), twice_area(a, b, d)
     if turn_c == turn_d == 0:
         meets = [_along(edge, c), _along(edge, d)]
     elif turn_c * turn_d > 0 or turn_c == turn_d:
         return
     else:
-        turn_a, turn_b = _turn(c, d, a), _turn(c, d, b)
+        turn_a, turn_b = twice_area(c, d, a), twice_area(c, d, b)
         meets = [turn_a / (turn_a - turn_b)]
     yield from (meet for meet in meets if 0 < meet < 1)
 
 
-def _along(edge: _Edge, point: _Exact) -> Fraction:
+def _along(edge: _Edge, point: Exact) -> Fraction:
     a, b = edge
     axis = 0 if a[0] != b[0] else 1
     return (point[axis] - a[axis]) / (b[axis] - a[axis])
 
 
-def _in(point: _Exact, edges: list[_Edge]) -> bool:
+def _in(point: Exact, edges: list[_Edge]) -> bool:
     """Whether the point is inside by the even-odd rule, or on an edge."""
     x, y = point
     inside = False
     for a, b in edges:
-        turn = _turn(a, b, point)
+        turn = twice_area(a, b, point)
         if turn == 0 and min(a[0], b[0]) <= x <= max(a[0], b[0]) and min(a[1], b[1]) <= y <= max(a[1], b[1]):
             return True
         if (a[1] > y) != (b[1] > y) and (turn > 0) == (b[1] > a[1]):
             inside = not inside
     return inside
-
-
-def _turn(a: _Exact, b: _Exact, c: _Exact) -> Fraction:
-    """Twice the signed area of the triangle a, b, c; 0 when they lie on one line."""
-    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])

@@ -20,6 +20,7 @@ from edge_agent.config.model.camera_parts import (
     ClipPolicy,
     Report,
     Ring,
+    StillPolicy,
 )
 from edge_agent.config.model.ground import GROUND, Ground
 from edge_agent.config.model.rules import AnyRule
@@ -87,23 +88,37 @@ class Camera:
 
 
 def _check_clip(values: SectionValues) -> None:
-    """Warn about keys of a camera that shorten its clips or prevent them. ``values``: the camera."""
+    """Warn about keys of a camera that shorten its clips, or prevent clips or stills. ``values``: the
+    camera."""
     report: Report | None = values.valid("report")
     policy = report.clips if report is not None else None
+    is_for_stills = report is not None and report.makes_stills and _has_main(values)
+    if report is not None and report.stills is StillPolicy.RULES and not report.makes_stills:
+        values.reading.warn(
+            _place_in(values, "report", "stills") or values.place("report"), message("still-idle")
+        )
     if policy is ClipPolicy.NONE:
-        if values.given("clip"):
+        if values.given("clip") and not is_for_stills:
             values.reading.warn(values.key_place("clip"), message("clip-idle"))
     elif policy is ClipPolicy.RULES and values.valid("privacy_masks"):
-        _warn_private(values)
+        _warn_private(values, is_for_stills)
     else:
         _warn_main(values)
         _warn_short_ring(values)
+        return
+    if is_for_stills:
+        _warn_main(values)
 
 
-def _warn_private(values: SectionValues) -> None:
+def _has_main(values: SectionValues) -> bool:
+    clip: Clip | None = values.valid("clip")
+    return clip is not None and clip.main_url is not None
+
+
+def _warn_private(values: SectionValues, is_for_stills: bool) -> None:
     """Warn only if clips were configured: otherwise a mask simply overrides the default."""
     asked = _place_in(values, "report", "clips")
-    if asked is None and values.given("clip"):
+    if asked is None and values.given("clip") and not is_for_stills:
         asked = values.key_place("clip")
     if asked is not None:
         values.reading.warn(asked, message("clip-private"))

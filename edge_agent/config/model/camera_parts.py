@@ -79,6 +79,12 @@ class ClipPolicy(StrEnum):
     UNMASKED = "unmasked"  # also with privacy masks: a clip is not transcoded, so the masks are not in it
 
 
+class StillPolicy(StrEnum):
+    OFF = "off"
+    REQUEST = "request"  # only the command ``snapshot`` makes one
+    RULES = "rules"  # also for events of rules
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """Which events are sent. An ordinary street has 10,000 objects a day, which is a lot for a SIM card."""
@@ -107,7 +113,25 @@ class Report:
             WordChoice(tuple(ClipPolicy), ClipPolicy, no="none"),
         ),
     ] = ClipPolicy.RULES
+    stills: Annotated[
+        StillPolicy,
+        Key(
+            "large pictures, from clip.main_url where it is set. rules: of events of severity warning and "
+            "alarm; request: only for the command snapshot with still; off: never. Privacy masks are "
+            "applied; with snapshots: none there are no stills",
+            WordChoice(tuple(StillPolicy), StillPolicy, no="off"),
+        ),
+    ] = StillPolicy.REQUEST
     passages: Annotated[bool, Key("store a row for each object; see `passages`", Flag())] = True
+
+    @property
+    def makes_stills(self) -> bool:
+        """Whether stills are made at all. Where no picture leaves the gateway, none are."""
+        return self.stills is not StillPolicy.OFF and self.snapshots is not SnapshotPolicy.NONE
+
+    @property
+    def stills_of_rules(self) -> bool:
+        return self.makes_stills and self.stills is StillPolicy.RULES
 
 
 REPORT = section(Report, "report")
@@ -143,9 +167,9 @@ class Clip:
     main_url: Annotated[
         str | None,  # without user part
         Key(
-            "URL of the main stream, for clips only; without a user part the camera's login is used",
+            "URL of the main stream, for clips and stills; without a user part the camera's login is used",
             CameraAddress(main=True),
-            "clips are cut from url",
+            "clips and stills are made from url",
             make=_main_url,
         ),
     ] = None

@@ -24,6 +24,7 @@ from edge_agent.config.model.camera_parts import (
     Report,
     Ring,
     SnapshotPolicy,
+    StillPolicy,
 )
 from edge_agent.config.model.connection import (
     HEALING,
@@ -101,6 +102,7 @@ __all__ = [
     "Schedule",
     "Settings",
     "SnapshotPolicy",
+    "StillPolicy",
     "StoppedRule",
     "Storage",
     "Uplink",

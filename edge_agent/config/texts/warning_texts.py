@@ -80,6 +80,10 @@ WARNINGS: Sentences = {
         "clip does nothing: report.clips is none",
         "phần clip không có tác dụng: report.clips là none",
     ),
+    "still-idle": (
+        "no stills: report.snapshots is none, so no picture leaves the gateway",
+        "không có ảnh lớn: report.snapshots là none nên không ảnh nào được gửi khỏi thiết bị",
+    ),
     "clip-private": (
         "no clips: this camera has privacy_masks, and a clip is not transcoded, so they would not be in "
         "it; mask in "

@@ -206,6 +206,29 @@ FILES: Sentences = {
         "{camera}: the picture could not be made; the log says why",
         "{camera}: không tạo được ảnh; xem nhật ký của thiết bị",
     ),
+    "camera-no-stills": (
+        "{camera}: no stills are made of it (report.stills is off)",
+        "{camera}: không tạo ảnh lớn từ camera này (report.stills là off)",
+    ),
+    "still-not-made": ("{camera}: no still: {why}", "{camera}: không có ảnh lớn: {why}"),
+    "still-too-hot": (
+        "the gateway is too hot to decode the main stream",
+        "thiết bị quá nóng nên không giải mã luồng chính",
+    ),
+    "still-no-main": ("the main stream has no pictures", "luồng chính không có hình"),
+    "still-camera-lost": ("the camera sends nothing", "camera không gửi hình"),
+    "still-masks-unproven": (
+        "the privacy masks may not fit the main stream: it does not show the same as the sub-stream",
+        "vùng che có thể không khớp luồng chính: hình của luồng chính khác luồng phụ",
+    ),
+    "still-decode-slow": (
+        "decoding takes more than {seconds} s",
+        "giải mã lâu hơn {seconds} giây",
+    ),
+    "still-moment-gone": (
+        "the picture of that moment is not in memory any more",
+        "hình của thời điểm đó không còn trong bộ nhớ",
+    ),
     "picture-on-its-way": (
         "the picture of {camera} is on its way",
         "ảnh của {camera} đang được gửi về",

@@ -103,6 +103,7 @@ class _Data(msgspec.Struct):
     phase: Name | None = None
     snapshot: _Ref | None = None
     clip: _Ref | None = None
+    still: _Ref | None = None
 
 
 _DECODER = msgspec.json.Decoder(_Envelope)
@@ -148,7 +149,7 @@ def read_record(payload: bytes, where: str) -> Record:
         phase=data.phase,
         media=tuple(
             MediaRef(ref.media_id, ref.sha256, ref.sealed_sha256)
-            for ref in (data.snapshot, data.clip)
+            for ref in (data.snapshot, data.clip, data.still)
             if ref is not None
         ),
         head=head,

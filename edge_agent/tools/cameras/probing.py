@@ -18,10 +18,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
-import psutil
 from onveef import parsers, wsdiscovery
 
 from edge_agent.core.errors import CameraSetupError
+from edge_agent.host.system import addresses
 from edge_agent.onvif.web import clean
 
 LISTEN_S = 3.0
@@ -73,13 +73,8 @@ class Ports:
 
 def own_addresses() -> list[str]:
     """IPv4 addresses of this gateway's interfaces, without loopback."""
-    found = [
-        address.address
-        for addresses in psutil.net_if_addrs().values()
-        for address in addresses
-        if address.family == socket.AF_INET
-    ]
-    return [address for address in found if not ipaddress.ip_address(address).is_loopback]
+    found = [each.address for each in addresses.own_addresses()]
+    return [str(address) for address in found if address.version == 4 and not address.is_loopback]
 
 
 def parse_subnet(text: str) -> ipaddress.IPv4Network:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from edge_agent.tools.ground.estimate import GroundEstimate
 
 DAYS = 7
+RULERS = {"person": "persons", "rider": "riders", "across": "motorcycles from their side"}
+"""Words for ``RulerKind``."""
 SPACING_M = 1.0
 
 
@@ -180,7 +182,8 @@ def drop_in(camera_id: str, result: GroundEstimate) -> Iterator[str]:
     seen, (near_m, far_m) = result.camera, result.reach_m
     percent = 100 * result.length_error
     yield f"# An estimate for {camera_id}, not measured; lengths may be wrong by {percent:.0f} %."
-    yield f"# From {result.uprights} persons and {result.across} two-wheelers that crossed the picture."
+    counts = ", ".join(f"{count} {RULERS[kind]}" for kind, count in sorted(result.counts.items()))
+    yield f"# From the sizes of what passed: {counts}."
     yield f"# The camera would hang {seen.height_m:.1f} m above the road, {seen.tilt_deg:.0f} degrees down."
     yield "# Check both, put this into a file of conf.d, and look at it:"
     yield f"#   sudo edge-agent ground show {shlex.quote(camera_id)} --out grid.jpg"

@@ -7,9 +7,11 @@ the same true size.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import pairwise
 from math import atan2, cos, dist, hypot, sin
 from typing import TYPE_CHECKING
 
@@ -18,7 +20,7 @@ import numpy as np
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.geometry import Point
 from edge_agent.core.model import PERSON, TWO_WHEELER
-from edge_agent.passages.passage import Side
+from edge_agent.passages.passage import PathPoint, Side
 from edge_agent.passages.reader import StoredPassage
 from edge_agent.tools.ground.pinhole import PinholeCamera, focal_of
 
@@ -33,13 +35,21 @@ Older people are smaller, shoes add to it; the share by which the mean may be wr
 MOTORCYCLE_M, MOTORCYCLE_SPREAD = 1.9, 0.05
 """Length of the usual motorcycle: 1.914 m for the Honda Wave Alpha of 2020, the most sold one (its data
 sheet, in nghean24h.vn, October 2020); scooters are a few centimetres shorter."""
-_BODIES = {PERSON: (0.3, 0.5, PERSON_M), TWO_WHEELER: (MOTORCYCLE_M, 0.6, 1.05)}
+RIDER_M, RIDER_SPREAD = 1.61, 0.05
+"""Height of a rider above the road: the seat of that motorcycle (0.769 m) and 0.52 of a person's height, the
+share of a sitting body (Drillis and Contini, 1966)."""
+_Cuboid = tuple[float, float, float]
+_PERSON: tuple[_Cuboid, ...] = ((0.3, 0.5, PERSON_M),)
+_RIDER: tuple[_Cuboid, ...] = ((MOTORCYCLE_M, 0.6, 1.05), (0.6, 0.5, RIDER_M))
 """Length, width and height: a camera from above also sees the top, which makes the box larger."""
 ROUNDS = 4  # of fitting the camera and seeing the bodies through it
+PADDING = 0.006
+"""Of the picture's height, by which all boxes may be too large: 2 pixels of 360. It matters far away, and so
+it turns the horizon."""
 VIEW_SPREAD = 0.04  # relative error of the focal length of a data sheet
 LANE_SPREAD = 0.03  # error of a lane's width between two points in the picture
 MIN_RULERS = 30
-MIN_VOTES, MIN_SCORE = 3, 0.5
+MIN_VOTES, MIN_SCORE = 5, 0.4
 ACROSS_DEG = 20.0  # from the horizontal of the picture: such a motorcycle shows its whole length
 TILTS_DEG = np.arange(-2.0, 80.0, 0.5)
 SAMPLES = 40  # of the rulers, drawn with replacement (bootstrap), for the error
@@ -51,8 +61,16 @@ class EstimateError(EdgeAgentError):
 
 
 class RulerKind(StrEnum):
-    UPRIGHT = "upright"  # the height of the box is known
-    ACROSS = "across"  # the width of the box is known
+    PERSON = "person"  # the height of the box is known
+    RIDER = "rider"  # on a motorcycle: the same
+    ACROSS = "across"  # a motorcycle from its side: the width of the box is known
+
+
+_SPREAD = {
+    RulerKind.PERSON: PERSON_SPREAD,
+    RulerKind.RIDER: RIDER_SPREAD,
+    RulerKind.ACROSS: MOTORCYCLE_SPREAD,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,29 +100,40 @@ class GroundEstimate:
 
     camera: PinholeCamera
     length_error: float  # share of lengths, two standard errors
-    uprights: int
-    across: int
+    counts: Mapping[RulerKind, int]
     reach_m: tuple[float, float]  # distance of the nearest and farthest rulers
 
 
 def rulers_of(passages: Iterable[StoredPassage]) -> list[Ruler]:
     """The rulers among stored passages: sure ones, not cut off at a side of the picture."""
-    return [ruler for each in passages if (ruler := _ruler(each)) is not None]
+    return [ruler for each in passages for ruler in _rulers(each)]
 
 
-def _ruler(passage: StoredPassage) -> Ruler | None:
+def _rulers(passage: StoredPassage) -> Iterator[Ruler]:
     detail, path = passage.detail, passage.detail.path
     sides = {detail.entry, detail.exit} - {Side.INSIDE}
     if detail.votes < MIN_VOTES or detail.score < MIN_SCORE or len(path) < 2:
-        return None
-    x, y = (sum(values) / len(path) for values in ([p.x for p in path], [p.y for p in path]))
+        return
+    x, y = _mean_place(path)
     way = path[0][1:], path[-1][1:]
     if passage.group == PERSON and Side.BOTTOM not in sides:
-        return Ruler(RulerKind.UPRIGHT, x, y, detail.height, PERSON_M, way)
+        yield Ruler(RulerKind.PERSON, x, y, detail.height, PERSON_M, way)
     direction = passage.direction_deg
-    if passage.group == TWO_WHEELER and direction is not None and abs(direction % 180 - 90) <= ACROSS_DEG:
-        return Ruler(RulerKind.ACROSS, x, y, detail.width, MOTORCYCLE_M, way)
-    return None
+    if passage.group != TWO_WHEELER or direction is None:
+        return
+    if Side.BOTTOM not in sides:
+        yield Ruler(RulerKind.RIDER, x, y, detail.height, RIDER_M, way)
+    if not sides and abs(direction % 180 - 90) <= ACROSS_DEG:
+        yield Ruler(RulerKind.ACROSS, x, y, detail.width, MOTORCYCLE_M, way)
+
+
+def _mean_place(path: Sequence[PathPoint]) -> Point:
+    """Mean over time, like the mean size of the box; a thinned path has few points where the object stood."""
+    whole_s = path[-1].after_s - path[0].after_s
+    if whole_s <= 0:
+        return path[0].x, path[0].y
+    pieces = [(b.after_s - a.after_s, (a.x + b.x) / 2, (a.y + b.y) / 2) for a, b in pairwise(path)]
+    return sum(s * x for s, x, _ in pieces) / whole_s, sum(s * y for s, _, y in pieces) / whole_s
 
 
 def estimate(
@@ -117,9 +146,29 @@ def estimate(
     """
     if len(rulers) < MIN_RULERS:
         raise EstimateError(
-            f"{len(rulers)} persons and crossing two-wheelers are sure enough, {MIN_RULERS} are needed; wait "
+            f"{len(rulers)} persons and riders are sure enough, {MIN_RULERS} are needed; wait "
             "for more passages, or measure four marks with a tape"
         )
+    counts = Counter(each.kind for each in rulers)
+    camera, seen_m = _fitted_camera(rulers, aspect, view_deg, lane)
+    random = _random_error(rulers, seen_m, camera, lane)
+    tighter = [replace(each, size=max(each.size - PADDING, each.size / 2)) for each in rulers]
+    ends = _usual_way(rulers)
+    padded = abs(_way(_fitted_camera(tighter, aspect, view_deg, lane)[0], ends) / _way(camera, ends) - 1)
+    spread = sum(_SPREAD[kind] * count for kind, count in counts.items()) / len(rulers)
+    error = 2 * hypot(random, padded, spread if lane is None else LANE_SPREAD, VIEW_SPREAD)
+    if not error <= MAX_ERROR:
+        raise EstimateError(
+            f"lengths would be uncertain by {100 * error:.0f} %, which says nothing; wait for more passages, "
+            "or measure four marks with a tape"
+        )
+    return GroundEstimate(camera, error, counts, _reach(camera, rulers))
+
+
+def _fitted_camera(
+    rulers: Sequence[Ruler], aspect: float, view_deg: float, lane: MeasuredWidth | None
+) -> tuple[PinholeCamera, list[float]]:
+    """The camera, and the length of each ruler that its box shows to it."""
     table = _RulerTable(rulers, aspect, focal_of(view_deg))
     camera = PinholeCamera(1.0, 0.0, view_deg, aspect)
     seen_m = [each.metres for each in rulers]
@@ -127,23 +176,20 @@ def estimate(
         tilt_deg, height_m = table.fit(seen_m)
         camera = PinholeCamera(height_m, tilt_deg, view_deg, aspect)
         seen_m = [_seen_metres(each, camera) for each in rulers]
-    rng = np.random.default_rng(1)
-    fits = [table.fit(seen_m, rng.integers(0, len(rulers), len(rulers))) for _ in range(SAMPLES)]
-    if lane is not None:
-        camera = _scaled_to(camera, lane)
-        fits = [(t, _scaled_to(PinholeCamera(h, t, view_deg, aspect), lane).height_m) for t, h in fits]
-    ends = _usual_way(rulers)
-    ways = [_way(PinholeCamera(h, t, view_deg, aspect), ends) for t, h in fits]
-    random = float(np.std(ways)) / _way(camera, ends)
-    across = sum(each.kind is RulerKind.ACROSS for each in rulers)
-    ruler = LANE_SPREAD if lane is not None else _ruler_spread(across, len(rulers))
-    error = 2 * hypot(random, ruler, VIEW_SPREAD)
-    if not error <= MAX_ERROR:
-        raise EstimateError(
-            f"lengths would be uncertain by {100 * error:.0f} %, which says nothing; wait for more passages, "
-            "or measure four marks with a tape"
-        )
-    return GroundEstimate(camera, error, len(rulers) - across, across, _reach(camera, rulers))
+    return (camera if lane is None else _scaled_to(camera, lane)), seen_m
+
+
+def _random_error(
+    rulers: Sequence[Ruler], seen_m: Sequence[float], camera: PinholeCamera, lane: MeasuredWidth | None
+) -> float:
+    """Relative standard error of a way, from rulers that are drawn with replacement (bootstrap)."""
+    table, rng = _RulerTable(rulers, camera.aspect, camera.focal), np.random.default_rng(1)
+    ends, ways = _usual_way(rulers), []
+    for _ in range(SAMPLES):
+        tilt_deg, height_m = table.fit(seen_m, rng.integers(0, len(rulers), len(rulers)))
+        other = PinholeCamera(height_m, tilt_deg, camera.view_deg, camera.aspect)
+        ways.append(_way(other if lane is None else _scaled_to(other, lane), ends))
+    return float(np.std(ways)) / _way(camera, ends)
 
 
 def _seen_metres(ruler: Ruler, camera: PinholeCamera) -> float:
@@ -151,33 +197,29 @@ def _seen_metres(ruler: Ruler, camera: PinholeCamera) -> float:
     place, begin, end = (camera.metres(*each) for each in ((ruler.x, ruler.y), *ruler.way))
     if place is None:
         return ruler.metres
-    upright = ruler.kind is RulerKind.UPRIGHT
-    length, width, height = _BODIES[PERSON if upright else TWO_WHEELER]
+    body = _PERSON if ruler.kind is RulerKind.PERSON else _RIDER
     yaw = 0.0
-    if not upright and begin is not None and end is not None:
+    if ruler.kind is not RulerKind.PERSON and begin is not None and end is not None:
         yaw = atan2(end[1] - begin[1], end[0] - begin[0])
-    (x_m, y_m), deep_m = place, abs(length * sin(yaw)) + abs(width * cos(yaw))
+    (x_m, y_m), deep_m = place, abs(body[0][0] * sin(yaw)) + abs(body[0][1] * cos(yaw))
     corners = [
         camera.point(
             x_m + length * along * cos(yaw) - width * across * sin(yaw),
             y_m + deep_m / 2 + length * along * sin(yaw) + width * across * cos(yaw),
             up_m,
         )
+        for length, width, height in body
         for along in (-0.5, 0.5)
         for across in (-0.5, 0.5)
         for up_m in (0.0, height)
     ]
-    if upright:
+    if ruler.kind is not RulerKind.ACROSS:
         line = camera.point(x_m, y_m)[1] - camera.point(x_m, y_m, ruler.metres)[1]
         shown = max(y for _, y in corners) - min(y for _, y in corners)
     else:
         line = camera.point(x_m + ruler.metres, y_m)[0] - camera.point(x_m, y_m)[0]
         shown = max(x for x, _ in corners) - min(x for x, _ in corners)
     return ruler.metres * min(max(shown / line, 0.5), 3.0) if line > 0 else ruler.metres
-
-
-def _ruler_spread(across: int, count: int) -> float:
-    return (across * MOTORCYCLE_SPREAD + (count - across) * PERSON_SPREAD) / count
 
 
 def _usual_way(rulers: Sequence[Ruler]) -> tuple[Point, Point]:
@@ -212,8 +254,10 @@ class _RulerTable:
     def __init__(self, rulers: Sequence[Ruler], aspect: float, focal: float) -> None:
         tilt = np.radians(TILTS_DEG)[:, None]
         v = np.array([(each.y - 0.5) * aspect for each in rulers])[None, :]
-        upright = np.array([each.kind is RulerKind.UPRIGHT for each in rulers])[None, :]
-        size = np.array([each.size * (aspect if each.kind is RulerKind.UPRIGHT else 1.0) for each in rulers])
+        upright = np.array([each.kind is not RulerKind.ACROSS for each in rulers])[None, :]
+        size = np.array(
+            [each.size * (aspect if each.kind is not RulerKind.ACROSS else 1.0) for each in rulers]
+        )
         down = v * np.cos(tilt) + focal * np.sin(tilt)
         ahead = focal * np.cos(tilt) - v * np.sin(tilt)
         top = v - size

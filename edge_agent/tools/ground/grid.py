@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from math import ceil, cos, floor, radians, sin
+from math import ceil, cos, dist, floor, radians, sin
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,24 +22,30 @@ FAR_M = 80.0  # from the first mark; further away lines are drawn on each other
 PIECES = 40  # of a line, so that a part behind the camera ends only that part
 THIN, THICK = (220, 220, 0), (0, 220, 255)  # BGR: each step, each fifth one
 MARK, HORIZON = (60, 60, 255), (255, 120, 60)
-LARGEST = 1280  # pixels
+MIN_APART = 7  # pixels between two lines of a kind; nearer ones would fill the picture
+LARGEST, MIN_WIDTH = 1280, 640  # pixels; a smaller picture is enlarged
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def draw_grid(picture: Colour, plane: GroundPlane, points: Sequence[Point], step_m: float) -> Colour:
-    """A copy, (height, width, 3) uint8, with a line each ``step_m``; each fifth is thick and has its metres.
+    """A copy, (height, width, 3) uint8, at least about ``MIN_WIDTH`` wide, with a line each ``step_m``; each
+    fifth is thick and has its metres. Lines that would touch the next one are left out.
 
     ``points``: the marks in the picture, drawn with their numbers.
     """
-    drawn = picture.copy()
+    factor = max(1, round(MIN_WIDTH / picture.shape[1]))
+    drawn: Colour = np.repeat(np.repeat(picture, factor, axis=0), factor, axis=1)
     left, right, near, far = _reach(plane, step_m)
-    lines: list[tuple[int, Point, Point]] = []
-    for n in range(floor(left / step_m), ceil(right / step_m) + 1):
-        lines.append((n, (n * step_m, near), (n * step_m, far)))
-    for n in range(floor(near / step_m), ceil(far / step_m) + 1):
-        lines.append((n, (left, n * step_m), (right, n * step_m)))
+    lines = [
+        (n, (n * step_m, near), (n * step_m, far))
+        for n in range(floor(left / step_m), ceil(right / step_m) + 1)
+    ]
+    lines += [
+        (n, (left, n * step_m), (right, n * step_m))
+        for n in range(floor(near / step_m), ceil(far / step_m) + 1)
+    ]
     for n, begin, end in sorted(lines, key=lambda line: line[0] % 5 == 0):
-        _draw_line(drawn, plane, begin, end, thick=n % 5 == 0)
+        _draw_line(drawn, plane, begin, end, step_m, thick=n % 5 == 0)
     _draw_labels(drawn, plane, (left, right, near, far), step_m)
     horizon = plane.horizon(0.0), plane.horizon(1.0)
     if horizon[0] is not None and horizon[1] is not None:
@@ -68,14 +74,23 @@ def _reach(plane: GroundPlane, step_m: float) -> tuple[float, float, float, floa
     return left, right, near, far
 
 
-def _draw_line(drawn: Colour, plane: GroundPlane, begin: Point, end: Point, *, thick: bool) -> None:
-    points = list(_along(plane, begin, end))
-    for first, second in pairwise(points):
-        if first is not None and second is not None:
-            colour = THICK if thick else THIN
-            cv2.line(
-                drawn, _pixel(drawn, first), _pixel(drawn, second), colour, 2 if thick else 1, cv2.LINE_AA
-            )
+def _draw_line(
+    drawn: Colour, plane: GroundPlane, begin: Point, end: Point, step_m: float, *, thick: bool
+) -> None:
+    """Draw the pieces that are well apart from those of the next such line."""
+    next_m = 5 * step_m if thick else step_m
+    aside = (next_m, 0.0) if begin[0] == end[0] else (0.0, next_m)
+    following = _along(
+        plane, (begin[0] + aside[0], begin[1] + aside[1]), (end[0] + aside[0], end[1] + aside[1])
+    )
+    for (first, second), beside in zip(pairwise(_along(plane, begin, end)), following, strict=False):
+        if first is None or second is None:
+            continue
+        at = _pixel(drawn, first)
+        if beside is not None and dist(at, _pixel(drawn, beside)) < MIN_APART:
+            continue
+        colour, width = (THICK, 2) if thick else (THIN, 1)
+        cv2.line(drawn, at, _pixel(drawn, second), colour, width, cv2.LINE_AA)
 
 
 def _along(plane: GroundPlane, begin: Point, end: Point) -> Iterator[Point | None]:

@@ -1,0 +1,1 @@
+"""Pictures of a camera's main stream, which is not decoded otherwise: of rule events, and on request."""
