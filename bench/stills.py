@@ -36,7 +36,7 @@ def main(folder: Path) -> None:
     for codec, size, bit_rate in ROWS:
         clip = folder / f"{codec}-{size[0]}-{bit_rate}.mp4"
         if not clip.exists():
-            numbered_clip(clip, size, seconds=4.0, codec=codec, noise=NOISE, bit_rate=bit_rate)
+            numbered_clip(clip, size, seconds=4.0, codec=codec, noise=NOISE, bit_rate=bit_rate, keyframe_s=2)
         command = [sys.executable, "-m", "bench.stills", "--one", str(clip)]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         row: dict[str, Any] = json.loads(done.stdout)

@@ -30,6 +30,7 @@ STEP_S = 0.01
 MOVING = 12.0  # grey levels between a pixel and its median
 MIN_PIXELS = 12  # moving pixels; a person of 30 pixels in a sub-stream of 640 has about as many
 MIN_PICTURES = 8
+MIN_FIXED = 0.2  # share of the pixels, to compare the fields of view
 MIN_CORRELATION = 0.5
 MIN_DROP, DROP_S = 0.02, 0.1
 """By how much the correlation falls this far from the best lag, on both sides: what hardly moves fits any
@@ -78,9 +79,14 @@ def lag_between(main: Miniatures, sub: Miniatures, ignored: Sequence[Polygon] = 
     return _best_lag(lags, scores)
 
 
-def view_correlation(main: Miniatures, sub: Miniatures) -> float:
-    """How alike the still parts of two streams are, -1..1: near 1 if both show the same field of view."""
-    ours, theirs = (np.median(each.pixels, axis=0) for each in (main, sub))
+def view_correlation(main: Miniatures, sub: Miniatures, ignored: Sequence[Polygon] = ()) -> float:
+    """How alike the parts of two streams are that do not move, -1..1: near 1 if both have the same view."""
+    fixed = ~_inside(ignored)
+    for each in (main, sub):
+        fixed &= np.abs(_without_ground(each.pixels)).max(axis=0) <= MOVING
+    if np.count_nonzero(fixed) < MIN_FIXED * fixed.size:
+        return 0.0
+    ours, theirs = (np.median(each.pixels, axis=0)[fixed] for each in (main, sub))
     both = np.corrcoef(ours, theirs)[0, 1]
     return float(both) if np.isfinite(both) else 0.0
 

@@ -104,7 +104,7 @@ class StillMaker:
         try:
             return self._of_main(request)
         except StillUnavailable as error:
-            log.debug("%s: the still of %s is of the sub-stream: %s", self.camera_id, request.event_id, error)
+            log.info("%s: the still of %s is of the sub-stream: %s", self.camera_id, request.event_id, error)
         return self._of_sub(request)
 
     def take_now(self, within_s: float, wait: Callable[[float], bool]) -> StillView:
@@ -130,7 +130,7 @@ class StillMaker:
             return
         ours = miniatures_of([TimedPicture(0.0, picture)])
         theirs = decoder.miniatures(sub, sub.group_at(sub.newest_s))
-        if not len(theirs.times_s) or view_correlation(ours, theirs) < SAME_VIEW:
+        if not len(theirs.times_s) or view_correlation(ours, theirs, self._streams.camera.masks) < SAME_VIEW:
             raise StillUnavailable(problem_text("still-masks-unproven"))
 
     def _newest_keyframe(
@@ -212,7 +212,8 @@ class StillMaker:
         small_main = self._decoder.miniatures(main, ours)
         small_sub = self._decoder.miniatures(sub, theirs)
         if len(small_main.times_s) and len(small_sub.times_s):
-            alignment.same_view = view_correlation(small_main, small_sub) >= SAME_VIEW
+            masks = self._streams.camera.masks
+            alignment.same_view = view_correlation(small_main, small_sub, masks) >= SAME_VIEW
         small_sub.times_s[:] += lead_s
         estimate = lag_between(small_main, small_sub, self._streams.camera.masks)
         if estimate is not None:

@@ -23,7 +23,7 @@ def filmed(
     times_s: np.ndarray,
     shift_s: float = 0.0,
     *,
-    size: tuple[int, int] = (640, 360),
+    size: tuple[int, int] = (320, 180),
     noise: float = 3.0,
     moving: bool = True,
 ) -> Miniatures:
@@ -43,7 +43,7 @@ def filmed(
 @pytest.mark.parametrize("lag_s", [0.0, 0.13, 0.42, -0.36, 1.1, -1.1])
 def test_a_moving_car_shows_the_lag(lag_s: float) -> None:
     sub = filmed(np.arange(0.5, 5.5, 0.1))
-    main = filmed(np.arange(2.0, 4.0, 0.05), lag_s, size=(1280, 720))
+    main = filmed(np.arange(2.0, 4.0, 0.05), lag_s, size=(640, 360))
     estimate = lag_between(main, sub, (STRIP_MASK,))
     assert estimate is not None
     assert estimate.lag_s == pytest.approx(lag_s, abs=0.03)
@@ -77,8 +77,8 @@ def test_a_lag_beyond_the_search_is_not_claimed() -> None:
 
 
 def test_streams_of_one_view_look_alike_at_any_aspect_and_a_part_of_it_does_not() -> None:
-    sub = filmed(np.arange(0.5, 2.5, 0.1), size=(704, 576))
-    main = filmed(np.arange(0.5, 2.5, 0.1), size=(1280, 720))
+    sub = filmed(np.arange(0.5, 2.5, 0.1), size=(352, 288))
+    main = filmed(np.arange(0.5, 2.5, 0.1), size=(640, 360))
     assert view_correlation(main, sub) > 0.9
     part = main.pixels.reshape(-1, *MINIATURE[::-1])[:, :, 20:140]
     zoomed = np.array([cv2.resize(each, MINIATURE).ravel() for each in part])

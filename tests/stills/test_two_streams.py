@@ -5,56 +5,160 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import cv2
+import numpy as np
 import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from edge_agent.core.load_limits import WorkloadLimits
+from edge_agent.core.model import Severity
+from edge_agent.stills.decode import StillUnavailable
 from tests.capture.rig import eventually
-from tests.stills.site import StillSite
-from tests.testbed.numbered import numbered_clip, tick_of
+from tests.stills.site import SentStill, StillSite
+from tests.testbed.numbered import car_in, numbered_clip, tick_of
 from tests.testbed.rtsp import RtspServer
 
-SUB, MAIN = (640, 360), (1920, 1080)
+SUB, SQUEEZED, MAIN = (640, 360), (704, 576), (1920, 1080)
+SIGN = ((0.6, 0.2), (0.8, 0.2), (0.8, 0.35), (0.6, 0.35))  # a privacy mask; the car does not pass it
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def films(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("scene")
     return {
-        "/sub": numbered_clip(folder / "sub.mp4", SUB, fps=10),
-        "/main": numbered_clip(folder / "main.mp4", MAIN),
+        "sub": numbered_clip(folder / "sub.mp4", SUB, fps=10),
+        "squeezed": numbered_clip(folder / "squeezed.mp4", SQUEEZED, fps=10),
+        "main": numbered_clip(folder / "main.mp4", MAIN),
+        "h265": numbered_clip(folder / "h265.mp4", (1280, 720), codec="h265"),
     }
 
 
 @contextmanager
-def site(files: dict[str, Path], delay_s: dict[str, float]) -> Iterator[StillSite]:
-    """A camera whose streams have been connected long enough; ``delay_s``: of each stream's pictures."""
-    with (
-        RtspServer(files, live=True, delay_s=delay_s) as server,
-        StillSite(server.url("/sub"), server.url("/main")).run() as site,
-    ):
-        main = site.main
-        assert main is not None
-        eventually(lambda: main.ring.size_bytes > 0 and site.reader.ring.size_bytes > 0, 20)
-        yield site
+def connected(
+    sub: Path, main: Path, delay_s: dict[str, float], *, armed: bool = True, **settings: Any
+) -> Iterator[StillSite]:
+    """A camera whose streams are connected; ``delay_s``: how much later than captured each is sent."""
+    with RtspServer({"/sub": sub, "/main": main}, live=True, delay_s=delay_s) as server:
+        site = StillSite(server.url("/sub"), server.url("/main"), **settings)
+        site.armed = armed
+        with site.run():
+            ring = None if site.main is None else site.main.ring
+            eventually(lambda: site.reader.ring.size_bytes > 0, 20)
+            eventually(lambda: not armed or (ring is not None and ring.size_bytes > 0), 20)
+            yield site
+
+
+def pixels_of_the_car(still: SentStill) -> int:
+    """The area of the car in a picture of a still, pixels, by its colour."""
+    box = car_in(still.pixels)
+    assert box is not None
+    return round(box.area * still.ref["width"] * still.ref["height"])
 
 
 @pytest.mark.parametrize(
-    "delay_s",
-    [{"/main": 0.42}, {"/sub": 0.33}, {"/main": 0.9}],
-    ids=["a slower main stream", "a slower sub-stream", "a main stream that is nearly a second late"],
+    ("sub", "main", "delay_s"),
+    [
+        ("sub", "main", {"/main": 0.42}),
+        ("squeezed", "h265", {"/sub": 0.33}),
+        ("sub", "main", {"/main": 0.9}),
+    ],
+    ids=["a slower main stream", "a slower, squeezed sub-stream", "a main stream nearly a second late"],
 )
 def test_the_still_shows_the_moment_that_was_analysed(
-    files: dict[str, Path], delay_s: dict[str, float]
+    films: dict[str, Path], sub: str, main: str, delay_s: dict[str, float]
 ) -> None:
-    with site(files, delay_s) as camera:
-        cars = [car for car in camera.cars(25) if car.tick < 130]
-        seen = cars[-1:]
-        camera.request("zone-1", seen)
-        views = camera.views("zone-1")
-    scene = views["scene"]
-    error = tick_of(scene.pixels) - seen[0].tick  # a tick is a frame of the main stream
+    """Frames are of the main stream, 20 a second. There is a privacy mask, as drawn on the sub-stream."""
+    with connected(films[sub], films[main], delay_s, privacy_masks=(SIGN,)) as site:
+        cars = [car for car in site.cars(18) if car.tick < 130]
+        seen = cars[-1]
+        site.request("zone-1", [seen])
+        views = site.views("zone-1")
+    scene, close, half = (views[name] for name in ("scene", "object", "lower-half"))
+    width, height = scene.ref["width"], scene.ref["height"]
+    error = tick_of(scene.pixels) - seen.tick
     lag_error_s = scene.ref["lag_ms"] / 1000 - (delay_s.get("/main", 0.0) - delay_s.get("/sub", 0.0))
-    print(f"error in frames: {error}, of the lag: {1000 * lag_error_s:.0f} ms")
+    sub_size = SUB if sub == "sub" else SQUEEZED
+    ratio = pixels_of_the_car(close) / (seen.moment.box.area * sub_size[0] * sub_size[1])
+    print(f"error in frames: {error}, of the lag: {1000 * lag_error_s:.0f} ms; pixels: {ratio:.1f} times")
     assert (scene.ref["source"], scene.ref["aligned_by"]) == ("main", "pictures")
+    assert scene.severity is Severity.ALARM
     assert abs(error) <= 1
-    assert abs(lag_error_s) < 0.05
+    assert abs(lag_error_s) < 0.025
+    assert ratio >= (3 if sub == "sub" else 2), "the squeezed sub-stream has more pixels"
+    assert half.ref["width"] >= 1.1 * seen.moment.box.width * (MAIN[0] if main == "main" else 1280)
+    masked = scene.pixels[int(0.2 * height) : int(0.35 * height), int(0.6 * width) : int(0.8 * width)]
+    assert masked.max() <= 24
+    sent = [draft.media.media_id for draft in site.outbox.drafts if draft.media is not None]
+    assert [media.media_id for media in site.stored] == sent
+
+
+def test_without_a_lag_that_is_known_the_sharpest_moment_still_shows_its_own_frame(
+    films: dict[str, Path],
+) -> None:
+    """Several moments: whichever is taken, its own box is around the car. Sealed, while the board is hot, and
+    of a stream that was lost."""
+    key = X25519PrivateKey.generate().public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    with connected(films["sub"], films["main"], {"/main": 0.3}) as site:
+        cars = [car for car in site.cars(22) if car.tick < 130][-5:]
+        site.request("several", cars)
+        scene = site.views("several")["scene"]
+        car = car_in(scene.pixels)
+        assert car is not None
+        assert (car.x1, car.x2) == pytest.approx((scene.ref["box"][0], scene.ref["box"][2]), abs=0.012)
+
+        site.limiter.current = WorkloadLimits(inference_share=0.5)
+        cars = [car for car in site.cars(3) if car.tick < 158][-1:]
+        site.request("hot", cars)
+        views = site.views("hot")
+        assert list(views) == ["scene"], "the sub-stream's whole frame"
+        assert (views["scene"].ref["source"], views["scene"].ref["aligned_by"]) == ("sub", "same-stream")
+        assert tick_of(views["scene"].pixels) == cars[0].tick
+        assert (views["scene"].ref["width"], views["scene"].ref["height"]) == SUB
+        site.limiter.current = WorkloadLimits()
+
+        site.recorder._seal_to = key
+        site.request("sealed", cars)
+        sealed = site.views("sealed")["scene"]
+        assert sealed.media.sealed
+        assert sealed.ref["sealed_sha256"] == sealed.media.sha256 != sealed.ref["sha256"]
+
+
+def test_a_request_connects_the_main_stream_for_one_picture_and_leaves_it(films: dict[str, Path]) -> None:
+    with connected(films["sub"], films["main"], {}, armed=False) as site:
+        assert site.main is not None
+        assert site.main.ring.size_bytes == 0
+        media = site.stills.take_now("snapshot-c-1", 20.0)
+        picture = cv2.imdecode(np.frombuffer(media.payload, np.uint8), cv2.IMREAD_COLOR)
+        assert picture is not None
+        assert picture.shape[:2] == MAIN[::-1]
+        assert not site.main.ring.tapped
+        eventually(lambda: site.main is not None and site.main.ring.size_bytes == 0, 12)
+
+
+def test_without_a_main_stream_a_request_gives_the_whole_sub_stream(films: dict[str, Path]) -> None:
+    with RtspServer({"/sub": films["sub"]}, live=True) as server:
+        site = StillSite(server.url("/sub"), None)
+        with pytest.raises(StillUnavailable, match="sends nothing"):
+            site.stills.take_now("snapshot-c-1", 0.5)
+        with site.run():
+            eventually(lambda: site.reader.ring.size_bytes > 20_000, 20)
+            media = site.stills.take_now("snapshot-c-2", 5.0)
+    picture = cv2.imdecode(np.frombuffer(media.payload, np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    assert picture.shape[:2] == SUB[::-1]
+
+
+def test_a_camera_that_is_gone_gets_no_still_and_the_recorder_goes_on(films: dict[str, Path]) -> None:
+    with (
+        RtspServer({"/sub": films["sub"]}, live=True) as server,
+        StillSite(server.url("/sub"), None).run() as site,
+    ):
+        cars = site.cars(3)[-1:]
+        server.kill()
+        eventually(lambda: site.reader.ring.size_bytes == 0, 20)
+        site.request("gone", cars)
+        eventually(lambda: site.recorder.missed == 1, 10)
+        assert site.outbox.drafts == []

@@ -43,11 +43,15 @@ def numbered_clip(
     codec: str = "h264",
     noise: float = 0.0,
     bit_rate: int | None = None,
+    keyframe_s: int = 1,
 ) -> Path:
-    """The scene for ``seconds``, a keyframe every 2 s; ``fps`` divides ``TICKS_PER_S``. ``noise``: standard
+    """The scene for ``seconds``, a keyframe every ``keyframe_s``; ``fps`` divides ``TICKS_PER_S``. ``noise``: standard
     deviation of a sensor's, grey levels. ``bit_rate``: bits a second; None: constant quality."""
-    wanted = f"numbered {size} {fps} {seconds} {codec} {noise} {bit_rate}"
-    return made_once(path, wanted, lambda path: _film(path, size, fps, seconds, codec, noise, bit_rate))
+    wanted = f"numbered {size} {fps} {seconds} {codec} {noise} {bit_rate} {keyframe_s}"
+    options = OPTIONS[codec] | {"g": str(keyframe_s * fps)}
+    if bit_rate is not None:
+        options = {key: value for key, value in options.items() if key != "crf"} | {"b": str(bit_rate)}
+    return made_once(path, wanted, lambda path: _film(path, size, fps, seconds, codec, noise, options))
 
 
 def _film(
@@ -57,19 +61,14 @@ def _film(
     seconds: float,
     codec: str,
     noise: float,
-    bit_rate: int | None,
+    options: dict[str, str],
 ) -> None:
     width, height = size
     ground = _street(size)
-    options = OPTIONS[codec] | {"g": str(2 * fps)}
-    if bit_rate is not None:
-        del options["crf"]
     grain = np.random.default_rng(6).normal(0, noise, (height + 64, width + 64, 1)).astype(np.int8)
     with av.open(str(path), "w") as container:
         stream = cast("VideoStream", container.add_stream(LIBRARIES[codec], rate=fps, options=options))
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        if bit_rate is not None:
-            stream.bit_rate = bit_rate
         for frame in range(round(seconds * fps)):
             picture = scene(ground, frame * TICKS_PER_S // fps)
             if noise:

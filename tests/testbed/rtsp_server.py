@@ -72,11 +72,15 @@ def media_type_of(path: Path) -> str:
     return str(caps.get_structure(0).get_name())
 
 
-def read_units(path: Path) -> Clip:
-    """All access units of a file, in decoding order."""
+def read_units(path: Path, *, repeat_sets: bool = False) -> Clip:
+    """All access units of a file, in decoding order. ``repeat_sets``: with each keyframe come the sets of
+    parameters."""
     media_type = media_type_of(path)
+    parser = PARSERS[media_type]
+    if repeat_sets:
+        parser = parser.replace("parse !", "parse config-interval=-1 !")
     pipeline = Gst.parse_launch(
-        f'filesrc location="{path}" ! {DEMUXERS[path.suffix]} ! {PARSERS[media_type]}'
+        f'filesrc location="{path}" ! {DEMUXERS[path.suffix]} ! {parser}'
         " ! appsink name=sink sync=false max-buffers=0"
     )
     sink = pipeline.get_by_name("sink")
@@ -243,7 +247,7 @@ def main() -> None:
     epoch_us = GLib.get_monotonic_time() if options.live else None
     delays = {mount: float(seconds) for mount, _, seconds in (o.partition("=") for o in options.delay)}
     for mount, _, files in (o.partition("=") for o in options.mount):
-        clip = joined([read_units(Path(f)) for f in files.split(",")])
+        clip = joined([read_units(Path(f), repeat_sets=options.live) for f in files.split(",")])
         factories[mount] = clip_factory(
             clip,
             numbers_of(mount, options.drop),
