@@ -92,6 +92,7 @@ class StillSite:
             )
         )
         self.armed = True
+        self._before = 0  # stills that were done before the last request
         ring = None if self.main is None else self.main.ring
         self.stills: CameraStills = self.recorder.camera(self.camera, self.reader.ring, ring)
 
@@ -126,14 +127,13 @@ class StillSite:
         return seen
 
     def request(self, event_id: str, cars: Sequence[SeenCar]) -> None:
+        self._before = self.recorder.made + self.recorder.missed
         moments = tuple(car.moment for car in cars)
         self.recorder.request(self.maker, StillRequest(event_id, Severity.ALARM, VEHICLE, moments))
 
     def views(self, event_id: str) -> dict[str, SentStill]:
         """Wait for the still of an event; by the names of the views."""
-        made = self.recorder.made
-        eventually(lambda: self.recorder.made > made or bool(self._sent(event_id)), 30)
-        eventually(lambda: self.recorder.made + self.recorder.missed > 0, 30)
+        eventually(lambda: self.recorder.made + self.recorder.missed > self._before, 30)
         return self._sent(event_id)
 
     def _sent(self, event_id: str) -> dict[str, SentStill]:

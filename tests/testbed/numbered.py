@@ -45,8 +45,8 @@ def numbered_clip(
     bit_rate: int | None = None,
     keyframe_s: int = 1,
 ) -> Path:
-    """The scene for ``seconds``, a keyframe every ``keyframe_s``; ``fps`` divides ``TICKS_PER_S``. ``noise``: standard
-    deviation of a sensor's, grey levels. ``bit_rate``: bits a second; None: constant quality."""
+    """The scene for ``seconds``, a keyframe every ``keyframe_s``; ``fps`` divides ``TICKS_PER_S``. ``noise``:
+    standard deviation of a sensor's, grey levels. ``bit_rate``: bits a second; None: constant quality."""
     wanted = f"numbered {size} {fps} {seconds} {codec} {noise} {bit_rate} {keyframe_s}"
     options = OPTIONS[codec] | {"g": str(keyframe_s * fps)}
     if bit_rate is not None:
