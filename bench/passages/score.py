@@ -81,11 +81,8 @@ class ClipScore:
 def score(clip: MarkedClip, run: ClipRun) -> ClipScore:
     """Pair each mark with at most one passage, and count."""
     passages = [p for p in run.passages if p.ended_mono > clip.from_s and p.started_mono < clip.to_s]
-    pairs = sorted(
-        (pair for mark in clip.marks for p in passages if (pair := _pair(mark, p, run.aspect)) is not None),
-        key=lambda pair: pair.order,
-    )
-    chosen = _assign([p for p in pairs if not p.mark.optional])
+    pairs = all_pairs(clip, run)
+    chosen = assign([p for p in pairs if not p.mark.optional])
     total = ClipScore(marks=sum(not m.optional for m in clip.marks), passages=len(passages))
     for mark in clip.marks:
         if not mark.optional:
@@ -96,7 +93,13 @@ def score(clip: MarkedClip, run: ClipRun) -> ClipScore:
     return total
 
 
-def _assign(pairs: Sequence[Pair]) -> dict[int, Pair]:
+def all_pairs(clip: MarkedClip, run: ClipRun) -> list[Pair]:
+    """Each mark with each passage at its time and place, better pairs first."""
+    pairs = (_pair(mark, passage, run.aspect) for mark in clip.marks for passage in run.passages)
+    return sorted((pair for pair in pairs if pair is not None), key=lambda pair: pair.order)
+
+
+def assign(pairs: Sequence[Pair]) -> dict[int, Pair]:
     """The best pair of each mark (by ``id``); a passage counts for one mark."""
     chosen: dict[int, Pair] = {}
     used: set[int] = set()

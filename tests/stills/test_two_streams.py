@@ -55,7 +55,7 @@ def pixels_of_the_car(still: SentStill) -> int:
     """The area of the car in a picture of a still, pixels, by its colour."""
     box = car_in(still.pixels)
     assert box is not None
-    return round(box.area * still.ref["width"] * still.ref["height"])
+    return round(box.area * int(still.ref["width"]) * int(still.ref["height"]))
 
 
 @pytest.mark.parametrize(
