@@ -63,7 +63,7 @@ def add_command_to(commands: Commands) -> None:
     )
     _add_logging(console)
     console.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
-    for action in (run, check, status, console, *_add_retention(actions)):
+    for action in (run, check, status, console, *_add_retention(actions), _add_proposals(actions)):
         action.add_config(DEFAULT_CONFIG)
     _add_user(actions)
 
@@ -204,6 +204,37 @@ def _add_searches(actions: Commands) -> CommandParser:
     return searches
 
 
+def _add_proposals(actions: Commands) -> CommandParser:
+    proposals = add_command(
+        actions,
+        "proposals",
+        "propose changes of a rule, from the outcomes of its alarms",
+        "edge-agent central proposals --gateway dt-001 --camera cam-1 --rule yard "
+        "--gateway-config dt-001.yaml",
+        exit_codes={1: "failed, or there is nothing to propose"},
+    )
+    for name, what in (("--gateway", "gateway"), ("--camera", "camera"), ("--rule", "rule")):
+        proposals.add_argument(name, required=True, metavar="ID", help=f"id of the {what}")
+    proposals.add_argument(
+        "--gateway-config",
+        type=Path,
+        metavar="FILE",
+        help="configuration of the gateway, to write the drafted rules; default: reasons only",
+    )
+    proposals.add_argument(
+        "--write",
+        type=Path,
+        metavar="DIR",
+        help="write each drafted rule into a file of this folder; default: printed",
+    )
+    proposals.add_argument("--days", type=int, default=90, metavar="N", help="outcomes of the last days")
+    proposals.add_argument(
+        "--timezone", default="Asia/Ho_Chi_Minh", metavar="NAME", help="time zone of the site"
+    )
+    proposals.add_json()
+    return proposals
+
+
 def _add_release(actions: Commands) -> CommandParser:
     release = add_command(
         actions,
@@ -277,6 +308,10 @@ def run_central(args: argparse.Namespace, stdout: TextIO) -> int:
         from edge_central.cli.searches import run_searches
 
         return run_searches(args, load(args.config), stdout)
+    if args.action == "proposals":
+        from edge_central.cli.proposals import run_proposals
+
+        return run_proposals(args, stdout, sys.stderr)
     from edge_central.cli.status import run_status
 
     settings = load(args.config)

@@ -1,0 +1,160 @@
+"""Writes a proposed change as the whole drafted rule, ready for ``edge-agent rehearse``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge_agent.config.fields import tree
+from edge_agent.config.loader import merged_tree
+from edge_agent.config.merge import id_of
+from edge_agent.config.model.rule_kinds import KINDS
+from edge_agent.core.errors import UsageError
+from edge_agent.core.geometry import Point, fault_of
+from edge_agent.core.model import GROUP_OF_LABEL, LABELS
+from edge_central.proposals.reasoning import ChangeKind, Cut, ProposedChange
+
+_DURATIONS = {"zone-intrusion": "min_duration_s", "loitering": "min_duration_s", "stopped-vehicle": "still_s"}
+
+Written = dict[str, Any]
+"""Mappings, lists, numbers, booleans and texts, as JSON has them."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleInForce:
+    """A rule with its zone or line, as the configuration of its gateway has it."""
+
+    rule: Written
+    place_key: str  # zones or lines
+    place: Written
+
+    @classmethod
+    def read(cls, path: Path, camera_id: str, rule_id: str) -> RuleInForce:
+        """Raises UsageError if the file has no such rule, ConfigError if it cannot be read."""
+        whole = merged_tree(path)
+        camera = _with_id(whole, "cameras", camera_id)
+        rule = None if camera is None else _with_id(camera, "rules", rule_id)
+        if camera is None or rule is None:
+            raise UsageError(f"{path}: no rule {rule_id} of camera {camera_id}")
+        written = _plain(rule)
+        key = "lines" if "line" in written else "zones"
+        places = _plain(camera).get(key) or {}
+        name = written.get(key.removesuffix("s"))
+        if not isinstance(places, dict) or not isinstance(places.get(name), dict):
+            raise UsageError(f"{path}: rule {rule_id} names no {key.removesuffix('s')} of its camera")
+        return cls(written, key, places[name])
+
+
+def drafted(present: RuleInForce, change: ProposedChange) -> Written | None:
+    """The part of the camera's section with the changed rule; None: this rule cannot be changed like that."""
+    rule = dict(present.rule)
+    match change.kind:
+        case ChangeKind.LABELS:
+            labels = rule.get("labels") or _default_labels(str(rule.get("kind")))
+            rule["labels"] = [
+                label for label in labels if change.label not in (label, GROUP_OF_LABEL.get(label))
+            ]
+            return {"rules": [rule]} if 0 < len(rule["labels"]) < len(labels) else None
+        case ChangeKind.SCHEDULE:
+            return _with_schedule(rule, change.hours)
+        case ChangeKind.DURATION:
+            key = _DURATIONS.get(str(rule.get("kind")))
+            return None if key is None else {"rules": [rule | {key: change.seconds}]}
+        case ChangeKind.AREA:
+            return _with_smaller_place(present, change.cut)
+
+
+def _default_labels(kind: str) -> list[str]:
+    section = KINDS.get(kind)
+    fields = () if section is None else section.fields
+    return list(next((each.default for each in fields if each.key == "labels"), LABELS))
+
+
+def _with_schedule(rule: Written, hours: tuple[int, int] | None) -> Written | None:
+    """Only for a rule without hours: two periods a day are two rules."""
+    schedule = rule.get("schedule") or {}
+    if hours is None or "from" in schedule:
+        return None
+    period = {"from": f"{hours[0]:02d}:00", "to": f"{hours[1]:02d}:00"}
+    return {"rules": [rule | {"schedule": {**schedule, **period}}]}
+
+
+def _with_smaller_place(present: RuleInForce, cut: Cut | None) -> Written | None:
+    """The rule with a zone or line of its own, because other rules may use the present one."""
+    key, kind = present.place_key, present.place_key.removesuffix("s")
+    name = f"{present.rule[kind]}-cut"
+    place = None if cut is None else (_cut_line if kind == "line" else _cut_zone)(present.place, cut)
+    return None if place is None else {key: {name: place}, "rules": [present.rule | {kind: name}]}
+
+
+def _cut_zone(zone: Written, cut: Cut) -> Written | None:
+    """Clip the polygon (Sutherland and Hodgman 1974). None: little is left, or it would cross itself."""
+    points = [(float(x), float(y)) for x, y in zone["polygon"]]
+    kept: list[Point] = []
+    for a, b in zip(points, points[1:] + points[:1], strict=True):
+        if cut.keeps(a):
+            kept.append(a)
+        if cut.keeps(a) != cut.keeps(b):
+            kept.append(_on_cut(a, b, cut))
+    kept = [(round(x, 3), round(y, 3)) for x, y in kept]
+    kept = [point for n, point in enumerate(kept) if point != kept[n - 1]]
+    if len(kept) < 3 or fault_of(kept) is not None:
+        return None
+    return {**zone, "polygon": [list(point) for point in kept]}
+
+
+def _cut_line(line: Written, cut: Cut) -> Written | None:
+    begin, end = (tuple(map(float, line[key])) for key in ("from", "to"))
+    if cut.keeps(begin) == cut.keeps(end):  # type: ignore[arg-type]
+        return None
+    middle = [round(value, 3) for value in _on_cut(begin, end, cut)]  # type: ignore[arg-type]
+    return {**line, "to": middle} if cut.keeps(begin) else {**line, "from": middle}  # type: ignore[arg-type]
+
+
+def _on_cut(a: Point, b: Point, cut: Cut) -> Point:
+    share = (cut.at - a[cut.axis]) / (b[cut.axis] - a[cut.axis])
+    return a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1])
+
+
+def as_yaml(written: Mapping[str, Any], indent: int = 0) -> Iterator[str]:
+    """Yield the lines of a part of a camera's section; each text is quoted as JSON, which is YAML."""
+    for key, value in written.items():
+        if key == "rules":
+            yield f"{' ' * indent}rules:"
+            for rule in value:
+                first, *rest = as_yaml(rule, indent + 4)
+                yield f"{' ' * (indent + 2)}- {first.lstrip()}"
+                yield from rest
+        elif isinstance(value, Mapping) and key in ("zones", "lines"):
+            yield f"{' ' * indent}{key}:"
+            yield from as_yaml(value, indent + 2)
+        else:
+            yield f"{' ' * indent}{key}: {json.dumps(value, ensure_ascii=False)}"
+
+
+def _with_id(node: tree.Mapping, key: str, id_: str) -> tree.Mapping | None:
+    entry = node.entries.get(key)
+    items = entry.value.items if entry is not None and isinstance(entry.value, tree.Sequence) else ()
+    return next((each for each in items if isinstance(each, tree.Mapping) and id_of(each) == id_), None)
+
+
+def _plain(node: tree.Mapping) -> Written:
+    return {key: _value(entry.value) for key, entry in node.entries.items()}
+
+
+def _value(node: tree.Node) -> Any:
+    if isinstance(node, tree.Mapping):
+        return _plain(node)
+    if isinstance(node, tree.Sequence):
+        return [_value(each) for each in node.items]
+    if node.plain and node.text in ("true", "false"):
+        return node.text == "true"
+    if node.plain:
+        try:
+            return float(node.text) if "." in node.text else int(node.text)
+        except ValueError:
+            pass
+    return node.text

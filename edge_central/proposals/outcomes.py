@@ -1,0 +1,107 @@
+"""Reads what officers concluded about the reports of one rule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import msgspec
+from sqlalchemy import Connection, Row, select
+
+from edge_agent.core.geometry import Point
+from edge_central.console.events import NOT_HIDDEN
+from edge_central.console.incident_log import IncidentOutcome
+from edge_central.store import tables
+
+MAX_OUTCOMES = 5000
+"""The newest; enough for any rule whose alarms people still judge."""
+CHUNK = 400  # event ids in one query
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedReport:
+    """One report of a rule, and whether it was real."""
+
+    event_id: str
+    is_real: bool
+    time_ms: int
+    foot: Point  # of the object, in 0..1 of the picture
+    label: str | None
+    lasted_s: float | None  # in the zone, or standing, at its end; None: the rule has no such time
+
+
+class _Data(msgspec.Struct):
+    """The fields of all kinds of reports that a proposal uses."""
+
+    rule_id: str
+    box: tuple[float, float, float, float]
+    label: str | None = None
+    inside_s: float | None = None
+    still_s: float | None = None
+
+
+class _Event(msgspec.Struct):
+    data: _Data
+
+
+_decode = msgspec.json.Decoder(_Event).decode
+
+
+def read_judged(
+    connection: Connection, gateway: str, camera: str, rule: str, since_ms: int
+) -> list[JudgedReport]:
+    """The reports of a rule that were closed as real or false, oldest first.
+
+    Outcomes other than these, hidden events, and events that cannot be decoded are left out. Of several
+    phases the first gives time and place, the last how long it lasted.
+    """
+    outcomes = _outcomes(connection, gateway, since_ms)
+    found: dict[str, JudgedReport] = {}
+    for row in _phases(connection, gateway, camera, outcomes):
+        try:
+            data = _decode(row.payload).data
+        except msgspec.MsgspecError:
+            continue
+        if data.rule_id != rule:
+            continue
+        lasted_s = data.inside_s if data.inside_s is not None else data.still_s
+        known = found.get(row.event_id)
+        if known is not None:
+            found[row.event_id] = replace(known, lasted_s=max(known.lasted_s or 0.0, lasted_s or 0.0))
+            continue
+        x1, _, x2, y2 = data.box
+        is_real = outcomes[row.event_id] == IncidentOutcome.REAL
+        found[row.event_id] = JudgedReport(
+            row.event_id, is_real, row.time_ms, ((x1 + x2) / 2, y2), data.label, lasted_s
+        )
+    return sorted(found.values(), key=lambda each: each.time_ms)
+
+
+def _outcomes(connection: Connection, gateway: str, since_ms: int) -> dict[str, str]:
+    """The newest outcomes of the gateway's events, by event id."""
+    columns, prefix = tables.handling.c, f"event {gateway} "
+    query = (
+        select(columns.subject, columns.outcome)
+        .where(columns.subject.startswith(prefix, autoescape=True), columns.closed_ms >= since_ms)
+        .where(columns.outcome.in_([IncidentOutcome.REAL.value, IncidentOutcome.FALSE.value]))
+        .order_by(columns.closed_ms.desc())
+        .limit(MAX_OUTCOMES)
+    )
+    return {row.subject.removeprefix(prefix): row.outcome for row in connection.execute(query)}
+
+
+def _phases(
+    connection: Connection, gateway: str, camera: str, event_ids: Iterable[str]
+) -> Iterator[Row[str, int, bytes]]:
+    """The phases of these events, each event's in the order of their storage."""
+    columns, wanted = tables.event.c, list(event_ids)
+    for first in range(0, len(wanted), CHUNK):
+        query = (
+            select(columns.event_id, columns.time_ms, columns.payload)
+            .where(columns.event_id.in_(wanted[first : first + CHUNK]))
+            .where(
+                columns.gateway == gateway, columns.camera == camera, columns.phase.is_not(None), NOT_HIDDEN
+            )
+            .order_by(columns.cursor)
+        )
+        yield from connection.execute(query)

@@ -1,0 +1,213 @@
+"""What would have avoided false alarms of a rule, and what it would have cost in real ones.
+
+Four simple changes are tried, each alone: other labels, a shorter schedule, a longer duration, a smaller zone
+or line. A change is proposed if it removes a good part of the false alarms and hardly any real one. The
+numbers are those of the alarms that officers judged; few alarms prove little, so the worst share of real ones
+that may be lost is given too.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from enum import StrEnum
+from math import exp, lgamma, log, log1p
+
+from edge_central.proposals.outcomes import JudgedReport
+
+MIN_FALSE = 5  # judged false; with fewer nothing is proposed
+MIN_REMOVED, MIN_SHARE = 3, 0.25
+"""False alarms that a change has to remove: at least so many, and this share of all."""
+MAX_LOST = 0.125  # of the real ones
+REAL_WEIGHT = 5  # one real alarm lost weighs as much as so many false ones removed
+MAX_CHANCE = 0.001
+"""Probability that a cut without any meaning removes so many false ones among those that it removes (Fisher's
+exact test). Small, because hundreds of cuts are tried."""
+MAX_PROPOSALS = 3
+CONFIDENCE = 0.95
+MAX_CUTS = 60
+MAX_OFF_HOURS = 18  # a schedule that is armed for less than 6 hours is another rule
+
+
+class ChangeKind(StrEnum):
+    LABELS = "labels"
+    SCHEDULE = "schedule"
+    DURATION = "duration"
+    AREA = "area"
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A straight cut of the picture: what is kept has x (axis 0) or y (axis 1) above or below ``at``."""
+
+    axis: int
+    at: float
+    keeps_above: bool
+
+    def keeps(self, point: tuple[float, float]) -> bool:
+        return (point[self.axis] >= self.at) is self.keeps_above
+
+    @property
+    def removed_side(self) -> str:
+        """In words, as the picture shows it."""
+        sides = (("left of x", "right of x"), ("above y", "below y"))
+        return f"{sides[self.axis][0 if self.keeps_above else 1]} = {self.at:.2f}"
+
+
+@dataclass(frozen=True, slots=True)
+class ProposedChange:
+    """One change, and the judged alarms that it would have removed."""
+
+    kind: ChangeKind
+    label: str | None = None  # LABELS: no longer reported
+    hours: tuple[int, int] | None = None  # SCHEDULE: armed from the first hour up to the second
+    seconds: float | None = None  # DURATION: at least so long
+    cut: Cut | None = None  # AREA
+    false_removed: int = 0
+    false_all: int = 0
+    real_lost: int = 0
+    real_all: int = 0
+
+    @property
+    def worth(self) -> int:
+        return self.false_removed - REAL_WEIGHT * self.real_lost
+
+    @property
+    def chance(self) -> float:
+        """Probability of at least so many false ones among the removed, if the cut had no meaning, 0..1."""
+        removed, every = self.false_removed + self.real_lost, self.false_all + self.real_all
+        whole = _log_ways(every, removed)
+        most = min(removed, self.false_all)
+        return sum(
+            exp(_log_ways(self.false_all, n) + _log_ways(self.real_all, removed - n) - whole)
+            for n in range(self.false_removed, most + 1)
+        )
+
+    @property
+    def worst_lost(self) -> float:
+        """Upper bound of the share of real alarms that is lost, 0..1, one-sided."""
+        return upper_share(self.real_lost, self.real_all)
+
+    @property
+    def reason(self) -> str:
+        """``of 14 false alarms 12 lie left of x = 0.31; of 9 real ones 1 would be lost``."""
+        where = {
+            ChangeKind.LABELS: f"are {self.label}",
+            ChangeKind.SCHEDULE: _outside(self.hours),
+            ChangeKind.DURATION: f"lasted less than {self.seconds:g} s" if self.seconds else "",
+            ChangeKind.AREA: f"lie {self.cut.removed_side}" if self.cut else "",
+        }[self.kind]
+        return (
+            f"of {self.false_all} false alarms {self.false_removed} {where}; "
+            f"of {self.real_all} real ones {self.real_lost} would be lost "
+            f"(with so few, up to {self.worst_lost:.0%} may be)"
+        )
+
+
+def _outside(hours: tuple[int, int] | None) -> str:
+    return "" if hours is None else f"came between {hours[1]:02d}:00 and {hours[0]:02d}:00"
+
+
+def propose(judged: Sequence[JudgedReport], zone: tzinfo) -> list[ProposedChange]:
+    """The best change of each kind that is worth it, best first; at most ``MAX_PROPOSALS``.
+
+    ``zone``: time zone of the site. Empty with fewer than ``MIN_FALSE`` false alarms, or without a real one:
+    then nothing shows what a change would lose.
+    """
+    false_all = sum(not each.is_real for each in judged)
+    if false_all < MIN_FALSE:
+        return []
+    best: dict[ChangeKind, ProposedChange] = {}
+    for change in _candidates(judged):
+        counted = _counted(change, [each for each in judged if not _keeps(change, each, zone)], judged)
+        known = best.get(change.kind)
+        if is_worth_it(counted) and (known is None or counted.worth > known.worth):
+            best[change.kind] = counted
+    return sorted(best.values(), key=lambda each: -each.worth)[:MAX_PROPOSALS]
+
+
+def is_worth_it(change: ProposedChange) -> bool:
+    enough = change.false_removed >= max(MIN_REMOVED, MIN_SHARE * change.false_all)
+    cheap = change.real_lost <= MAX_LOST * change.real_all and change.worth > 0
+    return enough and cheap and change.chance <= MAX_CHANCE
+
+
+def _candidates(judged: Sequence[JudgedReport]) -> Iterator[ProposedChange]:
+    """All cuts that are tried."""
+    labels = Counter(each.label for each in judged if each.label is not None)
+    if len(labels) > 1:
+        yield from (ProposedChange(ChangeKind.LABELS, label=label) for label in labels)
+    for begin in range(24):
+        for length in range(24 - MAX_OFF_HOURS, 24):
+            yield ProposedChange(ChangeKind.SCHEDULE, hours=(begin, (begin + length) % 24))
+    for seconds in _between(each.lasted_s for each in judged if each.lasted_s is not None):
+        yield ProposedChange(ChangeKind.DURATION, seconds=round(seconds + 0.5))
+    for axis in (0, 1):
+        for at in _between(each.foot[axis] for each in judged):
+            for above in (True, False):
+                yield ProposedChange(ChangeKind.AREA, cut=Cut(axis, round(at, 3), above))
+
+
+def _keeps(change: ProposedChange, report: JudgedReport, zone: tzinfo) -> bool:
+    """Whether the changed rule would still report it."""
+    if change.label is not None:
+        return report.label != change.label
+    if change.hours is not None:
+        begin, end = change.hours
+        return (_hour(report, zone) - begin) % 24 < (end - begin) % 24
+    if change.seconds is not None:
+        return report.lasted_s is None or report.lasted_s >= change.seconds
+    return change.cut is None or change.cut.keeps(report.foot)
+
+
+def _hour(report: JudgedReport, zone: tzinfo) -> int:
+    return datetime.fromtimestamp(report.time_ms / 1000, UTC).astimezone(zone).hour
+
+
+def _between(values: Iterable[float]) -> Iterator[float]:
+    """The middles between neighbouring values; of very many, ``MAX_CUTS`` spread evenly over the values."""
+    ordered = sorted(set(values))
+    middles = [(low + high) / 2 for low, high in itertools.pairwise(ordered)]
+    count = min(len(middles), MAX_CUTS)
+    yield from (middles[n * len(middles) // count] for n in range(count))
+
+
+def _counted(
+    change: ProposedChange, gone: Sequence[JudgedReport], judged: Sequence[JudgedReport]
+) -> ProposedChange:
+    real_all = sum(each.is_real for each in judged)
+    return ProposedChange(
+        change.kind,
+        change.label,
+        change.hours,
+        change.seconds,
+        change.cut,
+        false_removed=sum(not each.is_real for each in gone),
+        false_all=len(judged) - real_all,
+        real_lost=sum(each.is_real for each in gone),
+        real_all=real_all,
+    )
+
+
+def upper_share(count: int, of: int) -> float:
+    """Upper limit of a share of which ``count`` of ``of`` were seen (Clopper and Pearson 1934, one-sided)."""
+    if count >= of:
+        return 1.0
+    low, high = max(count / of, 1e-9), 1 - 1e-9
+    for _ in range(40):
+        share = (low + high) / 2
+        at_most = sum(exp(_log_binomial(n, of, share)) for n in range(count + 1))
+        low, high = (share, high) if at_most > 1 - CONFIDENCE else (low, share)
+    return high
+
+
+def _log_binomial(count: int, of: int, share: float) -> float:
+    return _log_ways(of, count) + count * log(share) + (of - count) * log1p(-share)
+
+
+def _log_ways(of: int, count: int) -> float:
+    """Logarithm of the number of ways to choose ``count``."""
+    return lgamma(of + 1) - lgamma(count + 1) - lgamma(of - count + 1)
