@@ -20,7 +20,14 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from edge_agent.commands import signature
-from edge_agent.commands.action import Action, CommandFailed, CommandRefused, CommandSucceeded, InProgress
+from edge_agent.commands.action import (
+    SEARCH_TYPES,
+    Action,
+    CommandFailed,
+    CommandRefused,
+    CommandSucceeded,
+    InProgress,
+)
 from edge_agent.commands.document import CommandValidity, arguments, extract_id, parse
 from edge_agent.commands.journal import CommandJournal
 from edge_agent.commands.open_commands import OpenCommand, OpenCommands
@@ -36,6 +43,8 @@ log = logging.getLogger(__name__)
 
 MAX_INCOMING = 32
 """Messages that wait to be processed; further ones stay at the broker."""
+MAX_SEARCHES_A_MINUTE = 120
+"""New searches that are accepted. Each is written to the disk three times, also one that is refused later."""
 SET_CONFIG = "set-config"
 """The command on the retained topic ``down/config``."""
 PATIENCE_S = 10.0
@@ -216,6 +225,7 @@ class CommandDispatcher:
         self._unanswerable = 0
         self._rejections = ReplyRateLimit()
         self._repeats = ReplyRateLimit()
+        self._searches = ReplyRateLimit(MAX_SEARCHES_A_MINUTE)
 
     def register(self, actions: Iterable[Action]) -> None:
         """Add commands. Call before ``start``."""
@@ -308,6 +318,8 @@ class CommandDispatcher:
         if message.retained and message.kind is DownKind.COMMAND:
             # The journal drops expired records, and a gateway without a clock would run it again.
             raise CommandRefused(problem_text("command-retained"), "malformed")
+        if action.name in SEARCH_TYPES and self._searches.is_exceeded(self._clock.monotonic()):
+            raise CommandRefused(problem_text("search-too-often", limit=MAX_SEARCHES_A_MINUTE), "busy")
         self._executor.queue(self._open.begin(record, action, args, until_mono))
 
     def _action(self, type_: str) -> Action:

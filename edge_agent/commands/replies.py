@@ -68,15 +68,15 @@ class ReplyMaker:
 
 
 class ReplyRateLimit:
-    """Limits replies to ``MAX_REPLIES`` in ``WINDOW_S``."""
+    """Limits replies, or commands, to so many in ``WINDOW_S``."""
 
-    def __init__(self) -> None:
-        self._replied_mono: deque[float] = deque(maxlen=MAX_REPLIES)
+    def __init__(self, most: int = MAX_REPLIES) -> None:
+        self._recent_mono: deque[float] = deque(maxlen=most)
 
     def is_exceeded(self, now_mono: float) -> bool:
-        """Count one more reply. True: it is too many."""
-        recent = self._replied_mono
-        if len(recent) == MAX_REPLIES and now_mono - recent[0] < WINDOW_S:
+        """Count one more. True: it is too many."""
+        recent = self._recent_mono
+        if len(recent) == recent.maxlen and now_mono - recent[0] < WINDOW_S:
             return True
         recent.append(now_mono)
         return False

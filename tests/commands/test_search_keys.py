@@ -19,6 +19,7 @@ from edge_agent.commands.action import (
     CommandRefused,
     CommandSucceeded,
 )
+from edge_agent.commands.dispatcher import MAX_SEARCHES_A_MINUTE
 from edge_agent.commands.handlers.search import NICENESS
 from edge_agent.commands.signature import OperatorKeyring, sign
 from edge_agent.core.problems import problem_text
@@ -26,6 +27,7 @@ from tests.commands.centre import document, encoded, moment, signed, write_publi
 from tests.commands.counter import OPERATOR, SEARCHER, STRANGER, Counter, counter_in
 from tests.commands.table import EXAMPLES
 from tests.commands.test_every_command import changed
+from tests.testbed.mosquitto import wait_until
 
 LATER = problem_text("search-later", why=problem_text("search-waits-heat"))
 
@@ -204,6 +206,19 @@ def test_too_many_searches_at_once_are_refused_and_leave_room_for_commands(
     asked = document("status")
     hot.deliver("status", encoded(asked))
     assert hot.answer(asked["id"])["status"] == "succeeded"
+
+
+def test_hammering_writes_little_to_the_disk_and_can_be_sent_again_later(box: Counter) -> None:
+    answers = [box.answer(send(box)) for _ in range(MAX_SEARCHES_A_MINUTE)]
+    assert {each["status"] for each in answers} == {"succeeded"}
+    asked = question()
+    box.deliver("search", signed(asked, SEARCHER))
+    assert box.answer(asked["id"])["code"] == "busy"
+    assert not (box.state_dir / f"commands/{asked['id']}.json").exists()
+    box.clock.shift = timedelta(seconds=61)
+    again = {"issued": moment(NOW), "expires": moment(datetime.now(UTC) + timedelta(minutes=9))}
+    box.deliver("search", signed(asked | again, SEARCHER))
+    wait_until(lambda: box.replies(asked["id"])[-1]["status"] == "succeeded", what="its answer")
 
 
 def test_ten_thousand_searches_do_not_fill_the_journal(box: Counter, monkeypatch: pytest.MonkeyPatch) -> None:

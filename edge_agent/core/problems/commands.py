@@ -335,6 +335,10 @@ SEARCHES: Sentences = {
         "{limit} were answered within an hour, which is the most",
         "trong một giờ đã trả lời {limit} yêu cầu, là mức tối đa",
     ),
+    "search-too-often": (
+        "{limit} searches came within a minute, and no more are accepted; send it again later",
+        "trong một phút đã nhận {limit} yêu cầu tìm kiếm, là mức tối đa; hãy gửi lại sau",
+    ),
     "search-unscoped": (
         "a search key must name the person (asked_by) and the wards",
         "khóa tìm kiếm phải ghi người yêu cầu (asked_by) và các phường",
