@@ -101,6 +101,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "Không bắt buộc. Bấm vào hai nơi trong hình, hoặc ghi vị trí hai đầu vạch.",
         "Not required. Click two places in the picture, or give the two ends of the line.",
     ),
+    "search-line-blind": (
+        "Chưa có ảnh toàn cảnh của camera này; hãy ước lượng vị trí trong khung.",
+        "There is no whole picture of this camera: judge the places in the frame.",
+    ),
     "search-line-says": (
         "Hình của camera với vạch đã chọn. Bấm hai lần để chọn hai đầu; bốn ô dưới đây có cùng nội dung.",
         "Picture of the camera with the chosen line. Two clicks choose its ends; so do the four fields.",
@@ -176,6 +180,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "{count} lượt đi qua, mới nhất trước",
         "{count} passages, the newest first",
     ),
+    "search-sheet-pairs": ("{count} cặp, mới nhất trước", "{count} pairs, the newest first"),
     "search-sheet-more": (
         "; các thiết bị tìm thấy tất cả {total}, mỗi thiết bị chỉ gửi các dòng đầu",
         "; the gateways found {total} in all, each sends the first rows only",

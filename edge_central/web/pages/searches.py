@@ -192,11 +192,12 @@ def pictures(visit: UserRequestContext, search: str) -> dict[tuple[str, int], Se
 def unopened(sheet: ContactSheet, opened: Container[tuple[str, int]]) -> list[str]:
     """The passages of a page that have a picture which the account has not opened, in their order."""
     shown = [each for match in sheet.matches for each in (match, match.then) if each is not None]
-    return [
+    names = [
         f"{each.gateway}/{each.passage}"
         for each in shown
         if each.picture_sha256 is not None and (each.gateway, each.passage) not in opened
     ]
+    return list(dict.fromkeys(names))  # a passage may be in several pairs
 
 
 def earlier(visit: UserRequestContext, search: SearchView) -> list[tuple[GatewayAnswer, int]]:

@@ -333,12 +333,16 @@ def test_a_pair_is_shown_as_a_pair_that_may_be_two_different_objects(city: House
     browser, gateways = city.browser("minh"), CityGateways(city)
     search = begin(browser, second="bx-001/cam-1", **{"site.dt-001": "1"})
     for command in gateways.asked(search):
-        later = 0 if command.gateway == "dt-001" else 240_000
-        gateways.answer(command, [passage(1, start_ms() + later)], total=40)
+        first = command.gateway == "dt-001"
+        rows = [passage(1, start_ms()), passage(2, start_ms() + 1000)]
+        gateways.answer(command, rows if first else [passage(1, start_ms() + 240_000)], total=40)
     page = words(browser.get(f"/searches/{search}").text)
-    assert "chỉ gửi 2 trên 80 lượt đi qua, nên có thể thiếu cặp" in page
+    assert "chỉ gửi 3 trên 80 lượt đi qua, nên có thể thiếu cặp" in page
     assert "Camera thứ hai, 4 phút sau" in page
     assert ALL["search-pair-hint"][0] in page
+    assert "2 cặp" in page
+    several = 'value="dt-001/2 bx-001/1 dt-001/1"'
+    assert several in browser.get(f"/searches/{search}").text, "each once"
     assert "Trần Phú, Cầu, trong vòng 10 phút" in page
 
 
