@@ -88,7 +88,11 @@ class PassageEntry(ApiDocument, frozen=True, kw_only=True):
     label: str | None
     direction_deg: Annotated[int | None, Meta(description="clockwise from the top of the picture")]
     speed: Annotated[float, Meta(description="own lengths a second")]
-    speed_m_s: float | None
+    speed_m_s: Annotated[float | None, Meta(description="of cameras with a ground plane")]
+    speed_error_m_s: Annotated[
+        float | None, Meta(description="the speed is right within this; no measurement for fines")
+    ]
+    heading_deg: Annotated[int | None, Meta(description="clockwise from north")]
     size: Annotated[tuple[float, float] | None, Meta(description="of the box, in 0..1 of the picture")]
     entry: str
     exit: str

@@ -212,9 +212,8 @@ def _then(match: PassageMatch, names: Any) -> PassageEntry:
 
 def _passage(match: PassageMatch, names: Any) -> dict[str, Any]:
     fields = asdict(match)
-    for name in ("cursor", "start_ms", "picture_sha256", "then"):
-        del fields[name]
-    return fields | {
+    shown = {name: fields[name] for name in PassageEntry.__struct_fields__ if name in fields}
+    return shown | {
         "name": names.site_name(match.gateway),
         "camera_name": names.camera(match.gateway, match.camera).name,
         "start": _time(match.start_ms),
