@@ -120,9 +120,12 @@ class Agent:
         self._uplink = uplink = build_uplink(base, events)
         overrides = make_overrides(settings, base.clock, base.synced, events.report_override)
         self._trust_clock = trust_clock
-        synced = (lambda: True) if trust_clock else base.synced
         dispatcher = make_dispatcher(
-            settings, base.clock, synced=synced, session=self._session, wake=events.outbox.wake
+            settings,
+            base.clock,
+            synced=self._may_check_validity,
+            session=self._session,
+            wake=events.outbox.wake,
         )
         self._publisher = build_publisher(base, events, uplink, dispatcher, self._birth)
         self._collector = build_collector(base, events, uplink, self._online)
@@ -171,7 +174,12 @@ class Agent:
             ca_file=updates.ca_file,
             source=source,
             log_lines=log_lines,
+            clock_synced=self._may_check_validity,
         )
+
+    def _may_check_validity(self) -> bool:
+        """Whether the clock is good enough to decide whether a signed command has expired."""
+        return self._trust_clock or self._base.synced()
 
     def _health_sources(self) -> HealthSources:
         base, events, uplink, controls = self._base, self._events, self._uplink, self._controls

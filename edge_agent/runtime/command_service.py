@@ -137,6 +137,7 @@ class CommandDependencies:
     ca_file: Callable[[], str | None]  # for the server of releases and models; None for the system's
     source: ConfigSource | None  # None if there is no file
     log_lines: Callable[[], list[str]]
+    clock_synced: Callable[[], bool]  # as far as commands are concerned
 
 
 class CommandService:
@@ -313,7 +314,7 @@ class CommandService:
         return GatewayLimits(
             heat_step=heartbeat.thermal.step,
             budget_used_up=heartbeat.uplink.step >= TOP_STEP,
-            clock_synced=heartbeat.clock.synced,
+            clock_synced=self._dependencies.clock_synced(),
         )
 
     def _camera_ids(self) -> list[str]:

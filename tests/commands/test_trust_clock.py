@@ -33,6 +33,11 @@ def reply_and_health(folder: Path, options: Sequence[str]) -> tuple[str, list[st
             centre.wait_for_gateway()
             risky = document("relearn", {"camera": "cam-1"})
             reply = centre.answer(centre.send(risky, signed(risky, OPERATOR)))
+            if reply["code"] != "clock-not-synchronised":
+                span = {"from_at": "2026-11-28T00:00:00Z", "to_at": "2026-11-29T00:00:00Z"}
+                search = document("search", {"purpose": "trial", "case": "1/2026", **span})
+                answer = centre.answer(centre.send(search, signed(search, OPERATOR)))
+                assert answer["status"] == "succeeded", "a search does not wait for the clock either"
             beat = agent.wait_for_status(lambda beat: True, "health")
             return reply["code"], beat["degraded"]
 
