@@ -13,10 +13,11 @@ import json
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Table, select, update
+from sqlalchemy import Connection, Table, Update, bindparam, select, update
 
 from edge_agent.core.delivery import SEALED_MAGIC
 from edge_agent.core.problems import problem_of
@@ -173,13 +174,21 @@ def _is_later(reply: ReplyMessage) -> bool:
 def _update_answer(
     connection: Connection, command: str, status: AnswerStatus | None, words: str, values: dict[str, Any]
 ) -> bool:
-    columns = tables.search_answer.c
     values = values | {"words": str(words), "problem": problem_column(words)}
     if status is not None:
         values["status"] = status.value
-    is_open = columns.until_ms.is_not(None)
-    changed = update(tables.search_answer).where(columns.command == command, is_open).values(**values)
-    return connection.execute(changed).rowcount > 0
+    parameters = {f"new_{name}": value for name, value in values.items()} | {"of": command}
+    return connection.execute(_answer_update(tuple(values)), parameters).rowcount > 0
+
+
+@cache
+def _answer_update(names: tuple[str, ...]) -> Update:
+    """Sets these columns of an open answer. Made once: to build it costs more than to run it."""
+    columns = tables.search_answer.c
+    changed = update(tables.search_answer).where(
+        columns.command == bindparam("of"), columns.until_ms.is_not(None)
+    )
+    return changed.values({name: bindparam(f"new_{name}", type_=columns[name].type) for name in names})
 
 
 def _record_matches(

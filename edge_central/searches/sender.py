@@ -75,6 +75,11 @@ class SearchSender:
         self._clock = clock
         self._central_id = central_id
         self._key = key
+        # Made once: it is asked every moment, and to build it costs more than to run it.
+        self._waiting = tuple(
+            select(table.c.command).where(*self._due(table)).limit(1)
+            for table in (tables.search_answer, tables.search_picture)
+        )
 
     def publish_key(self, connection: Connection) -> None:
         """Store which wards this centre can search, for the console."""
@@ -87,10 +92,8 @@ class SearchSender:
     def has_waiting(self, connection: Connection) -> bool:
         if self._key is None:
             return False
-        return any(
-            connection.scalar(select(table.c.command).where(*self._due(table)).limit(1)) is not None
-            for table in (tables.search_answer, tables.search_picture)
-        )
+        now = {"now_ms": wall_ms(self._clock)}
+        return any(connection.scalar(each, now) is not None for each in self._waiting)
 
     def send(self, connection: Connection) -> list[MqttMessage]:
         """Mark up to MAX_AT_ONCE due commands as sent. Return the messages to publish after the commit."""
@@ -127,11 +130,11 @@ class SearchSender:
         connection.execute(update(tables.search_picture).where(*missed).values(**gone))
 
     def _due(self, table: Table) -> tuple[ColumnElement[bool], ...]:
-        """Never sent; or sent to a gateway that is online now."""
+        """Never sent; or sent to a gateway that is online now. Needs the parameter ``now_ms``."""
         columns, gateway = table.c, tables.gateway.c
         online = select(gateway.id).where(gateway.id == columns.gateway, gateway.state == "online").exists()
         return (
-            columns.next_ms <= wall_ms(self._clock),
+            columns.next_ms <= bindparam("now_ms"),
             columns.ward.in_(self._wards),
             or_(columns.sends == 0, online),
         )
@@ -145,7 +148,7 @@ class SearchSender:
             .order_by(answer.next_ms, answer.command)
             .limit(MAX_AT_ONCE)
         )
-        rows = connection.execute(query).all()
+        rows = connection.execute(query, {"now_ms": wall_ms(self._clock)}).all()
         questions = {row.search: row.question for row in rows}
         parsed = {id_: msgspec.json.decode(text, type=SearchQuestion) for id_, text in questions.items()}
         messages = []
@@ -167,7 +170,7 @@ class SearchSender:
             .order_by(picture.next_ms, picture.command)
             .limit(MAX_AT_ONCE)
         )
-        rows = connection.execute(query).all()
+        rows = connection.execute(query, {"now_ms": wall_ms(self._clock)}).all()
         messages = []
         for row in rows:
             args = {
