@@ -128,7 +128,7 @@ SEARCHES: Sentences = {
     ),
     "search-case": (
         "give the number of the case, at most 100 characters",
-        "hãy ghi số hồ sơ vụ việc, nhiều nhất 100 ký tự",
+        "hãy ghi số vụ việc, nhiều nhất 100 ký tự",
     ),
     "search-field": ("the value of {field} is not valid", "giá trị của {field} không hợp lệ"),
     "search-unknown-field": ("a search has no field {field}", "không có mục tìm kiếm {field}"),

@@ -18,10 +18,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "search-new": ("Tìm mới", "New search"),
     "searches-none": ("Chưa có yêu cầu tìm nào.", "There is no search yet."),
     "searches-off": (
-        "Trung tâm chưa được cấu hình để tìm lượt đi qua. Quản trị viên cần đặt phần search trong cấu "
-        "hình của trung tâm và khóa công khai tương ứng trên các thiết bị.",
-        "This centre is not set up for searches. An administrator has to configure its section search, "
-        "and the public key at the gateways.",
+        "Trung tâm chưa có khóa tìm kiếm nên không hỏi được thiết bị nào. Quản trị viên cần đặt phần search "
+        "trong cấu hình của trung tâm và đặt khóa công khai tương ứng trên các thiết bị.",
+        "This centre has no search key, so it can ask no gateway. An administrator has to configure its "
+        "section search, and the public key at the gateways.",
     ),
     "search-case": ("Số vụ việc", "Case number"),
     "search-purpose": ("Mục đích", "Purpose"),
