@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edge_agent.capture.ring import PacketRing, RingPacket, StreamConnection
+from edge_agent.capture.stream_time import JUMP_S
 
 NEWEST = 20
 """Packets whose stamps give the present difference between stream time and the gateway's clock."""
@@ -84,11 +85,24 @@ class StreamPackets:
 
 
 def packets_in(ring: PacketRing | None) -> StreamPackets | None:
-    """The present content of a ring; None: not connected, or no picture yet."""
+    """The present content of a ring, since the camera's clock was set back; None: not connected, or no
+    picture yet."""
     if ring is None:
         return None
     unread = ring.contents()
-    packets = [item for item in unread.packets if item.packet.size]
-    if unread.connection is None or not packets:
+    connection = unread.connection
+    if connection is None:
         return None
-    return StreamPackets(unread.connection, packets)
+    packets: list[RingPacket] = []
+    for item in unread.packets:
+        if not item.packet.size or (packets and _is_set_back(connection, packets[-1], item)):
+            packets = []
+        if item.packet.size:
+            packets.append(item)
+    return StreamPackets(connection, packets) if packets else None
+
+
+def _is_set_back(connection: StreamConnection, before: RingPacket, item: RingPacket) -> bool:
+    """Whether the camera's clock was set back between two packets: their times cannot be compared."""
+    old, new = before.packet.pts, item.packet.pts
+    return old is not None and new is not None and (old - new) * connection.tick_s > JUMP_S
