@@ -29,7 +29,7 @@ def stills(centre: Subscriber) -> list[dict[str, Any]]:
 def size_of(payload: bytes) -> tuple[int, ...]:
     picture = cv2.imdecode(np.frombuffer(payload, np.uint8), cv2.IMREAD_COLOR)
     assert picture is not None
-    return picture.shape[1::-1]
+    return tuple(map(int, picture.shape[1::-1]))
 
 
 def test_an_alarm_gets_stills_that_the_chain_proves_and_a_command_gets_one(tmp_path: Path) -> None:
