@@ -9,7 +9,7 @@ import pytest
 
 from edge_agent import config
 from edge_agent.cameras.running import RestartScope, restart_scope
-from edge_agent.config.model.settings import Camera, ClipPolicy, Settings
+from edge_agent.config.model.settings import Camera, ClipPolicy, Ground, Settings
 from edge_agent.core.clock import SystemClock
 from edge_agent.runtime.reload import Configuration
 from tests.testbed.agent import write_config
@@ -30,6 +30,7 @@ SQUARE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))
     [
         (lambda c: replace(c, report=replace(c.report, objects=not c.report.objects)), RestartScope.RULES),
         (lambda c: replace(c, masks=(SQUARE,)), RestartScope.PIPELINE),
+        (lambda c: replace(c, ground=Ground(points=SQUARE, metres=SQUARE)), RestartScope.PIPELINE),
         (lambda c: replace(c, url="rtsp://host/2"), RestartScope.STREAM),
         # A clip has no privacy masks, so the stream must restart when clips are switched.
         (lambda c: replace(c, privacy_masks=(SQUARE,)), RestartScope.STREAM),

@@ -144,6 +144,27 @@ def test_show_draws_a_grid_and_names_the_height(
     assert drawn.shape == (360, 640, 3)
 
 
+def test_show_takes_a_picture_of_the_camera_without_its_private_areas(tmp_path: Path) -> None:
+    clip = tmp_path / "clip.avi"
+    writer = cv2.VideoWriter(str(clip), cv2.VideoWriter.fourcc(*"MJPG"), 5, (640, 360))
+    for _ in range(6):
+        writer.write(np.full((360, 640, 3), 200, np.uint8))
+    writer.release()
+    points = [[round(x, 4), round(y, 4)] for x, y in GROUND.points]
+    config = _config(
+        tmp_path,
+        url=str(clip),
+        ground={"points": points, "rectangle_m": [4, 12]},
+        privacy_masks=[[[0, 0], [0.2, 0], [0.2, 0.1], [0, 0.1]]],
+    )
+    out = tmp_path / "grid.jpg"
+    assert main(["ground", "show", "cam-1", "--config", str(config), "--out", str(out)]) == 0
+    drawn = cv2.imread(str(out))
+    assert drawn is not None
+    assert drawn[10:30, 2:120].max() < 40, "below the line of the horizon"
+    assert np.median(drawn[100:350]) > 150
+
+
 def test_show_without_a_ground_plane_says_what_to_do(
     tmp_path: Path, picture: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
