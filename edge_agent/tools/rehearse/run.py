@@ -30,7 +30,7 @@ from edge_agent.tools.rehearse.synthetic import STILL_STEP_S, RelevantPassages, 
 from edge_agent.tools.rehearse.tally import EvenSample, ReportTally
 from edge_agent.wire import RehearsalAccuracy, RehearsalExample, RehearsalResult, RehearsedBy
 
-MAX_FPS = 5.0  # the rules judge time, not frames: more would only take longer
+MAX_FPS = 5.0  # with 2.5, up to four in a hundred reports more differ from live (docs/design/rehearsal.md)
 USUAL_ASPECT = 16 / 9  # of rows that do not say the shape of the picture
 MARGIN_S = 5.0
 
