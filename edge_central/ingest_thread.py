@@ -334,7 +334,7 @@ class IngestThread:
 
     def _send_searches(self) -> None:
         """Sign and send searches, some at a time: batches of events are stored in between."""
-        if self._store.query(self._searches.has_waiting):
+        if self._searches.can_sign and self._store.query(self._searches.has_waiting):
             with self._store.batch() as batch:
                 messages = self._searches.send(batch.connection)
             for message in messages:

@@ -89,11 +89,13 @@ class SearchSender:
             record = SearchKeyRecord(key=key, wards=self._wards)
         write_record(connection, f"{KEY_RECORD}{self._central_id}", record)
 
+    @property
+    def can_sign(self) -> bool:
+        return self._key is not None
+
     def has_waiting(self, connection: Connection) -> bool:
-        if self._key is None:
-            return False
         now = {"now_ms": wall_ms(self._clock)}
-        return any(connection.scalar(each, now) is not None for each in self._waiting)
+        return self.can_sign and any(connection.scalar(each, now) is not None for each in self._waiting)
 
     def send(self, connection: Connection) -> list[MqttMessage]:
         """Mark up to MAX_AT_ONCE due commands as sent. Return the messages to publish after the commit."""
@@ -120,7 +122,7 @@ class SearchSender:
         over_ms = wall_ms(self._clock) - EXPIRE_AFTER_MS
         answers, pictures = tables.search_answer.c, tables.search_picture.c
         silent = (answers.until_ms < over_ms, answers.ward.in_(self._wards))
-        changed = set(connection.scalars(select(answers.search).where(*silent).distinct()))
+        changed = set(connection.scalars(select(answers.search).where(*silent)))
         if changed:
             expired = {"status": AnswerStatus.EXPIRED.value, "next_ms": None, "until_ms": None}
             connection.execute(update(tables.search_answer).where(*silent).values(**expired))
