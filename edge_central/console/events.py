@@ -129,6 +129,9 @@ class StoredMedia:
     received_ms: int
 
 
+STILL_VIEWS = ("object", "lower-half", "scene")
+
+
 @dataclass(frozen=True, slots=True)
 class EventStory:
     """An event with all its phases, evidence and media."""
@@ -155,6 +158,17 @@ class EventStory:
             if row.data.file is not None and row.data.file.content_type == "video/mp4"
         }
         return tuple(each for each in self.media if each.media_id in films and not each.sealed)
+
+    @property
+    def stills(self) -> tuple[tuple[str, StoredMedia], ...]:
+        """Pictures of stills that have arrived, with their views: object, lower-half or scene."""
+        here = {each.media_id: each for each in self.media if not each.sealed}
+        named = (row.data.still for row in self.evidence if row.data.still is not None)
+        return tuple(
+            (still.view, here[still.media_id])
+            for still in named
+            if still.media_id in here and still.view in STILL_VIEWS
+        )
 
     @property
     def severity(self) -> int:

@@ -90,6 +90,21 @@ def test_a_clip_that_begins_after_its_event_is_marked(house: House) -> None:
     assert "-8 giây" not in page
 
 
+def test_large_pictures_of_an_event_can_be_opened_once_they_have_arrived(house: House) -> None:
+    box = FakeGateway("dt-001")
+    stills: list[dict[str, Any]] = [
+        {"media_id": f"still-{view}", "sha256": "0" * 64, "view": view} for view in ("object", "scene", "odd")
+    ]
+    reports = [box.evidence(n, event_id="e1", clip=None, still=each) for n, each in enumerate(stills, 2)]
+    house.take(box.heartbeat("s"), box.event(1), *reports)
+    house.picture(box, "still-object")
+    house.picture(box, "still-odd")
+    page = event_page(house, box)
+    assert 'href="/media/dt-001/still-object">đối tượng</a>' in page
+    assert "toàn cảnh" not in page
+    assert "still-odd" not in page, "a view of a later version"
+
+
 def test_an_event_of_a_kind_that_only_newer_agents_have_is_kept_and_shown(house: House) -> None:
     """Gateways may be updated before their centre."""
     box = FakeGateway("dt-001")
