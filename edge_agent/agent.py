@@ -121,11 +121,7 @@ class Agent:
         overrides = make_overrides(settings, base.clock, base.synced, events.report_override)
         self._trust_clock = trust_clock
         dispatcher = make_dispatcher(
-            settings,
-            base.clock,
-            synced=self._may_check_validity,
-            session=self._session,
-            wake=events.outbox.wake,
+            settings, base.clock, synced=self._clock_accepted, session=self._session, wake=events.outbox.wake
         )
         self._publisher = build_publisher(base, events, uplink, dispatcher, self._birth)
         self._collector = build_collector(base, events, uplink, self._online)
@@ -174,10 +170,10 @@ class Agent:
             ca_file=updates.ca_file,
             source=source,
             log_lines=log_lines,
-            clock_synced=self._may_check_validity,
+            clock_synced=self._clock_accepted,
         )
 
-    def _may_check_validity(self) -> bool:
+    def _clock_accepted(self) -> bool:
         """Whether the clock is good enough to decide whether a signed command has expired."""
         return self._trust_clock or self._base.synced()
 

@@ -177,9 +177,6 @@ def _run_agent(args: argparse.Namespace) -> int:
             last_good.save(args.config, settings)
         return register_secrets(settings)
 
-    def load() -> Settings:
-        return remember_settings(source.load())
-
     try:
         settings, instead = remember_settings(source.start(rfc3339(SystemClock().now()))), None
     except ConfigError as error:
@@ -191,7 +188,7 @@ def _run_agent(args: argparse.Namespace) -> int:
     agent = Agent(
         settings,
         stop,
-        load=load,
+        load=lambda: remember_settings(source.load()),
         instead=instead,
         hangup=hangup,
         source=source,
