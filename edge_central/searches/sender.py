@@ -43,6 +43,9 @@ FIRST_AGAIN_S, LAST_AGAIN_S = 60, 3_600
 """Delay before a command is sent again to a gateway that is online without a reply; doubled each time."""
 BIRTH_AGAIN_MS = 30_000
 """A command sent so shortly before a birth is not sent again: it is on its way."""
+BIRTH_WAIT_MS = 15_000
+"""The broker delivers what it has queued for a gateway at once. A command that comes twice costs the gateway
+a second answer of 10 kB, so the answer is awaited first."""
 EXPIRE_AFTER_MS = 60_000
 """An answer may be on its way when the search expires."""
 TYPE_SEARCH, TYPE_PICTURES = "search", "passage-pictures"
@@ -104,7 +107,7 @@ class SearchSender:
         return [*self._searches(connection, self._key), *self._pictures(connection, self._key)]
 
     def on_births(self, connection: Connection, gateways: Iterable[str]) -> None:
-        """These gateways have connected: send them again what they have not answered."""
+        """These gateways have connected: send them again, soon, what they do not answer by then."""
         now_ms, named = wall_ms(self._clock), sorted(gateways)
         for table, is_open in (
             (tables.search_answer, tables.search_answer.c.until_ms.is_not(None)),
@@ -114,7 +117,7 @@ class SearchSender:
             connection.execute(
                 update(table)
                 .where(columns.gateway.in_(named), is_open, columns.sent_ms < now_ms - BIRTH_AGAIN_MS)
-                .values(next_ms=now_ms)
+                .values(next_ms=now_ms + BIRTH_WAIT_MS)
             )
 
     def expire(self, connection: Connection) -> None:

@@ -14,12 +14,13 @@ from sqlalchemy import Connection, func, select, update
 
 from edge_agent.commands.signature import OperatorKeyring
 from edge_agent.mqtt.session.client import MqttMessage
-from edge_central.retention.deletion_plans import DeletionTarget
+from edge_central.retention.deletion_plans import DeletionTarget, make_plans
 from edge_central.retention.operator_records import MAX_SEARCHES, delete_old
 from edge_central.searches import match_pictures, new_search, records
 from edge_central.searches.answers import record_answers
 from edge_central.searches.model import AnswerStatus, PictureStatus
-from edge_central.searches.sender import FIRST_AGAIN_S, MAX_AT_ONCE, SearchSender
+from edge_central.searches.sender import BIRTH_WAIT_MS, FIRST_AGAIN_S, MAX_AT_ONCE, SearchSender
+from edge_central.settings import Retention
 from edge_central.store import tables
 from edge_central.store.scope import EVERYWHERE
 from tests.commands.centre import write_public
@@ -144,6 +145,8 @@ def test_a_gateway_that_is_away_is_asked_when_it_is_back(
     assert sender.send(connection) == [], "not to a gateway that is away"
     connection.execute(away.values(state="online"))
     sender.on_births(connection, ["dt-001", "dt-002"])
+    assert sender.send(connection) == [], "the broker delivers what it has queued"
+    clock.ms += BIRTH_WAIT_MS
     assert topics(sender.send(connection)) == ["tb/v1/de-tham/dt-001/down/cmd/search"]
     sender.on_births(connection, ["dt-001"])
     assert sender.send(connection) == [], "it is on its way"
@@ -161,6 +164,7 @@ def test_a_gateway_that_answers_later_is_left_in_peace_until_it_boots(
     clock.ms += 3 * HOUR_MS
     assert sender.send(connection) == []
     sender.on_births(connection, ["dt-001"])
+    clock.ms += BIRTH_WAIT_MS
     assert len(sender.send(connection)) == 1
     assert statuses(connection, search) == {"dt-001": AnswerStatus.LATER}
 
@@ -250,5 +254,7 @@ def test_retention_deletes_a_search_with_all_that_belongs_to_it(connection: Conn
     assert batches == 2, f"at most {MAX_SEARCHES} in one transaction"
     for table in (tables.search_answer, tables.search_match, tables.search_picture):
         assert set(connection.scalars(select(table.c.search))) == {searches[2]}
+    (plan,) = [each for each in make_plans(Retention(), [], NOW_MS, 12) if each.what is DeletionTarget.SEARCH]
+    assert (plan.rule, plan.before_ms) == ("search.days: 12", NOW_MS - 12 * 24 * HOUR_MS)
     kept = connection.scalar(select(func.count()).select_from(tables.access))
     assert kept == 6, "the access log has its own time"
