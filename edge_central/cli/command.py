@@ -227,7 +227,7 @@ def _add_proposals(actions: Commands) -> CommandParser:
         metavar="DIR",
         help="write each drafted rule into a file of this folder; default: printed",
     )
-    proposals.add_argument("--days", type=int, default=90, metavar="N", help="outcomes of the last days")
+    proposals.add_argument("--days", type=int, default=90, metavar="N", help="last days; of the outcomes")
     proposals.add_argument(
         "--timezone", default="Asia/Ho_Chi_Minh", metavar="NAME", help="time zone of the site"
     )

@@ -64,7 +64,7 @@ def add_command_to(commands: Commands, default_config: Path) -> None:
     )
     guess.add_argument("--lane-m", type=_positive, metavar="METRES", help="width of that lane; default: none")
     guess.add_argument(
-        "--days", type=_positive, default=DAYS, metavar="N", help="use the passages of this many days"
+        "--days", type=_positive, default=DAYS, metavar="N", help="last days; of the stored passages"
     )
     guess.add_config(default_config)
 
