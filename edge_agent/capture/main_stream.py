@@ -1,4 +1,4 @@
-"""Reads the camera's main stream for clips: packets only, nothing is decoded."""
+"""Reads the camera's main stream for clips and stills: packets only, nothing is decoded here."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class MainStream:
     """Thread ``main-<camera>``. Connected only while ``armed()`` is true or ``ring`` is tapped. ``armed`` is
     called about every five seconds, on that thread. ``camera.clip.main_url`` must be set.
 
-    While it is lost, clips come from the analysed stream. So its loss is in ``problem`` and in the log, and
-    is not a state of the camera.
+    While it is lost, clips and stills come from the analysed stream. So its loss is in ``problem`` and in the
+    log, and is not a state of the camera.
     """
 
     def __init__(

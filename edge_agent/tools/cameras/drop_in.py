@@ -60,7 +60,7 @@ def assign_ids(
 def as_yaml(entries: Sequence[DropInEntry], username: str | None, at: str) -> str:
     lines = [
         f"# Cameras found by `edge-agent cameras discover`, {at}.",
-        "# url is the sub-stream, which is analysed; main_url is where clips come from.",
+        "# url is the sub-stream, which is analysed; main_url is where clips and stills come from.",
         "cameras:",
     ]
     for entry in entries:

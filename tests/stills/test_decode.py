@@ -1,0 +1,102 @@
+"""Decoding on demand: one group of pictures, within limits, and never more than half of a core."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import av
+import pytest
+
+from edge_agent.capture.decode.decoder import VideoDecoder
+from edge_agent.capture.ring import PacketRing, StreamConnection
+from edge_agent.core.clock import SystemClock
+from edge_agent.core.model import FULL_PICTURE
+from edge_agent.stills.decode import OnDemandDecoder, StillUnavailable, Target
+from edge_agent.stills.packets import StreamPackets, packets_in
+from tests.testbed.clips import make_clip
+
+FPS = 10
+
+
+class Leaping(SystemClock):
+    """A clock that advances by 15 s whenever it is read."""
+
+    def __init__(self) -> None:
+        self._mono = 0.0
+
+    def monotonic(self) -> float:
+        self._mono += 15.0
+        return self._mono
+
+
+def stream_of(path: Path) -> StreamPackets:
+    """The packets of a file as a ring holds them; each is stamped 100 s after its own time."""
+    with av.open(str(path)) as container:
+        video = container.streams.video[0]
+        tick_s = float(video.time_base or 0)
+        connection = StreamConnection(VideoDecoder(video.codec_context), live=True, tick_s=tick_s)
+        packets = [packet for packet in container.demux(video) if packet.size]
+    ring = PacketRing(60.0, 50_000_000)
+    ring.begin(connection)
+    for packet in packets:
+        ring.append(packet, 100.0, 100.0 + (packet.pts or 0) * tick_s)
+    stream = packets_in(ring)
+    assert stream is not None
+    return stream
+
+
+@pytest.fixture(scope="module")
+def stream(tmp_path_factory: pytest.TempPathFactory) -> StreamPackets:
+    return stream_of(make_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", fps=FPS, seconds=3))
+
+
+@pytest.mark.parametrize("options", [(), ("-bf", "2", "-tune", "film")], ids=["plain", "B-frames"])
+def test_the_picture_at_a_time_is_found_whatever_their_order(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    stream = stream_of(make_clip(tmp_path / "clip.mp4", fps=FPS, seconds=3, extra=options))
+    assert stream.period_s == pytest.approx(1 / FPS)
+    first_s = min(stream.time_of(item) for item in stream.packets)
+    decoder = OnDemandDecoder(SystemClock(), lambda seconds: None)
+    for number in (0, 9, 10, 17):
+        wanted_s = first_s + number / FPS
+        found = decoder.sharpest(stream, stream.group_at(wanted_s), [Target(wanted_s, FULL_PICTURE)])
+        assert found.time_s == pytest.approx(wanted_s)
+        assert stream.time_of_stamp(100.0 + wanted_s) == pytest.approx(wanted_s)
+
+
+def test_no_more_than_the_group_is_decoded_and_no_further_than_needed(stream: StreamPackets) -> None:
+    rests: list[float] = []
+    decoder = OnDemandDecoder(SystemClock(), rests.append)
+    group = stream.group_at(1.35)
+    assert len(group) == FPS
+    begun_s = time.monotonic()
+    decoder.sharpest(stream, group, [Target(1.3, FULL_PICTURE)])
+    assert len(rests) <= 5, "1.0 to 1.4 s"
+    assert 0 < sum(rests) <= time.monotonic() - begun_s, "as long as decoding took"
+
+
+def test_a_moment_that_has_left_the_ring_gives_no_still(stream: StreamPackets) -> None:
+    decoder = OnDemandDecoder(SystemClock(), lambda seconds: None)
+    for wanted_s in (-2.0, 9.0):
+        with pytest.raises(StillUnavailable, match="not in memory"):
+            decoder.sharpest(stream, stream.group_at(wanted_s), [Target(wanted_s, FULL_PICTURE)])
+
+
+def test_decoding_that_takes_too_long_ends(stream: StreamPackets) -> None:
+    decoder = OnDemandDecoder(Leaping(), lambda seconds: None)
+    with pytest.raises(StillUnavailable, match="more than 20"):
+        decoder.last(stream, stream.packets)
+
+
+def test_packets_before_a_clock_that_was_set_back_are_left_out(stream: StreamPackets) -> None:
+    ring = PacketRing(60.0, 50_000_000)
+    ring.begin(stream.connection)
+    for _ in range(2):  # the camera's times start again
+        for number, item in enumerate(stream.packets):
+            ring.append(item.packet, 100.0, 100.0 + number)
+    found = packets_in(ring)
+    assert found is not None
+    assert len(found.packets) == len(stream.packets)
+    assert found.packets[0].serial == len(stream.packets) + 1
