@@ -270,7 +270,7 @@ class CommandService:
         yield from SearchCommands(
             self._settings.state_dir, self._clock, keys, self._settings.gateway.ward, self._limits
         ).actions()
-        yield RehearseCommand(agent.settings, agent.config_path, self._clock).action()
+        yield RehearseCommand(agent.settings, agent.config_path, self._clock, self._limits).action()
         yield CollectCommand(agent.collector, agent.settings).action()
         yield ModelCommand(agent.models, keys, agent.ca_file, agent.usage.received).action()
         if self._push is not None:

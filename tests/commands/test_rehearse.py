@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from edge_agent.commands.action import CommandFailed, CommandRefused, is_signed_
 from edge_agent.commands.document import arguments
 from edge_agent.commands.handlers import rehearse
 from edge_agent.commands.handlers.rehearse import RehearseCommand
+from edge_agent.commands.handlers.search import HOT_STEP, GatewayLimits
 from edge_agent.config.loader import load
 from edge_agent.passages.passage import FOLDER
 from edge_agent.wire import RehearseArguments
@@ -37,7 +39,7 @@ def command(tmp_path: Path) -> RehearseCommand:
     rows = store(settings.state_dir, clock)
     rows.write([passage(n, 1000.0 + 20 * n) for n in range(4)], synced=True)
     rows.close()
-    return RehearseCommand(lambda: settings, config, clock)
+    return RehearseCommand(lambda: settings, config, clock, lambda: GatewayLimits(0, False, True))
 
 
 def context(stopping: bool = False, **args: Any) -> GivenContext:
@@ -116,6 +118,12 @@ def test_it_is_killed_when_the_agent_stops_or_it_takes_too_long(
         command.run(context(stopping))
     assert failed.value.code == code
     assert time.monotonic() - before < 20
+
+
+def test_it_waits_while_the_gateway_is_hot(command: RehearseCommand) -> None:
+    hot = replace(command, limits=lambda: GatewayLimits(HOT_STEP, False, True))
+    assert hot.action().must_wait() == "the rehearsal waits: the gateway is hot"
+    assert command.action().must_wait() is None
 
 
 def test_it_is_always_signed() -> None:

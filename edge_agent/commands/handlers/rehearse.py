@@ -25,6 +25,7 @@ from edge_agent.commands.action import (
     always,
     select_cameras,
 )
+from edge_agent.commands.handlers.search import HOT_STEP, GatewayLimits
 from edge_agent.config.draft import read_draft
 from edge_agent.config.model.settings import Settings
 from edge_agent.config.pushed import ConfigSource
@@ -47,9 +48,22 @@ class RehearseCommand:
     settings: Callable[[], Settings]
     config_path: Path | None
     clock: Clock
+    limits: Callable[[], GatewayLimits]
 
     def action(self) -> Action:
-        return Action("rehearse", self.run, needs_signature=always, slow=True, within_s=WITHIN_S + 2 * POLL_S)
+        return Action(
+            "rehearse",
+            self.run,
+            needs_signature=always,
+            slow=True,
+            within_s=WITHIN_S + 2 * POLL_S,
+            must_wait=self._must_wait,
+        )
+
+    def _must_wait(self) -> str | None:
+        if self.limits().heat_step < HOT_STEP:
+            return None
+        return problem_text("rehearsal-later", why=problem_text("search-waits-heat"))
 
     def run(self, context: CommandContext[RehearseArguments]) -> CommandSucceeded:
         args = context.args

@@ -120,6 +120,7 @@ REHEARSALS: Sentences = {
         "examples show people: purpose and case are needed",
         "ví dụ liên quan đến người: phải ghi mục đích và số vụ việc",
     ),
+    "rehearsal-later": ("the rehearsal waits: {why}", "chạy thử tạm chờ: {why}"),
     "rehearsal-failed": ("the rehearsal failed: {why}", "chạy thử không thành công: {why}"),
     "rehearsal-long": (
         "the rehearsal took too long and was ended; ask for fewer days",
