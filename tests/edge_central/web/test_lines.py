@@ -436,7 +436,7 @@ def params_for(english: str) -> dict[str, Any]:
             word = next(iter(VIETNAMESE[name]))
             found[name] = [word] if name == "views" else word
         elif name is not None:
-            found[name] = ["x", "y"] if form == ";" else 7 if form else f"<{name}>"
+            found[name] = ["x", "y"] if form in (";", "lines") else 7 if form else f"<{name}>"
     return found
 
 
