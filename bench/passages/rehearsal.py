@@ -170,7 +170,9 @@ def _rows(found: dict[str, Agreement]) -> Iterator[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.passages.rehearsal", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.passages.rehearsal", description=__doc__, allow_abbrev=False
+    )
     parser.add_argument("--fps", type=float, default=FPS)
     parser.add_argument("--only", metavar="WORD", help="clips with this word in their name")
     arguments = parser.parse_args()

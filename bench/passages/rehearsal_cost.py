@@ -106,7 +106,9 @@ def fill(folder: Path, days: int) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.passages.rehearsal_cost", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.passages.rehearsal_cost", description=__doc__, allow_abbrev=False
+    )
     parser.add_argument("--days", type=int, default=30)
     parser.add_argument("--only", metavar="KIND", help="this kind of rule only; default: all")
     arguments = parser.parse_args()

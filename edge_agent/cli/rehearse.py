@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 MAX_DAYS, MAX_EXAMPLES = 30, 24
 POLITE_SHARE = 0.25
-"""Share of one core that a rehearsal takes where its priority cannot be lowered, as in the agent's unit."""
+"""Share of one core that a rehearsal takes where its priority cannot be lowered."""
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 BARS = " ▁▂▃▄▅▆▇█"
 
@@ -34,11 +34,11 @@ def add_command_to(commands: Commands, default_config: Path) -> None:
         "rehearse",
         "run a drafted rule over the stored passages of a camera, before it is armed",
         "edge-agent rehearse cam-1 --rule draft.yaml --days 14",
-        "edge-agent rehearse cam-1 --rule - --json < draft.yaml",
+        "edge-agent rehearse cam-1 --rule draft.yaml --json",
     )
     rehearse.add_argument("camera", metavar="CAMERA", help="id of the camera")
     rehearse.add_argument(
-        "--rule", required=True, metavar="FILE", help="YAML file with the rule; -: standard input"
+        "--rule", required=True, metavar="FILE", help="the rule; its YAML file, -: standard input"
     )
     rehearse.add_argument("--days", type=int, default=7, metavar="N", help="last days; at most 30")
     rehearse.add_argument(

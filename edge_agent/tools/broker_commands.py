@@ -152,7 +152,7 @@ def _add_pace(rollout: CommandParser) -> None:
         ("probation", 86_400.0, "seconds in which a gateway may return to its former model by itself"),
         ("soak", 3600.0, "seconds that a stage runs the model before the next stage begins"),
         ("answer", 600.0, "longest wait for an answer, or for a gateway to come back, in seconds"),
-        ("listen", 40.0, "longest wait for the heartbeats of all gateways, in seconds"),
+        ("listen", 40.0, "seconds to listen; ends earlier, once all gateways have sent a heartbeat"),
     ):
         pace.add_argument(f"--{name}-s", type=seconds, default=default, metavar="SECONDS", help=doc)
     pace.add_argument(

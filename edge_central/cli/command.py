@@ -213,8 +213,9 @@ def _add_proposals(actions: Commands) -> CommandParser:
         "--gateway-config dt-001.yaml",
         exit_codes={1: "failed, or there is nothing to propose"},
     )
-    for name, what in (("--gateway", "gateway"), ("--camera", "camera"), ("--rule", "rule")):
-        proposals.add_argument(name, required=True, metavar="ID", help=f"id of the {what}")
+    for name, what in (("--gateway", "id of the gateway"), ("--camera", "id of the camera")):
+        proposals.add_argument(name, required=True, metavar="ID", help=what)
+    proposals.add_argument("--rule", required=True, metavar="ID", help="the rule; its id")
     proposals.add_argument(
         "--gateway-config",
         type=Path,
@@ -222,7 +223,7 @@ def _add_proposals(actions: Commands) -> CommandParser:
         help="configuration of the gateway, to write the drafted rules; default: reasons only",
     )
     proposals.add_argument(
-        "--write",
+        "--drafts-to",
         type=Path,
         metavar="DIR",
         help="write each drafted rule into a file of this folder; default: printed",

@@ -69,11 +69,11 @@ def _text(
                 yield "   this rule cannot be changed like that: a second rule may be needed"
             continue
         lines = list(as_yaml(draft))
-        if args.write is None:
+        if args.drafts_to is None:
             yield from (f"     {line}" for line in lines)
             continue
-        path = args.write / f"{args.rule}-{number}.yaml"
-        args.write.mkdir(parents=True, exist_ok=True)
+        path = args.drafts_to / f"{args.rule}-{number}.yaml"
+        args.drafts_to.mkdir(parents=True, exist_ok=True)
         path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         yield f"   {path}; at the gateway: edge-agent rehearse {args.camera} --rule {path.name}"
     yield "nothing is changed: rehearse a draft, and push the configuration with an operator's signature"

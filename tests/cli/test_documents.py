@@ -22,7 +22,7 @@ def documented() -> Iterator[list[str]]:
     for page in (*pages, ROOT / "README.md", ROOT / "README.vi.md"):
         text = page.read_text(encoding="utf-8").replace("\\\n", " ")
         for line in COMMAND.findall(text):
-            command = re.split(r"\s+#|\s[|>]", line)[0]
+            command = re.split(r"\s+#|\s[|>&]", line)[0]
             if command.split()[0] in parser().commands and not any(each in line for each in NO_COMMAND):
                 yield shlex.split(command)
 

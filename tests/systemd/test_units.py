@@ -26,7 +26,7 @@ EXPOSED_AT_MOST = {
     "edge-agent-heal-reboot.service": 1.5,
     "edge-agent-reboot.service": 1.5,
 }
-WITH_DEVICES_AT_MOST = 1.8
+WITH_DEVICES_AT_MOST = 1.9
 PROGRAM = "/opt/edge-agent/current/bin/edge-agent"
 CANDIDATE = "/opt/edge-agent/candidate/bin/edge-agent"
 
