@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.config.model.settings import Clip, ClipPolicy
+from edge_agent.config.model.settings import Clip, ClipPolicy, StillPolicy
 from edge_agent.core.secrets import Credentials, Secret
 from tests.config.places import camera_of, with_camera, write
 from tests.config.test_rules import warnings_of
@@ -135,6 +135,29 @@ def test_clips_that_are_not_as_they_read_are_doubtful(tmp_path: Path, lines: str
 )
 def test_clips_that_are_as_they_read_are_not_commented_on(tmp_path: Path, lines: str) -> None:
     assert warnings_of(tmp_path, with_camera(lines)) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "policy", "makes", "of_rules"),
+    [
+        ("{}", StillPolicy.REQUEST, True, False),
+        ("{stills: rules}", StillPolicy.RULES, True, True),
+        ("{stills: off}", StillPolicy.OFF, False, False),
+        ("{stills: rules, snapshots: none}", StillPolicy.RULES, False, False),
+    ],
+)
+def test_stills(tmp_path: Path, written: str, policy: StillPolicy, makes: bool, of_rules: bool) -> None:
+    report = camera_of(tmp_path, f"url: /clip.mp4\nreport: {written}").report
+    assert (report.stills, report.makes_stills, report.stills_of_rules) == (policy, makes, of_rules)
+
+
+def test_stills_without_snapshots_are_doubtful_and_a_main_stream_for_stills_is_not(tmp_path: Path) -> None:
+    lines = "url: rtsp://h/2\nreport: {stills: rules, snapshots: none}"
+    warning = "no stills: report.snapshots is none, so no picture leaves the gateway"
+    assert warnings_of(tmp_path, with_camera(lines)) == [f"6:22: {warning}"]
+    for report in ("{stills: rules}", "{stills: rules, clips: none}"):
+        lines = f"url: rtsp://h/2\n{_MASK}\nclip: {{main_url: rtsp://h/1}}\nreport: {report}"
+        assert warnings_of(tmp_path, with_camera(lines)) == []
 
 
 def test_the_view_is_watched_unless_somebody_says_otherwise(tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "The picture is sealed; only the holder of the centre's key opens it.",
     ),
     "stills": ("Ảnh lớn:", "Large pictures:"),
-    "still-object": ("đối tượng", "the object"),
+    "still-object": ("người, phương tiện", "the object"),
     "still-lower-half": ("nửa dưới của xe", "the lower half of the vehicle"),
     "still-scene": ("toàn cảnh", "the whole picture"),
     "zone": ("Vùng", "Zone"),

@@ -100,7 +100,7 @@ def test_large_pictures_of_an_event_can_be_opened_once_they_have_arrived(house: 
     house.picture(box, "still-object")
     house.picture(box, "still-odd")
     page = event_page(house, box)
-    assert 'href="/media/dt-001/still-object">đối tượng</a>' in page
+    assert 'href="/media/dt-001/still-object">người, phương tiện</a>' in page
     assert "toàn cảnh" not in page
     assert "still-odd" not in page, "a view of a later version"
 
