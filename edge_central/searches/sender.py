@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Table, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, or_, select, update
 
 from edge_agent.commands.signature import PUBLIC_DER, key_id, sign
 from edge_agent.core.clock import Clock, rfc3339, rfc3339_of_ms, wall_ms
@@ -26,7 +26,7 @@ from edge_central.searches.model import (
     PictureStatus,
     SearchKeyRecord,
 )
-from edge_central.searches.question import SearchQuestion
+from edge_central.searches.question import MAX_HOURS, SearchQuestion
 from edge_central.store import tables
 from edge_central.store.database import write_record
 
@@ -46,6 +46,7 @@ BIRTH_AGAIN_MS = 30_000
 BIRTH_WAIT_MS = 15_000
 """The broker delivers what it has queued for a gateway at once. A command that comes twice costs the gateway
 a second answer of 10 kB, so the answer is awaited first."""
+MAX_LIFE_MS = round(MAX_HOURS * 3_600_000)
 EXPIRE_AFTER_MS = 60_000
 """An answer may be on its way when the search expires."""
 TYPE_SEARCH, TYPE_PICTURES = "search", "passage-pictures"
@@ -135,13 +136,15 @@ class SearchSender:
         connection.execute(update(tables.search_picture).where(*missed).values(**gone))
 
     def _due(self, table: Table) -> tuple[ColumnElement[bool], ...]:
-        """Never sent; or sent to a gateway that is online now. Needs the parameter ``now_ms``."""
+        """Never sent; or sent to a gateway that is online now. Only gateways that have reported from this
+        ward, whatever the console has written. Needs the parameter ``now_ms``."""
         columns, gateway = table.c, tables.gateway.c
-        online = select(gateway.id).where(gateway.id == columns.gateway, gateway.state == "online").exists()
+        known = select(gateway.id).where(gateway.id == columns.gateway, gateway.ward == columns.ward)
+        online = known.where(gateway.state == "online").exists()
         return (
             columns.next_ms <= bindparam("now_ms"),
             columns.ward.in_(self._wards),
-            or_(columns.sends == 0, online),
+            or_(and_(columns.sends == 0, known.exists()), online),
         )
 
     def _searches(self, connection: Connection, key: Ed25519PrivateKey) -> list[MqttMessage]:
@@ -154,16 +157,22 @@ class SearchSender:
             .limit(MAX_AT_ONCE)
         )
         rows = connection.execute(query, {"now_ms": wall_ms(self._clock)}).all()
-        questions = {row.search: row.question for row in rows}
-        parsed = {id_: msgspec.json.decode(text, type=SearchQuestion) for id_, text in questions.items()}
-        messages = []
-        for row in rows:
-            args = search_arguments(parsed[row.search], row.gateway, row.ward, row.place, row.asked_by)
+        texts = {row.search: row.question for row in rows}
+        questions = {id_: _question_of(id_, text) for id_, text in texts.items()}
+        sendable, messages = [row for row in rows if questions[row.search] is not None], []
+        for row in sendable:
+            question = questions[row.search]
+            assert question is not None
+            args = search_arguments(question, row.gateway, row.ward, row.place, row.asked_by)
             messages += self._message(key, row, TYPE_SEARCH, args)
-        self._mark_sent(connection, tables.search_answer, rows, AnswerStatus.SENT)
-        for id_ in questions:
-            asked = sum(row.search == id_ for row in rows)
-            log.info("search %s: sent to %d gateways", id_, asked)
+        self._mark_sent(connection, tables.search_answer, sendable, AnswerStatus.SENT)
+        for id_, question in questions.items():
+            if question is None:
+                failed = {"status": AnswerStatus.FAILED.value, "next_ms": None, "until_ms": None}
+                connection.execute(update(tables.search_answer).where(answer.search == id_).values(**failed))
+            else:
+                count = sum(row.search == id_ for row in rows)
+                log.info("search %s: sent to %d gateways", id_, count)
         return messages
 
     def _pictures(self, connection: Connection, key: Ed25519PrivateKey) -> list[MqttMessage]:
@@ -196,7 +205,8 @@ class SearchSender:
     ) -> list[MqttMessage]:
         """The signed command, or nothing if its time is over."""
         now = self._clock.now()
-        left_s = row.expires_ms // 1000 - int(now.timestamp())
+        expires_ms = min(row.expires_ms, wall_ms(self._clock) + MAX_LIFE_MS)
+        left_s = expires_ms // 1000 - int(now.timestamp())
         if left_s <= 0:
             return []
         command = SignedCommandDocument(
@@ -204,7 +214,7 @@ class SearchSender:
             type=type,
             gateway=row.gateway,
             issued=rfc3339(now - timedelta(seconds=1)),
-            expires=rfc3339_of_ms(row.expires_ms),
+            expires=rfc3339_of_ms(expires_ms),
             args=args,
         )
         topic = self._topics.command(row.ward, row.gateway, type)
@@ -237,6 +247,15 @@ class SearchSender:
             changes.append({"of": row.command, "now": status, "count": row.sends + 1, "at": again_ms})
         connection.execute(statement, changes)
         note_changes(connection, {row.search for row in rows})
+
+
+def _question_of(search: str, text: str) -> SearchQuestion | None:
+    """None for a text that the console cannot have written."""
+    try:
+        return msgspec.json.decode(text, type=SearchQuestion)
+    except (msgspec.DecodeError, RecursionError):
+        log.error("search %s: its question cannot be read; it is not sent", search)
+        return None
 
 
 def _picture_is_open() -> ColumnElement[bool]:

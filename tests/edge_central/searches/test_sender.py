@@ -214,6 +214,38 @@ def test_without_a_key_nothing_is_sent(connection: Connection, clock: WallClock)
     assert new_search.searchable_wards(connection) == frozenset(WARDS)
 
 
+@pytest.mark.parametrize(
+    ("table", "wrong"),
+    [
+        ("search", {"question": "{}"}),
+        ("search", {"question": "no JSON"}),
+        ("search_answer", {"gateway": "+"}),
+        ("search_answer", {"gateway": "dt-001/#"}),
+        ("search_answer", {"ward": "bo-xuyen"}),
+        ("search_answer", {"gateway": "of-nobody"}),
+    ],
+)
+def test_rows_of_a_stolen_console_are_not_sent_and_keep_nothing_back(
+    connection: Connection, sender: SearchSender, table: str, wrong: dict[str, str]
+) -> None:
+    stolen = ask(connection, gateways=["dt-001"])
+    which = tables.metadata.tables[table]
+    key = which.c["id" if table == "search" else "search"]
+    connection.execute(update(which).where(key == stolen).values(**wrong))
+    ask(connection, gateways=["dt-002"])
+    assert topics(sender.send(connection)) == ["tb/v1/de-tham/dt-002/down/cmd/search"]
+    assert sender.send(connection) == []
+    assert not sender.has_waiting(connection)
+
+
+def test_a_search_without_an_end_ends(connection: Connection, sender: SearchSender) -> None:
+    search = ask(connection, gateways=["dt-001"])
+    endless = update(tables.search).where(tables.search.c.id == search)
+    connection.execute(endless.values(expires_ms=2**62))
+    (message,) = sender.send(connection)
+    assert message.expiry_s == 7 * 86_400
+
+
 def test_an_opened_picture_is_asked_for_with_purpose_and_case(
     connection: Connection, sender: SearchSender, clock: WallClock, tmp_path: Path
 ) -> None:
