@@ -27,7 +27,7 @@ from edge_central.store.database import open_engine
 from edge_central.store.scope import Scope
 
 SEARCHES = 10
-MAX_BYTES = 8_500
+MAX_BYTES = 7_500
 """Of the rows in an answer, as the centre asks."""
 WINDOW_S = 120.0
 ALARM = 17

@@ -105,7 +105,7 @@ def test_each_gateway_gets_one_signed_command(
         "to_at": "2026-11-27T12:00:00.000Z",
         "wards": ["de-tham"],
         "asked_by": "minh",
-        "max_bytes": 8500,
+        "max_bytes": 7500,
     }
     assert not sender.has_waiting(connection)
     assert sender.send(connection) == []
