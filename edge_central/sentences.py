@@ -22,15 +22,15 @@ PRESENCE: Sentences = {
     "is-stopped": ("stopped: {why}", "đã dừng: {why}"),
     "is-unstable": ("unstable: {why}", "chập chờn: {why}"),
     "ward-outage": (
-        "{gateways} of {count} boxes went at once",
+        "{gateways} of {count} gateways went offline at once",
         "{gateways} trong {count} thiết bị mất liên lạc cùng lúc",
     ),
     "out-of-bounds": (
-        "some of what the box says is out of bounds and is left out",
+        "some values that the gateway reports are out of bounds and are left out",
         "một số giá trị thiết bị gửi nằm ngoài giới hạn nên bị bỏ qua",
     ),
     "unreadable": (
-        "what the box says cannot be shown",
+        "what the gateway reports cannot be shown",
         "không hiển thị được những gì thiết bị gửi",
     ),
 }
@@ -65,11 +65,11 @@ ALERTS: Sentences = {
         "thiếu {events} sự kiện, không rõ lý do",
     ),
     "numbers-conflict": (
-        "{events} events came with numbers that other events have: two boxes, or a copy",
+        "{events} events came with numbers that other events have: two gateways, or a copy",
         "{events} sự kiện trùng số với sự kiện khác: có hai thiết bị trùng mã, hoặc thiết bị chạy từ bản sao",
     ),
     "names-conflict": (
-        "two boxes report under this name by turns",
+        "two gateways report under this id in turn",
         "hai thiết bị thay nhau gửi bản tin với cùng một mã",
     ),
     "alarm-flood": (

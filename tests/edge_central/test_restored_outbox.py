@@ -103,7 +103,7 @@ def test_a_cloned_card_in_a_second_box_is_an_alert(site: Site) -> None:
         site.run(20, site.copy, "boot-of-another-box")
         site.run(1)
         subscriber.wait_for(lambda: bool(subscriber.messages))
-        assert b"two boxes" in subscriber.messages[0].payload
+        assert b"two gateways" in subscriber.messages[0].payload
     assert site.has_every_event_once()
     site.assert_one_chain()
 

@@ -104,7 +104,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "no-picture": ("Chưa có ảnh", "No picture yet"),
     "picture-of": ("Ảnh mới nhất của {camera}", "The newest picture of {camera}"),
     "picture-sealed": ("Ảnh được mã hóa", "The picture is sealed"),
-    "notes-of-box": ("Thiết bị báo", "The box says"),
+    "notes-of-box": ("Thiết bị báo", "The gateway reports"),
     "map-says": (
         "Bản đồ {count} điểm. Danh sách bên cạnh có cùng nội dung.",
         "Map of {count} sites. The list beside it says the same.",

@@ -213,7 +213,7 @@ def test_an_outage_is_one_alert_and_the_wards_gateways_fold_into_it() -> None:
         "unfolded ward ward-outage",
     ]
     alert = scenario.changes[-1][1].alert
-    assert alert.text == "4 of 5 boxes went at once"
+    assert alert.text == "4 of 5 gateways went offline at once"
     assert alert.opened_ms - alert.since_ms == 5000
     scenario.heartbeats = {gateway: {} for gateway in FIVE}
     scenario.outage()

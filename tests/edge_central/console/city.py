@@ -51,7 +51,7 @@ COVERED, UNAUTHORIZED, STALLED = ("qt-002", "cam-1"), ("qt-009", "cam-2"), ("pk-
 SHOWN = "bx-010"
 """All cameras of this gateway have a picture."""
 ALERTS = (
-    ("dt", "", "ward-outage", 17, "11 of 21 boxes went at once", 23),
+    ("dt", "", "ward-outage", 17, "11 of 21 gateways went offline at once", 23),
     (OFFLINE, "", "box-offline", 17, "no heartbeat for 99 s", 47),
     (*COVERED, "tamper", 17, "view covered", 14),
     (*STALLED, "camera-down", 13, "offline (stalled)", 8),
