@@ -37,7 +37,7 @@ class GatewayReport:
 
 @dataclass(frozen=True, slots=True)
 class OutageReport:
-    """Gateways of one ward went offline at once, of ``of`` that were there; no ``gateways``: the outage is over."""
+    """Gateways of one ward that went offline at once, of ``of``; no ``gateways``: the outage is over."""
 
     ward: str
     gateways: tuple[str, ...]
