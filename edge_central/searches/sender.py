@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 MAX_AT_ONCE = 100
 """Commands signed in one transaction: 12 ms of CPU. Batches of events are stored between two."""
 MAX_ROW_BYTES = 7_500
-"""Of the rows in one answer: with the command, all replies, TLS and headers a search has 10 kB then."""
+"""Of the rows in one answer: all replies of a gateway to a search have 8.6 kB then, of 10 kB allowed."""
 FIRST_AGAIN_S, LAST_AGAIN_S = 60, 3_600
 """Delay before a command is sent again to a gateway that is online without a reply; doubled each time."""
 BIRTH_AGAIN_MS = 30_000
