@@ -21,7 +21,7 @@ from tests.testbed.mosquitto import Mosquitto, Subscriber, free_port
 from tests.testbed.rtsp import RtspServer
 
 ODD_PASSWORD = "p@ss:w/o#rd%41"
-ARMED = "clock not synchronised since the box started: rules with a schedule are armed all day (1)"
+ARMED = "clock not synchronised since the gateway started: rules with a schedule are armed all day (1)"
 
 
 def test_systemd_hears_ready_watchdog_and_stopping(tmp_path: Path) -> None:
