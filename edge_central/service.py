@@ -72,11 +72,7 @@ class CentralService:
         self._broker = CentralBrokerSession(
             settings.mqtt, settings.id, subscriptions, self._state_message, self._clock, wake.set
         )
-        self._requests_broker = self._broker
-        if settings.requests is not None:
-            self._requests_broker = CentralBrokerSession(
-                settings.requests_mqtt, settings.requests.id, (), None, self._clock, wake.set
-            )
+        self._requests_broker = self._connect_requests(wake)
         media_folder = MediaFolder(settings.media_dir)
         self._webhook = None if settings.webhook is None else WebhookPoster(settings.webhook)
         self._central_metrics = CentralMetrics(self._clock.now().timestamp())
@@ -113,6 +109,14 @@ class CentralService:
             exclusive_database=settings.database.embedded,
         )
         self._supervisor = Supervisor()
+
+    def _connect_requests(self, wake: threading.Event) -> CentralBrokerSession:
+        """The broker session of the console's requests: one of its own if `requests:` is configured."""
+        settings = self._settings
+        if settings.requests is None:
+            return self._broker
+        user = settings.requests.id
+        return CentralBrokerSession(settings.requests_mqtt, user, (), None, self._clock, wake.set)
 
     def run(self) -> int:
         """Run until the stop event. Return 0 after a requested stop, 1 when the ingest thread cannot be

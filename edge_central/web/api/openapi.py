@@ -116,15 +116,6 @@ def _searches(
     whole, parts = "/api/searches", [_part("id", "of the search")]
     picture = [*parts, _part("gateway", "of the match"), _part("passage", "of the match")]
     binary = {"schema": {"type": "string", "format": "binary"}}
-    follow = [
-        _query("after", {"type": "integer", "minimum": 0, "default": 0}, "`next` of the answer before"),
-        _query(
-            "limit",
-            {"type": "integer", "minimum": 1, "maximum": MOST_MATCHES, "default": DEFAULT_MATCHES},
-            "matches in one answer; pairs with one cursor are not separated",
-        ),
-        _query("wait", {"type": "number", "minimum": 0, "maximum": MOST_WAIT_S, "default": 0}, WAIT),
-    ]
     return {
         whole: {
             "get": _get("Your newest searches", [], _answer("Newest first", JSON, listed), problem),
@@ -138,7 +129,7 @@ def _searches(
                         _answer("As it is now", JSON, status), problem),
         },
         MATCHES: {
-            "get": _get("Matches in the order in which they came", [*parts, *follow],
+            "get": _get("Matches in the order in which they came", [*parts, *_follow_matches()],
                         _answer("Matches", JSON, matches), problem),
         },
         f"{whole}/{{id}}/pictures": {
@@ -164,6 +155,19 @@ def _searches(
             },
         },
     }  # fmt: skip
+
+
+def _follow_matches() -> list[Document]:
+    """The parameters with which a client follows the matches as they come."""
+    return [
+        _query("after", {"type": "integer", "minimum": 0, "default": 0}, "`next` of the answer before"),
+        _query(
+            "limit",
+            {"type": "integer", "minimum": 1, "maximum": MOST_MATCHES, "default": DEFAULT_MATCHES},
+            "matches in one answer; pairs with one cursor are not separated",
+        ),
+        _query("wait", {"type": "number", "minimum": 0, "maximum": MOST_WAIT_S, "default": 0}, WAIT),
+    ]
 
 
 WAIT = "seconds to wait for the next match where there is none"
