@@ -39,6 +39,9 @@ its beginning, since the camera sees it from another side."""
 FORM_ERROR = 0.02
 """Relative standard error: the middle of a box is not above the foot of an upright body, and lenses bend
 lines."""
+LEAST_ERROR = 0.05
+"""Relative error of a segment in its weight, so that no segment counts alone."""
+TINY = 1e-12
 EDGE = 0.01
 """Of the picture: a box this near to a side is cut off, and its foot or its middle is unknown."""
 MIN_POINTS = 3
@@ -130,23 +133,25 @@ class GroundSpeed:
     def _result(
         self, segments: Sequence[_Segment], feet: Sequence[_Foot], body_m: float
     ) -> GroundMotion | None:
-        moving_s = sum(each.duration_s for each in segments)
-        if moving_s <= 0:
+        """The mean of the segments, each weighted by its time and by how well its speed is known."""
+        weights = way_x = way_y = speeds = scales = variance = 0.0
+        for each in segments:
+            speed = hypot(each.vx, each.vy)
+            marks = self._marks_error(feet[each.first][1:3], feet[each.last][1:3])
+            own = each.variance + (body_m / each.duration_s) ** 2
+            weight = each.duration_s / (own + (hypot(marks, LEAST_ERROR) * speed) ** 2 + TINY)
+            weights += weight
+            way_x, way_y = way_x + each.vx * each.duration_s, way_y + each.vy * each.duration_s
+            speeds, scales = speeds + weight * speed, scales + weight * speed * marks
+            variance += weight * weight * own
+        if weights <= 0:
             return None
-        way_m = sum(hypot(each.vx, each.vy) * each.duration_s for each in segments)
-        speed = way_m / moving_s
-        fit = sum(each.variance * each.duration_s**2 for each in segments) / moving_s**2
-        longest = max(segments, key=lambda each: hypot(each.vx, each.vy) * each.duration_s)
-        marks = self._marks_error(feet[longest.first][1:3], feet[longest.last][1:3])
-        scale = hypot(marks, self._length_error, FORM_ERROR)
-        error = 2 * sqrt(fit + (scale * speed) ** 2 + (body_m / moving_s) ** 2)
+        speed = speeds / weights
+        scale = hypot(scales / weights, hypot(self._length_error, FORM_ERROR) * speed)
+        error = 2 * hypot(sqrt(variance) / weights, scale)
         if not error <= MAX_SHARE * speed:
             return None
-        heading = self._plane.heading(
-            sum(each.vx * each.duration_s for each in segments),
-            sum(each.vy * each.duration_s for each in segments),
-        )
-        return GroundMotion(speed, error, heading)
+        return GroundMotion(speed, error, self._plane.heading(way_x, way_y))
 
     def _marks_error(self, begin: Point, end: Point) -> float:
         """Relative standard error of the way between two points of the picture, from that of the marks: each
@@ -192,9 +197,9 @@ def _fitted(sums: Floats, times: Sequence[float], first: int, last: int) -> list
     if fit is None:
         return []
     misfit = fit.square / (2 * count - 4)
-    if misfit > MISFIT and count >= 2 * MIN_POINTS:
+    if misfit > MISFIT and count >= 2 * MIN_POINTS - 1:
         middle = (first + last) // 2
-        halves = [*_fitted(sums, times, first, middle), *_fitted(sums, times, middle + 1, last)]
+        halves = [*_fitted(sums, times, first, middle), *_fitted(sums, times, middle, last)]
         if halves:
             return halves
     begin = first + min(bisect_left(times[first : last + 1], fit.mean_s - fit.reach_s), count - 2)

@@ -260,7 +260,7 @@ def test_a_search_key_names_the_person_and_the_wards_and_both_are_on_record(
     assert len(entries(tmp_path)) == 2
 
 
-@pytest.mark.parametrize("by", [KEY, SEARCH_KEY])
+@pytest.mark.parametrize("by", [KEY, SEARCH_KEY], ids=["operator", "centre"])
 def test_a_gateway_of_another_ward_answers_nothing(commands: SearchCommands, tmp_path: Path, by: str) -> None:
     other = SCOPE | {"wards": ["an-phu"]}
     for ask in (lambda: search(commands, by, **other), lambda: pictures(commands, [1], by, **other)):
