@@ -31,6 +31,9 @@ MOVING = 12.0  # grey levels between a pixel and its median
 MIN_PIXELS = 12  # moving pixels; a person of 30 pixels in a sub-stream of 640 has about as many
 MIN_PICTURES = 8
 MIN_FIXED = 0.2  # share of the pixels, to compare the fields of view
+DETAIL = 3.0
+"""Standard deviation of the blur that is subtracted before the fields of view are compared, in pixels."""
+MIN_CONTRAST = 2.0  # grey levels; what is flatter counts less
 MIN_CORRELATION = 0.5
 MIN_DROP, DROP_S = 0.02, 0.1
 """By how much the correlation falls this far from the best lag, on both sides: what hardly moves fits any
@@ -80,13 +83,17 @@ def lag_between(main: Miniatures, sub: Miniatures, ignored: Sequence[Polygon] = 
 
 
 def view_correlation(main: Miniatures, sub: Miniatures, ignored: Sequence[Polygon] = ()) -> float:
-    """How alike the parts of two streams are that do not move, -1..1: near 1 if both have the same view."""
+    """How alike the parts of two streams are that do not move, -1..1: near 1 if both have the same view.
+
+    Their detail is compared, at the same contrast everywhere: a bright sky above a dark road looks the same
+    in a part of the view as in the whole.
+    """
     fixed = ~_inside(ignored)
     for each in (main, sub):
         fixed &= np.abs(_without_ground(each.pixels)).max(axis=0) <= MOVING
     if np.count_nonzero(fixed) < MIN_FIXED * fixed.size:
         return 0.0
-    ours, theirs = (np.median(each.pixels, axis=0)[fixed] for each in (main, sub))
+    ours, theirs = (_detail(np.median(each.pixels, axis=0))[fixed] for each in (main, sub))
     both = np.corrcoef(ours, theirs)[0, 1]
     return float(both) if np.isfinite(both) else 0.0
 
@@ -137,6 +144,14 @@ def _inside(polygons: Sequence[Polygon]) -> NDArray[np.bool_]:
         cv2.fillPoly(mask, [points], (1,))
         cv2.polylines(mask, [points], True, (1,), thickness=2)
     return mask.ravel() > 0
+
+
+def _detail(pixels: Values) -> Values:
+    """A miniature less its surroundings, at the same contrast everywhere, shape (160 * 90,)."""
+    picture = pixels.reshape(MINIATURE[::-1])
+    detail = picture - cv2.GaussianBlur(picture, (0, 0), DETAIL)
+    contrast = np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), 2 * DETAIL))
+    return np.asarray(detail / (contrast + MIN_CONTRAST), np.float32).ravel()
 
 
 def _without_ground(pictures: Values) -> Values:

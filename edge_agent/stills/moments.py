@@ -64,6 +64,9 @@ class ObjectMoments:
                 noted.append(ObjectMoment(frame.captured_mono, track.box, quality(track)))
         for track in tracks.ended:
             self._noted.pop(track.id, None)
+        if len(self._noted) > len(tracks.active):  # with the signal, tracks are lost that never end
+            active = {track.id for track in tracks.active}
+            self._noted = {each: noted for each, noted in self._noted.items() if each in active}
 
     def rule_reported(self, observation: RuleObservation, frame: Frame) -> None:
         """Request a still at the start of an event of severity warning or alarm. Others get none: a line that

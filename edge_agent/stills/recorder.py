@@ -5,12 +5,13 @@ Each view of a still is one ``evidence`` event with its file; an event is durabl
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import secrets
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -154,7 +155,7 @@ class StillRecorder:
         """Make, store and report one still. Never raises."""
         camera_id, request = waiting.maker.camera_id, waiting.request
         try:
-            with self._decoding:
+            with self._decoder():
                 still = waiting.maker.make(request)
             for view in still.views:
                 self._report(camera_id, request, still, view)
@@ -169,6 +170,18 @@ class StillRecorder:
             self.missed += 1
         else:
             self.made += 1
+
+    @contextlib.contextmanager
+    def _decoder(self) -> Iterator[None]:
+        """Wait for requested pictures of several cameras, which may take a minute."""
+        while not self._decoding.acquire(timeout=1.0):
+            self.loop.beat()
+            if self.loop.stopping:
+                raise StillUnavailable(problem_text("command-interrupted"))
+        try:
+            yield
+        finally:
+            self._decoding.release()
 
     def _report(self, camera_id: str, request: StillRequest, still: Still, view: StillView) -> None:
         media = _media(camera_id, request.event_id, view, self._seal_to)

@@ -14,6 +14,7 @@ from edge_agent.stills.alignment import (
     lag_between,
     view_correlation,
 )
+from edge_agent.stills.maker import SAME_VIEW
 from tests.testbed.numbered import STRIP_MASK, scene
 
 RNG = np.random.default_rng(3)
@@ -83,6 +84,28 @@ def test_streams_of_one_view_look_alike_at_any_aspect_and_a_part_of_it_does_not(
     part = main.pixels.reshape(-1, *MINIATURE[::-1])[:, :, 20:140]
     zoomed = np.array([cv2.resize(each, MINIATURE).ravel() for each in part])
     assert view_correlation(Miniatures(main.times_s, zoomed), sub) < 0.6
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [(0.125, 0.0, 0.875, 1.0), (0.0, 0.125, 1.0, 0.875), (0.05, 0.0, 1.0, 1.0), (0.025, 0.025, 0.975, 0.975)],
+    ids=["4:3 of 16:9", "16:9 of 4:3", "moved", "larger"],
+)
+def test_a_bright_sky_above_a_dark_road_does_not_make_other_views_alike(
+    shown: tuple[float, float, float, float],
+) -> None:
+    rng = np.random.default_rng(11)
+    whole = np.linspace(220, 30, 720)[:, None] + np.zeros((1, 1280))
+    whole += cv2.resize(rng.normal(0, 25, (36, 64)), (1280, 720), interpolation=cv2.INTER_CUBIC)
+
+    def stream(left: float, top: float, right: float, bottom: float) -> Miniatures:
+        part = whole[round(720 * top) : round(720 * bottom), round(1280 * left) : round(1280 * right)]
+        small = cv2.resize(part, MINIATURE, interpolation=cv2.INTER_AREA).ravel()
+        return Miniatures(np.arange(8.0), (small + rng.normal(0, 2, (8, small.size))).astype(np.float32))
+
+    main = stream(0.0, 0.0, 1.0, 1.0)
+    assert view_correlation(main, stream(0.0, 0.0, 1.0, 1.0)) > 0.9
+    assert view_correlation(main, stream(*shown)) < SAME_VIEW - 0.05
 
 
 def test_what_was_learnt_holds_for_these_connections_only() -> None:

@@ -98,6 +98,13 @@ def test_an_object_that_is_gone_leaves_nothing_behind() -> None:
     assert camera.moments._noted == {}
 
 
+def test_tracks_that_were_lost_with_the_signal_leave_nothing_behind() -> None:
+    camera = Camera()
+    camera.see(900.0, 0.1)
+    camera.moments.observe(frame(905.0), Tracks((), ()))  # the tracker dropped it, and it never ended
+    assert camera.moments._noted == {}
+
+
 def test_old_moments_are_not_used_and_few_are_offered() -> None:
     old = [ObjectMoment(1000.0 - RECENT_S - 1, IN_THE_MIDDLE, 9.0)]
     assert best_moments(old, 1000.0) == ()
