@@ -120,6 +120,22 @@ def test_it_is_killed_when_the_agent_stops_or_it_takes_too_long(
     assert time.monotonic() - before < 20
 
 
+def test_a_process_that_systemd_ends_with_the_agent_is_interrupted_and_has_not_failed(
+    command: RehearseCommand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = "import os, signal; os.kill(os.getpid(), signal.SIGTERM)"
+    monkeypatch.setattr(rehearse, "PROGRAM", (sys.executable, "-c", ended))
+    with pytest.raises(CommandFailed) as failed:
+        command.run(context())
+    assert failed.value.code == "interrupted"
+
+
+def test_a_camera_that_has_left_the_file_since_is_refused(command: RehearseCommand, tmp_path: Path) -> None:
+    write_config(tmp_path, cameras=[CAMERA | {"id": "cam-2"}], broker_port=1883)
+    with pytest.raises(CommandRefused, match="cam-1"):
+        command.run(context())
+
+
 def test_it_waits_while_the_gateway_is_hot(command: RehearseCommand) -> None:
     hot = replace(command, limits=lambda: GatewayLimits(HOT_STEP, False, True))
     assert hot.action().must_wait() == "the rehearsal waits: the gateway is hot"

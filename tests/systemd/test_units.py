@@ -133,3 +133,8 @@ def test_every_line_of_a_unit_has_its_reason(unit: str) -> None:
     text = (UNITS / unit).read_text()
     bare = [line for line in keys_without_reason(text) if line.partition("=")[0] not in PLAIN]
     assert bare == []
+
+
+def test_a_rehearsal_that_runs_out_of_memory_does_not_stop_the_agent() -> None:
+    """systemd's default is to stop the whole unit when one of its processes is killed for memory."""
+    assert "\nOOMPolicy=continue\n" in (UNITS / "edge-agent.service").read_text()

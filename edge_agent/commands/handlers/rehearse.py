@@ -7,6 +7,7 @@ wait for it; a process has the lowest priority, and is killed when it takes too 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -81,7 +82,8 @@ class RehearseCommand:
         """Raise CommandRefused with the first mistake of the draft."""
         source = ConfigSource(path, no_secrets=True)
         try:
-            source.load()
+            # The file may have changed since the agent read it.
+            select_cameras([camera], [each.id for each in source.load().cameras])
             read_draft(source, camera, draft, "draft")
         except ConfigError as error:
             first = error.problems[0].message if error.problems else str(error)
@@ -123,6 +125,8 @@ class RehearseCommand:
             raise CommandFailed(problem_text("rehearsal-failed", why=str(error.strerror))) from error
         with child:
             out, err = _communicate(child, draft, context.stopping)
+        if child.returncode == -signal.SIGTERM:  # systemd stops all processes of the agent at once
+            raise CommandFailed(problem_text("command-interrupted"), "interrupted")
         if child.returncode != 0:
             lines = err.decode(errors="replace").strip().splitlines() or [f"exit code {child.returncode}"]
             raise CommandFailed(problem_text("rehearsal-failed", why=lines[-1][:MAX_ERROR]))
