@@ -171,6 +171,8 @@ class Agent:
             source=source,
             log_lines=log_lines,
             clock_synced=self._clock_accepted,
+            thermal=self._controls.thermal.health,
+            uplink=self._uplink.control.health,
         )
 
     def _clock_accepted(self) -> bool:

@@ -74,6 +74,7 @@ from edge_agent.wire import (
     ConfigHealth,
     RuleOverride,
     StormHealth,
+    ThermalHealth,
     UplinkHealth,
 )
 
@@ -138,6 +139,8 @@ class CommandDependencies:
     source: ConfigSource | None  # None if there is no file
     log_lines: Callable[[], list[str]]
     clock_synced: Callable[[], bool]  # as far as commands are concerned
+    thermal: Callable[[], ThermalHealth]
+    uplink: Callable[[], UplinkHealth]
 
 
 class CommandService:
@@ -302,19 +305,17 @@ class CommandService:
             agent.events,
             agent.event_store.outbox,
             self._clock,
-            self._uplink_health,
+            agent.uplink,
             self._settings.storage.seal_to,
         )
 
-    def _uplink_health(self) -> UplinkHealth:
-        return self._dependencies.status().heartbeat.uplink
-
     def _limits(self) -> GatewayLimits:
-        heartbeat = self._dependencies.status().heartbeat
+        """Cheap: it is called every second for each command that waits."""
+        agent = self._dependencies
         return GatewayLimits(
-            heat_step=heartbeat.thermal.step,
-            budget_used_up=heartbeat.uplink.step >= TOP_STEP,
-            clock_synced=self._dependencies.clock_synced(),
+            heat_step=agent.thermal().step,
+            budget_used_up=agent.uplink().step >= TOP_STEP,
+            clock_synced=agent.clock_synced(),
         )
 
     def _camera_ids(self) -> list[str]:

@@ -11,8 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from edge_agent import config
 from edge_agent.agent import Agent
+from edge_agent.commands.handlers.search import GatewayLimits
 from edge_agent.config.model.boards import Thermal, ThermalSteps
 from edge_agent.config.model.settings import Settings
 from edge_agent.control.thermal import ThermalControl
@@ -20,6 +23,7 @@ from edge_agent.core.load_limits import WorkloadLimiter, WorkloadLimits
 from edge_agent.host.health.degraded import thermal_lines
 from edge_agent.host.local_api.status import run_status
 from edge_agent.wire import ThermalHealth
+from tests.agent.inside import AgentInside
 from tests.agent.test_left_open import running
 from tests.events.parts import GATEWAY, maker, valid
 from tests.host.fakes import PI_4, FakeClock, plant
@@ -224,3 +228,16 @@ def test_an_agent_that_gets_hot_does_less_and_everything_again_when_it_is_cool(
         ("update", 1),
         ("end", 0),
     ]
+
+
+def test_a_command_that_waits_needs_no_heartbeat_to_know_the_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is asked every second for up to 64 searches, on a gateway that is hot already."""
+    agent = AgentInside(write_config(tmp_path, cameras=[], broker_port=1883, detector="none"))._agent
+
+    def refuse() -> None:
+        raise AssertionError("a heartbeat was made")
+
+    monkeypatch.setattr(agent._heartbeats, "make", refuse)
+    assert agent.commands._limits() == GatewayLimits(0, False, agent._clock_accepted())
