@@ -142,16 +142,17 @@ def _concerned(
     query = select(columns.id, columns.ward, columns.birth).where(scope.of(columns.ward), there)
     known = {row.id: row for row in connection.execute(query.order_by(columns.ward, columns.id))}
     named = {*(question.gateways or ()), *(each.partition("/")[0] for each in question.cameras or ())}
+    wanted, second = named or None, question.second  # None: all
     if question.line is not None:
-        named = named & {question.line.gateway} if named else {question.line.gateway}
-    second = question.second
+        of_line = {question.line.gateway}
+        wanted, named = (wanted or of_line) & of_line, named | of_line
     for gateway in (*sorted(named), *(() if second is None else (second.gateway,))):
         if gateway not in known:
             raise InvalidQuestion("gateways", problem_text("search-not-yours", place=gateway))
     for gateway, row in known.items():
         within = question.circle is None or _is_within(question, row, names)
         in_ward = not question.wards or row.ward in question.wards
-        if within and in_ward and (not named or gateway in named):
+        if within and in_ward and (wanted is None or gateway in wanted):
             yield gateway, row.ward, FIRST
     if second is not None:
         yield second.gateway, known[second.gateway].ward, SECOND

@@ -86,6 +86,9 @@ def test_places_narrow_each_other(connection: Connection) -> None:
     assert places(gateways=["dt-002"], cameras=["bx-001/cam-1"]) == ["bx-001", "dt-002"]
     assert places(circle={"latitude": 20.45, "longitude": 106.34, "radius_m": 1500}) == ["dt-001", "dt-002"]
     assert places(line={"gateway": "dt-001", "camera": "cam-1", "from": [0, 0], "to": [1, 1]}) == ["dt-001"]
+    elsewhere = {"gateway": "dt-001", "camera": "cam-1", "from": [0, 0], "to": [1, 1]}
+    with pytest.raises(InvalidQuestion, match="in that place"):
+        places(line=elsewhere, gateways=["dt-002"])  # it asked every gateway of the account once
     with pytest.raises(InvalidQuestion, match="in that place"):
         places(circle={"latitude": 10.0, "longitude": 106.34, "radius_m": 1500})
     sheet = Names(sites={"bx-001": SiteNames(latitude=10.0, longitude=106.34)})
