@@ -34,6 +34,7 @@ RETRY_S = 3.0
 CLOSE_TIMEOUT_S = 0.3
 TICK_EVERY_S = 1.0
 SEARCHES_EVERY_S = 0.25
+SEARCHES_RETRY_S = 60.0
 """How often the ingest asks the database for searches to send: an officer waits for the answers."""
 STATUS_EVERY_S = 10.0
 CLEAN_EVERY_S = 600.0
@@ -333,13 +334,22 @@ class IngestThread:
             self._requests_broker.publish(message)
 
     def _send_searches(self) -> None:
-        """Sign and send searches, some at a time: batches of events are stored in between."""
-        if self._searches.can_sign and self._store.query(self._searches.has_waiting):
+        """Sign and send searches, some at a time: batches of events are stored in between, also while no
+        search can be sent."""
+        try:
+            if not (self._searches.can_sign and self._store.query(self._searches.has_waiting)):
+                return
             with self._store.batch() as batch:
                 messages = self._searches.send(batch.connection)
-            for message in messages:
-                self._requests_broker.publish(message)
-            self._searches_mono = 0.0 if messages else self._searches_mono
+        except DatabaseUnavailable:
+            raise
+        except Exception:
+            log.exception("searches cannot be sent; next attempt in %.0f s", SEARCHES_RETRY_S)
+            self._searches_mono = self._clock.monotonic() + SEARCHES_RETRY_S
+            return
+        for message in messages:
+            self._requests_broker.publish(message)
+        self._searches_mono = 0.0 if messages else self._searches_mono
 
     def _write_status(self, now: float) -> None:
         assert self._fleet is not None

@@ -170,6 +170,16 @@ SEARCHES: Sentences = {
         "{pictures} pictures were opened within an hour: wait",
         "đã mở {pictures} ảnh trong một giờ qua: hãy chờ rồi mở tiếp",
     ),
+    "search-gateway-lacks-key": (
+        "this gateway does not accept the centre's searches: its agent is too old, or its "
+        "commands.search_keys lacks the centre's public key",
+        "thiết bị này chưa nhận lệnh tìm kiếm của trung tâm: phần mềm quá cũ, hoặc commands.search_keys chưa "
+        "có khóa công khai của trung tâm",
+    ),
+    "search-gateway-too-old": (
+        "the agent of this gateway does not understand this search, perhaps because it is too old: {why}",
+        "phần mềm của thiết bị này không hiểu yêu cầu tìm kiếm, có thể vì phiên bản quá cũ: {why}",
+    ),
     "search-answer-malformed": (
         "the answer of this gateway cannot be read",
         "không đọc được câu trả lời của thiết bị này",

@@ -33,7 +33,7 @@ from edge_central.searches.model import (
     PictureStatus,
 )
 from edge_central.searches.question import SearchQuestion
-from edge_central.searches.sender import note_changes
+from edge_central.searches.sender import LAST_AGAIN_S, again_after_ms, note_changes
 from edge_central.sentences import problem_text
 from edge_central.store import tables
 from edge_central.store.database import conflict_insert
@@ -45,7 +45,6 @@ LATER = "search-later"
 """Code of the problem with which a gateway says that it answers when a limit ends."""
 TRANSIENT = frozenset(("clock-not-synchronised", "busy", "not-yet-valid"))
 """Codes of rejections that may not come the next time: the command is sent again."""
-AGAIN_MS = 60_000
 TOLERANCE_MS = 2_000
 """Times of the wire are rounded."""
 MAX_TOTAL = 2**53
@@ -149,14 +148,25 @@ def _record_answer(
             return _record_matches(connection, asked, row, reply, now_ms)
         case "accepted" | "running":
             is_later = _is_later(reply)
-            values: dict[str, Any] = {"next_ms": None} if is_later else {}
+            values: dict[str, Any] = {"next_ms": now_ms + LAST_AGAIN_S * 1000} if is_later else {}
             status = AnswerStatus.LATER if is_later else None
         case "rejected" if reply.code in TRANSIENT:
-            status, values = None, {"next_ms": now_ms + AGAIN_MS}
+            status, values = None, {"next_ms": now_ms + again_after_ms(row.sends - 1)}
         case _:
             status = _FINAL.get(reply.status, AnswerStatus.FAILED)
             values = _final(now_ms)
-    return _update_answer(connection, row.command, status, reply.text, values)
+    return _update_answer(connection, row.command, status, _words_of(reply), values)
+
+
+def _words_of(reply: ReplyMessage) -> str:
+    """What the gateway says, or what it means: an older agent knows no search keys, and names the operators'
+    keys, which the search key must never be among."""
+    problem = problem_of(reply.text)
+    if reply.status == "rejected" and reply.code in ("bad-arguments", "unknown-type"):
+        return problem_text("search-gateway-too-old", why=reply.text)
+    if reply.code == "unknown-key" or (problem is not None and problem.code == "command-no-keys"):
+        return problem_text("search-gateway-lacks-key")
+    return reply.text
 
 
 def _final(now_ms: int) -> dict[str, Any]:
@@ -269,10 +279,11 @@ def _record_picture(connection: Connection, row: Any, reply: ReplyMessage, now_m
         case "accepted" | "running":
             return False
         case "rejected" if reply.code in TRANSIENT:
-            return _update_picture(connection, row.command, None, reply.text, {"next_ms": now_ms + AGAIN_MS})
+            again = {"next_ms": now_ms + again_after_ms(row.sends - 1)}
+            return _update_picture(connection, row.command, None, reply.text, again)
         case _:
             status = _FINAL_PICTURE.get(reply.status, PictureStatus.FAILED)
-            return _update_picture(connection, row.command, status, reply.text, final)
+            return _update_picture(connection, row.command, status, _words_of(reply), final)
 
 
 _FINAL_PICTURE = {"rejected": PictureStatus.REFUSED, "expired": PictureStatus.EXPIRED}

@@ -227,7 +227,8 @@ class SearchSender:
         rows: Sequence[Any],
         sent: AnswerStatus | PictureStatus,
     ) -> None:
-        """A gateway that has said ``later`` keeps that status."""
+        """A gateway that has said ``later`` keeps that status. It is asked again each hour: its answer may
+        have been lost with a kill of this process."""
         if not rows:
             return
         now_ms, columns = wall_ms(self._clock), table.c
@@ -241,19 +242,27 @@ class SearchSender:
         changes = []
         for row in rows:
             is_later = row.status == AnswerStatus.LATER
-            delay_s = min(LAST_AGAIN_S, FIRST_AGAIN_S * 2 ** min(row.sends, 10))
-            again_ms = None if is_later else now_ms + delay_s * 1000
+            delay_ms = LAST_AGAIN_S * 1000 if is_later else again_after_ms(row.sends)
             status = row.status if is_later else sent.value
-            changes.append({"of": row.command, "now": status, "count": row.sends + 1, "at": again_ms})
+            changes.append(
+                {"of": row.command, "now": status, "count": row.sends + 1, "at": now_ms + delay_ms}
+            )
         connection.execute(statement, changes)
         note_changes(connection, {row.search for row in rows})
+
+
+def again_after_ms(sends: int) -> int:
+    """Delay before a command that was sent so often is sent again, milliseconds."""
+    return min(LAST_AGAIN_S, FIRST_AGAIN_S << max(0, min(sends, 10))) * 1000
 
 
 def _question_of(search: str, text: str) -> SearchQuestion | None:
     """None for a text that the console cannot have written."""
     try:
-        return msgspec.json.decode(text, type=SearchQuestion)
-    except (msgspec.DecodeError, RecursionError):
+        question = msgspec.json.decode(text, type=SearchQuestion)
+        rfc3339_of_ms(question.from_ms), rfc3339_of_ms(question.second_until_ms)
+        return question
+    except (ValueError, OverflowError, OSError, RecursionError):  # DecodeError is a ValueError
         log.error("search %s: its question cannot be read; it is not sent", search)
         return None
 

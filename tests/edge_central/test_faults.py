@@ -14,6 +14,7 @@ from edge_agent.mqtt.session.signal_queue import MessageReceived
 from edge_agent.wire.topics import CentralTopics
 from edge_central.ingest import gateway_messages
 from edge_central.ingest.batch_writer import BatchWriter
+from edge_central.searches.sender import SearchSender
 from edge_central.settings import HeartbeatHistory
 from edge_central.store.batch import Store
 from edge_central.store.media_folder import MediaFolder
@@ -130,6 +131,28 @@ def test_a_failed_ingest_thread_restarts_and_receives_unconfirmed_messages_again
         gateways.wait_confirmed(gateway, 1, 2)
         assert deaths
         assert sorted(centre.numbers(gateway)) == [1, 2]
+
+
+def test_a_search_that_cannot_be_sent_delays_no_event(
+    broker: Mosquitto,
+    gateways: FakeGateways,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Simulates an unknown bug, or an unforeseen row of a stolen console."""
+
+    def faulty(*_: object) -> bool:
+        raise TypeError("a text in place of a time")
+
+    monkeypatch.setattr(SearchSender, "can_sign", True)
+    monkeypatch.setattr(SearchSender, "has_waiting", faulty)
+    gateway = FakeGateway()
+    with Centre(tmp_path / "centre", broker.port):
+        wait_until(lambda: "searches cannot be sent" in caplog.text, what="the failure in the log")
+        gateways.publish_all(gateway.event(1))
+        gateways.wait_confirmed(gateway, 1)
+    assert caplog.text.count("searches cannot be sent") == 1, "the ingest did not start again"
 
 
 def test_a_birth_is_requested_when_it_is_missing_or_old(

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from edge_agent.core.delivery import SEALED_MAGIC
+from edge_agent.core.problems import problem_of
 from edge_central.searches import match_pictures, records
 from edge_central.searches.answers import record_answers
 from edge_central.searches.model import AnswerStatus, GatewayAnswer, PictureStatus
@@ -67,7 +68,6 @@ def test_later_is_no_answer_yet(connection: Connection) -> None:
 @pytest.mark.parametrize(
     ("status", "code", "expected"),
     [
-        ("rejected", "unknown-key", AnswerStatus.REFUSED),
         ("rejected", "out-of-scope", AnswerStatus.REFUSED),
         ("rejected", "clock-not-synchronised", AnswerStatus.WAITING),  # it is sent again
         ("rejected", "busy", AnswerStatus.WAITING),
@@ -82,6 +82,31 @@ def test_a_refusal_is_shown_with_its_reason(
     command = command_of(connection, search, "dt-001")
     record_answers(connection, [reply("dt-001", command, status, code=code, text="why")], 5)
     assert (answer_of(connection, search).status, answer_of(connection, search).words) == (expected, "why")
+
+
+@pytest.mark.parametrize(
+    ("code", "problem", "expected"),
+    [
+        ("unknown-key", {"code": "command-unknown-key", "params": {"key": "ab"}}, "search-gateway-lacks-key"),
+        ("not-possible", {"code": "command-no-keys"}, "search-gateway-lacks-key"),
+        ("bad-arguments", None, "search-gateway-too-old"),
+        ("unknown-type", None, "search-gateway-too-old"),
+    ],
+)
+def test_an_agent_that_knows_no_search_key_is_named_as_that(
+    connection: Connection, code: str, problem: object, expected: str
+) -> None:
+    search = ask(connection)
+    command = command_of(connection, search, "dt-001")
+    refusal = reply("dt-001", command, "rejected", code=code, text="unknown field `wards`", problem=problem)
+    record_answers(connection, [refusal], 5)
+    found = answer_of(connection, search)
+    coded = problem_of(found.words)
+    assert found.status is AnswerStatus.REFUSED
+    assert coded is not None
+    assert coded.code == expected
+    assert "operator" not in found.words
+    assert ("`wards`" in found.words) == (problem is None), "what the agent says stays readable"
 
 
 def test_the_first_final_answer_counts(connection: Connection) -> None:

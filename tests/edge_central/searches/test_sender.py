@@ -33,6 +33,7 @@ from tests.edge_central.searches.parts import (
     answer,
     ask,
     command_of,
+    document,
     passage,
     reply,
 )
@@ -52,6 +53,9 @@ class WallClock:
 
 
 KEY = Ed25519PrivateKey.generate()
+NO_TIME = json.dumps(
+    document(from_at="2026-11-27T11:00:00Z", to_at="never", second={"gateway": "bx-001", "within_min": 10})
+)
 
 
 @pytest.fixture
@@ -152,7 +156,7 @@ def test_a_gateway_that_is_away_is_asked_when_it_is_back(
     assert sender.send(connection) == [], "it is on its way"
 
 
-def test_a_gateway_that_answers_later_is_left_in_peace_until_it_boots(
+def test_a_gateway_that_answers_later_is_asked_when_it_boots_and_each_hour(
     connection: Connection, sender: SearchSender, clock: WallClock
 ) -> None:
     search = ask(connection, gateways=["dt-001"])
@@ -161,12 +165,30 @@ def test_a_gateway_that_answers_later_is_left_in_peace_until_it_boots(
         "dt-001", command_of(connection, search, "dt-001"), "running", problem={"code": "search-later"}
     )
     record_answers(connection, [later], clock.ms)
-    clock.ms += 3 * HOUR_MS
+    clock.ms += HOUR_MS - 1
+    assert sender.send(connection) == []
+    clock.ms += 1
+    assert len(sender.send(connection)) == 1, "its answer may have been lost with a kill of the centre"
+    clock.ms += HOUR_MS - BIRTH_WAIT_MS - 1
     assert sender.send(connection) == []
     sender.on_births(connection, ["dt-001"])
     clock.ms += BIRTH_WAIT_MS
     assert len(sender.send(connection)) == 1
     assert statuses(connection, search) == {"dt-001": AnswerStatus.LATER}
+
+
+def test_a_gateway_that_refuses_for_now_is_asked_less_and_less_often(
+    connection: Connection, sender: SearchSender, clock: WallClock
+) -> None:
+    search = ask(connection, gateways=["dt-001"])
+    command, sent, began_ms = command_of(connection, search, "dt-001"), 0, clock.ms
+    while clock.ms < began_ms + 23 * HOUR_MS:
+        if sender.send(connection):
+            sent += 1
+            refusal = reply("dt-001", command, "rejected", code="clock-not-synchronised")
+            record_answers(connection, [refusal], clock.ms)
+        clock.ms += 60_000
+    assert 20 <= sent <= 30, "a command and a reply each minute would cost its SIM card megabytes a day"
 
 
 def test_a_search_ends(connection: Connection, sender: SearchSender, clock: WallClock) -> None:
@@ -219,6 +241,8 @@ def test_without_a_key_nothing_is_sent(connection: Connection, clock: WallClock)
     [
         ("search", {"question": "{}"}),
         ("search", {"question": "no JSON"}),
+        ("search", {"question": NO_TIME}),
+        ("search", {"question": NO_TIME.replace("never", "9999-12-31T23:59:59Z")}),
         ("search_answer", {"gateway": "+"}),
         ("search_answer", {"gateway": "dt-001/#"}),
         ("search_answer", {"ward": "bo-xuyen"}),
