@@ -68,7 +68,9 @@ def restart_scope(old: Camera, new: Camera) -> RestartScope:
         ground=new.ground,
         report=dataclasses.replace(same_rules.report, snapshots=report.snapshots, passages=report.passages),
     )
-    return RestartScope.PIPELINE if same_pipeline == new else RestartScope.STREAM
+    # Without stills there is neither the thread of the main stream nor what makes them.
+    same_streams = old.report.makes_stills == report.makes_stills
+    return RestartScope.PIPELINE if same_pipeline == new and same_streams else RestartScope.STREAM
 
 
 class RunningCamera:

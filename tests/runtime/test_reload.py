@@ -9,7 +9,7 @@ import pytest
 
 from edge_agent import config
 from edge_agent.cameras.running import RestartScope, restart_scope
-from edge_agent.config.model.settings import Camera, ClipPolicy, Ground, Settings
+from edge_agent.config.model.settings import Camera, ClipPolicy, Ground, Settings, SnapshotPolicy
 from edge_agent.core.clock import SystemClock
 from edge_agent.runtime.reload import Configuration
 from tests.testbed.agent import write_config
@@ -35,6 +35,11 @@ SQUARE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))
         # A clip has no privacy masks, so the stream must restart when clips are switched.
         (lambda c: replace(c, privacy_masks=(SQUARE,)), RestartScope.STREAM),
         (lambda c: replace(c, report=replace(c.report, clips=ClipPolicy.UNMASKED)), RestartScope.STREAM),
+        # Without snapshots there are no stills, and so maybe no main stream.
+        (
+            lambda c: replace(c, report=replace(c.report, snapshots=SnapshotPolicy.NONE)),
+            RestartScope.STREAM,
+        ),
     ],
 )
 def test_as_much_begins_anew_as_the_change_needs(settings: Settings, change, expected: RestartScope) -> None:  # type: ignore[no-untyped-def]
