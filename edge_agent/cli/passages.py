@@ -23,9 +23,11 @@ from edge_agent.core.printable import printable, printable_json
 from edge_agent.passages.passage import GroundMotion, Light
 
 if TYPE_CHECKING:
+    from edge_agent.config.model.settings import Camera
     from edge_agent.passages.filters import PassageFilter, PictureLine
     from edge_agent.passages.reader import PassageReader, StoredPassage
 
+MAX_LIMIT = 1_000_000
 DIRECTIONS = {"up": 0.0, "right": 90.0, "down": 180.0, "left": 270.0}
 """Degrees clockwise from the top of the picture."""
 GROUPS = tuple(dict.fromkeys(GROUP_OF_LABEL.values()))
@@ -92,7 +94,7 @@ def _add_filters_to(passages: CommandParser) -> None:
     passages.add_argument(
         "--for",
         dest="for_s",
-        type=_parse_amount,
+        type=parse_amount,
         metavar="SECONDS",
         help="shortest time in sight; default: none",
     )
@@ -103,7 +105,8 @@ def _add_filters_to(passages: CommandParser) -> None:
         ("--max-speed", "LENGTHS", "highest speed, in own lengths a second"),
         ("--still", "SECONDS", "shortest time of standing still"),
     ):
-        passages.add_argument(name, type=_parse_amount, metavar=metavar, help=f"{what}; default: none")
+        parse = parse_share if metavar == "SHARE" else parse_amount
+        passages.add_argument(name, type=parse, metavar=metavar, help=f"{what}; default: none")
     passages.add_argument(
         "--speed",
         choices=tuple(SpeedClass),
@@ -125,7 +128,8 @@ def _parse_line(text: str) -> tuple[float, float, float, float]:
     return x1, y1, x2, y2
 
 
-def _parse_amount(text: str) -> float:
+def parse_amount(text: str) -> float:
+    """A finite number, at least 0. Raises ArgumentTypeError."""
     try:
         amount = float(text)
     except ValueError:
@@ -133,6 +137,26 @@ def _parse_amount(text: str) -> float:
     if not 0 <= amount < math.inf:
         raise argparse.ArgumentTypeError(f"{text!r}: write a number, not below 0")
     return amount
+
+
+def parse_share(text: str) -> float:
+    """A number from 0 to 1. Raises ArgumentTypeError."""
+    share = parse_amount(text)
+    if share > 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: write a share of the picture, from 0 to 1, such as 0.2")
+    return share
+
+
+def parse_colour(text: str | None) -> tuple[str | None, str | None]:
+    """Part of the object and colour of ``red`` or ``upper:red``; None: any. Raises UsageError."""
+    from edge_agent.passages.passage import COLOURS, PARTS
+
+    part, _, colour = (text or "").rpartition(":")
+    if colour not in COLOURS and text is not None:
+        raise UsageError(f"--colour {colour}: the colours are {', '.join(COLOURS)}")
+    if part and part not in PARTS:
+        raise UsageError(f"--colour {part}:{colour}: the parts are {', '.join(PARTS)}")
+    return part or None, colour or None
 
 
 def run_passages(args: argparse.Namespace, out: TextIO) -> int:
@@ -143,8 +167,8 @@ def run_passages(args: argparse.Namespace, out: TextIO) -> int:
 
     if args.pictures is not None and not (args.by and args.purpose):
         raise UsageError("--pictures needs --by and --purpose: who opens pictures of people is recorded")
-    if args.limit < 1:
-        raise UsageError(f"--limit {args.limit}: at least 1")
+    if not 1 <= args.limit <= MAX_LIMIT:
+        raise UsageError(f"--limit {args.limit}: at least 1, at most {MAX_LIMIT}")
     settings = config.load(args.config, no_secrets=True)
     zone = settings.gateway.timezone
     reader = PassageReader(settings.state_dir)
@@ -165,7 +189,7 @@ def run_passages(args: argparse.Namespace, out: TextIO) -> int:
         out.writelines(f"{printable_json(_as_json(each))}\n" for each in found)
     else:
         out.writelines(f"{line}\n" for line in _table(found, zone))
-        out.writelines(f"{line}\n" for line in _hints(args, found, [each.id for each in settings.cameras]))
+        out.writelines(f"{line}\n" for line in _hints(args, found, settings.cameras))
     if args.pictures is not None:
         args.pictures.mkdir(parents=True, exist_ok=True)
         for name, content in pictures.items():
@@ -176,13 +200,8 @@ def run_passages(args: argparse.Namespace, out: TextIO) -> int:
 
 def _filter(args: argparse.Namespace, zone: tzinfo) -> PassageFilter:
     from edge_agent.passages.filters import PassageFilter
-    from edge_agent.passages.passage import COLOURS, PARTS
 
-    part, _, colour = (args.colour or "").rpartition(":")
-    if colour and colour not in COLOURS:
-        raise UsageError(f"--colour {colour}: the colours are {', '.join(COLOURS)}")
-    if part and part not in PARTS:
-        raise UsageError(f"--colour {part}:{colour}: the parts are {', '.join(PARTS)}")
+    part, colour = parse_colour(args.colour)
     first, last = _in_zone(args.from_time, zone), _in_zone(args.to_time, zone)
     if first is not None and last is not None and last < first:
         raise UsageError("--to is before --from")
@@ -191,8 +210,8 @@ def _filter(args: argparse.Namespace, zone: tzinfo) -> PassageFilter:
         to_at=last,
         cameras=None if args.camera is None else tuple(args.camera),
         group=args.group,
-        colour=colour or None,
-        part=part or None,
+        colour=colour,
+        part=part,
         direction_deg=None if args.direction is None else DIRECTIONS[args.direction],
         line=_line(args),
         min_height=args.min_height,
@@ -250,13 +269,18 @@ def _table(found: Sequence[StoredPassage], zone: tzinfo) -> Iterator[str]:
         )
 
 
-def _hints(args: argparse.Namespace, found: Sequence[StoredPassage], cameras: Sequence[str]) -> Iterator[str]:
+def _hints(
+    args: argparse.Namespace, found: Sequence[StoredPassage], cameras: Sequence[Camera]
+) -> Iterator[str]:
     """Say what the list may lack. A camera that was removed may still have rows, so naming it is no error."""
     if found and len(found) == args.limit:
         yield f"there may be older ones: these are the newest {args.limit} (--limit)"
+    known = [each.id for each in cameras]
     for camera in args.camera or ():
-        if camera not in cameras and not any(each.camera == camera for each in found):
-            yield f"the configuration has no camera {printable(camera)}; it has: {', '.join(cameras)}"
+        if camera not in known and not any(each.camera == camera for each in found):
+            yield f"the configuration has no camera {printable(camera)}; it has: {', '.join(known)}"
+    if not found and (args.speed or args.heading) and not any(each.ground for each in cameras):
+        yield "no camera has a ground plane, which --speed and --heading need (docs/guide/ground.md)"
     if not found and not (args.from_time or args.to_time or args.camera):
         yield "the agent stores an object when it has left the picture, at most a minute later"
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from edge_agent.cli.arguments import parse_moment
-from edge_agent.cli.passages import DIRECTIONS, GROUPS
+from edge_agent.cli.passages import DIRECTIONS, GROUPS, parse_amount, parse_colour, parse_share
 from edge_agent.core.clock import rfc3339
 from edge_agent.core.command_line.exit_codes import EX_FAILED, EX_OK
 from edge_agent.core.command_line.parser import CommandParser, Commands, add_command
@@ -75,7 +75,7 @@ def add_command_to(commands: Commands) -> None:
     )
     search.add_argument(
         "--wait-s",
-        type=float,
+        type=parse_amount,
         default=60.0,
         metavar="SECONDS",
         help="longest wait for the next reply, in seconds; gateways answer until --hours are over",
@@ -117,7 +117,8 @@ def _add_question(search: CommandParser) -> None:
     )
     for name, (unit, what) in NUMBERS.items():
         option = OPTIONS.get(name, f"--{name.replace('_', '-')}")
-        search.add_argument(option, dest=name, type=float, metavar=unit, help=f"{what}; default: none")
+        parse = parse_share if unit == "SHARE" else parse_amount
+        search.add_argument(option, dest=name, type=parse, metavar=unit, help=f"{what}; default: none")
     search.add_argument(
         "--hours",
         type=float,
@@ -169,7 +170,9 @@ def run_search(args: argparse.Namespace, out: TextIO) -> int:
     """Return 0 when all gateways have answered, else 1. Raises UsageError, CentreRefused, OSError."""
     from edge_agent.cli.centre_client import CentreClient
 
-    question = None if args.search is not None else question_of(args)
+    if args.search and not (args.search.isascii() and args.search.isalnum()):
+        raise UsageError(f"--search {printable(args.search)}: this is no id of a search")
+    question = None if args.search else question_of(args)
     client = CentreClient(
         args.centre, args.token_file.read_text(encoding="utf-8").strip(), args.centre_ca_file
     )
@@ -195,7 +198,7 @@ def question_of(args: argparse.Namespace) -> dict[str, Any]:
     ]
     if missing:
         raise UsageError(f"give {', '.join(missing)}: a search is on record at each gateway")
-    part, _, colour = (args.colour or "").rpartition(":")
+    part, colour = parse_colour(args.colour)
     found = {
         "purpose": args.purpose,
         "case": args.case,
@@ -203,13 +206,13 @@ def question_of(args: argparse.Namespace) -> dict[str, Any]:
         "to_at": rfc3339(datetime.now(UTC)) if args.to_at is None else _utc(args.to_at),
         "wards": args.ward,
         "gateways": args.gateway,
-        "cameras": args.camera,
+        "cameras": _cameras(args.camera),
         "circle": _circle(args.circle),
         "line": _line(args),
         "second": _second(args),
         "group": args.group,
-        "colour": colour or None,
-        "part": part or None,
+        "colour": colour,
+        "part": part,
         "direction_deg": None if args.direction is None else DIRECTIONS[args.direction],
         "hours": args.hours,
         **{name: getattr(args, name) for name in NUMBERS},
@@ -219,6 +222,14 @@ def question_of(args: argparse.Namespace) -> dict[str, Any]:
 
 def _utc(moment: datetime) -> str:
     return rfc3339(moment.astimezone())
+
+
+def _cameras(cameras: list[str] | None) -> list[str] | None:
+    for each in cameras or ():
+        gateway, _, camera = each.partition("/")
+        if not gateway or not camera:
+            raise UsageError(f"--camera {each}: must be GATEWAY/CAMERA, such as dt-001/cam-2")
+    return cameras
 
 
 def _numbers(option: str, text: str, count: int, form: str) -> list[float]:
@@ -271,20 +282,33 @@ def _line_of(passage: Mapping[str, Any]) -> str:
 
 
 def _summary(status: Mapping[str, Any]) -> Iterator[str]:
-    answers = status["answers"]
-    yield f"{status['answered']} of {status['asked']} gateways answered; passages that fit: {status['total']}"
+    answers, pairs = status["answers"], status["question"].get("second") is not None
+    asked = {each["gateway"] for each in answers}
+    missing = {each["gateway"] for each in answers if each["status"] != "answered"}
+    fit = "passages that fit at one of the two places" if pairs else "passages that fit"
+    yield f"{len(asked - missing)} of {len(asked)} gateways answered; {fit}: {status['total']}"
     dropped = sum(each["dropped"] for each in answers)
     if dropped:
         yield f"{dropped} rows of the answers could not be true and were dropped"
-    for each in answers:
-        name = printable(f"{each['name']} ({each['gateway']})")
-        if each["status"] in ("waiting", "sent"):
-            away = "is offline: it answers when it is back"
-            yield f"{name} {'has not answered yet' if each['online'] else away}"
-        elif each["status"] != "answered":
-            yield printable(f"{name}: {each['status']}: {each['text']}")
+    here = sum(each["matches"] for each in answers)
+    if here + dropped < status["total"]:
+        yield f"only {here} of them were sent: for the rest choose a shorter time, one camera or a direction"
+    yield from dict.fromkeys(filter(None, map(_missing_answer, answers)))
     if status["open"]:
         yield f"read the rest later: --search {status['id']}"
+
+
+def _missing_answer(answer: Mapping[str, Any]) -> str | None:
+    """Say why a gateway has not answered; None: it has."""
+    if answer["status"] == "answered":
+        return None
+    name = f"{answer['name']} ({answer['gateway']})"
+    if answer["status"] not in ("waiting", "sent"):
+        return printable(f"{name}: {answer['status']}: {answer['text']}")
+    if not answer["online"]:
+        return printable(f"{name} is offline: it answers when it is back")
+    why = f": {answer['text']}" if answer["text"] else ""
+    return printable(f"{name} has not answered yet{why}")
 
 
 def _save_picture(client: CentreClient, search: str, match: Mapping[str, Any], folder: Path) -> None:

@@ -12,6 +12,8 @@ from edge_agent.core.clock import SystemClock, wall_ms
 from edge_agent.core.errors import UsageError
 from edge_agent.core.printable import printable_json
 
+MAX_DAYS = 3660
+
 if TYPE_CHECKING:
     from edge_central.proposals.draft import Written
     from edge_central.proposals.reasoning import ProposedChange
@@ -25,8 +27,8 @@ def run_proposals(args: argparse.Namespace, stdout: TextIO, stderr: TextIO) -> i
     from edge_central.proposals.reasoning import MIN_FALSE, propose
     from edge_central.store.database import read_transaction
 
-    if args.days < 1:
-        raise UsageError(f"--days {args.days}: at least 1")
+    if not 1 <= args.days <= MAX_DAYS:
+        raise UsageError(f"--days {args.days}: at least 1, at most {MAX_DAYS}")
     try:
         zone = ZoneInfo(args.timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:

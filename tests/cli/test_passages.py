@@ -92,9 +92,25 @@ def test_a_colour_that_does_not_exist_is_named(
     assert (code, message in err) == (EX_USAGE, True)
 
 
-def test_a_limit_that_lists_nothing_is_refused(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, _, err = run(capsys, str(config), "--limit", "-1")
-    assert (code, "--limit -1" in err) == (EX_USAGE, True)
+@pytest.mark.parametrize("limit", ["-1", "99999999999999999999"])
+def test_an_absurd_limit_is_refused(config: Path, capsys: pytest.CaptureFixture[str], limit: str) -> None:
+    code, _, err = run(capsys, str(config), "--limit", limit)
+    assert (code, f"--limit {limit}: at least 1" in err) == (EX_USAGE, True)
+
+
+def test_a_height_in_percent_is_refused(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        run(capsys, str(config), "--min-height", "20")
+    assert "from 0 to 1" in capsys.readouterr().err
+
+
+def test_a_speed_class_without_a_ground_plane_says_why_nothing_is_found(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, out, _ = run(capsys, str(config), "--speed", "fast", "--from", "2026-11-24")
+    assert out.splitlines()[1:] == [
+        "no camera has a ground plane, which --speed and --heading need (docs/guide/ground.md)"
+    ]
 
 
 def test_a_time_that_ends_before_it_begins_is_wrong_usage(

@@ -261,7 +261,7 @@ def test_the_command_prints_reasons_and_writes_drafts(fed: IngestHarness, tmp_pa
     gateway = write_config(tmp_path, cameras=[CAMERA], broker_port=1883)
     asked = ["central", "proposals", "--gateway", "dt-001", "--camera", "cam-1", "--config", central]
     code, out, err = run(
-        *asked, "--rule", "yard", "--gateway-config", gateway, "--write", tmp_path / "drafts"
+        *asked, "--rule", "yard", "--gateway-config", gateway, "--drafts-to", tmp_path / "drafts"
     )
     assert (code, err) == (0, "")
     assert "of 12 false alarms 12 lie left of x = 0.5" in out
@@ -277,5 +277,7 @@ def test_the_command_prints_reasons_and_writes_drafts(fed: IngestHarness, tmp_pa
     )  # fmt: skip
     code, _, err = run(*asked, "--rule", "gate", "--gateway-config", gateway)
     assert (code, "no rule gate of camera cam-1" in err) == (2, True)
+    code, _, err = run(*asked, "--rule", "yard", "--days", 9_999_999_999)
+    assert (code, "at most" in err) == (2, True)
     code, _, err = run(*asked, "--rule", "yard", "--timezone", "Thai/Binh")
     assert (code, "no such time zone" in err) == (2, True)

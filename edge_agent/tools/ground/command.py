@@ -24,6 +24,7 @@ DAYS = 7
 RULERS = {"person": "persons", "rider": "riders", "across": "motorcycles from their side"}
 """Words for ``RulerKind``."""
 SPACING_M = 1.0
+MIN_SPACING_M, MAX_DAYS = 0.1, 100_000.0
 
 
 def add_command_to(commands: Commands, default_config: Path) -> None:
@@ -38,7 +39,7 @@ def add_command_to(commands: Commands, default_config: Path) -> None:
     _add_camera(show)
     show.add_argument("--out", type=Path, required=True, metavar="OUT.jpg", help="where to write the result")
     show.add_argument(
-        "--spacing", type=_positive, default=SPACING_M, metavar="METRES", help="between two lines"
+        "--spacing", type=_spacing, default=SPACING_M, metavar="METRES", help="between two lines"
     )
     show.add_config(default_config)
     guess = add_command(
@@ -64,7 +65,7 @@ def add_command_to(commands: Commands, default_config: Path) -> None:
     )
     guess.add_argument("--lane-m", type=_positive, metavar="METRES", help="width of that lane; default: none")
     guess.add_argument(
-        "--days", type=_positive, default=DAYS, metavar="N", help="last days; of the stored passages"
+        "--days", type=_days, default=DAYS, metavar="N", help="last days; of the stored passages"
     )
     guess.add_config(default_config)
 
@@ -87,6 +88,20 @@ def _positive(text: str) -> float:
     if not (isfinite(number) and number > 0):
         raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
     return number
+
+
+def _spacing(text: str) -> float:
+    metres = _positive(text)
+    if metres < MIN_SPACING_M:
+        raise argparse.ArgumentTypeError(f"{text} m is too narrow to be seen; at least {MIN_SPACING_M}")
+    return metres
+
+
+def _days(text: str) -> float:
+    days = _positive(text)
+    if days > MAX_DAYS:
+        raise argparse.ArgumentTypeError(f"{text}: at most {MAX_DAYS:g}")
+    return days
 
 
 def _angle(text: str) -> float:

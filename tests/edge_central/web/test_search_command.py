@@ -18,7 +18,7 @@ from edge_agent.cli.search import question_of
 from edge_central.searches.answers import record_answers
 from edge_central.store import tables
 from tests.edge_central.parts import JPEG, WARD
-from tests.edge_central.searches.parts import answer, command_of, found_city, passage, picture_reply
+from tests.edge_central.searches.parts import answer, command_of, found_city, passage, picture_reply, reply
 from tests.edge_central.web.house import House
 
 REASON = ("--purpose", "theft of a motorcycle", "--case", "7/2026", "--from", "2026-11-27T11:00:00Z")
@@ -107,6 +107,26 @@ def test_pictures_are_written_and_reported(
     assert capsys.readouterr().out.startswith("no searches in 2026-01")
 
 
+def test_the_summary_says_what_is_missing_and_why(city: House, capsys: pytest.CaptureFixture[str]) -> None:
+    place = ("--camera", "dt-001/cam-1", "--then", "dt-001/cam-2", "--wait-s", "0")
+    assert run(city, *REASON, *UNTIL, *place) == 1
+    search = capsys.readouterr().out.splitlines()[0].removeprefix("search ")
+    with city.connections.writing() as connection:
+        (first, second) = sorted(connection.execute(select(tables.search_answer.c.command)).scalars())
+        refused = reply(
+            "dt-001", second, "rejected", code="clock-not-synchronised", text="its clock is not synchronised"
+        )
+        found = answer("dt-001", first, passage(412, camera="cam-1"), total=60)
+        record_answers(connection, [found, refused], city.now_ms())
+    assert run(city, "--search", search, "--wait-s", "0") == 1
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "0 of 1 gateways answered; passages that fit at one of the two places: 60",
+        "only 1 of them were sent: for the rest choose a shorter time, one camera or a direction",
+        "dt-001 (dt-001) has not answered yet: its clock is not synchronised",
+        f"read the rest later: --search {search}",
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
@@ -114,7 +134,10 @@ def test_pictures_are_written_and_reported(
         (("--from", "2026-11-27T11:00"), 2, "--purpose, --case"),
         ((*REASON, "--circle", "20,106"), 2, "LATITUDE,LONGITUDE,METRES"),
         ((*REASON, "--line", "0,0,1,1"), 2, "one --camera"),
+        ((*REASON, "--camera", "cam-1"), 2, "GATEWAY/CAMERA"),
+        ((*REASON, "--colour", "gren"), 2, "the colours are black"),
         (("--search", "none"), 1, "no such search"),
+        (("--search", "../gateways"), 2, "no id of a search"),
     ],
 )
 def test_a_mistake_is_named(

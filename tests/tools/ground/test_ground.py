@@ -165,6 +165,22 @@ def test_show_takes_a_picture_of_the_camera_without_its_private_areas(tmp_path: 
     assert np.median(drawn[100:350]) > 150
 
 
+@pytest.mark.parametrize(
+    ("action", "option", "says"),
+    [
+        ("show", ("--spacing", "0.0001"), "too narrow"),
+        ("estimate", ("--days", "9999999999"), "at most"),
+    ],
+)
+def test_absurd_numbers_are_refused(
+    capsys: pytest.CaptureFixture[str], action: str, option: tuple[str, str], says: str
+) -> None:
+    needed = ("--out", "x.jpg") if action == "show" else ("--view-deg", "87")
+    with pytest.raises(SystemExit):
+        main(["ground", action, "cam-1", *needed, *option])
+    assert says in capsys.readouterr().err
+
+
 def test_show_without_a_ground_plane_says_what_to_do(
     tmp_path: Path, picture: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
