@@ -240,6 +240,8 @@ def _fit(sums: list[float]) -> _Fit | None:
     square -= start_x * bx + start_y * by + vx * tbx + vy * tby
     speed_2 = max(vx * vx + vy * vy, 1e-12)
     variance = (c22 * vx * vx - 2 * c12 * vx * vy + c11 * vy * vy) / determinant / speed_2
+    if not variance >= 0:  # lost in rounding: the points follow each other at once, days after the first
+        return None
     # Equal weights have the standard deviation of a uniform distribution: its ends are the first and last
     # point.
     weight, mean_s = w11 + w22, (t11 + t22) / (w11 + w22)

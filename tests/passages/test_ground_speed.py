@@ -24,7 +24,7 @@ from bench.ground.scene import (
 from edge_agent.config.model.settings import Ground
 from edge_agent.core.model import PERSON, TWO_WHEELER, VEHICLE, Box
 from edge_agent.passages.detail import PassageDetail, encode_detail
-from edge_agent.passages.ground_speed import MAX_SHARE, GroundSpeed
+from edge_agent.passages.ground_speed import MAX_SHARE, GroundSpeed, _fit
 from edge_agent.passages.passage import GroundMotion, StandingTime
 from tests.passages.parts import passage
 from tests.passages.test_observer import Walk
@@ -178,3 +178,15 @@ def test_a_speed_survives_in_a_row_and_old_rows_have_none() -> None:
     )
     old = msgspec.msgpack.encode(msgspec.msgpack.decode(data)[:12])
     assert PassageDetail(old, 12.0).ground is None
+
+
+def test_points_that_rounding_swallows_determine_no_speed() -> None:
+    """Three places of nearly the same time, hours after the first: a root of this variance would stop the
+    analysis of the frame."""
+    sums = [
+        *(93.41078519682145, -5.393361682667592, 0.9204806301322357),
+        *(840921.5205564229, -48553.21673900833, 8286.53740854784),
+        *(7570314308.405891, -437095636.1560229, 74598747.62752807),
+        *(7439.36344733827, -1298.2445878860344, 66972149.96409907, -11687320.702138886, 1841643.9546181895),
+    ]
+    assert _fit(sums) is None
