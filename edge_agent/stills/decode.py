@@ -1,7 +1,7 @@
 """Decodes a few pictures of a stream on demand, with a decoder of its own that ends with the call.
 
 A camera's pipeline must not wait for this: the thread rests after each picture for as long as the picture
-took, so it uses at most half a processor core. (The service may not change its priority.)
+took, so it uses at most half a processor core.
 """
 
 from __future__ import annotations
@@ -59,14 +59,14 @@ class OnDemandDecoder:
     """Decodes for one thread."""
 
     def __init__(self, clock: Clock, wait: Callable[[float], object]) -> None:
-        """``wait(seconds)`` rests."""
+        """``wait(seconds)`` rests; it returns True when the agent stops."""
         self._clock = clock
         self._wait = wait
 
     def pictures(self, stream: StreamPackets, packets: Sequence[RingPacket]) -> Iterator[TimedPicture]:
         """Yield the undamaged pictures of ``packets``, which begin with a keyframe, in order.
 
-        Raises ``StillUnavailable`` when they need too much memory or time.
+        Raises ``StillUnavailable`` when they need too much memory or time, or the agent stops.
         """
         connection = stream.connection
         decoder = connection.decoder.another(connection.extradata)
@@ -76,7 +76,8 @@ class OnDemandDecoder:
             if before_mono - begun_mono > MAX_DECODE_S:
                 raise StillUnavailable(problem_text("still-decode-slow", seconds=MAX_DECODE_S))
             yield from self._timed(stream, item, _decoded(decoder, item))
-            self._wait(self._clock.monotonic() - before_mono)
+            if self._wait(self._clock.monotonic() - before_mono):
+                raise StillUnavailable(problem_text("agent-stops"))
         if packets:
             yield from self._timed(stream, packets[-1], decoder.decode(None))
 

@@ -90,6 +90,18 @@ def test_decoding_that_takes_too_long_ends(stream: StreamPackets) -> None:
         decoder.last(stream, stream.packets)
 
 
+def test_an_agent_that_stops_does_not_wait_for_a_still(stream: StreamPackets) -> None:
+    rests: list[float] = []
+
+    def stopping(seconds: float) -> bool:
+        rests.append(seconds)
+        return True
+
+    with pytest.raises(StillUnavailable, match="the agent stops"):
+        OnDemandDecoder(SystemClock(), stopping).last(stream, stream.packets)
+    assert len(rests) == 1
+
+
 def test_packets_before_a_clock_that_was_set_back_are_left_out(stream: StreamPackets) -> None:
     ring = PacketRing(60.0, 50_000_000)
     ring.begin(stream.connection)
