@@ -33,7 +33,7 @@ IDLE_S = 10.0  # longest sleep of the thread, which has to call ``beat``
 MAX_SILENCE_S = 120.0
 """One sync can take this long on a worn card."""
 MAX_WAITING = 64
-"""Pictures of up to 200 kB that wait for the thread; with more, the oldest is dropped."""
+"""Pictures of up to 400 kB that wait for the thread; with more, the oldest is dropped."""
 STOPPED = problem_text("agent-stopped")
 
 
