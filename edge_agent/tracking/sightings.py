@@ -213,8 +213,9 @@ class GroupVote:
     @property
     def score(self) -> float:
         """Mean score of the sightings of the group; 0 without one."""
-        count, total, _ = self._scores.get(self.group or "", (0, 0.0, 0.0))
-        return total / count if count else 0.0
+        count, total, best = self._scores.get(self.group or "", (0, 0.0, 0.0))
+        # A sum of equal numbers is rounded, and their mean could exceed them.
+        return min(best, total / count) if count else 0.0
 
     @property
     def best_score(self) -> float:

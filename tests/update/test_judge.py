@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.core.problems.releases import RELEASES
+from edge_agent.core.problems.releases import REASONS, VERDICTS
 from edge_update.memory import Trial
 from edge_update.running import Process, Status
 from edge_update.sentences import SENTENCES
@@ -103,4 +103,4 @@ def test_the_verdict_is(script: list[str], verdict: str, after_s: float) -> None
 
 def test_the_agent_has_the_same_sentences_as_roots_program() -> None:
     """Root's program runs beside agents of any release, so it has its own copy of the English."""
-    assert {code: english for code, (english, _) in RELEASES.items()} == SENTENCES
+    assert {code: english for code, (english, _) in {**VERDICTS, **REASONS}.items()} == SENTENCES
