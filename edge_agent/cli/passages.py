@@ -5,32 +5,26 @@ from __future__ import annotations
 import argparse
 import getpass
 import itertools
-import math
 from collections.abc import Iterator, Sequence
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from edge_agent.cli.arguments import parse_moment
+from edge_agent.cli.passage_filters import DIRECTIONS, add_filters_to, filter_of
 from edge_agent.core.clock import SystemClock, rfc3339
-from edge_agent.core.command_line.parser import CommandParser, Commands, add_command
+from edge_agent.core.command_line.parser import Commands, add_command
 from edge_agent.core.delivery import SEALED_MAGIC
 from edge_agent.core.errors import UsageError
-from edge_agent.core.ground import COMPASS, KMH, SpeedClass, compass_point, speed_classes
-from edge_agent.core.model import GROUP_OF_LABEL
+from edge_agent.core.ground import KMH, compass_point, speed_classes
 from edge_agent.core.printable import printable, printable_json
 from edge_agent.passages.passage import GroundMotion, Light
 
 if TYPE_CHECKING:
     from edge_agent.config.model.settings import Camera
-    from edge_agent.passages.filters import PassageFilter, PictureLine
     from edge_agent.passages.reader import PassageReader, StoredPassage
 
 MAX_LIMIT = 1_000_000
-DIRECTIONS = {"up": 0.0, "right": 90.0, "down": 180.0, "left": 270.0}
-"""Degrees clockwise from the top of the picture."""
-GROUPS = tuple(dict.fromkeys(GROUP_OF_LABEL.values()))
 
 
 def add_command_to(commands: Commands, default_config: Path) -> None:
@@ -41,7 +35,7 @@ def add_command_to(commands: Commands, default_config: Path) -> None:
         "edge-agent passages --group two-wheeler --colour red --from 2026-11-27T21:00",
         "sudo edge-agent passages --camera cam-1 --pictures out --by 'Nguyễn Văn An' --purpose 'file 7/2026'",
     )
-    _add_filters_to(passages)
+    add_filters_to(passages)
     passages.add_argument(
         "--limit", type=int, default=50, metavar="N", help="list at most this many passages"
     )
@@ -62,103 +56,6 @@ def add_command_to(commands: Commands, default_config: Path) -> None:
     passages.add_config(default_config)
 
 
-def _add_filters_to(passages: CommandParser) -> None:
-    for name, old, of, which, default in (
-        ("--from", "--since", "from_time", "first", "all"),
-        ("--to", "--until", "to_time", "last", "now"),
-    ):
-        moment = passages.add_argument(
-            name,
-            type=parse_moment,
-            dest=of,
-            metavar="TIME",
-            help=f"{which} moment; in the site's zone, such as 2026-11-24T20:15; default: {default}",
-        )
-        passages.rename(old, moment)
-    passages.add_argument(
-        "--camera", action="append", metavar="ID", help="id of the camera; may be repeated; default: all"
-    )
-    passages.add_argument("--group", choices=GROUPS, help="group of the object; default: all")
-    passages.add_argument(
-        "--colour", metavar="COLOUR", help="colour of any part, such as red, or upper:red; default: all"
-    )
-    passages.add_argument(
-        "--direction", choices=tuple(DIRECTIONS), help="direction in the picture; default: all"
-    )
-    passages.add_argument(
-        "--line",
-        type=_parse_line,
-        metavar="X1,Y1,X2,Y2",
-        help="line in 0..1 of the picture of one --camera, which the object crossed; default: none",
-    )
-    passages.add_argument(
-        "--for",
-        dest="for_s",
-        type=parse_amount,
-        metavar="SECONDS",
-        help="shortest time in sight; default: none",
-    )
-    for name, metavar, what in (
-        ("--min-height", "SHARE", "smallest height of the box, as a share of the picture's height"),
-        ("--max-height", "SHARE", "largest height of the box, as a share of the picture's height"),
-        ("--min-speed", "LENGTHS", "lowest speed, in own lengths a second"),
-        ("--max-speed", "LENGTHS", "highest speed, in own lengths a second"),
-        ("--still", "SECONDS", "shortest time of standing still"),
-    ):
-        parse = parse_share if metavar == "SHARE" else parse_amount
-        passages.add_argument(name, type=parse, metavar=metavar, help=f"{what}; default: none")
-    passages.add_argument(
-        "--speed",
-        choices=tuple(SpeedClass),
-        help="speed class on the ground plane of the camera: walking below 7 km/h, slow below 25, moderate "
-        "below 50; a speed whose error touches two classes is in both; default: all",
-    )
-    passages.add_argument(
-        "--heading", choices=COMPASS, help="direction by the compass, within 45 degrees; default: all"
-    )
-
-
-def _parse_line(text: str) -> tuple[float, float, float, float]:
-    try:
-        x1, y1, x2, y2 = (float(each) for each in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r}: write four numbers, such as 0.1,0.5,0.9,0.5") from None
-    if not all(0 <= each <= 1 for each in (x1, y1, x2, y2)):
-        raise argparse.ArgumentTypeError(f"{text!r}: the numbers are from 0 to 1, shares of the picture")
-    return x1, y1, x2, y2
-
-
-def parse_amount(text: str) -> float:
-    """A finite number, at least 0. Raises ArgumentTypeError."""
-    try:
-        amount = float(text)
-    except ValueError:
-        amount = -1.0
-    if not 0 <= amount < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r}: write a number, not below 0")
-    return amount
-
-
-def parse_share(text: str) -> float:
-    """A number from 0 to 1. Raises ArgumentTypeError."""
-    share = parse_amount(text)
-    if share > 1:
-        raise argparse.ArgumentTypeError(f"{text!r}: write a share of the picture, from 0 to 1, such as 0.2")
-    return share
-
-
-def parse_colour(text: str | None) -> tuple[str | None, str | None]:
-    """Part of the object and colour of ``red`` or ``upper:red``; None: any. Raises UsageError."""
-    from edge_agent.passages.passage import COLOURS, PARTS
-
-    part, _, colour = (text or "").rpartition(":")
-    if colour not in COLOURS and text is not None:
-        raise UsageError(f"--colour {colour}: the colours are {', '.join(COLOURS)}")
-    if part and part not in PARTS:
-        raise UsageError(f"--colour {part}:{colour}: the parts are {', '.join(PARTS)}")
-    return part or None, colour or None
-
-
 def run_passages(args: argparse.Namespace, out: TextIO) -> int:
     from edge_agent import config
     from edge_agent.host.system.process import as_agent
@@ -174,7 +71,7 @@ def run_passages(args: argparse.Namespace, out: TextIO) -> int:
     reader = PassageReader(settings.state_dir)
     pictures: dict[str, bytes] = {}
     with as_agent(settings.state_dir):
-        found = list(itertools.islice(reader.find(_filter(args, zone)), args.limit))
+        found = list(itertools.islice(reader.find(filter_of(args, zone)), args.limit))
         if args.pictures is not None:
             pictures = _pictures(reader, found)
             record_access(
@@ -196,48 +93,6 @@ def run_passages(args: argparse.Namespace, out: TextIO) -> int:
             (args.pictures / name).write_bytes(content)
         out.write(f"{args.pictures}: {len(pictures)} pictures\n")
     return 0
-
-
-def _filter(args: argparse.Namespace, zone: tzinfo) -> PassageFilter:
-    from edge_agent.passages.filters import PassageFilter
-
-    part, colour = parse_colour(args.colour)
-    first, last = _in_zone(args.from_time, zone), _in_zone(args.to_time, zone)
-    if first is not None and last is not None and last < first:
-        raise UsageError("--to is before --from")
-    return PassageFilter(
-        from_at=first,
-        to_at=last,
-        cameras=None if args.camera is None else tuple(args.camera),
-        group=args.group,
-        colour=colour,
-        part=part,
-        direction_deg=None if args.direction is None else DIRECTIONS[args.direction],
-        line=_line(args),
-        min_height=args.min_height,
-        max_height=args.max_height,
-        min_speed=args.min_speed,
-        max_speed=args.max_speed,
-        min_for_s=args.for_s,
-        min_still_s=args.still,
-        speed_class=None if args.speed is None else SpeedClass(args.speed),
-        heading_deg=None if args.heading is None else 45.0 * COMPASS.index(args.heading),
-    )
-
-
-def _line(args: argparse.Namespace) -> PictureLine | None:
-    from edge_agent.passages.filters import PictureLine
-
-    if args.line is None:
-        return None
-    if args.camera is None or len(args.camera) != 1:
-        raise UsageError("--line needs one --camera: it is drawn on the picture of a camera")
-    x1, y1, x2, y2 = args.line
-    return PictureLine(args.camera[0], (x1, y1), (x2, y2))
-
-
-def _in_zone(moment: datetime | None, zone: tzinfo) -> datetime | None:
-    return moment.replace(tzinfo=zone) if moment is not None and moment.tzinfo is None else moment
 
 
 def _pictures(reader: PassageReader, found: Sequence[StoredPassage]) -> dict[str, bytes]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from edge_agent.cli.arguments import parse_moment
-from edge_agent.cli.passages import DIRECTIONS, GROUPS, parse_amount, parse_colour, parse_share
+from edge_agent.cli.passage_filters import DIRECTIONS, GROUPS, parse_amount, parse_colour, parse_share
 from edge_agent.core.clock import rfc3339
 from edge_agent.core.command_line.exit_codes import EX_FAILED, EX_OK
 from edge_agent.core.command_line.parser import CommandParser, Commands, add_command
