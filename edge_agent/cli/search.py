@@ -6,6 +6,7 @@ It runs anywhere: it needs a token of the centre, no configuration and no broker
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from edge_agent.cli.passage_filters import DIRECTIONS, GROUPS, parse_amount, par
 from edge_agent.core.clock import rfc3339
 from edge_agent.core.command_line.exit_codes import EX_FAILED, EX_OK
 from edge_agent.core.command_line.parser import CommandParser, Commands, add_command
-from edge_agent.core.errors import UsageError
+from edge_agent.core.errors import EdgeAgentError, UsageError
 from edge_agent.core.printable import printable, printable_json
 
 if TYPE_CHECKING:
@@ -311,6 +312,9 @@ def _missing_answer(answer: Mapping[str, Any]) -> str | None:
     return printable(f"{name} has not answered yet{why}")
 
 
+_PICTURE_NAME = re.compile(r"[a-z0-9-]{1,63}-[0-9]{1,20}\.(jpg|sealed)")
+
+
 def _save_picture(client: CentreClient, search: str, match: Mapping[str, Any], folder: Path) -> None:
     if not match["has_picture"]:
         return
@@ -319,4 +323,7 @@ def _save_picture(client: CentreClient, search: str, match: Mapping[str, Any], f
         return
     folder.mkdir(parents=True, exist_ok=True)
     name = f"{match['gateway']}-{match['passage']}{'.sealed' if sealed else '.jpg'}"
+    # The centre has sent these names: a path in them would lead out of the folder.
+    if not _PICTURE_NAME.fullmatch(name):
+        raise EdgeAgentError(f"the centre names a picture {name!r}, which is no file name; it is not written")
     (folder / name).write_bytes(content)

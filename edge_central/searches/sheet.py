@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import heapq
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
@@ -72,15 +74,19 @@ def _pairs(
     size: int,
 ) -> ContactSheet:
     """A pair is placed by its first passage; ``cursor`` of a pair is that of the one that came last."""
-    pairs = sorted(
-        read_pairs(connection, scope, question, search), key=lambda each: (-each.start_ms, -each.cursor)
-    )
-    later = [
-        each
-        for each in pairs
-        if before is None or (each.start_ms, each.cursor) < (before.start_ms, before.cursor)
-    ]
-    return _page(later[: size + 1], len(pairs), size)
+    count = 0
+
+    def earlier() -> Iterator[PassageMatch]:
+        """The pairs of this page and of those after it. All are counted, and none is kept: a city may have a
+        million."""
+        nonlocal count
+        for each in read_pairs(connection, scope, question, search):
+            count += 1
+            if before is None or (each.start_ms, each.cursor) < (before.start_ms, before.cursor):
+                yield each
+
+    found = heapq.nsmallest(size + 1, earlier(), key=lambda each: (-each.start_ms, -each.cursor))
+    return _page(found, count, size)
 
 
 def _page(found: list[PassageMatch], count: int, size: int) -> ContactSheet:

@@ -8,13 +8,16 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 import pytest
 from sqlalchemy import select
 
 from edge_agent.cli.arguments import parser
+from edge_agent.cli.centre_client import CentreClient
 from edge_agent.cli.main import main
-from edge_agent.cli.search import question_of
+from edge_agent.cli.search import _save_picture, question_of
+from edge_agent.core.errors import EdgeAgentError
 from edge_central.searches.answers import record_answers
 from edge_central.store import tables
 from tests.edge_central.parts import JPEG, WARD
@@ -177,3 +180,18 @@ def test_the_options_make_a_question() -> None:
     assert (found["min_still_s"], found["min_for_s"], found["min_speed"]) == (60, 30, 1)
     assert found["second"] == {"gateway": "dt-007", "camera": None, "within_min": 15}
     assert found["circle"] == {"latitude": 20.4, "longitude": 106.3, "radius_m": 500}
+
+
+@pytest.mark.parametrize("gateway", ["../dt-001", "a/b", "", "Dt"])
+def test_a_picture_is_written_into_the_folder_only(gateway: str, tmp_path: Path) -> None:
+    """The centre sends the names that the file name is made of."""
+
+    class Centre:
+        def picture(self, search: str, gateway: str, passage: int) -> tuple[bytes, bool]:
+            return b"jpeg", False
+
+    match = {"gateway": gateway, "passage": 7, "has_picture": True}
+    with pytest.raises(EdgeAgentError, match="not written"):
+        _save_picture(cast(CentreClient, Centre()), "s", match, tmp_path / "out")
+    _save_picture(cast(CentreClient, Centre()), "s", match | {"gateway": "dt-001"}, tmp_path / "out")
+    assert [each.name for each in tmp_path.rglob("*.*")] == ["dt-001-7.jpg"]
