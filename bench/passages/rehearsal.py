@@ -1,7 +1,7 @@
 """``python -m bench.passages.rehearsal``: rules on real clips, live and rehearsed on their passages.
 
 Needs ``EDGE_AGENT_TEST_DATA`` (video/). The rules are a grid of zones and lines over the whole picture, so
-that nobody chose them to agree. Live and rehearsed reports are the same if they are about the same object,
+that no rule was chosen because it agrees. Live and rehearsed reports are the same if they are about the same object,
 and at most ``TOLERANCE_S`` apart.
 """
 

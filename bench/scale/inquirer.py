@@ -120,7 +120,7 @@ def _delays(seen: Sequence[StoredEvent], spans: Sequence[tuple[float, float]]) -
     return found
 
 
-# --- who asks ---
+# --- the sender of searches ---
 
 
 class Inquirer:

@@ -166,7 +166,7 @@ class SearchSummary:
 
 @dataclass(frozen=True, slots=True)
 class SearchPicture:
-    """The picture of a passage, once somebody has opened it."""
+    """The picture of a passage, once an account has opened it."""
 
     gateway: str
     ward: str

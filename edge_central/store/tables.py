@@ -491,7 +491,7 @@ search_match = Table(
 )
 
 search_picture = Table(
-    "search_picture",  # a picture that somebody has opened
+    "search_picture",  # a picture that an account has opened
     metadata,
     Column("search", Text, primary_key=True),
     Column("gateway", Text, primary_key=True),
