@@ -1,8 +1,8 @@
 """``python -m bench.passages.rehearsal``: rules on real clips, live and rehearsed on their passages.
 
 Needs ``EDGE_AGENT_TEST_DATA`` (video/). The rules are a grid of zones and lines over the whole picture, so
-that no rule was chosen because it agrees. Live and rehearsed reports are the same if they are about the same object,
-and at most ``TOLERANCE_S`` apart.
+that no rule was chosen because it agrees. Live and rehearsed reports are the same if they are about the same
+object, and at most ``TOLERANCE_S`` apart.
 """
 
 from __future__ import annotations
