@@ -24,9 +24,9 @@ from sqlalchemy import (
 
 from edge_central.store.ringing import FLOOD_RULE
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 """Version 2 added alerts, retention and its indexes; 3 added indexes of alarms and floods by gateway; 4 the
-columns ``problem``; 5 searches, and their columns in ``access``."""
+columns ``problem``; 5 searches, and their columns in ``access``; 6 journeys, cases and rehearsals."""
 
 metadata = MetaData()
 # SQLite allots row ids only if the type is exactly INTEGER.
@@ -515,4 +515,23 @@ search_picture = Table(
 _picture_due = search_picture.c.next_ms.is_not(None)
 Index(
     "search_picture_due", search_picture.c.next_ms, sqlite_where=_picture_due, postgresql_where=_picture_due
+)
+
+# --- journeys: which passages at neighbouring cameras may be the same object ---
+
+travel_time = Table(
+    "travel_time",  # how long objects of a group take from one camera to another, learnt from both
+    metadata,
+    Column("from_gateway", Text, primary_key=True),
+    Column("from_camera", Text, primary_key=True),
+    Column("to_gateway", Text, primary_key=True),
+    Column("to_camera", Text, primary_key=True),
+    Column("object_group", Text, primary_key=True),  # person, two-wheeler, vehicle
+    Column("median_s", Float, nullable=False),  # from the end of the first passage to the start of the second
+    Column("low_s", Float, nullable=False),  # quantile 0.1
+    Column("high_s", Float, nullable=False),  # quantile 0.9
+    Column("share", Float, nullable=False),  # of the passages at the first camera, seen at the second
+    Column("passages", Integer, nullable=False),  # at the first camera, of which this was learnt
+    Column("certainty", Float, nullable=False),  # standard deviations above what chance gives
+    Column("learnt_ms", _Milliseconds, nullable=False),
 )
