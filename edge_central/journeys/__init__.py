@@ -1,0 +1,1 @@
+"""Journeys of objects from camera to camera: travel times learnt from pairs of cameras and what uses them."""
