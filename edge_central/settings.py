@@ -25,6 +25,7 @@ from edge_central.config_types import (
     WebhookUrl,
 )
 from edge_central.console_settings import CONSOLE, Console, Tls
+from edge_central.journey_settings import JOURNEYS, JourneySettings
 
 __all__ = [
     "CentralSettings",
@@ -309,6 +310,7 @@ class CentralSettings:
     console: Annotated[Console | None, Key(CONSOLE.doc, CONSOLE, "nothing listens")] = None
     requests: Annotated[RequestsUser | None, Key(REQUESTS.doc, REQUESTS, "the session of mqtt")] = None
     search: Annotated[SearchSettings | None, Key(SEARCH.doc, SEARCH, "no searches")] = None
+    journeys: Annotated[JourneySettings, JOURNEYS] = field(default_factory=JourneySettings)
     warnings: tuple[str, ...] = ()
 
     @property

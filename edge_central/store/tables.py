@@ -511,6 +511,14 @@ search_picture = Table(
     Column("path", Text),  # JSON: [[x, y, seconds after the start], ...]
     Column("words", Text, nullable=False),
     Column("problem", _Problem),
+    Column("embedding", LargeBinary),  # edge_central/appearance/comparison.py; null: not computed yet
+)
+_not_computed = search_picture.c.embedding.is_(None)
+Index(
+    "search_picture_not_computed",
+    search_picture.c.received_ms,
+    sqlite_where=_not_computed,
+    postgresql_where=_not_computed,
 )
 _picture_due = search_picture.c.next_ms.is_not(None)
 Index(
