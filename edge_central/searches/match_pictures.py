@@ -17,6 +17,7 @@ from edge_central.searches.model import (
     PictureStatus,
     SearchAuthor,
     SearchPicture,
+    SearchReader,
     TooManySearches,
 )
 from edge_central.searches.records import find_row
@@ -31,13 +32,20 @@ PICTURE_LIFE_MS = 24 * HOUR_MS
 
 
 def open_picture(
-    connection: Connection, author: SearchAuthor, search: str, gateway: str, passage: int, now_ms: int
+    connection: Connection,
+    author: SearchAuthor,
+    reader: SearchReader,
+    search: str,
+    gateway: str,
+    passage: int,
+    now_ms: int,
 ) -> PictureStatus | None:
-    """Record that the account opens the picture of a match, with purpose and case of the search, and ask the
-    gateway for it if it is not here. None: there is no such match in the scope. Raises TooManySearches."""
+    """Record that the author opens the picture of a match, with purpose and case of the search, and ask the
+    gateway for it if it is not here. None: there is no such match that the reader may see. Raises
+    TooManySearches."""
     found = tables.search_match.c
     wanted = (found.search == search, found.gateway == gateway, found.passage == passage)
-    query = select(found.ward, found.camera).where(*wanted, author.scope.of(found.ward))
+    query = select(found.ward, found.camera).where(*wanted, reader.of(found))
     match, row = connection.execute(query).first(), find_row(connection, search)
     if match is None or row is None:
         return None
@@ -108,10 +116,15 @@ def picture_limit(connection: Connection, account: str, now_ms: int) -> str | No
 
 
 def read_picture(
-    connection: Connection, author: SearchAuthor, search: str, gateway: str, passage: int
+    connection: Connection,
+    author: SearchAuthor,
+    reader: SearchReader,
+    search: str,
+    gateway: str,
+    passage: int,
 ) -> SearchPicture | None:
-    """A picture that this account has opened, so that no picture is shown without a row of the access log.
-    None: the account has not opened it, or it is not in the scope."""
+    """A picture that the author has opened, so that no picture is shown without a row of the access log.
+    None: the author has not opened it, or the reader may not see it."""
     log = tables.access.c
     opened = (
         log.search == search,
@@ -128,15 +141,17 @@ def read_picture(
         select(tables.search_picture, found.camera)
         .join_from(tables.search_picture, tables.search_match, same & (found.passage == columns.passage))
         .where(columns.search == search, columns.gateway == gateway, columns.passage == passage)
-        .where(author.scope.of(columns.ward))
+        .where(reader.of(columns))
         .limit(1)
     )
     row = connection.execute(query).first()
     return None if row is None else _picture(row, row.camera, row.jpeg)
 
 
-def opened_pictures(connection: Connection, author: SearchAuthor, search: str) -> list[SearchPicture]:
-    """The pictures that this account has opened in a search, without the pictures themselves."""
+def opened_pictures(
+    connection: Connection, author: SearchAuthor, reader: SearchReader, search: str
+) -> list[SearchPicture]:
+    """The pictures that the author has opened in a search, without the pictures themselves."""
     columns, log = tables.search_picture.c, tables.access.c
     opened = select(log.gateway, log.camera, log.media_id).where(
         log.search == search, log.account == author.account, log.what == AccessKind.PASSAGE.value
@@ -144,7 +159,7 @@ def opened_pictures(connection: Connection, author: SearchAuthor, search: str) -
     cameras = {(row.gateway, row.media_id): row.camera for row in connection.execute(opened)}
     names = ("gateway", "ward", "passage", "status", "sealed", "path", "words", "problem")
     wanted = select(*(columns[name] for name in names))
-    query = wanted.where(columns.search == search, author.scope.of(columns.ward))
+    query = wanted.where(columns.search == search, reader.of(columns))
     return [
         _picture(row, cameras[key], None)
         for row in connection.execute(query.order_by(columns.gateway, columns.passage))

@@ -15,9 +15,9 @@ from msgspec import Meta
 from sqlalchemy import Connection, select
 
 from edge_agent.wire.base import Id, Sha256
+from edge_central.searches.model import SearchReader
 from edge_central.searches.question import SearchQuestion
 from edge_central.store import tables
-from edge_central.store.scope import Scope
 
 FIRST, SECOND = 1, 2
 """Places: where the question is asked, and the second place of a question for pairs."""
@@ -92,18 +92,23 @@ _DECODE = msgspec.json.Decoder(ReceivedPassage).decode
 
 
 def read_matches(
-    connection: Connection, scope: Scope, question: SearchQuestion, search: str, after: int, limit: int
+    connection: Connection,
+    reader: SearchReader,
+    question: SearchQuestion,
+    search: str,
+    after: int,
+    limit: int,
 ) -> list[PassageMatch]:
     """The matches of a search with cursors after ``after``, by cursor. With a second place they are pairs:
     then ``cursor`` is that of the passage that came last, and pairs with one cursor are never separated, so
     there may be a few more than ``limit``."""
     limit = max(1, min(limit, MAX_READ))
     columns = tables.search_match.c
-    query = select(tables.search_match).where(columns.search == search, scope.of(columns.ward))
+    query = select(tables.search_match).where(columns.search == search, reader.of(columns))
     query = query.order_by(columns.cursor)
     if question.second is None:
         return [match_of(row) for row in connection.execute(query.where(columns.cursor > after).limit(limit))]
-    pairs = sorted(read_pairs(connection, scope, question, search), key=lambda each: each.cursor)
+    pairs = sorted(read_pairs(connection, reader, question, search), key=lambda each: each.cursor)
     pairs = [each for each in pairs if each.cursor > after]
     if len(pairs) > limit:
         last = pairs[limit - 1].cursor
@@ -112,13 +117,13 @@ def read_matches(
 
 
 def read_pairs(
-    connection: Connection, scope: Scope, question: SearchQuestion, search: str
+    connection: Connection, reader: SearchReader, question: SearchQuestion, search: str
 ) -> Iterator[PassageMatch]:
     """All pairs of a search with a second place; none without one."""
     if question.second is None:
         return
     columns = tables.search_match.c
-    query = select(tables.search_match).where(columns.search == search, scope.of(columns.ward))
+    query = select(tables.search_match).where(columns.search == search, reader.of(columns))
     rows = connection.execute(query.order_by(columns.cursor)).all()
     first = [match_of(row) for row in rows if row.place == FIRST]
     second = [match_of(row) for row in rows if row.place == SECOND]

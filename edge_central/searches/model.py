@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import msgspec
+from sqlalchemy import ColumnElement, and_, select, true
 
 from edge_central.searches.question import SearchQuestion
+from edge_central.store import tables
 from edge_central.store.scope import Scope
 
 HOUR_MS = 3_600_000
@@ -68,6 +71,26 @@ class SearchAuthor:
     scope: Scope
 
 
+@dataclass(frozen=True, slots=True)
+class SearchReader:
+    """Which searches may be read: those that ``account`` has asked, in the wards of ``scope``. ``account``
+    None: those of all accounts, for administrators, and for pages that have rules of access of their own."""
+
+    scope: Scope
+    account: str | None
+
+    def of(self, columns: Any) -> ColumnElement[bool]:
+        """The SQL condition on a table with the columns ``ward`` and ``search``."""
+        return and_(self.scope.of(columns.ward), self.of_search(columns.search))
+
+    def of_search(self, search: ColumnElement[Any]) -> ColumnElement[bool]:
+        """The SQL condition on a column of ids of searches."""
+        if self.account is None:
+            return true()
+        own = select(tables.search.c.id).where(tables.search.c.asked_by == self.account)
+        return search.in_(own)
+
+
 class SearchKeyRecord(msgspec.Struct, frozen=True, kw_only=True):
     """In ``meta``, for each centre with a search key: so the console knows which wards can be searched."""
 
@@ -94,7 +117,7 @@ class GatewayAnswer:
 
 @dataclass(frozen=True, slots=True)
 class SearchView:
-    """A search as far as the reader's scope goes."""
+    """A search as far as the scope of its reader goes."""
 
     id: str
     asked_ms: int

@@ -1,7 +1,8 @@
 """Reads searches for the console and the API: the list, the answers of gateways, the matches.
 
-Every function takes a connection and a scope. Who may call them is checked by the caller: officers,
-administrators and programs with a token.
+Every function takes a connection and a reader, who gets the own searches only, or those of all
+(docs/decisions/0066). Which roles may read at all is checked by the caller: officers, administrators and
+programs with a token.
 """
 
 from __future__ import annotations
@@ -14,26 +15,30 @@ from sqlalchemy import Connection, func, select
 from edge_agent.wire.received.bounds import with_problem
 from edge_central.searches import matches
 from edge_central.searches.matches import PassageMatch
-from edge_central.searches.model import AnswerStatus, GatewayAnswer, SearchSummary, SearchView
+from edge_central.searches.model import (
+    AnswerStatus,
+    GatewayAnswer,
+    SearchReader,
+    SearchSummary,
+    SearchView,
+)
 from edge_central.searches.question import SearchQuestion
 from edge_central.store import tables
-from edge_central.store.scope import Scope
 
 MAX_LISTED = 100
 """Searches in a list."""
 
 
 def list_searches(
-    connection: Connection, scope: Scope, account: str | None = None, most: int = MAX_LISTED
+    connection: Connection, reader: SearchReader, most: int = MAX_LISTED
 ) -> list[SearchSummary]:
-    """The newest searches that asked a gateway of the scope, newest first; of one account, or of all. Counts
-    are those of the scope."""
+    """The newest searches of the reader that asked a gateway of the scope, newest first. Counts are those of
+    the scope."""
     columns, answer = tables.search.c, tables.search_answer.c
+    scope = reader.scope
     of_scope = select(answer.command).where(answer.search == columns.id, scope.of(answer.ward)).exists()
     names = (columns.id, columns.asked_ms, columns.asked_by, columns.purpose, columns.expires_ms)
-    query = select(*names, columns.case_number.label("case")).where(of_scope)
-    if account is not None:
-        query = query.where(columns.asked_by == account)
+    query = select(*names, columns.case_number.label("case")).where(of_scope, reader.of_search(columns.id))
     rows = connection.execute(query.order_by(columns.asked_ms.desc(), columns.id).limit(most)).all()
     counts = select(
         answer.search,
@@ -55,8 +60,9 @@ def list_searches(
     ]
 
 
-def read_search(connection: Connection, scope: Scope, search: str) -> SearchView | None:
-    """The search with the answers of the scope; None: it is not there, or asked no gateway of the scope."""
+def read_search(connection: Connection, reader: SearchReader, search: str) -> SearchView | None:
+    """The search with the answers of the scope; None: it is not there, is of another account, or asked no
+    gateway of the scope."""
     row = find_row(connection, search)
     if row is None:
         return None
@@ -64,14 +70,14 @@ def read_search(connection: Connection, scope: Scope, search: str) -> SearchView
     query = (
         select(tables.search_answer, gateway.state)
         .join_from(tables.search_answer, tables.gateway, columns.gateway == gateway.id, isouter=True)
-        .where(columns.search == search, scope.of(columns.ward))
+        .where(columns.search == search, reader.of(columns))
         .order_by(columns.ward, columns.gateway, columns.place)
     )
     answers = tuple(_answer(each) for each in connection.execute(query))
     if not answers:
         return None
     found = tables.search_match.c
-    newest = select(func.max(found.cursor)).where(found.search == search, scope.of(found.ward))
+    newest = select(func.max(found.cursor)).where(found.search == search, reader.of(found))
     return SearchView(
         id=row.id,
         asked_ms=row.asked_ms,
@@ -87,14 +93,14 @@ def read_search(connection: Connection, scope: Scope, search: str) -> SearchView
 
 
 def read_matches(
-    connection: Connection, scope: Scope, search: str, after_cursor: int = 0, limit: int = 200
+    connection: Connection, reader: SearchReader, search: str, after_cursor: int = 0, limit: int = 200
 ) -> list[PassageMatch]:
     """The matches of a search after a cursor, in the order in which they were stored; the cursor of the last
     one continues. A question with a second place gives pairs: ``then`` is the second passage."""
     row = find_row(connection, search)
     if row is None:
         return []
-    return matches.read_matches(connection, scope, _question_of(row), search, after_cursor, limit)
+    return matches.read_matches(connection, reader, _question_of(row), search, after_cursor, limit)
 
 
 def read_changes(connection: Connection, search: str) -> int:

@@ -11,9 +11,9 @@ from typing import Self
 from sqlalchemy import Connection, and_, func, or_, select
 
 from edge_central.searches.matches import FIRST, PassageMatch, match_of, read_pairs
+from edge_central.searches.model import SearchReader
 from edge_central.searches.question import SearchQuestion
 from edge_central.store import tables
-from edge_central.store.scope import Scope
 
 PAGE_SIZE = 60
 _POSITION = re.compile(r"(\d{1,15})-(\d{1,15})")
@@ -44,7 +44,7 @@ class ContactSheet:
 
 def read_sheet(
     connection: Connection,
-    scope: Scope,
+    reader: SearchReader,
     search: str,
     question: SearchQuestion,
     before: SheetPosition | None = None,
@@ -52,9 +52,9 @@ def read_sheet(
 ) -> ContactSheet:
     """One page of the matches of a search."""
     if question.second is not None:
-        return _pairs(connection, scope, search, question, before, size)
+        return _pairs(connection, reader, search, question, before, size)
     columns = tables.search_match.c
-    own = and_(columns.search == search, scope.of(columns.ward))
+    own = and_(columns.search == search, reader.of(columns))
     query = select(tables.search_match).where(own)
     if before is not None:
         same = and_(columns.start_ms == before.start_ms, columns.cursor < before.cursor)
@@ -67,7 +67,7 @@ def read_sheet(
 
 def _pairs(
     connection: Connection,
-    scope: Scope,
+    reader: SearchReader,
     search: str,
     question: SearchQuestion,
     before: SheetPosition | None,
@@ -80,7 +80,7 @@ def _pairs(
         """The pairs of this page and of those after it. All are counted, and none is kept: a city may have a
         million."""
         nonlocal count
-        for each in read_pairs(connection, scope, question, search):
+        for each in read_pairs(connection, reader, question, search):
             count += 1
             if before is None or (each.start_ms, each.cursor) < (before.start_ms, before.cursor):
                 yield each
@@ -95,10 +95,10 @@ def _page(found: list[PassageMatch], count: int, size: int) -> ContactSheet:
     return ContactSheet(shown, count, SheetPosition(shown[-1].start_ms, shown[-1].cursor) if more else None)
 
 
-def oldest_matches(connection: Connection, scope: Scope, search: str) -> dict[str, int]:
+def oldest_matches(connection: Connection, reader: SearchReader, search: str) -> dict[str, int]:
     """The time of the oldest match of each gateway at the first place, milliseconds since 1970."""
     columns = tables.search_match.c
-    which = (columns.search == search, columns.place == FIRST, scope.of(columns.ward))
+    which = (columns.search == search, columns.place == FIRST, reader.of(columns))
     query = (
         select(columns.gateway, func.min(columns.start_ms).label("start_ms"))
         .where(*which)
@@ -108,10 +108,10 @@ def oldest_matches(connection: Connection, scope: Scope, search: str) -> dict[st
 
 
 def read_match(
-    connection: Connection, scope: Scope, search: str, gateway: str, passage: int
+    connection: Connection, reader: SearchReader, search: str, gateway: str, passage: int
 ) -> PassageMatch | None:
-    """One match; None: there is none in the scope."""
+    """One match; None: there is none that the reader may see."""
     columns = tables.search_match.c
     which = (columns.search == search, columns.gateway == gateway, columns.passage == passage)
-    row = connection.execute(select(tables.search_match).where(*which, scope.of(columns.ward))).first()
+    row = connection.execute(select(tables.search_match).where(*which, reader.of(columns))).first()
     return None if row is None else match_of(row)

@@ -21,7 +21,7 @@ from edge_central.console.events import EventStory, read_story
 from edge_central.console.fleet import Fleet, read_fleet
 from edge_central.console.incident_log import MAX_PER_GATEWAY, LogAuthor
 from edge_central.console.site_names import FleetSheet, Names
-from edge_central.searches.model import SearchAuthor
+from edge_central.searches.model import SearchAuthor, SearchReader
 from edge_central.settings import CentralSettings, Console
 from edge_central.store.database import DatabaseConnections
 from edge_central.store.scope import Scope
@@ -151,6 +151,11 @@ class UserRequestContext(RequestContext):
     def search_author(self) -> SearchAuthor:
         """For searches of passages."""
         return SearchAuthor(self.account.name, self.address, self.scope)
+
+    @property
+    def search_reader(self) -> SearchReader:
+        """Which searches the account may read."""
+        return self.account.search_reader
 
     def fleet(self, scope: Scope | None = None, gateway: str | None = None) -> Fleet:
         """The fleet as it is now, in the scope of the user or in a narrower one; or one gateway of it."""

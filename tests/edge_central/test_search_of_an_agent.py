@@ -22,6 +22,7 @@ from edge_central.store.database import DatabaseConnections
 from edge_central.store.scope import EVERYWHERE
 from tests.commands.synced_agent import COMMAND
 from tests.edge_central.parts import Centre
+from tests.edge_central.searches.parts import OF_ALL
 from tests.passages.parts import passage, store
 from tests.testbed.agent import AgentProcess, write_config
 from tests.testbed.clips import make_clip
@@ -78,7 +79,7 @@ class Searches:
 
     def view(self, search: str) -> SearchView:
         with self._connections.reading() as connection:
-            found = records.read_search(connection, EVERYWHERE, search)
+            found = records.read_search(connection, OF_ALL, search)
         assert found is not None
         return found
 
@@ -100,11 +101,11 @@ class Searches:
     def open(self, search: str, gateway_id: str, number: int) -> PictureStatus | None:
         with self._connections.writing() as connection:
             now_ms = wall_ms(SystemClock())
-            return match_pictures.open_picture(connection, LAN, search, gateway_id, number, now_ms)
+            return match_pictures.open_picture(connection, LAN, OF_ALL, search, gateway_id, number, now_ms)
 
     def picture(self, search: str, gateway_id: str, number: int) -> SearchPicture:
         with self._connections.reading() as connection:
-            found = match_pictures.read_picture(connection, LAN, search, gateway_id, number)
+            found = match_pictures.read_picture(connection, LAN, OF_ALL, search, gateway_id, number)
         assert found is not None
         return found
 
@@ -133,7 +134,7 @@ def test_a_search_is_answered_opened_and_answered_by_one_that_was_away(tmp_path:
                 what="the gateway that is away, by name",
             )
             with connections.reading() as connection:
-                found = records.read_matches(connection, EVERYWHERE, search)
+                found = records.read_matches(connection, OF_ALL, search)
             assert {each.gateway for each in found} == {"dt-001"}
             assert (len(found), found[0].colours["upper"]) == (3, ("red",))
             number = found[0].passage

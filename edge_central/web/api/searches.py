@@ -44,7 +44,7 @@ from edge_central.web.api.search_documents import (
     SearchStatus,
     StartedSearch,
 )
-from edge_central.web.auth.accounts import SEARCHING_ROLES
+from edge_central.web.auth.accounts import ADMIN_ROLES, SEARCHING_ROLES
 from edge_central.web.http_errors import BadRequest, HttpError, NotFound, TooMany, Unavailable
 from edge_central.web.live.hub import STALE, LiveHub, LiveListener
 from edge_central.web.live.stream import check_capacity, message_within
@@ -84,7 +84,6 @@ def start(visit: UserRequestContext) -> Response:
 
 def searches(visit: UserRequestContext) -> Response:
     """The newest searches."""
-    account = None if visit.is_admin else visit.account.name
     entries = [
         SearchEntry(
             id=each.id,
@@ -98,14 +97,14 @@ def searches(visit: UserRequestContext) -> Response:
             open=each.open,
             matches=each.matches,
         )
-        for each in records.list_searches(visit.connection, visit.scope, account)
+        for each in records.list_searches(visit.connection, visit.search_reader)
     ]
     return Response(encode_json(SearchList(searches=entries)), media_type=JSON)
 
 
 def status(visit: UserRequestContext) -> Response:
     """One search with the answers of all gateways."""
-    found = records.read_search(visit.connection, visit.scope, visit.path("id"))
+    found = records.read_search(visit.connection, visit.search_reader, visit.path("id"))
     if found is None:
         raise NotFound(NOT_THERE)
     return Response(encode_json(_status(visit, found)), media_type=JSON)
@@ -189,12 +188,12 @@ async def _read(
     """Raises NotFound."""
 
     def read() -> MatchPage:
-        scope, names = known.account.scope, front.services.sheet.names()
+        reader, names = known.account.search_reader, front.services.sheet.names()
         with front.reading(request) as connection:
-            view = records.read_search(connection, scope, search)
+            view = records.read_search(connection, reader, search)
             if view is None:
                 raise NotFound(NOT_THERE)
-            found = records.read_matches(connection, scope, search, asked.after, asked.limit)
+            found = records.read_matches(connection, reader, search, asked.after, asked.limit)
         entries = [
             MatchEntry(**_passage(each, names), then=None if each.then is None else _then(each.then, names))
             for each in found
@@ -236,7 +235,8 @@ async def _wait(
     """Wait until there are matches, no more can come, the time is over, or the token is no longer valid."""
     check_capacity(hub, known)
     account = known.account
-    listener = hub.join(account.scope, known.key, known.session is not None, mark, account.name)
+    person, is_admin = known.session is not None, account.role in ADMIN_ROLES
+    listener = hub.join(account.scope, known.key, person, mark, account.name, is_admin=is_admin)
     loop = asyncio.get_running_loop()
     until = loop.time() + asked.wait_s
     try:
@@ -272,8 +272,9 @@ def open_picture(visit: UserRequestContext) -> Response:
     try:
         with visit.writing() as connection:
             author, search = visit.search_author, visit.path("id")
+            passage = (asked.gateway, asked.passage)
             found = match_pictures.open_picture(
-                connection, author, search, asked.gateway, asked.passage, visit.now_ms
+                connection, author, visit.search_reader, search, *passage, visit.now_ms
             )
     except TooManySearches as error:
         raise TooMany(str(error.text), retry_after_s=error.retry_after_s) from None
@@ -287,7 +288,8 @@ def open_picture(visit: UserRequestContext) -> Response:
 
 def pictures(visit: UserRequestContext) -> Response:
     """The state of the pictures that the account has opened in a search."""
-    found = match_pictures.opened_pictures(visit.connection, visit.search_author, visit.path("id"))
+    who = (visit.search_author, visit.search_reader)
+    found = match_pictures.opened_pictures(visit.connection, *who, visit.path("id"))
     return Response(encode_json(PictureList(pictures=[_entry(each) for each in found])), media_type=JSON)
 
 
@@ -305,8 +307,8 @@ def _entry(found: SearchPicture) -> PictureEntry:
 def picture(visit: UserRequestContext) -> Response:
     """The picture that was opened; 202 while the gateway has not answered."""
     gateway, passage = visit.path("gateway"), visit.number("passage")
-    author, search = visit.search_author, visit.path("id")
-    found = match_pictures.read_picture(visit.connection, author, search, gateway, passage)
+    who = (visit.search_author, visit.search_reader)
+    found = match_pictures.read_picture(visit.connection, *who, visit.path("id"), gateway, passage)
     if found is None:
         raise NotFound("you have not opened this picture: POST it to /api/searches/{id}/pictures")
     if found.status in OPEN_PICTURES:

@@ -17,6 +17,7 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
+from edge_central.searches.model import SearchReader
 from edge_central.store import tables
 from edge_central.store.scope import EVERYWHERE, Scope
 
@@ -99,6 +100,11 @@ class Account:
     @property
     def scope(self) -> Scope:
         return EVERYWHERE if self.role is Role.ADMIN else Scope(frozenset(self.wards))
+
+    @property
+    def search_reader(self) -> SearchReader:
+        """Administrators read the searches of all, other accounts their own (docs/decisions/0066)."""
+        return SearchReader(self.scope, None if self.role in ADMIN_ROLES else self.name)
 
 
 def all_accounts(connection: Connection) -> list[Account]:

@@ -53,6 +53,7 @@ NEWEST_SEARCHES = 20
 class WatchedRow:
     ward: str
     document: dict[str, Any]
+    account: str | None = None  # sent to this account and to administrators only; None: to all of the ward
 
 
 WatchedRows = Mapping[object, WatchedRow]
@@ -62,11 +63,11 @@ def changes(kind: str, before: WatchedRows, now: WatchedRows) -> list[LiveMessag
     """New and changed rows; a removed row in its last form, with ``gone``."""
     new = [row for key, row in now.items() if before.get(key) != row]
     gone = [
-        WatchedRow(row.ward, row.document | {"gone": True})
+        WatchedRow(row.ward, row.document | {"gone": True}, row.account)
         for key, row in before.items()
         if key not in now or now[key].ward != row.ward
     ]
-    return [LiveMessage(kind, each.ward, encode_json(each.document)) for each in (*gone, *new)]
+    return [LiveMessage(kind, each.ward, encode_json(each.document), each.account) for each in (*gone, *new)]
 
 
 def _presence(connection: Connection) -> WatchedRows:
@@ -109,11 +110,14 @@ def _requests(connection: Connection) -> WatchedRows:
 
 
 def _searches(connection: Connection) -> WatchedRows:
-    """The newest searches, once for each of their wards; ``changes`` grows with each answer."""
+    """The newest searches, once for each of their wards, for those who may read them; ``changes`` grows with
+    each answer."""
     columns = tables.search.c
-    query = select(columns.id, columns.wards, columns.changes).order_by(columns.asked_ms.desc())
+    query = select(columns.id, columns.asked_by, columns.wards, columns.changes).order_by(
+        columns.asked_ms.desc()
+    )
     return {
-        (row.id, ward): WatchedRow(ward, {"search": row.id, "changes": row.changes})
+        (row.id, ward): WatchedRow(ward, {"search": row.id, "changes": row.changes}, row.asked_by)
         for row in connection.execute(query.limit(NEWEST_SEARCHES))
         for ward in row.wards.split()
     }

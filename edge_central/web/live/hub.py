@@ -24,11 +24,13 @@ MOST_QUEUED = 500
 
 @dataclass(frozen=True, slots=True)
 class LiveMessage:
-    """Sent to the listeners whose scope contains ``ward``; None: to all."""
+    """Sent to the listeners whose scope contains ``ward``; None: to all. ``account``: of them only to the
+    streams of this account, and of administrators."""
 
     kind: str
     ward: str | None
     body: bytes  # JSON in one line
+    account: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class LiveListener:
     person: bool
     """True for a session, which counts as used while its stream is open; False for a token."""
     account: str = ""
+    is_admin: bool = False
     newest_number: int = 0  # number of the newest message that was offered to it
     ended: bool = False
     waiting: deque[NumberedMessage] = field(default_factory=deque)
@@ -134,10 +137,17 @@ class LiveHub:
             listener.end()
 
     def join(
-        self, scope: Scope, key: str, person: bool, after: str | None, account: str = ""
+        self,
+        scope: Scope,
+        key: str,
+        person: bool,
+        after: str | None,
+        account: str = "",
+        *,
+        is_admin: bool = False,
     ) -> LiveListener:
         """Add a listener. ``after`` is the mark of the last message it has seen; None: it starts now."""
-        listener = LiveListener(scope, key, person, account)
+        listener = LiveListener(scope, key, person, account, is_admin)
         with self._lock:
             if self._closed:
                 listener.end()
@@ -191,4 +201,6 @@ class LiveHub:
 
 
 def _is_admitted(listener: LiveListener, message: NumberedMessage) -> bool:
-    return message.content.ward is None or listener.scope.admits(message.content.ward)
+    ward, account = message.content.ward, message.content.account
+    of_ward = ward is None or listener.scope.admits(ward)
+    return of_ward and (account is None or listener.is_admin or account == listener.account)

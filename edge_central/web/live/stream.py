@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from edge_central.web.auth.accounts import ALL_ROLES
+from edge_central.web.auth.accounts import ADMIN_ROLES, ALL_ROLES
 from edge_central.web.http_errors import HttpError, TooMany, Unavailable
 from edge_central.web.live.hub import LiveHub, LiveListener
 from edge_central.web.request_handler import Principal, RequestHandler
@@ -58,7 +58,8 @@ def check_capacity(hub: LiveHub, known: Principal) -> None:
 
 async def _messages(hub: LiveHub, known: Principal, after: str | None) -> AsyncIterator[bytes]:
     account = known.account
-    listener = hub.join(account.scope, known.key, known.session is not None, after, account.name)
+    person, is_admin = known.session is not None, account.role in ADMIN_ROLES
+    listener = hub.join(account.scope, known.key, person, after, account.name, is_admin=is_admin)
     try:
         yield f"retry: {RETRY_MS}\n\n".encode()
         while not listener.ended:

@@ -52,7 +52,7 @@ def passage_page(visit: UserRequestContext) -> Response:
 def _match(visit: UserRequestContext) -> PassageMatch:
     """Raises NotFound."""
     place = visit.path("gateway"), visit.number("passage")
-    match = read_match(visit.connection, visit.scope, visit.path("id"), *place)
+    match = read_match(visit.connection, visit.search_reader, visit.path("id"), *place)
     if match is None:
         raise NotFound
     return match
@@ -73,8 +73,9 @@ def open_pictures(visit: UserRequestContext) -> Response:
     for gateway, passage in named:
         try:
             with visit.writing() as connection:
+                who = (visit.search_author, visit.search_reader)
                 status = match_pictures.open_picture(
-                    connection, visit.search_author, search.id, gateway, passage, visit.now_ms
+                    connection, *who, search.id, gateway, passage, visit.now_ms
                 )
         except TooManySearches:
             return back  # the page says so
@@ -93,9 +94,8 @@ def _named(text: str) -> tuple[str, int]:
 def picture_file(visit: UserRequestContext) -> Response:
     """The small picture, or the sealed file, for an account that has opened it, which is on record."""
     search, match = found_search(visit), _match(visit)
-    picture = match_pictures.read_picture(
-        visit.connection, visit.search_author, search.id, match.gateway, match.passage
-    )
+    who = (visit.search_author, visit.search_reader)
+    picture = match_pictures.read_picture(visit.connection, *who, search.id, match.gateway, match.passage)
     if picture is None or picture.status is not PictureStatus.RECEIVED or picture.jpeg is None:
         raise NotFound("this picture has not been opened, or has not come")
     if picture.sealed:

@@ -44,8 +44,7 @@ COLOURS: tuple[str, ...] = get_args(ColourTerm)
 
 def searches_page(visit: UserRequestContext) -> Response:
     """The searches of the account; for an administrator those of all."""
-    own = None if visit.is_admin else visit.account.name
-    rows = records.list_searches(visit.connection, visit.scope, own)
+    rows = records.list_searches(visit.connection, visit.search_reader)
     return visit.render("searches.html", rows=rows, available=_is_available(visit))
 
 
@@ -64,7 +63,7 @@ def form_page(visit: UserRequestContext) -> Response:
     values = search_form.usual_values(visit.now_ms, zone)
     like = visit.query("like")
     if like is not None:
-        found = records.read_search(visit.connection, visit.scope, like)
+        found = records.read_search(visit.connection, visit.search_reader, like)
         if found is None:
             raise NotFound
         values = search_form.values_of(found.question, fleet, zone)
@@ -151,10 +150,10 @@ def result_page(visit: UserRequestContext) -> Response:
     position = None if before is None else SheetPosition.parse(before)
     if before is not None and position is None:
         raise BadRequest("before is a position that a page of the search named")
-    scope, question = visit.scope, search.question
+    question = search.question
     asked = {each.gateway for each in search.answers}
     waiting = {each.gateway for each in search.answers if each.status is not AnswerStatus.ANSWERED}
-    sheet = read_sheet(visit.connection, scope, search.id, question, position)
+    sheet = read_sheet(visit.connection, visit.search_reader, search.id, question, position)
     opened = pictures(visit, search.id)
     return visit.render(
         "search_result.html",
@@ -177,7 +176,7 @@ def result_page(visit: UserRequestContext) -> Response:
 
 def found_search(visit: UserRequestContext) -> SearchView:
     """The search of the path. Raises NotFound."""
-    found = records.read_search(visit.connection, visit.scope, visit.path("id"))
+    found = records.read_search(visit.connection, visit.search_reader, visit.path("id"))
     if found is None:
         raise NotFound
     return found
@@ -185,7 +184,9 @@ def found_search(visit: UserRequestContext) -> SearchView:
 
 def pictures(visit: UserRequestContext, search: str) -> dict[tuple[str, int], SearchPicture]:
     """The pictures that the account has opened, by gateway and passage."""
-    opened = match_pictures.opened_pictures(visit.connection, visit.search_author, search)
+    opened = match_pictures.opened_pictures(
+        visit.connection, visit.search_author, visit.search_reader, search
+    )
     return {(each.gateway, each.passage): each for each in opened}
 
 
@@ -206,7 +207,7 @@ def earlier(visit: UserRequestContext, search: SearchView) -> list[tuple[Gateway
     question = search.question
     if question.colour is not None or question.second is not None:
         return []
-    oldest = oldest_matches(visit.connection, visit.scope, search.id)
+    oldest = oldest_matches(visit.connection, visit.search_reader, search.id)
     more = [each for each in search.answers if each.total > each.stored and each.gateway in oldest]
     more.sort(key=lambda each: each.stored - each.total)
     return [(each, oldest[each.gateway]) for each in more]

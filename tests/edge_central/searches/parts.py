@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 
 from edge_agent.wire.received.messages import ReplyMessage, parse_message
 from edge_agent.wire.topics import CentralTopics
-from edge_central.searches.model import SearchAuthor, SearchKeyRecord
+from edge_central.searches.model import SearchAuthor, SearchKeyRecord, SearchReader
 from edge_central.searches.new_search import start_search
 from edge_central.searches.question import SearchQuestion, parse_question
 from edge_central.store import tables
@@ -24,6 +24,9 @@ WARDS = ("de-tham", "bo-xuyen")
 GATEWAYS = {"dt-001": "de-tham", "dt-002": "de-tham", "bx-001": "bo-xuyen"}
 LAN = SearchAuthor("lan", "::1", Scope(frozenset({"de-tham"})))
 ADMIN = SearchAuthor("minh", "::1", EVERYWHERE)
+OF_LAN = SearchReader(LAN.scope, "lan")
+OF_ALL = SearchReader(EVERYWHERE, None)
+"""What an administrator may read."""
 TOPICS = CentralTopics("tb/v1", "central")
 
 

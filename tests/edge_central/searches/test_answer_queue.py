@@ -16,8 +16,7 @@ from edge_central.searches.answers import record_answers
 from edge_central.settings import Database
 from edge_central.store.batch import Store
 from edge_central.store.database import DatabaseUnavailable
-from edge_central.store.scope import EVERYWHERE
-from tests.edge_central.searches.parts import answer, ask, command_of, found_city, passage, reply
+from tests.edge_central.searches.parts import OF_ALL, answer, ask, command_of, found_city, passage, reply
 
 
 @pytest.fixture
@@ -41,7 +40,7 @@ def asked(store: Store, number: int) -> list[ReplyMessage]:
 
 def stored(store: Store) -> int:
     def count(connection: Connection) -> int:
-        return sum(each.matches for each in records.list_searches(connection, EVERYWHERE))
+        return sum(each.matches for each in records.list_searches(connection, OF_ALL))
 
     return store.query(count)
 

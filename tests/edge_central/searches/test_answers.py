@@ -15,11 +15,11 @@ from edge_central.searches import match_pictures, records
 from edge_central.searches.answers import record_answers
 from edge_central.searches.model import AnswerStatus, GatewayAnswer, PictureStatus
 from edge_central.store import tables
-from edge_central.store.scope import EVERYWHERE
 from tests.edge_central.parts import JPEG, FakeGateway
 from tests.edge_central.searches.parts import (
     ADMIN,
     NOW_MS,
+    OF_ALL,
     answer,
     ask,
     command_of,
@@ -30,13 +30,13 @@ from tests.edge_central.searches.parts import (
 
 
 def answer_of(connection: Connection, search: str, gateway: str = "dt-001") -> GatewayAnswer:
-    view = records.read_search(connection, EVERYWHERE, search)
+    view = records.read_search(connection, OF_ALL, search)
     assert view is not None
     return next(each for each in view.answers if each.gateway == gateway)
 
 
 def numbers(connection: Connection, search: str) -> list[int]:
-    return [each.passage for each in records.read_matches(connection, EVERYWHERE, search)]
+    return [each.passage for each in records.read_matches(connection, OF_ALL, search)]
 
 
 def test_an_answer_becomes_matches(connection: Connection) -> None:
@@ -49,7 +49,7 @@ def test_an_answer_becomes_matches(connection: Connection) -> None:
     found = answer_of(connection, search)
     assert (found.status, found.total, found.stored, found.dropped) == (AnswerStatus.ANSWERED, 1, 1, 0)
     assert records.read_changes(connection, search) > before
-    (match,) = records.read_matches(connection, EVERYWHERE, search)
+    (match,) = records.read_matches(connection, OF_ALL, search)
     assert (match.gateway, match.ward, match.camera, match.passage) == ("dt-001", "de-tham", "cam-1", 7)
     assert (match.speed_m_s, match.size, match.colours) == (4.2, (0.1, 0.2), {"upper": ("red",)})
 
@@ -241,12 +241,12 @@ def opened(connection: Connection, sha256: str | None = None) -> tuple[str, str]
     command = command_of(connection, search, "dt-001")
     named = {} if sha256 is None else {"picture_sha256": sha256}
     record_answers(connection, [answer("dt-001", command, passage(412, **named))], 5)
-    match_pictures.open_picture(connection, ADMIN, search, "dt-001", 412, NOW_MS)
+    match_pictures.open_picture(connection, ADMIN, OF_ALL, search, "dt-001", 412, NOW_MS)
     return search, str(connection.scalar(select(tables.search_picture.c.command)))
 
 
 def status_of(connection: Connection, search: str) -> PictureStatus:
-    found = match_pictures.read_picture(connection, ADMIN, search, "dt-001", 412)
+    found = match_pictures.read_picture(connection, ADMIN, OF_ALL, search, "dt-001", 412)
     assert found is not None
     return found.status
 
@@ -293,6 +293,6 @@ def test_a_refused_picture_may_be_asked_for_again(connection: Connection) -> Non
     search, command = opened(connection)
     record_answers(connection, [reply("dt-001", command, "rejected", code="not-possible")], 6)
     assert status_of(connection, search) is PictureStatus.REFUSED
-    again = match_pictures.open_picture(connection, ADMIN, search, "dt-001", 412, NOW_MS)
+    again = match_pictures.open_picture(connection, ADMIN, OF_ALL, search, "dt-001", 412, NOW_MS)
     assert again is PictureStatus.ASKED
     assert connection.scalar(select(tables.search_picture.c.command)) != command

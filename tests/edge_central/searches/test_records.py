@@ -14,12 +14,15 @@ from edge_central.searches.answers import record_answers
 from edge_central.searches.model import (
     AnswerStatus,
     PictureStatus,
+    SearchAuthor,
     SearchesUnavailable,
     SearchKeyRecord,
+    SearchReader,
     TooManySearches,
 )
 from edge_central.searches.question import InvalidQuestion
 from edge_central.searches.report import month_bounds, searches_between
+from edge_central.searches.sheet import ContactSheet, oldest_matches, read_match, read_sheet
 from edge_central.store import tables
 from edge_central.store.database import write_record
 from edge_central.store.scope import EVERYWHERE, Scope
@@ -28,6 +31,8 @@ from tests.edge_central.searches.parts import (
     HOUR_MS,
     LAN,
     NOW_MS,
+    OF_ALL,
+    OF_LAN,
     answer,
     ask,
     command_of,
@@ -41,7 +46,7 @@ ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
 def asked_gateways(connection: Connection, search: str, scope: Scope = EVERYWHERE) -> list[str]:
-    view = records.read_search(connection, scope, search)
+    view = records.read_search(connection, SearchReader(scope, None), search)
     return [] if view is None else [each.gateway for each in view.answers]
 
 
@@ -50,7 +55,7 @@ def test_a_search_is_on_record_before_anything_is_sent(connection: Connection) -
     row = connection.execute(select(tables.access)).one()
     assert (row.what, row.account, row.address, row.search) == ("search", "lan", "::1", search)
     assert (row.purpose, row.case_number, row.gateways) == ("theft of a motorcycle", "7/2026", 2)
-    view = records.read_search(connection, LAN.scope, search)
+    view = records.read_search(connection, OF_LAN, search)
     assert view is not None
     assert (view.asked, view.answered, view.is_open, view.wards) == (2, 0, True, ("de-tham",))
     assert {each.status for each in view.answers} == {AnswerStatus.WAITING}
@@ -70,12 +75,51 @@ def test_a_wards_account_reaches_its_ward_only(connection: Connection) -> None:
     citywide = ask(connection, ADMIN)
     assert asked_gateways(connection, citywide, LAN.scope) == ["dt-001", "dt-002"]
     record_answers(connection, [answer("bx-001", command_of(connection, citywide, "bx-001"), passage())], 1)
-    assert records.read_matches(connection, LAN.scope, citywide) == []
-    assert len(records.read_matches(connection, EVERYWHERE, citywide)) == 1
-    assert match_pictures.open_picture(connection, LAN, citywide, "bx-001", 1, NOW_MS) is None
+    of_ward = SearchReader(LAN.scope, None)
+    assert records.read_matches(connection, of_ward, citywide) == []
+    assert len(records.read_matches(connection, OF_ALL, citywide)) == 1
+    assert match_pictures.open_picture(connection, LAN, of_ward, citywide, "bx-001", 1, NOW_MS) is None
     other = ask(connection, ADMIN, wards=["bo-xuyen"])
-    assert records.read_search(connection, LAN.scope, other) is None
-    assert other not in {each.id for each in records.list_searches(connection, LAN.scope)}
+    assert records.read_search(connection, of_ward, other) is None
+    assert other not in {each.id for each in records.list_searches(connection, of_ward)}
+
+
+def test_a_colleague_of_the_ward_reads_nothing_of_a_search(connection: Connection) -> None:
+    search, asked = ask(connection, LAN), question()
+    command = command_of(connection, search, "dt-001")
+    record_answers(connection, [answer("dt-001", command, passage(412))], NOW_MS)
+    assert match_pictures.open_picture(connection, LAN, OF_LAN, search, "dt-001", 412, NOW_MS)
+    colleague = SearchAuthor("hung", "::1", LAN.scope)
+    of_colleague = SearchReader(LAN.scope, "hung")
+    assert records.list_searches(connection, of_colleague) == []
+    assert records.read_search(connection, of_colleague, search) is None
+    assert records.read_matches(connection, of_colleague, search) == []
+    assert read_sheet(connection, of_colleague, search, asked) == ContactSheet((), 0, None)
+    assert oldest_matches(connection, of_colleague, search) == {}
+    assert read_match(connection, of_colleague, search, "dt-001", 412) is None
+    opening = (search, "dt-001", 412, NOW_MS)
+    assert match_pictures.open_picture(connection, colleague, of_colleague, *opening) is None
+    for reader in (OF_LAN, OF_ALL):
+        assert [each.id for each in records.list_searches(connection, reader)] == [search]
+        assert read_sheet(connection, reader, search, asked).count == 1
+        assert read_match(connection, reader, search, "dt-001", 412) is not None
+
+
+def test_a_page_with_rules_of_its_own_may_show_a_match_to_a_colleague(connection: Connection) -> None:
+    """The colleague's access is on record under the own name; without it there is no picture."""
+    search = ask(connection, LAN)
+    command = command_of(connection, search, "dt-001")
+    record_answers(connection, [answer("dt-001", command, passage(412))], NOW_MS)
+    colleague, of_ward = SearchAuthor("hung", "::1", LAN.scope), SearchReader(LAN.scope, None)
+    where = (search, "dt-001", 412)
+    assert match_pictures.read_picture(connection, colleague, of_ward, *where) is None
+    assert match_pictures.open_picture(connection, colleague, of_ward, *where, NOW_MS)
+    assert match_pictures.read_picture(connection, colleague, of_ward, *where) is not None
+    of_colleague = SearchReader(LAN.scope, "hung")
+    assert match_pictures.read_picture(connection, colleague, of_colleague, *where) is None
+    assert match_pictures.opened_pictures(connection, colleague, of_colleague, search) == []
+    accesses = connection.execute(select(tables.access.c.account, tables.access.c.what)).all()
+    assert [tuple(row) for row in accesses] == [("lan", "search"), ("hung", "passage")]
 
 
 def test_places_narrow_each_other(connection: Connection) -> None:
@@ -104,7 +148,7 @@ def test_without_a_key_nothing_is_asked(connection: Connection) -> None:
     assert connection.scalar(select(func.count()).select_from(tables.search)) == 0
     record = SearchKeyRecord(key="ab", wards=["de-tham"])
     write_record(connection, "search-key north", record)
-    view = records.read_search(connection, EVERYWHERE, ask(connection))
+    view = records.read_search(connection, OF_ALL, ask(connection))
     assert view is not None
     assert {each.gateway: each.status for each in view.answers} == {
         "bx-001": AnswerStatus.FAILED,
@@ -133,9 +177,9 @@ def test_pictures_of_an_hour_are_bounded(connection: Connection, monkeypatch: py
     command = command_of(connection, search, "dt-001")
     record_answers(connection, [answer("dt-001", command, *map(passage, range(3)))], NOW_MS)
     for number in range(2):
-        match_pictures.open_picture(connection, ADMIN, search, "dt-001", number, NOW_MS)
+        match_pictures.open_picture(connection, ADMIN, OF_ALL, search, "dt-001", number, NOW_MS)
     with pytest.raises(TooManySearches):
-        match_pictures.open_picture(connection, ADMIN, search, "dt-001", 2, NOW_MS)
+        match_pictures.open_picture(connection, ADMIN, OF_ALL, search, "dt-001", 2, NOW_MS)
 
 
 def test_matches_continue_after_a_cursor(connection: Connection) -> None:
@@ -143,16 +187,16 @@ def test_matches_continue_after_a_cursor(connection: Connection) -> None:
     for gateway in ("dt-001", "bx-001"):
         command = command_of(connection, search, gateway)
         record_answers(connection, [answer(gateway, command, *map(passage, range(3)), total=70)], NOW_MS)
-    first = records.read_matches(connection, EVERYWHERE, search, 0, 4)
-    rest = records.read_matches(connection, EVERYWHERE, search, first[-1].cursor, 4)
+    first = records.read_matches(connection, OF_ALL, search, 0, 4)
+    rest = records.read_matches(connection, OF_ALL, search, first[-1].cursor, 4)
     assert [(each.gateway, each.passage) for each in (*first, *rest)] == [
         *(("dt-001", number) for number in range(3)),
         *(("bx-001", number) for number in range(3)),
     ]
-    view = records.read_search(connection, EVERYWHERE, search)
+    view = records.read_search(connection, OF_ALL, search)
     assert view is not None
     assert (view.answered, view.total, view.newest_cursor) == (2, 140, rest[-1].cursor)
-    (line,) = records.list_searches(connection, EVERYWHERE, "minh")
+    (line,) = records.list_searches(connection, SearchReader(EVERYWHERE, "minh"))
     assert (line.asked, line.answered, line.open, line.matches) == (3, 2, 1, 6)
 
 
@@ -172,14 +216,14 @@ def test_pairs_are_of_one_group_and_colour_and_in_time(connection: Connection) -
         passage(15, start="2026-11-27T11:36:00.000Z", colours={"lower": ["blue"]}),
     ]
     record_answers(connection, [answer("dt-001", command_of(connection, search, "dt-001"), *first)], NOW_MS)
-    assert records.read_matches(connection, EVERYWHERE, search) == [], "a first alone is no pair"
+    assert records.read_matches(connection, OF_ALL, search) == [], "a first alone is no pair"
     command = command_of(connection, search, "bx-001", place=2)
     record_answers(connection, [answer("bx-001", command, *second)], NOW_MS)
-    pairs = records.read_matches(connection, EVERYWHERE, search)
+    pairs = records.read_matches(connection, OF_ALL, search)
     found = {(each.passage, each.then.passage) for each in pairs if each.then is not None}
     assert found == {(1, 11), (1, 15), (3, 11), (3, 14), (3, 15)}
-    again = records.read_matches(connection, EVERYWHERE, search, 0, 1)
-    rest = records.read_matches(connection, EVERYWHERE, search, again[-1].cursor)
+    again = records.read_matches(connection, OF_ALL, search, 0, 1)
+    rest = records.read_matches(connection, OF_ALL, search, again[-1].cursor)
     assert len(again) + len(rest) == len(pairs), "pairs with one cursor are not separated"
 
 
@@ -189,23 +233,24 @@ def test_a_picture_is_shown_to_those_whose_access_is_on_record(connection: Conne
         connection, [answer("dt-001", command_of(connection, search, "dt-001"), passage(412))], NOW_MS
     )
     where = (search, "dt-001", 412)
-    assert match_pictures.open_picture(connection, ADMIN, *where, NOW_MS) is PictureStatus.ASKED
+    assert match_pictures.open_picture(connection, ADMIN, OF_ALL, *where, NOW_MS) is PictureStatus.ASKED
     row = connection.execute(select(tables.access).where(tables.access.c.what == "passage")).one()
     assert (row.account, row.gateway, row.camera, row.media_id) == ("minh", "dt-001", "cam-1", "412")
     assert (row.purpose, row.case_number, row.search) == ("theft of a motorcycle", "7/2026", search)
     command = str(connection.scalar(select(tables.search_picture.c.command)))
     path = {"412": [[0.1, 0.5, 0.0], [0.9, 0.5, 3.0], [7, 0.5, 3.0]]}
     record_answers(connection, [picture_reply("dt-001", command, 412, paths=path)], NOW_MS)
-    found = match_pictures.read_picture(connection, ADMIN, *where)
+    found = match_pictures.read_picture(connection, ADMIN, OF_ALL, *where)
     assert found is not None
     assert (found.status, found.camera, found.sealed) == (PictureStatus.RECEIVED, "cam-1", False)
     assert found.path == ((0.1, 0.5, 0.0), (0.9, 0.5, 3.0)), "a point outside of the picture is dropped"
     assert found.jpeg is not None
-    assert match_pictures.read_picture(connection, LAN, *where) is None, "she has not opened it"
-    assert match_pictures.opened_pictures(connection, LAN, search) == []
-    assert match_pictures.open_picture(connection, LAN, *where, NOW_MS) is PictureStatus.RECEIVED
-    assert match_pictures.read_picture(connection, LAN, *where) is not None
-    (opened,) = match_pictures.opened_pictures(connection, LAN, search)
+    other = SearchAuthor("hoang", "::1", EVERYWHERE)
+    assert match_pictures.read_picture(connection, other, OF_ALL, *where) is None, "she has not opened it"
+    assert match_pictures.opened_pictures(connection, other, OF_ALL, search) == []
+    assert match_pictures.open_picture(connection, other, OF_ALL, *where, NOW_MS) is PictureStatus.RECEIVED
+    assert match_pictures.read_picture(connection, other, OF_ALL, *where) is not None
+    (opened,) = match_pictures.opened_pictures(connection, other, OF_ALL, search)
     assert (opened.passage, opened.jpeg) == (412, None)
 
 
@@ -216,7 +261,7 @@ def test_the_report_counts_by_user(connection: Connection) -> None:
     command = command_of(connection, search, "dt-001")
     record_answers(connection, [answer("dt-001", command, passage(1))], NOW_MS)
     for _ in range(2):
-        match_pictures.open_picture(connection, LAN, search, "dt-001", 1, NOW_MS)
+        match_pictures.open_picture(connection, LAN, OF_LAN, search, "dt-001", 1, NOW_MS)
     (of_lan,) = searches_between(connection, *month_bounds("2026-11", ZONE))
     assert (of_lan.account, of_lan.searches, of_lan.cases) == ("lan", 2, ("7/2026", "8/2026"))
     assert (of_lan.gateways_asked, of_lan.pictures_opened) == (4, 1)

@@ -22,12 +22,12 @@ from edge_central.searches.model import AnswerStatus, PictureStatus
 from edge_central.searches.sender import BIRTH_WAIT_MS, FIRST_AGAIN_S, MAX_AT_ONCE, SearchSender
 from edge_central.settings import Retention
 from edge_central.store import tables
-from edge_central.store.scope import EVERYWHERE
 from tests.commands.centre import write_public
 from tests.edge_central.searches.parts import (
     ADMIN,
     HOUR_MS,
     NOW_MS,
+    OF_ALL,
     TOPICS,
     WARDS,
     answer,
@@ -81,7 +81,7 @@ def topics(messages: Sequence[MqttMessage]) -> list[str]:
 
 
 def statuses(connection: Connection, search: str) -> dict[str, AnswerStatus]:
-    view = records.read_search(connection, EVERYWHERE, search)
+    view = records.read_search(connection, OF_ALL, search)
     assert view is not None
     return {each.gateway: each.status for each in view.answers}
 
@@ -141,7 +141,7 @@ def test_a_gateway_that_is_away_is_asked_when_it_is_back(
     connection.execute(away.values(state="offline"))
     search = ask(connection, gateways=["dt-001", "dt-002"])
     assert len(sender.send(connection)) == 2, "the broker keeps it for a session that comes back"
-    view = records.read_search(connection, EVERYWHERE, search)
+    view = records.read_search(connection, OF_ALL, search)
     assert view is not None
     assert [each.gateway for each in view.offline] == ["dt-001"]
     record_answers(connection, [answer("dt-002", command_of(connection, search, "dt-002"))], clock.ms)
@@ -278,7 +278,7 @@ def test_an_opened_picture_is_asked_for_with_purpose_and_case(
     record_answers(
         connection, [answer("dt-001", command_of(connection, search, "dt-001"), passage(412))], clock.ms
     )
-    match_pictures.open_picture(connection, ADMIN, search, "dt-001", 412, clock.ms)
+    match_pictures.open_picture(connection, ADMIN, OF_ALL, search, "dt-001", 412, clock.ms)
     (message,) = sender.send(connection)
     sent = opened(tmp_path, message)
     assert message.topic == "tb/v1/de-tham/dt-001/down/cmd/passage-pictures"
@@ -291,7 +291,7 @@ def test_an_opened_picture_is_asked_for_with_purpose_and_case(
     }
     clock.ms += 25 * HOUR_MS
     sender.expire(connection)
-    found = match_pictures.read_picture(connection, ADMIN, search, "dt-001", 412)
+    found = match_pictures.read_picture(connection, ADMIN, OF_ALL, search, "dt-001", 412)
     assert found is not None
     assert found.status is PictureStatus.EXPIRED
 
@@ -301,7 +301,7 @@ def test_retention_deletes_a_search_with_all_that_belongs_to_it(connection: Conn
     for search in searches:
         command = command_of(connection, search, "dt-001")
         record_answers(connection, [answer("dt-001", command, passage(1))], NOW_MS)
-        match_pictures.open_picture(connection, ADMIN, search, "dt-001", 1, NOW_MS)
+        match_pictures.open_picture(connection, ADMIN, OF_ALL, search, "dt-001", 1, NOW_MS)
     before_ms, after, batches = NOW_MS + 2, None, 0
     more = True
     while more:

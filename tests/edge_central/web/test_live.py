@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 
@@ -14,6 +15,7 @@ from edge_central.web.auth.accounts import Role
 from edge_central.web.live import follower, stream
 from edge_central.web.live.hub import MOST_QUEUED, RING_SIZE, LiveHub, LiveMessage, NumberedMessage
 from tests.edge_central.parts import FakeGateway
+from tests.edge_central.searches.parts import LAN, ask, found_city
 from tests.edge_central.web.house import Browser, House
 from tests.edge_central.web.listening import Ear
 
@@ -44,6 +46,27 @@ def test_a_listener_hears_of_his_ward_within_a_second(house: House) -> None:
         assert ear.wait_for("outage")[0]["gateways"] == ["dt-001"]
         house.tell(OutageReport("de-tham", (), 0, 1))
         assert ear.wait_for("outage", 2)[1]["gone"] is True
+
+
+def test_only_the_author_and_administrators_hear_of_a_search(house: House) -> None:
+    with house.connections.writing() as connection:
+        found_city(connection)
+    house.person("minh", Role.ADMIN)
+    for name, role in (("lan", Role.OFFICER), ("hung", Role.OFFICER), ("hoa", Role.VIEWER)):
+        house.person(name, role, "de-tham")
+    names = ("lan", "minh", "hung", "hoa")
+    browsers = {name: house.browser(name) for name in names}
+    marks = {name: mark_of(browser) for name, browser in browsers.items()}
+    with contextlib.ExitStack() as stack:
+        ears = {name: stack.enter_context(Ear(browsers[name].client, marks[name])) for name in names}
+        with house.connections.writing() as connection:
+            search = ask(connection, LAN)
+        for name in ("lan", "minh"):
+            assert ears[name].wait_for("search")[0]["search"] == search
+        house.take(OURS.event(1))  # published after the search
+        for name in ("hung", "hoa"):
+            ears[name].wait_for("event")
+            assert ears[name].of("search") == [], name
 
 
 def test_a_returning_listener_misses_nothing_or_must_load_again(house: House) -> None:
@@ -134,6 +157,18 @@ def test_a_mark_is_good_for_as_long_as_its_messages_are_kept() -> None:
     assert kinds(hub, f"{life}-99") == ["stale"], "older than what is kept"
     assert kinds(hub, f"{life}-{RING_SIZE + 101}") == ["stale"], "of a later life with the same name"
     assert kinds(hub, "") == ["stale"]
+
+
+def test_a_message_of_an_account_reaches_its_streams_and_those_of_administrators() -> None:
+    hub = LiveHub()
+    hub.publish([LiveMessage("search", "de-tham", b"{}", "lan")])
+    after = f"{hub.mark().partition('-')[0]}-0"
+
+    def heard(account: str, scope: Scope = EVERYWHERE, *, is_admin: bool = False) -> int:
+        return len(hub.join(scope, "k", True, after, account, is_admin=is_admin).take_waiting())
+
+    assert (heard("lan"), heard("minh", is_admin=True), heard("hung")) == (1, 1, 0)
+    assert heard("lan", Scope(frozenset({"bo-xuyen"}))) == 0, "of a ward that she has no longer"
 
 
 def test_a_slow_listener_is_marked_as_stale_and_goes_on() -> None:

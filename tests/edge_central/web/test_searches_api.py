@@ -14,10 +14,10 @@ from sqlalchemy import func, select
 from edge_central.searches import new_search, records
 from edge_central.searches.answers import record_answers
 from edge_central.store import tables
-from edge_central.store.scope import EVERYWHERE
 from edge_central.web.auth.accounts import Role
 from tests.edge_central.parts import JPEG, WARD
 from tests.edge_central.searches.parts import (
+    OF_ALL,
     answer,
     command_of,
     document,
@@ -126,6 +126,40 @@ def test_a_token_of_a_ward_reaches_its_ward_only(city: House) -> None:
     assert mine.get("/api/searches").json() == {"searches": []}
 
 
+def test_a_program_reads_its_own_searches_only(city: House) -> None:
+    """Another program, and an officer, of the same ward get the answer that a stranger gets."""
+    author, other = city.program(city.token("app", WARD)), city.program(city.token("other", WARD))
+    city.person("lan", Role.OFFICER, WARD)
+    city.person("minh", Role.ADMIN)
+    search = started(author)
+    answered(city, search, "dt-001", 412)
+    author.post(f"/api/searches/{search}/pictures", json={"gateway": "dt-001", "passage": 412})
+    paths = ("", "/matches", "/matches?wait=1", "/pictures/dt-001/412")
+    for client in (other, city.browser("lan").client):
+        assert client.get("/api/searches").json() == {"searches": []}
+        assert client.get(f"/api/searches/{search}/pictures").json() == {"pictures": []}
+        for path in paths:
+            found = client.get(f"/api/searches/{search}{path}")
+            assert (found.status_code, "dt-001" in found.text) == (404, False), path
+    opening = other.post(f"/api/searches/{search}/pictures", json={"gateway": "dt-001", "passage": 412})
+    assert opening.status_code == 404
+    admin = city.browser("minh").client
+    assert admin.get(f"/api/searches/{search}").json()["asked_by"] == "app"
+    assert len(admin.get(f"/api/searches/{search}/matches").json()["matches"]) == 1
+
+
+def test_an_administrator_may_wait_for_the_matches_of_others(city: House) -> None:
+    search = started(city.program(city.token("app", WARD)), gateways=["dt-001"])
+    city.person("minh", Role.ADMIN)
+    admin = city.browser("minh").client
+    timer = threading.Timer(0.5, answered, (city, search, "dt-001", 7))
+    timer.start()
+    began = time.monotonic()
+    page = admin.get(f"/api/searches/{search}/matches", params={"wait": 20}).json()
+    timer.join()
+    assert ([each["passage"] for each in page["matches"]], time.monotonic() - began < 10) == ([7], True)
+
+
 def test_officers_may_and_viewers_may_not(city: House) -> None:
     city.person("lan", Role.OFFICER, WARD)
     city.person("hoa", Role.VIEWER, WARD)
@@ -205,4 +239,4 @@ def test_a_gateway_that_lies_breaks_no_answer(city: House) -> None:
     assert {each["gateway"]: each["dropped"] for each in status["answers"]} == {"dt-001": 1, "dt-002": 0}
     assert status["total"] <= 2**53 + 1
     with city.connections.reading() as connection:
-        assert len(records.read_matches(connection, EVERYWHERE, search)) == 4
+        assert len(records.read_matches(connection, OF_ALL, search)) == 4
