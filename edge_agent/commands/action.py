@@ -149,10 +149,20 @@ def select_cameras(wanted: Sequence[str] | None, known: Sequence[str]) -> list[s
 
 
 ALWAYS_SIGNED = frozenset(
-    {"collect", "model", "passage-pictures", "reboot", "rehearse", "search", "set-config", "update"}
+    {
+        "collect",
+        "model",
+        "passage-pictures",
+        "passage-times",
+        "reboot",
+        "rehearse",
+        "search",
+        "set-config",
+        "update",
+    }
 )
 """Types that are always signed. Of other types: arguments that name a URL or delete something."""
-SEARCH_TYPES = frozenset({"passage-pictures", "search"})
+SEARCH_TYPES = frozenset({"passage-pictures", "passage-times", "search"})
 """Types that a search key of the centre may sign too. They read, and change nothing."""
 _RISKY_ARGUMENTS = ("url", "urls", "release", "delete")
 

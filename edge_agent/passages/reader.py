@@ -129,14 +129,14 @@ class PassageReader:
                 if row is not None
             ]
 
-    def in_order(self, camera: str, from_at: datetime, to_at: datetime) -> Iterator[StoredPassage]:
-        """Yield the passages of a camera that began between two times, the oldest first.
+    def in_order(self, camera: str | None, from_at: datetime, to_at: datetime) -> Iterator[StoredPassage]:
+        """Yield the passages of a camera, or of all, that began between two times, the oldest first.
 
         Only ``SLICE_ROWS`` are in memory at once. Raises ``PassageReadError``.
         """
         query = (
-            f"SELECT {_COLUMNS} FROM passage WHERE camera = ? AND start <= ? AND (start, id) > (?, ?)"
-            " ORDER BY start, id LIMIT ?"
+            f"SELECT {_COLUMNS} FROM passage WHERE {'?1 IS NULL' if camera is None else 'camera = ?1'}"
+            " AND start <= ?2 AND (start, id) > (?3, ?4) ORDER BY start, id LIMIT ?5"
         )
         after, last = (to_ms(from_at), -1), to_ms(to_at)
         with self._opened() as (rows, names):
@@ -145,6 +145,7 @@ class PassageReader:
                 for row in found:
                     yield self._decoded((row, PassageDetail(row[-1], row[_DURATION] / 1000), names))
                 after = int(found[-1][_START]), int(found[-1][0])
+                self._pause()
 
     def has_crops(self, passage_ids: Sequence[int]) -> frozenset[int]:
         """Return those of the ids whose passage has a picture. Raises ``PassageReadError``."""

@@ -18,6 +18,7 @@ from edge_agent.wire.base import (
     Time,
 )
 from edge_agent.wire.models import CollectArguments, ModelArguments
+from edge_agent.wire.passage_times import PassageTimesArguments
 from edge_agent.wire.rehearsals import RehearseArguments
 from edge_agent.wire.searches import PassagePicturesArguments, SearchArguments
 
@@ -201,6 +202,7 @@ ARGUMENTS: dict[str, type[Struct]] = {
     "mask": RuleForArguments,
     "model": ModelArguments,
     "passage-pictures": PassagePicturesArguments,
+    "passage-times": PassageTimesArguments,
     "reboot": NoArguments,
     "rebirth": NoArguments,
     "relearn": CameraArguments,

@@ -30,6 +30,17 @@ EXAMPLES: dict[str, Example] = {
     "passage-pictures": Example(
         {"purpose": "theft", "case": "7/2026", "wards": ["de-tham"], "asked_by": "Nguyễn Văn An", "ids": [1]}
     ),
+    "passage-times": Example(
+        {
+            "purpose": "travel times",
+            "case": "7/2026",
+            "from_at": "2026-11-24T12:00:00Z",
+            "to_at": "2026-11-24T13:00:00Z",
+            "wards": ["de-tham"],
+            "asked_by": "Nguyễn Văn An",
+            "max_rows": 1000,
+        }
+    ),
     "reboot": Example(shown_by="tests/commands/test_reboot.py::test_after_the_reboot_the_agent_answers"),
     "rebirth": Example(),
     "relearn": Example({"camera": "cam-1"}),

@@ -1,7 +1,7 @@
-"""``search`` and ``passage-pictures``: find passages on the gateway, and send their small pictures.
+"""``search``, ``passage-pictures``, ``passage-times``: find passages, send small pictures or times of them.
 
-Both are signed by an operator or a search key of the centre, and on record with purpose and case before the
-result is made. A search waits while the gateway is hot, and both wait while the uplink's budget is used up.
+All are signed by an operator or a search key of the centre, and on record with purpose and case before the
+result is made. They wait while the uplink's budget is used up, and all but pictures while the gateway is hot.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from edge_agent.commands.action import (
     CommandSucceeded,
     always,
 )
+from edge_agent.commands.handlers.passage_times import read_times
 from edge_agent.commands.replies import MAX_RESULT_BYTES
 from edge_agent.commands.signature import OperatorKeyring
 from edge_agent.core.clock import Clock, rfc3339
@@ -39,6 +40,7 @@ from edge_agent.wire import (
     PassagePictures,
     PassagePicturesArguments,
     PassageSearchResult,
+    PassageTimesArguments,
     SearchArguments,
 )
 
@@ -52,7 +54,7 @@ MAX_BUSY_SHARE = 0.3
 """Of the time of its thread for which a search reads rows, so that it leaves the processor to cameras."""
 MAX_PAUSE_S = 1.0
 WITHIN_S = 300.0
-MAX_AN_HOUR = {"search": 120, "passage-pictures": 600}
+MAX_AN_HOUR = {"search": 120, "passage-pictures": 600, "passage-times": 120}
 """Commands that are answered in any hour. Further ones wait: they would cost processor time, traffic and the
 oldest entries of the record of access."""
 HOUR_S = 3600.0
@@ -71,7 +73,7 @@ class GatewayLimits:
 
 @dataclass(frozen=True)
 class SearchCommands:
-    """The two commands. Their threads read the files; the writer is not disturbed."""
+    """The three commands. Their threads read the files; the writer is not disturbed."""
 
     state_dir: Path
     clock: Clock
@@ -87,6 +89,7 @@ class SearchCommands:
         return (
             make("search", self.search, must_wait=partial(self._must_wait, "search")),
             make("passage-pictures", self.pictures, must_wait=partial(self._must_wait, "passage-pictures")),
+            make("passage-times", self.times, must_wait=partial(self._must_wait, "passage-times")),
         )
 
     def search(self, context: CommandContext[SearchArguments]) -> CommandSucceeded:
@@ -127,10 +130,25 @@ class SearchCommands:
             msgspec.to_builtins(PassagePictures(pictures=pictures, paths=paths, sealed=sealed)),
         )
 
+    def times(self, context: CommandContext[PassageTimesArguments]) -> CommandSucceeded:
+        args = context.args
+        from_at, to_at = _span(args.from_at, args.to_at)
+        self._allow(context, "passage-times", f"times {_question(args)}")
+        reader = PassageReader(self.state_dir, SearchPacer(context.stopping).pause)
+        try:
+            found = read_times(reader, from_at, to_at, args.cameras, args.group, args.max_rows)
+        except EdgeAgentError as error:
+            raise CommandFailed(error_text(error)) from error
+        rows = sum(each.passages for each in found.cameras)
+        return CommandSucceeded(
+            problem_text("passage-times-sent", rows=rows, cameras=len(found.cameras)),
+            msgspec.to_builtins(found),
+        )
+
     def _must_wait(self, type_: str) -> str | None:
         limits, answered = self.limits(), self._answered_mono[type_]
         why: str | None = None
-        if type_ == "search" and limits.heat_step >= HOT_STEP:
+        if type_ != "passage-pictures" and limits.heat_step >= HOT_STEP:
             why = problem_text("search-waits-heat")
         elif limits.budget_used_up:
             why = problem_text("search-waits-budget")
@@ -142,7 +160,9 @@ class SearchCommands:
 
     def _allow(
         self,
-        context: CommandContext[SearchArguments] | CommandContext[PassagePicturesArguments],
+        context: CommandContext[SearchArguments]
+        | CommandContext[PassagePicturesArguments]
+        | CommandContext[PassageTimesArguments],
         type_: str,
         what: str,
     ) -> None:
@@ -187,7 +207,7 @@ class SearchPacer:
         self._began_s = time.monotonic()
 
 
-def _question(args: SearchArguments) -> str:
+def _question(args: SearchArguments | PassageTimesArguments) -> str:
     """The filters that are set, as JSON for the record of access; of the wards only their number."""
     asked = {
         name: msgspec.to_builtins(value)
@@ -202,12 +222,7 @@ def _question(args: SearchArguments) -> str:
 def _filter(args: SearchArguments) -> PassageFilter:
     """Raises CommandRefused for a moment that does not exist, a span that ends before it begins, and a part
     without a colour."""
-    try:
-        first, last = datetime.fromisoformat(args.from_at), datetime.fromisoformat(args.to_at)
-    except ValueError as error:
-        raise CommandRefused(problem_text("search-no-moment", error=str(error)), "bad-arguments") from error
-    if last < first:
-        raise CommandRefused(problem_text("search-reversed"), "bad-arguments")
+    first, last = _span(args.from_at, args.to_at)
     if args.part is not None and args.colour is None:
         raise CommandRefused(problem_text("search-part"), "bad-arguments")
     line = args.line
@@ -229,6 +244,17 @@ def _filter(args: SearchArguments) -> PassageFilter:
         min_for_s=args.min_for_s,
         min_still_s=args.min_still_s,
     )
+
+
+def _span(from_at: str, to_at: str) -> tuple[datetime, datetime]:
+    """Raises CommandRefused for a moment that does not exist, and a span that ends before it begins."""
+    try:
+        first, last = datetime.fromisoformat(from_at), datetime.fromisoformat(to_at)
+    except ValueError as error:
+        raise CommandRefused(problem_text("search-no-moment", error=str(error)), "bad-arguments") from error
+    if last < first:
+        raise CommandRefused(problem_text("search-reversed"), "bad-arguments")
+    return first, last
 
 
 def found_rows(passages: list[StoredPassage], max_bytes: int) -> list[FoundPassage]:

@@ -362,6 +362,10 @@ SEARCHES: Sentences = {
         "{sent} of {wanted} pictures; {missing} were deleted, never stored, or do not fit",
         "{sent} trong {wanted} ảnh; {missing} ảnh đã xóa, không được lưu hoặc quá lớn",
     ),
+    "passage-times-sent": (
+        "the times of {rows} passages at {cameras} cameras",
+        "thời điểm của {rows} lượt đi qua tại {cameras} camera",
+    ),
 }
 
 COMMANDS: Sentences = {**DOCUMENTS, **ACCEPTANCE, **FILES, **SEARCHES}
