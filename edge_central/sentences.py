@@ -190,7 +190,39 @@ SEARCHES: Sentences = {
     ),
 }
 
-SENTENCES: Sentences = {**PRESENCE, **ALERTS, **VERDICTS, **SEARCHES}
+CASES: Sentences = {
+    "case-number": (
+        "a case number has 1 to {most} characters",
+        "số vụ việc có từ 1 đến {most} ký tự",
+    ),
+    "case-not-yours": (
+        "case {case} belongs to others, or concerns wards that you may not see: ask an administrator",
+        "vụ việc {case} do người khác phụ trách hoặc thuộc phường bạn không có quyền xem: hãy liên hệ quản "
+        "trị viên",
+    ),
+    "case-closed": (
+        "case {case} is closed: reopen it first",
+        "vụ việc {case} đã đóng: hãy mở lại trước",
+    ),
+    "case-too-many": (
+        "{cases} of your cases are open: close some first",
+        "bạn đang có {cases} vụ việc chưa đóng: hãy đóng bớt",
+    ),
+    "case-full": (
+        "the case is full: at most {items} items and {mb} MB",
+        "vụ việc đã đầy: tối đa {items} mục và {mb} MB",
+    ),
+    "case-item-large": (
+        "this is too large for one item: at most {pictures} pictures",
+        "nội dung quá lớn cho một mục: tối đa {pictures} ảnh",
+    ),
+    "case-why": (
+        "say why, in 3 to {most} characters",
+        "hãy ghi lý do, từ 3 đến {most} ký tự",
+    ),
+}
+
+SENTENCES: Sentences = {**PRESENCE, **ALERTS, **VERDICTS, **SEARCHES, **CASES}
 CATALOGUE = Catalogue({**AGENT.sentences, **SENTENCES})
 
 problem_text = CATALOGUE.text

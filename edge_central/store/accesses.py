@@ -16,6 +16,13 @@ class AccessKind(StrEnum):
     LOGIN = "login"
     SEARCH = "search"  # of passages, at gateways
     PASSAGE = "passage"  # the picture of a passage that a search found; media_id is the passage's id
+    PASSAGE_HOLD = "passage-hold"  # a gateway is asked to keep a passage, or to release it
+    CASE_VIEW = "case-view"  # the page of a case, with its pictures; media_id of these is the item's id
+    CASE_ADD = "case-add"
+    CASE_STRIKE = "case-strike"
+    CASE_CLOSE = "case-close"
+    CASE_REOPEN = "case-reopen"
+    CASE_EXPORT = "case-export"
 
 
 def record_access(

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from edge_agent.core.clock import Clock
+from edge_central.cases.model import CaseAuthor
 from edge_central.console.alarm_queue import AlarmQueue, read_alarm_queue
 from edge_central.console.events import EventStory, read_story
 from edge_central.console.fleet import Fleet, read_fleet
@@ -156,6 +157,11 @@ class UserRequestContext(RequestContext):
     def search_reader(self) -> SearchReader:
         """Which searches the account may read."""
         return self.account.search_reader
+
+    @property
+    def case_author(self) -> CaseAuthor:
+        """For cases."""
+        return CaseAuthor(self.account.name, self.address, self.scope, self.is_admin)
 
     def fleet(self, scope: Scope | None = None, gateway: str | None = None) -> Fleet:
         """The fleet as it is now, in the scope of the user or in a narrower one; or one gateway of it."""

@@ -1,0 +1,153 @@
+"""Cases as facts: who may see one, what is in it, and why something is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from edge_central.store.scope import Scope
+
+MAX_ITEMS = 500
+"""Of a case; items that are struck out count."""
+MAX_CASE_BYTES = 16_000_000
+"""Of facts and pictures of a case: an export is made in memory."""
+MAX_FACTS_BYTES = 65_536
+"""Of one item, as JSON."""
+MAX_ITEM_PICTURES = 24
+MAX_OPEN_CASES = 300
+"""Of one account."""
+MAX_NUMBER, MAX_WHY = 100, 500
+"""Characters of a case number, and of the reason for striking an item out."""
+
+
+class CaseItemKind(StrEnum):
+    PASSAGE = "passage"
+    JOURNEY = "journey"  # passages at several cameras that may be one object
+    EVENT = "event"
+    PICTURE = "picture"
+    NOTE = "note"
+
+
+class CasePictureStatus(StrEnum):
+    WAITING = "waiting"  # nobody has opened it, or it has not come
+    RECEIVED = "received"
+    TOO_LARGE = "too-large"  # the case had no bytes left when it came
+
+
+class CaseRefused(Exception):
+    """The request is not possible; the text says why, and carries a code."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+
+@dataclass(frozen=True, slots=True)
+class CaseAuthor:
+    """Who reads or changes a case: an officer or an administrator. Callers must have checked the role."""
+
+    account: str
+    address: str
+    scope: Scope
+    is_admin: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PictureReference:
+    """A picture of a search. An item gets a copy, at once or when it arrives; it need not be opened yet."""
+
+    search: str
+    gateway: str
+    passage: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewCaseItem:
+    """What ``add_item`` stores."""
+
+    kind: CaseItemKind
+    source: str  # names what it is a copy of; a case has it once: "passage dt-001/412"
+    at_ms: int  # when it happened; of several times the first
+    wards: frozenset[str]
+    facts: Mapping[str, Any]  # JSON of edge_central/cases/facts.py
+    gateway: str | None = None
+    camera: str | None = None
+    search: str | None = None
+    pictures: tuple[PictureReference, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AddedItem:
+    case_id: int  # in the address of its page: /cases/7
+    item: int
+    is_new: bool  # False: the case had it already
+
+
+@dataclass(frozen=True, slots=True)
+class CaseSummary:
+    """A case without its items."""
+
+    id: int
+    number: str
+    owner: str
+    wards: tuple[str, ...]
+    opened_ms: int
+    closed_ms: int | None
+    closed_by: str | None
+    item_count: int  # also those that are struck out
+    bytes: int
+    changes: int
+
+    @property
+    def is_open(self) -> bool:
+        return self.closed_ms is None
+
+
+@dataclass(frozen=True, slots=True)
+class CasePicture:
+    """A picture of an item, without its bytes."""
+
+    id: int
+    item: int
+    gateway: str
+    passage: int
+    status: CasePictureStatus
+    sha256: str | None
+    bytes: int | None
+    sealed: bool
+    path: tuple[tuple[float, float, float], ...]  # x, y in 0..1 of the picture, seconds after the start
+
+    @property
+    def file_name(self) -> str:
+        """Its name in an export."""
+        suffix = "jpg.sealed" if self.sealed else "jpg"
+        return f"{self.item:06d}-{self.gateway}-{self.passage}.{suffix}"
+
+
+@dataclass(frozen=True, slots=True)
+class CaseItem:
+    id: int
+    kind: CaseItemKind
+    source: str
+    at_ms: int
+    wards: tuple[str, ...]
+    gateway: str | None
+    camera: str | None
+    search: str | None
+    facts: bytes  # JSON
+    added_ms: int
+    added_by: str
+    struck_ms: int | None
+    struck_by: str | None
+    struck_why: str | None
+    pictures: tuple[CasePicture, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseView:
+    """A case with its items, by time."""
+
+    summary: CaseSummary
+    items: tuple[CaseItem, ...]
