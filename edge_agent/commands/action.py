@@ -162,7 +162,7 @@ ALWAYS_SIGNED = frozenset(
     }
 )
 """Types that are always signed. Of other types: arguments that name a URL or delete something."""
-SEARCH_TYPES = frozenset({"passage-pictures", "passage-times", "search"})
+SEARCH_TYPES = frozenset({"passage-pictures", "passage-times", "rehearse", "search"})
 """Types that a search key of the centre may sign too. They read, and change nothing."""
 _RISKY_ARGUMENTS = ("url", "urls", "release", "delete")
 

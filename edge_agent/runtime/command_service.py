@@ -32,6 +32,7 @@ from edge_agent.commands.action import (
 from edge_agent.commands.dispatcher import CommandDispatcher
 from edge_agent.commands.handlers.collect import CollectCommand
 from edge_agent.commands.handlers.config_push import AgentHooks, ConfigPush
+from edge_agent.commands.handlers.configured_rules import RulesCommand
 from edge_agent.commands.handlers.diagnostics import HealthHistory, bundle, configuration_text, list_files
 from edge_agent.commands.handlers.files import ClipCommand, diagnostics_action, hold_action, snapshot_action
 from edge_agent.commands.handlers.media_service import MediaService
@@ -273,7 +274,8 @@ class CommandService:
         yield from SearchCommands(
             self._settings.state_dir, self._clock, keys, self._settings.gateway.ward, self._limits
         ).actions()
-        yield RehearseCommand(agent.settings, agent.config_path, self._clock, self._limits).action()
+        yield RehearseCommand(agent.settings, agent.config_path, self._clock, keys, self._limits).action()
+        yield RulesCommand(agent.config_path).action()
         yield CollectCommand(agent.collector, agent.settings).action()
         yield ModelCommand(agent.models, keys, agent.ca_file, agent.usage.received).action()
         if self._push is not None:

@@ -108,6 +108,8 @@ from edge_agent.wire.models import (
 )
 from edge_agent.wire.passage_times import CameraPassageTimes, PassageTimes, PassageTimesArguments
 from edge_agent.wire.rehearsals import (
+    CameraRules,
+    ConfiguredRules,
     RehearsalAccuracy,
     RehearsalExample,
     RehearsalResult,

@@ -209,6 +209,7 @@ ARGUMENTS: dict[str, type[Struct]] = {
     "rehearse": RehearseArguments,
     "reload": NoArguments,
     "restart": NoArguments,
+    "rules": NoArguments,
     "search": SearchArguments,
     "set-config": SetConfigArguments,
     "snapshot": SnapshotArguments,

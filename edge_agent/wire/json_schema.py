@@ -35,6 +35,7 @@ def message_types() -> dict[str, Any]:
         "ack": wire.Ack,
         "central-alert": wire.CentralAlert,
         "rehearsal": wire.RehearsalResult,
+        "rules": wire.ConfiguredRules,
     }
     for kind, data in wire.DATA_OF_KIND.items():
         types[kind] = data

@@ -1,4 +1,4 @@
-"""Rehearsals of drafted rules on stored passages: command and result. See docs/design/rehearsal.md."""
+"""Rules as configured, and rehearsals of drafted ones: commands and results. See docs/design/rehearsal.md."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
-from edge_agent.wire.base import Arguments, Count, Day, Id, Time
-from edge_agent.wire.searches import Case, Purpose
+from edge_agent.wire.base import Arguments, Count, Day, Id, Sha256, Time
+from edge_agent.wire.searches import AskedBy, Case, Purpose, Wards
 
 MAX_DAYS = 30
 MAX_EXAMPLES = 24
@@ -36,8 +36,14 @@ class RehearseArguments(Arguments, frozen=True, kw_only=True):
             description="passages to name, for passage-pictures; needs purpose and case",
         ),
     ] = 0
-    purpose: Purpose | None = None
-    case: Case | None = None
+    purpose: Annotated[
+        Purpose | None, Meta(description="needed with examples, and always with a search key")
+    ] = None
+    case: Annotated[Case | None, Meta(description="needed with examples, and always with a search key")] = (
+        None
+    )
+    wards: Wards = None
+    asked_by: AskedBy = None
 
 
 class RehearsedReports(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -104,3 +110,20 @@ class RehearsalResult(Struct, frozen=True, kw_only=True, omit_defaults=True):
     only_draft: Annotated[int, Meta(ge=0)] | None = None
     only_in_force: Annotated[int, Meta(ge=0)] | None = None
     examples: list[RehearsalExample] = field(default_factory=list)
+
+
+class CameraRules(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The rules of a camera, with the zones and lines that they name, as the configuration has them."""
+
+    rules: Annotated[
+        list[dict[str, Any]], Meta(description="as in rules of the camera; keys that are left out are usual")
+    ] = field(default_factory=list)
+    zones: dict[str, Any] = field(default_factory=dict)
+    lines: dict[str, Any] = field(default_factory=dict)
+
+
+class ConfiguredRules(Struct, frozen=True, kw_only=True):
+    """``result`` of ``rules``."""
+
+    config_hash: Annotated[Sha256, Meta(description="of the configuration, as in birth and heartbeats")]
+    cameras: dict[str, CameraRules]

@@ -15,7 +15,7 @@ from edge_agent.core.printable import printable_json
 MAX_DAYS = 3660
 
 if TYPE_CHECKING:
-    from edge_central.proposals.draft import Written
+    from edge_agent.config.written import Written
     from edge_central.proposals.reasoning import ProposedChange
 
 

@@ -8,19 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_agent.config.fields import tree
 from edge_agent.config.loader import merged_tree
-from edge_agent.config.merge import id_of
 from edge_agent.config.model.rule_kinds import KINDS
+from edge_agent.config.written import Written, plain, with_id
 from edge_agent.core.errors import UsageError
 from edge_agent.core.geometry import Point, fault_of
 from edge_agent.core.model import GROUP_OF_LABEL, LABELS
 from edge_central.proposals.reasoning import ChangeKind, Cut, ProposedChange
 
 _DURATIONS = {"zone-intrusion": "min_duration_s", "loitering": "min_duration_s", "stopped-vehicle": "still_s"}
-
-Written = dict[str, Any]
-"""Mappings, lists, numbers, booleans and texts, as JSON has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +31,24 @@ class RuleInForce:
     def read(cls, path: Path, camera_id: str, rule_id: str) -> RuleInForce:
         """Raises UsageError if the file has no such rule, ConfigError if it cannot be read."""
         whole = merged_tree(path)
-        camera = _with_id(whole, "cameras", camera_id)
-        rule = None if camera is None else _with_id(camera, "rules", rule_id)
+        camera = with_id(whole, "cameras", camera_id)
+        rule = None if camera is None else with_id(camera, "rules", rule_id)
         if camera is None or rule is None:
             raise UsageError(f"{path}: no rule {rule_id} of camera {camera_id}")
-        written = _plain(rule)
-        key = "lines" if "line" in written else "zones"
-        places = _plain(camera).get(key) or {}
-        name = written.get(key.removesuffix("s"))
-        if not isinstance(places, dict) or not isinstance(places.get(name), dict):
-            raise UsageError(f"{path}: rule {rule_id} names no {key.removesuffix('s')} of its camera")
-        return cls(written, key, places[name])
+        written = plain(rule)
+        found = cls.of(written, plain(camera))
+        if found is None:
+            key = "line" if "line" in written else "zone"
+            raise UsageError(f"{path}: rule {rule_id} names no {key} of its camera")
+        return found
+
+    @classmethod
+    def of(cls, rule: Written, camera: Mapping[str, Any]) -> RuleInForce | None:
+        """``camera`` has ``zones`` and ``lines``; None: the rule names none of them."""
+        key = "lines" if "line" in rule else "zones"
+        places, name = camera.get(key), rule.get(key.removesuffix("s"))
+        place = places.get(name) if isinstance(places, dict) and isinstance(name, str) else None
+        return cls(rule, key, place) if isinstance(place, dict) else None
 
 
 def drafted(present: RuleInForce, change: ProposedChange) -> Written | None:
@@ -133,28 +136,3 @@ def as_yaml(written: Mapping[str, Any], indent: int = 0) -> Iterator[str]:
             yield from as_yaml(value, indent + 2)
         else:
             yield f"{' ' * indent}{key}: {json.dumps(value, ensure_ascii=False)}"
-
-
-def _with_id(node: tree.Mapping, key: str, id_: str) -> tree.Mapping | None:
-    entry = node.entries.get(key)
-    items = entry.value.items if entry is not None and isinstance(entry.value, tree.Sequence) else ()
-    return next((each for each in items if isinstance(each, tree.Mapping) and id_of(each) == id_), None)
-
-
-def _plain(node: tree.Mapping) -> Written:
-    return {key: _value(entry.value) for key, entry in node.entries.items()}
-
-
-def _value(node: tree.Node) -> Any:
-    if isinstance(node, tree.Mapping):
-        return _plain(node)
-    if isinstance(node, tree.Sequence):
-        return [_value(each) for each in node.items]
-    if node.plain and node.text in ("true", "false"):
-        return node.text == "true"
-    if node.plain:
-        try:
-            return float(node.text) if "." in node.text else int(node.text)
-        except ValueError:
-            pass
-    return node.text

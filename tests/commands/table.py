@@ -55,6 +55,7 @@ EXAMPLES: dict[str, Example] = {
     "restart": Example(
         shown_by="tests/commands/test_over_mqtt.py::test_a_restart_is_answered_by_the_agent_after_it"
     ),
+    "rules": Example(),
     "search": Example(
         {
             "purpose": "theft",

@@ -17,16 +17,21 @@ from edge_agent.commands.document import arguments
 from edge_agent.commands.handlers import rehearse
 from edge_agent.commands.handlers.rehearse import RehearseCommand
 from edge_agent.commands.handlers.search import HOT_STEP, GatewayLimits
+from edge_agent.commands.signature import PUBLIC_DER, OperatorKeyring, key_id
 from edge_agent.config.loader import load
 from edge_agent.passages.passage import FOLDER
 from edge_agent.wire import RehearseArguments
+from tests.commands.centre import write_public
 from tests.commands.contexts import GivenContext
+from tests.commands.counter import OPERATOR, SEARCHER
 from tests.outbox.parts import HandClock
 from tests.passages.parts import passage, store
 from tests.testbed.agent import write_config
 
 ZONES = {"yard": {"polygon": [[0.2, 0.2], [0.5, 0.2], [0.5, 0.9], [0.2, 0.9]]}}
 RULE = {"id": "yard", "kind": "zone-intrusion", "zone": "yard", "cooldown_s": 0}
+KEY = key_id(PUBLIC_DER + OPERATOR.public_key().public_bytes_raw())
+SEARCH_KEY = key_id(PUBLIC_DER + SEARCHER.public_key().public_bytes_raw())
 CAMERA = {"id": "cam-1", "url": "rtsp://127.0.0.1/1", "zones": ZONES, "rules": [RULE]}
 
 
@@ -39,12 +44,14 @@ def command(tmp_path: Path) -> RehearseCommand:
     rows = store(settings.state_dir, clock)
     rows.write([passage(n, 1000.0 + 20 * n) for n in range(4)], synced=True)
     rows.close()
-    return RehearseCommand(lambda: settings, config, clock, lambda: GatewayLimits(0, False, True))
+    one = write_public(tmp_path / "operator.pem", OPERATOR)
+    keys = OperatorKeyring([one], [write_public(tmp_path / "search.pem", SEARCHER)])
+    return RehearseCommand(lambda: settings, config, clock, keys, lambda: GatewayLimits(0, False, True))
 
 
-def context(stopping: bool = False, **args: Any) -> GivenContext:
+def context(stopping: bool = False, key: str = KEY, **args: Any) -> GivenContext:
     checked = arguments(RehearseArguments, {"camera": "cam-1", "rule": RULE} | args)
-    return GivenContext("c-1", checked, "ab" * 32, stopping=lambda: stopping)
+    return GivenContext("c-1", checked, key, stopping=lambda: stopping)
 
 
 def test_the_draft_is_compared_with_the_rule_in_force_and_no_passage_is_named(
@@ -139,6 +146,58 @@ def test_a_camera_that_has_left_the_file_since_is_refused(command: RehearseComma
 def test_it_waits_while_the_gateway_is_hot(command: RehearseCommand) -> None:
     hot = replace(command, limits=lambda: GatewayLimits(HOT_STEP, False, True))
     assert hot.action().must_wait() == "the rehearsal waits: the gateway is hot"
+    assert command.action().must_wait() is None
+
+
+ON_RECORD: dict[str, Any] = {
+    "purpose": "false alarms",
+    "case": "8/2026",
+    "wards": ["de-tham"],
+    "asked_by": "lan",
+}
+
+
+def test_what_a_search_key_asks_is_on_record_with_the_person_even_without_examples(
+    command: RehearseCommand,
+) -> None:
+    command.run(context(key=SEARCH_KEY, **ON_RECORD))
+    (entry,) = (command.settings().state_dir / FOLDER / "access.jsonl").read_text().splitlines()
+    found = json.loads(entry)
+    assert (found["asked_by"], found["purpose"], found["case"]) == ("lan", "false alarms", "8/2026")
+
+
+@pytest.mark.parametrize(
+    ("left_out", "code"),
+    [("wards", "bad-arguments"), ("asked_by", "bad-arguments"), ("purpose", "bad-arguments")],
+)
+def test_a_search_key_names_person_wards_and_purpose(
+    command: RehearseCommand, left_out: str, code: str
+) -> None:
+    named = {name: value for name, value in ON_RECORD.items() if name != left_out}
+    with pytest.raises(CommandRefused) as refused:
+        command.run(context(key=SEARCH_KEY, **named))
+    assert refused.value.code == code
+
+
+def test_a_gateway_of_another_ward_and_a_key_that_was_removed_are_refused(command: RehearseCommand) -> None:
+    with pytest.raises(CommandRefused) as other:
+        command.run(context(key=SEARCH_KEY, **ON_RECORD | {"wards": ["bo-xuyen"]}))
+    with pytest.raises(CommandRefused) as removed:
+        command.run(context(key="ab" * 32))
+    assert (other.value.code, removed.value.code) == ("out-of-scope", "unknown-key")
+
+
+def test_further_rehearsals_of_an_hour_wait(
+    command: RehearseCommand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rehearse, "PROGRAM", ("/nonexistent",))
+    for _ in range(rehearse.MAX_AN_HOUR):
+        assert command.action().must_wait() is None
+        with pytest.raises(CommandFailed):
+            command.run(context())
+    assert "12 rehearsals have run within an hour" in str(command.action().must_wait())
+    assert isinstance(command.clock, HandClock)
+    command.clock.mono += 3600
     assert command.action().must_wait() is None
 
 

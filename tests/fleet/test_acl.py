@@ -202,10 +202,11 @@ def test_the_centre_cannot_speak_for_a_gateway(broker: FleetBroker) -> None:
     assert REFUSED in broker.publish("central", f"{UP}/state").err
 
 
-COMMANDS = ("clip", "disarm", "passage-pictures", "rebirth", "search", "set-config")
+COMMANDS = ("clip", "disarm", "passage-pictures", "rebirth", "rehearse", "rules", "search", "set-config")
+CONSOLE = ("clip", "search", "passage-pictures", "rehearse")
 MAY_WRITE = {
-    "central": {"down/ack", "down/cmd/rebirth"},
-    "central-console": {f"down/cmd/{each}" for each in ("clip", "search", "passage-pictures")},
+    "central": {"down/ack", "down/cmd/rebirth", "down/cmd/rules"},
+    "central-console": {f"down/cmd/{each}" for each in CONSOLE},
     "op-city": {f"down/cmd/{each}" for each in COMMANDS},
     "op-dt": {f"down/cmd/{each}" for each in COMMANDS},
     "ward-dt": set(),
@@ -247,7 +248,7 @@ def test_a_centre_without_a_user_for_its_console_sends_clips_itself(tmp_path: Pa
     """As before, and if the centre's certificates come from another CA."""
     with FleetBroker(tmp_path, {"dt-001": "de-tham"}, users={"broker_console_users": []}) as alone:
         topic = "tb/v1/de-tham/dt-001/down/cmd"
-        for type_ in ("clip", "search", "passage-pictures"):
+        for type_ in CONSOLE:
             assert REFUSED not in alone.publish("central", f"{topic}/{type_}").err
         assert REFUSED in alone.publish("central", f"{topic}/disarm").err
 

@@ -11,8 +11,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -26,7 +27,8 @@ from edge_agent.commands.action import (
     always,
     select_cameras,
 )
-from edge_agent.commands.handlers.search import HOT_STEP, GatewayLimits
+from edge_agent.commands.handlers.search import HOT_STEP, HOUR_S, GatewayLimits
+from edge_agent.commands.signature import OperatorKeyring
 from edge_agent.config.draft import read_draft
 from edge_agent.config.model.settings import Settings
 from edge_agent.config.pushed import ConfigSource
@@ -37,6 +39,9 @@ from edge_agent.passages.access import record_access
 from edge_agent.wire import RehearsalResult, RehearseArguments
 
 WITHIN_S = 4 * 3600.0  # for 30 days of a busy camera on a slow board (docs/design/rehearsal.md)
+MAX_AN_HOUR = 12
+"""Rehearsals that start in any hour; further ones wait. Whoever has the centre's search key could otherwise
+keep the processor of a gateway busy for ever."""
 POLL_S = 1.0
 MAX_ERROR = 500  # characters of the process's message in a reply
 PROGRAM = (sys.executable, "-m", "edge_agent", "rehearse")
@@ -49,7 +54,9 @@ class RehearseCommand:
     settings: Callable[[], Settings]
     config_path: Path | None
     clock: Clock
+    keys: OperatorKeyring
     limits: Callable[[], GatewayLimits]
+    _started_mono: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_AN_HOUR))
 
     def action(self) -> Action:
         return Action(
@@ -62,21 +69,38 @@ class RehearseCommand:
         )
 
     def _must_wait(self) -> str | None:
-        if self.limits().heat_step < HOT_STEP:
-            return None
-        return problem_text("rehearsal-later", why=problem_text("search-waits-heat"))
+        started, why = self._started_mono, None
+        if self.limits().heat_step >= HOT_STEP:
+            why = problem_text("search-waits-heat")
+        elif len(started) == started.maxlen and self.clock.monotonic() - started[0] < HOUR_S:
+            why = problem_text("rehearsal-waits-hour", limit=len(started))
+        return None if why is None else problem_text("rehearsal-later", why=why)
 
     def run(self, context: CommandContext[RehearseArguments]) -> CommandSucceeded:
         args = context.args
+        is_search_key = self._check_key(context)
         select_cameras([args.camera], [camera.id for camera in self.settings().cameras])
         if self.config_path is None:
             raise CommandRefused(problem_text("rehearsal-no-file"))
         draft = _draft(args)
         self._check(self.config_path, args.camera, draft)
-        if args.examples:
+        if args.examples or is_search_key:
             self._record(context)
+        self._started_mono.append(self.clock.monotonic())
         result = _decoded(self._run(context, self.config_path, draft))
         return CommandSucceeded(_summary(result), msgspec.to_builtins(result))
+
+    def _check_key(self, context: CommandContext[RehearseArguments]) -> bool:
+        """Return whether a search key has signed. Raises CommandRefused for a wrong key or ward."""
+        args, key, ward = context.args, context.signed_by, self.settings().gateway.ward
+        if not self.keys.may_sign(key, "rehearse"):  # it was removed while the command waited
+            raise CommandRefused(problem_text("command-unknown-key", key=str(key)[:16]), "unknown-key")
+        is_search_key = self.keys.is_search_key(key)
+        if is_search_key and (args.wards is None or args.asked_by is None):
+            raise CommandRefused(problem_text("search-unscoped"), "bad-arguments")
+        if args.wards is not None and ward not in args.wards:
+            raise CommandRefused(problem_text("search-out-of-scope", ward=ward), "out-of-scope")
+        return is_search_key
 
     def _check(self, path: Path, camera: str, draft: bytes) -> None:
         """Raise CommandRefused with the first mistake of the draft."""
@@ -90,7 +114,8 @@ class RehearseCommand:
             raise CommandRefused(first, "bad-arguments") from error
 
     def _record(self, context: CommandContext[RehearseArguments]) -> None:
-        """The examples name passages of people: they are on record before they are sent."""
+        """Examples name passages of people, and a search key is no person: both are on record before anything
+        runs."""
         args = context.args
         if args.purpose is None or args.case is None:
             raise CommandRefused(problem_text("rehearsal-no-purpose"), "bad-arguments")
@@ -101,6 +126,7 @@ class RehearseCommand:
                 self.settings().state_dir,
                 self.clock,
                 by=by,
+                asked_by=args.asked_by or "",
                 purpose=args.purpose,
                 case=args.case,
                 what=what,

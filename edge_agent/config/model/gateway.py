@@ -109,8 +109,8 @@ class Commands:
         tuple[Path, ...],  # files, and folders of files
         Key(
             "public keys of the centre's searches, read at each signed command. Such a key may sign search, "
-            "passage-pictures and passage-times and nothing else, names the person and the wards, and each "
-            "use is on record; a key that is in operator_keys too is a search key",
+            "passage-pictures, passage-times and rehearse and nothing else, names the person and the wards, "
+            "and each use is on record; a key that is in operator_keys too is a search key",
             ListOf(OperatorKeys(), "files and folders", most=16),
             "none",
         ),

@@ -117,11 +117,25 @@ REHEARSALS: Sentences = {
         "phần mềm chạy không có tệp cấu hình nên không kiểm tra được bản nháp",
     ),
     "rehearsal-no-purpose": (
-        "examples show people: purpose and case are needed",
-        "ví dụ liên quan đến người: phải ghi mục đích và số vụ việc",
+        "purpose and case are needed: examples show people, and a search key is on record",
+        "phải ghi mục đích và số vụ việc: ví dụ có hình người, và mỗi lần dùng khóa tìm kiếm được ghi lại",
     ),
     "rehearsal-later": ("the rehearsal waits: {why}", "chạy thử tạm chờ: {why}"),
     "rehearsal-failed": ("the rehearsal failed: {why}", "chạy thử không thành công: {why}"),
+    "rehearsal-waits-hour": (
+        "{limit} rehearsals have run within an hour",
+        "đã chạy thử {limit} lần trong một giờ qua",
+    ),
+    "rules-sent": ("{rules} rules of {cameras} cameras", "{rules} quy tắc của {cameras} camera"),
+    "rules-no-file": (
+        "the agent runs without a configuration file, so there are no rules as written",
+        "phần mềm chạy không có tệp cấu hình nên không có nội dung quy tắc",
+    ),
+    "rules-unreadable": ("the rules cannot be read: {why}", "không đọc được quy tắc: {why}"),
+    "rules-too-large": (
+        "the rules have {bytes} bytes, and a reply at most {limit}",
+        "các quy tắc dài {bytes} byte, trong khi trả lời chỉ được nhiều nhất {limit} byte",
+    ),
     "rehearsal-long": (
         "the rehearsal took too long and was ended; ask for fewer days",
         "chạy thử quá lâu nên đã dừng; hãy chọn ít ngày hơn",
