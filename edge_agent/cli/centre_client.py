@@ -63,6 +63,10 @@ class CentreClient:
         request = Request(self._url(path, {}), body, {"Content-Type": "application/json"})
         return json.loads(self._send(request)[1])
 
+    def delete(self, path: str) -> None:
+        """Raises CentreRefused."""
+        self._send(Request(self._url(path, {}), method="DELETE"))
+
     def matches(self, search: str, wait_s: float, poll_s: float) -> Iterator[Mapping[str, Any]]:
         """Matches as they come, until no more can come, or none has come for ``wait_s``. Raises
         CentreRefused."""

@@ -49,7 +49,7 @@ def add_command_to(commands: Commands) -> None:
         "--case 7/2026 --from 2026-11-27T21:00 --to 2026-11-27T23:00 --ward de-tham --group two-wheeler "
         "--colour red",
         exit_codes={
-            0: "all gateways that were asked have answered",
+            0: "all gateways that were asked have answered; with --withdraw: the search is withdrawn",
             1: "failed, or some gateways have not answered yet: they are named",
         },
     )
@@ -73,6 +73,12 @@ def add_command_to(commands: Commands) -> None:
     _add_places(search)
     search.add_argument(
         "--search", metavar="ID", help="id of a search that was made before, to read it; default: a new one"
+    )
+    search.add_argument(
+        "--withdraw",
+        metavar="ID",
+        help="id of a search that was made before, to withdraw it: gateways that have not answered are not "
+        "asked any more; default: none",
     )
     search.add_argument(
         "--wait-s",
@@ -168,15 +174,18 @@ def _add_places(search: CommandParser) -> None:
 
 
 def run_search(args: argparse.Namespace, out: TextIO) -> int:
-    """Return 0 when all gateways have answered, else 1. Raises UsageError, CentreRefused, OSError."""
+    """Return 0 when all gateways have answered or the search is withdrawn, else 1. Raises UsageError,
+    CentreRefused, OSError."""
     from edge_agent.cli.centre_client import CentreClient
 
-    if args.search and not (args.search.isascii() and args.search.isalnum()):
-        raise UsageError(f"--search {printable(args.search)}: this is no id of a search")
-    question = None if args.search else question_of(args)
+    _check_id("--search", args.search)
+    _check_id("--withdraw", args.withdraw)
+    question = None if args.search or args.withdraw else question_of(args)
     client = CentreClient(
         args.centre, args.token_file.read_text(encoding="utf-8").strip(), args.centre_ca_file
     )
+    if args.withdraw:
+        return _withdraw(client, args.withdraw, out)
     search = args.search or str(client.post("/api/searches", question)["id"])
     if not args.json:
         print(f"search {search}", file=out, flush=True)
@@ -188,6 +197,19 @@ def run_search(args: argparse.Namespace, out: TextIO) -> int:
     status = client.get(f"/api/searches/{search}")
     print("\n".join(_summary(status)), file=sys.stderr if args.json else out)
     return EX_OK if status["answered"] == status["asked"] else EX_FAILED
+
+
+def _check_id(option: str, search: str | None) -> None:
+    if search is not None and not (search.isascii() and search.isalnum()):
+        raise UsageError(f"{option} {printable(search)}: this is no id of a search")
+
+
+def _withdraw(client: CentreClient, search: str, out: TextIO) -> int:
+    client.delete(f"/api/searches/{search}")
+    answers = client.get(f"/api/searches/{search}")["answers"]
+    gateways = {each["gateway"] for each in answers if each["status"] == "withdrawn"}
+    print(f"withdrawn; gateways without an answer: {len(gateways)}", file=out)
+    return EX_OK
 
 
 def question_of(args: argparse.Namespace) -> dict[str, Any]:

@@ -143,6 +143,8 @@ def _record_answer(
     connection: Connection, asked: _AskedFacts, row: Any, reply: ReplyMessage, now_ms: int
 ) -> bool:
     """Return whether the row has changed; a late reply does not replace the final one."""
+    if row.status == AnswerStatus.WITHDRAWN.value:
+        return _count_too_late(connection, row, reply, now_ms)
     match reply.status:
         case "succeeded":
             return _record_matches(connection, asked, row, reply, now_ms)
@@ -224,6 +226,20 @@ def _record_matches(
             "%s: %d passages of its answer to search %s cannot be true; they are dropped",
             *(row.gateway, counts["dropped"], row.search),
         )
+    return True
+
+
+def _count_too_late(connection: Connection, row: Any, reply: ReplyMessage, now_ms: int) -> bool:
+    """Count the rows of an answer that came after the search was withdrawn; none of them is stored."""
+    if reply.status != "succeeded" or row.answered_ms is not None:
+        return False
+    try:
+        rows = len(msgspec.json.decode(reply.result, type=_Result).passages)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        rows = 0
+    this = tables.search_answer.c.command == row.command
+    connection.execute(update(tables.search_answer).where(this).values(answered_ms=now_ms, dropped=rows))
+    log.info("%s: answered search %s after it was withdrawn; dropped %d rows", row.gateway, row.search, rows)
     return True
 
 

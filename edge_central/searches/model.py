@@ -32,6 +32,7 @@ class AnswerStatus(StrEnum):
     REFUSED = "refused"
     FAILED = "failed"
     EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"  # the search was withdrawn before the gateway answered
 
 
 class PictureStatus(StrEnum):
@@ -42,6 +43,7 @@ class PictureStatus(StrEnum):
     REFUSED = "refused"
     FAILED = "failed"
     EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
 
 
 OPEN_ANSWERS = (AnswerStatus.WAITING, AnswerStatus.SENT, AnswerStatus.LATER)
@@ -108,10 +110,10 @@ class GatewayAnswer:
     status: AnswerStatus
     online: bool
     sent_ms: int | None
-    answered_ms: int | None
+    answered_ms: int | None  # of a withdrawn answer: when it came nevertheless
     total: int  # passages that fit, as the gateway counts
     stored: int  # of them here
-    dropped: int  # rows that cannot be true: another camera, another time
+    dropped: int  # rows that cannot be true: another camera, another time; or that came after the withdrawal
     words: str  # text of the gateway's reply; it may carry a code
 
 
@@ -129,6 +131,8 @@ class SearchView:
     wards: tuple[str, ...]
     answers: tuple[GatewayAnswer, ...]  # by ward, then by gateway
     newest_cursor: int  # of its matches; 0: there is none
+    withdrawn_ms: int | None = None  # None: it was not withdrawn
+    withdrawn_by: str | None = None
 
     def of_status(self, *status: AnswerStatus) -> tuple[GatewayAnswer, ...]:
         return tuple(each for each in self.answers if each.status in status)
@@ -153,8 +157,14 @@ class SearchView:
 
     @property
     def unanswered(self) -> tuple[GatewayAnswer, ...]:
-        """Gateways whose answer will not come: refused, failed, expired."""
-        return self.of_status(AnswerStatus.REFUSED, AnswerStatus.FAILED, AnswerStatus.EXPIRED)
+        """Gateways whose answer will not come: refused, failed, expired, withdrawn."""
+        ended = (AnswerStatus.REFUSED, AnswerStatus.FAILED, AnswerStatus.EXPIRED, AnswerStatus.WITHDRAWN)
+        return self.of_status(*ended)
+
+    @property
+    def too_late(self) -> tuple[GatewayAnswer, ...]:
+        """Gateways whose answer came after the withdrawal, and was dropped."""
+        return tuple(each for each in self.of_status(AnswerStatus.WITHDRAWN) if each.answered_ms is not None)
 
     @property
     def is_open(self) -> bool:

@@ -89,6 +89,8 @@ def read_search(connection: Connection, reader: SearchReader, search: str) -> Se
         wards=tuple(dict.fromkeys(each.ward for each in answers)),
         answers=answers,
         newest_cursor=connection.scalar(newest) or 0,
+        withdrawn_ms=row.withdrawn_ms,
+        withdrawn_by=row.withdrawn_by,
     )
 
 

@@ -136,16 +136,17 @@ class SearchSender:
         connection.execute(update(tables.search_picture).where(*missed).values(**gone))
 
     def _due(self, table: Table) -> tuple[ColumnElement[bool], ...]:
-        """Never sent; or sent to a gateway that is online now. Only gateways that have reported from this
-        ward, whatever the console has written. Needs the parameter ``now_ms``."""
+        """Of a gateway that is online now, so that a command that waits can be withdrawn: what the broker
+        keeps for a gateway cannot. A gateway without a state is asked once. Only gateways that have reported
+        from this ward, whatever the console has written. Needs the parameter ``now_ms``."""
         columns, gateway = table.c, tables.gateway.c
-        known = select(gateway.id).where(gateway.id == columns.gateway, gateway.ward == columns.ward)
-        online = known.where(gateway.state == "online").exists()
-        return (
-            columns.next_ms <= bindparam("now_ms"),
-            columns.ward.in_(self._wards),
-            or_(and_(columns.sends == 0, known.exists()), online),
+        stateless = and_(gateway.state.is_(None), columns.sends == 0)
+        reachable = select(gateway.id).where(
+            gateway.id == columns.gateway,
+            gateway.ward == columns.ward,
+            or_(gateway.state == "online", stateless),
         )
+        return columns.next_ms <= bindparam("now_ms"), columns.ward.in_(self._wards), reachable.exists()
 
     def _searches(self, connection: Connection, key: Ed25519PrivateKey) -> list[MqttMessage]:
         answer, search = tables.search_answer.c, tables.search.c
@@ -234,7 +235,9 @@ class SearchSender:
         now_ms, columns = wall_ms(self._clock), table.c
         statement = (
             update(table)
-            .where(columns.command == bindparam("of"))
+            .where(
+                columns.command == bindparam("of"), columns.next_ms.is_not(None)
+            )  # null: withdrawn meanwhile
             .values(
                 status=bindparam("now"), sends=bindparam("count"), sent_ms=now_ms, next_ms=bindparam("at")
             )

@@ -15,6 +15,7 @@ class AccessKind(StrEnum):
     FILE = "file"  # a bundle, or what only the centre's key opens
     LOGIN = "login"
     SEARCH = "search"  # of passages, at gateways
+    WITHDRAWAL = "withdrawal"  # of a search
     PASSAGE = "passage"  # the picture of a passage that a search found; media_id is the passage's id
     PASSAGE_HOLD = "passage-hold"  # a gateway is asked to keep a passage, or to release it
     CASE_VIEW = "case-view"  # the page of a case, with its pictures; media_id of these is the item's id

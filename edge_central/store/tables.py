@@ -440,6 +440,8 @@ search = Table(
     Column("wards", Text, nullable=False),  # of the asked gateways, separated by spaces
     Column("expires_ms", _Milliseconds, nullable=False),
     Column("changes", BigInteger, nullable=False),  # grows with each answer: pages ask again
+    Column("withdrawn_ms", _Milliseconds),  # null: it was not withdrawn
+    Column("withdrawn_by", Text),
     Index("search_by_time", "asked_ms"),
     Index("search_by_account", "asked_by", "asked_ms"),
 )
@@ -460,7 +462,7 @@ search_answer = Table(
     Column("answered_ms", _Milliseconds),
     Column("total", BigInteger),  # passages that fit, as the gateway counts
     Column("stored", Integer),  # rows of search_match
-    Column("dropped", Integer),  # rows of the answer that cannot be true
+    Column("dropped", Integer),  # rows of the answer that cannot be true, or that came after the withdrawal
     Column("words", Text, nullable=False),
     Column("problem", _Problem),  # ``words`` as a code with figures; null: it has none
     Index("search_answer_by_search", "search"),

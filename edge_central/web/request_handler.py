@@ -55,13 +55,16 @@ COMPRESS_FROM_BYTES = 1_400
 COMPRESS_LEVEL = 4
 COMPRESSIBLE = ("text/", "application/json", "application/problem+json", "image/svg+xml")
 
+CHANGING = ("POST", "DELETE")
+"""Methods that a page of another site must not use."""
+
 T = TypeVar("T")
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page for logged-in users. A ``POST`` must contain the CSRF token of one of our forms."""
+    """A page for logged-in users. A ``POST`` or ``DELETE`` needs the CSRF token of one of our forms."""
 
     path: str
     answer: Callable[[UserRequestContext], Response]
@@ -70,7 +73,7 @@ class Page:
     slow: bool = False
     """The page hashes a password: it runs on separate threads, so that other requests do not wait."""
     json: bool = False
-    """The body of the ``POST`` is JSON. A program with a token needs no CSRF token: no browser sends its
+    """The body of a ``POST`` is JSON. A program with a token needs no CSRF token: no browser sends its
     header by itself."""
 
 
@@ -199,12 +202,12 @@ class RequestHandler:
     ) -> Response:
         now_ms = wall_ms(self.services.clock)
         call = (request, form, body, self.services, connection, self.lang(request), now_ms, mark)
-        if page.method == "POST":
+        if page.method in CHANGING:
             check_origin(request)
         if isinstance(page, PublicPage):
             return page.answer(RequestContext(*call))
         known = self.authenticate(request, connection, page.roles)
-        if page.method == "POST" and not (page.json and known.session is None):
+        if page.method in CHANGING and not (page.json and known.session is None):
             token = form.get("csrf") or request.headers.get("x-csrf-token")
             if known.session is None or not csrf_matches(token, known.secret):
                 raise Forbidden("this form is not of your session: load the page again")

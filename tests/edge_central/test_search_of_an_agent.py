@@ -128,7 +128,7 @@ def test_a_search_is_answered_opened_and_answered_by_one_that_was_away(tmp_path:
             away.stop()
             search = searches.start(of_the_last_hour(group="person", colour="red"))
             searches.wait_for_answer(search, "dt-001")
-            assert searches.statuses(search)["dt-002"] is AnswerStatus.SENT
+            assert searches.statuses(search)["dt-002"] is AnswerStatus.WAITING
             wait_until(
                 lambda: [each.gateway for each in searches.view(search).offline] == ["dt-002"],
                 what="the gateway that is away, by name",

@@ -127,6 +127,11 @@ def _searches(
         f"{whole}/{{id}}": {
             "get": _get("One search, with the answer of each gateway", parts,
                         _answer("As it is now", JSON, status), problem),
+            "delete": {
+                "summary": "Withdraw a search: gateways that have not answered are not asked any more",
+                "parameters": parts,
+                "responses": {"204": {"description": "It is withdrawn"}, **_problems(problem, "403")},
+            },
         },
         MATCHES: {
             "get": _get("Matches in the order in which they came", [*parts, *_follow_matches()],

@@ -46,14 +46,17 @@ class AnswerEntry(ApiDocument, frozen=True, kw_only=True):
     name: Annotated[str, Meta(description="of the fleet's sheet; the id where it has none")]
     place: Annotated[Literal[1, 2], Meta(description="2: the second place of a search for pairs")]
     status: Annotated[
-        Literal["waiting", "sent", "later", "answered", "refused", "failed", "expired"],
-        Meta(description="waiting: for the centre; later: the gateway answers when its limit ends"),
+        Literal["waiting", "sent", "later", "answered", "refused", "failed", "expired", "withdrawn"],
+        Meta(
+            description="waiting: for the centre, or for the gateway to come back; later: the gateway "
+            "answers when its limit ends; withdrawn: before it answered"
+        ),
     ]
     online: bool
     answered_at: Time | None
     total: Annotated[int, Meta(description="passages that fit, as the gateway counts")]
     matches: Annotated[int, Meta(description="of them here; at most 50")]
-    dropped: Annotated[int, Meta(description="rows of the answer that cannot be true")]
+    dropped: Annotated[int, Meta(description="rows that cannot be true, or that came after the withdrawal")]
     text: str
 
 
@@ -70,6 +73,8 @@ class SearchStatus(ApiDocument, frozen=True, kw_only=True):
     open: bool
     total: int
     answers: list[AnswerEntry]
+    withdrawn_at: Time | None
+    withdrawn_by: str | None
 
 
 class PassageEntry(ApiDocument, frozen=True, kw_only=True):
@@ -132,7 +137,7 @@ class PictureEntry(ApiDocument, frozen=True, kw_only=True):
 
     gateway: str
     passage: int
-    status: Literal["asked", "sent", "received", "missing", "refused", "failed", "expired"]
+    status: Literal["asked", "sent", "received", "missing", "refused", "failed", "expired", "withdrawn"]
     sealed: Annotated[bool, Meta(description="only the private key of storage.seal_to opens it")]
     path: Annotated[
         list[tuple[float, float, float]],

@@ -30,6 +30,7 @@ from edge_central.searches.model import (
     TooManySearches,
 )
 from edge_central.searches.question import InvalidQuestion, parse_question
+from edge_central.searches.withdrawal import withdraw_search
 from edge_central.web.api.events import JSON, parse_wait
 from edge_central.web.api.search_documents import (
     AnswerEntry,
@@ -122,6 +123,8 @@ def _status(visit: UserRequestContext, found: SearchView) -> SearchStatus:
         open=found.is_open,
         total=found.total,
         answers=[_answer(visit, each) for each in found.answers],
+        withdrawn_at=None if found.withdrawn_ms is None else _time(found.withdrawn_ms),
+        withdrawn_by=found.withdrawn_by,
     )
 
 
@@ -139,6 +142,15 @@ def _answer(visit: UserRequestContext, answer: GatewayAnswer) -> AnswerEntry:
         dropped=answer.dropped,
         text=str(answer.words),
     )
+
+
+def withdraw(visit: UserRequestContext) -> Response:
+    """Withdraw a search; again, it changes nothing."""
+    who = (visit.search_author, visit.search_reader)
+    with visit.writing() as connection:
+        if not withdraw_search(connection, *who, visit.path("id"), visit.now_ms):
+            raise NotFound(NOT_THERE)
+    return Response(status_code=204)
 
 
 # --- matches, with a wait ---
@@ -325,6 +337,7 @@ PAGES = (
     Page("/api/searches", searches, roles=SEARCHING_ROLES),
     Page("/api/searches", start, method="POST", roles=SEARCHING_ROLES, json=True),
     Page("/api/searches/{id}", status, roles=SEARCHING_ROLES),
+    Page("/api/searches/{id}", withdraw, method="DELETE", roles=SEARCHING_ROLES, json=True),
     Page("/api/searches/{id}/pictures", pictures, roles=SEARCHING_ROLES),
     Page("/api/searches/{id}/pictures", open_picture, method="POST", roles=SEARCHING_ROLES, json=True),
     Page("/api/searches/{id}/pictures/{gateway}/{passage}", picture, roles=SEARCHING_ROLES),

@@ -57,6 +57,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "access-clip": ("video", "clip"),
     "access-file": ("tệp", "file"),
     "access-search": ("tìm lượt đi qua", "search of passages"),
+    "access-withdrawal": ("hủy yêu cầu tìm", "withdrawn search of passages"),
     "access-passage": ("ảnh của lượt đi qua", "picture of a passage"),
     "access-login": ("đăng nhập", "logged in"),
     "nothing": ("Không có", "Nothing"),

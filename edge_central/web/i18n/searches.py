@@ -171,6 +171,21 @@ WORDS: dict[str, tuple[str, str]] = {
     "search-state-refused": ("Từ chối", "Refused"),
     "search-state-failed": ("Không tìm được", "Failed"),
     "search-state-expired": ("Không trả lời trước khi hết hạn", "Did not answer in time"),
+    "search-state-withdrawn": ("Đã hủy trước khi trả lời", "Withdrawn before it answered"),
+    "search-withdraw": ("Hủy yêu cầu tìm", "Withdraw the search"),
+    "search-withdraw-hint": (
+        "Thiết bị chưa trả lời sẽ không được hỏi nữa. Kết quả đã nhận vẫn được giữ.",
+        "Gateways that have not answered are not asked any more. What has come stays.",
+    ),
+    "search-withdrawn": ("{by} đã hủy yêu cầu này lúc", "Withdrawn by {by},"),
+    "search-too-late-of": (
+        "{count} thiết bị trả lời sau đó; các câu trả lời này không được lưu.",
+        "{count} gateways answered after that; their answers were not stored.",
+    ),
+    "search-too-late": (
+        "(trả lời sau khi đã hủy: không lưu {count} dòng)",
+        "(answered after the withdrawal: {count} rows were not stored)",
+    ),
     "search-dropped": (
         "(bỏ qua {count} dòng không thể đúng)",
         "({count} rows that cannot be true were dropped)",
@@ -287,6 +302,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "picture-refused": ("Thiết bị từ chối gửi ảnh", "The gateway refused"),
     "picture-failed": ("Không lấy được ảnh", "The picture did not come"),
     "picture-expired": ("Yêu cầu tìm đã hết hạn", "The search has ended"),
+    "picture-withdrawn": ("Yêu cầu tìm đã bị hủy", "The search was withdrawn"),
     "picture-again": ("Thử lại", "Try again"),
     "picture-alt": (
         "Ảnh nhỏ của lượt đi qua lúc {time}, {camera}, {site}",

@@ -25,6 +25,7 @@ from edge_central.searches.model import (
 )
 from edge_central.searches.question import InvalidQuestion, SearchQuestion
 from edge_central.searches.sheet import ContactSheet, SheetPosition, oldest_matches, read_sheet
+from edge_central.searches.withdrawal import withdraw_search
 from edge_central.store.media_folder import MediaFolder
 from edge_central.web.auth.accounts import ACTING_ROLES
 from edge_central.web.http_errors import BadRequest, NotFound
@@ -174,6 +175,15 @@ def result_page(visit: UserRequestContext) -> Response:
     )
 
 
+def withdraw(visit: UserRequestContext) -> Response:
+    """Withdraw the search of the path. Raises NotFound."""
+    who = (visit.search_author, visit.search_reader)
+    with visit.writing() as connection:
+        if not withdraw_search(connection, *who, visit.path("id"), visit.now_ms):
+            raise NotFound
+    return visit.redirect(f"/searches/{visit.path('id')}")
+
+
 def found_search(visit: UserRequestContext) -> SearchView:
     """The search of the path. Raises NotFound."""
     found = records.read_search(visit.connection, visit.search_reader, visit.path("id"))
@@ -223,6 +233,7 @@ def states(search: SearchView) -> dict[str, tuple[GatewayAnswer, ...]]:
         "refused": search.of_status(AnswerStatus.REFUSED),
         "failed": search.of_status(AnswerStatus.FAILED),
         "expired": search.of_status(AnswerStatus.EXPIRED),
+        "withdrawn": search.of_status(AnswerStatus.WITHDRAWN),
         "answered": search.of_status(AnswerStatus.ANSWERED),
     }
 
@@ -255,4 +266,5 @@ PAGES = (
     Page("/searches", start, "POST", roles=ACTING_ROLES),
     Page("/searches/new", form_page, roles=ACTING_ROLES),
     Page("/searches/{id}", result_page, roles=ACTING_ROLES),
+    Page("/searches/{id}/withdraw", withdraw, "POST", roles=ACTING_ROLES),
 )

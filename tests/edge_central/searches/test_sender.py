@@ -140,7 +140,7 @@ def test_a_gateway_that_is_away_is_asked_when_it_is_back(
     away = update(tables.gateway).where(gateway.id == "dt-001")
     connection.execute(away.values(state="offline"))
     search = ask(connection, gateways=["dt-001", "dt-002"])
-    assert len(sender.send(connection)) == 2, "the broker keeps it for a session that comes back"
+    assert topics(sender.send(connection)) == ["tb/v1/de-tham/dt-002/down/cmd/search"]
     view = records.read_search(connection, OF_ALL, search)
     assert view is not None
     assert [each.gateway for each in view.offline] == ["dt-001"]
@@ -149,11 +149,27 @@ def test_a_gateway_that_is_away_is_asked_when_it_is_back(
     assert sender.send(connection) == [], "not to a gateway that is away"
     connection.execute(away.values(state="online"))
     sender.on_births(connection, ["dt-001", "dt-002"])
+    assert topics(sender.send(connection)) == ["tb/v1/de-tham/dt-001/down/cmd/search"]
+    connection.execute(away.values(state="offline"))
+    clock.ms += HOUR_MS
+    connection.execute(away.values(state="online"))
+    sender.on_births(connection, ["dt-001"])
     assert sender.send(connection) == [], "the broker delivers what it has queued"
     clock.ms += BIRTH_WAIT_MS
     assert topics(sender.send(connection)) == ["tb/v1/de-tham/dt-001/down/cmd/search"]
     sender.on_births(connection, ["dt-001"])
     assert sender.send(connection) == [], "it is on its way"
+
+
+def test_a_gateway_that_has_no_state_is_asked_once(
+    connection: Connection, sender: SearchSender, clock: WallClock
+) -> None:
+    stateless = update(tables.gateway).where(tables.gateway.c.id == "dt-001")
+    connection.execute(stateless.values(state=None))
+    ask(connection, gateways=["dt-001"])
+    assert len(sender.send(connection)) == 1
+    clock.ms += HOUR_MS
+    assert sender.send(connection) == []
 
 
 def test_a_gateway_that_answers_later_is_asked_when_it_boots_and_each_hour(

@@ -87,6 +87,17 @@ def test_matches_are_printed_as_they_come(city: House, capsys: pytest.CaptureFix
     assert [each["passage"] for each in again] == [412]
 
 
+def test_a_search_is_withdrawn_by_its_id(city: House, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(city, *REASON, *UNTIL, "--wait-s", "0") == 1
+    search = capsys.readouterr().out.splitlines()[0].removeprefix("search ")
+    assert run(city, "--withdraw", search) == 0
+    assert capsys.readouterr().out == "withdrawn; gateways without an answer: 2\n"
+    assert run(city, "--search", search) == 1
+    assert "dt-001 (dt-001): withdrawn" in capsys.readouterr().out
+    assert run(city, "--withdraw", "../x") == 2
+    assert run(city, "--withdraw", "0" * 16) == 1
+
+
 def test_pictures_are_written_and_reported(
     city: House, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

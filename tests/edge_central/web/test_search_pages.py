@@ -523,6 +523,28 @@ def test_a_colleague_finds_neither_search_nor_passage_nor_picture(city: House) -
     assert opened == ["lan", "minh"], "the refused attempt of a colleague opened nothing"
 
 
+@pytest.mark.parametrize("lang", ["vi", "en"])
+def test_an_open_search_is_withdrawn_with_a_button(city: House, lang: str) -> None:
+    minh, gateways, of = city.browser("minh"), CityGateways(city), 0 if lang == "vi" else 1
+    search = begin(minh, lang)
+    here = next(each for each in gateways.asked(search) if each.gateway == "dt-001")
+    page = f"/searches/{search}"
+    city.person("hung", Role.OFFICER, "de-tham")
+    assert city.browser("hung").post(f"{page}/withdraw", {}, page="/searches").status_code == 404
+    assert ALL["search-withdraw"][of] in words(minh.get(page).text)
+    answer = minh.post(f"{page}/withdraw", {}, page=page)
+    assert (answer.status_code, answer.headers["location"]) == (303, page)
+    gateways.answer(here, [passage(7, start_ms())])
+    shown = words(minh.get(page).text)
+    assert ALL["search-withdraw-hint"][of] not in shown
+    assert ALL["search-withdrawn"][of].format(by="minh") in shown
+    assert f"{ALL['search-state-withdrawn'][of]}: 2" in shown
+    assert ALL["search-too-late-of"][of].format(count=1) in shown
+    assert ALL["search-too-late"][of].format(count=1) in shown
+    assert ALL["search-sheet-none"][of] in shown, "the answer is not kept"
+    assert ALL["access-withdrawal"][of] in words(minh.get("/access").text)
+
+
 def test_the_list_has_ones_own_searches_and_an_administrator_sees_all(city: House) -> None:
     begin(city.browser("minh"), case="8801")
     begin(city.browser("lan"), case="8802")

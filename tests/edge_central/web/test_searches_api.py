@@ -148,6 +148,41 @@ def test_a_program_reads_its_own_searches_only(city: House) -> None:
     assert len(admin.get(f"/api/searches/{search}/matches").json()["matches"]) == 1
 
 
+def test_a_program_withdraws_its_search(city: House) -> None:
+    author, other = city.program(city.token("app", WARD)), city.program(city.token("other", WARD))
+    search = started(author)
+    answered(city, search, "dt-001", 412)
+    path = f"/api/searches/{search}"
+    assert other.delete(path).status_code == 404
+    assert author.get(path).json()["open"] is True
+    withdrawn = author.delete(path)
+    assert (withdrawn.status_code, withdrawn.content) == (204, b"")
+    answered(city, search, "dt-002", 1, 2)
+    status = valid(author.get(path), "SearchStatus")
+    assert (status["open"], status["withdrawn_by"]) == (False, "app")
+    assert {
+        each["gateway"]: (each["status"], each["matches"], each["dropped"]) for each in status["answers"]
+    } == {
+        "dt-001": ("answered", 1, 0),
+        "dt-002": ("withdrawn", 0, 2),
+    }
+    assert author.delete(path).status_code == 204, "again"
+    assert author.get(path).json()["withdrawn_at"] == status["withdrawn_at"]
+
+
+def test_a_page_of_another_site_withdraws_nothing(city: House) -> None:
+    city.person("lan", Role.OFFICER, WARD)
+    officer = city.browser("lan").client
+    head = {"x-csrf-token": csrf_of(officer.get("/").text)}
+    search = officer.post("/api/searches", json=document(), headers=head).json()["id"]
+    path = f"/api/searches/{search}"
+    assert officer.delete(path).status_code == 403
+    assert officer.delete(path, headers=head | {"origin": "https://elsewhere.example"}).status_code == 403
+    assert officer.get(path).json()["open"] is True
+    assert officer.delete(path, headers=head).status_code == 204
+    assert officer.get(path).json()["open"] is False
+
+
 def test_an_administrator_may_wait_for_the_matches_of_others(city: House) -> None:
     search = started(city.program(city.token("app", WARD)), gateways=["dt-001"])
     city.person("minh", Role.ADMIN)

@@ -1,0 +1,56 @@
+"""Withdraws a search: gateways that have not been asked, or have not answered, count no more.
+
+What has come by then stays. A command that the broker has already accepted cannot be called back: the answer
+to it is dropped and counted (``answers.py``).
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, func, select, update
+
+from edge_central.searches.model import (
+    OPEN_PICTURES,
+    AnswerStatus,
+    PictureStatus,
+    SearchAuthor,
+    SearchReader,
+)
+from edge_central.searches.records import read_search
+from edge_central.searches.sender import note_changes
+from edge_central.store import tables
+from edge_central.store.accesses import AccessKind, record_access
+
+
+def withdraw_search(
+    connection: Connection, author: SearchAuthor, reader: SearchReader, search: str, now_ms: int
+) -> bool:
+    """End all open answers of a search in all its wards, and its pictures that have not come, with a row of
+    the access log. Nothing changes if no gateway may answer any more. False: there is no such search that the
+    reader may see."""
+    found = read_search(connection, reader, search)
+    if found is None:
+        return False
+    gateways = _gateways_without_answer(connection, search)
+    if gateways == 0:
+        return True
+    answer, picture = tables.search_answer.c, tables.search_picture.c
+    ended = {"status": AnswerStatus.WITHDRAWN.value, "next_ms": None, "until_ms": None}
+    is_open = (answer.search == search, answer.until_ms.is_not(None))
+    connection.execute(update(tables.search_answer).where(*is_open).values(**ended))
+    waits = picture.status.in_([each.value for each in OPEN_PICTURES])
+    dropped = {"status": PictureStatus.WITHDRAWN.value, "next_ms": None}
+    connection.execute(update(tables.search_picture).where(picture.search == search, waits).values(**dropped))
+    of_search = update(tables.search).where(tables.search.c.id == search)
+    connection.execute(of_search.values(withdrawn_ms=now_ms, withdrawn_by=author.account))
+    note_changes(connection, [search])
+    more = {"search": search, "purpose": found.purpose, "case_number": found.case}
+    record_access(
+        connection, AccessKind.WITHDRAWAL, author.account, author.address, now_ms, **more, gateways=gateways
+    )
+    return True
+
+
+def _gateways_without_answer(connection: Connection, search: str) -> int:
+    columns = tables.search_answer.c
+    gateways = select(func.count(columns.gateway.distinct()))
+    return connection.scalar(gateways.where(columns.search == search, columns.until_ms.is_not(None))) or 0
