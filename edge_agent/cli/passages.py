@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import getpass
 import itertools
-from collections.abc import Iterator, Sequence
-from datetime import tzinfo
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, tzinfo
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -22,6 +22,7 @@ from edge_agent.passages.passage import GroundMotion, Light
 
 if TYPE_CHECKING:
     from edge_agent.config.model.settings import Camera
+    from edge_agent.passages.holds import PassageHold
     from edge_agent.passages.reader import PassageReader, StoredPassage
 
 MAX_LIMIT = 1_000_000
@@ -52,6 +53,11 @@ def add_command_to(commands: Commands, default_config: Path) -> None:
     passages.add_argument(
         "--purpose", metavar="TEXT", help="purpose of the access; for the record of access; default: none"
     )
+    passages.add_argument(
+        "--held",
+        action="store_true",
+        help="list the passages that are kept beyond their time for a case, and until when",
+    )
     passages.add_json()
     passages.add_config(default_config)
 
@@ -60,6 +66,7 @@ def run_passages(args: argparse.Namespace, out: TextIO) -> int:
     from edge_agent import config
     from edge_agent.host.system.process import as_agent
     from edge_agent.passages.access import record_access
+    from edge_agent.passages.holds import PassageHolds
     from edge_agent.passages.reader import PassageReader
 
     if args.pictures is not None and not (args.by and args.purpose):
@@ -70,6 +77,12 @@ def run_passages(args: argparse.Namespace, out: TextIO) -> int:
     zone = settings.gateway.timezone
     reader = PassageReader(settings.state_dir)
     pictures: dict[str, bytes] = {}
+    if args.held:
+        with as_agent(settings.state_dir):
+            holds = PassageHolds(settings.state_dir).read()
+            stored = {each.id: each for each in reader.of_ids([hold.passage for hold in holds])}
+        out.writelines(f"{line}\n" for line in _hold_lines(holds, stored, zone, as_json=args.json))
+        return 0
     with as_agent(settings.state_dir):
         found = list(itertools.islice(reader.find(filter_of(args, zone)), args.limit))
         if args.pictures is not None:
@@ -93,6 +106,27 @@ def run_passages(args: argparse.Namespace, out: TextIO) -> int:
             (args.pictures / name).write_bytes(content)
         out.write(f"{args.pictures}: {len(pictures)} pictures\n")
     return 0
+
+
+def _hold_lines(
+    holds: Sequence[PassageHold], stored: Mapping[int, StoredPassage], zone: tzinfo, *, as_json: bool
+) -> Iterator[str]:
+    """A line for each hold. Its passage may be missing: the file of rows was lost since."""
+    for hold in holds:
+        until = datetime.fromtimestamp(hold.until_ms / 1000, zone)
+        passage = stored.get(hold.passage)
+        if as_json:
+            facts = {"id": hold.passage} if passage is None else _as_json(passage)
+            more = {"until": rfc3339(until), "case": hold.case, "picture_bytes": hold.bytes}
+            yield printable_json(facts | {"hold": more})
+            continue
+        what = "not stored any more"
+        if passage is not None:
+            began = passage.started_at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
+            what = f"{began}  {printable(passage.camera):12} {passage.group or 'unknown'}"
+        yield f"{hold.passage:8}  until {until:%Y-%m-%d %H:%M}  {what}  case {printable(hold.case)}"
+    if not holds and not as_json:
+        yield "no passage is kept beyond its time"
 
 
 def _pictures(reader: PassageReader, found: Sequence[StoredPassage]) -> dict[str, bytes]:

@@ -152,6 +152,7 @@ ALWAYS_SIGNED = frozenset(
     {
         "collect",
         "model",
+        "passage-hold",
         "passage-pictures",
         "passage-times",
         "reboot",
@@ -162,8 +163,9 @@ ALWAYS_SIGNED = frozenset(
     }
 )
 """Types that are always signed. Of other types: arguments that name a URL or delete something."""
-SEARCH_TYPES = frozenset({"passage-pictures", "passage-times", "rehearse", "search"})
-"""Types that a search key of the centre may sign too. They read, and change nothing."""
+SEARCH_TYPES = frozenset({"passage-hold", "passage-pictures", "passage-times", "rehearse", "search"})
+"""Types that a search key of the centre may sign too. They read; a hold only delays a deletion, within
+limits."""
 _RISKY_ARGUMENTS = ("url", "urls", "release", "delete")
 
 

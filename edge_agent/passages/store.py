@@ -56,6 +56,16 @@ CREATE INDEX passage_start ON passage (start);
 CREATE INDEX passage_long ON passage (start) WHERE duration >= {LONG_MS};
 CREATE TABLE boot (id TEXT NOT NULL);
 """
+_HOLD_TABLE = """
+CREATE TABLE IF NOT EXISTS hold (
+    id INTEGER PRIMARY KEY,   -- of the passage
+    until INTEGER NOT NULL,   -- ms since 1970, UTC
+    case_number TEXT NOT NULL,
+    bytes INTEGER NOT NULL    -- of its picture
+)
+"""
+"""Passages that are not deleted until then (``edge_agent/passages/holds.py``). Files of older agents lack the
+table."""
 _CROPS_SCHEMA = "CREATE TABLE crop (id INTEGER PRIMARY KEY, jpeg BLOB NOT NULL);"
 
 
@@ -97,7 +107,7 @@ class PassageStore:
                 return
             self._check_free()
             rows, crops = self._opened()
-            with _transaction(rows), _transaction(crops):  # the pictures are committed first
+            with transaction(rows), transaction(crops):  # the pictures are committed first
                 if synced:
                     self._correct_times(rows)
                 for passage in passages:
@@ -128,8 +138,8 @@ class PassageStore:
             self.close()
             if not (self._folder / ROWS_FILE).exists():  # nothing says any more how old its pictures are
                 self._delete(CROPS_FILE)
-            self._rows = _open(self._folder / ROWS_FILE, ROWS_SCHEMA)
-            self._crops = _open(self._folder / CROPS_FILE, _CROPS_SCHEMA)
+            self._rows = open_file(self._folder / ROWS_FILE)
+            self._crops = open_file(self._folder / CROPS_FILE)
             self._names = {text: key for key, text in self._rows.execute("SELECT id, text FROM name")}
             self._open_ids.clear()
             self._start_boot(self._rows)
@@ -142,7 +152,7 @@ class PassageStore:
         """Give up correcting the rows that an earlier boot wrote without a clock."""
         known = rows.execute("SELECT id FROM boot").fetchone()
         if known != (self._boot_id,):
-            with _transaction(rows):
+            with transaction(rows):
                 rows.execute("UPDATE passage SET shift = NULL WHERE shift IS NOT NULL")
                 rows.execute("DELETE FROM boot")
                 rows.execute("INSERT INTO boot VALUES (?)", (self._boot_id,))
@@ -195,17 +205,22 @@ class PassageStore:
 
     def _prune(self, rows: sqlite3.Connection, crops: sqlite3.Connection, synced: bool) -> None:
         settings = self._settings
-        if self._is_age_check_due(synced):
-            now_ms = round(self._clock.now().timestamp() * 1000)
-            last_row = _last_before(rows, now_ms - settings.max_age_days * DAY_MS)
-            last_crop = _last_before(rows, now_ms - settings.crop_days * DAY_MS)
-            # Pictures first: later no row would say how old they are.
-            _remove_up_to(crops, "crop", max(last_row, last_crop))
-            _remove_up_to(rows, "passage", last_row)
-            self._age_check_mono = self._clock.monotonic() + AGE_CHECK_S
-        for connection, table in ((rows, "passage"), (crops, "crop")):
-            while _used(connection) > SHARE * settings.max_bytes and _remove_oldest(connection, table):
-                pass
+        with transaction(rows):  # a hold is placed before or after, not between the two files
+            is_due, now_ms = self._is_age_check_due(synced), round(self._clock.now().timestamp() * 1000)
+            if is_due:
+                rows.execute("DELETE FROM hold WHERE until < ?", (now_ms,))
+            on_hold = [int(key) for (key,) in rows.execute("SELECT id FROM hold")]
+            if is_due:
+                last_row = _last_before(rows, now_ms - settings.max_age_days * DAY_MS)
+                last_crop = _last_before(rows, now_ms - settings.crop_days * DAY_MS)
+                # Pictures first: later no row would say how old they are.
+                _remove_up_to(crops, "crop", max(last_row, last_crop), on_hold)
+                _remove_up_to(rows, "passage", last_row, on_hold)
+                self._age_check_mono = self._clock.monotonic() + AGE_CHECK_S
+            for connection, table in ((rows, "passage"), (crops, "crop")):
+                while _used(connection) > SHARE * settings.max_bytes:
+                    if not _remove_oldest(connection, table, on_hold):
+                        break
 
     def _delete(self, name: str) -> None:
         for suffix in ("", "-journal"):
@@ -229,7 +244,10 @@ class PassageStore:
         return StorageError(problem_text("passages-damaged", error=str(error)))
 
 
-def _open(path: Path, schema: str) -> sqlite3.Connection:
+def open_file(path: Path) -> sqlite3.Connection:
+    """Open the file of rows or of pictures to write it; create it if it is not there. Raises
+    ``sqlite3.Error``, ``OSError``."""
+    schema = ROWS_SCHEMA if path.name == ROWS_FILE else _CROPS_SCHEMA
     connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
     try:
         connection.execute(f"PRAGMA page_size={PAGE_BYTES}")
@@ -239,6 +257,8 @@ def _open(path: Path, schema: str) -> sqlite3.Connection:
         if not connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
             connection.executescript(f"BEGIN; {schema} PRAGMA user_version=1; COMMIT;")
             path.chmod(0o640)
+        if schema == ROWS_SCHEMA:
+            connection.execute(_HOLD_TABLE)
     except (sqlite3.Error, OSError):
         connection.close()
         raise
@@ -246,7 +266,7 @@ def _open(path: Path, schema: str) -> sqlite3.Connection:
 
 
 @contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -279,21 +299,27 @@ def _last_before(rows: sqlite3.Connection, limit_ms: float) -> int:
     return int(found[0] or 0)
 
 
-def _remove_up_to(connection: sqlite3.Connection, table: str, last: int) -> None:
+def _remove_up_to(connection: sqlite3.Connection, table: str, last: int, on_hold: Sequence[int]) -> None:
     if last > 0:
-        connection.execute(f"DELETE FROM {table} WHERE id <= ?", (last,))
+        connection.execute(f"DELETE FROM {table} WHERE id <= ? AND {_others(on_hold)}", (last, *on_hold))
 
 
-def _remove_oldest(connection: sqlite3.Connection, table: str) -> bool:
-    """Remove ``PRUNE_SHARE`` of the table; False: it is empty."""
-    count = int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+def _remove_oldest(connection: sqlite3.Connection, table: str, on_hold: Sequence[int]) -> bool:
+    """Remove ``PRUNE_SHARE`` of the table without the rows on hold; False: there are no others."""
+    others = f"FROM {table} WHERE {_others(on_hold)}"
+    count = int(connection.execute(f"SELECT count(*) {others}", tuple(on_hold)).fetchone()[0])
     last = connection.execute(
-        f"SELECT id FROM {table} ORDER BY id LIMIT 1 OFFSET ?", (int(count * PRUNE_SHARE),)
+        f"SELECT id {others} ORDER BY id LIMIT 1 OFFSET ?", (*on_hold, int(count * PRUNE_SHARE))
     ).fetchone()
     if last is None:
         return False
-    _remove_up_to(connection, table, int(last[0]))
+    _remove_up_to(connection, table, int(last[0]), on_hold)
     return True
+
+
+def _others(on_hold: Sequence[int]) -> str:
+    """The condition for rows without a hold; its values are the ids."""
+    return f"id NOT IN ({', '.join('?' * len(on_hold))})"
 
 
 def read_only(path: Path) -> closing[sqlite3.Connection]:

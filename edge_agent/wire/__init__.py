@@ -119,6 +119,8 @@ from edge_agent.wire.rehearsals import (
 )
 from edge_agent.wire.searches import (
     FoundPassage,
+    PassageHoldArguments,
+    PassageHoldResult,
     PassagePictures,
     PassagePicturesArguments,
     PassageSearchResult,

@@ -20,7 +20,7 @@ from edge_agent.wire.base import (
 from edge_agent.wire.models import CollectArguments, ModelArguments
 from edge_agent.wire.passage_times import PassageTimesArguments
 from edge_agent.wire.rehearsals import RehearseArguments
-from edge_agent.wire.searches import PassagePicturesArguments, SearchArguments
+from edge_agent.wire.searches import PassageHoldArguments, PassagePicturesArguments, SearchArguments
 
 
 class SetConfigArguments(Arguments, frozen=True, kw_only=True):
@@ -201,6 +201,7 @@ ARGUMENTS: dict[str, type[Struct]] = {
     "evidence-hold": HoldArguments,
     "mask": RuleForArguments,
     "model": ModelArguments,
+    "passage-hold": PassageHoldArguments,
     "passage-pictures": PassagePicturesArguments,
     "passage-times": PassageTimesArguments,
     "reboot": NoArguments,

@@ -13,6 +13,8 @@ MIN_ROW_BYTES, MAX_ROW_BYTES = 2_000, 40_000
 """Bounds of ``max_bytes``."""
 MAX_PICTURES = 12
 """At most 4 kB each: the result of a command has 64 kB."""
+MAX_HOLDS_AT_ONCE = 50
+"""Passages that one command keeps or releases."""
 MAX_CAMERAS, MAX_WARDS = 64, 500
 NOT_BLANK = r"\S"
 
@@ -150,6 +152,28 @@ class PassagePicturesArguments(Arguments, frozen=True, kw_only=True):
     wards: Wards = None
     asked_by: AskedBy = None
     ids: Annotated[list[int], Meta(min_length=1, max_length=MAX_PICTURES)]
+
+
+class PassageHoldArguments(Arguments, frozen=True, kw_only=True):
+    """Keep passages, with their pictures, beyond the limits of the gateway; or release them."""
+
+    purpose: Purpose
+    case: Case
+    wards: Wards = None
+    asked_by: AskedBy = None
+    ids: Annotated[list[int], Meta(min_length=1, max_length=MAX_HOLDS_AT_ONCE)]
+    until: Annotated[
+        CommandTime | None, Meta(description="at most 366 days from now; null: release them")
+    ] = None
+
+
+class PassageHoldResult(Struct, frozen=True, kw_only=True):
+    """``result`` of ``passage-hold``: for each id in one of the two lists."""
+
+    passages: Annotated[list[int], Meta(description="that are kept now, or were released")]
+    missing: Annotated[
+        list[int], Meta(description="that are not stored any more; of a release: that were not kept")
+    ]
 
 
 class PassagePictures(Struct, frozen=True, kw_only=True):

@@ -27,6 +27,17 @@ EXAMPLES: dict[str, Example] = {
     "evidence-hold": Example({"event_id": "zone-1", "why": "case 12"}),
     "mask": Example({"camera": "cam-1", "rule": "yard", "for_s": 60}),
     "model": Example({"action": "back"}, ends="rejected", code="not-possible"),
+    "passage-hold": Example(
+        {
+            "purpose": "theft",
+            "case": "7/2026",
+            "wards": ["de-tham"],
+            "asked_by": "Nguyễn Văn An",
+            "ids": [1],
+            "until": "2026-12-24T12:00:00Z",
+        },
+        shown_by="tests/commands/test_search_over_mqtt.py::test_a_hold_is_placed_and_survives",
+    ),
     "passage-pictures": Example(
         {"purpose": "theft", "case": "7/2026", "wards": ["de-tham"], "asked_by": "Nguyễn Văn An", "ids": [1]}
     ),

@@ -293,19 +293,24 @@ def test_hammering_is_bounded_in_any_hour(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("limits", "search_waits", "pictures_wait"),
+    ("limits", "search_waits", "pictures_wait", "hold_waits"),
     [
-        (FREE, None, None),
-        (replace(FREE, heat_step=2), "the gateway is hot", None),
-        (replace(FREE, budget_used_up=True), "budget is nearly", "budget is nearly"),
-        (replace(FREE, clock_synced=False), "clock is not", "clock is not"),
+        (FREE, None, None, None),
+        (replace(FREE, heat_step=2), "the gateway is hot", None, None),
+        (replace(FREE, budget_used_up=True), "budget is nearly", "budget is nearly", None),
+        (replace(FREE, clock_synced=False), "clock is not", "clock is not", "clock is not"),
     ],
 )
 def test_heat_and_the_budget_make_it_wait(
-    tmp_path: Path, limits: GatewayLimits, search_waits: str | None, pictures_wait: str | None
+    tmp_path: Path,
+    limits: GatewayLimits,
+    search_waits: str | None,
+    pictures_wait: str | None,
+    hold_waits: str | None,
 ) -> None:
+    expected = (search_waits, pictures_wait, search_waits, hold_waits)
     actions = replace(commands_in(tmp_path), limits=lambda: limits).actions()
-    for action, waits in zip(actions, (search_waits, pictures_wait, search_waits), strict=True):
+    for action, waits in zip(actions, expected, strict=True):
         why = action.must_wait()
         assert (why is None) == (waits is None)
         if why is not None and waits is not None:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from edge_agent.core.clock import SystemClock
+from edge_agent.passages.holds import PassageHolds
 from edge_agent.passages.passage import FOLDER
 from tests.commands.centre import Centre, centre_at, document, moment, signed, write_public
 from tests.commands.counter import SEARCHER
@@ -79,6 +80,24 @@ def test_the_centre_searches_with_its_own_key_and_opens_a_picture(site: Site) ->
         json.loads(line) for line in (site.state_dir / FOLDER / "access.jsonl").read_text().splitlines()
     ]
     assert [each["asked_by"] for each in entries] == ["Nguyễn Văn An"] * 2
+
+
+def test_a_hold_is_placed_and_survives(site: Site) -> None:
+    until = datetime.now(UTC) + timedelta(days=90)
+    asked = document("passage-hold", SCOPE | {"ids": [1, 999], "until": moment(until)})
+    with site.agent:
+        site.centre.wait_for_gateway()
+        reply = answer(site, asked)
+        assert (reply["status"], reply["problem"]["code"]) == ("succeeded", "passage-hold-placed")
+        assert reply["result"] == {"passages": [1], "missing": [999]}
+        assert site.agent.stop() == 0
+    with site.agent:
+        site.centre.wait_for_gateway()
+        kept = PassageHolds(site.state_dir).read()
+        assert [(each.passage, each.case) for each in kept] == [(1, "7/2026")]
+        released = answer(site, document("passage-hold", SCOPE | {"ids": [1]}))
+        assert released["result"]["passages"] == [1]
+    assert PassageHolds(site.state_dir).read() == []
 
 
 def test_a_search_that_waits_for_the_budget_outlives_a_restart(site: Site) -> None:

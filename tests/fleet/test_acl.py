@@ -202,8 +202,11 @@ def test_the_centre_cannot_speak_for_a_gateway(broker: FleetBroker) -> None:
     assert REFUSED in broker.publish("central", f"{UP}/state").err
 
 
-COMMANDS = ("clip", "disarm", "passage-pictures", "rebirth", "rehearse", "rules", "search", "set-config")
-CONSOLE = ("clip", "search", "passage-pictures", "rehearse")
+COMMANDS = (
+    *("clip", "disarm", "passage-hold", "passage-pictures", "rebirth", "rehearse", "rules", "search"),
+    "set-config",
+)
+CONSOLE = ("clip", "search", "passage-pictures", "passage-hold", "rehearse")
 MAY_WRITE = {
     "central": {"down/ack", "down/cmd/rebirth", "down/cmd/rules"},
     "central-console": {f"down/cmd/{each}" for each in CONSOLE},

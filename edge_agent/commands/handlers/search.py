@@ -25,6 +25,7 @@ from edge_agent.commands.action import (
     CommandSucceeded,
     always,
 )
+from edge_agent.commands.handlers.passage_holds import change_holds, check_until
 from edge_agent.commands.handlers.passage_times import read_times
 from edge_agent.commands.replies import MAX_RESULT_BYTES
 from edge_agent.commands.signature import OperatorKeyring
@@ -37,6 +38,7 @@ from edge_agent.passages.filters import PassageFilter, PictureLine
 from edge_agent.passages.reader import PassageReader, StoredPassage
 from edge_agent.wire import (
     FoundPassage,
+    PassageHoldArguments,
     PassagePictures,
     PassagePicturesArguments,
     PassageSearchResult,
@@ -54,7 +56,7 @@ MAX_BUSY_SHARE = 0.3
 """Of the time of its thread for which a search reads rows, so that it leaves the processor to cameras."""
 MAX_PAUSE_S = 1.0
 WITHIN_S = 300.0
-MAX_AN_HOUR = {"search": 120, "passage-pictures": 600, "passage-times": 120}
+MAX_AN_HOUR = {"search": 120, "passage-pictures": 600, "passage-times": 120, "passage-hold": 600}
 """Commands that are answered in any hour. Further ones wait: they would cost processor time, traffic and the
 oldest entries of the record of access."""
 HOUR_S = 3600.0
@@ -73,7 +75,7 @@ class GatewayLimits:
 
 @dataclass(frozen=True)
 class SearchCommands:
-    """The three commands. Their threads read the files; the writer is not disturbed."""
+    """The four commands. Their threads read the files; the writer is not disturbed."""
 
     state_dir: Path
     clock: Clock
@@ -90,6 +92,7 @@ class SearchCommands:
             make("search", self.search, must_wait=partial(self._must_wait, "search")),
             make("passage-pictures", self.pictures, must_wait=partial(self._must_wait, "passage-pictures")),
             make("passage-times", self.times, must_wait=partial(self._must_wait, "passage-times")),
+            make("passage-hold", self.hold, must_wait=partial(self._must_wait, "passage-hold")),
         )
 
     def search(self, context: CommandContext[SearchArguments]) -> CommandSucceeded:
@@ -145,12 +148,18 @@ class SearchCommands:
             msgspec.to_builtins(found),
         )
 
+    def hold(self, context: CommandContext[PassageHoldArguments]) -> CommandSucceeded:
+        args = context.args
+        check_until(args, self.clock)
+        self._allow(context, "passage-hold", "release" if args.until is None else f"hold until {args.until}")
+        return change_holds(self.state_dir, self.clock, args)
+
     def _must_wait(self, type_: str) -> str | None:
         limits, answered = self.limits(), self._answered_mono[type_]
         why: str | None = None
-        if type_ != "passage-pictures" and limits.heat_step >= HOT_STEP:
+        if type_ in ("search", "passage-times") and limits.heat_step >= HOT_STEP:
             why = problem_text("search-waits-heat")
-        elif limits.budget_used_up:
+        elif type_ != "passage-hold" and limits.budget_used_up:  # a hold that waits may come too late
             why = problem_text("search-waits-budget")
         elif not limits.clock_synced:  # it was when the command arrived: the gateway has booted since
             why = problem_text("search-waits-clock")
@@ -162,7 +171,8 @@ class SearchCommands:
         self,
         context: CommandContext[SearchArguments]
         | CommandContext[PassagePicturesArguments]
-        | CommandContext[PassageTimesArguments],
+        | CommandContext[PassageTimesArguments]
+        | CommandContext[PassageHoldArguments],
         type_: str,
         what: str,
     ) -> None:
@@ -184,7 +194,7 @@ class SearchCommands:
                 purpose=args.purpose,
                 case=args.case,
                 what=what,
-                ids=args.ids if isinstance(args, PassagePicturesArguments) else (),
+                ids=args.ids if isinstance(args, PassagePicturesArguments | PassageHoldArguments) else (),
             )
         except EdgeAgentError as error:
             raise CommandRefused(error_text(error)) from error

@@ -109,8 +109,8 @@ class Commands:
         tuple[Path, ...],  # files, and folders of files
         Key(
             "public keys of the centre's searches, read at each signed command. Such a key may sign search, "
-            "passage-pictures, passage-times and rehearse and nothing else, names the person and the wards, "
-            "and each use is on record; a key that is in operator_keys too is a search key",
+            "passage-hold, passage-pictures, passage-times and rehearse and nothing else, names the person "
+            "and the wards, and each use is on record; a key that is in operator_keys too is a search key",
             ListOf(OperatorKeys(), "files and folders", most=16),
             "none",
         ),
@@ -119,9 +119,9 @@ class Commands:
         tuple[str, ...],
         Key(
             "commands that need an operator's signature too; others are accepted from every user with write "
-            "access to the broker. Always needed for collect, model, passage-pictures, passage-times, "
-            "reboot, rehearse, search, set-config, update, uploads to a URL and releasing evidence; never to "
-            "end a mask, disarm or collect (for_s: 0)",
+            "access to the broker. Always needed for collect, model, passage-hold, passage-pictures, "
+            "passage-times, reboot, rehearse, search, set-config, update, uploads to a URL and releasing "
+            "evidence; never to end a mask, disarm or collect (for_s: 0)",
             ListOf(WordChoice(tuple(ARGUMENTS)), "types of commands", unique=True),
             ", ".join(SIGNED_COMMANDS),
         ),

@@ -362,6 +362,22 @@ SEARCHES: Sentences = {
         "{sent} of {wanted} pictures; {missing} were deleted, never stored, or do not fit",
         "{sent} trong {wanted} ảnh; {missing} ảnh đã xóa, không được lưu hoặc quá lớn",
     ),
+    "passage-hold-placed": (
+        "{count} passages are kept, {missing} are not stored here any more",
+        "đã giữ lại {count} lượt đi qua, {missing} lượt không còn trên thiết bị",
+    ),
+    "passage-hold-released": (
+        "{count} passages are no longer kept, {missing} were not",
+        "đã thôi giữ {count} lượt đi qua, {missing} lượt vốn không được giữ",
+    ),
+    "passage-hold-until": (
+        "until is in the future, and at most {days} days from now",
+        "until phải là thời điểm sau hiện tại và không quá {days} ngày",
+    ),
+    "passage-holds-full": (
+        "the gateway keeps at most {most} passages and {mb} MB of their pictures: release others",
+        "thiết bị chỉ giữ tối đa {most} lượt đi qua và {mb} MB ảnh: hãy thôi giữ bớt",
+    ),
     "passage-times-sent": (
         "the times of {rows} passages at {cameras} cameras",
         "thời điểm của {rows} lượt đi qua tại {cameras} camera",

@@ -65,7 +65,7 @@ def make_search_dispatcher(
     wake: Callable[[], None],
     publish_birth: Callable[[], None],
 ) -> CommandDispatcher:
-    """A dispatcher that knows the three types of searches and ``rebirth``, and refuses all other types.
+    """A dispatcher that knows the four types of searches and ``rebirth``, and refuses all other types.
 
     ``keys``: the centre's public search keys; ``session``, ``wake``: see ``CommandDispatcher``.
     """
