@@ -6,9 +6,10 @@ A document of a gateway is bounded here before it is stored, so that whatever it
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any
+from itertools import islice
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from msgspec import Meta
@@ -91,6 +92,22 @@ class PassageMatch:
 _DECODE = msgspec.json.Decoder(ReceivedPassage).decode
 
 
+class PassagePair(NamedTuple):
+    """Two passages that may be of one object. ``cursor``: that of the later row times PAIRS_OF_ROW, plus the
+    number of the pair among those of that row; it stays the same when more answers come."""
+
+    cursor: int
+    first: PassageMatch
+    then: PassageMatch
+
+    def match(self) -> PassageMatch:
+        return replace(self.first, cursor=self.cursor, then=self.then)
+
+
+PAIRS_OF_ROW = 2**20
+"""A row is in a pair with at most 50 rows of each gateway of the other place."""
+
+
 def read_matches(
     connection: Connection,
     reader: SearchReader,
@@ -99,50 +116,52 @@ def read_matches(
     after: int,
     limit: int,
 ) -> list[PassageMatch]:
-    """The matches of a search with cursors after ``after``, by cursor. With a second place they are pairs:
-    then ``cursor`` is that of the passage that came last, and pairs with one cursor are never separated, so
-    there may be a few more than ``limit``."""
+    """Up to ``limit`` matches of a search with cursors after ``after``, by cursor; with a second place these
+    are pairs."""
     limit = max(1, min(limit, MAX_READ))
+    if question.second is not None:
+        pairs = read_pairs(connection, reader, question, search, after)
+        return [each.match() for each in islice(pairs, limit)]
     columns = tables.search_match.c
     query = select(tables.search_match).where(columns.search == search, reader.of(columns))
-    query = query.order_by(columns.cursor)
-    if question.second is None:
-        return [match_of(row) for row in connection.execute(query.where(columns.cursor > after).limit(limit))]
-    pairs = sorted(read_pairs(connection, reader, question, search), key=lambda each: each.cursor)
-    pairs = [each for each in pairs if each.cursor > after]
-    if len(pairs) > limit:
-        last = pairs[limit - 1].cursor
-        pairs = [each for each in pairs if each.cursor <= last]
-    return pairs
+    query = query.where(columns.cursor > after).order_by(columns.cursor).limit(limit)
+    return [match_of(row) for row in connection.execute(query)]
 
 
 def read_pairs(
-    connection: Connection, reader: SearchReader, question: SearchQuestion, search: str
-) -> Iterator[PassageMatch]:
-    """All pairs of a search with a second place; none without one."""
+    connection: Connection, reader: SearchReader, question: SearchQuestion, search: str, after: int = 0
+) -> Iterator[PassagePair]:
+    """The pairs of a search with a second place after a cursor, by cursor. A city may have a million: they
+    are made one by one, while the caller asks for more."""
     if question.second is None:
-        return
+        return iter(())
     columns = tables.search_match.c
     query = select(tables.search_match).where(columns.search == search, reader.of(columns))
-    rows = connection.execute(query.order_by(columns.cursor)).all()
-    first = [match_of(row) for row in rows if row.place == FIRST]
-    second = [match_of(row) for row in rows if row.place == SECOND]
-    yield from pairs_of(first, second, question.second.within_min)
+    rows = connection.execute(query.order_by(columns.cursor))
+    return pairs_of(((row.place, match_of(row)) for row in rows), question.second.within_min, after)
 
 
 def pairs_of(
-    first: Iterable[PassageMatch], second: Sequence[PassageMatch], within_min: float
-) -> Iterator[PassageMatch]:
+    rows: Iterable[tuple[int, PassageMatch]], within_min: float, after: int = 0
+) -> Iterator[PassagePair]:
     """Pairs of equal group, with a common colour where both have one, of which the second begins after the
-    first has begun and within the time."""
-    by_group = defaultdict[str | None, list[PassageMatch]](list)
-    for each in second:
-        by_group[each.group].append(each)
-    for before in first:
-        for then in by_group[before.group]:
-            later_ms = then.start_ms - before.start_ms
-            if 0 < later_ms <= within_min * 60_000 and _colours_agree(before, then):
-                yield replace(before, cursor=max(before.cursor, then.cursor), then=then)
+    first has begun and within the time. ``rows``: place and passage, by cursor."""
+    before: dict[int, defaultdict[str | None, list[PassageMatch]]]
+    before = {FIRST: defaultdict(list), SECOND: defaultdict(list)}
+    for place, match in rows:
+        others = before[SECOND if place == FIRST else FIRST][match.group]
+        before[place][match.group].append(match)
+        if (match.cursor + 1) * PAIRS_OF_ROW <= after:
+            continue
+        pairs = ((match, other) if place == FIRST else (other, match) for other in others)
+        agreeing = (pair for pair in pairs if _may_be_one(*pair, within_min))
+        for cursor, pair in enumerate(agreeing, match.cursor * PAIRS_OF_ROW):
+            if cursor > after:
+                yield PassagePair(cursor, *pair)
+
+
+def _may_be_one(first: PassageMatch, then: PassageMatch, within_min: float) -> bool:
+    return 0 < then.start_ms - first.start_ms <= within_min * 60_000 and _colours_agree(first, then)
 
 
 def _colours_agree(one: PassageMatch, other: PassageMatch) -> bool:

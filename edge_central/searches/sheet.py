@@ -10,13 +10,13 @@ from typing import Self
 
 from sqlalchemy import Connection, and_, func, or_, select
 
-from edge_central.searches.matches import FIRST, PassageMatch, match_of, read_pairs
+from edge_central.searches.matches import FIRST, PassageMatch, PassagePair, match_of, read_pairs
 from edge_central.searches.model import SearchReader
 from edge_central.searches.question import SearchQuestion
 from edge_central.store import tables
 
 PAGE_SIZE = 60
-_POSITION = re.compile(r"(\d{1,15})-(\d{1,15})")
+_POSITION = re.compile(r"(\d{1,15})-(\d{1,18})")  # 2**63 has 19 digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +73,24 @@ def _pairs(
     before: SheetPosition | None,
     size: int,
 ) -> ContactSheet:
-    """A pair is placed by its first passage; ``cursor`` of a pair is that of the one that came last."""
+    """A pair is placed by its first passage."""
     count = 0
 
-    def earlier() -> Iterator[PassageMatch]:
+    def earlier() -> Iterator[PassagePair]:
         """The pairs of this page and of those after it. All are counted, and none is kept: a city may have a
         million."""
         nonlocal count
         for each in read_pairs(connection, reader, question, search):
             count += 1
-            if before is None or (each.start_ms, each.cursor) < (before.start_ms, before.cursor):
+            if before is None or _position(each) < (before.start_ms, before.cursor):
                 yield each
 
-    found = heapq.nsmallest(size + 1, earlier(), key=lambda each: (-each.start_ms, -each.cursor))
+    found = [pair.match() for pair in heapq.nlargest(size + 1, earlier(), key=_position)]
     return _page(found, count, size)
+
+
+def _position(pair: PassagePair) -> tuple[int, int]:
+    return pair.first.start_ms, pair.cursor
 
 
 def _page(found: list[PassageMatch], count: int, size: int) -> ContactSheet:

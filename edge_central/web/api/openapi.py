@@ -169,7 +169,7 @@ def _follow_matches() -> list[Document]:
         _query(
             "limit",
             {"type": "integer", "minimum": 1, "maximum": MOST_MATCHES, "default": DEFAULT_MATCHES},
-            "matches in one answer; pairs with one cursor are not separated",
+            "matches in one answer",
         ),
         _query("wait", {"type": "number", "minimum": 0, "maximum": MOST_WAIT_S, "default": 0}, WAIT),
     ]

@@ -224,7 +224,7 @@ def test_pairs_are_of_one_group_and_colour_and_in_time(connection: Connection) -
     assert found == {(1, 11), (1, 15), (3, 11), (3, 14), (3, 15)}
     again = records.read_matches(connection, OF_ALL, search, 0, 1)
     rest = records.read_matches(connection, OF_ALL, search, again[-1].cursor)
-    assert len(again) + len(rest) == len(pairs), "pairs with one cursor are not separated"
+    assert len(again) + len(rest) == len(pairs)
 
 
 def test_a_picture_is_shown_to_those_whose_access_is_on_record(connection: Connection) -> None:
