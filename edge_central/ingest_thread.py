@@ -16,6 +16,9 @@ from edge_central.ingest.ingest_status import GapLogger, IngestCounters
 from edge_central.measures import Measure
 from edge_central.metrics.central_metrics import CentralMetrics
 from edge_central.presence.presence_publisher import PresencePublisher
+from edge_central.rehearsals.answers import record_replies
+from edge_central.rehearsals.rule_requests import RuleRequests
+from edge_central.rehearsals.sender import RehearsalSender
 from edge_central.retention.sweep import RetentionSweep
 from edge_central.searches.answer_queue import AnswerQueue
 from edge_central.searches.sender import SearchSender
@@ -62,6 +65,8 @@ class IngestThread:
         presence: PresencePublisher,
         requests: RequestSender,
         searches: SearchSender,
+        rehearsals: RehearsalSender,
+        rule_requests: RuleRequests,
         alerts: AlertService,
         sweep: RetentionSweep,
         metrics: CentralMetrics,
@@ -83,7 +88,9 @@ class IngestThread:
         self._presence = presence
         self._requests = requests
         self._searches = searches
-        self._answers = AnswerQueue(store)
+        self._rehearsals = rehearsals
+        self._rule_requests = rule_requests
+        self._answers = AnswerQueue(store, record_replies)
         self._alerts = alerts
         self._sweep = sweep
         self._metrics = metrics
@@ -242,6 +249,7 @@ class IngestThread:
             result = self._writer.write(messages, self._fleet, batch, self._clock.now_ms())
             if result.birth_gateways:
                 self._searches.on_births(batch.connection, result.birth_gateways)
+                self._rule_requests.on_births(batch.connection, result.configurations)
         for stream in batch.streams.values():
             stream.clear_changes()
         for gateway in batch.gateways.values():
@@ -319,19 +327,21 @@ class IngestThread:
             self._presence.mark_written(count)
             self._alerts.publish_written(session, self._broker.publish)
         if self._requests_broker.online:
-            self._send_requests()
+            self._send_due(self._requests, self._requests_broker)
+        if session is not None:
+            self._send_due(self._rule_requests, self._broker)
         self._metrics.record_alerts(self._alerts.open_alerts, len(self._buffered))
         if session is not None:
             self._alerts.publish_open(session, self._broker.publish)
 
-    def _send_requests(self) -> None:
-        """Send the requests that the console has stored since the last call."""
-        if not self._store.query(self._requests.has_waiting):
+    def _send_due(self, sender: RequestSender | RuleRequests, broker: CentralBrokerSession) -> None:
+        """Send what the console has asked since the last call, or questions for rules."""
+        if not self._store.query(sender.has_waiting):
             return
         with self._store.batch() as batch:
-            messages = self._requests.send(batch.connection)
+            messages = sender.send(batch.connection)
         for message in messages:
-            self._requests_broker.publish(message)
+            broker.publish(message)
 
     def _send_searches(self) -> None:
         """Sign and send searches, some at a time: batches of events are stored in between, also while no
@@ -341,6 +351,7 @@ class IngestThread:
                 return
             with self._store.batch() as batch:
                 messages = self._searches.send(batch.connection)
+                messages += self._rehearsals.send(batch.connection)
         except DatabaseUnavailable:
             raise
         except Exception:

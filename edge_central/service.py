@@ -29,6 +29,8 @@ from edge_central.ingest_thread import IngestThread
 from edge_central.metrics.central_metrics import CentralMetrics
 from edge_central.presence.presence import PresenceThresholds
 from edge_central.presence.presence_publisher import PresencePublisher
+from edge_central.rehearsals.rule_requests import RuleRequests
+from edge_central.rehearsals.sender import RehearsalSender
 from edge_central.retention.sweep import FIRST_AFTER_S, RetentionSweep
 from edge_central.searches.sender import SearchSender
 from edge_central.settings import CentralSettings, ListenAddress
@@ -79,6 +81,7 @@ class CentralService:
         self._metrics_server = (
             None if settings.metrics is None else self._make_metrics_server(settings.metrics)
         )
+        searches = SearchSender(self._topics, settings.wards, self._clock, settings.id, _search_key(settings))
         self._ingest = IngestThread(
             self._broker,
             self._requests_broker,
@@ -88,7 +91,9 @@ class CentralService:
             BirthRequests(self._topics, self._clock),
             PresencePublisher(self._topics, self._clock, thresholds),
             RequestSender(self._topics, settings.wards, self._clock),
-            SearchSender(self._topics, settings.wards, self._clock, settings.id, _search_key(settings)),
+            searches,
+            RehearsalSender(searches, self._clock),
+            RuleRequests(self._topics, self._clock, searches),
             AlertService(settings.alerts, settings.wards, self._topics, self._clock, self._webhook),
             RetentionSweep(
                 settings.retention,

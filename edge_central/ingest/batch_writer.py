@@ -46,6 +46,15 @@ RETAINED = (UpKind.STATE, UpKind.BIRTH)
 """Topics that a gateway may retain. Other retained messages stay in the broker's memory for good."""
 
 
+@dataclass(frozen=True, slots=True)
+class BornConfiguration:
+    """What a birth says of the configuration, as it says it."""
+
+    ward: str
+    hash: str
+    version: str  # of the agent
+
+
 @dataclass(slots=True)
 class BatchResult:
     """The result of one batch; valid once it is committed."""
@@ -59,6 +68,8 @@ class BatchResult:
     media: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     wards: dict[str, str] = field(default_factory=dict)  # gateway -> ward, for the topic of its confirmation
     birth_gateways: set[str] = field(default_factory=set)
+    configurations: dict[str, BornConfiguration] = field(default_factory=dict)
+    """By gateway, of the births."""
     heartbeat_gateways: set[str] = field(default_factory=set)
     status_messages: list[HeartbeatMessage | StateMessage] = field(
         default_factory=list
@@ -389,7 +400,11 @@ class _BatchBuilder:
                 gateway.set(birth=None, birth_session=None, birth_ms=self._now_ms)
             return
         self.result.birth_gateways.add(gateway.id)
-        session = birth.inventory.session
+        inventory = birth.inventory
+        session = inventory.session
+        self.result.configurations[gateway.id] = BornConfiguration(
+            birth.ward, inventory.config_hash, inventory.version
+        )
         gateway.set(ward=birth.ward, birth=birth.payload, birth_session=session, birth_ms=self._now_ms)
 
     def _state(self, gateway: GatewayRecord, state: StateMessage) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -55,7 +55,7 @@ def read_judged(
     Outcomes other than these, hidden events, and events that cannot be decoded are left out. Of several
     phases the first gives time and place, the last how long it lasted.
     """
-    outcomes = _outcomes(connection, gateway, since_ms)
+    outcomes = read_outcomes(connection, gateway, since_ms)
     found: dict[str, JudgedReport] = {}
     for row in _phases(connection, gateway, camera, outcomes):
         try:
@@ -77,13 +77,18 @@ def read_judged(
     return sorted(found.values(), key=lambda each: each.time_ms)
 
 
-def _outcomes(connection: Connection, gateway: str, since_ms: int) -> dict[str, str]:
+def read_outcomes(
+    connection: Connection,
+    gateway: str,
+    since_ms: int,
+    outcomes: Sequence[IncidentOutcome] = (IncidentOutcome.REAL, IncidentOutcome.FALSE),
+) -> dict[str, str]:
     """The newest outcomes of the gateway's events, by event id."""
     columns, prefix = tables.handling.c, f"event {gateway} "
     query = (
         select(columns.subject, columns.outcome)
         .where(columns.subject.startswith(prefix, autoescape=True), columns.closed_ms >= since_ms)
-        .where(columns.outcome.in_([IncidentOutcome.REAL.value, IncidentOutcome.FALSE.value]))
+        .where(columns.outcome.in_([each.value for each in outcomes]))
         .order_by(columns.closed_ms.desc())
         .limit(MAX_OUTCOMES)
     )

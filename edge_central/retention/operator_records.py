@@ -107,7 +107,7 @@ def _searches(connection: Connection, before_ms: int, after: Any, most: int) -> 
     query = query.where(columns.id > (after or ""), columns.asked_ms < before_ms)
     found = connection.execute(query.order_by(columns.id).limit(most)).all()
     ids = [row.key for row in found]
-    for table in (tables.search_picture, tables.search_match, tables.search_answer):
+    for table in (tables.search_picture, tables.search_match, tables.search_answer, tables.rehearsal):
         connection.execute(delete(table).where(table.c.search.in_(ids)))
     connection.execute(delete(tables.search).where(columns.id.in_(ids)))
     return found, found

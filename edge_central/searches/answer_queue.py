@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+
+from sqlalchemy import Connection
 
 from edge_agent.wire.received.messages import ReplyMessage
 from edge_central.searches.answers import record_answers, says_nothing
@@ -29,8 +31,14 @@ MAX_OF_GATEWAY = 64
 class AnswerQueue:
     """Not thread-safe: the ingest thread owns it."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(
+        self,
+        store: Store,
+        record: Callable[[Connection, Sequence[ReplyMessage], int], None] = record_answers,
+    ) -> None:
+        """``record`` stores answers at a time in milliseconds since 1970."""
         self._store = store
+        self._record_in = record
         self._waiting: deque[ReplyMessage] = deque()
         self._of_gateway: Counter[str] = Counter()
         self._bytes = 0
@@ -77,4 +85,4 @@ class AnswerQueue:
 
     def _record(self, answers: list[ReplyMessage], now_ms: int) -> None:
         with self._store.batch() as batch:
-            record_answers(batch.connection, answers, now_ms)
+            self._record_in(batch.connection, answers, now_ms)

@@ -28,6 +28,8 @@ from edge_central.searches.matches import SECOND, ReceivedPassage
 from edge_central.searches.model import (
     OPEN_PICTURES,
     PICTURE_COMMAND,
+    REHEARSAL_COMMAND,
+    RULES_COMMAND,
     SEARCH_COMMAND,
     AnswerStatus,
     PictureStatus,
@@ -41,8 +43,8 @@ from edge_central.store.problems import problem_column
 
 log = logging.getLogger(__name__)
 
-LATER = "search-later"
-"""Code of the problem with which a gateway says that it answers when a limit ends."""
+LATER = frozenset(("search-later", "rehearsal-later"))
+"""Codes of the problems with which a gateway says that it answers when a limit ends."""
 TRANSIENT = frozenset(("clock-not-synchronised", "busy", "not-yet-valid"))
 """Codes of rejections that may not come the next time: the command is sent again."""
 TOLERANCE_MS = 2_000
@@ -64,8 +66,8 @@ class _Pictures(msgspec.Struct):
 
 
 def is_answer(reply: ReplyMessage) -> bool:
-    """Whether the command of this reply may be of a search."""
-    return reply.command.startswith((SEARCH_COMMAND, PICTURE_COMMAND))
+    """Whether the command of this reply may be of a search, a rehearsal, or a question for rules."""
+    return reply.command.startswith((SEARCH_COMMAND, PICTURE_COMMAND, REHEARSAL_COMMAND, RULES_COMMAND))
 
 
 def says_nothing(reply: ReplyMessage) -> bool:
@@ -76,7 +78,7 @@ def says_nothing(reply: ReplyMessage) -> bool:
 def record_answers(connection: Connection, replies: Sequence[ReplyMessage], now_ms: int) -> None:
     """Store these replies, in order; replies to other commands are ignored."""
     changed: set[str] = set()
-    rows = _rows_of(connection, tables.search_answer, SEARCH_COMMAND, replies)
+    rows = rows_of(connection, tables.search_answer, SEARCH_COMMAND, replies)
     asked = _AskedFacts.read(connection, [row for row, _ in rows])
     for row, reply in rows:
         if _record_answer(connection, asked, row, reply, now_ms):
@@ -84,14 +86,14 @@ def record_answers(connection: Connection, replies: Sequence[ReplyMessage], now_
     if asked.matches:
         statement = conflict_insert(connection, tables.search_match).on_conflict_do_nothing()
         connection.execute(statement, asked.matches)
-    for row, reply in _rows_of(connection, tables.search_picture, PICTURE_COMMAND, replies):
+    for row, reply in rows_of(connection, tables.search_picture, PICTURE_COMMAND, replies):
         if _record_picture(connection, row, reply, now_ms):
             changed.add(row.search)
     if changed:
         note_changes(connection, changed)
 
 
-def _rows_of(
+def rows_of(
     connection: Connection, table: Table, prefix: str, replies: Sequence[ReplyMessage]
 ) -> list[tuple[Any, ReplyMessage]]:
     """The replies whose command was sent to their gateway, each with its row."""
@@ -145,9 +147,14 @@ def _record_answer(
     """Return whether the row has changed; a late reply does not replace the final one."""
     if row.status == AnswerStatus.WITHDRAWN.value:
         return _count_too_late(connection, row, reply, now_ms)
+    if reply.status == "succeeded":
+        return _record_matches(connection, asked, row, reply, now_ms)
+    return record_progress(connection, row, reply, now_ms, _words_of(reply))
+
+
+def record_progress(connection: Connection, row: Any, reply: ReplyMessage, now_ms: int, words: str) -> bool:
+    """Record a reply that brings no result; return whether the row has changed."""
     match reply.status:
-        case "succeeded":
-            return _record_matches(connection, asked, row, reply, now_ms)
         case "accepted" | "running":
             is_later = _is_later(reply)
             values: dict[str, Any] = {"next_ms": now_ms + LAST_AGAIN_S * 1000} if is_later else {}
@@ -156,8 +163,8 @@ def _record_answer(
             status, values = None, {"next_ms": now_ms + again_after_ms(row.sends - 1)}
         case _:
             status = _FINAL.get(reply.status, AnswerStatus.FAILED)
-            values = _final(now_ms)
-    return _update_answer(connection, row.command, status, _words_of(reply), values)
+            values = final_values(now_ms)
+    return update_answer(connection, row.command, status, words, values)
 
 
 def _words_of(reply: ReplyMessage) -> str:
@@ -171,7 +178,7 @@ def _words_of(reply: ReplyMessage) -> str:
     return reply.text
 
 
-def _final(now_ms: int) -> dict[str, Any]:
+def final_values(now_ms: int) -> dict[str, Any]:
     return {"answered_ms": now_ms, "next_ms": None, "until_ms": None}
 
 
@@ -179,11 +186,14 @@ _FINAL = {"rejected": AnswerStatus.REFUSED, "expired": AnswerStatus.EXPIRED}
 
 
 def _is_later(reply: ReplyMessage) -> bool:
+    """A rehearsal runs for minutes or hours: until then its gateway is asked again once an hour only."""
+    if reply.status == "running" and reply.command.startswith(REHEARSAL_COMMAND):
+        return True
     problem = problem_of(reply.text)
-    return problem is not None and problem.code == LATER
+    return problem is not None and problem.code in LATER
 
 
-def _update_answer(
+def update_answer(
     connection: Connection, command: str, status: AnswerStatus | None, words: str, values: dict[str, Any]
 ) -> bool:
     values = values | {"words": str(words), "problem": problem_column(words)}
@@ -206,19 +216,19 @@ def _answer_update(names: tuple[str, ...]) -> Update:
 def _record_matches(
     connection: Connection, asked: _AskedFacts, row: Any, reply: ReplyMessage, now_ms: int
 ) -> bool:
-    final = _final(now_ms)
+    final = final_values(now_ms)
     try:
         result = msgspec.json.decode(reply.result, type=_Result)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         words = problem_text("search-answer-malformed")
-        return _update_answer(connection, row.command, AnswerStatus.FAILED, words, final)
+        return update_answer(connection, row.command, AnswerStatus.FAILED, words, final)
     matches = _plausible(asked, row, result.passages[:MAX_ROWS])
     counts = {
         "total": max(len(matches), min(max(result.total, 0), MAX_TOTAL)),
         "stored": len(matches),
         "dropped": len(result.passages) - len(matches),
     }
-    if not _update_answer(connection, row.command, AnswerStatus.ANSWERED, reply.text, final | counts):
+    if not update_answer(connection, row.command, AnswerStatus.ANSWERED, reply.text, final | counts):
         return False
     asked.matches.extend(matches)
     if counts["dropped"]:

@@ -16,6 +16,7 @@ from edge_central.store.scope import Scope
 HOUR_MS = 3_600_000
 
 SEARCH_COMMAND, PICTURE_COMMAND = "search-", "picture-"
+REHEARSAL_COMMAND, RULES_COMMAND = "rehearse-", "rules-"
 """Ids of commands begin so."""
 
 KEY_RECORD = "search-key "

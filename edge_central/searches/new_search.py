@@ -57,7 +57,7 @@ def start_search(
     """Store a search and its row of the access log, and return its id. The ingest sends it. ``names``: the
     fleet's sheet, for a circle; places that it lacks come from the gateways. Raises InvalidQuestion,
     TooManySearches, SearchesUnavailable."""
-    _check_limits(connection, author.account, now_ms)
+    check_limits(connection, author.account, now_ms)
     _check_scope(author.scope, question)
     asked = list(_concerned(connection, author.scope, question, now_ms, names or Names()))
     if not any(place == FIRST for _, _, place in asked):
@@ -81,7 +81,7 @@ def start_search(
     connection.execute(insert(tables.search), row)
     rows = [
         {"command": f"{SEARCH_COMMAND}{search}-{number}", "search": search}
-        | _answer_row(*each, served, now_ms, expires_ms)
+        | answer_row(*each, served, now_ms, expires_ms)
         for number, each in enumerate(asked, 1)
     ]
     connection.execute(insert(tables.search_answer), rows)
@@ -93,9 +93,10 @@ def start_search(
     return search
 
 
-def _answer_row(
+def answer_row(
     gateway: str, ward: str, place: int, served: frozenset[str], now_ms: int, expires_ms: int
 ) -> dict[str, Any]:
+    """A row of ``search_answer`` without command and search."""
     can_ask = ward in served
     words = "" if can_ask else problem_text("search-no-key")
     return {
@@ -111,7 +112,8 @@ def _answer_row(
     }
 
 
-def _check_limits(connection: Connection, account: str, now_ms: int) -> None:
+def check_limits(connection: Connection, account: str, now_ms: int) -> None:
+    """Raises TooManySearches; rehearsals count as searches."""
     columns = tables.search.c
     own = select(func.count()).select_from(tables.search).where(columns.asked_by == account)
     recent = connection.scalar(own.where(columns.asked_ms > now_ms - HOUR_MS)) or 0

@@ -145,6 +145,11 @@ def parse_question(body: bytes) -> SearchQuestion:
         raise InvalidQuestion("", f"this is no JSON: {error}"[:200]) from None
     if not isinstance(found, dict):
         raise InvalidQuestion("", "a question is a JSON object")
+    return checked_question(found)
+
+
+def checked_question(found: dict[str, Any]) -> SearchQuestion:
+    """Make a question of its fields as JSON has them. Raises InvalidQuestion."""
     return _question(found, None, strict=True)
 
 

@@ -39,6 +39,7 @@ def list_searches(
     of_scope = select(answer.command).where(answer.search == columns.id, scope.of(answer.ward)).exists()
     names = (columns.id, columns.asked_ms, columns.asked_by, columns.purpose, columns.expires_ms)
     query = select(*names, columns.case_number.label("case")).where(of_scope, reader.of_search(columns.id))
+    query = query.where(columns.id.not_in(select(tables.rehearsal.c.search)))  # they have pages of their own
     rows = connection.execute(query.order_by(columns.asked_ms.desc(), columns.id).limit(most)).all()
     counts = select(
         answer.search,

@@ -22,6 +22,7 @@ from edge_central.searches.matches import SECOND
 from edge_central.searches.model import (
     KEY_RECORD,
     OPEN_PICTURES,
+    SEARCH_COMMAND,
     AnswerStatus,
     PictureStatus,
     SearchKeyRecord,
@@ -78,24 +79,24 @@ class SearchSender:
         self._wards = sorted(wards)
         self._clock = clock
         self._central_id = central_id
-        self._key = key
+        self.key = key
         # Made once: it is asked every moment, and to build it costs more than to run it.
         self._waiting = tuple(
-            select(table.c.command).where(*self._due(table)).limit(1)
+            select(table.c.command).where(*self.due(table)).limit(1)
             for table in (tables.search_answer, tables.search_picture)
         )
 
     def publish_key(self, connection: Connection) -> None:
         """Store which wards this centre can search, for the console."""
         record = None
-        if self._key is not None:
-            key = key_id(PUBLIC_DER + self._key.public_key().public_bytes_raw())
+        if self.key is not None:
+            key = key_id(PUBLIC_DER + self.key.public_key().public_bytes_raw())
             record = SearchKeyRecord(key=key, wards=self._wards)
         write_record(connection, f"{KEY_RECORD}{self._central_id}", record)
 
     @property
     def can_sign(self) -> bool:
-        return self._key is not None
+        return self.key is not None
 
     def has_waiting(self, connection: Connection) -> bool:
         now = {"now_ms": wall_ms(self._clock)}
@@ -103,9 +104,9 @@ class SearchSender:
 
     def send(self, connection: Connection) -> list[MqttMessage]:
         """Mark up to MAX_AT_ONCE due commands as sent. Return the messages to publish after the commit."""
-        if self._key is None:
+        if self.key is None:
             return []
-        return [*self._searches(connection, self._key), *self._pictures(connection, self._key)]
+        return [*self._searches(connection, self.key), *self._pictures(connection, self.key)]
 
     def on_births(self, connection: Connection, gateways: Iterable[str]) -> None:
         """These gateways have connected: send them again, soon, what they do not answer by then."""
@@ -135,7 +136,7 @@ class SearchSender:
         gone = {"status": PictureStatus.EXPIRED.value, "next_ms": None}
         connection.execute(update(tables.search_picture).where(*missed).values(**gone))
 
-    def _due(self, table: Table) -> tuple[ColumnElement[bool], ...]:
+    def due(self, table: Table) -> tuple[ColumnElement[bool], ...]:
         """Of a gateway that is online now, so that a command that waits can be withdrawn: what the broker
         keeps for a gateway cannot. A gateway without a state is asked once. Only gateways that have reported
         from this ward, whatever the console has written. Needs the parameter ``now_ms``."""
@@ -153,7 +154,7 @@ class SearchSender:
         query = (
             select(tables.search_answer, search.question, search.asked_by, search.expires_ms)
             .join_from(tables.search_answer, tables.search, answer.search == search.id)
-            .where(*self._due(tables.search_answer))
+            .where(*self.due(tables.search_answer), answer.command.startswith(SEARCH_COMMAND))
             .order_by(answer.next_ms, answer.command)
             .limit(MAX_AT_ONCE)
         )
@@ -165,8 +166,8 @@ class SearchSender:
             question = questions[row.search]
             assert question is not None
             args = search_arguments(question, row.gateway, row.ward, row.place, row.asked_by)
-            messages += self._message(key, row, TYPE_SEARCH, args)
-        self._mark_sent(connection, tables.search_answer, sendable, AnswerStatus.SENT)
+            messages += self.message(key, row, TYPE_SEARCH, args)
+        self.mark_sent(connection, tables.search_answer, sendable, AnswerStatus.SENT)
         for id_, question in questions.items():
             if question is None:
                 failed = {"status": AnswerStatus.FAILED.value, "next_ms": None, "until_ms": None}
@@ -181,7 +182,7 @@ class SearchSender:
         query = (
             select(tables.search_picture, search.purpose, search.case_number)
             .join_from(tables.search_picture, tables.search, picture.search == search.id)
-            .where(*self._due(tables.search_picture))
+            .where(*self.due(tables.search_picture))
             .order_by(picture.next_ms, picture.command)
             .limit(MAX_AT_ONCE)
         )
@@ -195,15 +196,13 @@ class SearchSender:
                 "asked_by": row.asked_by,
                 "ids": [row.passage],
             }
-            messages += self._message(key, row, TYPE_PICTURES, args)
+            messages += self.message(key, row, TYPE_PICTURES, args)
             log.info("%s: asked for the picture of passage %d of search %s, by %s", row.gateway, row.passage,
                      row.search, row.asked_by)  # fmt: skip
-        self._mark_sent(connection, tables.search_picture, rows, PictureStatus.SENT)
+        self.mark_sent(connection, tables.search_picture, rows, PictureStatus.SENT)
         return messages
 
-    def _message(
-        self, key: Ed25519PrivateKey, row: Any, type: str, args: dict[str, Any]
-    ) -> list[MqttMessage]:
+    def message(self, key: Ed25519PrivateKey, row: Any, type: str, args: dict[str, Any]) -> list[MqttMessage]:
         """The signed command, or nothing if its time is over."""
         now = self._clock.now()
         expires_ms = min(row.expires_ms, wall_ms(self._clock) + MAX_LIFE_MS)
@@ -221,7 +220,7 @@ class SearchSender:
         topic = self._topics.command(row.ward, row.gateway, type)
         return [MqttMessage(topic, sign(msgspec.json.encode(command), key), expiry_s=left_s)]
 
-    def _mark_sent(
+    def mark_sent(
         self,
         connection: Connection,
         table: Table,

@@ -58,6 +58,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "access-file": ("tệp", "file"),
     "access-search": ("tìm lượt đi qua", "search of passages"),
     "access-withdrawal": ("hủy yêu cầu tìm", "withdrawn search of passages"),
+    "access-rehearsal": ("chạy thử quy tắc", "rehearsal of a rule"),
     "access-passage": ("ảnh của lượt đi qua", "picture of a passage"),
     "access-login": ("đăng nhập", "logged in"),
     "nothing": ("Không có", "Nothing"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,34 +80,33 @@ def test_a_gateway_that_floods_has_its_own_limit(store: Store, monkeypatch: pyte
     assert len(queue) == 2, "nor do all of them fill the memory"
 
 
-def test_an_answer_that_cannot_be_stored_costs_no_other(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_answer_that_cannot_be_stored_costs_no_other(store: Store) -> None:
     good = asked(store, 3)
 
-    def record(connection: Connection, replies: list[ReplyMessage], now_ms: int) -> None:
+    def record(connection: Connection, replies: Sequence[ReplyMessage], now_ms: int) -> None:
         if any(each.text == "bad" for each in replies):
             raise ValueError("an unknown fault")
         record_answers(connection, replies, now_ms)
 
-    monkeypatch.setattr(answer_queue, "record_answers", record)
-    queue = AnswerQueue(store)
+    queue = AnswerQueue(store, record)
     queue.add([good[0], replace(good[1], text="bad"), good[2]])
     queue.store_some(1)
     assert (len(queue), stored(store)) == (0, 2)
 
 
-def test_they_wait_while_the_database_is_away(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    queue = AnswerQueue(store)
+def test_they_wait_while_the_database_is_away(store: Store) -> None:
+    is_away = True
+
+    def record(connection: Connection, replies: Sequence[ReplyMessage], now_ms: int) -> None:
+        if is_away:
+            raise DatabaseUnavailable("the disk is full")
+        record_answers(connection, replies, now_ms)
+
+    queue = AnswerQueue(store, record)
     queue.add(asked(store, 2))
-
-    def away(*_: object) -> None:
-        raise DatabaseUnavailable("the disk is full")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(answer_queue, "record_answers", away)
-        with pytest.raises(DatabaseUnavailable):
-            queue.store_some(1)
+    with pytest.raises(DatabaseUnavailable):
+        queue.store_some(1)
     assert len(queue) == 2
+    is_away = False
     queue.store_some(1)
     assert (len(queue), stored(store)) == (0, 2)

@@ -1,0 +1,126 @@
+"""Replies of gateways to rehearsals and to questions for rules, as rows.
+
+Everything that a gateway says is bounded here. Its examples become matches of the search that a rehearsal is,
+so that their pictures are opened and recorded as those of any search.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, select, update
+
+from edge_agent.core.problems import problem_of
+from edge_agent.wire.received.messages import MalformedMessage, ReplyMessage, milliseconds
+from edge_central.rehearsals.model import MAX_EXAMPLES, CountedRehearsal, ReceivedExample
+from edge_central.rehearsals.rule_requests import record_rules
+from edge_central.searches.answers import (
+    final_values,
+    record_answers,
+    record_progress,
+    rows_of,
+    update_answer,
+)
+from edge_central.searches.matches import FIRST, ReceivedPassage
+from edge_central.searches.model import REHEARSAL_COMMAND, RULES_COMMAND, AnswerStatus
+from edge_central.searches.sender import note_changes
+from edge_central.sentences import problem_text
+from edge_central.store import tables
+from edge_central.store.database import conflict_insert
+
+log = logging.getLogger(__name__)
+
+
+class _Examples(msgspec.Struct):
+    examples: list[msgspec.Raw] = []
+
+
+def record_replies(connection: Connection, replies: Sequence[ReplyMessage], now_ms: int) -> None:
+    """Store replies to searches, rehearsals and questions for rules, in order; others are ignored."""
+    record_answers(connection, replies, now_ms)
+    for row, reply in rows_of(connection, tables.search_answer, REHEARSAL_COMMAND, replies):
+        if _record_rehearsal(connection, row, reply, now_ms):
+            note_changes(connection, [row.search])
+    for row, reply in rows_of(connection, tables.camera_rules, RULES_COMMAND, replies):
+        record_rules(connection, row, reply, now_ms)
+
+
+def _record_rehearsal(connection: Connection, row: Any, reply: ReplyMessage, now_ms: int) -> bool:
+    if reply.status != "succeeded":
+        return record_progress(connection, row, reply, now_ms, _words_of(reply))
+    final = final_values(now_ms)
+    try:
+        result = msgspec.json.decode(reply.result, type=CountedRehearsal)
+        raw = msgspec.json.decode(reply.result, type=_Examples).examples
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        words = problem_text("search-answer-malformed")
+        return update_answer(connection, row.command, AnswerStatus.FAILED, words, final)
+    examples = _plausible(connection, row, raw)
+    counts = {"total": len(raw), "stored": len(examples), "dropped": len(raw) - len(examples)}
+    if not update_answer(connection, row.command, AnswerStatus.ANSWERED, reply.text, final | counts):
+        return False
+    _store_matches(connection, row, examples)
+    this = tables.rehearsal.c.search == row.search
+    values = {"result": msgspec.json.encode(result), "shown": msgspec.json.encode(examples)}
+    connection.execute(update(tables.rehearsal).where(this).values(**values))
+    if counts["dropped"]:
+        log.warning("%s: %d examples of rehearsal %s cannot be true; they are dropped", row.gateway,
+                    counts["dropped"], row.search)  # fmt: skip
+    return True
+
+
+def _words_of(reply: ReplyMessage) -> str:
+    """What the gateway says, or what it means. An older agent knows no search keys, or none for rehearsals;
+    a draft with a mistake is refused in the gateway's own words."""
+    problem = problem_of(reply.text)
+    code = None if problem is None else problem.code
+    if reply.code == "unknown-type" or code == "command-search-key":
+        return problem_text("search-gateway-too-old", why=reply.text)
+    if reply.code == "unknown-key" or code == "command-no-keys":
+        return problem_text("search-gateway-lacks-key")
+    return reply.text
+
+
+def _plausible(connection: Connection, row: Any, raw: Sequence[msgspec.Raw]) -> list[ReceivedExample]:
+    """The examples that can be read, at most as many as were asked for; one for each passage."""
+    columns = tables.rehearsal.c
+    asked = connection.scalar(select(columns.examples).where(columns.search == row.search)) or 0
+    found: dict[int, ReceivedExample] = {}
+    for each in raw[: min(asked, MAX_EXAMPLES)]:
+        try:
+            example = msgspec.json.decode(each, type=ReceivedExample)
+            milliseconds(example.time)
+        except (msgspec.DecodeError, UnicodeError, RecursionError, MalformedMessage):
+            continue
+        found[example.passage] = example
+    return list(found.values())
+
+
+def _store_matches(connection: Connection, row: Any, examples: Sequence[ReceivedExample]) -> None:
+    columns = tables.rehearsal.c
+    camera = connection.scalar(select(columns.camera).where(columns.search == row.search))
+    matches = list(_matches(row, str(camera), examples))
+    if matches:
+        connection.execute(conflict_insert(connection, tables.search_match).on_conflict_do_nothing(), matches)
+
+
+def _matches(row: Any, camera: str, examples: Sequence[ReceivedExample]) -> Iterator[dict[str, Any]]:
+    for each in examples:
+        if not each.picture:
+            continue
+        passage = ReceivedPassage(
+            id=each.passage, camera=camera, group=each.group, start=each.time, for_s=0.0
+        )
+        yield {
+            "search": row.search,
+            "place": FIRST,
+            "gateway": row.gateway,
+            "ward": row.ward,
+            "camera": camera,
+            "passage": each.passage,
+            "start_ms": milliseconds(each.time),
+            "document": msgspec.json.encode(passage),
+        }

@@ -1,0 +1,121 @@
+"""Rehearsals as facts: what was asked, and what the gateway counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from edge_agent.config.written import Written
+from edge_agent.wire.base import Id
+from edge_central.searches.model import GatewayAnswer
+
+Count = Annotated[int, Meta(ge=0, le=2**53)]
+Time = Annotated[str, Meta(max_length=40)]
+Day = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\d$(?!\n)")]
+Word = Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,40}$(?!\n)")]
+
+DAYS = (7, 14, 30)
+"""Over how many days a rule can be rehearsed from the console."""
+MAX_EXAMPLES = 12
+
+
+class CountedReports(msgspec.Struct, frozen=True, kw_only=True):
+    """``RehearsedReports`` of the wire, with bounds."""
+
+    reports: Count
+    objects: Count | None = None
+    by_hour: Annotated[list[Count], Meta(min_length=24, max_length=24)]
+    by_day: Annotated[dict[Day, Count], Meta(max_length=40)] = msgspec.field(default_factory=dict)
+
+
+class CountedRehearsal(msgspec.Struct, frozen=True, kw_only=True):
+    """``RehearsalResult`` of the wire, with bounds, and without the examples, which are rows of their own."""
+
+    from_at: Time
+    to_at: Time
+    first_at: Time | None = None
+    passages: Count
+    used: Count
+    undated: Count = 0
+    accuracy: Word
+    draft: CountedReports
+    in_force: CountedReports | None = None
+    live: Count | None = None
+    both: Count | None = None
+    only_draft: Count | None = None
+    only_in_force: Count | None = None
+
+
+class ReceivedExample(msgspec.Struct, frozen=True, kw_only=True):
+    """``RehearsalExample`` of the wire, with bounds."""
+
+    time: Time
+    passage: Annotated[int, Meta(ge=0, le=2**53)]
+    group: Word | None = None
+    by: Word = "draft"
+    picture: bool = False
+
+
+class RehearsalDraft(msgspec.Struct, frozen=True, kw_only=True):
+    """What is rehearsed: a whole rule, and the zones or lines that it adds."""
+
+    rule: dict[str, Any]
+    zones: dict[str, Any] = msgspec.field(default_factory=dict)
+    lines: dict[str, Any] = msgspec.field(default_factory=dict)
+
+    def written(self) -> Written:
+        """As a part of the camera's section."""
+        places = {"zones": self.zones, "lines": self.lines}
+        return {key: each for key, each in places.items() if each} | {"rules": [self.rule]}
+
+
+@dataclass(frozen=True, slots=True)
+class RehearsalQuestion:
+    """What an officer asks."""
+
+    gateway: str
+    camera: str
+    draft: RehearsalDraft
+    days: int
+    with_examples: bool
+    purpose: str
+    case: str
+
+
+@dataclass(frozen=True, slots=True)
+class RehearsedExample:
+    """An object that the draft, the rule in force, or both would have reported."""
+
+    gateway: str
+    ward: str
+    camera: str
+    passage: int
+    start_ms: int
+    group: str | None
+    by: str  # draft, in-force, both
+    has_picture: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RehearsalView:
+    """A rehearsal, with what its gateway has answered so far."""
+
+    id: str  # of its search too
+    gateway: str
+    ward: str
+    camera: Id
+    rule: str
+    days: int
+    asked_ms: int
+    asked_by: str
+    purpose: str
+    case: str
+    expires_ms: int
+    draft: RehearsalDraft
+    answer: GatewayAnswer
+    result: CountedRehearsal | None
+    examples: tuple[RehearsedExample, ...]
+    dropped: int  # examples that cannot be true

@@ -1,0 +1,161 @@
+"""How often each rule of a camera has reported, what officers concluded, and what that suggests to change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import tzinfo
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from edge_agent.config.model.rules import RuleKind
+from edge_central.console.events import NOT_HIDDEN
+from edge_central.console.incident_log import IncidentOutcome
+from edge_central.proposals.draft import RuleInForce, drafted
+from edge_central.proposals.outcomes import read_judged, read_outcomes
+from edge_central.proposals.reasoning import ProposedChange, propose
+from edge_central.rehearsals.model import RehearsalDraft
+from edge_central.rehearsals.rules import CameraRuleSet, ConfiguredRule
+from edge_central.store import tables
+from edge_central.store.scope import Scope
+
+DAY_MS = 86_400_000
+SHORT_DAYS, LONG_DAYS = 7, 30
+PROPOSALS_OF_DAYS = 365
+MAX_EXAMINED = 20_000
+"""Events of the gateway that are examined, the newest: a page must not read years."""
+STARTS = ("start", "moment")
+"""Phases that count as a report."""
+
+
+class _Data(msgspec.Struct):
+    rule_id: str = ""
+
+
+class _Event(msgspec.Struct):
+    data: _Data
+
+
+_decode = msgspec.json.Decoder(_Event).decode
+
+
+@dataclass(frozen=True, slots=True)
+class ReportCounts:
+    """Reports of a rule by what officers concluded. ``open``: no conclusion."""
+
+    reports: int = 0
+    real: int = 0
+    false: int = 0
+    handled: int = 0
+
+    @property
+    def open(self) -> int:
+        return self.reports - self.real - self.false - self.handled
+
+    def plus(self, outcome: str | None) -> ReportCounts:
+        more = {"reports": self.reports + 1}
+        if outcome in tuple(IncidentOutcome):
+            more[str(outcome)] = getattr(self, str(outcome)) + 1
+        return replace(self, **more)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleReports:
+    """Of one rule, in the last 7 and 30 days."""
+
+    short: ReportCounts = ReportCounts()
+    long: ReportCounts = ReportCounts()
+
+
+@dataclass(frozen=True, slots=True)
+class CameraReports:
+    """By rule. ``since_ms`` is later than 30 days ago if the gateway has sent very many events."""
+
+    of_rule: Mapping[str, RuleReports] = field(default_factory=dict)
+    since_ms: int = 0
+    is_cut: bool = False
+
+    def of(self, rule: str) -> RuleReports:
+        return self.of_rule.get(rule, RuleReports())
+
+
+def read_reports(
+    connection: Connection, scope: Scope, gateway: str, camera: str, now_ms: int
+) -> CameraReports:
+    """Count the reports of all rules of a camera in the last 30 days."""
+    event, since_ms = tables.event.c, now_ms - LONG_DAYS * DAY_MS
+    newest = select(event.cursor).where(event.gateway == gateway, scope.of(event.ward))
+    newest = newest.order_by(event.cursor.desc())
+    oldest = connection.scalar(newest.offset(MAX_EXAMINED).limit(1))
+    cut_ms = None
+    if oldest is not None:
+        cut_ms = connection.scalar(select(event.time_ms).where(event.cursor == oldest))
+        since_ms = max(since_ms, cut_ms or 0)
+    outcomes = read_outcomes(connection, gateway, since_ms, list(IncidentOutcome))
+    query = select(event.event_id, event.time_ms, event.payload).where(
+        event.gateway == gateway,
+        event.cursor > (oldest or 0),
+        scope.of(event.ward),
+        event.camera == camera,
+        event.kind.in_([each.value for each in RuleKind]),
+        event.phase.in_(STARTS),
+        event.time_ms >= since_ms,
+        NOT_HIDDEN,
+    )
+    found: dict[str, RuleReports] = {}
+    for row in connection.execute(query):
+        try:
+            rule = _decode(row.payload).data.rule_id
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            continue
+        counts, outcome = found.get(rule, RuleReports()), outcomes.get(row.event_id)
+        is_recent = row.time_ms >= now_ms - SHORT_DAYS * DAY_MS
+        short = counts.short.plus(outcome) if is_recent else counts.short
+        found[rule] = RuleReports(short, counts.long.plus(outcome))
+    return CameraReports(found, since_ms, cut_ms is not None and since_ms == cut_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleProposal:
+    """A change that outcomes suggest, and the draft that makes it."""
+
+    change: ProposedChange
+    draft: RehearsalDraft
+
+
+@dataclass(frozen=True, slots=True)
+class RuleProposals:
+    """What the outcomes of a rule suggest; with too few of them, nothing."""
+
+    real: int
+    false: int
+    proposals: tuple[RuleProposal, ...]
+
+    def of(self, kind: str) -> RuleProposal | None:
+        return next((each for each in self.proposals if each.change.kind == kind), None)
+
+
+def read_proposals(
+    connection: Connection,
+    gateway: str,
+    camera: str,
+    rules: CameraRuleSet,
+    rule: ConfiguredRule,
+    now_ms: int,
+    zone: tzinfo,
+) -> RuleProposals:
+    """``zone``: time zone of the site. The caller has checked that the gateway is in the scope."""
+    judged = read_judged(connection, gateway, camera, rule.id, now_ms - PROPOSALS_OF_DAYS * DAY_MS)
+    real = sum(each.is_real for each in judged)
+    present = RuleInForce.of(rule.written, rules.places)
+    found = []
+    for change in propose(judged, zone) if present is not None else ():
+        assert present is not None
+        written = drafted(present, change)
+        if written is not None:
+            draft = RehearsalDraft(
+                rule=written["rules"][0], zones=written.get("zones", {}), lines=written.get("lines", {})
+            )
+            found.append(RuleProposal(change, draft))
+    return RuleProposals(real, len(judged) - real, tuple(found))

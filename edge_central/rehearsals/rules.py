@@ -1,0 +1,217 @@
+"""The rules of a camera as the centre knows them, parsed and bounded from what its gateway says. Pure.
+
+A rule that cannot be read is left out and counted: whatever a gateway says breaks no page.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from edge_agent.config.model.rule_kinds import KINDS
+from edge_agent.config.model.rules import RuleKind
+from edge_agent.config.written import Written
+from edge_agent.core.model import LABELS
+
+MAX_CAMERAS, MAX_RULES, MAX_POINTS = 64, 64, 64
+MAX_KEYS, MAX_ITEMS, MAX_TEXT, MAX_DEPTH = 32, 64, 200, 4
+MAX_NUMBER = 1e6
+NAME = re.compile(r"[A-Za-z0-9_.-]{1,63}")
+_KEY = re.compile(r"[A-Za-z0-9_.-]{1,63}")
+DURATIONS: Mapping[str, str] = {
+    RuleKind.ZONE_INTRUSION: "min_duration_s",
+    RuleKind.LOITERING: "min_duration_s",
+    RuleKind.CROWDING: "min_duration_s",
+    RuleKind.STOPPED_VEHICLE: "still_s",
+}
+"""The key of the duration that a rule of a kind has; other kinds have none."""
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class RulePlace:
+    """The zone or line of a rule. ``points``: x, y in 0..1 of the picture; corners, or both ends."""
+
+    key: str  # zones or lines
+    name: str
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConfiguredRule:
+    """One rule. ``seconds`` and ``count`` are None where rules of this kind have no such key."""
+
+    id: str
+    kind: str
+    labels: tuple[str, ...]
+    enabled: bool
+    begin: str | None  # HH:MM; None: the whole day
+    end: str | None
+    days: tuple[str, ...]  # mon or mon-fri; empty: all
+    seconds: float | None
+    count: int | None
+    place: RulePlace | None  # None: it names a place that the gateway did not send
+    written: Written  # the whole rule, for a draft
+
+
+@dataclass(frozen=True, slots=True)
+class CameraRuleSet:
+    """The rules of one camera, and how many of them cannot be read."""
+
+    rules: tuple[ConfiguredRule, ...]
+    unreadable: int
+    zones: Written
+    lines: Written
+
+    def rule(self, id_: str) -> ConfiguredRule | None:
+        return next((each for each in self.rules if each.id == id_), None)
+
+    @property
+    def places(self) -> dict[str, Written]:
+        return {"zones": self.zones, "lines": self.lines}
+
+
+class _Camera(msgspec.Struct):
+    rules: list[Any] = []
+    zones: dict[str, Any] = {}
+    lines: dict[str, Any] = {}
+
+
+class _Document(msgspec.Struct):
+    cameras: dict[str, msgspec.Raw] = {}
+
+
+def parse_camera_rules(document: bytes | None, camera: str) -> CameraRuleSet | None:
+    """The rules of one camera in the result of the command ``rules``; None: it says nothing of it."""
+    try:
+        found = msgspec.json.decode(document or b"{}", type=_Document).cameras.get(camera)
+        raw = None if found is None else msgspec.json.decode(found, type=_Camera)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
+    if raw is None:
+        return None
+    zones, lines = _places(raw.zones, _zone_points), _places(raw.lines, line_points)
+    rules: dict[str, ConfiguredRule] = {}
+    for each in raw.rules[:MAX_RULES]:
+        rule = configured_rule(each, zones, lines)
+        if rule is not None:
+            rules[rule.id] = rule
+    return CameraRuleSet(tuple(rules.values()), len(raw.rules) - len(rules), zones, lines)
+
+
+def configured_rule(written: Any, zones: Written, lines: Written) -> ConfiguredRule | None:
+    """None: it cannot be read."""
+    if not isinstance(written, dict) or not _is_plain(written):
+        return None
+    id_, kind = written.get("id"), written.get("kind")
+    if not (isinstance(id_, str) and NAME.fullmatch(id_) and isinstance(kind, str) and kind in KINDS):
+        return None
+    schedule = written.get("schedule")
+    schedule = schedule if isinstance(schedule, dict) else {}
+    duration = DURATIONS.get(kind)
+    count = _number(kind, written, "count") if kind == RuleKind.CROWDING else None
+    return ConfiguredRule(
+        id=id_,
+        kind=kind,
+        labels=_labels(kind, written.get("labels")),
+        enabled=written.get("enabled") is not False,
+        begin=_text(schedule.get("from")),
+        end=_text(schedule.get("to")),
+        days=_days(schedule.get("days")),
+        seconds=None if duration is None else _number(kind, written, duration),
+        count=None if count is None else round(count),
+        place=_place(written, zones, lines),
+        written=written,
+    )
+
+
+def line_points(line: Any) -> tuple[Point, ...] | None:
+    """Both ends of a line as it is written."""
+    if not isinstance(line, dict):
+        return None
+    return _points([line.get("from"), line.get("to")], 2)
+
+
+def _zone_points(zone: Any) -> tuple[Point, ...] | None:
+    return _points(zone.get("polygon"), 3) if isinstance(zone, dict) else None
+
+
+def _places(written: Mapping[str, Any], points_of: Callable[[Any], tuple[Point, ...] | None]) -> Written:
+    """The zones or lines that can be read."""
+    named = list(written.items())[:MAX_ITEMS]
+    return {name: each for name, each in named if NAME.fullmatch(name) and points_of(each) is not None}
+
+
+def _place(rule: Written, zones: Written, lines: Written) -> RulePlace | None:
+    key, places = ("lines", lines) if "line" in rule else ("zones", zones)
+    name = rule.get(key.removesuffix("s"))
+    if not isinstance(name, str) or name not in places:
+        return None
+    points = (line_points if key == "lines" else _zone_points)(places[name])
+    return None if points is None else RulePlace(key, name, points)
+
+
+def _points(written: Any, least: int) -> tuple[Point, ...] | None:
+    if not isinstance(written, list) or not least <= len(written) <= MAX_POINTS:
+        return None
+    points = []
+    for each in written:
+        if not (isinstance(each, list) and len(each) == 2 and all(map(_is_unit, each))):
+            return None
+        points.append((float(each[0]), float(each[1])))
+    return tuple(points)
+
+
+def _is_unit(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
+
+
+def _is_plain(value: Any, depth: int = 0) -> bool:
+    """Whether a value can be written as YAML: bounded, with keys that need no quotes."""
+    if depth > MAX_DEPTH:
+        return False
+    if isinstance(value, dict):
+        keys = all(isinstance(key, str) and _KEY.fullmatch(key) for key in value)
+        return len(value) <= MAX_KEYS and keys and all(_is_plain(each, depth + 1) for each in value.values())
+    if isinstance(value, list):
+        return len(value) <= MAX_ITEMS and all(_is_plain(each, depth + 1) for each in value)
+    if isinstance(value, str):
+        return len(value) <= MAX_TEXT and value.isprintable()
+    if isinstance(value, bool) or value is None:
+        return True
+    return math.isfinite(value) and abs(value) <= MAX_NUMBER
+
+
+def _labels(kind: str, written: Any) -> tuple[str, ...]:
+    if isinstance(written, str):
+        written = [written]
+    if isinstance(written, list):
+        return tuple(each for each in written if isinstance(each, str))
+    default = _default(kind, "labels")
+    return tuple(default) if isinstance(default, Iterable) else LABELS
+
+
+def _days(written: Any) -> tuple[str, ...]:
+    listed = [written] if isinstance(written, str) else written
+    return tuple(each for each in listed if isinstance(each, str)) if isinstance(listed, list) else ()
+
+
+def _text(written: Any) -> str | None:
+    return written[:10] if isinstance(written, str) else None
+
+
+def _number(kind: str, written: Written, key: str) -> float | None:
+    """The value of the key, or the default of the kind."""
+    value = written.get(key, _default(kind, key))
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number else None
+
+
+def _default(kind: str, key: str) -> Any:
+    return next((each.default for each in KINDS[kind].fields if each.key == key), None)
