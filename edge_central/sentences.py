@@ -222,7 +222,40 @@ CASES: Sentences = {
     ),
 }
 
-SENTENCES: Sentences = {**PRESENCE, **ALERTS, **VERDICTS, **SEARCHES, **CASES}
+APPEARANCE: Sentences = {
+    "appearance-no-card": (
+        "the model {file} has no measured card: make one with edge-agent central appearance measure",
+        "mô hình {file} chưa có phiếu đo: hãy tạo bằng lệnh edge-agent central appearance measure",
+    ),
+    "appearance-card-unreadable": (
+        "the card {file} cannot be used: {error}",
+        "không dùng được phiếu đo {file}: {error}",
+    ),
+    "appearance-other-model": (
+        "the card was measured on another file than this one: {model}",
+        "phiếu đo này là của một tệp mô hình khác: {model}",
+    ),
+    "appearance-by-chance": (
+        "by its card {file} the model is no better than chance for {groups}",
+        "theo phiếu đo {file}, mô hình không tốt hơn chọn ngẫu nhiên đối với {groups}",
+    ),
+    "appearance-model-unusable": (
+        "the model {file} cannot be used: {error}",
+        "không dùng được mô hình {file}: {error}",
+    ),
+    "appearance-similar": (
+        "looks similar by the model {model}; measured rank-1 {rank1} on {objects} objects",
+        "ngoại hình giống nhau theo mô hình {model}; tỉ lệ đúng ở hạng 1 khi đo: {rank1} trên {objects} "
+        "người hoặc phương tiện",
+    ),
+    "appearance-different": (
+        "looks different by the model {model}; measured rank-1 {rank1} on {objects} objects",
+        "ngoại hình khác nhau theo mô hình {model}; tỉ lệ đúng ở hạng 1 khi đo: {rank1} trên {objects} "
+        "người hoặc phương tiện",
+    ),
+}
+
+SENTENCES: Sentences = {**PRESENCE, **ALERTS, **VERDICTS, **SEARCHES, **CASES, **APPEARANCE}
 CATALOGUE = Catalogue({**AGENT.sentences, **SENTENCES})
 
 problem_text = CATALOGUE.text

@@ -21,6 +21,7 @@ from edge_agent.mqtt.session.client import MqttMessage
 from edge_agent.wire.topics import CentralTopics
 from edge_central.alerts.notifications import WebhookPoster
 from edge_central.alerts.service import AlertService
+from edge_central.appearance.picture_embedder import PictureEmbedder
 from edge_central.console_process import ConsoleProcess
 from edge_central.ingest.batch_writer import BatchWriter
 from edge_central.ingest.broker_session import CentralBrokerSession, CentralState, CentralStateKind
@@ -113,6 +114,13 @@ class CentralService:
             central_id=settings.id,
             exclusive_database=settings.database.embedded,
         )
+        self._embedder = PictureEmbedder(
+            settings.journeys.appearance,
+            settings.database,
+            settings.wards,
+            settings.id,
+            self._clock,
+        )
         self._supervisor = Supervisor()
 
     def _connect_requests(self, wake: threading.Event) -> CentralBrokerSession:
@@ -138,6 +146,7 @@ class CentralService:
             self._metrics_server.start()
         self._ingest.start()
         self._supervisor.watch(self._ingest.loop)
+        self._embedder.loop.start()  # not supervised: the centre goes on without it
         if self._console is not None:
             self._console.start()
         if self._webhook is not None:
@@ -167,6 +176,7 @@ class CentralService:
         if self._console is not None:
             self._console.stop()
         self._ingest.stop()
+        self._embedder.loop.stop()
         if self._webhook is not None:
             self._webhook.stop()
         ended = self._ingest.loop.join(STOP_WITHIN_S)
@@ -180,6 +190,7 @@ class CentralService:
         self._broker.close(final_state, CLOSE_TIMEOUT_S)
         if self._console is not None:
             self._console.join(CONSOLE_STOP_S)
+        self._embedder.loop.join(CLOSE_TIMEOUT_S)
         log.info("the centre has stopped")
 
     def _make_metrics_server(self, listen: ListenAddress) -> MetricsServer:

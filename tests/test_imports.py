@@ -57,9 +57,10 @@ LAYERS: tuple[set[str], ...] = (
 """Of ``edge_agent``. Each part imports parts of the layers before its own, and nothing of its own layer."""
 BESIDE = {"mqtt": {"uplink"}}
 """Exceptions: the publisher counts its bytes and asks for their pace."""
-OF_AGENT = {"core", "wire", "config", "mqtt", "host", "evidence", "commands"}
-"""What the centre takes of the agent: no pictures, no detectors, no outbox. Of the evidence it is how that is
-verified, ``evidence.chain``; of the commands, how they are signed, ``commands.signature``."""
+OF_AGENT = {"core", "wire", "config", "mqtt", "host", "evidence", "commands", "detection"}
+"""What the centre takes of the agent: no detectors, no outbox. Of the evidence it is how that is verified,
+``evidence.chain``; of the commands, how they are signed, ``commands.signature``; how a picture is decoded and
+embedded, in a process of its own."""
 
 HOMES: dict[str, set[str]] = {
     "av": {"capture", "evidence", "tools"},
@@ -172,6 +173,10 @@ def test_the_centre_takes_little_of_the_agent() -> None:
     evidence = {name for name in used if part(name) == "evidence"}
     assert all(is_of(name, "edge_agent.evidence.chain") for name in evidence)
     assert {name for name in used if part(name) == "commands"} <= {"edge_agent.commands.signature"}
+    decodes = {
+        name_of(path) for path in modules(CENTRE) if any(part(name) == "detection" for name in imports(path))
+    }
+    assert decodes == {"edge_central.appearance.child"}
 
 
 def circle(graph: Mapping[str, set[str]]) -> list[str]:

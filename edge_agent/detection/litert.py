@@ -21,7 +21,7 @@ from edge_agent.core.problems import ProblemText, problem_text
 from edge_agent.detection.detector import InputFit, ModelInfo
 from edge_agent.detection.model_decoders import PicoDetDecoder, SsdDecoder, StreetDecoder, YoloxDecoder
 from edge_agent.detection.model_file import forget_read_pages, mapped_name, private_copy, read_labels
-from edge_agent.detection.tensors import Candidates, ModelDecoder, Tensor, TensorInfo, describe
+from edge_agent.detection.tensors import Candidates, InputTable, ModelDecoder, Tensor, TensorInfo, describe
 
 if TYPE_CHECKING:
     from edge_agent.core.model import Colour
@@ -54,13 +54,7 @@ class LiteRtDetector:
         self.name = path.stem
         self._path = path
         self._floor = min_score
-        _check_size(path)
-        try:
-            with private_copy(path) as file:
-                self.model = ModelInfo(path.stem, _digest(path, file))
-                self._runtime, mapped = _Runtime(path, file, threads, delegate), mapped_name(file)
-        except OSError as error:
-            raise DetectorError(_unreadable(path, error)) from error
+        self.model, self._runtime, mapped = open_model(path, threads, delegate)
         self.degraded = self._runtime.degraded
         try:
             self._decoder = _decoder(path, self._runtime.input, self._runtime.outputs)
@@ -85,7 +79,7 @@ class LiteRtDetector:
 
     def detect(self, pixels: Colour) -> list[Detection]:
         fit = self.fit((pixels.shape[1], pixels.shape[0]))
-        outputs = self._runtime.run(self._decoder, self._padded(pixels, fit))
+        outputs = self._runtime.run(self._decoder.input, self._padded(pixels, fit))
         try:
             with np.errstate(all="ignore"):  # NaN boxes are removed later
                 return self._named(self._decoder.decode(outputs, self._floor), fit)
@@ -139,7 +133,19 @@ class LiteRtDetector:
         return np.asarray(kept, np.intp).ravel()
 
 
-class _Runtime:
+def open_model(path: Path, threads: int, delegate: str | None) -> tuple[ModelInfo, LiteRtRuntime, str]:
+    """Load a model file. Returns also the name of its mapping, for ``forget_read_pages``. Raises
+    DetectorError."""
+    _check_size(path)
+    try:
+        with private_copy(path) as file:
+            model = ModelInfo(path.stem, _digest(path, file))
+            return model, LiteRtRuntime(path, file, threads, delegate), mapped_name(file)
+    except OSError as error:
+        raise DetectorError(_unreadable(path, error)) from error
+
+
+class LiteRtRuntime:
     """The interpreter: one input, some outputs. It maps ``file``, a copy of ``path``: passing the model as
     bytes would cost 4 MB that are not read again."""
 
@@ -176,11 +182,11 @@ class _Runtime:
             log.warning("detector: %s", self.degraded)
             return None
 
-    def run(self, decoder: ModelDecoder, padded: Tensor) -> list[Tensor]:
-        """Run one inference. The outputs are copies, in the model's order."""
+    def run(self, table: InputTable, padded: Tensor) -> list[Tensor]:
+        """Run one inference. The outputs are copies, in the model's order. Raises DetectorError."""
         try:
             # The interpreter refuses to run while a view of its input is alive.
-            decoder.input.write(padded, self._input())
+            table.write(padded, self._input())
             self._interpreter.invoke()
             return [self._interpreter.get_tensor(o.index) for o in self.outputs]
         except (*_ODD_TENSORS, RuntimeError) as error:

@@ -66,6 +66,7 @@ def add_command_to(commands: Commands) -> None:
     for action in (run, check, status, console, *_add_retention(actions), _add_proposals(actions)):
         action.add_config(DEFAULT_CONFIG)
     _add_user(actions)
+    _add_appearance(actions)
 
 
 def _add_logging(parser: CommandParser) -> None:
@@ -236,6 +237,29 @@ def _add_proposals(actions: Commands) -> CommandParser:
     return proposals
 
 
+def _add_appearance(actions: Commands) -> None:
+    appearance = add_command(actions, "appearance", "measure a model that compares pictures of passages")
+    measure = add_command(
+        appearance.add_commands("todo"),
+        "measure",
+        "measure a model on labelled pictures and write its card",
+        "edge-agent central appearance measure vehicles.tflite labelled/ --card vehicles.json",
+        exit_codes={1: "failed, or the model is no better than chance"},
+    )
+    layout = "IDENTITY/CAMERA-*.jpg or GROUP/IDENTITY/CAMERA-*.jpg"
+    remarks = "text for the card, such as licence, source, and who measured; default: none"
+    measure.add_argument("model", type=Path, metavar="MODEL", help="TFLite file; a picture in, a vector out")
+    measure.add_argument("folder", type=Path, metavar="FOLDER", help=f"folder of pictures; {layout}")
+    measure.add_argument("--card", type=Path, required=True, metavar="FILE", help="card to write")
+    values = ["0..1", "-1..1", "0..255", "imagenet"]
+    measure.add_argument("--pixels", choices=values, default="0..1", help="values that the model expects")
+    measure.add_argument(
+        "--bgr", action="store_true", help="the model expects blue first; default: red first"
+    )
+    measure.add_argument("--remarks", default="", metavar="TEXT", help=remarks)
+    measure.add_json()
+
+
 def _add_release(actions: Commands) -> CommandParser:
     release = add_command(
         actions,
@@ -292,6 +316,10 @@ def run_central(args: argparse.Namespace, stdout: TextIO) -> int:
         from edge_central.cli.user import run_user
 
         return run_user(args, stdout)
+    if args.action == "appearance":
+        from edge_central.cli.appearance import run_appearance
+
+        return run_appearance(args, stdout, sys.stderr)
     from edge_central.config import load
 
     if args.action in ("hold", "holds", "release"):

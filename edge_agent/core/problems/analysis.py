@@ -104,6 +104,20 @@ MODEL_FILES: Sentences = {
         "{file} không thuộc loại mô hình nhận dạng được hỗ trợ: đầu vào {input}; đầu ra {outputs}; được hỗ "
         "trợ: mô hình của training/, SSD có TFLite_Detection_PostProcess, YOLOX và PicoDet nguyên bản",
     ),
+    "embedding-input": (
+        "{file}: the input {input} is no picture; [1, height, width, 3] with sides of {low} to {high} is "
+        "expected",
+        "đầu vào {input} của mô hình {file} không phải một ảnh: đúng ra là [1, cao, rộng, 3], mỗi cạnh từ "
+        "{low} đến {high}",
+    ),
+    "embedding-output": (
+        "{file}: outputs {outputs}; one vector of {low} to {high} numbers is expected",
+        "mô hình {file} có đầu ra {outputs}, đúng ra là một vectơ từ {low} đến {high} số",
+    ),
+    "embedding-empty": (
+        "{file}: the vector of a picture is zero or not finite",
+        "mô hình {file} cho vectơ bằng không hoặc không hữu hạn",
+    ),
     "detector-no-runtime": (
         "no TFLite runtime: install ai-edge-litert, or edge-agent[tflite-runtime] ({error})",
         "thiếu thư viện TFLite: cài ai-edge-litert hoặc edge-agent[tflite-runtime] ({error})",

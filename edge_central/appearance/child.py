@@ -1,0 +1,120 @@
+"""The process that decodes pictures of gateways and computes their embeddings.
+
+Run as ``python -I -m edge_central.appearance.child MODEL PIXELS ORDER`` with a socket as standard input and
+output. It loads the model, gives up what it does not need, and only then reads the first picture: whoever
+takes it over with a picture can open no file and no connection, and its time and memory are bounded.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import sys
+from pathlib import Path
+
+import msgspec
+
+from edge_agent.core.errors import DetectorError
+from edge_agent.detection.embedding import EmbeddingModel
+from edge_agent.detection.small_jpeg import blank_jpeg, decode_small_jpeg, decode_without_threads
+from edge_central.appearance.frames import MAX_REQUEST_BYTES, OK, REFUSED, REQUEST_HEAD, ChildHello, answer
+from edge_central.appearance.system_calls import allow_only_computing
+
+MORE_MEMORY_BYTES = 256 * 1024 * 1024
+"""Beyond what the process has with the loaded model."""
+CPU_S = 60
+"""Processor time for the pictures of one process; the centre starts a new one every ``MAX_PICTURES``."""
+NICE = 10
+OOM_SCORE = 1000
+_PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
+
+
+def main(model_path: str, pixels: str, order: str) -> int:
+    _lower_priority()
+    decode_without_threads()  # they cannot be made later
+    try:
+        model = EmbeddingModel(Path(model_path), pixels, bgr=order == "bgr")
+    except DetectorError as error:
+        _write(answer(REFUSED, str(error).encode()))
+        return 1
+    _embed(model, blank_jpeg())  # all that is imported late is imported now
+    limit_process()
+    allow_only_computing()
+    hello = ChildHello(
+        name=model.info.name,
+        sha256=model.info.sha256 or "",
+        input_size=model.input_size,
+        dimensions=model.dimensions,
+    )
+    _write(answer(OK, msgspec.json.encode(hello)))
+    while (jpeg := _read_request()) is not None:
+        _write(_embed(model, jpeg))
+    return 0
+
+
+def limit_process() -> None:
+    """Bound memory and processor time, and make new files, connections and processes impossible. Raises
+    OSError or ValueError where the system does not allow it: then no picture is read."""
+    size = resource.getpagesize() * int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    used_s = int(sum(resource.getrusage(resource.RUSAGE_SELF)[:2])) + 1
+    libc = ctypes.CDLL(None, use_errno=True)
+    os.closerange(3, 1024)
+    for limit, most in (
+        (resource.RLIMIT_AS, size + MORE_MEMORY_BYTES),
+        (resource.RLIMIT_CPU, used_s + CPU_S),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NPROC, 0),
+        (resource.RLIMIT_NOFILE, 0),
+    ):
+        resource.setrlimit(limit, (most, most))
+    for option, value in ((_PR_SET_NO_NEW_PRIVS, 1), (_PR_SET_DUMPABLE, 0)):
+        if libc.prctl(option, value, 0, 0, 0) != 0:
+            raise OSError(ctypes.get_errno(), "prctl")
+
+
+def _lower_priority() -> None:
+    try:
+        os.nice(NICE)
+        Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE), encoding="ascii")
+    except OSError:
+        pass  # the unit of a site may forbid it
+
+
+def _embed(model: EmbeddingModel, jpeg: bytes) -> bytes:
+    picture = decode_small_jpeg(jpeg)
+    if picture is None:
+        return answer(REFUSED, b"not a small JPEG, or damaged")
+    try:
+        return answer(OK, model.embed(picture).astype("<f2").tobytes())
+    except DetectorError as error:
+        return answer(REFUSED, str(error).encode())
+
+
+def _read_request() -> bytes | None:
+    """None: the centre has closed the socket."""
+    head = _read(REQUEST_HEAD.size)
+    if head is None:
+        return None
+    (size,) = REQUEST_HEAD.unpack(head)
+    return _read(size) if size <= MAX_REQUEST_BYTES else None
+
+
+def _read(size: int) -> bytes | None:
+    received = bytearray()
+    while len(received) < size:
+        part = os.read(0, size - len(received))
+        if not part:
+            return None
+        received += part
+    return bytes(received)
+
+
+def _write(message: bytes) -> None:
+    while message:
+        message = message[os.write(1, message) :]
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

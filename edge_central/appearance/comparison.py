@@ -1,0 +1,126 @@
+"""What two embeddings are worth for the ranking of candidates: the likelihood ratio by the card's curve.
+
+The column ``embedding`` of ``search_picture``: the first eight bytes of the model's SHA-256, then the vector
+as float16. Without a vector the picture has none by this model; one zero byte: its group is not compared.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from operator import mul
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from edge_central.appearance.card import AppearanceCard, GroupFigures
+from edge_central.sentences import problem_text
+from edge_central.store import tables
+
+RECORD = "appearance "
+"""Key in ``meta``, followed by the id of the centre."""
+MARK_BYTES = 8
+NOT_COMPARED = b"\0"
+NEUTRAL = 1.0
+
+
+class AppearanceRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """In ``meta``, for each centre with ``journeys.appearance``: its card, or why it uses none."""
+
+    card: AppearanceCard | None = None
+    groups: list[str]  # that are compared
+    problem: str | None = None  # text
+    code: object = None  # of ``problem``, with its figures
+
+
+def mark_of(sha256: str) -> bytes:
+    return bytes.fromhex(sha256)[:MARK_BYTES]
+
+
+@dataclass(frozen=True, slots=True)
+class AppearanceComparison:
+    """By mark of the model: its card, and the groups whose pictures are compared."""
+
+    models: Mapping[bytes, tuple[AppearanceCard, Collection[str]]]
+
+    @classmethod
+    def read(cls, connection: Connection) -> AppearanceComparison:
+        """With the cards that the centres of this database use now."""
+        columns = tables.meta.c
+        texts = connection.scalars(select(columns.value).where(columns.key.like(f"{RECORD}%")))
+        models = {}
+        for text in texts:
+            try:
+                record = msgspec.json.decode(text, type=AppearanceRecord)
+            except (msgspec.DecodeError, UnicodeError, RecursionError):
+                continue  # of another version of the centre
+            if record.card is not None:
+                models[mark_of(record.card.sha256)] = (record.card, record.groups)
+        return cls(models)
+
+    def likelihood_ratio(self, one: bytes | None, other: bytes | None, group: str | None) -> float:
+        """How many times likelier the two pictures are if they show the same object; 1/20..20, and 1.0 where
+        nothing can be said: no embedding, of different models, or the group was not measured."""
+        if one is None or other is None or one[:MARK_BYTES] != other[:MARK_BYTES]:
+            return NEUTRAL
+        figures = self._figures(one, group)
+        if figures is None:
+            return NEUTRAL
+        similarity = _similarity(one[MARK_BYTES:], other[MARK_BYTES:])
+        return NEUTRAL if similarity is None else figures.ratio(similarity)
+
+    def sentence(self, one: bytes | None, other: bytes | None, group: str | None) -> str | None:
+        """The reason in words, with its code; None: nothing can be said."""
+        figures = None if one is None else self._figures(one, group)
+        if figures is None or one is None or other is None or len(one) == MARK_BYTES:
+            return None
+        ratio = self.likelihood_ratio(one, other, group)
+        if ratio == NEUTRAL:
+            return None
+        code = "appearance-similar" if ratio > 1 else "appearance-different"
+        model = self.models[one[:MARK_BYTES]][0].model
+        return problem_text(code, model=model, rank1=f"{figures.rank1.value:.2f}", objects=figures.identities)
+
+    def _figures(self, embedding: bytes, group: str | None) -> GroupFigures | None:
+        found = self.models.get(embedding[:MARK_BYTES])
+        if found is None or group not in found[1]:
+            return None
+        return found[0].figures(group)
+
+
+def appearance_factors(
+    connection: Connection,
+    search: str,
+    gateway: str,
+    passage: int,
+    group: str | None,
+    searches: Collection[str],
+) -> dict[tuple[str, int], float]:
+    """By gateway and passage: the likelihood ratio of each opened picture of ``searches`` with that of the
+    passage that is followed, which ``search`` has found. Without those of which nothing can be said."""
+    embeddings = read_embeddings(connection, {search, *searches})
+    followed = embeddings.pop((gateway, passage), None)
+    if followed is None:
+        return {}
+    comparison = AppearanceComparison.read(connection)
+    factors = {key: comparison.likelihood_ratio(followed, each, group) for key, each in embeddings.items()}
+    return {key: factor for key, factor in factors.items() if factor != NEUTRAL}
+
+
+def read_embeddings(connection: Connection, searches: Collection[str]) -> dict[tuple[str, int], bytes]:
+    """By gateway and passage: the embeddings of the opened pictures of these searches."""
+    columns = tables.search_picture.c
+    query = select(columns.gateway, columns.passage, columns.embedding).where(
+        columns.search.in_(sorted(searches)), columns.embedding.is_not(None)
+    )
+    return {(row.gateway, row.passage): row.embedding for row in connection.execute(query)}
+
+
+def _similarity(one: bytes, other: bytes) -> float | None:
+    """Cosine of two vectors of length 1; None: there is none, or they differ in length."""
+    if not one or len(one) != len(other) or len(one) % 2:
+        return None
+    first, second = (struct.unpack(f"<{len(each) // 2}e", each) for each in (one, other))
+    similarity = sum(map(mul, first, second))
+    return similarity if -1.1 <= similarity <= 1.1 else None
