@@ -141,6 +141,10 @@ SEARCHES: Sentences = {
         "a search covers at most {days} days",
         "mỗi lần chỉ tìm được trong khoảng nhiều nhất {days} ngày",
     ),
+    "search-window": (
+        "{place}: its time must be within that of the search",
+        "{place}: thời gian riêng phải nằm trong thời gian của yêu cầu tìm",
+    ),
     "search-needs-colour": ("a part needs a colour", "chọn bộ phận thì phải chọn màu"),
     "search-range": (
         "{field}: the least is above the most",
@@ -255,7 +259,38 @@ APPEARANCE: Sentences = {
     ),
 }
 
-SENTENCES: Sentences = {**PRESENCE, **ALERTS, **VERDICTS, **SEARCHES, **CASES, **APPEARANCE}
+JOURNEYS: Sentences = {
+    "journey-too-many": (
+        "you began {count} journeys within an hour: wait",
+        "bạn đã bắt đầu {count} hành trình trong một giờ qua: hãy chờ rồi bắt đầu tiếp",
+    ),
+    "journey-too-long": (
+        "a journey has at most {steps} decisions: begin another one",
+        "mỗi hành trình có nhiều nhất {steps} quyết định: hãy bắt đầu hành trình khác",
+    ),
+    "journey-undo-first": (
+        "this passage is confirmed: undo that first",
+        "lượt đi qua này đã được xác nhận: hãy hoàn tác trước",
+    ),
+    "journey-first-step": (
+        "the journey begins with this passage: it cannot be undone",
+        "hành trình bắt đầu từ lượt đi qua này nên không hoàn tác được",
+    ),
+    "journey-later-steps": (
+        "other confirmed passages follow from this one: undo them first",
+        "đã có lượt đi qua khác được xác nhận tiếp từ lượt này: hãy hoàn tác các lượt đó trước",
+    ),
+    "journey-no-neighbours": (
+        "no camera of your wards is near enough, and none has a learnt travel time",
+        "không có camera nào trong phạm vi quyền của bạn đủ gần hoặc có thời gian di chuyển đã biết",
+    ),
+    "journey-question": (
+        "the request is not valid: {field}",
+        "yêu cầu không hợp lệ: {field}",
+    ),
+}
+
+SENTENCES: Sentences = {**PRESENCE, **ALERTS, **VERDICTS, **SEARCHES, **CASES, **APPEARANCE, **JOURNEYS}
 CATALOGUE = Catalogue({**AGENT.sentences, **SENTENCES})
 
 problem_text = CATALOGUE.text

@@ -261,7 +261,9 @@ def _plausible(asked: _AskedFacts, row: Any, passages: Sequence[msgspec.Raw]) ->
     cameras = _asked_cameras(question, row.gateway, row.place)
     if cameras is None:
         cameras = asked.cameras.get(row.gateway, frozenset())
-    until_ms = question.second_until_ms if row.place == SECOND else question.to_ms
+    from_ms, until_ms = question.window_ms(row.gateway)
+    if row.place == SECOND:
+        from_ms, until_ms = question.from_ms, question.second_until_ms
     found: dict[int, dict[str, Any]] = {}
     for raw in passages:
         try:
@@ -270,7 +272,7 @@ def _plausible(asked: _AskedFacts, row: Any, passages: Sequence[msgspec.Raw]) ->
         except (msgspec.DecodeError, UnicodeError, RecursionError, MalformedMessage):
             continue
         end_ms = start_ms + passage.for_s * 1000
-        in_time = start_ms <= until_ms + TOLERANCE_MS and end_ms >= question.from_ms - TOLERANCE_MS
+        in_time = start_ms <= until_ms + TOLERANCE_MS and end_ms >= from_ms - TOLERANCE_MS
         of_group = question.group in (None, passage.group)
         if in_time and of_group and passage.camera in cameras:
             found[passage.id] = {

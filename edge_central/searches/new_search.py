@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, func, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, func, insert, or_, select
 
-from edge_central.console.documents import parse_birth
 from edge_central.console.site_names import Names
+from edge_central.searches.geography import site_place
 from edge_central.searches.matches import FIRST, SECOND
 from edge_central.searches.model import (
     HOUR_MS,
@@ -132,16 +132,22 @@ def _check_scope(scope: Scope, question: SearchQuestion) -> None:
             raise InvalidQuestion("wards", problem_text("search-not-yours", place=ward))
 
 
+def can_be_asked(now_ms: int) -> ColumnElement[bool]:
+    """The SQL condition for gateways that are not removed."""
+    columns = tables.gateway.c
+    recent = columns.heartbeat_ms > now_ms - ACTIVE_MS
+    return or_(columns.state.is_not(None), columns.birth.is_not(None), recent)
+
+
 def _concerned(
     connection: Connection, scope: Scope, question: SearchQuestion, now_ms: int, names: Names
 ) -> Iterator[tuple[str, str, int]]:
     """Gateway, ward and place of each command. Raises InvalidQuestion for a named gateway that is not
     there, or not in the scope."""
     columns = tables.gateway.c
-    there = or_(
-        columns.state.is_not(None), columns.birth.is_not(None), columns.heartbeat_ms > now_ms - ACTIVE_MS
+    query = select(columns.id, columns.ward, columns.birth).where(
+        scope.of(columns.ward), can_be_asked(now_ms)
     )
-    query = select(columns.id, columns.ward, columns.birth).where(scope.of(columns.ward), there)
     known = {row.id: row for row in connection.execute(query.order_by(columns.ward, columns.id))}
     named = {*(question.gateways or ()), *(each.partition("/")[0] for each in question.cameras or ())}
     wanted, second = named or None, question.second  # None: all
@@ -161,10 +167,5 @@ def _concerned(
 
 
 def _is_within(question: SearchQuestion, row: Any, names: Names) -> bool:
-    site, location = names.site(row.id), parse_birth(row.birth).location
-    latitude, longitude = site.latitude, site.longitude
-    if (latitude is None or longitude is None) and location is not None:
-        latitude, longitude = location.latitude, location.longitude
-    if question.circle is None or latitude is None or longitude is None:
-        return False
-    return question.circle.contains(latitude, longitude)
+    place = site_place(names, row.id, row.birth)
+    return question.circle is not None and place is not None and question.circle.contains(*place)

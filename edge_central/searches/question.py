@@ -5,7 +5,6 @@ One question is stored for each search; each gateway gets the part of it that co
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -18,6 +17,7 @@ from msgspec import Meta, Struct, field
 from edge_agent.core.clock import rfc3339
 from edge_agent.wire.base import Id, Unit
 from edge_agent.wire.searches import Case, ColourTerm, Group, Part, Purpose
+from edge_central.searches.geography import distance_m
 from edge_central.sentences import problem_text
 
 MAX_SPAN = timedelta(days=31)
@@ -25,7 +25,6 @@ DEFAULT_HOURS, MAX_HOURS = 24.0, 168.0
 """How long gateways may take to answer."""
 MAX_PLACES = 500
 MAX_BODY_BYTES = 65_536
-EARTH_M = 6_371_000.0
 
 Degrees = Annotated[float, Meta(ge=-180, le=180, description="WGS 84")]
 CameraName = Annotated[
@@ -52,12 +51,7 @@ class SearchCircle(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     radius_m: Annotated[float, Meta(ge=10, le=100_000)]
 
     def contains(self, latitude: float, longitude: float) -> bool:
-        """By the haversine formula; the error of a spherical Earth is below 0.6 %."""
-        here, there = math.radians(self.latitude), math.radians(latitude)
-        turned = math.radians(longitude - self.longitude)
-        chord = math.sin((there - here) / 2) ** 2
-        chord += math.cos(here) * math.cos(there) * math.sin(turned / 2) ** 2
-        return 2 * EARTH_M * math.asin(math.sqrt(min(1.0, chord))) <= self.radius_m
+        return distance_m((self.latitude, self.longitude), (latitude, longitude)) <= self.radius_m
 
 
 class QuestionLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -75,6 +69,14 @@ class SecondPlace(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     gateway: Id
     camera: Annotated[Id | None, Meta(description="null: any camera of the gateway")] = None
     within_min: Annotated[float, Meta(gt=0, le=240)] = 10.0
+
+
+class SearchWindow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The time in which one gateway is searched, within that of the question."""
+
+    gateway: Id
+    from_at: Annotated[str, Meta(max_length=40, description="RFC 3339")]
+    to_at: Annotated[str, Meta(max_length=40, description="RFC 3339")]
 
 
 class SearchQuestion(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -108,6 +110,10 @@ class SearchQuestion(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         SecondPlace | None,
         Meta(description="only pairs: the same group, and colour where both have one, later at this place"),
     ] = None
+    windows: Annotated[
+        Annotated[list[SearchWindow], Meta(max_length=MAX_PLACES)] | None,
+        Meta(description="these gateways are searched in a shorter time; the others in from_at to to_at"),
+    ] = None
     hours: Annotated[
         float, Meta(gt=0, le=MAX_HOURS, description="gateways that are away now may answer until then")
     ] = DEFAULT_HOURS
@@ -124,6 +130,16 @@ class SearchQuestion(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def second_until_ms(self) -> int:
         """The end of the time in which the second place is searched."""
         return self.to_ms + (0 if self.second is None else round(self.second.within_min * 60_000))
+
+    def window_of(self, gateway: str) -> tuple[str, str]:
+        """Begin and end of the time in which this gateway is searched, RFC 3339."""
+        own = next((each for each in self.windows or () if each.gateway == gateway), self)
+        return own.from_at, own.to_at
+
+    def window_ms(self, gateway: str) -> tuple[int, int]:
+        """As ``window_of``, in milliseconds since 1970."""
+        from_at, to_at = self.window_of(gateway)
+        return _ms(from_at), _ms(to_at)
 
     def cameras_of(self, gateway: str) -> tuple[str, ...] | None:
         """The cameras of this gateway that are asked; None: all of them."""
@@ -182,14 +198,20 @@ def _question(found: dict[str, Any], zone: ZoneInfo | None, *, strict: bool) -> 
     for name in ("purpose", "case"):
         if isinstance(found.get(name), str):
             found[name] = " ".join(found[name].replace("\0", " ").split())
-    for name in ("from_at", "to_at"):
-        found[name] = _moment(name, found.get(name), zone)
+    for each in (found, *_windows_of(found)):
+        for name in ("from_at", "to_at"):
+            each[name] = _moment(name, each.get(name), zone)
     try:
         question = msgspec.convert(found, SearchQuestion, strict=strict)
     except msgspec.ValidationError as error:
         raise _invalid(error) from None
     _check(question)
     return question
+
+
+def _windows_of(found: dict[str, Any]) -> list[dict[str, Any]]:
+    windows = found.get("windows")
+    return [each for each in windows if isinstance(each, dict)] if isinstance(windows, list) else []
 
 
 def _moment(name: str, value: object, zone: ZoneInfo | None) -> str:
@@ -234,6 +256,10 @@ def _check(question: SearchQuestion) -> None:
         least, most = getattr(question, low), getattr(question, high)
         if least is not None and most is not None and least > most:
             raise InvalidQuestion(low, problem_text("search-range", field=low))
+    for window in question.windows or ():
+        from_ms, to_ms = _ms(window.from_at), _ms(window.to_at)
+        if not question.from_ms <= from_ms <= to_ms <= question.to_ms:
+            raise InvalidQuestion("windows", problem_text("search-window", place=window.gateway))
     if question.second is not None and not (question.gateways or question.cameras or question.line):
         raise InvalidQuestion("second", problem_text("search-second"))
 

@@ -263,6 +263,8 @@ def _question_of(search: str, text: str) -> SearchQuestion | None:
     try:
         question = msgspec.json.decode(text, type=SearchQuestion)
         rfc3339_of_ms(question.from_ms), rfc3339_of_ms(question.second_until_ms)
+        for window in question.windows or ():
+            question.window_ms(window.gateway)
         return question
     except (ValueError, OverflowError, OSError, RecursionError):  # DecodeError is a ValueError
         log.error("search %s: its question cannot be read; it is not sent", search)
@@ -278,11 +280,12 @@ def search_arguments(
 ) -> dict[str, Any]:
     """The arguments of the command ``search`` for one gateway. Directions and sizes depend on the view of a
     camera, so at the second place only group and colour count."""
+    from_at, to_at = question.window_of(gateway) if place != SECOND else (question.from_at, question.to_at)
     args: dict[str, Any] = {
         "purpose": question.purpose,
         "case": question.case,
-        "from_at": question.from_at,
-        "to_at": question.to_at,
+        "from_at": from_at,
+        "to_at": to_at,
         "wards": [ward],
         "asked_by": asked_by,
         "max_bytes": MAX_ROW_BYTES,

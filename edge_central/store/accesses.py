@@ -25,6 +25,10 @@ class AccessKind(StrEnum):
     CASE_CLOSE = "case-close"
     CASE_REOPEN = "case-reopen"
     CASE_EXPORT = "case-export"
+    JOURNEY_BEGUN = "journey-begun"  # of journeys media_id is the passage's id too
+    JOURNEY_CONFIRMED = "journey-confirmed"
+    JOURNEY_REJECTED = "journey-rejected"
+    JOURNEY_UNDONE = "journey-undone"
 
 
 def record_access(

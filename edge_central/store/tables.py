@@ -548,6 +548,52 @@ travel_time = Table(
     Column("learnt_ms", _Milliseconds, nullable=False),
 )
 
+journey = Table(
+    "journey",  # an officer follows one passage from camera to camera; nothing in it is proved
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("case_number", Text, nullable=False),  # of the search that it began with, and so is the purpose
+    Column("purpose", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("made_ms", _Milliseconds, nullable=False),
+    Column("changed_ms", _Milliseconds, nullable=False),  # of its newest step or search
+    Column("wards", Text, nullable=False),  # of its steps and of the asked gateways, separated by spaces
+    Index("journey_by_change", "changed_ms"),
+    Index("journey_by_case", "case_number"),
+)
+
+journey_step = Table(
+    "journey_step",  # a passage that an officer has confirmed or rejected, as the gateway sent it
+    metadata,
+    Column("id", _Row, primary_key=True, autoincrement=True),
+    Column("journey", Text, nullable=False),
+    Column("parent", BigInteger),  # the step from which it was searched; null: the journey begins here
+    Column("way", Text),  # forward, backward; null: the journey begins here
+    Column("status", Text, nullable=False),  # confirmed, rejected
+    Column("search", Text, nullable=False),  # that found it; may be deleted already
+    Column("gateway", Text, nullable=False),
+    Column("ward", Text, nullable=False),
+    Column("camera", Text, nullable=False),
+    Column("passage", BigInteger, nullable=False),  # its id at the gateway
+    Column("start_ms", _Milliseconds, nullable=False),
+    Column("document", LargeBinary, nullable=False),  # as in search_match
+    Column("decided_by", Text, nullable=False),
+    Column("decided_ms", _Milliseconds, nullable=False),
+    UniqueConstraint("journey", "gateway", "passage"),
+    sqlite_autoincrement=True,
+)
+
+journey_search = Table(
+    "journey_search",  # a search of the neighbours of a step
+    metadata,
+    Column("search", Text, primary_key=True),
+    Column("journey", Text, nullable=False),
+    Column("step", BigInteger, nullable=False),
+    Column("way", Text, nullable=False),  # forward, backward
+    Column("asked_ms", _Milliseconds, nullable=False),
+    Index("journey_search_by_journey", "journey", "step"),
+)
+
 # --- cases: copies of what officers keep beyond ``search.days`` ---
 
 case_file = Table(

@@ -20,7 +20,7 @@ from edge_central.web.auth import login
 from edge_central.web.http_errors import HttpError, error_response
 from edge_central.web.live.hub import LiveHub
 from edge_central.web.live.stream import live_endpoint
-from edge_central.web.pages import alerts, events, fleet, media, passages
+from edge_central.web.pages import alerts, events, fleet, journeys, media, passages
 from edge_central.web.pages import searches as search_pages
 from edge_central.web.request_handler import Endpoint, Page, PublicPage, RequestHandler, compressed
 from edge_central.web.templates import STATIC
@@ -33,6 +33,7 @@ PAGES: tuple[Page | PublicPage, ...] = (
     *media.PAGES,
     *search_pages.PAGES,
     *passages.PAGES,
+    *journeys.PAGES,
     *inventory.PAGES,
     *searches.PAGES,
 )

@@ -66,7 +66,7 @@ def open_pictures(visit: UserRequestContext) -> Response:
     """Record that the account opens pictures, and have the ingest fetch them. ``passage``: one or several,
     as ``gateway/number``, separated by spaces."""
     search = found_search(visit)
-    named = [_named(each) for each in visit.form.get("passage", "").split()]
+    named = [named_passage(each) for each in visit.form.get("passage", "").split()]
     if not 1 <= len(named) <= MOST_AT_ONCE:
         raise BadRequest(f"passage names 1 to {MOST_AT_ONCE} passages")
     back = visit.redirect(safe_redirect_path(visit.form.get("next") or f"/searches/{search.id}"))
@@ -84,7 +84,7 @@ def open_pictures(visit: UserRequestContext) -> Response:
     return back
 
 
-def _named(text: str) -> tuple[str, int]:
+def named_passage(text: str) -> tuple[str, int]:
     gateway, _, number = text.partition("/")
     if not number.isdecimal() or len(number) > MOST_DIGITS:
         raise BadRequest("passage is a gateway and the number of a passage, as dt-001/412")

@@ -29,7 +29,7 @@
 
   function hears(part, kind, told) {
     if (!(part.dataset.hears || "").split(" ").includes(kind)) return false;
-    if (part.dataset.search && kind === "search") return part.dataset.search === told.search;
+    if (part.dataset.search && kind === "search") return part.dataset.search.split(" ").includes(told.search);
     if (part.dataset.site && told.gateway) return part.dataset.site === told.gateway;
     return !part.dataset.ward || part.dataset.ward === told.ward;
   }

@@ -1,0 +1,134 @@
+"""Candidates of a step: passages that the searches of its neighbours have found, the most likely first.
+
+A candidate may be the object that is followed. Nothing here says that it is.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from edge_central.console.site_names import Names
+from edge_central.journeys.likelihood import Appearance, Reason, product, reasons_of, shares
+from edge_central.journeys.model import Journey, JourneyStep, Way
+from edge_central.journeys.neighbours import MAX_REACH_M, Neighbour, gap_s, neighbours_of
+from edge_central.searches.matches import MAX_READ, PassageMatch
+from edge_central.searches.model import SearchAuthor, SearchView
+from edge_central.searches.records import read_matches, read_search
+
+MAX_SEARCHES = 8
+"""Of one step and way: the newest ones are read."""
+MAX_CANDIDATES = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    search: str  # that found it
+    match: PassageMatch
+    gap_s: float  # between the end of the earlier passage and the start of the later one
+    reasons: tuple[Reason, ...]
+    decision: JourneyStep | None  # an officer has confirmed or rejected it
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateList:
+    """The candidates of a step in one way of time."""
+
+    candidates: tuple[Candidate, ...]  # undecided and confirmed ones, the most likely first
+    rejected: tuple[Candidate, ...]
+    more: int  # less likely ones beyond MAX_CANDIDATES
+    searches: tuple[SearchView, ...]  # the newest first
+    neighbours: tuple[Neighbour, ...]
+
+    @property
+    def is_open(self) -> bool:
+        return any(each.is_open for each in self.searches)
+
+    @property
+    def not_yours(self) -> tuple[Neighbour, ...]:
+        """One neighbour for each site of a ward that the reader may not see: they are not asked."""
+        sites = {each.gateway: each for each in reversed(self.neighbours) if not each.is_yours}
+        return tuple(reversed(sites.values()))
+
+
+def read_candidates(
+    connection: Connection,
+    author: SearchAuthor,
+    names: Names,
+    journey: Journey,
+    step: JourneyStep,
+    way: Way,
+    now_ms: int,
+    appearance: Appearance | None = None,
+) -> CandidateList:
+    """The candidates that have come so far, within the author's scope."""
+    neighbours = neighbours_of(connection, author.scope, names, step.match, way, now_ms, MAX_REACH_M)
+    named = journey.searches_of(step.id, way)[:MAX_SEARCHES]
+    searches = [view for each in named if (view := read_search(connection, author.scope, each)) is not None]
+    found: dict[tuple[str, int], tuple[str, PassageMatch]] = {}
+    for search in searches:
+        for match in read_matches(connection, author.scope, search.id, limit=MAX_READ):
+            found.setdefault((match.gateway, match.passage), (search.id, match))
+    found.pop((step.match.gateway, step.match.passage), None)
+    ranked = rank(step.match, list(found.values()), neighbours, way, unsent(searches), appearance)
+    decided = {(each.match.gateway, each.match.passage): each for each in journey.steps}
+    all_of = [
+        Candidate(
+            search,
+            match,
+            gap_s(step.match, match, way),
+            reasons,
+            decided.get((match.gateway, match.passage)),
+        )
+        for search, match, reasons in ranked
+    ]
+    rejected = [each for each in all_of if each.decision and each.decision in journey.rejected]
+    others = [each for each in all_of if each not in rejected]
+    return CandidateList(
+        candidates=tuple(others[:MAX_CANDIDATES]),
+        rejected=tuple(rejected),
+        more=max(0, len(others) - MAX_CANDIDATES),
+        searches=tuple(searches),
+        neighbours=tuple(neighbours),
+    )
+
+
+def unsent(searches: Sequence[SearchView]) -> Mapping[str, float]:
+    """By gateway: how many times more passages it counts than it has sent."""
+    return {
+        answer.gateway: max(1.0, answer.total / max(answer.stored, 1))
+        for search in reversed(searches)
+        for answer in search.answers
+        if answer.stored
+    }
+
+
+def rank(
+    match: PassageMatch,
+    found: Sequence[tuple[str, PassageMatch]],
+    neighbours: Sequence[Neighbour],
+    way: Way,
+    unsent_by: Mapping[str, float] | None = None,
+    appearance: Appearance | None = None,
+) -> list[tuple[str, PassageMatch, tuple[Reason, ...]]]:
+    """Order the found passages, each with its search, by the product of their reasons. Those that came too
+    soon for their distance are left out. ``unsent_by``: see ``unsent``."""
+    by_key = {each.key: each for each in neighbours}
+    possible = [
+        (search, each)
+        for search, each in found
+        if (there := by_key.get((each.gateway, each.camera))) and gap_s(match, each, way) >= there.low_s
+    ]
+    counts = Counter((each.gateway, each.camera) for _, each in possible)
+    share, times = shares(neighbours), unsent_by or {}
+    ranked = []
+    for search, each in possible:
+        key = (each.gateway, each.camera)
+        passages = round(counts[key] * times.get(each.gateway, 1.0))
+        reasons = reasons_of(match, each, by_key[key], way, share[key], passages, appearance)
+        ranked.append((search, each, reasons))
+    ranked.sort(key=lambda row: (-product(row[2]), abs(gap_s(match, row[1], way)), row[1].cursor))
+    return ranked

@@ -1,0 +1,86 @@
+"""Journeys as facts: the passage that an officer follows, the steps that were decided, and the searches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from edge_central.searches.matches import PassageMatch
+
+
+class Way(StrEnum):
+    """In which direction of time the neighbours of a passage are searched."""
+
+    FORWARD = "forward"  # where it may have gone
+    BACKWARD = "backward"  # where it may have come from
+
+
+class StepStatus(StrEnum):
+    CONFIRMED = "confirmed"  # by an officer; that is an opinion, no proof
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class JourneyStep:
+    """A passage of a journey, as it was when an officer decided."""
+
+    id: int
+    parent: int | None  # the step from which it was searched; None: the journey begins here
+    way: Way | None
+    status: StepStatus
+    search: str  # that found it; may be deleted already
+    match: PassageMatch
+    decided_by: str
+    decided_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class JourneySearch:
+    """A search of the neighbours of a step."""
+
+    search: str
+    step: int
+    way: Way
+    asked_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Journey:
+    id: str
+    case: str
+    purpose: str
+    author: str
+    made_ms: int
+    changed_ms: int
+    wards: tuple[str, ...]  # of its steps and of the gateways that were asked, sorted
+    steps: tuple[JourneyStep, ...]  # in the order of the decisions
+    searches: tuple[JourneySearch, ...]  # the newest first
+
+    def step(self, id: int) -> JourneyStep | None:
+        return next((each for each in self.steps if each.id == id), None)
+
+    @property
+    def route(self) -> tuple[JourneyStep, ...]:
+        """The confirmed steps by time."""
+        confirmed = (each for each in self.steps if each.status is StepStatus.CONFIRMED)
+        return tuple(sorted(confirmed, key=lambda each: (each.match.start_ms, each.id)))
+
+    @property
+    def rejected(self) -> tuple[JourneyStep, ...]:
+        return tuple(each for each in self.steps if each.status is StepStatus.REJECTED)
+
+    def searches_of(self, step: int, way: Way) -> tuple[str, ...]:
+        return tuple(each.search for each in self.searches if (each.step, each.way) == (step, way))
+
+
+@dataclass(frozen=True, slots=True)
+class JourneySummary:
+    """A line in the list of journeys."""
+
+    id: str
+    case: str
+    purpose: str
+    author: str
+    made_ms: int
+    changed_ms: int
+    confirmed: int  # steps, with the one that it begins with

@@ -1,0 +1,184 @@
+"""Journeys: from one passage to candidates at neighbouring cameras.
+
+A candidate *may be* the object that is followed: no text says that it is, and none gives a percentage.
+"""
+
+from __future__ import annotations
+
+WORDS: dict[str, tuple[str, str]] = {
+    "journeys": ("Hành trình", "Journeys"),
+    "journeys-what": (
+        "Từ một lượt đi qua, hành trình nối tiếp đến các lượt ở camera lân cận mà cán bộ cho là cùng một "
+        "người hoặc phương tiện. Xác nhận là nhận định của cán bộ, không phải là chứng minh.",
+        "A journey begins with one passage and goes on to passages at neighbouring cameras that an officer "
+        "takes for the same person or vehicle. A confirmation is an opinion of the officer, no proof.",
+    ),
+    "journeys-none": (
+        "Chưa có hành trình nào. Hãy mở một lượt đi qua trong kết quả tìm và chọn Bắt đầu hành trình.",
+        "There is no journey yet. Open a passage that a search has found, and choose Begin a journey.",
+    ),
+    "journey": ("Hành trình", "Journey"),
+    "journey-of-case": ("Hành trình, vụ việc {case}", "Journey of case {case}"),
+    "journey-begin": ("Bắt đầu hành trình từ lượt này", "Begin a journey with this passage"),
+    "journey-begin-hint": (
+        "Có thể đã đi đâu, đến từ đâu? Trung tâm hỏi các camera lân cận và liệt kê những lượt cần xác minh. "
+        "Việc này được ghi lại cùng mục đích và số vụ việc của yêu cầu tìm.",
+        "Where may it have gone, where may it have come from? The centre asks the neighbouring cameras and "
+        "lists candidates. It is recorded with purpose and case of this search.",
+    ),
+    "journey-author": ("Người lập", "Author"),
+    "journey-made": ("Bắt đầu", "Begun"),
+    "journey-changed": ("Thay đổi", "Changed"),
+    "journey-confirmed-count": ("Lượt đã xác nhận", "Confirmed passages"),
+    "journey-not-saved": ("Chưa thực hiện được:", "Nothing was changed:"),
+    # --- the route
+    "journey-route": ("Lộ trình", "Route"),
+    "journey-route-says": (
+        "Lộ trình trên sơ đồ: {count} lượt đi qua, theo thứ tự thời gian. Bảng bên dưới có cùng nội dung.",
+        "Route on the map: {count} passages, in the order of time. The table below has the same content.",
+    ),
+    "journey-legend": (
+        "Do {names} xác nhận, chưa được chứng minh. Đường thẳng giữa hai điểm không phải là đường đã đi.",
+        "Confirmed by {names}, not proved. The straight lines between sites are not the way that was taken.",
+    ),
+    "journey-off-map": (
+        "{count} lượt ở điểm chưa có tọa độ hoặc ngoài phạm vi của bạn, không có trên sơ đồ.",
+        "{count} passages are at sites without a place, or outside of your wards: not on the map.",
+    ),
+    "journey-number": ("Số", "No."),
+    "journey-after": ("Sau lượt trước", "After the one before"),
+    "journey-decided": ("Xác nhận bởi", "Confirmed by"),
+    "journey-starts-here": ("lượt đầu tiên", "the journey began with it"),
+    "journey-go-on": ("Tìm tiếp từ đây", "Go on from here"),
+    "journey-undo": ("Hoàn tác", "Undo"),
+    "journey-undo-of": ("Hoàn tác: {where}, {time}", "Undo: {where}, {time}"),
+    "journey-picture-gone": ("Ảnh đã bị xóa cùng yêu cầu tìm", "The picture was deleted with its search"),
+    "journey-rejected": ("Đã loại", "Rejected"),
+    "journey-rejected-by": ("{who} loại lúc {time}", "rejected by {who} at {time}"),
+    "journey-confirmed-by": ("{who} xác nhận lúc {time}", "confirmed by {who} at {time}"),
+    # --- a step
+    "journey-step": ("Lượt số {number} của hành trình", "Passage {number} of the journey"),
+    "journey-back": ("Toàn bộ hành trình", "The whole journey"),
+    "journey-forward": ("Có thể đã đi đâu?", "Where may it have gone?"),
+    "journey-backward": ("Có thể đến từ đâu?", "Where may it have come from?"),
+    "journey-ask": ("Hỏi các camera lân cận", "Ask the neighbouring cameras"),
+    "journey-ask-again": ("Hỏi lại", "Ask again"),
+    "journey-ask-hint": (
+        "Mỗi lần hỏi là một yêu cầu tìm, được ghi lại cùng tên của bạn, mục đích và số vụ việc.",
+        "Each time is a search, on record with your name, purpose and case.",
+    ),
+    "journey-reach": ("Các điểm trong vòng", "Sites within"),
+    "journey-metres": ("{count} m", "{count} m"),
+    "journey-stop": ("Có thể đã dừng lại", "It may have stopped"),
+    "journey-stop-0": ("không", "no"),
+    "journey-stop-15": ("đến 15 phút", "up to 15 minutes"),
+    "journey-stop-60": ("đến 1 giờ", "up to 1 hour"),
+    "journey-stop-240": ("đến 4 giờ", "up to 4 hours"),
+    "journey-colour": ("Chỉ màu", "Only the colour"),
+    "journey-colour-hint": (
+        "Khoảng một phần năm số màu bị gọi sai hoặc không có: hãy để mọi màu, trừ khi có quá nhiều lượt.",
+        "About one colour in five is wrong or missing: leave it at all colours, unless there are too many.",
+    ),
+    "journey-all-colours": ("mọi màu", "all colours"),
+    "journey-progress": (
+        "{count} trên {of} thiết bị đã trả lời.",
+        "{count} of {of} gateways have answered.",
+    ),
+    "journey-cut": (
+        "{count} thiết bị có nhiều lượt hơn số đã gửi, nên có thể thiếu lượt cần tìm: hãy hỏi lại với một "
+        "màu hoặc phạm vi nhỏ hơn.",
+        "{count} gateways found more than they have sent, so the right passage may be missing: ask again "
+        "with a colour or a smaller reach.",
+    ),
+    "journey-search": ("Yêu cầu tìm lúc {time}", "Search of {time}"),
+    "journey-early": (
+        "Khoảng thời gian tìm đến {time} chưa hết: hãy hỏi lại sau lúc đó.",
+        "The time that is searched ends at {time}: ask again after that.",
+    ),
+    "journey-not-yours": (
+        "Không hỏi, vì ngoài phạm vi của bạn: {sites}",
+        "Not asked, because they are not yours: {sites}",
+    ),
+    "journey-candidates": ("Lượt cần xác minh", "Candidates"),
+    "journey-candidates-what": (
+        "Mỗi lượt dưới đây có thể là cùng người hoặc phương tiện, hoặc là người khác. Xếp theo thời gian di "
+        "chuyển, màu và hướng; hãy mở ảnh và tự đánh giá.",
+        "Each of these may be the same person or vehicle, or another one. They are ordered by travel time, "
+        "colours and direction; open the pictures and judge yourself.",
+    ),
+    "journey-none": (
+        "Không có lượt nào phù hợp. Điều đó không có nghĩa là không có ai đi qua: hãy thử phạm vi rộng hơn "
+        "hoặc cho phép dừng lại.",
+        "No passage fits. That does not mean that nobody passed: try a larger reach, or allow for a stop.",
+    ),
+    "journey-waits": ("Đang chờ các thiết bị trả lời…", "Waiting for the gateways…"),
+    "journey-more": (
+        "Còn {count} lượt ít phù hợp hơn, không hiển thị.",
+        "{count} more fit less well and are not shown.",
+    ),
+    "journey-confirm": ("Xác nhận", "Confirm"),
+    "journey-confirm-of": (
+        "Xác nhận có thể là cùng đối tượng: {where}, {time}",
+        "Confirm as possibly the same: {where}, {time}",
+    ),
+    "journey-reject": ("Loại", "Reject"),
+    "journey-reject-of": ("Loại: {where}, {time}", "Reject: {where}, {time}"),
+    "journey-cameras": ("Các camera lân cận: {count}", "Neighbouring cameras: {count}"),
+    "journey-distance": ("Khoảng cách", "Distance"),
+    "journey-window": ("Thời gian di chuyển được tìm", "Travel time that is searched"),
+    "journey-from-to": ("{low} đến {high}", "{low} to {high}"),
+    "journey-learnt-of": ("học từ {count} lượt đi qua", "learnt from {count} passages"),
+    "journey-by-map": ("theo khoảng cách trên bản đồ", "by the distance on the map"),
+    "journey-same-site": ("cùng điểm", "same site"),
+    # --- reasons of a candidate
+    "journey-speaks-for": ("phù hợp", "speaks for it"),
+    "journey-speaks-against": ("không phù hợp", "speaks against it"),
+    "journey-gap-forward": ("sau {time}", "after {time}"),
+    "journey-gap-backward": ("trước {time}", "{time} before"),
+    "journey-gap-none": ("cùng lúc (hai camera nhìn chồng nhau)", "at the same time (views overlap)"),
+    "journey-learnt-time": (
+        "{gap}; thường từ {low} đến {high} (học từ dữ liệu)",
+        "{gap}; usual {low} to {high} (learnt)",
+    ),
+    "journey-map-time": (
+        "{gap}; theo bản đồ có thể từ {low} đến {high}",
+        "{gap}; by the map {low} to {high} are possible",
+    ),
+    "journey-others": (
+        "một trong {count} lượt cùng loại tại camera này trong khoảng đó",
+        "one of {count} of this kind at this camera in that time",
+    ),
+    "journey-colour-same": ("{part} cũng có thể {colour}", "{part} may be {colour} as well"),
+    "journey-colour-confused": (
+        "{part}: lượt trước {here}, lượt này {there}; hai màu này hay bị lẫn",
+        "{part}: {here} there, {there} here; cameras confuse these two",
+    ),
+    "journey-colour-other": (
+        "{part}: lượt trước {here}, lượt này {there}",
+        "{part}: {here} there, {there} here",
+    ),
+    "journey-label-same": ("cùng được nhận dạng là {there}", "recognised as {there} at both"),
+    "journey-label-other": (
+        "lượt trước được nhận dạng là {here}, lượt này là {there}",
+        "recognised as {here} there, as {there} here",
+    ),
+    "journey-heading-towards-here": (
+        "lượt đang theo dõi đi đúng hướng giữa hai điểm",
+        "the passage that is followed moved in the direction between the two sites",
+    ),
+    "journey-heading-away-here": (
+        "lượt đang theo dõi đi ngược hướng giữa hai điểm",
+        "the passage that is followed moved against the direction between the two sites",
+    ),
+    "journey-heading-towards-there": (
+        "lượt này đi đúng hướng giữa hai điểm",
+        "it moved in the direction between the two sites",
+    ),
+    "journey-heading-away-there": (
+        "lượt này đi ngược hướng giữa hai điểm",
+        "it moved against the direction between the two sites",
+    ),
+    "journey-appearance-for": ("hai ảnh có nét giống nhau", "the two pictures are similar"),
+    "journey-appearance-against": ("hai ảnh ít giống nhau", "the two pictures are not similar"),
+    "journey-no-colours": ("không có màu để so sánh", "there is no colour to compare"),
+}

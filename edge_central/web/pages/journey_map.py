@@ -1,0 +1,71 @@
+"""The route of a journey on the map of sites, as coordinates for inline SVG."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from edge_central.console.fleet import Fleet, SiteOverview
+from edge_central.journeys.model import JourneyStep
+from edge_central.web.pages.charts import SiteMap, SiteMarker, site_map
+
+NEAR_DEGREES = 0.012
+"""Sites so far around the route are drawn too: some 1,300 m."""
+
+
+@dataclass(frozen=True, slots=True)
+class RouteStop:
+    """A site of the route: ``numbers`` of its steps, from 1, with commas between them."""
+
+    numbers: str
+    x: float
+    y: float
+
+
+@dataclass(frozen=True, slots=True)
+class RouteMap:
+    map: SiteMap
+    stops: tuple[RouteStop, ...]
+    points: str  # of a polyline through the stops, in the order of the steps
+    missing: int  # steps at sites that have no place on the map
+
+
+def route_map(fleet: Fleet, route: Sequence[JourneyStep]) -> RouteMap | None:
+    """``route``: the confirmed steps by time. None: no site of it has a place."""
+    nearby = _nearby(fleet, {each.match.gateway for each in route})
+    drawn = site_map(replace(fleet, sites=nearby)) if nearby else None
+    spots = {} if drawn is None else {each.site.id: each for each in drawn.spots}
+    visited: dict[str, list[int]] = {}
+    for number, step in enumerate(route, 1):
+        visited.setdefault(step.match.gateway, []).append(number)
+    shown = {gateway: numbers for gateway, numbers in visited.items() if gateway in spots}
+    if drawn is None or not shown:
+        return None
+    stops = tuple(_stop(spots[gateway], numbers) for gateway, numbers in shown.items())
+    line = [spots[step.match.gateway] for step in route if step.match.gateway in spots]
+    points = " ".join(f"{spot.x:g},{spot.y:g}" for spot in line)
+    return RouteMap(drawn, stops, points, len(route) - len(line))
+
+
+def _nearby(fleet: Fleet, gateways: set[str]) -> tuple[SiteOverview, ...]:
+    route = [site for site in fleet.sites if site.id in gateways and site.latitude is not None]
+    if not route:
+        return ()
+    south, north = _range([site.latitude or 0.0 for site in route])
+    west, east = _range([site.longitude or 0.0 for site in route])
+    return tuple(
+        site
+        for site in fleet.sites
+        if site.latitude is not None
+        and site.longitude is not None
+        and south <= site.latitude <= north
+        and west <= site.longitude <= east
+    )
+
+
+def _range(values: Sequence[float]) -> tuple[float, float]:
+    return min(values) - NEAR_DEGREES, max(values) + NEAR_DEGREES
+
+
+def _stop(spot: SiteMarker, numbers: Sequence[int]) -> RouteStop:
+    return RouteStop(", ".join(map(str, numbers)), spot.x, spot.y)

@@ -1,0 +1,230 @@
+"""Journeys: their list, the route, and the candidates of one step, which the officer confirms or rejects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import get_args
+
+import msgspec
+from starlette.responses import Response
+
+from edge_agent.wire.searches import ColourTerm
+from edge_central.journeys import journey as journeys
+from edge_central.journeys.asking import NeighbourQuestion, ask_neighbours
+from edge_central.journeys.candidates import CandidateList, read_candidates
+from edge_central.journeys.journey import JourneyRefused
+from edge_central.journeys.model import Journey, JourneyStep, StepStatus, Way
+from edge_central.journeys.neighbours import DEFAULT_REACH_M, gap_s
+from edge_central.searches import match_pictures, records
+from edge_central.searches.model import (
+    OPEN_PICTURES,
+    AnswerStatus,
+    SearchesUnavailable,
+    SearchPicture,
+    TooManySearches,
+)
+from edge_central.searches.question import InvalidQuestion
+from edge_central.web.auth.accounts import ACTING_ROLES
+from edge_central.web.http_errors import BadRequest, NotFound
+from edge_central.web.pages.journey_map import route_map
+from edge_central.web.pages.passages import named_passage
+from edge_central.web.pages.searches import COLOURS, pictures
+from edge_central.web.request_context import UserRequestContext
+from edge_central.web.request_handler import Page
+
+REACHES_M = (300, 600, 1_200, 2_500, 5_000)
+STOPS_MIN = (0, 15, 60, 240)
+Pictures = Mapping[str, Mapping[tuple[str, int], SearchPicture]]
+
+
+def list_page(visit: UserRequestContext) -> Response:
+    rows = journeys.list_journeys(visit.connection, visit.search_author)
+    return visit.render("journeys.html", rows=rows)
+
+
+def begin(visit: UserRequestContext) -> Response:
+    """Begin with a match of an own search. ``search``, and ``passage`` as ``gateway/number``."""
+    gateway, passage = named_passage(visit.form.get("passage", ""))
+    search = visit.form.get("search", "")
+    try:
+        with visit.writing() as connection:
+            journey = journeys.begin_journey(
+                connection, visit.search_author, search, gateway, passage, visit.now_ms
+            )
+    except TooManySearches as error:
+        return _refused(visit, error.text, 429)
+    if journey is None:
+        raise NotFound("there is no such passage in a search of yours")
+    return visit.redirect(f"/journeys/{journey}")
+
+
+def _refused(visit: UserRequestContext, text: str, status: int) -> Response:
+    rows = journeys.list_journeys(visit.connection, visit.search_author)
+    return visit.render("journeys.html", status, rows=rows, refused=text)
+
+
+def route_page(visit: UserRequestContext) -> Response:
+    return _route(visit, _journey(visit))
+
+
+def _route(
+    visit: UserRequestContext, journey: Journey, refused: str | None = None, status: int = 200
+) -> Response:
+    route = journey.route
+    gaps = [gap_s(one.match, next_.match, Way.FORWARD) for one, next_ in pairwise(route)]
+    return visit.render(
+        "journey.html",
+        status,
+        journey=journey,
+        gaps=[None, *gaps],
+        drawn=route_map(visit.fleet(), route),
+        pictures=_pictures(visit, {each.search for each in route}),
+        open_pictures=OPEN_PICTURES,
+        colour_terms=COLOURS,
+        refused=refused,
+    )
+
+
+def _journey(visit: UserRequestContext) -> Journey:
+    """The journey of the path. Raises NotFound."""
+    found = journeys.read_journey(visit.connection, visit.search_author, visit.path("id"))
+    if found is None:
+        raise NotFound("there is no such journey, or it is not yours")
+    return found
+
+
+def _pictures(visit: UserRequestContext, searches: set[str]) -> Pictures:
+    """The pictures that this account has opened, by search, gateway and passage; of searches that are not
+    deleted yet."""
+    there = (each for each in sorted(searches) if records.find_row(visit.connection, each) is not None)
+    return {each: pictures(visit, each) for each in there}
+
+
+# --- the candidates of a step ---
+
+
+def step_page(visit: UserRequestContext) -> Response:
+    journey = _journey(visit)
+    return _step_page(visit, journey, _step(visit, journey))
+
+
+def _step(visit: UserRequestContext, journey: Journey) -> JourneyStep:
+    """The confirmed step of the path. Raises NotFound."""
+    found = journey.step(visit.number("step"))
+    if found is None or found.status is not StepStatus.CONFIRMED:
+        raise NotFound("there is no such step, or it is not confirmed any more")
+    return found
+
+
+def _step_page(
+    visit: UserRequestContext,
+    journey: Journey,
+    step: JourneyStep,
+    refused: str | None = None,
+    status: int = 200,
+) -> Response:
+    lists = {way: _candidates(visit, journey, step, way) for way in Way}
+    searches = {each.id: each for found in lists.values() for each in found.searches}
+    return visit.render(
+        "journey_step.html",
+        status,
+        journey=journey,
+        step=step,
+        number=1 + [each.id for each in journey.route].index(step.id),
+        lists=lists,
+        answers={way: _progress(found) for way, found in lists.items()},
+        searches=searches,
+        pictures=_pictures(visit, {*searches, step.search}),
+        open_pictures=OPEN_PICTURES,
+        colour_terms=COLOURS,
+        colours=get_args(ColourTerm),
+        reaches=REACHES_M,
+        usual_reach=round(DEFAULT_REACH_M),
+        stops=STOPS_MIN,
+        refused=refused,
+        limit_reached=match_pictures.picture_limit(visit.connection, visit.account.name, visit.now_ms),
+    )
+
+
+def _candidates(visit: UserRequestContext, journey: Journey, step: JourneyStep, way: Way) -> CandidateList:
+    return read_candidates(
+        visit.connection, visit.search_author, visit.names, journey, step, way, visit.now_ms
+    )
+
+
+def _progress(found: CandidateList) -> tuple[int, int, int]:
+    """Of the newest search: gateways that have answered, all that were asked, and those that found more than
+    they have sent."""
+    answers = found.searches[0].answers if found.searches else ()
+    answered = sum(each.status is AnswerStatus.ANSWERED for each in answers)
+    return answered, len(answers), sum(each.total > each.stored for each in answers)
+
+
+def ask(visit: UserRequestContext) -> Response:
+    """Ask the neighbours. Fields as of NeighbourQuestion."""
+    journey = _journey(visit)
+    step = _step(visit, journey)
+    given = {name: value for name, value in visit.form.items() if value and name != "csrf"}
+    try:
+        asked = msgspec.convert(given | {"step": step.id}, NeighbourQuestion, strict=False)
+        with visit.writing() as connection:
+            ask_neighbours(connection, visit.search_author, journey, step, asked, visit.now_ms, visit.names)
+    except msgspec.ValidationError as error:
+        raise BadRequest(str(error)[:200]) from None
+    except InvalidQuestion as error:
+        return _step_page(visit, journey, step, error.text, 400)
+    except SearchesUnavailable as error:
+        return _step_page(visit, journey, step, str(error), 503)
+    except TooManySearches as error:
+        return _step_page(visit, journey, step, error.text, 429)
+    return visit.redirect(f"/journeys/{journey.id}/steps/{step.id}")
+
+
+def decide(visit: UserRequestContext) -> Response:
+    """``decision``: confirmed or rejected; ``search``, and ``passage`` as ``gateway/number``."""
+    journey = _journey(visit)
+    step = _step(visit, journey)
+    decision = visit.form.get("decision", "")
+    if decision not in tuple(StepStatus):
+        raise BadRequest("decision is confirmed or rejected")
+    passage, search = named_passage(visit.form.get("passage", "")), visit.form.get("search", "")
+    try:
+        with visit.writing() as connection:
+            decided = journeys.decide(
+                *(connection, visit.search_author, journey, step.id, search, *passage),
+                *(StepStatus(decision), visit.now_ms),
+            )
+    except JourneyRefused as error:
+        return _step_page(visit, journey, step, error.text, 409)
+    if decided is None:
+        raise NotFound("there is no such candidate")
+    return visit.redirect(f"/journeys/{journey.id}/steps/{step.id}")
+
+
+def undo(visit: UserRequestContext) -> Response:
+    """Withdraw the decision of the step in the path."""
+    journey = _journey(visit)
+    step = journey.step(visit.number("step"))
+    try:
+        with visit.writing() as connection:
+            done = step is not None and journeys.undo(
+                connection, visit.search_author, journey, step.id, visit.now_ms
+            )
+    except JourneyRefused as error:
+        return _route(visit, journey, error.text, 409)
+    if step is None or not done:
+        raise NotFound("there is no such decision")
+    back = f"/journeys/{journey.id}/steps/{step.parent}"
+    return visit.redirect(back if visit.form.get("next") == back else f"/journeys/{journey.id}")
+
+
+PAGES = (
+    Page("/journeys", list_page, roles=ACTING_ROLES),
+    Page("/journeys", begin, "POST", roles=ACTING_ROLES),
+    Page("/journeys/{id}", route_page, roles=ACTING_ROLES),
+    Page("/journeys/{id}/steps/{step}", step_page, roles=ACTING_ROLES),
+    Page("/journeys/{id}/steps/{step}/searches", ask, "POST", roles=ACTING_ROLES),
+    Page("/journeys/{id}/steps/{step}/decisions", decide, "POST", roles=ACTING_ROLES),
+    Page("/journeys/{id}/steps/{step}/undo", undo, "POST", roles=ACTING_ROLES),
+)
