@@ -16,7 +16,7 @@ from edge_central.journeys.likelihood import Appearance, Reason, product, reason
 from edge_central.journeys.model import Journey, JourneyStep, Way
 from edge_central.journeys.neighbours import MAX_REACH_M, Neighbour, gap_s, neighbours_of
 from edge_central.searches.matches import MAX_READ, PassageMatch
-from edge_central.searches.model import SearchAuthor, SearchView
+from edge_central.searches.model import SearchAuthor, SearchReader, SearchView
 from edge_central.searches.records import read_matches, read_search
 
 MAX_SEARCHES = 8
@@ -67,10 +67,11 @@ def read_candidates(
     """The candidates that have come so far, within the author's scope."""
     neighbours = neighbours_of(connection, author.scope, names, step.match, way, now_ms, MAX_REACH_M)
     named = journey.searches_of(step.id, way)[:MAX_SEARCHES]
-    searches = [view for each in named if (view := read_search(connection, author.scope, each)) is not None]
+    reader = SearchReader(author.scope, None)  # who sees a journey sees its searches
+    searches = [view for each in named if (view := read_search(connection, reader, each)) is not None]
     found: dict[tuple[str, int], tuple[str, PassageMatch]] = {}
     for search in searches:
-        for match in read_matches(connection, author.scope, search.id, limit=MAX_READ):
+        for match in read_matches(connection, reader, search.id, limit=MAX_READ):
             found.setdefault((match.gateway, match.passage), (search.id, match))
     found.pop((step.match.gateway, step.match.passage), None)
     ranked = rank(step.match, list(found.values()), neighbours, way, unsent(searches), appearance)

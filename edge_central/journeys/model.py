@@ -69,6 +69,14 @@ class Journey:
     def rejected(self) -> tuple[JourneyStep, ...]:
         return tuple(each for each in self.steps if each.status is StepStatus.REJECTED)
 
+    def includes(self, search: str, gateway: str, passage: int) -> bool:
+        """Whether what this search has found is a candidate or a step of the journey. Of the search that it
+        began with only the first step is."""
+        if any(each.search == search for each in self.searches):
+            return True
+        key = (search, gateway, passage)
+        return any((each.search, each.match.gateway, each.match.passage) == key for each in self.steps)
+
     def searches_of(self, step: int, way: Way) -> tuple[str, ...]:
         return tuple(each.search for each in self.searches if (each.step, each.way) == (step, way))
 

@@ -33,6 +33,7 @@ class DeletionTarget(StrEnum):
     REQUEST = "request"
     HANDOVER = "handover"
     SEARCH = "search"  # with its answers, matches and pictures
+    JOURNEY = "journey"  # with its steps; not while its case is open
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ def make_plans(
         (DeletionTarget.REQUEST, "duty_days", settings.duty_days),
         (DeletionTarget.HANDOVER, "duty_days", settings.duty_days),
         (DeletionTarget.SEARCH, "search.days", search_days),
+        (DeletionTarget.JOURNEY, "search.days", search_days),
     ):
         yield DeletionPlan(what, f"{rule}: {days:g}", days, now_ms - round(days * DAY_MS))
 

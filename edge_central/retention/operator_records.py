@@ -1,4 +1,4 @@
-"""Deletes old records of the officers: handling steps, requests, handovers, searches.
+"""Deletes old records of the officers: handling steps, requests, handovers, searches, journeys.
 
 A record is deleted when it is old and its event or alert is deleted. So a hold on an event also keeps the
 records about it.
@@ -42,6 +42,7 @@ def delete_old(
         DeletionTarget.REQUEST: _requests,
         DeletionTarget.HANDOVER: _handovers,
         DeletionTarget.SEARCH: _searches,
+        DeletionTarget.JOURNEY: _journeys,
     }[what]
     if what is DeletionTarget.SEARCH:
         most = MAX_SEARCHES
@@ -111,6 +112,21 @@ def _searches(connection: Connection, before_ms: int, after: Any, most: int) -> 
         connection.execute(delete(table).where(table.c.search.in_(ids)))
     connection.execute(delete(tables.search).where(columns.id.in_(ids)))
     return found, found
+
+
+def _journeys(connection: Connection, before_ms: int, after: Any, most: int) -> Examined:
+    """Delete journeys that have not changed since; those of an open case are on hold."""
+    columns, case = tables.journey.c, tables.case_file.c
+    is_open = select(case.id).where(case.number == columns.case_number, case.closed_ms.is_(None)).exists()
+    query = select(columns.id.label("key"), columns.changed_ms.label("at_ms"), is_open.label("is_open"))
+    query = query.where(columns.id > (after or ""), columns.changed_ms < before_ms)
+    found = connection.execute(query.order_by(columns.id).limit(most)).all()
+    deleted = [row for row in found if not row.is_open]
+    ids = [row.key for row in deleted]
+    for table in (tables.journey_step, tables.journey_search):
+        connection.execute(delete(table).where(table.c.journey.in_(ids)))
+    connection.execute(delete(tables.journey).where(columns.id.in_(ids)))
+    return found, deleted
 
 
 def _events_still(connection: Connection, wanted: Collection[tuple[str, str]]) -> set[tuple[str, str]]:

@@ -106,6 +106,13 @@ def read_matches(
     return matches.read_matches(connection, reader, _question_of(row), search, after_cursor, limit)
 
 
+def may_read(connection: Connection, reader: SearchReader, search: str) -> bool:
+    """Whether ``read_search`` finds it."""
+    columns = tables.search_answer.c
+    query = select(columns.command).where(columns.search == search, reader.of(columns))
+    return connection.execute(query.limit(1)).first() is not None
+
+
 def read_changes(connection: Connection, search: str) -> int:
     """A number that grows with each stored answer and picture of the search."""
     columns = tables.search.c

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from itertools import pairwise
 from typing import get_args
 
@@ -21,21 +20,20 @@ from edge_central.searches.model import (
     OPEN_PICTURES,
     AnswerStatus,
     SearchesUnavailable,
-    SearchPicture,
+    SearchReader,
     TooManySearches,
 )
 from edge_central.searches.question import InvalidQuestion
 from edge_central.web.auth.accounts import ACTING_ROLES
 from edge_central.web.http_errors import BadRequest, NotFound
 from edge_central.web.pages.journey_map import route_map
-from edge_central.web.pages.passages import named_passage
+from edge_central.web.pages.passages import named_passage, open_named, passages_of_form, stored_picture
 from edge_central.web.pages.searches import COLOURS, pictures
 from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page
 
 REACHES_M = (300, 600, 1_200, 2_500, 5_000)
 STOPS_MIN = (0, 15, 60, 240)
-Pictures = Mapping[str, Mapping[tuple[str, int], SearchPicture]]
 
 
 def list_page(visit: UserRequestContext) -> Response:
@@ -76,10 +74,9 @@ def _route(
     return visit.render(
         "journey.html",
         status,
-        journey=journey,
         gaps=[None, *gaps],
         drawn=route_map(visit.fleet(), route),
-        pictures=_pictures(visit, {each.search for each in route}),
+        **_opened(visit, journey, {each.search for each in route}),
         open_pictures=OPEN_PICTURES,
         colour_terms=COLOURS,
         refused=refused,
@@ -94,11 +91,36 @@ def _journey(visit: UserRequestContext) -> Journey:
     return found
 
 
-def _pictures(visit: UserRequestContext, searches: set[str]) -> Pictures:
-    """The pictures that this account has opened, by search, gateway and passage; of searches that are not
-    deleted yet."""
-    there = (each for each in sorted(searches) if records.find_row(visit.connection, each) is not None)
-    return {each: pictures(visit, each) for each in there}
+def _opened(visit: UserRequestContext, journey: Journey, searches: set[str]) -> dict[str, object]:
+    """For templates: the pictures that this account has opened, by search; and the searches that it may see
+    by itself. Searches that are deleted are in neither."""
+    found = {
+        search: pictures(visit, search, reader_of(visit))
+        for search in sorted(searches)
+        if records.find_row(visit.connection, search) is not None
+    }
+    own = [each for each in found if records.may_read(visit.connection, visit.search_reader, each)]
+    return {"pictures": found, "own": own, "journey": journey}
+
+
+def reader_of(visit: UserRequestContext) -> SearchReader:
+    """Who sees a journey sees what its searches have found, within the own wards."""
+    return SearchReader(visit.scope, None)
+
+
+def open_pictures(visit: UserRequestContext) -> Response:
+    journey, search = _journey(visit), visit.path("search")
+    named = passages_of_form(visit)
+    if not all(journey.includes(search, *each) for each in named):
+        raise NotFound("there is no such passage in this journey")
+    return open_named(visit, search, reader_of(visit), named, f"/journeys/{journey.id}")
+
+
+def picture_file(visit: UserRequestContext) -> Response:
+    journey, search = _journey(visit), visit.path("search")
+    if not journey.includes(search, visit.path("gateway"), visit.number("passage")):
+        raise NotFound("there is no such passage in this journey")
+    return stored_picture(visit, search, reader_of(visit))
 
 
 # --- the candidates of a step ---
@@ -125,17 +147,15 @@ def _step_page(
     status: int = 200,
 ) -> Response:
     lists = {way: _candidates(visit, journey, step, way) for way in Way}
-    searches = {each.id: each for found in lists.values() for each in found.searches}
+    searches = {each.id for found in lists.values() for each in found.searches}
     return visit.render(
         "journey_step.html",
         status,
-        journey=journey,
         step=step,
         number=1 + [each.id for each in journey.route].index(step.id),
         lists=lists,
         answers={way: _progress(found) for way, found in lists.items()},
-        searches=searches,
-        pictures=_pictures(visit, {*searches, step.search}),
+        **_opened(visit, journey, {*searches, step.search}),
         open_pictures=OPEN_PICTURES,
         colour_terms=COLOURS,
         colours=get_args(ColourTerm),
@@ -223,6 +243,8 @@ PAGES = (
     Page("/journeys", list_page, roles=ACTING_ROLES),
     Page("/journeys", begin, "POST", roles=ACTING_ROLES),
     Page("/journeys/{id}", route_page, roles=ACTING_ROLES),
+    Page("/journeys/{id}/searches/{search}/pictures", open_pictures, "POST", roles=ACTING_ROLES),
+    Page("/journeys/{id}/searches/{search}/pictures/{gateway}/{passage}", picture_file, roles=ACTING_ROLES),
     Page("/journeys/{id}/steps/{step}", step_page, roles=ACTING_ROLES),
     Page("/journeys/{id}/steps/{step}/searches", ask, "POST", roles=ACTING_ROLES),
     Page("/journeys/{id}/steps/{step}/decisions", decide, "POST", roles=ACTING_ROLES),

@@ -5,13 +5,15 @@ Each opened picture is recorded with purpose and case of the search before it is
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from starlette.responses import Response
 
 from edge_agent.core.delivery import content_type_of
 from edge_central.console.fleet import PRESENT
 from edge_central.searches import match_pictures
 from edge_central.searches.matches import PassageMatch
-from edge_central.searches.model import OPEN_PICTURES, PictureStatus, TooManySearches
+from edge_central.searches.model import OPEN_PICTURES, PictureStatus, SearchReader, TooManySearches
 from edge_central.searches.sheet import read_match
 from edge_central.web.auth.access_log import SAME_ACCESS_S
 from edge_central.web.auth.accounts import ACTING_ROLES
@@ -40,7 +42,7 @@ def passage_page(visit: UserRequestContext) -> Response:
         picture=picture,
         open_pictures=OPEN_PICTURES,
         online=site is not None and site.state in PRESENT,
-        file_name=_sealed_name(match),
+        file_name=_sealed_name(*key),
         drawing=drawing,
         camera=camera,
         background=drawn_on(visit, match.gateway, camera) if drawing else None,
@@ -58,30 +60,41 @@ def _match(visit: UserRequestContext) -> PassageMatch:
     return match
 
 
-def _sealed_name(match: PassageMatch) -> str:
-    return f"{match.gateway}-{match.passage}.jpg.sealed"
+def _sealed_name(gateway: str, passage: int) -> str:
+    return f"{gateway}-{passage}.jpg.sealed"
 
 
 def open_pictures(visit: UserRequestContext) -> Response:
-    """Record that the account opens pictures, and have the ingest fetch them. ``passage``: one or several,
-    as ``gateway/number``, separated by spaces."""
-    search = found_search(visit)
+    """Open pictures of a search; fields as of ``open_named``."""
+    search = found_search(visit).id
+    return open_named(visit, search, visit.search_reader, passages_of_form(visit), f"/searches/{search}")
+
+
+def passages_of_form(visit: UserRequestContext) -> list[tuple[str, int]]:
+    """The field ``passage``: one or several, as ``gateway/number``, separated by spaces."""
     named = [named_passage(each) for each in visit.form.get("passage", "").split()]
     if not 1 <= len(named) <= MOST_AT_ONCE:
         raise BadRequest(f"passage names 1 to {MOST_AT_ONCE} passages")
-    back = visit.redirect(safe_redirect_path(visit.form.get("next") or f"/searches/{search.id}"))
+    return named
+
+
+def open_named(
+    visit: UserRequestContext, search: str, reader: SearchReader, named: Sequence[tuple[str, int]], back: str
+) -> Response:
+    """Record that the account opens these pictures, and have the ingest fetch them. ``back``: where to go
+    afterwards, unless the form says so in ``next``."""
+    answer = visit.redirect(safe_redirect_path(visit.form.get("next") or back))
     for gateway, passage in named:
         try:
             with visit.writing() as connection:
-                who = (visit.search_author, visit.search_reader)
                 status = match_pictures.open_picture(
-                    connection, *who, search.id, gateway, passage, visit.now_ms
+                    connection, visit.search_author, reader, search, gateway, passage, visit.now_ms
                 )
         except TooManySearches:
-            return back  # the page says so
+            return answer  # the page says so
         if status is None:
             raise NotFound
-    return back
+    return answer
 
 
 def named_passage(text: str) -> tuple[str, int]:
@@ -93,14 +106,18 @@ def named_passage(text: str) -> tuple[str, int]:
 
 def picture_file(visit: UserRequestContext) -> Response:
     """The small picture, or the sealed file, for an account that has opened it, which is on record."""
-    search, match = found_search(visit), _match(visit)
-    who = (visit.search_author, visit.search_reader)
-    picture = match_pictures.read_picture(visit.connection, *who, search.id, match.gateway, match.passage)
+    return stored_picture(visit, found_search(visit).id, visit.search_reader)
+
+
+def stored_picture(visit: UserRequestContext, search: str, reader: SearchReader) -> Response:
+    """The picture of the passage in the path. Raises NotFound if the account has not opened it."""
+    place = visit.path("gateway"), visit.number("passage")
+    picture = match_pictures.read_picture(visit.connection, visit.search_author, reader, search, *place)
     if picture is None or picture.status is not PictureStatus.RECEIVED or picture.jpeg is None:
         raise NotFound("this picture has not been opened, or has not come")
     if picture.sealed:
         response = Response(picture.jpeg, media_type=SEALED)
-        response.headers["Content-Disposition"] = f'attachment; filename="{_sealed_name(match)}"'
+        response.headers["Content-Disposition"] = f'attachment; filename="{_sealed_name(*place)}"'
     elif content_type_of(picture.jpeg) == JPEG:
         response = Response(picture.jpeg, media_type=JPEG)
     else:

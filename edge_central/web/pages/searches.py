@@ -20,6 +20,7 @@ from edge_central.searches.model import (
     GatewayAnswer,
     SearchesUnavailable,
     SearchPicture,
+    SearchReader,
     SearchView,
     TooManySearches,
 )
@@ -192,11 +193,12 @@ def found_search(visit: UserRequestContext) -> SearchView:
     return found
 
 
-def pictures(visit: UserRequestContext, search: str) -> dict[tuple[str, int], SearchPicture]:
+def pictures(
+    visit: UserRequestContext, search: str, reader: SearchReader | None = None
+) -> dict[tuple[str, int], SearchPicture]:
     """The pictures that the account has opened, by gateway and passage."""
-    opened = match_pictures.opened_pictures(
-        visit.connection, visit.search_author, visit.search_reader, search
-    )
+    who = (visit.search_author, reader or visit.search_reader)
+    opened = match_pictures.opened_pictures(visit.connection, *who, search)
     return {(each.gateway, each.passage): each for each in opened}
 
 

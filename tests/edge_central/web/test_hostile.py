@@ -40,7 +40,7 @@ HONEST, ODD, ODDER = FakeGateway("dt-001"), FakeGateway("dt-666"), FakeGateway("
 WITHIN_S = 2.0
 """Of processor time, so that a loaded machine does not fail the test."""
 NOT_THERE = "/media/", "/api/media/", "/searches/", "/api/searches/", "/journeys/", "/api/journeys/"
-"""Their documented answer for a picture that has not come, or a search or journey that was not made, is 404."""
+"""Their documented answer for a picture that has not come, or a search or journey that is missing, is 404."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def addresses(house: House) -> Iterator[str]:
         cursors = connection.scalars(select(tables.event.c.cursor)).all()
     there = {
         "{ward}": wards, "{gateway}": gateways, "{cursor}": cursors, "{media_id}": ["m-1"],
-        "{lang}": ["vi"], "{id}": [1], "{passage}": [1], "{step}": [1],
+        "{lang}": ["vi"], "{id}": [1], "{passage}": [1], "{step}": [1], "{search}": [1],
     }  # fmt: skip
     for path in [page.path for page in PAGES if page.method == "GET"] + [path for path, _ in STREAMS]:
         found = [path]

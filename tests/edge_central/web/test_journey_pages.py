@@ -164,7 +164,7 @@ def question_of(city: House, search: str) -> dict[str, Any]:
 
     with city.connections.reading() as connection:
         text = connection.scalar(select(tables.search.c.question).where(tables.search.c.id == search))
-    found: dict[str, Any] = msgspec.json.decode(text)
+    found: dict[str, Any] = msgspec.json.decode(str(text))
     return found
 
 
@@ -240,12 +240,17 @@ def test_pictures_of_candidates_are_opened_as_those_of_any_search(city: House) -
     search = journey.ask()
     journey.answer(search, "dt-002", later(2, 48))
     opening = {"passage": "dt-002/2", "next": journey.step}
-    answer = journey.browser.post(f"/searches/{search}/pictures", opening, page=journey.step)
+    base = f"{journey.path}/searches/{search}/pictures"
+    answer = journey.browser.post(base, opening, page=journey.step)
     assert answer.headers["location"] == journey.step
     (asked,) = journey.gateways.opened(search)
     journey.gateways.send_picture(Command(asked.id, "dt-002", "de-tham", 2), crop("red", 2))
-    assert f'src="/searches/{search}/pictures/dt-002/2"' in journey.browser.get(journey.step).text
+    assert f'src="{base}/dt-002/2"' in journey.browser.get(journey.step).text
+    assert journey.browser.get(f"{base}/dt-002/2").content == crop("red", 2)
     assert accesses(city)[-1][0] == "passage"
+    foreign = f"{journey.path}/searches/{journey.search}/pictures"
+    for what in ("dt-001/413", "dt-002/2"):
+        assert journey.browser.post(foreign, {"passage": what}, page=journey.step).status_code == 404
 
 
 # --- decisions ---
@@ -345,11 +350,16 @@ def test_a_colleague_of_the_ward_goes_on_under_the_own_name(city: House) -> None
     journey = Followed(city)
     city.person("son", Role.OFFICER, "de-tham")
     journey.browser = city.browser("son")
+    assert journey.browser.get(f"/searches/{journey.search}").status_code == 404, "the search of lan"
+    base = f"{journey.path}/searches/{journey.search}/pictures"
+    assert f'action="{base}"' in journey.browser.get(journey.path).text
+    opened = journey.browser.post(base, {"passage": "dt-001/412"}, page=journey.path)
+    assert opened.status_code == 303
     search = journey.ask()
     journey.answer(search, "dt-002", later(2, 48))
     journey.decide(search, "dt-002/2")
     assert "Do lan, son xác nhận" in words(journey.browser.get(journey.path).text)
-    assert [each[1] for each in accesses(city)] == ["lan", "lan", "son", "son"]
+    assert [each[1] for each in accesses(city)] == ["lan", "lan", "son", "son", "son"]
 
 
 # --- hostile gateways ---
@@ -357,7 +367,8 @@ def test_a_colleague_of_the_ward_goes_on_under_the_own_name(city: House) -> None
 
 @pytest.mark.parametrize("lang", ["vi", "en"])
 def test_a_gateway_that_lies_breaks_no_page_of_a_journey(city: House, lang: str) -> None:
-    odd = {"label": "</script><b>", "for_s": 1e7, "colours": {f"p{n}": ["x" * 40] * 4 for n in range(8)}}
+    colours = {f"p{n}": ["x" * 40] * 4 for n in range(8)}
+    odd: dict[str, Any] = {"label": "</script><b>", "for_s": 1e7, "colours": colours}
     journey = Followed(city, lang=lang, **odd, heading_deg=360, speed_m_s=1e4)
     search = journey.ask()
     window = question_of(city, search)["windows"][0]
