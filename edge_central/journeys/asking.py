@@ -65,8 +65,15 @@ def ask_neighbours(
         raise InvalidQuestion("reach_m", problem_text("journey-no-neighbours"))
     question = neighbour_question(journey, step, asked, yours)
     search = start_search(connection, author, question, now_ms, names)
-    row = {"search": search, "journey": journey.id, "step": step.id}
-    connection.execute(insert(tables.journey_search), row | {"way": asked.way.value, "asked_ms": now_ms})
+    row = {
+        "search": search,
+        "journey": journey.id,
+        "step": step.id,
+        "way": asked.way.value,
+        "reach_m": asked.reach_m,
+        "asked_ms": now_ms,
+    }
+    connection.execute(insert(tables.journey_search), row)
     note_change(connection, journey, {each.ward for each in yours}, now_ms)
     return search
 

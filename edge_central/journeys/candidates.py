@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from edge_central.console.site_names import Names
 from edge_central.journeys.likelihood import Appearance, Reason, product, reasons_of, shares
 from edge_central.journeys.model import Journey, JourneyStep, Way
-from edge_central.journeys.neighbours import MAX_REACH_M, Neighbour, gap_s, neighbours_of
+from edge_central.journeys.neighbours import DEFAULT_REACH_M, Neighbour, gap_s, neighbours_of
 from edge_central.searches.matches import MAX_READ, PassageMatch
 from edge_central.searches.model import SearchAuthor, SearchReader, SearchView
 from edge_central.searches.records import read_matches, read_search
@@ -65,10 +65,11 @@ def read_candidates(
     appearance: Appearance | None = None,
 ) -> CandidateList:
     """The candidates that have come so far, within the author's scope."""
-    neighbours = neighbours_of(connection, author.scope, names, step.match, way, now_ms, MAX_REACH_M)
-    named = journey.searches_of(step.id, way)[:MAX_SEARCHES]
+    asked = journey.searches_of(step.id, way)[:MAX_SEARCHES]
+    reach_m = max((each.reach_m for each in asked), default=DEFAULT_REACH_M)
+    neighbours = neighbours_of(connection, author.scope, names, step.match, way, now_ms, reach_m)
     reader = SearchReader(author.scope, None)  # who sees a journey sees its searches
-    searches = [view for each in named if (view := read_search(connection, reader, each)) is not None]
+    searches = [view for each in asked if (view := read_search(connection, reader, each.search))]
     found: dict[tuple[str, int], tuple[str, PassageMatch]] = {}
     for search in searches:
         for match in read_matches(connection, reader, search.id, limit=MAX_READ):

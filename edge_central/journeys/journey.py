@@ -17,6 +17,7 @@ from edge_central.journeys.model import (
     JourneySearch,
     JourneyStep,
     JourneySummary,
+    MatchKey,
     StepStatus,
     Way,
 )
@@ -67,7 +68,7 @@ def read_journey(connection: Connection, author: SearchAuthor, journey: str) -> 
         wards=tuple(row.wards.split()),
         steps=tuple(_step(each) for each in connection.execute(steps.order_by(step.id))),
         searches=tuple(
-            JourneySearch(each.search, each.step, Way(each.way), each.asked_ms)
+            JourneySearch(each.search, each.step, Way(each.way), each.reach_m, each.asked_ms)
             for each in connection.execute(searches.order_by(search.asked_ms.desc(), search.search))
         ),
     )
@@ -109,17 +110,14 @@ def _step(row: Row[Any]) -> JourneyStep:
 # --- change ---
 
 
-def begin_journey(
-    connection: Connection, author: SearchAuthor, search: str, gateway: str, passage: int, now_ms: int
-) -> str | None:
+def begin_journey(connection: Connection, author: SearchAuthor, begin: MatchKey, now_ms: int) -> str | None:
     """Begin a journey with a match of a search of this account, whose case and purpose it gets, and return
     its id; that of the existing one if the account has begun it already. None: there is no such match in the
     scope, or the search is another account's. Raises TooManySearches."""
-    asked = find_row(connection, search)
-    match = _match_row(connection, author.scope, search, gateway, passage)
+    asked, match = find_row(connection, begin.search), _match_row(connection, author.scope, begin)
     if asked is None or match is None or asked.asked_by != author.account:
         return None
-    existing = _begun(connection, author.account, asked.case_number, gateway, passage)
+    existing = _begun(connection, author.account, asked.case_number, begin)
     if existing is not None:
         return existing
     _check_limit(connection, author.account, now_ms)
@@ -139,13 +137,13 @@ def begin_journey(
     return journey
 
 
-def _begun(connection: Connection, account: str, case: str, gateway: str, passage: int) -> str | None:
+def _begun(connection: Connection, account: str, case: str, begin: MatchKey) -> str | None:
     columns, step = tables.journey.c, tables.journey_step.c
     query = (
         select(columns.id)
         .join_from(tables.journey, tables.journey_step, columns.id == step.journey)
         .where(columns.author == account, columns.case_number == case, step.parent.is_(None))
-        .where(step.gateway == gateway, step.passage == passage)
+        .where(step.gateway == begin.gateway, step.passage == begin.passage)
     )
     found: str | None = connection.scalar(query.limit(1))
     return found
@@ -164,21 +162,20 @@ def decide(
     author: SearchAuthor,
     journey: Journey,
     from_step: int,
-    search: str,
-    gateway: str,
-    passage: int,
+    candidate: MatchKey,
     status: StepStatus,
     now_ms: int,
 ) -> int | None:
     """Confirm or reject a candidate, which a search of ``from_step`` has found, and return the id of its
     step. A rejected candidate may be confirmed afterwards; a confirmed one must be undone first. None: there
     is no such candidate in the scope. Raises JourneyRefused."""
-    asked = next((each for each in journey.searches if (each.search, each.step) == (search, from_step)), None)
-    match = _match_row(connection, author.scope, search, gateway, passage)
+    searches = {each.search: each for each in journey.searches if each.step == from_step}
+    asked, match = searches.get(candidate.search), _match_row(connection, author.scope, candidate)
     if asked is None or match is None:
         return None
     columns = tables.journey_step.c
-    same = (columns.journey == journey.id, columns.gateway == gateway, columns.passage == passage)
+    of_journey = columns.journey == journey.id
+    same = (of_journey, columns.gateway == match.gateway, columns.passage == match.passage)
     before = connection.execute(select(columns.id, columns.status).where(*same)).first()
     if before is not None and before.status == status.value:
         return int(before.id)
@@ -224,11 +221,9 @@ def note_change(connection: Connection, journey: Journey, wards: Iterable[str], 
     connection.execute(update(tables.journey).where(columns.id == journey.id).values(**values))
 
 
-def _match_row(
-    connection: Connection, scope: Scope, search: str, gateway: str, passage: int
-) -> Row[Any] | None:
+def _match_row(connection: Connection, scope: Scope, key: MatchKey) -> Row[Any] | None:
     columns = tables.search_match.c
-    which = (columns.search == search, columns.gateway == gateway, columns.passage == passage)
+    which = (columns.search == key.search, columns.gateway == key.gateway, columns.passage == key.passage)
     query = select(tables.search_match).where(*which, scope.of(columns.ward))
     return connection.execute(query.order_by(columns.cursor)).first()
 

@@ -21,6 +21,15 @@ class StepStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class MatchKey:
+    """A match of a search."""
+
+    search: str
+    gateway: str
+    passage: int
+
+
+@dataclass(frozen=True, slots=True)
 class JourneyStep:
     """A passage of a journey, as it was when an officer decided."""
 
@@ -41,6 +50,7 @@ class JourneySearch:
     search: str
     step: int
     way: Way
+    reach_m: float  # sites within this distance were asked
     asked_ms: int
 
 
@@ -69,16 +79,14 @@ class Journey:
     def rejected(self) -> tuple[JourneyStep, ...]:
         return tuple(each for each in self.steps if each.status is StepStatus.REJECTED)
 
-    def includes(self, search: str, gateway: str, passage: int) -> bool:
-        """Whether what this search has found is a candidate or a step of the journey. Of the search that it
-        began with only the first step is."""
-        if any(each.search == search for each in self.searches):
-            return True
-        key = (search, gateway, passage)
-        return any((each.search, each.match.gateway, each.match.passage) == key for each in self.steps)
+    def includes(self, match: MatchKey) -> bool:
+        """Whether it is a candidate or a step of the journey. Of the search that it began with only the first
+        step is."""
+        steps = (MatchKey(each.search, each.match.gateway, each.match.passage) for each in self.steps)
+        return any(each.search == match.search for each in self.searches) or match in steps
 
-    def searches_of(self, step: int, way: Way) -> tuple[str, ...]:
-        return tuple(each.search for each in self.searches if (each.step, each.way) == (step, way))
+    def searches_of(self, step: int, way: Way) -> tuple[JourneySearch, ...]:
+        return tuple(each for each in self.searches if (each.step, each.way) == (step, way))
 
 
 @dataclass(frozen=True, slots=True)

@@ -590,6 +590,7 @@ journey_search = Table(
     Column("journey", Text, nullable=False),
     Column("step", BigInteger, nullable=False),
     Column("way", Text, nullable=False),  # forward, backward
+    Column("reach_m", Float, nullable=False),  # sites within this distance
     Column("asked_ms", _Milliseconds, nullable=False),
     Index("journey_search_by_journey", "journey", "step"),
 )

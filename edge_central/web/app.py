@@ -15,6 +15,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from edge_central.web.api import inventory, searches
+from edge_central.web.api import journeys as journeys_api
 from edge_central.web.api.events import events_endpoint
 from edge_central.web.auth import login
 from edge_central.web.http_errors import HttpError, error_response
@@ -36,6 +37,7 @@ PAGES: tuple[Page | PublicPage, ...] = (
     *journeys.PAGES,
     *inventory.PAGES,
     *searches.PAGES,
+    *journeys_api.PAGES,
 )
 """A new module of pages joins here."""
 STREAMS: tuple[tuple[str, Callable[[RequestHandler, LiveHub], Endpoint]], ...] = (

@@ -11,10 +11,21 @@ from typing import Any, Literal
 import msgspec
 
 from edge_agent import __version__
+from edge_central.journeys.asking import NeighbourQuestion
 from edge_central.searches.question import SearchQuestion
 from edge_central.web.api.event_history import ApiDocument, EventPage
 from edge_central.web.api.events import DEFAULT_EVENTS, JSON, MOST_EVENTS, MOST_WAIT_S, SEVERITIES
 from edge_central.web.api.inventory import Inventory
+from edge_central.web.api.journey_documents import (
+    BeginJourney,
+    BegunJourney,
+    CandidatePage,
+    DecideCandidate,
+    JourneyDocument,
+    JourneyList,
+    StepEntry,
+    WithdrawDecision,
+)
 from edge_central.web.api.search_documents import (
     MatchPage,
     OpenPicture,
@@ -53,9 +64,11 @@ class Problem(ApiDocument, frozen=True, kw_only=True):
 
 
 def document() -> Document:
-    (page, inventory, problem, *of_searches), schemas = msgspec.json.schema_components(
-        [EventPage, Inventory, Problem, *OF_SEARCHES], ref_template=REFERENCES
+    kinds = [EventPage, Inventory, Problem, *OF_SEARCHES, *OF_JOURNEYS]
+    (page, inventory, problem, *others), schemas = msgspec.json.schema_components(
+        kinds, ref_template=REFERENCES
     )
+    of_searches, of_journeys = others[: len(OF_SEARCHES)], others[len(OF_SEARCHES) :]
     for schema in schemas.values():
         if "description" in schema:  # 3.11 leaves the indentation in
             schema["description"] = inspect.cleandoc(schema["description"])
@@ -69,8 +82,8 @@ def document() -> Document:
         "info": {
             "title": "edge-agent, the centre",
             "version": __version__,
-            "description": "For subscribers: history, inventory, pictures; searches of passages. In words: "
-            "docs/reference/api.md.",
+            "description": "For subscribers: history, inventory, pictures; searches of passages, journeys. "
+            "In words: docs/reference/api.md.",
         },
         "security": [{"token": []}, {"session": []}],
         "paths": {
@@ -84,6 +97,7 @@ def document() -> Document:
             },
             "/api/media/{gateway}/{media_id}": {"get": _media(problem)},
             **_searches(problem, *of_searches),
+            **_journeys(problem, of_searches[1], *of_journeys),
         },
         "components": {
             "securitySchemes": {
@@ -158,6 +172,60 @@ def _searches(
                     **_problems(problem, "403"),
                 },
             },
+        },
+    }  # fmt: skip
+
+
+OF_JOURNEYS = (
+    *(BeginJourney, BegunJourney, JourneyList, JourneyDocument, NeighbourQuestion),
+    *(CandidatePage, DecideCandidate, StepEntry, WithdrawDecision),
+)
+
+
+def _journeys(
+    problem: Document,
+    started: Document,
+    beginning: Document,
+    begun: Document,
+    listed: Document,
+    journey: Document,
+    asking: Document,
+    candidates: Document,
+    deciding: Document,
+    step: Document,
+    withdrawal: Document,
+) -> Document:
+    """The paths of journeys."""
+    whole, parts = "/api/journeys", [_part("id", "of the journey")]
+    of_step = [
+        {"in": "query", "name": "step", "required": True, "schema": {"type": "integer"}},
+        _query("way", {"type": "string", "enum": ["forward", "backward"], "default": "forward"}, "of time"),
+    ]
+    deciding_answers = {"201": _answer("It is recorded", JSON, step), **_problems(problem, "409")}
+    undone = {"204": {"description": "It is undone"}, **_problems(problem, "409")}
+    return {
+        whole: {
+            "get": _get("The journeys that you may see", [], _answer("By change", JSON, listed), problem),
+            "post": _post("Begin with a match of your own search; it is on record",
+                          *([], beginning, {"201": _answer("It is stored", JSON, begun)}, problem)),
+        },
+        f"{whole}/{{id}}": {
+            "get": _get("One journey with its steps", parts, _answer("As it is now", JSON, journey), problem),
+        },
+        f"{whole}/{{id}}/searches": {
+            "post": _post("Ask the neighbours of a step; a search like any other",
+                          *(parts, asking, {"201": _answer("It is stored", JSON, started)}, problem)),
+        },
+        f"{whole}/{{id}}/candidates": {
+            "get": _get("Candidates of a step: passages that may be the same object", [*parts, *of_step],
+                        _answer("Those that fit best first", JSON, candidates), problem),
+        },
+        f"{whole}/{{id}}/decisions": {
+            "post": _post("Confirm or reject a candidate; it is on record",
+                          *(parts, deciding, deciding_answers, problem)),
+        },
+        f"{whole}/{{id}}/withdrawals": {
+            "post": _post("Undo a decision; it is on record", *(parts, withdrawal, undone, problem)),
         },
     }  # fmt: skip
 
@@ -267,7 +335,7 @@ def _problems(problem: Document, *more: str) -> Document:
         "401": "No token, or one that does not hold",
         "403": "Not for this role",
         "404": "Not there, or not yours",
-        "409": "The cursor is of another history: begin again",
+        "409": "The cursor is of another history: begin again; the decision is not possible: `detail`",
         "413": "The body has more than 64 kB",
         "429": "Too many searches or pictures of this account; `Retry-After`",
         "503": "The database does not answer, or too many ask at once; `Retry-After`",

@@ -19,6 +19,7 @@ from starlette.responses import Response
 from edge_agent.core.clock import rfc3339_of_ms
 from edge_agent.core.problems.problem import encode_json
 from edge_agent.wire.received.bounds import bounded_time
+from edge_central.console.site_names import Names
 from edge_central.searches import match_pictures, new_search, records
 from edge_central.searches.matches import PassageMatch
 from edge_central.searches.model import (
@@ -207,7 +208,9 @@ async def _read(
                 raise NotFound(NOT_THERE)
             found = records.read_matches(connection, reader, search, asked.after, asked.limit)
         entries = [
-            MatchEntry(**_passage(each, names), then=None if each.then is None else _then(each.then, names))
+            MatchEntry(
+                **passage_fields(each, names), then=None if each.then is None else _then(each.then, names)
+            )
             for each in found
         ]
         newest = found[-1].cursor if found else asked.after
@@ -217,11 +220,12 @@ async def _read(
     return await front.run_in_thread(read)
 
 
-def _then(match: PassageMatch, names: Any) -> PassageEntry:
-    return PassageEntry(**_passage(match, names))
+def _then(match: PassageMatch, names: Names) -> PassageEntry:
+    return PassageEntry(**passage_fields(match, names))
 
 
-def _passage(match: PassageMatch, names: Any) -> dict[str, Any]:
+def passage_fields(match: PassageMatch, names: Names) -> dict[str, Any]:
+    """The fields of ``PassageEntry``."""
     fields = asdict(match)
     shown = {name: fields[name] for name in PassageEntry.__struct_fields__ if name in fields}
     return shown | {

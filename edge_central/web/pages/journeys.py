@@ -13,7 +13,7 @@ from edge_central.journeys import journey as journeys
 from edge_central.journeys.asking import NeighbourQuestion, ask_neighbours
 from edge_central.journeys.candidates import CandidateList, read_candidates
 from edge_central.journeys.journey import JourneyRefused
-from edge_central.journeys.model import Journey, JourneyStep, StepStatus, Way
+from edge_central.journeys.model import Journey, JourneyStep, MatchKey, StepStatus, Way
 from edge_central.journeys.neighbours import DEFAULT_REACH_M, gap_s
 from edge_central.searches import match_pictures, records
 from edge_central.searches.model import (
@@ -43,18 +43,19 @@ def list_page(visit: UserRequestContext) -> Response:
 
 def begin(visit: UserRequestContext) -> Response:
     """Begin with a match of an own search. ``search``, and ``passage`` as ``gateway/number``."""
-    gateway, passage = named_passage(visit.form.get("passage", ""))
-    search = visit.form.get("search", "")
+    match = _match_of_form(visit)
     try:
         with visit.writing() as connection:
-            journey = journeys.begin_journey(
-                connection, visit.search_author, search, gateway, passage, visit.now_ms
-            )
+            journey = journeys.begin_journey(connection, visit.search_author, match, visit.now_ms)
     except TooManySearches as error:
         return _refused(visit, error.text, 429)
     if journey is None:
         raise NotFound("there is no such passage in a search of yours")
     return visit.redirect(f"/journeys/{journey}")
+
+
+def _match_of_form(visit: UserRequestContext) -> MatchKey:
+    return MatchKey(visit.form.get("search", ""), *named_passage(visit.form.get("passage", "")))
 
 
 def _refused(visit: UserRequestContext, text: str, status: int) -> Response:
@@ -111,14 +112,14 @@ def reader_of(visit: UserRequestContext) -> SearchReader:
 def open_pictures(visit: UserRequestContext) -> Response:
     journey, search = _journey(visit), visit.path("search")
     named = passages_of_form(visit)
-    if not all(journey.includes(search, *each) for each in named):
+    if not all(journey.includes(MatchKey(search, *each)) for each in named):
         raise NotFound("there is no such passage in this journey")
     return open_named(visit, search, reader_of(visit), named, f"/journeys/{journey.id}")
 
 
 def picture_file(visit: UserRequestContext) -> Response:
     journey, search = _journey(visit), visit.path("search")
-    if not journey.includes(search, visit.path("gateway"), visit.number("passage")):
+    if not journey.includes(MatchKey(search, visit.path("gateway"), visit.number("passage"))):
         raise NotFound("there is no such passage in this journey")
     return stored_picture(visit, search, reader_of(visit))
 
@@ -208,12 +209,11 @@ def decide(visit: UserRequestContext) -> Response:
     decision = visit.form.get("decision", "")
     if decision not in tuple(StepStatus):
         raise BadRequest("decision is confirmed or rejected")
-    passage, search = named_passage(visit.form.get("passage", "")), visit.form.get("search", "")
+    candidate, status = _match_of_form(visit), StepStatus(decision)
     try:
         with visit.writing() as connection:
             decided = journeys.decide(
-                *(connection, visit.search_author, journey, step.id, search, *passage),
-                *(StepStatus(decision), visit.now_ms),
+                connection, visit.search_author, journey, step.id, candidate, status, visit.now_ms
             )
     except JourneyRefused as error:
         return _step_page(visit, journey, step, error.text, 409)
