@@ -24,7 +24,9 @@ from edge_agent.core.command_line.exit_codes import EX_CONFIG, EX_OK
 from edge_agent.core.errors import ConfigError, ConfigProblem
 from edge_agent.core.printable import printable_json
 from edge_central.alert_settings import reference
+from edge_central.appearance.card import CardRefused, usable_card
 from edge_central.config_types import SQLITE
+from edge_central.journey_settings import JourneySettings
 from edge_central.settings import CentralSettings, RequestsUser
 
 
@@ -35,8 +37,20 @@ def _check(values: SectionValues) -> None:
     if requests is not None and requests.id == values.valid("id"):
         why = f"id must not be the centre's own, {requests.id}: each session would end the other"
         values.reading.refuse(values.place("requests"), why)
+    _warn_of_model(values)
     if values.valid("wards") == ():
         values.warn("wards", "the list is empty: messages of no gateway are accepted")
+
+
+def _warn_of_model(values: SectionValues) -> None:
+    """The centre runs without a model that it may not use."""
+    journeys: JourneySettings | None = values.valid("journeys")
+    chosen = None if journeys is None else journeys.appearance
+    if chosen is not None and values.reading.files.required:
+        try:
+            usable_card(chosen.model, chosen.card, chosen.groups)
+        except CardRefused as error:
+            values.warn("journeys", f"pictures are not compared: {error}")
 
 
 ROOT = section(

@@ -3,8 +3,10 @@ another camera, and what a similarity is worth."""
 
 from __future__ import annotations
 
+import hashlib
 import math
 from bisect import bisect_right
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
@@ -128,6 +130,26 @@ def read_card(path: Path) -> AppearanceCard:
         if not _rises(figures.curve):
             why = "the curve does not rise"
             raise CardRefused(problem_text("appearance-card-unreadable", file=str(path), error=why))
+    return card
+
+
+def usable_card(model: Path, card_file: Path | None, groups: Sequence[str]) -> AppearanceCard:
+    """The card, if it was measured on this model and allows to compare pictures of one of the groups. Raises
+    CardRefused."""
+    if card_file is None or not card_file.exists():
+        raise CardRefused(problem_text("appearance-no-card", file=str(model)))
+    card = read_card(card_file)
+    try:
+        with model.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise CardRefused(problem_text("appearance-model-unusable", file=str(model), error=why)) from error
+    if sha256 != card.sha256:
+        raise CardRefused(problem_text("appearance-other-model", model=card.model))
+    if all(card.figures(group) is None for group in groups):
+        refused = {"file": str(card_file), "groups": list(groups)}
+        raise CardRefused(problem_text("appearance-by-chance", **refused))
     return card
 
 

@@ -40,12 +40,13 @@ def main(model_path: str, pixels: str, order: str) -> int:
         return 1
     _embed(model, blank_jpeg())  # all that is imported late is imported now
     limit_process()
-    allow_only_computing()
+    filtered = allow_only_computing()
     hello = ChildHello(
         name=model.info.name,
         sha256=model.info.sha256 or "",
         input_size=model.input_size,
         dimensions=model.dimensions,
+        filtered=filtered,
     )
     _write(answer(OK, msgspec.json.encode(hello)))
     while (jpeg := _read_request()) is not None:

@@ -25,6 +25,7 @@ class ChildHello(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str
     input_size: tuple[int, int]  # width, height in pixels
     dimensions: int
+    filtered: bool  # the kernel forbids it all system calls but those of a computation
 
 
 def request(jpeg: bytes) -> bytes:

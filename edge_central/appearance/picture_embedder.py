@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -18,7 +17,7 @@ from edge_agent.core.clock import Clock
 from edge_agent.core.errors import CentralError
 from edge_agent.core.problems.problem import error_text
 from edge_agent.core.worker import SupervisedThread
-from edge_central.appearance.card import AppearanceCard, CardRefused, read_card
+from edge_central.appearance.card import AppearanceCard, CardRefused, usable_card
 from edge_central.appearance.comparison import (
     MARK_BYTES,
     NOT_COMPARED,
@@ -31,6 +30,7 @@ from edge_central.appearance.embedding_process import (
     EmbeddingUnavailable,
     PictureNotEmbedded,
 )
+from edge_central.appearance.frames import ChildHello
 from edge_central.journey_settings import AppearanceSettings
 from edge_central.searches.matches import ReceivedPassage
 from edge_central.searches.sender import note_changes
@@ -121,30 +121,22 @@ class PictureEmbedder:
         if self._clock.monotonic() < self._next_check_mono:
             return RETRY_S
         try:
-            card = usable_card(settings)
+            card = usable_card(settings.model, settings.card, settings.groups)
             if self.process is not None:
                 self.process.close()
             self.process = EmbeddingProcess(settings.model, card.pixels, card.order)
-            self._compare_with_card(self.process, card)
-        except CardRefused as error:
-            self._give_up(error_text(error))
-            return RETRY_S
-        except EmbeddingUnavailable as error:
-            self._give_up(
-                problem_text("appearance-model-unusable", file=str(settings.model), error=str(error))
-            )
+            hello = _hello(self.process, card)
+        except (CardRefused, EmbeddingUnavailable) as error:
+            self._give_up(_reason(error, settings))
             return RETRY_S
         self._write(AppearanceRecord(card=card, groups=list(settings.groups)))
         with self._connections.writing() as connection:
             _forget_others(connection, mark_of(card.sha256), self._wards)
         self._card = card
+        if not hello.filtered:
+            log.warning("no seccomp filter here: the process that decodes pictures has resource limits only")
         log.info("pictures of %s are compared by the model %s", ", ".join(settings.groups), card.model)
         return 0.0
-
-    def _compare_with_card(self, process: EmbeddingProcess, card: AppearanceCard) -> None:
-        hello = process.hello()
-        if (hello.sha256, hello.dimensions) != (card.sha256, card.dimensions):
-            raise CardRefused(problem_text("appearance-other-model", model=card.model))
 
     def _give_up(self, why: str) -> None:
         if self.process is not None:
@@ -174,13 +166,8 @@ class PictureEmbedder:
         self._used_mono = now
         try:
             found = [(row, self._embedding(row, settings, card)) for row in rows]
-        except EmbeddingUnavailable as error:
-            self._give_up(
-                problem_text("appearance-model-unusable", file=str(settings.model), error=str(error))
-            )
-            return False
-        except CardRefused as error:
-            self._give_up(error_text(error))
+        except (CardRefused, EmbeddingUnavailable) as error:
+            self._give_up(_reason(error, settings))
             return False
         with self._connections.writing() as connection:
             _store(connection, found)
@@ -191,7 +178,7 @@ class PictureEmbedder:
         if _group(row.document) not in settings.groups:
             return NOT_COMPARED
         assert self.process is not None
-        self._compare_with_card(self.process, card)  # it starts again from the file every now and then
+        _hello(self.process, card)  # the process starts again from the file every now and then
         try:
             return mark_of(card.sha256) + self.process.embed(row.jpeg)
         except PictureNotEmbedded as error:
@@ -199,15 +186,18 @@ class PictureEmbedder:
             return mark_of(card.sha256)
 
 
-def usable_card(settings: AppearanceSettings) -> AppearanceCard:
-    """The card, if it allows to compare pictures of one of the groups. Raises CardRefused."""
-    if settings.card is None or not Path(settings.card).exists():
-        raise CardRefused(problem_text("appearance-no-card", file=str(settings.model)))
-    card = read_card(settings.card)
-    if all(card.figures(group) is None for group in settings.groups):
-        groups = list(settings.groups)
-        raise CardRefused(problem_text("appearance-by-chance", file=str(settings.card), groups=groups))
-    return card
+def _hello(process: EmbeddingProcess, card: AppearanceCard) -> ChildHello:
+    """Raises CardRefused for another model than that of the card, EmbeddingUnavailable."""
+    hello = process.hello()
+    if (hello.sha256, hello.dimensions) != (card.sha256, card.dimensions):
+        raise CardRefused(problem_text("appearance-other-model", model=card.model))
+    return hello
+
+
+def _reason(error: CardRefused | EmbeddingUnavailable, settings: AppearanceSettings) -> str:
+    if isinstance(error, CardRefused):
+        return error_text(error)
+    return problem_text("appearance-model-unusable", file=str(settings.model), error=str(error))
 
 
 def _waiting(wards: Sequence[str]) -> Select[Any]:

@@ -74,6 +74,15 @@ def test_each_value_has_the_type_of_its_field(tmp_path: Path, text: str) -> None
     assert text == GOOD or [key for key in keys_of(ROOT) if f"{key}:" not in text] == []
 
 
+def test_a_model_that_may_not_be_used_is_a_warning(tmp_path: Path) -> None:
+    """The centre starts without it."""
+    path = written(tmp_path, f"{GOOD}journeys: {{appearance: {{model: m.tflite}}}}\n")
+    (warning,) = load(path).warnings
+    assert "pictures are not compared: the model" in warning
+    assert "has no measured card" in warning
+    assert load(path, no_secrets=True).warnings == ()
+
+
 @pytest.mark.parametrize(
     ("line", "place", "words"),
     [

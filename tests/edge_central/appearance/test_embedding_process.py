@@ -35,7 +35,7 @@ def scripted(code: str, *, start_s: float = 20.0, picture_s: float = 20.0) -> Em
     """A process that says hello and then runs ``code``."""
     hello = (
         "import os, struct, time\n"
-        'text = b\'{"name": "m", "sha256": "ab", "input_size": [1, 1], "dimensions": 2}\'\n'
+        'text = b\'{"name": "m", "sha256": "ab", "input_size": [1, 1], "dimensions": 2, "filtered": true}\'\n'
         'os.write(1, struct.pack(">BH", 0, len(text)) + text)\n'
     )
     command = [sys.executable, "-c", hello + code]

@@ -15,6 +15,7 @@ from sqlalchemy import select, update
 
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.delivery import SEALED_MAGIC
+from edge_agent.core.problems.problem import encode_json
 from edge_central.appearance import picture_embedder
 from edge_central.appearance.card import AppearanceCard, card_text
 from edge_central.appearance.comparison import (
@@ -25,6 +26,7 @@ from edge_central.appearance.comparison import (
     mark_of,
 )
 from edge_central.appearance.embedding_process import EmbeddingProcess
+from edge_central.appearance.frames import ChildHello
 from edge_central.appearance.picture_embedder import PictureEmbedder
 from edge_central.journey_settings import AppearanceSettings
 from edge_central.searches import match_pictures
@@ -266,13 +268,14 @@ def test_without_the_setting_nothing_is_compared_any_more(opened: OpenedPictures
 
 
 def test_a_picture_that_kills_the_process_costs_its_own_embedding_only(
-    opened: OpenedPictures, monkeypatch: pytest.MonkeyPatch
+    opened: OpenedPictures, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The program is replaced by one that dies at a picture of a certain length."""
     deadly = BLUE + bytes(1000)
+    hello = ChildHello(name="m", sha256=opened.sha256, input_size=(1, 1), dimensions=12, filtered=False)
     code = (
         "import os, struct\n"
-        f'text = b\'{{"name": "m", "sha256": "{opened.sha256}", "input_size": [1, 1], "dimensions": 12}}\'\n'
+        f"text = {encode_json(hello)!r}\n"
         "os.write(1, struct.pack('>BH', 0, len(text)) + text)\n"
         "while True:\n"
         "    size, = struct.unpack('>I', os.read(0, 4))\n"
@@ -287,6 +290,7 @@ def test_a_picture_that_kills_the_process_costs_its_own_embedding_only(
     monkeypatch.setattr(picture_embedder, "EmbeddingProcess", scripted)
     opened.receive((1, RED), (2, deadly), (3, SAME_RED))
     run(opened.embedder())
+    assert "no seccomp filter here" in caplog.text
     mark = mark_of(opened.sha256)
     assert {number: found == mark for number, found in opened.embeddings().items()} == {
         1: False,
