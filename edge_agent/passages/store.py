@@ -21,6 +21,7 @@ from edge_agent.core.errors import StorageError
 from edge_agent.core.problems import problem_text
 from edge_agent.passages.detail import colour_bits, encode_detail
 from edge_agent.passages.passage import FOLDER, GROUPS, Passage, TimeQuality
+from edge_agent.passages.row_ids import reserve_first_id
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ LONG_MS = 3_600_000  # an object that stays for longer has a place in a second i
 ROWS_SCHEMA = f"""
 CREATE TABLE name (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
 CREATE TABLE passage (
-    id INTEGER PRIMARY KEY,   -- in the order of the ends
+    id INTEGER PRIMARY KEY,   -- in the order of the ends; never used twice (row_ids.py)
     camera INTEGER NOT NULL,  -- name.id
     track TEXT NOT NULL,      -- without the camera's id in front
     kind INTEGER,             -- index in GROUPS
@@ -84,6 +85,7 @@ class PassageStore:
         self._rows: sqlite3.Connection | None = None
         self._crops: sqlite3.Connection | None = None
         self._names: dict[str, int] = {}
+        self._next_id = 1
         self._open_ids: dict[str, int] = {}  # rows of tracks that have not ended, by track
         self._age_check_mono = 0.0
         self.stored_bytes = 0
@@ -142,6 +144,8 @@ class PassageStore:
             self._crops = open_file(self._folder / CROPS_FILE)
             self._names = {text: key for key, text in self._rows.execute("SELECT id, text FROM name")}
             self._open_ids.clear()
+            newest = self._rows.execute("SELECT max(id) FROM passage").fetchone()[0] or 0
+            self._next_id = reserve_first_id(self._folder, int(newest), self._clock)
             self._start_boot(self._rows)
         return self._rows, self._crops
 
@@ -172,7 +176,9 @@ class PassageStore:
     ) -> None:
         shift_ms = self._shift_ms()
         row_id = self._open_ids.pop(passage.track, None)
-        cursor = rows.execute(
+        if row_id is None:
+            row_id, self._next_id = self._next_id, self._next_id + 1
+        rows.execute(
             "INSERT OR REPLACE INTO passage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 row_id,
@@ -190,11 +196,11 @@ class PassageStore:
             ),
         )
         if not passage.ended:
-            self._open_ids[passage.track] = int(cursor.lastrowid or 0)
+            self._open_ids[passage.track] = row_id
         if passage.crop is not None:
-            crops.execute("INSERT OR REPLACE INTO crop VALUES (?, ?)", (cursor.lastrowid, passage.crop))
-        else:  # after a power cut between the two files, another passage's picture may have this id
-            crops.execute("DELETE FROM crop WHERE id = ?", (cursor.lastrowid,))
+            crops.execute("INSERT OR REPLACE INTO crop VALUES (?, ?)", (row_id, passage.crop))
+        else:  # of an object that stays, an earlier row may have had a picture
+            crops.execute("DELETE FROM crop WHERE id = ?", (row_id,))
 
     def _name_id(self, rows: sqlite3.Connection, text: str) -> int:
         if text not in self._names:

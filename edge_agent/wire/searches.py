@@ -152,6 +152,10 @@ class PassagePicturesArguments(Arguments, frozen=True, kw_only=True):
     wards: Wards = None
     asked_by: AskedBy = None
     ids: Annotated[list[int], Meta(min_length=1, max_length=MAX_PICTURES)]
+    sha256: Annotated[
+        dict[str, Sha256] | None,
+        Meta(description="by id, picture_sha256 of the search; another picture and its path are not sent"),
+    ] = None
 
 
 class PassageHoldArguments(Arguments, frozen=True, kw_only=True):

@@ -18,7 +18,7 @@ from edge_agent.commands.signature import PUBLIC_DER, key_id, sign
 from edge_agent.core.clock import Clock, rfc3339, rfc3339_of_ms, wall_ms
 from edge_agent.mqtt.session.client import MqttMessage
 from edge_agent.wire.topics import CentralTopics
-from edge_central.searches.matches import SECOND
+from edge_central.searches.matches import SECOND, ReceivedPassage
 from edge_central.searches.model import (
     KEY_RECORD,
     OPEN_PICTURES,
@@ -178,9 +178,16 @@ class SearchSender:
         return messages
 
     def _pictures(self, connection: Connection, key: Ed25519PrivateKey) -> list[MqttMessage]:
-        picture, search = tables.search_picture.c, tables.search.c
+        picture, search, found = tables.search_picture.c, tables.search.c, tables.search_match.c
+        same = (found.search == picture.search, found.gateway == picture.gateway)
+        match = select(found.document).where(*same, found.passage == picture.passage).limit(1)
         query = (
-            select(tables.search_picture, search.purpose, search.case_number)
+            select(
+                tables.search_picture,
+                search.purpose,
+                search.case_number,
+                match.scalar_subquery().label("match"),
+            )
             .join_from(tables.search_picture, tables.search, picture.search == search.id)
             .where(*self.due(tables.search_picture))
             .order_by(picture.next_ms, picture.command)
@@ -195,6 +202,7 @@ class SearchSender:
                 "wards": [row.ward],
                 "asked_by": row.asked_by,
                 "ids": [row.passage],
+                **_named_picture(row),
             }
             messages += self.message(key, row, TYPE_PICTURES, args)
             log.info("%s: asked for the picture of passage %d of search %s, by %s", row.gateway, row.passage,
@@ -269,6 +277,12 @@ def _question_of(search: str, text: str) -> SearchQuestion | None:
     except (ValueError, OverflowError, OSError, RecursionError):  # DecodeError is a ValueError
         log.error("search %s: its question cannot be read; it is not sent", search)
         return None
+
+
+def _named_picture(row: Any) -> dict[str, Any]:
+    """The SHA-256 that the answer has named, so that the gateway sends no other picture under this id."""
+    named = None if row.match is None else msgspec.json.decode(row.match, type=ReceivedPassage).picture_sha256
+    return {} if named is None else {"sha256": {str(row.passage): named}}
 
 
 def _picture_is_open() -> ColumnElement[bool]:

@@ -14,8 +14,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from edge_agent.core.clock import SystemClock
+from edge_agent.passages.filters import PassageFilter
 from edge_agent.passages.holds import PassageHolds
 from edge_agent.passages.passage import FOLDER
+from edge_agent.passages.reader import PassageReader
 from tests.commands.centre import Centre, centre_at, document, moment, signed, write_public
 from tests.commands.counter import SEARCHER
 from tests.commands.synced_agent import COMMAND
@@ -84,19 +86,20 @@ def test_the_centre_searches_with_its_own_key_and_opens_a_picture(site: Site) ->
 
 def test_a_hold_is_placed_and_survives(site: Site) -> None:
     until = datetime.now(UTC) + timedelta(days=90)
-    asked = document("passage-hold", SCOPE | {"ids": [1, 999], "until": moment(until)})
+    (kept_id, *_) = (each.id for each in PassageReader(site.state_dir).find(PassageFilter()))
+    asked = document("passage-hold", SCOPE | {"ids": [kept_id, 999], "until": moment(until)})
     with site.agent:
         site.centre.wait_for_gateway()
         reply = answer(site, asked)
         assert (reply["status"], reply["problem"]["code"]) == ("succeeded", "passage-hold-placed")
-        assert reply["result"] == {"passages": [1], "missing": [999]}
+        assert reply["result"] == {"passages": [kept_id], "missing": [999]}
         assert site.agent.stop() == 0
     with site.agent:
         site.centre.wait_for_gateway()
         kept = PassageHolds(site.state_dir).read()
-        assert [(each.passage, each.case) for each in kept] == [(1, "7/2026")]
-        released = answer(site, document("passage-hold", SCOPE | {"ids": [1]}))
-        assert released["result"]["passages"] == [1]
+        assert [(each.passage, each.case) for each in kept] == [(kept_id, "7/2026")]
+        released = answer(site, document("passage-hold", SCOPE | {"ids": [kept_id]}))
+        assert released["result"]["passages"] == [kept_id]
     assert PassageHolds(site.state_dir).read() == []
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from edge_agent.core.errors import StorageError
 from edge_agent.passages import holds
+from edge_agent.passages import store as passage_store
 from edge_agent.passages.filters import PassageFilter
 from edge_agent.passages.holds import HoldsFull, PassageHolds
 from edge_agent.passages.passage import FOLDER
@@ -19,6 +20,12 @@ from tests.outbox.parts import HandClock
 from tests.passages.parts import passage, store
 
 DAY_S = 86_400.0
+
+
+@pytest.fixture(autouse=True)
+def ids_from_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ids begin at 1, so that the tests can name rows."""
+    monkeypatch.setattr(passage_store, "reserve_first_id", lambda _folder, newest, _clock: newest + 1)
 
 
 def now_ms(clock: HandClock) -> int:

@@ -23,6 +23,7 @@ from edge_agent.passages.passage import (
     TimeQuality,
 )
 from edge_agent.passages.reader import SLICE_ROWS, PassageReader, PassageReadError
+from edge_agent.passages.row_ids import FILE
 from edge_agent.passages.store import BUSY_S, CROPS_FILE, ROWS_FILE, PassageStore, read_only
 from tests.outbox.parts import HandClock
 from tests.passages.parts import BOOT, passage, store
@@ -164,7 +165,7 @@ def test_pictures_do_not_outlive_the_file_of_their_rows(tmp_path: Path) -> None:
     (tmp_path / FOLDER / ROWS_FILE).unlink()
     rows.write([passage(3)], synced=True)
     with read_only(tmp_path / FOLDER / CROPS_FILE) as crops:
-        assert crops.execute("SELECT id FROM crop").fetchall() == [(1,)]
+        assert crops.execute("SELECT id FROM crop").fetchall() == [(each,) for each in ids(tmp_path)]
 
 
 def test_a_folder_may_have_any_name(tmp_path: Path) -> None:
@@ -243,6 +244,68 @@ def test_a_damaged_file_is_started_again(tmp_path: Path) -> None:
         rows.write([passage(500)], synced=True)
     rows.write([passage(500)], synced=True)
     assert [each.track for each in PassageReader(tmp_path).find(ALL)] == ["cam-1-k3-500"]
+
+
+def ids(folder: Path) -> list[int]:
+    return [each.id for each in PassageReader(folder).find(ALL)]
+
+
+def test_no_id_comes_again_after_a_damaged_file(tmp_path: Path) -> None:
+    """Else an old search would show the picture of another object."""
+    clock = HandClock(mono=1020.0)
+    rows = store(tmp_path, clock)
+    rows.write([passage(n) for n in range(50)], synced=True)
+    before = max(ids(tmp_path))
+    rows.close()
+    clock.advance(60.0)
+    (tmp_path / FOLDER / ROWS_FILE).write_bytes(b"no database" * 1000)
+    with pytest.raises(StorageError, match="damaged"):
+        rows.write([passage(500)], synced=True)
+    rows.write([passage(500)], synced=True)
+    assert before < ids(tmp_path)[0] < 2**53
+
+
+def test_no_id_comes_again_after_all_rows_were_deleted(tmp_path: Path) -> None:
+    clock = HandClock(mono=1020.0)
+    rows = store(tmp_path, clock, max_age_days=1)
+    rows.write([passage(1), passage(2)], synced=True)
+    before = max(ids(tmp_path))
+    clock.advance(3 * 86_400)
+    rows.write([], synced=True)
+    assert ids(tmp_path) == []
+    rows.write([passage(3, clock.mono - 20)], synced=True)
+    assert ids(tmp_path)[0] > before
+    rows.close()
+    clock.advance(3 * 86_400)
+    rows.write([], synced=True)
+    last = before + 1
+    store(tmp_path, clock).write([passage(4, clock.mono - 20)], synced=True)
+    assert ids(tmp_path)[0] > last
+
+
+@pytest.mark.parametrize("year", [1970, 2026])
+def test_no_id_comes_again_when_the_clock_has_gone_back(tmp_path: Path, year: int) -> None:
+    clock = HandClock(mono=1020.0)
+    store(tmp_path, clock).write([passage(1), passage(2)], synced=True)
+    before = max(ids(tmp_path))
+    for _ in range(2):
+        (tmp_path / FOLDER / ROWS_FILE).unlink()
+        clock.wall = datetime(year, 1, 1, tzinfo=UTC)
+        store(tmp_path, clock).write([passage(3), passage(4)], synced=False)
+        assert before < min(ids(tmp_path)) < 2**53
+        before = max(ids(tmp_path))
+
+
+def test_ids_go_on_in_a_file_of_an_older_agent(tmp_path: Path) -> None:
+    """Its ids begin at 1; the clock was never set, and no file says what was used."""
+    clock = HandClock(mono=1020.0)
+    clock.wall = datetime(1970, 1, 1, tzinfo=UTC)
+    store(tmp_path, clock).write([passage(1)], synced=False)
+    (tmp_path / FOLDER / FILE).unlink()
+    with sqlite3.connect(tmp_path / FOLDER / ROWS_FILE) as rows:
+        rows.execute("UPDATE passage SET id = 412")
+    store(tmp_path, clock).write([passage(2)], synced=False)
+    assert sorted(ids(tmp_path)) == [412, 100_000_000]
 
 
 def test_a_full_disk_refuses_and_recovers(tmp_path: Path) -> None:

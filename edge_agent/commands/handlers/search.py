@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -114,8 +114,9 @@ class SearchCommands:
         args, reader = context.args, PassageReader(self.state_dir)
         self._allow(context, "passage-pictures", "pictures")
         try:
-            found = {str(each): reader.crop(each) for each in args.ids}
-            paths = {str(each.id): _path(each) for each in reader.of_ids(args.ids)}
+            rows = [each for each in reader.of_ids(args.ids) if _is_named(each, args.sha256)]
+            found = {str(each.id): reader.crop(each.id) for each in rows}
+            paths = {str(each.id): _path(each) for each in rows}
         except EdgeAgentError as error:
             raise CommandFailed(error_text(error)) from error
         pictures, size, sealed = {}, 0, False
@@ -305,6 +306,13 @@ def _row(passage: StoredPassage) -> FoundPassage:
         rules=[report.rule for report in detail.reports],
         picture_sha256=detail.crop_sha256,
     )
+
+
+def _is_named(passage: StoredPassage, sha256: Mapping[str, str] | None) -> bool:
+    """Whether the row has the picture that the command names, if it names one. The digest is that of the
+    plain picture, so it also holds for a sealed one."""
+    named = None if sha256 is None else sha256.get(str(passage.id))
+    return named is None or named == passage.detail.crop_sha256
 
 
 def _path(passage: StoredPassage) -> list[tuple[float, float, float]]:

@@ -305,11 +305,24 @@ def test_an_opened_picture_is_asked_for_with_purpose_and_case(
         "asked_by": "minh",
         "ids": [412],
     }
+    assert "sha256" not in sent["args"], "the answer has named none"
     clock.ms += 25 * HOUR_MS
     sender.expire(connection)
     found = match_pictures.read_picture(connection, ADMIN, OF_ALL, search, "dt-001", 412)
     assert found is not None
     assert found.status is PictureStatus.EXPIRED
+
+
+def test_a_picture_is_asked_for_by_the_digest_that_the_answer_has_named(
+    connection: Connection, sender: SearchSender, clock: WallClock, tmp_path: Path
+) -> None:
+    search = ask(connection, gateways=["dt-001"], second={"gateway": "dt-001", "camera": "cam-2"})
+    sender.send(connection)
+    found = passage(412, picture_sha256="ab" * 32)
+    record_answers(connection, [answer("dt-001", command_of(connection, search, "dt-001"), found)], clock.ms)
+    match_pictures.open_picture(connection, ADMIN, OF_ALL, search, "dt-001", 412, clock.ms)
+    (message,) = sender.send(connection)
+    assert opened(tmp_path, message)["args"]["sha256"] == {"412": "ab" * 32}
 
 
 def test_retention_deletes_a_search_with_all_that_belongs_to_it(connection: Connection) -> None:

@@ -1,0 +1,38 @@
+"""Ids of passages, which no two rows of a gateway ever share: an old search names a passage by its id, also
+after the file of the rows was damaged, deleted, restored or emptied."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from edge_agent.core.clock import Clock, wall_ms
+from edge_agent.core.state_file import read_record, write_record
+
+FILE = "row-ids.json"
+GAP = 100_000_000
+"""Where the wall clock is behind: more rows than a gateway stores between two openings of its files. Four
+busy cameras have 12 million in a year."""
+_EPOCH_MS = round(datetime(2020, 1, 1, tzinfo=UTC).timestamp() * 1000)
+
+
+class ReservedIds(msgspec.Struct, frozen=True):
+    """The file: the id with which the newest opening began."""
+
+    first: int
+
+
+def reserve_first_id(folder: Path, newest: int, clock: Clock) -> int:
+    """An id above all that were used before, for an opening of the files; ``newest``: the largest id in them,
+    or 0.
+
+    It is the number of milliseconds since 2020, which grows faster than rows come, and is below 2**53 in
+    every year that a date can have. The file makes up for a clock that has gone back or was never set.
+    """
+    record = read_record(folder / FILE, ReservedIds)
+    last, by_clock = 0 if record is None else record.first, wall_ms(clock) - _EPOCH_MS
+    first = max(newest + 1, by_clock if by_clock > last else last + GAP)
+    write_record(folder / FILE, ReservedIds(first))
+    return first
