@@ -174,6 +174,10 @@ SEARCHES: Sentences = {
         "{pictures} pictures were opened within an hour: wait",
         "đã mở {pictures} ảnh trong một giờ qua: hãy chờ rồi mở tiếp",
     ),
+    "search-too-many-holds": (
+        "{holds} passages were held or released within an hour: wait",
+        "đã yêu cầu giữ hoặc thôi giữ {holds} lượt đi qua trong một giờ qua: hãy chờ rồi tiếp tục",
+    ),
     "search-gateway-lacks-key": (
         "this gateway does not accept the centre's searches: its agent is too old, or its "
         "commands.search_keys lacks the centre's public key",

@@ -105,6 +105,7 @@ class CentralService:
                 media_of=None if settings.database.embedded else settings.wards,
                 now_ms=self._clock.deletions_ms,
                 search_days=settings.search_days,
+                case_days=settings.cases.days,
                 central_id=settings.id,
             ),
             self._central_metrics,

@@ -240,6 +240,22 @@ class SearchSettings:
 SEARCH = section(SearchSettings, "search", replacements={"key": "name a file in key_file"})
 
 
+CASE_DAYS = 365.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseSettings:
+    """Cases: what officers keep of searches under a case number."""
+
+    days: Annotated[
+        float,
+        Key("a case, with its copies of facts and pictures, is deleted so long after it was closed", _DAYS),
+    ] = CASE_DAYS
+
+
+CASES = section(CaseSettings, "cases")
+
+
 def _database(values: SectionValues) -> Database:
     address: str = values["database"]
     if address == SQLITE:
@@ -311,6 +327,7 @@ class CentralSettings:
     requests: Annotated[RequestsUser | None, Key(REQUESTS.doc, REQUESTS, "the session of mqtt")] = None
     search: Annotated[SearchSettings | None, Key(SEARCH.doc, SEARCH, "no searches")] = None
     journeys: Annotated[JourneySettings, JOURNEYS] = field(default_factory=JourneySettings)
+    cases: Annotated[CaseSettings, CASES] = field(default_factory=CaseSettings)
     warnings: tuple[str, ...] = ()
 
     @property

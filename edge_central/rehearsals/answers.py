@@ -24,8 +24,9 @@ from edge_central.searches.answers import (
     rows_of,
     update_answer,
 )
+from edge_central.searches.hold_answers import record_hold
 from edge_central.searches.matches import FIRST, ReceivedPassage
-from edge_central.searches.model import REHEARSAL_COMMAND, RULES_COMMAND, AnswerStatus
+from edge_central.searches.model import HOLD_COMMAND, REHEARSAL_COMMAND, RULES_COMMAND, AnswerStatus
 from edge_central.searches.sender import note_changes
 from edge_central.sentences import problem_text
 from edge_central.store import tables
@@ -39,8 +40,11 @@ class _Examples(msgspec.Struct):
 
 
 def record_replies(connection: Connection, replies: Sequence[ReplyMessage], now_ms: int) -> None:
-    """Store replies to searches, rehearsals and questions for rules, in order; others are ignored."""
+    """Store replies to searches, holds, rehearsals and questions for rules; others are ignored."""
     record_answers(connection, replies, now_ms)
+    for row, reply in rows_of(connection, tables.passage_hold, HOLD_COMMAND, replies):
+        if record_hold(connection, row, reply, now_ms):
+            note_changes(connection, [row.search])
     for row, reply in rows_of(connection, tables.search_answer, REHEARSAL_COMMAND, replies):
         if _record_rehearsal(connection, row, reply, now_ms):
             note_changes(connection, [row.search])

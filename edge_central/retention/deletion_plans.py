@@ -19,7 +19,7 @@ from edge_agent.core.model import Severity
 from edge_agent.core.problems import ProblemText
 from edge_central.retention.holds import covered_by, read_holds
 from edge_central.sentences import problem_text
-from edge_central.settings import SEARCH_DAYS, Retention
+from edge_central.settings import CASE_DAYS, SEARCH_DAYS, Retention
 from edge_central.store import tables
 
 DAY_MS = 86_400_000
@@ -34,6 +34,7 @@ class DeletionTarget(StrEnum):
     HANDOVER = "handover"
     SEARCH = "search"  # with its answers, matches and pictures
     JOURNEY = "journey"  # with its steps; not while its case is open
+    CASE = "case"  # closed cases, with their items and pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,11 @@ class DeletionPlan:
 
 
 def make_plans(
-    settings: Retention, kinds: list[tuple[str, int]], now_ms: int, search_days: float = SEARCH_DAYS
+    settings: Retention,
+    kinds: list[tuple[str, int]],
+    now_ms: int,
+    search_days: float = SEARCH_DAYS,
+    case_days: float = CASE_DAYS,
 ) -> Iterator[DeletionPlan]:
     """The plans of one run; ``kinds``: the kinds and severities of the stored events."""
     for kind, severity in kinds:
@@ -62,6 +67,7 @@ def make_plans(
         (DeletionTarget.HANDOVER, "duty_days", settings.duty_days),
         (DeletionTarget.SEARCH, "search.days", search_days),
         (DeletionTarget.JOURNEY, "search.days", search_days),
+        (DeletionTarget.CASE, "cases.days", case_days),
     ):
         yield DeletionPlan(what, f"{rule}: {days:g}", days, now_ms - round(days * DAY_MS))
 

@@ -29,23 +29,35 @@ class DeletedBatch:
     gone_ms: list[int]  # when the deleted records were written
 
 
+MAX_CASES = 2
+"""Cases deleted in one transaction, with up to 16 MB of pictures each."""
+
 Examined = tuple[Sequence[Any], Sequence[Any]]
 """The examined rows, and those of them that are deleted: each with its key and ``at_ms``."""
 
 
 def delete_old(
-    connection: Connection, what: DeletionTarget, before_ms: int, after: Any, most: int
+    connection: Connection,
+    what: DeletionTarget,
+    before_ms: int,
+    after: Any,
+    most: int,
+    now_ms: int | None = None,
 ) -> DeletedBatch:
-    """Examine up to ``most`` records from before ``before_ms``, with keys after ``after``."""
+    """Examine up to ``most`` records from before ``before_ms``, with keys after ``after``. ``now_ms``: a
+    search with a passage that a gateway keeps until later is on hold; None: none is."""
     examine: Callable[[Connection, int, Any, int], Examined] = {
         DeletionTarget.HANDLING: _handlings,
         DeletionTarget.REQUEST: _requests,
         DeletionTarget.HANDOVER: _handovers,
-        DeletionTarget.SEARCH: _searches,
         DeletionTarget.JOURNEY: _journeys,
+        DeletionTarget.SEARCH: _searches_at(now_ms),
+        DeletionTarget.CASE: _cases,
     }[what]
     if what is DeletionTarget.SEARCH:
         most = MAX_SEARCHES
+    elif what is DeletionTarget.CASE:
+        most = MAX_CASES
     found, deleted = examine(connection, before_ms, after, most)
     last = found[-1].key if found else None
     return DeletedBatch(last, len(found) == most, len(found) - len(deleted), [row.at_ms for row in deleted])
@@ -102,15 +114,48 @@ def _handovers(connection: Connection, before_ms: int, after: Any, most: int) ->
     return found, found
 
 
-def _searches(connection: Connection, before_ms: int, after: Any, most: int) -> Examined:
+def _searches_at(now_ms: int | None) -> Callable[[Connection, int, Any, int], Examined]:
+    def examine(connection: Connection, before_ms: int, after: Any, most: int) -> Examined:
+        return _searches(connection, before_ms, after, most, now_ms)
+
+    return examine
+
+
+def _searches(connection: Connection, before_ms: int, after: Any, most: int, now_ms: int | None) -> Examined:
     columns = tables.search.c
     query = select(columns.id.label("key"), columns.asked_ms.label("at_ms"))
     query = query.where(columns.id > (after or ""), columns.asked_ms < before_ms)
     found = connection.execute(query.order_by(columns.id).limit(most)).all()
-    ids = [row.key for row in found]
-    for table in (tables.search_picture, tables.search_match, tables.search_answer, tables.rehearsal):
+    on_hold = _with_kept_passages(connection, [row.key for row in found], now_ms)
+    deleted = [row for row in found if row.key not in on_hold]
+    ids = [row.key for row in deleted]
+    of_search = (tables.search_picture, tables.search_match, tables.search_answer)
+    for table in (*of_search, tables.rehearsal, tables.passage_hold):
         connection.execute(delete(table).where(table.c.search.in_(ids)))
     connection.execute(delete(tables.search).where(columns.id.in_(ids)))
+    return found, deleted
+
+
+def _with_kept_passages(connection: Connection, searches: Sequence[str], now_ms: int | None) -> set[str]:
+    """The searches with a passage that a gateway keeps, or is asked to keep, until after ``now_ms``."""
+    if now_ms is None:
+        return set()
+    columns = tables.passage_hold.c
+    in_force = (columns.status.in_(("asked", "sent", "kept")), columns.until_ms > now_ms)
+    query = select(columns.search).where(columns.search.in_(searches), *in_force)
+    return set(connection.scalars(query))
+
+
+def _cases(connection: Connection, before_ms: int, after: Any, most: int) -> Examined:
+    """Delete cases that were closed before ``before_ms``, with all that is in them."""
+    columns = tables.case_file.c
+    query = select(columns.id.label("key"), columns.closed_ms.label("at_ms"))
+    query = query.where(columns.id > (after or 0), columns.closed_ms < before_ms)
+    found = connection.execute(query.order_by(columns.id).limit(most)).all()
+    ids = [row.key for row in found]
+    for table in (tables.case_export, tables.case_picture, tables.case_item):
+        connection.execute(delete(table).where(table.c.case_id.in_(ids)))
+    connection.execute(delete(tables.case_file).where(columns.id.in_(ids)))
     return found, found
 
 

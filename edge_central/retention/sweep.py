@@ -27,7 +27,7 @@ from edge_central.retention.deletion_plans import (
 )
 from edge_central.retention.holds import ActiveHolds, read_holds
 from edge_central.retention.operator_records import delete_old
-from edge_central.settings import SEARCH_DAYS, Retention
+from edge_central.settings import CASE_DAYS, SEARCH_DAYS, Retention
 from edge_central.store import tables
 from edge_central.store.database import insert_row, read_record, write_meta, write_record
 from edge_central.store.media_folder import MediaFolder
@@ -87,9 +87,11 @@ class RetentionSweep:
         now_ms: Callable[[], int] | None = None,
         central_id: str = DEFAULT_ID,
         search_days: float = SEARCH_DAYS,
+        case_days: float = CASE_DAYS,
     ) -> None:
         """``media_of``: delete only media of gateways of these wards. ``now_ms``: the time that decides
-        what has expired. ``search_days``: how long searches are kept."""
+        what has expired. ``search_days``: how long searches are kept; ``case_days``:
+        how long closed cases are."""
         self._settings = settings
         self._media_folder = media_folder
         self._clock = clock
@@ -101,7 +103,7 @@ class RetentionSweep:
         self._position: RowPosition | None = None
         self._now_ms = now_ms or partial(wall_ms, clock)
         self._central_id = central_id
-        self._search_days = search_days
+        self._operator_days = (search_days, case_days)
         self._counted_mono: float | None = None  # when the blocked run was counted last
         self.blocked: str | None = None
         """Why a run waits for an administrator; None: no run waits."""
@@ -146,7 +148,7 @@ class RetentionSweep:
         release = read_record(connection, release_key(self._central_id), DeletionRelease)
         if release is None and self._counted_mono is not None and mono - self._counted_mono < COUNT_EVERY_S:
             return None
-        planned = list(make_plans(self._settings, stored_kinds(connection), now_ms, self._search_days))
+        planned = list(make_plans(self._settings, stored_kinds(connection), now_ms, *self._operator_days))
         blocked = find_excess(connection, planned, release)
         write_record(connection, blocked_key(self._central_id), blocked)
         if blocked is not None:
@@ -228,7 +230,8 @@ class RetentionSweep:
 
     def _operator_records(self, connection: Connection, record: _Record) -> bool:
         after = self._position[0] if self._position else None
-        batch = delete_old(connection, record.plan.what, record.plan.before_ms, after, MAX_ROWS)
+        plan = record.plan
+        batch = delete_old(connection, plan.what, plan.before_ms, after, MAX_ROWS, record.begun_ms)
         self._position = (batch.last,)
         record.held += batch.on_hold
         if batch.gone_ms:

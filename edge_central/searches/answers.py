@@ -26,6 +26,7 @@ from edge_agent.wire.searches import MAX_ROWS
 from edge_central.console.documents import parse_birth, parse_heartbeat
 from edge_central.searches.matches import SECOND, ReceivedPassage
 from edge_central.searches.model import (
+    HOLD_COMMAND,
     OPEN_PICTURES,
     PICTURE_COMMAND,
     REHEARSAL_COMMAND,
@@ -66,8 +67,9 @@ class _Pictures(msgspec.Struct):
 
 
 def is_answer(reply: ReplyMessage) -> bool:
-    """Whether the command of this reply may be of a search, a rehearsal, or a question for rules."""
-    return reply.command.startswith((SEARCH_COMMAND, PICTURE_COMMAND, REHEARSAL_COMMAND, RULES_COMMAND))
+    """Whether the command of this reply may be of a search, a hold, a rehearsal, or a question for rules."""
+    prefixes = (SEARCH_COMMAND, PICTURE_COMMAND, HOLD_COMMAND, REHEARSAL_COMMAND, RULES_COMMAND)
+    return reply.command.startswith(prefixes)
 
 
 def says_nothing(reply: ReplyMessage) -> bool:
@@ -149,7 +151,7 @@ def _record_answer(
         return _count_too_late(connection, row, reply, now_ms)
     if reply.status == "succeeded":
         return _record_matches(connection, asked, row, reply, now_ms)
-    return record_progress(connection, row, reply, now_ms, _words_of(reply))
+    return record_progress(connection, row, reply, now_ms, words_of(reply))
 
 
 def record_progress(connection: Connection, row: Any, reply: ReplyMessage, now_ms: int, words: str) -> bool:
@@ -167,7 +169,7 @@ def record_progress(connection: Connection, row: Any, reply: ReplyMessage, now_m
     return update_answer(connection, row.command, status, words, values)
 
 
-def _words_of(reply: ReplyMessage) -> str:
+def words_of(reply: ReplyMessage) -> str:
     """What the gateway says, or what it means: an older agent knows no search keys, and names the operators'
     keys, which the search key must never be among."""
     problem = problem_of(reply.text)
@@ -311,7 +313,7 @@ def _record_picture(connection: Connection, row: Any, reply: ReplyMessage, now_m
             return _update_picture(connection, row.command, None, reply.text, again)
         case _:
             status = _FINAL_PICTURE.get(reply.status, PictureStatus.FAILED)
-            return _update_picture(connection, row.command, status, _words_of(reply), final)
+            return _update_picture(connection, row.command, status, words_of(reply), final)
 
 
 _FINAL_PICTURE = {"rejected": PictureStatus.REFUSED, "expired": PictureStatus.EXPIRED}

@@ -15,7 +15,7 @@ from edge_central.store.scope import Scope
 
 HOUR_MS = 3_600_000
 
-SEARCH_COMMAND, PICTURE_COMMAND = "search-", "picture-"
+SEARCH_COMMAND, PICTURE_COMMAND, HOLD_COMMAND = "search-", "picture-", "hold-"
 REHEARSAL_COMMAND, RULES_COMMAND = "rehearse-", "rules-"
 """Ids of commands begin so."""
 

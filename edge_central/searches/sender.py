@@ -27,6 +27,7 @@ from edge_central.searches.model import (
     PictureStatus,
     SearchKeyRecord,
 )
+from edge_central.searches.passage_holds import OPEN_HOLDS, HoldStatus
 from edge_central.searches.question import MAX_HOURS, SearchQuestion
 from edge_central.store import tables
 from edge_central.store.database import write_record
@@ -50,7 +51,9 @@ a second answer of 10 kB, so the answer is awaited first."""
 MAX_LIFE_MS = round(MAX_HOURS * 3_600_000)
 EXPIRE_AFTER_MS = 60_000
 """An answer may be on its way when the search expires."""
-TYPE_SEARCH, TYPE_PICTURES = "search", "passage-pictures"
+MAX_HOLD_MS = 366 * 86_400_000
+"""What gateways accept."""
+TYPE_SEARCH, TYPE_PICTURES, TYPE_HOLD = "search", "passage-pictures", "passage-hold"
 
 
 class SignedCommandDocument(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,7 +86,7 @@ class SearchSender:
         # Made once: it is asked every moment, and to build it costs more than to run it.
         self._waiting = tuple(
             select(table.c.command).where(*self.due(table)).limit(1)
-            for table in (tables.search_answer, tables.search_picture)
+            for table in (tables.search_answer, tables.search_picture, tables.passage_hold)
         )
 
     def publish_key(self, connection: Connection) -> None:
@@ -106,7 +109,11 @@ class SearchSender:
         """Mark up to MAX_AT_ONCE due commands as sent. Return the messages to publish after the commit."""
         if self.key is None:
             return []
-        return [*self._searches(connection, self.key), *self._pictures(connection, self.key)]
+        return [
+            *self._searches(connection, self.key),
+            *self._pictures(connection, self.key),
+            *self._holds(connection, self.key),
+        ]
 
     def on_births(self, connection: Connection, gateways: Iterable[str]) -> None:
         """These gateways have connected: send them again, soon, what they do not answer by then."""
@@ -114,6 +121,7 @@ class SearchSender:
         for table, is_open in (
             (tables.search_answer, tables.search_answer.c.until_ms.is_not(None)),
             (tables.search_picture, _picture_is_open()),
+            (tables.passage_hold, _hold_is_open()),
         ):
             columns = table.c
             connection.execute(
@@ -135,6 +143,10 @@ class SearchSender:
         missed = (_picture_is_open(), pictures.expires_ms < over_ms, pictures.ward.in_(self._wards))
         gone = {"status": PictureStatus.EXPIRED.value, "next_ms": None}
         connection.execute(update(tables.search_picture).where(*missed).values(**gone))
+        holds = tables.passage_hold.c
+        missed = (_hold_is_open(), holds.expires_ms < over_ms, holds.ward.in_(self._wards))
+        gone = {"status": HoldStatus.EXPIRED.value, "next_ms": None}
+        connection.execute(update(tables.passage_hold).where(*missed).values(**gone))
 
     def due(self, table: Table) -> tuple[ColumnElement[bool], ...]:
         """Of a gateway that is online now, so that a command that waits can be withdrawn: what the broker
@@ -210,6 +222,29 @@ class SearchSender:
         self.mark_sent(connection, tables.search_picture, rows, PictureStatus.SENT)
         return messages
 
+    def _holds(self, connection: Connection, key: Ed25519PrivateKey) -> list[MqttMessage]:
+        hold = tables.passage_hold.c
+        query = select(tables.passage_hold).where(*self.due(tables.passage_hold))
+        query = query.order_by(hold.next_ms, hold.command).limit(MAX_AT_ONCE)
+        now_ms, messages = wall_ms(self._clock), list[MqttMessage]()
+        last_ms = now_ms + MAX_HOLD_MS
+        rows = connection.execute(query, {"now_ms": now_ms}).all()
+        for row in rows:
+            args: dict[str, Any] = {
+                "purpose": row.purpose,
+                "case": row.case_number,
+                "wards": [row.ward],
+                "asked_by": row.asked_by,
+                "ids": [row.passage],
+            }
+            if row.until_ms is not None:
+                args["until"] = rfc3339_of_ms(min(max(row.until_ms, 0), last_ms))
+            messages += self.message(key, row, TYPE_HOLD, args)
+            what = "release" if row.until_ms is None else "keep"
+            log.info("%s: asked to %s passage %d, by %s", row.gateway, what, row.passage, row.asked_by)
+        self.mark_sent(connection, tables.passage_hold, rows, HoldStatus.SENT)
+        return messages
+
     def message(self, key: Ed25519PrivateKey, row: Any, type: str, args: dict[str, Any]) -> list[MqttMessage]:
         """The signed command, or nothing if its time is over."""
         now = self._clock.now()
@@ -233,7 +268,7 @@ class SearchSender:
         connection: Connection,
         table: Table,
         rows: Sequence[Any],
-        sent: AnswerStatus | PictureStatus,
+        sent: AnswerStatus | PictureStatus | HoldStatus,
     ) -> None:
         """A gateway that has said ``later`` keeps that status. It is asked again each hour: its answer may
         have been lost with a kill of this process."""
@@ -287,6 +322,10 @@ def _named_picture(row: Any) -> dict[str, Any]:
 
 def _picture_is_open() -> ColumnElement[bool]:
     return tables.search_picture.c.status.in_([each.value for each in OPEN_PICTURES])
+
+
+def _hold_is_open() -> ColumnElement[bool]:
+    return tables.passage_hold.c.status.in_([each.value for each in OPEN_HOLDS])
 
 
 def search_arguments(

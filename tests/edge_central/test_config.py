@@ -42,6 +42,7 @@ console:
    timezone: Asia/Ho_Chi_Minh, sites_file: s.csv, wards_file: w.csv, access_days: 30}
 requests: {id: req, cert_file: c.pem, key_file: c.key, username: r, password_file: p}
 search: {key_file: s.pem, days: 20}
+cases: {days: 100}
 journeys: {appearance: {model: m.tflite, card: card.json, groups: [vehicle]}}
 """
 

@@ -19,6 +19,9 @@ from edge_central.cases.model import (
     CaseRefused,
     PictureReference,
 )
+from edge_central.retention.deletion_plans import DAY_MS, make_plans
+from edge_central.retention.operator_records import delete_old
+from edge_central.settings import Retention
 from edge_central.store import tables
 from edge_central.store.scope import Scope
 from tests.edge_central.cases.parts import (
@@ -193,3 +196,18 @@ def test_an_account_has_a_limit_of_open_cases(
         added(connection, case="8/2026")
     files.close_case(connection, LAN, new.case_id, NEXT_MS)
     assert added(connection, case="8/2026").is_new
+
+
+def test_a_closed_case_is_deleted_after_its_days_with_all_that_is_in_it(connection: Connection) -> None:
+    kept, closed = added(connection, case="8/2026"), added(connection, number=2)
+    files.close_case(connection, LAN, closed.case_id, NEXT_MS)
+    (plan,) = [each for each in make_plans(Retention(), [], NEXT_MS + DAY_MS, 30, 1) if each.what == "case"]
+    assert (plan.rule, plan.before_ms) == ("cases.days: 1", NEXT_MS)
+    early = delete_old(connection, plan.what, NEXT_MS, None, 200)
+    assert early.gone_ms == []
+    batch = delete_old(connection, plan.what, NEXT_MS + 1, None, 200)
+    assert batch.gone_ms == [NEXT_MS]
+    for table in (tables.case_item, tables.case_picture):
+        assert set(connection.scalars(select(table.c.case_id))) == {kept.case_id}
+    assert list(connection.scalars(select(tables.case_file.c.id))) == [kept.case_id]
+    assert added(connection, HOA).is_new, "the number is free again"
