@@ -11,13 +11,23 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from edge_central.appearance.comparison import AppearanceComparison, read_embeddings
 from edge_central.console.site_names import Names
-from edge_central.journeys.likelihood import Appearance, Reason, product, reasons_of, shares
+from edge_central.journeys.likelihood import (
+    Appearance,
+    Reason,
+    ReasonKind,
+    colour_reasons,
+    product,
+    reasons_of,
+    shares,
+)
 from edge_central.journeys.model import Journey, JourneyStep, Way
-from edge_central.journeys.neighbours import DEFAULT_REACH_M, Neighbour, gap_s, neighbours_of
+from edge_central.journeys.neighbours import DEFAULT_REACH_M, MAX_REACH_M, Neighbour, gap_s, neighbours_of
 from edge_central.searches.matches import MAX_READ, PassageMatch
 from edge_central.searches.model import SearchAuthor, SearchReader, SearchView
 from edge_central.searches.records import read_matches, read_search
+from edge_central.store.scope import Scope
 
 MAX_SEARCHES = 8
 """Of one step and way: the newest ones are read."""
@@ -62,7 +72,6 @@ def read_candidates(
     step: JourneyStep,
     way: Way,
     now_ms: int,
-    appearance: Appearance | None = None,
 ) -> CandidateList:
     """The candidates that have come so far, within the author's scope."""
     asked = journey.searches_of(step.id, way)[:MAX_SEARCHES]
@@ -75,6 +84,7 @@ def read_candidates(
         for match in read_matches(connection, reader, search.id, limit=MAX_READ):
             found.setdefault((match.gateway, match.passage), (search.id, match))
     found.pop((step.match.gateway, step.match.passage), None)
+    appearance = read_appearance(connection, step, [each.id for each in searches])
     ranked = rank(step.match, list(found.values()), neighbours, way, unsent(searches), appearance)
     decided = {(each.match.gateway, each.match.passage): each for each in journey.steps}
     all_of = [
@@ -96,6 +106,21 @@ def read_candidates(
         searches=tuple(searches),
         neighbours=tuple(neighbours),
     )
+
+
+def read_appearance(connection: Connection, step: JourneyStep, searches: Sequence[str]) -> Appearance:
+    """What the pictures that were opened are worth by the operator's model, where one is in use."""
+    match, group = step.match, step.match.group
+    embeddings = read_embeddings(connection, {step.search, *searches})
+    followed = embeddings.pop((match.gateway, match.passage), None)
+    if followed is None:
+        return {}
+    comparison = AppearanceComparison.read(connection)
+    return {
+        key: Reason(ReasonKind.APPEARANCE, comparison.likelihood_ratio(followed, each, group), words=words)
+        for key, each in embeddings.items()
+        if (words := comparison.sentence(followed, each, group)) is not None
+    }
 
 
 def unsent(searches: Sequence[SearchView]) -> Mapping[str, float]:
@@ -134,3 +159,15 @@ def rank(
         ranked.append((search, each, reasons))
     ranked.sort(key=lambda row: (-product(row[2]), abs(gap_s(match, row[1], way)), row[1].cursor))
     return ranked
+
+
+def link_reasons(
+    connection: Connection, scope: Scope, names: Names, one: PassageMatch, later: PassageMatch, now_ms: int
+) -> tuple[Reason, ...]:
+    """Why two confirmed passages may show the same object. Times only where the cameras are neighbours."""
+    found = neighbours_of(connection, scope, names, one, Way.FORWARD, now_ms, MAX_REACH_M)
+    share = shares(found)
+    for each in found:
+        if each.key == (later.gateway, later.camera):
+            return reasons_of(one, later, each, Way.FORWARD, share[each.key], 1)
+    return tuple(colour_reasons(one, later))

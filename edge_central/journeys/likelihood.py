@@ -77,14 +77,15 @@ class Reason:
     part: str = ""  # of colours: upper, lower, body
     here: str = ""
     there: str = ""
+    words: str = ""  # of appearance: a text with its code
 
     @property
     def supports(self) -> bool:
         return self.factor >= 1.0
 
 
-Appearance = Mapping[tuple[str, int], float]
-"""By gateway and passage: the factor of how similar the pictures of both passages are."""
+Appearance = Mapping[tuple[str, int], Reason]
+"""By gateway and passage: how similar the pictures of both passages are."""
 
 
 def reasons_of(
@@ -106,7 +107,7 @@ def reasons_of(
     found += heading_reasons(match, candidate, neighbour, way)
     similar = None if appearance is None else appearance.get((candidate.gateway, candidate.passage))
     if similar is not None:
-        found.append(Reason(ReasonKind.APPEARANCE, similar))
+        found.append(similar)
     return tuple(found)
 
 

@@ -108,6 +108,12 @@ def _line(text: str, lang: Lang) -> Markup:
     return Markup('<span lang="en">{}</span>').format(ours or text)
 
 
+def line_text(text: str, lang: Lang) -> str:
+    """As ``line`` of a template, without marks."""
+    problem = problem_of(text)
+    return (None if problem is None else CATALOGUE.say(problem, lang)) or text
+
+
 @cache
 def static(name: str) -> str:
     """The address of a file of ``static/``. It changes with the file, so browsers may cache it for ever."""

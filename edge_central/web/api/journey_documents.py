@@ -116,6 +116,7 @@ class ReasonEntry(ApiDocument, frozen=True, kw_only=True):
     part: str | None
     here: str | None
     there: str | None
+    text: Annotated[str | None, Meta(description="of appearance")]
 
 
 class CandidateEntry(ApiDocument, frozen=True, kw_only=True):

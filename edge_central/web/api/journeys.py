@@ -220,6 +220,7 @@ def _reason(reason: Reason) -> ReasonEntry:
         part=reason.part or None,
         here=reason.here or None,
         there=reason.there or None,
+        text=str(reason.words) or None,
     )
 
 

@@ -53,6 +53,12 @@ WORDS: dict[str, tuple[str, str]] = {
     "journey-undo": ("Hoàn tác", "Undo"),
     "journey-undo-of": ("Hoàn tác: {where}, {time}", "Undo: {where}, {time}"),
     "journey-picture-gone": ("Ảnh đã bị xóa cùng yêu cầu tìm", "The picture was deleted with its search"),
+    "journey-to-case": ("Đưa vào vụ việc {case}", "Put into case {case}"),
+    "journey-to-case-hint": (
+        "Lưu bản sao của lộ trình hiện tại cùng lý do và ảnh vào vụ việc. Lộ trình thay đổi thì đưa vào lại.",
+        "A copy of the route as it is now, with reasons and pictures. Put it in again when it has changed.",
+    ),
+    "journey-in-case": ("Đã có trong vụ việc.", "It is in the case."),
     "journey-rejected": ("Đã loại", "Rejected"),
     "journey-rejected-by": ("{who} loại lúc {time}", "rejected by {who} at {time}"),
     "journey-confirmed-by": ("{who} xác nhận lúc {time}", "confirmed by {who} at {time}"),
@@ -178,7 +184,5 @@ WORDS: dict[str, tuple[str, str]] = {
         "lượt này đi ngược hướng giữa hai điểm",
         "it moved against the direction between the two sites",
     ),
-    "journey-appearance-for": ("hai ảnh có nét giống nhau", "the two pictures are similar"),
-    "journey-appearance-against": ("hai ảnh ít giống nhau", "the two pictures are not similar"),
     "journey-no-colours": ("không có màu để so sánh", "there is no colour to compare"),
 }

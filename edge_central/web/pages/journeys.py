@@ -9,9 +9,11 @@ import msgspec
 from starlette.responses import Response
 
 from edge_agent.wire.searches import ColourTerm
+from edge_central.cases.model import CaseRefused
+from edge_central.journeys import case_copy
 from edge_central.journeys import journey as journeys
 from edge_central.journeys.asking import NeighbourQuestion, ask_neighbours
-from edge_central.journeys.candidates import CandidateList, read_candidates
+from edge_central.journeys.candidates import CandidateList, link_reasons, read_candidates
 from edge_central.journeys.journey import JourneyRefused
 from edge_central.journeys.model import Journey, JourneyStep, MatchKey, StepStatus, Way
 from edge_central.journeys.neighbours import DEFAULT_REACH_M, gap_s
@@ -26,7 +28,9 @@ from edge_central.searches.model import (
 from edge_central.searches.question import InvalidQuestion
 from edge_central.web.auth.accounts import ACTING_ROLES
 from edge_central.web.http_errors import BadRequest, NotFound
+from edge_central.web.i18n import translate
 from edge_central.web.pages.journey_map import route_map
+from edge_central.web.pages.journey_words import reason_line
 from edge_central.web.pages.passages import named_passage, open_named, passages_of_form, stored_picture
 from edge_central.web.pages.searches import COLOURS, pictures
 from edge_central.web.request_context import UserRequestContext
@@ -81,7 +85,38 @@ def _route(
         open_pictures=OPEN_PICTURES,
         colour_terms=COLOURS,
         refused=refused,
+        legend=_legend(visit, journey),
+        added=visit.query("added") is not None,
     )
+
+
+def add_to_case(visit: UserRequestContext) -> Response:
+    """Copy the route, with reasons and pictures, into the case of the journey."""
+    journey = _journey(visit)
+    try:
+        with visit.writing() as connection:
+            case_copy.add_to_case(
+                *(connection, visit.case_author, journey, _links(visit, journey)),
+                *(_legend(visit, journey), visit.names, visit.now_ms),
+            )
+    except CaseRefused as error:
+        return _route(visit, journey, error.text, 409)
+    return visit.redirect(f"/journeys/{journey.id}?added=1")
+
+
+def _links(visit: UserRequestContext, journey: Journey) -> list[list[str]]:
+    """Between each two passages: who has confirmed, and the reasons."""
+    found = []
+    for one, later in pairwise(journey.route):
+        who = (visit.connection, visit.scope, visit.names)
+        reasons = link_reasons(*who, one.match, later.match, visit.now_ms)
+        found.append([reason_line(each, Way.FORWARD, visit.lang) for each in reasons])
+    return found
+
+
+def _legend(visit: UserRequestContext, journey: Journey) -> str:
+    names = ", ".join(dict.fromkeys(each.decided_by for each in journey.route))
+    return translate("journey-legend", visit.lang, names=names)
 
 
 def _journey(visit: UserRequestContext) -> Journey:
@@ -164,6 +199,7 @@ def _step_page(
         usual_reach=round(DEFAULT_REACH_M),
         stops=STOPS_MIN,
         refused=refused,
+        reason_line=reason_line,
         limit_reached=match_pictures.picture_limit(visit.connection, visit.account.name, visit.now_ms),
     )
 
@@ -243,6 +279,7 @@ PAGES = (
     Page("/journeys", list_page, roles=ACTING_ROLES),
     Page("/journeys", begin, "POST", roles=ACTING_ROLES),
     Page("/journeys/{id}", route_page, roles=ACTING_ROLES),
+    Page("/journeys/{id}/case", add_to_case, "POST", roles=ACTING_ROLES),
     Page("/journeys/{id}/searches/{search}/pictures", open_pictures, "POST", roles=ACTING_ROLES),
     Page("/journeys/{id}/searches/{search}/pictures/{gateway}/{passage}", picture_file, roles=ACTING_ROLES),
     Page("/journeys/{id}/steps/{step}", step_page, roles=ACTING_ROLES),

@@ -326,6 +326,27 @@ def test_a_journey_outlives_its_searches(city: House) -> None:
     assert journey.browser.get(journey.step).status_code == 200
 
 
+def test_the_route_goes_into_its_case_with_reasons_and_pictures(city: House) -> None:
+    journey = Followed(city)
+    search = journey.ask()
+    journey.answer(search, "dt-002", later(2, 48))
+    journey.decide(search, "dt-002/2")
+    added = journey.browser.post(f"{journey.path}/case", page=journey.path)
+    assert "Đã có trong vụ việc" in words(journey.browser.get(added.headers["location"]).text)
+    journey.browser.post(f"{journey.path}/case", page=journey.path)
+    with city.connections.reading() as connection:
+        (item,) = connection.execute(select(tables.case_item)).all()
+        pictures = connection.execute(select(tables.case_picture)).all()
+        assert connection.scalar(select(tables.case_file.c.number)) == "7/2026"
+    assert [(each.gateway, each.passage) for each in pictures] == [("dt-001", 412), ("dt-002", 2)]
+    facts = msgspec.json.decode(item.facts)
+    assert [each["site"] for each in facts["passages"]] == ["Lý Bôn", "Trần Hưng Đạo"]
+    (link,) = facts["links"]
+    assert link["lines"][0] == "sau 48 giây; thường từ 35 giây đến 70 giây (học từ dữ liệu)"
+    assert "Thân trên cũng có thể đỏ" in link["lines"]
+    assert "chưa được chứng minh" in facts["note"]
+
+
 # --- who may see it ---
 
 
