@@ -166,7 +166,7 @@ ALWAYS_SIGNED = frozenset(
 SEARCH_TYPES = frozenset({"passage-hold", "passage-pictures", "passage-times", "rehearse", "search"})
 """Types that a search key of the centre may sign too. They read; a hold only delays a deletion, within
 limits."""
-_RISKY_ARGUMENTS = ("url", "urls", "release", "delete")
+_RISKY_ARGUMENTS = ("url", "urls", "release", "delete", "still")
 
 
 def is_signed_by_default(type_: str, args: Mapping[str, Any]) -> bool:

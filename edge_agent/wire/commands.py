@@ -70,8 +70,8 @@ class SnapshotArguments(Arguments, frozen=True, kw_only=True):
     still: Annotated[
         bool,
         Meta(
-            description="in full size, of the main stream where the camera has one; a gateway of an older "
-            "version refuses true"
+            description="in full size, of the main stream where the camera has one; needs a signature. A "
+            "gateway of an older version refuses true"
         ),
     ] = False
 

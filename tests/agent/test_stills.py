@@ -12,7 +12,9 @@ import numpy as np
 
 from edge_agent.cli.main import main
 from tests.agent.test_evidence import YARD, nothing_against, of_kind, report_on
-from tests.commands.centre import centre_at
+from tests.commands.centre import centre_at, document, signed, write_public
+from tests.commands.counter import OPERATOR
+from tests.commands.synced_agent import COMMAND
 from tests.commands.test_files_over_mqtt import ask, media
 from tests.testbed.agent import AgentProcess, write_config
 from tests.testbed.mosquitto import Mosquitto, Subscriber
@@ -48,8 +50,9 @@ def test_an_alarm_gets_stills_that_the_chain_proves_and_a_command_gets_one(tmp_p
         camera = {"id": "cam-1", "url": server.url("/sub"), **YARD}
         camera |= {"clip": {"main_url": server.url("/main"), "post_s": 1}}
         camera["report"] = {"stills": "rules", "clips": "none"}
-        config = write_config(tmp_path, cameras=[camera], broker_port=broker.port)
-        with AgentProcess(config) as agent:
+        keys = {"operator_keys": [str(write_public(tmp_path / "operator.pem", OPERATOR))]}
+        config = write_config(tmp_path, cameras=[camera], broker_port=broker.port, commands=keys)
+        with AgentProcess(config, command=COMMAND) as agent:
             operator.wait_for_gateway()
             centre.wait_for(lambda: any(data["still"]["source"] == "main" for data in stills(centre)), 90)
             data = next(data for data in stills(centre) if data["still"]["source"] == "main")
@@ -64,7 +67,10 @@ def test_an_alarm_gets_stills_that_the_chain_proves_and_a_command_gets_one(tmp_p
                 assert size_of(picture.payload) == (ref["width"], ref["height"])
             assert (views()["scene"]["width"], views()["scene"]["height"]) == LARGE
 
-            requested = media(operator, ask(operator, "snapshot", camera="cam-1", still=True)["result"])
+            assert ask(operator, "snapshot", camera="cam-1", still=True)["code"] == "unsigned"
+            asked = document("snapshot", {"camera": "cam-1", "still": True})
+            answer = operator.answer(operator.send(asked, signed(asked, OPERATOR)), 30)
+            requested = media(operator, answer["result"])
             assert size_of(requested.payload) == LARGE
 
             bundle = tmp_path / "bundle"

@@ -60,6 +60,15 @@ def test_frames_are_collected_with_a_signature_whatever_the_configuration_says(
     assert is_signed_by_default("collect", {"for_s": 0, "delete": True})
 
 
+def test_a_picture_in_full_size_is_signed_and_a_small_one_is_not(actions: dict[str, Action]) -> None:
+    """1.6 MB on a SIM card, for whoever may write to the broker."""
+    snapshot = actions["snapshot"]
+    assert _is_signed(snapshot, {"camera": "cam-1", "still": True})
+    assert not _is_signed(snapshot, {"camera": "cam-1"})
+    assert is_signed_by_default("snapshot", {"camera": "cam-1", "still": True})
+    assert not is_signed_by_default("snapshot", {"camera": "cam-1"})
+
+
 def test_a_box_without_operators_says_so(box: Counter) -> None:
     asked = document("mask", RULE)
     with box.opened():

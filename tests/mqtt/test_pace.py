@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.config.model.connection import BACKLOG_BYTES_S, UplinkKind
 from edge_agent.core.delivery import StoredEvent
 from edge_agent.core.model import Severity
 from edge_agent.uplink.send_limiter import BURST_S, SendLimiter
@@ -48,6 +49,21 @@ def test_a_backlog_goes_at_the_bound_after_a_burst() -> None:
             sent += 100
         clock.advance(0.1)
     assert sent == pytest.approx(1000 * (BURST_S + 60), abs=200)
+
+
+def test_files_of_commands_cost_at_most_90_megabytes_in_an_hour_on_a_sim_card_and_nothing_on_step_1() -> None:
+    """Clips of 1.9 MB, one after another, as many as whoever may write to the broker requests."""
+    clock = FakeClock()
+    limiter, clip, sent = SendLimiter(clock, BACKLOG_BYTES_S[UplinkKind.SIM]), 1_900_000, 0
+    for _ in range(3600):
+        while limiter.allows_media():
+            limiter.count_sent(clip)
+            sent += clip
+        clock.advance(1.0)
+    assert 80_000_000 < sent <= 90_000_000 + clip
+    limiter.step = 1
+    clock.advance(3600)
+    assert not limiter.allows_media()
 
 
 def test_an_alarm_goes_while_the_bucket_is_empty_and_a_storm_of_them_owes_no_more_than_a_burst() -> None:

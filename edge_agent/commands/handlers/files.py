@@ -71,7 +71,12 @@ def snapshot_action(files: FileService) -> Action:
         media = take(camera, f"snapshot-{context.id}", SNAPSHOT_WITHIN_S)
         return sent_outcome(media, _delivery("picture", files.send(media, context.id), camera=camera))
 
-    return Action("snapshot", run, run, slow=True, within_s=SNAPSHOT_WITHIN_S + 10)
+    return Action("snapshot", run, run, _is_still, slow=True, within_s=SNAPSHOT_WITHIN_S + 10)
+
+
+def _is_still(args: SnapshotArguments) -> bool:
+    """A still has up to 1.6 MB and opens the main stream: unsigned ones could use up a SIM card's month."""
+    return args.still
 
 
 @dataclass(frozen=True)
