@@ -126,7 +126,7 @@ def _searches(connection: Connection, before_ms: int, after: Any, most: int, now
     query = select(columns.id.label("key"), columns.asked_ms.label("at_ms"))
     query = query.where(columns.id > (after or ""), columns.asked_ms < before_ms)
     found = connection.execute(query.order_by(columns.id).limit(most)).all()
-    on_hold = _with_kept_passages(connection, [row.key for row in found], now_ms)
+    on_hold = _with_passage_holds(connection, [row.key for row in found], now_ms)
     deleted = [row for row in found if row.key not in on_hold]
     ids = [row.key for row in deleted]
     of_search = (tables.search_picture, tables.search_match, tables.search_answer)
@@ -136,7 +136,7 @@ def _searches(connection: Connection, before_ms: int, after: Any, most: int, now
     return found, deleted
 
 
-def _with_kept_passages(connection: Connection, searches: Sequence[str], now_ms: int | None) -> set[str]:
+def _with_passage_holds(connection: Connection, searches: Sequence[str], now_ms: int | None) -> set[str]:
     """The searches with a passage that a gateway keeps, or is asked to keep, until after ``now_ms``."""
     if now_ms is None:
         return set()

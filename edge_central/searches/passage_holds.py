@@ -70,7 +70,7 @@ class PassageHoldView:
     def is_open(self) -> bool:
         return self.status in OPEN_HOLDS
 
-    def is_kept(self, now_ms: int) -> bool:
+    def is_in_force(self, now_ms: int) -> bool:
         return self.status is HoldStatus.KEPT and self.until_ms is not None and now_ms < self.until_ms
 
 
@@ -134,7 +134,7 @@ def _write(
 
 
 def _lasts_longer(current: PassageHoldView, until_ms: int | None, now_ms: int) -> bool:
-    is_asked_or_kept = current.is_open or current.is_kept(now_ms)
+    is_asked_or_kept = current.is_open or current.is_in_force(now_ms)
     if until_ms is None or current.until_ms is None:
         return is_asked_or_kept and until_ms == current.until_ms
     return is_asked_or_kept and current.until_ms >= until_ms

@@ -134,12 +134,12 @@ def test_a_release_is_a_command_without_a_date(
     hold(connection, search)
     sender.send(connection)
     answered(connection, result={"passages": [1]})
-    assert view(connection).is_kept(NOW_MS)
+    assert view(connection).is_in_force(NOW_MS)
     assert hold(connection, search, None) is HoldStatus.ASKED
     (message,) = sender.send(connection)
     assert "until" not in opened(tmp_path, message)["args"]
     assert answered(connection, result={"passages": [1]}).status is HoldStatus.RELEASED
-    assert not view(connection).is_kept(NOW_MS)
+    assert not view(connection).is_in_force(NOW_MS)
 
 
 def test_an_officer_sees_and_holds_no_match_of_others(connection: Connection) -> None:
