@@ -97,6 +97,7 @@ class RehearsedExample:
     group: str | None
     by: str  # draft, in-force, both
     has_picture: bool
+    label: str | None = None  # gateways name the group only
 
 
 @dataclass(frozen=True, slots=True)

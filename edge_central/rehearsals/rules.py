@@ -5,7 +5,6 @@ A rule that cannot be read is left out and counted: whatever a gateway says brea
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from edge_agent.config.fields import field_types
 from edge_agent.config.model.rule_kinds import KINDS
 from edge_agent.config.model.rules import RuleKind
 from edge_agent.config.written import Written
@@ -21,8 +21,9 @@ from edge_agent.core.model import LABELS
 MAX_CAMERAS, MAX_RULES, MAX_POINTS = 64, 64, 64
 MAX_KEYS, MAX_ITEMS, MAX_TEXT, MAX_DEPTH = 32, 64, 200, 4
 MAX_NUMBER = 1e6
+ID = re.compile(field_types.ID)
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,63}")
-_KEY = re.compile(r"[A-Za-z0-9_.-]{1,63}")
+"""Of zones, lines and keys: as YAML they need no quotes."""
 DURATIONS: Mapping[str, str] = {
     RuleKind.ZONE_INTRUSION: "min_duration_s",
     RuleKind.LOITERING: "min_duration_s",
@@ -110,7 +111,7 @@ def configured_rule(written: Any, zones: Written, lines: Written) -> ConfiguredR
     if not isinstance(written, dict) or not _is_plain(written):
         return None
     id_, kind = written.get("id"), written.get("kind")
-    if not (isinstance(id_, str) and NAME.fullmatch(id_) and isinstance(kind, str) and kind in KINDS):
+    if not (isinstance(id_, str) and ID.fullmatch(id_) and isinstance(kind, str) and kind in KINDS):
         return None
     schedule = written.get("schedule")
     schedule = schedule if isinstance(schedule, dict) else {}
@@ -177,7 +178,7 @@ def _is_plain(value: Any, depth: int = 0) -> bool:
     if depth > MAX_DEPTH:
         return False
     if isinstance(value, dict):
-        keys = all(isinstance(key, str) and _KEY.fullmatch(key) for key in value)
+        keys = all(isinstance(key, str) and NAME.fullmatch(key) for key in value)
         return len(value) <= MAX_KEYS and keys and all(_is_plain(each, depth + 1) for each in value.values())
     if isinstance(value, list):
         return len(value) <= MAX_ITEMS and all(_is_plain(each, depth + 1) for each in value)
@@ -185,7 +186,7 @@ def _is_plain(value: Any, depth: int = 0) -> bool:
         return len(value) <= MAX_TEXT and value.isprintable()
     if isinstance(value, bool) or value is None:
         return True
-    return math.isfinite(value) and abs(value) <= MAX_NUMBER
+    return bool(abs(value) <= MAX_NUMBER)  # not NaN either
 
 
 def _labels(kind: str, written: Any) -> tuple[str, ...]:

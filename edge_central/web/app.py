@@ -23,6 +23,7 @@ from edge_central.web.live.hub import LiveHub
 from edge_central.web.live.stream import live_endpoint
 from edge_central.web.pages import alerts, events, fleet, journeys, media, passages
 from edge_central.web.pages import searches as search_pages
+from edge_central.web.pages.rules import camera_rules, rehearsals
 from edge_central.web.request_handler import Endpoint, Page, PublicPage, RequestHandler, compressed
 from edge_central.web.templates import STATIC
 
@@ -35,6 +36,8 @@ PAGES: tuple[Page | PublicPage, ...] = (
     *search_pages.PAGES,
     *passages.PAGES,
     *journeys.PAGES,
+    *camera_rules.PAGES,
+    *rehearsals.PAGES,
     *inventory.PAGES,
     *searches.PAGES,
     *journeys_api.PAGES,

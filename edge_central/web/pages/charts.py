@@ -72,6 +72,47 @@ def line_chart(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class ChartBar:
+    """``value`` is what it shows; the rest are coordinates of its rectangle."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class BarChart:
+    """Bars side by side: one of each series for each label."""
+
+    series: tuple[tuple[ChartBar, ...], ...]
+    across: tuple[AxisTick, ...]  # at y, value
+    labels: tuple[tuple[float, str], ...]  # at x
+
+
+def bar_chart(series: Sequence[Sequence[int]], labels: Sequence[str], label_every: int = 3) -> BarChart:
+    """``series``: as many counts as ``labels`` in each."""
+    step = max(1.0, _step(max(max(each, default=0) for each in series)))
+    most = max(step, math.ceil(max(max(each, default=0) for each in series) / step) * step)
+    slot = (WIDTH - LEFT - RIGHT) / len(labels)
+    width, full = slot * 0.8 / len(series), HEIGHT - TOP - BOTTOM
+
+    def bar(number: int, at: int, value: int) -> ChartBar:
+        height = round(value / most * full, 1)
+        x = LEFT + at * slot + slot * 0.1 + number * width
+        return ChartBar(round(x, 1), round(TOP + full - height, 1), round(width, 1), height, value)
+
+    bars = tuple(
+        tuple(bar(number, at, value) for at, value in enumerate(each)) for number, each in enumerate(series)
+    )
+    ticks = [step * n for n in range(math.floor(most / step) + 1)]
+    across = tuple(AxisTick(round(TOP + full - value / most * full, 1), value) for value in ticks)
+    named = [(round(LEFT + (n + 0.5) * slot, 1), text) for n, text in enumerate(labels)]
+    return BarChart(bars, across, tuple(named[::label_every]))
+
+
 def _step(span: float) -> float:
     """The distance of three or four grid lines: 1, 2 or 5 times a power of ten."""
     rough = max(span, 1e-9) / 3

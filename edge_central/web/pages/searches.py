@@ -13,6 +13,7 @@ from starlette.responses import Response
 from edge_agent.wire.searches import ColourTerm, Group, Part
 from edge_central.console.events import StoredMedia
 from edge_central.console.fleet import CameraOverview
+from edge_central.rehearsals.records import is_rehearsal
 from edge_central.searches import match_pictures, new_search, records
 from edge_central.searches.model import (
     OPEN_PICTURES,
@@ -148,6 +149,8 @@ def start(visit: UserRequestContext) -> Response:
 
 def result_page(visit: UserRequestContext) -> Response:
     search = found_search(visit)
+    if is_rehearsal(visit.connection, search.id):
+        return visit.redirect(f"/rehearsals/{search.id}")
     before = visit.query("before")
     position = None if before is None else SheetPosition.parse(before)
     if before is not None and position is None:

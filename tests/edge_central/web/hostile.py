@@ -8,6 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from edge_agent.config.model.rules import RuleKind
 from edge_central.console.events import KINDS
 from tests.edge_central.parts import TIME, FakeGateway
 
@@ -208,3 +209,85 @@ def known_attacks(box: FakeGateway) -> Pile:
 def _said(by: FakeGateway, kind: str, /, **keys: Json) -> Message:
     fixed = {"time": TIME, "session": "s", "gateway": by.id, "ward": by.ward}
     return f"{by.up}/{kind}", json.dumps({**fixed, **keys}).encode()
+
+
+# --- rules and rehearsals ---
+
+rules = some_of(
+    {
+        "labels": st.one_of(st.lists(texts, max_size=3), texts, numbers),
+        "schedule": st.one_of(
+            some_of({"from": st.one_of(texts, numbers), "to": texts, "days": st.lists(texts, max_size=3)}),
+            texts,
+        ),
+        "zone": st.one_of(st.just("yard"), texts), "line": texts, "arrow": anything,
+        "min_duration_s": st.one_of(numbers, texts), "still_s": numbers, "count": st.one_of(numbers, texts),
+        "enabled": st.one_of(flags, texts), "note": anything,
+    }
+).flatmap(
+    lambda keys: st.sampled_from(tuple(RuleKind)).map(
+        lambda kind: {"id": f"r-{kind}", "kind": kind.value, **keys}
+    )
+)  # fmt: skip
+zones = st.one_of(
+    st.just({"polygon": [[0.1, 0.1], [0.9, 0.1], [0.9, 0.9]]}),
+    some_of({"polygon": st.lists(st.lists(numbers, max_size=3), max_size=5)}),
+    anything,
+)
+rule_documents = st.fixed_dictionaries(
+    {
+        "cameras": st.fixed_dictionaries(
+            {
+                "cam-1": st.one_of(
+                    some_of(
+                        {
+                            "rules": st.lists(st.one_of(rules, rules, anything), max_size=4),
+                            "zones": st.one_of(st.fixed_dictionaries({"yard": zones}), anything),
+                            "lines": st.dictionaries(texts, anything, max_size=2),
+                        }
+                    ),
+                    anything,
+                )
+            }
+        )
+    }
+)
+counts = st.one_of(
+    some_of(
+        {
+            "reports": numbers, "objects": numbers, "by_hour": st.lists(numbers, min_size=24, max_size=24),
+            "by_day": st.dictionaries(st.one_of(texts, st.just("2026-11-26")), numbers, max_size=3),
+        }
+    ),
+    *[st.just({"reports": 2**53, "by_hour": [2**53] * 24, "by_day": {"9999-99-99": 2**53}})] * 4,
+)  # fmt: skip
+rehearsal_results = some_of(
+    {
+        "from_at": texts, "to_at": texts, "first_at": texts, "passages": st.integers(0, 2**53),
+        "used": st.integers(0, 2**53), "undated": st.integers(0, 9), "accuracy": st.just("of-tomorrow"),
+        "draft": counts, "in_force": counts, "live": numbers, "both": numbers, "only_draft": numbers,
+        "examples": st.lists(
+            some_of({"time": st.sampled_from((*TIMES, *NO_TIMES)), "passage": numbers, "group": texts,
+                     "by": st.one_of(st.just("draft"), texts), "picture": flags}),
+            max_size=20,
+        ),
+    }
+)  # fmt: skip
+
+
+def rule_attacks() -> Json:
+    """Rules that would break a page that trusts them."""
+    usual = {"id": "night", "kind": "loitering", "zone": "yard"}
+    odd: list[Json] = [
+        usual
+        | {"id": f"r-{number}", "labels": [text], "schedule": {"from": text, "to": text, "days": [text]}}
+        for number, text in enumerate(TEXTS)
+        if len(text) <= 200 and text.isprintable()
+    ]
+    odd += [
+        usual | {"id": f"n-{n}", "min_duration_s": number, "count": number}
+        for n, number in enumerate(NUMBERS)
+    ]
+    odd += [usual | {"id": f"k-{n}", "kind": kind.value, "count": True} for n, kind in enumerate(RuleKind)]
+    yard = {"polygon": [[0, 0], [1, 0], [1, 1]]}
+    return {"cameras": {"cam-1": {"rules": odd[:64], "zones": {"yard": yard}, "lines": {"<b>": {"from": 1}}}}}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +16,7 @@ from sqlalchemy import delete, select, update
 
 from edge_agent.core.clock import Clock
 from edge_agent.wire.received.bounds import LATEST_MS
+from edge_agent.wire.received.messages import MalformedMessage
 from edge_agent.wire.topics import CentralTopics
 from edge_central.alert_settings import AlertSettings, default_rules
 from edge_central.alerts.service import AlertService
@@ -22,8 +24,11 @@ from edge_central.console.events import rows_of
 from edge_central.console.incident_log import LogAuthor, hidden, hide
 from edge_central.metrics.central_metrics import CentralMetrics
 from edge_central.presence.presence_publisher import PresencePublisher
+from edge_central.rehearsals.answers import record_replies
+from edge_central.rehearsals.rules import parse_camera_rules
 from edge_central.retention.deletion_plans import DeletionTarget
 from edge_central.retention.operator_records import delete_old
+from edge_central.searches.model import SearchAuthor
 from edge_central.store import tables
 from edge_central.store.presence_reports import GatewayReport, PresenceState
 from edge_central.store.scope import EVERYWHERE
@@ -31,7 +36,11 @@ from edge_central.web.app import PAGES, STREAMS
 from edge_central.web.auth.accounts import Role
 from edge_central.web.i18n import Lang
 from edge_central.web.templates import safely
+from tests.edge_central.console.passages import make_searchable
 from tests.edge_central.parts import FakeGateway
+from tests.edge_central.rehearsals.parts import rehearse, store_rules
+from tests.edge_central.rehearsals.parts import result as rehearsal_result
+from tests.edge_central.searches.parts import reply
 from tests.edge_central.web import hostile
 from tests.edge_central.web.hostile import Message, Pile, event
 from tests.edge_central.web.house import WARDS, Browser, House
@@ -39,7 +48,18 @@ from tests.edge_central.web.house import WARDS, Browser, House
 HONEST, ODD, ODDER = FakeGateway("dt-001"), FakeGateway("dt-666"), FakeGateway("bx-666", "bo-xuyen")
 WITHIN_S = 2.0
 """Of processor time, so that a loaded machine does not fail the test."""
-NOT_THERE = "/media/", "/api/media/", "/searches/", "/api/searches/", "/journeys/", "/api/journeys/"
+NOT_THERE = (
+    "/media/",
+    "/api/media/",
+    "/searches/",
+    "/api/searches/",
+    "/journeys/",
+    "/api/journeys/",
+    "/rehearsals/",
+    "/sites/dt-001/cameras/",
+    "/sites/dt-666/cameras/",
+    "/sites/bx-666/cameras/",
+)
 """Their documented answer for a picture that has not come, or a search or journey that is missing, is 404."""
 
 
@@ -88,6 +108,7 @@ def addresses(house: House) -> Iterator[str]:
     there = {
         "{ward}": wards, "{gateway}": gateways, "{cursor}": cursors, "{media_id}": ["m-1"],
         "{lang}": ["vi"], "{id}": [1], "{passage}": [1], "{step}": [1], "{search}": [1],
+        "{camera}": ["cam-1"], "{rule}": ["night"],
     }  # fmt: skip
     for path in [page.path for page in PAGES if page.method == "GET"] + [path for path, _ in STREAMS]:
         found = [path]
@@ -203,3 +224,62 @@ def test_what_was_hidden_is_forgotten_with_its_event_and_not_before(tmp_path: Pa
             connection.execute(delete(tables.event))
             delete_old(connection, DeletionTarget.HANDLING, 10**13, None, 100)
             assert hidden(connection, EVERYWHERE) == ()
+
+
+RULES = "/sites/dt-001/cameras/cam-1/rules"
+
+
+@example(document=hostile.rule_attacks())
+@given(document=hostile.rule_documents)
+@settings(
+    max_examples=6,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+    phases=(Phase.explicit, Phase.generate),
+)
+def test_whatever_rules_a_gateway_sends_their_pages_open(document: hostile.Json) -> None:
+    payload = json.dumps(document).encode()
+    known = parse_camera_rules(payload, "cam-1")
+    with ingested() as (house, browser):
+        with house.connections.writing() as connection:
+            store_rules(connection, payload=payload)
+        for lang in ("vi", "en"):
+            browser.get(f"/language/{lang}")
+            page = browser.get(RULES)
+            assert page.status_code == 200
+            assert "<script>alert" not in page.text
+            for rule in () if known is None else known.rules:
+                assert f'id="rule-{rule.id}"' in page.text, "each rule is said, none cannot be shown"
+                for path in (f"{RULES}?proposals={rule.id}", f"{RULES}/{rule.id}/rehearse"):
+                    assert browser.get(path).status_code == 200, path
+
+
+@example(result=rehearsal_result(rule="<script>alert(1)</script>", first_at="<script>alert(1)"))
+@given(result=hostile.rehearsal_results)
+@settings(
+    max_examples=6,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+    phases=(Phase.explicit, Phase.generate),
+)
+def test_whatever_a_gateway_has_rehearsed_its_page_opens(result: hostile.Json) -> None:
+    with (
+        ingested() as (house, browser),
+        suppress(MalformedMessage),
+    ):  # the ingest rejects a reply that is no JSON
+        make_searchable(house, *WARDS)
+        author = SearchAuthor("minh", "::1", EVERYWHERE)
+        with house.connections.writing() as connection:
+            id_ = rehearse(connection, author, house.now_ms())
+            answer = reply("dt-001", f"rehearse-{id_}", result=result)
+            record_replies(connection, [answer], house.now_ms())
+        for lang in ("vi", "en"):
+            browser.get(f"/language/{lang}")
+            for path in (f"/rehearsals/{id_}", RULES):
+                page = browser.get(path)
+                assert page.status_code == 200
+                assert "<script>alert" not in page.text

@@ -1,0 +1,260 @@
+"""Rules of a camera, what they have reported, and rehearsals of drafted rules."""
+
+from __future__ import annotations
+
+WORDS: dict[str, tuple[str, str]] = {
+    # --- rules
+    "rules-of-camera": ("Quy tắc của camera này", "Rules of this camera"),
+    "rules": ("Quy tắc", "Rules"),
+    "rules-what": (
+        "Quy tắc như trong cấu hình của thiết bị. Trang này không thay đổi quy tắc nào: bản nháp chỉ có "
+        "hiệu lực khi người vận hành ký và gửi cấu hình.",
+        "The rules as the gateway's configuration has them. This page changes none: a draft takes effect "
+        "only when an operator signs and pushes the configuration.",
+    ),
+    "rules-received": ("Thiết bị gửi quy tắc lúc", "Sent by the gateway at"),
+    "rules-none": ("Camera này không có quy tắc nào.", "This camera has no rules."),
+    "rules-unknown": (
+        "Trung tâm chưa nhận được quy tắc của thiết bị này.",
+        "The centre has not received the rules of this gateway yet.",
+    ),
+    "rules-old": (
+        "Cấu hình của thiết bị đã thay đổi; trung tâm đang hỏi lại. Dưới đây là các quy tắc trước đó.",
+        "The gateway's configuration has changed, and the centre asks again. These are the earlier rules.",
+    ),
+    "rules-unreadable": (
+        "{count} quy tắc không đọc được, có thể vì phần mềm của thiết bị mới hơn trung tâm.",
+        "{count} rules cannot be read, perhaps because the gateway's agent is newer than the centre.",
+    ),
+    "rule-says-zone-intrusion": (
+        "Báo khi có {labels} vào vùng {place} từ {time} trở lên.",
+        "Reports {labels} in zone {place} for at least {time}.",
+    ),
+    "rule-says-loitering": (
+        "Báo khi có {labels} ở lại vùng {place} từ {time} trở lên, kể cả khi rời vùng trong chốc lát.",
+        "Reports {labels} that stay in zone {place} for at least {time}; a short absence does not count.",
+    ),
+    "rule-says-line-crossing": (
+        "Báo khi có {labels} đi qua vạch ảo {place}.",
+        "Reports {labels} that cross line {place}.",
+    ),
+    "rule-says-stopped-vehicle": (
+        "Báo khi có {labels} dừng, đỗ trong vùng {place} từ {time} trở lên.",
+        "Reports {labels} that stand still in zone {place} for at least {time}.",
+    ),
+    "rule-says-wrong-way": (
+        "Báo khi có {labels} đi ngược chiều trong vùng {place}.",
+        "Reports {labels} that move the wrong way in zone {place}.",
+    ),
+    "rule-says-crowding": (
+        "Báo khi có từ {count} trở lên ({labels}) cùng ở trong vùng {place}, kéo dài từ {time}.",
+        "Reports when at least {count} ({labels}) are in zone {place} at once for {time}.",
+    ),
+    "rule-armed-always": ("Bật suốt ngày", "Armed all day"),
+    "rule-armed-hours": ("Bật từ {begin} đến {end}", "Armed from {begin} to {end}"),
+    "rule-armed-days": ("các ngày {days}", "on {days}"),
+    "rule-off": ("Đang tắt trong cấu hình", "Disabled in the configuration"),
+    "rule-place-unknown": (
+        "Thiết bị không gửi vùng hoặc vạch ảo của quy tắc này.",
+        "The gateway has not sent the zone or line of this rule.",
+    ),
+    "rule-drawn": (
+        "Vùng hoặc vạch ảo {place} trên hình của {camera}: {points}",
+        "Zone or line {place} on the picture of {camera}: {points}",
+    ),
+    "rule-on-latest": (
+        "Vẽ trên ảnh mới nhất của camera, chụp lúc {time}.",
+        "Drawn on the newest picture of the camera, of {time}.",
+    ),
+    "day-mon": ("thứ Hai", "Monday"),
+    "day-tue": ("thứ Ba", "Tuesday"),
+    "day-wed": ("thứ Tư", "Wednesday"),
+    "day-thu": ("thứ Năm", "Thursday"),
+    "day-fri": ("thứ Sáu", "Friday"),
+    "day-sat": ("thứ Bảy", "Saturday"),
+    "day-sun": ("Chủ nhật", "Sunday"),
+    "reports": ("Số lần báo", "Reports"),
+    "reports-of-days": ("{days} ngày qua", "Last {days} days"),
+    "reports-all": ("Tổng", "All"),
+    "reports-open": ("Chưa có kết luận", "No outcome"),
+    "reports-cut": (
+        "Thiết bị gửi rất nhiều sự kiện: chỉ đếm từ {time}.",
+        "The gateway sends very many events: counted from {time} on only.",
+    ),
+    # --- proposals
+    "proposals": ("Đề xuất từ các kết luận", "Proposals from outcomes"),
+    "proposals-show": ("Xem đề xuất", "Show proposals"),
+    "proposals-of": (
+        "Theo {real} báo động đúng và {false} báo nhầm trong một năm qua.",
+        "From {real} real and {false} false alarms of the last year.",
+    ),
+    "proposals-none": (
+        "Chưa có gì để đề xuất. Cần ít nhất 5 báo nhầm và có báo động đúng, và một thay đổi phải tách "
+        "được hai loại.",
+        "Nothing to propose. It takes at least 5 false alarms and some real ones, and a change that "
+        "separates them.",
+    ),
+    "proposal-labels": ("Không báo {label} nữa", "No longer report: {label}"),
+    "proposal-schedule": ("Chỉ bật từ {begin} đến {end}", "Armed only from {begin} to {end}"),
+    "proposal-duration": ("Chỉ báo từ {time} trở lên", "Report only from {time} on"),
+    "proposal-area": (
+        "Thu nhỏ vùng hoặc vạch ảo: bỏ phần {side}",
+        "A smaller zone or line: without what is {side}",
+    ),
+    "proposal-side-left": ("bên trái x = {at}", "left of x = {at}"),
+    "proposal-side-right": ("bên phải x = {at}", "right of x = {at}"),
+    "proposal-side-above": ("phía trên y = {at}", "above y = {at}"),
+    "proposal-side-below": ("phía dưới y = {at}", "below y = {at}"),
+    "proposal-effect": (
+        "Bớt {removed}/{false} báo nhầm, mất {lost}/{real} báo động đúng (vì còn ít số liệu, có thể mất "
+        "đến {worst}%).",
+        "Removes {removed} of {false} false alarms and loses {lost} of {real} real ones (with so few, up "
+        "to {worst}% may be lost).",
+    ),
+    "proposal-rehearse": ("Chạy thử đề xuất này", "Rehearse this"),
+    # --- the form
+    "rehearse": ("Chạy thử", "Rehearse"),
+    "rehearsal": ("Chạy thử quy tắc", "Rehearsal of a rule"),
+    "rehearsal-of": ("Chạy thử quy tắc {rule}", "Rehearsal of rule {rule}"),
+    "rehearsals": ("Các lần chạy thử", "Rehearsals"),
+    "rehearsals-none": ("Chưa có lần chạy thử nào.", "There is no rehearsal yet."),
+    "rehearsal-what": (
+        "Bản nháp được chạy trên các lượt đi qua mà thiết bị đã lưu, bên cạnh quy tắc đang dùng. Không "
+        "có gì được báo và không có gì thay đổi.",
+        "The draft runs over the passages that the gateway has stored, beside the rule in force. Nothing "
+        "is reported, and nothing is changed.",
+    ),
+    "rehearsal-form-error": ("Chưa gửi yêu cầu. Hãy sửa các mục sau:", "Nothing was sent. Please correct:"),
+    "rehearsal-schedule": ("Thời gian bật", "When it is armed"),
+    "rehearsal-begin": ("Từ (giờ:phút)", "From (HH:MM)"),
+    "rehearsal-end": ("Đến (giờ:phút)", "To (HH:MM)"),
+    "rehearsal-hours-hint": (
+        "Để trống cả hai là cả ngày. Nếu giờ kết thúc sớm hơn giờ bắt đầu thì tính sang hôm sau.",
+        "Both empty: the whole day. An end before the beginning is on the next day.",
+    ),
+    "rehearsal-days": ("Các ngày", "Days"),
+    "rehearsal-what-counts": ("Điều kiện báo", "What is reported"),
+    "rehearsal-seconds": ("Thời gian ít nhất (giây)", "At least for (seconds)"),
+    "rehearsal-count": ("Số lượng ít nhất", "At least how many"),
+    "rehearsal-labels": ("Loại", "Objects"),
+    "rehearsal-points": ("Tọa độ vùng hoặc vạch ảo", "Points of the zone or line"),
+    "rehearsal-points-hint": (
+        "Mỗi điểm gồm x và y, từ 0 đến 1, tính từ góc trên bên trái của hình; các điểm cách nhau bằng "
+        "dấu phẩy. Nếu thay đổi, bản nháp dùng một vùng hoặc vạch ảo riêng.",
+        "Each point is x and y in 0..1 from the upper left corner of the picture; commas separate the "
+        "points. If they change, the draft gets a zone or line of its own.",
+    ),
+    "rehearsal-span": ("Chạy thử trên", "Over the last"),
+    "rehearsal-span-days": ("{days} ngày qua", "{days} days"),
+    "rehearsal-examples": (
+        "Kèm nhiều nhất 12 ví dụ, có thể mở ảnh",
+        "With up to 12 examples, whose pictures can be opened",
+    ),
+    "rehearsal-recorded": (
+        "Tên của bạn, mục đích và số vụ việc được lưu tại trung tâm và tại thiết bị trước khi chạy thử. "
+        "Mỗi ảnh bạn mở cũng được ghi lại.",
+        "Your name, the purpose and the case number are recorded here and at the gateway before it runs. "
+        "So is each picture that you open.",
+    ),
+    "rehearsal-purpose-hint": (
+        "Ví dụ: giảm báo nhầm ở chợ. Từ 3 ký tự.",
+        "For example: false alarms of the market. At least 3 characters.",
+    ),
+    "rehearsal-start": ("Chạy thử bản nháp", "Rehearse the draft"),
+    "rehearsal-long": (
+        "Một tuần mất vài phút, 30 ngày có thể mất vài giờ; kết quả hiện ra trên trang khi xong.",
+        "A week takes minutes, 30 days up to hours; the result appears on the page.",
+    ),
+    "rehearsal-off": (
+        "Trung tâm chưa có khóa tìm kiếm nên không chạy thử được. Quản trị viên cần đặt phần search "
+        "trong cấu hình của trung tâm.",
+        "This centre has no search key, so it can rehearse nothing. An administrator has to configure "
+        "its section search.",
+    ),
+    "rehearsal-error-time": (
+        "Giờ bắt đầu và kết thúc ghi như 22:00, hoặc để trống cả hai.",
+        "Give both times as 22:00, or none.",
+    ),
+    "rehearsal-error-days": ("Chọn ít nhất một ngày.", "Choose at least one day."),
+    "rehearsal-error-labels": ("Chọn ít nhất một loại.", "Choose at least one kind of object."),
+    "rehearsal-error-span": ("Chọn 7, 14 hoặc 30 ngày.", "Choose 7, 14 or 30 days."),
+    "rehearsal-error-points": (
+        "Tọa độ vùng: từ 3 đến 64 điểm, mỗi điểm hai số từ 0 đến 1, các cạnh không cắt nhau.",
+        "Points of a zone: 3 to 64, each of two numbers in 0..1, and no edge crosses another.",
+    ),
+    "rehearsal-error-line": (
+        "Tọa độ vạch ảo: đúng 2 điểm, mỗi điểm hai số từ 0 đến 1.",
+        "Points of a line: exactly 2, each of two numbers in 0..1.",
+    ),
+    # --- the result
+    "rehearsal-state-waiting": ("Đang chờ gửi đến thiết bị.", "It waits to be sent to the gateway."),
+    "rehearsal-state-sent": ("Đã gửi đến thiết bị.", "It was sent to the gateway."),
+    "rehearsal-state-offline": (
+        "Thiết bị đang mất liên lạc; yêu cầu được gửi khi thiết bị hoạt động trở lại.",
+        "The gateway is offline; it is asked when it is back.",
+    ),
+    "rehearsal-state-later": (
+        "Thiết bị đang chạy thử hoặc tạm chờ.",
+        "The gateway runs it, or waits before it does.",
+    ),
+    "rehearsal-state-answered": ("Thiết bị đã chạy thử xong.", "The gateway has rehearsed it."),
+    "rehearsal-state-refused": ("Thiết bị từ chối.", "The gateway refused."),
+    "rehearsal-state-failed": ("Không chạy thử được.", "It failed."),
+    "rehearsal-state-expired": ("Quá hạn, thiết bị không trả lời.", "No answer in time."),
+    "rehearsal-state-withdrawn": ("Đã hủy.", "It was withdrawn."),
+    "rehearsal-result": ("Kết quả", "Result"),
+    "rehearsal-times": ("Lẽ ra báo", "Would have reported"),
+    "rehearsal-draft": ("Bản nháp", "Draft"),
+    "rehearsal-in-force": ("Quy tắc đang dùng, chạy thử", "Rule in force, rehearsed"),
+    "rehearsal-in-force-none": ("Hiện không có quy tắc này.", "There is no such rule in force."),
+    "rehearsal-live": ("Thực tế đã báo (số lượt)", "Really reported (objects)"),
+    "rehearsal-both": ("Lượt đi qua mà cả hai đều báo", "Passages that both report"),
+    "rehearsal-only-draft": ("Chỉ bản nháp báo", "Only the draft"),
+    "rehearsal-only-in-force": ("Chỉ quy tắc đang dùng báo", "Only the rule in force"),
+    "rehearsal-accuracy-close": (
+        "Loại quy tắc này khi chạy thử cho kết quả sát với thực tế.",
+        "For this kind of rule a rehearsal is close to what is really reported.",
+    ),
+    "rehearsal-accuracy-approximate": (
+        "Loại quy tắc này khi chạy thử chỉ cho kết quả gần đúng: hãy so bản nháp với quy tắc đang dùng.",
+        "For this kind of rule a rehearsal is approximate: compare the draft with the rule in force.",
+    ),
+    "rehearsal-passages": (
+        "Trong thời gian này thiết bị lưu {passages} lượt đi qua, trong đó {used} lượt liên quan đến quy "
+        "tắc.",
+        "In this time the gateway has stored {passages} passages; {used} of them concern the rule.",
+    ),
+    "rehearsal-first": ("Lượt đi qua cũ nhất", "Oldest passage"),
+    "rehearsal-undated": (
+        "{count} lượt không tính được vì đồng hồ lúc đó chưa đồng bộ.",
+        "{count} passages are left out: the clock was not synchronised.",
+    ),
+    "rehearsal-by-hour": ("Theo giờ trong ngày", "By hour of the day"),
+    "rehearsal-by-day": ("Theo ngày", "By day"),
+    "rehearsal-chart-says": (
+        "Biểu đồ số lần báo theo giờ; bảng bên dưới có cùng số liệu.",
+        "Chart of reports by hour; the table below has the same figures.",
+    ),
+    "rehearsal-hour": ("Giờ", "Hour"),
+    "rehearsal-day": ("Ngày", "Day"),
+    "rehearsal-figures": ("Số liệu", "Figures"),
+    "rehearsal-sheet": ("Ví dụ", "Examples"),
+    "rehearsal-sheet-none": ("Không có ví dụ.", "There are no examples."),
+    "rehearsal-dropped": (
+        "Bỏ {count} ví dụ không hợp lý.",
+        "{count} examples that cannot be true were dropped.",
+    ),
+    "rehearsal-by-draft": ("chỉ bản nháp báo", "only the draft reports it"),
+    "rehearsal-by-in-force": ("chỉ quy tắc đang dùng báo", "only the rule in force reports it"),
+    "rehearsal-by-both": ("cả hai đều báo", "both report it"),
+    "rehearsal-yaml": ("Bản nháp để chép vào cấu hình", "The draft, to be copied into the configuration"),
+    "rehearsal-arms-nothing": (
+        "Bản nháp chưa được bật. Chỉ khi người vận hành đưa bản nháp vào cấu hình của camera, ký và gửi "
+        "cấu hình đó thì quy tắc mới có hiệu lực.",
+        "The draft is not armed. It takes effect only when an operator puts it into the camera's section "
+        "of the configuration, signs that configuration and pushes it.",
+    ),
+    "rehearsal-again": ("Sửa và chạy thử lại", "Change it and rehearse again"),
+    "rehearsal-asked": ("Yêu cầu lúc", "Asked at"),
+    "rehearsal-none-yet": ("chưa có", "none yet"),
+}

@@ -1,0 +1,1 @@
+"""Pages of a camera's rules: reports, conclusions, and rehearsals of drafts. No page arms a rule."""

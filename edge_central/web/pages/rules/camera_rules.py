@@ -1,0 +1,92 @@
+"""The page of a camera's rules: each in words, drawn on the camera's picture, with what it has reported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from edge_central.console.fleet import CameraOverview, SiteOverview
+from edge_central.rehearsals.records import ReportedRules, list_rehearsals, read_camera_rules
+from edge_central.rehearsals.reports import RuleProposals, read_proposals, read_reports
+from edge_central.rehearsals.rules import ConfiguredRule, RulePlace
+from edge_central.web.auth.accounts import ACTING_ROLES
+from edge_central.web.http_errors import NotFound
+from edge_central.web.pages.passage_path import WIDTH, picture_ratio
+from edge_central.web.pages.searches import drawn_on
+from edge_central.web.request_context import UserRequestContext
+from edge_central.web.request_handler import Page
+
+
+@dataclass(frozen=True, slots=True)
+class RuleDrawing:
+    """The zone or line of a rule on a picture. ``points`` is that of a polygon, or of a polyline."""
+
+    width: float
+    height: float
+    points: str
+    is_line: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RulesOfCamera:
+    """A camera of the scope, and the rules that its gateway has sent."""
+
+    site: SiteOverview
+    camera: CameraOverview
+    known: ReportedRules
+
+    def rule(self, id_: str) -> ConfiguredRule:
+        """Raises NotFound."""
+        found = None if self.known.rules is None else self.known.rules.rule(id_)
+        if found is None:
+            raise NotFound
+        return found
+
+    def drawing(self, place: RulePlace | None) -> RuleDrawing | None:
+        if place is None:
+            return None
+        height = round(WIDTH / picture_ratio(self.camera), 1)
+        points = " ".join(f"{x * WIDTH:.1f},{y * height:.1f}" for x, y in place.points)
+        return RuleDrawing(WIDTH, height, points, place.key == "lines")
+
+    def proposals(self, visit: UserRequestContext, rule: ConfiguredRule) -> RuleProposals:
+        """What the outcomes of this rule suggest."""
+        assert self.known.rules is not None
+        place = (self.site.id, self.camera.id, self.known.rules, rule)
+        return read_proposals(visit.connection, *place, visit.now_ms, visit.services.console.timezone)
+
+
+def rules_of_camera(visit: UserRequestContext) -> RulesOfCamera:
+    """Those of the path. Raises NotFound."""
+    gateway, camera_id = visit.path("gateway"), visit.path("camera")
+    site = visit.fleet(gateway=gateway).site(gateway)
+    cameras = () if site is None else site.cameras
+    camera = next((each for each in cameras if each.id == camera_id), None)
+    if site is None or camera is None:
+        raise NotFound
+    known = read_camera_rules(visit.connection, visit.scope.narrowed(site.ward), gateway, camera_id)
+    return RulesOfCamera(site, camera, known)
+
+
+def rules_page(visit: UserRequestContext) -> Response:
+    """``proposals``: the id of a rule whose outcomes are examined for changes."""
+    found = rules_of_camera(visit)
+    rules = () if found.known.rules is None else found.known.rules.rules
+    chosen = visit.query("proposals")
+    return visit.render(
+        "rules.html",
+        site=found.site,
+        camera=found.camera,
+        known=found.known,
+        rules=rules,
+        drawings={rule.id: found.drawing(rule.place) for rule in rules},
+        background=drawn_on(visit, found.site.id, found.camera) if rules else None,
+        reports=read_reports(visit.connection, visit.scope, found.site.id, found.camera.id, visit.now_ms),
+        rehearsals=list_rehearsals(visit.connection, visit.search_reader, found.site.id, found.camera.id),
+        chosen=chosen,
+        proposals=found.proposals(visit, found.rule(chosen)) if chosen else None,
+    )
+
+
+PAGES = (Page("/sites/{gateway}/cameras/{camera}/rules", rules_page, roles=ACTING_ROLES),)

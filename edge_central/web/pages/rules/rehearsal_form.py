@@ -1,0 +1,166 @@
+"""The form of a rehearsal: the fields of a rule that officers change without an editor, and the draft that
+they make. What is not in the form stays as the gateway has it; the gateway checks the whole draft.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from edge_agent.config.model.rules import MAX_OBJECTS
+from edge_agent.config.written import Written
+from edge_agent.core.geometry import fault_of
+from edge_agent.core.model import LABELS
+from edge_central.rehearsals.model import DAYS, RehearsalDraft
+from edge_central.rehearsals.rules import DURATIONS, MAX_POINTS, ConfiguredRule, Point
+from edge_central.web.pages.search_form import FormError, InvalidForm
+
+WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+DAY, LABEL = "day.", "label."
+"""Checkboxes: each has a name of its own."""
+MAX_SECONDS = 86_400.0
+MAX_NAME = 63
+_TIME = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d")
+_NUMBER = re.compile(r"[0-9.]{1,20}")
+
+Values = defaultdict[str, str]
+
+
+def usual_values(rule: ConfiguredRule) -> Values:
+    """The fields of a rule as it is, for a week."""
+    return values_of(rule) | {"span": str(DAYS[0]), "examples": "1"}
+
+
+def values_of(rule: ConfiguredRule) -> Values:
+    values = Values(str, begin=rule.begin or "", end=rule.end or "", points=_points_text(rule))
+    values |= {f"{DAY}{day}": "1" for day in _week_days(rule.days)}
+    values |= {f"{LABEL}{label}": "1" for label in rule.labels if label in LABELS}
+    if rule.seconds is not None:
+        values["seconds"] = f"{rule.seconds:g}"
+    if rule.count is not None:
+        values["count"] = str(rule.count)
+    return values
+
+
+def draft_of(rule: ConfiguredRule, form: Mapping[str, str]) -> RehearsalDraft:
+    """The rule with the fields that differ from it. Raises InvalidForm with all mistakes."""
+    errors: dict[str, FormError] = {}
+    before, written = values_of(rule), dict(rule.written)
+    changed = {name for name in {*before, *form} if before[name] != form.get(name, "").strip()}
+    if changed & {"begin", "end", *(f"{DAY}{day}" for day in WEEK)}:
+        _change_schedule(written, form, errors)
+    if any(f"{LABEL}{label}" in changed for label in LABELS):
+        written["labels"] = [label for label in LABELS if form.get(f"{LABEL}{label}")]
+        if not written["labels"]:
+            errors["labels"] = FormError("rehearsal-error-labels")
+    duration = DURATIONS.get(rule.kind)
+    if duration is not None and "seconds" in changed:
+        written[duration] = _number(form, "seconds", 0, MAX_SECONDS, errors)
+    if rule.count is not None and "count" in changed:
+        written["count"] = round(_number(form, "count", 2, MAX_OBJECTS, errors))
+    places: dict[str, Written] = {}
+    if rule.place is not None and "points" in changed:
+        places = _changed_place(rule, written, form.get("points", ""), errors)
+    if errors:
+        raise InvalidForm(errors)
+    return RehearsalDraft(rule=written, zones=places.get("zones", {}), lines=places.get("lines", {}))
+
+
+def span_of(form: Mapping[str, str]) -> int:
+    """Over how many days. Raises InvalidForm."""
+    text = form.get("span", "")
+    if text not in map(str, DAYS):
+        raise InvalidForm({"span": FormError("rehearsal-error-span")})
+    return int(text)
+
+
+def _change_schedule(written: Written, form: Mapping[str, str], errors: dict[str, FormError]) -> None:
+    before = written.get("schedule")
+    schedule: dict[str, Any] = dict(before) if isinstance(before, dict) else {}
+    begin, end = form.get("begin", "").strip(), form.get("end", "").strip()
+    for name, text, also in (("begin", begin, ""), ("end", end, "24:00")):
+        if not (_TIME.fullmatch(text) or text == also or (text == "" and begin == end)):
+            errors[name] = FormError("rehearsal-error-time")
+    for key, text in (("from", begin), ("to", end)):
+        schedule.pop(key, None)
+        if text:
+            schedule[key] = text
+    days = [day for day in WEEK if form.get(f"{DAY}{day}")]
+    schedule.pop("days", None)
+    if not days:
+        errors["days"] = FormError("rehearsal-error-days")
+    elif len(days) < len(WEEK):
+        schedule["days"] = days
+    written.pop("schedule", None)
+    if schedule:
+        written["schedule"] = schedule
+
+
+def _number(
+    form: Mapping[str, str], name: str, least: float, most: float, errors: dict[str, FormError]
+) -> float:
+    text = form.get(name, "").strip().replace(",", ".")
+    try:
+        value = float(text) if _NUMBER.fullmatch(text) else math.nan
+    except ValueError:
+        value = math.nan
+    if not least <= value <= most:
+        word = "rehearsal-seconds" if name == "seconds" else "rehearsal-count"
+        errors[name] = FormError("search-error-number", {"word": word, "least": least, "most": most})
+        return 0
+    return round(value) if value == round(value) else value
+
+
+def _changed_place(
+    rule: ConfiguredRule, written: Written, text: str, errors: dict[str, FormError]
+) -> dict[str, Written]:
+    """A zone or line of its own, because other rules may use the present one."""
+    assert rule.place is not None
+    points = _points_of(text)
+    is_line = rule.place.key == "lines"
+    valid = points is not None and (len(points) == 2 if is_line else _is_polygon(points))
+    if points is None or not valid:
+        errors["points"] = FormError("rehearsal-error-line" if is_line else "rehearsal-error-points")
+        return {}
+    name = f"{rule.place.name[: MAX_NAME - 4]}-new"
+    written[rule.place.key.removesuffix("s")] = name
+    listed = [list(point) for point in points]
+    place = {"from": listed[0], "to": listed[1]} if is_line else {"polygon": listed}
+    return {rule.place.key: {name: place}}
+
+
+def _is_polygon(points: list[Point]) -> bool:
+    return len(points) >= 3 and fault_of(points) is None
+
+
+def _points_of(text: str) -> list[Point] | None:
+    """Points of 0..1, written as ``0.1 0.5, 0.4 0.5``. None: something else."""
+    words = re.split(r"[\s,;]+", text.strip())
+    if len(words) % 2 or len(words) > 2 * MAX_POINTS or not all(map(_NUMBER.fullmatch, words)):
+        return None
+    try:
+        numbers = [float(word) for word in words]
+    except ValueError:
+        return None
+    if not all(0 <= number <= 1 for number in numbers):
+        return None
+    return list(zip(numbers[::2], numbers[1::2], strict=True))
+
+
+def _points_text(rule: ConfiguredRule) -> str:
+    points = () if rule.place is None else rule.place.points
+    return ", ".join(f"{x:g} {y:g}" for x, y in points)
+
+
+def _week_days(days: Iterable[str]) -> Iterable[str]:
+    """The days that ``mon-fri`` and the like mean; for none, or words that are not known, all."""
+    found: set[str] = set()
+    for each in days:
+        first, _, last = each.partition("-")
+        if first in WEEK and (last or first) in WEEK:
+            begin, end = WEEK.index(first), WEEK.index(last or first)
+            found |= {WEEK[n % 7] for n in range(begin, end + 1 + (7 if end < begin else 0))}
+    return found or WEEK

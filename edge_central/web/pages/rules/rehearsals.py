@@ -1,0 +1,154 @@
+"""A rehearsal: its form next to the rule, and what the gateway has counted.
+
+Rows are written here, and the ingest asks the gateway (docs/decisions/0065).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from starlette.responses import Response
+
+from edge_agent.core.model import LABELS
+from edge_central.proposals.draft import as_yaml
+from edge_central.rehearsals.model import DAYS, RehearsalDraft, RehearsalQuestion, RehearsalView
+from edge_central.rehearsals.new_rehearsal import start_rehearsal
+from edge_central.rehearsals.records import read_rehearsal
+from edge_central.rehearsals.rules import ConfiguredRule, configured_rule
+from edge_central.searches import match_pictures, new_search
+from edge_central.searches.model import OPEN_PICTURES, SearchesUnavailable, TooManySearches
+from edge_central.searches.question import InvalidQuestion
+from edge_central.web.auth.accounts import ACTING_ROLES
+from edge_central.web.http_errors import NotFound
+from edge_central.web.pages.charts import bar_chart
+from edge_central.web.pages.rules import rehearsal_form
+from edge_central.web.pages.rules.camera_rules import RulesOfCamera, rules_of_camera
+from edge_central.web.pages.rules.rehearsal_form import Values
+from edge_central.web.pages.search_form import FormError, InvalidForm
+from edge_central.web.pages.searches import MOST_AT_ONCE, drawn_on, pictures
+from edge_central.web.request_context import UserRequestContext
+from edge_central.web.request_handler import Page
+
+HOURS = tuple(f"{hour:02d}" for hour in range(24))
+
+
+def form_page(visit: UserRequestContext) -> Response:
+    """``proposal``: the kind of a change that outcomes suggest; ``like``: the id of a rehearsal to begin
+    with."""
+    found = rules_of_camera(visit)
+    rule = found.rule(visit.path("rule"))
+    values = rehearsal_form.usual_values(rule)
+    kind, like = visit.query("proposal"), visit.query("like")
+    if kind is not None:
+        proposal = found.proposals(visit, rule).of(kind)
+        if proposal is None:
+            raise NotFound
+        values |= _values_of(found, proposal.draft)
+    elif like is not None:
+        before = _found_rehearsal(visit, like)
+        values |= _values_of(found, before.draft) | {"span": str(before.days), "purpose": before.purpose}
+        values["case"] = before.case
+    return _form(visit, found, rule, values, {})
+
+
+def _values_of(found: RulesOfCamera, draft: RehearsalDraft) -> Values:
+    rules = found.known.rules
+    zones, lines = ({}, {}) if rules is None else (rules.zones, rules.lines)
+    drafted = configured_rule(draft.rule, {**zones, **draft.zones}, {**lines, **draft.lines})
+    if drafted is None:
+        raise NotFound
+    return rehearsal_form.values_of(drafted)
+
+
+def _form(
+    visit: UserRequestContext,
+    found: RulesOfCamera,
+    rule: ConfiguredRule,
+    values: Values,
+    errors: Mapping[str, FormError],
+    status: int = 200,
+) -> Response:
+    return visit.render(
+        "rehearsal_form.html",
+        status,
+        site=found.site,
+        camera=found.camera,
+        rule=rule,
+        values=values,
+        errors=errors,
+        drawing=found.drawing(rule.place),
+        background=drawn_on(visit, found.site.id, found.camera),
+        labels=LABELS,
+        week=rehearsal_form.WEEK,
+        spans=DAYS,
+        available=found.site.ward in new_search.searchable_wards(visit.connection),
+    )
+
+
+def start(visit: UserRequestContext) -> Response:
+    """Start a rehearsal, or show the form again with what is wrong in it."""
+    found = rules_of_camera(visit)
+    rule = found.rule(visit.path("rule"))
+    values, form = Values(str, visit.form), visit.form
+    try:
+        question = RehearsalQuestion(
+            gateway=found.site.id,
+            camera=found.camera.id,
+            draft=rehearsal_form.draft_of(rule, form),
+            days=rehearsal_form.span_of(form),
+            with_examples=bool(form.get("examples")),
+            purpose=form.get("purpose", ""),
+            case=form.get("case", ""),
+        )
+        with visit.writing() as connection:
+            id_ = start_rehearsal(connection, visit.search_author, question, visit.now_ms)
+    except InvalidForm as error:
+        return _form(visit, found, rule, values, error.errors, 400)
+    except InvalidQuestion as error:
+        return _form(visit, found, rule, values, {error.field: FormError(text=error.text)}, 400)
+    except SearchesUnavailable as error:
+        return _form(visit, found, rule, values, {"": FormError(text=str(error))}, 503)
+    except TooManySearches as error:
+        return _form(visit, found, rule, values, {"": FormError(text=error.text)}, 429)
+    return visit.redirect(f"/rehearsals/{id_}")
+
+
+def rehearsal_page(visit: UserRequestContext) -> Response:
+    rehearsal = _found_rehearsal(visit, visit.path("id"))
+    opened = pictures(visit, rehearsal.id)
+    unopened = [
+        f"{each.gateway}/{each.passage}"
+        for each in rehearsal.examples
+        if each.has_picture and (each.gateway, each.passage) not in opened
+    ]
+    result = rehearsal.result
+    counted = () if result is None else tuple(each for each in (result.in_force, result.draft) if each)
+    return visit.render(
+        "rehearsal.html",
+        rehearsal=rehearsal,
+        rule=configured_rule(rehearsal.draft.rule, rehearsal.draft.zones, rehearsal.draft.lines),
+        result=result,
+        days_counted=sorted({day for each in counted for day in each.by_day}),
+        hours=bar_chart([each.by_hour for each in counted], HOURS) if counted else None,
+        yaml="\n".join(as_yaml(rehearsal.draft.written())),
+        pictures=opened,
+        open_pictures=OPEN_PICTURES,
+        unopened=unopened[:MOST_AT_ONCE],
+        limit_reached=match_pictures.picture_limit(visit.connection, visit.account.name, visit.now_ms),
+    )
+
+
+def _found_rehearsal(visit: UserRequestContext, id_: str) -> RehearsalView:
+    """Raises NotFound."""
+    found = read_rehearsal(visit.connection, visit.search_reader, id_)
+    if found is None:
+        raise NotFound
+    return found
+
+
+FORM = "/sites/{gateway}/cameras/{camera}/rules/{rule}/rehearse"
+PAGES = (
+    Page(FORM, form_page, roles=ACTING_ROLES),
+    Page(FORM, start, "POST", roles=ACTING_ROLES),
+    Page("/rehearsals/{id}", rehearsal_page, roles=ACTING_ROLES),
+)

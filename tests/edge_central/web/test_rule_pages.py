@@ -1,0 +1,314 @@
+"""The pages of a camera's rules: what they say, the form of a rehearsal, its result, and who sees what."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from sqlalchemy import select
+
+from edge_agent.core.clock import rfc3339
+from edge_central.rehearsals.answers import record_replies
+from edge_central.store import tables
+from edge_central.web.auth.accounts import Role
+from edge_central.web.i18n import ALL
+from tests.edge_central.console.passages import make_searchable
+from tests.edge_central.parts import JPEG, FakeGateway
+from tests.edge_central.rehearsals.parts import CAMERA, NIGHT, document, example, result, store_rules
+from tests.edge_central.searches.parts import picture_reply, reply
+from tests.edge_central.web import hostile
+from tests.edge_central.web.house import WARDS, Browser, House
+
+HERE, THERE = FakeGateway("dt-001"), FakeGateway("bx-001", "bo-xuyen")
+RULES = "/sites/dt-001/cameras/cam-1/rules"
+FORM = f"{RULES}/night/rehearse"
+
+
+@pytest.fixture
+def city(tmp_path: Path) -> Iterator[House]:
+    """Two wards with a gateway each; the centre knows their rules and has a search key."""
+    with House(tmp_path) as house:
+        for gateway in (HERE, THERE):
+            house.take(gateway.state("online", "s"), gateway.heartbeat("s"), gateway.birth("s"))
+        make_searchable(house, *WARDS)
+        with house.connections.writing() as connection:
+            store_rules(connection)
+            store_rules(connection, "bx-001", "bo-xuyen")
+        house.person("minh", Role.ADMIN)
+        house.person("lan", Role.OFFICER, "de-tham")
+        house.person("hoa", Role.OFFICER, "de-tham")
+        house.person("tuong", Role.VIEWER, "de-tham")
+        yield house.start()
+
+
+def filled(**more: str) -> dict[str, str]:
+    """The form of the rule ``night`` as its page fills it, with purpose and case."""
+    week = {f"day.{day}": "1" for day in ("mon", "tue", "wed", "thu", "fri")}
+    usual = {
+        "begin": "22:00", "end": "05:00", "seconds": "20", "label.person": "1", "label.motorcycle": "1",
+        "points": "0.2 0.2, 0.8 0.2, 0.8 0.9, 0.2 0.9", "span": "14", "examples": "1",
+        "purpose": "báo nhầm ở chợ", "case": "8/2026",
+    }  # fmt: skip
+    return week | usual | more
+
+
+def begin(browser: Browser, **more: str) -> str:
+    answer = browser.post(FORM, filled(**more), page=FORM)
+    assert answer.status_code == 303, words(answer.text)
+    return str(answer.headers["location"].removeprefix("/rehearsals/"))
+
+
+def draft(house: House) -> dict[str, Any]:
+    """What the newest rehearsal asks."""
+    with house.connections.reading() as connection:
+        found = connection.scalars(select(tables.rehearsal.c.draft)).all()[-1]
+    return dict(json.loads(found))
+
+
+def answer_with(house: House, id_: str, found: dict[str, Any]) -> None:
+    with house.connections.writing() as connection:
+        record_replies(connection, [reply("dt-001", f"rehearse-{id_}", result=found)], house.now_ms())
+
+
+def words(page: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", page[page.index("<main") :]).split())
+
+
+def event(
+    number: int, rule: str, phase: str = "start", box: tuple[float, ...] = (0.4, 0.4, 0.5, 0.6)
+) -> tuple[str, bytes]:
+    """A report of an hour ago."""
+    at = rfc3339(datetime.now(UTC) - timedelta(hours=1))
+    data = {"phase": phase, "event_id": f"e{number}", "rule_id": rule, "box": box, "label": "person"}
+    return hostile.event(HERE, number, data | {"inside_s": 30.0}, kind="loitering", severity=13, time=at)
+
+
+# --- the rules ---
+
+
+@pytest.mark.parametrize("lang", ["vi", "en"])
+def test_each_rule_is_said_in_words_and_drawn(city: House, lang: str) -> None:
+    browser = city.browser("lan")
+    browser.get(f"/language/{lang}")
+    assert f'href="{RULES}"' in browser.get("/sites/dt-001").text
+    page = browser.get(RULES).text
+    says = words(page)
+    if lang == "en":
+        assert "Reports person, motorcycle that stay in zone yard for at least 20 s" in says
+        assert "Armed from 22:00 to 05:00, on Monday–Friday." in says
+        assert "Reports when at least 6 (person, bicycle, motorcycle) are in zone yard at once" in says
+    else:
+        assert "Báo khi có người, xe máy ở lại vùng yard từ 20 giây trở lên" in says
+        assert "Bật từ 22:00 đến 05:00, các ngày thứ Hai–thứ Sáu." in says
+    assert '<polygon points="320.0,180.0 1280.0,180.0 1280.0,810.0 320.0,810.0"/>' in page
+    assert '<polyline points="160.0,450.0 1440.0,450.0"/>' in page
+
+
+def test_reports_are_counted_by_outcome(city: House) -> None:
+    city.take(
+        *[event(number, "night") for number in range(1, 6)], event(6, "other"), event(7, "night", "end")
+    )
+    browser = city.browser("lan")
+    close(city, {"e1": "real", "e2": "false", "e3": "false"})
+    browser.get("/language/en")
+    page = browser.get(RULES).text
+    row = re.search(r"Last 30 days</th>((?:<td>\d+</td>)+)", page)
+    assert row is not None
+    assert re.findall(r"\d+", row[1]) == ["5", "1", "2", "0", "2"]
+
+
+def close(house: House, outcomes: dict[str, str]) -> None:
+    """Close events, as the duty officer does."""
+    with house.connections.writing() as connection:
+        for event_id, outcome in outcomes.items():
+            row = {"subject": f"event dt-001 {event_id}", "ward": "de-tham", "outcome": outcome}
+            connection.execute(tables.handling.insert(), row | {"closed_ms": house.now_ms()})
+
+
+def test_a_camera_without_rules_and_a_centre_that_knows_none(city: House) -> None:
+    browser = city.browser("lan")
+    browser.get("/language/en")
+    assert "This camera has no rules." not in words(browser.get(RULES).text)
+    with city.connections.writing() as connection:
+        connection.execute(tables.camera_rules.update().values(document=document({})))
+    assert "This camera has no rules." in words(browser.get(RULES).text)
+    with city.connections.writing() as connection:
+        connection.execute(tables.camera_rules.delete())
+    assert "has not received the rules" in words(browser.get(RULES).text)
+    assert browser.get(FORM).status_code == 404
+
+
+def test_officers_and_administrators_of_the_ward_see_it(city: House) -> None:
+    lan, tuong, minh = city.browser("lan"), city.browser("tuong"), city.browser("minh")
+    for path in (RULES, FORM):
+        assert (lan.get(path).status_code, tuong.get(path).status_code) == (200, 403)
+        elsewhere = path.replace("dt-001", "bx-001")
+        assert (lan.get(elsewhere).status_code, minh.get(elsewhere).status_code) == (404, 200)
+    assert lan.get(RULES.replace("cam-1", "cam-9")).status_code == 404
+    assert lan.get(FORM.replace("night", "day")).status_code == 404
+    assert tuong.post(FORM, filled()).status_code == 403
+    assert lan.post(FORM.replace("dt-001", "bx-001"), filled()).status_code == 404
+    assert RULES not in tuong.get("/sites/dt-001").text
+
+
+# --- the form ---
+
+
+def test_an_unchanged_form_rehearses_the_rule_as_it_is(city: House) -> None:
+    begin(city.browser("lan"))
+    assert draft(city) == {"rule": NIGHT, "zones": {}, "lines": {}}
+
+
+def test_each_field_changes_its_key_and_no_other(city: House) -> None:
+    lan = city.browser("lan")
+    begin(lan, seconds="60")
+    assert draft(city)["rule"] == NIGHT | {"min_duration_s": 60}
+    begin(lan, begin="", end="")
+    assert draft(city)["rule"] == NIGHT | {"schedule": {"days": ["mon", "tue", "wed", "thu", "fri"]}}
+    begin(lan, **{"day.sat": "1", "day.sun": "1"})
+    assert draft(city)["rule"] == NIGHT | {"schedule": {"from": "22:00", "to": "05:00"}}
+    begin(lan, **{"label.motorcycle": ""})
+    assert draft(city)["rule"] == NIGHT | {"labels": ["person"]}
+    begin(lan, points="0.2 0.2; 0.5 0.2\n0.5 0.9")
+    assert draft(city) == {
+        "rule": NIGHT | {"zone": "yard-new"},
+        "zones": {"yard-new": {"polygon": [[0.2, 0.2], [0.5, 0.2], [0.5, 0.9]]}},
+        "lines": {},
+    }
+
+
+@pytest.mark.parametrize("lang", ["vi", "en"])
+def test_all_mistakes_are_said_at_once_and_nothing_is_stored(city: House, lang: str) -> None:
+    lan = city.browser("lan")
+    lan.get(f"/language/{lang}")
+    wrong = filled(begin="25:00", seconds="-1", points="0.1 0.1, 0.9 0.9, 0.9 0.1, 0.1 0.9")
+    wrong |= dict.fromkeys(
+        ("label.person", "label.motorcycle", *(key for key in wrong if key.startswith("day."))), ""
+    )
+    answer = lan.post(FORM, wrong, page=FORM)
+    assert answer.status_code == 400
+    for key in ("time", "days", "labels", "points"):
+        assert ALL[f"rehearsal-error-{key}"][0 if lang == "vi" else 1] in answer.text
+    assert 'id="seconds-error"' in answer.text
+    assert 'value="25:00"' in answer.text, "what was typed stays"
+    assert lan.post(FORM, filled(span="9999"), page=FORM).status_code == 400
+    assert lan.post(FORM, filled(purpose=""), page=FORM).status_code == 400
+    with city.connections.reading() as connection:
+        assert connection.execute(select(tables.rehearsal)).all() == []
+
+
+@pytest.mark.parametrize(
+    "points", ["1", "0.1 0.1", "a b", "0.1 0.1, 0.2 2", "0 0 " * 500, "0.1 0.1, 0.9 0.9", "....  1"]
+)
+def test_odd_points_are_refused(city: House, points: str) -> None:
+    assert city.browser("lan").post(FORM, filled(points=points), page=FORM).status_code == 400
+
+
+def test_without_a_search_key_the_form_says_so(city: House) -> None:
+    with city.connections.writing() as connection:
+        connection.execute(tables.meta.delete().where(tables.meta.c.key.like("search-key%")))
+    lan = city.browser("lan")
+    lan.get("/language/en")
+    assert "This centre has no search key" in words(lan.get(FORM).text)
+    assert lan.post(FORM, filled(), page=FORM).status_code == 503
+
+
+# --- the result ---
+
+
+@pytest.mark.parametrize("lang", ["vi", "en"])
+def test_the_result_says_how_often_at_which_hours_and_that_nothing_is_armed(city: House, lang: str) -> None:
+    lan = city.browser("lan")
+    lan.get(f"/language/{lang}")
+    id_ = begin(lan, seconds="60")
+    page = lan.get(f"/rehearsals/{id_}").text
+    assert ALL["rehearsal-state-waiting"][0 if lang == "vi" else 1] in page
+    answer_with(city, id_, result())
+    page = lan.get(f"/rehearsals/{id_}").text
+    index = 0 if lang == "vi" else 1
+    for key in ("rehearsal-state-answered", "rehearsal-accuracy-approximate", "rehearsal-arms-nothing"):
+        assert ALL[key][index] in page.replace("&#39;", "'")
+    for text in (
+        "<td>14</td>",
+        "<td>41</td>",
+        "<td>39</td>",
+        '<rect class="draft"',
+        '<rect class="in-force"',
+    ):
+        assert text in page
+    copied = re.search(r"<pre[^>]*>(.*?)</pre>", page, re.DOTALL)
+    assert copied is not None
+    assert yaml.safe_load(copied[1].replace("&#34;", '"')) == {"rules": [NIGHT | {"min_duration_s": 60}]}
+    assert f'href="{FORM}?like={id_}"' in page
+    again = lan.get(f"{FORM}?like={id_}").text
+    assert 'name="seconds" value="60"' in again
+    assert 'value="8/2026"' in again
+    assert f'href="/rehearsals/{id_}"' in lan.get(RULES).text
+    assert lan.get(f"/searches/{id_}").headers["location"] == f"/rehearsals/{id_}"
+    assert id_ not in lan.get("/searches").text
+
+
+def test_a_picture_of_an_example_is_opened_with_a_record(city: House) -> None:
+    lan = city.browser("lan")
+    id_ = begin(lan)
+    answer_with(city, id_, result(examples=[example(7), example(8, picture=False)]))
+    picture = f"/searches/{id_}/pictures/dt-001/7"
+    assert picture not in lan.get(f"/rehearsals/{id_}").text
+    assert lan.get(picture).status_code == 404
+    opened = lan.post(f"/searches/{id_}/pictures", {"passage": "dt-001/7", "next": f"/rehearsals/{id_}"})
+    assert opened.headers["location"] == f"/rehearsals/{id_}"
+    with city.connections.writing() as connection:
+        command = connection.scalar(select(tables.search_picture.c.command))
+        record_replies(connection, [picture_reply("dt-001", str(command), 7)], city.now_ms())
+    assert picture in lan.get(f"/rehearsals/{id_}").text
+    assert lan.get(picture).content == JPEG
+    columns = tables.access.c
+    query = select(columns.what, columns.account).where(columns.search == id_).order_by(columns.id)
+    with city.connections.reading() as connection:
+        assert connection.execute(query).all() == [("rehearsal", "lan"), ("passage", "lan")]
+    assert lan.get("/access").status_code == 403
+    assert id_ in city.browser("minh").get("/access").text
+
+
+def test_another_officer_does_not_see_it_and_an_administrator_does(city: House) -> None:
+    id_ = begin(city.browser("lan"))
+    hoa, minh = city.browser("hoa"), city.browser("minh")
+    assert (hoa.get(f"/rehearsals/{id_}").status_code, minh.get(f"/rehearsals/{id_}").status_code) == (
+        404,
+        200,
+    )
+    assert hoa.get(f"{FORM}?like={id_}").status_code == 404
+    assert f"/rehearsals/{id_}" not in hoa.get(RULES).text
+
+
+# --- proposals ---
+
+
+@pytest.mark.parametrize("lang", ["vi", "en"])
+def test_outcomes_become_proposals_that_fill_the_form(city: House, lang: str) -> None:
+    """Fourteen false alarms at the left edge, nine real ones elsewhere."""
+    left, right = (0.2, 0.4, 0.26, 0.6), (0.6, 0.4, 0.7, 0.6)
+    city.take(*[event(n, "night", box=left if n <= 14 else right) for n in range(1, 24)])
+    close(city, {f"e{n}": "false" if n <= 14 else "real" for n in range(1, 24)})
+    lan = city.browser("lan")
+    lan.get(f"/language/{lang}")
+    page = lan.get(f"{RULES}?proposals=night").text
+    assert ALL["proposals-of"][0 if lang == "vi" else 1].format(real=9, false=14) in page
+    assert f'href="{FORM}?proposal=area"' in page
+    form = lan.get(f"{FORM}?proposal=area").text
+    points = re.search(r"<textarea[^>]*>([^<]*)</textarea>", form)
+    assert points is not None
+    left_most = min(float(each.split()[0]) for each in points[1].split(", "))
+    assert 0.23 < left_most <= 0.65
+    begin(lan, points=points[1])
+    assert draft(city)["rule"]["zone"] == "yard-new"
+    assert lan.get(f"{FORM}?proposal=labels").status_code == 404
+    assert lan.get(f"{RULES}?proposals=gate").status_code == 200
+    assert lan.get(f"{RULES}?proposals=none").status_code == 404
+    assert CAMERA["rules"][0] == NIGHT
