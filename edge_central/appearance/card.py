@@ -122,14 +122,14 @@ def read_card(path: Path) -> AppearanceCard:
         card = msgspec.json.decode(read_bounded(path), type=AppearanceCard)
     except OSError as error:
         why = error.strerror or str(error)
-        raise CardRefused(problem_text("appearance-card-unreadable", file=str(path), error=why)) from error
+        raise CardRefused(problem_text("appearance-card-unreadable", file=path.name, error=why)) from error
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         why = str(error)
-        raise CardRefused(problem_text("appearance-card-unreadable", file=str(path), error=why)) from error
+        raise CardRefused(problem_text("appearance-card-unreadable", file=path.name, error=why)) from error
     for figures in card.groups.values():
         if not _rises(figures.curve):
             why = "the curve does not rise"
-            raise CardRefused(problem_text("appearance-card-unreadable", file=str(path), error=why))
+            raise CardRefused(problem_text("appearance-card-unreadable", file=path.name, error=why))
     return card
 
 
@@ -137,18 +137,18 @@ def usable_card(model: Path, card_file: Path | None, groups: Sequence[str]) -> A
     """The card, if it was measured on this model and allows to compare pictures of one of the groups. Raises
     CardRefused."""
     if card_file is None or not card_file.exists():
-        raise CardRefused(problem_text("appearance-no-card", file=str(model)))
+        raise CardRefused(problem_text("appearance-no-card", file=model.name))
     card = read_card(card_file)
     try:
         with model.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         why = error.strerror or str(error)
-        raise CardRefused(problem_text("appearance-model-unusable", file=str(model), error=why)) from error
+        raise CardRefused(problem_text("appearance-model-unusable", file=model.name, error=why)) from error
     if sha256 != card.sha256:
         raise CardRefused(problem_text("appearance-other-model", model=card.model))
     if all(card.figures(group) is None for group in groups):
-        refused = {"file": str(card_file), "groups": list(groups)}
+        refused = {"file": card_file.name, "groups": list(groups)}
         raise CardRefused(problem_text("appearance-by-chance", **refused))
     return card
 

@@ -6,6 +6,7 @@ as float16. Without a vector the picture has none by this model; one zero byte: 
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from operator import mul
 import msgspec
 from sqlalchemy import Connection, select
 
+from edge_agent.wire.received.bounds import with_problem
 from edge_central.appearance.card import AppearanceCard, GroupFigures
 from edge_central.sentences import problem_text
 from edge_central.store import tables
@@ -33,6 +35,11 @@ class AppearanceRecord(msgspec.Struct, frozen=True, kw_only=True):
     problem: str | None = None  # text
     code: object = None  # of ``problem``, with its figures
 
+    @property
+    def why(self) -> str:
+        """Why no picture is compared; it may carry a code."""
+        return with_problem(self.problem or "", self.code)
+
 
 def mark_of(sha256: str) -> bytes:
     return bytes.fromhex(sha256)[:MARK_BYTES]
@@ -47,17 +54,9 @@ class AppearanceComparison:
     @classmethod
     def read(cls, connection: Connection) -> AppearanceComparison:
         """With the cards that the centres of this database use now."""
-        columns = tables.meta.c
-        texts = connection.scalars(select(columns.value).where(columns.key.like(f"{RECORD}%")))
-        models = {}
-        for text in texts:
-            try:
-                record = msgspec.json.decode(text, type=AppearanceRecord)
-            except (msgspec.DecodeError, UnicodeError, RecursionError):
-                continue  # of another version of the centre
-            if record.card is not None:
-                models[mark_of(record.card.sha256)] = (record.card, record.groups)
-        return cls(models)
+        records = read_records(connection)
+        used = [(record.card, record.groups) for record in records if record.card is not None]
+        return cls({mark_of(card.sha256): (card, groups) for card, groups in used})
 
     def likelihood_ratio(self, one: bytes | None, other: bytes | None, group: str | None) -> float:
         """How many times likelier the two pictures are if they show the same object; 1/20..20, and 1.0 where
@@ -89,23 +88,15 @@ class AppearanceComparison:
         return found[0].figures(group)
 
 
-def appearance_factors(
-    connection: Connection,
-    search: str,
-    gateway: str,
-    passage: int,
-    group: str | None,
-    searches: Collection[str],
-) -> dict[tuple[str, int], float]:
-    """By gateway and passage: the likelihood ratio of each opened picture of ``searches`` with that of the
-    passage that is followed, which ``search`` has found. Without those of which nothing can be said."""
-    embeddings = read_embeddings(connection, {search, *searches})
-    followed = embeddings.pop((gateway, passage), None)
-    if followed is None:
-        return {}
-    comparison = AppearanceComparison.read(connection)
-    factors = {key: comparison.likelihood_ratio(followed, each, group) for key, each in embeddings.items()}
-    return {key: factor for key, factor in factors.items() if factor != NEUTRAL}
+def read_records(connection: Connection) -> list[AppearanceRecord]:
+    """Of each centre of this database that has a model."""
+    columns = tables.meta.c
+    query = select(columns.value).where(columns.key.like(f"{RECORD}%")).order_by(columns.key)
+    records = []
+    for text in connection.scalars(query):
+        with contextlib.suppress(msgspec.DecodeError, UnicodeError, RecursionError):  # of another version
+            records.append(msgspec.json.decode(text, type=AppearanceRecord))
+    return records
 
 
 def read_embeddings(connection: Connection, searches: Collection[str]) -> dict[tuple[str, int], bytes]:

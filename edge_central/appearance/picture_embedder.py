@@ -197,7 +197,7 @@ def _hello(process: EmbeddingProcess, card: AppearanceCard) -> ChildHello:
 def _reason(error: CardRefused | EmbeddingUnavailable, settings: AppearanceSettings) -> str:
     if isinstance(error, CardRefused):
         return error_text(error)
-    return problem_text("appearance-model-unusable", file=str(settings.model), error=str(error))
+    return problem_text("appearance-model-unusable", file=settings.model.name, error=str(error))
 
 
 def _waiting(wards: Sequence[str]) -> Select[Any]:

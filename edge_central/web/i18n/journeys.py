@@ -184,5 +184,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "lượt này đi ngược hướng giữa hai điểm",
         "it moved against the direction between the two sites",
     ),
+    "journey-compared": (
+        "Ảnh đã mở được so sánh bằng mô hình {model}. Ảnh chưa mở và ảnh được mã hóa thì không so sánh được.",
+        "Opened pictures are compared by the model {model}. Sealed pictures, and those not opened, are not.",
+    ),
+    "journey-not-compared": ("Hiện không so sánh ảnh: {why}", "Pictures are not compared: {why}"),
     "journey-no-colours": ("không có màu để so sánh", "there is no colour to compare"),
 }

@@ -9,6 +9,7 @@ import msgspec
 from starlette.responses import Response
 
 from edge_agent.wire.searches import ColourTerm
+from edge_central.appearance.comparison import read_records
 from edge_central.cases.model import CaseRefused
 from edge_central.journeys import case_copy
 from edge_central.journeys import journey as journeys
@@ -200,6 +201,7 @@ def _step_page(
         stops=STOPS_MIN,
         refused=refused,
         reason_line=reason_line,
+        models=read_records(visit.connection),
         limit_reached=match_pictures.picture_limit(visit.connection, visit.account.name, visit.now_ms),
     )
 

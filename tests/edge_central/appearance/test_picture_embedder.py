@@ -21,9 +21,10 @@ from edge_central.appearance.card import AppearanceCard, card_text
 from edge_central.appearance.comparison import (
     NOT_COMPARED,
     RECORD,
+    AppearanceComparison,
     AppearanceRecord,
-    appearance_factors,
     mark_of,
+    read_embeddings,
 )
 from edge_central.appearance.embedding_process import EmbeddingProcess
 from edge_central.appearance.frames import ChildHello
@@ -101,8 +102,13 @@ class OpenedPictures:
 
     def factors(self, passage: int, group: str = "vehicle") -> dict[int, float]:
         with self.connections.reading() as connection:
-            found = appearance_factors(connection, self.search, "dt-001", passage, group, [self.search])
-        return {number: factor for (_, number), factor in found.items()}
+            found = read_embeddings(connection, [self.search])
+            comparison = AppearanceComparison.read(connection)
+        followed = found.pop(("dt-001", passage), None)
+        ratios = {
+            number: comparison.likelihood_ratio(followed, each, group) for (_, number), each in found.items()
+        }
+        return {number: ratio for number, ratio in ratios.items() if ratio != 1.0}
 
     def record(self) -> AppearanceRecord | None:
         with self.connections.reading() as connection:
