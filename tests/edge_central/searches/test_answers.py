@@ -222,6 +222,14 @@ def test_cameras_and_places_that_were_not_asked_are_dropped(connection: Connecti
     assert numbers(connection, search) == [2]
 
 
+def test_a_row_outside_of_the_gateways_own_time_is_dropped(connection: Connection) -> None:
+    window = {"gateway": "dt-001", "from_at": "2026-11-27T11:40:00Z", "to_at": "2026-11-27T11:50:00Z"}
+    search = ask(connection, windows=[window])
+    for gateway in ("dt-001", "dt-002"):
+        record_answers(connection, [answer(gateway, command_of(connection, search, gateway), passage())], 1)
+    assert [each.gateway for each in records.read_matches(connection, OF_ALL, search)] == ["dt-002"]
+
+
 def test_a_heartbeat_names_cameras_too(connection: Connection) -> None:
     payload = FakeGateway().heartbeat("s", cameras={"cam-7": {"state": "online", "packet_fps": 5.0}})[1]
     which = tables.gateway.c.id == "dt-001"

@@ -36,6 +36,17 @@ ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
         ({"cameras": ["dt-001"]}, "cameras", "search-field"),
         ({"second": {"gateway": "dt-001"}}, "second", "search-second"),
         ({"circle": {"latitude": 91, "longitude": 1, "radius_m": 100}}, "circle.latitude", "search-field"),
+        (
+            {
+                "windows": [
+                    {"gateway": "dt-001", "from_at": "2026-11-27T10:59:00Z", "to_at": "2026-11-27T11:30:00Z"}
+                ]
+            },
+            "windows",
+            "search-window",
+        ),  # begins before the search
+        ({"windows": [{"gateway": "dt-001"}]}, "from_at", "search-time"),
+        ({"windows": "always"}, "windows", "search-field"),
         ({"everything": True}, "everything", "search-unknown-field"),
     ],
 )
@@ -103,6 +114,15 @@ def test_each_gateway_is_asked_its_part() -> None:
         "2026-11-27T12:15:00.000Z",
     )
     assert not {"direction_deg", "min_speed"} & then.keys(), "they depend on the view"
+
+
+def test_a_gateway_may_have_a_time_of_its_own() -> None:
+    window = {"gateway": "dt-001", "from_at": "2026-11-27T18:10:00+07:00", "to_at": "2026-11-27T11:20:00Z"}
+    asked = question(windows=[window], gateways=["dt-001", "dt-002"])
+    own, other = (search_arguments(asked, each, "de-tham", FIRST, "lan") for each in ("dt-001", "dt-002"))
+    assert (own["from_at"], own["to_at"]) == ("2026-11-27T11:10:00.000Z", "2026-11-27T11:20:00.000Z")
+    assert (other["from_at"], other["to_at"]) == ("2026-11-27T11:00:00.000Z", "2026-11-27T12:00:00.000Z")
+    assert "windows" not in own, "the wire does not change"
 
 
 def test_the_arguments_are_those_of_the_wire() -> None:

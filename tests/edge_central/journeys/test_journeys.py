@@ -1,0 +1,230 @@
+"""Neighbours, the question to them, decisions and their deletion, on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, insert, select, update
+
+from edge_central.console.site_names import Names, SiteNames
+from edge_central.journeys import journey as journeys
+from edge_central.journeys.asking import NeighbourQuestion, ask_neighbours
+from edge_central.journeys.candidates import CandidateList, read_candidates
+from edge_central.journeys.journey import JourneyRefused, begin_journey, decide, read_journey, undo
+from edge_central.journeys.model import Journey, MatchKey, StepStatus, Way
+from edge_central.journeys.neighbours import neighbours_of
+from edge_central.journeys.travel_times import store_travel_times
+from edge_central.retention.deletion_plans import DeletionTarget, make_plans
+from edge_central.retention.operator_records import delete_old
+from edge_central.searches.answers import record_answers
+from edge_central.searches.model import SearchAuthor, TooManySearches
+from edge_central.searches.question import SearchQuestion, parse_question
+from edge_central.settings import Database, Retention
+from edge_central.store import tables
+from edge_central.store.database import open_engine, prepare_schema
+from edge_central.store.scope import EVERYWHERE, Scope
+from tests.edge_central.journeys.test_likelihood import PAIR, match
+from tests.edge_central.searches.parts import (
+    ADMIN,
+    LAN,
+    NOW_MS,
+    answer,
+    ask,
+    command_of,
+    found_city,
+    passage,
+)
+
+FAR_PAIR = replace(PAIR, to_gateway="bx-001", median_s=300.0, low_s=200.0, high_s=400.0)
+
+
+@pytest.fixture
+def connection(database: Database) -> Iterator[Connection]:
+    engine = open_engine(database)
+    try:
+        with engine.connect() as opened:
+            prepare_schema(opened)
+            with opened.begin():
+                found_city(opened)
+                yield opened
+    finally:
+        engine.dispose()
+
+
+def begun(connection: Connection, author: SearchAuthor = LAN, **more: Any) -> Journey:
+    """A journey from passage 412 of dt-001."""
+    search = ask(connection, author, gateways=["dt-001"])
+    reply = answer("dt-001", command_of(connection, search, "dt-001"), passage(412, **more), total=1)
+    record_answers(connection, [reply], NOW_MS)
+    journey = begin_journey(connection, author, MatchKey(search, "dt-001", 412), NOW_MS)
+    assert journey is not None
+    return read(connection, journey, author)
+
+
+def read(connection: Connection, journey: str, author: SearchAuthor = LAN) -> Journey:
+    found = read_journey(connection, author, journey)
+    assert found is not None
+    return found
+
+
+def asked(connection: Connection, journey: Journey, author: SearchAuthor = LAN, **more: Any) -> str:
+    question = NeighbourQuestion(step=journey.steps[0].id, **{"way": Way.FORWARD} | more)
+    return ask_neighbours(connection, author, journey, journey.steps[0], question, NOW_MS, Names())
+
+
+def question_of(connection: Connection, search: str) -> SearchQuestion:
+    text = connection.scalar(select(tables.search.c.question).where(tables.search.c.id == search))
+    return parse_question(str(text).encode())
+
+
+def found(connection: Connection, journey: Journey, author: SearchAuthor = LAN) -> CandidateList:
+    journey = read(connection, journey.id, author)
+    return read_candidates(connection, author, Names(), journey, journey.steps[0], Way.FORWARD, NOW_MS)
+
+
+def found_two(connection: Connection) -> tuple[Journey, str]:
+    """A journey with the candidates 1 and 2 at dt-002."""
+    journey = begun(connection)
+    search = asked(connection, journey)
+    rows = [passage(n, start=f"2026-11-27T11:3{3 + n}:00.000Z") for n in (1, 2)]
+    record_answers(connection, [answer("dt-002", command_of(connection, search, "dt-002"), *rows)], NOW_MS)
+    return read(connection, journey.id), search
+
+
+# --- neighbours ---
+
+
+def keys(connection: Connection, **more: Any) -> list[tuple[str, str, bool]]:
+    arguments: dict[str, Any] = {"scope": EVERYWHERE, "names": Names(), "way": Way.FORWARD} | more
+    here = replace(match(0), gateway="dt-001")
+    return [
+        (each.gateway, each.camera, each.is_yours)
+        for each in neighbours_of(connection, match=here, now_ms=NOW_MS, **arguments)
+    ]
+
+
+def test_neighbours_are_of_the_site_within_the_reach_or_learnt(connection: Connection) -> None:
+    near = [("dt-001", "cam-2", True), ("dt-002", "cam-1", True), ("dt-002", "cam-2", True)]
+    assert keys(connection) == near, "bx-001 is 2.2 km away"
+    assert keys(connection, reach_m=1000) == near[:1]
+    store_travel_times(connection, [FAR_PAIR])
+    assert keys(connection)[0] == ("bx-001", "cam-1", True), "learnt ones first; its other camera is too far"
+    assert len(keys(connection)) == 4
+    assert keys(connection, way=Way.BACKWARD) == near, "nothing is learnt about how they come here"
+    own = Scope(frozenset({"de-tham"}))
+    assert ("bx-001", "cam-1", False) in keys(connection, scope=own)
+
+
+def test_the_sheet_says_where_a_site_is_before_the_gateway(connection: Connection) -> None:
+    names = Names(sites={"dt-002": SiteNames(latitude=10.0, longitude=106.34)})
+    assert [gateway for gateway, _, _ in keys(connection, names=names)] == ["dt-001"]
+
+
+def test_a_camera_whose_id_no_question_may_name_is_no_neighbour(connection: Connection) -> None:
+    birth = b'{"cameras": [{"id": "cam-1"}, {"id": "a b"}, {"id": "../x"}]}'
+    gateway = tables.gateway
+    connection.execute(update(gateway).where(gateway.c.id == "dt-001").values(birth=birth))
+    assert keys(connection) == []
+    with pytest.raises(Exception, match="near enough"):
+        asked(connection, begun(connection))
+
+
+# --- the question ---
+
+
+def test_one_search_has_a_window_for_each_gateway(connection: Connection) -> None:
+    store_travel_times(connection, [PAIR, FAR_PAIR])
+    journey = begun(connection, ADMIN)
+    question = question_of(connection, asked(connection, journey, ADMIN))
+    windows = {each.gateway: (each.from_at, each.to_at) for each in question.windows or ()}
+    assert set(windows) == {"dt-001", "dt-002", "bx-001"}
+    assert windows["bx-001"] == ("2026-11-27T11:32:07.333Z", "2026-11-27T11:39:17.333Z"), "learnt"
+    assert windows["dt-002"][1] > "2026-11-27T11:50", "of its second camera, by the map"
+    assert question.cameras == ["dt-001/cam-2"]
+    assert sorted(question.gateways or ()) == ["bx-001", "dt-002"]
+    assert (question.group, question.colour) == ("two-wheeler", None)
+
+
+def test_wards_of_others_are_not_asked(connection: Connection) -> None:
+    store_travel_times(connection, [FAR_PAIR])
+    journey = begun(connection)
+    question = question_of(connection, asked(connection, journey))
+    assert question.gateways == ["dt-002"]
+    assert [each.gateway for each in found(connection, journey).not_yours] == ["bx-001"]
+
+
+# --- decisions ---
+
+
+def test_a_decision_is_recorded_once_and_can_be_withdrawn(connection: Connection) -> None:
+    journey, search = found_two(connection)
+    first, key = journey.steps[0].id, MatchKey(search, "dt-002", 1)
+    step = decide(connection, LAN, journey, first, key, StepStatus.REJECTED, NOW_MS)
+    assert step == decide(connection, LAN, journey, first, key, StepStatus.REJECTED, NOW_MS)
+    candidates = found(connection, journey)
+    assert [each.match.passage for each in candidates.rejected] == [1]
+    assert [each.match.passage for each in candidates.candidates] == [2]
+    confirmed = decide(connection, LAN, journey, first, key, StepStatus.CONFIRMED, NOW_MS)
+    assert confirmed is not None
+    journey = read(connection, journey.id)
+    assert [each.match.passage for each in journey.route] == [412, 1]
+    with pytest.raises(JourneyRefused):
+        decide(connection, LAN, journey, first, key, StepStatus.REJECTED, NOW_MS)
+    assert undo(connection, LAN, journey, confirmed, NOW_MS)
+    assert not undo(connection, LAN, read(connection, journey.id), confirmed, NOW_MS)
+    log = connection.scalars(select(tables.access.c.what).order_by(tables.access.c.id)).all()
+    assert log[-3:] == ["journey-rejected", "journey-confirmed", "journey-undone"]
+
+
+def test_a_journey_is_bounded(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    journey, search = found_two(connection)
+    monkeypatch.setattr(journeys, "MAX_STEPS", 1)
+    first, key = journey.steps[0].id, MatchKey(search, "dt-002", 1)
+    with pytest.raises(JourneyRefused):
+        decide(connection, LAN, journey, first, key, StepStatus.CONFIRMED, NOW_MS)
+    monkeypatch.setattr(journeys, "MAX_PER_HOUR", 1)
+    with pytest.raises(TooManySearches):
+        begin_journey(connection, LAN, key, NOW_MS)
+
+
+def test_who_sees_a_journey(connection: Connection) -> None:
+    journey = begun(connection)
+    others = {
+        "minh": (EVERYWHERE, True),
+        "son": (Scope(frozenset({"de-tham"})), True),
+        "hoa": (Scope(frozenset({"bo-xuyen"})), False),
+        "lan": (Scope(frozenset()), True),  # the author
+    }
+    for name, (scope, sees) in others.items():
+        author = SearchAuthor(name, "::1", scope)
+        assert (read_journey(connection, author, journey.id) is not None) is sees, name
+        assert bool(journeys.list_journeys(connection, author)) is sees, name
+
+
+# --- deletion ---
+
+
+def test_a_journey_is_deleted_after_its_last_change_unless_its_case_is_open(connection: Connection) -> None:
+    (plan,) = [
+        each for each in make_plans(Retention(), [], NOW_MS, 12) if each.what is DeletionTarget.JOURNEY
+    ]
+    assert plan.rule == "search.days: 12"
+    journey, search = found_two(connection)
+    key = MatchKey(search, "dt-002", 1)
+    decide(connection, LAN, journey, journey.steps[0].id, key, StepStatus.CONFIRMED, NOW_MS + 5)
+    case = {"number": "7/2026", "owner": "lan", "wards": "de-tham", "opened_ms": 1}
+    connection.execute(insert(tables.case_file), case | {"item_count": 0, "bytes": 0, "changes": 0})
+
+    def deleted(before_ms: int) -> tuple[int, int]:
+        batch = delete_old(connection, DeletionTarget.JOURNEY, before_ms, None, 200)
+        return len(batch.gone_ms), batch.on_hold
+
+    assert deleted(NOW_MS + 5) == (0, 0), "it changed"
+    assert deleted(NOW_MS + 6) == (0, 1), "its case is open"
+    connection.execute(update(tables.case_file).values(closed_ms=2))
+    assert deleted(NOW_MS + 6) == (1, 0)
+    for table in (tables.journey, tables.journey_step, tables.journey_search):
+        assert connection.execute(select(table)).all() == []
