@@ -32,11 +32,13 @@ LAN = SearchAuthor("lan", "::1", EVERYWHERE)
 CROP = cv2.imencode(".jpg", np.full((64, 32, 3), 120, np.uint8))[1].tobytes()
 
 
-def gateway(folder: Path, id_: str, broker: Mosquitto, clip: Path, key: Path) -> AgentProcess:
-    """An agent that has seen three persons ten minutes ago."""
+def gateway(
+    folder: Path, id_: str, broker: Mosquitto, clip: Path, key: Path, after_s: float = 0.0, **site: Any
+) -> AgentProcess:
+    """An agent that has seen three persons ten minutes ago, or ``after_s`` later."""
     folder.mkdir()
     rows = store(folder / "state", SystemClock(), read_boot_id())
-    began = SystemClock().monotonic() - 600.0
+    began = SystemClock().monotonic() - 600.0 + after_s
     digest = hashlib.sha256(CROP).digest()
     rows.write(
         [passage(n, began + n, crop=CROP, crop_sha256=digest, track=f"{id_}-{n}") for n in range(3)],
@@ -48,7 +50,7 @@ def gateway(folder: Path, id_: str, broker: Mosquitto, clip: Path, key: Path) ->
         cameras=[{"id": "cam-1", "url": str(clip)}],
         broker_port=broker.port,
         detector="none",
-        gateway={"id": id_, "ward": "de-tham"},
+        gateway={"id": id_, "ward": "de-tham", **site},
         commands={"search_keys": [str(key)]},
         mqtt={"brokers": [f"mqtt://127.0.0.1:{broker.port}"], "spread_s": 0, "delivery": "confirmed"},
     )
