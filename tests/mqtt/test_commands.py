@@ -9,6 +9,7 @@ from edge_agent.commands.replies import ReplyQueue
 from edge_agent.core.model import Severity
 from edge_agent.wire import Reply
 from tests.mqtt.conftest import Gateway, MakeGateway, mqtt_settings
+from tests.mqtt.slow_line import SlowLine
 from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
 from tests.testbed.strict_broker import StrictBroker
 
@@ -63,6 +64,22 @@ def test_a_command_that_nobody_took_comes_again_with_the_next_session(
             centre.publish(COMMAND, b"3")
             wait_until(lambda: bool(box.down), what="the last one")
             assert {message.payload for message in box.down} == {b"3"}
+
+
+def test_a_command_that_the_birth_causes_arrives_also_in_a_new_session(
+    tmp_path: Path, gateway: MakeGateway
+) -> None:
+    """The centre sends what waits for a gateway when it sees its birth, faster than a slow line carries more
+    packets. A broker that has no session of the gateway keeps nothing for it."""
+    with (
+        Mosquitto(tmp_path) as broker,
+        Subscriber(broker.port, "tb/v1/+/+/up/birth") as centre,
+        SlowLine(broker.port, pause_s=1.0) as line,
+        gateway(mqtt_settings(line.port)) as box,
+    ):
+        centre.wait_for(lambda: bool(centre.on("/up/birth")))
+        centre.publish(COMMAND, b"1")
+        wait_until(lambda: bool(box.down), what="the command")
 
 
 def test_the_messages_own_expiry_is_handed_on(tmp_path: Path, gateway: MakeGateway) -> None:

@@ -278,9 +278,10 @@ class Publisher:
         self._rotation.connected(self._session.since_mono)
         self._sender.begin(connection, limits)
         try:
+            # First: what the centre sends on the birth would be lost in a new session without a subscription.
+            connection.subscribe(self._topics.subscriptions)
             self._sender.send_own("state", self._state_message("online", problem_text("connected")))
             self._send_birth()
-            connection.subscribe(self._topics.subscriptions)
         except MqttError as error:
             self._session.send_failed(error)
 
