@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,6 +28,7 @@ from tests.commands.counter import OPERATOR, SEARCHER
 from tests.outbox.parts import HandClock
 from tests.passages.parts import passage, store
 from tests.testbed.agent import write_config
+from tests.testbed.mosquitto import wait_until
 
 ZONES = {"yard": {"polygon": [[0.2, 0.2], [0.5, 0.2], [0.5, 0.9], [0.2, 0.9]]}}
 RULE = {"id": "yard", "kind": "zone-intrusion", "zone": "yard", "cooldown_s": 0}
@@ -141,6 +143,50 @@ def test_a_camera_that_has_left_the_file_since_is_refused(command: RehearseComma
     write_config(tmp_path, cameras=[CAMERA | {"id": "cam-2"}], broker_port=1883)
     with pytest.raises(CommandRefused, match="cam-1"):
         command.run(context())
+
+
+def count_in(file: Path) -> str:
+    """A program that writes a byte each 20 ms, for 2 s."""
+    return f"import time\nfor n in range(100):\n open({str(file)!r}, 'a').write('.')\n time.sleep(0.02)"
+
+
+def test_the_process_is_paused_while_the_gateway_is_hot(
+    command: RehearseCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks, limits = tmp_path / "ticks", {"heat": HOT_STEP - 1}
+    ticks.touch()
+    monkeypatch.setattr(rehearse, "PROGRAM", (sys.executable, "-c", count_in(ticks)))
+    monkeypatch.setattr(rehearse, "POLL_S", 0.05)
+    warm = replace(command, limits=lambda: GatewayLimits(limits["heat"], False, True))
+    with ThreadPoolExecutor() as pool:
+        running = pool.submit(warm.run, context())
+        wait_until(lambda: ticks.stat().st_size > 5, what="the process")
+        limits["heat"] = HOT_STEP
+
+        def stands() -> bool:
+            before = ticks.stat().st_size
+            time.sleep(0.5)
+            return before == ticks.stat().st_size
+
+        wait_until(stands, what="the pause")
+        assert ticks.stat().st_size < 100
+        assert not running.done()
+        limits["heat"] = HOT_STEP - 1
+        with pytest.raises(CommandFailed, match="the rehearsal failed"):  # it printed no result
+            running.result(30)
+    assert ticks.stat().st_size == 100
+
+
+def test_a_paused_process_ends_with_its_time(
+    command: RehearseCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rehearse, "PROGRAM", (sys.executable, "-c", count_in(tmp_path / "ticks")))
+    monkeypatch.setattr(rehearse, "POLL_S", 0.05)
+    monkeypatch.setattr(rehearse, "WITHIN_S", 0.5)
+    hot = replace(command, limits=lambda: GatewayLimits(HOT_STEP, False, True))
+    with pytest.raises(CommandFailed) as failed:
+        hot.run(context())
+    assert failed.value.code == "timed-out"
 
 
 def test_it_waits_while_the_gateway_is_hot(command: RehearseCommand) -> None:

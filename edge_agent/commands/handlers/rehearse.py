@@ -6,6 +6,7 @@ wait for it; a process has the lowest priority, and is killed when it takes too 
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -37,6 +38,8 @@ from edge_agent.core.errors import ConfigError, EdgeAgentError
 from edge_agent.core.problems import problem_text
 from edge_agent.passages.access import record_access
 from edge_agent.wire import RehearsalResult, RehearseArguments
+
+log = logging.getLogger(__name__)
 
 WITHIN_S = 4 * 3600.0  # for 30 days of a busy camera on a slow board (docs/design/rehearsal.md)
 MAX_AN_HOUR = 12
@@ -70,11 +73,14 @@ class RehearseCommand:
 
     def _must_wait(self) -> str | None:
         started, why = self._started_mono, None
-        if self.limits().heat_step >= HOT_STEP:
+        if self._is_hot():
             why = problem_text("search-waits-heat")
         elif len(started) == started.maxlen and self.clock.monotonic() - started[0] < HOUR_S:
             why = problem_text("rehearsal-waits-hour", limit=len(started))
         return None if why is None else problem_text("rehearsal-later", why=why)
+
+    def _is_hot(self) -> bool:
+        return self.limits().heat_step >= HOT_STEP
 
     def run(self, context: CommandContext[RehearseArguments]) -> CommandSucceeded:
         args = context.args
@@ -150,7 +156,7 @@ class RehearseCommand:
         except OSError as error:
             raise CommandFailed(problem_text("rehearsal-failed", why=str(error.strerror))) from error
         with child:
-            out, err = _communicate(child, draft, context.stopping)
+            out, err = _communicate(child, draft, context.stopping, self._is_hot)
         if child.returncode == -signal.SIGTERM:  # systemd stops all processes of the agent at once
             raise CommandFailed(problem_text("command-interrupted"), "interrupted")
         if child.returncode != 0:
@@ -160,11 +166,16 @@ class RehearseCommand:
 
 
 def _communicate(
-    child: subprocess.Popen[bytes], data: bytes, stopping: Callable[[], bool]
+    child: subprocess.Popen[bytes],
+    data: bytes,
+    stopping: Callable[[], bool],
+    is_hot: Callable[[], bool],
 ) -> tuple[bytes, bytes]:
-    """Wait for the process. Kills it, and raises CommandFailed, after ``WITHIN_S`` or if the agent stops."""
+    """Wait for the process, which is paused while the gateway is hot. Kills it, and raises CommandFailed,
+    after ``WITHIN_S``, pauses included, or if the agent stops."""
     until_mono = time.monotonic() + WITHIN_S
     given: bytes | None = data
+    paused = False
     while True:
         try:
             return child.communicate(given, timeout=POLL_S)
@@ -175,6 +186,10 @@ def _communicate(
             child.communicate()
             why = problem_text("command-interrupted") if stopping() else problem_text("rehearsal-long")
             raise CommandFailed(why, "interrupted" if stopping() else "timed-out")
+        if is_hot() != paused:
+            paused = not paused
+            child.send_signal(signal.SIGSTOP if paused else signal.SIGCONT)
+            log.info("rehearsal: the process is %s", "paused, the gateway is hot" if paused else "resumed")
 
 
 def _draft(args: RehearseArguments) -> bytes:
