@@ -78,7 +78,8 @@ def _add_run(commands: Commands) -> None:
         "--trust-clock",
         action="store_true",
         help="for trials on one machine: accept signed commands although the clock of this machine is not "
-        "synchronised; refused for a service, and if a broker is on another machine",
+        "synchronised; refused for a service, and if a broker is on another machine. A broker on this "
+        "machine may be a bridge that passes on commands of others",
     )
     run.add_config(DEFAULT_CONFIG)
 
