@@ -18,6 +18,7 @@ from edge_agent.config.fields.files import ConfigFiles
 from edge_agent.config.fields.schema_types import INVALID, ReadContext, SectionValues
 from edge_agent.config.fields.single_file import read_mapping
 from edge_agent.config.merge import without_nulls
+from edge_agent.config.model.settings import Mqtt
 from edge_agent.config.reference import page_of
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.command_line.exit_codes import EX_CONFIG, EX_OK
@@ -38,6 +39,7 @@ def _check(values: SectionValues) -> None:
         why = f"id must not be the centre's own, {requests.id}: each session would end the other"
         values.reading.refuse(values.place("requests"), why)
     _warn_of_model(values)
+    _check_learning(values)
     if values.valid("wards") == ():
         values.warn("wards", "the list is empty: messages of no gateway are accepted")
 
@@ -51,6 +53,26 @@ def _warn_of_model(values: SectionValues) -> None:
             usable_card(chosen.model, chosen.card, chosen.groups)
         except CardRefused as error:
             values.warn("journeys", f"pictures are not compared: {error}")
+
+
+def _check_learning(values: SectionValues) -> None:
+    journeys: JourneySettings | None = values.valid("journeys")
+    learn = None if journeys is None else journeys.learn
+    if learn is None:
+        return
+    if not values.given("search"):
+        values.reading.refuse(values.place("journeys"), "learn needs search: its key signs the commands")
+    mqtt: Mqtt | None = values.valid("mqtt")
+    if learn.user is None and mqtt is not None and mqtt.cert_file is not None:
+        values.reading.refuse(
+            values.place("journeys"),
+            "learn needs user: with the certificate of mqtt it would end the session of the ingest",
+        )
+    requests: RequestsUser | None = values.valid("requests")
+    others = (values.valid("id"), None if requests is None else requests.id)
+    if learn.user is not None and learn.user.id in others:
+        why = f"id of user must not be that of another session, {learn.user.id}: each would end the other"
+        values.reading.refuse(values.place("journeys"), why)
 
 
 ROOT = section(

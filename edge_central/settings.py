@@ -3,7 +3,7 @@
 import ipaddress
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -14,8 +14,9 @@ from edge_agent.config.fields.field_types import Number, PasswordFile, PathType,
 from edge_agent.config.fields.schema_types import Field, Section, SectionValues
 from edge_agent.config.model.connection import MQTT
 from edge_agent.config.model.settings import Mqtt
-from edge_agent.core.secrets import Credentials, Secret
+from edge_agent.core.secrets import Secret
 from edge_central.alert_settings import ALERTS, AlertSettings, default_rules
+from edge_central.broker_user import BrokerUser, check_user
 from edge_central.config_types import (
     SQLITE,
     AddressAndPort,
@@ -193,26 +194,12 @@ METRICS = Section(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RequestsUser:
+class RequestsUser(BrokerUser):
     """A second broker session for the commands that the console sends to gateways, as a broker user that may
     do nothing else. Broker, root and ca_file are those of mqtt."""
 
-    id: Annotated[str, Key("MQTT client id; at a broker with certificates the CN of cert_file", identifier())]
-    cert_file: Annotated[
-        Path | None, Key("client certificate", ReadableFile("a certificate file"), "none")
-    ] = None
-    key_file: Annotated[
-        Path | None, Key("private key of cert_file", ReadableFile("a key file", private=True), "none")
-    ] = None
-    credentials: Annotated[Credentials | None, login.LOGIN] = None
 
-
-def _check_requests(values: SectionValues) -> None:
-    login.check_login(values)
-    values.require_both("cert_file", "key_file")
-
-
-REQUESTS = section(RequestsUser, "requests", check=_check_requests, replacements=login.ADVICE)
+REQUESTS = section(RequestsUser, "requests", check=check_user, replacements=login.ADVICE)
 
 
 SEARCH_DAYS = 30.0
@@ -333,12 +320,7 @@ class CentralSettings:
     @property
     def requests_mqtt(self) -> Mqtt:
         """Settings of the broker session of ``requests``."""
-        user = self.requests
-        if user is None:
-            return self.mqtt
-        return replace(
-            self.mqtt, cert_file=user.cert_file, key_file=user.key_file, credentials=user.credentials
-        )
+        return self.mqtt if self.requests is None else self.requests.mqtt(self.mqtt)
 
     @property
     def search_days(self) -> float:

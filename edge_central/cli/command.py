@@ -190,7 +190,7 @@ def _add_retention(actions: Commands) -> tuple[CommandParser, ...]:
     )
     deletions.add_argument("--most", type=int, default=20, metavar="N", help="number of deletions to list")
     deletions.add_json()
-    return hold, holds, _add_release(actions), deletions, _add_searches(actions)
+    return hold, holds, _add_release(actions), deletions, _add_searches(actions), *_add_travel_times(actions)
 
 
 def _add_searches(actions: Commands) -> CommandParser:
@@ -203,6 +203,31 @@ def _add_searches(actions: Commands) -> CommandParser:
     searches.add_argument("--month", metavar="YYYY-MM", help="month of the report; default: this month")
     searches.add_json()
     return searches
+
+
+def _add_travel_times(actions: Commands) -> tuple[CommandParser, ...]:
+    travel_times = add_command(
+        actions, "travel-times", "how long objects take from one camera to another, as learnt"
+    )
+    todo = travel_times.add_commands("todo")
+    listing = add_command(
+        todo,
+        "list",
+        "list what was learnt: cameras, group, median, 10 to 90 percent, share, certainty, when",
+        "sudo -u edge-central edge-agent central travel-times list --json",
+    )
+    listing.add_json()
+    learn = add_command(
+        todo,
+        "learn",
+        "ask the gateways that are online when objects passed, and learn from it",
+        "sudo -u edge-central edge-agent central travel-times learn --dry-run",
+        exit_codes={1: "failed, or no gateway was asked"},
+        description="Asks for the windows of journeys.learn, and prints before what that costs at most. The "
+        "times stay in memory; only travel times are stored. The weekly timer of the role central runs it.",
+    )
+    learn.add_argument("--dry-run", action="store_true", help="print what would be asked, and ask nothing")
+    return listing, learn
 
 
 def _add_proposals(actions: Commands) -> CommandParser:
@@ -337,6 +362,10 @@ def run_central(args: argparse.Namespace, stdout: TextIO) -> int:
         from edge_central.cli.searches import run_searches
 
         return run_searches(args, load(args.config), stdout)
+    if args.action == "travel-times":
+        from edge_central.cli.travel_times import run_travel_times
+
+        return run_travel_times(args, load(args.config), stdout, sys.stderr)
     if args.action == "proposals":
         from edge_central.cli.proposals import run_proposals
 

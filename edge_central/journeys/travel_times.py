@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import ColumnElement, Connection, Row, select
+from sqlalchemy import ColumnElement, Connection, Row, delete, select
 
 from edge_central.store import tables
 from edge_central.store.database import conflict_insert
@@ -63,6 +63,11 @@ def store_travel_times(connection: Connection, learnt: Sequence[TravelTime]) -> 
     }
     statement = statement.on_conflict_do_update(index_elements=list(_KEY), set_=changes)
     connection.execute(statement, [_row(each) for each in learnt])
+
+
+def delete_travel_times(connection: Connection, before_ms: int) -> None:
+    """Delete what was learnt earlier."""
+    connection.execute(delete(tables.travel_time).where(tables.travel_time.c.learnt_ms < before_ms))
 
 
 def _read(connection: Connection, *wanted: ColumnElement[bool]) -> list[TravelTime]:

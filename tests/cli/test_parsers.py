@@ -29,7 +29,7 @@ NO_FACTS = {  # print nothing but what they did, or logs
     "run", "reload", "relearn", "completion", "learn", "replay",
     "evidence export", "evidence hold", "evidence open", "collect export", "collect open",
     "cameras configure", "models fetch", "models rollout", "ground show", "ground estimate",
-    "central run", "central console", "central hold", "central release",
+    "central run", "central console", "central hold", "central release", "central travel-times learn",
     "central user add", "central user passwd", "central user remove", "central user token",
 }  # fmt: skip
 

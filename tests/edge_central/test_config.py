@@ -43,7 +43,11 @@ console:
 requests: {id: req, cert_file: c.pem, key_file: c.key, username: r, password_file: p}
 search: {key_file: s.pem, days: 20}
 cases: {days: 100}
-journeys: {appearance: {model: m.tflite, card: card.json, groups: [vehicle]}}
+journeys:
+  appearance: {model: m.tflite, card: card.json, groups: [vehicle]}
+  learn:
+    {windows: ["06:00-08:00", "23:00-23:59"], days: 2, reach_m: 900,
+     user: {id: learner, cert_file: c.pem, key_file: c.key, username: l, password_file: p}}
 """
 
 
@@ -113,6 +117,10 @@ def test_a_model_that_may_not_be_used_is_a_warning(tmp_path: Path) -> None:
         ("webhook: {url: 'https://example.vn/', secret: hunter2}", "4:39", "secret_file"),
         ("retention: {info_days: 0}", "4:24", "from 1 to 36600 days"),
         ("retention: {kinds: {objekt: 3}}", "4:21", "did you mean 'object'?"),
+        ("journeys: {learn: {}}", "4:11", "learn needs search: its key"),
+        ("journeys: {learn: {windows: ['22:00-06:00']}}", "4:30", "a part of the day such as 06:30-08:30"),
+        ("journeys: {learn: {windows: ['06:00-06:29']}}", "4:30", "of at least half an hour"),
+        ("journeys: {learn: {days: 2.5}}", "4:26", "whole number"),
     ],
 )
 def test_a_mistake_is_reported_with_its_place_and_without_a_secret(
@@ -125,6 +133,16 @@ def test_a_mistake_is_reported_with_its_place_and_without_a_secret(
     assert str(problem).startswith(f"{path}:{place}: ")
     assert words in problem.message
     assert "hunter2" not in str(caught.value)
+
+
+def test_learning_has_a_broker_user_of_its_own_where_certificates_name_clients(tmp_path: Path) -> None:
+    whole = FULL.replace("reach_m: 900,", "reach_m: 900}")
+    alone = whole[: whole.index("     user: ")]
+    with pytest.raises(ConfigError, match="it would end the session of the ingest"):
+        load(written(tmp_path, alone), no_secrets=True)
+    for other in ("central", "req"):
+        with pytest.raises(ConfigError, match=f"another session, {other}"):
+            load(written(tmp_path, FULL.replace("id: learner", f"id: {other}")), no_secrets=True)
 
 
 def test_a_password_is_read_from_a_file_and_appears_in_no_text(tmp_path: Path) -> None:

@@ -1,0 +1,235 @@
+"""Estimates from the passages of two cameras how long objects take from the first to the second.
+
+After Makris, Ellis and Black, "Bridging the gaps between cameras" (CVPR 2004): objects are not matched. The
+differences (start at the second) - (end at the first) of all pairs of passages have a peak where traffic goes
+from one to the other, above a background of chance. Here the background is computed from the rate of the
+second camera, which rush hours and traffic lights change, and what remains is judged by the same differences
+at lags that no journey explains. Pure: no clock, no database.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge_central.journeys.learning.samples import (
+    BIN_S,
+    NULL_LAG_S,
+    CameraSample,
+    Floats,
+    PassageMoments,
+    Spectrum,
+)
+
+MAX_LAG_S = 900.0
+"""Longest travel time. Larger differences, in both directions, show what chance gives."""
+MIN_LAG_S = -4.0
+"""Below 0 only for clocks that differ by one or two seconds. Views that overlap are not learnt."""
+WIDTHS_BINS = (4, 8, 16, 32, 64, 128)
+"""Widths of the peaks that are tried."""
+SAME_COLOUR = 0.5
+"""How often two cameras that both name a colour name the same one because it is the same object."""
+MIN_PASSAGES = 100
+"""Of those that are tried together: of fewer, two groups that happen to pass are many pairs."""
+MIN_CERTAINTY = 5.0
+EDGE_SHARE = 0.1
+"""A peak ends where the smoothed excess falls to this share of its top."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairEstimate:
+    """Times from the end at the first camera to the start at the second, in seconds."""
+
+    median_s: float
+    low_s: float  # quantile 0.1
+    high_s: float  # quantile 0.9
+    share: float  # of the passages at the first camera, seen at the second; rather too low
+    passages: int  # at the first camera
+    certainty: float  # standard deviations above chance, corrected for the number of peaks tried
+
+
+@dataclass(frozen=True, slots=True)
+class _Correlogram:
+    """By lag, from -NULL_LAG_S to NULL_LAG_S in steps of BIN_S."""
+
+    pairs: Floats  # of passages
+    expected: Floats  # of these by chance
+    possible: Floats  # passages at the first camera for which the window of the second contains this lag
+    weighted: Floats  # pairs, weighted by their colours; by chance the mean is ``expected``
+    variance: Floats  # of ``weighted`` by chance
+
+
+@dataclass(frozen=True, slots=True)
+class _Peak:
+    begin: int  # index of the first lag
+    width: int
+    certainty: float
+
+
+def estimate(
+    first: CameraSample, second: CameraSample, *, colours: bool = True, sides: bool = True
+) -> PairEstimate | None:
+    """The travel time from the first to the second camera; None where nothing is certain."""
+    found = best_estimate(first, second, colours=colours, sides=sides)
+    return found if found is not None and found.certainty >= MIN_CERTAINTY else None
+
+
+def best_estimate(
+    first: CameraSample, second: CameraSample, *, colours: bool = True, sides: bool = True
+) -> PairEstimate | None:
+    """The best peak, however uncertain; None with too few passages or without any.
+
+    Traffic leaves the first camera by one side of the picture and enters the second by one: with these alone
+    there are fewer pairs of chance. So each pair of usual sides is tried too."""
+    if min(first.passages, second.passages) < MIN_PASSAGES:
+        return None
+    tries = [
+        (a, b)
+        for number, a in enumerate(first.leaving)
+        for other, b in enumerate(second.arriving)
+        if (number > 0) == (other > 0)
+        and min(len(a.times), len(b.times)) >= MIN_PASSAGES
+        and (sides or number == 0)
+    ]
+    best: tuple[_Peak, _Correlogram, float] | None = None
+    for a, b in tries:
+        whole = _correlogram(a, b, colours)
+        peak = _best_peak(whole, len(tries))
+        if peak is not None and (best is None or peak.certainty > best[0].certainty):
+            tried = len(a.times) / first.passages
+            if a is not first.leaving[0]:  # objects that no side was seen of are not in these
+                tried /= first.exits_seen * second.entries_seen
+            best = peak, whole, tried
+    return None if best is None else _describe(best[1], best[0], first.passages, best[2])
+
+
+def _correlogram(first: PassageMoments, second: PassageMoments, colours: bool) -> _Correlogram:
+    ends = np.conj(first.whole)
+    products = [ends * second.whole, ends * second.rate, ends * second.line.observed]
+    common = [colour for colour in first.shares if colour in second.shares] if colours else []
+    if common:
+        products += _colour_products(first, second, common)
+    lags = round(NULL_LAG_S / BIN_S)
+    # Sums over all products of two counts with this lag between them, in one window after the other.
+    whole = np.fft.irfft(np.array([each.sum(axis=0) for each in products]), first.line.size)
+    pairs, expected, possible, *more = np.concatenate([whole[:, -lags:], whole[:, : lags + 1]], axis=1)
+    extra, square = more or (0.0, 0.0)
+    return _Correlogram(pairs, expected, possible, pairs + extra, expected + square)
+
+
+def _colour_products(
+    first: PassageMoments, second: PassageMoments, common: Sequence[int]
+) -> tuple[Spectrum, Spectrum]:
+    """What weights by colour add to the pairs, and to the variance of pairs by chance.
+
+    A weight is how much likelier two colours are for one object than by chance: of one colour more than 1,
+    the more the rarer it is; of two colours 1 - SAME_COLOUR; 1 where a colour is not named or not ``common``
+    to both cameras. Its mean by chance is 1."""
+    other, named = 1 - SAME_COLOUR, sum(second.shares[colour] for colour in common)
+    extra, square = np.zeros_like(first.whole), np.zeros_like(first.whole)
+    left, entered = np.zeros_like(first.whole), np.zeros_like(first.whole)
+    for colour in common:
+        ends, starts, share = (
+            np.conj(first.by_colour(colour)),
+            second.by_colour(colour),
+            second.shares[colour],
+        )
+        same = other + SAME_COLOUR * named / share
+        extra += (same - other) * ends * starts
+        square += ((named - share) * (other**2 - 1) + share * (same**2 - 1)) * ends
+        left += ends
+        entered += starts
+    extra += (other - 1) * left * entered
+    return extra, square * second.rate
+
+
+def _best_peak(whole: _Correlogram, tries: int) -> _Peak | None:
+    """The peak that is highest above chance, among all widths and lags up to MAX_LAG_S.
+
+    ``tries``: correlograms of the pair, among which the best is chosen."""
+    lags = _lags()
+    tried = tries * sum(2 * (MAX_LAG_S - MIN_LAG_S) / (BIN_S * width) for width in WIDTHS_BINS)
+    best: _Peak | None = None
+    for width in WIDTHS_BINS:
+        deviations = _deviations(whole, width)
+        begins, ends = lags[: len(deviations)], lags[width - 1 :]
+        null = deviations[(begins > MAX_LAG_S) | (ends < -MAX_LAG_S)]
+        usual = math.sqrt(max(1.0, float(np.mean(null**2))))
+        inside = np.where((begins >= MIN_LAG_S) & (ends <= MAX_LAG_S), deviations, -np.inf)
+        at = int(np.argmax(inside))
+        height = float(inside[at])
+        if height > max(0.0, float(null.max())):
+            certainty = math.sqrt(max(0.0, (height / usual) ** 2 - 2 * math.log(tried)))
+            if best is None or certainty > best.certainty:
+                best = _Peak(at, width, certainty)
+    return best
+
+
+def _deviations(whole: _Correlogram, width: int) -> Floats:
+    """How far ``width`` neighbouring lags together are from chance, in standard deviations.
+
+    The signed root of the deviance of Poisson counts, which unlike a difference over its standard deviation
+    is right for few expected pairs too. Weighted sums count as as many pairs as have their variance."""
+    weighted, mean, variance = (
+        _sums(each, width) for each in (whole.weighted, whole.expected, whole.variance)
+    )
+    mean, variance = np.maximum(mean, 1e-6), np.maximum(variance, 1e-6)
+    found, chance = np.maximum(weighted, 0.0) * mean / variance, mean**2 / variance
+    deviance = found * np.log(np.maximum(found, 1e-12) / chance) - (found - chance)
+    deviation: Floats = np.sign(found - chance) * np.sqrt(2 * np.maximum(deviance, 0.0))
+    return deviation
+
+
+def _describe(whole: _Correlogram, peak: _Peak, passages: int, tried: float) -> PairEstimate | None:
+    """Quantiles of the pairs above chance, around the peak; None where there are none.
+
+    ``tried``: by what the share of the passages in the correlogram is multiplied to be one of all."""
+    # Weights do not depend on the time, and there is less chance in them.
+    excess = whole.weighted - whole.expected
+    begin, end = _extent(excess, peak)
+    lags = _lags()[begin:end]
+    # Bins below chance take away from their neighbours, so that quantiles are not drawn out.
+    total = np.maximum.accumulate(np.maximum(np.cumsum(excess[begin:end]), 0.0))
+    if total[-1] <= 0:
+        return None
+    low, median, high = (float(np.interp(q * total[-1], total, lags + BIN_S / 2)) for q in (0.1, 0.5, 0.9))
+    possible = np.maximum(whole.possible[begin:end], 1.0)
+    share = float(np.sum((whole.pairs - whole.expected)[begin:end] / possible))
+    return PairEstimate(
+        median_s=median,
+        low_s=low,
+        high_s=high,
+        share=min(1.0, max(0.0, share * tried)),
+        passages=passages,
+        certainty=peak.certainty,
+    )
+
+
+def _extent(excess: Floats, peak: _Peak) -> tuple[int, int]:
+    """First index, and the one after the last, of the lags that belong to the peak."""
+    width = 2 * peak.width
+    smooth = np.convolve(excess, np.ones(width) / width, mode="same")
+    top = peak.begin + int(np.argmax(smooth[peak.begin : peak.begin + peak.width]))
+    limit, begin, end = EDGE_SHARE * smooth[top], top, top + 1
+    first, last = (round((NULL_LAG_S + lag) / BIN_S) for lag in (MIN_LAG_S, MAX_LAG_S))
+    while begin > first and smooth[begin - 1] > limit:
+        begin -= 1
+    while end <= last and smooth[end] > limit:
+        end += 1
+    return begin, end
+
+
+def _sums(values: Floats, width: int) -> Floats:
+    total = np.concatenate([[0.0], np.cumsum(values)])
+    sums: Floats = total[width:] - total[:-width]
+    return sums
+
+
+def _lags() -> Floats:
+    """The lag of each index; the difference of two times within these bins is up to BIN_S off, mean 0."""
+    reach = round(NULL_LAG_S / BIN_S)
+    lags: Floats = np.arange(-reach, reach + 1, dtype=np.float64) * BIN_S
+    return lags

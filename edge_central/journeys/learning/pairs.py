@@ -1,0 +1,95 @@
+"""Learns travel times from the collected passages of all pairs of neighbouring cameras."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from edge_agent.wire.passage_times import GROUP_ORDER
+from edge_central.journeys.learning.estimation import estimate
+from edge_central.journeys.learning.gateways import LearningGateway, neighbours
+from edge_central.journeys.learning.samples import CameraSample, WindowMs, WindowRows
+from edge_central.journeys.travel_times import TravelTime
+
+BLOCK = 8
+"""Cameras whose transforms are in memory at once: each has up to 12 MB."""
+
+CollectedWindows = Mapping[WindowMs, Sequence[WindowRows]]
+
+
+@dataclass(frozen=True)
+class CollectedCamera:
+    """What a camera saw in each window that its gateway has answered, and in which it saw anything."""
+
+    gateway: LearningGateway
+    camera: str
+    windows: dict[WindowMs, list[WindowRows]]
+    _samples: dict[tuple[str, tuple[WindowMs, ...]], CameraSample] = field(default_factory=dict)
+
+    def sample(self, group: str, windows: tuple[WindowMs, ...]) -> CameraSample:
+        key = group, windows
+        if key not in self._samples:
+            rows = [each for window in windows for each in self.windows[window]]
+            self._samples[key] = CameraSample.of(rows, group, windows)
+        return self._samples[key]
+
+    def forget_samples(self) -> None:
+        self._samples.clear()
+
+
+def collected_cameras(
+    collected: Sequence[tuple[LearningGateway, CollectedWindows]],
+) -> list[CollectedCamera]:
+    """The cameras of all gateways. A window without a passage does not count: it may have been off."""
+    cameras = []
+    for gateway, windows in collected:
+        for camera in gateway.cameras:
+            own = {
+                window: [each for each in rows if each.camera == camera and len(each.starts)]
+                for window, rows in windows.items()
+            }
+            cameras.append(CollectedCamera(gateway, camera, {w: rows for w, rows in own.items() if rows}))
+    return cameras
+
+
+def learn_travel_times(
+    cameras: Sequence[CollectedCamera], reach_m: float, learnt_ms: int
+) -> Iterator[TravelTime]:
+    """Every ordered pair within reach and every group whose travel time is certain."""
+    gateways = list({each.gateway.id: each.gateway for each in cameras}.values())
+    # Neighbours in one block share the transforms of their neighbours.
+    cameras = sorted(cameras, key=lambda each: (each.gateway.place or (0.0, 0.0), each.gateway.id))
+    near = {each.id: {other.id for other in neighbours(each, gateways, reach_m)} for each in gateways}
+    for begin in range(0, len(cameras), BLOCK):
+        block = cameras[begin : begin + BLOCK]
+        for second in cameras:
+            for first in block:
+                if first is not second and second.gateway.id in near[first.gateway.id]:
+                    yield from _of_pair(first, second, learnt_ms)
+            if second not in block:
+                second.forget_samples()
+        for each in block:
+            each.forget_samples()
+
+
+def _of_pair(first: CollectedCamera, second: CollectedCamera, learnt_ms: int) -> Iterator[TravelTime]:
+    windows = tuple(sorted(set(first.windows) & set(second.windows)))
+    if not windows:
+        return
+    for group in GROUP_ORDER:
+        found = estimate(first.sample(group, windows), second.sample(group, windows))
+        if found is not None:
+            yield TravelTime(
+                from_gateway=first.gateway.id,
+                from_camera=first.camera,
+                to_gateway=second.gateway.id,
+                to_camera=second.camera,
+                group=group,
+                median_s=found.median_s,
+                low_s=found.low_s,
+                high_s=found.high_s,
+                share=found.share,
+                passages=found.passages,
+                certainty=found.certainty,
+                learnt_ms=learnt_ms,
+            )
