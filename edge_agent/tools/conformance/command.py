@@ -40,6 +40,7 @@ MESSAGE_CHECKS: dict[str, tuple[str, Callable[..., str]]] = {
 COMMAND_CHECKS: dict[str, tuple[str, Callable[[CommandTester], str]]] = {
     "cmd-status": ("status is accepted, running, succeeded", command_checks.status),
     "cmd-rebirth": ("rebirth is followed by a birth", command_checks.rebirth),
+    "cmd-rules": ("rules is answered with valid rules, or is unknown", command_checks.rules),
     "cmd-repeat": ("a repeated command gets the same answer", command_checks.repeat),
     "cmd-reused": ("another command under a used id is rejected", command_checks.reused),
     "cmd-expired": ("an expired command is not obeyed", command_checks.expired),

@@ -23,7 +23,7 @@ from edge_agent.tools.conformance.message_checks import (
     decoded,
     on_topic,
 )
-from edge_agent.wire import Command, Reply
+from edge_agent.wire import Command, ConfiguredRules, Reply
 from edge_agent.wire.topics import GatewayTopics
 
 
@@ -146,6 +146,20 @@ def rebirth(tester: CommandTester) -> str:
     ):
         raise ContractBroken("no birth came after rebirth")
     return "a birth came"
+
+
+def rules(tester: CommandTester) -> str:
+    """An agent of before this command rejects it; the centre then shows no rules."""
+    last = tester.run_command(tester.document("rules"))[-1]
+    if last.status == "rejected" and last.code == "unknown-type":
+        raise NothingObserved("this agent does not know the command")
+    if last.status != "succeeded":
+        raise ContractBroken(f"rules was answered {last.status}: {last.text}")
+    try:
+        found = msgspec.convert(last.result, ConfiguredRules)
+    except msgspec.ValidationError as error:
+        raise ContractBroken(f"its result is not valid: {error}") from error
+    return f"rules of {len(found.cameras)} cameras"
 
 
 def repeat(tester: CommandTester) -> str:
