@@ -23,6 +23,8 @@ from edge_central.store.scope import Scope
 DAY_MS = 86_400_000
 SHORT_DAYS, LONG_DAYS = 7, 30
 PROPOSALS_OF_DAYS = 365
+MAX_JUDGED = 1_000
+"""Outcomes of a rule that a page examines for proposals, the newest."""
 MAX_EXAMINED = 20_000
 """Events of the gateway that are examined, the newest: a page must not read years."""
 STARTS = ("start", "moment")
@@ -146,7 +148,8 @@ def read_proposals(
     zone: tzinfo,
 ) -> RuleProposals:
     """``zone``: time zone of the site. The caller has checked that the gateway is in the scope."""
-    judged = read_judged(connection, gateway, camera, rule.id, now_ms - PROPOSALS_OF_DAYS * DAY_MS)
+    since_ms = now_ms - PROPOSALS_OF_DAYS * DAY_MS
+    judged = read_judged(connection, gateway, camera, rule.id, since_ms)[-MAX_JUDGED:]
     real = sum(each.is_real for each in judged)
     present = RuleInForce.of(rule.written, rules.places)
     found = []

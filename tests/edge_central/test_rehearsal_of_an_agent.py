@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import httpx
@@ -91,7 +92,7 @@ def console(centre: Centre) -> Iterator[Browser]:
 
 def test_an_officer_rehearses_a_rule_of_an_agent_and_opens_an_example(tmp_path: Path) -> None:
     public, _ = make_key(tmp_path / "search.pem")
-    keys = {"search": {"key_file": str(tmp_path / "search.pem")}, "console": {}}
+    keys: dict[str, Any] = {"search": {"key_file": str(tmp_path / "search.pem")}, "console": {}}
     with (
         Mosquitto(tmp_path, persistent=True) as broker,
         Centre(tmp_path / "centre", broker.port, **keys) as centre,
