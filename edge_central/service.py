@@ -96,18 +96,7 @@ class CentralService:
             RehearsalSender(searches, self._clock),
             RuleRequests(self._topics, self._clock, searches),
             AlertService(settings.alerts, settings.wards, self._topics, self._clock, self._webhook),
-            RetentionSweep(
-                settings.retention,
-                media_folder,
-                self._clock,
-                first_after_s=first_sweep_s,
-                # Several centres on one server share its database, but each has its own media folder.
-                media_of=None if settings.database.embedded else settings.wards,
-                now_ms=self._clock.deletions_ms,
-                search_days=settings.search_days,
-                case_days=settings.cases.days,
-                central_id=settings.id,
-            ),
+            self._make_sweep(media_folder, first_sweep_s),
             self._central_metrics,
             self._clock,
             wake,
@@ -123,6 +112,21 @@ class CentralService:
             self._clock,
         )
         self._supervisor = Supervisor()
+
+    def _make_sweep(self, media_folder: MediaFolder, first_sweep_s: float) -> RetentionSweep:
+        settings = self._settings
+        return RetentionSweep(
+            settings.retention,
+            media_folder,
+            self._clock,
+            first_after_s=first_sweep_s,
+            # Several centres on one server share its database, but each has its own media folder.
+            media_of=None if settings.database.embedded else settings.wards,
+            now_ms=self._clock.deletions_ms,
+            search_days=settings.search_days,
+            case_days=settings.cases.days,
+            central_id=settings.id,
+        )
 
     def _connect_requests(self, wake: threading.Event) -> CentralBrokerSession:
         """The broker session of the console's requests: one of its own if `requests:` is configured."""
