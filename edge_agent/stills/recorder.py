@@ -39,6 +39,7 @@ AFTER_REPORT_S = 1.0
 MAX_WAITING = 16
 """Requests of all cameras; beyond it the oldest of the lowest severity is dropped and counted."""
 IDLE_S = 10.0  # longest sleep of the thread, which has to call ``beat``
+BEAT_S = 1.0  # while another thread uses the decoder
 MAX_SILENCE_S = 60.0
 
 
@@ -174,7 +175,7 @@ class StillRecorder:
     @contextlib.contextmanager
     def _decoder(self) -> Iterator[None]:
         """Wait for requested pictures of several cameras, which may take a minute."""
-        while not self._decoding.acquire(timeout=1.0):
+        while not self._decoding.acquire(timeout=BEAT_S):
             self.loop.beat()
             if self.loop.stopping:
                 raise StillUnavailable(problem_text("command-interrupted"))
