@@ -216,6 +216,10 @@ CASES: Sentences = {
         "{cases} of your cases are open: close some first",
         "bạn đang có {cases} vụ việc chưa đóng: hãy đóng bớt",
     ),
+    "hold-not-yours": (
+        "only the officer who asked for the hold, or an administrator, can release it",
+        "chỉ người đã yêu cầu giữ hoặc quản trị viên mới thôi giữ được",
+    ),
     "case-full": (
         "the case is full: at most {items} items and {mb} MB",
         "vụ việc đã đầy: tối đa {items} mục và {mb} MB",

@@ -86,6 +86,7 @@ class PassageMatch:
     picture_sha256: str | None = None  # None: it never had a picture
     speed_error_m_s: float | None = None  # 19 of 20 speeds are within it
     heading_deg: int | None = None  # clockwise from north
+    track: str = ""  # its id, also in events of the object; empty: an old agent does not name it
     then: PassageMatch | None = None
 
 
@@ -198,4 +199,5 @@ def match_of(row: Any) -> PassageMatch:
         picture_sha256=found.picture_sha256,
         speed_error_m_s=found.speed_error_m_s,
         heading_deg=found.heading_deg,
+        track=found.track,
     )

@@ -21,7 +21,7 @@ from edge_central.web.auth import login
 from edge_central.web.http_errors import HttpError, error_response
 from edge_central.web.live.hub import LiveHub
 from edge_central.web.live.stream import live_endpoint
-from edge_central.web.pages import alerts, events, fleet, journeys, media, passages
+from edge_central.web.pages import alerts, cases, events, fleet, journeys, media, passages
 from edge_central.web.pages import searches as search_pages
 from edge_central.web.pages.rules import camera_rules, rehearsals
 from edge_central.web.request_handler import Endpoint, Page, PublicPage, RequestHandler, compressed
@@ -35,6 +35,7 @@ PAGES: tuple[Page | PublicPage, ...] = (
     *media.PAGES,
     *search_pages.PAGES,
     *passages.PAGES,
+    *cases.PAGES,
     *journeys.PAGES,
     *camera_rules.PAGES,
     *rehearsals.PAGES,

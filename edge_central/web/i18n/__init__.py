@@ -10,7 +10,7 @@ from typing import Literal
 from markupsafe import Markup
 
 from edge_central.web.i18n import alerts as desk
-from edge_central.web.i18n import base, events, fleet, journeys, rehearsals, searches
+from edge_central.web.i18n import base, cases, events, fleet, journeys, rehearsals, searches
 
 Lang = Literal["vi", "en"]
 LANGS: tuple[Lang, ...] = ("vi", "en")
@@ -22,6 +22,7 @@ MODULES: tuple[Mapping[str, tuple[str, str]], ...] = (
     searches.WORDS,
     journeys.WORDS,
     rehearsals.WORDS,
+    cases.WORDS,
 )
 """A new module joins here."""
 ALL: Mapping[str, tuple[str, str]] = {key: words for module in MODULES for key, words in module.items()}

@@ -10,10 +10,13 @@ from collections.abc import Sequence
 from starlette.responses import Response
 
 from edge_agent.core.delivery import content_type_of
+from edge_central.console.events import EventRow
 from edge_central.console.fleet import PRESENT
+from edge_central.console.track_events import events_of_track
 from edge_central.searches import match_pictures
 from edge_central.searches.matches import PassageMatch
 from edge_central.searches.model import OPEN_PICTURES, PictureStatus, SearchReader, TooManySearches
+from edge_central.searches.passage_holds import HOLD_DAYS, OPEN_HOLDS, read_hold
 from edge_central.searches.sheet import read_match
 from edge_central.web.auth.access_log import SAME_ACCESS_S
 from edge_central.web.auth.accounts import ACTING_ROLES
@@ -28,7 +31,12 @@ JPEG, SEALED = "image/jpeg", "application/octet-stream"
 
 
 def passage_page(visit: UserRequestContext) -> Response:
-    search, match = found_search(visit), _match(visit)
+    return render_passage(visit)
+
+
+def render_passage(visit: UserRequestContext, refused: str | None = None, status: int = 200) -> Response:
+    """The page of a passage; ``refused``: why what was asked for on it is not done."""
+    search, match = found_search(visit), match_of_path(visit)
     key = (match.gateway, match.passage)
     picture = pictures(visit, search.id).get(key)
     site = visit.fleet(gateway=match.gateway).site(match.gateway)
@@ -37,6 +45,12 @@ def passage_page(visit: UserRequestContext) -> Response:
     drawing = None if picture is None else path_drawing(picture.path, picture_ratio(camera))
     return visit.render(
         "passage.html",
+        status,
+        refused=refused,
+        hold=read_hold(visit.connection, visit.scope, match.gateway, match.passage),
+        open_holds=OPEN_HOLDS,
+        hold_days=HOLD_DAYS,
+        reports=_reports(visit, match),
         search=search,
         match=match,
         picture=picture,
@@ -51,7 +65,16 @@ def passage_page(visit: UserRequestContext) -> Response:
     )
 
 
-def _match(visit: UserRequestContext) -> PassageMatch:
+def _reports(visit: UserRequestContext, match: PassageMatch) -> tuple[EventRow, ...]:
+    """The events in which rules have reported the object."""
+    if not match.rules:
+        return ()
+    ends_ms = match.start_ms + round(match.for_s * 1000)
+    place = (match.gateway, match.camera, match.track)
+    return events_of_track(visit.connection, visit.scope, *place, match.start_ms, ends_ms)
+
+
+def match_of_path(visit: UserRequestContext) -> PassageMatch:
     """Raises NotFound."""
     place = visit.path("gateway"), visit.number("passage")
     match = read_match(visit.connection, visit.search_reader, visit.path("id"), *place)

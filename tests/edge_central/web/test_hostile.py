@@ -59,6 +59,7 @@ NOT_THERE = (
     "/sites/dt-001/cameras/",
     "/sites/dt-666/cameras/",
     "/sites/bx-666/cameras/",
+    "/cases/",
 )
 """Their documented answer for a picture that has not come, or a search or journey that is missing, is 404."""
 
@@ -109,6 +110,7 @@ def addresses(house: House) -> Iterator[str]:
         "{ward}": wards, "{gateway}": gateways, "{cursor}": cursors, "{media_id}": ["m-1"],
         "{lang}": ["vi"], "{id}": [1], "{passage}": [1], "{step}": [1], "{search}": [1],
         "{camera}": ["cam-1"], "{rule}": ["night"],
+        "{picture}": [1], "{export}": [1],
     }  # fmt: skip
     for path in [page.path for page in PAGES if page.method == "GET"] + [path for path, _ in STREAMS]:
         found = [path]

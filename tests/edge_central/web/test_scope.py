@@ -24,8 +24,8 @@ from tests.edge_central.web.house import House
 THEIRS = FakeGateway("bx-001", "bo-xuyen")
 OWN = {"/logout", "/password", "/handover/leave"}
 """About nobody but himself, and the shift of his own wards."""
-SEARCHES = "/api/searches", "/searches"
-"""test_searches_api.py and test_search_pages.py ask there of another ward."""
+SEARCHES = "/api/searches", "/searches", "/api/journeys", "/journeys", "/cases"
+"""Their own tests ask there of another ward."""
 WITH_SUBJECT = {
     *("steps", "acknowledge", "assign_owner", "close", "reopen", "note", "request_clip"),
     *("hide", "is_hidden", "unhide"),

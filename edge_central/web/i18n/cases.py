@@ -1,0 +1,128 @@
+"""Cases, holds of passages, and where the whole picture of a passage is."""
+
+from __future__ import annotations
+
+WORDS: dict[str, tuple[str, str]] = {
+    # --- the list
+    "cases": ("Vụ việc", "Cases"),
+    "cases-what": (
+        "Mỗi vụ việc giữ bản sao các lượt đi qua và ảnh đã đưa vào, kể cả khi lần tìm đã bị xóa. Mọi lần "
+        "xem, thêm, gạch bỏ và xuất đều được ghi vào nhật ký truy cập.",
+        "A case keeps copies of the passages and pictures that were added, also after their search was "
+        "deleted. Each view, addition, removal and export is in the access log.",
+    ),
+    "cases-open": ("Đang mở", "Open"),
+    "cases-closed": ("Đã đóng", "Closed"),
+    "cases-none": (
+        "Chưa có vụ việc nào. Hãy mở một lượt đi qua và chọn “Đưa vào vụ việc”.",
+        "There is no case. Open a passage and choose “Add to case”.",
+    ),
+    "case-own": ("của bạn", "yours"),
+    "case-owner": ("Phụ trách", "Owner"),
+    "case-opened": ("Mở lúc", "Opened"),
+    "case-closed-at": ("Đóng lúc", "Closed"),
+    "case-items": ("Số mục", "Items"),
+    "case-wards": ("Phường", "Wards"),
+    # --- one case
+    "case-of": ("Vụ việc {case}", "Case {case}"),
+    "case-hints": (
+        "Màu sắc, hướng đi và mối liên hệ giữa các lượt đi qua chỉ là gợi ý, cần được kiểm tra lại.",
+        "Colours, directions and links between passages are hints that a person has to check.",
+    ),
+    "case-kind-passage": ("Lượt đi qua", "Passage"),
+    "case-kind-journey": ("Hành trình", "Journey"),
+    "case-kind-event": ("Sự kiện", "Event"),
+    "case-kind-picture": ("Ảnh", "Picture"),
+    "case-kind-note": ("Ghi chú", "Note"),
+    "case-picture-waiting": (
+        "Ảnh chưa được mở hoặc thiết bị chưa gửi. Ảnh sẽ tự vào vụ việc khi có người mở trong lần tìm.",
+        "The picture has not been opened, or has not come. It is added when somebody opens it in the search.",
+    ),
+    "case-picture-too-large": (
+        "Ảnh đã về nhưng vụ việc đã đầy.",
+        "The picture has come, but the case is full.",
+    ),
+    "case-added": ("{who} đưa vào lúc {time}", "added by {who}, {time}"),
+    "case-struck": (
+        "{who} gạch bỏ lúc {time}. Lý do: {why}",
+        "Struck out by {who}, {time}, because: {why}",
+    ),
+    "case-strike": ("Gạch bỏ", "Strike out"),
+    "case-strike-why": ("Lý do", "Why"),
+    "case-close": ("Đóng vụ việc", "Close the case"),
+    "case-reopen": ("Mở lại vụ việc", "Reopen the case"),
+    "case-deleted-after": (
+        "Vụ việc bị xóa sau khi đóng {days} ngày.",
+        "It is deleted {days} days after it was closed.",
+    ),
+    # --- on the page of a passage
+    "passage-keep": ("Giữ lại", "Keep"),
+    "case-add": ("Đưa vào vụ việc {case}", "Add to case {case}"),
+    "case-add-hint": (
+        "Trung tâm lưu bản sao thông tin và ảnh đã mở. Nếu ảnh chưa mở, ảnh sẽ được thêm khi về đến trung "
+        "tâm.",
+        "The centre keeps a copy of the facts and of the opened picture. A picture that is not open yet is "
+        "added when it arrives.",
+    ),
+    "hold-for": ("Giữ trên thiết bị {days} ngày", "Hold at the gateway for {days} days"),
+    "hold-release": ("Thôi giữ", "Release"),
+    "hold-hint": (
+        "Giữ lại nghĩa là thiết bị không xóa lượt đi qua và ảnh này khi hết hạn lưu trữ hay hết dung lượng. "
+        "Yêu cầu được ký và ghi lại cùng mục đích và số vụ việc.",
+        "Held means that the gateway does not delete this passage and its picture by age or for space. The "
+        "request is signed, and recorded with purpose and case.",
+    ),
+    "hold-until": (
+        "Thiết bị giữ lượt đi qua này đến {time}, theo yêu cầu của {who}.",
+        "Held at the gateway until {time}, asked for by {who}.",
+    ),
+    "hold-waits": (
+        "Đã yêu cầu thiết bị giữ lại, đang chờ trả lời.",
+        "The gateway is asked to hold it; waiting for the gateway.",
+    ),
+    "hold-release-waits": (
+        "Đã yêu cầu thiết bị thôi giữ, đang chờ trả lời.",
+        "The gateway is asked to release it; waiting for the gateway.",
+    ),
+    "hold-waits-offline": (
+        "Thiết bị đang mất liên lạc và sẽ nhận yêu cầu khi kết nối lại, trong vòng 7 ngày.",
+        "It is away, and gets the request when it is back, within 7 days.",
+    ),
+    "hold-ended": ("Thời hạn giữ đã hết.", "The hold has ended."),
+    "hold-released": ("Thiết bị đã thôi giữ.", "The gateway has released it."),
+    "hold-missing": (
+        "Thiết bị không giữ được: lượt đi qua này đã bị xóa.",
+        "It is not held: the gateway has deleted this passage already.",
+    ),
+    "hold-refused": ("Thiết bị từ chối giữ lại.", "The gateway refused to hold it."),
+    "hold-failed": ("Thiết bị không giữ lại được.", "The gateway could not hold it."),
+    "hold-expired": (
+        "Thiết bị không kết nối lại trong 7 ngày nên không nhận được yêu cầu giữ.",
+        "The gateway was not back within 7 days, and has not got the request.",
+    ),
+    "whole-picture": ("Ảnh toàn cảnh", "Whole picture"),
+    "whole-in-events": (
+        "Các sự kiện sau của cùng đối tượng có ảnh chụp:",
+        "These events of the same object have pictures:",
+    ),
+    "whole-on-recorder": (
+        "Thiết bị chỉ giữ ảnh nhỏ của lượt đi qua này. Ảnh toàn cảnh có trên đầu ghi: kênh {channel} (camera "
+        "{camera}), lúc {time}.",
+        "The gateway keeps only a small picture of this passage. The whole picture is on the recorder: "
+        "channel {channel} (camera {camera}), at {time}.",
+    ),
+    "whole-on-recorder-unnumbered": (
+        "Thiết bị chỉ giữ ảnh nhỏ của lượt đi qua này. Ảnh toàn cảnh có trên đầu ghi: camera "
+        "{camera}, lúc {time}.",
+        "The gateway keeps only a small picture of this passage. The whole picture is on the recorder: "
+        "camera {camera}, at {time}.",
+    ),
+    # --- the access log
+    "access-passage-hold": ("giữ lượt đi qua", "hold of a passage"),
+    "access-case-view": ("xem vụ việc", "viewed a case"),
+    "access-case-add": ("đưa vào vụ việc", "added to a case"),
+    "access-case-strike": ("gạch bỏ mục của vụ việc", "struck out an item of a case"),
+    "access-case-close": ("đóng vụ việc", "closed a case"),
+    "access-case-reopen": ("mở lại vụ việc", "reopened a case"),
+    "access-case-export": ("xuất vụ việc", "exported a case"),
+}

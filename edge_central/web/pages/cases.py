@@ -1,0 +1,269 @@
+"""Cases: the list, one case with its pictures, and what officers do with passages: hold, add, strike out.
+
+Each view of a case is recorded before it is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from edge_agent.core.delivery import content_type_of
+from edge_central.cases import files, items
+from edge_central.cases.facts import PassageFacts, as_facts, facts_of_match, links_of, passages_of
+from edge_central.cases.model import (
+    CaseItem,
+    CaseItemKind,
+    CasePicture,
+    CaseRefused,
+    CaseSummary,
+    NewCaseItem,
+    PictureReference,
+)
+from edge_central.console.documents import milliseconds
+from edge_central.console.events import StoredMedia
+from edge_central.console.fleet import CameraOverview
+from edge_central.searches import passage_holds
+from edge_central.searches.matches import PassageMatch
+from edge_central.searches.model import SearchesUnavailable, SearchView, TooManySearches
+from edge_central.sentences import problem_text
+from edge_central.web.auth.access_log import SAME_ACCESS_S
+from edge_central.web.auth.accounts import ACTING_ROLES
+from edge_central.web.http_errors import BadRequest, NotFound
+from edge_central.web.pages.passage_path import PathDrawing, path_drawing, picture_ratio
+from edge_central.web.pages.passages import JPEG, SEALED, match_of_path, render_passage
+from edge_central.web.pages.searches import COLOURS, drawn_on, found_search
+from edge_central.web.request_context import UserRequestContext
+from edge_central.web.request_handler import Page
+
+MAX_BACKGROUNDS = 24
+"""Cameras of a case whose picture is drawn below paths: each is searched among the newest of its camera."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPassage:
+    """A passage of an item, with what is drawn of it."""
+
+    facts: PassageFacts
+    start_ms: int | None
+    picture: CasePicture | None
+    drawing: PathDrawing | None
+    background: StoredMedia | None
+    camera: CameraOverview | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShownItem:
+    item: CaseItem
+    passages: tuple[ShownPassage, ...]
+    links: tuple[tuple[str, ...], ...]  # of a journey: the reasons between each two passages
+
+
+# --- the list, one case ---
+
+
+def cases_page(visit: UserRequestContext) -> Response:
+    """``closed``: the closed cases. Of all that the account may see; the own ones are marked."""
+    closed = visit.query("closed") is not None
+    rows = files.list_cases(visit.connection, visit.case_author, closed=closed)
+    return visit.render("cases.html", rows=rows, closed=closed)
+
+
+def case_page(visit: UserRequestContext) -> Response:
+    return _case(visit)
+
+
+def _case(visit: UserRequestContext, refused: str | None = None, status: int = 200) -> Response:
+    summary = _found(visit)
+    _record_view(visit, summary)
+    view = files.read_case(visit.connection, visit.case_author, summary.id)
+    if view is None:
+        raise NotFound
+    return visit.render(
+        "case.html",
+        status,
+        case=view.summary,
+        items=_shown(visit, view.items),
+        colour_terms=COLOURS,
+        refused=refused,
+        days=visit.services.settings.cases.days,
+    )
+
+
+def _found(visit: UserRequestContext) -> CaseSummary:
+    """The case of the path. Raises NotFound."""
+    found = files.find_case(visit.connection, visit.case_author, visit.number("id"))
+    if found is None:
+        raise NotFound("there is no such case, or it is not yours")
+    return found
+
+
+def _record_view(visit: UserRequestContext, case: CaseSummary) -> None:
+    """A further request within SAME_ACCESS_S is the same view: the page renews itself."""
+    recent, access = (
+        visit.services.media_access_log,
+        (visit.account.name, visit.address, "case", str(case.id)),
+    )
+    if recent.is_new(access):
+        with visit.writing() as connection:
+            files.record_view(connection, visit.case_author, case, visit.now_ms)
+        recent.add(access)
+
+
+def _shown(visit: UserRequestContext, found: Iterable[CaseItem]) -> list[ShownItem]:
+    cameras = _Cameras(visit)
+    return [
+        ShownItem(
+            item,
+            tuple(_passage(cameras, item, facts) for facts in passages_of(item.facts)),
+            tuple(tuple(link.lines) for link in links_of(item.facts)),
+        )
+        for item in found
+    ]
+
+
+class _Cameras:
+    """Cameras by gateway and id, and pictures of them to draw on; each is read once."""
+
+    def __init__(self, visit: UserRequestContext) -> None:
+        self._visit = visit
+        self._found: dict[tuple[str, str], tuple[CameraOverview | None, StoredMedia | None]] = {}
+
+    def find(self, gateway: str, camera: str) -> tuple[CameraOverview | None, StoredMedia | None]:
+        key = gateway, camera
+        if key not in self._found:
+            if len(self._found) >= MAX_BACKGROUNDS:
+                return None, None
+            site = self._visit.fleet(gateway=gateway).site(gateway)
+            cameras = () if site is None else site.cameras
+            overview = next((each for each in cameras if each.id == camera), None)
+            self._found[key] = overview, drawn_on(self._visit, gateway, overview)
+        return self._found[key]
+
+
+def _passage(cameras: _Cameras, item: CaseItem, facts: PassageFacts) -> ShownPassage:
+    of_passage = (
+        each for each in item.pictures if (each.gateway, each.passage) == (facts.gateway, facts.passage)
+    )
+    picture = next(of_passage, None)
+    camera, background = (
+        (None, None) if picture is None or not picture.path else cameras.find(facts.gateway, facts.camera)
+    )
+    drawing = None if picture is None else path_drawing(picture.path, picture_ratio(camera))
+    return ShownPassage(facts, milliseconds(facts.start), picture, drawing, background, camera)
+
+
+def picture_file(visit: UserRequestContext) -> Response:
+    """A picture of a case, or the sealed file; the view of its case is on record."""
+    case = _found(visit)
+    content = items.read_content(visit.connection, case.id, visit.number("picture"))
+    if content is None:
+        raise NotFound("there is no such picture, or it has not come")
+    _record_view(visit, case)
+    if content_type_of(content) == JPEG:
+        response = Response(content, media_type=JPEG)
+    else:
+        response = Response(content, media_type=SEALED)
+        name = f"case-{case.id}-{visit.number('picture')}.jpg.sealed"
+        response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    response.headers["Cache-Control"] = f"private, max-age={SAME_ACCESS_S}"
+    response.headers["Vary"] = "Cookie"
+    return response
+
+
+def strike(visit: UserRequestContext) -> Response:
+    """Strike out the item ``item``, because of ``why``."""
+    case, item = _found(visit), visit.form.get("item", "")
+    if not item.isdecimal() or len(item) > 18:
+        raise BadRequest("item is the number of an item")
+    try:
+        with visit.writing() as connection:
+            author = visit.case_author
+            done = items.strike_item(
+                connection, author, case.id, int(item), visit.form.get("why", ""), visit.now_ms
+            )
+    except CaseRefused as error:
+        return _case(visit, error.text, 409)
+    if done is None:
+        raise NotFound
+    return visit.redirect(f"/cases/{case.id}#item-{item}")
+
+
+def close(visit: UserRequestContext) -> Response:
+    case = _found(visit)
+    with visit.writing() as connection:
+        files.close_case(connection, visit.case_author, case.id, visit.now_ms)
+    return visit.redirect(f"/cases/{case.id}")
+
+
+def reopen(visit: UserRequestContext) -> Response:
+    case = _found(visit)
+    with visit.writing() as connection:
+        files.reopen_case(connection, visit.case_author, case.id, visit.now_ms)
+    return visit.redirect(f"/cases/{case.id}")
+
+
+# --- from the page of a passage ---
+
+
+def add_passage(visit: UserRequestContext) -> Response:
+    """Add a passage to the case whose number the search has."""
+    search, match = found_search(visit), match_of_path(visit)
+    try:
+        with visit.writing() as connection:
+            item = passage_item(visit, search, match)
+            added = items.add_item(connection, visit.case_author, search.case, item, visit.now_ms)
+    except CaseRefused as error:
+        return render_passage(visit, error.text, 409)
+    return visit.redirect(f"/cases/{added.case_id}#item-{added.item}")
+
+
+def passage_item(visit: UserRequestContext, search: SearchView, match: PassageMatch) -> NewCaseItem:
+    names = visit.names
+    camera = names.camera(match.gateway, match.camera).name
+    return NewCaseItem(
+        kind=CaseItemKind.PASSAGE,
+        source=f"passage {match.gateway}/{match.passage}",
+        at_ms=match.start_ms,
+        wards=frozenset({match.ward}),
+        facts=as_facts(facts_of_match(match, names.site_name(match.gateway), camera)),
+        gateway=match.gateway,
+        camera=match.camera,
+        search=search.id,
+        pictures=(PictureReference(search.id, match.gateway, match.passage),)
+        if match.picture_sha256 is not None
+        else (),
+    )
+
+
+def hold_passage(visit: UserRequestContext) -> Response:
+    """Have the gateway keep a passage for ``days``, or release it (``days`` empty)."""
+    search, match = found_search(visit), match_of_path(visit)
+    text = visit.form.get("days", "")
+    if text and (not text.isdecimal() or int(text[:6]) not in passage_holds.HOLD_DAYS):
+        raise BadRequest(f"days is one of {passage_holds.HOLD_DAYS}, or empty")
+    try:
+        with visit.writing() as connection:
+            days = int(text) if text else None
+            who = (connection, visit.search_author, visit.search_reader)
+            place = (search.id, match.gateway, match.passage)
+            asked = passage_holds.ask_hold(*who, *place, days, visit.now_ms)
+    except (SearchesUnavailable, TooManySearches) as error:
+        return render_passage(visit, str(error), 409)
+    if asked is None:
+        return render_passage(visit, problem_text("hold-not-yours"), 409)
+    return visit.redirect(f"/searches/{search.id}/passages/{match.gateway}/{match.passage}")
+
+
+PAGES = (
+    Page("/cases", cases_page, roles=ACTING_ROLES),
+    Page("/cases/{id}", case_page, roles=ACTING_ROLES),
+    Page("/cases/{id}/pictures/{picture}", picture_file, roles=ACTING_ROLES),
+    Page("/cases/{id}/strike", strike, "POST", roles=ACTING_ROLES),
+    Page("/cases/{id}/close", close, "POST", roles=ACTING_ROLES),
+    Page("/cases/{id}/reopen", reopen, "POST", roles=ACTING_ROLES),
+    Page("/searches/{id}/passages/{gateway}/{passage}/case", add_passage, "POST", roles=ACTING_ROLES),
+    Page("/searches/{id}/passages/{gateway}/{passage}/hold", hold_passage, "POST", roles=ACTING_ROLES),
+)
