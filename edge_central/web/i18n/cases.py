@@ -11,7 +11,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "A case keeps copies of the passages and pictures that were added, also after their search was "
         "deleted. Each view, addition, removal and export is in the access log.",
     ),
-    "cases-open": ("Đang mở", "Open"),
+    "cases-open": ("Chưa đóng", "Open"),
     "cases-closed": ("Đã đóng", "Closed"),
     "cases-none": (
         "Chưa có vụ việc nào. Hãy mở một lượt đi qua và chọn “Đưa vào vụ việc”.",
@@ -102,7 +102,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "whole-picture": ("Ảnh toàn cảnh", "Whole picture"),
     "whole-in-events": (
-        "Các sự kiện sau của cùng đối tượng có ảnh chụp:",
+        "Các sự kiện sau là của cùng một người hoặc xe, có ảnh chụp:",
         "These events of the same object have pictures:",
     ),
     "whole-on-recorder": (
