@@ -25,7 +25,7 @@ from edge_central.store.scope import Scope
 
 DEFAULT_REACH_M, MAX_REACH_M = 1_200.0, 5_000.0
 MAX_GATEWAYS = 60
-"""The nearest ones, and those with learnt times before them."""
+"""Those with learnt times, then the nearest; so many of the reader's wards, and as many of others."""
 SPEEDS_KM_H: Mapping[str | None, tuple[float, float]] = {
     "person": (2.0, 8.0),
     "two-wheeler": (5.0, 50.0),
@@ -95,7 +95,10 @@ def neighbours_of(
     here = sites.get(match.gateway)
     found = list(_near(sites, here, match, learnt, scope, reach_m)) if here is not None else []
     found.sort(key=lambda each: (each.learnt is None, each.distance_m or 0.0, each.gateway, each.camera))
-    allowed = set(list(dict.fromkeys(each.gateway for each in found))[:MAX_GATEWAYS])
+    allowed = set[str]()
+    for is_yours in (True, False):
+        gateways = dict.fromkeys(each.gateway for each in found if each.is_yours is is_yours)
+        allowed.update(list(gateways)[:MAX_GATEWAYS])
     return [each for each in found if each.gateway in allowed]
 
 

@@ -102,8 +102,8 @@ WORDS: dict[str, tuple[str, str]] = {
         "The time that is searched ends at {time}: ask again after that.",
     ),
     "journey-not-yours": (
-        "Không hỏi, vì ngoài phạm vi của bạn: {sites}",
-        "Not asked, because they are not yours: {sites}",
+        "Không hỏi, vì ngoài phạm vi của bạn: {count} điểm",
+        "Not asked, because they are not yours: {count} sites",
     ),
     "journey-candidates": ("Lượt cần xác minh", "Candidates"),
     "journey-candidates-what": (

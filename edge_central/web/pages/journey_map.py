@@ -15,9 +15,11 @@ NEAR_DEGREES = 0.012
 
 @dataclass(frozen=True, slots=True)
 class RouteStop:
-    """A site of the route: ``numbers`` of its steps, from 1, with commas between them."""
+    """A site of the route: ``numbers`` of its steps, from 1, with commas between them, and when the first of
+    them began."""
 
     numbers: str
+    start_ms: int
     x: float
     y: float
 
@@ -41,7 +43,7 @@ def route_map(fleet: Fleet, route: Sequence[JourneyStep]) -> RouteMap | None:
     shown = {gateway: numbers for gateway, numbers in visited.items() if gateway in spots}
     if drawn is None or not shown:
         return None
-    stops = tuple(_stop(spots[gateway], numbers) for gateway, numbers in shown.items())
+    stops = tuple(_stop(spots[gateway], numbers, route) for gateway, numbers in shown.items())
     line = [spots[step.match.gateway] for step in route if step.match.gateway in spots]
     points = " ".join(f"{spot.x:g},{spot.y:g}" for spot in line)
     return RouteMap(drawn, stops, points, len(route) - len(line))
@@ -67,5 +69,6 @@ def _range(values: Sequence[float]) -> tuple[float, float]:
     return min(values) - NEAR_DEGREES, max(values) + NEAR_DEGREES
 
 
-def _stop(spot: SiteMarker, numbers: Sequence[int]) -> RouteStop:
-    return RouteStop(", ".join(map(str, numbers)), spot.x, spot.y)
+def _stop(spot: SiteMarker, numbers: Sequence[int], route: Sequence[JourneyStep]) -> RouteStop:
+    start_ms = route[numbers[0] - 1].match.start_ms
+    return RouteStop(", ".join(map(str, numbers)), start_ms, spot.x, spot.y)

@@ -111,10 +111,11 @@
     }
   }
 
-  // What is done to one thing of a list leaves the rest of the page where it is.
+  // What is done to one thing of a list leaves the rest of the page where it is. A form that opens another page
+  // has data-leaves.
   document.addEventListener("submit", async (event) => {
     const form = event.target;
-    if (!form.matches('[data-part] form[method="post"]')) return;
+    if (!form.matches('[data-part] form[method="post"]:not([data-leaves])')) return;
     event.preventDefault();
     const fields = new URLSearchParams(new FormData(form, event.submitter));
     form.setAttribute("aria-busy", "true");

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from edge_central.console.site_names import Names, SiteNames
 from edge_central.journeys import journey as journeys
+from edge_central.journeys import neighbours
 from edge_central.journeys.asking import NeighbourQuestion, ask_neighbours
 from edge_central.journeys.candidates import CandidateList, read_candidates
 from edge_central.journeys.journey import JourneyRefused, begin_journey, decide, read_journey, undo
@@ -116,6 +117,17 @@ def test_neighbours_are_of_the_site_within_the_reach_or_learnt(connection: Conne
     assert keys(connection, way=Way.BACKWARD) == near, "nothing is learnt about how they come here"
     own = Scope(frozenset({"de-tham"}))
     assert ("bx-001", "cam-1", False) in keys(connection, scope=own)
+
+
+def test_many_sites_of_others_do_not_displace_the_own_ones(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(neighbours, "MAX_GATEWAYS", 1)
+    store_travel_times(connection, [replace(FAR_PAIR, to_gateway="bx-001")])
+    own = Scope(frozenset({"bo-xuyen"}))
+    assert {(gateway, yours) for gateway, _, yours in keys(connection, scope=own)} == {
+        ("bx-001", True), ("dt-001", False)
+    }  # fmt: skip
 
 
 def test_the_sheet_says_where_a_site_is_before_the_gateway(connection: Connection) -> None:

@@ -152,7 +152,7 @@ def test_neighbours_are_asked_each_in_its_own_time_within_the_officers_wards(cit
     assert (asked["purpose"], asked["case"], asked["group"]) == ("trộm xe máy", "7/2026", "two-wheeler")
     assert "colour" not in asked
     page = words(journey.browser.get(journey.step).text)
-    assert "Không hỏi, vì ngoài phạm vi của bạn: Trần Phú" in page
+    assert "Không hỏi, vì ngoài phạm vi của bạn: 1 điểm Trần Phú (Bồ Xuyên)" in page
     assert accesses(city)[-1][0] == "search"
     wider = journey.ask(reach_m="5000", stop_min="60", colour="red")
     both = question_of(city, wider)
@@ -270,6 +270,7 @@ def test_an_officer_confirms_rejects_and_takes_it_back(city: House) -> None:
     route = journey.browser.get(journey.path).text
     assert re.search(r"1 .*Lý Bôn.* 2 .*Trần Hưng Đạo.* 48 giây", words(route))
     assert route.count('class="stop"') == 2
+    assert ">21:30:57</text>" in route
     assert "Do lan xác nhận, chưa được chứng minh" in words(route)
     confirmed = journey.first + 2
     undone = journey.browser.post(f"{journey.path}/steps/{confirmed}/undo", {"next": journey.step})
