@@ -259,7 +259,9 @@ def test_a_picture_of_an_example_is_opened_with_a_record(city: House) -> None:
     id_ = begin(lan)
     answer_with(city, id_, result(examples=[example(7), example(8, picture=False)]))
     picture = f"/searches/{id_}/pictures/dt-001/7"
-    assert picture not in lan.get(f"/rehearsals/{id_}").text
+    page = lan.get(f"/rehearsals/{id_}").text
+    assert picture not in page
+    assert page.count(f'action="/searches/{id_}/pictures"') == 1, "one example has a picture"
     assert lan.get(picture).status_code == 404
     opened = lan.post(f"/searches/{id_}/pictures", {"passage": "dt-001/7", "next": f"/rehearsals/{id_}"})
     assert opened.headers["location"] == f"/rehearsals/{id_}"

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from starlette.responses import Response
 
 from edge_agent.core.model import LABELS
+from edge_central.console.documents import milliseconds
 from edge_central.proposals.draft import as_yaml
 from edge_central.rehearsals.model import DAYS, RehearsalDraft, RehearsalQuestion, RehearsalView
 from edge_central.rehearsals.new_rehearsal import start_rehearsal
@@ -128,6 +129,7 @@ def rehearsal_page(visit: UserRequestContext) -> Response:
         rehearsal=rehearsal,
         rule=configured_rule(rehearsal.draft.rule, rehearsal.draft.zones, rehearsal.draft.lines),
         result=result,
+        first_ms=None if result is None else milliseconds(result.first_at),
         days_counted=sorted({day for each in counted for day in each.by_day}),
         hours=bar_chart([each.by_hour for each in counted], HOURS) if counted else None,
         yaml="\n".join(as_yaml(rehearsal.draft.written())),
