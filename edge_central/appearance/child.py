@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import resource
+import signal
 import sys
 from pathlib import Path
 
@@ -27,7 +28,7 @@ CPU_S = 60
 """Processor time for the pictures of one process; the centre starts a new one every ``MAX_PICTURES``."""
 NICE = 10
 OOM_SCORE = 1000
-_PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 
 
 def main(model_path: str, pixels: str, order: str) -> int:
@@ -70,7 +71,9 @@ def limit_process() -> None:
         (resource.RLIMIT_NOFILE, 0),
     ):
         resource.setrlimit(limit, (most, most))
-    for option, value in ((_PR_SET_NO_NEW_PRIVS, 1), (_PR_SET_DUMPABLE, 0)):
+    # A process that hangs does not see the end of its socket: it ends with the thread that has made it.
+    options = ((_PR_SET_PDEATHSIG, signal.SIGKILL), (_PR_SET_NO_NEW_PRIVS, 1), (_PR_SET_DUMPABLE, 0))
+    for option, value in options:
         if libc.prctl(option, value, 0, 0, 0) != 0:
             raise OSError(ctypes.get_errno(), "prctl")
 

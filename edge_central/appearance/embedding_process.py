@@ -19,7 +19,6 @@ from edge_agent.core.errors import CentralError
 from edge_agent.core.printable import printable
 from edge_central.appearance.frames import (
     ANSWER_HEAD,
-    MAX_ANSWER_BYTES,
     MAX_REQUEST_BYTES,
     OK,
     ChildHello,
@@ -64,7 +63,7 @@ class EmbeddingProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
         self._hello: ChildHello | None = None
-        self._pictures = 0
+        self.pictures = 0
 
     def __enter__(self) -> Self:
         return self
@@ -106,11 +105,11 @@ class EmbeddingProcess:
         PictureNotEmbedded, EmbeddingUnavailable."""
         if len(jpeg) > MAX_REQUEST_BYTES:
             raise PictureNotEmbedded(f"a picture has no embedding: {len(jpeg)} bytes are too many")
-        if self._pictures >= MAX_PICTURES:
+        if self.pictures >= MAX_PICTURES:
             self.close()
         hello = self.hello()
         assert self._socket is not None
-        self._pictures += 1
+        self.pictures += 1
         try:
             self._socket.settimeout(self._picture_s)
             self._socket.sendall(request(jpeg))
@@ -132,7 +131,7 @@ class EmbeddingProcess:
         if self._socket is not None:
             self._socket.close()
         self._process = self._socket = self._hello = None
-        self._pictures = 0
+        self.pictures = 0
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
@@ -152,8 +151,6 @@ class EmbeddingProcess:
         """Raises TimeoutError, EOFError, OSError."""
         until = time.monotonic() + within_s
         kind, size = ANSWER_HEAD.unpack(self._read(ANSWER_HEAD.size, until))
-        if size > MAX_ANSWER_BYTES:
-            raise EOFError("its answer is too long")
         return kind, self._read(size, until)
 
     def _read(self, size: int, until: float) -> bytes:

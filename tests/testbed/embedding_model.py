@@ -72,7 +72,7 @@ def _tensor(name: str, shape: list[int], buffer: int, quantised: bool) -> Any:
     tensor.type = schema.TensorType.INT8 if quantised else schema.TensorType.FLOAT32
     if quantised:
         tensor.quantization = schema.QuantizationParametersT()
-        tensor.quantization.scale, tensor.quantization.zeroPoint = [1 / 127], [0]
+        tensor.quantization.scale, tensor.quantization.zeroPoint = [1 / 100], [20]
     return tensor
 
 

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from edge_central.appearance.card import CardRefused, CurvePoint, GroupFigures, card_text, read_card
+from edge_central.appearance.card import (
+    CardRefused,
+    CurvePoint,
+    GroupFigures,
+    card_text,
+    read_card,
+    usable_card,
+)
 from tests.edge_central.appearance.parts import card_of, estimate, figures
 
 
@@ -66,6 +74,16 @@ def test_a_card_that_was_changed_by_hand_is_refused(tmp_path: Path) -> None:
     assert "format" in refused(tmp_path, document | {"format": 2})
     assert "sha256" in refused(tmp_path, document | {"sha256": "no"})
     assert "cannot be used" in refused(tmp_path, ["[" * 1000])
+
+
+def test_a_card_of_another_file_is_refused(tmp_path: Path) -> None:
+    model, card = tmp_path / "m.tflite", tmp_path / "card.json"
+    model.write_bytes(b"model")
+    card.write_bytes(card_text(card_of(hashlib.sha256(b"model").hexdigest())))
+    assert usable_card(model, card, ["vehicle"]).model == "colours"
+    model.write_bytes(b"another")
+    with pytest.raises(CardRefused, match="measured on another file"):
+        usable_card(model, card, ["vehicle"])
 
 
 def test_a_card_that_is_not_there_is_refused(tmp_path: Path) -> None:

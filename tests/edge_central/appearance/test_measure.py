@@ -43,6 +43,7 @@ def test_distinct_objects_are_found_at_the_other_camera(tmp_path: Path) -> None:
     assert found.cost < 0.4
     assert found.ratio(1.0) > 10
     assert found.ratio(-0.5) < 0.1
+    assert max(point.log10_ratio for point in found.curve) < np.log10(2 * 24), "24 objects prove no more"
     assert card.figures("vehicle") == found, "the folder is not divided by group"
 
 
@@ -93,6 +94,17 @@ def test_the_curve_rises_and_says_no_more_than_the_objects_allow() -> None:
     assert len(powers) > 3
     assert max(map(abs, powers)) < np.log10(2 * 40)
     assert 0 < found.cost < 1
+
+
+def test_the_cost_is_measured_on_objects_that_the_curve_has_not_seen() -> None:
+    """Of vectors by chance it is 1 or more; by a curve of the same pairs it would be less."""
+    costs = []
+    for seed in range(8):
+        vectors = np.random.default_rng(seed).normal(size=(80, 6))
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        objects = np.repeat(np.arange(20), 4)
+        costs.append(measure_group(LabelledVectors(vectors, objects, np.tile([1, 2], 40))).cost)
+    assert np.mean(costs) > 1
 
 
 def test_groups_are_measured_apart_and_small_ones_left_out(tmp_path: Path) -> None:
