@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from edge_central.console.fleet import CameraOverview, SiteOverview
+from edge_central.rehearsals.model import RehearsalDraft
 from edge_central.rehearsals.records import ReportedRules, list_rehearsals, read_camera_rules
 from edge_central.rehearsals.reports import RuleProposals, read_proposals, read_reports
-from edge_central.rehearsals.rules import ConfiguredRule, RulePlace
+from edge_central.rehearsals.rules import ConfiguredRule, RulePlace, configured_rule
 from edge_central.web.auth.accounts import ACTING_ROLES
 from edge_central.web.http_errors import NotFound
 from edge_central.web.pages.passage_path import WIDTH, picture_ratio
@@ -43,6 +44,12 @@ class RulesOfCamera:
             raise NotFound
         return found
 
+    def drafted(self, draft: RehearsalDraft) -> ConfiguredRule | None:
+        """The draft as a rule of this camera, with the zones and lines that it adds."""
+        known = self.known.rules
+        zones, lines = ({}, {}) if known is None else (known.zones, known.lines)
+        return configured_rule(draft.rule, {**zones, **draft.zones}, {**lines, **draft.lines})
+
     def drawing(self, place: RulePlace | None) -> RuleDrawing | None:
         if place is None:
             return None
@@ -57,21 +64,28 @@ class RulesOfCamera:
         return read_proposals(visit.connection, *place, visit.now_ms, visit.services.console.timezone)
 
 
-def rules_of_camera(visit: UserRequestContext) -> RulesOfCamera:
-    """Those of the path. Raises NotFound."""
-    gateway, camera_id = visit.path("gateway"), visit.path("camera")
+def rules_of_path(visit: UserRequestContext) -> RulesOfCamera:
+    """Raises NotFound."""
+    found = rules_of_camera(visit, visit.path("gateway"), visit.path("camera"))
+    if found is None:
+        raise NotFound
+    return found
+
+
+def rules_of_camera(visit: UserRequestContext, gateway: str, camera_id: str) -> RulesOfCamera | None:
+    """None: there is no such camera in the scope."""
     site = visit.fleet(gateway=gateway).site(gateway)
     cameras = () if site is None else site.cameras
     camera = next((each for each in cameras if each.id == camera_id), None)
     if site is None or camera is None:
-        raise NotFound
+        return None
     known = read_camera_rules(visit.connection, visit.scope.narrowed(site.ward), gateway, camera_id)
     return RulesOfCamera(site, camera, known)
 
 
 def rules_page(visit: UserRequestContext) -> Response:
     """``proposals``: the id of a rule whose outcomes are examined for changes."""
-    found = rules_of_camera(visit)
+    found = rules_of_path(visit)
     rules = () if found.known.rules is None else found.known.rules.rules
     chosen = visit.query("proposals")
     return visit.render(

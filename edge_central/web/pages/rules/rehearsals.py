@@ -6,6 +6,7 @@ Rows are written here, and the ingest asks the gateway (docs/decisions/0065).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from starlette.responses import Response
 
@@ -15,7 +16,7 @@ from edge_central.proposals.draft import as_yaml
 from edge_central.rehearsals.model import DAYS, RehearsalDraft, RehearsalQuestion, RehearsalView
 from edge_central.rehearsals.new_rehearsal import start_rehearsal
 from edge_central.rehearsals.records import read_rehearsal
-from edge_central.rehearsals.rules import ConfiguredRule, configured_rule
+from edge_central.rehearsals.rules import ConfiguredRule
 from edge_central.searches import match_pictures, new_search
 from edge_central.searches.model import OPEN_PICTURES, SearchesUnavailable, TooManySearches
 from edge_central.searches.question import InvalidQuestion
@@ -23,7 +24,7 @@ from edge_central.web.auth.accounts import ACTING_ROLES
 from edge_central.web.http_errors import NotFound
 from edge_central.web.pages.charts import bar_chart
 from edge_central.web.pages.rules import rehearsal_form
-from edge_central.web.pages.rules.camera_rules import RulesOfCamera, rules_of_camera
+from edge_central.web.pages.rules.camera_rules import RulesOfCamera, rules_of_camera, rules_of_path
 from edge_central.web.pages.rules.rehearsal_form import Values
 from edge_central.web.pages.search_form import FormError, InvalidForm
 from edge_central.web.pages.searches import MOST_AT_ONCE, drawn_on, pictures
@@ -36,7 +37,7 @@ HOURS = tuple(f"{hour:02d}" for hour in range(24))
 def form_page(visit: UserRequestContext) -> Response:
     """``proposal``: the kind of a change that outcomes suggest; ``like``: the id of a rehearsal to begin
     with."""
-    found = rules_of_camera(visit)
+    found = rules_of_path(visit)
     rule = found.rule(visit.path("rule"))
     values = rehearsal_form.usual_values(rule)
     kind, like = visit.query("proposal"), visit.query("like")
@@ -53,9 +54,7 @@ def form_page(visit: UserRequestContext) -> Response:
 
 
 def _values_of(found: RulesOfCamera, draft: RehearsalDraft) -> Values:
-    rules = found.known.rules
-    zones, lines = ({}, {}) if rules is None else (rules.zones, rules.lines)
-    drafted = configured_rule(draft.rule, {**zones, **draft.zones}, {**lines, **draft.lines})
+    drafted = found.drafted(draft)
     if drafted is None:
         raise NotFound
     return rehearsal_form.values_of(drafted)
@@ -88,7 +87,7 @@ def _form(
 
 def start(visit: UserRequestContext) -> Response:
     """Start a rehearsal, or show the form again with what is wrong in it."""
-    found = rules_of_camera(visit)
+    found = rules_of_path(visit)
     rule = found.rule(visit.path("rule"))
     values, form = Values(str, visit.form), visit.form
     try:
@@ -127,7 +126,7 @@ def rehearsal_page(visit: UserRequestContext) -> Response:
     return visit.render(
         "rehearsal.html",
         rehearsal=rehearsal,
-        rule=configured_rule(rehearsal.draft.rule, rehearsal.draft.zones, rehearsal.draft.lines),
+        of_draft=_draft_shown(visit, rehearsal),
         result=result,
         first_ms=None if result is None else milliseconds(result.first_at),
         days_counted=sorted({day for each in counted for day in each.by_day}),
@@ -138,6 +137,21 @@ def rehearsal_page(visit: UserRequestContext) -> Response:
         unopened=unopened[:MOST_AT_ONCE],
         limit_reached=match_pictures.picture_limit(visit.connection, visit.account.name, visit.now_ms),
     )
+
+
+def _draft_shown(visit: UserRequestContext, rehearsal: RehearsalView) -> dict[str, Any] | None:
+    """The draft for ``rule_parts.html``; None: its camera is not there any more."""
+    found = rules_of_camera(visit, rehearsal.gateway, rehearsal.camera)
+    rule = None if found is None else found.drafted(rehearsal.draft)
+    if found is None or rule is None:
+        return None
+    background = drawn_on(visit, rehearsal.gateway, found.camera)
+    return {
+        "rule": rule,
+        "drawing": found.drawing(rule.place),
+        "background": background,
+        "camera": found.camera,
+    }
 
 
 def _found_rehearsal(visit: UserRequestContext, id_: str) -> RehearsalView:
