@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from edge_agent.core.worker import SupervisedThread
 from edge_agent.wire.received.messages import HeartbeatMessage, milliseconds
 from edge_central.alerts.service import AlertService
+from edge_central.cases.keeper import CaseKeeper
 from edge_central.ingest.batch_writer import BatchResult, BatchWriter
 from edge_central.ingest.broker_session import CentralBrokerSession, UnconfirmedMessage
 from edge_central.ingest.gateway_messages import ACK_EVERY_S, BirthRequests, Confirmations, RequestSender
@@ -67,6 +68,7 @@ class IngestThread:
         searches: SearchSender,
         rehearsals: RehearsalSender,
         rule_requests: RuleRequests,
+        cases: CaseKeeper,
         alerts: AlertService,
         sweep: RetentionSweep,
         metrics: CentralMetrics,
@@ -90,6 +92,7 @@ class IngestThread:
         self._searches = searches
         self._rehearsals = rehearsals
         self._rule_requests = rule_requests
+        self._cases = cases
         self._answers = AnswerQueue(store, record_replies)
         self._alerts = alerts
         self._sweep = sweep
@@ -330,6 +333,9 @@ class IngestThread:
             self._send_due(self._requests, self._requests_broker)
         if session is not None:
             self._send_due(self._rule_requests, self._broker)
+        if self._store.query(self._cases.has_work):
+            with self._store.batch() as batch:
+                self._cases.work(batch.connection)
         self._metrics.record_alerts(self._alerts.open_alerts, len(self._buffered))
         if session is not None:
             self._alerts.publish_open(session, self._broker.publish)

@@ -216,6 +216,10 @@ CASES: Sentences = {
         "{cases} of your cases are open: close some first",
         "bạn đang có {cases} vụ việc chưa đóng: hãy đóng bớt",
     ),
+    "case-no-key": (
+        "no centre of the wards of this case has a search key, which signs exports",
+        "chưa có trung tâm nào của các phường này có khóa tìm kiếm để ký bản xuất",
+    ),
     "hold-not-yours": (
         "only the officer who asked for the hold, or an administrator, can release it",
         "chỉ người đã yêu cầu giữ hoặc quản trị viên mới thôi giữ được",

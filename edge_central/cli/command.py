@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from edge_agent.core.command_line.parser import CommandParser, Commands, add_command
 from edge_agent.core.errors import UsageError
+from edge_central.cli.cases import add_cases_to
 
 if TYPE_CHECKING:
     from edge_central.settings import CentralSettings
@@ -190,7 +191,15 @@ def _add_retention(actions: Commands) -> tuple[CommandParser, ...]:
     )
     deletions.add_argument("--most", type=int, default=20, metavar="N", help="number of deletions to list")
     deletions.add_json()
-    return hold, holds, _add_release(actions), deletions, _add_searches(actions), *_add_travel_times(actions)
+    return (
+        hold,
+        holds,
+        _add_release(actions),
+        deletions,
+        _add_searches(actions),
+        add_cases_to(actions),
+        *_add_travel_times(actions),
+    )
 
 
 def _add_searches(actions: Commands) -> CommandParser:
@@ -362,6 +371,10 @@ def run_central(args: argparse.Namespace, stdout: TextIO) -> int:
         from edge_central.cli.searches import run_searches
 
         return run_searches(args, load(args.config), stdout)
+    if args.action == "case":
+        from edge_central.cli.cases import run_cases
+
+        return run_cases(args, load(args.config), stdout)
     if args.action == "travel-times":
         from edge_central.cli.travel_times import run_travel_times
 

@@ -49,6 +49,18 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "case-strike": ("Gạch bỏ", "Strike out"),
     "case-strike-why": ("Lý do", "Why"),
+    "case-export": ("Xuất vụ việc", "Export the case"),
+    "case-export-hint": (
+        "Bản xuất là một tệp zip gồm thông tin, ảnh, nhật ký truy cập và chữ ký số; mở được không cần mạng.",
+        "An export is one zip with facts, pictures, the access log and a signature; it can be read without a "
+        "network.",
+    ),
+    "case-export-download": ("Tải tệp zip", "Download the zip"),
+    "case-export-waits": (
+        "đang chờ ký, hãy tải lại trang sau vài giây",
+        "waits for the signature; reload in a few seconds",
+    ),
+    "case-export-refused": ("không ký được", "it cannot be signed"),
     "case-close": ("Đóng vụ việc", "Close the case"),
     "case-reopen": ("Mở lại vụ việc", "Reopen the case"),
     "case-deleted-after": (

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from edge_agent.core.delivery import content_type_of
-from edge_central.cases import files, items
+from edge_central.cases import exports, files, items
 from edge_central.cases.facts import PassageFacts, as_facts, facts_of_match, links_of, passages_of
 from edge_central.cases.model import (
     CaseItem,
@@ -28,6 +28,7 @@ from edge_central.console.fleet import CameraOverview
 from edge_central.searches import passage_holds
 from edge_central.searches.matches import PassageMatch
 from edge_central.searches.model import SearchesUnavailable, SearchView, TooManySearches
+from edge_central.searches.new_search import searchable_wards
 from edge_central.sentences import problem_text
 from edge_central.web.auth.access_log import SAME_ACCESS_S
 from edge_central.web.auth.accounts import ACTING_ROLES
@@ -89,6 +90,7 @@ def _case(visit: UserRequestContext, refused: str | None = None, status: int = 2
         colour_terms=COLOURS,
         refused=refused,
         days=visit.services.settings.cases.days,
+        exports=exports.list_exports(visit.connection, summary.id),
     )
 
 
@@ -191,6 +193,31 @@ def strike(visit: UserRequestContext) -> Response:
     return visit.redirect(f"/cases/{case.id}#item-{item}")
 
 
+def export(visit: UserRequestContext) -> Response:
+    """Store an export for the ingest to sign."""
+    case = _found(visit)
+    wards = searchable_wards(visit.connection)
+    with visit.writing() as connection:
+        made = exports.ask_export(connection, visit.case_author, case.id, wards, visit.now_ms)
+    if made is None:
+        return _case(visit, problem_text("case-no-key"), 409)
+    return visit.redirect(f"/cases/{case.id}#exports")
+
+
+def export_file(visit: UserRequestContext) -> Response:
+    """The zip of a signed export. Who made it is on record; each download is a view of the case."""
+    case = _found(visit)
+    content = exports.read_zip(visit.connection, visit.case_author, case.id, visit.number("export"))
+    if content is None:
+        raise NotFound("there is no such export, or it is not signed yet")
+    _record_view(visit, case)
+    response = Response(content, media_type="application/zip")
+    name = f"case-{case.id}-export-{visit.number('export')}.zip"
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
 def close(visit: UserRequestContext) -> Response:
     case = _found(visit)
     with visit.writing() as connection:
@@ -262,6 +289,8 @@ PAGES = (
     Page("/cases/{id}", case_page, roles=ACTING_ROLES),
     Page("/cases/{id}/pictures/{picture}", picture_file, roles=ACTING_ROLES),
     Page("/cases/{id}/strike", strike, "POST", roles=ACTING_ROLES),
+    Page("/cases/{id}/export", export, "POST", roles=ACTING_ROLES),
+    Page("/cases/{id}/exports/{export}", export_file, roles=ACTING_ROLES),
     Page("/cases/{id}/close", close, "POST", roles=ACTING_ROLES),
     Page("/cases/{id}/reopen", reopen, "POST", roles=ACTING_ROLES),
     Page("/searches/{id}/passages/{gateway}/{passage}/case", add_passage, "POST", roles=ACTING_ROLES),
