@@ -69,6 +69,7 @@ def test_without_a_record_nothing_is_kept(commands: SearchCommands, tmp_path: Pa
         ({}, SEARCH_KEY, "bad-arguments"),  # no person and no wards
         ({}, "0" * 64, "unknown-key"),
     ],
+    ids=["over", "more than a year", "no day", "another ward", "no person", "unknown key"],
 )
 def test_what_is_refused_changes_nothing(
     commands: SearchCommands, args: dict[str, Any], by: str, code: str

@@ -144,6 +144,7 @@ def test_it_is_on_record_before_it_is_read(commands: SearchCommands, tmp_path: P
         ("0" * 64, SCOPE, "unknown-key"),
         (KEY, {"to_at": "2026-11-24T10:00:00Z"}, "bad-arguments"),
     ],
+    ids=["no person", "another ward", "another ward of an operator", "unknown key", "ends first"],
 )
 def test_who_may_not_ask_gets_nothing(
     commands: SearchCommands, tmp_path: Path, by: str, scope: dict[str, Any], code: str
