@@ -19,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    and_,
     literal_column,
 )
 
@@ -517,7 +518,11 @@ search_picture = Table(
     Column("problem", _Problem),
     Column("embedding", LargeBinary),  # edge_central/appearance/comparison.py; null: not computed yet
 )
-_not_computed = search_picture.c.embedding.is_(None)
+_not_computed = and_(
+    search_picture.c.embedding.is_(None),
+    search_picture.c.jpeg.is_not(None),
+    search_picture.c.sealed.is_(False),
+)
 Index(
     "search_picture_not_computed",
     search_picture.c.received_ms,

@@ -188,15 +188,18 @@ def test_the_process_has_no_rights_left(process: EmbeddingProcess) -> None:
     assert "Seccomp:\t2" in (here / "status").read_text()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may read these files of a process that hides itself")
 def test_the_process_has_neither_the_environment_nor_the_files_of_the_centre(
     process: EmbeddingProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EDGE_SECRET", "hunter2")
     process.hello()
     here = Path(f"/proc/{process.pid}")
-    assert b"hunter2" not in (here / "environ").read_bytes()
-    assert {link.name for link in (here / "fd").iterdir()} == {"0", "1", "2"}
+    try:
+        environment, files = (here / "environ").read_bytes(), {link.name for link in (here / "fd").iterdir()}
+    except PermissionError:
+        pytest.skip("only root may read these files of a process that hides itself")
+    assert b"hunter2" not in environment
+    assert files == {"0", "1", "2"}
 
 
 CONFINED = """
