@@ -4,43 +4,22 @@ from __future__ import annotations
 
 import argparse
 import getpass
-from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
-from edge_agent.core.command_line.parser import CommandParser, Commands, add_command
+from edge_agent.commands.signature import KeyUnusable, read_private
+from edge_agent.core.clock import SystemClock, wall_ms
 from edge_agent.core.errors import UsageError
-
-if TYPE_CHECKING:
-    from edge_central.settings import CentralSettings
-
-
-def add_cases_to(actions: Commands) -> CommandParser:
-    case = add_command(actions, "case", "export a case as one signed zip")
-    export = add_command(
-        case.add_commands("todo"),
-        "export",
-        "write a case with its pictures, accesses and a signature into one zip",
-        "sudo -u edge-central edge-agent central case export 7/2026 --by 'Nguyễn Văn An' --out case.zip",
-        description="The zip is signed with search.key_file, and the export is in the access log. "
-        "docs/guide/cases.md says how to verify it.",
-    )
-    export.add_argument("case", metavar="CASE", help="number of the case, such as 7/2026")
-    export.add_argument("--out", type=Path, required=True, metavar="FILE", help="zip to write; must be new")
-    export.add_argument("--by", required=True, metavar="NAME", help="the person, for the access log")
-    return export
+from edge_central.cases.exports import make_files, make_zip, public_pem
+from edge_central.cases.files import find_numbered, read_case, record_case_access
+from edge_central.cases.model import CaseAuthor
+from edge_central.settings import CentralSettings
+from edge_central.store.accesses import AccessKind
+from edge_central.store.database import write_transaction
+from edge_central.store.scope import EVERYWHERE
 
 
 def run_cases(args: argparse.Namespace, settings: CentralSettings, stdout: TextIO) -> int:
     """Raises UsageError, CentralError."""
-    from edge_agent.commands.signature import KeyUnusable, read_private
-    from edge_agent.core.clock import SystemClock, wall_ms
-    from edge_central.cases.exports import make_files, make_zip, public_pem
-    from edge_central.cases.files import find_numbered, read_case, record_case_access
-    from edge_central.cases.model import CaseAuthor
-    from edge_central.store.accesses import AccessKind
-    from edge_central.store.database import write_transaction
-    from edge_central.store.scope import EVERYWHERE
-
     if settings.search is None:
         raise UsageError("case export: the configuration has no search.key_file, which signs exports")
     if args.out.exists():

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, TextIO
 
 from edge_agent.core.command_line.parser import CommandParser, Commands, add_command
 from edge_agent.core.errors import UsageError
-from edge_central.cli.cases import add_cases_to
 
 if TYPE_CHECKING:
     from edge_central.settings import CentralSettings
@@ -197,7 +196,7 @@ def _add_retention(actions: Commands) -> tuple[CommandParser, ...]:
         _add_release(actions),
         deletions,
         _add_searches(actions),
-        add_cases_to(actions),
+        _add_cases(actions),
         *_add_travel_times(actions),
     )
 
@@ -212,6 +211,22 @@ def _add_searches(actions: Commands) -> CommandParser:
     searches.add_argument("--month", metavar="YYYY-MM", help="month of the report; default: this month")
     searches.add_json()
     return searches
+
+
+def _add_cases(actions: Commands) -> CommandParser:
+    case = add_command(actions, "case", "export a case as one signed zip")
+    export = add_command(
+        case.add_commands("todo"),
+        "export",
+        "write a case with its pictures, accesses and a signature into one zip",
+        "sudo -u edge-central edge-agent central case export 7/2026 --by 'Nguyễn Văn An' --out case.zip",
+        description="The zip is signed with search.key_file, and the export is in the access log. "
+        "docs/guide/cases.md says how to verify it.",
+    )
+    export.add_argument("case", metavar="CASE", help="number of the case, such as 7/2026")
+    export.add_argument("--out", type=Path, required=True, metavar="FILE", help="zip to write; must be new")
+    export.add_argument("--by", required=True, metavar="NAME", help="the person, for the access log")
+    return export
 
 
 def _add_travel_times(actions: Commands) -> tuple[CommandParser, ...]:
