@@ -35,7 +35,8 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FleetBroker]:
     users = [{"name": "ward-dt", "ward": "de-tham"}, {"name": "ward-bx", "ward": "bo-xuyen"}]
     operators = [{"name": "op-city"}, {"name": "op-dt", "ward": "de-tham"}]
     folder = tmp_path_factory.mktemp("fleet")
-    with FleetBroker(folder, inventory(), users, {"broker_operators": operators}) as started:
+    more = {"broker_operators": operators, "broker_learning_users": ["central-learning"]}
+    with FleetBroker(folder, inventory(), users, more) as started:
         yield started
 
 
@@ -204,12 +205,13 @@ def test_the_centre_cannot_speak_for_a_gateway(broker: FleetBroker) -> None:
 
 COMMANDS = (
     *("clip", "disarm", "passage-hold", "passage-pictures", "rebirth", "rehearse", "rules", "search"),
-    "set-config",
+    *("passage-times", "set-config"),
 )
 CONSOLE = ("clip", "search", "passage-pictures", "passage-hold", "rehearse")
 MAY_WRITE = {
     "central": {"down/ack", "down/cmd/rebirth", "down/cmd/rules"},
     "central-console": {f"down/cmd/{each}" for each in CONSOLE},
+    "central-learning": {"down/cmd/passage-times"},
     "op-city": {f"down/cmd/{each}" for each in COMMANDS},
     "op-dt": {f"down/cmd/{each}" for each in COMMANDS},
     "ward-dt": set(),

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from edge_agent.commands.signature import make_key
+from edge_agent import wire
+from edge_agent.commands.signature import make_key, read_private
+from edge_agent.core.clock import SystemClock
+from edge_central.config import load
 from edge_central.console.incident_log import LogAuthor
 from edge_central.console.requests import request_clip
+from edge_central.journeys.learning.gateways import LearningGateway
+from edge_central.journeys.learning.run import LearningRun, TimesAsker
 from edge_central.searches.model import SearchAuthor
 from edge_central.searches.new_search import start_search
 from edge_central.store.database import DatabaseConnections
@@ -59,3 +66,43 @@ def test_it_confirms_events_asks_for_clips_and_searches(tmp_path: Path, apart: b
             wait_until(lambda: "/down/ack" in down.read_text(), what="the confirmation")
             assert centre.numbers(box) == [1]
             connections.close()
+
+
+def test_learning_asks_and_hears_beside_the_ingest(tmp_path: Path) -> None:
+    """Its own user, because the broker takes client ids from certificates."""
+    box, user = FakeGateway(), "central-learning"
+    with FleetBroker(tmp_path, {box.id: box.ward}, users={"broker_learning_users": [user]}) as broker:
+        make_key(tmp_path / "search.pem")
+        learn = {"user": {"id": user, **login(broker, user)}}
+        search = {"key_file": str(tmp_path / "search.pem")}
+        centre = centre_at(broker, tmp_path, search=search, journeys={"learn": learn})
+        settings = load(centre.config)
+        assert settings.journeys.learn is not None
+        assert settings.journeys.learn.user is not None
+        mqtt = settings.journeys.learn.user.mqtt(settings.mqtt)
+        window = (0, 3_600_000)
+        run = LearningRun([LearningGateway(box.id, box.ward, ("cam-1",))], [], [window], "times-1", 0)
+        key = read_private(tmp_path / "search.pem")
+        asker = TimesAsker(mqtt, user, key, SystemClock(), wait_s=20)
+        with (
+            listening(broker, box.id, tmp_path, f"{box.down}/#") as down,
+            centre,
+            ThreadPoolExecutor(1) as pool,
+        ):
+            collecting = pool.submit(asker.collect, run, "test")
+            wait_until(lambda: "/down/cmd/passage-times" in down.read_text(), what="the command")
+            reply = wire.Reply(
+                id=f"times-1-{box.id}-1",
+                type="passage-times",
+                gateway=box.id,
+                session="s",
+                time="2026-11-28T14:30:01.414Z",
+                status="succeeded",
+                code="ok",
+                text="",
+                result={"cameras": []},
+            )
+            topic, text = f"{box.up}/reply/{reply.id}", msgspec.json.encode(reply).decode()
+            more = ("-i", "teller", "-q", "1", "-t", topic, "-m", text)
+            assert broker.run("mosquitto_pub", box.id, *more, port=broker.operator_port).code == 0
+            assert list(collecting.result(20).complete(box.id)) == [window]

@@ -14,6 +14,7 @@ UNITS = Path(__file__).resolve().parents[2] / "systemd"
 EXPOSED_AT_MOST = {
     "edge-agent.service": 1.5,
     "edge-central.service": 1.5,
+    "edge-central-travel-times.service": 1.5,
     "edge-agent-units.service": 0.5,
     # Root, with the network: it gives certificates to the agent's group.
     "edge-agent-certificates.service": 1.7,

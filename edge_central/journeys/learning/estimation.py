@@ -28,7 +28,7 @@ MAX_LAG_S = 900.0
 """Longest travel time. Larger differences, in both directions, show what chance gives."""
 MIN_LAG_S = -4.0
 """Below 0 only for clocks that differ by one or two seconds. Views that overlap are not learnt."""
-WIDTHS_BINS = (4, 8, 16, 32, 64, 128)
+WIDTHS_BINS = (8, 16, 32, 64, 128)
 """Widths of the peaks that are tried."""
 SAME_COLOUR = 0.5
 """How often two cameras that both name a colour name the same one because it is the same object."""
