@@ -11,6 +11,7 @@ from edge_agent.commands.action import CommandFailed, CommandRefused, is_signed_
 from edge_agent.commands.document import arguments
 from edge_agent.commands.handlers.search import SearchCommands
 from edge_agent.passages import holds
+from edge_agent.passages import store as passage_store
 from edge_agent.passages.holds import PassageHolds
 from edge_agent.passages.passage import FOLDER
 from edge_agent.wire import PassageHoldArguments
@@ -24,7 +25,9 @@ UNTIL = "2026-12-24T12:00:00Z"
 
 
 @pytest.fixture
-def commands(tmp_path: Path) -> SearchCommands:
+def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SearchCommands:
+    """The ids of the rows are 1, 2 and 3."""
+    monkeypatch.setattr(passage_store, "reserve_first_id", lambda _folder, newest, _clock: newest + 1)
     clock = HandClock(mono=1020.0)
     rows = store(tmp_path, clock)
     rows.write([passage(n, 1000.0) for n in range(3)], synced=True)
