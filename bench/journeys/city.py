@@ -78,6 +78,7 @@ class DrawnCamera:
     clock_s: float
     at: float  # share of the street's length
     rows: list[Row] = field(default_factory=list)
+    objects: list[int] = field(default_factory=list)  # of each row, which object it was
 
     def sample(self, group: int, plan: CityPlan, days: int | None = None) -> CameraSample:
         """What the centre would get of the first ``days``; None: of all."""
@@ -137,6 +138,13 @@ class DrawnCity:
             for group in range(len(GROUPS))
             if first != second
         }
+
+    def place(self, camera: int) -> tuple[float, float]:
+        """Where a camera stands: metres to the east and to the north."""
+        junctions = list(self._place.values())
+        (east, north), (east_end, north_end) = (junctions[each] for each in self.cameras[camera].street)
+        at = self.cameras[camera].at
+        return east + at * (east_end - east), north + at * (north_end - north)
 
     # --- streets ---
 
@@ -275,10 +283,12 @@ class DrawnCity:
             for side in ((LEFT, RIGHT) if forth else (RIGHT, LEFT))
         )
         camera.rows.append((start_s, end_s, group, self._named(colour), left, right))
+        camera.objects.append(len(self.visits))  # the object on the way now
         if random.random() < DOUBLED:
             camera.rows.append(
                 (end_s + random.uniform(0.2, 2), end_s + 3, group, self._named(colour), INSIDE, right)
             )
+            camera.objects.append(len(self.visits))
 
     def _named(self, colour: int) -> int:
         terms, chances = _NAMING[colour]

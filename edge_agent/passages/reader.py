@@ -6,6 +6,7 @@ import heapq
 import itertools
 import sqlite3
 import struct
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -92,10 +93,13 @@ class PassageReader:
         for match in self._matching(wanted):
             yield self._decoded(match)
 
-    def best(self, wanted: PassageFilter, limit: int) -> FoundPassages:
-        """Count all, and return the newest; with a colour those that show most of it, the best first.
+    def best(self, wanted: PassageFilter, limit: int, *, oldest_first: bool = False) -> FoundPassages:
+        """Count all, and return the newest, or the oldest; with a colour those that show most of it, the best
+        first.
 
         Raises ``PassageReadError``."""
+        if wanted.colour is None and oldest_first:
+            return self._oldest(wanted, limit)
         if wanted.colour is None and not detail_conditions(wanted):
             return FoundPassages(self._count(wanted), list(itertools.islice(self.find(wanted), limit)))
         total, best = 0, list[tuple[float, int, _Match]]()
@@ -106,6 +110,13 @@ class PassageReader:
             elif entry > best[0]:
                 heapq.heapreplace(best, entry)
         return FoundPassages(total, [self._decoded(match) for _, _, match in sorted(best, reverse=True)])
+
+    def _oldest(self, wanted: PassageFilter, limit: int) -> FoundPassages:
+        total, last = 0, deque[_Match](maxlen=limit)
+        for match in self._matching(wanted):
+            total += 1
+            last.append(match)
+        return FoundPassages(total, [self._decoded(match) for match in reversed(last)])
 
     def _matching(self, wanted: PassageFilter) -> Iterator[_Match]:
         """Yield the rows that fit, the newest first."""

@@ -89,6 +89,9 @@ class SearchArguments(Arguments, frozen=True, kw_only=True):
     min_for_s: Annotated[
         Annotated[float, Meta(ge=0)] | None, Meta(description="in sight for at least this long")
     ] = None
+    oldest_first: Annotated[
+        bool, Meta(description="send the oldest passages, the oldest first; without effect with a colour")
+    ] = False
     limit: Annotated[int, Meta(ge=1, le=MAX_ROWS)] = MAX_ROWS
     max_bytes: Annotated[
         int, Meta(ge=MIN_ROW_BYTES, le=MAX_ROW_BYTES, description="of the rows in the result, as JSON")
@@ -136,7 +139,7 @@ class FoundPassage(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class PassageSearchResult(Struct, frozen=True, kw_only=True):
-    """``result`` of ``search``: the newest passages; with a colour those that show most of it first."""
+    """``result`` of ``search``: the newest passages, or the oldest; with a colour those with most of it."""
 
     total: Annotated[
         Count, Meta(description="how many there are; at most limit of them, and max_bytes, follow")

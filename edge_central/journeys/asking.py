@@ -103,6 +103,7 @@ def neighbour_question(
         windows=windows,
         group=msgspec.convert(match.group, Group) if match.group in get_args(Group) else None,
         colour=asked.colour,
+        oldest_first=asked.way is Way.FORWARD,  # what comes first after a passage is the likeliest
     )
 
 

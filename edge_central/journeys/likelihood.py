@@ -24,9 +24,10 @@ MIN_SIGMA = 0.1
 """Of the logarithm of a travel time. Quantiles of few passages may lie too close together."""
 STOPS = 0.1
 """Share of objects that stop on the way, or take another road: their times are spread over the window."""
-MIN_SHARE, MAX_LEARNT = 0.02, 0.95
-"""Of the objects at the first camera: at least so many come to a camera without a learnt time; at most so
-many go to those with one."""
+MAX_LEARNT = 0.9
+"""Of the objects at the first camera: at most so many go to cameras with a learnt time."""
+MIN_TIME_S = 5.0
+"""Shorter times by the map count as this one: clocks of gateways differ."""
 
 NAMED: Mapping[str, Mapping[str, int]] = {
     "black": {"black": 32, "blue": 1, "brown": 2, "grey": 6},
@@ -126,9 +127,16 @@ def time_reason(gap: float, neighbour: Neighbour, share: float, passages: int) -
     flat = 1.0 / span_s
     if pair is None:
         facts = (gap, max(neighbour.low_s, 0.0), neighbour.high_s, passages)
-        return Reason(ReasonKind.MAP_TIME, share * flat / rate, *facts)
+        return Reason(ReasonKind.MAP_TIME, share * map_density(neighbour, gap) / rate, *facts)
     density = (1.0 - STOPS) * travel_density(pair, gap) + STOPS * flat
     return Reason(ReasonKind.LEARNT_TIME, share * density / rate, gap, pair.low_s, pair.high_s, passages)
+
+
+def map_density(neighbour: Neighbour, gap: float) -> float:
+    """The density, per second, where only the slowest and the fastest time are known: flat in the logarithm
+    of the time, so that twice as fast is as likely as half as fast."""
+    low, high = (max(each, MIN_TIME_S) for each in (neighbour.low_s, neighbour.high_s))
+    return 1.0 / (min(max(gap, low), high) * max(math.log(high / low), 1e-3))
 
 
 def travel_density(pair: TravelTime, gap: float) -> float:
@@ -149,11 +157,13 @@ def travel_density(pair: TravelTime, gap: float) -> float:
 
 def shares(neighbours: Sequence[Neighbour]) -> dict[tuple[str, str], float]:
     """By gateway and camera: which share of the objects at the first camera comes there. What the learnt
-    pairs leave is divided among the other cameras."""
+    pairs leave is divided among the other cameras by their nearness: a way crosses a circle around the first
+    camera at one place, and the circle grows with its radius."""
     learnt = {each.key: each.learnt.share for each in neighbours if each.learnt is not None}
     rest = 1.0 - min(sum(learnt.values()), MAX_LEARNT)
-    others = [each.key for each in neighbours if each.learnt is None]
-    return learnt | {key: max(rest / len(others), MIN_SHARE) for key in others}
+    near = {each.key: 1.0 / max(each.distance_m or 0.0, VIEW_M) for each in neighbours if each.learnt is None}
+    whole = sum(near.values())
+    return learnt | {key: rest * each / whole for key, each in near.items()}
 
 
 # --- colours ---

@@ -23,7 +23,7 @@ from edge_central.searches.new_search import can_be_asked
 from edge_central.store import tables
 from edge_central.store.scope import Scope
 
-DEFAULT_REACH_M, MAX_REACH_M = 1_200.0, 5_000.0
+DEFAULT_REACH_M, MAX_REACH_M = 900.0, 5_000.0
 MAX_GATEWAYS = 60
 """Those with learnt times, then the nearest; so many of the reader's wards, and as many of others."""
 SPEEDS_KM_H: Mapping[str | None, tuple[float, float]] = {

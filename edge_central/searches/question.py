@@ -114,6 +114,9 @@ class SearchQuestion(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Annotated[list[SearchWindow], Meta(max_length=MAX_PLACES)] | None,
         Meta(description="these gateways are searched in a shorter time; the others in from_at to to_at"),
     ] = None
+    oldest_first: Annotated[
+        bool, Meta(description="of more passages than a gateway sends, the oldest; not with a colour")
+    ] = False
     hours: Annotated[
         float, Meta(gt=0, le=MAX_HOURS, description="gateways that are away now may answer until then")
     ] = DEFAULT_HOURS

@@ -357,6 +357,8 @@ def search_arguments(
         if question.line is not None:
             line = question.line
             args["line"] = {"camera": line.camera, "from": line.start, "to": line.end}
+    if question.oldest_first:  # not named otherwise: older agents refuse what they do not know
+        args["oldest_first"] = True
     if cameras is not None:
         args["cameras"] = list(cameras)
     args |= {name: value for name in names if (value := getattr(question, name)) is not None}

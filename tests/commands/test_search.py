@@ -117,6 +117,15 @@ def test_a_picture_without_its_row_is_not_sent(commands: SearchCommands, tmp_pat
     assert pictures(commands, [row.id]).result["pictures"] == {}
 
 
+def test_the_oldest_are_sent_where_these_are_wanted(commands: SearchCommands) -> None:
+    newest, oldest = search(commands, limit=50), search(commands, limit=5, oldest_first=True)
+    first = oldest.passages[0]
+    assert first.start < min(each.start for each in newest.passages), "the 61st"
+    assert [each.start for each in oldest.passages[1:]] == [newest.passages[-1].start] * 4
+    assert len(oldest.passages) == 5
+    assert (newest.total, oldest.total) == (61, 61)
+
+
 @pytest.mark.parametrize("max_bytes", [2_000, 9_500])
 def test_rows_are_cut_to_the_bytes_asked_for_and_all_are_counted(
     commands: SearchCommands, max_bytes: int

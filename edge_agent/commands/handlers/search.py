@@ -101,7 +101,7 @@ class SearchCommands:
         self._allow(context, "search", f"search {_question(args)}")
         try:
             reader = PassageReader(self.state_dir, SearchPacer(context.stopping).pause)
-            found = reader.best(wanted, args.limit)
+            found = reader.best(wanted, args.limit, oldest_first=args.oldest_first)
         except EdgeAgentError as error:
             raise CommandFailed(error_text(error)) from error
         rows = found_rows(found.best, args.max_bytes)
@@ -223,7 +223,7 @@ def _question(args: SearchArguments | PassageTimesArguments) -> str:
     asked = {
         name: msgspec.to_builtins(value)
         for name, value in msgspec.structs.asdict(args).items()
-        if value is not None and name not in ("purpose", "case", "asked_by", "max_bytes")
+        if value not in (None, False) and name not in ("purpose", "case", "asked_by", "max_bytes")
     }
     if args.wards is not None:
         asked["wards"] = len(args.wards)

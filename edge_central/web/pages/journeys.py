@@ -37,7 +37,7 @@ from edge_central.web.pages.searches import COLOURS, pictures
 from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page
 
-REACHES_M = (300, 600, 1_200, 2_500, 5_000)
+REACHES_M = (300, 600, 900, 1_500, 3_000, 5_000)
 STOPS_MIN = (0, 15, 60, 240)
 
 

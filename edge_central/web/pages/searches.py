@@ -220,7 +220,7 @@ def earlier(visit: UserRequestContext, search: SearchView) -> list[tuple[Gateway
     """The gateways that found more than they sent, those with most first, and until when to ask them for the
     rest. With a colour they send those that show most of it, whatever the time."""
     question = search.question
-    if question.colour is not None or question.second is not None:
+    if question.colour is not None or question.second is not None or question.oldest_first:
         return []
     oldest = oldest_matches(visit.connection, visit.search_reader, search.id)
     more = [each for each in search.answers if each.total > each.stored and each.gateway in oldest]

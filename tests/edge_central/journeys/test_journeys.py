@@ -72,7 +72,8 @@ def read(connection: Connection, journey: str, author: SearchAuthor = LAN) -> Jo
 
 
 def asked(connection: Connection, journey: Journey, author: SearchAuthor = LAN, **more: Any) -> str:
-    question = NeighbourQuestion(step=journey.steps[0].id, **{"way": Way.FORWARD} | more)
+    fields: dict[str, Any] = {"way": Way.FORWARD, "reach_m": 1200.0} | more
+    question = NeighbourQuestion(step=journey.steps[0].id, **fields)
     return ask_neighbours(connection, author, journey, journey.steps[0], question, NOW_MS, Names())
 
 
@@ -99,7 +100,8 @@ def found_two(connection: Connection) -> tuple[Journey, str]:
 
 
 def keys(connection: Connection, **more: Any) -> list[tuple[str, str, bool]]:
-    arguments: dict[str, Any] = {"scope": EVERYWHERE, "names": Names(), "way": Way.FORWARD} | more
+    usual = {"scope": EVERYWHERE, "names": Names(), "way": Way.FORWARD, "reach_m": 1200.0}
+    arguments: dict[str, Any] = usual | more
     here = replace(match(0), gateway="dt-001")
     return [
         (each.gateway, each.camera, each.is_yours)
@@ -157,7 +159,9 @@ def test_one_search_has_a_window_for_each_gateway(connection: Connection) -> Non
     assert windows["dt-002"][1] > "2026-11-27T11:50", "of its second camera, by the map"
     assert question.cameras == ["dt-001/cam-2"]
     assert sorted(question.gateways or ()) == ["bx-001", "dt-002"]
-    assert (question.group, question.colour) == ("two-wheeler", None)
+    assert (question.group, question.colour, question.oldest_first) == ("two-wheeler", None, True)
+    back = question_of(connection, asked(connection, journey, ADMIN, way=Way.BACKWARD))
+    assert not back.oldest_first, "the newest before a passage are the likeliest"
 
 
 def test_wards_of_others_are_not_asked(connection: Connection) -> None:

@@ -17,6 +17,7 @@ from edge_central.journeys.likelihood import (
     colour_factor,
     colour_reasons,
     heading_reasons,
+    map_density,
     shares,
     term_factor,
     time_reason,
@@ -100,8 +101,16 @@ def test_a_usual_time_beats_an_unusual_one_and_a_stop_excludes_nothing() -> None
     usual, late = (time_reason(gap, neighbour(), 0.5, 10) for gap in (48.0, 110.0))
     assert usual.factor > 5 * late.factor > 0
     assert (usual.kind, usual.low_s, usual.high_s) == (ReasonKind.LEARNT_TIME, 35.0, 70.0)
-    flat = [time_reason(gap, neighbour(None), 0.5, 10).factor for gap in (60.0, 400.0)]
-    assert flat[0] == flat[1], "by the map every time of the window is as likely"
+
+
+def test_by_the_map_twice_the_time_is_half_as_likely() -> None:
+    by_map = neighbour(None)
+    one, double = (time_reason(gap, by_map, 0.5, 10).factor for gap in (60.0, 120.0))
+    assert one == pytest.approx(2 * double)
+    densities = [
+        map_density(by_map, each / 10) for each in range(round(by_map.low_s * 10), round(by_map.high_s * 10))
+    ]
+    assert sum(densities) / 10 == pytest.approx(1.0, abs=0.02)
 
 
 def test_one_of_many_means_less_than_one_of_few() -> None:
@@ -110,10 +119,11 @@ def test_one_of_many_means_less_than_one_of_few() -> None:
 
 
 def test_cameras_without_a_learnt_time_divide_what_the_others_leave() -> None:
-    learnt, one, other = neighbour(), neighbour(None, "dt-003"), neighbour(None, "dt-004")
-    assert shares([learnt, one, other]) == pytest.approx({learnt.key: 0.5, one.key: 0.25, other.key: 0.25})
-    everything = shares([neighbour(replace(PAIR, share=1.0)), one])
-    assert everything[one.key] == pytest.approx(0.05), "never nothing"
+    learnt, near = neighbour(), neighbour(None, "dt-003", distance_m=200.0)
+    far = neighbour(None, "dt-004", distance_m=800.0)
+    assert shares([learnt, near, far]) == pytest.approx({learnt.key: 0.5, near.key: 0.4, far.key: 0.1})
+    everything = shares([neighbour(replace(PAIR, share=1.0)), near])
+    assert everything[near.key] == pytest.approx(0.1), "never nothing"
 
 
 @pytest.mark.parametrize("way", list(Way))

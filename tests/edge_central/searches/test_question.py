@@ -123,6 +123,9 @@ def test_a_gateway_may_have_a_time_of_its_own() -> None:
     assert (own["from_at"], own["to_at"]) == ("2026-11-27T11:10:00.000Z", "2026-11-27T11:20:00.000Z")
     assert (other["from_at"], other["to_at"]) == ("2026-11-27T11:00:00.000Z", "2026-11-27T12:00:00.000Z")
     assert "windows" not in own, "the wire does not change"
+    assert "oldest_first" not in own, "older agents would refuse it"
+    asked = question(gateways=["dt-001"], oldest_first=True)
+    assert search_arguments(asked, "dt-001", "de-tham", FIRST, "lan")["oldest_first"] is True
 
 
 def test_the_arguments_are_those_of_the_wire() -> None:
@@ -140,6 +143,7 @@ def test_the_arguments_are_those_of_the_wire() -> None:
         max_speed_m_s=9,
         min_still_s=1,
         min_for_s=1,
+        oldest_first=True,
         line={"gateway": "dt-001", "camera": "cam-1", "from": [0, 0.5], "to": [1, 0.5]},
     )
     asked = parse_question(json.dumps(every).encode())

@@ -46,7 +46,7 @@ def test_a_program_follows_a_passage(city: House) -> None:
     client = city.program(city.token("app", WARD))
     journey, step = begun(city, client)
     path = f"/api/journeys/{journey}"
-    asked = client.post(f"{path}/searches", json={"step": step, "way": "forward"})
+    asked = client.post(f"{path}/searches", json={"step": step, "way": "forward", "reach_m": 1200})
     search = valid(asked, "StartedSearch")["id"]
     waiting = valid(client.get(f"{path}/candidates", params={"step": step}), "CandidatePage")
     assert (waiting["candidates"], waiting["open"], waiting["searches"]) == ([], True, [search])
