@@ -27,6 +27,7 @@ from bench.scale.account import (
     steepest,
     when,
 )
+from bench.scale.alarms import alarms
 from bench.scale.city import Meter, playing
 from bench.scale.search import one_gateway, search
 from bench.scale.tenfold import tenfold
@@ -195,6 +196,7 @@ PARTS: dict[str, Callable[[Path, int], dict[str, Any]]] = {
     "growth": growth,
     "tenfold": tenfold,
     "search": search,
+    "alarms": alarms,
     "one-gateway": one_gateway,
 }
 

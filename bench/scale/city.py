@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -194,10 +194,13 @@ def playing(
     players: Players = REAL,
     beside: Sequence[Scenario] = (),
     search_key: Path | None = None,
+    own: Mapping[str, str] | None = None,
 ) -> Iterator[City]:
     """Start broker, centre and idle gateways. ``most``: connections that the broker accepts. ``beside``:
     further gateways in processes of their own, of other wards or with another prefix. ``search_key``: private
-    key, with its public one beside it, of the centre's searches."""
+    key, with its public one beside it, of the centre's searches. ``own``: ids and wards of gateways that the
+    caller plays; they have certificates."""
+    own = own or {}
     raise_open_files(most + FILES_BESIDE)
     folder.mkdir(parents=True)
     scenarios = (scenario, *beside)
@@ -205,14 +208,16 @@ def playing(
     certificates = folder / "certificates"
     certificates.mkdir(mode=0o700)
     with ExitStack() as stack:
-        broker = CityBroker(folder, {site.id: site.ward for site in sites}, broker_max_connections=most)
+        broker = CityBroker(
+            folder, {site.id: site.ward for site in sites} | dict(own), broker_max_connections=most
+        )
         broker.start()
         stack.callback(lambda: broker.end(signal.SIGKILL))
         authority = folder / "city-CA"
         (certificates / "ca.crt").write_bytes(broker.ca.read_bytes())
         issuer = Issuer(broker.ca, authority / "ca.key")
-        issuer.issue_all(certificates, ("central", CONSOLE_USER, *(site.id for site in sites)))
-        wards = list(dict.fromkeys(ward for each in scenarios for ward in each.wards))
+        issuer.issue_all(certificates, ("central", CONSOLE_USER, *(site.id for site in sites), *own))
+        wards = list(dict.fromkeys([*(ward for each in scenarios for ward in each.wards), *own.values()]))
         centre = None
         if with_centre:
             centre = stack.enter_context(_centre(folder, wards, broker.port, search_key))

@@ -144,8 +144,8 @@ class Inquirer:
         """Ask, wait for all answers, and say how long they took and how large they were."""
         city, meter = self._city, Meter(self._city)
         before, quiet_before = city.sample().totals, self._quiet.send(REPORT)
-        id_ = self._start(question)
-        self._wait([id_])
+        id_ = self.start(question)
+        self.wait([id_])
         spent = meter.read()
         threading.Event().wait(1.0)  # the counts of TCP follow
         after, quiet_after = city.sample().totals, self._quiet.send(REPORT)
@@ -153,7 +153,7 @@ class Inquirer:
         each = (after.reply_bytes - before.reply_bytes) / max(1, count)
         assert spent.centre is not None
         return {
-            **self._times([id_]),
+            **self.times([id_]),
             "bytes of replies a gateway": round(each),
             "bytes of replies of all": round(each * len(self._answers([id_]))),
             "bytes of TCP and IP both ways, a quiet gateway": round(
@@ -169,9 +169,9 @@ class Inquirer:
     def ask_together(self, count: int) -> dict[str, Any]:
         """Ask so many questions at the same moment."""
         questions = list(QUESTIONS.values())[:2]
-        ids = [self._start(questions[number % len(questions)]) for number in range(count)]
-        self._wait(ids)
-        return self._times(ids)
+        ids = [self.start(questions[number % len(questions)]) for number in range(count)]
+        self.wait(ids)
+        return self.times(ids)
 
     def compare_alarms(self, rounds: int) -> dict[str, Any]:
         """Time alarms without searches, and while ``SEARCHES`` are asked evenly over as long a time."""
@@ -183,22 +183,22 @@ class Inquirer:
             for _ in range(rounds):
                 quiet.append(_span(lambda: threading.Event().wait(WINDOW_S)))
                 searching.append(_span(lambda: ids.extend(self._ask_evenly())))
-                self._wait(ids)
+                self.wait(ids)
             seen = list(watch.seen)
         return {
             "without": _delays(seen, quiet),
             "during 10 searches": _delays(seen, searching),
-            "their answers": self._times(ids),
+            "their answers": self.times(ids),
         }
 
     def _ask_evenly(self) -> list[str]:
         ids, questions = [], list(QUESTIONS.values())[:2]
         for number in range(SEARCHES):
-            ids.append(self._start(questions[number % len(questions)]))
+            ids.append(self.start(questions[number % len(questions)]))
             threading.Event().wait(WINDOW_S / SEARCHES)
         return ids
 
-    def _start(self, question: dict[str, Any]) -> str:
+    def start(self, question: dict[str, Any]) -> str:
         document = question_document(question) | {"wards": self._wards}
         self._asked += 1  # an account may ask only so often
         author = SearchAuthor(f"bench-{self._asked}", "127.0.0.1", Scope(None))
@@ -206,7 +206,7 @@ class Inquirer:
             asked = parse_question(msgspec.json.encode(document))
             return start_search(connection, author, asked, round(time.time() * 1000))
 
-    def _wait(self, ids: Sequence[str]) -> None:
+    def wait(self, ids: Sequence[str]) -> None:
         deadline, pause = time.monotonic() + ANSWER_S, threading.Event()
         while time.monotonic() < deadline:
             if all(row.answered_ms is not None for row in self._answers(ids)):
@@ -219,7 +219,7 @@ class Inquirer:
         with self._engine.connect() as connection:
             return connection.execute(wanted.where(answer.c.search.in_(ids))).all()
 
-    def _times(self, ids: Sequence[str]) -> dict[str, Any]:
+    def times(self, ids: Sequence[str]) -> dict[str, Any]:
         rows = self._answers(ids)
         by_status = Counter(str(row.status) for row in rows)
         took = sorted((row.answered_ms - row.asked_ms) / 1e3 for row in rows if row.answered_ms is not None)

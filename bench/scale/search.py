@@ -65,7 +65,7 @@ def search(folder: Path, sites: int) -> dict[str, Any]:
     with playing(
         folder / "city", scenario, most=sites * 2 + 100, beside=(CONTROL, QUIET, *SOLO), search_key=key
     ) as city:
-        _lower_priority(city)
+        lower_priority(city)
         city.begin()
         city.watch_online(scenario.sites, PATIENCE_S)
         threading.Event().wait(30.0)  # events from before the connect have been sent
@@ -82,8 +82,8 @@ def search(folder: Path, sites: int) -> dict[str, Any]:
         return found
 
 
-def _lower_priority(city: City) -> None:
-    """Threads that start later inherit it."""
+def lower_priority(city: City) -> None:
+    """Lower the priority of the city's processes; threads that start later inherit it."""
     for pid in city.workers.pids:
         os.setpriority(os.PRIO_PROCESS, pid, min(19, os.getpriority(os.PRIO_PROCESS, pid) + NICER))
 
