@@ -164,11 +164,11 @@ class IngestThread:
                 self._tick_mono = now
                 self._correct_time()
                 self._tick()
-            if self._answers:
-                self._answers.store_some(self._clock.now_ms())
             if now - self._searches_mono >= SEARCHES_EVERY_S and self._requests_broker.online:
                 self._searches_mono = now
                 self._send_searches()
+            elif self._answers:  # not both at once: an alarm that arrives meanwhile waits for one transaction
+                self._answers.store_some(self._clock.now_ms())
             if now - self._status_mono >= STATUS_EVERY_S:
                 self._status_mono = now
                 self._write_status(now)

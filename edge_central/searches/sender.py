@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MAX_AT_ONCE = 100
-"""Commands signed in one transaction: 12 ms of CPU. Batches of events are stored between two."""
+MAX_AT_ONCE = 25
+"""Commands signed in one transaction: 4 ms of CPU. Batches of events are stored between two."""
 MAX_ROW_BYTES = 7_500
 """Of the rows in one answer: all replies of a gateway to a search have 8.6 kB then, of 10 kB allowed."""
 FIRST_AGAIN_S, LAST_AGAIN_S = 60, 3_600
