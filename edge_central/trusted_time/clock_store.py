@@ -102,6 +102,9 @@ def _stamps(
         yield column, asked.ward.in_(wards)
     for column in (picture.asked_ms, picture.expires_ms, picture.next_ms, picture.sent_ms):
         yield column, picture.ward.in_(wards)
+    rules = tables.camera_rules.c
+    for column in (rules.next_ms, rules.sent_ms, rules.received_ms):
+        yield column, rules.ward.in_(wards)
     yield tables.conflict.c.last_ms, tables.conflict.c.gateway.in_(gateways)
     streams = select(tables.stream.c.id).where(tables.stream.c.gateway.in_(gateways))
     yield tables.gap.c.found_ms, tables.gap.c.stream.in_(streams)

@@ -19,12 +19,13 @@ from edge_central.web.app import PAGES
 from edge_central.web.auth.accounts import Role
 from edge_central.web.request_handler import PublicPage
 from tests.edge_central.parts import FakeGateway
+from tests.edge_central.rehearsals.parts import store_rules
 from tests.edge_central.web.house import House
 
 THEIRS = FakeGateway("bx-001", "bo-xuyen")
 OWN = {"/logout", "/password", "/handover/leave"}
 """About nobody but himself, and the shift of his own wards."""
-SEARCHES = "/api/searches", "/searches", "/api/journeys", "/journeys", "/cases"
+SEARCHES = "/api/searches", "/searches", "/api/journeys", "/journeys", "/cases", "/rehearsals"
 """Their own tests ask there of another ward."""
 WITH_SUBJECT = {
     *("steps", "acknowledge", "assign_owner", "close", "reopen", "note", "request_clip"),
@@ -33,6 +34,9 @@ WITH_SUBJECT = {
 """Of the duty book: about a thing that was found within a scope. The test below knocks at their pages."""
 
 NOTED = (tables.handling, tables.handling_step, tables.request, tables.hidden_event)
+
+
+THERE = {"ward": THEIRS.ward, "gateway": THEIRS.id, "camera": "cam-1", "rule": "night", "media_id": "m1"}
 
 
 def questions() -> Iterator[FunctionType]:
@@ -76,6 +80,8 @@ def test_a_scope_is_only_ever_made_narrower() -> None:
 def test_of_another_ward_no_page_shows_or_does_anything(house: House) -> None:
     house.take(FakeGateway("dt-001").event(1), THEIRS.event(1), THEIRS.heartbeat("s"), THEIRS.birth("s"))
     house.picture(THEIRS, "m1")
+    with house.connections.writing() as connection:
+        store_rules(connection, THEIRS.id, THEIRS.ward)
     house.tell(GatewayReport(THEIRS.id, THEIRS.ward, PresenceState.OFFLINE, "will", 1))
     house.tell(OutageReport(THEIRS.ward, (THEIRS.id,), 1, 1))
     house.person("lan", Role.OFFICER, "de-tham")
@@ -84,7 +90,7 @@ def test_of_another_ward_no_page_shows_or_does_anything(house: House) -> None:
     for page in PAGES:
         if isinstance(page, PublicPage) or page.path in OWN or page.path.startswith(SEARCHES):
             continue
-        path = page.path.format(ward=THEIRS.ward, gateway=THEIRS.id, cursor=2, media_id="m1", id=1)
+        path = page.path.format(cursor=2, id=1, **THERE)
         if page.method == "GET":
             answer = browser.get(path)
             refused = (404,) if "{" in page.path else (200, 403)
@@ -102,13 +108,15 @@ def test_one_of_their_own_officer_sees_and_does_all_that(house: House) -> None:
     """Without this the test above would pass for pages that never answer."""
     house.take(THEIRS.event(1), THEIRS.heartbeat("s"), THEIRS.birth("s"))
     house.picture(THEIRS, "m1")
+    with house.connections.writing() as connection:
+        store_rules(connection, THEIRS.id, THEIRS.ward)
     house.person("minh", Role.OFFICER, THEIRS.ward)
     browser = house.browser("minh")
     for page in PAGES:
         if page.path.startswith(SEARCHES) or isinstance(page, PublicPage):
             continue
         if page.method == "GET" and "{" in page.path:
-            path = page.path.format(ward=THEIRS.ward, gateway=THEIRS.id, cursor=1, media_id="m1")
+            path = page.path.format(cursor=1, **THERE)
             assert browser.get(path).status_code == 200, page.path
     form = {"subject": f"event {THEIRS.id} e1", "note": "x"}
     assert browser.post("/alerts/note", form).status_code == 303
