@@ -20,7 +20,7 @@ NIGHT: dict[str, Any] = {
     "zone": "yard",
     "labels": ["person", "motorcycle"],
     "min_duration_s": 20,
-    "schedule": {"from": "22:00", "to": "05:00", "days": ["mon-fri"]},
+    "schedule": {"from": "22:00", "to": "05:00", "days": ["mon-fri"], "holidays": "off"},
 }
 GATE: dict[str, Any] = {"id": "gate", "kind": "line-crossing", "line": "gate"}
 CROWD: dict[str, Any] = {"id": "crowd", "kind": "crowding", "zone": "yard", "count": 6}

@@ -170,9 +170,11 @@ def test_each_field_changes_its_key_and_no_other(city: House) -> None:
     begin(lan, seconds="60")
     assert draft(city)["rule"] == NIGHT | {"min_duration_s": 60}
     begin(lan, begin="", end="")
-    assert draft(city)["rule"] == NIGHT | {"schedule": {"days": ["mon", "tue", "wed", "thu", "fri"]}}
+    assert draft(city)["rule"] == NIGHT | {
+        "schedule": {"days": ["mon", "tue", "wed", "thu", "fri"], "holidays": "off"}
+    }
     begin(lan, **{"day.sat": "1", "day.sun": "1"})
-    assert draft(city)["rule"] == NIGHT | {"schedule": {"from": "22:00", "to": "05:00"}}
+    assert draft(city)["rule"] == NIGHT | {"schedule": {"from": "22:00", "to": "05:00", "holidays": "off"}}
     begin(lan, **{"label.motorcycle": ""})
     assert draft(city)["rule"] == NIGHT | {"labels": ["person"]}
     begin(lan, points="0.2 0.2; 0.5 0.2\n0.5 0.9")
