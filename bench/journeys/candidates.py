@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import math
 import random
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -109,6 +110,7 @@ class Trial:
         self.city, self.learnt, self.reach_m = city, learnt, reach_m
         begin_s = day * DAY_S
         self._seen: list[list[tuple[int, PassageMatch]]] = []  # by camera: object and passage, by start
+        self._of_object = defaultdict[int, list[PassageMatch]](list)
         for number, camera in enumerate(city.cameras):
             rows = sorted(zip(camera.rows, camera.objects, strict=True))
             own = [(row, object_) for row, object_ in rows if row[0] >= begin_s]
@@ -116,23 +118,19 @@ class Trial:
                 [(object_, _match(number, index, row)) for index, (row, object_) in enumerate(own)]
             )
 
+        for own_seen in self._seen:
+            for object_, match in own_seen:
+                self._of_object[object_].append(match)
+
     def followed(self, most: int, random_: random.Random) -> list[tuple[int, PassageMatch]]:
         """Passages of objects that another camera saw within FOLLOWED_AFTER_S, as the same group or not."""
-        found = []
-        for number, own in enumerate(self._seen):
-            for object_, first in own:
-                if any(
-                    self._later(object_, first, other) for other in range(len(self._seen)) if other != number
-                ):
-                    found.append((object_, first))
+        found = [
+            (object_, first)
+            for own in self._seen
+            for object_, first in own
+            if any(_follows(first, each) for each in self._of_object[object_])
+        ]
         return random_.sample(found, min(most, len(found)))
-
-    def _later(self, object_: int, first: PassageMatch, camera: int) -> bool:
-        end_ms = first.start_ms + first.for_s * 1000
-        return any(
-            other == object_ and 0 <= each.start_ms - end_ms + 5_000 <= FOLLOWED_AFTER_S * 1000
-            for other, each in self._seen[camera]
-        )
 
     def count(self, object_: int, first: PassageMatch, score: RankScore, setting: Setting) -> None:
         neighbours = list(self._neighbours(first, times=setting.times))
@@ -178,6 +176,12 @@ class Trial:
             unsent[each.gateway] = len(fit) / max(1, len(sent))
             found += sent
         return found, unsent
+
+
+def _follows(first: PassageMatch, later: PassageMatch) -> bool:
+    """Another camera saw it soon after; clocks differ by up to 4 s."""
+    gap_ms = later.start_ms - first.start_ms - first.for_s * 1000
+    return later.gateway != first.gateway and -5_000 <= gap_ms <= FOLLOWED_AFTER_S * 1000
 
 
 def _match(camera: int, passage: int, row: tuple[float, float, int, int, int, int]) -> PassageMatch:

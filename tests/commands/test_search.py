@@ -164,7 +164,7 @@ def test_with_a_colour_the_one_that_shows_most_of_it_comes_first(commands: Searc
 def test_each_search_and_each_picture_is_on_record_before_it_is_sent(
     commands: SearchCommands, tmp_path: Path
 ) -> None:
-    row = search(commands, limit=1).passages[0]
+    row = search(commands, limit=1, min_speed=0).passages[0]
     sent = pictures(commands, [row.id, 999]).result["pictures"]
     assert base64.b64decode(sent[str(row.id)]) == passage(1).crop
     answer = pictures(commands, [row.id, 999]).result
@@ -173,7 +173,7 @@ def test_each_search_and_each_picture_is_on_record_before_it_is_sent(
     assert set(sent) == {str(row.id)}
     first, second, _ = entries(tmp_path)
     assert (first["purpose"], first["case"]) == ("theft of a motorcycle", "7/2026")
-    assert json.loads(first["what"].removeprefix("search ")) == SPAN | {"limit": 1}
+    assert json.loads(first["what"].removeprefix("search ")) == SPAN | {"limit": 1, "min_speed": 0}
     assert KEY in first["by"]
     assert (second["what"], second["passages"]) == ("pictures", [row.id, 999])
 

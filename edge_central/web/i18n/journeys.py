@@ -124,7 +124,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "journey-confirm": ("Xác nhận", "Confirm"),
     "journey-confirm-of": (
-        "Xác nhận có thể là cùng đối tượng: {where}, {time}",
+        "Xác nhận có thể là cùng người hoặc phương tiện: {where}, {time}",
         "Confirm as possibly the same: {where}, {time}",
     ),
     "journey-reject": ("Loại", "Reject"),
