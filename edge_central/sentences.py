@@ -220,6 +220,10 @@ CASES: Sentences = {
         "no centre of the wards of this case has a search key, which signs exports",
         "chưa có trung tâm nào của các phường này có khóa tìm kiếm để ký bản xuất",
     ),
+    "case-picture-gone": (
+        "the search of this picture was deleted, or its ward is not yours",
+        "lần tìm của ảnh này đã bị xóa, hoặc bạn không có quyền xem phường này",
+    ),
     "hold-not-yours": (
         "only the officer who asked for the hold, or an administrator, can release it",
         "chỉ người đã yêu cầu giữ hoặc quản trị viên mới thôi giữ được",

@@ -220,7 +220,7 @@ def _picture_html(picture: ExportedPicture | None) -> str:
         return "<p>Ảnh chưa về trung tâm. / The picture has not come.</p>"
     file, sha256 = escape(picture.file), escape(picture.sha256 or "")
     if picture.sealed:
-        shown = f'<p>Ảnh được niêm phong / Sealed picture: <a href="{file}">{file}</a></p>'
+        shown = f'<p>Ảnh được mã hóa / Sealed picture: <a href="{file}">{file}</a></p>'
     else:
         shown = f'<img src="{file}" alt="{file}">'
     points = " ".join(f"{1600 * x:g},{900 * y:g}" for x, y, _ in picture.path)

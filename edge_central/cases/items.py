@@ -22,6 +22,7 @@ from edge_central.cases.model import (
     CaseRefused,
     CaseSummary,
     NewCaseItem,
+    PictureReference,
 )
 from edge_central.searches.model import PictureStatus
 from edge_central.sentences import problem_text
@@ -185,6 +186,13 @@ def note_case_changes(connection: Connection, cases: Iterable[int]) -> None:
     """Make pages that show these cases ask again."""
     named = _CASE.id.in_(list(cases))
     connection.execute(update(tables.case_file).where(named).values(changes=_CASE.changes + 1))
+
+
+def find_picture(connection: Connection, case_id: int, picture: int) -> PictureReference | None:
+    """The picture of a search that this picture of the case copies."""
+    which = (_PICTURE.id == picture, _PICTURE.case_id == case_id)
+    row = connection.execute(select(tables.case_picture).where(*which)).first()
+    return None if row is None else PictureReference(row.search, row.gateway, row.passage)
 
 
 def read_content(connection: Connection, case_id: int, picture: int) -> bytes | None:

@@ -224,8 +224,10 @@ def _add_cases(actions: Commands) -> CommandParser:
         "docs/guide/cases.md says how to verify it.",
     )
     export.add_argument("case", metavar="CASE", help="number of the case, such as 7/2026")
-    export.add_argument("--out", type=Path, required=True, metavar="FILE", help="zip to write; must be new")
-    export.add_argument("--by", required=True, metavar="NAME", help="the person, for the access log")
+    export.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="where to write the result; a zip"
+    )
+    export.add_argument("--by", required=True, metavar="NAME", help="name of the person; for the access log")
     return export
 
 

@@ -31,6 +31,7 @@ NO_FACTS = {  # print nothing but what they did, or logs
     "cameras configure", "models fetch", "models rollout", "ground show", "ground estimate",
     "central run", "central console", "central hold", "central release", "central travel-times learn",
     "central user add", "central user passwd", "central user remove", "central user token",
+    "central case export",
 }  # fmt: skip
 
 

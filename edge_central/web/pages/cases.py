@@ -25,9 +25,9 @@ from edge_central.cases.model import (
 from edge_central.console.documents import milliseconds
 from edge_central.console.events import StoredMedia
 from edge_central.console.fleet import CameraOverview
-from edge_central.searches import passage_holds
+from edge_central.searches import match_pictures, passage_holds
 from edge_central.searches.matches import PassageMatch
-from edge_central.searches.model import SearchesUnavailable, SearchView, TooManySearches
+from edge_central.searches.model import SearchesUnavailable, SearchReader, SearchView, TooManySearches
 from edge_central.searches.new_search import searchable_wards
 from edge_central.sentences import problem_text
 from edge_central.web.auth.access_log import SAME_ACCESS_S
@@ -175,6 +175,27 @@ def picture_file(visit: UserRequestContext) -> Response:
     return response
 
 
+def open_picture(visit: UserRequestContext) -> Response:
+    """Open the picture that an item waits for, as its search does: on record, and asked from the gateway.
+    Also for those who see the case and not the search, which belongs to its author."""
+    case = _found(visit)
+    picture = items.find_picture(visit.connection, case.id, visit.number("picture"))
+    if picture is None:
+        raise NotFound
+    reader = SearchReader(visit.scope, None)  # the case has rules of access of its own
+    try:
+        with visit.writing() as connection:
+            who = (connection, visit.search_author, reader)
+            place = (picture.search, picture.gateway, picture.passage)
+            opened = match_pictures.open_picture(*who, *place, visit.now_ms)
+            items.take_pictures(connection, case.id)
+    except TooManySearches as error:
+        return _case(visit, error.text, 409)
+    if opened is None:
+        return _case(visit, problem_text("case-picture-gone"), 409)
+    return visit.redirect(f"/cases/{case.id}")
+
+
 def strike(visit: UserRequestContext) -> Response:
     """Strike out the item ``item``, because of ``why``."""
     case, item = _found(visit), visit.form.get("item", "")
@@ -288,6 +309,7 @@ PAGES = (
     Page("/cases", cases_page, roles=ACTING_ROLES),
     Page("/cases/{id}", case_page, roles=ACTING_ROLES),
     Page("/cases/{id}/pictures/{picture}", picture_file, roles=ACTING_ROLES),
+    Page("/cases/{id}/pictures/{picture}/open", open_picture, "POST", roles=ACTING_ROLES),
     Page("/cases/{id}/strike", strike, "POST", roles=ACTING_ROLES),
     Page("/cases/{id}/export", export, "POST", roles=ACTING_ROLES),
     Page("/cases/{id}/exports/{export}", export_file, roles=ACTING_ROLES),

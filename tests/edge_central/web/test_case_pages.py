@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import zipfile
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import delete, select, update
 
+from edge_central.cases.exports import sign_exports
 from edge_central.cases.items import take_pictures
 from edge_central.searches.passage_holds import DAY_MS, HoldStatus
 from edge_central.store import tables
@@ -126,6 +130,46 @@ def report_of(sequence: int, track: str) -> tuple[str, bytes]:
     event = json.loads(payload) | {"time": "2026-11-18T14:30:04.000Z"}
     event["data"] |= {"event_id": f"x-{sequence}", "track_id": track}
     return topic, json.dumps(event).encode()
+
+
+def test_a_colleague_opens_the_picture_in_the_case(city: House) -> None:
+    city.person("hoa", Role.OFFICER, "de-tham", "bo-xuyen")
+    city.person("tuan", Role.OFFICER, "bo-xuyen")
+    page, case = added(city, city.browser("lan"))
+    hoa = city.browser("hoa")
+    assert hoa.get(page).status_code == 404, "the search is its author's"
+    action = re.search(rf'action="({case}/pictures/\d+/open)"', hoa.get(case).text)
+    assert action is not None
+    assert city.browser("tuan").post(action[1], {}, page="/cases").status_code == 404
+    assert hoa.post(action[1], {}, page=case).status_code == 303
+    gateways = CityGateways(city)
+    (command,) = gateways.opened(page.split("/")[2])
+    gateways.send_picture(command, crop("red", 412))
+    with city.connections.writing() as connection:
+        take_pictures(connection)
+        what = select(tables.access.c.account).where(tables.access.c.what == "passage")
+        assert list(connection.scalars(what)) == ["hoa"]
+    assert "/open" not in hoa.get(case).text
+
+
+def test_an_export_is_signed_and_downloaded(city: House) -> None:
+    lan = city.browser("lan")
+    _, case = added(city, lan)
+    assert lan.post(f"{case}/export", {}, page=case).status_code == 303
+    assert "waits for the signature" in words(lan.get(case).text)
+    with city.connections.writing() as connection:
+        sign_exports(connection, Ed25519PrivateKey.generate(), ["de-tham"], city.now_ms())
+    link = re.search(rf'href="({case}/exports/\d+)"', lan.get(case).text)
+    assert link is not None
+    answer = lan.get(link[1])
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/zip")
+    assert "case.json" in zipfile.ZipFile(io.BytesIO(answer.content)).namelist()
+    assert ("lan", "case-export") in accesses(city)
+    with city.connections.writing() as connection:
+        connection.execute(delete(tables.meta).where(tables.meta.c.key.like("search-key%")))
+    refused = lan.post(f"{case}/export", {}, page=case)
+    assert refused.status_code == 409
+    assert "no centre of the wards" in words(refused.text)
 
 
 def hold_row(house: House) -> Any:
