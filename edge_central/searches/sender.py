@@ -277,9 +277,8 @@ class SearchSender:
         now_ms, columns = wall_ms(self._clock), table.c
         statement = (
             update(table)
-            .where(
-                columns.command == bindparam("of"), columns.next_ms.is_not(None)
-            )  # null: withdrawn meanwhile
+            # Null: withdrawn by another process since the row was read.
+            .where(columns.command == bindparam("of"), columns.next_ms.is_not(None))
             .values(
                 status=bindparam("now"), sends=bindparam("count"), sent_ms=now_ms, next_ms=bindparam("at")
             )

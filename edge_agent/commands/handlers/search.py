@@ -223,7 +223,9 @@ def _question(args: SearchArguments | PassageTimesArguments) -> str:
     asked = {
         name: msgspec.to_builtins(value)
         for name, value in msgspec.structs.asdict(args).items()
-        if value is not None and value is not False and name not in ("purpose", "case", "asked_by", "max_bytes")
+        if value is not None
+        and value is not False
+        and name not in ("purpose", "case", "asked_by", "max_bytes")
     }
     if args.wards is not None:
         asked["wards"] = len(args.wards)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 from sqlalchemy import Connection, select, update
 
 from edge_central.searches import match_pictures, records
@@ -70,6 +73,21 @@ def test_a_gateway_that_was_away_is_never_asked(connection: Connection) -> None:
     later = sender_at(NOW_MS + HOUR_MS)
     later.on_births(connection, ["dt-001", "dt-002"])
     assert sender_at(NOW_MS + 2 * HOUR_MS).send(connection) == []
+
+
+def test_a_search_that_is_withdrawn_while_it_is_signed_stays_so(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search, sign = ask(connection, LAN), SearchSender.message
+
+    def withdraw_and_sign(sender: SearchSender, *args: Any) -> Any:
+        withdraw_search(connection, LAN, OF_LAN, search, NOW_MS)
+        return sign(sender, *args)
+
+    monkeypatch.setattr(SearchSender, "message", withdraw_and_sign)
+    sender_at().send(connection)
+    assert set(statuses(connection, search).values()) == {AnswerStatus.WITHDRAWN}
+    assert sender_at(NOW_MS + HOUR_MS).send(connection) == []
 
 
 def test_what_has_come_stays_and_what_comes_later_is_dropped_and_counted(connection: Connection) -> None:
