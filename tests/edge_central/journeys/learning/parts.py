@@ -46,6 +46,12 @@ def moments(random: np.random.Generator, an_hour: float, rate: Rate = steady) ->
     return np.sort(np.concatenate(found))
 
 
+def in_bursts(random: np.random.Generator, an_hour: float) -> Moments:
+    """Six objects within ten seconds, as a tram stop or a school gate gives."""
+    first = moments(random, an_hour / 6)
+    return np.sort((first[:, None] + random.uniform(0, 10, (len(first), 6))).ravel())
+
+
 def sample(starts: Moments, **more: Any) -> CameraSample:
     count = len(starts)
     none = np.full(count, INSIDE)

@@ -125,7 +125,7 @@ def test_rows_of_unknown_cameras_and_other_times_do_not_count() -> None:
         {"cameras": [{"camera": "gate", "passages": 1, "rows": "AAA"}]},
         {"cameras": [{"camera": "gate", "passages": 1, "rows": "/" * 64}]},
         {"cameras": [{"camera": "gate", "passages": 1, "rows": "A" * 64_000}]},
-        {"cameras": [], "continues_at": "1970-01-01T00:00:00Z"},
+        {"cameras": [], "continues_at": "1970-01-01T00:00:00.000Z"},
     ],
     ids=["nothing", "no list", "no base64", "no group", "too much", "no progress"],
 )

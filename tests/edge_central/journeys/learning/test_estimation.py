@@ -12,6 +12,7 @@ from tests.edge_central.journeys.learning.parts import (
     LEFT,
     RIGHT,
     Rate,
+    in_bursts,
     late_light,
     moments,
     road,
@@ -75,8 +76,17 @@ def test_colours_and_sides_find_weaker_traffic() -> None:
     assert both > max(sides, colours_only)
 
 
+def test_bursts_are_not_taken_for_traffic() -> None:
+    """Two bursts that follow each other by chance are 36 pairs."""
+    for seed in range(20):
+        random = np.random.default_rng(seed)
+        found = best_estimate(sample(in_bursts(random, 250)), sample(in_bursts(random, 250)))
+        assert found is None or found.certainty < MIN_CERTAINTY
+
+
 def test_few_passages_teach_nothing() -> None:
-    assert estimate(*road(an_hour=2)) is None
+    assert estimate(*road(an_hour=8, share=1.0, spread_s=2)) is None
+    assert estimate(*road(an_hour=24, share=1.0, spread_s=2)) is not None
 
 
 def test_empty_cameras_teach_nothing() -> None:
