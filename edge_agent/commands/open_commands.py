@@ -200,7 +200,10 @@ class OpenCommands:
             each.record for each in self._open.values() if (each.record.type in SEARCH_TYPES) == is_search
         ]
         if is_search:
-            return None if len(records) < MAX_OPEN_SEARCHES else _counts(records, type_)
+            counts = _counts(records, type_)
+            # A rehearsal may take hours, and the others wait for it: they leave room for searches.
+            waits = type_ == "rehearse" and counts["same"] >= MAX_OPEN_PER_TYPE
+            return counts if waits or len(records) >= MAX_OPEN_SEARCHES else None
         unsigned = sum(record.signed_by is None for record in records)
         full = len(records) >= MAX_OPEN or (not signed and unsigned >= MAX_OPEN_UNSIGNED)
         counts = _counts(records, type_)

@@ -208,6 +208,17 @@ def test_too_many_searches_at_once_are_refused_and_leave_room_for_commands(
     assert hot.answer(asked["id"])["status"] == "succeeded"
 
 
+def test_rehearsals_that_wait_leave_room_for_searches(hot: Counter) -> None:
+    asked = [
+        document("rehearse", EXAMPLES["rehearse"].args) for _ in range(open_commands.MAX_OPEN_PER_TYPE + 1)
+    ]
+    for each in asked:
+        hot.deliver("rehearse", signed(each, SEARCHER))
+    assert hot.answer(asked[-1]["id"])["code"] == "busy"
+    id_ = send(hot)
+    wait_until(lambda: [each["status"] for each in hot.replies(id_)] == ["accepted"], what="the search waits")
+
+
 def test_hammering_writes_little_to_the_disk_and_can_be_sent_again_later(box: Counter) -> None:
     answers = [box.answer(send(box)) for _ in range(MAX_SEARCHES_A_MINUTE)]
     assert {each["status"] for each in answers} == {"succeeded"}
