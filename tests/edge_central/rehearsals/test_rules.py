@@ -19,9 +19,11 @@ from edge_central.rehearsals.rules import CameraRuleSet, ConfiguredRule, parse_c
 from edge_central.searches.sender import FIRST_AGAIN_S, SearchSender
 from edge_central.store import tables
 from edge_central.store.scope import EVERYWHERE
+from edge_central.trusted_time.clock import Correction
+from edge_central.trusted_time.clock_store import shift_times
 from tests.commands.contexts import GivenContext
 from tests.edge_central.rehearsals.parts import CAMERA, NIGHT, document
-from tests.edge_central.searches.parts import LAN, TOPICS, WARDS, reply
+from tests.edge_central.searches.parts import LAN, NOW_MS, TOPICS, WARDS, reply
 from tests.edge_central.searches.test_sender import WallClock
 from tests.testbed.agent import write_config
 
@@ -214,3 +216,10 @@ def test_what_a_birth_says_breaks_no_database(connection: Connection) -> None:
     odd = BornConfiguration("de-tham", "\0" * 3 + "x" * 9000, "' OR 1=1 --\0")
     requests(WallClock()).on_births(connection, {"dt-001": odd})
     assert connection.scalar(select(tables.camera_rules.c.wanted)) == f"{'x' * 64} OR11--"
+
+
+def test_the_times_of_questions_follow_a_corrected_clock(connection: Connection) -> None:
+    """Otherwise a clock that was years ahead would delay the next question for years."""
+    requests(WallClock()).on_births(connection, BORN)
+    shift_times(connection, Correction(5_000, NOW_MS - 1), WARDS, exclusive_database=False)
+    assert connection.scalar(select(tables.camera_rules.c.next_ms)) == NOW_MS + 5_000
