@@ -202,6 +202,11 @@ WORDS: dict[str, tuple[str, str]] = {
     "rehearsal-state-failed": ("Không chạy thử được.", "It failed."),
     "rehearsal-state-expired": ("Quá hạn, thiết bị không trả lời.", "No answer in time."),
     "rehearsal-state-withdrawn": ("Đã hủy.", "It was withdrawn."),
+    "rehearsal-withdraw": ("Hủy lần chạy thử", "Withdraw the rehearsal"),
+    "rehearsal-withdraw-hint": (
+        "Nếu thiết bị đã bắt đầu thì vẫn chạy hết, nhưng kết quả không được lưu.",
+        "If the gateway has begun it finishes, but its result is not stored.",
+    ),
     "rehearsal-result": ("Kết quả", "Result"),
     "rehearsal-times": ("Lẽ ra báo", "Would have reported"),
     "rehearsal-draft": ("Bản nháp", "Draft"),

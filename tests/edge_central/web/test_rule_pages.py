@@ -291,6 +291,20 @@ def test_another_officer_does_not_see_it_and_an_administrator_does(city: House) 
     assert f"/rehearsals/{id_}" not in hoa.get(RULES).text
 
 
+def test_a_rehearsal_that_is_withdrawn_stores_no_result(city: House) -> None:
+    lan = city.browser("lan")
+    lan.get("/language/en")
+    id_ = begin(lan)
+    page = f"/rehearsals/{id_}"
+    assert f'action="/searches/{id_}/withdraw"' in lan.get(page).text
+    assert lan.post(f"/searches/{id_}/withdraw", page=page).status_code == 303
+    answer_with(city, id_, result())
+    text = lan.get(page).text
+    assert "It was withdrawn." in text
+    assert "<td>41</td>" not in text
+    assert f'action="/searches/{id_}/withdraw"' not in text
+
+
 # --- proposals ---
 
 
