@@ -49,7 +49,10 @@ COMMAND_CHECKS: dict[str, tuple[str, Callable[[CommandTester], str]]] = {
     "cmd-unknown": ("an unknown type is rejected", command_checks.unknown_type),
     "cmd-arguments": ("unknown arguments are rejected", command_checks.bad_arguments),
     "cmd-unsigned": ("a risky command without a signature is rejected", command_checks.unsigned),
-    "cmd-search": ("a search without a signature is rejected", command_checks.unsigned_search),
+    "cmd-search": (
+        "a search, and a question for times of passages, without a signature are rejected",
+        command_checks.unsigned_search,
+    ),
     "cmd-noise": ("noise and oversized messages are survived", command_checks.noise),
 }
 """By name: the rule of the contract, and the function that checks it; see docs/reference/conformance.md."""
