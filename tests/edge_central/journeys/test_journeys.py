@@ -119,6 +119,9 @@ def test_neighbours_are_of_the_site_within_the_reach_or_learnt(connection: Conne
     assert keys(connection, way=Way.BACKWARD) == near, "nothing is learnt about how they come here"
     own = Scope(frozenset({"de-tham"}))
     assert ("bx-001", "cam-1", False) in keys(connection, scope=own)
+    back = replace(FAR_PAIR, from_gateway="bx-001", from_camera="cam-2", to_gateway="dt-001")
+    store_travel_times(connection, [back])
+    assert keys(connection, way=Way.BACKWARD)[0] == ("bx-001", "cam-2", True)
 
 
 def test_many_sites_of_others_do_not_displace_the_own_ones(

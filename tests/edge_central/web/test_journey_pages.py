@@ -66,7 +66,7 @@ class Followed:
         self.browser.get(f"/language/{lang}")
         answer = self.browser.post("/searches", QUESTION, page="/searches/new")
         self.search = answer.headers["location"].removeprefix("/searches/")
-        self.answer(self.search, "dt-001", passage(412, START_MS, **more))
+        self.answer(self.search, "dt-001", passage(412, START_MS, **more), passage(413, START_MS + 9_000))
         begun = {"search": self.search, "passage": "dt-001/412"}
         answer = self.browser.post("/journeys", begun, page=f"/searches/{self.search}/passages/dt-001/412")
         assert answer.status_code == 303, answer.text
@@ -229,10 +229,12 @@ def test_a_passage_too_soon_for_the_distance_is_no_candidate(city: House) -> Non
 
 def test_what_a_gateway_did_not_send_is_said(city: House) -> None:
     journey = Followed(city)
-    journey.answer(journey.ask(), "dt-002", later(1, 48), total=40)
+    search = journey.ask()
+    journey.answer(search, "dt-002", later(1, 48), total=40)
     page = words(journey.browser.get(journey.step).text)
     assert "1 thiết bị có nhiều lượt hơn số đã gửi" in page
     assert "một trong 40 lượt cùng loại" in page
+    assert "until=" not in journey.browser.get(f"/searches/{search}").text, "it has sent the oldest"
 
 
 def test_pictures_of_candidates_are_opened_as_those_of_any_search(city: House) -> None:
