@@ -10,9 +10,10 @@ import msgspec
 
 from edge_agent.core.clock import Clock, wall_ms
 from edge_agent.core.state_file import read_record, write_record
+from edge_agent.wire.searches import FIRST_LASTING_ID
 
 FILE = "row-ids.json"
-GAP = 100_000_000
+GAP = FIRST_LASTING_ID
 """Where the wall clock is behind: more rows than a gateway stores between two openings of its files. Four
 busy cameras have 12 million in a year."""
 _EPOCH_MS = round(datetime(2020, 1, 1, tzinfo=UTC).timestamp() * 1000)

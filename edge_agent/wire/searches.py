@@ -16,6 +16,9 @@ MAX_PICTURES = 12
 MAX_HOLDS_AT_ONCE = 50
 """Passages that one command keeps or releases."""
 MAX_CAMERAS, MAX_WARDS = 64, 500
+FIRST_LASTING_ID = 100_000_000
+"""Ids of passages from here on are never used again by a gateway. Agents that gave smaller ones do not know
+``sha256`` of ``passage-pictures`` and would refuse it."""
 NOT_BLANK = r"\S"
 
 Group = Literal["person", "two-wheeler", "vehicle"]

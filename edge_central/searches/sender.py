@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, or_, s
 from edge_agent.commands.signature import PUBLIC_DER, key_id, sign
 from edge_agent.core.clock import Clock, rfc3339, rfc3339_of_ms, wall_ms
 from edge_agent.mqtt.session.client import MqttMessage
+from edge_agent.wire.searches import FIRST_LASTING_ID
 from edge_agent.wire.topics import CentralTopics
 from edge_central.searches.matches import SECOND, ReceivedPassage
 from edge_central.searches.model import (
@@ -314,7 +315,10 @@ def _question_of(search: str, text: str) -> SearchQuestion | None:
 
 
 def _named_picture(row: Any) -> dict[str, Any]:
-    """The SHA-256 that the answer has named, so that the gateway sends no other picture under this id."""
+    """The SHA-256 that the answer has named, so that the gateway sends no other picture under this id. Older
+    agents, which would refuse it, have small ids."""
+    if row.passage < FIRST_LASTING_ID:
+        return {}
     named = None if row.match is None else msgspec.json.decode(row.match, type=ReceivedPassage).picture_sha256
     return {} if named is None else {"sha256": {str(row.passage): named}}
 

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, func, select, update
 
 from edge_agent.commands.signature import OperatorKeyring
 from edge_agent.mqtt.session.client import MqttMessage
+from edge_agent.wire.searches import FIRST_LASTING_ID
 from edge_central.retention.deletion_plans import DeletionTarget, make_plans
 from edge_central.retention.operator_records import MAX_SEARCHES, delete_old
 from edge_central.searches import match_pictures, new_search, records
@@ -313,16 +314,25 @@ def test_an_opened_picture_is_asked_for_with_purpose_and_case(
     assert found.status is PictureStatus.EXPIRED
 
 
+@pytest.mark.parametrize(
+    ("row_id", "is_named"), [(FIRST_LASTING_ID, True), (412, False)], ids=["new", "old agent"]
+)
 def test_a_picture_is_asked_for_by_the_digest_that_the_answer_has_named(
-    connection: Connection, sender: SearchSender, clock: WallClock, tmp_path: Path
+    connection: Connection,
+    sender: SearchSender,
+    clock: WallClock,
+    tmp_path: Path,
+    row_id: int,
+    is_named: bool,
 ) -> None:
     search = ask(connection, gateways=["dt-001"], second={"gateway": "dt-001", "camera": "cam-2"})
     sender.send(connection)
-    found = passage(412, picture_sha256="ab" * 32)
+    found = passage(row_id, picture_sha256="ab" * 32)
     record_answers(connection, [answer("dt-001", command_of(connection, search, "dt-001"), found)], clock.ms)
-    match_pictures.open_picture(connection, ADMIN, OF_ALL, search, "dt-001", 412, clock.ms)
+    match_pictures.open_picture(connection, ADMIN, OF_ALL, search, "dt-001", row_id, clock.ms)
     (message,) = sender.send(connection)
-    assert opened(tmp_path, message)["args"]["sha256"] == {"412": "ab" * 32}
+    sha256 = opened(tmp_path, message)["args"].get("sha256")
+    assert sha256 == ({str(row_id): "ab" * 32} if is_named else None), "an older agent would refuse it"
 
 
 def test_retention_deletes_a_search_with_all_that_belongs_to_it(connection: Connection) -> None:
