@@ -10,6 +10,7 @@ import pytest
 from edge_agent.cli.main import main
 from edge_agent.core.command_line.exit_codes import EX_USAGE
 from edge_agent.core.delivery import SEALED_MAGIC
+from edge_agent.passages.holds import PassageHolds
 from edge_agent.passages.passage import FOLDER, GroundMotion, Light, TimeQuality
 from tests.outbox.parts import HandClock
 from tests.passages.parts import passage, store
@@ -81,7 +82,26 @@ def test_pictures_are_written_on_record_only(
     record = json.loads(entry)
     assert record["by"].startswith("An (user ")
     assert (record["purpose"], record["what"]) == ("file 7/2026", "pictures")
-    assert record["passages"] == [3, 2, 1]
+    _, out, _ = run(capsys, str(config), "--json")
+    assert record["passages"] == [json.loads(line)["id"] for line in out.splitlines()]
+
+
+def test_what_is_kept_for_a_case_is_listed(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(capsys, str(config), "--held")[1] == "no passage is kept beyond its time\n"
+    _, out, _ = run(capsys, str(config), "--json", "--group", "vehicle")
+    (car,) = [json.loads(line) for line in out.splitlines()]
+    until_ms = 1_800_000_000_000
+    PassageHolds(tmp_path / "state").place([car["id"]], until_ms, "7/2026", 1_795_000_000_000)
+    _, out, _ = run(capsys, str(config), "--held")
+    (line,) = out.splitlines()
+    for expected in (str(car["id"]), "until 2027-01-15 15:00", "cam-1", "vehicle", "case 7/2026"):
+        assert expected in line
+    _, out, _ = run(capsys, str(config), "--held", "--json")
+    (kept,) = [json.loads(line) for line in out.splitlines()]
+    assert kept["hold"]["case"] == "7/2026"
+    assert kept | {"hold": None} == car | {"hold": None}
 
 
 @pytest.mark.parametrize(("colour", "message"), [("violet", "the colours are"), ("hat:red", "the parts are")])
