@@ -102,6 +102,9 @@ def _stamps(
         yield column, asked.ward.in_(wards)
     for column in (picture.asked_ms, picture.expires_ms, picture.next_ms, picture.sent_ms):
         yield column, picture.ward.in_(wards)
+    hold = tables.passage_hold.c
+    for column in (hold.asked_ms, hold.until_ms, hold.expires_ms, hold.next_ms, hold.sent_ms):
+        yield column, hold.ward.in_(wards)
     rules = tables.camera_rules.c
     for column in (rules.next_ms, rules.sent_ms, rules.received_ms):
         yield column, rules.ward.in_(wards)
@@ -112,5 +115,6 @@ def _stamps(
     subjects = select(tables.handling.c.subject).where(tables.handling.c.ward.in_(wards))
     yield tables.handling_step.c.at_ms, tables.handling_step.c.subject.in_(subjects)
     if exclusive_database:
-        for other in (tables.handover.c.left_ms, tables.access.c.time_ms):
+        of_cases = (tables.case_file.c.opened_ms, tables.case_file.c.closed_ms, tables.case_item.c.added_ms)
+        for other in (tables.handover.c.left_ms, tables.access.c.time_ms, *of_cases):
             yield other, other.is_not(None)

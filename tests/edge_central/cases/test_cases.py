@@ -21,9 +21,12 @@ from edge_central.cases.model import (
 )
 from edge_central.retention.deletion_plans import DAY_MS, make_plans
 from edge_central.retention.operator_records import delete_old
+from edge_central.searches.passage_holds import ask_hold, read_hold
 from edge_central.settings import Retention
 from edge_central.store import tables
-from edge_central.store.scope import Scope
+from edge_central.store.scope import EVERYWHERE, Scope
+from edge_central.trusted_time.clock import Correction
+from edge_central.trusted_time.clock_store import shift_times
 from tests.edge_central.cases.parts import (
     ADMIN,
     HOA,
@@ -37,7 +40,8 @@ from tests.edge_central.cases.parts import (
     open_and_receive,
 )
 from tests.edge_central.parts import JPEG
-from tests.edge_central.searches.parts import NOW_MS
+from tests.edge_central.searches.parts import ADMIN as ASKED_BY
+from tests.edge_central.searches.parts import NOW_MS, OF_ALL, WARDS
 
 NEXT_MS = NOW_MS + 60_000
 
@@ -211,3 +215,18 @@ def test_a_closed_case_is_deleted_after_its_days_with_all_that_is_in_it(connecti
         assert set(connection.scalars(select(table.c.case_id))) == {kept.case_id}
     assert list(connection.scalars(select(tables.case_file.c.id))) == [kept.case_id]
     assert added(connection, HOA).is_new, "the number is free again"
+
+
+def test_a_correction_of_the_clock_moves_the_times_of_cases_and_holds(connection: Connection) -> None:
+    new = added(connection)
+    files.close_case(connection, LAN, new.case_id, NEXT_MS)
+    search = found(connection, number=2)
+    ask_hold(connection, ASKED_BY, OF_ALL, search, "dt-001", 2, 90, NOW_MS)
+    shift_times(connection, Correction(-DAY_MS, NOW_MS - 1), WARDS, exclusive_database=True)
+    case = files.read_case(connection, LAN, new.case_id)
+    assert case is not None
+    assert (case.summary.opened_ms, case.summary.closed_ms) == (NOW_MS - DAY_MS, NEXT_MS - DAY_MS)
+    assert case.items[0].added_ms == NOW_MS - DAY_MS
+    hold = read_hold(connection, EVERYWHERE, "dt-001", 2)
+    assert hold is not None
+    assert (hold.asked_ms, hold.until_ms) == (NOW_MS - DAY_MS, NOW_MS + 89 * DAY_MS)
