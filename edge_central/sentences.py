@@ -300,10 +300,6 @@ JOURNEYS: Sentences = {
         "no camera of your wards is near enough, and none has a learnt travel time",
         "không có camera nào trong phạm vi quyền của bạn đủ gần hoặc có thời gian di chuyển đã biết",
     ),
-    "journey-question": (
-        "the request is not valid: {field}",
-        "yêu cầu không hợp lệ: {field}",
-    ),
 }
 
 SENTENCES: Sentences = {**PRESENCE, **ALERTS, **VERDICTS, **SEARCHES, **CASES, **APPEARANCE, **JOURNEYS}
