@@ -331,23 +331,21 @@ class IngestThread:
             self._alerts.publish_written(session, self._broker.publish)
         if self._requests_broker.online:
             self._send_due(self._requests, self._requests_broker)
-        if session is not None:
-            self._send_due(self._rule_requests, self._broker)
         if self._store.query(self._cases.has_work):
             with self._store.batch() as batch:
                 self._cases.work(batch.connection)
         self._metrics.record_alerts(self._alerts.open_alerts, len(self._buffered))
         if session is not None:
+            self._send_due(self._rule_requests, self._broker)
             self._alerts.publish_open(session, self._broker.publish)
 
     def _send_due(self, sender: RequestSender | RuleRequests, broker: CentralBrokerSession) -> None:
         """Send what the console has asked since the last call, or questions for rules."""
-        if not self._store.query(sender.has_waiting):
-            return
-        with self._store.batch() as batch:
-            messages = sender.send(batch.connection)
-        for message in messages:
-            broker.publish(message)
+        if self._store.query(sender.has_waiting):
+            with self._store.batch() as batch:
+                messages = sender.send(batch.connection)
+            for message in messages:
+                broker.publish(message)
 
     def _send_searches(self) -> None:
         """Sign and send searches, some at a time: batches of events are stored in between, also while no
