@@ -105,6 +105,13 @@ def _stamps(
     hold = tables.passage_hold.c
     for column in (hold.asked_ms, hold.until_ms, hold.expires_ms, hold.next_ms, hold.sent_ms):
         yield column, hold.ward.in_(wards)
+    step, journey = tables.journey_step.c, tables.journey.c
+    # A journey of several wards is corrected by the centre of the passage that it begins with.
+    journeys = select(step.journey).where(step.parent.is_(None), step.ward.in_(wards))
+    for column in (journey.made_ms, journey.changed_ms):
+        yield column, journey.id.in_(journeys)
+    yield step.decided_ms, step.journey.in_(journeys)
+    yield tables.journey_search.c.asked_ms, tables.journey_search.c.journey.in_(journeys)
     rules = tables.camera_rules.c
     for column in (rules.next_ms, rules.sent_ms, rules.received_ms):
         yield column, rules.ward.in_(wards)

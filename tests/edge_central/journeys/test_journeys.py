@@ -18,7 +18,7 @@ from edge_central.journeys.journey import JourneyRefused, begin_journey, decide,
 from edge_central.journeys.model import Journey, MatchKey, StepStatus, Way
 from edge_central.journeys.neighbours import neighbours_of
 from edge_central.journeys.travel_times import store_travel_times
-from edge_central.retention.deletion_plans import DeletionTarget, make_plans
+from edge_central.retention.deletion_plans import DAY_MS, DeletionTarget, make_plans
 from edge_central.retention.operator_records import delete_old
 from edge_central.searches.answers import record_answers
 from edge_central.searches.model import SearchAuthor, TooManySearches
@@ -27,6 +27,8 @@ from edge_central.settings import Database, Retention
 from edge_central.store import tables
 from edge_central.store.database import open_engine, prepare_schema
 from edge_central.store.scope import EVERYWHERE, Scope
+from edge_central.trusted_time.clock import Correction
+from edge_central.trusted_time.clock_store import shift_times
 from tests.edge_central.journeys.test_likelihood import PAIR, match
 from tests.edge_central.searches.parts import (
     ADMIN,
@@ -247,3 +249,17 @@ def test_a_journey_is_deleted_after_its_last_change_unless_its_case_is_open(conn
     assert deleted(NOW_MS + 6) == (1, 0)
     for table in (tables.journey, tables.journey_step, tables.journey_search):
         assert connection.execute(select(table)).all() == []
+
+
+def test_a_correction_of_the_clock_moves_the_times_of_journeys(connection: Connection) -> None:
+    journey, search = found_two(connection)
+    key = MatchKey(search, "dt-002", 1)
+    decide(connection, LAN, journey, journey.steps[0].id, key, StepStatus.CONFIRMED, NOW_MS + 5)
+    correction = Correction(-DAY_MS, NOW_MS - 1)
+    shift_times(connection, correction, ["bo-xuyen"], exclusive_database=False)
+    assert read(connection, journey.id).made_ms == NOW_MS, "of another centre"
+    shift_times(connection, correction, ["de-tham"], exclusive_database=False)
+    moved = read(connection, journey.id)
+    assert (moved.made_ms, moved.changed_ms) == (NOW_MS - DAY_MS, NOW_MS + 5 - DAY_MS)
+    assert [each.decided_ms for each in moved.steps] == [NOW_MS - DAY_MS, NOW_MS + 5 - DAY_MS]
+    assert [each.asked_ms for each in moved.searches] == [NOW_MS - DAY_MS]
