@@ -103,10 +103,18 @@ def _item(item: CaseItem) -> ExportedItem:
         source=item.source,
         search=item.search,
         wards=list(item.wards),
-        facts=msgspec.json.decode(item.facts),
+        facts=_readable(item.facts),
         pictures=[_picture(each) for each in item.pictures],
         struck_out=struck,
     )
+
+
+def _readable(facts: bytes) -> Any:
+    """None for bytes that this program has not written."""
+    try:
+        return msgspec.json.decode(facts)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
 
 
 def _picture(picture: CasePicture) -> ExportedPicture:

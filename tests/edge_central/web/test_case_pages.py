@@ -172,6 +172,35 @@ def test_an_export_is_signed_and_downloaded(city: House) -> None:
     assert "no centre of the wards" in words(refused.text)
 
 
+ODD: dict[str, Any] = {
+    "label": "<script>alert(1)</script>", "rules": ["<b>" + "x" * 60] * 16, "for_s": 1e7, "speed": 1e6,
+    "colours": {"neck": ["beige", "black"]}, "entry": "above", "light": "noon", "clock": "lost",
+    "group": "boat", "direction_deg": 360, "size": [0.0, 1.0], "start": "2026-11-18T14:30:00.000Z",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("facts", [None, b"{}", b"[]", b'{"passages": [1]}', b"\xff", b"[" * 10_000])
+def test_odd_passages_and_facts_leave_the_pages_as_they_were(city: House, facts: bytes | None) -> None:
+    lan = city.browser("lan")
+    page = found(city, lan, **ODD)
+    case = lan.post(f"{page}/case", {}, page=page).headers["location"].partition("#")[0]
+    if facts is not None:
+        with city.connections.writing() as connection:
+            connection.execute(update(tables.case_item).values(facts=facts))
+    for lang in ("vi", "en"):
+        lan.get(f"/language/{lang}")
+        for path in (page, case, "/cases"):
+            answer = lan.get(path)
+            assert answer.status_code == 200, path
+            assert "<script>alert" not in answer.text
+            assert "case-item" in answer.text or path != case
+    exported = lan.post(f"{case}/export", {}, page=case)
+    assert exported.status_code == 303
+    with city.connections.reading() as connection:
+        files = connection.scalar(select(tables.case_export.c.files))
+    assert b"<script>alert" not in json.loads(files or b"{}")["texts"]["index.html"].encode()
+
+
 def hold_row(house: House) -> Any:
     with house.connections.reading() as connection:
         return connection.execute(select(tables.passage_hold)).one()
