@@ -56,7 +56,7 @@ def drafted(present: RuleInForce, change: ProposedChange) -> Written | None:
     rule = dict(present.rule)
     match change.kind:
         case ChangeKind.LABELS:
-            labels = rule.get("labels") or _default_labels(str(rule.get("kind")))
+            labels = _labels(rule)
             rule["labels"] = [
                 label for label in labels if change.label not in (label, GROUP_OF_LABEL.get(label))
             ]
@@ -70,6 +70,13 @@ def drafted(present: RuleInForce, change: ProposedChange) -> Written | None:
             return _with_smaller_place(present, change.cut)
 
 
+def _labels(rule: Written) -> list[str]:
+    """Empty for labels that are none: a gateway may have sent the rule."""
+    written = rule.get("labels") or _default_labels(str(rule.get("kind")))
+    listed = written if isinstance(written, list) else [written]
+    return listed if all(isinstance(each, str) for each in listed) else []
+
+
 def _default_labels(kind: str) -> list[str]:
     section = KINDS.get(kind)
     fields = () if section is None else section.fields
@@ -79,7 +86,7 @@ def _default_labels(kind: str) -> list[str]:
 def _with_schedule(rule: Written, hours: tuple[int, int] | None) -> Written | None:
     """Only for a rule without hours: two periods a day are two rules."""
     schedule = rule.get("schedule") or {}
-    if hours is None or "from" in schedule:
+    if hours is None or not isinstance(schedule, dict) or "from" in schedule:
         return None
     period = {"from": f"{hours[0]:02d}:00", "to": f"{hours[1]:02d}:00"}
     return {"rules": [rule | {"schedule": {**schedule, **period}}]}
@@ -122,17 +129,12 @@ def _on_cut(a: Point, b: Point, cut: Cut) -> Point:
     return a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1])
 
 
-def as_yaml(written: Mapping[str, Any], indent: int = 0) -> Iterator[str]:
-    """Yield the lines of a part of a camera's section; each text is quoted as JSON, which is YAML."""
+def as_yaml(written: Written) -> Iterator[str]:
+    """Yield the lines of a part of a camera's section, with ``rules``, ``zones`` and ``lines``; each value in
+    them is written as JSON, which is YAML."""
     for key, value in written.items():
-        if key == "rules":
-            yield f"{' ' * indent}rules:"
-            for rule in value:
-                first, *rest = as_yaml(rule, indent + 4)
-                yield f"{' ' * (indent + 2)}- {first.lstrip()}"
-                yield from rest
-        elif isinstance(value, Mapping) and key in ("zones", "lines"):
-            yield f"{' ' * indent}{key}:"
-            yield from as_yaml(value, indent + 2)
-        else:
-            yield f"{' ' * indent}{key}: {json.dumps(value, ensure_ascii=False)}"
+        yield f"{key}:"
+        for each in value if key == "rules" else (value,):
+            for number, (name, entry) in enumerate(each.items()):
+                begin = "- " if key == "rules" and number == 0 else "  " if key == "rules" else ""
+                yield f"  {begin}{name}: {json.dumps(entry, ensure_ascii=False)}"

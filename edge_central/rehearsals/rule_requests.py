@@ -108,5 +108,7 @@ def record_rules(connection: Connection, row: Any, reply: ReplyMessage, now_ms: 
     if reply.status == "succeeded":
         values |= {"document": bytes(reply.result), "received_ms": now_ms, "next_ms": None}
     elif reply.status == "rejected" and reply.code in ("unknown-type", "not-possible"):
-        values |= {"next_ms": None}  # another configuration, or an update, may change that
+        # Another configuration, or an update, may change that. The rules of an earlier one are not those in
+        # force.
+        values |= {"next_ms": None, "document": None, "received_ms": None}
     connection.execute(REPLY_UPDATE.values(**values), {"of": row.command})

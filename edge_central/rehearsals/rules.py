@@ -145,8 +145,8 @@ def _zone_points(zone: Any) -> tuple[Point, ...] | None:
 
 def _places(written: Mapping[str, Any], points_of: Callable[[Any], tuple[Point, ...] | None]) -> Written:
     """The zones or lines that can be read."""
-    named = list(written.items())[:MAX_ITEMS]
-    return {name: each for name, each in named if NAME.fullmatch(name) and points_of(each) is not None}
+    named = [(name, each) for name, each in list(written.items())[:MAX_ITEMS] if NAME.fullmatch(name)]
+    return {name: each for name, each in named if _is_plain(each) and points_of(each) is not None}
 
 
 def _place(rule: Written, zones: Written, lines: Written) -> RulePlace | None:

@@ -16,7 +16,9 @@ import pytest
 from edge_agent import wire
 from edge_agent.cli.main import main
 from edge_agent.config.draft import read_draft
+from edge_agent.config.fields import tree
 from edge_agent.config.pushed import ConfigSource
+from edge_agent.config.written import plain
 from edge_agent.core.clock import rfc3339_of_ms as at
 from edge_central.console.incident_log import IncidentOutcome, LogAuthor, close
 from edge_central.proposals.draft import RuleInForce, as_yaml, drafted
@@ -179,6 +181,24 @@ def test_each_draft_is_valid_in_the_configuration(tmp_path: Path, change: Propos
             assert all(
                 change.cut.keeps(point) or point[change.cut.axis] == change.cut.at for point in corners
             )
+
+
+@pytest.mark.parametrize("labels", [5, ["person", ["x"]], [{"a": 1}]])
+@pytest.mark.parametrize("schedule", [5, "always", ["from"]])
+def test_what_a_gateway_says_of_a_rule_breaks_no_draft(labels: object, schedule: object) -> None:
+    rule = {"id": "yard", "kind": "loitering", "zone": "yard", "labels": labels, "schedule": schedule}
+    present = RuleInForce.of(rule, {"zones": {"yard": {"polygon": []}}})
+    assert present is not None
+    assert drafted(present, ProposedChange(ChangeKind.LABELS, label="person")) is None
+    assert drafted(present, ProposedChange(ChangeKind.SCHEDULE, hours=(21, 5))) is None
+
+
+@pytest.mark.parametrize("more", [{"rules": [1]}, {"zones": {"rules": 5}}, {"lines": {"rules": [{}]}}, {}])
+def test_a_rule_with_keys_of_a_camera_is_written_as_it_is(more: dict[str, object]) -> None:
+    rule = {"id": "yard", "kind": "loitering", **more}
+    found, _ = tree.parse("\n".join(as_yaml({"rules": [rule]})).encode(), "draft.yaml")
+    assert isinstance(found, tree.Mapping)
+    assert plain(found) == {"rules": [rule]}
 
 
 def test_a_line_is_shortened_and_what_cannot_be_changed_is_no_draft(tmp_path: Path) -> None:

@@ -93,6 +93,8 @@ def test_a_rule_that_cannot_be_read_is_counted_and_hides_no_other(written: objec
         {"polygon": [[0, 0], [1, 1], [True, 0]]},
         {"polygon": [[0, 0], [1, 1], ["x", 0]]},
         {"polygon": [[0.5, 0.5]] * 100},
+        {"polygon": [[0, 0], [1, 1], [1, 0]], "x: y\n": 1},
+        {"polygon": [[0, 0], [1, 1], [1, 0]], "note": [[[[[[1]]]]]]},
     ],
 )
 def test_a_rule_whose_zone_cannot_be_drawn_is_shown_without_it(zone: object) -> None:
@@ -166,6 +168,11 @@ def test_a_birth_with_another_configuration_is_asked_for_its_rules_without_a_sig
     assert not known(connection).is_current
     assert known(connection).rules == rules(), "the earlier ones, until the new ones come"
     assert len(asking.send(connection)) == 1
+    refused = reply("dt-001", command(connection), "rejected", code="not-possible", text="too large")
+    record_replies(connection, [refused], 8)
+    assert known(connection) == ReportedRules(None, None, False, "too large"), (
+        "those of an earlier one are over"
+    )
 
 
 def test_it_is_asked_again_with_another_id_until_it_answers(connection: Connection) -> None:
