@@ -13,7 +13,7 @@ import re
 import zipfile
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from sqlalchemy import Connection, and_, delete, or_, select, update
@@ -78,30 +78,42 @@ def make_files(connection: Connection, case: CaseView, by: str, now_ms: int) -> 
 
 
 def _accesses(connection: Connection, case: CaseView) -> Iterator[object]:
-    """Who opened pictures in the searches of its items, and who viewed and changed the case; the oldest
-    first."""
+    """Who opened pictures in the searches of its items and in its wards, and who viewed and changed the case;
+    the oldest first."""
     columns, picture = tables.access.c, tables.case_picture.c
     searches = set(connection.scalars(select(picture.search).where(picture.case_id == case.summary.id)))
     searches |= {item.search for item in case.items if item.search is not None}
     of_case = and_(columns.what.startswith("case-"), columns.time_ms >= case.summary.opened_ms)
-    query = select(tables.access).where(
-        columns.case_number == case.summary.number, or_(of_case, columns.search.in_(sorted(searches)))
+    of_search = and_(
+        columns.search.in_(sorted(searches)),
+        or_(columns.ward.is_(None), columns.ward.in_(case.summary.wards)),
     )
+    query = select(tables.access).where(columns.case_number == case.summary.number, or_(of_case, of_search))
     yield from connection.execute(query.order_by(columns.id).limit(MAX_ACCESSES))
 
 
-def ask_export(
+def record_export(
     connection: Connection, author: CaseAuthor, case_id: int, wards: Collection[str], now_ms: int
-) -> int | None:
-    """Put an export on record, store it to be signed, and return its id. ``wards``: those whose centre can
+) -> str | None:
+    """Put an export on record, and return the ward whose centre signs it. ``wards``: those whose centre can
     sign. None: there is no such case, or no centre can sign it."""
+    case = find_case(connection, author, case_id)
+    ward = None if case is None else next((each for each in case.wards if each in wards), None)
+    if case is not None and ward is not None:
+        record_case_access(connection, AccessKind.CASE_EXPORT, author, case, now_ms)
+    return ward
+
+
+def read_export(
+    connection: Connection, author: CaseAuthor, case_id: int, ward: str, now_ms: int
+) -> dict[str, Any] | None:
+    """The row of an export; None: there is no such case any more. It may take a second: hold no transaction
+    that writes meanwhile."""
     case = read_case(connection, author, case_id)
-    ward = None if case is None else next((each for each in case.summary.wards if each in wards), None)
-    if case is None or ward is None:
+    if case is None:
         return None
-    record_case_access(connection, AccessKind.CASE_EXPORT, author, case.summary, now_ms)
     files, sums = make_files(connection, case, author.account, now_ms)
-    row = {
+    return {
         "case_id": case_id,
         "asked_ms": now_ms,
         "asked_by": author.account,
@@ -109,10 +121,14 @@ def ask_export(
         "files": msgspec.json.encode(files),
         "sums": sums,
     }
+
+
+def store_export(connection: Connection, row: dict[str, Any]) -> int:
+    """Store an export to be signed, and return its id."""
     export = insert_row(connection, tables.case_export, row)
-    newest = select(_EXPORT.id).where(_EXPORT.case_id == case_id).order_by(_EXPORT.id.desc())
+    newest = select(_EXPORT.id).where(_EXPORT.case_id == row["case_id"]).order_by(_EXPORT.id.desc())
     kept = list(connection.scalars(newest.limit(MAX_EXPORTS)))
-    of_case = (_EXPORT.case_id == case_id, _EXPORT.id.not_in(kept))
+    of_case = (_EXPORT.case_id == row["case_id"], _EXPORT.id.not_in(kept))
     connection.execute(delete(tables.case_export).where(*of_case))
     return export
 

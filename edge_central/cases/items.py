@@ -30,8 +30,8 @@ from edge_central.store import tables
 from edge_central.store.accesses import AccessKind
 from edge_central.store.database import conflict_insert
 
-MAX_AT_ONCE = 100
-"""Pictures copied in one transaction of the ingest."""
+MAX_AT_ONCE = 25
+"""Pictures copied in one transaction of the ingest: an alarm waits for it."""
 _CASE, _ITEM, _PICTURE = tables.case_file.c, tables.case_item.c, tables.case_picture.c
 
 

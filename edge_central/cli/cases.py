@@ -14,7 +14,7 @@ from edge_central.cases.files import find_numbered, read_case, record_case_acces
 from edge_central.cases.model import CaseAuthor
 from edge_central.settings import CentralSettings
 from edge_central.store.accesses import AccessKind
-from edge_central.store.database import write_transaction
+from edge_central.store.database import read_transaction, write_transaction
 from edge_central.store.scope import EVERYWHERE
 
 
@@ -32,10 +32,13 @@ def run_cases(args: argparse.Namespace, settings: CentralSettings, stdout: TextI
     author = CaseAuthor(by, "server", EVERYWHERE, is_admin=True)
     with write_transaction(settings.database) as connection:
         found = find_numbered(connection, author, args.case)
-        case = None if found is None else read_case(connection, author, found.id)
+        if found is None:
+            raise UsageError(f"case export: there is no case {args.case}")
+        record_case_access(connection, AccessKind.CASE_EXPORT, author, found, now_ms)
+    with read_transaction(settings.database) as connection:  # the ingest writes meanwhile
+        case = read_case(connection, author, found.id)
         if case is None:
             raise UsageError(f"case export: there is no case {args.case}")
-        record_case_access(connection, AccessKind.CASE_EXPORT, author, case.summary, now_ms)
         files, sums = make_files(connection, case, by, now_ms)
         content = make_zip(connection, case.summary.id, files, sums, key.sign(sums), public_pem(key))
     try:

@@ -16,7 +16,7 @@ from edge_central.searches.new_search import searchable_wards
 from edge_central.searches.passage_holds import HoldStatus
 from edge_central.store.database import DatabaseConnections
 from edge_central.store.scope import EVERYWHERE
-from tests.edge_central.cases.parts import item_of
+from tests.edge_central.cases.parts import ask_export, item_of
 from tests.edge_central.parts import Centre
 from tests.edge_central.searches.parts import OF_ALL
 from tests.edge_central.test_search_of_an_agent import CROP, LAN, Searches, gateway, of_the_last_hour
@@ -41,7 +41,7 @@ class Cases:
     def export(self) -> int:
         with self._connections.writing() as connection:
             wards = searchable_wards(connection)
-            made = exports.ask_export(connection, OWNER, self._case, wards, wall_ms(SystemClock()))
+            made = ask_export(connection, OWNER, self._case, wards, wall_ms(SystemClock()))
         assert made is not None
         return made
 

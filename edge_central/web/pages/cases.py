@@ -218,10 +218,17 @@ def export(visit: UserRequestContext) -> Response:
     """Store an export for the ingest to sign."""
     case = _found(visit)
     wards = searchable_wards(visit.connection)
+    author, now_ms = visit.case_author, visit.now_ms
     with visit.writing() as connection:
-        made = exports.ask_export(connection, visit.case_author, case.id, wards, visit.now_ms)
-    if made is None:
+        ward = exports.record_export(connection, author, case.id, wards, now_ms)
+    if ward is None:
         return _case(visit, problem_text("case-no-key"), 409)
+    with visit.services.connections.reading() as connection:  # with the record of this export
+        row = exports.read_export(connection, author, case.id, ward, now_ms)
+    if row is None:
+        raise NotFound
+    with visit.writing() as connection:
+        exports.store_export(connection, row)
     return visit.redirect(f"/cases/{case.id}#exports")
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Connection, select, update
 
+from edge_central.cases import exports
 from edge_central.cases.facts import as_facts, facts_of_match
 from edge_central.cases.items import add_item
 from edge_central.cases.model import (
@@ -78,6 +80,15 @@ def open_and_receive(
     connection.execute(update(tables.search_picture).values(sends=1))
     path = {str(number): [[0.1, 0.5, 0.0], [0.6, 0.5, 4.5]]}
     record_answers(connection, [picture_reply(gateway, str(command), number, jpeg, paths=path)], NOW_MS)
+
+
+def ask_export(
+    connection: Connection, author: CaseAuthor, case_id: int, wards: Collection[str], now_ms: int
+) -> int | None:
+    """As the page asks for one, in one transaction."""
+    ward = exports.record_export(connection, author, case_id, wards, now_ms)
+    row = None if ward is None else exports.read_export(connection, author, case_id, ward, now_ms)
+    return None if row is None else exports.store_export(connection, row)
 
 
 def accesses(connection: Connection, case: str = NUMBER) -> list[tuple[str, str]]:

@@ -20,10 +20,12 @@ from sqlalchemy import Connection, func, select, update
 
 from edge_agent.core.errors import UsageError
 from edge_central.cases import exports, items
-from edge_central.cases.exports import are_sums, ask_export, list_exports, public_pem, read_zip, sign_exports
+from edge_central.cases.exports import are_sums, list_exports, public_pem, read_zip, sign_exports
 from edge_central.cases.keeper import CaseKeeper
 from edge_central.cli.cases import run_cases
 from edge_central.config import load
+from edge_central.searches.answers import record_answers
+from edge_central.searches.match_pictures import open_picture
 from edge_central.settings import Database
 from edge_central.store import tables
 from edge_central.store.database import DatabaseConnections
@@ -34,12 +36,14 @@ from tests.edge_central.cases.parts import (
     TUAN,
     accesses,
     added,
+    ask_export,
     found,
     item_of,
     open_and_receive,
 )
 from tests.edge_central.parts import JPEG
-from tests.edge_central.searches.parts import NOW_MS, WARDS, found_city
+from tests.edge_central.searches import parts as searches
+from tests.edge_central.searches.parts import NOW_MS, WARDS, answer, command_of, found_city, passage
 from tests.edge_central.searches.test_sender import WallClock
 
 KEY = Ed25519PrivateKey.generate()
@@ -105,6 +109,23 @@ def test_accesses_are_those_of_the_case(connection: Connection, tmp_path: Path) 
         *(("minh", "search"), ("minh", "passage"), ("lan", "case-add")),
         *(("minh", "search"), ("lan", "case-add"), ("lan", "case-strike"), ("lan", "case-export")),
     ]
+
+
+def test_accesses_in_other_wards_are_not_those_of_the_case(connection: Connection, tmp_path: Path) -> None:
+    """An administrator has searched the city, and put a passage of one ward into a case of that ward."""
+    search = found(connection)
+    open_and_receive(connection, search)
+    rows = answer("bx-001", command_of(connection, search, "bx-001"), passage(7))
+    record_answers(connection, [rows], NOW_MS)
+    assert open_picture(connection, searches.ADMIN, searches.OF_ALL, search, "bx-001", 7, NOW_MS) is not None
+    case = items.add_item(connection, LAN, NUMBER, item_of(connection, search), NOW_MS).case_id
+    export = ask_export(connection, LAN, case, WARDS, NOW_MS)
+    sign_exports(connection, KEY, WARDS, NOW_MS)
+    content = read_zip(connection, LAN, case, export or 0)
+    assert content is not None
+    text = (unpacked(content, tmp_path) / "access.csv").read_text("utf-8-sig")
+    assert "dt-001" in text
+    assert "bx-001" not in text
 
 
 def documented_commands() -> list[str]:

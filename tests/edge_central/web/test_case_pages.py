@@ -12,6 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import delete, select, update
 
+from edge_central.cases import exports
 from edge_central.cases.exports import sign_exports
 from edge_central.cases.items import take_pictures
 from edge_central.searches.passage_holds import DAY_MS, HoldStatus
@@ -104,6 +105,23 @@ def test_every_state_is_shown_in_both_languages(city: House, lang: str) -> None:
     kinds = [what for _, what in accesses(city)]
     assert kinds == ["case-add", "case-view", "case-strike", "case-close", "case-reopen"]
     assert "7/2026" in words(city.browser("minh").get("/access").text)
+
+
+def test_events_are_stored_while_an_export_is_made(city: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite has one writer at a time: an alarm must not wait for 500 items and 20,000 accesses."""
+    make_files, written = exports.make_files, []
+
+    def make_while_another_writes(*facts: Any) -> Any:
+        with city.connections.writing():
+            written.append(1)
+        return make_files(*facts)
+
+    monkeypatch.setattr(exports, "make_files", make_while_another_writes)
+    lan = city.browser("lan")
+    _, case = added(city, lan)
+    answer = lan.post(f"{case}/export", {}, page=case)
+    assert (answer.status_code, answer.headers["location"], written) == (303, f"{case}#exports", [1])
+    assert accesses(city)[-1] == ("lan", "case-export")
 
 
 def test_who_may_see_a_case(city: House) -> None:
