@@ -22,7 +22,7 @@ from edge_central.journeys.likelihood import (
     reasons_of,
     shares,
 )
-from edge_central.journeys.model import Journey, JourneyStep, Way
+from edge_central.journeys.model import Journey, JourneyStep, StepStatus, Way
 from edge_central.journeys.neighbours import DEFAULT_REACH_M, MAX_REACH_M, Neighbour, gap_s, neighbours_of
 from edge_central.searches.matches import MAX_READ, PassageMatch
 from edge_central.searches.model import SearchAuthor, SearchReader, SearchView
@@ -41,6 +41,10 @@ class Candidate:
     gap_s: float  # between the end of the earlier passage and the start of the later one
     reasons: tuple[Reason, ...]
     decision: JourneyStep | None  # an officer has confirmed or rejected it
+
+    @property
+    def is_rejected(self) -> bool:
+        return self.decision is not None and self.decision.status is StepStatus.REJECTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +101,8 @@ def read_candidates(
         )
         for search, match, reasons in ranked
     ]
-    rejected = [each for each in all_of if each.decision and each.decision in journey.rejected]
-    others = [each for each in all_of if each not in rejected]
+    rejected = [each for each in all_of if each.is_rejected]
+    others = [each for each in all_of if not each.is_rejected]
     return CandidateList(
         candidates=tuple(others[:MAX_CANDIDATES]),
         rejected=tuple(rejected),

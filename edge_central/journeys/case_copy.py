@@ -24,6 +24,12 @@ from edge_central.sentences import problem_text
 MAX_LINE = 500
 
 
+def check_length(journey: Journey) -> None:
+    """Raises CaseRefused for a route that is too long for an item."""
+    if len(journey.route) > MAX_ITEM_PICTURES:
+        raise CaseRefused(problem_text("case-item-large", pictures=MAX_ITEM_PICTURES))
+
+
 def add_to_case(
     connection: Connection,
     author: CaseAuthor,
@@ -35,9 +41,8 @@ def add_to_case(
 ) -> AddedItem:
     """Add the route with its pictures; a route that the case has already is not added again. ``links``: for
     each two passages the reasons in words. Raises CaseRefused: roll the transaction back."""
+    check_length(journey)
     route = journey.route
-    if len(route) > MAX_ITEM_PICTURES:
-        raise CaseRefused(problem_text("case-item-large", pictures=MAX_ITEM_PICTURES))
     facts = JourneyFacts(
         passages=[
             facts_of_match(

@@ -168,7 +168,11 @@ def decide(
 ) -> int | None:
     """Confirm or reject a candidate, which a search of ``from_step`` has found, and return the id of its
     step. A rejected candidate may be confirmed afterwards; a confirmed one must be undone first. None: there
-    is no such candidate in the scope. Raises JourneyRefused."""
+    is no such candidate in the scope, or no such step any more. Raises JourneyRefused."""
+    current = _current(connection, author, journey)
+    if current is None or not current.is_confirmed(from_step):
+        return None
+    journey = current
     searches = {each.search: each for each in journey.searches if each.step == from_step}
     asked, match = searches.get(candidate.search), _match_row(connection, author.scope, candidate)
     if asked is None or match is None:
@@ -195,9 +199,11 @@ def decide(
 def undo(connection: Connection, author: SearchAuthor, journey: Journey, step: int, now_ms: int) -> bool:
     """Withdraw a decision: the passage is a candidate again. False: there is no such decision. Raises
     JourneyRefused for the step with which the journey begins, and for one that others were searched from."""
-    found = journey.step(step)
-    if found is None:
+    current = _current(connection, author, journey)
+    found = None if current is None else current.step(step)
+    if current is None or found is None:
         return False
+    journey = current
     if found.parent is None:
         raise JourneyRefused(problem_text("journey-first-step"))
     if any(each.parent == step and each.status is StepStatus.CONFIRMED for each in journey.steps):
@@ -212,10 +218,23 @@ def undo(connection: Connection, author: SearchAuthor, journey: Journey, step: i
     return True
 
 
+def _current(connection: Connection, author: SearchAuthor, journey: Journey) -> Journey | None:
+    """The journey as it is now, and for nobody else to change before the end of the transaction: another
+    officer may have changed it since it was read."""
+    _locked_wards(connection, journey)
+    return read_journey(connection, author, journey.id)
+
+
+def _locked_wards(connection: Connection, journey: Journey) -> str:
+    """Its wards; the row is locked. SQLite has one writer at a time, and no such clause."""
+    columns = tables.journey.c
+    return connection.scalar(select(columns.wards).where(columns.id == journey.id).with_for_update()) or ""
+
+
 def note_change(connection: Connection, journey: Journey, wards: Iterable[str], now_ms: int) -> None:
     """The journey has changed, and reaches these wards too."""
     columns = tables.journey.c
-    stored = connection.scalar(select(columns.wards).where(columns.id == journey.id)) or ""
+    stored = _locked_wards(connection, journey)
     reached = " ".join(sorted({*stored.split(), *wards}))
     values = {"changed_ms": now_ms, "wards": reached}
     connection.execute(update(tables.journey).where(columns.id == journey.id).values(**values))

@@ -69,6 +69,10 @@ class Journey:
     def step(self, id: int) -> JourneyStep | None:
         return next((each for each in self.steps if each.id == id), None)
 
+    def is_confirmed(self, id: int) -> bool:
+        found = self.step(id)
+        return found is not None and found.status is StepStatus.CONFIRMED
+
     @property
     def route(self) -> tuple[JourneyStep, ...]:
         """The confirmed steps by time."""

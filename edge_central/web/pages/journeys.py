@@ -95,9 +95,11 @@ def add_to_case(visit: UserRequestContext) -> Response:
     """Copy the route, with reasons and pictures, into the case of the journey."""
     journey = _journey(visit)
     try:
+        case_copy.check_length(journey)
+        links = _links(visit, journey)  # reads all gateways for each passage: not while events wait
         with visit.writing() as connection:
             case_copy.add_to_case(
-                *(connection, visit.case_author, journey, _links(visit, journey)),
+                *(connection, visit.case_author, journey, links),
                 *(_legend(visit, journey), visit.names, visit.now_ms),
             )
     except CaseRefused as error:

@@ -200,6 +200,36 @@ def test_a_decision_is_recorded_once_and_can_be_withdrawn(connection: Connection
     assert log[-3:] == ["journey-rejected", "journey-confirmed", "journey-undone"]
 
 
+def confirmed_one(connection: Connection) -> tuple[Journey, int, MatchKey]:
+    """A journey with a confirmed step, the step, and a candidate that was found from it."""
+    journey, search = found_two(connection)
+    key = MatchKey(search, "dt-002", 1)
+    step = decide(connection, LAN, journey, journey.steps[0].id, key, StepStatus.CONFIRMED, NOW_MS)
+    assert step is not None
+    journey = read(connection, journey.id)
+    question = NeighbourQuestion(step=step, way=Way.FORWARD, reach_m=1200.0)
+    search = ask_neighbours(connection, LAN, journey, journey.steps[-1], question, NOW_MS, Names())
+    row = passage(3, start="2026-11-27T11:36:30.000Z", camera="cam-2")
+    record_answers(connection, [answer("dt-001", command_of(connection, search, "dt-001"), row)], NOW_MS)
+    return read(connection, journey.id), step, MatchKey(search, "dt-001", 3)
+
+
+def test_a_step_from_which_a_colleague_has_gone_on_is_not_undone(connection: Connection) -> None:
+    """The page was read before the colleague confirmed."""
+    before, step, candidate = confirmed_one(connection)
+    assert decide(connection, LAN, before, step, candidate, StepStatus.CONFIRMED, NOW_MS) is not None
+    with pytest.raises(JourneyRefused):
+        undo(connection, LAN, before, step, NOW_MS)
+    assert [each.match.passage for each in read(connection, before.id).route] == [412, 1, 3]
+
+
+def test_nothing_is_confirmed_from_a_step_that_a_colleague_has_undone(connection: Connection) -> None:
+    before, step, candidate = confirmed_one(connection)
+    assert undo(connection, LAN, before, step, NOW_MS)
+    assert decide(connection, LAN, before, step, candidate, StepStatus.CONFIRMED, NOW_MS) is None
+    assert [each.match.passage for each in read(connection, before.id).route] == [412]
+
+
 def test_a_journey_is_bounded(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     journey, search = found_two(connection)
     monkeypatch.setattr(journeys, "MAX_STEPS", 1)

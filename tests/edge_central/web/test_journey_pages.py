@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from sqlalchemy import delete, select
 
+from edge_central.journeys.candidates import link_reasons
 from edge_central.journeys.travel_times import TravelTime, store_travel_times
 from edge_central.store import tables
 from edge_central.web.auth.accounts import Role
@@ -348,6 +349,24 @@ def test_the_route_goes_into_its_case_with_reasons_and_pictures(city: House) -> 
     assert link["lines"][0] == "sau 48 giây; thường từ 35 giây đến 70 giây (học từ dữ liệu)"
     assert "Thân trên cũng có thể đỏ" in link["lines"]
     assert "chưa được chứng minh" in facts["note"]
+
+
+def test_events_are_stored_while_reasons_are_made(city: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite has one writer at a time, and the reasons of a route read all gateways for each passage."""
+    written = []
+
+    def make_while_another_writes(*facts: Any) -> Any:
+        with city.connections.writing():
+            written.append(1)
+        return link_reasons(*facts)
+
+    monkeypatch.setattr("edge_central.web.pages.journeys.link_reasons", make_while_another_writes)
+    journey = Followed(city)
+    search = journey.ask()
+    journey.answer(search, "dt-002", later(2, 48))
+    journey.decide(search, "dt-002/2")
+    added = journey.browser.post(f"{journey.path}/case", page=journey.path)
+    assert (added.status_code, written) == (303, [1])
 
 
 # --- who may see it ---
