@@ -31,7 +31,7 @@ MAX_BYTES = 7_500
 """Of the rows in an answer, as the centre asks."""
 WINDOW_S = 120.0
 ALARM = 17
-"""Severity numbers from here on are alarms, ``edge_central/store/tables.py``."""
+"""Severity numbers from here on are alarms, ``edge_central/store/tables/reports.py``."""
 POLL_S = 0.02
 ANSWER_S = 120.0
 

@@ -1,0 +1,46 @@
+"""The tables, one definition for SQLite and PostgreSQL, a module for each subject; docs/design/central.md has
+the reasons. No queries here."""
+
+from edge_central.store.tables.accounts import access as access
+from edge_central.store.tables.accounts import account as account
+from edge_central.store.tables.accounts import handling as handling
+from edge_central.store.tables.accounts import handling_step as handling_step
+from edge_central.store.tables.accounts import handover as handover
+from edge_central.store.tables.accounts import hidden_event as hidden_event
+from edge_central.store.tables.accounts import request as request
+from edge_central.store.tables.accounts import session as session
+from edge_central.store.tables.alerts import IS_FLOOD as IS_FLOOD
+from edge_central.store.tables.alerts import alert as alert
+from edge_central.store.tables.alerts import alert_pending as alert_pending
+from edge_central.store.tables.alerts import deletion as deletion
+from edge_central.store.tables.alerts import hold as hold
+from edge_central.store.tables.alerts import notification as notification
+from edge_central.store.tables.base import SCHEMA_VERSION as SCHEMA_VERSION
+from edge_central.store.tables.base import meta as meta
+from edge_central.store.tables.base import metadata as metadata
+from edge_central.store.tables.cases import case_export as case_export
+from edge_central.store.tables.cases import case_file as case_file
+from edge_central.store.tables.cases import case_item as case_item
+from edge_central.store.tables.cases import case_picture as case_picture
+from edge_central.store.tables.cases import passage_hold as passage_hold
+from edge_central.store.tables.journeys import journey as journey
+from edge_central.store.tables.journeys import journey_search as journey_search
+from edge_central.store.tables.journeys import journey_step as journey_step
+from edge_central.store.tables.journeys import travel_time as travel_time
+from edge_central.store.tables.rehearsals import camera_rules as camera_rules
+from edge_central.store.tables.rehearsals import rehearsal as rehearsal
+from edge_central.store.tables.reports import conflict as conflict
+from edge_central.store.tables.reports import event as event
+from edge_central.store.tables.reports import gap as gap
+from edge_central.store.tables.reports import gateway as gateway
+from edge_central.store.tables.reports import health as health
+from edge_central.store.tables.reports import loss as loss
+from edge_central.store.tables.reports import media as media
+from edge_central.store.tables.reports import outage as outage
+from edge_central.store.tables.reports import presence as presence
+from edge_central.store.tables.reports import rejected as rejected
+from edge_central.store.tables.reports import stream as stream
+from edge_central.store.tables.searches import search as search
+from edge_central.store.tables.searches import search_answer as search_answer
+from edge_central.store.tables.searches import search_match as search_match
+from edge_central.store.tables.searches import search_picture as search_picture

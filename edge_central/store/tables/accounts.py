@@ -1,0 +1,127 @@
+"""Accounts and sessions of the console, the access log, the incident log, requests to gateways."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text
+
+from edge_central.store.tables.base import Milliseconds, ProblemColumn, RowId, metadata
+
+account = Table(
+    "account",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("role", Text, nullable=False),
+    Column("wards", Text, nullable=False),  # ids, separated by spaces; empty for an admin
+    Column("password", Text),  # scrypt$...; null: cannot log in
+    Column("token_sha256", Text, unique=True),  # for the API
+    Column("created_ms", Milliseconds, nullable=False),
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("token_sha256", Text, primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("created_ms", Milliseconds, nullable=False),
+    Column("seen_ms", Milliseconds, nullable=False),
+    Column("address", Text, nullable=False),
+    Index("session_by_account", "account"),
+)
+
+access = Table(
+    "access",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("time_ms", Milliseconds, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("what", Text, nullable=False),  # AccessKind in edge_central/store/accesses.py
+    Column("ward", Text),
+    Column("gateway", Text),
+    Column("camera", Text),
+    Column("media_id", Text),
+    Column("event_id", Text),
+    Column("search", Text),  # the columns from here on are of searches and the pictures that they found
+    Column("purpose", Text),
+    Column("case_number", Text),
+    Column("gateways", Integer),  # how many were asked
+    Index("access_by_time", "time_ms"),
+    Index("access_by_account", "account", "id"),
+    sqlite_autoincrement=True,
+)
+
+# One search, and one case, among years of accesses.
+_of_search = access.c.search.is_not(None)
+_of_case = access.c.case_number.is_not(None)
+Index("access_by_case", access.c.case_number, sqlite_where=_of_case, postgresql_where=_of_case)
+Index("access_by_search", access.c.search, sqlite_where=_of_search, postgresql_where=_of_search)
+
+# --- incident log ---
+
+handling = Table(
+    "handling",
+    metadata,
+    Column("subject", Text, primary_key=True),  # "event GATEWAY EVENT_ID" or "alert ID"
+    Column("ward", Text, nullable=False),
+    Column("acknowledged_ms", Milliseconds),
+    Column("acknowledged_by", Text),
+    Column("owner", Text),  # the officer in charge
+    Column("outcome", Text),  # real, false, handled; null: open
+    Column("closed_ms", Milliseconds),
+)
+
+handling_step = Table(
+    "handling_step",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("subject", Text, nullable=False),
+    Column("at_ms", Milliseconds, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("what", Text, nullable=False),  # acknowledged, owner, outcome, reopened, note
+    Column("words", Text, nullable=False),
+    Index("handling_step_by_subject", "subject"),
+    sqlite_autoincrement=True,
+)
+
+hidden_event = Table(
+    "hidden_event",  # hidden from lists and the bell by an administrator; the event and its steps stay
+    metadata,
+    Column("subject", Text, primary_key=True),  # as in handling; "cursor N" for an event without an event_id
+    Column("cursor", BigInteger, nullable=False),  # of its first phase
+    Column("ward", Text, nullable=False),
+    Column("hidden_ms", Milliseconds, nullable=False),
+    Column("hidden_by", Text, nullable=False),
+)
+
+handover = Table(
+    "handover",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("wards", Text, nullable=False),  # of the officer who left, separated by spaces; empty: all
+    Column("left_ms", Milliseconds, nullable=False),
+    Column("left_by", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("open", Text, nullable=False),  # open subjects, one per line
+    Column("taken_ms", Milliseconds),
+    Column("taken_by", Text),
+    sqlite_autoincrement=True,
+)
+
+request = Table(
+    "request",
+    metadata,
+    Column("id", Text, primary_key=True),  # also the command's id
+    Column("gateway", Text, nullable=False),
+    Column("ward", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("args", Text, nullable=False),  # JSON
+    Column("about", Text),  # event id of the requested clip
+    Column("asked_ms", Milliseconds, nullable=False),
+    Column("asked_by", Text, nullable=False),
+    Column("sent_ms", Milliseconds),
+    Column("status", Text, nullable=False),  # asked, sent, then the status of the gateway's reply, or expired
+    Column("words", Text, nullable=False),
+    Column("answered_ms", Milliseconds),
+    Column("problem", ProblemColumn),  # ``words`` as a code with figures; null: it has none
+    Index("request_by_about", "gateway", "about"),
+)

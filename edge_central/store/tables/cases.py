@@ -1,0 +1,127 @@
+"""Cases: copies of what officers keep beyond ``search.days``; passages that gateways hold."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, Table, Text
+
+from edge_central.store.tables.base import Milliseconds, ProblemColumn, RowId, metadata
+
+case_file = Table(
+    "case_file",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("number", Text, nullable=False, unique=True),  # as in searches, with single spaces
+    Column("owner", Text, nullable=False),  # the account that opened it
+    Column("wards", Text, nullable=False),  # of its items, separated by spaces
+    Column("opened_ms", Milliseconds, nullable=False),
+    Column("closed_ms", Milliseconds),  # null: open
+    Column("closed_by", Text),
+    Column("item_count", Integer, nullable=False),  # also those that are struck out
+    Column("bytes", BigInteger, nullable=False),  # of facts and pictures
+    Column("changes", BigInteger, nullable=False),  # grows with each change: pages ask again
+    Index("case_file_by_owner", "owner"),
+    Index("case_file_closed", "closed_ms"),
+    sqlite_autoincrement=True,
+)
+
+case_item = Table(
+    "case_item",  # never deleted before the case; struck out instead
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("case_id", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),  # CaseItemKind in edge_central/cases/model.py
+    Column("source", Text, nullable=False),  # names what it is a copy of: a case has it once
+    Column("at_ms", Milliseconds, nullable=False),  # when it happened
+    Column("wards", Text, nullable=False),  # separated by spaces
+    Column("gateway", Text),  # null: of several, or of none
+    Column("camera", Text),
+    Column("search", Text),  # in which it was found
+    Column("facts", LargeBinary, nullable=False),  # JSON of edge_central/cases/facts.py
+    Column("added_ms", Milliseconds, nullable=False),
+    Column("added_by", Text, nullable=False),
+    Column("struck_ms", Milliseconds),  # null: it counts
+    Column("struck_by", Text),
+    Column("struck_why", Text),
+    Index("case_item_by_case", "case_id", "at_ms"),
+    sqlite_autoincrement=True,
+)
+_counts = case_item.c.struck_ms.is_(None)
+Index(
+    "case_item_source",
+    *(case_item.c.case_id, case_item.c.source),
+    unique=True,
+    sqlite_where=_counts,
+    postgresql_where=_counts,
+)
+
+case_picture = Table(
+    "case_picture",  # a copy of a picture, or the place for one that has not come yet
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("case_id", BigInteger, nullable=False),
+    Column("item", BigInteger, nullable=False),
+    Column("search", Text, nullable=False),  # the row of search_picture that it copies
+    Column("gateway", Text, nullable=False),
+    Column("passage", BigInteger, nullable=False),
+    Column("status", Text, nullable=False),  # CasePictureStatus in edge_central/cases/model.py
+    Column("sha256", Text),  # of ``content``
+    Column("bytes", Integer),
+    Column("sealed", Boolean, nullable=False),
+    Column("content", LargeBinary),  # JPEG, or what only the centre's evidence key opens
+    Column("path", Text),  # JSON: [[x, y, seconds after the start], ...]
+    Column("received_ms", Milliseconds),
+    Index("case_picture_by_item", "case_id", "item"),
+    sqlite_autoincrement=True,
+)
+_picture_waits = case_picture.c.content.is_(None)
+Index(
+    "case_picture_waiting",
+    *(case_picture.c.search, case_picture.c.gateway, case_picture.c.passage),
+    sqlite_where=_picture_waits,
+    postgresql_where=_picture_waits,
+)
+
+case_export = Table(
+    "case_export",  # a case as it was when an account exported it; its pictures stay in case_picture
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("case_id", BigInteger, nullable=False),
+    Column("asked_ms", Milliseconds, nullable=False),
+    Column("asked_by", Text, nullable=False),
+    Column("ward", Text, nullable=False),  # the centre of this ward signs it
+    Column("files", LargeBinary, nullable=False),  # JSON: texts by name, and ids of pictures by name
+    Column("sums", LargeBinary, nullable=False),  # SHA256SUMS, which is signed
+    Column("signature", LargeBinary),  # null: not signed yet
+    Column("public_key", LargeBinary),  # PEM
+    Column("signed_ms", Milliseconds),
+    Index("case_export_by_case", "case_id"),
+    sqlite_autoincrement=True,
+)
+_unsigned = case_export.c.signature.is_(None)
+Index("case_export_unsigned", case_export.c.ward, sqlite_where=_unsigned, postgresql_where=_unsigned)
+
+passage_hold = Table(
+    "passage_hold",  # a passage that a gateway keeps beyond its own limits, as the console asks it to
+    metadata,
+    Column("gateway", Text, primary_key=True),
+    Column("passage", BigInteger, primary_key=True),
+    Column("command", Text, nullable=False, unique=True),  # the newest
+    Column("ward", Text, nullable=False),
+    Column("search", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("case_number", Text, nullable=False),
+    Column("asked_ms", Milliseconds, nullable=False),
+    Column("asked_by", Text, nullable=False),
+    Column("until_ms", Milliseconds),  # how long it is kept; null: release it
+    Column("expires_ms", Milliseconds, nullable=False),  # of the command
+    Column("status", Text, nullable=False),  # HoldStatus in edge_central/searches/passage_holds.py
+    Column("sends", Integer, nullable=False),
+    Column("next_ms", Milliseconds),
+    Column("sent_ms", Milliseconds),
+    Column("answered_ms", Milliseconds),
+    Column("words", Text, nullable=False),
+    Column("problem", ProblemColumn),
+    Index("passage_hold_by_search", "search"),
+)
+_hold_due = passage_hold.c.next_ms.is_not(None)
+Index("passage_hold_due", passage_hold.c.next_ms, sqlite_where=_hold_due, postgresql_where=_hold_due)
