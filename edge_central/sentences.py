@@ -168,7 +168,8 @@ SEARCHES: Sentences = {
     ),
     "search-too-many": (
         "{open} of your searches are still open, and {recent} were made within an hour: wait",
-        "bạn có {open} lần tìm kiếm chưa xong và {recent} lần trong một giờ qua: hãy chờ rồi tìm tiếp",
+        "bạn có {open} yêu cầu tìm chưa xong và đã gửi {recent} yêu cầu trong một giờ qua: hãy chờ rồi tìm "
+        "tiếp",
     ),
     "search-too-many-pictures": (
         "{pictures} pictures were opened within an hour: wait",
@@ -222,7 +223,7 @@ CASES: Sentences = {
     ),
     "case-picture-gone": (
         "the search of this picture was deleted, or its ward is not yours",
-        "lần tìm của ảnh này đã bị xóa, hoặc bạn không có quyền xem phường này",
+        "yêu cầu tìm của ảnh này đã bị xóa, hoặc bạn không có quyền xem phường này",
     ),
     "hold-not-yours": (
         "only the officer who asked for the hold, or an administrator, can release it",
@@ -237,7 +238,7 @@ CASES: Sentences = {
         "nội dung quá lớn cho một mục: tối đa {pictures} ảnh",
     ),
     "case-why": (
-        "say why, in 3 to {most} characters",
+        "give a reason of 3 to {most} characters",
         "hãy ghi lý do, từ 3 đến {most} ký tự",
     ),
 }

@@ -53,7 +53,7 @@ def never() -> re.Pattern[str]:
     """Any word of the column "never", not as a part of a key, an option or a file name."""
     words = {word.strip() for row in rows(4) for word in row[2].split(",")} - {"", "never"}
     assert len(words) > 60
-    return re.compile(rf"(?<![\w./-])({'|'.join(sorted(map(re.escape, words)))})(?![\w=:-]|\.\w)", re.I)
+    return re.compile(rf"(?<![\w./-])({'|'.join(sorted(map(re.escape, words)))})(?![\w=-]|[.:]\w)", re.I)
 
 
 def allowed() -> re.Pattern[str]:

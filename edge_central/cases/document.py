@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
 from html import escape
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -176,49 +178,87 @@ _HINT = (
 )
 
 
-def index_html(case: CaseView, exported: ExportedCase) -> bytes:
+Word = Callable[[str, str | None, Literal["vi", "en"]], str]
+
+
+@dataclass(frozen=True, slots=True)
+class PageWording:
+    """How the page writes times and words of the wire, such as the name of a colour."""
+
+    zone: tzinfo = UTC
+    word: Word = lambda _, word, __: word or ""
+
+    def moment(self, text: str) -> str:
+        """28/11/2026 18:29:49 (UTC+07:00) of RFC 3339; as it is where it is none."""
+        try:
+            time = datetime.fromisoformat(text).astimezone(self.zone)
+        except (ValueError, OverflowError):
+            return escape(text)
+        return f"{time:%d/%m/%Y %H:%M:%S} (UTC{time.isoformat()[-6:]})"
+
+    def description(self, facts: PassageFacts) -> str:
+        """Group and colours in both languages."""
+        return escape(" / ".join(self._description(facts, lang) for lang in ("vi", "en")))
+
+    def _description(self, facts: PassageFacts, lang: Literal["vi", "en"]) -> str:
+        parts = [self.word("group", facts.group, lang)] if facts.group else []
+        for part, terms in facts.colours.items():
+            colours = "/".join(self.word("colour", term, lang) for term in terms)
+            parts.append(f"{self.word('part', part, lang)} {colours}")
+        return ", ".join(parts)
+
+
+WIRE_WORDS = PageWording()
+"""UTC, and words as the wire has them."""
+
+
+def index_html(case: CaseView, exported: ExportedCase, wording: PageWording) -> bytes:
     """The case as one page for people."""
+    time = wording.moment
     title = escape(f"Vụ việc / Case {exported.number}")
-    closed = "" if exported.closed_at is None else f"<li>Đóng lúc / Closed: {escape(exported.closed_at)}"
+    closed = "" if exported.closed_at is None else f"<li>Đóng lúc / Closed: {time(exported.closed_at)}"
     head = (
         f'<!doctype html>\n<html lang="vi"><meta charset="utf-8"><title>{title}</title>'
         f"<style>{_STYLE}</style>\n<h1>{title}</h1>\n<ul>"
         f"<li>Phụ trách / Owner: {escape(exported.owner)}"
-        f"<li>Mở lúc / Opened: {escape(exported.opened_at)}{closed}"
-        f"<li>Xuất lúc / Exported: {escape(exported.exported_at)}, {escape(exported.exported_by)}"
+        f"<li>Mở lúc / Opened: {time(exported.opened_at)}{closed}"
+        f"<li>Xuất lúc / Exported: {time(exported.exported_at)}, {escape(exported.exported_by)}"
         f"</ul>\n<p>{_HINT}</p>\n"
     )
     pairs = zip(case.items, exported.items, strict=True)
-    return (head + "\n".join(_section(item, shown) for item, shown in pairs) + "\n</html>\n").encode()
+    return (
+        head + "\n".join(_section(item, shown, wording) for item, shown in pairs) + "\n</html>\n"
+    ).encode()
 
 
-def _section(item: CaseItem, shown: ExportedItem) -> str:
+def _section(item: CaseItem, shown: ExportedItem, wording: PageWording) -> str:
     struck, kind = shown.struck_out, _KINDS.get(shown.kind, escape(shown.kind))
     parts = [
         f"<section{'' if struck is None else ' class=struck'}>",
-        f"<h2>{kind} <small>{escape(shown.at)}</small></h2>",
+        f"<h2>{kind} <small>{wording.moment(shown.at)}</small></h2>",
     ]
     if struck is not None:
-        words = f"{struck.by}, {struck.at}: {struck.why}"
-        parts.append(f"<p><b>Đã gạch bỏ / Struck out: {escape(words)}</b></p>")
+        words = f"{escape(struck.by)}, {wording.moment(struck.at)}: {escape(struck.why)}"
+        parts.append(f"<p><b>Đã gạch bỏ / Struck out: {words}</b></p>")
     pictures = {(each.gateway, each.passage): each for each in shown.pictures}
     links = links_of(item.facts)
     for number, facts in enumerate(passages_of(item.facts)):
         if 0 < number <= len(links):
             lines = "".join(f"<li>{escape(line)}" for line in links[number - 1].lines)
             parts.append(f"<ul>{lines}</ul>")
-        parts.append(_passage_html(facts))
+        parts.append(_passage_html(facts, wording))
         parts.append(_picture_html(pictures.get((facts.gateway, facts.passage))))
-    parts.append(f"<p><small>{escape(shown.added_by)}, {escape(shown.added_at)}</small></p></section>")
+    parts.append(
+        f"<p><small>{escape(shown.added_by)}, {wording.moment(shown.added_at)}</small></p></section>"
+    )
     return "\n".join(parts)
 
 
-def _passage_html(facts: PassageFacts) -> str:
+def _passage_html(facts: PassageFacts, wording: PageWording) -> str:
     where = f"{facts.site or facts.gateway} · {facts.camera_name or facts.camera}"
-    colours = [f"{part}: {'/'.join(terms)}" for part, terms in facts.colours.items()]
-    what = ", ".join([facts.start, f"{facts.for_s:.0f} s", *([facts.group] if facts.group else []), *colours])
+    when = f"{wording.moment(facts.start)}, {facts.for_s:.0f} s"
     ids = f"{facts.gateway} {facts.camera} {facts.passage}"
-    return f"<p>{escape(where)} <small>{escape(ids)}</small><br>{escape(what)}</p>"
+    return f"<p>{escape(where)} <small>{escape(ids)}</small><br>{when}<br>{wording.description(facts)}</p>"
 
 
 def _picture_html(picture: ExportedPicture | None) -> str:

@@ -19,7 +19,14 @@ import msgspec
 from sqlalchemy import Connection, and_, delete, or_, select, update
 
 from edge_agent.evidence.chain.keys import public_der, to_pem
-from edge_central.cases.document import access_csv, case_json, exported_case, index_html
+from edge_central.cases.document import (
+    WIRE_WORDS,
+    PageWording,
+    access_csv,
+    case_json,
+    exported_case,
+    index_html,
+)
 from edge_central.cases.files import find_case, read_case, record_case_access
 from edge_central.cases.model import CaseAuthor, CaseView
 from edge_central.store import tables
@@ -59,13 +66,15 @@ class ExportView:
     is_refused: bool
 
 
-def make_files(connection: Connection, case: CaseView, by: str, now_ms: int) -> tuple[ExportFiles, bytes]:
+def make_files(
+    connection: Connection, case: CaseView, by: str, now_ms: int, wording: PageWording
+) -> tuple[ExportFiles, bytes]:
     """The files of a case as it is now, and their ``SHA256SUMS``."""
     exported = exported_case(case, by, now_ms)
     texts = {
         "case.json": case_json(exported),
         "access.csv": access_csv(_accesses(connection, case)),
-        "index.html": index_html(case, exported),
+        "index.html": index_html(case, exported, wording),
     }
     pictures = [each for item in case.items for each in item.pictures if each.sha256 is not None]
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in texts.items()}
@@ -105,14 +114,19 @@ def record_export(
 
 
 def read_export(
-    connection: Connection, author: CaseAuthor, case_id: int, ward: str, now_ms: int
+    connection: Connection,
+    author: CaseAuthor,
+    case_id: int,
+    ward: str,
+    now_ms: int,
+    wording: PageWording = WIRE_WORDS,
 ) -> dict[str, Any] | None:
     """The row of an export; None: there is no such case any more. It may take a second: hold no transaction
     that writes meanwhile."""
     case = read_case(connection, author, case_id)
     if case is None:
         return None
-    files, sums = make_files(connection, case, author.account, now_ms)
+    files, sums = make_files(connection, case, author.account, now_ms, wording)
     return {
         "case_id": case_id,
         "asked_ms": now_ms,

@@ -9,13 +9,16 @@ from typing import TextIO
 from edge_agent.commands.signature import KeyUnusable, read_private
 from edge_agent.core.clock import SystemClock, wall_ms
 from edge_agent.core.errors import UsageError
+from edge_central.cases.document import PageWording
 from edge_central.cases.exports import make_files, make_zip, public_pem
 from edge_central.cases.files import find_numbered, read_case, record_case_access
 from edge_central.cases.model import CaseAuthor
+from edge_central.console_settings import DEFAULT_TIMEZONE
 from edge_central.settings import CentralSettings
 from edge_central.store.accesses import AccessKind
 from edge_central.store.database import read_transaction, write_transaction
 from edge_central.store.scope import EVERYWHERE
+from edge_central.web.i18n import translate_word
 
 
 def run_cases(args: argparse.Namespace, settings: CentralSettings, stdout: TextIO) -> int:
@@ -28,6 +31,8 @@ def run_cases(args: argparse.Namespace, settings: CentralSettings, stdout: TextI
         key = read_private(settings.search.key_file)
     except (OSError, KeyUnusable) as error:
         raise UsageError(f"case export: search.key_file: {error}") from error
+    zone = settings.console.timezone if settings.console is not None else DEFAULT_TIMEZONE
+    wording = PageWording(zone, translate_word)
     by, now_ms = f"{args.by} (user {getpass.getuser()})"[:200], wall_ms(SystemClock())
     author = CaseAuthor(by, "server", EVERYWHERE, is_admin=True)
     with write_transaction(settings.database) as connection:
@@ -39,7 +44,7 @@ def run_cases(args: argparse.Namespace, settings: CentralSettings, stdout: TextI
         case = read_case(connection, author, found.id)
         if case is None:
             raise UsageError(f"case export: there is no case {args.case}")
-        files, sums = make_files(connection, case, by, now_ms)
+        files, sums = make_files(connection, case, by, now_ms, wording)
         content = make_zip(connection, case.summary.id, files, sums, key.sign(sums), public_pem(key))
     try:
         with args.out.open("xb") as file:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 from edge_central.web.auth.accounts import Role
@@ -50,6 +52,14 @@ FAINT = """
 """Contrast of text, as WCAG 2.2 counts it: at least 4.5, of large letters 3."""
 
 
+AXE = Path(os.environ.get("EDGE_AGENT_AXE") or "/nowhere")
+"""axe.min.js of the npm package axe-core; without it, what it would find is not looked for."""
+VIOLATIONS = """
+axe.run(document, {resultTypes: ["violations"]}).then((found) => found.violations.map((each) =>
+    each.id + ": " + each.nodes.map((node) => node.target.join(" ")).join(", ")))
+"""
+
+
 class Room:
     """``house`` runs; ``browser`` is inside of its ``with``."""
 
@@ -69,6 +79,14 @@ class Room:
 
     def run(self, script: str) -> Any:
         return self.browser.run(script)
+
+    def axe_violations(self) -> list[str]:
+        """What axe finds on the page; nothing without AXE."""
+        if not AXE.is_file():
+            return []
+        self.run(AXE.read_text(encoding="utf-8"))
+        found: list[str] = self.run(VIOLATIONS)
+        return found
 
 
 def people(house: CityHouse) -> None:

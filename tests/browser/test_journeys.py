@@ -135,6 +135,18 @@ def test_the_best_candidate_is_first_and_the_route_is_drawn(room: Room, pages: d
     assert room.run("document.querySelectorAll('table.route tbody tr').length") == 2
 
 
+def test_the_page_says_why_an_undo_is_refused(room: Room, pages: dict[str, str]) -> None:
+    room.browser.resize(*SCREEN)
+    room.open(pages["journey"])
+    undo = 'table.route form[action$="/undo"]'
+    # The first passage cannot be undone, so its row has no button.
+    room.run(f"document.querySelector('{undo}').action = '{pages['step']}/undo'")
+    room.browser.click(f"{undo} button")
+    room.browser.wait_until("document.querySelector('main > [role=alert]')?.innerText.includes('hoàn tác')")
+    assert room.run("document.querySelectorAll('table.route tbody tr').length") == 2
+    room.browser.complaints.clear()  # Chromium logs the status 409
+
+
 @pytest.mark.parametrize("lang", ["vi", "en"])
 @pytest.mark.parametrize("size", [WALL, SCREEN, PHONE])
 def test_each_page_of_a_journey_fits_has_names_and_can_be_read(
@@ -147,6 +159,7 @@ def test_each_page_of_a_journey_fits_has_names_and_can_be_read(
         assert room.run("document.documentElement.scrollWidth <= innerWidth"), f"{name}: sideways"
         assert room.run(NAMELESS) == [], name
         assert room.run(FAINT) == {}, name
+        assert room.axe_violations() == [], name
         assert room.run("document.querySelectorAll('h1').length") == 1
     assert room.browser.complaints == []
     room.open("/language/vi?next=/journeys")

@@ -100,6 +100,7 @@ def test_each_page_fits_has_names_and_can_be_read(
         assert room.run("document.documentElement.scrollWidth <= innerWidth"), f"{name}: sideways"
         assert room.run(NAMELESS) == [], name
         assert room.run(FAINT) == {}, name
+        assert room.axe_violations() == [], name
         assert room.run("document.querySelectorAll('h1').length") == 1
     assert room.browser.complaints == []
     room.open("/language/vi?next=/searches")

@@ -11,7 +11,7 @@ import pytest
 
 from edge_agent.wire.received.bounds import with_problem
 from edge_central.web.auth.accounts import Role
-from tests.browser.monitoring_room import FAINT, NAMELESS, PHONE, WALL, Room
+from tests.browser.monitoring_room import AXE, FAINT, NAMELESS, PHONE, WALL, Room
 from tests.edge_central.console.passages import (
     MINUTE_MS,
     CityGateways,
@@ -231,13 +231,6 @@ def test_the_path_lies_on_the_whole_picture_of_the_camera(room: Room, pages: dic
     assert room.run("document.querySelectorAll('.walk polyline').length") == 2
 
 
-AXE = Path(os.environ.get("EDGE_AGENT_AXE") or "/nowhere")
-FINDINGS = """
-axe.run(document, {resultTypes: ["violations"]}).then((found) => found.violations.map((each) =>
-    each.id + ": " + each.nodes.map((node) => node.target.join(" ")).join(", ")))
-"""
-
-
 @pytest.mark.skipif(
     not AXE.is_file(), reason="EDGE_AGENT_AXE names no axe.min.js of the npm package axe-core"
 )
@@ -246,8 +239,7 @@ def test_axe_finds_nothing(room: Room, pages: dict[str, str], size: tuple[int, i
     room.browser.resize(*size, phone=size == PHONE)
     for name in NAMES:
         room.open(pages[name])
-        room.run(AXE.read_text(encoding="utf-8"))
-        assert room.run(FINDINGS) == [], name
+        assert room.axe_violations() == [], name
 
 
 SHOWN = """

@@ -372,7 +372,7 @@ SEARCHES: Sentences = {
     ),
     "passage-hold-until": (
         "until is in the future, and at most {days} days from now",
-        "until phải là thời điểm sau hiện tại và không quá {days} ngày",
+        "until phải là thời điểm sau hiện tại và không quá {days} ngày kể từ bây giờ",
     ),
     "passage-holds-full": (
         "the gateway keeps at most {most} passages and {mb} MB of their pictures: release others",

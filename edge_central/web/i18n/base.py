@@ -62,7 +62,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "access-passage": ("ảnh của lượt đi qua", "picture of a passage"),
     "access-journey-begun": ("bắt đầu hành trình", "began a journey"),
     "access-journey-confirmed": ("xác nhận lượt đi qua", "confirmed a passage of a journey"),
-    "access-journey-rejected": ("loại lượt đi qua", "rejected a passage of a journey"),
+    "access-journey-rejected": ("loại bỏ lượt đi qua", "rejected a passage of a journey"),
     "access-journey-undone": ("hoàn tác quyết định", "undid a decision of a journey"),
     "access-login": ("đăng nhập", "logged in"),
     "nothing": ("Không có", "Nothing"),

@@ -6,7 +6,7 @@ WORDS: dict[str, tuple[str, str]] = {
     # --- the list
     "cases": ("Vụ việc", "Cases"),
     "cases-what": (
-        "Mỗi vụ việc giữ bản sao các lượt đi qua và ảnh đã đưa vào, kể cả khi lần tìm đã bị xóa. Mọi lần "
+        "Mỗi vụ việc giữ bản sao các lượt đi qua và ảnh đã đưa vào, kể cả khi yêu cầu tìm đã bị xóa. Mọi lần "
         "xem, thêm, gạch bỏ và xuất đều được ghi vào nhật ký truy cập.",
         "A case keeps copies of the passages and pictures that were added, also after their search was "
         "deleted. Each view, addition, removal and export is in the access log.",
@@ -35,7 +35,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "case-kind-picture": ("Ảnh", "Picture"),
     "case-kind-note": ("Ghi chú", "Note"),
     "case-picture-waiting": (
-        "Ảnh chưa được mở hoặc thiết bị chưa gửi. Ảnh sẽ tự vào vụ việc khi có người mở trong lần tìm.",
+        "Ảnh chưa được mở hoặc thiết bị chưa gửi. Ảnh sẽ tự vào vụ việc khi có người mở trong kết quả tìm.",
         "The picture has not been opened, or has not come. It is added when somebody opens it in the search.",
     ),
     "case-picture-too-large": (
@@ -45,10 +45,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "case-added": ("{who} đưa vào lúc {time}", "added by {who}, {time}"),
     "case-struck": (
         "{who} gạch bỏ lúc {time}. Lý do: {why}",
-        "Struck out by {who}, {time}, because: {why}",
+        "Struck out by {who}, {time}. Reason: {why}",
     ),
     "case-strike": ("Gạch bỏ", "Strike out"),
-    "case-strike-why": ("Lý do", "Why"),
+    "case-strike-why": ("Lý do", "Reason"),
     "case-export": ("Xuất vụ việc", "Export the case"),
     "case-export-hint": (
         "Bản xuất là một tệp zip gồm thông tin, ảnh, nhật ký truy cập và chữ ký số; mở được không cần mạng.",
@@ -90,14 +90,14 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "hold-waits": (
         "Đã yêu cầu thiết bị giữ lại, đang chờ trả lời.",
-        "The gateway is asked to hold it; waiting for the gateway.",
+        "The gateway was asked to hold it, and has not answered yet.",
     ),
     "hold-release-waits": (
         "Đã yêu cầu thiết bị thôi giữ, đang chờ trả lời.",
-        "The gateway is asked to release it; waiting for the gateway.",
+        "The gateway was asked to release it, and has not answered yet.",
     ),
     "hold-waits-offline": (
-        "Thiết bị đang mất liên lạc và sẽ nhận yêu cầu khi kết nối lại, trong vòng 7 ngày.",
+        "Thiết bị đang mất liên lạc và sẽ nhận yêu cầu khi hoạt động trở lại, trong vòng 7 ngày.",
         "It is away, and gets the request when it is back, within 7 days.",
     ),
     "hold-ended": ("Thời hạn giữ đã hết.", "The hold has ended."),
@@ -109,8 +109,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "hold-refused": ("Thiết bị từ chối giữ lại.", "The gateway refused to hold it."),
     "hold-failed": ("Thiết bị không giữ lại được.", "The gateway could not hold it."),
     "hold-expired": (
-        "Thiết bị không kết nối lại trong 7 ngày nên không nhận được yêu cầu giữ.",
-        "The gateway was not back within 7 days, and has not got the request.",
+        "Thiết bị không hoạt động trở lại trong 7 ngày nên không nhận được yêu cầu giữ.",
+        "The gateway was not back within 7 days, and has not received the request.",
     ),
     "whole-picture": ("Ảnh toàn cảnh", "Whole picture"),
     "whole-in-events": (

@@ -9,7 +9,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "journeys": ("Hành trình", "Journeys"),
     "journeys-what": (
         "Từ một lượt đi qua, hành trình nối tiếp đến các lượt ở camera lân cận mà cán bộ cho là cùng một "
-        "người hoặc phương tiện. Xác nhận là nhận định của cán bộ, không phải là chứng minh.",
+        "người hoặc phương tiện. Xác nhận là nhận định của cán bộ, không có giá trị chứng minh.",
         "A journey begins with one passage and goes on to passages at neighbouring cameras that an officer "
         "takes for the same person or vehicle. A confirmation is an opinion of the officer, no proof.",
     ),
@@ -21,8 +21,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "journey-of-case": ("Hành trình, vụ việc {case}", "Journey of case {case}"),
     "journey-begin": ("Bắt đầu hành trình từ lượt này", "Begin a journey with this passage"),
     "journey-begin-hint": (
-        "Có thể đã đi đâu, đến từ đâu? Trung tâm hỏi các camera lân cận và liệt kê những lượt cần xác minh. "
-        "Việc này được ghi lại cùng mục đích và số vụ việc của yêu cầu tìm.",
+        "Có thể đã đi đến đâu, từ đâu đến? Trung tâm hỏi các camera lân cận và liệt kê những lượt cần xác "
+        "minh. Việc này được ghi lại cùng mục đích và số vụ việc của yêu cầu tìm.",
         "Where may it have gone, where may it have come from? The centre asks the neighbouring cameras and "
         "lists candidates. It is recorded with purpose and case of this search.",
     ),
@@ -34,7 +34,7 @@ WORDS: dict[str, tuple[str, str]] = {
     # --- the route
     "journey-route": ("Lộ trình", "Route"),
     "journey-route-says": (
-        "Lộ trình trên sơ đồ: {count} lượt đi qua, theo thứ tự thời gian. Bảng bên dưới có cùng nội dung.",
+        "Lộ trình trên bản đồ: {count} lượt đi qua, theo thứ tự thời gian. Bảng bên dưới có cùng nội dung.",
         "Route on the map: {count} passages, in the order of time. The table below has the same content.",
     ),
     "journey-legend": (
@@ -42,10 +42,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "Confirmed by {names}, not proved. The straight lines between sites are not the way that was taken.",
     ),
     "journey-off-map": (
-        "{count} lượt ở điểm chưa có tọa độ hoặc ngoài phạm vi của bạn, không có trên sơ đồ.",
+        "{count} lượt ở điểm chưa có tọa độ hoặc ngoài phạm vi của bạn, không có trên bản đồ.",
         "{count} passages are at sites without a place, or outside of your wards: not on the map.",
     ),
-    "journey-number": ("Số", "No."),
+    "journey-number": ("STT", "No."),
     "journey-after": ("Sau lượt trước", "After the one before"),
     "journey-decided": ("Xác nhận bởi", "Confirmed by"),
     "journey-starts-here": ("lượt đầu tiên", "the journey began with it"),
@@ -59,19 +59,19 @@ WORDS: dict[str, tuple[str, str]] = {
         "A copy of the route as it is now, with reasons and pictures. Put it in again when it has changed.",
     ),
     "journey-in-case": ("Đã có trong vụ việc.", "It is in the case."),
-    "journey-rejected": ("Đã loại", "Rejected"),
-    "journey-rejected-by": ("{who} loại lúc {time}", "rejected by {who} at {time}"),
+    "journey-rejected": ("Đã loại bỏ", "Rejected"),
+    "journey-rejected-by": ("{who} loại bỏ lúc {time}", "rejected by {who} at {time}"),
     "journey-confirmed-by": ("{who} xác nhận lúc {time}", "confirmed by {who} at {time}"),
     # --- a step
     "journey-step": ("Lượt số {number} của hành trình", "Passage {number} of the journey"),
     "journey-back": ("Toàn bộ hành trình", "The whole journey"),
-    "journey-forward": ("Có thể đã đi đâu?", "Where may it have gone?"),
-    "journey-backward": ("Có thể đến từ đâu?", "Where may it have come from?"),
+    "journey-forward": ("Có thể đã đi đến đâu?", "Where may it have gone?"),
+    "journey-backward": ("Có thể từ đâu đến?", "Where may it have come from?"),
     "journey-ask": ("Hỏi các camera lân cận", "Ask the neighbouring cameras"),
     "journey-ask-again": ("Hỏi lại", "Ask again"),
     "journey-ask-hint": (
         "Mỗi lần hỏi là một yêu cầu tìm, được ghi lại cùng tên của bạn, mục đích và số vụ việc.",
-        "Each time is a search, on record with your name, purpose and case.",
+        "Each request is a search, recorded with your name, purpose and case.",
     ),
     "journey-reach": ("Các điểm trong vòng", "Sites within"),
     "journey-metres": ("{count} m", "{count} m"),
@@ -82,10 +82,11 @@ WORDS: dict[str, tuple[str, str]] = {
     "journey-stop-240": ("đến 4 giờ", "up to 4 hours"),
     "journey-colour": ("Chỉ màu", "Only the colour"),
     "journey-colour-hint": (
-        "Khoảng một phần năm số màu bị gọi sai hoặc không có: hãy để mọi màu, trừ khi có quá nhiều lượt.",
+        "Khoảng một phần năm số màu bị xác định sai hoặc không có: nên để màu bất kỳ, trừ khi có quá nhiều "
+        "lượt.",
         "About one colour in five is wrong or missing: leave it at all colours, unless there are too many.",
     ),
-    "journey-all-colours": ("mọi màu", "all colours"),
+    "journey-all-colours": ("màu bất kỳ", "all colours"),
     "journey-progress": (
         "{count} trên {of} thiết bị đã trả lời.",
         "{count} of {of} gateways have answered.",
@@ -98,7 +99,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "journey-search": ("Yêu cầu tìm lúc {time}", "Search of {time}"),
     "journey-early": (
-        "Khoảng thời gian tìm đến {time} chưa hết: hãy hỏi lại sau lúc đó.",
+        "Khoảng thời gian được tìm kéo dài đến {time}: hãy hỏi lại sau lúc đó.",
         "The time that is searched ends at {time}: ask again after that.",
     ),
     "journey-not-yours": (
@@ -107,8 +108,8 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "journey-candidates": ("Lượt cần xác minh", "Candidates"),
     "journey-candidates-what": (
-        "Mỗi lượt dưới đây có thể là cùng người hoặc phương tiện, hoặc là người khác. Xếp theo thời gian di "
-        "chuyển, màu và hướng; hãy mở ảnh và tự đánh giá.",
+        "Mỗi lượt dưới đây có thể là cùng một người hoặc phương tiện, cũng có thể không phải. Danh sách xếp "
+        "theo thời gian di chuyển, màu và hướng; hãy mở ảnh và tự đánh giá.",
         "Each of these may be the same person or vehicle, or another one. They are ordered by travel time, "
         "colours and direction; open the pictures and judge yourself.",
     ),
@@ -127,13 +128,13 @@ WORDS: dict[str, tuple[str, str]] = {
         "Xác nhận có thể là cùng người hoặc phương tiện: {where}, {time}",
         "Confirm as possibly the same: {where}, {time}",
     ),
-    "journey-reject": ("Loại", "Reject"),
-    "journey-reject-of": ("Loại: {where}, {time}", "Reject: {where}, {time}"),
+    "journey-reject": ("Loại bỏ", "Reject"),
+    "journey-reject-of": ("Loại bỏ: {where}, {time}", "Reject: {where}, {time}"),
     "journey-cameras": ("Các camera lân cận: {count}", "Neighbouring cameras: {count}"),
     "journey-distance": ("Khoảng cách", "Distance"),
     "journey-window": ("Thời gian di chuyển được tìm", "Travel time that is searched"),
     "journey-from-to": ("{low} đến {high}", "{low} to {high}"),
-    "journey-learnt-of": ("học từ {count} lượt đi qua", "learnt from {count} passages"),
+    "journey-learnt-of": ("theo số liệu của {count} lượt đi qua", "learnt from {count} passages"),
     "journey-by-map": ("theo khoảng cách trên bản đồ", "by the distance on the map"),
     "journey-same-site": ("cùng điểm", "same site"),
     # --- reasons of a candidate
@@ -141,9 +142,9 @@ WORDS: dict[str, tuple[str, str]] = {
     "journey-speaks-against": ("không phù hợp", "speaks against it"),
     "journey-gap-forward": ("sau {time}", "after {time}"),
     "journey-gap-backward": ("trước {time}", "{time} before"),
-    "journey-gap-none": ("cùng lúc (hai camera nhìn chồng nhau)", "at the same time (views overlap)"),
+    "journey-gap-none": ("cùng lúc (góc nhìn của hai camera chồng nhau)", "at the same time (views overlap)"),
     "journey-learnt-time": (
-        "{gap}; thường từ {low} đến {high} (học từ dữ liệu)",
+        "{gap}; thường từ {low} đến {high} (theo số liệu thực tế)",
         "{gap}; usual {low} to {high} (learnt)",
     ),
     "journey-map-time": (
@@ -154,13 +155,13 @@ WORDS: dict[str, tuple[str, str]] = {
         "một trong {count} lượt cùng loại tại camera này trong khoảng đó",
         "one of {count} of this kind at this camera in that time",
     ),
-    "journey-colour-same": ("{part} cũng có thể {colour}", "{part} may be {colour} as well"),
+    "journey-colour-same": ("{part} cũng có thể là màu {colour}", "{part} may be {colour} as well"),
     "journey-colour-confused": (
-        "{part}: lượt trước {here}, lượt này {there}; hai màu này hay bị lẫn",
+        "{part}: lượt trước màu {here}, lượt này màu {there}; hai màu này hay bị nhầm",
         "{part}: {here} there, {there} here; cameras confuse these two",
     ),
     "journey-colour-other": (
-        "{part}: lượt trước {here}, lượt này {there}",
+        "{part}: lượt trước màu {here}, lượt này màu {there}",
         "{part}: {here} there, {there} here",
     ),
     "journey-label-same": ("cùng được nhận dạng là {there}", "recognised as {there} at both"),

@@ -20,18 +20,20 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "rules-old": (
         "Cấu hình của thiết bị đã thay đổi; trung tâm đang hỏi lại. Dưới đây là các quy tắc trước đó.",
-        "The gateway's configuration has changed, and the centre asks again. These are the earlier rules.",
+        "The gateway's configuration has changed, and the centre is asking for the rules again. These are "
+        "the earlier ones.",
     ),
     "rules-unreadable": (
         "{count} quy tắc không đọc được, có thể vì phần mềm của thiết bị mới hơn trung tâm.",
         "{count} rules cannot be read, perhaps because the gateway's agent is newer than the centre.",
     ),
     "rule-says-zone-intrusion": (
-        "Báo khi có {labels} vào vùng {place} từ {time} trở lên.",
+        "Báo khi có {labels} vào vùng {place} và ở đó từ {time} trở lên.",
         "Reports {labels} in zone {place} for at least {time}.",
     ),
     "rule-says-loitering": (
-        "Báo khi có {labels} ở lại vùng {place} từ {time} trở lên, kể cả khi rời vùng trong chốc lát.",
+        "Báo khi có {labels} ở lại vùng {place} từ {time} trở lên; rời vùng trong chốc lát vẫn tính là ở "
+        "lại.",
         "Reports {labels} that stay in zone {place} for at least {time}; a short absence does not count.",
     ),
     "rule-says-line-crossing": (
@@ -47,7 +49,8 @@ WORDS: dict[str, tuple[str, str]] = {
         "Reports {labels} that move the wrong way in zone {place}.",
     ),
     "rule-says-crowding": (
-        "Báo khi có từ {count} trở lên ({labels}) cùng ở trong vùng {place}, kéo dài từ {time}.",
+        "Báo khi có từ {count} người, phương tiện trở lên ({labels}) cùng ở trong vùng {place}, kéo dài từ "
+        "{time}.",
         "Reports when at least {count} ({labels}) are in zone {place} at once for {time}.",
     ),
     "rule-armed-always": ("Bật suốt ngày", "Armed all day"),
@@ -79,7 +82,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "reports-open": ("Chưa có kết luận", "No outcome"),
     "reports-cut": (
         "Thiết bị gửi rất nhiều sự kiện: chỉ đếm từ {time}.",
-        "The gateway sends very many events: counted from {time} on only.",
+        "The gateway sends very many events: only those since {time} are counted.",
     ),
     # --- proposals
     "proposals": ("Đề xuất từ các kết luận", "Proposals from outcomes"),
@@ -89,14 +92,14 @@ WORDS: dict[str, tuple[str, str]] = {
         "From {real} real and {false} false alarms of the last year.",
     ),
     "proposals-none": (
-        "Chưa có gì để đề xuất. Cần ít nhất 5 báo nhầm và có báo động đúng, và một thay đổi phải tách "
-        "được hai loại.",
+        "Chưa có gì để đề xuất. Cần ít nhất 5 báo nhầm và có báo động đúng, và phải có một thay đổi "
+        "phân biệt được hai loại đó.",
         "Nothing to propose. It takes at least 5 false alarms and some real ones, and a change that "
         "separates them.",
     ),
     "proposal-labels": ("Không báo {label} nữa", "No longer report: {label}"),
     "proposal-schedule": ("Chỉ bật từ {begin} đến {end}", "Armed only from {begin} to {end}"),
-    "proposal-duration": ("Chỉ báo từ {time} trở lên", "Report only from {time} on"),
+    "proposal-duration": ("Chỉ báo khi kéo dài từ {time} trở lên", "Report only what lasts at least {time}"),
     "proposal-area": (
         "Thu nhỏ vùng hoặc vạch ảo: bỏ phần {side}",
         "A smaller zone or line: without what is {side}",
@@ -119,7 +122,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "rehearsals": ("Các lần chạy thử", "Rehearsals"),
     "rehearsals-none": ("Chưa có lần chạy thử nào.", "There is no rehearsal yet."),
     "rehearsal-what": (
-        "Bản nháp được chạy trên các lượt đi qua mà thiết bị đã lưu, bên cạnh quy tắc đang dùng. Không "
+        "Bản nháp được chạy trên các lượt đi qua mà thiết bị đã lưu, cùng với quy tắc đang dùng. Không "
         "có gì được báo và không có gì thay đổi.",
         "The draft runs over the passages that the gateway has stored, beside the rule in force. Nothing "
         "is reported, and nothing is changed.",
@@ -134,8 +137,8 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "rehearsal-days": ("Các ngày", "Days"),
     "rehearsal-what-counts": ("Điều kiện báo", "What is reported"),
-    "rehearsal-seconds": ("Thời gian ít nhất (giây)", "At least for (seconds)"),
-    "rehearsal-count": ("Số lượng ít nhất", "At least how many"),
+    "rehearsal-seconds": ("Thời gian tối thiểu (giây)", "At least for (seconds)"),
+    "rehearsal-count": ("Số lượng tối thiểu", "At least how many"),
     "rehearsal-labels": ("Loại", "Objects"),
     "rehearsal-points": ("Tọa độ vùng hoặc vạch ảo", "Points of the zone or line"),
     "rehearsal-points-hint": (
@@ -144,7 +147,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "Each point is x and y in 0..1 from the upper left corner of the picture; commas separate the "
         "points. If they change, the draft gets a zone or line of its own.",
     ),
-    "rehearsal-span": ("Chạy thử trên", "Over the last"),
+    "rehearsal-span": ("Chạy thử trong", "Over the last"),
     "rehearsal-span-days": ("{days} ngày qua", "{days} days"),
     "rehearsal-examples": (
         "Kèm nhiều nhất 12 ví dụ, có thể mở ảnh",
@@ -172,7 +175,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "its section search.",
     ),
     "rehearsal-error-time": (
-        "Giờ bắt đầu và kết thúc ghi như 22:00, hoặc để trống cả hai.",
+        "Ghi giờ bắt đầu và kết thúc theo mẫu 22:00, hoặc để trống cả hai.",
         "Give both times as 22:00, or none.",
     ),
     "rehearsal-error-days": ("Chọn ít nhất một ngày.", "Choose at least one day."),
@@ -208,7 +211,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "If the gateway has begun it finishes, but its result is not stored.",
     ),
     "rehearsal-result": ("Kết quả", "Result"),
-    "rehearsal-times": ("Lẽ ra báo", "Would have reported"),
+    "rehearsal-times": ("Lẽ ra đã báo", "Would have reported"),
     "rehearsal-draft": ("Bản nháp", "Draft"),
     "rehearsal-in-force": ("Quy tắc đang dùng, chạy thử", "Rule in force, rehearsed"),
     "rehearsal-in-force-none": ("Hiện không có quy tắc này.", "There is no such rule in force."),

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from edge_agent.core.delivery import content_type_of
 from edge_central.cases import exports, files, items
+from edge_central.cases.document import PageWording
 from edge_central.cases.facts import PassageFacts, as_facts, facts_of_match, links_of, passages_of
 from edge_central.cases.model import (
     CaseItem,
@@ -33,6 +34,7 @@ from edge_central.sentences import problem_text
 from edge_central.web.auth.access_log import SAME_ACCESS_S
 from edge_central.web.auth.accounts import ACTING_ROLES
 from edge_central.web.http_errors import BadRequest, NotFound
+from edge_central.web.i18n import translate_word
 from edge_central.web.pages.passage_path import PathDrawing, path_drawing, picture_ratio
 from edge_central.web.pages.passages import JPEG, SEALED, match_of_path, render_passage
 from edge_central.web.pages.searches import COLOURS, drawn_on, found_search
@@ -223,8 +225,9 @@ def export(visit: UserRequestContext) -> Response:
         ward = exports.record_export(connection, author, case.id, wards, now_ms)
     if ward is None:
         return _case(visit, problem_text("case-no-key"), 409)
+    wording = PageWording(visit.services.console.timezone, translate_word)
     with visit.services.connections.reading() as connection:  # with the record of this export
-        row = exports.read_export(connection, author, case.id, ward, now_ms)
+        row = exports.read_export(connection, author, case.id, ward, now_ms, wording)
     if row is None:
         raise NotFound
     with visit.writing() as connection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 from edge_central.console.fleet import Fleet, SiteOverview
 from edge_central.journeys.model import JourneyStep
@@ -45,7 +46,7 @@ def route_map(fleet: Fleet, route: Sequence[JourneyStep]) -> RouteMap | None:
         return None
     stops = tuple(_stop(spots[gateway], numbers, route) for gateway, numbers in shown.items())
     line = [spots[step.match.gateway] for step in route if step.match.gateway in spots]
-    points = " ".join(f"{spot.x:g},{spot.y:g}" for spot in line)
+    points = " ".join(f"{spot.x:g},{spot.y:g}" for spot, _ in groupby(line))
     return RouteMap(drawn, stops, points, len(route) - len(line))
 
 

@@ -131,9 +131,11 @@
       return;
     }
     if (answer.type !== "opaqueredirect") {
-      location.reload(); // it is not as the page shows it: somebody else was faster, or the session is over
+      if (refused(await answer.text())) form.removeAttribute("aria-busy");
+      else location.reload(); // it is not as the page shows it: somebody else was faster, or the session is over
       return;
     }
+    for (const old of document.querySelectorAll("main > [role=alert]")) old.remove();
     const next = form.closest("li") && form.closest("li").nextElementSibling;
     const field = next && next.querySelector("button");
     form.remove();
@@ -141,6 +143,16 @@
     last = 0;
     soon(0);
   });
+
+  // Show why the centre refused a form: the alert of the page that it answered with. False if it gives no reason.
+  function refused(page) {
+    const why = new DOMParser().parseFromString(page, "text/html").querySelector("main > [role=alert]");
+    if (why === null) return false;
+    for (const old of document.querySelectorAll("main > [role=alert]")) old.remove();
+    document.querySelector("main h1").after(document.importNode(why, true));
+    document.querySelector("main > [role=alert]").scrollIntoView({ block: "center" });
+    return true;
+  }
 
   function listen() {
     const mark = document.body.dataset.live;

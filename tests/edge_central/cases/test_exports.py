@@ -11,7 +11,9 @@ import subprocess
 import zipfile
 from argparse import Namespace
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -20,7 +22,16 @@ from sqlalchemy import Connection, func, select, update
 
 from edge_agent.core.errors import UsageError
 from edge_central.cases import exports, items
-from edge_central.cases.exports import are_sums, list_exports, public_pem, read_zip, sign_exports
+from edge_central.cases.document import PageWording
+from edge_central.cases.exports import (
+    are_sums,
+    list_exports,
+    make_files,
+    public_pem,
+    read_zip,
+    sign_exports,
+)
+from edge_central.cases.files import read_case
 from edge_central.cases.keeper import CaseKeeper
 from edge_central.cli.cases import run_cases
 from edge_central.config import load
@@ -29,6 +40,7 @@ from edge_central.searches.match_pictures import open_picture
 from edge_central.settings import Database
 from edge_central.store import tables
 from edge_central.store.database import DatabaseConnections
+from edge_central.web.i18n import translate_word
 from tests.edge_central.cases.parts import (
     HOA,
     LAN,
@@ -96,8 +108,22 @@ def test_the_zip_has_facts_pictures_accesses_and_a_page(connection: Connection, 
     page = (folder / "index.html").read_text()
     assert f'src="{picture}"' in page
     assert "&lt;b&gt;another" in page
+    assert "upper red" in page
     assert "<script" not in page
     assert not re.search(r"(src|href)=.?(https?:|//)", page)
+
+
+def test_the_page_of_an_export_has_local_times_and_words_of_both_languages(connection: Connection) -> None:
+    case_id = case_with_picture(connection)
+    wording = PageWording(ZoneInfo("Asia/Ho_Chi_Minh"), translate_word)
+    case = read_case(connection, LAN, case_id)
+    assert case is not None
+    page = make_files(connection, case, "lan", NOW_MS, wording)[0].texts["index.html"]
+    local = datetime.fromtimestamp(NOW_MS / 1000, ZoneInfo("Asia/Ho_Chi_Minh"))
+    assert f"Exported: {local:%d/%m/%Y %H:%M:%S} (UTC+07:00), lan" in page
+    assert "thân trên đỏ / " in page
+    assert "upper body red" in page
+    assert not re.search(r"\dT\d\d:", page)
 
 
 def test_accesses_are_those_of_the_case(connection: Connection, tmp_path: Path) -> None:

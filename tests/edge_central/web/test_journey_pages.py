@@ -188,9 +188,9 @@ def test_the_way_back_is_searched_before_the_passage_by_the_map(city: House) -> 
     [
         (
             "vi",
-            "sau 48 giây; thường từ 35 giây đến 70 giây (học từ dữ liệu); một trong 2 lượt cùng loại tại "
-            "camera này trong khoảng đó",
-            "Thân trên: lượt trước đỏ, lượt này trắng",
+            "sau 48 giây; thường từ 35 giây đến 70 giây (theo số liệu thực tế); một trong 2 lượt cùng loại "
+            "tại camera này trong khoảng đó",
+            "Thân trên: lượt trước màu đỏ, lượt này màu trắng",
         ),
         (
             "en",
@@ -269,7 +269,7 @@ def test_an_officer_confirms_rejects_and_takes_it_back(city: House) -> None:
     assert all(each[2:] == ("trộm xe máy", "7/2026") for each in accesses(city))
     page = words(journey.browser.get(journey.step).text)
     assert "Tìm tiếp từ đây" in page
-    assert "Đã loại: 1" in page
+    assert "Đã loại bỏ: 1" in page
     route = journey.browser.get(journey.path).text
     assert re.search(r"1 .*Lý Bôn.* 2 .*Trần Hưng Đạo.* 48 giây", words(route))
     assert route.count('class="stop"') == 2
@@ -346,8 +346,8 @@ def test_the_route_goes_into_its_case_with_reasons_and_pictures(city: House) -> 
     facts = msgspec.json.decode(item.facts)
     assert [each["site"] for each in facts["passages"]] == ["Lý Bôn", "Trần Hưng Đạo"]
     (link,) = facts["links"]
-    assert link["lines"][0] == "sau 48 giây; thường từ 35 giây đến 70 giây (học từ dữ liệu)"
-    assert "Thân trên cũng có thể đỏ" in link["lines"]
+    assert link["lines"][0] == "sau 48 giây; thường từ 35 giây đến 70 giây (theo số liệu thực tế)"
+    assert "Thân trên cũng có thể là màu đỏ" in link["lines"]
     assert "chưa được chứng minh" in facts["note"]
 
 
