@@ -6,7 +6,7 @@ A candidate may be the object that is followed. Nothing here says that it is.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -85,7 +85,7 @@ def read_candidates(
     searches = [view for each in asked if (view := read_search(connection, reader, each.search))]
     found: dict[tuple[str, int], tuple[str, PassageMatch]] = {}
     for search in searches:
-        for match in read_matches(connection, reader, search.id, limit=MAX_READ):
+        for match in _all_matches(connection, reader, search.id):
             found.setdefault((match.gateway, match.passage), (search.id, match))
     found.pop((step.match.gateway, step.match.passage), None)
     appearance = read_appearance(connection, step, [each.id for each in searches])
@@ -110,6 +110,14 @@ def read_candidates(
         searches=tuple(searches),
         neighbours=tuple(neighbours),
     )
+
+
+def _all_matches(connection: Connection, reader: SearchReader, search: str) -> Iterator[PassageMatch]:
+    """At most 50 of each of 60 gateways."""
+    found = read_matches(connection, reader, search, limit=MAX_READ)
+    while found:
+        yield from found
+        found = read_matches(connection, reader, search, found[-1].cursor, MAX_READ)
 
 
 def read_appearance(connection: Connection, step: JourneyStep, searches: Sequence[str]) -> Appearance:

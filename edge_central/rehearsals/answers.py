@@ -16,8 +16,10 @@ from sqlalchemy import Connection, select, update
 from edge_agent.core.problems import problem_of
 from edge_agent.wire.received.messages import MalformedMessage, ReplyMessage, milliseconds
 from edge_central.rehearsals.model import MAX_EXAMPLES, CountedRehearsal, ReceivedExample
+from edge_central.rehearsals.new_rehearsal import DAY_MS
 from edge_central.rehearsals.rule_requests import record_rules
 from edge_central.searches.answers import (
+    TOLERANCE_MS,
     final_values,
     record_answers,
     record_progress,
@@ -33,6 +35,10 @@ from edge_central.store import tables
 from edge_central.store.database import conflict_insert
 
 log = logging.getLogger(__name__)
+
+
+LONGEST_MS = DAY_MS
+"""An object may have come so long before the time that is rehearsed."""
 
 
 class _Examples(msgspec.Struct):
@@ -62,7 +68,7 @@ def _record_rehearsal(connection: Connection, row: Any, reply: ReplyMessage, now
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         words = problem_text("search-answer-malformed")
         return update_answer(connection, row.command, AnswerStatus.FAILED, words, final)
-    examples = _plausible(connection, row, raw)
+    examples = _plausible(connection, row, raw, now_ms)
     counts = {"total": len(raw), "stored": len(examples), "dropped": len(raw) - len(examples)}
     if not update_answer(connection, row.command, AnswerStatus.ANSWERED, reply.text, final | counts):
         return False
@@ -88,18 +94,25 @@ def _words_of(reply: ReplyMessage) -> str:
     return reply.text
 
 
-def _plausible(connection: Connection, row: Any, raw: Sequence[msgspec.Raw]) -> list[ReceivedExample]:
-    """The examples that can be read, at most as many as were asked for; one for each passage."""
-    columns = tables.rehearsal.c
-    asked = connection.scalar(select(columns.examples).where(columns.search == row.search)) or 0
+def _plausible(
+    connection: Connection, row: Any, raw: Sequence[msgspec.Raw], now_ms: int
+) -> list[ReceivedExample]:
+    """The examples that can be read, of the time that was asked, at most as many as were asked for; one for
+    each passage."""
+    columns, search = tables.rehearsal.c, tables.search.c
+    query = select(columns.examples, columns.days, search.asked_ms)
+    query = query.join_from(tables.rehearsal, tables.search, columns.search == search.id)
+    asked = connection.execute(query.where(columns.search == row.search)).one()
+    first_ms = asked.asked_ms - asked.days * DAY_MS - LONGEST_MS
     found: dict[int, ReceivedExample] = {}
-    for each in raw[: min(asked, MAX_EXAMPLES)]:
+    for each in raw[: min(asked.examples, MAX_EXAMPLES)]:
         try:
             example = msgspec.json.decode(each, type=ReceivedExample)
-            milliseconds(example.time)
+            time_ms = milliseconds(example.time)
         except (msgspec.DecodeError, UnicodeError, RecursionError, MalformedMessage):
             continue
-        found[example.passage] = example
+        if first_ms <= time_ms <= now_ms + TOLERANCE_MS:
+            found[example.passage] = example
     return list(found.values())
 
 

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import Connection, insert, select, update
 
 from edge_central.console.site_names import Names, SiteNames
+from edge_central.journeys import candidates, neighbours
 from edge_central.journeys import journey as journeys
-from edge_central.journeys import neighbours
 from edge_central.journeys.asking import NeighbourQuestion, ask_neighbours
 from edge_central.journeys.candidates import CandidateList, read_candidates
 from edge_central.journeys.journey import JourneyRefused, begin_journey, decide, read_journey, undo
@@ -177,6 +177,15 @@ def test_wards_of_others_are_not_asked(connection: Connection) -> None:
     assert [each.gateway for each in found(connection, journey).not_yours] == ["bx-001"]
 
 
+def test_the_candidates_of_all_gateways_are_read(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """60 gateways may send 3,000, in the order in which they answer."""
+    monkeypatch.setattr(candidates, "MAX_READ", 1)
+    journey, _ = found_two(connection)
+    assert len(found(connection, journey).candidates) == 2
+
+
 # --- decisions ---
 
 
@@ -185,9 +194,9 @@ def test_a_decision_is_recorded_once_and_can_be_withdrawn(connection: Connection
     first, key = journey.steps[0].id, MatchKey(search, "dt-002", 1)
     step = decide(connection, LAN, journey, first, key, StepStatus.REJECTED, NOW_MS)
     assert step == decide(connection, LAN, journey, first, key, StepStatus.REJECTED, NOW_MS)
-    candidates = found(connection, journey)
-    assert [each.match.passage for each in candidates.rejected] == [1]
-    assert [each.match.passage for each in candidates.candidates] == [2]
+    listed = found(connection, journey)
+    assert [each.match.passage for each in listed.rejected] == [1]
+    assert [each.match.passage for each in listed.candidates] == [2]
     confirmed = decide(connection, LAN, journey, first, key, StepStatus.CONFIRMED, NOW_MS)
     assert confirmed is not None
     journey = read(connection, journey.id)

@@ -180,6 +180,14 @@ def test_examples_that_cannot_be_true_are_dropped_and_counted(connection: Connec
     assert found.examples == (), "none was asked for"
 
 
+def test_examples_of_another_time_are_dropped_and_counted(connection: Connection) -> None:
+    before, after = example(1, time="2026-11-01T00:00:00.000Z"), example(2, time="2026-11-28T00:00:00.000Z")
+    found = answered(connection, rehearse(connection), result(examples=[before, after, example(3)]))
+    assert ([each.passage for each in found.examples], found.dropped) == ([3], 2)
+    columns = tables.search_match.c
+    assert connection.scalars(select(columns.passage)).all() == [3]
+
+
 def test_another_gateway_and_a_second_reply_change_nothing(connection: Connection) -> None:
     id_ = rehearse(connection)
     record_replies(connection, [reply("bx-001", f"rehearse-{id_}", result=result())], NOW_MS)
