@@ -27,7 +27,7 @@ from edge_central.searches.records import find_row
 from edge_central.sentences import problem_text
 from edge_central.store import tables
 from edge_central.store.accesses import AccessKind, record_access
-from edge_central.store.scope import Scope
+from edge_central.store.scope import EVERYWHERE, Scope
 
 DAY_MS = 24 * HOUR_MS
 HOLD_LIFE_MS = 7 * DAY_MS
@@ -90,11 +90,12 @@ def ask_hold(
     found = tables.search_match.c
     wanted = (found.search == search, found.gateway == gateway, found.passage == passage)
     match = connection.execute(select(found.ward, found.camera).where(*wanted, reader.of(found))).first()
-    row, current = find_row(connection, search), read_hold(connection, reader.scope, gateway, passage)
+    row, yours = find_row(connection, search), read_hold(connection, reader.scope, gateway, passage)
     if match is None or row is None:
         return None
-    if days is None and (current is None or reader.account not in (None, current.asked_by)):
+    if days is None and (yours is None or reader.account not in (None, yours.asked_by)):
         return None
+    current = read_hold(connection, EVERYWHERE, gateway, passage)  # may be of the ward where it was before
     until_ms = None if days is None else now_ms + days * DAY_MS
     if current is not None and _lasts_longer(current, until_ms, now_ms):
         return current.status

@@ -127,6 +127,17 @@ def test_what_the_gateway_answers(
     assert answered(connection, status, **more).status is expected
 
 
+def test_a_gateway_that_has_moved_can_be_asked_to_keep_a_passage_again(
+    connection: Connection, sender: SearchSender
+) -> None:
+    hold(connection, found(connection, ADMIN), 30, ADMIN, OF_ALL)
+    connection.execute(update(tables.passage_hold).values(ward="bo-xuyen"))
+    assert hold(connection, found(connection)) is HoldStatus.ASKED
+    (message,) = sender.send(connection)
+    assert message.topic == "tb/v1/de-tham/dt-001/down/cmd/passage-hold"
+    assert (view(connection).asked_by, view(connection).until_ms) == ("lan", UNTIL_MS)
+
+
 def test_a_release_is_a_command_without_a_date(
     connection: Connection, sender: SearchSender, tmp_path: Path
 ) -> None:
