@@ -59,6 +59,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "access-search": ("tìm lượt đi qua", "search of passages"),
     "access-withdrawal": ("hủy yêu cầu tìm", "withdrawn search of passages"),
     "access-rehearsal": ("chạy thử quy tắc", "rehearsal of a rule"),
+    "access-travel-times": (
+        "thời điểm các lượt đi qua, để tính thời gian di chuyển",
+        "times of passages, for travel times",
+    ),
     "access-passage": ("ảnh của lượt đi qua", "picture of a passage"),
     "access-journey-begun": ("bắt đầu hành trình", "began a journey"),
     "access-journey-confirmed": ("xác nhận lượt đi qua", "confirmed a passage of a journey"),

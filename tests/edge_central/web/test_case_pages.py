@@ -230,7 +230,7 @@ def test_a_hold_is_asked_for_and_its_state_is_shown(city: House) -> None:
     assert lan.post(f"{page}/hold", {"days": "90"}, page=page).status_code == 303
     row = hold_row(city)
     assert (row.asked_by, row.case_number, row.until_ms - row.asked_ms) == ("lan", "7/2026", 90 * DAY_MS)
-    assert "waiting for the gateway" in words(lan.get(page).text)
+    assert "has not answered yet" in words(lan.get(page).text)
     for status, shown in (
         (HoldStatus.KEPT, "Held at the gateway until"),
         (HoldStatus.MISSING, "has deleted this passage"),

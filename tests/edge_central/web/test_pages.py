@@ -6,7 +6,10 @@ import re
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 
+from edge_central.store import tables
+from edge_central.store.accesses import AccessKind, record_access
 from edge_central.web.app import PAGES
 from edge_central.web.auth.accounts import Role
 from edge_central.web.i18n import ALL
@@ -28,6 +31,18 @@ def test_a_ward_shows_itself_to_its_own_people_only(house: House) -> None:
     assert "bo-xuyen" not in house.browser("lan").get("/").text
     assert "bo-xuyen" in house.browser("minh").get("/").text
     assert house.browser("lan").get("/access").status_code == 403
+
+
+def test_who_looked_has_words_for_each_kind_and_shows_those_of_a_newer_centre(house: House) -> None:
+    house.person("minh", Role.ADMIN)
+    newer = {"time_ms": 1, "account": "minh", "address": "server", "what": "of-a-newer-centre"}
+    with house.connections.writing() as connection:
+        connection.execute(insert(tables.access), newer)
+        for kind in AccessKind:
+            record_access(connection, kind, "minh", "server", 2)
+    page = house.browser("minh").get("/access").text
+    assert "of-a-newer-centre" in page
+    assert [kind for kind in AccessKind if f"access-{kind}" not in ALL] == []
 
 
 @pytest.mark.parametrize("lang", ["vi", "en"])
