@@ -11,6 +11,7 @@ import io
 import logging
 import re
 import zipfile
+import zlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -132,7 +133,7 @@ def read_export(
         "asked_ms": now_ms,
         "asked_by": author.account,
         "ward": ward,
-        "files": msgspec.json.encode(files),
+        "files": zlib.compress(msgspec.json.encode(files)),
         "sums": sums,
     }
 
@@ -201,7 +202,7 @@ def read_zip(connection: Connection, author: CaseAuthor, case_id: int, export: i
     row = connection.execute(select(tables.case_export).where(*which)).first()
     if row is None or not row.signature:
         return None
-    files = msgspec.json.decode(row.files, type=ExportFiles)
+    files = msgspec.json.decode(zlib.decompress(row.files), type=ExportFiles)
     return make_zip(connection, case_id, files, row.sums, row.signature, row.public_key)
 
 

@@ -102,7 +102,9 @@ def _plausible(
     columns, search = tables.rehearsal.c, tables.search.c
     query = select(columns.examples, columns.days, search.asked_ms)
     query = query.join_from(tables.rehearsal, tables.search, columns.search == search.id)
-    asked = connection.execute(query.where(columns.search == row.search)).one()
+    asked = connection.execute(query.where(columns.search == row.search)).first()
+    if asked is None:
+        return []
     first_ms = asked.asked_ms - asked.days * DAY_MS - LONGEST_MS
     found: dict[int, ReceivedExample] = {}
     for each in raw[: min(asked.examples, MAX_EXAMPLES)]:

@@ -29,8 +29,8 @@ class DeletedBatch:
     gone_ms: list[int]  # when the deleted records were written
 
 
-MAX_CASES = 2
-"""Cases deleted in one transaction, with up to 16 MB of pictures each."""
+MAX_CASES = 1
+"""Cases deleted in one transaction, with up to 16 MB of pictures: an alarm waits for it."""
 
 Examined = tuple[Sequence[Any], Sequence[Any]]
 """The examined rows, and those of them that are deleted: each with its key and ``at_ms``."""

@@ -89,7 +89,7 @@ case_export = Table(
     Column("asked_ms", Milliseconds, nullable=False),
     Column("asked_by", Text, nullable=False),
     Column("ward", Text, nullable=False),  # the centre of this ward signs it
-    Column("files", LargeBinary, nullable=False),  # JSON: texts by name, and ids of pictures by name
+    Column("files", LargeBinary, nullable=False),  # JSON, by zlib: texts by name, ids of pictures by name
     Column("sums", LargeBinary, nullable=False),  # SHA256SUMS, which is signed
     Column("signature", LargeBinary),  # null: not signed yet
     Column("public_key", LargeBinary),  # PEM

@@ -112,7 +112,7 @@ def test_a_case_has_a_number(connection: Connection, number: str) -> None:
 
 def test_a_struck_item_stays_with_the_reason(connection: Connection) -> None:
     new = added(connection)
-    with pytest.raises(CaseRefused, match="say why"):
+    with pytest.raises(CaseRefused, match="give a reason"):
         items.strike_item(connection, LAN, new.case_id, new.item, " ", NEXT_MS)
     assert items.strike_item(connection, TUAN, new.case_id, new.item, "not mine", NEXT_MS) is None
     assert items.strike_item(connection, LAN, new.case_id, new.item, "another bike", NEXT_MS)

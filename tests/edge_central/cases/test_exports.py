@@ -39,6 +39,7 @@ from edge_central.searches.answers import record_answers
 from edge_central.searches.match_pictures import open_picture
 from edge_central.settings import Database
 from edge_central.store import tables
+from edge_central.store.accesses import AccessKind, record_access
 from edge_central.store.database import DatabaseConnections
 from edge_central.web.i18n import translate_word
 from tests.edge_central.cases.parts import (
@@ -152,6 +153,18 @@ def test_accesses_in_other_wards_are_not_those_of_the_case(connection: Connectio
     text = (unpacked(content, tmp_path) / "access.csv").read_text("utf-8-sig")
     assert "dt-001" in text
     assert "bx-001" not in text
+
+
+def test_a_stored_export_is_small(connection: Connection) -> None:
+    """Each of ten is kept as long as its case, with up to 20,000 accesses of much the same text."""
+    case = case_with_picture(connection)
+    for number in range(500):
+        facts = {"ward": "de-tham", "gateway": "dt-001", "media_id": str(number), "search": "0" * 16}
+        record_access(
+            connection, AccessKind.CASE_VIEW, "lan", "10.0.0.1", NOW_MS, **facts, case_number=NUMBER
+        )
+    ask_export(connection, LAN, case, WARDS, NOW_MS)
+    assert (connection.scalar(select(func.length(tables.case_export.c.files))) or 0) < 500 * 30
 
 
 def documented_commands() -> list[str]:
