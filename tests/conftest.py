@@ -7,12 +7,17 @@ import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.testbed.clips import CLIP_FOLDER
 
 TEST_DATA = "EDGE_AGENT_TEST_DATA"
 REQUIRE_TEST_DATA = "EDGE_AGENT_REQUIRE_TEST_DATA"
+
+# No deadline for an example: the test machines are shared, and a wait for a processor is no fault.
+hypothesis.settings.register_profile("shared machine", deadline=None)
+hypothesis.settings.load_profile("shared machine")
 
 
 @pytest.fixture(scope="session")

@@ -128,7 +128,7 @@ def test_a_restart_publishes_only_new_alerts_and_restores_the_open_ones(
     first, _, again = alerts(gateways, gateway, "disk")
     assert again == first
     gateways.publish_all(gateway.heartbeat("s-1", **FULL), other.heartbeat("s-1"))
-    gateways.wait_for(lambda: alerts(gateways, other, "disk")[-1] == {})
+    gateways.wait_for(lambda: alerts(gateways, other, "disk")[-1:] == [{}])
     assert [(row.gateway, row.cleared_ms is None) for row in rows(centre)] == [
         ("dt-001", True),
         ("dt-002", False),
@@ -145,7 +145,7 @@ def test_an_alert_cleared_just_before_a_kill_is_cleared_at_the_broker(
     with write_transaction(centre.database) as connection:
         connection.execute(update(tables.alert).values(cleared_ms=round(time.time() * 1000)))
     centre.start()
-    gateways.wait_for(lambda: alerts(gateways, gateway, "disk")[-1] == {})
+    gateways.wait_for(lambda: alerts(gateways, gateway, "disk")[-1:] == [{}])
 
 
 def test_a_ward_outage_is_one_alert(centre: Centre, gateways: FakeGateways) -> None:
@@ -193,7 +193,7 @@ def test_the_webhook_gets_each_alert_once_in_order_and_across_a_restart(
         jsonschema.validate(body, schema_of("central-alert"))
         receiver.close()
         gateways.publish_all(gateway.heartbeat("s-1"))
-        gateways.wait_for(lambda: alerts(gateways, gateway, "disk")[-1] == {})
+        gateways.wait_for(lambda: alerts(gateways, gateway, "disk")[-1:] == [{}])
         gateways.publish_all(gateway.event(1))
         gateways.wait_confirmed(gateway, 1)  # the webhook delays nothing
         centre.stop()
