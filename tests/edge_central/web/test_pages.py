@@ -39,9 +39,10 @@ def test_who_looked_has_words_for_each_kind_and_shows_those_of_a_newer_centre(ho
     with house.connections.writing() as connection:
         connection.execute(insert(tables.access), newer)
         for kind in AccessKind:
-            record_access(connection, kind, "minh", "server", 2)
+            record_access(connection, kind, "minh", "server", 2, gateway="dt-001")
     page = house.browser("minh").get("/access").text
     assert "of-a-newer-centre" in page
+    assert "None" not in page
     assert [kind for kind in AccessKind if f"access-{kind}" not in ALL] == []
 
 
