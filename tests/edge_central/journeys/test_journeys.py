@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -14,7 +15,14 @@ from edge_central.journeys import candidates, neighbours
 from edge_central.journeys import journey as journeys
 from edge_central.journeys.asking import NeighbourQuestion, ask_neighbours
 from edge_central.journeys.candidates import CandidateList, read_candidates
-from edge_central.journeys.journey import JourneyRefused, begin_journey, decide, read_journey, undo
+from edge_central.journeys.journey import (
+    JourneyRefused,
+    begin_journey,
+    decide,
+    note_change,
+    read_journey,
+    undo,
+)
 from edge_central.journeys.model import Journey, MatchKey, StepStatus, Way
 from edge_central.journeys.neighbours import neighbours_of
 from edge_central.journeys.travel_times import store_travel_times
@@ -25,7 +33,7 @@ from edge_central.searches.model import SearchAuthor, TooManySearches
 from edge_central.searches.question import SearchQuestion, parse_question
 from edge_central.settings import Database, Retention
 from edge_central.store import tables
-from edge_central.store.database import open_engine, prepare_schema
+from edge_central.store.database import DatabaseConnections, open_engine, prepare_schema
 from edge_central.store.scope import EVERYWHERE, Scope
 from edge_central.trusted_time.clock import Correction
 from edge_central.trusted_time.clock_store import shift_times
@@ -237,6 +245,29 @@ def test_nothing_is_confirmed_from_a_step_that_a_colleague_has_undone(connection
     assert undo(connection, LAN, before, step, NOW_MS)
     assert decide(connection, LAN, before, step, candidate, StepStatus.CONFIRMED, NOW_MS) is None
     assert [each.match.passage for each in read(connection, before.id).route] == [412]
+
+
+def test_two_officers_at_once_lose_no_ward(database: Database) -> None:
+    """Who sees a journey is decided by its wards."""
+    connections = DatabaseConnections(database)
+    with connections.writing() as connection:
+        found_city(connection)
+        journey = begun(connection)
+
+    def change() -> None:
+        with connections.writing() as other:
+            note_change(other, journey, ["tran-lam"], NOW_MS)
+
+    second = Thread(target=change)
+    with connections.writing() as connection:
+        note_change(connection, journey, ["bo-xuyen"], NOW_MS)
+        second.start()
+        second.join(0.5)  # it waits for this transaction
+    second.join()
+    with connections.reading() as connection:
+        wards = connection.scalar(select(tables.journey.c.wards))
+    connections.close()
+    assert wards == "bo-xuyen de-tham tran-lam"
 
 
 def test_a_journey_is_bounded(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
