@@ -307,6 +307,9 @@ def _keygen(path: Path | None, stdout: TextIO) -> int:
         return EX_FAILED
     print(f"{path}: the private key. It signs commands: keep it off gateways and servers", file=stdout)
     print(f"{public_path}: the public key, for commands.operator_keys of the gateways", file=stdout)
-    print("    (of a centre's search key: for commands.search_keys instead)", file=stdout)
+    print(
+        "    (a search key: the private file for the centre, the public one for commands.search_keys)",
+        file=stdout,
+    )
     print(f"its id is {id_}", file=stdout)
     return EX_OK
