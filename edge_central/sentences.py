@@ -226,8 +226,8 @@ CASES: Sentences = {
         "yêu cầu tìm của ảnh này đã bị xóa, hoặc bạn không có quyền xem phường này",
     ),
     "hold-not-yours": (
-        "only the officer who asked for the hold, or an administrator, can release it",
-        "chỉ người đã yêu cầu giữ hoặc quản trị viên mới thôi giữ được",
+        "only the officer who alone asked for the hold, or an administrator, can release it",
+        "chỉ người duy nhất đã yêu cầu giữ, hoặc quản trị viên, mới thôi giữ được",
     ),
     "case-full": (
         "the case is full: at most {items} items and {mb} MB",

@@ -62,6 +62,7 @@ class PassageHoldView:
     case: str
     asked_ms: int
     asked_by: str
+    is_shared: bool  # it extends a hold of another account, which only an administrator releases
     until_ms: int | None  # None: it is to be released
     status: HoldStatus
     words: str
@@ -69,6 +70,10 @@ class PassageHoldView:
     @property
     def is_open(self) -> bool:
         return self.status in OPEN_HOLDS
+
+    def is_active(self, now_ms: int) -> bool:
+        """Asked for, or in force."""
+        return self.is_open or self.is_in_force(now_ms)
 
     def is_in_force(self, now_ms: int) -> bool:
         return self.status is HoldStatus.KEPT and self.until_ms is not None and now_ms < self.until_ms
@@ -86,14 +91,14 @@ def ask_hold(
 ) -> HoldStatus | None:
     """Put it on record that the author has the passage kept for so many days (None: released), and ask the
     gateway. A hold that lasts longer already stays as it is. None: the reader sees no such match, or releases
-    the hold of another account. Raises TooManySearches, SearchesUnavailable."""
+    the hold of another account, or one that extends it. Raises TooManySearches, SearchesUnavailable."""
     found = tables.search_match.c
     wanted = (found.search == search, found.gateway == gateway, found.passage == passage)
     match = connection.execute(select(found.ward, found.camera).where(*wanted, reader.of(found))).first()
     row, yours = find_row(connection, search), read_hold(connection, reader.scope, gateway, passage)
     if match is None or row is None:
         return None
-    if days is None and (yours is None or reader.account not in (None, yours.asked_by)):
+    if days is None and (yours is None or not _may_release(reader, yours)):
         return None
     current = read_hold(connection, EVERYWHERE, gateway, passage)  # may be of the ward where it was before
     until_ms = None if days is None else now_ms + days * DAY_MS
@@ -110,6 +115,7 @@ def ask_hold(
         "ward": match.ward,
         "asked_ms": now_ms,
         "asked_by": author.account,
+        "shared": current is not None and _is_of_others(current, author.account, now_ms),
         "until_ms": until_ms,
         "expires_ms": now_ms + HOLD_LIFE_MS,
         "status": HoldStatus.ASKED.value,
@@ -134,11 +140,19 @@ def _write(
         connection.execute(update(tables.passage_hold).where(*which).values(**values))
 
 
+def _may_release(reader: SearchReader, current: PassageHoldView) -> bool:
+    return reader.account is None or (reader.account == current.asked_by and not current.is_shared)
+
+
+def _is_of_others(current: PassageHoldView, account: str, now_ms: int) -> bool:
+    is_hold = current.until_ms is not None and current.is_active(now_ms)
+    return is_hold and (current.is_shared or current.asked_by != account)
+
+
 def _lasts_longer(current: PassageHoldView, until_ms: int | None, now_ms: int) -> bool:
-    is_asked_or_kept = current.is_open or current.is_in_force(now_ms)
     if until_ms is None or current.until_ms is None:
-        return is_asked_or_kept and until_ms == current.until_ms
-    return is_asked_or_kept and current.until_ms >= until_ms
+        return current.is_active(now_ms) and until_ms == current.until_ms
+    return current.is_active(now_ms) and current.until_ms >= until_ms
 
 
 def _check_limit(connection: Connection, account: str, now_ms: int) -> None:
@@ -163,6 +177,7 @@ def read_hold(connection: Connection, scope: Scope, gateway: str, passage: int) 
         case=row.case_number,
         asked_ms=row.asked_ms,
         asked_by=row.asked_by,
+        is_shared=bool(row.shared),
         until_ms=row.until_ms,
         status=HoldStatus(row.status),
         words=with_problem(row.words, row.problem),

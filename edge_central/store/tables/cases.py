@@ -112,6 +112,7 @@ passage_hold = Table(
     Column("case_number", Text, nullable=False),
     Column("asked_ms", Milliseconds, nullable=False),
     Column("asked_by", Text, nullable=False),
+    Column("shared", Boolean),  # true: it extends a hold of another account, which it would end with it
     Column("until_ms", Milliseconds),  # how long it is kept; null: release it
     Column("expires_ms", Milliseconds, nullable=False),  # of the command
     Column("status", Text, nullable=False),  # HoldStatus in edge_central/searches/passage_holds.py

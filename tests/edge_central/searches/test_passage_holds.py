@@ -138,6 +138,22 @@ def test_a_gateway_that_has_moved_can_be_asked_to_keep_a_passage_again(
     assert (view(connection).asked_by, view(connection).until_ms) == ("lan", UNTIL_MS)
 
 
+def test_who_extends_the_hold_of_another_does_not_end_it(connection: Connection) -> None:
+    son = SearchAuthor("son", "::1", LAN.scope)
+    of_son = SearchReader(LAN.scope, "son")
+    hold(connection, found(connection))
+    answered(connection, result={"passages": [1]})
+    search = found(connection, son)
+    assert hold(connection, search, 180, son, of_son) is HoldStatus.ASKED
+    answered(connection, result={"passages": [1]})
+    assert hold(connection, search, None, son, of_son) is None, "lan needs it for 90 days"
+    assert hold(connection, search, 365, son, of_son) is HoldStatus.ASKED
+    assert hold(connection, search, None, son, of_son) is None, "it is still that of both"
+    assert hold(connection, search, None, ADMIN, OF_ALL) is HoldStatus.ASKED
+    assert hold(connection, search, 30, son, of_son) is HoldStatus.ASKED
+    assert hold(connection, search, None, son, of_son) is HoldStatus.ASKED, "nobody else holds it any more"
+
+
 def test_a_release_is_a_command_without_a_date(
     connection: Connection, sender: SearchSender, tmp_path: Path
 ) -> None:

@@ -246,7 +246,7 @@ def test_a_hold_is_asked_for_and_its_state_is_shown(city: House) -> None:
         connection.execute(update(tables.passage_hold).values(status="kept", asked_by="minh"))
     refused = lan.post(f"{page}/hold", {"days": ""}, page=page)
     assert refused.status_code == 409
-    assert "only the officer who asked" in words(refused.text)
+    assert "only the officer who alone asked" in words(refused.text)
     assert lan.post(f"{page}/hold", {"days": "7"}, page=page).status_code == 400
 
 
