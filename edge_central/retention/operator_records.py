@@ -127,6 +127,7 @@ def _searches(connection: Connection, before_ms: int, after: Any, most: int, now
     query = query.where(columns.id > (after or ""), columns.asked_ms < before_ms)
     found = connection.execute(query.order_by(columns.id).limit(most)).all()
     on_hold = _with_passage_holds(connection, [row.key for row in found], now_ms)
+    _delete_without_hold(connection, on_hold)
     deleted = [row for row in found if row.key not in on_hold]
     ids = [row.key for row in deleted]
     of_search = (tables.search_picture, tables.search_match, tables.search_answer)
@@ -144,6 +145,20 @@ def _with_passage_holds(connection: Connection, searches: Sequence[str], now_ms:
     in_force = (columns.status.in_(("asked", "sent", "kept")), columns.until_ms > now_ms)
     query = select(columns.search).where(columns.search.in_(searches), *in_force)
     return set(connection.scalars(query))
+
+
+def _delete_without_hold(connection: Connection, searches: Collection[str]) -> None:
+    """Of these searches keep only what has a hold: their other passages show people whom no case concerns."""
+    held = tables.passage_hold.c
+    for table in (tables.search_match, tables.search_picture):
+        columns = table.c
+        of_row = (
+            held.search == columns.search,
+            held.gateway == columns.gateway,
+            held.passage == columns.passage,
+        )
+        has_hold = select(held.command).where(*of_row).exists()
+        connection.execute(delete(table).where(columns.search.in_(sorted(searches)), ~has_hold))
 
 
 def _cases(connection: Connection, before_ms: int, after: Any, most: int) -> Examined:

@@ -52,11 +52,11 @@ def sender(clock: WallClock) -> SearchSender:
     return SearchSender(TOPICS, WARDS, clock, "central", KEY)
 
 
-def found(connection: Connection, author: SearchAuthor = LAN) -> str:
-    """A search of the account that has found passage 1 of dt-001; all its commands are sent."""
+def found(connection: Connection, author: SearchAuthor = LAN, *others: Any) -> str:
+    """A search of the account that has found passage 1 of dt-001, and others; all its commands are sent."""
     search = ask(connection, author, gateways=["dt-001"])
     command = command_of(connection, search, "dt-001")
-    record_answers(connection, [answer("dt-001", command, passage(1))], NOW_MS)
+    record_answers(connection, [answer("dt-001", command, passage(1), *others)], NOW_MS)
     return search
 
 
@@ -234,10 +234,11 @@ def test_rows_of_a_stolen_console_do_not_stop_the_ingest(
     assert not sender.has_waiting(connection)
 
 
-def test_retention_keeps_a_search_while_a_gateway_keeps_its_passage(
+def test_retention_keeps_of_a_search_what_a_gateway_keeps(
     connection: Connection, sender: SearchSender
 ) -> None:
-    search = found(connection)
+    """The other passages show people whom no case concerns."""
+    search = found(connection, LAN, passage(2))
     hold(connection, search)
     sender.send(connection)
     answered(connection, result={"passages": [1]})
@@ -248,6 +249,6 @@ def test_retention_keeps_a_search_while_a_gateway_keeps_its_passage(
         return len(batch.gone_ms)
 
     assert deleted(UNTIL_MS - 1) == 0
-    assert connection.scalar(select(tables.search_match.c.passage)) == 1
+    assert connection.scalars(select(tables.search_match.c.passage)).all() == [1]
     assert deleted(UNTIL_MS) == 1
     assert connection.scalar(select(tables.passage_hold.c.passage)) is None
