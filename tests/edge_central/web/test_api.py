@@ -208,7 +208,7 @@ def test_a_picture_is_sent_after_its_access_is_logged(house: House) -> None:
     assert house.browser("lan").get("/media/dt-001/m1").content == JPEG
     house.person("minh", Role.ADMIN)
     page = house.browser("minh").get("/access").text
-    assert (page.count("m1"), page.count(" clip<")) == (2, 1), "pieces of a clip are one look"
+    assert (page.count(" m1<"), page.count(" clip<")) == (2, 1), "pieces of a clip are one look"
     with house.connections.reading() as connection:
         columns = tables.access.c
         lines = connection.execute(select(columns.account, columns.address).where(columns.what == "snapshot"))
