@@ -66,7 +66,7 @@ HOMES: dict[str, set[str]] = {
     "av": {"capture", "evidence", "tools"},
     "cryptography": {"evidence", "mqtt", "commands", "edge_central"},
     "paho": {"mqtt"},
-    "sqlite3": {"outbox", "passages"},
+    "sqlite3": {"outbox", "passages", "edge_central"},
     "ai_edge_litert": {"detection"},
     "tflite_runtime": {"detection"},
     "yaml": {"config"},

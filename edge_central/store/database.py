@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,6 +42,7 @@ log = logging.getLogger(__name__)
 Record = TypeVar("Record", bound=msgspec.Struct)
 
 BUSY_TIMEOUT_S = 10.0
+BUSY_RETRY_S = 0.02
 CONNECT_TIMEOUT_S = 5
 STATEMENT_TIMEOUT_MS = 30_000
 SQLITE_CACHE_KIB = 65_536
@@ -103,9 +106,9 @@ def _explicit_transactions(engine: Engine, read_only: bool) -> None:
         connection.isolation_level = None
         if read_only:
             return
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+        _use_write_ahead_log(connection)
         for pragma in (
-            "auto_vacuum=INCREMENTAL",
-            "journal_mode=WAL",
             "synchronous=FULL",
             f"cache_size=-{SQLITE_CACHE_KIB}",
             "journal_size_limit=67108864",
@@ -115,6 +118,24 @@ def _explicit_transactions(engine: Engine, read_only: bool) -> None:
     @event.listens_for(engine, "begin")
     def begun(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """Set WAL mode; wait while another program uses the new file, as the console and the ingest may at
+    their first start.
+
+    SQLite does not apply its busy timeout here: it reads the file's header first, and a reader that asks to
+    write is refused at once.
+    """
+    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        time.sleep(BUSY_RETRY_S)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import sqlite3
 import threading
 from collections import Counter
 from dataclasses import replace
@@ -359,6 +360,21 @@ def test_a_database_of_version_4_gets_searches_and_keeps_its_access_log(database
             assert {"access_by_search", "access_by_case"} <= of_access
             assert "search_answer_open" in {each["name"] for each in found.get_indexes("search_answer")}
     engine.dispose()
+
+
+def test_a_new_database_that_another_program_writes_is_waited_for(tmp_path: Path) -> None:
+    file = tmp_path / "central.db"
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("CREATE TABLE already (there)")
+        other.execute("BEGIN IMMEDIATE")
+        end = threading.Timer(0.3, other.execute, ("COMMIT",))
+        end.start()
+        engine = open_engine(Database(url=f"sqlite:///{file}"))
+        with engine.connect() as connection:
+            prepare_schema(connection)
+            assert connection.scalar(text("PRAGMA journal_mode")) == "wal"
+        engine.dispose()
+        end.join()
 
 
 def test_a_second_writer_waits_so_that_cursors_appear_in_order(
