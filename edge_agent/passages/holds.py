@@ -49,7 +49,7 @@ class PassageHolds:
         self._folder = state_dir / FOLDER
 
     def place(self, passages: Sequence[int], until_ms: int, case: str, now_ms: int) -> PlacedHolds:
-        """Keep these passages until then; of one that is kept already the time is set anew. Durable when it
+        """Keep these passages until then; a second call for a passage replaces its time. Durable when it
         returns. Raises ``StorageError``, of which ``HoldsFull`` is one."""
         named = list(dict.fromkeys(each for each in passages if 0 <= each < 1 << 63))
         if not (self._folder / ROWS_FILE).exists():
