@@ -1,5 +1,4 @@
-"""The incident log: which alarms ring, who acknowledged them, who is in charge, the outcome; and shift
-handovers.
+"""The incident log: who acknowledged an alarm or alert, who is in charge, the outcome; and shift handovers.
 
 Every step is stored with its author and time, beside the current state, and never deleted by an officer.
 Writing functions need a connection in a transaction; docs/design/console.md.
@@ -7,40 +6,21 @@ Writing functions need a connection in a transaction; docs/design/console.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import (
-    Connection,
-    Select,
-    Subquery,
-    and_,
-    case,
-    delete,
-    func,
-    insert,
-    literal,
-    literal_column,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import Connection, delete, insert, select, update
 
-from edge_central.console.events import NOT_HIDDEN, EventRow, rows_of
+from edge_central.console.alarms.subjects import find_subjects
+from edge_central.console.events import EventRow
 from edge_central.store import tables
 from edge_central.store.database import conflict_insert, insert_row
-from edge_central.store.ringing import ALARM, RINGING_KINDS, RINGING_PHASES
+from edge_central.store.open_alarms import list_event, mark_acknowledged, unlist_subjects
 from edge_central.store.scope import Scope
 
-OPEN_ALARM_AGE_MS = 7 * 86_400_000
-"""An alarm that is still open after a week leaves the queue and stays in the history."""
 MAX_NOTE_CHARACTERS = 2_000
-MAX_COUNTED, MAX_GATEWAYS = 1_000, 100_000
-"""Newest alarms counted per gateway, and gateways counted."""
-MAX_PER_GATEWAY, MAX_LISTED = 5, 200
-"""Listed alarms per gateway, and in all, so that a gateway with many alarms does not displace the others."""
 
 
 class IncidentOutcome(StrEnum):
@@ -78,31 +58,13 @@ class Handling:
 
 
 @dataclass(frozen=True, slots=True)
-class AlarmCounts:
-    """Counts in the database, whether listed or not."""
-
-    open: int = 0
-    ringing: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Alarm:
-    event: EventRow
-    handling: Handling
-    quiet: bool  # the flood alert of its gateway rings instead
-    place: int  # rank among the alarms of its gateway, from 1: unacknowledged ones first, then the oldest
-    of_gateway: AlarmCounts
-    of_all: AlarmCounts
-
-
-@dataclass(frozen=True, slots=True)
 class Handover:
     id: int
     scope: Scope  # of the officer who left
     left_ms: int
     left_by: str
     note: str
-    open: tuple[str, ...]  # subjects
+    open: tuple[str, ...]  # names of alarms/subjects.py
     taken_ms: int | None
     taken_by: str | None
 
@@ -113,101 +75,20 @@ def subject_of(event: EventRow) -> str:
 
 
 Row = dict[str, Any]
+Subjects = Mapping[str, str]
+"""Subjects with their wards."""
 _H = tables.handling.c
-_E = tables.event.c
-_SUBJECT = literal("event ") + _E.gateway + " " + _E.event_id
-_A = tables.alert.c
-_QUIET = (
-    select(_A.id)
-    .where(tables.IS_FLOOD, _A.gateway == _E.gateway, _A.since_ms <= _E.received_ms)
-    .where(or_(_A.cleared_ms.is_(None), _A.cleared_ms >= _E.received_ms))
-    .exists()
-)
-
-
-def read_alarms(
-    connection: Connection,
-    scope: Scope,
-    now_ms: int,
-    *,
-    gateway: str | None = None,
-    per_gateway: int = MAX_PER_GATEWAY,
-    most: int = MAX_LISTED,
-) -> tuple[Alarm, ...]:
-    """Open alarms: events that ring or rang. The first ``per_gateway`` of each gateway, the first of every
-    gateway before the second of any; or only those of one ``gateway``."""
-    numbered = _open_alarms(scope, now_ms, gateway).subquery()
-    query = (
-        select(numbered)
-        .where(numbered.c.place <= per_gateway)
-        .order_by(numbered.c.place, numbered.c.cursor)
-        .limit(most)
-    )
-    found = {row.cursor: row for row in connection.execute(query)}
-    events = {event.cursor: event for event in rows_of(connection, scope, found)}
-    return tuple(
-        Alarm(
-            events[cursor],
-            handling_of(row, subject_of(events[cursor])),
-            bool(row.quiet),
-            row.place,
-            AlarmCounts(row.own_open, row.own_ringing),
-            AlarmCounts(row.all_open, row.all_ringing),
-        )
-        for cursor, row in found.items()
-    )
-
-
-def _counted(gateway: str | None) -> Subquery:
-    """Each gateway with the cursor from which its alarms are counted: the newest MAX_COUNTED."""
-    gateway_columns, alarms = tables.gateway.c, tables.event.alias("mine")
-    first = (
-        select(alarms.c.cursor)
-        .where(alarms.c.gateway == gateway_columns.id, alarms.c.severity >= literal_column(str(ALARM)))
-        .order_by(alarms.c.cursor.desc())
-        .limit(1)
-        .offset(MAX_COUNTED - 1)
-        .scalar_subquery()
-    )
-    query = select(gateway_columns.id, func.coalesce(first, 0).label("first"))
-    if gateway is not None:
-        query = query.where(gateway_columns.id == gateway)
-    # The limit makes SQLite run this query once, and not for every alarm.
-    return query.limit(MAX_GATEWAYS).subquery()
-
-
-def _open_alarms(scope: Scope, now_ms: int, gateway: str | None) -> Select[Any]:
-    is_ringing = case((and_(_H.acknowledged_ms.is_(None), ~_QUIET), 1), else_=0)
-    place = func.row_number().over(
-        order_by=(_H.acknowledged_ms.is_not(None), _E.cursor), partition_by=_E.gateway
-    )
-    counted = _counted(gateway)
-    return (
-        select(
-            *(_E.cursor, *_H, _QUIET.label("quiet"), place.label("place")),
-            *(
-                func.count().over(partition_by=_E.gateway).label("own_open"),
-                func.sum(is_ringing).over(partition_by=_E.gateway).label("own_ringing"),
-            ),
-            *(func.count().over().label("all_open"), func.sum(is_ringing).over().label("all_ringing")),
-        )
-        .select_from(counted)
-        .join(tables.event, and_(_E.gateway == counted.c.id, _E.cursor >= counted.c.first))
-        .join(tables.handling, _H.subject == _SUBJECT, isouter=True)
-        .where(_E.severity >= literal_column(str(ALARM)))
-        # Not the bare columns: SQLite would use the index of one of them, and read alarms beyond
-        # ``MAX_COUNTED``.
-        .where(_E.phase.in_(RINGING_PHASES), func.coalesce(_E.kind, "").in_(RINGING_KINDS))
-        .where(_E.received_ms >= now_ms - OPEN_ALARM_AGE_MS, func.coalesce(_E.event_id, "") != "")
-        .where(_H.outcome.is_(None), scope.of(_E.ward), NOT_HIDDEN)
-    )
+_QUERY_ROWS = 500
+"""Values in one IN list: SQLite accepts 32,766 parameters."""
 
 
 def handlings(connection: Connection, scope: Scope, subjects: Iterable[str]) -> dict[str, Handling]:
     """Handlings by subject; subjects without one are left out."""
-    wanted = sorted(set(subjects))
-    query = select(tables.handling).where(_H.subject.in_(wanted), scope.of(_H.ward))
-    return {row.subject: handling_of(row, row.subject) for row in connection.execute(query)}
+    found = {}
+    for part in _parts(sorted(set(subjects))):
+        query = select(tables.handling).where(_H.subject.in_(part), scope.of(_H.ward))
+        found |= {row.subject: handling_of(row, row.subject) for row in connection.execute(query)}
+    return found
 
 
 def steps(connection: Connection, subject: str) -> tuple[HandlingStep, ...]:
@@ -230,41 +111,71 @@ class LogAuthor:
 
 def acknowledge(connection: Connection, by: LogAuthor, subject: str, ward: str) -> bool:
     """Silence a subject for everyone and put the author in charge. False if it was acknowledged before."""
-    _ensure_handling(connection, subject, ward)
-    done = connection.execute(
-        update(tables.handling)
-        .where(_H.subject == subject, _H.acknowledged_ms.is_(None))
-        .values(acknowledged_ms=by.now_ms, acknowledged_by=by.who, owner=by.who)
-    )
-    if done.rowcount == 0:
-        return False
-    _step(connection, by, subject, "acknowledged", "")
-    return True
+    return acknowledge_all(connection, by, {subject: ward}) > 0
+
+
+def acknowledge_all(connection: Connection, by: LogAuthor, subjects: Subjects) -> int:
+    """Acknowledge these subjects; return how many were not acknowledged before."""
+    _ensure_handlings(connection, subjects)
+    new: list[str] = []
+    for part in _parts(list(subjects)):
+        waiting = update(tables.handling).where(_H.subject.in_(part), _H.acknowledged_ms.is_(None))
+        values = {"acknowledged_ms": by.now_ms, "acknowledged_by": by.who, "owner": by.who}
+        new += connection.scalars(waiting.values(values).returning(_H.subject))
+    _steps(connection, by, new, "acknowledged")
+    mark_acknowledged(connection, new)
+    return len(new)
 
 
 def assign_owner(connection: Connection, by: LogAuthor, subject: str, ward: str, owner: str) -> None:
-    _change(connection, by, subject, ward, "owner", owner, {"owner": owner})
+    assign_all(connection, by, {subject: ward}, owner)
+
+
+def assign_all(connection: Connection, by: LogAuthor, subjects: Subjects, owner: str) -> None:
+    _change(connection, by, subjects, "owner", owner, {"owner": owner})
 
 
 def close(
     connection: Connection, by: LogAuthor, subject: str, ward: str, outcome: IncidentOutcome, words: str
 ) -> None:
     """Close a subject, which also acknowledges it."""
-    acknowledge(connection, by, subject, ward)
+    close_all(connection, by, {subject: ward}, outcome, words)
+
+
+def close_all(
+    connection: Connection, by: LogAuthor, subjects: Subjects, outcome: IncidentOutcome, words: str
+) -> None:
+    """Close these subjects with one outcome and note, which also acknowledges them."""
+    acknowledge_all(connection, by, subjects)
     values = {"outcome": outcome.value, "closed_ms": by.now_ms}
-    _change(connection, by, subject, ward, "outcome", outcome.value, values)
-    note(connection, by, subject, ward, words)
+    _change(connection, by, subjects, "outcome", outcome.value, values)
+    unlist_subjects(connection, list(subjects))
+    note_all(connection, by, subjects, words)
 
 
 def reopen(connection: Connection, by: LogAuthor, subject: str, ward: str) -> None:
-    _change(connection, by, subject, ward, "reopened", "", {"outcome": None, "closed_ms": None})
+    _change(connection, by, {subject: ward}, "reopened", "", {"outcome": None, "closed_ms": None})
+    what, _, rest = subject.partition(" ")
+    if what == "event":
+        gateway, _, event_id = rest.partition(" ")
+        list_event(connection, gateway, event_id)
 
 
 def note(connection: Connection, by: LogAuthor, subject: str, ward: str, words: str) -> None:
     """Add a note; an empty one is ignored."""
+    note_all(connection, by, {subject: ward}, words)
+
+
+def note_all(connection: Connection, by: LogAuthor, subjects: Subjects, words: str) -> None:
+    """Add the same note to these subjects; an empty one is ignored."""
     if words.strip():
-        _ensure_handling(connection, subject, ward)
-        _step(connection, by, subject, "note", _cleaned(words))
+        _ensure_handlings(connection, subjects)
+        _steps(connection, by, subjects, "note", cleaned_note(words))
+
+
+def record_step(connection: Connection, by: LogAuthor, subject: str, what: str, words: str) -> None:
+    """Record a step about a subject without a handling, such as a silence."""
+    _steps(connection, by, (subject,), what, cleaned_note(words))
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,14 +193,17 @@ def hide(connection: Connection, by: LogAuthor, event: EventRow, words: str) -> 
     row = HiddenEvent(subject_of(event), event.cursor, event.ward, by.now_ms, by.who)
     statement = conflict_insert(connection, tables.hidden_event).values(asdict(row))
     if connection.execute(statement.on_conflict_do_nothing()).rowcount:
-        _step(connection, by, row.subject, "hidden", _cleaned(words))
+        record_step(connection, by, row.subject, "hidden", words)
+        unlist_subjects(connection, [row.subject])
 
 
 def unhide(connection: Connection, by: LogAuthor, event: EventRow) -> None:
     subject = subject_of(event)
     found = delete(tables.hidden_event).where(tables.hidden_event.c.subject == subject)
     if connection.execute(found).rowcount:
-        _step(connection, by, subject, "shown", "")
+        record_step(connection, by, subject, "shown", "")
+        if event.event_id:
+            list_event(connection, event.gateway, event.event_id)
 
 
 def hidden(connection: Connection, scope: Scope, most: int = 500) -> tuple[HiddenEvent, ...]:
@@ -305,25 +219,37 @@ def is_hidden(connection: Connection, subject: str) -> bool:
 
 
 def _change(
-    connection: Connection, by: LogAuthor, subject: str, ward: str, what: str, words: str, values: Row
+    connection: Connection, by: LogAuthor, subjects: Subjects, what: str, words: str, values: Row
 ) -> None:
-    """Set columns of the handling, and record the step."""
-    _ensure_handling(connection, subject, ward)
-    connection.execute(update(tables.handling).where(_H.subject == subject).values(values))
-    _step(connection, by, subject, what, words)
+    """Set columns of the handlings, and record the step."""
+    _ensure_handlings(connection, subjects)
+    for part in _parts(list(subjects)):
+        connection.execute(update(tables.handling).where(_H.subject.in_(part)).values(values))
+    _steps(connection, by, subjects, what, words)
 
 
-def _ensure_handling(connection: Connection, subject: str, ward: str) -> None:
-    row = conflict_insert(connection, tables.handling).values(subject=subject, ward=ward)
-    connection.execute(row.on_conflict_do_nothing())
+def _ensure_handlings(connection: Connection, subjects: Subjects) -> None:
+    rows = [{"subject": subject, "ward": ward} for subject, ward in subjects.items()]
+    if rows:
+        connection.execute(conflict_insert(connection, tables.handling).on_conflict_do_nothing(), rows)
 
 
-def _step(connection: Connection, by: LogAuthor, subject: str, what: str, words: str) -> None:
-    row = {"subject": subject, "at_ms": by.now_ms, "who": by.who, "what": what, "words": words}
-    connection.execute(insert(tables.handling_step), row)
+def _steps(
+    connection: Connection, by: LogAuthor, subjects: Iterable[str], what: str, words: str = ""
+) -> None:
+    row = {"at_ms": by.now_ms, "who": by.who, "what": what, "words": words}
+    rows = [row | {"subject": subject} for subject in subjects]
+    if rows:
+        connection.execute(insert(tables.handling_step), rows)
 
 
-def _cleaned(words: str) -> str:
+def _parts(subjects: Sequence[str]) -> Iterator[Sequence[str]]:
+    for first in range(0, len(subjects), _QUERY_ROWS):
+        yield subjects[first : first + _QUERY_ROWS]
+
+
+def cleaned_note(words: str) -> str:
+    """A text as it is stored: without a NUL, cut to ``MAX_NOTE_CHARACTERS``."""
     return words.strip().replace("\0", "")[:MAX_NOTE_CHARACTERS]
 
 
@@ -346,7 +272,7 @@ def hand_over(connection: Connection, by: LogAuthor, scope: Scope, words: str, o
         "wards": "" if scope.wards is None else " ".join(sorted(scope.wards)),
         "left_ms": by.now_ms,
         "left_by": by.who,
-        "note": _cleaned(words),
+        "note": cleaned_note(words),
         "open": "\n".join(open_),
     }
     return insert_row(connection, tables.handover, row)
@@ -366,12 +292,9 @@ def take_over(connection: Connection, by: LogAuthor, scope: Scope, handover: int
     )
     if done.rowcount == 0:
         return False
-    for handling in handlings(connection, scope, found.open).values():
-        if handling.is_open:
-            connection.execute(
-                update(tables.handling).where(_H.subject == handling.subject).values(owner=by.who)
-            )
-            _step(connection, by, handling.subject, "owner", by.who)
+    subjects = find_subjects(connection, scope, found.open)
+    is_open = {subject for subject, each in handlings(connection, scope, subjects).items() if each.is_open}
+    assign_all(connection, by, {subject: subjects[subject] for subject in is_open}, by.who)
     return True
 
 

@@ -73,6 +73,7 @@ def _handlings(connection: Connection, before_ms: int, after: Any, most: int) ->
     events: list[tuple[str, str]] = []
     alerts: list[int] = []
     cursors: list[int] = []
+    silences: list[int] = []
     for row in found:
         match row.key.split(" ", 2):
             case ["event", gateway, event_id]:
@@ -81,12 +82,16 @@ def _handlings(connection: Connection, before_ms: int, after: Any, most: int) ->
                 alerts.append(int(number))
             case ["cursor", number]:
                 cursors.append(int(number))
+            case ["silence", number]:
+                silences.append(int(number))
     remaining = {f"event {gateway} {event_id}" for gateway, event_id in _events_still(connection, events)}
     ids = select(tables.alert.c.id).where(tables.alert.c.id.in_(alerts))
     remaining |= {f"alert {number}" for number in connection.scalars(ids)}
     at = select(tables.event.c.cursor).where(tables.event.c.cursor.in_(cursors))
     remaining |= {f"cursor {number}" for number in connection.scalars(at)}
     deleted = [row for row in found if row.key not in remaining]
+    # A silence lasts hours, and is over when its step is that old.
+    connection.execute(delete(tables.silence).where(tables.silence.c.id.in_(silences)))
     for table in (tables.handling, tables.handling_step, tables.hidden_event):
         connection.execute(delete(table).where(table.c.subject.in_([row.key for row in deleted])))
     return found, deleted

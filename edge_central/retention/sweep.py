@@ -31,6 +31,7 @@ from edge_central.settings import CASE_DAYS, SEARCH_DAYS, Retention
 from edge_central.store import tables
 from edge_central.store.database import insert_row, read_record, write_meta, write_record
 from edge_central.store.media_folder import MediaFolder
+from edge_central.store.open_alarms import unlist_deleted
 
 log = logging.getLogger(__name__)
 
@@ -190,6 +191,7 @@ class RetentionSweep:
         if deleted:
             cursors = [row.cursor for row in deleted]
             connection.execute(delete(tables.event).where(columns.cursor.in_(cursors)))
+            unlist_deleted(connection, cursors)
             if plan.kind == "loss":  # its announced gaps stay, so that a late event still fits one
                 key, losses = tuple_(tables.loss.c.stream, tables.loss.c.sequence), tables.loss
                 numbers = [(row.stream, row.sequence) for row in deleted]

@@ -25,8 +25,10 @@ from edge_central.store.database import (
     translate_errors,
 )
 from edge_central.store.fleet_state import EventStream, FleetState, GapReason, GatewayRecord, SequenceGap
+from edge_central.store.open_alarms import list_stored_alarms
 from edge_central.store.presence_reports import PresenceReport, read_reports
 from edge_central.store.problems import problem_column
+from edge_central.store.ringing import rings
 
 Row = dict[str, Any]
 QueryResult = TypeVar("QueryResult")
@@ -222,6 +224,14 @@ class Batch:
         ):
             if rows:
                 self.connection.execute(insert(table), rows)
+        list_stored_alarms(
+            self.connection,
+            [
+                (row["stream"], row["sequence"])
+                for row in self.events
+                if rings(row["kind"], row["severity"], row["phase"])
+            ],
+        )
         if self.health:
             statement = conflict_insert(self.connection, tables.health).on_conflict_do_nothing()
             self.connection.execute(statement, self.health)

@@ -35,6 +35,7 @@ from edge_agent.core.errors import CentralError
 from edge_agent.core.problems.problem import encode_json
 from edge_central.settings import Database
 from edge_central.store import tables
+from edge_central.store.open_alarms import list_recent_alarms
 from edge_central.store.tables import SCHEMA_VERSION, meta, metadata
 
 log = logging.getLogger(__name__)
@@ -197,6 +198,8 @@ def _upgrade(connection: Connection, version: int) -> None:
         _add_missing_columns(connection, table)
         for index in table.indexes:
             index.create(connection, checkfirst=True)
+    if version < 7:
+        list_recent_alarms(connection)
     write_meta(connection, "schema", str(SCHEMA_VERSION))
 
 
@@ -268,9 +271,14 @@ class DatabaseConnections:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """One transaction. Raises DatabaseUnavailable or DatabaseRejected; nothing is written then."""
+        """One transaction. Raises DatabaseUnavailable or DatabaseRejected; nothing is written then.
+
+        Writers commit one after another, so that the steps of the incident log become visible in order.
+        """
         self._prepare()
         with translate_errors("nothing is written"), self._writes.connect() as connection, connection.begin():
+            if connection.dialect.name == "postgresql":
+                lock_writers(connection)
             yield connection
 
     def close(self) -> None:

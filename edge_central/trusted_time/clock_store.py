@@ -91,6 +91,7 @@ def _stamps(
     yield media.received_ms, media.gateway.in_(gateways)
     for column in (alert.since_ms, alert.opened_ms, alert.cleared_ms):
         yield column, alert.ward.in_(wards)
+    yield from _stamps_of_open_alarms(wards)
     yield tables.presence.c.since_ms, tables.presence.c.ward.in_(wards)
     yield tables.outage.c.since_ms, tables.outage.c.ward.in_(wards)
     yield tables.request.c.asked_ms, tables.request.c.ward.in_(wards)
@@ -125,3 +126,13 @@ def _stamps(
         of_cases = (tables.case_file.c.opened_ms, tables.case_file.c.closed_ms, tables.case_item.c.added_ms)
         for other in (tables.handover.c.left_ms, tables.access.c.time_ms, *of_cases):
             yield other, other.is_not(None)
+
+
+def _stamps_of_open_alarms(wards: Collection[str]) -> Iterator[tuple[Column[Any], ColumnElement[bool]]]:
+    row, silence = tables.alarm_row.c, tables.silence.c
+    rows = select(row.id).where(row.ward.in_(wards))
+    yield tables.open_alarm.c.received_ms, tables.open_alarm.c.alarm_row.in_(rows)
+    for column in (row.first_ms, row.last_ms, row.first_waiting_ms, row.last_waiting_ms):
+        yield column, row.ward.in_(wards)
+    for column in (silence.from_ms, silence.until_ms, silence.ended_ms):
+        yield column, silence.ward.in_(wards)

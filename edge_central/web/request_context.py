@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 
@@ -17,10 +18,11 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from edge_agent.core.clock import Clock
 from edge_central.cases.model import CaseAuthor
-from edge_central.console.alarm_queue import AlarmQueue, read_alarm_queue
+from edge_central.console.alarms.model import AlarmBar, QueueItem
+from edge_central.console.alarms.queue import foremost_alarms, read_alarm_bar
 from edge_central.console.events import EventStory, read_story
 from edge_central.console.fleet import Fleet, read_fleet
-from edge_central.console.incident_log import MAX_PER_GATEWAY, LogAuthor
+from edge_central.console.incident_log import LogAuthor
 from edge_central.console.site_names import FleetSheet, Names
 from edge_central.searches.model import SearchAuthor, SearchReader
 from edge_central.settings import CentralSettings, Console
@@ -52,6 +54,8 @@ class ConsoleServices:
     sheet: FleetSheet
 
 
+MOST_FOREMOST = 3
+"""Alarms on top of every page."""
 MOST_DIGITS = 18
 """Of a number in a path: the largest integer of a database, 2**63, has 19."""
 
@@ -112,7 +116,13 @@ class RequestContext:
     def _context(self) -> dict[str, Any]:
         url = self.request.url
         here = f"{url.path}?{url.query}" if url.query else url.path
-        return {"account": None, "now_ms": self.now_ms, "path": url.path, "here": quote(here, safe="/")}
+        return {
+            "account": None,
+            "now_ms": self.now_ms,
+            "path": url.path,
+            "this_page": here,
+            "here": quote(here, safe="/"),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +177,12 @@ class UserRequestContext(RequestContext):
         """The fleet as it is now, in the scope of the user or in a narrower one; or one gateway of it."""
         return read_fleet(self.connection, self.names, scope or self.scope, self.now_ms, gateway)
 
-    def queue(self, per_gateway: int = MAX_PER_GATEWAY) -> AlarmQueue:
-        """The open alarms and alerts in the scope of the user."""
-        return read_alarm_queue(self.connection, self.scope, self.now_ms, per_gateway=per_gateway)
+    def alarm_bar(self) -> AlarmBar:
+        """What every page shows of the open alarms in the scope of the user."""
+        return read_alarm_bar(self.connection, self.scope, self.now_ms)
+
+    def foremost_alarms(self) -> tuple[QueueItem, ...]:
+        return foremost_alarms(self.connection, self.scope, self.now_ms, MOST_FOREMOST)
 
     def story(self) -> EventStory:
         """The event whose cursor is in the path. Raises NotFound."""
@@ -193,5 +206,6 @@ class UserRequestContext(RequestContext):
             "is_admin": self.is_admin,
             "live": self.mark,
             "names": self.names,
-            "desk_now": self.queue,
+            "alarm_bar": cache(self.alarm_bar),
+            "foremost_alarms": self.foremost_alarms,
         }

@@ -108,9 +108,59 @@ def test_typed_text_survives_a_refresh(fleet: Fleet, room: Room) -> None:
     room.open("/alerts")
     room.browser.wait_until("document.getElementById('live').className.includes('on')")
     room.run("document.querySelector('#desk input[name=note]').value = 'gọi bảo vệ'")
+    before = room.run("document.getElementById('alarms').dataset.ringing")
     fleet.say("kb-004", "zone-intrusion", 17)
-    room.browser.wait_until("document.getElementById('alarms').dataset.ringing.includes('kb-004')")
+    room.browser.wait_until(f"document.getElementById('alarms').dataset.ringing !== '{before}'")
     assert room.run("document.querySelector('#desk input[name=note]').value") == "gọi bảo vệ"
+
+
+ROWS = "Array.from(document.querySelectorAll('#desk li[data-subject]'), (row) => row.dataset.subject)"
+
+
+def test_a_list_that_somebody_reads_holds_still(fleet: Fleet, room: Room) -> None:
+    """New alarms are only counted, a row is drawn again in its place, and a button shows the new list."""
+    fleet.say("kb-006", "zone-intrusion", 17)
+    room.open("/alerts")
+    room.browser.wait_until("document.getElementById('live').className.includes('on')")
+    room.browser.wait_until("document.querySelectorAll('#desk li.rings').length > 0")
+    room.browser.click("#desk li.rings input[type=checkbox]")
+    before = room.run(ROWS)
+    fleet.say("kb-007", "zone-intrusion", 17)
+    room.browser.wait_until("!document.getElementById('news').hidden")
+    assert room.run(ROWS) == before
+    assert room.run("document.querySelectorAll('#desk input[type=checkbox]:checked').length") == 1
+    assert "Có 1 mục mới" in room.run("document.getElementById('news').textContent")
+    fleet.say("kb-006", "zone-intrusion", 17)
+    room.browser.wait_until("document.querySelector('#desk').textContent.includes('×2')")
+    assert room.run(ROWS) == before
+    room.browser.click("#news button")
+    room.browser.wait_until("document.getElementById('news').hidden")
+    assert len(room.run(ROWS)) == len(before) + 1
+    assert room.run("document.querySelectorAll('#desk input[type=checkbox]:checked').length") == 1, "still chosen"
+
+
+def test_a_list_that_nobody_reads_follows(fleet: Fleet, room: Room) -> None:
+    room.open("/alerts")
+    room.browser.wait_until("document.getElementById('live').className.includes('on')")
+    before = room.run(ROWS)
+    fleet.say("kb-008", "zone-intrusion", 17)
+    room.browser.wait_until(f"{ROWS}.length === {len(before) + 1}")
+    assert room.run("document.getElementById('news').hidden")
+
+
+def test_chosen_rows_are_acknowledged_together(fleet: Fleet, room: Room) -> None:
+    for number in (9, 10):
+        fleet.say(f"kb-{number:03d}", "zone-intrusion", 17)
+    room.open("/alerts")
+    room.browser.wait_until("document.querySelectorAll('#desk li.rings').length > 1")
+    ringing = room.run("document.querySelectorAll('#desk li.rings').length")
+    assert room.run("document.querySelector('#bulk button.act').disabled")
+    room.browser.click("#choose-page")
+    assert room.run("document.querySelectorAll('#desk li.rings input:checked').length") == ringing
+    room.browser.click("#bulk button.act")
+    room.browser.wait_until("document.querySelectorAll('#desk li.rings').length === 0")
+    assert room.run("document.getElementById('alarms').dataset.ringing") == ""
+    assert room.browser.complaints == []
 
 
 def test_a_console_that_went_away_is_noticed_and_comes_back(fleet: Fleet, room: Room, tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from sqlalchemy import Connection
 
 from edge_agent.evidence.chain.verify import VerificationVerdict
 from edge_agent.mqtt.session.signal_queue import MessageReceived
-from edge_central.console.alarm_queue import find_subject, read_alarm_queue
+from edge_central.console.alarms.queue import open_names, read_queue
+from edge_central.console.alarms.subjects import find_subject, find_subjects
 from edge_central.console.events import (
     EventFilter,
     PagePosition,
@@ -95,21 +96,23 @@ def test_queries_answer_the_same_on_both_databases(connection: Connection, gatew
 
 def test_the_incident_log_is_the_same_on_both_databases(connection: Connection, gateway: Gateway) -> None:
     by = LogAuthor("lan", NOW_MS)
-    item, other = read_alarm_queue(connection, EVERYWHERE, NOW_MS).items
-    assert (item.rings, read_alarm_queue(connection, ELSEWHERE, NOW_MS).items) == (True, ())
-    assert find_subject(connection, EVERYWHERE, item.subject) == "de-tham"
-    assert find_subject(connection, ELSEWHERE, item.subject) is None
-    assert acknowledge(connection, by, item.subject, item.ward)
-    assert not acknowledge(connection, by, item.subject, item.ward)
-    number = hand_over(connection, by, EVERYWHERE, "mưa", [item.subject, other.subject])
+    (row,) = read_queue(connection, EVERYWHERE, NOW_MS).items
+    assert (row.rings, row.count, read_queue(connection, ELSEWHERE, NOW_MS).items) == (True, 2, ())
+    subject, other = find_subjects(connection, EVERYWHERE, [row.name])
+    assert find_subject(connection, EVERYWHERE, subject) == "de-tham"
+    assert find_subject(connection, ELSEWHERE, subject) is None
+    assert acknowledge(connection, by, subject, row.ward)
+    assert not acknowledge(connection, by, subject, row.ward)
+    (row,) = read_queue(connection, EVERYWHERE, NOW_MS).items
+    assert (row.rings, row.waiting, row.count) == (True, 1, 2), "one of two is not acknowledged"
+    number = hand_over(connection, by, EVERYWHERE, "mưa", open_names(connection, EVERYWHERE, NOW_MS))
     assert take_over(connection, LogAuthor("minh", NOW_MS + 1), EVERYWHERE, number)
     assert handovers(connection, EVERYWHERE)[0].taken_by == "minh"
-    assert handlings(connection, EVERYWHERE, [item.subject])[item.subject].owner == "minh"
-    close(connection, by, item.subject, item.ward, IncidentOutcome.FALSE, "mèo")
-    assert [each.subject for each in read_alarm_queue(connection, EVERYWHERE, NOW_MS).items] == [
-        other.subject
-    ]
-    assert [step.what for step in steps(connection, item.subject)] == [
+    assert handlings(connection, EVERYWHERE, [subject, other]).keys() == {subject}
+    assert handlings(connection, EVERYWHERE, [subject])[subject].owner == "minh"
+    close(connection, by, subject, row.ward, IncidentOutcome.FALSE, "mèo")
+    assert list(find_subjects(connection, EVERYWHERE, [row.name])) == [other]
+    assert [step.what for step in steps(connection, subject)] == [
         "acknowledged",
         "owner",
         "outcome",

@@ -27,6 +27,9 @@ from edge_central.store.tables.journeys import journey as journey
 from edge_central.store.tables.journeys import journey_search as journey_search
 from edge_central.store.tables.journeys import journey_step as journey_step
 from edge_central.store.tables.journeys import travel_time as travel_time
+from edge_central.store.tables.open_alarms import alarm_row as alarm_row
+from edge_central.store.tables.open_alarms import open_alarm as open_alarm
+from edge_central.store.tables.open_alarms import silence as silence
 from edge_central.store.tables.rehearsals import camera_rules as camera_rules
 from edge_central.store.tables.rehearsals import rehearsal as rehearsal
 from edge_central.store.tables.reports import conflict as conflict

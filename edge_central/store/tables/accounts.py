@@ -69,6 +69,9 @@ handling = Table(
     Column("outcome", Text),  # real, false, handled; null: open
     Column("closed_ms", Milliseconds),
 )
+# What one officer has open, among years of closed incidents.
+_open = handling.c.outcome.is_(None)
+Index("handling_open_of", handling.c.owner, sqlite_where=_open, postgresql_where=_open)
 
 handling_step = Table(
     "handling_step",
@@ -77,7 +80,7 @@ handling_step = Table(
     Column("subject", Text, nullable=False),
     Column("at_ms", Milliseconds, nullable=False),
     Column("who", Text, nullable=False),
-    Column("what", Text, nullable=False),  # acknowledged, owner, outcome, reopened, note
+    Column("what", Text, nullable=False),  # acknowledged, owner, outcome, reopened, note, silenced
     Column("words", Text, nullable=False),
     Index("handling_step_by_subject", "subject"),
     sqlite_autoincrement=True,
@@ -101,7 +104,7 @@ handover = Table(
     Column("left_ms", Milliseconds, nullable=False),
     Column("left_by", Text, nullable=False),
     Column("note", Text, nullable=False),
-    Column("open", Text, nullable=False),  # open subjects, one per line
+    Column("open", Text, nullable=False),  # open subjects, one per line; "row ID CURSOR" for a row of alarms
     Column("taken_ms", Milliseconds),
     Column("taken_by", Text),
     sqlite_autoincrement=True,

@@ -1,4 +1,4 @@
-"""Alarms, alerts, the duty book, shifts, the bell."""
+"""Alarms, alerts, the incident log, silences, shifts, the bell."""
 
 from __future__ import annotations
 
@@ -10,9 +10,52 @@ WORDS: dict[str, tuple[str, str]] = {
     "no-alerts": ("Không có cảnh báo nào chưa xử lý xong.", "No alert is open."),
     "ringing": ("{count} báo động chưa có người nhận", "{count} alarms not yet acknowledged"),
     "ringing-one": ("1 báo động chưa có người nhận", "1 alarm not yet acknowledged"),
-    "more-of": ("và {count} mục nữa của {where}", "and {count} more of {where}"),
-    "more-others": ("và {count} mục nữa của các điểm khác", "and {count} more of other sites"),
     "quiet": ("không phát chuông", "does not ring"),
+    "many-cameras": ("nhiều camera", "several cameras"),
+    "first-and-last": ("từ {first} đến {last}", "{first} to {last}"),
+    "newest-picture": ("Ảnh mới nhất", "Newest picture"),
+    "waiting-of": ("{count} báo động chưa có người nhận", "{count} not acknowledged"),
+    "alarms-in-rows": ("gồm {count} báo động", "{count} alarms in all"),
+    "on-other-page": ("Có ở trang khác của danh sách.", "On another page of this list."),
+    "rows-of": ("Dòng {first} đến {last} trong {count}", "Rows {first} to {last} of {count}"),
+    "first-page": ("Trang đầu", "First page"),
+    "next-page": ("Trang sau", "Next page"),
+    "more-here": ("và {count} mục nữa của điểm này", "and {count} more of this site"),
+    "mine": ("Việc của tôi", "Mine"),
+    "choose-row": ("Chọn: {what}, {where}", "Choose: {what}, {where}"),
+    "choose-page": ("Chọn cả trang", "Choose all on this page"),
+    "acknowledge-chosen": ("Nhận xử lý các mục đã chọn", "Acknowledge what is chosen"),
+    "acknowledge-all": ("Nhận xử lý tất cả: {count} mục", "Acknowledge all {count}"),
+    "acknowledge-all-means": (
+        "Tất cả báo động và cảnh báo chưa có người nhận theo bộ lọc này, kể cả ở các trang khác, chuyển sang "
+        "tên bạn. Báo động đến sau khi trang này hiện ra vẫn phát chuông; báo động đang tắt chuông giữ nguyên.",
+        "All alarms and alerts of this filter that nobody has acknowledged become yours, also those on other "
+        "pages. Alarms that came after this page was shown go on sounding; silenced ones stay as they are.",
+    ),
+    "acknowledge-all-do": ("Nhận xử lý {count} mục", "Acknowledge {count}"),
+    "row-gone": ("đã xử lý hoặc đã chuyển xuống dưới", "handled, or moved down the list"),
+    "list-news": ("Có {count} mục mới.", "{count} new."),
+    "list-changed": ("Danh sách đã thay đổi.", "The list has changed."),
+    "list-show": ("Hiện danh sách mới", "Show the new list"),
+    "silence": ("Tạm tắt chuông", "Silence"),
+    "silence-for": ("Trong", "For"),
+    "silence-why": ("Lý do", "Reason"),
+    "silence-do": ("Tạm tắt chuông", "Silence"),
+    "silence-end": ("Bật chuông lại", "End"),
+    "silence-means": (
+        "Báo động của quy tắc này ở camera này không phát chuông đến hết thời gian. Thiết bị vẫn gửi báo động; "
+        "báo động vẫn chờ người nhận, không bị đóng và không bị xóa.",
+        "Alarms of this rule at this camera do not sound until the time is over. The gateway goes on reporting "
+        "them; they stay open, and none is closed or deleted.",
+    ),
+    "silenced-until": (
+        "Tắt chuông đến {time} · {who}: {why}",
+        "silenced until {time} · {who}: {why}",
+    ),
+    "silenced-now": ("Đang tắt chuông: {count}", "Silenced now: {count}"),
+    "silences": ("Các lần tạm tắt chuông", "Silences"),
+    "silences-past": ("Đã kết thúc", "Over"),
+    "silence-ended-by": ("{who} bật chuông lại", "ended by {who}"),
     "more-ringing": ("và {count} báo động nữa", "and {count} more"),
     "acknowledge": ("Nhận xử lý", "Acknowledge"),
     "acknowledge-of": ("Nhận xử lý: {what}, {where}", "Acknowledge: {what}, {where}"),
@@ -35,6 +78,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "step-note": ("ghi chú", "noted"),
     "step-hidden": ("ẩn sự kiện", "hid the event"),
     "step-shown": ("cho hiện lại sự kiện", "showed the event again"),
+    "step-silenced": ("tạm tắt chuông", "silenced"),
+    "step-silence-ended": ("bật chuông lại", "ended the silence"),
     "hide": ("Ẩn sự kiện này", "Hide this event"),
     "show-again": ("Cho hiện lại", "Show again"),
     "is-hidden": (
@@ -67,6 +112,11 @@ WORDS: dict[str, tuple[str, str]] = {
     "handover-left": ("{who} giao lúc {time}", "{who} left it at {time}"),
     "handover-taken": ("{who} nhận lúc {time}", "{who} took over at {time}"),
     "handover-items": ("{count} việc chưa xong", "{count} open"),
+    "handover-counts": (
+        "{alarms} dòng báo động, trong đó {waiting} chưa có người nhận; {others} cảnh báo khác",
+        "{alarms} rows of alarms, {waiting} of them not acknowledged; {others} other alerts",
+    ),
+    "handover-more": ("và {count} mục nữa", "and {count} more"),
     "handover-past": ("Các ca trước", "Earlier shifts"),
     "handover-none": ("Chưa có ca nào được giao.", "No shift has been handed over yet."),
     "handover-nothing": ("Không còn việc nào chưa xong.", "Nothing is open."),

@@ -101,6 +101,13 @@ def _handled(connection: Connection) -> WatchedRows:
     return {row.subject: WatchedRow(row.ward, dict(row._mapping)) for row in rows}
 
 
+def _silences(connection: Connection) -> WatchedRows:
+    """The newest silences of the bell."""
+    columns = tables.silence.c
+    rows = connection.execute(select(tables.silence).order_by(columns.id.desc()).limit(NEWEST))
+    return {row.id: WatchedRow(row.ward, dict(row._mapping)) for row in rows}
+
+
 def _requests(connection: Connection) -> WatchedRows:
     """Requests to gateways, with their status."""
     columns = tables.request.c
@@ -128,6 +135,7 @@ WATCHED_TABLES: dict[str, Callable[[Connection], WatchedRows]] = {
     "outage": _outages,
     "alert": _alerts,
     "handling": _handled,
+    "silence": _silences,
     "request": _requests,
     "search": _searches,
 }

@@ -1,59 +1,135 @@
-"""Open alarms and alerts, their owners and outcomes; shift handovers."""
+"""Open alarms and alerts, their owners and outcomes; silences of the bell; shift handovers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Concatenate, ParamSpec
+from collections.abc import Callable, Mapping
+from functools import partial
+from urllib.parse import urlencode
 
 from sqlalchemy import Connection
 from starlette.responses import Response
 
 from edge_central.console import incident_log, requests
-from edge_central.console.alarm_queue import find_subject
-from edge_central.console.incident_log import IncidentOutcome, LogAuthor
+from edge_central.console.alarms.model import QueueFilter, QueuePosition, SeenUpTo
+from edge_central.console.alarms.queue import (
+    open_kinds,
+    open_names,
+    open_wards,
+    read_queue,
+    unhandled_subjects,
+)
+from edge_central.console.alarms.silences import (
+    SILENCE_MINUTES,
+    active_silences,
+    end_silence,
+    past_silences,
+    rule_of_row,
+    set_silence,
+)
+from edge_central.console.alarms.subjects import (
+    MAX_AT_ONCE,
+    MAX_NAME_CHARACTERS,
+    find_subject,
+    find_subjects,
+    is_number,
+)
+from edge_central.console.incident_log import IncidentOutcome, LogAuthor, Subjects
 from edge_central.web.auth.accounts import ACTING_ROLES, acting_accounts
 from edge_central.web.auth.login import safe_redirect_path
 from edge_central.web.http_errors import BadRequest, Conflict, NotFound
 from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page
 
-More = ParamSpec("More")
-HANDED_OVER = 50
-"""Open items of each gateway that a shift hands over to the next one."""
+SEVERITIES = (9, 13, 17)
+MAX_TICKED = 200
+"""Rows that one form names; a page of the list has fewer."""
+
+
+# --- the list ---
 
 
 def alerts_page(visit: UserRequestContext) -> Response:
-    return visit.render("desk.html", desk=visit.queue())
+    wanted, asked = queue_filter(visit, visit.query)
+    after = visit.query("after")
+    position = None if after is None else QueuePosition.parse(after)
+    if after is not None and position is None:
+        raise BadRequest("after is a position that a page of alerts named")
+    found = read_queue(visit.connection, visit.scope, visit.now_ms, wanted, position)
+    return visit.render(
+        "desk.html",
+        queue=found,
+        wanted=wanted,
+        asked=asked,
+        wards=open_wards(visit.connection, visit.scope, visit.now_ms),
+        kinds=open_kinds(visit.connection, visit.scope, visit.now_ms),
+        severities=SEVERITIES,
+        silences=active_silences(visit.connection, visit.scope, visit.now_ms),
+        silence_minutes=SILENCE_MINUTES,
+        first=_address(asked),
+        following=None if found.next is None else _address({**asked, "after": str(found.next)}),
+    )
+
+
+def queue_filter(
+    visit: UserRequestContext, value: Callable[[str], str | None]
+) -> tuple[QueueFilter, dict[str, str]]:
+    """The filter of a form or an address, and its fields. Raises BadRequest for values that no form sends."""
+    names = ("ward", "kind", "severity", "mine", "site")
+    asked = {name: text[:63] for name in names if (text := value(name))}
+    severity = asked.get("severity", "0")
+    if severity not in ("0", *map(str, SEVERITIES)):
+        raise BadRequest("severity is 9, 13 or 17")
+    return QueueFilter(
+        ward=asked.get("ward", ""),
+        kind=asked.get("kind", ""),
+        severity=int(severity),
+        owner=visit.account.name if "mine" in asked else "",
+        gateway=asked.get("site", ""),
+    ), asked
+
+
+# --- what the form names: one alarm, one alert, or a row ---
 
 
 def acknowledge(visit: UserRequestContext) -> Response:
-    return _record(visit, incident_log.acknowledge)
+    name = _subject(visit)
+    _apply(visit, partial(find_subjects, names=[name], only_waiting=True), incident_log.acknowledge_all)
+    return _back(visit)
 
 
 def assign_owner(visit: UserRequestContext) -> Response:
-    _, ward = _subject(visit)
-    owner = visit.form.get("owner", "").strip()
-    if owner not in {each.name for each in acting_accounts(visit.connection, ward)}:
-        # Its owner must be able to act on it: the alarm would be silent and stay unhandled.
-        raise BadRequest("owner must be a user who may act in this ward")
-    return _record(visit, incident_log.assign_owner, owner)
+    subject, owner = _subject(visit), visit.form.get("owner", "").strip()
+    subjects = find_subjects(visit.connection, visit.scope, [subject])
+    for ward in set(subjects.values()):
+        if owner not in {each.name for each in acting_accounts(visit.connection, ward)}:
+            # Its owner must be able to act on it: the alarm would be silent and stay unhandled.
+            raise BadRequest("owner must be a user who may act in this ward")
+    with visit.writing() as connection:
+        incident_log.assign_all(connection, visit.author, subjects, owner)
+    return _back(visit)
 
 
 def close(visit: UserRequestContext) -> Response:
-    _subject(visit)  # a subject of another ward is not found, whatever the outcome
-    try:
-        outcome = IncidentOutcome(visit.form.get("outcome", ""))
-    except ValueError:
-        raise BadRequest("outcome is real, false or handled") from None
-    return _record(visit, incident_log.close, outcome, visit.form.get("note", ""))
+    name = _subject(visit)  # a subject of another ward is not found, whatever the outcome
+    _apply(visit, partial(find_subjects, names=[name]), _closing(visit, visit.form.get("outcome", "")))
+    return _back(visit)
 
 
 def reopen(visit: UserRequestContext) -> Response:
-    return _record(visit, incident_log.reopen)
+    subject = _subject(visit)
+    ward = find_subject(visit.connection, visit.scope, subject)
+    if ward is None:  # a row has open alarms only
+        raise NotFound
+    with visit.writing() as connection:
+        incident_log.reopen(connection, visit.author, subject, ward)
+    return _back(visit)
 
 
 def add_note(visit: UserRequestContext) -> Response:
-    return _record(visit, incident_log.note, visit.form.get("note", ""))
+    subjects = find_subjects(visit.connection, visit.scope, [_subject(visit)])
+    with visit.writing() as connection:
+        incident_log.note_all(connection, visit.author, subjects, visit.form.get("note", ""))
+    return _back(visit)
 
 
 def ask_for_clip(visit: UserRequestContext) -> Response:
@@ -66,18 +142,126 @@ def ask_for_clip(visit: UserRequestContext) -> Response:
     return visit.redirect(f"/events/{first.cursor}")
 
 
+# --- many rows ---
+
+
+def bulk(visit: UserRequestContext) -> Response:
+    """Acknowledge or close the ticked rows, or acknowledge all that match the filter and were seen."""
+    wanted, asked = queue_filter(visit, visit.form.get)
+    action = visit.form.get("do", "")
+    if action == "all":
+        seen = _seen(visit.form.get("seen", ""))
+        pick = partial(unhandled_subjects, now_ms=visit.now_ms, wanted=wanted, seen=seen)
+        _apply(visit, pick, incident_log.acknowledge_all)
+        return visit.redirect(_address(asked))
+    names = [name for name, value in visit.form.items() if value == "on" and " " in name]
+    if len(names) > MAX_TICKED:
+        raise BadRequest(f"at most {MAX_TICKED} rows at once")
+    if not find_subjects(visit.connection, visit.scope, names, most=1):
+        raise NotFound("no row was chosen, or they are closed")
+    if action == "acknowledge":
+        step: SubjectStep = incident_log.acknowledge_all
+        _apply(visit, partial(find_subjects, names=names, only_waiting=True), step)
+    else:
+        _apply(visit, partial(find_subjects, names=names), _closing(visit, action))
+    return visit.redirect(_address(asked))
+
+
+SubjectStep = Callable[[Connection, LogAuthor, Subjects], object]
+
+
+def _apply(visit: UserRequestContext, pick: Callable[..., dict[str, str]], step: SubjectStep) -> None:
+    """Record ``step`` for the subjects that ``pick`` finds, with MAX_AT_ONCE of them in a transaction. What
+    is done is not found again."""
+    more = True
+    while more:
+        with visit.writing() as connection:
+            subjects = pick(connection, scope=visit.scope)
+            step(connection, visit.author, subjects)
+        more = len(subjects) >= MAX_AT_ONCE
+
+
+def _closing(visit: UserRequestContext, outcome: str) -> SubjectStep:
+    """Raises BadRequest."""
+    if outcome not in set(IncidentOutcome):
+        raise BadRequest("outcome is real, false or handled")
+    return partial(
+        incident_log.close_all, outcome=IncidentOutcome(outcome), words=visit.form.get("note", "")
+    )
+
+
+def _seen(text: str) -> SeenUpTo:
+    """Raises BadRequest."""
+    cursor, _, alert = text.partition("-")
+    if not (is_number(cursor) and is_number(alert)):
+        raise BadRequest("seen is what a page of alerts named")
+    return SeenUpTo(int(cursor), int(alert))
+
+
+def _subject(visit: UserRequestContext) -> str:
+    """What the form names. Raises NotFound."""
+    name = visit.form.get("subject", "")[:MAX_NAME_CHARACTERS]
+    if not find_subjects(visit.connection, visit.scope, [name], most=1):
+        raise NotFound
+    return name
+
+
+def _address(asked: Mapping[str, str]) -> str:
+    return "/alerts?" + urlencode(asked) if asked else "/alerts"
+
+
+def _back(visit: UserRequestContext) -> Response:
+    """Return to the page of the form."""
+    return visit.redirect(safe_redirect_path(visit.form.get("next") or "/alerts"))
+
+
+# --- silences ---
+
+
+def silences_page(visit: UserRequestContext) -> Response:
+    return visit.render(
+        "silences.html",
+        active=active_silences(visit.connection, visit.scope, visit.now_ms),
+        past=past_silences(visit.connection, visit.scope, visit.now_ms),
+    )
+
+
+def silence(visit: UserRequestContext) -> Response:
+    """Silence the camera and rule of a row."""
+    what, _, rest = _subject(visit).partition(" ")
+    row_id = rest.partition(" ")[0]
+    rule = rule_of_row(visit.connection, visit.scope, int(row_id)) if what == "row" else None
+    if rule is None:
+        raise NotFound
+    minutes, why = visit.form.get("minutes", ""), visit.form.get("why", "").strip()
+    if minutes not in map(str, SILENCE_MINUTES) or not why:
+        raise BadRequest("minutes is one of the form's, and a reason is needed")
+    with visit.writing() as connection:
+        set_silence(connection, visit.scope, visit.author, rule, int(minutes), why)
+    return _back(visit)
+
+
+def end(visit: UserRequestContext) -> Response:
+    number = visit.number("id")
+    with visit.writing() as connection:
+        if not end_silence(connection, visit.scope, visit.author, number):
+            raise Conflict("this silence is over")
+    return _back(visit)
+
+
 # --- shifts ---
 
 
 def handover_page(visit: UserRequestContext) -> Response:
     past = incident_log.handovers(visit.connection, visit.scope)
-    return visit.render("handover.html", desk=visit.queue(HANDED_OVER), handovers=past)
+    found = read_queue(visit.connection, visit.scope, visit.now_ms)
+    return visit.render("handover.html", queue=found, handovers=past)
 
 
 def hand_over(visit: UserRequestContext) -> Response:
-    subjects = [item.subject for item in visit.queue(HANDED_OVER).items]
+    names = open_names(visit.connection, visit.scope, visit.now_ms)
     with visit.writing() as connection:
-        incident_log.hand_over(connection, visit.author, visit.scope, visit.form.get("note", ""), subjects)
+        incident_log.hand_over(connection, visit.author, visit.scope, visit.form.get("note", ""), names)
     return visit.redirect("/handover")
 
 
@@ -89,28 +273,6 @@ def take_over(visit: UserRequestContext) -> Response:
     return visit.redirect("/handover")
 
 
-def _subject(visit: UserRequestContext) -> tuple[str, str]:
-    """The subject that the form names, and its ward. Raises NotFound."""
-    subject = visit.form.get("subject", "")[:300]
-    ward = find_subject(visit.connection, visit.scope, subject)
-    if ward is None:
-        raise NotFound
-    return subject, ward
-
-
-def _record(
-    visit: UserRequestContext,
-    step: Callable[Concatenate[Connection, LogAuthor, str, str, More], object],
-    *more: More.args,
-    **named: More.kwargs,
-) -> Response:
-    """Record a step about the subject that the form names, and return to the page of the form."""
-    subject, ward = _subject(visit)
-    with visit.writing() as connection:
-        step(connection, visit.author, subject, ward, *more, **named)
-    return visit.redirect(safe_redirect_path(visit.form.get("next") or "/alerts"))
-
-
 PAGES = (
     Page("/alerts", alerts_page),
     Page("/alerts/acknowledge", acknowledge, "POST", roles=ACTING_ROLES),
@@ -118,6 +280,10 @@ PAGES = (
     Page("/alerts/close", close, "POST", roles=ACTING_ROLES),
     Page("/alerts/reopen", reopen, "POST", roles=ACTING_ROLES),
     Page("/alerts/note", add_note, "POST", roles=ACTING_ROLES),
+    Page("/alerts/bulk", bulk, "POST", roles=ACTING_ROLES),
+    Page("/alerts/silence", silence, "POST", roles=ACTING_ROLES),
+    Page("/silences", silences_page),
+    Page("/silences/{id}/end", end, "POST", roles=ACTING_ROLES),
     Page("/events/{cursor}/clip", ask_for_clip, "POST", roles=ACTING_ROLES),
     Page("/handover", handover_page),
     Page("/handover/leave", hand_over, "POST", roles=ACTING_ROLES),

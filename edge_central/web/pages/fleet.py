@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from edge_central.console.alarm_queue import read_alarm_queue
+from edge_central.console.alarms.model import QueueFilter
+from edge_central.console.alarms.queue import read_queue
 from edge_central.console.events import EventFilter, StoredMedia, latest_pictures, read_events
 from edge_central.console.fleet import (
     FULL_PERCENT,
@@ -43,7 +44,6 @@ def overview_page(visit: UserRequestContext) -> Response:
         hands=sites_of_level(now, AttentionLevel.ACTION),
         look=sites_of_level(now, AttentionLevel.CHECK),
         rows=read_events(visit.connection, visit.scope, EventFilter(), size=NEWEST).rows,
-        desk=visit.queue(),
     )
 
 
@@ -105,7 +105,7 @@ def site_page(visit: UserRequestContext) -> Response:
     scope = visit.scope.narrowed(site.ward)
     days = RANGES.get(visit.query("days") or "1", 1)
     past = read_history(visit.connection, scope, gateway, visit.now_ms - days * DAY_MS, visit.now_ms)
-    own = read_alarm_queue(visit.connection, scope, visit.now_ms, gateway=gateway, per_gateway=MOST_ITEMS)
+    own = QueueFilter(gateway=gateway)
     folder = MediaFolder(visit.services.settings.media_dir)
 
     def is_picture(media: StoredMedia) -> bool:
@@ -128,7 +128,7 @@ def site_page(visit: UserRequestContext) -> Response:
         days=days,
         ranges=RANGES,
         rows=read_events(visit.connection, scope, EventFilter(gateway=gateway), size=NEWEST_OF_SITE).rows,
-        items=own.items,
+        queue=read_queue(visit.connection, scope, visit.now_ms, own, size=MOST_ITEMS),
     )
 
 

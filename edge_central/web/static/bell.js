@@ -35,7 +35,11 @@
 
   async function start() {
     show();
-    audio = audio || new AudioContext();
+    if (audio === null) {
+      audio = new AudioContext();
+      // After a reload some browsers allow sound again, a moment later: by an earlier click or by their settings.
+      audio.addEventListener("statechange", show);
+    }
     if (audio.state === "suspended") {
       // Without a click before, this promise stays open.
       await Promise.race([audio.resume(), new Promise((done) => setTimeout(done, 300))]);
@@ -88,7 +92,9 @@
 
   document.addEventListener("console:refreshed", () => {
     const now = ringing();
-    const fresh = now.filter((subject) => !known.includes(subject));
+    // Newest first: what stands before the first known one has come since. Older ones move up behind it.
+    const first = now.findIndex((subject) => known.includes(subject));
+    const fresh = first === -1 ? now : now.slice(0, first);
     known = now;
     if (fresh.length > 0) speak(fresh);
     sound();

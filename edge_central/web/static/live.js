@@ -8,20 +8,23 @@
   const AT_ONCE_MS = 200; // parts that show what comes
   const ANYWAY_MS = 30000; // "3 min" becomes "4 min"
   const LOST_MS = 5000;
-  const KINDS = ["event", "presence", "outage", "alert", "handling", "request", "search"];
+  const READ_MS = 20000; // a list with data-still holds still for this long after the last movement over it
+  const KINDS = ["event", "presence", "outage", "alert", "handling", "silence", "request", "search"];
 
   const status = document.getElementById("live");
   let due = null;
   let running = false;
   let again = false;
   let last = 0;
+  let readAt = 0; // when somebody last moved over a list with data-still
+  let showAll = false;
 
   function parts() {
     return Array.from(document.querySelectorAll("[data-part]"));
   }
 
   function heard(kind, told) {
-    const bell = kind === "alert" || kind === "handling" || (kind === "event" && told.severity >= 13);
+    const bell = kind === "alert" || kind === "handling" || kind === "silence" || (kind === "event" && told.severity >= 13);
     const here = parts().filter((part) => hears(part, kind, told));
     if (here.length === 0 && !bell) return;
     soon(here.some((part) => "atOnce" in part.dataset) || bell ? AT_ONCE_MS : OFTEN_MS);
@@ -65,26 +68,116 @@
     const seen = new Set(Array.from(document.querySelectorAll("[data-cursor]"), (row) => row.dataset.cursor));
     for (const part of parts()) {
       const now = fresh.getElementById(part.id);
-      // Whoever types or chooses in it is not disturbed.
-      if (now === null || part.querySelector("input:focus, textarea:focus, select:focus") || typed(part)) continue;
-      // What was opened or closed by hand stays so.
-      for (const shown of part.querySelectorAll("details[id]")) {
-        const same = fresh.getElementById(shown.id);
-        if (same !== null) same.open = shown.open;
+      if (now === null) continue;
+      if ("still" in part.dataset && !showAll && isRead(part)) {
+        holdStill(part, now);
+        continue;
       }
+      // Whoever types or chooses in it is not disturbed.
+      if (isUsed(part)) continue;
+      keepOpen(part, now);
+      keepChosen(part, now);
       for (const name of now.getAttributeNames()) part.setAttribute(name, now.getAttribute(name));
       if (part.innerHTML === now.innerHTML) continue;
       const focus = place(part, document.activeElement);
       part.replaceChildren(...now.childNodes);
       if (focus !== null) focused(part, focus);
+      if ("still" in part.dataset) news(0, false);
       for (const row of part.querySelectorAll("[data-cursor]")) {
         if (seen.size > 0 && !seen.has(row.dataset.cursor)) row.classList.add("new");
       }
     }
+    showAll = false;
     const tabs = document.querySelector("header nav");
     const freshTabs = fresh.querySelector("header nav");
     if (tabs && freshTabs && !tabs.contains(document.activeElement)) tabs.replaceChildren(...freshTabs.childNodes);
     document.dispatchEvent(new Event("console:refreshed"));
+  }
+
+  // What was opened or closed by hand stays so.
+  function keepOpen(part, now) {
+    for (const shown of part.querySelectorAll("details[id]")) {
+      const same = Array.from(now.querySelectorAll("details[id]")).find((each) => each.id === shown.id);
+      if (same !== undefined) same.open = shown.open;
+    }
+  }
+
+  function keepChosen(part, now) {
+    for (const box of part.querySelectorAll("[data-subject] input[type=checkbox]:checked")) {
+      const subject = box.closest("[data-subject]").dataset.subject;
+      const same = Array.from(now.querySelectorAll("[data-subject]")).find((row) => row.dataset.subject === subject);
+      const newBox = same === undefined ? null : same.querySelector("input[type=checkbox]");
+      if (newBox !== null) newBox.checked = true;
+    }
+  }
+
+  function isUsed(part) {
+    return part.querySelector("input:not([type=checkbox]):focus, textarea:focus, select:focus") !== null || typed(part);
+  }
+
+  function isRead(part) {
+    return Date.now() - readAt < READ_MS || isUsed(part) || part.querySelector("input[type=checkbox]:checked") !== null;
+  }
+
+  // Rows stay where they are: each is drawn again in its place, one that has left the page is marked, and new ones are
+  // only counted. "Acknowledge all" goes on meaning what was shown.
+  function holdStill(part, now) {
+    const fresh = new Map(Array.from(now.querySelectorAll("li[data-subject]"), (row) => [row.dataset.subject, row]));
+    let gone = false;
+    for (const row of part.querySelectorAll("li[data-subject]")) {
+      const same = fresh.get(row.dataset.subject);
+      fresh.delete(row.dataset.subject);
+      if (same !== undefined) redraw(row, same);
+      else {
+        gone = true;
+        row.classList.add("gone");
+        for (const field of row.querySelectorAll("input, button")) field.disabled = true;
+        for (const box of row.querySelectorAll("input[type=checkbox]")) box.checked = false;
+      }
+    }
+    news(fresh.size, gone);
+  }
+
+  function redraw(row, same) {
+    if (row.outerHTML === same.outerHTML || isUsed(row)) return;
+    const focus = place(row, document.activeElement);
+    const [box, newBox] = [row, same].map((each) => each.querySelector("input[type=checkbox]"));
+    if (box !== null && newBox !== null) newBox.checked = box.checked;
+    keepOpen(row, same);
+    row.replaceWith(same);
+    if (focus !== null) focused(same, focus);
+  }
+
+  // Say that the list is no longer as it is shown.
+  function news(count, gone) {
+    const line = document.getElementById("news");
+    if (line === null) return;
+    const words = count > 0 ? line.dataset.words.replace("COUNT", count) : gone ? line.dataset.gone : "";
+    const text = line.querySelector("span");
+    if (text.textContent !== words) text.textContent = words;
+    line.hidden = words === "";
+  }
+
+  function watchReading() {
+    let at = "";
+    const over = (event) => event.target instanceof Element && event.target.closest("[data-still]") !== null;
+    document.addEventListener("pointermove", (event) => {
+      // A list that moves below a pointer at rest is not read.
+      const now = `${event.screenX},${event.screenY}`;
+      if (now !== at && over(event)) readAt = Date.now();
+      at = now;
+    }, { passive: true });
+    for (const kind of ["pointerdown", "keydown"]) {
+      document.addEventListener(kind, (event) => {
+        if (over(event)) readAt = Date.now();
+      });
+    }
+    for (const kind of ["wheel", "touchmove"]) document.addEventListener(kind, () => (readAt = Date.now()), { passive: true });
+    document.querySelector("#news button")?.addEventListener("click", () => {
+      showAll = true;
+      last = 0;
+      soon(0);
+    });
   }
 
   function typed(part) {
@@ -96,9 +189,11 @@
   function place(part, element) {
     if (element === null || !part.contains(element) || element === part) return null;
     const form = element.closest("form");
-    const subject = form && form.elements.subject ? form.elements.subject.value : "";
+    const row = element.closest("[data-subject]"); // its forms name more of it with every repetition
+    const subject = row ? row.dataset.subject : form && form.elements.subject ? form.elements.subject.value : "";
     const of = element.id || element.parentElement.id;
-    return { tag: element.tagName, of, href: element.getAttribute("href"), name: element.getAttribute("name"), value: element.value, subject };
+    const name = element.type === "checkbox" ? "" : element.getAttribute("name");
+    return { tag: element.tagName, of, href: element.getAttribute("href"), name, value: element.value, subject };
   }
 
   function focused(part, was) {
@@ -185,5 +280,6 @@
     if (event.persisted) location.reload();
   });
   setInterval(() => soon(0), ANYWAY_MS);
+  watchReading();
   listen();
 })();

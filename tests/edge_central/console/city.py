@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
 from edge_agent import wire
 from edge_agent.core.clock import rfc3339_of_ms as at
@@ -26,7 +26,6 @@ from edge_central.console.incident_log import (
     LogAuthor,
     acknowledge,
     close,
-    read_alarms,
 )
 from edge_central.console.site_names import Names, read_names
 from edge_central.ingest.batch_writer import BatchWriter
@@ -37,7 +36,6 @@ from edge_central.store.database import open_engine
 from edge_central.store.fleet_state import FleetState
 from edge_central.store.media_folder import MediaFolder
 from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceState, write_report
-from edge_central.store.scope import EVERYWHERE
 from tests.edge_central.console.city_events import MINUTE_MS, CityEvent, a_day, messages_of
 from tests.edge_central.console.gateway import Gateway
 from tests.edge_central.console.plan import NEVER_HEARD, WARD_OF, WARDS, gateways, write_sheet
@@ -160,17 +158,19 @@ class _Filler:
                 if severity == 17:
                     by = LogAuthor("lan", since_ms + 130_000)
                     acknowledge(connection, by, f"alert {number}", WARD_OF[gateway[:2]])
-            everything = read_alarms(connection, EVERYWHERE, now_ms, per_gateway=10_000, most=10_000)
-            newest_first = sorted(everything, key=lambda alarm: -alarm.event.cursor)
+            listed, event = tables.open_alarm.c, tables.event.c
+            alarms = select(listed.subject, event.ward, event.time_ms).join_from(
+                tables.open_alarm, tables.event, event.cursor == listed.cursor
+            )
+            newest_first = connection.execute(alarms.order_by(listed.cursor.desc())).all()
             for number, alarm in enumerate(newest_first):
-                event = alarm.event
-                if event.time_ms > now_ms - 28 * MINUTE_MS:
+                if alarm.time_ms > now_ms - 28 * MINUTE_MS:
                     continue
-                by = LogAuthor("lan" if number % 2 else "minh", event.time_ms + 41_000)
+                by = LogAuthor("lan" if number % 2 else "minh", alarm.time_ms + 41_000)
                 outcome = (IncidentOutcome.FALSE, IncidentOutcome.HANDLED, IncidentOutcome.REAL)[number % 3]
-                acknowledge(connection, by, alarm.handling.subject, event.ward)
-                later = LogAuthor(by.who, event.time_ms + 600_000)
-                close(connection, later, alarm.handling.subject, event.ward, outcome, "")
+                acknowledge(connection, by, alarm.subject, alarm.ward)
+                later = LogAuthor(by.who, alarm.time_ms + 600_000)
+                close(connection, later, alarm.subject, alarm.ward, outcome, "")
         engine.dispose()
 
     def history(self, online: Iterable[Gateway], now_ms: int) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
+from edge_central.console.alarms.model import QueueItem
+from edge_central.console.alarms.queue import read_queue
 from edge_central.console.incident_log import (
-    Alarm,
     IncidentOutcome,
     LogAuthor,
     acknowledge,
@@ -19,7 +20,6 @@ from edge_central.console.incident_log import (
     handlings,
     handovers,
     note,
-    read_alarms,
     reopen,
     steps,
     take_over,
@@ -36,39 +36,57 @@ def by(city: City, who: str = "lan", later_s: int = 0) -> LogAuthor:
     return LogAuthor(who, city.now_ms + later_s * 1000)
 
 
-def newest(connection: Connection, city: City) -> Alarm:
-    return read_alarms(connection, EVERYWHERE, city.now_ms)[0]
+def alarms(connection: Connection, city: City, scope: Scope = EVERYWHERE, later_ms: int = 0) -> list[QueueItem]:
+    """The rows of alarms in the list; in this city each has one alarm."""
+    items = read_queue(connection, scope, city.now_ms + later_ms).alarms
+    return [item for item in items if item.is_row]
+
+
+def newest(connection: Connection, city: City) -> QueueItem:
+    return alarms(connection, city)[0]
+
+
+def row_of(connection: Connection, city: City, alarm: QueueItem) -> QueueItem:
+    """The row of the same camera and rule as it is now."""
+    same = (alarm.gateway, alarm.camera, alarm.kind)
+    return next(
+        each for each in alarms(connection, city) if (each.gateway, each.camera, each.kind) == same
+    )
 
 
 def test_unacknowledged_alarms_ring(city: City, writing: Connection) -> None:
-    found = read_alarms(writing, EVERYWHERE, city.now_ms)
-    assert [each.event.gateway for each in found[:3]] == ["lp-012", "pk-003", "qt-014"], "the oldest first"
-    assert all(each.handling.rings for each in found)
-    assert all(each.event.phase == "start" for each in found), "an end and its evidence have the severity too"
+    found = alarms(writing, city)
+    assert [each.gateway for each in found[:3]] == ["lp-012", "pk-003", "qt-014"], "the oldest first"
+    assert all(each.rings and each.handling.rings for each in found)
+    phases = {each.event.phase for each in found if each.event is not None}
+    assert phases == {"start"}, "an end and its evidence have the severity too"
 
 
 def test_a_ward_has_only_its_own_alarms(city: City, writing: Connection) -> None:
-    assert {each.event.ward for each in read_alarms(writing, QUANG_TRUNG, city.now_ms)} == {"quang-trung"}
+    assert {each.ward for each in alarms(writing, city, QUANG_TRUNG)} == {"quang-trung"}
 
 
-def test_an_old_alarm_leaves_the_queue(city: City, writing: Connection) -> None:
-    assert read_alarms(writing, EVERYWHERE, city.now_ms + 9 * 86_400_000) == ()
+def test_only_an_acknowledged_alarm_leaves_the_queue_by_age(city: City, writing: Connection) -> None:
+    first, *others = alarms(writing, city)
+    acknowledge(writing, by(city), first.handling.subject, first.ward)
+    late = alarms(writing, city, later_ms=9 * 86_400_000)
+    assert [each.key for each in late] == [each.key for each in others]
 
 
 def test_an_acknowledged_alarm_is_silent_for_everyone_and_has_an_owner(
     city: City, writing: Connection
 ) -> None:
     alarm = newest(writing, city)
-    assert acknowledge(writing, by(city), alarm.handling.subject, alarm.event.ward)
-    now = newest(writing, city).handling
+    assert acknowledge(writing, by(city), alarm.handling.subject, alarm.ward)
+    now = row_of(writing, city, alarm).handling
     assert (now.rings, now.is_open, now.owner, now.acknowledged_by) == (False, True, "lan", "lan")
 
 
 def test_a_second_acknowledgement_changes_nothing(city: City, writing: Connection) -> None:
     alarm = newest(writing, city)
-    acknowledge(writing, by(city), alarm.handling.subject, alarm.event.ward)
-    assert not acknowledge(writing, by(city, "minh", 5), alarm.handling.subject, alarm.event.ward)
-    assert newest(writing, city).handling.acknowledged_by == "lan"
+    acknowledge(writing, by(city), alarm.handling.subject, alarm.ward)
+    assert not acknowledge(writing, by(city, "minh", 5), alarm.handling.subject, alarm.ward)
+    assert row_of(writing, city, alarm).handling.acknowledged_by == "lan"
     assert [step.who for step in steps(writing, alarm.handling.subject)] == ["lan"]
 
 
@@ -77,11 +95,11 @@ def test_an_outcome_closes_an_alarm_and_its_history_has_author_time_and_text(
     city: City, writing: Connection, outcome: IncidentOutcome
 ) -> None:
     alarm = newest(writing, city)
-    subject, ward = alarm.handling.subject, alarm.event.ward
+    subject, ward = alarm.handling.subject, alarm.ward
     acknowledge(writing, by(city), subject, ward)
     assign_owner(writing, by(city, "lan", 10), subject, ward, "minh")
     close(writing, by(city, "minh", 60), subject, ward, outcome, " bảo vệ đã tới\0 ")
-    assert newest(writing, city).event.gateway != alarm.event.gateway
+    assert newest(writing, city).gateway != alarm.gateway
     now = handlings(writing, EVERYWHERE, [subject])[subject]
     assert (now.outcome, now.closed_ms) == (outcome, city.now_ms + 60_000)
     assert [(step.who, step.what, step.words) for step in steps(writing, subject)] == [
@@ -94,33 +112,33 @@ def test_an_outcome_closes_an_alarm_and_its_history_has_author_time_and_text(
 
 def test_a_reopened_alarm_is_in_the_queue_again_and_does_not_ring(city: City, writing: Connection) -> None:
     alarm = newest(writing, city)
-    subject, ward = alarm.handling.subject, alarm.event.ward
+    subject, ward = alarm.handling.subject, alarm.ward
     close(writing, by(city), subject, ward, IncidentOutcome.FALSE, "")
     reopen(writing, by(city), subject, ward)
-    now = newest(writing, city)
+    now = row_of(writing, city, alarm)
     assert now.event == alarm.event
     assert (now.handling.is_open, now.handling.rings) == (True, False)
 
 
 def test_a_note_alone_silences_nothing(city: City, writing: Connection) -> None:
     alarm = newest(writing, city)
-    note(writing, by(city), alarm.handling.subject, alarm.event.ward, "gọi bảo vệ")
+    note(writing, by(city), alarm.handling.subject, alarm.ward, "gọi bảo vệ")
     assert newest(writing, city).handling.rings
-    note(writing, by(city), alarm.handling.subject, alarm.event.ward, "  ")
+    note(writing, by(city), alarm.handling.subject, alarm.ward, "  ")
     assert len(steps(writing, alarm.handling.subject)) == 1
 
 
 def test_handlings_of_other_wards_are_not_visible(city: City, writing: Connection) -> None:
     alarm = newest(writing, city)
-    acknowledge(writing, by(city), alarm.handling.subject, alarm.event.ward)
+    acknowledge(writing, by(city), alarm.handling.subject, alarm.ward)
     assert handlings(writing, Scope(frozenset({"ky-ba"})), [alarm.handling.subject]) == {}
 
 
 def test_the_officer_who_takes_over_owns_the_open_alarms(city: City, writing: Connection) -> None:
-    first, second = read_alarms(writing, EVERYWHERE, city.now_ms)[:2]
+    first, second = alarms(writing, city)[:2]
     for each in (first, second):
-        acknowledge(writing, by(city), each.handling.subject, each.event.ward)
-    close(writing, by(city), second.handling.subject, second.event.ward, IncidentOutcome.REAL, "")
+        acknowledge(writing, by(city), each.handling.subject, each.ward)
+    close(writing, by(city), second.handling.subject, second.ward, IncidentOutcome.REAL, "")
     subjects = [first.handling.subject, second.handling.subject]
     number = hand_over(writing, by(city), EVERYWHERE, "mưa ở Kỳ Bá", subjects)
     assert take_over(writing, by(city, "minh", 300), EVERYWHERE, number)

@@ -29,6 +29,7 @@ SEARCHES = "/api/searches", "/searches", "/api/journeys", "/journeys", "/cases",
 """Their own tests ask there of another ward."""
 WITH_SUBJECT = {
     *("steps", "acknowledge", "assign_owner", "close", "reopen", "note", "request_clip"),
+    *("acknowledge_all", "assign_all", "close_all", "note_all", "record_step"),
     *("hide", "is_hidden", "unhide"),
 }
 """Of the duty book: about a thing that was found within a scope. The test below knocks at their pages."""
@@ -41,7 +42,7 @@ THERE = {"ward": THEIRS.ward, "gateway": THEIRS.id, "camera": "cam-1", "rule": "
 
 def questions() -> Iterator[FunctionType]:
     """Public functions with a connection as an argument."""
-    for module in pkgutil.iter_modules(console.__path__, f"{console.__name__}."):
+    for module in pkgutil.walk_packages(console.__path__, f"{console.__name__}."):
         for name, found in vars(importlib.import_module(module.name)).items():
             asks = inspect.isfunction(found) and "connection" in inspect.signature(found).parameters
             if asks and found.__module__ == module.name and not name.startswith("_"):
@@ -96,6 +97,7 @@ def test_of_another_ward_no_page_shows_or_does_anything(house: House) -> None:
             refused = (404,) if "{" in page.path else (200, 403)
         else:
             form = {"subject": f"event {THEIRS.id} e1", "owner": "lan", "outcome": "real", "note": "x"}
+            form |= {"row 1 9": "on", "alert 1": "on", "do": "acknowledge", "minutes": "60", "why": "x"}
             answer = browser.post(path, form)
             refused = (404, 409) if Role.OFFICER in page.roles else (403,)
         assert answer.status_code in refused, page.path

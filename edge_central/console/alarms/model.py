@@ -1,0 +1,183 @@
+"""The queue of alarms and alerts as the pages get it: its order, filter, rows, counts and pages. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from functools import cached_property
+from typing import Self
+
+from edge_central.console.alarms.silences import Silence
+from edge_central.console.events import EventRow
+from edge_central.console.incident_log import Handling
+
+
+class QueueRank(IntEnum):
+    """The order of the list. Rows of one rank: the longest waiting first; acknowledged ones newest first."""
+
+    RINGING = 0
+    QUIET = 1  # not acknowledged, of a gateway that sends too many alarms: its alert rings instead
+    ACKNOWLEDGED = 2
+    SILENCED = 3
+    OTHER_WAITING = 4  # alerts that are no alarms
+    OTHER_ACKNOWLEDGED = 5
+
+
+ALARM_RANKS = (QueueRank.RINGING, QueueRank.QUIET, QueueRank.ACKNOWLEDGED, QueueRank.SILENCED)
+UNHANDLED_RANKS = (QueueRank.RINGING, QueueRank.QUIET, QueueRank.OTHER_WAITING)
+
+
+@dataclass(frozen=True, slots=True)
+class QueueFilter:
+    """An empty value matches everything."""
+
+    ward: str = ""
+    kind: str = ""  # the event's kind, or the alert's rule
+    severity: int = 0  # at least
+    owner: str = ""  # rows with an open alarm of this officer
+    gateway: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePosition:
+    """The last row of a page; the next page begins after it."""
+
+    rank: int
+    place_ms: int
+    source: int
+    id: int
+
+    def __str__(self) -> str:
+        return f"{self.rank}.{self.place_ms}.{self.source}.{self.id}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        found = re.fullmatch(r"(\d)\.(-?\d{1,18})\.([01])\.(\d{1,18})", text, re.ASCII)
+        return None if found is None else cls(*map(int, found.groups()))
+
+
+@dataclass(frozen=True, slots=True)
+class QueueItem:
+    """One row of the list. Times of ``first_ms`` and ``last_ms`` are by the centre's clock."""
+
+    key: str
+    name: str  # for forms; see subjects.py
+    rank: QueueRank
+    severity: int
+    ward: str
+    gateway: str  # empty: the ward itself
+    camera: str  # empty: the gateway itself
+    kind: str  # the event's kind, or the alert's rule
+    rule: str  # the rule's id; empty: none
+    state: str  # of the camera's view; empty for other kinds
+    words: str  # the reason, one line; of a row that of its newest alarm
+    time_ms: int  # of its newest alarm, by the gateway's clock
+    first_ms: int
+    last_ms: int
+    handling: Handling  # of its newest alarm
+    count: int = 1
+    waiting: int = 0  # alarms that are not acknowledged
+    event: EventRow | None = None  # its newest alarm; None for an alert, or if retention has deleted it
+    silence: Silence | None = None
+
+    @property
+    def is_alarm(self) -> bool:
+        return self.rank in ALARM_RANKS
+
+    @property
+    def rings(self) -> bool:
+        return self.rank is QueueRank.RINGING
+
+    @property
+    def quiet(self) -> bool:
+        return self.rank is QueueRank.QUIET
+
+    @property
+    def is_row(self) -> bool:
+        """Whether these are alarms of a camera, and not an alert."""
+        return self.key.startswith("row ")
+
+    @property
+    def cursor(self) -> int | None:
+        return None if self.event is None else self.event.cursor
+
+
+@dataclass(frozen=True)
+class QueueCounts:
+    """Rows, alarms in them, and alarms that are not acknowledged, by rank."""
+
+    rows: Mapping[QueueRank, int] = field(default_factory=dict)
+    alarms: Mapping[QueueRank, int] = field(default_factory=dict)
+    waiting: Mapping[QueueRank, int] = field(default_factory=dict)
+
+    @cached_property
+    def open(self) -> int:
+        """Rows of alarms: the figure of the badge."""
+        return self._sum(self.rows, ALARM_RANKS)
+
+    @cached_property
+    def others(self) -> int:
+        return sum(self.rows.values()) - self.open
+
+    @cached_property
+    def ringing(self) -> int:
+        return self.rows.get(QueueRank.RINGING, 0)
+
+    @cached_property
+    def silenced(self) -> int:
+        return self.rows.get(QueueRank.SILENCED, 0)
+
+    @cached_property
+    def total(self) -> int:
+        return sum(self.rows.values())
+
+    @cached_property
+    def open_alarms(self) -> int:
+        """Alarms one by one, in all rows."""
+        return self._sum(self.alarms, ALARM_RANKS)
+
+    @cached_property
+    def unhandled(self) -> int:
+        """Alarms and alerts that *acknowledge all* acknowledges; silenced ones are not among them."""
+        return self._sum(self.waiting, UNHANDLED_RANKS)
+
+    @staticmethod
+    def _sum(of: Mapping[QueueRank, int], ranks: Iterable[QueueRank]) -> int:
+        return sum(of.get(rank, 0) for rank in ranks)
+
+
+@dataclass(frozen=True, slots=True)
+class SeenUpTo:
+    """The newest event and alert of the database when a page was made; later ones were not seen."""
+
+    cursor: int
+    alert: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePage:
+    """``counts`` are of all rows that match the filter; ``first`` is the number of the page's first row."""
+
+    items: tuple[QueueItem, ...]
+    counts: QueueCounts
+    first: int
+    next: QueuePosition | None
+    seen: SeenUpTo
+
+    @property
+    def alarms(self) -> tuple[QueueItem, ...]:
+        return tuple(item for item in self.items if item.is_alarm)
+
+    @property
+    def others(self) -> tuple[QueueItem, ...]:
+        return tuple(item for item in self.items if not item.is_alarm)
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmBar:
+    """What every page shows. ``keys``: of the newest ringing rows, newest first."""
+
+    counts: QueueCounts
+    keys: tuple[str, ...]

@@ -1,0 +1,108 @@
+"""Silences: until a time the bell does not sound for alarms of one camera and rule.
+
+The gateway goes on reporting, and its alarms stay open and are counted; nothing is acknowledged or closed. A
+silence has an author and a reason, both also as a step of the incident log; docs/decisions has why it is at
+the centre.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, select, update
+
+from edge_central.console.incident_log import LogAuthor, cleaned_note, record_step
+from edge_central.store import tables
+from edge_central.store.database import insert_row
+from edge_central.store.open_alarms import AlarmRule
+from edge_central.store.scope import Scope
+
+SILENCE_MINUTES = (15, 60, 240, 720)
+"""What a form offers: at most a shift."""
+MAX_LISTED = 200
+_S = tables.silence.c
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    id: int
+    rule: AlarmRule
+    from_ms: int
+    until_ms: int
+    set_by: str
+    why: str
+    ended_ms: int | None  # None: it was not ended before ``until_ms``
+    ended_by: str | None
+
+    def is_active(self, now_ms: int) -> bool:
+        return self.ended_ms is None and self.until_ms > now_ms
+
+
+def is_silenced(now_ms: int, columns: Any) -> ColumnElement[bool]:
+    """The condition on a table with the columns of ``AlarmRule`` that a silence is active."""
+    same = [_S[name] == columns[name] for name in ("gateway", "camera", "kind", "rule", "ward")]
+    return select(_S.id).where(*same, _active(now_ms)).exists()
+
+
+def active_silences(connection: Connection, scope: Scope, now_ms: int) -> tuple[Silence, ...]:
+    """Active silences, the next to end first."""
+    query = select(tables.silence).where(_active(now_ms), scope.of(_S.ward)).order_by(_S.until_ms, _S.id)
+    return tuple(map(_silence, connection.execute(query)))
+
+
+def past_silences(connection: Connection, scope: Scope, now_ms: int) -> tuple[Silence, ...]:
+    """Silences that are over, the newest first."""
+    query = select(tables.silence).where(~_active(now_ms), scope.of(_S.ward))
+    return tuple(map(_silence, connection.execute(query.order_by(_S.id.desc()).limit(MAX_LISTED))))
+
+
+def rule_of_row(connection: Connection, scope: Scope, row_id: int) -> AlarmRule | None:
+    """What the alarms of a row have in common; None if there is no such row in this scope."""
+    columns = tables.alarm_row.c
+    query = select(tables.alarm_row).where(columns.id == row_id, scope.of(columns.ward))
+    row = connection.execute(query).first()
+    return None if row is None else AlarmRule.of_row(row)
+
+
+def set_silence(
+    connection: Connection, scope: Scope, by: LogAuthor, rule: AlarmRule, minutes: int, why: str
+) -> bool:
+    """Silence a rule from now on, instead of what silenced it before. False if it is not in scope."""
+    if not scope.admits(rule.ward):
+        return False
+    active = select(_S.id).where(rule.where(_S), _active(by.now_ms))
+    for silence_id in connection.scalars(active).all():
+        end_silence(connection, scope, by, silence_id)
+    row = asdict(rule) | {
+        "from_ms": by.now_ms,
+        "until_ms": by.now_ms + minutes * 60_000,
+        "set_by": by.who,
+        "why": cleaned_note(why),
+    }
+    silence_id = insert_row(connection, tables.silence, row)
+    record_step(connection, by, f"silence {silence_id}", "silenced", why)
+    return True
+
+
+def end_silence(connection: Connection, scope: Scope, by: LogAuthor, silence_id: int) -> bool:
+    """End a silence before its time. False if it is over or not in scope."""
+    done = connection.execute(
+        update(tables.silence)
+        .where(_S.id == silence_id, _active(by.now_ms), scope.of(_S.ward))
+        .values(ended_ms=by.now_ms, ended_by=by.who)
+    )
+    if done.rowcount:
+        record_step(connection, by, f"silence {silence_id}", "silence-ended", "")
+    return done.rowcount > 0
+
+
+def _active(now_ms: int) -> ColumnElement[bool]:
+    return and_(_S.until_ms > now_ms, _S.ended_ms.is_(None))
+
+
+def _silence(row: Any) -> Silence:
+    return Silence(
+        *(row.id, AlarmRule.of_row(row), row.from_ms, row.until_ms, row.set_by, row.why),
+        *(row.ended_ms, row.ended_by),
+    )

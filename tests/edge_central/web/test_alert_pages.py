@@ -1,0 +1,190 @@
+"""The list of alarms over HTTP: many rows at once, silences, pages, and what a shift hands over."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from edge_central.console.alarms.queue import read_alarm_bar
+from edge_central.console.incident_log import handlings
+from edge_central.store.scope import EVERYWHERE
+from edge_central.web.auth.accounts import Role
+from tests.edge_central.parts import FakeGateway
+from tests.edge_central.web.hostile import Message, event
+from tests.edge_central.web.house import Browser, House
+
+OURS, THEIRS = FakeGateway("dt-001"), FakeGateway("bx-001", "bo-xuyen")
+PAGE_S = 1.0
+"""Of processor time, so that a loaded machine does not fail the test."""
+
+
+def alarms(
+    count: int, box: FakeGateway = OURS, *, first: int = 1, cameras: int = 1, rules: int = 1
+) -> list[Message]:
+    return [
+        event(
+            *(box, number, {"phase": "start", "event_id": f"a{number}", "rule_id": f"r{number % rules}"}),
+            camera=f"cam-{number % cameras}",
+        )
+        for number in range(first, first + count)
+    ]
+
+
+def names(page: str) -> list[str]:
+    """The names of the rows on a page, as its tick boxes send them."""
+    return re.findall(r'<input type="checkbox" form="bulk" name="([^"]+)"', page)
+
+
+def figures(page: str) -> tuple[int, int]:
+    """The badge, and how many rows ring by the bar's line."""
+    badge = re.search(r'href="/alerts"[^>]*>[^<]* <b class="count">(\d+)</b>', page)
+    rings = re.search(r'id="ringing">(\d+) ', page)
+    return int(badge[1]) if badge else 0, int(rings[1]) if rings else 0
+
+
+def ringing(house: House) -> int:
+    with house.connections.reading() as connection:
+        return read_alarm_bar(connection, EVERYWHERE, house.now_ms()).counts.ringing
+
+
+@pytest.fixture
+def lan(house: House) -> Browser:
+    house.person("lan", Role.OFFICER, "de-tham")
+    return house.browser("lan")
+
+
+def test_chosen_rows_are_acknowledged_and_closed_together(house: House, lan: Browser) -> None:
+    house.take(*alarms(6, cameras=3))
+    first, second, third = names(lan.get("/alerts").text)
+    done = lan.post("/alerts/bulk", {first: "on", second: "on", "do": "acknowledge", "ward": "de-tham"})
+    assert (done.status_code, done.headers["location"]) == (303, "/alerts?ward=de-tham")
+    assert ringing(house) == 1
+    left = lan.get("/alerts").text
+    assert left.count("lan đã nhận lúc") == 2
+    fields = {first: "on", third: "on", "do": "false", "note": "mèo"}
+    assert lan.post("/alerts/bulk", fields).status_code == 303
+    assert names(lan.get("/alerts").text) == [second]
+    with house.connections.reading() as connection:
+        found = handlings(connection, EVERYWHERE, [f"event dt-001 a{n}" for n in range(1, 7)])
+    assert sorted(str(each.outcome) for each in found.values()) == ["None"] * 2 + ["false"] * 4
+
+
+def test_all_that_was_seen_is_acknowledged_and_what_came_since_rings(house: House, lan: Browser) -> None:
+    house.take(*alarms(120, cameras=60))
+    page = lan.get("/alerts").text
+    seen = re.search(r'name="seen" value="([^"]+)"', page)
+    assert seen is not None
+    assert "Nhận xử lý tất cả: 120 mục" in page
+    house.take(*alarms(1, first=121, cameras=60))
+    assert lan.post("/alerts/bulk", {"do": "all", "seen": seen[1]}).status_code == 303
+    assert ringing(house) == 1
+    assert lan.post("/alerts/bulk", {"do": "all", "seen": "x"}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"row 99 1": "on"}, {"row x 1": "on"}, {"alert 7": "on"}, {"row 1 1": "off"}]
+)
+def test_a_form_without_a_row_of_ours_changes_nothing(
+    house: House, lan: Browser, fields: dict[str, str]
+) -> None:
+    house.take(*alarms(1))
+    assert lan.post("/alerts/bulk", {**fields, "do": "acknowledge"}).status_code == 404
+    assert ringing(house) == 1
+
+
+def test_rows_of_another_ward_are_neither_seen_nor_changed(house: House, lan: Browser) -> None:
+    house.take(*alarms(1), *alarms(1, THEIRS))
+    house.person("minh", Role.ADMIN)
+    minh = house.browser("minh")
+    (theirs,) = set(names(minh.get("/alerts").text)) - set(names(lan.get("/alerts").text))
+    for path, fields in (
+        ("/alerts/bulk", {theirs: "on", "do": "acknowledge"}),
+        ("/alerts/acknowledge", {"subject": theirs}),
+        ("/alerts/close", {"subject": theirs, "outcome": "real"}),
+        ("/alerts/note", {"subject": theirs, "note": "x"}),
+        ("/alerts/take", {"subject": theirs, "owner": "lan"}),
+        ("/alerts/silence", {"subject": theirs, "minutes": "60", "why": "x"}),
+    ):
+        assert lan.post(path, fields).status_code == 404, path
+    seen = re.search(r'name="seen" value="([^"]+)"', minh.get("/alerts").text)
+    assert seen is not None
+    lan.post("/alerts/bulk", {"do": "all", "seen": seen[1], "ward": "bo-xuyen"})
+    assert ringing(house) == 2
+    minh.post("/alerts/silence", {"subject": theirs, "minutes": "60", "why": "của minh"})
+    assert ringing(house) == 1
+    assert "của minh" not in lan.get("/silences").text + lan.get("/alerts").text
+    assert lan.post("/silences/1/end").status_code == 409
+
+
+@pytest.mark.parametrize(("lang", "until"), [("vi", "Tắt chuông đến"), ("en", "silenced until")])
+def test_a_silence_is_shown_with_author_and_reason_and_ended_by_a_colleague(
+    house: House, lan: Browser, lang: str, until: str
+) -> None:
+    house.take(*alarms(2))
+    house.person("hoa", Role.OFFICER, "de-tham")
+    house.person("mai", Role.VIEWER, "de-tham")
+    hoa, mai = house.browser("hoa"), house.browser("mai")
+    (row,) = names(lan.get("/alerts").text)
+    for fields in ({"minutes": "60", "why": " "}, {"minutes": "61", "why": "x"}):
+        assert lan.post("/alerts/silence", {"subject": row, **fields}).status_code == 400
+    assert mai.post("/alerts/silence", {"subject": row, "minutes": "60", "why": "x"}).status_code == 403
+    why = "cây che <ống kính>"
+    assert lan.post("/alerts/silence", {"subject": row, "minutes": "240", "why": why}).status_code == 303
+    for browser in (hoa, mai):
+        browser.get(f"/language/{lang}")
+        page = browser.get("/alerts").text
+        assert (ringing(house), figures(page)[0]) == (0, 1), "it is still open, and counted"
+        assert until in page
+        assert "lan: cây che &lt;ống kính&gt;" in page
+    assert mai.post("/silences/1/end").status_code == 403
+    assert hoa.post("/silences/1/end").status_code == 303
+    assert hoa.post("/silences/1/end").status_code == 409, "it is over"
+    assert ringing(house) == 1
+    page = hoa.get("/silences").text
+    assert "hoa" in page[page.index("<main") :]
+
+
+def test_badge_list_bar_and_handover_agree_with_5000_open_alarms(tmp_path: Path) -> None:
+    with House(tmp_path) as house:
+        boxes = [FakeGateway(f"dt-{number:03d}") for number in range(50)]
+        for box in boxes:
+            house.take(*alarms(100, box, cameras=10, rules=2))
+        house.person("minh", Role.ADMIN)
+        house.start()
+        browser = house.browser("minh")
+        began = time.process_time()
+        page = browser.get("/alerts").text
+        assert time.process_time() - began < PAGE_S
+        reached = names(page)
+        while following := re.search(r'<a href="([^"]+)" rel="next">', page):
+            page = browser.get(following[1].replace("&amp;", "&")).text
+            reached += names(page)
+        rows = len(set(reached))
+        assert rows == len(reached) == len(boxes) * 10
+        assert figures(browser.get("/").text) == (rows, rows)
+        assert f"<b>{rows}</b>" in browser.get("/handover").text
+        browser.post("/handover/leave", {"note": ""}, page="/handover")
+        assert f"{rows} việc chưa xong" in browser.get("/handover").text
+
+
+def test_who_takes_over_the_shift_owns_every_acknowledged_alarm(house: House, lan: Browser) -> None:
+    house.take(*alarms(4, cameras=2))
+    first, _ = names(lan.get("/alerts").text)
+    lan.post("/alerts/acknowledge", {"subject": first})
+    lan.post("/handover/leave", {"note": ""}, page="/handover")
+    house.person("hoa", Role.OFFICER, "de-tham")
+    assert house.browser("hoa").post("/handover/1/take", page="/handover").status_code == 303
+    with house.connections.reading() as connection:
+        found = handlings(connection, EVERYWHERE, [f"event dt-001 a{n}" for n in range(1, 5)])
+    assert [each.owner for each in found.values()] == ["hoa", "hoa"]
+    assert ringing(house) == 1
+
+
+@pytest.mark.parametrize(
+    "path", ["/alerts?after=x", "/alerts?severity=1", "/alerts?after=0.1.0.99999999999999999999"]
+)
+def test_addresses_that_no_page_names_are_refused(house: House, lan: Browser, path: str) -> None:
+    assert lan.get(path).status_code == 400
