@@ -84,7 +84,7 @@ _QUERY_ROWS = 500
 
 def handlings(connection: Connection, scope: Scope, subjects: Iterable[str]) -> dict[str, Handling]:
     """Handlings by subject; subjects without one are left out."""
-    found = {}
+    found: dict[str, Handling] = {}
     for part in _parts(sorted(set(subjects))):
         query = select(tables.handling).where(_H.subject.in_(part), scope.of(_H.ward))
         found |= {row.subject: handling_of(row, row.subject) for row in connection.execute(query)}

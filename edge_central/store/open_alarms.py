@@ -87,8 +87,9 @@ def rule_of(kind: str, payload: bytes) -> str:
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return ""
     named = data.state if kind == "camera-view" else data.rule_id
-    is_name = isinstance(named, str) and named.isprintable() and len(named) <= MAX_RULE_CHARACTERS
-    return named if is_name else ""
+    if isinstance(named, str) and named.isprintable() and len(named) <= MAX_RULE_CHARACTERS:
+        return named
+    return ""
 
 
 # --- new alarms ---

@@ -24,6 +24,7 @@ from edge_central.settings import Database, Retention
 from edge_central.store import tables
 from edge_central.store.database import DatabaseUnavailable, read_transaction
 from edge_central.store.media_folder import MediaFolder
+from edge_central.store.open_alarms import list_event
 from edge_central.store.scope import Scope
 from tests.edge_central.ingest_harness import NOW_MS, IngestHarness
 from tests.edge_central.parts import FakeGateway
@@ -178,6 +179,18 @@ def test_each_deletion_is_recorded_with_what_rule_and_range(archive: Archive) ->
     assert (media.what, media.rule, media.rows, media.held) == ("media", "media_days: 5", 1, 0)
     archive.run()
     assert len(archive.rows(tables.deletion)) == 2, "a run without a deletion leaves no record"
+
+
+def test_an_open_alarm_leaves_the_list_of_alarms_with_its_event(archive: Archive) -> None:
+    for days in (150, 99):
+        archive.event(days, "loitering", 17, f"e-{days}")
+    with archive.ingest.store.batch() as batch:
+        for days in (150, 99):
+            list_event(batch.connection, "dt-001", f"e-{days}")
+    assert [row.alarms for row in archive.rows(tables.alarm_row)] == [2]
+    archive.run()
+    (row,) = archive.rows(tables.alarm_row)
+    assert (row.alarms, row.waiting, row.first_ms) == (1, 1, row.last_ms)
 
 
 def test_many_rows_are_deleted_in_small_batches_with_one_record(archive: Archive) -> None:

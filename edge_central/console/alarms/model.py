@@ -35,9 +35,12 @@ class QueueFilter:
 
     ward: str = ""
     kind: str = ""  # the event's kind, or the alert's rule
-    severity: int = 0  # at least
+    severity: int = 0  # at least; at most that of an alarm
     owner: str = ""  # rows with an open alarm of this officer
     gateway: str = ""
+
+
+EVERYTHING = QueueFilter()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from edge_central.console.alarms.model import QueueFilter, QueueRank
+from edge_central.console.alarms.model import EVERYTHING, QueueFilter, QueueRank
 from edge_central.console.alarms.silences import is_silenced
 from edge_central.store import tables
 from edge_central.store.open_alarms import OPEN_ALARM_AGE_MS
@@ -41,7 +41,7 @@ ALERT_SUBJECT = literal("alert ") + cast(_A.id, Text)
 """The alert's name in the incident log."""
 
 
-def open_queue(scope: Scope, now_ms: int, wanted: QueueFilter = QueueFilter()) -> Subquery:  # noqa: B008 - frozen
+def open_queue(scope: Scope, now_ms: int, wanted: QueueFilter = EVERYTHING) -> Subquery:
     """Everything open that matches the filter: rank, place_ms, source, id, ward, gateway, kind, alarms,
     waiting and last_cursor."""
     return union_all(_alarm_rows(scope, now_ms, wanted), _alerts(scope, wanted)).subquery("queue")
@@ -73,8 +73,6 @@ def _alarm_rows(scope: Scope, now_ms: int, wanted: QueueFilter) -> Select[Any]:
         *(rank.label("rank"), place.label("place_ms"), _number(QueueSource.ALARM_ROW).label("source"), _R.id),
         *(_R.ward, _R.gateway, _R.kind, _R.alarms, _R.waiting, _R.last_cursor),
     ).where(or_(_R.waiting > 0, _R.last_ms >= now_ms - OPEN_ALARM_AGE_MS))
-    if wanted.severity > ALARM:
-        query = query.where(literal(False))
     if wanted.owner:
         own = (
             select(_O.alarm_row)

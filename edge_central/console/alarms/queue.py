@@ -6,13 +6,15 @@ is on a page of the list. The rows are maintained by ``edge_central/store/open_a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Subquery, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Subquery, func, select, tuple_
 
 from edge_agent.wire.received.bounds import with_problem
 from edge_central.console.alarms.model import (
+    EVERYTHING,
     UNHANDLED_RANKS,
     AlarmBar,
     QueueCounts,
@@ -43,7 +45,7 @@ def read_queue(
     connection: Connection,
     scope: Scope,
     now_ms: int,
-    wanted: QueueFilter = QueueFilter(),  # noqa: B008 - frozen
+    wanted: QueueFilter = EVERYTHING,
     after: QueuePosition | None = None,
     size: int = PAGE,
 ) -> QueuePage:
@@ -142,14 +144,31 @@ def unhandled_subjects(
     }
 
 
+def counts_by_ward(connection: Connection, scope: Scope, now_ms: int) -> dict[str, QueueCounts]:
+    """The counts of the list for each ward that has any."""
+    queue = open_queue(scope, now_ms)
+    by_ward: defaultdict[str, list[Any]] = defaultdict(list)
+    query = select(queue.c.ward, *_summed(queue)).group_by(queue.c.ward, queue.c.rank)
+    for row in connection.execute(query):
+        by_ward[row.ward].append(row)
+    return {ward: _made(rows) for ward, rows in by_ward.items()}
+
+
 def _counts(connection: Connection, queue: Subquery) -> QueueCounts:
-    query = select(
+    return _made(connection.execute(select(*_summed(queue)).group_by(queue.c.rank)))
+
+
+def _summed(queue: Subquery) -> tuple[ColumnElement[Any], ...]:
+    return (
         queue.c.rank,
         func.count().label("rows"),
         func.sum(queue.c.alarms).label("alarms"),
         func.sum(queue.c.waiting).label("waiting"),
-    ).group_by(queue.c.rank)
-    found = {QueueRank(row.rank): row for row in connection.execute(query)}
+    )
+
+
+def _made(rows: Iterable[Any]) -> QueueCounts:
+    found = {QueueRank(row.rank): row for row in rows}
     return QueueCounts(
         {rank: row.rows for rank, row in found.items()},
         {rank: int(row.alarms) for rank, row in found.items()},
@@ -173,9 +192,7 @@ def _name(row: Any) -> str:
     return f"alert {row.id}" if row.source == QueueSource.ALERT else row_name(row.id, row.last_cursor)
 
 
-def _items(
-    connection: Connection, scope: Scope, now_ms: int, found: Sequence[Any]
-) -> tuple[QueueItem, ...]:
+def _items(connection: Connection, scope: Scope, now_ms: int, found: Sequence[Any]) -> tuple[QueueItem, ...]:
     """The details of these rows of the queue, in their order."""
     rows = [row for row in found if row.source == QueueSource.ALARM_ROW]
     alerts = [row for row in found if row.source == QueueSource.ALERT]
@@ -211,8 +228,11 @@ def _row_items(
             *(row.ward, row.gateway, row.camera, row.kind),
             *("" if is_view else row.rule, row.rule if is_view else ""),
             *("" if event is None else event.data.why, row.last_ms if event is None else event.time_ms),
-            *(row.first_ms, row.last_ms, known.get(subject, Handling(subject)), row.alarms, row.waiting),
-            *(event, silences.get(rule)),
+            *(row.first_ms, row.last_ms, known.get(subject, Handling(subject))),
+            count=row.alarms,
+            waiting=row.waiting,
+            event=event,
+            silence=silences.get(rule),
         )
     return items
 

@@ -4,7 +4,7 @@
 |---|---|
 | ``event GATEWAY EVENT_ID`` | one alarm |
 | ``alert ID`` | one alert |
-| ``row ID CURSOR`` | all open alarms of a row up to that cursor: what the officer has seen, not what came since |
+| ``row ID CURSOR`` | all open alarms of a row up to that cursor: what the officer has seen |
 """
 
 from __future__ import annotations
@@ -58,9 +58,10 @@ def find_subjects(
             case ["row", row_id, cursor] if is_number(row_id) and is_number(cursor):
                 rows.append((int(row_id), int(cursor)))
             case _:
-                ward = find_subject(connection, scope, name[:MAX_NAME_CHARACTERS])
+                subject = name[:MAX_NAME_CHARACTERS]
+                ward = find_subject(connection, scope, subject)
                 if ward is not None:
-                    found[name] = ward
+                    found[subject] = ward
     for first in range(0, len(rows), _QUERY_ROWS):
         which = [
             and_(_O.alarm_row == row_id, _O.cursor <= cursor)
@@ -79,4 +80,5 @@ def find_subjects(
 
 
 def is_number(text: str) -> bool:
-    return text.isdecimal() and text.isascii() and len(text) <= _MOST_DIGITS
+    """Whether a text is a number as we write it, so that no subject has two names."""
+    return text.isdecimal() and len(text) <= _MOST_DIGITS and text == str(int(text))

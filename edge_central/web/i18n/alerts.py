@@ -28,7 +28,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "acknowledge-all": ("Nhận xử lý tất cả: {count} mục", "Acknowledge all {count}"),
     "acknowledge-all-means": (
         "Tất cả báo động và cảnh báo chưa có người nhận theo bộ lọc này, kể cả ở các trang khác, chuyển sang "
-        "tên bạn. Báo động đến sau khi trang này hiện ra vẫn phát chuông; báo động đang tắt chuông giữ nguyên.",
+        "tên bạn. Báo động đến sau khi trang này hiện ra vẫn phát chuông; báo động đang tắt chuông giữ "
+        "nguyên.",
         "All alarms and alerts of this filter that nobody has acknowledged become yours, also those on other "
         "pages. Alarms that came after this page was shown go on sounding; silenced ones stay as they are.",
     ),
@@ -43,10 +44,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "silence-do": ("Tạm tắt chuông", "Silence"),
     "silence-end": ("Bật chuông lại", "End"),
     "silence-means": (
-        "Báo động của quy tắc này ở camera này không phát chuông đến hết thời gian. Thiết bị vẫn gửi báo động; "
-        "báo động vẫn chờ người nhận, không bị đóng và không bị xóa.",
-        "Alarms of this rule at this camera do not sound until the time is over. The gateway goes on reporting "
-        "them; they stay open, and none is closed or deleted.",
+        "Báo động của quy tắc này ở camera này không phát chuông đến hết thời gian. Thiết bị vẫn gửi "
+        "báo động; báo động vẫn chờ người nhận, không bị đóng và không bị xóa.",
+        "Alarms of this rule at this camera do not sound until the time is over. The gateway goes on "
+        "reporting them; they stay open, and none is closed or deleted.",
     ),
     "silenced-until": (
         "Tắt chuông đến {time} · {who}: {why}",

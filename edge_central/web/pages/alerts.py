@@ -60,7 +60,7 @@ def alerts_page(visit: UserRequestContext) -> Response:
         queue=found,
         wanted=wanted,
         asked=asked,
-        wards=open_wards(visit.connection, visit.scope, visit.now_ms),
+        wards=sorted({*open_wards(visit.connection, visit.scope, visit.now_ms), *_admitted(visit, wanted)}),
         kinds=open_kinds(visit.connection, visit.scope, visit.now_ms),
         severities=SEVERITIES,
         silences=active_silences(visit.connection, visit.scope, visit.now_ms),
@@ -68,6 +68,11 @@ def alerts_page(visit: UserRequestContext) -> Response:
         first=_address(asked),
         following=None if found.next is None else _address({**asked, "after": str(found.next)}),
     )
+
+
+def _admitted(visit: UserRequestContext, wanted: QueueFilter) -> tuple[str, ...]:
+    """The ward of the filter, so that the form shows it when nothing is open there."""
+    return (wanted.ward,) if wanted.ward and visit.scope.admits(wanted.ward) else ()
 
 
 def queue_filter(
@@ -185,9 +190,7 @@ def _closing(visit: UserRequestContext, outcome: str) -> SubjectStep:
     """Raises BadRequest."""
     if outcome not in set(IncidentOutcome):
         raise BadRequest("outcome is real, false or handled")
-    return partial(
-        incident_log.close_all, outcome=IncidentOutcome(outcome), words=visit.form.get("note", "")
-    )
+    return partial(incident_log.close_all, outcome=IncidentOutcome(outcome), words=visit.form.get("note", ""))
 
 
 def _seen(text: str) -> SeenUpTo:

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Connection, delete, func, select
 
-from edge_central.console.alarms.model import QueueFilter, QueueItem, QueueRank
+from edge_central.console.alarms.model import EVERYTHING, QueueFilter, QueueItem, QueueRank
 from edge_central.console.alarms.queue import (
     PAGE,
+    counts_by_ward,
     open_kinds,
     open_names,
     open_wards,
@@ -40,6 +41,8 @@ from edge_central.store import tables
 from edge_central.store.database import DatabaseConnections, read_meta, write_meta
 from edge_central.store.open_alarms import OPEN_ALARM_AGE_MS, AlarmRule, rule_of, unlist_deleted
 from edge_central.store.scope import EVERYWHERE, Scope
+from edge_central.trusted_time.clock import Correction
+from edge_central.trusted_time.clock_store import shift_times
 from tests.edge_central.ingest_harness import NOW_MS, IngestHarness
 from tests.edge_central.parts import FakeGateway
 from tests.edge_central.web.hostile import Message, event
@@ -80,7 +83,7 @@ def connections(ingest: IngestHarness) -> Iterator[DatabaseConnections]:
 def pages(
     connection: Connection,
     scope: Scope = EVERYWHERE,
-    wanted: QueueFilter = QueueFilter(),  # noqa: B008 - frozen
+    wanted: QueueFilter = EVERYTHING,
     now_ms: int = NOW_MS,
     size: int = PAGE,
 ) -> list[QueueItem]:
@@ -170,6 +173,9 @@ def test_nobody_gets_rows_of_another_ward(
         assert read_alarm_bar(connection, DE_THAM, NOW_MS).keys == (own.key,)
         assert open_names(connection, DE_THAM, NOW_MS) == (own.name,)
         assert open_wards(connection, DE_THAM, NOW_MS) == ("de-tham",)
+        assert {ward: each.open for ward, each in counts_by_ward(connection, DE_THAM, NOW_MS).items()} == {
+            "de-tham": 1
+        }
         assert find_subjects(connection, DE_THAM, [other.name]) == {}
         page = read_queue(connection, EVERYWHERE, NOW_MS)
         found = unhandled_subjects(connection, DE_THAM, NOW_MS, QueueFilter(ward="bo-xuyen"), page.seen)
@@ -182,11 +188,16 @@ def test_nobody_gets_rows_of_another_ward(
         assert not end_silence(connection, DE_THAM, MINH, silence.id)
 
 
-def test_filters_of_the_list(
-    ingest: IngestHarness, connections: DatabaseConnections, alarms: Alarms
-) -> None:
+def test_filters_of_the_list(ingest: IngestHarness, connections: DatabaseConnections, alarms: Alarms) -> None:
     ingest.write(alarms.of(), alarms.of(camera="cam-2"), alarms.of(THEIRS, kind="loitering"))
-    alert = {"ward": "de-tham", "gateway": "dt-001", "camera": "", "rule": "disk", "severity": 13, "text": "x"}
+    alert = {
+        "ward": "de-tham",
+        "gateway": "dt-001",
+        "camera": "",
+        "rule": "disk",
+        "severity": 13,
+        "text": "x",
+    }
     with connections.writing() as connection:
         times = {"since_ms": NOW_MS, "opened_ms": NOW_MS, "folded": False}
         connection.execute(tables.alert.insert(), alert | times)
@@ -267,6 +278,26 @@ def test_an_alarm_whose_event_is_deleted_leaves_the_list(
     assert (row.camera, row.count) == ("cam-1", 1)
 
 
+def test_times_of_a_wrong_clock_of_the_centre_are_corrected_in_the_list_too(
+    ingest: IngestHarness, connections: DatabaseConnections, alarms: Alarms
+) -> None:
+    ingest.write(alarms.of())
+    ingest.write(alarms.of(), alarms.of(THEIRS), now_ms=NOW_MS + MINUTE_MS)
+    with connections.writing() as connection:
+        rule = AlarmRule("de-tham", "dt-001", "cam-1", "zone-intrusion", "night")
+        set_silence(connection, EVERYWHERE, LAN, rule, 15, "thử")
+        correction = Correction(-MINUTE_MS, NOW_MS + 500)
+        shift_times(connection, correction, ["de-tham"], exclusive_database=False)
+        ours, theirs = sorted(pages(connection, now_ms=NOW_MS + 5_000), key=lambda each: each.ward)[::-1]
+        (silence,) = active_silences(connection, EVERYWHERE, NOW_MS)
+        acknowledge(connection, LAN, "event dt-001 a1", "de-tham")
+        (again,) = pages(connection, DE_THAM, now_ms=NOW_MS + 5_000)
+    assert (ours.first_ms, ours.last_ms) == (NOW_MS, NOW_MS)
+    assert theirs.first_ms == NOW_MS + MINUTE_MS
+    assert (again.first_ms, again.last_ms) == (NOW_MS, NOW_MS), "counted again from corrected times"
+    assert silence.until_ms == LAN.now_ms + 14 * MINUTE_MS
+
+
 def test_an_older_database_lists_the_open_alarms_of_its_last_week(
     ingest: IngestHarness, connections: DatabaseConnections, alarms: Alarms
 ) -> None:
@@ -287,7 +318,7 @@ def test_an_older_database_lists_the_open_alarms_of_its_last_week(
 
 
 def counted_from_events(connection: Connection) -> dict[tuple[str, str, str], tuple[int, int]]:
-    """Open alarms and those that wait, by gateway, camera and rule: from events, handlings and hidden events."""
+    """Open alarms and those that wait, by gateway, camera and rule, without the list."""
     handled = {row.subject: row for row in connection.execute(select(tables.handling))}
     hidden = set(connection.scalars(select(tables.hidden_event.c.subject)))
     found = dict[tuple[str, str, str], tuple[int, int]]()

@@ -36,7 +36,9 @@ def by(city: City, who: str = "lan", later_s: int = 0) -> LogAuthor:
     return LogAuthor(who, city.now_ms + later_s * 1000)
 
 
-def alarms(connection: Connection, city: City, scope: Scope = EVERYWHERE, later_ms: int = 0) -> list[QueueItem]:
+def alarms(
+    connection: Connection, city: City, scope: Scope = EVERYWHERE, later_ms: int = 0
+) -> list[QueueItem]:
     """The rows of alarms in the list; in this city each has one alarm."""
     items = read_queue(connection, scope, city.now_ms + later_ms).alarms
     return [item for item in items if item.is_row]
@@ -49,9 +51,7 @@ def newest(connection: Connection, city: City) -> QueueItem:
 def row_of(connection: Connection, city: City, alarm: QueueItem) -> QueueItem:
     """The row of the same camera and rule as it is now."""
     same = (alarm.gateway, alarm.camera, alarm.kind)
-    return next(
-        each for each in alarms(connection, city) if (each.gateway, each.camera, each.kind) == same
-    )
+    return next(each for each in alarms(connection, city) if (each.gateway, each.camera, each.kind) == same)
 
 
 def test_unacknowledged_alarms_ring(city: City, writing: Connection) -> None:
