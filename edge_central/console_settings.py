@@ -102,6 +102,14 @@ class Console:
     access_days: Annotated[
         float, Key("who opened which picture or clip is remembered for so long", Number(1, 3660, "days"))
     ] = 365.0
+    availability_target_percent: Annotated[
+        float | None,
+        Key(
+            "agreed share of time with a usable picture; the reports of availability say what was missed",
+            Number(0, 100, "percent"),
+            "none: the reports name no target",
+        ),
+    ] = None
 
     @property
     def secure(self) -> bool:

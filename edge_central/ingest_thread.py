@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from edge_agent.core.worker import SupervisedThread
 from edge_agent.wire.received.messages import HeartbeatMessage, milliseconds
 from edge_central.alerts.service import AlertService
+from edge_central.availability.recorder import AvailabilityRecorder
 from edge_central.cases.keeper import CaseKeeper
 from edge_central.ingest.batch_writer import BatchResult, BatchWriter
 from edge_central.ingest.broker_session import CentralBrokerSession, UnconfirmedMessage
@@ -69,6 +70,7 @@ class IngestThread:
         rehearsals: RehearsalSender,
         rule_requests: RuleRequests,
         cases: CaseKeeper,
+        availability: AvailabilityRecorder,
         alerts: AlertService,
         sweep: RetentionSweep,
         metrics: CentralMetrics,
@@ -93,6 +95,7 @@ class IngestThread:
         self._rehearsals = rehearsals
         self._rule_requests = rule_requests
         self._cases = cases
+        self._availability = availability
         self._answers = AnswerQueue(store, record_replies)
         self._alerts = alerts
         self._sweep = sweep
@@ -154,7 +157,7 @@ class IngestThread:
     def _work(self, now: float) -> None:
         try:
             if self._fleet is None:
-                self._fleet = self._store.load()
+                self._load()
                 self._restore()
             if self._buffered or (self._heartbeats and now - self._heartbeats_mono >= HEARTBEATS_EVERY_S):
                 self._heartbeats_mono = now
@@ -189,6 +192,11 @@ class IngestThread:
         ):
             self._acks_mono = now
             self._send_acks()
+
+    def _load(self) -> None:
+        """Read the state from the database: at the start, and after a failed transaction."""
+        self._fleet = self._store.load()
+        self._availability.reset()
 
     def _restore(self) -> None:
         """Restore the clock, presence and alerts from the database, once."""
@@ -225,13 +233,13 @@ class IngestThread:
     def _one_by_one(self, delivered: Sequence[UnconfirmedMessage]) -> None:
         """Store a batch that failed: load the state again, because another process may have written the
         same rows; if that fails too, halve the batch until the message is found that the database rejects."""
-        self._fleet = self._store.load()
+        self._load()
         try:
             result = self._write(delivered)
         except DatabaseUnavailable:
             raise
         except Exception as error:
-            self._fleet = self._store.load()
+            self._load()
             if len(delivered) > 1:
                 middle = len(delivered) // 2
                 self._commit(delivered[:middle])
@@ -253,6 +261,7 @@ class IngestThread:
             if result.birth_gateways:
                 self._searches.on_births(batch.connection, result.birth_gateways)
                 self._rule_requests.on_births(batch.connection, result.configurations)
+            self._availability.record(result, batch.connection, result.received_ms)
         for stream in batch.streams.values():
             stream.clear_changes()
         for gateway in batch.gateways.values():
@@ -311,7 +320,7 @@ class IngestThread:
         self._presence.apply_correction(correction)
         self._alerts.apply_correction(correction)
         self._gap_logger = GapLogger(self._clock)
-        self._fleet = self._store.load()
+        self._load()
         self._status_mono = self._clock.monotonic() - STATUS_EVERY_S  # so that the console follows at once
 
     def _tick(self) -> None:
@@ -329,6 +338,7 @@ class IngestThread:
                 self._alerts.write(batch.connection)
             self._presence.mark_written(count)
             self._alerts.publish_written(session, self._broker.publish)
+        self._availability.follow(self._store, self._clock, connected_mono)
         if self._requests_broker.online:
             self._send_due(self._requests, self._requests_broker)
         if self._store.query(self._cases.has_work):
@@ -374,12 +384,14 @@ class IngestThread:
             status_row = self._counters.status(self._broker.online, self._broker.session)
             write_record(batch.connection, "running", status_row)
             write_record(batch.connection, self._clock_key, self._clock.record())
+            self._availability.mark_alive(batch.connection, self._clock.now_ms())
             self._requests.expire(batch.connection)
             self._searches.expire(batch.connection)
             if now - self._cleaned_mono >= CLEAN_EVERY_S:
                 self._cleaned_mono = now
                 self._metrics.database_bytes = size_bytes(batch.connection)
                 batch.delete_health(self._clock.deletions_ms() - self._history_ms)
+                self._availability.delete_old(batch.connection, self._clock.deletions_ms())
 
     def _finish(self) -> None:
         """Send the confirmations of what is committed; the broker keeps the rest."""

@@ -22,6 +22,7 @@ from edge_agent.wire.topics import CentralTopics
 from edge_central.alerts.notifications import WebhookPoster
 from edge_central.alerts.service import AlertService
 from edge_central.appearance.picture_embedder import PictureEmbedder
+from edge_central.availability.recorder import AvailabilityRecorder
 from edge_central.cases.keeper import CaseKeeper
 from edge_central.console_process import ConsoleProcess
 from edge_central.ingest.batch_writer import BatchWriter
@@ -97,6 +98,7 @@ class CentralService:
             RehearsalSender(searches, self._clock),
             RuleRequests(self._topics, self._clock, searches),
             CaseKeeper(settings.wards, self._clock, searches.key),
+            AvailabilityRecorder(settings.id, settings.wards),
             AlertService(settings.alerts, settings.wards, self._topics, self._clock, self._webhook),
             self._make_sweep(media_folder, first_sweep_s),
             self._central_metrics,

@@ -268,6 +268,12 @@ def _add_processes(simulate: CommandParser) -> None:
         help="public key (PEM) that may sign searches of the passages; may be repeated; default: none",
     )
     simulate.add_argument(
+        "--ledger",
+        type=Path,
+        metavar="FILE",
+        help="write there what each gateway and camera really did, a change a line (JSON); default: nowhere",
+    )
+    simulate.add_argument(
         "--per-process", type=int, default=100, metavar="N", help="gateways of one process, 1 to 120"
     )
     simulate.add_logging("error")

@@ -42,6 +42,8 @@ log = logging.getLogger(__name__)
 HEAD_BYTES = 1_024
 """How much of a rejected message is stored."""
 TOPIC_CHARACTERS = 300
+MAX_BOOT_ID = 100
+"""Characters."""
 RETAINED = (UpKind.STATE, UpKind.BIRTH)
 """Topics that a gateway may retain. Other retained messages stay in the broker's memory for good."""
 
@@ -70,6 +72,9 @@ class BatchResult:
     birth_gateways: set[str] = field(default_factory=set)
     configurations: dict[str, BornConfiguration] = field(default_factory=dict)
     """By gateway, of the births."""
+    boot_ids: dict[str, str] = field(default_factory=dict)
+    """By gateway, of the births."""
+    stored: list[EventMessage] = field(default_factory=list)  # all new events
     heartbeat_gateways: set[str] = field(default_factory=set)
     status_messages: list[HeartbeatMessage | StateMessage] = field(
         default_factory=list
@@ -270,6 +275,7 @@ class _BatchBuilder:
         stream.add(event.sequence, self._now_ms, why)
         self._confirm(event)
         self.result.events[event.gateway] += 1
+        self.result.stored.append(event)
         self._batch.events.append(
             {
                 "stream": stream.id,
@@ -405,6 +411,7 @@ class _BatchBuilder:
         self.result.configurations[gateway.id] = BornConfiguration(
             birth.ward, inventory.config_hash, inventory.version
         )
+        self.result.boot_ids[gateway.id] = bounded_boot_id(inventory.boot_id)
         gateway.set(ward=birth.ward, birth=birth.payload, birth_session=session, birth_ms=self._now_ms)
 
     def _state(self, gateway: GatewayRecord, state: StateMessage) -> None:
@@ -423,6 +430,11 @@ class _BatchBuilder:
             state_reason=document.reason[:TOPIC_CHARACTERS].replace("\0", ""),
             state_ms=self._now_ms,
         )
+
+
+def bounded_boot_id(boot_id: str) -> str:
+    """A boot id, as a database stores it."""
+    return boot_id[:MAX_BOOT_ID].replace("\0", "")
 
 
 def _history_row(gateway: str, slot_ms: int, heartbeat: HeartbeatMessage) -> dict[str, object]:

@@ -93,6 +93,10 @@ def _stamps(
         yield column, alert.ward.in_(wards)
     yield from _stamps_of_open_alarms(wards)
     yield tables.presence.c.since_ms, tables.presence.c.ward.in_(wards)
+    interval = tables.availability.c  # of cameras by the gateways' clocks: they were right
+    of_link = (interval.layer == "link") & interval.gateway.in_(gateways)
+    yield interval.from_ms, of_link
+    yield interval.to_ms, of_link
     yield tables.outage.c.since_ms, tables.outage.c.ward.in_(wards)
     yield tables.request.c.asked_ms, tables.request.c.ward.in_(wards)
     asked, picture = tables.search_answer.c, tables.search_picture.c
@@ -123,6 +127,8 @@ def _stamps(
     subjects = select(tables.handling.c.subject).where(tables.handling.c.ward.in_(wards))
     yield tables.handling_step.c.at_ms, tables.handling_step.c.subject.in_(subjects)
     if exclusive_database:
+        for end in (interval.from_ms, interval.to_ms):
+            yield end, interval.layer == "centre"
         of_cases = (tables.case_file.c.opened_ms, tables.case_file.c.closed_ms, tables.case_item.c.added_ms)
         for other in (tables.handover.c.left_ms, tables.access.c.time_ms, *of_cases):
             yield other, other.is_not(None)

@@ -23,12 +23,14 @@ from edge_central.web.live.hub import LiveHub
 from edge_central.web.live.stream import live_endpoint
 from edge_central.web.pages import alerts, cases, events, fleet, journeys, media, passages
 from edge_central.web.pages import searches as search_pages
+from edge_central.web.pages.availability import reports as availability
 from edge_central.web.pages.rules import camera_rules, rehearsals
 from edge_central.web.request_handler import Endpoint, Page, PublicPage, RequestHandler, compressed
 from edge_central.web.templates import STATIC
 
 PAGES: tuple[Page | PublicPage, ...] = (
     *fleet.PAGES,
+    *availability.PAGES,
     *events.PAGES,
     *alerts.PAGES,
     *login.PAGES,

@@ -43,6 +43,7 @@ class FakeGateway:
     id: str = "dt-001"
     ward: str = WARD
     epoch: str = "3f2a0001"
+    boot_id: str = "boot"
 
     @property
     def up(self) -> str:
@@ -90,7 +91,7 @@ class FakeGateway:
             epoch=self.epoch,
             prevhash="0" * 64,
             recordedtime=TIME,
-            bootid="boot",
+            bootid=self.boot_id,
             bootms="1",
             severitynumber=13,
             severitytext="WARN",
@@ -99,6 +100,10 @@ class FakeGateway:
             data=msgspec.Raw(msgspec.json.encode(data)),  # type: ignore[type-var]
         )
         return f"{self.up}/event/{subject}", msgspec.json.encode(event)
+
+    def of_camera(self, kind: str, sequence: int, camera: str, at: str, **data: Any) -> tuple[str, bytes]:
+        """An event of any kind of one camera, that happened at ``at``."""
+        return self._enveloped(kind, sequence, camera, data, at)
 
     def of_kind(self, kind: str, sequence: int, **data: Any) -> tuple[str, bytes]:
         """An event of any kind, known or not."""
@@ -130,11 +135,12 @@ class FakeGateway:
             "ward": self.ward,
             "session": session,
             "time": TIME,
+            "boot_id": self.boot_id,
         }
         return f"{self.up}/birth", json.dumps(document).encode()
 
-    def state(self, state: str, session: str) -> tuple[str, bytes]:
-        document = {"schema": "state/1", "state": state, "session": session, "time": TIME, "reason": "why"}
+    def state(self, state: str, session: str, time: str = TIME) -> tuple[str, bytes]:
+        document = {"schema": "state/1", "state": state, "session": session, "time": time, "reason": "why"}
         return f"{self.up}/state", json.dumps(document).encode()
 
 

@@ -52,6 +52,8 @@ def run_simulate(args: argparse.Namespace, stdout: TextIO) -> int:
     if args.certificates is not None:
         _refuse_certificates(args.certificates, brokers, sites)
     refuse_ids_in_use(brokers[0], mqtt_of(args, brokers[0]), sites)
+    if args.ledger is not None:
+        _begin_ledger(args.ledger)
     if args.outbox_dir is not None:
         args.outbox_dir.mkdir(parents=True, exist_ok=True)
         return _run(args, scenario, brokers, args.outbox_dir.absolute(), stop, stdout)
@@ -70,6 +72,14 @@ def _refuse_search_keys(keys: Sequence[Path], scenario: Scenario) -> None:
             raise UsageError(f"--search-keys: {key}: {error.strerror}; nothing was sent") from error
         except ValueError as error:
             raise UsageError(f"--search-keys: {key}: {error}; nothing was sent") from error
+
+
+def _begin_ledger(path: Path) -> None:
+    """Create the file, or empty it. Raises UsageError."""
+    try:
+        path.write_bytes(b"")
+    except OSError as error:
+        raise UsageError(f"--ledger: {path}: {error.strerror}; nothing was sent") from error
 
 
 def _refuse_certificates(folder: Path, brokers: Sequence[Broker], sites: Sequence[SimulatedSite]) -> None:
@@ -163,6 +173,7 @@ def _worker_job(
         state_dir=str(folder),
         log_level=args.log_level,
         search_keys=tuple(str(key.absolute()) for key in args.search_keys or ()),
+        ledger=_text(args.ledger),
     )
 
 

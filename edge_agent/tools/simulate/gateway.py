@@ -20,6 +20,7 @@ from edge_agent.core.model import CameraChange, CameraState, Cause
 from edge_agent.events import EventFactory
 from edge_agent.mqtt.publisher.publisher import Publisher
 from edge_agent.mqtt.session.broker_session import ReconnectSchedule
+from edge_agent.tools.simulate.condition_ledger import ConditionChange, ConditionLedger
 from edge_agent.tools.simulate.delivery_ledger import CountedOutbox, DeliveryLedger
 from edge_agent.tools.simulate.event_generator import MODEL, EventGenerator, OngoingEvent
 from edge_agent.tools.simulate.health_generator import SIMULATED, HealthGenerator, SimulatedReplies
@@ -84,9 +85,11 @@ class SimulatedGateway:
         scenario: Scenario,
         clock: Clock,
         access: SearchAccess,
+        conditions: ConditionLedger | None = None,
     ) -> None:
         self.site = site
         self.ledger = DeliveryLedger(clock)
+        self._conditions = conditions or ConditionLedger(None, clock)
         self.rng = random.Random(f"{scenario.seed}/{site.id}")
         self._mqtt = mqtt
         self._nowhere = nowhere
@@ -117,6 +120,7 @@ class SimulatedGateway:
 
     def start(self) -> None:
         assert self._publisher is not None
+        self._conditions.record(self.site.id, ConditionChange.START)
         if self._dispatcher is not None:
             self._dispatcher.start()
         self._publisher.start()
@@ -212,6 +216,8 @@ class SimulatedGateway:
         if self._dispatcher is not None:
             self._dispatcher.stop()
         if self._publisher is not None:
+            change = ConditionChange.POWER_OFF if abrupt else ConditionChange.STOP
+            self._conditions.record(self.site.id, change)
             self._publisher.stop(abrupt=abrupt)
 
     def end_stop(self) -> None:
@@ -228,12 +234,14 @@ class SimulatedGateway:
         outbox.close(timeout_s=None)
 
     def pull_cable(self) -> None:
+        self._conditions.record(self.site.id, ConditionChange.CABLE_OUT)
         self._cable.pulled = True
         if self._publisher is not None:
             self._publisher.break_connection()
 
     def plug_in(self) -> None:
         """Plug in the connection; the publisher's own delays decide when the next attempt is made."""
+        self._conditions.record(self.site.id, ConditionChange.CABLE_IN)
         self._cable.pulled = False
 
     # --- what happens ---
@@ -262,6 +270,7 @@ class SimulatedGateway:
             return None
         camera, now = self.rng.choice(seeing), self._clock.monotonic()
         self._health.set_offline(camera)
+        self._conditions.record(self.site.id, ConditionChange.CAMERA_OFFLINE, camera)
         change = CameraChange(camera, CameraState.OFFLINE, Cause.UNREACHABLE, "simulated", now)
         self._append(self._events.camera_state(change))
         return camera
@@ -269,6 +278,7 @@ class SimulatedGateway:
     def restore_camera(self, camera: str) -> None:
         now = self._clock.monotonic()
         down_s = self._health.set_online(camera)
+        self._conditions.record(self.site.id, ConditionChange.CAMERA_ONLINE, camera)
         if self._events is not None:
             change = CameraChange(camera, CameraState.ONLINE, None, "simulated", now, round(down_s, 1))
             self._append(self._events.camera_state(change))
@@ -325,6 +335,7 @@ class SimulatedGateway:
         if session != self._session:
             self._session = session
             self._connects += 1
+            self._conditions.record(self.site.id, ConditionChange.CONNECTED)
         return msgspec.json.encode(self._health.birth(session))
 
 

@@ -23,6 +23,7 @@ from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.secrets import Credentials, Secret
 from edge_agent.host.system.process import limit_malloc_arenas
+from edge_agent.tools.simulate.condition_ledger import ConditionLedger
 from edge_agent.tools.simulate.gateway import SearchAccess, SimulatedGateway, mqtt_of
 from edge_agent.tools.simulate.runner import GatewayRunner
 from edge_agent.tools.simulate.scenario import Scenario, SimulatedSite
@@ -48,6 +49,7 @@ class WorkerJob(msgspec.Struct, frozen=True, kw_only=True):
     state_dir: str
     log_level: str
     search_keys: tuple[str, ...] = ()  # files of public keys
+    ledger: str | None = None  # file of the conditions
 
     def mqtt(self) -> Mqtt:
         credentials = None
@@ -71,6 +73,7 @@ class SimulationWorker:
         clock, scenario, mqtt = SystemClock(), orders.scenario, orders.mqtt()
         certificates = None if orders.certificates is None else Path(orders.certificates)
         self._access = access = SearchAccess(tuple(Path(key) for key in orders.search_keys))
+        self._conditions = ConditionLedger(None if orders.ledger is None else Path(orders.ledger), clock)
         self._gateways = [
             SimulatedGateway(
                 site,
@@ -80,6 +83,7 @@ class SimulationWorker:
                 scenario,
                 clock,
                 access,
+                self._conditions,
             )
             for site in orders.sites
         ]
@@ -115,6 +119,7 @@ class SimulationWorker:
             gateway.begin_stop()
         for gateway in self._gateways:
             gateway.end_stop()
+        self._conditions.close()
 
     def totals(self) -> SimulationTotals:
         # Read this first: an action during the rest of the count must not be counted in part.

@@ -24,6 +24,7 @@ class ReceivedBoxHealth(msgspec.Struct):
     undervoltage: bool | None = None
     throttled: bool | None = None
     uptime_s: float | None = None
+    boot_reason: str | None = None
 
 
 Number = Annotated[int, Meta(ge=0, le=HIGHEST_SEQUENCE)]
@@ -41,6 +42,7 @@ class ReceivedCameraHealth(msgspec.Struct):
     state: str = ""
     packet_fps: float = 0.0
     cause: str | None = None
+    since: str = ""
     view: list[str] = msgspec.field(default_factory=list)
 
 

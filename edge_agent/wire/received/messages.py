@@ -116,6 +116,7 @@ class BirthDocument(msgspec.Struct):
     name: str = ""
     version: str = ""
     config_hash: str = ""
+    boot_id: str = ""
     detector: InventoryDetector = msgspec.field(default_factory=InventoryDetector)
 
 

@@ -10,13 +10,14 @@ from typing import Literal
 from markupsafe import Markup
 
 from edge_central.web.i18n import alerts as desk
-from edge_central.web.i18n import base, cases, events, fleet, journeys, rehearsals, searches
+from edge_central.web.i18n import availability, base, cases, events, fleet, journeys, rehearsals, searches
 
 Lang = Literal["vi", "en"]
 LANGS: tuple[Lang, ...] = ("vi", "en")
 MODULES: tuple[Mapping[str, tuple[str, str]], ...] = (
     base.WORDS,
     fleet.WORDS,
+    availability.WORDS,
     events.WORDS,
     desk.WORDS,
     searches.WORDS,

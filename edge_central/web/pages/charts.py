@@ -66,9 +66,17 @@ def line_chart(
         series.unit,
         _lines(drawn, (WIDTH - LEFT - RIGHT) * 3_600_000 / (to_ms - from_ms)),
         tuple(AxisTick(y(low + n * step), low + n * step) for n in range(round((high - low) / step) + 1)),
-        tuple(AxisTick(x(time_ms), time_ms) for time_ms in _times(from_ms, to_ms)),
+        time_ticks(from_ms, to_ms),
         *(series.newest, min(values, default=None), max(values, default=None)),
         None if limit is None or not low <= limit <= high else y(limit),
+    )
+
+
+def time_ticks(from_ms: int, to_ms: int) -> tuple[AxisTick, ...]:
+    """The ticks of a time axis: at x, milliseconds since 1970."""
+    scale = (WIDTH - LEFT - RIGHT) / (to_ms - from_ms)
+    return tuple(
+        AxisTick(round(LEFT + (time_ms - from_ms) * scale, 1), time_ms) for time_ms in _times(from_ms, to_ms)
     )
 
 

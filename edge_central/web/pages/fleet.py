@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from edge_central.availability.model import TimeSpan
+from edge_central.availability.report import counted_period, read_availability
 from edge_central.console.alarms.model import QueueFilter
 from edge_central.console.alarms.queue import read_queue
 from edge_central.console.events import EventFilter, StoredMedia, latest_pictures, read_events
@@ -19,7 +21,9 @@ from edge_central.console.history import read_history
 from edge_central.console.search import search
 from edge_central.console.situation import find_situation
 from edge_central.store.media_folder import MediaFolder
+from edge_central.store.scope import Scope
 from edge_central.web.http_errors import NotFound
+from edge_central.web.pages.availability.timelines import CameraTimeline, camera_timelines
 from edge_central.web.pages.charts import line_chart, site_map
 from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page
@@ -115,6 +119,7 @@ def site_page(visit: UserRequestContext) -> Response:
     return visit.render(
         "site.html",
         site=site,
+        timelines=_timelines(visit, scope, gateway, TimeSpan(past.from_ms, past.to_ms)),
         pictures=latest_pictures(
             visit.connection, scope, gateway, [camera.id for camera in site.cameras], is_picture
         ),
@@ -130,6 +135,16 @@ def site_page(visit: UserRequestContext) -> Response:
         rows=read_events(visit.connection, scope, EventFilter(gateway=gateway), size=NEWEST_OF_SITE).rows,
         queue=read_queue(visit.connection, scope, visit.now_ms, own, size=MOST_ITEMS),
     )
+
+
+def _timelines(
+    visit: UserRequestContext, scope: Scope, gateway: str, period: TimeSpan
+) -> list[CameraTimeline]:
+    counted = counted_period(visit.connection, visit.services.settings.id, period, visit.now_ms)
+    if counted.to_ms <= counted.from_ms:
+        return []
+    report = read_availability(visit.connection, scope, counted, gateway)
+    return [line for site in report.sites for line in camera_timelines(site, period)]
 
 
 PAGES = (

@@ -20,6 +20,7 @@ from edge_agent.wire.received.messages import MalformedMessage
 from edge_agent.wire.topics import CentralTopics
 from edge_central.alert_settings import AlertSettings, default_rules
 from edge_central.alerts.service import AlertService
+from edge_central.availability.recorder import AvailabilityRecorder
 from edge_central.console.alarms.model import QueueFilter
 from edge_central.console.alarms.queue import read_queue
 from edge_central.console.events import rows_of
@@ -83,12 +84,16 @@ class Ingested(House):
         self._watch = PresencePublisher(topics, self.clock)
         self._alerts = AlertService(AlertSettings(tuple(rules), 0.0), WARDS, topics, self.clock)
         self._figures = CentralMetrics(0.0)
+        self._availability = AvailabilityRecorder("central", WARDS)
         self._watch.restore([])
         self._alerts.restore(self.store.query(self._alerts.read), [])
 
     def ingest(self, messages: Sequence[Message]) -> int:
         """Return the number of accepted messages."""
         stored = self.take(*messages)
+        with self.store.batch() as batch:
+            self._availability.record(stored, batch.connection, self.now_ms())
+            self._availability.tick(batch.connection, self.now_ms(), 0)
         self._watch.record(stored)
         self._alerts.record(stored)
         self._figures.record_batch(stored, 0.0)

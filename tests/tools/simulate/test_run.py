@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from edge_agent.tools.simulate.condition_ledger import read_ledger
 from edge_central.store import tables
 from edge_central.store.database import open_engine
 from tests.edge_central.parts import Centre
@@ -60,6 +61,17 @@ def stored(centre: Centre) -> list[Any]:
         engine.dispose()
 
 
+def observed(centre: Centre) -> set[str]:
+    """The gateways of which the centre has recorded what they did."""
+    engine = open_engine(centre.database, read_only=True)
+    try:
+        with engine.connect() as connection:
+            columns = tables.availability.c
+            return set(connection.scalars(select(columns.gateway).where(columns.layer == "link")))
+    finally:
+        engine.dispose()
+
+
 def test_all_that_twenty_sites_store_is_at_the_centre_once(broker: Mosquitto, centre: Centre) -> None:
     options = ("--sites", "20", "--wards", ",".join(WARDS), "--duration-s", "5", "--time-factor", "20")
     with Subscriber(broker.port, "tb/v1/+/+/up/#", client_id="other") as other:
@@ -99,7 +111,7 @@ def test_outages_power_cuts_and_restarts_lose_nothing(
     scenario = tmp_path / "faults.yaml"
     scenario.write_text(FAULTS)
     with Subscriber(broker.port, "tb/v1/+/+/up/state", client_id="other") as other:
-        totals = simulate(broker, str(scenario))
+        totals = simulate(broker, str(scenario), "--ledger", str(tmp_path / "ledger"))
         reported: dict[str, Counter[str]] = {ward: Counter() for ward in WARDS}
         for each in other.messages:
             reported[each.topic.split("/")[2]][json.loads(each.payload)["state"]] += 1
@@ -113,6 +125,13 @@ def test_outages_power_cuts_and_restarts_lose_nothing(
     assert reported["de-tham"]["offline"] == 6
     assert reported["de-tham"]["online"] == reported["de-tham"].total() / 2
     assert totals["reconnects"] == sum(reported[ward]["online"] for ward in WARDS) - 12
+    changes = Counter(entry.change.value for entry in read_ledger(tmp_path / "ledger"))
+    # Six gateways without power, six without network; twelve restarts, and twelve stops at the end.
+    assert (changes["power-off"], changes["cable-out"], changes["cable-in"], changes["stop"]) == (6, 6, 6, 24)
+    assert changes["start"] == 12 + 6 + 12
+    assert changes["connected"] == sum(reported[ward]["online"] for ward in WARDS)
+    assert changes["camera-offline"] == changes["camera-online"] > 0
+    assert observed(centre) == {f"sim-{number:03}" for number in range(1, 13)}
 
 
 def test_without_a_centre_nothing_is_confirmed_and_the_exit_code_says_so(broker: Mosquitto) -> None:

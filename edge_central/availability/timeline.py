@@ -1,0 +1,229 @@
+"""Puts the series of a gateway and a camera together: one condition for each moment, and their sums. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from edge_central.availability.model import (
+    ON,
+    OUTAGES,
+    QUALITY_LAYERS,
+    TAMPER_LAYERS,
+    VIEW_PREFIX,
+    Condition,
+    Layer,
+    LinkState,
+    PictureState,
+    StateInterval,
+    TimeSpan,
+)
+
+Series = Mapping[Layer, Sequence[StateInterval]]
+"""The intervals of one gateway and camera by layer, each in the order of time."""
+MINUTE_MS = 60_000
+START_MS = 300_000
+"""After a gateway was off, its cameras, recorder and switch start within this time: a camera that is lost and
+back within it was not at fault (BOOT_GRACE_MS of the overview)."""
+OFF = (Condition.POWER, Condition.GATEWAY, Condition.MAINTENANCE)
+_BEFORE_PICTURE = {
+    LinkState.MAINTENANCE: Condition.MAINTENANCE,
+    LinkState.POWER: Condition.POWER,
+    LinkState.GATEWAY: Condition.GATEWAY,
+    LinkState.ABSENT: Condition.ABSENT,
+    LinkState.UNKNOWN: Condition.UNKNOWN,
+}
+"""States in which the camera's own state says nothing: its gateway does not run, or may not."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionSpan:
+    """One condition of a camera. ``detail``: the cause of a lost picture, or the view; ``quality``: what is
+    wrong with a usable picture."""
+
+    from_ms: int
+    to_ms: int
+    condition: Condition
+    detail: str = ""
+    quality: tuple[str, ...] = ()
+
+    @property
+    def duration_ms(self) -> int:
+        return self.to_ms - self.from_ms
+
+    @property
+    def is_outage(self) -> bool:
+        """Whether it counts against the target."""
+        return self.condition in OUTAGES
+
+
+@dataclass(slots=True)
+class ConditionTotals:
+    """Milliseconds by condition, and by what was wrong with usable pictures."""
+
+    by_condition: dict[Condition, int] = field(default_factory=dict)
+    by_quality: dict[str, int] = field(default_factory=dict)
+
+    def add_span(self, span: ConditionSpan) -> None:
+        self._add(span.condition, span.duration_ms)
+        for view in span.quality:
+            self.by_quality[view] = self.by_quality.get(view, 0) + span.duration_ms
+
+    def add(self, other: ConditionTotals) -> None:
+        for condition, duration_ms in other.by_condition.items():
+            self._add(condition, duration_ms)
+        for view, duration_ms in other.by_quality.items():
+            self.by_quality[view] = self.by_quality.get(view, 0) + duration_ms
+
+    def _add(self, condition: Condition, duration_ms: int) -> None:
+        self.by_condition[condition] = self.by_condition.get(condition, 0) + duration_ms
+
+    def minutes(self, condition: Condition) -> int:
+        return round(self.by_condition.get(condition, 0) / MINUTE_MS)
+
+    def quality_minutes(self, view: str) -> int:
+        return round(self.by_quality.get(view, 0) / MINUTE_MS)
+
+    @property
+    def usable_ms(self) -> int:
+        return self.by_condition.get(Condition.USABLE, 0)
+
+    @property
+    def outage_ms(self) -> int:
+        return sum(self.by_condition.get(each, 0) for each in OUTAGES)
+
+    @property
+    def counted_ms(self) -> int:
+        """Without maintenance and what the centre does not know."""
+        return self.usable_ms + self.outage_ms
+
+    @property
+    def percent(self) -> float | None:
+        """The share of the counted time with a usable picture; None: no time is counted."""
+        return 100.0 * self.usable_ms / self.counted_ms if self.counted_ms else None
+
+    def missed_minutes(self, target_percent: float) -> int:
+        """By how much the usable time is below the target; 0: the target is met."""
+        return max(0, round((self.counted_ms * target_percent / 100.0 - self.usable_ms) / MINUTE_MS))
+
+
+def camera_spans(series: Series, period: TimeSpan) -> list[ConditionSpan]:
+    """The conditions of a camera in ``period``, in order. Time in which it was not configured, or its gateway
+    removed or not yet known, is left out."""
+    spans: list[ConditionSpan] = []
+    cursors = {layer: _Cursor(intervals) for layer, intervals in series.items()}
+    edges = _edges(series.values(), period)
+    for from_ms, to_ms in pairwise(edges):
+        now = {layer: cursor.at(from_ms) for layer, cursor in cursors.items()}
+        span = _span(now, from_ms, to_ms)
+        if span is None:
+            continue
+        last = spans[-1] if spans else None
+        if last is not None and last.to_ms == from_ms and _what(last) == _what(span):
+            spans[-1] = ConditionSpan(last.from_ms, to_ms, *_what(span))
+        else:
+            spans.append(span)
+    return _with_starts(spans)
+
+
+def _with_starts(spans: Iterable[ConditionSpan]) -> list[ConditionSpan]:
+    """Count the start of a camera as part of the outage of its gateway."""
+    found: list[ConditionSpan] = []
+    off: ConditionSpan | None = None
+    for span in spans:
+        if span.condition in OFF:
+            off = span
+        if off is not None and span.condition is Condition.CAMERA and _starts(span, off.to_ms):
+            found.append(ConditionSpan(span.from_ms, span.to_ms, off.condition))
+        else:
+            found.append(span)
+    return found
+
+
+def _starts(lost: ConditionSpan, on_ms: int) -> bool:
+    """Whether a camera was lost and back soon after its gateway ran again, at ``on_ms``. One that was lost
+    before the gateway was off is lost from ``on_ms`` on."""
+    return on_ms < lost.from_ms and lost.to_ms <= on_ms + START_MS
+
+
+def gateway_spans(link: Sequence[StateInterval], period: TimeSpan) -> list[ConditionSpan]:
+    """The outages of all cameras of a gateway: it was not connected, or did not run."""
+    spans: list[ConditionSpan] = []
+    for interval in link:
+        condition = _of_link(interval.state)
+        from_ms = max(interval.from_ms, period.from_ms)
+        to_ms = period.to_ms if interval.to_ms is None else min(interval.to_ms, period.to_ms)
+        if condition is None or to_ms <= from_ms:
+            continue
+        if spans and spans[-1].to_ms == from_ms and spans[-1].condition is condition:
+            spans[-1] = ConditionSpan(spans[-1].from_ms, to_ms, condition)
+        else:
+            spans.append(ConditionSpan(from_ms, to_ms, condition))
+    return spans
+
+
+def _of_link(state: str) -> Condition | None:
+    if state == LinkState.NETWORK:
+        return Condition.NETWORK
+    return _BEFORE_PICTURE.get(LinkState(state))
+
+
+def totals_of(spans: Iterable[ConditionSpan]) -> ConditionTotals:
+    totals = ConditionTotals()
+    for span in spans:
+        totals.add_span(span)
+    return totals
+
+
+class _Cursor:
+    """Reads a series from its begin to its end."""
+
+    def __init__(self, intervals: Sequence[StateInterval]) -> None:
+        self._intervals = intervals
+        self._next = 0
+
+    def at(self, time_ms: int) -> StateInterval | None:
+        """The interval at this time; times must not go back."""
+        while self._next < len(self._intervals):
+            interval = self._intervals[self._next]
+            if interval.to_ms is None or interval.to_ms > time_ms:
+                return interval if interval.from_ms <= time_ms else None
+            self._next += 1
+        return None
+
+
+def _edges(series: Iterable[Sequence[StateInterval]], period: TimeSpan) -> list[int]:
+    """All times in the period at which something changes, with its begin and end."""
+    edges = {period.from_ms, period.to_ms}
+    for intervals in series:
+        for interval in intervals:
+            for at_ms in (interval.from_ms, interval.to_ms):
+                if at_ms is not None and period.from_ms < at_ms < period.to_ms:
+                    edges.add(at_ms)
+    return sorted(edges)
+
+
+def _what(span: ConditionSpan) -> tuple[Condition, str, tuple[str, ...]]:
+    return span.condition, span.detail, span.quality
+
+
+def _span(now: Mapping[Layer, StateInterval | None], from_ms: int, to_ms: int) -> ConditionSpan | None:
+    link, picture = now.get(Layer.LINK), now.get(Layer.PICTURE)
+    if link is None or picture is None:
+        return None
+    if link.state == LinkState.REMOVED or picture.state == PictureState.REMOVED:
+        return None
+    before = _BEFORE_PICTURE.get(LinkState(link.state))
+    if before is not None:
+        return ConditionSpan(from_ms, to_ms, before)
+    if picture.state == PictureState.OFFLINE:
+        return ConditionSpan(from_ms, to_ms, Condition.CAMERA, picture.detail)
+    views = {layer for layer, interval in now.items() if interval is not None and interval.state == ON}
+    tampered = next((layer for layer in TAMPER_LAYERS if layer in views), None)
+    if tampered is not None:
+        return ConditionSpan(from_ms, to_ms, Condition.TAMPER, tampered.removeprefix(VIEW_PREFIX))
+    if link.state == LinkState.NETWORK:
+        return ConditionSpan(from_ms, to_ms, Condition.NETWORK)
+    quality = tuple(layer.removeprefix(VIEW_PREFIX) for layer in QUALITY_LAYERS if layer in views)
+    return ConditionSpan(from_ms, to_ms, Condition.USABLE, "", quality)

@@ -1,0 +1,18 @@
+"""A world of gateways with a centre, on SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_central.settings import Database
+from tests.edge_central.availability.world import SimulatedWorld
+
+
+@pytest.fixture
+def small_world(tmp_path: Path) -> Iterator[SimulatedWorld]:
+    built = SimulatedWorld(Database(f"sqlite:///{tmp_path}/central.db"), tmp_path)
+    yield built
+    built.close()
