@@ -25,6 +25,7 @@ from edge_central.store.scope import Scope
 
 NOT_ALIVE_MS = 60_000
 """The centre stores every ten seconds that it listens: after this time it does not run."""
+LAYERS = {layer.value: layer for layer in Layer}
 FIRST_YEAR, LAST_YEAR = 2000, 2099
 OF_CAMERA = (Condition.CAMERA, Condition.TAMPER)
 """Outages of one camera; others concern all cameras of its gateway."""
@@ -195,7 +196,7 @@ def _read_series(
         if row.layer == Layer.LINK:
             series.link.append(interval)
         else:
-            series.cameras[row.camera].setdefault(Layer(row.layer), []).append(interval)
+            series.cameras[row.camera].setdefault(LAYERS[row.layer], []).append(interval)
     return list(found.values())
 
 

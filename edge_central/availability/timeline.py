@@ -27,7 +27,7 @@ START_MS = 300_000
 """After a gateway was off, its cameras, recorder and switch start within this time: a camera that is lost and
 back within it was not at fault (BOOT_GRACE_MS of the overview)."""
 OFF = (Condition.POWER, Condition.GATEWAY, Condition.MAINTENANCE)
-_BEFORE_PICTURE = {
+_BEFORE_PICTURE: dict[str, Condition] = {
     LinkState.MAINTENANCE: Condition.MAINTENANCE,
     LinkState.POWER: Condition.POWER,
     LinkState.GATEWAY: Condition.GATEWAY,
@@ -166,7 +166,7 @@ def gateway_spans(link: Sequence[StateInterval], period: TimeSpan) -> list[Condi
 def _of_link(state: str) -> Condition | None:
     if state == LinkState.NETWORK:
         return Condition.NETWORK
-    return _BEFORE_PICTURE.get(LinkState(state))
+    return _BEFORE_PICTURE.get(state)
 
 
 def totals_of(spans: Iterable[ConditionSpan]) -> ConditionTotals:
@@ -214,7 +214,7 @@ def _span(now: Mapping[Layer, StateInterval | None], from_ms: int, to_ms: int) -
         return None
     if link.state == LinkState.REMOVED or picture.state == PictureState.REMOVED:
         return None
-    before = _BEFORE_PICTURE.get(LinkState(link.state))
+    before = _BEFORE_PICTURE.get(link.state)
     if before is not None:
         return ConditionSpan(from_ms, to_ms, before)
     if picture.state == PictureState.OFFLINE:

@@ -97,6 +97,7 @@ cameras: 24
 wards: [de-tham, bo-xuyen]
 duration_s: 7
 time_factor: 20
+camera_faults_per_day: 200
 boot_s: 0.5
 faults:
   - {kind: ward-outage, at_s: 1, for_s: 2, ward: de-tham}
