@@ -120,6 +120,14 @@ SCENES = (
         in_quick_runs=False,
     ),
     Scene(
+        "passages ordinary",
+        "a walker every 8.6 s, 10,000 objects a day; with passages and without",
+        Clip("ordinary"),
+        (Agent("agent", 4), Agent("agent without passages", 4, passages=False)),
+        window_s=PASSAGES_WINDOW_S,
+        in_quick_runs=False,
+    ),
+    Scene(
         "passages street",
         "the Vietnamese street; with passages and without",
         Clip(STREET, height=320),
