@@ -27,7 +27,7 @@ from edge_central.web.live.hub import LiveHub
 from edge_central.web.request_context import ConsoleServices
 from edge_central.web.request_handler import RequestHandler
 from edge_central.web.server import WebServer, listening_socket, stop_on_event
-from edge_central.web.templates import Templates
+from edge_central.web.templates import templates_in
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ class ConsoleServer:
             connections=connections,
             sessions=LoginSessions(self._console),
             cookies=Cookies(self._console.secure),
-            templates=Templates(self._console.timezone),
+            templates=templates_in(self._console.timezone),
             throttle=LoginThrottle(self._clock),
             devices=DeviceCookies(_device_key(self._settings.state_dir)),
             hub=LiveHub(),

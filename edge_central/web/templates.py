@@ -77,6 +77,12 @@ class Templates:
         return f"{local:%d/%m}" if local.hour == local.minute == 0 else f"{local:%H:%M}"
 
 
+@cache
+def templates_in(timezone: ZoneInfo) -> Templates:
+    """The templates; compiled once for all consoles of a process."""
+    return Templates(timezone)
+
+
 CANNOT_BE_SHOWN = {
     "li": '<li class="none">{}</li>',
     "tr": '<tr><td colspan="9">{}</td></tr>',

@@ -29,9 +29,10 @@ MOST_CHARACTERS = 200
 TOKEN_BYTES = 32
 
 
-def hash_password(password: str) -> str:
+def hash_password(password: str, log_n: int = LOG_N) -> str:
+    """Return the stored form of a password. ``log_n``: of scrypt's cost; one more doubles time and memory."""
     salt = secrets.token_bytes(SALT_BYTES)
-    return f"scrypt${LOG_N}${R}${P}${_base64(salt)}${_base64(_digest(password, salt, LOG_N, R, P))}"
+    return f"scrypt${log_n}${R}${P}${_base64(salt)}${_base64(_digest(password, salt, log_n, R, P))}"
 
 
 def password_matches(password: str, stored: str | None) -> bool:
