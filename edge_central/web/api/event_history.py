@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Select, Text, func, select
 
+from edge_agent import wire
 from edge_agent.core.clock import rfc3339_of_ms
+from edge_central.console.events import OF_NOTE
 from edge_central.store import tables
 from edge_central.store.database import newest_cursor
+from edge_central.store.ringing import WARNING
 from edge_central.store.scope import Scope
 from edge_central.web.http_errors import BadRequest, Conflict
 
@@ -116,19 +119,84 @@ WITHIN_S = 0.5
 CHUNK = 200
 
 
+class _LabelData(msgspec.Struct):
+    label: object = None
+
+
+class _Labelled(msgspec.Struct):
+    data: _LabelData
+
+
+_LABELLED = msgspec.json.Decoder(_Labelled)
+LABELLED_KINDS = frozenset(
+    kind for kind, data in wire.DATA_OF_KIND.items() if "label" in data.__struct_fields__
+)
+"""Kinds of events about one object."""
+
+
 @dataclass(frozen=True, slots=True)
 class HistoryFilter:
-    scope: Scope
-    kinds: frozenset[str] = frozenset()  # none: all
-    least_severity: int = 0
+    """An empty value matches everything."""
 
-    def apply(self, query: Select[Any]) -> Select[Any]:
-        query = query.where(self.scope.of(_E.ward))
-        if self.kinds:
-            query = query.where(_E.kind.in_(sorted(self.kinds)))
+    scope: Scope
+    kinds: frozenset[str] = frozenset()
+    least_severity: int = 0
+    gateway: str = ""
+    camera: str = ""
+    label: str = ""  # in the document of the event, which has no column for it
+    from_ms: int | None = None  # by the gateway's clock, like ``to_ms``
+    to_ms: int | None = None  # not included
+
+    def conditions(self, lead: str) -> Iterator[ColumnElement[bool]]:
+        """All conditions on columns. ``lead``: the column whose index the database may use; SQLite has no
+        statistics, and would choose by the form of a condition."""
+        if self.scope.wards is not None:
+            yield self.scope.of(_column(_E.ward, lead))
+        kinds = self.kinds or (LABELLED_KINDS if self.label else frozenset())
+        if kinds:
+            yield _column(_E.kind, lead).in_(sorted(kinds))
+        if self.least_severity >= WARNING:
+            yield OF_NOTE
         if self.least_severity:
-            query = query.where(_E.severity >= self.least_severity)
-        return query
+            yield _column(_E.severity, lead) >= self.least_severity
+        if self.gateway:
+            yield _column(_E.gateway, lead) == self.gateway
+        if self.camera:
+            yield _column(_E.camera, lead) == self.camera
+        if self.from_ms is not None:
+            yield _column(_E.time_ms, lead) >= self.from_ms
+        if self.to_ms is not None:
+            yield _column(_E.time_ms, lead) < self.to_ms
+
+    @property
+    def window_lead(self) -> str:
+        """The column that leads while a few events in the order of their cursors are read."""
+        return "gateway" if self.gateway else "ward"
+
+    @property
+    def jump_lead(self) -> str:
+        """The column that leads when the next event is far away: the one that leaves the fewest events."""
+        if self.gateway:
+            return "gateway"
+        if self.from_ms is not None or self.to_ms is not None:
+            return "time_ms"
+        return "kind" if self.kinds and self.least_severity < WARNING else "ward"
+
+    def accepts(self, payload: bytes) -> bool:
+        """Whether the event is about an object with the label."""
+        if not self.label:
+            return True
+        try:
+            return _LABELLED.decode(payload).data.label == self.label
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            return False
+
+
+def _column(column: ColumnElement[Any], lead: str) -> ColumnElement[Any]:
+    """The column, so that only an index of ``lead`` is used."""
+    if column.key == lead:
+        return column
+    return func.coalesce(column, "") if isinstance(column.type, Text) else column + 0
 
 
 def events_after(
@@ -142,18 +210,14 @@ def events_after(
     until_mono = monotonic() + WITHIN_S
     newest, at, taken, size = newest_cursor(connection), after, list[msgspec.Raw](), 0
     while at < newest and len(taken) < limit and size < MOST_BYTES and monotonic() < until_mono:
-        # Retention may have deleted many events in a row: search from the next one that is there.
-        first = connection.scalar(select(func.min(_E.cursor)).where(_E.cursor > at)) or at + 1
-        upper = min(first + WINDOW - 1, newest)
-        most = min(CHUNK, limit - len(taken))
-        between = select(_E.cursor, _E.payload).where(_E.cursor > at, _E.cursor <= upper)
-        query: Select[Any] = wanted.apply(between)
-        rows = connection.execute(query.order_by(_E.cursor).limit(most)).all()
-        at = upper if len(rows) < most else rows[-1].cursor
+        rows, end = _read_window(connection, wanted, at, newest, limit - len(taken))
+        at = end if rows or end >= newest else _before_next(connection, wanted, end, newest)
         for row in rows:
+            if not wanted.accepts(row.payload):
+                continue
             taken.append(msgspec.Raw(row.payload))
             size += len(row.payload)
-            if size >= MOST_BYTES:
+            if size >= MOST_BYTES or len(taken) >= limit:
                 at = row.cursor
                 break
     return EventPage(
@@ -162,6 +226,33 @@ def events_after(
         more=at < newest,
         deleted=deleted_after(connection, wanted, after),
     )
+
+
+def _read_window(
+    connection: Connection, wanted: HistoryFilter, at: int, newest: int, limit: int
+) -> tuple[Sequence[Any], int]:
+    """The first events after ``at`` in a window of cursors, and the cursor up to which all were searched."""
+    # Retention may have deleted many events in a row: search from the next one that is there.
+    first = connection.scalar(select(func.min(_E.cursor)).where(_E.cursor > at)) or at + 1
+    upper = min(first + WINDOW - 1, newest)
+    most = CHUNK if wanted.label else min(CHUNK, limit)
+    query = select(_E.cursor, _E.payload).where(_E.cursor > at, _E.cursor <= upper)
+    query = query.where(*wanted.conditions(wanted.window_lead)).order_by(_E.cursor).limit(most)
+    rows = connection.execute(query).all()
+    return rows, upper if len(rows) < most else rows[-1].cursor
+
+
+def _before_next(connection: Connection, wanted: HistoryFilter, at: int, newest: int) -> int:
+    """The cursor before the next event that meets the conditions; ``newest``: there is none."""
+    found = connection.scalar(next_match_query(wanted, at))
+    return newest if found is None else found - 1
+
+
+def next_match_query(wanted: HistoryFilter, at: int) -> Select[Any]:
+    """The cursor of the first event after ``at`` that meets the conditions, by the index of one column."""
+    # Not the bare cursor: the database would search the events one by one in the order of their cursors.
+    cursor = _E.cursor if wanted.jump_lead == "gateway" else _E.cursor + 0
+    return select(func.min(cursor)).where(cursor > at, *wanted.conditions(wanted.jump_lead))
 
 
 def deleted_after(connection: Connection, wanted: HistoryFilter, after: int) -> list[DeletedEvents]:

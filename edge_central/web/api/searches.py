@@ -32,7 +32,8 @@ from edge_central.searches.model import (
 )
 from edge_central.searches.question import InvalidQuestion, parse_question
 from edge_central.searches.withdrawal import withdraw_search
-from edge_central.web.api.events import JSON, parse_wait
+from edge_central.web.api.event_query import parse_wait
+from edge_central.web.api.events import JSON
 from edge_central.web.api.search_documents import (
     AnswerEntry,
     MatchEntry,

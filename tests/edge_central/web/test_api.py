@@ -90,7 +90,7 @@ def test_a_rare_kind_is_found_window_by_window(house: House, monkeypatch: pytest
     monkeypatch.setattr(history, "WITHIN_S", 0.0)
     house.take(*(OURS.event(number) for number in range(1, 40)), OURS.loss(40, (90, 91)))
     with house.connections.reading() as connection:
-        wanted = history.HistoryFilter(scope=EVERYWHERE, kinds=frozenset({"loss"}))
+        wanted = history.HistoryFilter(scope=EVERYWHERE, label="truck")
         found = history.events_after(connection, wanted, 0, 10, monotonic=iter((0.0, -1.0, 1.0)).__next__)
         assert (found.events, found.next.partition("-")[0], found.more) == ([], "10", True)
     client = house.program(house.token("app", WARD))
