@@ -208,7 +208,8 @@ class Envelope:
         """Return a function from a stamp to the payload; everything but the stamp is fixed now."""
         kind = wire.KIND_OF_DATA[type(data)]
         synced: Literal["synced", "unsynced"] = "synced" if self._clock_synced() else "unsynced"
-        recorded = rfc3339(self._clock.now())
+        # No event is stored before it happens: the clock of a replay stands at the start of the recording.
+        recorded = rfc3339(max(self._clock.now(), moment.at))
 
         def encode(stamp: Stamp) -> bytes:
             sequence = f"{stamp.sequence:016d}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections.abc import Iterator
 
 import jsonschema
 
@@ -13,6 +14,8 @@ from edge_agent.wire.json_schema import message_types, schema_of
 
 EXAMPLES = asyncapi.examples_in(asyncapi.DOCS / "examples")
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
+BEGUN = "2026-11-01T00:00:00.000Z"
 NO_MESSAGE = {"doctor", "rehearsal", "rules"}  # printed, or the result in a reply
 
 
@@ -51,6 +54,26 @@ def test_no_example_is_of_a_part_on_its_own() -> None:
 def test_an_example_is_a_valid_message() -> None:
     for name in set(EXAMPLES) - set(asyncapi.FILES):
         jsonschema.validate(EXAMPLES[name], schema_of(name))
+
+
+def test_the_times_of_an_example_are_possible() -> None:
+    """After the agent was begun, and an event is stored no earlier than it happened."""
+    for name in set(EXAMPLES) - set(asyncapi.FILES):
+        times = [each for each in texts(EXAMPLES[name]) if TIME.fullmatch(each)]
+        assert min(times, default=BEGUN) >= BEGUN, name
+        if name.startswith("event-"):
+            event, data = EXAMPLES[name], EXAMPLES[name]["data"]
+            ordered = (data.get("started_at"), event["time"], event["recordedtime"])
+            assert sorted(filter(None, ordered)) == list(filter(None, ordered)), name
+            assert data.get("from_at", "") <= data.get("to_at", "9"), name
+
+
+def texts(node: object) -> Iterator[str]:
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, dict | list):
+        for part in node.values() if isinstance(node, dict) else node:
+            yield from texts(part)
 
 
 def test_each_reference_of_the_document_leads_somewhere() -> None:

@@ -22,6 +22,7 @@ from edge_agent.wire.json_schema import schema_of
 
 FOLDER = "EDGE_AGENT_EXAMPLES"
 LARGEST_BYTES = 5000  # a larger example explains no more
+UNDATED, DATED = "1970-01-01T00:", "2026-11-27T01:"
 
 
 def keep(topic: str, payload: bytes, properties: Mapping[str, str] | None = None) -> None:
@@ -39,9 +40,11 @@ def keep(topic: str, payload: bytes, properties: Mapping[str, str] | None = None
 
 
 def keep_event(event: dict[str, Any]) -> None:
-    """Store an event that a replay printed."""
+    """Store an event that a replay printed. Without ``--start`` it begins in 1970: the example has the times
+    of a recording that begins at ``DATED``."""
     if (folder := os.environ.get(FOLDER)) is not None:
-        _write(Path(folder) / f"event-{_kind(event)}.json", event)
+        dated = json.loads(json.dumps(event).replace(UNDATED, DATED))
+        _write(Path(folder) / f"event-{_kind(event)}.json", dated)
 
 
 def _inside(payload: bytes) -> bytes:
