@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo
 
 from edge_agent.config.fields.collections import ListOf
 from edge_agent.config.fields.declare import Key, Made, section
-from edge_agent.config.fields.field_types import Number, ReadableFile
+from edge_agent.config.fields.field_types import Number, ReadableFile, Text
 from edge_agent.config.fields.schema_types import Field, SectionValues
 from edge_agent.config.fields.times import TimeZone
 from edge_central.config_types import AddressAndPort, AddressOrNetwork, ListenAddress
+from edge_central.webhook_settings import WEBHOOKS, EventWebhook
 
 _LISTEN = ListenAddress("127.0.0.1", 8443)
 DEFAULT_TIMEZONE = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -110,6 +111,17 @@ class Console:
             "none: the reports name no target",
         ),
     ] = None
+    url: Annotated[
+        str,
+        Key(
+            "address of the console as users type it, for links in what webhooks post",
+            Text("an address such as https://console.example:8443", 200, r"https?://[^\s/?#@]+"),
+            "none",
+        ),
+    ] = ""
+    webhooks: Annotated[
+        tuple[EventWebhook, ...], Key("servers to which events and alerts are posted", WEBHOOKS, "none")
+    ] = ()
 
     @property
     def secure(self) -> bool:
@@ -117,8 +129,18 @@ class Console:
         return self.tls is not None or bool(self.proxies)
 
 
+def _check_webhooks(values: SectionValues) -> None:
+    webhooks: tuple[EventWebhook, ...] = values.valid("webhooks") or ()
+    if webhooks and not values.given("url"):
+        values.reading.refuse(values.place("webhooks"), "webhooks need url: what they post has links to it")
+    names = [each.id for each in webhooks]
+    for name in sorted({each for each in names if names.count(each) > 1}):
+        values.reading.refuse(values.place("webhooks"), f"two webhooks are called {name}")
+
+
 def _check(values: SectionValues) -> None:
     values.require_both("cert_file", "key_file")
+    _check_webhooks(values)
     listen: ListenAddress | None = values.valid("listen")
     if listen is None or values.given("cert_file") or values.given("proxies"):
         return

@@ -1,7 +1,6 @@
 """The frozen settings of the centre, and the keys of ``/etc/edge-central/edge-central.yaml``."""
 
 import ipaddress
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +26,7 @@ from edge_central.config_types import (
 )
 from edge_central.console_settings import CONSOLE, Console, Tls
 from edge_central.journey_settings import JOURNEYS, JourneySettings
+from edge_central.webhook_settings import check_secret
 
 __all__ = [
     "CentralSettings",
@@ -114,18 +114,10 @@ class Webhook:
     ] = None
 
 
-def _check_webhook(values: SectionValues) -> None:
-    secret: Secret | None = values.valid("secret_file")
-    if secret is not None and not re.fullmatch(r"[\x21-\x7e]*", secret.reveal()):
-        values.reading.refuse(
-            values.place("secret_file"), "a token is of ASCII letters, digits and signs only"
-        )
-
-
 WEBHOOK = section(
     Webhook,
     "webhook",
-    check=_check_webhook,
+    check=check_secret,
     replacements={
         **login.ADVICE,
         "secret": "name a file in secret_file",

@@ -5,26 +5,30 @@ It posts in order, each alert until it is accepted. The queue is in the database
 
 from __future__ import annotations
 
-import contextlib
-import http.client
 import logging
-import socket
-import ssl
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Literal
-from urllib.parse import urlsplit
 
-from edge_agent import __version__, wire
+from edge_agent import wire
 from edge_agent.core.clock import Backoff, rfc3339_of_ms
-from edge_agent.core.errors import CentralError
 from edge_agent.core.model import Severity
 from edge_agent.core.problems import optional_problem
 from edge_agent.core.problems.problem import encode_json
 from edge_agent.core.worker import SupervisedThread
 from edge_agent.mqtt.session.client import MqttMessage
 from edge_agent.wire.topics import CentralTopics
+from edge_central.alerts.json_post import (
+    CAP_S,
+    DEADLINE_S,
+    FIRST_S,
+    HANG_S,
+    REJECTED_STATUSES,
+    TIMEOUT_S,
+    JsonPoster,
+    PostFailed,
+)
 from edge_central.alerts.model import Alert, AlertChange, AlertChangeKind, AlertKey
 from edge_central.alerts.rows import MAX_NOTIFICATIONS
 from edge_central.settings import Webhook
@@ -84,21 +88,6 @@ def alert_topic(key: AlertKey, topics: CentralTopics) -> str:
     return topics.alert(key.ward, key.gateway, key.rule, key.camera)
 
 
-TIMEOUT_S = 10.0
-DEADLINE_S = 30.0
-"""Limit for a whole response: a server that sends one byte every nine seconds must not block the queue."""
-HANG_S = 180.0
-"""Long enough for a slow name lookup."""
-FIRST_S, CAP_S = 1.0, 300.0
-REJECTED_STATUSES = frozenset({400, 413, 422})
-"""Status codes that reject the message itself. It is dropped: a retry would fail again and block the
-queue."""
-
-
-class PostFailed(Exception):
-    """The post failed and is tried again later. The text says why, without the URL."""
-
-
 class WebhookPoster:
     """The webhook thread. The ingest thread calls ``submit`` and ``delivered``, which never block."""
 
@@ -106,10 +95,7 @@ class WebhookPoster:
         self, settings: Webhook, backoff: Backoff | None = None, deadline_s: float = DEADLINE_S
     ) -> None:
         self.loop = SupervisedThread("webhook", self._run, max_silence_s=HANG_S)
-        self._url = urlsplit(settings.url)
-        self._secret = settings.secret
-        self._context = _context(settings) if self._url.scheme == "https" else None
-        self._deadline_s = deadline_s
+        self._poster = JsonPoster(settings.url, settings.secret, settings.ca_file, deadline_s)
         self._backoff = backoff or Backoff(FIRST_S, CAP_S)
         self._wake = threading.Event()
         self._lock = threading.Lock()  # of the two below
@@ -145,10 +131,12 @@ class WebhookPoster:
                 self._wake.clear()
                 continue
             try:
-                self._post(first[1])
+                status = self._poster.post(first[1])
             except PostFailed as error:
                 self._wait(loop, str(error))
                 continue
+            if status in REJECTED_STATUSES:
+                log.error("webhook: the server rejected an alert with status %d; it is dropped", status)
             self._backoff.succeeded(self._backoff.good_after_s)
             with self._lock:
                 self._delivered.append(first[0])
@@ -168,63 +156,3 @@ class WebhookPoster:
                 why, count, delay_s, self._backoff.failures)  # fmt: skip
         while delay_s > 0 and not loop.wait(min(delay_s, TIMEOUT_S)):
             delay_s -= TIMEOUT_S
-
-    def _post(self, body: bytes) -> None:
-        """Post one body. Raises PostFailed."""
-        connection = self._connection()
-        deadline = threading.Timer(self._deadline_s, _abort, [connection])
-        deadline.daemon = True
-        try:
-            connection.connect()
-            deadline.start()
-            target = (self._url.path or "/") + (f"?{self._url.query}" if self._url.query else "")
-            connection.request("POST", target, body, self._headers())
-            status = connection.getresponse().status
-        except ssl.SSLCertVerificationError as error:
-            raise PostFailed(f"its certificate is not trusted: {error.verify_message}") from error
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            raise PostFailed(_words(error)) from error
-        finally:
-            deadline.cancel()
-            connection.close()
-        if status in REJECTED_STATUSES:
-            log.error("webhook: the server rejected an alert with status %d; it is dropped", status)
-        elif not 200 <= status < 300:
-            raise PostFailed(f"the server answers with status {status}")
-
-    def _connection(self) -> http.client.HTTPConnection:
-        host = self._url.hostname or ""
-        if self._context is None:
-            return http.client.HTTPConnection(host, self._url.port, timeout=TIMEOUT_S)
-        return http.client.HTTPSConnection(host, self._url.port, timeout=TIMEOUT_S, context=self._context)
-
-    def _headers(self) -> dict[str, str]:
-        headers = {"Content-Type": "application/json", "User-Agent": f"edge-central/{__version__}"}
-        if self._secret is not None:
-            headers["Authorization"] = f"Bearer {self._secret.reveal()}"
-        return headers
-
-
-def _context(settings: Webhook) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=None if settings.ca_file is None else settings.ca_file)
-    except (OSError, ssl.SSLError) as error:
-        raise CentralError(f"webhook.ca_file {settings.ca_file} holds no certificate") from error
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
-
-
-def _abort(connection: http.client.HTTPConnection) -> None:
-    sock: socket.socket | None = connection.sock  # None after the response
-    if sock is not None:
-        with contextlib.suppress(OSError):
-            sock.shutdown(socket.SHUT_RDWR)
-
-
-def _words(error: Exception) -> str:
-    """The text of an error, without the URL: its path may be secret."""
-    if isinstance(error, TimeoutError):
-        return f"no answer within {TIMEOUT_S:.0f} s"
-    if isinstance(error, OSError):
-        return error.strerror or type(error).__name__
-    return f"no answer that is HTTP ({type(error).__name__})"

@@ -103,6 +103,7 @@ def _add_user(actions: Commands) -> None:
         "token",
         "make a token of the API for a program and print it once",
         "edge-agent central user token traffic-app --ward de-tham > token",
+        "edge-agent central user token zalo-bridge --ward de-tham --may-act > token",
     )
     for each in (add, passwd, remove, token):
         each.add_argument("name", metavar="NAME", help="name of the person or program")
@@ -125,6 +126,11 @@ def _add_user(actions: Commands) -> None:
         each.rename("--password-file", password)
     token.add_argument(
         "--renew", action="store_true", help="replace the token of this program; the old token stops working"
+    )
+    token.add_argument(
+        "--may-act",
+        action="store_true",
+        help="the program may also acknowledge and close alarms, like an officer; default: it only reads",
     )
     listing.add_json()
     for each in (add, listing, passwd, remove, token):

@@ -25,6 +25,7 @@ from edge_central.web.auth import accounts
 from edge_central.web.auth.accounts import (
     NAME,
     NAME_RULE,
+    PROGRAM_ROLES,
     Account,
     Role,
     hash_password,
@@ -92,7 +93,7 @@ def _created(account: Account) -> datetime:
 def _passwd(args: Namespace, settings: CentralSettings, connections: DatabaseConnections) -> Iterable[str]:
     with connections.reading() as connection:
         account = accounts.find_account(connection, args.name)
-    if account is None or account.role is Role.API:
+    if account is None or account.role in PROGRAM_ROLES:
         raise CentralError(f"there is no person {args.name}; nothing was changed")
     digest = hash_password(_password(args.password_file))
     with connections.writing() as connection:
@@ -113,9 +114,10 @@ def _token(args: Namespace, settings: CentralSettings, connections: DatabaseConn
     with connections.writing() as connection:
         account = accounts.find_account(connection, args.name)
         if args.renew:
-            if account is None or account.role is not Role.API or args.ward:
+            if account is None or account.role not in PROGRAM_ROLES or args.ward or args.may_act:
                 raise CentralError(
-                    f"--renew wants the name of a program and no ward: {args.name}; nothing was changed"
+                    f"--renew wants the name of a program alone, no ward and no right: {args.name}; "
+                    "nothing was changed"
                 )
             accounts.set_token(connection, args.name, token)
         elif account is not None:
@@ -123,7 +125,8 @@ def _token(args: Namespace, settings: CentralSettings, connections: DatabaseConn
                 f"{args.name} is there already: --renew makes it another token; nothing was changed"
             )
         else:
-            account = Account(args.name, Role.API, _wards(args.ward, settings, needed=True), now_ms)
+            role = Role.API_OFFICER if args.may_act else Role.API
+            account = Account(args.name, role, _wards(args.ward, settings, needed=True), now_ms)
             accounts.add_account(connection, account, token=token)
     print(f"{args.name}: {_of(account.wards)}; this token is shown once, keep it secret", file=sys.stderr)
     yield token

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from edge_central.web.api import inventory, searches
 from edge_central.web.api import journeys as journeys_api
 from edge_central.web.api.events import events_endpoint
+from edge_central.web.api.incidents import endpoints as incidents
 from edge_central.web.auth import login
 from edge_central.web.http_errors import HttpError, error_response
 from edge_central.web.live.hub import LiveHub
@@ -24,6 +25,7 @@ from edge_central.web.live.stream import live_endpoint
 from edge_central.web.pages import alerts, cases, events, fleet, journeys, media, passages
 from edge_central.web.pages import searches as search_pages
 from edge_central.web.pages.availability import reports as availability
+from edge_central.web.pages.programs import developers, webhooks
 from edge_central.web.pages.rules import camera_rules, rehearsals
 from edge_central.web.request_handler import Endpoint, Page, PublicPage, RequestHandler, compressed
 from edge_central.web.templates import STATIC
@@ -41,7 +43,10 @@ PAGES: tuple[Page | PublicPage, ...] = (
     *journeys.PAGES,
     *camera_rules.PAGES,
     *rehearsals.PAGES,
+    *developers.PAGES,
+    *webhooks.PAGES,
     *inventory.PAGES,
+    *incidents.PAGES,
     *searches.PAGES,
     *journeys_api.PAGES,
 )
@@ -49,6 +54,7 @@ PAGES: tuple[Page | PublicPage, ...] = (
 STREAMS: tuple[tuple[str, Callable[[RequestHandler, LiveHub], Endpoint]], ...] = (
     ("/live", live_endpoint),
     ("/api/events", events_endpoint),
+    (incidents.STEPS, incidents.steps_endpoint),
     (searches.MATCHES, searches.matches_endpoint),
 )
 """Endpoints that wait on the event loop."""

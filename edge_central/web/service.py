@@ -28,6 +28,7 @@ from edge_central.web.request_context import ConsoleServices
 from edge_central.web.request_handler import RequestHandler
 from edge_central.web.server import WebServer, listening_socket, stop_on_event
 from edge_central.web.templates import templates_in
+from edge_central.web.webhooks.sender import WebhookSender
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +75,10 @@ class ConsoleServer:
             central_id=self._settings.id,
         )
         server = WebServer(build_app(front), self._console, services.hub)
+        senders = self._webhook_senders(services)
         follower.start()
+        for sender in senders:
+            sender.loop.start()
         stop_on_event(server, self._stop)
         scheme = "https" if self._console.tls else "http"
         log.info("the console listens at %s://%s", scheme, self._console.listen)
@@ -82,11 +86,29 @@ class ConsoleServer:
             server.run([self._socket])
         finally:
             follower.stop()
-            follower.loop.join(FOLLOWER_STOP_S)
+            for sender in senders:
+                sender.loop.stop()
+            for thread in (follower.loop, *(sender.loop for sender in senders)):
+                thread.join(FOLLOWER_STOP_S)
             front.close()
             connections.close()
         log.info("the console has stopped")
         return 0
+
+    def _webhook_senders(self, services: ConsoleServices) -> list[WebhookSender]:
+        """Raises CentralError."""
+        return [
+            WebhookSender(
+                webhook,
+                services.connections,
+                services.sheet,
+                self._clock,
+                wards=self._settings.wards,
+                url=self._console.url,
+                timezone=self._console.timezone,
+            )
+            for webhook in self._console.webhooks
+        ]
 
     def _services(self, connections: DatabaseConnections) -> ConsoleServices:
         return ConsoleServices(

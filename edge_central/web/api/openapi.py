@@ -3,42 +3,26 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import sys
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
-from edge_agent import __version__
-from edge_central.journeys.asking import NeighbourQuestion
-from edge_central.searches.question import SearchQuestion
+from edge_agent import __version__, wire
+from edge_agent.wire.json_schema import simplify
 from edge_central.web.api.event_history import ApiDocument, EventPage
-from edge_central.web.api.events import DEFAULT_EVENTS, JSON, MOST_EVENTS, MOST_WAIT_S, SEVERITIES
+from edge_central.web.api.event_query import DEFAULT_EVENTS, LABELS, MOST_EVENTS, MOST_WAIT_S, SEVERITIES
+from edge_central.web.api.events import JSON
 from edge_central.web.api.inventory import Inventory
-from edge_central.web.api.journey_documents import (
-    BeginJourney,
-    BegunJourney,
-    CandidatePage,
-    DecideCandidate,
-    JourneyDocument,
-    JourneyList,
-    StepEntry,
-    WithdrawDecision,
-)
-from edge_central.web.api.search_documents import (
-    MatchPage,
-    OpenPicture,
-    PictureEntry,
-    PictureList,
-    SearchList,
-    SearchStatus,
-    StartedSearch,
-)
-from edge_central.web.api.searches import DEFAULT_MATCHES, MATCHES, MOST_MATCHES
-from edge_central.web.http_errors import PROBLEM
+from edge_central.web.api.openapi_parts.event_schemas import add_event_schemas, event_types
+from edge_central.web.api.openapi_parts.examples import add_examples
+from edge_central.web.api.openapi_parts.incident_paths import OF_INCIDENTS, incident_paths
+from edge_central.web.api.openapi_parts.journey_paths import OF_JOURNEYS, journey_paths
+from edge_central.web.api.openapi_parts.operation_ids import add_operation_ids
+from edge_central.web.api.openapi_parts.operations import Document, answer, problems, query_parameter
+from edge_central.web.api.openapi_parts.search_paths import OF_SEARCHES, search_paths
 
-Document = dict[str, Any]
 REFERENCES = "#/components/schemas/{name}"
 
 
@@ -64,41 +48,38 @@ class Problem(ApiDocument, frozen=True, kw_only=True):
 
 
 def document() -> Document:
-    kinds = [EventPage, Inventory, Problem, *OF_SEARCHES, *OF_JOURNEYS]
-    (page, inventory, problem, *others), schemas = msgspec.json.schema_components(
-        kinds, ref_template=REFERENCES
-    )
-    of_searches, of_journeys = others[: len(OF_SEARCHES)], others[len(OF_SEARCHES) :]
-    for schema in schemas.values():
-        if "description" in schema:  # 3.11 leaves the indentation in
-            schema["description"] = inspect.cleandoc(schema["description"])
-    schemas["EventPage"]["properties"]["events"]["items"] = {
-        "type": "object",
-        "description": "see asyncapi.json and events.md",
-        "required": ["specversion", "id", "source", "type", "time"],
+    kinds = [EventPage, Inventory, Problem, *OF_INCIDENTS, *OF_SEARCHES, *OF_JOURNEYS, *event_types()]
+    references, schemas = msgspec.json.schema_components(kinds, ref_template=REFERENCES)
+    rest = iter(references)
+    page, inventory, problem = next(rest), next(rest), next(rest)
+    of_incidents = [next(rest) for _ in OF_INCIDENTS]
+    of_searches = [next(rest) for _ in OF_SEARCHES]
+    of_journeys = [next(rest) for _ in OF_JOURNEYS]
+    any_event = add_event_schemas(schemas, list(rest))
+    schemas["EventPage"]["properties"]["events"]["items"] = any_event
+    paths = {
+        "/api/events": {"get": _events(page, problem)},
+        "/api/inventory": {"get": _inventory(inventory, problem)},
+        **incident_paths(problem, *of_incidents),
+        "/api/media/{gateway}/{media_id}": {"get": _media(problem)},
+        **search_paths(problem, *of_searches),
+        **journey_paths(problem, of_searches[1], *of_journeys),
+        "/api/openapi.json": {"get": _openapi(problem)},
     }
+    add_operation_ids(paths)
+    add_examples(paths)
+    simplify([paths, schemas])
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "edge-agent, the centre",
             "version": __version__,
-            "description": "For subscribers: history, inventory, pictures; searches of passages, journeys. "
-            "In words: docs/reference/api.md.",
+            "description": "For programs: events, inventory, pictures; incidents and their handling; "
+            "searches of passages, journeys. In words: docs/reference/api.md. Events are sent on as they "
+            "came from the gateways; their schemas are those of the agent of this version.",
         },
         "security": [{"token": []}, {"session": []}],
-        "paths": {
-            "/api/events": {"get": _events(page, problem)},
-            "/api/inventory": {
-                "get": {
-                    "summary": "Wards, gateways and cameras, with names",
-                    "parameters": [_query("ward", {"type": "string"}, "of this one ward only")],
-                    "responses": {"200": _answer("As it is now", JSON, inventory), **_problems(problem)},
-                }
-            },
-            "/api/media/{gateway}/{media_id}": {"get": _media(problem)},
-            **_searches(problem, *of_searches),
-            **_journeys(problem, of_searches[1], *of_journeys),
-        },
+        "paths": paths,
         "components": {
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer", "description": "edge-agent central user token"},
@@ -109,192 +90,56 @@ def document() -> Document:
     }
 
 
-OF_SEARCHES = (
-    *(SearchQuestion, StartedSearch, SearchList, SearchStatus),
-    *(MatchPage, OpenPicture, PictureEntry, PictureList),
-)
-
-
-def _searches(
-    problem: Document,
-    question: Document,
-    started: Document,
-    listed: Document,
-    status: Document,
-    matches: Document,
-    opening: Document,
-    entry: Document,
-    pictures: Document,
-) -> Document:
-    """The paths of searches."""
-    whole, parts = "/api/searches", [_part("id", "of the search")]
-    picture = [*parts, _part("gateway", "of the match"), _part("passage", "of the match")]
-    binary = {"schema": {"type": "string", "format": "binary"}}
-    return {
-        whole: {
-            "get": _get("Your newest searches", [], _answer("Newest first", JSON, listed), problem),
-            "post": _post(
-                "Ask the gateways for passages; it is on record with purpose and case",
-                *([], question, {"201": _answer("It is stored", JSON, started)}, problem),
-            ),
-        },
-        f"{whole}/{{id}}": {
-            "get": _get("One search, with the answer of each gateway", parts,
-                        _answer("As it is now", JSON, status), problem),
-            "delete": {
-                "summary": "Withdraw a search: gateways that have not answered are not asked any more",
-                "parameters": parts,
-                "responses": {"204": {"description": "It is withdrawn"}, **_problems(problem, "403")},
-            },
-        },
-        MATCHES: {
-            "get": _get("Matches in the order in which they came", [*parts, *_follow_matches()],
-                        _answer("Matches", JSON, matches), problem),
-        },
-        f"{whole}/{{id}}/pictures": {
-            "get": _get("The pictures that you have opened", parts,
-                        _answer("By gateway and passage", JSON, pictures), problem),
-            "post": _post(
-                "Open the picture of a match; it is on record before the gateway is asked",
-                *(parts, opening, {"202": _answer("The gateway is asked", JSON, entry)}, problem),
-            ),
-        },
-        f"{whole}/{{id}}/pictures/{{gateway}}/{{passage}}": {
-            "get": {
-                "summary": "A picture that you have opened",
-                "parameters": picture,
-                "responses": {
-                    "200": {
-                        "description": "The picture. A sealed one is an octet stream",
-                        "content": {"image/jpeg": binary, "application/octet-stream": binary},
-                    },
-                    "202": _answer("The gateway has not answered yet", JSON, entry),
-                    **_problems(problem, "403"),
-                },
-            },
-        },
-    }  # fmt: skip
-
-
-OF_JOURNEYS = (
-    *(BeginJourney, BegunJourney, JourneyList, JourneyDocument, NeighbourQuestion),
-    *(CandidatePage, DecideCandidate, StepEntry, WithdrawDecision),
-)
-
-
-def _journeys(
-    problem: Document,
-    started: Document,
-    beginning: Document,
-    begun: Document,
-    listed: Document,
-    journey: Document,
-    asking: Document,
-    candidates: Document,
-    deciding: Document,
-    step: Document,
-    withdrawal: Document,
-) -> Document:
-    """The paths of journeys."""
-    whole, parts = "/api/journeys", [_part("id", "of the journey")]
-    of_step = [
-        {"in": "query", "name": "step", "required": True, "schema": {"type": "integer"}},
-        _query("way", {"type": "string", "enum": ["forward", "backward"], "default": "forward"}, "of time"),
-    ]
-    deciding_answers = {"201": _answer("It is recorded", JSON, step), **_problems(problem, "409")}
-    undone = {"204": {"description": "It is undone"}, **_problems(problem, "409")}
-    return {
-        whole: {
-            "get": _get("The journeys that you may see", [], _answer("By change", JSON, listed), problem),
-            "post": _post("Begin with a match of your own search; it is on record",
-                          *([], beginning, {"201": _answer("It is stored", JSON, begun)}, problem)),
-        },
-        f"{whole}/{{id}}": {
-            "get": _get("One journey with its steps", parts, _answer("As it is now", JSON, journey), problem),
-        },
-        f"{whole}/{{id}}/searches": {
-            "post": _post("Ask the neighbours of a step; a search like any other",
-                          *(parts, asking, {"201": _answer("It is stored", JSON, started)}, problem)),
-        },
-        f"{whole}/{{id}}/candidates": {
-            "get": _get("Candidates of a step: passages that may be the same object", [*parts, *of_step],
-                        _answer("Those that fit best first", JSON, candidates), problem),
-        },
-        f"{whole}/{{id}}/decisions": {
-            "post": _post("Confirm or reject a candidate; it is on record",
-                          *(parts, deciding, deciding_answers, problem)),
-        },
-        f"{whole}/{{id}}/withdrawals": {
-            "post": _post("Undo a decision; it is on record", *(parts, withdrawal, undone, problem)),
-        },
-    }  # fmt: skip
-
-
-def _follow_matches() -> list[Document]:
-    """The parameters with which a client follows the matches as they come."""
-    return [
-        _query("after", {"type": "integer", "minimum": 0, "default": 0}, "`next` of the answer before"),
-        _query(
-            "limit",
-            {"type": "integer", "minimum": 1, "maximum": MOST_MATCHES, "default": DEFAULT_MATCHES},
-            "matches in one answer",
-        ),
-        _query("wait", {"type": "number", "minimum": 0, "maximum": MOST_WAIT_S, "default": 0}, WAIT),
-    ]
-
-
-WAIT = "seconds to wait for the next match where there is none"
-
-
-def _part(name: str, says: str) -> Document:
-    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}, "description": says}
-
-
-def _get(summary: str, parameters: list[Document], answer: Document, problem: Document) -> Document:
-    responses = {"200": answer, **_problems(problem, "403")}
-    return {"summary": summary, "parameters": parameters, "responses": responses}
-
-
-def _post(
-    summary: str, parameters: list[Document], body: Document, answer: Document, problem: Document
-) -> Document:
-    return {
-        "summary": summary,
-        "parameters": parameters,
-        "requestBody": {"required": True, "content": {JSON: {"schema": body}}},
-        "responses": {**answer, **_problems(problem, "403", "413", "429")},
-    }
+TEXT: Document = {"type": "string"}
+WARD = "of this one ward only"
 
 
 def _events(page: Document, problem: Document) -> Document:
-    ward = "of this one ward only"
+    limit = {"type": "integer", "minimum": 1, "maximum": MOST_EVENTS, "default": DEFAULT_EVENTS}
+    wait = {"type": "number", "minimum": 0, "maximum": MOST_WAIT_S, "default": 0}
+    time, severity = {"type": "string", "format": "date-time"}, {"type": "string", "enum": list(SEVERITIES)}
+    kinds = {"type": "array", "items": {"type": "string", "enum": list(wire.DATA_OF_KIND)}}
+    kind = {**query_parameter("kind", kinds, "kinds with commas between them"), "explode": False}
     return {
         "summary": "Events after a cursor, in the order in which they were stored",
         "parameters": [
-            _query(
-                "after",
-                {"type": "string"},
-                "`next` of the answer before; left out: from the beginning; `now`",
+            query_parameter(
+                "after", TEXT, "`next` of the answer before; left out: from the beginning; `now`"
             ),
-            _query(
-                "limit",
-                {"type": "integer", "minimum": 1, "maximum": MOST_EVENTS, "default": DEFAULT_EVENTS},
-                "events at most; an answer may have fewer, and still say that there is more",
+            query_parameter(
+                "limit", limit, "events at most; an answer may have fewer, and still say that there is more"
             ),
-            _query("ward", {"type": "string"}, ward),
-            _query(
-                "kind",
-                {"type": "string"},
-                "kinds with commas between them, such as `loitering,line-crossing`",
+            query_parameter("ward", TEXT, WARD),
+            query_parameter("gateway", TEXT, "of this one gateway only"),
+            query_parameter(
+                "camera", TEXT, "of this one camera of `gateway`; `gateway`: of the gateway itself"
             ),
-            _query("severity", {"type": "string", "enum": list(SEVERITIES)}, "this one and worse"),
-            _query(
-                "wait",
-                {"type": "number", "minimum": 0, "maximum": MOST_WAIT_S, "default": 0},
-                "seconds to wait for the next event where there is none",
+            kind,
+            query_parameter(
+                "label", {"type": "string", "enum": list(LABELS)}, "about an object of this class"
             ),
+            query_parameter("severity", severity, "this one and worse"),
+            query_parameter("from", time, "`time` of the event is this one or later"),
+            query_parameter("to", time, "`time` of the event is earlier"),
+            query_parameter("wait", wait, "seconds to wait for the next event where there is none"),
         ],
-        "responses": {"200": _answer("Events", JSON, page), **_problems(problem, "409")},
+        "responses": {"200": answer("Events", JSON, page), **problems(problem, "409")},
+    }
+
+
+def _inventory(inventory: Document, problem: Document) -> Document:
+    return {
+        "summary": "Wards, gateways and cameras, with names",
+        "parameters": [query_parameter("ward", TEXT, WARD)],
+        "responses": {"200": answer("As it is now", JSON, inventory), **problems(problem)},
+    }
+
+
+def _openapi(problem: Document) -> Document:
+    return {
+        "summary": "This document",
+        "parameters": [],
+        "responses": {"200": answer("OpenAPI 3.1", JSON, {"type": "object"}), **problems(problem)},
     }
 
 
@@ -316,32 +161,9 @@ def _media(problem: Document) -> Document:
                 },
             },
             "206": {"description": "The range that was asked for"},
-            **_problems(problem),
+            **problems(problem),
         },
     }
-
-
-def _query(name: str, schema: Document, says: str) -> Document:
-    return {"name": name, "in": "query", "schema": schema, "description": says}
-
-
-def _answer(says: str, kind: str, schema: Document) -> Document:
-    return {"description": says, "content": {kind: {"schema": schema}}}
-
-
-def _problems(problem: Document, *more: str) -> Document:
-    says = {
-        "400": "The question makes no sense; `detail` says why",
-        "401": "No token, or one that does not hold",
-        "403": "Not for this role",
-        "404": "Not there, or not yours",
-        "409": "The cursor is of another history: begin again; the decision is not possible: `detail`",
-        "413": "The body has more than 64 kB",
-        "429": "Too many searches or pictures of this account; `Retry-After`",
-        "503": "The database does not answer, or too many ask at once; `Retry-After`",
-    }
-    usual = ("400", "401", "404", "503")
-    return {status: _answer(says[status], PROBLEM, problem) for status in sorted({*usual, *more})}
 
 
 def text() -> str:

@@ -80,12 +80,16 @@ class Role(StrEnum):
     ADMIN = "admin"  # sees all wards and the access log
     OFFICER = "officer"  # acts: acknowledges alarms, requests clips
     VIEWER = "viewer"  # reads only
-    API = "api"  # a program with a token
+    API = "api"  # a program with a token: reads, and searches passages
+    API_OFFICER = "api-officer"  # a program that also handles alarms, like an officer
 
 
 HUMAN_ROLES = frozenset({Role.ADMIN, Role.OFFICER, Role.VIEWER})
 ACTING_ROLES = frozenset({Role.ADMIN, Role.OFFICER})
-SEARCHING_ROLES = frozenset({Role.ADMIN, Role.OFFICER, Role.API})
+PROGRAM_ROLES = frozenset({Role.API, Role.API_OFFICER})
+HANDLING_ROLES = ACTING_ROLES | {Role.API_OFFICER}
+"""They may handle alarms over the API."""
+SEARCHING_ROLES = ACTING_ROLES | PROGRAM_ROLES
 """They may search the passages that gateways store, and open pictures of them."""
 ADMIN_ROLES = frozenset({Role.ADMIN})
 ALL_ROLES = frozenset(Role)

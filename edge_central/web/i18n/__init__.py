@@ -10,7 +10,17 @@ from typing import Literal
 from markupsafe import Markup
 
 from edge_central.web.i18n import alerts as desk
-from edge_central.web.i18n import availability, base, cases, events, fleet, journeys, rehearsals, searches
+from edge_central.web.i18n import (
+    availability,
+    base,
+    cases,
+    developers,
+    events,
+    fleet,
+    journeys,
+    rehearsals,
+    searches,
+)
 
 Lang = Literal["vi", "en"]
 LANGS: tuple[Lang, ...] = ("vi", "en")
@@ -24,6 +34,7 @@ MODULES: tuple[Mapping[str, tuple[str, str]], ...] = (
     journeys.WORDS,
     rehearsals.WORDS,
     cases.WORDS,
+    developers.WORDS,
 )
 """A new module joins here."""
 ALL: Mapping[str, tuple[str, str]] = {key: words for module in MODULES for key, words in module.items()}

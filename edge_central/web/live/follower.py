@@ -108,6 +108,17 @@ def _silences(connection: Connection) -> WatchedRows:
     return {row.id: WatchedRow(row.ward, dict(row._mapping)) for row in rows}
 
 
+def _steps(connection: Connection) -> WatchedRows:
+    """The newest steps of the incident log, which are never changed; without their texts."""
+    columns, handling_columns = tables.handling_step.c, tables.handling.c
+    wanted = (columns.id, columns.subject, columns.what, columns.at_ms, handling_columns.ward)
+    query = select(*wanted).join_from(
+        tables.handling_step, tables.handling, handling_columns.subject == columns.subject
+    )
+    rows = connection.execute(query.order_by(columns.id.desc()).limit(NEWEST))
+    return {row.id: WatchedRow(row.ward, dict(row._mapping)) for row in rows}
+
+
 def _requests(connection: Connection) -> WatchedRows:
     """Requests to gateways, with their status."""
     columns = tables.request.c
@@ -136,6 +147,7 @@ WATCHED_TABLES: dict[str, Callable[[Connection], WatchedRows]] = {
     "alert": _alerts,
     "handling": _handled,
     "silence": _silences,
+    "step": _steps,
     "request": _requests,
     "search": _searches,
 }

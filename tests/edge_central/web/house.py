@@ -107,11 +107,11 @@ class House:
             accounts.add_account(connection, Account(name, role, wards, self.now_ms()), password=digest)
         return name
 
-    def token(self, name: str, *wards: str) -> str:
+    def token(self, name: str, *wards: str, role: Role = Role.API) -> str:
         """Return a token of a program."""
         token = new_token()
         with self.connections.writing() as connection:
-            accounts.add_account(connection, Account(name, Role.API, wards, self.now_ms()), token=token)
+            accounts.add_account(connection, Account(name, role, wards, self.now_ms()), token=token)
         return token
 
     def now_ms(self) -> int:

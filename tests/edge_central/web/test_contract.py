@@ -9,11 +9,15 @@ from typing import Any
 
 import httpx
 import jsonschema
+import pytest
 
+from edge_agent import wire
 from edge_central.store.presence_reports import GatewayReport, PresenceState
+from edge_central.web.api.incidents.endpoints import STEPS
 from edge_central.web.api.openapi import document, text
 from edge_central.web.api.searches import MATCHES
 from edge_central.web.app import PAGES
+from edge_central.web.auth.accounts import Role
 from edge_central.web.http_errors import HttpError
 from tests.edge_central.parts import WARD, FakeGateway
 from tests.edge_central.web.house import House
@@ -32,7 +36,7 @@ def valid(answer: httpx.Response, name: str) -> Any:
 def test_the_document_is_current_and_names_every_address() -> None:
     current = (REFERENCE / "openapi.json").read_text(encoding="utf-8")
     assert current == text(), "run: python -m edge_central.web.api.openapi > docs/reference/openapi.json"
-    known = {page.path for page in PAGES if page.path.startswith("/api/")} | {"/api/events", MATCHES}
+    known = {page.path for page in PAGES if page.path.startswith("/api/")} | {"/api/events", MATCHES, STEPS}
     assert set(document()["paths"]) == known
     words = (REFERENCE / "api.md").read_text(encoding="utf-8")
     assert all(f"`{path}`" in words for path in known)
@@ -43,10 +47,41 @@ def test_every_problem_has_a_code_of_the_document() -> None:
     assert {each.code for each in HttpError.__subclasses__()} <= codes
 
 
+def real_events() -> list[tuple[str, bytes]]:
+    """Events of real runs, one of each kind, as one gateway would send them."""
+    found = []
+    for number, path in enumerate(sorted((REFERENCE / "examples").glob("event-*.json")), 1):
+        example = json.loads(path.read_text(encoding="utf-8"))
+        named = {"epoch": "e1", "sequence": f"{number:016d}", "id": f"dt-001/e1/{number:016d}"}
+        where = {"source": "/tb/dt-001", "ward": WARD}
+        found.append((f"{OURS.up}/event/{example['subject']}", json.dumps(example | named | where).encode()))
+    return found
+
+
+def test_each_type_of_event_is_valid_by_its_own_schema(house: House) -> None:
+    messages = real_events()
+    assert house.take(*messages).rejected == 0
+    found = valid(house.program(house.token("app", WARD)).get("/api/events"), "EventPage")["events"]
+    assert len(found) == len(messages) == len(wire.DATA_OF_KIND)
+    items = document()["components"]["schemas"]["EventPage"]["properties"]["events"]["items"]
+    mapping = items["discriminator"]["mapping"]
+    for each in found:
+        schema = {"$ref": mapping[each["type"]], "components": document()["components"]}
+        jsonschema.validate(each, schema)
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(each | {"data": {}}, schema)
+    newer = found[0] | {"type": "vn.thaibinh.edge.of-tomorrow.v1"}
+    jsonschema.validate(newer, {**items, "components": document()["components"]})
+
+
 def test_answers_are_valid_by_the_document(house: House) -> None:
-    house.take(OURS.event(1), OURS.heartbeat("s"), OURS.birth("s"), THEIRS.heartbeat("s"))
-    client = house.program(house.token("app", WARD))
-    assert len(valid(client.get("/api/events"), "EventPage")["events"]) == 1
+    house.take(*real_events(), OURS.heartbeat("s"), OURS.birth("s"), THEIRS.heartbeat("s"))
+    client = house.program(house.token("app", WARD, role=Role.API_OFFICER))
+    assert valid(client.get("/api/events"), "EventPage")["events"]
+    incidents = valid(client.get("/api/incidents"), "IncidentList")["incidents"]
+    body = {"step": "acknowledged", "subject": incidents[0]["subject"]}
+    valid(client.post(STEPS, json=body), "IncidentHandling")
+    assert len(valid(client.get(STEPS), "IncidentStepPage")["events"]) == 1
     valid(client.get("/api/events", params={"limit": "no"}), "Problem")
     valid(client.get("/api/nothing"), "Problem")
     valid(house.anybody().get("/api/events"), "Problem")

@@ -1,0 +1,102 @@
+"""Posts JSON to a server, within a time limit. Error texts never name the URL: its path may be secret."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import socket
+import ssl
+import threading
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from edge_agent import __version__
+from edge_agent.core.errors import CentralError
+from edge_agent.core.secrets import Secret
+
+TIMEOUT_S = 10.0
+DEADLINE_S = 30.0
+"""Limit for a whole response: a server that sends one byte every nine seconds must not block the queue."""
+HANG_S = 180.0
+"""Long enough for a slow name lookup."""
+FIRST_S, CAP_S = 1.0, 300.0
+"""Delays before the next attempt."""
+REJECTED_STATUSES = frozenset({400, 413, 422})
+"""Status codes that reject the message itself. It is dropped: a retry would fail again and block the
+queue."""
+
+
+class PostFailed(Exception):
+    """The post failed and is tried again later. The text says why, without the URL."""
+
+
+class JsonPoster:
+    """Posts to one URL, over a new connection each time. One thread."""
+
+    def __init__(
+        self, url: str, secret: Secret | None, ca_file: Path | None, deadline_s: float = DEADLINE_S
+    ) -> None:
+        """Raises CentralError if ``ca_file`` holds no certificate."""
+        self._url = urlsplit(url)
+        self._secret = secret
+        self._context = _context(ca_file) if self._url.scheme == "https" else None
+        self._deadline_s = deadline_s
+
+    def post(self, body: bytes) -> int:
+        """Post one body. Return the status: 2xx, or one of ``REJECTED_STATUSES``. Raises PostFailed."""
+        connection = self._connection()
+        deadline = threading.Timer(self._deadline_s, _abort, [connection])
+        deadline.daemon = True
+        try:
+            connection.connect()
+            deadline.start()
+            target = (self._url.path or "/") + (f"?{self._url.query}" if self._url.query else "")
+            connection.request("POST", target, body, self._headers())
+            status = connection.getresponse().status
+        except ssl.SSLCertVerificationError as error:
+            raise PostFailed(f"its certificate is not trusted: {error.verify_message}") from error
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise PostFailed(_words(error)) from error
+        finally:
+            deadline.cancel()
+            connection.close()
+        if status not in REJECTED_STATUSES and not 200 <= status < 300:
+            raise PostFailed(f"the server answers with status {status}")
+        return status
+
+    def _connection(self) -> http.client.HTTPConnection:
+        host = self._url.hostname or ""
+        if self._context is None:
+            return http.client.HTTPConnection(host, self._url.port, timeout=TIMEOUT_S)
+        return http.client.HTTPSConnection(host, self._url.port, timeout=TIMEOUT_S, context=self._context)
+
+    def _headers(self) -> dict[str, str]:
+        headers = {"Content-Type": "application/json", "User-Agent": f"edge-central/{__version__}"}
+        if self._secret is not None:
+            headers["Authorization"] = f"Bearer {self._secret.reveal()}"
+        return headers
+
+
+def _context(ca_file: Path | None) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise CentralError(f"webhook.ca_file {ca_file} holds no certificate") from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def _abort(connection: http.client.HTTPConnection) -> None:
+    sock: socket.socket | None = connection.sock  # None after the response
+    if sock is not None:
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
+
+
+def _words(error: Exception) -> str:
+    """The text of an error, without the URL."""
+    if isinstance(error, TimeoutError):
+        return f"no answer within {TIMEOUT_S:.0f} s"
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    return f"no answer that is HTTP ({type(error).__name__})"

@@ -1,0 +1,141 @@
+"""The documents of ``/api/incidents``, as ``openapi.json`` describes them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from edge_agent.wire.base import END
+from edge_central.console.incident_log import MAX_NOTE_CHARACTERS
+from edge_central.web.api.event_history import ApiDocument, Time
+
+SUBJECT_PATTERN = rf"^(event [a-z0-9-]{{1,63}} [\x21-\x7e]{{1,200}}|alert [0-9]{{1,18}}){END}"
+Subject = Annotated[
+    str,
+    Meta(
+        pattern=SUBJECT_PATTERN,
+        description="of an event: `event <gateway> <data.event_id>`, of an alert: `alert <number>`",
+    ),
+]
+Owner = Annotated[str, Meta(max_length=63, description="name of a user who may act in the ward")]
+NoteText = Annotated[str, Meta(max_length=MAX_NOTE_CHARACTERS)]
+OutcomeWord = Literal["real", "false", "handled"]
+
+
+class AcknowledgeIncident(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="step", tag="acknowledged"
+):
+    """Silence an incident for everyone. In charge of it is `owner`, without one the account of the token. It
+    changes nothing if the incident was acknowledged before."""
+
+    subject: Subject
+    owner: Owner | None = None
+
+
+class AssignIncident(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="step", tag="owner"
+):
+    """Put a user in charge."""
+
+    subject: Subject
+    owner: Owner
+
+
+class CloseIncident(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="step", tag="outcome"
+):
+    """Close an incident with its outcome, which also acknowledges it."""
+
+    subject: Subject
+    outcome: OutcomeWord
+    note: NoteText = ""
+
+
+class ReopenIncident(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="step", tag="reopened"
+):
+    """Withdraw the outcome."""
+
+    subject: Subject
+
+
+class NoteIncident(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="step", tag="note"
+):
+    """Add a note, which nobody can delete."""
+
+    subject: Subject
+    note: Annotated[NoteText, Meta(min_length=1)]
+
+
+IncidentAction = AcknowledgeIncident | AssignIncident | CloseIncident | ReopenIncident | NoteIncident
+
+
+class IncidentHandling(ApiDocument, frozen=True, kw_only=True):
+    """The present state of one incident."""
+
+    subject: Subject
+    ward: str
+    acknowledged_at: Time | None
+    acknowledged_by: str | None
+    owner: Annotated[str | None, Meta(description="the user in charge")]
+    outcome: Annotated[OutcomeWord | None, Meta(description="null: the incident is open")]
+    closed_at: Time | None
+
+
+class IncidentEntry(IncidentHandling, frozen=True, kw_only=True):
+    """An open alarm of a camera, or an open alert of a gateway or ward."""
+
+    gateway: Annotated[str | None, Meta(description="null: the ward itself")]
+    camera: Annotated[str | None, Meta(description="null: the gateway itself")]
+    name: Annotated[str, Meta(description="of the site, as in the inventory; empty: the ward itself")]
+    camera_name: str
+    kind: Annotated[str, Meta(description="kind of the event, or rule of the alert")]
+    severity: Literal["info", "warning", "alarm"]
+    text: Annotated[str, Meta(description="the reason, one line for people")]
+    time: Annotated[Time, Meta(description="by the clock of the gateway")]
+    received: Annotated[Time, Meta(description="by the clock of the centre")]
+    ringing: Annotated[bool, Meta(description="it sounds at the console until it is acknowledged")]
+    page: Annotated[str | None, Meta(description="path of the event's page at the console; null: an alert")]
+
+
+class IncidentList(ApiDocument, frozen=True, kw_only=True):
+    """Open incidents: those that ring first, the oldest first; then the others, the newest first."""
+
+    incidents: list[IncidentEntry]
+    open: Annotated[int, Meta(description="all open ones, also those that are not listed")]
+    ringing: int
+    more: Annotated[bool, Meta(description="there are more: ask by `gateway`")]
+
+
+class IncidentStepData(ApiDocument, frozen=True, kw_only=True):
+    step: Annotated[
+        str, Meta(description="acknowledged, owner, outcome, reopened or note; others may be added")
+    ]
+    by: Annotated[str, Meta(description="name of the user or program")]
+    value: Annotated[str, Meta(description="the new owner, the outcome, or the text of the note; else empty")]
+
+
+class IncidentStepEvent(ApiDocument, frozen=True, kw_only=True):
+    """CloudEvents 1.0: one step of the handling of an incident."""
+
+    specversion: Literal["1.0"]
+    id: str
+    source: Annotated[str, Meta(description="`/tb/` and the id of the centre")]
+    type: Literal["vn.thaibinh.edge.incident-step.v1"]
+    time: Time
+    subject: Subject
+    datacontenttype: Literal["application/json"]
+    ward: str
+    data: IncidentStepData
+
+
+class IncidentStepPage(ApiDocument, frozen=True, kw_only=True):
+    """Steps in the order in which they were recorded."""
+
+    events: list[IncidentStepEvent]
+    next: Annotated[
+        str, Meta(description="ask with it as `after` the next time, also when there was nothing")
+    ]
+    more: Annotated[bool, Meta(description="true: ask again at once")]

@@ -1,0 +1,250 @@
+"""``GET /api/incidents``, and ``/api/incidents/steps``: record a step, read steps, wait for the next ones."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+import msgspec
+from sqlalchemy import Connection
+from starlette.requests import Request
+from starlette.responses import Response
+
+from edge_agent.core.clock import rfc3339_of_ms
+from edge_agent.core.problems.problem import encode_json
+from edge_agent.wire.received.bounds import bounded_time
+from edge_central.console import incident_log
+from edge_central.console.alarm_queue import QueueItem, find_subject, read_alarm_queue
+from edge_central.console.incident_log import Handling, IncidentOutcome, LogAuthor
+from edge_central.console.site_names import Names
+from edge_central.store.ringing import ALARM, WARNING
+from edge_central.store.scope import Scope
+from edge_central.web.api.event_history import FIRST_CURSOR, HistoryFilter, parse_cursor
+from edge_central.web.api.event_query import check_keys, check_places, parse_limit, parse_wait, parse_ward
+from edge_central.web.api.events import JSON, NOW
+from edge_central.web.api.incidents.documents import (
+    SUBJECT_PATTERN,
+    AcknowledgeIncident,
+    AssignIncident,
+    CloseIncident,
+    IncidentAction,
+    IncidentEntry,
+    IncidentHandling,
+    IncidentList,
+    IncidentStepPage,
+    NoteIncident,
+    ReopenIncident,
+)
+from edge_central.web.api.incidents.step_history import (
+    check_step_cursor,
+    newest_step_cursor,
+    steps_after,
+)
+from edge_central.web.auth.accounts import ALL_ROLES, HANDLING_ROLES, acting_accounts
+from edge_central.web.http_errors import BadRequest, HttpError, NotFound
+from edge_central.web.live.hub import STALE, LiveHub, LiveListener
+from edge_central.web.live.stream import check_capacity, message_within
+from edge_central.web.request_context import UserRequestContext
+from edge_central.web.request_handler import Page, Principal, RequestHandler, compressed
+
+STEPS = "/api/incidents/steps"
+LIST_KEYS = ("ward", "gateway")
+STEP_KEYS = ("after", "limit", "ward", "subject", "wait")
+DEFAULT_STEPS, MOST_STEPS = 100, 1_000
+LISTED_PER_GATEWAY = 50
+_ACTION: msgspec.json.Decoder[IncidentAction] = msgspec.json.Decoder(IncidentAction)
+
+
+def _time(milliseconds: int) -> str:
+    return rfc3339_of_ms(bounded_time(milliseconds))
+
+
+# --- the list ---
+
+
+def listed(visit: UserRequestContext) -> Response:
+    """The open incidents."""
+    check_keys(visit.request.query_params, LIST_KEYS)
+    scope, gateway = parse_ward(visit.query("ward"), visit.scope), visit.query("gateway")
+    if gateway is not None:
+        check_places(visit.connection, HistoryFilter(scope, gateway=gateway), scope, visit.names)
+    queue = read_alarm_queue(
+        visit.connection, scope, visit.now_ms, gateway=gateway, per_gateway=LISTED_PER_GATEWAY
+    )
+    entries = [_entry(item, visit.names) for item in queue.items]
+    count = queue.alarms.open + queue.others.open
+    document = IncidentList(
+        incidents=entries, open=count, ringing=queue.alarms.ringing, more=count > len(entries)
+    )
+    return Response(encode_json(document), media_type=JSON)
+
+
+def _entry(item: QueueItem, names: Names) -> IncidentEntry:
+    is_of_gateway = bool(item.gateway)
+    return IncidentEntry(
+        **msgspec.structs.asdict(_handling(item.handling, item.ward)),
+        gateway=item.gateway or None,
+        camera=item.camera or None,
+        name=names.site_name(item.gateway) if is_of_gateway else "",
+        camera_name=names.camera(item.gateway, item.camera).name if item.camera else "",
+        kind=item.kind,
+        severity="alarm" if item.severity >= ALARM else "warning" if item.severity >= WARNING else "info",
+        text=str(item.words),
+        time=_time(item.time_ms),
+        received=_time(item.came_ms),
+        ringing=item.rings,
+        page=None if item.cursor is None else f"/events/{item.cursor}",
+    )
+
+
+def _handling(handling: Handling, ward: str) -> IncidentHandling:
+    acknowledged_ms, closed_ms = handling.acknowledged_ms, handling.closed_ms
+    return IncidentHandling(
+        subject=handling.subject,
+        ward=ward,
+        acknowledged_at=None if acknowledged_ms is None else _time(acknowledged_ms),
+        acknowledged_by=handling.acknowledged_by,
+        owner=handling.owner,
+        outcome=None if handling.outcome is None else handling.outcome.value,
+        closed_at=None if closed_ms is None else _time(closed_ms),
+    )
+
+
+# --- record a step ---
+
+
+def record_step(visit: UserRequestContext) -> Response:
+    """Record a step with the same functions as the pages."""
+    try:
+        action = _ACTION.decode(visit.body)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise BadRequest(str(error)[:200]) from None
+    ward = find_subject(visit.connection, visit.scope, action.subject)
+    if ward is None:
+        raise NotFound("there is no such incident, or it is not yours")
+    owner = getattr(action, "owner", None)
+    if owner is not None and owner not in {each.name for each in acting_accounts(visit.connection, ward)}:
+        raise BadRequest("owner is a user who may act in this ward")
+    with visit.writing() as connection:
+        _record(connection, visit.author, action, ward)
+        handlings = incident_log.handlings(connection, visit.scope, [action.subject])
+    handling = _handling(handlings.get(action.subject, Handling(action.subject)), ward)
+    return Response(encode_json(handling), 201, media_type=JSON)
+
+
+def _record(connection: Connection, by: LogAuthor, action: IncidentAction, ward: str) -> None:
+    match action:
+        case AcknowledgeIncident():
+            new = incident_log.acknowledge(connection, by, action.subject, ward)
+            if new and action.owner is not None:
+                incident_log.assign_owner(connection, by, action.subject, ward, action.owner)
+        case AssignIncident():
+            incident_log.assign_owner(connection, by, action.subject, ward, action.owner)
+        case CloseIncident():
+            outcome = IncidentOutcome(action.outcome)
+            incident_log.close(connection, by, action.subject, ward, outcome, action.note)
+        case ReopenIncident():
+            incident_log.reopen(connection, by, action.subject, ward)
+        case NoteIncident():
+            incident_log.note(connection, by, action.subject, ward, action.note)
+        case _:
+            assert_never(action)
+
+
+# --- read steps, with a wait ---
+
+
+@dataclass(frozen=True, slots=True)
+class _StepQuery:
+    after: str | None
+    limit: int
+    scope: Scope
+    subject: str
+    wait_s: float
+
+
+def _parse_step_query(request: Request, scope: Scope) -> _StepQuery:
+    """Raises BadRequest, NotFound."""
+    query = request.query_params
+    check_keys(query, STEP_KEYS)
+    subject = query.get("subject") or ""
+    if subject and not re.fullmatch(SUBJECT_PATTERN, subject):
+        raise BadRequest("subject is `event <gateway> <event id>` or `alert <number>`")
+    limit = parse_limit(query.get("limit"), DEFAULT_STEPS, MOST_STEPS)
+    ward = parse_ward(query.get("ward"), scope)
+    return _StepQuery(query.get("after") or None, limit, ward, subject, parse_wait(query.get("wait")))
+
+
+def steps_endpoint(front: RequestHandler, hub: LiveHub) -> Callable[[Request], Awaitable[Response]]:
+    async def steps(request: Request) -> Response:
+        try:
+            known = await front.authenticate_async(request, ALL_ROLES)
+            asked = _parse_step_query(request, known.account.scope)
+            mark = hub.mark()  # before the first query: steps after it wake the listener
+            found = await _read(front, request, asked)
+            if asked.wait_s and not found.events and not found.more:
+                found = await _wait(front, hub, request, known, asked, mark, found)
+            body = encode_json(found)
+            return await front.run_in_thread(lambda: compressed(request, Response(body, media_type=JSON)))
+        except HttpError as refusal:
+            return front.error_response(request, refusal)
+
+    return steps
+
+
+async def _read(front: RequestHandler, request: Request, asked: _StepQuery) -> IncidentStepPage:
+    """Raises BadRequest, Conflict."""
+
+    def read() -> IncidentStepPage:
+        source = f"/tb/{front.services.settings.id}"
+        with front.reading(request) as connection:
+            if asked.after == NOW:
+                newest = newest_step_cursor(connection)
+                return IncidentStepPage(events=[], next=str(newest), more=False)
+            after = FIRST_CURSOR if asked.after is None else parse_cursor(asked.after)
+            check_step_cursor(connection, after)
+            return steps_after(
+                connection, asked.scope, after.number, asked.limit, source=source, subject=asked.subject
+            )
+
+    return await front.run_in_thread(read)
+
+
+async def _wait(
+    front: RequestHandler,
+    hub: LiveHub,
+    request: Request,
+    known: Principal,
+    asked: _StepQuery,
+    mark: str,
+    found: IncidentStepPage,
+) -> IncidentStepPage:
+    """Wait until there are steps, the time is over, or the token is no longer valid."""
+    check_capacity(hub, known)
+    listener = hub.join(asked.scope, known.key, known.session is not None, mark, known.account.name)
+    loop = asyncio.get_running_loop()
+    until = loop.time() + asked.wait_s
+    try:
+        while not found.events and await _step_recorded(listener, until - loop.time()):
+            found = await _read(front, request, replace(asked, after=found.next))
+    finally:
+        hub.leave(listener)
+    return found
+
+
+async def _step_recorded(listener: LiveListener, seconds: float) -> bool:
+    loop = asyncio.get_running_loop()
+    until = loop.time() + seconds
+    while not listener.ended and await message_within(listener, until - loop.time()):
+        if any(message.content.kind in ("step", STALE.kind) for message in listener.take_waiting()):
+            return True
+    return False
+
+
+PAGES = (
+    Page("/api/incidents", listed, roles=ALL_ROLES),
+    Page(STEPS, record_step, method="POST", roles=HANDLING_ROLES, json=True),
+)

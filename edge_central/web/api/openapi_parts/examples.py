@@ -1,0 +1,175 @@
+"""Examples of bodies: one evening at one gateway, from the event to the outcome, so that all times fit."""
+
+from __future__ import annotations
+
+from edge_central.web.api.events import JSON
+from edge_central.web.api.openapi_parts.operations import Document
+
+SUBJECT = "event dt-001 in-yard-cam-1-8359fa-1-16062896"
+EVENT: Document = {
+    "specversion": "1.0",
+    "id": "dt-001/e7b51516/0000000000000412",
+    "source": "/tb/dt-001",
+    "subject": "cam-1",
+    "type": "vn.thaibinh.edge.zone-intrusion.v1",
+    "time": "2026-11-27T14:58:35.888Z",
+    "datacontenttype": "application/json",
+    "dataschema": "https://edge.thaibinh.vn/schemas/v1/zone-intrusion.json",
+    "sequence": "0000000000000412",
+    "epoch": "e7b51516",
+    "prevhash": "79fc0819a14d5b939a9cef1eb14209c1078779d6996abb6948450d2916563279",
+    "recordedtime": "2026-11-27T14:58:36.309Z",
+    "bootid": "05216514-4bfc-4fc9-8703-607e39590d48",
+    "bootms": "16062896",
+    "severitynumber": 17,
+    "severitytext": "ERROR",
+    "clock": "synced",
+    "ward": "de-tham",
+    "data": {
+        "phase": "start",
+        "event_id": "in-yard-cam-1-8359fa-1-16062896",
+        "rule_id": "in-yard",
+        "why": "person in yard for 1 s",
+        "box": [0.4539, 0.1589, 0.6849, 0.5379],
+        "frame": {"width": 768, "height": 432},
+        "started_at": "2026-11-27T14:58:35.888Z",
+        "ended_at": None,
+        "end_reason": None,
+        "model": {
+            "name": "yolox_nano_float16_quantize",
+            "sha256": "6518faf758f5827fb8412c38d2240b7722027c299596518e1f94e678af1e6e29",
+        },
+        "snapshot": {
+            "media_id": "5e1e2b6b3a01c7c1ce2f",
+            "sha256": "9e60a8828016873f786684a4e62722d858e2e205b82c8bbb4f61fb1bbdf9a57e",
+            "bytes": 24669,
+            "box": [0.25, 0.2097, 0.75, 0.7097],
+            "sealed_sha256": None,
+        },
+        "masked": False,
+        "label": "person",
+        "group": "person",
+        "score": 0.533,
+        "track_id": "cam-1-8359fa-1",
+        "zone": "yard",
+        "inside_s": 1.0,
+    },
+}
+INVENTORY: Document = {
+    "time": "2026-11-27T15:00:00.000Z",
+    "wards": [{"id": "de-tham", "name": "Đề Thám"}],
+    "gateways": [
+        {
+            "id": "dt-001",
+            "ward": "de-tham",
+            "name": "Cổng chợ Đề Thám",
+            "latitude": 20.4463,
+            "longitude": 106.3366,
+            "state": "online",
+            "since": "2026-11-27T10:30:55.000Z",
+            "why": "",
+            "heard": "2026-11-27T14:59:40.120Z",
+            "version": "0.1.0",
+            "cameras": [
+                {
+                    "id": "cam-1",
+                    "name": "Sân sau",
+                    "channel": "12",
+                    "state": "online",
+                    "cause": None,
+                    "since": "2026-11-27T10:31:02.000Z",
+                }
+            ],
+        }
+    ],
+}
+INCIDENTS: Document = {
+    "incidents": [
+        {
+            "subject": SUBJECT,
+            "ward": "de-tham",
+            "acknowledged_at": None,
+            "acknowledged_by": None,
+            "owner": None,
+            "outcome": None,
+            "closed_at": None,
+            "gateway": "dt-001",
+            "camera": "cam-1",
+            "name": "Cổng chợ Đề Thám",
+            "camera_name": "Sân sau",
+            "kind": "zone-intrusion",
+            "severity": "alarm",
+            "text": "person in yard for 1 s",
+            "time": "2026-11-27T14:58:35.888Z",
+            "received": "2026-11-27T14:58:36.702Z",
+            "ringing": True,
+            "page": "/events/5412",
+        }
+    ],
+    "open": 1,
+    "ringing": 1,
+    "more": False,
+}
+ACTION: Document = {"step": "acknowledged", "subject": SUBJECT}
+HANDLING: Document = {
+    "subject": SUBJECT,
+    "ward": "de-tham",
+    "acknowledged_at": "2026-11-27T14:59:04.310Z",
+    "acknowledged_by": "zalo-bridge",
+    "owner": "zalo-bridge",
+    "outcome": None,
+    "closed_at": None,
+}
+
+
+def _step(number: int, check: str, time: str, by: str, step: str, value: str = "") -> Document:
+    return {
+        "specversion": "1.0",
+        "id": f"{number}-{check}",
+        "source": "/tb/central",
+        "type": "vn.thaibinh.edge.incident-step.v1",
+        "time": time,
+        "subject": SUBJECT,
+        "datacontenttype": "application/json",
+        "ward": "de-tham",
+        "data": {"step": step, "by": by, "value": value},
+    }
+
+
+STEPS: Document = {
+    "events": [
+        _step(87, "5f3a9c01", "2026-11-27T14:59:04.310Z", "zalo-bridge", "acknowledged"),
+        _step(88, "a04be2d7", "2026-11-27T15:12:40.005Z", "lan", "outcome", "false"),
+    ],
+    "next": "88-a04be2d7",
+    "more": False,
+}
+QUESTION: Document = {
+    "purpose": "theft of a motorcycle",
+    "case": "7/2026",
+    "from_at": "2026-11-27T21:00:00+07:00",
+    "to_at": "2026-11-27T23:00:00+07:00",
+    "wards": ["de-tham"],
+    "group": "two-wheeler",
+}
+RESPONSES: dict[str, tuple[str, Document]] = {
+    "listEvents": ("200", {"events": [EVENT], "next": "5412-5f3a9c01", "more": False, "deleted": []}),
+    "getInventory": ("200", INVENTORY),
+    "listIncidents": ("200", INCIDENTS),
+    "listIncidentSteps": ("200", STEPS),
+    "recordIncidentStep": ("201", HANDLING),
+}
+"""Status and body, by operation id."""
+REQUESTS = {"recordIncidentStep": ACTION, "startSearch": QUESTION}
+
+
+def add_examples(paths: Document) -> None:
+    """Set the examples of the operations; ``add_operation_ids`` comes before."""
+    for operations in paths.values():
+        for operation in operations.values():
+            id_ = operation["operationId"]
+            if id_ in RESPONSES:
+                status, body = RESPONSES[id_]
+                operation["responses"][status]["content"][JSON]["example"] = body
+            if id_ in REQUESTS:
+                operation["requestBody"]["content"][JSON]["example"] = REQUESTS[id_]

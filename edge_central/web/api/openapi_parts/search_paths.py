@@ -1,0 +1,122 @@
+"""The paths of searches."""
+
+from __future__ import annotations
+
+from edge_central.searches.question import SearchQuestion
+from edge_central.web.api.event_query import MOST_WAIT_S
+from edge_central.web.api.events import JSON
+from edge_central.web.api.openapi_parts.operations import (
+    Document,
+    answer,
+    get_operation,
+    path_part,
+    post_operation,
+    problems,
+    query_parameter,
+)
+from edge_central.web.api.search_documents import (
+    MatchPage,
+    OpenPicture,
+    PictureEntry,
+    PictureList,
+    SearchList,
+    SearchStatus,
+    StartedSearch,
+)
+from edge_central.web.api.searches import DEFAULT_MATCHES, MATCHES, MOST_MATCHES
+
+OF_SEARCHES = (
+    *(SearchQuestion, StartedSearch, SearchList, SearchStatus),
+    *(MatchPage, OpenPicture, PictureEntry, PictureList),
+)
+
+
+def search_paths(
+    problem: Document,
+    question: Document,
+    started: Document,
+    listed: Document,
+    status: Document,
+    matches: Document,
+    opening: Document,
+    entry: Document,
+    pictures: Document,
+) -> Document:
+    """The paths of searches."""
+    whole, parts = "/api/searches", [path_part("id", "of the search")]
+    picture = [*parts, path_part("gateway", "of the match"), path_part("passage", "of the match")]
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    return {
+        whole: {
+            "get": get_operation("Your newest searches", [], answer("Newest first", JSON, listed), problem),
+            "post": post_operation(
+                "Ask the gateways for passages; it is on record with purpose and case",
+                *([], question, {"201": answer("It is stored", JSON, started)}, problem),
+            ),
+        },
+        f"{whole}/{{id}}": {
+            "get": get_operation(
+                "One search, with the answer of each gateway",
+                parts,
+                answer("As it is now", JSON, status),
+                problem,
+            ),
+            "delete": {
+                "summary": "Withdraw a search: gateways that have not answered are not asked any more",
+                "parameters": parts,
+                "responses": {"204": {"description": "It is withdrawn"}, **problems(problem, "403")},
+            },
+        },
+        MATCHES: {
+            "get": get_operation(
+                "Matches in the order in which they came",
+                [*parts, *_follow_matches()],
+                answer("Matches", JSON, matches),
+                problem,
+            ),
+        },
+        f"{whole}/{{id}}/pictures": {
+            "get": get_operation(
+                "The pictures that you have opened",
+                parts,
+                answer("By gateway and passage", JSON, pictures),
+                problem,
+            ),
+            "post": post_operation(
+                "Open the picture of a match; it is on record before the gateway is asked",
+                *(parts, opening, {"202": answer("The gateway is asked", JSON, entry)}, problem),
+            ),
+        },
+        f"{whole}/{{id}}/pictures/{{gateway}}/{{passage}}": {
+            "get": {
+                "summary": "A picture that you have opened",
+                "parameters": picture,
+                "responses": {
+                    "200": {
+                        "description": "The picture. A sealed one is an octet stream",
+                        "content": {"image/jpeg": binary, "application/octet-stream": binary},
+                    },
+                    "202": answer("The gateway has not answered yet", JSON, entry),
+                    **problems(problem, "403"),
+                },
+            },
+        },
+    }
+
+
+def _follow_matches() -> list[Document]:
+    """The parameters with which a client follows the matches as they come."""
+    return [
+        query_parameter(
+            "after", {"type": "integer", "minimum": 0, "default": 0}, "`next` of the answer before"
+        ),
+        query_parameter(
+            "limit",
+            {"type": "integer", "minimum": 1, "maximum": MOST_MATCHES, "default": DEFAULT_MATCHES},
+            "matches in one answer",
+        ),
+        query_parameter("wait", {"type": "number", "minimum": 0, "maximum": MOST_WAIT_S, "default": 0}, WAIT),
+    ]
+
+
+WAIT = "seconds to wait for the next match where there is none"

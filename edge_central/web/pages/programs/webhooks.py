@@ -1,0 +1,22 @@
+"""``/webhooks``: how far each webhook has come, why it fails, and what it posted."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from edge_central.web.auth.accounts import ADMIN_ROLES
+from edge_central.web.request_context import UserRequestContext
+from edge_central.web.request_handler import Page
+from edge_central.web.webhooks.due import newest_deliveries, read_place
+
+
+def webhooks_page(visit: UserRequestContext) -> Response:
+    """Without the addresses: their paths may be secret."""
+    webhooks = [
+        (webhook, read_place(visit.connection, webhook.id)) for webhook in visit.services.console.webhooks
+    ]
+    deliveries = newest_deliveries(visit.connection)
+    return visit.render("webhooks.html", webhooks=webhooks, deliveries=deliveries)
+
+
+PAGES = (Page("/webhooks", webhooks_page, roles=ADMIN_ROLES),)

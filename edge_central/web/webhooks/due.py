@@ -1,0 +1,236 @@
+"""Which event or alert a webhook posts next, how far it has come, and the log of what it posted.
+
+Events are read by cursor and alerts by id, so that nothing is lost while a receiver is away. An event is
+posted when it begins. What was acknowledged before its time is passed over, and so are the alarms of a
+gateway while its flood alert is open: that alert is posted for all of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Text,
+    cast,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
+
+from edge_agent.wire.received.bounds import with_problem
+from edge_central.console.events import NOT_HIDDEN, OF_NOTE, EventRow, rows_of
+from edge_central.store import tables
+from edge_central.store.database import conflict_insert, newest_cursor
+from edge_central.store.ringing import RINGING_KINDS, RINGING_PHASES, WARNING
+from edge_central.store.scope import Scope
+from edge_central.webhook_settings import EventWebhook
+
+READ_AT_ONCE = 50
+MAX_DELIVERIES = 500
+"""Rows that are kept of each webhook."""
+_E, _A, _H = tables.event.c, tables.alert.c, tables.handling.c
+_P, _D = tables.webhook_place.c, tables.webhook_delivery.c
+_QUIET = (
+    select(_A.id)
+    .where(tables.IS_FLOOD, _A.gateway == _E.gateway, _A.since_ms <= _E.received_ms)
+    .where(or_(_A.cleared_ms.is_(None), _A.cleared_ms >= _E.received_ms))
+    .exists()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookPlace:
+    """Events up to ``cursor`` and alerts up to ``alert`` are done."""
+
+    cursor: int
+    alert: int
+    failing_ms: int | None = None
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DueNotice:
+    """An event or an alert that is posted next; ``place``: where the webhook is after it."""
+
+    subject: str
+    ward: str
+    gateway: str  # empty: the ward itself
+    camera: str  # empty: the gateway itself
+    kind: str  # of the event, or rule of the alert
+    severity: int
+    words: str
+    time_ms: int
+    came_ms: int
+    place: WebhookPlace
+    event: EventRow | None = None  # None: an alert
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """``notice`` None: nothing is due. ``place``: how far everything is done or passed over."""
+
+    notice: DueNotice | None
+    place: WebhookPlace
+
+
+def read_place(connection: Connection, webhook: str) -> WebhookPlace | None:
+    query = select(_P.cursor, _P.alert, _P.failing_ms, _P.problem).where(_P.webhook == webhook)
+    row = connection.execute(query).first()
+    return None if row is None else WebhookPlace(*row)
+
+
+def newest_place(connection: Connection) -> WebhookPlace:
+    """Where a new webhook begins: it posts nothing of the past."""
+    return WebhookPlace(newest_cursor(connection), connection.scalar(select(func.max(_A.id))) or 0)
+
+
+def next_step(
+    connection: Connection, webhook: EventWebhook, scope: Scope, place: WebhookPlace, now_ms: int
+) -> NextStep:
+    """Read what is due after ``place``: events first."""
+    due_ms = now_ms - round(webhook.unacknowledged_s * 1000)
+    newest = newest_cursor(connection)
+    rows = connection.execute(_events(webhook, scope, place.cursor, newest)).all()
+    if len(rows) == READ_AT_ONCE:
+        newest = rows[-1].cursor
+    for row in rows:
+        if row.received_ms > due_ms:
+            newest = row.cursor - 1
+            break
+        found = rows_of(connection, scope, [row.cursor]) if _is_wanted(row, webhook) else ()
+        if found:
+            return NextStep(_of_event(found[0], WebhookPlace(row.cursor, place.alert)), place)
+    return _next_alert(
+        connection, webhook, scope, WebhookPlace(max(place.cursor, newest), place.alert), due_ms
+    )
+
+
+def _events(webhook: EventWebhook, scope: Scope, after: int, newest: int) -> Select[Any]:
+    subject = literal("event ") + _E.gateway + " " + _E.event_id
+    kinds = RINGING_KINDS if webhook.kinds is None else webhook.kinds
+    query = (
+        select(_E.cursor, _E.received_ms, _H.acknowledged_ms, _H.outcome, _QUIET.label("quiet"))
+        .select_from(tables.event)
+        .join(tables.handling, _H.subject == subject, isouter=True)
+        .where(_E.cursor > after, _E.cursor <= newest, scope.of(_E.ward), NOT_HIDDEN)
+        .where(or_(_E.phase.in_(RINGING_PHASES), _E.phase.is_(None)), _E.kind.in_(kinds))
+        .where(*_severe(_E.severity, webhook))
+    )
+    return query.order_by(_E.cursor).limit(READ_AT_ONCE)
+
+
+def _severe(column: ColumnElement[int], webhook: EventWebhook) -> list[ColumnElement[bool]]:
+    severe = column >= webhook.severity.number
+    return [severe, OF_NOTE] if webhook.severity.number >= WARNING else [severe]
+
+
+def _is_wanted(row: Any, webhook: EventWebhook) -> bool:
+    handled = row.acknowledged_ms is not None or row.outcome is not None
+    return not row.quiet and not (handled and webhook.unacknowledged_s > 0)
+
+
+def _of_event(event: EventRow, place: WebhookPlace) -> DueNotice:
+    subject = f"event {event.gateway} {event.event_id}" if event.event_id else f"cursor {event.cursor}"
+    return DueNotice(
+        *(subject, event.ward, event.gateway, event.camera, event.kind, event.severity),
+        *(event.data.why, event.time_ms, event.received_ms, place, event),
+    )
+
+
+def _next_alert(
+    connection: Connection, webhook: EventWebhook, scope: Scope, place: WebhookPlace, due_ms: int
+) -> NextStep:
+    if not webhook.alerts:
+        return NextStep(None, place)
+    subject = literal("alert ") + cast(_A.id, Text)
+    query = (
+        select(tables.alert, _H.acknowledged_ms, _H.outcome)
+        .join_from(tables.alert, tables.handling, _H.subject == subject, isouter=True)
+        .where(_A.id > place.alert, scope.of(_A.ward), _A.severity >= webhook.severity.number)
+        .order_by(_A.id)
+        .limit(READ_AT_ONCE)
+    )
+    for row in connection.execute(query):
+        if row.opened_ms > due_ms:
+            break
+        passed = WebhookPlace(place.cursor, row.id)
+        handled = row.acknowledged_ms is not None or row.outcome is not None or row.cleared_ms is not None
+        if not row.folded and not (handled and webhook.unacknowledged_s > 0):
+            return NextStep(_of_alert(row, passed), place)
+        place = passed
+    return NextStep(None, place)
+
+
+def _of_alert(row: Any, place: WebhookPlace) -> DueNotice:
+    return DueNotice(
+        *(f"alert {row.id}", row.ward, row.gateway, row.camera, row.rule, row.severity),
+        *(with_problem(row.text, row.problem), row.since_ms, row.opened_ms, place),
+    )
+
+
+# --- writing ---
+
+
+def write_place(connection: Connection, webhook: str, place: WebhookPlace) -> None:
+    values = {
+        "cursor": place.cursor,
+        "alert": place.alert,
+        "failing_ms": place.failing_ms,
+        "problem": place.problem,
+    }
+    row = conflict_insert(connection, tables.webhook_place).values(webhook=webhook, **values)
+    connection.execute(row.on_conflict_do_update(index_elements=["webhook"], set_=values))
+
+
+def write_failure(connection: Connection, webhook: str, problem: str, now_ms: int) -> None:
+    """Record since when posts fail, and why."""
+    values = {"problem": problem, "failing_ms": func.coalesce(_P.failing_ms, now_ms)}
+    connection.execute(update(tables.webhook_place).where(_P.webhook == webhook).values(values))
+
+
+def write_delivery(
+    connection: Connection, webhook: str, notice: DueNotice, status: int, attempts: int, now_ms: int
+) -> None:
+    """Record an answered post, and that the webhook has come past it."""
+    write_place(connection, webhook, notice.place)
+    row = {
+        "webhook": webhook,
+        "at_ms": now_ms,
+        "subject": notice.subject,
+        "ward": notice.ward,
+        "status": status,
+        "attempts": attempts,
+    }
+    connection.execute(insert(tables.webhook_delivery), row)
+    oldest = select(_D.id).where(_D.webhook == webhook).order_by(_D.id.desc()).limit(1).offset(MAX_DELIVERIES)
+    last = connection.scalar(oldest)
+    if last is not None:
+        connection.execute(delete(tables.webhook_delivery).where(_D.webhook == webhook, _D.id <= last))
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookDelivery:
+    """One answered post."""
+
+    webhook: str
+    at_ms: int
+    subject: str
+    ward: str
+    status: int
+    attempts: int
+
+
+def newest_deliveries(connection: Connection, most: int = 100) -> tuple[WebhookDelivery, ...]:
+    """The newest answered posts of all webhooks, newest first."""
+    query = select(_D.webhook, _D.at_ms, _D.subject, _D.ward, _D.status, _D.attempts)
+    return tuple(
+        WebhookDelivery(*row) for row in connection.execute(query.order_by(_D.id.desc()).limit(most))
+    )
