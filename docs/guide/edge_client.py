@@ -215,9 +215,15 @@ class Centre:
 
     # --- incidents
 
-    def incidents(self, ward: str | None = None) -> tuple[Incident, ...]:
-        """Open alarms and alerts, as many as the centre lists."""
-        return tuple(map(Incident.parse, self._get("/api/incidents", {"ward": ward})["incidents"]))
+    def incidents(self, ward: str | None = None) -> Iterator[Incident]:
+        """All open alarms, one incident for each camera and rule, and all open alerts."""
+        after = None
+        while True:
+            page = self._get("/api/incidents", {"ward": ward, "after": after})
+            yield from map(Incident.parse, page["incidents"])
+            after = page["next"]
+            if after is None:
+                return
 
     def steps(self, after: str | None = None, *, ward: str | None = None, wait_s: float = 0) -> StepPage:
         """What people and programs did about incidents, after a cursor like that of ``events``."""
@@ -244,8 +250,10 @@ class Centre:
     # --- requests
 
     def _record(self, step: Json) -> Incident:
-        """The token must be one that may act."""
-        return Incident.parse(json.loads(self._request("POST", "/api/incidents/steps", step)))
+        """The token must be one that may act. A subject may also be ``row`` of an incident's document: all
+        alarms that it stands for."""
+        recorded = json.loads(self._request("POST", "/api/incidents/steps", step))
+        return Incident.parse(recorded["incident"])
 
     def _get(self, path: str, query: Json) -> Json:
         text = urlencode({name: value for name, value in query.items() if value is not None})

@@ -62,11 +62,8 @@ def test_a_request_is_sent_and_its_response_is_shown(room: Room) -> None:
 
 def test_an_alarm_is_acknowledged_from_the_page(room: Room) -> None:
     client = room.house.program(room.house.token("app", "quang-trung", "phu-khanh", "le-hong-phong"))
-    subject = next(
-        each["subject"]
-        for each in client.get("/api/incidents").json()["incidents"]
-        if each["acknowledged_at"] is None
-    )
+    incidents = client.get("/api/incidents").json()["incidents"]
+    subject = next(each["subject"] for each in incidents if each["acknowledged_at"] is None)
     room.open("/developers")
     room.run("document.getElementById('recordIncidentStep').open = true")
     body = f'{{"step": "acknowledged", "subject": "{subject}"}}'

@@ -80,7 +80,7 @@ def test_answers_are_valid_by_the_document(house: House) -> None:
     assert valid(client.get("/api/events"), "EventPage")["events"]
     incidents = valid(client.get("/api/incidents"), "IncidentList")["incidents"]
     body = {"step": "acknowledged", "subject": incidents[0]["subject"]}
-    valid(client.post(STEPS, json=body), "IncidentHandling")
+    valid(client.post(STEPS, json=body), "RecordedStep")
     assert len(valid(client.get(STEPS), "IncidentStepPage")["events"]) == 1
     valid(client.get("/api/events", params={"limit": "no"}), "Problem")
     valid(client.get("/api/nothing"), "Problem")

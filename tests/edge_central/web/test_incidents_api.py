@@ -50,7 +50,7 @@ def with_alarms(house: House, *, started: bool = False) -> None:
     alarm = {"phase": "start", "why": "person in yard for 1 s"}
     house.take(
         event(OURS, 1, {**alarm, "event_id": "a1"}),
-        event(OURS, 2, {**alarm, "event_id": "a2"}),
+        event(OURS, 2, {**alarm, "event_id": "a2"}, camera="cam-2"),
         event(THEIRS, 1, {**alarm, "event_id": "a1"}),
     )
 
@@ -63,7 +63,9 @@ def record(client: httpx.Client, step: str, subject: str = SUBJECT, **more: str 
     answer = client.post(STEPS, json={"step": step, "subject": subject, **more})
     assert answer.status_code == 201, answer.text
     document: dict[str, Any] = answer.json()
-    return document
+    assert document["count"] == 1
+    incident: dict[str, Any] = document["incident"]
+    return incident
 
 
 def steps(client: httpx.Client, **params: str) -> dict[str, Any]:
@@ -80,12 +82,36 @@ def values(page: dict[str, Any]) -> list[tuple[str, str, str]]:
 def test_the_list_is_what_the_console_lists_in_the_wards_of_the_token(alarms: House) -> None:
     found = alarms.program(alarms.token("app", WARD)).get("/api/incidents").json()
     assert [each["subject"] for each in found["incidents"]] == [SUBJECT, "event dt-001 a2"]
-    assert (found["open"], found["ringing"], found["more"]) == (2, 2, False)
+    assert (found["open"], found["alarms"], found["ringing"], found["next"]) == (2, 2, 2, None)
     first = found["incidents"][0]
     assert (first["severity"], first["kind"], first["camera"]) == ("alarm", "zone-intrusion", "cam-1")
     assert (first["text"], first["ringing"]) == ("person in yard for 1 s", True)
     alarms.person("minh", Role.ADMIN)
     assert alarms.browser("minh").get(first["page"]).status_code == 200
+
+
+def test_alarms_of_one_camera_and_rule_are_one_entry_and_handled_together(centre: House) -> None:
+    more = [event(OURS, 10 + n, {"phase": "start", "event_id": f"b{n}"}) for n in range(5)]
+    centre.take(*more)
+    bridge = acting(centre)
+    first = bridge.get("/api/incidents", params={"limit": "1"}).json()
+    (entry,) = first["incidents"]
+    assert (entry["count"], entry["waiting"], entry["subject"]) == (6, 6, "event dt-001 b4")
+    assert (first["open"], first["alarms"]) == (2, 7)
+    rest = bridge.get("/api/incidents", params={"after": first["next"]}).json()
+    assert [each["subject"] for each in rest["incidents"]] == ["event dt-001 a2"]
+    assert bridge.get("/api/incidents", params={"after": "x"}).status_code == 400
+    centre.take(event(OURS, 20, {"phase": "start", "event_id": "later"}))
+    body = {"step": "outcome", "subject": entry["row"], "outcome": "false"}
+    answer = bridge.post(STEPS, json=body)
+    assert (answer.status_code, answer.json()["count"]) == (201, 6), "what came later was not seen"
+    left = bridge.get("/api/incidents", params={"gateway": "dt-001"}).json()["incidents"]
+    assert [(each["subject"], each["count"]) for each in left] == [
+        ("event dt-001 a2", 1),
+        ("event dt-001 later", 1),
+    ]
+    foreign = {"step": "acknowledged", "subject": "row 3 3"}
+    assert bridge.post(STEPS, json=foreign).status_code == 404
 
 
 def test_a_program_that_may_act_acknowledges_and_closes_with_its_own_name(centre: House) -> None:

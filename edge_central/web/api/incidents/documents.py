@@ -11,12 +11,16 @@ from edge_central.console.incident_log import MAX_NOTE_CHARACTERS
 from edge_central.web.api.event_history import ApiDocument, Time
 
 SUBJECT_PATTERN = rf"^(event [a-z0-9-]{{1,63}} [\x21-\x7e]{{1,200}}|alert [0-9]{{1,18}}){END}"
+ROW_PATTERN = SUBJECT_PATTERN.replace("^(", "^(row [0-9]{1,18} [0-9]{1,18}|")
 Subject = Annotated[
     str,
     Meta(
         pattern=SUBJECT_PATTERN,
         description="of an event: `event <gateway> <data.event_id>`, of an alert: `alert <number>`",
     ),
+]
+SubjectOrRow = Annotated[
+    str, Meta(pattern=ROW_PATTERN, description="a subject, or `row` of the list: all open alarms in it")
 ]
 Owner = Annotated[str, Meta(max_length=63, description="name of a user who may act in the ward")]
 NoteText = Annotated[str, Meta(max_length=MAX_NOTE_CHARACTERS)]
@@ -29,7 +33,7 @@ class AcknowledgeIncident(
     """Silence an incident for everyone. In charge of it is `owner`, without one the account of the token. It
     changes nothing if the incident was acknowledged before."""
 
-    subject: Subject
+    subject: SubjectOrRow
     owner: Owner | None = None
 
 
@@ -38,7 +42,7 @@ class AssignIncident(
 ):
     """Put a user in charge."""
 
-    subject: Subject
+    subject: SubjectOrRow
     owner: Owner
 
 
@@ -47,7 +51,7 @@ class CloseIncident(
 ):
     """Close an incident with its outcome, which also acknowledges it."""
 
-    subject: Subject
+    subject: SubjectOrRow
     outcome: OutcomeWord
     note: NoteText = ""
 
@@ -65,7 +69,7 @@ class NoteIncident(
 ):
     """Add a note, which nobody can delete."""
 
-    subject: Subject
+    subject: SubjectOrRow
     note: Annotated[NoteText, Meta(min_length=1)]
 
 
@@ -84,9 +88,22 @@ class IncidentHandling(ApiDocument, frozen=True, kw_only=True):
     closed_at: Time | None
 
 
-class IncidentEntry(IncidentHandling, frozen=True, kw_only=True):
-    """An open alarm of a camera, or an open alert of a gateway or ward."""
+class RecordedStep(ApiDocument, frozen=True, kw_only=True):
+    """What a step was recorded about."""
 
+    count: Annotated[int, Meta(description="how many incidents; of a row several")]
+    incident: Annotated[IncidentHandling, Meta(description="the state after the step; of a row of one alarm")]
+
+
+class IncidentEntry(IncidentHandling, frozen=True, kw_only=True):
+    """All open alarms of one camera and rule, or an open alert of a gateway or ward. The fields are those of
+    the newest alarm."""
+
+    row: Annotated[
+        str, Meta(description="as `subject` of a step: all these alarms, those that come later not included")
+    ]
+    count: Annotated[int, Meta(description="alarms in it")]
+    waiting: Annotated[int, Meta(description="those of them that nobody has acknowledged")]
     gateway: Annotated[str | None, Meta(description="null: the ward itself")]
     camera: Annotated[str | None, Meta(description="null: the gateway itself")]
     name: Annotated[str, Meta(description="of the site, as in the inventory; empty: the ward itself")]
@@ -96,17 +113,20 @@ class IncidentEntry(IncidentHandling, frozen=True, kw_only=True):
     text: Annotated[str, Meta(description="the reason, one line for people")]
     time: Annotated[Time, Meta(description="by the clock of the gateway")]
     received: Annotated[Time, Meta(description="by the clock of the centre")]
+    first: Annotated[Time, Meta(description="when the oldest alarm was received")]
     ringing: Annotated[bool, Meta(description="it sounds at the console until it is acknowledged")]
+    silenced: Annotated[bool, Meta(description="a user has silenced this camera and rule for a time")]
     page: Annotated[str | None, Meta(description="path of the event's page at the console; null: an alert")]
 
 
 class IncidentList(ApiDocument, frozen=True, kw_only=True):
-    """Open incidents: those that ring first, the oldest first; then the others, the newest first."""
+    """Open incidents in the order of the console: those that ring first, the longest waiting first."""
 
     incidents: list[IncidentEntry]
-    open: Annotated[int, Meta(description="all open ones, also those that are not listed")]
+    open: Annotated[int, Meta(description="all open ones, also those on other pages")]
+    alarms: Annotated[int, Meta(description="alarms in them, one by one")]
     ringing: int
-    more: Annotated[bool, Meta(description="there are more: ask by `gateway`")]
+    next: Annotated[str | None, Meta(description="ask with it as `after` for the next page; null: the last")]
 
 
 class IncidentStepData(ApiDocument, frozen=True, kw_only=True):

@@ -17,8 +17,10 @@ from edge_agent.core.clock import rfc3339_of_ms
 from edge_agent.core.problems.problem import encode_json
 from edge_agent.wire.received.bounds import bounded_time
 from edge_central.console import incident_log
-from edge_central.console.alarm_queue import QueueItem, find_subject, read_alarm_queue
-from edge_central.console.incident_log import Handling, IncidentOutcome, LogAuthor
+from edge_central.console.alarms.model import QueueFilter, QueueItem, QueuePosition
+from edge_central.console.alarms.queue import read_queue
+from edge_central.console.alarms.subjects import find_subjects
+from edge_central.console.incident_log import Handling, IncidentOutcome, LogAuthor, Subjects
 from edge_central.console.site_names import Names
 from edge_central.store.ringing import ALARM, WARNING
 from edge_central.store.scope import Scope
@@ -36,6 +38,7 @@ from edge_central.web.api.incidents.documents import (
     IncidentList,
     IncidentStepPage,
     NoteIncident,
+    RecordedStep,
     ReopenIncident,
 )
 from edge_central.web.api.incidents.step_history import (
@@ -51,10 +54,10 @@ from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page, Principal, RequestHandler, compressed
 
 STEPS = "/api/incidents/steps"
-LIST_KEYS = ("ward", "gateway")
+LIST_KEYS = ("after", "limit", "ward", "gateway")
 STEP_KEYS = ("after", "limit", "ward", "subject", "wait")
 DEFAULT_STEPS, MOST_STEPS = 100, 1_000
-LISTED_PER_GATEWAY = 50
+DEFAULT_LISTED, MOST_LISTED = 100, 500
 _ACTION: msgspec.json.Decoder[IncidentAction] = msgspec.json.Decoder(IncidentAction)
 
 
@@ -71,13 +74,20 @@ def listed(visit: UserRequestContext) -> Response:
     scope, gateway = parse_ward(visit.query("ward"), visit.scope), visit.query("gateway")
     if gateway is not None:
         check_places(visit.connection, HistoryFilter(scope, gateway=gateway), scope, visit.names)
-    queue = read_alarm_queue(
-        visit.connection, scope, visit.now_ms, gateway=gateway, per_gateway=LISTED_PER_GATEWAY
-    )
-    entries = [_entry(item, visit.names) for item in queue.items]
-    count = queue.alarms.open + queue.others.open
+    after, position = visit.query("after"), None
+    if after is not None:
+        position = QueuePosition.parse(after)
+        if position is None:
+            raise BadRequest("after is the position that an answer has named as next, or left out")
+    size = parse_limit(visit.query("limit"), DEFAULT_LISTED, MOST_LISTED)
+    wanted = QueueFilter(gateway=gateway or "")
+    queue = read_queue(visit.connection, scope, visit.now_ms, wanted, position, size)
     document = IncidentList(
-        incidents=entries, open=count, ringing=queue.alarms.ringing, more=count > len(entries)
+        incidents=[_entry(item, visit.names) for item in queue.items],
+        open=queue.counts.total,
+        alarms=queue.counts.open_alarms,
+        ringing=queue.counts.ringing,
+        next=None if queue.next is None else str(queue.next),
     )
     return Response(encode_json(document), media_type=JSON)
 
@@ -94,8 +104,13 @@ def _entry(item: QueueItem, names: Names) -> IncidentEntry:
         severity="alarm" if item.severity >= ALARM else "warning" if item.severity >= WARNING else "info",
         text=str(item.words),
         time=_time(item.time_ms),
-        received=_time(item.came_ms),
+        received=_time(item.last_ms),
+        first=_time(item.first_ms),
+        row=item.name,
+        count=item.count,
+        waiting=item.waiting,
         ringing=item.rings,
+        silenced=item.silence is not None,
         page=None if item.cursor is None else f"/events/{item.cursor}",
     )
 
@@ -122,34 +137,37 @@ def record_step(visit: UserRequestContext) -> Response:
         action = _ACTION.decode(visit.body)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise BadRequest(str(error)[:200]) from None
-    ward = find_subject(visit.connection, visit.scope, action.subject)
-    if ward is None:
+    subjects = find_subjects(visit.connection, visit.scope, [action.subject])
+    if not subjects:
         raise NotFound("there is no such incident, or it is not yours")
+    subject, ward = next(iter(subjects.items()))  # all alarms of a row are of one ward
     owner = getattr(action, "owner", None)
     if owner is not None and owner not in {each.name for each in acting_accounts(visit.connection, ward)}:
         raise BadRequest("owner is a user who may act in this ward")
     with visit.writing() as connection:
-        _record(connection, visit.author, action, ward)
-        handlings = incident_log.handlings(connection, visit.scope, [action.subject])
-    handling = _handling(handlings.get(action.subject, Handling(action.subject)), ward)
-    return Response(encode_json(handling), 201, media_type=JSON)
+        _record(connection, visit.author, action, subjects)
+        handlings = incident_log.handlings(connection, visit.scope, [subject])
+    handling = _handling(handlings.get(subject, Handling(subject)), ward)
+    recorded = RecordedStep(count=len(subjects), incident=handling)
+    return Response(encode_json(recorded), 201, media_type=JSON)
 
 
-def _record(connection: Connection, by: LogAuthor, action: IncidentAction, ward: str) -> None:
+def _record(connection: Connection, by: LogAuthor, action: IncidentAction, subjects: Subjects) -> None:
     match action:
         case AcknowledgeIncident():
-            new = incident_log.acknowledge(connection, by, action.subject, ward)
+            new = incident_log.acknowledge_all(connection, by, subjects)
             if new and action.owner is not None:
-                incident_log.assign_owner(connection, by, action.subject, ward, action.owner)
+                incident_log.assign_all(connection, by, subjects, action.owner)
         case AssignIncident():
-            incident_log.assign_owner(connection, by, action.subject, ward, action.owner)
+            incident_log.assign_all(connection, by, subjects, action.owner)
         case CloseIncident():
             outcome = IncidentOutcome(action.outcome)
-            incident_log.close(connection, by, action.subject, ward, outcome, action.note)
+            incident_log.close_all(connection, by, subjects, outcome, action.note)
         case ReopenIncident():
-            incident_log.reopen(connection, by, action.subject, ward)
+            for subject, ward in subjects.items():
+                incident_log.reopen(connection, by, subject, ward)
         case NoteIncident():
-            incident_log.note(connection, by, action.subject, ward, action.note)
+            incident_log.note_all(connection, by, subjects, action.note)
         case _:
             assert_never(action)
 

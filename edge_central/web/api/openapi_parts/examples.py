@@ -93,6 +93,9 @@ INCIDENTS: Document = {
             "owner": None,
             "outcome": None,
             "closed_at": None,
+            "row": "row 31 5412",
+            "count": 1,
+            "waiting": 1,
             "gateway": "dt-001",
             "camera": "cam-1",
             "name": "Cổng chợ Đề Thám",
@@ -102,23 +105,29 @@ INCIDENTS: Document = {
             "text": "person in yard for 1 s",
             "time": "2026-11-27T14:58:35.888Z",
             "received": "2026-11-27T14:58:36.702Z",
+            "first": "2026-11-27T14:58:36.702Z",
             "ringing": True,
+            "silenced": False,
             "page": "/events/5412",
         }
     ],
     "open": 1,
+    "alarms": 1,
     "ringing": 1,
-    "more": False,
+    "next": None,
 }
 ACTION: Document = {"step": "acknowledged", "subject": SUBJECT}
-HANDLING: Document = {
-    "subject": SUBJECT,
-    "ward": "de-tham",
-    "acknowledged_at": "2026-11-27T14:59:04.310Z",
-    "acknowledged_by": "zalo-bridge",
-    "owner": "zalo-bridge",
-    "outcome": None,
-    "closed_at": None,
+RECORDED: Document = {
+    "count": 1,
+    "incident": {
+        "subject": SUBJECT,
+        "ward": "de-tham",
+        "acknowledged_at": "2026-11-27T14:59:04.310Z",
+        "acknowledged_by": "zalo-bridge",
+        "owner": "zalo-bridge",
+        "outcome": None,
+        "closed_at": None,
+    },
 }
 
 
@@ -157,7 +166,7 @@ RESPONSES: dict[str, tuple[str, Document]] = {
     "getInventory": ("200", INVENTORY),
     "listIncidents": ("200", INCIDENTS),
     "listIncidentSteps": ("200", STEPS),
-    "recordIncidentStep": ("201", HANDLING),
+    "recordIncidentStep": ("201", RECORDED),
 }
 """Status and body, by operation id."""
 REQUESTS = {"recordIncidentStep": ACTION, "startSearch": QUESTION}

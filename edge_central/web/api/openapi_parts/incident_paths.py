@@ -6,11 +6,17 @@ from edge_central.web.api.event_query import MOST_WAIT_S
 from edge_central.web.api.events import JSON
 from edge_central.web.api.incidents.documents import (
     IncidentAction,
-    IncidentHandling,
     IncidentList,
     IncidentStepPage,
+    RecordedStep,
 )
-from edge_central.web.api.incidents.endpoints import DEFAULT_STEPS, MOST_STEPS, STEPS
+from edge_central.web.api.incidents.endpoints import (
+    DEFAULT_LISTED,
+    DEFAULT_STEPS,
+    MOST_LISTED,
+    MOST_STEPS,
+    STEPS,
+)
 from edge_central.web.api.openapi_parts.operations import (
     Document,
     answer,
@@ -20,22 +26,25 @@ from edge_central.web.api.openapi_parts.operations import (
     query_parameter,
 )
 
-OF_INCIDENTS = (IncidentList, IncidentAction, IncidentHandling, IncidentStepPage)
+OF_INCIDENTS = (IncidentList, IncidentAction, RecordedStep, IncidentStepPage)
 WARD = "of this one ward only"
 
 
 def incident_paths(
-    problem: Document, listed: Document, action: Document, handling: Document, steps: Document
+    problem: Document, listed: Document, action: Document, recorded: Document, steps: Document
 ) -> Document:
     """The paths of incidents."""
+    limit = {"type": "integer", "minimum": 1, "maximum": MOST_LISTED, "default": DEFAULT_LISTED}
     places = [
+        query_parameter("after", {"type": "string"}, "`next` of the page before; left out: the first page"),
+        query_parameter("limit", limit, "incidents in one answer"),
         query_parameter("ward", {"type": "string"}, WARD),
         query_parameter("gateway", {"type": "string"}, "of this one gateway only"),
     ]
-    recorded = {"201": answer("The state after the step", JSON, handling)}
+    created = {"201": answer("The state after the step", JSON, recorded)}
     record = post_operation(
         "Acknowledge, assign, close or reopen an incident, or add a note",
-        *([], action, recorded, problem),
+        *([], action, created, problem),
     )
     return {
         "/api/incidents": {
