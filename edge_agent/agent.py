@@ -173,6 +173,7 @@ class Agent:
             clock_synced=self._clock_accepted,
             thermal=self._controls.thermal.health,
             uplink=self._uplink.control.health,
+            takes_parts=lambda: self._publisher.takes_parts,
         )
 
     def _clock_accepted(self) -> bool:

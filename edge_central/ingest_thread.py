@@ -392,6 +392,7 @@ class IngestThread:
                 self._metrics.database_bytes = size_bytes(batch.connection)
                 batch.delete_health(self._clock.deletions_ms() - self._history_ms)
                 self._availability.delete_old(batch.connection, self._clock.deletions_ms())
+                self._writer.expire_parts(batch.connection, self._clock.deletions_ms())
 
     def _finish(self) -> None:
         """Send the confirmations of what is committed; the broker keeps the rest."""

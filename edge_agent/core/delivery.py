@@ -18,6 +18,8 @@ GENESIS_HASH = "0" * 64
 SEALED_MAGIC = b"EASEAL1\n"
 """The first bytes of a sealed file; the rest of the format is in ``evidence/seal.py``."""
 SEALED_TYPE = "application/vnd.edge-agent.sealed"  # docs/reference/topics.md
+MAX_MESSAGE_BYTES = 1_900_000
+"""Largest file in one message: the broker accepts messages of 2 MiB (role ``broker``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +39,29 @@ class PlainContent:
     size_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """Which part of a large file a ``Media`` is; see ``mqtt/publisher/part_queue.py``."""
+
+    media_id: str  # of the whole file
+    number: int  # from 1
+    count: int
+    file_bytes: int  # of the whole file
+    part_bytes: int  # of each part except the last
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Media:
     """A file that belongs to an event and is sent after it: usually a picture."""
 
-    media_id: str  # [a-z0-9-], unique per gateway
+    media_id: str  # [a-z0-9-], unique per gateway; of a part with a dot and its number
     event_id: str
     camera: str
-    sha256: str  # of ``payload``
+    sha256: str  # of ``payload``; of a part: of the whole file
     payload: bytes  # JPEG, MP4 or gzip; or one of these sealed to the centre's key
     box: Box = FULL_PICTURE  # where the object is, in 0..1 of this picture
     plain: PlainContent | None = None  # only while a sealed file is not in the outbox yet
+    part: FilePart | None = None  # None: the whole file
 
     @property
     def sealed(self) -> bool:

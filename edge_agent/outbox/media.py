@@ -19,6 +19,9 @@ from edge_agent.core.state_file import sync_folder
 log = logging.getLogger(__name__)
 
 BLOCK_BYTES = 4096  # disk space is allocated in such blocks
+SYNC_BYTES = 1_000_000
+"""A large file is synced in pieces of this size: the commit of an event that runs meanwhile waits for one of
+them on the same disk, not for the whole file."""
 
 
 def size_on_disk(size_bytes: int) -> int:
@@ -26,7 +29,8 @@ def size_on_disk(size_bytes: int) -> int:
 
 
 class MediaFiles:
-    """The folder of picture files. Any thread; each file is written and removed by one thread."""
+    """The folder of picture files. Any thread; a file is written by one thread, and removed once it is
+    written."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -37,9 +41,10 @@ class MediaFiles:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with path.open("wb") as file:
-                file.write(payload)
-                file.flush()
-                os.fsync(file.fileno())
+                for begin in range(0, len(payload), SYNC_BYTES):
+                    file.write(payload[begin : begin + SYNC_BYTES])
+                    file.flush()
+                    os.fsync(file.fileno())
             sync_folder(self.folder)
         except OSError as error:
             self.remove([media_id])

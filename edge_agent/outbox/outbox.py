@@ -15,6 +15,7 @@ from types import TracebackType
 
 from edge_agent.core.clock import Clock
 from edge_agent.core.delivery import (
+    MAX_MESSAGE_BYTES,
     Confirmation,
     Draft,
     EventFollower,
@@ -60,7 +61,8 @@ class EventOutbox(SendQueue):
         restamp: Restamp | None = None,
     ) -> None:
         lock = threading.RLock()  # protects the stores and the failover
-        stores, files = Stores(), MediaFiles(state_dir / "media")
+        stores = Stores()
+        self._files = files = MediaFiles(state_dir / "media")
         self._failover = Failover(
             stores,
             state_dir=state_dir,
@@ -141,6 +143,10 @@ class EventOutbox(SendQueue):
         Raises what ``draft.encode`` raises, and OutboxError when the outbox is not open.
         """
         request = AppendRequest(draft, self._clock.monotonic())
+        media = draft.media
+        if media is not None and len(media.payload) > MAX_MESSAGE_BYTES and self._writer.is_open:
+            # Not on the writer's thread, where the events of other threads would wait for it.
+            request.media_saved = self._files.try_to_save(media.media_id, media.payload)
         self._writer.append(request)
         self.wake()
         if request.error is not None:

@@ -35,7 +35,7 @@ from edge_agent.commands.handlers.config_push import AgentHooks, ConfigPush
 from edge_agent.commands.handlers.configured_rules import RulesCommand
 from edge_agent.commands.handlers.diagnostics import HealthHistory, bundle, configuration_text, list_files
 from edge_agent.commands.handlers.files import ClipCommand, diagnostics_action, hold_action, snapshot_action
-from edge_agent.commands.handlers.media_service import MediaService
+from edge_agent.commands.handlers.media_service import ClipLimits, MediaService
 from edge_agent.commands.handlers.model import ModelCommand
 from edge_agent.commands.handlers.reboot import RebootCommand, camera_reboot_action
 from edge_agent.commands.handlers.rehearse import RehearseCommand
@@ -142,6 +142,7 @@ class CommandDependencies:
     clock_synced: Callable[[], bool]  # as far as commands are concerned
     thermal: Callable[[], ThermalHealth]
     uplink: Callable[[], UplinkHealth]
+    takes_parts: Callable[[], bool]  # whether the centre takes files in parts
 
 
 class CommandService:
@@ -300,7 +301,7 @@ class CommandService:
         return LocalControl(agent.settings, self._relearning, agent.reloads, agent.config_path, self_tests)
 
     def _media_service(self) -> MediaService:
-        agent = self._dependencies
+        agent, settings = self._dependencies, self._settings
         return MediaService(
             agent.cameras,
             agent.event_store.store,
@@ -308,7 +309,9 @@ class CommandService:
             agent.event_store.outbox,
             self._clock,
             agent.uplink,
-            self._settings.storage.seal_to,
+            ClipLimits(agent.takes_parts, settings.uplink.max_clip_bytes, settings.outbox.max_bytes),
+            agent.event_store.recorder.is_recorded,
+            settings.storage.seal_to,
         )
 
     def _limits(self) -> GatewayLimits:

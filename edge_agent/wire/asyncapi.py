@@ -56,6 +56,11 @@ FILES = {
         "A file of an event: image/jpeg, video/mp4, application/gzip, or sealed with the centre's key.",
         ("event_id", "camera", "sha256"),
     ),
+    "part": Opaque(
+        "A part of a file that is too large for one message. Every part has `part_bytes`, but the last has "
+        "the rest; `bytes` and `sha256` are those of the whole file, `part` counts from 1 to `parts`.",
+        ("event_id", "camera", "sha256", "bytes", "part_bytes", "parts", "part"),
+    ),
     "config": Opaque(CONFIG),
 }
 
@@ -75,6 +80,7 @@ def channels() -> tuple[Channel, ...]:
             "event", "up/event/{camera}", "Events of a camera; `gateway` for the gateway itself.", events
         ),
         Channel("media", "up/media/{media_id}", "Files of events, after their events.", ("media",)),
+        Channel("part", "up/part/{media_id}", "Large files of events, in parts.", ("part",)),
         Channel("reply", "up/reply/{command_id}", "Progress and result of a command.", ("reply",)),
         *(
             Channel(f"command-{name}", f"down/cmd/{name}", says, (f"command-{name}",), from_gateway=False)

@@ -56,5 +56,13 @@ class Ack(Message, frozen=True, kw_only=True):
         list[Sequence], Meta(max_length=10_000, description="sequences beyond upto that are stored")
     ] = field(default_factory=list)
     media: Annotated[
-        list[MediaId], Meta(max_length=1_000, description="ids of pictures that are stored, of any epoch")
+        list[MediaId],
+        Meta(
+            max_length=1_000,
+            description="ids of pictures that are stored, of any epoch; `<id>.<n>` for part n of a file on "
+            "`up/part/<id>`, and `<id>` once the whole file is stored or refused",
+        ),
     ] = field(default_factory=list)
+    takes_parts: Annotated[
+        bool, Meta(description="whether this centre takes files in parts; a gateway sends none before")
+    ] = False

@@ -77,13 +77,14 @@ class SnapshotArguments(Arguments, frozen=True, kw_only=True):
 
 
 class ClipArguments(Arguments, frozen=True, kw_only=True):
-    """Send the clip of an event, or a new one of a camera from ``last_s`` ago to ``next_s`` from now."""
+    """Send the clip of an event, or a new one of a camera from ``last_s`` ago to ``next_s`` from now. The
+    clip of an event in progress is sent once it is complete; until then the command is running."""
 
     event_id: Annotated[str, Meta(pattern=rf"^[a-z0-9-]{{1,120}}{END}")] | None = None
     camera: Id | None = None
     last_s: Annotated[float, Meta(ge=0, le=120)] = 5.0
     next_s: Annotated[float, Meta(ge=0, le=60)] = 0.0
-    url: Annotated[Url | None, Meta(description="null: sent as media, up to 1,900,000 bytes")] = None
+    url: Annotated[Url | None, Meta(description="null: sent through the broker, in parts if large")] = None
     urls: Annotated[
         Annotated[list[Url], Meta(max_length=1000)] | None,
         Meta(description="one for each part of part_bytes, in order; instead of url"),
@@ -128,7 +129,7 @@ class SentFile(Struct, frozen=True, kw_only=True):
     bytes: int
     sha256: Sha256
     content_type: str
-    media_id: str | None = None  # its id on up/media; null: it was uploaded
+    media_id: str | None = None  # its id on up/media or up/part; null: it was uploaded
     etags: list[str] | None = None  # of the parts, as the server returned them
 
 

@@ -87,6 +87,12 @@ class GatewayTopics:
             raise ValueError(f"media id {media_id!r} is not one topic level")
         return f"{self._up}/media/{media_id}"
 
+    def part(self, media_id: str) -> str:
+        """The topic of the parts of one file; the id is one topic level."""
+        if _LEVEL.fullmatch(media_id) is None:
+            raise ValueError(f"media id {media_id!r} is not one topic level")
+        return f"{self._up}/part/{media_id}"
+
     def command(self, type_: str) -> str:
         """The topic on which the centre publishes a command."""
         return f"{self._down}/cmd/{_checked(type_)}"
@@ -140,14 +146,15 @@ class UpKind(StrEnum):
     EVENT = "event"
     MEDIA = "media"
     REPLY = "reply"
+    PART = "part"
 
 
-_NAMED = (UpKind.EVENT, UpKind.MEDIA, UpKind.REPLY)
+_NAMED = (UpKind.EVENT, UpKind.MEDIA, UpKind.REPLY, UpKind.PART)
 
 
 @dataclass(frozen=True, slots=True)
 class UpTopic:
-    """A parsed topic. ``name``: the camera of an event, the id of a picture or of a command, or empty."""
+    """A parsed topic. ``name``: the camera of an event, the id of a picture, file or command, or empty."""
 
     ward: str
     gateway: str

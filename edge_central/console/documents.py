@@ -87,6 +87,7 @@ class MediaFields(msgspec.Struct):
     box: tuple[float, float, float, float] | None = None
     duration_s: float | None = None
     pre_roll_s: float | None = None
+    codec: str = ""
 
 
 class FileFields(msgspec.Struct):

@@ -6,7 +6,7 @@ with a wrong clock cannot keep events on top. With a time range they are in the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,6 +24,7 @@ from sqlalchemy import (
     select,
 )
 
+from edge_agent.core.delivery import SEALED_TYPE
 from edge_agent.wire.received.bounds import EARLIEST_MS, LATEST_MS, bounded_time
 from edge_central.console import documents
 from edge_central.store import tables
@@ -151,13 +152,18 @@ class EventStory:
 
     @property
     def clips(self) -> tuple[StoredMedia, ...]:
-        """Requested clips that have arrived; sealed ones cannot be played."""
-        films = {
-            row.data.file.media_id
-            for row in self.evidence
-            if row.data.file is not None and row.data.file.content_type == "video/mp4"
-        }
-        return tuple(each for each in self.media if each.media_id in films and not each.sealed)
+        """Requested clips that have arrived and can be played."""
+        return tuple(each for each in self._files("video/mp4") if not each.sealed)
+
+    @property
+    def sealed_files(self) -> tuple[StoredMedia, ...]:
+        """Requested clips that have arrived and only the centre's key opens."""
+        return tuple(each for each in self._files(SEALED_TYPE) if each.sealed)
+
+    def _files(self, content_type: str) -> Iterator[StoredMedia]:
+        named = (row.data.file for row in self.evidence if row.data.file is not None)
+        of_type = {each.media_id for each in named if each.content_type == content_type}
+        return (each for each in self.media if each.media_id in of_type)
 
     @property
     def stills(self) -> tuple[tuple[str, StoredMedia], ...]:

@@ -37,6 +37,32 @@ class ConsoleRequest:
         return self.status in UNFINISHED
 
 
+@dataclass(frozen=True, slots=True)
+class IncompleteFile:
+    """A file of which some parts have arrived."""
+
+    bytes: int
+    parts: int
+    received_parts: int
+    refused: str | None  # why the centre does not take it
+    last_ms: int
+
+
+def incomplete_files(
+    connection: Connection, scope: Scope, gateway: str, event_id: str
+) -> tuple[IncompleteFile, ...]:
+    """The files of an event that arrive in parts now, the newest first."""
+    columns = tables.transfer.c
+    wanted = (columns.bytes, columns.parts, columns.received_parts, columns.refused, columns.last_ms)
+    query = (
+        select(*wanted)
+        .where(columns.gateway == gateway, columns.event_id == event_id, scope.of(columns.ward))
+        .order_by(columns.last_ms.desc())
+        .limit(5)
+    )
+    return tuple(IncompleteFile(**row._mapping) for row in connection.execute(query))
+
+
 def request_clip(connection: Connection, by: LogAuthor, gateway: str, ward: str, event_id: str) -> bool:
     """Store a request for a clip. False if one is already under way."""
     scope = Scope(frozenset((ward,)))

@@ -8,6 +8,8 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from sqlalchemy import Connection
+
 from edge_agent import wire
 from edge_agent.mqtt.session.signal_queue import MessageReceived
 from edge_agent.wire.received.messages import (
@@ -17,12 +19,14 @@ from edge_agent.wire.received.messages import (
     HeartbeatMessage,
     MalformedMessage,
     MediaMessage,
+    PartMessage,
     ReplyMessage,
     StateMessage,
     parse_loss,
     parse_message,
 )
 from edge_agent.wire.topics import CentralTopics, UpKind
+from edge_central.ingest.file_assembly import EXPIRES_MS, FileAssembly
 from edge_central.searches.answers import is_answer
 from edge_central.settings import HeartbeatHistory
 from edge_central.store.batch import Batch
@@ -105,14 +109,19 @@ class BatchWriter:
         self._topics = topics
         self.wards = frozenset(wards)
         self._media_folder = media_folder
+        self._assembly = FileAssembly(media_folder, wards)
         self._slot_ms = round(history.every_s * 1000)
+
+    def expire_parts(self, connection: Connection, now_ms: int) -> None:
+        """Delete files in parts whose other parts have not arrived for ``EXPIRES_MS``."""
+        self._assembly.expire(connection, now_ms - EXPIRES_MS)
 
     def write(
         self, messages: Sequence[MessageReceived], fleet: FleetState, batch: Batch, now_ms: int
     ) -> BatchResult:
         """Add the rows of these messages to ``batch``. Raises DatabaseUnavailable when a media file cannot
         be written."""
-        builder = _BatchBuilder(fleet, batch, now_ms, self._media_folder, self._slot_ms)
+        builder = self._builder(fleet, batch, now_ms)
         for received in messages:
             if received.retained:
                 self._record_retained(received, builder.result)
@@ -125,9 +134,12 @@ class BatchWriter:
 
     def reject(self, received: MessageReceived, reason: str, batch: Batch, now_ms: int) -> BatchResult:
         """Record as rejected the one message that made the database reject the batch."""
-        builder = _BatchBuilder(FleetState(), batch, now_ms, self._media_folder, self._slot_ms)
+        builder = self._builder(FleetState(), batch, now_ms)
         builder.reject(received.topic, reason, received.payload)
         return builder.result
+
+    def _builder(self, fleet: FleetState, batch: Batch, now_ms: int) -> _BatchBuilder:
+        return _BatchBuilder(fleet, batch, now_ms, self._media_folder, self._assembly, self._slot_ms)
 
     def _record_retained(self, received: MessageReceived, result: BatchResult) -> None:
         found = self._topics.parse_up(received.topic)
@@ -145,13 +157,20 @@ class _BatchBuilder:
     """The rows and the result of one batch, message by message."""
 
     def __init__(
-        self, fleet: FleetState, batch: Batch, now_ms: int, media_folder: MediaFolder, slot_ms: int
+        self,
+        fleet: FleetState,
+        batch: Batch,
+        now_ms: int,
+        media_folder: MediaFolder,
+        assembly: FileAssembly,
+        slot_ms: int,
     ) -> None:
         self.result = BatchResult(received_ms=now_ms)
         self._fleet = fleet
         self._batch = batch
         self._now_ms = now_ms
         self._media_folder = media_folder
+        self._assembly = assembly
         self._slot_ms = slot_ms
         self._repeated: list[tuple[EventStream, EventMessage]] = []  # events whose number is already stored
         self._conflicts: Counter[tuple[str, str]] = Counter()  # count of events, by gateway and epoch
@@ -164,6 +183,8 @@ class _BatchBuilder:
                 self._event(gateway, message)
             case MediaMessage():
                 self._media(message)
+            case PartMessage():
+                self._part(message)
             case HeartbeatMessage():
                 self._heartbeat(gateway, message)
             case BirthMessage():
@@ -357,14 +378,28 @@ class _BatchBuilder:
                 self.reject(topic, reason, media.payload)
             return
         self._media_folder.store(media)
+        self._add_media(media, len(media.payload), media.sealed)
+
+    def _part(self, part: PartMessage) -> None:
+        if self._batch.media_row(part.gateway, part.media_id) is not None:
+            self.result.media[part.gateway].append(part.media_id)
+            return
+        outcome = self._assembly.add(self._batch.connection, part, self._now_ms)
+        self.result.media[part.gateway] += outcome.confirmed
+        if outcome.complete:
+            self._add_media(part, part.file_bytes, outcome.sealed)
+        if outcome.problem:
+            self.reject(f"{part.gateway} {part.media_id}", outcome.problem, part.payload)
+
+    def _add_media(self, media: MediaMessage | PartMessage, size_bytes: int, sealed: bool) -> None:
         self._batch.media[media.gateway, media.media_id] = {
             "gateway": media.gateway,
             "media_id": media.media_id,
             "event_id": media.event_id,
             "camera": media.camera,
             "sha256": media.sha256,
-            "bytes": len(media.payload),
-            "sealed": media.sealed,
+            "bytes": size_bytes,
+            "sealed": sealed,
             "received_ms": self._now_ms,
         }
 

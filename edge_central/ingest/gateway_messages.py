@@ -71,7 +71,7 @@ class Confirmations:
             also = sorted(number for number in confirmed if number > upto)
             for start in range(0, max(1, len(also)), MAX_NUMBERS):
                 part = also[start : start + MAX_NUMBERS]
-                yield self._message(gateway, wire.Ack(epoch=epoch, upto=upto, also=part))
+                yield self._message(gateway, wire.Ack(epoch=epoch, upto=upto, also=part, takes_parts=True))
         for gateway in list(self._media):
             current = fleet.current_epoch(gateway)
             if current is None:
@@ -80,7 +80,8 @@ class Confirmations:
             upto = fleet.confirmed_upto(gateway, current)
             for start in range(0, len(media), MAX_MEDIA):
                 names = media[start : start + MAX_MEDIA]
-                yield self._message(gateway, wire.Ack(epoch=current, upto=upto, media=names))
+                ack = wire.Ack(epoch=current, upto=upto, media=names, takes_parts=True)
+                yield self._message(gateway, ack)
 
     def _message(self, gateway: str, ack: wire.Ack) -> MqttMessage:
         topic = self._topics.ack(self._wards[gateway], gateway)

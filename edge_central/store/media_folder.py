@@ -4,19 +4,31 @@ path.
 ``media/<gateway>/<first two digits>/<sha256>.jpg``, or ``.mp4``, ``.gz``, and ``.sealed`` for a file that
 only the centre's key opens. A file is complete and durable before its row is committed. A file without a row
 is harmless: a later attempt finds it by its name.
+
+A file that arrives in parts is ``media/_parts/<number of its row>`` until it is complete; no gateway's id has
+an underscore.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
+from collections.abc import Callable, Collection
 from pathlib import Path
 
-from edge_agent.core.delivery import content_type_of
+from edge_agent.core.delivery import SEALED_MAGIC, content_type_of
 from edge_agent.core.state_file import sync_folder
-from edge_agent.wire.received.messages import MediaMessage
+from edge_agent.wire.received.messages import MediaMessage, has_file_type
 from edge_central.store.database import DatabaseUnavailable
 
+PARTS = "_parts"
+HEAD_BYTES = 64
+"""Enough to recognise the type of a file."""
 PLAIN_SUFFIXES = {"image/jpeg": ".jpg", "video/mp4": ".mp4", "application/gzip": ".gz"}
+
+
+class DamagedFile(Exception):
+    """All parts of a file have arrived, and together they are not the file that was announced."""
 
 
 class MediaFolder:
@@ -32,8 +44,7 @@ class MediaFolder:
 
     def store(self, media: MediaMessage) -> None:
         """Write the file and return when it is durable. Raises DatabaseUnavailable."""
-        suffix = ".sealed" if media.sealed else PLAIN_SUFFIXES[content_type_of(media.payload)]
-        path = self._folder / media.gateway / media.sha256[:2] / f"{media.sha256}{suffix}"
+        path = self._path_of(media.gateway, media.sha256, media.payload)
         try:
             if _has(path, len(media.payload)):
                 return
@@ -43,6 +54,88 @@ class MediaFolder:
             raise DatabaseUnavailable(
                 f"nothing is stored: the picture {path.name} cannot be written: {error.strerror or error}"
             ) from error
+
+    # --- files in parts ---
+
+    def stored_head(self, gateway: str, sha256: str, size_bytes: int) -> bytes | None:
+        """The first bytes of a stored file of this size; None: there is none. Raises DatabaseUnavailable."""
+        for sealed in (False, True):
+            path = self.path(gateway, sha256, sealed)
+            try:
+                if _has(path, size_bytes):
+                    return _head(path)
+            except OSError as error:
+                raise DatabaseUnavailable(
+                    f"the file {path.name} cannot be read: {error.strerror or error}"
+                ) from error
+        return None
+
+    def write_part(self, row: int, offset: int, payload: bytes) -> None:
+        """Write a part of an incomplete file and return when it is durable. Raises DatabaseUnavailable."""
+        path = self._folder / PARTS / str(row)
+        try:
+            is_new = not path.exists()
+            _make_folders(path.parent)
+            # Not "r+b": a file that does not exist yet is made.
+            with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o640), "wb", buffering=0) as file:
+                file.seek(offset)
+                rest = memoryview(payload)
+                while rest:
+                    rest = rest[file.write(rest) or 0 :]
+                os.fsync(file.fileno())
+            if is_new:
+                sync_folder(path.parent)
+        except OSError as error:
+            raise DatabaseUnavailable(
+                f"nothing is stored: a part of a file cannot be written: {error.strerror or error}"
+            ) from error
+
+    def complete(self, row: int, gateway: str, sha256: str, size_bytes: int) -> bytes:
+        """Check a file whose parts have all been written and store it; return its first bytes.
+
+        Raises DamagedFile, and DatabaseUnavailable."""
+        path = self._folder / PARTS / str(row)
+        try:
+            if not path.exists():
+                raise DamagedFile("its parts are gone")
+            os.truncate(path, size_bytes)  # an older file of the same number may have been longer
+            with path.open("rb") as file:
+                actual = hashlib.file_digest(file, "sha256").hexdigest()
+            head = _head(path)
+            if actual != sha256:
+                raise DamagedFile("the sha256 is another one than its parts say")
+            if not has_file_type(head):
+                raise DamagedFile("neither a JPEG, an MP4, a gzip file nor a sealed one")
+            target = self._path_of(gateway, sha256, head)
+            _make_folders(target.parent)
+            os.replace(path, target)
+            sync_folder(target.parent)
+        except OSError as error:
+            raise DatabaseUnavailable(
+                f"nothing is stored: the file {sha256} cannot be written: {error.strerror or error}"
+            ) from error
+        return head
+
+    def discard_parts(self, rows: Collection[int]) -> None:
+        """Delete incomplete files. One that cannot be deleted is found by ``discard_other_parts``."""
+        self._discard(lambda row: row in rows)
+
+    def discard_other_parts(self, rows: Collection[int]) -> None:
+        """Delete the incomplete files of all rows but these."""
+        self._discard(lambda row: row not in rows)
+
+    def _discard(self, is_gone: Callable[[int], bool]) -> None:
+        try:
+            for path in (self._folder / PARTS).iterdir():
+                if path.name.isdecimal() and is_gone(int(path.name)):
+                    path.unlink(missing_ok=True)
+        except OSError:
+            return  # no folder yet, or a failed disk, which the next file reports
+
+    def _path_of(self, gateway: str, sha256: str, head: bytes) -> Path:
+        sealed = head.startswith(SEALED_MAGIC)
+        suffix = ".sealed" if sealed else PLAIN_SUFFIXES[content_type_of(head)]
+        return self._folder / gateway / sha256[:2] / f"{sha256}{suffix}"
 
     def remove(self, gateway: str, sha256: str, sealed: bool) -> None:
         """Delete the file if it exists. Raises DatabaseUnavailable."""
@@ -73,6 +166,11 @@ def _has(path: Path, size_bytes: int) -> bool:
         return path.stat().st_size == size_bytes
     except FileNotFoundError:
         return False
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(HEAD_BYTES)
 
 
 def _make_folders(folder: Path) -> None:

@@ -99,6 +99,8 @@ def _stamps(
     yield interval.to_ms, of_link
     yield tables.outage.c.since_ms, tables.outage.c.ward.in_(wards)
     yield tables.request.c.asked_ms, tables.request.c.ward.in_(wards)
+    for column in (tables.transfer.c.began_ms, tables.transfer.c.last_ms):
+        yield column, tables.transfer.c.ward.in_(wards)
     asked, picture = tables.search_answer.c, tables.search_picture.c
     searches = select(asked.search).where(asked.ward.in_(wards))
     for column in (tables.search.c.asked_ms, tables.search.c.expires_ms):

@@ -22,17 +22,16 @@ from edge_agent.commands.handlers.diagnostics import (
     configuration_text,
 )
 from edge_agent.commands.handlers.files import (
-    MAX_MQTT_BYTES,
     ClipCommand,
     diagnostics_action,
     hold_action,
     media_of,
     snapshot_action,
 )
-from edge_agent.commands.handlers.media_service import sent_from
+from edge_agent.commands.handlers.media_service import ClipLimits, sent_from
 from edge_agent.commands.handlers.storm import StormMode
 from edge_agent.commands.transfer.https import HttpsTarget, Uploader
-from edge_agent.core.delivery import Media
+from edge_agent.core.delivery import MAX_MESSAGE_BYTES, Media
 from edge_agent.wire import (
     ClipArguments,
     DiagnosticsArguments,
@@ -59,6 +58,8 @@ class Site:
         self.filmed: list[tuple[str, float, float]] = []
         self.paused_s = 0.0
         self.gives_clip = True
+        self.recorded: set[str] = set()
+        self.largest = MAX_MESSAGE_BYTES
         self.uplink = UplinkHealth()
 
     def still(self, camera: str, event_id: str, timeout_s: float) -> Media:
@@ -81,6 +82,12 @@ class Site:
 
     def has_clip(self, event_id: str) -> bool:
         return event_id in self.clips
+
+    def is_recorded(self, event_id: str) -> bool:
+        return event_id in self.recorded
+
+    def largest_clip(self) -> int:
+        return self.largest
 
     def hold(self, event_id: str, why: str, who: str) -> None:
         self.held[event_id] = f"{who}: {why}"
@@ -141,6 +148,7 @@ def test_the_last_seconds_of_a_camera_are_filmed_and_waited_for(site: Site) -> N
     clip = ClipCommand(site, site.pause, Uploader(site.pause))
     outcome = clip.run(given.context(ClipArguments(camera="cam-1", last_s=5, next_s=3)))
     assert site.filmed == [("clip-c-1", 5, 3)]
+    assert isinstance(outcome, CommandSucceeded)
     assert outcome.result["event_id"] == "clip-c-1"
     assert "recorded" in given.progress_texts[0]
 
@@ -175,10 +183,35 @@ def test_after_a_restart_what_was_filmed_is_sent_and_nothing_is_filmed_again(sit
     ],
 )
 def test_a_clip_that_cannot_be_is_refused(site: Site, args: ClipArguments, says: str) -> None:
-    site.clips["large"] = ("cam-1", MP4.ljust(MAX_MQTT_BYTES + 1))
+    site.clips["large"] = ("cam-1", MP4.ljust(MAX_MESSAGE_BYTES + 1))
     with pytest.raises(CommandRefused, match=says):
         run(ClipCommand(site, site.pause, Uploader(site.pause)), args)
     assert site.sent == []
+
+
+MB = 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("takes_parts", "max_bytes", "used", "largest"),
+    [
+        (True, 32 * MB, 0, 32 * MB),
+        (True, 4 * MB, 0, 4 * MB),
+        (True, 32 * MB, 100 * MB, 28 * MB),  # half of the outbox is for clips
+        (True, 32 * MB, 200 * MB, MAX_MESSAGE_BYTES),
+        (False, 32 * MB, 0, MAX_MESSAGE_BYTES),  # an older centre
+        (False, MB, 0, MB),
+    ],
+)
+def test_how_large_a_clip_may_be(takes_parts: bool, max_bytes: int, used: int, largest: int) -> None:
+    assert ClipLimits(lambda: takes_parts, max_bytes, 256 * MB).largest(used) == largest
+
+
+def test_a_large_clip_goes_where_the_centre_takes_parts(site: Site) -> None:
+    site.clips["large"] = ("cam-1", MP4.ljust(8 * MB))
+    site.largest = 32 * MB
+    outcome = run(ClipCommand(site, site.pause, Uploader(site.pause)), ClipArguments(event_id="large"))
+    assert outcome.result["bytes"] == 8 * MB
 
 
 def test_where_pictures_go_to_a_url_an_operator_has_to_sign(site: Site) -> None:

@@ -88,6 +88,18 @@ def test_a_clip_is_told_when_it_is_on_the_disk(box: Box) -> None:
     assert box.recorder.health().clips == 1
 
 
+def test_a_clip_counts_as_recorded_until_it_is_reported(box: Box) -> None:
+    assert not box.recorder.is_recorded("zone-1")
+    box.event("zone-1", Phase.START)
+    assert box.recorder.is_recorded("zone-1")
+    box.event("zone-1", Phase.END)
+    assert box.recorder.is_recorded("zone-1"), "its post-roll is not over"
+    box.site.clock.mono += 10
+    box.recorder.wake()
+    eventually(lambda: not box.recorder.is_recorded("zone-1"))
+    assert len(box.outbox.events) == 1
+
+
 def test_pictures_of_what_rules_tell_are_kept_too(box: Box) -> None:
     shown = dataclasses.replace(picture("p1", 900), event_id="zone-1")
     box.event("zone-1", Phase.START, picture=shown)

@@ -59,7 +59,7 @@ def listening(broker: FleetBroker, name: str, folder: Path, *topics: str) -> Ite
 
 
 def test_a_gateway_writes_its_own_topics(broker: FleetBroker) -> None:
-    for end in ("state", "heartbeat", "event/cam-1", "media/x", "reply/1"):
+    for end in ("state", "heartbeat", "event/cam-1", "media/x", "reply/1", "part/x"):
         answer = broker.publish("dt-001", f"{UP}/{end}")
         assert answer.code == 0, answer.err
         assert REFUSED not in answer.err
@@ -143,7 +143,8 @@ def test_the_centre_reads_all_wards(broker: FleetBroker, tmp_path: Path) -> None
     with listening(broker, "central", tmp_path, "tb/v1/+/+/up/#") as out:
         broker.publish("bx-002", "tb/v1/bo-xuyen/bx-002/up/event/cam-1", "event-of-bx")
         broker.publish("dt-001", f"{UP}/event/cam-1", "event-of-dt")
-        wait_until(lambda: out.read_text().count("event-of-") == 2, what="both wards' events")
+        broker.publish("dt-001", f"{UP}/part/m-1", "event-of-dt-in-parts")
+        wait_until(lambda: out.read_text().count("event-of-") == 3, what="both wards' events, and a part")
 
 
 def test_no_way_round_the_acl_leads_a_wards_user_to_another_ward(broker: FleetBroker, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ class SlowLine(SmallServer):
 
     def talk(self, connection: socket.socket) -> None:
         with socket.create_connection(("127.0.0.1", self._broker_port)) as broker:
-            back = threading.Thread(target=_copy, args=(broker, connection), daemon=True)
+            back = threading.Thread(target=copy_packets, args=(broker, connection), daemon=True)
             back.start()
             packets = connection.makefile("rb")
             while packet := _packet(packets):
@@ -47,7 +47,7 @@ def _packet(stream: BinaryIO) -> bytes:
             return head + stream.read(length)
 
 
-def _copy(source: socket.socket, target: socket.socket) -> None:
+def copy_packets(source: socket.socket, target: socket.socket) -> None:
     with contextlib.suppress(OSError):
         while data := source.recv(65_536):
             target.sendall(data)

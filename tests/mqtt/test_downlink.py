@@ -10,6 +10,7 @@ import pytest
 
 from edge_agent.mqtt.publisher.delivery_confirmation import DeliveryConfirmation, ResendLimits
 from edge_agent.mqtt.publisher.downlink import MAX_ACKS, Downlink
+from edge_agent.mqtt.publisher.part_queue import PartQueue
 from edge_agent.mqtt.session.signal_queue import MessageReceived
 from edge_agent.wire.topics import DownMessage, GatewayTopics
 from tests.outbox.parts import HandClock, outbox_in
@@ -34,7 +35,8 @@ class Site:
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
     with outbox_in(tmp_path) as outbox:
-        yield Site(DeliveryConfirmation(outbox, HandClock(), ResendLimits(), lambda ack: None))
+        parts = PartQueue(outbox, HandClock(), confirmed=True)
+        yield Site(DeliveryConfirmation(outbox, parts, HandClock(), ResendLimits(), lambda ack: None))
 
 
 def test_confirmations_are_looked_at_one_a_turn_and_the_oldest_of_a_flood_go(site: Site) -> None:

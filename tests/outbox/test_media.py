@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from edge_agent.outbox import EventOutbox
-from edge_agent.outbox.media import MediaBacklog
+from edge_agent.outbox.media import SYNC_BYTES, MediaBacklog, MediaFiles
 from edge_agent.outbox.memory import MemoryMedia
 from tests.outbox.parts import HandClock, deliver_all, draft, outbox_in, picture
 
@@ -27,6 +28,31 @@ def test_pictures_given_up_in_memory_are_counted_too() -> None:
     for number in range(5):
         media.add((number, "e"), picture(f"p{number}"))
     assert (len(media), media.shed) == (2, 3)
+
+
+def test_no_event_waits_while_a_large_file_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written, save = threading.Event(), MediaFiles.try_to_save
+
+    def slowly(files: MediaFiles, media_id: str, payload: bytes) -> bool:
+        assert written.wait(30)
+        return save(files, media_id, payload)
+
+    monkeypatch.setattr(MediaFiles, "try_to_save", slowly)
+    large = picture("large", 3 * SYNC_BYTES)
+    with outbox_in(tmp_path) as outbox:
+        slow = threading.Thread(target=outbox.append, args=(draft(media=large),))
+        slow.start()
+        outbox.append(draft())
+        assert outbox.stats().depth == 1
+        written.set()
+        slow.join(30)
+        deliver_all(outbox)
+        found = outbox.pending_media()
+        assert found is not None
+        assert found.payload == large.payload
+        assert outbox.stats().degraded is None
 
 
 def cpu_of_a_look(folder: Path, pictures: int) -> float:

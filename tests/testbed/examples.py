@@ -29,8 +29,9 @@ def keep(topic: str, payload: bytes, properties: Mapping[str, str] | None = None
     """Store a message from the broker; ``properties``: its user properties."""
     if (folder := os.environ.get(FOLDER)) is None:
         return
-    if "/up/media/" in topic and properties:
-        _put(Path(folder) / "media.json", dict(properties))
+    for kind in ("media", "part"):
+        if f"/up/{kind}/" in topic and properties:
+            _put(Path(folder) / f"{kind}.json", dict(properties))
     with contextlib.suppress(ValueError, KeyError, RecursionError):  # invalid messages of tests
         if topic.endswith("/down/config") and payload.count(b".") == 2:
             _put(Path(folder) / "config.json", payload.decode())
@@ -72,7 +73,7 @@ def _name(topic: str, payload: bytes) -> str | None:
             return f"command-{rest[0]}"
         case "config":
             return "command-set-config"
-        case "media" | "probe":
+        case "media" | "part" | "probe":
             return None
     return stream
 

@@ -5,19 +5,26 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal, Protocol
 
 import msgspec
 
-from edge_agent.commands.action import Action, CommandContext, CommandFailed, CommandRefused, CommandSucceeded
+from edge_agent.commands.action import (
+    Action,
+    CommandContext,
+    CommandFailed,
+    CommandRefused,
+    CommandSucceeded,
+    InProgress,
+)
+from edge_agent.commands.transfer.clip_queue import ClipQueue
 from edge_agent.commands.transfer.https import HttpsTarget, Pause, Uploader
-from edge_agent.core.delivery import Media, content_type_of
-from edge_agent.core.problems import ProblemText, problem_text
+from edge_agent.core.delivery import MAX_MESSAGE_BYTES, Media, content_type_of
+from edge_agent.core.problems import ProblemText, error_text, problem_text
 from edge_agent.wire import ClipArguments, DiagnosticsArguments, HoldArguments, SentFile, SnapshotArguments
 
-MAX_MQTT_BYTES = 1_900_000
-"""Largest file through the broker, which accepts messages of 2 MiB (role ``broker``)."""
 SNAPSHOT_WITHIN_S = 25.0
 """While idle only keyframes are decoded; most cameras send one every 2 to 10 s."""
 CLIP_WITHIN_S = 10.0
@@ -57,6 +64,14 @@ class FileService(Protocol):
 
     def has_clip(self, event_id: str) -> bool: ...
 
+    def is_recorded(self, event_id: str) -> bool:
+        """Return whether the clip of this event is being recorded, and will be stored later."""
+        ...
+
+    def largest_clip(self) -> int:
+        """Return how many bytes a clip may have that is sent through the broker now."""
+        ...
+
     def hold(self, event_id: str, why: str, who: str) -> None: ...
 
     def release(self, event_id: str) -> bool: ...
@@ -81,16 +96,22 @@ def _is_still(args: SnapshotArguments) -> bool:
 
 @dataclass(frozen=True)
 class ClipCommand:
-    """The command ``clip``: sends an event's clip or a new one, through the broker or as an upload."""
+    """The command ``clip``: sends an event's clip or a new one, through the broker or as an upload.
+
+    The clip of an event in progress is sent once it is complete; until then the command is ``running``."""
 
     files: FileService
     pause: Pause
     uploader: Uploader
+    _queue: ClipQueue = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_queue", ClipQueue(self.pause))
 
     def action(self) -> Action:
         return Action("clip", self.run, self.resume, _is_uploaded, slow=True, within_s=UPLOAD_WITHIN_S)
 
-    def run(self, context: CommandContext[ClipArguments]) -> CommandSucceeded:
+    def run(self, context: CommandContext[ClipArguments]) -> CommandSucceeded | InProgress:
         args = context.args
         if (args.event_id is None) == (args.camera is None):
             raise CommandRefused(problem_text("clip-event-or-camera"), "bad-arguments")
@@ -107,10 +128,24 @@ class ClipCommand:
             found = self._wait_for(event_id, args.next_s + CLIP_WITHIN_S)
             return self._deliver(context, event_id, *found)
         event_id = args.event_id or ""
+        is_recorded = self.files.is_recorded(event_id)  # before ``clip_of``: it may be stored in between
         stored = self.files.clip_of(event_id)
-        if stored is None:
+        if stored is not None:
+            return self._deliver(context, event_id, *stored)
+        if not is_recorded:
             raise CommandRefused(problem_text("no-such-clip", event=event_id))
-        return self._deliver(context, event_id, *stored)
+        recorded = partial(self.files.is_recorded, event_id)
+        self._queue.add(recorded, partial(self._deliver_queued, context, event_id))
+        return InProgress(problem_text("clip-queued"))
+
+    def _deliver_queued(self, context: CommandContext[ClipArguments], event_id: str) -> None:
+        try:
+            found = self.files.clip_of(event_id)
+            if found is None:
+                raise CommandFailed(problem_text("clip-not-made"))
+            context.finish(self._deliver(context, event_id, *found))
+        except (CommandRefused, CommandFailed) as error:
+            context.finish(CommandFailed(error_text(error), error.code))
 
     def resume(self, context: CommandContext[ClipArguments]) -> CommandSucceeded | CommandFailed:
         """Send the clip if it was complete. It is not recorded again: the requested time has passed."""
@@ -136,7 +171,7 @@ class ClipCommand:
         args = context.args
         targets = _targets(args)
         if targets is None:
-            _refuse_large(payload)
+            _refuse_large(payload, self.files.largest_clip())
             media = media_of(payload, event_id, camera)
             return sent_outcome(media, _delivery("clip", self.files.send(media, context.id)))
         context.progress(problem_text("uploading", bytes=len(payload)))
@@ -159,7 +194,7 @@ def diagnostics_action(make: Callable[[], bytes], files: FileService, uploader: 
         bundle = make()
         if target is not None:
             return upload_outcome(uploader, bundle, event_id, [target], len(bundle))
-        _refuse_large(bundle)
+        _refuse_large(bundle, MAX_MESSAGE_BYTES)
         media = media_of(bundle, event_id, "gateway")
         return sent_outcome(media, _delivery("bundle", files.send(media, context.id)))
 
@@ -236,7 +271,6 @@ def _targets(args: ClipArguments) -> list[HttpsTarget] | None:
     return None if urls is None else [HttpsTarget.of(url) for url in urls]
 
 
-def _refuse_large(payload: bytes) -> None:
-    if len(payload) > MAX_MQTT_BYTES:
-        sizes = {"bytes": len(payload), "limit": MAX_MQTT_BYTES}
-        raise CommandRefused(problem_text("file-too-large", **sizes))
+def _refuse_large(payload: bytes, limit: int) -> None:
+    if len(payload) > limit:
+        raise CommandRefused(problem_text("file-too-large", bytes=len(payload), limit=limit))

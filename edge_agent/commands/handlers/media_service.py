@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import queue
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from edge_agent.cameras.running import Cameras, RunningCamera
 from edge_agent.commands.action import CommandFailed, CommandRefused
 from edge_agent.config.model.settings import SnapshotPolicy
 from edge_agent.core.clock import Clock
-from edge_agent.core.delivery import SEALED_MAGIC, Media
+from edge_agent.core.delivery import MAX_MESSAGE_BYTES, SEALED_MAGIC, Media
 from edge_agent.core.errors import EdgeAgentError, StorageError
 from edge_agent.core.model import CameraState
 from edge_agent.core.problems import error_text, problem_text
@@ -31,6 +32,21 @@ def sent_from(uplink: UplinkHealth) -> str | None:
     return str(uplink.resets_on) if "media" in uplink.held else None
 
 
+@dataclass(frozen=True, slots=True)
+class ClipLimits:
+    """How large a clip may be that is sent through the broker."""
+
+    takes_parts: Callable[[], bool]  # whether the centre takes files in parts
+    max_bytes: int  # ``uplink.max_clip_bytes``
+    outbox_bytes: int  # ``outbox.max_bytes``; large clips may fill half of it, the rest is for events
+
+    def largest(self, used_bytes: int) -> int:
+        """The limit while the outbox has ``used_bytes``. What fits in one message is sent in any case."""
+        if not self.takes_parts():
+            return min(self.max_bytes, MAX_MESSAGE_BYTES)
+        return min(self.max_bytes, max(self.outbox_bytes // 2 - used_bytes, MAX_MESSAGE_BYTES))
+
+
 class MediaService:
     """Implements ``FileService`` of ``files.py``. Thread-safe."""
 
@@ -42,9 +58,12 @@ class MediaService:
         outbox: EventOutbox,
         clock: Clock,
         uplink: Callable[[], UplinkHealth],
+        clip_limits: ClipLimits,
+        is_recorded: Callable[[str], bool],
         seal_to: bytes | None = None,
     ) -> None:
-        """``uplink`` returns the state of its budget. ``seal_to``: key of the centre; clips that were stored
+        """``uplink`` returns the state of its budget. ``is_recorded`` returns whether the clip of the event
+        with this id is being recorded. ``seal_to``: key of the centre; clips that were stored
         before it was configured are sealed before they are sent."""
         self._cameras = cameras
         self._store = store
@@ -52,6 +71,8 @@ class MediaService:
         self._outbox = outbox
         self._clock = clock
         self._uplink = uplink
+        self._clip_limits = clip_limits
+        self._is_recorded = is_recorded
         self._seal_to = seal_to
 
     # --- cameras ---
@@ -144,6 +165,14 @@ class MediaService:
 
     def has_clip(self, event_id: str) -> bool:
         return self._clip_file(event_id) is not None
+
+    def is_recorded(self, event_id: str) -> bool:
+        return self._is_recorded(event_id)
+
+    def largest_clip(self) -> int:
+        stats, limits = self._outbox.stats(), self._clip_limits
+        # What waits in memory because the disk fails is lost if it is large.
+        return limits.largest(stats.bytes if stats.degraded is None else limits.outbox_bytes)
 
     def _clip_file(self, event_id: str) -> tuple[str, Path] | None:
         """Return the camera and the file of an event's clip."""

@@ -191,6 +191,14 @@ class Uplink:
             make=lambda values: values["backlog_bytes_s"] or BACKLOG_BYTES_S[values["kind"]],
         ),
     ] = BACKLOG_BYTES_S[UplinkKind.FIBRE]
+    max_clip_bytes: Annotated[
+        int,
+        Key(
+            "largest clip that the command clip sends through the broker; a larger one is refused and needs "
+            "a URL. Above 1.9 MB it is sent in parts, which the centre must take",
+            ByteSize(100_000, 64_000_000),
+        ),
+    ] = 32_000_000
 
 
 UPLINK = section(Uplink, "uplink")

@@ -270,6 +270,14 @@ FILES: Sentences = {
         "there is no clip of {event} on this gateway",
         "thiết bị không có video của sự kiện {event}",
     ),
+    "clip-queued": (
+        "the clip is still being recorded; it is sent once it is complete",
+        "video đang được ghi; ghi xong sẽ gửi về",
+    ),
+    "clips-wait": (
+        "{limit} requests already wait for clips that are still being recorded",
+        "đã có {limit} yêu cầu đang chờ các video chưa ghi xong",
+    ),
     "clip-unreadable": (
         "the clip of {event} cannot be read: {error}",
         "không đọc được video của sự kiện {event}: {error}",

@@ -82,6 +82,7 @@ class CameraClips:
         self._sources: Mapping[Source, PacketSource] = _sources(camera, sub, main)
         self._lock = threading.Lock()  # protects the clips, the buffers and ``_closed``
         self._clips: dict[str, _Clip] = {}
+        self._making: set[str] = set()  # events whose clips were taken and are not reported yet
         self._buffers: dict[Source, ClipBuffer] = {}  # that receive packets
         self._closed = False
 
@@ -111,6 +112,11 @@ class CameraClips:
             if clip is not None and event.is_last:
                 clip.end_mono = event.last_mono + self._settings.post_s
         self._listener.wake()
+
+    def is_recorded(self, event_id: str) -> bool:
+        """Return whether a clip of this event will be stored or reported as missing later. Any thread."""
+        with self._lock:
+            return event_id in self._clips or event_id in self._making
 
     def end_open(self, why: str) -> None:
         """End the open clips with ``why``, before the camera's reader is stopped on purpose.
@@ -147,9 +153,15 @@ class CameraClips:
                 finished = self._finished(clip, now_mono)
                 if finished is not None:
                     del self._clips[clip.event_id]
+                    self._making.add(clip.event_id)
                     all_finished.append(finished)
             self._discard_unused()
         return all_finished
+
+    def reported(self, event_id: str) -> None:
+        """Note that the clip that ``take_finished`` returned is stored or reported as missing."""
+        with self._lock:
+            self._making.discard(event_id)
 
     def next_mono(self) -> float | None:
         """Return when to call ``take_finished`` next; None if no clip is open."""

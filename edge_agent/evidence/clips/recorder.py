@@ -92,6 +92,12 @@ class ClipRecorder:
     def join(self, timeout_s: float) -> bool:
         return self.loop.join(timeout_s)
 
+    def is_recorded(self, event_id: str) -> bool:
+        """Return whether a clip of this event will be stored or reported as missing later. Any thread."""
+        with self._lock:
+            cameras = list(self._cameras)
+        return any(clips.is_recorded(event_id) for clips in cameras)
+
     def health(self) -> EvidenceHealth:
         """Thread-safe, cheap."""
         return self._store.health(self._clips, self._missed)
@@ -116,6 +122,7 @@ class ClipRecorder:
             for clips in self._all():
                 for finished in clips.take_finished():
                     self._make(clips.camera_id, finished)
+                    clips.reported(finished.event_id)
                     loop.beat()
             self._store.maintain()
             self._wake_event.wait(self._pause_s())

@@ -17,6 +17,7 @@ import msgspec
 from edge_agent import wire
 from edge_agent.core.clock import Clock
 from edge_agent.core.delivery import Confirmation, Media, StoredEvent
+from edge_agent.mqtt.publisher.part_queue import PartQueue
 from edge_agent.mqtt.publisher.window import FIRST_DEFERRAL_S, MAX_DEFERRAL_S, CircuitBreaker, deferral_s
 from edge_agent.uplink.send_limiter import SendRate
 
@@ -52,6 +53,7 @@ class _Awaited:
 
     until_mono: float  # counted as unanswered from then on
     size_bytes: int
+    breaker: CircuitBreaker
 
 
 class ConfirmPort(Protocol):
@@ -72,10 +74,6 @@ class ConfirmPort(Protocol):
         """Make all deferred events due at ``not_before_mono``; with ``hold_back`` none of them earlier."""
         ...
 
-    def media_delivered(self, media_id: str) -> None: ...
-
-    def media_deferred(self, media_id: str, not_before_mono: float) -> None: ...
-
 
 class DeliveryConfirmation:
     """The publisher's thread uses it; any thread may read the counters."""
@@ -83,6 +81,7 @@ class DeliveryConfirmation:
     def __init__(
         self,
         outbox: ConfirmPort,
+        parts: PartQueue,
         clock: Clock,
         limits: ResendLimits,
         confirmed: Callable[[wire.Ack], None],
@@ -94,6 +93,7 @@ class DeliveryConfirmation:
         self.confirmed_mono: float | None = None  # when the centre last confirmed something that waited
         self._rate = SendRate(limits.per_s, limits.burst)
         self._outbox = outbox
+        self._parts = parts
         self._clock = clock
         self._limits = limits
         self._breaker = CircuitBreaker(limits.unanswered, limits.probe_s)
@@ -117,11 +117,10 @@ class DeliveryConfirmation:
         return allowed
 
     def picture_allowed(self) -> bool:
-        """Whether another picture may be sent now."""
+        """Whether another picture or part may be sent now."""
         now = self._clock.monotonic()
         for media_id in [each for each, awaited in self._awaited.items() if awaited.until_mono <= now]:
-            del self._awaited[media_id]
-            self._media_breaker.failed(now)
+            self._awaited.pop(media_id).breaker.failed(now)
             self._pictures_answered = False
         if self._media_breaker.allowed(self._limits.pictures, 0, now) > len(self._awaited):
             return True
@@ -168,8 +167,9 @@ class DeliveryConfirmation:
         now, first_s = self._clock.monotonic(), self._limits.first_s
         if (times := self._pictures.get(media.media_id, 0)) == 0:
             return  # confirmed already
-        self._awaited[media.media_id] = _Awaited(now + first_s, len(media.payload))
-        self._outbox.media_deferred(media.media_id, now + deferral_s(times - 1, first_s))
+        breaker = self._media_breaker if media.part is None else self._parts.breaker
+        self._awaited[media.media_id] = _Awaited(now + first_s, len(media.payload), breaker)
+        self._parts.media_deferred(media.media_id, now + deferral_s(times - 1, first_s))
 
     def begin_session(self) -> None:
         """Forget the pictures that wait: their loss may be the broker's fault and says nothing about the
@@ -189,6 +189,7 @@ class DeliveryConfirmation:
         except ValueError as error:
             self._ignore(f"it is not what the schema says ({error})")
             return
+        self._parts.taken = ack.takes_parts
         outcome = self._outbox.confirmed(ack.epoch, ack.upto, ack.also)
         if outcome is Confirmation.UNKNOWN_EPOCH:
             self._ignore(f"it is for epoch {ack.epoch}, of which nothing is here")
@@ -202,15 +203,21 @@ class DeliveryConfirmation:
             self._centre_confirmed()
 
     def _confirm_pictures(self, media_ids: list[str]) -> bool:
-        confirmed = [media_id for media_id in media_ids if media_id in self._pictures]
+        confirmed = [each for each in media_ids if each in self._pictures or self._parts.awaits(each)]
         for media_id in confirmed:
-            del self._pictures[media_id]
-            self._awaited.pop(media_id, None)
-            self._outbox.media_delivered(media_id)
+            self._pictures.pop(media_id, None)
+            self._parts.media_delivered(media_id)
+        self._forget_awaited(confirmed)
         if confirmed:
             self._pictures_answered = True
             self._media_breaker.succeeded()
         return bool(confirmed)
+
+    def _forget_awaited(self, media_ids: list[str]) -> None:
+        """Stop to wait for these files, and for parts of them: a part of a stored file is not named."""
+        done = {each for each in self._awaited if each in media_ids or each.rpartition(".")[0] in media_ids}
+        for media_id in done:
+            del self._awaited[media_id]
 
     def _centre_confirmed(self) -> None:
         now, heard_mono = self._clock.monotonic(), self._heard_mono
@@ -223,6 +230,7 @@ class DeliveryConfirmation:
         was_away = self._dead or now - heard_mono > MAX_DEFERRAL_S
         if was_unanswered or was_away:
             self._media_breaker.try_now()
+            self._parts.breaker.try_now()
             # After a long absence the centre first processes what the broker has queued for it.
             self._outbox.reschedule(now + self._limits.first_s, hold_back=was_away)
         self._dead = False

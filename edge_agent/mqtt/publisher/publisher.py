@@ -21,6 +21,7 @@ from edge_agent.core.worker import SupervisedThread
 from edge_agent.mqtt.connect_errors import ConnectErrorKind
 from edge_agent.mqtt.publisher.delivery_confirmation import DeliveryConfirmation, ResendLimits
 from edge_agent.mqtt.publisher.downlink import Downlink
+from edge_agent.mqtt.publisher.part_queue import PartQueue
 from edge_agent.mqtt.publisher.self_test import SelfTest
 from edge_agent.mqtt.publisher.sender import OutboxPort, RepliesPort, Sender
 from edge_agent.mqtt.session.broker_session import (
@@ -88,10 +89,11 @@ class Publisher:
         confirmed = settings.delivery is Delivery.CONFIRMED
         self.self_test = test = SelfTest(topics.probe, topics.foreign_probe, outbox.wake)
         limits = resend_limits or ResendLimits()
-        self._confirmation = (
-            DeliveryConfirmation(outbox, clock, limits, test.confirmed) if confirmed else None
+        self._parts = parts = PartQueue(outbox, clock, confirmed=confirmed)
+        self._confirmation = confirmation = (
+            DeliveryConfirmation(outbox, parts, clock, limits, test.confirmed) if confirmed else None
         )
-        self._sender = Sender(outbox, topics, usage, clock, self._limiter, replies, self._confirmation, test)
+        self._sender = Sender(outbox, parts, topics, usage, clock, self._limiter, replies, confirmation, test)
         self._downlink = Downlink(topics, on_down, self._confirmation, outbox.wake)
         self._rotation = rotation or CertificateRotation(
             settings, topics.gateway, clock_trusted=clock_trusted
@@ -169,6 +171,11 @@ class Publisher:
     def session(self) -> str:
         """Id of the present or latest session, for the heartbeat."""
         return self._session.id
+
+    @property
+    def takes_parts(self) -> bool:
+        """Whether files that are too large for one message can be sent; True until the centre has said it."""
+        return self._parts.taken is not False
 
     def health(self) -> wire.MqttHealth:
         today, month = self._usage.totals()

@@ -12,6 +12,7 @@ from edge_agent.core.clock import Clock
 from edge_agent.core.delivery import Media, StoredEvent, WaitingReply
 from edge_agent.mqtt.connect_errors import BLAMES_MESSAGE
 from edge_agent.mqtt.publisher.delivery_confirmation import ConfirmPort, DeliveryConfirmation
+from edge_agent.mqtt.publisher.part_queue import MediaPort, PartQueue, media_message
 from edge_agent.mqtt.publisher.self_test import SelfTest
 from edge_agent.mqtt.publisher.window import (
     NO_SUBSCRIBER,
@@ -52,7 +53,7 @@ REASON_TEXTS = {
 }
 
 
-class OutboxPort(ConfirmPort, Protocol):
+class OutboxPort(ConfirmPort, MediaPort, Protocol):
     """What the sender needs of the outbox. All methods except ``wake`` are called on the publisher's thread
     only."""
 
@@ -70,10 +71,6 @@ class OutboxPort(ConfirmPort, Protocol):
 
     def deferred(self, sequence: int, epoch: str, not_before_mono: float) -> None:
         """Do not return this event before that instant; counts an attempt."""
-        ...
-
-    def pending_media(self) -> Media | None:
-        """The next picture that is not deferred and whose event is delivered."""
         ...
 
     def wait_for_work(self, timeout_s: float) -> bool:
@@ -104,6 +101,7 @@ class Sender:
     def __init__(
         self,
         outbox: OutboxPort,
+        parts: PartQueue,
         topics: GatewayTopics,
         usage: DataUsage,
         clock: Clock,
@@ -116,6 +114,7 @@ class Sender:
         self.refused = 0
         self.counted_bytes = 0  # of events, replies, media and heartbeats on the present connection
         self._outbox = outbox
+        self._parts = parts
         self._topics = topics
         self._usage = usage
         self._replies = replies
@@ -207,8 +206,8 @@ class Sender:
             return
         if self._confirmation is not None and not self._confirmation.picture_allowed():
             return
-        if (media := self._outbox.pending_media()) is not None:
-            self._send(TrafficClass.MEDIA, media, self._media_message(media))
+        if (media := self._parts.pending_media()) is not None:
+            self._send(TrafficClass.MEDIA, media, media_message(self._topics, media))
 
     def _fill_probe(self) -> None:
         """Send the next probe of a self-test: a few bytes, while an operator waits for the result."""
@@ -290,14 +289,6 @@ class Sender:
             return None
         return MqttMessage(topic, event.payload, content_type=EVENT_CONTENT_TYPE)
 
-    def _media_message(self, media: Media) -> MqttMessage | None:
-        try:
-            topic = self._topics.media(media.media_id)
-        except ValueError:
-            return None
-        properties = ("event_id", media.event_id), ("camera", media.camera), ("sha256", media.sha256)
-        return MqttMessage(topic, media.payload, content_type=media.content_type, properties=properties)
-
     def _send(self, kind: TrafficClass, item: StoredEvent | Media, message: MqttMessage | None) -> None:
         assert self._connection is not None
         if message is None:
@@ -323,7 +314,8 @@ class Sender:
         return self._maximum_packet_bytes is not None and size_bytes > self._maximum_packet_bytes
 
     def _delivered(self, item: StoredEvent | Media) -> None:
-        self._breaker_of(item).succeeded()
+        if isinstance(item, StoredEvent) or item.part is None:  # a part has arrived once it is confirmed
+            self._breaker_of(item).succeeded()
         stream = _subscription_text(item)
         if stream in self._without_subscriber:
             self._without_subscriber.discard(stream)
@@ -337,7 +329,7 @@ class Sender:
             self._outbox.delivered(item.sequence, item.epoch)
         else:
             self._media_attempts.pop(item.media_id, None)
-            self._outbox.media_delivered(item.media_id)
+            self._parts.media_delivered(item.media_id)
 
     def _not_delivered(self, item: StoredEvent | Media, reason: int) -> None:
         if reason != NO_SUBSCRIBER:
@@ -357,7 +349,9 @@ class Sender:
             self._replies.delivered(reply.number)
 
     def _breaker_of(self, item: StoredEvent | Media) -> CircuitBreaker:
-        return self._event_breaker if isinstance(item, StoredEvent) else self._media_breaker
+        if isinstance(item, StoredEvent):
+            return self._event_breaker
+        return self._media_breaker if item.part is None else self._parts.breaker
 
     def _defer(self, item: StoredEvent | Media) -> None:
         now = self._clock.monotonic()
@@ -368,7 +362,7 @@ class Sender:
         self._media_attempts[item.media_id] = attempts + 1
         if len(self._media_attempts) > REMEMBERED_PICTURES:
             del self._media_attempts[next(iter(self._media_attempts))]
-        self._outbox.media_deferred(item.media_id, now + deferral_s(attempts))
+        self._parts.media_deferred(item.media_id, now + deferral_s(attempts))
 
     def _refused(self, item: Sent, reason: int) -> None:
         """Log a refusal once for each session and reason: a broker that refuses one message mostly refuses
@@ -397,8 +391,10 @@ def _is_large(reply: WaitingReply) -> bool:
 
 
 def _subscription_text(item: StoredEvent | Media) -> str:
-    """Name what one subscription usually covers: the events of a camera, or the pictures."""
-    return f"events of {item.camera}" if isinstance(item, StoredEvent) else "pictures"
+    """Name what one subscription usually covers: the events of a camera, the pictures, or the parts."""
+    if isinstance(item, StoredEvent):
+        return f"events of {item.camera}"
+    return "pictures" if item.part is None else "parts of files"
 
 
 def _item_text(item: Sent) -> str:

@@ -27,7 +27,12 @@ MAX_BYTES = {
     UpKind.EVENT: 262_144,
     UpKind.MEDIA: 2_097_152,
     UpKind.REPLY: 65_536,
+    UpKind.PART: 1_048_576,
 }
+MAX_FILE_BYTES = 67_108_864
+"""Of a file in parts; a gateway sends half as much, unless its configuration says otherwise."""
+MIN_PART_BYTES = 65_536
+"""A file has at most 1,024 parts."""
 _JPEG = b"\xff\xd8\xff"
 _ID = re.compile(r"[a-z0-9-]{1,63}")
 _MEDIA_ID = re.compile(r"[a-z0-9-]{1,128}")
@@ -36,6 +41,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 _TYPE = re.compile(re.escape(wire.TYPE_PREFIX) + r"([a-z0-9-]{1,40})\.v1")
 _EVENT_ID = re.compile(r"[\x21-\x7e]{1,200}")
+_NUMBER = re.compile(r"[0-9]{1,9}")
 _WORD = re.compile(r"[\x21-\x7e]{1,100}")
 
 
@@ -91,6 +97,23 @@ class MediaMessage:
     camera: str
     sha256: str
     sealed: bool
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PartMessage:
+    """A part of a file. All parts have ``part_bytes``, but the last has the rest."""
+
+    ward: str
+    gateway: str
+    media_id: str
+    event_id: str
+    camera: str
+    sha256: str  # of the whole file
+    file_bytes: int
+    part_bytes: int
+    parts: int
+    number: int  # from 1
     payload: bytes
 
 
@@ -169,7 +192,9 @@ class ReplyMessage:
     result: bytes = b"{}"  # JSON, not parsed
 
 
-GatewayMessage = EventMessage | MediaMessage | HeartbeatMessage | BirthMessage | StateMessage | ReplyMessage
+GatewayMessage = (
+    EventMessage | MediaMessage | PartMessage | HeartbeatMessage | BirthMessage | StateMessage | ReplyMessage
+)
 
 _EVENT = msgspec.json.Decoder(_Envelope)
 _LOSS = msgspec.json.Decoder(_Loss)
@@ -185,13 +210,15 @@ def parse_message(topic: UpTopic, payload: bytes, properties: tuple[tuple[str, s
     if len(payload) > max_bytes:
         raise MalformedMessage(f"{len(payload)} bytes, at most {max_bytes} are taken")
     try:
-        if topic.kind is not UpKind.MEDIA:
+        if topic.kind not in (UpKind.MEDIA, UpKind.PART):
             payload.decode()  # msgspec does not check the fields that it skips, and they are stored
         match topic.kind:
             case UpKind.EVENT:
                 return _event(topic, payload)
             case UpKind.MEDIA:
                 return _picture(topic, payload, properties)
+            case UpKind.PART:
+                return _part(topic, payload, properties)
             case UpKind.HEARTBEAT:
                 return _heartbeat(topic, payload)
             case UpKind.BIRTH:
@@ -250,17 +277,43 @@ def _event(topic: UpTopic, payload: bytes) -> EventMessage:
     )
 
 
-def _picture(topic: UpTopic, payload: bytes, properties: tuple[tuple[str, str], ...]) -> MediaMessage:
-    named = dict(properties)
+def has_file_type(head: bytes) -> bool:
+    """Whether a file that begins with these bytes is of a type that a gateway may send."""
+    # ``content_type_of`` returns image/jpeg for unknown content.
+    return head.startswith(_JPEG) or content_type_of(head) != "image/jpeg"
+
+
+def _file_properties(topic: UpTopic, named: dict[str, str]) -> tuple[str, str, str]:
+    """The event, the camera and the digest of a file."""
     event_id, camera, sha256 = (named.get(key, "") for key in ("event_id", "camera", "sha256"))
-    sealed = payload.startswith(SEALED_MAGIC)
     _require(_matches(_MEDIA_ID, topic.name), "the id is not of a-z, 0-9 and -")
     _require(_matches(_EVENT_ID, event_id), "the property event_id is missing or no id")
     _require(_matches(_ID, camera), "the property camera is missing or no id")
     _require(_matches(_SHA256, sha256), "the property sha256 is missing or no digest")
-    # ``content_type_of`` returns image/jpeg for unknown content.
-    known = payload.startswith(_JPEG) or content_type_of(payload) != "image/jpeg"
-    _require(known, "neither a JPEG, an MP4, a gzip file nor a sealed one")
+    return event_id, camera, sha256
+
+
+def _part(topic: UpTopic, payload: bytes, properties: tuple[tuple[str, str], ...]) -> PartMessage:
+    named = dict(properties)
+    event_id, camera, sha256 = _file_properties(topic, named)
+    texts = [named.get(key, "") for key in ("bytes", "part_bytes", "parts", "part")]
+    _require(all(_matches(_NUMBER, text) for text in texts), "a number of the part is missing or none")
+    file_bytes, part_bytes, parts, number = map(int, texts)
+    _require(0 < file_bytes <= MAX_FILE_BYTES, f"the file has 0 or more than {MAX_FILE_BYTES} bytes")
+    sensible = MIN_PART_BYTES <= part_bytes <= MAX_BYTES[UpKind.PART]
+    _require(sensible, "part_bytes is out of bounds")
+    _require(parts == -(-file_bytes // part_bytes), "parts does not fit bytes and part_bytes")
+    _require(1 <= number <= parts, "part is not 1 to parts")
+    expected = min(part_bytes, file_bytes - (number - 1) * part_bytes)
+    _require(len(payload) == expected, f"the part has {len(payload)} bytes, not {expected}")
+    sizes = file_bytes, part_bytes, parts, number
+    return PartMessage(topic.ward, topic.gateway, topic.name, event_id, camera, sha256, *sizes, payload)
+
+
+def _picture(topic: UpTopic, payload: bytes, properties: tuple[tuple[str, str], ...]) -> MediaMessage:
+    event_id, camera, sha256 = _file_properties(topic, dict(properties))
+    sealed = payload.startswith(SEALED_MAGIC)
+    _require(has_file_type(payload), "neither a JPEG, an MP4, a gzip file nor a sealed one")
     actual = hashlib.sha256(payload).hexdigest()
     _require(actual == sha256, "the sha256 is another one than the property says")
     return MediaMessage(topic.ward, topic.gateway, topic.name, event_id, camera, sha256, sealed, payload)

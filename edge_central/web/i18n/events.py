@@ -139,8 +139,33 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "clip-missing": ("Không có video: {why}", "There is no clip: {why}"),
     "clip-not-yet": ("Chưa có thông tin về video.", "Nothing is known of a clip yet."),
+    "clip-recording": (
+        "Sự kiện đang diễn ra. Yêu cầu bây giờ thì video được gửi về sau khi ghi xong.",
+        "The event goes on. If you ask for the clip now, it is sent once it is complete.",
+    ),
     "clip-ask": ("Lấy video về", "Fetch the clip"),
-    "clip-open": ("Xem video", "Watch the clip"),
+    "clip-player": ("Video của {camera} lúc {time}", "Clip of {camera} at {time}"),
+    "clip-file": ("Tải tệp video", "Download the clip"),
+    "clip-hevc": (
+        "H.265: nếu trình duyệt không phát được, hãy tải tệp về",
+        "H.265: if the browser does not play it, download it",
+    ),
+    "clip-sealed": (
+        "Tải tệp video đã mã hóa, chỉ mở được bằng khóa của trung tâm",
+        "Download the encrypted clip; only the centre's key opens it",
+    ),
+    "clip-arriving": (
+        "Đã nhận {here}/{parts} phần của video ({size} MB)",
+        "{here} of {parts} parts of the clip ({size} MB) have arrived",
+    ),
+    "clip-arriving-away": (
+        "Điểm này đang mất liên lạc; khi có liên lạc lại, các phần còn lại sẽ được gửi tiếp.",
+        "This site is away: the other parts are sent when it is back.",
+    ),
+    "clip-refused": (
+        "Trung tâm không nhận video này vì đang nhận quá nhiều tệp cùng lúc; hãy yêu cầu lại sau.",
+        "The centre did not take the clip: too many files arrive at the moment. Ask for it again later.",
+    ),
     "clip-away": (
         "Điểm này đang mất liên lạc; yêu cầu chỉ có hiệu lực trong 5 phút.",
         "This site is away: a request holds for 5 minutes only.",

@@ -120,11 +120,15 @@ def _steps(connection: Connection) -> WatchedRows:
 
 
 def _requests(connection: Connection) -> WatchedRows:
-    """Requests to gateways, with their status."""
-    columns = tables.request.c
+    """Requests to gateways, with their status, and how much of a requested file has arrived."""
+    columns, file = tables.request.c, tables.transfer.c
     wanted = (columns.id, columns.ward, columns.gateway, columns.about, columns.status)
     rows = connection.execute(select(*wanted).order_by(columns.asked_ms.desc()).limit(NEWEST))
-    return {row.id: WatchedRow(row.ward, dict(row._mapping)) for row in rows}
+    found: dict[object, WatchedRow] = {row.id: WatchedRow(row.ward, dict(row._mapping)) for row in rows}
+    wanted_of_file = (file.id, file.ward, file.gateway, file.event_id.label("about"), file.received_parts)
+    for row in connection.execute(select(*wanted_of_file).order_by(file.last_ms.desc()).limit(NEWEST)):
+        found["file", row.id] = WatchedRow(row.ward, dict(row._mapping))
+    return found
 
 
 def _searches(connection: Connection) -> WatchedRows:

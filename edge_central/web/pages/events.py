@@ -10,7 +10,7 @@ from starlette.responses import Response
 from edge_central.console import incident_log
 from edge_central.console.events import INFO, KINDS, QUIET, EventFilter, PagePosition, read_events
 from edge_central.console.incident_log import handlings, is_hidden, steps, subject_of
-from edge_central.console.requests import requests_about
+from edge_central.console.requests import incomplete_files, requests_about
 from edge_central.console.verdict import verify_event
 from edge_central.web.auth.accounts import ADMIN_ROLES, acting_accounts
 from edge_central.web.http_errors import BadRequest, NotFound
@@ -81,6 +81,7 @@ def event_page(visit: UserRequestContext) -> Response:
         steps=steps(visit.connection, subject),
         colleagues=[each.name for each in officers],
         requests=requests_about(visit.connection, visit.scope, first.gateway, first.event_id or ""),
+        incomplete=incomplete_files(visit.connection, visit.scope, first.gateway, first.event_id or ""),
     )
 
 

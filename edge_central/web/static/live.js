@@ -80,7 +80,13 @@
       for (const name of now.getAttributeNames()) part.setAttribute(name, now.getAttribute(name));
       if (part.innerHTML === now.innerHTML) continue;
       const focus = place(part, document.activeElement);
+      const players = Array.from(part.querySelectorAll("video[id]"));
       part.replaceChildren(...now.childNodes);
+      // A clip that is being watched goes on: the player stays the same element.
+      for (const player of players) {
+        const same = document.getElementById(player.id);
+        if (same !== null && part.contains(same)) same.replaceWith(player);
+      }
       if (focus !== null) focused(part, focus);
       if ("still" in part.dataset) news(0, false);
       for (const row of part.querySelectorAll("[data-cursor]")) {

@@ -1,0 +1,181 @@
+"""Assembles files that arrive in parts, in any order and repeatedly, on the disk.
+
+A row of ``transfer`` says which parts have arrived. Each part is durable before its row is committed and its
+id is confirmed. When the last one has arrived, the digest is checked and the file is stored like any other.
+
+Bounds: a gateway that has more incomplete files than allowed loses its oldest, because an honest one sends
+one at a time; a file beyond the limit of all gateways is refused. Incomplete files expire.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, func, select, update
+
+from edge_agent.core.delivery import SEALED_MAGIC
+from edge_agent.wire.received.messages import PartMessage
+from edge_central.store import tables
+from edge_central.store.database import insert_row
+from edge_central.store.media_folder import DamagedFile, MediaFolder
+
+log = logging.getLogger(__name__)
+
+EXPIRES_MS = 7 * 86_400_000
+"""Since the last part. A gateway whose data budget is used up may wait longer; then it begins again."""
+GATEWAY_FILES = 4
+"""Incomplete files of one gateway: at most 256 MB."""
+ALL_BYTES = 8_000_000_000
+"""Of the incomplete files of all gateways."""
+_T = tables.transfer.c
+
+
+@dataclass(slots=True)
+class PartOutcome:
+    """What a part has led to; valid once its batch is committed."""
+
+    confirmed: list[str] = field(default_factory=list)  # ids for ``down/ack``
+    complete: bool = False  # the whole file is stored
+    sealed: bool = False
+    problem: str = ""  # why the part or the file is rejected
+
+
+class FileAssembly:
+    def __init__(self, folder: MediaFolder, wards: Collection[str]) -> None:
+        self._folder = folder
+        self._wards = sorted(wards)
+
+    def add(self, connection: Connection, part: PartMessage, now_ms: int) -> PartOutcome:
+        """Write a part, and store the file if it is the last one. The file has no row of ``media`` yet.
+
+        Raises DatabaseUnavailable."""
+        row = self._row(connection, part)
+        # It may be stored already: with another event, or before a transaction that was rolled back.
+        head = self._folder.stored_head(part.gateway, part.sha256, part.file_bytes)
+        if row is not None and (head is not None or not _is_same_file(row, part)):
+            self._discard(connection, [row.id])
+            row = None
+        if head is not None:
+            return _complete(part, head)
+        if row is not None and row.refused is not None:
+            return PartOutcome([part.media_id])  # confirmed: the gateway need not send the rest
+        received = bytearray((part.parts + 7) // 8) if row is None else bytearray(row.received)
+        if row is not None and _has(received, part.number):
+            self._touch(connection, row.id, received, now_ms)
+            return PartOutcome([_name(part, each) for each in _numbers(received)])
+        if row is None and (refusal := self._refusal(connection, part)) is not None:
+            self._begin(connection, part, received, now_ms, refusal)
+            return PartOutcome([part.media_id], problem=refusal)
+        id_ = self._begin(connection, part, received, now_ms) if row is None else row.id
+        return self._write(connection, id_, part, received, now_ms)
+
+    def expire(self, connection: Connection, before_ms: int) -> None:
+        """Delete the incomplete files whose last part arrived before ``before_ms``, and leftovers."""
+        own = _T.ward.in_(self._wards)
+        old = connection.scalars(select(_T.id).where(own, _T.last_ms < before_ms)).all()
+        if old:
+            log.info("%d files whose other parts have not arrived in time are deleted", len(old))
+            self._discard(connection, old)
+        self._folder.discard_other_parts(frozenset(connection.scalars(select(_T.id).where(own))))
+
+    def _write(
+        self, connection: Connection, id_: int, part: PartMessage, received: bytearray, now_ms: int
+    ) -> PartOutcome:
+        self._folder.write_part(id_, (part.number - 1) * part.part_bytes, part.payload)
+        _set(received, part.number)
+        if _count(received) < part.parts:
+            self._touch(connection, id_, received, now_ms)
+            return PartOutcome([_name(part, part.number)])
+        try:
+            head = self._folder.complete(id_, part.gateway, part.sha256, part.file_bytes)
+        except DamagedFile as error:
+            self._discard(connection, [id_])
+            return PartOutcome([_name(part, part.number)], problem=str(error))
+        connection.execute(delete(tables.transfer).where(_T.id == id_))
+        return _complete(part, head)
+
+    def _row(self, connection: Connection, part: PartMessage) -> Row[Any] | None:
+        of_file = (_T.gateway == part.gateway) & (_T.media_id == part.media_id)
+        return connection.execute(select(tables.transfer).where(of_file)).first()
+
+    def _refusal(self, connection: Connection, part: PartMessage) -> str | None:
+        """Make room for a new file; return why the centre cannot take it."""
+        incomplete = select(_T.id).where(_T.gateway == part.gateway).order_by(_T.last_ms.desc(), _T.id.desc())
+        ids = connection.scalars(incomplete).all()
+        self._discard(connection, ids[GATEWAY_FILES - 1 :])
+        in_use = connection.scalar(select(func.sum(_T.bytes)).where(_T.refused.is_(None))) or 0
+        if int(in_use) + part.file_bytes > ALL_BYTES:
+            return "too many files arrive in parts at the same time"
+        return None
+
+    def _begin(
+        self,
+        connection: Connection,
+        part: PartMessage,
+        received: bytearray,
+        now_ms: int,
+        refused: str | None = None,
+    ) -> int:
+        """Insert a row; return its number."""
+        row = {
+            "gateway": part.gateway,
+            "ward": part.ward,
+            "media_id": part.media_id,
+            "event_id": part.event_id,
+            "camera": part.camera,
+            "sha256": part.sha256,
+            "bytes": part.file_bytes,
+            "part_bytes": part.part_bytes,
+            "parts": part.parts,
+            "received": bytes(received),
+            "received_parts": 0,
+            "refused": refused,
+            "began_ms": now_ms,
+            "last_ms": now_ms,
+        }
+        return insert_row(connection, tables.transfer, row)
+
+    def _touch(self, connection: Connection, id_: int, received: bytearray, now_ms: int) -> None:
+        values = {"received": bytes(received), "received_parts": _count(received), "last_ms": now_ms}
+        connection.execute(update(tables.transfer).where(_T.id == id_).values(values))
+
+    def _discard(self, connection: Connection, ids: Collection[int]) -> None:
+        if ids:
+            connection.execute(delete(tables.transfer).where(_T.id.in_(ids)))
+            self._folder.discard_parts(ids)
+
+
+def _complete(part: PartMessage, head: bytes) -> PartOutcome:
+    names = [_name(part, part.number), part.media_id]
+    return PartOutcome(names, complete=True, sealed=head.startswith(SEALED_MAGIC))
+
+
+def _is_same_file(row: Row[Any], part: PartMessage) -> bool:
+    """Whether the part belongs to the file of the row. A newer agent may cut the same file differently."""
+    names = ("ward", "event_id", "camera", "sha256", "part_bytes", "parts")
+    return row.bytes == part.file_bytes and all(getattr(row, name) == getattr(part, name) for name in names)
+
+
+def _name(part: PartMessage, number: int) -> str:
+    """The id of a part in ``down/ack``."""
+    return f"{part.media_id}.{number}"
+
+
+def _has(received: bytearray, number: int) -> bool:
+    return bool(received[(number - 1) // 8] >> (number - 1) % 8 & 1)
+
+
+def _set(received: bytearray, number: int) -> None:
+    received[(number - 1) // 8] |= 1 << (number - 1) % 8
+
+
+def _count(received: bytearray) -> int:
+    return int.from_bytes(received, "little").bit_count()
+
+
+def _numbers(received: bytearray) -> list[int]:
+    """The numbers of the parts that have arrived."""
+    return [number for number in range(1, len(received) * 8 + 1) if _has(received, number)]
