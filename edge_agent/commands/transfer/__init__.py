@@ -1,4 +1,4 @@
-"""HTTPS transfers of commands: uploads, downloads, and the wheels of a release.
+"""Transfers of commands over HTTPS: uploads, downloads, the wheels of a release; and the queue of clips.
 
 The handlers decide which command may transfer which file.
 """
