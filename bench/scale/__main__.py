@@ -29,7 +29,7 @@ from bench.scale.account import (
 )
 from bench.scale.alarms import alarms
 from bench.scale.city import Meter, playing
-from bench.scale.search import one_gateway, search
+from bench.scale.search import one_gateway, search, search_alone
 from bench.scale.tenfold import tenfold
 from edge_agent.tools.simulate.scenario import PowerOutage, WardOutage
 
@@ -196,6 +196,7 @@ PARTS: dict[str, Callable[[Path, int], dict[str, Any]]] = {
     "growth": growth,
     "tenfold": tenfold,
     "search": search,
+    "search-alone": search_alone,
     "alarms": alarms,
     "one-gateway": one_gateway,
 }

@@ -53,6 +53,7 @@ QUIET = Scenario(
     events_per_camera_day=0.0, camera_faults_per_day=0.0, passages_per_camera=PASSAGES,
 )  # fmt: skip
 """Nothing but searches: all that TCP carries for these is counted."""
+ALONE_ROUNDS = 3
 ASKED_BESIDE = sum(each.sites for each in (*SOLO, QUIET))
 
 
@@ -80,6 +81,28 @@ def search(folder: Path, sites: int) -> dict[str, Any]:
             found["alarms"] = inquirer.compare_alarms(rounds=2)
             found["account"] = account(city, city.finish(PATIENCE_S))
         return found
+
+
+def search_alone(folder: Path, sites: int) -> dict[str, Any]:
+    """The same questions, ``ALONE_ROUNDS`` times in turns, to a city without events: gateways that play their
+    events here take CPU from the answers, and in reality have their own."""
+    key = folder / "search.pem"
+    make_key(key)
+    scenario = city_of(
+        sites - QUIET.sites, passages_per_camera=PASSAGES, spread_s=10.0,
+        events_per_camera_day=0.0, camera_faults_per_day=0.0,
+    )  # fmt: skip
+    with playing(folder / "city", scenario, most=sites * 2 + 100, beside=(QUIET,), search_key=key) as city:
+        city.begin()
+        city.watch_online(scenario.sites, PATIENCE_S)
+        threading.Event().wait(10.0)
+        with Inquirer(city, [*scenario.wards, *QUIET.wards], city.others[0]) as inquirer:
+            found: dict[str, Any] = {name: [] for name in QUESTIONS}
+            for _ in range(ALONE_ROUNDS):
+                for name, question in QUESTIONS.items():
+                    found[name].append(inquirer.ask(question))
+                    threading.Event().wait(5.0)
+            return found
 
 
 def lower_priority(city: City) -> None:
