@@ -157,8 +157,7 @@ class IngestThread:
     def _work(self, now: float) -> None:
         try:
             if self._fleet is None:
-                self._load()
-                self._restore()
+                self._restore(self._load())
             if self._buffered or (self._heartbeats and now - self._heartbeats_mono >= HEARTBEATS_EVERY_S):
                 self._heartbeats_mono = now
                 self._commit([*self._heartbeats.values(), *self._buffered[:MAX_BATCH]])
@@ -193,12 +192,13 @@ class IngestThread:
             self._acks_mono = now
             self._send_acks()
 
-    def _load(self) -> None:
+    def _load(self) -> FleetState:
         """Read the state from the database: at the start, and after a failed transaction."""
-        self._fleet = self._store.load()
+        fleet = self._fleet = self._store.load()
         self._availability.reset()
+        return fleet
 
-    def _restore(self) -> None:
+    def _restore(self, fleet: FleetState) -> None:
         """Restore the clock, presence and alerts from the database, once."""
         if not self._clock.restored:
             record = self._store.query(
@@ -212,7 +212,7 @@ class IngestThread:
             self._gap_logger, self._counters = GapLogger(self._clock), IngestCounters(self._clock)
         if not self._alerts.restored:
             reports = self._store.stored_reports(self._writer.wards)
-            self._presence.restore(reports)
+            self._presence.restore(reports, fleet.state_sessions)
             self._alerts.restore(self._store.query(self._alerts.read), reports)
             self._metrics.record_presence(reports)
             with self._store.batch() as batch:
@@ -317,7 +317,7 @@ class IngestThread:
         by_s = correction.by_ms / 1000
         log.warning("the centre's time was wrong: it and the stored times are corrected by %+.0f s", by_s)
         self._clock.correct(correction)
-        self._presence.apply_correction(correction)
+        self._metrics.record_presence(self._presence.apply_correction(correction))
         self._alerts.apply_correction(correction)
         self._gap_logger = GapLogger(self._clock)
         self._load()

@@ -84,6 +84,7 @@ class CentralService:
         self._metrics_server = (
             None if settings.metrics is None else self._make_metrics_server(settings.metrics)
         )
+        thresholds = thresholds or PresenceThresholds(boot_s=settings.alerts.boot_grace_s)
         searches = SearchSender(self._topics, settings.wards, self._clock, settings.id, _search_key(settings))
         self._ingest = IngestThread(
             self._broker,

@@ -40,8 +40,10 @@ def add_conformance(commands: Commands) -> None:
     add_tls_arguments(conformance)
 
 
+PRESENCES = ("offline", "cut", "unstable", "unknown", "stopped", "booting", "online")
+"""States of a gateway in the table, worst first: those that the centre publishes, and ``unknown``."""
 STANDINGS = ("offline", "silent", "trouble", "unknown", "stopped", "fine")
-"""States of a gateway in the table, worst first."""
+"""What an operator should check, worst first."""
 
 
 def add_fleet(commands: Commands) -> None:
@@ -69,8 +71,9 @@ def add_fleet(commands: Commands) -> None:
         "--state",
         action="append",
         default=[],
-        choices=STANDINGS,
-        help="show gateways in this state only; may be repeated; default: all states",
+        choices=tuple(dict.fromkeys((*PRESENCES, *STANDINGS))),
+        help="show gateways in this state only; silent, trouble and fine go by the gateway's own messages; "
+        "may be repeated; default: all states",
     )
     fleet.add_argument("--once", action="store_true", help="print the table once and exit")
     fleet.add_json("once")

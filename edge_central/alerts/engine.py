@@ -289,6 +289,11 @@ class AlertEngine:
 
     def _judge_presence(self, report: GatewayReport, at: Instant) -> Iterator[AlertChange]:
         subject = self._gateway(report.gateway, report.ward)
+        if report.state is PresenceState.CUT:  # the alert of its ward says so
+            subject.go_away()
+            if self._ward(subject.ward).has_alert_of({Measure.WARD_OUTAGE}):
+                yield from subject.fold()
+            return
         if report.state in (PresenceState.OFFLINE, PresenceState.STOPPED):
             subject.go_away()
         elif subject.away:

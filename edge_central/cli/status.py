@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TextIO
 
 import msgspec
 from sqlalchemy import Connection, Table, func, select
 
+from edge_agent.core.clock import rfc3339_of_ms
 from edge_agent.core.command_line.exit_codes import EX_NOT_RUNNING, EX_OK
 from edge_agent.core.errors import CentralError
 from edge_agent.core.printable import printable
@@ -30,6 +32,8 @@ from edge_central.trusted_time.clock_store import now_ms_of, read_clock_record
 
 FRESH_MS = 60_000
 """A running ingest updates its status row every ten seconds."""
+NOT_KNOWN = "not known"
+"""For gateways without a published state: nothing is known of them yet, or they were removed."""
 LINES = 20
 """Lines per list in the text output; ``--json`` has all."""
 
@@ -38,8 +42,9 @@ class GatewayStatus(msgspec.Struct, kw_only=True):
     gateway: str
     ward: str
     state: str | None  # its newest state message
-    presence: str | None  # as published: online, offline, stopped, unstable
+    presence: str | None  # as published: online, booting, unstable, offline, cut, stopped
     presence_s: float | None  # in this state
+    presence_since: str | None  # the same as a time
     why: str | None
     last_s: float  # since its newest message
     heartbeat_s: float | None
@@ -135,10 +140,9 @@ def read_status(database: Database, now_ms: int | None, central_id: str = DEFAUL
 
 def status_lines(status: CentralStatus) -> list[str]:
     """The text output: a summary, then the problems and gateways."""
-    online = sum(each.presence == "online" for each in status.gateways)
     lines = [
         _running_line(status),
-        f"gateways   {len(status.gateways)} seen, {online} online",
+        f"gateways   {_counts(status)}",
         f"events     {status.events} stored, cursor {status.newest_cursor}, {status.late} came late",
         f"missing    {status.missing} unexplained, {status.announced} announced as lost, "
         f"{status.before} from before the centre knew their gateway",
@@ -155,6 +159,13 @@ def status_lines(status: CentralStatus) -> list[str]:
         if len(found) > LINES:
             lines.append(f"{word:10} … and {len(found) - LINES} more, see --json")
     return lines
+
+
+def _counts(status: CentralStatus) -> str:
+    """The number of gateways and of those in each state, such as ``466: 442 online, 24 cut``."""
+    states = Counter(each.presence or NOT_KNOWN for each in status.gateways)
+    parts = ", ".join(f"{states[word]} {word}" for word in (*PresenceState, NOT_KNOWN) if states[word])
+    return f"{len(status.gateways)}: {parts}" if parts else "none seen yet"
 
 
 def _lists(status: CentralStatus) -> dict[str, list[str]]:
@@ -288,6 +299,7 @@ def _gateways(connection: Connection, reports: list[PresenceReport], now_ms: int
             state=row.state,
             presence=presence[row.id].state if row.id in presence else None,
             presence_s=(now_ms - presence[row.id].since_ms) / 1000 if row.id in presence else None,
+            presence_since=rfc3339_of_ms(presence[row.id].since_ms) if row.id in presence else None,
             why=presence[row.id].why if row.id in presence else None,
             last_s=(now_ms - row.last_ms) / 1000,
             heartbeat_s=None if row.heartbeat_ms is None else (now_ms - row.heartbeat_ms) / 1000,

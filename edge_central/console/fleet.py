@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, not_, or_, select
 
-from edge_agent.wire.received.bounds import bounded_time, with_problem
+from edge_agent.wire.received.bounds import with_problem
 from edge_central.console.documents import (
     BirthFields,
     CameraFields,
@@ -27,15 +27,12 @@ from edge_central.console.documents import (
 from edge_central.console.site_names import CameraNames, Names
 from edge_central.sentences import problem_text
 from edge_central.store import tables
+from edge_central.store.presence_reports import PRESENT as PRESENT_GATEWAYS
 from edge_central.store.presence_reports import OutageReport, read_outages
 from edge_central.store.scope import Scope
 
 log = logging.getLogger(__name__)
 
-BOOT_GRACE_MS = 300_000
-"""After power returns a gateway needs about a minute, its cameras, recorder and switch some more."""
-FRESH_MS = 120_000
-"""A gateway without a presence row counts as online if its heartbeat is at most this old."""
 UNREADABLE = problem_text("unreadable")
 RAIN = "visibility-degraded"
 TAMPERS = frozenset(("covered", "defocused", "moved", "frozen"))
@@ -44,7 +41,7 @@ HOT_C, FULL_PERCENT, LATE_S = 80.0, 90.0, 600.0
 
 
 class SiteState(StrEnum):
-    """The state of a site."""
+    """The state of a site: the published one of its gateway (PresenceState), or ``never``."""
 
     ONLINE = "online"
     BOOTING = "booting"  # power came back a moment ago: missing cameras are no problem yet
@@ -52,10 +49,10 @@ class SiteState(StrEnum):
     OFFLINE = "offline"
     CUT = "cut"  # went offline together with others of its ward: one outage
     STOPPED = "stopped"  # stopped on purpose
-    NEVER = "never"  # in the sheet, but never heard of
+    NEVER = "never"  # in the sheet, and without a published state
 
 
-PRESENT = (SiteState.ONLINE, SiteState.BOOTING, SiteState.UNSTABLE)
+PRESENT = frozenset(SiteState(each) for each in PRESENT_GATEWAYS)
 
 
 class CameraVisibility(StrEnum):
@@ -167,7 +164,6 @@ def read_fleet(
 ) -> Fleet:
     """Read the fleet in this scope, or only one ``gateway`` of it."""
     cuts = tuple(sorted(read_outages(connection, scope), key=lambda cut: cut.since_ms))
-    in_cut = {site_id: cut for cut in cuts for site_id in cut.gateways}
     columns = tables.gateway.c
     presence = tables.presence.c
     query = (
@@ -181,9 +177,10 @@ def read_fleet(
     )
     if gateway is not None:
         query = query.where(columns.id == gateway)
-    sites = [
-        _site_or_placeholder(row, names, in_cut.get(row.id), now_ms) for row in connection.execute(query)
-    ]
+    else:  # without gateways that were removed: their presence and retained state are cleared
+        is_removed = and_(presence.gateway.is_(None), columns.state.is_(None), columns.state_ms.is_not(None))
+        query = query.where(or_(not_(is_removed), columns.id.in_(sorted(names.sites))))
+    sites = [_site_or_placeholder(row, names) for row in connection.execute(query)]
     heard = {site.id for site in sites}
     sites += [
         _unheard_site(site_id, names)
@@ -194,24 +191,24 @@ def read_fleet(
     return Fleet(now_ms, _wards(sites, names, cuts), tuple(sites), cuts)
 
 
-def _site_or_placeholder(row: Any, names: Names, cut: OutageReport | None, now_ms: int) -> SiteOverview:
+def _site_or_placeholder(row: Any, names: Names) -> SiteOverview:
     """The site; if its data cannot be decoded, a row that says so, so that the other sites are still
     listed."""
+    state, since_ms, why = _site_state(row)
     try:
-        return _site(row, names, cut, now_ms)
+        return _site(row, names, state, since_ms, why)
     except Exception as error:  # noqa: BLE001 - whatever it is, the other sites are shown
         log.warning("%s: what it says cannot be shown: %s", row.id, repr(error)[:200])
     known = names.site(row.id)
     return SiteOverview(
-        row.id, row.ward, known.name or row.id, known.latitude, known.longitude, SiteState.UNSTABLE, None,
+        row.id, row.ward, known.name or row.id, known.latitude, known.longitude, state, since_ms,
         UNREADABLE, row.last_ms, row.heartbeat_ms, HeartbeatFields(), BirthFields(), (), AttentionLevel.CHECK,
     )  # fmt: skip
 
 
-def _site(row: Any, names: Names, cut: OutageReport | None, now_ms: int) -> SiteOverview:
+def _site(row: Any, names: Names, state: SiteState, since_ms: int | None, why: str) -> SiteOverview:
     heartbeat, birth = parse_heartbeat(row.heartbeat), parse_birth(row.birth)
     known = names.site(row.id)
-    state, since_ms, why = _site_state(row, heartbeat, cut, now_ms)
     location = birth.location
     cameras = _cameras(row.id, names, birth, heartbeat, state)
     return SiteOverview(
@@ -235,24 +232,15 @@ def _unheard_site(gateway: str, names: Names) -> SiteOverview:
     )  # fmt: skip
 
 
-def _site_state(
-    row: Any, heartbeat: HeartbeatFields, cut: OutageReport | None, now_ms: int
-) -> tuple[SiteState, int | None, str]:
-    """The site's state, since when, and why: its published presence, except during an outage of its ward
-    or a boot."""
-    if cut is not None and (row.heartbeat_ms or 0) <= cut.since_ms:
-        return SiteState.CUT, cut.since_ms, ""
-    if row.heartbeat_ms is None and row.standing is None:
-        return SiteState.NEVER, row.last_ms, ""
-    if row.standing is None:  # no presence published yet
-        fresh = now_ms - row.heartbeat_ms < FRESH_MS
-        return (SiteState.ONLINE if fresh else SiteState.OFFLINE), row.heartbeat_ms, ""
-    published = SiteState(row.standing)
-    if published is SiteState.ONLINE and row.heartbeat_ms is not None and heartbeat.box.uptime_s is not None:
-        booted_ms = bounded_time(row.heartbeat_ms - heartbeat.box.uptime_s * 1000)
-        if now_ms - booted_ms < BOOT_GRACE_MS:
-            return SiteState.BOOTING, booted_ms, ""
-    return published, row.since_ms, with_problem(row.why, row.problem)
+def _site_state(row: Any) -> tuple[SiteState, int | None, str]:
+    """The site's state, since when, and why, as the centre has published them. Nothing is decided here:
+    ``edge_central/presence/presence.py`` does."""
+    if row.standing is None:
+        return SiteState.NEVER, None, ""
+    try:
+        return SiteState(row.standing), row.since_ms, with_problem(row.why, row.problem)
+    except ValueError:  # a state of a later version
+        return SiteState.UNSTABLE, row.since_ms, UNREADABLE
 
 
 def _cameras(

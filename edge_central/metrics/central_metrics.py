@@ -29,6 +29,7 @@ _VERSION = re.compile(r"[0-9][0-9A-Za-z.+-]{0,39}")
 class GatewayMetrics:
     ward: str
     state: PresenceState | None = None
+    since_ms: int = 0  # in this state, milliseconds since 1970
     health: ReceivedHealth | None = None
     versions: list[str] = field(default_factory=list)  # reported since the start
     heartbeat_s: float = 0.0  # Unix time of the newest heartbeat
@@ -92,7 +93,7 @@ class CentralMetrics:
                         self.gateways.pop(gateway, None)
                     case GatewayReport(gateway, ward, state):
                         if metrics := self._gateway(gateway, ward):
-                            metrics.state = state
+                            metrics.state, metrics.since_ms = state, report.since_ms
                     case OutageReport(ward, ()):
                         self.outages.pop(ward, None)
                     case OutageReport(ward, gateways):

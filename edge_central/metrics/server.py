@@ -21,7 +21,7 @@ from edge_agent.core.errors import CentralError
 from edge_agent.wire.received.health import ReceivedHealth
 from edge_central.metrics.central_metrics import CentralMetrics, GatewayMetrics
 from edge_central.settings import ListenAddress
-from edge_central.store.presence_reports import PresenceState
+from edge_central.store.presence_reports import PRESENT, PresenceState
 
 FRESH_S = 1_800.0
 """Values of an older heartbeat are left out. With an uplink budget heartbeats come every 300 s."""
@@ -139,12 +139,21 @@ class CentralCollector(Collector):
         reported = {
             (gateway.ward, id_): gateway for id_, gateway in gateways.items() if gateway.state is not None
         }
-        online = (PresenceState.ONLINE, PresenceState.UNSTABLE)
         yield _labelled(
             "edge_gateway_online",
-            "1: published as online or unstable",
+            "1: published as online, booting or unstable",
             names,
-            {key: gateway.state in online for key, gateway in reported.items()},
+            {key: gateway.state in PRESENT for key, gateway in reported.items()},
+        )
+        yield _labelled(
+            "edge_gateway_state_since_time_seconds",
+            "since when the gateway is in its published state, Unix time",
+            (*names, "state"),
+            {
+                (*key, gateway.state.value): gateway.since_ms / 1000
+                for key, gateway in reported.items()
+                if gateway.state is not None
+            },
         )
         events = CounterMetricFamily("edge_gateway_events", "events stored since the start", labels=names)
         for id_, gateway in gateways.items():

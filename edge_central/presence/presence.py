@@ -1,20 +1,26 @@
-"""Decides which gateways are there, and reports each change once. Pure: no clock, no broker.
+"""Decides the state of every gateway, and reports each change once. Pure: no clock, no broker.
+
+This is the only place where a gateway's state is decided. The console, the API, ``central status``, the
+metrics and ``edge-agent fleet`` show the newest report, as it was published and stored.
 
 A gateway is offline by its last will, or when three heartbeats are missing. Every decision uses monotonic
 seconds (``mono``); milliseconds since 1970 (``ms``) are only labels.
 
-- A will or stop of an older session arrives late and is ignored.
-- Short absences are not reported: offline is reported after ``hold_s``, if it lasts.
+- A will or stop of an older session arrives late and is ignored. An ``online`` that was received before is
+  the broker's retained copy, and no sign of life.
+- Short absences are not reported: offline is reported after ``hold_s``, if it lasts. A gateway that is back
+  within ``hold_s`` is online since the same time as before.
 - A gateway that often goes offline is reported once as unstable, until it was stable for a while.
-- Many gateways of one ward that go at once are one outage of the ward, not many offline gateways.
+- Many gateways of one ward that go at once are one outage of the ward: they are cut, not offline.
+- A gateway whose box has just started is booting.
 - No absence counts while the centre itself has no broker session, nor shortly after it connected.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from edge_agent.core.clock import Instant
 from edge_central.sentences import problem_text
@@ -26,6 +32,18 @@ from edge_central.store.presence_reports import (
     PresenceState,
 )
 from edge_central.trusted_time.clock import Correction
+
+
+BEGINNING = Instant(0.0, 0)
+_UNDAMPED = {
+    PresenceState.ONLINE: PresenceState.ONLINE,
+    PresenceState.BOOTING: PresenceState.ONLINE,
+    PresenceState.UNSTABLE: PresenceState.ONLINE,
+    PresenceState.OFFLINE: PresenceState.OFFLINE,
+    PresenceState.CUT: PresenceState.OFFLINE,
+    PresenceState.STOPPED: PresenceState.STOPPED,
+}
+"""What a gateway does whose reported state is this: online, offline or stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +63,7 @@ class PresenceThresholds:
     falls_s: float = 3_600.0
     stable_s: float = 900.0  # time without a change after which it is stable again
     grace_s: float = 90.0  # after the centre's own connect: gateways reconnect over 30 s and more
+    boot_s: float = 300.0  # uptime of a box that is booting: cameras, recorder and switch start later
 
 
 @dataclass(slots=True)
@@ -55,16 +74,23 @@ class _GatewayPresence:
     why: str
     changed_mono: float
     changed_ms: int
-    reported: PresenceState | None = None
+    present_ms: int | None = None  # online since then, short absences left out; None: unknown
+    reported: GatewayReport | None = None
+    boot_until_mono: float = 0.0
     interval_s: float = USUAL_INTERVAL_S
     heard_mono: float | None = None
     session: str | None = None  # of its newest ``online``
+    session_before: str | None = None  # of its newest state before the centre was started
     heartbeat_session: str | None = None  # named by two heartbeats in a row
     doubted: str | None = None
     ended: str | None = None  # the session that has ended
     distances_s: deque[float] = field(default_factory=lambda: deque(maxlen=3))
     falls_mono: deque[float] = field(default_factory=deque)
     outage_until_mono: float = 0.0  # until then its absence still belongs to the ward's outage
+
+    @property
+    def reported_state(self) -> PresenceState | None:
+        return None if self.reported is None else self.reported.state
 
 
 @dataclass(slots=True)
@@ -77,14 +103,18 @@ class _Outage:
 
 
 class PresenceTracker:
-    """The presence of all gateways and wards. Not thread-safe. ``reports``: those published before a
-    restart."""
+    """The presence of all gateways and wards. Not thread-safe.
+
+    ``reports``: those published before a restart, which is at the time ``at``. ``sessions``: the session of
+    the last state message of each gateway before the restart.
+    """
 
     def __init__(
         self,
         reports: Iterable[PresenceReport] = (),
         thresholds: PresenceThresholds | None = None,
-        mono: float = 0.0,
+        at: Instant = BEGINNING,
+        sessions: Mapping[str, str | None] | None = None,
     ) -> None:
         self._thresholds = thresholds or PresenceThresholds()
         self._gateways: dict[str, _GatewayPresence] = {}
@@ -93,22 +123,28 @@ class PresenceTracker:
         for report in reports:
             match report:
                 case GatewayReport():
-                    self._restore(report, mono)
+                    self._restore(report, at, (sessions or {}).get(report.gateway))
                 case OutageReport():
                     down = set(report.gateways)
-                    self._outages[report.ward] = _Outage(report.since_ms, mono, down, report.of, True)
-        for outage in self._outages.values():
-            for record in (self._gateways[each] for each in outage.gateways if each in self._gateways):
-                record.state, record.why = PresenceState.OFFLINE, problem_text("went-with-ward")
+                    self._outages[report.ward] = _Outage(report.since_ms, at.mono, down, report.of, True)
 
     def record_heartbeat(
-        self, gateway: str, ward: str, session: str, every_s: float | None, at: Instant
+        self,
+        gateway: str,
+        ward: str,
+        session: str,
+        every_s: float | None,
+        at: Instant,
+        uptime_s: float | None = None,
     ) -> None:
-        """Record a heartbeat; ``every_s``: its current interval, if the gateway reports it."""
+        """Record a heartbeat; ``every_s``: its current interval, and ``uptime_s``: for how long the box has
+        been running, if the gateway reports them."""
         record = self._gateway(gateway, ward, at)
         if record.ended == session and record.state is not PresenceState.ONLINE:
             return  # sent before the session ended, and overtaken by its will
         self._learn_interval(record, every_s, at.mono)
+        if uptime_s is not None:
+            record.boot_until_mono = at.mono + self._thresholds.boot_s - max(0.0, uptime_s)
         record.heard_mono, record.ward = at.mono, ward
         if record.doubted == session:
             record.heartbeat_session = session
@@ -119,6 +155,9 @@ class PresenceTracker:
         """Record a state message: online, stopped or offline."""
         record = self._gateway(gateway, ward, at)
         if state == PresenceState.ONLINE:
+            is_known = session in (record.session, record.session_before)
+            if is_known and record.state is not PresenceState.ONLINE:
+                return  # the broker's retained copy; every connection has a new session
             record.session, record.heartbeat_session, record.doubted, record.ended = session, None, None, None
             record.heard_mono, record.ward = at.mono, ward
             record.distances_s.clear()
@@ -156,9 +195,7 @@ class PresenceTracker:
     def current_reports(self) -> list[PresenceReport]:
         """All published reports that are still true."""
         reports: list[PresenceReport] = [
-            _report(record, record.reported)
-            for record in self._gateways.values()
-            if record.reported is not None
+            record.reported for record in self._gateways.values() if record.reported is not None
         ]
         return reports + [self._outage_report(ward) for ward in self._outages]
 
@@ -166,19 +203,31 @@ class PresenceTracker:
         """Correct the labels: the centre's clock was wrong."""
         for record in self._gateways.values():
             record.changed_ms = correction.of(record.changed_ms)
+            if record.present_ms is not None:
+                record.present_ms = correction.of(record.present_ms)
+            if record.reported is not None:
+                since_ms = correction.of(record.reported.since_ms)
+                record.reported = replace(record.reported, since_ms=since_ms)
         for outage in self._outages.values():
             outage.since_ms = correction.of(outage.since_ms)
 
     # --- gateways ---
 
-    def _restore(self, report: GatewayReport, mono: float) -> None:
+    def _restore(self, report: GatewayReport, at: Instant, session: str | None) -> None:
         if report.state is None:
             return
-        state = PresenceState.ONLINE if report.state is PresenceState.UNSTABLE else report.state
+        state = _UNDAMPED[report.state]
         record = _GatewayPresence(
-            report.gateway, report.ward, state, report.why, mono, report.since_ms, report.state
+            report.gateway, report.ward, state, report.why, at.mono, report.since_ms, reported=report
         )
-        record.interval_s = report.interval_s
+        record.interval_s, record.session_before = report.interval_s, session
+        if state is PresenceState.ONLINE:
+            record.present_ms = report.since_ms
+        if report.state is PresenceState.BOOTING:
+            booted_s = max(0.0, (at.ms - report.since_ms) / 1000)
+            record.boot_until_mono = at.mono + self._thresholds.boot_s - booted_s
+        elif report.state is PresenceState.CUT:
+            record.outage_until_mono = at.mono + self._thresholds.late_s
         self._gateways[report.gateway] = record
 
     def _gateway(self, gateway: str, ward: str, at: Instant) -> _GatewayPresence:
@@ -194,6 +243,10 @@ class PresenceTracker:
             record.falls_mono.append(at.mono)
         else:
             record.outage_until_mono = 0.0
+        if state is PresenceState.ONLINE:
+            is_short = record.state is not None and at.mono - record.changed_mono < self._thresholds.hold_s
+            if not is_short or record.present_ms is None:
+                record.present_ms = at.ms
         record.state, record.why, record.changed_mono, record.changed_ms = state, why, at.mono, at.ms
 
     def _learn_interval(self, record: _GatewayPresence, every_s: float | None, mono: float) -> None:
@@ -214,35 +267,53 @@ class PresenceTracker:
             self._change_state(record, PresenceState.OFFLINE, why, at)
 
     def _settle(self, record: _GatewayPresence, mono: float, settled: bool) -> GatewayReport | None:
-        thresholds = self._thresholds
+        """Return the report that is due, and remember it."""
+        state, reported = self._decide(record, mono, settled), record.reported
+        if state is None:
+            return None
+        if reported is not None and reported.state is state:
+            if reported.ward == record.ward:
+                return None
+            record.reported = replace(reported, ward=record.ward)  # moved; since when and why stay
+            return record.reported
+        why = record.why
+        if state is PresenceState.UNSTABLE:
+            minutes = round(self._thresholds.falls_s / 60)
+            why = problem_text("went-offline-often", times=len(record.falls_mono), minutes=minutes)
+        elif state is PresenceState.CUT:
+            why = problem_text("went-with-ward")
+        since_ms = record.changed_ms
+        if state in (PresenceState.ONLINE, PresenceState.BOOTING):
+            if reported is not None and reported.state is PresenceState.UNSTABLE:
+                record.present_ms = record.changed_ms
+            since_ms = record.changed_ms if record.present_ms is None else record.present_ms
+        record.reported = GatewayReport(record.gateway, record.ward, state, why, since_ms, record.interval_s)
+        return record.reported
+
+    def _decide(self, record: _GatewayPresence, mono: float, settled: bool) -> PresenceState | None:
+        """Decide the state to report; None for a gateway of which nothing is to be reported yet."""
+        thresholds, reported = self._thresholds, record.reported_state
         while record.falls_mono and mono - record.falls_mono[0] > thresholds.falls_s:
             record.falls_mono.popleft()
-        if record.state is None or (
-            record.state is record.reported and len(record.falls_mono) < thresholds.falls
-        ):
-            return None
-        if record.reported is PresenceState.UNSTABLE:
+        if record.state is PresenceState.OFFLINE and self._is_in_outage(record, mono):
+            return PresenceState.CUT if settled or reported is PresenceState.CUT else reported
+        if reported is PresenceState.UNSTABLE:
             if mono - record.changed_mono < thresholds.stable_s:
-                return None
+                return reported
             record.falls_mono.clear()
         elif len(record.falls_mono) >= thresholds.falls:
-            minutes = round(thresholds.falls_s / 60)
-            why = problem_text("went-offline-often", times=len(record.falls_mono), minutes=minutes)
-            record.reported = PresenceState.UNSTABLE
-            return GatewayReport(
-                record.gateway, record.ward, record.reported, why, record.changed_ms, record.interval_s
-            )
-        if record.state is PresenceState.OFFLINE and not self._may_report_offline(record, mono, settled):
-            return None
-        record.reported = record.state
-        return _report(record, record.reported)
+            return PresenceState.UNSTABLE
+        if record.state is PresenceState.OFFLINE:
+            lasts = settled and mono - record.changed_mono >= thresholds.hold_s
+            return PresenceState.OFFLINE if lasts else reported
+        if record.state is PresenceState.ONLINE and mono < record.boot_until_mono:
+            return PresenceState.BOOTING
+        return record.state
 
-    def _may_report_offline(self, record: _GatewayPresence, mono: float, settled: bool) -> bool:
+    def _is_in_outage(self, record: _GatewayPresence, mono: float) -> bool:
         outage = self._outages.get(record.ward)
-        in_outage = mono < record.outage_until_mono or (
-            outage is not None and record.gateway in outage.gateways
-        )
-        return settled and not in_outage and mono - record.changed_mono >= self._thresholds.hold_s
+        is_named = outage is not None and record.gateway in outage.gateways
+        return is_named or mono < record.outage_until_mono
 
     # --- wards ---
 
@@ -255,7 +326,7 @@ class PresenceTracker:
             if ward in self._outages:
                 reports += self._update_outage(ward, records, at)
             elif fallen := self._fallen_together(records, at.mono):
-                of = sum(record.reported is not PresenceState.OFFLINE for record in _expected(records))
+                of = sum(record.reported_state is not PresenceState.OFFLINE for record in _expected(records))
                 since_ms = min(record.changed_ms for record in fallen)
                 self._outages[ward] = _Outage(since_ms, at.mono, set(), of)
                 self._add(self._outages[ward], fallen)
@@ -265,7 +336,9 @@ class PresenceTracker:
     def _fallen_together(self, records: Collection[_GatewayPresence], mono: float) -> list[_GatewayPresence]:
         """The gateways of a new outage; empty when too few went, or only just now."""
         thresholds = self._thresholds
-        expected = [record for record in _expected(records) if record.reported is not PresenceState.OFFLINE]
+        expected = [
+            record for record in _expected(records) if record.reported_state is not PresenceState.OFFLINE
+        ]
         fallen = [
             record
             for record in expected
@@ -284,7 +357,7 @@ class PresenceTracker:
             new = [
                 record
                 for record in records
-                if record.state is PresenceState.OFFLINE and record.reported is not PresenceState.OFFLINE
+                if record.state is PresenceState.OFFLINE and record.reported_state is not PresenceState.OFFLINE
             ]
             self._add(outage, [record for record in new if record.gateway not in outage.gateways])
         down = [
@@ -318,9 +391,5 @@ def _expected(records: Collection[_GatewayPresence]) -> list[_GatewayPresence]:
     return [
         record
         for record in records
-        if record.reported in (PresenceState.ONLINE, PresenceState.OFFLINE, PresenceState.UNSTABLE)
+        if record.reported is not None and record.reported.state is not PresenceState.STOPPED
     ]
-
-
-def _report(record: _GatewayPresence, state: PresenceState | None) -> GatewayReport:
-    return GatewayReport(record.gateway, record.ward, state, record.why, record.changed_ms, record.interval_s)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Literal
 
 import msgspec
@@ -36,8 +36,8 @@ class PresenceDocument(msgspec.Struct, frozen=True, kw_only=True):
     schema: Literal["central-presence/1"] = "central-presence/1"
     gateway: str
     ward: str
-    state: Literal["online", "offline", "stopped", "unstable"]
-    since: str
+    state: Literal["online", "booting", "unstable", "offline", "cut", "stopped"]
+    since: str  # in this state; ``online`` and ``booting``: present since then
     why: str
     problem: CodedProblem | msgspec.UnsetType = msgspec.UNSET  # ``why`` as a code with figures
 
@@ -64,23 +64,29 @@ class PresencePublisher:
         self._presence = PresenceTracker(thresholds=thresholds)
         self._session = ""
         self._unwritten: list[PresenceReport] = []
+        self._wards: dict[str, str] = {}  # gateway -> ward of its topic
 
-    def restore(self, reports: list[PresenceReport]) -> None:
-        """Start from the stored reports."""
-        self._presence = PresenceTracker(reports, self._thresholds, self._clock.monotonic())
+    def restore(self, reports: list[PresenceReport], sessions: Mapping[str, str | None]) -> None:
+        """Start from the stored reports; ``sessions``: of the newest stored state of each gateway."""
+        self._presence = PresenceTracker(reports, self._thresholds, instant_of(self._clock), sessions)
+        self._wards = {each.gateway: each.ward for each in reports if isinstance(each, GatewayReport)}
 
-    def apply_correction(self, correction: Correction) -> None:
-        """Published times were wrong: correct them, and publish all states again."""
+    def apply_correction(self, correction: Correction) -> list[PresenceReport]:
+        """Published times were wrong: correct them, publish all states again, and return them."""
         self._presence.apply_correction(correction)
         self._session = ""
+        return self._presence.current_reports()
 
     def record(self, result: BatchResult) -> None:
         """Record the heartbeats and states of a committed batch."""
         at = instant_of(self._clock)
         for status in result.status_messages:
             if isinstance(status, HeartbeatMessage):
-                every_s, session = status.health.uplink.heartbeat_s, status.health.session
-                self._presence.record_heartbeat(status.gateway, status.ward, session, every_s, at)
+                health = status.health
+                self._presence.record_heartbeat(
+                    *(status.gateway, status.ward, health.session, health.uplink.heartbeat_s),
+                    *(at, health.box.uptime_s),
+                )
             elif status.document is None:
                 self._presence.remove(status.gateway, status.ward, at.ms)
             else:
@@ -107,7 +113,8 @@ class PresencePublisher:
             reports = [*ended, *self._presence.current_reports()]
         if connected_mono is not None:
             for report in reports:
-                publish(self._message(report))
+                for message in self._messages(report):
+                    publish(message)
         return new
 
     @property
@@ -123,6 +130,17 @@ class PresencePublisher:
     def mark_written(self, count: int) -> None:
         """Drop the first ``count`` reports, after the commit."""
         del self._unwritten[:count]
+
+    def _messages(self, report: PresenceReport) -> Iterator[MqttMessage]:
+        """The messages of a report; of a gateway that has moved also one that clears the topic of its former
+        ward."""
+        if isinstance(report, GatewayReport):
+            ward = self._wards.pop(report.gateway, report.ward)
+            if ward != report.ward:
+                yield MqttMessage(self._topics.presence(ward, report.gateway), b"", retain=True)
+            if report.state is not None:
+                self._wards[report.gateway] = report.ward
+        yield self._message(report)
 
     def _message(self, report: PresenceReport) -> MqttMessage:
         """The retained message of a report; empty, to clear the topic, when the gateway was removed or the
@@ -151,6 +169,8 @@ class PresencePublisher:
 
 def _log(report: PresenceReport) -> None:
     match report:
+        case GatewayReport(gateway, ward, PresenceState.CUT):
+            log.debug("%s (%s): went with its ward", gateway, ward)  # the outage has a line of its own
         case GatewayReport(gateway, ward, state, why):
             bad = state in (PresenceState.OFFLINE, PresenceState.UNSTABLE)
             log.log(logging.WARNING if bad else logging.INFO, "%s (%s): %s: %s", gateway, ward, state, why)

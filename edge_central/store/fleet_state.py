@@ -203,6 +203,11 @@ class FleetState:
     streams: dict[tuple[str, str], EventStream] = field(default_factory=dict)  # by gateway and epoch
     _by_gateway: dict[str, list[EventStream]] = field(default_factory=dict)
 
+    @property
+    def state_sessions(self) -> dict[str, str | None]:
+        """The session of the newest state message of each gateway."""
+        return {gateway: record.state_session for gateway, record in self.gateways.items()}
+
     def add_stream(self, stream: EventStream) -> None:
         self.streams[stream.gateway, stream.epoch] = stream
         self._by_gateway.setdefault(stream.gateway, []).append(stream)

@@ -14,10 +14,18 @@ from edge_central.store.scope import EVERYWHERE, Scope
 
 
 class PresenceState(StrEnum):
+    """The state of a gateway, as the centre decides, publishes and stores it."""
+
     ONLINE = "online"
-    OFFLINE = "offline"
-    STOPPED = "stopped"  # stopped on purpose
+    BOOTING = "booting"  # power came back a moment ago: missing cameras are no problem yet
     UNSTABLE = "unstable"
+    OFFLINE = "offline"
+    CUT = "cut"  # went offline together with others of its ward: one outage
+    STOPPED = "stopped"  # stopped on purpose
+
+
+PRESENT = frozenset((PresenceState.ONLINE, PresenceState.BOOTING, PresenceState.UNSTABLE))
+"""States of a gateway that can be reached."""
 
 
 USUAL_INTERVAL_S = 30.0

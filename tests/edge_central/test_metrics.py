@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import time
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
@@ -86,6 +87,8 @@ def test_a_centre_serves_its_metrics_where_configured(broker: Mosquitto, tmp_pat
         assert found["edge_central_connected"] == found["edge_central_storing"] == 1
         assert found["edge_central_database_bytes"] > 10_000
         assert found[f"edge_gateway_online {dt} ward=de-tham"] == 1
+        since_s = found[f"edge_gateway_state_since_time_seconds {dt} state=online ward=de-tham"]
+        assert 0 <= time.time() - since_s < 60
         assert found[f"edge_gateway_disk_used_ratio {dt} ward=de-tham"] == 0.97
         assert found[f"edge_gateway_cameras {dt} state=online ward=de-tham"] == 1
         assert found[f"edge_gateway_info {dt} version=0.2.0 ward=de-tham"] == 1

@@ -208,7 +208,7 @@ def test_presence_changes_are_published_and_survive_a_restart(
         gateways.publish_all(*(gateway.state("offline", "s-1") for gateway in five[:4]))
         gateways.wait_for(lambda: gateways.outage("de-tham") is not None)
         assert gateways.outage("de-tham") == [gateway.id for gateway in five[:4]]
-        assert gateways.presence(five[0]) == "online", "the outage is published, not each gateway"
+        gateways.wait_for(lambda: [gateways.presence(gateway) for gateway in five[:4]] == ["cut"] * 4)
     before = len(gateways.on("outage/de-tham"))
     with centre:
         gateways.wait_for(lambda: len(gateways.on("outage/de-tham")) > before)

@@ -27,10 +27,17 @@ def installed() -> bool:
 
 
 class Chromium:
-    """One page of the size of a phone's, while the ``with`` lasts."""
+    """One page of the size of a phone's, while the ``with`` lasts. ``flags``: more of the command line."""
 
-    def __init__(self, profile: Path, *, size: tuple[int, int] = (390, 844), lang: str = "vi") -> None:
-        self._profile, self._size, self._lang = profile, size, lang
+    def __init__(
+        self,
+        profile: Path,
+        *,
+        size: tuple[int, int] = (390, 844),
+        lang: str = "vi",
+        flags: tuple[str, ...] = (),
+    ) -> None:
+        self._profile, self._size, self._lang, self._flags = profile, size, lang, flags
         self._numbers = itertools.count(1)
         self._rest = b""
         self._session: str | None = None
@@ -43,6 +50,7 @@ class Chromium:
         command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
         command += ["--remote-debugging-pipe", f"--user-data-dir={self._profile}", f"--lang={self._lang}"]
         command += ["--no-first-run", "--disable-background-networking", f"--accept-lang={self._lang}"]
+        command += self._flags
         # The shell assigns the descriptor numbers: no Python code may run between fork and exec.
         shell = f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}'
         self._process = subprocess.Popen(

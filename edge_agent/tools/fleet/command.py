@@ -222,7 +222,8 @@ def _notes(table: LiveTable) -> list[str]:
     if board.unreadable:
         found.append(f"messages that cannot be read, and are left out: {board.unreadable}")
     if board.centre not in (None, "online"):
-        found.append(f"the centre is {board.centre}")
+        more = "" if board.centre_reports else "; states are by the gateways' own messages"
+        found.append(f"the centre is {board.centre}{more}")
     found += [
         f"{ward}: {gone} of {of} gateways went at once" for ward, (gone, of) in sorted(board.outages.items())
     ]

@@ -1,5 +1,6 @@
-"""The state of each gateway, by its own messages. Pure: no clock, no broker.
+"""The state of each gateway, as the centre publishes it. Pure: no clock, no broker.
 
+Without a centre, or while it is not connected, the state is decided from the gateway's own messages.
 ``mono`` is monotonic seconds and decides; ``now_ms`` is milliseconds since 1970 and only labels.
 """
 
@@ -44,9 +45,23 @@ class _Outage(msgspec.Struct):
     of: int = 0
 
 
-class _Presence(msgspec.Struct):
+class _PresenceDocument(msgspec.Struct):
     state: str = ""
     since: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedPresence:
+    """The presence of a gateway that the centre has published."""
+
+    state: str  # a word of ``broker_commands.PRESENCES``, or one of a later version
+    since_ms: int | None
+    why: str
+
+
+_STATE_BY_STANDING = {"silent": "offline", "trouble": "online", "fine": "online"}
+_STANDING_BY_STATE = {"offline": "offline", "cut": "offline", "unstable": "trouble", "stopped": "stopped"}
 
 
 @dataclass(slots=True)
@@ -66,7 +81,7 @@ class FleetGateway:
     health: ReceivedHealth | None = None
     degraded: list[str] = field(default_factory=list)
     heartbeat_mono: float | None = None  # time of its latest heartbeat
-    offline_ms: int | None = None  # since when the centre reports it as offline
+    presence: PublishedPresence | None = None
 
     @property
     def cameras(self) -> tuple[int, int] | None:
@@ -76,8 +91,35 @@ class FleetGateway:
         states = [camera.state for camera in self.health.cameras.values()]
         return sum(state != "offline" for state in states), len(states)
 
-    def standing(self, mono: float, connected_mono: float) -> str:
-        """Return a word of ``broker_commands.STANDINGS``."""
+    @property
+    def has_messages(self) -> bool:
+        """Whether it has sent anything itself."""
+        return self.state is not None or self.health is not None or self.version is not None
+
+    def presence_at(
+        self, mono: float, connected_mono: float, *, centre_reports: bool
+    ) -> PublishedPresence:
+        """The published state, since when, and why; without one, or unless ``centre_reports``, what its own
+        messages say."""
+        if self.presence is not None and centre_reports:
+            return self.presence
+        standing = self._own_standing(mono, connected_mono)
+        state = _STATE_BY_STANDING.get(standing, standing)
+        return PublishedPresence(state, self.since_ms, self._own_why(standing, mono, connected_mono))
+
+    def standing(self, state: str, mono: float, connected_mono: float) -> str:
+        """Return a word of ``broker_commands.STANDINGS``: what an operator should check about a gateway in
+        this state. Its own last will and silence show here at once, before the centre reports them."""
+        own = self._own_standing(mono, connected_mono)
+        return own if own in ("offline", "silent") else _STANDING_BY_STATE.get(state, own)
+
+    def why(self, presence: PublishedPresence, mono: float, connected_mono: float) -> str:
+        """Why it is in this state; of a gateway that is there, its problem."""
+        if presence.state not in ("online", "booting"):
+            return presence.why
+        return self._own_why(self._own_standing(mono, connected_mono), mono, connected_mono)
+
+    def _own_standing(self, mono: float, connected_mono: float) -> str:
         if self.state == "offline":
             return "offline"
         if self.state == "stopped":
@@ -110,7 +152,7 @@ class FleetGateway:
             )
         return None
 
-    def why(self, standing: str, mono: float, connected_mono: float) -> str:
+    def _own_why(self, standing: str, mono: float, connected_mono: float) -> str:
         if standing in ("offline", "stopped"):
             return self.reason
         if standing == "silent":
@@ -125,34 +167,48 @@ class FleetStatus:
     def __init__(self, root: str) -> None:
         self.gateways: dict[tuple[str, str], FleetGateway] = {}
         self.outages: dict[str, tuple[int, int]] = {}  # ward -> gateways offline, of all
-        self.centre: str | None = None
+        self.centre: str | None = None  # its newest state; None: not received
         self.unreadable = 0
         self._root = root
         self._topics = CentralTopics(root, "central")
 
+    @property
+    def centre_reports(self) -> bool:
+        """Whether the published states are those of a centre that is connected, as far as is known."""
+        return self.centre not in ("offline", "stopped")
+
     def subscriptions(self, wards: list[str]) -> list[str]:
-        """Topics to subscribe to; without ``wards`` all that the broker allows."""
+        """Topics to subscribe to; without ``wards`` all that the broker allows. A ward's user may not read
+        the state of the centre, and a broker may end the connection of a client that asks for it."""
         kinds = (UpKind.STATE, UpKind.BIRTH, UpKind.HEARTBEAT)
-        ups = [f"{self._root}/{ward}/+/up/{kind}" for ward in wards or ["+"] for kind in kinds]
-        if wards:
-            return ups
-        central = f"{self._root}/central"
-        return [*ups, f"{central}/state", f"{central}/outage/+", f"{central}/presence/+/+"]
+        central, names = f"{self._root}/central", wards or ["+"]
+        topics = [f"{self._root}/{ward}/+/up/{kind}" for ward in names for kind in kinds]
+        for ward in names:
+            topics += [f"{central}/outage/{ward}", f"{central}/presence/{ward}/+"]
+        return topics if wards else [*topics, f"{central}/state"]
 
     def exact_topics(self, mono: float) -> list[str]:
         """Exact topics of gateways whose retained messages did not come through a wildcard; some brokers send
         them only for exact names."""
-        waited = [box for box in self.gateways.values() if box.state is None and mono - box.first_mono > 2.0]
-        return [
+        waited = [
+            box for box in self.gateways.values() if box.has_messages and mono - box.first_mono > 2.0
+        ]
+        own = [
             f"{self._root}/{box.ward}/{box.gateway}/up/{kind}"
             for box in waited
             for kind in (UpKind.STATE, UpKind.BIRTH)
+            if box.state is None
+        ]
+        return own + [
+            f"{self._root}/central/presence/{box.ward}/{box.gateway}"
+            for box in waited
+            if box.presence is None
         ]
 
     def receive(self, topic: str, payload: bytes, retained: bool, mono: float, now_ms: int) -> None:
         up = self._topics.parse_up(topic)
         if up is None:
-            self._receive_central(topic.removeprefix(f"{self._root}/central/"), payload)
+            self._receive_central(topic.removeprefix(f"{self._root}/central/"), payload, mono)
             return
         try:
             message = parse_message(up, payload, ())
@@ -162,10 +218,9 @@ class FleetStatus:
         if not payload:
             self.gateways.pop((up.ward, up.gateway), None)
             return
-        key = up.ward, up.gateway
-        if key not in self.gateways and len(self.gateways) >= MAX_GATEWAYS:
+        box = self._gateway(up.ward, up.gateway, mono)
+        if box is None:
             return
-        box = self.gateways.setdefault(key, FleetGateway(up.gateway, up.ward, mono))
         match message:
             case StateMessage(document=document) if document is not None:
                 self._state(
@@ -197,7 +252,14 @@ class FleetStatus:
         if box.state is None or (box.state == "offline" and health.session != box.session):
             box.state, box.since_ms, box.session = "online", None, health.session
 
-    def _receive_central(self, name: str, payload: bytes) -> None:
+    def _gateway(self, ward: str, gateway: str, mono: float) -> FleetGateway | None:
+        """The gateway, a new one if it is not known; None if there are too many."""
+        key = ward, gateway
+        if key not in self.gateways and len(self.gateways) >= MAX_GATEWAYS:
+            return None
+        return self.gateways.setdefault(key, FleetGateway(gateway, ward, mono))
+
+    def _receive_central(self, name: str, payload: bytes, mono: float) -> None:
         levels = name.split("/")
         if levels == ["state"]:
             self.centre = terminal_safe(decode_or_empty(payload, _CentreState).state) or None
@@ -208,15 +270,29 @@ class FleetStatus:
             else:
                 self.outages.pop(levels[1], None)
         elif levels[0] == "presence" and len(levels) == 3:
-            self._presence(levels[1], levels[2], decode_or_empty(payload, _Presence))
+            self._presence(levels[1], levels[2], decode_or_empty(payload, _PresenceDocument), mono)
 
-    def _presence(self, ward: str, gateway: str, presence: _Presence) -> None:
-        box = self.gateways.get((ward, gateway))
-        if box is not None and presence.state == "offline":
-            try:
-                box.offline_ms = milliseconds(presence.since)
-            except MalformedMessage:
-                box.offline_ms = None
+    def _presence(self, ward: str, gateway: str, document: _PresenceDocument, mono: float) -> None:
+        key = ward, gateway
+        if not document.state:  # the gateway was removed, or has moved to another ward
+            box = self.gateways.get(key)
+            if box is not None:
+                box.presence = None
+                if not box.has_messages:
+                    del self.gateways[key]
+            return
+        box = self._gateway(ward, gateway, mono)
+        if box is not None:
+            box.presence = PublishedPresence(
+                terminal_safe(document.state), _time_or_none(document.since), terminal_safe(document.why)
+            )
+
+
+def _time_or_none(text: str) -> int | None:
+    try:
+        return milliseconds(text)
+    except MalformedMessage:
+        return None
 
 
 def terminal_safe(text: str) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
 
-from edge_agent.tools.broker_commands import STANDINGS
+from edge_agent.core.clock import rfc3339_of_ms
+from edge_agent.tools.broker_commands import PRESENCES, STANDINGS
 from edge_agent.tools.fleet.fleet_status import FleetGateway, FleetStatus
 
 MIN_WHY_WIDTH = 10
@@ -18,7 +20,9 @@ class GatewayRow(msgspec.Struct, frozen=True, kw_only=True):
 
     gateway: str
     ward: str
-    standing: str
+    state: str  # as the centre publishes it, or by the gateway's own messages
+    since: str | None  # in this state
+    standing: str  # what an operator should check
     since_s: float | None
     why: str
     version: str | None
@@ -36,9 +40,15 @@ def gateway_rows(
     board: FleetStatus, mono: float, now_ms: int, connected_mono: float, states: Sequence[str] = ()
 ) -> list[GatewayRow]:
     """Rows, worst first; equal ones by their last change, newest first."""
-    rows = [_row(box, mono, now_ms, connected_mono) for box in board.gateways.values()]
-    wanted = [row for row in rows if not states or row.standing in states]
+    trusted = board.centre_reports
+    rows = [_row(box, mono, now_ms, connected_mono, trusted) for box in board.gateways.values()]
+    wanted = [row for row in rows if not states or any(_matches(row, word) for word in states)]
     return sorted(wanted, key=_rank)
+
+
+def _matches(row: GatewayRow, word: str) -> bool:
+    """Whether the row is in this state; words that are no state of the centre are standings."""
+    return word == (row.state if word in PRESENCES else row.standing)
 
 
 def _rank(row: GatewayRow) -> tuple[int, float, str, str]:
@@ -46,19 +56,21 @@ def _rank(row: GatewayRow) -> tuple[int, float, str, str]:
     return STANDINGS.index(row.standing), since_s, row.ward, row.gateway
 
 
-def _row(box: FleetGateway, mono: float, now_ms: int, connected_mono: float) -> GatewayRow:
-    standing = box.standing(mono, connected_mono)
-    since_ms = box.since_ms
-    if standing == "offline" and since_ms is None:
-        since_ms = box.offline_ms
+def _row(
+    box: FleetGateway, mono: float, now_ms: int, connected_mono: float, centre_reports: bool
+) -> GatewayRow:
+    presence = box.presence_at(mono, connected_mono, centre_reports=centre_reports)
+    since_ms = presence.since_ms
     up, all_ = box.cameras or (None, None)
     health = box.health
     return GatewayRow(
         gateway=box.gateway,
         ward=box.ward,
-        standing=standing,
+        state=presence.state,
+        since=None if since_ms is None else rfc3339_of_ms(since_ms),
+        standing=box.standing(presence.state, mono, connected_mono),
         since_s=None if since_ms is None else max(0.0, (now_ms - since_ms) / 1000),
-        why=box.why(standing, mono, connected_mono),
+        why=box.why(presence, mono, connected_mono),
         version=box.version,
         model=box.model,
         model_sha256=box.model_sha256,
@@ -81,7 +93,7 @@ def cells(row: GatewayRow) -> tuple[str, ...]:
     return (
         row.gateway,
         row.ward,
-        row.standing,
+        row.state,
         duration(row.since_s),
         row.version or "-",
         model_cell(row),
@@ -114,10 +126,14 @@ def lines(rows: Sequence[GatewayRow], width: int) -> list[str]:
 
 
 def summary(rows: Sequence[GatewayRow]) -> str:
-    counts = {word: sum(row.standing == word for row in rows) for word in STANDINGS}
-    parts = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+    """The number of gateways in each state, and of those that are online and have a problem."""
+    counts = Counter(row.state for row in rows)
+    words = [*PRESENCES, *sorted(counts.keys() - set(PRESENCES))]
+    parts = ", ".join(f"{counts[word]} {word}" for word in words if counts[word])
+    troubles = sum(row.standing == "trouble" and row.state != "unstable" for row in rows)
     things = "gateway" if len(rows) == 1 else "gateways"
-    return f"{len(rows)} {things}: {parts}" if rows else "no gateway heard yet"
+    more = f" ({troubles} with trouble)" if troubles else ""
+    return f"{len(rows)} {things}: {parts}{more}" if rows else "no gateway heard yet"
 
 
 def duration(seconds: float | None) -> str:

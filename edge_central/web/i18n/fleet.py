@@ -89,7 +89,15 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "back": (
         "{ward}: {count} điểm vừa khởi động, đang hoạt động trở lại",
-        "{ward}: {count} of its sites just booted",
+        "{ward}: {count} sites just booted",
+    ),
+    "more-wards": ("và {count} phường nữa", "and {count} more wards"),
+    "wall": ("Màn hình lớn", "Wall screen"),
+    "dark-ward": ("Mất điện hoặc mất mạng", "Power or network is out"),
+    "more-sites": ("và {count} điểm nữa", "and {count} more sites"),
+    "centre-deaf": (
+        "Trung tâm không nhận được bản tin từ các thiết bị. Trạng thái dưới đây là trạng thái cũ.",
+        "The centre receives no messages from the gateways. The states below are old.",
     ),
     "situation": ("Tình hình chung", "Situation"),
     "history": ("Diễn biến", "History"),

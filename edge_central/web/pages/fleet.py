@@ -20,6 +20,7 @@ from edge_central.console.fleet import (
 from edge_central.console.history import read_history
 from edge_central.console.search import search
 from edge_central.console.situation import find_situation
+from edge_central.console.wall import column_count, is_receiving, ward_cards
 from edge_central.store.media_folder import MediaFolder
 from edge_central.store.scope import Scope
 from edge_central.web.http_errors import NotFound
@@ -48,6 +49,23 @@ def overview_page(visit: UserRequestContext) -> Response:
         hands=sites_of_level(now, AttentionLevel.ACTION),
         look=sites_of_level(now, AttentionLevel.CHECK),
         rows=read_events(visit.connection, visit.scope, EventFilter(), size=NEWEST).rows,
+    )
+
+
+def wall_page(visit: UserRequestContext) -> Response:
+    """All wards on one large screen, the worst first."""
+    now, queue = visit.fleet(), visit.queue()
+    hands = sites_of_level(now, AttentionLevel.ACTION)
+    cards = ward_cards(now, queue, hands)
+    return visit.render(
+        "wall.html",
+        fleet=now,
+        situation=find_situation(now),
+        hands=hands,
+        cards=cards,
+        columns=column_count(len(cards)),
+        receiving=is_receiving(visit.connection, visit.now_ms),
+        desk=queue,
     )
 
 
@@ -149,6 +167,7 @@ def _timelines(
 
 PAGES = (
     Page("/", overview_page),
+    Page("/wall", wall_page),
     Page("/wards/{ward}", ward_page),
     Page("/map", map_page),
     Page("/search", search_page),

@@ -267,11 +267,33 @@
     };
     source.onerror = () => {
       if (lost === null) lost = setTimeout(() => show("lost", document.body.dataset.lost), LOST_MS);
-      if (source.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 2 * LOST_MS);
+      if (source.readyState === EventSource.CLOSED) setTimeout(comeBack, 2 * LOST_MS);
     };
     for (const kind of KINDS) source.addEventListener(kind, (message) => heard(kind, JSON.parse(message.data)));
     source.addEventListener("stale", () => soon(OFTEN_MS));
     addEventListener("pagehide", () => source.close());
+  }
+
+  // The server has ended the stream. The page is not loaded again, so that the bell needs no new click; only when its
+  // program has changed, or the session is over.
+  async function comeBack() {
+    try {
+      const answer = await fetch(location.href, { headers: { Accept: "text/html" }, redirect: "error" });
+      if (answer.status === 401) return location.reload();
+      if (!answer.ok) throw new Error("status " + answer.status);
+      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+      if (program(fresh) !== program(document)) return location.reload();
+      put(fresh);
+      document.body.dataset.live = fresh.body.dataset.live;
+      listen();
+    } catch (error) {
+      console.info("the stream is asked for again later:", error.message);
+      setTimeout(comeBack, 2 * LOST_MS);
+    }
+  }
+
+  function program(page) {
+    return Array.from(page.querySelectorAll("head script"), (script) => script.getAttribute("src")).join(" ");
   }
 
   function show(state, words) {

@@ -60,6 +60,8 @@ class AlertScenario:
     def outage(self, *gateways: str) -> None:
         report = OutageReport("de-tham", gateways, 5, self.now_ms - 5000)
         self._note(self.engine.record_presence(report, self.at))
+        for gateway in gateways:
+            self.presence(gateway, PresenceState.CUT)
 
     def missing(self, **counts: int) -> None:
         named = {name.replace("_", "-"): count for name, count in counts.items()}
@@ -220,6 +222,21 @@ def test_an_outage_is_one_alert_and_the_wards_gateways_fold_into_it() -> None:
     back = scenario.mono
     scenario.wait(600)
     assert scenario.reported(back - 1) == ["cleared ward ward-outage", "cleared dt-1 disk"]
+
+
+def test_a_gateway_that_falls_again_during_the_outage_folds_again() -> None:
+    scenario = start(*FIVE)
+    scenario.heartbeats = {}
+    scenario.outage(*FIVE)
+    scenario.wait(100)
+    scenario.heartbeats = {"dt-1": {"box": {"disk_percent": 97.0}}}
+    scenario.presence("dt-1", PresenceState.BOOTING)
+    scenario.wait(700)
+    scenario.heartbeats, before = {}, scenario.mono
+    assert scenario.reported()[-1] == "opened dt-1 disk"
+    scenario.presence("dt-1", PresenceState.CUT)
+    scenario.wait(100)
+    assert scenario.reported(before - 1) == ["folded dt-1 disk"]
 
 
 def test_a_gateway_that_stays_away_after_the_outage_gets_its_own_alert() -> None:

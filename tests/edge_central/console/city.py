@@ -190,6 +190,8 @@ def _report(gateway: Gateway, now_ms: int) -> GatewayReport:
         OFFLINE: (PresenceState.OFFLINE, "no heartbeat for 99 s", now_ms - 47 * MINUTE_MS),
         UNSTABLE: (PresenceState.UNSTABLE, "went offline 4 times in 60 min", now_ms - 12 * MINUTE_MS),
         STOPPED: (PresenceState.STOPPED, "stopped", now_ms - 190 * MINUTE_MS),
+        **dict.fromkeys(CUT, (PresenceState.CUT, "went with its ward", now_ms - 23 * MINUTE_MS)),
+        **dict.fromkeys(BACK, (PresenceState.BOOTING, "heartbeat", now_ms - 80_000)),
     }
     standing, why, since_ms = known.get(gateway.id, (PresenceState.ONLINE, "heartbeat", since_ms))
     return GatewayReport(gateway.id, gateway.ward, standing, why, since_ms)

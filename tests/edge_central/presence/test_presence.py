@@ -198,17 +198,20 @@ def test_a_ward_without_power_is_one_report_and_its_neighbour_none() -> None:
     assert outages == [("de-tham", "3 of 5"), ("de-tham", "4 of 5")], (
         "at once, and again with all its gateways"
     )
-    assert scenario.published(300) == outages, "no gateway is reported alone"
+    gateways = [each for each in scenario.published(300) if each not in outages]
+    assert gateways == [(gateway, "cut") for gateway in FIVE[:4]], "none is reported as offline"
 
 
 def test_a_gateway_that_stays_away_after_the_outage_is_reported_alone() -> None:
     scenario = start(*FIVE)
     scenario.will(*FIVE)
     scenario.wait(300)
-    assert scenario.published(300) == [("de-tham", "5 of 5")] * 2
+    cut = [(gateway, "cut") for gateway in FIVE]
+    assert scenario.published(300) == [("de-tham", "5 of 5"), *cut, ("de-tham", "5 of 5")]
     scenario.online(*FIVE[:4], session="s-2")
     scenario.wait(150)
-    assert scenario.published(600) == [("de-tham", "0 of 5"), ("dt-5", "offline")]
+    back = [(gateway, "online") for gateway in FIVE[:4]]
+    assert scenario.published(600) == [("de-tham", "0 of 5"), *back, ("dt-5", "offline")]
 
 
 def test_a_gateway_that_comes_back_a_little_later_than_its_ward_is_not_reported() -> None:
@@ -221,7 +224,7 @@ def test_a_gateway_that_comes_back_a_little_later_than_its_ward_is_not_reported(
     scenario.wait(100)
     scenario.online("dt-5", session="s-2")
     scenario.wait(300)
-    assert scenario.published(600) == [("de-tham", "0 of 5")]
+    assert scenario.published(600) == [("de-tham", "0 of 5"), *((gateway, "online") for gateway in FIVE)]
     scenario.will("dt-5", session="s-2")
     scenario.wait(60)
     assert scenario.published(1000) == [("dt-5", "offline")], "a later absence is its own again"
@@ -267,7 +270,116 @@ def test_an_outage_goes_on_over_a_restart_of_the_centre() -> None:
     assert after.published() == []
     after.online(*FIVE, session="s-2")
     after.wait(10)
-    assert after.published() == [("de-tham", "0 of 5")]
+    assert after.published() == [("de-tham", "0 of 5"), *((gateway, "online") for gateway in FIVE)]
+
+
+def since_s(presence: PresenceTracker) -> dict[str, float]:
+    """Since when each gateway is in its published state, in seconds of the scenario."""
+    return {
+        report.gateway: report.since_ms / 1000
+        for report in presence.current_reports()
+        if isinstance(report, GatewayReport)
+    }
+
+
+def test_a_restart_of_the_agent_does_not_change_since_when_it_is_online() -> None:
+    scenario = start("dt-1")
+    before = since_s(scenario.presence)
+    scenario.stopped("dt-1")
+    scenario.wait(10)
+    scenario.online("dt-1", session="s-2")
+    scenario.wait(10)
+    assert scenario.published(300) == [("dt-1", "stopped"), ("dt-1", "online")]
+    assert since_s(scenario.presence) == before
+    scenario.stopped("dt-1", session="s-2")
+    scenario.wait(40)
+    scenario.online("dt-1", session="s-3")
+    scenario.wait(10)
+    assert since_s(scenario.presence) == {"dt-1": scenario.mono - 10}, "it was away for longer"
+
+
+def test_since_is_what_was_published_until_the_state_changes() -> None:
+    scenario = start("dt-1", "dt-2")
+    before = since_s(scenario.presence)
+    scenario.will("dt-1")
+    scenario.wait(20)
+    assert since_s(scenario.presence) == before, "nothing is published yet"
+    scenario.wait(20)
+    assert since_s(scenario.presence) == before | {"dt-1": 300.0}, "the absence began with the will"
+
+
+def test_a_restart_of_the_centre_changes_no_state_and_no_since() -> None:
+    before = start(*FIVE, "bx-1", "bx-2", "bx-3")
+    before.will("bx-1")
+    before.stopped("bx-2")
+    before.wait(100)
+    before.will(*FIVE)
+    before.wait(100)
+    reports = before.presence.current_reports()
+    sessions = dict.fromkeys((*FIVE, "bx-1", "bx-2", "bx-3"), "s-1")
+    at = Instant(0.0, round(before.mono * 1000))
+    after = PresenceScenario(PresenceTracker(reports, None, at, sessions))
+    after.alive = {"bx-3": "s-1"}
+    after.wait(300)
+    assert after.published() == []
+    assert after.presence.current_reports() == reports
+
+
+def test_the_retained_copy_of_an_online_is_no_sign_of_life() -> None:
+    """A frozen gateway has published ``online``, and the broker sends that again at every connect of the
+    centre."""
+    scenario = start("dt-1")
+    scenario.freeze("dt-1")
+    scenario.wait(600)
+    before = since_s(scenario.presence)
+    scenario.online("dt-1", session="s-1")
+    del scenario.alive["dt-1"]
+    scenario.wait(10)
+    assert since_s(scenario.presence) == before
+    restarted = PresenceTracker(scenario.presence.current_reports(), sessions={"dt-1": "s-1"})
+    after = PresenceScenario(restarted)
+    after.online("dt-1", session="s-1")
+    del after.alive["dt-1"]
+    after.wait(10)
+    assert after.published() == []
+    after.online("dt-1", session="s-2")
+    after.wait(10)
+    assert after.published() == [("dt-1", "online")], "a new connection is one"
+
+
+def test_a_gateway_whose_box_has_just_started_is_booting() -> None:
+    scenario = start("dt-1")
+    scenario.will("dt-1")
+    scenario.wait(100)
+    scenario.online("dt-1", session="s-2")
+    scenario.presence.record_heartbeat(
+        "dt-1", "de-tham", "s-2", None, Instant(scenario.mono, 400_000), uptime_s=60.0
+    )
+    scenario.wait(100)
+    assert scenario.published(400) == [("dt-1", "booting")]
+    assert since_s(scenario.presence) == {"dt-1": 400.0}
+    reports = scenario.presence.current_reports()
+    after = PresenceScenario(PresenceTracker(reports, None, Instant(0.0, 500_000)))
+    after.alive = {"dt-1": "s-2"}
+    after.wait(150)
+    assert after.published() == [], "a restarted centre goes on with the same boot"
+    after.wait(100)
+    assert after.published() == [("dt-1", "online")]
+    assert since_s(after.presence) == {"dt-1": 400.0}
+
+
+def test_an_unstable_gateway_is_unstable_since_the_last_fall_and_then_online_since_its_return() -> None:
+    scenario = start("dt-1")
+    for number in range(2, 6):
+        scenario.will("dt-1", session=f"s-{number - 1}")
+        scenario.wait(10)
+        scenario.online("dt-1", session=f"s-{number}")
+        scenario.wait(10)
+    assert scenario.published(300) == [("dt-1", "unstable")]
+    assert since_s(scenario.presence) == {"dt-1": 360.0}
+    scenario.wait(1000)
+    assert scenario.published(400) == [("dt-1", "online")]
+    assert since_s(scenario.presence) == {"dt-1": 370.0}
 
 
 def test_a_removed_gateway_is_forgotten_and_a_moved_one_is_not() -> None:
@@ -277,7 +389,8 @@ def test_a_removed_gateway_is_forgotten_and_a_moved_one_is_not() -> None:
     scenario.presence.remove("dt-2", "de-tham", 0)
     scenario.freeze("dt-1", "dt-2")
     scenario.wait(10)
-    assert scenario.published(300) == [("dt-1", None)]
+    assert scenario.published(300) == [("dt-1", None), ("dt-2", "online")]
+    assert [report.ward for _, report in scenario.reports[-2:]] == ["de-tham", "bo-xuyen"]
     assert [_words(report) for report in scenario.presence.current_reports()] == [
         ("dt-2", PresenceState.ONLINE)
     ]

@@ -30,6 +30,12 @@ def row(board: FleetStatus, mono: float = 101.0) -> GatewayRow:
     return only
 
 
+def presence(state: str, gateway: str = "dt-001", why: str = "by the centre") -> tuple[str, bytes]:
+    """The centre's retained message about a gateway."""
+    document = {"gateway": gateway, "ward": "de-tham", "state": state, "since": TIME, "why": why}
+    return f"tb/v1/central/presence/de-tham/{gateway}", json.dumps(document).encode()
+
+
 @pytest.fixture
 def board() -> FleetStatus:
     return FleetStatus("tb/v1")
@@ -73,9 +79,8 @@ def test_a_late_will_of_an_older_session_changes_nothing(board: FleetStatus) -> 
 def test_since_when_is_not_taken_from_a_will_that_was_written_before(board: FleetStatus) -> None:
     said(board, FakeGateway().state("offline", "s"), retained=True)
     assert row(board).since_s is None
-    presence = {"gateway": "dt-001", "ward": "de-tham", "state": "offline", "since": TIME, "why": "x"}
-    said(board, ("tb/v1/central/presence/de-tham/dt-001", json.dumps(presence).encode()))
-    assert row(board).since_s is not None
+    said(board, presence("offline"))
+    assert (row(board).since_s is not None, row(board).since) == (True, TIME)
 
 
 def test_three_missed_heartbeats_are_silence_but_not_before_we_could_hear(board: FleetStatus) -> None:
@@ -96,7 +101,11 @@ def test_what_a_wildcard_did_not_bring_is_asked_for_by_its_name(board: FleetStat
     assert board.exact_topics(100.5) == []
     assert row(board).standing == "fine", "a heartbeat is a sign of life"
     board.gateways["de-tham", "dt-001"].state = None
-    assert board.exact_topics(103.0) == ["tb/v1/de-tham/dt-001/up/state", "tb/v1/de-tham/dt-001/up/birth"]
+    assert board.exact_topics(103.0) == [
+        "tb/v1/de-tham/dt-001/up/state",
+        "tb/v1/de-tham/dt-001/up/birth",
+        "tb/v1/central/presence/de-tham/dt-001",
+    ]
 
 
 def test_what_is_broken_comes_first(board: FleetStatus) -> None:
@@ -110,7 +119,57 @@ def test_what_is_broken_comes_first(board: FleetStatus) -> None:
     said(board, FakeGateway("dt-004").state("offline", "s"))
     assert [each.gateway for each in rows(board)] == ["dt-004", "dt-003", "dt-002", "dt-001"]
     assert [each.gateway for each in rows(board, 101.0, "stopped", "trouble")] == ["dt-003", "dt-002"]
-    assert summary(rows(board)) == "4 gateways: 1 offline, 1 trouble, 1 stopped, 1 fine"
+    assert summary(rows(board)) == "4 gateways: 1 offline, 1 stopped, 2 online (1 with trouble)"
+
+
+@pytest.mark.parametrize(
+    ("state", "standing"),
+    [
+        ("online", "fine"),
+        ("booting", "fine"),
+        ("unstable", "trouble"),
+        ("offline", "offline"),
+        ("cut", "offline"),
+        ("stopped", "stopped"),
+        ("of tomorrow", "fine"),
+    ],
+)
+def test_the_state_is_the_one_that_the_centre_publishes(
+    board: FleetStatus, state: str, standing: str
+) -> None:
+    said(board, FakeGateway().state("online", "s"), FakeGateway().heartbeat("s"), presence(state))
+    found = row(board)
+    assert (found.state, found.since, found.standing) == (state, TIME, standing)
+    assert found.why == ("" if state in ("online", "booting") else "by the centre")
+    assert summary([found]) == f"1 gateway: 1 {state}"
+    assert [each.state for each in rows(board, 101.0, "cut", "fine")] == (
+        [state] if standing == "fine" or state == "cut" else []
+    )
+
+
+def test_an_absence_that_the_centre_does_not_report_yet_is_shown_beside_its_state(
+    board: FleetStatus,
+) -> None:
+    said(board, presence("online"), FakeGateway().state("online", "s"), FakeGateway().state("offline", "s"))
+    found = row(board)
+    assert (found.state, found.standing, found.why) == ("online", "offline", "why")
+
+
+def test_without_a_connected_centre_its_old_states_do_not_count(board: FleetStatus) -> None:
+    said(board, FakeGateway().state("online", "s"), FakeGateway().heartbeat("s"), presence("cut"))
+    said(board, ("tb/v1/central/state", b'{"state": "offline"}'))
+    assert (row(board).state, row(board).standing) == ("online", "fine")
+    said(board, ("tb/v1/central/state", b'{"state": "degraded"}'))
+    assert row(board).state == "cut"
+
+
+def test_a_gateway_of_which_only_the_centre_knows_is_in_the_table_until_it_is_removed(
+    board: FleetStatus,
+) -> None:
+    said(board, presence("offline"))
+    assert (row(board).gateway, row(board).state) == ("dt-001", "offline")
+    said(board, ("tb/v1/central/presence/de-tham/dt-001", b""))
+    assert rows(board) == []
 
 
 def test_a_gateway_that_is_taken_away_leaves_the_table(board: FleetStatus) -> None:

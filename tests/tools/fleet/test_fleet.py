@@ -159,7 +159,7 @@ def test_a_live_table_follows_scrolls_resizes_and_leaves_the_terminal_as_it_was(
     many = [FakeGateway(f"dt-{number:03}") for number in range(1, 31)]
     say(boxes, *(box.state("online", "s") for box in many), retain=True)
     with terminal("--broker", f"mqtt://127.0.0.1:{broker.port}") as shown:
-        wait_until(lambda: "30 gateways: 30 fine" in shown.page[0], what="the table")
+        wait_until(lambda: "30 gateways: 30 online" in shown.page[0], what="the table")
         assert len(shown.page) <= 12
         say(boxes, many[16].state("offline", "s"), retain=True)
         wait_until(lambda: "dt-017" in shown.page[2], what="what is broken at the top")

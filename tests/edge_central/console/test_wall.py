@@ -1,0 +1,87 @@
+"""The cards of the wall screen: the worst ward first, with what is wrong there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import Connection
+
+from edge_central.console.alarm_queue import AlarmQueue, QueuePart, UnlistedCount, read_alarm_queue
+from edge_central.console.fleet import AttentionLevel, Fleet, SiteState, read_fleet
+from edge_central.console.wall import MOST_SITES, WardRank, column_count, is_receiving, ward_cards
+from edge_central.ingest.ingest_status import IngestStatus
+from edge_central.store.database import open_engine, write_record
+from edge_central.store.scope import EVERYWHERE
+from edge_central.web.pages.fleet import sites_of_level
+from tests.edge_central.console.city import OFFLINE, City
+from tests.edge_central.ingest_harness import NOW_MS, IngestHarness
+
+NOTHING = AlarmQueue(QueuePart(), QueuePart())
+
+
+@pytest.fixture
+def now(city: City, reading: Connection) -> Fleet:
+    return read_fleet(reading, city.names, EVERYWHERE, city.now_ms)
+
+
+def test_a_dark_ward_is_first_and_then_those_whose_alarms_ring(
+    city: City, reading: Connection, now: Fleet
+) -> None:
+    queue = read_alarm_queue(reading, EVERYWHERE, city.now_ms)
+    cards = ward_cards(now, queue, sites_of_level(now, AttentionLevel.ACTION))
+    assert [(card.ward.id, card.rank) for card in cards[:4]] == [
+        ("de-tham", WardRank.DARK),
+        ("le-hong-phong", WardRank.RINGING),
+        ("phu-khanh", WardRank.RINGING),
+        ("quang-trung", WardRank.RINGING),
+    ]
+    assert sum(card.alarms for card in cards) == queue.alarms.open
+    by_ward = {card.ward.id: card for card in cards}
+    assert [site.id for site in by_ward["tran-lam"].sites] == [OFFLINE]
+    assert len(by_ward["quang-trung"].sites) == 2
+
+
+def test_a_ward_without_an_outage_is_dark_when_none_of_its_sites_can_be_reached(now: Fleet) -> None:
+    quiet = replace(now.wards[1], levels={}, cut_since_ms=None)
+    wards = (
+        replace(quiet, id="all-gone", sites={SiteState.OFFLINE: 2, SiteState.NEVER: 1}),
+        replace(quiet, id="one-gone", sites={SiteState.OFFLINE: 1, SiteState.ONLINE: 1}),
+        replace(quiet, id="never-built", sites={SiteState.NEVER: 3}),
+    )
+    cards = ward_cards(replace(now, wards=wards), NOTHING, ())
+    assert {card.ward.id: card.rank for card in cards} == {
+        "all-gone": WardRank.DARK,
+        "one-gone": WardRank.NORMAL,
+        "never-built": WardRank.NORMAL,
+    }
+
+
+def test_alarms_that_are_not_listed_count_too_and_further_sites_are_counted(now: Fleet) -> None:
+    more = (UnlistedCount("", "tl-001", 40), UnlistedCount("tran-lam", "", 2))
+    sites = [site for site in now.sites if site.ward == "tran-lam"][: MOST_SITES + 2]
+    cards = ward_cards(now, AlarmQueue(QueuePart(more=more), QueuePart()), sites)
+    card = next(card for card in cards if card.ward.id == "tran-lam")
+    assert (card.alarms, len(card.sites), card.more) == (42, MOST_SITES, 2)
+
+
+@pytest.mark.parametrize(("cards", "columns"), [(1, 1), (2, 2), (10, 5), (21, 7), (60, 8)])
+def test_the_grid_is_about_twice_as_wide_as_high(cards: int, columns: int) -> None:
+    assert column_count(cards) == columns
+
+
+@pytest.mark.parametrize(("age_ms", "connected", "receives"), [(0, True, True), (70_000, True, False), (0, False, False)])
+def test_a_centre_that_receives_nothing_says_so(
+    ingest: IngestHarness, age_ms: int, connected: bool, receives: bool
+) -> None:
+    ingest.store.load()
+    status = IngestStatus(
+        time_ms=NOW_MS - age_ms, since_ms=0, pid=1, version="", session="", connected=connected,
+        events=0, duplicates=0, rejected=0, events_s=0.0,
+    )  # fmt: skip
+    engine = open_engine(ingest.database)
+    with engine.begin() as connection:
+        assert is_receiving(connection, NOW_MS), "it has never run"
+        write_record(connection, "running", status)
+        assert is_receiving(connection, NOW_MS) is receives
+    engine.dispose()
