@@ -217,8 +217,9 @@ class PresenceTracker:
         if report.state is None:
             return
         state = _UNDAMPED[report.state]
+        why = problem_text("heard") if report.state is PresenceState.UNSTABLE else report.why
         record = _GatewayPresence(
-            report.gateway, report.ward, state, report.why, at.mono, report.since_ms, reported=report
+            report.gateway, report.ward, state, why, at.mono, report.since_ms, reported=report
         )
         record.interval_s, record.session_before = report.interval_s, session
         if state is PresenceState.ONLINE:
