@@ -1,4 +1,4 @@
-"""The cards of the wall screen: one for each ward, the worst first."""
+"""The cards of the wall screen: one for each ward, the worst first. Pure."""
 
 from __future__ import annotations
 
@@ -8,18 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-import msgspec
-from sqlalchemy import Connection
-
 from edge_central.console.alarm_queue import AlarmQueue
 from edge_central.console.fleet import AttentionLevel, Fleet, SiteOverview, SiteState, WardOverview
-from edge_central.store.database import read_record
 
 MOST_SITES = 3
 """Sites on a card: more would not fit with 21 wards on 1920x1080 pixels."""
 MOST_COLUMNS = 8
-STALE_MS = 60_000
-"""A running ingest updates its status row every ten seconds."""
 
 
 class WardRank(IntEnum):
@@ -57,9 +51,7 @@ def ward_cards(fleet: Fleet, queue: AlarmQueue, action: Sequence[SiteOverview]) 
     for ward in fleet.wards:
         own = tuple(site for site in action if site.ward == ward.id)
         rank = _rank(ward, alarms[ward.id], is_ringing=ward.id in ringing)
-        cards.append(
-            WardCard(ward, rank, alarms[ward.id], own[:MOST_SITES], max(0, len(own) - MOST_SITES))
-        )
+        cards.append(WardCard(ward, rank, alarms[ward.id], own[:MOST_SITES], max(0, len(own) - MOST_SITES)))
     return tuple(sorted(cards, key=lambda card: (card.rank, card.ward.name, card.ward.id)))
 
 
@@ -79,16 +71,3 @@ def _rank(ward: WardOverview, alarms: int, *, is_ringing: bool) -> WardRank:
     if alarms:
         return WardRank.ALARM
     return WardRank.CHECK if ward.levels.get(AttentionLevel.CHECK) else WardRank.NORMAL
-
-
-class _IngestRecord(msgspec.Struct):
-    """Fields of the status row of the ingest."""
-
-    time_ms: int
-    connected: bool
-
-
-def is_receiving(connection: Connection, now_ms: int) -> bool:
-    """Whether the centre receives and stores messages; true before it has ever run."""
-    record = read_record(connection, "running", _IngestRecord)
-    return record is None or (record.connected and now_ms - record.time_ms < STALE_MS)

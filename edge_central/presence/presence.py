@@ -33,7 +33,6 @@ from edge_central.store.presence_reports import (
 )
 from edge_central.trusted_time.clock import Correction
 
-
 BEGINNING = Instant(0.0, 0)
 _UNDAMPED = {
     PresenceState.ONLINE: PresenceState.ONLINE,
@@ -358,7 +357,8 @@ class PresenceTracker:
             new = [
                 record
                 for record in records
-                if record.state is PresenceState.OFFLINE and record.reported_state is not PresenceState.OFFLINE
+                if record.state is PresenceState.OFFLINE
+                and record.reported_state is not PresenceState.OFFLINE
             ]
             self._add(outage, [record for record in new if record.gateway not in outage.gateways])
         down = [

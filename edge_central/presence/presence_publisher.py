@@ -66,7 +66,9 @@ class PresencePublisher:
         self._unwritten: list[PresenceReport] = []
         self._wards: dict[str, str] = {}  # gateway -> ward of its topic
 
-    def restore(self, reports: list[PresenceReport], sessions: Mapping[str, str | None]) -> None:
+    def restore(
+        self, reports: list[PresenceReport], sessions: Mapping[str, str | None] | None = None
+    ) -> None:
         """Start from the stored reports; ``sessions``: of the newest stored state of each gateway."""
         self._presence = PresenceTracker(reports, self._thresholds, instant_of(self._clock), sessions)
         self._wards = {each.gateway: each.ward for each in reports if isinstance(each, GatewayReport)}

@@ -8,6 +8,7 @@ from typing import Any
 
 from edge_central.web.auth.accounts import Role
 from tests.edge_central.console.served import CityHouse
+from tests.edge_central.web.house import House
 from tests.testbed.chromium import Chromium
 
 WALL, PHONE = (1920, 1080), (390, 844)
@@ -63,7 +64,7 @@ axe.run(document, {resultTypes: ["violations"]}).then((found) => found.violation
 class Room:
     """``house`` runs; ``browser`` is inside of its ``with``."""
 
-    def __init__(self, house: CityHouse, browser: Chromium, who: str = "minh") -> None:
+    def __init__(self, house: House, browser: Chromium, who: str = "minh") -> None:
         self.house, self.browser = house, browser
         self.browser.ask("Network.enable")
         for cookie in house.browser(who).client.cookies.jar:

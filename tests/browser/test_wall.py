@@ -73,7 +73,12 @@ class WallHouse(House):
         )
         self.gateways = [
             Gateway(
-                f"s{ward[-2:]}-{index:03d}", ward, crossing(index * 7 + number), 20.44, 106.33, ["cam-1", "cam-2"]
+                f"s{ward[-2:]}-{index:03d}",
+                ward,
+                crossing(index * 7 + number),
+                20.44,
+                106.33,
+                ["cam-1", "cam-2"],
             )
             for number, ward in enumerate(WARDS)
             for index in range(1, SITES + 1)
@@ -189,9 +194,9 @@ def test_a_ward_that_goes_dark_comes_first_without_a_reload_and_city_wide_lines_
         house.cut(ward, house.now_ms() - 22 * MINUTE_MS)
     room.browser.wait_until("document.querySelectorAll('.cards > .rank-dark').length === 5")
     assert room.run("document.body.dataset.same") == "yes"
-    assert room.run("Array.from(document.querySelectorAll('.cards > li'), (e) => e.className).slice(0, 5)") == (
-        ["rank-dark"] * 5
-    )
+    assert room.run(
+        "Array.from(document.querySelectorAll('.cards > li'), (e) => e.className).slice(0, 5)"
+    ) == (["rank-dark"] * 5)
     cut, _ = room.run(lines)
     assert re.search(r"ở .*, .*, .*, .* và 1 phường nữa từ .*: 110 trên 110 điểm", cut), "one line"
     assert room.run(FITS) == {"page": True, "cards": [], "count": 21}

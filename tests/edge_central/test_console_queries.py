@@ -35,6 +35,7 @@ from edge_central.console.requests import request_clip, requests_about
 from edge_central.console.site_names import Names
 from edge_central.console.verdict import verify_event
 from edge_central.store.database import open_engine
+from edge_central.store.presence_reports import GatewayReport, PresenceState, write_report
 from edge_central.store.scope import EVERYWHERE, Scope
 from tests.edge_central.console.city import camera_health
 from tests.edge_central.console.city_events import CityEvent, messages_of
@@ -56,6 +57,8 @@ def gateway(ingest: IngestHarness) -> Gateway:
         messages += [message for _, message in messages_of(event)]
     messages.append(made.heartbeat(NOW_MS, cameras, booted_ms=NOW_MS - 86_400_000))
     ingest.write(*messages)
+    with ingest.store.batch() as batch:
+        write_report(batch.connection, GatewayReport(made.id, made.ward, PresenceState.ONLINE, "", NOW_MS))
     return made
 
 
@@ -73,7 +76,7 @@ def test_queries_answer_the_same_on_both_databases(connection: Connection, gatew
         "Lý Bôn",
         [CameraVisibility.ONLINE] * 2,
     )
-    assert site.state is not SiteState.NEVER
+    assert (site.state, site.since_ms) == (SiteState.ONLINE, NOW_MS)
     for event_filter in (EventFilter(), EventFilter(from_ms=0)):
         first = read_events(connection, EVERYWHERE, event_filter, size=2)
         assert first.next is not None

@@ -96,9 +96,7 @@ class FleetGateway:
         """Whether it has sent anything itself."""
         return self.state is not None or self.health is not None or self.version is not None
 
-    def presence_at(
-        self, mono: float, connected_mono: float, *, centre_reports: bool
-    ) -> PublishedPresence:
+    def presence_at(self, mono: float, connected_mono: float, *, centre_reports: bool) -> PublishedPresence:
         """The published state, since when, and why; without one, or unless ``centre_reports``, what its own
         messages say."""
         if self.presence is not None and centre_reports:
@@ -190,9 +188,7 @@ class FleetStatus:
     def exact_topics(self, mono: float) -> list[str]:
         """Exact topics of gateways whose retained messages did not come through a wildcard; some brokers send
         them only for exact names."""
-        waited = [
-            box for box in self.gateways.values() if box.has_messages and mono - box.first_mono > 2.0
-        ]
+        waited = [box for box in self.gateways.values() if box.has_messages and mono - box.first_mono > 2.0]
         own = [
             f"{self._root}/{box.ward}/{box.gateway}/up/{kind}"
             for box in waited

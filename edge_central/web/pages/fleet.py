@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from starlette.responses import Response
 
 from edge_central.availability.model import TimeSpan
@@ -20,7 +21,8 @@ from edge_central.console.fleet import (
 from edge_central.console.history import read_history
 from edge_central.console.search import search
 from edge_central.console.situation import find_situation
-from edge_central.console.wall import column_count, is_receiving, ward_cards
+from edge_central.console.wall import column_count, ward_cards
+from edge_central.store.database import read_record
 from edge_central.store.media_folder import MediaFolder
 from edge_central.store.scope import Scope
 from edge_central.web.http_errors import NotFound
@@ -36,6 +38,8 @@ WORST_FIRST = (AttentionLevel.ACTION, AttentionLevel.CHECK, AttentionLevel.AWAY,
 DAY_MS = 86_400_000
 RANGES = {"1": 1, "7": 7, "30": 30}
 NEWEST_OF_SITE = 12
+STALE_MS = 60_000
+"""A running ingest updates its status row every ten seconds."""
 MOST_ITEMS = 20
 """Open items on the page of one site."""
 
@@ -64,9 +68,22 @@ def wall_page(visit: UserRequestContext) -> Response:
         hands=hands,
         cards=cards,
         columns=column_count(len(cards)),
-        receiving=is_receiving(visit.connection, visit.now_ms),
+        receiving=_is_receiving(visit),
         desk=queue,
     )
+
+
+class _IngestRecord(msgspec.Struct):
+    """Fields of the status row of the ingest."""
+
+    time_ms: int
+    connected: bool
+
+
+def _is_receiving(visit: UserRequestContext) -> bool:
+    """Whether the centre receives and stores messages; true before it has ever run."""
+    record = read_record(visit.connection, "running", _IngestRecord)
+    return record is None or (record.connected and visit.now_ms - record.time_ms < STALE_MS)
 
 
 def ward_page(visit: UserRequestContext) -> Response:

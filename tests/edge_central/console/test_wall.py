@@ -9,13 +9,10 @@ from sqlalchemy import Connection
 
 from edge_central.console.alarm_queue import AlarmQueue, QueuePart, UnlistedCount, read_alarm_queue
 from edge_central.console.fleet import AttentionLevel, Fleet, SiteState, read_fleet
-from edge_central.console.wall import MOST_SITES, WardRank, column_count, is_receiving, ward_cards
-from edge_central.ingest.ingest_status import IngestStatus
-from edge_central.store.database import open_engine, write_record
+from edge_central.console.wall import MOST_SITES, WardRank, column_count, ward_cards
 from edge_central.store.scope import EVERYWHERE
 from edge_central.web.pages.fleet import sites_of_level
 from tests.edge_central.console.city import OFFLINE, City
-from tests.edge_central.ingest_harness import NOW_MS, IngestHarness
 
 NOTHING = AlarmQueue(QueuePart(), QueuePart())
 
@@ -68,20 +65,3 @@ def test_alarms_that_are_not_listed_count_too_and_further_sites_are_counted(now:
 @pytest.mark.parametrize(("cards", "columns"), [(1, 1), (2, 2), (10, 5), (21, 7), (60, 8)])
 def test_the_grid_is_about_twice_as_wide_as_high(cards: int, columns: int) -> None:
     assert column_count(cards) == columns
-
-
-@pytest.mark.parametrize(("age_ms", "connected", "receives"), [(0, True, True), (70_000, True, False), (0, False, False)])
-def test_a_centre_that_receives_nothing_says_so(
-    ingest: IngestHarness, age_ms: int, connected: bool, receives: bool
-) -> None:
-    ingest.store.load()
-    status = IngestStatus(
-        time_ms=NOW_MS - age_ms, since_ms=0, pid=1, version="", session="", connected=connected,
-        events=0, duplicates=0, rejected=0, events_s=0.0,
-    )  # fmt: skip
-    engine = open_engine(ingest.database)
-    with engine.begin() as connection:
-        assert is_receiving(connection, NOW_MS), "it has never run"
-        write_record(connection, "running", status)
-        assert is_receiving(connection, NOW_MS) is receives
-    engine.dispose()
