@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from edge_central.console.alarm_queue import AlarmQueue
+from edge_central.console.alarms.model import QueueCounts
 from edge_central.console.fleet import AttentionLevel, Fleet, SiteOverview, SiteState, WardOverview
 
 MOST_SITES = 3
@@ -31,7 +30,7 @@ class WardRank(IntEnum):
 class WardCard:
     ward: WardOverview
     rank: WardRank
-    alarms: int  # open ones
+    alarms: int  # rows of open alarms, as in the list of alarms
     sites: tuple[SiteOverview, ...]  # that need action, at most MOST_SITES
     more: int  # further sites that need action
 
@@ -40,18 +39,17 @@ class WardCard:
         return self.rank is WardRank.DARK
 
 
-def ward_cards(fleet: Fleet, queue: AlarmQueue, action: Sequence[SiteOverview]) -> tuple[WardCard, ...]:
-    """The cards of all wards; ``action``: the sites that need action, the most recent fault first."""
-    ward_of = {site.id: site.ward for site in fleet.sites}
-    alarms = Counter(item.ward for item in queue.alarms.items)
-    for each in queue.alarms.more:
-        alarms[ward_of.get(each.gateway, each.ward)] += each.count
-    ringing = {item.ward for item in queue.alarms.items if item.rings}
+def ward_cards(
+    fleet: Fleet, counts: Mapping[str, QueueCounts], action: Sequence[SiteOverview]
+) -> tuple[WardCard, ...]:
+    """The cards of all wards; ``counts``: of open alarms by ward; ``action``: the sites that need action, the
+    most recent fault first."""
     cards = []
     for ward in fleet.wards:
         own = tuple(site for site in action if site.ward == ward.id)
-        rank = _rank(ward, alarms[ward.id], is_ringing=ward.id in ringing)
-        cards.append(WardCard(ward, rank, alarms[ward.id], own[:MOST_SITES], max(0, len(own) - MOST_SITES)))
+        alarms = counts.get(ward.id, QueueCounts())
+        more = max(0, len(own) - MOST_SITES)
+        cards.append(WardCard(ward, _rank(ward, alarms), alarms.open, own[:MOST_SITES], more))
     return tuple(sorted(cards, key=lambda card: (card.rank, card.ward.name, card.ward.id)))
 
 
@@ -60,14 +58,14 @@ def column_count(cards: int) -> int:
     return min(MOST_COLUMNS, cards, math.ceil(math.sqrt(2 * cards)))
 
 
-def _rank(ward: WardOverview, alarms: int, *, is_ringing: bool) -> WardRank:
+def _rank(ward: WardOverview, alarms: QueueCounts) -> WardRank:
     gone = ward.sites.get(SiteState.OFFLINE, 0) + ward.sites.get(SiteState.CUT, 0)
     if ward.cut_since_ms is not None or (gone and not ward.sites_there):
         return WardRank.DARK
-    if is_ringing:
+    if alarms.ringing:
         return WardRank.RINGING
     if ward.levels.get(AttentionLevel.ACTION):
         return WardRank.ACTION
-    if alarms:
+    if alarms.open:
         return WardRank.ALARM
     return WardRank.CHECK if ward.levels.get(AttentionLevel.CHECK) else WardRank.NORMAL

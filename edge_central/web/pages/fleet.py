@@ -8,7 +8,7 @@ from starlette.responses import Response
 from edge_central.availability.model import TimeSpan
 from edge_central.availability.report import counted_period, read_availability
 from edge_central.console.alarms.model import QueueFilter
-from edge_central.console.alarms.queue import read_queue
+from edge_central.console.alarms.queue import counts_by_ward, read_queue
 from edge_central.console.events import EventFilter, StoredMedia, latest_pictures, read_events
 from edge_central.console.fleet import (
     FULL_PERCENT,
@@ -58,9 +58,10 @@ def overview_page(visit: UserRequestContext) -> Response:
 
 def wall_page(visit: UserRequestContext) -> Response:
     """All wards on one large screen, the worst first."""
-    now, queue = visit.fleet(), visit.queue()
+    now = visit.fleet()
     hands = sites_of_level(now, AttentionLevel.ACTION)
-    cards = ward_cards(now, queue, hands)
+    counts = counts_by_ward(visit.connection, visit.scope, visit.now_ms)
+    cards = ward_cards(now, counts, hands)
     return visit.render(
         "wall.html",
         fleet=now,
@@ -69,7 +70,6 @@ def wall_page(visit: UserRequestContext) -> Response:
         cards=cards,
         columns=column_count(len(cards)),
         receiving=_is_receiving(visit),
-        desk=queue,
     )
 
 
