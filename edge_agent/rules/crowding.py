@@ -125,14 +125,14 @@ class CrowdWatch:
         return self._most >= GROWTH * self._reported_most and now - self._open_event.mono >= UPDATE_EVERY_S
 
     def _observation(self, phase: Phase, event_id: str, end_reason: str | None = None) -> RuleObservation:
-        zone, count = self._rule.zone.id, len(self._inside)
+        zone, count = self._rule.zone, len(self._inside)
         lasted_s = self._crowd_mono - self._started_mono
         return RuleObservation(
             phase,
             event_id,
             self._throttle.ref,
-            Crowd(zone, count, self._most),
-            problem_text("crowd", objects=count, zone=zone, most=self._most, seconds=round(lasted_s)),
+            Crowd(zone.id, count, self._most),
+            problem_text("crowd", objects=count, zone=zone.shown, most=self._most, seconds=round(lasted_s)),
             self._started_mono,
             self._crowd_mono,
             None,

@@ -265,13 +265,13 @@ class LineWatch:
             yield from self._counts.report()
 
     def _observation(self, track: Track, crossed: LineCrossing) -> RuleObservation:
-        line, (start, end) = self._rule.line.id, crossed.direction.upper().split("-TO-")
+        line, (start, end) = self._rule.line, crossed.direction.upper().split("-TO-")
         return RuleObservation(
             Phase.MOMENT,
             self._throttle.event_id(track.id, crossed.mono),
             self._throttle.ref,
-            Crossing(line, crossed.direction),
-            problem_text("line-crossed", label=str(track.label), line=line, start=start, end=end),
+            Crossing(line.id, crossed.direction),
+            problem_text("line-crossed", label=str(track.label), line=line.shown, start=start, end=end),
             crossed.mono,
             crossed.mono,
             track,

@@ -200,14 +200,14 @@ class StoppedWatch:
     def _observation(
         self, phase: Phase, vehicle: _Vehicle, event_id: str, end_reason: str | None = None
     ) -> RuleObservation:
-        track, zone, since = vehicle.track, self._rule.zone.id, self._since(vehicle)
+        track, zone, since = vehicle.track, self._rule.zone, self._since(vehicle)
         still_s, label = vehicle.stood_mono - since, track.label or "something"
         return RuleObservation(
             phase,
             event_id,
             self._throttle.ref,
-            Standstill(zone, round(still_s, 1)),
-            problem_text("stopped-in-zone", label=label, zone=zone, seconds=round(still_s)),
+            Standstill(zone.id, round(still_s, 1)),
+            problem_text("stopped-in-zone", label=label, zone=zone.shown, seconds=round(still_s)),
             since,
             vehicle.stood_mono,
             track,

@@ -198,18 +198,18 @@ class WrongWayWatch:
     ) -> RuleObservation:
         assert zone_path.begin is not None
         assert zone_path.against is not None
-        track, zone = zone_path.track, self._rule.zone.id
+        track, zone = zone_path.track, self._rule.zone
         movement = _from(zone_path.begin.at, zone_path.against.at)
         angle, distance = self._angle(movement), hypot(*movement)
         return RuleObservation(
             phase,
             event_id,
             self._throttle.ref,
-            AgainstArrow(zone, round(angle, 1), round(distance, 3)),
+            AgainstArrow(zone.id, round(angle, 1), round(distance, 3)),
             problem_text(
                 "against-arrow",
                 label=track.label or "something",
-                zone=zone,
+                zone=zone.shown,
                 degrees=round(angle),
                 distance=round(distance, 2),
             ),

@@ -181,14 +181,16 @@ class ZoneWatch:
     def _observation(
         self, phase: Phase, stay: _ZoneStay, event_id: str, end_reason: str | None = None
     ) -> RuleObservation:
-        track, zone = stay.track, self._rule.zone.id
+        track, zone = stay.track, self._rule.zone
         inside_s = stay.last_inside_mono - stay.since_mono
         return RuleObservation(
             phase,
             event_id,
             self._throttle.ref,
-            Stay(zone, round(inside_s, 1)),
-            problem_text("in-zone", label=track.label or "something", zone=zone, seconds=round(inside_s)),
+            Stay(zone.id, round(inside_s, 1)),
+            problem_text(
+                "in-zone", label=track.label or "something", zone=zone.shown, seconds=round(inside_s)
+            ),
             stay.since_mono,
             stay.last_inside_mono,
             track,

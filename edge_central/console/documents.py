@@ -102,6 +102,7 @@ class StillFields(msgspec.Struct):
 
     media_id: str
     view: str = ""  # scene: the whole picture of the camera
+    box: Any = None  # where the object is, in 0..1 of the picture: x1, y1, x2, y2
 
 
 class EventDataFields(msgspec.Struct):
@@ -113,6 +114,8 @@ class EventDataFields(msgspec.Struct):
     zone: str | None = None
     line: str | None = None
     label: str | None = None
+    box: Any = None  # where the object is, in 0..1 of what the camera sees: x1, y1, x2, y2
+    frame: Any = None  # pixels of the analysed picture: width, height
     state: str | None = None
     cause: str | None = None
     masked: bool = False

@@ -1,8 +1,4 @@
-"""Queries of events: filtered lists page by page, and one event with everything about it.
-
-Without a time range events are in the order in which they were stored (``cursor``): stable, and a gateway
-with a wrong clock cannot keep events on top. With a time range they are in the order of their own times.
-"""
+"""Queries of events: rows of messages, their pictures, and one event with everything about it."""
 
 from __future__ import annotations
 
@@ -15,12 +11,10 @@ from sqlalchemy import (
     Connection,
     Select,
     Text,
-    and_,
     cast,
     func,
     literal,
     literal_column,
-    or_,
     select,
 )
 
@@ -31,7 +25,6 @@ from edge_central.store import tables
 from edge_central.store.ringing import ALARM, RULES, WARNING
 from edge_central.store.scope import Scope
 
-PAGE = 50
 MAX_PHASES = 500
 NEWEST = 8
 NEWEST_FOR_WHOLE = 40
@@ -55,41 +48,6 @@ KINDS = (*RULES, *CAMERA, *BOX, *QUIET)
 
 
 @dataclass(frozen=True, slots=True)
-class EventFilter:
-    """Filter of a list; an empty value matches everything."""
-
-    ward: str = ""
-    kinds: frozenset[str] = frozenset()
-    severity: int = INFO  # at least
-    gateway: str = ""
-    camera: str = ""
-    from_ms: int | None = None
-    to_ms: int | None = None  # not included
-
-    @property
-    def by_time(self) -> bool:
-        return self.from_ms is not None or self.to_ms is not None
-
-
-@dataclass(frozen=True, slots=True)
-class PagePosition:
-    """The last event of a page; the next page begins after it."""
-
-    cursor: int
-    time_ms: int
-
-    def __str__(self) -> str:
-        return f"{self.cursor}-{self.time_ms}"
-
-    @classmethod
-    def parse(cls, text: str) -> PagePosition | None:
-        cursor, _, time_ms = text.partition("-")
-        if not (cursor.isdecimal() and time_ms.isdecimal() and len(text) <= 40):
-            return None
-        return cls(min(int(cursor), 2**63 - 1), min(int(time_ms), 2**63 - 1))
-
-
-@dataclass(frozen=True, slots=True)
 class EventRow:
     cursor: int
     gateway: str
@@ -104,17 +62,20 @@ class EventRow:
     synced: bool  # whether the gateway's clock was synchronised
     data: documents.EventDataFields
     media_id: str | None = None  # of its snapshot, once it has arrived
+    goes_on: bool = False  # in a list: its end has not arrived
+    ended_ms: int | None = None  # in a list: the time of its end, by the gateway's clock
+    end_reason: str | None = None
+
+    @property
+    def lasted_ms(self) -> int | None:
+        """From its begin to its end; None while it goes on, and for a list that lacks one of the two."""
+        begun = self.phase == "start" and self.ended_ms is not None
+        return max(0, (self.ended_ms or 0) - self.time_ms) if begun else None
 
     @property
     def late_s(self) -> float:
         """Seconds from the event to its arrival, if the gateway's clock is right."""
         return (self.received_ms - self.time_ms) / 1000
-
-
-@dataclass(frozen=True, slots=True)
-class EventRowPage:
-    rows: tuple[EventRow, ...]
-    next: PagePosition | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,34 +156,15 @@ EVENT_COLUMNS = (
 )
 
 
-def read_events(
-    connection: Connection,
-    scope: Scope,
-    event_filter: EventFilter,
-    after: PagePosition | None = None,
-    size: int = PAGE,
-) -> EventRowPage:
-    """One page: the newest ``size`` events that follow ``after``."""
-    query = select(*EVENT_COLUMNS).where(*_conditions(scope, event_filter))
-    order = (_E.time_ms.desc(), _E.cursor.desc()) if event_filter.by_time else (_E.cursor.desc(),)
-    query = query.order_by(*order)
-    if after is not None and event_filter.by_time:
-        same_time = and_(_E.time_ms == after.time_ms, _E.cursor < after.cursor)
-        query = query.where(or_(_E.time_ms < after.time_ms, same_time))
-    elif after is not None:
-        query = query.where(_E.cursor < after.cursor)
-    found = connection.execute(query.limit(size + 1)).all()
-    rows = tuple(_row(row) for row in found[:size])
-    more = len(found) > size
-    return EventRowPage(
-        _with_pictures(connection, rows), PagePosition(rows[-1].cursor, rows[-1].time_ms) if more else None
-    )
-
-
 def rows_of(connection: Connection, scope: Scope, cursors: Collection[int]) -> tuple[EventRow, ...]:
     """Events by cursor, newest first."""
-    query = select(*EVENT_COLUMNS).where(_E.cursor.in_(sorted(cursors)), scope.of(_E.ward))
-    found = connection.execute(query.order_by(_E.cursor.desc()))
+    query = select(*EVENT_COLUMNS).where(_E.cursor.in_(sorted(cursors)))
+    return event_rows(connection, scope, query.order_by(_E.cursor.desc()))
+
+
+def event_rows(connection: Connection, scope: Scope, query: Select[Any]) -> tuple[EventRow, ...]:
+    """The rows in the scope of a query of ``EVENT_COLUMNS``, with their pictures."""
+    found = connection.execute(query.where(scope.of(_E.ward)))
     return _with_pictures(connection, tuple(_row(row) for row in found))
 
 
@@ -236,10 +178,9 @@ def read_story(connection: Connection, scope: Scope, cursor: int) -> EventStory 
     if requested.event_id is None:
         return EventStory(requested, (requested,), (), ())
     all_of_it = select(*EVENT_COLUMNS).where(
-        _E.event_id == requested.event_id, _E.gateway == requested.gateway, scope.of(_E.ward)
+        _E.event_id == requested.event_id, _E.gateway == requested.gateway
     )
-    found = connection.execute(all_of_it.order_by(_E.stream, _E.sequence).limit(MAX_PHASES))
-    rows = _with_pictures(connection, tuple(_row(each) for each in found))
+    rows = event_rows(connection, scope, all_of_it.order_by(_E.stream, _E.sequence).limit(MAX_PHASES))
     phases = tuple(each for each in rows if each.kind != "evidence")
     evidence = tuple(each for each in rows if each.kind == "evidence")
     media = _media(connection, scope, tables.media.c.event_id == requested.event_id, requested.gateway)
@@ -288,8 +229,10 @@ def whole_picture(
     found = _media(connection, scope, tables.media.c.camera == camera, gateway, newest=NEWEST_FOR_WHOLE)
     events = {each.event_id for each in found}
     query = select(_E.payload).where(
-        _E.event_id.in_(events), _E.gateway == gateway, _E.kind == "evidence", scope.of(_E.ward)
-    )
+        # Not the bare columns: SQLite would use an index of one of them instead of the one of event ids.
+        _E.event_id.in_(events), func.coalesce(_E.gateway, "") == gateway,
+        func.coalesce(_E.kind, "") == "evidence", scope.of(func.coalesce(_E.ward, "")),
+    )  # fmt: skip
     stills = [documents.parse_event(row.payload).data.still for row in connection.execute(query)]
     scenes = {each.media_id for each in stills if each is not None and each.view == "scene"}
     plain = (each for each in found if not each.sealed)
@@ -309,23 +252,6 @@ def _media(
         .limit(newest)
     )
     return tuple(StoredMedia(**row._mapping) for row in connection.execute(query))
-
-
-def _conditions(scope: Scope, event_filter: EventFilter) -> Iterable[ColumnElement[bool]]:
-    yield scope.narrowed(event_filter.ward or None).of(_E.ward)
-    yield NOT_HIDDEN
-    yield _E.kind.in_(sorted(event_filter.kinds)) if event_filter.kinds else _E.kind.not_in(QUIET)
-    if event_filter.severity >= WARNING:
-        yield OF_NOTE
-        yield _E.severity >= event_filter.severity
-    if event_filter.gateway:
-        yield _E.gateway == event_filter.gateway
-    if event_filter.camera:
-        yield _E.camera == event_filter.camera
-    if event_filter.from_ms is not None:
-        yield _E.time_ms >= event_filter.from_ms
-    if event_filter.to_ms is not None:
-        yield _E.time_ms < event_filter.to_ms
 
 
 def _row(row: Any) -> EventRow:

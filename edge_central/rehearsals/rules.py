@@ -40,8 +40,13 @@ class RulePlace:
     """The zone or line of a rule. ``points``: x, y in 0..1 of the picture; corners, or both ends."""
 
     key: str  # zones or lines
-    name: str
+    name: str  # its id
     points: tuple[Point, ...]
+    display_name: str = ""  # its name for people; empty: it has none
+
+    @property
+    def shown(self) -> str:
+        return self.display_name or self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,11 @@ class ConfiguredRule:
     count: int | None
     place: RulePlace | None  # None: it names a place that the gateway did not send
     written: Written  # the whole rule, for a draft
+    display_name: str = ""  # its name for people; empty: it has none
+
+    @property
+    def shown(self) -> str:
+        return self.display_name or self.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +82,10 @@ class CameraRuleSet:
 
     def rule(self, id_: str) -> ConfiguredRule | None:
         return next((each for each in self.rules if each.id == id_), None)
+
+    def place(self, id_: str, *, is_line: bool) -> RulePlace | None:
+        """The zone or line of this id, whether or not a rule names it."""
+        return _place({"line" if is_line else "zone": id_}, self.zones, self.lines)
 
     @property
     def places(self) -> dict[str, Written]:
@@ -129,7 +143,14 @@ def configured_rule(written: Any, zones: Written, lines: Written) -> ConfiguredR
         count=None if count is None else round(count),
         place=_place(written, zones, lines),
         written=written,
+        display_name=display_name(written),
     )
+
+
+def display_name(written: Any) -> str:
+    """The name for people of a rule, zone or line as it is written; empty: it has none."""
+    name = written.get("name") if isinstance(written, dict) else None
+    return name[:MAX_TEXT] if isinstance(name, str) and name.isprintable() else ""
 
 
 def line_points(line: Any) -> tuple[Point, ...] | None:
@@ -155,7 +176,7 @@ def _place(rule: Written, zones: Written, lines: Written) -> RulePlace | None:
     if not isinstance(name, str) or name not in places:
         return None
     points = (line_points if key == "lines" else _zone_points)(places[name])
-    return None if points is None else RulePlace(key, name, points)
+    return None if points is None else RulePlace(key, name, points, display_name(places[name]))
 
 
 def _points(written: Any, least: int) -> tuple[Point, ...] | None:

@@ -24,6 +24,7 @@ from edge_central.console.events import EventStory, read_story
 from edge_central.console.fleet import Fleet, read_fleet
 from edge_central.console.incident_log import LogAuthor
 from edge_central.console.site_names import FleetSheet, Names
+from edge_central.rehearsals.rule_names import RuleNames
 from edge_central.searches.model import SearchAuthor, SearchReader
 from edge_central.settings import CentralSettings, Console
 from edge_central.store.database import DatabaseConnections
@@ -208,4 +209,5 @@ class UserRequestContext(RequestContext):
             "names": self.names,
             "alarm_bar": cache(self.alarm_bar),
             "foremost_alarms": self.foremost_alarms,
+            "rule_names": RuleNames(self.connection, self.scope),
         }

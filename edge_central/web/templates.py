@@ -87,6 +87,7 @@ CANNOT_BE_SHOWN = {
     "li": '<li class="none">{}</li>',
     "tr": '<tr><td colspan="9">{}</td></tr>',
     "figure": '<figure class="chart"><figcaption>{}</figcaption></figure>',
+    "section": '<section><p class="none">{}</p></section>',
     "svg": "",
 }
 """The replacement of a row, by its element."""

@@ -13,6 +13,7 @@ import pytest
 from tests.browser.monitoring_room import FAINT, NAMELESS, PHONE, WALL, Room, people
 from tests.edge_central.console.city import COVERED, SHOWN
 from tests.edge_central.console.served import CityHouse
+from tests.edge_central.rehearsals.parts import CAMERA, YARD, document, store_rules
 from tests.testbed.chromium import Chromium, installed
 
 SHOTS = Path(os.environ.get("EDGE_AGENT_SCREENSHOTS") or "/nowhere")
@@ -81,6 +82,37 @@ def test_nothing_is_cut_off_and_everything_has_a_name(room: Room, name: str, siz
     assert room.browser.complaints == []
 
 
+def test_events_have_their_pictures_beside_them(room: Room) -> None:
+    room.browser.resize(*WALL)
+    for path, where in (("/events", ".rows"), ("/", "#alarms")):
+        room.open(path)
+        thumbnails = f"Array.from(document.querySelectorAll('{where} .thumb img'))"
+        assert room.run(f"{thumbnails}.length"), path
+        on_screen = f"{thumbnails}.filter((e) => e.getBoundingClientRect().top < innerHeight)"
+        room.browser.wait_until(f"{on_screen}.every((e) => e.complete && e.naturalWidth > 0)")
+    assert room.browser.complaints == []
+
+
+def test_the_scene_of_an_event_lies_on_its_picture(house: CityHouse, room: Room) -> None:
+    with house.connections.writing() as connection:
+        zones = {"zones": {"yard": YARD | {"name": "Sân trường"}}}
+        ward = house.city.gateways["pk-003"].ward
+        store_rules(connection, "pk-003", ward, document(CAMERA | zones))
+    room.browser.resize(*WALL)
+    room.open(PAGES["event"])
+    place = "(e) => document.querySelector(e).getBoundingClientRect().toJSON()"
+    over, drawing = room.run(f"['.scene .over', '.scene svg'].map({place})")
+    assert (over["width"], over["height"]) == pytest.approx((drawing["width"], drawing["height"]), abs=1)
+    assert over["width"] > 400
+    for shape in ("polygon", "rect"):
+        inside = f"document.querySelector('.scene {shape}:not(.under)').getBoundingClientRect().toJSON()"
+        shown = room.run(inside)
+        assert over["left"] <= shown["left"] < shown["right"] <= over["right"] + 1, shape
+        assert over["top"] <= shown["top"] < shown["bottom"] <= over["bottom"] + 1, shape
+    assert "Sân trường" in room.run("document.querySelector('.scene figcaption').textContent")
+    assert room.browser.complaints == []
+
+
 def test_on_a_phone_the_password_can_be_changed_and_the_user_can_log_out(room: Room) -> None:
     room.browser.resize(*PHONE, phone=True)
     room.open("/")
@@ -114,7 +146,7 @@ def test_a_screen_reader_hears_what_a_thing_is(room: Room) -> None:
         if not node.get("ignored") and "role" in node
     }
     names = {name for role, name in named if role == "button"}
-    assert any(re.fullmatch(r"Nhận xử lý: Xâm nhập vùng, .*, Cổng", name) for name in names), names
+    assert any(re.fullmatch(r"Nhận xử lý: Xâm nhập vùng: người, .*, Cổng", name) for name in names), names
     assert ("searchbox", "Tìm kiếm") in named
     assert ("navigation", "Các trang") in named
     assert any(role == "image" and "cần xử lý" in name for role, name in named)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -50,11 +50,21 @@ class Fleet:
 
     def say(self, gateway: str, kind: str, severity: int) -> float:
         """Publish an event, and return the time in seconds since 1970."""
-        event = CityEvent(round(time.time() * 1000), self.gateway(gateway), "cam-1", kind, severity)
-        _, message = next(messages_of(event))
         now = time.time()
-        self._client.publish(message.topic, message.payload)
+        self.begin(gateway, kind, severity)
         return now
+
+    def begin(self, gateway: str, kind: str, severity: int) -> Callable[[], None]:
+        """Publish the start of an event. Return what publishes its end."""
+        event = CityEvent(round(time.time() * 1000), self.gateway(gateway), "cam-1", kind, severity)
+        messages = messages_of(event)
+
+        def publish() -> None:
+            _, message = next(messages)
+            self._client.publish(message.topic, message.payload)
+
+        publish()
+        return publish
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +98,51 @@ def test_an_event_is_on_the_screen_within_a_second(fleet: Fleet, room: Room, pat
         took.append(room.run(f"window.arrivals[{number}]") / 1000 - published)
     print(f"{path}:", [f"{seconds:.2f} s" for seconds in took])
     assert statistics.median(took) < UPDATE_S
+
+
+NEWEST = "document.querySelector('#events [data-cursor]')"
+BUTTON = "document.querySelector('#events .newer button')"
+
+
+def test_a_list_does_not_move_while_somebody_reads_it(fleet: Fleet, room: Room) -> None:
+    room.open("/events")
+    room.browser.wait_until("document.getElementById('live').className.includes('on')")
+    room.run("dispatchEvent(new Event('pointermove'))")
+    before = room.run(f"[{NEWEST}.dataset.cursor, {NEWEST}.getBoundingClientRect().top]")
+    ends = [fleet.begin(f"bx-{number:03d}", "loitering", 13) for number in (1, 2)]
+    room.browser.wait_until(f"!{BUTTON}.hidden && {BUTTON}.textContent === 'Có 2 sự kiện mới'")
+    assert room.run(f"[{NEWEST}.dataset.cursor, {NEWEST}.getBoundingClientRect().top]") == before
+    room.browser.click("#events .newer button")
+    room.browser.wait_until(f"{NEWEST}.dataset.cursor !== '{before[0]}' && {BUTTON}.hidden")
+    first, second = "#events [data-cursor]", "#events [data-cursor]:nth-child(2)"
+    rows = f"['{first}', '{second}'].map((e) => document.querySelector(e))"
+    assert room.run(
+        f"{rows}.every((e) => e.textContent.includes('đang diễn ra') && e.className.includes('new'))"
+    )
+    cursors = room.run(f"{rows}.map((e) => e.dataset.cursor)")
+    # The end of the older one changes its row, in its place.
+    ends[0]()
+    room.browser.wait_until(f"!document.querySelector('{second}').textContent.includes('đang diễn ra')")
+    assert "đã rời đi" in room.run(f"document.querySelector('{second}').textContent")
+    assert room.run(f"{rows}.map((e) => e.dataset.cursor)") == cursors
+    assert room.run(f"{BUTTON}.hidden")
+
+
+def test_a_row_that_is_read_is_brought_up_to_date_while_others_wait(fleet: Fleet, room: Room) -> None:
+    ended = fleet.begin("bx-003", "loitering", 13)
+    room.open("/events")
+    room.browser.wait_until("document.getElementById('live').className.includes('on')")
+    room.browser.wait_until(
+        f"{NEWEST}.textContent.includes('bx-003') || {NEWEST}.innerHTML.includes('bx-003')"
+    )
+    room.run("dispatchEvent(new Event('keydown'))")
+    shown = room.run(f"{NEWEST}.dataset.cursor")
+    fleet.begin("bx-004", "loitering", 13)
+    ended()
+    room.browser.wait_until(
+        f"{BUTTON}.textContent === 'Có 1 sự kiện mới' && {NEWEST}.textContent.includes('đã rời đi')"
+    )
+    assert room.run(f"{NEWEST}.dataset.cursor") == shown
 
 
 def test_a_new_alarm_is_spoken_and_sounds(fleet: Fleet, room: Room) -> None:

@@ -18,11 +18,12 @@ from edge_agent.wire.json_schema import schema_of
 from tests.commands.contexts import GivenContext
 from tests.testbed.agent import write_config
 
-YARD = {"polygon": [[0.2, 0.2], [0.5, 0.2], [0.5, 0.9]]}
-GATE = {"from": [0.1, 0.5], "to": [0.9, 0.5]}
+YARD = {"polygon": [[0.2, 0.2], [0.5, 0.2], [0.5, 0.9]], "name": "Sân trường"}
+GATE = {"from": [0.1, 0.5], "to": [0.9, 0.5], "name": "Cổng: 12"}
 RULES = [
-    {"id": "night", "kind": "loitering", "zone": "yard", "labels": ["person"], "min_duration_s": 20.5,
-     "schedule": {"from": "22:00", "to": "05:00", "days": ["mon-fri"]}, "enabled": False},
+    {"id": "night", "kind": "loitering", "name": "Đêm", "zone": "yard", "labels": ["person"],
+     "min_duration_s": 20.5, "schedule": {"from": "22:00", "to": "05:00", "days": ["mon-fri"]},
+     "enabled": False},
     {"id": "gate", "kind": "line-crossing", "line": "gate", "counts_s": 0},
 ]  # fmt: skip
 CAMERA = {

@@ -63,6 +63,34 @@ def test_a_rule_as_it_is_written(tmp_path: Path) -> None:
     )
 
 
+def test_zones_lines_and_rules_have_names_for_people(tmp_path: Path) -> None:
+    rules = camera_of(
+        tmp_path,
+        """url: /clip.mp4
+zones:
+  yard: {polygon: [[0.1, 0.5], [0.9, 0.5], [0.9, 1], [0.1, 1]], name: Sân trường}
+  gate: {polygon: [[0, 0], [1, 0], [1, 1]]}
+lines: {street: {from: [0.1, 0.5], to: [0.9, 0.6], name: "Đường Lý Bôn: vào"}}
+rules:
+  - {id: night, kind: loitering, zone: yard, name: Đêm ở sân trường}
+  - {id: day, kind: loitering, zone: gate}
+  - {id: count, kind: line-crossing, line: street}
+""",
+    ).rules
+    assert [each.name for each in rules] == ["Đêm ở sân trường", "", ""]
+    places = [each.line if isinstance(each, LineRule) else each.zone for each in rules]
+    assert [(each.id, each.shown) for each in places] == [
+        ("yard", "Sân trường"), ("gate", "gate"), ("street", "Đường Lý Bôn: vào"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["7", f'"{"x" * 129}"', '"two\\nlines"', "[a]"])
+def test_a_name_is_text_of_one_line(tmp_path: Path, name: str) -> None:
+    text = with_camera(f"{_CAMERA}rules: [{{id: r, kind: loitering, zone: yard, name: {name}}}]")
+    (problem,) = problems_of(write(tmp_path, text))
+    assert "name: " in str(problem)
+
+
 @pytest.mark.parametrize(
     ("kind", "min_duration_s", "grace_s"), [("zone-intrusion", 1.0, 1.0), ("loitering", 30.0, 5.0)]
 )

@@ -11,13 +11,8 @@ from edge_agent.evidence.chain.verify import VerificationVerdict
 from edge_agent.mqtt.session.signal_queue import MessageReceived
 from edge_central.console.alarms.queue import open_names, read_queue
 from edge_central.console.alarms.subjects import find_subject, find_subjects
-from edge_central.console.events import (
-    EventFilter,
-    PagePosition,
-    latest_pictures,
-    read_events,
-    read_story,
-)
+from edge_central.console.event_list import EventFilter, PagePosition, read_events
+from edge_central.console.events import latest_pictures, read_story
 from edge_central.console.fleet import CameraVisibility, SiteState, read_fleet
 from edge_central.console.history import read_history
 from edge_central.console.incident_log import (
@@ -78,13 +73,17 @@ def test_queries_answer_the_same_on_both_databases(connection: Connection, gatew
     )
     assert (site.state, site.since_ms) == (SiteState.ONLINE, NOW_MS)
     for event_filter in (EventFilter(), EventFilter(from_ms=0)):
-        first = read_events(connection, EVERYWHERE, event_filter, size=2)
+        first = read_events(connection, EVERYWHERE, event_filter, size=1)
         assert first.next is not None
         second = read_events(
-            connection, EVERYWHERE, event_filter, PagePosition.parse(str(first.next)), size=2
+            connection, EVERYWHERE, event_filter, PagePosition.parse(str(first.next)), size=1
         )
-        assert [row.phase for row in (*first.rows, *second.rows)] == ["start", "end", "start"]
-    found = read_story(connection, EVERYWHERE, first.rows[1].cursor)
+        rows = (*first.rows, *second.rows)
+        assert [(row.phase, row.goes_on, row.lasted_ms) for row in rows] == [
+            ("start", True, None),
+            ("start", False, 5_000),
+        ]
+    found = read_story(connection, EVERYWHERE, second.rows[0].cursor)
     assert found is not None
     assert (len(found.phases), len(found.evidence), len(found.media)) == (2, 1, 1)
     assert found.first.media_id is not None

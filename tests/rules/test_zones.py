@@ -67,6 +67,14 @@ def test_an_object_that_comes_in_is_reported_after_the_set_time_and_once() -> No
     assert observations[0].rule.severity is Severity.ALARM
 
 
+def test_the_reason_calls_a_zone_by_its_name_and_the_facts_by_its_id() -> None:
+    rule = replace(INTRUSION, zone=replace(YARD, name="Sân trường"))
+    (observation,) = watched(watching(rule), 3, person())
+    assert observation.why == "person in Sân trường for 1 s"
+    assert isinstance(observation.facts, Stay)
+    assert observation.facts.zone == "yard"
+
+
 def test_an_object_that_walks_through_in_less_is_not_reported() -> None:
     watch = watching(INTRUSION)
     assert watched(watch, 0.8, person()) + watched(watch, 5, person(box=OUTSIDE), begin_s=0.8) == []

@@ -4,7 +4,7 @@ covers another, edges included, with exact fractions."""
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
@@ -73,13 +73,24 @@ class PolygonType(FieldType):
         return tuple(points)
 
 
-def segment(name: str, doc: str, from_doc: str, to_doc: str) -> Section:
-    """Make a section of two distinct points: a line, or an arrow."""
+def _both_points(values: SectionValues) -> tuple[Point, Point]:
+    return values["from"], values["to"]
+
+
+def segment(
+    name: str,
+    doc: str,
+    from_doc: str,
+    to_doc: str,
+    more: tuple[Field, ...] = (),
+    build: Callable[[SectionValues], Any] = _both_points,
+) -> Section:
+    """Make a section of two distinct points: a line, or an arrow. ``more``: its other keys."""
     return Section(
         name,
         doc,
-        (Field("from", PointType(), from_doc), Field("to", PointType(), to_doc)),
-        lambda values: (values["from"], values["to"]),
+        (Field("from", PointType(), from_doc), Field("to", PointType(), to_doc), *more),
+        build,
         _check_segment,
         {"points": "write from: [x, y] and to: [x, y]"},
         "{from: [x, y], to: [x, y]}",

@@ -41,6 +41,7 @@ class Rule:
             WordChoice(tuple(RuleKind), RuleKind),
         ),
     ]
+    name: Annotated[str, Key("its name for people, such as Đêm ở cổng trường", Text(), "the id")] = ""
     labels: Annotated[tuple[str, ...], Key("labels of the objects; see detector.labels", LABEL_LIST)]
     severity: Annotated[
         Severity,

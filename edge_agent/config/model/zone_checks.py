@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import Any
 
 from edge_agent.config.fields import tree
 from edge_agent.config.fields.collections import ListOf, MapOf
@@ -42,9 +41,8 @@ _SORTS = (_Sort("zone", "zones"), _Sort("line", "lines"))
 
 def built_rules(values: SectionValues) -> tuple[AnyRule, ...]:
     """Return the rules of a camera with valid sections, with their zones and lines."""
-    about: dict[str, dict[str, Any]] = {
-        "zone": {id_: Zone(id_, polygon) for id_, polygon in values["zones"].items()},
-        "line": {id_: Line(id_, begin, end) for id_, (begin, end) in values["lines"].items()},
+    about: dict[str, dict[str, Zone | Line]] = {
+        sort.name: {id_: replace(place, id=id_) for id_, place in values[sort.key].items()} for sort in _SORTS
     }
     rules: tuple[WrittenRule, ...] = values["rules"]
     return tuple(rule.make(**{rule.about: about[rule.about][rule.name]}, **rule.rest) for rule in rules)
@@ -100,8 +98,9 @@ def _unknown(sort: _Sort, name: str, written: tree.Mapping) -> str:
 
 def _warn_unseen_zones(values: SectionValues, sort: _Sort, written: tree.Mapping) -> None:
     masks: tuple[Polygon, ...] = values.valid("masks") or ()
-    places: dict[str, tuple[Point, ...]] = values.valid(sort.key) or {}
-    for id_, points in places.items():
+    places: dict[str, Zone | Line] = values.valid(sort.key) or {}
+    for id_, place in places.items():
+        points = place.points
         where = None
         if any(polygon_contains(mask, points) for mask in masks):
             where = "in-masks"
@@ -120,14 +119,14 @@ def _along_border(points: Iterable[Point]) -> bool:
 
 
 def _warn_wrong_way(values: SectionValues) -> None:
-    zones: dict[str, Polygon] | None = values.valid("zones")
+    zones: dict[str, Zone] | None = values.valid("zones")
     rules: tuple[WrittenRule, ...] | None = values.valid("rules")
     written = values.node("rules")
     if zones is None or rules is None or not isinstance(written, tree.Sequence):
         return
     for node, rule in zip(written.items, rules, strict=True):
         if rule.make is WrongWayRule:
-            for key, text in _doubts(rule, zones[rule.name]):
+            for key, text in _doubts(rule, zones[rule.name].polygon):
                 entry = node.entries.get(key) if isinstance(node, tree.Mapping) else None
                 values.reading.warn(entry.value.place if entry else node.place, text)
 

@@ -4,8 +4,12 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from edge_agent.config.fields.declare import Key, section
+from edge_agent.config.fields.field_types import Text
+from edge_agent.config.fields.schema_types import Field
 from edge_agent.config.fields.shapes import PolygonType, segment
 from edge_agent.core.geometry import Point, Polygon
+
+NAME = Key("its name for people, such as Cổng trường; rules refer to the id", Text(), "the id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +20,24 @@ class Zone:
     polygon: Annotated[
         Polygon, Key("its corners in order; the last is connected to the first", PolygonType())
     ]
+    name: Annotated[str, NAME] = ""
+
+    @property
+    def shown(self) -> str:
+        """The name for people."""
+        return self.name or self.id
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        return self.polygon
 
 
-ZONE = section(Zone, "zone", example="{polygon: [[x, y], [x, y], [x, y], …]}", make=lambda polygon: polygon)
+ZONE = section(
+    Zone,
+    "zone",
+    example="{polygon: [[x, y], [x, y], [x, y], …]}",
+    make=lambda polygon, name: Zone("", polygon, name),  # its id is its key in ``zones``
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +47,16 @@ class Line:
     id: str
     begin: Point
     end: Point
+    name: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The name for people."""
+        return self.name or self.id
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        return self.begin, self.end
 
 
 LINE = segment(
@@ -36,4 +65,6 @@ LINE = segment(
     "side A is on the left and side B on the right.",
     "its first point",
     "its second point",
+    (Field("name", NAME.kind, NAME.doc, "", NAME.default_text),),
+    lambda values: Line("", values["from"], values["to"], values["name"]),  # its id is its key in ``lines``
 )

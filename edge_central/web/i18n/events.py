@@ -21,6 +21,9 @@ WORDS: dict[str, tuple[str, str]] = {
     "clear-filter": ("Bỏ lọc", "Clear"),
     "older-events": ("Cũ hơn", "Older"),
     "to-newest": ("Đến sự kiện mới nhất", "To the newest"),
+    "newer-one": ("Có 1 sự kiện mới", "1 new event"),
+    "newer-many": ("Có COUNT sự kiện mới", "COUNT new events"),
+    "newer-most": ("Có ít nhất {count} sự kiện mới", "{count} new events or more"),
     "no-events": ("Không có sự kiện nào như vậy.", "There is no such event."),
     "came-late": ("đến muộn", "came late"),
     "clock-doubtful": ("giờ của thiết bị có thể sai", "its clock was not set"),
@@ -111,6 +114,45 @@ WORDS: dict[str, tuple[str, str]] = {
         "Ảnh chụp lúc {time}, {camera}, {site}; khung vàng là người, phương tiện được phát hiện",
         "Snapshot at {time}, {camera}, {site}; the yellow frame is the object",
     ),
+    "scene": ("Toàn cảnh", "Scene"),
+    "scene-alt": ("Ảnh toàn cảnh của {camera}", "The whole picture of {camera}"),
+    "scene-says": (
+        "Toàn cảnh {camera}: khung vàng là người, phương tiện được phát hiện, góc trái trên của khung ở "
+        "{across}% từ trái, {down}% từ trên",
+        "The scene of {camera}: the yellow frame is the object; its upper left corner is at {across} % from "
+        "the left, {down} % from the top",
+    ),
+    "scene-says-place": (
+        "Toàn cảnh {camera}: khung vàng là người, phương tiện được phát hiện, góc trái trên của khung ở "
+        "{across}% từ trái, {down}% từ trên; vùng hoặc vạch ảo {place} được vẽ cùng",
+        "The scene of {camera}: the yellow frame is the object; its upper left corner is at {across} % from "
+        "the left, {down} % from the top; the zone or line {place} is drawn too",
+    ),
+    "scene-of-event": ("Ảnh chụp khi xảy ra sự kiện.", "The picture was taken at the event."),
+    "scene-of-latest": (
+        "Nền là ảnh toàn cảnh mới nhất của camera, nhận lúc {time}, không phải ảnh lúc xảy ra sự kiện.",
+        "The background is the camera's newest whole picture, received {time}; it does not show the event.",
+    ),
+    "scene-of-nothing": (
+        "Chưa có ảnh toàn cảnh của camera này; khung là khung hình của camera.",
+        "There is no whole picture of this camera; the frame is that of its picture.",
+    ),
+    "scene-crop": (
+        "Ảnh của sự kiện được đặt đúng vị trí trong khung hình.",
+        "The event's own picture is put in its place.",
+    ),
+    "scene-zone": (
+        "Vùng {place} theo cấu hình nhận lúc {time}.",
+        "Zone {place}: as in the configuration received {time}.",
+    ),
+    "scene-line": (
+        "Vạch ảo {place} theo cấu hình nhận lúc {time}.",
+        "Line {place}: as in the configuration received {time}.",
+    ),
+    "scene-zone-later": (
+        "Cấu hình này đến sau sự kiện: lúc xảy ra sự kiện có thể khác.",
+        "This configuration came after the event: it may have been another one then.",
+    ),
     "snapshot-waits": ("Ảnh đang được gửi về.", "The picture is on its way."),
     "snapshot-none": ("Sự kiện này không có ảnh.", "This event has no picture."),
     "snapshot-sealed": (
@@ -122,6 +164,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "still-lower-half": ("nửa dưới của xe", "the lower half of the vehicle"),
     "still-scene": ("toàn cảnh", "the whole picture"),
     "zone": ("Vùng", "Zone"),
+    "line": ("Vạch ảo", "Line"),
     "rule": ("Quy tắc", "Rule"),
     "object": ("Người, phương tiện", "Object"),
     "duration": ("Kéo dài", "Lasted"),

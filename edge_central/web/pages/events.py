@@ -8,12 +8,14 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from edge_central.console import incident_log
-from edge_central.console.events import INFO, KINDS, QUIET, EventFilter, PagePosition, read_events
+from edge_central.console.event_list import EventFilter, PagePosition, read_events
+from edge_central.console.events import INFO, KINDS, QUIET
 from edge_central.console.incident_log import handlings, is_hidden, steps, subject_of
 from edge_central.console.requests import incomplete_files, requests_about
 from edge_central.console.verdict import verify_event
 from edge_central.web.auth.accounts import ADMIN_ROLES, acting_accounts
 from edge_central.web.http_errors import BadRequest, NotFound
+from edge_central.web.pages.rules.event_scene import read_event_scene
 from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page
 
@@ -69,11 +71,13 @@ def event_page(visit: UserRequestContext) -> Response:
     if hidden and not visit.is_admin:
         raise NotFound
     officers = acting_accounts(visit.connection, first.ward) if visit.may_act else []
+    site = visit.fleet(gateway=first.gateway).site(first.gateway)
     return visit.render(
         "event.html",
         story=story,
         first=first,
-        site=visit.fleet(gateway=first.gateway).site(first.gateway),
+        site=site,
+        scene=read_event_scene(visit, story, site),
         verdict=verify_event(visit.connection, visit.scope, first.cursor),
         subject=subject,
         hidden=hidden,

@@ -9,7 +9,8 @@ from edge_central.availability.model import TimeSpan
 from edge_central.availability.report import counted_period, read_availability
 from edge_central.console.alarms.model import QueueFilter
 from edge_central.console.alarms.queue import counts_by_ward, read_queue
-from edge_central.console.events import EventFilter, StoredMedia, latest_pictures, read_events
+from edge_central.console.event_list import EventFilter, read_events
+from edge_central.console.events import StoredMedia, latest_pictures
 from edge_central.console.fleet import (
     FULL_PERCENT,
     HOT_C,

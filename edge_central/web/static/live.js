@@ -55,7 +55,11 @@
     last = Date.now();
     try {
       const answer = await fetch(location.href, { headers: { Accept: "text/html" }, redirect: "error" });
-      if (answer.ok) put(new DOMParser().parseFromString(await answer.text(), "text/html"));
+      if (answer.ok) {
+        const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+        document.dispatchEvent(new CustomEvent("console:fresh", { detail: fresh })); // still.js may change it
+        put(fresh);
+      }
       else if (answer.status === 401) location.reload();
     } catch (error) {
       console.info("the page is asked for again later:", error.message);

@@ -22,7 +22,7 @@ from edge_central.store.scope import EVERYWHERE
 from edge_central.trusted_time.clock import Correction
 from edge_central.trusted_time.clock_store import shift_times
 from tests.commands.contexts import GivenContext
-from tests.edge_central.rehearsals.parts import CAMERA, NIGHT, document
+from tests.edge_central.rehearsals.parts import CAMERA, NIGHT, YARD, document
 from tests.edge_central.searches.parts import LAN, NOW_MS, TOPICS, WARDS, reply
 from tests.edge_central.searches.test_sender import WallClock
 from tests.testbed.agent import write_config
@@ -102,6 +102,22 @@ def test_a_rule_whose_zone_cannot_be_drawn_is_shown_without_it(zone: object) -> 
     night = found.rule("night")
     assert night is not None
     assert (night.place, found.zones) == (None, {})
+
+
+def test_rules_and_places_have_names_for_people_where_the_configuration_has_them() -> None:
+    camera = CAMERA | {
+        "rules": [NIGHT | {"name": "Đêm"}, *CAMERA["rules"][1:]],
+        "zones": {"yard": YARD | {"name": "Sân trường"}},
+    }
+    night, gate, _ = rules(camera).rules
+    assert (night.shown, gate.shown) == ("Đêm", "gate")
+    assert night.place is not None
+    assert (night.place.shown, night.place.name) == ("Sân trường", "yard")
+    odd: list[object] = [7, None, ["Sân"], {}]
+    for name in odd:
+        named = rules(CAMERA | {"rules": [NIGHT | {"name": name}]}).rule("night")
+        assert named is not None
+        assert named.shown == "night"
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,11 @@ event_data = some_of(
         "ended_at": texts, "end_reason": st.one_of(st.sampled_from(("left", "over")), texts),
         "masked": flags, "tamper": flags, "snapshot": pictures, "clip": pictures,
         "file": st.just({"media_id": "m-2", "content_type": "video/mp4"}),
+        "box": st.one_of(st.lists(numbers, min_size=4, max_size=4), anything),
+        "frame": st.one_of(some_of({"width": numbers, "height": numbers}), anything),
+        "still": some_of({"view": st.sampled_from(("scene", "object")), "box": anything}).map(
+            lambda found: {"media_id": "m-1", **found}
+        ),
         "epoch": texts, "ranges": st.lists(st.tuples(numbers, numbers), max_size=2), "count": numbers,
     }
 )  # fmt: skip
@@ -222,7 +227,7 @@ rules = some_of(
         ),
         "zone": st.one_of(st.just("yard"), texts), "line": texts, "arrow": anything,
         "min_duration_s": st.one_of(numbers, texts), "still_s": numbers, "count": st.one_of(numbers, texts),
-        "enabled": st.one_of(flags, texts), "note": anything,
+        "enabled": st.one_of(flags, texts), "note": anything, "name": st.one_of(texts, anything),
     }
 ).flatmap(
     lambda keys: st.sampled_from(tuple(RuleKind)).map(
@@ -232,6 +237,7 @@ rules = some_of(
 zones = st.one_of(
     st.just({"polygon": [[0.1, 0.1], [0.9, 0.1], [0.9, 0.9]]}),
     some_of({"polygon": st.lists(st.lists(numbers, max_size=3), max_size=5)}),
+    st.fixed_dictionaries({"polygon": st.just([[0.1, 0.1], [0.9, 0.1], [0.9, 0.9]]), "name": anything}),
     anything,
 )
 rule_documents = st.fixed_dictionaries(

@@ -37,7 +37,7 @@ from edge_central.store.presence_reports import GatewayReport, PresenceState
 from edge_central.store.scope import EVERYWHERE
 from edge_central.web.app import PAGES, STREAMS
 from edge_central.web.auth.accounts import Role
-from edge_central.web.i18n import Lang
+from edge_central.web.i18n import ALL, LANGS, Lang
 from edge_central.web.templates import safely
 from tests.edge_central.console.passages import make_searchable
 from tests.edge_central.parts import FakeGateway
@@ -262,8 +262,15 @@ def test_whatever_rules_a_gateway_sends_their_pages_open(document: hostile.Json)
     with ingested() as (house, browser):
         with house.connections.writing() as connection:
             store_rules(connection, payload=payload)
-        for lang in ("vi", "en"):
+        about = {"rule_id": "r-loitering", "zone": "yard", "box": [0.1, 0.1, 0.5, 0.5]}
+        house.ingest([event(HONEST, 2, {"phase": "start", "event_id": "z", **about})])
+        for lang in LANGS:
             browser.get(f"/language/{lang}")
+            for path in ("/events", "/events/2"):
+                shown = browser.get(path)
+                assert shown.status_code == 200
+                assert "<script>alert" not in shown.text
+                assert ALL["cannot-be-shown"][LANGS.index(lang)] not in shown.text, path
             page = browser.get(RULES)
             assert page.status_code == 200
             assert "<script>alert" not in page.text

@@ -277,8 +277,10 @@ def site_document(camera: Camera) -> dict[str, Any]:
     places = {rule.line if isinstance(rule, LineRule) else rule.zone: None for rule in camera.rules}
     return {
         "camera": camera.id,
-        "zones": [{"id": p.id, "polygon": p.polygon} for p in places if not isinstance(p, Line)],
-        "lines": [{"id": p.id, "points": [p.begin, p.end]} for p in places if isinstance(p, Line)],
+        "zones": [
+            {"id": p.id, "name": p.shown, "polygon": p.polygon} for p in places if not isinstance(p, Line)
+        ],
+        "lines": [{"id": p.id, "name": p.shown, "points": p.points} for p in places if isinstance(p, Line)],
         "masks": camera.masks,
         "named_px": LABELLED_PX,
         "sure_px": RELIABLE_PX,

@@ -1,1 +1,2 @@
-"""Pages of a camera's rules: reports, conclusions, and rehearsals of drafts. No page arms a rule."""
+"""Pages of a camera's rules: reports, conclusions, rehearsals of drafts, and the scene of an event. No page
+arms a rule."""

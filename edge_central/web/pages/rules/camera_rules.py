@@ -51,17 +51,20 @@ class RulesOfCamera:
         return configured_rule(draft.rule, {**zones, **draft.zones}, {**lines, **draft.lines})
 
     def drawing(self, place: RulePlace | None) -> RuleDrawing | None:
-        if place is None:
-            return None
-        height = round(WIDTH / picture_ratio(self.camera), 1)
-        points = " ".join(f"{x * WIDTH:.1f},{y * height:.1f}" for x, y in place.points)
-        return RuleDrawing(WIDTH, height, points, place.key == "lines")
+        return None if place is None else rule_drawing(place, picture_ratio(self.camera))
 
     def proposals(self, visit: UserRequestContext, rule: ConfiguredRule) -> RuleProposals:
         """What the outcomes of this rule suggest."""
         assert self.known.rules is not None
         place = (self.site.id, self.camera.id, self.known.rules, rule)
         return read_proposals(visit.connection, *place, visit.now_ms, visit.services.console.timezone)
+
+
+def rule_drawing(place: RulePlace, ratio: float) -> RuleDrawing:
+    """``ratio``: width by height of the picture."""
+    height = round(WIDTH / ratio, 1)
+    points = " ".join(f"{x * WIDTH:.1f},{y * height:.1f}" for x, y in place.points)
+    return RuleDrawing(WIDTH, height, points, place.key == "lines")
 
 
 def rules_of_path(visit: UserRequestContext) -> RulesOfCamera:

@@ -1,0 +1,230 @@
+"""Lists of events, page by page: one row for each event, with all its messages.
+
+The messages of an event (start, updates, end) have one ``event_id``. The event's row stands where the first
+of them that matches the filter stands; so an end that arrives later changes the row and moves nothing, also
+when a page ends between the two.
+
+Without a time range events are in the order in which they were stored (``cursor``): stable, and a gateway
+with a wrong clock cannot keep events on top. With a time range they are in the order of their own times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
+
+from edge_central.console.events import (
+    EVENT_COLUMNS,
+    INFO,
+    NOT_HIDDEN,
+    OF_NOTE,
+    QUIET,
+    EventRow,
+    event_rows,
+    rows_of,
+)
+from edge_central.store import tables
+from edge_central.store.ringing import WARNING
+from edge_central.store.scope import Scope
+
+PAGE = 50
+MAX_EXAMINED = 3_000
+"""Messages that one page reads at most: an event may have thousands of updates."""
+FIRST_MESSAGES = 3
+"""Messages of an event that its row is made of, beside the last one."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """Filter of a list; an empty value matches everything."""
+
+    ward: str = ""
+    kinds: frozenset[str] = frozenset()
+    severity: int = INFO  # at least
+    gateway: str = ""
+    camera: str = ""
+    from_ms: int | None = None
+    to_ms: int | None = None  # not included
+
+    @property
+    def by_time(self) -> bool:
+        return self.from_ms is not None or self.to_ms is not None
+
+
+@dataclass(frozen=True, slots=True)
+class PagePosition:
+    """The last message of a page; the next page begins after it."""
+
+    cursor: int
+    time_ms: int
+
+    def __str__(self) -> str:
+        return f"{self.cursor}-{self.time_ms}"
+
+    @classmethod
+    def parse(cls, text: str) -> PagePosition | None:
+        cursor, _, time_ms = text.partition("-")
+        if not (cursor.isdecimal() and time_ms.isdecimal() and len(text) <= 40):
+            return None
+        return cls(min(int(cursor), 2**63 - 1), min(int(time_ms), 2**63 - 1))
+
+
+@dataclass(frozen=True, slots=True)
+class EventRowPage:
+    rows: tuple[EventRow, ...]
+    next: PagePosition | None
+
+
+def read_events(
+    connection: Connection,
+    scope: Scope,
+    event_filter: EventFilter,
+    after: PagePosition | None = None,
+    size: int = PAGE,
+) -> EventRowPage:
+    """One page: the newest events that follow ``after``. It has ``size`` rows; fewer at the end, or where the
+    limit of examined messages is reached before."""
+    listed, position = _listed_cursors(connection, scope, event_filter, after, size)
+    stored = {row.cursor: row for row in rows_of(connection, scope, listed)}
+    messages = _messages_of(connection, scope, stored.values())
+    rows = (
+        _merged(row, messages.get((row.gateway, row.event_id), ()))
+        for cursor in listed
+        if (row := stored.get(cursor)) is not None
+    )
+    return EventRowPage(tuple(rows), position)
+
+
+_E = tables.event.c
+_EARLIER = tables.event.alias("earlier")
+_COLUMNS = ("ward", "kind", "severity", "gateway", "camera", "time_ms", "cursor")
+_OF_ROW: Mapping[str, ColumnElement[Any]] = {name: _E[name] for name in _COLUMNS}
+_OF_EARLIER: Mapping[str, ColumnElement[Any]] = {
+    # Not the bare columns: SQLite would use an index of one of them instead of the one of event ids.
+    name: func.coalesce(_EARLIER.c[name], 0 if name in ("severity", "time_ms", "cursor") else "")
+    for name in _COLUMNS
+}
+
+
+_HAVE_PHASES = (_E.phase.is_not(None), _EARLIER.c.phase.is_not(None))
+"""Evidence has the id of its event, and no phase: each message of it is a row of its own."""
+
+
+def _listed_cursors(
+    connection: Connection,
+    scope: Scope,
+    event_filter: EventFilter,
+    after: PagePosition | None,
+    size: int,
+) -> tuple[list[int], PagePosition | None]:
+    """The messages that stand for their events on this page, in order, and where the next page begins."""
+    query = _examined(scope, event_filter)
+    batch = 2 * size + 20
+    listed: list[int] = []
+    position = after
+    for _ in range(0, MAX_EXAMINED, batch):
+        rows = connection.execute(_beyond(query, event_filter, position).limit(batch)).all()
+        for row in rows:
+            if not row.continues:
+                if len(listed) == size:
+                    return listed, position
+                listed.append(row.cursor)
+            position = PagePosition(row.cursor, row.time_ms)
+        if len(rows) < batch:
+            return listed, None
+    return listed, position
+
+
+def _examined(scope: Scope, event_filter: EventFilter) -> Select[Any]:
+    """Messages that match; ``continues``: an earlier message of the same event matches too."""
+    same = (_EARLIER.c.event_id == _E.event_id, _OF_EARLIER["gateway"] == _E.gateway, *_HAVE_PHASES)
+    before: ColumnElement[bool] = _OF_EARLIER["cursor"] < _E.cursor
+    if event_filter.by_time:
+        time_ms = _OF_EARLIER["time_ms"]
+        before = or_(time_ms < _E.time_ms, and_(time_ms == _E.time_ms, before))
+    matching = _conditions(scope, event_filter, _OF_EARLIER)
+    earlier = select(_EARLIER.c.cursor).where(*same, before, *matching).exists()
+    wanted = [*_conditions(scope, event_filter, _OF_ROW), NOT_HIDDEN]
+    if event_filter.severity >= WARNING:
+        wanted.append(OF_NOTE)
+    order = (_E.time_ms.desc(), _E.cursor.desc()) if event_filter.by_time else (_E.cursor.desc(),)
+    return select(_E.cursor, _E.time_ms, earlier.label("continues")).where(*wanted).order_by(*order)
+
+
+def _beyond(query: Select[Any], event_filter: EventFilter, after: PagePosition | None) -> Select[Any]:
+    if after is None:
+        return query
+    if not event_filter.by_time:
+        return query.where(_E.cursor < after.cursor)
+    same_time = and_(_E.time_ms == after.time_ms, _E.cursor < after.cursor)
+    return query.where(or_(_E.time_ms < after.time_ms, same_time))
+
+
+def _conditions(
+    scope: Scope, event_filter: EventFilter, columns: Mapping[str, ColumnElement[Any]]
+) -> Iterable[ColumnElement[bool]]:
+    yield scope.narrowed(event_filter.ward or None).of(columns["ward"])
+    kind = columns["kind"]
+    yield kind.in_(sorted(event_filter.kinds)) if event_filter.kinds else kind.not_in(QUIET)
+    if event_filter.severity >= WARNING:
+        yield columns["severity"] >= event_filter.severity
+    if event_filter.gateway:
+        yield columns["gateway"] == event_filter.gateway
+    if event_filter.camera:
+        yield columns["camera"] == event_filter.camera
+    if event_filter.from_ms is not None:
+        yield columns["time_ms"] >= event_filter.from_ms
+    if event_filter.to_ms is not None:
+        yield columns["time_ms"] < event_filter.to_ms
+
+
+_Messages = Mapping[tuple[str, str | None], Sequence[EventRow]]
+
+
+def _messages_of(connection: Connection, scope: Scope, rows: Iterable[EventRow]) -> _Messages:
+    """The first messages and the last one of the events of these rows, by gateway and event id."""
+    named = [row for row in rows if row.event_id is not None and row.phase is not None]
+    if not named:
+        return {}
+    event, gateway = (_E.gateway, _E.event_id), _E.gateway
+    first = func.row_number().over(partition_by=event, order_by=(_E.stream, _E.sequence))
+    last = func.row_number().over(partition_by=event, order_by=(_E.stream.desc(), _E.sequence.desc()))
+    numbered = (
+        select(_E.cursor, first.label("first"), last.label("last"))
+        .where(_E.event_id.in_({row.event_id for row in named}), _E.phase.is_not(None))
+        # Not the bare columns, as above.
+        .where(func.coalesce(gateway, "").in_({row.gateway for row in named}))
+        .where(scope.of(func.coalesce(_E.ward, "")))
+        .subquery()
+    )
+    query = (
+        select(*EVENT_COLUMNS)
+        .join_from(numbered, tables.event, _E.cursor == numbered.c.cursor)
+        .where(or_(numbered.c.first <= FIRST_MESSAGES, numbered.c.last == 1))
+        .order_by(_E.stream, _E.sequence)
+    )
+    found: dict[tuple[str, str | None], list[EventRow]] = {}
+    for row in event_rows(connection, scope, query):
+        found.setdefault((row.gateway, row.event_id), []).append(row)
+    return found
+
+
+def _merged(row: EventRow, messages: Sequence[EventRow]) -> EventRow:
+    """The row of an event: its first message with its end, its highest severity and its first picture. It has
+    the cursor of ``row``."""
+    if not messages or row.phase is None:
+        return row
+    first, last = messages[0], messages[-1]
+    ended = last.phase == "end"
+    return replace(
+        first,
+        cursor=row.cursor,
+        severity=max(each.severity for each in messages),
+        media_id=next((each.media_id for each in messages if each.media_id is not None), None),
+        goes_on=last.phase in ("start", "update"),
+        ended_ms=last.time_ms if ended else None,
+        end_reason=last.data.end_reason if ended else None,
+    )
