@@ -27,6 +27,7 @@ from edge_central.searches.sender import SearchSender
 from edge_central.store.batch import Store
 from edge_central.store.database import DatabaseUnavailable, read_meta, size_bytes, write_meta, write_record
 from edge_central.store.fleet_state import FleetState
+from edge_central.traffic.rebuild import TrafficRebuild
 from edge_central.trusted_time import clock_store
 from edge_central.trusted_time.clock import TrustedClock
 
@@ -94,8 +95,8 @@ class IngestThread:
         self._searches = searches
         self._rehearsals = rehearsals
         self._rule_requests = rule_requests
-        self._cases = cases
         self._availability = availability
+        self._background = (cases, TrafficRebuild(writer.timezone))
         self._answers = AnswerQueue(store, record_replies)
         self._alerts = alerts
         self._sweep = sweep
@@ -341,9 +342,10 @@ class IngestThread:
         self._availability.follow(self._store, self._clock, connected_mono)
         if self._requests_broker.online:
             self._send_due(self._requests, self._requests_broker)
-        if self._store.query(self._cases.has_work):
-            with self._store.batch() as batch:
-                self._cases.work(batch.connection)
+        for each in self._background:
+            if self._store.query(each.has_work):
+                with self._store.batch() as batch:
+                    each.work(batch.connection)
         self._metrics.record_alerts(self._alerts.open_alerts, len(self._buffered))
         if session is not None:
             self._send_due(self._rule_requests, self._broker)

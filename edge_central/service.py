@@ -90,7 +90,7 @@ class CentralService:
             self._broker,
             self._requests_broker,
             Store(settings.database),
-            BatchWriter(self._topics, settings.wards, media_folder, settings.history),
+            BatchWriter(self._topics, settings.wards, media_folder, settings.history, settings.timezone),
             Confirmations(self._topics),
             BirthRequests(self._topics, self._clock),
             PresencePublisher(self._topics, self._clock, thresholds),

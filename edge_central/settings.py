@@ -3,6 +3,7 @@
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import tzinfo
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +25,7 @@ from edge_central.config_types import (
     ListenAddress,
     WebhookUrl,
 )
-from edge_central.console_settings import CONSOLE, Console, Tls
+from edge_central.console_settings import CONSOLE, DEFAULT_TIMEZONE, Console, Tls
 from edge_central.journey_settings import JOURNEYS, JourneySettings
 from edge_central.webhook_settings import check_secret
 
@@ -149,6 +150,7 @@ class Retention:
     ] = field(default_factory=lambda: KINDS)
     media_days: Annotated[float, Key("pictures", _DAYS)] = 90.0
     alert_days: Annotated[float, Key("cleared alerts", _DAYS)] = 365.0
+    traffic_days: Annotated[float, Key("counts of traffic by quarter of an hour", _DAYS)] = 760.0
     duty_days: Annotated[
         float,
         Key(
@@ -318,6 +320,11 @@ class CentralSettings:
     def search_days(self) -> float:
         """How long searches are kept; also those from before ``search`` was removed."""
         return SEARCH_DAYS if self.search is None else self.search.days
+
+    @property
+    def timezone(self) -> tzinfo:
+        """Of the pages, and of the days by which traffic is counted."""
+        return DEFAULT_TIMEZONE if self.console is None else self.console.timezone
 
     @property
     def media_dir(self) -> Path:

@@ -7,6 +7,7 @@ import logging
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import tzinfo
 
 from sqlalchemy import Connection
 
@@ -26,6 +27,7 @@ from edge_agent.wire.received.messages import (
     parse_message,
 )
 from edge_agent.wire.topics import CentralTopics, UpKind
+from edge_central.console_settings import DEFAULT_TIMEZONE
 from edge_central.ingest.file_assembly import EXPIRES_MS, FileAssembly
 from edge_central.searches.answers import is_answer
 from edge_central.settings import HeartbeatHistory
@@ -40,6 +42,7 @@ from edge_central.store.fleet_state import (
 )
 from edge_central.store.media_folder import MediaFolder
 from edge_central.store.ringing import rings
+from edge_central.traffic.recorder import TrafficRecorder
 
 log = logging.getLogger(__name__)
 
@@ -105,8 +108,11 @@ class BatchWriter:
         wards: Sequence[str],
         media_folder: MediaFolder,
         history: HeartbeatHistory,
+        timezone: tzinfo = DEFAULT_TIMEZONE,
     ) -> None:
+        """``timezone``: of the days by which traffic is counted."""
         self._topics = topics
+        self.timezone = timezone
         self.wards = frozenset(wards)
         self._media_folder = media_folder
         self._assembly = FileAssembly(media_folder, wards)
@@ -139,7 +145,8 @@ class BatchWriter:
         return builder.result
 
     def _builder(self, fleet: FleetState, batch: Batch, now_ms: int) -> _BatchBuilder:
-        return _BatchBuilder(fleet, batch, now_ms, self._media_folder, self._assembly, self._slot_ms)
+        traffic = TrafficRecorder(self.timezone)
+        return _BatchBuilder(fleet, batch, now_ms, self._media_folder, self._assembly, self._slot_ms, traffic)
 
     def _record_retained(self, received: MessageReceived, result: BatchResult) -> None:
         found = self._topics.parse_up(received.topic)
@@ -164,6 +171,7 @@ class _BatchBuilder:
         media_folder: MediaFolder,
         assembly: FileAssembly,
         slot_ms: int,
+        traffic: TrafficRecorder,
     ) -> None:
         self.result = BatchResult(received_ms=now_ms)
         self._fleet = fleet
@@ -172,6 +180,7 @@ class _BatchBuilder:
         self._media_folder = media_folder
         self._assembly = assembly
         self._slot_ms = slot_ms
+        self._traffic = traffic
         self._repeated: list[tuple[EventStream, EventMessage]] = []  # events whose number is already stored
         self._conflicts: Counter[tuple[str, str]] = Counter()  # count of events, by gateway and epoch
         self._replies: list[ReplyMessage] = []
@@ -215,7 +224,7 @@ class _BatchBuilder:
 
     def finish(self) -> None:
         """Compare repeated events with the stored ones, once the whole batch is known, and record the
-        replies."""
+        replies and the counts of traffic."""
         self._batch.record_replies(self._replies, self._now_ms)
         repeated = self._repeated
         for number in range(2, MAX_BRANCHES + 2):
@@ -235,6 +244,7 @@ class _BatchBuilder:
             if events:
                 text = "%s: %d events of epoch %s have sequence numbers of other events; all are stored"
                 log.error(text, gateway, events, epoch)
+        self._traffic.write(self._batch.connection)
 
     def _conflicting(self, repeated: Sequence[tuple[EventStream, EventMessage]]) -> list[EventMessage]:
         """Confirm the events that equal the stored one of their number; return the others."""
@@ -312,6 +322,9 @@ class _BatchBuilder:
                 "phase": event.phase,
                 "payload": event.payload,
             }
+        )
+        self._traffic.add_event(
+            event.ward, event.gateway, event.camera, event.kind, event.payload, self._now_ms
         )
         if rings(event.kind, event.severity, event.phase):
             self.result.alarms[event.gateway, event.ward] += 1
@@ -416,6 +429,7 @@ class _BatchBuilder:
             epoch=health.outbox.epoch,
             sequence=health.outbox.sequence,
         )
+        self._traffic.add_heartbeat(gateway, health, self._now_ms)
         slot_ms = self._now_ms - self._now_ms % self._slot_ms
         # Not ``>``: after one slot with a time in the future, history must not stop until that time.
         if slot_ms != gateway.slot_ms:

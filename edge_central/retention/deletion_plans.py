@@ -32,6 +32,7 @@ class DeletionTarget(StrEnum):
     HANDLING = "handling"  # the officers' steps about an alarm or alert
     REQUEST = "request"
     HANDOVER = "handover"
+    TRAFFIC = "traffic"  # counts by quarter of an hour
     SEARCH = "search"  # with its answers, matches and pictures
     JOURNEY = "journey"  # with its steps; not while its case is open
     CASE = "case"  # closed cases, with their items and pictures
@@ -65,6 +66,7 @@ def make_plans(
         (DeletionTarget.HANDLING, "duty_days", settings.duty_days),
         (DeletionTarget.REQUEST, "duty_days", settings.duty_days),
         (DeletionTarget.HANDOVER, "duty_days", settings.duty_days),
+        (DeletionTarget.TRAFFIC, "traffic_days", settings.traffic_days),
         (DeletionTarget.SEARCH, "search.days", search_days),
         (DeletionTarget.JOURNEY, "search.days", search_days),
         (DeletionTarget.CASE, "cases.days", case_days),

@@ -1,4 +1,5 @@
-"""Deletes old records of the officers: handling steps, requests, handovers, searches, journeys.
+"""Deletes old records of the officers: handling steps, requests, handovers, searches, journeys; and counts
+of traffic.
 
 A record is deleted when it is old and its event or alert is deleted. So a hold on an event also keeps the
 records about it.
@@ -8,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, Row, delete, func, select, tuple_
 
 from edge_central.retention.deletion_plans import DeletionTarget
 from edge_central.store import tables
@@ -50,6 +52,7 @@ def delete_old(
         DeletionTarget.HANDLING: _handlings,
         DeletionTarget.REQUEST: _requests,
         DeletionTarget.HANDOVER: _handovers,
+        DeletionTarget.TRAFFIC: _traffic,
         DeletionTarget.JOURNEY: _journeys,
         DeletionTarget.SEARCH: _searches_at(now_ms),
         DeletionTarget.CASE: _cases,
@@ -117,6 +120,30 @@ def _handovers(connection: Connection, before_ms: int, after: Any, most: int) ->
     found = connection.execute(query.order_by(columns.id).limit(most)).all()
     connection.execute(delete(tables.handover).where(columns.id.in_([row.key for row in found])))
     return found, found
+
+
+@dataclass(frozen=True, slots=True)
+class _DeletedDay:
+    key: str  # YYYY-MM-DD
+    at_ms: int  # its begin
+
+
+def _traffic(connection: Connection, before_ms: int, after: Any, most: int) -> Examined:
+    """Delete counts of the days before that time: of lines first, then of cameras."""
+    before = datetime.fromtimestamp(before_ms / 1000, UTC).date().isoformat()
+    found: list[Row[Any]] = []
+    for table in (tables.traffic_line, tables.traffic_camera):
+        columns = list(table.primary_key)
+        query = select(*columns).where(table.c.day < before).order_by(table.c.day).limit(most - len(found))
+        rows = connection.execute(query).all()
+        connection.execute(delete(table).where(tuple_(*columns).in_([tuple(row) for row in rows])))
+        found += rows
+    deleted = [_DeletedDay(row.day, _begin_ms(row.day)) for row in found]
+    return deleted, deleted
+
+
+def _begin_ms(day: str) -> int:
+    return round(datetime.fromisoformat(f"{day}T00:00:00+00:00").timestamp() * 1000)
 
 
 def _searches_at(now_ms: int | None) -> Callable[[Connection, int, Any, int], Examined]:

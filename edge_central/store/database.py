@@ -49,6 +49,8 @@ STATEMENT_TIMEOUT_MS = 30_000
 SQLITE_CACHE_KIB = 65_536
 MAX_READS = 6
 """Reading connections of the console at once."""
+REBUILD_KEY = "traffic-rebuild"
+"""Key in ``meta``: events up to this cursor are not counted for traffic yet."""
 WRITERS_LOCK = 7_415_001
 """Advisory lock of PostgreSQL: writers commit one after another, so that cursors become visible in order."""
 
@@ -172,6 +174,8 @@ def prepare_schema(connection: Connection) -> None:
         if connection.dialect.name == "postgresql":
             lock_writers(connection)
         metadata.create_all(connection)
+        if read_meta(connection, REBUILD_KEY) is None:  # before the first batch that counts by itself
+            write_meta(connection, REBUILD_KEY, str(newest_cursor(connection)))
         version = read_meta(connection, "schema")
         if version is None:
             write_meta(connection, "schema", str(SCHEMA_VERSION))

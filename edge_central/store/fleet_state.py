@@ -181,6 +181,9 @@ class GatewayRecord:
     slot_ms: int = 0  # slot of its newest row of history
     epochs_before: deque[str] = field(default_factory=lambda: deque(maxlen=16))
     """Earlier epochs that heartbeats named since this process started."""
+    measured: dict[str, int] = field(default_factory=dict)
+    """By camera: the first quarter of an hour that is not marked as measured yet, since this process
+    started; edge_central/traffic/recorder.py."""
     changes: dict[str, object] = field(default_factory=dict)
 
     def set(self, **columns: object) -> None:

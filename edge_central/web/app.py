@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from edge_central.web.api import inventory, searches
 from edge_central.web.api import journeys as journeys_api
+from edge_central.web.api import traffic as traffic_api
 from edge_central.web.api.events import events_endpoint
 from edge_central.web.api.incidents import endpoints as incidents
 from edge_central.web.auth import login
@@ -25,6 +26,7 @@ from edge_central.web.live.stream import live_endpoint
 from edge_central.web.pages import alerts, cases, events, fleet, journeys, media, passages
 from edge_central.web.pages import searches as search_pages
 from edge_central.web.pages.availability import reports as availability
+from edge_central.web.pages.numbers import reports, traffic
 from edge_central.web.pages.programs import developers, webhooks
 from edge_central.web.pages.rules import camera_rules, rehearsals
 from edge_central.web.request_handler import Endpoint, Page, PublicPage, RequestHandler, compressed
@@ -49,6 +51,9 @@ PAGES: tuple[Page | PublicPage, ...] = (
     *incidents.PAGES,
     *searches.PAGES,
     *journeys_api.PAGES,
+    *traffic.PAGES,
+    *reports.PAGES,
+    *traffic_api.PAGES,
 )
 """A new module of pages joins here."""
 STREAMS: tuple[tuple[str, Callable[[RequestHandler, LiveHub], Endpoint]], ...] = (

@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ SETTINGS = Retention(
     media_days=5,
     alert_days=30,
     duty_days=300,
+    traffic_days=40,
     kinds={"counts": 200},
 )
 
@@ -357,6 +359,24 @@ def test_officers_records_are_deleted_with_their_event_and_a_hold_keeps_both(arc
     archive.run()
     assert [row.subject for row in archive.rows(tables.handling)] == ["alert 8"]
     assert archive.rows(tables.request) == []
+
+
+def test_counts_of_traffic_are_kept_for_their_own_time(archive: Archive) -> None:
+    days = {each: datetime.fromtimestamp(_now_ms() / 1000 - each * 86_400, UTC) for each in (10, 39, 42)}
+    with archive.ingest.store.batch() as batch:
+        for number, at in enumerate(days.values()):
+            key = {"ward": "de-tham", "day": f"{at:%Y-%m-%d}", "gateway": "dt-001", "camera": "cam-1"}
+            for table, more in (
+                (tables.traffic_camera, {"measured": 1}),
+                (tables.traffic_line, {"rule": f"r{number}", "line": "l"}),
+            ):
+                batch.connection.execute(insert(table), {**key, **more, "total": 1, "document": b"{}"})
+    archive.run()
+    kept = {f"{days[each]:%Y-%m-%d}" for each in (10, 39)}
+    for table in (tables.traffic_camera, tables.traffic_line):
+        assert {row.day for row in archive.rows(table)} == kept
+    (record,) = (row for row in archive.rows(tables.deletion) if row.what == "traffic")
+    assert (record.rows, record.rule, record.held) == (2, "traffic_days: 40", 0)
 
 
 def test_a_stored_alert_keeps_the_records_about_it(archive: Archive) -> None:

@@ -22,6 +22,7 @@ from edge_central.web.api.openapi_parts.journey_paths import OF_JOURNEYS, journe
 from edge_central.web.api.openapi_parts.operation_ids import add_operation_ids
 from edge_central.web.api.openapi_parts.operations import Document, answer, problems, query_parameter
 from edge_central.web.api.openapi_parts.search_paths import OF_SEARCHES, search_paths
+from edge_central.web.api.openapi_parts.traffic_paths import OF_TRAFFIC, traffic_paths
 
 REFERENCES = "#/components/schemas/{name}"
 
@@ -48,13 +49,15 @@ class Problem(ApiDocument, frozen=True, kw_only=True):
 
 
 def document() -> Document:
-    kinds = [EventPage, Inventory, Problem, *OF_INCIDENTS, *OF_SEARCHES, *OF_JOURNEYS, *event_types()]
+    of_subjects = [*OF_INCIDENTS, *OF_SEARCHES, *OF_JOURNEYS, *OF_TRAFFIC]
+    kinds = [EventPage, Inventory, Problem, *of_subjects, *event_types()]
     references, schemas = msgspec.json.schema_components(kinds, ref_template=REFERENCES)
     rest = iter(references)
     page, inventory, problem = next(rest), next(rest), next(rest)
     of_incidents = [next(rest) for _ in OF_INCIDENTS]
     of_searches = [next(rest) for _ in OF_SEARCHES]
     of_journeys = [next(rest) for _ in OF_JOURNEYS]
+    of_traffic = [next(rest) for _ in OF_TRAFFIC]
     any_event = add_event_schemas(schemas, list(rest))
     schemas["EventPage"]["properties"]["events"]["items"] = any_event
     paths = {
@@ -64,6 +67,7 @@ def document() -> Document:
         "/api/media/{gateway}/{media_id}": {"get": _media(problem)},
         **search_paths(problem, *of_searches),
         **journey_paths(problem, of_searches[1], *of_journeys),
+        **traffic_paths(problem, *of_traffic),
         "/api/openapi.json": {"get": _openapi(problem)},
     }
     add_operation_ids(paths)

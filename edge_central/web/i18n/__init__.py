@@ -19,7 +19,9 @@ from edge_central.web.i18n import (
     fleet,
     journeys,
     rehearsals,
+    reports,
     searches,
+    traffic,
 )
 
 Lang = Literal["vi", "en"]
@@ -35,6 +37,8 @@ MODULES: tuple[Mapping[str, tuple[str, str]], ...] = (
     rehearsals.WORDS,
     cases.WORDS,
     developers.WORDS,
+    traffic.WORDS,
+    reports.WORDS,
 )
 """A new module joins here."""
 ALL: Mapping[str, tuple[str, str]] = {key: words for module in MODULES for key, words in module.items()}

@@ -45,9 +45,16 @@ class LineChart:
 
 
 def line_chart(
-    series: Series, from_ms: int, to_ms: int, floor: float, ceiling: float, limit: float | None = None
+    series: Series,
+    from_ms: int,
+    to_ms: int,
+    floor: float,
+    ceiling: float,
+    limit: float | None = None,
+    connect_ms: float = 3_600_000,
 ) -> LineChart:
-    """``floor`` and ``ceiling`` are shown at least; what is beyond widens the axis."""
+    """``floor`` and ``ceiling`` are shown at least; what is beyond widens the axis. Points further apart than
+    ``connect_ms`` are not connected."""
     values = [value for _, value in series.points if value is not None]
     low = min([floor, *values])
     high = max([ceiling, *values])
@@ -64,7 +71,7 @@ def line_chart(
     return LineChart(
         series.name,
         series.unit,
-        _lines(drawn, (WIDTH - LEFT - RIGHT) * 3_600_000 / (to_ms - from_ms)),
+        _lines(drawn, (WIDTH - LEFT - RIGHT) * connect_ms / (to_ms - from_ms)),
         tuple(AxisTick(y(low + n * step), low + n * step) for n in range(round((high - low) / step) + 1)),
         time_ticks(from_ms, to_ms),
         *(series.newest, min(values, default=None), max(values, default=None)),
@@ -145,12 +152,12 @@ def _thinned(points: Sequence[tuple[int, float | None]]) -> Sequence[tuple[int, 
     return [max(run, key=lambda point: -math.inf if point[1] is None else point[1]) for run in runs]
 
 
-def _lines(points: Sequence[tuple[float, float | None]], hour: float) -> tuple[str, ...]:
-    """``hour`` is one hour in x: points further apart are not connected."""
+def _lines(points: Sequence[tuple[float, float | None]], distance: float) -> tuple[str, ...]:
+    """``distance`` in x: points further apart are not connected."""
     lines: list[list[str]] = [[]]
     before = -math.inf
     for x, y in points:
-        if y is None or x - before > hour:
+        if y is None or x - before > distance:
             lines.append([])
         if y is not None:
             lines[-1].append(f"{x:g},{y:g}")

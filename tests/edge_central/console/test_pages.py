@@ -86,6 +86,10 @@ PATHS = (
         "/sites/hd-052",
     ),
     "/events?ward=ky-ba&kind=camera-view&from=2026-01-01T00:00",
+    "/traffic",
+    f"/traffic?gateway={SHOWN}&camera=cam-1",
+    "/reports/shift",
+    "/reports/month",
     f"/events?site={SHOWN}&camera=cam-1",
 )
 

@@ -192,6 +192,7 @@ def known_attacks(box: FakeGateway) -> Pile:
     start = {"phase": "start", "event_id": "a"}
     odd_box = {"phase": "start", "snapshot": {"media_id": "m", "sha256": "", "box": [-1e308, 0, 1e308, 1]}}
     away = {"state": "offline", "packet_fps": 1e308, "view": ["x" * 9_000] * 5}
+    synced = {"clock": {"synced": True}}
     return Pile(
         [
             event(box, 1, start, time="9999-12-31T23:59:59.999Z"),
@@ -207,8 +208,31 @@ def known_attacks(box: FakeGateway) -> Pile:
             _said(box, "heartbeat", certificates={"client_days": -(10**400)}, box={"temperature_c": -1e308}),
             _said(box, "heartbeat", cameras={f"c{n}": away for n in range(500)}),
             _said(box, "heartbeat", cameras={f"c{n}": {"since": time} for n, time in enumerate(NO_TIMES)}),
+            _said(box, "heartbeat", cameras=_since("0001-01-01T00:00:00.000Z"), uptime_s=1e12, **synced),
+            _said(box, "heartbeat", cameras=_since([1]), uptime_s=-1e12, **synced),
+            *(_counted(box, 5 + n, **more) for n, more in enumerate(ODD_COUNTS)),
         ]
     )
+
+
+ODD_COUNTS: tuple[dict[str, Json], ...] = (
+    {"a_to_b": {"<script>alert(1)</script>": 10_000_000, "car": 10_000_000}},
+    {"a_to_b": {"car": 2**63}, "day": "0001-01-01"},
+    {"line": "l" * 63, "rule_id": "r" * 63, "from_at": "0001-01-01T00:00:00.000Z"},
+    {"to_at": "9999-12-31T23:59:59.999Z", "day": "9999-12-31"},
+    {"line": ["x"], "a_to_b": {str(n): n for n in range(9_000)}},
+)
+
+
+def _counted(box: FakeGateway, sequence: int, /, **more: Json) -> Message:
+    fixed = {"rule_id": "r", "line": "l", "day": TIME[:10], "from_at": TIME, "to_at": TIME}
+    data = {**fixed, "a_to_b": {}, "b_to_a": {"car": 1}, "new": {"car": 1}, **more}
+    kind = "line-counts" if sequence % 2 else "counts"
+    return event(box, sequence, data, kind=kind, severity=9, clock="synced")
+
+
+def _since(since: Json) -> Json:
+    return {"cam-1": {"state": "online", "since": since}}
 
 
 def _said(by: FakeGateway, kind: str, /, **keys: Json) -> Message:

@@ -27,6 +27,7 @@ OPERATION_IDS = {
     "GET /api/journeys/{id}/candidates": "listCandidates",
     "POST /api/journeys/{id}/decisions": "decideCandidate",
     "POST /api/journeys/{id}/withdrawals": "withdrawDecision",
+    "GET /api/traffic": "listTraffic",
 }
 """A new operation joins here; without a name the document cannot be made."""
 

@@ -1,0 +1,204 @@
+"""Adds the counts of one batch of messages to the stored days, in the transaction of the batch."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, timedelta, tzinfo
+from typing import Any, TypeVar
+
+import msgspec
+from sqlalchemy import Connection, Table, func, select, tuple_
+
+from edge_agent.wire.received.health import ReceivedHealth
+from edge_agent.wire.received.messages import MalformedMessage, milliseconds
+from edge_central.store import tables
+from edge_central.store.database import conflict_insert
+from edge_central.store.fleet_state import GatewayRecord
+from edge_central.traffic.calendar import day_span, days_of, local_day, quarter_of
+from edge_central.traffic.days import CameraDay, LineDay, LineReading, Quarter, Span
+from edge_central.traffic.reports import (
+    A_TO_B,
+    APPEARED,
+    B_TO_A,
+    KINDS,
+    QUARTER_MS,
+    Counts,
+    LineCountsReport,
+    parse_line_counts,
+    parse_object_counts,
+)
+
+LATEST, EARLIEST = timedelta(days=2), timedelta(days=400)
+"""A day later than the arrival by more, or earlier by more, cannot be true."""
+MAX_DAYS_OF_GATEWAY = 200
+"""Rows of one gateway in one table and on one day; further cameras and lines are left out."""
+MAX_NAMES = 256
+"""Names of cameras of one gateway that are remembered; a heartbeat has 64 at most."""
+MAX_BACK = 192
+"""Quarters that one heartbeat may mark as measured: two days."""
+MAX_CLOCK_MS = 86_400_000
+"""A heartbeat whose time differs more from the centre's marks nothing."""
+MAX_BACKLOG_S = 300.0
+"""While older events wait on the gateway, the counts of a measured quarter may be among them."""
+SEEING = ("online", "degraded")
+NOT_COUNTING = frozenset(("covered", "defocused", "moved", "frozen"))
+_QUERY_ROWS = 100
+
+Key = tuple[str, ...]
+"""Values of a primary key, in the order of the table's columns."""
+Day = TypeVar("Day", LineDay, CameraDay)
+
+
+class TrafficRecorder:
+    """``timezone``: of the days of cameras. Not thread-safe."""
+
+    def __init__(self, timezone: tzinfo) -> None:
+        self._timezone = timezone
+        self._lines: dict[Key, LineDay] = {}
+        self._cameras: dict[Key, CameraDay] = {}
+
+    def add_event(
+        self, ward: str, gateway: str, camera: str, kind: str, payload: bytes, received_ms: int
+    ) -> None:
+        """Add the counts of an event that is stored with this batch; other kinds are ignored."""
+        if kind not in KINDS:
+            return
+        if kind == "counts":
+            self._add_objects(ward, gateway, camera, payload, received_ms)
+            return
+        report = parse_line_counts(payload)
+        if report is not None and self._is_possible(report.day, received_ms):
+            key = ward, report.day.isoformat(), gateway, camera, report.rule, report.line
+            self._lines.setdefault(key, LineDay()).merge(_line_day(report, self._timezone))
+
+    def add_heartbeat(self, gateway: GatewayRecord, health: ReceivedHealth, now_ms: int) -> None:
+        """Mark the complete quarters in which its cameras had a picture, by the gateway's clock."""
+        try:
+            at_ms = milliseconds(health.time)
+        except MalformedMessage:
+            return
+        synced = health.clock.synced and abs(at_ms - now_ms) <= MAX_CLOCK_MS
+        if not synced or health.uptime_s is None or health.outbox.oldest_s > MAX_BACKLOG_S:
+            return
+        if len(gateway.measured) > MAX_NAMES:
+            gateway.measured.clear()  # marking a quarter again changes nothing
+        now = quarter_of(at_ms)
+        started_ms = at_ms - max(0.0, health.uptime_s) * 1000
+        for camera, of_camera in health.cameras.items():
+            if of_camera.state not in SEEING:
+                continue
+            if NOT_COUNTING & set(of_camera.view):
+                gateway.measured[camera] = now + 1
+                continue
+            first = -(-round(max(started_ms, _since_ms(of_camera.since, at_ms))) // QUARTER_MS)
+            first = max(first, now - MAX_BACK, gateway.measured.get(camera, 0))
+            if first < now:
+                self._mark(gateway, camera, (first, now))
+                gateway.measured[camera] = now
+
+    def write(self, connection: Connection) -> None:
+        """Add everything to the rows, and forget it."""
+        _write(connection, tables.traffic_line, self._lines, LineDay)
+        _write(connection, tables.traffic_camera, self._cameras, CameraDay)
+        self._lines, self._cameras = {}, {}
+
+    def _add_objects(self, ward: str, gateway: str, camera: str, payload: bytes, received_ms: int) -> None:
+        report = parse_object_counts(payload)
+        if report is None or not report.counts:
+            return
+        day = local_day(report.to_ms - 1, self._timezone)
+        if not self._is_possible(day, received_ms):
+            return
+        of_day = self._cameras.setdefault((ward, day.isoformat(), gateway, camera), CameraDay())
+        counts = _by_label(report.counts, APPEARED)
+        if report.synced and report.to_ms - report.from_ms <= QUARTER_MS:
+            of_day.merge(CameraDay({quarter_of(report.to_ms - 1): counts}))
+        else:
+            of_day.merge(CameraDay(undated=counts))
+
+    def _is_possible(self, day: date, received_ms: int) -> bool:
+        received = local_day(received_ms, self._timezone)
+        return -EARLIEST <= day - received <= LATEST
+
+    def _mark(self, gateway: GatewayRecord, camera: str, span: Span) -> None:
+        for day in days_of(span, self._timezone):
+            first, last = day_span(day, self._timezone)
+            part = max(first, span[0]), min(last, span[1])
+            key = gateway.ward, day.isoformat(), gateway.id, camera
+            self._cameras.setdefault(key, CameraDay()).merge(CameraDay(measured=[part]))
+
+
+def _line_day(report: LineCountsReport, timezone: tzinfo) -> LineDay:
+    """The day with this one reading. A report that ends after its day counts as undated, in the quarter
+    after the day."""
+    first, last = day_span(report.day, timezone)
+    reading = LineReading(
+        report.from_ms, report.to_ms, _by_label(report.counts, A_TO_B), _by_label(report.counts, B_TO_A)
+    )
+    quarter: Quarter = min(max(quarter_of(report.to_ms - 1), first), last)
+    is_dated = report.synced and first <= quarter_of(report.to_ms - 1) < last
+    return LineDay({quarter: reading}) if is_dated else LineDay(undated={quarter: reading})
+
+
+def _by_label(counts: Counts, direction: str) -> dict[str, int]:
+    return {label: count for (of, label), count in counts.items() if of == direction}
+
+
+def _since_ms(since: object, otherwise_ms: int) -> int:
+    try:
+        return milliseconds(since) if isinstance(since, str) else otherwise_ms
+    except MalformedMessage:
+        return otherwise_ms
+
+
+def _write(connection: Connection, table: Table, changed: Mapping[Key, Day], kind: type[Day]) -> None:
+    stored = _stored(connection, table, list(changed), kind)
+    free = _free_rows(connection, table, [key for key in changed if key not in stored])
+    rows = []
+    for key, change in changed.items():
+        if key in stored:
+            stored[key].merge(change)
+        elif not free[key[:3]]:
+            continue
+        else:
+            free[key[:3]] -= 1
+        rows.append(_row(table, key, stored.get(key, change)))
+    if rows:
+        statement = conflict_insert(connection, table)
+        columns = [column.name for column in table.columns if not column.primary_key]
+        update = {name: statement.excluded[name] for name in columns}
+        connection.execute(
+            statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=update), rows
+        )
+
+
+def _stored(connection: Connection, table: Table, keys: Sequence[Key], kind: type[Day]) -> dict[Key, Day]:
+    columns = list(table.primary_key)
+    found: dict[Key, Day] = {}
+    for start in range(0, len(keys), _QUERY_ROWS):
+        query = select(*columns, table.c.document).where(
+            tuple_(*columns).in_(keys[start : start + _QUERY_ROWS])
+        )
+        for *key, document in connection.execute(query):
+            found[tuple(key)] = msgspec.json.decode(document, type=kind)
+    return found
+
+
+def _free_rows(connection: Connection, table: Table, missing: Iterable[Key]) -> Counter[Key]:
+    """How many rows of a ward, day and gateway may still be created."""
+    free = Counter[Key]()
+    for key in {each[:3] for each in missing}:
+        ward, day, gateway = key
+        of_gateway = table.c.ward == ward, table.c.day == day, table.c.gateway == gateway
+        query = select(func.count()).select_from(table).where(*of_gateway)
+        free[key] = max(0, MAX_DAYS_OF_GATEWAY - (connection.scalar(query) or 0))
+    return free
+
+
+def _row(table: Table, key: Key, day: LineDay | CameraDay) -> dict[str, Any]:
+    row: dict[str, Any] = dict(zip((column.name for column in table.primary_key), key, strict=True))
+    row |= {"total": day.total, "document": msgspec.json.encode(day)}
+    if isinstance(day, CameraDay):
+        row["measured"] = day.measured_quarters
+    return row

@@ -1,0 +1,141 @@
+"""Parses the events ``counts`` and ``line-counts``. Pure.
+
+A report with a value that makes no sense is ignored here: the event itself is stored like any other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date
+
+import msgspec
+
+from edge_agent.core.model import LABELS, accepted_labels
+from edge_agent.wire.received.messages import MalformedMessage, milliseconds
+
+KINDS = ("counts", "line-counts")
+QUARTER_MS = 900_000
+"""All time zones differ from UTC by whole quarters of an hour, so days begin with a quarter."""
+A_TO_B, B_TO_A, APPEARED = "a-to-b", "b-to-a", ""
+"""Directions of a count; a camera's new objects have none."""
+OTHER = "other"
+"""Stands for every label that this version does not know, so that a gateway cannot invent columns."""
+MAX_COUNT = 10_000_000
+"""Of one label in one report."""
+
+Counts = Counter[tuple[str, str]]
+"""Counts by direction and label."""
+
+_LABELS = accepted_labels(LABELS)
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+
+
+class _ObjectCountsData(msgspec.Struct):
+    from_at: str
+    to_at: str
+    new: dict[str, int]
+
+
+class _ObjectCountsEvent(msgspec.Struct):
+    data: _ObjectCountsData
+    clock: str = ""
+
+
+class _LineCountsData(msgspec.Struct):
+    rule_id: str
+    line: str
+    day: str
+    from_at: str
+    to_at: str
+    a_to_b: dict[str, int]
+    b_to_a: dict[str, int]
+
+
+class _LineCountsEvent(msgspec.Struct):
+    data: _LineCountsData
+    clock: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectCountsReport:
+    """New objects of one camera in an interval. Times are milliseconds since 1970, by the gateway's clock."""
+
+    from_ms: int
+    to_ms: int
+    synced: bool  # whether that clock was synchronised
+    counts: Counts
+
+
+@dataclass(frozen=True, slots=True)
+class LineCountsReport:
+    """Crossings of a line since midnight of the site; the interval is the time since the report before."""
+
+    rule: str
+    line: str
+    day: date
+    from_ms: int
+    to_ms: int
+    synced: bool
+    counts: Counts
+
+
+def parse_object_counts(payload: bytes) -> ObjectCountsReport | None:
+    """None: a value of the event makes no sense."""
+    try:
+        event = _OBJECT_COUNTS.decode(payload)
+        data = event.data
+        from_ms, to_ms = _interval(data.from_at, data.to_at)
+        counts = _counts(APPEARED, data.new)
+    except (msgspec.DecodeError, RecursionError, MalformedMessage):
+        return None
+    return ObjectCountsReport(from_ms, to_ms, event.clock == "synced", counts)
+
+
+def parse_line_counts(payload: bytes) -> LineCountsReport | None:
+    """None: a value of the event makes no sense."""
+    try:
+        event = _LINE_COUNTS.decode(payload)
+        data = event.data
+        if not (_ID.fullmatch(data.rule_id) and _ID.fullmatch(data.line)):
+            return None
+        from_ms, to_ms = _interval(data.from_at, data.to_at)
+        day = _day(data.day)
+        counts = _counts(A_TO_B, data.a_to_b) + _counts(B_TO_A, data.b_to_a)
+    except (msgspec.DecodeError, RecursionError, MalformedMessage):
+        return None
+    return LineCountsReport(data.rule_id, data.line, day, from_ms, to_ms, event.clock == "synced", counts)
+
+
+def _interval(from_at: str, to_at: str) -> tuple[int, int]:
+    """Raises MalformedMessage."""
+    from_ms, to_ms = milliseconds(from_at), milliseconds(to_at)
+    if from_ms > to_ms:
+        raise MalformedMessage("an interval ends before it begins")
+    return from_ms, to_ms
+
+
+def _day(text: str) -> date:
+    """Raises MalformedMessage."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise MalformedMessage("day is no date") from None
+    if day.isoformat() != text:
+        raise MalformedMessage("day is not YYYY-MM-DD")
+    return day
+
+
+def _counts(direction: str, by_label: dict[str, int]) -> Counts:
+    """Raises MalformedMessage."""
+    found = Counts()
+    for label, count in by_label.items():
+        if not 0 <= count <= MAX_COUNT:
+            raise MalformedMessage("a count is out of bounds")
+        found[direction, label if label in _LABELS else OTHER] += count
+    return found
+
+
+_OBJECT_COUNTS = msgspec.json.Decoder(_ObjectCountsEvent)
+_LINE_COUNTS = msgspec.json.Decoder(_LineCountsEvent)

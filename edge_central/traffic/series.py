@@ -1,0 +1,198 @@
+"""Reads the counts of lines and cameras: sums of days for a list, and series of quarters of an hour."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, tzinfo
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Table, func, select
+
+from edge_central.store import tables
+from edge_central.store.scope import Scope
+from edge_central.traffic.calendar import day_span, days_of
+from edge_central.traffic.days import CameraDay, LineDay, MeasuredTime, Quarter, Span, merge_spans
+from edge_central.traffic.reports import Counts
+
+MAX_STORED_DAYS = 3_000
+"""Days of lines and cameras that one question reads."""
+
+
+class TooMuchTraffic(Exception):
+    """The question would read more than MAX_STORED_DAYS: ask for one ward, one gateway or a shorter time."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class CountedPlace:
+    """A line, or with empty ``rule`` and ``line`` the whole picture of a camera."""
+
+    ward: str
+    gateway: str
+    camera: str
+    rule: str = ""
+    line: str = ""
+
+    @property
+    def of_camera(self) -> CountedPlace:
+        return CountedPlace(self.ward, self.gateway, self.camera)
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficFilter:
+    """An empty value matches everything. ``pictures`` and ``lines``: whether whole pictures and lines are
+    wanted."""
+
+    ward: str = ""
+    gateway: str = ""
+    camera: str = ""
+    rule: str = ""
+    line: str = ""
+    pictures: bool = True
+    lines: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficSeries:
+    """``by_quarter`` has the quarters with counts. In those that are ``measured``, and not ``unknown``,
+    nothing can be missing. A quarter that is in neither is a gap: nothing is known of it."""
+
+    place: CountedPlace
+    by_quarter: Mapping[Quarter, Counts]
+    measured: MeasuredTime
+    unknown: frozenset[Quarter]
+    undated: Counts
+    """Of the days of the question, at an unknown time."""
+
+
+@dataclass(frozen=True, slots=True)
+class DaySums:
+    """Sums over some days."""
+
+    total: int
+    measured: int  # quarters, of the camera
+
+
+def read_series(
+    connection: Connection, scope: Scope, asked: TrafficFilter, span: Span, timezone: tzinfo
+) -> list[TrafficSeries]:
+    """All series with a stored day in the span, by place. Raises TooMuchTraffic."""
+    days = list(days_of(span, timezone))
+    lines, cameras = tables.traffic_line, tables.traffic_camera
+    stored = _rows(connection, cameras, scope, asked, days, MAX_STORED_DAYS)
+    camera_days: defaultdict[CountedPlace, list[CameraDay]] = defaultdict(list)
+    decoder = _WITH_COUNTS if asked.pictures else _MEASURED_ONLY
+    for row in stored:
+        found_day = decoder.decode(row.document)
+        place = CountedPlace(row.ward, row.gateway, row.camera)
+        camera_days[place].append(
+            found_day if isinstance(found_day, CameraDay) else CameraDay(measured=found_day.measured)
+        )
+    line_days: defaultdict[CountedPlace, list[tuple[date, LineDay]]] = defaultdict(list)
+    if asked.lines:
+        for row in _rows(connection, lines, scope, asked, days, MAX_STORED_DAYS - len(stored)):
+            place = CountedPlace(row.ward, row.gateway, row.camera, row.rule, row.line)
+            line_days[place].append((date.fromisoformat(row.day), _LINE_DAY.decode(row.document)))
+    measured = {place: _measured(those) for place, those in camera_days.items()}
+    found = [
+        _of_line(place, those, measured.get(place.of_camera, MeasuredTime()), span, timezone)
+        for place, those in line_days.items()
+    ]
+    if asked.pictures:
+        found += [_of_camera(place, those, measured[place], span) for place, those in camera_days.items()]
+    return sorted(found, key=lambda series: series.place)
+
+
+class _MeasuredDay(msgspec.Struct):
+    measured: list[Span] = []
+
+
+_WITH_COUNTS = msgspec.json.Decoder(CameraDay)
+_MEASURED_ONLY = msgspec.json.Decoder(_MeasuredDay)
+_LINE_DAY = msgspec.json.Decoder(LineDay)
+
+
+def read_sums(
+    connection: Connection, scope: Scope, asked: TrafficFilter, days: Sequence[date]
+) -> dict[CountedPlace, DaySums]:
+    """Sums of whole days by place, without reading the quarters."""
+    cameras, lines = tables.traffic_camera, tables.traffic_line
+    place = cameras.c.ward, cameras.c.gateway, cameras.c.camera
+    sums = func.sum(cameras.c.total), func.sum(cameras.c.measured)
+    query = select(*place, *sums).where(*_conditions(cameras, scope, asked, days)).group_by(*place)
+    found = {
+        CountedPlace(*of): DaySums(int(total), int(measured))
+        for *of, total, measured in connection.execute(query)
+    }
+    whole = lines.c.ward, lines.c.gateway, lines.c.camera, lines.c.rule, lines.c.line
+    by_line = select(*whole, func.sum(lines.c.total)).group_by(*whole)
+    for *of, total in connection.execute(by_line.where(*_conditions(lines, scope, asked, days))):
+        line = CountedPlace(*of)
+        of_camera = found.get(line.of_camera)
+        found[line] = DaySums(int(total), 0 if of_camera is None else of_camera.measured)
+    return found
+
+
+def _rows(
+    connection: Connection, table: Table, scope: Scope, asked: TrafficFilter, days: Sequence[date], most: int
+) -> Sequence[Any]:
+    """Raises TooMuchTraffic."""
+    query = select(table).where(*_conditions(table, scope, asked, days)).limit(most + 1)
+    rows = connection.execute(query).all()
+    if len(rows) > most:
+        raise TooMuchTraffic
+    return rows
+
+
+def _conditions(
+    table: Table, scope: Scope, asked: TrafficFilter, days: Sequence[date]
+) -> Iterator[ColumnElement[bool]]:
+    columns = table.c
+    yield scope.narrowed(asked.ward or None).of(columns.ward)
+    yield columns.day.in_([day.isoformat() for day in days])
+    if asked.gateway:
+        yield columns.gateway == asked.gateway
+    if asked.camera:
+        yield columns.camera == asked.camera
+    if table is tables.traffic_line:
+        if asked.rule:
+            yield columns.rule == asked.rule
+        if asked.line:
+            yield columns.line == asked.line
+
+
+def _measured(days: Iterable[CameraDay]) -> MeasuredTime:
+    return MeasuredTime(tuple(merge_spans(span for day in days for span in day.measured)))
+
+
+def _of_camera(
+    place: CountedPlace, days: Sequence[CameraDay], measured: MeasuredTime, span: Span
+) -> TrafficSeries:
+    by_quarter: dict[Quarter, Counts] = {}
+    undated = Counts()
+    for day in days:
+        undated += day.undated_counts
+        # Each quarter is of one day only.
+        by_quarter |= {quarter: day.counts(quarter) for quarter in day.dated if span[0] <= quarter < span[1]}
+    return TrafficSeries(place, by_quarter, measured, frozenset(), undated)
+
+
+def _of_line(
+    place: CountedPlace,
+    days: Sequence[tuple[date, LineDay]],
+    measured: MeasuredTime,
+    span: Span,
+    timezone: tzinfo,
+) -> TrafficSeries:
+    by_quarter: dict[Quarter, Counts] = {}
+    undated, unknown = Counts(), set[Quarter]()
+    for day, stored in days:
+        found = stored.increases(day_span(day, timezone))
+        undated += found.undated
+        unknown |= found.unknown
+        by_quarter |= {
+            quarter: each for quarter, each in found.by_quarter.items() if span[0] <= quarter < span[1]
+        }
+    return TrafficSeries(place, by_quarter, measured, frozenset(unknown), undated)

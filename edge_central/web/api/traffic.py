@@ -1,0 +1,305 @@
+"""``GET /api/traffic``: counts of lines and cameras by quarter of an hour, hour or day, as JSON, CSV or
+GeoJSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
+from starlette.responses import Response
+
+from edge_agent.core.clock import rfc3339_of_ms
+from edge_agent.core.problems.problem import encode_json
+from edge_central.console.fleet import SiteOverview
+from edge_central.traffic.calendar import day_span, local_day, quarter_of
+from edge_central.traffic.days import Quarter, Span
+from edge_central.traffic.periods import QUARTERS_OF, PeriodLength, TrafficPeriod, split_span, sum_periods
+from edge_central.traffic.reports import A_TO_B, APPEARED, B_TO_A, QUARTER_MS, Counts
+from edge_central.traffic.series import TooMuchTraffic, TrafficFilter, TrafficSeries, read_series
+from edge_central.web.api.event_history import ApiDocument, Time
+from edge_central.web.auth.accounts import ALL_ROLES
+from edge_central.web.http_errors import BadRequest
+from edge_central.web.request_context import UserRequestContext
+from edge_central.web.request_handler import Page
+
+JSON, CSV, GEOJSON = "application/json", "text/csv; charset=utf-8", "application/geo+json"
+FORMATS = ("json", "csv", "geojson")
+KEYS = ("ward", "gateway", "camera", "rule", "line", "from", "to", "step", "format")
+DEFAULT_QUARTERS = 96
+MAX_DAYS = {PeriodLength.QUARTER: 31, PeriodLength.HOUR: 93, PeriodLength.DAY: 800}
+MAX_PERIODS = 30_000
+"""Periods of all series in one answer."""
+_ID = re.compile(r"[a-z0-9-]{1,63}")
+_MINUTES = QUARTER_MS // 60_000
+
+CountsByLabel = dict[str, int]
+
+
+class TrafficPeriodEntry(ApiDocument, frozen=True, kw_only=True):
+    """Counts of one period, by label. Null in a gap: nothing is known of this time. 0 is left out."""
+
+    at: Annotated[Time, Meta(description="begin")]
+    a_to_b: Annotated[CountsByLabel | None, Meta(description="of a line; null for a camera and in a gap")]
+    b_to_a: CountsByLabel | None
+    objects: Annotated[CountsByLabel | None, Meta(description="new objects of a camera; null for a line")]
+    measured_min: Annotated[
+        int, Meta(description="minutes in which nothing can be missing; fewer than `of_min`: perhaps too low")
+    ]
+    of_min: Annotated[int, Meta(description="minutes of the period that are over")]
+
+
+class TrafficSeriesEntry(ApiDocument, frozen=True, kw_only=True):
+    """A line of a rule, or the whole picture of a camera (`rule` and `line` null)."""
+
+    ward: str
+    gateway: str
+    camera: str
+    rule: str | None
+    line: str | None
+    site_name: str
+    camera_name: str
+    latitude: Annotated[float | None, Meta(description="of the site, degrees, WGS 84; null: unknown")]
+    longitude: float | None
+    undated: Annotated[
+        int,
+        Meta(description="counted on these days at an unknown time: the gateway's clock was not set, or the "
+             "report came after its day; in no period"),
+    ]  # fmt: skip
+    periods: list[TrafficPeriodEntry]
+
+
+class TrafficAnswer(ApiDocument, frozen=True, kw_only=True):
+    """Counts by period. A period that has not begun is left out."""
+
+    from_at: Time
+    to_at: Annotated[Time, Meta(description="not included")]
+    step: Literal["15min", "hour", "day"]
+    timezone: Annotated[str, Meta(description="of the days, such as Asia/Ho_Chi_Minh")]
+    series: list[TrafficSeriesEntry]
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficQuestion:
+    asked: TrafficFilter
+    span: Span
+    step: PeriodLength
+    format: str
+
+
+def traffic(visit: UserRequestContext) -> Response:
+    question = _question(visit)
+    scope = visit.scope if not question.asked.ward else visit.ward(question.asked.ward)
+    timezone = visit.services.console.timezone
+    try:
+        found = read_series(visit.connection, scope, question.asked, question.span, timezone)
+    except TooMuchTraffic:
+        raise _too_much() from None
+    periods = list(split_span(question.span, question.step, timezone))
+    if len(periods) * len(found) > MAX_PERIODS:
+        raise _too_much()
+    sites = {site.id: site for site in visit.fleet(scope, question.asked.gateway or None).sites}
+    entries = [_entry(visit, each, periods, sites) for each in found]
+    match question.format:
+        case "csv":
+            return _csv(visit, question, entries)
+        case "geojson":
+            return Response(encode_json(_collection(entries)), media_type=GEOJSON)
+    document = TrafficAnswer(
+        from_at=_time(question.span[0]),
+        to_at=_time(question.span[1]),
+        step=question.step.value,
+        timezone=timezone.key,
+        series=entries,
+    )
+    return Response(encode_json(document), media_type=JSON)
+
+
+def _too_much() -> BadRequest:
+    return BadRequest(
+        "that is too much for one answer: name a ward or a gateway, a shorter time, or a longer step"
+    )
+
+
+# --- the question ---
+
+
+def _question(visit: UserRequestContext) -> TrafficQuestion:
+    """Raises BadRequest."""
+    for key in visit.request.query_params:
+        if key not in KEYS:
+            raise BadRequest(f"there is no parameter {key[:40]!r}; there are {', '.join(KEYS)}")
+    step = _one_of(visit, "step", tuple(PeriodLength), PeriodLength.HOUR)
+    answer_format = _one_of(visit, "format", FORMATS, "json")
+    rule, line = _id(visit, "rule"), _id(visit, "line")
+    asked = TrafficFilter(
+        *(_id(visit, "ward"), _id(visit, "gateway"), _id(visit, "camera"), rule, line),
+        pictures=not (rule or line),
+    )
+    return TrafficQuestion(asked, _span(visit, PeriodLength(step)), PeriodLength(step), answer_format)
+
+
+def _one_of(visit: UserRequestContext, key: str, known: Sequence[str], default: str) -> str:
+    text = visit.query(key) or default
+    if text not in known:
+        raise BadRequest(f"{key} is {', '.join(known)}")
+    return text
+
+
+def _id(visit: UserRequestContext, key: str) -> str:
+    text = visit.query(key) or ""
+    if text and _ID.fullmatch(text) is None:
+        raise BadRequest(f"{key} is 1 to 63 of a-z, 0-9 and -")
+    return text
+
+
+def _span(visit: UserRequestContext, step: PeriodLength) -> Span:
+    """From the begin of the first period to the end of the last. Raises BadRequest."""
+    timezone = visit.services.console.timezone
+    to_ms = _moment(visit, "to")
+    last_ms = visit.now_ms if to_ms is None else to_ms - 1
+    from_ms = _moment(visit, "from")
+    if from_ms is None:
+        from_ms = last_ms + 1 - DEFAULT_QUARTERS * QUARTER_MS
+    if from_ms > last_ms:
+        raise BadRequest("from is before to")
+    size = QUARTERS_OF[step]
+    begins = [day_span(local_day(each, timezone), timezone)[0] for each in (from_ms, last_ms)]
+    first = begins[0] + (quarter_of(from_ms) - begins[0]) // size * size
+    last = begins[1] + (quarter_of(last_ms) - begins[1]) // size * size + size
+    if last - first > MAX_DAYS[step] * 96:
+        raise BadRequest(f"at most {MAX_DAYS[step]} days in steps of {step}")
+    return first, last
+
+
+def _moment(visit: UserRequestContext, key: str) -> int | None:
+    """Milliseconds since 1970 of a time with an offset, or of the midnight of a date. Raises BadRequest."""
+    text = visit.query(key)
+    if text is None:
+        return None
+    try:
+        if len(text) == len("2026-11-28"):
+            time = datetime.combine(
+                date.fromisoformat(text), datetime.min.time(), visit.services.console.timezone
+            )
+        else:
+            time = datetime.fromisoformat(text[:40])
+        if time.tzinfo is None or not 1971 <= time.year <= 2099:
+            raise ValueError
+    except ValueError:
+        raise BadRequest(f"{key} is a date, or a time with its offset: 2026-11-28T07:00:00+07:00") from None
+    return round(time.timestamp() * 1000)
+
+
+# --- the answer ---
+
+
+def _entry(
+    visit: UserRequestContext,
+    series: TrafficSeries,
+    periods: Sequence[Span],
+    sites: Mapping[str, SiteOverview],
+) -> TrafficSeriesEntry:
+    place, site = series.place, sites.get(series.place.gateway)
+    summed = sum_periods(series, periods, quarter_of(visit.now_ms))
+    return TrafficSeriesEntry(
+        ward=place.ward,
+        gateway=place.gateway,
+        camera=place.camera,
+        rule=place.rule or None,
+        line=place.line or None,
+        site_name=visit.names.site_name(place.gateway, "" if site is None else site.name),
+        camera_name=visit.names.camera(place.gateway, place.camera).name,
+        latitude=None if site is None else site.latitude,
+        longitude=None if site is None else site.longitude,
+        undated=series.undated.total(),
+        periods=[_period(each, is_line=bool(place.line)) for each in summed],
+    )
+
+
+def _period(period: TrafficPeriod, *, is_line: bool) -> TrafficPeriodEntry:
+    counts = period.counts
+    return TrafficPeriodEntry(
+        at=_time(period.span[0]),
+        a_to_b=_by_label(counts, A_TO_B) if is_line and counts is not None else None,
+        b_to_a=_by_label(counts, B_TO_A) if is_line and counts is not None else None,
+        objects=_by_label(counts, APPEARED) if not is_line and counts is not None else None,
+        measured_min=period.measured * _MINUTES,
+        of_min=period.of * _MINUTES,
+    )
+
+
+def _by_label(counts: Counts, direction: str) -> CountsByLabel:
+    return {label: count for (of, label), count in sorted(counts.items()) if of == direction and count}
+
+
+def _time(quarter: Quarter) -> str:
+    return rfc3339_of_ms(quarter * QUARTER_MS)
+
+
+CSV_COLUMNS = (
+    *("at", "ward", "gateway", "site", "camera", "camera_name", "rule", "line"),
+    *("direction", "label", "count", "measured_min", "of_min"),
+)
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""Spreadsheets run a cell that begins with one of these."""
+
+
+def _csv(
+    visit: UserRequestContext, question: TrafficQuestion, entries: Iterable[TrafficSeriesEntry]
+) -> Response:
+    """A row for each count. A gap is a row with an empty count, a measured period without counts one with
+    0."""
+    file = io.StringIO(newline="")
+    writer = csv.writer(file)
+    writer.writerow(CSV_COLUMNS)
+    timezone = visit.services.console.timezone
+    for entry in entries:
+        place = (
+            *(entry.ward, entry.gateway, entry.site_name, entry.camera, entry.camera_name),
+            *(entry.rule or "", entry.line or ""),
+        )
+        for period in entry.periods:
+            at = datetime.fromisoformat(period.at).astimezone(timezone).isoformat(timespec="minutes")
+            for direction, label, count in _rows(period):
+                texts = [_cell(text) for text in (at, *place, direction, label)]
+                writer.writerow([*texts, count, period.measured_min, period.of_min])
+    # Excel takes a file without a byte order mark for Latin-1.
+    response = Response(("\ufeff" + file.getvalue()).encode(), media_type=CSV)
+    begin = local_day(question.span[0] * QUARTER_MS, timezone).isoformat()
+    response.headers["Content-Disposition"] = f'attachment; filename="traffic-{begin}-{question.step}.csv"'
+    return response
+
+
+def _rows(period: TrafficPeriodEntry) -> Iterator[tuple[str, str, int | str]]:
+    """Direction, label and count."""
+    parts = ((A_TO_B, period.a_to_b), (B_TO_A, period.b_to_a), (APPEARED, period.objects))
+    there = [(direction, counts) for direction, counts in parts if counts is not None]
+    rows = [(direction, label, count) for direction, counts in there for label, count in counts.items()]
+    if rows:
+        yield from rows
+    else:
+        yield "", "", 0 if there else ""
+
+
+def _cell(text: str) -> str:
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _collection(entries: Iterable[TrafficSeriesEntry]) -> dict[str, Any]:
+    """RFC 7946: each series is a point at its site; without coordinates it has no geometry."""
+    return {"type": "FeatureCollection", "features": [_feature(entry) for entry in entries]}
+
+
+def _feature(entry: TrafficSeriesEntry) -> dict[str, Any]:
+    placed = entry.latitude is not None and entry.longitude is not None
+    point = {"type": "Point", "coordinates": [entry.longitude, entry.latitude]}
+    return {"type": "Feature", "geometry": point if placed else None, "properties": entry}
+
+
+PAGES = (Page("/api/traffic", traffic, roles=ALL_ROLES),)

@@ -1,0 +1,53 @@
+"""Reports of a shift and of a month."""
+
+from __future__ import annotations
+
+WORDS: dict[str, tuple[str, str]] = {
+    "report-shift": ("Báo cáo ca trực", "Shift report"),
+    "report-month": ("Báo cáo tháng {month}", "Report of {month}"),
+    "report-month-now": ("Báo cáo tháng", "Month report"),
+    "report-month-before": ("Tháng trước", "The month before"),
+    "report-span": ("Từ {begin} đến {end}", "From {begin} to {end}"),
+    "report-made": ("Lập lúc {time}, người lập: {who}", "Made at {time} by {who}"),
+    "report-wards": ("Phạm vi: {wards}", "Wards: {wards}"),
+    "report-month-choose": ("Tháng", "Month"),
+    "report-print": (
+        "In bằng chức năng in của trình duyệt (Ctrl+P): vừa một trang A4.",
+        "Print it with the browser (Ctrl+P): it fits one A4 page.",
+    ),
+    "report-rang": ("Báo động đã phát", "Alarms that rang"),
+    "report-rang-none": ("Không có báo động nào.", "No alarm rang."),
+    "report-quiet": (
+        "Trong đó {count} báo động không phát chuông riêng vì thiết bị gửi quá nhiều.",
+        "{count} of them did not ring one by one, because their gateway sent too many.",
+    ),
+    "report-hidden": (
+        "Không tính {count} báo động mà quản trị viên đã ẩn.",
+        "{count} alarms that an administrator has hidden are left out.",
+    ),
+    "report-incomplete": (
+        "Có quá nhiều báo động: báo cáo này không đủ. Hãy chọn khoảng thời gian ngắn hơn.",
+        "There are too many alarms: this report is not complete. Choose a shorter time.",
+    ),
+    "report-by-ward": ("Theo phường", "By ward"),
+    "report-by-rule": ("Theo điểm và quy tắc", "By site and rule"),
+    "report-by-officer": ("Người nhận xử lý", "Acknowledged by"),
+    "report-count": ("Số lần", "Count"),
+    "report-acknowledged": ("Đã nhận xử lý", "Acknowledged"),
+    "report-closed": ("Đã kết thúc xử lý", "Closed"),
+    "report-open": ("Chưa xử lý xong", "Open"),
+    "report-times": ("Thời gian xử lý", "Times"),
+    "report-half": ("Một nửa trong vòng", "Half within"),
+    "report-ninety": ("90% trong vòng", "90% within"),
+    "report-times-mean": (
+        "Tính từ lúc báo động đến trung tâm.",
+        "From the arrival at the centre on.",
+    ),
+    "report-outcomes": ("Kết luận", "Outcomes"),
+    "report-down": ("Camera không có hình dùng được lúc lập báo cáo", "Cameras without a usable picture now"),
+    "report-down-none": ("Không có.", "None."),
+    "report-sites-away": ("Điểm mất liên lạc hoặc đã dừng: {count}", "Sites offline or stopped: {count}"),
+    "report-handovers": ("Giao ca", "Handovers"),
+    "report-more": ("và {count} dòng nữa", "and {count} more"),
+    "report-show": ("Xem", "Show"),
+}

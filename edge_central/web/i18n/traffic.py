@@ -1,0 +1,75 @@
+"""Counts of traffic."""
+
+from __future__ import annotations
+
+WORDS: dict[str, tuple[str, str]] = {
+    "traffic": ("Lưu lượng", "Traffic"),
+    "traffic-title": ("Lưu lượng giao thông", "Traffic counts"),
+    "traffic-lead": (
+        "Số người và xe do camera đếm được, theo từng 15 phút. Mỗi người, mỗi xe được đếm một lần ở mỗi "
+        "camera; vạch ảo đếm riêng theo hai chiều.",
+        "People and vehicles that cameras have counted, by quarter of an hour. Each counts once per camera; "
+        "lines count in each direction.",
+    ),
+    "traffic-whole": ("Toàn cảnh", "Whole picture"),
+    "traffic-line": ("Vạch ảo {line} (quy tắc {rule})", "Line {line} (rule {rule})"),
+    "traffic-place": ("Nơi đếm", "Counted at"),
+    "traffic-count": ("Số đếm được", "Counted"),
+    "traffic-before": ("Tuần trước", "Week before"),
+    "traffic-this": ("Khoảng đang xem", "This time"),
+    "traffic-change": ("So với tuần trước", "Compared with the week before"),
+    "traffic-change-none": (
+        "chưa so được: không có khoảng nào đủ số liệu ở cả hai tuần",
+        "cannot be compared: no time is complete in both weeks",
+    ),
+    "traffic-change-of": (
+        "{percent}%, chỉ tính những khoảng đủ số liệu ở cả hai tuần",
+        "{percent}%, of the times that are complete in both weeks",
+    ),
+    "traffic-measured": ("Thời gian có hình", "Time with a picture"),
+    "traffic-step": ("Chia theo", "Periods"),
+    "traffic-step-15min": ("15 phút", "15 minutes"),
+    "traffic-step-hour": ("giờ", "hours"),
+    "traffic-step-day": ("ngày", "days"),
+    "traffic-from-day": ("Từ ngày", "From"),
+    "traffic-to-day": ("Đến hết ngày", "To, included"),
+    "traffic-time": ("Thời gian", "Time"),
+    "traffic-gap": ("thiếu số liệu", "no data"),
+    "traffic-partial": (
+        "thiếu một phần: có hình {minutes} trên {of} phút",
+        "part missing: {minutes} of {of} min",
+    ),
+    "traffic-gap-means": (
+        "“Thiếu số liệu”: camera không có hình, thiết bị tắt hoặc báo cáo chưa đến. Số 0 là có hình nhưng "
+        "không đếm được gì. Dấu * là khoảng thiếu một phần, số thật có thể lớn hơn.",
+        "“No data”: the camera had no picture, the gateway was off, or its report has not arrived. 0 means "
+        "that there was a picture and nothing was counted. * marks a time with a part missing: the true "
+        "number may be higher.",
+    ),
+    "traffic-undated": (
+        "{count} lượt nữa không rõ giờ: đồng hồ của thiết bị chưa đồng bộ, hoặc báo cáo đến sau ngày đó. "
+        "Không tính vào các khoảng trên.",
+        "{count} more have no time: the gateway's clock was not set, or the report came after its day. They "
+        "are in none of these times.",
+    ),
+    "traffic-today": ("Hôm nay chưa hết ngày.", "Today is not over."),
+    "traffic-none": ("Chưa có số liệu trong thời gian này.", "Nothing has been counted in this time."),
+    "traffic-more": ("và {count} nơi nữa: hãy chọn một phường", "and {count} more: choose a ward"),
+    "traffic-all": ("Tất cả các nơi đếm", "All places"),
+    "traffic-by-class": ("Theo loại và chiều", "By class and direction"),
+    "traffic-class": ("Loại", "Class"),
+    "traffic-direction-a-to-b": ("Từ A sang B", "From A to B"),
+    "traffic-direction-b-to-a": ("Từ B sang A", "From B to A"),
+    "traffic-direction-": ("Số đếm được", "Counted"),
+    "traffic-direction-means": (
+        "Nhìn từ điểm đầu đến điểm cuối của vạch ảo, bên A ở bên trái.",
+        "Looking from the line's first point to the second, side A is on the left.",
+    ),
+    "traffic-by-time": ("Theo thời gian", "By time"),
+    "traffic-chart-says": (
+        "Biểu đồ: {total} lượt, tuần trước {before}. Bảng bên dưới có cùng số liệu.",
+        "Chart: {total} counted, {before} the week before. The table below has the same figures.",
+    ),
+    "traffic-files": ("Tải về", "Download"),
+    "label-other": ("loại khác", "other"),
+}

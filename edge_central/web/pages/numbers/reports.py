@@ -1,0 +1,124 @@
+"""Reports of a shift and of a month, each for one printed page."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, timedelta, tzinfo
+from typing import Any
+
+from starlette.responses import Response
+
+from edge_central.console.fleet import CameraOverview, CameraVisibility, Fleet, SiteState
+from edge_central.console.incident_log import handovers
+from edge_central.console.shift_report import read_shift_report
+from edge_central.traffic.calendar import local_day
+from edge_central.web.http_errors import BadRequest
+from edge_central.web.request_context import UserRequestContext
+from edge_central.web.request_handler import Page
+
+HOUR_MS = 3_600_000
+SHIFT_MS, MAX_SHIFT_MS = 12 * HOUR_MS, 7 * 24 * HOUR_MS
+MAX_ROWS = 12
+"""Rows of each list, so that the report fits one page."""
+MINUTE = "%Y-%m-%dT%H:%M"
+_MONTH = re.compile(r"(\d{4})-(\d\d)")
+DOWN = (CameraVisibility.OFFLINE, CameraVisibility.TAMPERED)
+SITES_AWAY = (SiteState.OFFLINE, SiteState.CUT, SiteState.STOPPED)
+
+
+def shift_report_page(visit: UserRequestContext) -> Response:
+    """``from`` and ``to``: times of ``datetime-local`` fields. Without them: since the last handover, at
+    most twelve hours."""
+    to_ms = _minute(visit, "to") or visit.now_ms
+    from_ms = _minute(visit, "from") or _shift_began_ms(visit, to_ms)
+    if not 0 < to_ms - from_ms <= MAX_SHIFT_MS:
+        raise BadRequest("a shift has up to 7 days, and from is before to")
+    timezone = visit.services.console.timezone
+    return _render(
+        visit,
+        from_ms,
+        to_ms,
+        from_text=_text(from_ms, timezone),
+        to_text=_text(to_ms, timezone),
+        month=None,
+        before=None,
+    )
+
+
+def month_report_page(visit: UserRequestContext) -> Response:
+    """``month``: YYYY-MM; without it this month."""
+    timezone = visit.services.console.timezone
+    month = _month(visit.query("month")) or local_day(visit.now_ms, timezone).replace(day=1)
+    following = (month + timedelta(days=31)).replace(day=1)
+    before = (month - timedelta(days=1)).replace(day=1)
+    from_ms, end_ms = (_midnight_ms(each, timezone) for each in (month, following))
+    return _render(
+        visit, from_ms, end_ms, from_text="", to_text="", month=f"{month:%Y-%m}", before=f"{before:%Y-%m}"
+    )
+
+
+def _render(visit: UserRequestContext, from_ms: int, to_ms: int, **more: Any) -> Response:
+    now = visit.fleet()
+    down = _down(now)
+    past = handovers(visit.connection, visit.scope)
+    return visit.render(
+        "report.html",
+        report=read_shift_report(visit.connection, visit.scope, from_ms, to_ms),
+        down=down[:MAX_ROWS],
+        down_count=len(down),
+        sites_away=sum(site.state in SITES_AWAY for site in now.sites),
+        handovers=[each for each in past if from_ms <= each.left_ms <= to_ms][:MAX_ROWS],
+        most=MAX_ROWS,
+        own_wards=[ward.name for ward in now.wards] if visit.scope.wards is not None else None,
+        **more,
+    )
+
+
+def _down(now: Fleet) -> list[CameraOverview]:
+    """Cameras without a usable picture at sites that report, the longest first."""
+    found = [camera for site in now.sites for camera in site.cameras if camera.visibility in DOWN]
+    return sorted(found, key=lambda camera: (camera.since_ms is None, camera.since_ms or 0, camera.gateway))
+
+
+def _shift_began_ms(visit: UserRequestContext, to_ms: int) -> int:
+    """The last handover before ``to_ms``, at most SHIFT_MS earlier."""
+    past = [each.left_ms for each in handovers(visit.connection, visit.scope) if each.left_ms < to_ms]
+    return max([to_ms - SHIFT_MS, *past])
+
+
+def _minute(visit: UserRequestContext, key: str) -> int | None:
+    """Milliseconds since 1970. Raises BadRequest."""
+    text = visit.query(key)
+    if text is None:
+        return None
+    try:
+        local = datetime.fromisoformat(text[:16]).replace(tzinfo=visit.services.console.timezone)
+        if not 1971 <= local.year <= 2099:
+            raise ValueError
+    except ValueError:
+        raise BadRequest(f"{key} is YYYY-MM-DDTHH:MM") from None
+    return round(local.timestamp() * 1000)
+
+
+def _month(text: str | None) -> date | None:
+    """The first day of a month. Raises BadRequest."""
+    if text is None:
+        return None
+    found = _MONTH.fullmatch(text)
+    if found is None or not (1971 <= int(found[1]) <= 2099 and 1 <= int(found[2]) <= 12):
+        raise BadRequest("month is YYYY-MM")
+    return date(int(found[1]), int(found[2]), 1)
+
+
+def _midnight_ms(day: date, timezone: tzinfo) -> int:
+    return round(datetime(day.year, day.month, day.day, tzinfo=timezone).timestamp() * 1000)
+
+
+def _text(time_ms: int, timezone: tzinfo) -> str:
+    return datetime.fromtimestamp(time_ms / 1000, timezone).strftime(MINUTE)
+
+
+PAGES = (
+    Page("/reports/shift", shift_report_page),
+    Page("/reports/month", month_report_page),
+)

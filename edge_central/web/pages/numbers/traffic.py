@@ -1,0 +1,291 @@
+"""Counts of traffic: a list of lines and cameras, and one of them beside the week before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from urllib.parse import urlencode
+
+from starlette.responses import Response
+
+from edge_agent.core.model import GROUP_OF_LABEL, LABELS
+from edge_central.console.history import Series
+from edge_central.traffic.calendar import day_span, local_day, quarter_of
+from edge_central.traffic.days import Quarter, Span
+from edge_central.traffic.periods import (
+    WEEK,
+    PeriodLength,
+    TrafficPeriod,
+    split_span,
+    sum_counts,
+    sum_periods,
+)
+from edge_central.traffic.reports import A_TO_B, APPEARED, B_TO_A, OTHER, QUARTER_MS, Counts
+from edge_central.traffic.series import (
+    CountedPlace,
+    DaySums,
+    TrafficFilter,
+    TrafficSeries,
+    read_series,
+    read_sums,
+)
+from edge_central.web.http_errors import BadRequest, NotFound
+from edge_central.web.pages.charts import LineChart, line_chart
+from edge_central.web.request_context import UserRequestContext
+from edge_central.web.request_handler import Page
+
+DEFAULT_DAYS, MAX_DAYS = 7, 400
+FINEST = {PeriodLength.QUARTER: 2, PeriodLength.HOUR: 14, PeriodLength.DAY: MAX_DAYS}
+"""Days that the page shows in periods of this length; more would be too many rows to read."""
+MAX_PLACES = 300
+CLASSES = tuple(dict.fromkeys((*LABELS, *GROUP_OF_LABEL.values(), OTHER)))
+"""In the order of the table."""
+LEAST_CEILING = 10.0
+ONE_WEEK = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficForm:
+    """What the form asks for; both days are included."""
+
+    place: CountedPlace  # empty fields: not chosen
+    from_day: date
+    to_day: date
+    step: PeriodLength
+
+    @property
+    def days(self) -> list[date]:
+        return [self.from_day + timedelta(days=n) for n in range((self.to_day - self.from_day).days + 1)]
+
+    def link(self, place: CountedPlace, path: str = "/traffic", **more: str) -> str:
+        fields = {
+            "ward": place.ward,
+            "gateway": place.gateway,
+            "camera": place.camera,
+            "rule": place.rule,
+            "line": place.line,
+            "from": self.from_day.isoformat(),
+            "to": self.to_day.isoformat(),
+            **more,
+        }
+        return f"{path}?{urlencode({key: value for key, value in fields.items() if value})}"
+
+    def export(self, place: CountedPlace, file_format: str) -> str:
+        """The address of the same figures in the API, whose ``to`` is not included."""
+        to = (self.to_day + timedelta(days=1)).isoformat()
+        return self.link(place, "/api/traffic", to=to, step=self.step.value, format=file_format)
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedPeriod:
+    """``before``: the same time a week earlier; None: it had not begun to be counted."""
+
+    period: TrafficPeriod
+    before: TrafficPeriod | None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedPlace:
+    place: CountedPlace
+    link: str
+    total: int
+    before: int | None
+    measured_percent: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceFigures:
+    """What the page shows of one place."""
+
+    rows: tuple[ComparedPeriod, ...]
+    by_class: tuple[tuple[str, Mapping[str, int]], ...]  # label, counts by direction
+    total: int
+    before_total: int
+    change_percent: int | None
+    undated: int
+    chart: LineChart
+    chart_before: LineChart
+
+
+def traffic_page(visit: UserRequestContext) -> Response:
+    """``gateway`` and ``camera``: that camera, or its line ``rule``, ``line``; else a list. Raises NotFound
+    for what is not in the scope of the account."""
+    form = _form(visit)
+    if form.place.ward:
+        visit.ward(form.place.ward)
+    gateway = form.place.gateway
+    if gateway and visit.fleet(gateway=gateway).site(gateway) is None:
+        raise NotFound
+    chosen = bool(gateway and form.place.camera)
+    figures = _figures(visit, form) if chosen else None
+    listed = [] if chosen else _listed(visit, form)
+    return visit.render(
+        "traffic.html",
+        form=form,
+        figures=figures,
+        chosen=chosen,
+        listed=listed[:MAX_PLACES],
+        more=max(0, len(listed) - MAX_PLACES),
+        wards=sorted(_wards(visit).items()),
+        steps=tuple(PeriodLength),
+        directions=(A_TO_B, B_TO_A) if form.place.line else (APPEARED,),
+        is_today=form.to_day >= local_day(visit.now_ms, visit.services.console.timezone),
+        no_place=CountedPlace("", "", ""),
+    )
+
+
+def _wards(visit: UserRequestContext) -> dict[str, str]:
+    """Names of the wards that the account may see."""
+    return {ward.id: ward.name for ward in visit.fleet().wards}
+
+
+# --- the form ---
+
+
+def _form(visit: UserRequestContext) -> TrafficForm:
+    """Raises BadRequest."""
+    names = [(visit.query(key) or "")[:63] for key in ("ward", "gateway", "camera", "rule", "line")]
+    today = local_day(visit.now_ms, visit.services.console.timezone)
+    to_day = _date(visit.query("to")) or today
+    from_day = _date(visit.query("from")) or to_day - timedelta(days=DEFAULT_DAYS - 1)
+    count = (to_day - from_day).days + 1
+    if not 1 <= count <= MAX_DAYS:
+        raise BadRequest(f"from 1 to {MAX_DAYS} days")
+    return TrafficForm(CountedPlace(*names), from_day, to_day, _step(visit.query("step"), count))
+
+
+def _step(text: str | None, days: int) -> PeriodLength:
+    """The step of the form, or the finest that so many days can be shown in. Raises BadRequest."""
+    try:
+        asked = PeriodLength.HOUR if text is None else PeriodLength(text)
+    except ValueError:
+        raise BadRequest(f"step is {', '.join(PeriodLength)}") from None
+    steps = list(PeriodLength)
+    return next(step for step in steps[steps.index(asked) :] if days <= FINEST[step])
+
+
+def _date(text: str | None) -> date | None:
+    """Raises BadRequest."""
+    if text is None:
+        return None
+    try:
+        day = date.fromisoformat(text[:10])
+    except ValueError:
+        raise BadRequest("a day is YYYY-MM-DD") from None
+    if not 1971 <= day.year <= 2099:
+        raise BadRequest("a day is of the years 1971 to 2099")
+    return day
+
+
+# --- the list ---
+
+
+def _listed(visit: UserRequestContext, form: TrafficForm) -> list[ListedPlace]:
+    place, timezone = form.place, visit.services.console.timezone
+    asked = TrafficFilter(place.ward, place.gateway)
+    here = visit.connection, visit.scope, asked
+    sums = read_sums(*here, form.days)
+    before = read_sums(*here, [day - ONE_WEEK for day in form.days])
+    span = day_span(form.from_day, timezone)[0], day_span(form.to_day, timezone)[1]
+    over = min(span[1], quarter_of(visit.now_ms)) - span[0]
+    found = [_listed_place(form, each, sums.get(each), before.get(each), over) for each in {*sums, *before}]
+    names = visit.names
+
+    def order(each: ListedPlace) -> tuple[str, ...]:
+        of = each.place
+        return names.ward(of.ward), names.site_name(of.gateway), of.gateway, of.camera, of.rule, of.line
+
+    return sorted(found, key=order)
+
+
+def _listed_place(
+    form: TrafficForm, place: CountedPlace, sums: DaySums | None, before: DaySums | None, over: int
+) -> ListedPlace:
+    share = None if sums is None or over <= 0 else min(100, round(100 * sums.measured / over))
+    total = 0 if sums is None else sums.total
+    return ListedPlace(place, form.link(place), total, None if before is None else before.total, share)
+
+
+# --- one place ---
+
+
+def _figures(visit: UserRequestContext, form: TrafficForm) -> PlaceFigures:
+    timezone = visit.services.console.timezone
+    span = day_span(form.from_day, timezone)[0], day_span(form.to_day, timezone)[1]
+    spans = list(split_span(span, form.step, timezone))
+    earlier = [(first - WEEK, last - WEEK) for first, last in spans]
+    now = quarter_of(visit.now_ms)
+    series = _series(visit, form, span)
+    periods = [] if series is None else sum_periods(series, spans, now)
+    series_before = _series(visit, form, (span[0] - WEEK, span[1] - WEEK))
+    periods_before = [] if series_before is None else sum_periods(series_before, earlier, now)
+    rows = _compared(periods, periods_before)
+    totals = sum_counts(periods)
+    highest = max((period.total or 0 for period in (*periods, *periods_before)), default=0)
+    ceiling = max(LEAST_CEILING, float(highest))
+    return PlaceFigures(
+        rows,
+        _by_class(totals),
+        totals.total(),
+        sum_counts(periods_before).total(),
+        _change_percent(rows),
+        0 if series is None else series.undated.total(),
+        _chart(periods, span, 0, ceiling),
+        _chart(periods_before, span, WEEK, ceiling),
+    )
+
+
+def _series(visit: UserRequestContext, form: TrafficForm, span: Span) -> TrafficSeries | None:
+    place = form.place
+    is_line = bool(place.line)
+    asked = TrafficFilter(
+        *(place.ward, place.gateway, place.camera, place.rule, place.line),
+        pictures=not is_line,
+        lines=is_line,
+    )
+    found = read_series(visit.connection, visit.scope, asked, span, visit.services.console.timezone)
+    return found[0] if found else None
+
+
+def _compared(
+    periods: Sequence[TrafficPeriod], before: Sequence[TrafficPeriod]
+) -> tuple[ComparedPeriod, ...]:
+    by_begin: dict[Quarter, TrafficPeriod] = {each.span[0] + WEEK: each for each in before}
+    return tuple(ComparedPeriod(each, by_begin.get(each.span[0])) for each in periods)
+
+
+def _change_percent(rows: Sequence[ComparedPeriod]) -> int | None:
+    """Of the periods that are over and of which nothing is missing in either week; None: there are none."""
+    both = [(row.period, row.before) for row in rows if _is_complete(row.period) and row.before is not None]
+    pairs = [(now.total or 0, before.total or 0) for now, before in both if _is_complete(before)]
+    base = sum(before for _, before in pairs)
+    return None if not base else round(100 * (sum(now for now, _ in pairs) - base) / base)
+
+
+def _is_complete(period: TrafficPeriod) -> bool:
+    first, last = period.span
+    return period.counts is not None and period.measured == last - first
+
+
+def _by_class(totals: Counts) -> tuple[tuple[str, Mapping[str, int]], ...]:
+    directions = A_TO_B, B_TO_A, APPEARED
+    return tuple(
+        (label, {direction: totals[direction, label] for direction in directions})
+        for label in CLASSES
+        if any(totals[direction, label] for direction in directions)
+    )
+
+
+def _chart(periods: Sequence[TrafficPeriod], span: Span, shift: int, ceiling: float) -> LineChart:
+    """``shift``: quarters to the right, so that the week before lies under the same days."""
+    from_ms, to_ms = span[0] * QUARTER_MS, span[1] * QUARTER_MS
+    points = tuple(
+        ((each.span[0] + shift) * QUARTER_MS, None if each.total is None else float(each.total))
+        for each in periods
+    )
+    # Each period has a point, also a gap: what is connected does not depend on the distance.
+    return line_chart(Series("", "", points), from_ms, to_ms, 0.0, ceiling, connect_ms=float(to_ms - from_ms))
+
+
+PAGES = (Page("/traffic", traffic_page),)

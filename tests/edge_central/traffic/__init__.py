@@ -1,0 +1,1 @@
+"""Counts of traffic: days, the ingest, series."""

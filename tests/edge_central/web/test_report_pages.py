@@ -1,0 +1,130 @@
+"""The reports of a shift and a month, and what is printed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_central.web.auth.accounts import Role
+from tests.edge_central.parts import FakeGateway
+from tests.edge_central.traffic.parts import moment
+from tests.edge_central.web.hostile import event
+from tests.edge_central.web.house import Browser, House
+from tests.edge_central.web.test_traffic_pages import text_of
+from tests.host.fakes import FakeClock
+
+OURS, THEIRS = FakeGateway("dt-001"), FakeGateway("bx-001", "bo-xuyen")
+DOWN = {"cam-1": {"state": "offline", "cause": "stalled"}, "cam-2": {"state": "online"}}
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock(moment("08:00"))
+
+
+@pytest.fixture
+def house(tmp_path: Path, clock: FakeClock) -> Iterator[House]:
+    with House(tmp_path, clock=clock) as built:
+        built.take(*(OURS.heartbeat("s", cameras=DOWN), THEIRS.heartbeat("s", cameras=DOWN)))
+        yield built.start()
+
+
+@pytest.fixture
+def lan(house: House) -> Browser:
+    house.person("lan", Role.OFFICER, "de-tham")
+    return house.browser("lan")
+
+
+def alarm(box: FakeGateway, number: int) -> tuple[str, bytes]:
+    return event(box, number, {"phase": "start", "event_id": f"a{number}", "rule_id": "yard-night"})
+
+
+@pytest.mark.parametrize(
+    ("lang", "expected"),
+    [
+        (
+            "vi",
+            (
+                "Báo cáo ca trực",
+                "Báo động đã phát 2",
+                "Đã nhận xử lý 1 40 giây 40 giây",
+                "Mất hình",
+                "yard-night",
+            ),
+        ),
+        (
+            "en",
+            ("Shift report", "Alarms that rang 2", "Acknowledged 1 40 s 40 s", "No picture", "yard-night"),
+        ),
+    ],
+)
+def test_a_shift_report_says_what_rang_who_took_it_and_what_is_down(
+    house: House, lan: Browser, clock: FakeClock, lang: str, expected: tuple[str, ...]
+) -> None:
+    house.take(alarm(OURS, 1), alarm(OURS, 2), alarm(THEIRS, 1))
+    clock.wall = moment("08:00:40")
+    lan.post("/alerts/acknowledge", {"subject": "event dt-001 a1"})
+    lan.get(f"/language/{lang}")
+    page = lan.get("/reports/shift").text
+    words = text_of(page)
+    for each in (*expected, "lan: 1"):
+        assert each in words, words
+    assert "bx-001" not in page, "another ward"
+    assert "(1)" in words, "one camera of his ward is down"
+    assert not re.search(r"<style|\sstyle=|\son\w+=", page)
+
+
+def test_a_shift_begins_with_the_last_handover(house: House, lan: Browser, clock: FakeClock) -> None:
+    house.take(alarm(OURS, 1))
+    clock.wall = moment("09:00")
+    lan.post("/handover/leave", {"note": "mưa"}, page="/handover")
+    clock.wall = moment("10:00")
+    house.take(alarm(OURS, 2))
+    words = text_of(lan.get("/reports/shift").text)
+    assert "Từ 24/11/2026 09:00:00 đến 24/11/2026 10:00:00" in words
+    assert "Báo động đã phát 1" not in words, "the end of a shift is not included: nor is 10:00:00 itself"
+    clock.wall = moment("10:01")
+    assert "Báo động đã phát 1" in text_of(lan.get("/reports/shift").text)
+    asked = lan.get("/reports/shift?from=2026-11-24T07:00&to=2026-11-24T10:01").text
+    assert "Báo động đã phát 2" in text_of(asked)
+
+
+def test_a_month_begins_at_midnight_of_the_place(house: House, clock: FakeClock) -> None:
+    clock.wall = moment("00:00:01", "2026-12-01")  # still November in UTC
+    house.take(alarm(OURS, 1))
+    clock.advance(1.0)
+    house.person("lan", Role.OFFICER, "de-tham")
+    lan = house.browser("lan")
+    words = text_of(lan.get("/reports/month").text)
+    assert "Báo cáo tháng 12/2026" in words
+    assert "Báo động đã phát 1" in words
+    assert "Báo động đã phát 0" in text_of(lan.get("/reports/month?month=2026-11").text)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/reports/shift?from=x",
+        "/reports/shift?from=2026-11-24T10:00&to=2026-11-24T09:00",
+        "/reports/shift?from=2026-01-01T00:00&to=2026-11-24T09:00",
+        "/reports/shift?to=0001-01-01T00:00",
+        "/reports/month?month=2026-13",
+        "/reports/month?month=9999-01",
+        "/reports/month?month=11",
+    ],
+)
+def test_times_that_make_no_sense_are_refused(lan: Browser, path: str) -> None:
+    assert lan.get(path).status_code == 400
+
+
+def test_printed_pages_have_no_menu_and_no_forms(lan: Browser) -> None:
+    found = re.search(r'href="(/static/console\.css[^"]*)"', lan.get("/reports/shift").text)
+    assert found is not None
+    css = lan.get(found[1]).text
+    assert "@page { size: A4" in css
+    printed = css[css.index("@page") :]
+    assert "main form" in printed
+    assert re.search(r"body > header[^}]*display: none", css)

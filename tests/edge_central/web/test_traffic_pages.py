@@ -1,0 +1,243 @@
+"""The pages of traffic and ``/api/traffic``: figures, gaps, scope, files; on both databases."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy.event import listen
+
+from edge_central.settings import Database
+from edge_central.store.scope import EVERYWHERE
+from edge_central.traffic.series import TrafficFilter, read_series, read_sums
+from edge_central.web.auth.accounts import Role
+from tests.edge_central.parts import WARD, FakeGateway
+from tests.edge_central.traffic.parts import (
+    DAY,
+    TIMEZONE,
+    WEEK_BEFORE,
+    WHOLE_DAY,
+    line_counts,
+    moment,
+    object_counts,
+    seeing,
+)
+from tests.edge_central.web.house import Browser, House
+from tests.edge_central.web.test_contract import valid
+from tests.host.fakes import FakeClock
+
+OURS, THEIRS = FakeGateway("dt-001"), FakeGateway("bx-001", "bo-xuyen")
+LINE = f"/traffic?ward={WARD}&gateway=dt-001&camera=cam-1&rule=gate-count&line=gate"
+SHEET = (
+    "site;ward;name;latitude;longitude;camera;camera_name\n"
+    "dt-001;de-tham;Lê Quý Đôn;20,4463;106.3366;cam-1;Cổng\n"
+    "bx-001;bo-xuyen;Quang Trung;;;cam-1;=Cổng bí mật\n"
+)
+
+
+def url_of(database: Database) -> str:
+    return "sqlite" if database.embedded else database.url.replace("postgresql+psycopg:", "postgresql:")
+
+
+@pytest.fixture
+def house(database: Database, tmp_path: Path) -> Iterator[House]:
+    """At 12:03, with a morning of this week and of the week before."""
+    sheet = tmp_path / "sites.csv"
+    sheet.write_text(SHEET, encoding="utf-8")
+    clock = FakeClock(moment("12:03", WEEK_BEFORE))
+    with House(tmp_path, database=url_of(database), clock=clock, sites_file=str(sheet)) as built:
+        built.take(
+            OURS.heartbeat("s"),
+            line_counts(OURS, 1, "00:00", "10:07", {"car": 4}, {"car": 1}, day=WEEK_BEFORE),
+            seeing(OURS, "12:01", "00:00", day=WEEK_BEFORE),
+        )
+        clock.wall = moment("12:03", DAY)
+        built.take(
+            line_counts(OURS, 2, "00:00", "10:07", {"car": 5, "person": 2}, {"car": 1}),
+            object_counts(OURS, 3, "10:06", "10:07", {"car": 9}),
+            seeing(OURS, "12:01", "09:00"),
+            object_counts(THEIRS, 1, "10:06", "10:07", {"bus": 77}),
+            THEIRS.heartbeat("s"),
+        )
+        yield built.start()
+
+
+@pytest.fixture
+def lan(house: House) -> Browser:
+    """An officer of one ward."""
+    house.person("lan", Role.OFFICER, WARD)
+    return house.browser("lan")
+
+
+def words_of(html: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+
+
+def text_of(html: str) -> str:
+    return words_of(html[html.index("<main") : html.index("</main>")])
+
+
+def rows_of(html: str) -> dict[str, list[str]]:
+    """Cells by the heading of their row."""
+    rows = re.findall(r"<tr><th scope=\"row\">(.*?)</th>(.*?)</tr>", html, re.S)
+    return {
+        words_of(head): [words_of(cell) for cell in re.findall(r"<td[^>]*>(.*?)</td>", rest, re.S)]
+        for head, rest in rows
+    }
+
+
+def test_the_list_names_lines_and_whole_pictures_with_the_week_before(lan: Browser) -> None:
+    words = text_of(lan.get(f"/traffic?from={DAY}&to={DAY}").text)
+    assert "Lê Quý Đôn Cổng Toàn cảnh 9 0 25%" in words
+    assert "Lê Quý Đôn Cổng Vạch ảo gate (quy tắc gate-count) 8 5 25%" in words
+    assert "Quang Trung" not in words
+
+
+@pytest.mark.parametrize(
+    ("lang", "gap", "change"),
+    [("vi", "thiếu số liệu", "+60%"), ("en", "no data", "+60%")],
+)
+def test_a_line_is_shown_by_hour_beside_the_week_before(
+    lan: Browser, lang: str, gap: str, change: str
+) -> None:
+    lan.get(f"/language/{lang}")
+    page = lan.get(f"{LINE}&from={DAY}&to={DAY}&step=hour").text
+    rows = rows_of(page)
+    assert rows["24/11/2026 10:00"][:2] == ["8", "5"]
+    assert rows["24/11/2026 11:00"] == ["0", "0"], "a picture, and nothing crossed"
+    assert rows["24/11/2026 08:00"] == [gap, "0"], "this week the camera began at nine"
+    assert change in text_of(page)
+    assert '<polyline class="before"' in page
+    assert not re.search(r"<style|\sstyle=|\son\w+=", page)
+
+
+def test_classes_are_told_apart_by_direction(lan: Browser) -> None:
+    page = lan.get(f"{LINE}&from={DAY}&to={DAY}").text
+    rows = rows_of(page[page.index('id="by-class"') :])
+    assert rows["ô tô con"] == ["5", "1"]
+    assert rows["người"] == ["2", "0"]
+
+
+@pytest.mark.parametrize(
+    ("step", "first"), [("15min", "24/11/2026 00:00"), ("hour", "24/11/2026 00:00"), ("day", "24/11/2026")]
+)
+def test_each_step_has_its_rows(lan: Browser, step: str, first: str) -> None:
+    assert first in text_of(lan.get(f"{LINE}&from={DAY}&to={DAY}&step={step}").text)
+
+
+def test_a_long_time_is_shown_by_day(lan: Browser) -> None:
+    words = text_of(lan.get(f"{LINE}&from=2026-10-01&to={DAY}&step=15min").text)
+    assert "17/11/2026 5" in words
+    assert "17/11/2026 10:00" not in words
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/traffic?ward=bo-xuyen",
+        "/traffic?gateway=bx-001",
+        "/traffic?gateway=bx-001&camera=cam-1",
+        "/api/traffic?ward=bo-xuyen",
+    ],
+)
+def test_another_ward_does_not_exist(lan: Browser, path: str) -> None:
+    answer = lan.get(path)
+    assert answer.status_code == 404
+    assert "Quang Trung" not in answer.text
+
+
+def test_the_scope_of_a_token_limits_the_api(house: House) -> None:
+    found = valid(house.program(house.token("app", WARD)).get("/api/traffic"), "TrafficAnswer")
+    assert {each["gateway"] for each in found["series"]} == {"dt-001"}
+    everything = house.program(house.token("all", WARD, "bo-xuyen")).get("/api/traffic").json()
+    assert {each["gateway"] for each in everything["series"]} == {"dt-001", "bx-001"}
+    theirs = house.program(house.token("some", WARD)).get("/api/traffic", params={"gateway": "bx-001"}).json()
+    assert theirs["series"] == []
+
+
+def line_periods(answer: Any) -> dict[str, Any]:
+    (line,) = (each for each in answer["series"] if each["line"])
+    return {period["at"]: period for period in line["periods"]}
+
+
+def test_the_api_tells_zero_gaps_and_parts_apart(house: House) -> None:
+    client = house.program(house.token("app", WARD))
+    params = {"from": DAY, "to": "2026-11-24T12:00:00+07:00", "step": "hour"}
+    answer = valid(client.get("/api/traffic", params=params), "TrafficAnswer")
+    periods = line_periods(answer)
+    assert (answer["from_at"], answer["to_at"]) == ("2026-11-23T17:00:00.000Z", "2026-11-24T05:00:00.000Z")
+    ten = periods["2026-11-24T03:00:00.000Z"]
+    assert (ten["a_to_b"], ten["b_to_a"]) == ({"car": 5, "person": 2}, {"car": 1})
+    assert (ten["measured_min"], ten["of_min"], ten["objects"]) == (60, 60, None)
+    eleven = periods["2026-11-24T04:00:00.000Z"]
+    assert (eleven["a_to_b"], eleven["b_to_a"]) == ({}, {})
+    eight = periods["2026-11-24T01:00:00.000Z"]
+    assert (eight["a_to_b"], eight["b_to_a"], eight["measured_min"]) == (None, None, 0)
+
+
+def test_csv_has_a_row_for_each_count_and_each_gap(house: House) -> None:
+    client = house.program(house.token("app", WARD, "bo-xuyen"))
+    answer = client.get("/api/traffic", params={"from": DAY, "format": "csv", "step": "day"})
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert "attachment" in answer.headers["content-disposition"]
+    rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
+    of_line = [(row["direction"], row["label"], row["count"]) for row in rows if row["line"]]
+    assert of_line == [("a-to-b", "car", "5"), ("a-to-b", "person", "2"), ("b-to-a", "car", "1")]
+    assert {row["at"] for row in rows} == {"2026-11-24T00:00+07:00"}
+    assert rows[0]["site"] == "Quang Trung"
+    assert rows[0]["camera_name"] == "'=Cổng bí mật", "no spreadsheet takes it for a formula"
+    gaps = client.get("/api/traffic", params={"from": DAY, "format": "csv", "line": "gate"})
+    hours = list(csv.DictReader(io.StringIO(gaps.content.decode("utf-8-sig"))))
+    assert [row["count"] for row in hours if row["at"].startswith("2026-11-24T08")] == [""]
+    assert [row["count"] for row in hours if row["at"].startswith("2026-11-24T11")] == ["0"]
+
+
+def test_geojson_places_series_at_their_site(house: House) -> None:
+    client = house.program(house.token("app", WARD, "bo-xuyen"))
+    answer = client.get("/api/traffic", params={"from": DAY, "format": "geojson", "step": "day"})
+    assert answer.headers["content-type"] == "application/geo+json"
+    found = answer.json()
+    assert found["type"] == "FeatureCollection"
+    by_gateway = {each["properties"]["gateway"]: each for each in found["features"]}
+    assert by_gateway["dt-001"]["geometry"] == {"type": "Point", "coordinates": [106.3366, 20.4463]}
+    assert by_gateway["bx-001"]["geometry"] is None
+    (period,) = by_gateway["bx-001"]["properties"]["periods"]
+    assert period["objects"] == {"bus": 77}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "step=5min", "format=xlsx", "frm=2026-11-24", "from=yesterday", "from=2026-11-24T10:00",
+        "to=0001-01-01",
+        "from=2026-11-25&to=2026-11-24", "line=%3Cscript%3E", "from=2020-01-01&step=15min", "to=9999-12-31",
+        "from=2026-11-24T10:00:00 07:00", "ward=" + "x" * 64,
+    ],
+)  # fmt: skip
+def test_a_question_that_makes_no_sense_is_refused(house: House, query: str) -> None:
+    client = house.program(house.token("app", WARD))
+    answer = client.get(f"/api/traffic?{query}")
+    assert answer.status_code == 400, query
+    assert valid(answer, "Problem")["code"] == "bad-request"
+
+
+@pytest.mark.parametrize(
+    "query", ["from=x", "to=2026-13-01", "from=2000-01-01", "step=week", "from=2026-11-25&to=2026-11-24"]
+)
+def test_a_form_that_makes_no_sense_is_refused(lan: Browser, query: str) -> None:
+    assert lan.get(f"/traffic?{query}").status_code == 400
+
+
+def test_figures_are_read_without_the_events(house: House) -> None:
+    asked: list[str] = []
+    with house.connections.reading() as connection:
+        listen(connection, "before_cursor_execute", lambda *values: asked.append(values[2]))
+        read_series(connection, EVERYWHERE, TrafficFilter(), WHOLE_DAY, TIMEZONE)
+        read_sums(connection, EVERYWHERE, TrafficFilter(), [moment("00:00").date()])
+    assert len(asked) == 4
+    assert not any(re.search(r"\bevent\b", query) for query in asked)
