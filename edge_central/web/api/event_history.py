@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import ColumnElement, Connection, Select, Text, func, select
+from sqlalchemy import ColumnElement, Connection, LargeBinary, Select, Text, func, literal, select
 
 from edge_agent import wire
 from edge_agent.core.clock import rfc3339_of_ms
@@ -116,6 +116,8 @@ WINDOW = 20_000
 """Cursors searched in one query, so that a rare kind does not search the whole history at once."""
 WITHIN_S = 0.5
 """After this time the response is sent as it is, and says that there is more."""
+NARROW_WINDOW = 2_000
+"""... where an index finds what is not near, but not in the order of the cursors."""
 CHUNK = 200
 
 
@@ -169,18 +171,23 @@ class HistoryFilter:
             yield _column(_E.time_ms, lead) < self.to_ms
 
     @property
-    def window_lead(self) -> str:
-        """The column that leads while a few events in the order of their cursors are read."""
-        return "gateway" if self.gateway else "ward"
-
-    @property
-    def jump_lead(self) -> str:
-        """The column that leads when the next event is far away: the one that leaves the fewest events."""
+    def lead(self) -> str:
+        """The column whose index leaves the fewest events; empty: there is none."""
         if self.gateway:
             return "gateway"
         if self.from_ms is not None or self.to_ms is not None:
             return "time_ms"
-        return "kind" if self.kinds and self.least_severity < WARNING else "ward"
+        if self.least_severity >= WARNING:
+            return "severity"
+        if self.kinds:
+            return "kind"
+        return "ward" if self.scope.wards is not None else ""
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether the index of ``lead`` has the events in the order of their cursors."""
+        one_ward = self.scope.wards is not None and len(self.scope.wards) == 1
+        return self.lead in ("gateway", "severity") or (self.lead == "ward" and one_ward)
 
     def accepts(self, payload: bytes) -> bool:
         """Whether the event is about an object with the label."""
@@ -210,14 +217,15 @@ def events_after(
     until_mono = monotonic() + WITHIN_S
     newest, at, taken, size = newest_cursor(connection), after, list[msgspec.Raw](), 0
     while at < newest and len(taken) < limit and size < MOST_BYTES and monotonic() < until_mono:
-        rows, end = _read_window(connection, wanted, at, newest, limit - len(taken))
-        at = end if rows or end >= newest else _before_next(connection, wanted, end, newest)
+        rows, at = _read_window(connection, wanted, at, newest, min(CHUNK, limit - len(taken)))
+        if not rows and at < newest and wanted.lead:
+            rows, at = _read_by_index(connection, wanted, at, newest, min(CHUNK, limit - len(taken)))
         for row in rows:
             if not wanted.accepts(row.payload):
                 continue
             taken.append(msgspec.Raw(row.payload))
             size += len(row.payload)
-            if size >= MOST_BYTES or len(taken) >= limit:
+            if size >= MOST_BYTES:
                 at = row.cursor
                 break
     return EventPage(
@@ -229,30 +237,45 @@ def events_after(
 
 
 def _read_window(
-    connection: Connection, wanted: HistoryFilter, at: int, newest: int, limit: int
+    connection: Connection, wanted: HistoryFilter, at: int, newest: int, most: int
 ) -> tuple[Sequence[Any], int]:
     """The first events after ``at`` in a window of cursors, and the cursor up to which all were searched."""
     # Retention may have deleted many events in a row: search from the next one that is there.
     first = connection.scalar(select(func.min(_E.cursor)).where(_E.cursor > at)) or at + 1
-    upper = min(first + WINDOW - 1, newest)
-    most = CHUNK if wanted.label else min(CHUNK, limit)
+    is_narrow = wanted.lead and not wanted.is_ordered
+    upper = min(first + (NARROW_WINDOW if is_narrow else WINDOW) - 1, newest)
     query = select(_E.cursor, _E.payload).where(_E.cursor > at, _E.cursor <= upper)
-    query = query.where(*wanted.conditions(wanted.window_lead)).order_by(_E.cursor).limit(most)
+    lead = "gateway" if wanted.gateway else "ward"
+    query = query.where(*wanted.conditions(lead), *_label(connection, wanted)).order_by(_E.cursor).limit(most)
     rows = connection.execute(query).all()
     return rows, upper if len(rows) < most else rows[-1].cursor
 
 
-def _before_next(connection: Connection, wanted: HistoryFilter, at: int, newest: int) -> int:
-    """The cursor before the next event that meets the conditions; ``newest``: there is none."""
-    found = connection.scalar(next_match_query(wanted, at))
-    return newest if found is None else found - 1
+def _read_by_index(
+    connection: Connection, wanted: HistoryFilter, at: int, newest: int, most: int
+) -> tuple[Sequence[Any], int]:
+    """As ``_read_window``, for events that are far away: by the index of one column."""
+    found = list(connection.scalars(far_query(connection, wanted, at, newest, most)))
+    rows = connection.execute(
+        select(_E.cursor, _E.payload).where(_E.cursor.in_(found)).order_by(_E.cursor)
+    ).all()
+    return rows, newest if len(found) < most else found[-1]
 
 
-def next_match_query(wanted: HistoryFilter, at: int) -> Select[Any]:
-    """The cursor of the first event after ``at`` that meets the conditions, by the index of one column."""
-    # Not the bare cursor: the database would search the events one by one in the order of their cursors.
-    cursor = _E.cursor if wanted.jump_lead == "gateway" else _E.cursor + 0
-    return select(func.min(cursor)).where(cursor > at, *wanted.conditions(wanted.jump_lead))
+def far_query(connection: Connection, wanted: HistoryFilter, at: int, newest: int, most: int) -> Select[Any]:
+    """The cursors of the first ``most`` events after ``at``, which may be far away."""
+    # The bare cursor only where the index has its order: else the database would search all events.
+    cursor = _E.cursor if wanted.is_ordered else _E.cursor + 0
+    query = select(_E.cursor).where(cursor > at, cursor <= newest, *wanted.conditions(wanted.lead))
+    return query.where(*_label(connection, wanted)).order_by(cursor).limit(most)
+
+
+def _label(connection: Connection, wanted: HistoryFilter) -> Iterator[ColumnElement[bool]]:
+    """Leaves out events whose document does not contain the word; ``accepts`` reads the others."""
+    if wanted.label:
+        word = literal(wanted.label.encode(), LargeBinary)
+        of_postgresql = connection.dialect.name == "postgresql"
+        yield (func.pg_catalog.position if of_postgresql else func.instr)(_E.payload, word) > 0
 
 
 def deleted_after(connection: Connection, wanted: HistoryFilter, after: int) -> list[DeletedEvents]:

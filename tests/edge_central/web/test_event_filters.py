@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -125,6 +125,7 @@ def test_every_combination_of_filters_leaves_out_what_it_should_and_nothing_else
     centre: House, monkeypatch: pytest.MonkeyPatch, window: int
 ) -> None:
     monkeypatch.setattr(history, "WINDOW", window)
+    monkeypatch.setattr(history, "NARROW_WINDOW", window)
     client = centre.program(centre.token("app", WARD))
     for values in itertools.product(*CHOICES.values()):
         asked = {key: value for key, value in zip(CHOICES, values, strict=True) if value is not None}
@@ -157,6 +158,7 @@ def test_the_next_match_behind_many_other_events_is_found_at_once(
     centre: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(history, "WINDOW", 5)
+    monkeypatch.setattr(history, "NARROW_WINDOW", 5)
     last = Sent(YARD, 30, "crowding", "cam-1", None, 17, 55)
     centre.take(last.message)
     for wanted in (
@@ -165,7 +167,7 @@ def test_the_next_match_behind_many_other_events_is_found_at_once(
         HistoryFilter(EVERYWHERE, kinds=frozenset({"crowding"}), gateway="dt-002"),
         HistoryFilter(Scope(frozenset({WARD})), kinds=frozenset({"crowding"}), least_severity=ALARM),
     ):
-        turns = iter([0.0, 0.0, 0.0, 9.0])  # two windows: an empty one, and that of the match
+        turns = iter([0.0, 0.0, 9.0])  # one turn: an empty window, and then the index
         with centre.connections.reading() as connection:
             found = history.events_after(connection, wanted, 0, 10, turns.__next__)
         assert [bytes(each) for each in found.events] == [last.message[1]], wanted
@@ -224,12 +226,12 @@ def test_deleted_events_between_two_matches_are_skipped(house: House) -> None:
         (HistoryFilter(EVERYWHERE, kinds=frozenset({"loss"})), "event_by_kind"),
         (HistoryFilter(EVERYWHERE, least_severity=ALARM, kinds=frozenset({"loitering"})), "event_of_note"),
         (HistoryFilter(Scope(frozenset({WARD}))), "event_by_ward"),
+        (HistoryFilter(Scope(frozenset({WARD, "bo-xuyen"})), label="car"), "event_by_ward"),
     ],
 )
-def test_the_next_match_is_found_by_an_index(house: House, wanted: HistoryFilter, index: str) -> None:
+def test_what_is_far_away_is_found_by_an_index(house: House, wanted: HistoryFilter, index: str) -> None:
     with house.connections.reading() as connection:
-        compiled = history.next_match_query(wanted, 5).compile(
-            connection, compile_kwargs={"literal_binds": True}
-        )
+        query = history.far_query(connection, replace(wanted, label=""), 5, 9, 10)
+        compiled = query.compile(connection, compile_kwargs={"literal_binds": True})
         plan = " ".join(row.detail for row in connection.execute(text(f"EXPLAIN QUERY PLAN {compiled}")))
     assert index in plan
