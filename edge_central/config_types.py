@@ -137,6 +137,29 @@ class WebhookUrl(ScalarType):
         return text
 
 
+@dataclass(frozen=True)
+class RecorderUrl(ScalarType):
+    """Address of the recorder's page of a channel, with ``{channel}`` in its path, query or fragment."""
+
+    def describe(self) -> str:
+        return "https://host/path with {channel} in it; {gateway} and {camera} may be in it too"
+
+    def parse(self, scalar: tree.Scalar, reading: ReadContext) -> str:
+        text = text_of(scalar, self.describe()).strip()
+        try:
+            url = urlsplit(text)
+            host, _ = url.hostname, url.port
+        except ValueError:
+            raise InvalidValue(f"must be {self.describe()}") from None
+        rest = re.sub(r"\{(channel|gateway|camera)\}", "", text)
+        is_url = url.scheme in ("http", "https") and host and text.isascii() and text.isprintable()
+        if not is_url or "{channel}" not in text or set(rest) & set("{} ") or "{" in url.netloc:
+            raise InvalidValue(f"must be {self.describe()}, not {quoted(text)}")
+        if "@" in url.netloc:
+            raise InvalidValue("the address of a recorder has no user part: every page shows it")
+        return text
+
+
 def _is_here(host: str) -> bool:
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from edge_agent.config.fields.collections import ListOf
@@ -12,7 +13,7 @@ from edge_agent.config.fields.declare import Key, Made, section
 from edge_agent.config.fields.field_types import Number, ReadableFile, Text
 from edge_agent.config.fields.schema_types import Field, SectionValues
 from edge_agent.config.fields.times import TimeZone
-from edge_central.config_types import AddressAndPort, AddressOrNetwork, ListenAddress
+from edge_central.config_types import AddressAndPort, AddressOrNetwork, ListenAddress, RecorderUrl
 from edge_central.webhook_settings import WEBHOOKS, EventWebhook
 
 _LISTEN = ListenAddress("127.0.0.1", 8443)
@@ -122,6 +123,22 @@ class Console:
     webhooks: Annotated[
         tuple[EventWebhook, ...], Key("servers to which events and alerts are posted", WEBHOOKS, "none")
     ] = ()
+    recorder_url: Annotated[
+        str | None,
+        Key(
+            "page of a recorder's channel, such as `https://nvr.example/live?channel={channel}`: channels "
+            "become links; `{gateway}` and `{camera}` may be in it too",
+            RecorderUrl(),
+            "none: channels are no links",
+        ),
+    ] = None
+
+    def recorder_link(self, gateway: str, camera: str, channel: str) -> str | None:
+        """The address of a channel's page, with all values percent-encoded. None: there is none."""
+        if self.recorder_url is None or not channel:
+            return None
+        values = {"gateway": gateway, "camera": camera, "channel": channel}
+        return self.recorder_url.format_map({name: quote(value, safe="") for name, value in values.items()})
 
     @property
     def secure(self) -> bool:

@@ -97,20 +97,10 @@ class OperatorKeyring:
         from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-        if len(jws) > MAX_JWS_BYTES:
-            reason = problem_text("command-too-large", bytes=len(jws), limit=MAX_JWS_BYTES)
-            raise CommandRefused(reason, "oversized")
-        match = _PARTS.fullmatch(jws)
-        if match is None:
-            raise CommandRefused(problem_text("command-no-jws"), "malformed")
-        try:
-            header, document, signature = (_base64(part) for part in match.groups())
-        except ValueError:
-            raise CommandRefused(problem_text("command-no-base64"), "malformed") from None
-        kid = _kid(header)
+        document, kid, signature = _split(jws)
         by, public = self._key(kid, type_)
         try:
-            Ed25519PublicKey.from_public_bytes(public).verify(signature, jws[: match.start(3) - 1])
+            Ed25519PublicKey.from_public_bytes(public).verify(signature, jws.rpartition(b".")[0])
         except InvalidSignature:
             raise CommandRefused(problem_text("command-bad-signature", key=kid), "bad-signature") from None
         return document, by
@@ -125,6 +115,29 @@ class OperatorKeyring:
         if not keys:
             raise CommandRefused(problem_text("command-no-keys"))
         raise CommandRefused(problem_text("command-unknown-key", key=kid), "unknown-key")
+
+
+def read_unverified(jws: bytes) -> tuple[bytes, str]:
+    """Return the document of a JWS in the form that gateways accept, and the id of the key that it names,
+    without verifying the signature. Raises CommandRefused for any other form."""
+    document, kid, _ = _split(jws)
+    return document, kid
+
+
+def _split(jws: bytes) -> tuple[bytes, str, bytes]:
+    """Return the document, the id of the key that the header names, and the signature. Raises
+    CommandRefused."""
+    if len(jws) > MAX_JWS_BYTES:
+        reason = problem_text("command-too-large", bytes=len(jws), limit=MAX_JWS_BYTES)
+        raise CommandRefused(reason, "oversized")
+    match = _PARTS.fullmatch(jws)
+    if match is None:
+        raise CommandRefused(problem_text("command-no-jws"), "malformed")
+    try:
+        header, document, signature = (_base64(part) for part in match.groups())
+    except ValueError:
+        raise CommandRefused(problem_text("command-no-base64"), "malformed") from None
+    return document, _kid(header), signature
 
 
 def _read_keys(places: Sequence[Path]) -> dict[str, bytes]:

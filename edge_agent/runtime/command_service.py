@@ -34,7 +34,13 @@ from edge_agent.commands.handlers.collect import CollectCommand
 from edge_agent.commands.handlers.config_push import AgentHooks, ConfigPush
 from edge_agent.commands.handlers.configured_rules import RulesCommand
 from edge_agent.commands.handlers.diagnostics import HealthHistory, bundle, configuration_text, list_files
-from edge_agent.commands.handlers.files import ClipCommand, diagnostics_action, hold_action, snapshot_action
+from edge_agent.commands.handlers.files import (
+    ClipCommand,
+    LivePicturesCommand,
+    diagnostics_action,
+    hold_action,
+    snapshot_action,
+)
 from edge_agent.commands.handlers.media_service import ClipLimits, MediaService
 from edge_agent.commands.handlers.model import ModelCommand
 from edge_agent.commands.handlers.reboot import RebootCommand, camera_reboot_action
@@ -291,6 +297,7 @@ class CommandService:
         )
         yield self._storm.action()
         yield snapshot_action(files)
+        yield LivePicturesCommand(files, pause, self._clock).action()
         yield ClipCommand(files, pause, uploader).action()
         yield hold_action(files)
         yield diagnostics_action(self._bundle, files, uploader)

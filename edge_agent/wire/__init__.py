@@ -35,6 +35,7 @@ from edge_agent.wire.commands import (
     ConfigHealth,
     DiagnosticsArguments,
     HoldArguments,
+    LivePicturesArguments,
     NoArguments,
     Pieces,
     Reply,

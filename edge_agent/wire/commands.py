@@ -114,6 +114,14 @@ class StormHealth(Message, frozen=True, kw_only=True):
     until: Time
 
 
+class LivePicturesArguments(Arguments, frozen=True, kw_only=True):
+    """Send one picture of a camera after another for a short time, for a person who watches it now."""
+
+    camera: Id
+    every_s: Annotated[float, Meta(ge=1, le=10, description="shortest time between two pictures")] = 1.0
+    for_s: Annotated[float, Meta(ge=1, le=60)] = 60.0
+
+
 class HoldArguments(Arguments, frozen=True, kw_only=True):
     """Protect the media of an event from rotation until they are released."""
 
@@ -200,6 +208,7 @@ ARGUMENTS: dict[str, type[Struct]] = {
     "diagnostics": DiagnosticsArguments,
     "disarm": RuleForArguments,
     "evidence-hold": HoldArguments,
+    "live-pictures": LivePicturesArguments,
     "mask": RuleForArguments,
     "model": ModelArguments,
     "passage-hold": PassageHoldArguments,

@@ -2,8 +2,9 @@
 
 A confirmation, on ``down/ack``, says which events of the gateway are stored: in batches, after the commit.
 
-The console only writes a row (``edge_central/console/requests.py``); the ingest sends it, because only the
-ingest has a broker session. So an attacker who takes over the console cannot send any other command.
+The console only writes a row (``edge_central/console/requests.py``, ``edge_central/commands/records.py``);
+the ingest sends it, because only the ingest has a broker session. So an attacker who takes over the console
+cannot send any other command.
 
 The centre requests a birth when it has none of the gateway's current session. Most brokers deliver retained
 births with the subscription, but a broker that was killed has lost them.
@@ -13,20 +14,25 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import secrets
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, select, update
 
 from edge_agent import wire
+from edge_agent.commands import signature
+from edge_agent.config.fields import field_types
 from edge_agent.core.clock import Clock, rfc3339, wall_ms
 from edge_agent.core.problems.problem import encode_json
 from edge_agent.mqtt.session.client import MqttMessage
 from edge_agent.wire.topics import CentralTopics
+from edge_central.commands.model import SIGNED_TYPES, UNSIGNED_TYPES
 from edge_central.ingest.batch_writer import BatchResult
 from edge_central.store import tables
 from edge_central.store.batch import UNFINISHED
@@ -93,8 +99,7 @@ EXPIRES_S = 300
 SILENT_MS = 900_000
 """A request without a final reply after this time counts as expired."""
 MAX_AT_ONCE = 50
-ALLOWED_TYPES = frozenset(("clip",))
-"""An attacker who takes over the console can write rows, but only these types are sent."""
+_GATEWAY = re.compile(field_types.ID)
 
 
 class CommandDocument(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,11 +110,11 @@ class CommandDocument(msgspec.Struct, frozen=True, kw_only=True):
     gateway: str
     issued: str
     expires: str
-    args: dict[str, str]
+    args: dict[str, Any]
 
 
 def command_message(
-    topics: CentralTopics, clock: Clock, ward: str, gateway: str, type: str, id: str, args: dict[str, str]
+    topics: CentralTopics, clock: Clock, ward: str, gateway: str, type: str, id: str, args: dict[str, Any]
 ) -> MqttMessage:
     now = clock.now()
     expires = rfc3339(now + timedelta(seconds=EXPIRES_S))
@@ -140,23 +145,52 @@ class RequestSender:
         waiting = select(tables.request).where(columns.status == "asked", columns.ward.in_(self._wards))
         messages: list[MqttMessage] = []
         for row in connection.execute(waiting.order_by(columns.asked_ms).limit(MAX_AT_ONCE)).all():
-            expired = now_ms - row.asked_ms > EXPIRES_S * 1000
-            if row.type not in ALLOWED_TYPES:
-                text = "%s: request %s has type %s, which is not allowed; it is not sent"
-                log.error(text, row.gateway, row.id, row.type)
-                expired = True
-            if not expired:
-                args = json.loads(row.args)
-                messages.append(
-                    command_message(self._topics, self._clock, row.ward, row.gateway, row.type, row.id, args)
-                )
-                log.info("%s: sent %s %s, requested by %s", row.gateway, row.type, row.id, row.asked_by)
+            message = self._message(row, now_ms)
+            if message is not None:
+                messages.append(message)
+                key = "none" if row.signed is None else row.signed_by
+                sent = (row.gateway, row.type, row.id, row.asked_by, key)
+                log.info("%s: sent %s %s, requested by %s, key: %s", *sent)
             connection.execute(
                 update(tables.request)
                 .where(columns.id == row.id)
-                .values(status="expired" if expired else "sent", sent_ms=None if expired else now_ms)
+                .values(
+                    status="expired" if message is None else "sent",
+                    sent_ms=None if message is None else now_ms,
+                )
             )
         return messages
+
+    def _message(self, row: Any, now_ms: int) -> MqttMessage | None:
+        """The command of a row. None: it is too old, or the console cannot have written it.
+
+        An attacker who takes over the console can write rows. So without a signature only those types are
+        sent that change nothing; what is said to be signed must be a JWS, which the gateway verifies.
+        """
+        if now_ms - row.asked_ms > EXPIRES_S * 1000:
+            return None
+        message = self._unsigned(row) if row.signed is None else self._signed(row, now_ms)
+        if message is None or not _GATEWAY.fullmatch(row.gateway):
+            refused = (row.id, row.type, row.gateway)
+            log.error("request %.80r is not sent: %.63r to %.63r is not allowed", *refused)
+            return None
+        return message
+
+    def _unsigned(self, row: Any) -> MqttMessage | None:
+        if row.type not in UNSIGNED_TYPES:
+            return None
+        try:
+            args = json.loads(row.args)
+            return command_message(self._topics, self._clock, row.ward, row.gateway, row.type, row.id, args)
+        except (ValueError, RecursionError):
+            return None
+
+    def _signed(self, row: Any, now_ms: int) -> MqttMessage | None:
+        left_s = min(EXPIRES_S, ((row.expires_ms or 0) - now_ms) // 1000)
+        is_jws = len(row.signed) <= signature.MAX_JWS_BYTES and signature.is_jws(row.signed)
+        if row.type not in SIGNED_TYPES or not is_jws or left_s <= 0:
+            return None
+        return MqttMessage(self._topics.command(row.ward, row.gateway, row.type), row.signed, expiry_s=left_s)
 
     def expire(self, connection: Connection) -> None:
         """Mark the requests without a final reply as expired."""

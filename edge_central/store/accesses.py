@@ -16,6 +16,7 @@ class AccessKind(StrEnum):
     LOGIN = "login"
     SEARCH = "search"  # of passages, at gateways
     WITHDRAWAL = "withdrawal"  # of a search
+    COMMAND = "command"  # to a gateway; media_id is the command's id, which begins with its type
     REHEARSAL = "rehearsal"  # of a drafted rule, over the passages of one camera
     TRAVEL_TIMES = "travel-times"  # when objects passed the cameras of a gateway, for travel times
     PASSAGE = "passage"  # the picture of a passage that a search found; media_id is the passage's id

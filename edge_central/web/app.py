@@ -23,7 +23,7 @@ from edge_central.web.auth import login
 from edge_central.web.http_errors import HttpError, error_response
 from edge_central.web.live.hub import LiveHub
 from edge_central.web.live.stream import live_endpoint
-from edge_central.web.pages import alerts, cases, events, fleet, journeys, media, passages
+from edge_central.web.pages import alerts, cases, commands, events, fleet, journeys, media, passages
 from edge_central.web.pages import searches as search_pages
 from edge_central.web.pages.availability import reports as availability
 from edge_central.web.pages.numbers import reports, traffic
@@ -47,6 +47,7 @@ PAGES: tuple[Page | PublicPage, ...] = (
     *rehearsals.PAGES,
     *developers.PAGES,
     *webhooks.PAGES,
+    *commands.PAGES,
     *inventory.PAGES,
     *incidents.PAGES,
     *searches.PAGES,

@@ -210,4 +210,5 @@ class UserRequestContext(RequestContext):
             "alarm_bar": cache(self.alarm_bar),
             "foremost_alarms": self.foremost_alarms,
             "rule_names": RuleNames(self.connection, self.scope),
+            "recorder_link": self.services.console.recorder_link,
         }

@@ -25,6 +25,7 @@ EXAMPLES: dict[str, Example] = {
     "diagnostics": Example(),
     "disarm": Example({"camera": "cam-1", "rule": "yard", "for_s": 60}),
     "evidence-hold": Example({"event_id": "zone-1", "why": "case 12"}),
+    "live-pictures": Example({"camera": "cam-1", "for_s": 3}),
     "mask": Example({"camera": "cam-1", "rule": "yard", "for_s": 60}),
     "model": Example({"action": "back"}, ends="rejected", code="not-possible"),
     "passage-hold": Example(

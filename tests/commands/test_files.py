@@ -23,6 +23,7 @@ from edge_agent.commands.handlers.diagnostics import (
 )
 from edge_agent.commands.handlers.files import (
     ClipCommand,
+    LivePicturesCommand,
     diagnostics_action,
     hold_action,
     media_of,
@@ -36,6 +37,7 @@ from edge_agent.wire import (
     ClipArguments,
     DiagnosticsArguments,
     HoldArguments,
+    LivePicturesArguments,
     SnapshotArguments,
     StormArguments,
     UplinkHealth,
@@ -133,6 +135,38 @@ def test_a_picture_that_the_budget_holds_back_is_not_said_to_be_on_its_way(site:
     reported = run(snapshot, SnapshotArguments(camera="cam-1")).text
     assert reported.startswith("the picture of cam-1 waits on the gateway:")
     assert reported.endswith("are sent again on 2026-12-01")
+
+
+class TickingSite(Site):
+    """``pause`` moves the clock."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__()
+        self.clock = clock
+
+    def pause(self, seconds: float) -> bool:
+        self.clock.advance(seconds)
+        return super().pause(seconds)
+
+
+def test_live_pictures_come_once_a_second_until_their_time_is_over() -> None:
+    site = TickingSite(FakeClock())
+    given = ContextRecorder()
+    live = LivePicturesCommand(site, site.pause, site.clock).action()
+    outcome = live.run(given.context(LivePicturesArguments(camera="cam-1", for_s=20)))
+    assert [media.event_id for media, _ in site.sent] == [f"live-c-1-{n}" for n in range(1, 21)]
+    assert given.progress_texts == ["pictures of cam-1 are sent one after another"]
+    assert isinstance(outcome, CommandSucceeded)
+    assert (outcome.text, outcome.result) == ("20 pictures of cam-1 were sent", {"pictures": 20})
+
+
+def test_live_pictures_end_with_the_first_one_that_the_budget_delays() -> None:
+    site = TickingSite(FakeClock())
+    site.uplink = UplinkHealth(held=["media"], resets_on="2026-12-01", step=1)
+    live = LivePicturesCommand(site, site.pause, site.clock).action()
+    outcome = run(live, LivePicturesArguments(camera="cam-1"))
+    assert len(site.sent) == 1
+    assert outcome.text.startswith("ended after 1 pictures of cam-1")
 
 
 def test_an_events_clip_goes_as_media(site: Site) -> None:

@@ -168,7 +168,7 @@ def test_a_reply_to_a_command_of_another_sender_is_accepted_and_ignored(tmp_path
         assert centre.status().rejected == 2
 
 
-def test_nothing_but_clips_is_sent_for_the_console(tmp_path: Path) -> None:
+def test_a_disarm_without_a_signature_is_not_sent_for_the_console(tmp_path: Path) -> None:
     """An attacker who takes over the console can write rows."""
     gateway = FakeGateway()
     with Mosquitto(tmp_path / "broker") as broker, Centre(tmp_path / "centre", broker.port) as centre:

@@ -22,6 +22,7 @@ from edge_central.searches.model import SearchAuthor
 from edge_central.searches.new_search import start_search
 from edge_central.store.database import DatabaseConnections
 from edge_central.store.scope import EVERYWHERE
+from tests.edge_central.commands.parts import MASK, store
 from tests.edge_central.parts import Centre, FakeGateway
 from tests.edge_central.searches.parts import found_city, question
 from tests.fleet.broker_side import FleetBroker
@@ -54,10 +55,12 @@ def test_it_confirms_events_asks_for_clips_and_searches(tmp_path: Path, apart: b
             now_ms = round(time.time() * 1000)
             with connections.writing() as connection:
                 assert request_clip(connection, LogAuthor("lan", now_ms), box.id, box.ward, "zone-1")
+                store(connection, MASK, now_ms)
                 found_city(connection)
                 author = SearchAuthor("lan", "::1", EVERYWHERE)
                 start_search(connection, author, question(gateways=[box.id]), now_ms)
             wait_until(lambda: "/down/cmd/clip" in down.read_text(), what="the clip's command")
+            wait_until(lambda: "/down/cmd/mask" in down.read_text(), what="the signed command")
             wait_until(lambda: "/down/cmd/search" in down.read_text(), what="the search")
             topic, payload = box.event(1)
             # On the port where a client may choose its id, so that the other client stays connected.

@@ -42,6 +42,7 @@ class Chromium:
         self._rest = b""
         self._session: str | None = None
         self.complaints: list[str] = []  # exceptions and refused resources
+        self.requests: list[dict[str, Any]] = []  # after ``Network.enable``: addresses, headers and bodies
 
     def __enter__(self) -> Self:
         ours_in, theirs_out = os.pipe()
@@ -152,6 +153,8 @@ class Chromium:
             self.complaints.append(str(message["params"]["exceptionDetails"]))
         elif message.get("method") == "Log.entryAdded" and message["params"]["entry"]["level"] == "error":
             self.complaints.append(message["params"]["entry"]["text"])
+        elif message.get("method") == "Network.requestWillBeSent":
+            self.requests.append(message["params"]["request"])
 
     def _next(self) -> dict[str, Any]:
         deadline = time.monotonic() + PATIENCE_S

@@ -1,4 +1,5 @@
-"""Commands that make a file and send it: ``snapshot``, ``clip``, ``diagnostics``; and ``evidence-hold``."""
+"""Commands that make a file and send it: ``snapshot``, ``live-pictures``, ``clip``, ``diagnostics``; and
+``evidence-hold``."""
 
 from __future__ import annotations
 
@@ -21,12 +22,21 @@ from edge_agent.commands.action import (
 )
 from edge_agent.commands.transfer.clip_queue import ClipQueue
 from edge_agent.commands.transfer.https import HttpsTarget, Pause, Uploader
+from edge_agent.core.clock import Clock
 from edge_agent.core.delivery import MAX_MESSAGE_BYTES, Media, content_type_of
 from edge_agent.core.problems import ProblemText, error_text, problem_text
-from edge_agent.wire import ClipArguments, DiagnosticsArguments, HoldArguments, SentFile, SnapshotArguments
+from edge_agent.wire import (
+    ClipArguments,
+    DiagnosticsArguments,
+    HoldArguments,
+    LivePicturesArguments,
+    SentFile,
+    SnapshotArguments,
+)
 
 SNAPSHOT_WITHIN_S = 25.0
 """While idle only keyframes are decoded; most cameras send one every 2 to 10 s."""
+LIVE_WITHIN_S = 60.0 + SNAPSHOT_WITHIN_S + 10
 CLIP_WITHIN_S = 10.0
 """From the end of the clip until it is on the disk."""
 UPLOAD_WITHIN_S = 3600.0
@@ -92,6 +102,37 @@ def snapshot_action(files: FileService) -> Action:
 def _is_still(args: SnapshotArguments) -> bool:
     """A still has up to 1.6 MB and opens the main stream: unsigned ones could use up a SIM card's month."""
     return args.still
+
+
+@dataclass(frozen=True)
+class LivePicturesCommand:
+    """The command ``live-pictures``: a picture a second for up to a minute, as fast as the camera shows them.
+
+    It ends with the first picture that the uplink's budget delays, so that at most one waits for it."""
+
+    files: FileService
+    pause: Pause
+    clock: Clock
+
+    def action(self) -> Action:
+        return Action("live-pictures", self.run, slow=True, within_s=LIVE_WITHIN_S)
+
+    def run(self, context: CommandContext[LivePicturesArguments]) -> CommandSucceeded:
+        camera, count = context.args.camera, 0
+        until_mono = self.clock.monotonic() + context.args.for_s
+        while (begun := self.clock.monotonic()) < until_mono:
+            media = self.files.snapshot(camera, f"live-{context.id}-{count + 1}", SNAPSHOT_WITHIN_S)
+            day = self.files.send(media, context.id)
+            count += 1
+            if day is not None:
+                text = problem_text("live-pictures-wait", camera=camera, count=count, day=day)
+                return CommandSucceeded(text, {"pictures": count})
+            if count == 1:
+                context.progress(problem_text("live-pictures-come", camera=camera))
+            if self.pause(max(0.0, context.args.every_s - (self.clock.monotonic() - begun))):
+                raise CommandFailed(problem_text("agent-stops"), "interrupted")
+        text = problem_text("live-pictures-sent", camera=camera, count=count)
+        return CommandSucceeded(text, {"pictures": count})
 
 
 @dataclass(frozen=True)

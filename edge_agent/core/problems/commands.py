@@ -233,6 +233,19 @@ FILES: Sentences = {
         "the picture of {camera} is on its way",
         "ảnh của {camera} đang được gửi về",
     ),
+    "live-pictures-come": (
+        "pictures of {camera} are sent one after another",
+        "đang gửi liên tục ảnh của {camera}",
+    ),
+    "live-pictures-sent": (
+        "{count} pictures of {camera} were sent",
+        "đã gửi {count} ảnh của {camera}",
+    ),
+    "live-pictures-wait": (
+        "ended after {count} pictures of {camera}: the uplink's budget is short, pictures are sent again on "
+        "{day}",
+        "dừng sau {count} ảnh của {camera} vì sắp hết dung lượng SIM, gửi tiếp từ ngày {day}",
+    ),
     "picture-waits": (
         "the picture of {camera} waits on the gateway: the uplink's budget is short, pictures are sent again "
         "on {day}",

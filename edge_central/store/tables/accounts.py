@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text
 
 from edge_central.store.tables.base import Milliseconds, ProblemColumn, RowId, metadata
 
@@ -126,5 +126,13 @@ request = Table(
     Column("words", Text, nullable=False),
     Column("answered_ms", Milliseconds),
     Column("problem", ProblemColumn),  # ``words`` as a code with figures; null: it has none
+    Column("camera", Text),  # null: of the whole gateway
+    Column("signed", LargeBinary),  # JWS of an operator, sent as it is; null: sent unsigned
+    Column("signed_by", Text),  # id of the key that the JWS names; only the gateway verifies it
+    Column("reason", Text),
+    Column("expires_ms", Milliseconds),  # of the JWS
     Index("request_by_about", "gateway", "about"),
+    Index("request_by_gateway", "gateway", "asked_ms"),
+    Index("request_by_status", "status"),
+    Index("request_by_time", "asked_ms"),
 )

@@ -14,6 +14,7 @@ from edge_central.web.i18n import (
     availability,
     base,
     cases,
+    commands,
     developers,
     events,
     fleet,
@@ -39,6 +40,7 @@ MODULES: tuple[Mapping[str, tuple[str, str]], ...] = (
     developers.WORDS,
     traffic.WORDS,
     reports.WORDS,
+    commands.WORDS,
 )
 """A new module joins here."""
 ALL: Mapping[str, tuple[str, str]] = {key: words for module in MODULES for key, words in module.items()}

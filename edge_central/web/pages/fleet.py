@@ -7,6 +7,8 @@ from starlette.responses import Response
 
 from edge_central.availability.model import TimeSpan
 from edge_central.availability.report import counted_period, read_availability
+from edge_central.commands.draft import CLIP_S
+from edge_central.commands.records import list_commands
 from edge_central.console.alarms.model import QueueFilter
 from edge_central.console.alarms.queue import counts_by_ward, read_queue
 from edge_central.console.event_list import EventFilter, read_events
@@ -39,6 +41,8 @@ WORST_FIRST = (AttentionLevel.ACTION, AttentionLevel.CHECK, AttentionLevel.AWAY,
 DAY_MS = 86_400_000
 RANGES = {"1": 1, "7": 7, "30": 30}
 NEWEST_OF_SITE = 12
+MOST_COMMANDS = 5
+"""Newest commands on the page of one site."""
 STALE_MS = 60_000
 """A running ingest updates its status row every ten seconds."""
 MOST_ITEMS = 20
@@ -170,6 +174,8 @@ def site_page(visit: UserRequestContext) -> Response:
         ranges=RANGES,
         rows=read_events(visit.connection, scope, EventFilter(gateway=gateway), size=NEWEST_OF_SITE).rows,
         queue=read_queue(visit.connection, scope, visit.now_ms, own, size=MOST_ITEMS),
+        clip_s=CLIP_S,
+        commands=list_commands(visit.connection, scope, gateway, MOST_COMMANDS),
     )
 
 

@@ -1,0 +1,76 @@
+"""Which commands the console sends, with a signature and without, and their common form. Pure.
+
+docs/decisions/0071-commands-are-signed-in-the-browser.md
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+UNSIGNED_TYPES = frozenset(("clip", "live-pictures", "snapshot", "status"))
+"""These change nothing on the gateway. An attacker who takes over the console can send them."""
+SIGNED_TYPES = frozenset(
+    ("arm", "camera-reboot", "disarm", "evidence-hold", "mask", "relearn", "snapshot", "storm-mode")
+)
+"""Everything that changes something, also where a gateway would accept it unsigned; and stills."""
+OVERRIDES = frozenset(("arm", "disarm", "mask"))
+LIFE_MS = 600_000
+"""From the page that shows a document until it expires: time to choose the key and to sign."""
+MAX_LIFE_MS = 900_000
+"""Longest life of a document that is accepted: a signed command must not be stored for later use."""
+MAX_REASON = 500
+"""Characters."""
+
+
+class InvalidCommand(Exception):
+    """The command is not sent. ``key`` names the reason in the console's words."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+
+@dataclass(frozen=True, slots=True)
+class CommandAuthor:
+    """The account that sends a command."""
+
+    account: str
+    address: str
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayCommand:
+    """Type and arguments of a command, without an id."""
+
+    type: str
+    args: Mapping[str, Any]
+
+    @property
+    def camera(self) -> str | None:
+        """None: it concerns the gateway, or several cameras."""
+        cameras = self.cameras
+        return cameras[0] if len(cameras) == 1 else None
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        named = self.args.get("cameras") or [self.args.get("camera")]
+        return tuple(each for each in named if isinstance(each, str))
+
+    @property
+    def words_key(self) -> str:
+        """Key of the sentence that says what the command does."""
+        args = self.args
+        if self.type in OVERRIDES and args.get("for_s") == 0:
+            return "override-end"
+        if self.type == "storm-mode":
+            return "storm-end" if args.get("for_s") == 0 else "storm-one" if self.camera else "storm-mode"
+        if self.type == "snapshot" and args.get("still"):
+            return "still"
+        if self.type == "evidence-hold" and args.get("release"):
+            return "release"
+        if self.type == "clip" and args.get("event_id"):
+            return "clip-event"
+        return self.type

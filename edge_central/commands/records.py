@@ -1,0 +1,163 @@
+"""Stores commands as requests for the ingest, and lists those of a gateway with their replies."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from edge_agent.wire.received.bounds import with_problem
+from edge_central.commands.draft import command_id
+from edge_central.commands.model import CommandAuthor, GatewayCommand
+from edge_central.commands.submission import SubmittedCommand
+from edge_central.store import tables
+from edge_central.store.accesses import AccessKind, record_access
+from edge_central.store.batch import UNFINISHED
+from edge_central.store.database import conflict_insert
+from edge_central.store.scope import Scope
+
+MAX_LISTED = 20
+UNDER_WAY_MS = 300_000
+"""So long the same command is not sent again without a final reply; then the first one has expired."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedCommand:
+    """A command in the log of a gateway. ``signed_by``: id of the key that it names, None if unsigned.
+    ``media``: ids of the pictures and clips that came of it."""
+
+    id: str
+    command: GatewayCommand
+    asked_ms: int
+    asked_by: str
+    reason: str | None
+    signed_by: str | None
+    status: str
+    words: str  # text of the gateway's reply
+    answered_ms: int | None
+    media: tuple[str, ...]
+
+    @property
+    def goes_on(self) -> bool:
+        return self.status in UNFINISHED
+
+
+def store_unsigned(
+    connection: Connection, author: CommandAuthor, gateway: str, ward: str, command: GatewayCommand
+) -> bool:
+    """Store a command for the ingest, and its row of the access log. False: the same one is under way."""
+    columns = tables.request.c
+    same_camera = columns.camera.is_(None) if command.camera is None else columns.camera == command.camera
+    under_way = select(columns.id).where(
+        *(columns.gateway == gateway, columns.type == command.type, same_camera),
+        *(columns.about.is_(None), columns.signed.is_(None), columns.status.in_(UNFINISHED)),
+        columns.asked_ms > author.now_ms - UNDER_WAY_MS,
+    )
+    if connection.scalar(under_way.limit(1)) is not None:
+        return False
+    return _store(connection, author, gateway, ward, command, {"id": command_id(command.type)})
+
+
+def store_signed(
+    connection: Connection,
+    author: CommandAuthor,
+    gateway: str,
+    ward: str,
+    submitted: SubmittedCommand,
+    reason: str,
+) -> bool:
+    """As ``store_unsigned``, for a command that is sent byte for byte as it was signed. False: this very
+    command was stored before."""
+    more = {
+        "id": submitted.id,
+        "signed": submitted.jws,
+        "signed_by": submitted.key,
+        "reason": reason,
+        "expires_ms": submitted.expires_ms,
+    }
+    return _store(connection, author, gateway, ward, submitted.command, more)
+
+
+def _store(
+    connection: Connection,
+    author: CommandAuthor,
+    gateway: str,
+    ward: str,
+    command: GatewayCommand,
+    more: Mapping[str, Any],
+) -> bool:
+    row: dict[str, Any] = {
+        "gateway": gateway,
+        "ward": ward,
+        "type": command.type,
+        "args": msgspec.json.encode(command.args).decode(),
+        "camera": command.camera,
+        "asked_ms": author.now_ms,
+        "asked_by": author.account,
+        "status": "asked",
+        "words": "",
+        **more,
+    }
+    added = conflict_insert(connection, tables.request).values(row).on_conflict_do_nothing()
+    if connection.scalar(added.returning(tables.request.c.id)) is None:
+        return False
+    place = {"ward": ward, "gateway": gateway, "media_id": row["id"]}
+    if command.camera is not None:
+        place["camera"] = command.camera
+    record_access(connection, AccessKind.COMMAND, author.account, author.address, author.now_ms, **place)
+    return True
+
+
+def list_commands(
+    connection: Connection, scope: Scope, gateway: str, most: int = MAX_LISTED
+) -> tuple[LoggedCommand, ...]:
+    """The newest commands of the console to a gateway, newest first."""
+    columns = tables.request.c
+    query = (
+        select(tables.request)
+        .where(columns.gateway == gateway, scope.of(columns.ward))
+        .order_by(columns.asked_ms.desc(), columns.id)
+        .limit(most)
+    )
+    rows = connection.execute(query).all()
+    media = _media(connection, gateway, [row.id for row in rows if row.type in ("clip", "snapshot")])
+    return tuple(
+        LoggedCommand(
+            id=row.id,
+            command=GatewayCommand(row.type, _arguments(row.args)),
+            asked_ms=row.asked_ms,
+            asked_by=row.asked_by,
+            reason=row.reason,
+            signed_by=row.signed_by,
+            status=row.status,
+            words=with_problem(row.words, row.problem),
+            answered_ms=row.answered_ms,
+            media=tuple(media[row.id]),
+        )
+        for row in rows
+    )
+
+
+def _arguments(text: str) -> dict[str, Any]:
+    """None of them, for a text that the console cannot have written."""
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except (msgspec.DecodeError, RecursionError):
+        return {}
+
+
+def _media(connection: Connection, gateway: str, commands: list[str]) -> defaultdict[str, list[str]]:
+    """Ids of unsealed media by command: a gateway names them ``snapshot-ID`` and ``clip-ID``."""
+    columns = tables.media.c
+    named = {f"{prefix}-{id_}": id_ for id_ in commands for prefix in ("clip", "snapshot")}
+    query = select(columns.media_id, columns.event_id).where(
+        columns.event_id.in_(named), columns.gateway == gateway, columns.sealed.is_(False)
+    )
+    found = defaultdict[str, list[str]](list)
+    for row in connection.execute(query):
+        found[named[row.event_id]].append(row.media_id)
+    return found

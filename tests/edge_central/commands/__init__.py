@@ -1,0 +1,1 @@
+"""Commands that officers send from the console."""
