@@ -123,7 +123,11 @@ SCENES = (
         "passages ordinary",
         "a walker every 8.6 s, 10,000 objects a day; with passages and without",
         Clip("ordinary"),
-        (Agent("agent", 4), Agent("agent without passages", 4, passages=False)),
+        (
+            Agent("agent", 4),
+            Agent("agent without passages", 4, passages=False),
+            Agent("without passages again", 4, passages=False),  # how much is chance
+        ),
         window_s=PASSAGES_WINDOW_S,
         in_quick_runs=False,
     ),

@@ -30,7 +30,8 @@ from edge_agent.passages.passage import FOLDER
 from edge_agent.passages.recorder import NoPassages
 from edge_agent.passages.store import PassageStore
 
-CLIPS = ("busy", "vn_junction_unlabelled.mp4", "vn_street_motorbikes.mp4")
+DRAWN = ("ordinary", "busy")
+CLIPS = (*DRAWN, "vn_junction_unlabelled.mp4", "vn_street_motorbikes.mp4")
 LONGEST_S = 60.0
 ROUNDS = 5
 
@@ -78,7 +79,7 @@ def main() -> int:
         plan = Plan(False, Path(name), Path("build/bench/clips"), data)
         plan.cache.mkdir(parents=True, exist_ok=True)
         for clip in CLIPS:
-            path = Clip(clip).file(plan) if clip == "busy" else data / "video" / clip
+            path = Clip(clip).file(plan) if clip in DRAWN else data / "video" / clip
             if not path.exists():
                 print(f"{clip}: missing, not measured", file=sys.stderr)
                 continue
@@ -118,8 +119,8 @@ def _row(name: str, rounds: list[Round], folder: Path) -> str:
     passages = rounds[0].clip.passages
     write_ms, sizes = _stored(rounds[0].clip, folder / Path(name).stem)
     return (
-        f"{name}: {len(passages)} passages; stage {_range([100 * each.share for each in rounds])} % of "
-        "the rest; "
+        f"{name}: {len(passages)} passages; stage {_range([1e3 * each.stage_s for each in rounds])} ms, "
+        f"{_range([100 * each.share for each in rounds])} % of the rest; "
         f"with / without {_range([each.ratio for each in rounds])}; "
         f"{1e3 * median(each.stage_s for each in rounds) / max(1, len(passages)):.2f} ms a passage, "
         f"writing {write_ms:.2f} ms; in the files {', '.join(f'{size:.0f}' for size in sizes)} bytes each"
