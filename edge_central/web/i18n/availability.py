@@ -31,8 +31,14 @@ WORDS: dict[str, tuple[str, str]] = {
     "availability-worst": ("Camera có tỷ lệ thấp nhất", "Cameras with the lowest availability"),
     "availability-no-outage": ("Không có lần gián đoạn nào.", "There was no outage."),
     "availability-lasts": ("chưa kết thúc", "not over"),
-    "availability-minutes": ("Số phút theo nguyên nhân", "Minutes by cause"),
-    "availability-quality": ("Số phút hình kém", "Minutes of poor picture"),
+    "availability-minutes": (
+        "Số phút theo nguyên nhân, cộng các camera",
+        "Minutes by cause, all cameras added",
+    ),
+    "availability-quality": (
+        "Số phút hình kém, cộng các camera",
+        "Minutes of poor picture, all cameras added",
+    ),
     "availability-cameras-csv": ("Bảng camera (CSV)", "Cameras (CSV)"),
     "availability-outages-csv": ("Bảng gián đoạn (CSV)", "Outages (CSV)"),
     "availability-summary": ("Trang in một mặt của phường", "One page of the ward, to print"),
