@@ -7,8 +7,8 @@ goes through this module, in a transaction of one writer at a time (``Store.batc
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, TypeVar
 
@@ -19,6 +19,7 @@ from sqlalchemy import (
     Row,
     Select,
     and_,
+    bindparam,
     case,
     delete,
     func,
@@ -47,6 +48,17 @@ T = TypeVar("T")
 _E, _H, _O, _R = tables.event.c, tables.handling.c, tables.open_alarm.c, tables.alarm_row.c
 EVENT_SUBJECT = literal("event ") + _E.gateway + " " + _E.event_id
 """The event's name in the incident log. Ids of events are unique for each gateway only."""
+
+COUNTED = (
+    *("alarms", "waiting", "last_cursor", "first_ms", "last_ms"),
+    *("first_waiting_ms", "last_waiting_ms"),
+)
+"""Columns of a row that its alarms determine."""
+_UPDATE_ROW = (
+    update(tables.alarm_row)
+    .where(_R.id == bindparam("of"))
+    .values({name: bindparam(f"new_{name}") for name in COUNTED})
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +138,8 @@ def list_alarms(connection: Connection, which: ColumnElement[bool]) -> None:
     for event in connection.execute(_ringing_events(which)):
         rule = rule_of(event.kind, event.payload)
         by_rule[AlarmRule(event.ward, event.gateway, event.camera, event.kind, rule)].append(event)
-    for key, events in by_rule.items():
-        _add(connection, key, events)
+    if by_rule:
+        _add(connection, by_rule)
 
 
 def _ringing_events(which: ColumnElement[bool]) -> Select[Any]:
@@ -147,44 +159,87 @@ def _ringing_events(which: ColumnElement[bool]) -> Select[Any]:
     )
 
 
-def _add(connection: Connection, rule: AlarmRule, events: Sequence[Row[Any]]) -> None:
-    rule, row = _row_for(connection, rule)
-    received = [event.received_ms for event in events]
-    if row is not None and row.waiting == 0 and row.last_ms < min(received) - OPEN_ALARM_AGE_MS:
-        # Alarms that have left the list by age are not counted with the new ones.
-        _delete_row(connection, row.id)
-        row = None
-    waiting = [event.received_ms for event in events if not event.acknowledged]
-    values: dict[str, Any] = {"alarms": len(events), "waiting": len(waiting)}
-    values["last_cursor"] = events[-1].cursor
-    if row is None:
-        values |= _times(received, waiting)
-        key = connection.execute(insert(tables.alarm_row), asdict(rule) | values).inserted_primary_key
-        assert key is not None
-        row_id = key[0]
-    else:
-        row_id = row.id
-        values["alarms"] += row.alarms
-        values["waiting"] += row.waiting
-        values["last_cursor"] = max(values["last_cursor"], row.last_cursor)
-        before = [row.first_waiting_ms, row.last_waiting_ms] if row.waiting else []
-        values |= _times([row.first_ms, row.last_ms, *received], [*before, *waiting])
-        connection.execute(update(tables.alarm_row).where(_R.id == row_id).values(values))
-    names = ("cursor", "subject", "received_ms", "acknowledged")
-    listed = [{name: getattr(event, name) for name in names} | {"alarm_row": row_id} for event in events]
-    connection.execute(insert(tables.open_alarm), listed)
-
-
-def _row_for(connection: Connection, rule: AlarmRule) -> tuple[AlarmRule, Row[Any] | None]:
-    """The row of a rule, None: there is none yet; and the rule, or what a gateway with too many rows gets
-    instead."""
-    row = connection.execute(select(tables.alarm_row).where(rule.where(_R))).first()
-    if row is None:
-        of_gateway = select(func.count()).select_from(tables.alarm_row).where(_R.gateway == rule.gateway)
-        if (connection.scalar(of_gateway) or 0) >= MAX_GATEWAY_ROWS:
+def _add(connection: Connection, by_rule: Mapping[AlarmRule, Sequence[Row[Any]]]) -> None:
+    """Add events to the rows of their rules, which are made where there is none."""
+    rows = _rows_of(connection, {rule.gateway for rule in by_rule})
+    per_gateway = Counter(rule.gateway for rule in rows)
+    new: dict[AlarmRule, dict[str, Any]] = {}
+    changed: dict[int, dict[str, Any]] = {}
+    listed: list[tuple[AlarmRule, Sequence[Row[Any]]]] = []
+    for own_rule, events in by_rule.items():
+        rule = own_rule
+        if rule not in rows and rule not in new and per_gateway[rule.gateway] >= MAX_GATEWAY_ROWS:
             rule = replace(rule, camera=MANY_CAMERAS, rule="")
-            row = connection.execute(select(tables.alarm_row).where(rule.where(_R))).first()
-    return rule, row
+        row = rows.get(rule) or new.get(rule) or {}
+        if "id" in row and not row["waiting"] and row["last_ms"] < _oldest(events) - OPEN_ALARM_AGE_MS:
+            # Alarms that have left the list by age are not counted with the new ones.
+            connection.execute(delete(tables.open_alarm).where(_O.alarm_row == row["id"]))
+            row = {"id": row["id"]}
+        values = _with_alarms(row, events)
+        if rule in rows:
+            rows[rule] = changed[values["id"]] = values
+        else:
+            per_gateway[rule.gateway] += rule not in new
+            new[rule] = values
+        listed.append((rule, events))
+    ids = {rule: row["id"] for rule, row in rows.items()} | _insert_rows(connection, new)
+    _update_rows(connection, changed)
+    names = ("cursor", "subject", "received_ms", "acknowledged")
+    connection.execute(
+        insert(tables.open_alarm),
+        [
+            {name: getattr(event, name) for name in names} | {"alarm_row": ids[rule]}
+            for rule, events in listed
+            for event in events
+        ],
+    )
+
+
+def _rows_of(connection: Connection, gateways: Collection[str]) -> dict[AlarmRule, dict[str, Any]]:
+    """The rows of these gateways, of each at most MAX_GATEWAY_ROWS and the shared ones."""
+    return {
+        AlarmRule.of_row(row): dict(row._mapping)
+        for part in _parts(sorted(gateways))
+        for row in connection.execute(select(tables.alarm_row).where(_R.gateway.in_(part)))
+    }
+
+
+def _oldest(events: Sequence[Row[Any]]) -> int:
+    return min(int(event.received_ms) for event in events)
+
+
+def _with_alarms(row: Mapping[str, Any], events: Sequence[Row[Any]]) -> dict[str, Any]:
+    """The values of a row, ``{}`` for a new one, with these alarms in addition."""
+    received = [event.received_ms for event in events]
+    waiting = [event.received_ms for event in events if not event.acknowledged]
+    cursors = [event.cursor for event in events]
+    values = dict(row) | {
+        "alarms": row.get("alarms", 0) + len(received),
+        "waiting": row.get("waiting", 0) + len(waiting),
+    }
+    if row.get("alarms"):
+        received += [row["first_ms"], row["last_ms"]]
+        cursors.append(row["last_cursor"])
+    if row.get("waiting"):
+        waiting += [row["first_waiting_ms"], row["last_waiting_ms"]]
+    return values | {"last_cursor": max(cursors)} | _times(received, waiting)
+
+
+def _insert_rows(connection: Connection, new: Mapping[AlarmRule, dict[str, Any]]) -> dict[AlarmRule, int]:
+    """Insert rows; return their ids."""
+    if not new:
+        return {}
+    statement = insert(tables.alarm_row).returning(_R.id, sort_by_parameter_order=True)
+    made = connection.scalars(statement, [asdict(rule) | values for rule, values in new.items()])
+    return dict(zip(new, made, strict=True))
+
+
+def _update_rows(connection: Connection, changed: Mapping[int, Mapping[str, Any]]) -> None:
+    if changed:
+        values = [
+            {f"new_{name}": row[name] for name in COUNTED} | {"of": id_} for id_, row in changed.items()
+        ]
+        connection.execute(_UPDATE_ROW, values)
 
 
 def _times(received: Sequence[int], waiting: Sequence[int]) -> dict[str, Any]:
@@ -225,10 +280,11 @@ def _unlist(connection: Connection, conditions: Iterable[ColumnElement[bool]]) -
 
 
 def _count_again(connection: Connection, rows: Collection[int]) -> None:
-    """Count the alarms of these rows; delete a row without any."""
+    """Count the alarms of these rows; delete rows without any."""
     waits = case((_O.acknowledged.is_(False), _O.received_ms))
-    for row_id in sorted(rows):
+    for part in _parts(sorted(rows)):
         query = select(
+            _O.alarm_row,
             func.count().label("alarms"),
             func.count(waits).label("waiting"),
             func.max(_O.cursor).label("last_cursor"),
@@ -236,18 +292,11 @@ def _count_again(connection: Connection, rows: Collection[int]) -> None:
             func.max(_O.received_ms).label("last_ms"),
             func.min(waits).label("first_waiting_ms"),
             func.max(waits).label("last_waiting_ms"),
-        ).where(_O.alarm_row == row_id)
-        counted = connection.execute(query).one()
-        if counted.alarms:
-            values = dict(counted._mapping)
-            connection.execute(update(tables.alarm_row).where(_R.id == row_id).values(values))
-        else:
-            _delete_row(connection, row_id)
-
-
-def _delete_row(connection: Connection, row_id: int) -> None:
-    connection.execute(delete(tables.open_alarm).where(_O.alarm_row == row_id))
-    connection.execute(delete(tables.alarm_row).where(_R.id == row_id))
+        ).where(_O.alarm_row.in_(part))
+        found = connection.execute(query.group_by(_O.alarm_row))
+        counted = {row.alarm_row: dict(row._mapping) for row in found}
+        _update_rows(connection, counted)
+        connection.execute(delete(tables.alarm_row).where(_R.id.in_(set(part) - counted.keys())))
 
 
 def _parts(values: Sequence[T]) -> Iterator[Sequence[T]]:
