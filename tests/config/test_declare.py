@@ -112,7 +112,8 @@ heartbeat_s: 20
 mqtt:
   {brokers: [mqtts://broker.example:8883], root: tb/v1, ca_file: ca.pem, cert_file: a.pem, key_file: a.key,
    username: dt-001, password_file: mqtt.pass, delivery: confirmed, spread_s: 3}
-uplink: {kind: sim, monthly_bytes: 2GB, reset_day: 3, backlog_bytes_s: 9kB}
+uplink: {kind: sim, monthly_bytes: 2GB, reset_day: 3, backlog_bytes_s: 9kB,
+         max_clip_bytes: 8MB}
 healing: {reconnect_h: 1, reset_h: 2, reboot_h: 3, witnesses: ["203.113.131.1:53"]}
 outbox: {max_bytes: 2GB}
 storage: {max_bytes: 2GB, max_age_days: 3, keep_free: 1GB, seal_to: centre.pem}

@@ -37,7 +37,8 @@ def test_a_confirmed_event_is_stored_exactly_once(centre: Centre, gateways: Fake
         gateway.event(1), gateway.event(2), gateway.event(1), gateway.event(5), gateway.event(2)
     )
     gateways.wait_confirmed(gateway, 1, 2, 5)
-    assert gateways.acks(gateway)[-1] == {"epoch": gateway.epoch, "upto": 2, "also": [5], "media": []}
+    ack = {"epoch": gateway.epoch, "upto": 2, "also": [5], "media": [], "takes_parts": True}
+    assert gateways.acks(gateway)[-1] == ack
     assert centre.numbers(gateway) == [1, 2, 5]
     centre.stop()
     gateways.wait_state("stopped")
