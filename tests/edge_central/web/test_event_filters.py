@@ -44,7 +44,7 @@ class Sent:
 
     @property
     def message(self) -> tuple[str, bytes]:
-        data = {} if self.label is None else {"label": self.label}
+        data = {"why": "a car, a person, a truck"} | ({} if self.label is None else {"label": self.label})
         return event(
             *(self.gateway, self.sequence, data),
             kind=self.kind,

@@ -60,6 +60,7 @@ def test_events_are_json_lines_with_the_files_times(config: Path, clip: Path) ->
     for event in reported:
         kind = event["type"].split(".")[3]
         jsonschema.validate(event, schema_of(f"event-{kind}"))
+        assert event["recordedtime"] >= event["time"], "it is not stored before it happens"
     start = reported[0]
     assert start["time"].startswith("2026-01-01T14:59:02"), "the person comes into view after two seconds"
     assert start["data"]["label"] == "person"
