@@ -1,8 +1,9 @@
 """Which event or alert a webhook posts next, how far it has come, and the log of what it posted.
 
 Events are read by cursor and alerts by id, so that nothing is lost while a receiver is away. An event is
-posted when it begins. What was acknowledged before its time is passed over, and so are the alarms of a
-gateway while its flood alert is open: that alert is posted for all of them.
+posted when it begins. What was acknowledged before its time is passed over, and so are alarms that do not
+ring: those of a rule that a user has silenced, and those of a gateway while its flood alert is open, which is
+posted for all of them.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from sqlalchemy import (
 )
 
 from edge_agent.wire.received.bounds import with_problem
+from edge_central.console.alarms.silences import is_silenced
 from edge_central.console.events import NOT_HIDDEN, OF_NOTE, EventRow, rows_of
 from edge_central.store import tables
 from edge_central.store.database import conflict_insert, newest_cursor
@@ -37,6 +39,7 @@ READ_AT_ONCE = 50
 MAX_DELIVERIES = 500
 """Rows that are kept of each webhook."""
 _E, _A, _H = tables.event.c, tables.alert.c, tables.handling.c
+_O, _R = tables.open_alarm.c, tables.alarm_row.c
 _P, _D = tables.webhook_place.c, tables.webhook_delivery.c
 _QUIET = (
     select(_A.id)
@@ -98,7 +101,7 @@ def next_step(
     """Read what is due after ``place``: events first."""
     due_ms = now_ms - round(webhook.unacknowledged_s * 1000)
     newest = newest_cursor(connection)
-    rows = connection.execute(_events(webhook, scope, place.cursor, newest)).all()
+    rows = connection.execute(_events(webhook, scope, place.cursor, newest, now_ms)).all()
     if len(rows) == READ_AT_ONCE:
         newest = rows[-1].cursor
     for row in rows:
@@ -113,11 +116,18 @@ def next_step(
     )
 
 
-def _events(webhook: EventWebhook, scope: Scope, after: int, newest: int) -> Select[Any]:
+def _events(webhook: EventWebhook, scope: Scope, after: int, newest: int, now_ms: int) -> Select[Any]:
     subject = literal("event ") + _E.gateway + " " + _E.event_id
+    of_silenced_rule = (
+        select(_O.cursor)
+        .join_from(tables.open_alarm, tables.alarm_row, _R.id == _O.alarm_row)
+        .where(_O.cursor == _E.cursor, is_silenced(now_ms, _R))
+        .exists()
+    )
+    quiet = or_(_QUIET, of_silenced_rule).label("quiet")
     kinds = RINGING_KINDS if webhook.kinds is None else webhook.kinds
     query = (
-        select(_E.cursor, _E.received_ms, _H.acknowledged_ms, _H.outcome, _QUIET.label("quiet"))
+        select(_E.cursor, _E.received_ms, _H.acknowledged_ms, _H.outcome, quiet)
         .select_from(tables.event)
         .join(tables.handling, _H.subject == subject, isouter=True)
         .where(_E.cursor > after, _E.cursor <= newest, scope.of(_E.ward), NOT_HIDDEN)

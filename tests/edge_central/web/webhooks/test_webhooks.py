@@ -13,6 +13,7 @@ from sqlalchemy import insert, select
 
 from edge_agent.core.errors import ConfigError
 from edge_central.config import load
+from edge_central.console.alarms.silences import rule_of_row, set_silence
 from edge_central.console.incident_log import LogAuthor, acknowledge
 from edge_central.settings import CentralSettings
 from edge_central.store import tables
@@ -245,6 +246,18 @@ def test_alarms_of_a_flood_are_not_posted_one_by_one(quiet: House) -> None:
         connection.execute(insert(tables.alert), flood)
     quiet.take(*(alarm(OURS, number, f"a{number}") for number in range(1, 120)))
     assert walk(quiet, 310) == ["alert 1"]
+
+
+def test_alarms_of_a_silenced_rule_are_not_posted(quiet: House) -> None:
+    quiet.take(alarm(OURS, 1, "a1"), alarm(OURS, 2, "a2", camera="cam-2"))
+    scope, now_ms = Scope(frozenset({WARD})), quiet.now_ms()
+    with quiet.connections.writing() as connection:
+        row = connection.scalar(select(tables.alarm_row.c.id).where(tables.alarm_row.c.camera == "cam-1"))
+        assert row is not None
+        rule = rule_of_row(connection, scope, row)
+        assert rule is not None
+        set_silence(connection, scope, LogAuthor("lan", now_ms), rule, 60, "công trình")
+    assert walk(quiet, 310) == ["event dt-001 a2"]
 
 
 def walk(house: House, after_s: float) -> list[str]:
