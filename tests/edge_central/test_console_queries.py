@@ -27,7 +27,7 @@ from edge_central.console.incident_log import (
     take_over,
 )
 from edge_central.console.requests import request_clip, requests_about
-from edge_central.console.site_names import Names
+from edge_central.console.site_names import Names, SiteNames
 from edge_central.console.verdict import verify_event
 from edge_central.store.database import open_engine
 from edge_central.store.presence_reports import GatewayReport, PresenceState, write_report
@@ -122,3 +122,21 @@ def test_the_incident_log_is_the_same_on_both_databases(connection: Connection, 
     ]
     assert request_clip(connection, by, gateway.id, gateway.ward, "e1")
     assert [each.status for each in requests_about(connection, EVERYWHERE, gateway.id, "e1")] == ["asked"]
+
+
+def test_a_removed_gateway_is_no_site_unless_the_sheet_has_it(
+    ingest: IngestHarness, gateway: Gateway
+) -> None:
+    """Its heartbeats are still stored; presence, metrics and ``fleet`` know it no more."""
+    topic = f"tb/v1/{gateway.ward}/{gateway.id}/up"
+    ingest.write((f"{topic}/state", b""), (f"{topic}/birth", b""))
+    with ingest.store.batch() as batch:
+        write_report(batch.connection, GatewayReport(gateway.id, gateway.ward, None, "taken away", NOW_MS))
+    sheet = Names(sites={gateway.id: SiteNames(gateway.ward, "Lý Bôn")})
+    engine = open_engine(ingest.database)
+    with engine.connect() as connection:
+        assert read_fleet(connection, Names(), EVERYWHERE, NOW_MS).sites == ()
+        (site,) = read_fleet(connection, sheet, EVERYWHERE, NOW_MS).sites
+        assert site.state is SiteState.NEVER
+        assert read_fleet(connection, Names(), EVERYWHERE, NOW_MS, gateway.id).site(gateway.id) is not None
+    engine.dispose()
