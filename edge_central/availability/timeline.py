@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from edge_central.availability.model import (
     ON,
@@ -112,11 +111,12 @@ def camera_spans(series: Series, period: TimeSpan) -> list[ConditionSpan]:
     """The conditions of a camera in ``period``, in order. Time in which it was not configured, or its gateway
     removed or not yet known, is left out."""
     spans: list[ConditionSpan] = []
-    cursors = {layer: _Cursor(intervals) for layer, intervals in series.items()}
-    edges = _edges(series.values(), period)
-    for from_ms, to_ms in pairwise(edges):
-        now = {layer: cursor.at(from_ms) for layer, cursor in cursors.items()}
-        span = _span(now, from_ms, to_ms)
+    now: dict[Layer, StateInterval | None] = {}
+    changes = _changes(series, period)
+    for index, (from_ms, layer, interval) in enumerate(changes):
+        now[layer] = interval
+        to_ms = changes[index + 1][0] if index + 1 < len(changes) else period.to_ms
+        span = _span(now, from_ms, to_ms) if from_ms < to_ms else None
         if span is None:
             continue
         last = spans[-1] if spans else None
@@ -176,32 +176,20 @@ def totals_of(spans: Iterable[ConditionSpan]) -> ConditionTotals:
     return totals
 
 
-class _Cursor:
-    """Reads a series from its begin to its end."""
-
-    def __init__(self, intervals: Sequence[StateInterval]) -> None:
-        self._intervals = intervals
-        self._next = 0
-
-    def at(self, time_ms: int) -> StateInterval | None:
-        """The interval at this time; times must not go back."""
-        while self._next < len(self._intervals):
-            interval = self._intervals[self._next]
-            if interval.to_ms is None or interval.to_ms > time_ms:
-                return interval if interval.from_ms <= time_ms else None
-            self._next += 1
-        return None
-
-
-def _edges(series: Iterable[Sequence[StateInterval]], period: TimeSpan) -> list[int]:
-    """All times in the period at which something changes, with its begin and end."""
-    edges = {period.from_ms, period.to_ms}
-    for intervals in series:
+def _changes(series: Series, period: TimeSpan) -> list[tuple[int, Layer, StateInterval | None]]:
+    """All changes in the period, in order: from when on which interval of a layer holds; None: none does."""
+    changes: list[tuple[int, Layer, StateInterval | None]] = []
+    for layer, intervals in series.items():
+        ended_ms: int | None = None
         for interval in intervals:
-            for at_ms in (interval.from_ms, interval.to_ms):
-                if at_ms is not None and period.from_ms < at_ms < period.to_ms:
-                    edges.add(at_ms)
-    return sorted(edges)
+            if ended_ms is not None and ended_ms < interval.from_ms:
+                changes.append((max(ended_ms, period.from_ms), layer, None))
+            if interval.from_ms < period.to_ms:
+                changes.append((max(interval.from_ms, period.from_ms), layer, interval))
+            ended_ms = interval.to_ms
+        if ended_ms is not None and ended_ms < period.to_ms:
+            changes.append((max(ended_ms, period.from_ms), layer, None))
+    return sorted(changes, key=lambda change: change[0])
 
 
 def _what(span: ConditionSpan) -> tuple[Condition, str, tuple[str, ...]]:
