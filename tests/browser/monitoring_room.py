@@ -17,7 +17,7 @@ NAMELESS = """
     const named = (e) => (e.getAttribute("aria-label") || e.textContent || "").trim() || e.labels?.length
         || e.querySelector("img[alt]");
     return Array.from(document.querySelectorAll("a, button, input:not([type=hidden]), select, textarea"))
-        .filter((e) => !named(e)).map((e) => e.outerHTML.slice(0, 120));
+        .filter((e) => !named(e) && !e.closest("[hidden]")).map((e) => e.outerHTML.slice(0, 120));
 })()
 """
 FAINT = """

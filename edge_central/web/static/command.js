@@ -74,7 +74,7 @@
     return section.dataset[error instanceof Unusable ? error.message : "failed"];
   }
 
-  file.addEventListener("change", async () => {
+  async function useChosen() {
     signer = null;
     button.disabled = true;
     state.textContent = "";
@@ -87,7 +87,10 @@
       state.textContent = sentence(error);
     }
     file.value = ""; // the page does not go on reading the file
-  });
+  }
+
+  file.addEventListener("change", useChosen);
+  useChosen(); // a file that was chosen before this script had loaded
 
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
