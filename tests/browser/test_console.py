@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import pytest
 from tests.browser.monitoring_room import FAINT, NAMELESS, PHONE, WALL, Room, people
 from tests.edge_central.console.city import COVERED, SHOWN
 from tests.edge_central.console.served import CityHouse
-from tests.edge_central.rehearsals.parts import CAMERA, YARD, document, store_rules
+from tests.edge_central.rehearsals.parts import CAMERA, YARD, store_rules
 from tests.testbed.chromium import Chromium, installed
 
 SHOTS = Path(os.environ.get("EDGE_AGENT_SCREENSHOTS") or "/nowhere")
@@ -94,10 +95,10 @@ def test_events_have_their_pictures_beside_them(room: Room) -> None:
 
 
 def test_the_scene_of_an_event_lies_on_its_picture(house: CityHouse, room: Room) -> None:
+    gateway, configured = house.city.gateways["pk-003"], CAMERA | {"zones": {"yard": YARD | {"name": "Sân"}}}
+    rules = {"config_hash": "ab" * 32, "cameras": dict.fromkeys(gateway.cameras, configured)}
     with house.connections.writing() as connection:
-        zones = {"zones": {"yard": YARD | {"name": "Sân trường"}}}
-        ward = house.city.gateways["pk-003"].ward
-        store_rules(connection, "pk-003", ward, document(CAMERA | zones))
+        store_rules(connection, gateway.id, gateway.ward, json.dumps(rules).encode())
     room.browser.resize(*WALL)
     room.open(PAGES["event"])
     place = "(e) => document.querySelector(e).getBoundingClientRect().toJSON()"
@@ -109,7 +110,7 @@ def test_the_scene_of_an_event_lies_on_its_picture(house: CityHouse, room: Room)
         shown = room.run(inside)
         assert over["left"] <= shown["left"] < shown["right"] <= over["right"] + 1, shape
         assert over["top"] <= shown["top"] < shown["bottom"] <= over["bottom"] + 1, shape
-    assert "Sân trường" in room.run("document.querySelector('.scene figcaption').textContent")
+    assert "vùng Sân theo cấu hình" in room.run("document.querySelector('.scene figcaption').textContent")
     assert room.browser.complaints == []
 
 

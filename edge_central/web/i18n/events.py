@@ -128,7 +128,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "The scene of {camera}: the yellow frame is the object; its upper left corner is at {across} % from "
         "the left, {down} % from the top; the zone or line {place} is drawn too",
     ),
-    "scene-of-event": ("Ảnh chụp khi xảy ra sự kiện.", "The picture was taken at the event."),
+    "scene-of-event": (
+        "Ảnh chụp khi xảy ra sự kiện. Khung vàng là người, phương tiện.",
+        "The picture was taken at the event. The yellow frame is the object.",
+    ),
     "scene-of-latest": (
         "Nền là ảnh toàn cảnh mới nhất của camera, nhận lúc {time}, không phải ảnh lúc xảy ra sự kiện.",
         "The background is the camera's newest whole picture, received {time}; it does not show the event.",
@@ -138,16 +141,16 @@ WORDS: dict[str, tuple[str, str]] = {
         "There is no whole picture of this camera; the frame is that of its picture.",
     ),
     "scene-crop": (
-        "Ảnh của sự kiện được đặt đúng vị trí trong khung hình.",
-        "The event's own picture is put in its place.",
+        "Ảnh của sự kiện được đặt đúng vị trí trong khung hình; khung vàng là người, phương tiện.",
+        "The event's own picture is put in its place; the yellow frame is the object.",
     ),
     "scene-zone": (
-        "Vùng {place} theo cấu hình nhận lúc {time}.",
-        "Zone {place}: as in the configuration received {time}.",
+        "Màu xanh: vùng {place} theo cấu hình nhận lúc {time}.",
+        "Blue: zone {place} as in the configuration received {time}.",
     ),
     "scene-line": (
-        "Vạch ảo {place} theo cấu hình nhận lúc {time}.",
-        "Line {place}: as in the configuration received {time}.",
+        "Màu xanh: vạch ảo {place} theo cấu hình nhận lúc {time}.",
+        "Blue: line {place} as in the configuration received {time}.",
     ),
     "scene-zone-later": (
         "Cấu hình này đến sau sự kiện: lúc xảy ra sự kiện có thể khác.",
