@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from edge_central.console.events import (
     EVENT_COLUMNS,
@@ -99,17 +100,8 @@ def read_events(
 
 
 _E = tables.event.c
-_EARLIER = tables.event.alias("earlier")
-_COLUMNS = ("ward", "kind", "severity", "gateway", "camera", "time_ms", "cursor")
-_OF_ROW: Mapping[str, ColumnElement[Any]] = {name: _E[name] for name in _COLUMNS}
-_OF_EARLIER: Mapping[str, ColumnElement[Any]] = {
-    # Not the bare columns: SQLite would use an index of one of them instead of the one of event ids.
-    name: func.coalesce(_EARLIER.c[name], 0 if name in ("severity", "time_ms", "cursor") else "")
-    for name in _COLUMNS
-}
-
-
-_HAVE_PHASES = (_E.phase.is_not(None), _EARLIER.c.phase.is_not(None))
+_EARLIER = tables.event.alias("earlier").c
+_HAVE_PHASES = (_E.phase.is_not(None), _EARLIER.phase.is_not(None))
 """Evidence has the id of its event, and no phase: each message of it is a row of its own."""
 
 
@@ -140,14 +132,13 @@ def _listed_cursors(
 
 def _examined(scope: Scope, event_filter: EventFilter) -> Select[Any]:
     """Messages that match; ``continues``: an earlier message of the same event matches too."""
-    same = (_EARLIER.c.event_id == _E.event_id, _OF_EARLIER["gateway"] == _E.gateway, *_HAVE_PHASES)
-    before: ColumnElement[bool] = _OF_EARLIER["cursor"] < _E.cursor
+    same = (_EARLIER.event_id == _E.event_id, _EARLIER.gateway == _E.gateway, *_HAVE_PHASES)
+    before: ColumnElement[bool] = _EARLIER.cursor < _E.cursor
     if event_filter.by_time:
-        time_ms = _OF_EARLIER["time_ms"]
-        before = or_(time_ms < _E.time_ms, and_(time_ms == _E.time_ms, before))
-    matching = _conditions(scope, event_filter, _OF_EARLIER)
-    earlier = select(_EARLIER.c.cursor).where(*same, before, *matching).exists()
-    wanted = [*_conditions(scope, event_filter, _OF_ROW), NOT_HIDDEN]
+        before = or_(_EARLIER.time_ms < _E.time_ms, and_(_EARLIER.time_ms == _E.time_ms, before))
+    matching = _conditions(scope, event_filter, _EARLIER)
+    earlier = select(_EARLIER.cursor).where(*same, before, *matching).exists()
+    wanted = [*_conditions(scope, event_filter, _E), NOT_HIDDEN]
     if event_filter.severity >= WARNING:
         wanted.append(OF_NOTE)
     order = (_E.time_ms.desc(), _E.cursor.desc()) if event_filter.by_time else (_E.cursor.desc(),)
@@ -164,21 +155,23 @@ def _beyond(query: Select[Any], event_filter: EventFilter, after: PagePosition |
 
 
 def _conditions(
-    scope: Scope, event_filter: EventFilter, columns: Mapping[str, ColumnElement[Any]]
+    scope: Scope, event_filter: EventFilter, columns: ReadOnlyColumnCollection[str, Any]
 ) -> Iterable[ColumnElement[bool]]:
-    yield scope.narrowed(event_filter.ward or None).of(columns["ward"])
-    kind = columns["kind"]
+    # In a period not the bare column: SQLite would read and sort all events of a ward instead of the period.
+    ward = func.coalesce(columns.ward, "") if event_filter.by_time else columns.ward
+    yield scope.narrowed(event_filter.ward or None).of(ward)
+    kind = columns.kind
     yield kind.in_(sorted(event_filter.kinds)) if event_filter.kinds else kind.not_in(QUIET)
     if event_filter.severity >= WARNING:
-        yield columns["severity"] >= event_filter.severity
+        yield columns.severity >= event_filter.severity
     if event_filter.gateway:
-        yield columns["gateway"] == event_filter.gateway
+        yield columns.gateway == event_filter.gateway
     if event_filter.camera:
-        yield columns["camera"] == event_filter.camera
+        yield columns.camera == event_filter.camera
     if event_filter.from_ms is not None:
-        yield columns["time_ms"] >= event_filter.from_ms
+        yield columns.time_ms >= event_filter.from_ms
     if event_filter.to_ms is not None:
-        yield columns["time_ms"] < event_filter.to_ms
+        yield columns.time_ms < event_filter.to_ms
 
 
 _Messages = Mapping[tuple[str, str | None], Sequence[EventRow]]
@@ -195,7 +188,7 @@ def _messages_of(connection: Connection, scope: Scope, rows: Iterable[EventRow])
     numbered = (
         select(_E.cursor, first.label("first"), last.label("last"))
         .where(_E.event_id.in_({row.event_id for row in named}), _E.phase.is_not(None))
-        # Not the bare columns, as above.
+        # Not the bare columns: SQLite would use an index of one of them instead of the one of event ids.
         .where(func.coalesce(gateway, "").in_({row.gateway for row in named}))
         .where(scope.of(func.coalesce(_E.ward, "")))
         .subquery()

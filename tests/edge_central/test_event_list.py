@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import event, insert
+from sqlalchemy import Connection, event, insert
 
 from edge_agent.core.clock import rfc3339_of_ms
+from edge_agent.mqtt.session.signal_queue import MessageReceived
 from edge_central.console import event_list
 from edge_central.console.event_list import EventFilter, EventRowPage, PagePosition, read_events
+from edge_central.console.events import whole_picture
 from edge_central.store import tables
 from edge_central.store.database import read_transaction
 from edge_central.store.scope import EVERYWHERE, Scope
 from tests.edge_central.ingest_harness import NOW_MS, IngestHarness
-from tests.edge_central.parts import FakeGateway
+from tests.edge_central.parts import JPEG, FakeGateway
 from tests.edge_central.web import hostile
 
 HERE, THERE = FakeGateway("dt-001"), FakeGateway("bx-001", "bo-xuyen")
@@ -105,6 +108,18 @@ def test_after_an_outage_the_end_may_arrive_before_the_start(report: Report, rea
     assert page.rows[0].phase == "start"
 
 
+def test_in_a_period_a_row_stands_where_its_event_begins_also_if_its_end_came_first(
+    report: Report, read: Read
+) -> None:
+    report(2, "a", "end", 30)
+    report(3, "b", "moment", 10)
+    report(1, "a", "start", 0)
+    page = read(EVERYWHERE, EventFilter(from_ms=0))
+    assert shown(page) == [("b", False, None), ("a", False, 30_000)]
+    first = read(EVERYWHERE, EventFilter(from_ms=0), size=1)
+    assert shown(read(EVERYWHERE, EventFilter(from_ms=0), first.next, size=1)) == [("a", False, 30_000)]
+
+
 def test_an_end_without_a_start_is_a_row(report: Report, read: Read) -> None:
     report(2, "a", "end", 30)
     page = read(EVERYWHERE, EventFilter())
@@ -164,7 +179,25 @@ def test_an_event_of_many_updates_costs_one_page_and_hides_nothing(
     assert found == ["long", "before"]
 
 
+def plans_of(ingest: IngestHarness, ask: Callable[[Connection], object]) -> list[list[str]]:
+    """The plan of SQLite for each statement that ``ask`` executes."""
+    statements: list[tuple[str, Any]] = []
+
+    def note(_: object, __: object, statement: str, parameters: Any, *___: object) -> None:
+        statements.append((statement, parameters))
+
+    with read_transaction(ingest.database) as connection:
+        event.listen(connection, "before_cursor_execute", note)
+        ask(connection)
+        event.remove(connection, "before_cursor_execute", note)
+        return [
+            [str(row[3]) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+            for statement, parameters in statements
+        ]
+
+
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("scope", [EVERYWHERE, Scope(frozenset({"de-tham"}))])
 @pytest.mark.parametrize(
     "asked",
     [
@@ -176,24 +209,25 @@ def test_an_event_of_many_updates_costs_one_page_and_hides_nothing(
     ],
 )
 def test_messages_of_an_event_are_found_by_its_id(
-    report: Report, ingest: IngestHarness, asked: EventFilter
+    report: Report, ingest: IngestHarness, asked: EventFilter, scope: Scope
 ) -> None:
-    report(1, "a", "start", 0, severity=17)
-    statements: list[tuple[str, Any]] = []
-
-    def note(_: object, __: object, statement: str, parameters: Any, *___: object) -> None:
-        statements.append((statement, parameters))
-
-    with read_transaction(ingest.database) as connection:
-        event.listen(connection, "before_cursor_execute", note)
-        assert read_events(connection, EVERYWHERE, asked).rows
-        event.remove(connection, "before_cursor_execute", note)
-        plans = [
-            [str(row[3]) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
-            for statement, parameters in statements
-        ]
+    for number in range(1, 16):  # with a few ids SQLite finds the index by itself
+        report(number, f"e{number}", "start", number, severity=17)
+    plans = plans_of(ingest, lambda connection: read_events(connection, scope, asked))
     lines = [line for plan in plans for line in plan]
     assert any(re.search("SEARCH earlier USING .*INDEX event_by_event_id", line) for line in lines), lines
     assert any(re.search("SEARCH event USING .*INDEX event_by_event_id", line) for line in lines), lines
     unsuited = "SCAN earlier|TEMP B-TREE FOR ORDER BY"
     assert not any(re.search(unsuited, line) for line in plans[0]), plans[0]
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_the_evidence_of_pictures_is_found_by_event_ids(ingest: IngestHarness) -> None:
+    ingest.write(HERE.heartbeat("s"))
+    for number in range(15):
+        digest = hashlib.sha256(JPEG).hexdigest()
+        named = (("event_id", f"e{number}"), ("camera", "cam-1"), ("sha256", digest))
+        ingest.write(MessageReceived(f"{HERE.up}/media/m-{number}", JPEG, 1, None, properties=named))
+    place = (Scope(frozenset({"de-tham"})), "dt-001", "cam-1")
+    plans = plans_of(ingest, lambda connection: whole_picture(connection, *place, lambda _: False))
+    assert any(re.search("SEARCH event USING .*INDEX event_by_event_id", line) for line in plans[-1]), plans
