@@ -341,3 +341,11 @@ def test_a_closed_camera_finishes_what_is_open_and_begins_nothing(streams: dict[
 def test_a_codec_that_no_player_of_ours_knows_is_refused() -> None:
     with pytest.raises(NoClip, match="rawvideo"):
         mux_clip([], Described(1e-6, codec="rawvideo"), START)
+
+
+def test_a_clip_counts_as_recorded_until_it_is_reported(streams: dict[str, Path]) -> None:
+    scene = ClipScene(streams["h264"])
+    cut = only(scene.event(8.25, 9.0))
+    assert scene.clips.is_recorded(cut.event_id), "it is taken, and not stored yet"
+    scene.clips.reported(cut.event_id)
+    assert not scene.clips.is_recorded(cut.event_id)

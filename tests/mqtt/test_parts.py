@@ -166,6 +166,13 @@ def test_a_file_of_which_parts_are_sent_goes_whole_once_the_centre_takes_none(si
     assert site.next() == "file"
 
 
+def test_a_file_that_waits_behind_parts_goes_whole_once_the_centre_takes_none(site: Site) -> None:
+    site.add(picture("too-large", MAX_MESSAGE_BYTES + 1), FILE)
+    assert site.next() == "too-large.1"
+    site.parts.taken = False
+    assert site.next() == "file"
+
+
 def test_refused_parts_hold_back_no_picture_and_what_fits_goes_whole(site: Site) -> None:
     """As with a broker whose access rights were not updated."""
     site.add(FILE, picture("too-large", MAX_MESSAGE_BYTES + 1))
