@@ -57,7 +57,7 @@ class LineIncreases:
     by_quarter: Mapping[Quarter, Counts]
     undated: Counts  # of the day, at an unknown time
     unknown: frozenset[Quarter]
-    """Quarters of which no report tells all: the agent was off, or a report has not arrived."""
+    """Quarters without a complete report: the agent was off, or a report has not arrived."""
 
 
 class LineDay(msgspec.Struct, omit_defaults=True):
@@ -85,11 +85,17 @@ class LineDay(msgspec.Struct, omit_defaults=True):
 
     def increases(self, day: Span) -> LineIncreases:
         """``day``: the quarters of the day. Crossings that were reported with a wrong clock, or after the
-        day, have no time. A day's readings never fall, so their sums put the dated and the undated ones in
-        order."""
+        day, or first after a hole that began in an earlier quarter, have no time. A day's readings never
+        fall, so their sums put the dated and the undated ones in order."""
         first, last = day
+        holes = list(self._holes(day))
+        doubtful = {quarter for begin, quarter in holes if begin < quarter}
         readings = [
-            (reading.by_direction(), not (dated and first <= quarter < last), quarter)
+            (
+                reading.by_direction(),
+                not dated or quarter in doubtful or not first <= quarter < last,
+                quarter,
+            )
             for dated, those in ((True, self.dated), (False, self.undated))
             for quarter, reading in those.items()
         ]
@@ -108,17 +114,20 @@ class LineDay(msgspec.Struct, omit_defaults=True):
                 undated.update(rise)
             else:
                 by_quarter[quarter] = Counts(rise)
-        return LineIncreases(by_quarter, undated, frozenset(self._unknown(day)))
+        unknown = {each for begin, quarter in holes for each in range(begin, quarter + 1)}
+        return LineIncreases(by_quarter, undated, frozenset(unknown))
 
-    def _unknown(self, day: Span) -> Iterable[Quarter]:
-        """Each report begins where the one before it ended. Quarters in between, where one does not."""
+    def _holes(self, day: Span) -> Iterable[Span]:
+        """Each report begins where the one before it ended. Where one does not, reports are missing or the
+        agent was off: the quarter in which the hole begins, and that of the next reading, which contains
+        what missing reports said."""
         first, last = day
         until_ms = first * QUARTER_MS
         for quarter in sorted(self.dated):
             reading = self.dated[quarter]
             if first <= quarter < last:
                 if reading.from_ms - until_ms > TOLERANCE_MS:
-                    yield from range(until_ms // QUARTER_MS, -(-reading.from_ms // QUARTER_MS))
+                    yield until_ms // QUARTER_MS, quarter
                 until_ms = max(until_ms, reading.to_ms)
 
 

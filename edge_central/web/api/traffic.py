@@ -68,8 +68,8 @@ class TrafficSeriesEntry(ApiDocument, frozen=True, kw_only=True):
     longitude: float | None
     undated: Annotated[
         int,
-        Meta(description="counted on these days at an unknown time: the gateway's clock was not set, or the "
-             "report came after its day; in no period"),
+        Meta(description="counted on these days at an unknown time: its clock was not set, a report "
+             "is missing, or it was made after its day; in no period"),
     ]  # fmt: skip
     periods: list[TrafficPeriodEntry]
 

@@ -47,10 +47,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "number may be higher.",
     ),
     "traffic-undated": (
-        "{count} lượt nữa không rõ giờ: đồng hồ của thiết bị chưa đồng bộ, hoặc báo cáo đến sau ngày đó. "
+        "{count} lượt nữa không rõ giờ: đồng hồ chưa đồng bộ, thiếu báo cáo, hoặc báo cáo lập sau ngày đó. "
         "Không tính vào các khoảng trên.",
-        "{count} more have no time: the gateway's clock was not set, or the report came after its day. They "
-        "are in none of these times.",
+        "{count} more have no time: the clock was not set, a report is missing, or it was made after its "
+        "day. They are in none of these times.",
     ),
     "traffic-today": ("Hôm nay chưa hết ngày.", "Today is not over."),
     "traffic-none": ("Chưa có số liệu trong thời gian này.", "Nothing has been counted in this time."),

@@ -40,11 +40,21 @@ def test_the_counts_are_the_same_in_whatever_order_reports_arrive(order: tuple[i
     assert (found.unknown, found.undated.total(), day.total) == (frozenset(), 0, 34)
 
 
-def test_where_a_report_does_not_follow_the_one_before_nothing_is_known_in_between() -> None:
+def test_where_a_report_does_not_follow_the_one_before_no_quarter_gets_its_counts() -> None:
+    """The reading after the hole contains what the missing reports said: it must not become a peak."""
     day = reading("00:00", "10:07", motorcycle=5)
-    day.merge(reading("10:52", "11:05", motorcycle=8))  # off from 10:07 to 10:52, or reports are missing
-    unknown = day.increases(WHOLE_DAY).unknown
-    assert unknown == {quarter(clock) for clock in ("10:00", "10:15", "10:30", "10:45")}
+    day.merge(reading("10:52", "11:05", motorcycle=800))
+    day.merge(reading("11:05", "11:20", motorcycle=803))
+    found = day.increases(WHOLE_DAY)
+    assert found.unknown == {quarter(clock) for clock in ("10:00", "10:15", "10:30", "10:45", "11:00")}
+    assert found.by_quarter == {quarter("10:00"): of(motorcycle=5), quarter("11:15"): of(motorcycle=3)}
+    assert found.undated == of(motorcycle=795)
+
+
+def test_a_hole_inside_a_quarter_moves_nothing() -> None:
+    day = reading("00:00", "10:01", motorcycle=5)
+    day.merge(reading("10:09", "10:12", motorcycle=9))
+    assert day.increases(WHOLE_DAY).by_quarter == {quarter("10:00"): of(motorcycle=9)}
 
 
 def test_a_restart_of_the_agent_is_no_hole() -> None:

@@ -82,6 +82,7 @@ def test_a_late_report_lands_in_its_own_quarter(ingest: IngestHarness) -> None:
         seeing(BOX, "11:01", "00:00"),
     )
     before = line_of(ingest.database)
+    assert (totals(before), before.undated.total()) == ({"10:00": 5}, 7), "no peak in the next quarter"
     assert period_of(before, "10:15").counts is None, "the camera had a picture, but a report is missing"
     store(
         ingest,

@@ -241,3 +241,12 @@ def test_figures_are_read_without_the_events(house: House) -> None:
         read_sums(connection, EVERYWHERE, TrafficFilter(), [moment("00:00").date()])
     assert len(asked) == 4
     assert not any(re.search(r"\bevent\b", query) for query in asked)
+
+
+def test_a_time_with_a_part_missing_is_marked_and_not_compared(house: House, lan: Browser) -> None:
+    house.take(line_counts(OURS, 10, "00:00", "08:20", {"car": 1}))  # late; the camera is known from nine on
+    page = lan.get(f"{LINE}&from={DAY}&to={DAY}&step=hour").text
+    rows = rows_of(page)
+    assert rows["24/11/2026 08:00"][0].startswith("1 *")
+    assert rows["24/11/2026 10:00"][0] == "7"
+    assert "+40%" in text_of(page)
