@@ -19,7 +19,7 @@ from edge_central.store.batch import Batch
 from edge_central.web.auth.accounts import Role
 from tests.edge_central.commands.parts import MASK, OPERATOR, signed_as_browser
 from tests.edge_central.parts import FakeGateway
-from tests.edge_central.rehearsals.parts import store_rules
+from tests.edge_central.rehearsals.parts import CAMERA, NIGHT, document, store_rules
 from tests.edge_central.web.house import Browser, House
 
 HERE, THERE = FakeGateway("dt-001"), FakeGateway("bx-001", "bo-xuyen")
@@ -82,13 +82,22 @@ def test_the_page_says_in_words_and_verbatim_what_is_signed(city: House) -> None
     page = lan.get(PAGE, params=MUTE).text
     assert "tạm không báo động theo quy tắc night trong 2 giờ" in html.unescape(page)
     assert "/static/command.js" in page
-    document = json.loads(shown_document(lan))
-    assert (document["type"], document["gateway"]) == ("mask", "dt-001")
-    assert document["args"] == {"camera": "cam-1", "rule": "night", "for_s": 7200}
+    signed = json.loads(shown_document(lan))
+    assert (signed["type"], signed["gateway"]) == ("mask", "dt-001")
+    assert signed["args"] == {"camera": "cam-1", "rule": "night", "for_s": 7200}
     assert "100 giây" in html.unescape(lan.get(PAGE, params=MUTE | {"for_s": "100"}).text), "not rounded"
     lan.get("/language/en")
     assert "mute the rule night for 2 h" in lan.get(PAGE, params=MUTE).text
     assert stored(city) == []
+
+
+def test_a_rule_is_called_by_its_name_beside_its_id(city: House) -> None:
+    named = CAMERA | {"rules": [NIGHT | {"name": "Chợ đêm"}]}
+    with city.connections.writing() as connection:
+        connection.execute(tables.camera_rules.update().values(document=document(named)))
+    page = city.browser("lan").get(PAGE, params=MUTE).text
+    assert "theo quy tắc Chợ đêm trong" in page
+    assert "Chợ đêm <small>night</small>" in page
 
 
 def test_a_signed_command_is_stored_with_author_and_reason(city: House) -> None:
