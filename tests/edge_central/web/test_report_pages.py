@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_central.store.presence_reports import GatewayReport, PresenceState
 from edge_central.web.auth.accounts import Role
 from tests.edge_central.parts import FakeGateway
 from tests.edge_central.traffic.parts import moment
@@ -28,7 +29,9 @@ def clock() -> FakeClock:
 @pytest.fixture
 def house(tmp_path: Path, clock: FakeClock) -> Iterator[House]:
     with House(tmp_path, clock=clock) as built:
-        built.take(*(OURS.heartbeat("s", cameras=DOWN), THEIRS.heartbeat("s", cameras=DOWN)))
+        built.take(OURS.heartbeat("s", cameras=DOWN), THEIRS.heartbeat("s", cameras=DOWN))
+        for box in (OURS, THEIRS):
+            built.tell(GatewayReport(box.id, box.ward, PresenceState.ONLINE, "heartbeat", built.now_ms()))
         yield built.start()
 
 
