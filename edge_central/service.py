@@ -110,11 +110,7 @@ class CentralService:
             exclusive_database=settings.database.embedded,
         )
         self._embedder = PictureEmbedder(
-            settings.journeys.appearance,
-            settings.database,
-            settings.wards,
-            settings.id,
-            self._clock,
+            settings.journeys.appearance, settings.database, settings.wards, settings.id, self._clock
         )
         self._supervisor = Supervisor()
 

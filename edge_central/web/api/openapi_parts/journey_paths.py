@@ -45,12 +45,6 @@ def journey_paths(
 ) -> Document:
     """The paths of journeys."""
     whole, parts = "/api/journeys", [path_part("id", "of the journey")]
-    of_step = [
-        {**query_parameter("step", {"type": "integer"}, "a confirmed step"), "required": True},
-        query_parameter(
-            "way", {"type": "string", "enum": ["forward", "backward"], "default": "forward"}, "of time"
-        ),
-    ]
     deciding_answers = {"201": answer("It is recorded", JSON, step), **problems(problem, "409")}
     undone = {"204": {"description": "It is undone"}, **problems(problem, "409")}
     return {
@@ -77,7 +71,7 @@ def journey_paths(
         f"{whole}/{{id}}/candidates": {
             "get": get_operation(
                 "Candidates of a step: passages that may be the same object",
-                [*parts, *of_step],
+                [*parts, *_of_step()],
                 answer("Those that fit best first", JSON, candidates),
                 problem,
             ),
@@ -92,3 +86,12 @@ def journey_paths(
             "post": post_operation("Undo a decision; it is on record", *(parts, withdrawal, undone, problem)),
         },
     }
+
+
+def _of_step() -> list[Document]:
+    """The parameters that name the step whose candidates are listed."""
+    way = {"type": "string", "enum": ["forward", "backward"], "default": "forward"}
+    return [
+        {**query_parameter("step", {"type": "integer"}, "a confirmed step"), "required": True},
+        query_parameter("way", way, "of time"),
+    ]

@@ -29,6 +29,8 @@ OF_SEARCHES = (
     *(SearchQuestion, StartedSearch, SearchList, SearchStatus),
     *(MatchPage, OpenPicture, PictureEntry, PictureList),
 )
+SEARCHES = "/api/searches"
+OF_SEARCH = path_part("id", "of the search")
 
 
 def search_paths(
@@ -43,9 +45,7 @@ def search_paths(
     pictures: Document,
 ) -> Document:
     """The paths of searches."""
-    whole, parts = "/api/searches", [path_part("id", "of the search")]
-    picture = [*parts, path_part("gateway", "of the match"), path_part("passage", "of the match")]
-    binary = {"schema": {"type": "string", "format": "binary"}}
+    whole, parts = SEARCHES, [OF_SEARCH]
     return {
         whole: {
             "get": get_operation("Your newest searches", [], answer("Newest first", JSON, listed), problem),
@@ -75,19 +75,28 @@ def search_paths(
                 problem,
             ),
         },
-        f"{whole}/{{id}}/pictures": {
+        **_picture_paths(problem, opening, entry, pictures),
+    }
+
+
+def _picture_paths(problem: Document, opening: Document, entry: Document, pictures: Document) -> Document:
+    """The paths of the pictures of matches."""
+    picture = [OF_SEARCH, path_part("gateway", "of the match"), path_part("passage", "of the match")]
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    return {
+        f"{SEARCHES}/{{id}}/pictures": {
             "get": get_operation(
                 "The pictures that you have opened",
-                parts,
+                [OF_SEARCH],
                 answer("By gateway and passage", JSON, pictures),
                 problem,
             ),
             "post": post_operation(
                 "Open the picture of a match; it is on record before the gateway is asked",
-                *(parts, opening, {"202": answer("The gateway is asked", JSON, entry)}, problem),
+                *([OF_SEARCH], opening, {"202": answer("The gateway is asked", JSON, entry)}, problem),
             ),
         },
-        f"{whole}/{{id}}/pictures/{{gateway}}/{{passage}}": {
+        f"{SEARCHES}/{{id}}/pictures/{{gateway}}/{{passage}}": {
             "get": {
                 "summary": "A picture that you have opened",
                 "parameters": picture,
