@@ -50,10 +50,10 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_imports.py tests/test_architecture.py -q
 
-# Six at a time, file by file: most tests wait for agents, cameras and brokers and use little CPU.
+# Eight at a time, file by file: most tests wait for agents, cameras and brokers and use little CPU.
 test: setup
 	@SUDO="$(SUDO)" tests/testbed/install.sh
-	$(BIN)/python -m pytest -n 6 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 8 --dist loadfile --no-loadscope-reorder
 
 test-long: setup
 	@SUDO="$(SUDO)" tests/testbed/install.sh

@@ -125,9 +125,8 @@ def test_odd_rules_are_left_out(ingest: IngestHarness) -> None:
     assert {each.source.rule for each in report(ingest.database).sources} == {""}
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_the_report_finds_its_alarms_in_the_index_of_kinds(ingest: IngestHarness) -> None:
-    if not ingest.database.embedded:
-        pytest.skip("the plan of SQLite")
     ingest.write(alarm(OURS, 1))
     with read_transaction(ingest.database) as connection:
         asked: list[tuple[str, tuple[object, ...]]] = []
