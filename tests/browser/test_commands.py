@@ -185,7 +185,7 @@ def test_another_file_is_refused_in_words(room: SigningRoom, name: str, text: st
         ("Object.defineProperty(Crypto.prototype, 'subtle', {value: undefined})", "trang https"),
         (
             "crypto.subtle.importKey = async () => { throw new DOMException('', 'NotSupportedError'); }",
-            "chưa có Ed25519",
+            "chưa hỗ trợ Ed25519",
         ),
     ],
 )

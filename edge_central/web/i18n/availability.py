@@ -14,7 +14,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "availability-earlier": ("Tháng trước", "Earlier"),
     "availability-later": ("Tháng sau", "Later"),
     "availability-until": ("Số liệu đến {time}", "Figures up to {time}"),
-    "availability-none": ("Chưa có số liệu của tháng này.", "There are no figures of this month."),
+    "availability-none": ("Chưa có số liệu của tháng này.", "There are no figures for this month."),
     "availability-all-wards": ("Tất cả các phường", "All wards"),
     "availability-of-all": ("Tất cả camera", "All cameras"),
     "availability-all-cameras": ("mọi camera của điểm", "all cameras of the site"),
@@ -30,7 +30,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "availability-worst": ("Camera có tỷ lệ thấp nhất", "Cameras with the lowest availability"),
     "availability-no-outage": ("Không có lần gián đoạn nào.", "There was no outage."),
-    "availability-lasts": ("chưa kết thúc", "not over"),
+    "availability-lasts": ("chưa kết thúc", "has not ended"),
     "availability-minutes": (
         "Số phút theo nguyên nhân, cộng các camera",
         "Minutes by cause, all cameras added",

@@ -17,11 +17,11 @@ WORDS: dict[str, tuple[str, str]] = {
         "exactly what is signed.",
     ),
     "commands-log": ("Lệnh đã gửi", "Commands that were sent"),
-    "commands-none": ("Chưa gửi lệnh nào.", "No command was sent."),
+    "commands-none": ("Chưa gửi lệnh nào.", "No commands have been sent."),
     "command-reply": ("Trả lời của thiết bị", "Reply of the gateway"),
     "command-away": (
         "Thiết bị đang mất liên lạc. Lệnh chỉ có hiệu lực trong 5 phút.",
-        "The gateway is away. A command is valid for 5 minutes only.",
+        "The gateway is offline. A command is valid for 5 minutes only.",
     ),
     "command-status": ("Hỏi tình trạng thiết bị", "Ask for its status"),
     "command-snapshot": ("Chụp ảnh ngay", "Picture now"),
@@ -76,14 +76,14 @@ WORDS: dict[str, tuple[str, str]] = {
         "Browsers allow signing on https pages only. Open this page with https, or use edge-agent command.",
     ),
     "command-key-unsupported": (
-        "Trình duyệt này chưa có Ed25519. Hãy dùng Chrome hoặc Edge từ bản 137, Firefox từ bản 129, Safari "
-        "từ bản 17, hoặc gửi lệnh bằng edge-agent command.",
-        "This browser has no Ed25519. Use Chrome or Edge 137, Firefox 129, Safari 17 or newer, or edge-agent "
-        "command.",
+        "Trình duyệt này chưa hỗ trợ Ed25519. Hãy dùng Chrome hoặc Edge từ bản 137, Firefox từ bản 129, "
+        "Safari từ bản 17, hoặc gửi lệnh bằng edge-agent command.",
+        "This browser does not support Ed25519. Use Chrome or Edge 137, Firefox 129, Safari 17 or newer, "
+        "or edge-agent command.",
     ),
     "command-key-wrong": (
         "Tệp này không phải khóa bí mật Ed25519 do edge-agent command keygen tạo.",
-        "This file is no private Ed25519 key as edge-agent command keygen makes it.",
+        "This file is not a private Ed25519 key made by edge-agent command keygen.",
     ),
     "command-key-encrypted": (
         "Khóa này có mật khẩu. Hãy dùng tệp khóa không có mật khẩu.",
@@ -110,7 +110,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "command-error-other": (
         "Lệnh đã ký không phải của trang này. Chưa gửi gì.",
-        "The signed command is not of this page. Nothing was sent.",
+        "The signed command does not come from this page. Nothing was sent.",
     ),
     "command-error-expired": (
         "Lệnh đã hết hạn trước khi được gửi. Hãy chọn lại lệnh và ký trong 10 phút. Chưa gửi gì.",

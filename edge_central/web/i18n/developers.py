@@ -28,7 +28,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "webhooks-what": (
         "Mỗi webhook gửi sự kiện và cảnh báo đến một máy chủ khác, và gửi lại cho đến khi máy chủ đó nhận. "
         "Webhook được khai báo trong cấu hình của trung tâm.",
-        "Each webhook posts events and alerts to another server, again until that server accepts them. "
+        "Each webhook posts events and alerts to another server, and repeats each post until it is accepted. "
         "Webhooks are set in the configuration of the centre.",
     ),
     "webhook-id": ("Mã", "Id"),
@@ -38,7 +38,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "webhook-after": ("sau {span} chưa có người nhận", "after {span} without an acknowledgement"),
     "webhook-state": ("Tình trạng", "State"),
     "webhook-all-wards": ("tất cả", "all"),
-    "webhook-not-begun": ("chưa hoạt động", "has not begun"),
+    "webhook-not-begun": ("chưa hoạt động", "not started yet"),
     "webhook-works": ("hoạt động", "works"),
     "webhook-fails": ("không gửi được từ {moment}:", "fails since {moment}:"),
     "webhook-log": ("Nhật ký gửi", "Delivery log"),

@@ -23,7 +23,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "to-newest": ("Đến sự kiện mới nhất", "To the newest"),
     "newer-one": ("Có 1 sự kiện mới", "1 new event"),
     "newer-many": ("Có COUNT sự kiện mới", "COUNT new events"),
-    "newer-most": ("Có ít nhất {count} sự kiện mới", "{count} new events or more"),
+    "newer-most": ("Có ít nhất {count} sự kiện mới", "At least {count} new events"),
     "no-events": ("Không có sự kiện nào như vậy.", "There is no such event."),
     "came-late": ("đến muộn", "came late"),
     "clock-doubtful": ("giờ của thiết bị có thể sai", "its clock was not set"),
@@ -137,24 +137,24 @@ WORDS: dict[str, tuple[str, str]] = {
         "The background is the camera's newest whole picture, received {time}; it does not show the event.",
     ),
     "scene-of-nothing": (
-        "Chưa có ảnh toàn cảnh của camera này; khung là khung hình của camera.",
-        "There is no whole picture of this camera; the frame is that of its picture.",
+        "Chưa có ảnh toàn cảnh của camera này; đường viền là mép hình của camera.",
+        "There is no whole picture of this camera yet; the outline is the edge of its picture.",
     ),
     "scene-crop": (
         "Ảnh của sự kiện được đặt đúng vị trí trong khung hình; khung vàng là người, phương tiện.",
         "The event's own picture is put in its place; the yellow frame is the object.",
     ),
     "scene-zone": (
-        "Màu xanh: vùng {place} theo cấu hình nhận lúc {time}.",
+        "Màu xanh lam: vùng {place} theo cấu hình nhận lúc {time}.",
         "Blue: zone {place} as in the configuration received {time}.",
     ),
     "scene-line": (
-        "Màu xanh: vạch ảo {place} theo cấu hình nhận lúc {time}.",
+        "Màu xanh lam: vạch ảo {place} theo cấu hình nhận lúc {time}.",
         "Blue: line {place} as in the configuration received {time}.",
     ),
     "scene-zone-later": (
-        "Cấu hình này đến sau sự kiện: lúc xảy ra sự kiện có thể khác.",
-        "This configuration came after the event: it may have been another one then.",
+        "Cấu hình này nhận được sau sự kiện; cấu hình lúc xảy ra sự kiện có thể khác.",
+        "This configuration was received after the event; the one at that time may have been different.",
     ),
     "snapshot-waits": ("Ảnh đang được gửi về.", "The picture is on its way."),
     "snapshot-none": ("Sự kiện này không có ảnh.", "This event has no picture."),
@@ -187,7 +187,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "clip-not-yet": ("Chưa có thông tin về video.", "Nothing is known of a clip yet."),
     "clip-recording": (
         "Sự kiện đang diễn ra. Yêu cầu bây giờ thì video được gửi về sau khi ghi xong.",
-        "The event goes on. If you ask for the clip now, it is sent once it is complete.",
+        "The event is still going on. If you ask for the clip now, it is sent once it is complete.",
     ),
     "clip-ask": ("Lấy video về", "Fetch the clip"),
     "clip-player": ("Video của {camera} lúc {time}", "Clip of {camera} at {time}"),
@@ -206,7 +206,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "clip-arriving-away": (
         "Điểm này đang mất liên lạc; khi có liên lạc lại, các phần còn lại sẽ được gửi tiếp.",
-        "This site is away: the other parts are sent when it is back.",
+        "This site is offline: the other parts are sent when it is back.",
     ),
     "clip-refused": (
         "Trung tâm không nhận video này vì đang nhận quá nhiều tệp cùng lúc; hãy yêu cầu lại sau.",

@@ -37,11 +37,11 @@ WORDS: dict[str, tuple[str, str]] = {
     "report-closed": ("Đã kết thúc xử lý", "Closed"),
     "report-open": ("Chưa xử lý xong", "Open"),
     "report-times": ("Thời gian xử lý", "Times"),
-    "report-half": ("Một nửa trong vòng", "Half within"),
+    "report-half": ("50% trong vòng", "Half within"),
     "report-ninety": ("90% trong vòng", "90% within"),
     "report-times-mean": (
         "Tính từ lúc báo động đến trung tâm.",
-        "From the arrival at the centre on.",
+        "Measured from the arrival of the alarm at the centre.",
     ),
     "report-outcomes": ("Kết luận", "Outcomes"),
     "report-down": ("Camera không có hình dùng được lúc lập báo cáo", "Cameras without a usable picture now"),

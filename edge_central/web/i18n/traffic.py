@@ -49,10 +49,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "traffic-undated": (
         "{count} lượt nữa không rõ giờ: đồng hồ chưa đồng bộ, thiếu báo cáo, hoặc báo cáo lập sau ngày đó. "
         "Không tính vào các khoảng trên.",
-        "{count} more have no time: the clock was not set, a report is missing, or it was made after its "
-        "day. They are in none of these times.",
+        "{count} more have no known time: the clock was not set, a report is missing, or it was made after "
+        "its day. They are not in the times above.",
     ),
-    "traffic-today": ("Hôm nay chưa hết ngày.", "Today is not over."),
+    "traffic-today": ("Hôm nay chưa hết ngày.", "Today is not over yet."),
     "traffic-none": ("Chưa có số liệu trong thời gian này.", "Nothing has been counted in this time."),
     "traffic-more": ("và {count} nơi nữa: hãy chọn một phường", "and {count} more: choose a ward"),
     "traffic-all": ("Tất cả các nơi đếm", "All places"),

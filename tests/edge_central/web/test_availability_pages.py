@@ -123,7 +123,7 @@ def test_an_impossible_month_is_the_present_one(browser: Browser, month: str) ->
 
 def test_a_month_to_come_has_no_figures(browser: Browser) -> None:
     browser.get("/language/en")
-    assert "There are no figures of this month." in browser.get("/availability?month=2098-01").text
+    assert "There are no figures for this month." in browser.get("/availability?month=2098-01").text
 
 
 def test_the_page_of_a_site_has_a_timeline_of_each_camera(tmp_path: Path) -> None:
