@@ -145,7 +145,7 @@ class EventOutbox(SendQueue):
         request = AppendRequest(draft, self._clock.monotonic())
         media = draft.media
         if media is not None and len(media.payload) > MAX_MESSAGE_BYTES and self._writer.is_open:
-            # Not on the writer's thread, where the events of other threads would wait for it.
+            # Not on the writer's thread: events of other threads would wait for this write there.
             request.media_saved = self._files.try_to_save(media.media_id, media.payload)
         self._writer.append(request)
         self.wake()

@@ -1,2 +1,2 @@
-"""Which gateway and camera worked when, and why not: intervals that the ingest stores, and the reports made
-from them."""
+"""When each gateway and camera worked, and why it did not: intervals that the ingest stores, and their
+reports."""

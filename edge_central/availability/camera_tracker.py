@@ -38,7 +38,7 @@ PICTURE_STATES = {
     "degraded": PictureState.ONLINE,
     "offline": PictureState.OFFLINE,
 }
-"""By the word of the wire. ``starting`` is none: it says nothing until the camera is online or offline."""
+"""States by the word of the wire. ``starting`` is left out: it says nothing about the picture."""
 
 
 class _Report(msgspec.Struct):
@@ -109,7 +109,7 @@ class CameraSeries:
         except (msgspec.DecodeError, RecursionError):
             return []
         if reported.clock != "synced":
-            return []  # its times may be years off: heartbeats say it
+            return []  # its times may be years off: the next heartbeats report the state
         if event.kind == "camera-state":
             return self._on_state(event.camera, reported.data, now_ms)
         return self._on_view(event.camera, reported.data, now_ms)
@@ -153,7 +153,7 @@ class CameraSeries:
     def _claim(
         self, key: SeriesKey, state: str, since_ms: int | None, detail: str, now_ms: int
     ) -> list[PointChange]:
-        """A heartbeat says that ``state`` lasts since ``since_ms``; None: it does not say since when."""
+        """Note the ``state`` in a heartbeat, which began at ``since_ms``; None: its begin is not known."""
         present = self.states.setdefault(key, SeriesState(OFF, 0))
         if present.state == state:
             present.claimed = None

@@ -19,7 +19,7 @@ LONGEST_INTERVAL_MS = 3_600_000
 MISSED = 3.3
 """Intervals without a heartbeat after which a gateway is away, as in PresenceThresholds."""
 RESTARTED_MS = 30_000
-"""A start that is later by this much is another one: uptimes are whole seconds, and heartbeats are late."""
+"""A start that is later by this much is another start: uptimes are whole seconds, and heartbeats late."""
 CONNECT_MS = 180_000
 """A gateway connects within this time after its start (``mqtt.spread_s`` and delays); until then it counts as
 not yet back, afterwards its network is out."""
@@ -144,7 +144,7 @@ class GatewayLink:
                 return change
         return None
 
-    # --- what they mean ---
+    # --- conclusions from messages ---
 
     def _ends(self, session: str) -> bool:
         """Whether the end of ``session`` is that of the present one."""
@@ -190,7 +190,7 @@ class GatewayLink:
         if self.state in (None, LinkState.REMOVED):
             return [self._change_to(LinkState.CONNECTED, now_ms)]
         if health.session == self.session:
-            # The connection was never lost: heartbeats were.
+            # The connection was not lost, only heartbeats were.
             return [self._change_to(LinkState.CONNECTED, self.away_from_ms)] if self.is_away else []
         back_ms = now_ms
         if self.returned is not None and self.returned[0] == health.session:
@@ -214,7 +214,7 @@ class GatewayLink:
             gone_ms = max(self.heard_ms, unseen.from_ms)
         cause = self._cause(health, now_ms)
         running = self._without_network
-        # Of what the centre did not see, its run is proven: all of it, or from the start of its agent on.
+        # While the centre was away the agent ran: all the time, or since its start.
         started_ms = _begin_ms(now_ms, health.uptime_s) or gone_ms
         proven_ms = self.away_from_ms if cause is LinkState.NETWORK else max(started_ms, self.away_from_ms)
         proven = [Absence(proven_ms, gone_ms, LinkState.CONNECTED, "")] if self.is_away else []

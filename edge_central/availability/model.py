@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 STORED_DAYS = 400.0
-"""How long intervals are stored: thirteen months, so that a month can be compared with that of last year."""
+"""How long intervals are stored: 13 months, so that a month can be compared with the same one a year ago."""
 
 
 class Layer(StrEnum):
@@ -28,7 +28,7 @@ VIEW_PREFIX = "view-"
 TAMPER_LAYERS = (Layer.COVERED, Layer.MOVED, Layer.FROZEN)
 """The picture does not show what it should: not usable."""
 QUALITY_LAYERS = (Layer.DARK, Layer.OVEREXPOSED, Layer.DEFOCUSED, Layer.RAIN)
-"""The picture is usable, and worse than usual."""
+"""The picture is usable, but worse than usual."""
 VIEW_LAYERS = (*TAMPER_LAYERS, *QUALITY_LAYERS)
 ON, OFF = "on", "off"
 """States of a view."""

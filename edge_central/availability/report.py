@@ -24,7 +24,7 @@ from edge_central.store.database import read_meta
 from edge_central.store.scope import Scope
 
 NOT_ALIVE_MS = 60_000
-"""The centre stores every ten seconds that it listens: after this time it does not run."""
+"""The centre stores a time every ten seconds while it listens; if it is older than this, it does not run."""
 LAYERS = {layer.value: layer for layer in Layer}
 FIRST_YEAR, LAST_YEAR = 2000, 2099
 OF_CAMERA = (Condition.CAMERA, Condition.TAMPER)
@@ -188,7 +188,7 @@ def _read_series(
     if gateway is not None:
         query = query.where(columns.gateway == gateway)
     found: dict[str, _GatewaySeries] = {}
-    # Unpacked: a month of a city has 100,000 rows, and their attributes take longer.
+    # Rows are unpacked: a month of a city has 100,000, and reading them by attribute is slower.
     for id_, camera, layer, state, detail, from_ms, to_ms, ward in connection.execute(query):
         series = found.get(id_)
         if series is None:

@@ -1,4 +1,4 @@
-"""Makes a command of a form, and the document that the operator signs. Pure."""
+"""Makes a command from a form, and the document that the operator signs. Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from edge_central.commands.model import (
 
 ID_BYTES = 8
 CLIP_S = 10
-"""Length of the clip of the last seconds."""
+"""Length of the clip that the button of a camera requests."""
 ISSUED_EARLIER_MS = 1_000
 """A gateway's clock may be a little behind."""
 
@@ -40,7 +40,7 @@ class PreparedCommand:
 
 
 def command_id(type_: str) -> str:
-    """A new id. Its start names the type, and is none of those of searches (``searches/model.py``)."""
+    """A new id. It starts with the type; ids of searches start differently (``searches/model.py``)."""
     return f"{type_}-{secrets.token_hex(ID_BYTES)}"
 
 
@@ -58,7 +58,7 @@ def unsigned_command(form: Mapping[str, str], cameras: Collection[str]) -> Gatew
 
 
 def signed_command(form: Mapping[str, str], cameras: Collection[str]) -> GatewayCommand:
-    """The command of a form, to be signed. Raises InvalidCommand."""
+    """The command to be signed, from a form. Raises InvalidCommand."""
     type_ = form.get("type", "")
     if type_ not in SIGNED_TYPES:
         raise InvalidCommand("command-error-type")
@@ -74,7 +74,7 @@ def reason_of(form: Mapping[str, str]) -> str:
 
 
 def check_arguments(command: GatewayCommand) -> None:
-    """Check them by the schema of the wire. Raises InvalidCommand."""
+    """Check the arguments by the schema of the wire. Raises InvalidCommand."""
     try:
         msgspec.convert(dict(command.args), ARGUMENTS[command.type])
     except (msgspec.ValidationError, RecursionError):

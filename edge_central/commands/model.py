@@ -14,7 +14,7 @@ UNSIGNED_TYPES = frozenset(("clip", "live-pictures", "snapshot", "status"))
 SIGNED_TYPES = frozenset(
     ("arm", "camera-reboot", "disarm", "evidence-hold", "mask", "relearn", "snapshot", "storm-mode")
 )
-"""Everything that changes something, also where a gateway would accept it unsigned; and stills."""
+"""Everything that changes something, also where a gateway would accept it unsigned; and large pictures."""
 OVERRIDES = frozenset(("arm", "disarm", "mask"))
 LIFE_MS = 600_000
 """From the page that shows a document until it expires: time to choose the key and to sign."""

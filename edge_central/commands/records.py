@@ -22,13 +22,13 @@ from edge_central.store.scope import Scope
 
 MAX_LISTED = 20
 UNDER_WAY_MS = 300_000
-"""So long the same command is not sent again without a final reply; then the first one has expired."""
+"""For this long an unanswered command is not sent a second time; afterwards the first one has expired."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoggedCommand:
     """A command in the log of a gateway. ``signed_by``: id of the key that it names, None if unsigned.
-    ``media``: ids of the pictures and clips that came of it."""
+    ``media``: ids of the pictures and clips that the gateway sent for it."""
 
     id: str
     command: GatewayCommand
@@ -70,8 +70,8 @@ def store_signed(
     submitted: SubmittedCommand,
     reason: str,
 ) -> bool:
-    """As ``store_unsigned``, for a command that is sent byte for byte as it was signed. False: this very
-    command was stored before."""
+    """As ``store_unsigned``, for a command that is sent byte for byte as it was signed. False: the same
+    signed command was stored before."""
     more = {
         "id": submitted.id,
         "signed": submitted.jws,

@@ -60,7 +60,7 @@ def _document(jws: bytes) -> tuple[Command[dict[str, Any]], str]:
 
 
 def _expiry_ms(document: Command[dict[str, Any]], now_ms: int) -> int:
-    """When it expires, milliseconds. Raises InvalidCommand."""
+    """When the document expires, milliseconds since 1970. Raises InvalidCommand."""
     try:
         expires_ms = round(datetime.fromisoformat(document.expires).timestamp() * 1000)
     except (ValueError, OverflowError):

@@ -22,7 +22,7 @@ from edge_central.store.ringing import ALARM, RINGING_KINDS, RINGING_PHASES
 from edge_central.store.scope import Scope
 
 MAX_ALARMS = 50_000
-"""Alarms that one report reads; of more it says that it is not complete."""
+"""Most alarms that one report reads; if there are more, it says that it is not complete."""
 _RULE_ID = re.compile(r"[a-z0-9-]{1,63}")
 _E, _A, _H = tables.event.c, tables.alert.c, tables.handling.c
 
@@ -66,7 +66,7 @@ class SourceFigures:
 
 @dataclass(frozen=True, slots=True)
 class TimeFigures:
-    """Of the alarms that have been acknowledged, or closed. Seconds."""
+    """Times until alarms were acknowledged, or closed, of those that were. Seconds."""
 
     count: int
     median_s: float
@@ -138,7 +138,7 @@ def _sources(alarms: Sequence[ReportedAlarm]) -> tuple[SourceFigures, ...]:
 
 
 def _times(pairs: Sequence[tuple[int, int | None]]) -> TimeFigures | None:
-    """Percentiles by nearest rank. A correction of the centre's clock may leave a time before its begin."""
+    """Percentiles by nearest rank. A correction of the centre's clock may make a time negative."""
     seconds = sorted(max(0, end - begin) / 1000 for begin, end in pairs if end is not None)
     if not seconds:
         return None

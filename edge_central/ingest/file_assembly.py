@@ -25,7 +25,7 @@ from edge_central.store.media_folder import DamagedFile, MediaFolder
 log = logging.getLogger(__name__)
 
 EXPIRES_MS = 7 * 86_400_000
-"""Since the last part. A gateway whose data budget is used up may wait longer; then it begins again."""
+"""Time since the last part. A gateway without data budget may wait longer; then it sends all parts again."""
 GATEWAY_FILES = 4
 """Incomplete files of one gateway: at most 256 MB."""
 ALL_BYTES = 8_000_000_000

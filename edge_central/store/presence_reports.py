@@ -17,7 +17,7 @@ class PresenceState(StrEnum):
     """The state of a gateway, as the centre decides, publishes and stores it."""
 
     ONLINE = "online"
-    BOOTING = "booting"  # power came back a moment ago: missing cameras are no problem yet
+    BOOTING = "booting"  # its box booted less than ``boot_grace_s`` ago: missing cameras are no problem yet
     UNSTABLE = "unstable"
     OFFLINE = "offline"
     CUT = "cut"  # went offline together with others of its ward: one outage

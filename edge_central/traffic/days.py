@@ -1,4 +1,4 @@
-"""What is stored of one day: of a line, and of a camera. Pure.
+"""What is stored about one day of a line and one day of a camera. Pure.
 
 A gateway reports the crossings of a line since midnight. So a day of a line keeps the highest reading of
 each quarter of an hour, and the counts are the differences of the readings: the same report may arrive twice,
@@ -65,7 +65,7 @@ class LineDay(msgspec.Struct, omit_defaults=True):
 
     dated: dict[Quarter, LineReading] = {}
     undated: dict[Quarter, LineReading] = {}
-    """Of reports whose clock was not synchronised: their quarters only keep the readings apart."""
+    """Readings with a clock that was not synchronised: their quarters only keep them apart."""
 
     def merge(self, other: LineDay) -> None:
         for own, theirs in ((self.dated, other.dated), (self.undated, other.undated)):
@@ -136,7 +136,7 @@ class CameraDay(msgspec.Struct, omit_defaults=True):
 
     dated: dict[Quarter, dict[str, int]] = {}
     undated: dict[str, int] = {}
-    """From a clock that was not synchronised, or an interval longer than a quarter."""
+    """Counts with a clock that was not synchronised, or of an interval longer than a quarter."""
     measured: list[Span] = []
 
     def merge(self, other: CameraDay) -> None:

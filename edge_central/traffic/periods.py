@@ -26,7 +26,7 @@ class PeriodLength(StrEnum):
 
 
 QUARTERS_OF = {PeriodLength.QUARTER: 1, PeriodLength.HOUR: 4, PeriodLength.DAY: 96}
-"""Of a day in a time zone without daylight saving time."""
+"""Quarters of a day in a time zone without daylight saving time."""
 
 
 @dataclass(frozen=True, slots=True)

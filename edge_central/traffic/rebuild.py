@@ -12,7 +12,7 @@ from edge_central.traffic.recorder import TrafficRecorder
 from edge_central.traffic.reports import KINDS
 
 MAX_EVENTS = 5_000
-"""Events that one call examines, of whatever kind."""
+"""Events of any kind that one call examines."""
 
 
 class TrafficRebuild:

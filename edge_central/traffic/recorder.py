@@ -30,7 +30,7 @@ from edge_central.traffic.reports import (
 )
 
 LATEST, EARLIEST = timedelta(days=2), timedelta(days=400)
-"""A day later than the arrival by more, or earlier by more, cannot be true."""
+"""A day that differs from the day of arrival by more cannot be true."""
 MAX_DAYS_OF_GATEWAY = 200
 """Rows of one gateway in one table and on one day; further cameras and lines are left out."""
 MAX_NAMES = 256

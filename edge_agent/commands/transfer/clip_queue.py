@@ -13,7 +13,7 @@ from edge_agent.core.problems import problem_text
 log = logging.getLogger(__name__)
 
 MAX_WAITING = 4
-"""Commands that wait; half of those of one type that may be open."""
+"""Most commands that wait: half of the commands of one type that may be open."""
 WAIT_WITHIN_S = 840.0
 """``clip.max_s`` is 600 s at most. The console counts a request without a result after 900 s as lost."""
 POLL_S = 1.0
@@ -62,7 +62,7 @@ class ClipQueue:
                     log.exception("commands: a clip that was waited for cannot be delivered")
 
     def _has_waiting(self) -> bool:
-        """Whether one waits; if not, the thread ends."""
+        """Whether a command waits; if not, the thread ends."""
         with self._lock:
             if not self._waiting:
                 self._thread = None

@@ -214,7 +214,7 @@ class DeliveryConfirmation:
         return bool(confirmed)
 
     def _forget_awaited(self, media_ids: list[str]) -> None:
-        """Stop to wait for these files, and for parts of them: a part of a stored file is not named."""
+        """Stop waiting for these files and their parts: the centre does not name parts of a stored file."""
         done = {each for each in self._awaited if each in media_ids or each.rpartition(".")[0] in media_ids}
         for media_id in done:
             del self._awaited[media_id]

@@ -29,9 +29,9 @@ PART_BYTES = 131_072
 WHOLE_BYTES = 4 * PART_BYTES
 """A smaller file, such as any snapshot, goes in one message."""
 WHOLE_WITHIN_S = 60.0
-"""After all parts are confirmed, the centre confirms the file within this time, or it has lost parts."""
+"""If the centre does not confirm the file within this time after all its parts, it has lost parts."""
 MAX_ROUNDS = 3
-"""So often a file is sent; then the outbox gives it up, because the centre cannot assemble it."""
+"""How often a file is sent before the outbox gives it up, because the centre cannot assemble it."""
 UNTAKEN_S = 900.0
 """A file that the centre cannot take is tried again after this time."""
 
@@ -137,7 +137,7 @@ class PartQueue:
         self._outbox = outbox
         self._clock = clock
         self._confirmed = confirmed
-        self._file: FileInParts | None = None  # the one that is sent now
+        self._file: FileInParts | None = None  # the file that is sent now
         self._waiting: deque[str] = deque()  # ids of large files; deferred in the outbox until their turn
 
     def pending_media(self) -> Media | None:

@@ -1,4 +1,4 @@
-"""Records what each simulated gateway and camera really did, to compare what a centre made of it."""
+"""Records what each simulated gateway and camera really did, to compare it with the reports of a centre."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edge_agent.core.clock import Clock, rfc3339
 
 
 class ConditionChange(StrEnum):
-    """What changed, at the moment at which it did."""
+    """The kinds of changes; each is recorded when it happens."""
 
     POWER_OFF = "power-off"  # of a gateway, without a stop
     STOP = "stop"  # on purpose

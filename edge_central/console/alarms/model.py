@@ -21,7 +21,7 @@ class QueueRank(IntEnum):
     QUIET = 1  # not acknowledged, of a gateway that sends too many alarms: its alert rings instead
     ACKNOWLEDGED = 2
     SILENCED = 3
-    OTHER_WAITING = 4  # alerts that are no alarms
+    OTHER_WAITING = 4  # alerts below severity alarm
     OTHER_ACKNOWLEDGED = 5
 
 
@@ -153,7 +153,7 @@ class QueueCounts:
 
 @dataclass(frozen=True, slots=True)
 class SeenUpTo:
-    """The newest event and alert of the database when a page was made; later ones were not seen."""
+    """The newest event and alert of the database when a page was made; the page does not show later ones."""
 
     cursor: int
     alert: int

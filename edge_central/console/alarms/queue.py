@@ -122,7 +122,7 @@ def unhandled_subjects(
     connection: Connection, scope: Scope, now_ms: int, wanted: QueueFilter, seen: SeenUpTo
 ) -> dict[str, str]:
     """Subjects with their wards that match the filter, were seen, and are not acknowledged; at most
-    MAX_AT_ONCE of the alarms and of the alerts. Silenced alarms are left out: they are folded."""
+    MAX_AT_ONCE of the alarms and of the alerts. Silenced alarms are left out: the page folds them."""
     queue = open_queue(scope, now_ms, wanted)
     ids = [
         select(queue.c.id).where(

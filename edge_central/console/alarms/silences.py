@@ -19,7 +19,7 @@ from edge_central.store.open_alarms import AlarmRule
 from edge_central.store.scope import Scope
 
 SILENCE_MINUTES = (15, 60, 240, 720)
-"""What a form offers: at most a shift."""
+"""Lengths of a silence that a form offers; the longest is a shift."""
 MAX_LISTED = 200
 _S = tables.silence.c
 
@@ -68,7 +68,7 @@ def rule_of_row(connection: Connection, scope: Scope, row_id: int) -> AlarmRule 
 def set_silence(
     connection: Connection, scope: Scope, by: LogAuthor, rule: AlarmRule, minutes: int, why: str
 ) -> bool:
-    """Silence a rule from now on, instead of what silenced it before. False if it is not in scope."""
+    """Silence a rule from now on; this replaces an earlier silence. False if it is not in scope."""
     if not scope.admits(rule.ward):
         return False
     active = select(_S.id).where(rule.where(_S), _active(by.now_ms))

@@ -80,5 +80,5 @@ def find_subjects(
 
 
 def is_number(text: str) -> bool:
-    """Whether a text is a number as we write it, so that no subject has two names."""
+    """Whether a text is a number in its only accepted form, so that no subject has two names."""
     return text.isdecimal() and len(text) <= _MOST_DIGITS and text == str(int(text))
