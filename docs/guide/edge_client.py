@@ -24,7 +24,7 @@ Outcome = Literal["real", "false", "handled"]
 Json = dict[str, Any]
 TIMEOUT_S = 60.0
 WAIT_S = 30.0
-"""The longest wait for news that the centre allows."""
+"""The longest wait for new events that the centre allows."""
 RETRY_S = 5.0
 
 
@@ -40,7 +40,7 @@ class ApiError(Exception):
 
 
 class CursorLost(ApiError):
-    """The cursor is of another database: begin again without one, and skip the ids that you have."""
+    """The cursor comes from another database: begin without a cursor, and skip the ids that you have."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,7 +155,7 @@ def handler_of(settings: Json) -> type[BaseHTTPRequestHandler]:
             return 200
 
         def log_message(self, format: str, *args: Any) -> None:
-            """The errors are enough."""
+            """Log no requests: the log of errors is enough."""
 
     return Handler
 
