@@ -126,7 +126,7 @@ SCENES = (
         (
             Agent("agent", 4),
             Agent("agent without passages", 4, passages=False),
-            Agent("without passages again", 4, passages=False),  # how much is chance
+            Agent("without passages again", 4, passages=False),  # shows how much of a difference is chance
         ),
         window_s=PASSAGES_WINDOW_S,
         in_quick_runs=False,

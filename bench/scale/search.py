@@ -84,8 +84,8 @@ def search(folder: Path, sites: int) -> dict[str, Any]:
 
 
 def search_alone(folder: Path, sites: int) -> dict[str, Any]:
-    """The same questions, ``ALONE_ROUNDS`` times in turns, to a city without events: gateways that play their
-    events here take CPU from the answers, and in reality have their own."""
+    """The same questions, ``ALONE_ROUNDS`` times in turns, to a city without events: on this machine the
+    simulated events of gateways take CPU from the answers; real gateways have their own."""
     key = folder / "search.pem"
     make_key(key)
     scenario = city_of(

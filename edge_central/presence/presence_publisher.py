@@ -74,7 +74,7 @@ class PresencePublisher:
         self._wards = {each.gateway: each.ward for each in reports if isinstance(each, GatewayReport)}
 
     def apply_correction(self, correction: Correction) -> list[PresenceReport]:
-        """Published times were wrong: correct them, publish all states again, and return them."""
+        """Correct published times that were wrong, publish all states again, and return them."""
         self._presence.apply_correction(correction)
         self._session = ""
         return self._presence.current_reports()

@@ -34,7 +34,7 @@ LATEST, EARLIEST = timedelta(days=2), timedelta(days=400)
 MAX_DAYS_OF_GATEWAY = 200
 """Rows of one gateway in one table and on one day; further cameras and lines are left out."""
 MAX_NAMES = 256
-"""Names of cameras of one gateway that are remembered; a heartbeat has 64 at most."""
+"""Cameras of one gateway that are remembered; a heartbeat names 64 at most."""
 MAX_BACK = 192
 """Quarters that one heartbeat may mark as measured: two days."""
 MAX_CLOCK_MS = 86_400_000

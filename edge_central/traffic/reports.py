@@ -23,7 +23,7 @@ A_TO_B, B_TO_A, APPEARED = "a-to-b", "b-to-a", ""
 OTHER = "other"
 """Stands for every label that this version does not know, so that a gateway cannot invent columns."""
 MAX_COUNT = 10_000_000
-"""Of one label in one report."""
+"""Highest count of one label in one report."""
 
 Counts = Counter[tuple[str, str]]
 """Counts by direction and label."""

@@ -30,7 +30,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "Tất cả báo động và cảnh báo chưa có người nhận theo bộ lọc này, kể cả ở các trang khác, chuyển sang "
         "tên bạn. Báo động đến sau khi trang này hiện ra vẫn phát chuông; báo động đang tắt chuông giữ "
         "nguyên.",
-        "All alarms and alerts of this filter that nobody has acknowledged become yours, also those on other "
+        "All alarms and alerts that match this filter and are not acknowledged become yours, also on other "
         "pages. Alarms that came after this page was shown go on sounding; silenced ones stay as they are.",
     ),
     "acknowledge-all-do": ("Nhận xử lý {count} mục", "Acknowledge {count}"),

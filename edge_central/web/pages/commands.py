@@ -28,7 +28,7 @@ from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page
 
 RULE_TIMES_S = (900, 3_600, 7_200, 28_800, 86_400, 259_200, 604_800, 0)
-"""0: as configured again."""
+"""Times that the form offers for an override of a rule; 0 ends it."""
 STORM_TIMES_S = (3_600, 7_200, 21_600, 86_400, 172_800, 0)
 STORM_EVERY_S = (30, 60, 300, 900)
 

@@ -92,7 +92,7 @@
 
   document.addEventListener("console:refreshed", () => {
     const now = ringing();
-    // Newest first: what stands before the first known one has come since. Older ones move up behind it.
+    // Newest first: rows before the first known one are new. Older ones move up behind it.
     const first = now.findIndex((subject) => known.includes(subject));
     const fresh = first === -1 ? now : now.slice(0, first);
     known = now;

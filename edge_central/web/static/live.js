@@ -158,7 +158,7 @@
     if (focus !== null) focused(same, focus);
   }
 
-  // Say that the list is no longer as it is shown.
+  // Say that the list has changed since it was shown.
   function news(count, gone) {
     const line = document.getElementById("news");
     if (line === null) return;

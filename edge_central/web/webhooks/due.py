@@ -37,7 +37,7 @@ from edge_central.webhook_settings import EventWebhook
 
 READ_AT_ONCE = 50
 MAX_DELIVERIES = 500
-"""Rows that are kept of each webhook."""
+"""Rows of the delivery log that are stored for each webhook."""
 _E, _A, _H = tables.event.c, tables.alert.c, tables.handling.c
 _O, _R = tables.open_alarm.c, tables.alarm_row.c
 _P, _D = tables.webhook_place.c, tables.webhook_delivery.c
@@ -91,7 +91,7 @@ def read_place(connection: Connection, webhook: str) -> WebhookPlace | None:
 
 
 def newest_place(connection: Connection) -> WebhookPlace:
-    """Where a new webhook begins: it posts nothing of the past."""
+    """Where a new webhook begins: it posts nothing from before its first start."""
     return WebhookPlace(newest_cursor(connection), connection.scalar(select(func.max(_A.id))) or 0)
 
 

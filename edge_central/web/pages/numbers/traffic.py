@@ -40,7 +40,7 @@ FINEST = {PeriodLength.QUARTER: 2, PeriodLength.HOUR: 14, PeriodLength.DAY: MAX_
 """Days that the page shows in periods of this length; more would be too many rows to read."""
 MAX_PLACES = 300
 CLASSES = tuple(dict.fromkeys((*LABELS, *GROUP_OF_LABEL.values(), OTHER)))
-"""In the order of the table."""
+"""Labels in the order of the table."""
 LEAST_CEILING = 10.0
 ONE_WEEK = timedelta(days=7)
 
@@ -256,7 +256,7 @@ def _compared(
 
 
 def _change_percent(rows: Sequence[ComparedPeriod]) -> int | None:
-    """Of the periods that are over and of which nothing is missing in either week; None: there are none."""
+    """The change over the periods that are complete in both weeks; None: there are none."""
     both = [(row.period, row.before) for row in rows if _is_complete(row.period) and row.before is not None]
     pairs = [(now.total or 0, before.total or 0) for now, before in both if _is_complete(before)]
     base = sum(before for _, before in pairs)

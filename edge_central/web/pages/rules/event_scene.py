@@ -20,7 +20,7 @@ Corners = tuple[float, float, float, float]
 LEAST_SIDE = 0.001
 """Of a box that a drawing can show, in 0..1 of the picture."""
 ROUNDED = 0.02
-"""So far a computed corner may be outside the picture, because boxes are rounded."""
+"""How far a computed corner may be outside the picture, because boxes are rounded."""
 MOST_PIXELS = 65_535
 LEAST_RATIO, MOST_RATIO = 0.2, 5.0
 """Width by height of pictures that cameras have."""
