@@ -87,7 +87,7 @@ class ActiveOverrides:
 class AlertSubject:
     ward: str
     gateway: str = ""  # empty: the ward itself
-    away: bool = False  # offline, stopped, or gone with its ward
+    away: bool = False  # offline, stopped, or offline with its ward
     heard_mono: float | None = None
     grace_until_mono: float = 0.0
     version: str = ""

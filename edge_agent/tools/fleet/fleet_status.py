@@ -112,7 +112,7 @@ class FleetGateway:
         return own if own in ("offline", "silent") else _STANDING_BY_STATE.get(state, own)
 
     def why(self, presence: PublishedPresence, mono: float, connected_mono: float) -> str:
-        """Why it is in this state; of a gateway that is there, its problem."""
+        """Why it is in this state; of a gateway that can be reached, its problem."""
         if presence.state not in ("online", "booting"):
             return presence.why
         return self._own_why(self._own_standing(mono, connected_mono), mono, connected_mono)
