@@ -24,12 +24,12 @@ WORDS: dict[str, tuple[str, str]] = {
     "mine": ("Việc của tôi", "Mine"),
     "choose-row": ("Chọn: {what}, {where}", "Choose: {what}, {where}"),
     "choose-page": ("Chọn cả trang", "Choose all on this page"),
-    "acknowledge-chosen": ("Nhận xử lý các mục đã chọn", "Acknowledge what is chosen"),
+    "acknowledge-chosen": ("Nhận xử lý các mục đã chọn", "Acknowledge the chosen rows"),
     "acknowledge-all": ("Nhận xử lý tất cả: {count} mục", "Acknowledge all {count}"),
     "acknowledge-all-means": (
         "Tất cả báo động và cảnh báo chưa có người nhận theo bộ lọc này, kể cả ở các trang khác, chuyển sang "
-        "tên bạn. Báo động đến sau khi trang này hiện ra vẫn phát chuông; báo động đang tắt chuông giữ "
-        "nguyên.",
+        "tên bạn. Báo động đến sau khi trang này hiện ra vẫn phát chuông; báo động đang tạm tắt chuông "
+        "không thay đổi.",
         "All alarms and alerts that match this filter and are not acknowledged become yours, also on other "
         "pages. Alarms that came after this page was shown go on sounding; silenced ones stay as they are.",
     ),

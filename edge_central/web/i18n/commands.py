@@ -152,11 +152,11 @@ WORDS: dict[str, tuple[str, str]] = {
     "command-says-relearn": ("{camera}: học lại góc nhìn", "{camera}: learn its view again"),
     "command-says-camera-reboot": ("{camera}: khởi động lại camera", "{camera}: reboot the camera"),
     "command-says-storm-mode": (
-        "Chế độ bão: tất cả camera chụp ảnh cách nhau {every}, trong {time}",
+        "Chế độ bão: tất cả camera cứ {every} chụp một ảnh, trong {time}",
         "Storm mode: a picture of all cameras every {every}, for {time}",
     ),
     "command-says-storm-one": (
-        "Chế độ bão: {camera} chụp ảnh cách nhau {every}, trong {time}",
+        "Chế độ bão: {camera} cứ {every} chụp một ảnh, trong {time}",
         "Storm mode: a picture of {camera} every {every}, for {time}",
     ),
     "command-says-storm-end": ("Kết thúc chế độ bão", "End storm mode"),

@@ -85,7 +85,7 @@ def test_the_pages_have_the_figures_in_both_languages(browser: Browser, lang: st
 def test_the_tables_have_the_minutes_of_each_camera_and_each_outage(browser: Browser) -> None:
     browser.get("/language/en")
     (theirs, ours) = table(browser, "/availability/cameras.csv?month=2026-10")
-    assert (theirs["Availability (%)"], theirs["Target (%)"], theirs["Missed (minutes)"]) == (
+    assert (theirs["Availability (%)"], theirs["Target (%)"], theirs["Below target (minutes)"]) == (
         *("98.656", "99.500", "377"),
     )
     assert (theirs["Power"], ours["Power"], ours["too dark"]) == ("0", "60", "120")
