@@ -36,6 +36,10 @@ def _put(
     if to_ms is not None and to_ms <= from_ms:
         return
     query = select(tables.availability).where(of_series(key))
+    # Intervals of a series do not overlap: none before the last that begins by then reaches into the range.
+    first = select(func.max(COLUMNS.from_ms)).where(of_series(key), COLUMNS.from_ms <= from_ms)
+    first_ms: int | None = connection.scalar(first)
+    query = query.where(COLUMNS.from_ms >= (from_ms if first_ms is None else first_ms))
     query = query.where(or_(COLUMNS.to_ms.is_(None), COLUMNS.to_ms > from_ms))
     if to_ms is not None:
         query = query.where(COLUMNS.from_ms < to_ms)

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 
 from edge_central.availability.camera_tracker import MAX_CAMERAS, MAX_CHANGES_A_DAY
-from edge_central.availability.model import STORED_DAYS, Condition, TimeSpan
+from edge_central.availability.intervals import write_change
+from edge_central.availability.model import (
+    OFF,
+    ON,
+    STORED_DAYS,
+    Condition,
+    Layer,
+    PointChange,
+    SeriesKey,
+    TimeSpan,
+)
 from edge_central.availability.recorder import AvailabilityRecorder
 from edge_central.availability.report import counted_period, read_availability
 from edge_central.store import tables
@@ -325,6 +336,26 @@ def test_a_gateway_cannot_begin_sessions_without_end(small_world: SimulatedWorld
         small_world.centre.receive(box.heartbeat())
     small_world.centre.commit()
     assert MAX_CHANGES_A_DAY / 2 < rows(small_world) <= MAX_CHANGES_A_DAY
+
+
+def test_a_change_does_not_read_the_earlier_intervals_of_its_series(small_world: SimulatedWorld) -> None:
+    def steps_of_change(number: int) -> int:
+        """Steps of SQLite, in tens, that the change after so many others takes."""
+        steps: list[None] = []
+        key = SeriesKey("dt-001", f"cam-{number}", Layer.PICTURE)
+        with small_world.centre.store.batch() as batch:
+            driver: Any = batch.connection.connection.driver_connection
+            for each in range(number + 1):
+                if each == number:
+                    driver.set_progress_handler(lambda: steps.append(None), 10)
+                at_ms = BEGIN_MS + each * MINUTE_MS
+                write_change(batch.connection, PointChange(key, at_ms, ON if each % 2 else OFF))
+            driver.set_progress_handler(None, 0)
+        return len(steps)
+
+    few = steps_of_change(20)
+    assert few > 0
+    assert steps_of_change(500) < 2 * few
 
 
 def test_intervals_are_deleted_after_thirteen_months(small_world: SimulatedWorld, box: SimulatedBox) -> None:
