@@ -421,15 +421,15 @@ class _BatchBuilder:
         self.result.heartbeat_gateways.add(gateway.id)
         self.result.status_messages.append(heartbeat)
         self._epoch(gateway, health.outbox.epoch)
+        gateway.set(ward=heartbeat.ward)
+        self._traffic.add_heartbeat(gateway, health, self._now_ms)  # needs the time of the heartbeat before
         gateway.set(
-            ward=heartbeat.ward,
             heartbeat=heartbeat.payload,
             heartbeat_ms=self._now_ms,
             heartbeat_session=health.session,
             epoch=health.outbox.epoch,
             sequence=health.outbox.sequence,
         )
-        self._traffic.add_heartbeat(gateway, health, self._now_ms)
         slot_ms = self._now_ms - self._now_ms % self._slot_ms
         # Not ``>``: after one slot with a time in the future, history must not stop until that time.
         if slot_ms != gateway.slot_ms:

@@ -184,6 +184,9 @@ class GatewayRecord:
     measured: dict[str, int] = field(default_factory=dict)
     """By camera: the first quarter of an hour that is not marked as measured yet, since this process
     started; edge_central/traffic/recorder.py."""
+    measured_before: int | None = None
+    """The same for cameras that are not in ``measured``; None: no heartbeat has come since this process
+    started."""
     changes: dict[str, object] = field(default_factory=dict)
 
     def set(self, **columns: object) -> None:

@@ -73,7 +73,11 @@ class TrafficRecorder:
             self._lines.setdefault(key, LineDay()).merge(_line_day(report, self._timezone))
 
     def add_heartbeat(self, gateway: GatewayRecord, health: ReceivedHealth, now_ms: int) -> None:
-        """Mark the complete quarters in which its cameras had a picture, by the gateway's clock."""
+        """Mark the complete quarters in which its cameras had a picture, by the gateway's clock.
+        ``gateway.heartbeat_ms`` must be that of the heartbeat before."""
+        if gateway.measured_before is None:
+            # What an earlier process did not mark, covered hours for example, must stay so.
+            gateway.measured_before = 0 if gateway.heartbeat_ms is None else quarter_of(gateway.heartbeat_ms)
         try:
             at_ms = milliseconds(health.time)
         except MalformedMessage:
@@ -81,9 +85,11 @@ class TrafficRecorder:
         synced = health.clock.synced and abs(at_ms - now_ms) <= MAX_CLOCK_MS
         if not synced or health.uptime_s is None or health.outbox.oldest_s > MAX_BACKLOG_S:
             return
-        if len(gateway.measured) > MAX_NAMES:
-            gateway.measured.clear()  # marking a quarter again changes nothing
         now = quarter_of(at_ms)
+        if len(gateway.measured) > MAX_NAMES:
+            # Nothing before is marked from here on: it may be a covered hour.
+            gateway.measured.clear()
+            gateway.measured_before = now
         started_ms = at_ms - max(0.0, health.uptime_s) * 1000
         for camera, of_camera in health.cameras.items():
             if of_camera.state not in SEEING:
@@ -92,7 +98,7 @@ class TrafficRecorder:
                 gateway.measured[camera] = now + 1
                 continue
             first = -(-round(max(started_ms, _since_ms(of_camera.since, at_ms))) // QUARTER_MS)
-            first = max(first, now - MAX_BACK, gateway.measured.get(camera, 0))
+            first = max(first, now - MAX_BACK, gateway.measured.get(camera, gateway.measured_before))
             if first < now:
                 self._mark(gateway, camera, (first, now))
                 gateway.measured[camera] = now

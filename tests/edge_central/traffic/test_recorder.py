@@ -22,6 +22,7 @@ from tests.edge_central.traffic.parts import (
     NOW_MS,
     TIMEZONE,
     at,
+    at_ms,
     line_counts,
     line_of,
     moment,
@@ -180,6 +181,25 @@ def test_when_the_backlog_has_arrived_its_quarters_count_as_measured(ingest: Ing
         seeing(BOX, "11:35", "10:00", outbox=arrived),
     )
     assert picture_of(ingest.database).measured.spans == ((quarter("10:00"), quarter("11:30")),)
+
+
+def test_a_covered_hour_is_not_measured_after_a_restart(ingest: IngestHarness) -> None:
+    """Each ``write`` loads the state again, as after a restart."""
+    for until, view in (("10:01", []), ("10:31", ["covered"]), ("11:01", ["covered"]), ("11:31", [])):
+        ingest.write(seeing(BOX, until, "09:00", view=view), now_ms=at_ms(until))
+    assert picture_of(ingest.database).measured.spans == (
+        (quarter("09:00"), quarter("10:00")),
+        (quarter("11:00"), quarter("11:30")),
+    )
+
+
+def test_too_many_cameras_measure_no_covered_hour(
+    ingest: IngestHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder, "MAX_NAMES", 0)
+    covered = seeing(BOX, "11:01", "09:00", view=["covered"])
+    store(ingest, seeing(BOX, "10:01", "09:00"), covered, seeing(BOX, "11:31", "09:00"))
+    assert picture_of(ingest.database).measured.spans == ((quarter("09:00"), quarter("10:00")),)
 
 
 # --- whatever a gateway sends ---
