@@ -320,6 +320,7 @@ class IngestThread:
         self._clock.correct(correction)
         self._metrics.record_presence(self._presence.apply_correction(correction))
         self._alerts.apply_correction(correction)
+        self._availability.apply_correction(correction)
         self._gap_logger = GapLogger(self._clock)
         self._load()
         self._status_mono = self._clock.monotonic() - STATUS_EVERY_S  # so that the console follows at once

@@ -37,6 +37,7 @@ from edge_central.ingest.batch_writer import BatchResult, bounded_boot_id
 from edge_central.store import tables
 from edge_central.store.batch import Store
 from edge_central.store.database import read_meta, write_meta
+from edge_central.trusted_time.clock import Correction
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +78,14 @@ class AvailabilityRecorder:
 
     def reset(self) -> None:
         self._loaded = False
+
+    def apply_correction(self, correction: Correction) -> None:
+        """The stored times were corrected: correct those in memory too, and read the others again."""
+        if self._active_ms is not None:
+            self._active_ms = correction.of(self._active_ms)
+        if self._away_since_ms is not None:
+            self._away_since_ms = correction.of(self._away_since_ms)
+        self.reset()
 
     def record(self, result: BatchResult, connection: Connection, now_ms: int) -> None:
         """Record the messages of a batch."""

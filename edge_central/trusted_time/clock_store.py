@@ -92,6 +92,7 @@ def _stamps(
     for column in (alert.since_ms, alert.opened_ms, alert.cleared_ms):
         yield column, alert.ward.in_(wards)
     yield from _stamps_of_open_alarms(wards)
+    yield tables.gateway.c.heartbeat_ms, tables.gateway.c.ward.in_(wards)
     yield tables.presence.c.since_ms, tables.presence.c.ward.in_(wards)
     interval = tables.availability.c  # of cameras by the gateways' clocks: they were right
     of_link = (interval.layer == "link") & interval.gateway.in_(gateways)

@@ -386,6 +386,29 @@ def test_a_corrected_clock_moves_the_intervals_of_gateways(
     assert found[3] in (180, 181)
 
 
+@pytest.mark.parametrize("by_ms", [HOUR_MS, -HOUR_MS])
+def test_a_corrected_clock_invents_no_absence_and_no_power_cut(
+    small_world: SimulatedWorld, box: SimulatedBox, by_ms: int
+) -> None:
+    small_world.run_until(FROM_MS)
+    centre, correction = small_world.centre, Correction(by_ms, 0)
+    with centre.store.batch() as batch:
+        shift_times(batch.connection, correction, ["de-tham"], exclusive_database=True)
+    centre.recorder.apply_correction(correction)
+    small_world.clock.now_ms += by_ms
+    centre.connected_ms, box.booted_ms, box.started_ms = (
+        each + by_ms for each in (BEGIN_MS, box.booted_ms, box.started_ms)
+    )
+    box.next_beat_ms += by_ms
+    now_ms = small_world.clock.now_ms
+    small_world.network_outage(box, now_ms + 1_000, now_ms + 30 * MINUTE_MS)  # before its next heartbeat
+    small_world.run_until(now_ms + HOUR_MS)
+    columns = tables.availability.c
+    query = select(columns.gateway, columns.state).where(columns.layer.in_(("link", "centre")))
+    found = centre.store.query(lambda each: [tuple(row) for row in each.execute(query.order_by(columns.id))])
+    assert found == [("dt-001", "connected"), ("dt-001", "network"), ("dt-001", "connected")]
+
+
 def test_another_ward_is_not_in_the_report(small_world: SimulatedWorld, box: SimulatedBox) -> None:
     small_world.add_box("bx-001", "bo-xuyen", ("cam-1",))
     small_world.run_until(FROM_MS)
