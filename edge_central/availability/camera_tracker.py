@@ -29,8 +29,9 @@ from edge_central.availability.model import (
 MAX_CAMERAS = 64
 """Of one gateway, also over time: a gateway that invents cameras must not fill the database."""
 MAX_CHANGES_A_DAY = 2_000
-"""Of one gateway: eight cameras that change as often as the agent reports it (six times in a quarter of an
-hour) reach it after ten hours. What is left out is corrected by the first heartbeats of the next day."""
+"""Of the link of one gateway, and of its cameras together: eight cameras that change as often as the agent
+reports it (six times in a quarter of an hour) reach it after ten hours. What is left out is corrected by the
+first heartbeats of the next day."""
 DAY_MS = 86_400_000
 _WORD = re.compile(r"[a-z_-]{1,30}")
 PICTURE_STATES = {

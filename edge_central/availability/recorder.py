@@ -49,6 +49,8 @@ CORRECTED_DAYS = 14.0
 PAUSE_MS = 60_000
 MAX_AWAY = 1_000
 """Absences of the centre in memory, the newest."""
+ChangeLimit = tuple[str, bool]
+"""A gateway, and whether it is about its link: cameras that change without end do not use up its limit."""
 _BIRTH = msgspec.json.Decoder(BirthDocument)
 
 
@@ -72,11 +74,15 @@ class AvailabilityRecorder:
         self._centre_away: list[TimeSpan] = []
         self._away_since_ms: int | None = None  # None: the centre is connected
         self._day = 0
-        self._changes_today: Counter[str] = Counter()
+        self._changes_today: Counter[ChangeLimit] = Counter()
+        self._changes_of_batch: Counter[ChangeLimit] = Counter()  # the newest, a part of the day's
         self._active_ms: int | None = None  # when it was called last; None: not since the start
         self._loaded = False
 
     def reset(self) -> None:
+        # The newest batch may have failed: it counts when it is stored.
+        self._changes_today -= self._changes_of_batch
+        self._changes_of_batch.clear()
         self._loaded = False
 
     def apply_correction(self, correction: Correction) -> None:
@@ -89,6 +95,8 @@ class AvailabilityRecorder:
 
     def record(self, result: BatchResult, connection: Connection, now_ms: int) -> None:
         """Record the messages of a batch."""
+        self._begin_day(now_ms)
+        self._changes_of_batch.clear()
         self._load(connection)
         self._notice_pause(connection, now_ms)
         changes: list[StateChange] = []
@@ -105,7 +113,7 @@ class AvailabilityRecorder:
                 changes += self._on_state(status, now_ms, away)
         changes += self._on_events(result.stored, now_ms)
         for change in changes:
-            if self._may_write(change.key.gateway, now_ms):
+            if self._may_write(change.key):
                 write_change(connection, change)
 
     def follow(self, store: Store, clock: Clock, connected_mono: float | None) -> None:
@@ -163,14 +171,23 @@ class AvailabilityRecorder:
 
     # --- messages ---
 
-    def _may_write(self, gateway: str, now_ms: int) -> bool:
+    def _begin_day(self, now_ms: int) -> None:
+        """Count from zero on a new day. If changes were left out, memory differs from the rows: read them
+        again, so that the next messages correct them."""
+        if now_ms // DAY_MS == self._day:
+            return
+        self._day = now_ms // DAY_MS
+        if any(count > MAX_CHANGES_A_DAY for count in self._changes_today.values()):
+            self.reset()
+        self._changes_today.clear()
+
+    def _may_write(self, key: SeriesKey) -> bool:
         """Whether a gateway may still change its intervals today: one that begins sessions without end must
         not fill the database."""
-        if now_ms // DAY_MS != self._day:
-            self._day = now_ms // DAY_MS
-            self._changes_today.clear()
-        self._changes_today[gateway] += 1
-        return self._changes_today[gateway] <= MAX_CHANGES_A_DAY
+        limit = key.gateway, key.layer is Layer.LINK
+        self._changes_today[limit] += 1
+        self._changes_of_batch[limit] += 1
+        return self._changes_today[limit] <= MAX_CHANGES_A_DAY
 
     def _link(self, gateway: str) -> GatewayLink:
         return self._links.setdefault(gateway, GatewayLink(gateway))

@@ -36,6 +36,7 @@ from tests.edge_central.availability.world import (
     SimulatedWorld,
 )
 
+LIMIT = "edge_central.availability.recorder.MAX_CHANGES_A_DAY"
 CAMERAS = ("cam-1", "cam-2")
 FROM_MS, TO_MS = BEGIN_MS + HOUR_MS, BEGIN_MS + 2 * HOUR_MS
 END_MS = BEGIN_MS + 4 * HOUR_MS
@@ -335,7 +336,51 @@ def test_a_gateway_cannot_begin_sessions_without_end(small_world: SimulatedWorld
         box.session = f"s-{number}"
         small_world.centre.receive(box.heartbeat())
     small_world.centre.commit()
-    assert MAX_CHANGES_A_DAY / 2 < rows(small_world) <= MAX_CHANGES_A_DAY
+    assert MAX_CHANGES_A_DAY / 2 < rows(small_world) - len(CAMERAS) <= MAX_CHANGES_A_DAY, "of its connection"
+
+
+def test_cameras_do_not_use_up_the_changes_of_the_connection(
+    small_world: SimulatedWorld, box: SimulatedBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LIMIT, 6)
+    for minute in range(10, 50, 10):
+        begin_ms = BEGIN_MS + minute * MINUTE_MS
+        small_world.camera_outage(box, "cam-1", begin_ms, begin_ms + 5 * MINUTE_MS)
+    small_world.network_outage(box, FROM_MS, TO_MS)
+    small_world.run_until(END_MS)
+    assert [found[:3] for found in outages(small_world) if not found[0]] == [("", Condition.NETWORK, 60)]
+
+
+def test_after_a_day_with_too_many_changes_the_rows_follow_the_gateway_again(
+    small_world: SimulatedWorld, box: SimulatedBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LIMIT, 2)
+    small_world.network_outage(box, FROM_MS, TO_MS)
+    midnight_ms = BEGIN_MS + 7 * HOUR_MS  # in UTC
+    columns = tables.availability.c
+    query = select(columns.state).where(columns.layer == "link", columns.to_ms.is_(None))
+    small_world.run_until(midnight_ms - MINUTE_MS)
+    assert small_world.centre.store.query(lambda each: each.scalar(query)) == "absent", (
+        "its return is left out"
+    )
+    small_world.run_until(midnight_ms + 10 * MINUTE_MS)
+    assert small_world.centre.store.query(lambda each: each.scalar(query)) == "connected"
+
+
+def test_changes_of_a_transaction_that_failed_do_not_count(
+    small_world: SimulatedWorld, box: SimulatedBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LIMIT, 6)
+    small_world.run_until(BEGIN_MS + 10 * MINUTE_MS)
+    session = box.session
+    for number in range(10):
+        box.session = f"s-{number}"
+        small_world.centre.receive(box.heartbeat())
+        small_world.centre.fail()
+    box.session = session
+    small_world.network_outage(box, FROM_MS, TO_MS)
+    small_world.run_until(END_MS)
+    assert [found[:3] for found in outages(small_world)] == [("", Condition.NETWORK, 60)]
 
 
 def test_a_change_does_not_read_the_earlier_intervals_of_its_series(small_world: SimulatedWorld) -> None:

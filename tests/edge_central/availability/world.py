@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -90,6 +91,17 @@ class TestCentre:
             stream.clear_changes()
         for gateway in batch.gateways.values():
             gateway.changes.clear()
+
+    def fail(self) -> None:
+        """The database fails before the commit."""
+        context, _ = self._open or (None, None)
+        self._open = None
+        if context is not None:
+            error = RuntimeError("failed")
+            with suppress(RuntimeError):
+                context.__exit__(RuntimeError, error, None)
+        self.fleet = self.store.load()
+        self.recorder.reset()
 
     def stop(self) -> None:
         self.commit()
