@@ -78,10 +78,12 @@ class DueNotice:
 
 @dataclass(frozen=True, slots=True)
 class NextStep:
-    """``notice`` None: nothing is due. ``place``: how far everything is done or passed over."""
+    """``notice`` None: nothing is due. ``place``: how far everything is done or passed over. ``more``: all
+    events that were read are passed over, and those after ``place`` are not read yet."""
 
     notice: DueNotice | None
     place: WebhookPlace
+    more: bool = False
 
 
 def read_place(connection: Connection, webhook: str) -> WebhookPlace | None:
@@ -102,18 +104,20 @@ def next_step(
     due_ms = now_ms - round(webhook.unacknowledged_s * 1000)
     newest = newest_cursor(connection)
     rows = connection.execute(_events(webhook, scope, place.cursor, newest, now_ms)).all()
-    if len(rows) == READ_AT_ONCE:
+    more = len(rows) == READ_AT_ONCE
+    if more:
         newest = rows[-1].cursor
     for row in rows:
         if row.received_ms > due_ms:
-            newest = row.cursor - 1
+            newest, more = row.cursor - 1, False
             break
         found = rows_of(connection, scope, [row.cursor]) if _is_wanted(row, webhook) else ()
         if found:
             return NextStep(_of_event(found[0], WebhookPlace(row.cursor, place.alert)), place)
-    return _next_alert(
-        connection, webhook, scope, WebhookPlace(max(place.cursor, newest), place.alert), due_ms
-    )
+    passed = WebhookPlace(max(place.cursor, newest), place.alert)
+    if more:
+        return NextStep(None, passed, more=True)
+    return _next_alert(connection, webhook, scope, passed, due_ms)
 
 
 def _events(webhook: EventWebhook, scope: Scope, after: int, newest: int, now_ms: int) -> Select[Any]:

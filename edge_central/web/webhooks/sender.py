@@ -76,7 +76,7 @@ class WebhookSender:
                 wait_s -= HANG_S / 10
 
     def _step(self) -> bool:
-        """Post one notice. False: nothing is due."""
+        """Post one notice, or pass over one page of events. False: nothing is due."""
         now_ms = wall_ms(self._clock)
         with self._connections.reading() as connection:
             place = read_place(connection, self._webhook.id)
@@ -89,9 +89,9 @@ class WebhookSender:
             return False
         if found.notice is None:
             passed = found.place.cursor - place.cursor
-            if passed >= WRITE_EVERY or found.place.alert != place.alert:
+            if found.more or passed >= WRITE_EVERY or found.place.alert != place.alert:
                 self._store(found.place)
-            return False
+            return found.more
         self._post(found.notice, now_ms)
         return True
 
