@@ -78,14 +78,25 @@ class _StartTls(smtplib.SMTP):
 
 
 def send_zalo(settings: Json, notice: Json, language: str) -> None:
-    """To the users ``users``, who must have written to the account lately, as Zalo demands."""
+    """To the users ``users``, who must have written to the account lately, as Zalo demands. Fails only if
+    the message reaches none of them: the centre would post it again to those who have it."""
+    token, problems = _zalo_token(settings), list[str]()
     for user in settings["users"]:
-        body = {"recipient": {"user_id": user}, "message": {"text": text_of(notice, language)}}
-        url = f"{settings.get('api', ZALO)}/v3.0/oa/message/cs"
-        answer = post_json(url, body, access_token=_zalo_token(settings))
-        if answer.get("error"):
-            _tokens.clear()  # it may have expired
-            raise OSError(f"{answer['error']} {answer.get('message')}")
+        try:
+            _send_to_user(settings, user, text_of(notice, language), token)
+        except (OSError, ValueError) as error:
+            problems.append(f"user {user}: {error}")
+            print(f"zalo: {problems[-1]}", file=sys.stderr, flush=True)
+    if problems and len(problems) == len(settings["users"]):
+        _tokens.clear()  # it may have expired
+        raise OSError(problems[0])
+
+
+def _send_to_user(settings: Json, user: str, text: str, token: str) -> None:
+    body = {"recipient": {"user_id": user}, "message": {"text": text}}
+    answer = post_json(f"{settings.get('api', ZALO)}/v3.0/oa/message/cs", body, access_token=token)
+    if answer.get("error"):
+        raise OSError(f"{answer['error']} {answer.get('message')}")
 
 
 _tokens: dict[str, str] = {}

@@ -134,6 +134,28 @@ def test_zalo_with_a_new_token_when_the_old_one_has_expired(service: Service, tm
     assert json.loads(service.requests[1][2])["recipient"] == {"user_id": "u1"}
 
 
+def test_one_failing_user_of_zalo_keeps_nothing_from_the_others(
+    service: Service, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "refresh").write_text("r1")
+    zalo = {
+        "app_id": "7", "secret_key": "k", "users": ["gone", "u2"], "api": service.url, "login": service.url,
+        "refresh_token_file": str(tmp_path / "refresh"),
+    }  # fmt: skip
+    refused = {"error": -213, "message": "not interested"}
+    service.answers = [
+        {"access_token": "t1", "refresh_token": "r2"},
+        *(refused, {"error": 0}),
+        *(refused, refused),
+    ]
+    with relay(zalo=zalo) as client:
+        assert client.post("/zalo", json=NOTICE).status_code == 200
+        assert client.post("/zalo", json=NOTICE).status_code == 502, "nobody has it"
+    users = [json.loads(body)["recipient"]["user_id"] for _, _, body in service.requests[1:]]
+    assert users == ["gone", "u2"] * 2
+    assert "zalo: user gone: -213 not interested" in capsys.readouterr().err
+
+
 def test_mail() -> None:
     Mails.received = []
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Mails) as server, serving(server):
