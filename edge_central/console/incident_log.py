@@ -21,6 +21,8 @@ from edge_central.store.open_alarms import list_event, mark_acknowledged, unlist
 from edge_central.store.scope import Scope
 
 MAX_NOTE_CHARACTERS = 2_000
+FOR_ADMINISTRATORS = ("hidden", "shown")
+"""Steps that only administrators may read."""
 
 
 class IncidentOutcome(StrEnum):

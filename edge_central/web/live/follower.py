@@ -17,6 +17,7 @@ from edge_agent.core.problems.problem import encode_json
 from edge_agent.core.worker import SupervisedThread
 from edge_central.console.documents import parse_event
 from edge_central.console.events import EVENT_COLUMNS
+from edge_central.console.incident_log import FOR_ADMINISTRATORS
 from edge_central.store import tables
 from edge_central.store.database import (
     DatabaseConnections,
@@ -109,12 +110,14 @@ def _silences(connection: Connection) -> WatchedRows:
 
 
 def _steps(connection: Connection) -> WatchedRows:
-    """The newest steps of the incident log, which are never changed; without their texts."""
+    """The newest steps of the incident log, which are never changed; without their texts, and without those
+    for administrators, as in the API."""
     columns, handling_columns = tables.handling_step.c, tables.handling.c
     wanted = (columns.id, columns.subject, columns.what, columns.at_ms, handling_columns.ward)
     query = select(*wanted).join_from(
         tables.handling_step, tables.handling, handling_columns.subject == columns.subject
     )
+    query = query.where(columns.what.not_in(FOR_ADMINISTRATORS))
     rows = connection.execute(query.order_by(columns.id.desc()).limit(NEWEST))
     return {row.id: WatchedRow(row.ward, dict(row._mapping)) for row in rows}
 

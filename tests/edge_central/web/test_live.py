@@ -8,6 +8,8 @@ import time
 
 import pytest
 
+from edge_central.console.events import rows_of
+from edge_central.console.incident_log import LogAuthor, acknowledge, hide, note, subject_of, unhide
 from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceState
 from edge_central.store.scope import EVERYWHERE, Scope
 from edge_central.web.auth import accounts
@@ -67,6 +69,21 @@ def test_only_the_author_and_administrators_hear_of_a_search(house: House) -> No
         for name in ("hung", "hoa"):
             ears[name].wait_for("event")
             assert ears[name].of("search") == [], name
+
+
+def test_who_hid_an_event_is_for_administrators(house: House) -> None:
+    house.person("lan", Role.VIEWER, "de-tham")
+    house.take(OURS.event(1))
+    browser = house.browser("lan")
+    by = LogAuthor("minh", house.now_ms())
+    with Ear(browser.client, mark_of(browser)) as ear:
+        with house.connections.writing() as connection:
+            (event,) = rows_of(connection, EVERYWHERE, [1])
+            acknowledge(connection, by, subject_of(event), event.ward)
+            hide(connection, by, event, "a child")
+            unhide(connection, by, event)
+            note(connection, by, subject_of(event), event.ward, "checked")
+        assert {each["what"] for each in ear.wait_for("step", 2)} == {"acknowledged", "note"}
 
 
 def test_a_returning_listener_misses_nothing_or_must_load_again(house: House) -> None:

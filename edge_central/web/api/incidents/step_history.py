@@ -13,13 +13,13 @@ from sqlalchemy import Connection, func, select
 
 from edge_agent.core.clock import rfc3339_of_ms
 from edge_agent.wire.received.bounds import bounded_time
+from edge_central.console.incident_log import FOR_ADMINISTRATORS
 from edge_central.store import tables
 from edge_central.store.scope import Scope
 from edge_central.web.api.event_history import FIRST_CURSOR, EventCursor
 from edge_central.web.api.incidents.documents import IncidentStepData, IncidentStepEvent, IncidentStepPage
 from edge_central.web.http_errors import Conflict
 
-FOR_ADMINISTRATORS = ("hidden", "shown")
 _S, _H = tables.handling_step.c, tables.handling.c
 _COLUMNS = (_S.id, _S.subject, _S.at_ms, _S.who, _S.what, _S.words)
 
