@@ -289,19 +289,22 @@ class AlertEngine:
 
     def _judge_presence(self, report: GatewayReport, at: Instant) -> Iterator[AlertChange]:
         subject = self._gateway(report.gateway, report.ward)
-        if report.state is PresenceState.CUT:  # the alert of its ward says so
-            subject.go_away()
-            if self._ward(subject.ward).has_alert_of({Measure.WARD_OUTAGE}):
-                yield from subject.fold()
-            return
-        if report.state in (PresenceState.OFFLINE, PresenceState.STOPPED):
+        reported = report.state
+        if reported is PresenceState.CUT:
+            if self._rules_for(Measure.WARD_OUTAGE):  # the alert of its ward says so
+                subject.go_away()
+                if self._ward(subject.ward).has_alert_of({Measure.WARD_OUTAGE}):
+                    yield from subject.fold()
+                return
+            reported = PresenceState.OFFLINE
+        if reported in (PresenceState.OFFLINE, PresenceState.STOPPED):
             subject.go_away()
         elif subject.away:
             subject.come_back(at.mono, self._grace_s)
         for measure, state in _PRESENCE_STATES.items():
             for rule in self._rules_for(measure):
                 text = problem_text(f"is-{report.state}", why=report.why)
-                measurement = Measurement(float(report.state is state), text)
+                measurement = Measurement(float(reported is state), text)
                 yield from subject.judge(rule, "", measurement, at, report.since_ms)
         if subject.away and subject.has_alert_of(measures.AWAY):
             yield from subject.fold()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -253,6 +253,21 @@ def test_a_gateway_that_stays_away_after_the_outage_gets_its_own_alert() -> None
         "cleared ward ward-outage",
         "opened dt-5 box-offline",
     ]
+
+
+def test_without_a_rule_for_outages_each_gateway_gets_its_own_alert() -> None:
+    rules = tuple(rule for rule in SETTINGS.rules if rule.measure is not Measure.WARD_OUTAGE)
+    scenario = AlertScenario(AlertEngine(replace(SETTINGS, rules=rules)))
+    scenario.heartbeats = {"dt-1": {}, "dt-2": {}}
+    scenario.wait(600)
+    scenario.heartbeats = {}
+    scenario.outage("dt-1", "dt-2")
+    scenario.wait(600)
+    assert scenario.reported() == ["opened dt-1 box-offline", "opened dt-2 box-offline"]
+    scenario.heartbeats = {"dt-1": {}}
+    scenario.presence("dt-1", PresenceState.ONLINE)
+    scenario.wait(600)
+    assert scenario.reported()[2:] == ["cleared dt-1 box-offline"]
 
 
 def test_after_an_outage_cameras_that_are_still_starting_raise_no_alert() -> None:
