@@ -11,9 +11,12 @@ import hashlib
 import heapq
 import logging
 import os
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from edge_agent.core.errors import OutboxError
+from edge_agent.core.problems import problem_text
 from edge_agent.core.state_file import sync_folder
 
 log = logging.getLogger(__name__)
@@ -23,9 +26,21 @@ SYNC_BYTES = 1_000_000
 """A large file is synced in pieces of this size: the commit of an event that runs meanwhile waits for one of
 them on the same disk, not for the whole file."""
 
+LARGE_LEAVES_BYTES = 20_000_000
+"""Bytes of the disk that a large file leaves free: events must not wait in memory because of it."""
+
 
 def size_on_disk(size_bytes: int) -> int:
     return -(-size_bytes // BLOCK_BYTES) * BLOCK_BYTES
+
+
+def unwritten(payload: bytes) -> OutboxError:
+    """The error of a large file that the disk does not take."""
+    return OutboxError(problem_text("outbox-file-unwritten", file_mb=_megabytes(payload)))
+
+
+def _megabytes(payload: bytes) -> int:
+    return -(-len(payload) // 10**6)
 
 
 class MediaFiles:
@@ -51,6 +66,20 @@ class MediaFiles:
             log.warning("media %s: cannot be stored (%s), waits in memory", media_id, error.strerror)
             return False
         return True
+
+    def save_large(self, media_id: str, payload: bytes) -> None:
+        """Write and sync a new file that memory cannot hold. Raises OutboxError, and nothing is left behind,
+        when the disk has no room for it or fails."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            free = shutil.disk_usage(self.folder).free
+        except OSError as error:
+            raise unwritten(payload) from error
+        if free < size_on_disk(len(payload)) + LARGE_LEAVES_BYTES:
+            numbers = {"file_mb": _megabytes(payload), "free_mb": free // 10**6}
+            raise OutboxError(problem_text("outbox-no-room", **numbers))
+        if not self.try_to_save(media_id, payload):
+            raise unwritten(payload)
 
     def load(self, media_id: str, sha256: str) -> bytes | None:
         """Return the picture, or None when the file is missing or its hash is wrong."""

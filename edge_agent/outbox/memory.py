@@ -213,7 +213,8 @@ def _event(entry: MemoryEntry, attempts: int) -> StoredEvent:
 class MemoryMedia:
     """Pictures whose file could not be written, by the key of their event. The caller locks.
 
-    When it is full, the oldest picture is dropped with a log line: an event is worth more than a picture.
+    When it is full, the oldest picture is dropped with a log line: an event is worth more than a picture. A
+    file that is larger than the whole limit is dropped itself.
     """
 
     def __init__(self, max_bytes: int = MAX_MEDIA_BYTES) -> None:
@@ -223,6 +224,10 @@ class MemoryMedia:
         self.shed = 0
 
     def add(self, key: tuple[int, str], media: Media) -> None:
+        if len(media.payload) > self._max_bytes:
+            self.shed += 1
+            log.warning("media %s: too large for memory; it is dropped", media.media_id)
+            return
         self._media[key] = media
         while self.bytes > self._max_bytes:
             oldest = next(iter(self._media.values())).media_id

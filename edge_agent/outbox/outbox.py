@@ -19,13 +19,14 @@ from edge_agent.core.delivery import (
     Confirmation,
     Draft,
     EventFollower,
+    Media,
     OpenEvent,
     Stamp,
 )
 from edge_agent.core.model import Severity
 from edge_agent.outbox.append_request import AppendRequest
 from edge_agent.outbox.failover import Failover
-from edge_agent.outbox.media import MediaFiles
+from edge_agent.outbox.media import MediaFiles, unwritten
 from edge_agent.outbox.send_queue import SendQueue
 from edge_agent.outbox.sqlite.transaction import EncodeLoss
 from edge_agent.outbox.stores import Stores
@@ -140,13 +141,15 @@ class EventOutbox(SendQueue):
         """Store the event and its picture; both are durable when this returns, unless health says degraded.
 
         Blocks for one or two commits. If the disk does not answer for 5 s, the event is kept in memory.
-        Raises what ``draft.encode`` raises, and OutboxError when the outbox is not open.
+        Raises what ``draft.encode`` raises, and OutboxError when the outbox is not open, or when the disk
+        cannot take a picture that is too large for a message.
         """
         request = AppendRequest(draft, self._clock.monotonic())
         media = draft.media
         if media is not None and len(media.payload) > MAX_MESSAGE_BYTES and self._writer.is_open:
             # Not on the writer's thread: events of other threads would wait for this write there.
-            request.media_saved = self._files.try_to_save(media.media_id, media.payload)
+            self._save_large(media)
+            request.media_saved = True
         self._writer.append(request)
         self.wake()
         if request.error is not None:
@@ -187,6 +190,13 @@ class EventOutbox(SendQueue):
             return self._stores.stats(self._failover.degraded, now)
 
     # --- inside ---
+
+    def _save_large(self, media: Media) -> None:
+        """Store a file that memory cannot hold. Raises OutboxError, and leaves nothing behind."""
+        self._files.save_large(media.media_id, media.payload)
+        if self._stores.memory is not None:  # its row would not be stored beside it
+            self._files.remove([media.media_id])
+            raise unwritten(media.payload)
 
     def _renumber(self, epoch: str) -> None:
         """Begin an epoch, and store in it again what this run has stored in ``epoch``.

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, suppress
 
 from edge_agent.core.clock import Clock
-from edge_agent.core.delivery import EventFollower, StoredEvent
+from edge_agent.core.delivery import MAX_MESSAGE_BYTES, EventFollower, StoredEvent
 from edge_agent.core.errors import OutboxError
 from edge_agent.core.problems import problem_text
 from edge_agent.outbox.append_request import AppendRequest, StoreTarget, WriterJob
@@ -385,7 +385,9 @@ class OutboxWriter:
     def _save_pictures(self, batch: list[AppendRequest]) -> None:
         for request in batch:
             media = request.draft.media
-            if media is not None and not request.media_saved and not request.done:
+            if media is None or request.media_saved or request.done:
+                continue
+            if len(media.payload) <= MAX_MESSAGE_BYTES:  # ``append`` saves a larger one
                 request.media_saved = self._files.try_to_save(media.media_id, media.payload)
 
     def _remove_pictures(self, batch: list[AppendRequest]) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from edge_agent.core.errors import OutboxError
+from edge_agent.core.problems import error_text, problem_of
 from edge_agent.outbox import EventOutbox
-from edge_agent.outbox.media import SYNC_BYTES, MediaBacklog, MediaFiles
+from edge_agent.outbox.append_request import AppendRequest
+from edge_agent.outbox.media import LARGE_LEAVES_BYTES, SYNC_BYTES, MediaBacklog, MediaFiles
 from edge_agent.outbox.memory import MemoryMedia
 from tests.outbox.parts import HandClock, deliver_all, draft, outbox_in, picture
 
@@ -53,6 +58,77 @@ def test_no_event_waits_while_a_large_file_is_written(
         assert found is not None
         assert found.payload == large.payload
         assert outbox.stats().degraded is None
+
+
+def test_a_file_larger_than_the_memory_does_not_drop_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    media = MemoryMedia(max_bytes=2500)
+    media.add((1, "e"), picture("alarm"))
+    media.add((2, "e"), picture("clip", 2501))
+    assert [each.media_id for _, each in media.due(0.0)] == ["alarm"]
+    assert media.shed == 1
+    assert "media clip: too large" in caplog.text
+
+
+def count_saves(monkeypatch: pytest.MonkeyPatch, *, succeed: bool) -> list[str]:
+    """Write no file; return the list of the names that are tried from now on."""
+    names: list[str] = []
+
+    def save(_: MediaFiles, media_id: str, payload: bytes) -> bool:
+        names.append(media_id)
+        return succeed
+
+    monkeypatch.setattr(MediaFiles, "try_to_save", save)
+    return names
+
+
+def disk_with(monkeypatch: pytest.MonkeyPatch, free_bytes: int) -> None:
+    usage = SimpleNamespace(total=10**9, used=10**9 - free_bytes, free=free_bytes)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+
+
+def test_a_large_file_without_room_is_refused_before_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = count_saves(monkeypatch, succeed=True)
+    clip = picture("clip", 3_000_000)
+    with outbox_in(tmp_path) as outbox:
+        disk_with(monkeypatch, LARGE_LEAVES_BYTES + 2_900_000)
+        with pytest.raises(OutboxError) as caught:
+            outbox.append(draft(media=clip))
+        assert problem_of(error_text(caught.value)) is not None
+        assert "3 MB" in str(caught.value)
+        assert "22 MB free" in str(caught.value)
+        assert (saved, outbox.stats().depth, outbox.stats().degraded) == ([], 0, None)
+        disk_with(monkeypatch, LARGE_LEAVES_BYTES + 3_100_000)
+        outbox.append(draft(media=clip))
+        assert (saved, outbox.stats().media_depth) == (["clip"], 1)
+
+
+def test_a_large_file_that_the_disk_does_not_take_is_tried_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = count_saves(monkeypatch, succeed=False)
+    with outbox_in(tmp_path) as outbox:
+        with pytest.raises(OutboxError, match="could not store the file of 3 MB"):
+            outbox.append(draft(media=picture("clip", 3_000_000)))
+        stats = outbox.stats()
+        assert (tried, stats.depth, stats.media_depth) == (["clip"], 0, 0)
+
+
+def test_a_large_file_is_refused_while_events_wait_in_memory(tmp_path: Path) -> None:
+    with outbox_in(tmp_path) as outbox:
+        outbox._writer._disk_hangs()
+        with pytest.raises(OutboxError, match="could not store"):
+            outbox.append(draft(media=picture("clip", 3_000_000)))
+        assert (outbox.stats().depth, list((tmp_path / "media").iterdir())) == (0, [])
+
+
+def test_the_writers_thread_writes_no_large_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = count_saves(monkeypatch, succeed=False)
+    with outbox_in(tmp_path) as outbox:
+        for name, size in (("large", 3_000_000), ("small", 1000)):
+            outbox._writer.append(AppendRequest(draft(media=picture(name, size)), 0.0))
+    assert tried == ["small"]
 
 
 def cpu_of_a_look(folder: Path, pictures: int) -> float:

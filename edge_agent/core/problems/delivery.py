@@ -23,6 +23,15 @@ OUTBOX: Sentences = {
         "ổ đĩa không ghi được ({why}); sự kiện được giữ trong bộ nhớ, {seconds} giây thử lại một lần",
     ),
     "outbox-disk-silent": ("{file}: the disk does not answer", "ổ đĩa không phản hồi ({file})"),
+    "outbox-no-room": (
+        "the file has {file_mb} MB and the gateway's disk has {free_mb} MB free, some of it for events only",
+        "tệp có dung lượng {file_mb} MB, ổ đĩa của thiết bị chỉ còn trống {free_mb} MB và phải giữ lại "
+        "một phần cho sự kiện",
+    ),
+    "outbox-file-unwritten": (
+        "the gateway's disk could not store the file of {file_mb} MB",
+        "ổ đĩa của thiết bị không ghi được tệp {file_mb} MB",
+    ),
     "outbox-rewritten": (
         "{why}; what it held is written again, a new epoch has begun",
         "tệp lưu bị mất ({why}), dữ liệu đã được ghi lại",
