@@ -127,6 +127,7 @@ class BatchWriter:
     ) -> BatchResult:
         """Add the rows of these messages to ``batch``. Raises DatabaseUnavailable when a media file cannot
         be written."""
+        self._assembly.begin_batch()
         builder = self._builder(fleet, batch, now_ms)
         for received in messages:
             if received.retained:

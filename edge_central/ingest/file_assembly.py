@@ -47,6 +47,11 @@ class FileAssembly:
     def __init__(self, folder: MediaFolder, wards: Collection[str]) -> None:
         self._folder = folder
         self._wards = sorted(wards)
+        self._named: set[int] = set()  # rows of files whose arrived parts were all named in this batch
+
+    def begin_batch(self) -> None:
+        """Name the parts of a file again, once, if a part comes repeatedly."""
+        self._named.clear()
 
     def add(self, connection: Connection, part: PartMessage, now_ms: int) -> PartOutcome:
         """Write a part, and store the file if it is the last one. The file has no row of ``media`` yet.
@@ -65,7 +70,7 @@ class FileAssembly:
         received = bytearray((part.parts + 7) // 8) if row is None else bytearray(row.received)
         if row is not None and _has(received, part.number):
             self._touch(connection, row.id, received, now_ms)
-            return PartOutcome([_name(part, each) for each in _numbers(received)])
+            return PartOutcome(self._names(row.id, part, received))
         if row is None and (refusal := self._refusal(connection, part)) is not None:
             self._begin(connection, part, received, now_ms, refusal)
             return PartOutcome([part.media_id], problem=refusal)
@@ -96,6 +101,13 @@ class FileAssembly:
             return PartOutcome([_name(part, part.number)], problem=str(error))
         connection.execute(delete(tables.transfer).where(_T.id == id_))
         return _complete(part, head)
+
+    def _names(self, id_: int, part: PartMessage, received: bytearray) -> list[str]:
+        """The ids that confirm a repeated part: of all parts the first time in a batch, because a gateway
+        that was restarted begins again; then of this one, so that repetitions cost no more than others."""
+        first = id_ not in self._named
+        self._named.add(id_)
+        return [_name(part, each) for each in (_numbers(received) if first else [part.number])]
 
     def _row(self, connection: Connection, part: PartMessage) -> Row[Any] | None:
         of_file = (_T.gateway == part.gateway) & (_T.media_id == part.media_id)
@@ -144,6 +156,7 @@ class FileAssembly:
 
     def _discard(self, connection: Connection, ids: Collection[int]) -> None:
         if ids:
+            self._named.difference_update(ids)  # SQLite may give the numbers to new rows
             connection.execute(delete(tables.transfer).where(_T.id.in_(ids)))
             self._folder.discard_parts(ids)
 

@@ -114,6 +114,13 @@ def test_a_repeated_part_names_all_that_are_here(ingest: IngestHarness) -> None:
     assert again.media["dt-001"] == ["m-1.1", "m-1.2", "m-1.4"]
 
 
+def test_a_part_that_comes_often_in_a_batch_names_all_once(ingest: IngestHarness) -> None:
+    ingest.write(*FILE.parts([1, 2, 4]))
+    for _ in range(2):
+        often = ingest.write(*FILE.parts([1, 1, 2, 1]))
+        assert often.media["dt-001"] == ["m-1.1", "m-1.2", "m-1.4", "m-1.1", "m-1.2", "m-1.1"]
+
+
 def test_a_file_that_is_stored_already_needs_one_part(ingest: IngestHarness) -> None:
     ingest.write(*FILE.parts())
     other = replace(FILE, name="m-2", event_id="e2")
