@@ -13,6 +13,7 @@ import pytest
 
 from edge_agent.core.delivery import MAX_MESSAGE_BYTES, Media
 from edge_agent.core.model import Severity
+from edge_agent.mqtt.publisher.delivery_confirmation import DeliveryConfirmation, ResendLimits
 from edge_agent.mqtt.publisher.part_queue import (
     MAX_ROUNDS,
     PART_BYTES,
@@ -143,6 +144,18 @@ def test_a_file_that_the_centre_cannot_assemble_is_sent_again_and_then_given_up(
         assert len(site.send_all()) == 5
         assert site.next() is None
         site.clock.advance(WHOLE_WITHIN_S + 1)
+    assert (site.next(), site.stored) == (None, 0)
+
+
+def test_a_file_is_not_given_up_because_of_a_time_without_a_connection(site: Site) -> None:
+    confirmation = DeliveryConfirmation(site.outbox, site.parts, site.clock, ResendLimits(), lambda ack: None)
+    site.add(FILE)
+    for _ in range(MAX_ROUNDS):
+        assert len(site.send_all()) == 5
+        site.clock.advance(WHOLE_WITHIN_S + 1)
+    confirmation.begin_session()
+    assert (site.next(), site.stored) == (None, 1)
+    site.clock.advance(WHOLE_WITHIN_S + 1)
     assert (site.next(), site.stored) == (None, 0)
 
 

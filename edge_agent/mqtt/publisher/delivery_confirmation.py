@@ -179,6 +179,7 @@ class DeliveryConfirmation:
         """
         self._awaited.clear()
         self._pictures_answered = False
+        self._parts.begin_session()
 
     # --- confirmations of the centre ---
 

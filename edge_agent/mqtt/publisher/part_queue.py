@@ -140,6 +140,12 @@ class PartQueue:
         self._file: FileInParts | None = None  # the file that is sent now
         self._waiting: deque[str] = deque()  # ids of large files; deferred in the outbox until their turn
 
+    def begin_session(self) -> None:
+        """Wait again for the confirmation of a file that has arrived: without a connection none comes."""
+        file = self._file
+        if file is not None and file.has_arrived:
+            file.whole_until_mono = self._clock.monotonic() + WHOLE_WITHIN_S
+
     def pending_media(self) -> Media | None:
         """The next picture, else the next part of a large file."""
         now = self._clock.monotonic()
