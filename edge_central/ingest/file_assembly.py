@@ -29,7 +29,7 @@ EXPIRES_MS = 7 * 86_400_000
 GATEWAY_FILES = 4
 """Incomplete files of one gateway: at most 256 MB."""
 ALL_BYTES = 8_000_000_000
-"""Of the incomplete files of all gateways."""
+"""Of the parts of all gateways' incomplete files that have arrived."""
 _T = tables.transfer.c
 
 
@@ -71,8 +71,12 @@ class FileAssembly:
         if row is not None and _has(received, part.number):
             self._touch(connection, row.id, received, now_ms)
             return PartOutcome(self._names(row.id, part, received))
-        if row is None and (refusal := self._refusal(connection, part)) is not None:
-            self._begin(connection, part, received, now_ms, refusal)
+        if row is None:
+            self._limit_files(connection, part.gateway)
+        if (refusal := self._refusal(connection, part)) is not None:
+            if row is not None:
+                self._discard(connection, [row.id])
+            self._begin(connection, part, bytearray(len(received)), now_ms, refusal)
             return PartOutcome([part.media_id], problem=refusal)
         id_ = self._begin(connection, part, received, now_ms) if row is None else row.id
         return self._write(connection, id_, part, received, now_ms)
@@ -113,13 +117,17 @@ class FileAssembly:
         of_file = (_T.gateway == part.gateway) & (_T.media_id == part.media_id)
         return connection.execute(select(tables.transfer).where(of_file)).first()
 
-    def _refusal(self, connection: Connection, part: PartMessage) -> str | None:
-        """Make room for a new file; return why the centre cannot take it."""
-        incomplete = select(_T.id).where(_T.gateway == part.gateway).order_by(_T.last_ms.desc(), _T.id.desc())
+    def _limit_files(self, connection: Connection, gateway: str) -> None:
+        """Make room for a new file of this gateway."""
+        incomplete = select(_T.id).where(_T.gateway == gateway).order_by(_T.last_ms.desc(), _T.id.desc())
         ids = connection.scalars(incomplete).all()
         self._discard(connection, ids[GATEWAY_FILES - 1 :])
-        in_use = connection.scalar(select(func.sum(_T.bytes)).where(_T.refused.is_(None))) or 0
-        if int(in_use) + part.file_bytes > ALL_BYTES:
+
+    def _refusal(self, connection: Connection, part: PartMessage) -> str | None:
+        """Return why the centre cannot take this part. What has arrived counts, not what is announced: a few
+        bytes must not use up the room of others."""
+        arrived = select(func.sum(_T.received_parts * _T.part_bytes)).where(_T.refused.is_(None))
+        if int(connection.scalar(arrived) or 0) + part.part_bytes > ALL_BYTES:
             return "too many files arrive in parts at the same time"
         return None
 

@@ -220,13 +220,28 @@ def test_a_gateway_has_a_few_incomplete_files_and_loses_its_oldest(
 def test_files_of_all_gateways_are_bounded_and_a_refused_one_is_not_sent_further(
     ingest: IngestHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file_assembly, "ALL_BYTES", 2 * len(MP4))
+    monkeypatch.setattr(file_assembly, "ALL_BYTES", 2 * MIN_PART_BYTES)
     for number in range(3):
         result = ingest.write(replace(FILE, gateway=FakeGateway(f"dt-00{number}")).part(1))
     assert (result.rejected, result.media["dt-002"]) == (1, ["m-1"])
     again = ingest.write(replace(FILE, gateway=FakeGateway("dt-002")).part(2))
     assert (again.rejected, again.media["dt-002"]) == (0, ["m-1"])
     assert len(leftovers(tmp_path)) == 2
+
+
+def test_announced_bytes_take_no_room_and_a_file_that_grows_beyond_it_is_refused(
+    ingest: IngestHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_assembly, "ALL_BYTES", len(MP4) + MIN_PART_BYTES)
+    files = [replace(FILE, gateway=FakeGateway(f"dt-00{number}")) for number in range(4)]
+    for file in files:
+        assert ingest.write(file.part(1)).rejected == 0
+    grown = ingest.write(*files[3].parts([2, 3]))
+    assert (grown.rejected, grown.media["dt-003"]) == (0, ["m-1.2", "m-1.3"])
+    refused = ingest.write(files[3].part(4))
+    assert (refused.rejected, refused.media["dt-003"]) == (1, ["m-1"])
+    assert (len(leftovers(tmp_path)), incomplete(ingest)[-1]) == (3, ("m-1", 0))
+    assert ingest.write(*files[0].parts([2, 3, 4])).rejected == 0, "its bytes are free again"
 
 
 def test_incomplete_files_expire_and_leftovers_go(ingest: IngestHarness, tmp_path: Path) -> None:
