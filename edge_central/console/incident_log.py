@@ -300,10 +300,22 @@ def take_over(connection: Connection, by: LogAuthor, scope: Scope, handover: int
     return True
 
 
-def handovers(connection: Connection, scope: Scope, most: int = 20) -> tuple[Handover, ...]:
-    """The newest handovers, newest first, whose wards are all in ``scope``."""
+def handovers(
+    connection: Connection,
+    scope: Scope,
+    most: int = 20,
+    *,
+    from_ms: int | None = None,
+    to_ms: int | None = None,
+) -> tuple[Handover, ...]:
+    """The newest handovers from ``from_ms`` to ``to_ms``, both included, newest first, whose wards are all
+    in ``scope``."""
     columns = tables.handover.c
     query = select(tables.handover).order_by(columns.id.desc()).limit(most * 5)
+    if from_ms is not None:
+        query = query.where(columns.left_ms >= from_ms)
+    if to_ms is not None:
+        query = query.where(columns.left_ms <= to_ms)
     found = [
         Handover(
             *(row.id, Scope(frozenset(row.wards.split()) or None), row.left_ms, row.left_by, row.note),

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from edge_central.console.incident_log import LogAuthor, hand_over
 from edge_central.store.presence_reports import GatewayReport, PresenceState
+from edge_central.store.scope import EVERYWHERE
 from edge_central.web.auth.accounts import Role
 from tests.edge_central.parts import FakeGateway
 from tests.edge_central.traffic.parts import moment
@@ -131,3 +133,18 @@ def test_printed_pages_have_no_menu_and_no_forms(lan: Browser) -> None:
     printed = css[css.index("@page") :]
     assert "main form" in printed
     assert re.search(r"body > header[^}]*display: none", css)
+
+
+def test_handovers_of_a_past_month_and_shift_are_listed(house: House, lan: Browser, clock: FakeClock) -> None:
+    lan.post("/handover/leave", {"note": ""}, page="/handover")
+    with house.connections.writing() as connection:
+        for number in range(101):
+            clock.wall = moment("09:00", "2026-12-02")
+            hand_over(connection, LogAuthor("minh", house.now_ms() + number), EVERYWHERE, "", [])
+    house.person("hoa", Role.ADMIN)
+    hoa = house.browser("hoa")
+    for path in ("month?month=2026-11", "shift?from=2026-11-24T07:30&to=2026-11-24T09:00"):
+        words = text_of(hoa.get(f"/reports/{path}").text)
+        assert "lan giao lúc" in words, words
+        assert "minh giao lúc" not in words
+    assert "Từ 24/11/2026 08:00:00" in text_of(hoa.get("/reports/shift?to=2026-11-24T09:00").text)

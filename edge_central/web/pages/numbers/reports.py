@@ -60,14 +60,14 @@ def month_report_page(visit: UserRequestContext) -> Response:
 def _render(visit: UserRequestContext, from_ms: int, to_ms: int, **more: Any) -> Response:
     now = visit.fleet()
     down = _down(now)
-    past = handovers(visit.connection, visit.scope)
+    past = handovers(visit.connection, visit.scope, from_ms=from_ms, to_ms=to_ms)
     return visit.render(
         "report.html",
         report=read_shift_report(visit.connection, visit.scope, from_ms, to_ms),
         down=down[:MAX_ROWS],
         down_count=len(down),
         sites_away=sum(site.state in SITES_AWAY for site in now.sites),
-        handovers=[each for each in past if from_ms <= each.left_ms <= to_ms][:MAX_ROWS],
+        handovers=past[:MAX_ROWS],
         most=MAX_ROWS,
         own_wards=[ward.name for ward in now.wards] if visit.scope.wards is not None else None,
         **more,
@@ -82,8 +82,9 @@ def _down(now: Fleet) -> list[CameraOverview]:
 
 def _shift_began_ms(visit: UserRequestContext, to_ms: int) -> int:
     """The last handover before ``to_ms``, at most SHIFT_MS earlier."""
-    past = [each.left_ms for each in handovers(visit.connection, visit.scope) if each.left_ms < to_ms]
-    return max([to_ms - SHIFT_MS, *past])
+    earliest_ms = to_ms - SHIFT_MS
+    past = handovers(visit.connection, visit.scope, from_ms=earliest_ms, to_ms=to_ms - 1)
+    return max([earliest_ms, *(each.left_ms for each in past)])
 
 
 def _minute(visit: UserRequestContext, key: str) -> int | None:
