@@ -99,10 +99,10 @@ def traffic(visit: UserRequestContext) -> Response:
     try:
         found = read_series(visit.connection, scope, question.asked, question.span, timezone)
     except TooMuchTraffic:
-        raise _too_much() from None
+        raise too_much_traffic() from None
     periods = list(split_span(question.span, question.step, timezone))
     if len(periods) * len(found) > MAX_PERIODS:
-        raise _too_much()
+        raise too_much_traffic()
     sites = {site.id: site for site in visit.fleet(scope, question.asked.gateway or None).sites}
     entries = [_entry(visit, each, periods, sites) for each in found]
     match question.format:
@@ -120,7 +120,7 @@ def traffic(visit: UserRequestContext) -> Response:
     return Response(encode_json(document), media_type=JSON)
 
 
-def _too_much() -> BadRequest:
+def too_much_traffic() -> BadRequest:
     return BadRequest(
         "that is too much for one answer: name a ward or a gateway, a shorter time, or a longer step"
     )

@@ -14,6 +14,7 @@ from sqlalchemy.event import listen
 
 from edge_central.settings import Database
 from edge_central.store.scope import EVERYWHERE
+from edge_central.traffic import series
 from edge_central.traffic.series import TrafficFilter, read_series, read_sums
 from edge_central.web.auth.accounts import Role
 from tests.edge_central.parts import WARD, FakeGateway
@@ -250,3 +251,12 @@ def test_a_time_with_a_part_missing_is_marked_and_not_compared(house: House, lan
     assert rows["24/11/2026 08:00"][0].startswith("1 *")
     assert rows["24/11/2026 10:00"][0] == "7"
     assert "+40%" in text_of(page)
+
+
+def test_a_page_that_would_read_too_much_is_refused(lan: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(series, "MAX_STORED_DAYS", 0)
+    assert lan.get(f"{LINE}&from={DAY}&to={DAY}").status_code == 400
+
+
+def test_a_line_is_named_with_its_rule(lan: Browser) -> None:
+    assert lan.get(LINE.replace("&rule=gate-count", "")).status_code == 400

@@ -25,11 +25,13 @@ from edge_central.traffic.reports import A_TO_B, APPEARED, B_TO_A, OTHER, QUARTE
 from edge_central.traffic.series import (
     CountedPlace,
     DaySums,
+    TooMuchTraffic,
     TrafficFilter,
     TrafficSeries,
     read_series,
     read_sums,
 )
+from edge_central.web.api.traffic import too_much_traffic
 from edge_central.web.http_errors import BadRequest, NotFound
 from edge_central.web.pages.charts import LineChart, line_chart
 from edge_central.web.request_context import UserRequestContext
@@ -146,13 +148,16 @@ def _wards(visit: UserRequestContext) -> dict[str, str]:
 def _form(visit: UserRequestContext) -> TrafficForm:
     """Raises BadRequest."""
     names = [(visit.query(key) or "")[:63] for key in ("ward", "gateway", "camera", "rule", "line")]
+    place = CountedPlace(*names)
+    if place.line and not place.rule:
+        raise BadRequest("line needs rule")
     today = local_day(visit.now_ms, visit.services.console.timezone)
     to_day = _date(visit.query("to")) or today
     from_day = _date(visit.query("from")) or to_day - timedelta(days=DEFAULT_DAYS - 1)
     count = (to_day - from_day).days + 1
     if not 1 <= count <= MAX_DAYS:
         raise BadRequest(f"from 1 to {MAX_DAYS} days")
-    return TrafficForm(CountedPlace(*names), from_day, to_day, _step(visit.query("step"), count))
+    return TrafficForm(place, from_day, to_day, _step(visit.query("step"), count))
 
 
 def _step(text: str | None, days: int) -> PeriodLength:
@@ -237,6 +242,7 @@ def _figures(visit: UserRequestContext, form: TrafficForm) -> PlaceFigures:
 
 
 def _series(visit: UserRequestContext, form: TrafficForm, span: Span) -> TrafficSeries | None:
+    """Raises BadRequest."""
     place = form.place
     is_line = bool(place.line)
     asked = TrafficFilter(
@@ -244,7 +250,10 @@ def _series(visit: UserRequestContext, form: TrafficForm, span: Span) -> Traffic
         pictures=not is_line,
         lines=is_line,
     )
-    found = read_series(visit.connection, visit.scope, asked, span, visit.services.console.timezone)
+    try:
+        found = read_series(visit.connection, visit.scope, asked, span, visit.services.console.timezone)
+    except TooMuchTraffic:
+        raise too_much_traffic() from None
     return found[0] if found else None
 
 
