@@ -52,6 +52,12 @@ WORDS: dict[str, tuple[str, str]] = {
         "{count} more have no known time: the clock was not set, a report is missing, or it was made after "
         "its day. They are not in the times above.",
     ),
+    "traffic-shortened": (
+        "Danh sách tất cả các nơi đếm chỉ gồm {days} ngày cuối của khoảng đã chọn. Để xem dài hơn, hãy mở "
+        "một nơi đếm.",
+        "The list of all places has only the last {days} days of the chosen time. For a longer time open "
+        "one place.",
+    ),
     "traffic-today": ("Hôm nay chưa hết ngày.", "Today is not over yet."),
     "traffic-none": ("Chưa có số liệu trong thời gian này.", "Nothing has been counted in this time."),
     "traffic-more": ("và {count} nơi nữa: hãy chọn một phường", "and {count} more: choose a ward"),

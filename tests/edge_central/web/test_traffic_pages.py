@@ -260,3 +260,18 @@ def test_a_page_that_would_read_too_much_is_refused(lan: Browser, monkeypatch: p
 
 def test_a_line_is_named_with_its_rule(lan: Browser) -> None:
     assert lan.get(LINE.replace("&rule=gate-count", "")).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("lang", "notice"), [("vi", "chỉ gồm 31 ngày cuối"), ("en", "only the last 31 days")]
+)
+def test_the_list_of_all_gateways_has_at_most_31_days(lan: Browser, lang: str, notice: str) -> None:
+    lan.get(f"/language/{lang}")
+    page = lan.get(f"/traffic?from=2026-01-01&to={DAY}").text
+    assert notice in text_of(page)
+    assert 'name="from" value="2026-10-25"' in page
+    for allowed in (
+        f"/traffic?from=2026-10-25&to={DAY}",
+        f"/traffic?gateway=dt-001&from=2026-01-01&to={DAY}",
+    ):
+        assert notice not in text_of(lan.get(allowed).text)

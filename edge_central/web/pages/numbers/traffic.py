@@ -38,6 +38,8 @@ from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page
 
 DEFAULT_DAYS, MAX_DAYS = 7, 400
+MAX_LISTED_DAYS = 31
+"""Days of the list of all gateways; the list of one has MAX_DAYS."""
 FINEST = {PeriodLength.QUARTER: 2, PeriodLength.HOUR: 14, PeriodLength.DAY: MAX_DAYS}
 """Days that the page shows in periods of this length; more would be too many rows to read."""
 MAX_PLACES = 300
@@ -55,6 +57,7 @@ class TrafficForm:
     from_day: date
     to_day: date
     step: PeriodLength
+    is_shortened: bool  # the list shows only the last MAX_LISTED_DAYS of what was asked
 
     @property
     def days(self) -> list[date]:
@@ -132,6 +135,7 @@ def traffic_page(visit: UserRequestContext) -> Response:
         wards=sorted(_wards(visit).items()),
         steps=tuple(PeriodLength),
         directions=(A_TO_B, B_TO_A) if form.place.line else (APPEARED,),
+        most_days=MAX_LISTED_DAYS,
         is_today=form.to_day >= local_day(visit.now_ms, visit.services.console.timezone),
         no_place=CountedPlace("", "", ""),
     )
@@ -157,7 +161,10 @@ def _form(visit: UserRequestContext) -> TrafficForm:
     count = (to_day - from_day).days + 1
     if not 1 <= count <= MAX_DAYS:
         raise BadRequest(f"from 1 to {MAX_DAYS} days")
-    return TrafficForm(place, from_day, to_day, _step(visit.query("step"), count))
+    is_shortened = not place.gateway and count > MAX_LISTED_DAYS
+    if is_shortened:
+        from_day = to_day - timedelta(days=MAX_LISTED_DAYS - 1)
+    return TrafficForm(place, from_day, to_day, _step(visit.query("step"), count), is_shortened)
 
 
 def _step(text: str | None, days: int) -> PeriodLength:
