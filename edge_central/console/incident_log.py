@@ -118,6 +118,11 @@ def acknowledge(connection: Connection, by: LogAuthor, subject: str, ward: str) 
 
 def acknowledge_all(connection: Connection, by: LogAuthor, subjects: Subjects) -> int:
     """Acknowledge these subjects; return how many were not acknowledged before."""
+    return len(acknowledge_waiting(connection, by, subjects))
+
+
+def acknowledge_waiting(connection: Connection, by: LogAuthor, subjects: Subjects) -> Subjects:
+    """Acknowledge these subjects; return those that were not acknowledged before."""
     _ensure_handlings(connection, subjects)
     new: list[str] = []
     for part in _parts(list(subjects)):
@@ -126,7 +131,7 @@ def acknowledge_all(connection: Connection, by: LogAuthor, subjects: Subjects) -
         new += connection.scalars(waiting.values(values).returning(_H.subject))
     _steps(connection, by, new, "acknowledged")
     mark_acknowledged(connection, new)
-    return len(new)
+    return {subject: subjects[subject] for subject in new}
 
 
 def assign_owner(connection: Connection, by: LogAuthor, subject: str, ward: str, owner: str) -> None:

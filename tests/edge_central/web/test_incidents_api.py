@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import select
 
 from edge_agent.cli.main import main
+from edge_central.console.alarms import subjects
 from edge_central.store import tables
 from edge_central.web.auth.accounts import Role
 from tests.edge_central.parts import WARD, FakeGateway
@@ -59,11 +60,13 @@ def acting(house: House) -> httpx.Client:
     return house.program(house.token("bridge", WARD, role=Role.API_OFFICER))
 
 
-def record(client: httpx.Client, step: str, subject: str = SUBJECT, **more: str | None) -> dict[str, Any]:
+def record(
+    client: httpx.Client, step: str, subject: str = SUBJECT, count: int = 1, **more: str | None
+) -> dict[str, Any]:
     answer = client.post(STEPS, json={"step": step, "subject": subject, **more})
     assert answer.status_code == 201, answer.text
     document: dict[str, Any] = answer.json()
-    assert document["count"] == 1
+    assert document["count"] == count
     incident: dict[str, Any] = document["incident"]
     return incident
 
@@ -118,7 +121,7 @@ def test_a_program_that_may_act_acknowledges_and_closes_with_its_own_name(centre
     bridge, browser = acting(centre), centre.browser("lan")
     after = record(bridge, "acknowledged")
     assert (after["acknowledged_by"], after["owner"], after["outcome"]) == ("bridge", "bridge", None)
-    again = record(bridge, "acknowledged", owner="lan")
+    again = record(bridge, "acknowledged", count=0, owner="lan")
     assert again == after, "it was acknowledged before"
     assert "bridge" in browser.get("/alerts").text
     assert bridge.get("/api/incidents").json()["ringing"] == 1
@@ -140,6 +143,25 @@ def test_a_program_that_may_act_acknowledges_and_closes_with_its_own_name(centre
         ("reopened", "bridge", ""),
     ]
     assert "con mèo" in browser.get("/events/1").text
+
+
+def test_acknowledging_a_row_leaves_the_alarms_of_others_alone(
+    centre: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subjects.find_subjects, "__kwdefaults__", {"only_waiting": False, "most": 2})
+    centre.take(*(event(OURS, 10 + n, {"phase": "start", "event_id": f"b{n}"}) for n in range(3)))
+    bridge = acting(centre)
+    other = centre.program(centre.token("other", WARD, role=Role.API_OFFICER))
+    record(other, "acknowledged")
+    listed = bridge.get("/api/incidents").json()["incidents"]
+    (entry,) = (each for each in listed if (each["count"], each["waiting"]) == (4, 3))
+    for count in (2, 1, 0):
+        record(bridge, "acknowledged", entry["row"], count=count, owner="lan")
+    with centre.connections.reading() as connection:
+        columns = tables.handling.c
+        rows = connection.execute(select(columns.subject, columns.owner))
+        owners = {row.subject: row.owner for row in rows}
+    assert owners == {SUBJECT: "other", **{f"event dt-001 b{n}": "lan" for n in range(3)}}
 
 
 def test_an_acknowledgement_names_the_person_on_whose_behalf_it_is(alarms: House) -> None:

@@ -91,7 +91,10 @@ class IncidentHandling(ApiDocument, frozen=True, kw_only=True):
 class RecordedStep(ApiDocument, frozen=True, kw_only=True):
     """What a step was recorded about."""
 
-    count: Annotated[int, Meta(description="how many incidents; of a row several")]
+    count: Annotated[
+        int,
+        Meta(description="how many incidents; of a row several. `acknowledged` counts only what it changed"),
+    ]
     incident: Annotated[IncidentHandling, Meta(description="the state after the step; of a row of one alarm")]
 
 

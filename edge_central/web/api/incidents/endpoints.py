@@ -137,27 +137,31 @@ def record_step(visit: UserRequestContext) -> Response:
         action = _ACTION.decode(visit.body)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise BadRequest(str(error)[:200]) from None
-    subjects = find_subjects(visit.connection, visit.scope, [action.subject])
-    if not subjects:
+    here = visit.connection, visit.scope, [action.subject]
+    subjects = find_subjects(*here, only_waiting=isinstance(action, AcknowledgeIncident))
+    known = subjects or find_subjects(*here, most=1)
+    if not known:
         raise NotFound("there is no such incident, or it is not yours")
-    subject, ward = next(iter(subjects.items()))  # all alarms of a row are of one ward
+    subject, ward = next(iter(known.items()))  # all alarms of a row are of one ward
     owner = getattr(action, "owner", None)
     if owner is not None and owner not in {each.name for each in acting_accounts(visit.connection, ward)}:
         raise BadRequest("owner is a user who may act in this ward")
     with visit.writing() as connection:
-        _record(connection, visit.author, action, subjects)
+        count = _record(connection, visit.author, action, subjects)
         handlings = incident_log.handlings(connection, visit.scope, [subject])
     handling = _handling(handlings.get(subject, Handling(subject)), ward)
-    recorded = RecordedStep(count=len(subjects), incident=handling)
+    recorded = RecordedStep(count=count, incident=handling)
     return Response(encode_json(recorded), 201, media_type=JSON)
 
 
-def _record(connection: Connection, by: LogAuthor, action: IncidentAction, subjects: Subjects) -> None:
+def _record(connection: Connection, by: LogAuthor, action: IncidentAction, subjects: Subjects) -> int:
+    """Return how many subjects have the step."""
     match action:
         case AcknowledgeIncident():
-            new = incident_log.acknowledge_all(connection, by, subjects)
+            new = incident_log.acknowledge_waiting(connection, by, subjects)
             if new and action.owner is not None:
-                incident_log.assign_all(connection, by, subjects, action.owner)
+                incident_log.assign_all(connection, by, new, action.owner)
+            return len(new)
         case AssignIncident():
             incident_log.assign_all(connection, by, subjects, action.owner)
         case CloseIncident():
@@ -170,6 +174,7 @@ def _record(connection: Connection, by: LogAuthor, action: IncidentAction, subje
             incident_log.note_all(connection, by, subjects, action.note)
         case _:
             assert_never(action)
+    return len(subjects)
 
 
 # --- read steps, with a wait ---
