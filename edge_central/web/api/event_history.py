@@ -23,7 +23,7 @@ from edge_central.console.events import OF_NOTE
 from edge_central.store import tables
 from edge_central.store.database import newest_cursor
 from edge_central.store.ringing import WARNING
-from edge_central.store.scope import Scope
+from edge_central.store.scope import EVERYWHERE, Scope
 from edge_central.web.http_errors import BadRequest, Conflict
 
 _FORM = re.compile(r"(\d{1,18})(?:-([0-9a-f]{8}))?")
@@ -118,6 +118,8 @@ WITHIN_S = 0.5
 """After this time the response is sent as it is, and says that there is more."""
 NARROW_WINDOW = 2_000
 """... where an index finds what is not near, but not in the order of the cursors."""
+FAR_WINDOW = 200_000
+"""... where an index has the order of the cursors."""
 CHUNK = 200
 
 
@@ -189,6 +191,16 @@ class HistoryFilter:
         one_ward = self.scope.wards is not None and len(self.scope.wards) == 1
         return self.lead in ("gateway", "severity") or (self.lead == "ward" and one_ward)
 
+    @property
+    def of_lead(self) -> HistoryFilter:
+        """Only the conditions that an index out of the order of the cursors answers."""
+        match self.lead:
+            case "time_ms":
+                return HistoryFilter(EVERYWHERE, from_ms=self.from_ms, to_ms=self.to_ms)
+            case "kind":
+                return HistoryFilter(EVERYWHERE, kinds=self.kinds)
+        return HistoryFilter(self.scope)
+
     def accepts(self, payload: bytes) -> bool:
         """Whether the event is about an object with the label."""
         if not self.label:
@@ -217,9 +229,14 @@ def events_after(
     until_mono = monotonic() + WITHIN_S
     newest, at, taken, size = newest_cursor(connection), after, list[msgspec.Raw](), 0
     while at < newest and len(taken) < limit and size < MOST_BYTES and monotonic() < until_mono:
-        rows, at = _read_window(connection, wanted, at, newest, min(CHUNK, limit - len(taken)))
+        before, most = at, min(CHUNK, limit - len(taken))
+        rows, at = _read_window(connection, wanted, at, newest, most)
         if not rows and at < newest and wanted.lead:
-            rows, at = _read_by_index(connection, wanted, at, newest, min(CHUNK, limit - len(taken)))
+            if wanted.is_ordered:
+                rows, at = _read_by_index(connection, wanted, at, newest, most)
+            else:
+                at = _skip(connection, wanted.of_lead, before, at, newest)
+                rows, at = _read_window(connection, wanted, at, newest, most)
         for row in rows:
             if not wanted.accepts(row.payload):
                 continue
@@ -254,12 +271,23 @@ def _read_window(
 def _read_by_index(
     connection: Connection, wanted: HistoryFilter, at: int, newest: int, most: int
 ) -> tuple[Sequence[Any], int]:
-    """As ``_read_window``, for events that are far away: by the index of one column."""
-    found = list(connection.scalars(far_query(connection, wanted, at, newest, most)))
+    """As ``_read_window``, in a wider window: by an index in the order of the cursors."""
+    upper = min(at + FAR_WINDOW, newest)
+    found = list(connection.scalars(far_query(connection, wanted, at, upper, most)))
     rows = connection.execute(
         select(_E.cursor, _E.payload).where(_E.cursor.in_(found)).order_by(_E.cursor)
     ).all()
-    return rows, newest if len(found) < most else found[-1]
+    return rows, upper if len(found) < most else found[-1]
+
+
+def _skip(connection: Connection, lead: HistoryFilter, before: int, at: int, newest: int) -> int:
+    """The cursor before the next event that matches ``lead``; ``at`` if one from ``before`` to ``at``
+    matches: there are many, and their index would be read as a whole."""
+    near = select(_E.cursor).where(_E.cursor > before, _E.cursor <= at, *lead.conditions("")).limit(1)
+    if connection.scalar(near) is not None:
+        return at
+    following = connection.scalar(far_query(connection, lead, at, newest, 1))
+    return newest if following is None else int(following) - 1
 
 
 def far_query(connection: Connection, wanted: HistoryFilter, at: int, newest: int, most: int) -> Select[Any]:

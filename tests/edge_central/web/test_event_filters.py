@@ -126,6 +126,7 @@ def test_every_combination_of_filters_leaves_out_what_it_should_and_nothing_else
 ) -> None:
     monkeypatch.setattr(history, "WINDOW", window)
     monkeypatch.setattr(history, "NARROW_WINDOW", window)
+    monkeypatch.setattr(history, "FAR_WINDOW", window)
     client = centre.program(centre.token("app", WARD))
     for values in itertools.product(*CHOICES.values()):
         asked = {key: value for key, value in zip(CHOICES, values, strict=True) if value is not None}
@@ -171,6 +172,27 @@ def test_the_next_match_behind_many_other_events_is_found_at_once(
         with centre.connections.reading() as connection:
             found = history.events_after(connection, wanted, 0, 10, turns.__next__)
         assert [bytes(each) for each in found.events] == [last.message[1]], wanted
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        HistoryFilter(EVERYWHERE, kinds=frozenset({"loss"}), from_ms=1),
+        HistoryFilter(EVERYWHERE, kinds=frozenset({"object"}), label="bus"),
+        HistoryFilter(Scope(frozenset({WARD})), label="bus"),
+        HistoryFilter(Scope(frozenset({WARD, "bo-xuyen"})), label="bus"),
+    ],
+)
+def test_a_turn_searches_a_bounded_number_of_events(
+    centre: House, monkeypatch: pytest.MonkeyPatch, wanted: HistoryFilter
+) -> None:
+    for name in ("WINDOW", "NARROW_WINDOW", "FAR_WINDOW"):
+        monkeypatch.setattr(history, name, 5)
+    turns = iter([0.0, 0.0, 9.0])
+    with centre.connections.reading() as connection:
+        found = history.events_after(connection, wanted, 0, 10, turns.__next__)
+    assert (found.events, found.more) == ([], True)
+    assert 5 < int(found.next.partition("-")[0]) <= 10
 
 
 @pytest.mark.parametrize(
