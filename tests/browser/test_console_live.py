@@ -196,6 +196,23 @@ def test_a_list_that_somebody_reads_holds_still(fleet: Fleet, room: Room) -> Non
     )
 
 
+def test_a_chosen_row_stands_for_the_alarms_that_were_shown(fleet: Fleet, room: Room) -> None:
+    """The name of its checkbox says up to which alarm; a row that is drawn again keeps it."""
+    fleet.say("kb-001", "zone-intrusion", 17)
+    room.open("/alerts")
+    room.browser.wait_until("document.getElementById('live').className.includes('on')")
+    room.browser.wait_until("document.querySelectorAll('#desk li.rings').length > 0")
+    room.browser.click("#desk li.rings input[type=checkbox]")
+    chosen = "document.querySelector('#desk input[type=checkbox]:checked').name"
+    room.run(f"{chosen} = 'row 1 1'")  # as if it had been shown before newer alarms
+    fleet.say("kb-002", "zone-intrusion", 17)
+    room.browser.wait_until("!document.getElementById('news').hidden")
+    assert room.run(chosen) == "row 1 1", "drawn again in its place"
+    room.browser.click("#news button")
+    room.browser.wait_until("document.getElementById('news').hidden")
+    assert room.run(chosen) == "row 1 1", "drawn again with the whole list"
+
+
 def test_a_list_that_nobody_reads_follows(fleet: Fleet, room: Room) -> None:
     room.open("/alerts")
     room.browser.wait_until("document.getElementById('live').className.includes('on')")

@@ -117,8 +117,14 @@
       const subject = box.closest("[data-subject]").dataset.subject;
       const same = Array.from(now.querySelectorAll("[data-subject]")).find((row) => row.dataset.subject === subject);
       const newBox = same === undefined ? null : same.querySelector("input[type=checkbox]");
-      if (newBox !== null) newBox.checked = true;
+      if (newBox !== null) choose(newBox, box);
     }
+  }
+
+  // The name says up to which alarm the row was chosen: with a new name, alarms would be closed that nobody saw.
+  function choose(newBox, box) {
+    newBox.checked = true;
+    newBox.name = box.name;
   }
 
   function isUsed(part) {
@@ -152,7 +158,7 @@
     if (row.outerHTML === same.outerHTML || isUsed(row)) return;
     const focus = place(row, document.activeElement);
     const [box, newBox] = [row, same].map((each) => each.querySelector("input[type=checkbox]"));
-    if (box !== null && newBox !== null) newBox.checked = box.checked;
+    if (box !== null && newBox !== null && box.checked) choose(newBox, box);
     keepOpen(row, same);
     row.replaceWith(same);
     if (focus !== null) focused(same, focus);
