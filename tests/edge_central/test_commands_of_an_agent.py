@@ -134,6 +134,7 @@ def test_a_picture_and_a_clip_come_and_the_log_names_them(
     assert list(site.media.rglob(suffix))
 
 
+@pytest.mark.long
 def test_live_pictures_come_one_after_another(site: CommandedSite) -> None:
     answer = site.ask("live-pictures", 120)
     assert answer.status == "succeeded", answer.words

@@ -105,7 +105,11 @@ def differences(world: SimulatedWorld, cameras: dict[str, tuple[str, ...]], day:
                 yield f"{key} {condition}: {difference:+.0f} s"
 
 
-@pytest.mark.parametrize(("database", "days"), [("sqlite", 30), ("postgresql", 8)], indirect=["database"])
+@pytest.mark.parametrize(
+    ("database", "days"),
+    [("sqlite", 30), pytest.param("postgresql", 30, marks=pytest.mark.long)],
+    indirect=["database"],
+)
 def test_each_day_of_a_month_is_exact_to_a_minute(world: SimulatedWorld, days: int) -> None:
     cameras = play(world, days)
     wrong = []
