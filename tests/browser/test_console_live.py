@@ -177,7 +177,7 @@ def test_a_list_that_somebody_reads_holds_still(fleet: Fleet, room: Room) -> Non
     fleet.say("kb-006", "zone-intrusion", 17)
     room.open("/alerts")
     room.browser.wait_until("document.getElementById('live').className.includes('on')")
-    room.browser.wait_until("document.querySelectorAll('#desk li.rings').length > 0")
+    room.browser.wait_until("document.querySelector('#desk a[href=\"/sites/kb-006\"]')")
     room.browser.click("#desk li.rings input[type=checkbox]")
     before = room.run(ROWS)
     fleet.say("kb-007", "zone-intrusion", 17)
