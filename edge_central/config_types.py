@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from edge_agent import wire
 from edge_agent.config.fields import tree
@@ -121,11 +121,7 @@ class WebhookUrl(ScalarType):
 
     def parse(self, scalar: tree.Scalar, reading: ReadContext) -> str:
         text = text_of(scalar, self.describe()).strip()
-        try:
-            url = urlsplit(text)
-            host, _ = url.hostname, url.port
-        except ValueError:
-            raise InvalidValue(f"must be {self.describe()}") from None
+        url, host = _split_url(text, self.describe())
         if not host or not text.isascii() or any(c.isspace() or not c.isprintable() for c in text):
             raise InvalidValue(f"must be {self.describe()}")
         if "@" in url.netloc:
@@ -146,11 +142,7 @@ class RecorderUrl(ScalarType):
 
     def parse(self, scalar: tree.Scalar, reading: ReadContext) -> str:
         text = text_of(scalar, self.describe()).strip()
-        try:
-            url = urlsplit(text)
-            host, _ = url.hostname, url.port
-        except ValueError:
-            raise InvalidValue(f"must be {self.describe()}") from None
+        url, host = _split_url(text, self.describe())
         rest = re.sub(r"\{(channel|gateway|camera)\}", "", text)
         is_url = url.scheme in ("http", "https") and host and text.isascii() and text.isprintable()
         if not is_url or "{channel}" not in text or set(rest) & set("{} ") or "{" in url.netloc:
@@ -158,6 +150,16 @@ class RecorderUrl(ScalarType):
         if "@" in url.netloc:
             raise InvalidValue("the address of a recorder has no user part: every page shows it")
         return text
+
+
+def _split_url(text: str, kind: str) -> tuple[SplitResult, str | None]:
+    """The parts of a URL, and its host. Raises InvalidValue."""
+    try:
+        url = urlsplit(text)
+        host, _ = url.hostname, url.port
+    except ValueError:
+        raise InvalidValue(f"must be {kind}") from None
+    return url, host
 
 
 def _is_here(host: str) -> bool:

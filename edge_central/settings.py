@@ -27,7 +27,7 @@ from edge_central.config_types import (
 )
 from edge_central.console_settings import CONSOLE, DEFAULT_TIMEZONE, Console, Tls
 from edge_central.journey_settings import JOURNEYS, JourneySettings
-from edge_central.webhook_settings import check_secret
+from edge_central.webhook_settings import WebhookAuthority, WebhookSecret, check_secret
 
 __all__ = [
     "CentralSettings",
@@ -96,23 +96,8 @@ class Webhook:
     """Posts each opened and each cleared alert as JSON, again until it is accepted."""
 
     url: Annotated[str, Key("URL to post to", WebhookUrl())]
-    secret: Annotated[
-        Secret | None,  # sent as a bearer token
-        Key(
-            "file whose one line is sent as `Authorization: Bearer …`; looked for like password_file",
-            PasswordFile(),
-            "none",
-            key="secret_file",
-        ),
-    ] = None
-    ca_file: Annotated[
-        Path | None,
-        Key(
-            "the CA that signed the receiver's certificate",
-            ReadableFile("a CA certificate file"),
-            "the system's trust store",
-        ),
-    ] = None
+    secret: WebhookSecret = None
+    ca_file: WebhookAuthority = None
 
 
 WEBHOOK = section(

@@ -23,6 +23,24 @@ from edge_central.config_types import WebhookUrl
 
 MAX_WEBHOOKS = 16
 
+WebhookSecret = Annotated[
+    Secret | None,  # sent as a bearer token
+    Key(
+        "file whose one line is sent as `Authorization: Bearer …`; looked for like password_file",
+        PasswordFile(),
+        "none",
+        key="secret_file",
+    ),
+]
+WebhookAuthority = Annotated[
+    Path | None,
+    Key(
+        "the CA that signed the receiver's certificate",
+        ReadableFile("a CA certificate file"),
+        "the system's trust store",
+    ),
+]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventWebhook:
@@ -30,23 +48,8 @@ class EventWebhook:
 
     id: Annotated[str, Key("names the webhook in the delivery log", identifier())]
     url: Annotated[str, Key("URL to post to", WebhookUrl())]
-    secret: Annotated[
-        Secret | None,
-        Key(
-            "file whose one line is sent as `Authorization: Bearer …`; looked for like password_file",
-            PasswordFile(),
-            "none",
-            key="secret_file",
-        ),
-    ] = None
-    ca_file: Annotated[
-        Path | None,
-        Key(
-            "the CA that signed the receiver's certificate",
-            ReadableFile("a CA certificate file"),
-            "the system's trust store",
-        ),
-    ] = None
+    secret: WebhookSecret = None
+    ca_file: WebhookAuthority = None
     wards: Annotated[
         tuple[str, ...],
         Key(

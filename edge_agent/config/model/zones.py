@@ -24,7 +24,7 @@ class Zone:
 
     @property
     def shown(self) -> str:
-        """The name for people."""
+        """The name that pages and texts show; the id if none is configured."""
         return self.name or self.id
 
     @property
@@ -51,7 +51,7 @@ class Line:
 
     @property
     def shown(self) -> str:
-        """The name for people."""
+        """The name that pages and texts show; the id if none is configured."""
         return self.name or self.id
 
     @property
