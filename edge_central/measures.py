@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -281,6 +281,22 @@ def overrides(active: set[str]) -> Measurement:
     if not active:
         return Measurement(0.0, "it watches as it is configured")
     return Measurement(1.0, plain(problem_text("changed-by-hand", changes=sorted(active))))
+
+
+FLEET_SHARE = 0.1
+"""Share of the gateways that must have a version before the others count as behind: a version on trial
+does not count."""
+
+
+def newest_version(versions: Mapping[str, int]) -> str:
+    """Return the newest version that enough gateways have, of their counts by version; empty: none."""
+    known = [version for version, count in versions.items() if version and count > 0]
+    least = FLEET_SHARE * sum(versions[version] for version in known)
+    newest = ""
+    for version in known:
+        if versions[version] >= least and (not newest or is_older(newest, version)):
+            newest = version
+    return newest
 
 
 def version_behind(version: str, wanted: str) -> Measurement:

@@ -255,7 +255,9 @@ def test_a_gateway_loads_neither_the_centre_nor_the_simulation_nor_the_table_of_
     ]
     assert not {name.partition(".")[0] for name in loaded} & {"sqlalchemy", "psycopg", "starlette"}
     central = {name for name in loaded if name.startswith("edge_central.")}
-    assert central == {"edge_central.cli", "edge_central.cli.command"}
+    assert central == {
+        *("edge_central.cli", "edge_central.cli.command", "edge_central.cli.rollout_arguments"),
+    }
 
 
 def strangers(path: Path) -> set[str]:

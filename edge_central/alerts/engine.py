@@ -16,7 +16,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from edge_agent.core.clock import Instant
-from edge_agent.host.board.platform import is_older
 from edge_agent.wire import RuleOverrideData
 from edge_agent.wire.received.bounds import MAX_ITEMS
 from edge_agent.wire.received.health import ReceivedHealth
@@ -37,9 +36,6 @@ from edge_central.trusted_time.clock import Correction
 
 SETTLED_S = 90.0
 """After the centre's own connect no absence counts for this time."""
-FLEET_SHARE = 0.1
-"""Share of the gateways that must have a version before the others count as behind: a version on trial
-does not count."""
 
 BEGINNING = Instant(0.0, 0)
 _PRESENCE_STATES = {
@@ -328,21 +324,10 @@ class AlertEngine:
             del self._versions[subject.version]
         subject.version = version
         self._versions[version] += 1
-        self._newest = _newest(self._versions)
+        self._newest = measures.newest_version(self._versions)
 
     def _conditions(self, key: AlertKey) -> dict[tuple[str, str], AlertCondition]:
         """The conditions of the gateway or ward of an alert."""
         if key.gateway:
             return self._gateway(key.gateway, key.ward).conditions
         return self._ward(key.ward).conditions
-
-
-def _newest(versions: Mapping[str, int]) -> str:
-    """The newest version that enough gateways have; empty: none."""
-    known = [version for version, count in versions.items() if version and count > 0]
-    least = FLEET_SHARE * sum(versions[version] for version in known)
-    newest = ""
-    for version in known:
-        if versions[version] >= least and (not newest or is_older(newest, version)):
-            newest = version
-    return newest

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from edge_agent.core.command_line.parser import CommandParser, Commands, add_command
 from edge_agent.core.errors import UsageError
+from edge_central.cli.rollout_arguments import add_rollout_to
 
 if TYPE_CHECKING:
     from edge_central.settings import CentralSettings
@@ -66,6 +67,7 @@ def add_command_to(commands: Commands) -> None:
     for action in (run, check, status, console, *_add_retention(actions), _add_proposals(actions)):
         action.add_config(DEFAULT_CONFIG)
     _add_user(actions)
+    add_rollout_to(actions, DEFAULT_CONFIG)
     _add_appearance(actions)
 
 
@@ -373,6 +375,10 @@ def run_central(args: argparse.Namespace, stdout: TextIO) -> int:
         from edge_central.cli.user import run_user
 
         return run_user(args, stdout)
+    if args.action == "rollout":
+        from edge_central.cli.rollouts import run_rollout_records
+
+        return run_rollout_records(args, stdout)
     if args.action == "appearance":
         from edge_central.cli.appearance import run_appearance
 

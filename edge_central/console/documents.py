@@ -13,7 +13,14 @@ from typing import Any, TypeVar
 import msgspec
 
 from edge_agent.wire.received.bounds import EARLIEST_MS, LATEST_MS, bound_fields, with_problem, with_problems
-from edge_agent.wire.received.health import ReceivedBoxHealth
+from edge_agent.wire.received.health import (
+    ReceivedBoxHealth,
+    ReceivedCertificatesHealth,
+    ReceivedConfigHealth,
+    ReceivedModelHealth,
+    ReceivedUpdateHealth,
+    ReceivedUplinkHealth,
+)
 from edge_central.sentences import problem_text
 
 MAX_CACHED, CACHED_BYTES = 1_024, 8_192
@@ -45,10 +52,16 @@ class _Outbox(msgspec.Struct):
 
 class HeartbeatFields(msgspec.Struct):
     version: str = ""
+    config_hash: str = ""
     clock: _Clock = msgspec.field(default_factory=_Clock)
     box: ReceivedBoxHealth = msgspec.field(default_factory=ReceivedBoxHealth)
     outbox: _Outbox = msgspec.field(default_factory=_Outbox)
     cameras: dict[str, CameraFields] = msgspec.field(default_factory=dict)
+    certificates: ReceivedCertificatesHealth = msgspec.field(default_factory=ReceivedCertificatesHealth)
+    uplink: ReceivedUplinkHealth = msgspec.field(default_factory=ReceivedUplinkHealth)
+    update: ReceivedUpdateHealth = msgspec.field(default_factory=ReceivedUpdateHealth)
+    config: ReceivedConfigHealth = msgspec.field(default_factory=ReceivedConfigHealth)
+    model: ReceivedModelHealth = msgspec.field(default_factory=ReceivedModelHealth)
     degraded: list[str] = msgspec.field(default_factory=list)
     problems: Any = None
 

@@ -75,6 +75,9 @@ class AttentionLevel(StrEnum):
     AWAY = "away"  # nothing to do, or shown elsewhere
 
 
+WORST_FIRST = (AttentionLevel.ACTION, AttentionLevel.CHECK, AttentionLevel.AWAY, AttentionLevel.NORMAL)
+
+
 @dataclass(frozen=True, slots=True)
 class CameraOverview:
     gateway: str

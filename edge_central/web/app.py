@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from edge_central.web.api import fleet as fleet_api
 from edge_central.web.api import inventory, searches
 from edge_central.web.api import journeys as journeys_api
 from edge_central.web.api import traffic as traffic_api
@@ -26,6 +27,7 @@ from edge_central.web.live.stream import live_endpoint
 from edge_central.web.pages import alerts, cases, commands, events, fleet, journeys, media, passages
 from edge_central.web.pages import searches as search_pages
 from edge_central.web.pages.availability import reports as availability
+from edge_central.web.pages.gateways import fleet_table, rollouts
 from edge_central.web.pages.numbers import reports, traffic
 from edge_central.web.pages.programs import developers, webhooks
 from edge_central.web.pages.rules import camera_rules, rehearsals
@@ -55,6 +57,9 @@ PAGES: tuple[Page | PublicPage, ...] = (
     *traffic.PAGES,
     *reports.PAGES,
     *traffic_api.PAGES,
+    *fleet_table.PAGES,
+    *rollouts.PAGES,
+    *fleet_api.PAGES,
 )
 """A new module of pages joins here."""
 STREAMS: tuple[tuple[str, Callable[[RequestHandler, LiveHub], Endpoint]], ...] = (

@@ -23,10 +23,17 @@ BATCH = {
 }
 
 
-def begun(folder: Path, sites: list[str], *more: dict[str, Any]) -> list[tuple[int, str]]:
-    """Size and first site of each batch, in their order. ``more``: instead of tasks that switch a box."""
+def switching() -> dict[str, Any]:
+    """The play that switches gateways."""
     plays = yaml.safe_load((ANSIBLE / "rollout.yml").read_text(encoding="utf-8"))
     (play,) = [play for play in plays if play["hosts"] == "rollout_targets"]
+    found: dict[str, Any] = play
+    return found
+
+
+def begun(folder: Path, sites: list[str], *more: dict[str, Any]) -> list[tuple[int, str]]:
+    """Size and first site of each batch, in their order. ``more``: instead of tasks that switch a box."""
+    play = switching()
     book, inventory = folder / "book.yml", folder / "hosts.ini"
     kept = {key: play[key] for key in WHO_AND_WHEN}
     book.write_text(yaml.safe_dump([kept | {"tasks": [BATCH, *more]}]), encoding="utf-8")
@@ -53,3 +60,20 @@ def test_after_one_bad_box_of_a_tenth_no_other_tenth_begins(tmp_path: Path) -> N
         "when": "inventory_hostname == 'tb-030'",
     }
     assert begun(tmp_path, SITES, breaks) == [(1, "tb-001"), (5, "tb-002"), (46, "tb-007")]
+
+
+def test_no_batch_begins_after_the_centre_has_refused_one(tmp_path: Path) -> None:
+    """The play's own task, with a program that refuses the second batch."""
+    asks, updates = switching()["tasks"]
+    assert "block" in updates, "it asks before anything is changed, and outside of the rollback"
+    calls, program = tmp_path / "calls", tmp_path / "edge-agent"
+    program.write_text(f'#!/bin/sh\necho "$@" >> {calls}\n[ $(wc -l < {calls}) -lt 2 ]\n', encoding="utf-8")
+    program.chmod(0o755)
+    key = "ansible.builtin.command"
+    argv = asks[key]["argv"].replace("/opt/edge-agent/current/bin/edge-agent", str(program))
+    given = {"rollout_has_centre": True, "rollout_centre": "localhost", "version": "0.2.0"}
+    task = asks | {key: {"argv": argv}, "vars": given}
+    assert begun(tmp_path, SITES[:20], task) == [(1, "tb-001"), (5, "tb-002")]
+    first, second = calls.read_text(encoding="utf-8").splitlines()
+    assert first == "central rollout batch 0.2.0 --gateway=tb-001"
+    assert second.split()[-5:] == [f"--gateway=tb-00{number}" for number in range(2, 7)]

@@ -50,6 +50,7 @@ class ReceivedUplinkHealth(msgspec.Struct):
     heartbeat_s: float | None = None
     monthly_bytes: int | None = None
     used_bytes: int = 0
+    forecast_bytes: int | None = None
     held: list[str] = msgspec.field(default_factory=list)
 
 
@@ -65,6 +66,8 @@ class ReceivedPartHealth(msgspec.Struct):
 
 
 class ReceivedUpdateHealth(msgspec.Struct):
+    version: str | None = None
+    phase: str | None = None
     reverted: str | None = None
     why: str | None = None
 
@@ -82,6 +85,7 @@ class ReceivedModelHealth(msgspec.Struct):
 
 
 class ReceivedConfigHealth(msgspec.Struct):
+    origin: str = "file"
     given_up: str | None = None
 
 

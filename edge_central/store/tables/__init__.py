@@ -44,6 +44,8 @@ from edge_central.store.tables.reports import outage as outage
 from edge_central.store.tables.reports import presence as presence
 from edge_central.store.tables.reports import rejected as rejected
 from edge_central.store.tables.reports import stream as stream
+from edge_central.store.tables.rollouts import rollout as rollout
+from edge_central.store.tables.rollouts import rollout_gateway as rollout_gateway
 from edge_central.store.tables.searches import search as search
 from edge_central.store.tables.searches import search_answer as search_answer
 from edge_central.store.tables.searches import search_match as search_match

@@ -78,9 +78,9 @@ def _gateway(site: SiteOverview) -> GatewayEntry:
         latitude=site.latitude,
         longitude=site.longitude,
         state=site.state.value,
-        since=_time(site.since_ms),
+        since=time_or_none(site.since_ms),
         why=str(site.why),
-        heard=_time(site.heard_ms),
+        heard=time_or_none(site.heard_ms),
         version=site.version,
         cameras=[
             CameraEntry(
@@ -89,15 +89,15 @@ def _gateway(site: SiteOverview) -> GatewayEntry:
                 channel=camera.channel,
                 state=camera.visibility.value,
                 cause=camera.cause,
-                since=_time(camera.since_ms),
+                since=time_or_none(camera.since_ms),
             )
             for camera in site.cameras
         ],
     )
 
 
-def _time(milliseconds: int | None) -> str | None:
-    return None if milliseconds is None else rfc3339_of_ms(bounded_time(milliseconds))
+def time_or_none(milliseconds: int | None) -> str | None:
+    return None if milliseconds is None else rfc3339_of_ms(boundedtime_or_none(milliseconds))
 
 
 PAGES = (Page("/api/inventory", inventory, roles=ALL_ROLES),)

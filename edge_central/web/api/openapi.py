@@ -17,6 +17,7 @@ from edge_central.web.api.events import JSON
 from edge_central.web.api.inventory import Inventory
 from edge_central.web.api.openapi_parts.event_schemas import add_event_schemas, event_types
 from edge_central.web.api.openapi_parts.examples import add_examples
+from edge_central.web.api.openapi_parts.fleet_paths import OF_FLEET, fleet_paths
 from edge_central.web.api.openapi_parts.incident_paths import OF_INCIDENTS, incident_paths
 from edge_central.web.api.openapi_parts.journey_paths import OF_JOURNEYS, journey_paths
 from edge_central.web.api.openapi_parts.operation_ids import add_operation_ids
@@ -49,7 +50,7 @@ class Problem(ApiDocument, frozen=True, kw_only=True):
 
 
 def document() -> Document:
-    of_subjects = [*OF_INCIDENTS, *OF_SEARCHES, *OF_JOURNEYS, *OF_TRAFFIC]
+    of_subjects = [*OF_INCIDENTS, *OF_SEARCHES, *OF_JOURNEYS, *OF_TRAFFIC, *OF_FLEET]
     kinds = [EventPage, Inventory, Problem, *of_subjects, *event_types()]
     references, schemas = msgspec.json.schema_components(kinds, ref_template=REFERENCES)
     rest = iter(references)
@@ -58,6 +59,7 @@ def document() -> Document:
     of_searches = [next(rest) for _ in OF_SEARCHES]
     of_journeys = [next(rest) for _ in OF_JOURNEYS]
     of_traffic = [next(rest) for _ in OF_TRAFFIC]
+    of_fleet = [next(rest) for _ in OF_FLEET]
     any_event = add_event_schemas(schemas, list(rest))
     schemas["EventPage"]["properties"]["events"]["items"] = any_event
     paths = {
@@ -68,6 +70,7 @@ def document() -> Document:
         **search_paths(problem, *of_searches),
         **journey_paths(problem, of_searches[1], *of_journeys),
         **traffic_paths(problem, *of_traffic),
+        **fleet_paths(problem, *of_fleet),
         "/api/openapi.json": {"get": _openapi(problem)},
     }
     add_operation_ids(paths)

@@ -16,6 +16,7 @@ from edge_central.console.events import StoredMedia, latest_pictures
 from edge_central.console.fleet import (
     FULL_PERCENT,
     HOT_C,
+    WORST_FIRST,
     AttentionLevel,
     CameraVisibility,
     Fleet,
@@ -37,7 +38,6 @@ from edge_central.web.request_handler import Page
 NEWEST = 14
 """Events on the overview."""
 MOST_TYPED = 100
-WORST_FIRST = (AttentionLevel.ACTION, AttentionLevel.CHECK, AttentionLevel.AWAY, AttentionLevel.NORMAL)
 DAY_MS = 86_400_000
 RANGES = {"1": 1, "7": 7, "30": 30}
 NEWEST_OF_SITE = 12

@@ -288,3 +288,13 @@ def test_a_clip_is_requested_once(served: CityHouse) -> None:
     words = text_of(lan.get(page).text)
     assert "Đã yêu cầu lan lúc" in words
     assert "Lấy video về" not in words
+
+
+def test_the_fleet_is_listed_in_pages_the_broken_first(minh: Browser) -> None:
+    first = main_of(minh.get("/fleet").text)
+    last = main_of(minh.get("/fleet?page=5").text)
+    assert (first.count("<tr class="), last.count("<tr class=")) == (100, 65)
+    assert first.index(f"/sites/{OFFLINE}") < first.index('<tr class="l-look"') < first.index('<tr class="l-away"')
+    assert '<tr class="l-hands"' not in last
+    assert 'rel="next"' in first
+    assert 'rel="next"' not in last

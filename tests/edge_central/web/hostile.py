@@ -115,11 +115,16 @@ heartbeats = some_of(
         "box": some_of({**dict.fromkeys(BOX_KEYS, numbers), "undervoltage": flags, "throttled": flags}),
         "outbox": some_of({"depth": numbers, "oldest_s": numbers, "sequence": numbers, "degraded": texts}),
         "uplink": some_of(
-            {"heartbeat_s": numbers, "monthly_bytes": numbers, "used_bytes": numbers, "held": views}
+            {
+                "heartbeat_s": numbers, "monthly_bytes": numbers, "used_bytes": numbers, "held": views,
+                "forecast_bytes": numbers,
+            }
         ),
         "certificates": some_of({"client_days": numbers, "ca_days": numbers}),
         "detector": some_of({"degraded": texts}), "evidence": some_of({"degraded": texts}),
-        "update": some_of({"reverted": texts, "why": texts}), "config": some_of({"given_up": texts}),
+        "update": some_of({"reverted": texts, "why": texts, "version": texts, "phase": texts}),
+        "config": some_of({"given_up": texts, "origin": texts}), "config_hash": texts,
+        "model": some_of({"name": texts, "phase": texts, "reverted": texts, "why": texts, "sha256": texts}),
         "cameras": cameras, "degraded": st.lists(texts, max_size=4),
     }
 )  # fmt: skip

@@ -83,6 +83,32 @@ INVENTORY: Document = {
         }
     ],
 }
+FLEET: Document = {
+    "time": "2026-11-27T15:00:00.000Z",
+    "wanted_version": "0.2.0",
+    "gateways": [
+        {
+            "id": "dt-001",
+            "ward": "de-tham",
+            "name": "Cổng chợ Đề Thám",
+            "state": "online",
+            "since": "2026-11-27T10:30:55.000Z",
+            "level": "normal",
+            "heartbeat": "2026-11-27T14:59:40.120Z",
+            "version": "0.1.0",
+            "config_sha256": "1fa9c0b2d5be6f7f2b43b54b9bd70ec0a1b6ab0d3ff10f7a3a61c1d30cb8a7e2",
+            "config_origin": "file",
+            "model": "yolox_nano_float16_quantize 6518fa",
+            "board": "Raspberry Pi 4 Model B Rev 1.4",
+            "certificate_days": 412,
+            "ca_days": 3180,
+            "budget_bytes": 3000000000,
+            "used_bytes": 2140000000,
+            "forecast_bytes": 2480000000,
+            "deviations": [{"kind": "other-version", "detail": "0.2.0"}],
+        }
+    ],
+}
 INCIDENTS: Document = {
     "incidents": [
         {
@@ -164,6 +190,7 @@ QUESTION: Document = {
 RESPONSES: dict[str, tuple[str, Document]] = {
     "listEvents": ("200", {"events": [EVENT], "next": "5412-5f3a9c01", "more": False, "deleted": []}),
     "getInventory": ("200", INVENTORY),
+    "getFleet": ("200", FLEET),
     "listIncidents": ("200", INCIDENTS),
     "listIncidentSteps": ("200", STEPS),
     "recordIncidentStep": ("201", RECORDED),

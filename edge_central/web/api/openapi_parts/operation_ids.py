@@ -7,6 +7,7 @@ from edge_central.web.api.openapi_parts.operations import Document
 OPERATION_IDS = {
     "GET /api/events": "listEvents",
     "GET /api/inventory": "getInventory",
+    "GET /api/fleet": "getFleet",
     "GET /api/incidents": "listIncidents",
     "GET /api/incidents/steps": "listIncidentSteps",
     "POST /api/incidents/steps": "recordIncidentStep",

@@ -3,9 +3,7 @@ the tables as CSV."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -27,6 +25,7 @@ from edge_central.availability.report import (
     sum_totals,
 )
 from edge_central.availability.timeline import MINUTE_MS, ConditionTotals
+from edge_central.web.csv_file import csv_response
 from edge_central.web.i18n import translate, translate_word
 from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page
@@ -37,9 +36,6 @@ MAX_OUTAGES = 200
 """Outages on a page, the longest first; the CSV has all."""
 ON_SUMMARY = 10
 """Outages and cameras on the page to pin up."""
-CSV_TYPE = "text/csv; charset=utf-8"
-BYTE_ORDER_MARK = "\ufeff"
-"""Without it a spreadsheet does not read Vietnamese letters as UTF-8."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +112,7 @@ def cameras_csv(visit: UserRequestContext) -> Response:
                     *(totals.quality_minutes(view) for view in VIEWS),
                 ]
             )
-    return _csv(f"availability-cameras-{asked.month}.csv", header, rows)
+    return csv_response(f"availability-cameras-{asked.month}.csv", header, rows)
 
 
 def outages_csv(visit: UserRequestContext) -> Response:
@@ -142,7 +138,7 @@ def outages_csv(visit: UserRequestContext) -> Response:
             ]
         )
     header = [say(f"availability-column-{name}") for name in columns]
-    return _csv(f"availability-outages-{asked.month}.csv", header, rows)
+    return csv_response(f"availability-outages-{asked.month}.csv", header, rows)
 
 
 def _requested(visit: UserRequestContext, ward: str | None) -> RequestedReport:
@@ -197,22 +193,6 @@ def _detail(visit: UserRequestContext, outage: OutageEntry) -> str:
 
 def _percent(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}"
-
-
-def _csv(name: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> Response:
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(header)
-    writer.writerows([_cell(value) for value in row] for row in rows)
-    response = Response(BYTE_ORDER_MARK + text.getvalue(), media_type=CSV_TYPE)
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
-
-
-def _cell(value: object) -> str:
-    """A cell that no spreadsheet takes for a formula: names come from the sheet and from gateways."""
-    text = str(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 PAGES = (

@@ -1,0 +1,75 @@
+"""Arguments of ``edge-agent central rollout``. Importing this module needs no library of the extra
+``central``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edge_agent.core.command_line.parser import CommandParser, Commands, add_command
+
+
+def add_rollout_to(actions: Commands, default_config: Path) -> None:
+    rollout = add_command(
+        actions, "rollout", "record the roll-outs of rollout.yml for the console, and stop them"
+    )
+    todo = rollout.add_commands("todo")
+    begin = add_command(
+        todo,
+        "begin",
+        "record that a roll-out begins; rollout.yml runs this",
+        "edge-agent central rollout begin 0.2.0 --gateways 412 --by an",
+    )
+    batch = add_command(
+        todo,
+        "batch",
+        "record the next batch, unless the roll-out was stopped; rollout.yml runs this",
+        "edge-agent central rollout batch 0.2.0 --gateway dt-001 --gateway dt-002",
+        exit_codes={1: "the roll-out was stopped: begin no batch"},
+    )
+    failed = add_command(
+        todo,
+        "failed",
+        "record a gateway at which the roll-out failed; rollout.yml runs this",
+        "edge-agent central rollout failed 0.2.0 --gateway dt-001 --reason 'no heartbeat within 180 s'",
+    )
+    end = add_command(
+        todo,
+        "end",
+        "record that a roll-out is complete; rollout.yml runs this",
+        "edge-agent central rollout end 0.2.0",
+    )
+    stop = add_command(
+        todo,
+        "stop",
+        "stop the roll-out: no further batch begins",
+        "edge-agent central rollout stop --by an --reason 'cameras of dt-001 stay dark'",
+        exit_codes={1: "failed, or no roll-out goes on"},
+        description="The batch that is under way ends by itself; its gateways stay on the release that they "
+        "have then. To continue, run rollout.yml again: it leaves out gateways that have the release.",
+    )
+    listing = add_command(
+        todo,
+        "list",
+        "list the newest roll-outs with their batches",
+        "edge-agent central rollout list --json",
+    )
+    for each in (begin, batch, failed, end):
+        each.add_argument("version", metavar="VERSION", help="version of the release")
+    begin.add_argument(
+        "--gateways", type=int, required=True, metavar="N", help="number of gateways that get the release"
+    )
+    batch.add_argument(
+        "--gateway", action="append", required=True, metavar="ID", help="id of the gateway; may be repeated"
+    )
+    failed.add_argument("--gateway", required=True, metavar="ID", help="id of the gateway")
+    failed.add_argument("--reason", required=True, metavar="TEXT", help="reason; of the failure")
+    stop.add_argument("--reason", default="", metavar="TEXT", help="reason; of the stop; default: none")
+    _add_person(begin)
+    _add_person(stop)
+    listing.add_json()
+    for each in (begin, batch, failed, end, stop, listing):
+        each.add_config(default_config)
+
+
+def _add_person(parser: CommandParser) -> None:
+    parser.add_argument("--by", required=True, metavar="NAME", help="name of the person; for the record")

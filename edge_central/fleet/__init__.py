@@ -1,0 +1,1 @@
+"""The gateways compared with what is expected of them, and roll-outs of releases with their progress."""

@@ -1,0 +1,167 @@
+"""The page of the fleet, its CSV and ``/api/fleet``; roll-outs and their stop."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_agent.cli.main import main
+from edge_central.settings import Database
+from edge_central.store.presence_reports import GatewayReport, PresenceState
+from edge_central.web.auth.accounts import Role
+from tests.edge_central.parts import WARD, FakeGateway
+from tests.edge_central.web.house import Browser, House
+from tests.edge_central.web.test_contract import valid
+from tests.edge_central.web.test_traffic_pages import text_of, url_of
+
+OURS, OTHER, THEIRS = FakeGateway("dt-001"), FakeGateway("dt-009"), FakeGateway("bx-001", "bo-xuyen")
+SHEET = (
+    "site;ward;name;camera;camera_name\n"
+    "dt-001;de-tham;Lê Quý Đôn;cam-1;Cổng\n"
+    "dt-001;de-tham;;cam-2;=Sân\n"
+    "dt-002;de-tham;=Trần Hưng Đạo;cam-1;Cổng\n"
+    "bx-001;bo-xuyen;Quang Trung;cam-1;Cổng\n"
+)
+HEALTH = {
+    "version": "0.1.0",
+    "config_hash": "ab" * 32,
+    "config": {"version": 3, "origin": "pushed", "given_up": "version 4: no broker"},
+    "certificates": {"client_days": 12, "ca_days": 900},
+    "uplink": {"monthly_bytes": 1000, "used_bytes": 800, "forecast_bytes": 1300},
+}
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    with filled(tmp_path) as built:
+        yield built.start()
+
+
+def filled(folder: Path, database: str = "sqlite") -> House:
+    sheet = folder / "sites.csv"
+    sheet.write_text(SHEET, encoding="utf-8")
+    built = House(folder, database=database, sites_file=str(sheet))
+    built.take(
+        OURS.heartbeat("s", **HEALTH),
+        OTHER.heartbeat("s", version="0.2.0"),
+        THEIRS.heartbeat("s", version="0.2.0"),
+    )
+    for box, state in ((OURS, PresenceState.ONLINE), (OTHER, PresenceState.OFFLINE)):
+        built.tell(GatewayReport(box.id, box.ward, state, "will", built.now_ms()))
+    return built
+
+
+def rows_of(html: str) -> list[str]:
+    """The text of each row, in order."""
+    table = html[html.index('<table class="fleet"') :]
+    body = table[table.index("<tbody>") : table.index("</tbody>")]
+    return [" ".join(re.sub(r"<[^>]+>", " ", row).split()) for row in body.split("</tr>")[:-1]]
+
+
+def test_page_csv_and_api_show_the_same_on_both_databases(database: Database, tmp_path: Path) -> None:
+    with filled(tmp_path, url_of(database)) as house:
+        house.start()
+        house.person("lan", Role.OFFICER, WARD)
+        browser = house.browser("lan")
+        browser.get("/language/en")
+        page = browser.get("/fleet").text
+        offline, never, ours = rows_of(page)
+        assert offline.startswith("dt-009 dt-009 de-tham Offline")
+        assert "Not in the sheet" in offline
+        assert never.startswith("=Trần Hưng Đạo dt-002")
+        assert "In the sheet, never connected" in never
+        assert "0.1.0 abababab pushed" in ours
+        assert "12 80% used, forecast 130%" in ours
+        assert "Cameras of the sheet are missing: cam-2" in ours
+        assert "Another version than the fleet: 0.2.0" in ours
+        assert "Went back from a new configuration: version 4: no broker" in ours
+        assert "bx-001" not in page, "of another ward"
+        lines = list(csv.DictReader(io.StringIO(browser.get("/fleet/gateways.csv").text.removeprefix("\ufeff"))))
+        assert [line["Gateway"] for line in lines] == ["dt-009", "dt-002", "dt-001"]
+        assert lines[1]["Site"] == "'=Trần Hưng Đạo", "no formula"
+        assert (lines[2]["Certificate (days)"], lines[2]["Forecast (bytes)"]) == ("12", "1300")
+        client = house.program(house.token("app", WARD))
+        document = valid(client.get("/api/fleet"), "FleetDocument")
+        assert document["wanted_version"] == "0.2.0"
+        assert [each["id"] for each in document["gateways"]] == ["dt-009", "dt-002", "dt-001"]
+        assert document["gateways"][2]["deviations"][0] == {"kind": "camera-missing", "detail": "cam-2"}
+        assert client.get("/api/fleet", params={"ward": "bo-xuyen"}).status_code == 404
+        assert client.get("/api/fleet", params={"wrad": WARD}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("ward=bo-xuyen", ["bx-001"]),
+        ("state=offline", ["dt-009"]),
+        ("version=0.1.0", ["dt-001"]),
+        ("differs=never-connected", ["dt-002"]),
+        ("differs=any", ["dt-009", "dt-002", "dt-001"]),
+        ("expiring=1", ["dt-001"]),
+        ("version=%3Cscript%3E", []),
+        ("page=99999999", ["dt-009", "dt-002", "bx-001", "dt-001"]),
+    ],
+)
+def test_filters_select_rows(house: House, query: str, expected: list[str]) -> None:
+    house.person("minh", Role.ADMIN)
+    answer = house.browser("minh").get(f"/fleet/gateways.csv?{query}")
+    found = [line.split(",")[0] for line in answer.text.splitlines()[1:]]
+    assert sorted(found) == sorted(expected)
+    page = house.browser("minh").get(f"/fleet?{query}")
+    assert page.status_code == 200
+    assert "<script>" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("lang", "words"),
+    [
+        ("vi", ("Đang triển khai", "Đợt Bắt đầu", "Đã quay về bản cũ", "Dừng triển khai")),
+        ("en", ("Goes on", "Batch Begun", "Went back", "Stop the roll-out")),
+    ],
+)
+def test_a_stop_in_the_console_refuses_the_next_batch(
+    house: House, lang: str, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def central(*arguments: str) -> int:
+        return main(["central", "rollout", *arguments, "--config", str(house.config)])
+
+    assert central("begin", "0.2.0", "--gateways", "3", "--by", "an") == 0
+    assert central("batch", "0.2.0", "--gateway", "dt-001") == 0
+    house.person("minh", Role.ADMIN)
+    house.person("lan", Role.OFFICER, WARD)
+    minh, lan = house.browser("minh"), house.browser("lan")
+    for browser in (minh, lan):
+        browser.get(f"/language/{lang}")
+    page = text_of(minh.get("/fleet/rollouts").text)
+    assert all(word in page for word in words)
+    assert words[-1] not in lan.get("/fleet/rollouts").text
+    assert 'href="/fleet/rollouts"' in lan.get("/fleet").text
+    stop = {"why": "hình tối"}
+    assert lan.post("/fleet/rollouts/1/stop", stop).status_code == 403
+    assert minh.post("/fleet/rollouts/1/stop", {"why": " "}).status_code == 400
+    assert minh.post("/fleet/rollouts/1/stop", stop, page="/fleet/rollouts").status_code == 303
+    assert minh.post("/fleet/rollouts/1/stop", stop, page="/fleet/rollouts").status_code == 409
+    assert "hình tối" in minh.get("/fleet/rollouts").text
+    assert "0.2.0" in minh.get("/access").text
+    assert central("batch", "0.2.0", "--gateway", "dt-002") == 1
+    assert "was stopped by minh: hình tối" in capsys.readouterr().err
+    assert central("list") == 0
+    assert "stopped by minh, 1 batches, 1 of 3 gateways" in capsys.readouterr().out
+    assert central("stop", "--by", "an") == 1
+
+
+def test_without_a_sheet_the_page_says_that_nothing_is_compared(tmp_path: Path) -> None:
+    with House(tmp_path) as house:
+        house.start()
+        house.take(OURS.heartbeat("s", version="0.1.0"))
+        house.person("minh", Role.ADMIN)
+        browser: Browser = house.browser("minh")
+        browser.get("/language/en")
+        page = browser.get("/fleet").text
+        assert "There is no sheet (sites_file) to compare with." in page
+        assert "Not in the sheet" not in rows_of(page)[0]
