@@ -147,7 +147,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "Chưa có danh sách điểm (sites_file) để so sánh.",
         "There is no sheet (sites_file) to compare with.",
     ),
-    "fleet-matching": ("{count} trên {of}", "{count} of {of}"),
+    "fleet-matching": ("{count} trên {of} thiết bị, thiết bị có lỗi đứng đầu", "{count} of {of} gateways, broken first"),
     "fleet-none": ("Không có thiết bị nào phù hợp.", "No gateway matches."),
     "fleet-config": ("Cấu hình", "Configuration"),
     "fleet-certificate": ("Chứng thư (ngày)", "Certificate (days)"),
