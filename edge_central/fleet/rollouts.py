@@ -119,10 +119,11 @@ def _current(connection: Connection, version: str, *, ended: bool = False) -> An
     """The newest roll-out, if it is of this version and goes on or was stopped; ``ended``: also if it has
     ended otherwise. Raises RolloutRefused."""
     found = connection.execute(select(tables.rollout).order_by(_R.id.desc()).limit(1)).one_or_none()
-    if found is not None and found.version == version:
-        if found.ended_ms is None or ended or found.outcome == RolloutOutcome.STOPPED:
-            return found
-    raise RolloutRefused(f"no roll-out of {version} goes on: begin it first")
+    if found is None or found.version != version:
+        raise RolloutRefused(f"no roll-out of {version} goes on: begin it first")
+    if found.ended_ms is not None and not ended and found.outcome != RolloutOutcome.STOPPED:
+        raise RolloutRefused(f"the roll-out of {version} has ended: begin it again")
+    return found
 
 
 def _end(connection: Connection, id: int, outcome: RolloutOutcome, now_ms: int) -> None:

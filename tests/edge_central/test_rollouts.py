@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,7 @@ def connections(ingest: IngestHarness) -> Iterator[DatabaseConnections]:
     """To a database with four gateways, one of them of another ward."""
     opened = DatabaseConnections(ingest.database)
     gateways = [FakeGateway(f"dt-00{number}") for number in (1, 2, 3)] + [FakeGateway("bx-001", "bo-xuyen")]
-    reported = {
+    reported: dict[str, dict[str, Any]] = {
         "dt-001": {"version": "0.2.0"},
         "dt-002": {"version": "0.1.0", "update": {"reverted": "0.2.0", "why": "no broker for 300 s"}},
         "dt-003": {"version": "0.1.0", "update": {"version": "0.2.0", "phase": "trial"}},
@@ -81,7 +82,11 @@ def test_each_gateway_of_a_batch_is_judged_by_its_own_heartbeat(connections: Dat
         ("bx-001", "street", "shadow")
     ]
     ours = newest(connections, Scope(frozenset({"de-tham"})))
-    assert [each.gateway for batch in ours.batches for each in batch.members] == ["dt-001", "dt-002", "dt-003"]
+    assert [each.gateway for batch in ours.batches for each in batch.members] == [
+        "dt-001",
+        "dt-002",
+        "dt-003",
+    ]
     assert fleet.sites[0].state is SiteState.OFFLINE
 
 

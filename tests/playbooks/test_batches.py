@@ -64,7 +64,7 @@ def test_after_one_bad_box_of_a_tenth_no_other_tenth_begins(tmp_path: Path) -> N
 
 def test_no_batch_begins_after_the_centre_has_refused_one(tmp_path: Path) -> None:
     """The play's own task, with a program that refuses the second batch."""
-    asks, updates = switching()["tasks"]
+    asks, updates, *_ = switching()["tasks"]
     assert "block" in updates, "it asks before anything is changed, and outside of the rollback"
     calls, program = tmp_path / "calls", tmp_path / "edge-agent"
     program.write_text(f'#!/bin/sh\necho "$@" >> {calls}\n[ $(wc -l < {calls}) -lt 2 ]\n', encoding="utf-8")

@@ -97,7 +97,7 @@ def _gateway(site: SiteOverview) -> GatewayEntry:
 
 
 def time_or_none(milliseconds: int | None) -> str | None:
-    return None if milliseconds is None else rfc3339_of_ms(boundedtime_or_none(milliseconds))
+    return None if milliseconds is None else rfc3339_of_ms(bounded_time(milliseconds))
 
 
 PAGES = (Page("/api/inventory", inventory, roles=ALL_ROLES),)

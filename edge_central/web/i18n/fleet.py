@@ -147,7 +147,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "Chưa có danh sách điểm (sites_file) để so sánh.",
         "There is no sheet (sites_file) to compare with.",
     ),
-    "fleet-matching": ("{count} trên {of} thiết bị, thiết bị có lỗi đứng đầu", "{count} of {of} gateways, broken first"),
+    "fleet-matching": (
+        "{count} trên {of} thiết bị, thiết bị có lỗi đứng đầu",
+        "{count} of {of} gateways, broken first",
+    ),
     "fleet-none": ("Không có thiết bị nào phù hợp.", "No gateway matches."),
     "fleet-config": ("Cấu hình", "Configuration"),
     "fleet-certificate": ("Chứng thư (ngày)", "Certificate (days)"),
@@ -196,7 +199,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "config-origin-pushed": ("gửi từ xa", "pushed"),
     "config-origin-trial": ("đang thử", "on trial"),
     "update-phase-fetching": ("đang tải", "fetching"),
-    "update-phase-installing": ("đang cài đặt", "installing"),
+    "update-phase-installing": ("đang cài", "installing"),
     "update-phase-trial": ("đang thử", "on trial"),
     "update-phase-shadow": ("chạy thử song song", "shadow mode"),
     "update-phase-tried": ("đã chạy thử", "tried"),
@@ -239,17 +242,17 @@ WORDS: dict[str, tuple[str, str]] = {
     "member-failed": ("Lỗi", "Failed"),
     "member-away": ("Mất liên lạc", "Offline"),
     "member-waiting": ("Đang chờ", "Waiting"),
-    "own-releases": ("Bản phát hành thiết bị tự cài đặt", "Releases that gateways install themselves"),
+    "own-releases": ("Bản phát hành thiết bị tự cài", "Releases that gateways install themselves"),
     "own-releases-stop": (
-        "Trung tâm không có khóa phát hành nên không dừng được việc này. Để không thiết bị nào tải thêm, chạy "
-        "trên máy điều khiển:",
+        "Trung tâm không có khóa phát hành nên không dừng được việc này. Để không thiết bị nào tải thêm, "
+        "chạy trên máy điều khiển:",
         "The centre does not have the release key, so it cannot stop this. To have no further gateway fetch "
         "the release, run on the control machine:",
     ),
     "own-models": ("Mô hình mới", "New models"),
     "own-models-stop": (
-        "Người vận hành triển khai mô hình bằng khóa của mình. Để dừng, nhấn Ctrl-C ở lệnh “edge-agent models "
-        "rollout”; để một thiết bị quay về mô hình cũ:",
+        "Người vận hành triển khai mô hình bằng khóa của mình. Để dừng, nhấn Ctrl-C ở lệnh “edge-agent "
+        "models rollout”; để một thiết bị quay về mô hình cũ:",
         "An operator rolls models out with their own key. To stop, press Ctrl-C at `edge-agent models "
         "rollout`; to bring one gateway back to its previous model:",
     ),

@@ -1,4 +1,4 @@
-"""``/fleet``: a row for each gateway, the broken ones first, with what differs from the sheet; also as CSV."""
+"""``/fleet``: a row for each gateway, the broken ones first, with its differences; also as CSV."""
 
 from __future__ import annotations
 
@@ -68,7 +68,9 @@ def fleet_page(visit: UserRequestContext) -> Response:
         states=tuple(SiteState),
         present=PRESENT,
         wards=_wards(visit, found),
-        rollout=next((each for each in read_rollouts(visit.connection, visit.scope, 1) if each.goes_on), None),
+        rollout=next(
+            (each for each in read_rollouts(visit.connection, visit.scope, 1) if each.goes_on), None
+        ),
     )
 
 
