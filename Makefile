@@ -1,5 +1,7 @@
 # make run    runs the agent on a real clip of people walking, and prints the events at a broker
 #             CLIP=file-or-url  MODEL=file.tflite|auto|none  DURATION=seconds
+# make lab    broker, centre, console, two real agents and a simulated city, to try everything: docs/guide/lab.md
+#             GATEWAYS=number  ALARMS_PER_DAY=number  CLIPS=folder
 # make setup  only installs the Python packages, into .venv; the other targets do it by themselves
 # make test   the whole test suite, with real parts
 # make test-long     real clips that need more CPU than `make test` may use; with EDGE_AGENT_TEST_DATA, about a minute
@@ -30,7 +32,7 @@ export CLIP MODEL DURATION
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check check-contract examples test test-long test-deploy test-arm64 test-browser test-chaos test-rabbitmq deploy lock train train-smoke wheelhouse wheelhouse-here run bench clean
+.PHONY: help lab setup check check-contract examples test test-long test-deploy test-arm64 test-browser test-chaos test-rabbitmq deploy lock train train-smoke wheelhouse wheelhouse-here run bench clean
 
 help:
 	@sed -n '1,/^$$/s/^# //p' Makefile
@@ -153,6 +155,12 @@ $(VENV)/.bench: setup.cfg pyproject.toml
 run: setup
 	@demo/prepare.sh
 	@$(BIN)/python -m demo
+
+# ALARMS_PER_DAY: of all simulated gateways. What is installed is what the tests need.
+lab: setup
+	@SUDO="$(SUDO)" tests/testbed/install.sh
+	@$(BIN)/python -m demo.lab $(if $(GATEWAYS),--gateways $(GATEWAYS)) \
+		$(if $(ALARMS_PER_DAY),--alarms-per-day $(ALARMS_PER_DAY)) $(if $(CLIPS),--clips "$(CLIPS)")
 
 clean:
 	[ ! -e .cache/arm64 ] || $(SUDO) rm -rf .cache/arm64

@@ -28,6 +28,7 @@ ASKING_THE_AGENT = ("edge-agent status", "edge-agent reload", "edge-agent relear
 
 SHOWN_ELSEWHERE = {
     "make run": "tests/demo/test_demo.py",
+    "make lab": "tests/demo/test_lab.py",
     "make test": "this very run",
     "make check": ".ci/run",
     "make deploy": "make test-deploy, which has the same rule",

@@ -27,10 +27,10 @@ from bench.scale.inquirer import MAX_BYTES, QUESTIONS, SEARCHES, Inquirer, quest
 from edge_agent.commands.dispatcher import CommandDispatcher
 from edge_agent.commands.signature import make_key, read_private, sign
 from edge_agent.core.clock import SystemClock, rfc3339
+from edge_agent.tools.simulate.command_responder import SearchTurns, make_dispatcher, search_actions
 from edge_agent.tools.simulate.gateway import TIMEZONE
 from edge_agent.tools.simulate.passage_generator import fill_store
 from edge_agent.tools.simulate.scenario import Scenario
-from edge_agent.tools.simulate.search_responder import SearchTurns, make_search_dispatcher
 from edge_agent.wire.topics import DownKind, DownMessage
 
 PASSAGES = 8_500
@@ -123,8 +123,9 @@ def one_gateway(folder: Path, sites: int) -> dict[str, Any]:
     public, _ = make_key(folder / "search.pem")
     key, clock, site = read_private(folder / "search.pem"), SystemClock(), ("cam-1", "cam-2", "cam-3")
     fill_store(folder / "gateway", site, PASSAGES, 0.0, "1", clock, TIMEZONE)
-    dispatcher = make_search_dispatcher(
-        GATEWAY, WARD, folder / "gateway", [public], SearchTurns(), clock,
+    actions = search_actions(folder / "gateway", WARD, [public], SearchTurns(), clock)
+    dispatcher = make_dispatcher(
+        GATEWAY, folder / "gateway", [public], actions, clock,
         session=lambda: "bench", wake=lambda: None, publish_birth=lambda: None,
     )  # fmt: skip
     dispatcher.start()

@@ -194,6 +194,12 @@ CHANGES = (
     ("drain-s", float, "then wait at most so many seconds until all events are sent", "120"),
     ("time-factor", float, "speed of the simulated day; 2 makes it pass twice as fast", "1"),
     ("events-per-camera-day", float, "events of a camera in a simulated day", "8500"),
+    (
+        "alarms-per-day",
+        float,
+        "alarms of all gateways in a simulated day, with drawn pictures and clips, and named rules",
+        "one event of a hundred, without these",
+    ),
     ("heartbeat-s", float, "seconds between heartbeats, whatever the time factor", "30"),
     ("picture-share", float, "share of beginning events that have a picture, 0 to 1", "0"),
     ("passages-per-camera", int, "stored passages of a camera, for searches; 0: none", "0"),

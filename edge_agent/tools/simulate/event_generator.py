@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from edge_agent.core.clock import Clock
 from edge_agent.core.delivery import Draft, Media
 from edge_agent.core.model import Severity
 from edge_agent.events.envelope import Envelope
+from edge_agent.tools.simulate.alarm_rules import SimulatedAlarm
 from edge_agent.wire.cameras import FrameSize, SnapshotRef
 
 MODEL = wire.ModelRef(name="simulated", sha256=None)
@@ -92,7 +94,11 @@ class EventGenerator:
         boot_id: str,
         picture_share: float,
         picture_bytes: int,
+        *,
+        with_alarms: bool = True,
     ) -> None:
+        """``with_alarms``: whether ``begin`` begins alarms too."""
+        self._kinds = [kind for kind in _KINDS if with_alarms or kind.severity is not Severity.ALARM]
         self._gateway = gateway
         self._envelope = Envelope(gateway, clock=clock, boot_id=boot_id, clock_synced=lambda: True)
         self._rng = rng
@@ -104,7 +110,7 @@ class EventGenerator:
     def begin(self, camera: str) -> tuple[Draft, OngoingEvent | None]:
         """Begin an event at a camera. None: it has no end."""
         self._count += 1
-        kind = self._rng.choices(_KINDS, [each.share for each in _KINDS])[0]
+        kind = self._rng.choices(self._kinds, [each.share for each in self._kinds])[0]
         event_id = f"{self._gateway.id}-{self._boot_id}-{self._count}"
         media = self._picture(camera, event_id) if self._rng.random() < self._picture_share else None
         now = self._envelope.now()
@@ -124,6 +130,30 @@ class EventGenerator:
             OngoingEvent(camera, kind.severity, data, self._rng.uniform(1.0, 20.0)) if kind.lasts else None
         )
         return draft, going
+
+    def begin_alarm(self, camera: str, alarm: SimulatedAlarm, jpeg: bytes) -> tuple[Draft, OngoingEvent]:
+        """Begin an alarm at a camera. ``jpeg``: the whole picture."""
+        self._count += 1
+        event_id = f"{self._gateway.id}-{self._boot_id}-{self._count}"
+        media = Media(f"{event_id}-start", event_id, camera, hashlib.sha256(jpeg).hexdigest(), jpeg)
+        now = self._envelope.now()
+        data = alarm.data(
+            phase="start",
+            event_id=event_id,
+            started_at=self._envelope.at(now.mono),
+            rule_id=alarm.rule,
+            label=alarm.label,
+            group=alarm.group,
+            score=0.9,
+            box=alarm.box,
+            frame=_FRAME,
+            track_id=str(self._count),
+            model=MODEL,
+            snapshot=msgspec.structs.replace(_reference(media), box=alarm.box),
+            **alarm.more,
+        )
+        draft = self._envelope.phased(camera, Severity.ALARM, now, data, media)
+        return draft, OngoingEvent(camera, Severity.ALARM, data, alarm.lasts_s)
 
     def end(self, going: OngoingEvent) -> Draft:
         now = self._envelope.now()
@@ -176,6 +206,7 @@ HOURLY = (
 )
 """Weights from midnight on, relative to the mean. Not measured: two peaks, a quiet night."""
 MEAN = sum(HOURLY) / len(HOURLY)
+MOST = max(HOURLY) / MEAN
 DAY_S = 86_400.0
 
 
@@ -200,6 +231,15 @@ class SimulatedDay:
     def per_s(self, elapsed_s: float, per_day: float) -> float:
         """Rate by the clock of events that happen ``per_day`` times a simulated day."""
         return per_day / DAY_S * self._factor * self.weight(elapsed_s)
+
+    def times(self, per_day: float, rng: random.Random) -> Iterator[float]:
+        """Times of events that happen ``per_day`` times a simulated day, in seconds since the beginning; they
+        depend on ``rng`` only. Thinning: Lewis and Shedler, 1979."""
+        at_s, most_per_s = 0.0, per_day / DAY_S * self._factor * MOST
+        while True:
+            at_s += rng.expovariate(most_per_s)
+            if rng.random() * MOST < self.weight(at_s):
+                yield at_s
 
     def gap_s(self, elapsed_s: float, per_day: float, rng: random.Random) -> float:
         """Random time until the next event, by the clock (exponential distribution)."""

@@ -12,21 +12,31 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from edge_agent.commands.action import Action
 from edge_agent.commands.dispatcher import CommandDispatcher
 from edge_agent.config.model.settings import Broker, Gateway, Mqtt
 from edge_agent.core.clock import Clock
 from edge_agent.core.delivery import Draft
-from edge_agent.core.model import CameraChange, CameraState, Cause
+from edge_agent.core.model import CameraChange, CameraState, Cause, Severity
 from edge_agent.events import EventFactory
 from edge_agent.mqtt.publisher.publisher import Publisher
 from edge_agent.mqtt.session.broker_session import ReconnectSchedule
+from edge_agent.tools.simulate.alarm_rules import configured_rules, make_alarm
+from edge_agent.tools.simulate.command_responder import (
+    DrawnEvent,
+    DrawnFiles,
+    SearchTurns,
+    drawn_actions,
+    make_dispatcher,
+    search_actions,
+)
 from edge_agent.tools.simulate.condition_ledger import ConditionChange, ConditionLedger
 from edge_agent.tools.simulate.delivery_ledger import CountedOutbox, DeliveryLedger
+from edge_agent.tools.simulate.drawn_street import draw_picture
 from edge_agent.tools.simulate.event_generator import MODEL, EventGenerator, OngoingEvent
 from edge_agent.tools.simulate.health_generator import SIMULATED, HealthGenerator, SimulatedReplies
 from edge_agent.tools.simulate.passage_generator import fill_store
 from edge_agent.tools.simulate.scenario import Scenario, SimulatedSite
-from edge_agent.tools.simulate.search_responder import SearchTurns, make_search_dispatcher
 from edge_agent.uplink.usage import DataUsage
 from edge_agent.wire.topics import DownKind, DownMessage, GatewayTopics
 
@@ -91,6 +101,7 @@ class SimulatedGateway:
         self.ledger = DeliveryLedger(clock)
         self._conditions = conditions or ConditionLedger(None, clock)
         self.rng = random.Random(f"{scenario.seed}/{site.id}")
+        self.alarm_rng = random.Random(f"{scenario.seed}/{site.id}/alarms")
         self._mqtt = mqtt
         self._nowhere = nowhere
         self._folder = folder / site.id
@@ -103,7 +114,8 @@ class SimulatedGateway:
         self._cable = SimulatedCable(mqtt.brokers, mqtt.spread_s, nowhere)
         self._outbox: CountedOutbox | None = None
         self._publisher: Publisher | None = None
-        self._dispatcher: CommandDispatcher | None = None  # None: it stores no passages
+        self._dispatcher: CommandDispatcher | None = None  # None: it knows no command but ``rebirth``
+        self._files: DrawnFiles | None = None  # None: its alarms have no clips
         self._usage: DataUsage | None = None
         self._generator: EventGenerator | None = None
         self._events: EventFactory | None = None
@@ -147,7 +159,11 @@ class SimulatedGateway:
         for left in self._outbox.left_open():
             self._outbox.append(self._events.left_open(left))
         share, size = self._scenario.picture_share, self._scenario.picture_bytes
-        self._generator = EventGenerator(self._gateway, clock, self.rng, boot_id, share, size)
+        draws = self._scenario.alarms_per_day is not None
+        self._generator = EventGenerator(
+            self._gateway, clock, self.rng, boot_id, share, size, with_alarms=not draws
+        )
+        self._files = self._drawn_files(self._outbox, self._events) if draws else None
         self._cable = SimulatedCable(self._mqtt.brokers, self._mqtt.spread_s, self._nowhere)
         self._cable.pulled = pulled
         self._health.booted(boot_id, boot_reason)
@@ -194,17 +210,31 @@ class SimulatedGateway:
         )
         return publisher
 
+    def _drawn_files(self, outbox: CountedOutbox, events: EventFactory) -> DrawnFiles:
+        return DrawnFiles(
+            self.site.id,
+            self.site.cameras,
+            self._health.is_online,
+            lambda media, command_id: outbox.append(events.file(media, command_id)),
+        )
+
     def _make_dispatcher(
         self, publisher: Callable[[], Publisher], wake: Callable[[], None]
     ) -> CommandDispatcher | None:
-        if not self._scenario.passages_per_camera:
+        actions: tuple[Action, ...] = ()
+        if self._scenario.passages_per_camera:
+            keys, turns = self._access.keys, self._access.turns
+            actions += search_actions(self._folder, self.site.ward, keys, turns, self._clock)
+        if self._files is not None:
+            rules = configured_rules(self.site.id, self.site.cameras, self._health.config_hash)
+            actions += drawn_actions(self._files, rules, self._clock)
+        if not actions:
             return None
-        return make_search_dispatcher(
+        return make_dispatcher(
             self.site.id,
-            self.site.ward,
             self._folder,
             self._access.keys,
-            self._access.turns,
+            actions,
             self._clock,
             session=lambda: publisher().session,
             wake=wake,
@@ -213,6 +243,8 @@ class SimulatedGateway:
 
     def begin_stop(self, *, abrupt: bool = False) -> None:
         """Begin to stop, without waiting; ``end_stop`` waits. ``abrupt``: simulate a power cut."""
+        if self._files is not None:
+            self._files.stop.set()
         if self._dispatcher is not None:
             self._dispatcher.stop()
         if self._publisher is not None:
@@ -257,9 +289,25 @@ class SimulatedGateway:
         self._append(draft)
         return going
 
+    def begin_alarm(self) -> OngoingEvent | None:
+        """Begin an alarm at one of the cameras. None: this camera, or the gateway, is off."""
+        camera = self.alarm_rng.choice(self.site.cameras)
+        alarm = make_alarm(self.site.id, camera, self.alarm_rng)
+        if self._generator is None or self._files is None or not self._health.is_online(camera):
+            return None
+        jpeg = draw_picture(self._files.view(camera), alarm.label, alarm.box)
+        draft, going = self._generator.begin_alarm(camera, alarm, jpeg)
+        self._append(draft)
+        return going
+
     def end_event(self, going: OngoingEvent) -> None:
-        if self._generator is not None:
-            self._append(self._generator.end(going))
+        if self._generator is None:
+            return
+        self._append(self._generator.end(going))
+        if self._files is not None and self._events is not None and going.severity is Severity.ALARM:
+            drawn = DrawnEvent(going.camera, going.data.label, going.data.box)
+            evidence = self._files.report_clip(going.data.event_id, going.data.started_at, drawn)
+            self._append(self._events.evidence(going.camera, evidence, going.severity))
 
     def lose_camera(self) -> str | None:
         """Take a camera offline; None if none is online."""

@@ -33,7 +33,7 @@ class HealthGenerator:
         self._booted_mono = clock.monotonic()
         self._booted_at = rfc3339(clock.now())
         self._lost: dict[str, tuple[float, str]] = {}  # camera -> since
-        self._config_hash = hashlib.sha256(f"{SIMULATED} {site.id}".encode()).hexdigest()
+        self.config_hash = hashlib.sha256(f"{SIMULATED} {site.id}".encode()).hexdigest()
 
     def booted(self, boot_id: str, boot_reason: str) -> None:
         self._boot_id, self._boot_reason = boot_id, boot_reason
@@ -66,7 +66,7 @@ class HealthGenerator:
             boot_id=self._boot_id,
             boot_reason=self._boot_reason,
             detector=wire.BirthDetector(name=SIMULATED, model_sha256=None, labels=[], delegate=None),
-            config_hash=self._config_hash,
+            config_hash=self.config_hash,
             cameras=[
                 wire.BirthCamera(
                     id=camera, url=f"{SIMULATED}://{site.id}/{camera}", analyse_fps=5.0, analyse_width=640
@@ -97,7 +97,7 @@ class HealthGenerator:
             outbox=outbox,
             mqtt=mqtt,
             detector=wire.DetectorHealth(name=SIMULATED, queue=0, latency_ms=None),
-            config_hash=self._config_hash,
+            config_hash=self.config_hash,
             version=__version__,
             cameras={camera: self._camera(camera, now_mono) for camera in self._site.cameras},
         )

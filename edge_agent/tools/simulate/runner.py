@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
 from edge_agent.core.clock import Clock
@@ -93,6 +93,7 @@ class GatewayRunner:
 
     def _plan(self, gateway: SimulatedGateway) -> None:
         self._plan_event(gateway)
+        self._plan_alarms(gateway)
         self._plan_camera_fault(gateway)
         self._after(gateway.rng.uniform(0.0, FIRST_BEAT_S), partial(self._send_heartbeat, gateway))
         self._after(gateway.rng.uniform(0.0, TICK_EVERY_S), partial(self._tick, gateway))
@@ -106,12 +107,28 @@ class GatewayRunner:
     def _begin_event(self, gateway: SimulatedGateway) -> None:
         if self._quiet:
             return
-        going = gateway.begin_event()
+        self._plan_end(gateway, gateway.begin_event())
+        self._plan_event(gateway)
+
+    def _plan_alarms(self, gateway: SimulatedGateway) -> None:
+        if self._scenario.alarms_per_day:
+            per_day = self._scenario.alarms_per_day * len(gateway.site.cameras) / self._scenario.cameras
+            self._plan_alarm(gateway, self._day.times(per_day, gateway.alarm_rng))
+
+    def _plan_alarm(self, gateway: SimulatedGateway, times: Iterator[float]) -> None:
+        self._at(next(times), partial(self._begin_alarm, gateway, times))
+
+    def _begin_alarm(self, gateway: SimulatedGateway, times: Iterator[float]) -> None:
+        if self._quiet:
+            return
+        self._plan_end(gateway, gateway.begin_alarm())
+        self._plan_alarm(gateway, times)
+
+    def _plan_end(self, gateway: SimulatedGateway, going: OngoingEvent | None) -> None:
         if going is not None:
             number = next(self._order)
             self._open[number] = gateway, going
             self._after(going.lasts_s, partial(self._end_event, number))
-        self._plan_event(gateway)
 
     def _end_event(self, number: int) -> None:
         found = self._open.pop(number, None)

@@ -134,6 +134,14 @@ class Scenario:
     ] = 6.0
     time_factor: Annotated[float, Key("speed of the simulated day", Number(0.001, 100_000))] = 1.0
     events_per_camera_day: Annotated[float, Key("in a simulated day", Number(0, 10_000_000))] = 8_500.0
+    alarms_per_day: Annotated[
+        float | None,
+        Key(
+            "alarms of all gateways in a simulated day, with drawn pictures and clips, and named rules",
+            Number(0, 1_000_000),
+            "one event of a hundred, without these",
+        ),
+    ] = None
     heartbeat_s: Annotated[float, Key("whatever the time factor", Number(1, 3600, "seconds"))] = 30.0
     picture_share: Annotated[float, Key("of beginning events", Number(0, 1))] = 0.0
     picture_bytes: Annotated[int, Key("of each picture", Number(500, 1_000_000, "bytes", whole=True))] = (

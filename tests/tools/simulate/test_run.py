@@ -75,7 +75,7 @@ def observed(centre: Centre) -> set[str]:
 def test_all_that_twenty_sites_store_is_at_the_centre_once(broker: Mosquitto, centre: Centre) -> None:
     options = ("--sites", "20", "--wards", ",".join(WARDS), "--duration-s", "5", "--time-factor", "20")
     with Subscriber(broker.port, "tb/v1/+/+/up/#", client_id="other") as other:
-        totals = simulate(broker, *options, "--picture-share", "0.05")
+        totals = simulate(broker, *options, "--picture-share", "0.05", "--alarms-per-day", "6000")
         births = [json.loads(each.payload) for each in other.on("/up/birth")]
         beats = [json.loads(each.payload) for each in other.on("/up/heartbeat")]
     rows, counts, status = stored(centre), totals["counts"], centre.status()
@@ -89,6 +89,17 @@ def test_all_that_twenty_sites_store_is_at_the_centre_once(broker: Mosquitto, ce
     assert {beat["detector"]["name"] for beat in beats} == {"simulated"}
     assert all(json.loads(row.payload)["bootid"].startswith("simulated-") for row in rows)
     assert len({birth["gateway"] for birth in births}) == len({b["session"] for b in beats}) == 20
+    assert_alarms_are_complete([json.loads(row.payload) for row in rows])
+
+
+def assert_alarms_are_complete(events: list[dict[str, Any]]) -> None:
+    """Each has its start with a picture, its end, and its clip."""
+    alarms = [each["data"] for each in events if each["severitytext"] == "ERROR"]
+    begun = {each["event_id"] for each in alarms if each.get("phase") == "start" and each["snapshot"]}
+    ended = {each["event_id"] for each in alarms if each.get("phase") == "end"}
+    assert begun == ended == {each["event_id"] for each in alarms if each.get("clip")}
+    assert begun
+    assert {each["rule_id"] for each in alarms if "rule_id" in each} <= {"yard", "no-stop"}
 
 
 FAULTS = """\

@@ -1,0 +1,78 @@
+"""Options of ``python -m demo.lab``, as `make lab` passes them on."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from demo.options import WrongUsage
+from edge_agent.tools.simulate.scenario import CITY_SITES
+
+FOLDER = Path(".cache/lab")
+FEW_PROCESSORS, FEW_GATEWAYS = 2, 60
+"""With so few processors a city of all gateways leaves nothing for a browser: docs/guide/lab.md."""
+TEST_DATA = "EDGE_AGENT_TEST_DATA"
+
+
+@dataclass(frozen=True, slots=True)
+class LabOptions:
+    folder: Path  # everything of the lab is in it
+    gateways: int  # simulated ones
+    alarms_per_day: float  # of all simulated gateways
+    clips: Path | None  # folder of video files; None: drawn cameras
+    duration_s: float
+
+
+def default_gateways() -> int:
+    return FEW_GATEWAYS if (os.cpu_count() or 1) <= FEW_PROCESSORS else CITY_SITES
+
+
+def read_options(arguments: Sequence[str]) -> LabOptions:
+    """Raises WrongUsage; argparse ends the program for an option that it does not know."""
+    parser = argparse.ArgumentParser(prog="python -m demo.lab", description=__doc__, allow_abbrev=False)
+    parser.add_argument(
+        "--gateways", type=int, default=default_gateways(), metavar="N",
+        help=f"simulated gateways; default here: {default_gateways()}; the city has {CITY_SITES}",
+    )  # fmt: skip
+    parser.add_argument(
+        "--alarms-per-day", type=float, default=2_000.0, metavar="N",
+        help="alarms of all simulated gateways in a day; default: 2000",
+    )  # fmt: skip
+    parser.add_argument(
+        "--clips", type=Path, metavar="FOLDER",
+        help=f"clips for the cameras; default: those of {TEST_DATA}, else of `make run`, else drawn ones",
+    )  # fmt: skip
+    parser.add_argument(
+        "--folder", type=Path, default=FOLDER, metavar="FOLDER",
+        help=f"folder of the lab, which is emptied at its start; default: {FOLDER}",
+    )  # fmt: skip
+    parser.add_argument(
+        "--duration-s", type=float, default=math.inf, metavar="N", help="default: until Ctrl-C"
+    )
+    args = parser.parse_args(arguments)
+    _check(args)
+    return LabOptions(args.folder, args.gateways, args.alarms_per_day, _clips(args.clips), args.duration_s)
+
+
+def _check(args: argparse.Namespace) -> None:
+    if not 1 <= args.gateways <= CITY_SITES:
+        raise WrongUsage(f"--gateways {args.gateways}: 1 to {CITY_SITES}")
+    if not 0 < args.alarms_per_day <= 1_000_000:
+        raise WrongUsage(f"--alarms-per-day {args.alarms_per_day:g}: above 0, at most 1000000")
+    if not args.duration_s > 0:
+        raise WrongUsage(f"--duration-s {args.duration_s:g}: above 0")
+
+
+def _clips(given: Path | None) -> Path | None:
+    """The folder of the option, or of the environment."""
+    if given is not None:
+        if not given.is_dir():
+            raise WrongUsage(f"--clips {given}: there is no such folder")
+        return given
+    data = os.environ.get(TEST_DATA)
+    found = None if not data else Path(data) / "video"
+    return found if found is not None and found.is_dir() else None
