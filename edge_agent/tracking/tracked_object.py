@@ -161,7 +161,10 @@ class TrackedObject:
         return (0.0, 0.0) if self.parked else self.position.velocity
 
     def see(self, sighting: Sighting, moves: bool, now: float) -> None:
-        """Apply one sighting: a vote, a position and an outline. ``moves``: there is motion in its box."""
+        """Update the object from one sighting: its vote, position and outline.
+
+        ``moves``: there is motion in the sighting's box.
+        """
         self._apply_outline(sighting)
         self.vote.add(sighting)
         self.covered += 1

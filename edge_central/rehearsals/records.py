@@ -30,8 +30,10 @@ MAX_LISTED = 20
 
 @dataclass(frozen=True, slots=True)
 class ReportedRules:
-    """What the centre knows of the rules of a camera. ``rules`` None: nothing yet, and ``words`` say why if
-    the gateway has said so."""
+    """The rules of a camera, as its gateway has reported them.
+
+    ``rules`` is None if it has reported none yet; ``words`` is then the reason, if the gateway gave one.
+    """
 
     rules: CameraRuleSet | None
     received_ms: int | None

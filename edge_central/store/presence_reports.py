@@ -45,7 +45,10 @@ class GatewayReport:
 
 @dataclass(frozen=True, slots=True)
 class OutageReport:
-    """Gateways of one ward that went offline at once, of ``of``; no ``gateways``: the outage is over."""
+    """An outage of one ward: ``gateways``, of the ward's ``of``, went offline at once.
+
+    Without ``gateways`` the outage is over.
+    """
 
     ward: str
     gateways: tuple[str, ...]

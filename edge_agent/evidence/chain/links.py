@@ -83,7 +83,7 @@ class ChainLinks:
         return len(self._trusted.get(sequence, ())) > 1
 
     def fits(self, record: Record) -> bool:
-        """Return whether the hashes of the events before and after it agree with it.
+        """Return whether the chain's hashes link this event to the one before it and to the one after it.
 
         False if two different events have this number: without a signature neither is reliable.
         """

@@ -67,7 +67,7 @@ class EvidenceArchive:
         return found
 
     def _search(self, name: str, found: Selection) -> tuple[list[Record], list[Record]]:
-        """Return the events of that name, and all heads."""
+        """Return the events with that ``event_id`` or ``id``, and all signed heads of the chain."""
         requested: dict[str, Record] = {}
         heads: dict[str, Record] = {}
         needles = (name.encode(), b".chain-head.v1", b".clock-correction.v1")

@@ -47,7 +47,10 @@ def list_page(visit: UserRequestContext) -> Response:
 
 
 def begin(visit: UserRequestContext) -> Response:
-    """Begin with a match of an own search. ``search``, and ``passage`` as ``gateway/number``."""
+    """Begin a journey with a match of a search of this account.
+
+    Form fields: ``search``, the id of the search; ``passage``, as ``gateway/number``.
+    """
     match = _match_of_form(visit)
     try:
         with visit.writing() as connection:

@@ -133,7 +133,8 @@ def values_of(question: SearchQuestion, fleet: Fleet, zone: ZoneInfo) -> Values:
 
 
 def somewhere_else(values: Values) -> Values:
-    """Without places, and without what is different at each camera."""
+    """Return the form's values without its places, and without the fields that are drawn on one camera's
+    picture: direction and line."""
     bound = (WARD, SITE, CAMERA)
     gone = {name for name in values if name.startswith(bound)} | {
         "second",

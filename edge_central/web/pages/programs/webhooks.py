@@ -11,7 +11,7 @@ from edge_central.web.webhooks.due import newest_deliveries, read_place
 
 
 def webhooks_page(visit: UserRequestContext) -> Response:
-    """Without the addresses: their paths may be secret."""
+    """List the webhooks and their newest deliveries, without the addresses: their paths may be secret."""
     webhooks = [
         (webhook, read_place(visit.connection, webhook.id)) for webhook in visit.services.console.webhooks
     ]
