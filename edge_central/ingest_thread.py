@@ -11,7 +11,8 @@ from edge_agent.wire.received.messages import HeartbeatMessage, milliseconds
 from edge_central.alerts.service import AlertService
 from edge_central.availability.recorder import AvailabilityRecorder
 from edge_central.cases.keeper import CaseKeeper
-from edge_central.ingest.batch_writer import BatchResult, BatchWriter
+from edge_central.ingest.batch_result import BatchResult
+from edge_central.ingest.batch_writer import BatchWriter
 from edge_central.ingest.broker_session import CentralBrokerSession, UnconfirmedMessage
 from edge_central.ingest.gateway_messages import ACK_EVERY_S, BirthRequests, Confirmations, RequestSender
 from edge_central.ingest.ingest_status import GapLogger, IngestCounters

@@ -24,7 +24,7 @@ from edge_central.alerts.engine import AlertEngine
 from edge_central.alerts.model import Alert, AlertChange, AlertChangeKind, AlertKey
 from edge_central.alerts.notifications import WebhookPoster
 from edge_central.alerts.rows import CONFLICT_MS, SequenceConflict, StoredAlerts
-from edge_central.ingest.batch_writer import BatchResult
+from edge_central.ingest.batch_result import BatchResult
 from edge_central.ingest.ingest_status import GAP_PATIENCE_MS
 from edge_central.measures import Measure
 from edge_central.store.fleet_state import FleetState, GapReason

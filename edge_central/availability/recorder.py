@@ -33,7 +33,8 @@ from edge_central.availability.model import (
     StateChange,
     TimeSpan,
 )
-from edge_central.ingest.batch_writer import BatchResult, bounded_boot_id
+from edge_central.ingest.batch_result import BatchResult
+from edge_central.ingest.status_rows import bounded_boot_id
 from edge_central.store import tables
 from edge_central.store.batch import Store
 from edge_central.store.database import read_meta, write_meta

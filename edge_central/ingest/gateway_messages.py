@@ -33,7 +33,7 @@ from edge_agent.core.problems.problem import encode_json
 from edge_agent.mqtt.session.client import MqttMessage
 from edge_agent.wire.topics import CentralTopics
 from edge_central.commands.model import SIGNED_TYPES, UNSIGNED_TYPES
-from edge_central.ingest.batch_writer import BatchResult
+from edge_central.ingest.batch_result import BatchResult
 from edge_central.store import tables
 from edge_central.store.batch import UNFINISHED
 from edge_central.store.fleet_state import FleetState, GatewayRecord

@@ -11,7 +11,7 @@ import msgspec
 
 from edge_agent import __version__
 from edge_agent.core.clock import Clock, wall_ms
-from edge_central.ingest.batch_writer import BatchResult
+from edge_central.ingest.batch_result import BatchResult
 from edge_central.store.fleet_state import FleetState, GapReason
 
 log = logging.getLogger(__name__)

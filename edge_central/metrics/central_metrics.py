@@ -12,7 +12,7 @@ from edge_agent.core.model import Severity
 from edge_agent.wire.received.health import ReceivedHealth
 from edge_agent.wire.received.messages import HeartbeatMessage
 from edge_central.alerts.model import Alert
-from edge_central.ingest.batch_writer import BatchResult
+from edge_central.ingest.batch_result import BatchResult
 from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceReport, PresenceState
 
 MAX_GATEWAYS = 5_000

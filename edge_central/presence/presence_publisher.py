@@ -16,7 +16,7 @@ from edge_agent.mqtt.session.client import MqttMessage
 from edge_agent.wire.received.bounds import with_problem
 from edge_agent.wire.received.messages import HeartbeatMessage
 from edge_agent.wire.topics import CentralTopics
-from edge_central.ingest.batch_writer import BatchResult
+from edge_central.ingest.batch_result import BatchResult
 from edge_central.presence.presence import PresenceThresholds, PresenceTracker
 from edge_central.store.presence_reports import (
     GatewayReport,

@@ -18,7 +18,7 @@ from edge_agent.core.clock import Clock, wall_ms
 from edge_agent.mqtt.session.client import MqttMessage
 from edge_agent.wire.received.messages import ReplyMessage
 from edge_agent.wire.topics import CentralTopics
-from edge_central.ingest.batch_writer import BornConfiguration
+from edge_central.ingest.batch_result import BornConfiguration
 from edge_central.ingest.gateway_messages import command_message
 from edge_central.searches.model import RULES_COMMAND
 from edge_central.searches.sender import BIRTH_WAIT_MS, SearchSender, again_after_ms

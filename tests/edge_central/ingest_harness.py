@@ -8,7 +8,8 @@ from sqlalchemy import select
 
 from edge_agent.mqtt.session.signal_queue import MessageReceived
 from edge_central.cli.status import CentralStatus, read_status
-from edge_central.ingest.batch_writer import BatchResult, BatchWriter
+from edge_central.ingest.batch_result import BatchResult
+from edge_central.ingest.batch_writer import BatchWriter
 from edge_central.searches.answers import record_answers
 from edge_central.settings import Database
 from edge_central.store import tables

@@ -20,7 +20,7 @@ import edge_central
 from edge_agent.core.errors import CentralError
 from edge_agent.wire.received.health import ReceivedHealth
 from edge_agent.wire.received.messages import HeartbeatMessage
-from edge_central.ingest.batch_writer import BatchResult
+from edge_central.ingest.batch_result import BatchResult
 from edge_central.metrics.central_metrics import MAX_GATEWAYS, MAX_VERSIONS, CentralMetrics
 from edge_central.metrics.server import FRESH_S, CentralCollector, IngestHealth
 from edge_central.presence.presence import PresenceThresholds

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select, update
 from edge_agent.commands.handlers.configured_rules import RulesCommand
 from edge_agent.config.loader import load
 from edge_agent.wire import NoArguments
-from edge_central.ingest.batch_writer import BornConfiguration
+from edge_central.ingest.batch_result import BornConfiguration
 from edge_central.rehearsals.answers import record_replies
 from edge_central.rehearsals.records import ReportedRules, read_camera_rules
 from edge_central.rehearsals.rule_requests import RuleRequests

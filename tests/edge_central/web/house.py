@@ -19,7 +19,8 @@ from edge_agent.core.clock import Clock, SystemClock, wall_ms
 from edge_agent.mqtt.session.signal_queue import MessageReceived
 from edge_agent.wire.topics import CentralTopics
 from edge_central.config import load
-from edge_central.ingest.batch_writer import BatchResult, BatchWriter
+from edge_central.ingest.batch_result import BatchResult
+from edge_central.ingest.batch_writer import BatchWriter
 from edge_central.settings import CentralSettings, ListenAddress
 from edge_central.store.batch import Store
 from edge_central.store.database import DatabaseConnections

@@ -1,0 +1,117 @@
+"""Turns heartbeats, births and states of one batch into the record of their gateway."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+from edge_agent.wire.received.messages import BirthMessage, HeartbeatMessage, StateMessage
+from edge_central.ingest.batch_result import TOPIC_CHARACTERS, BornConfiguration, OpenBatch
+from edge_central.ingest.event_rows import EventRows
+from edge_central.store.fleet_state import GatewayRecord
+from edge_central.traffic.recorder import TrafficRecorder
+
+log = logging.getLogger(__name__)
+
+MAX_BOOT_ID = 100
+"""Characters."""
+
+
+class StatusRows:
+    """The heartbeats, births and states of one batch."""
+
+    def __init__(
+        self, open_batch: OpenBatch, events: EventRows, slot_ms: int, traffic: TrafficRecorder
+    ) -> None:
+        """``slot_ms``: there is one row of history for each of these periods."""
+        self._batch = open_batch
+        self._events = events
+        self._slot_ms = slot_ms
+        self._traffic = traffic
+
+    def heartbeat(self, gateway: GatewayRecord, heartbeat: HeartbeatMessage) -> None:
+        health = heartbeat.health
+        self._batch.result.heartbeat_gateways.add(gateway.id)
+        self._batch.result.status_messages.append(heartbeat)
+        self._epoch(gateway, health.outbox.epoch)
+        gateway.set(ward=heartbeat.ward)
+        # Before ``gateway.set``: traffic needs the time of the heartbeat before.
+        self._traffic.add_heartbeat(gateway, health, self._batch.now_ms)
+        gateway.set(
+            heartbeat=heartbeat.payload,
+            heartbeat_ms=self._batch.now_ms,
+            heartbeat_session=health.session,
+            epoch=health.outbox.epoch,
+            sequence=health.outbox.sequence,
+        )
+        slot_ms = self._batch.now_ms - self._batch.now_ms % self._slot_ms
+        # Not ``>``: after one slot with a time in the future, history must not stop until that time.
+        if slot_ms != gateway.slot_ms:
+            gateway.slot_ms = slot_ms
+            self._batch.rows.health.append(_history_row(gateway.id, slot_ms, heartbeat))
+
+    def _epoch(self, gateway: GatewayRecord, epoch: str) -> None:
+        """Handle a change of the epoch that heartbeats name."""
+        before = gateway.epoch
+        if not before or not epoch or before == epoch:
+            return
+        if gateway.sequence and self._events.gaps_allowed(gateway.id, before):
+            # A new outbox allots the numbers from here on: no later number will show where the old ones
+            # ended.
+            self._events.stream(gateway.id, before).expect(gateway.sequence, self._batch.now_ms)
+        if epoch in gateway.epochs_before:  # a gateway never returns to an old epoch
+            self._events.epochs_alternate(gateway.id, epoch)
+        gateway.epochs_before.append(before)
+
+    def birth(self, gateway: GatewayRecord, birth: BirthMessage) -> None:
+        if birth.inventory is None:
+            if birth.ward == gateway.ward:
+                gateway.set(birth=None, birth_session=None, birth_ms=self._batch.now_ms)
+            return
+        self._batch.result.birth_gateways.add(gateway.id)
+        inventory = birth.inventory
+        session = inventory.session
+        self._batch.result.configurations[gateway.id] = BornConfiguration(
+            birth.ward, inventory.config_hash, inventory.version
+        )
+        self._batch.result.boot_ids[gateway.id] = bounded_boot_id(inventory.boot_id)
+        gateway.set(ward=birth.ward, birth=birth.payload, birth_session=session, birth_ms=self._batch.now_ms)
+
+    def state(self, gateway: GatewayRecord, state: StateMessage) -> None:
+        document = state.document
+        self._batch.result.status_messages.append(state)
+        if document is None:
+            if state.ward == gateway.ward:
+                gateway.set(state=None, state_session=None, state_reason=None, state_ms=self._batch.now_ms)
+            return
+        if document.state != "online" and gateway.state and document.session not in gateway.sessions:
+            log.info("%s: ignored a late '%s' of an older session", gateway.id, document.state)
+            return
+        gateway.set(
+            state=document.state,
+            state_session=document.session,
+            state_reason=document.reason[:TOPIC_CHARACTERS].replace("\0", ""),
+            state_ms=self._batch.now_ms,
+        )
+
+
+def bounded_boot_id(boot_id: str) -> str:
+    """A boot id, as a database stores it."""
+    return boot_id[:MAX_BOOT_ID].replace("\0", "")
+
+
+def _history_row(gateway: str, slot_ms: int, heartbeat: HeartbeatMessage) -> dict[str, object]:
+    health = heartbeat.health
+    cameras = {name: [camera.state[:20], camera.packet_fps] for name, camera in health.cameras.items()}
+    return {
+        "gateway": gateway,
+        "slot_ms": slot_ms,
+        "temperature_c": health.box.temperature_c,
+        "cpu_percent": health.box.cpu_percent,
+        "memory_percent": health.box.memory_percent,
+        "disk_percent": health.box.disk_percent,
+        "outbox_depth": health.outbox.depth,
+        "outbox_oldest_s": health.outbox.oldest_s,
+        "clock_offset_ms": health.clock.offset_ms,
+        "cameras": json.dumps(cameras, separators=(",", ":")),
+    }
