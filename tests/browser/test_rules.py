@@ -117,6 +117,43 @@ def test_the_zone_lies_on_the_whole_picture_of_the_camera(room: Room, pages: dic
     assert room.run("document.querySelectorAll('.walk polygon').length") == 2
 
 
+POINTS = "document.getElementById('points').value.split(', ').map((each) => each.split(' ').map(Number))"
+CORNERS = "document.querySelectorAll('.walk circle[tabindex]').length"
+
+
+def test_a_corner_of_the_zone_is_moved_in_the_picture(room: Room, pages: dict[str, str]) -> None:
+    room.browser.resize(*DESK)
+    room.open(pages["form"])
+    before = room.run(POINTS)
+    assert room.run(CORNERS) == len(before)
+    room.browser.drag('.walk circle[tabindex][data-corner="0"]', ".walk svg", (0.25, 0.5))
+    assert room.run(POINTS) == [pytest.approx([0.25, 0.5], abs=0.005), *before[1:]]
+    drawn = room.run("document.querySelector('.walk polygon').getAttribute('points').split(' ').length")
+    assert drawn == len(before)
+
+
+def test_corners_are_added_removed_and_moved_by_keys(room: Room, pages: dict[str, str]) -> None:
+    room.browser.resize(*DESK)
+    room.open(pages["form"])
+    before = room.run(POINTS)
+    room.browser.drag('.walk circle.between[data-corner="1"]', ".walk svg", (0.4, 0.3))
+    assert room.run(POINTS)[1] == pytest.approx([0.4, 0.3], abs=0.005)
+    assert room.run("document.activeElement.dataset.corner") == "1"
+    room.browser.press("ArrowRight")
+    assert room.run(POINTS)[1] == pytest.approx([0.41, 0.3], abs=0.005)
+    room.browser.press("Delete")
+    assert room.run(POINTS) == before
+    assert room.browser.complaints == []
+
+
+def test_a_line_keeps_its_two_ends(room: Room, pages: dict[str, str]) -> None:
+    room.open(pages["line-form"])
+    room.run("document.querySelector('.walk circle[tabindex]').focus()")
+    room.browser.press("Delete")
+    assert room.run(CORNERS) == 2 == len(room.run(POINTS))
+    assert room.run("document.querySelectorAll('.walk circle.between').length") == 0
+
+
 SHOWN = """
 Array.from(document.images).every((e) => e.naturalWidth || e.getBoundingClientRect().top > innerHeight)
 """

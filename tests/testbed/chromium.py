@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any, Self
 
 PATIENCE_S = 30.0
-KEYS = {"Tab": (9, ""), "Enter": (13, "\r"), "Escape": (27, "")}
+KEYS = {"Tab": (9, ""), "Enter": (13, "\r"), "Escape": (27, ""), "ArrowRight": (39, ""), "Delete": (46, "")}
 
 
 def installed() -> bool:
@@ -113,15 +113,31 @@ class Chromium:
     def click(self, selector: str, held_s: float = 0.0) -> None:
         """Click as with a mouse, with the button held for ``held_s``: browsers distinguish this from
         ``element.click()``."""
-        place = (
+        x, y = self._middle(selector)
+        self.ask("Input.dispatchMouseEvent", type="mousePressed", x=x, y=y, button="left", clickCount=1)
+        time.sleep(held_s)
+        self.ask("Input.dispatchMouseEvent", type="mouseReleased", x=x, y=y, button="left", clickCount=1)
+
+    def drag(self, selector: str, over: str, to: tuple[float, float]) -> None:
+        """Drag an element with the mouse to the place ``to``, x and y in 0..1 of the element ``over``."""
+        x, y = self._middle(selector)
+        self.ask("Input.dispatchMouseEvent", type="mousePressed", x=x, y=y, button="left", clickCount=1)
+        left, top, width, height = self.run(
+            f"(() => {{ const r = document.querySelector({json.dumps(over)}).getBoundingClientRect();"
+            " return [r.x, r.y, r.width, r.height]; })()"
+        )
+        x, y = left + to[0] * width, top + to[1] * height
+        self.ask("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y, button="left", buttons=1)
+        self.ask("Input.dispatchMouseEvent", type="mouseReleased", x=x, y=y, button="left", clickCount=1)
+
+    def _middle(self, selector: str) -> tuple[float, float]:
+        """Scroll to the element, and return its middle in the window."""
+        x, y = self.run(
             f"(() => {{ const e = document.querySelector({json.dumps(selector)});"
             " e.scrollIntoView({block: 'center'});"
             " const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()"
         )
-        x, y = self.run(place)
-        self.ask("Input.dispatchMouseEvent", type="mousePressed", x=x, y=y, button="left", clickCount=1)
-        time.sleep(held_s)
-        self.ask("Input.dispatchMouseEvent", type="mouseReleased", x=x, y=y, button="left", clickCount=1)
+        return x, y
 
     def press(self, key: str) -> None:
         """Press one of KEYS, as with a keyboard."""

@@ -147,6 +147,19 @@ WORDS: dict[str, tuple[str, str]] = {
         "Each point is x and y in 0..1 from the upper left corner of the picture; commas separate the "
         "points. If they change, the draft gets a zone or line of its own.",
     ),
+    "rehearsal-draw": (
+        "Kéo một góc để sửa vùng; kéo điểm nhỏ giữa hai góc để thêm góc; phím Delete xóa góc đang chọn.",
+        "Drag a corner to change the zone; drag a small point between two corners to add one; Delete removes "
+        "the chosen corner.",
+    ),
+    "rehearsal-draw-line": (
+        "Kéo một đầu để sửa vạch ảo.",
+        "Drag an end to change the line.",
+    ),
+    "rehearsal-corner": (
+        "Điểm NUMBER: di chuyển bằng phím mũi tên",
+        "Point NUMBER: the arrow keys move it",
+    ),
     "rehearsal-span": ("Chạy thử trong", "Over the last"),
     "rehearsal-span-days": ("{days} ngày qua", "{days} days"),
     "rehearsal-examples": (
