@@ -174,6 +174,7 @@ class Agent:
             thermal=self._controls.thermal.health,
             uplink=self._uplink.control.health,
             takes_parts=lambda: self._publisher.takes_parts,
+            report_rule_change=self._events.report_rule_change,
         )
 
     def _clock_accepted(self) -> bool:

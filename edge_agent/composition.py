@@ -24,7 +24,7 @@ from edge_agent.control.thermal import ThermalControl
 from edge_agent.control.updates import UpdateService
 from edge_agent.control.uplink import UplinkControl
 from edge_agent.core.clock import Clock, SystemClock, read_boot_id
-from edge_agent.core.facts import OverrideChange
+from edge_agent.core.facts import OverrideChange, RuleChange
 from edge_agent.core.load_limits import WorkloadLimiter
 from edge_agent.core.overrides import Overrides
 from edge_agent.core.worker import Supervisor
@@ -94,6 +94,9 @@ class EventParts:
 
     def report_override(self, change: OverrideChange) -> None:
         self.outbox.append(self.factory.rule_override(change))
+
+    def report_rule_change(self, change: RuleChange) -> None:
+        self.outbox.append(self.factory.rule_change(change))
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,7 +174,7 @@ def _run_agent(args: argparse.Namespace) -> int:
 
     def remember_settings(settings: Settings) -> Settings:
         if source.selected is not None and source.selected.origin is ConfigOrigin.FILE:
-            last_good.save(args.config, settings)
+            last_good.save(args.config, settings, source.tree())
         return register_secrets(settings)
 
     try:

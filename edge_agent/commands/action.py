@@ -159,6 +159,7 @@ ALWAYS_SIGNED = frozenset(
         "rehearse",
         "search",
         "set-config",
+        "set-rule",
         "update",
     }
 )

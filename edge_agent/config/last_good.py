@@ -39,12 +39,12 @@ class LastGood:
     since: datetime  # when it was first read from the file
 
 
-def save(path: Path, settings: Settings) -> None:
+def save(path: Path, settings: Settings, whole: tree.Mapping | None = None) -> None:
     """Store a copy of ``settings``, which were just read from ``path``, unless the same copy is there. A disk
-    error is logged only."""
+    error is logged only. ``whole``: the configuration, if rules were changed since; default: the file's."""
     copy = settings.state_dir / NAME
     try:
-        text = _header(path) + as_yaml(loader.merged_tree(path))
+        text = _header(path) + as_yaml(loader.merged_tree(path) if whole is None else whole)
         if _text_of(copy) == text:
             return
         copy.parent.mkdir(mode=0o750, parents=True, exist_ok=True)

@@ -18,6 +18,7 @@ from edge_agent.config.fields.schema_types import INVALID, ReadContext, quoted
 from edge_agent.config.merge import hash_of, id_of, merged, without_nulls
 from edge_agent.config.model.boards import Profile
 from edge_agent.config.model.settings import Camera, GearChoice, Settings
+from edge_agent.config.rule_changes import with_rule_changes
 from edge_agent.config.schema import ROOT
 from edge_agent.config.texts.messages import message
 from edge_agent.core.clock import Clock, SystemClock
@@ -56,6 +57,7 @@ def load(
     base: Path | None = None,
     no_secrets: bool = False,
     confined: bool = False,
+    rule_changes: tree.Mapping | None = None,
     board: BoardIdentity | None = None,
     clock: Clock | None = None,
 ) -> Settings:
@@ -63,15 +65,17 @@ def load(
 
     Relative names are looked for beside the file, or in ``base``, where it was copied from. ``no_secrets``:
     for a copy on another machine; password, key and certificate files need not exist, and passwords are
-    empty. ``confined``: see ``ConfigFiles``. ``board`` is this machine and ``clock`` the system's, by which
-    lists of dates expire, unless a test gives others. Raises ConfigError with every mistake; warnings are in
-    ``Settings.warnings``, as ``file:line:column: warning: …``.
+    empty. ``confined``: see ``ConfigFiles``. ``rule_changes`` lie over all of it. ``board`` is this machine
+    and ``clock`` the system's, by which lists of dates expire, unless a test gives others. Raises ConfigError
+    with every mistake; warnings are in ``Settings.warnings``, as ``file:line:column: warning: …``.
     """
     credentials = os.environ.get("CREDENTIALS_DIRECTORY")
     beside = (base or path.parent).absolute()
     files = ConfigFiles(beside, Path(credentials) if credentials else None, not no_secrets, confined)
     reading = ReadContext(files, clock or SystemClock())
     own = _own_tree(path, conf_dir, reading)
+    if rule_changes is not None:
+        own = with_rule_changes(own, rule_changes)
     profile = profiles.choose(own, board or read_board(), reading)
     whole = merged(profile.layer, own) if profile is not None else own
     whole = tree.Mapping(own.place, whole.entries)  # report a missing key at the file, not at the profile

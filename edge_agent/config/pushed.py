@@ -3,12 +3,14 @@
 ``<state_dir>/pushed/`` holds each one as ``<version>.yaml``, and their states in ``state.json``. That record
 is replaced atomically, so that a power cut leaves the state before a step or after it. A pushed configuration
 replaces the file. The drop-ins beside the file are merged over it all the same, and relative names are looked
-for beside the file. See docs/design/config-push.md.
+for beside the file. ``<state_dir>/rules/`` holds the rules that were changed by commands, in the same form;
+they lie over all of it (``rule_changes.py``). See docs/design/config-push.md.
 """
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import logging
 import os
@@ -22,6 +24,12 @@ import msgspec
 from edge_agent.config import last_good, loader
 from edge_agent.config.fields.tree import Mapping
 from edge_agent.config.model.settings import Settings
+from edge_agent.config.rule_changes import (
+    RuleChanges,
+    changes_of,
+    parse_rule_changes,
+    with_rule_changes,
+)
 from edge_agent.core.errors import ConfigError, ConfigProblem, EdgeAgentError
 from edge_agent.core.problems import CodedProblem, ProblemText, problem_of, problem_text
 from edge_agent.core.state_file import create_file, read_bounded, read_record, sync_folder, write_record
@@ -29,6 +37,7 @@ from edge_agent.core.state_file import create_file, read_bounded, read_record, s
 log = logging.getLogger(__name__)
 
 FOLDER = "pushed"
+RULES_FOLDER = "rules"
 RECORD = "state.json"
 MAX_STARTS = 3
 """After so many starts with a configuration on trial, it is taken as the reason why the agent ends."""
@@ -40,6 +49,15 @@ class ConfirmedConfig(msgspec.Struct, frozen=True):
     version: int
     sha256: str
     since: str
+    command: str = ""  # id of the command that brought it
+
+
+class ChangedRule(msgspec.Struct, frozen=True):
+    """The rule that a command has changed, and the operator's key."""
+
+    camera: str
+    rule: str
+    signed_by: str | None
 
 
 class ConfigTrial(msgspec.Struct, frozen=True):
@@ -51,6 +69,7 @@ class ConfigTrial(msgspec.Struct, frozen=True):
     confirm_s: float
     cameras_up: list[str]  # cameras that were online before, and must be online again
     starts: int = 0  # of the agent, since the trial began
+    changed_rule: ChangedRule | None = None  # of a trial of changed rules
 
 
 class RejectedConfig(msgspec.Struct, frozen=True):
@@ -80,10 +99,11 @@ class PushStoreError(EdgeAgentError):
 
 
 class PushStore:
-    """The folder of pushed configurations. One thread at a time changes it."""
+    """The folder of pushed configurations, or of changed rules. One thread at a time changes it."""
 
-    def __init__(self, state_dir: Path) -> None:
-        self._folder = state_dir / FOLDER
+    def __init__(self, state_dir: Path, folder: str = FOLDER) -> None:
+        self._folder = state_dir / folder
+        self.is_of_rules = folder == RULES_FOLDER
         self._record = read_record(self._folder / RECORD, _Record) or _Record()
 
     @property
@@ -131,7 +151,8 @@ class PushStore:
 
     def confirm(self, since: str) -> None:
         if (trial := self._record.trial) is not None:
-            self._write(_Record(ConfirmedConfig(trial.version, trial.sha256, since)))
+            confirmed = ConfirmedConfig(trial.version, trial.sha256, since, trial.command)
+            self._write(_Record(confirmed))
             self.prune()
 
     def reject(self, reason: str, since: str) -> None:
@@ -185,6 +206,7 @@ class SelectedConfig:
     file_problem: ConfigError | None = (
         None  # the file has mistakes, and a pushed configuration is in force instead
     )
+    rules_version: int = 0  # of the changed rules that lie over it; 0: none
 
 
 class ConfigSource:
@@ -195,28 +217,34 @@ class ConfigSource:
         self.selected: SelectedConfig | None = None
         self._no_secrets = no_secrets
         self._pushed_error: str | None = None  # why a pushed configuration cannot be used
+        self._rules_error: str | None = None  # why changed rules cannot be used
+        self._rule_changes: Mapping | None = None  # those in force
 
     def load(self) -> Settings:
         """Return the settings in force; ``selected`` says which. Raises the file's ConfigError when there are
         none."""
-        self.selected = self._choose()
+        self.selected = self._with_rule_changes(self._choose())
         return self.selected.settings
 
     def start(self, since: str) -> Settings:
         """Load for a starting agent at the time ``since``.
 
-        Counts the starts with a configuration on trial, and gives it up when it cannot be read or the agent
-        did not stay up with it. Raises as ``load``.
+        Counts the starts with a configuration or rules on trial, and gives them up when they cannot be read
+        or the agent did not stay up with them. Raises as ``load``.
         """
         settings = self.load()
-        store = PushStore(settings.state_dir)
+        for folder in (FOLDER, RULES_FOLDER):
+            settings = self._start_trial(PushStore(settings.state_dir, folder), settings, since)
+        return settings
+
+    def _start_trial(self, store: PushStore, settings: Settings, since: str) -> Settings:
         if store.trial is None:
             return settings
         try:
-            if (reason := self._hopeless(store.trial)) is None:
+            if (reason := self._hopeless(store, store.trial)) is None:
                 store.count_start()
                 return settings
-            log.error("configuration: version %d is given up: %s", store.trial.version, reason)
+            log.error("configuration: %s is given up: %s", store.path(store.trial.version), reason)
             store.reject(reason, since)
         except (
             PushStoreError
@@ -225,29 +253,50 @@ class ConfigSource:
             return settings
         return self.load()
 
-    def _hopeless(self, trial: ConfigTrial) -> str | None:
+    def _hopeless(self, store: PushStore, trial: ConfigTrial) -> str | None:
         assert self.selected is not None
         if trial.starts >= MAX_STARTS:
             return problem_text("config-restarts", times=trial.starts)
+        newer = problem_text("config-file-newer", version=self.selected.settings.version)
+        if store.is_of_rules:
+            return None if self.selected.rules_version == trial.version else self._rules_error or newer
         if self.selected.origin is not ConfigOrigin.TRIAL:
-            newer = problem_text("config-file-newer", version=self.selected.settings.version)
             return self._pushed_error or newer
         return None
 
-    def load_pushed(self, path: Path) -> Settings:
+    def load_pushed(self, path: Path, rule_changes: Mapping | None = None) -> Settings:
         """Load a pushed configuration in place of the file. Raises ConfigError."""
-        beside = self.path.parent
         return loader.load(
-            path, conf_dir=self._drop_ins(), base=beside, no_secrets=self._no_secrets, confined=True
+            path,
+            conf_dir=self._drop_ins(),
+            base=self.path.parent,
+            no_secrets=self._no_secrets,
+            confined=True,
+            rule_changes=rule_changes,
         )
+
+    def load_with_rules(self, rule_changes: Mapping) -> Settings:
+        """Load the configuration in force with other changed rules. It was loaded before. Raises
+        ConfigError."""
+        assert self.selected is not None
+        if self.selected.origin is ConfigOrigin.FILE:
+            return loader.load(self.path, no_secrets=self._no_secrets, rule_changes=rule_changes)
+        settings = self.selected.settings
+        return self.load_pushed(PushStore(settings.state_dir).path(settings.version), rule_changes)
+
+    def rule_changes(self) -> RuleChanges:
+        """Return the changed rules in force, to be changed again. The configuration was loaded before."""
+        return RuleChanges() if self._rule_changes is None else changes_of(self._rule_changes)
 
     def tree(self) -> Mapping:
         """Return the configuration in force as one tree. It was loaded before. Raises ConfigError."""
         assert self.selected is not None
         if self.selected.origin is ConfigOrigin.FILE:
-            return loader.merged_tree(self.path)
-        settings = self.selected.settings
-        return loader.merged_tree(PushStore(settings.state_dir).path(settings.version), self._drop_ins())
+            whole = loader.merged_tree(self.path)
+        else:
+            settings = self.selected.settings
+            whole = loader.merged_tree(PushStore(settings.state_dir).path(settings.version), self._drop_ins())
+        return whole if self._rule_changes is None else with_rule_changes(whole, self._rule_changes)
 
     def _drop_ins(self) -> Path | None:
         folder = self.path.parent / loader.DEFAULT_CONF_DIR
@@ -259,12 +308,16 @@ class ConfigSource:
         if self.selected is not None and self.selected.origin is not ConfigOrigin.FILE:
             settings = self.selected.settings
             yield PushStore(settings.state_dir).path(settings.version)
+        if self.selected is not None and self.selected.rules_version:
+            store = PushStore(self.selected.settings.state_dir, RULES_FOLDER)
+            yield store.path(self.selected.rules_version)
         yield from sorted((self.path.parent / loader.DEFAULT_CONF_DIR).glob("*.yaml"))
 
     def lines(self) -> Iterator[str]:
         """Yield texts for health: why the file or a pushed configuration is not in force."""
-        if (trouble := self._pushed_error) is not None:
-            yield problem_text("config", why=trouble)
+        for trouble in (self._pushed_error, self._rules_error):
+            if trouble is not None:
+                yield problem_text("config", why=trouble)
         if self.selected is not None and (problem := self.selected.file_problem) is not None:
             first: ConfigProblem | ConfigError = problem.problems[0] if problem.problems else problem
             version = self.selected.settings.version
@@ -285,6 +338,26 @@ class ConfigSource:
             assert problem is not None
             raise problem
         return SelectedConfig(own, ConfigOrigin.FILE)
+
+    def _with_rule_changes(self, chosen: SelectedConfig) -> SelectedConfig:
+        """Apply the changed rules that are stored; without them if they do not fit the configuration."""
+        self.selected = chosen
+        self._rules_error = self._rule_changes = None
+        store = PushStore(chosen.settings.state_dir, RULES_FOLDER)
+        for kept in (store.trial, store.confirmed):
+            if kept is None:
+                continue
+            try:
+                changes = parse_rule_changes(store.text(kept), str(store.path(kept.version)))
+                settings = self.load_with_rules(changes)
+            except ConfigError as error:
+                first = error.problems[0] if error.problems else error
+                self._rules_error = problem_text("config-rules-unusable", why=str(first))
+                log.error("configuration: %s", self._rules_error)
+                continue
+            self._rule_changes = changes
+            return dataclasses.replace(chosen, settings=settings, rules_version=kept.version)
+        return chosen
 
     def _pushed(self, store: PushStore, above: int) -> tuple[Settings, ConfigOrigin] | None:
         for kept, origin in ((store.trial, ConfigOrigin.TRIAL), (store.confirmed, ConfigOrigin.PUSHED)):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from edge_agent.config.fields import tree
 from edge_agent.config.merge import id_of
 
+_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
 Written = dict[str, Any]
 """Mappings, lists, numbers, booleans and texts, as JSON has them."""
 
@@ -44,9 +46,6 @@ def _value(node: tree.Node) -> Any:
         return [_value(each) for each in node.items]
     if node.plain and node.text in ("true", "false"):
         return node.text == "true"
-    if node.plain:
-        try:
-            return float(node.text) if "." in node.text else int(node.text)
-        except ValueError:
-            pass
+    if node.plain and _NUMBER.fullmatch(node.text):
+        return int(node.text) if node.text.lstrip("+-").isdecimal() else float(node.text)
     return node.text

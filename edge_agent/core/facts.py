@@ -201,6 +201,19 @@ class OverrideChange:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleChange:
+    """An operator changed a rule for good, or took it back to the configuration; or such a change was
+    reverted because the gateway did not work as before."""
+
+    camera: str
+    rule: str
+    what: Literal["set", "reset", "reverted"]
+    by: RequestOrigin
+    enabled: bool | None = None  # of a rule that was set
+    reason: str = ""  # why it was reverted
+
+
+@dataclass(frozen=True, slots=True)
 class ThermalChange:
     """The gateway reduces its load because it is hot, or increases it again; steps:
     ``control/thermal_ladder.py``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge_agent.core.facts import CertificateChange, OverrideChange, Phase, RequestOrigin
+from edge_agent.core.facts import CertificateChange, OverrideChange, Phase, RequestOrigin, RuleChange
 from edge_agent.core.problems import ProblemText, command_text, problem_text
 
 
@@ -19,6 +19,13 @@ def override_line(change: OverrideChange) -> ProblemText:
     return problem_text(
         f"override-{change.what}", rule=change.rule, seconds=round(change.for_s), origin=origin
     )
+
+
+def rule_change_line(change: RuleChange) -> ProblemText:
+    if change.what == "reverted":
+        return problem_text("rule-change-reverted", rule=change.rule, why=change.reason)
+    what = "off" if change.enabled is False else change.what
+    return problem_text(f"rule-change-{what}", rule=change.rule, origin=_origin(change.by))
 
 
 def _origin(by: RequestOrigin) -> ProblemText:

@@ -20,6 +20,7 @@ from edge_agent.core.facts import (
     ObjectObservation,
     OverrideChange,
     Phase,
+    RuleChange,
     RuleObservation,
     ThermalChange,
     UplinkChange,
@@ -36,7 +37,7 @@ from edge_agent.events.envelope import (
     awaited_clip,
     clip_key,
 )
-from edge_agent.events.explanations import certificate_line, override_line
+from edge_agent.events.explanations import certificate_line, override_line, rule_change_line
 
 GATEWAY = "gateway"  # subject of events about the gateway; no camera may have this id
 
@@ -197,6 +198,18 @@ class EventFactory:
         if change.rule is None:
             return self._envelope.phased(change.camera, severity, now, data, None)
         return self._envelope.draft(change.camera, severity, now, data)
+
+    def rule_change(self, change: RuleChange) -> Draft:
+        """``rule-change``: an operator changed a rule for good, or the change was undone."""
+        data = wire.RuleChangeData(
+            rule_id=change.rule,
+            what=change.what,
+            enabled=change.enabled,
+            command_id=change.by.command_id,
+            signed_by=change.by.signed_by,
+            **_why(rule_change_line(change)),
+        )
+        return self._envelope.draft(change.camera, Severity.WARNING, self._envelope.now(), data)
 
     # --- events about events and the gateway ---
 

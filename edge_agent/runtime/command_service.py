@@ -31,7 +31,8 @@ from edge_agent.commands.action import (
 )
 from edge_agent.commands.dispatcher import CommandDispatcher
 from edge_agent.commands.handlers.collect import CollectCommand
-from edge_agent.commands.handlers.config_push import AgentHooks, ConfigPush
+from edge_agent.commands.handlers.config_push import ConfigPush
+from edge_agent.commands.handlers.config_trial import AgentHooks
 from edge_agent.commands.handlers.configured_rules import RulesCommand
 from edge_agent.commands.handlers.diagnostics import HealthHistory, bundle, configuration_text, list_files
 from edge_agent.commands.handlers.files import (
@@ -47,6 +48,7 @@ from edge_agent.commands.handlers.reboot import RebootCommand, camera_reboot_act
 from edge_agent.commands.handlers.rehearse import RehearseCommand
 from edge_agent.commands.handlers.rules import rule_actions
 from edge_agent.commands.handlers.search import GatewayLimits, SearchCommands
+from edge_agent.commands.handlers.set_rule import RuleChangeCommand
 from edge_agent.commands.handlers.storm import FILE as STORM_FILE
 from edge_agent.commands.handlers.storm import StormMode
 from edge_agent.commands.handlers.update import UpdateCommands
@@ -58,7 +60,7 @@ from edge_agent.config.pushed import ConfigSource
 from edge_agent.core.clock import Clock, read_boot_id
 from edge_agent.core.command_line.exit_codes import EX_OK, EX_TEMPFAIL
 from edge_agent.core.errors import EdgeAgentError
-from edge_agent.core.facts import OverrideChange, RequestOrigin
+from edge_agent.core.facts import OverrideChange, RequestOrigin, RuleChange
 from edge_agent.core.overrides import Overrides
 from edge_agent.core.problems import ProblemText, problem_text
 from edge_agent.core.problems.problem import encode_json
@@ -149,6 +151,7 @@ class CommandDependencies:
     thermal: Callable[[], ThermalHealth]
     uplink: Callable[[], UplinkHealth]
     takes_parts: Callable[[], bool]  # whether the centre takes files in parts
+    report_rule_change: Callable[[RuleChange], None]
 
 
 class CommandService:
@@ -179,7 +182,7 @@ class CommandService:
         self._stopping = threading.Event()
         self._history = HealthHistory()
         self._relearning = Relearning(dependencies.cameras, clock, report)
-        self._push = self._config_push()
+        self._push, self._rule_change = self._config_commands()
         files = self._media_service()
         self._storm = StormMode(settings.state_dir / STORM_FILE, clock, self._camera_ids, files.send_snapshot)
         local_control = self._local_control()
@@ -220,6 +223,8 @@ class CommandService:
         self._storm.tick()
         if self._push is not None:
             self._push.tick()
+        if self._rule_change is not None:
+            self._rule_change.tick()
 
     def health(self) -> CommandsHealth:
         rules = [
@@ -243,6 +248,8 @@ class CommandService:
     def config_lines(self) -> Iterator[str]:
         if self._push is not None:
             yield from self._push.lines()
+        if self._rule_change is not None:
+            yield from self._rule_change.lines()
 
     def stop(self) -> None:
         """Ask running commands to end; does not wait."""
@@ -287,6 +294,8 @@ class CommandService:
         yield ModelCommand(agent.models, keys, agent.ca_file, agent.usage.received).action()
         if self._push is not None:
             yield self._push.action()
+        if self._rule_change is not None:
+            yield self._rule_change.action()
 
     def _file_actions(self, files: MediaService) -> Iterator[Action]:
         pause = self._stopping.wait
@@ -338,10 +347,11 @@ class CommandService:
         self.restart(f"command {context.id}")
         return InProgress(problem_text("agent-restarts"))
 
-    def _config_push(self) -> ConfigPush | None:
+    def _config_commands(self) -> tuple[ConfigPush | None, RuleChangeCommand | None]:
+        """``set-config`` and ``set-rule``; None where there is no file."""
         agent = self._dependencies
         if agent.source is None:
-            return None
+            return None, None
         hooks = AgentHooks(
             settings=agent.settings,
             cameras=agent.cameras.statuses,
@@ -351,7 +361,9 @@ class CommandService:
             may_restart=refuse_without_systemd,
             restart=self.restart,
         )
-        return ConfigPush(agent.source, hooks, self._clock)
+        push = ConfigPush(agent.source, hooks, self._clock)
+        report = agent.report_rule_change
+        return push, RuleChangeCommand(agent.source, hooks, self._clock, report, push.is_on_trial)
 
     def _bundle(self) -> bytes:
         agent = self._dependencies

@@ -18,6 +18,7 @@ from edge_agent.wire.cameras import (
     LoiteringData,
     ModelRef,
     ObjectData,
+    RuleChangeData,
     RuleOverrideData,
     SnapshotRef,
     StoppedVehicleData,
@@ -117,6 +118,7 @@ from edge_agent.wire.rehearsals import (
     RehearseArguments,
     RehearsedBy,
     RehearsedReports,
+    SetRuleArguments,
 )
 from edge_agent.wire.searches import (
     FoundPassage,

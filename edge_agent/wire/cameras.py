@@ -214,6 +214,24 @@ class CameraStateData(Message, frozen=True, kw_only=True):
     problem: OptionalProblem = UNSET
 
 
+class RuleChangeData(Message, frozen=True, kw_only=True):
+    """``rule-change``: the command ``set-rule`` changed a rule for good, or its change was undone."""
+
+    rule_id: Id
+    what: Annotated[
+        Literal["set", "reset", "reverted"],
+        Meta(
+            description="set: the rule of the command is in force; reset: the rule of the configuration is; "
+            "reverted: the change before it was undone, because the gateway did not work as before"
+        ),
+    ]
+    enabled: Annotated[bool | None, Meta(description="of the rule that was set; null: not set")] = None
+    command_id: Annotated[Id | None, Meta(description="of the command")] = None
+    signed_by: Annotated[Sha256 | None, Meta(description="id of the operator's key")] = None
+    why: Annotated[str, Meta(description="one line for humans")]
+    problem: OptionalProblem = UNSET
+
+
 class RuleOverrideData(Message, frozen=True, kw_only=True):
     """``rule-override``: a rule is masked, armed or disarmed for a time, or a view is learned again."""
 

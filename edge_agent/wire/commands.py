@@ -19,7 +19,7 @@ from edge_agent.wire.base import (
 )
 from edge_agent.wire.models import CollectArguments, ModelArguments
 from edge_agent.wire.passage_times import PassageTimesArguments
-from edge_agent.wire.rehearsals import RehearseArguments
+from edge_agent.wire.rehearsals import RehearseArguments, SetRuleArguments
 from edge_agent.wire.searches import PassageHoldArguments, PassagePicturesArguments, SearchArguments
 
 
@@ -223,6 +223,7 @@ ARGUMENTS: dict[str, type[Struct]] = {
     "rules": NoArguments,
     "search": SearchArguments,
     "set-config": SetConfigArguments,
+    "set-rule": SetRuleArguments,
     "snapshot": SnapshotArguments,
     "status": NoArguments,
     "storm-mode": StormArguments,

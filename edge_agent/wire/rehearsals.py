@@ -46,6 +46,35 @@ class RehearseArguments(Arguments, frozen=True, kw_only=True):
     asked_by: AskedBy = None
 
 
+class SetRuleArguments(Arguments, frozen=True, kw_only=True):
+    """Change one rule of a camera for good, or take it back to the configuration. Either ``rule`` or
+    ``reset``."""
+
+    camera: Id
+    rule: Annotated[
+        dict[str, Any] | None,
+        Meta(description="the whole rule, as in rules of the camera's configuration; replaces that id"),
+    ] = None
+    zones: Annotated[
+        dict[str, Any], Meta(max_length=32, description="zones that the rule adds or changes, as configured")
+    ] = field(default_factory=dict)
+    lines: Annotated[
+        dict[str, Any], Meta(max_length=32, description="lines that the rule adds or changes, as configured")
+    ] = field(default_factory=dict)
+    reset: Annotated[Id | None, Meta(description="id of a rule that was changed before")] = None
+    config_hash: Annotated[
+        Sha256, Meta(description="of the configuration in force, as in the reply to rules; refused if other")
+    ]
+    confirm_s: Annotated[
+        float,
+        Meta(
+            ge=5,
+            le=900,
+            description="the gateway has to work as well as before for this long; else it reverts",
+        ),
+    ] = 60.0
+
+
 class RehearsedReports(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a rule would have reported: starts of events, or single events."""
 
@@ -120,6 +149,9 @@ class CameraRules(Struct, frozen=True, kw_only=True, omit_defaults=True):
     ] = field(default_factory=list)
     zones: dict[str, Any] = field(default_factory=dict)
     lines: dict[str, Any] = field(default_factory=dict)
+    changed: Annotated[list[Id], Meta(description="ids of the rules that set-rule has changed")] = field(
+        default_factory=list
+    )
 
 
 class ConfiguredRules(Struct, frozen=True, kw_only=True):

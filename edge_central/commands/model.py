@@ -12,7 +12,17 @@ from typing import Any
 UNSIGNED_TYPES = frozenset(("clip", "live-pictures", "snapshot", "status"))
 """These change nothing on the gateway. An attacker who takes over the console can send them."""
 SIGNED_TYPES = frozenset(
-    ("arm", "camera-reboot", "disarm", "evidence-hold", "mask", "relearn", "snapshot", "storm-mode")
+    (
+        "arm",
+        "camera-reboot",
+        "disarm",
+        "evidence-hold",
+        "mask",
+        "relearn",
+        "set-rule",
+        "snapshot",
+        "storm-mode",
+    )
 )
 """Everything that changes something, also where a gateway would accept it unsigned; and large pictures."""
 OVERRIDES = frozenset(("arm", "disarm", "mask"))
@@ -60,6 +70,13 @@ class GatewayCommand:
         return tuple(each for each in named if isinstance(each, str))
 
     @property
+    def rule_id(self) -> str:
+        """The rule that it names, as an id or written out; empty: none."""
+        rule = self.args.get("rule")
+        named = rule.get("id") if isinstance(rule, Mapping) else rule or self.args.get("reset")
+        return named if isinstance(named, str) else ""
+
+    @property
     def words_key(self) -> str:
         """Key of the sentence that says what the command does."""
         args = self.args
@@ -71,6 +88,11 @@ class GatewayCommand:
             return "still"
         if self.type == "evidence-hold" and args.get("release"):
             return "release"
+        if self.type == "set-rule":
+            rule = self.args.get("rule")
+            if not isinstance(rule, Mapping):
+                return "reset-rule"
+            return "set-rule-off" if rule.get("enabled") is False else "set-rule"
         if self.type == "clip" and args.get("event_id"):
             return "clip-event"
         return self.type

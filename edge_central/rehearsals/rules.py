@@ -22,6 +22,7 @@ MAX_CAMERAS, MAX_RULES, MAX_POINTS = 64, 64, 64
 MAX_KEYS, MAX_ITEMS, MAX_TEXT, MAX_DEPTH = 32, 64, 200, 4
 MAX_NUMBER = 1e6
 ID = re.compile(field_types.ID)
+HASH = re.compile(r"[0-9a-f]{64}")
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,63}")
 """Of zones, lines and keys: as YAML they need no quotes."""
 DURATIONS: Mapping[str, str] = {
@@ -79,6 +80,8 @@ class CameraRuleSet:
     unreadable: int
     zones: Written
     lines: Written
+    config_hash: str  # of the configuration that has these rules; empty: not known
+    changed: frozenset[str] = frozenset()  # ids of rules that ``set-rule`` has changed
 
     def rule(self, id_: str) -> ConfiguredRule | None:
         return next((each for each in self.rules if each.id == id_), None)
@@ -96,16 +99,19 @@ class _Camera(msgspec.Struct):
     rules: list[Any] = []
     zones: dict[str, Any] = {}
     lines: dict[str, Any] = {}
+    changed: list[Any] = []
 
 
 class _Document(msgspec.Struct):
+    config_hash: str = ""
     cameras: dict[str, msgspec.Raw] = {}
 
 
 def parse_camera_rules(document: bytes | None, camera: str) -> CameraRuleSet | None:
     """The rules of one camera in the result of the command ``rules``; None: it says nothing of it."""
     try:
-        found = msgspec.json.decode(document or b"{}", type=_Document).cameras.get(camera)
+        whole = msgspec.json.decode(document or b"{}", type=_Document)
+        found = whole.cameras.get(camera)
         raw = None if found is None else msgspec.json.decode(found, type=_Camera)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None
@@ -117,7 +123,14 @@ def parse_camera_rules(document: bytes | None, camera: str) -> CameraRuleSet | N
         rule = configured_rule(each, zones, lines)
         if rule is not None:
             rules[rule.id] = rule
-    return CameraRuleSet(tuple(rules.values()), len(raw.rules) - len(rules), zones, lines)
+    return CameraRuleSet(
+        rules=tuple(rules.values()),
+        unreadable=len(raw.rules) - len(rules),
+        zones=zones,
+        lines=lines,
+        config_hash=whole.config_hash if HASH.fullmatch(whole.config_hash) else "",
+        changed=frozenset(each for each in raw.changed[:MAX_RULES] if isinstance(each, str)),
+    )
 
 
 def configured_rule(written: Any, zones: Written, lines: Written) -> ConfiguredRule | None:

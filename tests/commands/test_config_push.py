@@ -22,7 +22,8 @@ from edge_agent.commands.action import (
     CommandSucceeded,
     InProgress,
 )
-from edge_agent.commands.handlers.config_push import AgentHooks, ConfigPush
+from edge_agent.commands.handlers.config_push import ConfigPush
+from edge_agent.commands.handlers.config_trial import AgentHooks
 from edge_agent.commands.signature import make_key
 from edge_agent.config.check import run_check
 from edge_agent.config.model.settings import Settings
@@ -71,7 +72,7 @@ class Site:
     def start(self) -> None:
         self.source = ConfigSource(self.path)
         self.settings = self.source.start(NOW)
-        port = AgentHooks(
+        self.hooks = AgentHooks(
             settings=lambda: self.settings,
             cameras=lambda: [status(id_, state) for id_, state in self.cameras.items()],
             online=lambda: self.online,
@@ -80,7 +81,7 @@ class Site:
             may_restart=lambda: None,
             restart=self.restarts.append,
         )
-        self.push = ConfigPush(self.source, port, self.clock, settled_s=10)
+        self.push = ConfigPush(self.source, self.hooks, self.clock, settled_s=10)
 
     def _reload(self) -> ControlReply:
         self.settings = self.source.load()

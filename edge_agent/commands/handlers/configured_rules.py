@@ -12,6 +12,7 @@ import msgspec
 from edge_agent.commands.action import Action, CommandContext, CommandRefused, CommandSucceeded
 from edge_agent.config.fields import tree
 from edge_agent.config.pushed import ConfigSource
+from edge_agent.config.rule_changes import RuleChanges
 from edge_agent.config.written import mappings, plain, plain_entry
 from edge_agent.core.errors import ConfigError
 from edge_agent.core.problems import problem_text
@@ -37,7 +38,7 @@ class RulesCommand:
         source = ConfigSource(self.config_path, no_secrets=True)
         try:
             settings = source.load()
-            cameras = dict(_cameras(source.tree()))
+            cameras = dict(_cameras(source.tree(), source.rule_changes()))
         except ConfigError as error:
             raise CommandRefused(problem_text("rules-unreadable", why=str(error))) from error
         result = ConfiguredRules(config_hash=settings.config_hash, cameras=cameras)
@@ -49,7 +50,8 @@ class RulesCommand:
         return CommandSucceeded(text, msgspec.to_builtins(result))
 
 
-def _cameras(whole: tree.Mapping) -> Iterator[tuple[str, CameraRules]]:
+def _cameras(whole: tree.Mapping, changes: RuleChanges) -> Iterator[tuple[str, CameraRules]]:
+    changed = {each.id: [str(rule["id"]) for rule in each.rules] for each in changes.cameras}
     for id_, camera in mappings(whole, "cameras"):
         yield (
             id_,
@@ -57,5 +59,6 @@ def _cameras(whole: tree.Mapping) -> Iterator[tuple[str, CameraRules]]:
                 rules=[plain(rule) for _, rule in mappings(camera, "rules")],
                 zones=plain_entry(camera, "zones") or {},
                 lines=plain_entry(camera, "lines") or {},
+                changed=changed.get(id_, []),
             ),
         )

@@ -27,6 +27,22 @@ RULES: Sentences = {
 }
 
 OVERRIDES: Sentences = {
+    "rule-change-set": (
+        "rule {rule} was changed; {origin}",
+        "quy tắc {rule} đã thay đổi; {origin}",
+    ),
+    "rule-change-off": (
+        "rule {rule} was switched off for good; {origin}",
+        "quy tắc {rule} bị tắt hẳn; {origin}",
+    ),
+    "rule-change-reset": (
+        "rule {rule} is as configured again; {origin}",
+        "quy tắc {rule} trở về như cấu hình; {origin}",
+    ),
+    "rule-change-reverted": (
+        "the change of rule {rule} was undone: {why}",
+        "đã hủy thay đổi của quy tắc {rule}: {why}",
+    ),
     "override-mask": (
         "rule {rule} is muted for {seconds} s: its events are infos and no alarms; {origin}",
         "quy tắc {rule} tạm không báo động trong {seconds} giây, chỉ ghi là thông tin; {origin}",

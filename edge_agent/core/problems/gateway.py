@@ -187,6 +187,18 @@ SERVICES: Sentences = {
         "version {version}, which the centre pushed, cannot be used: {why}",
         "phiên bản {version} do trung tâm gửi không dùng được: {why}",
     ),
+    "config-rules-unusable": (
+        "rules that a command changed cannot be used, those of the configuration are in force: {why}",
+        "không dùng được quy tắc đã đổi bằng lệnh, đang dùng quy tắc trong cấu hình: {why}",
+    ),
+    "config-rules-trial": (
+        "configuration: a changed rule is on trial",
+        "cấu hình: đang thử quy tắc vừa thay đổi",
+    ),
+    "config-rules-given-up": (
+        "configuration: a changed rule was given up: {why}",
+        "cấu hình: quy tắc vừa thay đổi không đạt, đã quay về quy tắc cũ: {why}",
+    ),
     "config": ("configuration: {why}", "cấu hình: {why}"),
     "config-file-broken": (
         "configuration: {why}; version {version}, which the centre pushed, is in force",

@@ -206,6 +206,30 @@ CONFIGURATIONS: Sentences = {
         "{why}; the configuration before it is in force again",
         "{why}; đã dùng lại cấu hình trước đó",
     ),
+    "rule-change-busy": (
+        "another configuration or rule is on trial; try again in a few minutes",
+        "đang thử một cấu hình hoặc quy tắc khác; hãy thử lại sau vài phút",
+    ),
+    "rule-change-form": (
+        "the command has to name either a rule or the id of a rule to reset",
+        "lệnh phải có quy tắc mới hoặc mã quy tắc cần trả về cấu hình",
+    ),
+    "rule-change-outdated": (
+        "the configuration has changed since this rule was drafted; draft it again",
+        "cấu hình đã thay đổi sau khi soạn quy tắc này; hãy soạn lại",
+    ),
+    "rule-change-large": (
+        "the changed rules of this gateway would have {bytes} bytes, at most {limit} are stored",
+        "các quy tắc đã đổi của thiết bị có {bytes} byte, tối đa {limit}",
+    ),
+    "rule-not-changed": (
+        "rule {rule} of camera {camera} is as configured",
+        "quy tắc {rule} của camera {camera} đang đúng như cấu hình",
+    ),
+    "rule-change-in-force": (
+        "the rule is in force",
+        "quy tắc đã có hiệu lực",
+    ),
     "config-and": ("{why}; and {error}", "{why}; và {error}"),
 }
 

@@ -168,6 +168,26 @@ WORDS: dict[str, tuple[str, str]] = {
         "Thôi giữ chứng cứ của sự kiện {event} trên thiết bị",
         "Release the evidence of event {event} on the gateway",
     ),
+    "command-says-set-rule": (
+        "{camera}: thay quy tắc {rule} bằng quy tắc dưới đây",
+        "{camera}: replace the rule {rule} with the one below",
+    ),
+    "command-says-set-rule-off": (
+        "{camera}: tắt hẳn quy tắc {rule}",
+        "{camera}: switch the rule {rule} off for good",
+    ),
+    "command-says-reset-rule": (
+        "{camera}: trả quy tắc {rule} về như cấu hình",
+        "{camera}: take the rule {rule} back to the configuration",
+    ),
+    "command-error-rehearsal": (
+        "Không có lần chạy thử này, hoặc chưa có kết quả. Chưa gửi gì.",
+        "There is no such rehearsal, or it has no result yet. Nothing was sent.",
+    ),
+    "command-error-rules": (
+        "Trung tâm chưa có quy tắc hiện hành của camera này. Chưa gửi gì.",
+        "The centre does not have the present rules of this camera. Nothing was sent.",
+    ),
     "command-mute-rule": ("Tạm không báo động theo quy tắc này", "Mute this rule"),
     "command-hold-event": ("Giữ lại chứng cứ trên thiết bị", "Hold the evidence on the gateway"),
     "recorder-open": ("Mở kênh {channel} trên đầu ghi", "Open channel {channel} on the recorder"),

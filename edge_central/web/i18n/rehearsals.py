@@ -7,10 +7,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "rules-of-camera": ("Quy tắc của camera này", "Rules of this camera"),
     "rules": ("Quy tắc", "Rules"),
     "rules-what": (
-        "Quy tắc như trong cấu hình của thiết bị. Trang này không thay đổi quy tắc nào: bản nháp chỉ có "
-        "hiệu lực khi người vận hành ký và gửi cấu hình.",
-        "The rules as the gateway's configuration has them. This page changes none: a draft takes effect "
-        "only when an operator signs and pushes the configuration.",
+        "Quy tắc đang có hiệu lực trên thiết bị. Trang này không thay đổi quy tắc nào: bản nháp chỉ có "
+        "hiệu lực sau khi chạy thử và được người vận hành ký số.",
+        "The rules in force on the gateway. This page changes none: a draft takes effect only after a "
+        "rehearsal, when an operator signs it.",
     ),
     "rules-received": ("Thiết bị gửi quy tắc lúc", "Sent by the gateway at"),
     "rules-none": ("Camera này không có quy tắc nào.", "This camera has no rules."),
@@ -268,13 +268,16 @@ WORDS: dict[str, tuple[str, str]] = {
     "rehearsal-by-draft": ("chỉ bản nháp báo", "only the draft reports it"),
     "rehearsal-by-in-force": ("chỉ quy tắc đang dùng báo", "only the rule in force reports it"),
     "rehearsal-by-both": ("cả hai đều báo", "both report it"),
-    "rehearsal-yaml": ("Bản nháp để chép vào cấu hình", "The draft, to be copied into the configuration"),
+    "rehearsal-yaml": ("Bản nháp", "The draft"),
     "rehearsal-arms-nothing": (
-        "Bản nháp chưa được bật. Chỉ khi người vận hành đưa bản nháp vào cấu hình của camera, ký và gửi "
-        "cấu hình đó thì quy tắc mới có hiệu lực.",
-        "The draft is not armed. It takes effect only when an operator puts it into the camera's section "
-        "of the configuration, signs that configuration and pushes it.",
+        "Bản nháp chưa có hiệu lực. Sau khi có kết quả, người vận hành có thể ký số để áp dụng. Thiết bị "
+        "thử quy tắc mới trong 60 giây; nếu mất kết nối hoặc mất hình thì tự quay về quy tắc cũ.",
+        "The draft is not in force. Once there is a result, an operator can sign it. The gateway then tries "
+        "it for 60 s, and goes back by itself if it loses the broker or a camera.",
     ),
+    "rule-put-in-force": ("Áp dụng bản nháp (cần ký số)", "Put the draft in force (to be signed)"),
+    "rule-changed": ("Đã đổi bằng lệnh, khác cấu hình", "Changed by a command, unlike the configuration"),
+    "rule-reset": ("Trả về như cấu hình", "Back to the configuration"),
     "rehearsal-again": ("Sửa và chạy thử lại", "Change it and rehearse again"),
     "rehearsal-asked": ("Yêu cầu lúc", "Asked at"),
     "rehearsal-none-yet": ("chưa có", "none yet"),

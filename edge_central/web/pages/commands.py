@@ -24,6 +24,7 @@ from edge_central.rehearsals.records import read_camera_rules
 from edge_central.web.auth.accounts import ACTING_ROLES
 from edge_central.web.auth.login import safe_redirect_path
 from edge_central.web.http_errors import BadRequest, Conflict, NotFound
+from edge_central.web.pages.rules.set_rule import SET_RULE, DraftedRule, drafted_rule, set_rule_command
 from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page
 
@@ -52,10 +53,14 @@ def commands_page(visit: UserRequestContext) -> Response:
     if "type" not in query:
         return _page(visit, site, query)
     try:
-        prepared = prepare(signed_command(query, _cameras(site)), site.id, visit.now_ms)
+        if query["type"] == SET_RULE:
+            command = set_rule_command(visit, site.id, query)
+        else:
+            command = signed_command(query, _cameras(site))
+        drafted = drafted_rule(visit, site.id, command)
     except InvalidCommand as refusal:
         return _page(visit, site, query, error=refusal.key)
-    return _page(visit, site, query, prepared=prepared)
+    return _page(visit, site, query, prepared=prepare(command, site.id, visit.now_ms), drafted=drafted)
 
 
 def send_unsigned(visit: UserRequestContext) -> Response:
@@ -91,6 +96,7 @@ def _page(
     values: Mapping[str, str],
     *,
     prepared: PreparedCommand | None = None,
+    drafted: DraftedRule | None = None,
     error: str | None = None,
     status: int = 200,
 ) -> Response:
@@ -100,6 +106,7 @@ def _page(
         site=site,
         values=values,
         prepared=prepared,
+        drafted=drafted,
         error=error,
         reason=reason_of(values),
         max_reason=MAX_REASON,

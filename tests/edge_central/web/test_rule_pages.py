@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Iterator
@@ -254,6 +255,74 @@ def test_the_result_says_how_often_at_which_hours_and_that_nothing_is_armed(city
     assert f'href="/rehearsals/{id_}"' in lan.get(RULES).text
     assert lan.get(f"/searches/{id_}").headers["location"] == f"/rehearsals/{id_}"
     assert id_ not in lan.get("/searches").text
+
+
+COMMANDS = "/sites/dt-001/commands"
+SIGNED = re.compile(r'<pre id="document">(.*?)</pre>', re.DOTALL)
+
+
+def to_be_signed(page: str) -> dict[str, Any]:
+    """Type and arguments of the document that the page shows."""
+    found = SIGNED.search(page)
+    assert found is not None, words(page)
+    read = json.loads(html.unescape(found[1]))
+    return {"type": read["type"], **read["args"]}
+
+
+def test_a_rehearsed_draft_becomes_a_command_to_be_signed(city: House) -> None:
+    lan = city.browser("lan")
+    id_ = begin(lan, points="0.1 0.1, 0.5 0.1, 0.5 0.5", seconds="60")
+    asked = {"type": "set-rule", "rehearsal": id_, "reason": "báo nhầm"}
+    assert "chưa có kết quả" in words(lan.get(COMMANDS, params=asked).text)
+    answer_with(city, id_, result())
+    (link,) = re.findall(
+        r'href="(/sites/dt-001/commands[^"]*set-rule[^"]*)"', lan.get(f"/rehearsals/{id_}").text
+    )
+    page = lan.get(html.unescape(link)).text
+    corners = [[0.1, 0.1], [0.5, 0.1], [0.5, 0.5]]
+    assert to_be_signed(page) == {
+        "type": "set-rule",
+        "camera": "cam-1",
+        "config_hash": "ab" * 32,
+        "rule": NIGHT | {"min_duration_s": 60, "zone": "yard-new"},
+        "zones": {"yard-new": {"polygon": corners}},
+        "lines": {},
+    }
+    assert "thay quy tắc night bằng quy tắc dưới đây" in words(page)
+    assert "<polygon" in page, "the new zone is drawn"
+    assert "Hãy ghi lý do" in words(lan.get(COMMANDS, params=asked | {"reason": " "}).text)
+    hoa = city.browser("hoa")
+    assert "Không có lần chạy thử này" in words(hoa.get(COMMANDS, params=asked).text), "of another officer"
+    other = city.browser("minh").get("/sites/bx-001/commands", params=asked)
+    assert "Không có lần chạy thử này" in words(other.text), "of another gateway"
+
+
+def test_no_rule_is_set_by_rules_that_are_not_current(city: House) -> None:
+    lan = city.browser("lan")
+    id_ = begin(lan)
+    answer_with(city, id_, result())
+    with city.connections.writing() as connection:
+        connection.execute(tables.camera_rules.update().values(next_ms=1))
+    page = lan.get(COMMANDS, params={"type": "set-rule", "rehearsal": id_, "reason": "x"}).text
+    assert "chưa có quy tắc hiện hành" in words(page)
+    assert SIGNED.search(page) is None
+
+
+def test_a_changed_rule_says_so_and_can_be_taken_back(city: House) -> None:
+    lan = city.browser("lan")
+    assert "Đã đổi bằng lệnh" not in lan.get(RULES).text
+    with city.connections.writing() as connection:
+        changed = document(CAMERA | {"changed": ["night", 7, {}]})
+        connection.execute(tables.camera_rules.update().values(document=changed))
+    assert lan.get(RULES).text.count("Đã đổi bằng lệnh") == 1
+    asked = {"type": "set-rule", "camera": "cam-1", "reset": "night", "reason": "hết lễ hội"}
+    page = lan.get(COMMANDS, params=asked).text
+    hash_ = "ab" * 32
+    wanted = {"type": "set-rule", "camera": "cam-1", "reset": "night", "config_hash": hash_}
+    assert to_be_signed(page) == wanted
+    assert "trả quy tắc night về như cấu hình" in words(page)
+    for wrong in ({"reset": ""}, {"reset": "a b"}, {"camera": "cam-9"}):
+        assert SIGNED.search(lan.get(COMMANDS, params=asked | wrong).text) is None
 
 
 def test_a_picture_of_an_example_is_opened_with_a_record(city: House) -> None:

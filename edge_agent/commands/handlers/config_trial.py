@@ -1,0 +1,213 @@
+"""A pushed configuration, or changed rules, on trial: in force until it is confirmed or reverted.
+
+The trial is passed once the broker is connected and all cameras that were up before are up again. If that
+does not happen in time, what was in force before is restored. Each step is durable before it takes effect:
+docs/design/config-push.md.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from edge_agent.commands.action import (
+    CommandContext,
+    CommandFailed,
+    CommandRefused,
+    CommandSucceeded,
+    InProgress,
+)
+from edge_agent.config.changes import compare
+from edge_agent.config.model.settings import Settings
+from edge_agent.config.pushed import ChangedRule, ConfigSource, ConfigTrial, PushStore, PushStoreError
+from edge_agent.core.clock import Clock, rfc3339
+from edge_agent.core.command_line.exit_codes import EX_OK
+from edge_agent.core.errors import ConfigError
+from edge_agent.core.model import CameraState, CameraStatus
+from edge_agent.core.problems import error_text, problem_text
+from edge_agent.host.local_api.control import ControlReply
+
+log = logging.getLogger(__name__)
+
+SETTLED_S = 10.0
+"""Broker and cameras must be up for this long: a camera may accept a connection and drop it again."""
+Finish = Callable[[CommandSucceeded | CommandFailed], None]
+
+
+@dataclass(frozen=True, slots=True)
+class AgentHooks:
+    """What a trial watches of the agent, and how the agent applies a configuration."""
+
+    settings: Callable[[], Settings]  # in force
+    cameras: Callable[[], Sequence[CameraStatus]]
+    online: Callable[[], bool]
+    reload: Callable[[], ControlReply]  # blocks until it is done; not on the main thread
+    want_reload: Callable[[], None]  # returns at once
+    may_restart: Callable[[], None]  # raises CommandRefused unless systemd restarts the agent
+    restart: Callable[[str], None]  # returns at once; the agent ends and systemd restarts it
+
+
+@dataclass(slots=True)
+class TrialWatch:
+    """How far the trial is."""
+
+    until_mono: float
+    finish: Finish | None = None  # None: the command has not been resumed since the restart
+    well_since_mono: float | None = None
+
+
+class TrialJudge:
+    """The trials of one store.
+
+    ``tick`` is called on the main thread, everything else on the command's. Hold ``lock`` while you use the
+    store, and for ``begin`` and ``follow``."""
+
+    def __init__(
+        self,
+        store: PushStore,
+        source: ConfigSource,
+        hooks: AgentHooks,
+        clock: Clock,
+        settled_s: float,
+        in_force: Callable[[int], CommandSucceeded],
+        reverted: Callable[[ConfigTrial, str], None] = lambda trial, reason: None,
+    ) -> None:
+        """``in_force`` makes the reply for a version that has passed; ``reverted`` is called for one that has
+        not, with the reason."""
+        self.lock = threading.Lock()
+        self._store = store
+        self._source = source
+        self._agent = hooks
+        self._clock = clock
+        self._settled_s = settled_s
+        self._in_force = in_force
+        self._reverted = reverted
+        self._trial_watch: TrialWatch | None = None
+        if (trial := store.trial) is not None:  # the agent has started with it
+            self._trial_watch = TrialWatch(clock.monotonic() + trial.confirm_s)
+
+    def begin(
+        self,
+        version: int,
+        sha256: str,
+        command: str,
+        confirm_s: float,
+        changed_rule: ChangedRule | None = None,
+    ) -> None:
+        """Put the stored text in force, on trial. Raises CommandRefused."""
+        up = [each.camera_id for each in self._agent.cameras() if each.state is not CameraState.OFFLINE]
+        try:
+            trial = ConfigTrial(version, sha256, command, confirm_s, up, changed_rule=changed_rule)
+            self._store.begin(trial)
+        except PushStoreError as error:
+            raise CommandRefused(error_text(error)) from error
+        log.info("configuration: %s is on trial for %.0f s", self._store.path(version), confirm_s)
+
+    def reload(self, confirm_s: float, finish: Finish) -> InProgress:
+        """Have the agent read the configuration again, and follow the trial. Not on the main thread, and
+        without the lock. Raises CommandFailed."""
+        answer = self._agent.reload()
+        with self.lock:
+            if answer.code != EX_OK or not self._is_selected():
+                reason = problem_text("config-not-taken", why=answer.text)
+                if (trial := self._store.trial) is not None:
+                    self._reverted(trial, reason)
+                self._store.reject(reason, rfc3339(self._clock.now()))
+                raise CommandFailed(reason, "reverted")
+            self._trial_watch = TrialWatch(self._clock.monotonic() + confirm_s, finish)
+        return InProgress(answer.text)
+
+    def follow(self, context: CommandContext[Any]) -> InProgress | None:
+        """After a restart of the agent: reply to this command when the trial is over. None: it is over, or it
+        is that of another command."""
+        trial = self._store.trial
+        if self._trial_watch is None or trial is None or trial.command != context.id:
+            return None
+        self._trial_watch.finish = context.finish
+        return InProgress(problem_text("config-trial-goes-on"))
+
+    def _is_selected(self) -> bool:
+        """Whether the reload has used the changed rules on trial. A configuration that cannot be used is an
+        error of the reload itself."""
+        selected, trial = self._source.selected, self._store.trial
+        if not self._store.is_of_rules or selected is None or trial is None:
+            return True
+        return selected.rules_version == trial.version
+
+    def tick(self) -> None:
+        """Judge the trial, if there is one. Call about once a second."""
+        if self.lock.acquire(blocking=False):  # else the command writes to the disk: try again next time
+            try:
+                self._judge()
+            finally:
+                self.lock.release()
+
+    def _judge(self) -> None:
+        trial_watch, trial = self._trial_watch, self._store.trial
+        if trial_watch is None or trial is None:
+            return
+        now = self._clock.monotonic()
+        if (missing := self._missing(trial)) is not None:
+            trial_watch.well_since_mono = None
+            if now >= trial_watch.until_mono:
+                failed = problem_text("config-trial-failed", seconds=round(trial.confirm_s), why=missing)
+                self._revert(trial_watch, failed)
+        elif trial_watch.well_since_mono is None:
+            trial_watch.well_since_mono = now
+        elif now - trial_watch.well_since_mono >= min(self._settled_s, trial.confirm_s / 2):
+            self._confirm(trial_watch, trial)
+
+    def _missing(self, trial: ConfigTrial) -> str | None:
+        """Return what worked before the trial and does not work now."""
+        if not self._agent.online():
+            return problem_text("config-no-broker")
+        for camera in self._agent.cameras():
+            if camera.camera_id in trial.cameras_up and camera.state is CameraState.OFFLINE:
+                if camera.cause is None:
+                    return problem_text("config-camera-lost", camera=camera.camera_id)
+                lost = {"camera": camera.camera_id, "cause": str(camera.cause)}
+                return problem_text("config-camera-lost-because", **lost)
+        return None
+
+    def _confirm(self, trial_watch: TrialWatch, trial: ConfigTrial) -> None:
+        self._trial_watch = None
+        try:
+            self._store.confirm(rfc3339(self._clock.now()))
+        except PushStoreError as error:
+            self._revert(trial_watch, error_text(error))
+            return
+        log.info("configuration: %s is confirmed", self._store.path(trial.version))
+        try:
+            self._source.load()  # updates what health reports as the origin
+        except ConfigError as error:  # a file that it includes has changed since
+            log.error(
+                "configuration: %s cannot be read again, the agent keeps what it has: %s",
+                self._store.path(trial.version),
+                error,
+            )
+        if trial_watch.finish is not None:
+            trial_watch.finish(self._in_force(trial.version))
+
+    def _revert(self, trial_watch: TrialWatch, reason: str) -> None:
+        self._trial_watch = None
+        log.error("configuration: %s; the previous one is restored", reason)
+        if (trial := self._store.trial) is not None:
+            self._reverted(trial, reason)
+        try:
+            self._store.reject(reason, rfc3339(self._clock.now()))
+        except PushStoreError as error:
+            reason = problem_text("config-and", why=reason, error=error_text(error))
+        if trial_watch.finish is not None:
+            trial_watch.finish(CommandFailed(problem_text("config-restored", why=reason), "reverted"))
+        try:
+            before = self._source.load()
+        except ConfigError:
+            self._agent.want_reload()  # the reload reports the mistake in health
+            return
+        if restart := compare(self._agent.settings(), before).restart:
+            self._agent.restart(f"the configuration before is in force again: {', '.join(restart)}")
+        else:
+            self._agent.want_reload()

@@ -1,0 +1,182 @@
+"""``set-rule``: changes one rule of a camera for good, or takes it back to the configuration.
+
+The changed rules are stored beside the configuration and lie over it, so that a file that is provisioned
+later does not lose them, and they do not hide what else it changes. A change has to be signed, must have been
+made for the configuration in force, and is on trial like a pushed configuration: docs/design/config-push.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from edge_agent.commands.action import (
+    Action,
+    CommandContext,
+    CommandFailed,
+    CommandRefused,
+    CommandSucceeded,
+    InProgress,
+    always,
+    select_cameras,
+    unchanged,
+)
+from edge_agent.commands.handlers.config_trial import SETTLED_S, AgentHooks, TrialJudge
+from edge_agent.config.draft import read_draft
+from edge_agent.config.pushed import (
+    RULES_FOLDER,
+    ChangedRule,
+    ConfigSource,
+    ConfigTrial,
+    PushStore,
+    PushStoreError,
+)
+from edge_agent.config.rule_changes import MAX_BYTES, RuleChanges, parse_rule_changes
+from edge_agent.core.clock import Clock
+from edge_agent.core.errors import ConfigError
+from edge_agent.core.facts import RequestOrigin, RuleChange
+from edge_agent.core.problems import error_text, problem_text
+from edge_agent.wire import SetRuleArguments
+
+log = logging.getLogger(__name__)
+
+NAME = "draft"
+"""Of the rule in messages about its mistakes."""
+
+
+class RuleChangeCommand:
+    """The command. ``run`` and ``resume`` are called on the slow command thread, ``tick`` on the main thread,
+    ``lines`` on any."""
+
+    def __init__(
+        self,
+        source: ConfigSource,
+        hooks: AgentHooks,
+        clock: Clock,
+        report: Callable[[RuleChange], None],
+        config_on_trial: Callable[[], bool],
+        settled_s: float = SETTLED_S,
+    ) -> None:
+        """``report`` stores an event. ``config_on_trial``: whether a pushed configuration is on trial."""
+        self._source = source
+        self._agent = hooks
+        self._report = report
+        self._config_on_trial = config_on_trial
+        self._store = PushStore(hooks.settings().state_dir, RULES_FOLDER)
+        self._judge = TrialJudge(
+            self._store, source, hooks, clock, settled_s, self._in_force, self._report_reverted
+        )
+
+    def action(self) -> Action:
+        return Action("set-rule", self.run, self.resume, always, slow=True, within_s=1200.0)
+
+    def tick(self) -> None:
+        """Judge the trial, if there is one. Call about once a second, on the main thread."""
+        self._judge.tick()
+
+    def lines(self) -> Iterator[str]:
+        """Yield texts for health: rules on trial, and a change that was reverted."""
+        if self._store.trial is not None:
+            yield problem_text("config-rules-trial")
+        if (rejected := self._store.given_up) is not None:
+            yield problem_text("config-rules-given-up", why=rejected.sentence)
+
+    def run(self, context: CommandContext[SetRuleArguments]) -> InProgress:
+        """Check the change and start its trial. Raises CommandRefused, CommandFailed."""
+        args = context.args
+        with self._judge.lock:
+            self._refuse_now(args)
+            version = self._next_version()
+            sha256 = self._stage(version, self._changed(args))
+            change = _change(context)
+            changed = ChangedRule(change.camera, change.rule, context.signed_by)
+            self._judge.begin(version, sha256, context.id, args.confirm_s, changed)
+        self._report(change)
+        return self._judge.reload(args.confirm_s, context.finish)
+
+    def resume(
+        self, context: CommandContext[SetRuleArguments]
+    ) -> CommandSucceeded | InProgress | CommandFailed:
+        """After a restart of the agent: return the outcome if it is known, else follow the trial."""
+        with self._judge.lock:
+            if (followed := self._judge.follow(context)) is not None:
+                return followed
+            rejected, confirmed = self._store.given_up, self._store.confirmed
+        if rejected is not None and rejected.command == context.id:
+            return CommandFailed(rejected.sentence, "reverted")
+        if confirmed is not None and confirmed.command == context.id:
+            return self._in_force(confirmed.version)
+        return CommandFailed(unchanged(problem_text("config-trial-not-begun")), "interrupted")
+
+    def _refuse_now(self, args: SetRuleArguments) -> None:
+        settings = self._agent.settings()
+        if self._store.trial is not None or self._config_on_trial():
+            raise CommandRefused(unchanged(problem_text("rule-change-busy")), "busy")
+        if (args.rule is None) == (args.reset is None):
+            raise CommandRefused(problem_text("rule-change-form"), "bad-arguments")
+        select_cameras([args.camera], [camera.id for camera in settings.cameras])
+        if args.config_hash != settings.config_hash:
+            raise CommandRefused(problem_text("rule-change-outdated"), "outdated")
+
+    def _changed(self, args: SetRuleArguments) -> RuleChanges:
+        """The stored changes with this one. Raises CommandRefused."""
+        changes = self._source.rule_changes()
+        if args.reset is not None:
+            if not changes.reset(args.camera, args.reset):
+                unknown = problem_text("rule-not-changed", camera=args.camera, rule=args.reset)
+                raise CommandRefused(unknown)
+            return changes
+        assert args.rule is not None
+        places = {"zones": args.zones, "lines": args.lines}
+        draft = msgspec.json.encode({**places, "rules": [args.rule]})
+        try:
+            read_draft(self._source, args.camera, draft, NAME)
+        except ConfigError as error:
+            raise _mistakes(error) from error
+        changes.set(args.camera, args.rule, places)
+        return changes
+
+    def _stage(self, version: int, changes: RuleChanges) -> str:
+        """Store the changes, and check the whole configuration with them. Return their SHA-256. Raises
+        CommandRefused."""
+        text = changes.text()
+        if len(text) > MAX_BYTES:
+            raise CommandRefused(problem_text("rule-change-large", bytes=len(text), limit=MAX_BYTES))
+        try:
+            self._source.load_with_rules(parse_rule_changes(text, NAME))
+            self._store.put(version, text)
+        except ConfigError as error:
+            raise _mistakes(error) from error
+        except PushStoreError as error:
+            raise CommandRefused(error_text(error)) from error
+        return hashlib.sha256(text).hexdigest()
+
+    def _next_version(self) -> int:
+        known = (self._store.confirmed, self._store.given_up)
+        return 1 + max((each.version for each in known if each is not None), default=0)
+
+    def _in_force(self, version: int) -> CommandSucceeded:
+        text = problem_text("rule-change-in-force")
+        return CommandSucceeded(text, {"config_hash": self._agent.settings().config_hash})
+
+    def _report_reverted(self, trial: ConfigTrial, reason: str) -> None:
+        if (changed := trial.changed_rule) is not None:
+            by = RequestOrigin(trial.command, changed.signed_by)
+            self._report(RuleChange(changed.camera, changed.rule, "reverted", by, reason=reason))
+
+
+def _change(context: CommandContext[SetRuleArguments]) -> RuleChange:
+    args, by = context.args, RequestOrigin(context.id, context.signed_by)
+    if args.reset is not None:
+        return RuleChange(args.camera, args.reset, "reset", by)
+    assert args.rule is not None
+    enabled = args.rule.get("enabled", True) is not False
+    return RuleChange(args.camera, str(args.rule["id"]), "set", by, enabled=enabled)
+
+
+def _mistakes(error: ConfigError) -> CommandRefused:
+    first = error.problems[0].message if error.problems else str(error)
+    return CommandRefused(first, "bad-arguments")

@@ -1,0 +1,140 @@
+"""Rules that an operator changed by a command: stored beside the configuration, and merged over all of it.
+
+The text is a part of a configuration with nothing but ``cameras``, and of these only ``id``, ``rules``,
+``zones`` and ``lines``. A rule, zone or line in it replaces the one with its id as a whole. See
+docs/design/config-push.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from edge_agent.config.fields import tree
+from edge_agent.config.merge import id_of, without_nulls
+from edge_agent.config.written import Written, mappings, plain, plain_entry
+from edge_agent.core.errors import ConfigError, ConfigProblem
+
+PLACES = ("zones", "lines")
+MAX_BYTES = 64_000
+"""Of the text. A reply to the command ``rules`` has to hold all rules of the gateway."""
+
+
+class CameraChanges(msgspec.Struct):
+    """The changed rules of one camera, and the zones and lines that they use."""
+
+    id: str
+    rules: list[Written] = msgspec.field(default_factory=list)
+    zones: Written = msgspec.field(default_factory=dict)
+    lines: Written = msgspec.field(default_factory=dict)
+
+
+class RuleChanges(msgspec.Struct):
+    """All changed rules of a gateway."""
+
+    cameras: list[CameraChanges] = msgspec.field(default_factory=list)
+
+    def text(self) -> bytes:
+        """Return it as JSON, which is YAML."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=1)
+
+    def set(self, camera: str, rule: Written, places: Mapping[str, Written]) -> None:
+        """Add a rule or replace the one with its id. ``places``: zones and lines by ``PLACES``."""
+        self.reset(camera, str(rule["id"]))
+        changes = self._of(camera)
+        changes.rules.append(rule)
+        changes.zones |= places.get("zones", {})
+        changes.lines |= places.get("lines", {})
+
+    def reset(self, camera: str, rule: str) -> bool:
+        """Forget the change of a rule, and the zones and lines that no changed rule uses any more. False if
+        the rule was not changed."""
+        changes = self._of(camera)
+        left = [each for each in changes.rules if each.get("id") != rule]
+        found = len(left) < len(changes.rules)
+        used = {value for each in left for value in each.values() if isinstance(value, str)}
+        changes.rules = left
+        changes.zones = {id_: zone for id_, zone in changes.zones.items() if id_ in used}
+        changes.lines = {id_: line for id_, line in changes.lines.items() if id_ in used}
+        self.cameras = [each for each in self.cameras if each.rules]
+        return found
+
+    def _of(self, camera: str) -> CameraChanges:
+        for each in self.cameras:
+            if each.id == camera:
+                return each
+        self.cameras.append(CameraChanges(camera))
+        return self.cameras[-1]
+
+
+def changes_of(layer: tree.Mapping) -> RuleChanges:
+    """The changes that a parsed text holds."""
+    return RuleChanges(
+        [
+            CameraChanges(
+                id_,
+                [plain(rule) for _, rule in mappings(camera, "rules")],
+                plain_entry(camera, "zones") or {},
+                plain_entry(camera, "lines") or {},
+            )
+            for id_, camera in mappings(layer, "cameras")
+        ]
+    )
+
+
+def parse_rule_changes(text: bytes, name: str) -> tree.Mapping:
+    """Parse the text of a file ``name``. Raises ConfigError."""
+    try:
+        node, problems = tree.parse(text, name)
+    except tree.NotYaml as error:
+        raise ConfigError(f"{name} is not YAML", (error.problem,)) from error
+    if problems:
+        raise ConfigError(f"{name} cannot be used", tuple(problems))
+    if not isinstance(node, tree.Mapping) or set(node.entries) - {"cameras"}:
+        start = ConfigProblem(name, 1, 1, "this is no file of changed rules")
+        raise ConfigError(f"{name} cannot be used", (start,))
+    return without_nulls(node)
+
+
+def with_rule_changes(whole: tree.Mapping, changes: tree.Mapping) -> tree.Mapping:
+    """Return the configuration with the changes over it. Those of a camera that is not configured are left
+    out."""
+    by_id = dict(mappings(changes, "cameras"))
+    entry = whole.entries.get("cameras")
+    if entry is None or not isinstance(entry.value, tree.Sequence):
+        return whole
+    items = tuple(_camera(item, by_id) for item in entry.value.items)
+    cameras = tree.MappingEntry(entry.key, tree.Sequence(entry.value.place, items))
+    return tree.Mapping(whole.place, {**whole.entries, "cameras": cameras})
+
+
+def _camera(item: tree.Node, by_id: Mapping[str, tree.Mapping]) -> tree.Node:
+    change = by_id.get(id_of(item) or "")
+    if change is None or not isinstance(item, tree.Mapping):
+        return item
+    entries = dict(item.entries)
+    for key in PLACES:
+        below, above = entries.get(key), change.entries.get(key)
+        if above is None or not isinstance(above.value, tree.Mapping):
+            continue
+        named: dict[str, tree.MappingEntry] = {}
+        if below is not None and isinstance(below.value, tree.Mapping):
+            named = below.value.entries
+        places = tree.Mapping(above.value.place, {**named, **above.value.entries})
+        entries[key] = tree.MappingEntry(above.key, places)
+    if (above := change.entries.get("rules")) is not None:
+        rules = tuple(_rules(entries.get("rules"), dict(mappings(change, "rules"))))
+        entries["rules"] = tree.MappingEntry(above.key, tree.Sequence(above.value.place, rules))
+    return tree.Mapping(item.place, entries)
+
+
+def _rules(below: tree.MappingEntry | None, changed: dict[str, tree.Mapping]) -> Iterator[tree.Node]:
+    """The rules in their order, each with its change; then those that are new."""
+    items: tuple[Any, ...] = ()
+    if below is not None and isinstance(below.value, tree.Sequence):
+        items = below.value.items
+    for item in items:
+        yield changed.pop(id_of(item) or "", item)
+    yield from changed.values()

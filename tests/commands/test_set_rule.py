@@ -1,0 +1,259 @@
+"""``set-rule`` with faked parts of the agent: refused, confirmed, reverted, and over the configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_agent.commands.action import CommandFailed, CommandRefused, CommandSucceeded, InProgress
+from edge_agent.commands.handlers.set_rule import RuleChangeCommand
+from edge_agent.config import last_good
+from edge_agent.config.model.settings import AnyRule
+from edge_agent.config.pushed import MAX_STARTS, RULES_FOLDER, PushStore
+from edge_agent.core.facts import RuleChange
+from edge_agent.wire import SetRuleArguments
+from tests.commands.contexts import GivenContext
+from tests.commands.test_config_push import OWN, Site, pushed
+
+KEY = "ab" * 32
+RULES = """\
+    zones:
+      yard: {polygon: [[0.1, 0.1], [0.9, 0.1], [0.9, 0.9]]}
+    rules:
+      - {id: night, kind: loitering, zone: yard, min_duration_s: 60, severity: alarm}
+      - {id: gate, kind: zone-intrusion, zone: yard}
+"""
+WITH_RULES = OWN.replace(
+    '  - {id: cam-1, url: "rtsp://10.0.0.11/stream2"}\n',
+    '  - id: cam-1\n    url: "rtsp://10.0.0.11/stream2"\n' + RULES,
+)
+LONGER = {"id": "night", "kind": "loitering", "zone": "yard", "min_duration_s": 120}
+NEW_ZONE = {"polygon": [[0.2, 0.2], [0.8, 0.2], [0.8, 0.8]]}
+
+
+class RuleSite(Site):
+    """A gateway with two rules; each start is a new one over the same folder."""
+
+    def start(self) -> None:
+        super().start()
+        self.reports: list[RuleChange] = []
+        self.command = RuleChangeCommand(
+            self.source, self.hooks, self.clock, self.reports.append, self.push.is_on_trial
+        )
+
+    def given(self, id_: str = "set-1", **args: Any) -> GivenContext:
+        hash_ = args.pop("config_hash", self.settings.config_hash)
+        checked = SetRuleArguments(**({"camera": "cam-1", "config_hash": hash_, "confirm_s": 60} | args))
+        return GivenContext(id_, checked, KEY, finish=self.answers.append)
+
+    def set(self, id_: str = "set-1", **args: Any) -> InProgress:
+        return self.command.run(self.given(id_, **args))
+
+    def pass_s(self, seconds: float) -> None:
+        for _ in range(round(seconds)):
+            self.clock.advance(1.0)
+            self.push.tick()
+            self.command.tick()
+
+    def rule(self, id_: str) -> AnyRule | None:
+        return next((each for each in self.settings.cameras[0].rules if each.id == id_), None)
+
+    @property
+    def lasts_s(self) -> float | None:
+        rule = self.rule("night")
+        return None if rule is None else getattr(rule, "min_duration_s", None)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> RuleSite:
+    (tmp_path / "edge-agent.yaml").write_text(WITH_RULES)
+    return RuleSite(tmp_path)
+
+
+def test_a_changed_rule_is_in_force_for_good(site: RuleSite) -> None:
+    before = site.settings.config_hash
+    assert isinstance(site.set(rule=LONGER), InProgress)
+    assert site.lasts_s == 120
+    assert " ".join(site.command.lines()) == "configuration: a changed rule is on trial"
+    site.pass_s(12)
+    (answer,) = site.answers
+    assert isinstance(answer, CommandSucceeded)
+    assert answer.result == {"config_hash": site.settings.config_hash} != {"config_hash": before}
+    site.start()
+    assert site.lasts_s == 120
+    assert list(site.command.lines()) == []
+
+
+def test_it_inherits_nothing_from_the_rule_before_and_leaves_the_other_alone(site: RuleSite) -> None:
+    gate = site.rule("gate")
+    site.set(rule=LONGER)
+    rule = site.rule("night")
+    assert rule is not None
+    assert rule.severity.name == "WARNING", "the severity of the configuration, alarm, is not inherited"
+    assert site.rule("gate") == gate
+    assert [each.id for each in site.settings.cameras[0].rules] == ["night", "gate"]
+
+
+def test_a_new_rule_with_a_zone_of_its_own(site: RuleSite) -> None:
+    site.set(rule={"id": "north", "kind": "zone-intrusion", "zone": "north"}, zones={"north": NEW_ZONE})
+    rule = site.rule("north")
+    assert rule is not None
+    assert [list(point) for point in rule.zone.polygon] == NEW_ZONE["polygon"]  # type: ignore[union-attr]
+
+
+def test_each_change_is_an_event_with_command_and_key(site: RuleSite) -> None:
+    site.set(rule=LONGER | {"enabled": False})
+    (change,) = site.reports
+    assert (change.camera, change.rule, change.what, change.enabled) == ("cam-1", "night", "set", False)
+    assert (change.by.command_id, change.by.signed_by) == ("set-1", KEY)
+
+
+def test_what_the_file_changes_later_is_in_force_too(site: RuleSite) -> None:
+    site.set(rule=LONGER)
+    site.pass_s(12)
+    site.path.write_text(WITH_RULES + "heartbeat_s: 45\n")
+    site.start()
+    assert (site.settings.heartbeat_s, site.lasts_s) == (45.0, 120)
+    site.propose(13, pushed(13, WITH_RULES + "heartbeat_s: 50\n"))
+    assert (site.settings.heartbeat_s, site.lasts_s) == (50.0, 120)
+
+
+def test_a_reset_takes_the_rule_back_to_the_configuration(site: RuleSite) -> None:
+    before = site.settings.config_hash
+    site.set(rule=LONGER | {"zone": "other"}, zones={"other": NEW_ZONE})
+    site.pass_s(12)
+    site.set("set-2", reset="night")
+    site.pass_s(12)
+    assert site.lasts_s == 60
+    assert site.settings.config_hash == before, "the zone that only it used is gone too"
+    assert [each.what for each in site.reports] == ["set", "reset"]
+    with pytest.raises(CommandRefused, match="as configured"):
+        site.set("set-3", reset="night")
+
+
+def test_without_the_broker_it_goes_back_and_says_so(site: RuleSite) -> None:
+    site.set(rule=LONGER)
+    site.online = False
+    site.pass_s(61)
+    (answer,) = site.answers
+    assert isinstance(answer, CommandFailed)
+    assert answer.code == "reverted"
+    assert site.lasts_s == 60
+    assert "a changed rule was given up: within 60 s the broker was not connected" in site.command.lines()
+    assert [(each.rule, each.what) for each in site.reports] == [("night", "set"), ("night", "reverted")]
+    assert site.reports[1].by.signed_by == KEY
+
+
+def test_one_that_ends_the_agent_at_every_start_is_given_up(site: RuleSite) -> None:
+    site.set(rule=LONGER)
+    for _ in range(MAX_STARTS):
+        site.start()
+        assert site.lasts_s == 120
+    site.start()
+    assert site.lasts_s == 60
+    answer = site.command.resume(site.given())
+    assert isinstance(answer, CommandFailed)
+    assert "did not stay up" in str(answer)
+
+
+def test_a_restart_during_the_trial_goes_on_with_it(site: RuleSite) -> None:
+    given = site.given(rule=LONGER)
+    site.command.run(given)
+    site.start()
+    assert isinstance(site.command.resume(given), InProgress)
+    site.pass_s(12)
+    assert isinstance(site.answers.pop(), CommandSucceeded)
+    site.start()
+    assert isinstance(site.command.resume(given), CommandSucceeded), "the reply was lost with the power"
+
+
+def test_a_zone_that_the_file_no_longer_has_leaves_the_rules_of_the_file_in_force(site: RuleSite) -> None:
+    site.set(rule=LONGER)
+    site.pass_s(12)
+    site.path.write_text(WITH_RULES.replace("yard", "court"))
+    site.start()
+    assert site.lasts_s == 60
+    (line,) = site.source.lines()
+    assert "rules that a command changed cannot be used" in line
+    assert "yard" in line
+    site.path.write_text(WITH_RULES)
+    site.start()
+    assert site.lasts_s == 120, "they are back once they fit again"
+
+
+def test_a_camera_that_is_gone_takes_its_changes_with_it(site: RuleSite) -> None:
+    site.set(rule=LONGER)
+    site.pass_s(12)
+    site.path.write_text(WITH_RULES.replace("cam-1", "cam-9"))
+    site.start()
+    assert site.lasts_s == 60
+    assert list(site.source.lines()) == []
+
+
+@pytest.mark.parametrize(
+    ("args", "says", "code"),
+    [
+        ({"rule": LONGER, "config_hash": "0" * 64}, "has changed since this rule was drafted", "outdated"),
+        ({"rule": LONGER | {"zone": "nowhere"}}, "nowhere", "bad-arguments"),
+        ({"rule": LONGER | {"min_duration": 5}}, "min_duration", "bad-arguments"),
+        ({"rule": {"kind": "loitering", "zone": "yard"}}, "id", "bad-arguments"),
+        ({"rule": LONGER, "reset": "night"}, "either a rule or", "bad-arguments"),
+        ({}, "either a rule or", "bad-arguments"),
+        ({"rule": LONGER, "camera": "cam-7"}, "cam-7", "not-possible"),
+        ({"rule": LONGER | {"name": "x" * 65_000}}, "", "bad-arguments"),
+    ],
+    ids=["other-hash", "no-zone", "typo", "no-id", "both", "neither", "no-camera", "large"],
+)
+def test_what_cannot_be_taken_is_refused_and_nothing_changes(
+    site: RuleSite, args: dict[str, Any], says: str, code: str
+) -> None:
+    before = site.settings
+    with pytest.raises(CommandRefused) as refused:
+        site.set(**args)
+    assert says in str(refused.value)
+    assert refused.value.code == code
+    site.start()
+    assert site.settings == before
+    assert site.reports == []
+
+
+def test_one_trial_at_a_time_of_either_command(site: RuleSite) -> None:
+    site.set(rule=LONGER)
+    with pytest.raises(CommandRefused, match="on trial") as refused:
+        site.set("set-2", rule=LONGER)
+    assert refused.value.code == "busy"
+    site.pass_s(12)
+    site.propose(13, pushed(13, WITH_RULES))
+    with pytest.raises(CommandRefused, match="on trial"):
+        site.set("set-3", rule=LONGER)
+
+
+def test_a_disk_that_takes_nothing_refuses_it(site: RuleSite) -> None:
+    site.settings.state_dir.mkdir(exist_ok=True)
+    (site.settings.state_dir / RULES_FOLDER).write_text("a file where a folder should be")
+    site.start()
+    with pytest.raises(CommandRefused, match="cannot be written"):
+        site.set(rule=LONGER)
+    assert site.lasts_s == 60
+
+
+def test_a_damaged_file_leaves_the_rules_of_the_configuration(site: RuleSite) -> None:
+    site.set(rule=LONGER)
+    site.pass_s(12)
+    PushStore(site.settings.state_dir, RULES_FOLDER).path(1).write_text("{")
+    site.start()
+    assert site.lasts_s == 60
+    assert "damaged" in " ".join(site.source.lines())
+
+
+def test_the_copy_of_the_last_good_file_has_the_changed_rules(site: RuleSite) -> None:
+    site.set(rule=LONGER)
+    site.pass_s(12)
+    site.start()
+    last_good.save(site.path, site.settings, site.source.tree())
+    site.path.write_text("cameras: [")
+    found = last_good.find(site.path)
+    assert found is not None
+    assert found.settings.config_hash == site.settings.config_hash
