@@ -9,7 +9,8 @@ from typing import TextIO
 
 from edge_agent.config.loader import load
 from edge_agent.config.model.settings import Settings
-from edge_agent.config.pushed import FOLDER, PushStore
+from edge_agent.config.pushed import FOLDER, RULES_FOLDER, ConfirmedConfig, PushStore
+from edge_agent.config.rule_changes import changes_of, parse_rule_changes
 from edge_agent.config.texts.messages import message
 from edge_agent.core.command_line.exit_codes import EX_CONFIG, EX_OK
 from edge_agent.core.errors import ConfigError, ConfigProblem
@@ -83,13 +84,34 @@ def json_facts(
 
 
 def pushed_over(settings: Settings) -> Iterator[str]:
-    """Yield a note if a pushed configuration is in force on this gateway."""
-    if not os.access(settings.state_dir / FOLDER, os.R_OK | os.X_OK):
-        return
-    confirmed = PushStore(settings.state_dir).confirmed
+    """Yield a note if a pushed configuration or changed rules are in force on this gateway."""
+    confirmed = _confirmed(settings, FOLDER)
     if confirmed is not None and confirmed.version > settings.version:
         text = message("pushed-over", pushed=confirmed.version, own=settings.version)
         yield message("warning", text=text)
+    if _confirmed(settings, RULES_FOLDER) is not None:
+        names = ", ".join(_changed_rules(settings))
+        if names:
+            yield message("warning", text=message("rules-over", rules=names))
+
+
+def _confirmed(settings: Settings, folder: str) -> ConfirmedConfig | None:
+    if not os.access(settings.state_dir / folder, os.R_OK | os.X_OK):
+        return None
+    return PushStore(settings.state_dir, folder).confirmed
+
+
+def _changed_rules(settings: Settings) -> Iterator[str]:
+    """The rules that commands have changed, as ``cam-1/yard``; none if their file is damaged."""
+    store = PushStore(settings.state_dir, RULES_FOLDER)
+    if store.confirmed is None:
+        return
+    try:
+        changes = changes_of(parse_rule_changes(store.text(store.confirmed), "rules"))
+    except ConfigError:
+        return
+    for camera in changes.cameras:
+        yield from (f"{camera.id}/{rule['id']}" for rule in camera.rules)
 
 
 def summary(settings: Settings) -> str:

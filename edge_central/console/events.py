@@ -30,7 +30,7 @@ NEWEST = 8
 NEWEST_FOR_WHOLE = 40
 """The newest media of a camera that are searched for a picture."""
 INFO = 9
-CAMERA = ("camera-view", "camera-state", "rule-override")
+CAMERA = ("camera-view", "camera-state", "rule-override", "rule-change")
 BOX = (
     "collection",
     "model",

@@ -85,6 +85,16 @@ EXAMPLES: dict[str, Example] = {
         {"version": 1, "config": "version: 1", "sha256": "0" * 64},
         shown_by="tests/commands/test_push_over_mqtt.py::test_it_is_taken_over_proved_and_survives_a_restart",
     ),
+    "set-rule": Example(
+        {
+            "camera": "cam-1",
+            "rule": {"id": "yard", "kind": "zone-intrusion", "zone": "yard"},
+            "zones": {"yard": {"polygon": [[0.1, 0.1], [0.9, 0.1], [0.9, 0.9]]}},
+            "config_hash": "0" * 64,
+        },
+        ends="rejected",
+        code="outdated",
+    ),
     "snapshot": Example({"camera": "cam-1"}),
     "status": Example(),
     "storm-mode": Example({"for_s": 60}),

@@ -71,6 +71,10 @@ class Site:
         found: dict[str, Any] = status["heartbeat"]["config"]
         return found
 
+    def rules(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.centre.answer(self.centre.send(document("rules")), 20)["result"]
+        return found
+
     def start(self) -> None:
         self.agent.start()
         self._keeper.start()
@@ -111,6 +115,34 @@ def test_it_is_taken_over_proved_and_survives_a_restart(site: Site) -> None:
     site.agent.kill()
     wait_until(lambda: site.agent.status(), what="the agent")
     assert site.configuration() == {"version": version, "origin": "pushed", "given_up": None}
+
+
+def test_a_rule_is_set_on_trial_reported_and_survives_a_restart(site: Site) -> None:
+    before = site.rules()
+    assert before["cameras"]["cam-1"] == {}
+    asked = document(
+        "set-rule",
+        {
+            "camera": "cam-1",
+            "rule": {"id": "yard", "kind": "zone-intrusion", "zone": "yard", "labels": ["person"]},
+            "zones": {"yard": {"polygon": [[0.1, 0.1], [0.9, 0.1], [0.9, 0.9]]}},
+            "config_hash": before["config_hash"],
+            "confirm_s": 5,
+        },
+    )
+    answer = site.centre.answer(site.centre.send(asked, signed(asked, OPERATOR)), 30)
+    assert (answer["status"], answer["text"]) == ("succeeded", "the rule is in force")
+    (event,) = [
+        json.loads(each.payload)
+        for each in site.centre.subscriber.on("/up/event/")
+        if b"rule-change" in each.payload
+    ]
+    assert (event["subject"], event["data"]["rule_id"], event["data"]["what"]) == ("cam-1", "yard", "set")
+    site.agent.kill()
+    wait_until(lambda: site.agent.status(), what="the agent")
+    after = site.rules()
+    assert after["config_hash"] == answer["result"]["config_hash"] != before["config_hash"]
+    assert after["cameras"]["cam-1"]["changed"] == ["yard"]
 
 
 def test_one_that_cuts_off_the_broker_comes_back_by_itself_and_says_why(site: Site) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import pytest
 from edge_agent.commands.action import CommandFailed, CommandRefused, CommandSucceeded, InProgress
 from edge_agent.commands.handlers.set_rule import RuleChangeCommand
 from edge_agent.config import last_good
+from edge_agent.config.check import run_check
 from edge_agent.config.model.settings import AnyRule
 from edge_agent.config.pushed import MAX_STARTS, RULES_FOLDER, PushStore
+from edge_agent.core.command_line.exit_codes import EX_OK
 from edge_agent.core.facts import RuleChange
 from edge_agent.wire import SetRuleArguments
 from tests.commands.contexts import GivenContext
@@ -228,6 +231,14 @@ def test_one_trial_at_a_time_of_either_command(site: RuleSite) -> None:
     site.propose(13, pushed(13, WITH_RULES))
     with pytest.raises(CommandRefused, match="on trial"):
         site.set("set-3", rule=LONGER)
+
+
+def test_check_names_the_changed_rules(site: RuleSite) -> None:
+    out, err = io.StringIO(), io.StringIO()
+    site.set(rule=LONGER)
+    site.pass_s(12)
+    assert run_check(site.path, None, True, out, err) == EX_OK
+    assert "these rules were changed by commands and lie over this file: cam-1/night" in err.getvalue()
 
 
 def test_a_disk_that_takes_nothing_refuses_it(site: RuleSite) -> None:

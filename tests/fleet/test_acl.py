@@ -210,6 +210,7 @@ COMMANDS = (
     *(
         "passage-times",
         "set-config",
+        "set-rule",
         "live-pictures",
         "snapshot",
         "status",

@@ -69,6 +69,10 @@ CHECK: Sentences = {
         "hog is no longer there; runs as auto, the model that ships",
         "không còn hog; chạy như auto, là mô hình có sẵn",
     ),
+    "rules-over": (
+        "these rules were changed by commands and lie over this file: {rules}",
+        "các quy tắc sau đã đổi bằng lệnh, có hiệu lực thay cho quy tắc trong tệp này: {rules}",
+    ),
     "pushed-over": (
         "version {pushed}, which the centre pushed, is in force on this gateway, "
         "not this file, which has version {own}",
