@@ -275,6 +275,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "The draft is not in force. Once there is a result, an operator can sign it. The gateway then tries "
         "it for 60 s, and goes back by itself if it loses the broker or a camera.",
     ),
+    "rule-new": ("Quy tắc mới", "A new rule"),
+    "rule-new-kind": ("Loại", "Kind"),
+    "rule-new-name": ("Tên, ví dụ: Cổng trường ban đêm", "Name, such as: school gate at night"),
+    "rule-new-draft": ("Soạn bản nháp", "Draft it"),
     "rule-put-in-force": ("Áp dụng bản nháp (cần ký số)", "Put the draft in force (to be signed)"),
     "rule-changed": ("Đã đổi bằng lệnh, khác cấu hình", "Changed by a command, unlike the configuration"),
     "rule-reset": ("Trả về như cấu hình", "Back to the configuration"),

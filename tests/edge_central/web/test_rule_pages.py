@@ -297,6 +297,41 @@ def test_a_rehearsed_draft_becomes_a_command_to_be_signed(city: House) -> None:
     assert "Không có lần chạy thử này" in words(other.text), "of another gateway"
 
 
+def test_a_new_rule_is_drafted_with_a_zone_of_its_own(city: House) -> None:
+    lan = city.browser("lan")
+    asked = {"kind": "zone-intrusion", "name": "Cổng  trường Đêm"}
+    form = lan.post(RULES, asked, page=RULES).headers["location"]
+    assert form.startswith(f"{RULES}/cong-truong-dem/rehearse?")
+    page = lan.get(form).text
+    assert "<polygon" in page
+    assert 'name="kind" value="zone-intrusion"' in page
+    corners = "0.1 0.1, 0.5 0.1, 0.5 0.5"
+    sent = filled(**asked, points=corners, seconds="3", begin="", end="")
+    for day in ("sat", "sun"):
+        sent |= {f"day.{day}": "1"}
+    answer = lan.post(form.partition("?")[0], sent, page=form)
+    assert answer.status_code == 303, words(answer.text)
+    rule, zones = draft(city)["rule"], draft(city)["zones"]
+    assert (rule["id"], rule["name"], rule["zone"]) == (
+        "cong-truong-dem",
+        "Cổng trường Đêm",
+        "cong-truong-dem",
+    )
+    assert zones == {"cong-truong-dem": {"polygon": [[0.1, 0.1], [0.5, 0.1], [0.5, 0.5]]}}
+    assert "schedule" not in rule
+
+
+def test_the_id_of_a_new_rule_is_free(city: House) -> None:
+    lan = city.browser("lan")
+    for name, id_ in (("Night", "night-2"), ("gate", "gate-2"), ("!!", "rule"), ("x" * 200, "x" * 30)):
+        form = lan.post(RULES, {"kind": "line-crossing", "name": name}, page=RULES).headers["location"]
+        assert form.startswith(f"{RULES}/{id_}/rehearse?"), form
+    for wrong in ({"kind": "wrong-way", "name": "x"}, {"kind": "loitering", "name": "  "}, {}):
+        assert lan.post(RULES, wrong, page=RULES).status_code == 400
+    assert lan.get(f"{RULES}/nothing/rehearse?kind=odd&name=x").status_code == 404
+    assert lan.get(f"{RULES}/nothing/rehearse").status_code == 404
+
+
 def test_no_rule_is_set_by_rules_that_are_not_current(city: House) -> None:
     lan = city.browser("lan")
     id_ = begin(lan)

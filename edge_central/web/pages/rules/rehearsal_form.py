@@ -45,8 +45,9 @@ def values_of(rule: ConfiguredRule) -> Values:
     return values
 
 
-def draft_of(rule: ConfiguredRule, form: Mapping[str, str]) -> RehearsalDraft:
-    """The rule with the fields that differ from it. Raises InvalidForm with all mistakes."""
+def draft_of(rule: ConfiguredRule, form: Mapping[str, str], *, is_new: bool = False) -> RehearsalDraft:
+    """The rule with the fields that differ from it. ``is_new``: the gateway does not have it, so the draft
+    brings its zone or line. Raises InvalidForm with all mistakes."""
     errors: dict[str, FormError] = {}
     before, written = values_of(rule), dict(rule.written)
     changed = {name for name in {*before, *form} if before[name] != form.get(name, "").strip()}
@@ -62,8 +63,9 @@ def draft_of(rule: ConfiguredRule, form: Mapping[str, str]) -> RehearsalDraft:
     if rule.count is not None and "count" in changed:
         written["count"] = round(_number(form, "count", 2, MAX_OBJECTS, errors))
     places: dict[str, Written] = {}
-    if rule.place is not None and "points" in changed:
-        places = _changed_place(rule, written, form.get("points", ""), errors)
+    if rule.place is not None and (is_new or "points" in changed):
+        name = rule.place.name if is_new else f"{rule.place.name[: MAX_NAME - 4]}-new"
+        places = _changed_place(rule, name, written, form.get("points", ""), errors)
     if errors:
         raise InvalidForm(errors)
     return RehearsalDraft(rule=written, zones=places.get("zones", {}), lines=places.get("lines", {}))
@@ -115,9 +117,9 @@ def _number(
 
 
 def _changed_place(
-    rule: ConfiguredRule, written: Written, text: str, errors: dict[str, FormError]
+    rule: ConfiguredRule, name: str, written: Written, text: str, errors: dict[str, FormError]
 ) -> dict[str, Written]:
-    """A zone or line of its own, because other rules may use the present one."""
+    """A zone or line of its own, called ``name``, because other rules may use the present one."""
     assert rule.place is not None
     points = _points_of(text)
     is_line = rule.place.key == "lines"
@@ -125,7 +127,6 @@ def _changed_place(
     if points is None or not valid:
         errors["points"] = FormError("rehearsal-error-line" if is_line else "rehearsal-error-points")
         return {}
-    name = f"{rule.place.name[: MAX_NAME - 4]}-new"
     written[rule.place.key.removesuffix("s")] = name
     listed = [list(point) for point in points]
     place = {"from": listed[0], "to": listed[1]} if is_line else {"polygon": listed}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from starlette.responses import Response
 
@@ -21,10 +22,11 @@ from edge_central.searches import match_pictures, new_search
 from edge_central.searches.model import OPEN_PICTURES, SearchesUnavailable, TooManySearches
 from edge_central.searches.question import InvalidQuestion
 from edge_central.web.auth.accounts import ACTING_ROLES
-from edge_central.web.http_errors import NotFound
+from edge_central.web.http_errors import BadRequest, NotFound
 from edge_central.web.pages.charts import bar_chart
 from edge_central.web.pages.rules import rehearsal_form
 from edge_central.web.pages.rules.camera_rules import RulesOfCamera, rules_of_camera, rules_of_path
+from edge_central.web.pages.rules.new_rule import new_rule, renamed
 from edge_central.web.pages.rules.rehearsal_form import Values
 from edge_central.web.pages.search_form import FormError, InvalidForm
 from edge_central.web.pages.searches import MOST_AT_ONCE, drawn_on, pictures
@@ -38,7 +40,7 @@ def form_page(visit: UserRequestContext) -> Response:
     """``proposal``: the kind of a change that outcomes suggest; ``like``: the id of a rehearsal to begin
     with."""
     found = rules_of_path(visit)
-    rule = found.rule(visit.path("rule"))
+    rule, _ = _rule_of(found, visit.path("rule"), dict(visit.request.query_params))
     values = rehearsal_form.usual_values(rule)
     kind, like = visit.query("proposal"), visit.query("like")
     if kind is not None:
@@ -51,6 +53,30 @@ def form_page(visit: UserRequestContext) -> Response:
         values |= _values_of(found, before.draft) | {"span": str(before.days), "purpose": before.purpose}
         values["case"] = before.case
     return _form(visit, found, rule, values, {})
+
+
+def begin_rule(visit: UserRequestContext) -> Response:
+    """The form of a rule that does not exist yet: ``kind``, and ``name`` for people."""
+    found = rules_of_path(visit)
+    known = found.known.rules
+    taken = {*(rule.id for rule in known.rules), *known.zones, *known.lines} if known is not None else set()
+    rule = new_rule(visit.form.get("kind", ""), visit.form.get("name", ""), taken)
+    if rule is None or known is None:
+        raise BadRequest("a new rule needs a kind and a name")
+    asked = urlencode({"kind": rule.kind, "name": rule.display_name})
+    here = f"/sites/{found.site.id}/cameras/{quote(found.camera.id)}/rules"
+    return visit.redirect(f"{here}/{rule.id}/rehearse?{asked}")
+
+
+def _rule_of(found: RulesOfCamera, id_: str, values: Mapping[str, str]) -> tuple[ConfiguredRule, bool]:
+    """The rule, and whether it is new: then ``values`` name its kind. Raises NotFound."""
+    known = found.known.rules
+    if known is not None and known.rule(id_) is None and "kind" in values:
+        rule = new_rule(values["kind"], values.get("name", ""), ())
+        if rule is None:
+            raise NotFound
+        return renamed(rule, id_), True
+    return found.rule(id_), False
 
 
 def _values_of(found: RulesOfCamera, draft: RehearsalDraft) -> Values:
@@ -78,6 +104,7 @@ def _form(
         errors=errors,
         drawing=found.drawing(rule.place),
         background=drawn_on(visit, found.site.id, found.camera),
+        new=None if found.known.rules is None or found.known.rules.rule(rule.id) else rule.kind,
         labels=LABELS,
         week=rehearsal_form.WEEK,
         spans=DAYS,
@@ -88,13 +115,13 @@ def _form(
 def start(visit: UserRequestContext) -> Response:
     """Start a rehearsal, or show the form again with what is wrong in it."""
     found = rules_of_path(visit)
-    rule = found.rule(visit.path("rule"))
+    rule, is_new = _rule_of(found, visit.path("rule"), visit.form)
     values, form = Values(str, visit.form), visit.form
     try:
         question = RehearsalQuestion(
             gateway=found.site.id,
             camera=found.camera.id,
-            draft=rehearsal_form.draft_of(rule, form),
+            draft=rehearsal_form.draft_of(rule, form, is_new=is_new),
             days=rehearsal_form.span_of(form),
             with_examples=bool(form.get("examples")),
             purpose=form.get("purpose", ""),
@@ -166,5 +193,6 @@ FORM = "/sites/{gateway}/cameras/{camera}/rules/{rule}/rehearse"
 PAGES = (
     Page(FORM, form_page, roles=ACTING_ROLES),
     Page(FORM, start, "POST", roles=ACTING_ROLES),
+    Page("/sites/{gateway}/cameras/{camera}/rules", begin_rule, "POST", roles=ACTING_ROLES),
     Page("/rehearsals/{id}", rehearsal_page, roles=ACTING_ROLES),
 )
