@@ -169,3 +169,23 @@ def test_a_broker_that_is_being_restarted_is_waited_for(tmp_path: Path) -> None:
         _, complained = kicking.communicate(timeout=30)
     assert (asking.returncode, json.loads(answered)) == (0, {})
     assert (kicking.returncode, complained) == (0, "")
+
+
+def test_a_wait_outlasts_a_restart_of_the_broker(tmp_path: Path) -> None:
+    broker = FleetBroker(tmp_path, GATEWAYS)
+    with broker:
+        waiting = subprocess.Popen(
+            command(broker, "wait", "--version", "0.2.0", "--timeout-s", "30", "dt-001"),
+            text=True, stdout=subprocess.PIPE,
+        )  # fmt: skip
+        wait_until(lambda: f"u'{OPERATOR}'" in broker.log, what="the subscription")
+    with broker:
+        wait_until(lambda: broker.log.count("running") == 2, what="the broker's second start")
+
+        def beat() -> bool:
+            say(broker, "dt-001", "heartbeat", {"version": "0.2.0"}, retain=False)
+            return waiting.poll() is not None
+
+        wait_until(beat, what="the end of the wait")
+        answered, _ = waiting.communicate()
+    assert (waiting.returncode, json.loads(answered)) == (0, {"dt-001": "0.2.0"})

@@ -138,8 +138,22 @@ def parse(root: str, line: str) -> Message | None:
     return Message(levels[0], levels[1], levels[3], topic, body if isinstance(body, dict) else {})
 
 
-def collect(queue: Queue[Message | None]) -> list[Message]:
-    """Return all retained messages. Raises BrokerSilent."""
+def retained(broker: Broker, *ends: str) -> list[Message]:
+    """Return all retained messages on ``<root>/+/<end>``; again from the start if the broker is restarted
+    meanwhile. Raises BrokerSilent."""
+    deadline = time.monotonic() + broker.connect_s
+    while True:
+        with subscribed(broker, *ends) as queue:
+            found = collect(queue)
+        if found is not None:
+            return found
+        if time.monotonic() >= deadline:
+            raise BrokerSilent("the broker ended the connection again and again")
+        time.sleep(RETRY_S)
+
+
+def collect(queue: Queue[Message | None]) -> list[Message] | None:
+    """Return all retained messages; None if the broker ended the connection."""
     found: list[Message] = []
     while True:
         try:
@@ -147,17 +161,18 @@ def collect(queue: Queue[Message | None]) -> list[Message]:
         except Empty:
             return found
         if message is None:
-            raise BrokerSilent("the broker ended the connection")
+            return None
         found.append(message)
 
 
 def states(broker: Broker) -> dict[str, dict[str, object]]:
     """Return ward, state and version by gateway, from the retained messages."""
-    with subscribed(broker, "+/up/state", "+/up/birth") as queue:
-        found: dict[str, dict[str, object]] = {}
-        for message in filter(lambda found: found.body, collect(queue)):
-            known = found.setdefault(f"{message.ward}/{message.gateway}", {"ward": message.ward})
-            known |= {key: message.body[key] for key in ("state", "version", "time") if key in message.body}
+    found: dict[str, dict[str, object]] = {}
+    for message in retained(broker, "+/up/state", "+/up/birth"):
+        if not message.body:
+            continue
+        known = found.setdefault(f"{message.ward}/{message.gateway}", {"ward": message.ward})
+        known |= {key: message.body[key] for key in ("state", "version", "time") if key in message.body}
     # A gateway that moved may have messages of its former ward too: the online or the newest one counts.
     best: dict[str, dict[str, object]] = {}
     for name, known in sorted(found.items(), key=lambda item: rank(item[1])):
@@ -183,24 +198,29 @@ def wait(
     def good() -> bool:
         return all(seen == version if version else seen is not None for seen in heard.values())
 
-    with subscribed(broker, *ends) as queue:
+    def listen(queue: Queue[Message | None]) -> None:
+        """Until all is good, the time is over, or the broker has ended the connection."""
         while not good():
             try:
                 message = queue.get(timeout=max(0.0, deadline - time.monotonic()))
             except Empty:
-                break
+                return
             if message is None:
-                raise BrokerSilent("the broker ended the connection")
+                time.sleep(RETRY_S)
+                return
             if message.body and (message.ward == ward or not ward):
                 heard[message.gateway] = str(message.body.get("version"))
+
+    while not good() and time.monotonic() < deadline:  # again if the broker was restarted
+        with subscribed(broker, *ends) as queue:
+            listen(queue)
     return heard, good()
 
 
 def clear(broker: Broker, gateway: str, keep: str) -> list[str]:
     """Delete the retained messages of a gateway, except those of ward ``keep``. Return their topics."""
     ends = (f"{gateway}/up/state", f"{gateway}/up/birth", f"{gateway}/down/config")
-    with subscribed(broker, *ends) as queue:
-        topics = [message.topic for message in collect(queue) if message.ward != keep]
+    topics = [message.topic for message in retained(broker, *ends) if message.ward != keep]
     for topic in topics:
         run(broker, ["mosquitto_pub", *broker.arguments(), "-q", "1", "-r", "-n", "-t", topic])
     return topics
