@@ -31,9 +31,10 @@ from edge_agent.commands.action import (
 )
 from edge_agent.commands.dispatcher import CommandDispatcher
 from edge_agent.commands.handlers.collect import CollectCommand
-from edge_agent.commands.handlers.config_push import ConfigPush
-from edge_agent.commands.handlers.config_trial import AgentHooks
-from edge_agent.commands.handlers.configured_rules import RulesCommand
+from edge_agent.commands.handlers.configuration.config_push import ConfigPush
+from edge_agent.commands.handlers.configuration.config_trial import AgentHooks
+from edge_agent.commands.handlers.configuration.configured_rules import RulesCommand
+from edge_agent.commands.handlers.configuration.set_rule import RuleChangeCommand
 from edge_agent.commands.handlers.diagnostics import HealthHistory, bundle, configuration_text, list_files
 from edge_agent.commands.handlers.files import (
     ClipCommand,
@@ -48,7 +49,6 @@ from edge_agent.commands.handlers.reboot import RebootCommand, camera_reboot_act
 from edge_agent.commands.handlers.rehearse import RehearseCommand
 from edge_agent.commands.handlers.rules import rule_actions
 from edge_agent.commands.handlers.search import GatewayLimits, SearchCommands
-from edge_agent.commands.handlers.set_rule import RuleChangeCommand
 from edge_agent.commands.handlers.storm import FILE as STORM_FILE
 from edge_agent.commands.handlers.storm import StormMode
 from edge_agent.commands.handlers.update import UpdateCommands

@@ -258,7 +258,7 @@ def test_no_module_defines_an_exit_code_of_its_own() -> None:
         ("edge-agent check --config ", []),
         ("edge-agent evidence open --k", []),
         ("edge-agent completion ", ["bash", "zsh", "--help"]),
-        ("edge-agent command se", ["search", "set-config"]),
+        ("edge-agent command se", ["search", "set-config", "set-rule"]),
     ],
 )
 def test_bash_completes(typed: str, offered: list[str]) -> None:

@@ -22,8 +22,8 @@ from edge_agent.commands.action import (
     CommandSucceeded,
     InProgress,
 )
-from edge_agent.commands.handlers.config_push import ConfigPush
-from edge_agent.commands.handlers.config_trial import AgentHooks
+from edge_agent.commands.handlers.configuration.config_push import ConfigPush
+from edge_agent.commands.handlers.configuration.config_trial import AgentHooks
 from edge_agent.commands.signature import make_key
 from edge_agent.config.check import run_check
 from edge_agent.config.model.settings import Settings

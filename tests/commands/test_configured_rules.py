@@ -11,7 +11,7 @@ import pytest
 
 from edge_agent.commands.action import CommandRefused, is_signed_by_default
 from edge_agent.commands.handlers import configured_rules
-from edge_agent.commands.handlers.configured_rules import RulesCommand
+from edge_agent.commands.handlers.configuration.configured_rules import RulesCommand
 from edge_agent.config.loader import load
 from edge_agent.wire import NoArguments
 from edge_agent.wire.json_schema import schema_of

@@ -71,6 +71,10 @@ class Site:
         found: dict[str, Any] = status["heartbeat"]["config"]
         return found
 
+    def events(self, kind: str) -> list[dict[str, Any]]:
+        found = (json.loads(message.payload) for message in self.centre.subscriber.events())
+        return [event for event in found if event["type"].endswith(f".{kind}.v1")]
+
     def rules(self) -> dict[str, Any]:
         found: dict[str, Any] = self.centre.answer(self.centre.send(document("rules")), 20)["result"]
         return found
@@ -132,11 +136,7 @@ def test_a_rule_is_set_on_trial_reported_and_survives_a_restart(site: Site) -> N
     )
     answer = site.centre.answer(site.centre.send(asked, signed(asked, OPERATOR)), 30)
     assert (answer["status"], answer["text"]) == ("succeeded", "the rule is in force")
-    (event,) = [
-        json.loads(each.payload)
-        for each in site.centre.subscriber.on("/up/event/")
-        if b"rule-change" in each.payload
-    ]
+    (event,) = site.events("rule-change")
     assert (event["subject"], event["data"]["rule_id"], event["data"]["what"]) == ("cam-1", "yard", "set")
     site.agent.kill()
     wait_until(lambda: site.agent.status(), what="the agent")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from edge_agent.commands.action import CommandFailed, CommandRefused, CommandSucceeded, InProgress
-from edge_agent.commands.handlers.set_rule import RuleChangeCommand
+from edge_agent.commands.handlers.configuration.set_rule import RuleChangeCommand
 from edge_agent.config import last_good
 from edge_agent.config.check import run_check
 from edge_agent.config.model.settings import AnyRule
@@ -144,7 +144,9 @@ def test_without_the_broker_it_goes_back_and_says_so(site: RuleSite) -> None:
     assert isinstance(answer, CommandFailed)
     assert answer.code == "reverted"
     assert site.lasts_s == 60
-    assert "a changed rule was given up: within 60 s the broker was not connected" in site.command.lines()
+    assert "a changed rule was given up: within 60 s the broker was not connected" in "".join(
+        site.command.lines()
+    )
     assert [(each.rule, each.what) for each in site.reports] == [("night", "set"), ("night", "reverted")]
     assert site.reports[1].by.signed_by == KEY
 
@@ -264,7 +266,7 @@ def test_the_copy_of_the_last_good_file_has_the_changed_rules(site: RuleSite) ->
     site.pass_s(12)
     site.start()
     last_good.save(site.path, site.settings, site.source.tree())
-    site.path.write_text("cameras: [")
+    site.path.write_text("state_dir: state\ncameras: [")
     found = last_good.find(site.path)
     assert found is not None
     assert found.settings.config_hash == site.settings.config_hash

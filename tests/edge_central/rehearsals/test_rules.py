@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select, update
 
-from edge_agent.commands.handlers.configured_rules import RulesCommand
+from edge_agent.commands.handlers.configuration.configured_rules import RulesCommand
 from edge_agent.config.loader import load
 from edge_agent.wire import NoArguments
 from edge_central.ingest.batch_result import BornConfiguration

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from edge_central.commands.draft import check_arguments, reason_of
 from edge_central.commands.model import GatewayCommand, InvalidCommand
@@ -44,10 +45,10 @@ def set_rule_command(visit: UserRequestContext, gateway: str, form: Mapping[str,
         if rehearsal is None or rehearsal.gateway != gateway or rehearsal.result is None:
             raise InvalidCommand("command-error-rehearsal")
         camera, draft = rehearsal.camera, rehearsal.draft
-        args = {"rule": draft.rule, "zones": draft.zones, "lines": draft.lines}
+        args: dict[str, Any] = {"rule": draft.rule, "zones": draft.zones, "lines": draft.lines}
     else:
         camera, args = form.get("camera", ""), {"reset": form.get("reset", "")}
-    known = _known(visit, gateway, camera).known
+    known = _camera_rules(visit, gateway, camera).known
     if known.rules is None or not known.rules.config_hash or not known.is_current:
         raise InvalidCommand("command-error-rules")
     command = GatewayCommand(SET_RULE, args | {"camera": camera, "config_hash": known.rules.config_hash})
@@ -59,7 +60,7 @@ def drafted_rule(visit: UserRequestContext, gateway: str, command: GatewayComman
     """None: the command is of another type, or its rule cannot be shown."""
     if command.type != SET_RULE or not command.args.get("rule"):
         return None
-    found = _known(visit, gateway, command.camera or "")
+    found = _camera_rules(visit, gateway, command.camera or "")
     draft = RehearsalDraft(**{key: command.args[key] for key in ("rule", "zones", "lines")})
     rule = found.drafted(draft)
     if rule is None:
@@ -69,7 +70,7 @@ def drafted_rule(visit: UserRequestContext, gateway: str, command: GatewayComman
     return DraftedRule(rule, found.drawing(rule.place), background, found.camera, yaml)
 
 
-def _known(visit: UserRequestContext, gateway: str, camera: str) -> RulesOfCamera:
+def _camera_rules(visit: UserRequestContext, gateway: str, camera: str) -> RulesOfCamera:
     """Raises InvalidCommand."""
     found = rules_of_camera(visit, gateway, camera)
     if found is None:

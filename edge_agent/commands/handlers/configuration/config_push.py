@@ -21,7 +21,7 @@ from edge_agent.commands.action import (
     always,
     unchanged,
 )
-from edge_agent.commands.handlers.config_trial import SETTLED_S, AgentHooks, TrialJudge
+from edge_agent.commands.handlers.configuration.config_trial import SETTLED_S, AgentHooks, TrialJudge
 from edge_agent.commands.signature import OperatorKeyring
 from edge_agent.config.changes import compare
 from edge_agent.config.model.settings import Settings

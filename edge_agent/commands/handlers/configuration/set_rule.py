@@ -24,7 +24,7 @@ from edge_agent.commands.action import (
     select_cameras,
     unchanged,
 )
-from edge_agent.commands.handlers.config_trial import SETTLED_S, AgentHooks, TrialJudge
+from edge_agent.commands.handlers.configuration.config_trial import SETTLED_S, AgentHooks, TrialJudge
 from edge_agent.config.draft import read_draft
 from edge_agent.config.pushed import (
     RULES_FOLDER,
