@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from edge_agent.commands.action import CommandRefused, is_signed_by_default
-from edge_agent.commands.handlers import configured_rules
+from edge_agent.commands.handlers.configuration import configured_rules
 from edge_agent.commands.handlers.configuration.configured_rules import RulesCommand
 from edge_agent.config.loader import load
 from edge_agent.wire import NoArguments
