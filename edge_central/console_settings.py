@@ -10,13 +10,15 @@ from zoneinfo import ZoneInfo
 
 from edge_agent.config.fields.collections import ListOf
 from edge_agent.config.fields.declare import Key, Made, section
-from edge_agent.config.fields.field_types import Number, ReadableFile, Text
+from edge_agent.config.fields.field_types import Number, ReadableFile, Text, WordChoice
 from edge_agent.config.fields.schema_types import Field, SectionValues
 from edge_agent.config.fields.times import TimeZone
 from edge_central.config_types import AddressAndPort, AddressOrNetwork, ListenAddress, RecorderUrl
 from edge_central.webhook_settings import WEBHOOKS, EventWebhook
 
 _LISTEN = ListenAddress("127.0.0.1", 8443)
+_ROLES = ("admin", "officer", "viewer")
+"""Of people; programs have tokens."""
 DEFAULT_TIMEZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
@@ -82,6 +84,15 @@ class Console:
             make=lambda values: values["session_h"] * 3600,
         ),
     ]
+    second_factor_roles: Annotated[
+        tuple[str, ...],
+        Key(
+            "roles whose users must log in with a code of an authenticator app besides the password; they set "
+            "it up at their next login",
+            ListOf(WordChoice(_ROLES), "roles", unique=True),
+            "none: each user decides",
+        ),
+    ] = ()
     timezone: Annotated[
         ZoneInfo, Key("time zone of the times on the pages", TimeZone(), f"`{DEFAULT_TIMEZONE.key}`")
     ] = DEFAULT_TIMEZONE

@@ -92,6 +92,7 @@ HOMES: dict[str, set[str]] = {
         "stills",
         "cameras",
         "tools",
+        "edge_central",  # draws a QR code (docs/decisions/0079)
     },
 }
 

@@ -81,42 +81,50 @@ def _add_logging(parser: CommandParser) -> None:
 def _add_user(actions: Commands) -> None:
     user = add_command(actions, "user", "manage who may use the console and the API")
     todo = user.add_commands("todo")
-    add = add_command(
-        todo,
-        "add",
-        "add a person; asks for the password on the terminal",
-        "edge-agent central user add lan --role officer --ward de-tham",
-    )
+    people = _add_people(todo)
     listing = add_command(todo, "list", "list people and programs", "edge-agent central user list --json")
-    passwd = add_command(
-        todo,
-        "passwd",
-        "set another password, which ends all sessions of that person",
-        "edge-agent central user passwd lan",
-    )
+    listing.add_json()
     remove = add_command(
         todo,
         "remove",
         "remove a person or program, with all sessions and the token",
         "edge-agent central user remove lan",
     )
-    token = add_command(
-        todo,
-        "token",
-        "make a token of the API for a program and print it once",
-        "edge-agent central user token traffic-app --ward de-tham > token",
-        "edge-agent central user token zalo-bridge --ward de-tham --may-act > token",
-    )
-    for each in (add, passwd, remove, token):
+    named = (*people, *_add_account_changes(todo), remove, _add_token(todo))
+    for each in named:
         each.add_argument("name", metavar="NAME", help="name of the person or program")
-    add.add_argument(
-        "--role",
-        choices=ROLES,
-        required=True,
-        help="what the person may do; admin: all wards and users, officer: acts, viewer: reads",
+    for each in (*named, listing):
+        each.add_config(DEFAULT_CONFIG)
+
+
+def _add_people(todo: Commands) -> tuple[CommandParser, ...]:
+    """Commands that set password, role and wards of a person."""
+    add = add_command(
+        todo,
+        "add",
+        "add a person; asks for the password on the terminal",
+        "edge-agent central user add lan --role officer --ward de-tham",
     )
-    _add_wards(add, "not needed for an admin")
-    _add_wards(token, "not with --renew")
+    passwd = add_command(
+        todo,
+        "passwd",
+        "set another password, which ends all sessions of that person",
+        "edge-agent central user passwd lan",
+    )
+    role = add_command(
+        todo,
+        "role",
+        "change role and wards of a person, which ends all sessions",
+        "edge-agent central user role lan --role officer --ward de-tham --ward bo-xuyen",
+    )
+    for each in (add, role):
+        each.add_argument(
+            "--role",
+            choices=ROLES,
+            required=True,
+            help="what the person may do; admin: all wards and users, officer: acts, viewer: reads",
+        )
+        _add_wards(each, "not needed for an admin")
     for each in (add, passwd):
         password = each.add_argument(
             "--new-password-file",
@@ -126,6 +134,18 @@ def _add_user(actions: Commands) -> None:
             help="file whose first line is the new password, - for standard input; default: a question",
         )
         each.rename("--password-file", password)
+    return add, passwd, role
+
+
+def _add_token(todo: Commands) -> CommandParser:
+    token = add_command(
+        todo,
+        "token",
+        "make a token of the API for a program and print it once",
+        "edge-agent central user token traffic-app --ward de-tham > token",
+        "edge-agent central user token zalo-bridge --ward de-tham --may-act > token",
+    )
+    _add_wards(token, "not with --renew")
     token.add_argument(
         "--renew", action="store_true", help="replace the token of this program; the old token stops working"
     )
@@ -134,9 +154,20 @@ def _add_user(actions: Commands) -> None:
         action="store_true",
         help="the program may also acknowledge and close alarms, like an officer; default: it only reads",
     )
-    listing.add_json()
-    for each in (add, listing, passwd, remove, token):
-        each.add_config(DEFAULT_CONFIG)
+    return token
+
+
+def _add_account_changes(todo: Commands) -> tuple[CommandParser, ...]:
+    """Changes that need nothing but the name."""
+    return tuple(
+        add_command(todo, name, text, f"edge-agent central user {name} lan")
+        for name, text in (
+            ("disable", "end the sessions of a person or program and refuse logins and the token"),
+            ("enable", "allow logins and the token again"),
+            ("end-sessions", "end all sessions of a person"),
+            ("reset-second-factor", "remove the second factor of a person, who has lost it"),
+        )
+    )
 
 
 def _add_wards(parser: CommandParser, when: str) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
+import pwd
 import re
 import sys
 from argparse import Namespace
@@ -20,8 +22,10 @@ from edge_agent.core.clock import SystemClock, wall_ms
 from edge_agent.core.errors import CentralError
 from edge_central.config import load
 from edge_central.settings import CentralSettings
+from edge_central.store.accesses import AccessKind
 from edge_central.store.database import DatabaseConnections
-from edge_central.web.auth import accounts
+from edge_central.web.auth import account_changes, accounts
+from edge_central.web.auth.account_changes import AccountAuthor, AccountChangeRefused, record_change, rights
 from edge_central.web.auth.accounts import (
     NAME,
     NAME_RULE,
@@ -32,6 +36,7 @@ from edge_central.web.auth.accounts import (
     new_token,
     password_fault,
 )
+from edge_central.web.i18n import translate
 
 MAX_PASSWORD_BYTES = 4_096
 
@@ -45,20 +50,34 @@ def run_user(args: Namespace, stdout: TextIO) -> int:
     try:
         for line in _TODO[args.todo](args, settings, connections):
             print(line, file=stdout)
+    except AccountChangeRefused as refusal:
+        raise CentralError(
+            f"{args.name}: {translate(refusal.key, 'en')} Nothing was changed."
+        ) from refusal
     finally:
         connections.close()
     return 0
 
 
+def _author() -> AccountAuthor:
+    """For the access log. No user of the console has an @ in the name."""
+    try:
+        user = os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        user = str(os.getuid())
+    return AccountAuthor(f"{user}@command-line", "", wall_ms(SystemClock()))
+
+
 def _add(args: Namespace, settings: CentralSettings, connections: DatabaseConnections) -> Iterable[str]:
-    role, now_ms = Role(args.role), wall_ms(SystemClock())
+    role, author = Role(args.role), _author()
     wards = _wards(args.ward, settings, needed=role is not Role.ADMIN)
     with connections.reading() as connection:
         if accounts.find_account(connection, args.name) is not None:
             raise CentralError(f"{args.name} is there already; nothing was changed")
     digest = hash_password(_password(args.password_file))
     with connections.writing() as connection:
-        accounts.add_account(connection, Account(args.name, role, wards, now_ms), password=digest)
+        account = Account(args.name, role, wards, author.now_ms)
+        account_changes.add_person(connection, author, account, digest)
     yield f"{args.name}: {role}, {_of(wards)}"
 
 
@@ -72,7 +91,12 @@ def _list(args: Namespace, settings: CentralSettings, connections: DatabaseConne
                     "name": each.name,
                     "role": each.role.value,
                     "wards": list(each.wards),
-                    "since": _created(each).isoformat(),
+                    "since": _moment(each.created_ms).isoformat(),
+                    "disabled": each.disabled,
+                    "second_factor": each.has_second_factor,
+                    "signed_in": None
+                    if each.signed_in_ms is None
+                    else _moment(each.signed_in_ms).isoformat(),
                 }
                 for each in found
             ],
@@ -81,13 +105,16 @@ def _list(args: Namespace, settings: CentralSettings, connections: DatabaseConne
         )
         return
     for each in found:
-        yield f"{each.name:20} {each.role:8} {_of(each.wards)}, since {_created(each):%Y-%m-%d}"
+        more = ", second factor" if each.has_second_factor else ""
+        more += ", disabled" if each.disabled else ""
+        since = f"{_moment(each.created_ms):%Y-%m-%d}"
+        yield f"{each.name:20} {each.role:8} {_of(each.wards)}, since {since}{more}"
     if not found:
         yield "no users yet: edge-agent central user add NAME --role admin"
 
 
-def _created(account: Account) -> datetime:
-    return datetime.fromtimestamp(account.created_ms / 1000, UTC)
+def _moment(time_ms: int) -> datetime:
+    return datetime.fromtimestamp(time_ms / 1000, UTC)
 
 
 def _passwd(args: Namespace, settings: CentralSettings, connections: DatabaseConnections) -> Iterable[str]:
@@ -97,7 +124,7 @@ def _passwd(args: Namespace, settings: CentralSettings, connections: DatabaseCon
         raise CentralError(f"there is no person {args.name}; nothing was changed")
     digest = hash_password(_password(args.password_file))
     with connections.writing() as connection:
-        accounts.set_password(connection, args.name, digest)
+        account_changes.reset_password(connection, _author(), args.name, digest, one_time=False)
     yield f"{args.name}: the new password holds, all sessions have ended"
 
 
@@ -105,12 +132,49 @@ def _remove(args: Namespace, settings: CentralSettings, connections: DatabaseCon
     with connections.writing() as connection:
         if not accounts.remove_account(connection, args.name):
             raise CentralError(f"there is no {args.name}; nothing was changed")
+        record_change(connection, AccessKind.USER_REMOVED, _author(), args.name)
     yield f"{args.name}: removed; its access log stays"
+
+
+def _role(args: Namespace, settings: CentralSettings, connections: DatabaseConnections) -> Iterable[str]:
+    role = Role(args.role)
+    wards = _wards(args.ward, settings, needed=role is not Role.ADMIN)
+    with connections.writing() as connection:
+        account_changes.change_role(connection, _author(), args.name, role, wards)
+    yield f"{args.name}: {role}, {_of(wards)}; all sessions have ended"
+
+
+def _disable(args: Namespace, settings: CentralSettings, connections: DatabaseConnections) -> Iterable[str]:
+    with connections.writing() as connection:
+        account_changes.disable(connection, _author(), args.name)
+    yield f"{args.name}: disabled, all sessions have ended"
+
+
+def _enable(args: Namespace, settings: CentralSettings, connections: DatabaseConnections) -> Iterable[str]:
+    with connections.writing() as connection:
+        account_changes.enable(connection, _author(), args.name)
+    yield f"{args.name}: enabled"
+
+
+def _end_sessions(
+    args: Namespace, settings: CentralSettings, connections: DatabaseConnections
+) -> Iterable[str]:
+    with connections.writing() as connection:
+        account_changes.end_sessions(connection, _author(), args.name)
+    yield f"{args.name}: all sessions have ended"
+
+
+def _reset_second_factor(
+    args: Namespace, settings: CentralSettings, connections: DatabaseConnections
+) -> Iterable[str]:
+    with connections.writing() as connection:
+        account_changes.reset_second_factor(connection, _author(), args.name)
+    yield f"{args.name}: no second factor any more, all sessions have ended"
 
 
 def _token(args: Namespace, settings: CentralSettings, connections: DatabaseConnections) -> Iterable[str]:
     """Print the token alone on stdout, for ``> file``; everything else goes to stderr."""
-    token, now_ms = f"eac_{new_token()}", wall_ms(SystemClock())
+    token, author = f"eac_{new_token()}", _author()
     with connections.writing() as connection:
         account = accounts.find_account(connection, args.name)
         if args.renew:
@@ -126,13 +190,25 @@ def _token(args: Namespace, settings: CentralSettings, connections: DatabaseConn
             )
         else:
             role = Role.API_OFFICER if args.may_act else Role.API
-            account = Account(args.name, role, _wards(args.ward, settings, needed=True), now_ms)
+            account = Account(args.name, role, _wards(args.ward, settings, needed=True), author.now_ms)
             accounts.add_account(connection, account, token=token)
+        record_change(connection, AccessKind.USER_TOKEN, author, args.name, rights(account))
     print(f"{args.name}: {_of(account.wards)}; this token is shown once, keep it secret", file=sys.stderr)
     yield token
 
 
-_TODO = {"add": _add, "list": _list, "passwd": _passwd, "remove": _remove, "token": _token}
+_TODO = {
+    "add": _add,
+    "list": _list,
+    "passwd": _passwd,
+    "role": _role,
+    "disable": _disable,
+    "enable": _enable,
+    "end-sessions": _end_sessions,
+    "reset-second-factor": _reset_second_factor,
+    "remove": _remove,
+    "token": _token,
+}
 
 
 def _wards(given: list[str], settings: CentralSettings, *, needed: bool) -> tuple[str, ...]:

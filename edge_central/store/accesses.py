@@ -1,4 +1,5 @@
-"""Rows of the access log: who opened which picture or clip, who searched for what, who logged in."""
+"""Rows of the access log: who opened which picture or clip, who searched for what, who logged in, who changed
+which account."""
 
 from __future__ import annotations
 
@@ -14,6 +15,21 @@ class AccessKind(StrEnum):
     CLIP = "clip"
     FILE = "file"  # a bundle, or what only the centre's key opens
     LOGIN = "login"
+    LOGIN_RECOVERY = "login-recovery"  # with a recovery code instead of a code of the app
+    LOGIN_CODE_WRONG = "login-code-wrong"  # after the right password
+    USER_ADDED = "user-added"  # of changes of accounts, subject is the account
+    USER_ROLE = "user-role"
+    USER_DISABLED = "user-disabled"
+    USER_ENABLED = "user-enabled"
+    USER_REMOVED = "user-removed"
+    USER_SESSIONS = "user-sessions"  # ended
+    USER_TOKEN = "user-token"  # of a program
+    PASSWORD_CHANGED = "password-changed"
+    PASSWORD_RESET = "password-reset"
+    SECOND_FACTOR_SET = "second-factor-set"
+    SECOND_FACTOR_REMOVED = "second-factor-removed"
+    SECOND_FACTOR_RESET = "second-factor-reset"
+    RECOVERY_CODES = "recovery-codes"  # new ones
     SEARCH = "search"  # of passages, at gateways
     WITHDRAWAL = "withdrawal"  # of a search
     COMMAND = "command"  # to a gateway; media_id is the command's id, which begins with its type

@@ -31,6 +31,7 @@ from edge_central.web.pages.gateways import fleet_table, rollouts
 from edge_central.web.pages.numbers import reports, traffic
 from edge_central.web.pages.programs import developers, webhooks
 from edge_central.web.pages.rules import camera_rules, rehearsals
+from edge_central.web.pages.users import account, users
 from edge_central.web.request_handler import Endpoint, Page, PublicPage, RequestHandler, compressed
 from edge_central.web.templates import STATIC
 
@@ -40,6 +41,8 @@ PAGES: tuple[Page | PublicPage, ...] = (
     *events.PAGES,
     *alerts.PAGES,
     *login.PAGES,
+    *account.PAGES,
+    *users.PAGES,
     *media.PAGES,
     *search_pages.PAGES,
     *passages.PAGES,

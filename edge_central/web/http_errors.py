@@ -4,6 +4,8 @@ HttpError
   BadRequest      400: the request is not valid
   NotLoggedIn     401, or for a browser a redirect to the login page
   Forbidden       403: the role does not allow it, or the form is of another site
+    SetupNeeded   403, or for a browser a redirect: the user first has to choose a password or set up a second
+                  factor
   NotFound        404: also for what exists but belongs to another ward
   Conflict        409
   TooLarge        413
@@ -45,6 +47,14 @@ class NotLoggedIn(HttpError):
 
 class Forbidden(HttpError):
     status, code = 403, "forbidden"
+
+
+class SetupNeeded(Forbidden):
+    """``page``: path of the page on which the user does it."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__("choose a password, or set up a second factor, at the console first")
+        self.page = page
 
 
 class NotFound(HttpError):

@@ -30,7 +30,10 @@ from edge_central.settings import CentralSettings, Console
 from edge_central.store.database import DatabaseConnections
 from edge_central.store.scope import Scope
 from edge_central.web.auth.access_log import MediaAccessLog
-from edge_central.web.auth.accounts import ACTING_ROLES, ADMIN_ROLES, Account
+from edge_central.web.auth.account_changes import AccountAuthor
+from edge_central.web.auth.accounts import ACTING_ROLES, ADMIN_ROLES, Account, AccountSetup
+from edge_central.web.auth.pending_login import PendingLogins
+from edge_central.web.auth.second_factor import SecondFactors
 from edge_central.web.auth.sessions import Cookies, LoginSession, LoginSessions, csrf_token
 from edge_central.web.auth.throttle import DeviceCookies, LoginThrottle
 from edge_central.web.http_errors import NotFound
@@ -50,6 +53,8 @@ class ConsoleServices:
     templates: Templates
     throttle: LoginThrottle
     devices: DeviceCookies
+    pending: PendingLogins
+    second_factors: SecondFactors
     hub: LiveHub
     media_access_log: MediaAccessLog
     sheet: FleetSheet
@@ -135,6 +140,8 @@ class UserRequestContext(RequestContext):
     """None: a program with a token."""
     secret: str
     """Value of the session's cookie; empty for a program."""
+    setup: AccountSetup | None
+    """What the user has to do before anything else; the page then shows nothing of the fleet."""
 
     @property
     def scope(self) -> Scope:
@@ -158,6 +165,11 @@ class UserRequestContext(RequestContext):
     def author(self) -> LogAuthor:
         """The account as the author of steps in the incident log."""
         return LogAuthor(self.account.name, self.now_ms)
+
+    @property
+    def account_author(self) -> AccountAuthor:
+        """For changes of accounts."""
+        return AccountAuthor(self.account.name, self.address, self.now_ms)
 
     @property
     def search_author(self) -> SearchAuthor:
@@ -201,7 +213,8 @@ class UserRequestContext(RequestContext):
     def _context(self) -> dict[str, Any]:
         # Not super(): a dataclass with slots is a second class, and super() without arguments uses the first.
         return RequestContext._context(self) | {
-            "account": self.account,
+            "account": None if self.setup else self.account,
+            "setup": self.setup,
             "csrf": csrf_token(self.secret),
             "may_act": self.may_act,
             "is_admin": self.is_admin,

@@ -21,7 +21,14 @@ from starlette.responses import RedirectResponse, Response
 from edge_agent.core.clock import wall_ms
 from edge_central.store.database import MAX_READS, DatabaseRejected, DatabaseUnavailable
 from edge_central.web.auth import accounts
-from edge_central.web.auth.accounts import HUMAN_ROLES, Account, Role, token_digest
+from edge_central.web.auth.accounts import (
+    HUMAN_ROLES,
+    Account,
+    AccountSetup,
+    Role,
+    setup_needed,
+    token_digest,
+)
 from edge_central.web.auth.sessions import (
     LANGUAGE_COOKIE,
     SEEN_EVERY_MS,
@@ -34,6 +41,7 @@ from edge_central.web.http_errors import (
     Forbidden,
     HttpError,
     NotLoggedIn,
+    SetupNeeded,
     TooLarge,
     Unavailable,
     error_response,
@@ -75,6 +83,9 @@ class Page:
     json: bool = False
     """The body of a ``POST`` is JSON. A program with a token needs no CSRF token: no browser sends its
     header by itself."""
+    during_setup: bool = False
+    """Also for users who have to choose a password or set up a second factor first; other pages lead them to
+    the page where they do it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +107,8 @@ class Principal:
     secret: str
     key: str
     """Digest of the session's or API token, to check later whether it is still valid."""
+    setup: AccountSetup | None = None
+    """What the user has to do first."""
 
 
 class _WorkerThreads:
@@ -154,15 +167,27 @@ class RequestHandler:
 
         return await self.run_in_thread(ask)
 
-    def authenticate(self, request: Request, connection: Connection, roles: frozenset[Role]) -> Principal:
-        """Authenticate by the API token, else by the cookie. Raises NotLoggedIn or Forbidden."""
+    def authenticate(
+        self,
+        request: Request,
+        connection: Connection,
+        roles: frozenset[Role],
+        *,
+        during_setup: bool = False,
+    ) -> Principal:
+        """Authenticate by the API token, else by the cookie. Raises NotLoggedIn, Forbidden, SetupNeeded."""
         found = self._by_token(request, connection) or self._by_cookie(request, connection)
         if found.account.role not in roles:
             raise Forbidden("your role does not allow this")
+        if found.setup is not None and not during_setup:
+            raise SetupNeeded(found.setup.value)
         return found
 
     def error_response(self, request: Request, refusal: HttpError) -> Response:
-        """The response to a refused request: the login page for a browser, else an error."""
+        """The response to a refused request: for a browser the page of the login or the setup, else an
+        error."""
+        if isinstance(refusal, SetupNeeded) and _is_navigation(request):
+            return RedirectResponse(refusal.page, 303)
         if isinstance(refusal, NotLoggedIn) and _is_navigation(request):
             url = request.url
             here = f"{url.path}?{url.query}" if url.query else url.path
@@ -206,12 +231,12 @@ class RequestHandler:
             check_origin(request)
         if isinstance(page, PublicPage):
             return page.answer(RequestContext(*call))
-        known = self.authenticate(request, connection, page.roles)
+        known = self.authenticate(request, connection, page.roles, during_setup=page.during_setup)
         if page.method in CHANGING and not (page.json and known.session is None):
             token = form.get("csrf") or request.headers.get("x-csrf-token")
             if known.session is None or not csrf_matches(token, known.secret):
                 raise Forbidden("this form is not of your session: load the page again")
-        return page.answer(UserRequestContext(*call, known.account, known.session, known.secret))
+        return page.answer(UserRequestContext(*call, known.account, known.session, known.secret, known.setup))
 
     def _by_token(self, request: Request, connection: Connection) -> Principal | None:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
@@ -233,7 +258,8 @@ class RequestHandler:
                     self.services.sessions.mark_used(writing, {session.key}, now_ms)
             except (DatabaseUnavailable, DatabaseRejected) as error:
                 log.debug("a session is not noted as used: %s", error)  # the page is shown anyway
-        return Principal(session.account, session, token, session.key)
+        setup = setup_needed(session.account, self.services.console.second_factor_roles)
+        return Principal(session.account, session, token, session.key, setup)
 
 
 def check_origin(request: Request) -> None:

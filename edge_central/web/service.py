@@ -20,6 +20,8 @@ from edge_central.store.database import DatabaseConnections
 from edge_central.trusted_time.clock import FollowedClock
 from edge_central.web.app import build_app
 from edge_central.web.auth.access_log import MediaAccessLog
+from edge_central.web.auth.pending_login import PendingLogins
+from edge_central.web.auth.second_factor import SecondFactors, derived_key
 from edge_central.web.auth.sessions import Cookies, LoginSessions
 from edge_central.web.auth.throttle import DeviceCookies, LoginThrottle
 from edge_central.web.live.follower import DatabaseFollower
@@ -111,6 +113,7 @@ class ConsoleServer:
         ]
 
     def _services(self, connections: DatabaseConnections) -> ConsoleServices:
+        key = _console_key(self._settings.state_dir)
         return ConsoleServices(
             settings=self._settings,
             console=self._console,
@@ -120,7 +123,9 @@ class ConsoleServer:
             cookies=Cookies(self._console.secure),
             templates=templates_in(self._console.timezone),
             throttle=LoginThrottle(self._clock),
-            devices=DeviceCookies(_device_key(self._settings.state_dir)),
+            devices=DeviceCookies(key),
+            pending=PendingLogins(derived_key(key, "pending login")),
+            second_factors=SecondFactors(derived_key(key, "second factor")),
             hub=LiveHub(),
             media_access_log=MediaAccessLog(self._clock),
             sheet=FleetSheet(self._console.sites_file, self._console.wards_file),
@@ -147,9 +152,10 @@ def stop_with_parent(stop: threading.Event) -> None:
     threading.Thread(target=wait, name="parent", daemon=True).start()
 
 
-def _device_key(folder: Path) -> bytes:
-    """The key of device cookies, made at the first start. Without it the console only forgets which browsers
-    have logged in before. Raises CentralError."""
+def _console_key(folder: Path) -> bytes:
+    """The key of device cookies and of the secrets of second factors, made at the first start. Without it the
+    console forgets which browsers have logged in before, and second factors have to be reset. Raises
+    CentralError."""
     path = folder / "console.key"
     try:
         folder.mkdir(mode=0o750, parents=True, exist_ok=True)

@@ -117,7 +117,7 @@ def test_the_scene_of_an_event_lies_on_its_picture(house: CityHouse, room: Room)
 def test_on_a_phone_the_password_can_be_changed_and_the_user_can_log_out(room: Room) -> None:
     room.browser.resize(*PHONE, phone=True)
     room.open("/")
-    for what in ("header a[href='/password']", "header form[action='/logout'] button"):
+    for what in ("header a[href='/account']", "header form[action='/logout'] button"):
         assert room.run(f'document.querySelector("{what}").checkVisibility()'), what
 
 

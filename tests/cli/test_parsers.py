@@ -33,6 +33,8 @@ NO_FACTS = {  # print nothing but what they did, or logs
     "central user add", "central user passwd", "central user remove", "central user token",
     "central case export", "central rollout begin", "central rollout batch", "central rollout failed",
     "central rollout end", "central rollout stop",
+    "central user role", "central user disable", "central user enable", "central user end-sessions",
+    "central user reset-second-factor",
 }  # fmt: skip
 
 

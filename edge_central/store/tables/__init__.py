@@ -7,6 +7,7 @@ from edge_central.store.tables.accounts import handling as handling
 from edge_central.store.tables.accounts import handling_step as handling_step
 from edge_central.store.tables.accounts import handover as handover
 from edge_central.store.tables.accounts import hidden_event as hidden_event
+from edge_central.store.tables.accounts import recovery_code as recovery_code
 from edge_central.store.tables.accounts import request as request
 from edge_central.store.tables.accounts import session as session
 from edge_central.store.tables.alerts import IS_FLOOD as IS_FLOOD

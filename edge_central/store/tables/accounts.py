@@ -15,6 +15,19 @@ account = Table(
     Column("password", Text),  # scrypt$...; null: cannot log in
     Column("token_sha256", Text, unique=True),  # for the API
     Column("created_ms", Milliseconds, nullable=False),
+    Column("disabled_ms", Milliseconds),  # null: enabled
+    Column("one_time_until_ms", Milliseconds),  # null: the user chose the password
+    Column("signed_in_ms", Milliseconds),  # the last time; null: never
+    Column("second_factor", LargeBinary),  # the encrypted secret of the codes; null: none is set up
+    Column("second_factor_step", BigInteger),  # time step of the last accepted code: codes count once
+)
+
+recovery_code = Table(
+    "recovery_code",  # deleted when used
+    metadata,
+    Column("sha256", Text, primary_key=True),
+    Column("account", Text, nullable=False),
+    Index("recovery_code_by_account", "account"),
 )
 
 session = Table(
@@ -45,6 +58,8 @@ access = Table(
     Column("purpose", Text),
     Column("case_number", Text),
     Column("gateways", Integer),  # how many were asked
+    Column("subject", Text),  # the account that was changed
+    Column("detail", Text),  # its role and wards after the change
     Index("access_by_time", "time_ms"),
     Index("access_by_account", "account", "id"),
     sqlite_autoincrement=True,

@@ -12,10 +12,11 @@ import hashlib
 import hmac
 import secrets
 import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from edge_central.searches.model import SearchReader
 from edge_central.store import tables
@@ -56,6 +57,12 @@ def new_token() -> str:
     return secrets.token_urlsafe(TOKEN_BYTES)
 
 
+def new_one_time_password() -> str:
+    """Return a password that an administrator hands over: 80 random bits in groups, without 0, 1, 8 and 9."""
+    text = base64.b32encode(secrets.token_bytes(10)).decode().lower()
+    return "-".join(text[start : start + 4] for start in range(0, 16, 4))
+
+
 def token_digest(token: str) -> str:
     """The stored digest of a token. The token has 256 random bits, so a slow hash adds nothing."""
     return hashlib.sha256(token.encode()).hexdigest()
@@ -94,6 +101,8 @@ SEARCHING_ROLES = ACTING_ROLES | PROGRAM_ROLES
 ADMIN_ROLES = frozenset({Role.ADMIN})
 ALL_ROLES = frozenset(Role)
 
+_enabled = tables.account.c.disabled_ms.is_(None)
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -101,6 +110,16 @@ class Account:
     role: Role
     wards: tuple[str, ...]  # empty for an admin, who sees all
     created_ms: int = 0
+    disabled: bool = False
+    signed_in_ms: int | None = None
+    """The last time; None: never, or a program."""
+    one_time_until_ms: int | None = None
+    """Until then the one-time password of an administrator is valid; None: the user chose the password."""
+    has_second_factor: bool = False
+
+    @property
+    def is_person(self) -> bool:
+        return self.role in HUMAN_ROLES
 
     @property
     def scope(self) -> Scope:
@@ -112,6 +131,22 @@ class Account:
         return SearchReader(self.scope, None if self.role in ADMIN_ROLES else self.name)
 
 
+class AccountSetup(StrEnum):
+    """What users have to do before they may open other pages: the page to do it on."""
+
+    PASSWORD = "/password"  # replace a one-time password
+    SECOND_FACTOR = "/account"
+
+
+def setup_needed(account: Account, second_factor_roles: Collection[str]) -> AccountSetup | None:
+    """``second_factor_roles``: roles whose users need a second factor."""
+    if account.one_time_until_ms is not None:
+        return AccountSetup.PASSWORD
+    if account.role in second_factor_roles and not account.has_second_factor:
+        return AccountSetup.SECOND_FACTOR
+    return None
+
+
 def all_accounts(connection: Connection) -> list[Account]:
     return [
         _account(row) for row in connection.execute(select(tables.account).order_by(tables.account.c.name))
@@ -121,8 +156,17 @@ def all_accounts(connection: Connection) -> list[Account]:
 def acting_accounts(connection: Connection, ward: str) -> list[Account]:
     """Accounts that may handle alarms of the ward."""
     return [
-        each for each in all_accounts(connection) if each.role in ACTING_ROLES and each.scope.admits(ward)
+        each
+        for each in all_accounts(connection)
+        if each.role in ACTING_ROLES and not each.disabled and each.scope.admits(ward)
     ]
+
+
+def other_admins(connection: Connection, name: str) -> int:
+    """How many other administrators can log in."""
+    columns = tables.account.c
+    wanted = (columns.role == Role.ADMIN.value, columns.name != name, columns.disabled_ms.is_(None))
+    return connection.scalar(select(func.count()).select_from(tables.account).where(*wanted)) or 0
 
 
 def find_account(connection: Connection, name: str) -> Account | None:
@@ -131,9 +175,9 @@ def find_account(connection: Connection, name: str) -> Account | None:
 
 
 def account_by_token(connection: Connection, token: str) -> Account | None:
-    """The account of an API token."""
+    """The account of an API token, unless it is disabled."""
     wanted = tables.account.c.token_sha256 == token_digest(token)
-    row = connection.execute(select(tables.account).where(wanted)).first()
+    row = connection.execute(select(tables.account).where(wanted, _enabled)).first()
     return None if row is None else _account(row)
 
 
@@ -141,7 +185,9 @@ def valid_tokens(connection: Connection, digests: set[str]) -> set[str]:
     """Those of the digests whose token is still valid."""
     column = tables.account.c.token_sha256
     return {
-        each for each in connection.scalars(select(column).where(column.in_(digests))) if each is not None
+        each
+        for each in connection.scalars(select(column).where(column.in_(digests), _enabled))
+        if each is not None
     }
 
 
@@ -162,13 +208,31 @@ def add_account(
             password=password,
             token_sha256=None if token is None else token_digest(token),
             created_ms=account.created_ms,
+            one_time_until_ms=account.one_time_until_ms,
         )
     )
 
 
-def set_password(connection: Connection, name: str, password: str) -> None:
+def set_password(
+    connection: Connection, name: str, password: str, *, one_time_until_ms: int | None = None
+) -> None:
     """Replace the digest of the password. All sessions of the account end."""
-    connection.execute(update(tables.account).where(tables.account.c.name == name).values(password=password))
+    change_account(connection, name, password=password, one_time_until_ms=one_time_until_ms)
+
+
+def change_account(connection: Connection, name: str, **values: object) -> None:
+    """Set columns of the account. All its sessions end, so that no browser goes on with the former rights."""
+    connection.execute(update(tables.account).where(tables.account.c.name == name).values(values))
+    end_sessions(connection, name)
+
+
+def mark_signed_in(connection: Connection, name: str, now_ms: int) -> None:
+    connection.execute(
+        update(tables.account).where(tables.account.c.name == name).values(signed_in_ms=now_ms)
+    )
+
+
+def end_sessions(connection: Connection, name: str) -> None:
     connection.execute(delete(tables.session).where(tables.session.c.account == name))
 
 
@@ -179,10 +243,21 @@ def set_token(connection: Connection, name: str, token: str) -> None:
 
 
 def remove_account(connection: Connection, name: str) -> bool:
-    """Delete the account and its sessions; its access log stays. False: there is no such account."""
-    connection.execute(delete(tables.session).where(tables.session.c.account == name))
+    """Delete the account, its sessions and recovery codes; its access log stays. False: there is no such
+    account."""
+    for table in (tables.session, tables.recovery_code):
+        connection.execute(delete(table).where(table.c.account == name))
     return connection.execute(delete(tables.account).where(tables.account.c.name == name)).rowcount > 0
 
 
 def _account(row: Row[tuple[object, ...]]) -> Account:
-    return Account(row.name, Role(row.role), tuple(row.wards.split()), row.created_ms)
+    return Account(
+        row.name,
+        Role(row.role),
+        tuple(row.wards.split()),
+        row.created_ms,
+        disabled=row.disabled_ms is not None,
+        signed_in_ms=row.signed_in_ms,
+        one_time_until_ms=row.one_time_until_ms,
+        has_second_factor=row.second_factor is not None,
+    )

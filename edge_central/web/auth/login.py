@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from edge_central.store.accesses import AccessKind, record_access
 from edge_central.web.auth import accounts
+from edge_central.web.auth.account_changes import record_change
 from edge_central.web.auth.accounts import (
     hash_password,
     new_token,
@@ -16,6 +17,7 @@ from edge_central.web.auth.accounts import (
     password_matches,
     token_digest,
 )
+from edge_central.web.auth.second_factor import FactorUsed, SecondFactorUnreadable
 from edge_central.web.auth.sessions import (
     DEVICE_COOKIE,
     LANGUAGE_COOKIE,
@@ -40,24 +42,77 @@ def safe_redirect_path(path: str | None) -> str:
 
 
 def log_in(call: RequestContext) -> Response:
-    secret = call.cookies.get(call.request, LOGIN_COOKIE)
-    if secret is None or not csrf_matches(call.form.get("csrf"), secret):
+    """The first step checks the password. If the account has a second factor, the form of the second step
+    comes back here with the proof of the first."""
+    browser = call.cookies.get(call.request, LOGIN_COOKIE)
+    if browser is None or not csrf_matches(call.form.get("csrf"), browser):
         return login_page(call, "login-old", 403)
-    name, password = call.form.get("name", "").strip().lower(), call.form.get("password", "")
-    services = call.services
-    device = services.devices.verified_nonce(call.cookies.get(call.request, DEVICE_COOKIE), name)
-    attempt = services.throttle.begin(call.address, name, device)
+    name = call.form.get("name", "").strip().lower()
+    proof = call.form.get("proof")
+    attempt = begin_attempt(call, name)
     if not isinstance(attempt, LoginAttempt):
         log.warning("a login from %s is not tried: too many have failed", call.address)
+        if proof is not None:
+            return _code_page(call, name, proof, "login-wait", 429, minutes=math.ceil(attempt / 60))
         return login_page(call, "login-wait", 429, minutes=math.ceil(attempt / 60))
-    if not password_matches(password, accounts.password_of(call.connection, name)):
+    if proof is not None:
+        return _log_in_with_code(call, name, browser, proof, attempt)
+    return _log_in_with_password(call, name, browser, attempt)
+
+
+def _log_in_with_password(call: RequestContext, name: str, browser: str, attempt: LoginAttempt) -> Response:
+    stored = accounts.password_of(call.connection, name)
+    matches = password_matches(call.form.get("password", ""), stored)
+    account = accounts.find_account(call.connection, name)
+    if not matches or stored is None or account is None or account.disabled:
         log.warning("a login from %s has failed", call.address)
         return login_page(call, "login-wrong", 401)
-    services.throttle.succeeded(attempt)
+    if account.one_time_until_ms is not None and account.one_time_until_ms < call.now_ms:
+        return login_page(call, "login-expired", 401)
+    call.services.throttle.succeeded(attempt)
+    if account.has_second_factor:
+        return _code_page(call, name, call.services.pending.new(name, browser, stored, call.now_ms))
+    return _logged_in(call, name, stored)
+
+
+def _log_in_with_code(
+    call: RequestContext, name: str, browser: str, proof: str, attempt: LoginAttempt
+) -> Response:
+    """A wrong code counts as a wrong password does."""
+    stored = accounts.password_of(call.connection, name)
+    if stored is None or not call.services.pending.is_valid(proof, name, browser, stored, call.now_ms):
+        return login_page(call, "login-old", 403)
+    try:
+        with call.writing() as connection:
+            factors, typed = call.services.second_factors, call.form.get("code", "")
+            used = factors.accept(connection, name, typed, call.now_ms)
+            if used is None:
+                record_access(connection, AccessKind.LOGIN_CODE_WRONG, name, call.address, call.now_ms)
+    except SecondFactorUnreadable:
+        log.error("%s: the second factor was stored with another console.key: reset it", name)
+        return login_page(call, "code-unreadable", 401)
+    if used is None:
+        log.warning("a login from %s has failed: wrong code", call.address)
+        return _code_page(call, name, proof, "code-wrong", 401)
+    call.services.throttle.succeeded(attempt)
+    kind = AccessKind.LOGIN_RECOVERY if used is FactorUsed.RECOVERY else AccessKind.LOGIN
+    return _logged_in(call, name, stored, kind)
+
+
+def _logged_in(
+    call: RequestContext, name: str, stored: str, kind: AccessKind = AccessKind.LOGIN
+) -> Response:
     response = call.redirect(safe_redirect_path(call.form.get("next")))
-    _begin_session(call, response, name)
+    if not begin_session(call, response, name, stored, kind):
+        return login_page(call, "login-wrong", 401)
     call.cookies.clear(response, LOGIN_COOKIE)
     return response
+
+
+def begin_attempt(call: RequestContext, name: str) -> LoginAttempt | float:
+    """Count an attempt at a password or code; or return the seconds to wait."""
+    device = call.services.devices.verified_nonce(call.cookies.get(call.request, DEVICE_COOKIE), name)
+    return call.services.throttle.begin(call.address, name, device)
 
 
 def log_out(visit: UserRequestContext) -> Response:
@@ -77,24 +132,25 @@ def password_page(
 
 
 def change_password(visit: UserRequestContext) -> Response:
-    name = visit.account.name
-    device = visit.services.devices.verified_nonce(visit.cookies.get(visit.request, DEVICE_COOKIE), name)
-    attempt = visit.services.throttle.begin(visit.address, name, device)
+    name, old, new = visit.account.name, visit.form.get("old", ""), visit.form.get("new", "")
+    attempt = begin_attempt(visit, name)
     if not isinstance(attempt, LoginAttempt):
         return password_page(visit, "login-wait", 429, minutes=math.ceil(attempt / 60))
-    if not password_matches(visit.form.get("old", ""), accounts.password_of(visit.connection, name)):
+    if not password_matches(old, accounts.password_of(visit.connection, name)):
         return password_page(visit, "login-wrong", 403)
     visit.services.throttle.succeeded(attempt)
-    new = visit.form.get("new", "")
     if new != visit.form.get("again"):
         return password_page(visit, "password-differs", 400)
     if password_fault(new) is not None:
         return password_page(visit, "password-weak", 400)
+    if new == old:
+        return password_page(visit, "password-same", 400)
     digest = hash_password(new)
     with visit.writing() as connection:
         accounts.set_password(connection, name, digest)
+        record_change(connection, AccessKind.PASSWORD_CHANGED, visit.account_author, name)
     response = visit.redirect("/")
-    _begin_session(visit, response, name)
+    begin_session(visit, response, name, digest)
     return response
 
 
@@ -125,23 +181,50 @@ def login_page(
     return response
 
 
-def _begin_session(call: RequestContext, response: Response, name: str) -> None:
-    """Start a new session and end the previous one, so that a stolen token becomes useless."""
+def _code_page(
+    call: RequestContext, name: str, proof: str, error: str | None = None, status: int = 200, **values: object
+) -> Response:
+    """The second step. ``proof`` says that this browser has given the password."""
+    browser = call.cookies.get(call.request, LOGIN_COOKIE)
+    assert browser is not None
+    return call.render(
+        "login_code.html",
+        status,
+        csrf=csrf_token(browser),
+        next=safe_redirect_path(call.form.get("next")),
+        name=name,
+        proof=proof,
+        error=error,
+        values=values,
+    )
+
+
+def begin_session(
+    call: RequestContext, response: Response, name: str, stored: str, kind: AccessKind = AccessKind.LOGIN
+) -> bool:
+    """Start a new session and end the previous one, so that a stolen token becomes useless. ``stored``: the
+    digest that was checked; False: it was replaced, or the account disabled, meanwhile."""
     old = call.cookies.get(call.request, SESSION_COOKIE)
     with call.writing() as connection:
+        account = accounts.find_account(connection, name)
+        current = accounts.password_of(connection, name)
+        if account is None or account.disabled or current != stored:
+            return False
         if old is not None:
             call.services.sessions.end(connection, token_digest(old))
         token = call.services.sessions.begin(connection, name, call.address, call.now_ms)
-        record_access(connection, AccessKind.LOGIN, name, call.address, call.now_ms)
+        accounts.mark_signed_in(connection, name, call.now_ms)
+        record_access(connection, kind, name, call.address, call.now_ms)
     call.cookies.set(response, SESSION_COOKIE, token)
     call.cookies.set(response, DEVICE_COOKIE, call.services.devices.new(name))
+    return True
 
 
 PAGES = (
     PublicPage("/login", login_page),
     PublicPage("/login", log_in, "POST", slow=True),
     PublicPage("/language/{lang}", choose_language),
-    Page("/logout", log_out, "POST"),
-    Page("/password", password_page),
-    Page("/password", change_password, "POST", slow=True),
+    Page("/logout", log_out, "POST", during_setup=True),
+    Page("/password", password_page, during_setup=True),
+    Page("/password", change_password, "POST", slow=True, during_setup=True),
 )

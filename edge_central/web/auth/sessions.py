@@ -12,7 +12,7 @@ import hmac
 import secrets
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -34,6 +34,19 @@ class LoginSession:
     key: str
     account: Account
     seen_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """A session in a list; ``id`` is a part of its key, enough to name it among those of one account."""
+
+    id: str
+    begun_ms: int
+    seen_ms: int
+    address: str
+
+
+ID_CHARACTERS = 16
 
 
 class LoginSessions:
@@ -70,7 +83,42 @@ class LoginSessions:
         ):
             return None
         account = find_account(connection, row.account)
-        return None if account is None else LoginSession(key, account, row.seen_ms)
+        if account is None or account.disabled:  # a login at the same moment may have begun it
+            return None
+        return LoginSession(key, account, row.seen_ms)
+
+    def of_account(self, connection: Connection, account: str, now_ms: int) -> list[OpenSession]:
+        """The sessions of an account, the last used first."""
+        columns = tables.session.c
+        wanted = select(tables.session).where(columns.account == account, *self._valid(now_ms))
+        return [
+            OpenSession(row.token_sha256[:ID_CHARACTERS], row.created_ms, row.seen_ms, row.address)
+            for row in connection.execute(wanted.order_by(columns.seen_ms.desc()))
+        ]
+
+    def count_by_account(self, connection: Connection, now_ms: int) -> dict[str, int]:
+        account = tables.session.c.account
+        wanted = select(account, func.count()).where(*self._valid(now_ms)).group_by(account)
+        return dict(connection.execute(wanted).tuples().all())
+
+    def end_listed(self, connection: Connection, account: str, id_: str) -> bool:
+        """End the session ``id_`` of an account. False: there is none."""
+        columns = tables.session.c
+        of_account = (columns.account == account, func.substr(columns.token_sha256, 1, ID_CHARACTERS) == id_)
+        return connection.execute(delete(tables.session).where(*of_account)).rowcount > 0
+
+    def end_others(self, connection: Connection, account: str, key: str) -> None:
+        """End all sessions of an account but one."""
+        columns = tables.session.c
+        others = (columns.account == account, columns.token_sha256 != key)
+        connection.execute(delete(tables.session).where(*others))
+
+    def _valid(self, now_ms: int) -> tuple[ColumnElement[bool], ...]:
+        columns = tables.session.c
+        return (
+            columns.seen_ms.between(now_ms - self._idle_ms, now_ms + AHEAD_MS),
+            columns.created_ms.between(now_ms - self._life_ms, now_ms + AHEAD_MS),
+        )
 
     def valid_keys(self, connection: Connection, keys: set[str], now_ms: int) -> set[str]:
         """Those of the sessions that are still valid."""
@@ -79,9 +127,8 @@ class LoginSessions:
             connection.scalars(
                 select(columns.token_sha256)
                 .join(tables.account, tables.account.c.name == columns.account)
-                .where(columns.token_sha256.in_(keys))
-                .where(columns.seen_ms.between(now_ms - self._idle_ms, now_ms + AHEAD_MS))
-                .where(columns.created_ms.between(now_ms - self._life_ms, now_ms + AHEAD_MS))
+                .where(columns.token_sha256.in_(keys), tables.account.c.disabled_ms.is_(None))
+                .where(*self._valid(now_ms))
             )
         )
 

@@ -23,6 +23,7 @@ from edge_central.web.i18n import (
     reports,
     searches,
     traffic,
+    users,
 )
 
 Lang = Literal["vi", "en"]
@@ -41,6 +42,7 @@ MODULES: tuple[Mapping[str, tuple[str, str]], ...] = (
     traffic.WORDS,
     reports.WORDS,
     commands.WORDS,
+    users.WORDS,
 )
 """A new module joins here."""
 ALL: Mapping[str, tuple[str, str]] = {key: words for module in MODULES for key, words in module.items()}

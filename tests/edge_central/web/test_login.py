@@ -76,9 +76,9 @@ def test_a_new_password_ends_all_other_sessions(house: House) -> None:
     house.person("lan", Role.VIEWER, "de-tham")
     here, elsewhere = house.browser("lan"), house.browser("lan")
     new = {"old": PASSWORD, "new": "một mật khẩu khác", "again": "một mật khẩu khác"}
-    assert here.post("/password", new | {"old": "wrong"}, page="/password").status_code == 403
-    assert here.post("/password", new | {"again": "x"}, page="/password").status_code == 400
-    assert here.post("/password", new, page="/password").status_code == 303
+    assert here.post("/password", new | {"old": "wrong"}, page="/account").status_code == 403
+    assert here.post("/password", new | {"again": "x"}, page="/account").status_code == 400
+    assert here.post("/password", new, page="/account").status_code == 303
     assert (here.get("/").status_code, elsewhere.get("/").status_code) == (200, 303)
     assert house.browser("lan", "một mật khẩu khác").get("/").status_code == 200
 

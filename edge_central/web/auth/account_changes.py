@@ -1,0 +1,136 @@
+"""Changes of accounts by an administrator, at the console or on the command line.
+
+Each is part of the caller's transaction, together with its row in the access log. Whatever changes the rights
+of an account ends its sessions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy import Connection
+
+from edge_central.store.accesses import AccessKind, record_access
+from edge_central.web.auth import accounts
+from edge_central.web.auth.accounts import Account, Role
+from edge_central.web.auth.second_factor import remove_second_factor
+
+ONE_TIME_MS = 7 * 86_400_000
+"""An administrator's password is valid for so long, and has to be replaced at the first login."""
+
+
+class AccountChangeRefused(Exception):
+    """``key``: of the sentence in edge_central/web/i18n/users.py."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+
+@dataclass(frozen=True, slots=True)
+class AccountAuthor:
+    """Who changes accounts."""
+
+    name: str
+    address: str
+    now_ms: int
+
+
+def record_change(
+    connection: Connection, what: AccessKind, author: AccountAuthor, subject: str, detail: str = ""
+) -> None:
+    """Add a row to the access log: who changed whom. ``detail``: role and wards after the change."""
+    more = {"subject": subject} | ({"detail": detail} if detail else {})
+    record_access(connection, what, author.name, author.address, author.now_ms, **more)
+
+
+def add_person(connection: Connection, author: AccountAuthor, account: Account, password: str) -> None:
+    """``password``: digest. Raises AccountChangeRefused."""
+    if accounts.find_account(connection, account.name) is not None:
+        raise AccountChangeRefused("user-error-taken")
+    accounts.add_account(connection, account, password=password)
+    record_change(connection, AccessKind.USER_ADDED, author, account.name, rights(account))
+
+
+def change_role(
+    connection: Connection, author: AccountAuthor, name: str, role: Role, wards: Sequence[str]
+) -> None:
+    """Raises AccountChangeRefused."""
+    account = _person(connection, name)
+    changed = replace(account, role=role, wards=tuple(wards))
+    if (role, changed.wards) == (account.role, account.wards):
+        return
+    if account.role is Role.ADMIN:
+        _require_other_admin(connection, account)
+    accounts.change_account(connection, name, role=role.value, wards=" ".join(wards))
+    record_change(connection, AccessKind.USER_ROLE, author, name, rights(changed))
+
+
+def reset_password(
+    connection: Connection, author: AccountAuthor, name: str, password: str, *, one_time: bool
+) -> None:
+    """``password``: digest. ``one_time``: the user has to replace it. Raises AccountChangeRefused."""
+    _person(connection, name)
+    until_ms = author.now_ms + ONE_TIME_MS if one_time else None
+    accounts.set_password(connection, name, password, one_time_until_ms=until_ms)
+    record_change(connection, AccessKind.PASSWORD_RESET, author, name)
+
+
+def disable(connection: Connection, author: AccountAuthor, name: str) -> None:
+    """The account can neither log in nor use its token. Raises AccountChangeRefused."""
+    account = _account(connection, name)
+    if account.disabled:
+        return
+    _require_other_admin(connection, account)
+    accounts.change_account(connection, name, disabled_ms=author.now_ms)
+    record_change(connection, AccessKind.USER_DISABLED, author, name)
+
+
+def enable(connection: Connection, author: AccountAuthor, name: str) -> None:
+    """Raises AccountChangeRefused."""
+    if _account(connection, name).disabled:
+        accounts.change_account(connection, name, disabled_ms=None)
+        record_change(connection, AccessKind.USER_ENABLED, author, name)
+
+
+def end_sessions(connection: Connection, author: AccountAuthor, name: str) -> None:
+    """Raises AccountChangeRefused."""
+    _person(connection, name)
+    accounts.end_sessions(connection, name)
+    record_change(connection, AccessKind.USER_SESSIONS, author, name)
+
+
+def reset_second_factor(connection: Connection, author: AccountAuthor, name: str) -> None:
+    """Raises AccountChangeRefused."""
+    _person(connection, name)
+    remove_second_factor(connection, name)
+    accounts.end_sessions(connection, name)
+    record_change(connection, AccessKind.SECOND_FACTOR_RESET, author, name)
+
+
+def rights(account: Account) -> str:
+    """Role and wards, for the access log."""
+    return " ".join((account.role.value, *account.wards))
+
+
+def _account(connection: Connection, name: str) -> Account:
+    account = accounts.find_account(connection, name)
+    if account is None:
+        raise AccountChangeRefused("user-error-unknown")
+    return account
+
+
+def _person(connection: Connection, name: str) -> Account:
+    account = _account(connection, name)
+    if not account.is_person:
+        raise AccountChangeRefused("user-error-program")
+    return account
+
+
+def _require_other_admin(connection: Connection, account: Account) -> None:
+    """Refuse what would leave no administrator. Writers commit one after another, so two administrators
+    cannot disable each other at the same moment."""
+    is_admin = account.role is Role.ADMIN and not account.disabled
+    if is_admin and not accounts.other_admins(connection, account.name):
+        raise AccountChangeRefused("user-error-last-admin")

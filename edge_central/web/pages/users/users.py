@@ -1,0 +1,165 @@
+"""``/users``: the accounts, for administrators: who may do what where, and the changes of that."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+from starlette.responses import Response
+
+from edge_central.web.auth import account_changes, accounts
+from edge_central.web.auth.account_changes import ONE_TIME_MS, AccountAuthor, AccountChangeRefused
+from edge_central.web.auth.accounts import (
+    ADMIN_ROLES,
+    HUMAN_ROLES,
+    NAME,
+    Account,
+    Role,
+    hash_password,
+    new_one_time_password,
+)
+from edge_central.web.http_errors import BadRequest, NotFound
+from edge_central.web.request_context import UserRequestContext
+from edge_central.web.request_handler import Page
+
+HUMAN = tuple(role for role in Role if role in HUMAN_ROLES)
+"""In the order of the form."""
+WARD_FIELD = "ward "
+"""Before the id of a ward in the name of its field."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedUser:
+    account: Account
+    sessions: int
+
+
+def users_page(visit: UserRequestContext) -> Response:
+    """With ``user`` in the query: the page of that account."""
+    name = visit.query("user")
+    return _list(visit) if name is None else _user(visit, name)
+
+
+def add_user(visit: UserRequestContext) -> Response:
+    """The response shows the one-time password: it is stored as a digest only."""
+    name = visit.form.get("name", "").strip().lower()
+    if not re.fullmatch(NAME, name):
+        return _list(visit, "user-error-name", 400)
+    try:
+        role, wards = _role_and_wards(visit)
+        password = new_one_time_password()
+        account = Account(name, role, wards, visit.now_ms, one_time_until_ms=visit.now_ms + ONE_TIME_MS)
+        digest = hash_password(password)
+        with visit.writing() as connection:
+            account_changes.add_person(connection, visit.account_author, account, digest)
+    except AccountChangeRefused as refusal:
+        return _list(visit, refusal.key, 400)
+    return _one_time(visit, name, password)
+
+
+def reset_password(visit: UserRequestContext) -> Response:
+    name, password = visit.form.get("user", ""), new_one_time_password()
+    digest = hash_password(password)
+    try:
+        with visit.writing() as connection:
+            account_changes.reset_password(connection, visit.account_author, name, digest, one_time=True)
+    except AccountChangeRefused as refusal:
+        return _user(visit, name, refusal.key, 409)
+    return _one_time(visit, name, password)
+
+
+def change_role(visit: UserRequestContext) -> Response:
+    def change(connection: Connection, author: AccountAuthor, name: str) -> None:
+        account_changes.change_role(connection, author, name, *_role_and_wards(visit))
+
+    return _changed(visit, change)
+
+
+def _change(
+    change: Callable[[Connection, AccountAuthor, str], None],
+) -> Callable[[UserRequestContext], Response]:
+    """A page that makes one change of the account that the form names."""
+    return lambda visit: _changed(visit, change)
+
+
+def _changed(visit: UserRequestContext, change: Callable[[Connection, AccountAuthor, str], None]) -> Response:
+    name = visit.form.get("user", "")
+    try:
+        with visit.writing() as connection:
+            change(connection, visit.account_author, name)
+    except AccountChangeRefused as refusal:
+        return _user(visit, name, refusal.key, 409)
+    return visit.redirect(f"/users?user={name}")
+
+
+def _list(visit: UserRequestContext, error: str | None = None, status: int = 200) -> Response:
+    sessions = visit.services.sessions.count_by_account(visit.connection, visit.now_ms)
+    found = accounts.all_accounts(visit.connection)
+    return visit.render(
+        "users.html",
+        status,
+        users=[ListedUser(each, sessions.get(each.name, 0)) for each in found],
+        roles=HUMAN,
+        wards=visit.services.settings.wards,
+        required=visit.services.console.second_factor_roles,
+        form=visit.form,
+        chosen=_ticked_wards(visit),
+        error=error,
+    )
+
+
+def _user(visit: UserRequestContext, name: str, error: str | None = None, status: int = 200) -> Response:
+    """Raises NotFound."""
+    account = accounts.find_account(visit.connection, name)
+    if account is None:
+        raise NotFound
+    return visit.render(
+        "user.html",
+        status,
+        user=account,
+        sessions=visit.services.sessions.of_account(visit.connection, name, visit.now_ms),
+        roles=HUMAN,
+        wards=visit.services.settings.wards,
+        error=error,
+    )
+
+
+def _one_time(visit: UserRequestContext, name: str, password: str) -> Response:
+    until_ms = visit.now_ms + ONE_TIME_MS
+    return visit.render("one_time_password.html", user_name=name, password=password, until_ms=until_ms)
+
+
+def _role_and_wards(visit: UserRequestContext) -> tuple[Role, tuple[str, ...]]:
+    """Raises BadRequest for what the form does not offer, AccountChangeRefused."""
+    try:
+        role = Role(visit.form.get("role", ""))
+    except ValueError:
+        raise BadRequest("there is no such role") from None
+    if role not in HUMAN_ROLES:
+        raise BadRequest("this is the role of a program")
+    given = _ticked_wards(visit)
+    if not given <= set(visit.services.settings.wards):
+        raise BadRequest("there is no such ward")
+    if role is Role.ADMIN:
+        return role, ()  # sees all wards
+    if not given:
+        raise AccountChangeRefused("user-error-no-ward")
+    return role, tuple(sorted(given))
+
+
+def _ticked_wards(visit: UserRequestContext) -> set[str]:
+    return {name.removeprefix(WARD_FIELD) for name in visit.form if name.startswith(WARD_FIELD)}
+
+
+PAGES = (
+    Page("/users", users_page, roles=ADMIN_ROLES),
+    Page("/users/add", add_user, "POST", roles=ADMIN_ROLES, slow=True),
+    Page("/users/role", change_role, "POST", roles=ADMIN_ROLES),
+    Page("/users/password", reset_password, "POST", roles=ADMIN_ROLES, slow=True),
+    Page("/users/disable", _change(account_changes.disable), "POST", roles=ADMIN_ROLES),
+    Page("/users/enable", _change(account_changes.enable), "POST", roles=ADMIN_ROLES),
+    Page("/users/sessions", _change(account_changes.end_sessions), "POST", roles=ADMIN_ROLES),
+    Page("/users/second-factor", _change(account_changes.reset_second_factor), "POST", roles=ADMIN_ROLES),
+)
