@@ -87,8 +87,8 @@ class Console:
     second_factor_roles: Annotated[
         tuple[str, ...],
         Key(
-            "roles whose users must log in with a code of an authenticator app besides the password; they set "
-            "it up at their next login",
+            "roles whose users must log in with a code of an authenticator app besides the password; they "
+            "set it up at their next login",
             ListOf(WordChoice(_ROLES), "roles", unique=True),
             "none: each user decides",
         ),

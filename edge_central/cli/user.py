@@ -51,9 +51,7 @@ def run_user(args: Namespace, stdout: TextIO) -> int:
         for line in _TODO[args.todo](args, settings, connections):
             print(line, file=stdout)
     except AccountChangeRefused as refusal:
-        raise CentralError(
-            f"{args.name}: {translate(refusal.key, 'en')} Nothing was changed."
-        ) from refusal
+        raise CentralError(f"{args.name}: {translate(refusal.key, 'en')} Nothing was changed.") from refusal
     finally:
         connections.close()
     return 0

@@ -29,6 +29,8 @@ PAGES = {
     "handover": "/handover",
     "search": "/search?q=tran+phu",
     "access": "/access",
+    "users": "/users",
+    "account": "/account",
 }
 LOAD_MS = 2_000
 

@@ -30,9 +30,10 @@ MOST_CHARACTERS = 200
 TOKEN_BYTES = 32
 
 
-def hash_password(password: str, log_n: int = LOG_N) -> str:
-    """Return the stored form of a password. ``log_n``: of scrypt's cost; one more doubles time and memory."""
-    salt = secrets.token_bytes(SALT_BYTES)
+def hash_password(password: str, log_n: int | None = None) -> str:
+    """Return the stored form of a password. ``log_n``: of scrypt's cost; one more doubles time and memory;
+    None: LOG_N."""
+    salt, log_n = secrets.token_bytes(SALT_BYTES), LOG_N if log_n is None else log_n
     return f"scrypt${log_n}${R}${P}${_base64(salt)}${_base64(_digest(password, salt, log_n, R, P))}"
 
 

@@ -99,9 +99,7 @@ def _log_in_with_code(
     return _logged_in(call, name, stored, kind)
 
 
-def _logged_in(
-    call: RequestContext, name: str, stored: str, kind: AccessKind = AccessKind.LOGIN
-) -> Response:
+def _logged_in(call: RequestContext, name: str, stored: str, kind: AccessKind = AccessKind.LOGIN) -> Response:
     response = call.redirect(safe_redirect_path(call.form.get("next")))
     if not begin_session(call, response, name, stored, kind):
         return login_page(call, "login-wrong", 401)

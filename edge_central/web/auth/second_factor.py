@@ -1,8 +1,8 @@
 """The second factor: codes of an authenticator app (TOTP, RFC 6238) and recovery codes.
 
 A code has 6 digits, a new one every 30 s, made with SHA-1: what all apps can do. The codes of the 30 s before
-and after are accepted too, for a clock that is wrong by less. A code counts once: later ones must be of a later
-step. Recovery codes have 80 random bits; their SHA-256 is stored, and the row is deleted when one is used.
+and after are accepted too, for a clock that is wrong by less. A code counts once: the next one must be of a
+later step. Recovery codes have 80 random bits; their SHA-256 is stored, and a used one is deleted.
 
 The secret has to be read again, so it is encrypted with a key of this server, and not hashed.
 """
@@ -129,7 +129,7 @@ def matching_step(secret: bytes, code: str, now_ms: int) -> int | None:
     """The time step whose code this is, within the accepted skew."""
     step, hotp = now_ms // (STEP_S * 1000), HOTP(secret, DIGITS, SHA1())
     for each in range(max(0, step - SKEW_STEPS), step + SKEW_STEPS + 1):
-        if hmac.compare_digest(hotp.generate(each), code.encode()):
+        if hmac.compare_digest(hotp.generate(each), code.encode("utf-8", "replace")):
             return each
     return None
 

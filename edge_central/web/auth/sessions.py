@@ -99,7 +99,7 @@ class LoginSessions:
     def count_by_account(self, connection: Connection, now_ms: int) -> dict[str, int]:
         account = tables.session.c.account
         wanted = select(account, func.count()).where(*self._valid(now_ms)).group_by(account)
-        return dict(connection.execute(wanted).tuples().all())
+        return {row[0]: row[1] for row in connection.execute(wanted)}
 
     def end_listed(self, connection: Connection, account: str, id_: str) -> bool:
         """End the session ``id_`` of an account. False: there is none."""

@@ -77,10 +77,10 @@ def test_a_code_counts_once_and_no_earlier_one_after_it(connection: Connection) 
     assert FACTORS.accept(connection, "lan", spaced, NOW_MS + 2 * STEP_MS) is FactorUsed.APP
 
 
-@pytest.mark.parametrize("typed", ["", "000000", "١٢٣٤٥٦", "½½½½½½", "\ud800" * 6, "x" * 10_000])
-def test_any_other_text_is_a_wrong_code(connection: Connection, typed: str) -> None:
-    assert FACTORS.accept(connection, "lan", typed, NOW_MS) is None
-    assert FACTORS.accept(connection, "nobody", typed, NOW_MS) is None
+def test_any_other_text_is_a_wrong_code(connection: Connection) -> None:
+    for typed in ("", "000000", "١٢٣٤٥٦", "½½½½½½", "\ud800" * 6, "x" * 10_000):
+        for name in ("lan", "minh", "nobody"):
+            assert FACTORS.accept(connection, name, typed, NOW_MS) is None
 
 
 def test_a_recovery_code_counts_once_and_for_its_account_only(connection: Connection) -> None:

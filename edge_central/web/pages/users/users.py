@@ -61,6 +61,8 @@ def add_user(visit: UserRequestContext) -> Response:
 
 def reset_password(visit: UserRequestContext) -> Response:
     name, password = visit.form.get("user", ""), new_one_time_password()
+    if accounts.find_account(visit.connection, name) is None:
+        raise NotFound
     digest = hash_password(password)
     try:
         with visit.writing() as connection:
