@@ -239,6 +239,38 @@ CASES: Sentences = {
         "this is too large for one item: at most {pictures} pictures",
         "nội dung quá lớn cho một mục: tối đa {pictures} ảnh",
     ),
+    "case-files-full": (
+        "the files of the case would be too large: at most {mb} MB",
+        "tổng dung lượng tệp của vụ việc quá lớn: tối đa {mb} MB",
+    ),
+    "case-item-files": (
+        "too many files for one item: at most {files}",
+        "quá nhiều tệp cho một mục: tối đa {files} tệp",
+    ),
+    "case-disk-full": (
+        "the disk of the centre is almost full: ask an administrator",
+        "ổ đĩa của trung tâm sắp đầy: hãy liên hệ quản trị viên",
+    ),
+    "case-file-words": (
+        "a file has a name, and somebody whom it is from",
+        "tệp phải có tên và phải ghi rõ do ai cung cấp",
+    ),
+    "case-note": (
+        "a note has 1 to {most} characters",
+        "ghi chú có từ 1 đến {most} ký tự",
+    ),
+    "case-copies-unchecked": (
+        "no altered copy has been checked: open “Altered copies” and view each one first",
+        "chưa có bản đã che nào được kiểm tra: hãy mở “Bản đã che” và xem từng tệp trước",
+    ),
+    "case-copy-changed": (
+        "this copy has changed since the page was loaded, or has too many areas: view it again",
+        "bản này đã thay đổi sau khi tải trang, hoặc có quá nhiều vùng: hãy xem lại",
+    ),
+    "case-area": (
+        "an area is given by left, top, width and height in percent of the picture",
+        "vùng che được ghi bằng lề trái, lề trên, chiều rộng và chiều cao, theo phần trăm của ảnh",
+    ),
     "case-why": (
         "give a reason of 3 to {most} characters",
         "hãy ghi lý do, từ 3 đến {most} ký tự",

@@ -63,7 +63,7 @@ OF_AGENT = {"core", "wire", "config", "mqtt", "host", "evidence", "commands", "d
 embedded, in a process of its own."""
 
 HOMES: dict[str, set[str]] = {
-    "av": {"capture", "evidence", "tools"},
+    "av": {"capture", "evidence", "tools", "edge_central"},
     "cryptography": {"evidence", "mqtt", "commands", "edge_central"},
     "paho": {"mqtt"},
     "sqlite3": {"outbox", "passages", "edge_central"},
@@ -177,7 +177,25 @@ def test_the_centre_takes_little_of_the_agent() -> None:
     decodes = {
         name_of(path) for path in modules(CENTRE) if any(part(name) == "detection" for name in imports(path))
     }
-    assert decodes == {"edge_central.appearance.child"}
+    assert decodes == {
+        "edge_central.appearance.child",
+        "edge_central.redaction.areas",
+        "edge_central.redaction.child",
+        "edge_central.redaction.picture",
+    }
+
+
+def test_the_centre_decodes_pictures_only_in_processes_of_their_own() -> None:
+    """Whatever is wrong with a file or a decoder, the processes that store events and serve pages go on."""
+    decodes = {
+        name_of(path)
+        for path in modules(CENTRE)
+        if any(name.split(".")[0] in ("av", "cv2") for name in imports(path))
+    }
+    allowed = {f"edge_central.redaction.{name}" for name in ("areas", "clip", "cover", "picture")}
+    assert decodes == allowed
+    users = {name_of(path) for path in modules(CENTRE) if any(name in allowed for name in imports(path))}
+    assert users - allowed == {"edge_central.redaction.child"}
 
 
 def circle(graph: Mapping[str, set[str]]) -> list[str]:

@@ -32,7 +32,7 @@ _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 
 
 def main(model_path: str, pixels: str, order: str) -> int:
-    _lower_priority()
+    lower_priority()
     decode_without_threads()  # they cannot be made later
     try:
         model = EmbeddingModel(Path(model_path), pixels, bgr=order == "bgr")
@@ -55,17 +55,20 @@ def main(model_path: str, pixels: str, order: str) -> int:
     return 0
 
 
-def limit_process() -> None:
-    """Bound memory and processor time, and make new files, connections and processes impossible. Raises
-    OSError or ValueError where the system does not allow it: then no picture is read."""
+def limit_process(
+    more_memory_bytes: int = MORE_MEMORY_BYTES, cpu_s: int = CPU_S, file_bytes: int = 0
+) -> None:
+    """Bound memory and processor time, and make new files, connections and processes impossible; open files
+    grow to ``file_bytes``. Raises OSError or ValueError where the system does not allow it: then no picture
+    is read."""
     size = resource.getpagesize() * int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     used_s = int(sum(resource.getrusage(resource.RUSAGE_SELF)[:2])) + 1
     libc = ctypes.CDLL(None, use_errno=True)
     os.closerange(3, 1024)
     for limit, most in (
-        (resource.RLIMIT_AS, size + MORE_MEMORY_BYTES),
-        (resource.RLIMIT_CPU, used_s + CPU_S),
-        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_AS, size + more_memory_bytes),
+        (resource.RLIMIT_CPU, used_s + cpu_s),
+        (resource.RLIMIT_FSIZE, file_bytes),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_NPROC, 0),
         (resource.RLIMIT_NOFILE, 0),
@@ -78,7 +81,8 @@ def limit_process() -> None:
             raise OSError(ctypes.get_errno(), "prctl")
 
 
-def _lower_priority() -> None:
+def lower_priority() -> None:
+    """As far as the unit allows it."""
     try:
         os.nice(NICE)
         Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE), encoding="ascii")

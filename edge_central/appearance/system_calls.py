@@ -40,6 +40,8 @@ _COMPUTING: Mapping[str, tuple[int, int]] = {
     "getrandom": (318, 278),
     "membarrier": (324, 283),
 }
+_MORE: Mapping[str, tuple[int, int]] = {"fstat": (5, 80), "lseek": (8, 62)}
+"""Of open files, for callers that name them."""
 _SECCOMP = (317, 277)
 _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 """By machine: column of the table above, and AUDIT_ARCH_* of linux/audit.h."""
@@ -58,14 +60,15 @@ class _FilterProgram(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_void_p))
 
 
-def allow_only_computing() -> bool:
-    """Install the filter for all threads. Other calls fail with EPERM. Needs PR_SET_NO_NEW_PRIVS. Return
-    whether the filter is installed."""
+def allow_only_computing(more: Collection[str] = ()) -> bool:
+    """Install the filter for all threads; ``more``: further calls of ``_MORE``. Other calls fail with EPERM.
+    Needs PR_SET_NO_NEW_PRIVS. Return whether the filter is installed."""
     found = _ARCHITECTURES.get(platform.machine())
     if found is None:
         return False
     column, architecture = found
-    code = _program(architecture, [numbers[column] for numbers in _COMPUTING.values()])
+    allowed = [*_COMPUTING.values(), *(_MORE[name] for name in more)]
+    code = _program(architecture, [numbers[column] for numbers in allowed])
     buffer = ctypes.create_string_buffer(code, len(code))
     program = _FilterProgram(len(code) // 8, ctypes.cast(buffer, ctypes.c_void_p))
     arguments = (_SECCOMP[column], _SET_MODE_FILTER, _ALL_THREADS)

@@ -1,27 +1,49 @@
-"""The documents of an exported case: ``case.json``, ``access.csv`` and ``index.html``. Pure.
-
-``index.html`` has no script and loads nothing but the pictures beside it; its words are in both languages.
-"""
+"""The documents of an exported case for programs: ``case.json`` and ``access.csv``. Pure."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
-from html import escape
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
 from edge_agent.core.clock import rfc3339_of_ms
-from edge_central.cases.facts import PassageFacts, links_of, passages_of
-from edge_central.cases.model import CaseItem, CasePicture, CaseView
+from edge_central.cases.model import CaseAttachment, CaseItem, CasePicture, CaseView
+from edge_central.cases.redactions import RedactedCopy, attachment_key, picture_key
 
 FORMAT = "edge-agent case 1"
+PICTURES, FILES, REDACTED = "pictures", "files", "redacted"
+"""Folders of an export: small pictures of passages, other files as they came, altered copies."""
 ACCESS_COLUMNS = ("time", "account", "address", "what", "gateway", "camera", "id", "search", "purpose")
+
+
+class ExportedCopy(Struct, frozen=True, kw_only=True):
+    """The altered copy of a picture or clip: faces and number plates are covered. A person has checked it."""
+
+    file: Annotated[str, Meta(description="below the folder of the export")]
+    sha256: str
+    bytes: int
+    altered: Literal[True] = True
+    areas: Annotated[int, Meta(description="covered by the program; of a clip in the frame with the most")]
+    areas_by_hand: int
+    checked_by: str
+    checked_at: str
+
+
+class ExportedFile(Struct, frozen=True, kw_only=True):
+    """A file of an item, as it came."""
+
+    kind: Annotated[str, Meta(description="snapshot, still, clip or outside")]
+    name: Annotated[str, Meta(description="what people call it; of a file from outside as it was brought")]
+    file: Annotated[str, Meta(description="below the folder of the export")]
+    type: Annotated[str, Meta(description="content type by its first bytes")]
+    sha256: str
+    bytes: int
+    sealed: Annotated[bool, Meta(description="only the centre's evidence key opens it")]
+    altered_copy: ExportedCopy | None = None
 
 
 class ExportedPicture(Struct, frozen=True, kw_only=True):
@@ -38,6 +60,7 @@ class ExportedPicture(Struct, frozen=True, kw_only=True):
         list[tuple[float, float, float]],
         Meta(description="x, y of the foot in 0..1 of the camera's picture, seconds after the start"),
     ]
+    altered_copy: ExportedCopy | None = None
 
 
 class StruckOut(Struct, frozen=True, kw_only=True):
@@ -50,7 +73,7 @@ class StruckOut(Struct, frozen=True, kw_only=True):
 
 class ExportedItem(Struct, frozen=True, kw_only=True):
     id: int
-    kind: Annotated[str, Meta(description="passage, journey, event, picture or note")]
+    kind: Annotated[str, Meta(description="passage, journey, event, picture, note or file")]
     at: Annotated[str, Meta(description="when it happened; RFC 3339, UTC")]
     added_at: str
     added_by: str
@@ -59,6 +82,7 @@ class ExportedItem(Struct, frozen=True, kw_only=True):
     wards: list[str]
     facts: Annotated[Any, Meta(description="of a passage or journey: edge_central/cases/facts.py")]
     pictures: list[ExportedPicture]
+    files: list[ExportedFile]
     struck_out: StruckOut | None
 
 
@@ -76,7 +100,10 @@ class ExportedCase(Struct, frozen=True, kw_only=True):
     items: list[ExportedItem]
 
 
-def exported_case(case: CaseView, by: str, now_ms: int) -> ExportedCase:
+def exported_case(
+    case: CaseView, by: str, now_ms: int, copies: Mapping[str, ExportedCopy] | None = None
+) -> ExportedCase:
+    """``copies``: altered copies, by the key of their subject."""
     summary = case.summary
     return ExportedCase(
         format=FORMAT,
@@ -87,11 +114,11 @@ def exported_case(case: CaseView, by: str, now_ms: int) -> ExportedCase:
         wards=list(summary.wards),
         exported_at=rfc3339_of_ms(now_ms),
         exported_by=by,
-        items=[_item(each) for each in case.items],
+        items=[_item(each, copies or {}) for each in case.items],
     )
 
 
-def _item(item: CaseItem) -> ExportedItem:
+def _item(item: CaseItem, copies: Mapping[str, ExportedCopy]) -> ExportedItem:
     struck = None
     if item.struck_ms is not None:
         at = rfc3339_of_ms(item.struck_ms)
@@ -106,7 +133,8 @@ def _item(item: CaseItem) -> ExportedItem:
         search=item.search,
         wards=list(item.wards),
         facts=_readable(item.facts),
-        pictures=[_picture(each) for each in item.pictures],
+        pictures=[_picture(each, copies.get(picture_key(each.id))) for each in item.pictures],
+        files=[_file(each, copies.get(attachment_key(each.id))) for each in item.attachments],
         struck_out=struck,
     )
 
@@ -119,16 +147,43 @@ def _readable(facts: bytes) -> Any:
         return None
 
 
-def _picture(picture: CasePicture) -> ExportedPicture:
+def exported_copy(copy: RedactedCopy, name: str) -> ExportedCopy:
+    """``name``: of the copy in the export. The copy was made, and a person has checked it."""
+    return ExportedCopy(
+        file=f"{REDACTED}/{name}",
+        sha256=copy.sha256 or "",
+        bytes=copy.bytes or 0,
+        areas=copy.areas or 0,
+        areas_by_hand=len(copy.by_hand),
+        checked_by=copy.checked_by or "",
+        checked_at=rfc3339_of_ms(copy.checked_ms or 0),
+    )
+
+
+def _file(file: CaseAttachment, copy: ExportedCopy | None) -> ExportedFile:
+    return ExportedFile(
+        kind=file.kind.value,
+        name=file.name,
+        file=f"{FILES}/{file.file_name}",
+        type=file.type,
+        sha256=file.sha256,
+        bytes=file.bytes,
+        sealed=file.sealed,
+        altered_copy=copy,
+    )
+
+
+def _picture(picture: CasePicture, copy: ExportedCopy | None) -> ExportedPicture:
     return ExportedPicture(
         gateway=picture.gateway,
         passage=picture.passage,
         status=picture.status.value,
-        file=None if picture.sha256 is None else f"pictures/{picture.file_name}",
+        file=None if picture.sha256 is None else f"{PICTURES}/{picture.file_name}",
         sha256=picture.sha256,
         bytes=picture.bytes,
         sealed=picture.sealed,
         path=list(picture.path),
+        altered_copy=copy,
     )
 
 
@@ -154,123 +209,3 @@ def _cell(value: str | None) -> str:
     """A spreadsheet runs a cell that begins like a formula (OWASP: CSV injection)."""
     text = value or ""
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
-
-
-# --- index.html ---
-
-_STYLE = (
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:1rem auto;padding:0 1rem}"
-    "section{border-top:1px solid #999;padding-top:.5rem;break-inside:avoid}"
-    ".struck{opacity:.55}img{max-height:12rem;display:block}code{overflow-wrap:anywhere}"
-    "svg{width:24rem;max-width:100%;background:#eee;display:block}"
-    "polyline{fill:none;stroke:#b00;stroke-width:6}dt{color:#555}"
-)
-_KINDS: Mapping[str, str] = {
-    "passage": "Lượt đi qua / Passage",
-    "journey": "Hành trình / Journey",
-    "event": "Sự kiện / Event",
-    "picture": "Ảnh / Picture",
-    "note": "Ghi chú / Note",
-}
-_HINT = (
-    "Màu sắc, hướng đi và mối liên hệ giữa các lượt đi qua chỉ là gợi ý. / "
-    "Colours, directions and links between passages are hints, not proofs."
-)
-
-
-Word = Callable[[str, str | None, Literal["vi", "en"]], str]
-
-
-@dataclass(frozen=True, slots=True)
-class PageWording:
-    """How the page writes times and words of the wire, such as the name of a colour."""
-
-    zone: tzinfo = UTC
-    word: Word = lambda _, word, __: word or ""
-
-    def moment(self, text: str) -> str:
-        """28/11/2026 18:29:49 (UTC+07:00) of RFC 3339; as it is where it is none."""
-        try:
-            time = datetime.fromisoformat(text).astimezone(self.zone)
-        except (ValueError, OverflowError):
-            return escape(text)
-        return f"{time:%d/%m/%Y %H:%M:%S} (UTC{time.isoformat()[-6:]})"
-
-    def description(self, facts: PassageFacts) -> str:
-        """Group and colours in both languages."""
-        return escape(" / ".join(self._description(facts, lang) for lang in ("vi", "en")))
-
-    def _description(self, facts: PassageFacts, lang: Literal["vi", "en"]) -> str:
-        parts = [self.word("group", facts.group, lang)] if facts.group else []
-        for part, terms in facts.colours.items():
-            colours = "/".join(self.word("colour", term, lang) for term in terms)
-            parts.append(f"{self.word('part', part, lang)} {colours}")
-        return ", ".join(parts)
-
-
-WIRE_WORDS = PageWording()
-"""UTC, and words as the wire has them."""
-
-
-def index_html(case: CaseView, exported: ExportedCase, wording: PageWording) -> bytes:
-    """The case as one page for people."""
-    time = wording.moment
-    title = escape(f"Vụ việc / Case {exported.number}")
-    closed = "" if exported.closed_at is None else f"<li>Đóng lúc / Closed: {time(exported.closed_at)}"
-    head = (
-        f'<!doctype html>\n<html lang="vi"><meta charset="utf-8"><title>{title}</title>'
-        f"<style>{_STYLE}</style>\n<h1>{title}</h1>\n<ul>"
-        f"<li>Phụ trách / Owner: {escape(exported.owner)}"
-        f"<li>Mở lúc / Opened: {time(exported.opened_at)}{closed}"
-        f"<li>Xuất lúc / Exported: {time(exported.exported_at)}, {escape(exported.exported_by)}"
-        f"</ul>\n<p>{_HINT}</p>\n"
-    )
-    pairs = zip(case.items, exported.items, strict=True)
-    return (
-        head + "\n".join(_section(item, shown, wording) for item, shown in pairs) + "\n</html>\n"
-    ).encode()
-
-
-def _section(item: CaseItem, shown: ExportedItem, wording: PageWording) -> str:
-    struck, kind = shown.struck_out, _KINDS.get(shown.kind, escape(shown.kind))
-    parts = [
-        f"<section{'' if struck is None else ' class=struck'}>",
-        f"<h2>{kind} <small>{wording.moment(shown.at)}</small></h2>",
-    ]
-    if struck is not None:
-        words = f"{escape(struck.by)}, {wording.moment(struck.at)}: {escape(struck.why)}"
-        parts.append(f"<p><b>Đã gạch bỏ / Struck out: {words}</b></p>")
-    pictures = {(each.gateway, each.passage): each for each in shown.pictures}
-    links = links_of(item.facts)
-    for number, facts in enumerate(passages_of(item.facts)):
-        if 0 < number <= len(links):
-            lines = "".join(f"<li>{escape(line)}" for line in links[number - 1].lines)
-            parts.append(f"<ul>{lines}</ul>")
-        parts.append(_passage_html(facts, wording))
-        parts.append(_picture_html(pictures.get((facts.gateway, facts.passage))))
-    parts.append(
-        f"<p><small>{escape(shown.added_by)}, {wording.moment(shown.added_at)}</small></p></section>"
-    )
-    return "\n".join(parts)
-
-
-def _passage_html(facts: PassageFacts, wording: PageWording) -> str:
-    where = f"{facts.site or facts.gateway} · {facts.camera_name or facts.camera}"
-    when = f"{wording.moment(facts.start)}, {facts.for_s:.0f} s"
-    ids = f"{facts.gateway} {facts.camera} {facts.passage}"
-    return f"<p>{escape(where)} <small>{escape(ids)}</small><br>{when}<br>{wording.description(facts)}</p>"
-
-
-def _picture_html(picture: ExportedPicture | None) -> str:
-    if picture is None:
-        return "<p>Không có ảnh. / No picture.</p>"
-    if picture.file is None:
-        return "<p>Ảnh chưa về trung tâm. / The picture has not come.</p>"
-    file, sha256 = escape(picture.file), escape(picture.sha256 or "")
-    if picture.sealed:
-        shown = f'<p>Ảnh được mã hóa / Sealed picture: <a href="{file}">{file}</a></p>'
-    else:
-        shown = f'<img src="{file}" alt="{file}">'
-    points = " ".join(f"{1600 * x:g},{900 * y:g}" for x, y, _ in picture.path)
-    path = f'<svg viewBox="0 0 1600 900"><polyline points="{points}"/></svg>' if len(picture.path) > 1 else ""
-    return f"{shown}\n<p>SHA-256 <code>{sha256}</code></p>\n{path}"

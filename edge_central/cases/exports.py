@@ -1,4 +1,4 @@
-"""Exports of cases: texts and pictures with SHA256SUMS, the signature of these sums, and the zip.
+"""Exports of cases: texts, pictures and files with SHA256SUMS, the signature of these sums, and the zip.
 
 The console stores what an officer exports, without a private key. The ingest signs ``SHA256SUMS`` with the
 search key, after it has checked that the text is one; then the console offers the zip (docs/decisions/0064).
@@ -7,31 +7,36 @@ search key, after it has checked that the text is one; then the console offers t
 from __future__ import annotations
 
 import hashlib
-import io
 import logging
 import re
+import shutil
 import zipfile
 import zlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
-from sqlalchemy import Connection, and_, delete, or_, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from edge_agent.evidence.chain.keys import public_der, to_pem
+from edge_central.cases.accesses import accesses_of
 from edge_central.cases.document import (
-    WIRE_WORDS,
-    PageWording,
+    FILES,
+    PICTURES,
+    REDACTED,
     access_csv,
     case_json,
     exported_case,
-    index_html,
+    exported_copy,
 )
+from edge_central.cases.export_page import WIRE_WORDS, PageWording, index_html
 from edge_central.cases.files import find_case, read_case, record_case_access
 from edge_central.cases.model import CaseAuthor, CaseView
+from edge_central.cases.redactions import RedactedCopy, RedactionSubject, read_copies, subjects_of
 from edge_central.store import tables
 from edge_central.store.accesses import AccessKind
+from edge_central.store.case_folder import CaseFolder
 from edge_central.store.database import insert_row
 
 if TYPE_CHECKING:
@@ -42,20 +47,34 @@ log = logging.getLogger(__name__)
 SUMS, SIGNATURE, PUBLIC_KEY = "SHA256SUMS", "SHA256SUMS.sig", "public-key.pem"
 MAX_EXPORTS = 10
 """Of a case; older ones are deleted."""
-MAX_ACCESSES = 20_000
 MAX_AT_ONCE = 5
 """Exports signed in one transaction."""
 _LINE = re.compile(rb"[0-9a-f]{64}  [A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*\n")
 _EXPORT = tables.case_export.c
+REDACTED_README = """\
+BẢN ĐÃ CHE (bản đã chỉnh sửa, không phải bản gốc)
+Các ảnh và video trong thư mục này đã bị chỉnh sửa: khuôn mặt và biển số được che, âm thanh và thông tin đi
+kèm (nơi chụp, máy chụp) đã được bỏ. Có {copies} trên {of} ảnh và video; những tệp còn lại chưa được kiểm tra
+nên không có ở đây. Chương trình tìm khuôn mặt có thể bỏ sót: cán bộ có tên trong case.json đã xem từng tệp.
+Trước khi giao cho người khác, hãy xem lại từng tệp một lần nữa. Kiểm tra tệp: sha256sum --check SHA256SUMS
+
+REDACTED COPIES (altered, not the originals)
+The pictures and clips in this folder are altered: faces and number plates are covered, sound and metadata
+(place, device) are removed. These are {copies} of {of} pictures and clips; the others have not been checked
+and are left out. The program that finds faces can miss one: the officer whose name is in case.json has viewed
+each file. View each file once more before you give it to anybody. To verify: sha256sum --check SHA256SUMS
+"""
 REFUSED = b""
 """Signature of an export whose text is not one of sums."""
 
 
 class ExportFiles(msgspec.Struct, frozen=True, kw_only=True):
-    """What an export consists of: texts, and pictures as ids of ``case_picture``, by name."""
+    """What an export consists of: texts, pictures as ids of ``case_picture``, and files of the case's folder
+    as their SHA-256, by name."""
 
     texts: dict[str, str]
     pictures: dict[str, int]
+    stored: dict[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,38 +87,60 @@ class ExportView:
 
 
 def make_files(
-    connection: Connection, case: CaseView, by: str, now_ms: int, wording: PageWording
+    connection: Connection,
+    case: CaseView,
+    by: str,
+    now_ms: int,
+    wording: PageWording,
+    redacted: bool = False,
 ) -> tuple[ExportFiles, bytes]:
-    """The files of a case as it is now, and their ``SHA256SUMS``."""
-    exported = exported_case(case, by, now_ms)
+    """The files of a case as it is now, and their ``SHA256SUMS``. ``redacted``: with the altered copies that
+    a person has checked."""
+    copies = checked_copies(connection, case) if redacted else {}
+    shown = {subject.key: exported_copy(copy, subject.copy_name) for subject, copy in copies.items()}
+    exported = exported_case(case, by, now_ms, shown)
     texts = {
         "case.json": case_json(exported),
-        "access.csv": access_csv(_accesses(connection, case)),
+        "access.csv": access_csv(accesses_of(connection, case.summary)),
         "index.html": index_html(case, exported, wording),
     }
+    stored = {f"{FILES}/{each.file_name}": each.sha256 for item in case.items for each in item.attachments}
+    if redacted:
+        texts |= redacted_texts(copies, len(list(subjects_of(case))))
+        stored |= {copy.file: copy.sha256 for copy in shown.values()}
     pictures = [each for item in case.items for each in item.pictures if each.sha256 is not None]
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in texts.items()}
-    sums |= {f"pictures/{each.file_name}": each.sha256 or "" for each in pictures}
+    sums |= {f"{PICTURES}/{each.file_name}": each.sha256 or "" for each in pictures} | stored
     files = ExportFiles(
         texts={name: content.decode() for name, content in texts.items()},
-        pictures={f"pictures/{each.file_name}": each.id for each in pictures},
+        pictures={f"{PICTURES}/{each.file_name}": each.id for each in pictures},
+        stored=stored,
     )
-    return files, "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items())).encode()
+    return files, sums_text(sums)
 
 
-def _accesses(connection: Connection, case: CaseView) -> Iterator[object]:
-    """Who opened pictures in the searches of its items and in its wards, and who viewed and changed the case;
-    the oldest first."""
-    columns, picture = tables.access.c, tables.case_picture.c
-    searches = set(connection.scalars(select(picture.search).where(picture.case_id == case.summary.id)))
-    searches |= {item.search for item in case.items if item.search is not None}
-    of_case = and_(columns.what.startswith("case-"), columns.time_ms >= case.summary.opened_ms)
-    of_search = and_(
-        columns.search.in_(sorted(searches)),
-        or_(columns.ward.is_(None), columns.ward.in_(case.summary.wards)),
-    )
-    query = select(tables.access).where(columns.case_number == case.summary.number, or_(of_case, of_search))
-    yield from connection.execute(query.order_by(columns.id).limit(MAX_ACCESSES))
+def sums_text(sums: Mapping[str, str]) -> bytes:
+    """As ``sha256sum`` writes and reads it."""
+    return "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items())).encode()
+
+
+def checked_copies(connection: Connection, case: CaseView) -> dict[RedactionSubject, RedactedCopy]:
+    """The altered copies that a person has checked, in the order of the items."""
+    copies = read_copies(connection, case.summary.id)
+    found = ((subject, copies.get(subject.key)) for subject in subjects_of(case))
+    return {subject: copy for subject, copy in found if copy is not None and copy.is_checked}
+
+
+def has_checked(connection: Connection, case_id: int) -> bool:
+    return any(copy.is_checked for copy in read_copies(connection, case_id).values())
+
+
+def redacted_texts(copies: Mapping[RedactionSubject, RedactedCopy], of: int) -> dict[str, bytes]:
+    """Two files of the folder with the altered copies, by which it can be given away alone."""
+    sums = {subject.copy_name: copy.sha256 or "" for subject, copy in copies.items()}
+    text = REDACTED_README.format(copies=len(copies), of=of).encode()
+    sums["README.txt"] = hashlib.sha256(text).hexdigest()
+    return {f"{REDACTED}/README.txt": text, f"{REDACTED}/{SUMS}": sums_text(sums)}
 
 
 def record_export(
@@ -121,13 +162,14 @@ def read_export(
     ward: str,
     now_ms: int,
     wording: PageWording = WIRE_WORDS,
+    redacted: bool = False,
 ) -> dict[str, Any] | None:
     """The row of an export; None: there is no such case any more. It may take a second: hold no transaction
     that writes meanwhile."""
     case = read_case(connection, author, case_id)
     if case is None:
         return None
-    files, sums = make_files(connection, case, author.account, now_ms, wording)
+    files, sums = make_files(connection, case, author.account, now_ms, wording, redacted)
     return {
         "case_id": case_id,
         "asked_ms": now_ms,
@@ -156,6 +198,12 @@ def list_exports(connection: Connection, case_id: int) -> list[ExportView]:
         ExportView(row.id, row.asked_ms, row.asked_by, bool(row.signature), row.signature == REFUSED)
         for row in connection.execute(query)
     ]
+
+
+def read_sums(connection: Connection, case_id: int, export: int) -> bytes:
+    """``SHA256SUMS`` of an export; empty: there is none. The caller has checked who may see the case."""
+    which = (_EXPORT.id == export, _EXPORT.case_id == case_id)
+    return connection.scalar(select(_EXPORT.sums).where(*which)) or b""
 
 
 # --- signing, by the ingest ---
@@ -194,8 +242,11 @@ def are_sums(text: bytes) -> bool:
 # --- the zip ---
 
 
-def read_zip(connection: Connection, author: CaseAuthor, case_id: int, export: int) -> bytes | None:
-    """The signed export as a zip; None: there is none that the account may see, or it is not signed."""
+def open_zip(
+    connection: Connection, author: CaseAuthor, case_id: int, export: int, folder: CaseFolder
+) -> IO[bytes] | None:
+    """The signed export as a zip, a temporary file at its begin; None: there is none that the account may
+    see, or it is not signed. Raises DatabaseUnavailable, OSError."""
     if find_case(connection, author, case_id) is None:
         return None
     which = (_EXPORT.id == export, _EXPORT.case_id == case_id)
@@ -203,20 +254,29 @@ def read_zip(connection: Connection, author: CaseAuthor, case_id: int, export: i
     if row is None or not row.signature:
         return None
     files = msgspec.json.decode(zlib.decompress(row.files), type=ExportFiles)
-    return make_zip(connection, case_id, files, row.sums, row.signature, row.public_key)
+    out = folder.temporary()
+    try:
+        write_zip(out, connection, case_id, folder, files, row.sums, row.signature, row.public_key)
+        out.seek(0)
+    except BaseException:
+        out.close()
+        raise
+    return out
 
 
-def make_zip(
+def write_zip(
+    out: IO[bytes],
     connection: Connection,
     case_id: int,
+    folder: CaseFolder,
     files: ExportFiles,
     sums: bytes,
     signature: bytes,
     public_key: bytes,
-) -> bytes:
-    """At most ``MAX_CASE_BYTES`` and the texts: it is made in memory, one picture after the other."""
+) -> None:
+    """One picture or piece of a file after the other. Raises OSError, also if a file is gone."""
     more: Mapping[str, bytes] = {SUMS: sums, SIGNATURE: signature, PUBLIC_KEY: public_key}
-    out, columns = io.BytesIO(), tables.case_picture.c
+    columns = tables.case_picture.c
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in files.texts.items():
             archive.writestr(name, text.encode())
@@ -224,9 +284,11 @@ def make_zip(
             which = (columns.id == picture, columns.case_id == case_id)
             content = connection.scalar(select(columns.content).where(*which))
             archive.writestr(name, content or b"", zipfile.ZIP_STORED)
+        for name, sha256 in files.stored.items():  # pictures and clips: they are compressed already
+            with folder.path(case_id, sha256).open("rb") as file, archive.open(name, "w") as entry:
+                shutil.copyfileobj(file, entry, 1 << 20)
         for name, content in more.items():
             archive.writestr(name, content)
-    return out.getvalue()
 
 
 def public_pem(key: Ed25519PrivateKey) -> bytes:

@@ -66,6 +66,40 @@ class JourneyFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     note: Line = ""
 
 
+class EventFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An event as the gateway reported it."""
+
+    event_id: Line
+    gateway: str
+    ward: str
+    camera: str
+    kind: Line
+    severity: int
+    time: Annotated[str, Meta(description="RFC 3339, UTC, by the gateway's clock")]
+    ended: str | None = None
+    label: Line = ""
+    rule: Line = ""
+    place: Annotated[Line, Meta(description="id of the zone or line")] = ""
+    snapshot_box: Annotated[
+        tuple[float, float, float, float] | None,
+        Meta(description="of the object in the snapshot: x1, y1, x2, y2 in 0..1"),
+    ] = None
+    site: Line = ""
+    camera_name: Line = ""
+
+
+class FileFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A file from outside. The centre knows when it came and its SHA-256, the rest is what people said."""
+
+    name: Line
+    brought_by: Annotated[Line, Meta(description="the person whom it is from")]
+    note: Line = ""
+
+
+class NoteFacts(Struct, frozen=True, kw_only=True):
+    text: Annotated[str, Meta(max_length=4000)]
+
+
 def facts_of_match(match: PassageMatch, site: str = "", camera_name: str = "") -> PassageFacts:
     """Copy a match. ``site`` and ``camera_name``: as people call them now."""
     return PassageFacts(
@@ -96,7 +130,7 @@ def facts_of_match(match: PassageMatch, site: str = "", camera_name: str = "") -
     )
 
 
-def as_facts(facts: PassageFacts | JourneyFacts) -> dict[str, Any]:
+def as_facts(facts: Struct) -> dict[str, Any]:
     """For ``NewCaseItem.facts``."""
     found: dict[str, Any] = msgspec.to_builtins(facts)
     return found
@@ -115,6 +149,18 @@ def links_of(facts: bytes) -> tuple[JourneyLink, ...]:
     """The reasons between the passages of a journey; empty for other items."""
     journey = _decoded(facts, JourneyFacts)
     return () if journey is None else tuple(journey.links)
+
+
+def event_of(facts: bytes) -> EventFacts | None:
+    return _decoded(facts, EventFacts)
+
+
+def file_of(facts: bytes) -> FileFacts | None:
+    return _decoded(facts, FileFacts)
+
+
+def note_of(facts: bytes) -> NoteFacts | None:
+    return _decoded(facts, NoteFacts)
 
 
 def _decoded(facts: bytes, kind: type[_Facts]) -> _Facts | None:

@@ -16,6 +16,8 @@ from sqlalchemy import Connection, func, select, update
 from edge_central.cases.model import (
     MAX_NUMBER,
     MAX_OPEN_CASES,
+    AttachmentKind,
+    CaseAttachment,
     CaseAuthor,
     CaseItem,
     CaseItemKind,
@@ -121,8 +123,9 @@ def read_case(connection: Connection, author: CaseAuthor, case_id: int) -> CaseV
         return None
     columns = tables.case_item.c
     query = select(tables.case_item).where(columns.case_id == case_id).order_by(columns.at_ms, columns.id)
-    pictures = read_pictures(connection, case_id)
-    return CaseView(summary, tuple(_item(row, pictures) for row in connection.execute(query)))
+    pictures, attachments = read_pictures(connection, case_id), read_attachments(connection, case_id)
+    rows = connection.execute(query)
+    return CaseView(summary, tuple(_item(row, pictures, attachments) for row in rows))
 
 
 def read_pictures(connection: Connection, case_id: int) -> dict[int, list[CasePicture]]:
@@ -133,6 +136,18 @@ def read_pictures(connection: Connection, case_id: int) -> dict[int, list[CasePi
     found = defaultdict[int, list[CasePicture]](list)
     for row in connection.execute(query.order_by(columns.item, columns.id)):
         found[row.item].append(_picture(row))
+    return found
+
+
+def read_attachments(connection: Connection, case_id: int) -> dict[int, list[CaseAttachment]]:
+    """The files of a case by item."""
+    columns = tables.case_attachment.c
+    found = defaultdict[int, list[CaseAttachment]](list)
+    query = select(tables.case_attachment).where(columns.case_id == case_id)
+    for row in connection.execute(query.order_by(columns.item, columns.id)):
+        values = {**row._mapping, "kind": AttachmentKind(row.kind)}
+        del values["case_id"]
+        found[row.item].append(CaseAttachment(**values))
     return found
 
 
@@ -185,11 +200,14 @@ def _summary(row: Any) -> CaseSummary:
     return CaseSummary(**{**row._mapping, "wards": tuple(row.wards.split())})
 
 
-def _item(row: Any, pictures: dict[int, list[CasePicture]]) -> CaseItem:
+def _item(
+    row: Any, pictures: dict[int, list[CasePicture]], attachments: dict[int, list[CaseAttachment]]
+) -> CaseItem:
     values = dict(row._mapping)
     del values["case_id"]
     values |= {"kind": CaseItemKind(row.kind), "wards": tuple(row.wards.split())}
-    return CaseItem(**values, pictures=tuple(pictures.get(row.id, ())))
+    of_item = (tuple(pictures.get(row.id, ())), tuple(attachments.get(row.id, ())))
+    return CaseItem(**values, pictures=of_item[0], attachments=of_item[1])
 
 
 def _picture(row: Any) -> CasePicture:

@@ -195,6 +195,13 @@ def find_picture(connection: Connection, case_id: int, picture: int) -> PictureR
     return None if row is None else PictureReference(row.search, row.gateway, row.passage)
 
 
+def record_file_access(
+    connection: Connection, author: CaseAuthor, case: CaseSummary, file: int, now_ms: int
+) -> None:
+    """Put it on record that a file of the case is opened. The caller commits before it sends the file."""
+    record_case_access(connection, AccessKind.CASE_FILE, author, case, now_ms, media_id=str(file))
+
+
 def read_content(connection: Connection, case_id: int, picture: int) -> bytes | None:
     """The bytes of a picture; the caller has checked that the account may see the case, and recorded it."""
     which = (_PICTURE.id == picture, _PICTURE.case_id == case_id)

@@ -20,6 +20,10 @@ MAX_OPEN_CASES = 300
 """Of one account."""
 MAX_NUMBER, MAX_WHY = 100, 500
 """Characters of a case number, and of the reason for striking an item out."""
+MAX_FILE_BYTES = 100_000_000
+"""Of one file from outside."""
+MAX_CASE_FILES_BYTES = 300_000_000
+"""Of all files of a case with the altered copies. They are on disk, an export is written piece by piece."""
 
 
 class CaseItemKind(StrEnum):
@@ -28,6 +32,7 @@ class CaseItemKind(StrEnum):
     EVENT = "event"
     PICTURE = "picture"
     NOTE = "note"
+    FILE = "file"  # from outside, such as the clip of a citizen's phone
 
 
 class CasePictureStatus(StrEnum):
@@ -126,6 +131,53 @@ class CasePicture:
         return f"{self.item:06d}-{self.gateway}-{self.passage}.{suffix}"
 
 
+class AttachmentKind(StrEnum):
+    SNAPSHOT = "snapshot"
+    STILL = "still"
+    CLIP = "clip"
+    OUTSIDE = "outside"  # brought by a person
+
+
+JPEG, PNG, MP4 = "image/jpeg", "image/png", "video/mp4"
+SUFFIXES: Mapping[str, str] = {
+    JPEG: "jpg",
+    PNG: "png",
+    MP4: "mp4",
+    "video/x-matroska": "mkv",
+    "video/x-msvideo": "avi",
+    "application/pdf": "pdf",
+}
+"""Of files in an export, by content type; ``bin`` for all others."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaseAttachment:
+    """A file of an item; its bytes are in the folder of the case."""
+
+    id: int
+    item: int
+    kind: AttachmentKind
+    name: str  # as people call it; anything
+    type: str  # content type by the first bytes
+    sha256: str
+    bytes: int
+    sealed: bool
+
+    @property
+    def file_name(self) -> str:
+        """Its name in an export."""
+        suffix = "sealed" if self.sealed else SUFFIXES.get(self.type, "bin")
+        return f"{self.item:06d}-{self.id}-{self.kind.value}.{suffix}"
+
+    @property
+    def is_picture(self) -> bool:
+        return not self.sealed and self.type in (JPEG, PNG)
+
+    @property
+    def is_clip(self) -> bool:
+        return not self.sealed and self.type.startswith("video/")
+
+
 @dataclass(frozen=True, slots=True)
 class CaseItem:
     id: int
@@ -143,6 +195,7 @@ class CaseItem:
     struck_by: str | None
     struck_why: str | None
     pictures: tuple[CasePicture, ...]
+    attachments: tuple[CaseAttachment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

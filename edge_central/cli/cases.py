@@ -9,13 +9,14 @@ from typing import TextIO
 from edge_agent.commands.signature import KeyUnusable, read_private
 from edge_agent.core.clock import SystemClock, wall_ms
 from edge_agent.core.errors import UsageError
-from edge_central.cases.document import PageWording
-from edge_central.cases.exports import make_files, make_zip, public_pem
+from edge_central.cases.export_page import PageWording
+from edge_central.cases.exports import make_files, public_pem, write_zip
 from edge_central.cases.files import find_numbered, read_case, record_case_access
 from edge_central.cases.model import CaseAuthor
 from edge_central.console_settings import DEFAULT_TIMEZONE
 from edge_central.settings import CentralSettings
 from edge_central.store.accesses import AccessKind
+from edge_central.store.case_folder import CaseFolder
 from edge_central.store.database import read_transaction, write_transaction
 from edge_central.store.scope import EVERYWHERE
 from edge_central.web.i18n import translate_word
@@ -45,11 +46,14 @@ def run_cases(args: argparse.Namespace, settings: CentralSettings, stdout: TextI
         if case is None:
             raise UsageError(f"case export: there is no case {args.case}")
         files, sums = make_files(connection, case, by, now_ms, wording)
-        content = make_zip(connection, case.summary.id, files, sums, key.sign(sums), public_pem(key))
-    try:
-        with args.out.open("xb") as file:
-            file.write(content)
-    except OSError as error:
-        raise UsageError(f"case export: {args.out} cannot be written: {error.strerror}") from error
-    print(f"{args.out}: {len(case.items)} items, {len(content):,} bytes", file=stdout)
+        folder = CaseFolder(settings.media_dir)
+        try:
+            with args.out.open("xb") as file:
+                signed = (sums, key.sign(sums), public_pem(key))
+                write_zip(file, connection, case.summary.id, folder, files, *signed)
+        except OSError as error:
+            if not isinstance(error, FileExistsError):
+                args.out.unlink(missing_ok=True)
+            raise UsageError(f"case export: {args.out} cannot be written: {error.strerror}") from error
+    print(f"{args.out}: {len(case.items)} items, {args.out.stat().st_size:,} bytes", file=stdout)
     return 0

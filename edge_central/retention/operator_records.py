@@ -200,7 +200,8 @@ def _cases(connection: Connection, before_ms: int, after: Any, most: int) -> Exa
     query = query.where(columns.id > (after or 0), columns.closed_ms < before_ms)
     found = connection.execute(query.order_by(columns.id).limit(most)).all()
     ids = [row.key for row in found]
-    for table in (tables.case_export, tables.case_picture, tables.case_item):
+    files = (tables.case_redaction, tables.case_attachment)
+    for table in (tables.case_export, *files, tables.case_picture, tables.case_item):
         connection.execute(delete(table).where(table.c.case_id.in_(ids)))
     connection.execute(delete(tables.case_file).where(columns.id.in_(ids)))
     return found, found

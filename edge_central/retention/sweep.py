@@ -238,6 +238,9 @@ class RetentionSweep:
         record.held += batch.on_hold
         if batch.gone_ms:
             record.add([], batch.gone_ms)
+        if plan.what is DeletionTarget.CASE and not batch.full:
+            left = connection.scalars(select(tables.case_file.c.id))
+            self._media_folder.of_cases.discard_others(frozenset(left))
         return batch.full
 
     def _next(self, connection: Connection, query: Any, order: Sequence[Any], most: int) -> list[Row[Any]]:

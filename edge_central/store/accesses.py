@@ -40,6 +40,8 @@ class AccessKind(StrEnum):
     PASSAGE_HOLD = "passage-hold"  # a gateway is asked to keep a passage, or to release it
     CASE_VIEW = "case-view"  # the page of a case, with its pictures; media_id of these is the item's id
     CASE_ADD = "case-add"
+    CASE_FILE = "case-file"  # a file of a case was opened; media_id is the file's id
+    CASE_REDACT = "case-redact"  # an altered copy was asked for, changed or checked; media_id is its id
     CASE_STRIKE = "case-strike"
     CASE_CLOSE = "case-close"
     CASE_REOPEN = "case-reopen"

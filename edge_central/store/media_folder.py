@@ -19,6 +19,7 @@ from pathlib import Path
 from edge_agent.core.delivery import SEALED_MAGIC, content_type_of
 from edge_agent.core.state_file import sync_folder
 from edge_agent.wire.received.messages import MediaMessage, has_file_type
+from edge_central.store.case_folder import CaseFolder
 from edge_central.store.database import DatabaseUnavailable
 
 PARTS = "_parts"
@@ -34,6 +35,7 @@ class DamagedFile(Exception):
 class MediaFolder:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.of_cases = CaseFolder(folder)
 
     def path(self, gateway: str, sha256: str, sealed: bool) -> Path:
         """Path of a stored file; if there is none, the path that a picture would have. The caller must

@@ -29,6 +29,8 @@ from edge_central.web.pages import searches as search_pages
 from edge_central.web.pages.availability import reports as availability
 from edge_central.web.pages.gateways import fleet_table, rollouts
 from edge_central.web.pages.numbers import reports, traffic
+from edge_central.web.pages.papers import attachments, minutes, redactions
+from edge_central.web.pages.papers.upload import UPLOAD, upload_endpoint
 from edge_central.web.pages.programs import developers, webhooks
 from edge_central.web.pages.rules import camera_rules, rehearsals
 from edge_central.web.pages.users import account, users
@@ -47,6 +49,9 @@ PAGES: tuple[Page | PublicPage, ...] = (
     *search_pages.PAGES,
     *passages.PAGES,
     *cases.PAGES,
+    *attachments.PAGES,
+    *redactions.PAGES,
+    *minutes.PAGES,
     *journeys.PAGES,
     *camera_rules.PAGES,
     *rehearsals.PAGES,
@@ -72,6 +77,8 @@ STREAMS: tuple[tuple[str, Callable[[RequestHandler, LiveHub], Endpoint]], ...] =
     (searches.MATCHES, searches.matches_endpoint),
 )
 """Endpoints that wait on the event loop."""
+UPLOADS: tuple[tuple[str, Callable[[RequestHandler, LiveHub], Endpoint]], ...] = ((UPLOAD, upload_endpoint),)
+"""Endpoints whose body is a file: they check the account before they read it."""
 
 # --- static files ---
 
@@ -184,6 +191,7 @@ def build_app(front: RequestHandler) -> SecurityHeaders:
     routes = [Route(page.path, front.endpoint(page), methods=[page.method]) for page in PAGES]
     hub = front.services.hub
     routes += [Route(path, endpoint(front, hub), methods=["GET"]) for path, endpoint in STREAMS]
+    routes += [Route(path, endpoint(front, hub), methods=["POST"]) for path, endpoint in UPLOADS]
     app = Starlette(routes=[*routes, Route("/static/{name}", _static, methods=["GET"])])
     app.router.redirect_slashes = False  # it would lead to whatever host the request names
 

@@ -15,7 +15,9 @@ from edge_agent.core.clock import Clock, SystemClock, read_boot_id
 from edge_agent.core.errors import CentralError, ConfigError
 from edge_agent.core.state_file import create_file
 from edge_central.console.site_names import FleetSheet
+from edge_central.redaction.worker import RedactionWorker
 from edge_central.settings import CentralSettings
+from edge_central.store.case_folder import CaseFolder
 from edge_central.store.database import DatabaseConnections
 from edge_central.trusted_time.clock import FollowedClock
 from edge_central.web.app import build_app
@@ -78,9 +80,11 @@ class ConsoleServer:
         )
         server = WebServer(build_app(front), self._console, services.hub)
         senders = self._webhook_senders(services)
+        copies = RedactionWorker(connections, CaseFolder(self._settings.media_dir), self._clock)
+        loops = (copies.loop, *(sender.loop for sender in senders))
         follower.start()
-        for sender in senders:
-            sender.loop.start()
+        for loop in loops:
+            loop.start()
         stop_on_event(server, self._stop)
         scheme = "https" if self._console.tls else "http"
         log.info("the console listens at %s://%s", scheme, self._console.listen)
@@ -88,9 +92,9 @@ class ConsoleServer:
             server.run([self._socket])
         finally:
             follower.stop()
-            for sender in senders:
-                sender.loop.stop()
-            for thread in (follower.loop, *(sender.loop for sender in senders)):
+            for loop in loops:
+                loop.stop()
+            for thread in (follower.loop, *loops):
                 thread.join(FOLLOWER_STOP_S)
             front.close()
             connections.close()

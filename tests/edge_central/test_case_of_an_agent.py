@@ -9,14 +9,14 @@ from pathlib import Path
 from edge_agent.commands.signature import make_key
 from edge_agent.core.clock import SystemClock, wall_ms
 from edge_agent.passages.holds import PassageHolds
-from edge_central.cases import exports, files, items
+from edge_central.cases import files, items
 from edge_central.cases.model import CaseAuthor, CasePictureStatus
 from edge_central.searches import passage_holds, records
 from edge_central.searches.new_search import searchable_wards
 from edge_central.searches.passage_holds import HoldStatus
 from edge_central.store.database import DatabaseConnections
 from edge_central.store.scope import EVERYWHERE
-from tests.edge_central.cases.parts import ask_export, item_of
+from tests.edge_central.cases.parts import ask_export, item_of, read_zip
 from tests.edge_central.parts import Centre
 from tests.edge_central.searches.parts import OF_ALL
 from tests.edge_central.test_search_of_an_agent import CROP, LAN, Searches, gateway, of_the_last_hour
@@ -47,7 +47,7 @@ class Cases:
 
     def zip(self, export: int) -> bytes | None:
         with self._connections.reading() as connection:
-            return exports.read_zip(connection, OWNER, self._case, export)
+            return read_zip(connection, OWNER, self._case, export)
 
 
 def test_a_passage_is_held_at_the_gateway_and_exported(tmp_path: Path) -> None:

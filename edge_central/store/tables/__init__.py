@@ -20,10 +20,12 @@ from edge_central.store.tables.availability import availability as availability
 from edge_central.store.tables.base import SCHEMA_VERSION as SCHEMA_VERSION
 from edge_central.store.tables.base import meta as meta
 from edge_central.store.tables.base import metadata as metadata
+from edge_central.store.tables.cases import case_attachment as case_attachment
 from edge_central.store.tables.cases import case_export as case_export
 from edge_central.store.tables.cases import case_file as case_file
 from edge_central.store.tables.cases import case_item as case_item
 from edge_central.store.tables.cases import case_picture as case_picture
+from edge_central.store.tables.cases import case_redaction as case_redaction
 from edge_central.store.tables.cases import passage_hold as passage_hold
 from edge_central.store.tables.journeys import journey as journey
 from edge_central.store.tables.journeys import journey_search as journey_search

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, Table, Text, literal_column
 
 from edge_central.store.tables.base import Milliseconds, ProblemColumn, RowId, metadata
 
@@ -80,6 +80,45 @@ Index(
     sqlite_where=_picture_waits,
     postgresql_where=_picture_waits,
 )
+
+case_attachment = Table(
+    "case_attachment",  # a file of an item; its bytes are in media/_cases/<case>/<sha256>
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("case_id", BigInteger, nullable=False),
+    Column("item", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),  # AttachmentKind in edge_central/cases/attachments.py
+    Column("name", Text, nullable=False),  # as people call it; never a path
+    Column("type", Text, nullable=False),  # content type by its first bytes, not by what anybody says
+    Column("sha256", Text, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("sealed", Boolean, nullable=False),
+    Index("case_attachment_by_item", "case_id", "item"),
+    sqlite_autoincrement=True,
+)
+
+case_redaction = Table(
+    "case_redaction",  # the altered copy of a picture or a clip, in media/_cases/<case>/<sha256>
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("case_id", BigInteger, nullable=False),
+    Column("subject", Text, nullable=False),  # "picture <id>" or "attachment <id>"
+    Column("status", Text, nullable=False),  # RedactionStatus in edge_central/cases/redactions.py
+    Column("attempts", Integer, nullable=False),
+    Column("by_hand", Text, nullable=False),  # JSON: [[x1, y1, x2, y2], ...]
+    Column("failure", Text),  # Failure in edge_central/redaction/order.py
+    Column("areas", Integer),
+    Column("sha256", Text),
+    Column("bytes", BigInteger),
+    Column("asked_by", Text, nullable=False),
+    Column("done_ms", Milliseconds),
+    Column("checked_by", Text),  # who has viewed the copy before it is given away
+    Column("checked_ms", Milliseconds),
+    Index("case_redaction_subject", "case_id", "subject", unique=True),
+    sqlite_autoincrement=True,
+)
+_copy_waits = case_redaction.c.status == literal_column("'waiting'")
+Index("case_redaction_waiting", case_redaction.c.id, sqlite_where=_copy_waits, postgresql_where=_copy_waits)
 
 case_export = Table(
     "case_export",  # a case as it was when an account exported it; its pictures stay in case_picture

@@ -14,8 +14,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "cases-open": ("Chưa đóng", "Open"),
     "cases-closed": ("Đã đóng", "Closed"),
     "cases-none": (
-        "Chưa có vụ việc nào. Hãy mở một lượt đi qua và chọn “Đưa vào vụ việc”.",
-        "There is no case. Open a passage and choose “Add to case”.",
+        "Chưa có vụ việc nào. Hãy mở một sự kiện hoặc một lượt đi qua và chọn “Đưa vào vụ việc”.",
+        "There is no case. Open an event or a passage and choose “Add to case”.",
     ),
     "case-own": ("của bạn", "yours"),
     "case-owner": ("Phụ trách", "Owner"),
@@ -34,6 +34,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "case-kind-event": ("Sự kiện", "Event"),
     "case-kind-picture": ("Ảnh", "Picture"),
     "case-kind-note": ("Ghi chú", "Note"),
+    "case-kind-file": ("Tệp từ bên ngoài", "File from outside"),
     "case-picture-waiting": (
         "Ảnh chưa được mở hoặc thiết bị chưa gửi. Ảnh sẽ tự vào vụ việc khi có người mở trong kết quả tìm.",
         "The picture has not been opened, or has not come. It is added when somebody opens it in the search.",
@@ -51,9 +52,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "case-strike-why": ("Lý do", "Reason"),
     "case-export": ("Xuất vụ việc", "Export the case"),
     "case-export-hint": (
-        "Bản xuất là một tệp zip gồm thông tin, ảnh, nhật ký truy cập và chữ ký số; mở được không cần mạng.",
-        "An export is one zip with facts, pictures, the access log and a signature; it can be read without a "
-        "network.",
+        "Bản xuất là một tệp zip gồm thông tin, ảnh, video, nhật ký truy cập và chữ ký số; mở được không cần "
+        "mạng.",
+        "An export is one zip with facts, pictures, clips, the access log and a signature; it can be read "
+        "without a network.",
     ),
     "case-export-download": ("Tải tệp zip", "Download the zip"),
     "case-export-waits": (
@@ -133,6 +135,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "access-passage-hold": ("giữ lượt đi qua", "hold of a passage"),
     "access-case-view": ("xem vụ việc", "viewed a case"),
     "access-case-add": ("đưa vào vụ việc", "added to a case"),
+    "access-case-file": ("mở tệp của vụ việc", "opened a file of a case"),
+    "access-case-redact": ("bản đã che của vụ việc", "altered copies of a case"),
     "access-case-strike": ("gạch bỏ mục của vụ việc", "struck out an item of a case"),
     "access-case-close": ("đóng vụ việc", "closed a case"),
     "access-case-reopen": ("mở lại vụ việc", "reopened a case"),

@@ -5,16 +5,31 @@ Each view of a case is recorded before it is shown.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import IO
 
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from edge_agent.core.delivery import content_type_of
 from edge_central.cases import exports, files, items
-from edge_central.cases.document import PageWording
-from edge_central.cases.facts import PassageFacts, as_facts, facts_of_match, links_of, passages_of
+from edge_central.cases.accesses import newest_accesses
+from edge_central.cases.export_page import PageWording
+from edge_central.cases.facts import (
+    EventFacts,
+    FileFacts,
+    NoteFacts,
+    PassageFacts,
+    as_facts,
+    event_of,
+    facts_of_match,
+    file_of,
+    links_of,
+    note_of,
+    passages_of,
+)
 from edge_central.cases.model import (
+    MAX_FILE_BYTES,
     CaseItem,
     CaseItemKind,
     CasePicture,
@@ -23,6 +38,7 @@ from edge_central.cases.model import (
     NewCaseItem,
     PictureReference,
 )
+from edge_central.cases.redactions import subjects_of
 from edge_central.console.documents import milliseconds
 from edge_central.console.events import StoredMedia
 from edge_central.console.fleet import CameraOverview
@@ -31,6 +47,7 @@ from edge_central.searches.matches import PassageMatch
 from edge_central.searches.model import SearchesUnavailable, SearchReader, SearchView, TooManySearches
 from edge_central.searches.new_search import searchable_wards
 from edge_central.sentences import problem_text
+from edge_central.store.case_folder import CHUNK_BYTES, CaseFolder
 from edge_central.web.auth.access_log import SAME_ACCESS_S
 from edge_central.web.auth.accounts import ACTING_ROLES
 from edge_central.web.http_errors import BadRequest, NotFound
@@ -41,6 +58,8 @@ from edge_central.web.pages.searches import COLOURS, drawn_on, found_search
 from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page
 
+MAX_ACCESSES = 100
+"""Newest accesses that the page of a case lists; an export has all."""
 MAX_BACKGROUNDS = 24
 """Cameras of a case whose picture is drawn below paths: each is searched among the newest of its camera."""
 
@@ -62,6 +81,10 @@ class ShownItem:
     item: CaseItem
     passages: tuple[ShownPassage, ...]
     links: tuple[tuple[str, ...], ...]  # of a journey: the reasons between each two passages
+    event: EventFacts | None
+    event_ms: int | None
+    file: FileFacts | None
+    note: NoteFacts | None
 
 
 # --- the list, one case ---
@@ -75,12 +98,13 @@ def cases_page(visit: UserRequestContext) -> Response:
 
 
 def case_page(visit: UserRequestContext) -> Response:
-    return _case(visit)
+    return render_case(visit)
 
 
-def _case(visit: UserRequestContext, refused: str | None = None, status: int = 200) -> Response:
-    summary = _found(visit)
-    _record_view(visit, summary)
+def render_case(visit: UserRequestContext, refused: str | None = None, status: int = 200) -> Response:
+    """The page of the case of the path; ``refused``: why a form was refused."""
+    summary = found_case(visit)
+    record_view(visit, summary)
     view = files.read_case(visit.connection, visit.case_author, summary.id)
     if view is None:
         raise NotFound
@@ -93,10 +117,14 @@ def _case(visit: UserRequestContext, refused: str | None = None, status: int = 2
         refused=refused,
         days=visit.services.settings.cases.days,
         exports=exports.list_exports(visit.connection, summary.id),
+        pictures_and_clips=len(list(subjects_of(view))),
+        checked=len(exports.checked_copies(visit.connection, view)),
+        accesses=newest_accesses(visit.connection, summary, MAX_ACCESSES),
+        most_file_bytes=MAX_FILE_BYTES,
     )
 
 
-def _found(visit: UserRequestContext) -> CaseSummary:
+def found_case(visit: UserRequestContext) -> CaseSummary:
     """The case of the path. Raises NotFound."""
     found = files.find_case(visit.connection, visit.case_author, visit.number("id"))
     if found is None:
@@ -104,7 +132,7 @@ def _found(visit: UserRequestContext) -> CaseSummary:
     return found
 
 
-def _record_view(visit: UserRequestContext, case: CaseSummary) -> None:
+def record_view(visit: UserRequestContext, case: CaseSummary) -> None:
     """A further request within SAME_ACCESS_S is the same view: the page renews itself."""
     recent, access = (
         visit.services.media_access_log,
@@ -118,14 +146,20 @@ def _record_view(visit: UserRequestContext, case: CaseSummary) -> None:
 
 def _shown(visit: UserRequestContext, found: Iterable[CaseItem]) -> list[ShownItem]:
     cameras = _Cameras(visit)
-    return [
-        ShownItem(
-            item,
-            tuple(_passage(cameras, item, facts) for facts in passages_of(item.facts)),
-            tuple(tuple(link.lines) for link in links_of(item.facts)),
-        )
-        for item in found
-    ]
+    return [_shown_item(cameras, item) for item in found]
+
+
+def _shown_item(cameras: _Cameras, item: CaseItem) -> ShownItem:
+    event = event_of(item.facts)
+    return ShownItem(
+        item,
+        tuple(_passage(cameras, item, facts) for facts in passages_of(item.facts)),
+        tuple(tuple(link.lines) for link in links_of(item.facts)),
+        event,
+        None if event is None else milliseconds(event.time),
+        file_of(item.facts),
+        note_of(item.facts),
+    )
 
 
 class _Cameras:
@@ -161,11 +195,11 @@ def _passage(cameras: _Cameras, item: CaseItem, facts: PassageFacts) -> ShownPas
 
 def picture_file(visit: UserRequestContext) -> Response:
     """A picture of a case, or the sealed file; the view of its case is on record."""
-    case = _found(visit)
+    case = found_case(visit)
     content = items.read_content(visit.connection, case.id, visit.number("picture"))
     if content is None:
         raise NotFound("there is no such picture, or it has not come")
-    _record_view(visit, case)
+    record_view(visit, case)
     if content_type_of(content) == JPEG:
         response = Response(content, media_type=JPEG)
     else:
@@ -180,7 +214,7 @@ def picture_file(visit: UserRequestContext) -> Response:
 def open_picture(visit: UserRequestContext) -> Response:
     """Open the picture that an item waits for, as its search does: on record, and asked from the gateway.
     Also for those who see the case and not the search, which belongs to its author."""
-    case = _found(visit)
+    case = found_case(visit)
     picture = items.find_picture(visit.connection, case.id, visit.number("picture"))
     if picture is None:
         raise NotFound
@@ -192,15 +226,15 @@ def open_picture(visit: UserRequestContext) -> Response:
             opened = match_pictures.open_picture(*who, *place, visit.now_ms)
             items.take_pictures(connection, case.id)
     except TooManySearches as error:
-        return _case(visit, error.text, 409)
+        return render_case(visit, error.text, 409)
     if opened is None:
-        return _case(visit, problem_text("case-picture-gone"), 409)
+        return render_case(visit, problem_text("case-picture-gone"), 409)
     return visit.redirect(f"/cases/{case.id}")
 
 
 def strike(visit: UserRequestContext) -> Response:
     """Strike out the item ``item``, because of ``why``."""
-    case, item = _found(visit), visit.form.get("item", "")
+    case, item = found_case(visit), visit.form.get("item", "")
     if not item.isdecimal() or len(item) > 18:
         raise BadRequest("item is the number of an item")
     try:
@@ -210,24 +244,26 @@ def strike(visit: UserRequestContext) -> Response:
                 connection, author, case.id, int(item), visit.form.get("why", ""), visit.now_ms
             )
     except CaseRefused as error:
-        return _case(visit, error.text, 409)
+        return render_case(visit, error.text, 409)
     if done is None:
         raise NotFound
     return visit.redirect(f"/cases/{case.id}#item-{item}")
 
 
 def export(visit: UserRequestContext) -> Response:
-    """Store an export for the ingest to sign."""
-    case = _found(visit)
+    """Store an export for the ingest to sign; ``redacted``: with the altered copies that are checked."""
+    case, redacted = found_case(visit), "redacted" in visit.form
     wards = searchable_wards(visit.connection)
     author, now_ms = visit.case_author, visit.now_ms
+    if redacted and not exports.has_checked(visit.connection, case.id):
+        return render_case(visit, problem_text("case-copies-unchecked"), 409)
     with visit.writing() as connection:
         ward = exports.record_export(connection, author, case.id, wards, now_ms)
     if ward is None:
-        return _case(visit, problem_text("case-no-key"), 409)
+        return render_case(visit, problem_text("case-no-key"), 409)
     wording = PageWording(visit.services.console.timezone, translate_word)
     with visit.services.connections.reading() as connection:  # with the record of this export
-        row = exports.read_export(connection, author, case.id, ward, now_ms, wording)
+        row = exports.read_export(connection, author, case.id, ward, now_ms, wording, redacted)
     if row is None:
         raise NotFound
     with visit.writing() as connection:
@@ -237,27 +273,42 @@ def export(visit: UserRequestContext) -> Response:
 
 def export_file(visit: UserRequestContext) -> Response:
     """The zip of a signed export. Who made it is on record; each download is a view of the case."""
-    case = _found(visit)
-    content = exports.read_zip(visit.connection, visit.case_author, case.id, visit.number("export"))
-    if content is None:
+    case = found_case(visit)
+    folder = CaseFolder(visit.services.settings.media_dir)
+    try:
+        zipped = exports.open_zip(
+            visit.connection, visit.case_author, case.id, visit.number("export"), folder
+        )
+    except FileNotFoundError as error:
+        raise NotFound("a file of this export is not at this centre") from error
+    if zipped is None:
         raise NotFound("there is no such export, or it is not signed yet")
-    _record_view(visit, case)
-    response = Response(content, media_type="application/zip")
+    record_view(visit, case)
+    size = zipped.seek(0, 2)
+    zipped.seek(0)
+    response = StreamingResponse(_chunks(zipped), media_type="application/zip")
     name = f"case-{case.id}-export-{visit.number('export')}.zip"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    response.headers["Content-Length"] = str(size)
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        while chunk := file.read(CHUNK_BYTES):
+            yield chunk
+
+
 def close(visit: UserRequestContext) -> Response:
-    case = _found(visit)
+    case = found_case(visit)
     with visit.writing() as connection:
         files.close_case(connection, visit.case_author, case.id, visit.now_ms)
     return visit.redirect(f"/cases/{case.id}")
 
 
 def reopen(visit: UserRequestContext) -> Response:
-    case = _found(visit)
+    case = found_case(visit)
     with visit.writing() as connection:
         files.reopen_case(connection, visit.case_author, case.id, visit.now_ms)
     return visit.redirect(f"/cases/{case.id}")

@@ -7,9 +7,10 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
+from edge_central.cases.files import list_cases
 from edge_central.console import incident_log
 from edge_central.console.event_list import EventFilter, PagePosition, read_events
-from edge_central.console.events import INFO, KINDS, QUIET
+from edge_central.console.events import INFO, KINDS, QUIET, EventStory
 from edge_central.console.incident_log import handlings, is_hidden, steps, subject_of
 from edge_central.console.requests import incomplete_files, requests_about
 from edge_central.console.verdict import verify_event
@@ -20,6 +21,8 @@ from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page
 
 SEVERITIES = (9, 13, 17)
+MAX_CASES = 20
+"""Open cases whose numbers the page of an event suggests."""
 SHOWN_KINDS = tuple(kind for kind in KINDS if kind not in QUIET)
 
 
@@ -64,23 +67,40 @@ def parse_event_filter(visit: UserRequestContext) -> EventFilter:
 
 
 def event_page(visit: UserRequestContext) -> Response:
+    return render_event(visit, shown_story(visit))
+
+
+def shown_story(visit: UserRequestContext) -> EventStory:
+    """The event of the path. Raises NotFound, also if it is hidden from the account."""
     story = visit.story()
+    if is_hidden(visit.connection, subject_of(story.first)) and not visit.is_admin:
+        raise NotFound
+    return story
+
+
+def render_event(
+    visit: UserRequestContext, story: EventStory, refused: str | None = None, status: int = 200
+) -> Response:
+    """``refused``: why the event was not added to a case."""
     first = story.first
     subject = subject_of(first)
-    hidden = is_hidden(visit.connection, subject)
-    if hidden and not visit.is_admin:
-        raise NotFound
     officers = acting_accounts(visit.connection, first.ward) if visit.may_act else []
     site = visit.fleet(gateway=first.gateway).site(first.gateway)
+    cases = (
+        list_cases(visit.connection, visit.case_author, closed=False, most=MAX_CASES) if visit.may_act else []
+    )
     return visit.render(
         "event.html",
+        status,
+        refused=refused,
+        cases=cases,
         story=story,
         first=first,
         site=site,
         scene=read_event_scene(visit, story, site),
         verdict=verify_event(visit.connection, visit.scope, first.cursor),
         subject=subject,
-        hidden=hidden,
+        hidden=is_hidden(visit.connection, subject),
         handling=handlings(visit.connection, visit.scope, [subject]).get(subject),
         steps=steps(visit.connection, subject),
         colleagues=[each.name for each in officers],

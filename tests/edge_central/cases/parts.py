@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from sqlalchemy import Connection, select, update
@@ -21,6 +23,7 @@ from edge_central.searches.answers import record_answers
 from edge_central.searches.match_pictures import open_picture
 from edge_central.searches.sheet import read_match
 from edge_central.store import tables
+from edge_central.store.case_folder import CaseFolder
 from edge_central.store.scope import EVERYWHERE, Scope
 from tests.edge_central.parts import JPEG
 from tests.edge_central.searches import parts
@@ -89,6 +92,19 @@ def ask_export(
     ward = exports.record_export(connection, author, case_id, wards, now_ms)
     row = None if ward is None else exports.read_export(connection, author, case_id, ward, now_ms)
     return None if row is None else exports.store_export(connection, row)
+
+
+def read_zip(
+    connection: Connection, author: CaseAuthor, case_id: int, export: int, folder: CaseFolder | None = None
+) -> bytes | None:
+    """The bytes of a signed export."""
+    with TemporaryDirectory() as temporary:
+        of_cases = folder or CaseFolder(Path(temporary))
+        zipped = exports.open_zip(connection, author, case_id, export, of_cases)
+        if zipped is None:
+            return None
+        with zipped:
+            return zipped.read()
 
 
 def accesses(connection: Connection, case: str = NUMBER) -> list[tuple[str, str]]:

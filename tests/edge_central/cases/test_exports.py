@@ -22,13 +22,12 @@ from sqlalchemy import Connection, func, select, update
 
 from edge_agent.core.errors import UsageError
 from edge_central.cases import exports, items
-from edge_central.cases.document import PageWording
+from edge_central.cases.export_page import PageWording
 from edge_central.cases.exports import (
     are_sums,
     list_exports,
     make_files,
     public_pem,
-    read_zip,
     sign_exports,
 )
 from edge_central.cases.files import read_case
@@ -53,6 +52,7 @@ from tests.edge_central.cases.parts import (
     found,
     item_of,
     open_and_receive,
+    read_zip,
 )
 from tests.edge_central.parts import JPEG
 from tests.edge_central.searches import parts as searches

@@ -117,7 +117,7 @@ def addresses(house: House) -> Iterator[str]:
         "{ward}": wards, "{gateway}": gateways, "{cursor}": cursors, "{media_id}": ["m-1"],
         "{lang}": ["vi"], "{id}": [1], "{passage}": [1], "{step}": [1], "{search}": [1],
         "{camera}": ["cam-1"], "{rule}": ["night"],
-        "{picture}": [1], "{export}": [1],
+        "{picture}": [1], "{export}": [1], "{file}": [1], "{copy}": [1],
     }  # fmt: skip
     for path in [page.path for page in PAGES if page.method == "GET"] + [path for path, _ in STREAMS]:
         found = [path]

@@ -1,0 +1,169 @@
+"""Files of cases: copies of an event's pictures and clips, and files that people bring. And notes.
+
+What a file is called and what it claims to be is anything that a person or a program wrote: the content type
+is judged by the first bytes, and a file from outside is only ever offered as a download.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, insert, select
+
+from edge_agent.core.delivery import SEALED_MAGIC, SEALED_TYPE
+from edge_central.cases.facts import FileFacts, NoteFacts, as_facts
+from edge_central.cases.files import read_attachments
+from edge_central.cases.items import add_item, note_case_changes
+from edge_central.cases.model import (
+    JPEG,
+    MAX_CASE_FILES_BYTES,
+    MP4,
+    PNG,
+    AddedItem,
+    AttachmentKind,
+    CaseAttachment,
+    CaseAuthor,
+    CaseItemKind,
+    CaseRefused,
+    CaseSummary,
+    NewCaseItem,
+)
+from edge_central.sentences import problem_text
+from edge_central.store import tables
+from edge_central.store.case_folder import CaseFolder
+
+MAX_ITEM_FILES = 24
+MAX_NAME, MAX_NOTE = 200, 2_000
+"""Characters of a file's name and of who brought it, and of a note."""
+OTHER_TYPE = "application/octet-stream"
+_MAGIC = (
+    (0, b"\xff\xd8\xff", JPEG),
+    (0, b"\x89PNG\r\n\x1a\n", PNG),
+    (4, b"ftyp", MP4),  # also .mov and .3gp of phones
+    (0, b"\x1a\x45\xdf\xa3", "video/x-matroska"),
+    (8, b"AVI ", "video/x-msvideo"),
+    (0, b"%PDF-", "application/pdf"),
+    (0, SEALED_MAGIC, SEALED_TYPE),
+)
+HEAD_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class NewAttachment:
+    """A file that is in the folder of the case already."""
+
+    kind: AttachmentKind
+    name: str
+    type: str
+    sha256: str
+    bytes: int
+    sealed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideFile:
+    """What a person says of a file that is brought. Free text."""
+
+    name: str
+    brought_by: str
+    note: str = ""
+
+
+def type_of(head: bytes) -> str:
+    """Content type by the first HEAD_BYTES; OTHER_TYPE for all that is not in the list."""
+    found = (kind for place, magic, kind in _MAGIC if head[place : place + len(magic)] == magic)
+    return next(found, OTHER_TYPE)
+
+
+def check_fits(folder: CaseFolder, case_id: int, size_bytes: int) -> None:
+    """Raises CaseRefused if the files of the case would be too large, or the disk too full."""
+    if folder.used_bytes(case_id) + size_bytes > MAX_CASE_FILES_BYTES:
+        raise CaseRefused(problem_text("case-files-full", mb=MAX_CASE_FILES_BYTES // 1_000_000))
+    if not folder.has_space(size_bytes):
+        raise CaseRefused(problem_text("case-disk-full"))
+
+
+def attach(connection: Connection, case_id: int, item: int, new: Sequence[NewAttachment]) -> int:
+    """Add files to an item, and return how many it did not have yet. Raises CaseRefused for too many."""
+    there = {each.sha256 for each in read_attachments(connection, case_id)[item]}
+    rows = [
+        {
+            "case_id": case_id,
+            "item": item,
+            "kind": each.kind.value,
+            "name": each.name[:MAX_NAME],
+            "type": each.type,
+            "sha256": each.sha256,
+            "bytes": each.bytes,
+            "sealed": each.sealed,
+        }
+        for each in {each.sha256: each for each in new}.values()
+        if each.sha256 not in there
+    ]
+    if len(there) + len(rows) > MAX_ITEM_FILES:
+        raise CaseRefused(problem_text("case-item-files", files=MAX_ITEM_FILES))
+    if rows:
+        connection.execute(insert(tables.case_attachment), rows)
+        note_case_changes(connection, [case_id])
+    return len(rows)
+
+
+def add_outside_file(
+    connection: Connection,
+    author: CaseAuthor,
+    case: CaseSummary,
+    said: OutsideFile,
+    file: NewAttachment,
+    now_ms: int,
+) -> AddedItem:
+    """Add a file that a person has brought; the same bytes are in a case once. Raises CaseRefused."""
+    name, brought_by = one_line(said.name, MAX_NAME), one_line(said.brought_by, MAX_NAME)
+    if not name or not brought_by:
+        raise CaseRefused(problem_text("case-file-words"))
+    facts = FileFacts(name=name, brought_by=brought_by, note=one_line(said.note, 500))
+    source = f"file {file.sha256}"
+    added = _add(connection, author, case, CaseItemKind.FILE, source, facts, now_ms)
+    if added.is_new:
+        attach(connection, case.id, added.item, [file])
+    return added
+
+
+def add_note(
+    connection: Connection, author: CaseAuthor, case: CaseSummary, text: str, now_ms: int
+) -> AddedItem:
+    """Raises CaseRefused."""
+    text = text.strip()
+    if not 1 <= len(text) <= MAX_NOTE:
+        raise CaseRefused(problem_text("case-note", most=MAX_NOTE))
+    source = f"note {secrets.token_hex(8)}"
+    return _add(connection, author, case, CaseItemKind.NOTE, source, NoteFacts(text=text), now_ms)
+
+
+def _add(
+    connection: Connection,
+    author: CaseAuthor,
+    case: CaseSummary,
+    kind: CaseItemKind,
+    source: str,
+    facts: FileFacts | NoteFacts,
+    now_ms: int,
+) -> AddedItem:
+    item = NewCaseItem(kind, source, now_ms, frozenset(case.wards), as_facts(facts))
+    return add_item(connection, author, case.number, item, now_ms)
+
+
+def find_attachment(connection: Connection, case_id: int, attachment: int) -> CaseAttachment | None:
+    """None: the case has no such file. The caller has checked that the account may see the case."""
+    columns = tables.case_attachment.c
+    which = (columns.id == attachment, columns.case_id == case_id)
+    item = connection.scalar(select(columns.item).where(*which))
+    of_item = () if item is None else read_attachments(connection, case_id)[item]
+    return next((each for each in of_item if each.id == attachment), None)
+
+
+def one_line(text: str, most: int) -> str:
+    """With single spaces and without what cannot be printed, at most ``most`` characters."""
+    printable = "".join(letter if letter.isprintable() else " " for letter in text)
+    return " ".join(printable.split())[:most]

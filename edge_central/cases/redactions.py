@@ -1,0 +1,228 @@
+"""Altered copies of the pictures and clips of a case, in which faces and number plates are covered: which are
+asked for, which are made, and who has checked them.
+
+A program does not find every face. So a copy leaves the centre only after a person has viewed it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, literal_column, select, update
+
+from edge_central.cases.files import find_case, record_case_access
+from edge_central.cases.items import note_case_changes
+from edge_central.cases.model import CaseAuthor, CasePictureStatus, CaseSummary, CaseView
+from edge_central.store import tables
+from edge_central.store.accesses import AccessKind
+from edge_central.store.database import conflict_insert
+
+MAX_BY_HAND = 40
+"""Areas that people add to one copy."""
+MAX_ATTEMPTS = 2
+Area = tuple[float, float, float, float]
+"""x1, y1, x2, y2 in 0..1 of the picture."""
+_COPY = tables.case_redaction.c
+
+
+class RedactionStatus(StrEnum):
+    WAITING = "waiting"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class RedactedCopy:
+    id: int
+    subject: str
+    status: RedactionStatus
+    by_hand: tuple[Area, ...]
+    failure: str | None
+    areas: int | None
+    sha256: str | None
+    bytes: int | None
+    done_ms: int | None
+    checked_by: str | None
+    checked_ms: int | None
+
+    @property
+    def is_checked(self) -> bool:
+        return self.status is RedactionStatus.DONE and self.checked_ms is not None
+
+
+@dataclass(frozen=True, slots=True)
+class RedactionSubject:
+    """A picture or clip of a case that can have an altered copy."""
+
+    key: str
+    item: int
+    file_name: str  # of the original in an export
+    is_clip: bool
+
+    @property
+    def copy_name(self) -> str:
+        """Of the altered copy in an export."""
+        stem = self.file_name.rpartition(".")[0]
+        return f"{stem}-altered.{'mp4' if self.is_clip else 'jpg'}"
+
+
+def subjects_of(case: CaseView) -> Iterator[RedactionSubject]:
+    """Of the items that count, in their order. Sealed files are none: the centre cannot open them."""
+    for item in case.items:
+        if item.struck_ms is not None:
+            continue
+        for picture in item.pictures:
+            if picture.status is CasePictureStatus.RECEIVED and not picture.sealed:
+                yield RedactionSubject(picture_key(picture.id), item.id, picture.file_name, is_clip=False)
+        for file in item.attachments:
+            if file.is_picture or file.is_clip:
+                yield RedactionSubject(attachment_key(file.id), item.id, file.file_name, file.is_clip)
+
+
+def picture_key(picture: int) -> str:
+    return f"picture {picture}"
+
+
+def attachment_key(attachment: int) -> str:
+    return f"attachment {attachment}"
+
+
+def read_copies(connection: Connection, case_id: int) -> dict[str, RedactedCopy]:
+    """By the key of their subject."""
+    query = select(tables.case_redaction).where(_COPY.case_id == case_id).order_by(_COPY.id)
+    return {row.subject: _copy(row) for row in connection.execute(query)}
+
+
+def find_copy(connection: Connection, case_id: int, copy: int) -> RedactedCopy | None:
+    query = select(tables.case_redaction).where(_COPY.id == copy, _COPY.case_id == case_id)
+    row = connection.execute(query).first()
+    return None if row is None else _copy(row)
+
+
+def _copy(row: Any) -> RedactedCopy:
+    values = dict(row._mapping)
+    for name in ("case_id", "attempts", "asked_by"):
+        del values[name]
+    by_hand = tuple((x1, y1, x2, y2) for x1, y1, x2, y2 in json.loads(row.by_hand))
+    return RedactedCopy(**values | {"status": RedactionStatus(row.status), "by_hand": by_hand})
+
+
+def ask_copies(connection: Connection, author: CaseAuthor, case: CaseView, now_ms: int) -> int:
+    """Ask for a copy of each picture and clip that has none, and again for those that failed; return how
+    many."""
+    case_id, count = case.summary.id, 0
+    columns = {"attempts": 0, "by_hand": "[]", "status": RedactionStatus.WAITING.value}
+    insertion = conflict_insert(connection, tables.case_redaction).on_conflict_do_nothing()
+    for subject in subjects_of(case):
+        row = {"case_id": case_id, "subject": subject.key, "asked_by": author.account, **columns}
+        count += connection.scalar(insertion.returning(_COPY.id), row) is not None
+    failed = (_COPY.case_id == case_id, _COPY.status == RedactionStatus.FAILED.value)
+    again = update(tables.case_redaction).where(*failed)
+    count += connection.execute(again.values(status="waiting", attempts=0, failure=None)).rowcount
+    if count:
+        _record(connection, author, case.summary, now_ms)
+    return count
+
+
+def set_areas(
+    connection: Connection, author: CaseAuthor, case_id: int, copy: int, added: Area | None, now_ms: int
+) -> bool:
+    """Add an area by hand, or with None remove all of them; the copy is made again. False: there is no such
+    copy that the account may see, or it has MAX_BY_HAND areas."""
+    case, found = find_case(connection, author, case_id), find_copy(connection, case_id, copy)
+    if case is None or found is None or (added is not None and len(found.by_hand) >= MAX_BY_HAND):
+        return False
+    areas = [] if added is None else [*found.by_hand, added]
+    values = {"by_hand": json.dumps(areas), "status": "waiting", "attempts": 0, "failure": None}
+    values |= {"checked_by": None, "checked_ms": None}
+    connection.execute(update(tables.case_redaction).where(_COPY.id == copy).values(**values))
+    _record(connection, author, case, now_ms, copy)
+    return True
+
+
+def check_copy(
+    connection: Connection, author: CaseAuthor, case_id: int, copy: int, sha256: str, now_ms: int
+) -> bool:
+    """Record that a person has viewed the copy ``sha256`` and found nothing uncovered. False: there is no
+    such copy that the account may see, or it has changed since."""
+    case = find_case(connection, author, case_id)
+    if case is None:
+        return False
+    which = (_COPY.id == copy, _COPY.case_id == case_id, _COPY.status == "done", _COPY.sha256 == sha256)
+    values = {"checked_by": author.account, "checked_ms": now_ms}
+    if not connection.execute(update(tables.case_redaction).where(*which).values(**values)).rowcount:
+        return False
+    _record(connection, author, case, now_ms, copy)
+    return True
+
+
+def _record(
+    connection: Connection, author: CaseAuthor, case: CaseSummary, now_ms: int, copy: int | None = None
+) -> None:
+    more = {} if copy is None else {"media_id": str(copy)}
+    record_case_access(connection, AccessKind.CASE_REDACT, author, case, now_ms, **more)
+    note_case_changes(connection, [case.id])
+
+
+# --- making them ---
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingCopy:
+    id: int
+    case_id: int
+    subject: str
+    by_hand: str  # as stored: what is made of another value is not the copy that is asked for now
+    attempts: int
+
+    @property
+    def areas(self) -> tuple[Area, ...]:
+        return tuple((x1, y1, x2, y2) for x1, y1, x2, y2 in json.loads(self.by_hand))
+
+
+@dataclass(frozen=True, slots=True)
+class MadeCopy:
+    """``failure`` None: the copy is in the folder of the case."""
+
+    failure: str | None = None
+    areas: int = 0
+    sha256: str | None = None
+    bytes: int | None = None
+
+
+def next_waiting(connection: Connection) -> WaitingCopy | None:
+    columns = (_COPY.id, _COPY.case_id, _COPY.subject, _COPY.by_hand, _COPY.attempts)
+    # A literal, so that SQLite recognises that the partial index of waiting copies applies.
+    waits = _COPY.status == literal_column("'waiting'")
+    query = select(*columns).where(waits).order_by(_COPY.id).limit(1)
+    row = connection.execute(query).first()
+    return None if row is None else WaitingCopy(*row)
+
+
+def begin_copy(connection: Connection, waiting: WaitingCopy) -> bool:
+    """Count the attempt. False: it has been tried MAX_ATTEMPTS times, and is given up."""
+    if waiting.attempts >= MAX_ATTEMPTS:
+        finish_copy(connection, waiting, MadeCopy("failed"), 0)
+        return False
+    counted = update(tables.case_redaction).where(_COPY.id == waiting.id)
+    connection.execute(counted.values(attempts=_COPY.attempts + 1))
+    return True
+
+
+def finish_copy(connection: Connection, waiting: WaitingCopy, made: MadeCopy, now_ms: int) -> None:
+    """Store the result, unless another copy is asked for since."""
+    which = (_COPY.id == waiting.id, _COPY.by_hand == waiting.by_hand, _COPY.status == "waiting")
+    values = {
+        "status": (RedactionStatus.DONE if made.failure is None else RedactionStatus.FAILED).value,
+        "failure": made.failure,
+        "areas": made.areas,
+        "sha256": made.sha256,
+        "bytes": made.bytes,
+        "done_ms": now_ms,
+    }
+    connection.execute(update(tables.case_redaction).where(*which).values(**values))
+    note_case_changes(connection, [waiting.case_id])

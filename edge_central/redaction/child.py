@@ -1,0 +1,75 @@
+"""The process that makes an altered copy of one file.
+
+Run as ``python -I -m edge_central.redaction.child ORDER`` with the original as standard input, an empty file
+as standard output, and a file for the report as standard error. It loads the cascades and the detector, gives
+up what it does not need, and only then reads the original: whoever takes it over with a file can open no
+other one and no connection, and its time and memory are bounded.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+
+import msgspec
+
+from edge_agent.core.errors import DetectorError
+from edge_agent.core.model import LABELS, TWO_WHEELER, VEHICLE
+from edge_agent.detection.choose import SHIPPED
+from edge_agent.detection.litert import LiteRtDetector
+from edge_agent.detection.small_jpeg import blank_jpeg, decode_without_threads
+from edge_central.appearance.child import limit_process, lower_priority
+from edge_central.appearance.system_calls import allow_only_computing
+from edge_central.redaction.areas import AreaFinder
+from edge_central.redaction.clip import blank_clip, redact_clip
+from edge_central.redaction.order import MAX_PICTURE_BYTES, RedactionOrder
+from edge_central.redaction.picture import redact_picture
+
+MORE_MEMORY_BYTES = 1_500_000_000
+"""Beyond what the process has with the loaded detector: a clip of 3840x2160 needs a third of it."""
+CPU_S = 1_800
+MAX_COPY_BYTES = 300_000_000
+MIN_SCORE = 0.2
+"""Lower than on a gateway (0.3): an area too many does no harm."""
+FILE_CALLS = ("lseek", "fstat")
+"""Of the kernel, beside those of a computation: a container is not read from front to back."""
+
+
+def main(order_text: str) -> int:
+    lower_priority()
+    decode_without_threads()  # they cannot be made later
+    order = msgspec.json.decode(order_text, type=RedactionOrder)
+    finder = AreaFinder(_detector(), of_clip=order.kind == "clip")
+    _load_late_imports(order, finder)
+    with os.fdopen(0, "rb") as source, os.fdopen(1, "r+b") as target:
+        limit_process(MORE_MEMORY_BYTES, CPU_S, MAX_COPY_BYTES)
+        filtered = allow_only_computing(FILE_CALLS)
+        if order.kind == "clip":
+            report = redact_clip(source, target, order, finder)
+        else:
+            copy, report = redact_picture(source.read(MAX_PICTURE_BYTES), order, finder)
+            target.write(copy or b"")
+        target.flush()
+        report = msgspec.structs.replace(report, filtered=filtered)
+        os.write(2, b"\n" + msgspec.json.encode(report))
+        os._exit(0)  # nothing of the interpreter's end may fail where hardly a system call is left
+
+
+def _load_late_imports(order: RedactionOrder, finder: AreaFinder) -> None:
+    """What is imported at the first use could not be imported later."""
+    redact_picture(blank_jpeg(), RedactionOrder(kind="picture"), finder)
+    if order.kind == "clip":
+        redact_clip(blank_clip(), io.BytesIO(), RedactionOrder(kind="clip"), finder)
+
+
+def _detector() -> LiteRtDetector | None:
+    """None: there is no runtime for the model, and only the cascades find something."""
+    try:
+        return LiteRtDetector(SHIPPED, (*LABELS, TWO_WHEELER, VEHICLE), MIN_SCORE)
+    except DetectorError:
+        return None
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,128 @@
+"""Stores the files of cases on disk: ``media/_cases/<case>/<sha256>``. No text of a person becomes a path.
+
+A file is complete and durable before its row is committed. A folder whose case is gone is deleted by the next
+run of retention; a file without a row is deleted with its case.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Collection
+from pathlib import Path
+from typing import IO
+
+from edge_agent.core.state_file import sync_folder
+from edge_central.store.database import DatabaseUnavailable
+
+CASES = "_cases"
+"""No gateway's id has an underscore."""
+MIN_FREE_BYTES = 2_000_000_000
+"""On the disk after a file was added: the events come first."""
+CHUNK_BYTES = 1 << 20
+
+
+class CaseFolder:
+    """``media_dir``: of the centre."""
+
+    def __init__(self, media_dir: Path) -> None:
+        self._folder = media_dir / CASES
+
+    def path(self, case_id: int, sha256: str) -> Path:
+        """The caller must have read ``sha256`` from a row, or computed it."""
+        return self._folder / str(case_id) / sha256
+
+    def temporary(self) -> IO[bytes]:
+        """An empty file on the same disk, which is gone when it is closed. Raises DatabaseUnavailable."""
+        try:
+            self._folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+            return tempfile.NamedTemporaryFile(dir=self._folder)
+        except OSError as error:
+            raise _unavailable(error) from error
+
+    def used_bytes(self, case_id: int) -> int:
+        """Of all files of the case, also of copies that were made again."""
+        try:
+            return sum(each.stat().st_size for each in (self._folder / str(case_id)).iterdir())
+        except FileNotFoundError:
+            return 0
+        except OSError as error:
+            raise _unavailable(error) from error
+
+    def has_space(self, size_bytes: int) -> bool:
+        """Whether a file of this size leaves MIN_FREE_BYTES free."""
+        there = self._folder if self._folder.exists() else self._folder.parent
+        try:
+            return shutil.disk_usage(there).free - size_bytes >= MIN_FREE_BYTES
+        except OSError:
+            return False
+
+    def add(self, case_id: int, file: IO[bytes]) -> tuple[str, int]:
+        """Store what is in ``file``, made by ``temporary``; return its SHA-256 and size. Raises
+        DatabaseUnavailable."""
+        try:
+            file.flush()
+            os.fchmod(file.fileno(), 0o640)  # a temporary file is its user's alone
+            os.fsync(file.fileno())
+            file.seek(0)
+            sha256, size = _digest(file)
+            self._link(Path(file.name), case_id, sha256)
+        except OSError as error:
+            raise _unavailable(error) from error
+        return sha256, size
+
+    def copy(self, case_id: int, source: Path, sha256: str) -> bool:
+        """Store a file that never changes, by a second name for it where the disk can. False: it is gone.
+        Raises DatabaseUnavailable."""
+        try:
+            self._link(source, case_id, sha256)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise _unavailable(error) from error
+        return True
+
+    def discard_others(self, case_ids: Collection[int]) -> None:
+        """Delete the folders of all cases but these."""
+        with contextlib.suppress(OSError):  # no folder yet, or a failed disk, which the next file reports
+            for path in self._folder.iterdir():
+                if path.name.isdecimal() and int(path.name) not in case_ids:
+                    shutil.rmtree(path, ignore_errors=True)
+
+    def _link(self, source: Path, case_id: int, sha256: str) -> None:
+        target = self.path(case_id, sha256)
+        if target.exists():
+            return
+        target.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        try:
+            os.link(source, target)
+        except FileExistsError:
+            return
+        except FileNotFoundError:
+            raise
+        except OSError:  # another disk, or one without links
+            with (
+                tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as copied,
+                source.open("rb") as file,
+            ):
+                shutil.copyfileobj(file, copied, CHUNK_BYTES)
+                copied.flush()
+                os.fsync(copied.fileno())
+            os.replace(copied.name, target)
+        sync_folder(target.parent)
+
+
+def _digest(file: IO[bytes]) -> tuple[str, int]:
+    """SHA-256 and size of the rest of the file."""
+    digest, size = hashlib.sha256(), 0
+    while chunk := file.read(CHUNK_BYTES):
+        digest.update(chunk)
+        size += len(chunk)
+    return digest.hexdigest(), size
+
+
+def _unavailable(error: OSError) -> DatabaseUnavailable:
+    return DatabaseUnavailable(f"nothing is stored: a file of a case: {error.strerror or error}")

@@ -1,0 +1,181 @@
+"""An event with its files into a case, notes, and the download of a file of a case."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from starlette.responses import FileResponse, Response
+
+from edge_agent.core.clock import rfc3339_of_ms
+from edge_central.cases import attachments, items
+from edge_central.cases.attachments import OTHER_TYPE, NewAttachment, type_of
+from edge_central.cases.facts import EventFacts, as_facts
+from edge_central.cases.model import (
+    JPEG,
+    MP4,
+    AttachmentKind,
+    CaseAttachment,
+    CaseItemKind,
+    CaseRefused,
+    NewCaseItem,
+)
+from edge_central.console.events import EventStory, StoredMedia
+from edge_central.store.case_folder import CaseFolder
+from edge_central.store.media_folder import MediaFolder
+from edge_central.web.auth.access_log import SAME_ACCESS_S
+from edge_central.web.auth.accounts import ACTING_ROLES
+from edge_central.web.http_errors import NotFound
+from edge_central.web.pages.cases import found_case, render_case
+from edge_central.web.pages.events import render_event, shown_story
+from edge_central.web.request_context import UserRequestContext
+from edge_central.web.request_handler import Page
+
+INLINE = (JPEG, MP4)
+"""Types that a browser may show; of files from outside none."""
+
+
+def case_folder(visit: UserRequestContext) -> CaseFolder:
+    return CaseFolder(visit.services.settings.media_dir)
+
+
+# --- an event into a case ---
+
+
+def add_event(visit: UserRequestContext) -> Response:
+    """Copy the event into the case with the number ``case``, with the pictures and clips that the centre has.
+    Files that have come since are added to an event that the case has already."""
+    story = shown_story(visit)
+    try:
+        with visit.writing() as connection:
+            item = _event_item(visit, story)
+            added = items.add_item(
+                connection, visit.case_author, visit.form.get("case", ""), item, visit.now_ms
+            )
+        media = MediaFolder(visit.services.settings.media_dir)
+        wanted = list(_files(story))
+        attachments.check_fits(media.of_cases, added.case_id, sum(each.bytes for _, _, each in wanted))
+        files = [new for each in wanted if (new := _copied(media, added.case_id, *each)) is not None]
+        with visit.writing() as connection:
+            attachments.attach(connection, added.case_id, added.item, files)
+    except CaseRefused as error:
+        return render_event(visit, story, error.text, 409)
+    return visit.redirect(f"/cases/{added.case_id}#item-{added.item}")
+
+
+def _event_item(visit: UserRequestContext, story: EventStory) -> NewCaseItem:
+    first, names = story.first, visit.names
+    data, ended = first.data, story.phases[-1] if story.phases else first
+    facts = EventFacts(
+        event_id=(first.event_id or "")[:500],
+        gateway=first.gateway,
+        ward=first.ward,
+        camera=first.camera,
+        kind=first.kind[:500],
+        severity=story.severity,
+        time=rfc3339_of_ms(first.time_ms),
+        ended=rfc3339_of_ms(ended.time_ms) if ended.phase == "end" else None,
+        label=(data.label or "")[:500],
+        rule=(data.rule_id or "")[:500],
+        place=(data.line or data.zone or "")[:500],
+        snapshot_box=None if data.snapshot is None else data.snapshot.box,
+        site=names.site_name(first.gateway)[:500],
+        camera_name=names.camera(first.gateway, first.camera).name[:500],
+    )
+    return NewCaseItem(
+        kind=CaseItemKind.EVENT,
+        source=f"event {first.gateway}/{first.event_id or first.cursor}"[:1_000],
+        at_ms=first.time_ms,
+        wards=frozenset({first.ward}),
+        facts=as_facts(facts),
+        gateway=first.gateway,
+        camera=first.camera,
+    )
+
+
+def _files(story: EventStory) -> Iterator[tuple[AttachmentKind, str, StoredMedia]]:
+    """Kind, name and file of all that belongs to the event."""
+    snapshots = {row.media_id for row in story.phases if row.media_id is not None}
+    for each in story.media:
+        if each.media_id in snapshots:
+            yield AttachmentKind.SNAPSHOT, "snapshot", each
+    for view, still in story.stills:
+        yield AttachmentKind.STILL, f"still {view}", still
+    for clip in (*story.clips, *story.sealed_files):
+        yield AttachmentKind.CLIP, "clip", clip
+
+
+def _copied(
+    media: MediaFolder, case_id: int, kind: AttachmentKind, name: str, file: StoredMedia
+) -> NewAttachment | None:
+    """None: the file is gone."""
+    path = media.path(file.gateway, file.sha256, file.sealed)
+    if not media.of_cases.copy(case_id, path, file.sha256):
+        return None
+    content_type = OTHER_TYPE if file.sealed else _type_of(media.of_cases.path(case_id, file.sha256))
+    return NewAttachment(kind, name, content_type, file.sha256, file.bytes, file.sealed)
+
+
+def _type_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return type_of(file.read(attachments.HEAD_BYTES))
+
+
+# --- notes and files ---
+
+
+def add_note(visit: UserRequestContext) -> Response:
+    case = found_case(visit)
+    try:
+        with visit.writing() as connection:
+            added = attachments.add_note(
+                connection, visit.case_author, case, visit.form.get("text", ""), visit.now_ms
+            )
+    except CaseRefused as error:
+        return render_case(visit, error.text, 409)
+    return visit.redirect(f"/cases/{case.id}#item-{added.item}")
+
+
+def attachment_file(visit: UserRequestContext) -> Response:
+    """A file of a case; the access is on record before it is sent."""
+    case = found_case(visit)
+    file = attachments.find_attachment(visit.connection, case.id, visit.number("file"))
+    if file is None:
+        raise NotFound("there is no such file")
+    path = case_folder(visit).path(case.id, file.sha256)
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        raise NotFound("the file is not at this centre") from None
+    recent, access = (
+        visit.services.media_access_log,
+        (visit.account.name, visit.address, f"case-{case.id}", str(file.id)),
+    )
+    if recent.is_new(access):
+        with visit.writing() as connection:
+            items.record_file_access(connection, visit.case_author, case, file.id, visit.now_ms)
+        recent.add(access)
+    return file_response(path, status, file)
+
+
+def file_response(path: Path, status: os.stat_result, file: CaseAttachment) -> Response:
+    """A file from outside is a download of no type, whatever it says it is."""
+    inline = file.kind is not AttachmentKind.OUTSIDE and file.type in INLINE and not file.sealed
+    response = FileResponse(
+        path,
+        media_type=file.type if inline else OTHER_TYPE,
+        stat_result=status,
+        filename=None if inline else file.file_name,
+        content_disposition_type="inline" if inline else "attachment",
+    )
+    response.headers["Cache-Control"] = f"private, max-age={SAME_ACCESS_S}"
+    response.headers["Vary"] = "Cookie"
+    return response
+
+
+PAGES = (
+    Page("/events/{cursor}/case", add_event, "POST", roles=ACTING_ROLES),
+    Page("/cases/{id}/notes", add_note, "POST", roles=ACTING_ROLES),
+    Page("/cases/{id}/files/{file}", attachment_file, roles=ACTING_ROLES),
+)
