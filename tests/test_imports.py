@@ -92,7 +92,7 @@ HOMES: dict[str, set[str]] = {
         "stills",
         "cameras",
         "tools",
-        "edge_central",  # draws a QR code (docs/decisions/0079)
+        "edge_central",  # draws a QR code, covers faces (docs/decisions/0079, 0080)
     },
 }
 
