@@ -30,6 +30,12 @@ class CameraChanges(msgspec.Struct):
     zones: Written = msgspec.field(default_factory=dict)
     lines: Written = msgspec.field(default_factory=dict)
 
+    def drop_unused_places(self) -> None:
+        """Forget the zones and lines that none of the changed rules names."""
+        zones, lines = ({each.get(key) for each in self.rules} for key in ("zone", "line"))
+        self.zones = {id_: zone for id_, zone in self.zones.items() if id_ in zones}
+        self.lines = {id_: line for id_, line in self.lines.items() if id_ in lines}
+
 
 class RuleChanges(msgspec.Struct):
     """All changed rules of a gateway."""
@@ -47,6 +53,7 @@ class RuleChanges(msgspec.Struct):
         changes.rules.append(rule)
         changes.zones |= places.get("zones", {})
         changes.lines |= places.get("lines", {})
+        changes.drop_unused_places()
 
     def reset(self, camera: str, rule: str) -> bool:
         """Forget the change of a rule, and the zones and lines that no changed rule uses any more. False if
@@ -54,10 +61,8 @@ class RuleChanges(msgspec.Struct):
         changes = self._of(camera)
         left = [each for each in changes.rules if each.get("id") != rule]
         found = len(left) < len(changes.rules)
-        used = {value for each in left for value in each.values() if isinstance(value, str)}
         changes.rules = left
-        changes.zones = {id_: zone for id_, zone in changes.zones.items() if id_ in used}
-        changes.lines = {id_: line for id_, line in changes.lines.items() if id_ in used}
+        changes.drop_unused_places()
         self.cameras = [each for each in self.cameras if each.rules]
         return found
 

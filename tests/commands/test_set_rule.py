@@ -106,6 +106,11 @@ def test_a_new_rule_with_a_zone_of_its_own(site: RuleSite) -> None:
     assert [list(point) for point in rule.zone.polygon] == NEW_ZONE["polygon"]  # type: ignore[union-attr]
 
 
+def test_a_zone_that_the_rule_does_not_name_is_not_stored(site: RuleSite) -> None:
+    site.set(rule=LONGER, zones={"unused": NEW_ZONE})
+    assert b"unused" not in PushStore(site.settings.state_dir, RULES_FOLDER).path(1).read_bytes()
+
+
 def test_each_change_is_an_event_with_command_and_key(site: RuleSite) -> None:
     site.set(rule=LONGER | {"enabled": False})
     (change,) = site.reports
@@ -206,10 +211,11 @@ def test_a_camera_that_is_gone_takes_its_changes_with_it(site: RuleSite) -> None
         ({"rule": {"kind": "loitering", "zone": "yard"}}, "id", "bad-arguments"),
         ({"rule": LONGER, "reset": "night"}, "either a rule or", "bad-arguments"),
         ({}, "either a rule or", "bad-arguments"),
+        ({"rule": LONGER, "zones": {"yard": NEW_ZONE}}, "other rules use yard too", "bad-arguments"),
         ({"rule": LONGER, "camera": "cam-7"}, "cam-7", "not-possible"),
         ({"rule": LONGER | {"name": "x" * 65_000}}, "", "bad-arguments"),
     ],
-    ids=["other-hash", "no-zone", "typo", "no-id", "both", "neither", "no-camera", "large"],
+    ids=["other-hash", "no-zone", "typo", "no-id", "both", "neither", "shared-zone", "no-camera", "large"],
 )
 def test_what_cannot_be_taken_is_refused_and_nothing_changes(
     site: RuleSite, args: dict[str, Any], says: str, code: str

@@ -222,6 +222,10 @@ CONFIGURATIONS: Sentences = {
         "the changed rules of this gateway would have {bytes} bytes, at most {limit} are stored",
         "các quy tắc đã đổi của thiết bị có {bytes} byte, tối đa {limit}",
     ),
+    "rule-change-shared": (
+        "other rules use {place} too; give the zone or line of this rule another id",
+        "quy tắc khác cũng dùng {place}; hãy đặt mã khác cho vùng hoặc vạch ảo của quy tắc này",
+    ),
     "rule-not-changed": (
         "rule {rule} of camera {camera} is as configured",
         "quy tắc {rule} của camera {camera} đang đúng như cấu hình",

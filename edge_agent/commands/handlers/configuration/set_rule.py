@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
@@ -35,6 +35,7 @@ from edge_agent.config.pushed import (
     PushStoreError,
 )
 from edge_agent.config.rule_changes import MAX_BYTES, RuleChanges, parse_rule_changes
+from edge_agent.config.written import Written, mappings, plain, plain_entry, with_id
 from edge_agent.core.clock import Clock
 from edge_agent.core.errors import ConfigError
 from edge_agent.core.facts import RequestOrigin, RuleChange
@@ -136,8 +137,22 @@ class RuleChangeCommand:
             read_draft(self._source, args.camera, draft, NAME)
         except ConfigError as error:
             raise _mistakes(error) from error
+        self._refuse_shared_places(args.camera, args.rule, places)
         changes.set(args.camera, args.rule, places)
         return changes
+
+    def _refuse_shared_places(self, camera: str, rule: Written, places: Mapping[str, Written]) -> None:
+        """Refuse another shape of a zone or line that other rules use too: one rule is changed, and not
+        those. Raises CommandRefused."""
+        section = with_id(self._source.tree(), "cameras", camera)
+        assert section is not None  # the draft was read with it
+        others = [plain(each) for id_, each in mappings(section, "rules") if id_ != rule["id"]]
+        for key, drafted in places.items():
+            configured = plain_entry(section, key) or {}
+            for id_, shape in drafted.items():
+                used = any(each.get(key.removesuffix("s")) == id_ for each in others)
+                if used and configured.get(id_) != shape:
+                    raise CommandRefused(problem_text("rule-change-shared", place=id_), "bad-arguments")
 
     def _stage(self, version: int, changes: RuleChanges) -> str:
         """Store the changes, and check the whole configuration with them. Return their SHA-256. Raises
