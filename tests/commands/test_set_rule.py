@@ -141,6 +141,19 @@ def test_a_reset_takes_the_rule_back_to_the_configuration(site: RuleSite) -> Non
         site.set("set-3", reset="night")
 
 
+def test_a_reset_leaves_other_changed_rules_and_drops_only_its_own_zone(site: RuleSite) -> None:
+    site.set(rule=LONGER | {"zone": "north"}, zones={"north": NEW_ZONE})
+    site.pass_s(12)
+    site.set(
+        "set-2", rule={"id": "gate", "kind": "zone-intrusion", "zone": "south"}, zones={"south": NEW_ZONE}
+    )
+    site.pass_s(12)
+    site.set("set-3", reset="night")
+    stored = PushStore(site.settings.state_dir, RULES_FOLDER).path(3).read_bytes()
+    assert (b"south" in stored, b"north" in stored) == (True, False)
+    assert site.lasts_s == 60
+
+
 def test_without_the_broker_it_goes_back_and_says_so(site: RuleSite) -> None:
     site.set(rule=LONGER)
     site.online = False
