@@ -50,7 +50,7 @@ def measure(plan: Plan) -> list[Result]:
         fleet = Fleet(house)
         fleet.store(count)
         alone = _commits(fleet, plan)
-        with _console(house) as console:
+        with console_process(house.config, port) as console:
             results = [_listening(console, fleet, plan), _paging(console, fleet, alone)]
     return results
 
@@ -239,11 +239,12 @@ def _commit(fleet: Fleet) -> float:
 
 
 @contextmanager
-def _console(house: House) -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, "-m", "edge_agent", "central", "console", str(house.config)]
+def console_process(config: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """The console as a process of its own, as ``central run`` starts it."""
+    command = [sys.executable, "-m", "edge_agent", "central", "console", str(config)]
     with subprocess.Popen(command, cwd=Path(__file__).parents[1], stderr=subprocess.DEVNULL) as running:
         try:
-            wait_until(lambda: answers(house.port), PATIENCE_S, "the console")
+            wait_until(lambda: answers(port), PATIENCE_S, "the console")
             yield running
         finally:
             running.terminate()

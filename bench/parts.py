@@ -14,6 +14,7 @@ from bench import (
     ingest,
     latency,
     motion_quality,
+    open_page,
     outbox,
     side_by_side,
     startup,
@@ -57,6 +58,7 @@ PARTS = (
     Part(
         "console", "200,000 events behind 50 browsers and a program that reads all of them", console.measure
     ),
+    Part("page", "an open page in Chromium at 120 events a second of 465 gateways", open_page.measure, False),
     Part("backlog", "a full outbox into a broker", backlog.measure),
     Part("delivery", "an event on the broker's word and on the centre's", delivery.measure),
 )

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from edge_agent.core.worker import SupervisedThread
 from edge_agent.wire.received.messages import HeartbeatMessage, milliseconds
 from edge_central.alerts.service import AlertService
+from edge_central.availability.day_sums import AvailabilitySums
 from edge_central.availability.recorder import AvailabilityRecorder
 from edge_central.cases.keeper import CaseKeeper
 from edge_central.ingest.batch_result import BatchResult
@@ -17,6 +18,7 @@ from edge_central.ingest.broker_session import CentralBrokerSession, Unconfirmed
 from edge_central.ingest.gateway_messages import ACK_EVERY_S, BirthRequests, Confirmations, RequestSender
 from edge_central.ingest.ingest_status import GapLogger, IngestCounters
 from edge_central.measures import Measure
+from edge_central.metrics.alarm_figures import AlarmFigures
 from edge_central.metrics.central_metrics import CentralMetrics
 from edge_central.presence.presence_publisher import PresencePublisher
 from edge_central.rehearsals.answers import record_replies
@@ -97,11 +99,13 @@ class IngestThread:
         self._rehearsals = rehearsals
         self._rule_requests = rule_requests
         self._availability = availability
-        self._background = (cases, TrafficRebuild(writer.timezone))
+        day_sums = AvailabilitySums(writer.wards, writer.timezone, clock.deletions_ms)
+        self._background = (cases, TrafficRebuild(writer.timezone), day_sums)
         self._answers = AnswerQueue(store, record_replies)
         self._alerts = alerts
         self._sweep = sweep
         self._metrics = metrics
+        self._alarm_figures = AlarmFigures(writer.wards, metrics)
         self._clock = clock
         self._wake = wake
         self._central_id = central_id
@@ -389,6 +393,7 @@ class IngestThread:
             write_record(batch.connection, "running", status_row)
             write_record(batch.connection, self._clock_key, self._clock.record())
             self._availability.mark_alive(batch.connection, self._clock.now_ms())
+            self._alarm_figures.read(batch.connection, self._clock.now_ms())
             self._requests.expire(batch.connection)
             self._searches.expire(batch.connection)
             if now - self._cleaned_mono >= CLEAN_EVERY_S:

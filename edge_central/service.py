@@ -24,6 +24,7 @@ from edge_central.alerts.service import AlertService
 from edge_central.appearance.picture_embedder import PictureEmbedder
 from edge_central.availability.recorder import AvailabilityRecorder
 from edge_central.cases.keeper import CaseKeeper
+from edge_central.console.site_names import FleetSheet
 from edge_central.console_process import ConsoleProcess
 from edge_central.ingest.batch_writer import BatchWriter
 from edge_central.ingest.broker_session import CentralBrokerSession, CentralState, CentralStateKind
@@ -80,7 +81,9 @@ class CentralService:
         self._requests_broker = self._connect_requests(wake)
         media_folder = MediaFolder(settings.media_dir)
         self._webhook = None if settings.webhook is None else WebhookPoster(settings.webhook)
-        self._central_metrics = CentralMetrics(self._clock.now().timestamp())
+        self._central_metrics = CentralMetrics(
+            self._clock.now().timestamp(), is_served=settings.metrics is not None
+        )
         self._metrics_server = (
             None if settings.metrics is None else self._make_metrics_server(settings.metrics)
         )
@@ -207,7 +210,10 @@ class CentralService:
             waiting = None if self._webhook is None else self._webhook.waiting
             return IngestHealth(self._broker.online, self._ingest.problem is None, waiting)
 
-        return MetricsServer(listen, self._central_metrics, ingest_health, self._settings.wards, self._clock)
+        console = self._settings.console
+        sheet = FleetSheet(*(None, None) if console is None else (console.sites_file, console.wards_file))
+        wards, metrics = self._settings.wards, self._central_metrics
+        return MetricsServer(listen, metrics, ingest_health, wards, self._clock, sheet.names)
 
     def _state_message(self, session: str, kind: CentralStateKind) -> MqttMessage:
         """The retained state message. ``online`` becomes ``degraded`` while nothing can be stored."""

@@ -75,6 +75,7 @@ HOMES: dict[str, set[str]] = {
     "httpx": {"onvif"},
     "sqlalchemy": {"edge_central"},
     "prometheus_client": {"edge_central"},
+    "xlsxwriter": {"edge_central"},
     "psycopg": {"edge_central"},
     "starlette": {"edge_central"},
     "uvicorn": {"edge_central"},

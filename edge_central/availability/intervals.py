@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, sel
 
 from edge_central.availability.model import PointChange, SeriesKey, StateChange
 from edge_central.store import tables
+from edge_central.store.availability_days import delete_sums_from
 
 COLUMNS = tables.availability.c
 
@@ -35,6 +36,7 @@ def _put(
     """Replace what is stored in this range."""
     if to_ms is not None and to_ms <= from_ms:
         return
+    delete_sums_from(connection, [key.gateway], from_ms)
     query = select(tables.availability).where(of_series(key))
     # Intervals of a series do not overlap: none before the last that begins by then reaches into the range.
     first = select(func.max(COLUMNS.from_ms)).where(of_series(key), COLUMNS.from_ms <= from_ms)
@@ -70,5 +72,9 @@ def _insert(
 
 
 def delete_before(connection: Connection, before_ms: int) -> None:
-    """Delete the intervals that ended before ``before_ms``."""
+    """Delete the intervals that ended before ``before_ms``, and the sums of days that ended by then."""
     connection.execute(delete(tables.availability).where(COLUMNS.to_ms < before_ms))
+    days, gateways = tables.availability_day, select(tables.availability_summed.c.gateway)
+    # By gateway and begin, so that the primary key finds the rows.
+    old = days.c.gateway.in_(gateways), days.c.from_ms < before_ms, days.c.to_ms <= before_ms
+    connection.execute(delete(days).where(*old))

@@ -4,28 +4,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection
 
-from edge_central.availability.model import Condition, Layer, StateInterval, TimeSpan
+from edge_central.availability.interval_reader import GatewayIntervals, read_intervals, with_context
+from edge_central.availability.model import Condition, TimeSpan
 from edge_central.availability.recorder import alive_key
-from edge_central.availability.timeline import (
-    ConditionSpan,
-    ConditionTotals,
-    camera_spans,
-    gateway_spans,
-    totals_of,
-)
-from edge_central.store import tables
+from edge_central.availability.timeline import ConditionSpan, ConditionTotals, gateway_spans, totals_of
 from edge_central.store.database import read_meta
 from edge_central.store.scope import Scope
 
 NOT_ALIVE_MS = 60_000
 """The centre stores a time every ten seconds while it listens; if it is older than this, it does not run."""
-LAYERS = {layer.value: layer for layer in Layer}
 FIRST_YEAR, LAST_YEAR = 2000, 2099
 OF_CAMERA = (Condition.CAMERA, Condition.TAMPER)
 """Outages of one camera; others concern all cameras of its gateway."""
@@ -61,7 +54,8 @@ class SiteAvailability:
 
 @dataclass(frozen=True, slots=True)
 class AvailabilityReport:
-    """``period``: what is counted, up to the present. By ward and gateway."""
+    """``period``: what is counted, up to the present. By ward and gateway. A report made of sums has neither
+    spans nor outages."""
 
     period: TimeSpan
     sites: tuple[SiteAvailability, ...]
@@ -140,76 +134,41 @@ def counted_period(connection: Connection, central_id: str, period: TimeSpan, no
 
 
 def read_availability(
-    connection: Connection, scope: Scope, period: TimeSpan, gateway: str | None = None
+    connection: Connection,
+    scope: Scope,
+    period: TimeSpan,
+    gateway: str | None = None,
+    *,
+    now_ms: int | None = None,
 ) -> AvailabilityReport:
-    """The availability of all sites in this scope, or of one ``gateway``."""
+    """The availability of all sites in this scope, or of one ``gateway``, with spans and outages.
+    ``now_ms``: up to when intervals are known; None: only up to the end of the period."""
+    until_ms = period.to_ms if now_ms is None else now_ms
     sites = []
-    for found in _read_series(connection, scope, period, gateway):
-        link = found.link
-        cameras = tuple(
-            _camera(found.gateway, camera, {Layer.LINK: link, **layers}, period)
-            for camera, layers in sorted(found.cameras.items())
-        )
-        counted = [each for each in cameras if each.spans]
-        totals = ConditionTotals()
-        for each in counted:
-            totals.add(each.totals)
-        outages = _outages(found, counted, period)
-        if counted:
-            sites.append(SiteAvailability(found.gateway, found.ward, totals, tuple(counted), tuple(outages)))
+    for found in read_intervals(connection, scope, with_context(period, until_ms), gateway):
+        cameras = [
+            CameraAvailability(found.gateway, camera, totals_of(spans), tuple(spans))
+            for camera, spans in found.spans(period, until_ms).items()
+            if spans
+        ]
+        if cameras:
+            outages = _outages(found, cameras, period)
+            sites.append(make_site(found.gateway, found.ward, cameras, outages))
     sites.sort(key=lambda site: (site.ward, site.gateway))
     return AvailabilityReport(period, tuple(sites))
 
 
-@dataclass(slots=True)
-class _GatewaySeries:
-    gateway: str
-    ward: str
-    link: list[StateInterval] = field(default_factory=list)
-    cameras: defaultdict[str, dict[Layer, list[StateInterval]]] = field(
-        default_factory=lambda: defaultdict(dict)
-    )
-
-
-def _read_series(
-    connection: Connection, scope: Scope, period: TimeSpan, gateway: str | None
-) -> list[_GatewaySeries]:
-    columns, of_gateway = tables.availability.c, tables.gateway.c
-    query = (
-        select(
-            *(columns.gateway, columns.camera, columns.layer, columns.state, columns.detail),
-            *(columns.from_ms, columns.to_ms, of_gateway.ward),
-        )
-        .join_from(tables.availability, tables.gateway, of_gateway.id == columns.gateway)
-        .where(scope.of(of_gateway.ward), columns.from_ms < period.to_ms)
-        .where(or_(columns.to_ms.is_(None), columns.to_ms > period.from_ms))
-        .order_by(columns.from_ms)
-    )
-    if gateway is not None:
-        query = query.where(columns.gateway == gateway)
-    found: dict[str, _GatewaySeries] = {}
-    # Rows are unpacked: a month of a city has 100,000, and reading them by attribute is slower.
-    for id_, camera, layer, state, detail, from_ms, to_ms, ward in connection.execute(query):
-        series = found.get(id_)
-        if series is None:
-            series = found[id_] = _GatewaySeries(id_, ward)
-        interval = StateInterval(from_ms, to_ms, state, detail)
-        if layer == Layer.LINK:
-            series.link.append(interval)
-        else:
-            series.cameras[camera].setdefault(LAYERS[layer], []).append(interval)
-    return list(found.values())
-
-
-def _camera(
-    gateway: str, camera: str, series: dict[Layer, list[StateInterval]], period: TimeSpan
-) -> CameraAvailability:
-    spans = camera_spans(series, period)
-    return CameraAvailability(gateway, camera, totals_of(spans), tuple(spans))
+def make_site(
+    gateway: str, ward: str, cameras: Sequence[CameraAvailability], outages: Sequence[OutageEntry] = ()
+) -> SiteAvailability:
+    totals = ConditionTotals()
+    for camera in cameras:
+        totals.add(camera.totals)
+    return SiteAvailability(gateway, ward, totals, tuple(cameras), tuple(outages))
 
 
 def _outages(
-    found: _GatewaySeries, cameras: Sequence[CameraAvailability], period: TimeSpan
+    found: GatewayIntervals, cameras: Sequence[CameraAvailability], period: TimeSpan
 ) -> list[OutageEntry]:
     def entry(camera: str, span: ConditionSpan) -> OutageEntry:
         return OutageEntry(found.ward, found.gateway, camera, span, span.to_ms == period.to_ms)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from edge_agent.core.model import Severity
@@ -13,6 +13,7 @@ from edge_agent.wire.received.health import ReceivedHealth
 from edge_agent.wire.received.messages import HeartbeatMessage
 from edge_central.alerts.model import Alert
 from edge_central.ingest.batch_result import BatchResult
+from edge_central.metrics.histogram import DurationHistogram
 from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceReport, PresenceState
 
 MAX_GATEWAYS = 5_000
@@ -22,6 +23,8 @@ centre and of Prometheus."""
 MAX_VERSIONS = 8
 """Versions of one gateway since the centre started: each is a series that Prometheus keeps for months."""
 OTHER_VERSION = "other"
+ACKNOWLEDGED_S = (5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1_800.0, 3_600.0, 14_400.0)
+"""Bounds of the times until an alarm was acknowledged."""
 _VERSION = re.compile(r"[0-9][0-9A-Za-z.+-]{0,39}")
 
 
@@ -53,15 +56,28 @@ class AlertCount:
     severity: Severity
 
 
+@dataclass(frozen=True, slots=True)
+class OpenAlarms:
+    """Alarms that are open in the console, and alerts below severity alarm, one by one."""
+
+    waiting: int = 0
+    acknowledged: int = 0
+    lower_waiting: int = 0
+    lower_acknowledged: int = 0
+
+
 @dataclass(slots=True)
 class CentralMetrics:
     """The metrics of the centre. ``lock`` protects all fields."""
 
     started_s: float  # Unix time
+    is_served: bool = True  # whether anything can scrape them
     lock: threading.Lock = field(default_factory=threading.Lock)
     gateways: dict[str, GatewayMetrics] = field(default_factory=dict)
     outages: dict[str, int] = field(default_factory=dict)  # ward -> gateways that went offline together
     alerts: Counter[AlertCount] = field(default_factory=Counter)  # open and not folded into another alert
+    open_alarms: dict[str, OpenAlarms] = field(default_factory=dict)  # by ward
+    acknowledged: dict[str, DurationHistogram] = field(default_factory=dict)  # by ward, since the start
     events: int = 0
     duplicates: int = 0
     rejected: int = 0
@@ -106,6 +122,16 @@ class CentralMetrics:
         )
         with self.lock:
             self.alerts, self.waiting = count, waiting
+
+    def record_open_alarms(
+        self, open_alarms: Mapping[str, OpenAlarms], acknowledged: Iterable[tuple[str, float]]
+    ) -> None:
+        """Store what is open now, by ward, and count new acknowledgements: ward, and seconds since the alarm
+        arrived."""
+        with self.lock:
+            self.open_alarms = dict(open_alarms)
+            for ward, seconds in acknowledged:
+                self.acknowledged.setdefault(ward, DurationHistogram(ACKNOWLEDGED_S)).observe(seconds)
 
     def _gateway(self, gateway: str, ward: str) -> GatewayMetrics | None:
         metrics = self.gateways.get(gateway)

@@ -6,6 +6,7 @@ Names and units follow https://prometheus.io/docs/practices/naming/.
 from __future__ import annotations
 
 import logging
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,13 +14,15 @@ from threading import Thread
 from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import CollectorRegistry, start_http_server
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from edge_agent.core.clock import Clock
 from edge_agent.core.errors import CentralError
 from edge_agent.wire.received.health import ReceivedHealth
-from edge_central.metrics.central_metrics import CentralMetrics, GatewayMetrics
+from edge_central.console.site_names import Names
+from edge_central.metrics.central_metrics import ACKNOWLEDGED_S, CentralMetrics, GatewayMetrics, OpenAlarms
+from edge_central.metrics.histogram import DurationHistogram
 from edge_central.settings import ListenAddress
 from edge_central.store.presence_reports import PRESENT, PresenceState
 
@@ -27,6 +30,10 @@ FRESH_S = 1_800.0
 """Values of an older heartbeat are left out. With an uplink budget heartbeats come every 300 s."""
 
 CAMERA_STATES = ("starting", "online", "degraded", "offline")
+WITH_PICTURE = ("online", "degraded")
+MAX_CAMERAS = 10_000
+"""Cameras with series of their own where no sheet says which there are."""
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +83,22 @@ class CentralCollector(Collector):
         get_health: Callable[[], IngestHealth],
         wards: Sequence[str],
         clock: Clock,
+        get_names: Callable[[], Names] = Names,
     ) -> None:
+        """``get_names``: the names of the sheet; empty without one."""
         self._central_metrics = metrics
         self._ingest_health = get_health
         self._wards = tuple(wards)
         self._clock = clock
+        self._names = get_names
 
     def collect(self) -> Iterator[Metric]:
+        names = self._names()  # before the lock: it may read the sheet again
         with self._central_metrics.lock:
-            metrics = [*self._of_centre(), *self._of_wards(), *self._of_gateways()]
+            metrics = [
+                *(*self._of_centre(), *self._of_wards(), *self._of_alarms()),
+                *(*self._of_gateways(), self._of_cameras(names)),
+            ]
         yield from metrics
 
     def _of_centre(self) -> Iterator[Metric]:
@@ -132,6 +146,59 @@ class CentralCollector(Collector):
             ("ward", "rule", "severity"),
             {(each.ward, each.rule, each.severity.name.lower()): n for each, n in metrics.alerts.items()},
         )
+
+    def _of_alarms(self) -> Iterator[Metric]:
+        metrics, nothing = self._central_metrics, OpenAlarms()
+        counts: dict[tuple[str, ...], float] = {}
+        for ward in self._wards:
+            found = metrics.open_alarms.get(ward, nothing)
+            counts |= {
+                (ward, "alarm", "waiting"): found.waiting,
+                (ward, "alarm", "acknowledged"): found.acknowledged,
+                (ward, "lower", "waiting"): found.lower_waiting,
+                (ward, "lower", "acknowledged"): found.lower_acknowledged,
+            }
+        what = "alarms that are open in the console; lower: alerts below severity alarm"
+        yield _labelled("edge_ward_open_alarms", what, ("ward", "severity", "state"), counts)
+        what = "time until an alarm was acknowledged, since the start of the centre"
+        times = HistogramMetricFamily("edge_ward_acknowledge_seconds", what, labels=("ward",))
+        for ward in self._wards:
+            histogram = metrics.acknowledged.get(ward) or DurationHistogram(ACKNOWLEDGED_S)
+            times.add_metric([ward], histogram.buckets(), histogram.sum_s)
+        yield times
+
+    def _of_cameras(self, names: Names) -> Metric:
+        """One series for each camera of the sheet, also for one that has never reported; without a sheet for
+        each that its gateway reports."""
+        oldest_s = self._clock.now().timestamp() - FRESH_S
+        up: dict[tuple[str, ...], float] = {}
+        for id_, ward, cameras in self._listed_cameras(names):
+            gateway = self._central_metrics.gateways.get(id_)
+            health = None
+            if gateway is not None and gateway.state in PRESENT and gateway.heartbeat_s > oldest_s:
+                health = gateway.health
+            states = {} if health is None else health.cameras
+            for camera in cameras:
+                reported = states.get(camera)
+                up[ward, id_, camera] = reported is not None and reported.state in WITH_PICTURE
+        what = "1: the camera has a picture, and its gateway is online"
+        return _labelled("edge_camera_up", what, ("ward", "gateway", "camera"), up)
+
+    def _listed_cameras(self, names: Names) -> Iterator[tuple[str, str, Sequence[str]]]:
+        """Gateway, ward and cameras of this centre's sites."""
+        gateways = self._central_metrics.gateways
+        if names.sites:
+            for id_, site in names.sites.items():
+                ward = gateways[id_].ward if id_ in gateways else site.ward
+                if ward in self._wards:
+                    yield id_, ward, tuple(site.cameras)
+            return
+        left = MAX_CAMERAS
+        for id_, gateway in gateways.items():
+            found = [] if gateway.health is None else list(gateway.health.cameras)
+            cameras = [camera for camera in found if _ID.fullmatch(camera)][:left]
+            left -= len(cameras)
+            yield id_, gateway.ward, cameras
 
     def _of_gateways(self) -> Iterator[Metric]:
         gateways = self._central_metrics.gateways
@@ -215,10 +282,11 @@ class MetricsServer:
         get_health: Callable[[], IngestHealth],
         wards: Sequence[str],
         clock: Clock,
+        get_names: Callable[[], Names] = Names,
     ) -> None:
         self._listen = listen
         self._registry = CollectorRegistry()
-        self._registry.register(CentralCollector(metrics, get_health, wards, clock))
+        self._registry.register(CentralCollector(metrics, get_health, wards, clock, get_names))
         self._server: WSGIServer | None = None
         self._thread: Thread | None = None
 

@@ -11,6 +11,7 @@ from sqlalchemy import Column, ColumnElement, Connection, bindparam, select, tex
 from edge_agent.core.clock import SystemClock, read_boot_id, wall_ms
 from edge_central.retention.deletion_plans import stored_kinds
 from edge_central.store import tables
+from edge_central.store.availability_days import delete_sums_from
 from edge_central.store.database import read_record
 from edge_central.trusted_time.clock import Correction, FollowedClock, TrustedClockRecord
 
@@ -79,6 +80,8 @@ def shift_times(
         later = column > correction.since_ms
         moved = {column.name: column + correction.by_ms}
         connection.execute(update(column.table).where(which, later).values(moved))
+    gateways = select(tables.gateway.c.id).where(tables.gateway.c.ward.in_(wards))
+    delete_sums_from(connection, gateways, correction.since_ms + min(0, correction.by_ms))
 
 
 def _stamps(

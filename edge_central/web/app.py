@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from edge_central.web.api import availability as availability_api
 from edge_central.web.api import fleet as fleet_api
 from edge_central.web.api import inventory, searches
 from edge_central.web.api import journeys as journeys_api
@@ -31,9 +32,10 @@ from edge_central.web.pages.gateways import fleet_table, rollouts
 from edge_central.web.pages.numbers import reports, traffic
 from edge_central.web.pages.papers import attachments, minutes, redactions
 from edge_central.web.pages.papers.upload import UPLOAD, upload_endpoint
-from edge_central.web.pages.programs import developers, webhooks
+from edge_central.web.pages.programs import developers, metrics, webhooks
 from edge_central.web.pages.rules import camera_rules, rehearsals
 from edge_central.web.pages.users import account, users
+from edge_central.web.request_context import ConsoleServices
 from edge_central.web.request_handler import Endpoint, Page, PublicPage, RequestHandler, compressed
 from edge_central.web.templates import STATIC
 
@@ -68,10 +70,13 @@ PAGES: tuple[Page | PublicPage, ...] = (
     *fleet_table.PAGES,
     *rollouts.PAGES,
     *fleet_api.PAGES,
+    *availability_api.PAGES,
+    *metrics.PAGES,
 )
 """A new module of pages joins here."""
+LIVE = "/live"
 STREAMS: tuple[tuple[str, Callable[[RequestHandler, LiveHub], Endpoint]], ...] = (
-    ("/live", live_endpoint),
+    (LIVE, live_endpoint),
     ("/api/events", events_endpoint),
     (incidents.STEPS, incidents.steps_endpoint),
     (searches.MATCHES, searches.matches_endpoint),
@@ -186,12 +191,31 @@ def _refused(scope: Scope) -> Response | None:
     return None
 
 
+def _route(services: ConsoleServices, path: str, method: str, endpoint: Endpoint) -> Route:
+    """A route whose responses are timed. A request that waits for events takes as long as none comes: it is
+    not."""
+
+    async def timed(request: Request) -> Response:
+        if path == LIVE or "wait" in request.query_params:
+            return await endpoint(request)
+        began, status = services.clock.monotonic(), 500
+        try:
+            response = await endpoint(request)
+            status = response.status_code
+        finally:
+            services.request_metrics.record((method, path), status, services.clock.monotonic() - began)
+        return response
+
+    return Route(path, timed, methods=[method])
+
+
 def build_app(front: RequestHandler) -> SecurityHeaders:
     """The ASGI application."""
-    routes = [Route(page.path, front.endpoint(page), methods=[page.method]) for page in PAGES]
-    hub = front.services.hub
-    routes += [Route(path, endpoint(front, hub), methods=["GET"]) for path, endpoint in STREAMS]
-    routes += [Route(path, endpoint(front, hub), methods=["POST"]) for path, endpoint in UPLOADS]
+    services = front.services
+    routes = [_route(services, page.path, page.method, front.endpoint(page)) for page in PAGES]
+    hub = services.hub
+    routes += [_route(services, path, "GET", endpoint(front, hub)) for path, endpoint in STREAMS]
+    routes += [_route(services, path, "POST", endpoint(front, hub)) for path, endpoint in UPLOADS]
     app = Starlette(routes=[*routes, Route("/static/{name}", _static, methods=["GET"])])
     app.router.redirect_slashes = False  # it would lead to whatever host the request names
 

@@ -19,13 +19,13 @@ def csv_response(name: str, header: Sequence[str], rows: Iterable[Sequence[objec
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(header)
-    writer.writerows([_cell(value) for value in row] for row in rows)
+    writer.writerows([safe_cell(value) for value in row] for row in rows)
     response = Response(BYTE_ORDER_MARK + text.getvalue(), media_type=CSV_TYPE)
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 
 
-def _cell(value: object) -> str:
+def safe_cell(value: object) -> str:
     """A cell that no spreadsheet takes for a formula: names come from the sheet and from gateways."""
     text = str(value)
     return f"'{text}" if text.startswith(_FORMULA) and not isinstance(value, int | float) else text

@@ -24,6 +24,7 @@ from edge_central.console.events import EventStory, read_story
 from edge_central.console.fleet import Fleet, read_fleet
 from edge_central.console.incident_log import LogAuthor
 from edge_central.console.site_names import FleetSheet, Names
+from edge_central.metrics.request_metrics import RequestMetrics
 from edge_central.rehearsals.rule_names import RuleNames
 from edge_central.searches.model import SearchAuthor, SearchReader
 from edge_central.settings import CentralSettings, Console
@@ -58,6 +59,7 @@ class ConsoleServices:
     hub: LiveHub
     media_access_log: MediaAccessLog
     sheet: FleetSheet
+    request_metrics: RequestMetrics
 
 
 MOST_FOREMOST = 3

@@ -63,6 +63,8 @@ COMPRESS_FROM_BYTES = 1_400
 COMPRESS_LEVEL = 4
 COMPRESSIBLE = ("text/", "application/json", "application/problem+json", "image/svg+xml")
 
+FOR_PROGRAMS = ("/api/", "/metrics")
+"""Addresses that answer 401 without a login; others show a browser the login page."""
 CHANGING = ("POST", "DELETE")
 """Methods that a page of another site must not use."""
 
@@ -327,6 +329,6 @@ def _form(body: bytes) -> dict[str, str]:
 
 def _is_navigation(request: Request) -> bool:
     """Whether a person opens a page, in contrast to a request of a script or a program."""
-    if request.method not in ("GET", "HEAD") or request.url.path.startswith("/api/"):
+    if request.method not in ("GET", "HEAD") or request.url.path.startswith(FOR_PROGRAMS):
         return False
     return request.headers.get("sec-fetch-mode", "navigate") == "navigate"

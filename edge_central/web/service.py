@@ -15,6 +15,7 @@ from edge_agent.core.clock import Clock, SystemClock, read_boot_id
 from edge_agent.core.errors import CentralError, ConfigError
 from edge_agent.core.state_file import create_file
 from edge_central.console.site_names import FleetSheet
+from edge_central.metrics.request_metrics import RequestMetrics
 from edge_central.redaction.worker import RedactionWorker
 from edge_central.settings import CentralSettings
 from edge_central.store.case_folder import CaseFolder
@@ -133,6 +134,7 @@ class ConsoleServer:
             hub=LiveHub(),
             media_access_log=MediaAccessLog(self._clock),
             sheet=FleetSheet(self._console.sites_file, self._console.wards_file),
+            request_metrics=RequestMetrics(),
         )
 
 

@@ -16,7 +16,12 @@ from edge_central.store.tables.alerts import alert_pending as alert_pending
 from edge_central.store.tables.alerts import deletion as deletion
 from edge_central.store.tables.alerts import hold as hold
 from edge_central.store.tables.alerts import notification as notification
+from edge_central.store.tables.availability import SUMMED_CONDITIONS as SUMMED_CONDITIONS
+from edge_central.store.tables.availability import SUMMED_VIEWS as SUMMED_VIEWS
 from edge_central.store.tables.availability import availability as availability
+from edge_central.store.tables.availability import availability_day as availability_day
+from edge_central.store.tables.availability import availability_summed as availability_summed
+from edge_central.store.tables.availability import sum_column as sum_column
 from edge_central.store.tables.base import SCHEMA_VERSION as SCHEMA_VERSION
 from edge_central.store.tables.base import meta as meta
 from edge_central.store.tables.base import metadata as metadata

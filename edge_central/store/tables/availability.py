@@ -1,4 +1,5 @@
-"""What gateways and cameras did, as intervals: the source of the availability reports."""
+"""What gateways and cameras did, as intervals, and the sums of complete days: the source of the availability
+reports."""
 
 from __future__ import annotations
 
@@ -20,4 +21,37 @@ availability = Table(
     Index("availability_by_series", "gateway", "camera", "layer", "from_ms"),
     Index("availability_by_end", "to_ms"),
     sqlite_autoincrement=True,
+)
+
+SUMMED_CONDITIONS = (
+    *("usable", "camera", "tamper", "network", "power"),
+    *("gateway", "absent", "maintenance", "unknown"),
+)
+"""``Condition`` in edge_central/availability/model.py."""
+SUMMED_VIEWS = ("dark", "overexposed", "defocused", "visibility-degraded")
+"""What can be wrong with a usable picture."""
+
+
+def sum_column(name: str) -> str:
+    """The column of ``availability_day`` for a condition or a view."""
+    return f"{name.replace('-', '_')}_ms"
+
+
+availability_day = Table(
+    "availability_day",  # sums of one camera and day; the days of a gateway follow each other without a gap
+    metadata,
+    Column("gateway", Text, primary_key=True),
+    Column("from_ms", Milliseconds, primary_key=True),  # midnight, in the time zone of the console
+    Column("camera", Text, primary_key=True),
+    Column("to_ms", Milliseconds, nullable=False),  # the next midnight
+    *(Column(sum_column(name), Milliseconds, nullable=False) for name in (*SUMMED_CONDITIONS, *SUMMED_VIEWS)),
+    sqlite_with_rowid=False,
+)
+
+availability_summed = Table(
+    "availability_summed",  # up to when the days of a gateway have sums
+    metadata,
+    Column("gateway", Text, primary_key=True),
+    Column("timezone", Text, nullable=False),  # of its days, such as Asia/Ho_Chi_Minh
+    Column("until_ms", Milliseconds, nullable=False),  # no stored day ends later
 )

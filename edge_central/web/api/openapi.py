@@ -15,6 +15,7 @@ from edge_central.web.api.event_history import ApiDocument, EventPage
 from edge_central.web.api.event_query import DEFAULT_EVENTS, LABELS, MOST_EVENTS, MOST_WAIT_S, SEVERITIES
 from edge_central.web.api.events import JSON
 from edge_central.web.api.inventory import Inventory
+from edge_central.web.api.openapi_parts.availability_paths import OF_AVAILABILITY, availability_paths
 from edge_central.web.api.openapi_parts.event_schemas import add_event_schemas, event_types
 from edge_central.web.api.openapi_parts.examples import add_examples
 from edge_central.web.api.openapi_parts.fleet_paths import OF_FLEET, fleet_paths
@@ -50,7 +51,10 @@ class Problem(ApiDocument, frozen=True, kw_only=True):
 
 
 def document() -> Document:
-    of_subjects = [*OF_INCIDENTS, *OF_SEARCHES, *OF_JOURNEYS, *OF_TRAFFIC, *OF_FLEET]
+    of_subjects = [
+        *(*OF_INCIDENTS, *OF_SEARCHES, *OF_JOURNEYS),
+        *(*OF_TRAFFIC, *OF_FLEET, *OF_AVAILABILITY),
+    ]
     kinds = [EventPage, Inventory, Problem, *of_subjects, *event_types()]
     references, schemas = msgspec.json.schema_components(kinds, ref_template=REFERENCES)
     rest = iter(references)
@@ -60,6 +64,7 @@ def document() -> Document:
     of_journeys = [next(rest) for _ in OF_JOURNEYS]
     of_traffic = [next(rest) for _ in OF_TRAFFIC]
     of_fleet = [next(rest) for _ in OF_FLEET]
+    of_availability = [next(rest) for _ in OF_AVAILABILITY]
     any_event = add_event_schemas(schemas, list(rest))
     schemas["EventPage"]["properties"]["events"]["items"] = any_event
     paths = {
@@ -71,6 +76,7 @@ def document() -> Document:
         **journey_paths(problem, of_searches[1], *of_journeys),
         **traffic_paths(problem, *of_traffic),
         **fleet_paths(problem, *of_fleet),
+        **availability_paths(problem, *of_availability),
         "/api/openapi.json": {"get": _openapi(problem)},
     }
     add_operation_ids(paths)
@@ -82,8 +88,9 @@ def document() -> Document:
             "title": "edge-agent, the centre",
             "version": __version__,
             "description": "For programs: events, inventory, pictures; incidents and their handling; "
-            "searches of passages, journeys. In words: docs/reference/api.md. Events are sent on as they "
-            "came from the gateways; their schemas are those of the agent of this version.",
+            "searches of passages, journeys; counts and availability. In words: docs/reference/api.md. "
+            "Events are sent on as they came from the gateways; their schemas are those of the agent of this "
+            "version.",
         },
         "security": [{"token": []}, {"session": []}],
         "paths": paths,

@@ -1,4 +1,4 @@
-"""``GET /api/traffic``: counts of lines and cameras by quarter of an hour, hour or day, as JSON, CSV or
+"""``GET /api/traffic``: counts of lines and cameras by quarter of an hour, hour or day, as JSON, CSV, XLSX or
 GeoJSON."""
 
 from __future__ import annotations
@@ -24,12 +24,15 @@ from edge_central.traffic.reports import A_TO_B, APPEARED, B_TO_A, QUARTER_MS, C
 from edge_central.traffic.series import TooMuchTraffic, TrafficFilter, TrafficSeries, read_series
 from edge_central.web.api.event_history import ApiDocument, Time
 from edge_central.web.auth.accounts import ALL_ROLES
+from edge_central.web.csv_file import BYTE_ORDER_MARK, CSV_TYPE, safe_cell
 from edge_central.web.http_errors import BadRequest
+from edge_central.web.i18n import translate, translate_word
 from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page
+from edge_central.web.spreadsheets import Cell, ColumnKind, DataTable, TableColumn, xlsx_response
 
-JSON, CSV, GEOJSON = "application/json", "text/csv; charset=utf-8", "application/geo+json"
-FORMATS = ("json", "csv", "geojson")
+JSON, GEOJSON = "application/json", "application/geo+json"
+FORMATS = ("json", "csv", "geojson", "xlsx")
 KEYS = ("ward", "gateway", "camera", "rule", "line", "from", "to", "step", "format")
 DEFAULT_QUARTERS = 96
 MAX_DAYS = {PeriodLength.QUARTER: 31, PeriodLength.HOUR: 93, PeriodLength.DAY: 800}
@@ -108,6 +111,8 @@ def traffic(visit: UserRequestContext) -> Response:
     match question.format:
         case "csv":
             return _csv(visit, question, entries)
+        case "xlsx":
+            return _xlsx(visit, question, entries)
         case "geojson":
             return Response(encode_json(_collection(entries)), media_type=GEOJSON)
     document = TrafficAnswer(
@@ -246,8 +251,14 @@ CSV_COLUMNS = (
     *("at", "ward", "gateway", "site", "camera", "camera_name", "rule", "line"),
     *("direction", "label", "count", "measured_min", "of_min"),
 )
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""Spreadsheets run a cell that begins with one of these."""
+XLSX_COLUMNS = (
+    *(("time", ColumnKind.TIME), ("ward", ColumnKind.TEXT), ("site-id", ColumnKind.TEXT)),
+    *(("site", ColumnKind.TEXT), ("camera-id", ColumnKind.TEXT), ("camera", ColumnKind.TEXT)),
+    *(("rule", ColumnKind.TEXT), ("line", ColumnKind.TEXT), ("direction", ColumnKind.TEXT)),
+    *(("class", ColumnKind.TEXT), ("count", ColumnKind.COUNT)),
+    *(("measured", ColumnKind.COUNT), ("of", ColumnKind.COUNT)),
+)
+"""Keys of ``traffic-column-…`` in the words of the console."""
 
 
 def _csv(
@@ -267,13 +278,43 @@ def _csv(
         for period in entry.periods:
             at = datetime.fromisoformat(period.at).astimezone(timezone).isoformat(timespec="minutes")
             for direction, label, count in _rows(period):
-                texts = [_cell(text) for text in (at, *place, direction, label)]
+                texts = [safe_cell(text) for text in (at, *place, direction, label)]
                 writer.writerow([*texts, count, period.measured_min, period.of_min])
-    # Excel takes a file without a byte order mark for Latin-1.
-    response = Response(("\ufeff" + file.getvalue()).encode(), media_type=CSV)
-    begin = local_day(question.span[0] * QUARTER_MS, timezone).isoformat()
-    response.headers["Content-Disposition"] = f'attachment; filename="traffic-{begin}-{question.step}.csv"'
+    response = Response(BYTE_ORDER_MARK + file.getvalue(), media_type=CSV_TYPE)
+    response.headers["Content-Disposition"] = f'attachment; filename="{_file_name(visit, question)}.csv"'
     return response
+
+
+def _xlsx(
+    visit: UserRequestContext, question: TrafficQuestion, entries: Iterable[TrafficSeriesEntry]
+) -> Response:
+    """The rows of the CSV with headings and classes in the language of the user. Raises BadRequest."""
+    lang, names = visit.lang, visit.names
+    rows: list[tuple[Cell, ...]] = []
+    for entry in entries:
+        place = (
+            *(names.ward(entry.ward), entry.gateway, entry.site_name, entry.camera, entry.camera_name),
+            *(entry.rule, entry.line),
+        )
+        for period in entry.periods:
+            at = datetime.fromisoformat(period.at).astimezone(visit.services.console.timezone)
+            for direction, label, count in _rows(period):
+                what = direction and translate(f"traffic-direction-{direction}", lang)
+                number = None if count == "" else int(count)
+                rows.append(
+                    (
+                        *(at.replace(tzinfo=None), *place, what, translate_word("label", label, lang)),
+                        *(number, period.measured_min, period.of_min),
+                    )
+                )
+    columns = [TableColumn(translate(f"traffic-column-{key}", lang), kind) for key, kind in XLSX_COLUMNS]
+    table = DataTable(translate("traffic", lang), columns, rows)
+    return xlsx_response(f"{_file_name(visit, question)}.xlsx", [table])
+
+
+def _file_name(visit: UserRequestContext, question: TrafficQuestion) -> str:
+    begin = local_day(question.span[0] * QUARTER_MS, visit.services.console.timezone)
+    return f"traffic-{begin.isoformat()}-{question.step}"
 
 
 def _rows(period: TrafficPeriodEntry) -> Iterator[tuple[str, str, int | str]]:
@@ -285,10 +326,6 @@ def _rows(period: TrafficPeriodEntry) -> Iterator[tuple[str, str, int | str]]:
         yield from rows
     else:
         yield "", "", 0 if there else ""
-
-
-def _cell(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _collection(entries: Iterable[TrafficSeriesEntry]) -> dict[str, Any]:

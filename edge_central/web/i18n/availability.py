@@ -41,6 +41,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "availability-cameras-csv": ("Bảng camera (CSV)", "Cameras (CSV)"),
     "availability-outages-csv": ("Bảng gián đoạn (CSV)", "Outages (CSV)"),
+    "availability-report-xlsx": ("Báo cáo (XLSX)", "Report (XLSX)"),
     "availability-summary": ("Bản in một trang của phường", "One page of the ward, to print"),
     "availability-summary-title": (
         "Camera phường {ward}, tháng {month}",

@@ -185,7 +185,7 @@ def _timelines(
     counted = counted_period(visit.connection, visit.services.settings.id, period, visit.now_ms)
     if counted.to_ms <= counted.from_ms:
         return []
-    report = read_availability(visit.connection, scope, counted, gateway)
+    report = read_availability(visit.connection, scope, counted, gateway, now_ms=visit.now_ms)
     return [line for site in report.sites for line in camera_timelines(site, period)]
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from edge_agent.tools.simulate.condition_ledger import read_ledger
+from edge_central.availability.day_sums import AvailabilitySums
 from edge_central.availability.model import Condition, TimeSpan
 from edge_central.availability.report import read_availability
+from edge_central.availability.summed_report import read_summed_availability
 from edge_central.availability.timeline import ConditionTotals
 from edge_central.settings import Database
 from edge_central.store.scope import EVERYWHERE
@@ -19,10 +22,12 @@ from tests.edge_central.availability.world import (
     DAY_MS,
     HOUR_MS,
     MINUTE_MS,
+    WARDS,
     SimulatedBox,
     SimulatedWorld,
 )
 
+ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 SLOT_MS = 4 * HOUR_MS
 VIEWS = ("covered", "dark", "defocused", "visibility-degraded", "frozen", "overexposed")
 CENTRE_EVERY_DAYS = 5
@@ -76,7 +81,11 @@ def play(world: SimulatedWorld, days: int) -> dict[str, tuple[str, ...]]:
             box, from_ms = world.boxes[0], day_ms + 21 * HOUR_MS
             world.network_outage(box, from_ms, from_ms + HOUR_MS)
             world.centre_away(from_ms + 10 * MINUTE_MS, from_ms + 15 * MINUTE_MS)
-    world.run_until(BEGIN_MS + days * DAY_MS)
+    sums = AvailabilitySums(WARDS, ZONE, lambda: world.clock.now_ms)
+    for day in range(1, days + 1):  # each day has its sums before the late events of the next ones arrive
+        world.run_until(BEGIN_MS + day * DAY_MS + (day < days) * 10 * MINUTE_MS)
+        with world.centre.store.batch() as batch:
+            sums.work(batch.connection)
     return {box.fake.id: box.cameras for box in world.boxes}
 
 
@@ -120,6 +129,11 @@ def test_each_day_of_a_month_is_exact_to_a_minute(world: SimulatedWorld, days: i
     assert wrong == []
     month = TimeSpan(BEGIN_MS, BEGIN_MS + days * DAY_MS)
     report = world.centre.store.query(lambda each: read_availability(each, EVERYWHERE, month))
+    summed = world.centre.store.query(
+        lambda each: read_summed_availability(each, EVERYWHERE, month, ZONE, month.to_ms)
+    )
+    assert summed.totals == report.totals
+    assert [site.totals for site in summed.sites] == [site.totals for site in report.sites]
     causes = {each.span.condition for each in report.outages}
     assert causes >= {Condition.POWER, Condition.NETWORK, Condition.MAINTENANCE, Condition.CAMERA}
     assert Condition.TAMPER in causes

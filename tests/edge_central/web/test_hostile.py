@@ -20,11 +20,13 @@ from edge_agent.wire.received.messages import MalformedMessage
 from edge_agent.wire.topics import CentralTopics
 from edge_central.alert_settings import AlertSettings, default_rules
 from edge_central.alerts.service import AlertService
+from edge_central.availability.day_sums import AvailabilitySums
 from edge_central.availability.recorder import AvailabilityRecorder
 from edge_central.console.alarms.model import QueueFilter
 from edge_central.console.alarms.queue import read_queue
 from edge_central.console.events import rows_of
 from edge_central.console.incident_log import LogAuthor, hidden, hide
+from edge_central.console_settings import DEFAULT_TIMEZONE
 from edge_central.metrics.central_metrics import CentralMetrics
 from edge_central.presence.presence_publisher import PresencePublisher
 from edge_central.rehearsals.answers import record_replies
@@ -94,6 +96,7 @@ class Ingested(House):
         with self.store.batch() as batch:
             self._availability.record(stored, batch.connection, self.now_ms())
             self._availability.tick(batch.connection, self.now_ms(), 0)
+            AvailabilitySums(WARDS, DEFAULT_TIMEZONE, self.now_ms).work(batch.connection)
         self._watch.record(stored)
         self._alerts.record(stored)
         self._figures.record_batch(stored, 0.0)

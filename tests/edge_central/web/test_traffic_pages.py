@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -198,6 +199,35 @@ def test_csv_has_a_row_for_each_count_and_each_gap(house: House) -> None:
     assert [row["count"] for row in hours if row["at"].startswith("2026-11-24T11")] == ["0"]
 
 
+def test_a_workbook_has_the_counts_of_the_api(house: House) -> None:
+    from openpyxl import load_workbook
+
+    client = house.program(house.token("app", WARD, "bo-xuyen"))
+    params = {"from": DAY, "step": "hour"}
+    headings = []
+    for lang in ("vi", "en"):
+        question = params | {"format": "xlsx"}
+        answer = client.get("/api/traffic", params=question, headers={"Accept-Language": lang})
+        assert "traffic-2026-11-24-hour.xlsx" in answer.headers["content-disposition"]
+        (sheet,) = load_workbook(io.BytesIO(answer.content))
+        header, *rows = sheet.iter_rows(values_only=True)
+        headings.append(header[0])
+    assert headings == ["Thời gian", "Time"]
+    for each in client.get("/api/traffic", params=params).json()["series"]:
+        place = each["gateway"], each["camera"], each["rule"], each["line"]
+        of_series = [row for row in rows if (row[2], row[4], row[6], row[7]) == place]
+        for period in each["periods"]:
+            at = datetime.fromisoformat(period["at"]).astimezone(TIMEZONE).replace(tzinfo=None)
+            parts = [period[key] or {} for key in ("a_to_b", "b_to_a", "objects")]
+            found = [row for row in of_series if row[0] == at]
+            assert sum(row[10] or 0 for row in found) == sum(sum(part.values()) for part in parts)
+            assert {row[11:] for row in found} == {(period["measured_min"], period["of_min"])}
+    gap = next(row for row in rows if row[7] == "gate" and row[0] == datetime(2026, 11, 24, 8))
+    zero = next(row for row in rows if row[7] == "gate" and row[0] == datetime(2026, 11, 24, 11))
+    assert (gap[10], zero[10]) == (None, 0), "a gap is an empty cell, and not 0"
+    assert rows[0][5] == "=Cổng bí mật", "a text as it is"
+
+
 def test_geojson_places_series_at_their_site(house: House) -> None:
     client = house.program(house.token("app", WARD, "bo-xuyen"))
     answer = client.get("/api/traffic", params={"from": DAY, "format": "geojson", "step": "day"})
@@ -214,7 +244,7 @@ def test_geojson_places_series_at_their_site(house: House) -> None:
 @pytest.mark.parametrize(
     "query",
     [
-        "step=5min", "format=xlsx", "frm=2026-11-24", "from=yesterday", "from=2026-11-24T10:00",
+        "step=5min", "format=pdf", "frm=2026-11-24", "from=yesterday", "from=2026-11-24T10:00",
         "to=0001-01-01",
         "from=2026-11-25&to=2026-11-24", "line=%3Cscript%3E", "from=2020-01-01&step=15min", "to=9999-12-31",
         "from=2026-11-24T10:00:00 07:00", "ward=" + "x" * 64,

@@ -6,6 +6,7 @@ from edge_central.traffic.periods import PeriodLength
 from edge_central.web.api.events import JSON
 from edge_central.web.api.openapi_parts.operations import Document, answer, problems, query_parameter
 from edge_central.web.api.traffic import FORMATS, TrafficAnswer
+from edge_central.web.spreadsheets import XLSX_TYPE
 
 OF_TRAFFIC = (TrafficAnswer,)
 _TEXT: Document = {"type": "string"}
@@ -18,6 +19,7 @@ def traffic_paths(problem: Document, counted: Document) -> Document:
     counts = answer("Counts by period", JSON, counted)
     counts["content"] |= {"text/csv": {"schema": _TEXT}}
     counts["content"] |= {"application/geo+json": {"schema": {"type": "object"}}}
+    counts["content"] |= {XLSX_TYPE: {"schema": {"type": "string", "format": "binary"}}}
     places = ("ward", "gateway", "camera", "rule", "line")
     operation = {
         "summary": "Counts of lines and cameras by quarter of an hour, hour or day",

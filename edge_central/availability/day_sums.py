@@ -1,0 +1,167 @@
+"""Sums the complete days of each camera, so that a report of a month need not read its intervals.
+
+A change in the past deletes the sums from its day on (``store/availability_days.py``, in the same
+transaction); they are made again here. The days of a gateway are summed in order, so those that have sums
+follow each other without a gap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from datetime import tzinfo
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, or_, select
+
+from edge_central.availability.interval_reader import clip_span, read_intervals, with_context
+from edge_central.availability.model import STORED_DAYS, Condition, TimeSpan
+from edge_central.availability.timeline import ConditionSpan, ConditionTotals
+from edge_central.store import tables
+from edge_central.store.availability_days import CONTEXT_MS
+from edge_central.store.database import conflict_insert
+from edge_central.store.scope import EVERYWHERE
+from edge_central.traffic.calendar import day_span, days_of, local_day
+from edge_central.traffic.reports import QUARTER_MS
+
+MAX_GATEWAYS, MAX_DAYS = 5, 31
+"""Gateways that one call of ``work`` sums, and days of each."""
+MAX_CHANGES = 10_000
+"""Changes of all cameras of one gateway that one call goes through: 50 ms in which no event is stored. A
+usual gateway has 500 in a month; one that has more in a day is not summed, and its intervals are read."""
+PAUSE_MS, LONG_PAUSE_MS = 60_000, 3_600_000
+"""A gateway that was summed is not summed again within the first time, however often it reports the past; one
+with too many changes within the second."""
+_DAY_MS = 86_400_000
+_DAY, _SUMMED, _GATEWAY = tables.availability_day.c, tables.availability_summed.c, tables.gateway.c
+
+
+def day_begin_ms(time_ms: int, timezone: tzinfo) -> int:
+    """The midnight before ``time_ms``."""
+    return day_span(local_day(time_ms, timezone), timezone)[0] * QUARTER_MS
+
+
+class AvailabilitySums:
+    """Sums the days of the gateways of some wards. Not thread-safe: the ingest thread owns it."""
+
+    def __init__(self, wards: Collection[str], timezone: tzinfo, now_ms: Callable[[], int]) -> None:
+        """``now_ms``: the earliest time that it can be now; by a clock that runs ahead, days would count as
+        complete that are not over."""
+        self._wards = sorted(wards)
+        self._timezone = timezone
+        self._now_ms = now_ms
+        self._checked_ms: int | None = None  # nothing was left to sum
+        self._paused: dict[str, int] = {}  # gateway -> until when
+
+    def has_work(self, connection: Connection) -> bool:
+        now_ms = self._now_ms()
+        if self._checked_ms is not None and 0 <= now_ms - self._checked_ms < PAUSE_MS:
+            return False
+        found = bool(self._due(connection))
+        self._checked_ms = None if found else now_ms
+        return found
+
+    def work(self, connection: Connection) -> None:
+        """Sum the next days. ``connection`` is in a transaction."""
+        for gateway, summed_ms in self._due(connection)[:MAX_GATEWAYS]:
+            is_summed = self._sum_gateway(connection, gateway, summed_ms)
+            self._paused[gateway] = self._now_ms() + (PAUSE_MS if is_summed else LONG_PAUSE_MS)
+
+    def _end_ms(self) -> int:
+        """The end of the newest complete day."""
+        return day_begin_ms(self._now_ms() - CONTEXT_MS, self._timezone)
+
+    def _due(self, connection: Connection) -> list[tuple[str, int | None]]:
+        """Gateways with days to sum, and up to when theirs have sums."""
+        now_ms = self._now_ms()
+        longest_ms = now_ms + LONG_PAUSE_MS  # a pause that ends later was made by a clock that was wrong
+        self._paused = {id_: at_ms for id_, at_ms in self._paused.items() if now_ms < at_ms <= longest_ms}
+        is_valid = _SUMMED.timezone == str(self._timezone)
+        query = (
+            select(_GATEWAY.id, _SUMMED.until_ms, is_valid)
+            .join_from(
+                tables.gateway, tables.availability_summed, _SUMMED.gateway == _GATEWAY.id, isouter=True
+            )
+            .where(_GATEWAY.ward.in_(self._wards))
+            .where(or_(_SUMMED.until_ms.is_(None), _SUMMED.until_ms < self._end_ms(), ~is_valid))
+            .order_by(_GATEWAY.id)
+        )
+        rows = connection.execute(query)
+        return [
+            (id_, until_ms if valid else None) for id_, until_ms, valid in rows if id_ not in self._paused
+        ]
+
+    def _sum_gateway(self, connection: Connection, gateway: str, summed_ms: int | None) -> bool:
+        """Sum its next days, or one day of many changes; return False if that has too many."""
+        end_ms = self._end_ms()
+        if summed_ms is None:  # there are none, or those of another time zone
+            connection.execute(delete(tables.availability_day).where(_DAY.gateway == gateway))
+            begins = select(func.min(tables.availability.c.from_ms))
+            summed_ms = connection.scalar(begins.where(tables.availability.c.gateway == gateway))
+        oldest_ms = end_ms - round(STORED_DAYS) * _DAY_MS
+        from_ms = day_begin_ms(max(oldest_ms, end_ms if summed_ms is None else summed_ms), self._timezone)
+        days = list(self._days(from_ms, end_ms))[:MAX_DAYS]
+        if not days:
+            self._store(connection, gateway, from_ms, end_ms, [])
+            return True
+        return any(self._sum_days(connection, gateway, part) for part in (days, days[:1]))
+
+    def _sum_days(self, connection: Connection, gateway: str, days: Sequence[TimeSpan]) -> bool:
+        """Return False, and sum nothing, if the days have too many changes."""
+        period = TimeSpan(days[0].from_ms, days[-1].to_ms)
+        until_ms = period.to_ms + CONTEXT_MS
+        rows: list[dict[str, Any]] = []
+        for found in read_intervals(connection, EVERYWHERE, with_context(period, until_ms), gateway):
+            if found.changes > MAX_CHANGES:
+                return False
+            for camera, spans in found.spans(period, until_ms).items():
+                rows += _rows(gateway, camera, days, spans)
+        self._store(connection, gateway, period.from_ms, period.to_ms, rows)
+        return True
+
+    def _store(
+        self, connection: Connection, gateway: str, from_ms: int, until_ms: int, rows: list[dict[str, Any]]
+    ) -> None:
+        connection.execute(
+            delete(tables.availability_day).where(_DAY.gateway == gateway, _DAY.to_ms > from_ms)
+        )
+        if rows:
+            connection.execute(insert(tables.availability_day), rows)
+        values = {"timezone": str(self._timezone), "until_ms": until_ms}
+        summed = conflict_insert(connection, tables.availability_summed).values(gateway=gateway, **values)
+        connection.execute(summed.on_conflict_do_update(index_elements=["gateway"], set_=values))
+
+    def _days(self, from_ms: int, to_ms: int) -> Iterator[TimeSpan]:
+        """The days of ``from_ms``, a midnight, up to ``to_ms``, another one."""
+        if from_ms < to_ms:
+            for day in days_of((from_ms // QUARTER_MS, to_ms // QUARTER_MS), self._timezone):
+                first, last = day_span(day, self._timezone)
+                yield TimeSpan(first * QUARTER_MS, last * QUARTER_MS)
+
+
+def _rows(
+    gateway: str, camera: str, days: Sequence[TimeSpan], spans: Iterable[ConditionSpan]
+) -> Iterator[dict[str, Any]]:
+    """A row for each day in which the camera has any time that counts."""
+    for day, totals in zip(days, totals_by_day(days, spans), strict=True):
+        if totals.by_condition:
+            of = {"gateway": gateway, "camera": camera, "from_ms": day.from_ms, "to_ms": day.to_ms}
+            yield of | _columns_of(totals)
+
+
+def totals_by_day(days: Sequence[TimeSpan], spans: Iterable[ConditionSpan]) -> list[ConditionTotals]:
+    """The sums of spans for each of some days that follow each other; both are in order."""
+    totals, first = [ConditionTotals() for _ in days], 0
+    for span in spans:
+        while days[first].to_ms <= span.from_ms:
+            first += 1
+        for index in range(first, len(days)):
+            if span.to_ms <= days[index].from_ms:
+                break
+            totals[index].add_span(clip_span(span, days[index]))
+    return totals
+
+
+def _columns_of(totals: ConditionTotals) -> dict[str, int]:
+    conditions = {tables.sum_column(each): totals.by_condition.get(each, 0) for each in Condition}
+    views = {tables.sum_column(view): totals.by_quality.get(view, 0) for view in tables.SUMMED_VIEWS}
+    return conditions | views

@@ -1,0 +1,29 @@
+"""Deletes the stored sums of days of availability when something changes that they are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Select, delete, update
+
+from edge_central.store import tables
+
+CONTEXT_MS = 300_000
+"""What a camera's time counts as depends on what was so long before and after it: START_MS in
+edge_central/availability/timeline.py."""
+_TWO_DAYS_MS = 172_800_000
+_DAY, _SUMMED = tables.availability_day.c, tables.availability_summed.c
+
+
+def delete_sums_from(connection: Connection, gateways: Sequence[str] | Select[Any], at_ms: int) -> None:
+    """Delete the sums of these gateways for the days that a change at ``at_ms`` may concern, and for all
+    later ones. The ingest makes them again."""
+    valid_ms = at_ms - CONTEXT_MS
+    concerned = update(tables.availability_summed).where(
+        _SUMMED.gateway.in_(gateways), _SUMMED.until_ms > valid_ms
+    )
+    if connection.execute(concerned.values(until_ms=valid_ms)).rowcount:
+        # The second condition, which always holds, lets the primary key find the rows.
+        later = (_DAY.to_ms > valid_ms) & (_DAY.from_ms > valid_ms - _TWO_DAYS_MS)
+        connection.execute(delete(tables.availability_day).where(_DAY.gateway.in_(gateways), later))
