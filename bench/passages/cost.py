@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
@@ -26,7 +26,7 @@ from edge_agent.core.clock import SystemClock
 from edge_agent.core.facts import Observation
 from edge_agent.core.model import Frame, Tracks
 from edge_agent.passages.observer import PassageObserver
-from edge_agent.passages.passage import FOLDER
+from edge_agent.passages.passage import FOLDER, Passage
 from edge_agent.passages.recorder import NoPassages
 from edge_agent.passages.store import PassageStore
 
@@ -118,12 +118,16 @@ def _round(path: Path, number: int) -> Round:
 def _row(name: str, rounds: list[Round], folder: Path) -> str:
     passages = rounds[0].clip.passages
     write_ms, sizes = _stored(rounds[0].clip, folder / Path(name).stem)
+    scenes = {each.scene.picture.serial: each.scene.picture.payload for each in passages if each.scene}
+    served = sum(each.scene is not None for each in passages)
+    scene_kb = sum(len(each) for each in scenes.values()) / max(1, len(scenes)) / 1000
     return (
         f"{name}: {len(passages)} passages; stage {_range([1e3 * each.stage_s for each in rounds])} ms, "
         f"{_range([100 * each.share for each in rounds])} % of the rest; "
         f"with / without {_range([each.ratio for each in rounds])}; "
         f"{1e3 * median(each.stage_s for each in rounds) / max(1, len(passages)):.2f} ms a passage, "
-        f"writing {write_ms:.2f} ms; in the files {', '.join(f'{size:.0f}' for size in sizes)} bytes each"
+        f"writing {write_ms:.2f} ms; in the files {', '.join(f'{size:.0f}' for size in sizes)} bytes each; "
+        f"{len(scenes)} whole pictures of {scene_kb:.1f} kB for {served}"
     )
 
 
@@ -133,16 +137,28 @@ def _range(values: list[float]) -> str:
 
 def _stored(clip: ClipRun, folder: Path) -> tuple[float, list[float]]:
     """Store the passages again and again, as in batches of a minute: CPU ms and bytes of each."""
-    store = PassageStore(folder, Passages(max_bytes=10**9), 10_000_000, SystemClock(), "bench")
+    settings = Passages(max_bytes=10**9, scene_max_bytes=10**9)
+    store = PassageStore(folder, settings, 10_000_000, SystemClock(), "bench")
     batches = 50
-    began_s = time.thread_time()
-    for _ in range(batches):
-        store.write(clip.passages, synced=True)
-    took_s = time.thread_time() - began_s
+    took_s = 0.0
+    for batch in range(batches):
+        passages = [_taken_now(each, batch) for each in clip.passages]
+        began_s = time.thread_time()
+        store.write(passages, synced=True)
+        took_s += time.thread_time() - began_s
     store.close()
     count = max(1, batches * len(clip.passages))
-    files = [folder / FOLDER / name for name in ("passages.db", "crops.db")]
+    files = [folder / FOLDER / name for name in ("passages.db", "crops.db", "scenes.db")]
     return 1e3 * took_s / count, [file.stat().st_size / count for file in files if file.exists()]
+
+
+def _taken_now(passage: Passage, batch: int) -> Passage:
+    """The passage with a whole picture of its own batch, as if it were taken now."""
+    if passage.scene is None:
+        return passage
+    picture = passage.scene.picture
+    now = replace(picture, serial=picture.serial ^ batch, taken_mono=time.monotonic())
+    return replace(passage, scene=passage.scene._replace(picture=now))
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from edge_agent.detection.worker import InlineInference
 from edge_agent.events import EventFactory
 from edge_agent.passages.observer import PassageObserver
 from edge_agent.passages.passage import Passage
+from edge_agent.passages.scenes.camera_scenes import CameraScenes
 from edge_agent.pipeline import PassageStage
 from edge_agent.tools.replay.run import UNKNOWN, JsonLinesWriter, ReplayClock
 
@@ -79,7 +80,9 @@ def run(
             JsonLinesWriter(io.StringIO()),
             settings.gateway.timezone,
             settings.gateway.holidays,
-            passages=lambda _: stage(PassageObserver(camera.id, passages.append, ground=ground)),
+            passages=lambda _: stage(
+                PassageObserver(camera.id, passages.append, ground=ground, scenes=CameraScenes(camera.id))
+            ),
         )
         pipeline = build_pipeline(camera, context, "bench")
         sink = RecordedReports()

@@ -34,13 +34,36 @@ def crop(
     """
     colour = picture.bgr(region)
     x1, y1, _, _ = region.to_pixels(picture.width, picture.height)
+    _blacken(colour, privacy, (picture.width, picture.height), (x1, y1), edge)
+    longest = max(colour.shape[:2])
+    return _scaled(colour, max_side / longest) if longest > max_side else colour
+
+
+def scaled_whole(picture: Picture, privacy: Sequence[Polygon], max_side: int) -> Colour:
+    """Return a BGR copy of the whole picture, at most ``max_side`` pixels long, without private pixels.
+
+    It is scaled before it is converted, which costs a fraction of ``crop`` for a large picture. Scaling
+    averages private pixels into neighbours at most one pixel away, which the outline of ``EDGE`` pixels
+    covers.
+    """
+    factor = min(1.0, max_side / max(picture.width, picture.height))
+    # Even sides: the picture has a quicker way for them.
+    width, height = (max(2, 2 * round(side * factor / 2)) for side in (picture.width, picture.height))
+    colour = picture.scaled((width, height))
+    _blacken(colour, privacy, (width, height), (0, 0), EDGE)
+    return colour
+
+
+def _blacken(
+    colour: Colour, privacy: Sequence[Polygon], size: tuple[int, int], origin: tuple[int, int], edge: int
+) -> None:
+    """Blacken polygons in 0..1 of a picture of ``size`` (width, height), of which ``colour`` is the part that
+    begins at ``origin`` (x, y)."""
     for polygon in privacy:
-        scaled = np.array(polygon, dtype=np.float64) * (picture.width, picture.height) - (x1, y1)
+        scaled = np.array(polygon, dtype=np.float64) * size - origin
         points = [np.round(scaled).astype(np.int32)]
         cv2.fillPoly(colour, points, (0, 0, 0))
         cv2.polylines(colour, points, True, (0, 0, 0), thickness=edge)
-    longest = max(colour.shape[:2])
-    return _scaled(colour, max_side / longest) if longest > max_side else colour
 
 
 def encode(colour: Colour) -> bytes:
@@ -48,11 +71,14 @@ def encode(colour: Colour) -> bytes:
     return fitted(colour, AIM_BYTES, MAX_BYTES)[0]
 
 
-def fitted(colour: Colour, aim_bytes: int, max_bytes: int) -> tuple[bytes, Colour]:
-    """Return a JPEG and its pixels. It has at most ``aim_bytes`` if a quality allows it; beyond ``max_bytes``
-    the picture is halved. Encodes up to five times for each halving."""
+def fitted(
+    colour: Colour, aim_bytes: int, max_bytes: int, qualities: Sequence[int] = QUALITIES
+) -> tuple[bytes, Colour]:
+    """Return a JPEG and its pixels. It has at most ``aim_bytes`` if one of the ``qualities`` (1 to 100, the
+    best first) allows it; beyond ``max_bytes`` the picture is halved. Encodes once for each quality and
+    halving."""
     while True:
-        for quality in QUALITIES:
+        for quality in qualities:
             payload = encode_at(colour, quality)
             if len(payload) <= aim_bytes:
                 return payload, colour

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from edge_agent.core.errors import StorageError
 from edge_agent.core.problems import problem_text
+from edge_agent.passages.database_file import read_only, transaction
 from edge_agent.passages.passage import FOLDER
-from edge_agent.passages.store import CROPS_FILE, ROWS_FILE, open_file, read_only, transaction
+from edge_agent.passages.store import CROPS_FILE, ROWS_FILE, open_file
 
 MAX_HOLDS = 500
 MAX_HOLD_BYTES = 4_000_000

@@ -23,10 +23,12 @@ from edge_agent.passages.passage import (
     Light,
     PartColours,
     Passage,
+    PassageScene,
     RuleReport,
     StandingTime,
 )
 from edge_agent.passages.path import PathRecorder, side_of
+from edge_agent.passages.scenes.camera_scenes import CameraScenes
 
 if TYPE_CHECKING:
     from edge_agent.core.model import Colour
@@ -72,6 +74,7 @@ class _OpenPassage:
     confirmed_mono: float | None = None
     best: _BestView | None = None
     second: _BestView | None = None  # the best view before ``best``
+    scene: PassageScene | None = None
     standing: list[StandingTime] = field(default_factory=list)
     still_since_mono: float | None = None
     began_standing: bool = False  # it stood still before it ever moved, and has not moved yet
@@ -105,7 +108,7 @@ class PassageObserver:
 
     ``save`` gets each passage. ``seal_to``: X25519 public key to which pictures are sealed. Without
     ``with_crops`` no picture is kept; colours are named all the same. Without ``ground`` there is no speed in
-    metres a second.
+    metres a second. Without ``scenes`` no whole pictures are taken.
     """
 
     def __init__(
@@ -117,6 +120,7 @@ class PassageObserver:
         ground: Ground | None = None,
         *,
         with_crops: bool = True,
+        scenes: CameraScenes | None = None,
     ) -> None:
         self._camera_id = camera_id
         self._save = save
@@ -124,6 +128,7 @@ class PassageObserver:
         self._seal_to = seal_to
         self._ground_speed = None if ground is None else GroundSpeed(ground)
         self._with_crops = with_crops
+        self._scenes = scenes
         self._light = CameraLight()
         self._open: dict[str, _OpenPassage] = {}
         self._pending_bytes = 0
@@ -132,7 +137,7 @@ class PassageObserver:
         """Note the places and views of all confirmed tracks; save the passages of those that ended."""
         now_mono = frame.captured_mono
         for track in tracks.active:
-            self._follow(track, frame)
+            self._follow(track, frame, tracks)
         for track in tracks.ended:
             passage = self._open.pop(track.id, None)
             if passage is not None:
@@ -166,7 +171,7 @@ class PassageObserver:
         """Size of the stored raw pixels, bytes."""
         return self._pending_bytes
 
-    def _follow(self, track: Track, frame: Frame) -> None:
+    def _follow(self, track: Track, frame: Frame, tracks: Tracks) -> None:
         passage = self._open.get(track.id)
         if passage is None:
             aspect = frame.picture.height / frame.picture.width
@@ -186,6 +191,8 @@ class PassageObserver:
             # A track can begin on a thing that never moves, such as a signpost, and go on with a person.
             passage.began_standing = False
             self._forget_views(passage)
+            if self._scenes is not None:
+                self._scenes.forget(track)
             best = None
         if best is None or (
             track.state is not TrackState.STATIONARY
@@ -193,6 +200,8 @@ class PassageObserver:
             and quality(track) > BETTER * best.quality
         ):
             self._keep_view(passage, track, frame)
+            if self._scenes is not None:
+                passage.scene = self._scenes.of_object(track, frame, tracks, passage.scene)
 
     def _keep_view(self, passage: _OpenPassage, track: Track, frame: Frame) -> None:
         if self._pending_bytes > MAX_PENDING_BYTES:
@@ -225,7 +234,7 @@ class PassageObserver:
     def _forget_views(self, passage: _OpenPassage) -> None:
         for view in (passage.best, passage.second):
             self._pending_bytes -= 0 if view is None else view.nbytes
-        passage.best = passage.second = None
+        passage.best = passage.second = passage.scene = None
 
     def _make(self, passage: _OpenPassage, ended_mono: float, *, ended: bool) -> Passage:
         track, path = passage.track, passage.path
@@ -241,6 +250,9 @@ class PassageObserver:
         moving_s = ended_mono - passage.start_mono - sum(each.for_s for each in standing)
         light = passage.best.light if passage.best is not None else self._light.light
         crop_, digest = self._crop(passage.best)
+        scene = passage.scene
+        if scene is None and self._scenes is not None:
+            scene = self._scenes.of_newest(track)
         return Passage(
             camera=self._camera_id,
             track=track.id,
@@ -263,6 +275,7 @@ class PassageObserver:
             reports=tuple(passage.reports.values()),
             crop=crop_,
             crop_sha256=digest,
+            scene=scene if digest is not None else None,
             ground=self._ground_motion(path, standing, track.group),
             ended=ended,
             confirmed_after_s=max(0.0, (passage.confirmed_mono or 0.0) - passage.start_mono),

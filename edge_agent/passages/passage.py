@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
-from edge_agent.core.model import PERSON, TWO_WHEELER, VEHICLE
+from edge_agent.core.model import PERSON, TWO_WHEELER, VEHICLE, Box
 
 FOLDER = "passages"
 """Below ``state_dir``."""
@@ -95,6 +95,23 @@ class RuleReport(NamedTuple):
     after_s: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ScenePicture:
+    """A whole picture of a camera, for all passages in it."""
+
+    serial: int  # random; the store recognises by it a picture that it has
+    taken_mono: float
+    payload: bytes  # JPEG, or sealed
+
+
+class PassageScene(NamedTuple):
+    """An object in a whole picture."""
+
+    picture: ScenePicture
+    box: Box  # of the object, in 0..1 of the picture
+    quality: float  # of this view of it
+
+
 @dataclass(frozen=True, slots=True)
 class Passage:
     """One object that a camera has seen. Times are seconds of the monotonic clock."""
@@ -120,6 +137,7 @@ class Passage:
     reports: tuple[RuleReport, ...] = ()
     crop: bytes | None = None  # JPEG, or sealed
     crop_sha256: bytes | None = None  # of the plain JPEG
+    scene: PassageScene | None = None
     ground: GroundMotion | None = None  # None: no ground plane, or the error is too large
     ended: bool = True  # False: the object is still there, and a later row with the same track replaces this
     confirmed_after_s: float = 0.0  # when the tracker confirmed it; rules report nothing before

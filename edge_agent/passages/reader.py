@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from edge_agent.core.errors import EdgeAgentError
+from edge_agent.passages.database_file import read_only
 from edge_agent.passages.detail import PassageDetail
 from edge_agent.passages.filters import (
     PassageFilter,
@@ -26,7 +27,7 @@ from edge_agent.passages.filters import (
     to_ms,
 )
 from edge_agent.passages.passage import FOLDER, GROUPS, TimeQuality
-from edge_agent.passages.store import CROPS_FILE, LONG_MS, ROWS_FILE, ROWS_SCHEMA, read_only
+from edge_agent.passages.store import CROPS_FILE, LONG_MS, ROWS_FILE, ROWS_SCHEMA
 
 SLICE_ROWS = 500
 """Rows that are read at once. The agent cannot write meanwhile, but it can between two slices, also while a

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Collection
+from dataclasses import replace
 
 from edge_agent.config.model.settings import Camera, Settings, SnapshotPolicy
 from edge_agent.core.clock import Clock
@@ -15,6 +16,7 @@ from edge_agent.core.problems import error_text, problem_text
 from edge_agent.core.worker import SupervisedThread
 from edge_agent.passages.observer import PassageObserver
 from edge_agent.passages.passage import Passage
+from edge_agent.passages.scenes.camera_scenes import CameraScenes
 from edge_agent.passages.store import PassageStore
 
 log = logging.getLogger(__name__)
@@ -23,6 +25,8 @@ WRITE_EVERY_S = 60.0
 """A power cut costs the passages of one such interval; a shorter one wears the card more."""
 MAX_WAITING = 2000
 """Passages of about 3 kB that wait for a disk that fails; beyond it the oldest are dropped and counted."""
+MAX_SCENE_BYTES_WAITING = 8_000_000
+"""Of the whole pictures that wait for the next write; beyond it passages go without theirs."""
 IDLE_S = 10.0  # longest sleep of the thread, which has to call ``beat``
 MAX_SILENCE_S = 120.0  # one sync can take this long on a worn card
 
@@ -57,6 +61,7 @@ class PassageRecorder:
         self._clock_synced = clock_synced
         self._lock = threading.Lock()  # protects what is below
         self._waiting: list[Passage] = []
+        self._scene_sizes: dict[int, int] = {}  # bytes of the whole pictures that wait, by serial
         self.written = self.missed = 0
         self.degraded: str | None = None
         self.loop = SupervisedThread("passages", self._run, max_silence_s=MAX_SILENCE_S)
@@ -65,19 +70,24 @@ class PassageRecorder:
         """Return what makes the passages of a camera."""
         if not (self._settings.enabled and camera.report.passages):
             return NoPassages()
+        with_crops = self._settings.crops and camera.report.snapshots is not SnapshotPolicy.NONE
+        scenes = None
+        if with_crops and self._settings.scenes:
+            scenes = CameraScenes(camera.id, camera.privacy_masks, self._seal_to)
         return PassageObserver(
             camera.id,
             self.add,
             camera.privacy_masks,
             self._seal_to,
             camera.ground,
-            with_crops=self._settings.crops and camera.report.snapshots is not SnapshotPolicy.NONE,
+            with_crops=with_crops,
+            scenes=scenes,
         )
 
     def add(self, passage: Passage) -> None:
         """Keep the passage for the next write. Never blocks on the disk."""
         with self._lock:
-            self._waiting.append(passage)
+            self._waiting.append(self._bounded(passage))
             self._drop_excess()
 
     def write(self) -> None:
@@ -87,11 +97,12 @@ class PassageRecorder:
         """
         with self._lock:
             batch, self._waiting = self._waiting, []
+            self._scene_sizes.clear()
         try:
             self._store.write(batch, synced=self._clock_synced())
         except StorageError as error:
             with self._lock:
-                self._waiting = batch + self._waiting
+                self._waiting = [replace(each, scene=None) for each in batch] + self._waiting
                 self._drop_excess()
                 if self.degraded is None:
                     log.error("passages: %s; they are kept in memory meanwhile", error)
@@ -112,6 +123,17 @@ class PassageRecorder:
     @property
     def stored_bytes(self) -> int:
         return self._store.stored_bytes
+
+    def _bounded(self, passage: Passage) -> Passage:
+        """The passage, without its whole picture if too many bytes of them wait."""
+        if passage.scene is None:
+            return passage
+        picture = passage.scene.picture
+        if picture.serial not in self._scene_sizes:
+            if sum(self._scene_sizes.values()) + len(picture.payload) > MAX_SCENE_BYTES_WAITING:
+                return replace(passage, scene=None)
+            self._scene_sizes[picture.serial] = len(picture.payload)
+        return passage
 
     def _drop_excess(self) -> None:
         excess = len(self._waiting) - MAX_WAITING

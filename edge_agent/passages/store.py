@@ -3,7 +3,7 @@
 Both are an index that may be lost, not evidence: a damaged file is deleted and started again. The journal is
 SQLite's rollback journal, because a reader of it needs no right to write; what is written to the card is the
 same as in WAL mode (3.3 and 3.4 times the bytes of the pictures). A file does not shrink: deleted rows make
-space for new ones.
+space for new ones. Whole pictures have a third file (``scenes/store.py``).
 """
 
 from __future__ import annotations
@@ -11,28 +11,31 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from edge_agent.config.model.settings import Passages
 from edge_agent.core.clock import Clock, wall_time_of
 from edge_agent.core.errors import StorageError
 from edge_agent.core.problems import problem_text
+from edge_agent.passages.database_file import (
+    delete_database,
+    is_damage,
+    open_to_write,
+    transaction,
+    used_bytes,
+)
 from edge_agent.passages.detail import colour_bits, encode_detail
 from edge_agent.passages.passage import FOLDER, GROUPS, Passage, TimeQuality
 from edge_agent.passages.row_ids import reserve_first_id
+from edge_agent.passages.scenes.store import SceneStore
 
 log = logging.getLogger(__name__)
 
 ROWS_FILE, CROPS_FILE = "passages.db", "crops.db"
 SHARE = 0.5  # of ``max_bytes``, for each of the two files
-PAGE_BYTES = 8192
-"""Of 4, 8 and 16 kB measured: a file has 1.5, 1.27 and 1.21 times the bytes of the pictures in it, and 3.0,
-3.3 and 4.0 times these bytes are written to the card."""
 PRUNE_SHARE = 0.02  # of the rows or pictures, removed at once when there are too many bytes
 AGE_CHECK_S = 3600.0  # between two searches for what is too old
-BUSY_S = 5.0  # how long a write waits for a reader
 DAY_MS = 86_400_000
 
 LONG_MS = 3_600_000  # an object that stays for longer has a place in a second index
@@ -82,6 +85,7 @@ class PassageStore:
         self._keep_free = keep_free
         self._clock = clock
         self._boot_id = boot_id
+        self._scenes = SceneStore(self._folder, settings, clock)
         self._rows: sqlite3.Connection | None = None
         self._crops: sqlite3.Connection | None = None
         self._names: dict[str, int] = {}
@@ -112,9 +116,9 @@ class PassageStore:
             with transaction(rows), transaction(crops):  # the pictures are committed first
                 if synced:
                     self._correct_times(rows)
-                for passage in passages:
-                    self._insert(rows, crops, passage, synced)
-            self.stored_bytes = _used(rows) + _used(crops)
+                ids = [self._insert(rows, crops, passage, synced) for passage in passages]
+            self._scenes.add(zip(ids, passages, strict=True), synced=synced)
+            self.stored_bytes = used_bytes(rows) + used_bytes(crops) + self._scenes.stored_bytes
         except sqlite3.Error as error:
             raise self._failed(error) from error
         except OSError as error:
@@ -122,6 +126,7 @@ class PassageStore:
             raise StorageError(problem_text("passages-disk", error=str(error.strerror))) from error
 
     def close(self) -> None:
+        self._scenes.close()
         for connection in (self._rows, self._crops):
             if connection is not None:
                 connection.close()
@@ -173,7 +178,8 @@ class PassageStore:
 
     def _insert(
         self, rows: sqlite3.Connection, crops: sqlite3.Connection, passage: Passage, synced: bool
-    ) -> None:
+    ) -> int:
+        """Return the id of the row."""
         shift_ms = self._shift_ms()
         row_id = self._open_ids.pop(passage.track, None)
         if row_id is None:
@@ -201,6 +207,7 @@ class PassageStore:
             crops.execute("INSERT OR REPLACE INTO crop VALUES (?, ?)", (row_id, passage.crop))
         else:  # of an object that stays, an earlier row may have had a picture
             crops.execute("DELETE FROM crop WHERE id = ?", (row_id,))
+        return row_id
 
     def _name_id(self, rows: sqlite3.Connection, text: str) -> int:
         if text not in self._names:
@@ -224,13 +231,13 @@ class PassageStore:
                 _remove_up_to(rows, "passage", last_row, on_hold)
                 self._age_check_mono = self._clock.monotonic() + AGE_CHECK_S
             for connection, table in ((rows, "passage"), (crops, "crop")):
-                while _used(connection) > SHARE * settings.max_bytes:
+                while used_bytes(connection) > SHARE * settings.max_bytes:
                     if not _remove_oldest(connection, table, on_hold):
                         break
+            self._scenes.prune(on_hold, synced=synced)
 
     def _delete(self, name: str) -> None:
-        for suffix in ("", "-journal"):
-            (self._folder / (name + suffix)).unlink(missing_ok=True)
+        delete_database(self._folder / name)
 
     def _is_age_check_due(self, synced: bool) -> bool:
         return synced and self._clock.monotonic() >= self._age_check_mono
@@ -238,8 +245,7 @@ class PassageStore:
     def _failed(self, error: sqlite3.Error) -> StorageError:
         """Close the files; delete them if they are damaged."""
         self.close()
-        damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
-        if not damaged:
+        if not is_damage(error):
             return StorageError(problem_text("passages-disk", error=str(error)))
         log.error("passages: the files in %s are damaged (%s); they are started again", self._folder, error)
         try:
@@ -254,43 +260,14 @@ def open_file(path: Path) -> sqlite3.Connection:
     """Open the file of rows or of pictures to write it; create it if it is not there. Raises
     ``sqlite3.Error``, ``OSError``."""
     schema = ROWS_SCHEMA if path.name == ROWS_FILE else _CROPS_SCHEMA
-    connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
-    try:
-        connection.execute(f"PRAGMA page_size={PAGE_BYTES}")
-        connection.execute("PRAGMA journal_mode=PERSIST")
-        connection.execute("PRAGMA journal_size_limit=65536")
-        connection.execute("PRAGMA cache_size=-512")  # KiB
-        if not connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
-            connection.executescript(f"BEGIN; {schema} PRAGMA user_version=1; COMMIT;")
-            path.chmod(0o640)
-        if schema == ROWS_SCHEMA:
+    connection = open_to_write(path, schema)
+    if schema == ROWS_SCHEMA:
+        try:
             connection.execute(_HOLD_TABLE)
-    except (sqlite3.Error, OSError):
-        connection.close()
-        raise
+        except sqlite3.Error:
+            connection.close()
+            raise
     return connection
-
-
-@contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-
-
-def _pragma(connection: sqlite3.Connection, name: str) -> int:
-    return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
-
-
-def _used(connection: sqlite3.Connection) -> int:
-    """Bytes of the pages in use."""
-    pages = _pragma(connection, "page_count") - _pragma(connection, "freelist_count")
-    return pages * _pragma(connection, "page_size")
 
 
 def _last_before(rows: sqlite3.Connection, limit_ms: float) -> int:
@@ -326,8 +303,3 @@ def _remove_oldest(connection: sqlite3.Connection, table: str, on_hold: Sequence
 def _others(on_hold: Sequence[int]) -> str:
     """The condition for rows without a hold; its values are the ids."""
     return f"id NOT IN ({', '.join('?' * len(on_hold))})"
-
-
-def read_only(path: Path) -> closing[sqlite3.Connection]:
-    """A connection that reads while the agent writes. Without the file its use raises ``sqlite3.Error``."""
-    return closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_S))

@@ -122,6 +122,7 @@ from edge_agent.wire.rehearsals import (
 )
 from edge_agent.wire.searches import (
     FoundPassage,
+    ObjectPlace,
     PassageHoldArguments,
     PassageHoldResult,
     PassagePictures,

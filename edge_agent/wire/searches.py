@@ -151,7 +151,7 @@ class PassageSearchResult(Struct, frozen=True, kw_only=True):
 
 
 class PassagePicturesArguments(Arguments, frozen=True, kw_only=True):
-    """Send the small pictures of passages that a search has found."""
+    """Send pictures of passages that a search has found: the small ones, or whole pictures of the camera."""
 
     purpose: Purpose
     case: Case
@@ -162,6 +162,13 @@ class PassagePicturesArguments(Arguments, frozen=True, kw_only=True):
         dict[str, Sha256] | None,
         Meta(description="by id, picture_sha256 of the search; another picture and its path are not sent"),
     ] = None
+    scenes: Annotated[
+        bool,
+        Meta(
+            description="send the whole picture of the camera instead, with the place of the object in it; "
+            "one fits into a reply for sure"
+        ),
+    ] = False
 
 
 class PassageHoldArguments(Arguments, frozen=True, kw_only=True):
@@ -186,6 +193,13 @@ class PassageHoldResult(Struct, frozen=True, kw_only=True):
     ]
 
 
+class ObjectPlace(Struct, frozen=True, kw_only=True):
+    """Where an object is in a whole picture."""
+
+    box: Annotated[tuple[Unit, Unit, Unit, Unit], Meta(description="x1, y1, x2, y2 in 0..1 of the picture")]
+    after_s: Annotated[float, Meta(ge=0, description="when the picture was taken, after the start")]
+
+
 class PassagePictures(Struct, frozen=True, kw_only=True):
     """``result`` of ``passage-pictures``; what is missing has no picture, or none any more."""
 
@@ -199,3 +213,6 @@ class PassagePictures(Struct, frozen=True, kw_only=True):
     sealed: Annotated[
         bool, Meta(description="whether a picture is sealed: only the owner of storage.seal_to can open it")
     ] = False
+    places: Annotated[
+        dict[str, ObjectPlace], Meta(description="by id: the object in its whole picture; only with scenes")
+    ] = field(default_factory=dict)

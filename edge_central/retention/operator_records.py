@@ -162,7 +162,7 @@ def _searches(connection: Connection, before_ms: int, after: Any, most: int, now
     _delete_without_hold(connection, on_hold)
     deleted = [row for row in found if row.key not in on_hold]
     ids = [row.key for row in deleted]
-    of_search = (tables.search_picture, tables.search_match, tables.search_answer)
+    of_search = (tables.search_picture, tables.search_scene, tables.search_match, tables.search_answer)
     for table in (*of_search, tables.rehearsal, tables.passage_hold):
         connection.execute(delete(table).where(table.c.search.in_(ids)))
     connection.execute(delete(tables.search).where(columns.id.in_(ids)))
@@ -182,7 +182,7 @@ def _with_passage_holds(connection: Connection, searches: Sequence[str], now_ms:
 def _delete_without_hold(connection: Connection, searches: Collection[str]) -> None:
     """Of these searches keep only what has a hold: their other passages show people whom no case concerns."""
     held = tables.passage_hold.c
-    for table in (tables.search_match, tables.search_picture):
+    for table in (tables.search_match, tables.search_picture, tables.search_scene):
         columns = table.c
         of_row = (
             held.search == columns.search,

@@ -22,17 +22,21 @@ from sqlalchemy import Connection, Table, Update, bindparam, select, update
 from edge_agent.core.delivery import SEALED_MAGIC
 from edge_agent.core.problems import problem_of
 from edge_agent.wire.received.messages import MalformedMessage, ReplyMessage, milliseconds
-from edge_agent.wire.searches import MAX_ROWS
+from edge_agent.wire.searches import MAX_ROWS, ObjectPlace
 from edge_central.console.documents import parse_birth, parse_heartbeat
 from edge_central.searches.matches import SECOND, ReceivedPassage
 from edge_central.searches.model import (
     HOLD_COMMAND,
     OPEN_PICTURES,
     PICTURE_COMMAND,
+    PICTURE_KINDS,
     REHEARSAL_COMMAND,
     RULES_COMMAND,
+    SCENE_COMMAND,
     SEARCH_COMMAND,
+    WHOLE_PICTURE,
     AnswerStatus,
+    PictureKind,
     PictureStatus,
 )
 from edge_central.searches.question import SearchQuestion
@@ -51,7 +55,7 @@ TRANSIENT = frozenset(("clock-not-synchronised", "busy", "not-yet-valid"))
 TOLERANCE_MS = 2_000
 """Times of the wire are rounded."""
 MAX_TOTAL = 2**53
-MAX_POINTS = 64
+MAX_POINTS, MAX_AFTER_S = 64, 1e7
 MAX_PICTURE_BYTES = 48_000
 _JPEG = b"\xff\xd8\xff"
 
@@ -64,11 +68,15 @@ class _Result(msgspec.Struct):
 class _Pictures(msgspec.Struct):
     pictures: dict[str, str]
     paths: dict[str, list[tuple[float, float, float]]] = msgspec.field(default_factory=dict)
+    places: dict[str, ObjectPlace] = msgspec.field(default_factory=dict)
 
 
 def is_answer(reply: ReplyMessage) -> bool:
     """Whether the command of this reply may be of a search, a hold, a rehearsal, or a question for rules."""
-    prefixes = (SEARCH_COMMAND, PICTURE_COMMAND, HOLD_COMMAND, REHEARSAL_COMMAND, RULES_COMMAND)
+    prefixes = (
+        *(SEARCH_COMMAND, PICTURE_COMMAND, SCENE_COMMAND),
+        *(HOLD_COMMAND, REHEARSAL_COMMAND, RULES_COMMAND),
+    )
     return reply.command.startswith(prefixes)
 
 
@@ -88,9 +96,10 @@ def record_answers(connection: Connection, replies: Sequence[ReplyMessage], now_
     if asked.matches:
         statement = conflict_insert(connection, tables.search_match).on_conflict_do_nothing()
         connection.execute(statement, asked.matches)
-    for row, reply in rows_of(connection, tables.search_picture, PICTURE_COMMAND, replies):
-        if _record_picture(connection, row, reply, now_ms):
-            changed.add(row.search)
+    for kind in PICTURE_KINDS:
+        for row, reply in rows_of(connection, kind.table, kind.command, replies):
+            if _record_picture(connection, kind, row, reply, now_ms):
+                changed.add(row.search)
     if changed:
         note_changes(connection, changed)
 
@@ -300,27 +309,29 @@ def _asked_cameras(question: SearchQuestion, gateway: str, place: int) -> Collec
 # --- pictures ---
 
 
-def _record_picture(connection: Connection, row: Any, reply: ReplyMessage, now_ms: int) -> bool:
+def _record_picture(
+    connection: Connection, kind: PictureKind, row: Any, reply: ReplyMessage, now_ms: int
+) -> bool:
     final: dict[str, Any] = {"received_ms": now_ms, "next_ms": None}
     match reply.status:
         case "succeeded":
-            status, words, more = _picture(connection, row, reply)
-            return _update_picture(connection, row.command, status, words, final | more)
+            status, words, more = _picture(connection, kind, row, reply)
+            return _update_picture(connection, kind, row.command, status, words, final | more)
         case "accepted" | "running":
             return False
         case "rejected" if reply.code in TRANSIENT:
             again = {"next_ms": now_ms + again_after_ms(row.sends - 1)}
-            return _update_picture(connection, row.command, None, reply.text, again)
+            return _update_picture(connection, kind, row.command, None, reply.text, again)
         case _:
             status = _FINAL_PICTURE.get(reply.status, PictureStatus.FAILED)
-            return _update_picture(connection, row.command, status, words_of(reply), final)
+            return _update_picture(connection, kind, row.command, status, words_of(reply), final)
 
 
 _FINAL_PICTURE = {"rejected": PictureStatus.REFUSED, "expired": PictureStatus.EXPIRED}
 
 
 def _picture(
-    connection: Connection, row: Any, reply: ReplyMessage
+    connection: Connection, kind: PictureKind, row: Any, reply: ReplyMessage
 ) -> tuple[PictureStatus, str, dict[str, Any]]:
     malformed = problem_text("search-answer-malformed")
     try:
@@ -331,16 +342,23 @@ def _picture(
         return PictureStatus.FAILED, malformed, {}
     if not payload:
         return PictureStatus.MISSING, problem_text("search-picture-missing"), {}
-    sealed = payload.startswith(SEALED_MAGIC)
-    if len(payload) > MAX_PICTURE_BYTES or not (sealed or _is_of_match(connection, row, payload)):
+    sealed, place = payload.startswith(SEALED_MAGIC), found.places.get(str(row.passage))
+    is_right = sealed or _is_of_match(connection, kind, row, payload)
+    if len(payload) > MAX_PICTURE_BYTES or not is_right or (kind is WHOLE_PICTURE and place is None):
         log.warning("%s: the picture of passage %d is another one than it named", row.gateway, row.passage)
         return PictureStatus.FAILED, malformed, {}
     path = json.dumps(list(_bounded_path(found.paths.get(str(row.passage), []))))
-    return PictureStatus.RECEIVED, reply.text, {"jpeg": payload, "sealed": sealed, "path": path}
+    values: dict[str, Any] = {"jpeg": payload, "sealed": sealed, "path": path}
+    if kind is WHOLE_PICTURE and place is not None:
+        values["place"] = json.dumps([*place.box, min(place.after_s, MAX_AFTER_S)])
+    return PictureStatus.RECEIVED, reply.text, values
 
 
-def _is_of_match(connection: Connection, row: Any, payload: bytes) -> bool:
-    """Whether it is a JPEG, and the one whose SHA-256 the answer to the search has named."""
+def _is_of_match(connection: Connection, kind: PictureKind, row: Any, payload: bytes) -> bool:
+    """Whether it is a JPEG; of a small picture, whether it is the one whose SHA-256 the answer to the search
+    has named. Of a whole picture it names none."""
+    if kind is WHOLE_PICTURE:
+        return payload.startswith(_JPEG)
     columns = tables.search_match.c
     which = (columns.search == row.search, columns.gateway == row.gateway, columns.passage == row.passage)
     document = connection.scalar(select(columns.document).where(*which).limit(1))
@@ -352,17 +370,22 @@ def _is_of_match(connection: Connection, row: Any, payload: bytes) -> bool:
 
 def _bounded_path(points: Iterable[tuple[float, float, float]]) -> Iterable[tuple[float, float, float]]:
     for x, y, seconds in list(points)[:MAX_POINTS]:
-        if 0 <= x <= 1 and 0 <= y <= 1 and 0 <= seconds <= 1e7:
+        if 0 <= x <= 1 and 0 <= y <= 1 and 0 <= seconds <= MAX_AFTER_S:
             yield x, y, seconds
 
 
 def _update_picture(
-    connection: Connection, command: str, status: PictureStatus | None, words: str, values: dict[str, Any]
+    connection: Connection,
+    kind: PictureKind,
+    command: str,
+    status: PictureStatus | None,
+    words: str,
+    values: dict[str, Any],
 ) -> bool:
-    columns = tables.search_picture.c
+    columns = kind.table.c
     values = values | {"words": str(words), "problem": problem_column(words)}
     if status is not None:
         values["status"] = status.value
     is_open = columns.status.in_([each.value for each in OPEN_PICTURES])
-    changed = update(tables.search_picture).where(columns.command == command, is_open).values(**values)
+    changed = update(kind.table).where(columns.command == command, is_open).values(**values)
     return connection.execute(changed).rowcount > 0

@@ -13,7 +13,10 @@ from edge_agent.wire.received.bounds import with_problem
 from edge_central.searches.model import (
     HOUR_MS,
     OPEN_PICTURES,
-    PICTURE_COMMAND,
+    PICTURE_KINDS,
+    SMALL_PICTURE,
+    WHOLE_PICTURE,
+    PictureKind,
     PictureStatus,
     SearchAuthor,
     SearchPicture,
@@ -23,7 +26,7 @@ from edge_central.searches.model import (
 from edge_central.searches.records import find_row
 from edge_central.sentences import problem_text
 from edge_central.store import tables
-from edge_central.store.accesses import AccessKind, record_access
+from edge_central.store.accesses import record_access
 
 MAX_PICTURES_PER_HOUR = 300
 
@@ -39,8 +42,9 @@ def open_picture(
     gateway: str,
     passage: int,
     now_ms: int,
+    kind: PictureKind = SMALL_PICTURE,
 ) -> PictureStatus | None:
-    """Record that the author opens the picture of a match, with purpose and case of the search, and ask the
+    """Record that the author opens a picture of a match, with purpose and case of the search, and ask the
     gateway for it if it is not here. None: there is no such match that the reader may see. Raises
     TooManySearches."""
     found = tables.search_match.c
@@ -52,8 +56,8 @@ def open_picture(
     _check_picture_limit(connection, author.account, now_ms)
     file = {"ward": match.ward, "gateway": gateway, "camera": match.camera, "media_id": str(passage)}
     more = {"search": search, "purpose": row.purpose, "case_number": row.case_number}
-    record_access(connection, AccessKind.PASSAGE, author.account, author.address, now_ms, **file, **more)
-    return _ask_picture(connection, author, search, gateway, passage, match, now_ms)
+    record_access(connection, kind.access, author.account, author.address, now_ms, **file, **more)
+    return _ask_picture(connection, author, search, gateway, passage, match, now_ms, kind)
 
 
 def _ask_picture(
@@ -64,14 +68,15 @@ def _ask_picture(
     passage: int,
     match: Any,
     now_ms: int,
+    kind: PictureKind,
 ) -> PictureStatus:
-    columns = tables.search_picture.c
+    columns = kind.table.c
     which = (columns.search == search, columns.gateway == gateway, columns.passage == passage)
     status = connection.scalar(select(columns.status).where(*which))
     if status is not None and PictureStatus(status) in (*OPEN_PICTURES, PictureStatus.RECEIVED):
         return PictureStatus(status)
     asked = {
-        "command": f"{PICTURE_COMMAND}{secrets.token_hex(8)}",
+        "command": f"{kind.command}{secrets.token_hex(8)}",
         "ward": match.ward,
         "asked_ms": now_ms,
         "asked_by": author.account,
@@ -85,9 +90,9 @@ def _ask_picture(
     }
     if status is None:
         key = {"search": search, "gateway": gateway, "passage": passage}
-        connection.execute(insert(tables.search_picture), key | asked)
+        connection.execute(insert(kind.table), key | asked)
     else:  # refused, missing or expired before: ask again
-        connection.execute(update(tables.search_picture).where(*which).values(**asked))
+        connection.execute(update(kind.table).where(*which).values(**asked))
     return PictureStatus.ASKED
 
 
@@ -105,7 +110,7 @@ def picture_limit(connection: Connection, account: str, now_ms: int) -> str | No
         .select_from(tables.access)
         .where(
             columns.account == account,
-            columns.what == AccessKind.PASSAGE.value,
+            columns.what.in_([kind.access.value for kind in PICTURE_KINDS]),
             columns.time_ms > now_ms - HOUR_MS,
         )
     )
@@ -122,6 +127,7 @@ def read_picture(
     search: str,
     gateway: str,
     passage: int,
+    kind: PictureKind = SMALL_PICTURE,
 ) -> SearchPicture | None:
     """A picture that the author has opened, so that no picture is shown without a row of the access log.
     None: the author has not opened it, or the reader may not see it."""
@@ -129,17 +135,17 @@ def read_picture(
     opened = (
         log.search == search,
         log.account == author.account,
-        log.what == AccessKind.PASSAGE.value,
+        log.what == kind.access.value,
         log.gateway == gateway,
         log.media_id == str(passage),
     )
     if connection.execute(select(log.id).where(*opened).limit(1)).first() is None:
         return None
-    columns, found = tables.search_picture.c, tables.search_match.c
+    columns, found = kind.table.c, tables.search_match.c
     same = (found.search == columns.search) & (found.gateway == columns.gateway)
     query = (
-        select(tables.search_picture, found.camera)
-        .join_from(tables.search_picture, tables.search_match, same & (found.passage == columns.passage))
+        select(kind.table, found.camera)
+        .join_from(kind.table, tables.search_match, same & (found.passage == columns.passage))
         .where(columns.search == search, columns.gateway == gateway, columns.passage == passage)
         .where(reader.of(columns))
         .limit(1)
@@ -149,15 +155,21 @@ def read_picture(
 
 
 def opened_pictures(
-    connection: Connection, author: SearchAuthor, reader: SearchReader, search: str
+    connection: Connection,
+    author: SearchAuthor,
+    reader: SearchReader,
+    search: str,
+    kind: PictureKind = SMALL_PICTURE,
 ) -> list[SearchPicture]:
     """The pictures that the author has opened in a search, without the pictures themselves."""
-    columns, log = tables.search_picture.c, tables.access.c
+    columns, log = kind.table.c, tables.access.c
     opened = select(log.gateway, log.camera, log.media_id).where(
-        log.search == search, log.account == author.account, log.what == AccessKind.PASSAGE.value
+        log.search == search, log.account == author.account, log.what == kind.access.value
     )
     cameras = {(row.gateway, row.media_id): row.camera for row in connection.execute(opened)}
-    names = ("gateway", "ward", "passage", "status", "sealed", "path", "words", "problem")
+    names = ["gateway", "ward", "passage", "status", "sealed", "path", "words", "problem"]
+    if kind is WHOLE_PICTURE:
+        names.append("place")
     wanted = select(*(columns[name] for name in names))
     query = wanted.where(columns.search == search, reader.of(columns))
     return [
@@ -169,6 +181,8 @@ def opened_pictures(
 
 def _picture(row: Any, camera: str, jpeg: bytes | None) -> SearchPicture:
     points: Sequence[Any] = [] if row.path is None else json.loads(row.path)
+    place: str | None = getattr(row, "place", None)
+    corners = None if place is None else json.loads(place)
     return SearchPicture(
         gateway=row.gateway,
         ward=row.ward,
@@ -179,4 +193,6 @@ def _picture(row: Any, camera: str, jpeg: bytes | None) -> SearchPicture:
         sealed=row.sealed,
         path=tuple((x, y, seconds) for x, y, seconds in points),
         words=with_problem(row.words, row.problem),
+        box=None if corners is None else tuple(corners[:4]),
+        after_s=0.0 if corners is None else corners[4],
     )

@@ -7,15 +7,17 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, select, true
+from sqlalchemy import ColumnElement, Table, and_, select, true
 
 from edge_central.searches.question import SearchQuestion
 from edge_central.store import tables
+from edge_central.store.accesses import AccessKind
 from edge_central.store.scope import Scope
 
 HOUR_MS = 3_600_000
 
 SEARCH_COMMAND, PICTURE_COMMAND, HOLD_COMMAND = "search-", "picture-", "hold-"
+SCENE_COMMAND = "scene-"
 REHEARSAL_COMMAND, RULES_COMMAND = "rehearse-", "rules-"
 """Ids of commands begin so."""
 
@@ -50,6 +52,20 @@ class PictureStatus(StrEnum):
 OPEN_ANSWERS = (AnswerStatus.WAITING, AnswerStatus.SENT, AnswerStatus.LATER)
 
 OPEN_PICTURES = (PictureStatus.ASKED, PictureStatus.SENT)
+
+
+@dataclass(frozen=True, slots=True)
+class PictureKind:
+    """One of the two pictures of a passage."""
+
+    table: Table
+    command: str  # ids of its commands begin so
+    access: AccessKind  # how an opened one is recorded
+
+
+SMALL_PICTURE = PictureKind(tables.search_picture, PICTURE_COMMAND, AccessKind.PASSAGE)
+WHOLE_PICTURE = PictureKind(tables.search_scene, SCENE_COMMAND, AccessKind.PASSAGE_SCENE)
+PICTURE_KINDS = (SMALL_PICTURE, WHOLE_PICTURE)
 
 
 class TooManySearches(Exception):
@@ -200,7 +216,7 @@ class SearchSummary:
 
 @dataclass(frozen=True, slots=True)
 class SearchPicture:
-    """The picture of a passage, once an account has opened it."""
+    """A picture of a passage, once an account has opened it."""
 
     gateway: str
     ward: str
@@ -211,3 +227,5 @@ class SearchPicture:
     sealed: bool  # only the centre's evidence key opens it
     path: tuple[tuple[float, float, float], ...]  # x, y in 0..1 of the picture, seconds after the start
     words: str
+    box: tuple[float, float, float, float] | None = None  # of the object in the whole picture, in 0..1 of it
+    after_s: float = 0.0  # when the whole picture was taken, after the start

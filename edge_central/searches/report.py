@@ -29,7 +29,7 @@ class _Counts:
     searches: int = 0
     gateways: int = 0
     cases: set[str] = field(default_factory=set)
-    pictures: set[tuple[str, str, str]] = field(default_factory=set)
+    pictures: set[tuple[str, str, str, str]] = field(default_factory=set)
 
 
 def month_bounds(month: str, zone: ZoneInfo) -> tuple[int, int]:
@@ -43,7 +43,8 @@ def month_bounds(month: str, zone: ZoneInfo) -> tuple[int, int]:
 def searches_between(connection: Connection, from_ms: int, until_ms: int) -> list[SearchUse]:
     """By account; accounts that have not searched are left out."""
     columns = tables.access.c
-    kinds = (AccessKind.SEARCH.value, AccessKind.PASSAGE.value)
+    pictures = (AccessKind.PASSAGE.value, AccessKind.PASSAGE_SCENE.value)
+    kinds = (AccessKind.SEARCH.value, *pictures)
     wanted = (columns.what, columns.account, columns.case_number, columns.gateways)
     picture = (columns.search, columns.gateway, columns.media_id)
     query = select(*wanted, *picture).where(
@@ -53,8 +54,8 @@ def searches_between(connection: Connection, from_ms: int, until_ms: int) -> lis
     for row in connection.execute(query):
         of_account = counts[row.account]
         of_account.cases.add(row.case_number)
-        if row.what == AccessKind.PASSAGE:
-            of_account.pictures.add((row.search, row.gateway, row.media_id))
+        if row.what in pictures:
+            of_account.pictures.add((row.what, row.search, row.gateway, row.media_id))
         else:
             of_account.searches += 1
             of_account.gateways += row.gateways or 0

@@ -23,8 +23,11 @@ from edge_central.searches.matches import SECOND, ReceivedPassage
 from edge_central.searches.model import (
     KEY_RECORD,
     OPEN_PICTURES,
+    PICTURE_KINDS,
     SEARCH_COMMAND,
+    WHOLE_PICTURE,
     AnswerStatus,
+    PictureKind,
     PictureStatus,
     SearchKeyRecord,
 )
@@ -54,6 +57,7 @@ EXPIRE_AFTER_MS = 60_000
 """An answer may be on its way when the search expires."""
 MAX_HOLD_MS = 366 * 86_400_000
 """What gateways accept."""
+_PICTURES = tuple(kind.table for kind in PICTURE_KINDS)
 TYPE_SEARCH, TYPE_PICTURES, TYPE_HOLD = "search", "passage-pictures", "passage-hold"
 
 
@@ -87,7 +91,7 @@ class SearchSender:
         # Made once: it is asked every moment, and to build it costs more than to run it.
         self._waiting = tuple(
             select(table.c.command).where(*self.due(table)).limit(1)
-            for table in (tables.search_answer, tables.search_picture, tables.passage_hold)
+            for table in (tables.search_answer, *_PICTURES, tables.passage_hold)
         )
 
     def publish_key(self, connection: Connection) -> None:
@@ -112,7 +116,7 @@ class SearchSender:
             return []
         return [
             *self._searches(connection, self.key),
-            *self._pictures(connection, self.key),
+            *(message for kind in PICTURE_KINDS for message in self._pictures(connection, self.key, kind)),
             *self._holds(connection, self.key),
         ]
 
@@ -121,7 +125,7 @@ class SearchSender:
         now_ms, named = wall_ms(self._clock), sorted(gateways)
         for table, is_open in (
             (tables.search_answer, tables.search_answer.c.until_ms.is_not(None)),
-            (tables.search_picture, _picture_is_open()),
+            *((table, _is_open(table)) for table in _PICTURES),
             (tables.passage_hold, _hold_is_open()),
         ):
             columns = table.c
@@ -134,16 +138,17 @@ class SearchSender:
     def expire(self, connection: Connection) -> None:
         """Mark what no gateway has answered in time as expired."""
         over_ms = wall_ms(self._clock) - EXPIRE_AFTER_MS
-        answers, pictures = tables.search_answer.c, tables.search_picture.c
+        answers = tables.search_answer.c
         silent = (answers.until_ms < over_ms, answers.ward.in_(self._wards))
         changed = set(connection.scalars(select(answers.search).where(*silent)))
         if changed:
             expired = {"status": AnswerStatus.EXPIRED.value, "next_ms": None, "until_ms": None}
             connection.execute(update(tables.search_answer).where(*silent).values(**expired))
             note_changes(connection, changed)
-        missed = (_picture_is_open(), pictures.expires_ms < over_ms, pictures.ward.in_(self._wards))
-        gone = {"status": PictureStatus.EXPIRED.value, "next_ms": None}
-        connection.execute(update(tables.search_picture).where(*missed).values(**gone))
+        gone: dict[str, Any] = {"status": PictureStatus.EXPIRED.value, "next_ms": None}
+        for table in _PICTURES:
+            missed = (_is_open(table), table.c.expires_ms < over_ms, table.c.ward.in_(self._wards))
+            connection.execute(update(table).where(*missed).values(**gone))
         holds = tables.passage_hold.c
         missed = (_hold_is_open(), holds.expires_ms < over_ms, holds.ward.in_(self._wards))
         gone = {"status": HoldStatus.EXPIRED.value, "next_ms": None}
@@ -190,19 +195,21 @@ class SearchSender:
                 log.info("search %s: sent to %d gateways", id_, count)
         return messages
 
-    def _pictures(self, connection: Connection, key: Ed25519PrivateKey) -> list[MqttMessage]:
-        picture, search, found = tables.search_picture.c, tables.search.c, tables.search_match.c
+    def _pictures(
+        self, connection: Connection, key: Ed25519PrivateKey, kind: PictureKind
+    ) -> list[MqttMessage]:
+        picture, search, found = kind.table.c, tables.search.c, tables.search_match.c
         same = (found.search == picture.search, found.gateway == picture.gateway)
         match = select(found.document).where(*same, found.passage == picture.passage).limit(1)
         query = (
             select(
-                tables.search_picture,
+                kind.table,
                 search.purpose,
                 search.case_number,
                 match.scalar_subquery().label("match"),
             )
-            .join_from(tables.search_picture, tables.search, picture.search == search.id)
-            .where(*self.due(tables.search_picture))
+            .join_from(kind.table, tables.search, picture.search == search.id)
+            .where(*self.due(kind.table))
             .order_by(picture.next_ms, picture.command)
             .limit(MAX_AT_ONCE)
         )
@@ -217,10 +224,12 @@ class SearchSender:
                 "ids": [row.passage],
                 **_named_picture(row),
             }
+            if kind is WHOLE_PICTURE:  # not named otherwise: older agents refuse what they do not know
+                args["scenes"] = True
             messages += self.message(key, row, TYPE_PICTURES, args)
-            log.info("%s: asked for the picture of passage %d of search %s, by %s", row.gateway, row.passage,
+            log.info("%s: asked for a picture of passage %d of search %s, by %s", row.gateway, row.passage,
                      row.search, row.asked_by)  # fmt: skip
-        self.mark_sent(connection, tables.search_picture, rows, PictureStatus.SENT)
+        self.mark_sent(connection, kind.table, rows, PictureStatus.SENT)
         return messages
 
     def _holds(self, connection: Connection, key: Ed25519PrivateKey) -> list[MqttMessage]:
@@ -323,8 +332,8 @@ def _named_picture(row: Any) -> dict[str, Any]:
     return {} if named is None else {"sha256": {str(row.passage): named}}
 
 
-def _picture_is_open() -> ColumnElement[bool]:
-    return tables.search_picture.c.status.in_([each.value for each in OPEN_PICTURES])
+def _is_open(pictures: Table) -> ColumnElement[bool]:
+    return pictures.c.status.in_([each.value for each in OPEN_PICTURES])
 
 
 def _hold_is_open() -> ColumnElement[bool]:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, func, select, update
 
 from edge_central.searches.model import (
     OPEN_PICTURES,
+    PICTURE_KINDS,
     AnswerStatus,
     PictureStatus,
     SearchAuthor,
@@ -33,13 +34,15 @@ def withdraw_search(
     gateways = _gateways_without_answer(connection, search)
     if gateways == 0:
         return True
-    answer, picture = tables.search_answer.c, tables.search_picture.c
+    answer = tables.search_answer.c
     ended = {"status": AnswerStatus.WITHDRAWN.value, "next_ms": None, "until_ms": None}
     is_open = (answer.search == search, answer.until_ms.is_not(None))
     connection.execute(update(tables.search_answer).where(*is_open).values(**ended))
-    waits = picture.status.in_([each.value for each in OPEN_PICTURES])
     dropped = {"status": PictureStatus.WITHDRAWN.value, "next_ms": None}
-    connection.execute(update(tables.search_picture).where(picture.search == search, waits).values(**dropped))
+    for kind in PICTURE_KINDS:
+        picture = kind.table.c
+        waits = picture.status.in_([each.value for each in OPEN_PICTURES])
+        connection.execute(update(kind.table).where(picture.search == search, waits).values(**dropped))
     of_search = update(tables.search).where(tables.search.c.id == search)
     connection.execute(of_search.values(withdrawn_ms=now_ms, withdrawn_by=author.account))
     note_changes(connection, [search])

@@ -37,6 +37,7 @@ class AccessKind(StrEnum):
     REHEARSAL = "rehearsal"  # of a drafted rule, over the passages of one camera
     TRAVEL_TIMES = "travel-times"  # when objects passed the cameras of a gateway, for travel times
     PASSAGE = "passage"  # the picture of a passage that a search found; media_id is the passage's id
+    PASSAGE_SCENE = "passage-scene"  # the whole picture of such a passage
     PASSAGE_HOLD = "passage-hold"  # a gateway is asked to keep a passage, or to release it
     CASE_VIEW = "case-view"  # the page of a case, with its pictures; media_id of these is the item's id
     CASE_ADD = "case-add"

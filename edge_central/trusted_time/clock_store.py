@@ -105,14 +105,15 @@ def _stamps(
     yield tables.request.c.asked_ms, tables.request.c.ward.in_(wards)
     for column in (tables.transfer.c.began_ms, tables.transfer.c.last_ms):
         yield column, tables.transfer.c.ward.in_(wards)
-    asked, picture = tables.search_answer.c, tables.search_picture.c
+    asked = tables.search_answer.c
     searches = select(asked.search).where(asked.ward.in_(wards))
     for column in (tables.search.c.asked_ms, tables.search.c.expires_ms):
         yield column, tables.search.c.id.in_(searches)
     for column in (asked.next_ms, asked.until_ms, asked.sent_ms, asked.answered_ms):
         yield column, asked.ward.in_(wards)
-    for column in (picture.asked_ms, picture.expires_ms, picture.next_ms, picture.sent_ms):
-        yield column, picture.ward.in_(wards)
+    for picture in (tables.search_picture.c, tables.search_scene.c):
+        for column in (picture.asked_ms, picture.expires_ms, picture.next_ms, picture.sent_ms):
+            yield column, picture.ward.in_(wards)
     hold = tables.passage_hold.c
     for column in (hold.asked_ms, hold.until_ms, hold.expires_ms, hold.next_ms, hold.sent_ms):
         yield column, hold.ward.in_(wards)

@@ -27,10 +27,11 @@ from edge_agent.commands.handlers.search import MAX_AN_HOUR, GatewayLimits, Sear
 from edge_agent.commands.replies import MAX_RESULT_BYTES
 from edge_agent.commands.signature import PUBLIC_DER, OperatorKeyring, key_id
 from edge_agent.core.delivery import SEALED_MAGIC
+from edge_agent.core.model import Box
 from edge_agent.core.problems import problem_of
 from edge_agent.passages.access import MAX_BYTES, record_access
 from edge_agent.passages.filters import PassageFilter
-from edge_agent.passages.passage import FOLDER, ColourShare, PartColours
+from edge_agent.passages.passage import FOLDER, ColourShare, PartColours, PassageScene, ScenePicture
 from edge_agent.passages.reader import SLICE_ROWS, PassageReader
 from edge_agent.passages.store import ROWS_FILE
 from edge_agent.wire import PassagePicturesArguments, PassageSearchResult, SearchArguments
@@ -108,6 +109,23 @@ def test_a_picture_of_another_object_is_not_sent(commands: SearchCommands) -> No
         answer = pictures(commands, [row.id], sha256=sha256)
         found = (answer.result["pictures"], answer.result["paths"])
         assert [list(each) for each in found] == [[key] * count] * 2, sha256
+
+
+def test_a_whole_picture_is_sent_with_the_place_of_the_object_and_is_on_record(tmp_path: Path) -> None:
+    jpeg = b"\xff\xd8" + bytes(39_998)
+    rows = store(tmp_path, HandClock(mono=1020.0))
+    whole = PassageScene(ScenePicture(1, 1004.0, jpeg), Box(0.1, 0.2, 0.3, 0.4), 0.04)
+    rows.write([passage(1, scene=whole), passage(2)], synced=True)
+    rows.close()
+    commands = commands_in(tmp_path)
+    second, first = ids_in(tmp_path)
+    result = pictures(commands, [first, second], scenes=True).result
+    assert [base64.b64decode(each) for each in result["pictures"].values()] == [jpeg]
+    assert result["places"] == {str(first): {"box": (0.1, 0.2, 0.3, 0.4), "after_s": 4.0}}
+    assert len(json.dumps(result)) < MAX_RESULT_BYTES
+    assert entries(tmp_path)[-1]["what"] == "whole pictures"
+    assert pictures(commands, [first]).result["places"] == {}
+    assert pictures(commands, [first], scenes=True, sha256={str(first): "22" * 32}).result["pictures"] == {}
 
 
 def test_a_picture_without_its_row_is_not_sent(commands: SearchCommands, tmp_path: Path) -> None:

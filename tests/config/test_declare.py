@@ -119,7 +119,8 @@ outbox: {max_bytes: 2GB}
 storage: {max_bytes: 2GB, max_age_days: 3, keep_free: 1GB, seal_to: centre.pem}
 commands: {operator_keys: [keys], search_keys: [keys], signed: [restart]}
 collect: {allow: true, seal_to: centre.pem, max_bytes: 1GB, keep_days: 3}
-passages: {enabled: true, max_bytes: 1GB, max_age_days: 9, crops: false, crop_days: 2}
+passages: {enabled: true, max_bytes: 1GB, max_age_days: 9, crops: false, crop_days: 2, scenes: false,
+           scene_hours: 9, scene_max_bytes: 1GB}
 detector:
   {model: none, labels: [person], min_score: 0.4, threads: 1, budget_ms_per_s: 300, delegate: none,
    budget_per_s: 3}

@@ -10,13 +10,20 @@ import pytest
 
 from edge_agent.config.loader import load
 from edge_agent.config.model.settings import Passages, Settings
+from edge_agent.core.model import Box
 from edge_agent.core.problems import problem_of
 from edge_agent.passages import recorder as module
 from edge_agent.passages.filters import PassageFilter
 from edge_agent.passages.observer import PassageObserver
-from edge_agent.passages.passage import FOLDER
+from edge_agent.passages.passage import FOLDER, Passage, PassageScene, ScenePicture
 from edge_agent.passages.reader import PassageReader
-from edge_agent.passages.recorder import MAX_WAITING, NoPassages, PassageRecorder
+from edge_agent.passages.recorder import (
+    MAX_SCENE_BYTES_WAITING,
+    MAX_WAITING,
+    NoPassages,
+    PassageRecorder,
+)
+from edge_agent.passages.scenes.store import read_scene
 from tests.outbox.parts import HandClock
 from tests.passages.parts import BOOT, passage
 from tests.testbed.agent import wait_until, write_config
@@ -73,6 +80,34 @@ def test_a_failing_disk_keeps_passages_in_memory_and_says_so(settings: Settings)
     recorder.add(passage(2))
     recorder.write()
     assert (recorder.health(), recorder.written, recorder.missed) == (None, 2, 0)
+
+
+def with_scene(number: int, size: int = 1000) -> Passage:
+    picture = ScenePicture(number, 1010.0, bytes(size))
+    return passage(number, scene=PassageScene(picture, Box(0.1, 0.1, 0.2, 0.2), 0.01))
+
+
+def test_whole_pictures_that_wait_are_bounded_in_memory(settings: Settings) -> None:
+    recorder = recorder_of(settings)
+    each = MAX_SCENE_BYTES_WAITING // 3
+    for number in (1, 2, 2, 3, 4):
+        recorder.add(with_scene(number, each))
+    recorder.write()
+    rows = sorted(each.id for each in PassageReader(settings.state_dir).find(PassageFilter()))
+    stored = [read_scene(settings.state_dir, each) is not None for each in rows]
+    assert stored == [True, True, True, True, False], "the second one is shared"
+
+
+def test_a_failing_disk_keeps_rows_in_memory_without_their_whole_pictures(settings: Settings) -> None:
+    settings.state_dir.mkdir()
+    (settings.state_dir / FOLDER).write_text("in the way")
+    recorder = recorder_of(settings)
+    recorder.add(with_scene(1))
+    recorder.write()
+    (settings.state_dir / FOLDER).unlink()
+    recorder.write()
+    (row,) = PassageReader(settings.state_dir).find(PassageFilter())
+    assert read_scene(settings.state_dir, row.id) is None
 
 
 def test_what_does_not_fit_into_memory_is_counted(settings: Settings) -> None:

@@ -13,6 +13,7 @@ from unittest.mock import Mock
 import pytest
 
 from edge_agent.core.errors import StorageError
+from edge_agent.passages.database_file import BUSY_S, read_only
 from edge_agent.passages.filters import PassageFilter, PictureLine
 from edge_agent.passages.passage import (
     FOLDER,
@@ -24,7 +25,7 @@ from edge_agent.passages.passage import (
 )
 from edge_agent.passages.reader import SLICE_ROWS, PassageReader, PassageReadError
 from edge_agent.passages.row_ids import FILE
-from edge_agent.passages.store import BUSY_S, CROPS_FILE, ROWS_FILE, PassageStore, read_only
+from edge_agent.passages.store import CROPS_FILE, ROWS_FILE, PassageStore
 from tests.outbox.parts import HandClock
 from tests.passages.parts import BOOT, passage, store
 from tests.testbed.small_disk import small_disk

@@ -1,4 +1,4 @@
-"""``search``, ``passage-pictures``, ``passage-times``: find passages, send small pictures or times of them.
+"""``search``, ``passage-pictures``, ``passage-times``: find passages, send pictures or times of them.
 
 All are signed by an operator or a search key of the centre, and on record with purpose and case before the
 result is made. They wait while the uplink's budget is used up, and all but pictures while the gateway is hot.
@@ -36,8 +36,10 @@ from edge_agent.core.problems import error_text, problem_text
 from edge_agent.passages.access import record_access
 from edge_agent.passages.filters import PassageFilter, PictureLine
 from edge_agent.passages.reader import PassageReader, StoredPassage
+from edge_agent.passages.scenes.store import StoredScene, read_scene
 from edge_agent.wire import (
     FoundPassage,
+    ObjectPlace,
     PassageHoldArguments,
     PassagePictures,
     PassagePicturesArguments,
@@ -112,10 +114,15 @@ class SearchCommands:
 
     def pictures(self, context: CommandContext[PassagePicturesArguments]) -> CommandSucceeded:
         args, reader = context.args, PassageReader(self.state_dir)
-        self._allow(context, "passage-pictures", "pictures")
+        self._allow(context, "passage-pictures", "whole pictures" if args.scenes else "pictures")
+        scenes: dict[str, StoredScene | None] = {}
         try:
             rows = [each for each in reader.of_ids(args.ids) if _is_named(each, args.sha256)]
-            found = {str(each.id): reader.crop(each.id) for each in rows}
+            if args.scenes:
+                scenes = {str(each.id): read_scene(self.state_dir, each.id) for each in rows}
+                found = {key: None if each is None else each.payload for key, each in scenes.items()}
+            else:
+                found = {str(each.id): reader.crop(each.id) for each in rows}
             paths = {str(each.id): _path(each) for each in rows}
         except EdgeAgentError as error:
             raise CommandFailed(error_text(error)) from error
@@ -131,7 +138,14 @@ class SearchCommands:
         counts = {"sent": len(pictures), "wanted": len(args.ids)} | ({"missing": missing} if missing else {})
         return CommandSucceeded(
             problem_text(code, **counts),
-            msgspec.to_builtins(PassagePictures(pictures=pictures, paths=paths, sealed=sealed)),
+            msgspec.to_builtins(
+                PassagePictures(
+                    pictures=pictures,
+                    paths=paths,
+                    sealed=sealed,
+                    places={key: _place(each) for key, each in scenes.items() if each and key in pictures},
+                )
+            ),
         )
 
     def times(self, context: CommandContext[PassageTimesArguments]) -> CommandSucceeded:
@@ -315,6 +329,10 @@ def _is_named(passage: StoredPassage, sha256: Mapping[str, str] | None) -> bool:
     plain picture, so it also holds for a sealed one."""
     named = None if sha256 is None else sha256.get(str(passage.id))
     return named is None or named == passage.detail.crop_sha256
+
+
+def _place(scene: StoredScene) -> ObjectPlace:
+    return ObjectPlace(box=scene.box.rounded(), after_s=scene.after_s)
 
 
 def _path(passage: StoredPassage) -> list[tuple[float, float, float]]:

@@ -105,6 +105,22 @@ class Passages:
         ),
     ] = True
     crop_days: Annotated[float, Key("older pictures are deleted", Number(0.04, 365, "days"))] = 7.0
+    scenes: Annotated[
+        bool,
+        Key(
+            "store the whole picture of the camera that shows the object of a row, at most 640 pixels wide; "
+            "one serves all rows in it. Only with `crops`, and encrypted like them",
+            Flag(),
+        ),
+    ] = True
+    scene_hours: Annotated[float, Key("older whole pictures are deleted", Number(1, 720, "hours"))] = 24.0
+    scene_max_bytes: Annotated[
+        int,
+        Key(
+            "space on disk for whole pictures, besides `max_bytes`. The oldest are deleted first",
+            ByteSize(50 * 10**6, 10**12),
+        ),
+    ] = 600 * 10**6
 
 
 PASSAGES = section(Passages, "passages")

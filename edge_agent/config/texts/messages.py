@@ -381,6 +381,7 @@ PHRASES = {
     "the id of a line": "mã của một vạch ảo",
     "1 to 63 of a-z, 0-9 and -": "1 đến 63 ký tự a-z, 0-9 và -",
     "days": "ngày",
+    "hours": "giờ",
     "seconds": "giây",
     "milliseconds": "mili giây",
     "degrees": "độ",

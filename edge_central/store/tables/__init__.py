@@ -58,6 +58,7 @@ from edge_central.store.tables.searches import search as search
 from edge_central.store.tables.searches import search_answer as search_answer
 from edge_central.store.tables.searches import search_match as search_match
 from edge_central.store.tables.searches import search_picture as search_picture
+from edge_central.store.tables.searches import search_scene as search_scene
 from edge_central.store.tables.traffic import traffic_camera as traffic_camera
 from edge_central.store.tables.traffic import traffic_line as traffic_line
 from edge_central.store.tables.transfers import transfer as transfer

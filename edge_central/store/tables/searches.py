@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -85,28 +87,42 @@ search_match = Table(
     sqlite_autoincrement=True,
 )
 
+
+def _picture_columns() -> list[Column[Any]]:
+    """Of a picture of a passage that an account has opened."""
+    return [
+        Column("search", Text, primary_key=True),
+        Column("gateway", Text, primary_key=True),
+        Column("passage", BigInteger, primary_key=True),
+        Column("command", Text, nullable=False, unique=True),
+        Column("ward", Text, nullable=False),
+        Column("asked_ms", Milliseconds, nullable=False),
+        Column("asked_by", Text, nullable=False),  # who opened it first
+        Column("expires_ms", Milliseconds, nullable=False),
+        Column("status", Text, nullable=False),  # PictureStatus in edge_central/searches/model.py
+        Column("sends", Integer, nullable=False),
+        Column("next_ms", Milliseconds),
+        Column("sent_ms", Milliseconds),
+        Column("received_ms", Milliseconds),
+        Column("jpeg", LargeBinary),
+        Column("sealed", Boolean, nullable=False),
+        Column("path", Text),  # JSON: [[x, y, seconds after the start], ...]
+        Column("words", Text, nullable=False),
+        Column("problem", ProblemColumn),
+    ]
+
+
 search_picture = Table(
-    "search_picture",  # a picture that an account has opened
+    "search_picture",  # the small picture
     metadata,
-    Column("search", Text, primary_key=True),
-    Column("gateway", Text, primary_key=True),
-    Column("passage", BigInteger, primary_key=True),
-    Column("command", Text, nullable=False, unique=True),
-    Column("ward", Text, nullable=False),
-    Column("asked_ms", Milliseconds, nullable=False),
-    Column("asked_by", Text, nullable=False),  # who opened it first
-    Column("expires_ms", Milliseconds, nullable=False),
-    Column("status", Text, nullable=False),  # PictureStatus in edge_central/searches/model.py
-    Column("sends", Integer, nullable=False),
-    Column("next_ms", Milliseconds),
-    Column("sent_ms", Milliseconds),
-    Column("received_ms", Milliseconds),
-    Column("jpeg", LargeBinary),
-    Column("sealed", Boolean, nullable=False),
-    Column("path", Text),  # JSON: [[x, y, seconds after the start], ...]
-    Column("words", Text, nullable=False),
-    Column("problem", ProblemColumn),
+    *_picture_columns(),
     Column("embedding", LargeBinary),  # edge_central/appearance/comparison.py; null: not computed yet
+)
+search_scene = Table(
+    "search_scene",  # the whole picture of the camera, with the object in it
+    metadata,
+    *_picture_columns(),
+    Column("place", Text),  # JSON: [x1, y1, x2, y2, seconds after the start]
 )
 _not_computed = and_(
     search_picture.c.embedding.is_(None),
@@ -119,7 +135,9 @@ Index(
     sqlite_where=_not_computed,
     postgresql_where=_not_computed,
 )
-_picture_due = search_picture.c.next_ms.is_not(None)
-Index(
-    "search_picture_due", search_picture.c.next_ms, sqlite_where=_picture_due, postgresql_where=_picture_due
-)
+for _name, _column in (
+    ("search_picture_due", search_picture.c.next_ms),
+    ("search_scene_due", search_scene.c.next_ms),
+):
+    _is_due = _column.is_not(None)
+    Index(_name, _column, sqlite_where=_is_due, postgresql_where=_is_due)

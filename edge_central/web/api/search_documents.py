@@ -144,6 +144,13 @@ class PictureEntry(ApiDocument, frozen=True, kw_only=True):
         Meta(description="x, y of the foot in 0..1 of the picture, seconds after the start"),
     ]
     text: str
+    box: Annotated[
+        tuple[float, float, float, float] | None,
+        Meta(description="of a whole picture: x1, y1, x2, y2 of the object in 0..1 of it"),
+    ] = None
+    after_s: Annotated[
+        float | None, Meta(description="of a whole picture: when it was taken, seconds after the start")
+    ] = None
 
 
 class PictureList(ApiDocument, frozen=True, kw_only=True):

@@ -24,7 +24,10 @@ from edge_central.searches import match_pictures, new_search, records
 from edge_central.searches.matches import PassageMatch
 from edge_central.searches.model import (
     OPEN_PICTURES,
+    SMALL_PICTURE,
+    WHOLE_PICTURE,
     GatewayAnswer,
+    PictureKind,
     SearchesUnavailable,
     SearchPicture,
     SearchView,
@@ -281,7 +284,16 @@ async def _changed(listener: LiveListener, search: str, seconds: float) -> bool:
 
 
 def open_picture(visit: UserRequestContext) -> Response:
-    """Record that the picture is opened, and ask the gateway for it."""
+    """Record that the small picture is opened, and ask the gateway for it."""
+    return _open(visit, SMALL_PICTURE)
+
+
+def open_scene(visit: UserRequestContext) -> Response:
+    """Record that the whole picture is opened, and ask the gateway for it."""
+    return _open(visit, WHOLE_PICTURE)
+
+
+def _open(visit: UserRequestContext, kind: PictureKind) -> Response:
     try:
         asked = msgspec.json.decode(visit.body, type=OpenPicture)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
@@ -291,7 +303,7 @@ def open_picture(visit: UserRequestContext) -> Response:
             author, search = visit.search_author, visit.path("id")
             passage = (asked.gateway, asked.passage)
             found = match_pictures.open_picture(
-                connection, author, visit.search_reader, search, *passage, visit.now_ms
+                connection, author, visit.search_reader, search, *passage, visit.now_ms, kind
             )
     except TooManySearches as error:
         raise TooMany(str(error.text), retry_after_s=error.retry_after_s) from None
@@ -304,9 +316,18 @@ def open_picture(visit: UserRequestContext) -> Response:
 
 
 def pictures(visit: UserRequestContext) -> Response:
-    """The state of the pictures that the account has opened in a search."""
+    """The state of the small pictures that the account has opened in a search."""
+    return _opened(visit, SMALL_PICTURE)
+
+
+def scenes(visit: UserRequestContext) -> Response:
+    """The state of the whole pictures that the account has opened in a search."""
+    return _opened(visit, WHOLE_PICTURE)
+
+
+def _opened(visit: UserRequestContext, kind: PictureKind) -> Response:
     who = (visit.search_author, visit.search_reader)
-    found = match_pictures.opened_pictures(visit.connection, *who, visit.path("id"))
+    found = match_pictures.opened_pictures(visit.connection, *who, visit.path("id"), kind)
     return Response(encode_json(PictureList(pictures=[_entry(each) for each in found])), media_type=JSON)
 
 
@@ -318,16 +339,28 @@ def _entry(found: SearchPicture) -> PictureEntry:
         sealed=found.sealed,
         path=list(found.path),
         text=str(found.words),
+        box=found.box,
+        after_s=None if found.box is None else found.after_s,
     )
 
 
 def picture(visit: UserRequestContext) -> Response:
-    """The picture that was opened; 202 while the gateway has not answered."""
+    """The small picture that was opened; 202 while the gateway has not answered."""
+    return _file(visit, SMALL_PICTURE)
+
+
+def scene(visit: UserRequestContext) -> Response:
+    """The whole picture that was opened; 202 while the gateway has not answered."""
+    return _file(visit, WHOLE_PICTURE)
+
+
+def _file(visit: UserRequestContext, kind: PictureKind) -> Response:
     gateway, passage = visit.path("gateway"), visit.number("passage")
     who = (visit.search_author, visit.search_reader)
-    found = match_pictures.read_picture(visit.connection, *who, visit.path("id"), gateway, passage)
+    found = match_pictures.read_picture(visit.connection, *who, visit.path("id"), gateway, passage, kind)
     if found is None:
-        raise NotFound("you have not opened this picture: POST it to /api/searches/{id}/pictures")
+        where = "scenes" if kind is WHOLE_PICTURE else "pictures"
+        raise NotFound(f"you have not opened this picture: POST it to /api/searches/{{id}}/{where}")
     if found.status in OPEN_PICTURES:
         return Response(encode_json(_entry(found)), 202, media_type=JSON)
     if found.jpeg is None:
@@ -346,5 +379,8 @@ PAGES = (
     Page("/api/searches/{id}/pictures", pictures, roles=SEARCHING_ROLES),
     Page("/api/searches/{id}/pictures", open_picture, method="POST", roles=SEARCHING_ROLES, json=True),
     Page("/api/searches/{id}/pictures/{gateway}/{passage}", picture, roles=SEARCHING_ROLES),
+    Page("/api/searches/{id}/scenes", scenes, roles=SEARCHING_ROLES),
+    Page("/api/searches/{id}/scenes", open_scene, method="POST", roles=SEARCHING_ROLES, json=True),
+    Page("/api/searches/{id}/scenes/{gateway}/{passage}", scene, roles=SEARCHING_ROLES),
 )
 MATCHES = "/api/searches/{id}/matches"

@@ -1,4 +1,4 @@
-"""Cases, holds of passages, and where the whole picture of a passage is."""
+"""Cases, holds of passages, and the whole picture of a passage."""
 
 from __future__ import annotations
 
@@ -120,19 +120,40 @@ WORDS: dict[str, tuple[str, str]] = {
         "These events of the same object have pictures:",
     ),
     "whole-on-recorder": (
-        "Thiết bị chỉ giữ ảnh nhỏ của lượt đi qua này. Ảnh toàn cảnh có trên đầu ghi: kênh {channel} (camera "
-        "{camera}), lúc {time}.",
-        "The gateway keeps only a small picture of this passage. The whole picture is on the recorder: "
-        "channel {channel} (camera {camera}), at {time}.",
+        "Hình ảnh lúc đó có trên đầu ghi: kênh {channel} (camera {camera}), lúc {time}.",
+        "That time is on the recorder: channel {channel} (camera {camera}), at {time}.",
     ),
     "whole-on-recorder-unnumbered": (
-        "Thiết bị chỉ giữ ảnh nhỏ của lượt đi qua này. Ảnh toàn cảnh có trên đầu ghi: camera "
-        "{camera}, lúc {time}.",
-        "The gateway keeps only a small picture of this passage. The whole picture is on the recorder: "
-        "camera {camera}, at {time}.",
+        "Hình ảnh lúc đó có trên đầu ghi: camera {camera}, lúc {time}.",
+        "That time is on the recorder: camera {camera}, at {time}.",
     ),
+    "scene-open": ("Mở ảnh toàn cảnh", "Open the whole picture"),
+    "scene-open-of": (
+        "Mở ảnh toàn cảnh: {what}, {where}, {time}",
+        "Open the whole picture: {what}, {where}, {time}",
+    ),
+    "scene-open-hint": (
+        "Thiết bị thường chỉ giữ ảnh toàn cảnh trong một ngày. Mở ảnh là gửi một lệnh đến thiết bị; tên bạn, "
+        "mục đích và số vụ việc được ghi lại.",
+        "The gateway usually keeps whole pictures for a day only. Opening sends a command to it; your name, "
+        "purpose and case are recorded.",
+    ),
+    "scene-waits": ("Đang lấy ảnh toàn cảnh…", "Fetching the whole picture…"),
+    "scene-missing": (
+        "Thiết bị không có hoặc không còn ảnh toàn cảnh của lượt đi qua này (ảnh thường chỉ được giữ một "
+        "ngày).",
+        "The gateway has no whole picture of this passage, or none any more (it usually keeps them for a "
+        "day).",
+    ),
+    "scene-alt-at": (
+        "Ảnh toàn cảnh của {camera} lúc {time}, có người hoặc xe này",
+        "Whole picture of {camera} at {time}, with this object",
+    ),
+    "scene-taken": ("Chụp lúc {time}.", "Taken at {time}."),
+    "scene-frame": ("Khung vàng là người hoặc xe này.", "The yellow frame is this object."),
     # --- the access log
     "access-passage-hold": ("giữ lượt đi qua", "hold of a passage"),
+    "access-passage-scene": ("ảnh toàn cảnh của lượt đi qua", "whole picture of a passage"),
     "access-case-view": ("xem vụ việc", "viewed a case"),
     "access-case-add": ("đưa vào vụ việc", "added to a case"),
     "access-case-file": ("mở tệp của vụ việc", "opened a file of a case"),

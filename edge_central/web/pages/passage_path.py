@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from edge_agent.wire.received.bounds import bounded_time
 from edge_central.console.events import StoredMedia, whole_picture
 from edge_central.console.fleet import CameraOverview
+from edge_central.searches.model import SearchPicture
 from edge_central.store.media_folder import MediaFolder
 from edge_central.store.scope import Scope
 
@@ -32,6 +34,15 @@ class PathDrawing:
     lasted_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class SceneDrawing:
+    width: float
+    height: float
+    taken_ms: int
+    box: tuple[float, float, float, float]  # of the object: x, y, width, height
+    path: PathDrawing | None  # None: fewer than two places
+
+
 def path_drawing(
     path: Sequence[tuple[float, float, float]], ratio: float = USUAL_RATIO
 ) -> PathDrawing | None:
@@ -49,6 +60,22 @@ def path_drawing(
         tuple((round(100 * _unit(x)), round(100 * _unit(y))) for x, y, _ in path),
         max(0.0, path[-1][2] - path[0][2]),
     )
+
+
+def scene_drawing(
+    picture: SearchPicture | None, start_ms: int, ratio: float = USUAL_RATIO
+) -> SceneDrawing | None:
+    """What is drawn on the whole picture of a passage that began at ``start_ms``; None: it is not here, or
+    sealed."""
+    if picture is None or picture.box is None or picture.sealed:
+        return None
+    x1, y1, x2, y2 = (_unit(each) for each in picture.box)
+    height = WIDTH / ratio
+    sides = (x1 * WIDTH, y1 * height, max(0.0, x2 - x1) * WIDTH, max(0.0, y2 - y1) * height)
+    x, y, across, down = (round(each, 1) for each in sides)
+    taken_ms = bounded_time(start_ms + picture.after_s * 1000)
+    lines = path_drawing(picture.path, ratio)
+    return SceneDrawing(WIDTH, round(height, 1), taken_ms, (x, y, across, down), lines)
 
 
 def picture_ratio(camera: CameraOverview | None) -> float:

@@ -1,4 +1,4 @@
-"""One passage that a search has found: what the gateway says of it, its picture, and its path.
+"""One passage that a search has found: what the gateway says of it, its pictures, and its path.
 
 Each opened picture is recorded with purpose and case of the search before it is requested or sent.
 """
@@ -15,14 +15,22 @@ from edge_central.console.fleet import PRESENT
 from edge_central.console.track_events import events_of_track
 from edge_central.searches import match_pictures
 from edge_central.searches.matches import PassageMatch
-from edge_central.searches.model import OPEN_PICTURES, PictureStatus, SearchReader, TooManySearches
+from edge_central.searches.model import (
+    OPEN_PICTURES,
+    SMALL_PICTURE,
+    WHOLE_PICTURE,
+    PictureKind,
+    PictureStatus,
+    SearchReader,
+    TooManySearches,
+)
 from edge_central.searches.passage_holds import HOLD_DAYS, OPEN_HOLDS, read_hold
 from edge_central.searches.sheet import read_match
 from edge_central.web.auth.access_log import SAME_ACCESS_S
 from edge_central.web.auth.accounts import ACTING_ROLES
 from edge_central.web.auth.login import safe_redirect_path
 from edge_central.web.http_errors import BadRequest, NotFound
-from edge_central.web.pages.passage_path import path_drawing, picture_ratio
+from edge_central.web.pages.passage_path import path_drawing, picture_ratio, scene_drawing
 from edge_central.web.pages.searches import COLOURS, MOST_AT_ONCE, drawn_on, found_search, pictures
 from edge_central.web.request_context import MOST_DIGITS, UserRequestContext
 from edge_central.web.request_handler import Page
@@ -43,6 +51,7 @@ def render_passage(visit: UserRequestContext, refused: str | None = None, status
     cameras = () if site is None else site.cameras
     camera = next((each for each in cameras if each.id == match.camera), None)
     drawing = None if picture is None else path_drawing(picture.path, picture_ratio(camera))
+    scene = pictures(visit, search.id, kind=WHOLE_PICTURE).get(key)
     return visit.render(
         "passage.html",
         status,
@@ -57,7 +66,10 @@ def render_passage(visit: UserRequestContext, refused: str | None = None, status
         open_pictures=OPEN_PICTURES,
         online=site is not None and site.state in PRESENT,
         file_name=_sealed_name(*key),
+        scene_file_name=_sealed_name(*key, WHOLE_PICTURE),
         drawing=drawing,
+        scene=scene,
+        scene_drawing=scene_drawing(scene, match.start_ms, picture_ratio(camera)),
         camera=camera,
         background=drawn_on(visit, match.gateway, camera) if drawing else None,
         colour_terms=COLOURS,
@@ -83,14 +95,21 @@ def match_of_path(visit: UserRequestContext) -> PassageMatch:
     return match
 
 
-def _sealed_name(gateway: str, passage: int) -> str:
-    return f"{gateway}-{passage}.jpg.sealed"
+def _sealed_name(gateway: str, passage: int, kind: PictureKind = SMALL_PICTURE) -> str:
+    what = "-scene" if kind is WHOLE_PICTURE else ""
+    return f"{gateway}-{passage}{what}.jpg.sealed"
 
 
 def open_pictures(visit: UserRequestContext) -> Response:
     """Open pictures of a search; fields as of ``open_named``."""
     search = found_search(visit).id
     return open_named(visit, search, visit.search_reader, passages_of_form(visit), f"/searches/{search}")
+
+
+def open_scenes(visit: UserRequestContext) -> Response:
+    """Open whole pictures of a search; fields as of ``open_named``."""
+    search, named = found_search(visit).id, passages_of_form(visit)
+    return open_named(visit, search, visit.search_reader, named, f"/searches/{search}", WHOLE_PICTURE)
 
 
 def passages_of_form(visit: UserRequestContext) -> list[tuple[str, int]]:
@@ -102,7 +121,12 @@ def passages_of_form(visit: UserRequestContext) -> list[tuple[str, int]]:
 
 
 def open_named(
-    visit: UserRequestContext, search: str, reader: SearchReader, named: Sequence[tuple[str, int]], back: str
+    visit: UserRequestContext,
+    search: str,
+    reader: SearchReader,
+    named: Sequence[tuple[str, int]],
+    back: str,
+    kind: PictureKind = SMALL_PICTURE,
 ) -> Response:
     """Record that the account opens these pictures, and have the ingest fetch them. ``back``: where to go
     afterwards, unless the form says so in ``next``."""
@@ -111,7 +135,7 @@ def open_named(
         try:
             with visit.writing() as connection:
                 status = match_pictures.open_picture(
-                    connection, visit.search_author, reader, search, gateway, passage, visit.now_ms
+                    connection, visit.search_author, reader, search, gateway, passage, visit.now_ms, kind
                 )
         except TooManySearches:
             return answer  # the page says so
@@ -132,15 +156,24 @@ def picture_file(visit: UserRequestContext) -> Response:
     return stored_picture(visit, found_search(visit).id, visit.search_reader)
 
 
-def stored_picture(visit: UserRequestContext, search: str, reader: SearchReader) -> Response:
-    """The picture of the passage in the path. Raises NotFound if the account has not opened it."""
+def scene_file(visit: UserRequestContext) -> Response:
+    """The whole picture, or the sealed file, for an account that has opened it, which is on record."""
+    return stored_picture(visit, found_search(visit).id, visit.search_reader, WHOLE_PICTURE)
+
+
+def stored_picture(
+    visit: UserRequestContext, search: str, reader: SearchReader, kind: PictureKind = SMALL_PICTURE
+) -> Response:
+    """A picture of the passage in the path. Raises NotFound if the account has not opened it."""
     place = visit.path("gateway"), visit.number("passage")
-    picture = match_pictures.read_picture(visit.connection, visit.search_author, reader, search, *place)
+    who = (visit.search_author, reader)
+    picture = match_pictures.read_picture(visit.connection, *who, search, *place, kind)
     if picture is None or picture.status is not PictureStatus.RECEIVED or picture.jpeg is None:
         raise NotFound("this picture has not been opened, or has not come")
     if picture.sealed:
         response = Response(picture.jpeg, media_type=SEALED)
-        response.headers["Content-Disposition"] = f'attachment; filename="{_sealed_name(*place)}"'
+        name = _sealed_name(*place, kind)
+        response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     elif content_type_of(picture.jpeg) == JPEG:
         response = Response(picture.jpeg, media_type=JPEG)
     else:
@@ -153,5 +186,7 @@ def stored_picture(visit: UserRequestContext, search: str, reader: SearchReader)
 PAGES = (
     Page("/searches/{id}/pictures", open_pictures, "POST", roles=ACTING_ROLES),
     Page("/searches/{id}/pictures/{gateway}/{passage}", picture_file, roles=ACTING_ROLES),
+    Page("/searches/{id}/scenes", open_scenes, "POST", roles=ACTING_ROLES),
+    Page("/searches/{id}/scenes/{gateway}/{passage}", scene_file, roles=ACTING_ROLES),
     Page("/searches/{id}/passages/{gateway}/{passage}", passage_page, roles=ACTING_ROLES),
 )

@@ -17,8 +17,10 @@ from edge_central.rehearsals.records import is_rehearsal
 from edge_central.searches import match_pictures, new_search, records
 from edge_central.searches.model import (
     OPEN_PICTURES,
+    SMALL_PICTURE,
     AnswerStatus,
     GatewayAnswer,
+    PictureKind,
     SearchesUnavailable,
     SearchPicture,
     SearchReader,
@@ -197,11 +199,14 @@ def found_search(visit: UserRequestContext) -> SearchView:
 
 
 def pictures(
-    visit: UserRequestContext, search: str, reader: SearchReader | None = None
+    visit: UserRequestContext,
+    search: str,
+    reader: SearchReader | None = None,
+    kind: PictureKind = SMALL_PICTURE,
 ) -> dict[tuple[str, int], SearchPicture]:
     """The pictures that the account has opened, by gateway and passage."""
     who = (visit.search_author, reader or visit.search_reader)
-    opened = match_pictures.opened_pictures(visit.connection, *who, search)
+    opened = match_pictures.opened_pictures(visit.connection, *who, search, kind)
     return {(each.gateway, each.passage): each for each in opened}
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from sqlalchemy import select, update
+from sqlalchemy import Table, select, update
 
 from edge_agent.core.clock import rfc3339_of_ms
 from edge_agent.wire.received.messages import ReplyMessage
@@ -76,9 +76,9 @@ class CityGateways:
             rows = connection.execute(query.order_by(columns.command)).all()
         return [Command(*row) for row in rows]
 
-    def opened(self, search: str) -> list[Command]:
+    def opened(self, search: str, table: Table = tables.search_picture) -> list[Command]:
         """The pictures that have been opened and have not come."""
-        columns = tables.search_picture.c
+        columns = table.c
         query = select(columns.command, columns.gateway, columns.ward, columns.passage)
         with self._house.connections.reading() as connection:
             waits = columns.status.in_(["asked", "sent"])
@@ -95,6 +95,13 @@ class CityGateways:
         key = str(command.passage)
         result: dict[str, Any] = {"pictures": {key: base64.b64encode(jpeg).decode()}}
         self.reply(command, "succeeded", "1 of 1 pictures", result=result | {"paths": {key: path or walk()}})
+
+    def send_scene(self, command: Command, jpeg: bytes) -> None:
+        """A whole picture, taken 3 s after the start."""
+        key = str(command.passage)
+        result: dict[str, Any] = {"pictures": {key: base64.b64encode(jpeg).decode()}, "paths": {key: walk()}}
+        place = {"box": [0.5, 0.25, 0.6, 0.75], "after_s": 3.0}
+        self.reply(command, "succeeded", "1 of 1 pictures", result=result | {"places": {key: place}})
 
     def reply(
         self, command: Command, status: str, text: str, code: str = "", result: dict[str, Any] | None = None

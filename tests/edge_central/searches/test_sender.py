@@ -19,7 +19,7 @@ from edge_central.retention.deletion_plans import DeletionTarget, make_plans
 from edge_central.retention.operator_records import MAX_SEARCHES, delete_old
 from edge_central.searches import match_pictures, new_search, records
 from edge_central.searches.answers import record_answers
-from edge_central.searches.model import AnswerStatus, PictureStatus
+from edge_central.searches.model import WHOLE_PICTURE, AnswerStatus, PictureStatus
 from edge_central.searches.sender import BIRTH_WAIT_MS, FIRST_AGAIN_S, MAX_AT_ONCE, SearchSender
 from edge_central.settings import Retention
 from edge_central.store import tables
@@ -310,6 +310,31 @@ def test_an_opened_picture_is_asked_for_with_purpose_and_case(
     clock.ms += 25 * HOUR_MS
     sender.expire(connection)
     found = match_pictures.read_picture(connection, ADMIN, OF_ALL, search, "dt-001", 412)
+    assert found is not None
+    assert found.status is PictureStatus.EXPIRED
+
+
+def test_an_opened_whole_picture_is_asked_for_as_such_again_at_a_birth_and_expires(
+    connection: Connection, sender: SearchSender, clock: WallClock, tmp_path: Path
+) -> None:
+    search = ask(connection, gateways=["dt-001"])
+    sender.send(connection)
+    record_answers(
+        connection, [answer("dt-001", command_of(connection, search, "dt-001"), passage(412))], clock.ms
+    )
+    match_pictures.open_picture(connection, ADMIN, OF_ALL, search, "dt-001", 412, clock.ms, WHOLE_PICTURE)
+    assert sender.has_waiting(connection)
+    (message,) = sender.send(connection)
+    sent = opened(tmp_path, message)
+    assert message.topic.endswith("/passage-pictures")
+    assert (sent["args"]["ids"], sent["args"]["scenes"]) == ([412], True)
+    clock.ms += 31_000
+    sender.on_births(connection, ["dt-001"])
+    clock.ms += 16_000
+    assert [opened(tmp_path, each)["id"] for each in sender.send(connection)] == [sent["id"]]
+    clock.ms += 25 * HOUR_MS
+    sender.expire(connection)
+    found = match_pictures.read_picture(connection, ADMIN, OF_ALL, search, "dt-001", 412, WHOLE_PICTURE)
     assert found is not None
     assert found.status is PictureStatus.EXPIRED
 

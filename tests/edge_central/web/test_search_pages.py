@@ -474,6 +474,59 @@ def test_a_sealed_picture_is_explained_and_can_be_downloaded(city: House) -> Non
     assert answer.headers["content-disposition"] == 'attachment; filename="dt-001-7.jpg.sealed"'
 
 
+@pytest.mark.parametrize("lang", ["vi", "en"])
+def test_the_whole_picture_is_opened_from_the_passage_with_its_path_and_frame(city: House, lang: str) -> None:
+    city.person("hung", Role.OFFICER, "de-tham")
+    browser, gateways, of = city.browser("minh"), CityGateways(city), 0 if lang == "vi" else 1
+    search = answered(city, browser, crop("red", 7))
+    browser.get(f"/language/{lang}")
+    page, file = f"/searches/{search}/passages/dt-001/7", f"/searches/{search}/scenes/dt-001/7"
+    recorder = ALL["whole-on-recorder"][of].partition("{")[0]
+    assert ALL["scene-open"][of] in browser.get(page).text
+    assert recorder in words(browser.get(page).text)
+    assert browser.get(file).status_code == 404, "nobody has opened it"
+    fields = {"passage": "dt-001/7", "next": page}
+    browser.post(f"/searches/{search}/scenes", fields, page=page)
+    assert ALL["scene-waits"][of] in browser.get(page).text
+    gateways.send_scene(only(gateways.opened(search, tables.search_scene)), crop("orange", 3))
+    shown = browser.get(page).text
+    assert f'<img src="{file}"' in shown
+    assert '<rect x="800.0" y="225.0" width="160.0" height="450.0"/>' in shown
+    assert '<polyline points="' in shown
+    assert ALL["scene-taken"][of].format(time="18/11/2026 21:30:03") in words(shown)
+    assert recorder not in words(shown)
+    assert browser.get(file).content == crop("orange", 3)
+    assert browser.get(file).headers["content-type"] == "image/jpeg"
+    assert city.browser("hung").get(file).status_code == 404
+    assert ALL["access-passage-scene"][of] in words(browser.get("/access").text)
+
+
+@pytest.mark.parametrize("lang", ["vi", "en"])
+def test_a_whole_picture_that_is_gone_is_said_with_the_recorders_channel(city: House, lang: str) -> None:
+    browser, gateways, of = city.browser("minh"), CityGateways(city), 0 if lang == "vi" else 1
+    search = answered(city, browser, crop("red", 7))
+    browser.get(f"/language/{lang}")
+    page = f"/searches/{search}/passages/dt-001/7"
+    browser.post(f"/searches/{search}/scenes", {"passage": "dt-001/7"}, page=page)
+    command = only(gateways.opened(search, tables.search_scene))
+    gateways.reply(command, "succeeded", "0 of 1 pictures", result={"pictures": {}})
+    shown = words(browser.get(page).text)
+    assert ALL["scene-missing"][of] in shown
+    assert "1-01" in shown[shown.index(ALL["scene-missing"][of]) :]
+
+
+def test_a_sealed_whole_picture_is_explained_and_can_be_downloaded(city: House) -> None:
+    browser, gateways = city.browser("minh"), CityGateways(city)
+    search = answered(city, browser, crop("red", 7))
+    page, file = f"/searches/{search}/passages/dt-001/7", f"/searches/{search}/scenes/dt-001/7"
+    browser.post(f"/searches/{search}/scenes", {"passage": "dt-001/7"}, page=page)
+    gateways.send_scene(only(gateways.opened(search, tables.search_scene)), SEALED_MAGIC + b" it")
+    shown = browser.get(page).text
+    assert "edge-agent evidence open --private-key centre.pem dt-001-7-scene.jpg.sealed" in shown
+    assert f'src="{file}"' not in shown
+    assert browser.get(file).headers["content-disposition"].endswith('"dt-001-7-scene.jpg.sealed"')
+
+
 def test_why_a_picture_does_not_come_is_told_and_it_can_be_asked_for_again(city: House) -> None:
     browser, gateways = city.browser("minh"), CityGateways(city)
     search = answered(city, browser, crop("red", 7))

@@ -89,6 +89,25 @@ def test_a_program_asks_follows_and_opens(city: House) -> None:
     assert [tuple(row) for row in log] == [("search", "7/2026"), ("passage", "7/2026")]
 
 
+def test_a_program_opens_the_whole_picture_of_a_match(city: House) -> None:
+    client = city.program(city.token("app", WARD))
+    search = started(client, gateways=["dt-001"])
+    answered(city, search, "dt-001", 412)
+    file = f"/api/searches/{search}/scenes/dt-001/412"
+    assert client.get(file).status_code == 404, "not opened: not on record"
+    asked = {"gateway": "dt-001", "passage": 412}
+    entry = valid(client.post(f"/api/searches/{search}/scenes", json=asked), "PictureEntry")
+    assert (entry["status"], entry["box"]) == ("asked", None)
+    with city.connections.writing() as connection:
+        command = str(connection.scalar(select(tables.search_scene.c.command)))
+        place = {"412": {"box": [0.1, 0.2, 0.3, 0.4], "after_s": 4.5}}
+        record_answers(connection, [picture_reply("dt-001", command, 412, places=place)], city.now_ms())
+    assert (client.get(file).status_code, client.get(file).content) == (200, JPEG)
+    (opened,) = valid(client.get(f"/api/searches/{search}/scenes"), "PictureList")["pictures"]
+    assert (opened["box"], opened["after_s"]) == ([0.1, 0.2, 0.3, 0.4], 4.5)
+    assert client.get(f"/api/searches/{search}/pictures").json() == {"pictures": []}
+
+
 def test_matches_come_while_the_client_waits(city: House) -> None:
     client = city.program(city.token("app", WARD))
     search = started(client, gateways=["dt-001"])

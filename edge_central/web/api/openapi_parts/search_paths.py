@@ -75,30 +75,33 @@ def search_paths(
                 problem,
             ),
         },
-        **_picture_paths(problem, opening, entry, pictures),
+        **_picture_paths("pictures", "small", problem, opening, entry, pictures),
+        **_picture_paths("scenes", "whole", problem, opening, entry, pictures),
     }
 
 
-def _picture_paths(problem: Document, opening: Document, entry: Document, pictures: Document) -> Document:
-    """The paths of the pictures of matches."""
+def _picture_paths(
+    folder: str, which: str, problem: Document, opening: Document, entry: Document, pictures: Document
+) -> Document:
+    """The paths of the small, or of the whole pictures of matches."""
     picture = [OF_SEARCH, path_part("gateway", "of the match"), path_part("passage", "of the match")]
     binary = {"schema": {"type": "string", "format": "binary"}}
     return {
-        f"{SEARCHES}/{{id}}/pictures": {
+        f"{SEARCHES}/{{id}}/{folder}": {
             "get": get_operation(
-                "The pictures that you have opened",
+                f"The {which} pictures that you have opened",
                 [OF_SEARCH],
                 answer("By gateway and passage", JSON, pictures),
                 problem,
             ),
             "post": post_operation(
-                "Open the picture of a match; it is on record before the gateway is asked",
+                f"Open the {which} picture of a match; it is on record before the gateway is asked",
                 *([OF_SEARCH], opening, {"202": answer("The gateway is asked", JSON, entry)}, problem),
             ),
         },
-        f"{SEARCHES}/{{id}}/pictures/{{gateway}}/{{passage}}": {
+        f"{SEARCHES}/{{id}}/{folder}/{{gateway}}/{{passage}}": {
             "get": {
-                "summary": "A picture that you have opened",
+                "summary": f"A {which} picture that you have opened",
                 "parameters": picture,
                 "responses": {
                     "200": {

@@ -1,0 +1,1 @@
+"""Whole pictures of passages: taken beside the small ones, shared by several passages, kept for hours."""
