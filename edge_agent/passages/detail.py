@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
+from edge_agent.core.geometry import Point
 from edge_agent.passages.passage import (
     COLOURS,
     PARTS,
@@ -131,6 +132,10 @@ class PassageDetail:
     def path(self) -> tuple[PathPoint, ...]:
         return decode_path(self._row.path, self._duration_s)
 
+    def feet(self) -> list[Point]:
+        """x, y of the path's points, without their times; cheaper than ``path``."""
+        return [(x / _SHARE, y / _SHARE) for _, x, y in _POINT.iter_unpack(self._row.path)]
+
     @property
     def entry(self) -> Side:
         return _SIDES[self._row.sides // 8]
@@ -154,6 +159,20 @@ class PassageDetail:
     @property
     def colours(self) -> tuple[PartColours, ...]:
         return tuple(_decode_part(part) for part in self._row.colours)
+
+    def share_of(self, colour: str, part: str | None) -> float:
+        """The largest share of a colour on a part, or on any (None); 0: it has none.
+
+        Reads the stored numbers: ``colours`` would make objects of all of them, for each row of a search.
+        """
+        wanted, wanted_part = COLOURS.index(colour), None if part is None else PARTS.index(part)
+        most = 0
+        for row in self._row.colours:
+            if wanted_part is None or row[0] == wanted_part:
+                for n in range(2, len(row) - 1, 2):
+                    if row[n] == wanted and row[n + 1] > most:
+                        most = row[n + 1]
+        return most / 100
 
     @property
     def standing(self) -> tuple[StandingTime, ...]:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from edge_agent.core.geometry import Point
 from edge_agent.core.ground import SpeedClass, speed_classes
 from edge_agent.passages.detail import PassageDetail
-from edge_agent.passages.passage import COLOURS, GROUPS, GroundMotion, PathPoint
+from edge_agent.passages.passage import COLOURS, GROUPS, GroundMotion
+from edge_agent.passages.store import LONG_MS
 
 DIRECTION_WITHIN_DEG = 45
+_EARLIEST, _LATEST = -(1 << 63), (1 << 63) - 1
+"""Bounds of SQLite's integers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +52,46 @@ class PassageFilter:
     heading_deg: float | None = None  # by the compass, within ``DIRECTION_WITHIN_DEG``
 
 
-def column_conditions(wanted: PassageFilter, names: Mapping[int, str]) -> tuple[str, list[object]]:
-    """The part of the filter that the columns can answer."""
-    terms: list[str] = ["1"]
+@dataclass(frozen=True, slots=True)
+class StartRange:
+    """Rows by their start, in ms since 1970, and what else decides whether they were in sight in time."""
+
+    first: int
+    last: int  # included
+    term: str = ""  # a condition with ``values``; empty: all of these rows
+    values: tuple[object, ...] = ()
+    indexed_term: str = ""  # the part of ``term`` for which there is an index of its own
+
+
+def start_ranges(wanted: PassageFilter) -> list[StartRange]:
+    """The ranges that hold all rows of the filter's time span, the newest first; none overlaps another.
+
+    All that began in the span is wanted, and of what began before it, what was still in sight. Nearly all
+    passages are short: the few long ones have an index of their own.
+    """
+    last = _LATEST if wanted.to_at is None else to_ms(wanted.to_at)
+    if wanted.from_at is None:
+        return [StartRange(_EARLIEST, last)]
+    from_ms = to_ms(wanted.from_at)
+    lasted, is_long = "start + duration >= ?", f"duration >= {LONG_MS}"
+    return [
+        StartRange(from_ms, last),
+        StartRange(from_ms - LONG_MS, min(from_ms - 1, last), lasted, (from_ms,)),
+        StartRange(
+            _EARLIEST, min(from_ms - LONG_MS - 1, last), f"{is_long} AND {lasted}", (from_ms,), is_long
+        ),
+    ]
+
+
+def column_conditions(wanted: PassageFilter, names: Mapping[int, str]) -> tuple[list[str], list[object]]:
+    """The part of the filter that columns other than ``start`` can answer: conditions, and their values."""
+    terms: list[str] = []
     values: list[object] = []
 
     def add(term: str, *more: object) -> None:
         terms.append(term)
         values.extend(more)
 
-    if wanted.from_at is not None:
-        add("start + duration >= ?", to_ms(wanted.from_at))
     cameras = wanted.cameras if wanted.line is None else (wanted.line.camera,)
     if cameras is not None:
         keys = [key for key, name in names.items() if name in cameras and name in (wanted.cameras or cameras)]
@@ -77,7 +110,7 @@ def column_conditions(wanted: PassageFilter, names: Mapping[int, str]) -> tuple[
     ):
         if limit is not None:
             add(term, limit * unit)
-    return " AND ".join(terms), values
+    return terms, values
 
 
 def detail_conditions(wanted: PassageFilter) -> list[Callable[[PassageDetail], bool]]:
@@ -93,7 +126,7 @@ def detail_conditions(wanted: PassageFilter) -> list[Callable[[PassageDetail], b
     if wanted.part is not None:
         conditions.append(lambda detail: share_of(detail, wanted) > 0)
     if line is not None:
-        conditions.append(lambda detail: _crosses(detail.path, line))
+        conditions.append(partial(_crosses, line))
     of_ground = (wanted.min_speed_m_s, wanted.max_speed_m_s, wanted.speed_class, wanted.heading_deg)
     if any(each is not None for each in of_ground):
         conditions.append(lambda detail: _fits_on_ground(detail.ground, wanted))
@@ -120,27 +153,21 @@ def _fits_on_ground(ground: GroundMotion | None, wanted: PassageFilter) -> bool:
 
 def share_of(detail: PassageDetail, wanted: PassageFilter) -> float:
     """The largest share of the wanted colour on the wanted part, or on any; 0: it has none."""
-    parts = [each for each in detail.colours if wanted.part in (None, each.part)]
-    shares = (share.share for each in parts for share in each.colours if share.colour == wanted.colour)
-    return max(shares, default=0.0)
+    return 0.0 if wanted.colour is None else detail.share_of(wanted.colour, wanted.part)
 
 
-def _crosses(path: Sequence[PathPoint], line: PictureLine) -> bool:
-    return any(
-        _meet((before.x, before.y), (after.x, after.y), line.start, line.end)
-        for before, after in itertools.pairwise(path)
-    )
-
-
-def _meet(a: Point, b: Point, c: Point, d: Point) -> bool:
-    """Whether the segments a-b and c-d have a point in common, by the side on which their ends lie."""
-    if _side(c, d, a) * _side(c, d, b) > 0 or _side(a, b, c) * _side(a, b, d) > 0:
-        return False
-    # On one straight line they must also overlap.
-    return all(
-        max(min(a[axis], b[axis]), min(c[axis], d[axis])) <= min(max(a[axis], b[axis]), max(c[axis], d[axis]))
-        for axis in (0, 1)
-    )
+def _crosses(line: PictureLine, detail: PassageDetail) -> bool:
+    """Whether one of the path's segments meets the line. Most are apart, as the first comparisons show."""
+    c, d = line.start, line.end
+    left, right, top, bottom = min(c[0], d[0]), max(c[0], d[0]), min(c[1], d[1]), max(c[1], d[1])
+    for a, b in itertools.pairwise(detail.feet()):
+        if (a[0] < left and b[0] < left) or (a[0] > right and b[0] > right):
+            continue
+        if (a[1] < top and b[1] < top) or (a[1] > bottom and b[1] > bottom):
+            continue
+        if _side(c, d, a) * _side(c, d, b) <= 0 and _side(a, b, c) * _side(a, b, d) <= 0:
+            return True
+    return False
 
 
 def _side(a: Point, b: Point, point: Point) -> float:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import heapq
-import itertools
 import sqlite3
 import struct
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -21,17 +19,21 @@ from edge_agent.passages.database_file import read_only
 from edge_agent.passages.detail import PassageDetail
 from edge_agent.passages.filters import (
     PassageFilter,
+    StartRange,
     column_conditions,
     detail_conditions,
     share_of,
+    start_ranges,
     to_ms,
 )
 from edge_agent.passages.passage import FOLDER, GROUPS, TimeQuality
-from edge_agent.passages.store import CROPS_FILE, LONG_MS, ROWS_FILE, ROWS_SCHEMA
+from edge_agent.passages.store import CROPS_FILE, ROWS_FILE, ROWS_SCHEMA
 
 SLICE_ROWS = 500
 """Rows that are read at once. The agent cannot write meanwhile, but it can between two slices, also while a
 search of a month takes a minute, or a terminal has stopped this process."""
+INDEXED_ROWS = 20_000
+"""The same for rows that are only counted, by an index that has two numbers a row."""
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _COLUMNS = "id, camera, track, kind, start, duration, clock, direction, speed, detail"
@@ -99,10 +101,18 @@ class PassageReader:
         first.
 
         Raises ``PassageReadError``."""
-        if wanted.colour is None and oldest_first:
-            return self._oldest(wanted, limit)
-        if wanted.colour is None and not detail_conditions(wanted):
-            return FoundPassages(self._count(wanted), list(itertools.islice(self.find(wanted), limit)))
+        if wanted.colour is not None:
+            total, best = self._most_coloured(wanted, limit)
+        elif detail_conditions(wanted):
+            total, best = 0, []
+            for total, match in enumerate(self._matching(wanted, oldest_first=oldest_first), 1):
+                if total <= limit:
+                    best.append(match)
+        else:
+            total, best = self._by_columns(wanted, limit, oldest_first=oldest_first)
+        return FoundPassages(total, [self._decoded(match) for match in best])
+
+    def _most_coloured(self, wanted: PassageFilter, limit: int) -> tuple[int, list[_Match]]:
         total, best = 0, list[tuple[float, int, _Match]]()
         for total, match in enumerate(self._matching(wanted), 1):
             entry = (share_of(match[1], wanted), -total, match)
@@ -110,23 +120,34 @@ class PassageReader:
                 heapq.heappush(best, entry)
             elif entry > best[0]:
                 heapq.heapreplace(best, entry)
-        return FoundPassages(total, [self._decoded(match) for _, _, match in sorted(best, reverse=True)])
+        return total, [match for _, _, match in sorted(best, reverse=True)]
 
-    def _oldest(self, wanted: PassageFilter, limit: int) -> FoundPassages:
-        total, last = 0, deque[_Match](maxlen=limit)
-        for match in self._matching(wanted):
-            total += 1
-            last.append(match)
-        return FoundPassages(total, [self._decoded(match) for match in reversed(last)])
+    def _by_columns(
+        self, wanted: PassageFilter, limit: int, *, oldest_first: bool
+    ) -> tuple[int, list[_Match]]:
+        """Only the rows that are returned are read; SQLite counts the others, by an index where it can."""
+        total, best = 0, list[_Match]()
+        with self._opened() as (rows, names):
+            for where, values in self._slices(rows, wanted, names, oldest_first=oldest_first, counted=True):
+                missing = limit - len(best)
+                if missing > 0:
+                    query = f"{_selected(where, oldest_first=oldest_first)} LIMIT ?"
+                    found = rows.execute(query, [*values, missing]).fetchall()
+                    best += [(row, _detail_of(row), names) for row in found]
+                    if len(found) < missing:  # these are all of the slice
+                        total += len(found)
+                        continue
+                counted = rows.execute(f"SELECT count(*) FROM passage WHERE {where}", values).fetchone()
+                total += int(counted[0])
+        return total, best
 
-    def _matching(self, wanted: PassageFilter) -> Iterator[_Match]:
-        """Yield the rows that fit, the newest first."""
+    def _matching(self, wanted: PassageFilter, *, oldest_first: bool = False) -> Iterator[_Match]:
+        """Yield the rows that fit, the newest or the oldest first."""
         conditions = detail_conditions(wanted)
         with self._opened() as (rows, names):
-            for where, values in self._slices(rows, wanted, names):
-                query = f"SELECT {_COLUMNS} FROM passage WHERE {where} ORDER BY start DESC, id DESC"
-                for row in rows.execute(query, values).fetchall():
-                    detail = PassageDetail(row[-1], row[_DURATION] / 1000)
+            for where, values in self._slices(rows, wanted, names, oldest_first=oldest_first):
+                for row in rows.execute(_selected(where, oldest_first=oldest_first), values).fetchall():
+                    detail = _detail_of(row)
                     if all(fits(detail) for fits in conditions):
                         yield row, detail, names
 
@@ -135,11 +156,7 @@ class PassageReader:
         query = f"SELECT {_COLUMNS} FROM passage WHERE id = ?"
         with self._opened() as (rows, names):
             found = [rows.execute(query, (each,)).fetchone() for each in ids if abs(each) < 1 << 63]
-            return [
-                self._decoded((row, PassageDetail(row[-1], row[_DURATION] / 1000), names))
-                for row in found
-                if row is not None
-            ]
+            return [self._decoded((row, _detail_of(row), names)) for row in found if row is not None]
 
     def in_order(self, camera: str | None, from_at: datetime, to_at: datetime) -> Iterator[StoredPassage]:
         """Yield the passages of a camera, or of all, that began between two times, the oldest first.
@@ -155,7 +172,7 @@ class PassageReader:
             key = next((key for key, name in names.items() if name == camera), None)
             while found := rows.execute(query, (key, last, *after, SLICE_ROWS)).fetchall():
                 for row in found:
-                    yield self._decoded((row, PassageDetail(row[-1], row[_DURATION] / 1000), names))
+                    yield self._decoded((row, _detail_of(row), names))
                 after = int(found[-1][_START]), int(found[-1][0])
                 self._pause()
 
@@ -170,14 +187,6 @@ class PassageReader:
                 return frozenset(int(each) for (each,) in found)
         except sqlite3.Error as error:
             raise PassageReadError(f"{self._folder / CROPS_FILE} cannot be read: {error}") from error
-
-    def _count(self, wanted: PassageFilter) -> int:
-        with self._opened() as (rows, names):
-            counts = (
-                rows.execute(f"SELECT count(*) FROM passage WHERE {where}", values).fetchone()[0]
-                for where, values in self._slices(rows, wanted, names)
-            )
-            return sum(counts)
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[sqlite3.Connection, dict[int, str]]]:
@@ -206,27 +215,28 @@ class PassageReader:
         return PassageReadError(f"{self._folder / ROWS_FILE} cannot be read: {error}")
 
     def _slices(
-        self, rows: sqlite3.Connection, wanted: PassageFilter, names: Mapping[int, str]
+        self,
+        rows: sqlite3.Connection,
+        wanted: PassageFilter,
+        names: Mapping[int, str],
+        *,
+        oldest_first: bool,
+        counted: bool = False,
     ) -> Iterator[tuple[str, list[object]]]:
         """Yield conditions and their values, which together select what the columns can tell, the newest
-        first; ``pause`` between two."""
+        first, or the oldest; ``pause`` between two. ``counted``: at most a few of their rows are read."""
         terms, values = column_conditions(wanted, names)
-        first = -(1 << 63) if wanted.from_at is None else to_ms(wanted.from_at) - LONG_MS
-        last = (1 << 63) - 1 if wanted.to_at is None else to_ms(wanted.to_at)
-        while True:
-            found = rows.execute(
-                "SELECT start FROM passage WHERE start BETWEEN ? AND ? ORDER BY start DESC LIMIT 1 OFFSET ?",
-                (first, last, SLICE_ROWS - 1),
-            ).fetchone()
-            begin = first if found is None else int(found[0])
-            yield f"start BETWEEN ? AND ? AND {terms}", [begin, last, *values]
-            if found is None:
-                break
-            last = begin - 1
-            self._pause()
-        if wanted.from_at is not None:
-            # Nearly all passages are short. The few long ones that began earlier have an index of their own.
-            yield f"start < ? AND duration >= {LONG_MS} AND {terms}", [first, *values]
+        ranges = start_ranges(wanted)
+        began = False
+        for each in reversed(ranges) if oldest_first else ranges:
+            by_index = counted and not terms and not each.term
+            size = INDEXED_ROWS if by_index else SLICE_ROWS
+            where = " AND ".join(["start BETWEEN ? AND ?", *filter(None, [each.term]), *terms])
+            for first, last in _bounds(rows, each, size, oldest_first=oldest_first):
+                if began:
+                    self._pause()
+                began = True
+                yield where, [first, last, *each.values, *values]
 
     def crop(self, passage_id: int) -> bytes | None:
         """Return the picture of a passage, maybe sealed; None: it has none, or none any more."""
@@ -240,6 +250,37 @@ class PassageReader:
         except sqlite3.Error as error:
             raise PassageReadError(f"{self._folder / CROPS_FILE} cannot be read: {error}") from error
         return None if found is None else bytes(found[0])
+
+
+def _bounds(
+    rows: sqlite3.Connection, wanted: StartRange, size: int, *, oldest_first: bool
+) -> Iterator[tuple[int, int]]:
+    """Yield the first and last start of each slice of about so many rows, the newest or the oldest first."""
+    indexed = f"AND {wanted.indexed_term}" if wanted.indexed_term else ""
+    query = (
+        f"SELECT start FROM passage WHERE start BETWEEN ? AND ? {indexed}"
+        f" ORDER BY start {_order(oldest_first)} LIMIT 1 OFFSET ?"
+    )
+    first, last = wanted.first, wanted.last
+    while (found := rows.execute(query, (first, last, size - 1)).fetchone()) is not None:
+        edge = int(found[0])  # all rows of this millisecond are in this slice
+        yield (first, edge) if oldest_first else (edge, last)
+        first, last = (edge + 1, last) if oldest_first else (first, edge - 1)
+    if first <= last:
+        yield first, last
+
+
+def _selected(where: str, *, oldest_first: bool) -> str:
+    order = _order(oldest_first)
+    return f"SELECT {_COLUMNS} FROM passage WHERE {where} ORDER BY start {order}, id {order}"
+
+
+def _order(oldest_first: bool) -> str:
+    return "ASC" if oldest_first else "DESC"
+
+
+def _detail_of(row: tuple[Any, ...]) -> PassageDetail:
+    return PassageDetail(row[-1], row[_DURATION] / 1000)
 
 
 def _decoded(row: tuple[Any, ...], detail: PassageDetail, names: Mapping[int, str]) -> StoredPassage:

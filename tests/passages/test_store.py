@@ -374,20 +374,28 @@ def test_a_time_span_finds_what_overlaps_it_also_after_hours_of_parking(tmp_path
     assert {each.track for each in PassageReader(tmp_path).find(late)} == {"cam-1-k3-1"}
 
 
-def test_a_span_of_an_hour_is_found_by_an_index(tmp_path: Path) -> None:
+def test_a_span_of_an_hour_is_found_by_an_index_and_counted_by_it_alone(tmp_path: Path) -> None:
     store(tmp_path, HandClock(mono=1020.0)).write([passage(1)], synced=True)
     at = datetime(2026, 11, 24, tzinfo=UTC)
-    wanted = PassageFilter(from_at=at, to_at=at + timedelta(hours=1), group="person", colour="red")
-    with sqlite3.connect(tmp_path / FOLDER / ROWS_FILE) as rows:
-        steps = [
-            step[3]
-            for where, values in PassageReader(tmp_path)._slices(rows, wanted, {1: "cam-1"})
-            for step in rows.execute(f"EXPLAIN QUERY PLAN SELECT * FROM passage WHERE {where}", values)
-        ]
-    assert steps == [
-        "SEARCH passage USING INDEX passage_start (start>? AND start<?)",
-        "SEARCH passage USING INDEX passage_long (start<?)",
-    ]
+    hour = PassageFilter(from_at=at, to_at=at + timedelta(hours=1))
+
+    def steps(what: str, wanted: PassageFilter) -> list[str]:
+        with sqlite3.connect(tmp_path / FOLDER / ROWS_FILE) as rows:
+            return [
+                step[3]
+                for where, values in PassageReader(tmp_path)._slices(
+                    rows, wanted, {1: "cam-1"}, oldest_first=False
+                )
+                for step in rows.execute(
+                    f"EXPLAIN QUERY PLAN SELECT {what} FROM passage WHERE {where}", values
+                )
+            ]
+
+    long = "SEARCH passage USING INDEX passage_long (start>? AND start<?)"
+    by_start = "SEARCH passage USING INDEX passage_start (start>? AND start<?)"
+    assert steps("*", replace(hour, group="person", colour="red")) == [by_start, by_start, long]
+    counted = by_start.replace("INDEX", "COVERING INDEX")
+    assert steps("count(*)", hour) == [counted, by_start, long]
 
 
 def test_without_a_file_nothing_is_found_and_a_damaged_one_is_named(tmp_path: Path) -> None:
