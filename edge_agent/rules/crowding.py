@@ -10,10 +10,10 @@ from functools import reduce
 
 from edge_agent.config.model.settings import CrowdingRule
 from edge_agent.core.facts import Crowd, Phase, RuleObservation
-from edge_agent.core.geometry import contains
-from edge_agent.core.model import Box, Frame, Track, Tracks, TrackState, accepted_labels
+from edge_agent.core.model import Box, Frame, Track, Tracks, TrackState
 from edge_agent.core.problems import problem_text
 from edge_agent.rules.schedule import UPDATE_EVERY_S, Arming, EventThrottle, OpenRuleEvent
+from edge_agent.rules.track_filter import TrackFilter
 
 LAPSE_S = 3.0  # a shorter lapse is ignored: a detector may miss two of twelve objects for a moment
 MIN_TIME_SHARE = 2 / 3  # of the time for which a condition has to hold
@@ -56,7 +56,7 @@ class CrowdWatch:
 
     def __init__(self, rule: CrowdingRule, arming: Arming) -> None:
         self._rule = rule
-        self._names = accepted_labels(rule.labels)
+        self._filter = TrackFilter(rule)
         self._throttle = EventThrottle(rule)
         self._arming = arming
         self._open_event: OpenRuleEvent | None = None
@@ -106,8 +106,8 @@ class CrowdWatch:
         """The track if it is in the zone, else None. A lost track stays where it was last seen."""
         if track.state is TrackState.LOST:
             return self._inside.get(track.id)
-        is_relevant = track.confirmed and track.label in self._names
-        return track if is_relevant and contains(self._rule.zone.polygon, track.box.foot) else None
+        counts = self._filter.accepts(track) and self._rule.zone.contains(track.box.foot)
+        return track if counts else None
 
     def _begin(self, now: float) -> Iterator[RuleObservation]:
         if self._full.since_mono is None or not self._crowd or not self._throttle.may_start(now):

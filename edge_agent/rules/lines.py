@@ -17,11 +17,12 @@ import msgspec
 
 from edge_agent.config.model.settings import Direction, LineRule
 from edge_agent.core.facts import Crossing, LineCountsObservation, Phase, RuleObservation, RuleRef
-from edge_agent.core.model import TWO_WHEELER, Box, Frame, Track, Tracks, accepted_labels
+from edge_agent.core.model import TWO_WHEELER, Box, Frame, Track, Tracks
 from edge_agent.core.problems import problem_text
 from edge_agent.core.state_file import read_record, write_record
 from edge_agent.rules.movement import CrossingDetector, CrossingDirection, CrossingLine, LineCrossing
 from edge_agent.rules.schedule import Arming, EventThrottle
+from edge_agent.rules.track_filter import TrackFilter
 
 MAX_DAYS = 8
 """Days whose numbers are kept, the most recently counted ones, in case the clock is set forward and back."""
@@ -150,7 +151,7 @@ smaller inside share: fewer double counts, but more objects are missed in dense 
 
 @dataclass(slots=True)
 class _LineTrack:
-    """A live track, and its crossings that wait until it is confirmed and has a label."""
+    """A live track, and its crossings that wait until the rule accepts it."""
 
     track: Track
     detector: CrossingDetector = field(default_factory=CrossingDetector)
@@ -168,7 +169,7 @@ class LineWatch:
 
     def __init__(self, rule: LineRule, arming: Arming, timezone: tzinfo, folder: Path | None = None) -> None:
         self._rule = rule
-        self._names = accepted_labels(rule.labels)
+        self._filter = TrackFilter(rule)
         self._throttle = EventThrottle(rule)
         self._arming = arming
         self._counts = LineCounts(rule, timezone, folder) if rule.counts_s > 0 else None
@@ -220,11 +221,11 @@ class LineWatch:
             line_track.waiting.append(crossed)
 
     def _count_waiting(self, track: Track) -> None:
-        """Count the track's crossings, once it is confirmed and has one of the rule's labels."""
+        """Count the track's crossings, once it is confirmed and has a label and the score of the rule."""
         line_track = self._line_tracks.get(track.id)
         if line_track is None or not line_track.waiting:
             return
-        if not track.confirmed or track.label not in self._names:
+        if track.label is None or not self._filter.accepts(track):
             return
         for crossed in line_track.waiting:
             if self._is_counted(line_track, crossed):

@@ -12,11 +12,11 @@ from math import exp, hypot
 
 from edge_agent.config.model.settings import StoppedRule
 from edge_agent.core.facts import Phase, RuleObservation, Standstill
-from edge_agent.core.geometry import contains
-from edge_agent.core.model import Box, Frame, Track, Tracks, TrackState, accepted_labels
+from edge_agent.core.model import Box, Frame, Track, Tracks, TrackState
 from edge_agent.core.problems import problem_text
 from edge_agent.rules.movement import MotionFilter, centre_distance, centre_offset
 from edge_agent.rules.schedule import Arming, EventThrottle, OpenRuleEvent
+from edge_agent.rules.track_filter import TrackFilter
 
 # Own sizes, centre to centre.
 MOVED = 1.0  # more: a vehicle that stops at once is missed; less: pushing a parked bike counts
@@ -91,7 +91,7 @@ class StoppedWatch:
 
     def __init__(self, rule: StoppedRule, arming: Arming) -> None:
         self._rule = rule
-        self._names = accepted_labels(rule.labels)
+        self._filter = TrackFilter(rule)
         self._throttle = EventThrottle(rule)
         self._arming = arming
         self._armed_mono: float | None = None
@@ -137,13 +137,13 @@ class StoppedWatch:
         if vehicle is None:
             self._vehicles[track.id] = _Vehicle(track, now, track.box, track.box, now, now)
         else:
-            vehicle.follow(track, track.label in self._names, now)
+            vehicle.follow(track, self._filter.has_label(track), now)
 
     def _find_missing(self) -> None:
         """A track that begins where a vehicle stood is that vehicle: its time and its event continue."""
         for gone in list(self._missing):
             for vehicle in self._vehicles.values():
-                has_label = vehicle.track.label in self._names
+                has_label = self._filter.has_label(vehicle.track)
                 if has_label and vehicle.open_event is None and vehicle.is_at(gone.place):
                     vehicle.moved, vehicle.open_event, vehicle.place = True, gone.open_event, gone.place
                     vehicle.since_mono, vehicle.stood_mono = gone.since_mono, gone.stood_mono
@@ -160,11 +160,10 @@ class StoppedWatch:
             yield from self._start_or_update(vehicle, now)
 
     def _may_report(self, vehicle: _Vehicle, now: float) -> bool:
-        """Whether it is seen at its place now, and has one of the rule's labels."""
-        track = vehicle.track
+        """Whether it is seen at its place now, and the rule accepts it."""
         if self._armed_mono is None or vehicle.stood_mono < now or not vehicle.moved:
             return False
-        return track.confirmed and track.label in self._names
+        return self._filter.accepts(vehicle.track)
 
     def _start_or_update(self, vehicle: _Vehicle, now: float) -> Iterator[RuleObservation]:
         track, open_event = vehicle.track, vehicle.open_event
@@ -174,7 +173,7 @@ class StoppedWatch:
                 open_event.updated(track.label, now)
             return
         lasted = now - self._since(vehicle) >= self._rule.still_s
-        in_zone = contains(self._rule.zone.polygon, track.box.foot)
+        in_zone = self._rule.zone.contains(track.box.foot)
         if lasted and in_zone and self._throttle.may_start(now):
             vehicle.since_mono = self._since(vehicle)
             event_id = self._throttle.event_id(track.id, vehicle.since_mono)

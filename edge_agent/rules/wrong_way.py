@@ -14,11 +14,11 @@ from math import acos, degrees, hypot
 
 from edge_agent.config.model.settings import WrongWayRule
 from edge_agent.core.facts import AgainstArrow, Phase, RuleObservation
-from edge_agent.core.geometry import contains
-from edge_agent.core.model import Frame, Track, Tracks, TrackState, accepted_labels
+from edge_agent.core.model import Frame, Track, Tracks, TrackState
 from edge_agent.core.problems import problem_text
 from edge_agent.rules.movement import MotionFilter
 from edge_agent.rules.schedule import Arming, EventThrottle, OpenRuleEvent
+from edge_agent.rules.track_filter import TrackFilter
 
 MIN_OWN_SIZES = 1.0  # minimum distance; a vehicle that reverses into a gap moves about one length
 GRACE_S = 1.0  # a shorter absence from the zone is ignored
@@ -99,7 +99,7 @@ class WrongWayWatch:
 
     def __init__(self, rule: WrongWayRule, arming: Arming) -> None:
         self._rule = rule
-        self._names = accepted_labels(rule.labels)
+        self._filter = TrackFilter(rule)
         self._throttle = EventThrottle(rule)
         self._arming = arming
         self._paths: dict[str, _ZonePath] = {}  # by track
@@ -129,7 +129,7 @@ class WrongWayWatch:
 
     def _see(self, track: Track, now: float) -> None:
         x, y = track.box.foot
-        foot, inside = (x, y * self._aspect), contains(self._rule.zone.polygon, (x, y))
+        foot, inside = (x, y * self._aspect), self._rule.zone.contains((x, y))
         zone_path = self._paths.get(track.id)
         if zone_path is None:
             zone_path = self._paths[track.id] = _ZonePath(track, foot, now, now)
@@ -159,7 +159,7 @@ class WrongWayWatch:
     def _report(self, zone_path: _ZonePath, begin: _Point, now: float) -> Iterator[RuleObservation]:
         """Report a movement against the arrow over ``min_distance``."""
         zone_path.against, track = zone_path.path[-1], zone_path.track
-        if not track.confirmed or track.label not in self._names:
+        if not self._filter.accepts(track):
             return
         if zone_path.open_event is not None:
             if zone_path.open_event.is_update_due(track.label, now):

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from edge_agent.config.model.settings import ZoneRule
 from edge_agent.core.facts import Phase, RuleObservation, Stay
-from edge_agent.core.geometry import contains
-from edge_agent.core.model import Box, Frame, Track, Tracks, TrackState, accepted_labels
+from edge_agent.core.model import Box, Frame, Track, Tracks, TrackState
 from edge_agent.core.problems import problem_text
 from edge_agent.rules.movement import LostTrack, NewTrack, handover_distance, is_at_edge
 from edge_agent.rules.schedule import Arming, EventThrottle, OpenRuleEvent
+from edge_agent.rules.track_filter import TrackFilter
 
 NAMING_S = 3.0
 """After ``grace_s``, a stay waits this much longer for a track that appeared in its place to get a label."""
@@ -49,7 +49,7 @@ class ZoneWatch:
 
     def __init__(self, rule: ZoneRule, arming: Arming) -> None:
         self._rule = rule
-        self._names = accepted_labels(rule.labels)
+        self._filter = TrackFilter(rule)
         self._throttle = EventThrottle(rule)
         self._arming = arming
         self._stays: dict[str, _ZoneStay] = {}  # by track
@@ -81,7 +81,7 @@ class ZoneWatch:
         if track.state is TrackState.LOST:
             return
         stay = self._stays.get(track.id)
-        if not contains(self._rule.zone.polygon, track.box.foot):
+        if not self._rule.zone.contains(track.box.foot):
             if stay is not None and track.seen_now:
                 stay.is_outside = True
         elif stay is None:
@@ -109,7 +109,7 @@ class ZoneWatch:
     def _successors(self, id_: str) -> Iterator[tuple[str, float]]:
         """Yield live tracks that may be the same object as the lost one, with their distance from it."""
         gone = self._stays[id_]
-        if gone.is_outside or not self._is_relevant(gone.track):
+        if gone.is_outside or not self._filter.accepts(gone.track):
             return
         for new_id, stay in self._stays.items():
             track = self._live.get(new_id)
@@ -119,14 +119,11 @@ class ZoneWatch:
                 if apart is not None:
                     yield new_id, apart
 
-    def _is_relevant(self, track: Track) -> bool:
-        return track.confirmed and track.label in self._names
-
     def _report(self, stay: _ZoneStay, now: float) -> Iterator[RuleObservation]:
         """Report the start after ``min_duration_s``, then updates for another label and once a minute. The
         stay changes after the yield: only then the sink has stored the observation."""
         track = stay.track
-        if stay.last_inside_mono < now or not self._is_relevant(track):
+        if stay.last_inside_mono < now or not self._filter.accepts(track):
             return
         if stay.open_event is not None:
             if stay.open_event.is_update_due(track.label, now):
@@ -162,7 +159,7 @@ class ZoneWatch:
 
     def _may_go_on(self, track_id: str, stay: _ZoneStay, now: float) -> bool:
         """Whether another track may still turn out to be the same object."""
-        if not self._is_relevant(stay.track) or is_at_edge(stay.track.box):
+        if not self._filter.accepts(stay.track) or is_at_edge(stay.track.box):
             return False
         absence_s = now - stay.as_lost_track.seen_mono
         if absence_s <= self._rule.grace_s:

@@ -138,7 +138,7 @@ cameras:
     clip: {pre_s: 3, post_s: 3, max_s: 9, max_bytes: 9MB, main_url: "rtsp://10.0.0.11/stream1"}
     watch_view: false
     allow_basic: true
-    zones: {yard: {polygon: [[0, 0], [1, 0], [1, 1], [0, 1]]}}
+    zones: {yard: {polygon: [[0, 0], [1, 0], [1, 1], [0, 1]], exclude: [[[0, 0], [0.3, 0], [0.3, 0.06]]]}}
     ground: {points: [[0.3, 0.9], [0.7, 0.9], [0.6, 0.5], [0.4, 0.5]], rectangle_m: [4, 12], bearing_deg: 90,
              length_error: 0.05}
     lines: {gate: {from: [0.2, 0.5], to: [0.8, 0.6]}}
@@ -146,7 +146,8 @@ cameras:
       - {id: a, kind: zone-intrusion, zone: yard, labels: [person], severity: alarm, cooldown_s: 3,
          enabled: true, min_duration_s: 3, grace_s: 3,
          schedule: {days: [mon], from: "22:00", to: "05:00", holidays: also, unsynced: clock}}
-      - {id: b, kind: line-crossing, line: gate, direction: both, mode: loose, each: true, counts_s: 0}
+      - {id: b, kind: line-crossing, line: gate, direction: both, mode: loose, each: true, counts_s: 0,
+         min_score: 1}
       - {id: c, kind: stopped-vehicle, zone: yard, still_s: 30}
       - {id: d, kind: wrong-way, zone: yard, arrow: {from: [0.2, 0.5], to: [0.8, 0.6]}, angle_deg: 30,
          min_distance: 0.2}

@@ -19,5 +19,5 @@ def test_a_snippet_is_what_a_camera_takes(tmp_path: Path, snippet: str) -> None:
     assert warnings_of(tmp_path, with_camera(f"url: rtsp://h/s\n{snippet}")) == []
 
 
-def test_the_guide_has_four_of_them() -> None:
-    assert len(SNIPPETS) == 4
+def test_the_guide_has_five_of_them() -> None:
+    assert len(SNIPPETS) == 5

@@ -131,7 +131,8 @@ def test_a_crowd_is_over_well_below_its_count(tmp_path: Path, count: int, releas
 
 def test_every_kind_has_a_section() -> None:
     assert tuple(KINDS) == tuple(RuleKind)
-    assert [each.key for each in RULE.shared] == ["id", "kind", "name", "cooldown_s", "schedule", "enabled"]
+    shared = ["id", "kind", "name", "min_score", "cooldown_s", "schedule", "enabled"]
+    assert [each.key for each in RULE.shared] == shared
 
 
 def test_a_drop_in_that_changes_the_kind_meets_the_keys_of_the_old_one(tmp_path: Path) -> None:

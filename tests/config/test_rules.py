@@ -103,6 +103,18 @@ def test_what_a_rule_leaves_out_follows_its_kind(
     assert (rule.labels, rule.schedule) == (LABELS, None)
 
 
+def test_a_rule_has_a_least_score_and_a_zone_parts_that_it_excludes(tmp_path: Path) -> None:
+    zone = _YARD.replace("{", "{exclude: [[[0.4, 0.6], [0.5, 0.6], [0.5, 0.7]]], ", 1)
+    (rule,) = camera_of(
+        tmp_path,
+        f"url: /clip.mp4\nzones: {{yard: {zone}}}\n"
+        "rules: [{id: r, kind: loitering, zone: yard, min_score: 0.65}]",
+    ).rules
+    assert rule.min_score == 0.65
+    assert zone_of(rule).exclude == (((0.4, 0.6), (0.5, 0.6), (0.5, 0.7)),)
+    assert [zone_of(rule).contains((0.49, y)) for y in (0.61, 0.75)] == [False, True]
+
+
 def test_zero_is_a_value_of_its_own(tmp_path: Path) -> None:
     rule = _zone_rule(
         tmp_path, "{id: r, kind: zone-intrusion, zone: yard, min_duration_s: 0, grace_s: 0, cooldown_s: 0}"
@@ -202,6 +214,12 @@ _PERSON_OR_CAR = "rules: [{id: r, kind: loitering, zone: yard, labels: [person, 
             "6:13: the zone 'yard' lies wholly in one of masks: nothing is seen there",
         ),
         (
+            f"{_CAMERA.replace('{polygon', '{exclude: [[[0, 0.5], [1, 0.5], [1, 1], [0, 1]]], polygon')}"
+            f"rules: [{_RULE}]",
+            "",
+            "6:13: the zone 'yard' lies wholly in one of its parts to exclude: nothing is in it",
+        ),
+        (
             f"{_CAMERA}{_PERSON_OR_CAR}",
             "detector: {labels: [person, bus]}",
             "7:67: 'car' is never seen: detector.labels does not have car",
@@ -220,6 +238,7 @@ _PERSON_OR_CAR = "rules: [{id: r, kind: loitering, zone: yard, labels: [person, 
     ids=[
         "no rule",
         "masked",
+        "excluded",
         "one class unseen",
         "all unseen",
         "no detector",

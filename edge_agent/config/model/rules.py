@@ -43,6 +43,14 @@ class Rule:
     ]
     name: Annotated[str, Key("its name for people, such as Đêm ở cổng trường", Text(), "the id")] = ""
     labels: Annotated[tuple[str, ...], Key("labels of the objects; see detector.labels", LABEL_LIST)]
+    min_score: Annotated[
+        float,
+        Key(
+            "least score of the objects: the mean of the inferences that voted for the label. A higher score "
+            "gives fewer events and misses more objects; 0: all that the detector is sure enough of",
+            Number(0, 1),
+        ),
+    ] = 0.0
     severity: Annotated[
         Severity,
         Key(

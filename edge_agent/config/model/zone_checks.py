@@ -104,6 +104,8 @@ def _warn_unseen_zones(values: SectionValues, sort: _Sort, written: tree.Mapping
         where = None
         if any(polygon_contains(mask, points) for mask in masks):
             where = "in-masks"
+        elif isinstance(place, Zone) and any(polygon_contains(each, points) for each in place.exclude):
+            where = "in-exclude"
         elif sort.key == "lines" and _along_border(points):
             where = "on-border"
         if where is not None:

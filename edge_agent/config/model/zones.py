@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from typing import Annotated
 
+from edge_agent.config.fields.collections import ListOf
 from edge_agent.config.fields.declare import Key, section
 from edge_agent.config.fields.field_types import Text
 from edge_agent.config.fields.schema_types import Field
 from edge_agent.config.fields.shapes import PolygonType, segment
-from edge_agent.core.geometry import Point, Polygon
+from edge_agent.core.geometry import Point, Polygon, contains
 
+MAX_EXCLUDED = 16
 NAME = Key("its name for people, such as Cổng trường; rules refer to the id", Text(), "the id")
 
 
@@ -21,6 +23,13 @@ class Zone:
         Polygon, Key("its corners in order; the last is connected to the first", PolygonType())
     ]
     name: Annotated[str, NAME] = ""
+    exclude: Annotated[
+        tuple[Polygon, ...],
+        Key(
+            "parts of the zone that do not belong to it, such as a statue that is taken for a person",
+            ListOf(PolygonType(), "polygons", most=MAX_EXCLUDED),
+        ),
+    ] = ()
 
     @property
     def shown(self) -> str:
@@ -31,12 +40,16 @@ class Zone:
     def points(self) -> tuple[Point, ...]:
         return self.polygon
 
+    def contains(self, point: Point) -> bool:
+        """Whether a point of the picture is in the zone, and in no part that it excludes."""
+        return contains(self.polygon, point) and not any(contains(each, point) for each in self.exclude)
+
 
 ZONE = section(
     Zone,
     "zone",
     example="{polygon: [[x, y], [x, y], [x, y], …]}",
-    make=lambda polygon, name: Zone("", polygon, name),  # its id is its key in ``zones``
+    make=lambda **values: Zone("", **values),  # its id is its key in ``zones``
 )
 
 

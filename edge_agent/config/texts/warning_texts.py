@@ -18,6 +18,10 @@ WARNINGS: Sentences = {
         "the {sort} {name} lies wholly in one of masks: nothing is seen there",
         "{sort} {name} nằm trọn trong phần hình bị che (masks): ở đó không thấy gì",
     ),
+    "in-exclude": (
+        "the {sort} {name} lies wholly in one of its parts to exclude: nothing is in it",
+        "{sort} {name} nằm trọn trong một phần bị loại trừ (exclude): trong vùng không còn gì",
+    ),
     "on-border": (
         "the {sort} {name} lies on the picture's border: nothing is seen beyond it, so nothing crosses it",
         "{sort} {name} nằm ở mép hình: phía ngoài không thấy gì nên không có gì đi qua",

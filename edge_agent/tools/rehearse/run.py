@@ -19,7 +19,6 @@ from edge_agent.config.model.settings import (
 )
 from edge_agent.core.clock import rfc3339
 from edge_agent.core.facts import LineCountsObservation, Phase, RuleObservation
-from edge_agent.core.geometry import contains
 from edge_agent.core.model import Frame, ReleasedPicture, Track, Tracks, TrackState
 from edge_agent.passages.passage import TimeQuality
 from edge_agent.passages.reader import PassageReader, StoredPassage
@@ -188,8 +187,8 @@ class Rehearsal:
     def _note_crowd(self, candidate: _Candidate, mono: float, tracks: Sequence[Track]) -> None:
         """Sample the objects of the crowd: one of them has to stand for all."""
         assert isinstance(candidate.rule, CrowdingRule)
-        polygon = candidate.rule.zone.polygon
-        inside = {track.id for track in tracks if contains(polygon, track.box.foot)}
+        zone = candidate.rule.zone
+        inside = {track.id for track in tracks if zone.contains(track.box.foot)}
         passage = next((each.passage for each in self._active if each.passage.track in inside), None)
         if passage is not None:
             self.reports.add(_Report(mono, passage.id, None, candidate.bit))

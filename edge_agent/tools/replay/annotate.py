@@ -94,6 +94,8 @@ def _numbers(of_label: dict[str, int]) -> str:
 
 def _zone(picture: Colour, zone: Zone) -> None:
     _outline(picture, zone.polygon, ZONE)
+    for excluded in zone.exclude:
+        _outline(picture, excluded, MASK)
     left, top = min(x for x, _ in zone.polygon), min(y for _, y in zone.polygon)
     _text(picture, zone.id, Box(left, top, left, top), ZONE)
 

@@ -108,6 +108,23 @@ def test_a_schedule_is_judged_at_the_time_of_the_passage(tmp_path: Path) -> None
     assert {hour: count for hour, count in enumerate(found.draft.by_hour) if count} == {4: 1, 22: 1}
 
 
+def test_a_least_score_and_an_excluded_part_are_judged_by_the_rows(tmp_path: Path) -> None:
+    """Four with a score of 0.55 and two with 0.9; every second one walks through the lower part."""
+    rows = [crossing(n, MONDAY + timedelta(minutes=2 * n), score=0.9 if n > 3 else 0.55) for n in range(6)]
+    rows = [
+        replace(each, path=tuple(PathPoint(t, x, y + 0.2 * (n % 2)) for t, x, y in each.path))
+        for n, each in enumerate(rows)
+    ]
+    config = stored(tmp_path, rows)
+    lower = [[0.0, 0.7], [1.0, 0.7], [1.0, 0.9], [0.0, 0.9]]
+    excluding = {"zones": {"part": {**YARD["yard"], "exclude": [lower]}}, "rules": [RULE | {"zone": "part"}]}
+    assert result(config, RULE).draft.objects == 6
+    assert result(config, RULE | {"min_score": 0.6}).draft.objects == 2
+    assert result(config, RULE | {"min_score": 0.95}).draft.objects == 0
+    found = result(config, excluding, RULE)
+    assert (found.both, found.only_draft, found.only_in_force) == (3, 0, 3)
+
+
 def test_the_cooldown_holds_between_two_passages(tmp_path: Path) -> None:
     times = [MONDAY + timedelta(seconds=seconds) for seconds in (0, 30, 120)]
     config = stored(tmp_path, [crossing(n, at) for n, at in enumerate(times)])

@@ -37,7 +37,10 @@ function draw(picture, view) {
   canvas.height = picture.height;
   pen.drawImage(picture, 0, 0);
   site.masks.forEach((mask) => outline(mask, "#a33", true));
-  site.zones.forEach((zone) => outline(zone.polygon, "#d7d", true, zone.name));
+  site.zones.forEach((zone) => {
+    outline(zone.polygon, "#d7d", true, zone.name);
+    zone.exclude.forEach((part) => outline(part, "#a33", true));
+  });
   site.lines.forEach((line) => outline(line.points, "#7df", false, line.name));
   for (const thing of view.things) {
     const [x1, y1, x2, y2] = thing.box;

@@ -278,7 +278,9 @@ def site_document(camera: Camera) -> dict[str, Any]:
     return {
         "camera": camera.id,
         "zones": [
-            {"id": p.id, "name": p.shown, "polygon": p.polygon} for p in places if not isinstance(p, Line)
+            {"id": p.id, "name": p.shown, "polygon": p.polygon, "exclude": p.exclude}
+            for p in places
+            if not isinstance(p, Line)
         ],
         "lines": [{"id": p.id, "name": p.shown, "points": p.points} for p in places if isinstance(p, Line)],
         "masks": camera.masks,
