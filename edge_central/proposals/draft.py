@@ -10,10 +10,12 @@ from typing import Any
 
 from edge_agent.config.loader import merged_tree
 from edge_agent.config.model.rule_kinds import KINDS
+from edge_agent.config.model.zones import MAX_EXCLUDED
 from edge_agent.config.written import Written, plain, with_id
 from edge_agent.core.errors import UsageError
 from edge_agent.core.geometry import Point, fault_of
 from edge_agent.core.model import GROUP_OF_LABEL, LABELS
+from edge_central.proposals.mask import MaskedRectangle
 from edge_central.proposals.reasoning import ChangeKind, Cut, ProposedChange
 
 _DURATIONS = {"zone-intrusion": "min_duration_s", "loitering": "min_duration_s", "stopped-vehicle": "still_s"}
@@ -66,8 +68,12 @@ def drafted(present: RuleInForce, change: ProposedChange) -> Written | None:
         case ChangeKind.DURATION:
             key = _DURATIONS.get(str(rule.get("kind")))
             return None if key is None else {"rules": [rule | {key: change.seconds}]}
+        case ChangeKind.SCORE:
+            return _with_score(rule, change.score)
         case ChangeKind.AREA:
             return _with_smaller_place(present, change.cut)
+        case ChangeKind.MASK:
+            return _with_mask(present, change.mask)
 
 
 def _labels(rule: Written) -> list[str]:
@@ -92,11 +98,38 @@ def _with_schedule(rule: Written, hours: tuple[int, int] | None) -> Written | No
     return {"rules": [rule | {"schedule": {**schedule, **period}}]}
 
 
+def _with_score(rule: Written, score: float | None) -> Written | None:
+    """Only if the present least score is lower."""
+    before = rule.get("min_score", 0)
+    if score is None or not isinstance(before, int | float) or before >= score:
+        return None
+    return {"rules": [rule | {"min_score": score}]}
+
+
 def _with_smaller_place(present: RuleInForce, cut: Cut | None) -> Written | None:
+    if cut is None:
+        return None
+    return _with_place(
+        present, (_cut_line if present.place_key == "lines" else _cut_zone)(present.place, cut)
+    )
+
+
+def _with_mask(present: RuleInForce, mask: MaskedRectangle | None) -> Written | None:
+    """Only for a zone: a line without its middle would be two lines."""
+    before = present.place.get("exclude") or []
+    if mask is None or present.place_key == "lines":
+        return None
+    if not isinstance(before, list) or len(before) >= MAX_EXCLUDED:
+        return None
+    if all(mask.covers((float(x), float(y))) for x, y in present.place["polygon"]):
+        return None  # nothing is left
+    return _with_place(present, {**present.place, "exclude": [*before, mask.corners]})
+
+
+def _with_place(present: RuleInForce, place: Written | None) -> Written | None:
     """The rule with a zone or line of its own, because other rules may use the present one."""
     key, kind = present.place_key, present.place_key.removesuffix("s")
     name = f"{present.rule[kind]}-cut"
-    place = None if cut is None else (_cut_line if kind == "line" else _cut_zone)(present.place, cut)
     return None if place is None else {key: {name: place}, "rules": [present.rule | {kind: name}]}
 
 

@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import Connection, Row, select
 
 from edge_agent.core.geometry import Point
+from edge_agent.wire.base import Unit
 from edge_central.console.events import NOT_HIDDEN
 from edge_central.console.incident_log import IncidentOutcome
 from edge_central.store import tables
@@ -28,6 +29,7 @@ class JudgedReport:
     foot: Point  # of the object, in 0..1 of the picture
     label: str | None
     lasted_s: float | None  # in the zone, or standing, at its end; None: the rule has no such time
+    score: float | None = None  # the highest of its phases, 0..1; None: it is about several objects
 
 
 class _Data(msgspec.Struct):
@@ -36,6 +38,7 @@ class _Data(msgspec.Struct):
     rule_id: str
     box: tuple[float, float, float, float]
     label: str | None = None
+    score: Unit | None = None
     inside_s: float | None = None
     still_s: float | None = None
 
@@ -53,7 +56,8 @@ def read_judged(
     """The reports of a rule that were closed as real or false, oldest first.
 
     Outcomes other than these, hidden events, and events that cannot be decoded are left out. Of several
-    phases the first gives time and place, the last how long it lasted.
+    phases the first gives time and place, the last how long it lasted, the most certain one the score: a rule
+    with a least score would have reported the object then.
     """
     outcomes = read_outcomes(connection, gateway, since_ms)
     found: dict[str, JudgedReport] = {}
@@ -67,12 +71,14 @@ def read_judged(
         lasted_s = data.inside_s if data.inside_s is not None else data.still_s
         known = found.get(row.event_id)
         if known is not None:
-            found[row.event_id] = replace(known, lasted_s=max(known.lasted_s or 0.0, lasted_s or 0.0))
+            lasted_s = max(known.lasted_s or 0.0, lasted_s or 0.0)
+            scores = [score for score in (known.score, data.score) if score is not None]
+            found[row.event_id] = replace(known, lasted_s=lasted_s, score=max(scores, default=None))
             continue
         x1, _, x2, y2 = data.box
         is_real = outcomes[row.event_id] == IncidentOutcome.REAL
         found[row.event_id] = JudgedReport(
-            row.event_id, is_real, row.time_ms, ((x1 + x2) / 2, y2), data.label, lasted_s
+            row.event_id, is_real, row.time_ms, ((x1 + x2) / 2, y2), data.label, lasted_s, data.score
         )
     return sorted(found.values(), key=lambda each: each.time_ms)
 

@@ -1,9 +1,9 @@
 """What would have avoided false alarms of a rule, and what it would have cost in real ones.
 
-Four simple changes are tried, each alone: other labels, a shorter schedule, a longer duration, a smaller zone
-or line. A change is proposed if it removes a good part of the false alarms and hardly any real one. The
-numbers are those of the alarms that officers judged; few alarms prove little, so the worst share of real ones
-that may be lost is given too.
+Six simple changes are tried, each alone: other labels, a shorter schedule, a longer duration, a least score,
+a smaller zone or line, a part of the zone that no longer belongs to it. A change is proposed if it removes a
+good part of the false alarms and hardly any real one. The numbers are those of the alarms that officers
+judged; few alarms prove little, so the worst share of real ones that may be lost is given too.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
-from math import exp, lgamma, log, log1p
+from math import ceil, exp, lgamma, log, log1p
 
+from edge_central.proposals.mask import MaskedRectangle, best_rectangle
 from edge_central.proposals.outcomes import JudgedReport
 
 MIN_FALSE = 5  # judged false; with fewer nothing is proposed
@@ -26,6 +27,9 @@ REAL_WEIGHT = 5  # one real alarm lost weighs as much as so many false ones remo
 MAX_CHANCE = 0.001
 """Probability that a cut without any meaning removes so many false ones among those that it removes (Fisher's
 exact test). Small, because hundreds of cuts are tried."""
+MAX_MASK_CHANCE = 0.00001
+"""The same for a mask. The best of 44,100 rectangles holds many false alarms by chance alone: see
+docs/design/rehearsal.md for how often."""
 MAX_PROPOSALS = 3
 CONFIDENCE = 0.95
 MAX_CUTS = 60
@@ -36,7 +40,9 @@ class ChangeKind(StrEnum):
     LABELS = "labels"
     SCHEDULE = "schedule"
     DURATION = "duration"
+    SCORE = "score"
     AREA = "area"
+    MASK = "mask"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +71,9 @@ class ProposedChange:
     label: str | None = None  # LABELS: no longer reported
     hours: tuple[int, int] | None = None  # SCHEDULE: armed from the first hour up to the second
     seconds: float | None = None  # DURATION: at least so long
+    score: float | None = None  # SCORE: at least so high, 0..1
     cut: Cut | None = None  # AREA
+    mask: MaskedRectangle | None = None  # MASK: objects in it no longer count
     false_removed: int = 0
     false_all: int = 0
     real_lost: int = 0
@@ -98,7 +106,9 @@ class ProposedChange:
             ChangeKind.LABELS: f"are {self.label}",
             ChangeKind.SCHEDULE: _outside(self.hours),
             ChangeKind.DURATION: f"lasted less than {self.seconds:g} s" if self.seconds else "",
+            ChangeKind.SCORE: f"had a score below {self.score:g}" if self.score else "",
             ChangeKind.AREA: f"lie {self.cut.removed_side}" if self.cut else "",
+            ChangeKind.MASK: _within(self.mask),
         }[self.kind]
         return (
             f"of {self.false_all} false alarms {self.false_removed} {where}; "
@@ -111,10 +121,17 @@ def _outside(hours: tuple[int, int] | None) -> str:
     return "" if hours is None else f"came between {hours[1]:02d}:00 and {hours[0]:02d}:00"
 
 
-def propose(judged: Sequence[JudgedReport], zone: tzinfo) -> list[ProposedChange]:
-    """The best change of each kind that is worth it, best first; at most ``MAX_PROPOSALS``.
+def _within(mask: MaskedRectangle | None) -> str:
+    if mask is None:
+        return ""
+    return f"lie between x = {mask.x1:.2f} and {mask.x2:.2f}, y = {mask.y1:.2f} and {mask.y2:.2f}"
 
-    ``zone``: time zone of the site. Empty with fewer than ``MIN_FALSE`` false alarms, or without a real one:
+
+def propose(judged: Sequence[JudgedReport], zone: tzinfo, most: int = MAX_PROPOSALS) -> list[ProposedChange]:
+    """The best change of each kind that is worth it, best first; at most ``most``.
+
+    A mask is proposed only where it is worth more than a straight cut, which is simpler. ``zone``: time zone
+    of the site. Empty with fewer than ``MIN_FALSE`` false alarms, or without a real one:
     then nothing shows what a change would lose.
     """
     false_all = sum(not each.is_real for each in judged)
@@ -126,13 +143,17 @@ def propose(judged: Sequence[JudgedReport], zone: tzinfo) -> list[ProposedChange
         known = best.get(change.kind)
         if is_worth_it(counted) and (known is None or counted.worth > known.worth):
             best[change.kind] = counted
-    return sorted(best.values(), key=lambda each: -each.worth)[:MAX_PROPOSALS]
+    area, mask = best.get(ChangeKind.AREA), best.get(ChangeKind.MASK)
+    if area is not None and mask is not None and mask.worth <= area.worth:
+        del best[ChangeKind.MASK]
+    return sorted(best.values(), key=lambda each: -each.worth)[:most]
 
 
 def is_worth_it(change: ProposedChange) -> bool:
     enough = change.false_removed >= max(MIN_REMOVED, MIN_SHARE * change.false_all)
     cheap = change.real_lost <= MAX_LOST * change.real_all and change.worth > 0
-    return enough and cheap and change.chance <= MAX_CHANCE
+    most_chance = MAX_MASK_CHANCE if change.kind is ChangeKind.MASK else MAX_CHANCE
+    return enough and cheap and change.chance <= most_chance
 
 
 def _candidates(judged: Sequence[JudgedReport]) -> Iterator[ProposedChange]:
@@ -145,10 +166,21 @@ def _candidates(judged: Sequence[JudgedReport]) -> Iterator[ProposedChange]:
             yield ProposedChange(ChangeKind.SCHEDULE, hours=(begin, (begin + length) % 24))
     for seconds in _between(each.lasted_s for each in judged if each.lasted_s is not None):
         yield ProposedChange(ChangeKind.DURATION, seconds=round(seconds + 0.5))
+    for score in _between(each.score for each in judged if each.score is not None):
+        yield ProposedChange(ChangeKind.SCORE, score=ceil(100 * score) / 100)
     for axis in (0, 1):
         for at in _between(each.foot[axis] for each in judged):
             for above in (True, False):
                 yield ProposedChange(ChangeKind.AREA, cut=Cut(axis, round(at, 3), above))
+    places = [(each.foot, -REAL_WEIGHT if each.is_real else 1.0) for each in judged if _has_place(each)]
+    mask = best_rectangle(places)
+    if mask is not None:
+        yield ProposedChange(ChangeKind.MASK, mask=mask)
+
+
+def _has_place(report: JudgedReport) -> bool:
+    """Whether the report is about one object, which stands at one place; a crowd has no label."""
+    return report.label is not None
 
 
 def _keeps(change: ProposedChange, report: JudgedReport, zone: tzinfo) -> bool:
@@ -160,6 +192,10 @@ def _keeps(change: ProposedChange, report: JudgedReport, zone: tzinfo) -> bool:
         return (_hour(report, zone) - begin) % 24 < (end - begin) % 24
     if change.seconds is not None:
         return report.lasted_s is None or report.lasted_s >= change.seconds
+    if change.score is not None:
+        return report.score is None or report.score >= change.score
+    if change.mask is not None:
+        return not (_has_place(report) and change.mask.covers(report.foot))
     return change.cut is None or change.cut.keeps(report.foot)
 
 
@@ -179,12 +215,8 @@ def _counted(
     change: ProposedChange, gone: Sequence[JudgedReport], judged: Sequence[JudgedReport]
 ) -> ProposedChange:
     real_all = sum(each.is_real for each in judged)
-    return ProposedChange(
-        change.kind,
-        change.label,
-        change.hours,
-        change.seconds,
-        change.cut,
+    return replace(
+        change,
         false_removed=sum(not each.is_real for each in gone),
         false_all=len(judged) - real_all,
         real_lost=sum(each.is_real for each in gone),

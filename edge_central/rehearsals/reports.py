@@ -14,7 +14,7 @@ from edge_central.console.events import NOT_HIDDEN
 from edge_central.console.incident_log import IncidentOutcome
 from edge_central.proposals.draft import RuleInForce, drafted
 from edge_central.proposals.outcomes import read_judged, read_outcomes
-from edge_central.proposals.reasoning import ProposedChange, propose
+from edge_central.proposals.reasoning import MAX_PROPOSALS, ChangeKind, ProposedChange, propose
 from edge_central.rehearsals.model import RehearsalDraft
 from edge_central.rehearsals.rules import CameraRuleSet, ConfiguredRule
 from edge_central.store import tables
@@ -153,7 +153,7 @@ def read_proposals(
     real = sum(each.is_real for each in judged)
     present = RuleInForce.of(rule.written, rules.places)
     found = []
-    for change in propose(judged, zone) if present is not None else ():
+    for change in propose(judged, zone, len(ChangeKind)) if present is not None else ():
         assert present is not None
         written = drafted(present, change)
         if written is not None:
@@ -161,4 +161,4 @@ def read_proposals(
                 rule=written["rules"][0], zones=written.get("zones", {}), lines=written.get("lines", {})
             )
             found.append(RuleProposal(change, draft))
-    return RuleProposals(real, len(judged) - real, tuple(found))
+    return RuleProposals(real, len(judged) - real, tuple(found[:MAX_PROPOSALS]))

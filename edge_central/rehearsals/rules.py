@@ -15,6 +15,7 @@ import msgspec
 from edge_agent.config.fields import field_types
 from edge_agent.config.model.rule_kinds import KINDS
 from edge_agent.config.model.rules import RuleKind
+from edge_agent.config.model.zones import MAX_EXCLUDED
 from edge_agent.config.written import Written
 from edge_agent.core.model import LABELS
 
@@ -38,12 +39,14 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class RulePlace:
-    """The zone or line of a rule. ``points``: x, y in 0..1 of the picture; corners, or both ends."""
+    """The zone or line of a rule. ``points``: x, y in 0..1 of the picture; corners, or both ends.
+    ``excluded``: corners of each part that does not belong to the zone."""
 
     key: str  # zones or lines
     name: str  # its id
     points: tuple[Point, ...]
     display_name: str = ""  # its name for people; empty: it has none
+    excluded: tuple[tuple[Point, ...], ...] = ()
 
     @property
     def shown(self) -> str:
@@ -65,6 +68,7 @@ class ConfiguredRule:
     count: int | None
     place: RulePlace | None  # None: it names a place that the gateway did not send
     written: Written  # the whole rule, for a draft
+    min_score: float = 0.0  # 0..1
     display_name: str = ""  # its name for people; empty: it has none
 
     @property
@@ -156,6 +160,7 @@ def configured_rule(written: Any, zones: Written, lines: Written) -> ConfiguredR
         count=None if count is None else round(count),
         place=_place(written, zones, lines),
         written=written,
+        min_score=_number(kind, written, "min_score") or 0.0,
         display_name=display_name(written),
     )
 
@@ -174,7 +179,19 @@ def line_points(line: Any) -> tuple[Point, ...] | None:
 
 
 def _zone_points(zone: Any) -> tuple[Point, ...] | None:
-    return _points(zone.get("polygon"), 3) if isinstance(zone, dict) else None
+    """The corners of a zone as it is written; None also if its excluded parts cannot be read."""
+    if not isinstance(zone, dict) or _excluded(zone) is None:
+        return None
+    return _points(zone.get("polygon"), 3)
+
+
+def _excluded(zone: Mapping[str, Any]) -> tuple[tuple[Point, ...], ...] | None:
+    """The parts that a zone or line excludes; None: they cannot be read."""
+    written = zone.get("exclude") or []
+    if not isinstance(written, list) or len(written) > MAX_EXCLUDED:
+        return None
+    parts = [_points(each, 3) for each in written]
+    return None if None in parts else tuple(each for each in parts if each is not None)
 
 
 def _places(written: Mapping[str, Any], points_of: Callable[[Any], tuple[Point, ...] | None]) -> Written:
@@ -189,7 +206,9 @@ def _place(rule: Written, zones: Written, lines: Written) -> RulePlace | None:
     if not isinstance(name, str) or name not in places:
         return None
     points = (line_points if key == "lines" else _zone_points)(places[name])
-    return None if points is None else RulePlace(key, name, points, display_name(places[name]))
+    if points is None:
+        return None
+    return RulePlace(key, name, points, display_name(places[name]), _excluded(places[name]) or ())
 
 
 def _points(written: Any, least: int) -> tuple[Point, ...] | None:

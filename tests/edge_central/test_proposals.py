@@ -22,6 +22,7 @@ from edge_agent.config.written import plain
 from edge_agent.core.clock import rfc3339_of_ms as at
 from edge_central.console.incident_log import IncidentOutcome, LogAuthor, close
 from edge_central.proposals.draft import RuleInForce, as_yaml, drafted
+from edge_central.proposals.mask import MaskedRectangle
 from edge_central.proposals.outcomes import JudgedReport, read_judged
 from edge_central.proposals.reasoning import ChangeKind, Cut, ProposedChange, propose, upper_share
 from edge_central.store.database import read_transaction, write_transaction
@@ -150,6 +151,8 @@ CHANGES = [
     ProposedChange(ChangeKind.LABELS, label="two-wheeler"),
     ProposedChange(ChangeKind.SCHEDULE, hours=(21, 5)),
     ProposedChange(ChangeKind.DURATION, seconds=45),
+    ProposedChange(ChangeKind.SCORE, score=0.62),
+    ProposedChange(ChangeKind.MASK, mask=MaskedRectangle(0.4, 0.5, 0.6, 0.65)),
     ProposedChange(ChangeKind.AREA, cut=Cut(0, 0.31, True)),
     ProposedChange(ChangeKind.AREA, cut=Cut(1, 0.5, False)),
 ]
@@ -175,6 +178,11 @@ def test_each_draft_is_valid_in_the_configuration(tmp_path: Path, change: Propos
             assert rule.schedule.begin.hour == 21
         case ChangeKind.DURATION:
             assert rule.min_duration_s == 45  # type: ignore[union-attr]
+        case ChangeKind.SCORE:
+            assert rule.min_score == 0.62
+        case ChangeKind.MASK:
+            zone = rule.zone  # type: ignore[union-attr]
+            assert [zone.contains((x, 0.6)) for x in (0.35, 0.45, 0.65)] == [True, False, True]
         case ChangeKind.AREA:
             assert change.cut is not None
             corners = rule.zone.polygon  # type: ignore[union-attr]
@@ -225,7 +233,7 @@ def told(gateway: Gateway, number: int, *, real: bool | None, x: float, hours: f
     over = wire.LoiteringData(
         phase="end", event_id=f"e-{number}", rule_id="yard", why="why", box=(x, 0.3, x + 0.1, 0.6),
         frame=FRAME, started_at=at(begun), ended_at=at(begun + 40_000), end_reason="left", model=MODEL,
-        label="person", group="person", score=0.8, track_id="t", zone="yard", inside_s=40.0 + number % 5,
+        label="person", group="person", score=0.9, track_id="t", zone="yard", inside_s=40.0 + number % 5,
     )  # fmt: skip
     return [gateway.event("cam-1", data, 17, begun), gateway.event("cam-1", over, 17, begun + 40_000)]
 
@@ -254,7 +262,7 @@ def fed(ingest: IngestHarness) -> IngestHarness:
     return ingest
 
 
-def test_outcomes_are_read_with_place_and_duration(fed: IngestHarness) -> None:
+def test_outcomes_are_read_with_place_duration_and_score(fed: IngestHarness) -> None:
     with read_transaction(fed.database) as connection:
         found = read_judged(connection, "dt-001", "cam-1", "yard", 0)
         others = [
@@ -265,6 +273,7 @@ def test_outcomes_are_read_with_place_and_duration(fed: IngestHarness) -> None:
     first = next(each for each in found if each.event_id == "e-3")
     assert first.foot == pytest.approx((0.2, 0.6))
     assert first.lasted_s == 43.0
+    assert first.score == 0.9, "the highest of start and end"
     assert others == [[], [], []]
 
 

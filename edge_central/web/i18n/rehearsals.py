@@ -56,6 +56,14 @@ WORDS: dict[str, tuple[str, str]] = {
     "rule-armed-always": ("Bật suốt ngày", "Armed all day"),
     "rule-armed-hours": ("Bật từ {begin} đến {end}", "Armed from {begin} to {end}"),
     "rule-armed-days": ("các ngày {days}", "on {days}"),
+    "rule-score": (
+        "Chỉ tính đối tượng có độ tin cậy từ {score}% trở lên.",
+        "Only objects with a score of at least {score}% count.",
+    ),
+    "rule-excluded": (
+        "Vùng này có {count} phần loại trừ: đối tượng đứng ở đó không được tính.",
+        "Excluded parts of the zone: {count}.",
+    ),
     "rule-off": ("Đang tắt trong cấu hình", "Disabled in the configuration"),
     "rule-place-unknown": (
         "Thiết bị không gửi vùng hoặc vạch ảo của quy tắc này.",
@@ -100,6 +108,14 @@ WORDS: dict[str, tuple[str, str]] = {
     "proposal-labels": ("Không báo {label} nữa", "No longer report: {label}"),
     "proposal-schedule": ("Chỉ bật từ {begin} đến {end}", "Armed only from {begin} to {end}"),
     "proposal-duration": ("Chỉ báo khi kéo dài từ {time} trở lên", "Report only what lasts at least {time}"),
+    "proposal-score": (
+        "Chỉ báo đối tượng có độ tin cậy từ {score}% trở lên",
+        "Report only objects with a score of at least {score}%",
+    ),
+    "proposal-mask": (
+        "Loại trừ khỏi vùng phần có x từ {left} đến {right}, y từ {top} đến {bottom}",
+        "Exclude from the zone what lies in x = {left} to {right}, y = {top} to {bottom}",
+    ),
     "proposal-area": (
         "Thu nhỏ vùng hoặc vạch ảo: bỏ phần {side}",
         "A smaller zone or line: without what is {side}",
@@ -139,6 +155,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "rehearsal-what-counts": ("Điều kiện báo", "What is reported"),
     "rehearsal-seconds": ("Thời gian tối thiểu (giây)", "At least for (seconds)"),
     "rehearsal-count": ("Số lượng tối thiểu", "At least how many"),
+    "rehearsal-score": ("Độ tin cậy tối thiểu", "Least score"),
+    "rehearsal-score-hint": ("từ 0 đến 1; để trống: không giới hạn", "0 to 1; empty: no limit"),
     "rehearsal-labels": ("Loại", "Objects"),
     "rehearsal-points": ("Tọa độ vùng hoặc vạch ảo", "Points of the zone or line"),
     "rehearsal-points-hint": (
@@ -159,6 +177,13 @@ WORDS: dict[str, tuple[str, str]] = {
     "rehearsal-corner": (
         "Điểm NUMBER: di chuyển bằng phím mũi tên",
         "Point NUMBER: the arrow keys move it",
+    ),
+    "rehearsal-excluded": ("Tọa độ các phần loại trừ của vùng", "Points of the parts that the zone excludes"),
+    "rehearsal-excluded-hint": (
+        "Đối tượng đứng trong các phần này không được tính. Các phần cách nhau bằng dấu chấm phẩy; để "
+        "trống nếu không có.",
+        "Objects that stand in these parts do not count. Semicolons separate the parts; empty: there are "
+        "none.",
     ),
     "rehearsal-span": ("Chạy thử trong", "Over the last"),
     "rehearsal-span-days": ("{days} ngày qua", "{days} days"),
@@ -197,6 +222,12 @@ WORDS: dict[str, tuple[str, str]] = {
     "rehearsal-error-points": (
         "Tọa độ vùng: từ 3 đến 64 điểm, mỗi điểm hai số từ 0 đến 1, các cạnh không cắt nhau.",
         "Points of a zone: 3 to 64, each of two numbers in 0..1, and no edge crosses another.",
+    ),
+    "rehearsal-error-excluded": (
+        "Các phần loại trừ: nhiều nhất 16 phần, cách nhau bằng dấu chấm phẩy, mỗi phần từ 3 điểm có hai số "
+        "từ 0 đến 1, các cạnh không cắt nhau.",
+        "Excluded parts: at most 16, separated by semicolons, each of at least 3 points of two numbers in "
+        "0..1, and no edge crosses another.",
     ),
     "rehearsal-error-line": (
         "Tọa độ vạch ảo: đúng 2 điểm, mỗi điểm hai số từ 0 đến 1.",

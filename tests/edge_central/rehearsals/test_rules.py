@@ -93,6 +93,9 @@ def test_a_rule_that_cannot_be_read_is_counted_and_hides_no_other(written: objec
         {"polygon": [[0, 0], [1, 1], [True, 0]]},
         {"polygon": [[0, 0], [1, 1], ["x", 0]]},
         {"polygon": [[0.5, 0.5]] * 100},
+        {"polygon": [[0, 0], [1, 1], [1, 0]], "exclude": 5},
+        {"polygon": [[0, 0], [1, 1], [1, 0]], "exclude": [[[0, 0], [1, 1], [1, 7]]]},
+        {"polygon": [[0, 0], [1, 1], [1, 0]], "exclude": [[[0, 0], [1, 1], [1, 0]]] * 17},
         {"polygon": [[0, 0], [1, 1], [1, 0]], "x: y\n": 1},
         {"polygon": [[0, 0], [1, 1], [1, 0]], "note": [[[[[[1]]]]]]},
     ],
@@ -102,6 +105,15 @@ def test_a_rule_whose_zone_cannot_be_drawn_is_shown_without_it(zone: object) -> 
     night = found.rule("night")
     assert night is not None
     assert (night.place, found.zones) == (None, {})
+
+
+def test_a_rule_has_its_least_score_and_what_its_zone_excludes() -> None:
+    part = [[0.3, 0.3], [0.4, 0.3], [0.4, 0.4]]
+    camera = CAMERA | {"rules": [NIGHT | {"min_score": 0.6}], "zones": {"yard": YARD | {"exclude": [part]}}}
+    night = rules(camera).rule("night")
+    assert night is not None
+    assert night.place is not None
+    assert (night.min_score, night.place.excluded) == (0.6, (tuple(map(tuple, part)),))
 
 
 def test_rules_and_places_have_names_for_people_where_the_configuration_has_them() -> None:
@@ -129,6 +141,7 @@ def test_rules_and_places_have_names_for_people_where_the_configuration_has_them
         {"min_duration_s": "long"},
         {"min_duration_s": True},
         {"zone": ["yard"]},
+        {"min_score": "high"},
     ],
 )
 def test_odd_values_of_a_rule_are_left_out(changes: dict[str, Any]) -> None:

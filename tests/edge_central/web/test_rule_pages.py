@@ -21,7 +21,7 @@ from edge_central.web.auth.accounts import Role
 from edge_central.web.i18n import ALL
 from tests.edge_central.console.passages import make_searchable
 from tests.edge_central.parts import JPEG, FakeGateway
-from tests.edge_central.rehearsals.parts import CAMERA, NIGHT, document, example, result, store_rules
+from tests.edge_central.rehearsals.parts import CAMERA, NIGHT, YARD, document, example, result, store_rules
 from tests.edge_central.searches.parts import picture_reply, reply
 from tests.edge_central.web import hostile
 from tests.edge_central.web.house import WARDS, Browser, House
@@ -82,12 +82,18 @@ def words(page: str) -> str:
 
 
 def event(
-    number: int, rule: str, phase: str = "start", box: tuple[float, ...] = (0.4, 0.4, 0.5, 0.6)
+    number: int,
+    rule: str,
+    phase: str = "start",
+    box: tuple[float, ...] = (0.4, 0.4, 0.5, 0.6),
+    score: float = 0.8,
 ) -> tuple[str, bytes]:
     """A report of an hour ago."""
     at = rfc3339(datetime.now(UTC) - timedelta(hours=1))
     data = {"phase": phase, "event_id": f"e{number}", "rule_id": rule, "box": box, "label": "person"}
-    return hostile.event(HERE, number, data | {"inside_s": 30.0}, kind="loitering", severity=13, time=at)
+    return hostile.event(
+        HERE, number, data | {"inside_s": 30.0, "score": score}, kind="loitering", severity=13, time=at
+    )
 
 
 # --- the rules ---
@@ -178,6 +184,11 @@ def test_each_field_changes_its_key_and_no_other(city: House) -> None:
     assert draft(city)["rule"] == NIGHT | {"schedule": {"from": "22:00", "to": "05:00", "holidays": "off"}}
     begin(lan, **{"label.motorcycle": ""})
     assert draft(city)["rule"] == NIGHT | {"labels": ["person"]}
+    begin(lan, score="0.65")
+    assert draft(city)["rule"] == NIGHT | {"min_score": 0.65}
+    begin(lan, excluded="0.3 0.3, 0.4 0.3, 0.4 0.4; 0.5 0.5, 0.6 0.5, 0.6 0.6")
+    parts = [[[0.3, 0.3], [0.4, 0.3], [0.4, 0.4]], [[0.5, 0.5], [0.6, 0.5], [0.6, 0.6]]]
+    assert draft(city)["zones"] == {"yard-new": YARD | {"exclude": parts}}
     begin(lan, points="0.2 0.2; 0.5 0.2\n0.5 0.9")
     assert draft(city) == {
         "rule": NIGHT | {"zone": "yard-new"},
@@ -190,7 +201,7 @@ def test_each_field_changes_its_key_and_no_other(city: House) -> None:
 def test_all_mistakes_are_said_at_once_and_nothing_is_stored(city: House, lang: str) -> None:
     lan = city.browser("lan")
     lan.get(f"/language/{lang}")
-    wrong = filled(begin="25:00", seconds="-1", points="0.1 0.1, 0.9 0.9, 0.9 0.1, 0.1 0.9")
+    wrong = filled(begin="25:00", seconds="-1", score="2", points="0.1 0.1, 0.9 0.9, 0.9 0.1, 0.1 0.9")
     wrong |= dict.fromkeys(
         ("label.person", "label.motorcycle", *(key for key in wrong if key.startswith("day."))), ""
     )
@@ -199,6 +210,9 @@ def test_all_mistakes_are_said_at_once_and_nothing_is_stored(city: House, lang: 
     for key in ("time", "days", "labels", "points"):
         assert ALL[f"rehearsal-error-{key}"][0 if lang == "vi" else 1] in answer.text
     assert 'id="seconds-error"' in answer.text
+    assert 'id="score-error"' in answer.text
+    excluded = lan.post(FORM, filled(excluded="0.1 0.1, 0.2"), page=FORM)
+    assert ALL["rehearsal-error-excluded"][0 if lang == "vi" else 1] in excluded.text
     assert 'value="25:00"' in answer.text, "what was typed stays"
     assert lan.post(FORM, filled(span="9999"), page=FORM).status_code == 400
     assert lan.post(FORM, filled(purpose=""), page=FORM).status_code == 400
@@ -434,3 +448,37 @@ def test_outcomes_become_proposals_that_fill_the_form(city: House, lang: str) ->
     assert lan.get(f"{RULES}?proposals=gate").status_code == 200
     assert lan.get(f"{RULES}?proposals=none").status_code == 404
     assert CAMERA["rules"][0] == NIGHT
+
+
+def test_uncertain_false_alarms_in_the_middle_propose_a_score_and_a_mask(city: House) -> None:
+    """Sixteen at a statue, and real ones on all sides of it; drafts of both pass through the form."""
+    around = [(0.28, 0.3), (0.7, 0.32), (0.3, 0.8), (0.68, 0.78)]
+    feet = [(0.5, 0.55)] * 16 + [around[n % 4] for n in range(28)]
+    city.take(
+        *[
+            event(n, "night", box=(x - 0.02, y - 0.2, x + 0.02, y), score=0.55 if n <= 16 else 0.8)
+            for n, (x, y) in enumerate(feet, 1)
+        ]
+    )
+    close(city, {f"e{n}": "false" if n <= 16 else "real" for n in range(1, len(feet) + 1)})
+    lan = city.browser("lan")
+    lan.get("/language/en")
+    says = words(lan.get(f"{RULES}?proposals=night").text)
+    assert "Report only objects with a score of at least 68%" in says
+    assert "Exclude from the zone what lies in x = 0.50 to 0.55, y = 0.55 to 0.60" in says
+    score = re.search(r'name="score"[^>]*value="([^"]*)"', lan.get(f"{FORM}?proposal=score").text)
+    masked = lan.get(f"{FORM}?proposal=mask").text
+    excluded = re.search(r'name="excluded"[^>]*>([^<]*)<', masked)
+    assert score is not None
+    assert excluded is not None
+    id_ = begin(lan, score=score[1], excluded=excluded[1])
+    corners = [[0.5, 0.55], [0.55, 0.55], [0.55, 0.6], [0.5, 0.6]]
+    assert draft(city) == {
+        "rule": NIGHT | {"zone": "yard-new", "min_score": 0.68},
+        "zones": {"yard-new": YARD | {"exclude": [corners]}},
+        "lines": {},
+    }
+    page = lan.get(f"/rehearsals/{id_}").text
+    assert '<polygon class="excluded" points="800.0,495.0 880.0,495.0 880.0,540.0 800.0,540.0"/>' in page
+    assert "Only objects with a score of at least 68% count." in page
+    assert "Excluded parts of the zone: 1." in page

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from starlette.responses import Response
 
+from edge_agent.core.geometry import Point
 from edge_central.console.fleet import CameraOverview, SiteOverview
 from edge_central.rehearsals.model import RehearsalDraft
 from edge_central.rehearsals.records import ReportedRules, list_rehearsals, read_camera_rules
@@ -22,12 +24,14 @@ from edge_central.web.request_handler import Page
 
 @dataclass(frozen=True, slots=True)
 class RuleDrawing:
-    """The zone or line of a rule on a picture. ``points`` is that of a polygon, or of a polyline."""
+    """The zone or line of a rule on a picture. ``points`` is that of a polygon, or of a polyline;
+    ``excluded`` are those of polygons."""
 
     width: float
     height: float
     points: str
     is_line: bool
+    excluded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +68,12 @@ class RulesOfCamera:
 def rule_drawing(place: RulePlace, ratio: float) -> RuleDrawing:
     """``ratio``: width by height of the picture."""
     height = round(WIDTH / ratio, 1)
-    points = " ".join(f"{x * WIDTH:.1f},{y * height:.1f}" for x, y in place.points)
-    return RuleDrawing(WIDTH, height, points, place.key == "lines")
+
+    def drawn(points: Iterable[Point]) -> str:
+        return " ".join(f"{x * WIDTH:.1f},{y * height:.1f}" for x, y in points)
+
+    excluded = tuple(map(drawn, place.excluded))
+    return RuleDrawing(WIDTH, height, drawn(place.points), place.key == "lines", excluded)
 
 
 def rules_of_path(visit: UserRequestContext) -> RulesOfCamera:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from edge_agent.config.model.rules import MAX_OBJECTS
+from edge_agent.config.model.zones import MAX_EXCLUDED
 from edge_agent.config.written import Written
 from edge_agent.core.geometry import fault_of
 from edge_agent.core.model import LABELS
@@ -19,6 +20,8 @@ from edge_central.rehearsals.rules import DURATIONS, MAX_POINTS, ConfiguredRule,
 from edge_central.web.pages.search_form import FormError, InvalidForm
 
 WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+PART = "; "
+"""Between two excluded parts of a zone."""
 DAY, LABEL = "day.", "label."
 """Checkboxes: each has a name of its own."""
 MAX_SECONDS = 86_400.0
@@ -35,13 +38,18 @@ def usual_values(rule: ConfiguredRule) -> Values:
 
 
 def values_of(rule: ConfiguredRule) -> Values:
-    values = Values(str, begin=rule.begin or "", end=rule.end or "", points=_points_text(rule))
+    points = "" if rule.place is None else _points_text(rule.place.points)
+    values = Values(str, begin=rule.begin or "", end=rule.end or "", points=points)
     values |= {f"{DAY}{day}": "1" for day in _week_days(rule.days)}
     values |= {f"{LABEL}{label}": "1" for label in rule.labels if label in LABELS}
     if rule.seconds is not None:
         values["seconds"] = f"{rule.seconds:g}"
     if rule.count is not None:
         values["count"] = str(rule.count)
+    if rule.min_score > 0:
+        values["score"] = f"{rule.min_score:g}"
+    if rule.place is not None and rule.place.excluded:
+        values["excluded"] = PART.join(map(_points_text, rule.place.excluded))
     return values
 
 
@@ -62,10 +70,12 @@ def draft_of(rule: ConfiguredRule, form: Mapping[str, str], *, is_new: bool = Fa
         written[duration] = _number(form, "seconds", 0, MAX_SECONDS, errors)
     if rule.count is not None and "count" in changed:
         written["count"] = round(_number(form, "count", 2, MAX_OBJECTS, errors))
+    if "score" in changed:
+        _change_score(written, form, errors)
     places: dict[str, Written] = {}
-    if rule.place is not None and (is_new or "points" in changed):
+    if rule.place is not None and (is_new or changed & {"points", "excluded"}):
         name = rule.place.name if is_new else f"{rule.place.name[: MAX_NAME - 4]}-new"
-        places = _changed_place(rule, name, written, form.get("points", ""), errors)
+        places = _changed_place(rule, name, written, form, errors)
     if errors:
         raise InvalidForm(errors)
     return RehearsalDraft(rule=written, zones=places.get("zones", {}), lines=places.get("lines", {}))
@@ -110,27 +120,54 @@ def _number(
     except ValueError:
         value = math.nan
     if not least <= value <= most:
-        word = "rehearsal-seconds" if name == "seconds" else "rehearsal-count"
-        errors[name] = FormError("search-error-number", {"word": word, "least": least, "most": most})
+        word = {"word": f"rehearsal-{name}", "least": least, "most": most}
+        errors[name] = FormError("search-error-number", word)
         return 0
     return round(value) if value == round(value) else value
 
 
+def _change_score(written: Written, form: Mapping[str, str], errors: dict[str, FormError]) -> None:
+    written.pop("min_score", None)
+    if form.get("score", "").strip():
+        written["min_score"] = _number(form, "score", 0, 1, errors)
+
+
 def _changed_place(
-    rule: ConfiguredRule, name: str, written: Written, text: str, errors: dict[str, FormError]
+    rule: ConfiguredRule,
+    name: str,
+    written: Written,
+    form: Mapping[str, str],
+    errors: dict[str, FormError],
 ) -> dict[str, Written]:
     """A zone or line of its own, called ``name``, because other rules may use the present one."""
     assert rule.place is not None
-    points = _points_of(text)
+    points = _points_of(form.get("points", ""))
     is_line = rule.place.key == "lines"
     valid = points is not None and (len(points) == 2 if is_line else _is_polygon(points))
     if points is None or not valid:
         errors["points"] = FormError("rehearsal-error-line" if is_line else "rehearsal-error-points")
         return {}
     written[rule.place.key.removesuffix("s")] = name
-    listed = [list(point) for point in points]
-    place = {"from": listed[0], "to": listed[1]} if is_line else {"polygon": listed}
-    return {rule.place.key: {name: place}}
+    listed = _listed(points)
+    if is_line:
+        return {"lines": {name: {"from": listed[0], "to": listed[1]}}}
+    parts = _excluded_of(form.get("excluded", ""))
+    if parts is None:
+        errors["excluded"] = FormError("rehearsal-error-excluded")
+        return {}
+    more = {"exclude": [_listed(part) for part in parts]} if parts else {}
+    return {"zones": {name: {"polygon": listed, **more}}}
+
+
+def _excluded_of(text: str) -> list[list[Point]] | None:
+    """The excluded parts of a zone. None: something else, or too many."""
+    texts = [part for part in text.split(PART.strip()) if part.strip()]
+    parts = [points for part in texts if (points := _points_of(part)) is not None and _is_polygon(points)]
+    return parts if len(parts) == len(texts) <= MAX_EXCLUDED else None
+
+
+def _listed(points: Iterable[Point]) -> list[list[float]]:
+    return [list(point) for point in points]
 
 
 def _is_polygon(points: list[Point]) -> bool:
@@ -151,8 +188,7 @@ def _points_of(text: str) -> list[Point] | None:
     return list(zip(numbers[::2], numbers[1::2], strict=True))
 
 
-def _points_text(rule: ConfiguredRule) -> str:
-    points = () if rule.place is None else rule.place.points
+def _points_text(points: Iterable[Point]) -> str:
     return ", ".join(f"{x:g} {y:g}" for x, y in points)
 
 
