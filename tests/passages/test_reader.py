@@ -29,7 +29,7 @@ from edge_agent.passages.reader import PassageReader, StoredPassage
 from tests.outbox.parts import HandClock
 from tests.passages.parts import passage, store
 
-ROWS = 400
+ROWS = 250
 DAYS = 3
 HOUR_S, DAY_S = 3600.0, 86_400.0
 SAME_S = (HOUR_S, 30_000.0, 1.5 * DAY_S)
@@ -39,8 +39,8 @@ LIMITS = (1, 7, 50, ROWS)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Passages of three days, short ones and some of hours and days; slices of a few rows."""
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, list[StoredPassage]]]:
+    """The folder and all rows: three days, short passages and some of hours and days; slices of a few rows."""
     place, rng = tmp_path_factory.mktemp("rows"), random.Random(7)
     rows = store(place, HandClock(mono=0.0))
     rows.write([any_passage(number, rng) for number in range(ROWS)], synced=True)
@@ -48,7 +48,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as small:
         small.setattr(reader, "SLICE_ROWS", 5)
         small.setattr(reader, "INDEXED_ROWS", 11)
-        yield place
+        stored = list(PassageReader(place).find(PassageFilter()))
+        assert len(stored) == ROWS
+        yield place, stored
 
 
 def any_passage(number: int, rng: random.Random) -> Passage:
@@ -118,13 +120,12 @@ def filters(draw: st.DrawFn) -> PassageFilter:
     )
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(wanted=filters(), limit=st.sampled_from(LIMITS), oldest_first=st.booleans())
 def test_a_search_counts_and_chooses_as_a_comparison_of_all_rows_does(
-    folder: Path, wanted: PassageFilter, limit: int, oldest_first: bool
+    site: tuple[Path, list[StoredPassage]], wanted: PassageFilter, limit: int, oldest_first: bool
 ) -> None:
-    stored = list(PassageReader(folder).find(PassageFilter()))
-    assert len(stored) == ROWS
+    folder, stored = site
     fitting = [each for each in stored if fits(each, wanted)]
     found = PassageReader(folder).best(wanted, limit, oldest_first=oldest_first)
     assert found.total == len(fitting)
@@ -157,7 +158,8 @@ def share_of(stored: StoredPassage, wanted: PassageFilter) -> float:
 
 def fits(stored: StoredPassage, wanted: PassageFilter) -> bool:
     detail, start = stored.detail, to_ms(stored.started_at)
-    named = {each.colour for part in detail.colours for each in part.colours}
+    parts = () if wanted.colour is None else detail.colours
+    named = {each.colour for part in parts for each in part.colours}
     off = None
     if wanted.direction_deg is not None and stored.direction_deg is not None:
         off = abs((stored.direction_deg - wanted.direction_deg + 180) % 360 - 180)
