@@ -40,7 +40,7 @@ LIMITS = (1, 7, 50, ROWS)
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, list[StoredPassage]]]:
-    """The folder and all rows: three days, short passages and some of hours and days; slices of a few rows."""
+    """The folder and all rows: three days, short passages and some of hours; slices of a few rows."""
     place, rng = tmp_path_factory.mktemp("rows"), random.Random(7)
     rows = store(place, HandClock(mono=0.0))
     rows.write([any_passage(number, rng) for number in range(ROWS)], synced=True)

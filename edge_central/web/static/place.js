@@ -11,7 +11,7 @@
   const STEP = 0.01;
   const MOVES = { ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP] };
   const { width, height } = picture.viewBox.baseVal;
-  const shapes = Array.from(picture.querySelectorAll("polygon, polyline"));
+  const shapes = Array.from(picture.querySelectorAll("polygon:not(.excluded), polyline"));
   const isLine = shapes[0].tagName === "polyline";
   const least = isLine ? 2 : 3;
   let points = [];

@@ -469,6 +469,7 @@ def test_uncertain_false_alarms_in_the_middle_propose_a_score_and_a_mask(city: H
     score = re.search(r'name="score"[^>]*value="([^"]*)"', lan.get(f"{FORM}?proposal=score").text)
     masked = lan.get(f"{FORM}?proposal=mask").text
     excluded = re.search(r'name="excluded"[^>]*>([^<]*)<', masked)
+    assert '<polygon class="excluded" points="800.0,495.0' in masked, "the proposal is drawn"
     assert score is not None
     assert excluded is not None
     id_ = begin(lan, score=score[1], excluded=excluded[1])

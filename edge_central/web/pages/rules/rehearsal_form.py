@@ -8,6 +8,7 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from edge_agent.config.model.rules import MAX_OBJECTS
@@ -16,7 +17,7 @@ from edge_agent.config.written import Written
 from edge_agent.core.geometry import fault_of
 from edge_agent.core.model import LABELS
 from edge_central.rehearsals.model import DAYS, RehearsalDraft
-from edge_central.rehearsals.rules import DURATIONS, MAX_POINTS, ConfiguredRule, Point
+from edge_central.rehearsals.rules import DURATIONS, MAX_POINTS, ConfiguredRule, Point, RulePlace
 from edge_central.web.pages.search_form import FormError, InvalidForm
 
 WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -51,6 +52,14 @@ def values_of(rule: ConfiguredRule) -> Values:
     if rule.place is not None and rule.place.excluded:
         values["excluded"] = PART.join(map(_points_text, rule.place.excluded))
     return values
+
+
+def place_shown(rule: ConfiguredRule, values: Mapping[str, str]) -> RulePlace | None:
+    """The zone or line of the rule, with the excluded parts that the form has, where they can be read."""
+    parts = _excluded_of(values.get("excluded", ""))
+    if rule.place is None or parts is None:
+        return rule.place
+    return replace(rule.place, excluded=tuple(map(tuple, parts)))
 
 
 def draft_of(rule: ConfiguredRule, form: Mapping[str, str], *, is_new: bool = False) -> RehearsalDraft:

@@ -102,7 +102,7 @@ def _form(
         rule=rule,
         values=values,
         errors=errors,
-        drawing=found.drawing(rule.place),
+        drawing=found.drawing(rehearsal_form.place_shown(rule, values)),
         background=drawn_on(visit, found.site.id, found.camera),
         new=None if found.known.rules is None or found.known.rules.rule(rule.id) else rule.kind,
         labels=LABELS,
