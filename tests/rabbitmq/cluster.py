@@ -33,6 +33,7 @@ class Node:
     folder: Path
     epmd_port: int
     mqtt_port: int = field(default_factory=free_port)
+    amqp_port: int = field(default_factory=free_port)
     distribution_port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
@@ -119,7 +120,8 @@ class Cluster:
         for node in self.nodes:
             listener = f"mqtt.listeners.tcp.lab = 127.0.0.1:{node.mqtt_port}\n"
             # In the lab without certificates; everything else is the guide's.
-            lab = "listeners.tcp = none\nanonymous_login_user = guest\nanonymous_login_pass = guest\n"
+            amqp = f"listeners.tcp.lab = 127.0.0.1:{node.amqp_port}\n"
+            lab = f"{amqp}anonymous_login_user = guest\nanonymous_login_pass = guest\n"
             own = "\n".join(
                 line for line in text.splitlines() if not re.match(r"(mqtt\.)?(ssl|listeners)", line)
             )

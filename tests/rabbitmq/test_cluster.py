@@ -16,12 +16,14 @@ import pytest
 
 from edge_agent.core.errors import CentralError
 from tests.edge_central.parts import Centre
-from tests.rabbitmq.cluster import GUIDE, Cluster
+from tests.rabbitmq.cluster import GUIDE, Cluster, Node
 from tests.testbed.mosquitto import wait_until
 
 SITES, WARDS = 30, ("de-tham", "bo-xuyen")
 PATIENCE_S = 120.0
 PASSWORD = "of-the-lab-alone"
+READER = "police-de-tham"
+"""User of the guide, and the name of its queue."""
 
 
 @pytest.fixture(scope="module")
@@ -35,15 +37,18 @@ def test_the_nodes_are_one_cluster(cluster: Cluster) -> None:
     assert sorted(status["running_nodes"]) == [node.name for node in cluster.nodes]
 
 
+def give_rights(node: Node, user: str) -> None:
+    """Run the commands of the guide for this user, whose password is ``PASSWORD``."""
+    lines = GUIDE.read_text(encoding="utf-8").splitlines()
+    for line in (each for each in lines if each.startswith("rabbitmqctl")):
+        words = shlex.split(line.partition("  #")[0].replace("$(openssl rand -hex 32)", PASSWORD))
+        if user in words:
+            node.control(*words[1:])
+
+
 def test_the_rights_of_the_guide_keep_a_gateway_to_its_own_topics(cluster: Cluster) -> None:
     node = cluster.nodes[0]
-    given = [
-        line for line in GUIDE.read_text(encoding="utf-8").splitlines() if line.startswith("rabbitmqctl")
-    ]
-    for line in given:
-        words = shlex.split(line.partition("  #")[0].replace("$(openssl rand -hex 32)", PASSWORD))
-        if "dt-001" in words:
-            node.control(*words[1:])
+    give_rights(node, "dt-001")
 
     def client(program: str, *words: str) -> subprocess.CompletedProcess[str]:
         me = (
@@ -73,6 +78,51 @@ def test_the_rights_of_the_guide_keep_a_gateway_to_its_own_topics(cluster: Clust
     for topic, may in ((f"{own}/down/cmd/+", True), (f"{other}/down/cmd/+", False), ("tb/v1/#", False)):
         answer = client("mosquitto_sub", "-q", "1", "-t", topic, "-E", "-W", "20")
         assert ("denied" not in answer.stderr and answer.returncode == 0) is may, answer
+
+
+def event(number: int, ward: str) -> dict[str, Any]:
+    about = {"source": f"/tb/{ward}-1", "subject": "cam-1", "type": "vn.thaibinh.edge.object.v1"}
+    return {"time": "2026-11-28T00:00:00.000Z", "id": str(number), "data": {"number": number}} | about
+
+
+def publish(node: Node, ward: str, number: int) -> None:
+    topic = f"tb/v1/{ward}/{ward}-1/up/event/info"
+    where = ("-h", "127.0.0.1", "-p", str(node.mqtt_port), "-V", "5", "-q", "1")
+    text = json.dumps(event(number, ward))
+    subprocess.run(["mosquitto_pub", *where, "-t", topic, "-m", text], check=True, timeout=60)
+
+
+def test_the_amqp_reader_of_the_guide_misses_no_event_of_its_ward(cluster: Cluster, tmp_path: Path) -> None:
+    node = cluster.nodes[0]
+    give_rights(node, READER)
+    (tmp_path / "password").write_text(PASSWORD)
+    out = tmp_path / "out"
+
+    @contextlib.contextmanager
+    def reading(ward: str = "de-tham") -> Iterator[subprocess.Popen[str]]:
+        words = (f"127.0.0.1:{node.amqp_port}", ward, READER, str(tmp_path / "password"))
+        with out.open("a") as printed, subprocess.Popen(
+            [sys.executable, str(GUIDE.parent / "amqp_reader.py"), *words],
+            stdout=printed, stderr=subprocess.PIPE, text=True,
+        ) as reader:  # fmt: skip
+            try:
+                yield reader
+            finally:
+                reader.kill()
+
+    with reading() as reader:
+        assert reader.stderr is not None
+        assert reader.stderr.readline() == f"reads {READER}\n"
+        publish(node, "bo-xuyen", 1)
+        publish(node, "de-tham", 2)
+        wait_until(lambda: "'number': 2" in out.read_text(), what="the event")
+    publish(node, "de-tham", 3)  # while the reader is away
+    with reading():
+        wait_until(lambda: "'number': 3" in out.read_text(), what="the event that waited")
+    assert len(out.read_text().splitlines()) == 2, "nothing of another ward, and nothing twice"
+    with reading("bo-xuyen") as other:
+        _, error = other.communicate(timeout=60)
+    assert "ACCESS_REFUSED" in error
 
 
 def test_a_node_that_is_killed_costs_no_event(
