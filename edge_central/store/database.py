@@ -173,7 +173,7 @@ def prepare_schema(connection: Connection) -> None:
     with connection.begin():
         if connection.dialect.name == "postgresql":
             lock_writers(connection)
-        metadata.create_all(connection)
+        _create_missing_tables(connection)
         if read_meta(connection, REBUILD_KEY) is None:  # before the first batch that counts by itself
             write_meta(connection, REBUILD_KEY, str(newest_cursor(connection)))
         version = read_meta(connection, "schema")
@@ -190,6 +190,14 @@ def prepare_schema(connection: Connection) -> None:
             )
         elif int(version) < SCHEMA_VERSION:
             _upgrade(connection, int(version))
+
+
+def _create_missing_tables(connection: Connection) -> None:
+    """Create missing tables with their indexes. SQLAlchemy's own check is a query for each table."""
+    existing = set(inspect(connection).get_table_names())
+    missing = [table for table in metadata.tables.values() if table.name not in existing]
+    if missing:
+        metadata.create_all(connection, tables=missing, checkfirst=False)
 
 
 def _upgrade(connection: Connection, version: int) -> None:
