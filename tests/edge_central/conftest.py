@@ -15,6 +15,7 @@ from edge_central.store.batch import Store
 from edge_central.store.media_folder import MediaFolder
 from tests.edge_central.ingest_harness import IngestHarness
 from tests.edge_central.parts import FakeGateways
+from tests.edge_central.prepared import PreparedPostgreSQL, make_sqlite
 from tests.testbed.mosquitto import Mosquitto
 from tests.testbed.postgresql import PostgreSQL, programs
 
@@ -29,12 +30,20 @@ def postgresql() -> Iterator[PostgreSQL]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def prepared_postgresql(postgresql: PostgreSQL) -> PreparedPostgreSQL:
+    return PreparedPostgreSQL(postgresql, "prepared")
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A database with all tables and no rows."""
     if request.param == "sqlite":
-        return Database(f"sqlite:///{tmp_path}/central.db")
-    empty: Database = request.getfixturevalue("empty")
-    return empty
+        yield make_sqlite(tmp_path / "central.db")
+        return
+    prepared: PreparedPostgreSQL = request.getfixturevalue("prepared_postgresql")
+    yield prepared.database
+    prepared.clean()
 
 
 @pytest.fixture
@@ -50,7 +59,7 @@ def ingest(database: Database, tmp_path: Path) -> Iterator[IngestHarness]:
 
 @pytest.fixture
 def empty(postgresql: PostgreSQL) -> Iterator[Database]:
-    """An empty database on PostgreSQL."""
+    """A database on PostgreSQL without tables."""
     name = next(_names)
     yield Database(postgresql.create(name).replace("postgresql:", "postgresql+psycopg:"))
     postgresql.drop(name)

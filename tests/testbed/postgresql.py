@@ -13,9 +13,17 @@ from types import TracebackType
 from typing import Self
 
 from tests.testbed.mosquitto import wait_until
+from tests.testbed.shared_folder import make_or_copy
 
 PORT = 5432
 """Only the name of the socket."""
+OPTIONS = {
+    "listen_addresses": "",
+    "fsync": "off",
+    "full_page_writes": "off",
+    "autovacuum": "off",  # a test's tables are gone before it would look at them
+    "checkpoint_timeout": "1d",
+}
 
 
 def programs() -> Path | None:
@@ -56,9 +64,8 @@ class PostgreSQL:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        self._run(
-            "initdb", "-D", "data", "-A", "trust", "-U", "edge", "-E", "UTF8", "--locale=C", "--no-sync"
-        )
+        initdb = "initdb", "-D", "data", "-A", "trust", "-U", "edge", "-E", "UTF8", "--locale=C", "--no-sync"
+        make_or_copy(self._folder / "data", "postgresql", lambda: self._run(*initdb))
         self.start()
         self._run("createdb", "-h", str(self._folder), "-U", "edge", "edge")
         return self
@@ -91,14 +98,8 @@ class PostgreSQL:
 
     def start(self) -> None:
         socket = self._folder / f".s.PGSQL.{PORT}"
-        options = [
-            "-c",
-            "listen_addresses=",
-            "-c",
-            f"unix_socket_directories={self._folder}",
-            "-c",
-            "fsync=off",
-        ]
+        options = [f"--{name}={value}" for name, value in OPTIONS.items()]
+        options.append(f"--unix_socket_directories={self._folder}")
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [self._programs / "postgres", "-D", "data", "-p", str(PORT), *options],

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from edge_central.settings import Database
 from tests.edge_central.availability.world import SimulatedWorld
+from tests.edge_central.prepared import make_sqlite
 
 
 @pytest.fixture
 def small_world(tmp_path: Path) -> Iterator[SimulatedWorld]:
-    built = SimulatedWorld(Database(f"sqlite:///{tmp_path}/central.db"), tmp_path)
+    built = SimulatedWorld(make_sqlite(tmp_path / "central.db"), tmp_path)
     yield built
     built.close()

@@ -82,11 +82,9 @@ def build(
     """Build the city in a few seconds. ``now_ms``: the moment of the evening; None: now."""
     now = round(time.time() * 1000) if now_ms is None else now_ms
     folder.mkdir(parents=True, exist_ok=True)
-    all_gateways = gateways()
-    sites_file, wards_file = write_sheet(folder, all_gateways)
-    online = [each for each in all_gateways if each.id not in NEVER_HEARD]
-    database = database or Database(f"sqlite:///{folder / 'central.db'}")
-    filler = _Filler(database, folder / "media")
+    city = city_in(folder, now, database)
+    online = [each for each in city.gateways.values() if each.id not in NEVER_HEARD]
+    filler = _Filler(city.database, folder / "media")
     day = [message for each in a_day(online, now, events) for message in messages_of(each)]
     filler.write_in_order(day)
     filler.write([each.birth(now - 86_400_000) for each in online], now - 86_400_000)
@@ -96,7 +94,15 @@ def build(
     filler.history(online, now)
     filler.seen(now)
     filler.store.close()
-    return City(database, folder, sites_file, wards_file, now, {each.id: each for each in all_gateways})
+    return city
+
+
+def city_in(folder: Path, now_ms: int, database: Database | None = None) -> City:
+    """The city whose database is, or shall be, in this folder."""
+    all_gateways = gateways()
+    sites_file, wards_file = write_sheet(folder, all_gateways)
+    database = database or Database(f"sqlite:///{folder / 'central.db'}")
+    return City(database, folder, sites_file, wards_file, now_ms, {each.id: each for each in all_gateways})
 
 
 class _Filler:

@@ -8,13 +8,18 @@ import pytest
 from sqlalchemy import Connection
 
 from edge_central.store.database import open_engine, read_transaction
-from tests.edge_central.console.city import City, build
+from tests.edge_central.console.city import City, build, city_in
+from tests.testbed.shared_folder import make_or_copy
+
+EVENING_MS = 1_795_698_000_000
 
 
 @pytest.fixture(scope="session")
 def city(tmp_path_factory: pytest.TempPathFactory) -> City:
     """The city at 20:00 in Thai Binh."""
-    return build(tmp_path_factory.mktemp("city"), 1_795_698_000_000, events=1_200)
+    folder = tmp_path_factory.mktemp("city") / "state"
+    make_or_copy(folder, "city", lambda: build(folder, EVENING_MS, events=1_200))
+    return city_in(folder, EVENING_MS)
 
 
 @pytest.fixture

@@ -13,15 +13,15 @@ from edge_agent.wire.received.messages import ReplyMessage
 from edge_central.searches import answer_queue, records
 from edge_central.searches.answer_queue import AT_ONCE, MAX_OF_GATEWAY, AnswerQueue
 from edge_central.searches.answers import record_answers
-from edge_central.settings import Database
 from edge_central.store.batch import Store
 from edge_central.store.database import DatabaseUnavailable
+from tests.edge_central.prepared import make_sqlite
 from tests.edge_central.searches.parts import OF_ALL, answer, ask, command_of, found_city, passage, reply
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store(Database(f"sqlite:///{tmp_path}/central.db"))
+    opened = Store(make_sqlite(tmp_path / "central.db"))
     opened.load()
     with opened.batch() as batch:
         found_city(batch.connection)

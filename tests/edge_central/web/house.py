@@ -31,6 +31,7 @@ from edge_central.web.auth.accounts import Account, Role, hash_password, new_tok
 from edge_central.web.service import ConsoleServer
 from tests.edge_central.ingest_harness import IngestHarness
 from tests.edge_central.parts import JPEG, FakeGateway
+from tests.edge_central.prepared import make_sqlite
 
 WARDS = ("de-tham", "bo-xuyen")
 PASSWORD = "lúa vàng 1234"
@@ -60,6 +61,8 @@ class House:
         self.config.write_text(json.dumps(document), encoding="utf-8")
         self.settings: CentralSettings = load(self.config)
         self.clock = clock or SystemClock()
+        if database == "sqlite" and not (file := folder / "state/central.db").exists():
+            make_sqlite(file)
         self.connections = DatabaseConnections(self.settings.database)
         self.store = Store(self.settings.database)
         self.store.load()  # makes the database: two processes that do this at once disturb each other

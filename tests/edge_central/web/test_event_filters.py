@@ -13,12 +13,14 @@ import httpx
 import pytest
 from sqlalchemy import delete, text
 
+from edge_central.settings import Database
 from edge_central.store import tables
 from edge_central.store.ringing import ALARM, WARNING
 from edge_central.store.scope import EVERYWHERE, Scope
 from edge_central.web.api import event_history as history
 from edge_central.web.api.event_history import HistoryFilter
 from tests.edge_central.parts import WARD, FakeGateway
+from tests.edge_central.prepared import configured
 from tests.edge_central.web.hostile import event
 from tests.edge_central.web.house import House
 
@@ -67,14 +69,10 @@ def sent_events() -> list[Sent]:
     return found
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def centre(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
+@pytest.fixture
+def centre(database: Database, tmp_path: Path) -> Iterator[House]:
     """A centre with ``sent_events``, on each database."""
-    database = "sqlite"
-    if request.param == "postgresql":
-        server = request.getfixturevalue("postgresql")
-        database = server.create(f"filters_{abs(hash(tmp_path)) % 10**9}")
-    with House(tmp_path, database=database) as house:
+    with House(tmp_path, database=configured(database)) as house:
         house.take(*(each.message for each in sent_events()))
         house.take(GATE.heartbeat("s"), YARD.heartbeat("s"), THEIRS.heartbeat("s"))
         yield house.start()

@@ -16,9 +16,10 @@ from edge_central.settings import Database
 from edge_central.store.presence_reports import GatewayReport, PresenceState
 from edge_central.web.auth.accounts import Role
 from tests.edge_central.parts import WARD, FakeGateway
+from tests.edge_central.prepared import configured
 from tests.edge_central.web.house import Browser, House
 from tests.edge_central.web.test_contract import valid
-from tests.edge_central.web.test_traffic_pages import text_of, url_of
+from tests.edge_central.web.test_traffic_pages import text_of
 
 OURS, OTHER, THEIRS = FakeGateway("dt-001"), FakeGateway("dt-009"), FakeGateway("bx-001", "bo-xuyen")
 SHEET = (
@@ -65,7 +66,7 @@ def rows_of(html: str) -> list[str]:
 
 
 def test_page_csv_and_api_show_the_same_on_both_databases(database: Database, tmp_path: Path) -> None:
-    with filled(tmp_path, url_of(database)) as house:
+    with filled(tmp_path, configured(database)) as house:
         house.start()
         house.person("lan", Role.OFFICER, WARD)
         browser = house.browser("lan")

@@ -14,9 +14,11 @@ from sqlalchemy import select
 
 from edge_agent.cli.main import main
 from edge_central.console.alarms import subjects
+from edge_central.settings import Database
 from edge_central.store import tables
 from edge_central.web.auth.accounts import Role
 from tests.edge_central.parts import WARD, FakeGateway
+from tests.edge_central.prepared import configured
 from tests.edge_central.web.hostile import event
 from tests.edge_central.web.house import House
 from tests.edge_central.web.listening import Ear
@@ -26,13 +28,10 @@ SUBJECT = "event dt-001 a1"
 STEPS = "/api/incidents/steps"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def centre(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
+@pytest.fixture
+def centre(database: Database, tmp_path: Path) -> Iterator[House]:
     """A centre with an alarm of each ward and an officer ``lan``, on each database."""
-    database = "sqlite"
-    if request.param == "postgresql":
-        database = request.getfixturevalue("postgresql").create(f"incidents_{abs(hash(tmp_path)) % 10**9}")
-    with House(tmp_path, database=database) as house:
+    with House(tmp_path, database=configured(database)) as house:
         with_alarms(house)
         yield house
 

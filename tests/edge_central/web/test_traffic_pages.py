@@ -19,6 +19,7 @@ from edge_central.traffic import series
 from edge_central.traffic.series import TrafficFilter, read_series, read_sums
 from edge_central.web.auth.accounts import Role
 from tests.edge_central.parts import WARD, FakeGateway
+from tests.edge_central.prepared import configured
 from tests.edge_central.traffic.parts import (
     DAY,
     TIMEZONE,
@@ -42,17 +43,13 @@ SHEET = (
 )
 
 
-def url_of(database: Database) -> str:
-    return "sqlite" if database.embedded else database.url.replace("postgresql+psycopg:", "postgresql:")
-
-
 @pytest.fixture
 def house(database: Database, tmp_path: Path) -> Iterator[House]:
     """At 12:03, with a morning of this week and of the week before."""
     sheet = tmp_path / "sites.csv"
     sheet.write_text(SHEET, encoding="utf-8")
     clock = FakeClock(moment("12:03", WEEK_BEFORE))
-    with House(tmp_path, database=url_of(database), clock=clock, sites_file=str(sheet)) as built:
+    with House(tmp_path, database=configured(database), clock=clock, sites_file=str(sheet)) as built:
         built.take(
             OURS.heartbeat("s"),
             line_counts(OURS, 1, "00:00", "10:07", {"car": 4}, {"car": 1}, day=WEEK_BEFORE),
@@ -241,6 +238,7 @@ def test_geojson_places_series_at_their_site(house: House) -> None:
     assert period["objects"] == {"bus": 77}
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     "query",
     [
@@ -257,6 +255,7 @@ def test_a_question_that_makes_no_sense_is_refused(house: House, query: str) -> 
     assert valid(answer, "Problem")["code"] == "bad-request"
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     "query", ["from=x", "to=2026-13-01", "from=2000-01-01", "step=week", "from=2026-11-25&to=2026-11-24"]
 )
