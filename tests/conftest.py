@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
 from collections.abc import Generator, Iterator
@@ -37,6 +38,17 @@ def pytest_cmdline_main() -> Generator[None, object, object]:
     with tempfile.TemporaryDirectory(prefix="edge-agent-clips-") as name:
         os.environ[CLIP_FOLDER] = name
         return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect without garbage collection: modules and tests stay to the end, in every worker."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture
