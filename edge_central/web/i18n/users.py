@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 WORDS: dict[str, tuple[str, str]] = {
-    "users": ("Tài khoản", "Users"),
+    "users": ("Danh sách tài khoản", "Users"),
     "account": ("Tài khoản của tôi", "My account"),
     "user-account": ("Tài khoản", "User"),
     "user-role": ("Vai trò", "Role"),

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from edge_agent.cli.main import main
-from edge_central.settings import Database
+from edge_central.settings import Console, Database
 from edge_central.store import tables
 from edge_central.store.database import DatabaseConnections
 from edge_central.web.auth import account_changes
@@ -23,9 +23,12 @@ from edge_central.web.auth.accounts import (
     account_by_token,
     acting_accounts,
     add_account,
+    change_account,
     find_account,
     setup_needed,
+    token_digest,
 )
+from edge_central.web.auth.sessions import LoginSessions
 from edge_central.web.pages.users.users import PAGES
 from edge_central.web.request_handler import Page
 from tests.edge_central.web.house import WARDS, Browser, House, csrf_of
@@ -220,6 +223,30 @@ def test_the_changes_on_both_databases(database: Database) -> None:
         assert lan is not None
         assert lan.one_time_until_ms == 1_000 + ONE_TIME_MS
         assert setup_needed(lan, ()) is AccountSetup.PASSWORD
+    connections.close()
+
+
+def test_sessions_are_listed_and_ended_on_both_databases(database: Database) -> None:
+    connections, sessions = DatabaseConnections(database), LoginSessions(Console(idle_s=60, session_s=600))
+    with connections.writing() as connection:
+        add_account(connection, Account("lan", Role.VIEWER, WARDS, 1), password="scrypt$...")
+        for name, begun_ms in (("lan", 1), ("lan", 590_000), ("lan", 600_000), ("minh", 600_000)):
+            sessions.begin(connection, name, "::1", begun_ms)
+        now_ms = 620_000
+        newest, older = sessions.of_account(connection, "lan", now_ms)
+        assert (newest.begun_ms, older.begun_ms) == (600_000, 590_000), "one has expired"
+        assert sessions.count_by_account(connection, now_ms) == {"lan": 2, "minh": 1}
+        assert not sessions.end_listed(connection, "minh", newest.id)
+        assert sessions.end_listed(connection, "lan", newest.id)
+        assert sessions.of_account(connection, "lan", now_ms) == [older]
+        token = sessions.begin(connection, "lan", "::1", now_ms)
+        sessions.end_others(connection, "lan", token_digest(token))
+        assert [each.begun_ms for each in sessions.of_account(connection, "lan", now_ms)] == [now_ms]
+        assert sessions.valid_keys(connection, {token_digest(token)}, now_ms)
+        change_account(connection, "lan", disabled_ms=now_ms)
+        later = sessions.begin(connection, "lan", "::1", now_ms)  # of a login at the same moment
+        assert sessions.find(connection, later, now_ms) is None
+        assert not sessions.valid_keys(connection, {token_digest(later)}, now_ms)
     connections.close()
 
 
