@@ -65,11 +65,19 @@ access = Table(
     sqlite_autoincrement=True,
 )
 
-# One search, and one case, among years of accesses.
+# One search, one case, and the changes of one account, among years of accesses.
 _of_search = access.c.search.is_not(None)
 _of_case = access.c.case_number.is_not(None)
 Index("access_by_case", access.c.case_number, sqlite_where=_of_case, postgresql_where=_of_case)
 Index("access_by_search", access.c.search, sqlite_where=_of_search, postgresql_where=_of_search)
+_of_subject = access.c.subject.is_not(None)
+Index(
+    "access_by_subject",
+    access.c.subject,
+    access.c.id,
+    sqlite_where=_of_subject,
+    postgresql_where=_of_subject,
+)
 
 # --- incident log ---
 

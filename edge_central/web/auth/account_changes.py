@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
+from edge_central.store import tables
 from edge_central.store.accesses import AccessKind, record_access
 from edge_central.web.auth import accounts
 from edge_central.web.auth.accounts import Account, Role
@@ -18,6 +19,9 @@ from edge_central.web.auth.second_factor import remove_second_factor
 
 ONE_TIME_MS = 7 * 86_400_000
 """An administrator's password is valid for so long, and has to be replaced at the first login."""
+
+
+MAX_CHANGES = 20
 
 
 class AccountChangeRefused(Exception):
@@ -37,12 +41,33 @@ class AccountAuthor:
     now_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class AccountChange:
+    """``what``: of AccessKind, or of a newer centre."""
+
+    time_ms: int
+    author: str
+    what: str
+    detail: str
+
+
 def record_change(
     connection: Connection, what: AccessKind, author: AccountAuthor, subject: str, detail: str = ""
 ) -> None:
     """Add a row to the access log: who changed whom. ``detail``: role and wards after the change."""
     more = {"subject": subject} | ({"detail": detail} if detail else {})
     record_access(connection, what, author.name, author.address, author.now_ms, **more)
+
+
+def list_changes(connection: Connection, subject: str) -> list[AccountChange]:
+    """The newest changes of an account, the newest first; as old ones as the access log has."""
+    columns = tables.access.c
+    wanted = select(columns.time_ms, columns.account, columns.what, columns.detail)
+    wanted = wanted.where(columns.subject == subject).order_by(columns.id.desc()).limit(MAX_CHANGES)
+    return [
+        AccountChange(row.time_ms, row.account, row.what, row.detail or "")
+        for row in connection.execute(wanted)
+    ]
 
 
 def add_person(connection: Connection, author: AccountAuthor, account: Account, password: str) -> None:

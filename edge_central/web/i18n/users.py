@@ -61,7 +61,8 @@ WORDS: dict[str, tuple[str, str]] = {
         "Đây là tài khoản của chương trình. Token được cấp ở máy chủ: edge-agent central user token.",
         "This is the account of a program. Its token is made on the server: edge-agent central user token.",
     ),
-    "user-log": ("Nhật ký truy cập của tài khoản này", "Access log of this user"),
+    "user-changes": ("Các thay đổi của tài khoản này", "Changes of this user"),
+    "user-log": ("Những gì tài khoản này đã xem và làm", "What this user opened and did"),
     "user-error-name": (
         "Tên đăng nhập gồm 1 đến 63 ký tự a-z, 0-9, dấu chấm, _ và -, bắt đầu bằng chữ hoặc số.",
         "A user name has 1 to 63 of a-z, 0-9, dot, _ and -, and begins with a letter or digit.",

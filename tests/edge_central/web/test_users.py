@@ -124,6 +124,18 @@ def test_role_and_wards_change_at_once(house: House, minh: Browser, lan: str) ->
     assert again.get("/").status_code == 200, "nothing was changed"
     assert accesses(house, lan) == [("user-role", "minh", "viewer bo-xuyen")]
     assert f"<b>{lan}</b> <small>viewer bo-xuyen</small>" in minh.get("/access").text
+    assert (
+        "<td>minh</td><td>đổi vai trò, phường <small>viewer bo-xuyen" in minh.get(f"/users?user={lan}").text
+    )
+
+
+def test_a_ward_of_another_centre_can_stay_with_its_user(house: House, minh: Browser) -> None:
+    """Several centres can share a database, and its accounts."""
+    binh = house.person("binh", Role.OFFICER, "de-tham", "vu-phuc")
+    assert 'name="ward vu-phuc" checked' in minh.get("/users?user=binh").text
+    change(minh, "role", binh, **{"role": "viewer", "ward vu-phuc": "on"})
+    assert accesses(house, binh) == [("user-role", "minh", "viewer vu-phuc")]
+    assert change(minh, "role", binh, **{"role": "viewer", "ward hoang-dieu": "on"}).status_code == 400
 
 
 def test_a_disabled_account_is_out_at_once_and_comes_back(house: House, minh: Browser, lan: str) -> None:
@@ -222,6 +234,11 @@ def test_the_changes_on_both_databases(database: Database) -> None:
         lan = find_account(connection, "lan")
         assert lan is not None
         assert lan.one_time_until_ms == 1_000 + ONE_TIME_MS
+        changes = account_changes.list_changes(connection, "lan")
+        assert [(each.what, each.author) for each in changes] == [
+            ("password-reset", "minh"),
+            ("user-added", "minh"),
+        ]
         assert setup_needed(lan, ()) is AccountSetup.PASSWORD
     connections.close()
 

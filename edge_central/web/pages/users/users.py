@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -48,7 +48,7 @@ def add_user(visit: UserRequestContext) -> Response:
     if not re.fullmatch(NAME, name):
         return _list(visit, "user-error-name", 400)
     try:
-        role, wards = _role_and_wards(visit)
+        role, wards = _role_and_wards(visit, visit.services.settings.wards)
         password = new_one_time_password()
         account = Account(name, role, wards, visit.now_ms, one_time_until_ms=visit.now_ms + ONE_TIME_MS)
         digest = hash_password(password)
@@ -73,8 +73,13 @@ def reset_password(visit: UserRequestContext) -> Response:
 
 
 def change_role(visit: UserRequestContext) -> Response:
+    account = accounts.find_account(visit.connection, visit.form.get("user", ""))
+    if account is None:
+        raise NotFound
+
     def change(connection: Connection, author: AccountAuthor, name: str) -> None:
-        account_changes.change_role(connection, author, name, *_role_and_wards(visit))
+        role, wards = _role_and_wards(visit, _offered_wards(visit, account))
+        account_changes.change_role(connection, author, name, role, wards)
 
     return _changed(visit, change)
 
@@ -122,8 +127,9 @@ def _user(visit: UserRequestContext, name: str, error: str | None = None, status
         status,
         user=account,
         sessions=visit.services.sessions.of_account(visit.connection, name, visit.now_ms),
+        changes=account_changes.list_changes(visit.connection, name),
         roles=HUMAN,
-        wards=visit.services.settings.wards,
+        wards=_offered_wards(visit, account),
         error=error,
     )
 
@@ -133,7 +139,12 @@ def _one_time(visit: UserRequestContext, name: str, password: str) -> Response:
     return visit.render("one_time_password.html", user_name=name, password=password, until_ms=until_ms)
 
 
-def _role_and_wards(visit: UserRequestContext) -> tuple[Role, tuple[str, ...]]:
+def _offered_wards(visit: UserRequestContext, account: Account) -> tuple[str, ...]:
+    """The wards of this centre, and those that the account has of other centres at the same database."""
+    return tuple(dict.fromkeys((*visit.services.settings.wards, *account.wards)))
+
+
+def _role_and_wards(visit: UserRequestContext, offered: Collection[str]) -> tuple[Role, tuple[str, ...]]:
     """Raises BadRequest for what the form does not offer, AccountChangeRefused."""
     try:
         role = Role(visit.form.get("role", ""))
@@ -142,7 +153,7 @@ def _role_and_wards(visit: UserRequestContext) -> tuple[Role, tuple[str, ...]]:
     if role not in HUMAN_ROLES:
         raise BadRequest("this is the role of a program")
     given = _ticked_wards(visit)
-    if not given <= set(visit.services.settings.wards):
+    if not given <= set(offered):
         raise BadRequest("there is no such ward")
     if role is Role.ADMIN:
         return role, ()  # sees all wards
