@@ -112,6 +112,15 @@ class Console:
             "none: their ids",
         ),
     ] = None
+    release_manifests: Annotated[
+        tuple[Path, ...],
+        Key(
+            "`manifest.json` of the servers of releases, or copies of them: the console shows how far the "
+            "published share has come; read again for each page",
+            ListOf(ReadableFile("a JSON file"), "files", most=8, unique=True),
+            "none",
+        ),
+    ] = ()
     access_days: Annotated[
         float, Key("who opened which picture or clip is remembered for so long", Number(1, 3660, "days"))
     ] = 365.0

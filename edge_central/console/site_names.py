@@ -32,6 +32,7 @@ class SiteNames:
     latitude: float | None = None  # degrees, WGS 84
     longitude: float | None = None
     cameras: Mapping[str, CameraNames] = field(default_factory=dict)
+    has_ssh: bool = False  # an address for ssh; without one the gateway pulls its releases
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,7 @@ def _merged(site: SiteNames, row: Mapping[str, str], wards: Mapping[str, str]) -
         _degrees(row.get("latitude", "")) if site.latitude is None else site.latitude,
         _degrees(row.get("longitude", "")) if site.longitude is None else site.longitude,
         {**site.cameras, **(own if camera else {})},
+        site.has_ssh or bool(row.get("ssh_host")),
     )
 
 

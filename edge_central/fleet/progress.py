@@ -73,11 +73,12 @@ def progress_of(rollout: ReleaseRollout, fleet: Fleet) -> RolloutProgress:
 
 
 def _batch(batch: RolloutBatch, version: str, sites: Mapping[str, SiteOverview]) -> BatchProgress:
-    members = (_member(member, version, sites.get(member.gateway)) for member in batch.members)
+    members = (member_progress(member, version, sites.get(member.gateway)) for member in batch.members)
     return BatchProgress(batch.number, batch.begun_ms, tuple(members))
 
 
-def _member(member: BatchMember, version: str, site: SiteOverview | None) -> MemberProgress:
+def member_progress(member: BatchMember, version: str, site: SiteOverview | None) -> MemberProgress:
+    """Judge a gateway that is to get ``version``; ``site`` None: it is not in the scope, or was removed."""
     gateway = member.gateway
     if site is not None and site.version == version:
         return MemberProgress(gateway, MemberState.RUNS)

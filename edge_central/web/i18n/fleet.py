@@ -236,6 +236,12 @@ WORDS: dict[str, tuple[str, str]] = {
         "No further batch begins. The batch that is under way ends by itself. To continue, an operator runs "
         "rollout.yml again.",
     ),
+    "published-of": ("Bản {version} trên máy chủ phát hành", "Release {version} on the server of releases"),
+    "published-share": (
+        "Dành cho {percent}% số thiết bị tự tải: {count} thiết bị, {runs} thiết bị đang chạy bản này. "
+        "{later} thiết bị chưa đến lượt.",
+        "For {percent}% of the gateways that pull: {count} gateways, {runs} run it. {later} are for later.",
+    ),
     "member-runs": ("Đang chạy bản này", "Run it"),
     "member-trial": ("Đang thử", "On trial"),
     "member-reverted": ("Đã quay về bản cũ", "Went back"),

@@ -15,6 +15,7 @@ from edge_agent.cli.main import main
 from edge_central.settings import Database
 from edge_central.store.presence_reports import GatewayReport, PresenceState
 from edge_central.web.auth.accounts import Role
+from edge_update.manifest import place_of
 from tests.edge_central.parts import WARD, FakeGateway
 from tests.edge_central.prepared import configured
 from tests.edge_central.web.house import Browser, House
@@ -169,3 +170,26 @@ def test_without_a_sheet_the_page_says_that_nothing_is_compared(tmp_path: Path) 
         page = browser.get("/fleet").text
         assert "There is no sheet (sites_file) to compare with." in page
         assert "Not in the sheet" not in rows_of(page)[0]
+
+
+def test_the_share_of_a_published_release_is_that_of_the_gateways(tmp_path: Path) -> None:
+    manifest, broken = tmp_path / "manifest.json", tmp_path / "broken.json"
+    manifest.write_text('{"version": "0.2.0", "serial": 1795698000, "percent": 50, "wheels": []}')
+    broken.write_text('{"version": "<script>", "percent": 500}')
+    boxes = [FakeGateway(f"dt-{number:03}") for number in range(1, 21)]
+    sheet = tmp_path / "sites.csv"
+    sheet.write_text("site;ward;ssh_host;camera\ndt-001;de-tham;10.0.0.1;cam-1\n", encoding="utf-8")
+    files = [str(manifest), str(broken)]
+    with House(tmp_path, release_manifests=files, sites_file=str(sheet)) as house:
+        house.start()
+        house.take(*(box.heartbeat("s", version="0.2.0" if box.id < "dt-010" else "0.1.0") for box in boxes))
+        house.person("minh", Role.ADMIN)
+        browser = house.browser("minh")
+        browser.get("/language/en")
+        page = text_of(browser.get("/fleet/rollouts").text)
+    share = [box.id for box in boxes[1:] if place_of("0.2.0", box.id) < 50]
+    running = sum(each < "dt-010" for each in share)
+    sizes = f"{len(share)} gateways, {running} run it. {19 - len(share)} are for later."
+    assert f"For 50% of the gateways that pull: {sizes}" in page
+    assert "--version 0.2.0 --key release.key --percent 0" in page
+    assert 0 < running < len(share) < 19

@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from edge_central.fleet.progress import MemberState, own_models, own_releases, progress_of
+from edge_central.fleet.published import published_progress, read_releases
 from edge_central.fleet.rollouts import read_rollouts, stop_rollout
 from edge_central.store.accesses import AccessKind, record_access
 from edge_central.web.auth.accounts import ADMIN_ROLES
@@ -22,6 +23,10 @@ def rollouts_page(visit: UserRequestContext) -> Response:
     return visit.render(
         "rollouts.html",
         rollouts=[progress_of(each, fleet) for each in rollouts],
+        published=[
+            published_progress(each, fleet.sites, visit.names)
+            for each in read_releases(visit.services.console.release_manifests)
+        ],
         releases=list(own_releases(fleet.sites)),
         models=list(own_models(fleet.sites)),
         member_states=tuple(MemberState),

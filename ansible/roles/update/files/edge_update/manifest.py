@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import tempfile
@@ -57,3 +58,10 @@ def _parse(text: bytes) -> Manifest:
     if not VERSION.fullmatch(manifest.version) or not named:
         raise UpdateError("the manifest has an invalid version, or a wheel with an invalid name or SHA-256")
     return manifest
+
+
+def place_of(version: str, gateway: str) -> int:
+    """Return a gateway's place for a version, 0 to 99; the order differs for each version. The centre
+    computes the same, to show the share."""
+    digest = hashlib.sha256(f"{version}/{gateway}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") % 100

@@ -3,7 +3,6 @@ server."""
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_update import request, running, wheels
-from edge_update.manifest import MANIFEST_BYTES, Manifest, verified
+from edge_update.manifest import MANIFEST_BYTES, Manifest, place_of, verified
 from edge_update.memory import Memory, Trial
 from edge_update.releases import Releases
 from edge_update.sentences import CodedText, problem_of, sentence, with_problem
@@ -90,7 +89,7 @@ class Updater:
         manifest = self._download_manifest(server)
         if self._memory.has_failed(manifest.version) and manifest.version != self._releases.in_force():
             return f"{manifest.version} failed its trial here before; waiting for another release"
-        if self._share(manifest.version) >= manifest.percent:
+        if place_of(manifest.version, self._settings.gateway) >= manifest.percent:
             return f"{manifest.version} is for {manifest.percent} % of the gateways, not yet for this one"
         return self._install_and_try(Order("", manifest, server))
 
@@ -101,11 +100,6 @@ class Updater:
         manifest = verified(text.getvalue(), signature.getvalue(), self._settings.public_key)
         self._memory.accept_serial(manifest.serial)
         return manifest
-
-    def _share(self, version: str) -> int:
-        """Return this gateway's place for a version, 0 to 99; the order differs for each version."""
-        digest = hashlib.sha256(f"{version}/{self._settings.gateway}".encode()).digest()
-        return int.from_bytes(digest[:4], "big") % 100
 
     # -- installing it
 
