@@ -22,8 +22,10 @@ pytestmark = pytest.mark.skipif(not installed(), reason="no chromium here")
 
 @pytest.fixture(scope="module")
 def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
+    manifest = tmp_path_factory.mktemp("releases") / "manifest.json"
+    manifest.write_text('{"version": "0.3.0", "serial": 1795698000, "percent": 5}', encoding="utf-8")
     with (
-        CityHouse(tmp_path_factory.mktemp("house"), events=100) as house,
+        CityHouse(tmp_path_factory.mktemp("house"), events=100, release_manifests=[str(manifest)]) as house,
         Chromium(tmp_path_factory.mktemp("profile")) as browser,
     ):
         with house.connections.writing() as connection:
