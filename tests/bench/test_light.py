@@ -10,7 +10,6 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import jsonschema
 import pytest
 from sqlalchemy import select
 
@@ -22,11 +21,11 @@ from edge_agent.mqtt.session.client import GATEWAY_TERMS, BrokerConnection, Mqtt
 from edge_agent.mqtt.session.paho_client import KEEPALIVE_S
 from edge_agent.mqtt.session.signal_queue import SignalQueue
 from edge_agent.tools.simulate.scenario import Scenario
-from edge_agent.wire.json_schema import schema_of
 from edge_central.config import load
 from edge_central.store import tables
 from edge_central.store.database import open_engine
 from tests.testbed.mosquitto import LIFE_SIGN_S, wait_until
+from tests.testbed.schemas import check_message
 
 SITES = 12
 """In one process, as thousands are."""
@@ -67,7 +66,7 @@ def test_all_that_light_gateways_store_is_at_the_centre_once(city: City) -> None
     assert (found["missing"], found["rejected"], found["left"], totals.refused) == (0, 0, [0], 0)
     assert {each.state for each in city.status().gateways} == {"stopped"}
     for event in map(json.loads, stored(city)):
-        jsonschema.validate(event, schema_of(f"event-{event['type'].split('.')[-2]}"))
+        check_message(event, f"event-{event['type'].split('.')[-2]}")
 
 
 def test_light_gateways_come_back_after_their_broker(city: City) -> None:

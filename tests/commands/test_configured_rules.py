@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 
 from edge_agent.commands.action import CommandRefused, is_signed_by_default
@@ -14,9 +13,9 @@ from edge_agent.commands.handlers.configuration import configured_rules
 from edge_agent.commands.handlers.configuration.configured_rules import RulesCommand
 from edge_agent.config.loader import load
 from edge_agent.wire import NoArguments
-from edge_agent.wire.json_schema import schema_of
 from tests.commands.contexts import GivenContext
 from tests.testbed.agent import write_config
+from tests.testbed.schemas import check_message
 
 YARD = {"polygon": [[0.2, 0.2], [0.5, 0.2], [0.5, 0.9]], "name": "Sân trường"}
 GATE = {"from": [0.1, 0.5], "to": [0.9, 0.5], "name": "Cổng: 12"}
@@ -52,7 +51,7 @@ def test_rules_zones_and_lines_are_sent_as_they_are_written(tmp_path: Path) -> N
             "cam-2": {},
         },
     }
-    jsonschema.validate(found, schema_of("rules"))
+    check_message(found, "rules")
 
 
 def test_a_drop_in_counts_and_no_address_or_password_is_sent(tmp_path: Path) -> None:

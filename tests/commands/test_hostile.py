@@ -11,14 +11,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jsonschema import Draft202012Validator
 
 from edge_agent.commands.action import Action
 from edge_agent.commands.signature import sign
-from edge_agent.wire.json_schema import schema_of
 from tests.commands.centre import document, encoded
 from tests.commands.counter import OPERATOR, Counter, counter_in
 from tests.commands.table import EXAMPLES
+from tests.testbed.schemas import schema_validator
 
 TYPES = st.sampled_from([*EXAMPLES, "unknown", "Ünknown", "x" * 300])
 
@@ -103,7 +102,7 @@ def test_of_documents_with_odd_values_only_right_ones_run(
     asked = {**document(name, EXAMPLES[name].args), **odd}
     text = json.dumps(asked).encode("utf-8", "surrogatepass")
     deliver(box, errors, name, sign(text, OPERATOR) if is_signed else text)
-    if not Draft202012Validator(schema_of(f"command-{name}")).is_valid(asked):
+    if not schema_validator(f"command-{name}").is_valid(asked):
         assert asked["id"] not in box.ran
 
 

@@ -7,10 +7,9 @@ import json
 import re
 from collections.abc import Iterator
 
-import jsonschema
-
 from edge_agent.wire import asyncapi
-from edge_agent.wire.json_schema import message_types, schema_of
+from edge_agent.wire.json_schema import message_types
+from tests.testbed.schemas import check_message
 
 EXAMPLES = asyncapi.examples_in(asyncapi.DOCS / "examples")
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -41,7 +40,7 @@ def test_the_examples_of_what_is_no_json_are_what_goes_over_the_wire() -> None:
         assert list(EXAMPLES[kind]) == list(asyncapi.FILES[kind].properties)
     signed = EXAMPLES["config"].split(".")[1]
     document = json.loads(base64.urlsafe_b64decode(signed + "=" * (-len(signed) % 4)))
-    jsonschema.validate(document, schema_of("command-set-config"))
+    check_message(document, "command-set-config")
 
 
 def test_no_example_is_of_a_part_on_its_own() -> None:
@@ -54,7 +53,7 @@ def test_no_example_is_of_a_part_on_its_own() -> None:
 
 def test_an_example_is_a_valid_message() -> None:
     for name in set(EXAMPLES) - set(asyncapi.FILES):
-        jsonschema.validate(EXAMPLES[name], schema_of(name))
+        check_message(EXAMPLES[name], name)
 
 
 def test_the_times_of_an_example_are_possible() -> None:

@@ -8,15 +8,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from jsonschema import Draft202012Validator
 
 from edge_agent import wire
 from edge_agent.config.model.settings import Gateway
 from edge_agent.core.delivery import Draft, Stamp
 from edge_agent.core.model import FULL_PICTURE, Box, Frame, Track, TrackState
 from edge_agent.events import EventFactory
-from edge_agent.wire.json_schema import schema_of
 from tests.outbox.parts import HandClock
+from tests.testbed.schemas import check_message
 
 GATEWAY = Gateway("dt-001", "de-tham", "Lý Thường Kiệt – Lê Quý Đôn", ZoneInfo("Asia/Ho_Chi_Minh"))
 STAMP = Stamp(123, "3f2a0b1c")
@@ -86,5 +85,5 @@ def valid(payload: bytes) -> dict[str, Any]:
     event: dict[str, Any] = json.loads(payload)
     kind = event["type"].removeprefix(wire.TYPE_PREFIX).removesuffix(".v1")
     for name, document in ((f"event-{kind}", event), (kind, event["data"])):
-        Draft202012Validator(schema_of(name)).validate(document)
+        check_message(document, name)
     return event

@@ -18,7 +18,7 @@ from typing import Any
 import jsonschema
 
 from edge_agent.wire import TYPE_PREFIX
-from edge_agent.wire.json_schema import schema_of
+from tests.testbed.schemas import check_message
 
 FOLDER = "EDGE_AGENT_EXAMPLES"
 LARGEST_BYTES = 5000  # a larger example explains no more
@@ -88,7 +88,7 @@ def _write(path: Path, message: dict[str, Any]) -> None:
     if path.exists() and not path.stat().st_size < size < LARGEST_BYTES:
         return
     with contextlib.suppress(KeyError, jsonschema.ValidationError):  # invalid messages of tests
-        jsonschema.validate(message, schema_of(path.stem))
+        check_message(message, path.stem)
         path.write_text(text, encoding="utf-8")
 
 

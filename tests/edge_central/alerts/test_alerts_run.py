@@ -12,13 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 from sqlalchemy import select, update
 
 from edge_agent.core.clock import Backoff
 from edge_agent.core.secrets import Secret
-from edge_agent.wire.json_schema import schema_of
 from edge_central.alerts.notifications import WebhookPoster
 from edge_central.cli.status import status_lines
 from edge_central.presence.presence import PresenceThresholds
@@ -28,6 +26,7 @@ from edge_central.store.database import read_transaction, write_transaction
 from tests.edge_central.parts import Centre, FakeGateway, FakeGateways
 from tests.testbed.mosquitto import Authority, Mosquitto, Subscriber, wait_until
 from tests.testbed.receiver import Receiver
+from tests.testbed.schemas import check_message
 
 QUICK = [
     {"id": "disk", "for_s": 0},
@@ -92,7 +91,7 @@ def test_an_alert_is_stored_published_and_cleared(
     gateways.publish_all(gateway.heartbeat("s-1", **FULL))
     gateways.wait_for(lambda: alerts(gateways, gateway, "disk") != [])
     (alert,) = alerts(gateways, gateway, "disk")
-    jsonschema.validate(alert, schema_of("central-alert"))
+    check_message(alert, "central-alert")
     assert (alert["state"], alert["severity"], alert["gateway"], alert["camera"]) == (
         *("open", "warning"),
         *("dt-001", None),
@@ -103,7 +102,7 @@ def test_an_alert_is_stored_published_and_cleared(
     gateways.wait_for(lambda: len(alerts(gateways, gateway, "disk")) == 3)
     opened, over, nothing = alerts(gateways, gateway, "disk")
     assert (over["id"], over["state"], nothing) == (opened["id"], "cleared", {})
-    jsonschema.validate(over, schema_of("central-alert"))
+    check_message(over, "central-alert")
     with Subscriber(broker.port, "tb/v1/central/alert/#", "tb/v1/central/state", client_id="later") as later:
         later.wait_for(lambda: bool(later.on("central/state")))
         assert alerts(later, gateway, "disk") == [], "nothing is retained"
@@ -190,7 +189,7 @@ def test_the_webhook_gets_each_alert_once_in_order_and_across_a_restart(
         receiver.wait_posted(1)
         headers, body = receiver.posted[0]
         assert headers["Authorization"] == "Bearer hunter2"
-        jsonschema.validate(body, schema_of("central-alert"))
+        check_message(body, "central-alert")
         receiver.close()
         gateways.publish_all(gateway.heartbeat("s-1"))
         gateways.wait_for(lambda: alerts(gateways, gateway, "disk")[-1:] == [{}])

@@ -7,11 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 from sqlalchemy import Connection, select, update
 
-from edge_agent.wire.json_schema import schema_of
 from edge_central.rehearsals.answers import record_replies
 from edge_central.rehearsals.model import RehearsalView
 from edge_central.rehearsals.records import is_rehearsal, list_rehearsals, read_rehearsal
@@ -45,6 +43,7 @@ from tests.edge_central.searches.parts import (
     reply,
 )
 from tests.edge_central.searches.test_sender import KEY, WallClock, opened
+from tests.testbed.schemas import check_message
 
 
 def senders(clock: WallClock | None = None) -> tuple[SearchSender, RehearsalSender]:
@@ -74,7 +73,7 @@ def test_the_command_is_signed_by_the_search_key_and_names_person_ward_and_purpo
     (message,) = rehearsals.send(connection)
     assert message.topic == "tb/v1/de-tham/dt-001/down/cmd/rehearse"
     sent = opened(tmp_path, message)
-    jsonschema.validate(sent, schema_of("command-rehearse"))
+    check_message(sent, "command-rehearse")
     assert (sent["id"], sent["gateway"]) == (f"rehearse-{id_}", "dt-001")
     assert sent["args"] == {
         "camera": "cam-1",

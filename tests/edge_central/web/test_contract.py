@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,15 @@ REFERENCE = Path(__file__).parents[3] / "docs" / "reference"
 OURS, THEIRS = FakeGateway("dt-001"), FakeGateway("bx-001", "bo-xuyen")
 
 
+@cache
+def components() -> Any:
+    """The schemas of the document, to which others refer."""
+    return document()["components"]
+
+
 def valid(answer: httpx.Response, name: str) -> Any:
     """Raises ValidationError."""
-    schema = {"$ref": f"#/components/schemas/{name}", "components": document()["components"]}
+    schema = {"$ref": f"#/components/schemas/{name}", "components": components()}
     jsonschema.validate(answer.json(), schema)
     return answer.json()
 
@@ -63,15 +70,15 @@ def test_each_type_of_event_is_valid_by_its_own_schema(house: House) -> None:
     assert house.take(*messages).rejected == 0
     found = valid(house.program(house.token("app", WARD)).get("/api/events"), "EventPage")["events"]
     assert len(found) == len(messages) == len(wire.DATA_OF_KIND)
-    items = document()["components"]["schemas"]["EventPage"]["properties"]["events"]["items"]
+    items = components()["schemas"]["EventPage"]["properties"]["events"]["items"]
     mapping = items["discriminator"]["mapping"]
     for each in found:
-        schema = {"$ref": mapping[each["type"]], "components": document()["components"]}
+        schema = {"$ref": mapping[each["type"]], "components": components()}
         jsonschema.validate(each, schema)
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(each | {"data": {}}, schema)
     newer = found[0] | {"type": "vn.thaibinh.edge.of-tomorrow.v1"}
-    jsonschema.validate(newer, {**items, "components": document()["components"]})
+    jsonschema.validate(newer, {**items, "components": components()})
 
 
 def test_answers_are_valid_by_the_document(house: House) -> None:

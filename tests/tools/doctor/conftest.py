@@ -10,15 +10,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from jsonschema import Draft202012Validator
 
 from edge_agent.cli.arguments import parser
 from edge_agent.tools.doctor.command import run_doctor
 from edge_agent.tools.doctor.run import DoctorEnvironment
 from edge_agent.wire import Doctor, DoctorLine
-from edge_agent.wire.json_schema import schema_of
 from tests.testbed.clips import make_clip
 from tests.testbed.rtsp import RtspServer
+from tests.testbed.schemas import check_message
 
 USER, PASSWORD = "viewer", "s3cret-of-the-camera"
 
@@ -53,7 +52,7 @@ def call(config: Path, *options: str, environment: DoctorEnvironment | None = No
 def examined(config: Path, *options: str, environment: DoctorEnvironment | None = None) -> Told:
     """Run it with --json; the document matches its schema."""
     code, text = call(config, "--json", *options, environment=environment)
-    Draft202012Validator(schema_of("doctor")).validate(json.loads(text))
+    check_message(json.loads(text), "doctor")
     return Told(code, msgspec.json.decode(text, type=Doctor))
 
 

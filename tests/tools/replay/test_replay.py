@@ -12,12 +12,11 @@ from typing import Any
 
 import av
 import cv2
-import jsonschema
 import pytest
 
 from edge_agent.tools.replay.run import ReplayProgress
-from edge_agent.wire.json_schema import schema_of
 from tests.testbed.agent import file_camera, write_config
+from tests.testbed.schemas import check_message
 from tests.testbed.walker import FPS, SIZE, walking_clip
 from tests.testbed.walker_model import WALKER_MODEL
 from tests.tools.replay.command import edge_agent
@@ -59,7 +58,7 @@ def test_events_are_json_lines_with_the_files_times(config: Path, clip: Path) ->
     assert [e["data"].get("phase") for e in reported] == ["start", "end", None]
     for event in reported:
         kind = event["type"].split(".")[3]
-        jsonschema.validate(event, schema_of(f"event-{kind}"))
+        check_message(event, f"event-{kind}")
         assert event["recordedtime"] >= event["time"], "it is not stored before it happens"
     start = reported[0]
     assert start["time"].startswith("2026-01-01T14:59:02"), "the person comes into view after two seconds"

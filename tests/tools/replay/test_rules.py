@@ -6,10 +6,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 
-from edge_agent.wire.json_schema import schema_of
+from tests.testbed.schemas import check_message
 from tests.testbed.walker import walking_clip
 from tests.tools.replay.command import replayed
 
@@ -42,7 +41,7 @@ def test_who_walks_through_the_gate_at_night_is_an_alarm_with_start_and_end(
 ) -> None:
     start, end = reported(tmp_path, clip, "2026-11-24T23:00:00+07:00")
     for event in (start, end):
-        jsonschema.validate(event, schema_of("event-zone-intrusion"))
+        check_message(event, "event-zone-intrusion")
     assert (start["severitytext"], start["data"]["label"], start["data"]["zone"]) == (
         "ERROR",
         "person",

@@ -10,16 +10,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 
 from edge_agent.cameras.build import DetectorAccess, PipelineContext, budget_of, build_pipeline
 from edge_agent.config.loader import load
 from edge_agent.detection.worker import InlineInference
 from edge_agent.tools.replay.run import JsonLinesWriter
-from edge_agent.wire.json_schema import schema_of
 from tests.events.parts import maker
 from tests.testbed.agent import write_config
+from tests.testbed.schemas import check_message
 from tests.testbed.traffic import Reader, Street, Thing, along
 
 NOON = datetime.fromisoformat("2026-11-24T12:00:00+07:00")
@@ -54,7 +53,7 @@ def reported(
     pipeline.stop("camera")
     events: list[dict[str, Any]] = [json.loads(line) for line in out.getvalue().splitlines()]
     for event in events:
-        jsonschema.validate(event, schema_of(f"event-{event['type'].split('.')[3]}"))
+        check_message(event, f"event-{event['type'].split('.')[3]}")
     return events
 
 
