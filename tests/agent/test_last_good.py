@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.agent.test_reload import command, hang_up, is_online
+from tests.agent.test_reload import hang_up, is_online
 from tests.testbed.agent import AgentProcess, file_camera, wait_until, write_config
 from tests.testbed.clips import make_clip
+from tests.testbed.command_line import run_command
 from tests.testbed.mosquitto import free_port
 
 
@@ -29,7 +30,7 @@ def test_after_a_bad_edit_and_a_power_cut_the_cameras_are_watched_all_the_same(t
         assert "cam 1" in line or "cameras" in line
         assert "stays in force" in line
         assert beat["config_hash"] == first["config_hash"]
-        refused = command("reload", config)
+        refused = run_command("reload", config)
         assert refused.returncode == 78
         assert "nothing was changed" in refused.stderr
         config.write_text(good)
@@ -62,14 +63,14 @@ def test_a_refusal_shows_in_the_health_of_an_agent_wherever_its_state_directory_
     with AgentProcess(config) as agent:
         wait_until(agent.status, what="the agent")
         config.write_text(good.replace("heartbeat_s", "hearbeat_s"))
-        assert command("reload", config).returncode == 78
+        assert run_command("reload", config).returncode == 78
         agent.wait_for_status(complaints, "the refusal")  # and status works with such a file
         (tmp_path / "state" / "last-good.yaml").unlink()
         config.write_text(good + "]")
-        refused = command("reload", config)
+        refused = run_command("reload", config)
         assert refused.returncode == 78
         assert "stays in force" in refused.stderr, "the agent's own answer"
         assert agent.stop() == 0
-    nobody = command("reload", config)
+    nobody = run_command("reload", config)
     assert nobody.returncode == 78
     assert "no running agent was found" in nobody.stderr

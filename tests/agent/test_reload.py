@@ -7,8 +7,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +16,12 @@ from edge_agent.host.local_api.control import run_reload
 from tests.agent.test_main_path import kind_of, parsed
 from tests.testbed.agent import PATIENCE_S, AgentProcess, file_camera, wait_until, write_config
 from tests.testbed.clips import make_clip
+from tests.testbed.command_line import run_command
 from tests.testbed.mosquitto import Mosquitto, Subscriber, free_port
 from tests.testbed.rtsp import RtspServer
 
 ZONE = {"yard": {"polygon": [[0, 0], [1, 0], [1, 1], [0, 1]]}}
 RULE = {"id": "in-yard", "kind": "zone-intrusion", "zone": "yard", "labels": ["person"]}
-
-
-def command(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    line = [sys.executable, "-m", "edge_agent", *map(str, words)]
-    return subprocess.run(line, capture_output=True, text=True, timeout=30, check=False)
 
 
 def hang_up(agent: AgentProcess) -> None:
@@ -63,7 +57,7 @@ def test_only_the_changed_camera_is_touched_and_the_other_ones_object_goes_on(
             subscriber.wait_for(lambda: any(o["phase"] == "start" for o in objects()[before:]), PATIENCE_S)
             opened = next(o for o in objects()[before:] if o["phase"] == "start")
             configure(2)
-            done = command("reload", config)
+            done = run_command("reload", config)
             assert done.returncode == 0, done.stderr
             assert "restarted: cam-2" in done.stdout
             assert "untouched: cam-1" in done.stdout
@@ -90,12 +84,12 @@ def test_an_invalid_file_is_refused_shown_and_forgiven(tmp_path: Path) -> None:
     with AgentProcess(config, "--repeat-files") as agent:
         agent.wait_for_status(is_online("cam-1"), "the camera")
         config.write_text(good.replace('"cam-1"', '"cam 1"'))
-        assert command("reload", config).returncode == 78
+        assert run_command("reload", config).returncode == 78
         hang_up(agent)
         beat = agent_says(agent, config, good, "stays in force")
         assert beat["cameras"]["cam-1"]["state"] == "online"
         config.write_text(good)
-        done = command("reload", config)
+        done = run_command("reload", config)
         assert done.returncode == 0, done.stderr
         assert "nothing has changed" in done.stdout
         agent.wait_for_status(
@@ -117,10 +111,10 @@ def test_another_file_is_not_what_this_agent_runs_with(tmp_path: Path) -> None:
     other.write_text(config.read_text())
     with AgentProcess(config) as agent:
         wait_until(agent.status, what="the agent")
-        done = command("reload", other)
+        done = run_command("reload", other)
         assert done.returncode == 1
         assert f"this agent runs with {config}, not with {other}; nothing was read" in done.stderr
-        assert command("reload", config).returncode == 0
+        assert run_command("reload", config).returncode == 0
 
 
 def test_cameras_come_and_go(tmp_path: Path) -> None:
@@ -151,7 +145,7 @@ def test_what_waits_for_a_restart_is_named_until_then(tmp_path: Path) -> None:
             heartbeat_s=7,
             outbox={"max_bytes": "50MB"},
         )
-        done = command("reload", config)
+        done = run_command("reload", config)
         assert done.returncode == 0, done.stderr
         assert "applied at once: heartbeat_s" in done.stdout
         assert "waits for a restart of the agent: outbox.max_bytes" in done.stdout
@@ -160,7 +154,7 @@ def test_what_waits_for_a_restart_is_named_until_then(tmp_path: Path) -> None:
         )
         control = tmp_path / "state" / "control.sock"
         assert control.stat().st_mode & 0o777 == 0o600
-    assert command("reload", config).returncode == 3, "nobody is there"
+    assert run_command("reload", config).returncode == 3, "nobody is there"
 
 
 def test_another_rule_does_not_cost_the_camera_a_frame(tmp_path: Path, walker: Path) -> None:
@@ -175,7 +169,7 @@ def test_another_rule_does_not_cost_the_camera_a_frame(tmp_path: Path, walker: P
             write_config(
                 tmp_path, cameras=[camera | {"zones": ZONE, "rules": [RULE]}], broker_port=broker.port
             )
-            done = command("reload", config)
+            done = run_command("reload", config)
             assert "with other rules: cam-1" in done.stdout, done.stderr
             subscriber.wait_for(
                 lambda: any(kind_of(e) == "zone-intrusion" for e in parsed(subscriber.events())), PATIENCE_S
@@ -226,7 +220,7 @@ def test_a_reload_that_is_asked_for_while_a_camera_hangs_does_not_wait_for_it(tm
             agent.wait_for_status(is_online("cam-1"), "the camera")
             server.freeze()
             write_config(tmp_path, cameras=[file_camera(clip)], broker_port=port, detector="none")
-            assert command("reload", config).returncode == 0
+            assert run_command("reload", config).returncode == 0
             agent.wait_for_status(is_online("cam-1"), "the same camera at another address")
             server.thaw()
             os.kill(agent.process.pid, signal.SIGTERM)
@@ -260,12 +254,12 @@ def test_a_view_is_learned_anew_on_request(tmp_path: Path) -> None:
         ) as agent,
     ):
         agent.wait_for_status(is_online("cam-1"), "the camera")
-        done = command("relearn", "cam-1", config)
+        done = run_command("relearn", "cam-1", config)
         assert (done.returncode, done.stdout) == (0, "dt-001: cam-1: its view is learned again from now on\n")
-        off = command("relearn", "cam-2", config)
+        off = run_command("relearn", "cam-2", config)
         assert off.returncode == 1
         assert "watch_view is off" in off.stderr
-        unknown = command("relearn", "cam-9", config)
+        unknown = run_command("relearn", "cam-9", config)
         assert unknown.returncode == 1
         assert "cam-1, cam-2" in unknown.stderr
         subscriber.wait_for(lambda: len(on_the_box(subscriber)) == 2, 30)

@@ -15,10 +15,11 @@ import psutil
 from tests.agent.test_bad_disk import state_disk
 from tests.agent.test_life import catches
 from tests.agent.test_main_path import kind_of, parsed
-from tests.agent.test_reload import RULE, ZONE, command, hang_up, is_online
+from tests.agent.test_reload import RULE, ZONE, hang_up, is_online
 from tests.outbox.test_failing_disk import fill
 from tests.testbed.agent import PATIENCE_S, AgentProcess, file_camera, wait_until, write_config
 from tests.testbed.clips import make_clip
+from tests.testbed.command_line import run_command
 from tests.testbed.mosquitto import Mosquitto, Subscriber, free_port
 from tests.testbed.rtsp import RtspServer
 
@@ -53,7 +54,7 @@ def test_hangups_and_requests_during_the_stop_change_nothing(tmp_path: Path) -> 
             broker.freeze()  # the stop waits for the PUBACK of `stopped`
             agent.process.send_signal(signal.SIGTERM)
             wait_until(lambda: "is stopping" in agent.log, what="the stop")
-            refused = command("reload", config)
+            refused = run_command("reload", config)
             while agent.process.poll() is None:
                 hang_up(agent)  # until the last moment of the process
             assert agent.process.returncode == 0, agent.log
@@ -79,7 +80,7 @@ def test_a_storm_of_hangups_and_hostile_askers(tmp_path: Path) -> None:
 
     with AgentProcess(config, "--repeat-files") as agent:
         agent.wait_for_status(is_online("cam-1"), "the camera")
-        assert command("reload", config).returncode == 0
+        assert run_command("reload", config).returncode == 0
         process = psutil.Process(agent.process.pid)
         before = process.num_threads(), process.num_fds()
         with ThreadPoolExecutor(50) as attackers:
@@ -87,7 +88,7 @@ def test_a_storm_of_hangups_and_hostile_askers(tmp_path: Path) -> None:
             for _ in range(200):
                 hang_up(agent)
             list(attacks)
-        wait_until(lambda: command("reload", config).returncode == 0, what="a reload for who asks well")
+        wait_until(lambda: run_command("reload", config).returncode == 0, what="a reload for who asks well")
         beat = agent.wait_for_status(is_online("cam-1"), "the camera")
         assert beat["cameras"]["cam-1"]["reconnects"] == 0
         wait_until(lambda: process.num_threads() <= before[0], what="no thread too many")
@@ -139,7 +140,7 @@ def test_a_reload_on_a_full_disk_is_taken_over(tmp_path: Path, state_disk: Path)
         fill(state_disk)
         cameras = [file_camera(clip), file_camera(clip, "cam-2")]
         write_config(tmp_path, cameras=cameras, broker_port=port, detector="none")
-        done = command("reload", config)
+        done = run_command("reload", config)
         assert done.returncode == 0, done.stderr
         assert "added: cam-2" in done.stdout
         agent.wait_for_status(is_online("cam-2"), "the camera that was added")

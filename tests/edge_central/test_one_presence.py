@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -16,13 +14,15 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from edge_central.presence.presence import PresenceThresholds
+from edge_central.settings import Database
 from edge_central.store.presence_reports import PRESENT, PresenceState
 from edge_central.web.auth.accounts import Role
 from edge_central.web.i18n import translate
 from tests.edge_central.parts import Centre, FakeGateway, FakeGateways
+from tests.edge_central.prepared import configured
 from tests.edge_central.web.house import House
+from tests.testbed.command_line import run_command
 from tests.testbed.mosquitto import Mosquitto, free_port, wait_until
-from tests.testbed.postgresql import PostgreSQL
 
 ONLINE, BOOTING, UNSTABLE, OFFLINE, STOPPED = (FakeGateway(f"dt-00{number}") for number in range(1, 6))
 CUT = tuple(FakeGateway(f"bx-00{number}", "bo-xuyen") for number in range(1, 5))
@@ -38,16 +38,6 @@ LABELS = {translate(f"standing-{state}", "en"): str(state) for state in Presence
 
 Answer = Mapping[str, tuple[str, int]]
 """Gateway -> state, and since when in seconds since 1970."""
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield "sqlite"
-        return
-    server: PostgreSQL = request.getfixturevalue("postgresql")
-    yield server.create("one_presence")
-    server.drop("one_presence")
 
 
 class FiveViews:
@@ -123,9 +113,7 @@ class FiveViews:
 
 
 def run(*words: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "edge_agent", *words], capture_output=True, text=True, timeout=60, check=False
-    )
+    done = run_command(*words)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -140,7 +128,8 @@ def counted(line: str) -> Counter[str]:
 
 
 @pytest.fixture
-def views(broker: Mosquitto, url: str, tmp_path: Path) -> Iterator[FiveViews]:
+def views(broker: Mosquitto, database: Database, tmp_path: Path) -> Iterator[FiveViews]:
+    url = configured(database)
     with House(tmp_path, database=url) as house:
         house.start()
         made = FiveViews(tmp_path, broker, house, url)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -21,6 +19,7 @@ from edge_central.store import tables
 from edge_central.store.database import write_transaction
 from edge_central.store.media_folder import MediaFolder
 from tests.edge_central.parts import Centre, FakeGateway, FakeGateways, WrongClock
+from tests.testbed.command_line import run_command
 from tests.testbed.mosquitto import Mosquitto, wait_until
 
 
@@ -232,9 +231,7 @@ def test_status_lists_gateways_and_missing_events(centre: Centre, gateways: Fake
     gateways.wait_confirmed(gateway, 1, 3)
     wait_until(lambda: any(each.behind and each.presence for each in centre.status().gateways))
     words = ["central", "status", str(centre.config)]
-    done = subprocess.run(
-        [sys.executable, "-m", "edge_agent", *words], capture_output=True, text=True, timeout=20, check=False
-    )
+    done = run_command(*words)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "dt-001 (de-tham): online for" in done.stdout
     assert "1 events behind" in done.stdout

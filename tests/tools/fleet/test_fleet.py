@@ -20,6 +20,7 @@ import pytest
 
 from tests.edge_central.parts import FakeGateway
 from tests.fleet.broker_side import FleetBroker
+from tests.testbed.command_line import run_command
 from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
 
 DT, DT2, BX = FakeGateway("dt-001"), FakeGateway("dt-002"), FakeGateway("bx-001", "bo-xuyen")
@@ -44,7 +45,7 @@ def say(boxes: Subscriber, *messages: tuple[str, bytes], retain: bool = False) -
 
 
 def fleet(*options: str) -> tuple[int, str, str]:
-    done = subprocess.run([*AGENT, *options], capture_output=True, text=True, timeout=60, check=False)
+    done = run_command("fleet", *options)
     return done.returncode, done.stdout, done.stderr
 
 

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edge_agent.cli.main import main
 from tests.testbed import examples
 from tests.testbed.agent import write_config
+from tests.testbed.command_line import run_command
 from tests.testbed.walker_model import WALKER_MODEL
 
 
 def edge_agent(*words: str | Path) -> tuple[int, str, str]:
     """Run the command line; returns the exit code and what it printed."""
-    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
-        code = main([str(word) for word in words])
-    return code, out.getvalue(), err.getvalue()
+    done = run_command(*words)
+    return done.returncode, done.stdout, done.stderr
 
 
 def replayed(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ from tests.edge_central.parts import Centre
 from tests.passages.parts import passage, store
 from tests.testbed.agent import AgentProcess, write_config
 from tests.testbed.clips import make_clip
+from tests.testbed.command_line import CommandResult, run_command
 from tests.testbed.mosquitto import Mosquitto, wait_until
 
 PLACE = {"latitude": 20.4463, "longitude": 106.3366}
@@ -69,11 +68,8 @@ def gateway(folder: Path, id_: str, broker: Mosquitto, key: Path, starts: list[d
     return AgentProcess(config, "--repeat-files", command=COMMAND)
 
 
-def travel_times(centre: Centre, *args: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "edge_agent", "central", "travel-times", *args, str(centre.config)],
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+def travel_times(centre: Centre, *args: str) -> CommandResult:
+    return run_command("central", "travel-times", *args, centre.config)
 
 
 def online(centre: Centre) -> set[str]:
