@@ -8,8 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from edge_agent.cli.arguments import parser
-from tests.cli.test_parsers import ROOT
+from tests.cli.test_parsers import ROOT, WHOLE
 
 COMMAND = re.compile(r"^ *(?:sudo (?:-u \S+ )?)?edge-agent (\S.*)$", re.MULTILINE)
 NO_COMMAND = ("...", "…", "edge-agent command: ", "$(")
@@ -23,7 +22,7 @@ def documented() -> Iterator[list[str]]:
         text = page.read_text(encoding="utf-8").replace("\\\n", " ")
         for line in COMMAND.findall(text):
             command = re.split(r"\s+#|\s[|>&]", line)[0]
-            if command.split()[0] in parser().commands and not any(each in line for each in NO_COMMAND):
+            if command.split()[0] in WHOLE.commands and not any(each in line for each in NO_COMMAND):
                 yield shlex.split(command)
 
 
@@ -32,7 +31,7 @@ def test_documented_commands_are_accepted_without_a_notice(capsys: pytest.Captur
     for words in documented():
         count += 1
         try:
-            parser().parse_args(words)
+            WHOLE.parse_args(words)
         except SystemExit as end:
             wrong += [words] if end.code else []
         wrong += [words] if "is now called" in capsys.readouterr().err else []
