@@ -57,6 +57,8 @@ TARGETS = (
     Target("motion", "edge_agent.motion", "found_day", at_least=17),
     Target("motion", "edge_agent.motion", "found_night", at_least=17),
     Target("motion", "edge_agent.motion", "false_percent", at_most=0),
+    Target("page", "overview", "page_cpu_percent", at_most=3.0),
+    Target("page", "overview", "alarm_p99_s", at_most=1.0),
     Target("outbox", "outbox, 1 thread", "per_s", at_least=1000),
     # In CPU seconds, so that other load on a shared machine does not count.
     Target("ingest", "SQLite, one core", "per_cpu_s", at_least=3000),

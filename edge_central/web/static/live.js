@@ -5,7 +5,9 @@
 
 (() => {
   const OFTEN_MS = 1500; // parts that show a whole fleet
-  const AT_ONCE_MS = 200; // parts that show what comes
+  const AT_ONCE_MS = 200; // alarms, and parts that show what comes
+  const HURRIES = 6; // so many times at once in a row for events that do not ring; then OFTEN_MS
+  const ALARM = 17;
   const ANYWAY_MS = 30000; // "3 min" becomes "4 min"
   const LOST_MS = 5000;
   const READ_MS = 20000; // a list with data-still holds still for this long after the last movement over it
@@ -16,6 +18,8 @@
   let running = false;
   let again = false;
   let last = 0;
+  let hurries = HURRIES;
+  let hurriedAt = 0;
   let readAt = 0; // when somebody last moved over a list with data-still
   let showAll = false;
 
@@ -24,10 +28,21 @@
   }
 
   function heard(kind, told) {
+    const rings = kind !== "event" || told.severity >= ALARM;
     const bell = kind === "alert" || kind === "handling" || kind === "silence" || (kind === "event" && told.severity >= 13);
     const here = parts().filter((part) => hears(part, kind, told));
     if (here.length === 0 && !bell) return;
-    soon(here.some((part) => "atOnce" in part.dataset) || bell ? AT_ONCE_MS : OFTEN_MS);
+    const quick = here.some((part) => "atOnce" in part.dataset) || bell;
+    soon(quick && (rings || mayHurry()) ? AT_ONCE_MS : OFTEN_MS);
+  }
+
+  // Many events a second would cost the server a page each 200 ms, for a list that changes faster than it can be read.
+  // One hurry comes back in OFTEN_MS; alarms, alerts and what officers do never wait.
+  function mayHurry() {
+    const now = Date.now();
+    hurries = Math.min(HURRIES, hurries + (now - hurriedAt) / OFTEN_MS);
+    hurriedAt = now;
+    return hurries >= 1;
   }
 
   function hears(part, kind, told) {
@@ -53,6 +68,7 @@
     running = true;
     again = false;
     last = Date.now();
+    hurries = Math.max(0, hurries - 1);
     try {
       const answer = await fetch(location.href, { headers: { Accept: "text/html" }, redirect: "error" });
       if (answer.ok) {
