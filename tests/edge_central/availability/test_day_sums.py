@@ -302,10 +302,36 @@ def test_corrected_times_are_summed_again(quick: Figures) -> None:
     correction = Correction(-2 * HOUR_MS, BEGIN_MS + 2 * DAY_MS)
     with quick.store.batch() as batch:
         shift_times(batch.connection, correction, WARDS, exclusive_database=True)
-    period = TimeSpan(BEGIN_MS, quick.now_ms)
-    assert quick.summed(period) == quick.exact(period)
+    before = TimeSpan(BEGIN_MS, BEGIN_MS + 3 * DAY_MS)  # the hour without power is of the day before now
+    for _ in range(2):
+        assert quick.summed(before) == quick.exact(before)
+        assert sum(hours[0].get(Condition.POWER, 0) for hours in quick.summed(before).values()) == 2 * HOUR_MS
+        quick.sum_all()
+
+
+@pytest.mark.parametrize(
+    ("back_after_min", "expected"), [(2, Condition.POWER), (20, Condition.CAMERA)], ids=["starts", "fails"]
+)
+def test_a_start_across_midnight_counts_as_in_one_piece(
+    quick: Figures, back_after_min: int, expected: Condition
+) -> None:
+    """The power is back at 23:58, and the camera is lost from 23:59 until after midnight."""
+    midnight_ms = BEGIN_MS + 2 * DAY_MS
+    quick.write(*online())
+    power = SeriesKey("dt-001", "", Layer.LINK)
+    quick.write(RangeChange(power, midnight_ms - HOUR_MS, midnight_ms - 2 * MINUTE_MS, "power"))
+    lost, to_ms = SeriesKey("dt-001", "cam-1", Layer.PICTURE), midnight_ms + back_after_min * MINUTE_MS
+    quick.write(RangeChange(lost, midnight_ms - MINUTE_MS, to_ms, "offline", "stalled"))
+    quick.now_ms = BEGIN_MS + 4 * DAY_MS + HOUR_MS
     quick.sum_all()
-    assert quick.summed(period) == quick.exact(period)
+    for days in (2, 3):
+        period = TimeSpan(BEGIN_MS, BEGIN_MS + days * DAY_MS)
+        assert quick.summed(period) == quick.exact(period)
+        conditions, _ = quick.summed(period)["de-tham", "dt-001", "cam-1"]
+        lost_ms = MINUTE_MS if days == 2 else (back_after_min + 1) * MINUTE_MS
+        power_ms = HOUR_MS - 2 * MINUTE_MS
+        assert conditions[Condition.POWER] + conditions.get(Condition.CAMERA, 0) == power_ms + lost_ms
+        assert conditions.get(Condition.CAMERA, 0) == (lost_ms if expected is Condition.CAMERA else 0)
 
 
 def test_old_days_are_deleted_with_their_intervals(quick: Figures) -> None:
