@@ -24,7 +24,7 @@ from edge_agent.commands.action import (
 )
 from edge_agent.commands.document import CommandValidity, arguments
 from edge_agent.commands.journal import CommandJournal, CommandRecord
-from edge_agent.commands.replies import ReplyMaker, ReplyQueue
+from edge_agent.commands.replies import INTERIM, ReplyMaker, ReplyQueue
 from edge_agent.core.clock import Clock
 from edge_agent.core.problems import error_text, problem_text
 from edge_agent.wire import Reply, ReplyStatus
@@ -286,7 +286,9 @@ class OpenCommands:
                 self.settle(command, error)
 
     def record_sent(self, reply: Reply) -> None:
-        """Journal that the broker has acknowledged this reply."""
+        """Journal that the broker has acknowledged this reply, if it is the last one of its command."""
+        if reply.status in INTERIM:
+            return
         with self._lock:
             if self._journal.digest(reply.id) is None or reply.id in self._open:
                 return
