@@ -36,8 +36,10 @@ INDEXED_ROWS = 20_000
 """The same for rows that are only counted, by an index that has two numbers a row."""
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
-_COLUMNS = "id, camera, track, kind, start, duration, clock, direction, speed, detail"
-_START, _DURATION = (_COLUMNS.split(", ").index(name) for name in ("start", "duration"))
+_COLUMNS = "id, camera, track, kind, start, clock, direction, speed, duration, detail"
+_START = _COLUMNS.split(", ").index("start")
+_JUDGED_COLUMNS = "id, duration, detail"
+"""Enough to compare a row with a filter: most rows are not returned, and ten columns take twice as long."""
 _DAMAGE = (
     sqlite3.Error,
     msgspec.MsgspecError,
@@ -100,31 +102,31 @@ class PassageReader:
         """Count all, and return the newest, or the oldest; with a colour those that show most of it, the best
         first.
 
-        Raises ``PassageReadError``."""
+        A row that is deleted meanwhile is counted, and not returned. Raises ``PassageReadError``."""
         if wanted.colour is not None:
-            total, best = self._most_coloured(wanted, limit)
+            total, ids = self._most_coloured(wanted, limit)
         elif detail_conditions(wanted):
-            total, best = 0, []
-            for total, match in enumerate(self._matching(wanted, oldest_first=oldest_first), 1):
+            total, ids = 0, []
+            matches = self._matching(wanted, oldest_first=oldest_first, columns=_JUDGED_COLUMNS)
+            for total, (row, _, _) in enumerate(matches, 1):
                 if total <= limit:
-                    best.append(match)
+                    ids.append(int(row[0]))
         else:
-            total, best = self._by_columns(wanted, limit, oldest_first=oldest_first)
-        return FoundPassages(total, [self._decoded(match) for match in best])
+            return self._by_columns(wanted, limit, oldest_first=oldest_first)
+        return FoundPassages(total, self.of_ids(ids))
 
-    def _most_coloured(self, wanted: PassageFilter, limit: int) -> tuple[int, list[_Match]]:
-        total, best = 0, list[tuple[float, int, _Match]]()
-        for total, match in enumerate(self._matching(wanted), 1):
-            entry = (share_of(match[1], wanted), -total, match)
+    def _most_coloured(self, wanted: PassageFilter, limit: int) -> tuple[int, list[int]]:
+        """Return how many fit, and the ids of the best."""
+        total, best = 0, list[tuple[float, int, int]]()
+        for total, (row, detail, _) in enumerate(self._matching(wanted, columns=_JUDGED_COLUMNS), 1):
+            entry = (share_of(detail, wanted), -total, int(row[0]))
             if len(best) < limit:
                 heapq.heappush(best, entry)
             elif entry > best[0]:
                 heapq.heapreplace(best, entry)
-        return total, [match for _, _, match in sorted(best, reverse=True)]
+        return total, [id_ for _, _, id_ in sorted(best, reverse=True)]
 
-    def _by_columns(
-        self, wanted: PassageFilter, limit: int, *, oldest_first: bool
-    ) -> tuple[int, list[_Match]]:
+    def _by_columns(self, wanted: PassageFilter, limit: int, *, oldest_first: bool) -> FoundPassages:
         """Only the rows that are returned are read; SQLite counts the others, by an index where it can."""
         total, best = 0, list[_Match]()
         with self._opened() as (rows, names):
@@ -139,14 +141,17 @@ class PassageReader:
                         continue
                 counted = rows.execute(f"SELECT count(*) FROM passage WHERE {where}", values).fetchone()
                 total += int(counted[0])
-        return total, best
+        return FoundPassages(total, [self._decoded(match) for match in best])
 
-    def _matching(self, wanted: PassageFilter, *, oldest_first: bool = False) -> Iterator[_Match]:
-        """Yield the rows that fit, the newest or the oldest first."""
+    def _matching(
+        self, wanted: PassageFilter, *, oldest_first: bool = False, columns: str = _COLUMNS
+    ) -> Iterator[_Match]:
+        """Yield the rows that fit, the newest or the oldest first. The last ``columns``: duration, detail."""
         conditions = detail_conditions(wanted)
         with self._opened() as (rows, names):
             for where, values in self._slices(rows, wanted, names, oldest_first=oldest_first):
-                for row in rows.execute(_selected(where, oldest_first=oldest_first), values).fetchall():
+                query = _selected(where, oldest_first=oldest_first, columns=columns)
+                for row in rows.execute(query, values).fetchall():
                     detail = _detail_of(row)
                     if all(fits(detail) for fits in conditions):
                         yield row, detail, names
@@ -270,9 +275,9 @@ def _bounds(
         yield first, last
 
 
-def _selected(where: str, *, oldest_first: bool) -> str:
+def _selected(where: str, *, oldest_first: bool, columns: str = _COLUMNS) -> str:
     order = _order(oldest_first)
-    return f"SELECT {_COLUMNS} FROM passage WHERE {where} ORDER BY start {order}, id {order}"
+    return f"SELECT {columns} FROM passage WHERE {where} ORDER BY start {order}, id {order}"
 
 
 def _order(oldest_first: bool) -> str:
@@ -280,12 +285,12 @@ def _order(oldest_first: bool) -> str:
 
 
 def _detail_of(row: tuple[Any, ...]) -> PassageDetail:
-    return PassageDetail(row[-1], row[_DURATION] / 1000)
+    return PassageDetail(row[-1], row[-2] / 1000)
 
 
 def _decoded(row: tuple[Any, ...], detail: PassageDetail, names: Mapping[int, str]) -> StoredPassage:
     """Raises one of ``_DAMAGE``, also for a field of the detail."""
-    key, camera, track, kind, start, duration, clock, direction, speed, _ = row
+    key, camera, track, kind, start, clock, direction, speed, duration, _ = row
     detail.check()
     return StoredPassage(
         id=key,
