@@ -14,9 +14,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from edge_agent.core.clock import SystemClock
+from edge_agent.core.model import Box
 from edge_agent.passages.filters import PassageFilter
 from edge_agent.passages.holds import PassageHolds
-from edge_agent.passages.passage import FOLDER
+from edge_agent.passages.passage import FOLDER, PassageScene, ScenePicture
 from edge_agent.passages.reader import PassageReader
 from tests.commands.centre import Centre, centre_at, document, moment, signed, write_public
 from tests.commands.counter import SEARCHER
@@ -26,6 +27,7 @@ from tests.testbed.agent import AgentProcess, write_config
 from tests.testbed.mosquitto import Mosquitto
 
 SCOPE = {"purpose": "theft", "case": "7/2026", "wards": ["de-tham"], "asked_by": "Nguyễn Văn An"}
+WHOLE = b"\xff\xd8" + bytes(39_998)
 
 
 @dataclass
@@ -41,7 +43,10 @@ def site(tmp_path: Path) -> Iterator[Site]:
     keys = write_public(tmp_path / "searches/centre.pem", SEARCHER)
     clock = SystemClock()
     rows = store(tmp_path / "state", clock)
-    rows.write([passage(n, clock.monotonic() - 90.0) for n in range(60)], synced=True)
+    now_mono = clock.monotonic()
+    whole = PassageScene(ScenePicture(1, now_mono - 85.0, WHOLE), Box(0.1, 0.2, 0.3, 0.4), 0.04)
+    passages = [passage(n, now_mono - 90.0, scene=whole) for n in range(60)]
+    rows.write(passages, synced=True)
     rows.close()
     with Mosquitto(tmp_path) as broker, centre_at(broker.port) as centre:
         config = write_config(
@@ -75,13 +80,18 @@ def test_the_centre_searches_with_its_own_key_and_opens_a_picture(site: Site) ->
         opened = answer(site, document("passage-pictures", SCOPE | {"ids": [first]}))["result"]
         assert base64.b64decode(opened["pictures"][str(first)]) == passage().crop
         assert len(opened["paths"][str(first)]) == 13
+        asked = document("passage-pictures", SCOPE | {"ids": [first], "scenes": True})
+        opened = answer(site, asked)["result"]
+        assert base64.b64decode(opened["pictures"][str(first)]) == WHOLE
+        assert opened["places"][str(first)] == {"box": [0.1, 0.2, 0.3, 0.4], "after_s": 5.0}
         other = answer(site, question(wards=["an-phu"]))
         assert (other["status"], other["code"]) == ("rejected", "out-of-scope")
         assert answer(site, document("reboot"))["code"] == "unknown-key"
     entries = [
         json.loads(line) for line in (site.state_dir / FOLDER / "access.jsonl").read_text().splitlines()
     ]
-    assert [each["asked_by"] for each in entries] == ["Nguyễn Văn An"] * 2
+    assert [each["asked_by"] for each in entries] == ["Nguyễn Văn An"] * 3
+    assert [each["what"] for each in entries[1:]] == ["pictures", "whole pictures"]
 
 
 def test_a_hold_is_placed_and_survives(site: Site) -> None:

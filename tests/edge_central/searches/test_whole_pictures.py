@@ -12,10 +12,17 @@ from edge_central.retention.deletion_plans import DeletionTarget
 from edge_central.retention.operator_records import delete_old
 from edge_central.searches import match_pictures
 from edge_central.searches.answers import is_answer, record_answers
-from edge_central.searches.model import WHOLE_PICTURE, PictureStatus, SearchPicture, TooManySearches
+from edge_central.searches.model import (
+    WHOLE_PICTURE,
+    PictureStatus,
+    SearchAuthor,
+    SearchPicture,
+    TooManySearches,
+)
 from edge_central.searches.report import searches_between
 from edge_central.searches.withdrawal import withdraw_search
 from edge_central.store import tables
+from edge_central.store.scope import EVERYWHERE
 from tests.edge_central.parts import JPEG
 from tests.edge_central.searches.parts import (
     ADMIN,
@@ -71,6 +78,17 @@ def test_each_of_the_two_pictures_is_opened_for_itself_and_on_record(connection:
     assert [tuple(row) for row in rows[1:]] == [("passage", *reason), ("passage-scene", *reason)]
     (use,) = searches_between(connection, NOW_MS - 1, NOW_MS + 1)
     assert use.pictures_opened == 2
+
+
+def test_who_has_opened_the_small_picture_does_not_see_the_whole_one(connection: Connection) -> None:
+    search, khanh = found(connection), SearchAuthor("khanh", "::1", EVERYWHERE)
+    reply = picture_reply("dt-001", opened(connection, search), 412, places={"412": PLACE})
+    record_answers(connection, [reply], NOW_MS)
+    match_pictures.open_picture(connection, khanh, OF_ALL, search, *AT, NOW_MS)
+    assert match_pictures.read_picture(connection, khanh, OF_ALL, search, *AT, WHOLE_PICTURE) is None
+    assert match_pictures.opened_pictures(connection, khanh, OF_ALL, search, WHOLE_PICTURE) == []
+    match_pictures.open_picture(connection, khanh, OF_ALL, search, *AT, NOW_MS, WHOLE_PICTURE)
+    assert match_pictures.read_picture(connection, khanh, OF_ALL, search, *AT, WHOLE_PICTURE) is not None
 
 
 @pytest.mark.parametrize(
