@@ -25,7 +25,7 @@ from demo.terminal import foreground
 from edge_agent.host.system.process import stop_on_signals
 
 LOAD_AFTER_S = 60.0
-"""Seconds after the start for which the load of the machine is reported, once."""
+"""Seconds after the start for which the load by the lab is reported, once."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -63,8 +63,7 @@ def _run(options: LabOptions, stop: threading.Event) -> int:
 
 def _watch(children: Children, stop: threading.Event, duration_s: float) -> None:
     """Return when the lab has to end. Raises LabFailed when a process that it needs has ended."""
-    began_mono, reported, is_load_due = time.monotonic(), set[str](), True
-    psutil.cpu_percent()  # the next call measures from here
+    began_mono, began_cpu_s, reported, is_load_due = time.monotonic(), children.cpu_s(), set[str](), True
     while not stop.wait(1.0) and (elapsed_s := time.monotonic() - began_mono) < duration_s:
         for name in set(children.ended()) - reported:
             reported.add(name)
@@ -73,8 +72,8 @@ def _watch(children: Children, stop: threading.Event, duration_s: float) -> None
             _say(f"{name} has ended by itself: see {children.log(name)}; the rest goes on")
         if is_load_due and elapsed_s > LOAD_AFTER_S:
             is_load_due = False
-            share, count = psutil.cpu_percent(), psutil.cpu_count()
-            _say(f"machine   {share:.0f} % of {count} processors in the last minute; less with --gateways")
+            busy = (children.cpu_s() - began_cpu_s) / elapsed_s
+            _say(f"machine   the lab keeps {busy:.1f} of {psutil.cpu_count()} processors busy")
 
 
 def _say(text: str) -> None:

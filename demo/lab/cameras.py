@@ -17,7 +17,8 @@ CODECS = ("h264", "hevc", "mjpeg")
 """What the RTSP server can send (tests/testbed/rtsp_server.py)."""
 MAX_BYTES = 200_000_000
 """Of a clip: the RTSP server reads it into memory."""
-DRAWN_S = 24.0
+DRAWN, DRAWN_S = 3, 24.0
+"""Number of different drawn clips, and the length of each."""
 FETCHED = Path(".cache/vtest.avi")
 
 
@@ -42,7 +43,8 @@ def choose_clips(folder: Path | None, count: int, made: Path) -> CameraClips:
     if FETCHED.is_file():
         files = (_encoded(FETCHED, made / "people.mp4"),) * count
         return CameraClips(files, "auto", f"{FETCHED} of `make run`, looped; the model that ships")
-    files = tuple(_draw(made / f"people-{number + 1}.mp4", number) for number in range(count))
+    drawn = [_draw(made / f"people-{number + 1}.mp4", number) for number in range(min(DRAWN, count))]
+    files = tuple(drawn[number % DRAWN] for number in range(count))
     return CameraClips(files, str(WALKER_MODEL), "drawn people; give real clips with --clips FOLDER")
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import psutil
+
 from demo.processes import start
 
 STOP_S = 15.0
@@ -43,9 +45,9 @@ class Children:
     ) -> None:
         self.end(tuple(self._processes))
 
-    @property
-    def pids(self) -> dict[str, int]:
-        return {name: process.pid for name, process in self._processes.items()}
+    def cpu_s(self) -> float:
+        """CPU time of all that run, with the processes that they have started."""
+        return sum(_cpu_s(process.pid) for process in self._processes.values())
 
     def log(self, name: str) -> Path:
         return self._logs / f"{name}.log"
@@ -80,3 +82,13 @@ class Children:
                 raise LabFailed(f"{what}: not ready within {within_s:.0f} s; the logs are in {self._logs}")
             if self._stop.wait(POLL_S):
                 raise LabStopped
+
+
+def _cpu_s(pid: int) -> float:
+    """CPU time of a process and of the processes below it; 0 for one that has ended."""
+    try:
+        process = psutil.Process(pid)
+        times = [each.cpu_times() for each in (process, *process.children(recursive=True))]
+    except psutil.Error:
+        return 0.0
+    return sum(each.user + each.system for each in times)

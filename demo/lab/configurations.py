@@ -15,7 +15,7 @@ from edge_agent.commands.signature import make_key
 from tests.edge_central.console.gateway import Gateway
 from tests.testbed.mosquitto import free_port
 
-VIEWS = ("Cổng trường", "Vỉa hè")
+VIEWS = ("Cổng trường", "Vỉa hè", "Ngã tư")
 ALARM_RULE = "yard"
 
 

@@ -13,8 +13,6 @@ from demo.options import WrongUsage
 from edge_agent.tools.simulate.scenario import CITY_SITES
 
 FOLDER = Path(".cache/lab")
-FEW_PROCESSORS, FEW_GATEWAYS = 2, 60
-"""With so few processors a city of all gateways leaves nothing for a browser: docs/guide/lab.md."""
 TEST_DATA = "EDGE_AGENT_TEST_DATA"
 
 
@@ -27,16 +25,12 @@ class LabOptions:
     duration_s: float
 
 
-def default_gateways() -> int:
-    return FEW_GATEWAYS if (os.cpu_count() or 1) <= FEW_PROCESSORS else CITY_SITES
-
-
 def read_options(arguments: Sequence[str]) -> LabOptions:
     """Raises WrongUsage; argparse ends the program for an option that it does not know."""
     parser = argparse.ArgumentParser(prog="python -m demo.lab", description=__doc__, allow_abbrev=False)
     parser.add_argument(
-        "--gateways", type=int, default=default_gateways(), metavar="N",
-        help=f"simulated gateways; default here: {default_gateways()}; the city has {CITY_SITES}",
+        "--gateways", type=int, default=CITY_SITES, metavar="N",
+        help=f"simulated gateways; default: the city's {CITY_SITES}",
     )  # fmt: skip
     parser.add_argument(
         "--alarms-per-day", type=float, default=2_000.0, metavar="N",

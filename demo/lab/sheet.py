@@ -27,7 +27,7 @@ class RealSite:
     cameras: int
 
 
-REAL_SITES = (RealSite("dt-001", "de-tham", 2), RealSite("bx-001", "bo-xuyen", 1))
+REAL_SITES = (RealSite("dt-001", "de-tham", 3), RealSite("bx-001", "bo-xuyen", 2))
 
 
 def write_scenario(folder: Path, gateways: int, alarms_per_day: float) -> tuple[Path, Scenario]:
