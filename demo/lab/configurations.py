@@ -100,6 +100,7 @@ def write_centre(
     document = {
         "wards": WARD_IDS,
         "state_dir": str(folder / "centre"),
+        "boot_grace_s": 20,  # the whole city has just booted, and nobody wants to wait for five minutes
         "mqtt": broker.mqtt(CENTRE),
         "requests": {"id": REQUESTS, **broker.files(REQUESTS)},
         "search": {"key_file": str(keys.search)},

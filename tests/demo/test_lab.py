@@ -159,7 +159,7 @@ def clip_of_a_simulated_alarm(browser: Browser) -> bool:
 @pytest.mark.long
 def test_a_lab_shows_an_alarm_obeys_a_signed_command_and_leaves_no_process(tmp_path: Path) -> None:
     with running_lab(tmp_path, "--gateways", "5", "--alarms-per-day", "20000") as (lab, printed):
-        browser = browser_of(printed, USERS[-1].name)
+        browser = browser_of(printed, USERS[0].name)
         for path in set(re.findall(r"https://127\.0\.0\.1:\d+(/\S+)", printed)):
             assert browser.get(path).status_code == 200, path
         wait_until(lambda: 'href="/events/' in browser.get("/alerts").text, 60, "an alarm")
