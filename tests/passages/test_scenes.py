@@ -210,28 +210,28 @@ def test_a_passage_without_a_picture_and_an_unknown_one_have_none(tmp_path: Path
 
 def test_whole_pictures_go_after_their_hours_and_rows_stay(tmp_path: Path) -> None:
     clock = HandClock(mono=200_000.0)
-    rows = store(tmp_path, clock, scene_hours=24.0)
-    for hour in range(30):
+    rows = store(tmp_path, clock, scene_hours=6.0)
+    for hour in range(9):
         rows.write([seen(hour, clock.mono, scene(hour, clock.mono - 10))], synced=True)
         clock.advance(HOUR_S)
     there = [each for each in ids(tmp_path) if read_scene(tmp_path, each) is not None]
-    assert there == ids(tmp_path)[-24:]
-    clock.advance(48 * HOUR_S)
+    assert there == ids(tmp_path)[-6:]
+    clock.advance(12 * HOUR_S)
     rows.write([], synced=True)
     assert count(tmp_path) == 0
-    assert len(ids(tmp_path)) == 30
+    assert len(ids(tmp_path)) == 9
 
 
 def test_the_oldest_whole_pictures_go_first_when_the_bytes_are_used_up(tmp_path: Path) -> None:
     clock = HandClock(mono=2000.0)
     rows = store(tmp_path, clock, scene_max_bytes=2_000_000)
-    for minute in range(40):
-        batch = [seen(n, clock.mono, scene(n, clock.mono)) for n in range(6 * minute, 6 * minute + 6)]
+    for minute in range(12):
+        batch = [seen(n, clock.mono, scene(n, clock.mono)) for n in range(20 * minute, 20 * minute + 20)]
         rows.write(batch, synced=True)
         clock.advance(60)
-    assert (tmp_path / FOLDER / SCENES_FILE).stat().st_size < 2_000_000 + 6 * 40_000
+    assert (tmp_path / FOLDER / SCENES_FILE).stat().st_size < 2_000_000 + 20 * 40_000
     there = [each for each in ids(tmp_path) if read_scene(tmp_path, each) is not None]
-    assert 60 < len(there) < 90
+    assert 70 < len(there) < 105
     assert there == ids(tmp_path)[-len(there) :]
     with sqlite3.connect(tmp_path / FOLDER / SCENES_FILE) as file:
         assert file.execute("SELECT count(*) FROM place").fetchone() == (len(there),)
