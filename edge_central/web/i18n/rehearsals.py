@@ -57,11 +57,11 @@ WORDS: dict[str, tuple[str, str]] = {
     "rule-armed-hours": ("Bật từ {begin} đến {end}", "Armed from {begin} to {end}"),
     "rule-armed-days": ("các ngày {days}", "on {days}"),
     "rule-score": (
-        "Chỉ tính đối tượng có độ tin cậy từ {score}% trở lên.",
+        "Chỉ tính người, phương tiện có độ tin cậy từ {score}% trở lên.",
         "Only objects with a score of at least {score}% count.",
     ),
     "rule-excluded": (
-        "Vùng này có {count} phần loại trừ: đối tượng đứng ở đó không được tính.",
+        "Vùng này có {count} phần loại trừ: người, phương tiện ở đó không được tính.",
         "Excluded parts of the zone: {count}.",
     ),
     "rule-off": ("Đang tắt trong cấu hình", "Disabled in the configuration"),
@@ -109,7 +109,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "proposal-schedule": ("Chỉ bật từ {begin} đến {end}", "Armed only from {begin} to {end}"),
     "proposal-duration": ("Chỉ báo khi kéo dài từ {time} trở lên", "Report only what lasts at least {time}"),
     "proposal-score": (
-        "Chỉ báo đối tượng có độ tin cậy từ {score}% trở lên",
+        "Chỉ báo người, phương tiện có độ tin cậy từ {score}% trở lên",
         "Report only objects with a score of at least {score}%",
     ),
     "proposal-mask": (
@@ -180,7 +180,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "rehearsal-excluded": ("Tọa độ các phần loại trừ của vùng", "Points of the parts that the zone excludes"),
     "rehearsal-excluded-hint": (
-        "Đối tượng đứng trong các phần này không được tính. Các phần cách nhau bằng dấu chấm phẩy; để "
+        "Người, phương tiện ở trong các phần này không được tính. Các phần cách nhau bằng dấu chấm phẩy; để "
         "trống nếu không có.",
         "Objects that stand in these parts do not count. Semicolons separate the parts; empty: there are "
         "none.",
