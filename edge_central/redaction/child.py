@@ -30,8 +30,8 @@ MORE_MEMORY_BYTES = 1_500_000_000
 """Beyond what the process has with the loaded detector: a clip of 3840x2160 needs a third of it."""
 CPU_S = 1_800
 MAX_COPY_BYTES = 300_000_000
-MIN_SCORE = 0.2
-"""Lower than on a gateway (0.3): an area too many does no harm."""
+MIN_SCORE = 0.3
+"""As of a single detection on a gateway (``edge_agent.detection.choose``): lower ones cover half a street."""
 FILE_CALLS = ("lseek", "fstat")
 """Of the kernel, beside those of a computation: a container is not read from front to back."""
 

@@ -43,7 +43,7 @@ from tests.edge_central.cases.parts import (
     open_and_receive,
     read_zip,
 )
-from tests.edge_central.cases.test_attachments import bring, folder
+from tests.edge_central.cases.test_attachments import ON_SQLITE, bring, folder
 from tests.edge_central.cases.test_exports import KEY, documented_commands, run, unpacked
 from tests.edge_central.parts import JPEG
 from tests.edge_central.searches.parts import NOW_MS, WARDS, found_city
@@ -92,6 +92,7 @@ def test_pictures_and_clips_have_a_copy_once(connection: Connection, folder: Cas
     assert accesses(connection)[-1] == ("lan", "case-redact")
 
 
+@ON_SQLITE
 def test_a_copy_that_failed_is_made_again_when_it_is_asked_for(
     connection: Connection, folder: CaseFolder
 ) -> None:
@@ -124,8 +125,10 @@ def test_a_person_checks_the_copy_that_is_shown(connection: Connection, folder: 
     again = copy_of(connection, case)
     assert (again.status, again.is_checked) == (RedactionStatus.WAITING, False)
     assert again.by_hand == ((0.1, 0.1, 0.2, 0.2),)
+    assert not made(connection, folder, case).is_checked, "it has to be viewed again"
 
 
+@ON_SQLITE
 def test_a_result_of_other_areas_than_asked_for_is_dropped(
     connection: Connection, folder: CaseFolder
 ) -> None:
@@ -138,6 +141,7 @@ def test_a_result_of_other_areas_than_asked_for_is_dropped(
     assert copy_of(connection, case).status is RedactionStatus.WAITING
 
 
+@ON_SQLITE
 def test_a_copy_has_so_many_areas_by_hand(connection: Connection, folder: CaseFolder) -> None:
     case = case_with_files(connection, folder)
     ask_copies(connection, LAN, case, NOW_MS)
@@ -190,6 +194,7 @@ def test_an_export_has_checked_copies_beside_untouched_originals(
     assert alone.returncode == 0, "the folder can be given away alone"
 
 
+@ON_SQLITE
 def test_an_export_without_the_option_has_no_copies(
     connection: Connection, folder: CaseFolder, tmp_path: Path
 ) -> None:
@@ -201,6 +206,7 @@ def test_an_export_without_the_option_has_no_copies(
     assert not (target / "redacted").exists()
 
 
+@ON_SQLITE
 def test_the_worker_makes_what_is_asked_for(database: Database, folder: CaseFolder) -> None:
     orders = []
 

@@ -14,7 +14,7 @@ from edge_central.redaction.areas import AreaFinder, parts_to_cover
 from edge_central.redaction.cover import cover
 from edge_central.redaction.order import RecordedObject, RedactionOrder
 from edge_central.redaction.picture import redact_picture
-from tests.edge_central.redaction.faces import face_picture, jpeg_of, picture_of
+from tests.edge_central.redaction.faces import face_picture, jpeg_of, picture_of, second_detectors_find
 
 if TYPE_CHECKING:
     from edge_agent.core.model import Colour
@@ -32,6 +32,13 @@ class NoFaces(AreaFinder):
 @pytest.fixture(scope="module")
 def finder() -> AreaFinder:
     return NoFaces(None)
+
+
+def test_the_cascades_alone_find_a_large_face() -> None:
+    picture = face_picture()
+    areas = AreaFinder(None, of_clip=True).find(picture)
+    assert second_detectors_find(picture) >= 1
+    assert second_detectors_find(cover(picture, areas)) == 0
 
 
 def test_what_is_far_from_the_face_stays() -> None:

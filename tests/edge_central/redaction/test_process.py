@@ -60,6 +60,11 @@ def test_a_process_is_killed_when_the_console_stops(tmp_path: Path) -> None:
         make(tmp_path, *HANGS, goes_on=False)
 
 
-@pytest.mark.parametrize("end", ["raise SystemExit(3)", "print('no report')", "import os; os.abort()"])
+REPORT = "import os; os.write(2, b'{}'); "
+
+
+@pytest.mark.parametrize(
+    "end", [f"{REPORT} raise SystemExit(3)", "print('no report')", "import os; os.abort()"]
+)
 def test_a_process_that_ends_without_a_report_has_failed(tmp_path: Path, end: str) -> None:
     assert make(tmp_path, sys.executable, "-S", "-c", end) == "failed"
