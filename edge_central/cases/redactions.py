@@ -16,7 +16,7 @@ from sqlalchemy import Connection, literal_column, select, update
 
 from edge_central.cases.files import find_case, record_case_access
 from edge_central.cases.items import note_case_changes
-from edge_central.cases.model import CaseAuthor, CasePictureStatus, CaseSummary, CaseView
+from edge_central.cases.model import AttachmentKind, CaseAuthor, CasePictureStatus, CaseSummary, CaseView
 from edge_central.store import tables
 from edge_central.store.accesses import AccessKind
 from edge_central.store.database import conflict_insert
@@ -24,6 +24,7 @@ from edge_central.store.database import conflict_insert
 MAX_BY_HAND = 40
 """Areas that people add to one copy."""
 MAX_ATTEMPTS = 2
+ALTERED = "-altered"
 Area = tuple[float, float, float, float]
 """x1, y1, x2, y2 in 0..1 of the picture."""
 _COPY = tables.case_redaction.c
@@ -62,12 +63,18 @@ class RedactionSubject:
     item: int
     file_name: str  # of the original in an export
     is_clip: bool
+    is_outside: bool = False  # brought by a person: the original is not shown
 
     @property
     def copy_name(self) -> str:
         """Of the altered copy in an export."""
         stem = self.file_name.rpartition(".")[0]
-        return f"{stem}-altered.{'mp4' if self.is_clip else 'jpg'}"
+        return f"{stem}{ALTERED}.{'mp4' if self.is_clip else 'jpg'}"
+
+
+def is_altered_name(name: str) -> bool:
+    """Whether a file of an export has this name because it is an altered copy."""
+    return name.rpartition(".")[0].endswith(ALTERED)
 
 
 def subjects_of(case: CaseView) -> Iterator[RedactionSubject]:
@@ -80,7 +87,9 @@ def subjects_of(case: CaseView) -> Iterator[RedactionSubject]:
                 yield RedactionSubject(picture_key(picture.id), item.id, picture.file_name, is_clip=False)
         for file in item.attachments:
             if file.is_picture or file.is_clip:
-                yield RedactionSubject(attachment_key(file.id), item.id, file.file_name, file.is_clip)
+                is_outside = file.kind is AttachmentKind.OUTSIDE
+                names = (attachment_key(file.id), item.id, file.file_name)
+                yield RedactionSubject(*names, file.is_clip, is_outside)
 
 
 def picture_key(picture: int) -> str:

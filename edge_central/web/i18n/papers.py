@@ -64,6 +64,10 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "copy-original": ("Bản gốc", "Original"),
     "copy-original-alt": ("Bản gốc của {name}", "Original of {name}"),
+    "copy-outside": (
+        "Tệp từ bên ngoài không được mở trong trang này:",
+        "A file from outside is not opened in this page:",
+    ),
     "copy-alt": ("Bản đã che của {name}", "Altered copy of {name}"),
     "copy-areas": (
         "{count} vùng do chương trình che, {by_hand} vùng thêm bằng tay",

@@ -158,7 +158,8 @@ def test_a_file_from_outside_is_a_download_whatever_it_says_it_is(city: House) -
         path = re.search(rf'href="({case}/files/\d+)" download>{number:06d}\S+\.{kind}<', lan.get(case).text)
         assert path is not None
         assert lan.get(path[1]).headers["content-disposition"].startswith("attachment")
-        assert f'src="{path[1]}"' not in lan.get(case).text
+        for page in (case, f"{case}/redacted"):
+            assert f'src="{path[1]}"' not in lan.get(page).text
 
 
 def test_the_account_is_checked_before_a_file_is_read(city: House) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from edge_central.cases import exports
+from edge_central.cases.redactions import is_altered_name
 from edge_central.web.auth.accounts import ACTING_ROLES
 from edge_central.web.http_errors import BadRequest, NotFound
 from edge_central.web.pages.cases import found_case, record_view
@@ -51,7 +52,7 @@ def minutes_page(visit: UserRequestContext) -> Response:
 def _files(sums: bytes) -> Iterator[ListedFile]:
     for line in sums.decode("utf-8", "replace").splitlines():
         sha256, _, name = line.partition("  ")
-        yield ListedFile(name, sha256, name.startswith("redacted/"))
+        yield ListedFile(name, sha256, is_altered_name(name))
 
 
 PAGES = (Page("/cases/{id}/minutes", minutes_page, roles=ACTING_ROLES),)
