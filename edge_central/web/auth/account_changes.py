@@ -96,7 +96,7 @@ def reset_password(
     connection: Connection, author: AccountAuthor, name: str, password: str, *, one_time: bool
 ) -> None:
     """``password``: digest. ``one_time``: the user has to replace it. Raises AccountChangeRefused."""
-    _person(connection, name)
+    _person_but_author(connection, author, name)
     until_ms = author.now_ms + ONE_TIME_MS if one_time else None
     accounts.set_password(connection, name, password, one_time_until_ms=until_ms)
     record_change(connection, AccessKind.PASSWORD_RESET, author, name)
@@ -128,7 +128,7 @@ def end_sessions(connection: Connection, author: AccountAuthor, name: str) -> No
 
 def reset_second_factor(connection: Connection, author: AccountAuthor, name: str) -> None:
     """Raises AccountChangeRefused."""
-    _person(connection, name)
+    _person_but_author(connection, author, name)
     remove_second_factor(connection, name)
     accounts.end_sessions(connection, name)
     record_change(connection, AccessKind.SECOND_FACTOR_RESET, author, name)
@@ -151,6 +151,14 @@ def _person(connection: Connection, name: str) -> Account:
     if not account.is_person:
         raise AccountChangeRefused("user-error-program")
     return account
+
+
+def _person_but_author(connection: Connection, author: AccountAuthor, name: str) -> Account:
+    """Authors replace their own password and second factor on ``/account``, which asks for the present
+    ones."""
+    if name == author.name:
+        raise AccountChangeRefused("user-error-own")
+    return _person(connection, name)
 
 
 def _require_other_admin(connection: Connection, account: Account) -> None:

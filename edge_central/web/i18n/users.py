@@ -73,6 +73,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "Đây là tài khoản của chương trình, không đổi được như vậy.",
         "This is the account of a program; that cannot be changed.",
     ),
+    "user-error-own": (
+        "Hãy đổi mật khẩu và xác thực hai lớp của chính mình ở trang Tài khoản của tôi.",
+        "Change your own password and second factor on the page My account.",
+    ),
     "user-error-no-ward": ("Hãy chọn ít nhất một phường.", "Choose at least one ward."),
     "user-error-last-admin": (
         "Đây là quản trị viên cuối cùng còn đăng nhập được. Hãy thêm quản trị viên khác trước.",

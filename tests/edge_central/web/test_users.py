@@ -182,6 +182,13 @@ def test_the_last_administrator_stays(house: House, minh: Browser) -> None:
     change(thu, "disable", "thu")
 
 
+def test_an_open_session_is_not_enough_to_replace_the_own_password(house: House, minh: Browser) -> None:
+    for what in ("password", "second-factor"):
+        assert change(minh, what, "minh").status_code == 409
+    assert minh.get("/users").status_code == 200
+    assert not {"password-reset", "second-factor-reset"} & {what for what, _, _ in accesses(house, "minh")}
+
+
 def test_what_the_form_does_not_offer_is_refused(house: House, minh: Browser) -> None:
     for fields in (
         {"name": "Lan Anh"},
