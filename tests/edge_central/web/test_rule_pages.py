@@ -346,6 +346,15 @@ def test_the_id_of_a_new_rule_is_free(city: House) -> None:
     assert lan.get(f"{RULES}/nothing/rehearse").status_code == 404
 
 
+def test_a_zone_that_is_drawn_again_keeps_its_name(city: House) -> None:
+    yard = CAMERA["zones"]["yard"] | {"name": "Sân chợ"}
+    with city.connections.writing() as connection:
+        named = document(CAMERA | {"zones": {"yard": yard}})
+        connection.execute(tables.camera_rules.update().values(document=named))
+    begin(city.browser("lan"), points="0.1 0.1, 0.5 0.1, 0.5 0.5")
+    assert draft(city)["zones"]["yard-new"]["name"] == "Sân chợ"
+
+
 def test_no_rule_is_set_by_rules_that_are_not_current(city: House) -> None:
     lan = city.browser("lan")
     id_ = begin(lan)

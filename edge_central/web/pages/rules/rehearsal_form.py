@@ -158,14 +158,15 @@ def _changed_place(
         return {}
     written[rule.place.key.removesuffix("s")] = name
     listed = _listed(points)
+    named = {"name": rule.place.display_name} if rule.place.display_name else {}
     if is_line:
-        return {"lines": {name: {"from": listed[0], "to": listed[1]}}}
+        return {"lines": {name: {"from": listed[0], "to": listed[1], **named}}}
     parts = _excluded_of(form.get("excluded", ""))
     if parts is None:
         errors["excluded"] = FormError("rehearsal-error-excluded")
         return {}
     more = {"exclude": [_listed(part) for part in parts]} if parts else {}
-    return {"zones": {name: {"polygon": listed, **more}}}
+    return {"zones": {name: {"polygon": listed, **more, **named}}}
 
 
 def _excluded_of(text: str) -> list[list[Point]] | None:
