@@ -19,7 +19,15 @@ from tests.browser.monitoring_room import FAINT, NAMELESS, PHONE, WALL, Room
 from tests.edge_central.console.passages import CityGateways, crop, make_searchable
 from tests.edge_central.console.plan import WARDS
 from tests.edge_central.console.served import CityHouse
-from tests.edge_central.rehearsals.parts import document, example, rehearse, result, store_rules
+from tests.edge_central.rehearsals.parts import (
+    CAMERA,
+    YARD,
+    document,
+    example,
+    rehearse,
+    result,
+    store_rules,
+)
 from tests.testbed.chromium import Chromium, installed
 
 SHOTS = Path(os.environ.get("EDGE_AGENT_SCREENSHOTS") or "/nowhere")
@@ -36,7 +44,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CityHouse]:
     with CityHouse(tmp_path_factory.mktemp("city"), events=300) as built:
         make_searchable(built, *(ward for ward, *_ in WARDS))
         with built.connections.writing() as connection:
-            store_rules(connection, SITE, "bo-xuyen", document())
+            yard = {"yard": YARD | {"exclude": [[[0.3, 0.3], [0.4, 0.3], [0.4, 0.5]]]}}
+            store_rules(connection, SITE, "bo-xuyen", document(CAMERA | {"zones": yard}))
         built.start()
         built.person("minh", Role.ADMIN)
         built.person("lan", Role.OFFICER, "bo-xuyen")
@@ -114,22 +123,24 @@ def test_the_zone_lies_on_the_whole_picture_of_the_camera(room: Room, pages: dic
     shape += " return [r.x, r.y, r.width, r.height].map(Math.round); }"
     picture, drawing = room.run(f"['img', 'svg'].map({shape})")
     assert picture == drawing
-    assert room.run("document.querySelectorAll('.walk polygon').length") == 2
+    assert room.run("document.querySelectorAll('.walk polygon').length") == 3, "one is the excluded part"
 
 
 POINTS = "document.getElementById('points').value.split(', ').map((each) => each.split(' ').map(Number))"
+EXCLUDED = "document.querySelector('.walk polygon.excluded').getAttribute('points')"
 CORNERS = "document.querySelectorAll('.walk circle[tabindex]').length"
 
 
 def test_a_corner_of_the_zone_is_moved_in_the_picture(room: Room, pages: dict[str, str]) -> None:
     room.browser.resize(*DESK)
     room.open(pages["form"])
-    before = room.run(POINTS)
+    before, excluded = room.run(POINTS), room.run(EXCLUDED)
     assert room.run(CORNERS) == len(before)
     room.browser.drag('.walk circle[tabindex][data-corner="0"]', ".walk svg", (0.25, 0.5))
     assert room.run(POINTS) == [pytest.approx([0.25, 0.5], abs=0.005), *before[1:]]
     drawn = room.run("document.querySelector('.walk polygon').getAttribute('points').split(' ').length")
     assert drawn == len(before)
+    assert room.run(EXCLUDED) == excluded, "the excluded part stays where it is"
 
 
 def test_corners_are_added_removed_and_moved_by_keys(room: Room, pages: dict[str, str]) -> None:
