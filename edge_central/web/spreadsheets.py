@@ -17,7 +17,7 @@ from edge_central.web.http_errors import BadRequest
 
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MAX_XLSX_ROWS = 50_000
-"""Rows of all tables of a workbook, which takes 25 to 50 µs of CPU for a cell."""
+"""Rows of all tables of a workbook: 37,000 outages take 1.7 s of CPU and 80 MB."""
 MAX_CHARACTERS = 2_000
 """Of a text in a workbook; Excel accepts 32,767."""
 NARROWEST, WIDEST = 8, 48
