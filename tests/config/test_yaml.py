@@ -88,19 +88,19 @@ def _survives(directory: pytest.TempPathFactory, data: bytes) -> None:
         assert "\n" not in str(problem)
 
 
-@settings(STEADY, max_examples=200)
+@settings(STEADY, max_examples=100)
 @given(st.binary(max_size=200))
 def test_any_bytes(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     _survives(tmp_path_factory, data)
 
 
-@settings(STEADY, max_examples=200)
+@settings(STEADY, max_examples=100)
 @given(st.text(st.sampled_from("abc:-?[]{},&*!|>'\"%@#~ \n\t<0.1\\x\u00e9\u2028"), max_size=60))
 def test_any_yaml_like_text(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     _survives(tmp_path_factory, (KNOWN_BOARD + MINIMAL + text).encode())
 
 
-@settings(STEADY, max_examples=200)
+@settings(STEADY, max_examples=100)
 @given(_CONFIGURATIONS)
 def test_any_values_of_the_right_keys(
     tmp_path_factory: pytest.TempPathFactory, configuration: dict[str, object]
@@ -108,7 +108,7 @@ def test_any_values_of_the_right_keys(
     _survives(tmp_path_factory, yaml.safe_dump(configuration, allow_unicode=True).encode("utf-8", "replace"))
 
 
-@settings(STEADY, max_examples=400)
+@settings(STEADY, max_examples=200)
 @given(_SITES)
 def test_any_rule_line_clip_holiday_and_storage(
     tmp_path_factory: pytest.TempPathFactory, configuration: dict[str, object]

@@ -114,7 +114,7 @@ ACTS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(ACTS)
 def test_the_chain_holds_through_deliveries_losses_restarts_crashes_and_memory(
     acts: list[tuple[Any, ...]],

@@ -182,7 +182,7 @@ def phases_of(observations: list[RuleObservation]) -> dict[str, list[str]]:
 
 
 modest = settings(
-    max_examples=200, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 
 

@@ -14,7 +14,7 @@ from edge_agent.capture.decode.picture import ArrayPicture
 from edge_agent.core.facts import Phase, ViewObservation, ViewState
 from edge_agent.core.model import Frame
 from edge_agent.events import EventFactory
-from edge_agent.tamper import CameraView
+from edge_agent.tamper import CameraView, stage
 from tests.events.parts import encoded, maker
 from tests.tamper.painted import (
     HEIGHT,
@@ -29,7 +29,8 @@ from tests.tamper.painted import (
     watch,
 )
 
-DAY_S = 24 * 3600.0
+ADOPT_S = 4 * 3600.0
+"""Instead of a day."""
 LEFT = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
 EVERYTHING = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 
@@ -52,7 +53,7 @@ def watch_at(
 def seldom(
     camera: PaintedCamera, seconds: float, change: Change | None = None, pan: int = 0
 ) -> Iterator[Frame]:
-    """A picture every 14 s, so that a test of a day is short; five pictures, because a repeated one is
+    """A picture every 14 s, so that a test of hours is short; five pictures, because a repeated one is
     frozen."""
     pictures = [np.asarray(camera.shoot(change, pan).picture.bgr()) for _ in range(5)]
     until = camera.now + seconds
@@ -115,11 +116,13 @@ def test_a_clock_that_went_back_stops_nothing() -> None:
     assert phases(watch(view, camera, 15.0, hand)) == [(Phase.START, ViewState.COVERED, None)]
 
 
-def test_a_turn_that_lasts_a_day_is_the_usual_view_from_then_on() -> None:
+def test_a_turn_that_lasts_is_the_usual_view_from_then_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert stage.ADOPT_S == 24 * 3600.0
+    monkeypatch.setattr(stage, "ADOPT_S", ADOPT_S)
     view, camera = learned()
     assert phases(watch(view, camera, 15.0, pan=64)) == [(Phase.START, ViewState.MOVED, None)]
     reported: list[ViewObservation] = []
-    for frame in seldom(camera, DAY_S + 300.0, pan=64):
+    for frame in seldom(camera, ADOPT_S + 300.0, pan=64):
         reported += view.update(frame, NO_MOTION)
     others = [one for one in phases(reported) if one[0] is not Phase.UPDATE]
     assert others == [(Phase.END, ViewState.MOVED, "relearned")]
@@ -136,13 +139,16 @@ def test_a_black_cover_without_noise_is_covered_and_not_frozen_as_well() -> None
     assert phases(reported) == [(Phase.START, ViewState.COVERED, None)]
 
 
-def test_a_camera_that_stays_covered_for_a_day_is_reported_every_hour_and_never_adopted() -> None:
+def test_a_camera_that_stays_covered_is_reported_every_hour_and_never_adopted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stage, "ADOPT_S", ADOPT_S)
     view, camera = learned()
     watch(view, camera, 15.0, hand)
     reported: list[ViewObservation] = []
-    for frame in seldom(camera, DAY_S + 1800.0, hand):
+    for frame in seldom(camera, ADOPT_S + 1800.0, hand):
         reported += view.update(frame, NO_MOTION)
-    assert phases(reported) == [(Phase.UPDATE, ViewState.COVERED, None)] * 24
+    assert phases(reported) == [(Phase.UPDATE, ViewState.COVERED, None)] * 4
     assert view.states == ("covered",)
 
 
@@ -150,14 +156,14 @@ def test_baselines_are_written_when_new_and_then_every_six_hours(tmp_path: Path)
     view, camera = learned(tmp_path)
     written: list[float] = []
     last = b""
-    for frame in seldom(camera, 13 * 3600.0):
+    for frame in seldom(camera, 7 * 3600.0):
         assert list(view.update(frame, NO_MOTION)) == []
         for file in tmp_path.iterdir():
             if (content := file.read_bytes()) != last:
                 written.append(frame.captured_mono)
                 last = content
     assert written[0] == pytest.approx(1000.0 + 600.0, abs=30.0)
-    assert [round((after - before) / 3600) for before, after in pairwise(written)] == [6, 6]
+    assert [round((after - before) / 3600) for before, after in pairwise(written)] == [6]
 
 
 def test_a_camera_that_is_lost_again_and_again_writes_nothing_for_it(tmp_path: Path) -> None:

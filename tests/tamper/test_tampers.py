@@ -26,8 +26,13 @@ RIGHT_SHARE = 0.9
 """Required share of detected tampering in each mode; the bench has the figures of all cases."""
 
 
-def some_places(kind: Kind) -> list[Place]:
-    """The places to test: one by day and one by night for tampering, one for ordinary scenes."""
+BY_DAY_AND_BY_NIGHT = pytest.mark.parametrize(
+    "both", [False, pytest.param(True, marks=pytest.mark.long)], ids=["by day or night", "both"]
+)
+
+
+def some_places(kind: Kind, both: bool) -> list[Place]:
+    """The places to test: by day, by night or ``both`` for tampering, one for ordinary scenes."""
     fitting = [
         place for place in places(held_out=False) if kind.fits(place) and place.clip in ("street", "room")
     ]
@@ -35,24 +40,25 @@ def some_places(kind: Kind) -> list[Place]:
         return fitting[:1]
     by_night = [place for place in fitting if place.night]
     by_day = [place for place in fitting if not place.night]
-    return [*by_day[:1], *by_night[:1]] if by_day and by_night else fitting[:2]
+    found = [*by_day[:1], *by_night[:1]] if by_day and by_night else fitting[:2]
+    return found if both else found[KINDS.index(kind) % 2 :][:1] or found[:1]
 
 
-def all_cases() -> Iterator[tuple[str, Case]]:
+def all_cases(both: bool) -> Iterator[tuple[str, Case]]:
     """Gear and case."""
     for kind in KINDS:
         slow = replace(kind, every_s=FASTER_S) if kind.every_s is not None else kind
-        for number, place in enumerate(some_places(kind)):
+        for number, place in enumerate(some_places(kind, both)):
             yield "idle", Case(slow, place, seed=17 * number + 3)
         if kind.name in AT_FULL_RATE:
-            yield "full", Case(kind, some_places(kind)[0], seed=3)
+            yield "full", Case(kind, some_places(kind, both=True)[0], seed=3)
 
 
 @cache
-def outcomes() -> dict[str, list[Outcome]]:
+def outcomes(both: bool) -> dict[str, list[Outcome]]:
     """The outcomes of all cases, by class. Cases at one place share the learned baseline."""
     planned: dict[str, list[Case]] = {"idle": [], "full": []}
-    for gear, case in all_cases():
+    for gear, case in all_cases(both):
         planned[gear].append(case)
     found: dict[str, list[Outcome]] = {}
     for group in grouped(planned):
@@ -61,8 +67,8 @@ def outcomes() -> dict[str, list[Outcome]]:
     return found
 
 
-def tampers(gear: str | None = None) -> list[Outcome]:
-    done = [outcome for kind in TAMPERS for outcome in outcomes()[kind.name]]
+def tampers(both: bool, gear: str | None = None) -> list[Outcome]:
+    done = [outcome for kind in TAMPERS for outcome in outcomes(both)[kind.name]]
     return [outcome for outcome in done if gear in (None, outcome.gear)]
 
 
@@ -70,27 +76,30 @@ def line(outcome: Outcome) -> str:
     return f"{outcome.case.name}, {outcome.gear}: {summary(outcome.reported)}"
 
 
+@BY_DAY_AND_BY_NIGHT
 @pytest.mark.parametrize("gear", ["full", "idle"])
-def test_nine_of_ten_tampers_are_reported_rightly_within_15_s(gear: str, test_data: Path) -> None:
-    done = tampers(gear)
+def test_nine_of_ten_tampers_are_reported_rightly_within_15_s(gear: str, both: bool, test_data: Path) -> None:
+    done = tampers(both, gear)
     failed = [one for one in done if verdict(one.case.kind, one.reported)[0] is not Verdict.RIGHT]
     assert 1 - len(failed) / len(done) >= RIGHT_SHARE, "\n".join(map(line, failed))
 
 
-def test_each_state_that_was_reported_ends_when_the_view_is_back(test_data: Path) -> None:
-    still_open = [one for one in tampers() if open_at_end(one.reported) & TAMPER]
+@BY_DAY_AND_BY_NIGHT
+def test_each_state_that_was_reported_ends_when_the_view_is_back(both: bool, test_data: Path) -> None:
+    still_open = [one for one in tampers(both) if open_at_end(one.reported) & TAMPER]
     assert not still_open, "\n".join(map(line, still_open))
 
 
 @pytest.mark.parametrize("kind", NORMALS, ids=lambda kind: kind.name)
 def test_ordinary_life_is_no_tamper(kind: Kind, test_data: Path) -> None:
-    assert outcomes()[kind.name]
-    for outcome in outcomes()[kind.name]:
+    done = outcomes(False)[kind.name]
+    assert done
+    for outcome in done:
         assert not {observation.state for observation in outcome.reported} & TAMPER, line(outcome)
 
 
 def test_an_infrared_switch_is_reported_as_one(test_data: Path) -> None:
-    for outcome in outcomes()["infrared switch"]:
+    for outcome in outcomes(False)["infrared switch"]:
         switched = [
             observation.at_s for observation in outcome.reported if observation.state == "colour-mono-switch"
         ]

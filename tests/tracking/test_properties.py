@@ -53,7 +53,7 @@ gaps = st.one_of(st.floats(-5, 5), st.sampled_from([0.0, 0.0, 3600.0, -3600.0]))
 wild_steps = st.lists(st.tuples(gaps, st.sampled_from(SIZES), motions, wild_looks), min_size=1, max_size=15)
 steps = st.lists(st.tuples(st.floats(0, 3), motions, inferences), min_size=1, max_size=15)
 modest = settings(
-    max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 
 

@@ -203,7 +203,7 @@ def test_the_process_has_neither_the_environment_nor_the_files_of_the_centre(
 
 
 CONFINED = """
-import ctypes, os, socket, sys
+import ctypes, mmap, os, socket, sys
 from edge_central.appearance.child import limit_process
 from edge_central.appearance.system_calls import allow_only_computing
 if "limits" in sys.argv:
@@ -215,7 +215,7 @@ tried = {
     "open": lambda: os.open("/etc/passwd", os.O_RDONLY),
     "connect": lambda: socket.socket(),
     "kill": lambda: os.kill(os.getppid(), 0),
-    "memory": lambda: bytearray(2 << 30),
+    "memory": lambda: mmap.mmap(-1, 2 << 30, flags=mmap.MAP_PRIVATE),
 }
 for name, act in tried.items():
     try:

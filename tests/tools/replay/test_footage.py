@@ -38,6 +38,7 @@ def counted(
     return Counter(data["direction"] for data in of_kind(events, "line-crossing"))
 
 
+@pytest.mark.long
 def test_three_who_leave_a_table_to_the_right(test_data: Path, tmp_path: Path) -> None:
     """Each person comes from below, at 18, 44 and 68 s by eye. One may be missed: they are large, and gone
     within a second."""
