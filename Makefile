@@ -52,8 +52,14 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_imports.py tests/test_architecture.py -q
 
+# In a new checkout: each of eight workers would compile all tests by itself, 6 s of a core.
+BYTE_CODE := tests/edge_central/__pycache__
+$(BYTE_CODE): | setup
+	@for part in tests/edge_central "tests --ignore=tests/edge_central"; do \
+		$(BIN)/python -m pytest --collect-only -qq $$part >/dev/null & done; wait
+
 # Eight at a time, file by file: most tests wait for agents, cameras and brokers and use little CPU.
-test: setup
+test: setup $(BYTE_CODE)
 	@SUDO="$(SUDO)" tests/testbed/install.sh
 	$(BIN)/python -m pytest -n 8 --dist loadfile --no-loadscope-reorder
 
