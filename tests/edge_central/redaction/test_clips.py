@@ -34,20 +34,26 @@ class ScriptedFinder(AreaFinder):
         self.asked = 0
 
     def find(self, picture: Colour, known: Sequence[RecordedObject] = ()) -> list[Box]:
-        number = self.asked * clip.EVERY
+        number = self.asked  # of a clip with FPS frames a second each is searched
         self.asked += 1
         return self._areas.get(number, [])
 
 
-def clip_of(frames: Sequence[Colour], *, sound: bool = False) -> io.BytesIO:
+def clip_of(
+    frames: Sequence[Colour], *, sound: bool = False, fps: int = FPS, last_s: float | None = None
+) -> io.BytesIO:
+    """``last_s``: time of the last frame; None: one step after the one before."""
     file = io.BytesIO()
     with av.open(file, "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=FPS, options={"preset": "ultrafast"})
+        stream = container.add_stream("libx264", rate=fps, options={"preset": "ultrafast", "bf": "0"})
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = "yuv420p"
         audio = container.add_stream("aac", rate=8000) if sound else None
-        for picture in frames:
-            container.mux(stream.encode(VideoFrame.from_ndarray(picture, format="bgr24")))
+        for number, picture in enumerate(frames):
+            frame = VideoFrame.from_ndarray(picture, format="bgr24")
+            is_last = last_s is not None and number == len(frames) - 1
+            frame.pts = round((last_s or 0.0) * fps) if is_last else number
+            container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
         if audio is not None:
             silence = AudioFrame.from_ndarray(np.zeros((1, 8000), np.float32), format="fltp", layout="mono")
@@ -88,6 +94,20 @@ def test_no_frame_between_two_found_ones_shows_the_face() -> None:
     target = io.BytesIO()
     redact_clip(clip_of(noise(9)), target, ORDER, ScriptedFinder({0: whole, 8: whole}))
     assert all(picture.std() < 40 for _, picture in frames_of(target))
+
+
+@pytest.mark.parametrize(("fps", "searched"), [(10, 6), (15, 6), (25, 3)])
+def test_with_few_frames_a_second_each_is_searched(fps: int, searched: int) -> None:
+    finder = ScriptedFinder({})
+    redact_clip(clip_of(noise(6), fps=fps), io.BytesIO(), ORDER, finder)
+    assert finder.asked == searched
+
+
+def test_a_time_far_ahead_shortens_no_cover() -> None:
+    target = io.BytesIO()
+    whole = [Box(0.0, 0.0, 1.0, 1.0)]
+    redact_clip(clip_of(noise(14), last_s=36_000), target, ORDER, ScriptedFinder({6: whole}))
+    assert all(picture.std() < 40 for _, picture in frames_of(target)[:13])
 
 
 def test_a_copy_has_the_times_of_the_original_and_neither_sound_nor_metadata() -> None:
