@@ -26,7 +26,7 @@ from edge_central.traffic.reports import QUARTER_MS
 MAX_GATEWAYS, MAX_DAYS = 5, 31
 """Gateways that one call of ``work`` sums, and days of each."""
 MAX_CHANGES = 10_000
-"""Changes of all cameras of one gateway that one call goes through: 50 ms in which no event is stored. A
+"""Changes of all cameras of one gateway that one call goes through: 60 ms in which no event is stored. A
 usual gateway has 500 in a month; one that has more in a day is not summed, and its intervals are read."""
 PAUSE_MS, LONG_PAUSE_MS = 60_000, 3_600_000
 """A gateway that was summed is not summed again within the first time, however often it reports the past; one
@@ -51,6 +51,7 @@ class AvailabilitySums:
         self._now_ms = now_ms
         self._checked_ms: int | None = None  # nothing was left to sum
         self._paused: dict[str, int] = {}  # gateway -> until when
+        self._changes = 0  # that this call of ``work`` has read
 
     def has_work(self, connection: Connection) -> bool:
         now_ms = self._now_ms()
@@ -62,7 +63,10 @@ class AvailabilitySums:
 
     def work(self, connection: Connection) -> None:
         """Sum the next days. ``connection`` is in a transaction."""
+        self._changes = 0
         for gateway, summed_ms in self._due(connection)[:MAX_GATEWAYS]:
+            if self._changes > MAX_CHANGES // 2:
+                break
             is_summed = self._sum_gateway(connection, gateway, summed_ms)
             self._paused[gateway] = self._now_ms() + (PAUSE_MS if is_summed else LONG_PAUSE_MS)
 
@@ -111,6 +115,7 @@ class AvailabilitySums:
         until_ms = period.to_ms + CONTEXT_MS
         rows: list[dict[str, Any]] = []
         for found in read_intervals(connection, EVERYWHERE, with_context(period, until_ms), gateway):
+            self._changes += found.changes
             if found.changes > MAX_CHANGES:
                 return False
             for camera, spans in found.spans(period, until_ms).items():
