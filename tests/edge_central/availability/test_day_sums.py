@@ -283,12 +283,13 @@ def test_a_day_of_too_many_changes_is_not_summed_and_still_reported(
         quick.write(RangeChange(link, at_ms, at_ms + MINUTE_MS // 2, "network"))
     quick.now_ms = BEGIN_MS + 3 * DAY_MS + HOUR_MS
     sums = quick.new_sums()
-    assert quick.work(sums)
-    quick.now_ms += PAUSE_MS
-    assert quick.work(sums), "the second day alone"
-    assert quick.count() == 2 * 1 + 4 * 3
-    quick.now_ms += PAUSE_MS
-    assert not quick.work(sums), "not again within an hour"
+    for _ in range(3):
+        while quick.work(sums):
+            pass
+        quick.now_ms += PAUSE_MS
+    assert quick.count() == 2 * 1 + 4 * 3, "only the first day of the one"
+    asked = quick.store.query(sums.has_work)
+    assert not asked, "not again within an hour"
     period = TimeSpan(BEGIN_MS, quick.now_ms)
     assert quick.summed(period) == quick.exact(period)
 
