@@ -34,7 +34,9 @@ SERVERS = ("broker", "central", "fleet-operator")
 class Issuer:
     """Signs with ``ca.crt`` and ``ca.key``; makes them if they are missing."""
 
-    def __init__(self, certificate: Path, key: Path) -> None:
+    def __init__(self, certificate: Path, key: Path, lives: timedelta = LIVES) -> None:
+        """``lives``: how long the certificates that are issued are valid."""
+        self._lives = lives
         if not certificate.exists():
             _make_ca(certificate, key)
         self._ca = x509.load_pem_x509_certificate(certificate.read_bytes())
@@ -53,7 +55,7 @@ class Issuer:
             .public_key(own.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - timedelta(hours=1))
-            .not_valid_after(now + LIVES)
+            .not_valid_after(now + self._lives)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         )
         if name == "broker":

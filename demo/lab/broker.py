@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bench.scale.certificates import Issuer
@@ -12,6 +13,8 @@ from edge_agent.tools.simulate.scenario import SimulatedSite
 from tests.fleet.broker_side import OPERATOR, FleetBroker
 from tests.testbed.mosquitto import binary
 
+LIFE = timedelta(days=90)
+"""Of the certificates: gateways warn of one that ends within weeks."""
 CENTRE, REQUESTS = "central", "central-console"
 """Users of the broker, as in production: the centre, and the commands of its console."""
 
@@ -22,13 +25,15 @@ class LabBroker:
 
     def __init__(self, folder: Path, simulated: Sequence[SimulatedSite]) -> None:
         wards = {site.id: site.ward for site in REAL_SITES} | {site.id: site.ward for site in simulated}
-        self._fleet = FleetBroker(folder, wards)
+        ends = datetime.now(UTC) + LIFE
+        valid = (f"{ends - LIFE - timedelta(days=1):%Y%m%d%H%M%SZ}", f"{ends:%Y%m%d%H%M%SZ}")
+        self._fleet = FleetBroker(folder, wards, valid=valid)
         self.port = self._fleet.port
         self.certificates = folder / "certificates"
         self.certificates.mkdir(mode=0o700)
         self.ca = self.certificates / "ca.crt"
         self.ca.write_bytes(self._fleet.ca.read_bytes())
-        issuer = Issuer(self._fleet.ca, self._fleet.ca.with_name("ca.key"))
+        issuer = Issuer(self._fleet.ca, self._fleet.ca.with_name("ca.key"), LIFE)
         issuer.issue_all(self.certificates, (CENTRE, REQUESTS, OPERATOR, *wards))
         console = self._fleet.issue("console", san="IP:127.0.0.1,DNS:localhost")
         for source, name in ((console.cert, "console.crt"), (console.key, "console.key")):

@@ -45,6 +45,10 @@ def write_scenario(folder: Path, gateways: int, alarms_per_day: float) -> tuple[
         "camera_faults_per_day": 2,
         "passages_per_camera": 60,
         "spread_s": 5,
+        "faults": [
+            {"kind": "ward-outage", "at_s": 300, "for_s": 180, "ward": "ky-ba"},
+            {"kind": "power-cut", "at_s": 900, "for_s": 120, "wards": ["tran-lam"]},
+        ],
     }
     path.write_text(json.dumps(document), encoding="utf-8")
     return path, load(path, {})

@@ -11,11 +11,13 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
+from cryptography import x509
 
 import edge_agent
 from demo.lab.broker import LabBroker
@@ -92,6 +94,9 @@ def test_agents_centre_and_names_fit_together(tmp_path: Path) -> None:
         assert agent.gateway.ward in centre.wards
         assert len(agent.cameras) == site.cameras
         assert all(each.name not in ("", each.id) for camera in agent.cameras for each in camera.rules)
+        assert agent.mqtt.cert_file is not None
+        own = x509.load_pem_x509_certificate(agent.mqtt.cert_file.read_bytes())
+        assert own.not_valid_after_utc > datetime.now(UTC) + timedelta(days=60), "no gateway warns of it"
     names = read_names(sites_file, wards_file)
     assert set(names.sites) == {"dt-001", "bx-001", *(f"sim-{number:03}" for number in range(1, 13))}
     assert all(each.name and each.latitude and each.ward in centre.wards for each in names.sites.values())

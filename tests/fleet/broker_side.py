@@ -49,14 +49,17 @@ class FleetBroker:
         gateways: Mapping[str, str],
         ward_users: Sequence[Mapping[str, str]] = (),
         users: Mapping[str, object] | None = None,
+        valid: tuple[str, str] | None = None,
         **limits: int,
     ) -> None:
-        """``users`` and ``limits``: variables of the role, instead of their defaults."""
+        """``users`` and ``limits``: variables of the role, instead of their defaults. ``valid``: of all
+        certificates, see ``Authority``."""
         self.folder = folder / "broker"
         self.folder.mkdir()
         self.port, self.operator_port = free_port(), free_port()
         self._users = {"broker_ward_users": ward_users} | dict(users or {})
-        self._authority = Authority(folder, "city CA")
+        self._valid = valid
+        self._authority = Authority(folder, "city CA", valid=valid)
         self._revoked: list[Certificate] = []
         self._known: dict[str, Certificate] = {}
         self._process: subprocess.Popen[bytes] | None = None
@@ -115,7 +118,7 @@ class FleetBroker:
         return (self.folder / "log").read_text(encoding="utf-8", errors="replace")
 
     def issue(self, name: str, san: str = "") -> Certificate:
-        return self._known.setdefault(name, self._authority.issue(name, san=san))
+        return self._known.setdefault(name, self._authority.issue(name, san=san, valid=self._valid))
 
     def write_acl(self, gateways: Mapping[str, str]) -> None:
         """Write the ACL of an inventory: gateway id to ward."""
