@@ -104,7 +104,9 @@ class PushStore:
     def __init__(self, state_dir: Path, folder: str = FOLDER) -> None:
         self._folder = state_dir / folder
         self.is_of_rules = folder == RULES_FOLDER
-        self._record = read_record(self._folder / RECORD, _Record) or _Record()
+        found = read_record(self._folder / RECORD, _Record)
+        self._record = found or _Record()
+        self.is_damaged = found is None and (self._folder / RECORD).exists()
 
     @property
     def confirmed(self) -> ConfirmedConfig | None:
@@ -344,6 +346,9 @@ class ConfigSource:
         self.selected = chosen
         self._rules_error = self._rule_changes = None
         store = PushStore(chosen.settings.state_dir, RULES_FOLDER)
+        if store.is_damaged:
+            why = f"{store.path(0).with_name(RECORD)} is damaged"
+            self._rules_error = problem_text("config-rules-unusable", why=why)
         for kept in (store.trial, store.confirmed):
             if kept is None:
                 continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from edge_agent.core.command_line.exit_codes import EX_OK
 from edge_agent.core.facts import RuleChange
 from edge_agent.wire import SetRuleArguments
 from tests.commands.contexts import GivenContext
-from tests.commands.test_config_push import OWN, Site, pushed
+from tests.commands.test_config_push import OWN, Cut, Site, Steps, pushed
 
 KEY = "ab" * 32
 RULES = """\
@@ -176,9 +177,69 @@ def test_one_that_ends_the_agent_at_every_start_is_given_up(site: RuleSite) -> N
         assert site.lasts_s == 120
     site.start()
     assert site.lasts_s == 60
-    answer = site.command.resume(site.given())
+    answer = site.command.resume(site.given(rule=LONGER))
     assert isinstance(answer, CommandFailed)
     assert "did not stay up" in str(answer)
+    (change,) = site.reports
+    assert (change.rule, change.what, change.by.signed_by) == ("night", "reverted", KEY)
+    assert "did not stay up" in change.reason
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_the_power_may_go_at_every_step(tmp_path: Path, good: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The agent starts with the old or the new rule, its reply names the one in force, and events say so."""
+    seen = set()
+    for cut_at in range(1, 100):
+        folder = tmp_path / str(cut_at)
+        folder.mkdir()
+        (folder / "edge-agent.yaml").write_text(WITH_RULES)
+        site = RuleSite(folder)
+        given = site.given(rule=LONGER)
+        with monkeypatch.context() as patch, contextlib.suppress(Cut):
+            steps = Steps(patch, cut_at)
+            site.command.run(given)
+            site.online = good
+            site.pass_s(61)
+        if steps.count < cut_at:
+            break
+        events = [each.what for each in site.reports]
+        site.start()
+        site.online = good
+        site.command.resume(given)
+        site.pass_s(61)
+        answer = site.command.resume(given)
+        events += [each.what for each in site.reports]
+        if isinstance(answer, CommandSucceeded):
+            assert (site.lasts_s, events) == (120, ["set"])
+            seen.add("ok")
+        else:
+            assert isinstance(answer, CommandFailed)
+            assert site.lasts_s == 60
+            assert answer.code == "interrupted" or events[0] + events[-1] == "setreverted"
+            seen.add(answer.code)
+    assert cut_at > 6, "so many steps there are"
+    assert seen == {"interrupted", "ok" if good else "reverted"}
+
+
+def test_a_configuration_that_it_no_longer_fits_ends_its_trial(site: RuleSite) -> None:
+    """It was said to be in force, while the rule of the configuration was."""
+    site.set(rule=LONGER)
+    site.path.write_text(WITH_RULES.replace("yard", "court"))
+    site.hooks.reload()
+    site.pass_s(61)
+    (answer,) = site.answers
+    assert isinstance(answer, CommandFailed)
+    assert "has changed since" in str(answer)
+    assert site.lasts_s == 60
+
+
+def test_a_trial_that_cannot_begin_is_reported_as_undone(
+    site: RuleSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_agent.config.pushed.write_record", lambda path, record: False)
+    with pytest.raises(CommandRefused, match="cannot be written"):
+        site.set(rule=LONGER)
+    assert [each.what for each in site.reports] == ["set", "reverted"]
 
 
 def test_a_restart_during_the_trial_goes_on_with_it(site: RuleSite) -> None:
@@ -278,6 +339,16 @@ def test_a_damaged_file_leaves_the_rules_of_the_configuration(site: RuleSite) ->
     site.start()
     assert site.lasts_s == 60
     assert "damaged" in " ".join(site.source.lines())
+
+
+def test_health_says_that_the_record_is_damaged(site: RuleSite) -> None:
+    site.set(rule=LONGER)
+    site.pass_s(12)
+    (site.settings.state_dir / RULES_FOLDER / "state.json").write_text("{")
+    site.start()
+    assert site.lasts_s == 60
+    (line,) = site.source.lines()
+    assert "state.json is damaged" in line
 
 
 def test_the_copy_of_the_last_good_file_has_the_changed_rules(site: RuleSite) -> None:

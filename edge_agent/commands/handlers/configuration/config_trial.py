@@ -130,8 +130,8 @@ class TrialJudge:
         return InProgress(problem_text("config-trial-goes-on"))
 
     def _is_selected(self) -> bool:
-        """Whether the reload has used the changed rules on trial. A configuration that cannot be used is an
-        error of the reload itself."""
+        """Whether the changed rules on trial are in use. A configuration that cannot be used is an error of
+        the reload itself."""
         selected, trial = self._source.selected, self._store.trial
         if not self._store.is_of_rules or selected is None or trial is None:
             return True
@@ -162,6 +162,8 @@ class TrialJudge:
 
     def _missing(self, trial: ConfigTrial) -> str | None:
         """Return what worked before the trial and does not work now."""
+        if not self._is_selected():  # the configuration below has changed meanwhile
+            return problem_text("config-not-taken", why=problem_text("rule-change-outdated"))
         if not self._agent.online():
             return problem_text("config-no-broker")
         for camera in self._agent.cameras():

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 import msgspec
 
@@ -93,9 +94,13 @@ class RuleChangeCommand:
             version = self._next_version()
             sha256 = self._stage(version, self._changed(args))
             change = _change(context)
+            self._report(change)  # first: after a power cut the agent starts with the rules on trial
             changed = ChangedRule(change.camera, change.rule, context.signed_by)
-            self._judge.begin(version, sha256, context.id, args.confirm_s, changed)
-        self._report(change)
+            try:
+                self._judge.begin(version, sha256, context.id, args.confirm_s, changed)
+            except CommandRefused as error:
+                self._report(_reverted(context, error_text(error)))
+                raise
         return self._judge.reload(args.confirm_s, context.finish)
 
     def resume(
@@ -107,6 +112,8 @@ class RuleChangeCommand:
                 return followed
             rejected, confirmed = self._store.given_up, self._store.confirmed
         if rejected is not None and rejected.command == context.id:
+            # Given up at a start, before events could be stored. After a power cut it is a second event.
+            self._report(_reverted(context, rejected.sentence))
             return CommandFailed(rejected.sentence, "reverted")
         if confirmed is not None and confirmed.command == context.id:
             return self._in_force(confirmed.version)
@@ -190,6 +197,10 @@ def _change(context: CommandContext[SetRuleArguments]) -> RuleChange:
     assert args.rule is not None
     enabled = args.rule.get("enabled", True) is not False
     return RuleChange(args.camera, str(args.rule["id"]), "set", by, enabled=enabled)
+
+
+def _reverted(context: CommandContext[SetRuleArguments], reason: str) -> RuleChange:
+    return replace(_change(context), what="reverted", enabled=None, reason=reason)
 
 
 def _mistakes(error: ConfigError) -> CommandRefused:
