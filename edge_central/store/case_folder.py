@@ -1,12 +1,14 @@
 """Stores the files of cases on disk: ``media/_cases/<case>/<sha256>``. No text of a person becomes a path.
 
 A file is complete and durable before its row is committed. A folder whose case is gone is deleted by the next
-run of retention; a file without a row is deleted with its case.
+run of retention, and so is a temporary file that no process works on; a file without a row is deleted with
+its case.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import shutil
@@ -39,7 +41,9 @@ class CaseFolder:
         """An empty file on the same disk, which is gone when it is closed. Raises DatabaseUnavailable."""
         try:
             self._folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-            return tempfile.NamedTemporaryFile(dir=self._folder)
+            file = tempfile.NamedTemporaryFile(dir=self._folder)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # says that a process works on it
+            return file
         except OSError as error:
             raise _unavailable(error) from error
 
@@ -86,10 +90,12 @@ class CaseFolder:
         return True
 
     def discard_others(self, case_ids: Collection[int]) -> None:
-        """Delete the folders of all cases but these."""
+        """Delete the folders of all cases but these, and temporary files that a killed process has left."""
         with contextlib.suppress(OSError):  # no folder yet, or a failed disk, which the next file reports
             for path in self._folder.iterdir():
-                if path.name.isdecimal() and int(path.name) not in case_ids:
+                if not path.name.isdecimal():
+                    _discard_abandoned(path)
+                elif int(path.name) not in case_ids:
                     shutil.rmtree(path, ignore_errors=True)
 
     def _link(self, source: Path, case_id: int, sha256: str) -> None:
@@ -113,6 +119,13 @@ class CaseFolder:
                 os.fsync(copied.fileno())
             os.replace(copied.name, target)
         sync_folder(target.parent)
+
+
+def _discard_abandoned(path: Path) -> None:
+    """Delete a temporary file, unless a process works on it. Its age says nothing: the clock may jump."""
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # raises while another process has the lock
+        path.unlink()
 
 
 def _digest(file: IO[bytes]) -> tuple[str, int]:

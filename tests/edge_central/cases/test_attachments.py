@@ -201,3 +201,12 @@ def test_the_files_of_a_deleted_case_are_deleted(connection: Connection, folder:
     folder.discard_others([case.id + 1])
     assert folder.used_bytes(case.id) == 0
     assert other.parent.exists()
+
+
+def test_a_temporary_file_of_a_killed_process_is_deleted_and_no_other(folder: CaseFolder) -> None:
+    with folder.temporary() as used:
+        abandoned = Path(used.name).with_name("tmpabandoned")
+        abandoned.write_bytes(b"a face")
+        folder.discard_others([])
+        assert Path(used.name).exists()
+    assert not abandoned.exists()
