@@ -119,15 +119,21 @@ def add_outside_file(
     now_ms: int,
 ) -> AddedItem:
     """Add a file that a person has brought; the same bytes are in a case once. Raises CaseRefused."""
-    name, brought_by = one_line(said.name, MAX_NAME), one_line(said.brought_by, MAX_NAME)
-    if not name or not brought_by:
-        raise CaseRefused(problem_text("case-file-words"))
-    facts = FileFacts(name=name, brought_by=brought_by, note=one_line(said.note, 500))
+    said = checked_words(said)
+    facts = FileFacts(name=said.name, brought_by=said.brought_by, note=said.note)
     source = f"file {file.sha256}"
     added = _add(connection, author, case, CaseItemKind.FILE, source, facts, now_ms)
     if added.is_new:
         attach(connection, case.id, added.item, [file])
     return added
+
+
+def checked_words(said: OutsideFile) -> OutsideFile:
+    """Each text in one line. Raises CaseRefused if the name or who brought the file is missing."""
+    name, brought_by = one_line(said.name, MAX_NAME), one_line(said.brought_by, MAX_NAME)
+    if not name or not brought_by:
+        raise CaseRefused(problem_text("case-file-words"))
+    return OutsideFile(name, brought_by, one_line(said.note, 500))
 
 
 def add_note(

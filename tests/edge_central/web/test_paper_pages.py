@@ -21,7 +21,7 @@ from edge_central.cases.exports import sign_exports
 from edge_central.redaction.order import RedactionOrder, RedactionReport
 from edge_central.redaction.worker import RedactionWorker
 from edge_central.store import tables
-from edge_central.store.case_folder import CaseFolder
+from edge_central.store.case_folder import CASES, CaseFolder
 from edge_central.web.auth.accounts import Role
 from edge_central.web.i18n import ALL, LANGS
 from edge_central.web.pages.papers import upload
@@ -194,6 +194,8 @@ def test_a_file_is_refused_that_is_too_large_or_empty(city: House, monkeypatch: 
     assert bring(lan, case, b"x" * 10).status_code == 201
     refused = bring(lan, case, b"y", brought_by=" ")
     assert (refused.status_code, "whom it is from" in refused.text) == (409, True)
+    folder = city.settings.media_dir / CASES / case.rpartition("/")[2]
+    assert sorted(each.stat().st_size for each in folder.iterdir()) == [10, len(PICTURE)]
     lan.post(f"{case}/close", {}, page=case)
     assert bring(lan, case, b"late").status_code == 409
 

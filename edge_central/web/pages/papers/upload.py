@@ -24,6 +24,7 @@ from edge_central.cases.attachments import (
     OutsideFile,
     add_outside_file,
     check_fits,
+    checked_words,
     type_of,
 )
 from edge_central.cases.files import find_case
@@ -95,8 +96,8 @@ async def _author(front: RequestHandler, request: Request) -> CaseAuthor:
     return CaseAuthor(account.name, address, account.scope, account.role in ADMIN_ROLES)
 
 
-def _said(request: Request) -> SaidOfFile:
-    """Raises BadRequest, TooLarge."""
+def _said(request: Request) -> OutsideFile:
+    """Raises BadRequest, TooLarge, CaseRefused."""
     if int(request.headers.get("content-length", "0")[:MOST_DIGITS] or 0) > MAX_FILE_BYTES:
         raise TooLarge(f"a file has at most {MAX_FILE_BYTES} bytes")
     header = request.headers.get("x-file", "")
@@ -108,7 +109,7 @@ def _said(request: Request) -> SaidOfFile:
         raise BadRequest("X-File is JSON in base64: name, brought_by, note") from None
     if "\0" in said.name + said.brought_by + said.note:
         raise BadRequest("no text has a NUL in it")
-    return said
+    return checked_words(OutsideFile(said.name, said.brought_by, said.note))
 
 
 def _open_case(front: RequestHandler, author: CaseAuthor, request: Request) -> CaseSummary:
@@ -126,7 +127,7 @@ def _open_case(front: RequestHandler, author: CaseAuthor, request: Request) -> C
 
 
 async def _receive(
-    front: RequestHandler, request: Request, author: CaseAuthor, case: CaseSummary, said: SaidOfFile
+    front: RequestHandler, request: Request, author: CaseAuthor, case: CaseSummary, said: OutsideFile
 ) -> Response:
     """Raises HttpError, CaseRefused."""
     folder = CaseFolder(front.services.settings.media_dir)
@@ -165,7 +166,7 @@ def _store(
     front: RequestHandler,
     author: CaseAuthor,
     case: CaseSummary,
-    said: SaidOfFile,
+    said: OutsideFile,
     folder: CaseFolder,
     file: IO[bytes],
 ) -> AddedItem:
@@ -175,7 +176,6 @@ def _store(
     content_type = type_of(file.read(HEAD_BYTES))
     sha256, size = folder.add(case.id, file)
     attachment = NewAttachment(AttachmentKind.OUTSIDE, said.name, content_type, sha256, size)
-    words = OutsideFile(said.name, said.brought_by, said.note)
     with front.services.connections.writing() as connection:
         now_ms = wall_ms(front.services.clock)
-        return add_outside_file(connection, author, case, words, attachment, now_ms)
+        return add_outside_file(connection, author, case, said, attachment, now_ms)
