@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-import shutil
 import zipfile
 import zlib
 from collections.abc import Collection, Mapping
@@ -37,7 +36,7 @@ from edge_central.cases.redactions import RedactedCopy, RedactionSubject, read_c
 from edge_central.store import tables
 from edge_central.store.accesses import AccessKind
 from edge_central.store.case_folder import CaseFolder
-from edge_central.store.database import insert_row
+from edge_central.store.database import DatabaseUnavailable, insert_row
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -254,6 +253,9 @@ def open_zip(
     if row is None or not row.signature:
         return None
     files = msgspec.json.decode(zlib.decompress(row.files), type=ExportFiles)
+    size = sum(folder.path(case_id, sha256).stat().st_size for sha256 in files.stored.values())
+    if size and not folder.has_space(size):
+        raise DatabaseUnavailable("the disk is too full for the zip of an export")
     out = folder.temporary()
     try:
         write_zip(out, connection, case_id, folder, files, row.sums, row.signature, row.public_key)
@@ -277,7 +279,7 @@ def write_zip(
     """One picture or piece of a file after the other. Raises OSError, also if a file is gone."""
     more: Mapping[str, bytes] = {SUMS: sums, SIGNATURE: signature, PUBLIC_KEY: public_key}
     columns = tables.case_picture.c
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:
         for name, text in files.texts.items():
             archive.writestr(name, text.encode())
         for name, picture in files.pictures.items():
@@ -285,8 +287,7 @@ def write_zip(
             content = connection.scalar(select(columns.content).where(*which))
             archive.writestr(name, content or b"", zipfile.ZIP_STORED)
         for name, sha256 in files.stored.items():  # pictures and clips: they are compressed already
-            with folder.path(case_id, sha256).open("rb") as file, archive.open(name, "w") as entry:
-                shutil.copyfileobj(file, entry, 1 << 20)
+            archive.write(folder.path(case_id, sha256), name, zipfile.ZIP_STORED)
         for name, content in more.items():
             archive.writestr(name, content)
 

@@ -50,13 +50,13 @@ from edge_central.sentences import problem_text
 from edge_central.store.case_folder import CHUNK_BYTES, CaseFolder
 from edge_central.web.auth.access_log import SAME_ACCESS_S
 from edge_central.web.auth.accounts import ACTING_ROLES
-from edge_central.web.http_errors import BadRequest, NotFound
+from edge_central.web.http_errors import BadRequest, NotFound, Unavailable
 from edge_central.web.i18n import translate_word
 from edge_central.web.pages.passage_path import PathDrawing, path_drawing, picture_ratio
 from edge_central.web.pages.passages import JPEG, SEALED, match_of_path, render_passage
 from edge_central.web.pages.searches import COLOURS, drawn_on, found_search
 from edge_central.web.request_context import UserRequestContext
-from edge_central.web.request_handler import Page
+from edge_central.web.request_handler import RETRY_AFTER_S, Page
 
 MAX_ACCESSES = 100
 """Newest accesses that the page of a case lists; an export has all."""
@@ -281,6 +281,8 @@ def export_file(visit: UserRequestContext) -> Response:
         )
     except FileNotFoundError as error:
         raise NotFound("a file of this export is not at this centre") from error
+    except OSError as error:
+        raise Unavailable("the zip cannot be written", retry_after_s=RETRY_AFTER_S) from error
     if zipped is None:
         raise NotFound("there is no such export, or it is not signed yet")
     record_view(visit, case)

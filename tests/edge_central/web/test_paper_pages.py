@@ -20,7 +20,7 @@ from sqlalchemy import delete, select, update
 from edge_central.cases.exports import sign_exports
 from edge_central.redaction.order import RedactionOrder, RedactionReport
 from edge_central.redaction.worker import RedactionWorker
-from edge_central.store import tables
+from edge_central.store import case_folder, tables
 from edge_central.store.case_folder import CASES, CaseFolder
 from edge_central.web.auth.accounts import Role
 from edge_central.web.i18n import ALL, LANGS
@@ -203,7 +203,7 @@ def test_a_file_is_refused_that_is_too_large_or_empty(city: House, monkeypatch: 
 # --- altered copies ---
 
 
-def test_a_copy_is_made_viewed_and_exported(city: House) -> None:
+def test_a_copy_is_made_viewed_and_exported(city: House, monkeypatch: pytest.MonkeyPatch) -> None:
     lan = city.browser("lan")
     case = added(city, lan)
     page = f"{case}/redacted"
@@ -231,6 +231,9 @@ def test_a_copy_is_made_viewed_and_exported(city: House) -> None:
     assert archive.read(name) == COPY
     (original,) = [each for each in archive.namelist() if each.startswith("files/")]
     assert archive.read(original) == PICTURE
+    assert archive.getinfo(original).compress_type == zipfile.ZIP_STORED, "a clip is compressed already"
+    monkeypatch.setattr(case_folder, "MIN_FREE_BYTES", 1 << 62)
+    assert lan.get(f"{case}/exports/1").status_code == 503, "no zip fills the disk"
 
 
 def download(house: House, browser: Browser, case: str) -> zipfile.ZipFile:
