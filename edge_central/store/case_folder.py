@@ -41,7 +41,7 @@ class CaseFolder:
         """An empty file on the same disk, which is gone when it is closed. Raises DatabaseUnavailable."""
         try:
             self._folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-            file = tempfile.NamedTemporaryFile(dir=self._folder)
+            file = tempfile.NamedTemporaryFile(dir=self._folder)  # noqa: SIM115 (the caller closes it)
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # says that a process works on it
             return file
         except OSError as error:
