@@ -87,7 +87,7 @@ def change_role(
     if (role, changed.wards) == (account.role, account.wards):
         return
     if account.role is Role.ADMIN:
-        _require_other_admin(connection, account)
+        _require_other_admin(connection, account, author.now_ms)
     accounts.change_account(connection, name, role=role.value, wards=" ".join(wards))
     record_change(connection, AccessKind.USER_ROLE, author, name, rights(changed))
 
@@ -107,7 +107,7 @@ def disable(connection: Connection, author: AccountAuthor, name: str) -> None:
     account = _account(connection, name)
     if account.disabled:
         return
-    _require_other_admin(connection, account)
+    _require_other_admin(connection, account, author.now_ms)
     accounts.change_account(connection, name, disabled_ms=author.now_ms)
     record_change(connection, AccessKind.USER_DISABLED, author, name)
 
@@ -161,9 +161,9 @@ def _person_but_author(connection: Connection, author: AccountAuthor, name: str)
     return _person(connection, name)
 
 
-def _require_other_admin(connection: Connection, account: Account) -> None:
+def _require_other_admin(connection: Connection, account: Account, now_ms: int) -> None:
     """Refuse what would leave no administrator. Writers commit one after another, so two administrators
     cannot disable each other at the same moment."""
     is_admin = account.role is Role.ADMIN and not account.disabled
-    if is_admin and not accounts.other_admins(connection, account.name):
+    if is_admin and not accounts.other_admins(connection, account.name, now_ms):
         raise AccountChangeRefused("user-error-last-admin")

@@ -163,10 +163,11 @@ def acting_accounts(connection: Connection, ward: str) -> list[Account]:
     ]
 
 
-def other_admins(connection: Connection, name: str) -> int:
-    """How many other administrators can log in."""
+def other_admins(connection: Connection, name: str, now_ms: int) -> int:
+    """How many other administrators can log in: not those whose one-time password has expired."""
     columns = tables.account.c
-    wanted = (columns.role == Role.ADMIN.value, columns.name != name, columns.disabled_ms.is_(None))
+    has_password = columns.one_time_until_ms.is_(None) | (columns.one_time_until_ms >= now_ms)
+    wanted = (columns.role == Role.ADMIN.value, columns.name != name, _enabled, has_password)
     return connection.scalar(select(func.count()).select_from(tables.account).where(*wanted)) or 0
 
 

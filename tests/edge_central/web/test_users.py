@@ -25,6 +25,7 @@ from edge_central.web.auth.accounts import (
     add_account,
     change_account,
     find_account,
+    remove_account,
     setup_needed,
     token_digest,
 )
@@ -173,6 +174,12 @@ def test_the_last_administrator_stays(house: House, minh: Browser) -> None:
         answer = change(minh, what, "minh", **fields)
         assert (answer.status_code, "quản trị viên cuối cùng" in answer.text) == (409, True)
     assert minh.get("/users").status_code == 200
+    add(minh, "nam", role="admin")
+    with house.connections.writing() as connection:
+        change_account(connection, "nam", one_time_until_ms=house.now_ms() - 1)
+    assert change(minh, "disable", "minh").status_code == 409, "nam cannot log in any more"
+    with house.connections.writing() as connection:
+        remove_account(connection, "nam")
     house.person("thu", Role.ADMIN)
     thu = house.browser("thu")
     change(minh, "disable", "minh")
