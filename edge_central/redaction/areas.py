@@ -27,7 +27,7 @@ FRONTAL = ("haarcascade_frontalface_alt2.xml", "haarcascade_frontalface_default.
 PROFILE = "haarcascade_profileface.xml"
 """Faces that turn left; for the others the picture is mirrored."""
 PLATES = ("haarcascade_russian_plate_number.xml", "haarcascade_license_plate_rus_16stages.xml")
-SCALE_STEP, CLIP_SCALE_STEP, NEIGHBOURS = 1.1, 1.15, 2
+SCALE_STEP, CLIP_SCALE_STEP, NEIGHBOURS = 1.1, 1.2, 2
 """Fewer neighbours than usual: more false finds, fewer missed faces."""
 SMALLEST = 18
 """Pixels of the smallest face that the cascades look for; they are trained at 20 to 24."""

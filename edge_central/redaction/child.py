@@ -28,7 +28,7 @@ from edge_central.redaction.picture import redact_picture
 
 MORE_MEMORY_BYTES = 1_500_000_000
 """Beyond what the process has with the loaded detector: a clip of 3840x2160 needs a third of it."""
-CPU_S = 1_800
+CPU_S = 7_200
 MAX_COPY_BYTES = 300_000_000
 MIN_SCORE = 0.3
 """As of a single detection on a gateway (``edge_agent.detection.choose``): lower ones cover half a street."""
