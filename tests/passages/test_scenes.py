@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import cv2
@@ -272,6 +273,38 @@ def test_the_age_counts_from_the_first_synchronisation(tmp_path: Path) -> None:
     clock.advance(25 * HOUR_S)
     rows.write([], synced=True)
     assert count(tmp_path) == 0
+
+
+def test_pictures_of_a_clock_that_was_ahead_go_too(tmp_path: Path) -> None:
+    clock = HandClock(mono=200_000.0)
+    clock.wall += timedelta(days=10)
+    rows = store(tmp_path, clock)
+    rows.write([seen(1, clock.mono, scene(1, clock.mono))], synced=True)
+    clock.wall -= timedelta(days=10)
+    for _ in range(2):
+        clock.advance(25 * HOUR_S)
+        rows.write([], synced=True)
+    assert count(tmp_path) == 0
+
+
+def test_a_row_that_loses_its_picture_does_not_name_the_earlier_one(tmp_path: Path) -> None:
+    """A track that began on a signpost and goes on with a person: the earlier picture shows the signpost."""
+    clock = HandClock(mono=2000.0)
+    rows = store(tmp_path, clock)
+    signpost = seen(1, clock.mono, scene(1, clock.mono))
+    rows.write([replace(signpost, ended=False)], synced=True)
+    rows.write([replace(signpost, scene=None)], synced=True)
+    assert [read_scene(tmp_path, each) for each in ids(tmp_path)] == [None]
+
+
+def test_the_search_each_minute_for_old_pictures_reads_none_that_stays(tmp_path: Path) -> None:
+    clock = HandClock(mono=2000.0)
+    store(tmp_path, clock).write([seen(1, clock.mono, scene(1, clock.mono))], synced=True)
+    with sqlite3.connect(tmp_path / FOLDER / SCENES_FILE) as file:
+        for condition in ("taken < 5", "taken IS NULL OR taken > 5"):
+            plan = str(file.execute(f"EXPLAIN QUERY PLAN SELECT id FROM scene WHERE {condition}").fetchall())
+            assert "scene_taken" in plan
+            assert "SCAN" not in plan
 
 
 def test_a_damaged_file_costs_pictures_but_no_row(tmp_path: Path) -> None:

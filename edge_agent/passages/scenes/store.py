@@ -48,6 +48,7 @@ CREATE TABLE place (
     after INTEGER NOT NULL,          -- ms since the start of the passage
     x1 REAL NOT NULL, y1 REAL NOT NULL, x2 REAL NOT NULL, y2 REAL NOT NULL
 );
+CREATE INDEX scene_taken ON scene (taken);
 CREATE INDEX place_scene ON place (scene);
 """
 
@@ -93,9 +94,17 @@ class SceneStore:
     def add(self, stored: Iterable[tuple[int, Passage]], *, synced: bool) -> None:
         """Store the pictures of these rows in one transaction, each picture once. ``stored``: id of the row,
         and the passage."""
-        named = [(row_id, each, each.scene) for row_id, each in stored if each.scene is not None]
+        named: list[tuple[int, Passage, PassageScene]] = []
+        without: list[int] = []  # of an object that stays, an earlier row may have had a picture
+        for row_id, each in stored:
+            if each.scene is None:
+                without.append(row_id)
+            else:
+                named.append((row_id, each, each.scene))
         if named and self._settings.scenes:
             self._attempt(lambda: self._add(named, synced))
+        if without and self._path.exists():
+            self._attempt(lambda: self._forget(without))
 
     def prune(self, on_hold: Sequence[int], *, synced: bool) -> None:
         """Delete what is too old or too much, without the pictures of the passages ``on_hold``."""
@@ -121,6 +130,11 @@ class SceneStore:
                     file.execute("INSERT OR REPLACE INTO place VALUES (?, ?, ?, ?, ?, ?, ?)", place)
         self.stored_bytes = used_bytes(file)
 
+    def _forget(self, passages: Sequence[int]) -> None:
+        file = self._opened()
+        with transaction(file):
+            file.executemany("DELETE FROM place WHERE passage = ?", [(each,) for each in passages])
+
     def _scene_id(self, file: sqlite3.Connection, scene: PassageScene, synced: bool) -> int | None:
         """The row of the picture, stored if it is new; None: it is too old to be stored again, because the
         object has stayed for hours."""
@@ -142,8 +156,9 @@ class SceneStore:
         with transaction(file):
             if synced:
                 now_ms = wall_ms(self._clock)
-                # The age of what was stored before the first synchronisation counts from then.
-                file.execute("UPDATE scene SET taken = ? WHERE taken IS NULL", (now_ms,))
+                # The age of what was stored before the first synchronisation, or with a clock that was
+                # ahead, counts from now.
+                file.execute("UPDATE scene SET taken = ?1 WHERE taken IS NULL OR taken > ?1", (now_ms,))
                 oldest_ms = round(now_ms - self._settings.scene_hours * HOUR_MS)
                 _delete(file, f"taken < ? AND {others}", (oldest_ms, *on_hold))
             while used_bytes(file) > self._settings.scene_max_bytes:
