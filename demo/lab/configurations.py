@@ -17,6 +17,8 @@ from tests.testbed.mosquitto import free_port
 
 VIEWS = ("Cổng trường", "Vỉa hè", "Ngã tư")
 ALARM_RULE = "yard"
+ESCALATION_S = 300
+"""What nobody has acknowledged for so long is posted again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,10 @@ def write_centre(
             "wards_file": str(sheet[1]),
             "url": f"https://{console}",
             "availability_target_percent": 95,
-            "webhooks": [{"id": "printer", "url": webhook}],
+            "webhooks": [
+                {"id": "printer", "url": webhook},
+                {"id": "escalation", "url": webhook, "unacknowledged_s": ESCALATION_S},
+            ],
         },
     }
     config = _write(folder / "central.yaml", document)

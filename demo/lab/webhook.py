@@ -45,7 +45,7 @@ def _handler(say: Callable[[str], None]) -> type[BaseHTTPRequestHandler]:
             notice = json.loads(self.rfile.read(min(length, MAX_BYTES)))
             self.send_response(200)
             self.end_headers()
-            say("webhook   " + " · ".join(notice["text"]["vi"].splitlines()[:2]))
+            say("webhook   " + " · ".join(notice["text"]["vi"].splitlines()[:-1]))  # the last is its time
 
         def log_message(self, format: str, *args: object) -> None:
             """Log no requests: each notice is printed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from demo.lab.configurations import ALARM_RULE
+from demo.lab.configurations import ALARM_RULE, ESCALATION_S
 from demo.lab.lab import Lab
 from demo.lab.sheet import REAL_SITES
 from demo.lab.users import USERS, LabUser
@@ -47,7 +47,8 @@ def _what_runs(lab: Lab) -> list[str]:
         ("token", f"{lab.token}   all wards, may handle alarms"),
         ("gateways", f"{lab.gateways} simulated ones, sim-001 and so on; real agents at {real}"),
         ("cameras", lab.clips.said),
-        ("webhook", f"alarms are posted to {lab.webhook} and printed below"),
+        ("webhook", f"alarms are posted to {lab.webhook} and printed below,"),
+        ("", f"and again if nobody acknowledges them within {ESCALATION_S // 60} minutes"),
         ("metrics", lab.centre.metrics),
         ("broker", f"{lab.broker.url}, all gateways in a table:"),
         ("", f"edge-agent fleet {' '.join(lab.broker.options(OPERATOR))}"),
