@@ -17,7 +17,7 @@ from edge_central.web.auth.accounts import (
     password_matches,
     token_digest,
 )
-from edge_central.web.auth.second_factor import FactorUsed, SecondFactorUnreadable
+from edge_central.web.auth.second_factor import FactorUsed, SecondFactorUnreadable, stored_factor
 from edge_central.web.auth.sessions import (
     DEVICE_COOKIE,
     LANGUAGE_COOKIE,
@@ -109,7 +109,8 @@ def _logged_in(call: RequestContext, name: str, stored: str, kind: AccessKind = 
 
 def begin_attempt(call: RequestContext, name: str) -> LoginAttempt | float:
     """Count an attempt at a password or code; or return the seconds to wait."""
-    device = call.services.devices.verified_nonce(call.cookies.get(call.request, DEVICE_COOKIE), name)
+    cookie, factor = call.cookies.get(call.request, DEVICE_COOKIE), stored_factor(call.connection, name)
+    device = call.services.devices.verified_nonce(cookie, name, factor)
     return call.services.throttle.begin(call.address, name, device)
 
 
@@ -213,8 +214,9 @@ def begin_session(
         token = call.services.sessions.begin(connection, name, call.address, call.now_ms)
         accounts.mark_signed_in(connection, name, call.now_ms)
         record_access(connection, kind, name, call.address, call.now_ms)
+        factor = stored_factor(connection, name)
     call.cookies.set(response, SESSION_COOKIE, token)
-    call.cookies.set(response, DEVICE_COOKIE, call.services.devices.new(name))
+    call.cookies.set(response, DEVICE_COOKIE, call.services.devices.new(name, factor))
     return True
 
 

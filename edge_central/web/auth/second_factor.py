@@ -79,8 +79,7 @@ class SecondFactors:
         code = "".join(typed.split()).replace("-", "")[:64]
         if len(code) != DIGITS:
             return FactorUsed.RECOVERY if _use_recovery_code(connection, name, code) else None
-        columns = tables.account.c
-        sealed = connection.scalar(select(columns.second_factor).where(columns.name == name))
+        columns, sealed = tables.account.c, stored_factor(connection, name)
         step = None if sealed is None else matching_step(self._secret(name, sealed), code, now_ms)
         if step is None:
             return None
@@ -103,6 +102,12 @@ class SecondFactors:
         """Raises InvalidTag, ValueError."""
         nonce, text = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
         return self._cipher.decrypt(nonce, text, _bound_to(purpose, name))
+
+
+def stored_factor(connection: Connection, name: str) -> bytes | None:
+    """The encrypted secret; None: there is none, or no such account."""
+    columns = tables.account.c
+    return connection.scalar(select(columns.second_factor).where(columns.name == name))
 
 
 def derived_key(key: bytes, purpose: str) -> bytes:

@@ -62,22 +62,27 @@ class _AttemptCounts:
 
 
 class DeviceCookies:
-    """Makes and verifies device cookies: each is valid for one name, and signed with a key of this server."""
+    """Makes and verifies device cookies: each is valid for one name, and signed with a key of this server.
+
+    ``factor``: the stored second factor of the account. Each cookie has a count of its own, and whoever knows
+    a password could collect any number of them before a second factor is set up, to guess its codes later.
+    """
 
     def __init__(self, key: bytes) -> None:
         self._key = key
 
-    def new(self, name: str) -> str:
+    def new(self, name: str, factor: bytes | None) -> str:
         nonce = secrets.token_hex(16)
-        return f"{nonce}.{self._mac(name, nonce)}"
+        return f"{nonce}.{self._mac(name, nonce, factor)}"
 
-    def verified_nonce(self, value: str | None, name: str) -> str | None:
+    def verified_nonce(self, value: str | None, name: str, factor: bytes | None) -> str | None:
         """The nonce of a cookie that is valid for this name; None: it is not."""
         nonce, _, mac = (value or "").partition(".")
-        return nonce if hmac.compare_digest(mac.encode(), self._mac(name, nonce).encode()) else None
+        return nonce if hmac.compare_digest(mac.encode(), self._mac(name, nonce, factor).encode()) else None
 
-    def _mac(self, name: str, nonce: str) -> str:
-        return hmac.new(self._key, f"{name}\n{nonce}".encode(), hashlib.sha256).hexdigest()
+    def _mac(self, name: str, nonce: str, factor: bytes | None) -> str:
+        text = f"{name}\n{nonce}" + ("" if factor is None else f"\n{factor.hex()}")
+        return hmac.new(self._key, text.encode(), hashlib.sha256).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

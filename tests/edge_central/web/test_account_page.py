@@ -83,6 +83,15 @@ def test_wrong_codes_count_like_wrong_passwords(house: House, lan: str) -> None:
     assert "nhập sai mã xác thực" in house.browser("minh").get(f"/access?account={lan}").text
 
 
+def test_device_cookies_from_before_a_second_factor_give_no_more_guesses(house: House, lan: str) -> None:
+    browsers = [house.browser(lan) for _ in range(OF_ADDRESS_AND_NAME + 1)]
+    Authenticator(house, browsers[0])
+    tried = [log_in(browser, lan, "000000") for browser in browsers[1:-1]]
+    assert tried == [401] * (OF_ADDRESS_AND_NAME - 1)
+    assert log_in(browsers[-1], lan, "000000") == 401
+    assert browsers[1].log_in(lan).status_code == 429
+
+
 def test_the_proof_of_the_password_counts_in_its_browser_only(
     house: House, lan: str, clock: FakeClock
 ) -> None:

@@ -67,8 +67,8 @@ def test_a_successful_login_is_not_counted(clock: FakeClock) -> None:
 
 def test_a_known_browser_is_worth_something_for_its_own_name_only() -> None:
     devices, others = DeviceCookies(b"a" * 32), DeviceCookies(b"b" * 32)
-    cookie = devices.new("lan")
-    assert devices.verified_nonce(cookie, "lan") is not None
+    cookie = devices.new("lan", None)
+    assert devices.verified_nonce(cookie, "lan", None) is not None
     for value, name in ((cookie, "minh"), (cookie + "x", "lan"), ("", "lan"), (None, "lan")):
-        assert devices.verified_nonce(value, name) is None
-    assert others.verified_nonce(cookie, "lan") is None
+        assert devices.verified_nonce(value, name, None) is None
+    assert others.verified_nonce(cookie, "lan", None) is None
