@@ -125,8 +125,11 @@ def test_a_change_of_the_second_factor_needs_password_and_code(
     new = Authenticator(house, browser, code=phone.code())
     clock.advance(STEP_S)
     assert log_in(Browser(house.anybody()), lan, phone.code()) == 401, "the former phone"
+    assert log_in(elsewhere, lan, new.code()) == 303
+    clock.advance(STEP_S)
     fields["code"] = new.code()
     assert browser.post("/account/second-factor/off", fields, page="/account").status_code == 303
+    assert elsewhere.get("/").status_code == 303, "other sessions have ended"
     assert house.browser(lan).get("/").status_code == 200, "with the password alone"
 
 

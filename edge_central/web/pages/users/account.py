@@ -123,6 +123,7 @@ def switch_off_second_factor(visit: UserRequestContext) -> Response:
         return account_page(visit, refusal)
     with visit.writing() as connection:
         remove_second_factor(connection, visit.account.name)
+        visit.services.sessions.end_others(connection, visit.account.name, _key(visit))
         record_change(connection, AccessKind.SECOND_FACTOR_REMOVED, visit.account_author, visit.account.name)
     return visit.redirect("/account")
 
