@@ -4,7 +4,7 @@
 #             GATEWAYS=number  ALARMS_PER_DAY=number  CLIPS=folder
 # make setup  only installs the Python packages, into .venv; the other targets do it by themselves
 # make test   the whole test suite, with real parts
-# make test-long     real clips that need more CPU than `make test` may use; with EDGE_AGENT_TEST_DATA, about a minute
+# make test-long     real clips and large cases that need more CPU than `make test` may use; with EDGE_AGENT_TEST_DATA, minutes
 # make test-deploy   provisions blank Debian systems under systemd-nspawn; as root, the first time about 70 s to make the root
 # make test-arm64    compares a clip's events on an emulated arm64 gateway; as root, the first time about 5 minutes to make the root
 # make test-browser  pages in a real Chromium of a phone's size; SCREENSHOTS=folder keeps pictures

@@ -19,9 +19,10 @@ PLAY = [
     {
         "hosts": "all",
         "connection": "local",
-        "gather_facts": True,
-        "gather_subset": ["!all", "!min", "architecture"],
+        "gather_facts": False,
         "tasks": [
+            # Once for all of them: they are this machine.
+            {"ansible.builtin.setup": {"gather_subset": ["!all", "!min", "architecture"]}, "run_once": True},
             {"ansible.builtin.include_role": {"name": "base", "tasks_from": "board", "public": True}},
             {
                 "ansible.builtin.template": {
