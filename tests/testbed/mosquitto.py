@@ -41,12 +41,17 @@ def free_port() -> int:
 
 
 def wait_until(true: Callable[[], bool], timeout_s: float = LIFE_SIGN_S, what: str = "condition") -> None:
-    """Check every 10 ms until ``true()``; for conditions that cannot notify. Raises AssertionError."""
+    """Check every 10 ms until ``true()``; for conditions that cannot notify. Raises AssertionError.
+
+    A check that needs much of a core is made less often, but at least every 0.2 s.
+    """
     deadline = time.monotonic() + timeout_s
     pause = threading.Event()
+    began_s = time.thread_time()
     while not true():
         assert time.monotonic() < deadline, f"{what} did not become true within {timeout_s} s"
-        pause.wait(0.01)
+        pause.wait(min(max(0.01, 4 * (time.thread_time() - began_s)), 0.2))
+        began_s = time.thread_time()
 
 
 def binary() -> str:
