@@ -8,7 +8,7 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,7 +22,7 @@ from edge_central.redaction.order import RedactionOrder, RedactionReport
 from edge_central.redaction.worker import RedactionWorker
 from edge_central.store import case_folder, tables
 from edge_central.store.case_folder import CASES, CaseFolder
-from edge_central.web.auth.accounts import Role
+from edge_central.web.auth.accounts import Role, change_account
 from edge_central.web.i18n import ALL, LANGS
 from edge_central.web.pages.papers import upload
 from tests.edge_central.web.hostile import event
@@ -198,6 +198,21 @@ def test_a_file_is_refused_that_is_too_large_or_empty(city: House, monkeypatch: 
     assert sorted(each.stat().st_size for each in folder.iterdir()) == [10, len(PICTURE)]
     lan.post(f"{case}/close", {}, page=case)
     assert bring(lan, case, b"late").status_code == 409
+
+
+def test_a_file_of_an_account_that_is_disabled_meanwhile_is_not_stored(city: House) -> None:
+    lan = city.browser("lan")
+    case = added(city, lan)
+
+    def body() -> Iterator[bytes]:
+        yield b"first"
+        with city.connections.writing() as connection:
+            change_account(connection, "lan", disabled_ms=1)
+        yield b"second"
+
+    assert bring(lan, case, body()).status_code == 401
+    with city.connections.reading() as connection:
+        assert "file" not in set(connection.scalars(select(tables.case_item.c.kind)))
 
 
 # --- altered copies ---

@@ -75,7 +75,7 @@ def upload_endpoint(front: RequestHandler, _: LiveHub) -> Callable[[Request], Aw
             if uploads.locked():
                 raise Unavailable("others are uploading files", retry_after_s=RETRY_AFTER_S)
             async with uploads:
-                return await _receive(front, request, author, case, said)
+                return await _receive(front, request, case, said)
         except CaseRefused as refusal:
             return PlainTextResponse(line_text(refusal.text, front.lang(request)), 409)
         except HttpError as refusal:
@@ -126,14 +126,13 @@ def _open_case(front: RequestHandler, author: CaseAuthor, request: Request) -> C
     return case
 
 
-async def _receive(
-    front: RequestHandler, request: Request, author: CaseAuthor, case: CaseSummary, said: OutsideFile
-) -> Response:
+async def _receive(front: RequestHandler, request: Request, case: CaseSummary, said: OutsideFile) -> Response:
     """Raises HttpError, CaseRefused."""
     folder = CaseFolder(front.services.settings.media_dir)
     try:
         with await front.run_in_thread(folder.temporary) as file:
             await _read_body(front, request, file)
+            author = await _author(front, request)  # it may have been disabled meanwhile
             added = await front.run_in_thread(partial(_store, front, author, case, said, folder, file))
     except (DatabaseUnavailable, DatabaseRejected, OSError) as error:
         raise Unavailable("the file cannot be stored", retry_after_s=RETRY_AFTER_S) from error
