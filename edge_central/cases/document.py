@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 from edge_agent.core.clock import rfc3339_of_ms
 from edge_central.cases.model import CaseAttachment, CaseItem, CasePicture, CaseView
 from edge_central.cases.redactions import RedactedCopy, attachment_key, picture_key
+from edge_central.searches.passage_holds import PassageHoldView
 
 FORMAT = "edge-agent case 1"
 PICTURES, FILES, REDACTED = "pictures", "files", "redacted"
@@ -86,6 +87,17 @@ class ExportedItem(Struct, frozen=True, kw_only=True):
     struck_out: StruckOut | None
 
 
+class ExportedHold(Struct, frozen=True, kw_only=True):
+    """A passage that a gateway was asked to keep for this case."""
+
+    gateway: str
+    passage: int
+    asked_at: str
+    asked_by: str
+    until: Annotated[str | None, Meta(description="null: it was released")]
+    status: Annotated[str, Meta(description="asked, sent, kept, released, missing, refused, failed, expired")]
+
+
 class ExportedCase(Struct, frozen=True, kw_only=True):
     """``case.json``."""
 
@@ -98,10 +110,15 @@ class ExportedCase(Struct, frozen=True, kw_only=True):
     exported_at: str
     exported_by: str
     items: list[ExportedItem]
+    holds: list[ExportedHold]
 
 
 def exported_case(
-    case: CaseView, by: str, now_ms: int, copies: Mapping[str, ExportedCopy] | None = None
+    case: CaseView,
+    by: str,
+    now_ms: int,
+    copies: Mapping[str, ExportedCopy] | None = None,
+    holds: Iterable[PassageHoldView] = (),
 ) -> ExportedCase:
     """``copies``: altered copies, by the key of their subject."""
     summary = case.summary
@@ -115,6 +132,18 @@ def exported_case(
         exported_at=rfc3339_of_ms(now_ms),
         exported_by=by,
         items=[_item(each, copies or {}) for each in case.items],
+        holds=[_hold(each) for each in holds],
+    )
+
+
+def _hold(hold: PassageHoldView) -> ExportedHold:
+    return ExportedHold(
+        gateway=hold.gateway,
+        passage=hold.passage,
+        asked_at=rfc3339_of_ms(hold.asked_ms),
+        asked_by=hold.asked_by,
+        until=None if hold.until_ms is None else rfc3339_of_ms(hold.until_ms),
+        status=hold.status.value,
     )
 
 

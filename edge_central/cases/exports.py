@@ -33,6 +33,7 @@ from edge_central.cases.export_page import WIRE_WORDS, PageWording, index_html
 from edge_central.cases.files import find_case, read_case, record_case_access
 from edge_central.cases.model import CaseAuthor, CaseView
 from edge_central.cases.redactions import RedactedCopy, RedactionSubject, read_copies, subjects_of
+from edge_central.searches.passage_holds import holds_of_case
 from edge_central.store import tables
 from edge_central.store.accesses import AccessKind
 from edge_central.store.case_folder import CaseFolder
@@ -97,7 +98,8 @@ def make_files(
     a person has checked."""
     copies = checked_copies(connection, case) if redacted else {}
     shown = {subject.key: exported_copy(copy, subject.copy_name) for subject, copy in copies.items()}
-    exported = exported_case(case, by, now_ms, shown)
+    holds = holds_of_case(connection, case.summary.number, case.summary.wards)
+    exported = exported_case(case, by, now_ms, shown, holds)
     texts = {
         "case.json": case_json(exported),
         "access.csv": access_csv(accesses_of(connection, case.summary)),

@@ -7,6 +7,7 @@ There is one row for each passage, whichever search has found it.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -49,6 +50,8 @@ class HoldStatus(StrEnum):
     EXPIRED = "expired"
 
 
+MAX_LISTED = 1_000
+"""Holds of one case."""
 OPEN_HOLDS = (HoldStatus.ASKED, HoldStatus.SENT)
 
 
@@ -168,8 +171,17 @@ def read_hold(connection: Connection, scope: Scope, gateway: str, passage: int) 
     """The newest request for this passage; None: there is none in the scope."""
     which = (_HOLD.gateway == gateway, _HOLD.passage == passage, scope.of(_HOLD.ward))
     row = connection.execute(select(tables.passage_hold).where(*which)).first()
-    if row is None:
-        return None
+    return None if row is None else _view(row)
+
+
+def holds_of_case(connection: Connection, case: str, wards: Collection[str]) -> list[PassageHoldView]:
+    """The newest request for each passage that was held under this case number in these wards."""
+    which = (_HOLD.case_number == case, _HOLD.ward.in_(sorted(wards)))
+    query = select(tables.passage_hold).where(*which).order_by(_HOLD.asked_ms, _HOLD.gateway, _HOLD.passage)
+    return [_view(row) for row in connection.execute(query.limit(MAX_LISTED))]
+
+
+def _view(row: Any) -> PassageHoldView:
     return PassageHoldView(
         gateway=row.gateway,
         passage=row.passage,

@@ -162,6 +162,7 @@ passage_hold = Table(
     Column("words", Text, nullable=False),
     Column("problem", ProblemColumn),
     Index("passage_hold_by_search", "search"),
+    Index("passage_hold_by_case", "case_number"),
 )
 _hold_due = passage_hold.c.next_ms.is_not(None)
 Index("passage_hold_due", passage_hold.c.next_ms, sqlite_where=_hold_due, postgresql_where=_hold_due)

@@ -32,6 +32,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "Chưa gửi được tệp. Hãy tải lại trang và thử lại.",
         "The file was not sent. Load the page again and retry.",
     ),
+    "case-holds": ("Lượt đi qua được giữ trên thiết bị", "Passages held at the gateways"),
     # --- who opened what
     "case-accesses": ("Ai đã xem, ai đã thay đổi", "Who opened and changed what"),
     "case-accesses-hint": (

@@ -119,6 +119,7 @@ def render_case(visit: UserRequestContext, refused: str | None = None, status: i
         exports=exports.list_exports(visit.connection, summary.id),
         pictures_and_clips=len(list(subjects_of(view))),
         checked=len(exports.checked_copies(visit.connection, view)),
+        holds=passage_holds.holds_of_case(visit.connection, summary.number, summary.wards),
         accesses=newest_accesses(visit.connection, summary, MAX_ACCESSES),
         most_file_bytes=MAX_FILE_BYTES,
     )

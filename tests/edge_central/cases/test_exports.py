@@ -36,6 +36,7 @@ from edge_central.cli.cases import run_cases
 from edge_central.config import load
 from edge_central.searches.answers import record_answers
 from edge_central.searches.match_pictures import open_picture
+from edge_central.searches.passage_holds import ask_hold
 from edge_central.settings import Database
 from edge_central.store import tables
 from edge_central.store.accesses import AccessKind, record_access
@@ -125,6 +126,20 @@ def test_the_page_of_an_export_has_local_times_and_words_of_both_languages(conne
     assert "thân trên đỏ / " in page
     assert "upper body red" in page
     assert not re.search(r"\dT\d\d:", page)
+
+
+def test_holds_of_the_wards_of_the_case_are_in_its_export(connection: Connection) -> None:
+    search = found(connection)
+    case_id = items.add_item(connection, LAN, NUMBER, item_of(connection, search), NOW_MS).case_id
+    other = found(connection, gateway="bx-001")
+    for gateway, of in (("dt-001", search), ("bx-001", other)):
+        ask_hold(connection, searches.ADMIN, searches.OF_ALL, of, gateway, 1, 90, NOW_MS)
+    case = read_case(connection, LAN, case_id)
+    assert case is not None
+    document = json.loads(make_files(connection, case, "lan", NOW_MS, PageWording())[0].texts["case.json"])
+    assert [(each["gateway"], each["passage"], each["status"]) for each in document["holds"]] == [
+        ("dt-001", 1, "asked")
+    ]
 
 
 def test_accesses_are_those_of_the_case(connection: Connection, tmp_path: Path) -> None:

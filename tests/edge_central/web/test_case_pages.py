@@ -227,7 +227,7 @@ def hold_row(house: House) -> Any:
 
 def test_a_hold_is_asked_for_and_its_state_is_shown(city: House) -> None:
     lan = city.browser("lan")
-    page = found(city, lan)
+    page, case = added(city, lan)
     assert lan.post(f"{page}/hold", {"days": "90"}, page=page).status_code == 303
     row = hold_row(city)
     assert (row.asked_by, row.case_number, row.until_ms - row.asked_ms) == ("lan", "7/2026", 90 * DAY_MS)
@@ -241,6 +241,7 @@ def test_a_hold_is_asked_for_and_its_state_is_shown(city: House) -> None:
         with city.connections.writing() as connection:
             connection.execute(update(tables.passage_hold).values(status=status.value))
         assert shown in words(lan.get(page).text)
+        assert shown in words(lan.get(case).text), "the case lists it"
     city.browser("minh")
     with city.connections.writing() as connection:
         connection.execute(update(tables.passage_hold).values(status="kept", asked_by="minh"))
