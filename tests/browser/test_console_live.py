@@ -100,6 +100,32 @@ def test_an_event_is_on_the_screen_within_a_second(fleet: Fleet, room: Room, pat
     assert statistics.median(took) < UPDATE_S
 
 
+SLOW = """
+(() => {
+    const ask = window.fetch;
+    window.asked = [];
+    window.fetch = async (...request) => {
+        window.asked.push(Date.now());
+        const answer = await ask(...request);
+        await new Promise((done) => setTimeout(done, 300));
+        return answer;
+    };
+})()
+"""
+
+
+def test_an_alarm_during_a_slow_answer_does_not_wait_for_the_next_round(fleet: Fleet, room: Room) -> None:
+    room.open("/events")
+    room.browser.wait_until("document.getElementById('live').className.includes('on')")
+    room.run(SLOW)
+    fleet.say("lp-001", "loitering", 9)
+    room.browser.wait_until("window.asked.length === 1")
+    fleet.say("lp-002", "loitering", 17)
+    room.browser.wait_until("window.asked.length === 2")
+    first, second = (room.run(f"window.asked[{number}]") for number in range(2))
+    assert second - first < 1_200, "not OFTEN_MS"
+
+
 NEWEST = "document.querySelector('#events [data-cursor]')"
 BUTTON = "document.querySelector('#events .newer button')"
 

@@ -16,7 +16,7 @@
   const status = document.getElementById("live");
   let due = null;
   let running = false;
-  let again = false;
+  let again = null; // after how long the page is asked for again, because something came while it was asked for
   let last = 0;
   let hurries = HURRIES;
   let hurriedAt = 0;
@@ -56,17 +56,17 @@
     const at = Math.max(Date.now() + 30, last + wait);
     if (due !== null && due.at <= at) return;
     if (due !== null) clearTimeout(due.timer);
-    due = { at, timer: setTimeout(refresh, at - Date.now()) };
+    due = { at, timer: setTimeout(() => refresh(wait), at - Date.now()) };
   }
 
-  async function refresh() {
+  async function refresh(wait) {
     due = null;
     if (running || document.hidden) {
-      again = true;
+      again = Math.min(again ?? OFTEN_MS, wait);
       return;
     }
     running = true;
-    again = false;
+    again = null;
     last = Date.now();
     hurries = Math.max(0, hurries - 1);
     try {
@@ -81,7 +81,8 @@
       console.info("the page is asked for again later:", error.message);
     }
     running = false;
-    if (again) soon(OFTEN_MS);
+    // A slow answer may be older than the alarm that came meanwhile. A server that is slow for many gets a pause, too.
+    if (again !== null) soon(Math.min(OFTEN_MS, Math.max(again, 2 * (Date.now() - last))));
   }
 
   function put(fresh) {
