@@ -62,18 +62,32 @@ def test_after_one_bad_box_of_a_tenth_no_other_tenth_begins(tmp_path: Path) -> N
     assert begun(tmp_path, SITES, breaks) == [(1, "tb-001"), (5, "tb-002"), (46, "tb-007")]
 
 
-def test_no_batch_begins_after_the_centre_has_refused_one(tmp_path: Path) -> None:
-    """The play's own task, with a program that refuses the second batch."""
+def asking(program: Path) -> dict[str, Any]:
+    """The play's own task that asks the centre, with this program."""
     asks, updates, *_ = switching()["tasks"]
     assert "block" in updates, "it asks before anything is changed, and outside of the rollback"
-    calls, program = tmp_path / "calls", tmp_path / "edge-agent"
-    program.write_text(f'#!/bin/sh\necho "$@" >> {calls}\n[ $(wc -l < {calls}) -lt 2 ]\n', encoding="utf-8")
-    program.chmod(0o755)
     key = "ansible.builtin.command"
     argv = asks[key]["argv"].replace("/opt/edge-agent/current/bin/edge-agent", str(program))
     given = {"rollout_has_centre": True, "rollout_centre": "localhost", "version": "0.2.0"}
-    task = asks | {key: {"argv": argv}, "vars": given}
-    assert begun(tmp_path, SITES[:20], task) == [(1, "tb-001"), (5, "tb-002")]
+    return dict(asks | {key: {"argv": argv}, "vars": given})
+
+
+def test_no_batch_begins_after_the_centre_has_refused_one(tmp_path: Path) -> None:
+    """With a program that refuses the second batch."""
+    calls, program = tmp_path / "calls", tmp_path / "edge-agent"
+    program.write_text(f'#!/bin/sh\necho "$@" >> {calls}\n[ $(wc -l < {calls}) -lt 2 ]\n', encoding="utf-8")
+    program.chmod(0o755)
+    assert begun(tmp_path, SITES[:20], asking(program)) == [(1, "tb-001"), (5, "tb-002")]
     first, second = calls.read_text(encoding="utf-8").splitlines()
     assert first == "central rollout batch 0.2.0 --gateway=tb-001"
     assert second.split()[-5:] == [f"--gateway=tb-00{number}" for number in range(2, 7)]
+
+
+def test_only_a_centre_that_does_not_know_the_command_is_not_asked(tmp_path: Path) -> None:
+    """Both end with exit code 2: a program that is not there, and an older release."""
+    program = tmp_path / "edge-agent"
+    assert begun(tmp_path, SITES[:2], asking(program)) == [(1, "tb-001")]
+    older = "edge-agent central: error: there is no command 'rollout'"
+    program.write_text(f'#!/bin/sh\necho "{older}" >&2\nexit 2\n', encoding="utf-8")
+    program.chmod(0o755)
+    assert begun(tmp_path, SITES[:2], asking(program)) == [(1, "tb-001"), (1, "tb-002")]
