@@ -80,8 +80,20 @@ def _camera_with(part: tree.Mapping, whole: tree.Mapping, camera_id: str) -> tre
     needed = {
         key: entry for key, entry in configured.entries.items() if key in ("id", "url", "masks", *_PLACES)
     }
-    below = tree.Mapping(configured.place, needed)
-    return merged(below, part)
+    for key in _PLACES:
+        below, above = needed.get(key), part.entries.get(key)
+        if below is not None and above is not None:
+            needed[key] = tree.MappingEntry(below.key, _without(below.value, above.value))
+    return merged(tree.Mapping(configured.place, needed), part)
+
+
+def _without(below: tree.Node, above: tree.Node) -> tree.Node:
+    """The zones or lines that the draft does not replace. It replaces whole ones, as ``set-rule`` does."""
+    if not isinstance(below, tree.Mapping) or not isinstance(above, tree.Mapping):
+        return below
+    return tree.Mapping(
+        below.place, {id_: each for id_, each in below.entries.items() if id_ not in above.entries}
+    )
 
 
 def _error(name: str, problems: list[ConfigProblem]) -> ConfigError:

@@ -129,7 +129,7 @@ def _with_mask(present: RuleInForce, mask: MaskedRectangle | None) -> Written | 
 def _with_place(present: RuleInForce, place: Written | None) -> Written | None:
     """The rule with a zone or line of its own, because other rules may use the present one."""
     key, kind = present.place_key, present.place_key.removesuffix("s")
-    name = f"{present.rule[kind]}-cut"
+    name = f"{str(present.rule['id'])[:59]}-cut"
     return None if place is None else {key: {name: place}, "rules": [present.rule | {kind: name}]}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from edge_agent.commands.action import CommandFailed, CommandRefused, CommandSuc
 from edge_agent.commands.handlers.configuration.set_rule import RuleChangeCommand
 from edge_agent.config import last_good
 from edge_agent.config.check import run_check
+from edge_agent.config.draft import read_draft
 from edge_agent.config.model.settings import AnyRule
 from edge_agent.config.pushed import MAX_STARTS, RULES_FOLDER, PushStore
 from edge_agent.core.command_line.exit_codes import EX_OK
@@ -110,6 +112,17 @@ def test_a_new_rule_with_a_zone_of_its_own(site: RuleSite) -> None:
 def test_a_zone_that_the_rule_does_not_name_is_not_stored(site: RuleSite) -> None:
     site.set(rule=LONGER, zones={"unused": NEW_ZONE})
     assert b"unused" not in PushStore(site.settings.state_dir, RULES_FOLDER).path(1).read_bytes()
+
+
+def test_the_rule_that_was_rehearsed_is_the_one_that_is_set(site: RuleSite) -> None:
+    """A zone of the draft replaces the one with its id as a whole, also in a rehearsal."""
+    north = LONGER | {"zone": "north"}
+    site.set(rule=north, zones={"north": NEW_ZONE | {"exclude": [[[0.3, 0.2], [0.4, 0.2], [0.4, 0.3]]]}})
+    site.pass_s(12)
+    draft = json.dumps({"rules": [north], "zones": {"north": NEW_ZONE}})
+    rehearsed = read_draft(site.source, "cam-1", draft.encode(), "draft").rule
+    site.set("set-2", rule=north, zones={"north": NEW_ZONE})
+    assert site.rule("night") == rehearsed
 
 
 def test_each_change_is_an_event_with_command_and_key(site: RuleSite) -> None:

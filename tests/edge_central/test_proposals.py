@@ -217,7 +217,7 @@ def test_a_line_is_shortened_and_what_cannot_be_changed_is_no_draft(tmp_path: Pa
     present = RuleInForce.read(write_config(tmp_path, cameras=[camera], broker_port=1883), "cam-1", "cross")
     draft = drafted(present, ProposedChange(ChangeKind.AREA, cut=Cut(0, 0.5, True)))
     assert draft is not None
-    assert draft["lines"] == {"gate-cut": {"from": [0.5, 0.5], "to": [0.8, 0.5]}}
+    assert draft["lines"] == {"cross-cut": {"from": [0.5, 0.5], "to": [0.8, 0.5]}}
     assert drafted(present, ProposedChange(ChangeKind.AREA, cut=Cut(1, 0.7, False))) is None, "nothing is cut"
     assert drafted(present, ProposedChange(ChangeKind.SCHEDULE, hours=(21, 5))) is None, "it has hours"
     assert drafted(present, ProposedChange(ChangeKind.DURATION, seconds=9)) is None, "it has no duration"

@@ -188,11 +188,11 @@ def test_each_field_changes_its_key_and_no_other(city: House) -> None:
     assert draft(city)["rule"] == NIGHT | {"min_score": 0.65}
     begin(lan, excluded="0.3 0.3, 0.4 0.3, 0.4 0.4; 0.5 0.5, 0.6 0.5, 0.6 0.6")
     parts = [[[0.3, 0.3], [0.4, 0.3], [0.4, 0.4]], [[0.5, 0.5], [0.6, 0.5], [0.6, 0.6]]]
-    assert draft(city)["zones"] == {"yard-new": YARD | {"exclude": parts}}
+    assert draft(city)["zones"] == {"night-new": YARD | {"exclude": parts}}
     begin(lan, points="0.2 0.2; 0.5 0.2\n0.5 0.9")
     assert draft(city) == {
-        "rule": NIGHT | {"zone": "yard-new"},
-        "zones": {"yard-new": {"polygon": [[0.2, 0.2], [0.5, 0.2], [0.5, 0.9]]}},
+        "rule": NIGHT | {"zone": "night-new"},
+        "zones": {"night-new": {"polygon": [[0.2, 0.2], [0.5, 0.2], [0.5, 0.9]]}},
         "lines": {},
     }
 
@@ -298,8 +298,8 @@ def test_a_rehearsed_draft_becomes_a_command_to_be_signed(city: House) -> None:
         "type": "set-rule",
         "camera": "cam-1",
         "config_hash": "ab" * 32,
-        "rule": NIGHT | {"min_duration_s": 60, "zone": "yard-new"},
-        "zones": {"yard-new": {"polygon": corners}},
+        "rule": NIGHT | {"min_duration_s": 60, "zone": "night-new"},
+        "zones": {"night-new": {"polygon": corners}},
         "lines": {},
     }
     assert "thay quy tắc night bằng quy tắc dưới đây" in words(page)
@@ -352,7 +352,18 @@ def test_a_zone_that_is_drawn_again_keeps_its_name(city: House) -> None:
         named = document(CAMERA | {"zones": {"yard": yard}})
         connection.execute(tables.camera_rules.update().values(document=named))
     begin(city.browser("lan"), points="0.1 0.1, 0.5 0.1, 0.5 0.5")
-    assert draft(city)["zones"]["yard-new"]["name"] == "Sân chợ"
+    assert draft(city)["zones"]["night-new"]["name"] == "Sân chợ"
+
+
+def test_two_rules_of_one_zone_each_get_a_zone_of_their_own(city: House) -> None:
+    """A gateway refuses another shape of a zone that another rule uses, and the form cannot name it."""
+    lan, crowd = city.browser("lan"), f"{RULES}/crowd/rehearse"
+    begin(lan, points="0.1 0.1, 0.5 0.1, 0.5 0.5")
+    first = set(draft(city)["zones"])
+    ticks = {f"day.{day}": "1" for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}
+    form = filled(points="0.1 0.1, 0.4 0.1, 0.4 0.4", begin="", end="", count="6", **ticks)
+    assert lan.post(crowd, form, page=crowd).status_code == 303
+    assert first.isdisjoint(draft(city)["zones"])
 
 
 def test_no_rule_is_set_by_rules_that_are_not_current(city: House) -> None:
@@ -452,7 +463,7 @@ def test_outcomes_become_proposals_that_fill_the_form(city: House, lang: str) ->
     left_most = min(float(each.split()[0]) for each in points[1].split(", "))
     assert 0.23 < left_most <= 0.65
     begin(lan, points=points[1])
-    assert draft(city)["rule"]["zone"] == "yard-new"
+    assert draft(city)["rule"]["zone"] == "night-new"
     assert lan.get(f"{FORM}?proposal=labels").status_code == 404
     assert lan.get(f"{RULES}?proposals=gate").status_code == 200
     assert lan.get(f"{RULES}?proposals=none").status_code == 404
@@ -484,8 +495,8 @@ def test_uncertain_false_alarms_in_the_middle_propose_a_score_and_a_mask(city: H
     id_ = begin(lan, score=score[1], excluded=excluded[1])
     corners = [[0.5, 0.55], [0.55, 0.55], [0.55, 0.6], [0.5, 0.6]]
     assert draft(city) == {
-        "rule": NIGHT | {"zone": "yard-new", "min_score": 0.68},
-        "zones": {"yard-new": YARD | {"exclude": [corners]}},
+        "rule": NIGHT | {"zone": "night-new", "min_score": 0.68},
+        "zones": {"night-new": YARD | {"exclude": [corners]}},
         "lines": {},
     }
     page = lan.get(f"/rehearsals/{id_}").text

@@ -83,7 +83,8 @@ def draft_of(rule: ConfiguredRule, form: Mapping[str, str], *, is_new: bool = Fa
         _change_score(written, form, errors)
     places: dict[str, Written] = {}
     if rule.place is not None and (is_new or changed & {"points", "excluded"}):
-        name = rule.place.name if is_new else f"{rule.place.name[: MAX_NAME - 4]}-new"
+        # Named after the rule: two rules that used one zone each get their own, and it is replaced next time.
+        name = rule.place.name if is_new else f"{rule.id[: MAX_NAME - 4]}-new"
         places = _changed_place(rule, name, written, form, errors)
     if errors:
         raise InvalidForm(errors)
