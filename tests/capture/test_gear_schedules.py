@@ -60,7 +60,7 @@ def test_every_picture_that_is_due_is_analysed_once_in_order(
 ) -> None:
     longest_s = math.ceil(fps / analysed_fps) / fps
 
-    @settings(max_examples=6, deadline=None)
+    @settings(max_examples=4, deadline=None)
     @given(moves=st.one_of(SCHEDULES, MOSTLY_QUIET))
     def analysed_once(moves: list[bool]) -> None:
         site = RingFeed(auto(quiet_s=1.0, fps=analysed_fps), clips[kind, fps])

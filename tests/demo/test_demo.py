@@ -106,6 +106,7 @@ def test_ctrl_c_ends_make_run_with_a_summary_and_exit_code_0(clip: Path) -> None
     assert "events    " in shown.decode().partition("(sent)")[2]
 
 
+@pytest.mark.long
 def test_the_clip_is_fetched_once_out_of_debians_package(tmp_path: Path) -> None:
     """98 MB from the package archive: what `make run` does on a fresh machine."""
     environ = {**os.environ, "CLIP": ""}
