@@ -26,8 +26,9 @@ from edge_central.redaction.clip import blank_clip, redact_clip
 from edge_central.redaction.order import MAX_PICTURE_BYTES, RedactionOrder
 from edge_central.redaction.picture import redact_picture
 
-MORE_MEMORY_BYTES = 1_500_000_000
-"""Beyond what the process has with the loaded detector: a clip of 3840x2160 needs a third of it."""
+MORE_MEMORY_BYTES = 2_000_000_000
+"""Beyond what the process has with the loaded detector. 1.5 GB were too few for a face that fills a picture
+of 50 million pixels."""
 CPU_S = 7_200
 MAX_COPY_BYTES = 300_000_000
 MIN_SCORE = 0.3

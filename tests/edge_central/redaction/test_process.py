@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from typing import Literal
 
+import cv2
+import numpy as np
 import pytest
 
 from edge_central.redaction.order import RedactionOrder
@@ -39,6 +41,12 @@ def test_a_second_detector_finds_no_face_in_any_frame_of_the_copy_of_a_clip(tmp_
     assert all(second_detectors_find(picture) for _, picture in frames_of(clip))
     copy = copied(tmp_path, "clip", clip.getvalue())
     assert [second_detectors_find(each) for _, each in frames_of(io.BytesIO(copy))] == [0, 0]
+
+
+@pytest.mark.long
+def test_the_memory_suffices_for_a_face_that_fills_the_largest_picture(tmp_path: Path) -> None:
+    large = cv2.resize(face_picture(), (8160, 6120), interpolation=cv2.INTER_CUBIC)
+    assert copied(tmp_path, "picture", jpeg_of(np.asarray(large, np.uint8)))
 
 
 def make(tmp_path: Path, *program: str, goes_on: bool = True) -> str | None:
