@@ -344,6 +344,7 @@ def test_the_id_of_a_new_rule_is_free(city: House) -> None:
         assert lan.post(RULES, wrong, page=RULES).status_code == 400
     assert lan.get(f"{RULES}/nothing/rehearse?kind=odd&name=x").status_code == 404
     assert lan.get(f"{RULES}/nothing/rehearse").status_code == 404
+    assert lan.get(f"{RULES}/a%0Ab/rehearse?kind=loitering&name=x").status_code == 404, "a line of its own"
 
 
 def test_a_zone_that_is_drawn_again_keeps_its_name(city: House) -> None:

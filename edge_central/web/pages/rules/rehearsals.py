@@ -17,7 +17,7 @@ from edge_central.proposals.draft import as_yaml
 from edge_central.rehearsals.model import DAYS, RehearsalDraft, RehearsalQuestion, RehearsalView
 from edge_central.rehearsals.new_rehearsal import start_rehearsal
 from edge_central.rehearsals.records import read_rehearsal
-from edge_central.rehearsals.rules import ConfiguredRule
+from edge_central.rehearsals.rules import ID, ConfiguredRule
 from edge_central.searches import match_pictures, new_search
 from edge_central.searches.model import OPEN_PICTURES, SearchesUnavailable, TooManySearches
 from edge_central.searches.question import InvalidQuestion
@@ -73,7 +73,7 @@ def _rule_of(found: RulesOfCamera, id_: str, values: Mapping[str, str]) -> tuple
     known = found.known.rules
     if known is not None and known.rule(id_) is None and "kind" in values:
         rule = new_rule(values["kind"], values.get("name", ""), ())
-        if rule is None:
+        if rule is None or not ID.fullmatch(id_):
             raise NotFound
         return renamed(rule, id_), True
     return found.rule(id_), False
