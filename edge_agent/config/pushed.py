@@ -221,6 +221,7 @@ class ConfigSource:
         self._pushed_error: str | None = None  # why a pushed configuration cannot be used
         self._rules_error: str | None = None  # why changed rules cannot be used
         self._rule_changes: Mapping | None = None  # those in force
+        self._stored_changes: Mapping | None = None  # also while they do not fit
 
     def load(self) -> Settings:
         """Return the settings in force; ``selected`` says which. Raises the file's ConfigError when there are
@@ -287,8 +288,9 @@ class ConfigSource:
         return self.load_pushed(PushStore(settings.state_dir).path(settings.version), rule_changes)
 
     def rule_changes(self) -> RuleChanges:
-        """Return the changed rules in force, to be changed again. The configuration was loaded before."""
-        return RuleChanges() if self._rule_changes is None else changes_of(self._rule_changes)
+        """Return the stored changed rules, to be changed again: also those that do not fit now, so that the
+        next change does not forget them. The configuration was loaded before."""
+        return RuleChanges() if self._stored_changes is None else changes_of(self._stored_changes)
 
     def tree(self) -> Mapping:
         """Return the configuration in force as one tree. It was loaded before. Raises ConfigError."""
@@ -344,7 +346,7 @@ class ConfigSource:
     def _with_rule_changes(self, chosen: SelectedConfig) -> SelectedConfig:
         """Apply the changed rules that are stored; without them if they do not fit the configuration."""
         self.selected = chosen
-        self._rules_error = self._rule_changes = None
+        self._rules_error = self._rule_changes = self._stored_changes = None
         store = PushStore(chosen.settings.state_dir, RULES_FOLDER)
         if store.is_damaged:
             why = f"{store.path(0).with_name(RECORD)} is damaged"
@@ -354,6 +356,7 @@ class ConfigSource:
                 continue
             try:
                 changes = parse_rule_changes(store.text(kept), str(store.path(kept.version)))
+                self._stored_changes = changes
                 settings = self.load_with_rules(changes)
             except ConfigError as error:
                 first = error.problems[0] if error.problems else error

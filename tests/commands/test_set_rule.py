@@ -280,6 +280,19 @@ def test_a_zone_that_the_file_no_longer_has_leaves_the_rules_of_the_file_in_forc
     assert site.lasts_s == 120, "they are back once they fit again"
 
 
+def test_changes_that_do_not_fit_are_not_forgotten_by_the_next_change(site: RuleSite) -> None:
+    site.set(rule=LONGER)
+    site.pass_s(12)
+    site.path.write_text(WITH_RULES.replace("yard", "court"))
+    site.start()
+    with pytest.raises(CommandRefused, match="yard"):
+        site.set("set-2", rule={"id": "gate", "kind": "zone-intrusion", "zone": "court"})
+    site.set("set-3", reset="night")
+    site.pass_s(12)
+    assert list(site.source.lines()) == []
+    site.set("set-4", rule={"id": "gate", "kind": "zone-intrusion", "zone": "court"})
+
+
 def test_a_camera_that_is_gone_takes_its_changes_with_it(site: RuleSite) -> None:
     site.set(rule=LONGER)
     site.pass_s(12)
