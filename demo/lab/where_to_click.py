@@ -19,7 +19,7 @@ _CLICKS = (
     ("operator", _SIGNED, "sign a command with the key below"),
     ("head of staff", "/reports/shift", "a shift on a page; /traffic: what the lines counted"),
     ("contractor", "/availability", "outages by cause; cameras of the city fail now and then"),
-    ("", "/fleet", "versions, certificates, configurations of all gateways"),
+    ("", "/fleet", "versions and configurations of all gateways, certificates of the real ones"),
     ("administrator", "/users", "users, their wards and sessions; who opened which picture is at /access"),
     ("developer", "/developers", "try the API; or use the token below"),
 )
