@@ -27,7 +27,7 @@ from edge_central.redaction.order import RecordedObject, RedactionOrder, Redacti
 from edge_central.redaction.process import RedactionStopped, make_copy
 from edge_central.store import tables
 from edge_central.store.case_folder import CaseFolder
-from edge_central.store.database import DatabaseConnections
+from edge_central.store.database import DatabaseConnections, DatabaseUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +66,8 @@ class RedactionWorker:
             waiting = next_waiting(connection)
         if waiting is None:
             return False
+        if not self._folder.has_space(MAX_CASE_FILES_BYTES):
+            raise DatabaseUnavailable("the disk is too full to make one")
         with self._connections.writing() as connection:
             goes_on = begin_copy(connection, waiting)
         if goes_on:

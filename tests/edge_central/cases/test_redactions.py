@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
+import pytest
 from sqlalchemy import Connection, select
 
 from edge_central.cases import items
@@ -30,9 +31,9 @@ from edge_central.cases.redactions import (
 from edge_central.redaction.order import RedactionOrder, RedactionReport
 from edge_central.redaction.worker import RedactionWorker
 from edge_central.settings import Database
-from edge_central.store import tables
+from edge_central.store import case_folder, tables
 from edge_central.store.case_folder import CaseFolder
-from edge_central.store.database import DatabaseConnections
+from edge_central.store.database import DatabaseConnections, DatabaseUnavailable
 from tests.edge_central.cases.parts import (
     LAN,
     NUMBER,
@@ -207,7 +208,9 @@ def test_an_export_without_the_option_has_no_copies(
 
 
 @ON_SQLITE
-def test_the_worker_makes_what_is_asked_for(database: Database, folder: CaseFolder) -> None:
+def test_the_worker_makes_what_is_asked_for(
+    database: Database, folder: CaseFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     orders = []
 
     def make(
@@ -226,6 +229,10 @@ def test_the_worker_makes_what_is_asked_for(database: Database, folder: CaseFold
         case = case_with_files(connection, folder)
         ask_copies(connection, LAN, case, NOW_MS)
     worker = RedactionWorker(connections, folder, WallClock(), make)
+    with monkeypatch.context() as full_disk:
+        full_disk.setattr(case_folder, "MIN_FREE_BYTES", 1 << 62)
+        with pytest.raises(DatabaseUnavailable, match="too full"):
+            worker.step()
     assert [worker.step(), worker.step(), worker.step()] == [True, True, False]
     with connections.reading() as connection:
         picture, clip = read_copies(connection, case.summary.id).values()
