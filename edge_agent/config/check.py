@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TextIO
 
+from edge_agent.config.fields.tree import Mapping, SourcePosition
 from edge_agent.config.loader import load
 from edge_agent.config.model.settings import Settings
 from edge_agent.config.pushed import FOLDER, RULES_FOLDER, ConfirmedConfig, PushStore
@@ -42,7 +44,11 @@ def run_check(
             for problem in error.problems:
                 print(problem.text(lang), file=stderr)
         return EX_CONFIG
-    warnings = [in_lang(text, lang) for text in (*settings.warnings, *pushed_over(settings))]
+
+    def load_with(changes: Mapping) -> Settings:
+        return load(path, conf_dir=conf_dir, no_secrets=no_secrets, rule_changes=changes)
+
+    warnings = [in_lang(text, lang) for text in (*settings.warnings, *pushed_over(settings, load_with))]
     if as_json:
         _print_json(stdout, path, lang, warnings=warnings, settings=settings)
         return EX_OK
@@ -83,16 +89,24 @@ def json_facts(
     return {"file": str(path), "valid": not found, "problems": found, "warnings": list(warnings)}
 
 
-def pushed_over(settings: Settings) -> Iterator[str]:
-    """Yield a note if a pushed configuration or changed rules are in force on this gateway."""
+def pushed_over(settings: Settings, load_with: Callable[[Mapping], Settings]) -> Iterator[str]:
+    """Yield a note if a pushed configuration or changed rules are in force on this gateway. ``load_with``
+    loads the file with changed rules over it."""
     confirmed = _confirmed(settings, FOLDER)
     if confirmed is not None and confirmed.version > settings.version:
         text = message("pushed-over", pushed=confirmed.version, own=settings.version)
         yield message("warning", text=text)
-    if _confirmed(settings, RULES_FOLDER) is not None:
-        names = ", ".join(_changed_rules(settings))
-        if names:
-            yield message("warning", text=message("rules-over", rules=names))
+    changes = _rule_changes(settings)
+    names = [f"{camera.id}/{rule['id']}" for camera in changes_of(changes).cameras for rule in camera.rules]
+    if not names:
+        return
+    try:
+        load_with(changes)
+        text = message("rules-over", rules=", ".join(names))
+    except ConfigError as error:
+        why = error.problems[0].message if error.problems else str(error)
+        text = message("rules-unfit", rules=", ".join(names), why=why)
+    yield message("warning", text=text)
 
 
 def _confirmed(settings: Settings, folder: str) -> ConfirmedConfig | None:
@@ -101,17 +115,15 @@ def _confirmed(settings: Settings, folder: str) -> ConfirmedConfig | None:
     return PushStore(settings.state_dir, folder).confirmed
 
 
-def _changed_rules(settings: Settings) -> Iterator[str]:
-    """The rules that commands have changed, as ``cam-1/yard``; none if their file is damaged."""
-    store = PushStore(settings.state_dir, RULES_FOLDER)
-    if store.confirmed is None:
-        return
-    try:
-        changes = changes_of(parse_rule_changes(store.text(store.confirmed), "rules"))
-    except ConfigError:
-        return
-    for camera in changes.cameras:
-        yield from (f"{camera.id}/{rule['id']}" for rule in camera.rules)
+def _rule_changes(settings: Settings) -> Mapping:
+    """The rules that commands have changed; none if their file is damaged."""
+    confirmed = _confirmed(settings, RULES_FOLDER)
+    if confirmed is not None:
+        with contextlib.suppress(ConfigError):
+            return parse_rule_changes(
+                PushStore(settings.state_dir, RULES_FOLDER).text(confirmed), RULES_FOLDER
+            )
+    return Mapping(SourcePosition(RULES_FOLDER, 1, 1), {})
 
 
 def summary(settings: Settings) -> str:

@@ -347,6 +347,11 @@ def test_check_names_the_changed_rules(site: RuleSite) -> None:
     site.pass_s(12)
     assert run_check(site.path, None, True, out, err) == EX_OK
     assert "these rules were changed by commands and lie over this file: cam-1/night" in err.getvalue()
+    site.path.write_text(WITH_RULES.replace("yard", "court"))
+    err = io.StringIO()
+    assert run_check(site.path, None, True, out, err, "vi") == EX_OK
+    assert "nhưng không khớp với tệp này nên không có hiệu lực: cam-1/night: " in err.getvalue()
+    assert "yard" in err.getvalue()
 
 
 def test_a_disk_that_takes_nothing_refuses_it(site: RuleSite) -> None:

@@ -73,6 +73,10 @@ CHECK: Sentences = {
         "these rules were changed by commands and lie over this file: {rules}",
         "các quy tắc sau đã đổi bằng lệnh, có hiệu lực thay cho quy tắc trong tệp này: {rules}",
     ),
+    "rules-unfit": (
+        "these rules were changed by commands, do not fit this file, and are not in force: {rules}: {why}",
+        "các quy tắc sau đã đổi bằng lệnh nhưng không khớp với tệp này nên không có hiệu lực: {rules}: {why}",
+    ),
     "pushed-over": (
         "version {pushed}, which the centre pushed, is in force on this gateway, "
         "not this file, which has version {own}",
