@@ -96,12 +96,19 @@ def _log_in_with_code(
         return _code_page(call, name, proof, "code-wrong", 401)
     call.services.throttle.succeeded(attempt)
     kind = AccessKind.LOGIN_RECOVERY if used is FactorUsed.RECOVERY else AccessKind.LOGIN
-    return _logged_in(call, name, stored, kind)
+    return _logged_in(call, name, stored, kind, has_code=True)
 
 
-def _logged_in(call: RequestContext, name: str, stored: str, kind: AccessKind = AccessKind.LOGIN) -> Response:
+def _logged_in(
+    call: RequestContext,
+    name: str,
+    stored: str,
+    kind: AccessKind = AccessKind.LOGIN,
+    *,
+    has_code: bool = False,
+) -> Response:
     response = call.redirect(safe_redirect_path(call.form.get("next")))
-    if not begin_session(call, response, name, stored, kind):
+    if not begin_session(call, response, name, stored, kind, has_code=has_code):
         return login_page(call, "login-wrong", 401)
     call.cookies.clear(response, LOGIN_COOKIE)
     return response
@@ -149,7 +156,7 @@ def change_password(visit: UserRequestContext) -> Response:
         accounts.set_password(connection, name, digest)
         record_change(connection, AccessKind.PASSWORD_CHANGED, visit.account_author, name)
     response = visit.redirect("/")
-    begin_session(visit, response, name, digest)
+    begin_session(visit, response, name, digest, has_code=True)  # the session began with one
     return response
 
 
@@ -199,15 +206,24 @@ def _code_page(
 
 
 def begin_session(
-    call: RequestContext, response: Response, name: str, stored: str, kind: AccessKind = AccessKind.LOGIN
+    call: RequestContext,
+    response: Response,
+    name: str,
+    stored: str,
+    kind: AccessKind = AccessKind.LOGIN,
+    *,
+    has_code: bool,
 ) -> bool:
     """Start a new session and end the previous one, so that a stolen token becomes useless. ``stored``: the
-    digest that was checked; False: it was replaced, or the account disabled, meanwhile."""
+    digest that was checked. ``has_code``: the user has given a code if the account has a second factor.
+    False: meanwhile the password was replaced, a second factor set up, or the account disabled."""
     old = call.cookies.get(call.request, SESSION_COOKIE)
     with call.writing() as connection:
         account = accounts.find_account(connection, name)
         current = accounts.password_of(connection, name)
         if account is None or account.disabled or current != stored:
+            return False
+        if account.has_second_factor and not has_code:
             return False
         if old is not None:
             call.services.sessions.end(connection, token_digest(old))

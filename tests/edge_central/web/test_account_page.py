@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import select
 
 from edge_central.store import tables
-from edge_central.web.auth.accounts import Role
+from edge_central.web.auth.accounts import Role, change_account
 from edge_central.web.auth.second_factor import SecondFactors
-from edge_central.web.auth.throttle import OF_ADDRESS_AND_NAME
+from edge_central.web.auth.throttle import OF_ADDRESS_AND_NAME, LoginThrottle
 from tests.edge_central.web.authenticator import Authenticator, second_step
 from tests.edge_central.web.house import PASSWORD, Browser, House
 from tests.host.fakes import FakeClock
@@ -81,6 +81,17 @@ def test_wrong_codes_count_like_wrong_passwords(house: House, lan: str) -> None:
         assert browser.log_in(lan, "wrong password").status_code == 401
     assert browser.log_in(lan).status_code == 429
     assert "nhập sai mã xác thực" in house.browser("minh").get(f"/access?account={lan}").text
+
+
+def test_a_second_factor_that_is_set_up_during_a_login_counts(
+    house: House, lan: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def set_up(*_: object) -> None:
+        with house.connections.writing() as connection:
+            change_account(connection, lan, second_factor=b"sealed")
+
+    monkeypatch.setattr(LoginThrottle, "succeeded", set_up)
+    assert Browser(house.anybody()).log_in(lan).status_code == 401
 
 
 def test_device_cookies_from_before_a_second_factor_give_no_more_guesses(house: House, lan: str) -> None:
