@@ -15,7 +15,7 @@ from edge_agent.commands.handlers.configuration.set_rule import RuleChangeComman
 from edge_agent.config import last_good
 from edge_agent.config.check import run_check
 from edge_agent.config.draft import read_draft
-from edge_agent.config.model.settings import AnyRule
+from edge_agent.config.model.settings import AnyRule, Settings
 from edge_agent.config.pushed import MAX_STARTS, RULES_FOLDER, PushStore
 from edge_agent.core.command_line.exit_codes import EX_OK
 from edge_agent.core.facts import RuleChange
@@ -244,6 +244,21 @@ def test_a_configuration_that_it_no_longer_fits_ends_its_trial(site: RuleSite) -
     assert isinstance(answer, CommandFailed)
     assert "has changed since" in str(answer)
     assert site.lasts_s == 60
+
+
+def test_a_file_that_changes_just_before_the_reload_is_the_reason(
+    site: RuleSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = site.source.load
+
+    def after_a_change() -> Settings:
+        site.path.write_text(WITH_RULES.replace("yard", "court"))
+        return load()
+
+    monkeypatch.setattr(site.source, "load", after_a_change)
+    with pytest.raises(CommandFailed, match="has changed since"):
+        site.set(rule=LONGER)
+    assert [each.what for each in site.reports] == ["set", "reverted"]
 
 
 def test_a_trial_that_cannot_begin_is_reported_as_undone(

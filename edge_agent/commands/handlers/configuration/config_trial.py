@@ -112,7 +112,8 @@ class TrialJudge:
         answer = self._agent.reload()
         with self.lock:
             if answer.code != EX_OK or not self._is_selected():
-                reason = problem_text("config-not-taken", why=answer.text)
+                why = answer.text if answer.code != EX_OK else problem_text("rule-change-outdated")
+                reason = problem_text("config-not-taken", why=why)
                 if (trial := self._store.trial) is not None:
                     self._reverted(trial, reason)
                 self._store.reject(reason, rfc3339(self._clock.now()))
