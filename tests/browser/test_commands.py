@@ -56,10 +56,8 @@ class SigningRoom:
         )
 
     def choose(self, file: Path) -> None:
-        """Choose the file of the key, as with the dialog of the browser."""
-        root = self.browser.ask("DOM.getDocument")["root"]["nodeId"]
-        node = self.browser.ask("DOM.querySelector", nodeId=root, selector="#key-file")["nodeId"]
-        self.browser.ask("DOM.setFileInputFiles", nodeId=node, files=[str(file)])
+        """Choose the file of the key."""
+        self.browser.choose_file("#key-file", file)
 
     def state(self) -> str:
         """What the page says of the key that was chosen."""

@@ -26,18 +26,12 @@ def room(city: House, tmp_path: Path) -> Iterator[Room]:
         yield Room(city, browser, "lan")
 
 
-def choose(room: Room, file: Path) -> None:
-    root = room.browser.ask("DOM.getDocument")["root"]["nodeId"]
-    field = room.browser.ask("DOM.querySelector", nodeId=root, selector="#upload [type=file]")["nodeId"]
-    room.browser.ask("DOM.setFileInputFiles", nodeId=field, files=[str(file)])
-
-
 def test_an_officer_brings_a_file(room: Room, tmp_path: Path) -> None:
     case = added(room.house, room.house.browser("lan"))
     file = tmp_path / "điện thoại <b>.html"
     file.write_bytes(b"<script>alert(1)</script>" * 100_000)
     room.open(case)
-    choose(room, file)
+    room.browser.choose_file("#upload [type=file]", file)
     room.run("document.querySelector('[name=brought_by]').value = 'bà Hoa'")
     room.run("document.body.dataset.left = 'yes'")
     room.browser.click("#upload button")

@@ -118,6 +118,12 @@ class Chromium:
         time.sleep(held_s)
         self.ask("Input.dispatchMouseEvent", type="mouseReleased", x=x, y=y, button="left", clickCount=1)
 
+    def choose_file(self, selector: str, file: Path) -> None:
+        """Choose a file in a field, as with the dialog of the browser."""
+        field = self.ask("Runtime.evaluate", expression=f"document.querySelector({json.dumps(selector)})")
+        # By the object: ids of nodes change when a live part of the page does.
+        self.ask("DOM.setFileInputFiles", objectId=field["result"]["objectId"], files=[str(file)])
+
     def drag(self, selector: str, over: str, to: tuple[float, float]) -> None:
         """Drag an element with the mouse to the place ``to``, x and y in 0..1 of the element ``over``."""
         x, y = self._middle(selector)
