@@ -118,7 +118,7 @@ def fits(each: Sent, asked: dict[str, str]) -> bool:
     )
 
 
-@pytest.mark.parametrize("window", [5, 20_000])
+@pytest.mark.parametrize("window", [5, pytest.param(20_000, marks=pytest.mark.long)])
 def test_every_combination_of_filters_leaves_out_what_it_should_and_nothing_else(
     centre: House, monkeypatch: pytest.MonkeyPatch, window: int
 ) -> None:
