@@ -224,7 +224,9 @@ def test_a_line_is_shortened_and_what_cannot_be_changed_is_no_draft(tmp_path: Pa
 
 
 def told(gateway: Gateway, number: int, *, real: bool | None, x: float, hours: float) -> list[object]:
-    begun = round((datetime.now(UTC) - timedelta(days=1, hours=hours, minutes=number)).timestamp() * 1000)
+    # All in one hour: else the clock decides whether the hour separates the false ones from the real ones.
+    hour = (datetime.now(UTC) - timedelta(days=1, hours=hours)).replace(minute=40)
+    begun = round((hour - timedelta(minutes=number)).timestamp() * 1000)
     data = wire.LoiteringData(
         phase="start", event_id=f"e-{number}", rule_id="yard", why="why", box=(x - 0.05, 0.3, x + 0.05, 0.6),
         frame=FRAME, started_at=at(begun), model=MODEL, label="person", group="person", score=0.8,
