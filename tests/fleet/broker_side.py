@@ -18,6 +18,8 @@ from tests.testbed.mosquitto import Authority, Certificate, binary, free_port, w
 ROLE = Path(__file__).parents[2] / "ansible/roles/broker"
 EDGE_FLEET = ROLE / "files/edge_fleet.py"
 OPERATOR = "fleet-operator"
+STARTED = " running"
+"""In the log of each start of mosquitto."""
 
 
 def rendered(template: str, **changes: object) -> str:
@@ -94,12 +96,13 @@ class FleetBroker:
         self.configuration.write_text(text, encoding="utf-8")
 
     def __enter__(self) -> Self:
+        starts = self.log.count(STARTED) if (self.folder / "log").exists() else 0
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [binary(), "-c", self.configuration], stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         try:
-            wait_until(lambda: "running" in self.log, what="mosquitto's start")
+            wait_until(lambda: self.log.count(STARTED) > starts, what="mosquitto's start")
         except AssertionError as error:
             self._process.kill()
             self._process.wait(10)
@@ -134,11 +137,12 @@ class FleetBroker:
     def write_crl(self) -> None:
         self._authority.write_crl(self.folder / "crl.pem", self._revoked)
 
-    def reload(self) -> None:
+    def restart(self) -> None:
+        """As the role does after each change. Sessions and what waits for them stay."""
         assert self._process is not None
-        before = self.log.count("Reloading config")
-        self._process.send_signal(1)
-        wait_until(lambda: self.log.count("Reloading config") > before, what="reload")
+        self._process.terminate()
+        self._process.wait(20)
+        self.__enter__()
 
     def client(self, command: str, name: str, *arguments: str, port: int | None = None) -> list[str]:
         """Run ``mosquitto_pub`` or ``mosquitto_sub`` with the certificate of ``name``."""

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from edge_central.commands.model import SIGNED_TYPES, UNSIGNED_TYPES
 from fleet.__main__ import load
-from tests.fleet.broker_side import OPERATOR, FleetBroker, rendered
+from tests.fleet.broker_side import OPERATOR, STARTED, FleetBroker, rendered
 from tests.testbed.mosquitto import wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -305,23 +305,23 @@ def test_nobody_ends_anothers_session_by_taking_its_client_id(broker: FleetBroke
     assert "Client dt-004 already connected" not in broker.log
 
 
-def test_a_revoked_certificate_is_refused_after_a_reload(broker: FleetBroker) -> None:
+def test_a_revoked_certificate_is_refused_after_a_restart(broker: FleetBroker) -> None:
     topic = "tb/v1/bo-xuyen/bx-017/up/state"
     assert broker.publish("bx-017", topic).code == 0
     broker.revoke(broker.issue("bx-017"))
-    broker.reload()
+    broker.restart()
     refused = broker.publish("bx-017", topic)
     assert refused.code != 0
     # mosquitto_pub gets its alert before the broker writes to its log.
-    wait_until(lambda: "certificate" in broker.log.rsplit("Reloading config", 1)[1], what="its refusal")
+    wait_until(lambda: "certificate" in broker.log.rpartition(STARTED)[2], what="its refusal")
     assert broker.publish("bx-016", topic.replace("bx-017", "bx-016")).code == 0, "the others still come in"
 
 
-def test_a_site_that_moves_loses_its_old_topics_with_a_reload(broker: FleetBroker) -> None:
+def test_a_site_that_moves_loses_its_old_topics_with_a_restart(broker: FleetBroker) -> None:
     old, new = "tb/v1/de-tham/dt-020/up/state", "tb/v1/bo-xuyen/dt-020/up/state"
     assert REFUSED not in broker.publish("dt-020", old).err
     broker.write_acl(inventory() | {"dt-020": "bo-xuyen"})
-    broker.reload()
+    broker.restart()
     assert REFUSED in broker.publish("dt-020", old).err
     assert REFUSED not in broker.publish("dt-020", new).err
 

@@ -99,7 +99,7 @@ def test_clear_takes_away_what_is_no_json_too(broker: FleetBroker) -> None:
     assert json.loads(edge_fleet(broker, "clear", "dt-002").out) == []
 
 
-def test_kick_ends_a_session_and_a_revoked_gateway_stays_out(broker: FleetBroker, tmp_path: Path) -> None:
+def test_kick_ends_a_session(broker: FleetBroker, tmp_path: Path) -> None:
     out = tmp_path / "box.out"
     topic = "tb/v1/de-tham/dt-002/down/#"
     with out.open("w") as target:
@@ -109,15 +109,33 @@ def test_kick_ends_a_session_and_a_revoked_gateway_stays_out(broker: FleetBroker
         )  # fmt: skip
     try:
         wait_until(lambda: "Subscribed" in out.read_text(), what="the box's session")
-        broker.revoke(broker.issue("dt-002"))
-        broker.reload()
-        assert box.poll() is None, "a reload alone leaves the session"
         assert edge_fleet(broker, "kick", "dt-002").code == 0
-        wait_until(lambda: "taken over" in out.read_text() or box.poll() is not None, what="the end of it")
-        wait_until(lambda: "certificate" in broker.log.rsplit("Reloading", 1)[1], what="its refusal")
+        wait_until(lambda: "DISCONNECT (142)" in out.read_text(), what="session taken over")
     finally:
         box.kill()
         box.wait(10)
+
+
+SESSION = ("-c", "-x", "86400", "-q", "1")
+
+
+def test_what_waits_for_absent_gateways_outlasts_a_restart(tmp_path: Path) -> None:
+    """A change of the role restarts the broker. After a reload instead, with these absent gateways, mosquitto
+    2.0.21 expires connected clients: docs/decisions/0084."""
+    absent = [f"dt-{number:03}" for number in range(10, 15)]
+    with FleetBroker(tmp_path, dict.fromkeys(absent, "de-tham")) as broker:
+
+        def read(gateway: str, wait_s: int) -> str:
+            """Connect with a session that stays, and return one message."""
+            words = ("-i", gateway, *SESSION, "-t", f"tb/v1/de-tham/{gateway}/down/#", "-C", "1")
+            return broker.run("mosquitto_sub", gateway, *words, "-W", str(wait_s)).out.strip()
+
+        for gateway in absent:
+            read(gateway, 1)
+            assert broker.publish("central", f"tb/v1/de-tham/{gateway}/down/ack", gateway).code == 0
+        broker.restart()
+        assert [read(gateway, 10) for gateway in absent] == absent
+        assert "Expiring client" not in broker.log
 
 
 def test_a_broker_that_is_not_there_is_told_apart(broker: FleetBroker, tmp_path: Path) -> None:
@@ -180,7 +198,6 @@ def test_a_wait_outlasts_a_restart_of_the_broker(tmp_path: Path) -> None:
         )  # fmt: skip
         wait_until(lambda: f"u'{OPERATOR}'" in broker.log, what="the subscription")
     with broker:
-        wait_until(lambda: broker.log.count("running") == 2, what="the broker's second start")
 
         def beat() -> bool:
             say(broker, "dt-001", "heartbeat", {"version": "0.2.0"}, retain=False)
