@@ -131,7 +131,9 @@ def _picture_html(picture: ExportedPicture | None) -> str:
     if picture is None:
         return "<p>Không có ảnh. / No picture.</p>"
     if picture.file is None:
-        return "<p>Ảnh chưa về trung tâm. / The picture has not come.</p>"
+        return (
+            "<p>Ảnh chưa được mở, hoặc chưa về trung tâm. / The picture was not opened, or has not come.</p>"
+        )
     file, sha256 = escape(picture.file), escape(picture.sha256 or "")
     if picture.sealed:
         shown = f'<p>Ảnh được mã hóa / Sealed picture: <a href="{file}">{file}</a></p>'

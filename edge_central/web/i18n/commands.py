@@ -169,8 +169,8 @@ WORDS: dict[str, tuple[str, str]] = {
         "Release the evidence of event {event} on the gateway",
     ),
     "command-says-set-rule": (
-        "{camera}: thay quy tắc {rule} bằng quy tắc dưới đây",
-        "{camera}: replace the rule {rule} with the one below",
+        "{camera}: áp dụng quy tắc {rule} đã soạn",
+        "{camera}: put the drafted rule {rule} in force",
     ),
     "command-says-set-rule-off": (
         "{camera}: tắt hẳn quy tắc {rule}",

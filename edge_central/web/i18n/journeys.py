@@ -142,7 +142,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "journey-speaks-against": ("không phù hợp", "speaks against it"),
     "journey-gap-forward": ("sau {time}", "after {time}"),
     "journey-gap-backward": ("trước {time}", "{time} before"),
-    "journey-gap-none": ("cùng lúc (góc nhìn của hai camera chồng nhau)", "at the same time (views overlap)"),
+    "journey-gap-none": (
+        "gần như cùng lúc (nếu góc nhìn của hai camera chồng nhau)",
+        "at about the same time (if the views overlap)",
+    ),
     "journey-learnt-time": (
         "{gap}; thường từ {low} đến {high} (theo số liệu thực tế)",
         "{gap}; usual {low} to {high} (learnt)",

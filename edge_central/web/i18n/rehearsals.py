@@ -302,14 +302,16 @@ WORDS: dict[str, tuple[str, str]] = {
     "rehearsal-yaml": ("Bản nháp", "The draft"),
     "rehearsal-arms-nothing": (
         "Bản nháp chưa có hiệu lực. Sau khi có kết quả, người vận hành có thể ký số để áp dụng. Thiết bị "
-        "thử quy tắc mới trong 60 giây; nếu mất kết nối hoặc mất hình thì tự quay về quy tắc cũ.",
+        "thử quy tắc mới tối đa 60 giây; nếu mất kết nối hoặc mất hình thì tự quay về quy tắc cũ.",
         "The draft is not in force. Once there is a result, an operator can sign it. The gateway then tries "
-        "it for 60 s, and goes back by itself if it loses the broker or a camera.",
+        "it for at most 60 s, and goes back by itself if it loses the broker or a camera.",
     ),
     "rule-new": ("Quy tắc mới", "A new rule"),
     "rule-new-kind": ("Loại", "Kind"),
     "rule-new-name": ("Tên, ví dụ: Cổng trường ban đêm", "Name, such as: school gate at night"),
     "rule-new-draft": ("Soạn bản nháp", "Draft it"),
+    "rehearsal-question": ("Nội dung chạy thử", "The rehearsal"),
+    "rehearsal-by-whom": ("Người yêu cầu", "Asked by"),
     "rule-put-in-force": ("Áp dụng bản nháp (cần ký số)", "Put the draft in force (to be signed)"),
     "rule-changed": ("Đã đổi bằng lệnh, khác cấu hình", "Changed by a command, unlike the configuration"),
     "rule-reset": ("Trả về như cấu hình", "Back to the configuration"),

@@ -302,7 +302,7 @@ def test_a_rehearsed_draft_becomes_a_command_to_be_signed(city: House) -> None:
         "zones": {"night-new": {"polygon": corners}},
         "lines": {},
     }
-    assert "thay quy tắc night bằng quy tắc dưới đây" in words(page)
+    assert "áp dụng quy tắc night đã soạn" in words(page)
     assert "<polygon" in page, "the new zone is drawn"
     assert "Hãy ghi lý do" in words(lan.get(COMMANDS, params=asked | {"reason": " "}).text)
     hoa = city.browser("hoa")
