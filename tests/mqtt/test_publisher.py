@@ -50,6 +50,7 @@ def test_birth_and_state_are_retained_and_carry_the_same_session(
     with gateway(mqtt_settings(broker.port)) as box:
         box.wait_online()
         box.append(camera="gateway")
+        box.settle()  # birth and state are at the broker
         with Subscriber(broker.port) as late:
             late.wait_for(lambda: bool(late.on("/up/birth") and late.on("/up/state")))
             birth, state = late.on("/up/birth")[0], late.on("/up/state")[0]
