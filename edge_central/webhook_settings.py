@@ -1,27 +1,30 @@
 """``webhooks:`` of the console: servers to which events and alerts are posted."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 from edge_agent import wire
-from edge_agent.config.fields.collections import ListOf
+from edge_agent.config.fields.collections import ListOf, MapOf
 from edge_agent.config.fields.declare import Key, section
 from edge_agent.config.fields.field_types import (
     Flag,
     Number,
     PasswordFile,
     ReadableFile,
+    Text,
     WordChoice,
     identifier,
 )
 from edge_agent.config.fields.schema_types import SectionValues
 from edge_agent.core.model import Severity
 from edge_agent.core.secrets import Secret
-from edge_central.config_types import WebhookUrl
+from edge_central.config_types import IN_CLEAR, WebhookUrl, crosses_in_clear
 
 MAX_WEBHOOKS = 16
+MAX_GATEWAYS = 2_000
 
 WebhookSecret = Annotated[
     Secret | None,  # sent as a bearer token
@@ -43,11 +46,36 @@ WebhookAuthority = Annotated[
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MilestoneFormat:
+    """Posts analytics events of Milestone XProtect, as XML, instead of JSON: docs/guide/milestone.md."""
+
+    sources: Annotated[
+        Mapping[str, Mapping[str, str]],
+        Key(
+            "name, address or GUID of each camera in XProtect, by gateway and camera: `{dt-001: {cam-1: "
+            "10.1.0.11}}`",
+            MapOf(MapOf(Text("a name, address or GUID", 200), "cameras"), "gateways", most=MAX_GATEWAYS),
+            "the cameras' names in the sheet",
+            default={},
+        ),
+    ] = field(default_factory=dict)
+    lang: Annotated[str, Key("language of the event's name and description", WordChoice(("vi", "en")))] = "vi"
+    allow_http: Annotated[
+        bool,
+        Key(
+            "whether `url` may be http:// with an address of another machine: names and texts of events "
+            "cross the network in clear",
+            Flag(),
+        ),
+    ] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EventWebhook:
     """Posts events and alerts with names, a text in both languages and links."""
 
     id: Annotated[str, Key("names the webhook in the delivery log", identifier())]
-    url: Annotated[str, Key("URL to post to", WebhookUrl())]
+    url: Annotated[str, Key("URL to post to", WebhookUrl(any_http=True))]
     secret: WebhookSecret = None
     ca_file: WebhookAuthority = None
     wards: Annotated[
@@ -82,6 +110,14 @@ class EventWebhook:
             Number(10, 86_400, "seconds", or_zero=True),
         ),
     ] = 0.0
+    milestone: Annotated[
+        MilestoneFormat | None,
+        Key(
+            "Posts analytics events of Milestone XProtect instead of JSON.",
+            section(MilestoneFormat, "milestone"),
+            "JSON is posted",
+        ),
+    ] = None
 
 
 def check_secret(values: SectionValues) -> None:
@@ -93,10 +129,24 @@ def check_secret(values: SectionValues) -> None:
         )
 
 
+def _check_webhook(values: SectionValues) -> None:
+    check_secret(values)
+    url: str | None = values.valid("url")
+    if url is None or not crosses_in_clear(url):
+        return
+    milestone: MilestoneFormat | None = values.valid("milestone")
+    if milestone is None or not milestone.allow_http:
+        values.reading.refuse(values.place("url"), IN_CLEAR)
+    elif values.given("secret_file"):
+        values.reading.refuse(
+            values.place("secret_file"), "the token would cross the network in clear: write https://"
+        )
+
+
 EVENT_WEBHOOK = section(
     EventWebhook,
     "the webhook",
-    check=check_secret,
+    check=_check_webhook,
     example="{id: duty-phone, url: https://relay.example/edge}",
 )
 WEBHOOKS = ListOf(EVENT_WEBHOOK, "webhooks", most=MAX_WEBHOOKS)

@@ -1,4 +1,5 @@
-"""Posts JSON to a server, within a time limit. Error texts never name the URL: its path may be secret."""
+"""Posts documents, mostly JSON, to a server within a time limit. Error texts never name the URL: its path
+may be secret."""
 
 from __future__ import annotations
 
@@ -25,18 +26,34 @@ REJECTED_STATUSES = frozenset({400, 413, 422})
 """Status codes that reject the message itself. It is dropped: a retry would fail again and block the
 queue."""
 
+ANSWER_BYTES = 1_024
+"""Most that is read of an answer."""
+
 
 class PostFailed(Exception):
     """The post failed and is tried again later. The text says why, without the URL."""
 
 
 class JsonPoster:
-    """Posts to one URL, over a new connection each time. One thread."""
+    """Posts to one URL, over a new connection each time. One thread.
+
+    ``reads_answer``: the first ``ANSWER_BYTES`` of the latest answer are in ``answer``, else it is empty.
+    """
 
     def __init__(
-        self, url: str, secret: Secret | None, ca_file: Path | None, deadline_s: float = DEADLINE_S
+        self,
+        url: str,
+        secret: Secret | None,
+        ca_file: Path | None,
+        deadline_s: float = DEADLINE_S,
+        *,
+        content_type: str = "application/json",
+        reads_answer: bool = False,
     ) -> None:
         """Raises CentralError if ``ca_file`` holds no certificate."""
+        self.answer = ""
+        self._content_type = content_type
+        self._reads_answer = reads_answer
         self._url = urlsplit(url)
         self._secret = secret
         self._context = _context(ca_file) if self._url.scheme == "https" else None
@@ -52,7 +69,9 @@ class JsonPoster:
             deadline.start()
             target = (self._url.path or "/") + (f"?{self._url.query}" if self._url.query else "")
             connection.request("POST", target, body, self._headers())
-            status = connection.getresponse().status
+            response = connection.getresponse()
+            status = response.status
+            self.answer = response.read(ANSWER_BYTES).decode(errors="replace") if self._reads_answer else ""
         except ssl.SSLCertVerificationError as error:
             raise PostFailed(f"its certificate is not trusted: {error.verify_message}") from error
         except (OSError, http.client.HTTPException, ValueError) as error:
@@ -71,7 +90,7 @@ class JsonPoster:
         return http.client.HTTPSConnection(host, self._url.port, timeout=TIMEOUT_S, context=self._context)
 
     def _headers(self) -> dict[str, str]:
-        headers = {"Content-Type": "application/json", "User-Agent": f"edge-central/{__version__}"}
+        headers = {"Content-Type": self._content_type, "User-Agent": f"edge-central/{__version__}"}
         if self._secret is not None:
             headers["Authorization"] = f"Bearer {self._secret.reveal()}"
         return headers

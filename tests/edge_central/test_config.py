@@ -44,7 +44,8 @@ console:
    availability_target_percent: 98, second_factor_roles: [admin, officer],
    url: "https://console.example:8443",
    webhooks: [{id: duty, url: "https://relay.example/x", secret_file: p, ca_file: c.pem, wards: [de-tham],
-               kinds: [loitering], severity: warning, alerts: false, unacknowledged_s: 300}],
+               kinds: [loitering], severity: warning, alerts: false, unacknowledged_s: 300,
+               milestone: {sources: {dt-001: {cam-1: gate}}, lang: en, allow_http: true}}],
    recorder_url: "https://nvr.example/live?channel={channel}"}
 requests: {id: req, cert_file: c.pem, key_file: c.key, username: r, password_file: p}
 search: {key_file: s.pem, days: 20}

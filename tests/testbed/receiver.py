@@ -1,4 +1,5 @@
-"""An HTTPS server that collects what a webhook posts, or returns the answers that a test sets."""
+"""An HTTPS server that collects what a webhook posts, or returns the answers that a test sets. XML is stored
+as its text."""
 
 from __future__ import annotations
 
@@ -19,6 +20,7 @@ class Receiver:
         self.answers: list[int] = []
         self.posted: list[tuple[dict[str, str], Any]] = []  # headers and body of accepted posts
         self.asked = 0
+        self.text = ""  # body of each answer
         self._certificate = certificate
         self._server: ThreadingHTTPServer | None = None
         self._port = 0
@@ -41,13 +43,16 @@ class Receiver:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                said = self.rfile.read(int(self.headers["Content-Length"]))
+                is_json = self.headers["Content-Type"] == "application/json"
+                body = json.loads(said) if is_json else said.decode()
                 status = receiver.answers.pop(0) if receiver.answers else 200
                 if status == 200 and self.path == "/alerts?of=edge":
                     receiver.posted.append((dict(self.headers), body))
                 receiver.asked += 1
                 self.send_response(status)
                 self.end_headers()
+                self.wfile.write(receiver.text.encode())
 
             def log_message(self, format: str, *args: object) -> None:
                 """Not on the screen."""

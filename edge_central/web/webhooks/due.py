@@ -8,7 +8,7 @@ posted for all of them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import (
@@ -211,10 +211,18 @@ def write_failure(connection: Connection, webhook: str, problem: str, now_ms: in
 
 
 def write_delivery(
-    connection: Connection, webhook: str, notice: DueNotice, status: int, attempts: int, now_ms: int
+    connection: Connection,
+    webhook: str,
+    notice: DueNotice,
+    status: int,
+    attempts: int,
+    now_ms: int,
+    problem: str | None = None,
 ) -> None:
-    """Record an answered post, and that the webhook has come past it."""
-    write_place(connection, webhook, notice.place)
+    """Record an answered post, and that the webhook has come past it.
+
+    ``problem``: why the receiver does nothing with it."""
+    write_place(connection, webhook, replace(notice.place, problem=problem))
     row = {
         "webhook": webhook,
         "at_ms": now_ms,

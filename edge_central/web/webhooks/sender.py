@@ -23,6 +23,7 @@ from edge_central.web.webhooks.due import (
     write_failure,
     write_place,
 )
+from edge_central.web.webhooks.milestone import CONTENT_TYPE, UNKNOWN_EVENT, analytics_event
 from edge_central.web.webhooks.notice import notice_of
 from edge_central.webhook_settings import EventWebhook
 
@@ -51,7 +52,14 @@ class WebhookSender:
         """Raises CentralError if ``ca_file`` holds no certificate."""
         self.loop = SupervisedThread(f"webhook-{webhook.id}", self._run, max_silence_s=HANG_S)
         self._webhook = webhook
-        self._poster = JsonPoster(webhook.url, webhook.secret, webhook.ca_file)
+        is_xml = webhook.milestone is not None
+        self._poster = JsonPoster(
+            webhook.url,
+            webhook.secret,
+            webhook.ca_file,
+            content_type=CONTENT_TYPE if is_xml else "application/json",
+            reads_answer=is_xml,
+        )
         self._connections = connections
         self._sheet = sheet
         self._clock = clock
@@ -108,16 +116,26 @@ class WebhookSender:
             log.error("webhook %s: the receiver rejects %s with status %d", *words)
         attempts, self._attempts = self._attempts, 0
         self._backoff.succeeded(self._backoff.good_after_s)
+        problem = self._unknown_to_xprotect(due)
         with self._connections.writing() as connection:
-            write_delivery(connection, self._webhook.id, due, status, attempts, now_ms)
+            write_delivery(connection, self._webhook.id, due, status, attempts, now_ms, problem)
+
+    def _unknown_to_xprotect(self, due: DueNotice) -> str | None:
+        """Why XProtect does nothing with the event that it accepted; None: nothing is known against it."""
+        if UNKNOWN_EVENT not in self._poster.answer:
+            return None
+        problem = f"XProtect has no analytics event called {due.kind}: define it in the Management Client"
+        log.warning("webhook %s: %s", self._webhook.id, problem)
+        return problem
 
     def _body(self, due: DueNotice) -> bytes | None:
         """The document; None if it cannot be made."""
         names, webhook = self._sheet.names(), self._webhook
         try:
-            return encode_json(
-                notice_of(due, names, self._url, self._timezone, webhook.id, webhook.unacknowledged_s)
-            )
+            notice = notice_of(due, names, self._url, self._timezone, webhook.id, webhook.unacknowledged_s)
+            if webhook.milestone is not None:
+                return analytics_event(notice, due, webhook.milestone)
+            return encode_json(notice)
         except Exception:
             log.exception("webhook %s: %s cannot be posted; the next one follows", webhook.id, due.subject)
             return None

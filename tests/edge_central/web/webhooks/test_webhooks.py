@@ -29,6 +29,7 @@ from tests.testbed.receiver import Receiver
 
 OURS, THEIRS = FakeGateway("dt-001"), FakeGateway("bx-001", "bo-xuyen")
 URL = "https://console.example:8443"
+XPROTECT = "http://xprotect.example:9090/"
 TIME = "2026-11-24T13:42:15.000Z"
 
 
@@ -313,10 +314,24 @@ def test_mistakes_of_the_configuration_are_refused(tmp_path: Path) -> None:
         ({"url": "console.example", "webhooks": [one]}, "url"),
         ({"url": URL, "webhooks": [{**one, "kinds": ["loiter"]}]}, "loitering"),
         ({"url": URL, "webhooks": [{**one, "url": "http://relay.example/x"}]}, "in clear"),
+        ({"url": URL, "webhooks": [{**one, "url": XPROTECT, "milestone": {}}]}, "in clear"),
+        ({"url": URL, "webhooks": [{**one, "milestone": {"sources": {"dt-001": {"cam-1": ""}}}}]}, "a name"),
     ):
         with pytest.raises(ConfigError) as refused:
             load_with(tmp_path, keys)
         assert says in " ".join(map(str, refused.value.problems)), keys
+
+
+def test_xprotect_may_be_reached_in_clear_where_that_is_allowed_and_without_a_token(tmp_path: Path) -> None:
+    hook = {"id": "xprotect", "url": XPROTECT, "milestone": {"allow_http": True}}
+    console = load_with(tmp_path, {"url": URL, "webhooks": [hook]}).console
+    assert console is not None
+    assert console.webhooks[0].url == XPROTECT
+    (tmp_path / "token").write_text("hunter2")
+    (tmp_path / "token").chmod(0o600)
+    with pytest.raises(ConfigError) as refused:
+        load_with(tmp_path, {"url": URL, "webhooks": [{**hook, "secret_file": "token"}]})
+    assert "the token would cross the network in clear" in str(refused.value)
 
 
 def load_with(folder: Path, console: dict[str, Any]) -> CentralSettings:
