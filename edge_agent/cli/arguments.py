@@ -52,6 +52,7 @@ def parser() -> CommandParser:
     search.add_command_to(commands)
     broker_commands.add_conformance(commands)
     broker_commands.add_fleet(commands)
+    broker_commands.add_home_assistant(commands)
     broker_commands.add_simulate(commands)
     manual.add_command_to(commands)
     return whole

@@ -136,6 +136,10 @@ def _run_tool(args: argparse.Namespace, out: TextIO) -> int:
             from edge_agent.tools.fleet.command import run_fleet
 
             return run_fleet(args, out)
+        case "home-assistant":
+            from edge_agent.tools.home_assistant.command import run_home_assistant
+
+            return run_home_assistant(args, out)
         case _:
             from edge_agent.tools.simulate.command import run_simulate
 

@@ -1,5 +1,5 @@
-"""Arguments of the commands that work with a whole fleet through its broker: conformance, fleet, models
-rollout, simulate. Importing this module is cheap."""
+"""Arguments of the commands that work with a whole fleet through its broker: conformance, fleet,
+home-assistant, models rollout, simulate. Importing this module is cheap."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from edge_agent.core.command_line.parser import CommandParser, Commands, add_command
+from edge_agent.core.languages import LANGS
 from edge_agent.tools.broker_arguments import (
     BROKER_HELP,
     add_broker_argument,
@@ -85,6 +86,69 @@ def add_fleet(commands: Commands) -> None:
         help="seconds to listen; --once and --json end earlier, once every gateway has sent a heartbeat",
     )
     add_tls_arguments(fleet)
+
+
+def add_home_assistant(commands: Commands) -> None:
+    tool = add_command(
+        commands,
+        "home-assistant",
+        "announce gateways and cameras to Home Assistant, through the broker",
+        "edge-agent home-assistant --broker mqtts://broker.example:8883 --ca-file ca.crt --cert-file ha.crt "
+        "--key-file ha.key --ward de-tham --discovery-prefix homeassistant/de-tham",
+        "edge-agent home-assistant --broker mqtt://127.0.0.1 --remove",
+        exit_codes={1: "failed, or no gateway has announced itself at the broker"},
+    )
+    add_broker_argument(tool)
+    add_root_argument(tool)
+    tool.add_argument(
+        "--ward",
+        type=topic_id,
+        action="append",
+        default=[],
+        metavar="ID",
+        help="id of the ward; may be repeated; default: all wards",
+    )
+    tool.add_argument(
+        "--discovery-prefix",
+        type=_prefix,
+        default="homeassistant",
+        metavar="TOPIC",
+        help="discovery prefix that is set in Home Assistant",
+    )
+    tool.add_argument(
+        "--off-delay-s",
+        type=_off_delay,
+        default=30,
+        metavar="SECONDS",
+        help="seconds after which a sensor for people or vehicles goes off, once none appeared",
+    )
+    tool.add_argument(
+        "--with-pictures",
+        action="store_true",
+        help="also announce the latest picture of each gateway: Home Assistant then stores pictures of "
+        "people, and who opens them is not logged",
+    )
+    tool.add_argument(
+        "--lang",
+        choices=LANGS,
+        default="en",
+        help="language of the output; names of entities too; default: %(default)s",
+    )
+    tool.add_argument("--follow", action="store_true", help="go on until SIGTERM, and publish what changes")
+    tool.add_argument("--remove", action="store_true", help="remove all announcements that this command made")
+    add_tls_arguments(tool)
+
+
+def _prefix(text: str) -> str:
+    if re.fullmatch(r"[\w-]+(/[\w-]+){0,5}", text, re.ASCII) is None or len(text) > 100:
+        raise argparse.ArgumentTypeError(f"{text!r}: levels such as homeassistant, without + and #")
+    return text
+
+
+def _off_delay(text: str) -> int:
+    if re.fullmatch(r"[1-9]\d{0,3}", text) is None:
+        raise argparse.ArgumentTypeError(f"{text!r}: whole seconds from 1 to 9999")
+    return int(text)
 
 
 STAGES = "1,5,100%"

@@ -36,7 +36,14 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FleetBroker]:
     users = [{"name": "ward-dt", "ward": "de-tham"}, {"name": "ward-bx", "ward": "bo-xuyen"}]
     operators = [{"name": "op-city"}, {"name": "op-dt", "ward": "de-tham"}]
     folder = tmp_path_factory.mktemp("fleet")
-    more = {"broker_operators": operators, "broker_learning_users": ["central-learning"]}
+    more = {
+        "broker_operators": operators,
+        "broker_learning_users": ["central-learning"],
+        "broker_home_assistants": [
+            {"name": "ha-dt", "announcer": "ha-dt-setup", "ward": "de-tham"},
+            {"name": "ha-bx", "announcer": "ha-bx-setup", "ward": "bo-xuyen", "pictures": True},
+        ],
+    }
     with FleetBroker(folder, inventory(), users, more) as started:
         yield started
 
@@ -272,6 +279,26 @@ def test_a_centre_without_a_user_for_its_console_sends_clips_itself(tmp_path: Pa
         for type_ in CONSOLE:
             assert REFUSED not in alone.publish("central", f"{topic}/{type_}").err
         assert REFUSED in alone.publish("central", f"{topic}/set-config").err
+
+
+def test_home_assistant_reads_its_own_ward_and_writes_nothing(broker: FleetBroker, tmp_path: Path) -> None:
+    own, foreign = (f"homeassistant/{ward}/sensor/x/temperature/config" for ward in ("de-tham", "bo-xuyen"))
+    with listening(broker, "ha-dt", tmp_path, "#") as dt, listening(broker, "ha-bx", tmp_path, "#") as bx:
+        broker.publish("bx-001", "tb/v1/bo-xuyen/bx-001/up/media/m", "picture-of-bx")
+        broker.publish("dt-001", f"{UP}/media/m", "picture-of-dt")
+        broker.publish("dt-001", f"{UP}/birth", "birth-of-dt")
+        broker.publish("ha-dt-setup", own, "announced-of-dt")
+        broker.publish("dt-001", f"{UP}/event/cam-1", "event-of-dt")
+        wait_until(lambda: "event-of-dt" in dt.read_text(), what="the own ward's event")
+        wait_until(lambda: "picture-of-bx" in bx.read_text(), what="a picture where they are allowed")
+        assert [word for word in ("picture", "birth", "-of-bx") if word in dt.read_text()] == []
+        assert "announced-of-dt" in dt.read_text()
+        assert "-of-dt" not in bx.read_text()
+    assert REFUSED in broker.publish("ha-dt-setup", foreign).err
+    for user in ("ha-dt", "ha-dt-setup", "dt-001"):
+        assert REFUSED in broker.publish(user, "tb/v1/de-tham/dt-001/down/cmd/snapshot").err
+    for user in ("ha-dt", "dt-001", "ward-dt"):
+        assert REFUSED in broker.publish(user, own).err
 
 
 def test_an_operator_hears_replies_and_confirms_nothing(broker: FleetBroker, tmp_path: Path) -> None:

@@ -153,15 +153,19 @@ class ToolClient:
         with self._changed:
             return self._refused is not None
 
-    def send(self, topic: str, payload: bytes, expires_in_s: int | None = None) -> int:
+    def send(
+        self, topic: str, payload: bytes, expires_in_s: int | None = None, *, retain: bool = False
+    ) -> int:
         """Publish with QoS 1 and return the packet id. Without a connection the message waits for one."""
         properties = None
         if expires_in_s is not None:
             properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
             properties.MessageExpiryInterval = expires_in_s
-        return self._client.publish(topic, payload, qos=1, properties=properties).mid
+        return self._client.publish(topic, payload, qos=1, retain=retain, properties=properties).mid
 
-    def publish(self, topic: str, payload: bytes, expires_in_s: int | None = None) -> int:
+    def publish(
+        self, topic: str, payload: bytes, expires_in_s: int | None = None, *, retain: bool = False
+    ) -> int:
         """Publish with QoS 1 and return the reason code of the PUBACK; 0x80 and above: a refusal.
 
         Raises ConnectionClosed and NotAnswered.
@@ -169,7 +173,7 @@ class ToolClient:
         with self._changed:
             self._pubacks.clear()
         # Not with the lock: paho calls ``on_publish`` with a lock of its own that ``publish`` needs.
-        packet_id = self.send(topic, payload, expires_in_s)
+        packet_id = self.send(topic, payload, expires_in_s, retain=retain)
         reason = self._wait_for(lambda: self._pubacks.get(packet_id))
         if reason is None:
             raise self._not_answered("published")
