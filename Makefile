@@ -11,6 +11,8 @@
 # make test-chaos    kills broker, centre and agent 100 times during traffic, and stops a broker for some time, 23 to 40 minutes;
 #                    CHAOS_ROUNDS, CHAOS_SEED
 # make test-rabbitmq  three RabbitMQ nodes, one of them killed while a simulated fleet reports; about 3 minutes
+# make test-home-assistant  a real Home Assistant core takes over gateways that are announced to it; about a minute, after
+#                    a first download of 100 MB
 # make wheelhouse    the packages of a gateway, into dist/wheelhouse/: ARCH=aarch64 or x86_64, PY=3.13 or 3.11;
 #                    FOR=centre: the packages of the centre's server
 # make lock   updates versions and hashes of all wheels in ansible/wheelhouse/locks/
@@ -32,7 +34,7 @@ export CLIP MODEL DURATION
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help lab setup check check-contract examples test test-long test-deploy test-arm64 test-browser test-chaos test-rabbitmq deploy lock train train-smoke wheelhouse wheelhouse-here run bench clean
+.PHONY: help lab setup check check-contract examples test test-long test-deploy test-arm64 test-browser test-chaos test-rabbitmq test-home-assistant deploy lock train train-smoke wheelhouse wheelhouse-here run bench clean
 
 help:
 	@sed -n '1,/^$$/s/^# //p' Makefile
@@ -109,6 +111,18 @@ test-chaos: setup
 test-rabbitmq: setup
 	@SUDO="$(SUDO)" tests/testbed/install.sh rabbitmq
 	$(BIN)/python -m pytest tests/rabbitmq
+
+# The newest Home Assistant for Python 3.11, in an environment of its own: its packages are pinned.
+HOME_ASSISTANT := .cache/home-assistant
+$(HOME_ASSISTANT)/.installed: tests/home_assistant/requirements.txt
+	@rm -rf $(HOME_ASSISTANT)
+	@$(PYTHON) -m venv $(HOME_ASSISTANT)
+	@$(HOME_ASSISTANT)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+test-home-assistant: setup $(HOME_ASSISTANT)/.installed
+	@SUDO="$(SUDO)" tests/testbed/install.sh
+	EDGE_AGENT_HOME_ASSISTANT="$$PWD/$(HOME_ASSISTANT)/bin/python" $(BIN)/python -m pytest tests/home_assistant
 
 # Ansible with its collections: 500 MB, only for deployments.
 $(VENV)/.deploy: setup.cfg pyproject.toml
