@@ -14,7 +14,7 @@ from edge_agent.config.fields.field_types import Number, ReadableFile, Text, Wor
 from edge_agent.config.fields.schema_types import Field, SectionValues
 from edge_agent.config.fields.times import TimeZone
 from edge_central.config_types import AddressAndPort, AddressOrNetwork, ListenAddress, RecorderUrl
-from edge_central.webhook_settings import WEBHOOKS, EventWebhook
+from edge_central.webhook_settings import PUSH, WEBHOOKS, EventWebhook, PushSettings
 
 _LISTEN = ListenAddress("127.0.0.1", 8443)
 _ROLES = ("admin", "officer", "viewer")
@@ -143,6 +143,7 @@ class Console:
     webhooks: Annotated[
         tuple[EventWebhook, ...], Key("servers to which events and alerts are posted", WEBHOOKS, "none")
     ] = ()
+    push: Annotated[PushSettings | None, Key(PUSH.doc, PUSH, "no notifications")] = None
     recorder_url: Annotated[
         str | None,
         Key(

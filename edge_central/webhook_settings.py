@@ -1,8 +1,9 @@
-"""``webhooks:`` of the console: servers to which events and alerts are posted."""
+"""``webhooks:`` and ``push:`` of the console: where events and alerts are posted."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +22,7 @@ from edge_agent.config.fields.field_types import (
 from edge_agent.config.fields.schema_types import SectionValues
 from edge_agent.core.model import Severity
 from edge_agent.core.secrets import Secret
-from edge_central.config_types import IN_CLEAR, WebhookUrl, crosses_in_clear
+from edge_central.config_types import IN_CLEAR, AddressOrNetwork, WebhookUrl, crosses_in_clear
 
 MAX_WEBHOOKS = 16
 MAX_GATEWAYS = 2_000
@@ -150,3 +151,55 @@ EVENT_WEBHOOK = section(
     example="{id: duty-phone, url: https://relay.example/edge}",
 )
 WEBHOOKS = ListOf(EVENT_WEBHOOK, "webhooks", most=MAX_WEBHOOKS)
+
+# --- Web Push ---
+
+PUSH_SERVICES = (
+    "fcm.googleapis.com",
+    "updates.push.services.mozilla.com",
+    "*.push.apple.com",
+    "*.notify.windows.com",
+)
+"""Of Chrome, Firefox, Safari and Edge, as their makers document them."""
+_SERVICE = r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*(:\d{1,5})?"
+_CONTACT = r"mailto:[^\s@<>]+@[^\s@<>]+|https://[^\s<>@]+"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushSettings:
+    """Web Push: notifications on the phones and computers of users who turn them on. Without this section the
+    console connects to no push service."""
+
+    contact: Annotated[
+        str,
+        Key(
+            "address of those who run this centre; each message names it to the push service (RFC 8292)",
+            Text("an address such as mailto:it@city.example", 200, _CONTACT),
+        ),
+    ]
+    services: Annotated[
+        tuple[str, ...],
+        Key(
+            "hosts of the push services to which the console may connect; `*.` stands for one or more names, "
+            "and a port other than 443 is written behind the host",
+            ListOf(
+                Text("a host name", 253, _SERVICE, "small letters, such as push.example or *.push.example"),
+                "hosts",
+                1,
+                unique=True,
+            ),
+            "those of Chrome, Firefox, Safari and Edge",
+        ),
+    ] = PUSH_SERVICES
+    networks: Annotated[
+        tuple[IPv4Network | IPv6Network, ...],
+        Key(
+            "addresses of push services that are not public, for one in the own network; all others have to "
+            "be public",
+            ListOf(AddressOrNetwork(), "addresses", most=16, unique=True),
+        ),
+    ] = ()
+    ca_file: WebhookAuthority = None
+
+
+PUSH = section(PushSettings, "push", example="{contact: 'mailto:it@city.example'}")

@@ -8,6 +8,7 @@ import http.client
 import socket
 import ssl
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -34,6 +35,15 @@ class PostFailed(Exception):
     """The post failed and is tried again later. The text says why, without the URL."""
 
 
+@dataclass(frozen=True, slots=True)
+class PostAnswer:
+    status: int
+    text: str
+    """The beginning of the body, if it was asked for."""
+    retry_after: str | None
+    """Seconds or a date."""
+
+
 class JsonPoster:
     """Posts to one URL, over a new connection each time. One thread.
 
@@ -56,29 +66,15 @@ class JsonPoster:
         self._reads_answer = reads_answer
         self._url = urlsplit(url)
         self._secret = secret
-        self._context = _context(ca_file) if self._url.scheme == "https" else None
+        self._context = tls_context(ca_file) if self._url.scheme == "https" else None
         self._deadline_s = deadline_s
 
     def post(self, body: bytes) -> int:
         """Post one body. Return the status: 2xx, or one of ``REJECTED_STATUSES``. Raises PostFailed."""
-        connection = self._connection()
-        deadline = threading.Timer(self._deadline_s, _abort, [connection])
-        deadline.daemon = True
-        try:
-            connection.connect()
-            deadline.start()
-            target = (self._url.path or "/") + (f"?{self._url.query}" if self._url.query else "")
-            connection.request("POST", target, body, self._headers())
-            response = connection.getresponse()
-            status = response.status
-            self.answer = response.read(ANSWER_BYTES).decode(errors="replace") if self._reads_answer else ""
-        except ssl.SSLCertVerificationError as error:
-            raise PostFailed(f"its certificate is not trusted: {error.verify_message}") from error
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            raise PostFailed(_words(error)) from error
-        finally:
-            deadline.cancel()
-            connection.close()
+        target = (self._url.path or "/") + (f"?{self._url.query}" if self._url.query else "")
+        most = ANSWER_BYTES if self._reads_answer else 0
+        answer = exchange(self._connection(), target, body, self._headers(), self._deadline_s, most)
+        self.answer, status = answer.text, answer.status
         if status not in REJECTED_STATUSES and not 200 <= status < 300:
             raise PostFailed(f"the server answers with status {status}")
         return status
@@ -96,11 +92,41 @@ class JsonPoster:
         return headers
 
 
-def _context(ca_file: Path | None) -> ssl.SSLContext:
+def exchange(
+    connection: http.client.HTTPConnection,
+    target: str,
+    body: bytes,
+    headers: dict[str, str],
+    deadline_s: float = DEADLINE_S,
+    most: int = 0,
+) -> PostAnswer:
+    """Send one POST over a connection that is not open yet, read at most ``most`` bytes of the answer, and
+    close it. Raises PostFailed."""
+    deadline = threading.Timer(deadline_s, _abort, [connection])
+    deadline.daemon = True
+    try:
+        connection.connect()
+        deadline.start()
+        connection.request("POST", target, body, headers)
+        response = connection.getresponse()
+        text = response.read(most).decode(errors="replace") if most else ""
+        response.close()
+        return PostAnswer(response.status, text, response.headers.get("Retry-After"))
+    except ssl.SSLCertVerificationError as error:
+        raise PostFailed(f"its certificate is not trusted: {error.verify_message}") from error
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise PostFailed(_words(error)) from error
+    finally:
+        deadline.cancel()
+        connection.close()
+
+
+def tls_context(ca_file: Path | None) -> ssl.SSLContext:
+    """Raises CentralError if ``ca_file`` holds no certificate."""
     try:
         context = ssl.create_default_context(cafile=ca_file)
     except (OSError, ssl.SSLError) as error:
-        raise CentralError(f"webhook.ca_file {ca_file} holds no certificate") from error
+        raise CentralError(f"ca_file {ca_file} holds no certificate") from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 

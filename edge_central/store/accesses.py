@@ -30,6 +30,8 @@ class AccessKind(StrEnum):
     SECOND_FACTOR_REMOVED = "second-factor-removed"
     SECOND_FACTOR_RESET = "second-factor-reset"
     RECOVERY_CODES = "recovery-codes"  # new ones
+    PUSH_ON = "push-on"  # notifications on a device of the user; detail is its name
+    PUSH_OFF = "push-off"
     SEARCH = "search"  # of passages, at gateways
     WITHDRAWAL = "withdrawal"  # of a search
     COMMAND = "command"  # to a gateway; media_id is the command's id, which begins with its type

@@ -34,7 +34,7 @@ from edge_central.web.pages.papers import attachments, minutes, redactions
 from edge_central.web.pages.papers.upload import UPLOAD, upload_endpoint
 from edge_central.web.pages.programs import developers, metrics, webhooks
 from edge_central.web.pages.rules import camera_rules, rehearsals
-from edge_central.web.pages.users import account, users
+from edge_central.web.pages.users import account, notifications, users
 from edge_central.web.request_context import ConsoleServices
 from edge_central.web.request_handler import Endpoint, Page, PublicPage, RequestHandler, compressed
 from edge_central.web.templates import STATIC
@@ -46,6 +46,7 @@ PAGES: tuple[Page | PublicPage, ...] = (
     *alerts.PAGES,
     *login.PAGES,
     *account.PAGES,
+    *notifications.PAGES,
     *users.PAGES,
     *media.PAGES,
     *search_pages.PAGES,
@@ -91,7 +92,9 @@ CONTENT_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".woff2": "font/woff2",
+    ".webmanifest": "application/manifest+json",
 }
+WORKER = "push-worker.js"
 CACHE_FOREVER = "public, max-age=31536000, immutable"
 
 
@@ -114,6 +117,8 @@ async def _static(request: Request) -> Response:
         return Response(status_code=404)
     body, content_type = found
     response = Response(body, media_type=content_type)
+    if request.path_params["name"] == WORKER:  # else its scope would be /static/
+        response.headers["Service-Worker-Allowed"] = "/"
     # An address with the file's digest is never used for another content; without one the browser asks again.
     response.headers["Cache-Control"] = CACHE_FOREVER if "v" in request.query_params else "no-cache"
     return compressed(request, response)

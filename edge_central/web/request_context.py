@@ -40,6 +40,7 @@ from edge_central.web.auth.throttle import DeviceCookies, LoginThrottle
 from edge_central.web.http_errors import NotFound
 from edge_central.web.i18n import Lang
 from edge_central.web.live.hub import LiveHub
+from edge_central.web.push.vapid import VapidKey
 from edge_central.web.templates import Templates
 
 
@@ -60,6 +61,8 @@ class ConsoleServices:
     media_access_log: MediaAccessLog
     sheet: FleetSheet
     request_metrics: RequestMetrics
+    push_key: VapidKey | None
+    """None: Web Push is not configured."""
 
 
 MOST_FOREMOST = 3

@@ -29,6 +29,8 @@ from edge_central.web.auth.sessions import Cookies, LoginSessions
 from edge_central.web.auth.throttle import DeviceCookies, LoginThrottle
 from edge_central.web.live.follower import DatabaseFollower
 from edge_central.web.live.hub import LiveHub
+from edge_central.web.push.sender import PushSender
+from edge_central.web.push.vapid import read_or_make_key
 from edge_central.web.request_context import ConsoleServices
 from edge_central.web.request_handler import RequestHandler
 from edge_central.web.server import WebServer, listening_socket, stop_on_event
@@ -80,7 +82,10 @@ class ConsoleServer:
             central_id=self._settings.id,
         )
         server = WebServer(build_app(front), self._console, services.hub)
-        senders = self._webhook_senders(services)
+        senders: list[WebhookSender | PushSender] = [
+            *self._webhook_senders(services),
+            *self._push_senders(services),
+        ]
         copies = RedactionWorker(connections, CaseFolder(self._settings.media_dir), self._clock)
         loops = (copies.loop, *(sender.loop for sender in senders))
         follower.start()
@@ -117,8 +122,26 @@ class ConsoleServer:
             for webhook in self._console.webhooks
         ]
 
+    def _push_senders(self, services: ConsoleServices) -> list[PushSender]:
+        """One, if Web Push is configured. Raises CentralError."""
+        if self._console.push is None or services.push_key is None:
+            return []
+        sender = PushSender(
+            self._console.push,
+            services.push_key,
+            services.connections,
+            services.sheet,
+            self._clock,
+            timezone=self._console.timezone,
+            second_factor_roles=self._console.second_factor_roles,
+        )
+        return [sender]
+
     def _services(self, connections: DatabaseConnections) -> ConsoleServices:
         key = _console_key(self._settings.state_dir)
+        push_key = None
+        if self._console.push is not None:
+            push_key = read_or_make_key(self._settings.state_dir / "push.key")
         return ConsoleServices(
             settings=self._settings,
             console=self._console,
@@ -135,6 +158,7 @@ class ConsoleServer:
             media_access_log=MediaAccessLog(self._clock),
             sheet=FleetSheet(self._console.sites_file, self._console.wards_file),
             request_metrics=RequestMetrics(),
+            push_key=push_key,
         )
 
 

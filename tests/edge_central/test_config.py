@@ -46,6 +46,8 @@ console:
    webhooks: [{id: duty, url: "https://relay.example/x", secret_file: p, ca_file: c.pem, wards: [de-tham],
                kinds: [loitering], severity: warning, alerts: false, unacknowledged_s: 300,
                milestone: {sources: {dt-001: {cam-1: gate}}, lang: en, allow_http: true}}],
+   push: {contact: "mailto:it@city.example", services: ["push.example:8443"], networks: [10.0.0.0/8],
+          ca_file: c.pem},
    recorder_url: "https://nvr.example/live?channel={channel}"}
 requests: {id: req, cert_file: c.pem, key_file: c.key, username: r, password_file: p}
 search: {key_file: s.pem, days: 20}
@@ -127,6 +129,9 @@ def test_a_model_that_may_not_be_used_is_a_warning(tmp_path: Path) -> None:
         ("console: {recorder_url: 'https://nvr.example/{channel}/{user}'}", "4:25", "with {channel} in it"),
         ("console: {recorder_url: 'javascript:alert({channel})'}", "4:25", "with {channel} in it"),
         ("console: {recorder_url: 'https://u:hunter2@nvr.example/{channel}'}", "4:25", "no user part"),
+        ("console: {push: {}}", "4:17", "contact"),
+        ("console: {push: {contact: it}}", "4:27", "mailto:it@city.example"),
+        ("console: {push: {contact: 'mailto:a@b', services: ['https://x/']}}", "4:52", "a host name"),
         ("retention: {info_days: 0}", "4:24", "from 1 to 36600 days"),
         ("retention: {kinds: {objekt: 3}}", "4:21", "did you mean 'object'?"),
         ("journeys: {learn: {}}", "4:11", "learn needs search: its key"),

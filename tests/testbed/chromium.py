@@ -43,6 +43,7 @@ class Chromium:
         self._session: str | None = None
         self.complaints: list[str] = []  # exceptions and refused resources
         self.requests: list[dict[str, Any]] = []  # after ``Network.enable``: addresses, headers and bodies
+        self.workers: dict[str, str] = {}  # after ``ServiceWorker.enable``: ids of registrations by scope
 
     def __enter__(self) -> Self:
         ours_in, theirs_out = os.pipe()
@@ -177,6 +178,9 @@ class Chromium:
             self.complaints.append(message["params"]["entry"]["text"])
         elif message.get("method") == "Network.requestWillBeSent":
             self.requests.append(message["params"]["request"])
+        elif message.get("method") == "ServiceWorker.workerRegistrationUpdated":
+            found = message["params"]["registrations"]
+            self.workers |= {each["scopeURL"]: each["registrationId"] for each in found}
 
     def _next(self) -> dict[str, Any]:
         deadline = time.monotonic() + PATIENCE_S

@@ -29,6 +29,7 @@ if [ "${1:-}" = deploy ]; then
 fi
 if [ "${1:-}" = browser ]; then
     need chromium
+    need dbus-daemon
 fi
 if [ "${1:-}" = rabbitmq ]; then
     need rabbitmq-server

@@ -62,5 +62,8 @@ from edge_central.store.tables.searches import search_scene as search_scene
 from edge_central.store.tables.traffic import traffic_camera as traffic_camera
 from edge_central.store.tables.traffic import traffic_line as traffic_line
 from edge_central.store.tables.transfers import transfer as transfer
+from edge_central.store.tables.webhooks import push_device as push_device
+from edge_central.store.tables.webhooks import push_message as push_message
+from edge_central.store.tables.webhooks import push_service as push_service
 from edge_central.store.tables.webhooks import webhook_delivery as webhook_delivery
 from edge_central.store.tables.webhooks import webhook_place as webhook_place

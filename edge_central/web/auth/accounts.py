@@ -245,9 +245,9 @@ def set_token(connection: Connection, name: str, token: str) -> None:
 
 
 def remove_account(connection: Connection, name: str) -> bool:
-    """Delete the account, its sessions and recovery codes; its access log stays. False: there is no such
-    account."""
-    for table in (tables.session, tables.recovery_code):
+    """Delete the account, its sessions, recovery codes and devices; its access log stays. False: there is no
+    such account."""
+    for table in (tables.session, tables.recovery_code, tables.push_device):
         connection.execute(delete(table).where(table.c.account == name))
     return connection.execute(delete(tables.account).where(tables.account.c.name == name)).rowcount > 0
 

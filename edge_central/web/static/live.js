@@ -331,6 +331,7 @@
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden) soon(0);
   });
+  document.addEventListener("console:refresh", () => soon(0));
   addEventListener("pageshow", (event) => {
     if (event.persisted) location.reload();
   });

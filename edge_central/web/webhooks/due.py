@@ -8,8 +8,9 @@ posted for all of them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Protocol
 
 from sqlalchemy import (
     ColumnElement,
@@ -26,6 +27,7 @@ from sqlalchemy import (
     update,
 )
 
+from edge_agent.core.model import Severity
 from edge_agent.wire.received.bounds import with_problem
 from edge_central.console.alarms.silences import is_silenced
 from edge_central.console.events import NOT_HIDDEN, OF_NOTE, EventRow, rows_of
@@ -33,7 +35,6 @@ from edge_central.store import tables
 from edge_central.store.database import conflict_insert, newest_cursor
 from edge_central.store.ringing import RINGING_KINDS, RINGING_PHASES, WARNING
 from edge_central.store.scope import Scope
-from edge_central.webhook_settings import EventWebhook
 
 READ_AT_ONCE = 50
 MAX_DELIVERIES = 500
@@ -47,6 +48,25 @@ _QUIET = (
     .where(or_(_A.cleared_ms.is_(None), _A.cleared_ms >= _E.received_ms))
     .exists()
 )
+
+
+class NoticeFilter(Protocol):
+    """Which events and alerts are due: of a webhook, or of the devices of Web Push together."""
+
+    @property
+    def kinds(self) -> Sequence[str] | None:
+        """Kinds of events; None: those that ring."""
+
+    @property
+    def severity(self) -> Severity:
+        """The lowest."""
+
+    @property
+    def alerts(self) -> bool: ...
+
+    @property
+    def unacknowledged_s(self) -> float:
+        """Only what nobody has acknowledged for so long; 0: at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +118,12 @@ def newest_place(connection: Connection) -> WebhookPlace:
 
 
 def next_step(
-    connection: Connection, webhook: EventWebhook, scope: Scope, place: WebhookPlace, now_ms: int
+    connection: Connection, wanted: NoticeFilter, scope: Scope, place: WebhookPlace, now_ms: int
 ) -> NextStep:
     """Read what is due after ``place``: events first."""
-    due_ms = now_ms - round(webhook.unacknowledged_s * 1000)
+    due_ms = now_ms - round(wanted.unacknowledged_s * 1000)
     newest = newest_cursor(connection)
-    rows = connection.execute(_events(webhook, scope, place.cursor, newest, now_ms)).all()
+    rows = connection.execute(_events(wanted, scope, place.cursor, newest, now_ms)).all()
     more = len(rows) == READ_AT_ONCE
     if more:
         newest = rows[-1].cursor
@@ -111,16 +131,16 @@ def next_step(
         if row.received_ms > due_ms:
             newest, more = row.cursor - 1, False
             break
-        found = rows_of(connection, scope, [row.cursor]) if _is_wanted(row, webhook) else ()
+        found = rows_of(connection, scope, [row.cursor]) if _is_wanted(row, wanted) else ()
         if found:
             return NextStep(_of_event(found[0], WebhookPlace(row.cursor, place.alert)), place)
     passed = WebhookPlace(max(place.cursor, newest), place.alert)
     if more:
         return NextStep(None, passed, more=True)
-    return _next_alert(connection, webhook, scope, passed, due_ms)
+    return _next_alert(connection, wanted, scope, passed, due_ms)
 
 
-def _events(webhook: EventWebhook, scope: Scope, after: int, newest: int, now_ms: int) -> Select[Any]:
+def _events(wanted: NoticeFilter, scope: Scope, after: int, newest: int, now_ms: int) -> Select[Any]:
     subject = literal("event ") + _E.gateway + " " + _E.event_id
     of_silenced_rule = (
         select(_O.cursor)
@@ -129,26 +149,26 @@ def _events(webhook: EventWebhook, scope: Scope, after: int, newest: int, now_ms
         .exists()
     )
     quiet = or_(_QUIET, of_silenced_rule).label("quiet")
-    kinds = RINGING_KINDS if webhook.kinds is None else webhook.kinds
+    kinds = RINGING_KINDS if wanted.kinds is None else wanted.kinds
     query = (
         select(_E.cursor, _E.received_ms, _H.acknowledged_ms, _H.outcome, quiet)
         .select_from(tables.event)
         .join(tables.handling, _H.subject == subject, isouter=True)
         .where(_E.cursor > after, _E.cursor <= newest, scope.of(_E.ward), NOT_HIDDEN)
         .where(or_(_E.phase.in_(RINGING_PHASES), _E.phase.is_(None)), _E.kind.in_(kinds))
-        .where(*_severe(_E.severity, webhook))
+        .where(*_severe(_E.severity, wanted))
     )
     return query.order_by(_E.cursor).limit(READ_AT_ONCE)
 
 
-def _severe(column: ColumnElement[int], webhook: EventWebhook) -> list[ColumnElement[bool]]:
-    severe = column >= webhook.severity.number
-    return [severe, OF_NOTE] if webhook.severity.number >= WARNING else [severe]
+def _severe(column: ColumnElement[int], wanted: NoticeFilter) -> list[ColumnElement[bool]]:
+    severe = column >= wanted.severity.number
+    return [severe, OF_NOTE] if wanted.severity.number >= WARNING else [severe]
 
 
-def _is_wanted(row: Any, webhook: EventWebhook) -> bool:
+def _is_wanted(row: Any, wanted: NoticeFilter) -> bool:
     handled = row.acknowledged_ms is not None or row.outcome is not None
-    return not row.quiet and not (handled and webhook.unacknowledged_s > 0)
+    return not row.quiet and not (handled and wanted.unacknowledged_s > 0)
 
 
 def _of_event(event: EventRow, place: WebhookPlace) -> DueNotice:
@@ -160,15 +180,15 @@ def _of_event(event: EventRow, place: WebhookPlace) -> DueNotice:
 
 
 def _next_alert(
-    connection: Connection, webhook: EventWebhook, scope: Scope, place: WebhookPlace, due_ms: int
+    connection: Connection, wanted: NoticeFilter, scope: Scope, place: WebhookPlace, due_ms: int
 ) -> NextStep:
-    if not webhook.alerts:
+    if not wanted.alerts:
         return NextStep(None, place)
     subject = literal("alert ") + cast(_A.id, Text)
     query = (
         select(tables.alert, _H.acknowledged_ms, _H.outcome)
         .join_from(tables.alert, tables.handling, _H.subject == subject, isouter=True)
-        .where(_A.id > place.alert, scope.of(_A.ward), _A.severity >= webhook.severity.number)
+        .where(_A.id > place.alert, scope.of(_A.ward), _A.severity >= wanted.severity.number)
         .order_by(_A.id)
         .limit(READ_AT_ONCE)
     )
@@ -177,7 +197,7 @@ def _next_alert(
             break
         passed = WebhookPlace(place.cursor, row.id)
         handled = row.acknowledged_ms is not None or row.outcome is not None or row.cleared_ms is not None
-        if not row.folded and not (handled and webhook.unacknowledged_s > 0):
+        if not row.folded and not (handled and wanted.unacknowledged_s > 0):
             return NextStep(_of_alert(row, passed), place)
         place = passed
     return NextStep(None, place)
@@ -223,24 +243,14 @@ def write_delivery(
 
     ``problem``: why the receiver does nothing with it."""
     write_place(connection, webhook, replace(notice.place, problem=problem))
-    row = {
-        "webhook": webhook,
-        "at_ms": now_ms,
-        "subject": notice.subject,
-        "ward": notice.ward,
-        "status": status,
-        "attempts": attempts,
-    }
-    connection.execute(insert(tables.webhook_delivery), row)
-    oldest = select(_D.id).where(_D.webhook == webhook).order_by(_D.id.desc()).limit(1).offset(MAX_DELIVERIES)
-    last = connection.scalar(oldest)
-    if last is not None:
-        connection.execute(delete(tables.webhook_delivery).where(_D.webhook == webhook, _D.id <= last))
+    record_delivery(
+        connection, WebhookDelivery(webhook, now_ms, notice.subject, notice.ward, status, attempts)
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookDelivery:
-    """One answered post."""
+    """One answered post, or one that was given up (``status`` 0). ``device``: of Web Push."""
 
     webhook: str
     at_ms: int
@@ -248,11 +258,25 @@ class WebhookDelivery:
     ward: str
     status: int
     attempts: int
+    device: str | None = None
 
 
-def newest_deliveries(connection: Connection, most: int = 100) -> tuple[WebhookDelivery, ...]:
-    """The newest answered posts of all webhooks, newest first."""
-    query = select(_D.webhook, _D.at_ms, _D.subject, _D.ward, _D.status, _D.attempts)
+def record_delivery(connection: Connection, delivery: WebhookDelivery, most: int = MAX_DELIVERIES) -> None:
+    """Add a row to the delivery log, and delete the oldest ones of this webhook beyond ``most``."""
+    connection.execute(insert(tables.webhook_delivery), asdict(delivery))
+    of_webhook = _D.webhook == delivery.webhook
+    last = connection.scalar(select(_D.id).where(of_webhook).order_by(_D.id.desc()).limit(1).offset(most))
+    if last is not None:
+        connection.execute(delete(tables.webhook_delivery).where(of_webhook, _D.id <= last))
+
+
+def newest_deliveries(
+    connection: Connection, most: int = 100, webhook: str | None = None
+) -> tuple[WebhookDelivery, ...]:
+    """The newest answered posts of all webhooks, or of one, newest first."""
+    query = select(_D.webhook, _D.at_ms, _D.subject, _D.ward, _D.status, _D.attempts, _D.device)
+    if webhook is not None:
+        query = query.where(_D.webhook == webhook)
     return tuple(
         WebhookDelivery(*row) for row in connection.execute(query.order_by(_D.id.desc()).limit(most))
     )

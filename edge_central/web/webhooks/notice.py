@@ -56,7 +56,7 @@ def notice_of(
     due: DueNotice, names: Names, url: str, timezone: ZoneInfo, webhook: str, unacknowledged_s: float
 ) -> WebhookNotice:
     """``url``: of the console, without a slash at its end."""
-    vi, en = (_text(due, names, timezone, unacknowledged_s, lang) for lang in ("vi", "en"))
+    vi, en = ("\n".join(notice_lines(due, names, timezone, unacknowledged_s, lang)) for lang in ("vi", "en"))
     return WebhookNotice(
         id=f"{webhook}/{due.subject}/{due.came_ms}",
         subject=due.subject,
@@ -76,7 +76,10 @@ def notice_of(
     )
 
 
-def _text(due: DueNotice, names: Names, timezone: ZoneInfo, unacknowledged_s: float, lang: Lang) -> str:
+def notice_lines(
+    due: DueNotice, names: Names, timezone: ZoneInfo, unacknowledged_s: float, lang: Lang
+) -> list[str]:
+    """Lines for people: what, where, why and when; first that nobody has acknowledged it, if it is late."""
     kind = translate_word("rule" if due.event is None else "kind", due.kind, lang)
     severity = ALARM if due.severity >= ALARM else WARNING if due.severity >= WARNING else 9
     places = [names.site_name(due.gateway)] if due.gateway else []
@@ -93,12 +96,15 @@ def _text(due: DueNotice, names: Names, timezone: ZoneInfo, unacknowledged_s: fl
     if unacknowledged_s:
         span = translate_duration(unacknowledged_s * 1000, lang)
         lines.insert(0, translate("notice-unacknowledged", lang, span=span))
-    return "\n".join(line for line in lines if line)
+    return [line for line in lines if line]
+
+
+def console_path(due: DueNotice) -> str:
+    """The page of the event, or the list of open alarms and alerts."""
+    return "/alerts" if due.event is None else f"/events/{due.event.cursor}"
 
 
 def _links(due: DueNotice, url: str) -> NoticeLinks:
-    if due.event is None:
-        return NoticeLinks(console=f"{url}/alerts", picture=None)
-    snapshot = due.event.data.snapshot
+    snapshot = None if due.event is None else due.event.data.snapshot
     picture = None if snapshot is None else f"{url}/media/{due.gateway}/{snapshot.media_id}"
-    return NoticeLinks(console=f"{url}/events/{due.event.cursor}", picture=picture)
+    return NoticeLinks(console=url + console_path(due), picture=picture)

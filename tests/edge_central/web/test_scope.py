@@ -17,14 +17,15 @@ from edge_central.store.presence_reports import GatewayReport, OutageReport, Pre
 from edge_central.store.scope import EVERYWHERE, Scope
 from edge_central.web.app import PAGES
 from edge_central.web.auth.accounts import Role
-from edge_central.web.pages.users import account
+from edge_central.web.pages.users import account, notifications
 from edge_central.web.request_handler import PublicPage
 from tests.edge_central.parts import FakeGateway
 from tests.edge_central.rehearsals.parts import store_rules
 from tests.edge_central.web.house import House, csrf_of
 
 THEIRS = FakeGateway("bx-001", "bo-xuyen")
-OWN = {"/logout", "/password", "/handover/leave", *(page.path for page in account.PAGES)}
+OWN = {"/logout", "/password", "/handover/leave"}
+OWN |= {page.path for page in (*account.PAGES, *notifications.PAGES)}
 """About nobody but himself, and the shift of his own wards."""
 SEARCHES = "/api/searches", "/searches", "/api/journeys", "/journeys", "/cases", "/rehearsals"
 """Their own tests ask there of another ward."""

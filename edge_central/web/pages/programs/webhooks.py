@@ -1,10 +1,11 @@
-"""``/webhooks``: how far each webhook has come, why it fails, and what it posted."""
+"""``/webhooks``: how far each webhook has come, which push services are away, and what was posted."""
 
 from __future__ import annotations
 
 from starlette.responses import Response
 
 from edge_central.web.auth.accounts import ADMIN_ROLES
+from edge_central.web.push.waiting import service_states
 from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page
 from edge_central.web.webhooks.due import newest_deliveries, read_place
@@ -15,8 +16,13 @@ def webhooks_page(visit: UserRequestContext) -> Response:
     webhooks = [
         (webhook, read_place(visit.connection, webhook.id)) for webhook in visit.services.console.webhooks
     ]
-    deliveries = newest_deliveries(visit.connection)
-    return visit.render("webhooks.html", webhooks=webhooks, deliveries=deliveries)
+    return visit.render(
+        "webhooks.html",
+        webhooks=webhooks,
+        deliveries=newest_deliveries(visit.connection),
+        push=visit.services.console.push,
+        services=service_states(visit.connection),
+    )
 
 
 PAGES = (Page("/webhooks", webhooks_page, roles=ADMIN_ROLES),)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 from starlette.responses import Response
 
+from edge_central.store.accesses import AccessKind
 from edge_central.web.auth import account_changes, accounts
 from edge_central.web.auth.account_changes import ONE_TIME_MS, AccountAuthor, AccountChangeRefused
 from edge_central.web.auth.accounts import (
@@ -21,6 +22,7 @@ from edge_central.web.auth.accounts import (
     new_one_time_password,
 )
 from edge_central.web.http_errors import BadRequest, NotFound
+from edge_central.web.push.devices import devices_of, remove_devices
 from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page
 
@@ -84,6 +86,19 @@ def change_role(visit: UserRequestContext) -> Response:
     return _changed(visit, change)
 
 
+def turn_off_notifications(visit: UserRequestContext) -> Response:
+    """On all devices of the user: one of them is lost."""
+
+    def change(connection: Connection, author: AccountAuthor, name: str) -> None:
+        count = remove_devices(connection, name)
+        if count:
+            account_changes.record_change(connection, AccessKind.PUSH_OFF, author, name, str(count))
+
+    if accounts.find_account(visit.connection, visit.form.get("user", "")) is None:
+        raise NotFound
+    return _changed(visit, change)
+
+
 def _change(
     change: Callable[[Connection, AccountAuthor, str], None],
 ) -> Callable[[UserRequestContext], Response]:
@@ -126,6 +141,7 @@ def _user(visit: UserRequestContext, name: str, error: str | None = None, status
         "user.html",
         status,
         user=account,
+        devices=devices_of(visit.connection, name),
         sessions=visit.services.sessions.of_account(visit.connection, name, visit.now_ms),
         changes=account_changes.list_changes(visit.connection, name),
         roles=HUMAN,
@@ -175,4 +191,5 @@ PAGES = (
     Page("/users/enable", _change(account_changes.enable), "POST", roles=ADMIN_ROLES),
     Page("/users/sessions", _change(account_changes.end_sessions), "POST", roles=ADMIN_ROLES),
     Page("/users/second-factor", _change(account_changes.reset_second_factor), "POST", roles=ADMIN_ROLES),
+    Page("/users/notifications", turn_off_notifications, "POST", roles=ADMIN_ROLES),
 )

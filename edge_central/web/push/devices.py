@@ -1,0 +1,239 @@
+"""The devices of users: browsers in which notifications are on, and what each of them is sent."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
+
+from edge_central.store import tables
+from edge_central.store.ringing import ALARM
+from edge_central.store.scope import Scope
+from edge_central.web.auth.accounts import Account, all_accounts, setup_needed
+from edge_central.web.i18n import Lang
+from edge_central.web.push.encryption import ReceiverKeys
+from edge_central.web.webhooks.due import DueNotice
+
+MOST_DEVICES = 10
+"""Of one account."""
+MOST_NAME = 60
+DAY_MIN = 1_440
+ID_CHARACTERS = 16
+_D, _M = tables.push_device.c, tables.push_message.c
+
+
+@dataclass(frozen=True, slots=True)
+class QuietHours:
+    """From one minute of the day until another, in the time zone of the console; over midnight too."""
+
+    from_min: int
+    to_min: int
+
+    def contains(self, minute: int) -> bool:
+        return (minute - self.from_min) % DAY_MIN < (self.to_min - self.from_min) % DAY_MIN
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceFilter:
+    """What a device is sent of that which its user may see."""
+
+    wards: tuple[str, ...] | None = None
+    """None: all of the account."""
+    kinds: tuple[str, ...] | None = None
+    """Of events; None: those that ring."""
+    alerts: bool = True
+    severity: int = ALARM
+    """The lowest."""
+    unacknowledged_s: int = 0
+    """Only what nobody has acknowledged for so long; 0: at once."""
+    quiet: QuietHours | None = None
+
+    def admits(self, due: DueNotice, minute: int) -> bool:
+        """``minute`` of the day. The ward is not checked: it belongs to the scope."""
+        if due.severity < self.severity or (self.quiet is not None and self.quiet.contains(minute)):
+            return False
+        if due.event is None:
+            return self.alerts
+        return self.kinds is None or due.kind in self.kinds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewDevice:
+    account: str
+    name: str
+    service: str
+    endpoint: str
+    keys: ReceiverKeys
+    console_key: str
+    lang: Lang
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushDevice:
+    id: int
+    account: str
+    name: str
+    service: str
+    endpoint_id: str
+    """A part of the endpoint's SHA-256, by which the page finds its own device; empty: it has ended."""
+    console_key: str
+    lang: Lang
+    filter: DeviceFilter
+    created_ms: int
+    delivered_ms: int | None
+    failing_ms: int | None
+    problem: str | None
+    ended_ms: int | None
+
+
+class TooManyDevices(Exception):
+    """The account has MOST_DEVICES already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """A device to which messages about these wards may be sent now."""
+
+    device: PushDevice
+    scope: Scope
+
+    def wants(self, due: DueNotice, minute: int) -> bool:
+        is_new = due.came_ms >= self.device.created_ms
+        return is_new and self.scope.admits(due.ward) and self.device.filter.admits(due, minute)
+
+
+def recipients(
+    connection: Connection, console_key: str, second_factor_roles: Collection[str]
+) -> list[Recipient]:
+    """The devices of people who could open a page of the console now, and the wards of both. ``console_key``:
+    other devices accept no messages of this console."""
+    wanted = select(tables.push_device).where(_D.console_key == console_key, _D.ended_ms.is_(None))
+    devices = [_device(row) for row in connection.execute(wanted.order_by(_D.id))]
+    if not devices:
+        return []
+    people = {
+        each.name: each
+        for each in all_accounts(connection)
+        if each.is_person and not each.disabled and setup_needed(each, second_factor_roles) is None
+    }
+    return [
+        Recipient(device, scope_of(people[device.account], device.filter))
+        for device in devices
+        if device.account in people
+    ]
+
+
+def scope_of(account: Account, wanted: DeviceFilter) -> Scope:
+    if wanted.wards is None:
+        return account.scope
+    return Scope(frozenset(ward for ward in wanted.wards if account.scope.admits(ward)))
+
+
+def devices_of(connection: Connection, account: str) -> list[PushDevice]:
+    rows = connection.execute(select(tables.push_device).where(_D.account == account).order_by(_D.id))
+    return [_device(row) for row in rows]
+
+
+def count_waiting(connection: Connection, account: str) -> dict[int, int]:
+    """How many messages wait, by device."""
+    wanted = select(_M.device, func.count()).join(tables.push_device, _D.id == _M.device)
+    rows = connection.execute(wanted.where(_D.account == account).group_by(_M.device))
+    return {row[0]: row[1] for row in rows}
+
+
+# --- writing ---
+
+
+def add_device(connection: Connection, new: NewDevice, now_ms: int) -> None:
+    """Store a subscription. One browser has one: it replaces that of another user of the same browser, and
+    one of this name that has ended. Raises TooManyDevices."""
+    same = _D.endpoint == new.endpoint
+    ended = (_D.account == new.account) & (_D.name == new.name) & _D.ended_ms.is_not(None)
+    _remove(connection, list(connection.scalars(select(_D.id).where(or_(same, ended)))))
+    of_account = select(func.count()).select_from(tables.push_device).where(_D.account == new.account)
+    if (connection.scalar(of_account) or 0) >= MOST_DEVICES:
+        raise TooManyDevices
+    row = {
+        "account": new.account,
+        "name": new.name,
+        "service": new.service,
+        "endpoint": new.endpoint,
+        "receiver": new.keys.public,
+        "auth": new.keys.auth,
+        "console_key": new.console_key,
+        "lang": new.lang,
+        "created_ms": now_ms,
+        "failures": 0,
+    }
+    connection.execute(insert(tables.push_device), row | _columns(DeviceFilter()))
+
+
+def change_device(
+    connection: Connection, account: str, device: int, name: str, lang: Lang, wanted: DeviceFilter
+) -> bool:
+    """False: the account has no such device."""
+    values = {"name": name, "lang": lang} | _columns(wanted)
+    row = update(tables.push_device).where(_D.id == device, _D.account == account).values(values)
+    return connection.execute(row).rowcount > 0
+
+
+def remove_device(connection: Connection, account: str, device: int) -> str | None:
+    """Delete the device and what waits for it, and return its name. None: the account has no such device."""
+    name = connection.scalar(select(_D.name).where(_D.id == device, _D.account == account))
+    if name is not None:
+        _remove(connection, [device])
+    return name
+
+
+def remove_devices(connection: Connection, account: str) -> int:
+    """Delete all devices of the account, and return how many they were."""
+    devices = list(connection.scalars(select(_D.id).where(_D.account == account)))
+    _remove(connection, devices)
+    return len(devices)
+
+
+def _remove(connection: Connection, devices: list[int]) -> None:
+    connection.execute(delete(tables.push_message).where(_M.device.in_(devices)))
+    connection.execute(delete(tables.push_device).where(_D.id.in_(devices)))
+
+
+def _columns(wanted: DeviceFilter) -> dict[str, Any]:
+    return {
+        "wards": None if wanted.wards is None else " ".join(wanted.wards),
+        "kinds": None if wanted.kinds is None else " ".join(wanted.kinds),
+        "alerts": wanted.alerts,
+        "severity": wanted.severity,
+        "unacknowledged_s": wanted.unacknowledged_s,
+        "quiet_from": None if wanted.quiet is None else wanted.quiet.from_min,
+        "quiet_to": None if wanted.quiet is None else wanted.quiet.to_min,
+    }
+
+
+def _device(row: Row[Any]) -> PushDevice:
+    quiet = None if row.quiet_from is None else QuietHours(row.quiet_from, row.quiet_to)
+    return PushDevice(
+        id=row.id,
+        account=row.account,
+        name=row.name,
+        service=row.service,
+        endpoint_id="" if row.endpoint is None else endpoint_id(row.endpoint),
+        console_key=row.console_key,
+        lang="en" if row.lang == "en" else "vi",
+        filter=DeviceFilter(
+            None if row.wards is None else tuple(row.wards.split()),
+            None if row.kinds is None else tuple(row.kinds.split()),
+            *(row.alerts, row.severity, row.unacknowledged_s, quiet),
+        ),
+        created_ms=row.created_ms,
+        delivered_ms=row.delivered_ms,
+        failing_ms=row.failing_ms,
+        problem=row.problem,
+        ended_ms=row.ended_ms,
+    )
+
+
+def endpoint_id(endpoint: str) -> str:
+    return hashlib.sha256(endpoint.encode()).hexdigest()[:ID_CHARACTERS]
