@@ -60,6 +60,8 @@ class NewAttachment:
     sha256: str
     bytes: int
     sealed: bool = False
+    began_ms: int | None = None  # of a clip: when its first picture was taken, by the gateway's clock
+    clock_synced: bool | None = None  # of ``began_ms``
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,8 @@ def attach(connection: Connection, case_id: int, item: int, new: Sequence[NewAtt
             "sha256": each.sha256,
             "bytes": each.bytes,
             "sealed": each.sealed,
+            "began_ms": each.began_ms,
+            "clock_synced": each.clock_synced,
         }
         for each in {each.sha256: each for each in new}.values()
         if each.sha256 not in there

@@ -162,6 +162,13 @@ class CaseAttachment:
     sha256: str
     bytes: int
     sealed: bool
+    began_ms: int | None = None  # of a clip: when its first picture was taken, by the gateway's clock
+    clock_synced: bool | None = None  # of ``began_ms``; False: it may be wrong by any time
+
+    @property
+    def start_ms(self) -> int | None:
+        """When its first picture was taken; None: that is not certain."""
+        return self.began_ms if self.clock_synced else None
 
     @property
     def file_name(self) -> str:

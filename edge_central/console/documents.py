@@ -101,6 +101,8 @@ class MediaFields(msgspec.Struct):
     duration_s: float | None = None
     pre_roll_s: float | None = None
     codec: str = ""
+    sha256: str = ""
+    began_at: str = ""  # of a clip: when its first picture was taken
 
 
 class FileFields(msgspec.Struct):

@@ -126,6 +126,16 @@ class EventStory:
         of_type = {each.media_id for each in named if each.content_type == content_type}
         return (each for each in self.media if each.media_id in of_type)
 
+    def clip_start(self, sha256: str) -> tuple[int, bool] | None:
+        """When the first picture of the clip with this SHA-256 was taken, in ms by the gateway's clock, and
+        whether that was synchronised; None: no event says it."""
+        for row in self.evidence:
+            clip = row.data.clip
+            began_ms = None if clip is None else documents.milliseconds(clip.began_at)
+            if clip is not None and clip.sha256 == sha256 and began_ms is not None:
+                return began_ms, row.synced
+        return None
+
     @property
     def stills(self) -> tuple[tuple[str, StoredMedia], ...]:
         """Pictures of stills that have arrived, with their views: object, lower-half or scene."""

@@ -93,6 +93,8 @@ case_attachment = Table(
     Column("sha256", Text, nullable=False),
     Column("bytes", BigInteger, nullable=False),
     Column("sealed", Boolean, nullable=False),
+    Column("began_ms", Milliseconds),  # of a clip: its first picture, by the gateway's clock; null: unknown
+    Column("clock_synced", Boolean),  # of ``began_ms``
     Index("case_attachment_by_item", "case_id", "item"),
     sqlite_autoincrement=True,
 )
@@ -128,7 +130,7 @@ case_export = Table(
     Column("asked_ms", Milliseconds, nullable=False),
     Column("asked_by", Text, nullable=False),
     Column("ward", Text, nullable=False),  # the centre of this ward signs it
-    Column("files", LargeBinary, nullable=False),  # JSON, by zlib: texts by name, ids of pictures by name
+    Column("files", LargeBinary, nullable=False),  # JSON, by zlib: ExportFiles in cases/exports.py
     Column("sums", LargeBinary, nullable=False),  # SHA256SUMS, which is signed
     Column("signature", LargeBinary),  # null: not signed yet
     Column("public_key", LargeBinary),  # PEM

@@ -56,7 +56,8 @@ def add_event(visit: UserRequestContext) -> Response:
         media = MediaFolder(visit.services.settings.media_dir)
         wanted = list(_files(story))
         attachments.check_fits(media.of_cases, added.case_id, sum(each.bytes for _, _, each in wanted))
-        files = [new for each in wanted if (new := _copied(media, added.case_id, *each)) is not None]
+        copied = (_copied(media, story, added.case_id, *each) for each in wanted)
+        files = [each for each in copied if each is not None]
         with visit.writing() as connection:
             attachments.attach(connection, added.case_id, added.item, files)
     except CaseRefused as error:
@@ -107,14 +108,22 @@ def _files(story: EventStory) -> Iterator[tuple[AttachmentKind, str, StoredMedia
 
 
 def _copied(
-    media: MediaFolder, case_id: int, kind: AttachmentKind, name: str, file: StoredMedia
+    media: MediaFolder,
+    story: EventStory,
+    case_id: int,
+    kind: AttachmentKind,
+    name: str,
+    file: StoredMedia,
 ) -> NewAttachment | None:
     """None: the file is gone."""
     path = media.path(file.gateway, file.sha256, file.sealed)
     if not media.of_cases.copy(case_id, path, file.sha256):
         return None
     content_type = OTHER_TYPE if file.sealed else _type_of(media.of_cases.path(case_id, file.sha256))
-    return NewAttachment(kind, name, content_type, file.sha256, file.bytes, file.sealed)
+    start = story.clip_start(file.sha256) if kind is AttachmentKind.CLIP else None
+    began_ms, clock_synced = (None, None) if start is None else start
+    about = (file.sha256, file.bytes, file.sealed, began_ms, clock_synced)
+    return NewAttachment(kind, name, content_type, *about)
 
 
 def _type_of(path: Path) -> str:
