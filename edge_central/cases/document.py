@@ -16,9 +16,25 @@ from edge_central.cases.redactions import RedactedCopy, attachment_key, picture_
 from edge_central.searches.passage_holds import PassageHoldView
 
 FORMAT = "edge-agent case 1"
-PICTURES, FILES, REDACTED = "pictures", "files", "redacted"
-"""Folders of an export: small pictures of passages, other files as they came, altered copies."""
+PICTURES, FILES, REDACTED, ONVIF = "pictures", "files", "redacted", "onvif"
+"""Folders of an export: small pictures of passages, other files as they came, altered copies, and clips as
+ONVIF Export Files."""
 ACCESS_COLUMNS = ("time", "account", "address", "what", "gateway", "camera", "id", "search", "purpose")
+
+
+class ExportedOnvif(Struct, frozen=True, kw_only=True):
+    """A clip as an ONVIF Export File, which has the same pictures; or why there is none."""
+
+    file: Annotated[str | None, Meta(description="below the folder of the export")] = None
+    sha256: str | None = None
+    bytes: int | None = None
+    start: Annotated[
+        str | None, Meta(description="of the first picture, as the file says it; null: not certain")
+    ] = None
+    left_out: Annotated[
+        str | None, Meta(description="why there is none: edge_central/onvif_export/video_track.py, Omission")
+    ] = None
+    codec: Annotated[str | None, Meta(description="of a clip that is left out, as it calls it")] = None
 
 
 class ExportedCopy(Struct, frozen=True, kw_only=True):
@@ -32,6 +48,7 @@ class ExportedCopy(Struct, frozen=True, kw_only=True):
     areas_by_hand: int
     checked_by: str
     checked_at: str
+    onvif: ExportedOnvif | None = None
 
 
 class ExportedFile(Struct, frozen=True, kw_only=True):
@@ -44,6 +61,13 @@ class ExportedFile(Struct, frozen=True, kw_only=True):
     sha256: str
     bytes: int
     sealed: Annotated[bool, Meta(description="only the centre's evidence key opens it")]
+    began_at: Annotated[
+        str | None, Meta(description="of a clip: when its first picture was taken, by the gateway's clock")
+    ] = None
+    clock: Annotated[
+        str | None, Meta(description="of began_at: synced, or unsynced: it may be wrong by any time")
+    ] = None
+    onvif: Annotated[ExportedOnvif | None, Meta(description="of a clip")] = None
     altered_copy: ExportedCopy | None = None
 
 
@@ -119,8 +143,9 @@ def exported_case(
     now_ms: int,
     copies: Mapping[str, ExportedCopy] | None = None,
     holds: Iterable[PassageHoldView] = (),
+    onvif: Mapping[str, ExportedOnvif] | None = None,
 ) -> ExportedCase:
-    """``copies``: altered copies, by the key of their subject."""
+    """``copies``: altered copies, by the key of their subject. ``onvif``: of the clips, by their key."""
     summary = case.summary
     return ExportedCase(
         format=FORMAT,
@@ -131,7 +156,7 @@ def exported_case(
         wards=list(summary.wards),
         exported_at=rfc3339_of_ms(now_ms),
         exported_by=by,
-        items=[_item(each, copies or {}) for each in case.items],
+        items=[_item(each, copies or {}, onvif or {}) for each in case.items],
         holds=[_hold(each) for each in holds],
     )
 
@@ -147,7 +172,9 @@ def _hold(hold: PassageHoldView) -> ExportedHold:
     )
 
 
-def _item(item: CaseItem, copies: Mapping[str, ExportedCopy]) -> ExportedItem:
+def _item(
+    item: CaseItem, copies: Mapping[str, ExportedCopy], onvif: Mapping[str, ExportedOnvif]
+) -> ExportedItem:
     struck = None
     if item.struck_ms is not None:
         at = rfc3339_of_ms(item.struck_ms)
@@ -163,7 +190,11 @@ def _item(item: CaseItem, copies: Mapping[str, ExportedCopy]) -> ExportedItem:
         wards=list(item.wards),
         facts=_readable(item.facts),
         pictures=[_picture(each, copies.get(picture_key(each.id))) for each in item.pictures],
-        files=[_file(each, copies.get(attachment_key(each.id))) for each in item.attachments],
+        files=[
+            _file(each, copies.get(key), onvif.get(key))
+            for each in item.attachments
+            for key in [attachment_key(each.id)]
+        ],
         struck_out=struck,
     )
 
@@ -176,7 +207,7 @@ def _readable(facts: bytes) -> Any:
         return None
 
 
-def exported_copy(copy: RedactedCopy, name: str) -> ExportedCopy:
+def exported_copy(copy: RedactedCopy, name: str, onvif: ExportedOnvif | None = None) -> ExportedCopy:
     """``name``: of the copy in the export. The copy was made, and a person has checked it."""
     return ExportedCopy(
         file=f"{REDACTED}/{name}",
@@ -186,10 +217,12 @@ def exported_copy(copy: RedactedCopy, name: str) -> ExportedCopy:
         areas_by_hand=len(copy.by_hand),
         checked_by=copy.checked_by or "",
         checked_at=rfc3339_of_ms(copy.checked_ms or 0),
+        onvif=onvif,
     )
 
 
-def _file(file: CaseAttachment, copy: ExportedCopy | None) -> ExportedFile:
+def _file(file: CaseAttachment, copy: ExportedCopy | None, onvif: ExportedOnvif | None) -> ExportedFile:
+    began = file.began_ms is not None
     return ExportedFile(
         kind=file.kind.value,
         name=file.name,
@@ -198,6 +231,9 @@ def _file(file: CaseAttachment, copy: ExportedCopy | None) -> ExportedFile:
         sha256=file.sha256,
         bytes=file.bytes,
         sealed=file.sealed,
+        began_at=rfc3339_of_ms(file.began_ms) if file.began_ms is not None else None,
+        clock=("synced" if file.clock_synced else "unsynced") if began else None,
+        onvif=onvif,
         altered_copy=copy,
     )
 

@@ -17,10 +17,12 @@ from edge_central.cases.document import (
     ExportedCopy,
     ExportedFile,
     ExportedItem,
+    ExportedOnvif,
     ExportedPicture,
 )
 from edge_central.cases.facts import PassageFacts, event_of, file_of, links_of, note_of, passages_of
 from edge_central.cases.model import JPEG, PNG, AttachmentKind, CaseItem, CaseView
+from edge_central.cases.onvif_texts import reason
 
 _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:1rem auto;padding:0 1rem}"
@@ -112,8 +114,8 @@ def _section(item: CaseItem, shown: ExportedItem, wording: PageWording) -> str:
             lines = "".join(f"<li>{escape(line)}" for line in links[number - 1].lines)
             parts.append(f"<ul>{lines}</ul>")
         parts.append(_passage_html(facts, wording))
-        parts.append(_picture_html(pictures.get((facts.gateway, facts.passage))))
-    parts += [_words_html(item, wording), *(_file_html(each) for each in shown.files)]
+        parts.append(_picture_html(pictures.get((facts.gateway, facts.passage)), wording))
+    parts += [_words_html(item, wording), *(_file_html(each, wording) for each in shown.files)]
     parts.append(
         f"<p><small>{escape(shown.added_by)}, {wording.moment(shown.added_at)}</small></p></section>"
     )
@@ -127,7 +129,7 @@ def _passage_html(facts: PassageFacts, wording: PageWording) -> str:
     return f"<p>{escape(where)} <small>{escape(ids)}</small><br>{when}<br>{wording.description(facts)}</p>"
 
 
-def _picture_html(picture: ExportedPicture | None) -> str:
+def _picture_html(picture: ExportedPicture | None, wording: PageWording) -> str:
     if picture is None:
         return "<p>Không có ảnh. / No picture.</p>"
     if picture.file is None:
@@ -141,7 +143,8 @@ def _picture_html(picture: ExportedPicture | None) -> str:
         shown = f'<img src="{file}" alt="{file}">'
     points = " ".join(f"{1600 * x:g},{900 * y:g}" for x, y, _ in picture.path)
     path = f'<svg viewBox="0 0 1600 900"><polyline points="{points}"/></svg>' if len(picture.path) > 1 else ""
-    return f"{shown}\n<p>SHA-256 <code>{sha256}</code></p>\n{path}{_copy_html(picture.altered_copy)}"
+    copy = _copy_html(picture.altered_copy, wording)
+    return f"{shown}\n<p>SHA-256 <code>{sha256}</code></p>\n{path}{copy}"
 
 
 def _words_html(item: CaseItem, wording: PageWording) -> str:
@@ -164,21 +167,37 @@ def _words_html(item: CaseItem, wording: PageWording) -> str:
     return ""
 
 
-def _file_html(file: ExportedFile) -> str:
+def _file_html(file: ExportedFile, wording: PageWording) -> str:
     path, is_ours = escape(file.file), file.kind != AttachmentKind.OUTSIDE.value
     shown = f'<img src="{path}" alt="{path}">' if is_ours and file.type in (JPEG, PNG) else ""
     return (
         f'{shown}<p><a href="{path}" download>{path}</a> ({file.bytes} B)<br>'
-        f"SHA-256 <code>{escape(file.sha256)}</code></p>{_copy_html(file.altered_copy)}"
+        f"SHA-256 <code>{escape(file.sha256)}</code></p>"
+        f"{_onvif_html(file.onvif, wording)}{_copy_html(file.altered_copy, wording)}"
     )
 
 
-def _copy_html(copy: ExportedCopy | None) -> str:
+def _onvif_html(onvif: ExportedOnvif | None, wording: PageWording) -> str:
+    if onvif is None:
+        return ""
+    title = "Tệp xuất chuẩn ONVIF / ONVIF Export File"
+    if onvif.file is None:
+        words = " / ".join(reason(onvif.left_out or "", onvif.codec or ""))
+        return f"<p>{title}: không có / none: {escape(words)}</p>"
+    path = escape(onvif.file)
+    start = "" if onvif.start is None else f"<br>Bắt đầu / Starts: {wording.moment(onvif.start)}"
+    return (
+        f'<p>{title}: <a href="{path}" download>{path}</a>{start}<br>'
+        f"SHA-256 <code>{escape(onvif.sha256 or '')}</code></p>"
+    )
+
+
+def _copy_html(copy: ExportedCopy | None, wording: PageWording) -> str:
     if copy is None:
         return ""
     path = escape(copy.file)
     return (
         f'<p><b>Bản đã che / Altered copy</b>: <a href="{path}">{path}</a><br>'
         f"SHA-256 <code>{escape(copy.sha256)}</code><br>"
-        f"Người kiểm tra / Checked by: {escape(copy.checked_by)}</p>"
+        f"Người kiểm tra / Checked by: {escape(copy.checked_by)}</p>{_onvif_html(copy.onvif, wording)}"
     )

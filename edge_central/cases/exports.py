@@ -13,6 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
@@ -22,6 +23,7 @@ from edge_agent.evidence.chain.keys import public_der, to_pem
 from edge_central.cases.accesses import accesses_of
 from edge_central.cases.document import (
     FILES,
+    ONVIF,
     PICTURES,
     REDACTED,
     access_csv,
@@ -32,7 +34,10 @@ from edge_central.cases.document import (
 from edge_central.cases.export_page import WIRE_WORDS, PageWording, index_html
 from edge_central.cases.files import find_case, read_case, record_case_access
 from edge_central.cases.model import CaseAuthor, CaseView
+from edge_central.cases.onvif_clips import OnvifClip, onvif_clips
+from edge_central.cases.onvif_texts import ABOUT_ALTERED, readme
 from edge_central.cases.redactions import RedactedCopy, RedactionSubject, read_copies, subjects_of
+from edge_central.onvif_export.recipe import OnvifRecipe, pieces
 from edge_central.searches.passage_holds import holds_of_case
 from edge_central.store import tables
 from edge_central.store.accesses import AccessKind
@@ -69,12 +74,13 @@ REFUSED = b""
 
 
 class ExportFiles(msgspec.Struct, frozen=True, kw_only=True):
-    """What an export consists of: texts, pictures as ids of ``case_picture``, and files of the case's folder
-    as their SHA-256, by name."""
+    """What an export consists of: texts, pictures as ids of ``case_picture``, files of the case's folder as
+    their SHA-256, and clips as ONVIF Export Files, by name."""
 
     texts: dict[str, str]
     pictures: dict[str, int]
     stored: dict[str, str] = {}
+    onvif: dict[str, OnvifRecipe] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +94,7 @@ class ExportView:
 
 def make_files(
     connection: Connection,
+    folder: CaseFolder,
     case: CaseView,
     by: str,
     now_ms: int,
@@ -95,27 +102,37 @@ def make_files(
     redacted: bool = False,
 ) -> tuple[ExportFiles, bytes]:
     """The files of a case as it is now, and their ``SHA256SUMS``. ``redacted``: with the altered copies that
-    a person has checked."""
+    a person has checked. Reads the clips of the case from ``folder``."""
     copies = checked_copies(connection, case) if redacted else {}
-    shown = {subject.key: exported_copy(copy, subject.copy_name) for subject, copy in copies.items()}
+    onvif = onvif_clips(folder, case, copies, by, now_ms, wording)
+    altered = {key: each.described for key, each in onvif.altered.items()}
+    shown = {
+        subject.key: exported_copy(copy, subject.copy_name, altered.get(subject.key))
+        for subject, copy in copies.items()
+    }
     holds = holds_of_case(connection, case.summary.number, case.summary.wards)
-    exported = exported_case(case, by, now_ms, shown, holds)
+    originals = {key: each.described for key, each in onvif.originals.items()}
+    exported = exported_case(case, by, now_ms, shown, holds, originals)
     texts = {
         "case.json": case_json(exported),
         "access.csv": access_csv(accesses_of(connection, case.summary)),
         "index.html": index_html(case, exported, wording),
     }
+    if onvif.originals:
+        texts[f"{ONVIF}/README.txt"] = readme(onvif.originals.values(), wording).encode()
     stored = {f"{FILES}/{each.file_name}": each.sha256 for item in case.items for each in item.attachments}
     if redacted:
-        texts |= redacted_texts(copies, len(list(subjects_of(case))))
+        texts |= redacted_texts(copies, len(list(subjects_of(case))), onvif.altered.values())
         stored |= {copy.file: copy.sha256 for copy in shown.values()}
     pictures = [each for item in case.items for each in item.pictures if each.sha256 is not None]
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in texts.items()}
     sums |= {f"{PICTURES}/{each.file_name}": each.sha256 or "" for each in pictures} | stored
+    sums |= {clip.name: clip.sha256 for clip, _ in onvif.files}
     files = ExportFiles(
         texts={name: content.decode() for name, content in texts.items()},
         pictures={f"{PICTURES}/{each.file_name}": each.id for each in pictures},
         stored=stored,
+        onvif={clip.name: recipe for clip, recipe in onvif.files},
     )
     return files, sums_text(sums)
 
@@ -136,10 +153,15 @@ def has_checked(connection: Connection, case_id: int) -> bool:
     return any(copy.is_checked for copy in read_copies(connection, case_id).values())
 
 
-def redacted_texts(copies: Mapping[RedactionSubject, RedactedCopy], of: int) -> dict[str, bytes]:
-    """Two files of the folder with the altered copies, by which it can be given away alone."""
+def redacted_texts(
+    copies: Mapping[RedactionSubject, RedactedCopy], of: int, onvif: Collection[OnvifClip] = ()
+) -> dict[str, bytes]:
+    """Two files of the folder with the altered copies, by which it can be given away alone. ``onvif``: the
+    altered clips as ONVIF Export Files."""
     sums = {subject.copy_name: copy.sha256 or "" for subject, copy in copies.items()}
-    text = REDACTED_README.format(copies=len(copies), of=of).encode()
+    in_onvif = {each.name.removeprefix(f"{REDACTED}/"): each.sha256 for each in onvif if each.recipe}
+    text = (REDACTED_README.format(copies=len(copies), of=of) + (ABOUT_ALTERED if in_onvif else "")).encode()
+    sums |= in_onvif
     sums["README.txt"] = hashlib.sha256(text).hexdigest()
     return {f"{REDACTED}/README.txt": text, f"{REDACTED}/{SUMS}": sums_text(sums)}
 
@@ -158,6 +180,7 @@ def record_export(
 
 def read_export(
     connection: Connection,
+    folder: CaseFolder,
     author: CaseAuthor,
     case_id: int,
     ward: str,
@@ -165,12 +188,12 @@ def read_export(
     wording: PageWording = WIRE_WORDS,
     redacted: bool = False,
 ) -> dict[str, Any] | None:
-    """The row of an export; None: there is no such case any more. It may take a second: hold no transaction
-    that writes meanwhile."""
+    """The row of an export; None: there is no such case any more. It may take some seconds: hold no
+    transaction that writes meanwhile."""
     case = read_case(connection, author, case_id)
     if case is None:
         return None
-    files, sums = make_files(connection, case, author.account, now_ms, wording, redacted)
+    files, sums = make_files(connection, folder, case, author.account, now_ms, wording, redacted)
     return {
         "case_id": case_id,
         "asked_ms": now_ms,
@@ -256,6 +279,7 @@ def open_zip(
         return None
     files = msgspec.json.decode(zlib.decompress(row.files), type=ExportFiles)
     size = sum(folder.path(case_id, sha256).stat().st_size for sha256 in files.stored.values())
+    size += sum(recipe.size for recipe in files.onvif.values())
     if size and not folder.has_space(size):
         raise DatabaseUnavailable("the disk is too full for the zip of an export")
     out = folder.temporary()
@@ -290,8 +314,18 @@ def write_zip(
             archive.writestr(name, content or b"", zipfile.ZIP_STORED)
         for name, sha256 in files.stored.items():  # pictures and clips: they are compressed already
             archive.write(folder.path(case_id, sha256), name, zipfile.ZIP_STORED)
+        for name, recipe in files.onvif.items():
+            _write_onvif(archive, name, recipe, folder.path(case_id, recipe.clip))
         for name, content in more.items():
             archive.writestr(name, content)
+
+
+def _write_onvif(archive: zipfile.ZipFile, name: str, recipe: OnvifRecipe, clip: Path) -> None:
+    about = zipfile.ZipInfo.from_file(clip, name, strict_timestamps=False)
+    about.file_size = recipe.size
+    with clip.open("rb") as file, archive.open(about, "w") as target:  # ZIP_STORED
+        for piece in pieces(recipe, file):
+            target.write(piece)
 
 
 def public_pem(key: Ed25519PrivateKey) -> bytes:

@@ -45,8 +45,8 @@ def run_cases(args: argparse.Namespace, settings: CentralSettings, stdout: TextI
         case = read_case(connection, author, found.id)
         if case is None:
             raise UsageError(f"case export: there is no case {args.case}")
-        files, sums = make_files(connection, case, by, now_ms, wording)
         folder = CaseFolder(settings.media_dir)
+        files, sums = make_files(connection, folder, case, by, now_ms, wording)
         try:
             with args.out.open("xb") as file:
                 signed = (sums, key.sign(sums), public_pem(key))

@@ -53,9 +53,11 @@ WORDS: dict[str, tuple[str, str]] = {
     "case-export": ("Xuất vụ việc", "Export the case"),
     "case-export-hint": (
         "Bản xuất là một tệp zip gồm thông tin, ảnh, video, nhật ký truy cập và chữ ký số; mở được không cần "
-        "mạng.",
+        "mạng. Video H.264 và H.265 có thêm tệp xuất chuẩn ONVIF cho phần mềm quản lý camera khác; video nào "
+        "không có thì thư mục onvif ghi lý do.",
         "An export is one zip with facts, pictures, clips, the access log and a signature; it can be read "
-        "without a network.",
+        "without a network. Clips in H.264 and H.265 are in it as ONVIF Export Files too, for other video "
+        "management software; where one is not, the folder onvif says why.",
     ),
     "case-export-download": ("Tải tệp zip", "Download the zip"),
     "case-export-waits": (

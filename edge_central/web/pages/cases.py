@@ -263,8 +263,9 @@ def export(visit: UserRequestContext) -> Response:
     if ward is None:
         return render_case(visit, problem_text("case-no-key"), 409)
     wording = PageWording(visit.services.console.timezone, translate_word)
+    folder = CaseFolder(visit.services.settings.media_dir)
     with visit.services.connections.reading() as connection:  # with the record of this export
-        row = exports.read_export(connection, author, case.id, ward, now_ms, wording, redacted)
+        row = exports.read_export(connection, folder, author, case.id, ward, now_ms, wording, redacted)
     if row is None:
         raise NotFound
     with visit.writing() as connection:

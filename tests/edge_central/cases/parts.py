@@ -85,12 +85,26 @@ def open_and_receive(
     record_answers(connection, [picture_reply(gateway, str(command), number, jpeg, paths=path)], NOW_MS)
 
 
+NO_FILES = CaseFolder(Path("/nonexistent"))
+"""Of cases without clips."""
+
+
 def ask_export(
-    connection: Connection, author: CaseAuthor, case_id: int, wards: Collection[str], now_ms: int
+    connection: Connection,
+    author: CaseAuthor,
+    case_id: int,
+    wards: Collection[str],
+    now_ms: int,
+    folder: CaseFolder = NO_FILES,
+    *,
+    redacted: bool = False,
 ) -> int | None:
     """As the page asks for one, in one transaction."""
     ward = exports.record_export(connection, author, case_id, wards, now_ms)
-    row = None if ward is None else exports.read_export(connection, author, case_id, ward, now_ms)
+    if ward is None:
+        return None
+    asked = (connection, folder, author, case_id, ward, now_ms)
+    row = exports.read_export(*asked, redacted=redacted)
     return None if row is None else exports.store_export(connection, row)
 
 

@@ -45,6 +45,7 @@ from edge_central.web.i18n import translate_word
 from tests.edge_central.cases.parts import (
     HOA,
     LAN,
+    NO_FILES,
     NUMBER,
     TUAN,
     accesses,
@@ -120,7 +121,7 @@ def test_the_page_of_an_export_has_local_times_and_words_of_both_languages(conne
     wording = PageWording(ZoneInfo("Asia/Ho_Chi_Minh"), translate_word)
     case = read_case(connection, LAN, case_id)
     assert case is not None
-    page = make_files(connection, case, "lan", NOW_MS, wording)[0].texts["index.html"]
+    page = make_files(connection, NO_FILES, case, "lan", NOW_MS, wording)[0].texts["index.html"]
     local = datetime.fromtimestamp(NOW_MS / 1000, ZoneInfo("Asia/Ho_Chi_Minh"))
     assert f"Exported: {local:%d/%m/%Y %H:%M:%S} (UTC+07:00), lan" in page
     assert "thân trên đỏ / " in page
@@ -136,7 +137,8 @@ def test_holds_of_the_wards_of_the_case_are_in_its_export(connection: Connection
         ask_hold(connection, searches.ADMIN, searches.OF_ALL, of, gateway, 1, 90, NOW_MS)
     case = read_case(connection, LAN, case_id)
     assert case is not None
-    document = json.loads(make_files(connection, case, "lan", NOW_MS, PageWording())[0].texts["case.json"])
+    files, _ = make_files(connection, NO_FILES, case, "lan", NOW_MS, PageWording())
+    document = json.loads(files.texts["case.json"])
     assert [(each["gateway"], each["passage"], each["status"]) for each in document["holds"]] == [
         ("dt-001", 1, "asked")
     ]

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from edge_central.cases import items
-from edge_central.cases.exports import public_pem, read_export, record_export, sign_exports, store_export
+from edge_central.cases.exports import public_pem, sign_exports
 from edge_central.cases.files import read_case
 from edge_central.cases.model import CaseView
 from edge_central.cases.redactions import (
@@ -39,6 +39,7 @@ from tests.edge_central.cases.parts import (
     NUMBER,
     TUAN,
     accesses,
+    ask_export,
     found,
     item_of,
     open_and_receive,
@@ -156,10 +157,8 @@ def test_a_copy_has_so_many_areas_by_hand(connection: Connection, folder: CaseFo
 
 def exported(connection: Connection, folder: CaseFolder, case: CaseView, *, redacted: bool) -> bytes:
     case_id = case.summary.id
-    ward = record_export(connection, LAN, case_id, WARDS, NOW_MS)
-    row = read_export(connection, LAN, case_id, ward or "", NOW_MS, redacted=redacted)
-    assert row is not None
-    export = store_export(connection, row)
+    export = ask_export(connection, LAN, case_id, WARDS, NOW_MS, folder, redacted=redacted)
+    assert export is not None
     sign_exports(connection, KEY, WARDS, NOW_MS)
     content = read_zip(connection, LAN, case_id, export, folder)
     assert content is not None

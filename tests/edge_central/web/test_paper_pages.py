@@ -25,6 +25,7 @@ from edge_central.store.case_folder import CASES, CaseFolder
 from edge_central.web.auth.accounts import Role, change_account
 from edge_central.web.i18n import ALL, LANGS
 from edge_central.web.pages.papers import upload
+from tests.edge_central.onvif_export.parts import clip, packets
 from tests.edge_central.web.hostile import event
 from tests.edge_central.web.house import Browser, House, csrf_of
 from tests.edge_central.web.test_search_pages import HERE, city, words
@@ -101,6 +102,36 @@ def test_an_event_goes_into_a_case_with_its_picture(city: House) -> None:
         connection.execute(delete(tables.media))
     assert lan.get(link[1]).content == PICTURE, "a case outlives the picture of the event"
     assert accesses(city).count(("lan", "case-file")) == 1, "within minutes it is one access"
+
+
+def send_clip(house: House, sequence: int, content: bytes, began_at: str, clock: str) -> str:
+    """A clip of the event arrives, as a gateway sends it; its SHA-256."""
+    media_id, sha256 = f"m-{sequence}", hashlib.sha256(content).hexdigest()
+    house.picture(HERE, media_id, content)
+    recorded = {"media_id": f"c-{sequence}", "sha256": sha256, "began_at": began_at}
+    file = {"media_id": media_id, "sha256": sha256, "content_type": "video/mp4"}
+    for number, about in ((sequence, {"clip": recorded}), (sequence + 1, {"file": file})):
+        house.take(event(HERE, number, {"event_id": "e1", **about}, kind="evidence", clock=clock))
+    return sha256
+
+
+def test_clips_are_exported_for_other_software_with_their_start(city: House) -> None:
+    lan, began_at = city.browser("lan"), "2026-11-24T13:42:06.623Z"
+    case = added(city, lan)
+    synced = send_clip(city, 2, clip(), began_at, "synced")
+    unsynced = send_clip(city, 4, clip(reordered=True), began_at, "unsynced")
+    assert added(city, lan) == case
+    assert lan.post(f"{case}/export", {}, page=case).status_code == 303
+    archive = download(city, lan, case)
+    files = [each for item in json.loads(archive.read("case.json"))["items"] for each in item["files"]]
+    found = {each["sha256"]: each for each in files if each["kind"] == "clip"}
+    for sha256, content, start in ((synced, clip(), began_at), (unsynced, clip(reordered=True), None)):
+        onvif = found[sha256]["onvif"]
+        assert onvif["start"] == start
+        assert packets(archive.read(onvif["file"])) == packets(content)
+    for number, lang in enumerate(LANGS):
+        lan.get(f"/language/{lang}")
+        assert ALL["case-export-hint"][number] in lan.get(case).text
 
 
 def test_an_event_of_another_ward_is_not_added(city: House) -> None:
