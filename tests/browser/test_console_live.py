@@ -185,6 +185,16 @@ def test_a_new_alarm_is_spoken_and_sounds(fleet: Fleet, room: Room) -> None:
     assert "kb-003" in room.run("document.querySelector('#alarms li').innerHTML")
 
 
+def test_an_alarm_sounds_in_a_tab_that_nobody_looks_at(fleet: Fleet, room: Room) -> None:
+    room.open("/map")
+    room.browser.wait_until("document.getElementById('live').className.includes('on')")
+    room.run("Object.defineProperty(document, 'hidden', {get: () => true}) && null")
+    ringing = "document.getElementById('alarms').dataset.ringing"
+    before = room.run(ringing)
+    fleet.say("kb-011", "zone-intrusion", 17)
+    room.browser.wait_until(f"{ringing} !== '{before}'")
+
+
 def test_typed_text_survives_a_refresh(fleet: Fleet, room: Room) -> None:
     room.open("/alerts")
     room.browser.wait_until("document.getElementById('live').className.includes('on')")
@@ -262,6 +272,59 @@ def test_chosen_rows_are_acknowledged_together(fleet: Fleet, room: Room) -> None
     room.browser.wait_until(f"document.readyState === 'complete' && {both}.length === 0")
     assert room.run("document.querySelector('#desk a[href=\"/sites/kb-009\"]') !== null"), "it is still open"
     assert room.browser.complaints == []
+
+
+FOCUSED = "document.activeElement.closest('li[data-subject]')?.dataset.subject"
+
+
+def test_alarms_are_handled_with_shortcuts(fleet: Fleet, room: Room) -> None:
+    for number in (12, 13):
+        fleet.say(f"kb-{number:03d}", "zone-intrusion", 17)
+    room.open("/alerts")
+    room.browser.wait_until("document.querySelectorAll('#desk li.rings').length >= 2")
+    first, second = room.run(ROWS)[:2]
+    for key, subject in (("n", first), ("n", second), ("p", first)):
+        room.browser.press(key)
+        assert room.run(FOCUSED) == subject, key
+    row = f"document.querySelector('#desk li[data-subject=\"{first}\"]')"
+    for is_chosen in (True, False):
+        room.browser.press("c")
+        assert room.run(f"{row}.querySelector('input[form=bulk]').checked") == is_chosen
+    room.browser.press("m")
+    assert room.run("document.activeElement.name") == "why"
+    room.browser.press("n")
+    assert room.run("document.activeElement.value") == "n", "a letter in a field is a letter"
+    room.run("document.activeElement.value = ''; document.activeElement.blur()")
+    room.browser.press("n")
+    assert room.run(FOCUSED) == first
+    room.browser.press("t")
+    room.browser.wait_until(f"!{row}?.className.includes('rings')")
+    assert room.browser.complaints == []
+
+
+def test_shortcuts_lead_to_pages_and_can_be_switched_off(room: Room) -> None:
+    room.open("/alerts")
+    room.browser.press("/")
+    assert room.run("document.activeElement.name") == "q"
+    room.run("document.activeElement.blur()")
+    room.browser.press("?")
+    assert room.run("document.getElementById('keys').open")
+    assert room.axe_violations() == []
+    room.browser.press("2")
+    room.browser.press("Escape")
+    room.browser.wait_until("!document.getElementById('keys').open && location.pathname === '/alerts'")
+    room.browser.press("2")
+    room.browser.wait_until("location.pathname === '/events' && document.readyState === 'complete'")
+    room.browser.press("?")
+    room.browser.click("#keys-on")
+    room.browser.press("Escape")
+    room.browser.press("/")
+    assert room.run("document.activeElement.name") != "q"
+    room.browser.click("#keys-open")
+    room.browser.click("#keys-on")
+    room.browser.press("Escape")
+    room.browser.press("/")
+    assert room.run("document.activeElement.name") == "q"
 
 
 def test_a_console_that_went_away_is_noticed_and_comes_back(fleet: Fleet, room: Room, tmp_path: Path) -> None:

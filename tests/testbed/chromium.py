@@ -147,9 +147,10 @@ class Chromium:
         return x, y
 
     def press(self, key: str) -> None:
-        """Press one of KEYS, as with a keyboard."""
-        code, text = KEYS[key]
-        event: dict[str, Any] = {"key": key, "code": key, "windowsVirtualKeyCode": code}
+        """Press one of KEYS, or a letter, a digit or a sign, as with a keyboard."""
+        code, text = KEYS.get(key) or (ord(key.upper()), key)
+        name = f"Digit{key}" if key.isdecimal() else key
+        event: dict[str, Any] = {"key": key, "code": name, "windowsVirtualKeyCode": code}
         self.ask("Input.dispatchKeyEvent", type="keyDown", **event, **({"text": text} if text else {}))
         self.ask("Input.dispatchKeyEvent", type="keyUp", **event)
 

@@ -21,6 +21,7 @@
   let hurries = HURRIES;
   let hurriedAt = 0;
   let readAt = 0; // when somebody last moved over a list with data-still
+  let bellDue = false; // what rings, or ends it, has come: a page in a background tab is asked for too
   let showAll = false;
 
   function parts() {
@@ -32,6 +33,7 @@
     const bell = kind === "alert" || kind === "handling" || kind === "silence" || (kind === "event" && told.severity >= 13);
     const here = parts().filter((part) => hears(part, kind, told));
     if (here.length === 0 && !bell) return;
+    if (bell && rings) bellDue = true;
     const quick = here.some((part) => "atOnce" in part.dataset) || bell;
     soon(quick && (rings || mayHurry()) ? AT_ONCE_MS : OFTEN_MS);
   }
@@ -61,10 +63,12 @@
 
   async function refresh(wait) {
     due = null;
-    if (running || document.hidden) {
+    if (running || (document.hidden && !bellDue)) {
       again = Math.min(again ?? OFTEN_MS, wait);
       return;
     }
+    const forBell = bellDue;
+    bellDue = false;
     running = true;
     again = null;
     last = Date.now();
@@ -77,7 +81,9 @@
         put(fresh);
       }
       else if (answer.status === 401) location.reload();
+      else bellDue ||= forBell;
     } catch (error) {
+      bellDue ||= forBell;
       console.info("the page is asked for again later:", error.message);
     }
     running = false;
@@ -297,7 +303,10 @@
       if (source.readyState === EventSource.CLOSED) setTimeout(comeBack, 2 * LOST_MS);
     };
     for (const kind of KINDS) source.addEventListener(kind, (message) => heard(kind, JSON.parse(message.data)));
-    source.addEventListener("stale", () => soon(OFTEN_MS));
+    source.addEventListener("stale", () => {
+      bellDue = true; // it may have been an alarm
+      soon(OFTEN_MS);
+    });
     addEventListener("pagehide", () => source.close());
   }
 
