@@ -142,13 +142,19 @@ class RehearsalResult(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class CameraRules(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The rules of a camera, with the zones and lines that they name, as the configuration has them."""
+    """The rules, zones, lines and masks of a camera, as the configuration has them."""
 
     rules: Annotated[
         list[dict[str, Any]], Meta(description="as in rules of the camera; keys that are left out are usual")
     ] = field(default_factory=list)
     zones: dict[str, Any] = field(default_factory=dict)
     lines: dict[str, Any] = field(default_factory=dict)
+    masks: Annotated[
+        list[Any], Meta(description="areas that are not analysed, as in the camera's section")
+    ] = field(default_factory=list)
+    privacy_masks: Annotated[list[Any], Meta(description="areas that are blacked out, likewise")] = field(
+        default_factory=list
+    )
     changed: Annotated[list[Id], Meta(description="ids of the rules that set-rule has changed")] = field(
         default_factory=list
     )

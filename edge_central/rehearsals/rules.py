@@ -86,6 +86,7 @@ class CameraRuleSet:
     lines: Written
     config_hash: str  # of the configuration that has these rules; empty: not known
     changed: frozenset[str] = frozenset()  # ids of rules that ``set-rule`` has changed
+    masks: tuple[tuple[Point, ...], ...] = ()  # corners of the areas not analysed, or blacked out
 
     def rule(self, id_: str) -> ConfiguredRule | None:
         return next((each for each in self.rules if each.id == id_), None)
@@ -104,6 +105,8 @@ class _Camera(msgspec.Struct):
     zones: dict[str, Any] = {}
     lines: dict[str, Any] = {}
     changed: list[Any] = []
+    masks: Any = None
+    privacy_masks: Any = None
 
 
 class _Document(msgspec.Struct):
@@ -134,6 +137,7 @@ def parse_camera_rules(document: bytes | None, camera: str) -> CameraRuleSet | N
         lines=lines,
         config_hash=whole.config_hash if HASH.fullmatch(whole.config_hash) else "",
         changed=frozenset(each for each in raw.changed[:MAX_RULES] if isinstance(each, str)),
+        masks=(*_masks(raw.masks), *_masks(raw.privacy_masks)),
     )
 
 
@@ -192,6 +196,12 @@ def _excluded(zone: Mapping[str, Any]) -> tuple[tuple[Point, ...], ...] | None:
         return None
     parts = [_points(each, 3) for each in written]
     return None if None in parts else tuple(each for each in parts if each is not None)
+
+
+def _masks(written: Any) -> tuple[tuple[Point, ...], ...]:
+    """The polygons that can be read."""
+    listed = written[:MAX_ITEMS] if isinstance(written, list) else []
+    return tuple(points for each in listed if (points := _points(each, 3)) is not None)
 
 
 def _places(written: Mapping[str, Any], points_of: Callable[[Any], tuple[Point, ...] | None]) -> Written:

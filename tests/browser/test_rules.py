@@ -45,7 +45,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CityHouse]:
         make_searchable(built, *(ward for ward, *_ in WARDS))
         with built.connections.writing() as connection:
             yard = {"yard": YARD | {"exclude": [[[0.3, 0.3], [0.4, 0.3], [0.4, 0.5]]]}}
-            store_rules(connection, SITE, "bo-xuyen", document(CAMERA | {"zones": yard}))
+            masks = [[[0.0, 0.0], [0.3, 0.0], [0.3, 0.1]]]
+            store_rules(connection, SITE, "bo-xuyen", document(CAMERA | {"zones": yard, "masks": masks}))
         built.start()
         built.person("minh", Role.ADMIN)
         built.person("lan", Role.OFFICER, "bo-xuyen")
@@ -123,24 +124,30 @@ def test_the_zone_lies_on_the_whole_picture_of_the_camera(room: Room, pages: dic
     shape += " return [r.x, r.y, r.width, r.height].map(Math.round); }"
     picture, drawing = room.run(f"['img', 'svg'].map({shape})")
     assert picture == drawing
-    assert room.run("document.querySelectorAll('.walk polygon').length") == 3, "one is the excluded part"
+    assert room.run("document.querySelectorAll('.walk polygon:not(.mask)').length") == 3, "one is excluded"
+    assert room.run("document.querySelectorAll('.walk polygon.mask').length") == 1
 
 
 POINTS = "document.getElementById('points').value.split(', ').map((each) => each.split(' ').map(Number))"
-EXCLUDED = "document.querySelector('.walk polygon.excluded').getAttribute('points')"
-CORNERS = "document.querySelectorAll('.walk circle[tabindex]').length"
+OTHERS = """
+Array.from(
+    document.querySelectorAll('.walk polygon.excluded, .walk polygon.mask'), (e) => e.getAttribute('points'))
+"""
+CORNERS = "document.querySelectorAll('.walk circle[tabindex][data-shape=\"0\"]').length"
+PARTS = "document.getElementById('excluded').value.split('; ').map((each) => each.split(', '))"
 
 
 def test_a_corner_of_the_zone_is_moved_in_the_picture(room: Room, pages: dict[str, str]) -> None:
     room.browser.resize(*DESK)
     room.open(pages["form"])
-    before, excluded = room.run(POINTS), room.run(EXCLUDED)
+    before, others = room.run(POINTS), room.run(OTHERS)
     assert room.run(CORNERS) == len(before)
     room.browser.drag('.walk circle[tabindex][data-corner="0"]', ".walk svg", (0.25, 0.5))
     assert room.run(POINTS) == [pytest.approx([0.25, 0.5], abs=0.005), *before[1:]]
-    drawn = room.run("document.querySelector('.walk polygon').getAttribute('points').split(' ').length")
+    zone = "document.querySelector('.walk polygon:not(.mask)').getAttribute('points')"
+    drawn = room.run(f"{zone}.split(' ').length")
     assert drawn == len(before)
-    assert room.run(EXCLUDED) == excluded, "the excluded part stays where it is"
+    assert room.run(OTHERS) == others, "the excluded part and the mask stay where they are"
 
 
 def test_corners_are_added_removed_and_moved_by_keys(room: Room, pages: dict[str, str]) -> None:
@@ -157,11 +164,31 @@ def test_corners_are_added_removed_and_moved_by_keys(room: Room, pages: dict[str
     assert room.browser.complaints == []
 
 
+def test_parts_that_the_zone_excludes_are_drawn_too(room: Room, pages: dict[str, str]) -> None:
+    room.browser.resize(*DESK)
+    room.open(pages["form"])
+    zone, parts = room.run(POINTS), room.run(PARTS)
+    room.browser.drag('.walk circle[tabindex][data-shape="1"][data-corner="0"]', ".walk svg", (0.32, 0.35))
+    moved = [float(number) for number in room.run(PARTS)[0][0].split()]
+    assert moved == pytest.approx([0.32, 0.35], abs=0.005)
+    room.browser.click("#excluded-add")
+    added = room.run(PARTS)
+    assert [len(each) for each in added] == [len(parts[0]), 4]
+    assert room.run("document.querySelectorAll('.walk polygon.excluded').length") == 2
+    assert room.run("document.activeElement.dataset.shape") == "2"
+    for _ in range(2):  # a square without two corners is nothing
+        room.browser.press("Delete")
+    assert room.run(PARTS) == added[:1]
+    assert room.run(POINTS) == zone
+    assert room.browser.complaints == []
+
+
 def test_a_line_keeps_its_two_ends(room: Room, pages: dict[str, str]) -> None:
     room.open(pages["line-form"])
     room.run("document.querySelector('.walk circle[tabindex]').focus()")
     room.browser.press("Delete")
     assert room.run(CORNERS) == 2 == len(room.run(POINTS))
+    assert room.run("document.getElementById('excluded-add')") is None
     assert room.run("document.querySelectorAll('.walk circle.between').length") == 0
 
 

@@ -19,6 +19,8 @@ from tests.testbed.schemas import check_message
 
 YARD = {"polygon": [[0.2, 0.2], [0.5, 0.2], [0.5, 0.9]], "name": "Sân trường"}
 GATE = {"from": [0.1, 0.5], "to": [0.9, 0.5], "name": "Cổng: 12"}
+CLOCK = [[0, 0], [0.3, 0], [0.3, 0.1]]
+WINDOW = [[0.8, 0.0], [1, 0], [1, 0.2]]
 RULES = [
     {"id": "night", "kind": "loitering", "name": "Đêm", "zone": "yard", "labels": ["person"],
      "min_duration_s": 20.5, "schedule": {"from": "22:00", "to": "05:00", "days": ["mon-fri"]},
@@ -30,6 +32,8 @@ CAMERA = {
     "url": "rtsp://viewer:secret-word@127.0.0.1/1",
     "zones": {"yard": YARD},
     "lines": {"gate": GATE},
+    "masks": [CLOCK],
+    "privacy_masks": [WINDOW],
     "rules": RULES,
 }
 CONTEXT = GivenContext("c-1", NoArguments())
@@ -39,7 +43,7 @@ def result(config: Path) -> dict[str, Any]:
     return dict(RulesCommand(config).run(CONTEXT).result)
 
 
-def test_rules_zones_and_lines_are_sent_as_they_are_written(tmp_path: Path) -> None:
+def test_rules_zones_lines_and_masks_are_sent_as_they_are_written(tmp_path: Path) -> None:
     config = write_config(
         tmp_path, cameras=[CAMERA, {"id": "cam-2", "url": "rtsp://127.0.0.1/2"}], broker_port=1883
     )
@@ -47,7 +51,13 @@ def test_rules_zones_and_lines_are_sent_as_they_are_written(tmp_path: Path) -> N
     assert found == {
         "config_hash": load(config).config_hash,
         "cameras": {
-            "cam-1": {"rules": RULES, "zones": {"yard": YARD}, "lines": {"gate": GATE}},
+            "cam-1": {
+                "rules": RULES,
+                "zones": {"yard": YARD},
+                "lines": {"gate": GATE},
+                "masks": [CLOCK],
+                "privacy_masks": [WINDOW],
+            },
             "cam-2": {},
         },
     }

@@ -64,6 +64,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "Vùng này có {count} phần loại trừ: người, phương tiện ở đó không được tính.",
         "Excluded parts of the zone: {count}.",
     ),
+    "rule-masks": (
+        "Màu xám, nét đứt: {count} phần hình bị che của camera, không được phân tích hoặc được bôi đen.",
+        "Grey, dashed: the camera's masks, not analysed or blacked out ({count}).",
+    ),
     "rule-off": ("Đang tắt trong cấu hình", "Disabled in the configuration"),
     "rule-place-unknown": (
         "Thiết bị không gửi vùng hoặc vạch ảo của quy tắc này.",
@@ -178,6 +182,11 @@ WORDS: dict[str, tuple[str, str]] = {
         "Điểm NUMBER: di chuyển bằng phím mũi tên",
         "Point NUMBER: the arrow keys move it",
     ),
+    "rehearsal-part-corner": (
+        "Phần loại trừ PART, điểm NUMBER: di chuyển bằng phím mũi tên",
+        "Excluded part PART, point NUMBER: the arrow keys move it",
+    ),
+    "rehearsal-part-add": ("Thêm phần loại trừ", "Add an excluded part"),
     "rehearsal-excluded": ("Tọa độ các phần loại trừ của vùng", "Points of the parts that the zone excludes"),
     "rehearsal-excluded-hint": (
         "Người, phương tiện ở trong các phần này không được tính. Các phần cách nhau bằng dấu chấm phẩy; để "

@@ -279,6 +279,7 @@ rule_documents = st.fixed_dictionaries(
                             "rules": st.lists(st.one_of(rules, rules, anything), max_size=4),
                             "zones": st.one_of(st.fixed_dictionaries({"yard": zones}), anything),
                             "lines": st.dictionaries(texts, anything, max_size=2),
+                            "masks": st.one_of(st.lists(anything, max_size=2), anything),
                         }
                     ),
                     anything,

@@ -117,6 +117,19 @@ def test_each_rule_is_said_in_words_and_drawn(city: House, lang: str) -> None:
     assert '<polyline points="160.0,450.0 1440.0,450.0"/>' in page
 
 
+def test_masks_of_the_camera_are_drawn_and_odd_ones_left_out(city: House) -> None:
+    mask, odd = [[0, 0], [0.25, 0], [0.25, 0.5]], [[[0, 0], [2, 0], [0, 1]], [[0, 0]], "x", None, 5]
+    for more, drawn in (
+        ({"masks": [mask, *odd], "privacy_masks": [mask]}, 2),
+        ({"masks": "x", "privacy_masks": {"a": 1}}, 0),
+    ):
+        with city.connections.writing() as connection:
+            connection.execute(tables.camera_rules.update().values(document=document(CAMERA | more)))
+        page = city.browser("lan").get(RULES).text
+        assert page.count('<polygon class="mask" points="0.0,0.0 400.0,0.0 400.0,450.0"/>') == 3 * drawn
+        assert ("2 phần hình bị che" in page) == (drawn == 2)
+
+
 def test_reports_are_counted_by_outcome(city: House) -> None:
     city.take(
         *[event(number, "night") for number in range(1, 6)], event(6, "other"), event(7, "night", "end")

@@ -1,4 +1,4 @@
-"""``rules``: the rules, zones and lines of each camera as the configuration has them."""
+"""``rules``: the rules, zones, lines and masks of each camera as the configuration has them."""
 
 from __future__ import annotations
 
@@ -59,6 +59,8 @@ def _cameras(whole: tree.Mapping, changes: RuleChanges) -> Iterator[tuple[str, C
                 rules=[plain(rule) for _, rule in mappings(camera, "rules")],
                 zones=plain_entry(camera, "zones") or {},
                 lines=plain_entry(camera, "lines") or {},
+                masks=plain_entry(camera, "masks") or [],
+                privacy_masks=plain_entry(camera, "privacy_masks") or [],
                 changed=changed.get(id_, []),
             ),
         )

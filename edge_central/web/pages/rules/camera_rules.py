@@ -25,13 +25,14 @@ from edge_central.web.request_handler import Page
 @dataclass(frozen=True, slots=True)
 class RuleDrawing:
     """The zone or line of a rule on a picture. ``points`` is that of a polygon, or of a polyline;
-    ``excluded`` are those of polygons."""
+    ``excluded`` and ``masks`` are those of polygons."""
 
     width: float
     height: float
     points: str
     is_line: bool
     excluded: tuple[str, ...] = ()
+    masks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,8 @@ class RulesOfCamera:
         return configured_rule(draft.rule, {**zones, **draft.zones}, {**lines, **draft.lines})
 
     def drawing(self, place: RulePlace | None) -> RuleDrawing | None:
-        return None if place is None else rule_drawing(place, picture_ratio(self.camera))
+        masks = () if self.known.rules is None else self.known.rules.masks
+        return None if place is None else rule_drawing(place, picture_ratio(self.camera), masks)
 
     def proposals(self, visit: UserRequestContext, rule: ConfiguredRule) -> RuleProposals:
         """What the outcomes of this rule suggest."""
@@ -65,15 +67,15 @@ class RulesOfCamera:
         return read_proposals(visit.connection, *place, visit.now_ms, visit.services.console.timezone)
 
 
-def rule_drawing(place: RulePlace, ratio: float) -> RuleDrawing:
-    """``ratio``: width by height of the picture."""
+def rule_drawing(place: RulePlace, ratio: float, masks: Iterable[tuple[Point, ...]] = ()) -> RuleDrawing:
+    """``ratio``: width by height of the picture. ``masks``: corners of each mask of the camera."""
     height = round(WIDTH / ratio, 1)
 
     def drawn(points: Iterable[Point]) -> str:
         return " ".join(f"{x * WIDTH:.1f},{y * height:.1f}" for x, y in points)
 
-    excluded = tuple(map(drawn, place.excluded))
-    return RuleDrawing(WIDTH, height, drawn(place.points), place.key == "lines", excluded)
+    shapes = tuple(map(drawn, place.excluded)), tuple(map(drawn, masks))
+    return RuleDrawing(WIDTH, height, drawn(place.points), place.key == "lines", *shapes)
 
 
 def rules_of_path(visit: UserRequestContext) -> RulesOfCamera:
