@@ -106,7 +106,18 @@ def _arguments(type_: str, form: Mapping[str, str], cameras: Collection[str]) ->
         args = {"event_id": form.get("event_id", "").strip(), "why": reason_of(form)}
         return args | ({"release": True} if form.get("release") else {})
     args = {"camera": _camera(form.get("camera", ""), cameras)}
+    if type_ == "camera-reboot":
+        return args | _port(form.get("port", "").strip())
     return args | ({"still": True} if type_ == "snapshot" else {})
+
+
+def _port(text: str) -> dict[str, int]:
+    """The port of a camera's ONVIF service, where it is not the usual one. Raises InvalidCommand."""
+    if text in ("", "80"):
+        return {}
+    if not (text.isascii() and text.isdecimal() and len(text) <= 5):
+        raise InvalidCommand("command-error-arguments")
+    return {"port": int(text)}
 
 
 def _camera(camera: str, cameras: Collection[str]) -> str:

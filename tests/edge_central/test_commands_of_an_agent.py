@@ -1,7 +1,9 @@
-"""Each command of the console and its effect at the real agent, through the real ingest and broker."""
+"""Each button of the console and its effect at the real agent, through the real ingest and broker."""
 
 from __future__ import annotations
 
+import html
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,18 +17,21 @@ from sqlalchemy import select
 
 from edge_agent.commands.signature import PUBLIC_DER, key_id, sign
 from edge_agent.core.clock import rfc3339_of_ms
-from edge_central.commands.draft import prepare, unsigned_command
+from edge_central.commands.draft import prepare
 from edge_central.commands.model import CommandAuthor, GatewayCommand
-from edge_central.commands.records import LoggedCommand, list_commands, store_signed, store_unsigned
+from edge_central.commands.records import LoggedCommand, list_commands, store_signed
 from edge_central.commands.submission import SubmittedCommand
 from edge_central.store import tables
 from edge_central.store.database import DatabaseConnections
 from edge_central.store.scope import EVERYWHERE
+from edge_central.web.auth.accounts import Role
 from tests.commands.centre import centre_at, write_public
 from tests.commands.synced_agent import COMMAND
 from tests.commands.test_over_mqtt import YARD
-from tests.edge_central.commands.parts import OPERATOR, STRANGER, command, store
+from tests.edge_central.commands.parts import OPERATOR, STRANGER, command
 from tests.edge_central.parts import Centre
+from tests.edge_central.web.house import Browser, House
+from tests.edge_central.web.test_command_pages import DOCUMENT, PAGE, UNSIGNED
 from tests.testbed.agent import AgentProcess, write_config
 from tests.testbed.clips import make_clip
 from tests.testbed.mosquitto import Mosquitto, wait_until
@@ -34,6 +39,9 @@ from tests.testbed.onvif_camera import OnvifCamera
 
 CONFIRMED = {"delivery": "confirmed", "spread_s": 0}
 RULE = {"camera": "cam-1", "rule": "yard"}
+YARD_RULE = "cam-1/yard"
+TYPED = ("event_id", "port", "reason")
+"""Fields of forms whose value is typed."""
 FINAL = ("succeeded", "failed", "rejected", "expired")
 
 
@@ -45,22 +53,29 @@ class CommandedSite:
     connections: DatabaseConnections
     camera: OnvifCamera
     media: Path
+    officer: Browser
 
     @property
     def now_ms(self) -> int:
         return round(time.time() * 1000)
 
-    def sign(self, found: GatewayCommand, key: Ed25519PrivateKey = OPERATOR) -> LoggedCommand:
-        """Sign and send a command as the console does; return it with its final reply."""
-        with self.connections.writing() as connection:
-            id_ = store(connection, found, self.now_ms, key)
-        return self.answered(id_)
+    def press(self, key: Ed25519PrivateKey = OPERATOR, /, **form: str) -> LoggedCommand:
+        """Fill in a form of the page, sign what the page shows, and send it; return its final reply."""
+        fields = {"reason": "vụ 12", **form}
+        assert offers(self.officer.get(PAGE).text, fields), fields
+        shown = self.officer.get(PAGE, params=fields).text
+        found = DOCUMENT.search(shown)
+        assert found is not None, shown
+        text = html.unescape(found[1])
+        signed = {"signed": sign(text.encode(), key).decode(), "reason": fields["reason"]}
+        assert self.officer.post(PAGE, signed).status_code == 303
+        return self.answered(msgspec.json.decode(text)["id"])
 
     def ask(self, type_: str, timeout_s: float = 60) -> LoggedCommand:
-        found = unsigned_command({"type": type_, "camera": "cam-1"}, ["cam-1"])
-        with self.connections.writing() as connection:
-            author = CommandAuthor("lan", "192.0.2.7", self.now_ms)
-            assert store_unsigned(connection, author, "dt-001", "de-tham", found)
+        """Press a button without a signature; return its final reply."""
+        fields = {"type": type_, "camera": "" if type_ == "status" else "cam-1"}
+        assert offers(self.officer.get("/sites/dt-001").text, fields), type_
+        assert self.officer.post(UNSIGNED, fields).status_code == 303
         return self.answered(self.log()[0].id, timeout_s)
 
     def log(self) -> tuple[LoggedCommand, ...]:
@@ -90,6 +105,16 @@ class CommandedSite:
         return [each for each in found if each["command_id"] == id_]
 
 
+def offers(page: str, fields: dict[str, str]) -> bool:
+    """Whether one form of the page has all these fields, and each value that is not typed."""
+
+    def has(form: str, name: str, value: str) -> bool:
+        return f'name="{name}"' in form and (name in TYPED or f'value="{value}"' in form)
+
+    forms = re.findall(r"<form.*?</form>", page, re.S)
+    return any(all(has(form, *field) for field in fields.items()) for form in forms)
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandedSite]:
     folder = tmp_path_factory.mktemp("site")
@@ -103,7 +128,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandedSite]:
     ]
     with (
         Mosquitto(folder) as broker,
-        Centre(folder / "centre", broker.port) as centre,
+        House(folder / "centre") as house,
+        Centre(folder / "centre", broker.port) as centre,  # on the database of the house
         centre_at(broker.port) as operator,
         OnvifCamera("127.0.0.1") as camera,
     ):
@@ -113,9 +139,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandedSite]:
         with AgentProcess(config, "--repeat-files", command=COMMAND) as agent:
             agent.wait_for_status(lambda beat: beat["cameras"]["cam-1"]["state"] == "online", "the camera")
             operator.wait_for_gateway()
-            connections = DatabaseConnections(centre.database)
-            yield CommandedSite(agent, connections, camera, centre.state_dir / "media")
-            connections.close()
+            house.person("lan", Role.OFFICER, "de-tham")
+            lan = house.start().browser("lan")
+            wait_until(lambda: YARD_RULE in lan.get(PAGE).text, 60, "the rules of the camera")
+            yield CommandedSite(agent, house.connections, camera, centre.state_dir / "media", lan)
 
 
 def test_status_says_what_is_wrong(site: CommandedSite) -> None:
@@ -151,17 +178,17 @@ def test_live_pictures_come_one_after_another(site: CommandedSite) -> None:
 
 
 def test_a_picture_in_full_size_needs_the_signature(site: CommandedSite) -> None:
-    answer = site.sign(command("snapshot", {"camera": "cam-1", "still": True}))
+    answer = site.press(type="snapshot", camera="cam-1")
     assert answer.status == "succeeded", answer.words
     wait_until(lambda: bool(site.line(answer.id).media), 60, "the picture")
 
 
 @pytest.mark.parametrize("type_", ["mask", "disarm", "arm"])
 def test_a_rule_is_overridden_and_returned_to_its_configuration(site: CommandedSite, type_: str) -> None:
-    answer = site.sign(command(type_, {**RULE, "for_s": 3600}))
+    answer = site.press(type=type_, rule=YARD_RULE, for_s="3600")
     assert answer.status == "succeeded", answer.words
     assert site.overridden() == [("yard", type_)]
-    ended = site.sign(command(type_, {**RULE, "for_s": 0}))
+    ended = site.press(type=type_, rule=YARD_RULE, for_s="0")
     assert (ended.status, site.overridden()) == ("succeeded", [])
     wait_until(lambda: len(site.chained(answer.id)) == 2, 60, "start and end in the chain")
     signer = key_id(PUBLIC_DER + OPERATOR.public_key().public_bytes_raw())
@@ -169,38 +196,37 @@ def test_a_rule_is_overridden_and_returned_to_its_configuration(site: CommandedS
 
 
 def test_a_view_is_learned_again(site: CommandedSite) -> None:
-    answer = site.sign(command("relearn", {"camera": "cam-1"}))
+    answer = site.press(type="relearn", camera="cam-1")
     assert answer.status == "succeeded", answer.words
     wait_until(lambda: bool(site.chained(answer.id)), 60, "the event")
     assert site.chained(answer.id)[0]["what"] == "relearn"
 
 
 def test_a_camera_is_rebooted(site: CommandedSite) -> None:
-    answer = site.sign(command("camera-reboot", {"camera": "cam-2", "port": site.camera.port}))
+    answer = site.press(type="camera-reboot", camera="cam-2", port=str(site.camera.port))
     assert answer.status == "succeeded", answer.words
     assert site.camera.writes == ["reboot"]
 
 
 def test_storm_mode_begins_and_ends(site: CommandedSite) -> None:
-    args = {"cameras": ["cam-1"], "every_s": 30, "for_s": 3600}
-    assert site.sign(command("storm-mode", args)).status == "succeeded"
+    storm_mode = {"type": "storm-mode", "camera": "cam-1", "every_s": "30"}
+    assert site.press(**storm_mode, for_s="3600").status == "succeeded"
     storm = site.agent.wait_for_status(lambda beat: beat["storm"], "the storm")["storm"]
     assert (storm["cameras"], storm["every_s"]) == (["cam-1"], 30)
-    assert site.sign(command("storm-mode", {"every_s": 30, "for_s": 0})).status == "succeeded"
+    assert site.press(**storm_mode, for_s="0").status == "succeeded"
     site.agent.wait_for_status(lambda beat: beat["storm"] is None, "its end")
 
 
 def test_evidence_is_held_and_released(site: CommandedSite) -> None:
-    args = {"event_id": "zone-1", "why": "vụ 12"}
-    assert site.sign(command("evidence-hold", args)).status == "succeeded"
-    release = command("evidence-hold", args | {"release": True})
-    assert site.sign(release).status == "succeeded"
-    again = site.sign(release)
+    hold = {"type": "evidence-hold", "event_id": "zone-1"}
+    assert site.press(**hold, release="").status == "succeeded"
+    assert site.press(**hold, release="1").status == "succeeded"
+    again = site.press(**hold, release="1")
     assert (again.status, "zone-1" in again.words) == ("rejected", True), "it is held no more"
 
 
 def test_a_key_that_the_gateway_does_not_know_moves_nothing(site: CommandedSite) -> None:
-    answer = site.sign(command("disarm", {**RULE, "for_s": 3600}), STRANGER)
+    answer = site.press(STRANGER, type="disarm", rule=YARD_RULE, for_s="3600")
     stranger = key_id(PUBLIC_DER + STRANGER.public_key().public_bytes_raw())
     assert answer.status == "rejected"
     assert stranger[:16] in answer.words
@@ -254,8 +280,8 @@ def test_an_expired_command_moves_nothing(site: CommandedSite) -> None:
 
 def test_a_replayed_row_is_executed_once(site: CommandedSite) -> None:
     """An attacker who has taken over the database sends an old row again."""
-    first = site.sign(command("mask", {**RULE, "for_s": 3600}))
-    site.sign(command("mask", {**RULE, "for_s": 0}))
+    first = site.press(type="mask", rule=YARD_RULE, for_s="3600")
+    site.press(type="mask", rule=YARD_RULE, for_s="0")
     with site.connections.writing() as connection:
         again = tables.request.update().where(tables.request.c.id == first.id)
         connection.execute(again.values(status="asked", words="", problem=None, asked_ms=site.now_ms))

@@ -1,9 +1,10 @@
-"""An officer reads the rules of a real agent in the console, rehearses a change, and sees the result and a
-picture."""
+"""An officer reads the rules of a real agent in the console, rehearses a change, sees the result and a
+picture, and puts the change in force."""
 
 from __future__ import annotations
 
 import hashlib
+import html
 import json
 import re
 import threading
@@ -17,7 +18,7 @@ import cv2
 import httpx
 import numpy as np
 
-from edge_agent.commands.signature import make_key
+from edge_agent.commands.signature import make_key, read_private, sign
 from edge_agent.core.clock import SystemClock, read_boot_id, wall_ms
 from edge_agent.passages.passage import FOLDER
 from edge_central.config import load
@@ -29,6 +30,7 @@ from edge_central.web.service import ConsoleServer
 from tests.commands.synced_agent import COMMAND
 from tests.edge_central.parts import Centre
 from tests.edge_central.web.house import PASSWORD, Browser
+from tests.edge_central.web.test_command_pages import DOCUMENT, PAGE
 from tests.passages.parts import passage, store
 from tests.testbed.agent import AgentProcess, write_config
 from tests.testbed.clips import make_clip
@@ -41,7 +43,7 @@ RULES = "/sites/dt-001/cameras/cam-1/rules"
 FORM = f"{RULES}/yard/rehearse"
 
 
-def gateway(folder: Path, broker: Mosquitto, key: Path) -> AgentProcess:
+def gateway(folder: Path, broker: Mosquitto, key: Path, operator: Path) -> AgentProcess:
     """An agent whose camera saw four persons cross the yard an hour ago."""
     folder.mkdir()
     rows = store(folder / "state", SystemClock(), read_boot_id())
@@ -57,7 +59,7 @@ def gateway(folder: Path, broker: Mosquitto, key: Path) -> AgentProcess:
         broker_port=broker.port,
         detector="none",
         gateway={"id": "dt-001", "ward": "de-tham"},
-        commands={"search_keys": [str(key)]},
+        commands={"search_keys": [str(key)], "operator_keys": [str(operator)]},
         mqtt={"brokers": [f"mqtt://127.0.0.1:{broker.port}"], "spread_s": 0, "delivery": "confirmed"},
     )
     return AgentProcess(config, "--repeat-files", command=COMMAND)
@@ -90,13 +92,14 @@ def console(centre: Centre) -> Iterator[Browser]:
         thread.join(30)
 
 
-def test_an_officer_rehearses_a_rule_of_an_agent_and_opens_an_example(tmp_path: Path) -> None:
+def test_an_officer_rehearses_a_rule_of_an_agent_opens_an_example_and_changes_it(tmp_path: Path) -> None:
     public, _ = make_key(tmp_path / "search.pem")
+    operator, _ = make_key(tmp_path / "operator.pem")
     keys: dict[str, Any] = {"search": {"key_file": str(tmp_path / "search.pem")}, "console": {}}
     with (
         Mosquitto(tmp_path, persistent=True) as broker,
         Centre(tmp_path / "centre", broker.port, **keys) as centre,
-        gateway(tmp_path / "here", broker, public),
+        gateway(tmp_path / "here", broker, public, operator),
     ):
         wait_until(lambda: (centre.state_dir / "central.db").exists(), what="the database")
         with console(centre) as browser:
@@ -107,6 +110,9 @@ def test_an_officer_rehearses_a_rule_of_an_agent_and_opens_an_example(tmp_path: 
             assert dict(found) | {"Draft": "0", "Rule in force, rehearsed": "4"} == dict(found)
             assert "min_duration_s: 30" in page
             opened(browser, id_)
+            put_in_force(browser, id_, tmp_path / "operator.pem")
+            wait_until(lambda: "in zone yard for at least 30 s" in browser.get(RULES).text, 60, "the change")
+            assert "Changed by a command" in browser.get(RULES).text
     log = (tmp_path / "here" / "state" / FOLDER / "access.jsonl").read_text(encoding="utf-8").splitlines()
     first, second = map(json.loads, log)
     assert (first["asked_by"], first["purpose"], first["case"]) == ("lan", "false alarms", "8/2026")
@@ -148,3 +154,13 @@ def opened(browser: Browser, id_: str) -> None:
     picture = f"/searches/{id_}/pictures/{named[1]}"
     wait_until(lambda: browser.get(picture).status_code == 200, 60, "the picture")
     assert browser.get(picture).content == CROP
+
+
+def put_in_force(browser: Browser, id_: str, key: Path) -> None:
+    """Sign the draft of a rehearsal, and send it."""
+    link = re.search(r'href="([^"]*/commands[^"]*set-rule[^"]*)"', browser.get(f"/rehearsals/{id_}").text)
+    assert link is not None
+    found = DOCUMENT.search(browser.get(html.unescape(link[1])).text)
+    assert found is not None
+    signed = sign(html.unescape(found[1]).encode(), read_private(key)).decode()
+    assert browser.post(PAGE, {"signed": signed, "reason": "false alarms"}).status_code == 303

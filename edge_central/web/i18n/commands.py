@@ -39,6 +39,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "command-arm": ("Bật, kể cả ngoài lịch", "Arm, also outside its schedule"),
     "command-signed-relearn": ("Học lại góc nhìn", "Learn its view again"),
     "command-signed-camera-reboot": ("Khởi động lại camera", "Reboot the camera"),
+    "command-port": ("Cổng ONVIF, để khởi động lại", "Its ONVIF port, to reboot it"),
     "command-signed-snapshot": ("Chụp ảnh lớn", "Picture in full size"),
     "command-all-cameras": ("Tất cả camera", "All cameras"),
     "command-for": ("Trong", "For"),

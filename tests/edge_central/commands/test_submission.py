@@ -46,6 +46,12 @@ def test_each_form_becomes_the_arguments_of_its_command(type_: str) -> None:
     assert signed_command(FORM | {"type": type_}, CAMERAS).args == ARGS[type_]
 
 
+@pytest.mark.parametrize(("port", "more"), [("", {}), ("80", {}), (" 8899 ", {"port": 8899})])
+def test_a_camera_is_rebooted_at_the_port_of_its_service(port: str, more: dict[str, int]) -> None:
+    found = signed_command(FORM | {"type": "camera-reboot", "port": port}, CAMERAS)
+    assert found.args == {"camera": "cam-1", **more}
+
+
 def test_no_form_becomes_a_rule() -> None:
     """Only a rehearsed draft does: tests/edge_central/web/test_rule_pages.py."""
     with pytest.raises(InvalidCommand, match="command-error-arguments"):
@@ -75,6 +81,8 @@ def test_a_form_without_a_signature_becomes_a_command() -> None:
         ({"type": "storm-mode", "camera": "cam-9"}, "command-error-camera"),
         ({"type": "storm-mode", "every_s": "1"}, "command-error-arguments"),
         ({"type": "evidence-hold", "event_id": "../x"}, "command-error-arguments"),
+        ({"type": "camera-reboot", "port": "65536"}, "command-error-arguments"),
+        ({"type": "camera-reboot", "port": "\u00b2"}, "command-error-arguments"),
     ],
 )
 def test_a_wrong_form_is_refused(changes: dict[str, str], key: str) -> None:
