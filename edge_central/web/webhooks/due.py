@@ -28,9 +28,10 @@ from sqlalchemy import (
 )
 
 from edge_agent.core.model import Severity
-from edge_agent.wire.received.bounds import with_problem
+from edge_agent.wire.received.bounds import bounded_text, with_problem
 from edge_central.console.alarms.silences import is_silenced
 from edge_central.console.events import NOT_HIDDEN, OF_NOTE, EventRow, rows_of
+from edge_central.rehearsals.rule_names import RuleNames
 from edge_central.store import tables
 from edge_central.store.database import conflict_insert, newest_cursor
 from edge_central.store.ringing import RINGING_KINDS, RINGING_PHASES, WARNING
@@ -94,6 +95,8 @@ class DueNotice:
     came_ms: int
     place: WebhookPlace
     event: EventRow | None = None  # None: an alert
+    rule: str = ""  # id of the camera's rule; empty: none
+    rule_name: str = ""  # as people call it, or its id
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +136,8 @@ def next_step(
             break
         found = rows_of(connection, scope, [row.cursor]) if _is_wanted(row, wanted) else ()
         if found:
-            return NextStep(_of_event(found[0], WebhookPlace(row.cursor, place.alert)), place)
+            passed = WebhookPlace(row.cursor, place.alert)
+            return NextStep(_of_event(found[0], passed, RuleNames(connection, scope)), place)
     passed = WebhookPlace(max(place.cursor, newest), place.alert)
     if more:
         return NextStep(None, passed, more=True)
@@ -171,11 +175,13 @@ def _is_wanted(row: Any, wanted: NoticeFilter) -> bool:
     return not row.quiet and not (handled and wanted.unacknowledged_s > 0)
 
 
-def _of_event(event: EventRow, place: WebhookPlace) -> DueNotice:
+def _of_event(event: EventRow, place: WebhookPlace, names: RuleNames) -> DueNotice:
+    rule = bounded_text(event.data.rule_id or "")
     subject = f"event {event.gateway} {event.event_id}" if event.event_id else f"cursor {event.cursor}"
     return DueNotice(
         *(subject, event.ward, event.gateway, event.camera, event.kind, event.severity),
         *(event.data.why, event.time_ms, event.received_ms, place, event),
+        *(rule, names.rule(event.gateway, event.camera, rule) if rule else ""),
     )
 
 

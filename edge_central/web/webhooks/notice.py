@@ -46,6 +46,9 @@ class WebhookNotice(Struct, frozen=True, kw_only=True):
     site_name: str
     camera: str | None
     camera_name: str
+    rule: Annotated[str | None, Meta(description="id of the camera's rule")]
+    rule_name: Annotated[str, Meta(description="its name in the configuration, or its id")]
+    label: Annotated[str | None, Meta(description="class of the object, as in the event")]
     time: str
     received: str
     text: NoticeTexts
@@ -69,6 +72,9 @@ def notice_of(
         site_name=names.site_name(due.gateway) if due.gateway else "",
         camera=due.camera or None,
         camera_name=names.camera(due.gateway, due.camera).name if due.camera else "",
+        rule=due.rule or None,
+        rule_name=due.rule_name,
+        label=_label(due),
         time=rfc3339_of_ms(bounded_time(due.time_ms)),
         received=rfc3339_of_ms(bounded_time(due.came_ms)),
         text=NoticeTexts(vi=vi, en=en),
@@ -76,11 +82,17 @@ def notice_of(
     )
 
 
+def _label(due: DueNotice) -> str | None:
+    label = None if due.event is None else due.event.data.label
+    return bounded_text(label) if label else None
+
+
 def notice_lines(
     due: DueNotice, names: Names, timezone: ZoneInfo, unacknowledged_s: float, lang: Lang
 ) -> list[str]:
     """Lines for people: what, where, why and when; first that nobody has acknowledged it, if it is late."""
-    kind = translate_word("rule" if due.event is None else "kind", due.kind, lang)
+    kind, label = translate_word("rule" if due.event is None else "kind", due.kind, lang), _label(due)
+    what = f"{kind}: {translate_word('label', label, lang)}" if label else kind
     severity = ALARM if due.severity >= ALARM else WARNING if due.severity >= WARNING else 9
     places = [names.site_name(due.gateway)] if due.gateway else []
     if due.camera and due.camera != "gateway":
@@ -88,8 +100,9 @@ def notice_lines(
     places.append(translate("notice-ward", lang, ward=names.ward(due.ward)))
     local = datetime.fromtimestamp(bounded_time(due.time_ms) / 1000, UTC).astimezone(timezone)
     lines = [
-        f"{translate(f'severity-{severity}', lang)}: {kind}",
+        f"{translate(f'severity-{severity}', lang)}: {what}",
         " · ".join(places),
+        f"{translate('rule', lang)}: {due.rule_name}" if due.rule_name != due.rule else "",
         bounded_text(line_text(due.words, lang)),
         f"{local:%H:%M:%S %d/%m/%Y}",
     ]

@@ -13,6 +13,7 @@ from edge_central.store.presence_reports import GatewayReport, PresenceState
 from edge_central.store.scope import EVERYWHERE
 from edge_central.web.auth.accounts import Role
 from tests.edge_central.parts import FakeGateway
+from tests.edge_central.rehearsals.parts import CAMERA, NIGHT, document, store_rules
 from tests.edge_central.traffic.parts import moment
 from tests.edge_central.web.hostile import event
 from tests.edge_central.web.house import Browser, House
@@ -80,6 +81,17 @@ def test_a_shift_report_says_what_rang_who_took_it_and_what_is_down(
     assert "bx-001" not in page, "another ward"
     assert "(1)" in words, "one camera of his ward is down"
     assert not re.search(r"<style|\sstyle=|\son\w+=", page)
+
+
+def test_a_rule_has_its_name_in_the_report(house: House, lan: Browser, clock: FakeClock) -> None:
+    named = CAMERA | {"rules": [NIGHT | {"id": "yard-night", "name": "Đêm ở sân"}]}
+    with house.connections.writing() as connection:
+        store_rules(connection, payload=document(named))
+    house.take(alarm(OURS, 1))
+    clock.wall = moment("08:01")
+    words = text_of(lan.get("/reports/shift").text)
+    assert "Xâm nhập vùng Đêm ở sân" in words
+    assert "yard-night" not in words
 
 
 def test_a_shift_begins_with_the_last_handover(house: House, lan: Browser, clock: FakeClock) -> None:

@@ -22,6 +22,7 @@ from edge_central.web.auth.accounts import Role
 from edge_central.web.webhooks.due import newest_place, next_step
 from edge_central.web.webhooks.notice import WebhookNotice
 from tests.edge_central.parts import WARD, FakeGateway
+from tests.edge_central.rehearsals.parts import CAMERA, NIGHT, document, store_rules
 from tests.edge_central.web.hostile import event
 from tests.edge_central.web.house import House
 from tests.testbed.mosquitto import wait_until
@@ -57,6 +58,8 @@ def alarm(box: FakeGateway, sequence: int, event_id: str, **more: Any) -> tuple[
         "phase": "start",
         "event_id": event_id,
         "why": "person in yard for 1 s",
+        "rule_id": "night",
+        "label": "person",
         "snapshot": {"media_id": "m-1", "sha256": "0" * 64, "bytes": 1, "box": [0, 0, 1, 1]},
     }
     return event(box, sequence, data, **{"time": TIME, **more})
@@ -84,6 +87,8 @@ def test_an_alarm_is_posted_with_names_words_and_links(receiver: Receiver, tmp_p
         house.take(alarm(OURS, 1, "before"))
         house.start()
         settled(house)
+        with house.connections.writing() as connection:
+            store_rules(connection, payload=document(CAMERA | {"rules": [NIGHT | {"name": "Đêm ở sân"}]}))
         house.take(
             alarm(OURS, 2, "a1"),
             alarm(OURS, 3, "info", severity=9),
@@ -104,9 +109,11 @@ def test_an_alarm_is_posted_with_names_words_and_links(receiver: Receiver, tmp_p
         "Cổng sau",
     )
     assert (body["kind"], body["severity"], body["time"]) == ("zone-intrusion", "alarm", TIME)
+    assert (body["rule"], body["rule_name"], body["label"]) == ("night", "Đêm ở sân", "person")
     assert body["text"]["vi"].splitlines() == [
-        "Báo động: Xâm nhập vùng",
+        "Báo động: Xâm nhập vùng: người",
         "Chợ Đề Thám · Cổng sau · Phường Đề Thám",
+        "Quy tắc: Đêm ở sân",
         "person in yard for 1 s",
         "20:42:15 24/11/2026",
     ]
