@@ -82,12 +82,16 @@ class Room:
         return self.browser.run(script)
 
     def axe_violations(self) -> list[str]:
-        """What axe finds on the page; nothing without AXE."""
-        if not AXE.is_file():
-            return []
-        self.run(AXE.read_text(encoding="utf-8"))
-        found: list[str] = self.run(VIOLATIONS)
-        return found
+        return axe_violations(self.browser)
+
+
+def axe_violations(browser: Chromium) -> list[str]:
+    """What axe finds on the page; nothing without AXE."""
+    if not AXE.is_file():
+        return []
+    browser.run(AXE.read_text(encoding="utf-8"))
+    found: list[str] = browser.run(VIOLATIONS)
+    return found
 
 
 def people(house: CityHouse) -> None:

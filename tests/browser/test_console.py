@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -32,7 +33,10 @@ PAGES = {
     "users": "/users",
     "account": "/account",
 }
-LOAD_MS = 2_000
+MORE = {"traffic": "/traffic", "report": "/reports/shift", "cases": "/cases", "silences": "/silences"}
+LOOKS = [(WALL, "vi"), ((1366, 768), "en"), (PHONE, "vi")]
+LOAD_MS, PAINT_MS = 2_000, 1_000
+FIRST_PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
 
 pytestmark = pytest.mark.skipif(not installed(), reason="no chromium here")
 
@@ -60,28 +64,46 @@ def alarm_page(house: CityHouse) -> str:
     return str(next(page for page, site in rows if site == "pk-003"))
 
 
-def test_the_whole_city_is_on_the_wall_in_two_seconds(room: Room) -> None:
+@pytest.fixture
+def lang(request: pytest.FixtureRequest, room: Room) -> Iterator[str]:
+    """The language of the pages; afterwards Vietnamese again."""
+    yield request.param
+    if request.param != "vi":
+        room.open("/language/vi?next=/account")
+
+
+def test_the_whole_city_is_on_the_wall_in_two_seconds_and_painted_in_one(room: Room) -> None:
     room.browser.resize(*WALL)
-    took = []
-    for _ in range(3):
+    took, painted = [], []
+    for _ in range(6):  # the best counts: other programs use this machine too
         room.open("/")
+        room.browser.wait_until(FIRST_PAINT)
+        painted.append(room.run(FIRST_PAINT))
         took.append(room.run("performance.getEntriesByType('navigation')[0].loadEventEnd"))
-    print("overview of 465 sites:", [f"{ms:.0f} ms" for ms in took])
+        if painted[-1] < PAINT_MS and took[-1] < LOAD_MS:
+            break
+    print("overview of 465 sites:", [f"{ms:.0f} ms" for ms in took], [f"{ms:.0f} ms" for ms in painted])
     assert min(took) < LOAD_MS
+    assert min(painted) < PAINT_MS
     assert room.run("document.querySelectorAll('.squares rect').length") == 465
 
 
-@pytest.mark.parametrize("size", [WALL, (1366, 768), PHONE])
-@pytest.mark.parametrize("name", PAGES)
-def test_nothing_is_cut_off_and_everything_has_a_name(room: Room, name: str, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize(("size", "lang"), LOOKS, indirect=["lang"])
+@pytest.mark.parametrize("name", [*PAGES, *MORE])
+def test_nothing_is_cut_off_and_everything_has_a_name(
+    room: Room, name: str, size: tuple[int, int], lang: str
+) -> None:
     room.browser.resize(*size, phone=size == PHONE)
-    room.open(PAGES[name])
+    path = (PAGES | MORE)[name]
+    room.open(f"/language/{lang}?next={quote(path, safe='/')}" if lang != "vi" else path)
+    assert room.run("document.documentElement.lang") == lang
     assert room.run("document.documentElement.scrollWidth <= innerWidth"), "it can be scrolled sideways"
     assert room.run(NAMELESS) == []
     assert room.run("document.querySelectorAll('main, header, nav').length >= 3")
     levels = room.run("Array.from(document.querySelectorAll('h1, h2, h3'), (e) => Number(e.tagName[1]))")
     assert levels.count(1) == 1
     assert all(later - earlier <= 1 for earlier, later in pairwise(levels[levels.index(1) :]))
+    assert room.axe_violations() == []
     assert room.browser.complaints == []
 
 

@@ -84,6 +84,42 @@ def test_all_that_was_seen_is_acknowledged_and_what_came_since_rings(house: Hous
     assert lan.post("/alerts/bulk", {"do": "all", "seen": "x"}).status_code == 400
 
 
+def test_the_filters_of_the_page_choose_rows(house: House, lan: Browser) -> None:
+    house.take(*alarms(2, cameras=2), event(OURS, 3, {"phase": "start", "event_id": "l1"}, kind="loitering"))
+    everything = lan.get("/alerts").text
+    for field in ("ward", "kind", "severity", "mine"):
+        assert f'name="{field}"' in everything, field
+    first = names(everything)[0]
+    lan.post("/alerts/acknowledge", {"subject": first})
+    found = {
+        query: len(names(lan.get(f"/alerts?{query}").text))
+        for query in (
+            "kind=loitering",
+            "severity=17",
+            "ward=bo-xuyen",
+            "mine=1",
+            "kind=zone-intrusion&mine=1",
+        )
+    }
+    assert found == {
+        "kind=loitering": 1,
+        "severity=17": 3,
+        "ward=bo-xuyen": 0,
+        "mine=1": 1,
+        "kind=zone-intrusion&mine=1": 1,
+    }
+
+
+def test_a_row_shows_the_newest_picture(house: House, lan: Browser) -> None:
+    snapshot = {"media_id": "m-1", "sha256": "0" * 64, "bytes": 1, "box": [0, 0, 1, 1]}
+    house.take(event(OURS, 1, {"phase": "start", "event_id": "e1", "label": "person", "snapshot": snapshot}))
+    house.picture(OURS, "m-1")
+    page = lan.get("/alerts").text
+    row = page[page.index('id="alarm-list"') :]
+    assert '<img src="/media/dt-001/m-1"' in row
+    assert "Xâm nhập vùng: người" in row
+
+
 @pytest.mark.parametrize(
     "fields", [{}, {"row 99 1": "on"}, {"row x 1": "on"}, {"alert 7": "on"}, {"row 1 1": "off"}]
 )

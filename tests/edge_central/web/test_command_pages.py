@@ -70,6 +70,21 @@ def test_a_button_stores_a_command_without_a_signature(city: House) -> None:
     assert 'action="/sites/dt-001/commands/unsigned"' in lan.get("/sites/dt-001").text
 
 
+def test_others_see_who_asked_for_live_pictures(city: House) -> None:
+    """The newest picture of the camera is on the page of its site for everybody."""
+    city.browser("lan").post(UNSIGNED, {"type": "live-pictures", "camera": "cam-1"})
+    city.picture(HERE, "m-1")
+    minh = city.browser("minh")
+    minh.get("/language/en")
+    page = minh.get("/sites/dt-001").text
+    assert "Live pictures, asked for by lan" in page
+    assert '<img src="/media/dt-001/m-1"' in page
+    (row,) = stored(city)
+    with city.connections.writing() as connection:
+        Batch(connection).record_replies([ReplyMessage("de-tham", "dt-001", row.id, "succeeded", "60")], 5)
+    assert "asked for by lan" not in minh.get("/sites/dt-001").text
+
+
 @pytest.mark.parametrize("type_", ["mask", "storm-mode", "reboot", "", "arm"])
 def test_no_button_sends_anything_else_without_a_signature(city: House, type_: str) -> None:
     answer = city.browser("lan").post(UNSIGNED, {"type": type_, "camera": "cam-1"})
