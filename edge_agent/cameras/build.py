@@ -16,6 +16,7 @@ from edge_agent.config.model.settings import (
     AnyRule,
     Camera,
     GearChoice,
+    LineRule,
     SnapshotPolicy,
 )
 from edge_agent.core.delivery import EventAppender
@@ -34,8 +35,11 @@ from edge_agent.motion.detector import MotionDetector
 from edge_agent.passages.recorder import no_passages
 from edge_agent.pipeline import DetectionStage, EvidenceStage, PassageStage, Pipeline, RuleStage, ViewStage
 from edge_agent.rules.build import watch_of
+from edge_agent.rules.flow import FlowMeter
+from edge_agent.rules.lines import LineWatch
 from edge_agent.rules.objects import ObjectCounter, ObjectReporter
 from edge_agent.rules.schedule import Arming
+from edge_agent.rules.turns import TurnTracker
 from edge_agent.stills.recorder import CameraStills, StillRecorder
 from edge_agent.tamper import CameraView
 from edge_agent.tracking.tracker import Tracker
@@ -195,9 +199,13 @@ def change_rules(
     ``pipeline`` was built for ``old``; its own thread calls this."""
     present = dict(zip(_reports(old), pipeline.rules, strict=True))
     wanted = _reports(new)
+    turns = next((rule.turns for rule in pipeline.rules if isinstance(rule, LineWatch)), TurnTracker())
 
     def rules() -> list[RuleStage]:
-        return [present.get(report) or _rule_stage(new.id, report, context, folder) for report in wanted]
+        turns.lines = _counted_lines(new)
+        return [
+            present.get(report) or _rule_stage(new.id, report, context, folder, turns) for report in wanted
+        ]
 
     ended = [rule for report, rule in present.items() if report not in wanted]
     pipeline.change_rules(ended, rules, "reload")
@@ -213,6 +221,7 @@ class _CountReporting:
     """``report.counts_s``."""
 
     every_s: float
+    ground: settings.Ground | None
 
 
 _Report = AnyRule | _ObjectReporting | _CountReporting
@@ -224,22 +233,31 @@ def _reports(camera: Camera) -> list[_Report]:
     if camera.report.objects:
         reports.append(_ObjectReporting())
     if camera.report.counts_s > 0:
-        reports.append(_CountReporting(camera.report.counts_s))
+        reports.append(_CountReporting(camera.report.counts_s, camera.ground))
     return reports
 
 
 def _rules(camera: Camera, context: PipelineContext, folder: Path | None) -> list[RuleStage]:
-    return [_rule_stage(camera.id, report, context, folder) for report in _reports(camera)]
+    turns = TurnTracker()
+    turns.lines = _counted_lines(camera)
+    return [_rule_stage(camera.id, report, context, folder, turns) for report in _reports(camera)]
 
 
-def _rule_stage(camera_id: str, report: _Report, context: PipelineContext, folder: Path | None) -> RuleStage:
+def _counted_lines(camera: Camera) -> frozenset[str]:
+    rules = [rule for rule in camera.rules if isinstance(rule, LineRule)]
+    return frozenset(rule.line.id for rule in rules if rule.enabled and rule.counts_s > 0)
+
+
+def _rule_stage(
+    camera_id: str, report: _Report, context: PipelineContext, folder: Path | None, turns: TurnTracker
+) -> RuleStage:
     match report:
         case _ObjectReporting():
             return ObjectReporter()
-        case _CountReporting(every_s):
-            return ObjectCounter(every_s)
+        case _CountReporting(every_s, ground):
+            return ObjectCounter(every_s, FlowMeter(ground))
         case _:
-            return watch_of(report, context.arming(camera_id, report), context.timezone, folder)
+            return watch_of(report, context.arming(camera_id, report), context.timezone, folder, turns)
 
 
 def model_ref(detector: ObjectDetector | None) -> ModelRef:

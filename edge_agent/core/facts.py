@@ -33,12 +33,25 @@ class ObjectObservation:
 
 
 @dataclass(frozen=True, slots=True)
+class FlowNumbers:
+    """Vehicles and two-wheelers in the picture. Counts are means over ``watched_s``."""
+
+    watched_s: float
+    moving: float
+    standing: float  # for less than five minutes, after they moved
+    standing_long: float  # for longer, after they moved
+    speed: float | None  # median of the moving ones, own lengths a second; None: not measured
+    speed_m_s: float | None  # the same on the ground plane
+
+
+@dataclass(frozen=True, slots=True)
 class CountsObservation:
-    """New objects per label since ``from_mono``."""
+    """New objects per label since ``from_mono``, and the traffic; at least one of them."""
 
     from_mono: float
     to_mono: float
     new: dict[str, int] = field(default_factory=dict)
+    flow: FlowNumbers | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +126,25 @@ class RuleObservation:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """How many crossed ``line`` first and the line of the observation last; label -> number."""
+
+    line: str
+    direction: Literal["a-to-b", "b-to-a"]  # across ``line``
+    to_direction: Literal["a-to-b", "b-to-a"]  # across the line of the observation
+    objects: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class TurnNumbers:
+    """From where the objects came that crossed a line last, since the site's midnight; label -> number."""
+
+    only: dict[str, int]  # crossed no other line of the camera
+    turns: tuple[Turn, ...]
+    others: dict[str, int]  # further turns, beyond the most that are told apart
+
+
+@dataclass(frozen=True, slots=True)
 class LineCountsObservation:
     """How many crossed a line since the site's midnight; label -> number."""
 
@@ -123,6 +155,7 @@ class LineCountsObservation:
     to_mono: float
     a_to_b: dict[str, int]
     b_to_a: dict[str, int]
+    turns: TurnNumbers | None = None  # None: the camera counts at fewer than two lines
 
 
 class ViewState(StrEnum):

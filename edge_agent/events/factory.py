@@ -23,6 +23,7 @@ from edge_agent.core.facts import (
     RuleChange,
     RuleObservation,
     ThermalChange,
+    TurnNumbers,
     UplinkChange,
     ViewObservation,
 )
@@ -113,13 +114,14 @@ class EventFactory:
         return self._envelope.phased(camera_id, observation.rule.severity, moment, data, media)
 
     def counts(self, camera_id: str, observation: CountsObservation, frame: Frame) -> Draft:
-        """``counts``: new objects of an interval."""
-        to = self._envelope.moment(observation.to_mono)
+        """``counts``: new objects and traffic of an interval."""
+        to, flow = self._envelope.moment(observation.to_mono), observation.flow
         data = wire.CountsData(
             from_at=self._envelope.at(observation.from_mono),
             to_at=rfc3339(to.at),
             interval_s=round(observation.to_mono - observation.from_mono, 3),
             new=observation.new,
+            flow=msgspec.UNSET if flow is None else wire.FlowData(**dataclasses.asdict(flow)),
         )
         return self._envelope.draft(camera_id, Severity.INFO, to, data)
 
@@ -134,6 +136,7 @@ class EventFactory:
             to_at=rfc3339(to.at),
             a_to_b=observation.a_to_b,
             b_to_a=observation.b_to_a,
+            turns=msgspec.UNSET if observation.turns is None else _turns(observation.turns),
         )
         return self._envelope.draft(camera_id, Severity.INFO, to, data)
 
@@ -397,6 +400,11 @@ def _named(track: Track) -> dict[str, Any]:
         "score": round(min(max(track.score, 0.0), 1.0), 3),
         "track_id": track.id,
     }
+
+
+def _turns(numbers: TurnNumbers) -> wire.LineTurnsData:
+    turns = [wire.TurnData(**dataclasses.asdict(turn)) for turn in numbers.turns]
+    return wire.LineTurnsData(only=numbers.only, turns=turns, others=numbers.others)
 
 
 def _happened_mono(

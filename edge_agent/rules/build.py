@@ -17,17 +17,21 @@ from edge_agent.rules.crowding import CrowdWatch
 from edge_agent.rules.lines import LineWatch
 from edge_agent.rules.schedule import Arming
 from edge_agent.rules.stopped import StoppedWatch
+from edge_agent.rules.turns import TurnTracker
 from edge_agent.rules.wrong_way import WrongWayWatch
 from edge_agent.rules.zones import ZoneWatch
 
 AnyWatch = LineWatch | ZoneWatch | StoppedWatch | WrongWayWatch | CrowdWatch
 
 
-def watch_of(rule: AnyRule, arming: Arming, timezone: tzinfo, folder: Path | None) -> AnyWatch:
-    """Return what runs the rule. ``folder``: where it stores what has to survive a restart; None: nothing."""
+def watch_of(
+    rule: AnyRule, arming: Arming, timezone: tzinfo, folder: Path | None, turns: TurnTracker | None = None
+) -> AnyWatch:
+    """Return what runs the rule. ``folder``: where it stores what has to survive a restart; None: nothing.
+    ``turns``: those of the camera; None: the rule stands alone."""
     match rule:
         case LineRule():
-            return LineWatch(rule, arming, timezone, folder)
+            return LineWatch(rule, arming, timezone, folder, turns)
         case ZoneRule():
             return ZoneWatch(rule, arming)
         case StoppedRule():

@@ -23,6 +23,7 @@ from edge_agent.core.state_file import read_record, write_record
 from edge_agent.rules.movement import CrossingDetector, CrossingDirection, CrossingLine, LineCrossing
 from edge_agent.rules.schedule import Arming, EventThrottle
 from edge_agent.rules.track_filter import TrackFilter
+from edge_agent.rules.turns import LineMovement, TurnCounts, TurnTracker
 
 MAX_DAYS = 8
 """Days whose numbers are kept, the most recently counted ones, in case the clock is set forward and back."""
@@ -33,6 +34,7 @@ class DayCounts(msgspec.Struct):
 
     a_to_b: dict[str, int] = {}
     b_to_a: dict[str, int] = {}
+    turns: TurnCounts = msgspec.field(default_factory=TurnCounts)
 
 
 class LineCountsRecord(msgspec.Struct):
@@ -51,10 +53,14 @@ class LineCounts:
     counted before has written it.
     """
 
-    def __init__(self, rule: LineRule, timezone: tzinfo, folder: Path | None) -> None:
+    def __init__(
+        self, rule: LineRule, timezone: tzinfo, folder: Path | None, turns: TurnTracker | None = None
+    ) -> None:
+        """``turns``: those of the camera; None: turning movements are not reported."""
         self._ref = RuleRef(rule.id, rule.kind.value, rule.severity)
         self._line = rule.line.id
         self._every_s = rule.counts_s
+        self._turns = turns
         self._timezone = timezone
         self._file = None if folder is None else folder / f"line-counts-{rule.id}.json"
         self._days: dict[str, DayCounts] = {}
@@ -77,14 +83,23 @@ class LineCounts:
 
     def add(self, direction: CrossingDirection, label: str) -> None:
         """Count one crossing for today."""
-        assert self._day is not None, "begin_frame() comes first"
-        counts = self._days.pop(self._day, None) or DayCounts()
+        counts = self._changing_day()
         numbers = counts.a_to_b if direction == "a-to-b" else counts.b_to_a
         numbers[label] = numbers.get(label, 0) + 1
+
+    def add_movement(self, movement: LineMovement) -> None:
+        """Count for today where an object came from that crossed this line last."""
+        self._changing_day().turns.add(movement)
+
+    def _changing_day(self) -> DayCounts:
+        """Today's numbers, which the caller changes."""
+        assert self._day is not None, "begin_frame() comes first"
+        counts = self._days.pop(self._day, None) or DayCounts()
         self._days[self._day] = counts
         if len(self._days) > MAX_DAYS:
             del self._days[next(iter(self._days))]
         self._is_new = True
+        return counts
 
     def report(self) -> Iterator[LineCountsObservation]:
         if self._from_mono is not None and self._last_mono - self._from_mono >= self._every_s:
@@ -109,8 +124,12 @@ class LineCounts:
         if self._is_new:
             self._write(self._day)
         counts, from_mono = self._days[self._day], self._from_mono
+        has_turns = self._turns is not None and self._turns.has_turns
         observation = LineCountsObservation(
-            self._ref, self._line, self._day, from_mono, to_mono, dict(counts.a_to_b), dict(counts.b_to_a)
+            *(self._ref, self._line, self._day, from_mono, to_mono),
+            dict(counts.a_to_b),
+            dict(counts.b_to_a),
+            counts.turns.numbers() if has_turns else None,
         )
         if self._unreported and self._unreported[-1].day == observation.day:
             observation = replace(observation, from_mono=self._unreported.pop().from_mono)
@@ -164,15 +183,23 @@ class LineWatch:
 
     Only positions where the track was really seen count, not predicted ones: when a lost track is seen again,
     the straight line from its last position may cross. The day's counts are stored in ``folder``; None: they
-    do not survive a restart.
+    do not survive a restart. ``turns`` is shared by the lines of the camera.
     """
 
-    def __init__(self, rule: LineRule, arming: Arming, timezone: tzinfo, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        rule: LineRule,
+        arming: Arming,
+        timezone: tzinfo,
+        folder: Path | None = None,
+        turns: TurnTracker | None = None,
+    ) -> None:
         self._rule = rule
         self._filter = TrackFilter(rule)
         self._throttle = EventThrottle(rule)
         self._arming = arming
-        self._counts = LineCounts(rule, timezone, folder) if rule.counts_s > 0 else None
+        self.turns = turns or TurnTracker()
+        self._counts = LineCounts(rule, timezone, folder, self.turns) if rule.counts_s > 0 else None
         self._line: CrossingLine | None = None
         self._line_tracks: dict[str, _LineTrack] = {}  # by track
         self._unreported: deque[RuleObservation] = deque()
@@ -182,6 +209,7 @@ class LineWatch:
         now = frame.captured_mono
         if self._counts is not None:
             self._counts.begin_frame(frame.captured_at, now)
+            self.turns.begin_frame(tracks, now)
         armed = self._arming.armed(frame.captured_at)
         line = self._line_of(frame)
         for track in tracks.active:
@@ -199,6 +227,7 @@ class LineWatch:
         """Report what was counted. This rule has no open events."""
         self._line_tracks = {id_: each for id_, each in self._line_tracks.items() if id_ in continuing}
         if self._counts is not None:
+            self.turns.finish(self._counts, continuing)
             self._counts.finish()
         yield from self._report()
 
@@ -233,6 +262,7 @@ class LineWatch:
             line_track.counted = crossed
             if self._counts is not None:
                 self._counts.add(crossed.direction, track.label)
+                self.turns.crossed(track, track.label, self._rule.line.id, crossed, self._counts)
             if self._is_reported(crossed):
                 self._unreported.append(self._observation(track, crossed))
                 self._last_event_mono = max(crossed.mono, self._last_event_mono or crossed.mono)

@@ -1,5 +1,5 @@
 """Reports of ``report.objects`` (an event when an object appears, changes and leaves) and ``report.counts_s``
-(the number of new objects by label).
+(the number of new objects by label, and the traffic).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from edge_agent.core.facts import CountsObservation, ObjectObservation, Phase
 from edge_agent.core.model import Frame, Track, Tracks, TrackState
+from edge_agent.rules.flow import FlowMeter
 from edge_agent.rules.movement import is_at_edge
 from edge_agent.rules.schedule import UPDATE_EVERY_S
 
@@ -97,11 +98,13 @@ class ObjectCounter:
 
     An object counts once, in the interval in which it is confirmed and labelled, under the label it has then.
     An object that was parked before it was first seen counts when it moves. An interval without new objects
-    is not reported, and starts again.
+    and without traffic is not reported, and starts again.
     """
 
-    def __init__(self, every_s: float) -> None:
+    def __init__(self, every_s: float, flow: FlowMeter | None = None) -> None:
+        """``flow``: measures the traffic; None: it is not reported."""
         self._every_s = every_s
+        self._flow = flow
         self._from_mono: float | None = None
         self._last_mono = 0.0
         self._new: Counter[str] = Counter()
@@ -113,6 +116,8 @@ class ObjectCounter:
             self._from_mono = now
         elif now - self._from_mono >= self._every_s:
             yield from self._report(now)
+        if self._flow is not None:
+            self._flow.update(frame, tracks)
         for track in (*tracks.active, *tracks.ended):
             if track.confirmed and track.label is not None and not track.parked_before:
                 self._count(track.id, track.label)
@@ -132,7 +137,10 @@ class ObjectCounter:
                 self._counted.popitem(last=False)
 
     def _report(self, now: float) -> Iterator[CountsObservation]:
-        if self._new and self._from_mono is not None:
-            yield CountsObservation(self._from_mono, now, dict(self._new))
+        flow = None if self._flow is None else self._flow.numbers()
+        if (self._new or flow is not None) and self._from_mono is not None:
+            yield CountsObservation(self._from_mono, now, dict(self._new), flow)
+        if self._flow is not None:
+            self._flow.reset()
         self._new = Counter()
         self._from_mono = now

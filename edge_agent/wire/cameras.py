@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import UNSET, Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from edge_agent.wire.base import (
     END,
@@ -150,6 +150,31 @@ class CrowdingData(RuleData, frozen=True, kw_only=True):
     most: Annotated[Count, Meta(description="highest count since the event began")]
 
 
+class TurnData(Message, frozen=True, kw_only=True):
+    """Objects that crossed the line ``line`` first, and the line of the report last."""
+
+    line: str
+    direction: Annotated[Literal["a-to-b", "b-to-a"], Meta(description="across the first line")]
+    to_direction: Annotated[
+        Literal["a-to-b", "b-to-a"], Meta(description="across the line of the report, the last one")
+    ]
+    objects: Annotated[dict[str, Count], Meta(description="since midnight, by label")]
+
+
+class LineTurnsData(Message, frozen=True, kw_only=True):
+    """From where the objects came that crossed this line last. Each object is in one number, once it is out
+    of sight, or five minutes after its last crossing."""
+
+    only: Annotated[
+        dict[str, Count],
+        Meta(description="crossed only this line of the camera, by label: no turning movement is known"),
+    ]
+    turns: Annotated[
+        list[TurnData], Meta(description="at most 64; the same line in the other direction: it came back")
+    ]
+    others: Annotated[dict[str, Count], Meta(description="by label: of further turns beyond these 64")]
+
+
 class LineCountsData(Message, frozen=True, kw_only=True):
     """``line-counts``: who crossed a line since the site's midnight. Sent once a minute after a crossing, and
     once more at midnight, before the counts start at 0 again."""
@@ -161,15 +186,43 @@ class LineCountsData(Message, frozen=True, kw_only=True):
     to_at: Time
     a_to_b: Annotated[dict[str, Count], Meta(description="since midnight, by label")]
     b_to_a: Annotated[dict[str, Count], Meta(description="since midnight, by label")]
+    turns: Annotated[
+        LineTurnsData | UnsetType,
+        Meta(description="turning movements; left out: the camera counts at one line, or its agent is older"),
+    ] = UNSET
+
+
+class FlowData(Message, frozen=True, kw_only=True):
+    """The vehicles and two-wheelers in the picture, as means of the interval. What was parked there from the
+    beginning is left out."""
+
+    watched_s: Annotated[float, Meta(ge=0, description="seconds of the interval with a picture")]
+    moving: Annotated[float, Meta(ge=0, description="mean number of those that move")]
+    standing: Annotated[
+        float, Meta(ge=0, description="mean number of those that arrived and stand, for under five minutes")
+    ]
+    standing_long: Annotated[float, Meta(ge=0, description="the same for five minutes and more")]
+    speed: Annotated[
+        Annotated[float, Meta(ge=0)] | None,
+        Meta(description="median of those that move, own lengths a second; null: not measured"),
+    ]
+    speed_m_s: Annotated[
+        Annotated[float, Meta(ge=0)] | None,
+        Meta(description="the same in metres a second; null: the camera has no ground plane"),
+    ]
 
 
 class CountsData(Message, frozen=True, kw_only=True):
-    """``counts``: new confirmed objects per label since the last ``counts``; not sent when there are none."""
+    """``counts``: new confirmed objects per label since the last ``counts``, and the traffic; not sent when
+    there is neither."""
 
     from_at: Time
     to_at: Time
     interval_s: float
     new: dict[str, Count]
+    flow: Annotated[FlowData | UnsetType, Meta(description="left out: no traffic, or its agent is older")] = (
+        UNSET
+    )
 
 
 class CameraViewData(Message, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, and_, not_, or_, select
@@ -28,9 +29,7 @@ class GatewayIntervals:
     gateway: str
     ward: str
     link: list[StateInterval] = field(default_factory=list)
-    cameras: defaultdict[str, dict[Layer, list[StateInterval]]] = field(
-        default_factory=lambda: defaultdict(dict)
-    )
+    cameras: dict[str, dict[Layer, list[StateInterval]]] = field(default_factory=lambda: defaultdict(dict))
 
     @property
     def changes(self) -> int:
@@ -67,9 +66,14 @@ def clip_span(span: ConditionSpan, period: TimeSpan) -> ConditionSpan:
 
 
 def read_intervals(
-    connection: Connection, scope: Scope, period: TimeSpan, gateway: str | None = None
+    connection: Connection,
+    scope: Scope,
+    period: TimeSpan,
+    gateway: str | None = None,
+    layers: Collection[Layer] | None = None,
 ) -> list[GatewayIntervals]:
-    """The intervals that overlap ``period``, of all gateways in this scope or of one ``gateway``."""
+    """The intervals that overlap ``period``, of all gateways in this scope or of one ``gateway``; ``layers``:
+    of these only."""
     columns, of_gateway = tables.availability.c, tables.gateway.c
     query = (
         select(
@@ -83,6 +87,8 @@ def read_intervals(
     )
     if gateway is not None:
         query = query.where(columns.gateway == gateway)
+    if layers is not None:
+        query = query.where(columns.layer.in_([layer.value for layer in layers]))
     found: dict[str, GatewayIntervals] = {}
     # Rows are unpacked: a month of a city has 100,000, and reading them by attribute is slower.
     for id_, camera, layer, state, detail, from_ms, to_ms, ward in connection.execute(query):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -11,7 +11,14 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from edge_central.availability.interval_reader import GatewayIntervals, read_intervals, with_context
-from edge_central.availability.model import Condition, TimeSpan
+from edge_central.availability.model import (
+    TAMPER_LAYERS,
+    Condition,
+    Layer,
+    PictureState,
+    StateInterval,
+    TimeSpan,
+)
 from edge_central.availability.recorder import alive_key
 from edge_central.availability.timeline import ConditionSpan, ConditionTotals, gateway_spans, totals_of
 from edge_central.store.database import read_meta
@@ -20,6 +27,8 @@ from edge_central.store.scope import Scope
 NOT_ALIVE_MS = 60_000
 """The centre stores a time every ten seconds while it listens; if it is older than this, it does not run."""
 FIRST_YEAR, LAST_YEAR = 2000, 2099
+OUTAGE_LAYERS = (Layer.LINK, Layer.PICTURE, *TAMPER_LAYERS)
+"""The others only say that a usable picture is worse than usual."""
 OF_CAMERA = (Condition.CAMERA, Condition.TAMPER)
 """Outages of one camera; others concern all cameras of its gateway."""
 
@@ -54,8 +63,8 @@ class SiteAvailability:
 
 @dataclass(frozen=True, slots=True)
 class AvailabilityReport:
-    """``period``: what is counted, up to the present. By ward and gateway. A report made of sums has neither
-    spans nor outages."""
+    """``period``: what is counted, up to the present. By ward and gateway. A report made of sums has no
+    spans, and outages only if they were asked for."""
 
     period: TimeSpan
     sites: tuple[SiteAvailability, ...]
@@ -156,6 +165,29 @@ def read_availability(
             sites.append(make_site(found.gateway, found.ward, cameras, outages))
     sites.sort(key=lambda site: (site.ward, site.gateway))
     return AvailabilityReport(period, tuple(sites))
+
+
+def read_outages(
+    connection: Connection, scope: Scope, period: TimeSpan, now_ms: int, gateway: str | None = None
+) -> dict[str, tuple[OutageEntry, ...]]:
+    """The outages of each gateway as ``read_availability`` has them, in a part of the time: of the cameras it
+    reads only what can be an outage, and goes through only those that had any."""
+    outages: dict[str, tuple[OutageEntry, ...]] = {}
+    wide = with_context(period, now_ms)
+    for found in read_intervals(connection, scope, wide, gateway, OUTAGE_LAYERS):
+        found.cameras = {camera: layers for camera, layers in found.cameras.items() if _has_outages(layers)}
+        cameras = [
+            CameraAvailability(found.gateway, camera, ConditionTotals(), tuple(spans))
+            for camera, spans in found.spans(period, now_ms).items()
+        ]
+        outages[found.gateway] = tuple(_outages(found, cameras, period))
+    return outages
+
+
+def _has_outages(layers: Mapping[Layer, Sequence[StateInterval]]) -> bool:
+    pictures = layers.get(Layer.PICTURE, ())
+    is_lost = any(interval.state == PictureState.OFFLINE for interval in pictures)
+    return is_lost or any(layer in TAMPER_LAYERS for layer in layers)
 
 
 def make_site(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import tzinfo
 from typing import Any
 
@@ -13,7 +14,12 @@ from sqlalchemy import Connection, and_, func, select
 from edge_central.availability.day_sums import day_begin_ms
 from edge_central.availability.interval_reader import GatewayIntervals, read_intervals, with_context
 from edge_central.availability.model import Condition, TimeSpan
-from edge_central.availability.report import AvailabilityReport, CameraAvailability, make_site
+from edge_central.availability.report import (
+    AvailabilityReport,
+    CameraAvailability,
+    make_site,
+    read_outages,
+)
 from edge_central.availability.timeline import ConditionTotals, totals_of
 from edge_central.store import tables
 from edge_central.store.scope import Scope
@@ -47,6 +53,16 @@ def read_summed_availability(
     sites = [make_site(id_, wards[id_], cameras) for id_, cameras in by_gateway.items()]
     sites.sort(key=lambda site: (site.ward, site.gateway))
     return AvailabilityReport(period, tuple(sites))
+
+
+def read_summed_with_outages(
+    connection: Connection, scope: Scope, period: TimeSpan, timezone: tzinfo, now_ms: int
+) -> AvailabilityReport:
+    """The same with outages."""
+    report = read_summed_availability(connection, scope, period, timezone, now_ms)
+    outages = read_outages(connection, scope, period, now_ms)
+    sites = tuple(replace(site, outages=outages.get(site.gateway, ())) for site in report.sites)
+    return AvailabilityReport(period, sites)
 
 
 def _rests(

@@ -132,7 +132,7 @@ def _traffic(connection: Connection, before_ms: int, after: Any, most: int) -> E
     """Delete counts of the days before that time: of lines first, then of cameras."""
     before = datetime.fromtimestamp(before_ms / 1000, UTC).date().isoformat()
     found: list[Row[Any]] = []
-    for table in (tables.traffic_line, tables.traffic_camera):
+    for table in (tables.traffic_line, tables.traffic_turn, tables.traffic_camera):
         columns = list(table.primary_key)
         query = select(*columns).where(table.c.day < before).order_by(table.c.day).limit(most - len(found))
         rows = connection.execute(query).all()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from edge_agent.wire.received.bounds import bounded_time
-from edge_central.traffic.days import Quarter, Span
+from edge_central.traffic.increases import Quarter, Span
 from edge_central.traffic.reports import QUARTER_MS
 
 ONE_DAY = timedelta(days=1)

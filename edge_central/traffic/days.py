@@ -15,17 +15,10 @@ from operator import itemgetter
 
 import msgspec
 
-from edge_central.traffic.reports import A_TO_B, APPEARED, B_TO_A, QUARTER_MS, Counts
+from edge_central.traffic.increases import DayIncreases, Quarter, Span, increases
+from edge_central.traffic.reports import A_TO_B, APPEARED, B_TO_A, Counts
 
-Quarter = int
-"""Number of a quarter of an hour since 1970, UTC."""
 _BEGIN = itemgetter(0)
-Span = tuple[Quarter, Quarter]
-"""Quarters from the first one, included, to the last one, not included."""
-
-TOLERANCE_MS = 90_000
-"""Two reports follow each other if the second begins at most this long after the end of the first. A restart
-of the agent takes less."""
 
 
 class LineReading(msgspec.Struct, array_like=True):
@@ -37,9 +30,10 @@ class LineReading(msgspec.Struct, array_like=True):
     a_to_b: dict[str, int]
     b_to_a: dict[str, int]
 
-    def by_direction(self) -> dict[tuple[str, str], int]:
-        """A plain dict: a ward's week has ten thousand readings, and a Counter takes three times as long."""
-        there = {(A_TO_B, label): count for label, count in self.a_to_b.items()}
+    def by_key(self) -> dict[tuple[str, ...], int]:
+        """By direction and label. A plain dict: a ward's week has ten thousand readings, and a Counter takes
+        three times as long."""
+        there: dict[tuple[str, ...], int] = {(A_TO_B, label): count for label, count in self.a_to_b.items()}
         return there | {(B_TO_A, label): count for label, count in self.b_to_a.items()}
 
     def merge(self, other: LineReading) -> None:
@@ -48,16 +42,6 @@ class LineReading(msgspec.Struct, array_like=True):
         for own, theirs in ((self.a_to_b, other.a_to_b), (self.b_to_a, other.b_to_a)):
             for label, count in theirs.items():
                 own[label] = max(own.get(label, 0), count)
-
-
-@dataclass(frozen=True, slots=True)
-class LineIncreases:
-    """The counts of one day of a line."""
-
-    by_quarter: Mapping[Quarter, Counts]
-    undated: Counts  # of the day, at an unknown time
-    unknown: frozenset[Quarter]
-    """Quarters without a complete report: the agent was off, or a report has not arrived."""
 
 
 class LineDay(msgspec.Struct, omit_defaults=True):
@@ -77,58 +61,46 @@ class LineDay(msgspec.Struct, omit_defaults=True):
 
     @property
     def total(self) -> int:
-        highest: dict[tuple[str, str], int] = {}
+        highest: dict[tuple[str, ...], int] = {}
         for reading in (*self.dated.values(), *self.undated.values()):
-            for key, count in reading.by_direction().items():
+            for key, count in reading.by_key().items():
                 highest[key] = max(highest.get(key, 0), count)
         return sum(highest.values())
 
-    def increases(self, day: Span) -> LineIncreases:
-        """``day``: the quarters of the day. Crossings that were reported with a wrong clock, or after the
-        day, or first after a hole that began in an earlier quarter, have no time. A day's readings never
-        fall, so their sums put the dated and the undated ones in order."""
-        first, last = day
-        holes = list(self._holes(day))
-        doubtful = {quarter for begin, quarter in holes if begin < quarter}
-        readings = [
-            (
-                reading.by_direction(),
-                not dated or quarter in doubtful or not first <= quarter < last,
-                quarter,
-            )
-            for dated, those in ((True, self.dated), (False, self.undated))
-            for quarter, reading in those.items()
-        ]
-        readings.sort(key=lambda each: (sum(each[0].values()), each[1], each[2]))
-        reached: dict[tuple[str, str], int] = {}
-        undated = Counts()
-        by_quarter: dict[Quarter, Counts] = {}
-        for counts, is_undated, quarter in readings:
-            rise = {
-                key: count - reached.get(key, 0)
-                for key, count in counts.items()
-                if count > reached.get(key, 0)
-            }
-            reached |= {key: counts[key] for key in rise}
-            if is_undated:
-                undated.update(rise)
-            else:
-                by_quarter[quarter] = Counts(rise)
-        unknown = {each for begin, quarter in holes for each in range(begin, quarter + 1)}
-        return LineIncreases(by_quarter, undated, frozenset(unknown))
+    def increases(self, day: Span) -> DayIncreases:
+        """``day``: the quarters of the day."""
+        return increases(self.dated, self.undated, day)
 
-    def _holes(self, day: Span) -> Iterable[Span]:
-        """Each report begins where the one before it ended. Where one does not, reports are missing or the
-        agent was off: the quarter in which the hole begins, and that of the next reading, which contains
-        what missing reports said."""
-        first, last = day
-        until_ms = first * QUARTER_MS
-        for quarter in sorted(self.dated):
-            reading = self.dated[quarter]
-            if first <= quarter < last:
-                if reading.from_ms - until_ms > TOLERANCE_MS:
-                    yield until_ms // QUARTER_MS, quarter
-                until_ms = max(until_ms, reading.to_ms)
+
+class QuarterFlow(msgspec.Struct, array_like=True):
+    """The traffic of a quarter: sums over its reports. Vehicle-seconds are the seconds for which each vehicle
+    was in the picture, added up."""
+
+    moving_s: float = 0.0  # vehicle-seconds
+    standing_s: float = 0.0
+    long_s: float = 0.0
+    rated_s: float = 0.0  # vehicle-seconds of the reports with a speed
+    way: float = 0.0  # these times the median of their report, own lengths
+    rated_on_road_s: float = 0.0  # the same on the ground plane
+    way_m: float = 0.0
+
+    def add(self, other: QuarterFlow) -> None:
+        self.moving_s += other.moving_s
+        self.standing_s += other.standing_s
+        self.long_s += other.long_s
+        self.rated_s += other.rated_s
+        self.way += other.way
+        self.rated_on_road_s += other.rated_on_road_s
+        self.way_m += other.way_m
+
+    @property
+    def speed(self) -> float | None:
+        """Own lengths a second, the mean of the medians of its reports; None: not measured."""
+        return self.way / self.rated_s if self.rated_s else None
+
+    @property
+    def speed_m_s(self) -> float | None:
+        return self.way_m / self.rated_on_road_s if self.rated_on_road_s else None
 
 
 class CameraDay(msgspec.Struct, omit_defaults=True):
@@ -138,8 +110,11 @@ class CameraDay(msgspec.Struct, omit_defaults=True):
     undated: dict[str, int] = {}
     """Counts with a clock that was not synchronised, or of an interval longer than a quarter."""
     measured: list[Span] = []
+    flow: dict[Quarter, QuarterFlow] = {}
 
     def merge(self, other: CameraDay) -> None:
+        for quarter, flow in other.flow.items():
+            self.flow.setdefault(quarter, QuarterFlow()).add(flow)
         for quarter, counts in other.dated.items():
             _add(self.dated.setdefault(quarter, {}), counts)
         _add(self.undated, other.undated)

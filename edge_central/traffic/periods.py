@@ -11,7 +11,7 @@ from enum import StrEnum
 from operator import itemgetter
 
 from edge_central.traffic.calendar import day_span, days_of
-from edge_central.traffic.days import Quarter, Span
+from edge_central.traffic.increases import Quarter, Span
 from edge_central.traffic.reports import QUARTER_MS, Counts
 from edge_central.traffic.series import TrafficSeries
 
@@ -88,7 +88,7 @@ def _by_period(
     by_quarter: Mapping[Quarter, Counts], periods: Sequence[Span], now: Quarter
 ) -> dict[int, Counts]:
     """The sums of the periods that have a quarter with counts, by their position."""
-    sums: dict[int, dict[tuple[str, str], int]] = {}
+    sums: dict[int, dict[tuple[str, ...], int]] = {}
     for quarter, counts in by_quarter.items():
         position = _position(periods, quarter)
         if position is None or quarter > now:

@@ -16,7 +16,8 @@ from edge_central.store import tables
 from edge_central.store.database import conflict_insert
 from edge_central.store.fleet_state import GatewayRecord
 from edge_central.traffic.calendar import day_span, days_of, local_day, quarter_of
-from edge_central.traffic.days import CameraDay, LineDay, LineReading, Quarter, Span
+from edge_central.traffic.days import CameraDay, LineDay, LineReading, QuarterFlow
+from edge_central.traffic.increases import Quarter, Span
 from edge_central.traffic.reports import (
     A_TO_B,
     APPEARED,
@@ -24,10 +25,12 @@ from edge_central.traffic.reports import (
     KINDS,
     QUARTER_MS,
     Counts,
+    FlowReport,
     LineCountsReport,
     parse_line_counts,
     parse_object_counts,
 )
+from edge_central.traffic.turns import TurnDay, turn_day
 
 LATEST, EARLIEST = timedelta(days=2), timedelta(days=400)
 """A day that differs from the day of arrival by more cannot be true."""
@@ -47,7 +50,7 @@ _QUERY_ROWS = 100
 
 Key = tuple[str, ...]
 """Values of a primary key, in the order of the table's columns."""
-Day = TypeVar("Day", LineDay, CameraDay)
+Day = TypeVar("Day", LineDay, TurnDay, CameraDay)
 
 
 class TrafficRecorder:
@@ -56,6 +59,7 @@ class TrafficRecorder:
     def __init__(self, timezone: tzinfo) -> None:
         self._timezone = timezone
         self._lines: dict[Key, LineDay] = {}
+        self._turns: dict[Key, TurnDay] = {}
         self._cameras: dict[Key, CameraDay] = {}
 
     def add_event(
@@ -70,7 +74,11 @@ class TrafficRecorder:
         report = parse_line_counts(payload)
         if report is not None and self._is_possible(report.day, received_ms):
             key = ward, report.day.isoformat(), gateway, camera, report.rule, report.line
-            self._lines.setdefault(key, LineDay()).merge(_line_day(report, self._timezone))
+            quarter, is_dated = _end_of(report, self._timezone)
+            self._lines.setdefault(key, LineDay()).merge(_line_day(report, quarter, is_dated=is_dated))
+            if report.turns is not None:
+                turns = turn_day(quarter, report.from_ms, report.to_ms, report.turns, is_dated=is_dated)
+                self._turns.setdefault(key, TurnDay()).merge(turns)
 
     def add_heartbeat(self, gateway: GatewayRecord, health: ReceivedHealth, now_ms: int) -> None:
         """Mark the complete quarters in which its cameras had a picture, by the gateway's clock.
@@ -106,12 +114,13 @@ class TrafficRecorder:
     def write(self, connection: Connection) -> None:
         """Add everything to the rows, and forget it."""
         _write(connection, tables.traffic_line, self._lines, LineDay)
+        _write(connection, tables.traffic_turn, self._turns, TurnDay)
         _write(connection, tables.traffic_camera, self._cameras, CameraDay)
-        self._lines, self._cameras = {}, {}
+        self._lines, self._turns, self._cameras = {}, {}, {}
 
     def _add_objects(self, ward: str, gateway: str, camera: str, payload: bytes, received_ms: int) -> None:
         report = parse_object_counts(payload)
-        if report is None or not report.counts:
+        if report is None or not (report.counts or report.flow):
             return
         day = local_day(report.to_ms - 1, self._timezone)
         if not self._is_possible(day, received_ms):
@@ -119,7 +128,9 @@ class TrafficRecorder:
         of_day = self._cameras.setdefault((ward, day.isoformat(), gateway, camera), CameraDay())
         counts = _by_label(report.counts, APPEARED)
         if report.synced and report.to_ms - report.from_ms <= QUARTER_MS:
-            of_day.merge(CameraDay({quarter_of(report.to_ms - 1): counts}))
+            quarter = quarter_of(report.to_ms - 1)
+            flow = {} if report.flow is None else {quarter: _quarter_flow(report.flow)}
+            of_day.merge(CameraDay({quarter: counts} if counts else {}, flow=flow))
         else:
             of_day.merge(CameraDay(undated=counts))
 
@@ -135,16 +146,29 @@ class TrafficRecorder:
             self._cameras.setdefault(key, CameraDay()).merge(CameraDay(measured=[part]))
 
 
-def _line_day(report: LineCountsReport, timezone: tzinfo) -> LineDay:
-    """The day with this one reading. A report that ends after its day counts as undated, in the quarter
-    after the day."""
+def _end_of(report: LineCountsReport, timezone: tzinfo) -> tuple[Quarter, bool]:
+    """The quarter in which the report ended, and whether it is dated. One that ends after its day is not, and
+    counts for the quarter after the day."""
     first, last = day_span(report.day, timezone)
+    end = quarter_of(report.to_ms - 1)
+    return min(max(end, first), last), report.synced and first <= end < last
+
+
+def _line_day(report: LineCountsReport, quarter: Quarter, *, is_dated: bool) -> LineDay:
+    """The day with this one reading."""
     reading = LineReading(
         report.from_ms, report.to_ms, _by_label(report.counts, A_TO_B), _by_label(report.counts, B_TO_A)
     )
-    quarter: Quarter = min(max(quarter_of(report.to_ms - 1), first), last)
-    is_dated = report.synced and first <= quarter_of(report.to_ms - 1) < last
     return LineDay({quarter: reading}) if is_dated else LineDay(undated={quarter: reading})
+
+
+def _quarter_flow(report: FlowReport) -> QuarterFlow:
+    moving_s = report.moving * report.watched_s
+    rated_s = 0.0 if report.speed is None else moving_s
+    on_road_s = 0.0 if report.speed_m_s is None else moving_s
+    seconds = moving_s, report.standing * report.watched_s, report.standing_long * report.watched_s
+    speeds = rated_s, rated_s * (report.speed or 0.0), on_road_s, on_road_s * (report.speed_m_s or 0.0)
+    return QuarterFlow(*(round(each, 2) for each in (*seconds, *speeds)))
 
 
 def _by_label(counts: Counts, direction: str) -> dict[str, int]:
@@ -202,7 +226,7 @@ def _free_rows(connection: Connection, table: Table, missing: Iterable[Key]) -> 
     return free
 
 
-def _row(table: Table, key: Key, day: LineDay | CameraDay) -> dict[str, Any]:
+def _row(table: Table, key: Key, day: LineDay | TurnDay | CameraDay) -> dict[str, Any]:
     row: dict[str, Any] = dict(zip((column.name for column in table.primary_key), key, strict=True))
     row |= {"total": day.total, "document": msgspec.json.encode(day)}
     if isinstance(day, CameraDay):

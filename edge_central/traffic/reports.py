@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -22,11 +23,20 @@ A_TO_B, B_TO_A, APPEARED = "a-to-b", "b-to-a", ""
 """Directions of a count; a camera's new objects have none."""
 OTHER = "other"
 """Stands for every label that this version does not know, so that a gateway cannot invent columns."""
+MAX_VEHICLES, MAX_SPEED = 1_000, 1_000
+"""Highest mean number of vehicles in a picture, and highest speed, in any unit."""
 MAX_COUNT = 10_000_000
 """Highest count of one label in one report."""
 
-Counts = Counter[tuple[str, str]]
-"""Counts by direction and label."""
+Counts = Counter[tuple[str, ...]]
+"""Counts by direction and label; those of turning movements by ``TurnKey``."""
+TurnKey = tuple[str, str, str, str]
+"""First line, its direction, the direction across the last line, and the label. ``ONLY`` and ``FURTHER``
+instead of the first line have no directions."""
+ONLY, FURTHER = "", "*"
+"""The object crossed the last line only; a turn beyond those that the gateway tells apart."""
+MAX_TURNS = 64
+"""Turns of one report; an agent tells no more apart."""
 
 _LABELS = accepted_labels(LABELS)
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -36,6 +46,7 @@ class _ObjectCountsData(msgspec.Struct):
     from_at: str
     to_at: str
     new: dict[str, int]
+    flow: msgspec.Raw = msgspec.Raw()
 
 
 class _ObjectCountsEvent(msgspec.Struct):
@@ -51,11 +62,44 @@ class _LineCountsData(msgspec.Struct):
     to_at: str
     a_to_b: dict[str, int]
     b_to_a: dict[str, int]
+    turns: msgspec.Raw = msgspec.Raw()
+    """Parsed apart: a mistake in it must not cost the counts."""
+
+
+_Direction = Literal["a-to-b", "b-to-a"]
+
+
+class _TurnData(msgspec.Struct):
+    line: str
+    direction: _Direction
+    to_direction: _Direction
+    objects: dict[str, int]
+
+
+class _TurnsData(msgspec.Struct):
+    only: dict[str, int]
+    turns: list[_TurnData]
+    others: dict[str, int]
 
 
 class _LineCountsEvent(msgspec.Struct):
     data: _LineCountsData
     clock: str = ""
+
+
+_Mean = Annotated[float, msgspec.Meta(ge=0, le=MAX_VEHICLES)]
+_Speed = Annotated[float, msgspec.Meta(ge=0, le=MAX_SPEED)]
+
+
+class FlowReport(msgspec.Struct, frozen=True):
+    """The traffic of an interval, as ``FlowData`` in edge_agent/wire/cameras.py."""
+
+    watched_s: Annotated[float, msgspec.Meta(ge=0, le=QUARTER_MS // 1000)]
+    moving: _Mean
+    standing: _Mean
+    standing_long: _Mean
+    speed: _Speed | None
+    speed_m_s: _Speed | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +110,8 @@ class ObjectCountsReport:
     to_ms: int
     synced: bool  # whether that clock was synchronised
     counts: Counts
+    flow: FlowReport | None = None
+    """None: not reported, because there was no traffic or the agent is older."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +125,8 @@ class LineCountsReport:
     to_ms: int
     synced: bool
     counts: Counts
+    turns: Counts | None = None
+    """By ``TurnKey``; None: not reported."""
 
 
 def parse_object_counts(payload: bytes) -> ObjectCountsReport | None:
@@ -90,7 +138,15 @@ def parse_object_counts(payload: bytes) -> ObjectCountsReport | None:
         counts = _counts(APPEARED, data.new)
     except (msgspec.DecodeError, RecursionError, MalformedMessage):
         return None
-    return ObjectCountsReport(from_ms, to_ms, event.clock == "synced", counts)
+    return ObjectCountsReport(from_ms, to_ms, event.clock == "synced", counts, _flow(bytes(data.flow)))
+
+
+def _flow(document: bytes) -> FlowReport | None:
+    """None: there is none, or a value makes no sense."""
+    try:
+        return _FLOW.decode(document) if document else None
+    except (msgspec.DecodeError, RecursionError):
+        return None
 
 
 def parse_line_counts(payload: bytes) -> LineCountsReport | None:
@@ -105,7 +161,32 @@ def parse_line_counts(payload: bytes) -> LineCountsReport | None:
         counts = _counts(A_TO_B, data.a_to_b) + _counts(B_TO_A, data.b_to_a)
     except (msgspec.DecodeError, RecursionError, MalformedMessage):
         return None
-    return LineCountsReport(data.rule_id, data.line, day, from_ms, to_ms, event.clock == "synced", counts)
+    return LineCountsReport(
+        *(data.rule_id, data.line, day, from_ms, to_ms, event.clock == "synced", counts),
+        _turns(bytes(data.turns)),
+    )
+
+
+def _turns(document: bytes) -> Counts | None:
+    """None: there are none, or a value makes no sense."""
+    if not document:
+        return None
+    try:
+        turns = _TURNS.decode(document)
+        found = _turned((ONLY, "", ""), turns.only) + _turned((FURTHER, "", ""), turns.others)
+        for turn in turns.turns[:MAX_TURNS]:
+            if not _ID.fullmatch(turn.line):
+                return None
+            found += _turned((turn.line, turn.direction, turn.to_direction), turn.objects)
+    except (msgspec.DecodeError, RecursionError, MalformedMessage):
+        return None
+    return found
+
+
+def _turned(movement: tuple[str, str, str], by_label: dict[str, int]) -> Counts:
+    """Raises MalformedMessage."""
+    counts = _counts(APPEARED, by_label)
+    return Counts({(*movement, label): count for (_, label), count in counts.items()})
 
 
 def _interval(from_at: str, to_at: str) -> tuple[int, int]:
@@ -139,3 +220,5 @@ def _counts(direction: str, by_label: dict[str, int]) -> Counts:
 
 _OBJECT_COUNTS = msgspec.json.Decoder(_ObjectCountsEvent)
 _LINE_COUNTS = msgspec.json.Decoder(_LineCountsEvent)
+_FLOW = msgspec.json.Decoder(FlowReport)
+_TURNS = msgspec.json.Decoder(_TurnsData)

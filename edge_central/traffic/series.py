@@ -14,7 +14,8 @@ from sqlalchemy import ColumnElement, Connection, Table, func, select
 from edge_central.store import tables
 from edge_central.store.scope import Scope
 from edge_central.traffic.calendar import day_span, days_of
-from edge_central.traffic.days import CameraDay, LineDay, MeasuredTime, Quarter, Span, merge_spans
+from edge_central.traffic.days import CameraDay, LineDay, MeasuredTime, merge_spans
+from edge_central.traffic.increases import Quarter, Span
 from edge_central.traffic.reports import Counts
 
 MAX_STORED_DAYS = 3_000
@@ -81,9 +82,9 @@ def read_series(
     """All series with a stored day in the span, by place. Raises TooMuchTraffic."""
     days = list(days_of(span, timezone))
     lines, cameras = tables.traffic_line, tables.traffic_camera
-    stored = _rows(connection, cameras, scope, asked, days, MAX_STORED_DAYS)
+    stored = stored_rows(connection, cameras, scope, asked, days, MAX_STORED_DAYS)
     camera_days: defaultdict[CountedPlace, list[CameraDay]] = defaultdict(list)
-    decoder = _WITH_COUNTS if asked.pictures else _MEASURED_ONLY
+    decoder = _WITH_COUNTS if asked.pictures else MEASURED_ONLY
     for row in stored:
         found_day = decoder.decode(row.document)
         place = CountedPlace(row.ward, row.gateway, row.camera)
@@ -92,7 +93,7 @@ def read_series(
         )
     line_days: defaultdict[CountedPlace, list[tuple[date, LineDay]]] = defaultdict(list)
     if asked.lines:
-        for row in _rows(connection, lines, scope, asked, days, MAX_STORED_DAYS - len(stored)):
+        for row in stored_rows(connection, lines, scope, asked, days, MAX_STORED_DAYS - len(stored)):
             place = CountedPlace(row.ward, row.gateway, row.camera, row.rule, row.line)
             line_days[place].append((date.fromisoformat(row.day), _LINE_DAY.decode(row.document)))
     measured = {place: _measured(those) for place, those in camera_days.items()}
@@ -110,7 +111,7 @@ class _MeasuredDay(msgspec.Struct):
 
 
 _WITH_COUNTS = msgspec.json.Decoder(CameraDay)
-_MEASURED_ONLY = msgspec.json.Decoder(_MeasuredDay)
+MEASURED_ONLY = msgspec.json.Decoder(_MeasuredDay)
 _LINE_DAY = msgspec.json.Decoder(LineDay)
 
 
@@ -135,10 +136,10 @@ def read_sums(
     return found
 
 
-def _rows(
+def stored_rows(
     connection: Connection, table: Table, scope: Scope, asked: TrafficFilter, days: Sequence[date], most: int
 ) -> Sequence[Any]:
-    """Raises TooMuchTraffic."""
+    """The rows of these days. Raises TooMuchTraffic if there are more than ``most``."""
     query = select(table).where(*_conditions(table, scope, asked, days)).limit(most + 1)
     rows = connection.execute(query).all()
     if len(rows) > most:
@@ -156,7 +157,7 @@ def _conditions(
         yield columns.gateway == asked.gateway
     if asked.camera:
         yield columns.camera == asked.camera
-    if table is tables.traffic_line:
+    if table in (tables.traffic_line, tables.traffic_turn):
         if asked.rule:
             yield columns.rule == asked.rule
         if asked.line:

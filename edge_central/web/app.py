@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from edge_central.web.api import availability as availability_api
 from edge_central.web.api import fleet as fleet_api
-from edge_central.web.api import inventory, searches
+from edge_central.web.api import inventory, searches, traffic_turns
 from edge_central.web.api import journeys as journeys_api
 from edge_central.web.api import traffic as traffic_api
 from edge_central.web.api.events import events_endpoint
@@ -68,6 +68,7 @@ PAGES: tuple[Page | PublicPage, ...] = (
     *traffic.PAGES,
     *reports.PAGES,
     *traffic_api.PAGES,
+    *traffic_turns.PAGES,
     *fleet_table.PAGES,
     *rollouts.PAGES,
     *fleet_api.PAGES,

@@ -369,14 +369,15 @@ def test_counts_of_traffic_are_kept_for_their_own_time(archive: Archive) -> None
             for table, more in (
                 (tables.traffic_camera, {"measured": 1}),
                 (tables.traffic_line, {"rule": f"r{number}", "line": "l"}),
+                (tables.traffic_turn, {"rule": f"r{number}", "line": "l"}),
             ):
                 batch.connection.execute(insert(table), {**key, **more, "total": 1, "document": b"{}"})
     archive.run()
     kept = {f"{days[each]:%Y-%m-%d}" for each in (10, 39)}
-    for table in (tables.traffic_camera, tables.traffic_line):
+    for table in (tables.traffic_camera, tables.traffic_line, tables.traffic_turn):
         assert {row.day for row in archive.rows(table)} == kept
     (record,) = (row for row in archive.rows(tables.deletion) if row.what == "traffic")
-    assert (record.rows, record.rule, record.held) == (2, "traffic_days: 40", 0)
+    assert (record.rows, record.rule, record.held) == (3, "traffic_days: 40", 0)
 
 
 def test_a_stored_alert_keeps_the_records_about_it(archive: Archive) -> None:

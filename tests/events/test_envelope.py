@@ -11,8 +11,24 @@ from hypothesis import strategies as st
 
 from edge_agent import wire
 from edge_agent.core.delivery import Loss, Stamp
-from edge_agent.core.facts import CountsObservation, ObjectObservation, Phase
-from edge_agent.core.model import GROUP_OF_LABEL, Box, CameraChange, CameraState, Cause, ClockCorrection
+from edge_agent.core.facts import (
+    CountsObservation,
+    LineCountsObservation,
+    ObjectObservation,
+    Phase,
+    RuleRef,
+    Turn,
+    TurnNumbers,
+)
+from edge_agent.core.model import (
+    GROUP_OF_LABEL,
+    Box,
+    CameraChange,
+    CameraState,
+    Cause,
+    ClockCorrection,
+    Severity,
+)
 from edge_agent.events import restamped
 from edge_agent.events.envelope import LastAlive
 from tests.events.parts import encoded, frame, maker, track, valid
@@ -66,6 +82,28 @@ def test_any_object_hit_makes_a_valid_event_that_reads_back(
     event = msgspec.json.decode(payload, type=wire.CloudEvent[wire.ObjectData])
     assert msgspec.json.encode(event) == payload == draft.encode(stamp)
     assert (int(event.sequence), event.epoch) == (stamp.sequence, stamp.epoch)
+
+
+@pytest.mark.parametrize("turns", [None, TurnNumbers({"car": 2}, (), {})], ids=["one line", "two lines"])
+def test_turning_movements_are_left_out_where_there_can_be_none(turns: TurnNumbers | None) -> None:
+    """An older centre ignores them, and a newer one tells no turns from none counted."""
+    rule = RuleRef("count", "line-crossing", Severity.INFO)
+    counts = LineCountsObservation(rule, "north", "2026-11-24", 940.0, 1000.0, {"car": 3}, {}, turns)
+    data = encoded(maker().line_counts("cam-1", counts))["data"]
+    assert ("turns" in data) == (turns is not None)
+
+
+def test_a_turn_names_its_first_line_and_both_directions() -> None:
+    rule = RuleRef("count", "line-crossing", Severity.INFO)
+    turns = TurnNumbers({}, (Turn("east", "b-to-a", "a-to-b", {"car": 3}),), {"bus": 1})
+    counts = LineCountsObservation(rule, "north", "2026-11-24", 940.0, 1000.0, {"car": 3}, {}, turns)
+    assert encoded(maker().line_counts("cam-1", counts))["data"]["turns"] == {
+        "only": {},
+        "turns": [
+            {"line": "east", "direction": "b-to-a", "to_direction": "a-to-b", "objects": {"car": 3}},
+        ],
+        "others": {"bus": 1},
+    }
 
 
 @given(st.dictionaries(st.sampled_from(sorted(GROUP_OF_LABEL)), st.integers(1, 10**6), min_size=1))

@@ -61,6 +61,7 @@ from edge_central.store.tables.searches import search_picture as search_picture
 from edge_central.store.tables.searches import search_scene as search_scene
 from edge_central.store.tables.traffic import traffic_camera as traffic_camera
 from edge_central.store.tables.traffic import traffic_line as traffic_line
+from edge_central.store.tables.traffic import traffic_turn as traffic_turn
 from edge_central.store.tables.transfers import transfer as transfer
 from edge_central.store.tables.webhooks import push_device as push_device
 from edge_central.store.tables.webhooks import push_message as push_message

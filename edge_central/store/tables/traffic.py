@@ -1,4 +1,4 @@
-"""Counts of traffic: a row for each day of a line, and of a camera."""
+"""Counts of traffic: a row for each day of a line, of the turns that end with it, and of a camera."""
 
 from __future__ import annotations
 
@@ -18,6 +18,20 @@ traffic_line = Table(
     Column("total", BigInteger, nullable=False),  # crossings of the day, both directions
     Column("document", LargeBinary, nullable=False),  # JSON of LineDay in edge_central/traffic/days.py
     Index("traffic_line_by_day", "day"),
+)
+
+traffic_turn = Table(
+    "traffic_turn",
+    metadata,
+    Column("ward", Text, primary_key=True),
+    Column("day", Text, primary_key=True),  # YYYY-MM-DD at the site
+    Column("gateway", Text, primary_key=True),
+    Column("camera", Text, primary_key=True),
+    Column("rule", Text, primary_key=True),
+    Column("line", Text, primary_key=True),  # the one that was crossed last
+    Column("total", BigInteger, nullable=False),  # turns of the day that end with this line
+    Column("document", LargeBinary, nullable=False),  # JSON of TurnDay in edge_central/traffic/turns.py
+    Index("traffic_turn_by_day", "day"),
 )
 
 traffic_camera = Table(

@@ -12,16 +12,26 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
+from msgspec.structs import replace
 from starlette.responses import Response
 
 from edge_agent.core.clock import rfc3339_of_ms
 from edge_agent.core.problems.problem import encode_json
 from edge_central.console.fleet import SiteOverview
+from edge_central.store.scope import Scope
 from edge_central.traffic.calendar import day_span, local_day, quarter_of
-from edge_central.traffic.days import Quarter, Span
+from edge_central.traffic.congestion import sum_congestion
+from edge_central.traffic.flow_series import UsualFlow, read_flow
+from edge_central.traffic.increases import Quarter, Span
 from edge_central.traffic.periods import QUARTERS_OF, PeriodLength, TrafficPeriod, split_span, sum_periods
 from edge_central.traffic.reports import A_TO_B, APPEARED, B_TO_A, QUARTER_MS, Counts
 from edge_central.traffic.series import TooMuchTraffic, TrafficFilter, TrafficSeries, read_series
+from edge_central.web.api.congestion import (
+    CongestionEntry,
+    FreeFlowEntry,
+    congestion_entry,
+    free_flow_entry,
+)
 from edge_central.web.api.event_history import ApiDocument, Time
 from edge_central.web.auth.accounts import ALL_ROLES
 from edge_central.web.csv_file import BYTE_ORDER_MARK, CSV_TYPE, safe_cell
@@ -55,6 +65,10 @@ class TrafficPeriodEntry(ApiDocument, frozen=True, kw_only=True):
         int, Meta(description="minutes in which nothing can be missing; fewer than `of_min`: perhaps too low")
     ]
     of_min: Annotated[int, Meta(description="minutes of the period that are over")]
+    congestion: Annotated[
+        CongestionEntry | None,
+        Meta(description="of a camera whose gateway the question names, as it reads two weeks more"),
+    ] = None
 
 
 class TrafficSeriesEntry(ApiDocument, frozen=True, kw_only=True):
@@ -74,6 +88,9 @@ class TrafficSeriesEntry(ApiDocument, frozen=True, kw_only=True):
         Meta(description="counted on these days at an unknown time: its clock was not set, a report "
              "is missing, or it was made after its day; in no period"),
     ]  # fmt: skip
+    free_flow: Annotated[
+        FreeFlowEntry | None, Meta(description="null: not asked for, or fewer than 96 quarters have a speed")
+    ] = None
     periods: list[TrafficPeriodEntry]
 
 
@@ -94,20 +111,26 @@ class TrafficQuestion:
     step: PeriodLength
     format: str
 
+    def scope(self, visit: UserRequestContext) -> Scope:
+        """Raises NotFound for a ward that the account may not see."""
+        return visit.ward(self.asked.ward) if self.asked.ward else visit.scope
+
 
 def traffic(visit: UserRequestContext) -> Response:
-    question = _question(visit)
-    scope = visit.scope if not question.asked.ward else visit.ward(question.asked.ward)
+    question = traffic_question(visit, FORMATS)
+    scope = question.scope(visit)
     timezone = visit.services.console.timezone
+    here = visit.connection, scope, question.asked, question.span, timezone
     try:
-        found = read_series(visit.connection, scope, question.asked, question.span, timezone)
+        found = read_series(*here)
+        flows = read_flow(*here) if question.asked.gateway and question.asked.pictures else {}
     except TooMuchTraffic:
         raise too_much_traffic() from None
     periods = list(split_span(question.span, question.step, timezone))
     if len(periods) * len(found) > MAX_PERIODS:
         raise too_much_traffic()
     sites = {site.id: site for site in visit.fleet(scope, question.asked.gateway or None).sites}
-    entries = [_entry(visit, each, periods, sites) for each in found]
+    entries = [_entry(visit, each, periods, sites, flows.get(each.place)) for each in found]
     match question.format:
         case "csv":
             return _csv(visit, question, entries)
@@ -116,8 +139,8 @@ def traffic(visit: UserRequestContext) -> Response:
         case "geojson":
             return Response(encode_json(_collection(entries)), media_type=GEOJSON)
     document = TrafficAnswer(
-        from_at=_time(question.span[0]),
-        to_at=_time(question.span[1]),
+        from_at=period_begin(question.span[0]),
+        to_at=period_begin(question.span[1]),
         step=question.step.value,
         timezone=timezone.key,
         series=entries,
@@ -134,13 +157,13 @@ def too_much_traffic() -> BadRequest:
 # --- the question ---
 
 
-def _question(visit: UserRequestContext) -> TrafficQuestion:
+def traffic_question(visit: UserRequestContext, formats: Sequence[str]) -> TrafficQuestion:
     """Raises BadRequest."""
     for key in visit.request.query_params:
         if key not in KEYS:
             raise BadRequest(f"there is no parameter {key[:40]!r}; there are {', '.join(KEYS)}")
     step = _one_of(visit, "step", tuple(PeriodLength), PeriodLength.HOUR)
-    answer_format = _one_of(visit, "format", FORMATS, "json")
+    answer_format = _one_of(visit, "format", formats, "json")
     rule, line = _id(visit, "rule"), _id(visit, "line")
     asked = TrafficFilter(
         *(_id(visit, "ward"), _id(visit, "gateway"), _id(visit, "camera"), rule, line),
@@ -209,9 +232,16 @@ def _entry(
     series: TrafficSeries,
     periods: Sequence[Span],
     sites: Mapping[str, SiteOverview],
+    flow: UsualFlow | None,
 ) -> TrafficSeriesEntry:
-    place, site = series.place, sites.get(series.place.gateway)
-    summed = sum_periods(series, periods, quarter_of(visit.now_ms))
+    """``flow``: of a camera; None: its congestion is not asked for."""
+    place, site, now = series.place, sites.get(series.place.gateway), quarter_of(visit.now_ms)
+    summed = sum_periods(series, periods, now)
+    spans = [each.span for each in summed]
+    congestion = () if flow is None else sum_congestion(flow.flow, flow.usual, spans, now)
+    entries = [_period(each, is_line=bool(place.line)) for each in summed]
+    for index, each in enumerate(congestion):
+        entries[index] = replace(entries[index], congestion=congestion_entry(each))
     return TrafficSeriesEntry(
         ward=place.ward,
         gateway=place.gateway,
@@ -223,14 +253,15 @@ def _entry(
         latitude=None if site is None else site.latitude,
         longitude=None if site is None else site.longitude,
         undated=series.undated.total(),
-        periods=[_period(each, is_line=bool(place.line)) for each in summed],
+        free_flow=None if flow is None or flow.usual is None else free_flow_entry(flow.usual),
+        periods=entries,
     )
 
 
 def _period(period: TrafficPeriod, *, is_line: bool) -> TrafficPeriodEntry:
     counts = period.counts
     return TrafficPeriodEntry(
-        at=_time(period.span[0]),
+        at=period_begin(period.span[0]),
         a_to_b=_by_label(counts, A_TO_B) if is_line and counts is not None else None,
         b_to_a=_by_label(counts, B_TO_A) if is_line and counts is not None else None,
         objects=_by_label(counts, APPEARED) if not is_line and counts is not None else None,
@@ -243,13 +274,15 @@ def _by_label(counts: Counts, direction: str) -> CountsByLabel:
     return {label: count for (of, label), count in sorted(counts.items()) if of == direction and count}
 
 
-def _time(quarter: Quarter) -> str:
+def period_begin(quarter: Quarter) -> str:
+    """The time of its begin, RFC 3339."""
     return rfc3339_of_ms(quarter * QUARTER_MS)
 
 
 CSV_COLUMNS = (
     *("at", "ward", "gateway", "site", "camera", "camera_name", "rule", "line"),
     *("direction", "label", "count", "measured_min", "of_min"),
+    *("free_min", "busy_min", "slow_min", "standing_min", "unknown_min"),
 )
 XLSX_COLUMNS = (
     *(("time", ColumnKind.TIME), ("ward", ColumnKind.TEXT), ("site-id", ColumnKind.TEXT)),
@@ -279,10 +312,17 @@ def _csv(
             at = datetime.fromisoformat(period.at).astimezone(timezone).isoformat(timespec="minutes")
             for direction, label, count in _rows(period):
                 texts = [safe_cell(text) for text in (at, *place, direction, label)]
-                writer.writerow([*texts, count, period.measured_min, period.of_min])
+                writer.writerow([*texts, count, period.measured_min, period.of_min, *_levels(period)])
     response = Response(BYTE_ORDER_MARK + file.getvalue(), media_type=CSV_TYPE)
     response.headers["Content-Disposition"] = f'attachment; filename="{_file_name(visit, question)}.csv"'
     return response
+
+
+def _levels(period: TrafficPeriodEntry) -> tuple[int | str, ...]:
+    found = period.congestion
+    if found is None:
+        return ("",) * 5
+    return found.free_min, found.busy_min, found.slow_min, found.standing_min, found.unknown_min
 
 
 def _xlsx(

@@ -76,6 +76,79 @@ WORDS: dict[str, tuple[str, str]] = {
         "Biểu đồ: {total} lượt, tuần trước {before}. Bảng bên dưới có cùng số liệu.",
         "Chart: {total} counted, {before} the week before. The table below has the same figures.",
     ),
+    "traffic-congestion": ("Mức ùn tắc", "Congestion"),
+    "traffic-congestion-minutes": ("(số phút)", "(minutes)"),
+    "traffic-level-free": ("thông thoáng", "free"),
+    "traffic-level-busy": ("đông", "busy"),
+    "traffic-level-slow": ("chậm", "slow"),
+    "traffic-level-standing": ("ùn tắc, đứng yên", "standing"),
+    "traffic-level-unknown": ("không rõ", "not known"),
+    "traffic-speed-percent": ("tốc độ {percent}%", "speed {percent}%"),
+    "traffic-levels-mean": (
+        "Mức ùn tắc so tốc độ các xe đang chạy với tốc độ khi đường thông thoáng ở chính camera này: trên "
+        "67% là thông thoáng, trên 40% là đông, thấp hơn là chậm; đứng yên là 9 trên 10 xe không chạy. Xe đỗ "
+        "không tính. Ngưỡng lấy theo sổ tay HCM 2010 của Mỹ, chưa hiệu chỉnh cho đường ở đây.",
+        "Congestion compares the speed of the vehicles that move with the free-flow speed at this camera: "
+        "above 67% is free, above 40% busy, below slow; standing means that nine of ten do not move. Parked "
+        "vehicles do not count. The thresholds are those of the HCM 2010, not calibrated for the roads here.",
+    ),
+    "traffic-free-flow-m": (
+        "Tốc độ khi thông thoáng: khoảng {speed} m/s, từ {quarters} khoảng 15 phút của hai tuần.",
+        "Free-flow speed: about {speed} m/s, from {quarters} quarters of an hour of two weeks.",
+    ),
+    "traffic-free-flow-lengths": (
+        "Tốc độ khi thông thoáng: {speed} lần chiều dài xe mỗi giây, từ {quarters} khoảng 15 phút của hai "
+        "tuần.",
+        "Free-flow speed: {speed} vehicle lengths a second, from {quarters} quarters of an hour of two "
+        "weeks.",
+    ),
+    "traffic-no-free-flow": (
+        "Chưa rõ mức ùn tắc: cần ít nhất 24 giờ có xe chạy trong hai tuần và phiên bản thiết bị mới.",
+        "Congestion is not known: it needs at least 24 hours with moving vehicles within two weeks, and a "
+        "gateway of this version.",
+    ),
+    "traffic-turns": ("Hướng đi", "Turning movements"),
+    "traffic-turns-lead": (
+        "Mỗi người, mỗi xe được tính từ vạch ảo đầu tiên đến vạch ảo cuối cùng đi qua, khi đã ra khỏi hình "
+        "hoặc 5 phút sau lần qua vạch cuối. Cùng một vạch theo chiều ngược lại là quay đầu.",
+        "Each object counts from the first line that it crossed to the last one, once it is out of sight or "
+        "five minutes after its last crossing. The same line in the other direction: it came back.",
+    ),
+    "traffic-turns-matrix": ("Từ vạch ảo nào đến vạch ảo nào", "From which line to which"),
+    "traffic-turns-classes": ("Từng hướng đi theo loại", "Each movement by class"),
+    "traffic-turns-from": ("Từ vạch ảo", "From line"),
+    "traffic-turns-to": ("Đến vạch ảo", "To line"),
+    "traffic-turns-zero": (
+        "Không có người hay xe nào đi qua hai vạch ảo trong thời gian này.",
+        "No object crossed two lines in this time.",
+    ),
+    "traffic-turns-gap": (
+        "Thiếu số liệu về hướng đi kết thúc ở vạch ảo {line}.",
+        "No data of the movements that end with line {line}.",
+    ),
+    "traffic-turns-only": (
+        "{count} lượt nữa ({percent}% tổng số) chỉ qua một vạch ảo: bắt đầu hoặc kết thúc ở giữa các vạch, "
+        "hoặc thiết bị mất dấu khi bị che khuất. Không tính vào các bảng trên; vì vậy số của mỗi hướng đi có "
+        "thể thấp hơn thực tế.",
+        "{count} more ({percent}% of all) crossed one line only: they began or ended between the lines, or "
+        "were lost from sight behind others. They are not in the tables above, so each movement may be too "
+        "low.",
+    ),
+    "traffic-turns-others": (
+        "{count} lượt thuộc các hướng đi hiếm mà thiết bị không tách riêng.",
+        "{count} are of further movements, which the gateway did not tell apart.",
+    ),
+    "traffic-turns-of-camera": ("Hướng đi của camera này", "Turning movements of this camera"),
+    "traffic-turns-too-long": (
+        "Khoảng thời gian quá dài để tính hướng đi: hãy chọn ít ngày hơn.",
+        "The time is too long for turning movements: choose fewer days.",
+    ),
+    "traffic-turns-none": (
+        "Không có số liệu về hướng đi: cần ít nhất hai vạch ảo có đếm trên camera này và phiên bản thiết bị "
+        "mới.",
+        "No turning movements: they need at least two counted lines of this camera, and a gateway of this "
+        "version.",
+    ),
     "traffic-column-time": ("Thời gian", "Time"),
     "traffic-column-ward": ("Phường", "Ward"),
     "traffic-column-site-id": ("Mã điểm", "Site id"),

@@ -17,6 +17,7 @@ from edge_central.availability.intervals import delete_before, write_change
 from edge_central.availability.model import (
     OFF,
     ON,
+    OUTAGES,
     QUALITY_LAYERS,
     VIEW_PREFIX,
     Condition,
@@ -27,8 +28,8 @@ from edge_central.availability.model import (
     StateChange,
     TimeSpan,
 )
-from edge_central.availability.report import AvailabilityReport, Month, read_availability
-from edge_central.availability.summed_report import read_summed_availability
+from edge_central.availability.report import AvailabilityReport, Month, OutageEntry, read_availability
+from edge_central.availability.summed_report import read_summed_availability, read_summed_with_outages
 from edge_central.availability.timeline import START_MS, ConditionTotals
 from edge_central.settings import Database
 from edge_central.store import tables
@@ -93,6 +94,16 @@ class Figures:
         return sites_of(
             self.store.query(lambda each: read_availability(each, scope, period, gateway, now_ms=now_ms))
         )
+
+    def outages(self, period: TimeSpan, *, exact: bool) -> list[OutageEntry]:
+        now_ms, zone = self.now_ms, self.zone
+        if exact:
+            return self.store.query(
+                lambda each: read_availability(each, EVERYWHERE, period, now_ms=now_ms)
+            ).outages
+        return self.store.query(
+            lambda each: read_summed_with_outages(each, EVERYWHERE, period, zone, now_ms)
+        ).outages
 
     def count(self) -> int:
         query = select(func.count()).select_from(tables.availability_day)
@@ -173,6 +184,11 @@ def test_sums_equal_the_intervals_after_every_late_change(figures: Figures) -> N
         figures.write(*(any_change(rng, figures.now_ms) for _ in range(rng.randrange(2))))
         period = TimeSpan(BEGIN_MS, min(MONTH.to_ms, figures.now_ms))
         assert figures.summed(period) == figures.exact(period), f"step {step}"
+        assert figures.outages(period, exact=False) == figures.outages(period, exact=True), f"step {step}"
+    assert {each.span.condition for each in figures.outages(period, exact=False)} == {
+        *OUTAGES,
+        *(Condition.MAINTENANCE, Condition.UNKNOWN),
+    }
     figures.sum_all()
     assert figures.now_ms > MONTH.to_ms - 20 * DAY_MS
     assert figures.count() > 40

@@ -11,7 +11,7 @@ from edge_agent.core.clock import rfc3339
 from edge_central.settings import Database
 from edge_central.store.database import read_transaction
 from edge_central.store.scope import EVERYWHERE, Scope
-from edge_central.traffic.days import Span
+from edge_central.traffic.increases import Span
 from edge_central.traffic.periods import TrafficPeriod, sum_periods
 from edge_central.traffic.reports import QUARTER_MS, Counts
 from edge_central.traffic.series import TrafficFilter, TrafficSeries, read_series
@@ -63,6 +63,30 @@ def line_counts(
         "to_at": at(until, day), "a_to_b": dict(a_to_b), "b_to_a": dict(b_to_a or {}), **(data or {}),
     }  # fmt: skip
     return event(box, sequence, fields, kind="line-counts", severity=9, time=at(until, day), clock=clock)
+
+
+def turns(only: Labels | None = None, **first: Labels) -> dict[str, Any]:
+    """Fields of ``line_counts``: objects that crossed the lines ``first`` from B to A, and the line of the
+    report from A to B last."""
+    directions = {"direction": "b-to-a", "to_direction": "a-to-b"}
+    found = [{"line": line, **directions, "objects": dict(objects)} for line, objects in first.items()]
+    return {"turns": {"only": dict(only or {}), "turns": found, "others": {}}}
+
+
+def flow(
+    moving: float,
+    standing: float = 0.0,
+    standing_long: float = 0.0,
+    *,
+    speed: float | None = 2.0,
+    speed_m_s: float | None = None,
+    watched_s: float = 900.0,
+) -> dict[str, Any]:
+    """``flow`` of ``object_counts``: mean numbers of vehicles, and the speed of those that move."""
+    return {
+        "watched_s": watched_s, "moving": moving, "standing": standing, "standing_long": standing_long,
+        "speed": speed, "speed_m_s": speed_m_s,
+    }  # fmt: skip
 
 
 def object_counts(

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from edge_central.traffic.calendar import day_span, days_of, local_day
-from edge_central.traffic.days import CameraDay, LineDay, LineReading, MeasuredTime, Span, merge_spans
+from edge_central.traffic.days import CameraDay, LineDay, LineReading, MeasuredTime, merge_spans
+from edge_central.traffic.increases import Span
 from edge_central.traffic.reports import QUARTER_MS
 from tests.edge_central.traffic.parts import DAY, TIMEZONE, WHOLE_DAY, at_ms, moment, of, quarter
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from edge_central.traffic.days import MeasuredTime, Span
+from edge_central.traffic.days import MeasuredTime
+from edge_central.traffic.increases import Span
 from edge_central.traffic.periods import PeriodLength, split_span, sum_counts, sum_periods
 from edge_central.traffic.series import CountedPlace, TrafficSeries
 from tests.edge_central.traffic.parts import TIMEZONE, WHOLE_DAY, of, quarter

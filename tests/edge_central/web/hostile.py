@@ -220,12 +220,28 @@ def known_attacks(box: FakeGateway) -> Pile:
     )
 
 
+_TURN: dict[str, Json] = {
+    "line": "n" * 63,
+    "direction": "a-to-b",
+    "to_direction": "b-to-a",
+    "objects": {"car": 10_000_000, "x": 1},
+}
 ODD_COUNTS: tuple[dict[str, Json], ...] = (
     {"a_to_b": {"<script>alert(1)</script>": 10_000_000, "car": 10_000_000}},
     {"a_to_b": {"car": 2**63}, "day": "0001-01-01"},
     {"line": "l" * 63, "rule_id": "r" * 63, "from_at": "0001-01-01T00:00:00.000Z"},
     {"to_at": "9999-12-31T23:59:59.999Z", "day": "9999-12-31"},
     {"line": ["x"], "a_to_b": {str(n): n for n in range(9_000)}},
+    {"new": {}, "turns": 7},
+    {
+        "turns": {
+            "only": {"<script>alert(1)</script>": 5},
+            "turns": [_TURN] * 100,
+            "others": {"car": 10_000_000},
+        }
+    },
+    {"new": {"car": 2**63}},
+    {"turns": {"only": {}, "turns": [_TURN | {"line": "<script>alert(1)</script>"}], "others": {}}},
 )
 
 

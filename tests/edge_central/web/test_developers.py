@@ -11,6 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from edge_central.availability.model import OUTAGES
 from edge_central.web.api.openapi import document
 from edge_central.web.api.openapi_parts.operation_ids import OPERATION_IDS
 from edge_central.web.auth.accounts import Role
@@ -98,4 +99,9 @@ def test_an_example_is_valid_and_its_times_are_possible(
 def test_the_examples_are_of_one_evening() -> None:
     times = TIME.finditer(json.dumps([example for _, _, example in bodies()]))
     days = {datetime.fromisoformat(each[0]).date().isoformat() for each in times}
-    assert days == {"2026-11-27"}
+    assert days == {"2026-10-31", "2026-11-27"}, "the month of the evening began on 31 October, UTC"
+    (month,) = (example for name, _, example in bodies() if name == "listAvailability")
+    (entry,) = month["entries"]
+    outages = sum(entry["conditions_s"][each.value] for each in OUTAGES)
+    assert entry["counted_s"] == entry["usable_s"] + outages
+    assert entry["percent"] == 100 * entry["usable_s"] / entry["counted_s"]

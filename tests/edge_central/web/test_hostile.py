@@ -133,6 +133,7 @@ def addresses(house: House) -> Iterator[str]:
         "/events?from=0001-01-01T00:00&severity=17",
         "/search?q=d",
         "/map?ward=de-tham",
+        "/traffic?gateway=dt-666&camera=cam-1",
         "/users?user=minh",
     )
 

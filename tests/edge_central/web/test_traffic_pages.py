@@ -29,6 +29,7 @@ from tests.edge_central.traffic.parts import (
     moment,
     object_counts,
     seeing,
+    turns,
 )
 from tests.edge_central.web.house import Browser, House
 from tests.edge_central.web.test_contract import valid
@@ -36,6 +37,8 @@ from tests.host.fakes import FakeClock
 
 OURS, THEIRS = FakeGateway("dt-001"), FakeGateway("bx-001", "bo-xuyen")
 LINE = f"/traffic?ward={WARD}&gateway=dt-001&camera=cam-1&rule=gate-count&line=gate"
+CAMERA = f"/traffic?ward={WARD}&gateway=dt-001&camera=cam-1"
+TURNS = turns({"person": 2}, east={"car": 3}, west={"car": 2, "bus": 1})
 SHEET = (
     "site;ward;name;latitude;longitude;camera;camera_name\n"
     "dt-001;de-tham;Lê Quý Đôn;20,4463;106.3366;cam-1;Cổng\n"
@@ -57,7 +60,7 @@ def house(database: Database, tmp_path: Path) -> Iterator[House]:
         )
         clock.wall = moment("12:03", DAY)
         built.take(
-            line_counts(OURS, 2, "00:00", "10:07", {"car": 5, "person": 2}, {"car": 1}),
+            line_counts(OURS, 2, "00:00", "10:07", {"car": 5, "person": 2}, {"car": 1}, data=TURNS),
             object_counts(OURS, 3, "10:06", "10:07", {"car": 9}),
             seeing(OURS, "12:01", "09:00"),
             object_counts(THEIRS, 1, "10:06", "10:07", {"bus": 77}),
@@ -304,3 +307,69 @@ def test_the_list_of_all_gateways_has_at_most_31_days(lan: Browser, lang: str, n
         f"/traffic?gateway=dt-001&from=2026-01-01&to={DAY}",
     ):
         assert notice not in text_of(lan.get(allowed).text)
+
+
+@pytest.mark.parametrize(
+    ("lang", "only"),
+    [("vi", "2 lượt nữa (25% tổng số) chỉ qua một"), ("en", "2 more (25% of all) crossed one line only")],
+)
+def test_a_camera_shows_from_which_line_to_which_objects_went(lan: Browser, lang: str, only: str) -> None:
+    lan.get(f"/language/{lang}")
+    page = lan.get(f"{CAMERA}&from={DAY}&to={DAY}").text
+    section = page[page.index('id="turns"') :]
+    matrix, classes = (rows_of(part) for part in section.split("</table>")[:2])
+    b_to_a = {"vi": "Từ B sang A", "en": "From B to A"}[lang]
+    assert matrix == {f"east {b_to_a}": ["3"], f"west {b_to_a}": ["3"]}
+    assert classes[f"west {b_to_a}"][1:] == ["2", "1", "3"], "cars, buses, all"
+    assert only in text_of(page)
+    assert "*" in words_of(section.split("</thead>")[0]), "the camera began at nine"
+
+
+def test_a_line_leads_to_the_turns_of_its_camera_and_without_turns_the_page_says_why(lan: Browser) -> None:
+    assert "#turns" in lan.get(LINE).text
+    before = lan.get(f"{CAMERA}&from={WEEK_BEFORE}&to={WEEK_BEFORE}").text
+    assert "cần ít nhất hai vạch ảo" in text_of(before)
+
+
+def test_the_api_has_turns_by_period_with_gaps(house: House) -> None:
+    client = house.program(house.token("app", WARD))
+    params = {"from": DAY, "to": "2026-11-24T12:00:00+07:00", "step": "hour"}
+    answer = valid(client.get("/api/traffic/turns", params=params), "TurnsAnswer")
+    (series,) = answer["series"]
+    assert (series["line"], series["camera_name"], series["undated"]) == ("gate", "Cổng", 0)
+    periods = {period["at"][11:13]: period for period in series["periods"]}
+    assert periods["03"]["only"] == {"person": 2}
+    assert [(each["from_line"], each["objects"]) for each in periods["03"]["turns"]] == [
+        ("east", {"car": 3}),
+        ("west", {"bus": 1, "car": 2}),
+    ]
+    assert (periods["04"]["turns"], periods["04"]["measured_min"]) == ([], 60), "measured, and none"
+    assert (periods["01"]["turns"], periods["01"]["only"]) == (None, None), "a gap"
+    assert client.get("/api/traffic/turns", params={"format": "xlsx"}).status_code == 400
+    others = house.program(house.token("other", "bo-xuyen")).get("/api/traffic/turns", params=params)
+    assert others.json()["series"] == []
+
+
+def test_turns_as_csv_have_a_row_for_each_count_and_each_gap(house: House) -> None:
+    client = house.program(house.token("app", WARD))
+    answer = client.get("/api/traffic/turns", params={"from": DAY, "format": "csv", "step": "hour"})
+    rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
+    at_ten = [row for row in rows if row["at"].startswith("2026-11-24T10")]
+    keys = ("movement", "from_line", "from_direction", "to_line", "to_direction", "label", "count")
+    assert [tuple(row[key] for key in keys) for row in at_ten] == [
+        ("turn", "east", "b-to-a", "gate", "a-to-b", "car", "3"),
+        ("turn", "west", "b-to-a", "gate", "a-to-b", "bus", "1"),
+        ("turn", "west", "b-to-a", "gate", "a-to-b", "car", "2"),
+        ("only", "", "", "gate", "", "person", "2"),
+    ]
+    assert [row["count"] for row in rows if row["at"].startswith("2026-11-24T08")] == [""]
+    assert [row["count"] for row in rows if row["at"].startswith("2026-11-24T11")] == ["0"]
+
+
+def test_a_time_that_is_too_long_for_turns_still_shows_the_camera(
+    lan: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(series, "MAX_STORED_DAYS", 2)
+    page = lan.get(f"{CAMERA}&from={DAY}&to={DAY}")
+    assert page.status_code == 200
+    assert "hãy chọn ít ngày hơn" in text_of(page.text)

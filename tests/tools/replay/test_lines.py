@@ -57,15 +57,29 @@ def of_kind(events: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
     return [event for event in events if event["type"] == f"vn.thaibinh.edge.{kind}.v1"]
 
 
+EXIT = {"exit": {"from": [0.8, 0.25], "to": [0.8, 0.85]}}
+EXIT_RULE = RULE | {"id": "exit-count", "line": "exit", "each": False}
+
+
+def turns_of(counts: dict[str, Any]) -> list[tuple[str, str, str, dict[str, int]]]:
+    assert counts["turns"]["others"] == {}
+    turns = counts["turns"]["turns"]
+    return [(each["line"], each["direction"], each["to_direction"], each["objects"]) for each in turns]
+
+
 @pytest.mark.parametrize("mode", ["strict", "balanced"])
 def test_seven_one_way_five_the_other_three_ditherers_and_two_outside(
     mode: str, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    events = replayed(tmp_path, clip, monkeypatch, {"lines": LINE, "rules": [RULE | {"mode": mode}]})
+    rules = [RULE | {"mode": mode}, EXIT_RULE | {"mode": mode}]
+    events = replayed(tmp_path, clip, monkeypatch, {"lines": LINE | EXIT, "rules": rules})
     each = Counter(event["data"]["direction"] for event in of_kind(events, "line-crossing"))
     assert each == {"a-to-b": 7, "b-to-a": 5}
-    (counts,) = of_kind(events, "line-counts")
-    assert (counts["data"]["a_to_b"], counts["data"]["b_to_a"]) == ({"person": 7}, {"person": 5})
+    counts, counts_exit = (event["data"] for event in of_kind(events, "line-counts"))
+    assert (counts["a_to_b"], counts["b_to_a"]) == ({"person": 7}, {"person": 5})
+    assert turns_of(counts) == [("exit", "a-to-b", "a-to-b", {"person": 7})]
+    assert turns_of(counts_exit) == [("lane", "b-to-a", "b-to-a", {"person": 5})]
+    assert counts["turns"]["only"] == counts_exit["turns"]["only"] == {}
 
 
 def test_loose_counts_who_sways_on_the_line_each_time(

@@ -12,8 +12,15 @@ from typing import Any
 
 import pytest
 
-from edge_agent.cameras.build import DetectorAccess, PipelineContext, budget_of, build_pipeline
+from edge_agent.cameras.build import (
+    DetectorAccess,
+    PipelineContext,
+    budget_of,
+    build_pipeline,
+    change_rules,
+)
 from edge_agent.config.loader import load
+from edge_agent.config.model.settings import Settings
 from edge_agent.detection.worker import InlineInference
 from edge_agent.tools.replay.run import JsonLinesWriter
 from tests.events.parts import maker
@@ -35,22 +42,34 @@ CROWDING = {"id": "crowd", "kind": "crowding", "zone": "road", "count": 8}
 
 
 def reported(
-    folder: Path, street: Street, seconds: float, *rules: Mapping[str, object], objects: bool = False
+    folder: Path,
+    street: Street,
+    seconds: float,
+    *rules: Mapping[str, object],
+    objects: bool = False,
+    counts_s: float = 0,
 ) -> list[dict[str, Any]]:
     """The events of the camera; each matches its schema."""
-    report = {"objects": objects, "counts_s": 0, "snapshots": "none"}
+    report = {"objects": objects, "counts_s": counts_s, "snapshots": "none"}
     camera = {"id": "cam-1", "url": str(folder), "report": report, "zones": ROAD, "rules": list(rules)}
     settings = load(write_config(folder, cameras=[camera], broker_port=1883))
-    reader, out = Reader(street.things), io.StringIO()
-    access = DetectorAccess(InlineInference(reader), budget_of(settings.detector, ("cam-1",)))
-    gateway = settings.gateway
-    site = PipelineContext(
-        access, settings.detector.min_score, maker(), JsonLinesWriter(out), gateway.timezone, gateway.holidays
-    )
-    pipeline = build_pipeline(settings.cameras[0], site, "t")
+    out = io.StringIO()
+    pipeline = build_pipeline(settings.cameras[0], context(settings, street, out), "t")
     for frame in street.frames(seconds, NOON):
         pipeline.process(frame)
     pipeline.stop("camera")
+    return events_of(out)
+
+
+def context(settings: Settings, street: Street, out: io.StringIO) -> PipelineContext:
+    access = DetectorAccess(InlineInference(Reader(street.things)), budget_of(settings.detector, ("cam-1",)))
+    gateway, min_score = settings.gateway, settings.detector.min_score
+    return PipelineContext(
+        access, min_score, maker(), JsonLinesWriter(out), gateway.timezone, gateway.holidays
+    )
+
+
+def events_of(out: io.StringIO) -> list[dict[str, Any]]:
     events: list[dict[str, Any]] = [json.loads(line) for line in out.getvalue().splitlines()]
     for event in events:
         check_message(event, f"event-{event['type'].split('.')[3]}")
@@ -162,3 +181,63 @@ def test_a_crowd_begins_and_dissolves_with_hysteresis(tmp_path: Path) -> None:
     assert start["count"] >= 8
     ended = datetime.fromisoformat(end["ended_at"]) - datetime.fromisoformat(start["started_at"])
     assert ended.total_seconds() > 20
+
+
+def test_a_line_that_is_added_while_a_car_passes_is_part_of_its_turn(tmp_path: Path) -> None:
+    lines = {line: {"from": [x, 0.1], "to": [x, 0.9]} for line, x in (("west", 0.3), ("east", 0.7))}
+    rules = [{"id": line, "kind": "line-crossing", "line": line, "each": False} for line in lines]
+    found = []
+    for wanted in (rules[:1], rules):
+        camera = {"id": "cam-1", "url": str(tmp_path), "lines": lines, "rules": wanted}
+        camera["report"] = {"counts_s": 0}
+        found.append(load(write_config(tmp_path, cameras=[camera], broker_port=1883)))
+    one_line, two_lines = found
+    street, out = Street(Thing("car", along((1, -0.1, 0.6), (9, 1.1, 0.6)), CAR)), io.StringIO()
+    site = context(one_line, street, out)
+    pipeline = build_pipeline(one_line.cameras[0], site, "t")
+    for frame in street.frames(11, NOON):
+        if frame.captured_mono == 5.0:
+            change_rules(pipeline, one_line.cameras[0], two_lines.cameras[0], site, None)
+        pipeline.process(frame)
+    pipeline.stop("camera")
+    counts = {event["data"]["line"]: event["data"] for event in events_of(out)}
+    assert counts["west"]["b_to_a"] == {"car": 1}
+    (turn,) = counts["east"]["turns"]["turns"]
+    assert (turn["line"], turn["objects"], counts["west"]["turns"]["only"]) == ("west", {"car": 1}, {})
+
+
+def row_of_cars(*xs: float, come: bool) -> Street:
+    """Cars that stand at these places, one below the other; ``come``: they drive in first."""
+    ways = [
+        ((1, -0.1, y), (4, x, y), (99, x, y)) if come else ((0, x, y), (99, x, y))
+        for x, y in zip(xs, (0.3, 0.6, 0.9), strict=True)
+    ]
+    return Street(*(Thing("car", along(*way), CAR) for way in ways))
+
+
+def column_of_cars(first_s: float, takes_s: float, count: int) -> Street:
+    """Cars that cross the picture one after another, every four seconds."""
+    begins = [first_s + 4 * n for n in range(count)]
+    return Street(*(Thing("car", along((s, -0.1, 0.6), (s + takes_s, 1.1, 0.6)), CAR) for s in begins))
+
+
+SCENES = {
+    "free": (10, column_of_cars(1, 4, 2)),
+    "slow": (12, column_of_cars(-15, 16, 6)),
+    "jammed": (14, row_of_cars(0.7, 0.5, 0.3, come=True)),
+    "parked row": (6, row_of_cars(0.7, 0.5, 0.3, come=False)),
+}
+
+
+def test_the_traffic_of_a_street_is_reported_with_the_counts(tmp_path: Path) -> None:
+    flows: dict[str, Any] = {}
+    for name, (seconds, street) in SCENES.items():
+        (tmp_path / name).mkdir()
+        events = reported(tmp_path / name, street, seconds, counts_s=300)
+        (flows[name],) = [event["data"]["flow"] for event in events] or [None]
+    free, slow, jammed = flows["free"], flows["slow"], flows["jammed"]
+    assert free["speed"] == pytest.approx(1.87, rel=0.25), "0.3 widths a second, and 0.16 long"
+    assert slow["speed"] == pytest.approx(0.47, rel=0.25)
+    assert slow["moving"] > 2 * free["moving"], "the same road, fuller"
+    assert jammed["standing"] > max(1, jammed["moving"]), "it does not look like an empty road"
+    assert flows["parked row"] is None

@@ -187,10 +187,88 @@ QUESTION: Document = {
     "wards": ["de-tham"],
     "group": "two-wheeler",
 }
+TURNS: Document = {
+    "from_at": "2026-11-27T14:00:00.000Z",
+    "to_at": "2026-11-27T15:00:00.000Z",
+    "step": "hour",
+    "timezone": "Asia/Ho_Chi_Minh",
+    "series": [
+        {
+            "ward": "de-tham",
+            "gateway": "dt-001",
+            "camera": "cam-1",
+            "rule": "north-count",
+            "line": "north",
+            "site_name": "Cổng chợ Đề Thám",
+            "camera_name": "Sân sau",
+            "undated": 0,
+            "periods": [
+                {
+                    "at": "2026-11-27T14:00:00.000Z",
+                    "turns": [
+                        {
+                            "from_line": "east",
+                            "from_direction": "b-to-a",
+                            "to_direction": "a-to-b",
+                            "objects": {"car": 14, "motorcycle": 96},
+                        }
+                    ],
+                    "only": {"motorcycle": 31},
+                    "others": {},
+                    "measured_min": 60,
+                    "of_min": 60,
+                }
+            ],
+        }
+    ],
+}
+AVAILABILITY: Document = {
+    "month": "2026-11",
+    "timezone": "Asia/Ho_Chi_Minh",
+    "from_at": "2026-10-31T17:00:00.000Z",
+    "to_at": "2026-11-27T15:00:00.000Z",
+    "complete": False,
+    "target_percent": 98.0,
+    "by": "camera",
+    "entries": [
+        {
+            "ward": "de-tham",
+            "gateway": "dt-001",
+            "camera": "cam-1",
+            "ward_name": "Đề Thám",
+            "site_name": "Cổng chợ Đề Thám",
+            "camera_name": "Sân sau",
+            "cameras": 1,
+            "percent": 99.62829117191534,
+            "missed_s": 0.0,
+            "usable_s": 2315760.0,
+            "counted_s": 2324400.0,
+            "conditions_s": {
+                "camera": 5040.0,
+                "tamper": 0.0,
+                "network": 0.0,
+                "power": 3600.0,
+                "gateway": 0.0,
+                "absent": 0.0,
+                "maintenance": 1200.0,
+                "unknown": 0.0,
+            },
+            "quality_s": {
+                "dark": 0.0,
+                "overexposed": 0.0,
+                "defocused": 0.0,
+                "visibility-degraded": 7380.0,
+            },
+        }
+    ],
+}
+"""The month so far: all times of the camera are counted."""
 RESPONSES: dict[str, tuple[str, Document]] = {
     "listEvents": ("200", {"events": [EVENT], "next": "5412-5f3a9c01", "more": False, "deleted": []}),
     "getInventory": ("200", INVENTORY),
     "getFleet": ("200", FLEET),
+    "listTurns": ("200", TURNS),
+    "listAvailability": ("200", AVAILABILITY),
     "listIncidents": ("200", INCIDENTS),
     "listIncidentSteps": ("200", STEPS),
     "recordIncidentStep": ("201", RECORDED),

@@ -32,6 +32,7 @@ OPERATION_IDS = {
     "POST /api/journeys/{id}/decisions": "decideCandidate",
     "POST /api/journeys/{id}/withdrawals": "withdrawDecision",
     "GET /api/traffic": "listTraffic",
+    "GET /api/traffic/turns": "listTurns",
     "GET /api/availability": "listAvailability",
 }
 """A new operation joins here; without a name the document cannot be made."""

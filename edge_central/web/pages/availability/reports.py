@@ -5,8 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import tzinfo
 from typing import Any
 
+from sqlalchemy import Connection
 from starlette.responses import Response
 
 from edge_central.availability.model import TimeSpan
@@ -17,10 +19,9 @@ from edge_central.availability.report import (
     counted_period,
     month_of,
     parse_month,
-    read_availability,
     sum_totals,
 )
-from edge_central.availability.summed_report import read_summed_availability
+from edge_central.availability.summed_report import read_summed_availability, read_summed_with_outages
 from edge_central.availability.timeline import ConditionTotals
 from edge_central.store.scope import Scope
 from edge_central.web.pages.availability.report_tables import (
@@ -101,32 +102,27 @@ def report_workbook(visit: UserRequestContext) -> Response:
 def requested_sums(visit: UserRequestContext, ward: str | None) -> RequestedReport:
     """The report of a request without spans and outages, which costs little. Raises NotFound for a ward that
     the account may not see."""
-    zone = visit.services.console.timezone
-
-    def read(scope: Scope, period: TimeSpan) -> AvailabilityReport:
-        return read_summed_availability(visit.connection, scope, period, zone, visit.now_ms)
-
-    return _read(visit, ward, read)
+    return _read(visit, ward, read_summed_availability)
 
 
 def _requested(visit: UserRequestContext, ward: str | None) -> RequestedReport:
     """The report of a request with its outages. Raises NotFound for a ward that the account may not see."""
-
-    def read(scope: Scope, period: TimeSpan) -> AvailabilityReport:
-        return read_availability(visit.connection, scope, period, now_ms=visit.now_ms)
-
-    return _read(visit, ward, read)
+    return _read(visit, ward, read_summed_with_outages)
 
 
 def _read(
-    visit: UserRequestContext, ward: str | None, read: Callable[[Scope, TimeSpan], AvailabilityReport]
+    visit: UserRequestContext,
+    ward: str | None,
+    read: Callable[[Connection, Scope, TimeSpan, tzinfo, int], AvailabilityReport],
 ) -> RequestedReport:
     scope = visit.scope if ward is None else visit.ward(ward)
     zone = visit.services.console.timezone
     month = parse_month(visit.query("month") or "") or month_of(visit.now_ms, zone)
     settings = visit.services.settings
     period = counted_period(visit.connection, settings.id, month.span(zone), visit.now_ms)
-    report = read(scope, period) if period.to_ms > period.from_ms else AvailabilityReport(period, ())
+    report = AvailabilityReport(period, ())
+    if period.to_ms > period.from_ms:
+        report = read(visit.connection, scope, period, zone, visit.now_ms)
     return RequestedReport(month, report, visit.services.console.availability_target_percent)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from urllib.parse import urlencode
 
@@ -12,7 +12,9 @@ from starlette.responses import Response
 from edge_agent.core.model import GROUP_OF_LABEL, LABELS
 from edge_central.console.history import Series
 from edge_central.traffic.calendar import day_span, local_day, quarter_of
-from edge_central.traffic.days import Quarter, Span
+from edge_central.traffic.congestion import CongestionLevel, CongestionPeriod, FreeFlow, sum_congestion
+from edge_central.traffic.flow_series import read_flow
+from edge_central.traffic.increases import Quarter, Span
 from edge_central.traffic.periods import (
     WEEK,
     PeriodLength,
@@ -31,9 +33,11 @@ from edge_central.traffic.series import (
     read_series,
     read_sums,
 )
+from edge_central.traffic.turn_series import read_turns
 from edge_central.web.api.traffic import too_much_traffic
 from edge_central.web.http_errors import BadRequest, NotFound
 from edge_central.web.pages.charts import LineChart, line_chart
+from edge_central.web.pages.numbers.turns import TurnMatrix, turn_matrix
 from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page
 
@@ -76,18 +80,20 @@ class TrafficForm:
         }
         return f"{path}?{urlencode({key: value for key, value in fields.items() if value})}"
 
-    def export(self, place: CountedPlace, file_format: str) -> str:
+    def export(self, place: CountedPlace, file_format: str, path: str = "/api/traffic") -> str:
         """The address of the same figures in the API, whose ``to`` is not included."""
         to = (self.to_day + timedelta(days=1)).isoformat()
-        return self.link(place, "/api/traffic", to=to, step=self.step.value, format=file_format)
+        return self.link(place, path, to=to, step=self.step.value, format=file_format)
 
 
 @dataclass(frozen=True, slots=True)
 class ComparedPeriod:
-    """``before``: the same time a week earlier; None: it had not begun to be counted."""
+    """``before``: the same time a week earlier; None: it had not begun to be counted. ``congestion``: of a
+    camera; None: of a line."""
 
     period: TrafficPeriod
     before: TrafficPeriod | None
+    congestion: CongestionPeriod | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +117,7 @@ class PlaceFigures:
     undated: int
     chart: LineChart
     chart_before: LineChart
+    usual: FreeFlow | None  # of a camera whose free-flow speed is known
 
 
 def traffic_page(visit: UserRequestContext) -> Response:
@@ -124,17 +131,27 @@ def traffic_page(visit: UserRequestContext) -> Response:
         raise NotFound
     chosen = bool(gateway and form.place.camera)
     figures = _figures(visit, form) if chosen else None
+    matrix, is_too_long = None, False
+    if chosen and not form.place.line:
+        try:
+            matrix = _matrix(visit, form)
+        except TooMuchTraffic:  # the figures of the camera alone may be few enough
+            is_too_long = True
     listed = [] if chosen else _listed(visit, form)
     return visit.render(
         "traffic.html",
         form=form,
         figures=figures,
+        matrix=matrix,
+        is_too_long=is_too_long,
+        turn_classes=() if matrix is None else _turn_classes(matrix),
         chosen=chosen,
         listed=listed[:MAX_PLACES],
         more=max(0, len(listed) - MAX_PLACES),
         wards=sorted(_wards(visit).items()),
         steps=tuple(PeriodLength),
         directions=(A_TO_B, B_TO_A) if form.place.line else (APPEARED,),
+        levels=tuple(CongestionLevel),
         most_days=MAX_LISTED_DAYS,
         is_today=form.to_day >= local_day(visit.now_ms, visit.services.console.timezone),
         no_place=CountedPlace("", "", ""),
@@ -233,6 +250,9 @@ def _figures(visit: UserRequestContext, form: TrafficForm) -> PlaceFigures:
     series_before = _series(visit, form, (span[0] - WEEK, span[1] - WEEK))
     periods_before = [] if series_before is None else sum_periods(series_before, earlier, now)
     rows = _compared(periods, periods_before)
+    usual = None
+    if not form.place.line:
+        rows, usual = _with_congestion(visit, form, rows, span)
     totals = sum_counts(periods)
     highest = max((period.total or 0 for period in (*periods, *periods_before)), default=0)
     ceiling = max(LEAST_CEILING, float(highest))
@@ -245,6 +265,7 @@ def _figures(visit: UserRequestContext, form: TrafficForm) -> PlaceFigures:
         0 if series is None else series.undated.total(),
         _chart(periods, span, 0, ceiling),
         _chart(periods_before, span, WEEK, ceiling),
+        usual,
     )
 
 
@@ -262,6 +283,38 @@ def _series(visit: UserRequestContext, form: TrafficForm, span: Span) -> Traffic
     except TooMuchTraffic:
         raise too_much_traffic() from None
     return found[0] if found else None
+
+
+def _with_congestion(
+    visit: UserRequestContext, form: TrafficForm, rows: tuple[ComparedPeriod, ...], span: Span
+) -> tuple[tuple[ComparedPeriod, ...], FreeFlow | None]:
+    """Raises BadRequest."""
+    place, timezone = form.place, visit.services.console.timezone
+    asked = TrafficFilter(place.ward, place.gateway, place.camera)
+    try:
+        found = read_flow(visit.connection, visit.scope, asked, span, timezone)
+    except TooMuchTraffic:
+        raise too_much_traffic() from None
+    flow = next(iter(found.values()), None)
+    if flow is None:
+        return rows, None
+    spans = [row.period.span for row in rows]
+    levels = sum_congestion(flow.flow, flow.usual, spans, quarter_of(visit.now_ms))
+    joined = zip(rows, levels, strict=True)
+    return tuple(replace(row, congestion=each) for row, each in joined), flow.usual
+
+
+def _matrix(visit: UserRequestContext, form: TrafficForm) -> TurnMatrix | None:
+    """Raises TooMuchTraffic."""
+    place, timezone = form.place, visit.services.console.timezone
+    span = day_span(form.from_day, timezone)[0], day_span(form.to_day, timezone)[1]
+    asked = TrafficFilter(place.ward, place.gateway, place.camera)
+    found = read_turns(visit.connection, visit.scope, asked, span, timezone)
+    return turn_matrix(found, span, quarter_of(visit.now_ms))
+
+
+def _turn_classes(matrix: TurnMatrix) -> tuple[str, ...]:
+    return tuple(label for label in CLASSES if any(turn.by_label.get(label) for turn in matrix.turns))
 
 
 def _compared(
