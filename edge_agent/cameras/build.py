@@ -35,7 +35,7 @@ from edge_agent.motion.detector import MotionDetector
 from edge_agent.passages.recorder import no_passages
 from edge_agent.pipeline import DetectionStage, EvidenceStage, PassageStage, Pipeline, RuleStage, ViewStage
 from edge_agent.rules.build import watch_of
-from edge_agent.rules.flow import FlowMeter
+from edge_agent.rules.flow import FlowSampler
 from edge_agent.rules.lines import LineWatch
 from edge_agent.rules.objects import ObjectCounter, ObjectReporter
 from edge_agent.rules.schedule import Arming
@@ -255,7 +255,7 @@ def _rule_stage(
         case _ObjectReporting():
             return ObjectReporter()
         case _CountReporting(every_s, ground):
-            return ObjectCounter(every_s, FlowMeter(ground))
+            return ObjectCounter(every_s, FlowSampler(ground))
         case _:
             return watch_of(report, context.arming(camera_id, report), context.timezone, folder, turns)
 

@@ -48,7 +48,7 @@ class SpeedHistogram:
         return None
 
 
-class FlowMeter:
+class FlowSampler:
     """The traffic in front of one camera since the last ``reset``. For one thread."""
 
     def __init__(self, ground: Ground | None = None) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from edge_agent.core.facts import CountsObservation, ObjectObservation, Phase
 from edge_agent.core.model import Frame, Track, Tracks, TrackState
-from edge_agent.rules.flow import FlowMeter
+from edge_agent.rules.flow import FlowSampler
 from edge_agent.rules.movement import is_at_edge
 from edge_agent.rules.schedule import UPDATE_EVERY_S
 
@@ -101,7 +101,7 @@ class ObjectCounter:
     and without traffic is not reported, and starts again.
     """
 
-    def __init__(self, every_s: float, flow: FlowMeter | None = None) -> None:
+    def __init__(self, every_s: float, flow: FlowSampler | None = None) -> None:
         """``flow``: measures the traffic; None: it is not reported."""
         self._every_s = every_s
         self._flow = flow

@@ -122,19 +122,19 @@ def sum_congestion(
         over = range(first, max(first, min(last, now)))
         levels = Counter(level for each in over if (level := _level(flow, usual, each)) is not None)
         minutes = {level: 15 * levels[level] for level in CongestionLevel}
-        known = [flow.by_quarter.get(each, QuarterFlow()) for each in over if _is_known(flow, each)]
+        known = [flow.by_quarter.get(each, QuarterFlow()) for each in over if _is_complete(flow, each)]
         yield CongestionPeriod(
             minutes, 15 * len(over) - sum(minutes.values()), _vehicles(known), _percent(known, usual)
         )
 
 
-def _is_known(flow: CameraFlow, quarter: Quarter) -> bool:
+def _is_complete(flow: CameraFlow, quarter: Quarter) -> bool:
     """Whether nothing of the quarter's traffic can be missing."""
     return quarter in flow.measured and (quarter in flow.by_quarter or quarter not in flow.counted)
 
 
 def _level(flow: CameraFlow, usual: FreeFlow | None, quarter: Quarter) -> CongestionLevel | None:
-    if usual is None or not _is_known(flow, quarter):
+    if usual is None or not _is_complete(flow, quarter):
         return None
     return congestion_level(flow.by_quarter.get(quarter, QuarterFlow()), usual)
 

@@ -9,7 +9,7 @@ import pytest
 from edge_agent.config.model.settings import Ground
 from edge_agent.core.facts import FlowNumbers
 from edge_agent.core.model import Box, Track, Tracks, TrackState
-from edge_agent.rules.flow import LONG_S, MAX_SAMPLE_S, FlowMeter, SpeedHistogram
+from edge_agent.rules.flow import LONG_S, MAX_SAMPLE_S, FlowSampler, SpeedHistogram
 from edge_agent.rules.objects import ObjectCounter
 from tests.events.parts import frame, track
 
@@ -27,15 +27,15 @@ def measured(
     *tracks: Track,
     seconds: float = 60.0,
     step_s: float = 0.2,
-    meter: FlowMeter | None = None,
+    sampler: FlowSampler | None = None,
     begin: float = 10.0,
 ) -> FlowNumbers | None:
-    """What the meter says of tracks that are there for all that time."""
-    meter = meter or FlowMeter()
+    """What the sampler says of tracks that are there for all that time."""
+    sampler = sampler or FlowSampler()
     for number in range(round(seconds / step_s) + 1):
-        meter.update(frame(begin + number * step_s), Tracks(tracks))
-    numbers = meter.numbers()
-    meter.reset()
+        sampler.update(frame(begin + number * step_s), Tracks(tracks))
+    numbers = sampler.numbers()
+    sampler.reset()
     return numbers
 
 
@@ -73,7 +73,7 @@ def test_with_a_ground_plane_it_is_in_metres_too() -> None:
     """From straight above, the picture is 32 m wide and 18 m deep."""
     marks = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
     ground = Ground(points=marks, metres=((0.0, 0.0), (32.0, 0.0), (32.0, -18.0), (0.0, -18.0)))
-    numbers = measured(car(vx=0.25), meter=FlowMeter(ground))
+    numbers = measured(car(vx=0.25), sampler=FlowSampler(ground))
     assert numbers is not None
     assert numbers.speed_m_s == pytest.approx(8.0, rel=0.1)
 
@@ -94,10 +94,10 @@ def test_a_doubtful_speed_is_left_out(doubtful: Track) -> None:
 
 
 def test_one_that_stands_for_five_minutes_is_counted_apart() -> None:
-    meter, stands = FlowMeter(), car(state=TrackState.STATIONARY)
-    first = measured(stands, seconds=LONG_S - 2, meter=meter)
-    covered = measured(replace(stands, state=TrackState.LOST), seconds=4, meter=meter, begin=LONG_S + 10)
-    later = measured(stands, seconds=60, meter=meter, begin=LONG_S + 20)
+    sampler, stands = FlowSampler(), car(state=TrackState.STATIONARY)
+    first = measured(stands, seconds=LONG_S - 2, sampler=sampler)
+    covered = measured(replace(stands, state=TrackState.LOST), seconds=4, sampler=sampler, begin=LONG_S + 10)
+    later = measured(stands, seconds=60, sampler=sampler, begin=LONG_S + 20)
     assert first is not None
     assert later is not None
     assert (first.standing, first.standing_long, covered) == (1.0, 0.0, None)
@@ -127,7 +127,7 @@ def test_the_median_is_by_time() -> None:
 
 
 def test_standing_traffic_is_reported_although_nothing_is_new() -> None:
-    counter, stands = ObjectCounter(60.0, FlowMeter()), car(state=TrackState.STATIONARY)
+    counter, stands = ObjectCounter(60.0, FlowSampler()), car(state=TrackState.STATIONARY)
     reports = [each for mono in range(182) for each in counter.update(frame(float(mono)), Tracks((stands,)))]
     assert [(each.new, each.flow is not None) for each in reports] == [
         ({"car": 1}, True), ({}, True), ({}, True),
@@ -135,7 +135,7 @@ def test_standing_traffic_is_reported_although_nothing_is_new() -> None:
 
 
 def test_an_interval_that_was_not_stored_is_reported_again_with_its_traffic() -> None:
-    counter, moves = ObjectCounter(60.0, FlowMeter()), car(vx=0.1)
+    counter, moves = ObjectCounter(60.0, FlowSampler()), car(vx=0.1)
     for mono in range(60):
         assert list(counter.update(frame(float(mono)), Tracks((moves,)))) == []
     untaken = counter.update(frame(60.0), Tracks((moves,)))
@@ -147,6 +147,6 @@ def test_an_interval_that_was_not_stored_is_reported_again_with_its_traffic() ->
 
 
 def test_a_parked_row_alone_is_not_reported() -> None:
-    counter = ObjectCounter(60.0, FlowMeter())
+    counter = ObjectCounter(60.0, FlowSampler())
     row = Tracks(tuple(car(f"p{n}", TrackState.STATIONARY, parked_before=True) for n in range(6)))
     assert [each for mono in range(200) for each in counter.update(frame(float(mono)), row)] == []
