@@ -108,6 +108,7 @@ class CentralBrokerSession:
         self._window = WINDOW
         self._confirmed_last = False
         self._dropped_logged = 0
+        self._refusal_logged = False  # in the present session
 
     @property
     def session(self) -> str:
@@ -126,6 +127,11 @@ class CentralBrokerSession:
     @property
     def has_unsent_confirmations(self) -> bool:
         return bool(self._confirmations)
+
+    @property
+    def has_unacknowledged(self) -> bool:
+        """Whether an own message waits to be sent, or for its PUBACK."""
+        return self._in_flight > 0 or bool(self._waiting)
 
     def poll(self) -> list[UnconfirmedMessage]:
         """Handle signals, connect or send what is due, and return the messages received since the last
@@ -195,8 +201,11 @@ class CentralBrokerSession:
         match signal:
             case Connected():
                 self._connected(signal)
-            case PublishAcked():
+            case PublishAcked(_, reason):
                 self._in_flight -= 1
+                if reason >= 0x80 and not self._refusal_logged:
+                    self._refusal_logged = True
+                    log.error("mqtt: the broker refuses a message; check its ACL for %s", self._client_id)
                 self._send()
             case Subscribed(reasons):
                 refused = [t for t, r in zip(self._subscriptions, reasons, strict=False) if r >= 0x80]
@@ -212,6 +221,7 @@ class CentralBrokerSession:
 
     def _connected(self, limits: Connected) -> None:
         self._in_flight = 0
+        self._refusal_logged = False
         self._window = min(WINDOW, limits.receive_maximum)
         self._clear_queues()
         try:

@@ -295,13 +295,14 @@ async def _form_and_body(page: Page | PublicPage, request: Request) -> tuple[dic
     if isinstance(page, Page) and page.json:
         if kind != "application/json":
             raise BadRequest("the body is application/json")
-        return {}, await _body(request)
+        return {}, await read_body(request)
     if kind not in ("application/x-www-form-urlencoded", ""):
         raise BadRequest("a form is application/x-www-form-urlencoded")
-    return _form(await _body(request)), b""
+    return _form(await read_body(request)), b""
 
 
-async def _body(request: Request) -> bytes:
+async def read_body(request: Request) -> bytes:
+    """The body of a form or a document. Raises BadRequest, TooLarge."""
     body = bytearray()
     try:
         async with asyncio.timeout(FORM_WITHIN_S):

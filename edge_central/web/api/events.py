@@ -24,8 +24,8 @@ from edge_central.web.api.event_history import (
 from edge_central.web.api.event_query import EventQuery, check_places, parse_event_query
 from edge_central.web.auth.accounts import ALL_ROLES
 from edge_central.web.http_errors import HttpError
-from edge_central.web.live.hub import STALE, LiveHub, LiveListener
-from edge_central.web.live.stream import check_capacity, message_within
+from edge_central.web.live.hub import LiveHub
+from edge_central.web.live.stream import check_capacity, event_within
 from edge_central.web.request_handler import Principal, RequestHandler, compressed
 
 NOW = "now"
@@ -96,17 +96,8 @@ async def _wait_for_events(
     loop = asyncio.get_running_loop()
     until = loop.time() + asked.wait_s
     try:
-        while not found.events and await _wait_for_event(listener, until - loop.time()):
+        while not found.events and await event_within(listener, until - loop.time()):
             found = await _read_events(front, request, replace(asked, after=found.next))
     finally:
         hub.leave(listener)
     return msgspec.structs.replace(found, deleted=deleted)
-
-
-async def _wait_for_event(listener: LiveListener, seconds: float) -> bool:
-    loop = asyncio.get_running_loop()
-    until = loop.time() + seconds
-    while not listener.ended and await message_within(listener, until - loop.time()):
-        if any(message.content.kind in ("event", STALE.kind) for message in listener.take_waiting()):
-            return True
-    return False

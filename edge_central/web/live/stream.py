@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 
 from edge_central.web.auth.accounts import ADMIN_ROLES, ALL_ROLES
 from edge_central.web.http_errors import HttpError, TooMany, Unavailable
-from edge_central.web.live.hub import LiveHub, LiveListener
+from edge_central.web.live.hub import STALE, LiveHub, LiveListener
 from edge_central.web.request_handler import Principal, RequestHandler
 
 MOST_LISTENERS = 200
@@ -69,6 +69,16 @@ async def _messages(hub: LiveHub, known: Principal, after: str | None) -> AsyncI
                 yield b": still here\n\n"
     finally:
         hub.leave(listener)
+
+
+async def event_within(listener: LiveListener, timeout_s: float) -> bool:
+    """Whether an event arrived in time."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + timeout_s
+    while not listener.ended and await message_within(listener, until - loop.time()):
+        if any(message.content.kind in ("event", STALE.kind) for message in listener.take_waiting()):
+            return True
+    return False
 
 
 async def message_within(listener: LiveListener, timeout_s: float) -> bool:
