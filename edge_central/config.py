@@ -28,7 +28,7 @@ from edge_central.alert_settings import reference
 from edge_central.appearance.card import CardRefused, usable_card
 from edge_central.config_types import SQLITE
 from edge_central.journey_settings import JourneySettings
-from edge_central.settings import CentralSettings, RequestsUser
+from edge_central.settings import CentralSettings, OnvifPublishing, RequestsUser
 
 
 def _check(values: SectionValues) -> None:
@@ -38,10 +38,23 @@ def _check(values: SectionValues) -> None:
     if requests is not None and requests.id == values.valid("id"):
         why = f"id must not be the centre's own, {requests.id}: each session would end the other"
         values.reading.refuse(values.place("requests"), why)
+    _check_onvif(values)
     _warn_of_model(values)
     _check_learning(values)
     if values.valid("wards") == ():
         values.warn("wards", "the list is empty: messages of no gateway are accepted")
+
+
+def _check_onvif(values: SectionValues) -> None:
+    """The broker ends a session when another one begins with its id."""
+    onvif: OnvifPublishing | None = values.valid("onvif")
+    requests: RequestsUser | None = values.valid("requests")
+    journeys: JourneySettings | None = values.valid("journeys")
+    learner = None if journeys is None or journeys.learn is None else journeys.learn.user
+    others = (values.valid("id"), *(each.id for each in (requests, learner) if each is not None))
+    if onvif is not None and onvif.id in others:
+        why = f"id must not be that of another session, {onvif.id}: each would end the other"
+        values.reading.refuse(values.place("onvif"), why)
 
 
 def _warn_of_model(values: SectionValues) -> None:

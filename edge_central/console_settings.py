@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from edge_agent.config.fields.collections import ListOf
 from edge_agent.config.fields.declare import Key, Made, section
-from edge_agent.config.fields.field_types import Number, ReadableFile, Text, WordChoice
+from edge_agent.config.fields.field_types import Flag, Number, ReadableFile, Text, WordChoice
 from edge_agent.config.fields.schema_types import Field, SectionValues
 from edge_agent.config.fields.times import TimeZone
 from edge_central.config_types import AddressAndPort, AddressOrNetwork, ListenAddress, RecorderUrl
@@ -144,6 +144,14 @@ class Console:
         tuple[EventWebhook, ...], Key("servers to which events and alerts are posted", WEBHOOKS, "none")
     ] = ()
     push: Annotated[PushSettings | None, Key(PUSH.doc, PUSH, "no notifications")] = None
+    onvif_events: Annotated[
+        bool,
+        Key(
+            "whether ONVIF clients may subscribe to events at /onvif/event_service, with the login of a "
+            "program",
+            Flag(),
+        ),
+    ] = False
     recorder_url: Annotated[
         str | None,
         Key(

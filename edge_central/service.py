@@ -31,6 +31,7 @@ from edge_central.ingest.broker_session import CentralBrokerSession, CentralStat
 from edge_central.ingest.gateway_messages import BirthRequests, Confirmations, RequestSender
 from edge_central.ingest_thread import IngestThread
 from edge_central.metrics.central_metrics import CentralMetrics
+from edge_central.onvif.publisher import OnvifPublisher
 from edge_central.presence.presence import PresenceThresholds
 from edge_central.presence.presence_publisher import PresencePublisher
 from edge_central.rehearsals.rule_requests import RuleRequests
@@ -112,6 +113,7 @@ class CentralService:
             central_id=settings.id,
             exclusive_database=settings.database.embedded,
         )
+        self._onvif = None if settings.onvif is None else OnvifPublisher(settings, self._clock)
         self._embedder = PictureEmbedder(
             settings.journeys.appearance, settings.database, settings.wards, settings.id, self._clock
         )
@@ -161,6 +163,9 @@ class CentralService:
         if self._webhook is not None:
             self._webhook.loop.start()
             self._supervisor.watch(self._webhook.loop)
+        if self._onvif is not None:
+            self._onvif.loop.start()
+            self._supervisor.watch(self._onvif.loop)
         self._systemd.ready("started")
         fatal = self._supervise()
         self._shut_down(fatal)
@@ -188,6 +193,8 @@ class CentralService:
         self._embedder.loop.stop()
         if self._webhook is not None:
             self._webhook.stop()
+        if self._onvif is not None:
+            self._onvif.stop()
         ended = self._ingest.loop.join(STOP_WITHIN_S)
         final_state = None
         if fatal is None and ended:
@@ -199,6 +206,8 @@ class CentralService:
         self._broker.close(final_state, CLOSE_TIMEOUT_S)
         if self._console is not None:
             self._console.join(CONSOLE_STOP_S)
+        if self._onvif is not None:
+            self._onvif.loop.join(CLOSE_TIMEOUT_S)
         self._embedder.loop.join(CLOSE_TIMEOUT_S)
         log.info("the centre has stopped")
 

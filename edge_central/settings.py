@@ -35,6 +35,7 @@ __all__ = [
     "Database",
     "HeartbeatHistory",
     "ListenAddress",
+    "OnvifPublishing",
     "RequestsUser",
     "Retention",
     "SearchSettings",
@@ -181,6 +182,15 @@ class RequestsUser(BrokerUser):
 REQUESTS = section(RequestsUser, "requests", check=check_user, replacements=login.ADVICE)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnvifPublishing(BrokerUser):
+    """Publishes events as ONVIF devices do over MQTT (`onvif-ej`), as a broker user that may do nothing else.
+    Broker, root and ca_file are those of mqtt. Without this section none are published."""
+
+
+ONVIF = section(OnvifPublishing, "onvif", check=check_user, replacements=login.ADVICE)
+
+
 SEARCH_DAYS = 30.0
 
 
@@ -291,6 +301,7 @@ class CentralSettings:
     metrics: Annotated[ListenAddress | None, Key(METRICS.doc, METRICS, "nothing listens")] = None
     console: Annotated[Console | None, Key(CONSOLE.doc, CONSOLE, "nothing listens")] = None
     requests: Annotated[RequestsUser | None, Key(REQUESTS.doc, REQUESTS, "the session of mqtt")] = None
+    onvif: Annotated[OnvifPublishing | None, Key(ONVIF.doc, ONVIF, "no ONVIF events over MQTT")] = None
     search: Annotated[SearchSettings | None, Key(SEARCH.doc, SEARCH, "no searches")] = None
     journeys: Annotated[JourneySettings, JOURNEYS] = field(default_factory=JourneySettings)
     cases: Annotated[CaseSettings, CASES] = field(default_factory=CaseSettings)

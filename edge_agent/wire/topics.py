@@ -184,6 +184,11 @@ class CentralTopics:
         about = f"{self._root}/central/alert/{ward}/{gateway or WARD_ITSELF}/{rule}"
         return f"{about}/{camera}" if camera else about
 
+    def onvif_event(self, ward: str, gateway: str, local: str) -> str:
+        """A notification for programs that read ONVIF events. ``local``: topic and source, as ONVIF Core
+        forms them."""
+        return f"{self._root}/central/onvif/{ward}/{gateway}/onvif-ej/{local}"
+
     def subscriptions(self, ward: str) -> tuple[str, ...]:
         """The kinds that the centre stores; the broker does not queue unknown kinds of a later version."""
         base = f"{self._root}/{ward}/+/up"

@@ -48,8 +48,9 @@ console:
                milestone: {sources: {dt-001: {cam-1: gate}}, lang: en, allow_http: true}}],
    push: {contact: "mailto:it@city.example", services: ["push.example:8443"], networks: [10.0.0.0/8],
           ca_file: c.pem},
-   recorder_url: "https://nvr.example/live?channel={channel}"}
+   onvif_events: true, recorder_url: "https://nvr.example/live?channel={channel}"}
 requests: {id: req, cert_file: c.pem, key_file: c.key, username: r, password_file: p}
+onvif: {id: onvif, cert_file: c.pem, key_file: c.key, username: o, password_file: p}
 search: {key_file: s.pem, days: 20}
 cases: {days: 100}
 journeys:

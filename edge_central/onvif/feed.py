@@ -1,0 +1,77 @@
+"""Reads stored events by cursor, and the presence of gateways, and makes notifications of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+
+from sqlalchemy import Connection, func, select
+
+from edge_central.onvif.connections import ConnectionTracker
+from edge_central.onvif.mapping import TOPICS_OF_KIND
+from edge_central.onvif.notification import Notification
+from edge_central.onvif.properties import MappedEvent, PropertyTracker
+from edge_central.store import tables
+from edge_central.store.database import newest_cursor
+from edge_central.store.scope import Scope
+
+WINDOW = 1_000
+"""Cursors that are read at once."""
+WARM_UP = 10_000
+"""Cursors before the start from which the state of properties is learnt."""
+_E = tables.event.c
+
+
+class NotificationFeed:
+    """``cursor``: events up to it are read. Not thread-safe."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+        self._tracker = PropertyTracker()
+        self._connections = ConnectionTracker(scope)
+        self.cursor = 0
+
+    def start(self, connection: Connection, cursor: int) -> None:
+        """Begin after ``cursor``: learn the state of the properties from the events before it."""
+        self._tracker = PropertyTracker()
+        self._connections = ConnectionTracker(self._scope)
+        self._connections.changes(connection)
+        self.cursor = max(0, cursor - WARM_UP)
+        while self.cursor < cursor:
+            self._read_window(connection, cursor)
+
+    def read(self, connection: Connection) -> tuple[list[Notification], bool]:
+        """The notifications of the next window, and whether there are more events to read."""
+        newest = newest_cursor(connection)
+        if newest < self.cursor:  # a restored backup: its events get the same numbers again
+            self.start(connection, newest)
+        found = self._read_window(connection, newest) + self._connections.changes(connection)
+        return found, self.cursor < newest
+
+    def alive(self) -> Iterator[Notification]:
+        """The present state of each property."""
+        return chain(self.gateways(), self._tracker.alive())
+
+    def gateways(self) -> Iterator[Notification]:
+        """The present state of each gateway."""
+        return self._connections.alive()
+
+    def _read_window(self, connection: Connection, newest: int) -> list[Notification]:
+        upper = min(self.cursor + WINDOW, newest)
+        if upper <= self.cursor:
+            return []
+        # Other indexes than that of the cursor must not be used: they have not its order.
+        query = (
+            select(_E.ward, _E.gateway, _E.camera, _E.kind, _E.time_ms, _E.payload)
+            .where(_E.cursor > self.cursor, _E.cursor <= upper)
+            .where(func.coalesce(_E.kind, "").in_(sorted(TOPICS_OF_KIND)))
+            .where(self._scope.of(func.coalesce(_E.ward, "")))
+            .order_by(_E.cursor)
+        )
+        found = [
+            notification
+            for row in connection.execute(query)
+            for notification in self._tracker.apply(MappedEvent(*row))
+        ]
+        self.cursor = upper
+        return found

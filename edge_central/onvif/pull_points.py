@@ -1,0 +1,207 @@
+"""Pull points: what each subscription of an ONVIF client has not fetched yet.
+
+A pull point has a queue of at most MAX_WAITING notifications. If a client does not fetch them in time, its
+subscription ends, and the client sees that from the fault: nothing is left out silently. Events are read
+while there are subscriptions only, by the requests that fetch them. All of it is in memory: after a restart
+clients subscribe again, as they do after the restart of a camera.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from edge_agent.core.clock import Clock
+from edge_central.onvif.feed import NotificationFeed
+from edge_central.onvif.notification import Notification, PropertyOperation
+from edge_central.onvif.soap.topic_filter import TopicFilter
+from edge_central.store.database import newest_cursor
+from edge_central.store.scope import EVERYWHERE, Scope
+
+MAX_PULL_POINTS = 100
+MAX_OF_ACCOUNT = 8
+MAX_WAITING = 20_000
+"""Notifications of one pull point. They are shared: 100 full queues take some 30 MB."""
+MAX_BEHIND = 100_000
+"""Events since the last request of any client; with more, all subscriptions end."""
+_ID_BYTES = 16
+
+
+class TooManyPullPoints(Exception):
+    """The account, or all accounts together, have as many as they may."""
+
+
+class PullPointBusy(Exception):
+    """Another request waits for its messages."""
+
+
+@dataclass(eq=False, slots=True)
+class PullPoint:
+    """Only ``PullPoints`` changes it. ``scope``: of the account when it subscribed; what is fetched is in
+    the account's present scope too."""
+
+    id: str
+    account: str
+    scope: Scope
+    topics: TopicFilter
+    changed_only: bool
+    until_mono: float
+    waiting: deque[Notification] = field(default_factory=deque)
+    is_busy: bool = False
+
+
+class PullPoints:
+    """Thread-safe. Methods with a connection read the database: call them on a worker thread."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._feed = NotificationFeed(EVERYWHERE)
+        # One thread reads events at a time; the other lock protects the pull points and is never waited for
+        # long, because the event loop takes it too.
+        self._reading = threading.Lock()
+        self._lock = threading.Lock()
+        self._points: dict[str, PullPoint] = {}
+
+    # --- worker threads
+
+    def create(
+        self,
+        connection: Connection,
+        account: str,
+        scope: Scope,
+        topics: TopicFilter,
+        lasts_s: float,
+        *,
+        changed_only: bool,
+    ) -> PullPoint:
+        """Add a pull point, with the present state of its properties unless it is ``changed_only``. Raises
+        TooManyPullPoints."""
+        with self._reading:
+            self._check_number(account)
+            self._catch_up(connection)
+            until_mono = self._clock.monotonic() + lasts_s
+            id_ = secrets.token_urlsafe(_ID_BYTES)
+            point = PullPoint(id_, account, scope, topics, changed_only, until_mono)
+            with self._lock:
+                self._points[id_] = point
+            self._add([point], self._feed.alive())
+            return point
+
+    def advance(self, connection: Connection) -> bool:
+        """Read the next events, and distribute them. Return whether there are more."""
+        with self._reading:
+            if self._is_too_far_behind(connection):
+                return False
+            found, more = self._feed.read(connection)
+            with self._lock:
+                points = list(self._points.values())
+            self._add(points, found)
+            return more
+
+    def synchronise(self, connection: Connection, point: PullPoint) -> None:
+        """Queue the present state of the properties of a pull point."""
+        with self._reading:
+            self._catch_up(connection)
+            self._add([point], self._feed.alive())
+
+    # --- any thread
+
+    def find(self, id_: str, account: str) -> PullPoint | None:
+        """The pull point, if it is of this account and has not ended."""
+        with self._lock:
+            self._remove_expired()
+            point = self._points.get(id_)
+            return point if point is not None and point.account == account else None
+
+    def has_ended(self, point: PullPoint) -> bool:
+        with self._lock:
+            return point.id not in self._points
+
+    def begin(self, point: PullPoint) -> None:
+        """A request waits for messages; ``finish`` follows. Raises PullPointBusy."""
+        with self._lock:
+            if point.is_busy:
+                raise PullPointBusy
+            point.is_busy = True
+
+    def take(self, point: PullPoint, most: int, scope: Scope) -> list[Notification]:
+        """Remove and return the oldest notifications that ``scope`` admits."""
+        found: list[Notification] = []
+        with self._lock:
+            while point.waiting and len(found) < most:
+                each = point.waiting.popleft()
+                if scope.admits(each.ward):
+                    found.append(each)
+        return found
+
+    def finish(self, point: PullPoint, lasts_s: float) -> None:
+        """End the request; the pull point lives at least ``lasts_s`` from now on."""
+        with self._lock:
+            point.is_busy = False
+            point.until_mono = max(point.until_mono, self._clock.monotonic() + lasts_s)
+
+    def renew(self, point: PullPoint, lasts_s: float) -> None:
+        with self._lock:
+            point.until_mono = self._clock.monotonic() + lasts_s
+
+    def remove(self, point: PullPoint) -> None:
+        with self._lock:
+            self._points.pop(point.id, None)
+
+    # --- inside
+
+    def _check_number(self, account: str) -> None:
+        with self._lock:
+            self._remove_expired()
+            own = sum(point.account == account for point in self._points.values())
+            if own >= MAX_OF_ACCOUNT or len(self._points) >= MAX_PULL_POINTS:
+                raise TooManyPullPoints
+
+    def _catch_up(self, connection: Connection) -> None:
+        """Read all events, so that the states are present ones."""
+        with self._lock:
+            points = list(self._points.values())
+        if not points or self._is_too_far_behind(connection):
+            self._feed.start(connection, newest_cursor(connection))
+            return
+        more = True
+        while more:
+            found, more = self._feed.read(connection)
+            self._add(points, found)
+
+    def _is_too_far_behind(self, connection: Connection) -> bool:
+        """Whether too many events have come since the last request: then all subscriptions have ended."""
+        if newest_cursor(connection) - self._feed.cursor <= MAX_BEHIND:
+            return False
+        with self._lock:
+            self._points.clear()
+        return True
+
+    def _add(self, points: Iterable[PullPoint], notifications: Iterable[Notification]) -> None:
+        points = list(points)
+        with self._lock:
+            for each in notifications:
+                for point in points:
+                    if point.scope.admits(each.ward) and point.topics.matches(each.topic.path):
+                        self._queue(point, each)
+
+    def _queue(self, point: PullPoint, each: Notification) -> None:
+        is_changed = each.operation in (None, PropertyOperation.CHANGED)
+        if point.changed_only and not is_changed:
+            return
+        if len(point.waiting) >= MAX_WAITING:
+            self._points.pop(point.id, None)
+            point.waiting.clear()
+            return
+        point.waiting.append(each)
+
+    def _remove_expired(self) -> None:
+        now = self._clock.monotonic()
+        for point in list(self._points.values()):
+            if not point.is_busy and now >= point.until_mono:
+                del self._points[point.id]

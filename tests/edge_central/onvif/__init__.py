@@ -1,0 +1,1 @@
+"""Events as ONVIF notifications: over MQTT, and fetched by SOAP clients."""

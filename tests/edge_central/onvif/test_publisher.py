@@ -1,0 +1,130 @@
+"""The thread that publishes ONVIF events, with a real broker."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from edge_agent.core.clock import SystemClock
+from edge_agent.core.errors import ConfigError
+from edge_central.config import load
+from edge_central.onvif.publisher import OnvifPublisher
+from edge_central.settings import CentralSettings
+from tests.edge_central.onvif.parts import entered
+from tests.edge_central.parts import FakeGateway
+from tests.edge_central.web.house import House
+from tests.testbed.mosquitto import Mosquitto, Received, Subscriber, wait_until
+
+OURS, THEIRS = FakeGateway("dt-001"), FakeGateway("bx-001", "bo-xuyen")
+ALL = "tb/v1/central/onvif/#"
+INSIDE = "RuleEngine/FieldDetector/ObjectsInside/&cam-1/yard"
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    """A database with the tables and no rows; its console does not run."""
+    with House(tmp_path) as built:
+        yield built
+
+
+def settings(house: House, port: int, id_: str = "central", *wards: str) -> CentralSettings:
+    document = json.loads(house.config.read_text(encoding="utf-8"))
+    document |= {"id": id_, "wards": list(wards) or document["wards"], "onvif": {"id": f"{id_}-onvif"}}
+    document["mqtt"] = {"brokers": [f"mqtt://127.0.0.1:{port}"]}
+    path = house.folder / f"{id_}.yaml"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    return load(path)
+
+
+@contextmanager
+def publishing(chosen: CentralSettings) -> Iterator[OnvifPublisher]:
+    publisher = OnvifPublisher(chosen, SystemClock())
+    publisher.loop.start()
+    try:
+        yield publisher
+    finally:
+        publisher.stop()
+        assert publisher.loop.join(10.0)
+
+
+def place(house: House, id_: str = "central") -> int:
+    """The stored place; -1: there is none."""
+    from edge_central.store.database import read_meta
+
+    with house.connections.reading() as connection:
+        return int(read_meta(connection, f"onvif-place {id_}") or -1)
+
+
+def states(messages: list[Received]) -> list[bool]:
+    return [json.loads(message.payload)["Data"]["IsInside"] for message in messages]
+
+
+def test_events_are_published_under_their_ward_and_gateway(house: House, broker: Mosquitto) -> None:
+    with publishing(settings(house, broker.port)), Subscriber(broker.port, ALL) as reader:
+        wait_until(lambda: place(house) == 0, what="the first place")
+        house.take(entered(OURS, 1), entered(THEIRS, 1))
+        house.take(entered(OURS, 2, "end"))
+        reader.wait_for(lambda: len(reader.messages) >= 3)
+    prefix = "tb/v1/central/onvif"
+    topics = [message.topic for message in reader.messages]
+    assert topics[:2] == [
+        f"{prefix}/de-tham/dt-001/onvif-ej/{INSIDE}",
+        f"{prefix}/bo-xuyen/bx-001/onvif-ej/{INSIDE}",
+    ]
+    assert states(reader.on(f"dt-001/onvif-ej/{INSIDE}")) == [True, False]
+    assert {message.content_type for message in reader.messages} == {"application/json"}
+    with Subscriber(broker.port, f"{prefix}/de-tham/+/onvif-ej/#", client_id="later") as later:
+        later.wait_for(lambda: len(later.messages) == 1)
+    assert later.messages[0].retained
+    assert states(later.messages) == [False]
+
+
+def test_two_centres_publish_each_event_once(house: House, broker: Mosquitto) -> None:
+    with ExitStack() as running, Subscriber(broker.port, ALL) as reader:
+        for id_, ward in (("central", "de-tham"), ("second", "bo-xuyen")):
+            running.enter_context(publishing(settings(house, broker.port, id_, ward)))
+            wait_until(lambda id_=id_: place(house, id_) == 0, what="the first place")  # type: ignore[misc]
+        house.take(entered(OURS, 1), entered(THEIRS, 1))
+        house.take(entered(OURS, 2, "end"), entered(THEIRS, 2, "end"))
+        reader.wait_for(lambda: len(reader.messages) >= 4)
+    assert states(reader.on(f"dt-001/onvif-ej/{INSIDE}")) == [True, False]
+    assert states(reader.on(f"bx-001/onvif-ej/{INSIDE}")) == [True, False]
+
+
+def test_what_happened_while_it_was_away_is_published(house: House, broker: Mosquitto) -> None:
+    chosen = settings(house, broker.port)
+    with Subscriber(broker.port, ALL) as reader:
+        house.take(entered(OURS, 1))
+        with publishing(chosen):
+            reader.wait_for(lambda: len(reader.messages) == 1)  # the state, as it is at the first start
+            wait_until(lambda: place(house) == 1, what="the place")
+        house.take(entered(OURS, 2, "start", event_id="e2"))
+        house.take(entered(OURS, 3, "end"))
+        with publishing(chosen):
+            reader.wait_for(lambda: len(reader.messages) == 3)
+            wait_until(lambda: place(house) == 3, what="the place after it")
+    objects = [json.loads(message.payload)["Data"]["ObjectId"] for message in reader.messages]
+    assert objects == ["t1", "t1 t1", "t1"], "the one that was inside before is still there"
+
+
+def test_a_broker_that_is_killed_gets_what_it_missed(house: House, broker: Mosquitto) -> None:
+    with publishing(settings(house, broker.port)), Subscriber(broker.port, ALL) as reader:
+        wait_until(lambda: place(house) == 0, what="the first place")
+        broker.kill()
+        house.take(entered(OURS, 1))
+        broker.start()
+        reader.wait_for(lambda: len(reader.messages) >= 1)
+        wait_until(lambda: place(house) == 1, what="the place")
+    assert states(reader.messages)[-1] is True
+
+
+def test_its_session_is_that_of_no_other_user(house: House) -> None:
+    path = house.folder / "same.yaml"
+    document = json.loads(house.config.read_text(encoding="utf-8")) | {"onvif": {"id": "central"}}
+    path.write_text(json.dumps(document), encoding="utf-8")
+    with pytest.raises(ConfigError, match="each would end the other"):
+        load(path)
