@@ -158,7 +158,7 @@ def _add_token(todo: Commands) -> CommandParser:
 
 
 def _add_account_changes(todo: Commands) -> tuple[CommandParser, ...]:
-    """Changes that need nothing but the name."""
+    """Changes, and the password of a program, which need nothing but the name."""
     return tuple(
         add_command(todo, name, text, f"edge-agent central user {name} lan")
         for name, text in (
@@ -166,6 +166,7 @@ def _add_account_changes(todo: Commands) -> tuple[CommandParser, ...]:
             ("enable", "allow logins and the token again"),
             ("end-sessions", "end all sessions of a person"),
             ("reset-second-factor", "remove the second factor of a person, who has lost it"),
+            ("onvif-password", "print the password with which a program logs in as an ONVIF client"),
         )
     )
 

@@ -6,6 +6,7 @@ read.
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import json
 import os
@@ -36,7 +37,9 @@ from edge_central.web.auth.accounts import (
     new_token,
     password_fault,
 )
+from edge_central.web.auth.second_factor import KEY_BYTES, KEY_FILE
 from edge_central.web.i18n import translate
+from edge_central.web.onvif.password import onvif_password
 
 MAX_PASSWORD_BYTES = 4_096
 
@@ -195,6 +198,25 @@ def _token(args: Namespace, settings: CentralSettings, connections: DatabaseConn
     yield token
 
 
+def _onvif_password(
+    args: Namespace, settings: CentralSettings, connections: DatabaseConnections
+) -> Iterable[str]:
+    """Print the password alone on stdout, as the token."""
+    with connections.reading() as connection:
+        found = accounts.program_with_digest(connection, args.name)
+    if found is None:
+        raise CentralError(f"there is no program {args.name}, or it is disabled; nothing was changed")
+    path, key = settings.state_dir / KEY_FILE, b""
+    with contextlib.suppress(OSError):
+        key = path.read_bytes()
+    if len(key) != KEY_BYTES:
+        raise CentralError(f"{path} cannot be read: start the console once, and run this as its user or root")
+    with connections.writing() as connection:
+        record_change(connection, AccessKind.USER_TOKEN, _author(), args.name, "ONVIF")
+    print(f"{args.name}: valid until its token is renewed or it is disabled", file=sys.stderr)
+    yield onvif_password(key, args.name, found[1])
+
+
 _TODO = {
     "add": _add,
     "list": _list,
@@ -206,6 +228,7 @@ _TODO = {
     "reset-second-factor": _reset_second_factor,
     "remove": _remove,
     "token": _token,
+    "onvif-password": _onvif_password,
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 
 from starlette.applications import Starlette
@@ -215,14 +215,14 @@ def _route(services: ConsoleServices, path: str, method: str, endpoint: Endpoint
     return Route(path, timed, methods=[method])
 
 
-def build_app(front: RequestHandler) -> SecurityHeaders:
-    """The ASGI application."""
+def build_app(front: RequestHandler, more: Iterable[Route] = ()) -> SecurityHeaders:
+    """The ASGI application. ``more``: routes of services that are configured."""
     services = front.services
     routes = [_route(services, page.path, page.method, front.endpoint(page)) for page in PAGES]
     hub = services.hub
     routes += [_route(services, path, "GET", endpoint(front, hub)) for path, endpoint in STREAMS]
     routes += [_route(services, path, "POST", endpoint(front, hub)) for path, endpoint in UPLOADS]
-    app = Starlette(routes=[*routes, Route("/static/{name}", _static, methods=["GET"])])
+    app = Starlette(routes=[*routes, *more, Route("/static/{name}", _static, methods=["GET"])])
     app.router.redirect_slashes = False  # it would lead to whatever host the request names
 
     async def error(request: Request, raised: Exception) -> Response:

@@ -11,11 +11,14 @@ import sys
 import threading
 from pathlib import Path
 
+from starlette.routing import Route
+
 from edge_agent.core.clock import Clock, SystemClock, read_boot_id
 from edge_agent.core.errors import CentralError, ConfigError
 from edge_agent.core.state_file import create_file
 from edge_central.console.site_names import FleetSheet
 from edge_central.metrics.request_metrics import RequestMetrics
+from edge_central.onvif.pull_points import PullPoints
 from edge_central.redaction.worker import RedactionWorker
 from edge_central.settings import CentralSettings
 from edge_central.store.case_folder import CaseFolder
@@ -24,11 +27,13 @@ from edge_central.trusted_time.clock import FollowedClock
 from edge_central.web.app import build_app
 from edge_central.web.auth.access_log import MediaAccessLog
 from edge_central.web.auth.pending_login import PendingLogins
-from edge_central.web.auth.second_factor import SecondFactors, derived_key
+from edge_central.web.auth.second_factor import KEY_BYTES, KEY_FILE, SecondFactors, derived_key
 from edge_central.web.auth.sessions import Cookies, LoginSessions
 from edge_central.web.auth.throttle import DeviceCookies, LoginThrottle
 from edge_central.web.live.follower import DatabaseFollower
 from edge_central.web.live.hub import LiveHub
+from edge_central.web.onvif.credentials import OnvifLogins
+from edge_central.web.onvif.endpoint import OnvifService, onvif_routes
 from edge_central.web.push.sender import PushSender
 from edge_central.web.push.vapid import read_or_make_key
 from edge_central.web.request_context import ConsoleServices
@@ -39,7 +44,6 @@ from edge_central.web.webhooks.sender import WebhookSender
 
 log = logging.getLogger(__name__)
 
-KEY_BYTES = 32
 FOLLOWER_STOP_S = 5.0
 NICE = 5
 """A lower CPU priority than the ingest's."""
@@ -81,7 +85,7 @@ class ConsoleServer:
             access_days=self._console.access_days,
             central_id=self._settings.id,
         )
-        server = WebServer(build_app(front), self._console, services.hub)
+        server = WebServer(build_app(front, self._onvif_routes(front)), self._console, services.hub)
         senders: list[WebhookSender | PushSender] = [
             *self._webhook_senders(services),
             *self._push_senders(services),
@@ -106,6 +110,13 @@ class ConsoleServer:
             connections.close()
         log.info("the console has stopped")
         return 0
+
+    def _onvif_routes(self, front: RequestHandler) -> list[Route]:
+        """Raises CentralError."""
+        if not self._console.onvif_events:
+            return []
+        logins = OnvifLogins(console_key(self._settings.state_dir), self._clock)
+        return onvif_routes(front, OnvifService(logins, PullPoints(self._clock)))
 
     def _webhook_senders(self, services: ConsoleServices) -> list[WebhookSender]:
         """Raises CentralError."""
@@ -138,7 +149,7 @@ class ConsoleServer:
         return [sender]
 
     def _services(self, connections: DatabaseConnections) -> ConsoleServices:
-        key = _console_key(self._settings.state_dir)
+        key = console_key(self._settings.state_dir)
         push_key = None
         if self._console.push is not None:
             push_key = read_or_make_key(self._settings.state_dir / "push.key")
@@ -182,11 +193,11 @@ def stop_with_parent(stop: threading.Event) -> None:
     threading.Thread(target=wait, name="parent", daemon=True).start()
 
 
-def _console_key(folder: Path) -> bytes:
-    """The key of device cookies and of the secrets of second factors, made at the first start. Without it the
-    console forgets which browsers have logged in before, and second factors have to be reset. Raises
-    CentralError."""
-    path = folder / "console.key"
+def console_key(folder: Path) -> bytes:
+    """The key of device cookies, of the secrets of second factors and of ONVIF passwords, made at the first
+    start. Without it the console forgets which browsers have logged in before, second factors have to be
+    reset, and ONVIF passwords change. Raises CentralError."""
+    path = folder / KEY_FILE
     try:
         folder.mkdir(mode=0o750, parents=True, exist_ok=True)
         if path.exists() and len(key := path.read_bytes()) == KEY_BYTES:

@@ -35,7 +35,7 @@ NO_FACTS = {  # print nothing but what they did, or logs
     "central case export", "central rollout begin", "central rollout batch", "central rollout failed",
     "central rollout end", "central rollout stop",
     "central user role", "central user disable", "central user enable", "central user end-sessions",
-    "central user reset-second-factor",
+    "central user reset-second-factor", "central user onvif-password",
 }  # fmt: skip
 
 

@@ -43,6 +43,8 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FleetBroker]:
             {"name": "ha-dt", "announcer": "ha-dt-setup", "ward": "de-tham"},
             {"name": "ha-bx", "announcer": "ha-bx-setup", "ward": "bo-xuyen", "pictures": True},
         ],
+        "broker_onvif_users": ["central-onvif"],
+        "broker_onvif_readers": [{"name": "vms-dt", "ward": "de-tham"}, {"name": "vms-city"}],
     }
     with FleetBroker(folder, inventory(), users, more) as started:
         yield started
@@ -234,6 +236,8 @@ MAY_WRITE = {
     "central": {"down/ack", "down/cmd/rebirth", "down/cmd/rules"},
     "central-console": {f"down/cmd/{each}" for each in CONSOLE},
     "central-learning": {"down/cmd/passage-times"},
+    "central-onvif": set(),
+    "vms-dt": set(),
     "op-city": {f"down/cmd/{each}" for each in COMMANDS},
     "op-dt": {f"down/cmd/{each}" for each in COMMANDS},
     "ward-dt": set(),
@@ -270,6 +274,28 @@ def test_what_a_gateway_is_sent_is_read_by_that_gateway_only(broker: FleetBroker
         broker.publish("dt-001", f"{UP}/state", "state-of-dt")
         wait_until(lambda: all("state-of-dt" in out.read_text() for out in outs), what="the state at each")
         assert not [out.name for out in outs if "secret" in out.read_text()]
+
+
+def test_onvif_events_of_a_ward_are_read_by_its_reader_only(broker: FleetBroker, tmp_path: Path) -> None:
+    base, event = "tb/v1/central/onvif", "onvif-ej/RuleEngine/LineDetector/Crossed/&cam-1/gate"
+    with (
+        listening(broker, "vms-dt", tmp_path, "#", f"{base}/bo-xuyen/#", "tb/v1/+/+/up/#") as out,
+        listening(broker, "vms-city", tmp_path, f"{base}/#") as city,
+        listening(broker, "ward-dt", tmp_path, "#") as ward,
+    ):
+        broker.publish("central-onvif", f"{base}/bo-xuyen/bx-001/{event}", "onvif-of-bx")
+        broker.publish("dt-001", f"{UP}/event/cam-1", "event-of-dt")
+        broker.publish("central-onvif", f"{base}/de-tham/dt-001/{event}", "onvif-of-dt")
+        wait_until(lambda: "onvif-of-dt" in out.read_text(), what="the own ward's event")
+        wait_until(lambda: city.read_text().count("onvif-of-") == 2, what="the events of the city")
+        wait_until(lambda: "event-of-dt" in ward.read_text(), what="the ward's own message")
+        assert "-of-bx" not in out.read_text()
+        assert "event-of" not in out.read_text()
+        assert "onvif-of" not in ward.read_text()
+    for topic in (f"{base}/de-tham/dt-001/up/x", "tb/v1/central/state", f"{UP}/state"):
+        assert REFUSED in broker.publish("central-onvif", topic).err
+    for user in ("vms-dt", "vms-city", "dt-001", "ward-dt"):
+        assert REFUSED in broker.publish(user, f"{base}/de-tham/dt-001/{event}").err
 
 
 def test_a_centre_without_a_user_for_its_console_sends_clips_itself(tmp_path: Path) -> None:

@@ -183,6 +183,14 @@ def account_by_token(connection: Connection, token: str) -> Account | None:
     return None if row is None else _account(row)
 
 
+def program_with_digest(connection: Connection, name: str) -> tuple[Account, str] | None:
+    """A program that may log in, and the digest of its token."""
+    columns = tables.account.c
+    wanted = (columns.name == name, columns.token_sha256.is_not(None), _enabled)
+    row = connection.execute(select(tables.account).where(*wanted)).first()
+    return None if row is None or row.role not in PROGRAM_ROLES else (_account(row), row.token_sha256)
+
+
 def valid_tokens(connection: Connection, digests: set[str]) -> set[str]:
     """Those of the digests whose token is still valid."""
     column = tables.account.c.token_sha256

@@ -110,6 +110,10 @@ def stored_factor(connection: Connection, name: str) -> bytes | None:
     return connection.scalar(select(columns.second_factor).where(columns.name == name))
 
 
+KEY_FILE, KEY_BYTES = "console.key", 32
+"""In the folder of the centre: the key from which those of single purposes are derived."""
+
+
 def derived_key(key: bytes, purpose: str) -> bytes:
     """A key of 32 bytes for one purpose, so that no value made for one is valid for another."""
     return hmac.digest(key, purpose.encode(), "sha256")
