@@ -142,13 +142,13 @@ def test_an_alarm_is_on_the_phone_in_the_words_of_its_user(city: City) -> None:
     city.house.take(alarm(OURS, 1, "a1"))
     city.settle()
     (vietnamese,), (english,) = lan.messages(city.service), ann.messages(city.service)
-    assert vietnamese["title"] == "Báo động: Xâm nhập vùng"
+    assert vietnamese["title"] == "Báo động: Xâm nhập vùng: người"
     assert vietnamese["body"].splitlines() == [
         "Chợ Đề Thám · Cổng sau · Phường Đề Thám",
         "person in yard for 1 s",
         "20:42:15 24/11/2026",
     ]
-    assert english["title"] == "Alarm: Zone intrusion"
+    assert english["title"] == "Alarm: Zone intrusion: person"
     assert (vietnamese["path"], english["lang"]) == ("/events/1", "en")
     assert set(vietnamese) == {"title", "body", "path", "tag", "lang", "time_ms"}, "no picture and no name"
     assert city.log() == [("event dt-001 a1", 201, 1)]
