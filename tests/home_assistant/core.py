@@ -8,11 +8,12 @@ input ends. Nothing is installed and no frontend runs.
 
 import asyncio
 import json
+import logging
 import socket
 import sys
 from pathlib import Path
 
-from homeassistant import bootstrap, config_entries
+from homeassistant import bootstrap, loader
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry, entity_registry
 
@@ -49,7 +50,7 @@ async def main() -> None:
         "homeassistant": {"name": "Test", "time_zone": "Asia/Ho_Chi_Minh"},
         "http": {"server_host": "127.0.0.1", "server_port": free_port()},
     }
-    hass.config_entries = config_entries.ConfigEntries(hass, config)
+    loader.async_setup(hass)
     assert await bootstrap.async_from_config_dict(config, hass) is not None
     await hass.async_start()
     ended = asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
@@ -70,9 +71,11 @@ def write_entry() -> None:
         "unique_id": None, "disabled_by": None,
     }  # fmt: skip
     document = {"version": 1, "minor_version": 1, "key": "core.config_entries", "data": {"entries": [entry]}}
+    (FOLDER / "configuration.yaml").touch()
     (FOLDER / ".storage").mkdir()
     (FOLDER / ".storage/core.config_entries").write_text(json.dumps(document))
 
 
+logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
 write_entry()
 asyncio.run(main())
