@@ -7,6 +7,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -161,6 +162,24 @@ def test_a_camera_that_goes_takes_its_entities_along(core: Core) -> None:
     wait_until(lambda: len(core.states) == PER_GATEWAY + PER_CAMERA, PATIENCE_S, "the camera's end")
     core.announce("--remove")
     wait_until(lambda: not core.states, PATIENCE_S, "the gateway's end")
+
+
+def test_a_command_that_goes_on_announces_a_new_camera_at_once(core: Core) -> None:
+    broker = f"mqtt://127.0.0.1:{core.broker.port}"
+    words = ("home-assistant", "--broker", broker, "--discovery-prefix", PREFIX, "--follow")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "edge_agent", *words], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "gateways: 1, announced or changed: 12, removed: 0\n"
+    cameras = [{"id": "cam-1"}, {"id": "cam-9"}]
+    core.gateway.publish(f"{UP}/birth", example("birth", cameras=cameras), retain=True)
+    wait_until(lambda: "dt-001_cam-9_person" in core.states, PATIENCE_S, "the new camera")
+    core.gateway.publish(f"{UP}/birth", b"", retain=True)
+    wait_until(lambda: not core.states, PATIENCE_S, "the end of a closed site")
+    process.terminate()
+    assert process.wait(PATIENCE_S) == 0
+    process.stdout.close()
 
 
 def test_home_assistant_reports_no_error(core: Core) -> None:
