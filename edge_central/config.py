@@ -28,7 +28,7 @@ from edge_central.alert_settings import reference
 from edge_central.appearance.card import CardRefused, usable_card
 from edge_central.config_types import SQLITE
 from edge_central.journey_settings import JourneySettings
-from edge_central.settings import CentralSettings, OnvifPublishing, RequestsUser
+from edge_central.settings import CentralSettings, Console, OnvifPublishing, RequestsUser
 
 
 def _check(values: SectionValues) -> None:
@@ -41,6 +41,7 @@ def _check(values: SectionValues) -> None:
     _check_onvif(values)
     _warn_of_model(values)
     _check_learning(values)
+    _warn_of_wards(values)
     if values.valid("wards") == ():
         values.warn("wards", "the list is empty: messages of no gateway are accepted")
 
@@ -55,6 +56,15 @@ def _check_onvif(values: SectionValues) -> None:
     if onvif is not None and onvif.id in others:
         why = f"id must not be that of another session, {onvif.id}: each would end the other"
         values.reading.refuse(values.place("onvif"), why)
+
+
+def _warn_of_wards(values: SectionValues) -> None:
+    """Another centre at the same database may serve the ward, so it is no mistake."""
+    console: Console | None = values.valid("console")
+    mappings = () if console is None or console.oidc is None else console.oidc.roles
+    unknown = {ward for mapping in mappings for ward in mapping.wards} - set(values.valid("wards") or ())
+    for ward in sorted(unknown):
+        values.warn("console", f"oidc.roles names the ward {ward}, which this centre does not serve")
 
 
 def _warn_of_model(values: SectionValues) -> None:

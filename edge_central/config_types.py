@@ -139,6 +139,20 @@ class WebhookUrl(ScalarType):
 
 
 @dataclass(frozen=True)
+class IssuerUrl(ScalarType):
+    """The issuer of an OpenID Connect provider."""
+
+    def describe(self) -> str:
+        return "https://host/path, or http:// with an address of this machine; no query and no fragment"
+
+    def parse(self, scalar: tree.Scalar, reading: ReadContext) -> str:
+        text = text_of(scalar, self.describe()).strip()
+        if not is_encrypted_or_here(text) or set("@?#\\") & set(text):
+            raise InvalidValue(f"must be {self.describe()}")
+        return text
+
+
+@dataclass(frozen=True)
 class RecorderUrl(ScalarType):
     """Address of the recorder's page of a channel, with ``{channel}`` in its path, query or fragment."""
 
@@ -155,6 +169,17 @@ class RecorderUrl(ScalarType):
         if "@" in url.netloc:
             raise InvalidValue("the address of a recorder has no user part: every page shows it")
         return text
+
+
+def is_encrypted_or_here(text: str) -> bool:
+    """Whether ``text`` is an https URL, or an http URL of this machine, in printable ASCII."""
+    try:
+        url = urlsplit(text)
+        host, _ = url.hostname, url.port
+    except ValueError:
+        return False
+    is_url = bool(host) and text.isascii() and text.isprintable() and " " not in text
+    return is_url and (url.scheme == "https" or (url.scheme == "http" and _is_here(host or "")))
 
 
 def _split_url(text: str, kind: str) -> tuple[SplitResult, str | None]:

@@ -13,12 +13,17 @@ from edge_agent.config.fields.declare import Key, Made, section
 from edge_agent.config.fields.field_types import Flag, Number, ReadableFile, Text, WordChoice
 from edge_agent.config.fields.schema_types import Field, SectionValues
 from edge_agent.config.fields.times import TimeZone
-from edge_central.config_types import AddressAndPort, AddressOrNetwork, ListenAddress, RecorderUrl
+from edge_central.config_types import (
+    AddressAndPort,
+    AddressOrNetwork,
+    ListenAddress,
+    RecorderUrl,
+    is_encrypted_or_here,
+)
+from edge_central.oidc_settings import HUMAN_ROLES, OIDC, OidcSettings
 from edge_central.webhook_settings import PUSH, WEBHOOKS, EventWebhook, PushSettings
 
 _LISTEN = ListenAddress("127.0.0.1", 8443)
-_ROLES = ("admin", "officer", "viewer")
-"""Of people; programs have tokens."""
 DEFAULT_TIMEZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
@@ -88,8 +93,8 @@ class Console:
         tuple[str, ...],
         Key(
             "roles whose users must log in with a code of an authenticator app besides the password; they "
-            "set it up at their next login",
-            ListOf(WordChoice(_ROLES), "roles", unique=True),
+            "set it up at their next login. Not for users of oidc: their provider asks for it",
+            ListOf(WordChoice(HUMAN_ROLES), "roles", unique=True),
             "none: each user decides",
         ),
     ] = ()
@@ -135,7 +140,8 @@ class Console:
     url: Annotated[
         str,
         Key(
-            "address of the console as users type it, for links in what webhooks post",
+            "address of the console as users type it, for links in what webhooks post and for the way back "
+            "from the provider of oidc",
             Text("an address such as https://console.example:8443", 200, r"https?://[^\s/?#@]+"),
             "none",
         ),
@@ -152,6 +158,7 @@ class Console:
             Flag(),
         ),
     ] = False
+    oidc: Annotated[OidcSettings | None, Key(OIDC.doc, OIDC, "passwords only")] = None
     recorder_url: Annotated[
         str | None,
         Key(
@@ -169,6 +176,11 @@ class Console:
         values = {"gateway": gateway, "camera": camera, "channel": channel}
         return self.recorder_url.format_map({name: quote(value, safe="") for name, value in values.items()})
 
+    def allows_password(self, name: str) -> bool:
+        """Whether the local account may log in with its password."""
+        only = None if self.oidc is None else self.oidc.password_accounts
+        return only is None or name in only
+
     @property
     def secure(self) -> bool:
         """Whether browsers connect with https."""
@@ -184,9 +196,21 @@ def _check_webhooks(values: SectionValues) -> None:
         values.reading.refuse(values.place("webhooks"), f"two webhooks are called {name}")
 
 
+def _check_oidc(values: SectionValues) -> None:
+    if not values.given("oidc"):
+        return
+    url = values.valid("url")
+    if not values.given("url"):
+        values.reading.refuse(values.place("oidc"), "oidc needs url: the provider leads users back to it")
+    elif url and not is_encrypted_or_here(url):
+        why = "the provider's codes would cross the network in clear: write https://"
+        values.reading.refuse(values.place("url"), why)
+
+
 def _check(values: SectionValues) -> None:
     values.require_both("cert_file", "key_file")
     _check_webhooks(values)
+    _check_oidc(values)
     listen: ListenAddress | None = values.valid("listen")
     if listen is None or values.given("cert_file") or values.given("proxies"):
         return

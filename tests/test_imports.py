@@ -81,6 +81,8 @@ HOMES: dict[str, set[str]] = {
     "uvicorn": {"edge_central"},
     "h11": {"edge_central"},
     "jinja2": {"edge_central"},
+    "authlib": {"edge_central"},
+    "joserfc": {"edge_central"},
     # An array library like numpy: allowed where pixels are handled (docs/decisions/0002).
     "cv2": {
         "capture",
@@ -198,6 +200,24 @@ def test_the_centre_decodes_pictures_only_in_processes_of_their_own() -> None:
     assert decodes == allowed | draws
     users = {name_of(path) for path in modules(CENTRE) if any(name in allowed for name in imports(path))}
     assert users - allowed == {"edge_central.redaction.child"}
+
+
+def test_a_console_without_a_provider_loads_no_library_for_one() -> None:
+    """Authlib and joserfc are imported by one module, and that one inside of a function."""
+    users = {
+        name_of(path)
+        for path in modules(CENTRE)
+        if any(name.split(".")[0] in ("authlib", "joserfc") for name in imports(path))
+    }
+    flow = "edge_central.web.auth.oidc.code_flow"
+    assert users == {flow}
+    at_once = {
+        name_of(path)
+        for path in modules(CENTRE)
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ImportFrom) and node.module == flow
+    }
+    assert at_once == set()
 
 
 def circle(graph: Mapping[str, set[str]]) -> list[str]:

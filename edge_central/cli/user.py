@@ -95,6 +95,8 @@ def _list(args: Namespace, settings: CentralSettings, connections: DatabaseConne
                     "since": _moment(each.created_ms).isoformat(),
                     "disabled": each.disabled,
                     "second_factor": each.has_second_factor,
+                    "issuer": None if each.identity is None else each.identity.issuer,
+                    "subject": None if each.identity is None else each.identity.subject,
                     "signed_in": None
                     if each.signed_in_ms is None
                     else _moment(each.signed_in_ms).isoformat(),
@@ -107,6 +109,7 @@ def _list(args: Namespace, settings: CentralSettings, connections: DatabaseConne
         return
     for each in found:
         more = ", second factor" if each.has_second_factor else ""
+        more += f", from {each.identity.issuer}" if each.identity else ""
         more += ", disabled" if each.disabled else ""
         since = f"{_moment(each.created_ms):%Y-%m-%d}"
         yield f"{each.name:20} {each.role:8} {_of(each.wards)}, since {since}{more}"

@@ -17,6 +17,8 @@ class AccessKind(StrEnum):
     LOGIN = "login"
     LOGIN_RECOVERY = "login-recovery"  # with a recovery code instead of a code of the app
     LOGIN_CODE_WRONG = "login-code-wrong"  # after the right password
+    LOGIN_PROVIDER = "login-provider"  # through OpenID Connect; detail is issuer and subject
+    LOGIN_PROVIDER_REFUSED = "login-provider-refused"  # of a user whom the provider vouches for; likewise
     USER_ADDED = "user-added"  # of changes of accounts, subject is the account
     USER_ROLE = "user-role"
     USER_DISABLED = "user-disabled"

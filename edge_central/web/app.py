@@ -22,6 +22,7 @@ from edge_central.web.api import traffic as traffic_api
 from edge_central.web.api.events import events_endpoint
 from edge_central.web.api.incidents import endpoints as incidents
 from edge_central.web.auth import login
+from edge_central.web.auth.oidc import sign_in as oidc
 from edge_central.web.http_errors import HttpError, error_response
 from edge_central.web.live.hub import LiveHub
 from edge_central.web.live.stream import live_endpoint
@@ -84,6 +85,11 @@ STREAMS: tuple[tuple[str, Callable[[RequestHandler, LiveHub], Endpoint]], ...] =
     (searches.MATCHES, searches.matches_endpoint),
 )
 """Endpoints that wait on the event loop."""
+SIGN_IN: tuple[tuple[str, Callable[[RequestHandler], Endpoint]], ...] = (
+    (oidc.BEGIN, oidc.begin_endpoint),
+    (oidc.CALLBACK, oidc.callback_endpoint),
+)
+"""Endpoints that wait for the OpenID Connect provider."""
 UPLOADS: tuple[tuple[str, Callable[[RequestHandler, LiveHub], Endpoint]], ...] = ((UPLOAD, upload_endpoint),)
 """Endpoints whose body is a file: they check the account before they read it."""
 
@@ -221,6 +227,7 @@ def build_app(front: RequestHandler, more: Iterable[Route] = ()) -> SecurityHead
     routes = [_route(services, page.path, page.method, front.endpoint(page)) for page in PAGES]
     hub = services.hub
     routes += [_route(services, path, "GET", endpoint(front, hub)) for path, endpoint in STREAMS]
+    routes += [_route(services, path, "GET", endpoint(front)) for path, endpoint in SIGN_IN]
     routes += [_route(services, path, "POST", endpoint(front, hub)) for path, endpoint in UPLOADS]
     app = Starlette(routes=[*routes, *more, Route("/static/{name}", _static, methods=["GET"])])
     app.router.redirect_slashes = False  # it would lead to whatever host the request names

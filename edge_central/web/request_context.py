@@ -33,6 +33,7 @@ from edge_central.store.scope import Scope
 from edge_central.web.auth.access_log import MediaAccessLog
 from edge_central.web.auth.account_changes import AccountAuthor
 from edge_central.web.auth.accounts import ACTING_ROLES, ADMIN_ROLES, Account, AccountSetup
+from edge_central.web.auth.oidc.provider import OidcProvider
 from edge_central.web.auth.pending_login import PendingLogins
 from edge_central.web.auth.second_factor import SecondFactors
 from edge_central.web.auth.sessions import Cookies, LoginSession, LoginSessions, csrf_token
@@ -63,6 +64,8 @@ class ConsoleServices:
     request_metrics: RequestMetrics
     push_key: VapidKey | None
     """None: Web Push is not configured."""
+    oidc: OidcProvider | None
+    """None: not configured."""
 
 
 MOST_FOREMOST = 3

@@ -57,6 +57,8 @@ MOST_FIELDS = 1_000
 FORM_WITHIN_S = 15.0
 MOST_WAITING = 64
 """Requests that may wait for a thread; further ones get 503 with ``Retry-After``."""
+MOST_OUTGOING = 4
+"""Requests to another server at once."""
 RETRY_AFTER_S = 3
 COMPRESS_FROM_BYTES = 1_400
 """A smaller response fits one packet, so compression does not make it faster."""
@@ -138,10 +140,12 @@ class RequestHandler:
         self.services = services
         self._quick = _WorkerThreads("console", MAX_READS)
         self._slow = _WorkerThreads("console-slow", 2)
+        self._waiting = _WorkerThreads("console-waiting", MOST_OUTGOING)
 
     def close(self) -> None:
         self._quick.close()
         self._slow.close()
+        self._waiting.close()
 
     def endpoint(self, page: Page | PublicPage) -> Endpoint:
         """The endpoint of a page, for a route of Starlette."""
@@ -159,6 +163,16 @@ class RequestHandler:
     async def run_in_thread(self, work: Callable[[], T]) -> T:
         """Run ``work`` on a thread that may wait for the database. Raises Unavailable."""
         return await self._quick.run(work)
+
+    async def run_waiting(self, work: Callable[[], T]) -> T:
+        """Run ``work`` on a thread that may wait for another server, so that pages and logins go on. No
+        database connection is open meanwhile. Raises Unavailable."""
+        return await self._waiting.run(work)
+
+    async def answer_public(self, request: Request, answer: Callable[[RequestContext], Response]) -> Response:
+        """The response of a function like that of a PublicPage, for an endpoint. Raises HttpError."""
+        page = PublicPage(request.url.path, answer)
+        return await self._quick.run(partial(self._answer, page, request, {}, b""))
 
     async def authenticate_async(self, request: Request, roles: frozenset[Role]) -> Principal:
         """``authenticate`` for callers on the event loop. Also raises Unavailable."""

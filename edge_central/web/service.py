@@ -26,6 +26,8 @@ from edge_central.store.database import DatabaseConnections
 from edge_central.trusted_time.clock import FollowedClock
 from edge_central.web.app import build_app
 from edge_central.web.auth.access_log import MediaAccessLog
+from edge_central.web.auth.oidc.pending import PendingSignIns
+from edge_central.web.auth.oidc.provider import OidcProvider
 from edge_central.web.auth.pending_login import PendingLogins
 from edge_central.web.auth.second_factor import KEY_BYTES, KEY_FILE, SecondFactors, derived_key
 from edge_central.web.auth.sessions import Cookies, LoginSessions
@@ -170,7 +172,15 @@ class ConsoleServer:
             sheet=FleetSheet(self._console.sites_file, self._console.wards_file),
             request_metrics=RequestMetrics(),
             push_key=push_key,
+            oidc=self._oidc_provider(key),
         )
+
+    def _oidc_provider(self, key: bytes) -> OidcProvider | None:
+        """Raises CentralError if its library is not installed."""
+        if self._console.oidc is None:
+            return None
+        pending = PendingSignIns(derived_key(key, "sign-in"))
+        return OidcProvider(self._console.oidc, self._console.url, pending, self._clock)
 
 
 def lower_priority() -> None:

@@ -48,6 +48,9 @@ console:
                milestone: {sources: {dt-001: {cam-1: gate}}, lang: en, allow_http: true}}],
    push: {contact: "mailto:it@city.example", services: ["push.example:8443"], networks: [10.0.0.0/8],
           ca_file: c.pem},
+   oidc: {issuer: "https://id.example/realms/city", client_id: console, client_secret_file: p, ca_file: c.pem,
+          label: City, scopes: [email], name_claim: email, role_claim: roles, acr: [gold], amr: [mfa],
+          roles: [{value: officers, role: officer, wards: [de-tham]}], password_accounts: [minh]},
    onvif_events: true, recorder_url: "https://nvr.example/live?channel={channel}"}
 requests: {id: req, cert_file: c.pem, key_file: c.key, username: r, password_file: p}
 onvif: {id: onvif, cert_file: c.pem, key_file: c.key, username: o, password_file: p}
@@ -96,6 +99,45 @@ def test_a_model_that_may_not_be_used_is_a_warning(tmp_path: Path) -> None:
     assert "pictures are not compared: the model" in warning
     assert "has no measured card" in warning
     assert load(path, no_secrets=True).warnings == ()
+
+
+OIDC = (
+    "console: {url: 'https://c.example', oidc: {issuer: 'https://id.example', client_id: c, "
+    "client_secret_file: secret, roles: [{value: x, role: viewer, wards: [de-tham]}]}}\n"
+)
+
+
+def test_what_may_be_a_mistake_of_a_provider_is_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("hunter2")
+    text = OIDC.replace("[de-tham]", "[ky-ba, de-tham]").replace("roles:", "password_accounts: [], roles:")
+    warnings = " ".join(load(written(tmp_path, GOOD + text)).warnings)
+    assert "oidc.roles names the ward ky-ba" in warnings
+    assert "de-tham" not in warnings
+    assert "while the provider is down nobody can log in" in warnings
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "words"),
+    [
+        ("client_secret_file: secret", "client_secret: hunter2", "name a file in client_secret_file"),
+        ("https://id.example", "http://id.example", "must be https://host/path"),
+        ("https://id.example", "https://u:hunter2@id.example", "must be https://host/path"),
+        ("https://id.example", "https://id.example/?x", "no query"),
+        ("role: viewer", "role: admin", "leave wards out"),
+        (", wards: [de-tham]", "", "the role viewer needs wards"),
+        ("roles: [", "roles: [{value: x, role: admin}, ", "two roles have the value x"),
+        ("url: 'https://c.example', ", "", "oidc needs url"),
+        ("https://c.example", "http://c.example", "write https://"),
+    ],
+)
+def test_a_mistake_about_a_provider_is_reported(tmp_path: Path, right: str, wrong: str, words: str) -> None:
+    (tmp_path / "secret").write_text("hunter2")
+    assert right in OIDC
+    with pytest.raises(ConfigError) as caught:
+        load(written(tmp_path, GOOD + OIDC.replace(right, wrong)))
+    problems = " ".join(map(str, caught.value.problems))
+    assert words in problems
+    assert "hunter2" not in problems
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,9 @@ account = Table(
     Column("signed_in_ms", Milliseconds),  # the last time; null: never
     Column("second_factor", LargeBinary),  # the encrypted secret of the codes; null: none is set up
     Column("second_factor_step", BigInteger),  # time step of the last accepted code: codes count once
+    Column("issuer", Text),  # of the OpenID Connect provider; null: a local account
+    Column("subject", Text),  # the user's id there; never used again for another user
+    Index("account_by_subject", "issuer", "subject", unique=True),
 )
 
 recovery_code = Table(

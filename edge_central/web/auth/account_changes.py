@@ -82,7 +82,7 @@ def change_role(
     connection: Connection, author: AccountAuthor, name: str, role: Role, wards: Sequence[str]
 ) -> None:
     """Raises AccountChangeRefused."""
-    account = _person(connection, name)
+    account = _local_person(connection, name)
     changed = replace(account, role=role, wards=tuple(wards))
     if (role, changed.wards) == (account.role, account.wards):
         return
@@ -153,17 +153,25 @@ def _person(connection: Connection, name: str) -> Account:
     return account
 
 
+def _local_person(connection: Connection, name: str) -> Account:
+    """The provider of another account sets its password, second factor, role and wards."""
+    account = _person(connection, name)
+    if account.identity is not None:
+        raise AccountChangeRefused("user-error-provider")
+    return account
+
+
 def _person_but_author(connection: Connection, author: AccountAuthor, name: str) -> Account:
     """Authors replace their own password and second factor on ``/account``, which asks for the present
     ones."""
     if name == author.name:
         raise AccountChangeRefused("user-error-own")
-    return _person(connection, name)
+    return _local_person(connection, name)
 
 
 def _require_other_admin(connection: Connection, account: Account, now_ms: int) -> None:
-    """Refuse what would leave no administrator. Writers commit one after another, so two administrators
+    """Refuse what would leave no local administrator. Writers commit one after another, so two administrators
     cannot disable each other at the same moment."""
-    is_admin = account.role is Role.ADMIN and not account.disabled
+    is_admin = account.role is Role.ADMIN and not account.disabled and account.identity is None
     if is_admin and not accounts.other_admins(connection, account.name, now_ms):
         raise AccountChangeRefused("user-error-last-admin")

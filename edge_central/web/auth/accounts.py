@@ -106,6 +106,17 @@ _enabled = tables.account.c.disabled_ms.is_(None)
 
 
 @dataclass(frozen=True, slots=True)
+class ProviderIdentity:
+    """A user of an OpenID Connect provider. The two together are unique and never change."""
+
+    issuer: str
+    subject: str
+
+    def __str__(self) -> str:
+        return f"{self.issuer} {self.subject}"
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     name: str
     role: Role
@@ -117,6 +128,8 @@ class Account:
     one_time_until_ms: int | None = None
     """Until then the one-time password of an administrator is valid; None: the user chose the password."""
     has_second_factor: bool = False
+    identity: ProviderIdentity | None = None
+    """The user logs in through this provider, which also sets role and wards. None: a local account."""
 
     @property
     def is_person(self) -> bool:
@@ -140,10 +153,11 @@ class AccountSetup(StrEnum):
 
 
 def setup_needed(account: Account, second_factor_roles: Collection[str]) -> AccountSetup | None:
-    """``second_factor_roles``: roles whose users need a second factor."""
+    """``second_factor_roles``: roles whose users need a second factor. A provider asks its users itself."""
     if account.one_time_until_ms is not None:
         return AccountSetup.PASSWORD
-    if account.role in second_factor_roles and not account.has_second_factor:
+    needs_factor = account.identity is None and account.role in second_factor_roles
+    if needs_factor and not account.has_second_factor:
         return AccountSetup.SECOND_FACTOR
     return None
 
@@ -164,15 +178,24 @@ def acting_accounts(connection: Connection, ward: str) -> list[Account]:
 
 
 def other_admins(connection: Connection, name: str, now_ms: int) -> int:
-    """How many other administrators can log in: not those whose one-time password has expired."""
+    """How many other local administrators can log in: not those whose one-time password has expired. Whether
+    an administrator of a provider still is one is known at the next sign-in only."""
     columns = tables.account.c
     has_password = columns.one_time_until_ms.is_(None) | (columns.one_time_until_ms >= now_ms)
-    wanted = (columns.role == Role.ADMIN.value, columns.name != name, _enabled, has_password)
+    is_local = columns.issuer.is_(None)
+    wanted = (columns.role == Role.ADMIN.value, columns.name != name, _enabled, has_password, is_local)
     return connection.scalar(select(func.count()).select_from(tables.account).where(*wanted)) or 0
 
 
 def find_account(connection: Connection, name: str) -> Account | None:
     row = connection.execute(select(tables.account).where(tables.account.c.name == name)).first()
+    return None if row is None else _account(row)
+
+
+def account_by_identity(connection: Connection, identity: ProviderIdentity) -> Account | None:
+    columns = tables.account.c
+    wanted = (columns.issuer == identity.issuer, columns.subject == identity.subject)
+    row = connection.execute(select(tables.account).where(*wanted)).first()
     return None if row is None else _account(row)
 
 
@@ -219,6 +242,8 @@ def add_account(
             token_sha256=None if token is None else token_digest(token),
             created_ms=account.created_ms,
             one_time_until_ms=account.one_time_until_ms,
+            issuer=None if account.identity is None else account.identity.issuer,
+            subject=None if account.identity is None else account.identity.subject,
         )
     )
 
@@ -270,4 +295,5 @@ def _account(row: Row[tuple[object, ...]]) -> Account:
         signed_in_ms=row.signed_in_ms,
         one_time_until_ms=row.one_time_until_ms,
         has_second_factor=row.second_factor is not None,
+        identity=None if row.issuer is None else ProviderIdentity(row.issuer, row.subject),
     )

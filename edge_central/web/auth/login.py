@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 
+from sqlalchemy import Connection
 from starlette.responses import Response
 
 from edge_central.store.accesses import AccessKind, record_access
@@ -27,7 +28,7 @@ from edge_central.web.auth.sessions import (
     csrf_token,
 )
 from edge_central.web.auth.throttle import LoginAttempt
-from edge_central.web.http_errors import NotFound
+from edge_central.web.http_errors import Forbidden, NotFound
 from edge_central.web.i18n import LANGS
 from edge_central.web.request_context import RequestContext, UserRequestContext
 from edge_central.web.request_handler import Page, PublicPage
@@ -70,6 +71,8 @@ def _log_in_with_password(call: RequestContext, name: str, browser: str, attempt
     if account.one_time_until_ms is not None and account.one_time_until_ms < call.now_ms:
         return login_page(call, "login-expired", 401)
     call.services.throttle.succeeded(attempt)
+    if not call.services.console.allows_password(name):
+        return login_page(call, "login-provider-only", 403)
     if account.has_second_factor:
         return _code_page(call, name, call.services.pending.new(name, browser, stored, call.now_ms))
     return _logged_in(call, name, stored)
@@ -134,10 +137,14 @@ def log_out(visit: UserRequestContext) -> Response:
 def password_page(
     visit: UserRequestContext, error: str | None = None, status: int = 200, **values: object
 ) -> Response:
+    if visit.account.identity is not None:
+        return visit.redirect("/account")
     return visit.render("password.html", status, error=error, values=values)
 
 
 def change_password(visit: UserRequestContext) -> Response:
+    if visit.account.identity is not None:
+        raise Forbidden("the provider sets this password")
     name, old, new = visit.account.name, visit.form.get("old", ""), visit.form.get("new", "")
     attempt = begin_attempt(visit, name)
     if not isinstance(attempt, LoginAttempt):
@@ -173,15 +180,19 @@ def login_page(
     call: RequestContext, error: str | None = None, status: int = 200, **values: object
 ) -> Response:
     """Bind the form to a new secret each time, so that a form from another site is refused."""
-    secret = new_token()
+    secret, provider = new_token(), call.services.console.oidc
+    # The query of an answer of the provider has a code in it, which no link repeats.
+    links = {} if call.request.url.path == "/login" else {"here": "/login", "this_page": "/login"}
     response = call.render(
         "login.html",
         status,
         csrf=csrf_token(secret),
         next=safe_redirect_path(call.form.get("next") or call.query("next")),
         name=call.form.get("name", ""),
+        provider=None if provider is None else provider.label,
         error=error,
         values=values,
+        **links,
     )
     call.cookies.set(response, LOGIN_COOKIE, secret)
     return response
@@ -214,10 +225,9 @@ def begin_session(
     *,
     has_code: bool,
 ) -> bool:
-    """Start a new session and end the previous one, so that a stolen token becomes useless. ``stored``: the
-    digest that was checked. ``has_code``: the user has given a code if the account has a second factor.
-    False: meanwhile the password was replaced, a second factor set up, or the account disabled."""
-    old = call.cookies.get(call.request, SESSION_COOKIE)
+    """Start a session after a password. ``stored``: the digest that was checked. ``has_code``: the user has
+    given a code if the account has a second factor. False: meanwhile the password was replaced, a second
+    factor set up, or the account disabled."""
     with call.writing() as connection:
         account = accounts.find_account(connection, name)
         current = accounts.password_of(connection, name)
@@ -225,15 +235,25 @@ def begin_session(
             return False
         if account.has_second_factor and not has_code:
             return False
-        if old is not None:
-            call.services.sessions.end(connection, token_digest(old))
-        token = call.services.sessions.begin(connection, name, call.address, call.now_ms)
-        accounts.mark_signed_in(connection, name, call.now_ms)
-        record_access(connection, kind, name, call.address, call.now_ms)
+        token = replace_session(call, connection, name, kind)
         factor = stored_factor(connection, name)
     call.cookies.set(response, SESSION_COOKIE, token)
     call.cookies.set(response, DEVICE_COOKIE, call.services.devices.new(name, factor))
     return True
+
+
+def replace_session(
+    call: RequestContext, connection: Connection, name: str, kind: AccessKind, **more: str
+) -> str:
+    """The token of a new session. The previous one of this browser ends, so that a stolen token becomes
+    useless. ``more``: further columns of the row in the access log."""
+    old = call.cookies.get(call.request, SESSION_COOKIE)
+    if old is not None:
+        call.services.sessions.end(connection, token_digest(old))
+    token = call.services.sessions.begin(connection, name, call.address, call.now_ms)
+    accounts.mark_signed_in(connection, name, call.now_ms)
+    record_access(connection, kind, name, call.address, call.now_ms, **more)
+    return token
 
 
 PAGES = (

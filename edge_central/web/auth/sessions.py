@@ -53,6 +53,7 @@ class LoginSessions:
     """The sessions in the database. They are measured in wall time, because they survive a restart."""
 
     def __init__(self, console: Console) -> None:
+        self._console = console
         self._idle_ms = round(console.idle_s * 1000)
         self._life_ms = round(console.session_s * 1000)
 
@@ -85,7 +86,14 @@ class LoginSessions:
         account = find_account(connection, row.account)
         if account is None or account.disabled:  # a login at the same moment may have begun it
             return None
-        return LoginSession(key, account, row.seen_ms)
+        return LoginSession(key, account, row.seen_ms) if self._may_log_in(account) else None
+
+    def _may_log_in(self, account: Account) -> bool:
+        """Whether the configuration still offers the way in which the account logs in."""
+        provider = self._console.oidc
+        if account.identity is None:
+            return self._console.allows_password(account.name)
+        return provider is not None and account.identity.issuer == provider.issuer
 
     def of_account(self, connection: Connection, account: str, now_ms: int) -> list[OpenSession]:
         """The sessions of an account, the last used first."""
@@ -176,6 +184,7 @@ LANG_S = 400 * 86_400
 """The longest lifetime that browsers allow a cookie (RFC 6265bis)."""
 DEVICE_S = 180 * 86_400
 LOGIN_S = 3_600
+SIGN_IN_S = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +200,8 @@ LOGIN_COOKIE = Cookie("login", LOGIN_S)
 DEVICE_COOKIE = Cookie("device", DEVICE_S)
 """Set after a login from this browser (throttle.py)."""
 LANGUAGE_COOKIE = Cookie("lang", LANG_S)
+PROVIDER_COOKIE = Cookie("sign-in", SIGN_IN_S)
+"""A sign-in that waits for the user at the provider (oidc/pending.py)."""
 
 
 @dataclass(frozen=True, slots=True)

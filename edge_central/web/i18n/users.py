@@ -20,6 +20,24 @@ WORDS: dict[str, tuple[str, str]] = {
     "user-enabled": ("đang dùng", "enabled"),
     "user-disabled": ("đã khóa", "disabled"),
     "user-one-time": ("chờ đổi mật khẩu", "has to change the password"),
+    "user-source": ("Đăng nhập bằng", "Logs in with"),
+    "user-local": ("mật khẩu", "a password"),
+    "user-from-provider": ("hệ thống đăng nhập tập trung ({issuer})", "the provider {issuer}"),
+    "user-subject": ("Mã người dùng ở hệ thống đăng nhập tập trung", "Id at the provider"),
+    "user-second-factor-provider": ("do hệ thống đăng nhập tập trung yêu cầu", "asked for by the provider"),
+    "user-provider-what": (
+        "Mật khẩu, vai trò và phường của tài khoản này do hệ thống đăng nhập tập trung quyết định ở mỗi lần "
+        "đăng nhập. Xóa tài khoản ở đây thì lần đăng nhập sau tài khoản lại được lập; muốn cấm thì hãy khóa "
+        "tài khoản.",
+        "The provider sets the password, the role and the wards of this account, at each sign-in. An account "
+        "that is removed here is made again at the next sign-in: to keep the user out, disable it.",
+    ),
+    "account-provider-what": (
+        "Hãy đổi mật khẩu và xác thực hai lớp ở hệ thống đăng nhập tập trung. Đăng xuất ở đây không đăng "
+        "xuất khỏi hệ thống đó.",
+        "You change your password and second factor at the provider. To log out here does not log you out "
+        "there.",
+    ),
     "user-since": ("Lập lúc", "Since"),
     "role-admin": ("quản trị viên", "admin"),
     "role-officer": ("cán bộ", "officer"),
@@ -39,6 +57,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "đăng nhập lần đầu.",
         "The next page shows a one-time password to hand over. The user has to replace it at the first "
         "login.",
+    ),
+    "user-add-password-accounts": (
+        "Theo cấu hình, chỉ các tài khoản sau được đăng nhập bằng mật khẩu: {names}.",
+        "By the configuration only these accounts may log in with a password: {names}.",
     ),
     "user-change-role": ("Đổi vai trò và phường", "Change role and wards"),
     "user-change-what": (
@@ -79,8 +101,55 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "user-error-no-ward": ("Hãy chọn ít nhất một phường.", "Choose at least one ward."),
     "user-error-last-admin": (
-        "Đây là quản trị viên cuối cùng còn đăng nhập được. Hãy thêm quản trị viên khác trước.",
-        "This is the last admin who can log in. Add another one first.",
+        "Đây là quản trị viên cuối cùng còn đăng nhập được bằng mật khẩu. Hãy thêm quản trị viên khác trước.",
+        "This is the last admin who can log in with a password. Add another one first.",
+    ),
+    "user-error-provider": (
+        "Tài khoản này do hệ thống đăng nhập tập trung quản lý: hãy đổi ở đó.",
+        "The provider manages this account: change it there.",
+    ),
+    "sign-in-with": ("Đăng nhập bằng {provider}", "Log in with {provider}"),
+    "sign-in-or-password": ("Hoặc dùng mật khẩu của trang này:", "Or with a password of this console:"),
+    "login-provider-only": (
+        "Tài khoản này không được đăng nhập bằng mật khẩu. Hãy dùng nút đăng nhập ở trên.",
+        "This account may not log in with a password. Use the button above.",
+    ),
+    "sign-in-away": (
+        "Hệ thống đăng nhập tập trung không trả lời. Hãy thử lại sau ít phút, hoặc báo quản trị viên.",
+        "The sign-in provider does not answer. Try again in some minutes, or tell an administrator.",
+    ),
+    "sign-in-wrong": (
+        "Chưa đăng nhập được vì trả lời của hệ thống đăng nhập tập trung không hợp lệ. Hãy báo quản trị "
+        "viên; lý do có trong nhật ký của máy chủ.",
+        "The answer of the sign-in provider is not valid, so you are not logged in. Tell an administrator: "
+        "the log of the server has the reason.",
+    ),
+    "sign-in-refused": (
+        "Hệ thống đăng nhập tập trung đã từ chối, hoặc bạn đã hủy đăng nhập.",
+        "The sign-in provider has refused, or you cancelled.",
+    ),
+    "sign-in-outdated": (
+        "Lần đăng nhập này đã quá hạn, đã dùng rồi, hoặc bắt đầu ở trình duyệt khác. Hãy đăng nhập lại.",
+        "This sign-in is too old, was used before, or began in another browser. Start again.",
+    ),
+    "sign-in-weak": (
+        "Trang này yêu cầu cách đăng nhập an toàn hơn, chẳng hạn bật xác thực hai lớp ở hệ thống đăng nhập "
+        "tập trung.",
+        "This console asks for a stronger way to log in, such as a second factor at the provider.",
+    ),
+    "sign-in-without-role": (
+        "Tài khoản của bạn ở hệ thống đăng nhập tập trung chưa được cấp quyền dùng trang này. Hãy nhờ quản "
+        "trị viên thêm bạn vào nhóm phù hợp.",
+        "Your account at the provider has no right to use this console. Ask an administrator to add you to a "
+        "group that has one.",
+    ),
+    "sign-in-disabled": (
+        "Tài khoản của bạn ở trang này đã bị khóa. Hãy hỏi quản trị viên.",
+        "Your account at this console is disabled. Ask an administrator.",
+    ),
+    "sign-in-no-name": (
+        "Không còn tên đăng nhập phù hợp cho tài khoản của bạn. Hãy báo quản trị viên.",
+        "No user name is left for your account. Tell an administrator.",
     ),
     "one-time-password": ("Mật khẩu dùng một lần", "One-time password"),
     "one-time-of": ("Mật khẩu dùng một lần của {name}", "One-time password of {name}"),
@@ -164,6 +233,11 @@ WORDS: dict[str, tuple[str, str]] = {
     "session-end-others": ("Kết thúc mọi phiên khác", "End all others"),
     "access-login-recovery": ("đăng nhập bằng mã dự phòng", "logged in with a recovery code"),
     "access-login-code-wrong": ("nhập sai mã xác thực", "typed a wrong code"),
+    "access-login-provider": ("đăng nhập qua hệ thống đăng nhập tập trung", "logged in through the provider"),
+    "access-login-provider-refused": (
+        "bị từ chối khi đăng nhập qua hệ thống đăng nhập tập trung",
+        "refused after a sign-in at the provider:",
+    ),
     "access-user-added": ("thêm tài khoản", "added the user"),
     "access-user-role": ("đổi vai trò, phường", "changed role and wards of"),
     "access-user-disabled": ("khóa tài khoản", "disabled"),

@@ -84,6 +84,8 @@ def offer_second_factor(visit: UserRequestContext) -> Response:
 
 def set_second_factor(visit: UserRequestContext) -> Response:
     """The first code of the app arrives: store the secret, and show the recovery codes."""
+    if visit.account.identity is not None:
+        raise Forbidden("the provider asks for the second factor")
     name, factors = visit.account.name, visit.services.second_factors
     secret = factors.offered_secret(name, visit.form.get("offer", ""), visit.now_ms)
     if secret is None:
@@ -130,7 +132,9 @@ def switch_off_second_factor(visit: UserRequestContext) -> Response:
 
 def _confirm(visit: UserRequestContext) -> None:
     """Check password and, if there is a second factor, code: an unattended screen is not enough to change how
-    the user logs in. Counts as one attempt. Raises NotConfirmed."""
+    the user logs in. Counts as one attempt. Raises NotConfirmed, Forbidden."""
+    if visit.account.identity is not None:
+        raise Forbidden("the provider asks for the second factor")
     name, attempt = visit.account.name, begin_attempt(visit, visit.account.name)
     if not isinstance(attempt, LoginAttempt):
         raise NotConfirmed("login-wait", 429, minutes=math.ceil(attempt / 60))

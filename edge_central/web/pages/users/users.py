@@ -126,6 +126,7 @@ def _list(visit: UserRequestContext, error: str | None = None, status: int = 200
         roles=HUMAN,
         wards=visit.services.settings.wards,
         required=visit.services.console.second_factor_roles,
+        provider=visit.services.console.oidc,
         form=visit.form,
         chosen=_ticked_wards(visit),
         error=error,

@@ -1,0 +1,159 @@
+"""The documents that the provider publishes: where its endpoints are, and the keys that sign its tokens.
+
+Both stay in memory for an hour. A failed request is repeated after some seconds only: anonymous browsers must
+not cause many requests to a provider that is down.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+
+from edge_agent import __version__
+from edge_agent.core.clock import Clock
+from edge_central.alerts.http_exchange import ExchangeFailed, HttpAnswer, HttpExchanger, tls_context
+from edge_central.config_types import is_encrypted_or_here
+from edge_central.oidc_settings import OidcSettings
+from edge_central.web.auth.oidc.errors import SignInFailed, SignInFault
+
+TIMEOUT_S = 5.0
+DEADLINE_S = 8.0
+MOST_BYTES = 262_144
+MOST_URL = 2_000
+MOST_KEYS = 64
+CACHE_S = 3_600.0
+FAILED_S = 5.0
+RENEW_S = 60.0
+"""A token of an unknown key makes the console request the keys again, but not more often than this."""
+WELL_KNOWN = "/.well-known/openid-configuration"
+"""OpenID Connect Discovery 1.0, section 4."""
+HEADERS = {"Accept": "application/json", "User-Agent": f"edge-central/{__version__}"}
+
+T = TypeVar("T")
+Document = TypeVar("Document", bound=msgspec.Struct)
+
+
+class ProviderMetadata(msgspec.Struct, frozen=True):
+    """The members of the discovery document that are used here."""
+
+    issuer: str
+    authorization_endpoint: str
+    token_endpoint: str
+    jwks_uri: str
+    token_endpoint_auth_methods_supported: tuple[str, ...] = ("client_secret_basic",)
+    authorization_response_iss_parameter_supported: bool = False
+
+
+class ProviderKeys(msgspec.Struct, frozen=True):
+    """A JWK Set (RFC 7517)."""
+
+    keys: list[dict[str, Any]]
+
+
+class ProviderHttp:
+    """Requests to the provider, within limits. Thread-safe."""
+
+    def __init__(self, settings: OidcSettings) -> None:
+        """Raises CentralError if ``ca_file`` holds no certificate."""
+        context = tls_context(settings.ca_file, "console.oidc.ca_file")
+        self._exchanger = HttpExchanger(context, TIMEOUT_S, DEADLINE_S, MOST_BYTES)
+
+    def get(self, url: str, kind: type[Document]) -> Document:
+        """Raises SignInFailed."""
+        answer = self.send("GET", url, HEADERS)
+        if answer.status != 200:
+            raise SignInFailed(SignInFault.PROVIDER_WRONG, f"it answers with status {answer.status}")
+        return decoded(answer.body, kind)
+
+    def send(self, method: str, url: str, headers: dict[str, str], body: bytes | None = None) -> HttpAnswer:
+        """Raises SignInFailed for no answer, or one of a server that fails (5xx)."""
+        try:
+            answer = self._exchanger.send(method, url, headers, body)
+        except ExchangeFailed as error:
+            raise SignInFailed(SignInFault.PROVIDER_AWAY, str(error)) from error
+        if answer.status >= 500:
+            raise SignInFailed(SignInFault.PROVIDER_AWAY, f"it answers with status {answer.status}")
+        return answer
+
+
+def decoded(body: bytes, kind: type[Document]) -> Document:
+    """Raises SignInFailed."""
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise SignInFailed(SignInFault.PROVIDER_WRONG, f"its answer is no {kind.__name__}") from error
+
+
+class ProviderDocuments:
+    """Thread-safe; blocks for the requests."""
+
+    def __init__(self, settings: OidcSettings, http: ProviderHttp, clock: Clock) -> None:
+        self._issuer = settings.issuer
+        self._http = http
+        self._metadata = _CachedDocument(clock, self._request_metadata)
+        self._keys = _CachedDocument(clock, self._request_keys)
+
+    def metadata(self) -> ProviderMetadata:
+        """Raises SignInFailed."""
+        return self._metadata.get()
+
+    def keys(self, most_age_s: float = CACHE_S) -> list[dict[str, Any]]:
+        """The keys that may sign ID tokens: RSA and EC. Raises SignInFailed."""
+        return self._keys.get(most_age_s)
+
+    def _request_metadata(self) -> ProviderMetadata:
+        found = self._http.get(self._issuer.rstrip("/") + WELL_KNOWN, ProviderMetadata)
+        if found.issuer != self._issuer:
+            raise SignInFailed(SignInFault.PROVIDER_WRONG, "its discovery document names another issuer")
+        if not all(
+            self._is_endpoint(url)
+            for url in (found.authorization_endpoint, found.token_endpoint, found.jwks_uri)
+        ):
+            raise SignInFailed(SignInFault.PROVIDER_WRONG, "an endpoint that it publishes is not https")
+        return found
+
+    def _is_endpoint(self, url: str) -> bool:
+        """Also refuses http of this machine for a provider elsewhere: it must not direct requests to here."""
+        same_scheme = urlsplit(self._issuer).scheme == "http" or url.startswith("https:")
+        return same_scheme and len(url) <= MOST_URL and is_encrypted_or_here(url)
+
+    def _request_keys(self) -> list[dict[str, Any]]:
+        found = self._http.get(self.metadata().jwks_uri, ProviderKeys).keys
+        usable = [key for key in found if key.get("kty") in ("RSA", "EC") and key.get("use", "sig") == "sig"]
+        if not usable or len(found) > MOST_KEYS:
+            raise SignInFailed(SignInFault.PROVIDER_WRONG, f"{len(usable)} of {len(found)} keys are usable")
+        return usable
+
+
+class _CachedDocument(Generic[T]):
+    """One document; one thread at a time requests it. Thread-safe."""
+
+    def __init__(self, clock: Clock, request: Callable[[], T]) -> None:
+        self._clock = clock
+        self._request = request
+        self._lock = threading.Lock()  # protects those below; others wait for the thread that requests
+        self._value: T | None = None
+        self._failure: SignInFailed | None = None
+        self._at_mono = 0.0
+
+    def get(self, most_age_s: float = CACHE_S) -> T:
+        """The document, at most so old. Raises SignInFailed."""
+        with self._lock:
+            age_s = self._clock.monotonic() - self._at_mono
+            if self._failure is not None and age_s < FAILED_S:
+                raise SignInFailed(self._failure.fault, str(self._failure))
+            if self._value is not None and self._failure is None and age_s < most_age_s:
+                return self._value
+            try:
+                value = self._request()
+            except SignInFailed as failure:
+                self._failure = failure
+                raise
+            finally:
+                self._at_mono = self._clock.monotonic()
+            self._value, self._failure = value, None
+            return value

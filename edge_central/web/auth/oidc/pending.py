@@ -1,0 +1,62 @@
+"""The step between the console and the provider: what the console has to know when the user comes back.
+
+It is in an encrypted cookie of the browser that began the sign-in, for ten minutes, and nothing is stored.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import secrets
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+
+from edge_central.web.auth.sessions import SIGN_IN_S
+
+NONCE_BYTES = 12
+RANDOM_BYTES = 32
+MOST_PATH = 1_000
+
+
+class PendingSignIn(msgspec.Struct, frozen=True):
+    state: str
+    """Comes back with the user: binds the answer to this browser (RFC 6749, section 10.12)."""
+    nonce: str
+    """Comes back in the ID token: binds the token to this sign-in."""
+    verifier: str
+    """Proves to the provider that who began the sign-in redeems its code: PKCE (RFC 7636)."""
+    next: str
+    """The page that the user wanted, a path of this server."""
+    begun_ms: int
+
+    def is_state(self, state: str | None) -> bool:
+        return hmac.compare_digest(self.state.encode(), (state or "").encode("utf-8", "replace"))
+
+
+class PendingSignIns:
+    """Makes them, and puts them into a cookie. ``key``: 32 bytes, of this server."""
+
+    def __init__(self, key: bytes) -> None:
+        self._cipher = ChaCha20Poly1305(key)
+
+    def new(self, path: str, now_ms: int) -> PendingSignIn:
+        state, nonce, verifier = (secrets.token_urlsafe(RANDOM_BYTES) for _ in range(3))
+        return PendingSignIn(state, nonce, verifier, path if len(path) <= MOST_PATH else "/", now_ms)
+
+    def seal(self, pending: PendingSignIn) -> str:
+        """The value of the cookie."""
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        sealed = nonce + self._cipher.encrypt(nonce, msgspec.json.encode(pending), None)
+        return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
+
+    def open(self, cookie: str | None, now_ms: int) -> PendingSignIn | None:
+        """None: there is none, it is of another server, or it is too old."""
+        try:
+            sealed = base64.urlsafe_b64decode((cookie or "").encode("ascii") + b"==")
+            text = self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], None)
+            pending = msgspec.json.decode(text, type=PendingSignIn)
+        except (ValueError, UnicodeError, InvalidTag, msgspec.DecodeError):
+            return None
+        return pending if 0 <= now_ms - pending.begun_ms < SIGN_IN_S * 1000 else None

@@ -1,0 +1,78 @@
+"""Who signed in, and what the table of the configuration grants: from verified claims, without a database."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from edge_central.oidc_settings import OidcSettings
+from edge_central.web.auth.accounts import ProviderIdentity, Role
+from edge_central.web.auth.oidc.errors import SignInFailed, SignInFault
+
+MOST_SUBJECT = 255
+"""OpenID Connect Core 1.0, section 2."""
+MOST_NAME = 60
+"""Leaves space for a number after a name that is taken; see accounts.NAME."""
+STRONGEST_FIRST = (Role.ADMIN, Role.OFFICER, Role.VIEWER)
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderRights:
+    role: Role
+    wards: tuple[str, ...]  # empty for an admin, who sees all
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderPerson:
+    identity: ProviderIdentity
+    name: str
+    """For a new account; it may be taken."""
+    rights: ProviderRights | None
+    """None: no row of the table applies."""
+
+
+def read_person(claims: Mapping[str, Any], settings: OidcSettings) -> ProviderPerson:
+    """``claims``: of a verified ID token. Raises SignInFailed."""
+    subject = claims.get("sub")
+    if not isinstance(subject, str) or not 0 < len(subject) <= MOST_SUBJECT or not subject.isprintable():
+        raise SignInFailed(SignInFault.PROVIDER_WRONG, "its ID token has no valid sub")
+    _check_strength(claims, settings)
+    identity = ProviderIdentity(settings.issuer, subject)
+    name = account_name(claims.get(settings.name_claim), identity)
+    return ProviderPerson(identity, name, granted(claims.get(settings.role_claim), settings))
+
+
+def granted(claim: object, settings: OidcSettings) -> ProviderRights | None:
+    """What the values of role_claim grant: the strongest role, with the wards of the rows of that role only,
+    so that a viewer of one ward who is an officer of another does not act in both."""
+    values = set(_texts(claim))
+    rows = [mapping for mapping in settings.roles if mapping.value in values]
+    for role in STRONGEST_FIRST:
+        wards = {ward for mapping in rows if mapping.role == role for ward in mapping.wards}
+        if any(mapping.role == role for mapping in rows):
+            return ProviderRights(role, tuple(sorted(wards)))
+    return None
+
+
+def account_name(claim: object, identity: ProviderIdentity) -> str:
+    """A valid name of an account, without accents and without the domain of a mail address."""
+    text = claim.partition("@")[0] if isinstance(claim, str) else ""
+    plain = unicodedata.normalize("NFKD", text[:200].lower().replace("đ", "d")).encode("ascii", "ignore")
+    name = re.sub(r"[^a-z0-9._-]+", "-", plain.decode()).strip("-._")[:MOST_NAME]
+    return name or f"user-{hashlib.sha256(str(identity).encode()).hexdigest()[:8]}"
+
+
+def _check_strength(claims: Mapping[str, Any], settings: OidcSettings) -> None:
+    if settings.acr and claims.get("acr") not in settings.acr:
+        raise SignInFailed(SignInFault.WEAK, "its ID token has none of the required acr")
+    if not set(settings.amr) <= set(_texts(claims.get("amr"))):
+        raise SignInFailed(SignInFault.WEAK, "its ID token lacks a required amr")
+
+
+def _texts(claim: object) -> list[str]:
+    listed = claim if isinstance(claim, list) else [claim]
+    return [each for each in listed if isinstance(each, str)]
