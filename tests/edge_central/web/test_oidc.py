@@ -296,6 +296,7 @@ TOKENS: dict[str, Callable[[OidcProviderServer, Json, Json], str]] = {
     ),
     "another issuer": with_claims(iss="https://evil.example"),
     "another client": with_claims(aud="other"),
+    "another audience, from this client": with_claims(aud="other", azp=CLIENT_ID),
     "another client beside": with_claims(aud=[CLIENT_ID, "other"], azp="other"),
     "no audience": with_claims(aud=[]),
     "another nonce": with_claims(nonce="x"),

@@ -77,7 +77,7 @@ async def _finish(front: RequestHandler, provider: OidcProvider, request: Reques
         raise SignInFailed(SignInFault.OUTDATED, "it did not begin in this browser, or too long ago")
     answer = dict(request.query_params)
     person = await front.run_waiting(partial(provider.finish, answer, pending))
-    return await front.answer_public(request, partial(_enter, person, safe_redirect_path(pending.next)))
+    return await front.answer_public(request, partial(_enter, person, pending.next))
 
 
 def _enter(person: ProviderPerson, path: str, call: RequestContext) -> Response:

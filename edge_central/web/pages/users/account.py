@@ -132,9 +132,8 @@ def switch_off_second_factor(visit: UserRequestContext) -> Response:
 
 def _confirm(visit: UserRequestContext) -> None:
     """Check password and, if there is a second factor, code: an unattended screen is not enough to change how
-    the user logs in. Counts as one attempt. Raises NotConfirmed, Forbidden."""
-    if visit.account.identity is not None:
-        raise Forbidden("the provider asks for the second factor")
+    the user logs in. Counts as one attempt. Raises NotConfirmed, also for users of a provider: they have no
+    password here."""
     name, attempt = visit.account.name, begin_attempt(visit, visit.account.name)
     if not isinstance(attempt, LoginAttempt):
         raise NotConfirmed("login-wait", 429, minutes=math.ceil(attempt / 60))
