@@ -95,19 +95,20 @@ class JsonPoster:
 def exchange(
     connection: http.client.HTTPConnection,
     target: str,
-    body: bytes,
+    body: bytes | None,
     headers: dict[str, str],
     deadline_s: float = DEADLINE_S,
     most: int = 0,
+    method: str = "POST",
 ) -> PostAnswer:
-    """Send one POST over a connection that is not open yet, read at most ``most`` bytes of the answer, and
+    """Send one request over a connection that is not open yet, read at most ``most`` bytes of the answer, and
     close it. Raises PostFailed."""
     deadline = threading.Timer(deadline_s, _abort, [connection])
     deadline.daemon = True
     try:
         connection.connect()
         deadline.start()
-        connection.request("POST", target, body, headers)
+        connection.request(method, target, body, headers)
         response = connection.getresponse()
         text = response.read(most).decode(errors="replace") if most else ""
         response.close()
@@ -115,7 +116,7 @@ def exchange(
     except ssl.SSLCertVerificationError as error:
         raise PostFailed(f"its certificate is not trusted: {error.verify_message}") from error
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise PostFailed(_words(error)) from error
+        raise PostFailed(_words(error, connection.timeout)) from error
     finally:
         deadline.cancel()
         connection.close()
@@ -138,10 +139,10 @@ def _abort(connection: http.client.HTTPConnection) -> None:
             sock.shutdown(socket.SHUT_RDWR)
 
 
-def _words(error: Exception) -> str:
+def _words(error: Exception, timeout_s: float | None) -> str:
     """The text of an error, without the URL."""
     if isinstance(error, TimeoutError):
-        return f"no answer within {TIMEOUT_S:.0f} s"
+        return f"no answer within {timeout_s or TIMEOUT_S:.0f} s"
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
     return f"no answer that is HTTP ({type(error).__name__})"

@@ -141,7 +141,7 @@ def test_a_missing_library_is_named_at_the_start(monkeypatch: pytest.MonkeyPatch
 
 def test_a_ca_file_without_a_certificate_is_named_at_the_start(tmp_path: Path) -> None:
     (tmp_path / "ca.crt").write_text("no certificate")
-    with pytest.raises(CentralError, match=r"console\.oidc\.ca_file"):
+    with pytest.raises(CentralError, match="ca_file"):
         ProviderHttp(settings(ca_file=tmp_path / "ca.crt"))
 
 

@@ -149,8 +149,8 @@ class _BoundedSession:
         url, headers, body = auth.prepare("POST", url, headers, urlencode(data))
         answer = self._http.send("POST", url, headers, body.encode())
         if answer.status == 200:
-            return _BoundedResponse(decoded(answer.body, TokenResponse))
-        error = decoded(answer.body, TokenError).error[:64]
+            return _BoundedResponse(decoded(answer.text, TokenResponse))
+        error = decoded(answer.text, TokenError).error[:64]
         # A code counts once, and for some minutes.
         fault = SignInFault.OUTDATED if error == "invalid_grant" else SignInFault.PROVIDER_WRONG
         raise SignInFailed(fault, f"it does not redeem the code: {error!r}")

@@ -6,16 +6,17 @@ not cause many requests to a provider that is down.
 
 from __future__ import annotations
 
+import http.client
 import threading
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
 from edge_agent import __version__
 from edge_agent.core.clock import Clock
-from edge_central.alerts.http_exchange import ExchangeFailed, HttpAnswer, HttpExchanger, tls_context
+from edge_central.alerts.json_post import PostAnswer, PostFailed, exchange, tls_context
 from edge_central.config_types import is_encrypted_or_here
 from edge_central.oidc_settings import OidcSettings
 from edge_central.web.auth.oidc.errors import SignInFailed, SignInFault
@@ -58,31 +59,42 @@ class ProviderHttp:
 
     def __init__(self, settings: OidcSettings) -> None:
         """Raises CentralError if ``ca_file`` holds no certificate."""
-        context = tls_context(settings.ca_file, "console.oidc.ca_file")
-        self._exchanger = HttpExchanger(context, TIMEOUT_S, DEADLINE_S, MOST_BYTES)
+        self._context = tls_context(settings.ca_file)
 
     def get(self, url: str, kind: type[Document]) -> Document:
         """Raises SignInFailed."""
         answer = self.send("GET", url, HEADERS)
         if answer.status != 200:
             raise SignInFailed(SignInFault.PROVIDER_WRONG, f"it answers with status {answer.status}")
-        return decoded(answer.body, kind)
+        return decoded(answer.text, kind)
 
-    def send(self, method: str, url: str, headers: dict[str, str], body: bytes | None = None) -> HttpAnswer:
-        """Raises SignInFailed for no answer, or one of a server that fails (5xx)."""
+    def send(self, method: str, url: str, headers: dict[str, str], body: bytes | None = None) -> PostAnswer:
+        """Redirects are not followed. Raises SignInFailed for no answer, one of a server that fails (5xx), or
+        one that is too long."""
+        parts = urlsplit(url)
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         try:
-            answer = self._exchanger.send(method, url, headers, body)
-        except ExchangeFailed as error:
+            connection = self._connection(parts)
+            answer = exchange(connection, target, body, headers, DEADLINE_S, MOST_BYTES + 1, method)
+        except PostFailed as error:
             raise SignInFailed(SignInFault.PROVIDER_AWAY, str(error)) from error
         if answer.status >= 500:
             raise SignInFailed(SignInFault.PROVIDER_AWAY, f"it answers with status {answer.status}")
+        if len(answer.text) > MOST_BYTES:
+            raise SignInFailed(SignInFault.PROVIDER_WRONG, "its answer is too long")
         return answer
 
+    def _connection(self, parts: SplitResult) -> http.client.HTTPConnection:
+        host = parts.hostname or ""
+        if parts.scheme == "http":
+            return http.client.HTTPConnection(host, parts.port, timeout=TIMEOUT_S)
+        return http.client.HTTPSConnection(host, parts.port, timeout=TIMEOUT_S, context=self._context)
 
-def decoded(body: bytes, kind: type[Document]) -> Document:
+
+def decoded(text: str, kind: type[Document]) -> Document:
     """Raises SignInFailed."""
     try:
-        return msgspec.json.decode(body, type=kind)
+        return msgspec.json.decode(text, type=kind)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise SignInFailed(SignInFault.PROVIDER_WRONG, f"its answer is no {kind.__name__}") from error
 
