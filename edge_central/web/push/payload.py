@@ -21,7 +21,7 @@ from edge_central.web.webhooks.notice import console_path, notice_lines
 
 MOST_TITLE, MOST_BODY = 120, 600
 """Characters, each of at most 4 bytes: together less than encryption.MOST_BYTES."""
-PAD_TO = 256
+PAD_TO = 512
 """Payloads are made this long, or twice and so on: their length says less about their text."""
 TEST = "test"
 """Subject of a message by which a user tries a device."""
