@@ -20,6 +20,7 @@ from edge_central.traffic.series import TrafficFilter, read_series, read_sums
 from edge_central.web.auth.accounts import Role
 from tests.edge_central.parts import WARD, FakeGateway
 from tests.edge_central.prepared import configured
+from tests.edge_central.rehearsals.parts import document, store_rules
 from tests.edge_central.traffic.parts import (
     DAY,
     TIMEZONE,
@@ -98,6 +99,15 @@ def test_the_list_names_lines_and_whole_pictures_with_the_week_before(lan: Brows
     assert "Lê Quý Đôn Cổng Toàn cảnh 9 0 25%" in words
     assert "Lê Quý Đôn Cổng Vạch ảo gate (quy tắc gate-count) 8 5 25%" in words
     assert "Quang Trung" not in words
+
+
+def test_lines_and_rules_have_their_names(house: House, lan: Browser) -> None:
+    rule = {"id": "gate-count", "kind": "line-crossing", "line": "gate", "name": "Đếm xe"}
+    line = {"from": [0.1, 0.5], "to": [0.9, 0.5], "name": "Cổng chợ"}
+    with house.connections.writing() as connection:
+        store_rules(connection, payload=document({"rules": [rule], "lines": {"gate": line}}))
+    for page in (f"/traffic?from={DAY}&to={DAY}", f"{LINE}&from={DAY}&to={DAY}"):
+        assert "Vạch ảo Cổng chợ (quy tắc Đếm xe)" in text_of(lan.get(page).text)
 
 
 @pytest.mark.parametrize(
