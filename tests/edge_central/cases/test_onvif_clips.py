@@ -108,6 +108,7 @@ def test_a_clip_is_in_the_export_twice_and_verified(
         "left_out": None,
         "codec": None,
     }
+    assert b"dscp" not in content, "there is nothing to note"
     meta = next(each for each in read_boxes(content) if each.kind == "meta")
     said = meta.only("suep", 4).content
     assert all(word.encode() in said for word in ("edge-agent central, de-tham", "lan", "Chợ Bo · Cổng 1"))

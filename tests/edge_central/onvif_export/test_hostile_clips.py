@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import random
 import struct
+from collections.abc import Mapping
 
 import pytest
 
-from edge_central.onvif_export.boxes import box, full_box
+from edge_central.onvif_export.boxes import BoxDamaged, box, full_box, read_at
 from edge_central.onvif_export.export_file import byte_ranges
 from edge_central.onvif_export.video_track import MAX_SAMPLES, MAX_TRACKS, ClipOmitted, Omission, VideoTrack
-from tests.edge_central.onvif_export.parts import clip, track_of, with_field
+from tests.edge_central.onvif_export.parts import clip, read_boxes, track_of, with_field
 
 HUGE = 0xFFFFFFFF
+CONTAINERS = ("moov", "trak", "mdia", "minf", "stbl")
 
 
 def why(content: bytes) -> Omission:
@@ -82,9 +85,33 @@ def test_thousands_of_tracks_are_refused() -> None:
 
 
 def test_pictures_over_each_other_make_no_file_large() -> None:
-    """100,000 pictures, each of which is the whole file."""
-    content = clip()
-    assert why(with_field(content, b"stsz", 4, "II", len(content), MAX_SAMPLES)) is Omission.DAMAGED
+    """1,000 pictures, each in a chunk of its own, and all chunks at the start of the file."""
+    count = 1_000
+    tables = {
+        "stsz": full_box(b"stsz", 0, 0, struct.pack(">II", 100, count)),
+        "stco": full_box(b"stco", 0, 0, struct.pack(">I", count), bytes(4 * count)),
+        "stsc": full_box(b"stsc", 0, 0, struct.pack(">IIII", 1, 1, 1, 1)),
+        "stts": full_box(b"stts", 0, 0, struct.pack(">III", 1, count, 1)),
+        "stss": b"",
+    }
+    movie = rebuilt(clip(), tables)
+    assert why(movie) is Omission.DAMAGED
+    check(track_of(movie + box(b"free", bytes(100 * count))), 200 * count)
+
+
+def rebuilt(content: bytes, instead: Mapping[str, bytes]) -> bytes:
+    """The boxes, some of them replaced."""
+    found = b""
+    for each in read_boxes(content):
+        inner = rebuilt(each.content, instead) if each.kind in CONTAINERS else each.content
+        found += instead.get(each.kind, box(each.kind.encode(), inner))
+    return found
+
+
+def test_no_field_is_read_beyond_its_box() -> None:
+    assert read_at(io.BytesIO(b"abcdef"), 1, 2, 3) == b"bc"
+    with pytest.raises(BoxDamaged, match="beyond the end"):
+        read_at(io.BytesIO(b"abcdef"), 1, 3, 3)
 
 
 def test_what_is_no_clip_to_copy_is_left_out() -> None:
