@@ -6,7 +6,7 @@ import logging
 import queue
 import ssl
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -45,6 +45,9 @@ COLLECT_EVERY_S = 5.0
 """While messages wait that can be sent: new ones would push them out of the bounded queues."""
 RETRY_S = 5.0
 """Wait before the next attempt after the database failed."""
+LATE_EVERY_S = 5.0
+"""How often what nobody has acknowledged is read: minutes late, it can wait, and each of its queries costs as
+much as that for new alarms."""
 AT_ONCE = 8
 """Messages that are posted at the same time, each to another device."""
 GONE_STATUSES = frozenset({404, 410})
@@ -90,6 +93,7 @@ class PushSender:
         self._roles = second_factor_roles
         self._is_busy = self._more = False  # messages wait that can be sent; more is due than was collected
         self._collected_mono = clock.monotonic()
+        self._late_mono = clock.monotonic() - LATE_EVERY_S
 
     def _run(self, loop: SupervisedThread) -> None:
         while not loop.stopping:
@@ -109,13 +113,16 @@ class PushSender:
         now_mono = self._clock.monotonic()
         if not self._is_busy or now_mono - self._collected_mono >= COLLECT_EVERY_S:
             self._collected_mono = now_mono
-            self._more = self._collect(found, now_ms)
+            late = self._more or now_mono - self._late_mono >= LATE_EVERY_S
+            self._late_mono = now_mono if late else self._late_mono
+            self._more = self._collect(found, now_ms, UNACKNOWLEDGED_S if late else UNACKNOWLEDGED_S[:1])
         self._is_busy = self._deliver({each.device.id: each for each in found}, now_ms)
         return self._is_busy or self._more
 
     # --- from events and alerts into the queues ---
 
-    def _collect(self, found: list[Recipient], now_ms: int) -> bool:
+    def _collect(self, found: list[Recipient], now_ms: int, delays: Sequence[int]) -> bool:
+        """Read what is due for the devices with these delays. True: more is due."""
         reader = NoticeReader(self._sheet.names(), self._timezone, now_ms)
         groups = {
             seconds: [each for each in found if each.device.filter.unacknowledged_s == seconds]
@@ -125,7 +132,9 @@ class PushSender:
         with self._connections.reading() as connection:
             unused = unused_places(connection, self._key.public, list(names.values()))
             collected = [
-                collect(connection, groups[seconds], seconds, name, reader) for seconds, name in names.items()
+                collect(connection, groups[seconds], seconds, name, reader)
+                for seconds, name in names.items()
+                if seconds in delays
             ]
         changed = [each for each in collected if each.is_to_store]
         if changed or unused:

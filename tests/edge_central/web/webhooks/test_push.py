@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,20 +14,18 @@ from sqlalchemy import insert, select, update
 
 from edge_central.console.incident_log import LogAuthor, acknowledge
 from edge_central.console.site_names import FleetSheet
-from edge_central.settings import Database
 from edge_central.store import tables
-from edge_central.store.database import DatabaseConnections
 from edge_central.store.ringing import WARNING
 from edge_central.web.auth import accounts
 from edge_central.web.auth.account_changes import AccountAuthor, disable
-from edge_central.web.auth.accounts import Account, Role, change_account
+from edge_central.web.auth.accounts import Role, change_account
 from edge_central.web.i18n import Lang
 from edge_central.web.push import devices, waiting
 from edge_central.web.push.devices import DeviceFilter, NewDevice, QuietHours, add_device, devices_of
 from edge_central.web.push.encryption import ReceiverKeys
 from edge_central.web.push.sender import PushSender
 from edge_central.web.push.vapid import read_or_make_key
-from edge_central.web.push.waiting import LIFETIME_S, MOST_WAITING, NewMessage
+from edge_central.web.push.waiting import LIFETIME_S, MOST_WAITING
 from edge_central.web.webhooks.due import newest_deliveries
 from tests.edge_central.parts import WARD
 from tests.edge_central.web.hostile import event
@@ -261,6 +259,17 @@ def test_nothing_from_before_and_nothing_from_yesterday(city: City) -> None:
     assert subjects(phone, city) == ["now"]
 
 
+def test_a_new_device_gets_no_escalation_of_what_came_before_it(city: City) -> None:
+    late = DeviceFilter(unacknowledged_s=300)
+    first = city.phone("lan", wanted=late)
+    city.house.take(alarm(OURS, 1, "a1"))
+    city.clock.advance(100)
+    second = city.phone("lan", wanted=late, path="/p2")
+    city.clock.advance(250)
+    city.settle()
+    assert (subjects(first, city), subjects(second, city)) == (["a1"], [])
+
+
 @pytest.mark.parametrize("status", [404, 410])
 def test_a_subscription_that_is_gone_is_forgotten(city: City, status: int) -> None:
     city.phone("lan")
@@ -347,7 +356,7 @@ def test_a_device_of_another_console_is_left_to_that_one(city: City) -> None:
         connection.execute(update(tables.push_device).values(console_key="another"))
     city.house.take(alarm(OURS, 1, "a1"))
     city.settle()
-    assert (phone.messages(city.service), city.service.asked) == ([], 0)
+    assert (phone.messages(city.service), city.service.asked, city.waiting()) == ([], 0, 0)
 
 
 def test_words_of_a_gateway_cannot_stop_the_others(city: City) -> None:
@@ -361,49 +370,6 @@ def test_words_of_a_gateway_cannot_stop_the_others(city: City) -> None:
     assert subjects(phone, city) == ["odd", "a2"]
     assert "\x00" not in odd["body"]
     assert len(odd["body"]) <= 600
-
-
-# --- on both databases
-
-
-def test_the_rows_on_both_databases(database: Database) -> None:
-    connections = DatabaseConnections(database)
-    phone = Subscriber("/p")
-    new = NewDevice(
-        account="lan", name="phone", service="push.example", endpoint="https://push.example/p",
-        keys=ReceiverKeys(phone.public, phone.auth), console_key="key", lang="vi",
-    )  # fmt: skip
-    message = NewMessage("event dt-001 a1", WARD, "topic", b"{}")
-    with connections.writing() as connection:
-        accounts.add_account(connection, Account("lan", Role.OFFICER, BOTH, 1))
-        add_device(connection, new, 1)
-        add_device(connection, replace(new, account="minh"), 2)  # the same browser, after another login
-        add_device(connection, new, 3)
-        (device,) = devices_of(connection, "lan")
-        assert devices_of(connection, "minh") == []
-        wanted = DeviceFilter((WARD,), ("crowding",), False, WARNING, 300, QuietHours(1, 2))
-        assert not devices.change_device(connection, "minh", device.id, "x", "en", wanted)
-        assert devices.change_device(connection, "lan", device.id, "x", "en", wanted)
-        assert devices.recipients(connection, "key", ())[0].device.filter == wanted
-        waiting.enqueue(connection, device.id, message, 4)
-        waiting.enqueue(connection, device.id, replace(message, topic="other"), 5)
-        (first,) = waiting.next_messages(connection, "key", 6, 8)
-        waiting.postpone(connection, first, "busy", 60.0, 6)
-        assert waiting.next_messages(connection, "key", 7, 8) == []
-        (again,) = waiting.next_messages(connection, "key", 400_000, 8)
-        waiting.record_unreachable(connection, "push.example", "no route", 400_000)
-        waiting.record_unreachable(connection, "push.example", "no route", 400_000)
-        assert waiting.next_messages(connection, "key", 400_000, 8) == []
-        waiting.record_reachable(connection, ["push.example"])
-        waiting.record_success(connection, again, 400_000)
-        waiting.record_answer(connection, again, 201, 400_000)
-        assert (again.id, again.attempts) == (first.id, 1)
-        waiting.give_up_expired(connection, 400_000 + LIFETIME_S * 1000)
-        found = newest_deliveries(connection, 10, waiting.log_name("lan"))
-        assert [(each.status, each.attempts, each.device) for each in found] == [(0, 0, "x"), (201, 2, "x")]
-        assert devices.remove_device(connection, "minh", device.id) is None
-        assert devices.remove_device(connection, "lan", device.id) == "x"
-    connections.close()
 
 
 def test_a_moment_of_the_city_is_in_its_time_zone(city: City) -> None:

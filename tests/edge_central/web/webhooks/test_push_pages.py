@@ -97,6 +97,7 @@ def test_what_the_user_chooses_is_stored(house: House, service: PushService, lan
     assert (device.name, device.lang) == ("Điện thoại <b>", "en")
     assert device.filter == DeviceFilter((WARD,), ("crowding",), False, WARNING, 300, QuietHours(1320, 330))
     page = lan.get(PAGE).text
+    form["csrf"] = csrf_of(page)
     assert "<b>" not in page.partition("<main")[2].partition("Điện thoại")[2][:10]
     assert 'value="22:00"' in page
     for wrong, status in (
@@ -110,9 +111,9 @@ def test_what_the_user_chooses_is_stored(house: House, service: PushService, lan
         ({"device": "999"}, 404),
         ({"device": "x"}, 404),
     ):
-        assert lan.post(f"{PAGE}/change", form | wrong, page=PAGE).status_code == status, wrong
+        assert lan.client.post(f"{PAGE}/change", data=form | wrong).status_code == status, wrong
     nothing = {name: value for name, value in form.items() if not name.startswith(("kind", "ward"))}
-    assert "Hãy chọn ít nhất một loại" in lan.post(f"{PAGE}/change", nothing, page=PAGE).text
+    assert "Hãy chọn ít nhất một loại" in lan.client.post(f"{PAGE}/change", data=nothing).text
     with house.connections.reading() as connection:
         assert devices_of(connection, "lan") == [device]
 
@@ -136,7 +137,7 @@ def test_a_device_belongs_to_its_user(house: House, service: PushService, lan: B
 
 def test_an_endpoint_or_key_that_is_none_is_refused(house: House, service: PushService, lan: Browser) -> None:
     right = Subscriber("/p1").subscription(service)
-    keys = right["keys"]
+    keys, token = right["keys"], csrf_of(lan.get(PAGE).text)
     for wrong in (
         {"endpoint": "https://127.0.0.1/x"},
         {"endpoint": "https://push.evil.example/x"},
@@ -149,10 +150,9 @@ def test_an_endpoint_or_key_that_is_none_is_refused(house: House, service: PushS
         {"keys": None},
         {"name": "x" * 501},
     ):
-        answer = turn_on(lan, {**right, **wrong})
+        answer = lan.client.post(PAGE, json={**right, **wrong}, headers={"X-CSRF-Token": token})
         assert answer.status_code == 400, wrong
         assert answer.json()["error"], "a sentence for the user"
-    token = csrf_of(lan.get(PAGE).text)
     headers = {"X-CSRF-Token": token, "Content-Type": "application/json"}
     assert lan.client.post(PAGE, content=b"{", headers=headers).status_code == 400
     assert lan.client.post(PAGE, json=right).status_code == 403, "without the token of a form"
