@@ -6,6 +6,8 @@ import hashlib
 import io
 import json
 import zipfile
+from dataclasses import replace
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,7 @@ from edge_central.cases.exports import public_pem, sign_exports
 from edge_central.cases.facts import EventFacts, as_facts
 from edge_central.cases.files import read_case
 from edge_central.cases.items import add_item
-from edge_central.cases.model import AttachmentKind, CaseItemKind, CaseView, NewCaseItem
+from edge_central.cases.model import AddedItem, AttachmentKind, CaseItemKind, CaseView, NewCaseItem
 from edge_central.cases.redactions import ask_copies, check_copy
 from edge_central.store.case_folder import CaseFolder
 from tests.edge_central.cases.parts import LAN, NUMBER, ask_export, read_zip
@@ -52,13 +54,19 @@ def case_with_clip(
         CaseItemKind.EVENT, "event dt-001/e1", BEGAN_MS, frozenset({"de-tham"}), as_facts(FACTS), "dt-001"
     )
     added = add_item(connection, LAN, NUMBER, item, NOW_MS)
+    began_ms = None if clock_synced is None else BEGAN_MS
+    attach_clip(connection, folder, added, content, began_ms=began_ms, clock_synced=clock_synced)
+    return case_of(connection, added.case_id)
+
+
+def attach_clip(
+    connection: Connection, folder: CaseFolder, to: AddedItem, content: bytes, **more: bool | int | None
+) -> None:
     with folder.temporary() as file:
         file.write(content)
-        sha256, size = folder.add(added.case_id, file)
-    began_ms = None if clock_synced is None else BEGAN_MS
-    about = (type_of(content), sha256, size, False, began_ms, clock_synced)
-    attach(connection, added.case_id, added.item, [NewAttachment(AttachmentKind.CLIP, "clip", *about)])
-    return case_of(connection, added.case_id)
+        sha256, size = folder.add(to.case_id, file)
+    new = NewAttachment(AttachmentKind.CLIP, "clip", type_of(content), sha256, size)
+    attach(connection, to.case_id, to.item, [replace(new, **more)])  # type: ignore[arg-type]
 
 
 def case_of(connection: Connection, case_id: int) -> CaseView:
@@ -144,16 +152,19 @@ def test_a_damaged_clip_does_not_stop_an_export(
     bring(connection, folder, case.summary, hostile)
     bring(connection, folder, case.summary, clip("mjpeg"))
     bring(connection, folder, case.summary, b"\x1a\x45\xdf\xa3 matroska")
+    item = AddedItem(case.summary.id, case.items[0].id, is_new=False)
+    attach_clip(connection, folder, item, b"only the key of the centre opens it", sealed=True)
     target = exported(connection, folder, case_of(connection, case.summary.id), tmp_path)
     assert len(onvif_files(target)) == 1, "that of the whole clip"
     why = [(file["onvif"] or {}).get("left_out") for file in described(target)]  # type: ignore[attr-defined]
-    assert sorted(why, key=str) == [None, "codec", "container", "damaged"]
-    readme, page = (target / "onvif/README.txt").read_text(), (target / "index.html").read_text()
+    assert sorted(why, key=str) == [None, "codec", "container", "damaged", "sealed"]
+    readme, page = (target / "onvif/README.txt").read_text(), unescape((target / "index.html").read_text())
     for words in (
         "it is mp4v, neither H.264 nor H.265",
         "kiểu nén mp4v không phải H.264 hay H.265",
         "the file is damaged or was cut off",
         "it is neither an MP4 nor a QuickTime file",
+        "it is sealed, and only the centre's key opens it",
     ):
         assert words in readme
         assert words in page
@@ -173,6 +184,7 @@ def test_a_file_from_outside_has_neither_begin_nor_camera(
     assert "Chợ Bo".encode() not in content
 
 
+@ON_SQLITE
 def test_an_altered_clip_says_that_it_is_one_and_names_nobody(
     connection: Connection, folder: CaseFolder, tmp_path: Path
 ) -> None:
