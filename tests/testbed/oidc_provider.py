@@ -140,6 +140,14 @@ class OidcProviderServer:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                if self.path.startswith(f"{urlsplit(provider.issuer).path}/authorize?"):
+                    base = urlsplit(provider.issuer)
+                    back = provider.authorize(f"{base.scheme}://{base.netloc}{self.path}")
+                    origin = urlsplit(provider._redirect_uri)
+                    self.send_response(302)
+                    self.send_header("Location", f"{origin.scheme}://{origin.netloc}{back}")
+                    self.end_headers()
+                    return
                 self._respond({})
 
             def do_POST(self) -> None:
