@@ -73,7 +73,7 @@ def read_intervals(
     layers: Collection[Layer] | None = None,
 ) -> list[GatewayIntervals]:
     """The intervals that overlap ``period``, of all gateways in this scope or of one ``gateway``; ``layers``:
-    of these only."""
+    of these only, and found quickly also in a long period."""
     columns, of_gateway = tables.availability.c, tables.gateway.c
     query = (
         select(
@@ -89,6 +89,10 @@ def read_intervals(
         query = query.where(columns.gateway == gateway)
     if layers is not None:
         query = query.where(columns.layer.in_([layer.value for layer in layers]))
+        if scope.wards is not None:
+            # SQLite would read what ended in the period anywhere: 80 ms more for a month of one of 21 wards.
+            of_scope = select(of_gateway.id).where(scope.of(of_gateway.ward))
+            query = query.where(columns.gateway.in_(of_scope))
     found: dict[str, GatewayIntervals] = {}
     # Rows are unpacked: a month of a city has 100,000, and reading them by attribute is slower.
     for id_, camera, layer, state, detail, from_ms, to_ms, ward in connection.execute(query):

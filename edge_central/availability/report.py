@@ -11,14 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from edge_central.availability.interval_reader import GatewayIntervals, read_intervals, with_context
-from edge_central.availability.model import (
-    TAMPER_LAYERS,
-    Condition,
-    Layer,
-    PictureState,
-    StateInterval,
-    TimeSpan,
-)
+from edge_central.availability.model import Condition, TimeSpan
 from edge_central.availability.recorder import alive_key
 from edge_central.availability.timeline import ConditionSpan, ConditionTotals, gateway_spans, totals_of
 from edge_central.store.database import read_meta
@@ -27,8 +20,6 @@ from edge_central.store.scope import Scope
 NOT_ALIVE_MS = 60_000
 """The centre stores a time every ten seconds while it listens; if it is older than this, it does not run."""
 FIRST_YEAR, LAST_YEAR = 2000, 2099
-OUTAGE_LAYERS = (Layer.LINK, Layer.PICTURE, *TAMPER_LAYERS)
-"""The others only say that a usable picture is worse than usual."""
 OF_CAMERA = (Condition.CAMERA, Condition.TAMPER)
 """Outages of one camera; others concern all cameras of its gateway."""
 
@@ -161,33 +152,10 @@ def read_availability(
             if spans
         ]
         if cameras:
-            outages = _outages(found, cameras, period)
+            outages = outage_entries(found, {each.camera: each.spans for each in cameras}, period)
             sites.append(make_site(found.gateway, found.ward, cameras, outages))
     sites.sort(key=lambda site: (site.ward, site.gateway))
     return AvailabilityReport(period, tuple(sites))
-
-
-def read_outages(
-    connection: Connection, scope: Scope, period: TimeSpan, now_ms: int, gateway: str | None = None
-) -> dict[str, tuple[OutageEntry, ...]]:
-    """The outages of each gateway as ``read_availability`` has them, in a part of the time: of the cameras it
-    reads only what can be an outage, and goes through only those that had any."""
-    outages: dict[str, tuple[OutageEntry, ...]] = {}
-    wide = with_context(period, now_ms)
-    for found in read_intervals(connection, scope, wide, gateway, OUTAGE_LAYERS):
-        found.cameras = {camera: layers for camera, layers in found.cameras.items() if _has_outages(layers)}
-        cameras = [
-            CameraAvailability(found.gateway, camera, ConditionTotals(), tuple(spans))
-            for camera, spans in found.spans(period, now_ms).items()
-        ]
-        outages[found.gateway] = tuple(_outages(found, cameras, period))
-    return outages
-
-
-def _has_outages(layers: Mapping[Layer, Sequence[StateInterval]]) -> bool:
-    pictures = layers.get(Layer.PICTURE, ())
-    is_lost = any(interval.state == PictureState.OFFLINE for interval in pictures)
-    return is_lost or any(layer in TAMPER_LAYERS for layer in layers)
 
 
 def make_site(
@@ -199,13 +167,16 @@ def make_site(
     return SiteAvailability(gateway, ward, totals, tuple(cameras), tuple(outages))
 
 
-def _outages(
-    found: GatewayIntervals, cameras: Sequence[CameraAvailability], period: TimeSpan
-) -> list[OutageEntry]:
+def outage_entries(
+    found: GatewayIntervals, spans: Mapping[str, Sequence[ConditionSpan]], period: TimeSpan
+) -> tuple[OutageEntry, ...]:
+    """The outages of a gateway and of its cameras, in order of their begin. ``spans``: by camera; those that
+    are no outage of one camera are left out."""
+
     def entry(camera: str, span: ConditionSpan) -> OutageEntry:
         return OutageEntry(found.ward, found.gateway, camera, span, span.to_ms == period.to_ms)
 
     outages = [entry("", span) for span in gateway_spans(found.link, period)]
-    for camera in cameras:
-        outages += [entry(camera.camera, span) for span in camera.spans if span.condition in OF_CAMERA]
-    return sorted(outages, key=lambda each: (each.span.from_ms, each.camera))
+    for camera, of_camera in spans.items():
+        outages += [entry(camera, span) for span in of_camera if span.condition in OF_CAMERA]
+    return tuple(sorted(outages, key=lambda each: (each.span.from_ms, each.camera)))

@@ -14,12 +14,8 @@ from sqlalchemy import Connection, and_, func, select
 from edge_central.availability.day_sums import day_begin_ms
 from edge_central.availability.interval_reader import GatewayIntervals, read_intervals, with_context
 from edge_central.availability.model import Condition, TimeSpan
-from edge_central.availability.report import (
-    AvailabilityReport,
-    CameraAvailability,
-    make_site,
-    read_outages,
-)
+from edge_central.availability.outage_reader import read_outages
+from edge_central.availability.report import AvailabilityReport, CameraAvailability, make_site
 from edge_central.availability.timeline import ConditionTotals, totals_of
 from edge_central.store import tables
 from edge_central.store.scope import Scope
