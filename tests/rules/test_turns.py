@@ -169,7 +169,8 @@ def test_a_line_that_is_removed_ends_its_movements_only() -> None:
     assert of_west.turns is not None
     assert of_west.turns.only == {"motorcycle": 1}
     junction.watches = [east]
-    assert counted(junction.finish()) == {STRAIGHT_ON: 1}
+    junction.walk(*level(0.8, 0.6, 0.5), name="passes")
+    assert counted(junction.finish()) == {"west b-to-a east a-to-b": 1}
 
 
 def test_parked_tracks_go_on_while_the_camera_is_lost() -> None:
