@@ -102,6 +102,9 @@ SEARCHING_ROLES = ACTING_ROLES | PROGRAM_ROLES
 ADMIN_ROLES = frozenset({Role.ADMIN})
 ALL_ROLES = frozenset(Role)
 
+CONFIRMED_MS = 7 * 86_400_000
+"""How long a sign-in through a provider confirms the role of its user, where no session is needed."""
+
 _enabled = tables.account.c.disabled_ms.is_(None)
 
 
@@ -160,6 +163,12 @@ def setup_needed(account: Account, second_factor_roles: Collection[str]) -> Acco
     if needs_factor and not account.has_second_factor:
         return AccountSetup.SECOND_FACTOR
     return None
+
+
+def is_confirmed(account: Account, now_ms: int) -> bool:
+    """Whether the provider of the account has lately confirmed the user; for a local account always."""
+    lately = account.signed_in_ms is not None and now_ms - account.signed_in_ms <= CONFIRMED_MS
+    return account.identity is None or lately
 
 
 def all_accounts(connection: Connection) -> list[Account]:

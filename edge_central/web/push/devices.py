@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, or_, select, updat
 from edge_central.store import tables
 from edge_central.store.ringing import ALARM
 from edge_central.store.scope import Scope
-from edge_central.web.auth.accounts import Account, all_accounts, setup_needed
+from edge_central.web.auth.accounts import Account, all_accounts, is_confirmed, setup_needed
 from edge_central.web.i18n import Lang
 from edge_central.web.push.encryption import ReceiverKeys
 from edge_central.web.webhooks.due import DueNotice
@@ -106,10 +106,11 @@ class Recipient:
 
 
 def recipients(
-    connection: Connection, console_key: str, second_factor_roles: Collection[str]
+    connection: Connection, console_key: str, second_factor_roles: Collection[str], now_ms: int
 ) -> list[Recipient]:
-    """The devices of people who could open a page of the console now, and the wards of both. ``console_key``:
-    other devices accept no messages of this console."""
+    """The devices of people who could open a page of the console now, and the wards of both; of a provider's
+    users only those who have signed in lately. ``console_key``: other devices accept no messages of this
+    console."""
     wanted = select(tables.push_device).where(_D.console_key == console_key, _D.ended_ms.is_(None))
     devices = [_device(row) for row in connection.execute(wanted.order_by(_D.id))]
     if not devices:
@@ -117,7 +118,10 @@ def recipients(
     people = {
         each.name: each
         for each in all_accounts(connection)
-        if each.is_person and not each.disabled and setup_needed(each, second_factor_roles) is None
+        if each.is_person
+        and not each.disabled
+        and setup_needed(each, second_factor_roles) is None
+        and is_confirmed(each, now_ms)
     }
     return [
         Recipient(device, scope_of(people[device.account], device.filter))

@@ -109,7 +109,7 @@ class PushSender:
         """Collect and post once. False: nothing more is due. Raises DatabaseUnavailable, DatabaseRejected."""
         now_ms = wall_ms(self._clock)
         with self._connections.reading() as connection:
-            found = recipients(connection, self._key.public, self._roles)
+            found = recipients(connection, self._key.public, self._roles, now_ms)
         now_mono = self._clock.monotonic()
         if not self._is_busy or now_mono - self._collected_mono >= COLLECT_EVERY_S:
             self._collected_mono = now_mono

@@ -8,7 +8,7 @@ from edge_central.settings import Database
 from edge_central.store.database import DatabaseConnections
 from edge_central.store.ringing import WARNING
 from edge_central.web.auth import accounts
-from edge_central.web.auth.accounts import Account, Role
+from edge_central.web.auth.accounts import CONFIRMED_MS, Account, ProviderIdentity, Role
 from edge_central.web.push import devices, waiting
 from edge_central.web.push.devices import DeviceFilter, NewDevice, QuietHours, add_device, devices_of
 from edge_central.web.push.encryption import ReceiverKeys
@@ -38,7 +38,7 @@ def test_the_rows_on_both_databases(database: Database) -> None:
         wanted = DeviceFilter((WARD,), ("crowding",), False, WARNING, 300, QuietHours(1, 2))
         assert not devices.change_device(connection, "minh", device.id, "x", "en", wanted)
         assert devices.change_device(connection, "lan", device.id, "x", "en", wanted)
-        assert devices.recipients(connection, "key", ())[0].device.filter == wanted
+        assert devices.recipients(connection, "key", (), 4)[0].device.filter == wanted
         waiting.enqueue(connection, device.id, message, 4)
         waiting.enqueue(connection, device.id, replace(message, topic="other"), 5)
         (first,) = waiting.next_messages(connection, "key", 6, 8)
@@ -58,4 +58,22 @@ def test_the_rows_on_both_databases(database: Database) -> None:
         assert [(each.status, each.attempts, each.device) for each in found] == [(0, 0, "x"), (201, 2, "x")]
         assert devices.remove_device(connection, "minh", device.id) is None
         assert devices.remove_device(connection, "lan", device.id) == "x"
+    connections.close()
+
+
+def test_a_user_of_a_provider_who_signs_in_no_more_gets_nothing(database: Database) -> None:
+    """Who is removed at the provider has no session, but the phone would go on."""
+    connections, phone = DatabaseConnections(database), Subscriber("/p")
+    new = NewDevice(
+        account="lan", name="phone", service="push.example", endpoint="https://push.example/p",
+        keys=ReceiverKeys(phone.public, phone.auth), console_key="key", lang="vi",
+    )  # fmt: skip
+    with connections.writing() as connection:
+        identity = ProviderIdentity("https://id.example", "u-1")
+        accounts.add_account(connection, Account("lan", Role.OFFICER, BOTH, 1, identity=identity))
+        add_device(connection, new, 1)
+        assert devices.recipients(connection, "key", ("officer",), 2) == []
+        accounts.mark_signed_in(connection, "lan", 1_000)
+        assert len(devices.recipients(connection, "key", ("officer",), 1_000 + CONFIRMED_MS)) == 1
+        assert devices.recipients(connection, "key", ("officer",), 1_001 + CONFIRMED_MS) == []
     connections.close()
