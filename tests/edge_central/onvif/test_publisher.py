@@ -15,7 +15,7 @@ from edge_central.config import load
 from edge_central.onvif.publisher import OnvifPublisher
 from edge_central.settings import CentralSettings
 from tests.edge_central.onvif.parts import entered
-from tests.edge_central.parts import FakeGateway
+from tests.edge_central.parts import Centre, FakeGateway
 from tests.edge_central.web.house import House
 from tests.testbed.mosquitto import Mosquitto, Received, Subscriber, wait_until
 
@@ -120,6 +120,18 @@ def test_a_broker_that_is_killed_gets_what_it_missed(house: House, broker: Mosqu
         reader.wait_for(lambda: len(reader.messages) >= 1)
         wait_until(lambda: place(house) == 1, what="the place")
     assert states(reader.messages)[-1] is True
+
+
+def test_a_centre_that_runs_publishes_what_it_stores(tmp_path: Path, broker: Mosquitto) -> None:
+    with (
+        Centre(tmp_path, broker.port, "de-tham", onvif={"id": "central-onvif"}),
+        Subscriber(broker.port, ALL, "tb/v1/central/state", client_id="reader") as reader,
+        Subscriber(broker.port, f"{OURS.down}/#", client_id="gateway") as gateway,
+    ):
+        reader.wait_for(lambda: bool(reader.on("central/state")))  # it has subscribed
+        for message in (entered(OURS, 1), entered(OURS, 2, "end")):
+            gateway.publish(*message)
+        reader.wait_for(lambda: states(reader.on(INSIDE))[-1:] == [False])
 
 
 def test_its_session_is_that_of_no_other_user(house: House) -> None:

@@ -276,6 +276,16 @@ def test_a_hostile_text_of_a_gateway_stays_a_text(house: House, vms: OnvifClient
     assert set(items(answer, "Rule")) >= {'"/><x>&]]>'}
 
 
+def test_requests_that_wait_end_when_the_console_stops(tmp_path: Path) -> None:
+    with House(tmp_path, onvif_events=True) as stopping, ThreadPoolExecutor(1) as pool:
+        client = OnvifClient(stopping.start(), stopping.token("vms", "de-tham"))
+        path = client.subscribe()
+        waiting = pool.submit(client.pull, path, "PT100S")
+        wait_until(lambda: is_busy(client.post(pulling(), path)), what="it waits")
+        stopping.stop()
+        assert waiting.result(10) == []
+
+
 def test_without_the_setting_there_is_no_service(tmp_path: Path) -> None:
     with House(tmp_path) as plain:
         client = OnvifClient(plain.start(), plain.token("vms", "de-tham"))
