@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -11,9 +12,14 @@ import pytest
 
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import ConfigError
+from edge_agent.mqtt.session.client import MqttMessage
+from edge_agent.wire.topics import CentralTopics
 from edge_central.config import load
+from edge_central.onvif.event_json import event_message
+from edge_central.onvif.notification import Notification
 from edge_central.onvif.publisher import OnvifPublisher
 from edge_central.settings import CentralSettings
+from edge_central.store.database import read_meta
 from tests.edge_central.onvif.parts import entered
 from tests.edge_central.parts import Centre, FakeGateway
 from tests.edge_central.web.house import House
@@ -53,8 +59,6 @@ def publishing(chosen: CentralSettings) -> Iterator[OnvifPublisher]:
 
 def place(house: House, id_: str = "central") -> int:
     """The stored place; -1: there is none."""
-    from edge_central.store.database import read_meta
-
     with house.connections.reading() as connection:
         return int(read_meta(connection, f"onvif-place {id_}") or -1)
 
@@ -90,7 +94,10 @@ def test_two_centres_publish_each_event_once(house: House, broker: Mosquitto) ->
             wait_until(lambda id_=id_: place(house, id_) == 0, what="the first place")  # type: ignore[misc]
         house.take(entered(OURS, 1), entered(THEIRS, 1))
         house.take(entered(OURS, 2, "end"), entered(THEIRS, 2, "end"))
-        reader.wait_for(lambda: len(reader.messages) >= 4)
+        for id_ in ("central", "second"):
+            wait_until(lambda id_=id_: place(house, id_) == 4, what="the last place")  # type: ignore[misc]
+        reader.publish("tb/v1/central/onvif/end", b"")  # behind everything that both have published
+        reader.wait_for(lambda: bool(reader.on("/end")))
     assert states(reader.on(f"dt-001/onvif-ej/{INSIDE}")) == [True, False]
     assert states(reader.on(f"bx-001/onvif-ej/{INSIDE}")) == [True, False]
 
@@ -120,6 +127,26 @@ def test_a_broker_that_is_killed_gets_what_it_missed(house: House, broker: Mosqu
         reader.wait_for(lambda: len(reader.messages) >= 1)
         wait_until(lambda: place(house) == 1, what="the place")
     assert states(reader.messages)[-1] is True
+
+
+def test_what_a_broker_never_acknowledged_is_sent_again(
+    house: House, broker: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = threading.Event()
+
+    def watched(topics: CentralTopics, notification: Notification) -> MqttMessage:
+        sent.set()
+        return event_message(topics, notification)
+
+    with publishing(settings(house, broker.port)), Subscriber(broker.port, ALL) as reader:
+        wait_until(lambda: place(house) == 0, what="the first place")
+        monkeypatch.setattr("edge_central.onvif.publisher.event_message", watched)
+        broker.freeze()
+        house.take(entered(OURS, 1))
+        assert sent.wait(20)
+        broker.kill()
+        broker.start()
+        reader.wait_for(lambda: states(reader.messages) == [True])
 
 
 def test_a_centre_that_runs_publishes_what_it_stores(tmp_path: Path, broker: Mosquitto) -> None:

@@ -22,7 +22,7 @@ from edge_central.onvif.pull_points import (
 )
 from edge_central.onvif.soap.topic_filter import TopicFilter
 from edge_central.onvif.soap.xml_writer import NAMESPACES
-from edge_central.store.scope import EVERYWHERE
+from edge_central.store.scope import EVERYWHERE, Scope
 from edge_central.web.auth import accounts
 from edge_central.web.auth.accounts import Role
 from tests.edge_central.onvif.parts import entered, pulling, soap, subscribing
@@ -132,6 +132,18 @@ def test_a_ward_gets_its_own_events_only(house: House, vms: OnvifClient, box: Fa
     house.take(entered(theirs, 3), entered(theirs, 4, "end"))
     assert other.pull(seen)[-2:] == ["true", "false"]
     assert vms.pull(path) == []
+
+
+def test_a_program_that_loses_a_ward_gets_nothing_of_it_any_more(house: House, box: FakeGateway) -> None:
+    theirs = FakeGateway("bx-001", "bo-xuyen", box.epoch)
+    client = OnvifClient(house, house.token("both", "de-tham", "bo-xuyen"))
+    path = client.subscribe(more=CHANGED_ONLY)
+    house.take(entered(theirs, 1), entered(box, 1))
+    assert client.pull(path, limit=1) == ["true"]
+    with house.connections.writing() as connection:
+        accounts.change_account(connection, "both", wards="bo-xuyen")
+    house.take(entered(theirs, 2, "end"), entered(box, 2, "end"))
+    assert client.pull(path) == ["false"]
 
 
 def test_a_subscription_of_another_account_does_not_exist(house: House, vms: OnvifClient) -> None:
@@ -280,7 +292,7 @@ def test_requests_that_wait_end_when_the_console_stops(tmp_path: Path) -> None:
     with House(tmp_path, onvif_events=True) as stopping, ThreadPoolExecutor(1) as pool:
         client = OnvifClient(stopping.start(), stopping.token("vms", "de-tham"))
         path = client.subscribe()
-        waiting = pool.submit(client.pull, path, "PT100S")
+        waiting = pool.submit(pull_when_free, client, path)
         wait_until(lambda: is_busy(client.post(pulling(), path)), what="it waits")
         stopping.stop()
         assert waiting.result(10) == []
@@ -312,3 +324,17 @@ def test_all_programs_together_have_few_subscriptions_which_expire(house: House)
         clock.advance(61.0)
         assert points.find(first.id, first.account) is None
         assert create("one more").account == "one more"
+
+
+def test_nothing_of_another_ward_waits_in_a_queue(house: House, box: FakeGateway) -> None:
+    points, own = PullPoints(FakeClock()), Scope(frozenset({"de-tham"}))
+    with house.connections.reading() as connection:
+        point = points.create(connection, "vms", own, TopicFilter(), 60.0, changed_only=True)
+    for each in (box, FakeGateway("bx-001", "bo-xuyen", box.epoch)):
+        house.take(entered(each, 1), entered(each, 2, "end"))
+    with house.connections.reading() as connection:
+        points.advance(connection)
+    assert [(each.ward, dict(each.data)["IsInside"]) for each in point.waiting] == [
+        ("de-tham", True),
+        ("de-tham", False),
+    ]
