@@ -23,7 +23,14 @@ from edge_central.journeys.likelihood import (
     shares,
 )
 from edge_central.journeys.model import Journey, JourneyStep, StepStatus, Way
-from edge_central.journeys.neighbours import DEFAULT_REACH_M, MAX_REACH_M, Neighbour, gap_s, neighbours_of
+from edge_central.journeys.neighbours import (
+    DEFAULT_REACH_M,
+    MAX_REACH_M,
+    Neighbour,
+    gap_s,
+    is_in_order,
+    neighbours_of,
+)
 from edge_central.searches.matches import MAX_READ, PassageMatch
 from edge_central.searches.model import SearchAuthor, SearchReader, SearchView
 from edge_central.searches.records import read_matches, read_search
@@ -154,12 +161,14 @@ def rank(
     appearance: Appearance | None = None,
 ) -> list[tuple[str, PassageMatch, tuple[Reason, ...]]]:
     """Order the found passages, each with its search, by the product of their reasons. Those that came too
-    soon for their distance are left out. ``unsent_by``: see ``unsent``."""
+    soon for their distance, or in the wrong order, are left out. ``unsent_by``: see ``unsent``."""
     by_key = {each.key: each for each in neighbours}
     possible = [
         (search, each)
         for search, each in found
-        if (there := by_key.get((each.gateway, each.camera))) and gap_s(match, each, way) >= there.low_s
+        if (there := by_key.get((each.gateway, each.camera)))
+        and gap_s(match, each, way) >= there.low_s
+        and is_in_order(match, each, way)
     ]
     counts = Counter((each.gateway, each.camera) for _, each in possible)
     share, times = shares(neighbours), unsent_by or {}

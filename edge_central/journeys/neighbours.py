@@ -39,6 +39,8 @@ VIEW_M = 100.0
 """A camera sees its objects up to this far from where the map has the site."""
 SLACK_S = 15.0
 """Clocks of two gateways differ, and views overlap."""
+SYNCED_S = 2.0
+"""Synchronised clocks of two gateways differ by less. Chosen, not measured."""
 WIDENED = 2.0
 """A learnt window is widened by this power: from the quantiles 0.1 and 0.9 to about 0.005 and 0.995."""
 MAX_TRAVEL_S = 7_200.0
@@ -178,6 +180,17 @@ def gap_s(match: PassageMatch, candidate: PassageMatch, way: Way) -> float:
     """From the end of the earlier passage to the start of the later one, seconds."""
     first, second = (match, candidate) if way is Way.FORWARD else (candidate, match)
     return (second.start_ms - first.start_ms) / 1000 - first.for_s
+
+
+def is_in_order(match: PassageMatch, candidate: PassageMatch, way: Way) -> bool:
+    """Whether the later passage begins after the earlier one, as far as the clocks can say: those of one
+    gateway exactly, others within SYNCED_S, or SLACK_S if one was not synchronised. An object may be at the
+    second camera before it has left the first, but not before it has come to the first."""
+    first, second = (match, candidate) if way is Way.FORWARD else (candidate, match)
+    slack_s = SLACK_S if "unsynced" in (match.clock, candidate.clock) else SYNCED_S
+    if match.gateway == candidate.gateway:
+        slack_s = 0.0
+    return second.start_ms - first.start_ms >= -1000 * slack_s
 
 
 def window_ms(match: PassageMatch, low_s: float, high_s: float, way: Way) -> tuple[int, int]:

@@ -206,6 +206,28 @@ def test_what_comes_too_soon_or_from_no_neighbour_is_left_out() -> None:
     assert ranked(match(1, 12), match(2, 58, camera="cam-9"), match(3, 58, gateway="dt-009")) == []
 
 
+@pytest.mark.parametrize(
+    ("after_s", "more", "is_candidate"),
+    [
+        (3.0, {"gateway": "dt-001"}, True),  # views overlap: it begins before the followed passage ends
+        (-0.1, {"gateway": "dt-001"}, False),  # the same clock
+        (-1.9, {}, True),  # synchronised clocks of two gateways
+        (-2.1, {}, False),
+        (-2.1, {"clock": "corrected"}, False),
+        (-4.9, {"clock": "unsynced"}, True),
+    ],
+)
+@pytest.mark.parametrize("way", list(Way))
+def test_what_begins_before_the_passage_that_it_should_follow_is_no_candidate(
+    after_s: float, more: dict[str, Any], is_candidate: bool, way: Way
+) -> None:
+    sign = 1 if way is Way.FORWARD else -1
+    found = match(1, sign * after_s, camera="cam-2", for_s=2.0, **more)
+    there = replace(neighbour(None, found.gateway), camera="cam-2", low_s=-15.0)
+    rows = rank(FOLLOWED, [("s", found)], [there], way)
+    assert [each.passage for _, each, _ in rows] == ([1] if is_candidate else [])
+
+
 def test_similar_pictures_are_one_more_factor() -> None:
     similar = Reason(ReasonKind.APPEARANCE, 9.0, words="looks similar")
     assert ranked(match(1, 58), match(2, 60)) == [1, 2]
