@@ -14,8 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
-from sqlalchemy.sql.base import ReadOnlyColumnCollection
+from sqlalchemy import ColumnElement, Connection, Select, Text, and_, func, literal_column, or_, select
 
 from edge_central.console.events import (
     EVENT_COLUMNS,
@@ -28,7 +27,7 @@ from edge_central.console.events import (
     rows_of,
 )
 from edge_central.store import tables
-from edge_central.store.ringing import WARNING
+from edge_central.store.ringing import ALARM, WARNING
 from edge_central.store.scope import Scope
 
 PAGE = 50
@@ -101,6 +100,8 @@ def read_events(
 
 _E = tables.event.c
 _EARLIER = tables.event.alias("earlier").c
+_IS_ALARM = _E.severity >= literal_column(str(ALARM))
+"""As the index of alarms has it."""
 _HAVE_PHASES = (_E.phase.is_not(None), _EARLIER.phase.is_not(None))
 """Evidence has the id of its event, and no phase: each message of it is a row of its own."""
 
@@ -132,17 +133,26 @@ def _listed_cursors(
 
 def _examined(scope: Scope, event_filter: EventFilter) -> Select[Any]:
     """Messages that match; ``continues``: an earlier message of the same event matches too."""
-    same = (_EARLIER.event_id == _E.event_id, _EARLIER.gateway == _E.gateway, *_HAVE_PHASES)
-    before: ColumnElement[bool] = _EARLIER.cursor < _E.cursor
+    cursor, time_ms = (_unindexed(_EARLIER[name]) for name in ("cursor", "time_ms"))
+    same = (_EARLIER.event_id == _E.event_id, _unindexed(_EARLIER.gateway) == _E.gateway, *_HAVE_PHASES)
+    before: ColumnElement[bool] = cursor < _E.cursor
     if event_filter.by_time:
-        before = or_(_EARLIER.time_ms < _E.time_ms, and_(_EARLIER.time_ms == _E.time_ms, before))
-    matching = _conditions(scope, event_filter, _EARLIER)
+        before = or_(time_ms < _E.time_ms, and_(time_ms == _E.time_ms, before))
+    matching = _conditions(scope, event_filter, {name: _unindexed(_EARLIER[name]) for name in FILTERED})
     earlier = select(_EARLIER.cursor).where(*same, before, *matching).exists()
-    wanted = [*_conditions(scope, event_filter, _E), NOT_HIDDEN]
+    columns: dict[str, ColumnElement[Any]] = {name: _E[name] for name in FILTERED}
+    if event_filter.by_time or event_filter.gateway:
+        # Else SQLite may read all events of a ward instead of the period, or of the gateway.
+        columns["ward"] = _unindexed(_E.ward)
+    wanted = [*_conditions(scope, event_filter, columns), NOT_HIDDEN]
     if event_filter.severity >= WARNING:
         wanted.append(OF_NOTE)
     order = (_E.time_ms.desc(), _E.cursor.desc()) if event_filter.by_time else (_E.cursor.desc(),)
-    return select(_E.cursor, _E.time_ms, earlier.label("continues")).where(*wanted).order_by(*order)
+    query = select(_E.cursor, _E.time_ms, earlier.label("continues")).where(*wanted).order_by(*order)
+    if event_filter.severity >= ALARM and event_filter.gateway:
+        # Else SQLite may read all events of the gateway, of which alarms are few.
+        query = query.where(_IS_ALARM).with_hint(tables.event, "INDEXED BY event_alarm", "sqlite")
+    return query
 
 
 def _beyond(query: Select[Any], event_filter: EventFilter, after: PagePosition | None) -> Select[Any]:
@@ -154,24 +164,32 @@ def _beyond(query: Select[Any], event_filter: EventFilter, after: PagePosition |
     return query.where(or_(_E.time_ms < after.time_ms, same_time))
 
 
+FILTERED = ("ward", "kind", "severity", "gateway", "camera", "time_ms")
+"""Columns that a filter looks at."""
+
+
+def _unindexed(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The value of a column that has one in each row, without its indexes. Where two indexes suit a query
+    equally, SQLite takes the one that was created last, which differs between databases."""
+    return func.coalesce(column, "" if isinstance(column.type, Text) else 0)
+
+
 def _conditions(
-    scope: Scope, event_filter: EventFilter, columns: ReadOnlyColumnCollection[str, Any]
+    scope: Scope, event_filter: EventFilter, columns: Mapping[str, ColumnElement[Any]]
 ) -> Iterable[ColumnElement[bool]]:
-    # In a period not the bare column: SQLite would read and sort all events of a ward instead of the period.
-    ward = func.coalesce(columns.ward, "") if event_filter.by_time else columns.ward
-    yield scope.narrowed(event_filter.ward or None).of(ward)
-    kind = columns.kind
+    yield scope.narrowed(event_filter.ward or None).of(columns["ward"])
+    kind = columns["kind"]
     yield kind.in_(sorted(event_filter.kinds)) if event_filter.kinds else kind.not_in(QUIET)
     if event_filter.severity >= WARNING:
-        yield columns.severity >= event_filter.severity
+        yield columns["severity"] >= event_filter.severity
     if event_filter.gateway:
-        yield columns.gateway == event_filter.gateway
+        yield columns["gateway"] == event_filter.gateway
     if event_filter.camera:
-        yield columns.camera == event_filter.camera
+        yield columns["camera"] == event_filter.camera
     if event_filter.from_ms is not None:
-        yield columns.time_ms >= event_filter.from_ms
+        yield columns["time_ms"] >= event_filter.from_ms
     if event_filter.to_ms is not None:
-        yield columns.time_ms < event_filter.to_ms
+        yield columns["time_ms"] < event_filter.to_ms
 
 
 _Messages = Mapping[tuple[str, str | None], Sequence[EventRow]]
@@ -188,9 +206,9 @@ def _messages_of(connection: Connection, scope: Scope, rows: Iterable[EventRow])
     numbered = (
         select(_E.cursor, first.label("first"), last.label("last"))
         .where(_E.event_id.in_({row.event_id for row in named}), _E.phase.is_not(None))
-        # Not the bare columns: SQLite would use an index of one of them instead of the one of event ids.
-        .where(func.coalesce(gateway, "").in_({row.gateway for row in named}))
-        .where(scope.of(func.coalesce(_E.ward, "")))
+        # SQLite would use an index of one of these columns instead of the one of event ids.
+        .where(_unindexed(gateway).in_({row.gateway for row in named}))
+        .where(scope.of(_unindexed(_E.ward)))
         .subquery()
     )
     query = (

@@ -15,6 +15,8 @@ import msgspec
 from sqlalchemy import (
     Connection,
     Engine,
+    FromClause,
+    Index,
     Table,
     create_engine,
     delete,
@@ -27,6 +29,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool, QueuePool
 from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
@@ -79,6 +82,7 @@ def open_engine(database: Database, *, read_only: bool = False, connections: int
         engine = create_engine(
             url, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}
         )
+        engine.dialect.statement_compiler = _IndexHints
         _explicit_transactions(engine, read_only)
         return engine
     pool: dict[str, Any] = {"poolclass": NullPool}
@@ -99,6 +103,14 @@ def open_engine(database: Database, *, read_only: bool = False, connections: int
         },
         **pool,
     )
+
+
+class _IndexHints(SQLiteCompiler):
+    """Renders ``select(…).with_hint(table, "INDEXED BY name", "sqlite")``: the dialect of SQLAlchemy has no
+    hints."""
+
+    def get_from_hint_text(self, table: FromClause, text: str | None) -> str | None:
+        return text
 
 
 def _explicit_transactions(engine: Engine, read_only: bool) -> None:
@@ -199,10 +211,14 @@ def _create_missing_tables(connection: Connection) -> None:
         if table.name in existing:
             continue
         connection.execute(CreateTable(table))
-        # In one order everywhere (``table.indexes`` has none): where two indexes suit a query equally, SQLite
-        # takes the one that was created last.
-        for index in sorted(table.indexes, key=lambda each: str(each.name), reverse=True):
+        for index in _ordered_indexes(table):
             connection.execute(CreateIndex(index))
+
+
+def _ordered_indexes(table: Table) -> list[Index]:
+    """The indexes in one order everywhere (``table.indexes`` has none): where two indexes suit a query
+    equally, SQLite takes the one that was created last."""
+    return sorted(table.indexes, key=lambda each: str(each.name), reverse=True)
 
 
 def _upgrade(connection: Connection, version: int) -> None:
@@ -213,7 +229,7 @@ def _upgrade(connection: Connection, version: int) -> None:
         connection.execute(text("SET LOCAL statement_timeout = 0"))  # building an index may take longer
     for table in metadata.tables.values():
         _add_missing_columns(connection, table)
-        for index in table.indexes:
+        for index in _ordered_indexes(table):
             index.create(connection, checkfirst=True)
     if version < 7:
         list_recent_alarms(connection)

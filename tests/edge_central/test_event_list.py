@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 from collections.abc import Callable
 from typing import Any
@@ -219,6 +220,44 @@ def test_messages_of_an_event_are_found_by_its_id(
     assert any(re.search("SEARCH event USING .*INDEX event_by_event_id", line) for line in lines), lines
     unsuited = "SCAN earlier|TEMP B-TREE FOR ORDER BY"
     assert not any(re.search(unsuited, line) for line in plans[0]), plans[0]
+
+
+PERIOD: dict[str, Any] = {"from_ms": 5, "to_ms": NOW_MS}
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_no_plan_depends_on_the_order_in_which_indexes_were_created(
+    report: Report, ingest: IngestHarness
+) -> None:
+    for number in range(1, 16):
+        report(number, f"e{number}", "start", number, severity=17)
+    scopes = (EVERYWHERE, Scope(frozenset({"de-tham"})))
+    filters: list[dict[str, Any]] = [
+        *({}, {"severity": 17}, {"kinds": frozenset({"loitering"})}, {"gateway": "dt-001"}),
+        {"gateway": "dt-001", "kinds": frozenset({"loitering"})},
+        {"gateway": "dt-001", "severity": 17},
+    ]
+    asked = [
+        (scope, EventFilter(**each, **period))
+        for scope, each, period in itertools.product(scopes, filters, ({}, PERIOD))
+    ]
+
+    def plans(scope: Scope, event_filter: EventFilter) -> list[list[str]]:
+        return plans_of(ingest, lambda connection: read_events(connection, scope, event_filter))
+
+    found = []
+    for reverse in (False, True):
+        with ingest.store.batch() as batch:
+            for index in sorted(tables.event.indexes, key=lambda each: str(each.name), reverse=reverse):
+                index.drop(batch.connection)
+                index.create(batch.connection)
+        found.append([plans(*each) for each in asked])
+    differing = {
+        str(each): (one, other) for each, one, other in zip(asked, *found, strict=True) if one != other
+    }
+    assert differing == {}
+    in_period = dict(zip(asked, found[0], strict=True))[EVERYWHERE, EventFilter(**PERIOD)][0]
+    assert any("event_by_time" in line for line in in_period), in_period
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
