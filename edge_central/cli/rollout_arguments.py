@@ -13,31 +13,69 @@ def add_rollout_to(actions: Commands, default_config: Path) -> None:
         actions, "rollout", "record the roll-outs of rollout.yml for the console, and stop them"
     )
     todo = rollout.add_commands("todo")
+    for add in (_add_begin, _add_batch, _add_failed, _add_end, _add_stop, _add_list):
+        add(todo).add_config(default_config)
+
+
+def _add_begin(todo: Commands) -> CommandParser:
     begin = add_command(
         todo,
         "begin",
-        "record that a roll-out begins; rollout.yml runs this",
+        "record that a roll-out begins, and print its number; rollout.yml runs this",
         "edge-agent central rollout begin 0.2.0 --gateways 412 --by an",
     )
+    _add_version(begin)
+    begin.add_argument(
+        "--gateways", type=int, required=True, metavar="N", help="number of gateways that get the release"
+    )
+    _add_person(begin)
+    begin.add_json()
+    return begin
+
+
+def _add_batch(todo: Commands) -> CommandParser:
     batch = add_command(
         todo,
         "batch",
         "record the next batch, unless the roll-out was stopped; rollout.yml runs this",
-        "edge-agent central rollout batch 0.2.0 --gateway dt-001 --gateway dt-002",
+        "edge-agent central rollout batch 0.2.0 --run 7 --gateway dt-001 --gateway dt-002",
         exit_codes={1: "the roll-out was stopped: begin no batch"},
     )
+    _add_version(batch)
+    batch.add_argument(
+        "--gateway", action="append", required=True, metavar="ID", help="id of the gateway; may be repeated"
+    )
+    _add_number(batch)
+    return batch
+
+
+def _add_failed(todo: Commands) -> CommandParser:
     failed = add_command(
         todo,
         "failed",
         "record a gateway at which the roll-out failed; rollout.yml runs this",
-        "edge-agent central rollout failed 0.2.0 --gateway dt-001 --reason 'no heartbeat within 180 s'",
+        "edge-agent central rollout failed 0.2.0 --run 7 --gateway dt-001 --reason 'no heartbeat in 180 s'",
     )
+    _add_version(failed)
+    failed.add_argument("--gateway", required=True, metavar="ID", help="id of the gateway")
+    failed.add_argument("--reason", required=True, metavar="TEXT", help="reason; of the failure")
+    _add_number(failed)
+    return failed
+
+
+def _add_end(todo: Commands) -> CommandParser:
     end = add_command(
         todo,
         "end",
         "record that a roll-out is complete; rollout.yml runs this",
-        "edge-agent central rollout end 0.2.0",
+        "edge-agent central rollout end 0.2.0 --run 7",
     )
+    _add_version(end)
+    _add_number(end)
+    return end
+
+
+def _add_stop(todo: Commands) -> CommandParser:
     stop = add_command(
         todo,
         "stop",
@@ -47,28 +85,30 @@ def add_rollout_to(actions: Commands, default_config: Path) -> None:
         description="The batch that is under way ends by itself; its gateways stay on the release that they "
         "have then. To continue, run rollout.yml again: it leaves out gateways that have the release.",
     )
+    stop.add_argument("--reason", default="", metavar="TEXT", help="reason; of the stop; default: none")
+    _add_person(stop)
+    return stop
+
+
+def _add_list(todo: Commands) -> CommandParser:
     listing = add_command(
         todo,
         "list",
         "list the newest roll-outs with their batches",
         "edge-agent central rollout list --json",
     )
-    for each in (begin, batch, failed, end):
-        each.add_argument("version", metavar="VERSION", help="version of the release")
-    begin.add_argument(
-        "--gateways", type=int, required=True, metavar="N", help="number of gateways that get the release"
-    )
-    batch.add_argument(
-        "--gateway", action="append", required=True, metavar="ID", help="id of the gateway; may be repeated"
-    )
-    failed.add_argument("--gateway", required=True, metavar="ID", help="id of the gateway")
-    failed.add_argument("--reason", required=True, metavar="TEXT", help="reason; of the failure")
-    stop.add_argument("--reason", default="", metavar="TEXT", help="reason; of the stop; default: none")
-    _add_person(begin)
-    _add_person(stop)
     listing.add_json()
-    for each in (begin, batch, failed, end, stop, listing):
-        each.add_config(default_config)
+    return listing
+
+
+def _add_version(parser: CommandParser) -> None:
+    parser.add_argument("version", metavar="VERSION", help="version of the release")
+
+
+def _add_number(parser: CommandParser) -> None:
+    parser.add_argument(
+        "--run", type=int, metavar="N", help="number that begin has printed; default: the newest"
+    )
 
 
 def _add_person(parser: CommandParser) -> None:

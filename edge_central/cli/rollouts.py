@@ -41,25 +41,28 @@ def run_rollout_records(args: Namespace, stdout: TextIO) -> int:
 
 def _begin(args: Namespace, connections: DatabaseConnections, now_ms: int) -> Iterable[str]:
     with connections.writing() as connection:
-        begin_rollout(connection, args.version, args.gateways, args.by, now_ms)
-    yield f"{args.version}: the roll-out to {args.gateways} gateways begins"
+        id = begin_rollout(connection, args.version, args.gateways, args.by, now_ms)
+    if args.json:
+        yield encode_json({"id": id}).decode()
+    else:
+        yield f"{args.version}: roll-out {id} to {args.gateways} gateways begins"
 
 
 def _batch(args: Namespace, connections: DatabaseConnections, now_ms: int) -> Iterable[str]:
     with connections.writing() as connection:
-        number = begin_batch(connection, args.version, args.gateway, now_ms)
+        number = begin_batch(connection, args.version, args.gateway, now_ms, args.run)
     yield f"{args.version}: batch {number} begins, gateways: {len(args.gateway)}"
 
 
 def _failed(args: Namespace, connections: DatabaseConnections, now_ms: int) -> Iterable[str]:
     with connections.writing() as connection:
-        record_failure(connection, args.version, args.gateway, args.reason, now_ms)
+        record_failure(connection, args.version, args.gateway, args.reason, now_ms, args.run)
     yield f"{args.version}: failed at {args.gateway}"
 
 
 def _end(args: Namespace, connections: DatabaseConnections, now_ms: int) -> Iterable[str]:
     with connections.writing() as connection:
-        end_rollout(connection, args.version, now_ms)
+        end_rollout(connection, args.version, now_ms, args.run)
     yield f"{args.version}: the roll-out is complete"
 
 
@@ -89,7 +92,7 @@ def _rollout_line(rollout: ReleaseRollout) -> str:
     state = "goes on" if rollout.outcome is None else rollout.outcome.value
     by = f" by {rollout.stopped_by}" if rollout.stopped_by else ""
     return (
-        f"{rfc3339_of_ms(rollout.begun_ms)} {rollout.version}: {state}{by}, "
+        f"{rfc3339_of_ms(rollout.begun_ms)} roll-out {rollout.id} of {rollout.version}: {state}{by}, "
         f"{len(rollout.batches)} batches, {rollout.begun_gateways} of {rollout.gateways} gateways, "
         f"{failed[True]} failed"
     )

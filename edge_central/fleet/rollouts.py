@@ -87,9 +87,12 @@ def begin_rollout(connection: Connection, version: str, gateways: int, by: str, 
     return insert_row(connection, tables.rollout, row)
 
 
-def begin_batch(connection: Connection, version: str, gateways: Sequence[str], now_ms: int) -> int:
-    """Record the next batch and return its number. Raises RolloutRefused, also after a stop."""
-    found = _current(connection, version)
+def begin_batch(
+    connection: Connection, version: str, gateways: Sequence[str], now_ms: int, id: int | None = None
+) -> int:
+    """Record the next batch and return its number. ``id`` None: of the newest roll-out. Raises
+    RolloutRefused, also after a stop."""
+    found = _reported(connection, version, id)
     if found.stopped_ms is not None:
         why = f": {found.reason}" if found.reason else ""
         raise RolloutRefused(f"the roll-out of {version} was stopped by {found.stopped_by}{why}")
@@ -100,25 +103,28 @@ def begin_batch(connection: Connection, version: str, gateways: Sequence[str], n
     return int(newest) + 1
 
 
-def record_failure(connection: Connection, version: str, gateway: str, why: str, now_ms: int) -> None:
+def record_failure(
+    connection: Connection, version: str, gateway: str, why: str, now_ms: int, id: int | None = None
+) -> None:
     """Record that the roll-out ended at this gateway. Raises RolloutRefused without such a roll-out."""
-    found = _current(connection, version, ended=True)
+    found = _reported(connection, version, id, ended=True)
     of_gateway = (_G.rollout == found.id) & (_G.gateway == gateway)
     failure = {"failed_ms": now_ms, "why": why[:MAX_TEXT]}
     connection.execute(update(tables.rollout_gateway).where(of_gateway).values(failure))
     _end(connection, found.id, RolloutOutcome.FAILED, now_ms)
 
 
-def end_rollout(connection: Connection, version: str, now_ms: int) -> None:
+def end_rollout(connection: Connection, version: str, now_ms: int, id: int | None = None) -> None:
     """Record that the last batch is over. Raises RolloutRefused without such a roll-out."""
-    found = _current(connection, version)
+    found = _reported(connection, version, id)
     _end(connection, found.id, RolloutOutcome.DONE, now_ms)
 
 
-def _current(connection: Connection, version: str, *, ended: bool = False) -> Any:
-    """The newest roll-out, if it is of this version and goes on or was stopped; ``ended``: also if it has
-    ended otherwise. Raises RolloutRefused."""
-    found = connection.execute(select(tables.rollout).order_by(_R.id.desc()).limit(1)).one_or_none()
+def _reported(connection: Connection, version: str, id: int | None, *, ended: bool = False) -> Any:
+    """The roll-out of this id, or else the newest one, if it is of this version and goes on or was stopped;
+    ``ended``: also if it has ended otherwise. Raises RolloutRefused."""
+    query = select(tables.rollout).order_by(_R.id.desc()).limit(1)
+    found = connection.execute(query if id is None else query.where(_R.id == id)).one_or_none()
     if found is None or found.version != version:
         raise RolloutRefused(f"no roll-out of {version} goes on: begin it first")
     if found.ended_ms is not None and not ended and found.outcome != RolloutOutcome.STOPPED:

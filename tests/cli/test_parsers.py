@@ -32,7 +32,7 @@ NO_FACTS = {  # print nothing but what they did, or logs
     "cameras configure", "models fetch", "models rollout", "ground show", "ground estimate",
     "central run", "central console", "central hold", "central release", "central travel-times learn",
     "central user add", "central user passwd", "central user remove", "central user token",
-    "central case export", "central rollout begin", "central rollout batch", "central rollout failed",
+    "central case export", "central rollout batch", "central rollout failed",
     "central rollout end", "central rollout stop",
     "central user role", "central user disable", "central user enable", "central user end-sessions",
     "central user reset-second-factor", "central user onvif-password",

@@ -108,6 +108,30 @@ def test_no_batch_begins_after_a_stop(connections: DatabaseConnections) -> None:
         assert begin_batch(connection, "0.2.0", ["dt-002"], NOW_MS + 7) == 1
 
 
+def test_a_stopped_run_is_refused_after_the_same_version_was_begun_again(
+    connections: DatabaseConnections,
+) -> None:
+    with connections.writing() as connection:
+        first = begin_rollout(connection, "0.2.0", 3, "an", NOW_MS)
+        begin_batch(connection, "0.2.0", ["dt-001"], NOW_MS, first)
+        stop_rollout(connection, first, "minh", "dark pictures", NOW_MS + 1)
+        second = begin_rollout(connection, "0.2.0", 2, "binh", NOW_MS + 2)
+        with pytest.raises(RolloutRefused, match="was stopped by minh"):
+            begin_batch(connection, "0.2.0", ["dt-002"], NOW_MS + 3, first)
+        record_failure(connection, "0.2.0", "dt-001", "no heartbeat", NOW_MS + 3, first)
+        assert begin_batch(connection, "0.2.0", ["dt-003"], NOW_MS + 4, second) == 1
+        third = begin_rollout(connection, "0.2.0", 1, "an", NOW_MS + 5)
+        for lost in (second, third + 1):
+            with pytest.raises(RolloutRefused):
+                begin_batch(connection, "0.2.0", ["bx-001"], NOW_MS + 6, lost)
+        with pytest.raises(RolloutRefused, match=r"no roll-out of 0\.3\.0"):
+            begin_batch(connection, "0.3.0", ["bx-001"], NOW_MS + 6, third)
+    with connections.reading() as connection:
+        last, interrupted, stopped = read_rollouts(connection, EVERYWHERE)
+    assert (last.batches, interrupted.outcome) == ((), RolloutOutcome.INTERRUPTED)
+    assert [each.why for batch in stopped.batches for each in batch.members] == ["no heartbeat"]
+
+
 def test_a_roll_out_ends_at_a_failure_or_when_it_is_complete(connections: DatabaseConnections) -> None:
     with connections.writing() as connection:
         with pytest.raises(RolloutRefused, match=r"no roll-out of 0\.3\.0 goes on"):

@@ -68,7 +68,8 @@ def asking(program: Path) -> dict[str, Any]:
     assert "block" in updates, "it asks before anything is changed, and outside of the rollback"
     key = "ansible.builtin.command"
     argv = asks[key]["argv"].replace("/opt/edge-agent/current/bin/edge-agent", str(program))
-    given = {"rollout_has_centre": True, "rollout_centre": "localhost", "version": "0.2.0"}
+    recorded = {"rollout_recorded": {"stdout": '{"id": 7}'}, "rollout_id": switching()["vars"]["rollout_id"]}
+    given = {"rollout_has_centre": True, "rollout_centre": "localhost", "version": "0.2.0", **recorded}
     return dict(asks | {key: {"argv": argv}, "vars": given})
 
 
@@ -79,7 +80,7 @@ def test_no_batch_begins_after_the_centre_has_refused_one(tmp_path: Path) -> Non
     program.chmod(0o755)
     assert begun(tmp_path, SITES[:20], asking(program)) == [(1, "tb-001"), (5, "tb-002")]
     first, second = calls.read_text(encoding="utf-8").splitlines()
-    assert first == "central rollout batch 0.2.0 --gateway=tb-001"
+    assert first == "central rollout batch 0.2.0 --run=7 --gateway=tb-001"
     assert second.split()[-5:] == [f"--gateway=tb-00{number}" for number in range(2, 7)]
 
 

@@ -213,7 +213,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "Đang triển khai bản {version}: đã bắt đầu {count} đợt",
         "Release {version} is being rolled out: {count} batches have begun",
     ),
-    "rollout-of": ("Triển khai bản {version}", "Roll-out of {version}"),
+    "rollout-of": ("Đợt triển khai {id}: bản {version}", "Roll-out {id} of {version}"),
     "rollout-outcome-running": ("Đang triển khai", "Goes on"),
     "rollout-outcome-done": ("Đã xong", "Complete"),
     "rollout-outcome-failed": ("Đã dừng vì có thiết bị lỗi", "Ended at a gateway that failed"),
