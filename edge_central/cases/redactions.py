@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, literal_column, select, update
+from sqlalchemy import Connection, Text, cast, literal, literal_column, not_, select, update
 
 from edge_central.cases.files import find_case, record_case_access
 from edge_central.cases.items import note_case_changes
@@ -179,6 +179,17 @@ def _record(
 
 # --- making them ---
 
+_FILE = tables.case_attachment.c
+_OF_CLIP = (
+    select(_FILE.id)
+    .where(
+        _FILE.case_id == _COPY.case_id, literal("attachment ").concat(cast(_FILE.id, Text)) == _COPY.subject
+    )
+    .where(_FILE.sealed.is_(False), _FILE.type.startswith("video/"))
+    .exists()
+)
+"""As CaseAttachment.is_clip says."""
+
 
 @dataclass(frozen=True, slots=True)
 class WaitingCopy:
@@ -203,11 +214,15 @@ class MadeCopy:
     bytes: int | None = None
 
 
-def next_waiting(connection: Connection) -> WaitingCopy | None:
+def next_waiting(connection: Connection, *, clips: bool | None = None) -> WaitingCopy | None:
+    """The next copy to make: what was never tried goes first. ``clips``: only those of clips, or only
+    those of pictures."""
     columns = (_COPY.id, _COPY.case_id, _COPY.subject, _COPY.by_hand, _COPY.attempts)
     # A literal, so that SQLite recognises that the partial index of waiting copies applies.
     waits = _COPY.status == literal_column("'waiting'")
-    query = select(*columns).where(waits).order_by(_COPY.id).limit(1)
+    query = select(*columns).where(waits).order_by(_COPY.attempts, _COPY.id).limit(1)
+    if clips is not None:
+        query = query.where(_OF_CLIP if clips else not_(_OF_CLIP))
     row = connection.execute(query).first()
     return None if row is None else WaitingCopy(*row)
 

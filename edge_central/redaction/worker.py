@@ -1,4 +1,4 @@
-"""The thread of the console that has altered copies made, one at a time, by a process of low priority."""
+"""The threads of the console that have altered copies made, each by one process of low priority at a time."""
 
 from __future__ import annotations
 
@@ -39,11 +39,21 @@ MakeCopy = Callable[[Path, IO[bytes], RedactionOrder, Callable[[], bool]], Redac
 
 
 class RedactionWorker:
+    """One thread for pictures and one for clips: a clip may take hours, and a hostile one does."""
+
     def __init__(
-        self, connections: DatabaseConnections, folder: CaseFolder, clock: Clock, make: MakeCopy = make_copy
+        self,
+        connections: DatabaseConnections,
+        folder: CaseFolder,
+        clock: Clock,
+        make: MakeCopy = make_copy,
+        *,
+        clips: bool,
     ) -> None:
         """``make`` replaces the process in tests."""
-        self.loop = SupervisedThread("redaction", self._run, max_silence_s=HANG_S)
+        name = "redaction-clips" if clips else "redaction-pictures"
+        self.loop = SupervisedThread(name, self._run, max_silence_s=HANG_S)
+        self._clips = clips
         self._connections = connections
         self._folder = folder
         self._clock = clock
@@ -63,7 +73,7 @@ class RedactionWorker:
     def step(self) -> bool:
         """Make the next copy. False: none is asked for. Raises CentralError, OSError, RedactionStopped."""
         with self._connections.reading() as connection:
-            waiting = next_waiting(connection)
+            waiting = next_waiting(connection, clips=self._clips)
         if waiting is None:
             return False
         if not self._folder.has_space(MAX_CASE_FILES_BYTES):

@@ -92,8 +92,9 @@ class ConsoleServer:
             *self._webhook_senders(services),
             *self._push_senders(services),
         ]
-        copies = RedactionWorker(connections, CaseFolder(self._settings.media_dir), self._clock)
-        loops = (copies.loop, *(sender.loop for sender in senders))
+        cases = CaseFolder(self._settings.media_dir)
+        copies = [RedactionWorker(connections, cases, self._clock, clips=clips) for clips in (False, True)]
+        loops = (*(worker.loop for worker in copies), *(sender.loop for sender in senders))
         follower.start()
         for loop in loops:
             loop.start()

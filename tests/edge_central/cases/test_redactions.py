@@ -101,10 +101,10 @@ def test_a_copy_that_failed_is_made_again_when_it_is_asked_for(
     case = case_with_files(connection, folder)
     ask_copies(connection, LAN, case, NOW_MS)
     for _ in range(2):
-        waiting = next_waiting(connection)
+        waiting = next_waiting(connection, clips=False)
         assert waiting is not None
         assert begin_copy(connection, waiting)
-    waiting = next_waiting(connection)
+    waiting = next_waiting(connection, clips=False)
     assert waiting is not None
     assert not begin_copy(connection, waiting), "a process that was killed twice is not started a third time"
     failed = copy_of(connection, case)
@@ -206,6 +206,20 @@ def test_an_export_without_the_option_has_no_copies(
     assert not (target / "redacted").exists()
 
 
+def test_a_copy_that_was_tried_waits_behind_those_that_were_not(
+    connection: Connection, folder: CaseFolder
+) -> None:
+    case = case_with_files(connection, folder)
+    ask_copies(connection, LAN, case, NOW_MS)
+    picture, clip = (next_waiting(connection, clips=clips) for clips in (False, True))
+    assert picture is not None
+    assert clip is not None
+    assert (picture.subject.partition(" ")[0], clip.subject.partition(" ")[0]) == ("picture", "attachment")
+    assert next_waiting(connection) == picture
+    begin_copy(connection, picture)
+    assert next_waiting(connection) == clip
+
+
 @ON_SQLITE
 def test_the_worker_makes_what_is_asked_for(
     database: Database, folder: CaseFolder, monkeypatch: pytest.MonkeyPatch
@@ -227,12 +241,15 @@ def test_the_worker_makes_what_is_asked_for(
         found_city(connection)
         case = case_with_files(connection, folder)
         ask_copies(connection, LAN, case, NOW_MS)
-    worker = RedactionWorker(connections, folder, WallClock(), make)
+    worker, of_clips = (
+        RedactionWorker(connections, folder, WallClock(), make, clips=clips) for clips in (False, True)
+    )
     with monkeypatch.context() as full_disk:
         full_disk.setattr(case_folder, "MIN_FREE_BYTES", 1 << 62)
         with pytest.raises(DatabaseUnavailable, match="too full"):
             worker.step()
-    assert [worker.step(), worker.step(), worker.step()] == [True, True, False]
+    assert [worker.step(), worker.step()] == [True, False], "the clip does not delay the picture"
+    assert [of_clips.step(), of_clips.step()] == [True, False]
     with connections.reading() as connection:
         picture, clip = read_copies(connection, case.summary.id).values()
         used = list(connection.scalars(select(tables.case_redaction.c.attempts)))

@@ -78,9 +78,10 @@ def make(source: Path, target: IO[bytes], _: RedactionOrder, __: Callable[[], bo
 
 def make_copies(house: House) -> None:
     folder = CaseFolder(house.settings.media_dir)
-    worker = RedactionWorker(house.connections, folder, house.clock, make)
-    while worker.step():
-        pass
+    for clips in (False, True):
+        worker = RedactionWorker(house.connections, folder, house.clock, make, clips=clips)
+        while worker.step():
+            pass
 
 
 # --- an event, a note ---
