@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from edge_agent.core.worker import SupervisedThread
 from edge_agent.wire.received.messages import HeartbeatMessage, milliseconds
@@ -53,6 +54,16 @@ MAX_BUFFERED = 10_000
 messages, but reconnects can bring the same messages again."""
 
 
+@dataclass(frozen=True, slots=True)
+class CommandSenders:
+    """They send the commands that the console, searches and rehearsals have stored, and ask for rules."""
+
+    requests: RequestSender
+    searches: SearchSender
+    rehearsals: RehearsalSender
+    rules: RuleRequests
+
+
 class IngestThread:
     """Owns both broker sessions and all writing to the database.
 
@@ -69,10 +80,7 @@ class IngestThread:
         confirmations: Confirmations,
         birth_requests: BirthRequests,
         presence: PresencePublisher,
-        requests: RequestSender,
-        searches: SearchSender,
-        rehearsals: RehearsalSender,
-        rule_requests: RuleRequests,
+        senders: CommandSenders,
         cases: CaseKeeper,
         availability: AvailabilityRecorder,
         alerts: AlertService,
@@ -94,10 +102,7 @@ class IngestThread:
         self._confirmations = confirmations
         self._birth_requests = birth_requests
         self._presence = presence
-        self._requests = requests
-        self._searches = searches
-        self._rehearsals = rehearsals
-        self._rule_requests = rule_requests
+        self._senders = senders
         self._availability = availability
         day_sums = AvailabilitySums(writer.wards, writer.timezone, clock.deletions_ms)
         self._background = (cases, TrafficRebuild(writer.timezone), day_sums)
@@ -222,7 +227,7 @@ class IngestThread:
             self._alerts.restore(self._store.query(self._alerts.read), reports)
             self._metrics.record_presence(reports)
             with self._store.batch() as batch:
-                self._searches.publish_key(batch.connection)
+                self._senders.searches.publish_key(batch.connection)
 
     def _commit(self, delivered: Sequence[UnconfirmedMessage]) -> None:
         """Store and confirm these messages."""
@@ -265,8 +270,8 @@ class IngestThread:
             messages = [each.message for each in delivered]
             result = self._writer.write(messages, self._fleet, batch, self._clock.now_ms())
             if result.birth_gateways:
-                self._searches.on_births(batch.connection, result.birth_gateways)
-                self._rule_requests.on_births(batch.connection, result.configurations)
+                self._senders.searches.on_births(batch.connection, result.birth_gateways)
+                self._senders.rules.on_births(batch.connection, result.configurations)
             self._availability.record(result, batch.connection, result.received_ms)
         for stream in batch.streams.values():
             stream.clear_changes()
@@ -347,14 +352,14 @@ class IngestThread:
             self._alerts.publish_written(session, self._broker.publish)
         self._availability.follow(self._store, self._clock, connected_mono)
         if self._requests_broker.online:
-            self._send_due(self._requests, self._requests_broker)
+            self._send_due(self._senders.requests, self._requests_broker)
         for each in self._background:
             if self._store.query(each.has_work):
                 with self._store.batch() as batch:
                     each.work(batch.connection)
         self._metrics.record_alerts(self._alerts.open_alerts, len(self._buffered))
         if session is not None:
-            self._send_due(self._rule_requests, self._broker)
+            self._send_due(self._senders.rules, self._broker)
             self._alerts.publish_open(session, self._broker.publish)
 
     def _send_due(self, sender: RequestSender | RuleRequests, broker: CentralBrokerSession) -> None:
@@ -369,11 +374,13 @@ class IngestThread:
         """Sign and send searches, some at a time: batches of events are stored in between, also while no
         search can be sent."""
         try:
-            if not (self._searches.can_sign and self._store.query(self._searches.has_waiting)):
+            if not (
+                self._senders.searches.can_sign and self._store.query(self._senders.searches.has_waiting)
+            ):
                 return
             with self._store.batch() as batch:
-                messages = self._searches.send(batch.connection)
-                messages += self._rehearsals.send(batch.connection)
+                messages = self._senders.searches.send(batch.connection)
+                messages += self._senders.rehearsals.send(batch.connection)
         except DatabaseUnavailable:
             raise
         except Exception:
@@ -394,8 +401,8 @@ class IngestThread:
             write_record(batch.connection, self._clock_key, self._clock.record())
             self._availability.mark_alive(batch.connection, self._clock.now_ms())
             self._alarm_figures.read(batch.connection, self._clock.now_ms())
-            self._requests.expire(batch.connection)
-            self._searches.expire(batch.connection)
+            self._senders.requests.expire(batch.connection)
+            self._senders.searches.expire(batch.connection)
             if now - self._cleaned_mono >= CLEAN_EVERY_S:
                 self._cleaned_mono = now
                 self._metrics.database_bytes = size_bytes(batch.connection)

@@ -29,7 +29,7 @@ from edge_central.console_process import ConsoleProcess
 from edge_central.ingest.batch_writer import BatchWriter
 from edge_central.ingest.broker_session import CentralBrokerSession, CentralState, CentralStateKind
 from edge_central.ingest.gateway_messages import BirthRequests, Confirmations, RequestSender
-from edge_central.ingest_thread import IngestThread
+from edge_central.ingest_thread import CommandSenders, IngestThread
 from edge_central.metrics.central_metrics import CentralMetrics
 from edge_central.onvif.publisher import OnvifPublisher
 from edge_central.presence.presence import PresenceThresholds
@@ -98,10 +98,7 @@ class CentralService:
             Confirmations(self._topics),
             BirthRequests(self._topics, self._clock),
             PresencePublisher(self._topics, self._clock, thresholds),
-            RequestSender(self._topics, settings.wards, self._clock),
-            searches,
-            RehearsalSender(searches, self._clock),
-            RuleRequests(self._topics, self._clock, searches),
+            self._make_senders(searches),
             CaseKeeper(settings.wards, self._clock, searches.key),
             AvailabilityRecorder(settings.id, settings.wards),
             AlertService(settings.alerts, settings.wards, self._topics, self._clock, self._webhook),
@@ -118,6 +115,14 @@ class CentralService:
             settings.journeys.appearance, settings.database, settings.wards, settings.id, self._clock
         )
         self._supervisor = Supervisor()
+
+    def _make_senders(self, searches: SearchSender) -> CommandSenders:
+        return CommandSenders(
+            RequestSender(self._topics, self._settings.wards, self._clock),
+            searches,
+            RehearsalSender(searches, self._clock),
+            RuleRequests(self._topics, self._clock, searches),
+        )
 
     def _make_sweep(self, media_folder: MediaFolder, first_sweep_s: float) -> RetentionSweep:
         settings = self._settings
