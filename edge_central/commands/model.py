@@ -77,6 +77,13 @@ class GatewayCommand:
         return named if isinstance(named, str) else ""
 
     @property
+    def rule_name(self) -> str:
+        """The name of a rule that is written out; empty: it has none, or only its id is named."""
+        rule = self.args.get("rule")
+        name = rule.get("name") if isinstance(rule, Mapping) else None
+        return name if isinstance(name, str) else ""
+
+    @property
     def words_key(self) -> str:
         """Key of the sentence that says what the command does."""
         args = self.args

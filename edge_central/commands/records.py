@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, select
 
 from edge_agent.wire.received.bounds import with_problem
 from edge_central.commands.draft import command_id
@@ -21,6 +21,8 @@ from edge_central.store.database import conflict_insert
 from edge_central.store.scope import Scope
 
 MAX_LISTED = 20
+MAX_RULE_CHANGES = 200
+"""Changes of rules of a camera that are searched for the last one of each rule."""
 UNDER_WAY_MS = 300_000
 """For this long an unanswered command is not sent a second time; afterwards the first one has expired."""
 
@@ -50,16 +52,21 @@ def store_unsigned(
     connection: Connection, author: CommandAuthor, gateway: str, ward: str, command: GatewayCommand
 ) -> bool:
     """Store a command for the ingest, and its row of the access log. False: the same one is under way."""
-    columns = tables.request.c
-    same_camera = columns.camera.is_(None) if command.camera is None else columns.camera == command.camera
-    under_way = select(columns.id).where(
-        *(columns.gateway == gateway, columns.type == command.type, same_camera),
-        *(columns.about.is_(None), columns.signed.is_(None), columns.status.in_(UNFINISHED)),
-        columns.asked_ms > author.now_ms - UNDER_WAY_MS,
-    )
-    if connection.scalar(under_way.limit(1)) is not None:
+    if is_under_way(connection, gateway, command.type, command.camera, author.now_ms):
         return False
     return _store(connection, author, gateway, ward, command, {"id": command_id(command.type)})
+
+
+def is_under_way(connection: Connection, gateway: str, type: str, camera: str | None, now_ms: int) -> bool:
+    """Whether an unsigned command of this type to the camera is not answered yet."""
+    columns = tables.request.c
+    same_camera = columns.camera.is_(None) if camera is None else columns.camera == camera
+    query = select(columns.id).where(
+        *(columns.gateway == gateway, columns.type == type, same_camera),
+        *(columns.about.is_(None), columns.signed.is_(None), columns.status.in_(UNFINISHED)),
+        columns.asked_ms > now_ms - UNDER_WAY_MS,
+    )
+    return connection.scalar(query.limit(1)) is not None
 
 
 def store_signed(
@@ -113,33 +120,57 @@ def _store(
 
 
 def list_commands(
-    connection: Connection, scope: Scope, gateway: str, most: int = MAX_LISTED
+    connection: Connection, scope: Scope, gateway: str, most: int = MAX_LISTED, *, only: str | None = None
 ) -> tuple[LoggedCommand, ...]:
-    """The newest commands of the console to a gateway, newest first."""
-    columns = tables.request.c
-    query = (
-        select(tables.request)
-        .where(columns.gateway == gateway, scope.of(columns.ward))
-        .order_by(columns.asked_ms.desc(), columns.id)
-        .limit(most)
-    )
-    rows = connection.execute(query).all()
+    """The newest commands of the console to a gateway, newest first. ``only``: the id of one of them."""
+    query = _commands(scope, gateway)
+    if only is not None:
+        query = query.where(tables.request.c.id == only)
+    rows = connection.execute(query.limit(most)).all()
     media = _media(connection, gateway, [row.id for row in rows if row.type in ("clip", "snapshot")])
-    return tuple(
-        LoggedCommand(
-            id=row.id,
-            command=GatewayCommand(row.type, _arguments(row.args)),
-            asked_ms=row.asked_ms,
-            asked_by=row.asked_by,
-            reason=row.reason,
-            signed_by=row.signed_by,
-            status=row.status,
-            words=with_problem(row.words, row.problem),
-            answered_ms=row.answered_ms,
-            media=tuple(media[row.id]),
-        )
-        for row in rows
+    return tuple(_logged(row, tuple(media[row.id])) for row in rows)
+
+
+def last_rule_changes(
+    connection: Connection, scope: Scope, gateway: str, camera: str
+) -> dict[str, LoggedCommand]:
+    """The newest ``set-rule`` of each rule of a camera that the gateway has carried out, by the rule's id."""
+    columns = tables.request.c
+    done = (columns.type == "set-rule", columns.camera == camera, columns.status == "succeeded")
+    rows = connection.execute(_commands(scope, gateway).where(*done).limit(MAX_RULE_CHANGES))
+    found: dict[str, LoggedCommand] = {}
+    for each in (_logged(row) for row in rows):
+        found.setdefault(each.command.rule_id, each)
+    return found
+
+
+def _commands(scope: Scope, gateway: str) -> Select[Any]:
+    """Rows of the console's commands to a gateway, the newest first."""
+    columns = tables.request.c
+    query = select(tables.request).where(columns.gateway == gateway, scope.of(columns.ward))
+    return query.order_by(columns.asked_ms.desc(), columns.id)
+
+
+def _logged(row: Any, media: tuple[str, ...] = ()) -> LoggedCommand:
+    return LoggedCommand(
+        id=row.id,
+        command=GatewayCommand(row.type, _arguments(row.args)),
+        asked_ms=row.asked_ms,
+        asked_by=row.asked_by,
+        reason=row.reason,
+        signed_by=row.signed_by,
+        status=row.status,
+        words=with_problem(row.words, row.problem),
+        answered_ms=row.answered_ms,
+        media=media,
     )
+
+
+def commands_of_ids(connection: Connection, ids: Collection[str]) -> dict[str, GatewayCommand]:
+    """Commands of the console by id; unknown ids are left out."""
+    columns = tables.request.c
+    query = select(columns.id, columns.type, columns.args).where(columns.id.in_(sorted(ids)))
+    return {row.id: GatewayCommand(row.type, _arguments(row.args)) for row in connection.execute(query)}
 
 
 def _arguments(text: str) -> dict[str, Any]:

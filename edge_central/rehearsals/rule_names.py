@@ -50,6 +50,12 @@ class RuleNames:
     def line(self, gateway: str, camera: str, id_: str) -> str:
         return self._place(gateway, camera, id_, is_line=True)
 
+    def is_unconfigured(self, gateway: str, camera: str, id_: str) -> bool:
+        """Whether the configuration of the gateway does not have the rule: a command has added it, and may
+        have removed it again. False if the centre does not know the rules."""
+        found = self._camera(gateway, camera)
+        return found is not None and (id_ in found.added or found.rule(id_) is None)
+
     def _place(self, gateway: str, camera: str, id_: str, *, is_line: bool) -> str:
         found = self._camera(gateway, camera)
         place = None if found is None else found.place(id_, is_line=is_line)

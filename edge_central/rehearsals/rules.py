@@ -87,6 +87,7 @@ class CameraRuleSet:
     config_hash: str  # of the configuration that has these rules; empty: not known
     changed: frozenset[str] = frozenset()  # ids of rules that ``set-rule`` has changed
     masks: tuple[tuple[Point, ...], ...] = ()  # corners of the areas not analysed, or blacked out
+    added: frozenset[str] = frozenset()  # those that the configuration does not have
 
     def rule(self, id_: str) -> ConfiguredRule | None:
         return next((each for each in self.rules if each.id == id_), None)
@@ -107,6 +108,7 @@ class _Camera(msgspec.Struct):
     changed: list[Any] = []
     masks: Any = None
     privacy_masks: Any = None
+    added: list[Any] = []
 
 
 class _Document(msgspec.Struct):
@@ -136,9 +138,14 @@ def parse_camera_rules(document: bytes | None, camera: str) -> CameraRuleSet | N
         zones=zones,
         lines=lines,
         config_hash=whole.config_hash if HASH.fullmatch(whole.config_hash) else "",
-        changed=frozenset(each for each in raw.changed[:MAX_RULES] if isinstance(each, str)),
         masks=(*_masks(raw.masks), *_masks(raw.privacy_masks)),
+        changed=_ids(raw.changed),
+        added=_ids(raw.added),
     )
+
+
+def _ids(written: list[Any]) -> frozenset[str]:
+    return frozenset(each for each in written[:MAX_RULES] if isinstance(each, str))
 
 
 def configured_rule(written: Any, zones: Written, lines: Written) -> ConfiguredRule | None:

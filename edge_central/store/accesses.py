@@ -3,15 +3,17 @@ which account."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import StrEnum
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import ColumnElement, Connection, func, insert, select
 
 from edge_central.store import tables
 
 
 class AccessKind(StrEnum):
     SNAPSHOT = "snapshot"
+    THUMBNAIL = "thumbnail"  # a snapshot as the small picture of a list, which the page loaded by itself
     CLIP = "clip"
     FILE = "file"  # a bundle, or what only the centre's key opens
     LOGIN = "login"
@@ -64,3 +66,16 @@ def record_access(
     of a file. The caller commits the row before the file is sent."""
     row = {"time_ms": now_ms, "account": account, "address": address, "what": what.value}
     connection.execute(insert(tables.access), row | more)
+
+
+def accesses_between(connection: Connection, from_ms: int, to_ms: int) -> Iterator[ColumnElement[bool]]:
+    """Conditions on the rows of a period, ``to_ms`` not included. Ids bound it, so that a query in the order
+    of the ids reads no other rows and sorts none."""
+    columns = tables.access.c
+    within = (columns.time_ms >= from_ms, columns.time_ms < to_ms)
+    first, last = connection.execute(select(func.min(columns.id), func.max(columns.id)).where(*within)).one()
+    yield columns.id >= (first or 0)
+    yield columns.id <= (last or -1)
+    time_ms = func.coalesce(columns.time_ms, 0)  # not the bare column: SQLite would sort the whole period
+    yield time_ms >= from_ms
+    yield time_ms < to_ms

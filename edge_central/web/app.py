@@ -35,7 +35,7 @@ from edge_central.web.pages.papers import attachments, minutes, redactions
 from edge_central.web.pages.papers.upload import UPLOAD, upload_endpoint
 from edge_central.web.pages.programs import developers, metrics, webhooks
 from edge_central.web.pages.rules import camera_rules, rehearsals
-from edge_central.web.pages.users import account, notifications, users
+from edge_central.web.pages.users import access_list, account, notifications, users
 from edge_central.web.request_context import ConsoleServices
 from edge_central.web.request_handler import Endpoint, Page, PublicPage, RequestHandler, compressed
 from edge_central.web.templates import STATIC
@@ -49,6 +49,7 @@ PAGES: tuple[Page | PublicPage, ...] = (
     *account.PAGES,
     *notifications.PAGES,
     *users.PAGES,
+    *access_list.PAGES,
     *media.PAGES,
     *search_pages.PAGES,
     *passages.PAGES,

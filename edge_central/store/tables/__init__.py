@@ -1,6 +1,7 @@
 """The tables, one definition for SQLite and PostgreSQL, a module for each subject; docs/design/central.md has
 the reasons. No queries here."""
 
+from edge_central.store.tables.accounts import NOT_THUMBNAIL as NOT_THUMBNAIL
 from edge_central.store.tables.accounts import access as access
 from edge_central.store.tables.accounts import account as account
 from edge_central.store.tables.accounts import handling as handling

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text, literal_column
 
 from edge_central.store.tables.base import Milliseconds, ProblemColumn, RowId, metadata
 
@@ -41,6 +41,7 @@ session = Table(
     Column("created_ms", Milliseconds, nullable=False),
     Column("seen_ms", Milliseconds, nullable=False),
     Column("address", Text, nullable=False),
+    Column("confirmed_ms", Milliseconds),  # when the user typed the password again; null: not since the login
     Index("session_by_account", "account"),
 )
 
@@ -65,7 +66,18 @@ access = Table(
     Column("detail", Text),  # its role and wards after the change
     Index("access_by_time", "time_ms"),
     Index("access_by_account", "account", "id"),
+    Index("access_by_gateway", "gateway", "id"),
     sqlite_autoincrement=True,
+)
+
+# What users opened, among many times as many small pictures that lists have loaded.
+NOT_THUMBNAIL = access.c.what != literal_column("'thumbnail'")
+Index("access_opened", access.c.id, sqlite_where=NOT_THUMBNAIL, postgresql_where=NOT_THUMBNAIL)
+Index(
+    "access_opened_by_account",
+    *(access.c.account, access.c.id),
+    sqlite_where=NOT_THUMBNAIL,
+    postgresql_where=NOT_THUMBNAIL,
 )
 
 # One search, one case, and the changes of one account, among years of accesses.

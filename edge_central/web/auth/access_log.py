@@ -42,8 +42,8 @@ def delete_old_accesses(connection: Connection, days: float, now_ms: int) -> int
     return count
 
 
-MediaAccessKey = tuple[str, str, str, str]
-"""Account, address, gateway, media id."""
+MediaAccessKey = tuple[str, ...]
+"""Account, address, and what was opened: gateway, media id and AccessKind, or a file of a case."""
 
 
 class MediaAccessLog:

@@ -54,6 +54,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "of-ward": ("Phường", "Ward"),
     "older": ("Cũ hơn", "Older"),
     "access-snapshot": ("ảnh", "snapshot"),
+    "access-thumbnail": ("ảnh nhỏ do danh sách tự tải", "small picture that a list loaded"),
     "access-clip": ("video", "clip"),
     "access-file": ("tệp", "file"),
     "access-search": ("tìm lượt đi qua", "search of passages"),

@@ -151,6 +151,21 @@ WORDS: dict[str, tuple[str, str]] = {
         "Không còn tên đăng nhập phù hợp cho tài khoản của bạn. Hãy báo quản trị viên.",
         "No user name is left for your account. Tell an administrator.",
     ),
+    "user-error-confirm": (
+        "Chưa thay đổi gì. Hãy xác nhận bằng mật khẩu của bạn trước.",
+        "Nothing was changed. Confirm with your own password first.",
+    ),
+    "confirm-users": ("Xác nhận trước khi thay đổi tài khoản", "Confirm before you change accounts"),
+    "confirm-users-what": (
+        "Nhập mật khẩu của chính bạn. Xác nhận có hiệu lực {minutes} phút.",
+        "Type your own password. It counts for {minutes} minutes.",
+    ),
+    "confirm": ("Xác nhận", "Confirm"),
+    "confirm-login-again": (
+        "Tài khoản của bạn không có mật khẩu ở đây. Hãy đăng xuất rồi đăng nhập lại trước khi thay đổi tài "
+        "khoản.",
+        "Your account has no password here. Log out and in again before you change accounts.",
+    ),
     "one-time-password": ("Mật khẩu dùng một lần", "One-time password"),
     "one-time-of": ("Mật khẩu dùng một lần của {name}", "One-time password of {name}"),
     "one-time-what": (
@@ -231,6 +246,24 @@ WORDS: dict[str, tuple[str, str]] = {
     "session-end": ("Kết thúc", "End"),
     "session-end-of": ("Kết thúc phiên từ {address}", "End the session from {address}"),
     "session-end-others": ("Kết thúc mọi phiên khác", "End all others"),
+    "accesses-what": (
+        "Ban đầu trang chỉ hiện ảnh, video và tệp mà người dùng đã mở. Ảnh nhỏ mà danh sách tự tải được ghi "
+        "riêng. Để xem ảnh nhỏ, các lần đăng nhập, lệnh và thay đổi tài khoản, hãy chọn ở ô Loại.",
+        "At first these are the pictures, clips and files that users have opened. Small pictures that lists "
+        "load by themselves are recorded apart. Choose these, logins, commands and changes of accounts "
+        "under Kind.",
+    ),
+    "accesses-user": ("Người dùng", "User"),
+    "accesses-day": ("Ngày", "Day"),
+    "accesses-case": ("Số vụ việc", "Case number"),
+    "accesses-place": ("Điểm hoặc camera (tên, mã hoặc kênh)", "Site or camera (name, id or channel)"),
+    "access-group-opened": ("ảnh, video, tệp đã mở", "opened pictures, clips, files"),
+    "access-group-lists": ("ảnh nhỏ do danh sách tự tải", "small pictures that lists loaded"),
+    "access-group-searches": ("tìm kiếm, chạy thử, hành trình", "searches, rehearsals, journeys"),
+    "access-group-cases": ("thay đổi vụ việc", "changes of cases"),
+    "access-group-commands": ("lệnh, triển khai", "commands, roll-outs"),
+    "access-group-accounts": ("đăng nhập, tài khoản", "logins, accounts"),
+    "access-group-all": ("tất cả, trừ ảnh nhỏ", "all except small pictures"),
     "access-login-recovery": ("đăng nhập bằng mã dự phòng", "logged in with a recovery code"),
     "access-login-code-wrong": ("nhập sai mã xác thực", "typed a wrong code"),
     "access-login-provider": ("đăng nhập qua hệ thống đăng nhập tập trung", "logged in through the provider"),

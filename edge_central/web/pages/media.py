@@ -10,18 +10,16 @@ import logging
 import os
 from pathlib import Path
 
-from sqlalchemy import select
 from starlette.responses import FileResponse, Response
 
 from edge_agent.core.delivery import content_type_of
 from edge_central.console import events
 from edge_central.console.events import StoredMedia
-from edge_central.store import tables
 from edge_central.store.accesses import AccessKind, record_access
 from edge_central.store.media_folder import MediaFolder
 from edge_central.web.auth.access_log import SAME_ACCESS_S
-from edge_central.web.auth.accounts import ADMIN_ROLES, ALL_ROLES
-from edge_central.web.http_errors import BadRequest, NotFound
+from edge_central.web.auth.accounts import ALL_ROLES
+from edge_central.web.http_errors import NotFound
 from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page
 
@@ -30,8 +28,6 @@ log = logging.getLogger(__name__)
 SEALED = "application/octet-stream"
 HEAD_BYTES = 64
 """Enough to recognise the content type of a file."""
-PAGE_SIZE = 100
-"""Lines of the access log."""
 ACCESS_OF_TYPE = {"image/jpeg": AccessKind.SNAPSHOT, "video/mp4": AccessKind.CLIP}
 
 
@@ -42,11 +38,13 @@ def media_file(visit: UserRequestContext) -> Response:
     path = MediaFolder(visit.services.settings.media_dir).path(found.gateway, found.sha256, found.sealed)
     kind, status = _content_type_and_status(path, found)
     recent = visit.services.media_access_log
-    access = (visit.account.name, visit.address, found.gateway, found.media_id)
+    what = ACCESS_OF_TYPE.get(kind, AccessKind.FILE)
+    if what is AccessKind.SNAPSHOT and _is_thumbnail(visit):
+        what = AccessKind.THUMBNAIL
+    access = (visit.account.name, visit.address, found.gateway, found.media_id, what.value)
     if recent.is_new(access):
         names = ("ward", "gateway", "camera", "media_id", "event_id")
         file = {name: getattr(found, name) for name in names}
-        what = ACCESS_OF_TYPE.get(kind, AccessKind.FILE)
         with visit.writing() as connection:
             record_access(connection, what, visit.account.name, visit.address, visit.now_ms, **file)
         recent.add(access)
@@ -57,8 +55,15 @@ def media_file(visit: UserRequestContext) -> Response:
         content_disposition_type="inline" if kind in ACCESS_OF_TYPE else "attachment",
     )
     response.headers["Cache-Control"] = f"private, max-age={SAME_ACCESS_S}"
-    response.headers["Vary"] = "Cookie, Authorization"
+    response.headers["Vary"] = "Cookie, Authorization, Sec-Fetch-Dest"
     return response
+
+
+def _is_thumbnail(visit: UserRequestContext) -> bool:
+    """Whether a list has loaded the picture by itself. The address alone does not decide: a user could open
+    it. A browser, and no page, sets Sec-Fetch-Dest (https://www.w3.org/TR/fetch-metadata/)."""
+    in_list = visit.query("in") == "list" and visit.session is not None
+    return in_list and visit.request.headers.get("Sec-Fetch-Dest") == "image"
 
 
 def _content_type_and_status(path: Path, found: StoredMedia) -> tuple[str, os.stat_result]:
@@ -72,24 +77,7 @@ def _content_type_and_status(path: Path, found: StoredMedia) -> tuple[str, os.st
         raise NotFound("the file of this picture is not there any more") from None
 
 
-def access_page(visit: UserRequestContext) -> Response:
-    """Rows of all accounts, newest first; only admins may see them."""
-    columns = tables.access.c
-    wanted = select(tables.access).order_by(columns.id.desc()).limit(PAGE_SIZE + 1)
-    before, account = visit.query("before"), visit.query("account")
-    if before is not None:
-        if not before.isdecimal() or len(before) > 18:
-            raise BadRequest("before is the id of a line")
-        wanted = wanted.where(columns.id < int(before))
-    if account is not None:
-        wanted = wanted.where(columns.account == account)
-    lines = visit.connection.execute(wanted).all()
-    more = len(lines) > PAGE_SIZE
-    return visit.render("access.html", lines=lines[:PAGE_SIZE], more=more, who=account)
-
-
 PAGES = (
     Page("/media/{gateway}/{media_id}", media_file, roles=ALL_ROLES),
     Page("/api/media/{gateway}/{media_id}", media_file, roles=ALL_ROLES),
-    Page("/access", access_page, roles=ADMIN_ROLES),
 )

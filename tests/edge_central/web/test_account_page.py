@@ -70,7 +70,7 @@ def test_a_recovery_code_replaces_the_phone_once(house: House, lan: str) -> None
     assert log_in(browser, lan, code) == 303
     assert "<b>9</b>" in browser.get("/account").text
     assert log_in(Browser(house.anybody()), lan, code) == 401
-    assert "đăng nhập bằng mã dự phòng" in house.browser("minh").get("/access").text
+    assert "đăng nhập bằng mã dự phòng" in house.browser("minh").get("/access?kind=accounts").text
 
 
 def test_wrong_codes_count_like_wrong_passwords(house: House, lan: str) -> None:
@@ -80,7 +80,7 @@ def test_wrong_codes_count_like_wrong_passwords(house: House, lan: str) -> None:
     for _ in range(OF_ADDRESS_AND_NAME - 2):
         assert browser.log_in(lan, "wrong password").status_code == 401
     assert browser.log_in(lan).status_code == 429
-    assert "nhập sai mã xác thực" in house.browser("minh").get(f"/access?account={lan}").text
+    assert "nhập sai mã xác thực" in house.browser("minh").get(f"/access?kind=accounts&account={lan}").text
 
 
 def test_a_second_factor_that_is_set_up_during_a_login_counts(

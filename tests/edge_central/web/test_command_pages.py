@@ -123,7 +123,7 @@ def test_a_signed_command_is_stored_with_author_and_reason(city: House) -> None:
     (row,) = stored(city)
     assert (bytes(row.signed), row.asked_by, row.reason, row.status) == (jws, "lan", "lễ hội", "asked")
     assert "lễ hội" in lan.get(PAGE).text
-    assert "gửi lệnh" in city.browser("minh").get("/access").text
+    assert "gửi lệnh" in city.browser("minh").get("/access?kind=commands").text
 
 
 def test_the_same_command_twice_is_stored_once(city: House) -> None:

@@ -73,7 +73,7 @@ def test_a_row_has_its_picture_class_names_and_length(
     browser = opened(house, lang=lang)
     page = main_of(browser.get("/events").text)
     assert page.count("data-cursor=") == 1
-    assert 'src="/media/dt-001/m-1"' in page
+    assert 'src="/media/dt-001/m-1?in=list"' in page
     assert what in words(page)
     assert lasted in words(page)
     assert "· Sân trường · Đêm ở sân trường" in words(page)
@@ -92,7 +92,7 @@ def test_the_bar_shows_the_picture_and_the_class_of_an_alarm(house: House) -> No
     house.picture(BOX, "m-1")
     page = opened(house).get("/map").text
     bar = page[page.index('id="alarms"') : page.index('id="spoken"')]
-    assert 'src="/media/dt-001/m-1"' in bar
+    assert 'src="/media/dt-001/m-1?in=list"' in bar
     assert "Xâm nhập vùng: người" in words(bar)
 
 

@@ -154,7 +154,7 @@ def test_a_stop_in_the_console_refuses_the_next_batch(
     assert minh.post("/fleet/rollouts/1/stop", stop, page="/fleet/rollouts").status_code == 303
     assert minh.post("/fleet/rollouts/1/stop", stop, page="/fleet/rollouts").status_code == 409
     assert "hình tối" in minh.get("/fleet/rollouts").text
-    assert "0.2.0" in minh.get("/access").text
+    assert "0.2.0" in minh.get("/access?kind=commands").text
     assert central("batch", "0.2.0", "--gateway", "dt-002") == 1
     assert "was stopped by minh: hình tối" in capsys.readouterr().err
     assert central("list") == 0

@@ -14,9 +14,11 @@ from edge_central.web.app import PAGES
 from edge_central.web.auth.accounts import Role
 from edge_central.web.i18n import ALL
 from edge_central.web.request_handler import Page
+from edge_central.web.templates import HERE
 from tests.edge_central.parts import FakeGateway
 from tests.edge_central.web.house import House
 
+TEMPLATE_FILES = sorted((HERE / "templates").glob("*.html"))
 PLAIN = [
     page
     for page in PAGES
@@ -33,6 +35,19 @@ def test_a_ward_shows_itself_to_its_own_people_only(house: House) -> None:
     assert house.browser("lan").get("/access").status_code == 403
 
 
+def test_pages_write_decimals_with_one_formatter() -> None:
+    """``decimal`` of ``templates.py`` knows the comma of Vietnamese. Coordinates are written as maps take
+    them."""
+    formats = re.compile(r"'%[^'%]*?(\.[1-9]f|g)[^']*'\s*\|\s*format|\|\s*round\([1-9]")
+    found = {
+        (path.name, match[0])
+        for path in TEMPLATE_FILES
+        for match in formats.finditer(path.read_text(encoding="utf-8").replace("%.5f", ""))
+    }
+    assert len(TEMPLATE_FILES) > 40
+    assert found == set()
+
+
 def test_who_looked_has_words_for_each_kind_and_shows_those_of_a_newer_centre(house: House) -> None:
     house.person("minh", Role.ADMIN)
     newer = {"time_ms": 1, "account": "minh", "address": "server", "what": "of-a-newer-centre"}
@@ -40,7 +55,7 @@ def test_who_looked_has_words_for_each_kind_and_shows_those_of_a_newer_centre(ho
         connection.execute(insert(tables.access), newer)
         for kind in AccessKind:
             record_access(connection, kind, "minh", "server", 2, gateway="dt-001")
-    page = house.browser("minh").get("/access").text
+    page = house.browser("minh").get("/access?kind=all").text
     assert "of-a-newer-centre" in page
     assert "None" not in page
     assert [kind for kind in AccessKind if f"access-{kind}" not in ALL] == []
