@@ -1,4 +1,4 @@
-"""``edge-agent central searches``: who searched how often in a month, and why."""
+"""``edge-agent central searches``: who searched and rehearsed how often in a month, and why."""
 
 from __future__ import annotations
 
@@ -43,8 +43,9 @@ def _table(month: str, zone: ZoneInfo, found: Sequence[SearchUse]) -> Iterator[s
         yield f"no searches in {month} ({zone.key})"
         return
     yield f"searches in {month} ({zone.key})"
-    yield f"{'user':20} {'searches':>8} {'gateways asked':>14} {'pictures opened':>15}  cases"
+    counted = f"{'searches':>8} {'rehearsals':>10} {'gateways asked':>14} {'pictures opened':>15}"
+    yield f"{'user':20} {counted}  cases"
     for each in found:
         cases = printable(", ".join(each.cases))
-        counts = f"{each.searches:8} {each.gateways_asked:14} {each.pictures_opened:15}"
+        counts = f"{each.searches:8} {each.rehearsals:10} {each.gateways_asked:14} {each.pictures_opened:15}"
         yield f"{printable(each.account):20} {counts}  {cases}"

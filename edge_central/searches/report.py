@@ -1,4 +1,5 @@
-"""Searches of a month by user, from the access log, for the person in charge of data protection."""
+"""Searches and rehearsals of a month by user, from the access log, for the person in charge of data
+protection."""
 
 from __future__ import annotations
 
@@ -10,23 +11,25 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, select
 
 from edge_central.store import tables
-from edge_central.store.accesses import AccessKind
+from edge_central.store.accesses import AccessKind, accesses_between
 
 
 @dataclass(frozen=True, slots=True)
 class SearchUse:
-    """What one account has searched in a month."""
+    """What one account has searched and rehearsed in a month."""
 
     account: str
     searches: int
     cases: tuple[str, ...]  # case numbers, sorted
     gateways_asked: int  # commands: a search of 20 gateways counts 20
     pictures_opened: int  # different pictures
+    rehearsals: int  # of drafted rules, each at one gateway
 
 
 @dataclass(slots=True)
 class _Counts:
     searches: int = 0
+    rehearsals: int = 0
     gateways: int = 0
     cases: set[str] = field(default_factory=set)
     pictures: set[tuple[str, str, str, str]] = field(default_factory=set)
@@ -41,25 +44,35 @@ def month_bounds(month: str, zone: ZoneInfo) -> tuple[int, int]:
 
 
 def searches_between(connection: Connection, from_ms: int, until_ms: int) -> list[SearchUse]:
-    """By account; accounts that have not searched are left out."""
+    """By account; accounts that have neither searched nor rehearsed are left out."""
     columns = tables.access.c
     pictures = (AccessKind.PASSAGE.value, AccessKind.PASSAGE_SCENE.value)
-    kinds = (AccessKind.SEARCH.value, *pictures)
+    kinds = (AccessKind.SEARCH.value, AccessKind.REHEARSAL.value, *pictures)
     wanted = (columns.what, columns.account, columns.case_number, columns.gateways)
     picture = (columns.search, columns.gateway, columns.media_id)
     query = select(*wanted, *picture).where(
-        columns.what.in_(kinds), columns.time_ms >= from_ms, columns.time_ms < until_ms
+        columns.what.in_(kinds), tables.NOT_THUMBNAIL, *accesses_between(connection, from_ms, until_ms)
     )
     counts = defaultdict[str, _Counts](_Counts)
     for row in connection.execute(query):
         of_account = counts[row.account]
-        of_account.cases.add(row.case_number)
+        if row.case_number:  # a rehearsal without pictures may have none
+            of_account.cases.add(row.case_number)
         if row.what in pictures:
             of_account.pictures.add((row.what, row.search, row.gateway, row.media_id))
         else:
-            of_account.searches += 1
+            is_search = row.what == AccessKind.SEARCH
+            of_account.searches += is_search
+            of_account.rehearsals += not is_search
             of_account.gateways += row.gateways or 0
     return [
-        SearchUse(account, each.searches, tuple(sorted(each.cases)), each.gateways, len(each.pictures))
+        SearchUse(
+            account=account,
+            searches=each.searches,
+            cases=tuple(sorted(each.cases)),
+            gateways_asked=each.gateways,
+            pictures_opened=len(each.pictures),
+            rehearsals=each.rehearsals,
+        )
         for account, each in sorted(counts.items())
     ]

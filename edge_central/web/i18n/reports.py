@@ -50,4 +50,13 @@ WORDS: dict[str, tuple[str, str]] = {
     "report-handovers": ("Giao ca", "Handovers"),
     "report-more": ("và {count} dòng nữa", "and {count} more"),
     "report-show": ("Xem", "Show"),
+    "report-searches": ("Tìm kiếm và chạy thử, tháng {month}", "Searches and rehearsals of {month}"),
+    "report-searches-now": ("Báo cáo tìm kiếm theo tháng", "Searches by month"),
+    "report-searches-what": (
+        "Dành cho người phụ trách bảo vệ dữ liệu: từ nhật ký truy cập, theo từng người dùng.",
+        "For the person in charge of data protection: from the access log, by user.",
+    ),
+    "report-gateways-asked": ("Thiết bị đã hỏi", "Gateways asked"),
+    "report-pictures-opened": ("Ảnh đã mở", "Opened pictures"),
+    "report-cases": ("Số vụ việc", "Case numbers"),
 }

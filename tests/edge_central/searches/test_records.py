@@ -24,6 +24,7 @@ from edge_central.searches.question import InvalidQuestion
 from edge_central.searches.report import month_bounds, searches_between
 from edge_central.searches.sheet import ContactSheet, oldest_matches, read_match, read_sheet
 from edge_central.store import tables
+from edge_central.store.accesses import AccessKind, record_access
 from edge_central.store.database import write_record
 from edge_central.store.scope import EVERYWHERE, Scope
 from tests.edge_central.searches.parts import (
@@ -262,9 +263,10 @@ def test_the_report_counts_by_user(connection: Connection) -> None:
     record_answers(connection, [answer("dt-001", command, passage(1))], NOW_MS)
     for _ in range(2):
         match_pictures.open_picture(connection, LAN, OF_LAN, search, "dt-001", 1, NOW_MS)
+    record_access(connection, AccessKind.REHEARSAL, "lan", "::1", NOW_MS, search="r1", gateways=1)
     (of_lan,) = searches_between(connection, *month_bounds("2026-11", ZONE))
     assert (of_lan.account, of_lan.searches, of_lan.cases) == ("lan", 2, ("7/2026", "8/2026"))
-    assert (of_lan.gateways_asked, of_lan.pictures_opened) == (4, 1)
+    assert (of_lan.gateways_asked, of_lan.pictures_opened, of_lan.rehearsals) == (5, 1, 1)
     first_ms, last_ms = month_bounds("2026-12", ZONE)
     assert (last_ms - first_ms) == 31 * 24 * HOUR_MS
     with pytest.raises(ValueError, match="unconverted"):

@@ -11,7 +11,9 @@ from starlette.responses import Response
 from edge_central.console.fleet import CameraOverview, CameraVisibility, Fleet, SiteState
 from edge_central.console.incident_log import handovers
 from edge_central.console.shift_report import read_shift_report
+from edge_central.searches.report import searches_between
 from edge_central.traffic.calendar import local_day
+from edge_central.web.auth.accounts import ADMIN_ROLES
 from edge_central.web.http_errors import BadRequest
 from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page
@@ -47,14 +49,33 @@ def shift_report_page(visit: UserRequestContext) -> Response:
 
 def month_report_page(visit: UserRequestContext) -> Response:
     """``month``: YYYY-MM; without it this month."""
+    month, from_ms, end_ms = _month_of_query(visit)
+    return _render(
+        visit, from_ms, end_ms, from_text="", to_text="", month=f"{month:%Y-%m}", before=_month_before(month)
+    )
+
+
+def search_report_page(visit: UserRequestContext) -> Response:
+    """Searches and rehearsals of a month by user. ``month``: as of the month report."""
+    month, from_ms, end_ms = _month_of_query(visit)
+    return visit.render(
+        "search_report.html",
+        uses=searches_between(visit.connection, from_ms, end_ms),
+        month=f"{month:%Y-%m}",
+        before=_month_before(month),
+    )
+
+
+def _month_of_query(visit: UserRequestContext) -> tuple[date, int, int]:
+    """Its first day, its begin, and its end, which is not included. Raises BadRequest."""
     timezone = visit.services.console.timezone
     month = _month(visit.query("month")) or local_day(visit.now_ms, timezone).replace(day=1)
     following = (month + timedelta(days=31)).replace(day=1)
-    before = (month - timedelta(days=1)).replace(day=1)
-    from_ms, end_ms = (_midnight_ms(each, timezone) for each in (month, following))
-    return _render(
-        visit, from_ms, end_ms, from_text="", to_text="", month=f"{month:%Y-%m}", before=f"{before:%Y-%m}"
-    )
+    return month, _midnight_ms(month, timezone), _midnight_ms(following, timezone)
+
+
+def _month_before(month: date) -> str:
+    return f"{month - timedelta(days=1):%Y-%m}"
 
 
 def _render(visit: UserRequestContext, from_ms: int, to_ms: int, **more: Any) -> Response:
@@ -122,4 +143,5 @@ def _text(time_ms: int, timezone: tzinfo) -> str:
 PAGES = (
     Page("/reports/shift", shift_report_page),
     Page("/reports/month", month_report_page),
+    Page("/reports/searches", search_report_page, roles=ADMIN_ROLES),
 )
