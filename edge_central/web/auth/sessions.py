@@ -34,6 +34,8 @@ class LoginSession:
     key: str
     account: Account
     seen_ms: int
+    confirmed_ms: int
+    """When the user last typed the password: at the login, or again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,9 @@ class LoginSessions:
         account = find_account(connection, row.account)
         if account is None or account.disabled:  # a login at the same moment may have begun it
             return None
-        return LoginSession(key, account, row.seen_ms) if self._may_log_in(account) else None
+        if not self._may_log_in(account):
+            return None
+        return LoginSession(key, account, row.seen_ms, max(row.created_ms, row.confirmed_ms or 0))
 
     def _may_log_in(self, account: Account) -> bool:
         """Whether the configuration still offers the way in which the account logs in."""
@@ -94,6 +98,11 @@ class LoginSessions:
         if account.identity is None:
             return self._console.allows_password(account.name)
         return provider is not None and account.identity.issuer == provider.issuer
+
+    def confirm(self, connection: Connection, key: str, now_ms: int) -> None:
+        """Record that the user has typed the password again."""
+        this = tables.session.c.token_sha256 == key
+        connection.execute(update(tables.session).where(this).values(confirmed_ms=now_ms))
 
     def of_account(self, connection: Connection, account: str, now_ms: int) -> list[OpenSession]:
         """The sessions of an account, the last used first."""

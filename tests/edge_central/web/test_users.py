@@ -30,9 +30,11 @@ from edge_central.web.auth.accounts import (
     token_digest,
 )
 from edge_central.web.auth.sessions import LoginSessions
+from edge_central.web.i18n import ALL, LANGS
 from edge_central.web.pages.users.users import PAGES
 from edge_central.web.request_handler import Page
-from tests.edge_central.web.house import WARDS, Browser, House, csrf_of
+from tests.edge_central.web.authenticator import Authenticator
+from tests.edge_central.web.house import PASSWORD, WARDS, Browser, House, csrf_of
 from tests.host.fakes import FakeClock
 
 NEW_PASSWORD = "mật khẩu của tôi 1"
@@ -91,7 +93,7 @@ def accesses(house: House, subject: str) -> list[tuple[str, str, str | None]]:
 
 def test_a_new_user_replaces_the_one_time_password_before_anything_else(house: House, minh: Browser) -> None:
     password = one_time_password(add(minh, " Hoa ").text)
-    assert password not in minh.get("/users?user=hoa").text + minh.get("/access").text
+    assert password not in minh.get("/users?user=hoa").text + minh.get("/access?kind=accounts").text
     hoa = house.browser("hoa", password)
     answers = {path: hoa.get(path) for path in ("/", "/events", "/api/inventory", "/account")}
     assert [each.status_code for each in answers.values()] == [303, 303, 403, 200]
@@ -117,6 +119,49 @@ def test_a_one_time_password_expires(house: House, minh: Browser, clock: FakeClo
     assert (answer.status_code, "đã hết hạn" in answer.text) == (401, True)
 
 
+@pytest.mark.parametrize("lang", ["vi", "en"])
+def test_a_session_that_was_left_open_changes_no_account_without_the_password(
+    house: House, minh: Browser, lan: str, clock: FakeClock, lang: str
+) -> None:
+    minh.get(f"/language/{lang}")
+    clock.advance(5 * 60)
+    of = LANGS.index(lang)
+    name = next(_names)
+    changes = (
+        ("add", {"name": name, "role": "admin"}), ("role", {"user": lan, "role": "admin"}),
+        ("password", {"user": lan}), ("second-factor", {"user": lan}), ("enable", {"user": lan}),
+    )  # fmt: skip
+    for what, form in changes:
+        answer = minh.post(f"/users/{what}", form, page="/users")
+        assert answer.status_code == 403, what
+        assert ALL["user-error-confirm"][of] in answer.text, what
+    assert accesses(house, name) == accesses(house, lan) == []
+    wrong = minh.post("/users/confirm", {"user": lan, "password": "sai"}, page="/users")
+    assert (wrong.status_code, ALL["password-wrong"][of] in wrong.text) == (403, True)
+    assert change(minh, "disable", lan).status_code == 303, "what only takes rights away needs no password"
+    answer = minh.post("/users/confirm", {"user": lan, "password": PASSWORD}, page="/users")
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/users?user={lan}")
+    assert ALL["confirm-users"][of] not in minh.get(f"/users?user={lan}").text
+    assert change(minh, "enable", lan).status_code == 303
+    assert add(minh, name).status_code == 200
+    clock.advance(5 * 60)
+    assert change(minh, "role", lan, role="viewer").status_code == 403
+
+
+def test_with_a_second_factor_a_code_confirms_too(house: House, clock: FakeClock) -> None:
+    name = house.person(next(_names), Role.ADMIN)
+    browser = house.browser(name)
+    phone = Authenticator(house, browser)
+    clock.advance(5 * 60)
+    without = browser.post("/users/confirm", {"password": PASSWORD}, page="/users")
+    assert (without.status_code, "Mã không đúng" in without.text) == (403, True)
+    with_code = {"password": PASSWORD, "code": phone.code()}
+    assert browser.post("/users/confirm", with_code, page="/users").status_code == 303
+    assert add(browser, next(_names)).status_code == 200
+    with house.connections.writing() as connection:
+        remove_account(connection, name)  # other tests have one administrator
+
+
 def test_role_and_wards_change_at_once(house: House, minh: Browser, lan: str) -> None:
     browser, rights = house.browser(lan), {"role": "viewer", "ward bo-xuyen": "on"}
     assert change(minh, "role", lan, **rights).status_code == 303
@@ -126,7 +171,7 @@ def test_role_and_wards_change_at_once(house: House, minh: Browser, lan: str) ->
     change(minh, "role", lan, **rights)
     assert again.get("/").status_code == 200, "nothing was changed"
     assert accesses(house, lan) == [("user-role", "minh", "viewer bo-xuyen")]
-    assert f"<b>{lan}</b> <small>viewer bo-xuyen</small>" in minh.get("/access").text
+    assert f"<b>{lan}</b> <small>viewer bo-xuyen</small>" in minh.get("/access?kind=accounts").text
     assert (
         "<td>minh</td><td>đổi vai trò, phường <small>viewer bo-xuyen" in minh.get(f"/users?user={lan}").text
     )
@@ -220,7 +265,7 @@ def test_any_text_in_any_form_is_refused_without_an_error_of_the_server(minh: Br
     for user in ("", "<script>", "x" * 5_000, "\ud7ff"):
         form = {"csrf": csrf, "user": user, "name": user, "role": "viewer", "ward de-tham": "on"}
         answer = minh.client.post(page.path, data=form)
-        assert answer.status_code in (400, 404), user
+        assert answer.status_code in (400, 403, 404), user
         assert "<script>" not in answer.text
 
 

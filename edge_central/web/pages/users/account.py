@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import math
 
 from starlette.responses import Response
 
 from edge_central.store.accesses import AccessKind
-from edge_central.web.auth import accounts
 from edge_central.web.auth.account_changes import record_change
-from edge_central.web.auth.accounts import password_matches
+from edge_central.web.auth.confirmation import NotConfirmed, confirm_password
 from edge_central.web.auth.login import begin_attempt
 from edge_central.web.auth.qr_code import qr_code
 from edge_central.web.auth.second_factor import (
-    SecondFactorUnreadable,
     count_recovery_codes,
     matching_step,
     new_secret,
@@ -28,16 +25,6 @@ from edge_central.web.auth.throttle import LoginAttempt
 from edge_central.web.http_errors import Forbidden
 from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page
-
-log = logging.getLogger(__name__)
-
-
-class NotConfirmed(Exception):
-    """The user did not confirm a change: ``key`` of the sentence, its values, the HTTP status."""
-
-    def __init__(self, key: str, status: int, **values: object) -> None:
-        super().__init__(key)
-        self.key, self.status, self.values = key, status, values
 
 
 def account_page(visit: UserRequestContext, refusal: NotConfirmed | None = None) -> Response:
@@ -76,7 +63,7 @@ def end_other_sessions(visit: UserRequestContext) -> Response:
 def offer_second_factor(visit: UserRequestContext) -> Response:
     """Show a new secret. It counts from its first code on: nothing is stored here."""
     try:
-        _confirm(visit)
+        confirm_password(visit)
     except NotConfirmed as refusal:
         return account_page(visit, refusal)
     return _offer_page(visit, new_secret())
@@ -107,7 +94,7 @@ def set_second_factor(visit: UserRequestContext) -> Response:
 
 def new_recovery_codes(visit: UserRequestContext) -> Response:
     try:
-        _confirm(visit)
+        confirm_password(visit)
     except NotConfirmed as refusal:
         return account_page(visit, refusal)
     with visit.writing() as connection:
@@ -120,7 +107,7 @@ def switch_off_second_factor(visit: UserRequestContext) -> Response:
     if _is_required(visit):
         raise Forbidden("your role needs a second factor")
     try:
-        _confirm(visit)
+        confirm_password(visit)
     except NotConfirmed as refusal:
         return account_page(visit, refusal)
     with visit.writing() as connection:
@@ -128,32 +115,6 @@ def switch_off_second_factor(visit: UserRequestContext) -> Response:
         visit.services.sessions.end_others(connection, visit.account.name, _key(visit))
         record_change(connection, AccessKind.SECOND_FACTOR_REMOVED, visit.account_author, visit.account.name)
     return visit.redirect("/account")
-
-
-def _confirm(visit: UserRequestContext) -> None:
-    """Check password and, if there is a second factor, code: an unattended screen is not enough to change how
-    the user logs in. Counts as one attempt. Raises NotConfirmed, also for users of a provider: they have no
-    password here."""
-    name, attempt = visit.account.name, begin_attempt(visit, visit.account.name)
-    if not isinstance(attempt, LoginAttempt):
-        raise NotConfirmed("login-wait", 429, minutes=math.ceil(attempt / 60))
-    if not password_matches(visit.form.get("password", ""), accounts.password_of(visit.connection, name)):
-        raise NotConfirmed("password-wrong", 403)
-    if visit.account.has_second_factor:
-        _use_code(visit)
-    visit.services.throttle.succeeded(attempt)
-
-
-def _use_code(visit: UserRequestContext) -> None:
-    name, typed = visit.account.name, visit.form.get("code", "")
-    try:
-        with visit.writing() as connection:
-            used = visit.services.second_factors.accept(connection, name, typed, visit.now_ms)
-    except SecondFactorUnreadable:
-        log.error("%s: the second factor was stored with another console.key: reset it", name)
-        raise NotConfirmed("code-unreadable", 403) from None
-    if used is None:
-        raise NotConfirmed("code-wrong", 403)
 
 
 def _offer_page(

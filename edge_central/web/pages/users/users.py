@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from sqlalchemy import Connection
 from starlette.responses import Response
@@ -21,10 +22,18 @@ from edge_central.web.auth.accounts import (
     hash_password,
     new_one_time_password,
 )
+from edge_central.web.auth.confirmation import (
+    CONFIRMED_MIN,
+    NotConfirmed,
+    confirm_session,
+    is_confirmed,
+)
 from edge_central.web.http_errors import BadRequest, NotFound
 from edge_central.web.push.devices import devices_of, remove_devices
 from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page
+
+PageFunction = Callable[[UserRequestContext], Response]
 
 HUMAN = tuple(role for role in Role if role in HUMAN_ROLES)
 """In the order of the form."""
@@ -42,6 +51,32 @@ def users_page(visit: UserRequestContext) -> Response:
     """With ``user`` in the query: the page of that account."""
     name = visit.query("user")
     return _list(visit) if name is None else _user(visit, name)
+
+
+def confirm(visit: UserRequestContext) -> Response:
+    """Confirm the session with the password, for the changes that follow."""
+    name = visit.form.get("user", "")
+    try:
+        confirm_session(visit)
+    except NotConfirmed as refusal:
+        return _show(visit, name, refusal.key, refusal.status, **refusal.values)
+    return visit.redirect(f"/users?{urlencode({'user': name})}" if name else "/users")
+
+
+def _if_confirmed(page: PageFunction) -> PageFunction:
+    """A page that changes what an account may do: it needs a session that was confirmed lately."""
+
+    def checked(visit: UserRequestContext) -> Response:
+        if not is_confirmed(visit):
+            return _show(visit, visit.form.get("user", ""), "user-error-confirm", 403)
+        return page(visit)
+
+    return checked
+
+
+def _show(visit: UserRequestContext, name: str, error: str, status: int, **values: object) -> Response:
+    """The page of the account that a form named, or the list. Raises NotFound."""
+    return _user(visit, name, error, status, **values) if name else _list(visit, error, status, **values)
 
 
 def add_user(visit: UserRequestContext) -> Response:
@@ -99,9 +134,7 @@ def turn_off_notifications(visit: UserRequestContext) -> Response:
     return _changed(visit, change)
 
 
-def _change(
-    change: Callable[[Connection, AccountAuthor, str], None],
-) -> Callable[[UserRequestContext], Response]:
+def _change(change: Callable[[Connection, AccountAuthor, str], None]) -> PageFunction:
     """A page that makes one change of the account that the form names."""
     return lambda visit: _changed(visit, change)
 
@@ -116,7 +149,9 @@ def _changed(visit: UserRequestContext, change: Callable[[Connection, AccountAut
     return visit.redirect(f"/users?user={name}")
 
 
-def _list(visit: UserRequestContext, error: str | None = None, status: int = 200) -> Response:
+def _list(
+    visit: UserRequestContext, error: str | None = None, status: int = 200, **values: object
+) -> Response:
     sessions = visit.services.sessions.count_by_account(visit.connection, visit.now_ms)
     found = accounts.all_accounts(visit.connection)
     return visit.render(
@@ -130,10 +165,20 @@ def _list(visit: UserRequestContext, error: str | None = None, status: int = 200
         form=visit.form,
         chosen=_ticked_wards(visit),
         error=error,
+        values=values,
+        **_confirmation(visit),
     )
 
 
-def _user(visit: UserRequestContext, name: str, error: str | None = None, status: int = 200) -> Response:
+def _confirmation(visit: UserRequestContext) -> dict[str, object]:
+    """What the form needs that asks for the password."""
+    has_password = accounts.password_of(visit.connection, visit.account.name) is not None
+    return {"confirmed": is_confirmed(visit), "confirmed_min": CONFIRMED_MIN, "has_password": has_password}
+
+
+def _user(
+    visit: UserRequestContext, name: str, error: str | None = None, status: int = 200, **values: object
+) -> Response:
     """Raises NotFound."""
     account = accounts.find_account(visit.connection, name)
     if account is None:
@@ -148,6 +193,8 @@ def _user(visit: UserRequestContext, name: str, error: str | None = None, status
         roles=HUMAN,
         wards=_offered_wards(visit, account),
         error=error,
+        values=values,
+        **_confirmation(visit),
     )
 
 
@@ -183,14 +230,17 @@ def _ticked_wards(visit: UserRequestContext) -> set[str]:
     return {name.removeprefix(WARD_FIELD) for name in visit.form if name.startswith(WARD_FIELD)}
 
 
+_RESET_SECOND_FACTOR = _change(account_changes.reset_second_factor)
+
 PAGES = (
     Page("/users", users_page, roles=ADMIN_ROLES),
-    Page("/users/add", add_user, "POST", roles=ADMIN_ROLES, slow=True),
-    Page("/users/role", change_role, "POST", roles=ADMIN_ROLES),
-    Page("/users/password", reset_password, "POST", roles=ADMIN_ROLES, slow=True),
+    Page("/users/confirm", confirm, "POST", roles=ADMIN_ROLES, slow=True),
+    Page("/users/add", _if_confirmed(add_user), "POST", roles=ADMIN_ROLES, slow=True),
+    Page("/users/role", _if_confirmed(change_role), "POST", roles=ADMIN_ROLES),
+    Page("/users/password", _if_confirmed(reset_password), "POST", roles=ADMIN_ROLES, slow=True),
     Page("/users/disable", _change(account_changes.disable), "POST", roles=ADMIN_ROLES),
-    Page("/users/enable", _change(account_changes.enable), "POST", roles=ADMIN_ROLES),
+    Page("/users/enable", _if_confirmed(_change(account_changes.enable)), "POST", roles=ADMIN_ROLES),
     Page("/users/sessions", _change(account_changes.end_sessions), "POST", roles=ADMIN_ROLES),
-    Page("/users/second-factor", _change(account_changes.reset_second_factor), "POST", roles=ADMIN_ROLES),
+    Page("/users/second-factor", _if_confirmed(_RESET_SECOND_FACTOR), "POST", roles=ADMIN_ROLES),
     Page("/users/notifications", turn_off_notifications, "POST", roles=ADMIN_ROLES),
 )
