@@ -214,7 +214,7 @@ ABOUT = {
     Measure.CAMERA_OFFLINE: "the camera is offline",
     Measure.CAMERA_DEGRADED: "the camera is degraded",
     Measure.TAMPER: "the camera's view is covered, defocused, moved or frozen",
-    Measure.RULE_MUTED: "a rule of the camera was muted or disarmed for a time",
+    Measure.RULE_MUTED: "a rule of the camera was muted or disarmed for a time, or switched off by set-rule",
     Measure.VIEW_RELEARNED: "an operator had the view relearned; no tamper is reported meanwhile",
     Measure.DISK_PERCENT: "how full the disk is",
     Measure.MEMORY_PERCENT: "how much memory is used",

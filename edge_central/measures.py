@@ -250,12 +250,16 @@ CAMERA_MEASURES: dict[Measure, Callable[[ReceivedCameraHealth], Measurement]] = 
 }
 
 
+SWITCHED_OFF = "off"
+"""Of a rule, by the command ``set-rule``; beside the overrides of the wire."""
+
+
 def override_measure(what: str, rule: str | None) -> tuple[Measure, str] | None:
     """The measure of an operator's override and its text; None: the camera watches as much as before, or
-    more."""
+    more. ``what``: as on the wire, or SWITCHED_OFF."""
     if what == "relearn":
         return Measure.VIEW_RELEARNED, RELEARNED
-    if what in ("mask", "disarm") and rule is not None:
+    if what in ("mask", "disarm", SWITCHED_OFF) and rule is not None:
         return Measure.RULE_MUTED, problem_text("changed-rule", rule=rule, override=what)
     return None
 
@@ -268,6 +272,8 @@ def overrides_of(health: ReceivedHealth, camera: str) -> dict[Measure, set[str]]
     """The active overrides of a camera, by measure."""
     found: dict[Measure, set[str]] = {measure: set() for measure in OVERRIDE_MEASURES}
     active = [(each.what, each.rule) for each in health.commands.rules if each.camera == camera]
+    off = health.commands.switched_off
+    active += [(SWITCHED_OFF, each.rule) for each in off if each.camera == camera]
     for what, rule in active:
         if (override := override_measure(what, rule)) is not None:
             found[override[0]].add(override[1])

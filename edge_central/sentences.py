@@ -40,7 +40,7 @@ PRESENCE: Sentences = {
 ALERTS: Sentences = {
     "above": ("{why}, above {limit:g}", "{why} (ngưỡng {limit:g})"),
     "below": ("{why}, below {limit:g}", "{why} (ngưỡng {limit:g})"),
-    "changed-by-hand": ("changed by hand: {changes}", "đang tạm thay đổi: {changes}"),
+    "changed-by-hand": ("changed by hand: {changes}", "thay đổi bằng lệnh: {changes}"),
     "changed-rule": ("{rule} ({override})", "quy tắc {rule} ({override})"),
     "changed-view": ("the view", "góc nhìn"),
     "processor-hot": ("processor at {celsius} °C", "nhiệt độ bộ xử lý {celsius} °C"),

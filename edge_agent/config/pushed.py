@@ -43,6 +43,14 @@ MAX_STARTS = 3
 """After so many starts with a configuration on trial, it is taken as the reason why the agent ends."""
 
 
+class ChangedRule(msgspec.Struct, frozen=True):
+    """The rule that a command has changed, and the operator's key."""
+
+    camera: str
+    rule: str
+    signed_by: str | None
+
+
 class ConfirmedConfig(msgspec.Struct, frozen=True):
     """A pushed configuration that passed its trial."""
 
@@ -50,14 +58,7 @@ class ConfirmedConfig(msgspec.Struct, frozen=True):
     sha256: str
     since: str
     command: str = ""  # id of the command that brought it
-
-
-class ChangedRule(msgspec.Struct, frozen=True):
-    """The rule that a command has changed, and the operator's key."""
-
-    camera: str
-    rule: str
-    signed_by: str | None
+    changed_rule: ChangedRule | None = None  # of changed rules
 
 
 class ConfigTrial(msgspec.Struct, frozen=True):
@@ -153,7 +154,7 @@ class PushStore:
 
     def confirm(self, since: str) -> None:
         if (trial := self._record.trial) is not None:
-            confirmed = ConfirmedConfig(trial.version, trial.sha256, since, trial.command)
+            confirmed = ConfirmedConfig(trial.version, trial.sha256, since, trial.command, trial.changed_rule)
             self._write(_Record(confirmed))
             self.prune()
 
@@ -222,6 +223,8 @@ class ConfigSource:
         self._rules_error: str | None = None  # why changed rules cannot be used
         self._rule_changes: Mapping | None = None  # those in force
         self._stored_changes: Mapping | None = None  # also while they do not fit
+        self.switched_off: tuple[tuple[str, str], ...] = ()
+        """Camera and id of the rules that a command has switched off; any thread may read it."""
 
     def load(self) -> Settings:
         """Return the settings in force; ``selected`` says which. Raises the file's ConfigError when there are
@@ -294,13 +297,16 @@ class ConfigSource:
 
     def tree(self) -> Mapping:
         """Return the configuration in force as one tree. It was loaded before. Raises ConfigError."""
+        whole = self.tree_without_changes()
+        return whole if self._rule_changes is None else with_rule_changes(whole, self._rule_changes)
+
+    def tree_without_changes(self) -> Mapping:
+        """As ``tree``, without the changed rules that lie over it."""
         assert self.selected is not None
         if self.selected.origin is ConfigOrigin.FILE:
-            whole = loader.merged_tree(self.path)
-        else:
-            settings = self.selected.settings
-            whole = loader.merged_tree(PushStore(settings.state_dir).path(settings.version), self._drop_ins())
-        return whole if self._rule_changes is None else with_rule_changes(whole, self._rule_changes)
+            return loader.merged_tree(self.path)
+        settings = self.selected.settings
+        return loader.merged_tree(PushStore(settings.state_dir).path(settings.version), self._drop_ins())
 
     def _drop_ins(self) -> Path | None:
         folder = self.path.parent / loader.DEFAULT_CONF_DIR
@@ -347,6 +353,7 @@ class ConfigSource:
         """Apply the changed rules that are stored; without them if they do not fit the configuration."""
         self.selected = chosen
         self._rules_error = self._rule_changes = self._stored_changes = None
+        self.switched_off = ()
         store = PushStore(chosen.settings.state_dir, RULES_FOLDER)
         if store.is_damaged:
             why = f"{store.path(0).with_name(RECORD)} is damaged"
@@ -364,6 +371,7 @@ class ConfigSource:
                 log.error("configuration: %s", self._rules_error)
                 continue
             self._rule_changes = changes
+            self.switched_off = tuple(changes_of(changes).switched_off())
             return dataclasses.replace(chosen, settings=settings, rules_version=kept.version)
         return chosen
 

@@ -66,6 +66,18 @@ class RuleChanges(msgspec.Struct):
         self.cameras = [each for each in self.cameras if each.rules]
         return found
 
+    def has(self, camera: str, rule: str) -> bool:
+        """Whether the rule is changed, or added."""
+        rules = (each.rules for each in self.cameras if each.id == camera)
+        return any(each.get("id") == rule for listed in rules for each in listed)
+
+    def switched_off(self) -> Iterator[tuple[str, str]]:
+        """Camera and id of the rules that are not enabled any more."""
+        for camera in self.cameras:
+            for rule in camera.rules:
+                if rule.get("enabled") is False:
+                    yield camera.id, str(rule["id"])
+
     def _of(self, camera: str) -> CameraChanges:
         for each in self.cameras:
             if each.id == camera:

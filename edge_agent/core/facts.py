@@ -244,6 +244,7 @@ class RuleChange:
     by: RequestOrigin
     enabled: bool | None = None  # of a rule that was set
     reason: str = ""  # why it was reverted
+    removed: bool = False  # a reset rule that the configuration does not have
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ def override_line(change: OverrideChange) -> ProblemText:
 def rule_change_line(change: RuleChange) -> ProblemText:
     if change.what == "reverted":
         return problem_text("rule-change-reverted", rule=change.rule, why=change.reason)
-    what = "off" if change.enabled is False else change.what
+    what = "off" if change.enabled is False else "removed" if change.removed else change.what
     return problem_text(f"rule-change-{what}", rule=change.rule, origin=_origin(change.by))
 
 

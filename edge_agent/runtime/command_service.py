@@ -232,7 +232,10 @@ class CommandService:
             for each in self._overrides.active()
         ]
         return msgspec.structs.replace(
-            self.dispatcher.health(), rules=rules, relearning=self._relearning.cameras
+            self.dispatcher.health(),
+            rules=rules,
+            relearning=self._relearning.cameras,
+            switched_off=[] if self._rule_change is None else self._rule_change.switched_off(),
         )
 
     def record_heartbeat(self, heartbeat: bytes) -> None:

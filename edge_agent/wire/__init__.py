@@ -86,6 +86,7 @@ from edge_agent.wire.health import (
     MqttHealth,
     OutboxHealth,
     RuleOverride,
+    SwitchedOffRule,
     ThermalHealth,
     UpdateHealth,
     UplinkHealth,

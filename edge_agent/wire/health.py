@@ -153,6 +153,13 @@ class RuleOverride(Message, frozen=True, kw_only=True):
     left_s: float
 
 
+class SwitchedOffRule(Message, frozen=True, kw_only=True):
+    """A rule that the command ``set-rule`` has switched off for good."""
+
+    camera: str
+    rule: str
+
+
 class CommandsHealth(Message, frozen=True, kw_only=True):
     """State of the centre's commands; docs/design/commands.md."""
 
@@ -162,6 +169,7 @@ class CommandsHealth(Message, frozen=True, kw_only=True):
     degraded: str | None = None  # why the journal cannot be written: most commands are refused
     rules: list[RuleOverride] = field(default_factory=list)
     relearning: list[str] = field(default_factory=list)  # cameras that learn their view again, as requested
+    switched_off: list[SwitchedOffRule] = field(default_factory=list)
 
 
 class CertificatesHealth(Message, frozen=True, kw_only=True):

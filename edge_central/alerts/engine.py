@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from edge_agent.core.clock import Instant
-from edge_agent.wire import RuleOverrideData
+from edge_agent.wire import RuleChangeData, RuleOverrideData
 from edge_agent.wire.received.bounds import MAX_ITEMS
 from edge_agent.wire.received.health import ReceivedHealth
 from edge_central import measures
@@ -124,14 +124,29 @@ class AlertEngine:
     ) -> Iterator[AlertChange]:
         """An event reports that a rule is muted or disarmed or that a view is relearned, or the end of that.
         The next heartbeat reports it too, and decides."""
-        subject, matches = self._gateways.get(gateway), measures.override_measure(data.what, data.rule_id)
-        if subject is None or subject.away or matches is None:
+        matches = measures.override_measure(data.what, data.rule_id)
+        if matches is not None:
+            yield from self._record_override(gateway, camera, matches, data.phase == "start", at)
+
+    def record_rule_change(
+        self, gateway: str, camera: str, data: RuleChangeData, at: Instant
+    ) -> Iterator[AlertChange]:
+        """An event reports that a rule was changed for good: it may be switched off now. The next heartbeat
+        reports it too, and decides; it alone does where a change was undone."""
+        matches = measures.override_measure(measures.SWITCHED_OFF, data.rule_id)
+        if matches is not None and data.what != "reverted":
+            yield from self._record_override(gateway, camera, matches, data.enabled is False, at)
+
+    def _record_override(
+        self, gateway: str, camera: str, matches: tuple[Measure, str], is_active: bool, at: Instant
+    ) -> Iterator[AlertChange]:
+        subject, (measure, text) = self._gateways.get(gateway), matches
+        if subject is None or subject.away:
             return
-        measure, text = matches
         for rule in self._rules_for(measure):
             before = subject.overrides.get((rule.id, camera))
             active = set() if before is None else before.active - {text}
-            if data.phase == "start" and len(active) < MAX_ITEMS:
+            if is_active and len(active) < MAX_ITEMS:
                 active |= {text}
             yield from subject.judge_overrides(rule, camera, active, at)
 

@@ -55,7 +55,11 @@ class _Override(msgspec.Struct):
     data: wire.RuleOverrideData
 
 
-_T = TypeVar("_T", _View, _Override)
+class _RuleChange(msgspec.Struct):
+    data: wire.RuleChangeData
+
+
+_T = TypeVar("_T", _View, _Override, _RuleChange)
 
 
 class AlertService:
@@ -133,6 +137,8 @@ class AlertService:
             self._view(event, at)
         for event in result.overrides:
             self._override(event, at)
+        for event in result.rule_changes:
+            self._rule_change(event, at)
         for gateway, events in result.conflicts.items():
             before = self._conflicts.get(gateway, SequenceConflict(0, at.ms))
             self._conflicts[gateway] = SequenceConflict(before.events + events, at.ms)
@@ -249,6 +255,11 @@ class AlertService:
         override = _read_fresh(event, _Override, at.ms)
         if override is not None:
             self._changes += self._engine.record_override(event.gateway, event.camera, override.data, at)
+
+    def _rule_change(self, event: EventMessage, at: Instant) -> None:
+        change = _read_fresh(event, _RuleChange, at.ms)
+        if change is not None:
+            self._changes += self._engine.record_rule_change(event.gateway, event.camera, change.data, at)
 
     def _track_cleared(self, change: AlertChange) -> None:
         key = change.alert.key

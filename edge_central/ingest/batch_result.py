@@ -49,6 +49,7 @@ class BatchResult:
     """Gateway -> topic beside state and birth -> whether the broker retains a message there."""
     views: list[EventMessage] = field(default_factory=list)  # new events of the kind camera-view
     overrides: list[EventMessage] = field(default_factory=list)  # new events of the kind rule-override
+    rule_changes: list[EventMessage] = field(default_factory=list)  # new events of the kind rule-change
     conflicts: Counter[str] = field(default_factory=Counter)
     """Gateway -> events whose sequence number another event has; 0 when only its epochs alternate."""
     alarms: Counter[tuple[str, str]] = field(default_factory=Counter)  # events that ring, by gateway and ward

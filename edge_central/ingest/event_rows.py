@@ -140,6 +140,8 @@ class EventRows:
             self._batch.result.views.append(event)
         elif event.kind == "rule-override":
             self._batch.result.overrides.append(event)
+        elif event.kind == "rule-change":
+            self._batch.result.rule_changes.append(event)
 
     def _loss(self, stream: EventStream, event: EventMessage) -> None:
         loss = parse_loss(event)

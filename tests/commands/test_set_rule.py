@@ -19,6 +19,8 @@ from edge_agent.config.model.settings import AnyRule, Settings
 from edge_agent.config.pushed import MAX_STARTS, RULES_FOLDER, PushStore
 from edge_agent.core.command_line.exit_codes import EX_OK
 from edge_agent.core.facts import RuleChange
+from edge_agent.core.problems import problem_of
+from edge_agent.events.explanations import rule_change_line
 from edge_agent.wire import SetRuleArguments
 from tests.commands.contexts import GivenContext
 from tests.commands.test_config_push import OWN, Cut, Site, Steps, pushed
@@ -153,6 +155,37 @@ def test_a_reset_takes_the_rule_back_to_the_configuration(site: RuleSite) -> Non
     assert [each.what for each in site.reports] == ["set", "reset"]
     with pytest.raises(CommandRefused, match="as configured"):
         site.set("set-3", reset="night")
+
+
+def test_health_names_the_rules_that_are_switched_off_for_good(site: RuleSite) -> None:
+    assert site.command.switched_off() == []
+    site.set(rule=LONGER | {"enabled": False})
+    site.pass_s(12)
+    site.start()
+    (off,) = site.command.switched_off()
+    assert (off.camera, off.rule) == ("cam-1", "night")
+    site.set("set-2", reset="night")
+    assert site.command.switched_off() == []
+
+
+def test_the_reply_says_what_the_command_has_done(site: RuleSite) -> None:
+    north = {"id": "north", "kind": "zone-intrusion", "zone": "yard"}
+    asked: list[dict[str, Any]] = [
+        {"rule": north},
+        {"rule": north | {"enabled": False}},
+        {"reset": "north"},
+        {"rule": LONGER},
+        {"reset": "night"},
+    ]
+    for number, args in enumerate(asked):
+        site.set(f"set-{number}", **args)
+        site.pass_s(12)
+    texts = [each.text for each in site.answers if isinstance(each, CommandSucceeded)]
+    codes = [problem.code for text in texts if (problem := problem_of(text)) is not None]
+    done = ["rule-change-in-force", "rule-off-done", "rule-removed-done"]
+    assert codes == [*done, "rule-change-in-force", "rule-reset-done"]
+    assert [each.removed for each in site.reports] == [False, False, True, False, False]
+    assert str(rule_change_line(site.reports[2])).startswith("rule north was removed")
 
 
 def test_a_reset_leaves_other_changed_rules_and_drops_only_its_own_zone(site: RuleSite) -> None:

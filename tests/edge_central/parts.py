@@ -116,6 +116,12 @@ class FakeGateway:
         asked = {"origin": "command", "command_id": "c-1", "signed_by": None, "why": "why", "started_at": now}
         return self._enveloped("rule-override", sequence, "cam-1", data | asked, now)
 
+    def rule_change(self, sequence: int, *, enabled: bool | None, what: str = "set") -> tuple[str, bytes]:
+        """A rule-change event of this moment: a rule was changed for good."""
+        now = rfc3339(datetime.now(UTC))
+        data = {"rule_id": "yard", "what": what, "enabled": enabled, "command_id": "c-1", "why": "why"}
+        return self._enveloped("rule-change", sequence, "cam-1", data, now)
+
     def heartbeat(self, session: str, sequence: int = 0, **more: Any) -> tuple[str, bytes]:
         document = {
             "schema": "heartbeat/1",

@@ -39,6 +39,10 @@ OVERRIDES: Sentences = {
         "rule {rule} is as configured again; {origin}",
         "quy tắc {rule} trở về như cấu hình; {origin}",
     ),
+    "rule-change-removed": (
+        "rule {rule} was removed: the configuration does not have it; {origin}",
+        "đã bỏ quy tắc {rule} vì cấu hình không có; {origin}",
+    ),
     "rule-change-reverted": (
         "the change of rule {rule} was undone: {why}",
         "đã hủy thay đổi của quy tắc {rule}: {why}",

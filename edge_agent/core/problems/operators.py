@@ -234,6 +234,18 @@ CONFIGURATIONS: Sentences = {
         "the rule is in force",
         "quy tắc đã có hiệu lực",
     ),
+    "rule-reset-done": (
+        "the rule is as configured again",
+        "quy tắc đã trở về như cấu hình",
+    ),
+    "rule-removed-done": (
+        "the rule is removed: the configuration does not have it",
+        "đã bỏ quy tắc, vì cấu hình không có quy tắc này",
+    ),
+    "rule-off-done": (
+        "the rule is switched off",
+        "quy tắc đã tắt",
+    ),
     "config-and": ("{why}; and {error}", "{why}; và {error}"),
 }
 

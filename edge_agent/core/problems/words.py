@@ -42,7 +42,7 @@ VIETNAMESE: Mapping[str, Mapping[str, str]] = {
     "views": VIEWS,
     "label": LABELS,
     "state": {"offline": "mất hình", "degraded": "hình kém"},
-    "override": {"mask": "tạm không báo động", "disarm": "tạm tắt", "arm": "bật"},
+    "override": {"mask": "tạm không báo động", "disarm": "tạm tắt", "arm": "bật", "off": "tắt hẳn"},
     "recovery": {
         "reconnect": "kết nối lại",
         "reset": "khởi động lại modem",

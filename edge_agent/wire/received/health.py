@@ -97,9 +97,17 @@ class ReceivedRuleOverride(msgspec.Struct):
     what: str
 
 
+class ReceivedSwitchedOffRule(msgspec.Struct):
+    """A rule that the command ``set-rule`` has switched off for good."""
+
+    camera: str
+    rule: str
+
+
 class ReceivedCommandsHealth(msgspec.Struct):
     rules: list[ReceivedRuleOverride] = msgspec.field(default_factory=list)
     relearning: list[str] = msgspec.field(default_factory=list)  # cameras
+    switched_off: list[ReceivedSwitchedOffRule] = msgspec.field(default_factory=list)
 
 
 class ReceivedHealth(msgspec.Struct):

@@ -60,7 +60,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "rule-camera-down": ("Camera mất hình", "Camera down"),
     "rule-camera-degraded": ("Camera hình kém", "Camera degraded"),
     "rule-tamper": ("Camera bị can thiệp", "Camera tampered with"),
-    "rule-rule-muted": ("Quy tắc đang tạm không báo động hoặc tạm tắt", "Rule muted or disarmed"),
+    "rule-rule-muted": (
+        "Quy tắc tạm không báo động, tạm tắt hoặc tắt hẳn",
+        "Rule muted, disarmed or switched off",
+    ),
     "rule-view-relearned": ("Học lại góc nhìn theo yêu cầu", "View relearned on request"),
     "rule-disk": ("Ổ đĩa sắp đầy", "Disk nearly full"),
     "rule-temperature": ("Thiết bị quá nóng", "Gateway is too hot"),

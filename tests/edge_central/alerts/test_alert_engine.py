@@ -11,7 +11,7 @@ import pytest
 
 from edge_agent.core.clock import Instant
 from edge_agent.core.model import Severity
-from edge_agent.wire import RuleOverrideData
+from edge_agent.wire import RuleChangeData, RuleOverrideData
 from edge_agent.wire.received.bounds import MAX_ITEMS
 from edge_agent.wire.received.health import ReceivedHealth
 from edge_central.alert_settings import AlertRule, AlertSettings, default_rules
@@ -405,6 +405,32 @@ def test_a_disarmed_rule_is_reported_at_once_and_each_further_one_again() -> Non
         "opened dt-1/cam-1 rule-muted",
         "cleared dt-1/cam-1 rule-muted",
     ]
+
+
+def changed(scenario: AlertScenario, what: str, enabled: bool | None = None) -> None:
+    data = {"rule_id": "yard", "what": what, "enabled": enabled, "why": ""}
+    event = msgspec.convert(data, RuleChangeData)
+    scenario._note(scenario.engine.record_rule_change("dt-1", "cam-1", event, scenario.at))
+
+
+def test_a_rule_that_is_switched_off_for_good_is_reported_until_it_is_taken_back() -> None:
+    scenario = start()
+    changed(scenario, "set", enabled=True)
+    assert scenario.reported() == []
+    changed(scenario, "set", enabled=False)
+    off = {"commands": {"switched_off": [{"camera": "cam-1", "rule": "yard"}]}}
+    scenario.heartbeats["dt-1"] = off
+    scenario.wait(7200)
+    assert scenario.reported() == ["opened dt-1/cam-1 rule-muted"]
+    (alert,) = scenario.engine.open_alerts()
+    assert alert.text == "changed by hand: yard (off)"
+    changed(scenario, "reverted")
+    scenario.wait(120)
+    assert scenario.reported()[1:] == [], "a change was undone: the heartbeat says which"
+    changed(scenario, "reset")
+    scenario.heartbeats["dt-1"] = {}
+    scenario.wait(120)
+    assert scenario.reported()[1:] == ["cleared dt-1/cam-1 rule-muted"]
 
 
 def test_a_rule_that_is_disarmed_for_a_second_is_reported_too() -> None:

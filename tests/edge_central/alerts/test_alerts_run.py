@@ -82,6 +82,9 @@ def test_a_rule_that_was_disarmed_is_an_alert_with_its_event(centre: Centre, gat
     gateways.publish_all(gateway.override(2, "end"))
     gateways.wait_for(lambda: len(alerts(gateways, gateway, "rule-muted/cam-1")) == 3)
     assert alerts(gateways, gateway, "rule-muted/cam-1")[1]["state"] == "cleared"
+    gateways.publish_all(gateway.rule_change(3, enabled=False))
+    gateways.wait_for(lambda: len(alerts(gateways, gateway, "rule-muted/cam-1")) == 4)
+    assert alerts(gateways, gateway, "rule-muted/cam-1")[3]["text"] == "changed by hand: yard (off)"
 
 
 def test_an_alert_is_stored_published_and_cleared(

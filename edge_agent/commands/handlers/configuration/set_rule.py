@@ -27,6 +27,7 @@ from edge_agent.commands.action import (
 )
 from edge_agent.commands.handlers.configuration.config_trial import SETTLED_S, AgentHooks, TrialJudge
 from edge_agent.config.draft import read_draft
+from edge_agent.config.model.settings import AnyRule, Settings
 from edge_agent.config.pushed import (
     RULES_FOLDER,
     ChangedRule,
@@ -40,8 +41,8 @@ from edge_agent.config.written import Written, mappings, plain, plain_entry, wit
 from edge_agent.core.clock import Clock
 from edge_agent.core.errors import ConfigError
 from edge_agent.core.facts import RequestOrigin, RuleChange
-from edge_agent.core.problems import error_text, problem_text
-from edge_agent.wire import SetRuleArguments
+from edge_agent.core.problems import ProblemText, error_text, problem_text
+from edge_agent.wire import SetRuleArguments, SwitchedOffRule
 
 log = logging.getLogger(__name__)
 
@@ -86,14 +87,19 @@ class RuleChangeCommand:
         if (rejected := self._store.given_up) is not None:
             yield problem_text("config-rules-given-up", why=rejected.sentence)
 
+    def switched_off(self) -> list[SwitchedOffRule]:
+        """For health: the rules that are off until a command changes them again."""
+        return [SwitchedOffRule(camera=camera, rule=rule) for camera, rule in self._source.switched_off]
+
     def run(self, context: CommandContext[SetRuleArguments]) -> InProgress:
         """Check the change and start its trial. Raises CommandRefused, CommandFailed."""
         args = context.args
         with self._judge.lock:
             self._refuse_now(args)
             version = self._next_version()
-            sha256 = self._stage(version, self._changed(args))
-            change = _change(context)
+            sha256, settings = self._stage(version, self._changed(args))
+            removed = args.reset is not None and _rule_in(settings, args.camera, args.reset) is None
+            change = _change(context, removed=removed)
             self._report(change)  # first: after a power cut the agent starts with the rules on trial
             changed = ChangedRule(change.camera, change.rule, context.signed_by)
             try:
@@ -161,28 +167,41 @@ class RuleChangeCommand:
                 if used and configured.get(id_) != shape:
                     raise CommandRefused(problem_text("rule-change-shared", place=id_), "bad-arguments")
 
-    def _stage(self, version: int, changes: RuleChanges) -> str:
-        """Store the changes, and check the whole configuration with them. Return their SHA-256. Raises
-        CommandRefused."""
+    def _stage(self, version: int, changes: RuleChanges) -> tuple[str, Settings]:
+        """Store the changes, and check the whole configuration with them. Return their SHA-256, and the
+        settings with them. Raises CommandRefused."""
         text = changes.text()
         if len(text) > MAX_BYTES:
             raise CommandRefused(problem_text("rule-change-large", bytes=len(text), limit=MAX_BYTES))
         try:
-            self._source.load_with_rules(parse_rule_changes(text, NAME))
+            settings = self._source.load_with_rules(parse_rule_changes(text, NAME))
             self._store.put(version, text)
         except ConfigError as error:
             raise _mistakes(error) from error
         except PushStoreError as error:
             raise CommandRefused(error_text(error)) from error
-        return hashlib.sha256(text).hexdigest()
+        return hashlib.sha256(text).hexdigest(), settings
 
     def _next_version(self) -> int:
         known = (self._store.confirmed, self._store.given_up)
         return 1 + max((each.version for each in known if each is not None), default=0)
 
     def _in_force(self, version: int) -> CommandSucceeded:
-        text = problem_text("rule-change-in-force")
-        return CommandSucceeded(text, {"config_hash": self._agent.settings().config_hash})
+        confirmed, settings = self._store.confirmed, self._agent.settings()
+        changed = None if confirmed is None else confirmed.changed_rule
+        return CommandSucceeded(self._outcome(changed), {"config_hash": settings.config_hash})
+
+    def _outcome(self, changed: ChangedRule | None) -> ProblemText:
+        """What the confirmed change has done. None: the record of an earlier version does not name the
+        rule."""
+        if changed is None:
+            return problem_text("rule-change-in-force")
+        rule = _rule_in(self._agent.settings(), changed.camera, changed.rule)
+        if rule is None:
+            return problem_text("rule-removed-done")
+        if not self._source.rule_changes().has(changed.camera, changed.rule):
+            return problem_text("rule-reset-done")
+        return problem_text("rule-change-in-force") if rule.enabled else problem_text("rule-off-done")
 
     def _report_reverted(self, trial: ConfigTrial, reason: str) -> None:
         if (changed := trial.changed_rule) is not None:
@@ -190,10 +209,15 @@ class RuleChangeCommand:
             self._report(RuleChange(changed.camera, changed.rule, "reverted", by, reason=reason))
 
 
-def _change(context: CommandContext[SetRuleArguments]) -> RuleChange:
+def _rule_in(settings: Settings, camera: str, rule: str) -> AnyRule | None:
+    of_camera = (each.rules for each in settings.cameras if each.id == camera)
+    return next((each for rules in of_camera for each in rules if each.id == rule), None)
+
+
+def _change(context: CommandContext[SetRuleArguments], *, removed: bool = False) -> RuleChange:
     args, by = context.args, RequestOrigin(context.id, context.signed_by)
     if args.reset is not None:
-        return RuleChange(args.camera, args.reset, "reset", by)
+        return RuleChange(args.camera, args.reset, "reset", by, removed=removed)
     assert args.rule is not None
     enabled = args.rule.get("enabled", True) is not False
     return RuleChange(args.camera, str(args.rule["id"]), "set", by, enabled=enabled)
