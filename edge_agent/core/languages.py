@@ -72,6 +72,13 @@ def day_text(day: date, lang: Lang) -> str:
     return f"{day:%d/%m/%Y}" if lang == "vi" else f"{day:%Y-%m-%d}"
 
 
+def decimal(value: float, lang: Lang, digits: int | None = None) -> str:
+    """A number with so many digits after the decimal point; None: as many as it needs, six digits in all.
+    Vietnamese writes a comma: ``12,5``."""
+    text = f"{value:g}" if digits is None else f"{value:.{digits}f}"
+    return text.replace(".", ",") if lang == "vi" else text
+
+
 UNITS: Mapping[Lang, tuple[str, str, str, str]] = {
     "en": ("s", "min", "h", "d"),
     "vi": ("giây", "phút", "giờ", "ngày"),

@@ -6,7 +6,7 @@ One question is stored for each search; each gateway gets the part of it that co
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -35,12 +35,14 @@ Speed = Annotated[float, Meta(ge=0, le=1000)]
 
 
 class InvalidQuestion(Exception):
-    """``field`` of the question is not valid; the text says why, and carries a code."""
+    """``field`` of the question is not valid; the text says why, and carries a code. ``also``: what else is
+    wrong in it."""
 
     def __init__(self, field: str, text: str) -> None:
         super().__init__(text)
         self.field = field
         self.text = text
+        self.also: tuple[InvalidQuestion, ...] = ()
 
 
 class SearchCircle(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -203,7 +205,7 @@ def _question(found: dict[str, Any], zone: ZoneInfo | None, *, strict: bool) -> 
             found[name] = " ".join(found[name].replace("\0", " ").split())
     for each in (found, *_windows_of(found)):
         for name in ("from_at", "to_at"):
-            each[name] = _moment(name, each.get(name), zone)
+            each[name] = utc_moment(name, each.get(name), zone)
     try:
         question = msgspec.convert(found, SearchQuestion, strict=strict)
     except msgspec.ValidationError as error:
@@ -217,8 +219,8 @@ def _windows_of(found: dict[str, Any]) -> list[dict[str, Any]]:
     return [each for each in windows if isinstance(each, dict)] if isinstance(windows, list) else []
 
 
-def _moment(name: str, value: object, zone: ZoneInfo | None) -> str:
-    """The time in UTC, as gateways read it."""
+def utc_moment(name: str, value: object, zone: ZoneInfo | None) -> str:
+    """The time of the field ``name`` in UTC, as gateways read it. Raises InvalidQuestion."""
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None
         if moment is not None and moment.tzinfo is None:
@@ -248,23 +250,31 @@ RANGES = (("min_height", "max_height"), ("min_speed", "max_speed"), ("min_speed_
 
 
 def _check(question: SearchQuestion) -> None:
-    """What one field alone cannot show. Raises InvalidQuestion."""
+    """What one field alone cannot show. Raises InvalidQuestion, for the first mistake with all others."""
+    mistakes = [InvalidQuestion(*each) for each in _mistakes(question)]
+    if mistakes:
+        mistakes[0].also = tuple(mistakes[1:])
+        raise mistakes[0]
+
+
+def _mistakes(question: SearchQuestion) -> Iterator[tuple[str, str]]:
+    """Field and text of each mistake."""
     if question.to_ms < question.from_ms:
-        raise InvalidQuestion("to_at", problem_text("search-order"))
+        yield "to_at", problem_text("search-order")
     if question.to_ms - question.from_ms > MAX_SPAN / timedelta(milliseconds=1):
-        raise InvalidQuestion("to_at", problem_text("search-span", days=MAX_SPAN.days))
+        yield "to_at", problem_text("search-span", days=MAX_SPAN.days)
     if question.part is not None and question.colour is None:
-        raise InvalidQuestion("part", problem_text("search-needs-colour"))
+        yield "part", problem_text("search-needs-colour")
     for low, high in RANGES:
         least, most = getattr(question, low), getattr(question, high)
         if least is not None and most is not None and least > most:
-            raise InvalidQuestion(low, problem_text("search-range", field=low))
+            yield low, problem_text("search-range", field=low)
     for window in question.windows or ():
         from_ms, to_ms = _ms(window.from_at), _ms(window.to_at)
         if not question.from_ms <= from_ms <= to_ms <= question.to_ms:
-            raise InvalidQuestion("windows", problem_text("search-window", place=window.gateway))
+            yield "windows", problem_text("search-window", place=window.gateway)
     if question.second is not None and not (question.gateways or question.cameras or question.line):
-        raise InvalidQuestion("second", problem_text("search-second"))
+        yield "second", problem_text("search-second")
 
 
 def _ms(moment: str) -> int:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from edge_agent.core.languages import decimal
 from edge_agent.core.problems import problem_of
 from edge_agent.wire.received.bounds import bounded_time
 from edge_central.sentences import CATALOGUE
@@ -29,7 +30,8 @@ class Templates:
     """Renders the templates. Thread-safe.
 
     In a template: ``say('key')``, ``named('kind', word)`` (a word of the wire, unchanged if it is unknown),
-    ``line(text)`` (a text of a gateway or an alert), ``span(ms)`` (a duration in words),
+    ``line(text)`` (a text of a gateway or an alert), ``span(ms)`` (a duration in words), ``decimal(2.5, 1)``
+    (a number with one digit after the comma, or ``decimal(2.5)`` with as many as it needs),
     ``static('base.css')``, ``ms|time`` (14:05:09), ``ms|moment`` (with the date), ``brief(ms)`` (14:05, with
     the date on another day), ``ms|iso``; times are in the time zone of the configuration.
     ``safely('li', macro, row)`` renders one row: if it fails, the element says "cannot be shown", and the
@@ -59,6 +61,7 @@ class Templates:
             say=partial(translate, lang=lang),
             named=partial(translate_word, lang=lang),
             span=partial(translate_duration, lang=lang),
+            decimal=partial(_decimal, lang),
             line=partial(_line, lang=lang),
             safely=partial(safely, lang),
             brief=partial(self._brief, now_ms=context.get("now_ms", 0)),
@@ -119,6 +122,10 @@ def line_text(text: str, lang: Lang) -> str:
     """As ``line`` of a template, without marks."""
     problem = problem_of(text)
     return (None if problem is None else CATALOGUE.say(problem, lang)) or text
+
+
+def _decimal(lang: Lang, value: float, digits: int | None = None) -> str:
+    return decimal(value, lang, digits)
 
 
 @cache

@@ -7,7 +7,17 @@ from datetime import date
 
 import pytest
 
-from edge_agent.core.languages import Bilingual, Lang, both, day_text, default_lang, duration, in_lang
+from edge_agent.core.languages import (
+    Bilingual,
+    Lang,
+    both,
+    day_text,
+    decimal,
+    default_lang,
+    duration,
+    in_lang,
+)
+from edge_agent.core.problems import CATALOGUE, problem_text
 
 
 @pytest.mark.parametrize(
@@ -34,6 +44,27 @@ def test_the_language_is_that_of_the_shell(environ: dict[str, str], lang: str) -
 )
 def test_spans_of_time_read_well(seconds: float, english: str, vietnamese: str) -> None:
     assert (duration(seconds), duration(seconds, "vi")) == (english, vietnamese)
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "english", "vietnamese"),
+    [
+        (98.123, 2, "98.12", "98,12"),
+        (0.5, None, "0.5", "0,5"),
+        (12.0, None, "12", "12"),
+        (12.4, 0, "12", "12"),
+    ],
+)
+def test_vietnamese_writes_decimals_with_a_comma(
+    value: float, digits: int | None, english: str, vietnamese: str
+) -> None:
+    assert (decimal(value, "en", digits), decimal(value, "vi", digits)) == (english, vietnamese)
+
+
+def test_figures_of_a_sentence_have_a_comma_in_vietnamese() -> None:
+    problem = problem_text("config-trial-failed", seconds=2.5, why="x").problem
+    assert "2.5" in (CATALOGUE.say(problem, "en") or "")
+    assert "2,5" in (CATALOGUE.say(problem, "vi") or "")
 
 
 def test_a_bilingual_text_is_english_for_whoever_knows_nothing_of_it() -> None:

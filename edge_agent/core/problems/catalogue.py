@@ -59,6 +59,8 @@ class Catalogue:
             return _word(name, value, lang)
         if isinstance(value, list):
             return [self._shown(name, each, lang, depth) for each in value]
+        if isinstance(value, float) and lang == "vi":
+            return str(value).replace(".", ",")
         return value
 
 

@@ -86,7 +86,10 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "search-more": ("Kích thước, tốc độ, thời gian đứng yên", "Size, speed, standing still"),
     "search-height": ("Chiều cao (% của hình)", "Height (% of the picture)"),
-    "search-speed": ("Tốc độ (số lần chiều dài của phương tiện mỗi giây)", "Speed (own lengths a second)"),
+    "search-speed": (
+        "Tốc độ (số lần chiều dài của phương tiện, hoặc chiều cao của người, mỗi giây)",
+        "Speed (own lengths a second, of a person the height)",
+    ),
     "search-speed-km-h": ("Tốc độ ước lượng (km/h)", "Estimated speed (km/h)"),
     "search-speed-hint": (
         "km/h chỉ có ở camera đã đo mặt đường, và không dùng để xử phạt.",
@@ -243,7 +246,18 @@ WORDS: dict[str, tuple[str, str]] = {
     "passage-side-bottom": ("phía dưới", "bottom"),
     "passage-side-inside": ("trong hình", "inside"),
     "passage-speed": ("Tốc độ", "Speed"),
-    "passage-speed-is": ("{speed} lần chiều dài của phương tiện mỗi giây", "{speed} own lengths a second"),
+    "passage-speed-is-vehicle": (
+        "{speed} lần chiều dài của phương tiện mỗi giây",
+        "{speed} own lengths a second",
+    ),
+    "passage-speed-is-person": (
+        "{speed} lần chiều cao của người mỗi giây",
+        "{speed} times the own height a second",
+    ),
+    "passage-speed-is-other": (
+        "{speed} lần chiều dài của người, phương tiện mỗi giây",
+        "{speed} own lengths a second",
+    ),
     "passage-speed-m-s": (
         "khoảng {speed} ± {error} km/h (ước lượng, không dùng để xử phạt)",
         "about {speed} ± {error} km/h (an estimate, not for enforcement)",

@@ -14,7 +14,14 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from edge_central.console.fleet import CameraOverview, Fleet, SiteOverview
-from edge_central.searches.question import InvalidQuestion, SearchCircle, SearchQuestion, question_of_form
+from edge_central.searches.question import (
+    InvalidQuestion,
+    SearchCircle,
+    SearchQuestion,
+    question_of_form,
+    utc_moment,
+)
+from edge_central.sentences import problem_text
 
 USUAL_SPAN_MS = 3_600_000
 USUAL_RADIUS_M = 500
@@ -171,19 +178,43 @@ def question_of(form: Mapping[str, str], fleet: Fleet, zone: ZoneInfo) -> Search
         errors["purpose"] = FormError("search-error-purpose")
     if not form.get("case", "").strip():
         errors["case"] = FormError("search-error-case")
-    errors |= {name: FormError("search-error-time") for name in ("from", "to") if not form.get(name)}
+    _check_times(form, zone, errors)
     found = {to: form.get(name, "") for name, to in WORDS.items()}
     found |= _numbers(form, errors) | _places(form, fleet, errors) | _line(form, errors)
-    if not form.get("near"):
+    if not form.get("near") or "near" in errors:
         found.pop("circle.radius_m", None)
     if not form.get("second"):
         found.pop("second.within_min", None)
-    if errors:
+    question = _checked_together(found, zone, errors)
+    if question is None or errors:
         raise InvalidForm(errors)
+    return question
+
+
+def _check_times(form: Mapping[str, str], zone: ZoneInfo, errors: dict[str, FormError]) -> None:
+    for name in ("from", "to"):
+        try:
+            utc_moment(WORDS[name], form.get(name, ""), zone)
+        except InvalidQuestion as error:
+            errors[name] = FormError(text=error.text) if form.get(name) else FormError("search-error-time")
+
+
+def _checked_together(
+    found: dict[str, str], zone: ZoneInfo, errors: dict[str, FormError]
+) -> SearchQuestion | None:
+    """The question; None where it is wrong. Values that stand for fields that are wrong by themselves are
+    valid, so that what several fields together show is found too."""
+    for name, value in (("purpose", "---"), ("case", "-")):
+        if name in errors:
+            found[name] = value
+    if errors.keys() & {"from", "to"}:
+        found |= dict.fromkeys(("from_at", "to_at"), "2026-01-01T00:00")
     try:
         return question_of_form(found, zone)
     except InvalidQuestion as error:
-        raise InvalidForm({field_of(error.field): FormError(text=error.text)}) from error
+        for each in (error, *error.also):
+            errors.setdefault(field_of(each.field), FormError(text=each.text))
+    return None
 
 
 def field_of(name: str) -> str:
@@ -221,6 +252,7 @@ def _places(form: Mapping[str, str], fleet: Fleet, errors: dict[str, FormError])
     sites = set(_ticked(form, SITE)) - {camera.partition("/")[0] for camera in cameras}
     found = {"wards": _ticked(form, WARD), "gateways": sorted(sites), "cameras": cameras}
     texts = {name: " ".join(values) for name, values in found.items() if values}
+    errors |= unknown_places(form, fleet)
     near, second = form.get("near", ""), form.get("second", "")
     if near:
         site = fleet.site(near)
@@ -233,6 +265,16 @@ def _places(form: Mapping[str, str], fleet: Fleet, errors: dict[str, FormError])
         gateway, _, camera = second.partition("/")
         texts |= {"second.gateway": gateway, "second.camera": camera}
     return texts
+
+
+def unknown_places(form: Mapping[str, str], fleet: Fleet) -> dict[str, FormError]:
+    """The first ticked site or camera that is not in the fleet as the account sees it. Its box is not on the
+    page, so the form would look as if no place was chosen."""
+    gateways = [*_ticked(form, SITE), *(each.partition("/")[0] for each in _ticked(form, CAMERA))]
+    unknown = next((each for each in gateways if fleet.site(each) is None), None)
+    if unknown is None:
+        return {}
+    return {"place": FormError(text=problem_text("search-not-yours", place=unknown[:63]))}
 
 
 def _line(form: Mapping[str, str], errors: dict[str, FormError]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import get_args
 
 from starlette.responses import Response
 
+from edge_agent.core.languages import decimal
 from edge_agent.wire.searches import ColourTerm, Group, Part
 from edge_central.console.events import StoredMedia
 from edge_central.console.fleet import CameraOverview
@@ -33,6 +34,7 @@ from edge_central.searches.withdrawal import withdraw_search
 from edge_central.store.media_folder import MediaFolder
 from edge_central.web.auth.accounts import ACTING_ROLES
 from edge_central.web.http_errors import BadRequest, NotFound
+from edge_central.web.i18n import Lang
 from edge_central.web.pages import search_form
 from edge_central.web.pages.charts import site_map
 from edge_central.web.pages.passage_path import WIDTH, background, picture_ratio
@@ -83,7 +85,7 @@ def form_page(visit: UserRequestContext) -> Response:
     if site is not None:
         values[f"camera.{site[:63]}/{camera[:63]}" if camera else f"site.{site[:63]}"] = "1"
         values["line_camera"] = f"{site[:63]}/{camera[:63]}" if camera else ""
-    return _form(visit, values, {})
+    return _form(visit, values, search_form.unknown_places(values, fleet))
 
 
 def _time(visit: UserRequestContext, name: str) -> int | None:
@@ -174,7 +176,7 @@ def result_page(visit: UserRequestContext) -> Response:
         open_pictures=OPEN_PICTURES,
         newest=position is None,
         earlier=earlier(visit, search),
-        limits=limits(question),
+        limits=limits(question, visit.lang),
         circle_site=_circle_site(visit, question),
         colour_terms=COLOURS,
         limit_reached=match_pictures.picture_limit(visit.connection, visit.account.name, visit.now_ms),
@@ -248,7 +250,7 @@ def states(search: SearchView) -> dict[str, tuple[GatewayAnswer, ...]]:
     }
 
 
-def limits(question: SearchQuestion) -> Iterable[tuple[str, str]]:
+def limits(question: SearchQuestion, lang: Lang) -> Iterable[tuple[str, str]]:
     """The numeric filters of a question: a word of the pages and a text such as ``>= 20``."""
     for word, low, high, by in (
         ("search-height", question.min_height, question.max_height, 100.0),
@@ -258,7 +260,7 @@ def limits(question: SearchQuestion) -> Iterable[tuple[str, str]]:
         ("search-for", question.min_for_s, None, 1.0),
     ):
         bounds = [("≥", low), ("≤", high)]
-        text = ", ".join(f"{sign} {value * by:.4g}" for sign, value in bounds if value is not None)
+        text = "; ".join(f"{sign} {decimal(value * by, lang)}" for sign, value in bounds if value is not None)
         if text:
             yield word, text
 

@@ -122,6 +122,35 @@ def test_all_mistakes_are_told_at_once_and_what_was_typed_stays(city: House, lan
     assert accesses(city) == []
 
 
+def test_what_several_fields_show_is_reported_with_the_mistakes_of_one_field(city: House) -> None:
+    browser = city.browser("lan")
+    browser.get("/language/vi")
+    wrong = {
+        "purpose": "a",
+        "part": "upper",
+        "min_height": "50",
+        "max_height": "20",
+        "second": "dt-001/cam-2",
+    }
+    page = browser.post("/searches", fill(**wrong), page="/searches/new").text
+    assert re.findall(r'<li><a href="#([a-z_]+)"', page) == ["purpose", "part", "min_height", "second"]
+    late = browser.post("/searches", fill(case="", to="2026-11-18T20:00"), page="/searches/new").text
+    assert re.findall(r'<li><a href="#([a-z_]+)"', late) == ["case", "to"]
+
+
+@pytest.mark.parametrize("lang", ["vi", "en"])
+def test_a_site_of_another_ward_is_named_and_the_form_is_not_just_empty(city: House, lang: str) -> None:
+    browser = city.browser("lan")
+    browser.get(f"/language/{lang}")
+    page = browser.get("/searches/new?site=bx-001&camera=cam-1").text
+    says = "bạn không có quyền xem" if lang == "vi" else "it is not yours"
+    assert f"bx-001: {'không có phường' if lang == 'vi' else 'there is no such ward'}" in words(page)
+    assert says in words(page)
+    assert "aria-invalid" not in page
+    assert says not in words(browser.get("/searches/new?site=dt-001&camera=cam-1").text)
+    assert says not in words(city.browser("minh").get("/searches/new?site=bx-001").text)
+
+
 @pytest.mark.parametrize(
     ("more", "reported"),
     [
@@ -458,6 +487,22 @@ def test_a_path_is_drawn_on_the_scene_of_a_still_and_a_speed_has_its_error(city:
     assert "<dt>Heading by compass</dt><dd>north</dd>" in shown
 
 
+@pytest.mark.parametrize(
+    ("lang", "group", "says"),
+    [
+        ("vi", "person", "2,5 lần chiều cao của người mỗi giây"),
+        ("vi", "vehicle", "2,5 lần chiều dài của phương tiện mỗi giây"),
+        ("en", "person", "2.5 times the own height a second"),
+    ],
+)
+def test_a_person_has_no_length_of_a_vehicle(city: House, lang: str, group: str, says: str) -> None:
+    browser, gateways = city.browser("lan"), CityGateways(city)
+    search = begin(browser, lang)
+    gateways.answer(only(gateways.asked(search)), [passage(7, start_ms(), group=group, speed=2.5)])
+    page = words(browser.get(f"/searches/{search}/passages/dt-001/7").text)
+    assert says in page
+
+
 def test_a_sealed_picture_is_explained_and_can_be_downloaded(city: House) -> None:
     browser, gateways = city.browser("minh"), CityGateways(city)
     sealed = SEALED_MAGIC + b" what the key opens"
@@ -595,7 +640,7 @@ def test_an_open_search_is_withdrawn_with_a_button(city: House, lang: str) -> No
     assert ALL["search-too-late-of"][of].format(count=1) in shown
     assert ALL["search-too-late"][of].format(count=1) in shown
     assert ALL["search-sheet-none"][of] in shown, "the answer is not kept"
-    assert ALL["access-withdrawal"][of] in words(minh.get("/access").text)
+    assert ALL["access-withdrawal"][of] in words(minh.get("/access?kind=searches").text)
 
 
 def test_the_list_has_ones_own_searches_and_an_administrator_sees_all(city: House) -> None:
@@ -613,7 +658,7 @@ def test_the_access_log_shows_who_searched_and_opened_why_and_for_which_case(cit
     fields = {"passage": "dt-001/7"}
     minh.post(f"/searches/{search}/pictures", fields, page=f"/searches/{search}")
     assert gateways.opened(search)
-    rows = re.findall(r"<tr>.*?</tr>", minh.get("/access").text, re.S)
+    rows = re.findall(r"<tr>.*?</tr>", minh.get("/access?kind=all").text, re.S)
     reported = [words("<main" + row) for row in rows if "7/2026" in row]
     assert len(reported) == 2
     assert "trộm xe máy" in reported[0]
