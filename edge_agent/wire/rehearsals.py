@@ -158,6 +158,9 @@ class CameraRules(Struct, frozen=True, kw_only=True, omit_defaults=True):
     changed: Annotated[list[Id], Meta(description="ids of the rules that set-rule has changed")] = field(
         default_factory=list
     )
+    added: Annotated[
+        list[Id], Meta(description="those of them that the configuration does not have: a reset removes them")
+    ] = field(default_factory=list)
 
 
 class ConfiguredRules(Struct, frozen=True, kw_only=True):

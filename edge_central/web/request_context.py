@@ -18,6 +18,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from edge_agent.core.clock import Clock
 from edge_central.cases.model import CaseAuthor
+from edge_central.commands.records import is_under_way
 from edge_central.console.alarms.model import AlarmBar, QueueItem
 from edge_central.console.alarms.queue import foremost_alarms, read_alarm_bar
 from edge_central.console.events import EventStory, read_story
@@ -205,6 +206,10 @@ class UserRequestContext(RequestContext):
     def foremost_alarms(self) -> tuple[QueueItem, ...]:
         return foremost_alarms(self.connection, self.scope, self.now_ms, MOST_FOREMOST)
 
+    def picture_is_asked(self, gateway: str, camera: str) -> bool:
+        """Whether a picture of this camera was asked for, and is to come."""
+        return is_under_way(self.connection, gateway, "snapshot", camera, self.now_ms)
+
     def story(self) -> EventStory:
         """The event whose cursor is in the path. Raises NotFound."""
         found = read_story(self.connection, self.scope, self.number("cursor"))
@@ -231,5 +236,6 @@ class UserRequestContext(RequestContext):
             "alarm_bar": cache(self.alarm_bar),
             "foremost_alarms": self.foremost_alarms,
             "rule_names": RuleNames(self.connection, self.scope),
+            "picture_is_asked": self.picture_is_asked,
             "recorder_link": self.services.console.recorder_link,
         }

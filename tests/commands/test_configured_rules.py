@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from edge_agent.commands.action import CommandRefused, is_signed_by_default
 from edge_agent.commands.handlers.configuration import configured_rules
 from edge_agent.commands.handlers.configuration.configured_rules import RulesCommand
 from edge_agent.config.loader import load
+from edge_agent.config.pushed import RULES_FOLDER, ConfigTrial, PushStore
+from edge_agent.config.rule_changes import RuleChanges
 from edge_agent.wire import NoArguments
 from tests.commands.contexts import GivenContext
 from tests.testbed.agent import write_config
@@ -74,6 +77,19 @@ def test_a_drop_in_counts_and_no_address_or_password_is_sent(tmp_path: Path) -> 
     assert '"min_duration_s": 45' in text
     assert "secret-word" not in text
     assert "rtsp" not in text
+
+
+def test_changed_rules_are_named_and_those_that_the_configuration_lacks(tmp_path: Path) -> None:
+    config = write_config(tmp_path, cameras=[CAMERA], broker_port=1883)
+    changes = RuleChanges()
+    changes.set("cam-1", RULES[0] | {"min_duration_s": 45}, {})
+    changes.set("cam-1", {"id": "new", "kind": "zone-intrusion", "zone": "yard"}, {})
+    store = PushStore(load(config).state_dir, RULES_FOLDER)
+    store.put(1, text := changes.text())
+    store.begin(ConfigTrial(1, hashlib.sha256(text).hexdigest(), "c-0", 60.0, []))
+    found = result(config)["cameras"]["cam-1"]
+    assert [rule["id"] for rule in found["rules"]] == ["night", "gate", "new"]
+    assert (found["changed"], found["added"]) == (["night", "new"], ["new"])
 
 
 def test_it_is_refused_without_a_file_and_when_it_is_too_large(

@@ -181,6 +181,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "{camera}: trả quy tắc {rule} về như cấu hình",
         "{camera}: take the rule {rule} back to the configuration",
     ),
+    "command-says-remove-rule": (
+        "{camera}: bỏ quy tắc {rule}, cấu hình không có quy tắc này",
+        "{camera}: remove the rule {rule}, which the configuration does not have",
+    ),
     "command-error-rehearsal": (
         "Không có lần chạy thử này, hoặc chưa có kết quả. Chưa gửi gì.",
         "There is no such rehearsal, or it has no result yet. Nothing was sent.",
@@ -189,6 +193,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "Trung tâm chưa có quy tắc hiện hành của camera này. Chưa gửi gì.",
         "The centre does not have the present rules of this camera. Nothing was sent.",
     ),
+    "commands-log-all": ("Tất cả các lệnh đã gửi", "All commands that were sent"),
     "command-mute-rule": ("Tạm không báo động theo quy tắc này", "Mute this rule"),
     "command-hold-event": ("Giữ lại chứng cứ trên thiết bị", "Hold the evidence on the gateway"),
     "recorder-open": ("Mở kênh {channel} trên đầu ghi", "Open channel {channel} on the recorder"),

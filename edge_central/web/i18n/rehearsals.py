@@ -69,6 +69,15 @@ WORDS: dict[str, tuple[str, str]] = {
         "Grey, dashed: the camera's masks, not analysed or blacked out ({count}).",
     ),
     "rule-off": ("Đang tắt trong cấu hình", "Disabled in the configuration"),
+    "picture-not-yet": (
+        "Chưa có ảnh toàn cảnh nào của camera này.",
+        "No whole picture of this camera has been taken yet.",
+    ),
+    "picture-is-asked": (
+        "Đã yêu cầu ảnh; ảnh đến sau vài giây nếu thiết bị đang hoạt động.",
+        "A picture was asked for; it comes within seconds if the gateway is online.",
+    ),
+    "picture-look-again": ("Tải lại trang", "Load the page again"),
     "rule-place-unknown": (
         "Thiết bị không gửi vùng hoặc vạch ảo của quy tắc này.",
         "The gateway has not sent the zone or line of this rule.",
@@ -323,6 +332,21 @@ WORDS: dict[str, tuple[str, str]] = {
     "rehearsal-by-whom": ("Người yêu cầu", "Asked by"),
     "rule-put-in-force": ("Áp dụng bản nháp (cần ký số)", "Put the draft in force (to be signed)"),
     "rule-changed": ("Đã đổi bằng lệnh, khác cấu hình", "Changed by a command, unlike the configuration"),
+    "rule-added": (
+        "Được thêm bằng lệnh, cấu hình không có quy tắc này",
+        "Added by a command; the configuration does not have it",
+    ),
+    "rule-remove": ("Bỏ quy tắc này", "Remove this rule"),
+    "rule-last-change": (
+        "Thay đổi gần nhất từ trang này: {what}. Người gửi lệnh: {who}, {time}. Lý do: {why}.",
+        "Last change from this console: {what}. By {who}, {time}. Reason: {why}.",
+    ),
+    "rule-change-show": ("Xem lệnh", "Show the command"),
+    "rule-change-elsewhere": (
+        "Lệnh không được gửi từ trang này.",
+        "The command was not sent from this console.",
+    ),
+    "rule-change-events": ("Xem sự kiện", "Show the events"),
     "rule-reset": ("Trả về như cấu hình", "Back to the configuration"),
     "rehearsal-again": ("Sửa và chạy thử lại", "Change it and rehearse again"),
     "rehearsal-asked": ("Yêu cầu lúc", "Asked at"),

@@ -48,7 +48,8 @@ class CommandRule:
 
 
 def commands_page(visit: UserRequestContext) -> Response:
-    """With ``type`` in the query: also the document of that command, to be signed."""
+    """With ``type`` in the query: also the document of that command, to be signed. ``command``: the id of the
+    only command that the log shows."""
     site, query = _site(visit), dict(visit.request.query_params)
     if "type" not in query:
         return _page(visit, site, query)
@@ -115,7 +116,10 @@ def _page(
         rule_times=RULE_TIMES_S,
         storm_times=STORM_TIMES_S,
         storm_every=STORM_EVERY_S,
-        commands=list_commands(visit.connection, visit.scope.narrowed(site.ward), site.id),
+        commands=list_commands(
+            *(visit.connection, visit.scope.narrowed(site.ward), site.id),
+            only=values.get("command") or None,
+        ),
     )
 
 

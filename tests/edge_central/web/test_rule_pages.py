@@ -15,10 +15,13 @@ import yaml
 from sqlalchemy import select
 
 from edge_agent.core.clock import rfc3339
+from edge_central.commands.model import GatewayCommand
 from edge_central.rehearsals.answers import record_replies
 from edge_central.store import tables
 from edge_central.web.auth.accounts import Role
 from edge_central.web.i18n import ALL
+from tests.edge_central.commands.parts import REASON
+from tests.edge_central.commands.parts import store as send
 from tests.edge_central.console.passages import make_searchable
 from tests.edge_central.parts import JPEG, FakeGateway
 from tests.edge_central.rehearsals.parts import CAMERA, NIGHT, YARD, document, example, result, store_rules
@@ -344,7 +347,8 @@ def test_a_new_rule_is_drafted_with_a_zone_of_its_own(city: House) -> None:
         "Cổng trường Đêm",
         "cong-truong-dem",
     )
-    assert zones == {"cong-truong-dem": {"polygon": [[0.1, 0.1], [0.5, 0.1], [0.5, 0.5]]}}
+    corners_of_zone = [[0.1, 0.1], [0.5, 0.1], [0.5, 0.5]]
+    assert zones == {"cong-truong-dem": {"polygon": corners_of_zone, "name": "Cổng trường Đêm"}}
     assert "schedule" not in rule
 
 
@@ -408,6 +412,70 @@ def test_a_changed_rule_says_so_and_can_be_taken_back(city: House) -> None:
         assert SIGNED.search(lan.get(COMMANDS, params=asked | wrong).text) is None
 
 
+@pytest.mark.parametrize("lang", ["vi", "en"])
+def test_where_no_picture_was_taken_a_button_stands_in_its_place(city: House, lang: str) -> None:
+    lan, of = city.browser("lan"), 0 if lang == "vi" else 1
+    lan.get(f"/language/{lang}")
+    new = f"{RULES}/cong/rehearse?kind=loitering&name=C%E1%BB%95ng"
+    for path in (f"{RULES}/night/rehearse", new):
+        page = lan.get(path).text
+        frame = page[page.index('<div class="over">') : page.index("</figure>")]
+        assert ALL["picture-not-yet"][of] in frame
+        assert f'name="next" value="{html.escape(path)}"' in frame
+        assert 'name="type" value="snapshot"><input type="hidden" name="camera" value="cam-1"' in frame
+    asked = {"type": "snapshot", "camera": "cam-1", "next": new}
+    assert lan.post(f"{COMMANDS}/unsigned", asked, page=new).headers["location"] == new
+    page = lan.get(new).text
+    assert ALL["picture-is-asked"][of] in page
+    assert ALL["picture-not-yet"][of] not in page
+    assert f'class="button" href="{html.escape(new)}"' in page
+
+
+@pytest.mark.parametrize("lang", ["vi", "en"])
+def test_the_page_says_who_last_changed_a_rule_when_and_why(city: House, lang: str) -> None:
+    lan, of = city.browser("lan"), 0 if lang == "vi" else 1
+    lan.get(f"/language/{lang}")
+    off = GatewayCommand(
+        "set-rule",
+        {"camera": "cam-1", "rule": NIGHT | {"enabled": False}, "config_hash": "ab" * 32},
+    )
+    with city.connections.writing() as connection:
+        first, second = (send(connection, off, city.now_ms() - ago_ms) for ago_ms in (60_000, 1_000))
+        update = tables.request.update().values(status="succeeded").where(tables.request.c.id == first)
+        connection.execute(update)
+    page = lan.get(RULES).text
+    assert f"{REASON}." in words(page)
+    assert ("tắt hẳn quy tắc night" if lang == "vi" else "switch the rule night off for good") in words(page)
+    assert second not in page, "the gateway has not carried it out"
+    log = lan.get(f"{COMMANDS}?command={first}").text
+    assert f'href="{COMMANDS}?command={first}#log"' in page
+    assert (log.count(f"<small>{REASON}"), ALL["commands-log-all"][of] in log) == (1, True)
+    assert lan.get(COMMANDS).text.count(f"<small>{REASON}") == 2
+
+
+def test_a_change_from_elsewhere_leads_to_the_events(city: House) -> None:
+    lan = city.browser("lan")
+    with city.connections.writing() as connection:
+        changed = document(CAMERA | {"changed": ["night"]})
+        connection.execute(tables.camera_rules.update().values(document=changed))
+    assert 'href="/events?site=dt-001&amp;camera=cam-1&amp;kind=rule-change"' in lan.get(RULES).text
+
+
+@pytest.mark.parametrize("lang", ["vi", "en"])
+def test_a_rule_that_the_configuration_lacks_is_removed(city: House, lang: str) -> None:
+    of, lan = 0 if lang == "vi" else 1, city.browser("lan")
+    lan.get(f"/language/{lang}")
+    with city.connections.writing() as connection:
+        added = document(CAMERA | {"changed": ["night"], "added": ["night", 7, {}]})
+        connection.execute(tables.camera_rules.update().values(document=added))
+    page = lan.get(RULES).text
+    assert ALL["rule-remove"][of] in page
+    assert ALL["rule-reset"][of] not in page
+    asked = {"type": "set-rule", "camera": "cam-1", "reset": "night", "reason": "hết lễ hội"}
+    to_sign = words(lan.get(COMMANDS, params=asked).text)
+    assert ("bỏ quy tắc" if lang == "vi" else "remove the rule") in to_sign
+
+
 def test_a_picture_of_an_example_is_opened_with_a_record(city: House) -> None:
     lan = city.browser("lan")
     id_ = begin(lan)
@@ -429,7 +497,7 @@ def test_a_picture_of_an_example_is_opened_with_a_record(city: House) -> None:
     with city.connections.reading() as connection:
         assert connection.execute(query).all() == [("rehearsal", "lan"), ("passage", "lan")]
     assert lan.get("/access").status_code == 403
-    assert id_ in city.browser("minh").get("/access").text
+    assert id_ in city.browser("minh").get("/access?kind=searches").text
 
 
 def test_another_officer_does_not_see_it_and_an_administrator_does(city: House) -> None:

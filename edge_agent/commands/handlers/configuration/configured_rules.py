@@ -12,8 +12,7 @@ import msgspec
 from edge_agent.commands.action import Action, CommandContext, CommandRefused, CommandSucceeded
 from edge_agent.config.fields import tree
 from edge_agent.config.pushed import ConfigSource
-from edge_agent.config.rule_changes import RuleChanges
-from edge_agent.config.written import mappings, plain, plain_entry
+from edge_agent.config.written import mappings, plain, plain_entry, with_id
 from edge_agent.core.errors import ConfigError
 from edge_agent.core.problems import problem_text
 from edge_agent.wire import CameraRules, ConfiguredRules
@@ -38,7 +37,7 @@ class RulesCommand:
         source = ConfigSource(self.config_path, no_secrets=True)
         try:
             settings = source.load()
-            cameras = dict(_cameras(source.tree(), source.rule_changes()))
+            cameras = dict(_cameras(source))
         except ConfigError as error:
             raise CommandRefused(problem_text("rules-unreadable", why=str(error))) from error
         result = ConfiguredRules(config_hash=settings.config_hash, cameras=cameras)
@@ -50,9 +49,12 @@ class RulesCommand:
         return CommandSucceeded(text, msgspec.to_builtins(result))
 
 
-def _cameras(whole: tree.Mapping, changes: RuleChanges) -> Iterator[tuple[str, CameraRules]]:
-    changed = {each.id: [str(rule["id"]) for rule in each.rules] for each in changes.cameras}
-    for id_, camera in mappings(whole, "cameras"):
+def _cameras(source: ConfigSource) -> Iterator[tuple[str, CameraRules]]:
+    changes = source.rule_changes().cameras
+    changed = {each.id: [str(rule["id"]) for rule in each.rules] for each in changes}
+    configured = source.tree_without_changes() if changes else None
+    for id_, camera in mappings(source.tree(), "cameras"):
+        ids = changed.get(id_, [])
         yield (
             id_,
             CameraRules(
@@ -61,6 +63,13 @@ def _cameras(whole: tree.Mapping, changes: RuleChanges) -> Iterator[tuple[str, C
                 lines=plain_entry(camera, "lines") or {},
                 masks=plain_entry(camera, "masks") or [],
                 privacy_masks=plain_entry(camera, "privacy_masks") or [],
-                changed=changed.get(id_, []),
+                changed=ids,
+                added=[] if configured is None else _added(configured, id_, ids),
             ),
         )
+
+
+def _added(configured: tree.Mapping, camera: str, changed: list[str]) -> list[str]:
+    """The changed rules that the configuration does not have."""
+    section = with_id(configured, "cameras", camera)
+    return [each for each in changed if section is None or with_id(section, "rules", each) is None]

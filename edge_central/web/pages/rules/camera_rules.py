@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from edge_agent.core.geometry import Point
+from edge_central.commands.records import last_rule_changes
 from edge_central.console.fleet import CameraOverview, SiteOverview
 from edge_central.rehearsals.model import RehearsalDraft
 from edge_central.rehearsals.records import ReportedRules, list_rehearsals, read_camera_rules
@@ -113,6 +114,7 @@ def rules_page(visit: UserRequestContext) -> Response:
         reports=read_reports(visit.connection, visit.scope, found.site.id, found.camera.id, visit.now_ms),
         rehearsals=list_rehearsals(visit.connection, visit.search_reader, found.site.id, found.camera.id),
         chosen=chosen,
+        last_changes=last_rule_changes(visit.connection, visit.scope, found.site.id, found.camera.id),
         new_kinds=NEW_KINDS,
         max_name=MAX_NAME,
         proposals=found.proposals(visit, found.rule(chosen)) if chosen else None,

@@ -20,15 +20,15 @@ NEW_KINDS = (
 )
 """Kinds that the console can begin. A wrong-way rule needs an arrow, which its form cannot draw."""
 MAX_NAME = 60
-ZONE = {"polygon": [[0.25, 0.4], [0.75, 0.4], [0.75, 0.9], [0.25, 0.9]]}
-LINE = {"from": [0.2, 0.6], "to": [0.8, 0.6]}
+ZONE: Written = {"polygon": [[0.25, 0.4], [0.75, 0.4], [0.75, 0.9], [0.25, 0.9]]}
+LINE: Written = {"from": [0.2, 0.6], "to": [0.8, 0.6]}
 """Where the form begins, in 0..1 of the picture."""
 COUNT = 5
 
 
 def new_rule(kind: str, name: str, taken: Collection[str]) -> ConfiguredRule | None:
-    """A rule of this kind, called ``name``, with an id that is not ``taken`` and a zone or line of its own.
-    None: there is no such kind, or no name."""
+    """A rule of this kind, called ``name``, with an id that is not ``taken`` and a zone or line of its own,
+    which is called as the rule. None: there is no such kind, or no name."""
     shown = " ".join(name.split())[:MAX_NAME]
     if kind not in NEW_KINDS or not shown or not shown.isprintable():
         return None
@@ -37,7 +37,8 @@ def new_rule(kind: str, name: str, taken: Collection[str]) -> ConfiguredRule | N
     written: Written = {"id": id_, "kind": kind, "name": shown, place: id_}
     if kind == RuleKind.CROWDING:
         written["count"] = COUNT
-    zones, lines = ({}, {id_: LINE}) if place == "line" else ({id_: ZONE}, {})
+    named = {"name": shown}
+    zones, lines = ({}, {id_: LINE | named}) if place == "line" else ({id_: ZONE | named}, {})
     return configured_rule(written, zones, lines)
 
 
