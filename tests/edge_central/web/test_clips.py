@@ -43,7 +43,7 @@ def page_of(house: House, lang: str = "en") -> str:
     ("lang", "says"),
     [
         ("en", "2 of 6 parts of the clip (0.3 MB) have arrived"),
-        ("vi", "Đã nhận 2/6 phần của video (0.3 MB)"),
+        ("vi", "Đã nhận 2/6 phần của video (0,3 MB)"),
     ],
 )
 def test_the_page_says_how_much_of_a_clip_has_arrived(house: House, lang: str, says: str) -> None:

@@ -157,7 +157,7 @@ def test_a_user_signs_in_and_is_led_back(house: House, provider: OidcProviderSer
     account = named(house, provider)
     assert (account.role, account.wards) == (Role.OFFICER, ("de-tham",))
     assert account.name.startswith("lan"), "from Lân"
-    log = house.browser("minh").get(f"/access?account={account.name}").text
+    log = house.browser("minh").get(f"/access?kind=accounts&account={account.name}").text
     assert f"{provider.issuer} {provider.user['sub']}" in log
     assert ALL["access-login-provider"][0] in log
 
@@ -189,7 +189,9 @@ def test_a_user_without_a_group_is_refused(
     assert account_of(house, provider) is None
     english = sign_in(house, provider, house.anybody(headers={"Accept-Language": "en"}))
     assert ALL["sign-in-without-role"][1] in english.text
-    assert f"{provider.issuer} {provider.user['sub']}" in house.browser("minh").get("/access").text
+    assert (
+        f"{provider.issuer} {provider.user['sub']}" in house.browser("minh").get("/access?kind=accounts").text
+    )
 
 
 def test_a_user_who_left_the_group_is_out_everywhere(house: House, provider: OidcProviderServer) -> None:
@@ -498,7 +500,7 @@ def test_no_secret_is_logged_or_shown(
     second = provider.authorize(begin(other))
     page = other.get(second).text
     ours = "".join(record.getMessage() for record in caplog.records if record.name.startswith("edge_central"))
-    said = ours + page + str(answer.headers) + house.browser("minh").get("/access").text
+    said = ours + page + str(answer.headers) + house.browser("minh").get("/access?kind=accounts").text
     codes = [dict(parse_qsl(urlsplit(each).query))["code"] for each in (back, second)]
     for secret in (CLIENT_SECRET, *codes):
         assert secret not in said

@@ -79,7 +79,7 @@ def test_a_device_is_turned_on_tried_and_turned_off(house: House, service: PushS
     assert "đã nhận" in lan.get(PAGE).text
     assert lan.post(f"{PAGE}/off", {"device": device[1]}, page=PAGE).status_code == 303
     assert rows(house) == []
-    log = house.browser("minh").get("/access?account=lan").text
+    log = house.browser("minh").get("/access?kind=accounts&account=lan").text
     assert "bật thông báo trên máy của" in log
     assert "tắt thông báo trên máy của" in log
 
