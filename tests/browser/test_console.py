@@ -33,7 +33,13 @@ PAGES = {
     "users": "/users",
     "account": "/account",
 }
-MORE = {"traffic": "/traffic", "report": "/reports/shift", "cases": "/cases", "silences": "/silences"}
+MORE = {
+    "traffic": "/traffic",
+    "report": "/reports/shift",
+    "cases": "/cases",
+    "silences": "/silences",
+    "user": "/users?user=lan",
+}
 LOOKS = [(WALL, "vi"), ((1366, 768), "en"), (PHONE, "vi")]
 LOAD_MS, PAINT_MS = 2_000, 1_000
 FIRST_PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
