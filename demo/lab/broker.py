@@ -15,8 +15,9 @@ from tests.testbed.mosquitto import binary
 
 LIFE = timedelta(days=90)
 """Of the certificates: gateways warn of one that ends within weeks."""
-CENTRE, REQUESTS = "central", "central-console"
-"""Users of the broker, as in production: the centre, and the commands of its console."""
+CENTRE, REQUESTS, ONVIF, ONVIF_READER = "central", "central-console", "central-onvif", "vms"
+"""Users of the broker, as in production: the centre, the commands of its console, its ONVIF events, and a
+program that reads these."""
 
 
 class LabBroker:
@@ -27,14 +28,15 @@ class LabBroker:
         wards = {site.id: site.ward for site in REAL_SITES} | {site.id: site.ward for site in simulated}
         ends = datetime.now(UTC) + LIFE
         valid = (f"{ends - LIFE - timedelta(days=1):%Y%m%d%H%M%SZ}", f"{ends:%Y%m%d%H%M%SZ}")
-        self._fleet = FleetBroker(folder, wards, valid=valid)
+        users = {"broker_onvif_users": [ONVIF], "broker_onvif_readers": [{"name": ONVIF_READER}]}
+        self._fleet = FleetBroker(folder, wards, users=users, valid=valid)
         self.port = self._fleet.port
         self.certificates = folder / "certificates"
         self.certificates.mkdir(mode=0o700)
         self.ca = self.certificates / "ca.crt"
         self.ca.write_bytes(self._fleet.ca.read_bytes())
         issuer = Issuer(self._fleet.ca, self._fleet.ca.with_name("ca.key"), LIFE)
-        issuer.issue_all(self.certificates, (CENTRE, REQUESTS, OPERATOR, *wards))
+        issuer.issue_all(self.certificates, (CENTRE, REQUESTS, ONVIF, ONVIF_READER, OPERATOR, *wards))
         console = self._fleet.issue("console", san="IP:127.0.0.1,DNS:localhost")
         for source, name in ((console.cert, "console.crt"), (console.key, "console.key")):
             target = self.certificates / name
@@ -61,6 +63,12 @@ class LabBroker:
         files = self.files(name)
         tls = ["--ca-file", str(self.ca), "--cert-file", files["cert_file"], "--key-file", files["key_file"]]
         return ["--broker", self.url, *tls]
+
+    def reading(self, name: str, topics: str) -> list[str]:
+        """The command with which a client reads topics."""
+        files = self.files(name)
+        tls = ["--cafile", str(self.ca), "--cert", files["cert_file"], "--key", files["key_file"]]
+        return ["mosquitto_sub", "-h", "127.0.0.1", "-p", str(self.port), *tls, "-v", "-t", f"'{topics}'"]
 
     def start(self, children: Children) -> None:
         children.start("broker", [binary(), "-c", str(self._fleet.configuration)])

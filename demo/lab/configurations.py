@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from demo.lab.broker import CENTRE, REQUESTS, LabBroker
+from demo.lab.broker import CENTRE, ONVIF, REQUESTS, LabBroker
 from demo.lab.cameras import CameraClips
 from demo.lab.sheet import WARD_IDS, RealSite
 from edge_agent.commands.signature import make_key
@@ -105,6 +105,7 @@ def write_centre(
         "boot_grace_s": 20,  # the whole city has just booted, and nobody wants to wait for five minutes
         "mqtt": broker.mqtt(CENTRE),
         "requests": {"id": REQUESTS, **broker.files(REQUESTS)},
+        "onvif": {"id": ONVIF, **broker.files(ONVIF)},
         "search": {"key_file": str(keys.search)},
         "metrics": {"listen": metrics},
         "console": {
@@ -114,6 +115,7 @@ def write_centre(
             "wards_file": str(sheet[1]),
             "url": f"https://{console}",
             "availability_target_percent": 95,
+            "onvif_events": True,
             "webhooks": [
                 {"id": "printer", "url": webhook},
                 {"id": "escalation", "url": webhook, "unacknowledged_s": ESCALATION_S},

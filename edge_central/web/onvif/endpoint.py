@@ -28,7 +28,7 @@ from edge_central.onvif.soap.faults import (
 )
 from edge_central.onvif.soap.values import parse_duration
 from edge_central.onvif.soap.xml_writer import XmlText, qualified
-from edge_central.web.http_errors import HttpError
+from edge_central.web.http_errors import HttpError, NotLoggedIn
 from edge_central.web.live.stream import check_capacity, event_within
 from edge_central.web.onvif.credentials import OnvifLogins
 from edge_central.web.onvif.operations import OPERATIONS, OnvifCall, Operation
@@ -67,7 +67,11 @@ class _Endpoint:
     async def answer(self, request: Request) -> Response:
         message_id = ""
         try:
-            soap = parse_request(await read_body(request))
+            document = await read_body(request)
+            if not document and "authorization" not in request.headers:
+                # Clients send a large request only when they know the challenge.
+                raise NotLoggedIn("log in with HTTP Digest")
+            soap = parse_request(document)
             message_id = soap.message_id
             body, operation = await self._call(request, soap)
         except SoapFault as fault:

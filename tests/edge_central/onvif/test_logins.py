@@ -81,6 +81,13 @@ def test_http_digest_logs_in(house: House) -> None:
     assert wrong.post(SERVICE, content=soap(CALL)).status_code == 401
 
 
+def test_an_empty_request_gets_the_challenge(house: House) -> None:
+    """As curl and libraries on top of it send it first."""
+    answer = house.anybody().post(SERVICE, content=b"")
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"].startswith('Digest realm="edge-central", qop="auth"')
+
+
 @pytest.mark.parametrize(
     "header",
     [
