@@ -131,7 +131,7 @@ def test_a_click_on_the_notification_opens_the_event(
     (message,) = phone.messages(service)
     deliver(room, message)
     shown = screen.wait_shown()
-    assert shown["title"] == "Báo động: Xâm nhập vùng"
+    assert shown["title"] == message["title"] == "Báo động: Xâm nhập vùng: người"
     assert [message["title"], message["body"], "/events/1"] in room.run(SHOWN)
     screen.click(shown)
     event = f"{room.house.url}/events/1"
