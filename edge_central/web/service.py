@@ -140,16 +140,8 @@ class ConsoleServer:
         """One, if Web Push is configured. Raises CentralError."""
         if self._console.push is None or services.push_key is None:
             return []
-        sender = PushSender(
-            self._console.push,
-            services.push_key,
-            services.connections,
-            services.sheet,
-            self._clock,
-            timezone=self._console.timezone,
-            second_factor_roles=self._console.second_factor_roles,
-        )
-        return [sender]
+        push, key = self._console.push, services.push_key
+        return [PushSender(self._console, push, key, services.connections, services.sheet, self._clock)]
 
     def _services(self, connections: DatabaseConnections) -> ConsoleServices:
         key = console_key(self._settings.state_dir)

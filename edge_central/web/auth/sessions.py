@@ -51,6 +51,14 @@ class OpenSession:
 ID_CHARACTERS = 16
 
 
+def may_log_in(account: Account, console: Console) -> bool:
+    """Whether the configuration still offers the way in which the account logs in."""
+    provider = console.oidc
+    if account.identity is None:
+        return console.allows_password(account.name)
+    return provider is not None and account.identity.issuer == provider.issuer
+
+
 class LoginSessions:
     """The sessions in the database. They are measured in wall time, because they survive a restart."""
 
@@ -88,16 +96,9 @@ class LoginSessions:
         account = find_account(connection, row.account)
         if account is None or account.disabled:  # a login at the same moment may have begun it
             return None
-        if not self._may_log_in(account):
+        if not may_log_in(account, self._console):
             return None
         return LoginSession(key, account, row.seen_ms, max(row.created_ms, row.confirmed_ms or 0))
-
-    def _may_log_in(self, account: Account) -> bool:
-        """Whether the configuration still offers the way in which the account logs in."""
-        provider = self._console.oidc
-        if account.identity is None:
-            return self._console.allows_password(account.name)
-        return provider is not None and account.identity.issuer == provider.issuer
 
     def confirm(self, connection: Connection, key: str, now_ms: int) -> None:
         """Record that the user has typed the password again."""

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
 
+from edge_central.settings import Console
 from edge_central.store import tables
 from edge_central.store.ringing import ALARM
 from edge_central.store.scope import Scope
 from edge_central.web.auth.accounts import Account, all_accounts, is_confirmed, setup_needed
+from edge_central.web.auth.sessions import may_log_in
 from edge_central.web.i18n import Lang
 from edge_central.web.push.encryption import ReceiverKeys
 from edge_central.web.webhooks.due import DueNotice
@@ -105,9 +106,7 @@ class Recipient:
         return is_new and self.scope.admits(due.ward) and self.device.filter.admits(due, minute)
 
 
-def recipients(
-    connection: Connection, console_key: str, second_factor_roles: Collection[str], now_ms: int
-) -> list[Recipient]:
+def recipients(connection: Connection, console_key: str, console: Console, now_ms: int) -> list[Recipient]:
     """The devices of people who could open a page of the console now, and the wards of both; of a provider's
     users only those who have signed in lately. ``console_key``: other devices accept no messages of this
     console."""
@@ -115,19 +114,18 @@ def recipients(
     devices = [_device(row) for row in connection.execute(wanted.order_by(_D.id))]
     if not devices:
         return []
-    people = {
-        each.name: each
-        for each in all_accounts(connection)
-        if each.is_person
-        and not each.disabled
-        and setup_needed(each, second_factor_roles) is None
-        and is_confirmed(each, now_ms)
-    }
+    people = {each.name: each for each in all_accounts(connection) if _may_read(each, console, now_ms)}
     return [
         Recipient(device, scope_of(people[device.account], device.filter))
         for device in devices
         if device.account in people
     ]
+
+
+def _may_read(account: Account, console: Console, now_ms: int) -> bool:
+    if not account.is_person or account.disabled or not may_log_in(account, console):
+        return False
+    return is_confirmed(account, now_ms) and setup_needed(account, console.second_factor_roles) is None
 
 
 def scope_of(account: Account, wanted: DeviceFilter) -> Scope:

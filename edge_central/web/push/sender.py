@@ -6,12 +6,11 @@ import logging
 import queue
 import ssl
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import partial
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
@@ -20,6 +19,7 @@ from edge_agent.core.clock import Clock, wall_ms
 from edge_agent.core.worker import SupervisedThread
 from edge_central.alerts.json_post import HANG_S, REJECTED_STATUSES, PostFailed, exchange, tls_context
 from edge_central.console.site_names import FleetSheet
+from edge_central.settings import Console
 from edge_central.store.database import DatabaseConnections, DatabaseRejected, DatabaseUnavailable
 from edge_central.web.push import waiting
 from edge_central.web.push.collecting import (
@@ -72,25 +72,21 @@ class PushAnswer:
 class PushSender:
     def __init__(
         self,
+        console: Console,
         push: PushSettings,
         key: VapidKey,
         connections: DatabaseConnections,
         sheet: FleetSheet,
         clock: Clock,
-        *,
-        timezone: ZoneInfo,
-        second_factor_roles: Collection[str],
     ) -> None:
         """Raises CentralError if ``ca_file`` holds no certificate."""
         self.loop = SupervisedThread("push", self._run, max_silence_s=HANG_S)
-        self._push = push
+        self._console, self._push = console, push
         self._key = key
         self._tls: ssl.SSLContext = tls_context(push.ca_file)
         self._connections = connections
         self._sheet = sheet
         self._clock = clock
-        self._timezone = timezone
-        self._roles = second_factor_roles
         self._is_busy = self._more = False  # messages wait that can be sent; more is due than was collected
         self._collected_mono = clock.monotonic()
         self._late_mono = clock.monotonic() - LATE_EVERY_S
@@ -109,7 +105,7 @@ class PushSender:
         """Collect and post once. False: nothing more is due. Raises DatabaseUnavailable, DatabaseRejected."""
         now_ms = wall_ms(self._clock)
         with self._connections.reading() as connection:
-            found = recipients(connection, self._key.public, self._roles, now_ms)
+            found = recipients(connection, self._key.public, self._console, now_ms)
         now_mono = self._clock.monotonic()
         if not self._is_busy or now_mono - self._collected_mono >= COLLECT_EVERY_S:
             self._collected_mono = now_mono
@@ -123,7 +119,7 @@ class PushSender:
 
     def _collect(self, found: list[Recipient], now_ms: int, delays: Sequence[int]) -> bool:
         """Read what is due for the devices with these delays. True: more is due."""
-        reader = NoticeReader(self._sheet.names(), self._timezone, now_ms)
+        reader = NoticeReader(self._sheet.names(), self._console.timezone, now_ms)
         groups = {
             seconds: [each for each in found if each.device.filter.unacknowledged_s == seconds]
             for seconds in UNACKNOWLEDGED_S

@@ -104,19 +104,14 @@ def city(tmp_path: Path, service: PushService) -> Iterator[City]:
 def make_city(folder: Path, service: PushService, push: dict[str, Any]) -> Iterator[City]:
     clock = FakeClock()
     folder.mkdir(exist_ok=True)
-    with House(folder / "house", clock=clock, push=push, **with_names(folder)) as house:
+    keys = with_names(folder) | {"push": push, "second_factor_roles": ["admin"]}
+    with House(folder / "house", clock=clock, **keys) as house:
         console = house.settings.console
         assert console is not None
         assert console.push is not None
-        sender = PushSender(
-            console.push,
-            read_or_make_key(house.settings.state_dir / "push.key"),
-            house.connections,
-            FleetSheet(console.sites_file, console.wards_file),
-            clock,
-            timezone=ZoneInfo("Asia/Ho_Chi_Minh"),
-            second_factor_roles=("admin",),
-        )
+        key = read_or_make_key(house.settings.state_dir / "push.key")
+        sheet = FleetSheet(console.sites_file, console.wards_file)
+        sender = PushSender(console, console.push, key, house.connections, sheet, clock)
         house.person("lan", Role.OFFICER, WARD)
         house.take(OURS.heartbeat("s"), THEIRS.heartbeat("s"))
         yield City(house, service, clock, sender)
@@ -155,7 +150,9 @@ def test_an_alarm_is_on_the_phone_in_the_words_of_its_user(city: City) -> None:
     assert len({len(push.body) for push in city.service.accepted}) == 1, "padded: the length says little"
 
 
-@pytest.mark.parametrize("lost", ["disabled", "program", "ward", "password", "factor", "removed", "device"])
+@pytest.mark.parametrize(
+    "lost", ["disabled", "program", "ward", "password", "factor", "provider", "removed", "device"]
+)
 def test_who_may_not_read_an_alarm_any_more_gets_nothing_from_the_next_message_on(
     city: City, lost: str
 ) -> None:
@@ -177,6 +174,8 @@ def test_who_may_not_read_an_alarm_any_more_gets_nothing_from_the_next_message_o
                 change_account(connection, "lan", one_time_until_ms=city.house.now_ms() + 10**9)
             case "factor":
                 change_account(connection, "lan", role=Role.ADMIN.value, wards="")
+            case "provider":  # that the configuration does not have
+                change_account(connection, "lan", issuer="https://id.example", subject="7")
             case "removed":
                 accounts.remove_account(connection, "lan")
             case "device":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edge_central.settings import Database
+from edge_central.settings import Console, Database
 from edge_central.store.database import DatabaseConnections
 from edge_central.store.ringing import WARNING
 from edge_central.web.auth import accounts
@@ -15,13 +15,14 @@ from edge_central.web.push.encryption import ReceiverKeys
 from edge_central.web.push.waiting import LIFETIME_S, NewMessage
 from edge_central.web.webhooks.due import newest_deliveries
 from tests.edge_central.parts import WARD
+from tests.edge_central.web.test_oidc_parts import settings as oidc_settings
 from tests.testbed.push_service import Subscriber
 
 BOTH = (WARD, "bo-xuyen")
 
 
 def test_the_rows_on_both_databases(database: Database) -> None:
-    connections = DatabaseConnections(database)
+    connections, console = DatabaseConnections(database), Console(idle_s=60, session_s=600)
     phone = Subscriber("/p")
     new = NewDevice(
         account="lan", name="phone", service="push.example", endpoint="https://push.example/p",
@@ -38,7 +39,7 @@ def test_the_rows_on_both_databases(database: Database) -> None:
         wanted = DeviceFilter((WARD,), ("crowding",), False, WARNING, 300, QuietHours(1, 2))
         assert not devices.change_device(connection, "minh", device.id, "x", "en", wanted)
         assert devices.change_device(connection, "lan", device.id, "x", "en", wanted)
-        assert devices.recipients(connection, "key", (), 4)[0].device.filter == wanted
+        assert devices.recipients(connection, "key", console, 4)[0].device.filter == wanted
         waiting.enqueue(connection, device.id, message, 4)
         waiting.enqueue(connection, device.id, replace(message, topic="other"), 5)
         (first,) = waiting.next_messages(connection, "key", 6, 8)
@@ -64,6 +65,8 @@ def test_the_rows_on_both_databases(database: Database) -> None:
 def test_a_user_of_a_provider_who_signs_in_no_more_gets_nothing(database: Database) -> None:
     """Who is removed at the provider has no session, but the phone would go on."""
     connections, phone = DatabaseConnections(database), Subscriber("/p")
+    oidc = oidc_settings("https://id.example")
+    console = Console(idle_s=60, session_s=600, oidc=oidc, second_factor_roles=("officer",))
     new = NewDevice(
         account="lan", name="phone", service="push.example", endpoint="https://push.example/p",
         keys=ReceiverKeys(phone.public, phone.auth), console_key="key", lang="vi",
@@ -72,8 +75,10 @@ def test_a_user_of_a_provider_who_signs_in_no_more_gets_nothing(database: Databa
         identity = ProviderIdentity("https://id.example", "u-1")
         accounts.add_account(connection, Account("lan", Role.OFFICER, BOTH, 1, identity=identity))
         add_device(connection, new, 1)
-        assert devices.recipients(connection, "key", ("officer",), 2) == []
+        assert devices.recipients(connection, "key", console, 2) == []
         accounts.mark_signed_in(connection, "lan", 1_000)
-        assert len(devices.recipients(connection, "key", ("officer",), 1_000 + CONFIRMED_MS)) == 1
-        assert devices.recipients(connection, "key", ("officer",), 1_001 + CONFIRMED_MS) == []
+        assert len(devices.recipients(connection, "key", console, 1_000 + CONFIRMED_MS)) == 1
+        assert devices.recipients(connection, "key", console, 1_001 + CONFIRMED_MS) == []
+        without = replace(console, oidc=None)
+        assert devices.recipients(connection, "key", without, 1_000 + CONFIRMED_MS) == []
     connections.close()
