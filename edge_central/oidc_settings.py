@@ -6,7 +6,14 @@ from typing import Annotated
 
 from edge_agent.config.fields.collections import ListOf
 from edge_agent.config.fields.declare import Key, section
-from edge_agent.config.fields.field_types import PasswordFile, ReadableFile, Text, WordChoice, identifier
+from edge_agent.config.fields.field_types import (
+    Flag,
+    PasswordFile,
+    ReadableFile,
+    Text,
+    WordChoice,
+    identifier,
+)
 from edge_agent.config.fields.schema_types import SectionValues
 from edge_agent.core.secrets import Secret
 from edge_central.config_types import IssuerUrl
@@ -109,6 +116,14 @@ class OidcSettings:
             ListOf(ROLE_MAPPING, "roles", least=1, most=1000),
         ),
     ]
+    prompt_login: Annotated[
+        bool,
+        Key(
+            "whether the provider asks for the login at each sign-in (`prompt=login`), also while the user "
+            "has a session there: for computers that several users share",
+            Flag(),
+        ),
+    ] = False
     acr: Annotated[
         tuple[str, ...],
         Key(

@@ -49,8 +49,9 @@ console:
    push: {contact: "mailto:it@city.example", services: ["push.example:8443"], networks: [10.0.0.0/8],
           ca_file: c.pem},
    oidc: {issuer: "https://id.example/realms/city", client_id: console, client_secret_file: p, ca_file: c.pem,
-          label: City, scopes: [email], name_claim: email, role_claim: roles, acr: [gold], amr: [mfa],
-          roles: [{value: officers, role: officer, wards: [de-tham]}], password_accounts: [minh]},
+          label: City, prompt_login: true, scopes: [email], name_claim: email, role_claim: roles,
+          acr: [gold], amr: [mfa], password_accounts: [minh],
+          roles: [{value: officers, role: officer, wards: [de-tham]}]},
    onvif_events: true, recorder_url: "https://nvr.example/live?channel={channel}"}
 requests: {id: req, cert_file: c.pem, key_file: c.key, username: r, password_file: p}
 onvif: {id: onvif, cert_file: c.pem, key_file: c.key, username: o, password_file: p}

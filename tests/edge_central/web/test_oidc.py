@@ -509,10 +509,13 @@ def test_no_secret_is_logged_or_shown(
 # --- configuration ---
 
 
-def test_passwords_may_be_left_to_named_accounts(
+def test_a_console_can_be_strict_about_passwords_and_sign_ins(
     tmp_path: Path, clock: FakeClock, provider: OidcProviderServer
 ) -> None:
-    with opened(tmp_path, clock, provider, password_accounts=["minh"]) as house:
+    keys = {"password_accounts": ["minh"], "prompt_login": True, "acr": ["gold", "silver"]}
+    with opened(tmp_path, clock, provider, **keys) as house:
+        asked = dict(parse_qsl(urlsplit(begin(house.anybody())).query))
+        assert (asked["prompt"], asked["acr_values"]) == ("login", "gold silver")
         house.person("lan", Role.VIEWER, "de-tham")
         answer = Browser(house.anybody()).log_in("lan")
         assert_refused(answer, 403, "login-provider-only")

@@ -66,6 +66,7 @@ class CodeFlow:
         """Where the browser goes to sign in. Raises SignInFailed."""
         metadata = self._documents.metadata()
         more = {"acr_values": " ".join(self._settings.acr)} if self._settings.acr else {}
+        more |= {"prompt": "login"} if self._settings.prompt_login else {}
         url, _ = self._client(metadata).create_authorization_url(
             metadata.authorization_endpoint,
             state=pending.state,
