@@ -62,13 +62,14 @@ def _camera_outages(
 
 
 def _windows(layers: Mapping[Layer, Sequence[StateInterval]], wide: TimeSpan) -> Iterator[TimeSpan]:
-    """The times of what can be an outage, in order, each with all that its condition depends on."""
+    """The times of what can be an outage, in order, each with the time before it: a camera that is lost soon
+    after its gateway was off counts as starting."""
     faults = [each for each in layers.get(Layer.PICTURE, ()) if each.state == PictureState.OFFLINE]
     faults += [each for layer in TAMPER_LAYERS for each in layers.get(layer, ())]
     window: TimeSpan | None = None
     for fault in sorted(faults, key=_FROM):
         from_ms = max(wide.from_ms, fault.from_ms - CONTEXT_MS)
-        to_ms = wide.to_ms if fault.to_ms is None else min(wide.to_ms, fault.to_ms + CONTEXT_MS)
+        to_ms = wide.to_ms if fault.to_ms is None else min(wide.to_ms, fault.to_ms)
         if window is not None and from_ms <= window.to_ms:
             window = TimeSpan(window.from_ms, max(window.to_ms, to_ms))
             continue

@@ -349,6 +349,7 @@ def test_a_start_across_midnight_counts_as_in_one_piece(
         power_ms = HOUR_MS - 2 * MINUTE_MS
         assert conditions[Condition.POWER] + conditions.get(Condition.CAMERA, 0) == power_ms + lost_ms
         assert conditions.get(Condition.CAMERA, 0) == (lost_ms if expected is Condition.CAMERA else 0)
+        assert quick.outages(period, exact=False) == quick.outages(period, exact=True)
 
 
 def test_old_days_are_deleted_with_their_intervals(quick: Figures) -> None:

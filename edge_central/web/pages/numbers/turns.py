@@ -46,11 +46,11 @@ class TurnOfClasses:
 
 @dataclass(frozen=True, slots=True)
 class TurnMatrix:
-    """``cells`` has a row for each of ``firsts``, with a number for each of ``lasts``; None: a gap."""
+    """``cells`` has a row for each of ``firsts``, with a number for each of ``lasts``."""
 
     firsts: tuple[LineSide, ...]
     lasts: tuple[LineSide, ...]
-    cells: tuple[tuple[int | None, ...], ...]
+    cells: tuple[tuple[int, ...], ...]
     turns: tuple[TurnOfClasses, ...]  # the most frequent first
     lines: Mapping[str, LastLine]
     total: int
@@ -86,13 +86,7 @@ def turn_matrix(found: Sequence[TrafficSeries], span: Span, now: Quarter) -> Tur
     return TurnMatrix(
         firsts,
         lasts,
-        tuple(
-            tuple(
-                None if lines[last.line].is_gap else turns.get((first, last), Counter()).total()
-                for last in lasts
-            )
-            for first in firsts
-        ),
+        tuple(tuple(turns.get((first, last), Counter()).total() for last in lasts) for first in firsts),
         tuple(_by_frequency(turns)),
         lines,
         sum(by_label.total() for by_label in turns.values()) + apart[FURTHER],
@@ -117,6 +111,6 @@ def _lines(periods: Sequence[tuple[str, TrafficPeriod]]) -> dict[str, LastLine]:
         other = found.get(line)
         if other is not None:
             measured = min(known.measured_min, other.measured_min)
-            known = LastLine(line, known.is_gap or other.is_gap, measured, known.of_min)
+            known = LastLine(line, known.is_gap and other.is_gap, measured, known.of_min)
         found[line] = known
     return found
