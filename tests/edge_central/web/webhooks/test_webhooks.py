@@ -23,8 +23,10 @@ from edge_central.web.webhooks.due import newest_place, next_step
 from edge_central.web.webhooks.notice import WebhookNotice
 from tests.edge_central.parts import WARD, FakeGateway
 from tests.edge_central.rehearsals.parts import CAMERA, NIGHT, document, store_rules
+from tests.edge_central.traffic.parts import moment
 from tests.edge_central.web.hostile import event
 from tests.edge_central.web.house import House
+from tests.host.fakes import FakeClock
 from tests.testbed.mosquitto import wait_until
 from tests.testbed.receiver import Receiver
 
@@ -234,6 +236,21 @@ def test_an_alarm_that_nobody_acknowledges_is_escalated(quiet: House) -> None:
     with quiet.connections.writing() as connection:
         acknowledge(connection, LogAuthor("lan", quiet.now_ms()), "event dt-001 a2", WARD)
     assert due_subject(quiet, 310) is None
+
+
+def test_an_escalation_says_for_how_long_nobody_has_acknowledged(receiver: Receiver, tmp_path: Path) -> None:
+    clock, hooks = FakeClock(moment("08:00")), [hook(receiver, unacknowledged_s=300)]
+    with House(tmp_path / "house", url=URL, clock=clock, webhooks=hooks) as house:
+        house.start()
+        settled(house)
+        house.take(alarm(OURS, 1, "a1"), alarm(OURS, 2, "a2"))
+        with house.connections.writing() as connection:
+            acknowledge(connection, LogAuthor("lan", house.now_ms()), "event dt-001 a1", WARD)
+        clock.advance(301)
+        receiver.wait_posted(1)
+    ((_, body),) = receiver.posted
+    assert (body["subject"], body["unacknowledged_s"]) == ("event dt-001 a2", 300)
+    assert body["text"]["vi"].startswith("CHƯA CÓ NGƯỜI NHẬN sau 5 phút\nBáo động: Xâm nhập vùng")
 
 
 def test_an_alert_that_ended_in_time_is_not_escalated(quiet: House) -> None:
