@@ -35,7 +35,8 @@ class LoginSession:
     account: Account
     seen_ms: int
     confirmed_ms: int
-    """When the user last typed the password: at the login, or again."""
+    """When the user last typed the password: at the login, or again. A user of a provider types it there, or
+    not at all, while a session is open there: 0 unless the provider says when."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,8 @@ class LoginSessions:
             return None
         if not may_log_in(account, self._console):
             return None
-        return LoginSession(key, account, row.seen_ms, max(row.created_ms, row.confirmed_ms or 0))
+        at_login_ms = row.created_ms if account.identity is None else 0
+        return LoginSession(key, account, row.seen_ms, max(at_login_ms, row.confirmed_ms or 0))
 
     def confirm(self, connection: Connection, key: str, now_ms: int) -> None:
         """Record that the user has typed the password again."""

@@ -162,9 +162,10 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "confirm": ("Xác nhận", "Confirm"),
     "confirm-login-again": (
-        "Tài khoản của bạn không có mật khẩu ở đây. Hãy đăng xuất rồi đăng nhập lại trước khi thay đổi tài "
-        "khoản.",
-        "Your account has no password here. Log out and in again before you change accounts.",
+        "Tài khoản của bạn không có mật khẩu ở đây. Trước khi thay đổi tài khoản, hãy xác nhận bằng cách "
+        "đăng nhập lại ở hệ thống đăng nhập tập trung.",
+        "Your account has no password here. Before you change accounts, confirm by a new login at the "
+        "provider.",
     ),
     "one-time-password": ("Mật khẩu dùng một lần", "One-time password"),
     "one-time-of": ("Mật khẩu dùng một lần của {name}", "One-time password of {name}"),

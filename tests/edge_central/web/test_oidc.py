@@ -22,6 +22,7 @@ from edge_central.store import tables
 from edge_central.web.auth.accounts import Account, Role, find_account
 from edge_central.web.auth.oidc import documents
 from edge_central.web.auth.oidc.documents import FAILED_S, MOST_BYTES, RENEW_S
+from edge_central.web.auth.oidc.person import SKEW_S
 from edge_central.web.auth.oidc.provider import CALLBACK
 from edge_central.web.auth.sessions import SIGN_IN_S, LoginSessions
 from edge_central.web.i18n import ALL
@@ -230,6 +231,26 @@ def test_accounts_of_the_provider_are_managed_there(house: House, provider: Oidc
     for path in ("/password", "/account/second-factor", "/account/second-factor/code"):
         assert browser.post(path, {}, page="/account").status_code == 403
     assert Browser(house.anybody()).log_in(name, "").status_code == 401
+
+
+def test_an_admin_of_the_provider_confirms_there(
+    house: House, provider: OidcProviderServer, clock: FakeClock
+) -> None:
+    """A session that is open at the provider is not enough to change accounts."""
+    provider.user["groups"] = ["edge-admins"]
+    browser, now_s = signed_in(house, provider), int(clock.now().timestamp())
+    fields = {"name": f"new-{provider.user['sub']}", "role": "viewer", "ward de-tham": "on"}
+    for auth_time in (None, now_s - SKEW_S - 1, now_s + SIGN_IN_S + SKEW_S + 1, "now", now_s):
+        answer = browser.post("/users/add", fields, page="/users")
+        assert (answer.status_code, ALL["user-error-confirm"][0] in answer.text) == (403, True)
+        assert 'href="/login/oidc?again&amp;next=/users"' in answer.text
+        asked = browser.get("/login/oidc?again&next=/users").headers["location"]
+        assert {"prompt": "login", "max_age": str(SIGN_IN_S)}.items() <= dict(
+            parse_qsl(urlsplit(asked).query)
+        ).items()
+        provider.user["auth_time"] = auth_time
+        browser.get(provider.authorize(asked))
+    assert browser.post("/users/add", fields, page="/users").status_code == 200
 
 
 def test_a_disabled_account_stays_out(house: House, provider: OidcProviderServer) -> None:

@@ -30,11 +30,12 @@ from edge_central.web.auth.oidc.documents import (
 )
 from edge_central.web.auth.oidc.errors import SignInFailed, SignInFault
 from edge_central.web.auth.oidc.pending import PendingSignIn
+from edge_central.web.auth.oidc.person import SKEW_S
+from edge_central.web.auth.sessions import SIGN_IN_S
 
 ALGORITHMS = ("RS256", "PS256", "ES256")
 """Whatever a token or the provider says: never ``none``, and asymmetric ones only, so that the client secret
 signs nothing."""
-SKEW_S = 60
 MOST_TOKEN = 65_536
 
 
@@ -62,11 +63,13 @@ class CodeFlow:
         self._documents = documents
         self._http = http
 
-    def authorization_url(self, pending: PendingSignIn) -> str:
-        """Where the browser goes to sign in. Raises SignInFailed."""
+    def authorization_url(self, pending: PendingSignIn, *, again: bool) -> str:
+        """Where the browser goes to sign in. ``again``: the provider asks for the login although there is a
+        session, and says when (OpenID Connect Core 1.0, section 3.1.2.1). Raises SignInFailed."""
         metadata = self._documents.metadata()
         more = {"acr_values": " ".join(self._settings.acr)} if self._settings.acr else {}
-        more |= {"prompt": "login"} if self._settings.prompt_login else {}
+        more |= {"prompt": "login"} if again or self._settings.prompt_login else {}
+        more |= {"max_age": str(SIGN_IN_S)} if again else {}
         url, _ = self._client(metadata).create_authorization_url(
             metadata.authorization_endpoint,
             state=pending.state,

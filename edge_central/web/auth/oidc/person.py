@@ -12,7 +12,10 @@ from typing import Any
 from edge_central.oidc_settings import OidcSettings
 from edge_central.web.auth.accounts import ProviderIdentity, Role
 from edge_central.web.auth.oidc.errors import SignInFailed, SignInFault
+from edge_central.web.auth.sessions import SIGN_IN_S
 
+SKEW_S = 60
+"""Between the clocks of the provider and the centre."""
 MOST_SUBJECT = 255
 """OpenID Connect Core 1.0, section 2."""
 MOST_NAME = 60
@@ -33,17 +36,23 @@ class ProviderPerson:
     """For a new account; it may be taken."""
     rights: ProviderRights | None
     """None: no row of the table applies."""
+    is_fresh: bool = False
+    """The provider says that the user has proved who it is during this sign-in, not by an open session."""
 
 
-def read_person(claims: Mapping[str, Any], settings: OidcSettings) -> ProviderPerson:
-    """``claims``: of a verified ID token. Raises SignInFailed."""
+def read_person(claims: Mapping[str, Any], settings: OidcSettings, begun_s: int = 0) -> ProviderPerson:
+    """``claims``: of a verified ID token. ``begun_s``: when the sign-in began. Raises SignInFailed."""
     subject = claims.get("sub")
     if not isinstance(subject, str) or not 0 < len(subject) <= MOST_SUBJECT or not subject.isprintable():
         raise SignInFailed(SignInFault.PROVIDER_WRONG, "its ID token has no valid sub")
     _check_strength(claims, settings)
     identity = ProviderIdentity(settings.issuer, subject)
     name = account_name(claims.get(settings.name_claim), identity)
-    return ProviderPerson(identity, name, granted(claims.get(settings.role_claim), settings))
+    proved_s = claims.get("auth_time")
+    is_fresh = (
+        isinstance(proved_s, int | float) and begun_s - SKEW_S <= proved_s <= begun_s + SIGN_IN_S + SKEW_S
+    )
+    return ProviderPerson(identity, name, granted(claims.get(settings.role_claim), settings), is_fresh)
 
 
 def granted(claim: object, settings: OidcSettings) -> ProviderRights | None:

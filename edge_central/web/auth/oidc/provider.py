@@ -33,11 +33,11 @@ class OidcProvider:
         self._documents = ProviderDocuments(settings, http, clock)
         self._flow = _code_flow(settings, url.rstrip("/") + CALLBACK, self._documents, http)
 
-    def begin(self, path: str) -> tuple[str, PendingSignIn]:
-        """Begin a sign-in that leads to ``path``: the address at the provider, and what to remember. Raises
-        SignInFailed."""
+    def begin(self, path: str, *, again: bool) -> tuple[str, PendingSignIn]:
+        """Begin a sign-in that leads to ``path``: the address at the provider, and what to remember.
+        ``again``: the user has to prove anew who it is. Raises SignInFailed."""
         pending = self.pending.new(path, wall_ms(self._clock))
-        return self._flow.authorization_url(pending), pending
+        return self._flow.authorization_url(pending, again=again), pending
 
     def finish(self, answer: Mapping[str, str], pending: PendingSignIn) -> ProviderPerson:
         """``answer``: the query with which the browser came back. Raises SignInFailed."""
@@ -48,7 +48,7 @@ class OidcProvider:
         if "error" in answer or not 0 < len(code) <= MOST_CODE:
             raise SignInFailed(SignInFault.REFUSED, f"the answer is {answer.get('error', '')[:64]!r}")
         claims = self._flow.claims(code, pending, wall_ms(self._clock) // 1000)
-        return read_person(claims, self._settings)
+        return read_person(claims, self._settings, pending.begun_ms // 1000)
 
     def _check_issuer(self, issuer: str | None) -> None:
         """The answer of another provider must not be redeemed at this one (RFC 9207)."""

@@ -15,7 +15,7 @@ from starlette.responses import RedirectResponse, Response
 
 from edge_agent.core.clock import wall_ms
 from edge_central.store.accesses import AccessKind
-from edge_central.web.auth.accounts import Account
+from edge_central.web.auth.accounts import Account, token_digest
 from edge_central.web.auth.login import login_page, replace_session, safe_redirect_path
 from edge_central.web.auth.oidc.errors import SignInFailed, SignInFault
 from edge_central.web.auth.oidc.person import ProviderPerson
@@ -63,7 +63,8 @@ def _endpoint(front: RequestHandler, step: SignInStep) -> Callable[[Request], Aw
 async def _begin(front: RequestHandler, provider: OidcProvider, request: Request) -> Response:
     """Raises SignInFailed, HttpError."""
     path = safe_redirect_path(request.query_params.get("next"))
-    url, pending = await front.run_waiting(partial(provider.begin, path))
+    again = "again" in request.query_params
+    url, pending = await front.run_waiting(partial(provider.begin, path, again=again))
     response = RedirectResponse(url, 303)
     front.services.cookies.set(response, PROVIDER_COOKIE, provider.pending.seal(pending))
     return response
@@ -87,6 +88,8 @@ def _enter(person: ProviderPerson, path: str, call: RequestContext) -> Response:
         if isinstance(admitted, Account):
             kind = AccessKind.LOGIN_PROVIDER
             token = replace_session(call, connection, admitted.name, kind, detail=identity)
+            if person.is_fresh:
+                call.services.sessions.confirm(connection, token_digest(token), call.now_ms)
     if isinstance(admitted, SignInFault):
         log.warning("a sign-in through the provider is refused: %s: %s", admitted, identity)
         return _failed(admitted, call)
