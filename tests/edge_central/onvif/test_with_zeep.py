@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from tests.edge_central.parts import FakeGateway
 from tests.edge_central.web.house import House
 
 BOX, THEIRS = FakeGateway("dt-001"), FakeGateway("bx-001", "bo-xuyen")
+GUIDE = Path(__file__).parents[3] / "docs/guide/onvif.md"
 TEV = "{http://www.onvif.org/ver10/events/wsdl}"
 TT = "{http://www.onvif.org/ver10/schema}"
 WSNT = "http://docs.oasis-open.org/wsn/b-2"
@@ -133,3 +136,19 @@ def test_the_library_with_a_wrong_password_gets_nothing(house: House, transport:
     stranger = client_of(house, transport, "x")
     with pytest.raises(ONVIFError, match="wrong"):
         stranger.devicemgmt.GetDeviceInformation()
+
+
+def test_the_example_of_the_guide_prints_events(
+    house: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))  # the library stores what it has parsed
+    found = re.search(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    assert found is not None
+    code = found[1].replace("8443", str(house.port)).replace("while True:", "for _ in range(1):")
+    house.take(entered(FakeGateway("dt-009"), 1))
+    names: dict[str, Any] = {"password": password_of(house)}
+    exec(code, names)
+    for service in names["centre"].services.values():
+        service.zeep_client.transport.session.close()
+    printed = capsys.readouterr().out
+    assert "tns1:RuleEngine/FieldDetector/ObjectsInside [('VideoSource', 'dt-009/cam-1')" in printed
