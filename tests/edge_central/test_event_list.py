@@ -231,15 +231,14 @@ def test_no_plan_depends_on_the_order_in_which_indexes_were_created(
 ) -> None:
     for number in range(1, 16):
         report(number, f"e{number}", "start", number, severity=17)
-    scopes = (EVERYWHERE, Scope(frozenset({"de-tham"})))
     filters: list[dict[str, Any]] = [
         *({}, {"severity": 17}, {"kinds": frozenset({"loitering"})}, {"gateway": "dt-001"}),
         {"gateway": "dt-001", "kinds": frozenset({"loitering"})},
         {"gateway": "dt-001", "severity": 17},
     ]
     asked = [
-        (scope, EventFilter(**each, **period))
-        for scope, each, period in itertools.product(scopes, filters, ({}, PERIOD))
+        (Scope(frozenset({"de-tham"})), EventFilter(**each, **period))
+        for each, period in itertools.product(filters, ({}, PERIOD))
     ]
 
     def plans(scope: Scope, event_filter: EventFilter) -> list[list[str]]:
@@ -256,7 +255,7 @@ def test_no_plan_depends_on_the_order_in_which_indexes_were_created(
         str(each): (one, other) for each, one, other in zip(asked, *found, strict=True) if one != other
     }
     assert differing == {}
-    in_period = dict(zip(asked, found[0], strict=True))[EVERYWHERE, EventFilter(**PERIOD)][0]
+    in_period = dict(zip(asked, found[0], strict=True))[asked[1]][0]
     assert any("event_by_time" in line for line in in_period), in_period
 
 

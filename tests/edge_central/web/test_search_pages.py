@@ -138,17 +138,17 @@ def test_what_several_fields_show_is_reported_with_the_mistakes_of_one_field(cit
     assert re.findall(r'<li><a href="#([a-z_]+)"', late) == ["case", "to"]
 
 
-@pytest.mark.parametrize("lang", ["vi", "en"])
-def test_a_site_of_another_ward_is_named_and_the_form_is_not_just_empty(city: House, lang: str) -> None:
+def test_a_site_of_another_ward_is_named_and_the_form_is_not_just_empty(city: House) -> None:
     browser = city.browser("lan")
-    browser.get(f"/language/{lang}")
-    page = browser.get("/searches/new?site=bx-001&camera=cam-1").text
-    says = "bạn không có quyền xem" if lang == "vi" else "it is not yours"
-    assert f"bx-001: {'không có phường' if lang == 'vi' else 'there is no such ward'}" in words(page)
-    assert says in words(page)
-    assert "aria-invalid" not in page
-    assert says not in words(browser.get("/searches/new?site=dt-001&camera=cam-1").text)
-    assert says not in words(city.browser("minh").get("/searches/new?site=bx-001").text)
+    for lang in ("vi", "en"):
+        browser.get(f"/language/{lang}")
+        page = browser.get("/searches/new?site=bx-001&camera=cam-1").text
+        says = "bạn không có quyền xem" if lang == "vi" else "it is not yours"
+        assert f"bx-001: {'không có phường' if lang == 'vi' else 'there is no such ward'}" in words(page)
+        assert says in words(page)
+        assert "aria-invalid" not in page
+        assert says not in words(browser.get("/searches/new?site=dt-001&camera=cam-1").text)
+        assert says not in words(city.browser("minh").get("/searches/new?site=bx-001").text)
 
 
 @pytest.mark.parametrize(
@@ -487,20 +487,16 @@ def test_a_path_is_drawn_on_the_scene_of_a_still_and_a_speed_has_its_error(city:
     assert "<dt>Heading by compass</dt><dd>north</dd>" in shown
 
 
-@pytest.mark.parametrize(
-    ("lang", "group", "says"),
-    [
-        ("vi", "person", "2,5 lần chiều cao của người mỗi giây"),
-        ("vi", "vehicle", "2,5 lần chiều dài của phương tiện mỗi giây"),
-        ("en", "person", "2.5 times the own height a second"),
-    ],
-)
-def test_a_person_has_no_length_of_a_vehicle(city: House, lang: str, group: str, says: str) -> None:
+def test_a_person_has_no_length_of_a_vehicle(city: House) -> None:
     browser, gateways = city.browser("lan"), CityGateways(city)
-    search = begin(browser, lang)
-    gateways.answer(only(gateways.asked(search)), [passage(7, start_ms(), group=group, speed=2.5)])
-    page = words(browser.get(f"/searches/{search}/passages/dt-001/7").text)
-    assert says in page
+    search = begin(browser)
+    found = [passage(n, start_ms(), group=group, speed=2.5) for n, group in ((7, "person"), (8, "vehicle"))]
+    gateways.answer(only(gateways.asked(search)), found)
+    person, vehicle = (f"/searches/{search}/passages/dt-001/{number}" for number in (7, 8))
+    assert "2,5 lần chiều cao của người mỗi giây" in words(browser.get(person).text)
+    assert "2,5 lần chiều dài của phương tiện mỗi giây" in words(browser.get(vehicle).text)
+    browser.get("/language/en")
+    assert "2.5 times the own height a second" in words(browser.get(person).text)
 
 
 def test_a_sealed_picture_is_explained_and_can_be_downloaded(city: House) -> None:

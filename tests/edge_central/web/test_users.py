@@ -30,7 +30,7 @@ from edge_central.web.auth.accounts import (
     token_digest,
 )
 from edge_central.web.auth.sessions import LoginSessions
-from edge_central.web.i18n import ALL, LANGS
+from edge_central.web.i18n import ALL
 from edge_central.web.pages.users.users import PAGES
 from edge_central.web.request_handler import Page
 from tests.edge_central.web.authenticator import Authenticator
@@ -119,29 +119,27 @@ def test_a_one_time_password_expires(house: House, minh: Browser, clock: FakeClo
     assert (answer.status_code, "đã hết hạn" in answer.text) == (401, True)
 
 
-@pytest.mark.parametrize("lang", ["vi", "en"])
 def test_a_session_that_was_left_open_changes_no_account_without_the_password(
-    house: House, minh: Browser, lan: str, clock: FakeClock, lang: str
+    house: House, minh: Browser, lan: str, clock: FakeClock
 ) -> None:
-    minh.get(f"/language/{lang}")
     clock.advance(5 * 60)
-    of = LANGS.index(lang)
     name = next(_names)
     changes = (
         ("add", {"name": name, "role": "admin"}), ("role", {"user": lan, "role": "admin"}),
         ("password", {"user": lan}), ("second-factor", {"user": lan}), ("enable", {"user": lan}),
     )  # fmt: skip
     for what, form in changes:
+        minh.get(f"/language/{'en' if what == 'add' else 'vi'}")
         answer = minh.post(f"/users/{what}", form, page="/users")
         assert answer.status_code == 403, what
-        assert ALL["user-error-confirm"][of] in answer.text, what
+        assert ALL["user-error-confirm"][what == "add"] in answer.text, what
     assert accesses(house, name) == accesses(house, lan) == []
     wrong = minh.post("/users/confirm", {"user": lan, "password": "sai"}, page="/users")
-    assert (wrong.status_code, ALL["password-wrong"][of] in wrong.text) == (403, True)
+    assert (wrong.status_code, ALL["password-wrong"][0] in wrong.text) == (403, True)
     assert change(minh, "disable", lan).status_code == 303, "what only takes rights away needs no password"
     answer = minh.post("/users/confirm", {"user": lan, "password": PASSWORD}, page="/users")
     assert (answer.status_code, answer.headers["location"]) == (303, f"/users?user={lan}")
-    assert ALL["confirm-users"][of] not in minh.get(f"/users?user={lan}").text
+    assert ALL["confirm-users"][0] not in minh.get(f"/users?user={lan}").text
     assert change(minh, "enable", lan).status_code == 303
     assert add(minh, name).status_code == 200
     clock.advance(5 * 60)
