@@ -11,11 +11,13 @@ import pytest
 from edge_central.settings import Database
 from edge_central.store.database import read_transaction
 from edge_central.store.scope import EVERYWHERE
+from edge_central.traffic.days import MeasuredTime
 from edge_central.traffic.periods import sum_periods
 from edge_central.traffic.reports import FURTHER, ONLY, Counts
-from edge_central.traffic.series import TrafficFilter, TrafficSeries
+from edge_central.traffic.series import CountedPlace, TrafficFilter, TrafficSeries
 from edge_central.traffic.turn_series import read_turns
 from edge_central.traffic.turns import MAX_KEYS, TurnDay, turn_day
+from edge_central.web.pages.numbers.turns import turn_matrix
 from tests.edge_central.ingest_harness import IngestHarness
 from tests.edge_central.parts import FakeGateway
 from tests.edge_central.traffic.parts import (
@@ -167,3 +169,21 @@ def test_what_a_gateway_sums_up_is_stored_apart(ingest: IngestHarness) -> None:
     store(ingest, line_counts(BOX, 1, "00:00", "10:07", {"bus": 4}, data=data))
     (found,) = read(ingest.database)
     assert found.by_quarter == {quarter("10:00"): Counts({(FURTHER, "", "", "bus"): 4})}
+
+
+def test_a_matrix_names_the_lines_of_which_nothing_is_known() -> None:
+    def of_line(line: str, counts: dict[tuple[str, ...], int], measured: MeasuredTime) -> TrafficSeries:
+        place = CountedPlace(BOX.ward, BOX.id, "cam-1", f"{line}-count", line)
+        return TrafficSeries(place, {10: Counts(counts)} if counts else {}, measured, frozenset(), Counts())
+
+    seen = MeasuredTime(((8, 12),))
+    north = of_line("north", {EAST: 3, WEST: 1, (ONLY, "", "", "car"): 4, (FURTHER, "", "", "car"): 2}, seen)
+    found = turn_matrix([north, of_line("south", {}, MeasuredTime())], (8, 16), now=16)
+    assert found is not None
+    assert found.cells == ((3,), (1,))
+    assert (found.total, found.only, found.others, found.only_percent) == (6, 4, 2, 40)
+    assert [(line.line, line.is_gap, line.measured_min, line.of_min) for line in found.lines.values()] == [
+        ("north", False, 60, 120),
+        ("south", True, 0, 120),
+    ]
+    assert turn_matrix([north], (8, 16), now=8) is None, "nothing of it has begun"
