@@ -26,6 +26,9 @@ from edge_central.traffic.series import (
 )
 from edge_central.traffic.turns import TurnDay
 
+MAX_TURN_DAYS = 400
+"""Days of lines of which one question reads the turns; each takes a millisecond."""
+
 
 class _ReportedDay(msgspec.Struct):
     """A stored ``LineDay``, without its counts."""
@@ -44,13 +47,11 @@ def read_turns(
     """The series of all lines with turns stored in the span, by place; ``asked.line`` is the line that was
     crossed last. The keys of the counts are ``TurnKey``. Raises TooMuchTraffic."""
     days = list(days_of(span, timezone))
-    most = series.MAX_STORED_DAYS
-    found = []
-    for table in (tables.traffic_turn, tables.traffic_line, tables.traffic_camera):
-        rows = stored_rows(connection, table, scope, asked, days, most)
-        most -= len(rows)
-        found.append(rows)
-    turns, lines, cameras = found
+    here = scope, asked, days
+    turns = stored_rows(connection, tables.traffic_turn, *here, min(MAX_TURN_DAYS, series.MAX_STORED_DAYS))
+    most = series.MAX_STORED_DAYS - len(turns)
+    lines = stored_rows(connection, tables.traffic_line, *here, most)
+    cameras = stored_rows(connection, tables.traffic_camera, *here, most - len(lines))
     spans: defaultdict[CountedPlace, list[Span]] = defaultdict(list)
     for row in cameras:
         spans[CountedPlace(row.ward, row.gateway, row.camera)] += MEASURED_ONLY.decode(row.document).measured

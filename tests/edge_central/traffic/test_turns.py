@@ -11,10 +11,11 @@ import pytest
 from edge_central.settings import Database
 from edge_central.store.database import read_transaction
 from edge_central.store.scope import EVERYWHERE
+from edge_central.traffic import turn_series
 from edge_central.traffic.days import MeasuredTime
 from edge_central.traffic.periods import sum_periods
 from edge_central.traffic.reports import FURTHER, ONLY, Counts
-from edge_central.traffic.series import CountedPlace, TrafficFilter, TrafficSeries
+from edge_central.traffic.series import CountedPlace, TooMuchTraffic, TrafficFilter, TrafficSeries
 from edge_central.traffic.turn_series import read_turns
 from edge_central.traffic.turns import MAX_KEYS, TurnDay, turn_day
 from edge_central.web.pages.numbers.turns import turn_matrix
@@ -187,3 +188,12 @@ def test_a_matrix_names_the_lines_of_which_nothing_is_known() -> None:
         ("south", True, 0, 120),
     ]
     assert turn_matrix([north], (8, 16), now=8) is None, "nothing of it has begun"
+
+
+def test_a_question_reads_a_bounded_number_of_days(
+    ingest: IngestHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store(ingest, line_counts(BOX, 1, "00:00", "10:07", {"car": 3}, data=turns({"car": 1})))
+    monkeypatch.setattr(turn_series, "MAX_TURN_DAYS", 0)
+    with pytest.raises(TooMuchTraffic):
+        read(ingest.database)
