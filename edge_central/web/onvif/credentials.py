@@ -33,7 +33,7 @@ NONCE_S = 300.0
 """How long the nonce of a challenge is valid; then the client gets a new one."""
 CREATED_WITHIN_S = 300.0
 """Of a WS-UsernameToken: how far the client's clock may be off."""
-MAX_NONCES = 20_000
+MAX_NONCES = 50_000
 MAX_TEXT = 200
 _DIGEST_TYPE = "#PasswordDigest"
 
@@ -46,7 +46,7 @@ class OnvifLogins:
         self._nonce_key = derived_key(console_key, "onvif nonce")
         self._clock = clock
         self._lock = threading.Lock()  # protects the nonces: each is accepted once
-        self._used: OrderedDict[str, float] = OrderedDict()
+        self._used: OrderedDict[bytes, float] = OrderedDict()
 
     def authenticate(
         self, handler: RequestHandler, request: Request, soap: SoapRequest, connection: Connection
@@ -85,7 +85,9 @@ class OnvifLogins:
         secret = _md5(f"{fields.get('username', '')}:{REALM}:{password}")
         middle = ":".join(fields.get(name, "") for name in ("nonce", "nc", "cnonce", "qop"))
         wanted = _md5(f"{secret}:{middle}:{_md5(f'{request.method}:{uri}')}")
-        return _principal(wanted, fields.get("response", ""), account, digest)
+        found = _principal(wanted, fields.get("response", ""), account, digest)
+        self._use_once(middle, NONCE_S)
+        return found
 
     def _new_nonce(self) -> str:
         text = f"{self._clock.monotonic():.0f}-{secrets.token_hex(8)}"
@@ -116,18 +118,18 @@ class OnvifLogins:
         account, password, digest = self._account(connection, token.name)
         hashed = hashlib.sha1(nonce + token.created.encode() + password.encode(), usedforsecurity=False)
         found = _principal(base64.b64encode(hashed.digest()).decode(), token.password, account, digest)
-        self._use_once(f"{token.name} {token.nonce[:MAX_TEXT]} {token.created}")
+        self._use_once(f"{token.name} {token.nonce} {token.created}", 2 * CREATED_WITHIN_S)
         return found
 
-    def _use_once(self, login: str) -> None:
-        """Refuse a login that was sent before. Raises NotLoggedIn."""
-        now = self._clock.monotonic()
+    def _use_once(self, login: str, lasts_s: float) -> None:
+        """Refuse a login that was sent before; ``lasts_s``: how long it is valid. Raises NotLoggedIn."""
+        now, key = self._clock.monotonic(), hashlib.sha256(login.encode("utf-8", "replace")).digest()
         with self._lock:
             while self._used and (len(self._used) >= MAX_NONCES or next(iter(self._used.values())) <= now):
                 self._used.popitem(last=False)
-            if login in self._used:
+            if key in self._used:
                 raise NotLoggedIn("this login was used before")
-            self._used[login] = now + 2 * CREATED_WITHIN_S
+            self._used[key] = now + lasts_s
 
     def _account(self, connection: Connection, name: str) -> tuple[Account | None, str, str]:
         """A program, its password and the digest of its token. Without one a password that nobody has, so

@@ -81,6 +81,16 @@ def test_http_digest_logs_in(house: House) -> None:
     assert wrong.post(SERVICE, content=soap(CALL)).status_code == 401
 
 
+def test_a_digest_counts_once(house: House) -> None:
+    sent: list[str] = []
+    client = house.anybody(auth=httpx.DigestAuth("vms", password_of(house)))
+    client.event_hooks["request"] = [lambda request: sent.append(request.headers.get("authorization", ""))]
+    assert client.post(SERVICE, content=soap(CALL)).status_code == 200
+    assert sent[-1].startswith("Digest ")
+    replayed = {"Authorization": sent[-1]}
+    assert house.anybody().post(SERVICE, content=soap(CALL), headers=replayed).status_code == 401
+
+
 def test_an_empty_request_gets_the_challenge(house: House) -> None:
     """As curl and libraries on top of it send it first."""
     answer = house.anybody().post(SERVICE, content=b"")
