@@ -136,8 +136,9 @@ def test_a_stop_in_the_console_refuses_the_next_batch(
     def central(*arguments: str) -> int:
         return main(["central", "rollout", *arguments, "--config", str(house.config)])
 
-    assert central("begin", "0.2.0", "--gateways", "3", "--by", "an") == 0
-    assert central("batch", "0.2.0", "--gateway", "dt-001") == 0
+    assert central("begin", "0.2.0", "--gateways", "3", "--by", "an", "--json") == 0
+    assert capsys.readouterr().out == '{"id":1}\n'
+    assert central("batch", "0.2.0", "--run", "1", "--gateway", "dt-001") == 0
     house.person("minh", Role.ADMIN)
     house.person("lan", Role.OFFICER, WARD)
     minh, lan = house.browser("minh"), house.browser("lan")
@@ -158,7 +159,11 @@ def test_a_stop_in_the_console_refuses_the_next_batch(
     assert central("batch", "0.2.0", "--gateway", "dt-002") == 1
     assert "was stopped by minh: hình tối" in capsys.readouterr().err
     assert central("list") == 0
-    assert "stopped by minh, 1 batches, 1 of 3 gateways" in capsys.readouterr().out
+    assert "roll-out 1 of 0.2.0: stopped by minh, 1 batches, 1 of 3 gateways" in capsys.readouterr().out
+    assert central("begin", "0.2.0", "--gateways", "2", "--by", "binh") == 0
+    assert "roll-out 2 to 2 gateways begins" in capsys.readouterr().out
+    assert central("batch", "0.2.0", "--run", "1", "--gateway", "dt-002") == 1, "the stop is not lost"
+    assert central("failed", "0.2.0", "--run", "2", "--gateway", "dt-002", "--reason", "x") == 0
     assert central("stop", "--by", "an") == 1
 
 
