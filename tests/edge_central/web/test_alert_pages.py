@@ -116,7 +116,7 @@ def test_a_row_shows_the_newest_picture(house: House, lan: Browser) -> None:
     house.picture(OURS, "m-1")
     page = lan.get("/alerts").text
     row = page[page.index('id="alarm-list"') :]
-    assert '<img src="/media/dt-001/m-1"' in row
+    assert '<img src="/media/dt-001/m-1?in=list"' in row
     assert "Xâm nhập vùng: người" in row
 
 
