@@ -23,6 +23,7 @@ from edge_central.searches.new_search import start_search
 from edge_central.store.database import DatabaseConnections
 from edge_central.store.scope import EVERYWHERE
 from tests.edge_central.commands.parts import MASK, store
+from tests.edge_central.onvif.parts import entered
 from tests.edge_central.parts import Centre, FakeGateway
 from tests.edge_central.searches.parts import found_city, question
 from tests.fleet.broker_side import FleetBroker
@@ -109,3 +110,18 @@ def test_learning_asks_and_hears_beside_the_ingest(tmp_path: Path) -> None:
             more = ("-i", "teller", "-q", "1", "-t", topic, "-m", text)
             assert broker.run("mosquitto_pub", box.id, *more, port=broker.operator_port).code == 0
             assert list(collecting.result(20).complete(box.id)) == [window]
+
+
+def test_onvif_events_are_published_by_a_user_of_their_own(tmp_path: Path) -> None:
+    box, user = FakeGateway(), "central-onvif"
+    users = {"broker_onvif_users": [user], "broker_onvif_readers": [{"name": "vms", "ward": box.ward}]}
+    with FleetBroker(tmp_path, {box.id: box.ward}, users=users) as broker:
+        centre = centre_at(broker, tmp_path, onvif={"id": user, **login(broker, user)})
+        topic, payload = entered(box, 1)
+
+        def is_published() -> bool:
+            assert broker.publish(box.id, topic, payload.decode()).code == 0  # again until the centre listens
+            return "FieldDetector/ObjectsInside/&cam-1/yard" in out.read_text()
+
+        with listening(broker, "vms", tmp_path, "tb/v1/central/onvif/#") as out, centre:
+            wait_until(is_published, what="the event")
