@@ -77,10 +77,8 @@ def python_texts(text: str) -> Iterator[str]:
 
 
 def page_texts(path: Path, text: str) -> Iterator[str]:
-    """The lines of a Vietnamese page, and the last chapter of the guide to the console, without code."""
-    if path.name == "console.md":
-        text = text.partition("## Dành cho người trực")[2]
-    elif not path.name.endswith(".vi.md"):
+    """The lines of a Vietnamese page, without code."""
+    if not path.name.endswith(".vi.md"):
         return
     yield from (re.sub("`[^`]*`", "", line) for line in text.splitlines())
 
