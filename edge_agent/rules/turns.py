@@ -134,4 +134,5 @@ class TurnTracker:
 
     def _decide(self, track_id: str) -> None:
         movement, counter = self._open.pop(track_id)
-        counter.add_movement(movement)
+        if self.has_turns:  # else it would only cause a further report of the crossings
+            counter.add_movement(movement)

@@ -149,7 +149,10 @@ def test_a_red_light_between_two_lines_does_not_part_a_movement() -> None:
 def test_a_camera_with_one_counted_line_reports_no_movements() -> None:
     junction = Junction(WEST)
     junction.walk(*EASTWARDS)
-    assert junction.finish() == {"west": None}
+    assert junction.frame(at((0.95, 0.5)), after_s=60.0) == {"west": None}
+    assert junction.frame(after_s=60.0) == junction.finish() == {}, (
+        "its end is no reason for a further report"
+    )
 
 
 def test_two_rules_at_one_line_make_no_turn() -> None:
