@@ -29,6 +29,8 @@ MAX_PHASES = 500
 NEWEST = 8
 NEWEST_FOR_WHOLE = 40
 """The newest media of a camera that are searched for a picture."""
+NEWEST_REQUESTED = 4
+"""The newest requested pictures of a camera that are searched for if none of those is whole."""
 INFO = 9
 CAMERA = ("camera-view", "camera-state", "rule-override", "rule-change")
 BOX = (
@@ -234,19 +236,43 @@ def whole_picture(
     camera: str,
     is_whole: Callable[[StoredMedia], bool],
 ) -> StoredMedia | None:
-    """The newest picture that shows all that the camera sees: the scene of a still, or one that ``is_whole``
-    says is whole. Other pictures of events are cut out."""
+    """The newest picture that shows all that the camera sees: one that a command requested, the scene of a
+    still, or one that ``is_whole`` says is whole. Other pictures of events are cut out."""
     found = _media(connection, scope, tables.media.c.camera == camera, gateway, newest=NEWEST_FOR_WHOLE)
-    events = {each.event_id for each in found}
+    whole = _whole_media(connection, scope, gateway, {each.event_id for each in found})
+    plain = (each for each in found if not each.sealed)
+    newest = next((each for each in plain if each.media_id in whole or is_whole(each)), None)
+    return newest or _requested_picture(connection, scope, gateway, camera)
+
+
+def _whole_media(connection: Connection, scope: Scope, gateway: str, event_ids: set[str]) -> set[str]:
+    """Ids of media of these events that evidence events say are whole pictures of a camera."""
     query = select(_E.payload).where(
         # Not the bare columns: SQLite would use an index of one of them instead of the one of event ids.
-        _E.event_id.in_(events), func.coalesce(_E.gateway, "") == gateway,
+        _E.event_id.in_(event_ids), func.coalesce(_E.gateway, "") == gateway,
         func.coalesce(_E.kind, "") == "evidence", scope.of(func.coalesce(_E.ward, "")),
     )  # fmt: skip
-    stills = [documents.parse_event(row.payload).data.still for row in connection.execute(query)]
-    scenes = {each.media_id for each in stills if each is not None and each.view == "scene"}
-    plain = (each for each in found if not each.sealed)
-    return next((each for each in plain if each.media_id in scenes or is_whole(each)), None)
+    whole = set()
+    for row in connection.execute(query):
+        data = documents.parse_event(row.payload).data
+        if data.still is not None and data.still.view == "scene":
+            whole.add(data.still.media_id)
+        # Commands send pictures of the whole camera only. The other files that they send are no JPEGs.
+        if data.file is not None and data.file.content_type == "image/jpeg":
+            whole.add(data.file.media_id)
+    return whole
+
+
+def _requested_picture(connection: Connection, scope: Scope, gateway: str, camera: str) -> StoredMedia | None:
+    """The newest picture of a camera that the console requested, also if many media came after it."""
+    columns = tables.request.c
+    newest = select(columns.id).where(
+        columns.gateway == gateway, columns.type == "snapshot", columns.camera == camera
+    )
+    ids = connection.scalars(newest.order_by(columns.asked_ms.desc()).limit(NEWEST_REQUESTED)).all()
+    of_requests = tables.media.c.event_id.in_([f"snapshot-{id_}" for id_ in ids])
+    found = _media(connection, scope, of_requests & (tables.media.c.camera == camera), gateway)
+    return next((each for each in found if not each.sealed), None)
 
 
 def _media(

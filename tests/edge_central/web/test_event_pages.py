@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from edge_agent.mqtt.session.signal_queue import MessageReceived
 from edge_central.rehearsals.rule_names import RuleNames
+from edge_central.store import tables
 from edge_central.store.scope import EVERYWHERE, Scope
 from edge_central.web.auth.accounts import Role
 from edge_central.web.pages.rules.event_scene import corners
-from tests.edge_central.parts import FakeGateway
+from tests.edge_central.parts import JPEG, FakeGateway
 from tests.edge_central.rehearsals.parts import CAMERA, NIGHT, YARD, document, store_rules
 from tests.edge_central.web.hostile import event
 from tests.edge_central.web.house import Browser, House
@@ -165,6 +169,36 @@ def test_the_scene_of_a_still_is_the_background(house: House) -> None:
     assert '<rect x="800.0" y="450.0" width="160.0" height="180.0"/>' in page
     assert "<image" not in page
     assert "Ảnh chụp khi xảy ra sự kiện." in words(page)
+
+
+def of_camera(event_id: str, media_id: str) -> MessageReceived:
+    """A JPEG of the first camera that was sent for an event, or for a command."""
+    named = (("event_id", event_id), ("camera", "cam-1"), ("sha256", hashlib.sha256(JPEG).hexdigest()))
+    return MessageReceived(f"{BOX.up}/media/{media_id}", JPEG, 1, None, properties=named)
+
+
+def test_a_picture_that_a_command_requested_is_the_background(house: House) -> None:
+    occurred(house)
+    browser = opened(house)
+    assert "Chưa có ảnh toàn cảnh" in words(browser.get("/events/1").text)
+    file = {"media_id": "p-1", "content_type": "image/jpeg", "command_id": "live-pictures-1"}
+    house.take(BOX.evidence(2, event_id="live-live-pictures-1-1", clip=None, file=file))
+    house.take(of_camera("live-live-pictures-1-1", "p-1"))
+    page = browser.get("/events/1").text
+    assert '<img src="/media/dt-001/p-1" width="1600"' in page
+    assert "Chưa có ảnh toàn cảnh" not in words(page)
+
+
+def test_a_requested_picture_stays_the_background_when_many_others_came_after_it(house: House) -> None:
+    occurred(house)
+    browser = opened(house)
+    asked = {"type": "snapshot", "camera": "cam-1"}
+    browser.post("/sites/dt-001/commands/unsigned", asked, page="/sites/dt-001/commands")
+    with house.connections.reading() as connection:
+        id_ = connection.scalar(select(tables.request.c.id))
+    house.take(of_camera(f"snapshot-{id_}", "p-1"))
+    house.take(*(of_camera("e1", f"m-{count}") for count in range(2, 45)))
+    assert '<img src="/media/dt-001/p-1" width="1600"' in browser.get("/events/1").text
 
 
 def test_a_snapshot_of_the_whole_picture_is_the_scene(house: House) -> None:
