@@ -288,8 +288,8 @@ def hand_over(connection: Connection, by: LogAuthor, scope: Scope, words: str, o
 def take_over(connection: Connection, by: LogAuthor, scope: Scope, handover: int) -> bool:
     """Accept a handover: the author takes charge of its open subjects. False if it was accepted before, or
     is not in scope."""
-    found = next((each for each in handovers(connection, scope, most=100) if each.id == handover), None)
-    if found is None:
+    named = handovers(connection, scope, id_=handover)
+    if not named:
         return False
     columns = tables.handover.c
     done = connection.execute(
@@ -299,7 +299,7 @@ def take_over(connection: Connection, by: LogAuthor, scope: Scope, handover: int
     )
     if done.rowcount == 0:
         return False
-    subjects = find_subjects(connection, scope, found.open)
+    subjects = find_subjects(connection, scope, named[0].open)
     is_open = {subject for subject, each in handlings(connection, scope, subjects).items() if each.is_open}
     assign_all(connection, by, {subject: subjects[subject] for subject in is_open}, by.who)
     return True
@@ -310,13 +310,16 @@ def handovers(
     scope: Scope,
     most: int = 20,
     *,
+    id_: int | None = None,
     from_ms: int | None = None,
     to_ms: int | None = None,
 ) -> tuple[Handover, ...]:
     """The newest handovers from ``from_ms`` to ``to_ms``, both included, newest first, whose wards are all
-    in ``scope``."""
+    in ``scope``; or only the one with this id."""
     columns = tables.handover.c
     query = select(tables.handover).order_by(columns.id.desc()).limit(most * 5)
+    if id_ is not None:
+        query = query.where(columns.id == id_)
     if from_ms is not None:
         query = query.where(columns.left_ms >= from_ms)
     if to_ms is not None:

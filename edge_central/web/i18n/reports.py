@@ -7,6 +7,13 @@ WORDS: dict[str, tuple[str, str]] = {
     "report-month": ("Báo cáo tháng {month}", "Report of {month}"),
     "report-month-now": ("Báo cáo tháng", "Month report"),
     "report-month-before": ("Tháng trước", "The month before"),
+    "report-shift-before": ("Báo cáo ca trước (đến {time})", "The shift before (until {time})"),
+    "report-of-handover": ("In báo cáo ca này", "Print this shift's report"),
+    "report-end-before-begin": (
+        "Giờ kết thúc phải sau giờ bắt đầu.",
+        "The end has to be after the begin.",
+    ),
+    "report-too-long": ("Một ca dài nhất 7 ngày.", "A shift has at most 7 days."),
     "report-span": ("Từ {begin} đến {end}", "From {begin} to {end}"),
     "report-made": ("Lập lúc {time}, người lập: {who}", "Made at {time} by {who}"),
     "report-wards": ("Phạm vi: {wards}", "Wards: {wards}"),

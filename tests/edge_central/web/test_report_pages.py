@@ -133,6 +133,46 @@ def test_a_shift_begins_with_the_last_handover(house: House, lan: Browser, clock
     assert "Báo động đã phát 2" in text_of(asked)
 
 
+def test_who_hands_over_prints_the_shift_that_ended(house: House, lan: Browser, clock: FakeClock) -> None:
+    house.take(alarm(OURS, 1), alarm(THEIRS, 1))
+    clock.wall = moment("08:30:20")
+    lan.post("/handover/leave", {"note": ""}, page="/handover")
+    clock.wall = moment("08:30:40")
+    house.person("hoa", Role.ADMIN)
+    link = 'href="/reports/shift?handover=1"'
+    for reader, page in ((lan, "/handover"), (lan, "/reports/shift"), (house.browser("hoa"), "/handover")):
+        assert link in reader.get(page).text
+        words = text_of(reader.get("/reports/shift?handover=1").text)
+        assert "Từ 23/11/2026 20:30:20 đến 24/11/2026 08:30:20" in words
+        assert "Báo động đã phát 1" in words, "of the ward of the shift"
+    assert "In báo cáo ca này" in text_of(lan.get("/handover").text)
+    house.person("an", Role.OFFICER, "bo-xuyen")
+    for reader, number in ((house.browser("an"), "1"), (lan, "2"), (lan, "x"), (lan, "9" * 30)):
+        assert reader.get(f"/reports/shift?handover={number}").status_code == 404
+
+
+@pytest.mark.parametrize("lang", ["vi", "en"])
+def test_a_shift_that_ends_before_it_begins_is_said_in_the_form(lan: Browser, lang: str) -> None:
+    lan.get(f"/language/{lang}")
+    answer = lan.get("/reports/shift?from=2026-11-24T10:11&to=2026-11-24T10:11")
+    words = "Giờ kết thúc phải sau giờ bắt đầu." if lang == "vi" else "The end has to be after the begin."
+    assert f'<p class="error" role="alert">{words}</p>' in answer.text
+    assert answer.text.count('value="2026-11-24T10:11"') == 2, "the form has what was typed"
+    long = lan.get("/reports/shift?from=2026-01-01T00:00&to=2026-11-24T09:00").text
+    assert ("Một ca dài nhất 7 ngày." if lang == "vi" else "A shift has at most 7 days.") in long
+
+
+def test_the_times_of_a_new_shift_can_be_sent_as_they_are(
+    house: House, lan: Browser, clock: FakeClock
+) -> None:
+    clock.wall = moment("08:30:20")
+    lan.post("/handover/leave", {"note": ""}, page="/handover")
+    clock.wall = moment("08:30:45")
+    form = lan.get("/reports/shift").text
+    begin, end = re.findall(r'type="datetime-local" name="(?:from|to)" value="([^"]+)"', form)
+    assert lan.get(f"/reports/shift?from={begin}&to={end}").status_code == 200
+
+
 def test_a_month_begins_at_midnight_of_the_place(house: House, clock: FakeClock) -> None:
     clock.wall = moment("00:00:01", "2026-12-01")  # still November in UTC
     house.take(alarm(OURS, 1))

@@ -8,17 +8,19 @@ from typing import Any
 
 from starlette.responses import Response
 
+from edge_central.console.alarms.subjects import is_number
 from edge_central.console.fleet import CameraOverview, CameraVisibility, Fleet, SiteState
-from edge_central.console.incident_log import handovers
+from edge_central.console.incident_log import Handover, handovers
 from edge_central.console.shift_report import read_shift_report
 from edge_central.searches.report import searches_between
+from edge_central.store.scope import Scope
 from edge_central.traffic.calendar import local_day
 from edge_central.web.auth.accounts import ADMIN_ROLES
-from edge_central.web.http_errors import BadRequest
+from edge_central.web.http_errors import BadRequest, NotFound
 from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page
 
-HOUR_MS = 3_600_000
+HOUR_MS, MINUTE_MS = 3_600_000, 60_000
 SHIFT_MS, MAX_SHIFT_MS = 12 * HOUR_MS, 7 * 24 * HOUR_MS
 MAX_ROWS = 12
 """Rows of each list, so that the report fits one page."""
@@ -29,30 +31,30 @@ SITES_AWAY = (SiteState.OFFLINE, SiteState.CUT, SiteState.STOPPED)
 
 
 def shift_report_page(visit: UserRequestContext) -> Response:
-    """``from`` and ``to``: times of ``datetime-local`` fields. Without them: since the last handover, at
-    most twelve hours."""
-    to_ms = _minute(visit, "to") or visit.now_ms
-    from_ms = _minute(visit, "from") or _shift_began_ms(visit, to_ms)
-    if not 0 < to_ms - from_ms <= MAX_SHIFT_MS:
-        raise BadRequest("a shift has up to 7 days, and from is before to")
+    """``from`` and ``to``: times of ``datetime-local`` fields; ``handover``: the shift that ended with it.
+    Without them: since the last handover, at most twelve hours."""
+    ended = _handover(visit)
+    scope = visit.scope if ended is None else ended.scope
+    to_ms = (_minute(visit, "to") or visit.now_ms) if ended is None else ended.left_ms
+    before = _handover_before(visit, scope, to_ms)
+    from_ms = _minute(visit, "from") or (to_ms - SHIFT_MS if before is None else before.left_ms)
     timezone = visit.services.console.timezone
-    return _render(
-        visit,
-        from_ms,
-        to_ms,
-        from_text=_text(from_ms, timezone),
-        to_text=_text(to_ms, timezone),
-        month=None,
-        before=None,
-    )
+    fields = {
+        "from_text": _text(from_ms, timezone),
+        "to_text": _text(to_ms + MINUTE_MS - 1, timezone),  # rounded up: the form includes its last minute
+        "month": None,
+        "handover_before": None if before is None or before.left_ms != from_ms else before,
+    }
+    problem = _problem(from_ms, to_ms)
+    if problem:
+        return visit.render("report.html", 400, problem=problem, **fields)
+    return _render(visit, scope, from_ms, to_ms, **fields)
 
 
 def month_report_page(visit: UserRequestContext) -> Response:
     """``month``: YYYY-MM; without it this month."""
     month, from_ms, end_ms = _month_of_query(visit)
-    return _render(
-        visit, from_ms, end_ms, from_text="", to_text="", month=f"{month:%Y-%m}", before=_month_before(month)
-    )
+    return _render(visit, visit.scope, from_ms, end_ms, month=f"{month:%Y-%m}", before=_month_before(month))
 
 
 def search_report_page(visit: UserRequestContext) -> Response:
@@ -78,19 +80,20 @@ def _month_before(month: date) -> str:
     return f"{month - timedelta(days=1):%Y-%m}"
 
 
-def _render(visit: UserRequestContext, from_ms: int, to_ms: int, **more: Any) -> Response:
-    now = visit.fleet()
+def _render(visit: UserRequestContext, scope: Scope, from_ms: int, to_ms: int, **more: Any) -> Response:
+    now = visit.fleet(scope)
     down = _down(now)
-    past = handovers(visit.connection, visit.scope, from_ms=from_ms, to_ms=to_ms)
+    past = handovers(visit.connection, scope, from_ms=from_ms, to_ms=to_ms)
     return visit.render(
         "report.html",
-        report=read_shift_report(visit.connection, visit.scope, from_ms, to_ms),
+        problem=None,
+        report=read_shift_report(visit.connection, scope, from_ms, to_ms),
         down=down[:MAX_ROWS],
         down_count=len(down),
         sites_away=sum(site.state in SITES_AWAY for site in now.sites),
         handovers=past[:MAX_ROWS],
         most=MAX_ROWS,
-        own_wards=[ward.name for ward in now.wards] if visit.scope.wards is not None else None,
+        own_wards=[ward.name for ward in now.wards] if scope.wards is not None else None,
         **more,
     )
 
@@ -101,11 +104,28 @@ def _down(now: Fleet) -> list[CameraOverview]:
     return sorted(found, key=lambda camera: (camera.since_ms is None, camera.since_ms or 0, camera.gateway))
 
 
-def _shift_began_ms(visit: UserRequestContext, to_ms: int) -> int:
+def _handover(visit: UserRequestContext) -> Handover | None:
+    """The handover that the query names. Raises NotFound if there is none with this id in the scope."""
+    text = visit.query("handover")
+    if text is None:
+        return None
+    found = handovers(visit.connection, visit.scope, id_=int(text)) if is_number(text) else ()
+    if not found:
+        raise NotFound
+    return found[0]
+
+
+def _handover_before(visit: UserRequestContext, scope: Scope, to_ms: int) -> Handover | None:
     """The last handover before ``to_ms``, at most SHIFT_MS earlier."""
-    earliest_ms = to_ms - SHIFT_MS
-    past = handovers(visit.connection, visit.scope, from_ms=earliest_ms, to_ms=to_ms - 1)
-    return max([earliest_ms, *(each.left_ms for each in past)])
+    past = handovers(visit.connection, scope, from_ms=to_ms - SHIFT_MS, to_ms=to_ms - 1)
+    return max(past, key=lambda each: each.left_ms, default=None)
+
+
+def _problem(from_ms: int, to_ms: int) -> str | None:
+    """The word for what is wrong with the times of a shift."""
+    if from_ms >= to_ms:
+        return "report-end-before-begin"
+    return "report-too-long" if to_ms - from_ms > MAX_SHIFT_MS else None
 
 
 def _minute(visit: UserRequestContext, key: str) -> int | None:
