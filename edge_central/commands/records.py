@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Select, select
 
 from edge_agent.wire.received.bounds import with_problem
 from edge_central.commands.draft import command_id
-from edge_central.commands.model import CommandAuthor, GatewayCommand
+from edge_central.commands.model import OVERRIDES, CommandAuthor, GatewayCommand
 from edge_central.commands.submission import SubmittedCommand
 from edge_central.store import tables
 from edge_central.store.accesses import AccessKind, record_access
@@ -22,7 +22,7 @@ from edge_central.store.scope import Scope
 
 MAX_LISTED = 20
 MAX_RULE_CHANGES = 200
-"""Changes of rules of a camera that are searched for the last one of each rule."""
+"""Changes and overrides of rules that are searched for the last one of each rule."""
 UNDER_WAY_MS = 300_000
 """For this long an unanswered command is not sent a second time; afterwards the first one has expired."""
 
@@ -141,6 +141,20 @@ def last_rule_changes(
     found: dict[str, LoggedCommand] = {}
     for each in (_logged(row) for row in rows):
         found.setdefault(each.command.rule_id, each)
+    return found
+
+
+def last_overrides(
+    connection: Connection, scope: Scope, gateway: str
+) -> dict[tuple[str, str], LoggedCommand]:
+    """The newest override of each rule of a gateway that it has carried out, by camera and rule; also one
+    that ended an override."""
+    columns = tables.request.c
+    done = (columns.type.in_(OVERRIDES), columns.status == "succeeded")
+    rows = connection.execute(_commands(scope, gateway).where(*done).limit(MAX_RULE_CHANGES))
+    found: dict[tuple[str, str], LoggedCommand] = {}
+    for each in (_logged(row) for row in rows):
+        found.setdefault((each.command.camera or "", each.command.rule_id), each)
     return found
 
 

@@ -16,6 +16,7 @@ from edge_agent.wire.received.bounds import EARLIEST_MS, LATEST_MS, bound_fields
 from edge_agent.wire.received.health import (
     ReceivedBoxHealth,
     ReceivedCertificatesHealth,
+    ReceivedCommandsHealth,
     ReceivedConfigHealth,
     ReceivedModelHealth,
     ReceivedUpdateHealth,
@@ -62,6 +63,7 @@ class HeartbeatFields(msgspec.Struct):
     update: ReceivedUpdateHealth = msgspec.field(default_factory=ReceivedUpdateHealth)
     config: ReceivedConfigHealth = msgspec.field(default_factory=ReceivedConfigHealth)
     model: ReceivedModelHealth = msgspec.field(default_factory=ReceivedModelHealth)
+    commands: ReceivedCommandsHealth = msgspec.field(default_factory=ReceivedCommandsHealth)
     degraded: list[str] = msgspec.field(default_factory=list)
     problems: Any = None
 

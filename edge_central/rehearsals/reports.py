@@ -33,6 +33,7 @@ STARTS = ("start", "moment")
 
 class _Data(msgspec.Struct):
     rule_id: str = ""
+    masked: bool = False
 
 
 class _Event(msgspec.Struct):
@@ -85,7 +86,7 @@ class CameraReports:
 def read_reports(
     connection: Connection, scope: Scope, gateway: str, camera: str, now_ms: int
 ) -> CameraReports:
-    """Count the reports of all rules of a camera in the last 30 days."""
+    """Count the reports of all rules of a camera in the last 30 days, without those of muted rules."""
     event, since_ms = tables.event.c, now_ms - LONG_DAYS * DAY_MS
     newest = select(event.cursor).where(event.gateway == gateway, scope.of(event.ward))
     newest = newest.order_by(event.cursor.desc())
@@ -108,9 +109,12 @@ def read_reports(
     found: dict[str, RuleReports] = {}
     for row in connection.execute(query):
         try:
-            rule = _decode(row.payload).data.rule_id
+            data = _decode(row.payload).data
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
             continue
+        if data.masked:
+            continue
+        rule = data.rule_id
         counts, outcome = found.get(rule, RuleReports()), outcomes.get(row.event_id)
         is_recent = row.time_ms >= now_ms - SHORT_DAYS * DAY_MS
         short = counts.short.plus(outcome) if is_recent else counts.short

@@ -95,6 +95,7 @@ class ReceivedRuleOverride(msgspec.Struct):
     camera: str
     rule: str
     what: str
+    left_s: float = 0.0
 
 
 class ReceivedSwitchedOffRule(msgspec.Struct):

@@ -195,6 +195,13 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "commands-log-all": ("Tất cả các lệnh đã gửi", "All commands that were sent"),
     "command-mute-rule": ("Tạm không báo động theo quy tắc này", "Mute this rule"),
+    "override-mask": ("Đang tạm không báo động đến {time}", "Muted until {time}"),
+    "override-disarm": ("Đang tạm tắt đến {time}", "Disarmed until {time}"),
+    "override-arm": (
+        "Đang bật, kể cả ngoài lịch, đến {time}",
+        "Armed, also outside its schedule, until {time}",
+    ),
+    "override-end": ("Trở lại như cấu hình…", "Return to its configuration…"),
     "command-hold-event": ("Giữ lại chứng cứ trên thiết bị", "Hold the evidence on the gateway"),
     "recorder-open": ("Mở kênh {channel} trên đầu ghi", "Open channel {channel} on the recorder"),
 }

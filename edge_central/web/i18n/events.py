@@ -177,7 +177,11 @@ WORDS: dict[str, tuple[str, str]] = {
     "duration": ("Kéo dài", "Lasted"),
     "happened": ("Thời điểm xảy ra", "Happened at"),
     "arrived": ("Đến trung tâm lúc", "Reached the centre"),
-    "masked": ("đã biết trước, không báo động", "expected: no alarm"),
+    "masked": ("tạm không báo động", "muted"),
+    "event-masked": (
+        "Khi xảy ra sự kiện này, quy tắc đang tạm không báo động, nên sự kiện chỉ được ghi lại.",
+        "The rule was muted when this event happened, so it was recorded without an alarm.",
+    ),
     "clip": ("Video", "Clip"),
     "clip-on-box": (
         "Có video {seconds} giây trên thiết bị, bắt đầu {away} giây trước sự kiện.",

@@ -24,6 +24,7 @@ from edge_central.rehearsals.records import read_camera_rules
 from edge_central.web.auth.accounts import ACTING_ROLES
 from edge_central.web.auth.login import safe_redirect_path
 from edge_central.web.http_errors import BadRequest, Conflict, NotFound
+from edge_central.web.pages.rules.overrides import read_overrides
 from edge_central.web.pages.rules.set_rule import SET_RULE, DraftedRule, drafted_rule, set_rule_command
 from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page
@@ -112,6 +113,7 @@ def _page(
         reason=reason_of(values),
         max_reason=MAX_REASON,
         rules=_rules(visit, site),
+        overrides=read_overrides(visit, site),
         clip_s=CLIP_S,
         rule_times=RULE_TIMES_S,
         storm_times=STORM_TIMES_S,

@@ -17,6 +17,7 @@ from edge_central.console.verdict import verify_event
 from edge_central.web.auth.accounts import ADMIN_ROLES, acting_accounts
 from edge_central.web.http_errors import BadRequest, NotFound
 from edge_central.web.pages.rules.event_scene import read_event_scene
+from edge_central.web.pages.rules.overrides import read_overrides
 from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page
 
@@ -97,6 +98,7 @@ def render_event(
         story=story,
         first=first,
         site=site,
+        override=read_overrides(visit, site).get((first.camera, first.data.rule_id or "")),
         scene=read_event_scene(visit, story, site),
         verdict=verify_event(visit.connection, visit.scope, first.cursor),
         subject=subject,

@@ -14,12 +14,14 @@ from sqlalchemy import select
 
 from edge_agent.commands.signature import sign
 from edge_agent.wire.received.messages import ReplyMessage
+from edge_central.commands.model import GatewayCommand
 from edge_central.store import tables
 from edge_central.store.batch import Batch
 from edge_central.web.auth.accounts import Role
 from tests.edge_central.commands.parts import MASK, OPERATOR, signed_as_browser
 from tests.edge_central.parts import FakeGateway
 from tests.edge_central.rehearsals.parts import CAMERA, NIGHT, document, store_rules
+from tests.edge_central.web import hostile
 from tests.edge_central.web.house import Browser, House
 
 HERE, THERE = FakeGateway("dt-001"), FakeGateway("bx-001", "bo-xuyen")
@@ -113,6 +115,40 @@ def test_a_rule_is_called_by_its_name_beside_its_id(city: House) -> None:
     page = city.browser("lan").get(PAGE, params=MUTE).text
     assert "theo quy tắc Chợ đêm trong" in page
     assert "Chợ đêm <small>night</small>" in page
+
+
+@pytest.mark.parametrize(
+    ("lang", "muted", "was_muted"),
+    [
+        ("vi", "Đang tạm không báo động đến", "quy tắc đang tạm không báo động"),
+        ("en", "Muted until", "was muted"),
+    ],
+)
+def test_a_mute_in_force_is_shown_where_its_rule_is(
+    city: House, lang: str, muted: str, was_muted: str
+) -> None:
+    lan = city.browser("lan")
+    lan.get(f"/language/{lang}")
+    data = {"phase": "start", "event_id": "e1", "rule_id": "night", "masked": True}
+    city.take(hostile.event(HERE, 1, data, severity=9))
+    pages = (PAGE, "/sites/dt-001/cameras/cam-1/rules", "/events/1")
+    assert all(muted not in lan.get(page).text for page in pages)
+    signed = signed_as_browser(GatewayCommand("mask", {**MASK.args, "rule": "night"}), city.now_ms())
+    lan.post(PAGE, {"signed": signed.decode(), "reason": "lễ hội"})
+    (row,) = stored(city)
+    with city.connections.writing() as connection:
+        reply = ReplyMessage("de-tham", "dt-001", row.id, "succeeded", "")
+        Batch(connection).record_replies([reply], city.now_ms())
+    for page in pages:
+        text = lan.get(page).text
+        assert text.count(muted) == 1, page
+        assert "(lan: lễ hội)" in text, page
+        assert 'name="rule" value="cam-1/night"><input type="hidden" name="for_s" value="0">' in text, page
+    page = lan.get("/events/1").text
+    assert was_muted in page
+    assert "?rule=cam-1/night#of-rule" not in page, "it is muted already"
+    ended = lan.get(PAGE, params={"type": "mask", "rule": "cam-1/night", "for_s": "0", "reason": "xong"})
+    assert json.loads(html.unescape(DOCUMENT.search(ended.text)[1]))["args"]["for_s"] == 0  # type: ignore[index]
 
 
 def test_a_signed_command_is_stored_with_author_and_reason(city: House) -> None:

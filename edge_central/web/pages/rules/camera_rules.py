@@ -18,6 +18,7 @@ from edge_central.web.auth.accounts import ACTING_ROLES
 from edge_central.web.http_errors import NotFound
 from edge_central.web.pages.passage_path import WIDTH, picture_ratio
 from edge_central.web.pages.rules.new_rule import MAX_NAME, NEW_KINDS
+from edge_central.web.pages.rules.overrides import read_overrides
 from edge_central.web.pages.searches import drawn_on
 from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page
@@ -114,6 +115,7 @@ def rules_page(visit: UserRequestContext) -> Response:
         reports=read_reports(visit.connection, visit.scope, found.site.id, found.camera.id, visit.now_ms),
         rehearsals=list_rehearsals(visit.connection, visit.search_reader, found.site.id, found.camera.id),
         chosen=chosen,
+        overrides=read_overrides(visit, found.site),
         last_changes=last_rule_changes(visit.connection, visit.scope, found.site.id, found.camera.id),
         new_kinds=NEW_KINDS,
         max_name=MAX_NAME,
