@@ -21,7 +21,9 @@ from edge_central.alerts.json_post import TIMEOUT_S
 MOST_CHARACTERS = 1_024
 HTTPS_PORT = 443
 ADDRESSES_TRIED = 3
-_URL = re.compile(r"https://(?P<host>[a-z0-9.-]{1,253})(?::(?P<port>\d{1,5}))?(?P<target>/[!\"$-~]*)")
+GLOBAL_UNICAST = IPv6Network("2000::/3")
+"""What IANA assigns from (RFC 4291, 2.4). Python calls old forms outside of it global too: ::10.0.0.1."""
+_URL = re.compile(r"https://(?P<host>[a-z0-9.-]{1,253})(?::(?P<port>[0-9]{1,5}))?(?P<target>/[!\"$-~]*)")
 
 Networks = Sequence[IPv4Network | IPv6Network]
 
@@ -70,16 +72,15 @@ def is_admitted(address: str, networks: Networks) -> bool:
         found = found.ipv4_mapped
     if any(found in network for network in networks):
         return True
-    return found.is_global and not found.is_multicast and not _is_tunnel(found)
+    return found.is_global and not found.is_multicast and not _may_lead_inside(found)
 
 
-def _is_tunnel(address: IPv4Address | IPv6Address) -> bool:
-    """Addresses that contain another one, which may be private."""
+def _may_lead_inside(address: IPv4Address | IPv6Address) -> bool:
+    """Addresses of networks of a site, and those that contain another address, which may be private."""
     if isinstance(address, IPv4Address):
         return False
-    return (
-        address.sixtofour is not None or address.teredo is not None or address in IPv6Network("64:ff9b::/96")
-    )
+    is_tunnel = address.sixtofour is not None or address.teredo is not None
+    return is_tunnel or address not in GLOBAL_UNICAST
 
 
 class CheckedConnection(http.client.HTTPSConnection):

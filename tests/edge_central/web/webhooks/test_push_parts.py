@@ -95,6 +95,7 @@ def test_endpoints_of_the_services_of_browsers_are_admitted(url: str) -> None:
         "https://push.apple.com/x",  # the pattern wants a name before it
         "https://xpush.apple.com/x",
         "https://127.0.0.1/x",
+        "https://fcm.googleapis.com:٤٤٣/x",
         "https://[::1]/x",
         "https://169.254.169.254/latest/meta-data",
         "file:///etc/passwd",
@@ -125,6 +126,10 @@ def test_any_other_endpoint_is_refused(url: str) -> None:
         ("::ffff:142.250.4.95", True),
         ("64:ff9b::a00:7", False),
         ("2002:a00:7::1", False),
+        ("::a00:7", False),  # contains 10.0.0.7, as the next two do
+        ("::ffff:0:a00:7", False),
+        ("64:ff9b:1::a00:7", False),
+        ("fec0::1", False),  # of a site
         ("192.168.9.5", True),  # in the networks of the configuration
     ],
 )
