@@ -224,7 +224,7 @@ def seconds_of(retry_after: str | None, now_ms: int) -> float:
         return float(min(int(text[:9]), LIFETIME_S))
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0
     until_ms = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000
     return min(max(0.0, (until_ms - now_ms) / 1000), float(LIFETIME_S))

@@ -178,6 +178,7 @@ def test_quiet_hours(hours: QuietHours, minute: int, quiet: bool) -> None:
         ("-5", 0.0),
         ("soon", 0.0),
         ("²", 0.0),
+        ("Sun, 29 Nov 99999999999 00:01:00 GMT", 0.0),
     ],
 )
 def test_retry_after(header: str | None, seconds: float) -> None:
