@@ -75,6 +75,7 @@ class FilterRefused(Exception):
 def notifications_page(visit: UserRequestContext, error: str | None = None, status: int = 200) -> Response:
     name, key = visit.account.name, visit.services.push_key
     services = {each.service: each for each in service_states(visit.connection, name)}
+    delivered = newest_deliveries(visit.connection, MOST_ENTRIES, log_name(name))
     return visit.render(
         "notifications.html",
         status,
@@ -82,7 +83,7 @@ def notifications_page(visit: UserRequestContext, error: str | None = None, stat
         devices=devices_of(visit.connection, name),
         waiting=count_waiting(visit.connection, name),
         services=services,
-        deliveries=newest_deliveries(visit.connection, MOST_ENTRIES, log_name(name)),
+        deliveries=[each for each in delivered if not each.ward or visit.scope.admits(each.ward)],
         wards=_wards(visit),
         kinds=RINGING_KINDS,
         severities=SEVERITIES,

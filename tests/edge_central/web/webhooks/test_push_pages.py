@@ -15,6 +15,7 @@ from edge_central.store import tables
 from edge_central.store.ringing import WARNING
 from edge_central.web.auth.accounts import Role
 from edge_central.web.push.devices import MOST_DEVICES, DeviceFilter, QuietHours, devices_of
+from edge_central.web.webhooks.due import WebhookDelivery, record_delivery
 from tests.edge_central.parts import WARD
 from tests.edge_central.web.house import Browser, House, csrf_of
 from tests.testbed.mosquitto import wait_until
@@ -133,6 +134,16 @@ def test_a_device_belongs_to_its_user(house: House, service: PushService, lan: B
     minh = house.browser("minh")
     assert minh.post("/users/notifications", {"user": "hoa"}, page="/users?user=hoa").status_code == 303
     assert rows(house) == []
+
+
+def test_the_log_shows_what_the_user_may_see_now(house: House, lan: Browser) -> None:
+    with house.connections.writing() as connection:
+        for subject, ward in (("event dt-001 e1", WARD), ("event qt-001 e2", "quang-trung"), ("test", "")):
+            delivery = WebhookDelivery("push lan", house.now_ms(), subject, ward, 201, 1, "Android")
+            record_delivery(connection, delivery)
+    page = lan.get(PAGE).text.partition('id="deliveries"')[2]
+    assert ("event dt-001 e1" in page, "Gửi thử" in page) == (True, True)
+    assert "qt-001" not in page, "the user had this ward before, or another user had this name"
 
 
 def test_an_endpoint_or_key_that_is_none_is_refused(house: House, service: PushService, lan: Browser) -> None:
