@@ -163,7 +163,11 @@ def change_password(visit: UserRequestContext) -> Response:
         accounts.set_password(connection, name, digest)
         record_change(connection, AccessKind.PASSWORD_CHANGED, visit.account_author, name)
     response = visit.redirect("/")
-    begin_session(visit, response, name, digest, has_code=True)  # the session began with one
+    confirmed_ms = None
+    if visit.account.has_second_factor and visit.session is not None:
+        confirmed_ms = visit.session.confirmed_ms  # no code was given now: this does not confirm
+    # The session began with a code.
+    begin_session(visit, response, name, digest, has_code=True, confirmed_ms=confirmed_ms)
     return response
 
 
@@ -224,9 +228,11 @@ def begin_session(
     kind: AccessKind = AccessKind.LOGIN,
     *,
     has_code: bool,
+    confirmed_ms: int | None = None,
 ) -> bool:
     """Start a session after a password. ``stored``: the digest that was checked. ``has_code``: the user has
-    given a code if the account has a second factor. False: meanwhile the password was replaced, a second
+    given a code if the account has a second factor. ``confirmed_ms``: when the user was last confirmed; None:
+    now. False: meanwhile the password was replaced, a second
     factor set up, or the account disabled."""
     with call.writing() as connection:
         account = accounts.find_account(connection, name)
@@ -236,6 +242,8 @@ def begin_session(
         if account.has_second_factor and not has_code:
             return False
         token = replace_session(call, connection, name, kind)
+        if confirmed_ms is not None:
+            call.services.sessions.confirm(connection, token_digest(token), confirmed_ms)
         factor = stored_factor(connection, name)
     call.cookies.set(response, SESSION_COOKIE, token)
     call.cookies.set(response, DEVICE_COOKIE, call.services.devices.new(name, factor))

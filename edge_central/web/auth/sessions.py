@@ -100,10 +100,11 @@ class LoginSessions:
         if not may_log_in(account, self._console):
             return None
         at_login_ms = row.created_ms if account.identity is None else 0
-        return LoginSession(key, account, row.seen_ms, max(at_login_ms, row.confirmed_ms or 0))
+        confirmed_ms = at_login_ms if row.confirmed_ms is None else row.confirmed_ms
+        return LoginSession(key, account, row.seen_ms, confirmed_ms)
 
     def confirm(self, connection: Connection, key: str, now_ms: int) -> None:
-        """Record that the user has typed the password again."""
+        """Record when the user has typed the password again; it then counts instead of the login."""
         this = tables.session.c.token_sha256 == key
         connection.execute(update(tables.session).where(this).values(confirmed_ms=now_ms))
 

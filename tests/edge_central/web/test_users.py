@@ -153,7 +153,10 @@ def test_with_a_second_factor_a_code_confirms_too(house: House, clock: FakeClock
     clock.advance(5 * 60)
     without = browser.post("/users/confirm", {"password": PASSWORD}, page="/users")
     assert (without.status_code, "Mã không đúng" in without.text) == (403, True)
-    with_code = {"password": PASSWORD, "code": phone.code()}
+    own = {"old": PASSWORD, "new": NEW_PASSWORD, "again": NEW_PASSWORD}
+    assert browser.post("/password", own, page="/password").status_code == 303
+    assert add(browser, next(_names)).status_code == 403, "a new password without a code does not confirm"
+    with_code = {"password": NEW_PASSWORD, "code": phone.code()}
     assert browser.post("/users/confirm", with_code, page="/users").status_code == 303
     assert add(browser, next(_names)).status_code == 200
     with house.connections.writing() as connection:
