@@ -84,6 +84,12 @@ class QueueItem:
     waiting: int = 0  # alarms that are not acknowledged
     event: EventRow | None = None  # its newest alarm; None for an alert, or if retention has deleted it
     silence: Silence | None = None
+    owners: tuple[str, ...] = ()  # of its acknowledged alarms, of a row with several alarms
+
+    @property
+    def acknowledged(self) -> int:
+        """Alarms that are acknowledged."""
+        return self.count - self.waiting
 
     @property
     def is_alarm(self) -> bool:

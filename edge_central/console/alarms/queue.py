@@ -25,6 +25,7 @@ from edge_central.console.alarms.model import (
     QueueRank,
     SeenUpTo,
 )
+from edge_central.console.alarms.owners import owners_of_rows
 from edge_central.console.alarms.query import ALERT_SUBJECT, QueueSource, open_queue, queue_order
 from edge_central.console.alarms.silences import Silence, active_silences
 from edge_central.console.alarms.subjects import MAX_AT_ONCE, row_name
@@ -217,6 +218,7 @@ def _row_items(
     silences: Mapping[AlarmRule, Silence] = {}
     if QueueRank.SILENCED in ranks.values():
         silences = {each.rule: each for each in active_silences(connection, scope, now_ms)}
+    owners = owners_of_rows(connection, [row.id for row in rows if row.alarms > max(1, row.waiting)])
     items = {}
     for row in rows:
         event, rule = events.get(row.last_cursor), AlarmRule.of_row(row)
@@ -235,6 +237,7 @@ def _row_items(
             waiting=row.waiting,
             event=event,
             silence=silences.get(rule),
+            owners=owners.get(row.id, ()),
         )
     return items
 

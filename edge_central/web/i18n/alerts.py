@@ -15,6 +15,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "first-and-last": ("từ {first} đến {last}", "{first} to {last}"),
     "newest-picture": ("Ảnh mới nhất", "Newest picture"),
     "waiting-of": ("{count} báo động chưa có người nhận", "{count} not acknowledged"),
+    "acknowledged-of": ("{count} báo động do {who} nhận xử lý", "{count} acknowledged, by {who}"),
     "alarms-in-rows": ("gồm {count} báo động", "{count} alarms in all"),
     "on-other-page": ("Có ở trang khác của danh sách.", "On another page of this list."),
     "rows-of": ("Dòng {first} đến {last} trong {count}", "Rows {first} to {last} of {count}"),

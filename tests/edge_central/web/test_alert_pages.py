@@ -72,6 +72,28 @@ def test_chosen_rows_are_acknowledged_and_closed_together(house: House, lan: Bro
     assert sorted(str(each.outcome) for each in found.values()) == ["None"] * 2 + ["false"] * 4
 
 
+@pytest.mark.parametrize(
+    ("lang", "own", "waiting"),
+    [
+        ("vi", "3 báo động do lan, minh nhận xử lý", "1 báo động chưa có người nhận"),
+        ("en", "3 acknowledged, by lan, minh", "1 not acknowledged"),
+    ],
+)
+def test_a_row_names_the_owners_of_its_earlier_alarms(
+    house: House, lan: Browser, lang: str, own: str, waiting: str
+) -> None:
+    house.person("minh", Role.OFFICER, "de-tham")
+    house.take(*alarms(3))
+    lan.post("/alerts/acknowledge", {"subject": names(lan.get("/alerts").text)[0]})
+    lan.post("/alerts/take", {"subject": "event dt-001 a1", "owner": "minh"})
+    house.take(*alarms(1, first=4))
+    lan.get(f"/language/{lang}")
+    for path in ("/", "/alerts", "/handover"):
+        page = lan.get(path).text
+        assert own in page, path
+        assert waiting in page, path
+
+
 def test_all_that_was_seen_is_acknowledged_and_what_came_since_rings(house: House, lan: Browser) -> None:
     house.take(*alarms(120, cameras=60))
     page = lan.get("/alerts").text

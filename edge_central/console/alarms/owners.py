@@ -1,0 +1,42 @@
+"""The officers in charge of the alarms of a row that are acknowledged and open."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, select, union_all
+
+from edge_central.store import tables
+
+MAX_ALARMS = 200
+"""The newest alarms of each row that are read: a row may have a million."""
+_O, _H = tables.open_alarm.c, tables.handling.c
+
+
+def owners_of_rows(connection: Connection, rows: Iterable[int]) -> dict[int, tuple[str, ...]]:
+    """The owners of the newest acknowledged alarms of these rows, who has most of them first; rows without
+    any are left out."""
+    # A limit of each row, not of all of them.
+    newest = [
+        select(
+            select(_O.alarm_row, _O.subject)
+            .where(_O.alarm_row == row, _O.acknowledged.is_(True))
+            .order_by(_O.received_ms.desc(), _O.cursor.desc())
+            .limit(MAX_ALARMS)
+            .subquery()
+        )
+        for row in rows
+    ]
+    if not newest:
+        return {}
+    listed = union_all(*newest).subquery()
+    query = select(listed.c.alarm_row, _H.owner).join_from(
+        listed, tables.handling, _H.subject == listed.c.subject
+    )
+    counts: defaultdict[int, Counter[str]] = defaultdict(Counter)
+    for row in connection.execute(query.where(_H.owner.is_not(None))):
+        counts[row.alarm_row][row.owner] += 1
+    return {
+        row: tuple(sorted(of_row, key=lambda name: (-of_row[name], name))) for row, of_row in counts.items()
+    }
