@@ -28,6 +28,14 @@ WORDS: dict[str, tuple[str, str]] = {
         "{shown} lần dài nhất trong {count} lần gián đoạn",
         "The {shown} longest of {count} outages",
     ),
+    "availability-more-outages": (
+        "Không in {count} lần gián đoạn ngắn hơn; bảng gián đoạn (CSV) có đủ.",
+        "{count} shorter outages are left out; the table of outages (CSV) has all.",
+    ),
+    "availability-more-cameras": (
+        "Không in {count} camera khác cũng dưới 100%.",
+        "{count} more cameras below 100% are left out.",
+    ),
     "availability-worst": ("Camera có tỷ lệ thấp nhất", "Cameras with the lowest availability"),
     "availability-no-outage": ("Không có lần gián đoạn nào.", "There was no outage."),
     "availability-lasts": ("chưa kết thúc", "has not ended"),

@@ -37,8 +37,8 @@ from edge_central.web.spreadsheets import table_csv, xlsx_response
 
 MAX_OUTAGES = 200
 """Outages on a page, the longest first; the CSV has all."""
-ON_SUMMARY = 10
-"""Outages and cameras on the page to pin up."""
+ON_SUMMARY = 8
+"""Outages, and cameras, on the page to pin up: with one line for each, they fit one sheet of A4."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +71,17 @@ def summary_page(visit: UserRequestContext) -> Response:
     ward = visit.path("ward")
     asked = _requested(visit, ward)
     cameras = [camera for site in asked.report.sites for camera in site.cameras]
-    worst = sorted(cameras, key=lambda camera: (camera.totals.percent or 0.0, camera.gateway))
+    below = [camera for camera in cameras if (camera.totals.percent or 0.0) < 100.0]
+    below.sort(key=lambda camera: (camera.totals.percent or 0.0, camera.gateway))
     return visit.render(
         "availability_summary.html",
         **_context(visit, asked),
         ward=ward,
         cameras=len(cameras),
-        worst=[camera for camera in worst if (camera.totals.percent or 0.0) < 100.0][:ON_SUMMARY],
+        worst=below[:ON_SUMMARY],
+        below_count=len(below),
         outages=asked.report.outages[:ON_SUMMARY],
+        outage_count=len(asked.report.outages),
     )
 
 
