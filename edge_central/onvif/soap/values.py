@@ -34,6 +34,6 @@ def parse_time(text: str) -> datetime | None:
     fraction = match[1] or ""
     try:
         found = datetime.fromisoformat(text.replace(fraction, fraction[: MAX_FRACTION + 1]))
-    except ValueError:
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):  # also a time whose time zone leads out of the years 1 to 9999
         return None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)

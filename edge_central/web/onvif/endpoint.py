@@ -224,7 +224,7 @@ def _limits(soap: SoapRequest) -> tuple[float, int]:
     timeout_s = parse_duration(texts[0])
     if timeout_s is None:
         raise invalid_argument("Timeout is a duration such as PT30S")
-    if not re.fullmatch(r"\+?0*[1-9]\d{0,9}", texts[1]):
+    if not re.fullmatch(r"\+?0{0,9}[1-9]\d{0,9}", texts[1]):
         raise invalid_argument("MessageLimit is a whole number from 1 on")
     if timeout_s > MAX_TIMEOUT_S:
         raise timeout_too_long(MAX_TIMEOUT_S, MAX_MESSAGES)

@@ -280,6 +280,17 @@ def test_a_timeout_is_bounded(vms: OnvifClient, timeout: str, limit: int) -> Non
     assert vms.post(pulling(timeout, limit), path).status_code in (400, 500)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [pulling(limit="0" * 5_000 + "1"), subscribing(lasts="0001-01-01T00:00:00+14:00")],
+    ids=["limit of 5,001 digits", "time before the year 1"],
+)
+def test_a_number_or_time_that_python_cannot_have_gets_a_fault(vms: OnvifClient, body: bytes) -> None:
+    answer = vms.post(body, vms.subscribe())
+    assert answer.headers["content-type"] == SOAP
+    assert fault(answer) == "InvalidArgVal"
+
+
 def test_a_hostile_text_of_a_gateway_stays_a_text(house: House, vms: OnvifClient, box: FakeGateway) -> None:
     path = vms.subscribe("tns1:RuleEngine/FieldDetector//.")
     rule = '"/><x>&\x01]]>'
