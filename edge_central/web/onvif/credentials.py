@@ -23,7 +23,6 @@ from edge_central.onvif.soap.envelope import SoapRequest, UsernameToken
 from edge_central.onvif.soap.values import parse_time
 from edge_central.web.auth import accounts
 from edge_central.web.auth.accounts import PROGRAM_ROLES, Account
-from edge_central.web.auth.second_factor import derived_key
 from edge_central.web.http_errors import NotLoggedIn
 from edge_central.web.onvif.password import onvif_password
 from edge_central.web.request_handler import Principal, RequestHandler
@@ -38,12 +37,17 @@ MAX_TEXT = 200
 _DIGEST_TYPE = "#PasswordDigest"
 
 
+class NonceNotValid(NotLoggedIn):
+    """The nonce is too old, or is not one of this process: the client logs in again with a new one."""
+
+
 class OnvifLogins:
     """Thread-safe."""
 
     def __init__(self, console_key: bytes, clock: Clock) -> None:
         self._console_key = console_key
-        self._nonce_key = derived_key(console_key, "onvif nonce")
+        # New at each start: the times in nonces are of this process, and so is what was used.
+        self._nonce_key = secrets.token_bytes(32)
         self._clock = clock
         self._lock = threading.Lock()  # protects the nonces: each is accepted once
         self._used: OrderedDict[bytes, float] = OrderedDict()
@@ -62,9 +66,11 @@ class OnvifLogins:
             return self._by_username_token(soap.token, connection)
         raise NotLoggedIn("log in with a token, HTTP Digest or a WS-UsernameToken")
 
-    def challenge(self) -> str:
-        """The header WWW-Authenticate of a response 401."""
-        return f'Digest realm="{REALM}", qop="auth", algorithm=MD5, nonce="{self._new_nonce()}"'
+    def challenge(self, *, stale: bool = False) -> str:
+        """The header WWW-Authenticate of a response 401. ``stale``: only the nonce of the request was not
+        valid. Without it, clients such as libcurl take the password for wrong and give up."""
+        more = ", stale=true" if stale else ""
+        return f'Digest realm="{REALM}", qop="auth", algorithm=MD5, nonce="{self._new_nonce()}"{more}'
 
     # --- HTTP Digest (RFC 7616) ---
 
@@ -77,7 +83,7 @@ class OnvifLogins:
         if fields.get("qop") != "auth" or fields.get("algorithm", "MD5").upper() != "MD5":
             raise NotLoggedIn("a digest has qop=auth and algorithm=MD5")
         if not self._is_own_nonce(fields.get("nonce", "")):
-            raise NotLoggedIn("the nonce is too old")
+            raise NonceNotValid("the nonce is too old")
         if target != request.url.path + (f"?{request.url.query}" if request.url.query else ""):
             raise NotLoggedIn("the digest is of another address")
         uri = fields.get("uri", "")

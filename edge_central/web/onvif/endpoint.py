@@ -30,7 +30,7 @@ from edge_central.onvif.soap.values import parse_duration
 from edge_central.onvif.soap.xml_writer import XmlText, qualified
 from edge_central.web.http_errors import HttpError, NotLoggedIn
 from edge_central.web.live.stream import check_capacity, event_within
-from edge_central.web.onvif.credentials import OnvifLogins
+from edge_central.web.onvif.credentials import NonceNotValid, OnvifLogins
 from edge_central.web.onvif.operations import OPERATIONS, OnvifCall, Operation
 from edge_central.web.request_handler import Principal, RequestHandler, read_body
 
@@ -77,7 +77,8 @@ class _Endpoint:
         except SoapFault as fault:
             return self._fault(fault, message_id)
         except HttpError as refusal:
-            return self._fault(_fault_of(refusal), message_id, refusal.retry_after_s)
+            stale = isinstance(refusal, NonceNotValid)
+            return self._fault(_fault_of(refusal), message_id, refusal.retry_after_s, stale=stale)
         return Response(envelope.answer(body, operation.action, message_id), media_type=envelope.CONTENT_TYPE)
 
     async def _call(self, request: Request, soap: SoapRequest) -> tuple[XmlText, Operation]:
@@ -183,11 +184,13 @@ class _Endpoint:
 
         return await self._handler.run_in_thread(read)
 
-    def _fault(self, fault: SoapFault, message_id: str, retry_after_s: int | None = None) -> Response:
+    def _fault(
+        self, fault: SoapFault, message_id: str, retry_after_s: int | None = None, *, stale: bool = False
+    ) -> Response:
         fault.message_id = message_id
         response = Response(envelope.fault(fault), fault.status, media_type=envelope.CONTENT_TYPE)
         if fault.status == HTTPStatus.UNAUTHORIZED:
-            response.headers.append("WWW-Authenticate", self._logins.challenge())
+            response.headers.append("WWW-Authenticate", self._logins.challenge(stale=stale))
             response.headers.append("WWW-Authenticate", "Bearer")
         if retry_after_s is not None:
             response.headers["Retry-After"] = str(retry_after_s)

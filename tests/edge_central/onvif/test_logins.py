@@ -11,13 +11,17 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+from starlette.requests import Request
 
 from edge_agent.core.errors import CentralError
 from edge_central.cli.user import run_user
 from edge_central.onvif.soap.envelope import WSSE, WSU
 from edge_central.web.auth import accounts
+from edge_central.web.onvif import credentials
+from edge_central.web.onvif.credentials import NonceNotValid, OnvifLogins
 from tests.edge_central.onvif.parts import soap
 from tests.edge_central.web.house import House
+from tests.host.fakes import FakeClock
 
 SERVICE = "/onvif/event_service"
 CALL = "<tev:GetEventProperties/>"
@@ -89,6 +93,28 @@ def test_a_digest_counts_once(house: House) -> None:
     assert sent[-1].startswith("Digest ")
     replayed = {"Authorization": sent[-1]}
     assert house.anybody().post(SERVICE, content=soap(CALL), headers=replayed).status_code == 401
+
+
+def test_only_an_old_nonce_is_called_stale(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """libcurl gives up when a nonce that it had is refused without ``stale``."""
+    wrong = house.anybody(auth=httpx.DigestAuth("vms", "wrong")).post(SERVICE, content=soap(CALL))
+    assert "stale" not in wrong.headers["www-authenticate"]
+    monkeypatch.setattr(credentials, "NONCE_S", -1.0)
+    old = house.anybody(auth=httpx.DigestAuth("vms", password_of(house))).post(SERVICE, content=soap(CALL))
+    assert old.status_code == 401
+    assert "stale=true" in old.headers["www-authenticate"]
+
+
+def test_a_nonce_of_before_a_restart_is_not_valid() -> None:
+    """The time in it is of another process, which may have run for longer than this one ever will."""
+    before, after = FakeClock(), FakeClock()
+    before.advance(1_000_000.0)
+    nonce = OnvifLogins(b"key", before).challenge().partition('nonce="')[2].strip('"')
+    header = f'Digest username="vms", qop=auth, nonce="{nonce}", uri="{SERVICE}"'
+    scope = {"type": "http", "method": "POST", "path": SERVICE, "query_string": b""}
+    request = Request(scope | {"headers": [(b"authorization", header.encode()), (b"host", b"c")]})
+    with pytest.raises(NonceNotValid):
+        OnvifLogins(b"key", after).authenticate(None, request, None, None)  # type: ignore[arg-type]
 
 
 def test_an_empty_request_gets_the_challenge(house: House) -> None:
