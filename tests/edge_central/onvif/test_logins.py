@@ -67,6 +67,14 @@ def test_a_username_token_logs_in_once(house: House) -> None:
     assert asked(house, header) == 401, "the same login again is a replay"
 
 
+def test_a_username_token_whose_nonce_is_written_otherwise_is_a_replay(house: House) -> None:
+    """The last bits of base64 before ``=`` mean nothing."""
+    header = token(password_of(house), nonce=b"x")
+    assert asked(house, header) == 200
+    assert "<s:Nonce>eA==<" in header
+    assert asked(house, header.replace("eA==", "eB==")) == 401
+
+
 @pytest.mark.parametrize(
     "more",
     [{"name": "nobody"}, {"late_s": 400.0}, {"late_s": -400.0}, {"kind": "Text"}, {"name": "VMS"}],
