@@ -226,7 +226,10 @@ def service_states(connection: Connection, account: str | None = None) -> list[S
 
 
 def record_unreachable(connection: Connection, service: str, problem: str, now_ms: int) -> None:
-    """No connection to the service: its next message is tried later, for all devices alike."""
+    """No connection to the service: its next message is tried later, for all devices alike. Also forget
+    services without a device: of a pattern such as ``*.push.example`` a user can name any number."""
+    used = select(_D.service)
+    connection.execute(delete(tables.push_service).where(_S.service.not_in(used)))
     failures = connection.scalar(select(_S.failures).where(_S.service == service)) or 0
     values = {
         "problem": problem,

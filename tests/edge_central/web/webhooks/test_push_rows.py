@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from sqlalchemy import select
+
 from edge_central.settings import Console, Database
+from edge_central.store import tables
 from edge_central.store.database import DatabaseConnections
 from edge_central.store.ringing import WARNING
 from edge_central.web.auth import accounts
@@ -47,8 +50,10 @@ def test_the_rows_on_both_databases(database: Database) -> None:
         waiting.postpone(connection, first, "busy", 60.0, 6)
         assert waiting.next_messages(connection, "key", 7, 8) == []
         (again,) = waiting.next_messages(connection, "key", 400_000, 8)
+        waiting.record_unreachable(connection, "of-no-device.example", "no route", 400_000)
         waiting.record_unreachable(connection, "push.example", "no route", 400_000)
         waiting.record_unreachable(connection, "push.example", "no route", 400_000)
+        assert list(connection.scalars(select(tables.push_service.c.service))) == ["push.example"]
         assert waiting.next_messages(connection, "key", 400_000, 8) == []
         waiting.record_reachable(connection, ["push.example"])
         waiting.record_success(connection, again, 400_000)
