@@ -94,6 +94,14 @@ def test_a_row_names_the_owners_of_its_earlier_alarms(
         assert waiting in page, path
 
 
+def test_counts_say_whether_they_are_of_rows_or_of_alarms(house: House, lan: Browser) -> None:
+    house.take(*alarms(6, cameras=3))
+    assert 'id="ringing">3 dòng báo động chưa có người nhận<' in lan.get("/events").text
+    assert "<b>3</b> <small>dòng, 6 báo động</small>" in lan.get("/alerts").text
+    lan.get("/language/en")
+    assert "<b>3</b> <small>rows, 6 alarms</small>" in lan.get("/").text
+
+
 def test_all_that_was_seen_is_acknowledged_and_what_came_since_rings(house: House, lan: Browser) -> None:
     house.take(*alarms(120, cameras=60))
     page = lan.get("/alerts").text
@@ -225,7 +233,7 @@ def test_badge_list_bar_and_handover_agree_with_5000_open_alarms(tmp_path: Path)
         assert figures(browser.get("/").text) == (rows, rows)
         assert f"<b>{rows}</b>" in browser.get("/handover").text
         browser.post("/handover/leave", {"note": ""}, page="/handover")
-        assert f"{rows} việc chưa xong" in browser.get("/handover").text
+        assert f"{rows} dòng chưa xong" in browser.get("/handover").text
 
 
 def test_who_takes_over_the_shift_owns_every_acknowledged_alarm(house: House, lan: Browser) -> None:
