@@ -224,6 +224,7 @@ def test_an_alarm_sounds_until_it_is_acknowledged(house: CityHouse, room: Room) 
     room.browser.click("#bell", held_s=0.5)  # longer than the browser takes to allow sound
     room.browser.wait_until("document.body.dataset.sounding === 'true'")
     assert room.run("document.getElementById('bell').getAttribute('aria-pressed')") == "true"
+    assert room.run("document.getElementById('bell').title") == "Bấm để tắt chuông"
     ringing = "document.getElementById('alarms').dataset.ringing.split(';').filter(Boolean).length"
     assert room.run(ringing) == 3
     room.run("document.body.dataset.left = 'yes'; location.reload()")

@@ -100,9 +100,11 @@ WORDS: dict[str, tuple[str, str]] = {
         "administrator can show it again.",
     ),
     "looks-only": ("Bạn chỉ có quyền xem.", "You may look only."),
-    "bell-on": ("Chuông: bật", "Sound: on"),
-    "bell-off": ("Chuông: tắt", "Sound: off"),
+    "bell-on": ("Chuông đang bật", "Sound is on"),
+    "bell-off": ("Chuông đang tắt", "Sound is off"),
     "bell-blocked": ("Bấm để bật chuông", "Click to turn the sound on"),
+    "bell-turn-off": ("Bấm để tắt chuông", "Click to turn the sound off"),
+    "bell-turn-on": ("Bấm để bật chuông", "Click to turn the sound on"),
     "bell-why": (
         "Trình duyệt chỉ cho phát chuông sau khi người dùng bấm một lần.",
         "The browser allows sound only after a click.",

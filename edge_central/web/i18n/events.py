@@ -61,8 +61,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "rule-camera-degraded": ("Camera hình kém", "Camera degraded"),
     "rule-tamper": ("Camera bị can thiệp", "Camera tampered with"),
     "rule-rule-muted": (
-        "Quy tắc tạm không báo động, tạm tắt hoặc tắt hẳn",
-        "Rule muted, disarmed or switched off",
+        "Quy tắc bị thay đổi bằng lệnh",
+        "Rule changed by a command",
     ),
     "rule-view-relearned": ("Học lại góc nhìn theo yêu cầu", "View relearned on request"),
     "rule-disk": ("Ổ đĩa sắp đầy", "Disk nearly full"),

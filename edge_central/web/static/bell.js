@@ -57,7 +57,9 @@
     button.hidden = false;
     button.classList.toggle("blocked", blocked);
     button.setAttribute("aria-pressed", String(on && !blocked));
-    button.textContent = blocked ? button.dataset.blocked : on ? button.dataset.on : button.dataset.off;
+    const data = button.dataset;
+    button.textContent = blocked ? data.blocked : on ? data.on : data.off;
+    button.title = blocked ? data.ifBlocked : on ? data.ifOn : data.ifOff;
     sound();
   }
 

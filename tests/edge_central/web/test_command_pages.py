@@ -57,6 +57,28 @@ def shown_document(browser: Browser, **changes: str) -> str:
     return html.unescape(found[1])
 
 
+@pytest.mark.parametrize(
+    ("lang", "type_", "expected"),
+    [
+        ("vi", "mask", "<dt>Tạm không báo động đến khoảng</dt>"),
+        ("vi", "disarm", "<dt>Tạm tắt đến khoảng</dt>"),
+        ("en", "mask", "<dt>Muted until about</dt>"),
+        ("en", "arm", "<dt>Armed until about</dt>"),
+    ],
+)
+def test_the_end_of_a_mute_and_of_its_command_have_different_words(
+    city: House, lang: str, type_: str, expected: str
+) -> None:
+    lan = city.browser("lan")
+    lan.get(f"/language/{lang}")
+    page = lan.get(PAGE, params=MUTE | {"type": type_}).text
+    assert expected in page
+    valid = (
+        "Thiết bị chỉ nhận lệnh này trước" if lang == "vi" else "The gateway takes this command only before"
+    )
+    assert f"<dt>{valid}</dt>" in page
+
+
 def test_a_button_stores_a_command_without_a_signature(city: House) -> None:
     lan = city.browser("lan")
     for type_, camera in (("status", ""), ("snapshot", "cam-1"), ("clip", "cam-1")):
