@@ -67,6 +67,15 @@ def test_figures_of_a_sentence_have_a_comma_in_vietnamese() -> None:
     assert "2,5" in (CATALOGUE.say(problem, "vi") or "")
 
 
+def test_a_figure_with_a_format_has_a_comma_in_vietnamese_too() -> None:
+    problem = problem_text("awake-keyframes-rare", seconds=12.34, limit=10.0).problem
+    assert CATALOGUE.say(problem, "vi") == "các khung I cách nhau 12,3 giây, quá 10 giây"
+    used = {"used_mb": 1234, "budget_mb": 5000, "waits": "x", "until": "y", "step": 2}
+    assert "1.234 trong tổng số 5.000 MB" in (
+        CATALOGUE.say(problem_text("uplink-step", **used).problem, "vi") or ""
+    )
+
+
 def test_a_bilingual_text_is_english_for_whoever_knows_nothing_of_it() -> None:
     nested = Bilingual("a list", "danh sách")
     text = both({"not": ("must be {kind}", "phải là {kind}")}, "not", kind=nested)

@@ -59,8 +59,6 @@ class Catalogue:
             return _word(name, value, lang)
         if isinstance(value, list):
             return [self._shown(name, each, lang, depth) for each in value]
-        if isinstance(value, float) and lang == "vi":
-            return str(value).replace(".", ",")
         return value
 
 
@@ -80,8 +78,10 @@ def _word(name: str, value: str, lang: Lang) -> str:
 
 
 class _Formatter(string.Formatter):
-    def __init__(self, conjunction: str) -> None:
+    def __init__(self, conjunction: str, marks: Mapping[int, int]) -> None:
+        """``marks``: what stands for the comma of thousands and the decimal point, for ``str.translate``."""
         self._conjunction = conjunction
+        self._marks = marks
 
     def get_field(self, field_name: str, args: Any, kwargs: Mapping[str, Any]) -> tuple[Any, str]:
         return kwargs[field_name], field_name
@@ -90,7 +90,11 @@ class _Formatter(string.Formatter):
         if isinstance(value, list):
             joint = {"and": self._conjunction, ";": "; ", "lines": "\n  "}.get(format_spec, ", ")
             return joint.join(value)
-        return str(super().format_field(value, format_spec))
+        text = str(super().format_field(value, format_spec))
+        return text.translate(self._marks) if isinstance(value, (int, float)) else text
 
 
-_FORMATTERS: Mapping[Lang, _Formatter] = {"en": _Formatter(" and "), "vi": _Formatter(" và ")}
+_FORMATTERS: Mapping[Lang, _Formatter] = {
+    "en": _Formatter(" and ", {}),
+    "vi": _Formatter(" và ", str.maketrans(",.", ".,")),
+}
