@@ -32,11 +32,12 @@ class UsualFlow:
 
 
 def read_flow(
-    connection: Connection, scope: Scope, asked: TrafficFilter, span: Span, timezone: tzinfo
+    connection: Connection, scope: Scope, asked: TrafficFilter, span: Span, timezone: tzinfo, now: Quarter
 ) -> dict[CountedPlace, UsualFlow]:
-    """The traffic of the cameras in the span. What is usual is that of the FREE_FLOW_DAYS up to its end.
-    Raises TooMuchTraffic."""
-    base = span[1] - 96 * FREE_FLOW_DAYS, span[1]
+    """The traffic of the cameras in the span. What is usual is that of the FREE_FLOW_DAYS up to its end, or
+    up to ``now`` in a span that is not over. Raises TooMuchTraffic."""
+    end = min(span[1], now)
+    base = end - 96 * FREE_FLOW_DAYS, end
     days = list(days_of((min(span[0], base[0]), span[1]), timezone))
     rows = stored_rows(connection, tables.traffic_camera, scope, asked, days, series.MAX_STORED_DAYS)
     flows: defaultdict[CountedPlace, dict[Quarter, QuarterFlow]] = defaultdict(dict)

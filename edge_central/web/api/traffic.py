@@ -123,7 +123,8 @@ def traffic(visit: UserRequestContext) -> Response:
     here = visit.connection, scope, question.asked, question.span, timezone
     try:
         found = read_series(*here)
-        flows = read_flow(*here) if question.asked.gateway and question.asked.pictures else {}
+        has_flow = question.asked.gateway and question.asked.pictures
+        flows = read_flow(*here, quarter_of(visit.now_ms)) if has_flow else {}
     except TooMuchTraffic:
         raise too_much_traffic() from None
     periods = list(split_span(question.span, question.step, timezone))

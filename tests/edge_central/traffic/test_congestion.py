@@ -9,6 +9,8 @@ import pytest
 from edge_central.settings import Database
 from edge_central.store.database import read_transaction
 from edge_central.store.scope import EVERYWHERE
+from edge_central.traffic import congestion
+from edge_central.traffic.calendar import quarter_of
 from edge_central.traffic.congestion import (
     MIN_QUARTERS,
     CameraFlow,
@@ -107,9 +109,12 @@ def test_a_period_has_minutes_of_each_level_and_what_is_not_known() -> None:
     assert (sum(unknown.minutes.values()), unknown.unknown_min, unknown.speed_percent) == (0, 105, None)
 
 
-def stored(database: Database) -> UsualFlow:
+NOW = quarter_of(NOW_MS)
+
+
+def stored(database: Database, span: Span = WHOLE_DAY) -> UsualFlow:
     with read_transaction(database) as connection:
-        (found,) = read_flow(connection, EVERYWHERE, TrafficFilter(), WHOLE_DAY, TIMEZONE).values()
+        (found,) = read_flow(connection, EVERYWHERE, TrafficFilter(), span, TIMEZONE, NOW).values()
     return found
 
 
@@ -129,6 +134,17 @@ def test_the_traffic_of_reports_adds_up_by_quarter(ingest: IngestHarness) -> Non
     assert found.counted == {quarter("10:00"), quarter("10:15")}
     assert quarter("10:15") in found.measured
     assert picture_of(ingest.database).by_quarter.keys() == {quarter("10:00"), quarter("10:15")}
+
+
+def test_what_is_usual_is_known_also_in_a_period_that_goes_on_for_weeks(
+    ingest: IngestHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(congestion, "MIN_QUARTERS", 1)
+    report = object_counts(BOX, 1, "10:00", "10:05", {"car": 3}, flow=flow(2.0, speed=2.0, watched_s=300))
+    ingest.write(report, seeing(BOX, "11:01", "00:00"), now_ms=NOW_MS)
+    usual = stored(ingest.database).usual
+    assert usual is not None
+    assert stored(ingest.database, (WHOLE_DAY[0], WHOLE_DAY[1] + 96 * 20)).usual == usual
 
 
 @pytest.mark.parametrize(

@@ -289,17 +289,17 @@ def _with_congestion(
     visit: UserRequestContext, form: TrafficForm, rows: tuple[ComparedPeriod, ...], span: Span
 ) -> tuple[tuple[ComparedPeriod, ...], FreeFlow | None]:
     """Raises BadRequest."""
-    place, timezone = form.place, visit.services.console.timezone
+    place, timezone, now = form.place, visit.services.console.timezone, quarter_of(visit.now_ms)
     asked = TrafficFilter(place.ward, place.gateway, place.camera)
     try:
-        found = read_flow(visit.connection, visit.scope, asked, span, timezone)
+        found = read_flow(visit.connection, visit.scope, asked, span, timezone, now)
     except TooMuchTraffic:
         raise too_much_traffic() from None
     flow = next(iter(found.values()), None)
     if flow is None:
         return rows, None
     spans = [row.period.span for row in rows]
-    levels = sum_congestion(flow.flow, flow.usual, spans, quarter_of(visit.now_ms))
+    levels = sum_congestion(flow.flow, flow.usual, spans, now)
     joined = zip(rows, levels, strict=True)
     return tuple(replace(row, congestion=each) for row, each in joined), flow.usual
 
