@@ -353,7 +353,6 @@ class ConfigSource:
         """Apply the changed rules that are stored; without them if they do not fit the configuration."""
         self.selected = chosen
         self._rules_error = self._rule_changes = self._stored_changes = None
-        self.switched_off = ()
         store = PushStore(chosen.settings.state_dir, RULES_FOLDER)
         if store.is_damaged:
             why = f"{store.path(0).with_name(RECORD)} is damaged"
@@ -373,6 +372,7 @@ class ConfigSource:
             self._rule_changes = changes
             self.switched_off = tuple(changes_of(changes).switched_off())
             return dataclasses.replace(chosen, settings=settings, rules_version=kept.version)
+        self.switched_off = ()  # not before: meanwhile a heartbeat would say that all rules are on again
         return chosen
 
     def _pushed(self, store: PushStore, above: int) -> tuple[Settings, ConfigOrigin] | None:

@@ -15,6 +15,7 @@ from edge_agent.commands.handlers.configuration.set_rule import RuleChangeComman
 from edge_agent.config import last_good
 from edge_agent.config.check import run_check
 from edge_agent.config.draft import read_draft
+from edge_agent.config.fields.tree import Mapping
 from edge_agent.config.model.settings import AnyRule, Settings
 from edge_agent.config.pushed import MAX_STARTS, RULES_FOLDER, PushStore
 from edge_agent.core.command_line.exit_codes import EX_OK
@@ -166,6 +167,22 @@ def test_health_names_the_rules_that_are_switched_off_for_good(site: RuleSite) -
     assert (off.camera, off.rule) == ("cam-1", "night")
     site.set("set-2", reset="night")
     assert site.command.switched_off() == []
+
+
+def test_health_names_them_also_while_the_configuration_is_read_again(
+    site: RuleSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.set(rule=LONGER | {"enabled": False})
+    site.pass_s(12)
+    load, meanwhile = site.source.load_with_rules, []
+
+    def load_slowly(changes: Mapping) -> Settings:
+        meanwhile.append(len(site.command.switched_off()))
+        return load(changes)
+
+    monkeypatch.setattr(site.source, "load_with_rules", load_slowly)
+    site.source.load()
+    assert meanwhile == [1]
 
 
 def test_the_reply_says_what_the_command_has_done(site: RuleSite) -> None:
