@@ -126,11 +126,11 @@ WORDS: dict[str, tuple[str, str]] = {
     "push-waiting": ("đang chờ gửi: {count}", "waiting: {count}"),
     "push-unreachable": (
         "Trung tâm không kết nối được với dịch vụ thông báo {service} từ {moment}.",
-        "The centre cannot reach the push service {service} since {moment}.",
+        "The centre has not reached the push service {service} since {moment}.",
     ),
     "push-delayed": (
         "Dịch vụ thông báo tạm thời không nhận từ {moment}.",
-        "The push service accepts nothing for now, since {moment}.",
+        "The push service has accepted nothing since {moment}; the centre tries again.",
     ),
     "push-ended": (
         "Trình duyệt đã ngừng nhận từ {moment}. Hãy bật lại trên máy đó.",

@@ -152,8 +152,8 @@ WORDS: dict[str, tuple[str, str]] = {
         "No user name is left for your account. Tell an administrator.",
     ),
     "user-error-confirm": (
-        "Chưa thay đổi gì. Hãy xác nhận bằng mật khẩu của bạn trước.",
-        "Nothing was changed. Confirm with your own password first.",
+        "Chưa thay đổi gì. Hãy xác nhận ở bên dưới trước.",
+        "Nothing was changed. Confirm below first.",
     ),
     "confirm-users": ("Xác nhận trước khi thay đổi tài khoản", "Confirm before you change accounts"),
     "confirm-users-what": (
@@ -163,9 +163,11 @@ WORDS: dict[str, tuple[str, str]] = {
     "confirm": ("Xác nhận", "Confirm"),
     "confirm-login-again": (
         "Tài khoản của bạn không có mật khẩu ở đây. Trước khi thay đổi tài khoản, hãy xác nhận bằng cách "
-        "đăng nhập lại ở hệ thống đăng nhập tập trung.",
+        "đăng nhập lại ở hệ thống đăng nhập tập trung. Nếu đăng nhập xong vẫn thấy dòng này, hệ thống đó "
+        "không cho biết giờ đăng nhập (auth_time): hãy báo người quản lý hệ thống.",
         "Your account has no password here. Before you change accounts, confirm by a new login at the "
-        "provider.",
+        "provider. If you still see this notice after it, the provider does not say when you logged in "
+        "(auth_time): tell whoever manages it.",
     ),
     "one-time-password": ("Mật khẩu dùng một lần", "One-time password"),
     "one-time-of": ("Mật khẩu dùng một lần của {name}", "One-time password of {name}"),

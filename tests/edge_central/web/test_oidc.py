@@ -244,6 +244,7 @@ def test_an_admin_of_the_provider_confirms_there(
         answer = browser.post("/users/add", fields, page="/users")
         assert (answer.status_code, ALL["user-error-confirm"][0] in answer.text) == (403, True)
         assert 'href="/login/oidc?again&amp;next=/users"' in answer.text
+        assert "auth_time" in answer.text, "why the notice may stay after the login"
         asked = browser.get("/login/oidc?again&next=/users").headers["location"]
         assert {"prompt": "login", "max_age": str(SIGN_IN_S)}.items() <= dict(
             parse_qsl(urlsplit(asked).query)
