@@ -38,15 +38,17 @@ class NotificationFeed:
         self._connections.changes(connection)
         self.cursor = max(0, cursor - WARM_UP)
         while self.cursor < cursor:
-            self._read_window(connection, cursor)
+            self._apply(*self._rows(connection, cursor))
 
     def read(self, connection: Connection) -> tuple[list[Notification], bool]:
         """The notifications of the next window, and whether there are more events to read."""
         newest = newest_cursor(connection)
         if newest < self.cursor:  # a restored backup: its events get the same numbers again
             self.start(connection, newest)
-        found = self._read_window(connection, newest) + self._connections.changes(connection)
-        return found, self.cursor < newest
+        rows, upper = self._rows(connection, newest)
+        presence = self._connections.changes(connection)  # the last query: what fails is read again
+        found = self._apply(rows, upper)
+        return found + presence, self.cursor < newest
 
     def alive(self) -> Iterator[Notification]:
         """The present state of each property."""
@@ -56,10 +58,11 @@ class NotificationFeed:
         """The present state of each gateway."""
         return self._connections.alive()
 
-    def _read_window(self, connection: Connection, newest: int) -> list[Notification]:
+    def _rows(self, connection: Connection, newest: int) -> tuple[list[MappedEvent], int]:
+        """The events of the next window, and its last cursor."""
         upper = min(self.cursor + WINDOW, newest)
         if upper <= self.cursor:
-            return []
+            return [], self.cursor
         # Other indexes than that of the cursor must not be used: they have not its order.
         query = (
             select(_E.ward, _E.gateway, _E.camera, _E.kind, _E.time_ms, _E.payload)
@@ -68,10 +71,8 @@ class NotificationFeed:
             .where(self._scope.of(func.coalesce(_E.ward, "")))
             .order_by(_E.cursor)
         )
-        found = [
-            notification
-            for row in connection.execute(query)
-            for notification in self._tracker.apply(MappedEvent(*row))
-        ]
+        return [MappedEvent(*row) for row in connection.execute(query)], upper
+
+    def _apply(self, events: list[MappedEvent], upper: int) -> list[Notification]:
         self.cursor = upper
-        return found
+        return [notification for each in events for notification in self._tracker.apply(each)]

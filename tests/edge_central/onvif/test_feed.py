@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from sqlalchemy import Connection, event
 
 from edge_central.onvif import feed as feed_module
+from edge_central.onvif.connections import ConnectionTracker
 from edge_central.onvif.feed import NotificationFeed
 from edge_central.store.database import newest_cursor, read_transaction
 from edge_central.store.scope import EVERYWHERE, Scope
@@ -67,6 +69,19 @@ def test_after_a_restored_backup_it_goes_on_from_there(ingest: IngestHarness) ->
         assert read_all(feed, connection) == []
         assert feed.cursor == newest_cursor(connection)
         assert [each.gateway for each in feed.alive()] == ["dt-001"]
+
+
+def test_events_that_were_read_before_the_database_failed_are_read_again(
+    ingest: IngestHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest.write(entered(OURS, 1))
+    feed = NotificationFeed(EVERYWHERE)
+    with read_transaction(ingest.database) as connection:
+        with monkeypatch.context() as failing:
+            failing.setattr(ConnectionTracker, "changes", Mock(side_effect=OSError("the disk")))
+            with pytest.raises(OSError, match="the disk"):
+                feed.read(connection)
+        assert read_all(feed, connection) == [("dt-001", True)]
 
 
 @pytest.mark.parametrize(
