@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select
 
 from edge_central.onvif.connections import ConnectionTracker
 from edge_central.onvif.mapping import TOPICS_OF_KIND
-from edge_central.onvif.notification import Notification
+from edge_central.onvif.notification import Notification, PropertyOperation
 from edge_central.onvif.properties import MappedEvent, PropertyTracker
 from edge_central.store import tables
 from edge_central.store.database import newest_cursor
@@ -48,6 +48,9 @@ class NotificationFeed:
         rows, upper = self._rows(connection, newest)
         presence = self._connections.changes(connection)  # the last query: what fails is read again
         found = self._apply(rows, upper)
+        for each in presence:
+            if each.operation is PropertyOperation.DELETED:  # removed, or moved to another ward
+                found += self._tracker.forget(each.ward, each.gateway)
         return found + presence, self.cursor < newest
 
     def alive(self) -> Iterator[Notification]:

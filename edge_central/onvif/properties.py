@@ -95,7 +95,7 @@ class PropertyTracker:
     """Follows the properties of all gateways. Not thread-safe."""
 
     def __init__(self) -> None:
-        self._gateways: dict[str, _GatewayProperties] = {}
+        self._gateways: dict[tuple[str, str], _GatewayProperties] = {}  # by ward and gateway
 
     def apply(self, event: MappedEvent) -> list[Notification]:
         """The notifications of an event, in order; none if it changes nothing or cannot be read."""
@@ -118,6 +118,15 @@ class PropertyTracker:
             return [] if value is None else self._changed(empty, value)
         return list(self._object_changes(empty, data))
 
+    def forget(self, ward: str, gateway: str) -> list[Notification]:
+        """Remove a gateway that has left this ward; return that its properties are no longer there."""
+        gone = self._gateways.pop((ward, gateway), _GatewayProperties())
+        return [
+            replace(each.last, operation=PropertyOperation.DELETED, data=())
+            for each in gone.properties.values()
+            if each.last is not None and each.last.topic.is_property
+        ]
+
     def alive(self) -> Iterator[Notification]:
         """The present state of each property, as ``Initialized``."""
         for gateway in self._gateways.values():
@@ -127,8 +136,7 @@ class PropertyTracker:
 
     def _object_changes(self, empty: Notification, data: _Data) -> Iterator[Notification]:
         """An event about an object, or about a view: it begins, goes on or ends."""
-        gateway = self._gateways.setdefault(empty.gateway, _GatewayProperties())
-        found = self._property(empty)
+        gateway, found = self._of_gateway(empty), self._property(empty)
         key = (data.event_id or "")[:MAX_ID]
         if data.phase != "end":
             found.open_events[key] = _OpenEvent(
@@ -164,8 +172,11 @@ class PropertyTracker:
         found.last = replace(empty, operation=operation, data=data)
         return [found.last]
 
+    def _of_gateway(self, of: Notification) -> _GatewayProperties:
+        return self._gateways.setdefault((of.ward, of.gateway), _GatewayProperties())
+
     def _property(self, of: Notification) -> _Property:
-        properties = self._gateways.setdefault(of.gateway, _GatewayProperties()).properties
+        properties = self._of_gateway(of).properties
         key = (of.camera, of.topic.path, of.rule)
         found = properties.setdefault(key, _Property())
         properties.move_to_end(key)

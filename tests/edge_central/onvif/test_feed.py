@@ -11,7 +11,8 @@ from sqlalchemy import Connection, event
 from edge_central.onvif import feed as feed_module
 from edge_central.onvif.connections import ConnectionTracker
 from edge_central.onvif.feed import NotificationFeed
-from edge_central.store.database import newest_cursor, read_transaction
+from edge_central.store.database import newest_cursor, read_transaction, write_transaction
+from edge_central.store.presence_reports import GatewayReport, PresenceState, write_report
 from edge_central.store.scope import EVERYWHERE, Scope
 from tests.edge_central.ingest_harness import IngestHarness
 from tests.edge_central.onvif.parts import entered
@@ -69,6 +70,28 @@ def test_after_a_restored_backup_it_goes_on_from_there(ingest: IngestHarness) ->
         assert read_all(feed, connection) == []
         assert feed.cursor == newest_cursor(connection)
         assert [each.gateway for each in feed.alive()] == ["dt-001"]
+
+
+def test_the_properties_of_a_moved_gateway_leave_its_former_ward(ingest: IngestHarness) -> None:
+    """The broker and subscribers of the former ward would have its last state for ever."""
+
+    def moved_to(ward: str) -> list[tuple[str, str, str | None]]:
+        ingest.write(entered(FakeGateway("dt-001", ward, f"{len(ward):08x}"), 1))
+        with write_transaction(ingest.database) as connection:
+            write_report(connection, GatewayReport("dt-001", ward, PresenceState.ONLINE, "why", 1_000))
+            found, _ = feed.read(connection)
+        return [(each.ward, each.topic.path.rpartition("/")[2], each.operation) for each in found]
+
+    feed = NotificationFeed(EVERYWHERE)
+    inside, connected = ("ObjectsInside", "Changed"), ("edge:Connected", "Changed")
+    assert moved_to("de-tham") == [("de-tham", *inside), ("de-tham", *connected)]
+    assert moved_to("bo-xuyen") == [
+        ("bo-xuyen", *inside),
+        ("de-tham", "ObjectsInside", "Deleted"),
+        ("de-tham", "edge:Connected", "Deleted"),
+        ("bo-xuyen", *connected),
+    ]
+    assert {each.ward for each in feed.alive()} == {"bo-xuyen"}
 
 
 def test_events_that_were_read_before_the_database_failed_are_read_again(
