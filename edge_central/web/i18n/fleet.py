@@ -60,6 +60,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "sight-starting": ("Đang khởi động", "Starting"),
     "sight-tampered": ("Bị can thiệp", "Tampered with"),
     "sight-offline": ("Mất hình", "No picture"),
+    "site-cameras-offline": ("{count} camera mất hình", "cameras without a picture: {count}"),
+    "site-cameras-tampered": ("{count} camera bị can thiệp", "cameras tampered with: {count}"),
     "sight-away": ("Điểm mất liên lạc", "Its site is away"),
     "cause-unreachable": ("không kết nối được", "unreachable"),
     "cause-refused": ("từ chối kết nối", "refuses connections"),

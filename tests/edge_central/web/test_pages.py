@@ -10,6 +10,7 @@ from sqlalchemy import insert
 
 from edge_central.store import tables
 from edge_central.store.accesses import AccessKind, record_access
+from edge_central.store.presence_reports import GatewayReport, PresenceState
 from edge_central.web.app import PAGES
 from edge_central.web.auth.accounts import Role
 from edge_central.web.i18n import ALL
@@ -165,6 +166,21 @@ def test_a_board_that_the_box_does_not_know_is_unknown_in_the_readers_words(hous
     browser = house.browser("lan")
     browser.get("/language/vi")
     assert "<dd>unknown</dd>" not in browser.get("/sites/dt-001").text
+
+
+@pytest.mark.parametrize(
+    ("lang", "says"), [("vi", "1 camera mất hình"), ("en", "cameras without a picture: 1")]
+)
+def test_an_online_site_says_that_a_camera_of_it_has_no_picture(house: House, lang: str, says: str) -> None:
+    box, lost = FakeGateway("dt-001"), {"state": "offline", "since": "2026-11-29T03:11:41.000Z"}
+    house.take(box.heartbeat("s", cameras={"cam-1": lost, "cam-2": {"state": "online"}}), box.birth("s"))
+    house.tell(GatewayReport(box.id, box.ward, PresenceState.ONLINE, "heartbeat", house.now_ms()))
+    house.person("lan", Role.VIEWER, box.ward)
+    browser = house.browser("lan")
+    browser.get(f"/language/{lang}")
+    page = browser.get("/sites/dt-001").text
+    assert f"<b>{says}</b>" in page
+    assert f'{ALL["since"][lang == "en"].lower()} <time datetime="2026-11-29T' in page
 
 
 def test_a_site_shows_which_model_names_its_objects(house: House) -> None:
