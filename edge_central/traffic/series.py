@@ -137,10 +137,22 @@ def read_sums(
 
 
 def stored_rows(
-    connection: Connection, table: Table, scope: Scope, asked: TrafficFilter, days: Sequence[date], most: int
+    connection: Connection,
+    table: Table,
+    scope: Scope,
+    asked: TrafficFilter,
+    days: Sequence[date],
+    most: int,
+    most_bytes: int | None = None,
 ) -> Sequence[Any]:
-    """The rows of these days. Raises TooMuchTraffic if there are more than ``most``."""
-    query = select(table).where(*_conditions(table, scope, asked, days)).limit(most + 1)
+    """The rows of these days. Raises TooMuchTraffic if there are more than ``most``, or if their documents
+    are larger than ``most_bytes`` in all."""
+    conditions = list(_conditions(table, scope, asked, days))
+    if most_bytes is not None:
+        size = select(func.sum(func.length(table.c.document))).where(*conditions)
+        if (connection.scalar(size) or 0) > most_bytes:
+            raise TooMuchTraffic
+    query = select(table).where(*conditions).limit(most + 1)
     rows = connection.execute(query).all()
     if len(rows) > most:
         raise TooMuchTraffic

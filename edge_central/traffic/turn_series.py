@@ -28,6 +28,8 @@ from edge_central.traffic.turns import TurnDay
 
 MAX_TURN_DAYS = 400
 """Days of lines of which one question reads the turns; each takes a millisecond."""
+MAX_TURN_BYTES = 24_000_000
+"""Their size. A gateway that lies can fill a day with a megabyte, which takes 40 ms."""
 
 
 class _ReportedDay(msgspec.Struct):
@@ -48,7 +50,8 @@ def read_turns(
     crossed last. The keys of the counts are ``TurnKey``. Raises TooMuchTraffic."""
     days = list(days_of(span, timezone))
     here = scope, asked, days
-    turns = stored_rows(connection, tables.traffic_turn, *here, min(MAX_TURN_DAYS, series.MAX_STORED_DAYS))
+    most = min(MAX_TURN_DAYS, series.MAX_STORED_DAYS)
+    turns = stored_rows(connection, tables.traffic_turn, *here, most, MAX_TURN_BYTES)
     most = series.MAX_STORED_DAYS - len(turns)
     lines = stored_rows(connection, tables.traffic_line, *here, most)
     cameras = stored_rows(connection, tables.traffic_camera, *here, most - len(lines))

@@ -190,10 +190,12 @@ def test_a_matrix_names_the_lines_of_which_nothing_is_known() -> None:
     assert turn_matrix([north], (8, 16), now=8) is None, "nothing of it has begun"
 
 
-def test_a_question_reads_a_bounded_number_of_days(
-    ingest: IngestHarness, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("limit", "value"), [("MAX_TURN_DAYS", 0), ("MAX_TURN_BYTES", 10)])
+def test_a_question_reads_a_bounded_number_of_days_and_bytes(
+    ingest: IngestHarness, monkeypatch: pytest.MonkeyPatch, limit: str, value: int
 ) -> None:
     store(ingest, line_counts(BOX, 1, "00:00", "10:07", {"car": 3}, data=turns({"car": 1})))
-    monkeypatch.setattr(turn_series, "MAX_TURN_DAYS", 0)
+    assert len(read(ingest.database)) == 1
+    monkeypatch.setattr(turn_series, limit, value)
     with pytest.raises(TooMuchTraffic):
         read(ingest.database)
