@@ -13,11 +13,15 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
+from edge_agent.core.problems.problem import ProblemText
 from edge_agent.wire.received.bounds import with_problem
 from edge_central.console.incident_log import LogAuthor
 from edge_central.store import tables
 from edge_central.store.batch import UNFINISHED
 from edge_central.store.scope import Scope
+
+NO_CLIP = "no-such-clip"
+"""Code of the reply of a gateway that has no clip of an event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,11 @@ class ConsoleRequest:
     @property
     def goes_on(self) -> bool:
         return self.status in UNFINISHED
+
+    @property
+    def has_no_clip(self) -> bool:
+        """Whether the gateway answered that it has no clip of the event: asking again is of no use."""
+        return isinstance(self.words, ProblemText) and self.words.problem.code == NO_CLIP
 
 
 @dataclass(frozen=True, slots=True)

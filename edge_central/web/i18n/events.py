@@ -192,6 +192,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "There is a clip of {seconds} s on the gateway, from {away} s after the event on.",
     ),
     "clip-missing": ("Không có video: {why}", "There is no clip: {why}"),
+    "clip-none": (
+        "Thiết bị không có video của sự kiện này.",
+        "The gateway has no clip of this event.",
+    ),
     "clip-not-yet": ("Chưa có thông tin về video.", "Nothing is known of a clip yet."),
     "clip-recording": (
         "Sự kiện đang diễn ra. Yêu cầu bây giờ thì video được gửi về sau khi ghi xong.",
@@ -229,6 +233,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "request-accepted": ("Thiết bị đã nhận yêu cầu", "The gateway has received the request"),
     "request-running": ("Thiết bị đang thực hiện", "The gateway is executing the request"),
     "request-succeeded": ("Xong", "Done"),
+    "request-no-clip": ("Đã hỏi, không có video", "Asked: there is no clip"),
     "request-failed": ("Không thực hiện được", "Failed"),
     "request-rejected": ("Bị từ chối", "Refused"),
     "request-expired": ("Quá hạn", "Too late"),

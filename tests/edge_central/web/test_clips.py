@@ -8,7 +8,10 @@ import random
 import pytest
 from sqlalchemy import select
 
+from edge_agent.core.problems import problem_text
+from edge_agent.wire.received.messages import ReplyMessage
 from edge_central.store import tables
+from edge_central.store.batch import Batch
 from edge_central.web.auth.accounts import Role
 from tests.edge_central.parts import FakeGateway
 from tests.edge_central.test_file_parts import MP4, SentFile
@@ -54,6 +57,32 @@ def test_the_page_says_how_much_of_a_clip_has_arrived(house: House, lang: str, s
     assert '<progress max="6" value="2">' in page
     assert "<video" not in page
     assert "/events/1/clip" not in page, "it need not be asked for again"
+
+
+@pytest.mark.parametrize(
+    ("lang", "says", "where"),
+    [
+        ("en", "The gateway has no clip of this event.", "on the recorder: camera cam-1, at"),
+        ("vi", "Thiết bị không có video của sự kiện này.", "Hình ảnh lúc đó có trên đầu ghi: camera cam-1,"),
+    ],
+)
+def test_a_clip_that_the_gateway_does_not_have_is_not_asked_for_again(
+    house: House, lang: str, says: str, where: str
+) -> None:
+    house.take(BOX.event(1))
+    house.person("lan", Role.OFFICER, BOX.ward)
+    assert "/events/1/clip" in page_of(house)
+    house.browser("lan").post("/events/1/clip", page="/events/1")
+    refused = problem_text("no-such-clip", event="e1-of-the-gateway")
+    with house.connections.writing() as connection:
+        id_ = connection.scalars(select(tables.request.c.id)).one()
+        reply = ReplyMessage(BOX.ward, BOX.id, id_, "rejected", refused)
+        Batch(connection).record_replies([reply], house.now_ms())
+    page = page_of(house, lang)
+    assert says in page
+    assert where in page
+    assert "/events/1/clip" not in page
+    assert "e1-of-the-gateway" not in page
 
 
 def test_a_clip_that_has_arrived_is_played_in_the_page(house: House) -> None:
