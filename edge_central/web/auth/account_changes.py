@@ -6,7 +6,7 @@ of an account ends its sessions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, select
@@ -79,15 +79,20 @@ def add_person(connection: Connection, author: AccountAuthor, account: Account, 
 
 
 def change_role(
-    connection: Connection, author: AccountAuthor, name: str, role: Role, wards: Sequence[str]
+    connection: Connection,
+    author: AccountAuthor,
+    name: str,
+    role: Role,
+    wards: Sequence[str],
+    password_accounts: Collection[str] | None = None,
 ) -> None:
-    """Raises AccountChangeRefused."""
+    """``password_accounts``: see ``_require_other_admin``. Raises AccountChangeRefused."""
     account = _local_person(connection, name)
     changed = replace(account, role=role, wards=tuple(wards))
     if (role, changed.wards) == (account.role, account.wards):
         return
     if account.role is Role.ADMIN:
-        _require_other_admin(connection, account, author.now_ms)
+        _require_other_admin(connection, account, author.now_ms, password_accounts)
     accounts.change_account(connection, name, role=role.value, wards=" ".join(wards))
     record_change(connection, AccessKind.USER_ROLE, author, name, rights(changed))
 
@@ -102,12 +107,18 @@ def reset_password(
     record_change(connection, AccessKind.PASSWORD_RESET, author, name)
 
 
-def disable(connection: Connection, author: AccountAuthor, name: str) -> None:
-    """The account can neither log in nor use its token. Raises AccountChangeRefused."""
+def disable(
+    connection: Connection,
+    author: AccountAuthor,
+    name: str,
+    password_accounts: Collection[str] | None = None,
+) -> None:
+    """The account can neither log in nor use its token. ``password_accounts``: see ``_require_other_admin``.
+    Raises AccountChangeRefused."""
     account = _account(connection, name)
     if account.disabled:
         return
-    _require_other_admin(connection, account, author.now_ms)
+    _require_other_admin(connection, account, author.now_ms, password_accounts)
     accounts.change_account(connection, name, disabled_ms=author.now_ms)
     record_change(connection, AccessKind.USER_DISABLED, author, name)
 
@@ -169,9 +180,17 @@ def _person_but_author(connection: Connection, author: AccountAuthor, name: str)
     return _local_person(connection, name)
 
 
-def _require_other_admin(connection: Connection, account: Account, now_ms: int) -> None:
-    """Refuse what would leave no local administrator. Writers commit one after another, so two administrators
+def _require_other_admin(
+    connection: Connection, account: Account, now_ms: int, password_accounts: Collection[str] | None
+) -> None:
+    """Refuse what would leave no local administrator who can log in. ``password_accounts``: the only accounts
+    that may use a password; None: all. Writers commit one after another, so two administrators
     cannot disable each other at the same moment."""
+
+    def may_log_in(name: str) -> bool:
+        return password_accounts is None or name in password_accounts
+
     is_admin = account.role is Role.ADMIN and not account.disabled and account.identity is None
-    if is_admin and not accounts.other_admins(connection, account.name, now_ms):
+    others = accounts.other_admins(connection, account.name, now_ms)
+    if is_admin and may_log_in(account.name) and not any(map(may_log_in, others)):
         raise AccountChangeRefused("user-error-last-admin")

@@ -16,7 +16,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from edge_central.searches.model import SearchReader
 from edge_central.store import tables
@@ -186,14 +186,14 @@ def acting_accounts(connection: Connection, ward: str) -> list[Account]:
     ]
 
 
-def other_admins(connection: Connection, name: str, now_ms: int) -> int:
-    """How many other local administrators can log in: not those whose one-time password has expired. Whether
+def other_admins(connection: Connection, name: str, now_ms: int) -> list[str]:
+    """Which other local administrators can log in: not those whose one-time password has expired. Whether
     an administrator of a provider still is one is known at the next sign-in only."""
     columns = tables.account.c
     has_password = columns.one_time_until_ms.is_(None) | (columns.one_time_until_ms >= now_ms)
     is_local = columns.issuer.is_(None)
     wanted = (columns.role == Role.ADMIN.value, columns.name != name, _enabled, has_password, is_local)
-    return connection.scalar(select(func.count()).select_from(tables.account).where(*wanted)) or 0
+    return list(connection.scalars(select(columns.name).where(*wanted)))
 
 
 def find_account(connection: Connection, name: str) -> Account | None:

@@ -542,7 +542,9 @@ def test_a_console_can_be_strict_about_passwords_and_sign_ins(
         answer = Browser(house.anybody()).log_in("lan")
         assert_refused(answer, 403, "login-provider-only")
         assert Browser(house.anybody()).log_in("lan", "wrong password").status_code == 401
-        house.browser("minh")
+        house.person("hoa", Role.ADMIN)
+        answer = house.browser("minh").post("/users/disable", {"user": "minh"}, page="/users")
+        assert answer.status_code == 409, "hoa is an administrator too, but may not log in with a password"
         with house.connections.writing() as connection:
             sessions = LoginSessions(Console(idle_s=3_600, session_s=3_600))
             token = sessions.begin(connection, "lan", "", house.now_ms())

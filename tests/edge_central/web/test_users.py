@@ -290,6 +290,10 @@ def test_the_changes_on_both_databases(database: Database) -> None:
         with pytest.raises(AccountChangeRefused, match="user-error-program"):
             account_changes.reset_second_factor(connection, author, "app")
         account_changes.enable(connection, author, "hoa")
+        with pytest.raises(AccountChangeRefused, match="user-error-last-admin"):
+            account_changes.disable(connection, author, "minh", ("minh",))  # hoa may not use a password
+        with pytest.raises(AccountChangeRefused, match="user-error-last-admin"):
+            account_changes.change_role(connection, author, "minh", Role.VIEWER, ["de-tham"], ("minh",))
         account_changes.change_role(connection, author, "minh", Role.VIEWER, ["de-tham"])
         assert [each.name for each in acting_accounts(connection, "bo-xuyen")] == ["hoa", "lan"]
         account_changes.reset_password(connection, author, "lan", "scrypt$...", one_time=True)

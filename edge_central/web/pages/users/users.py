@@ -116,9 +116,21 @@ def change_role(visit: UserRequestContext) -> Response:
 
     def change(connection: Connection, author: AccountAuthor, name: str) -> None:
         role, wards = _role_and_wards(visit, _offered_wards(visit, account))
-        account_changes.change_role(connection, author, name, role, wards)
+        account_changes.change_role(connection, author, name, role, wards, _password_accounts(visit))
 
     return _changed(visit, change)
+
+
+def disable(visit: UserRequestContext) -> Response:
+    def change(connection: Connection, author: AccountAuthor, name: str) -> None:
+        account_changes.disable(connection, author, name, _password_accounts(visit))
+
+    return _changed(visit, change)
+
+
+def _password_accounts(visit: UserRequestContext) -> tuple[str, ...] | None:
+    oidc = visit.services.console.oidc
+    return None if oidc is None else oidc.password_accounts
 
 
 def turn_off_notifications(visit: UserRequestContext) -> Response:
@@ -238,7 +250,7 @@ PAGES = (
     Page("/users/add", _if_confirmed(add_user), "POST", roles=ADMIN_ROLES, slow=True),
     Page("/users/role", _if_confirmed(change_role), "POST", roles=ADMIN_ROLES),
     Page("/users/password", _if_confirmed(reset_password), "POST", roles=ADMIN_ROLES, slow=True),
-    Page("/users/disable", _change(account_changes.disable), "POST", roles=ADMIN_ROLES),
+    Page("/users/disable", disable, "POST", roles=ADMIN_ROLES),
     Page("/users/enable", _if_confirmed(_change(account_changes.enable)), "POST", roles=ADMIN_ROLES),
     Page("/users/sessions", _change(account_changes.end_sessions), "POST", roles=ADMIN_ROLES),
     Page("/users/second-factor", _if_confirmed(_RESET_SECOND_FACTOR), "POST", roles=ADMIN_ROLES),
