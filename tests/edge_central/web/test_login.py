@@ -27,6 +27,10 @@ def test_login_leads_back_to_the_page_and_logout_ends_it(house: House) -> None:
     assert browser.post("/logout").headers["location"] == "/login"
     stolen = house.anybody(cookies=kept)
     assert stolen.get("/").status_code == 303, "the session is over at the server too"
+    browser.log_in("lan")
+    kept = dict(browser.client.cookies)
+    browser.log_in("lan")
+    assert house.anybody(cookies=kept).get("/").status_code == 303, "a login ends the session before it"
 
 
 @pytest.mark.parametrize("path", ["//evil.example", "/\\evil.example", "https://evil.example", ""])

@@ -15,7 +15,15 @@ from edge_central.oidc_settings import OidcSettings, RoleMapping
 from edge_central.settings import Database
 from edge_central.store import tables
 from edge_central.store.database import DatabaseConnections, DatabaseRejected
-from edge_central.web.auth.accounts import Account, ProviderIdentity, Role, add_account, find_account
+from edge_central.web.auth.account_changes import AccountAuthor, AccountChangeRefused, disable
+from edge_central.web.auth.accounts import (
+    Account,
+    ProviderIdentity,
+    Role,
+    add_account,
+    find_account,
+    remove_account,
+)
 from edge_central.web.auth.oidc import documents, provider_accounts
 from edge_central.web.auth.oidc.documents import ProviderHttp, ProviderMetadata
 from edge_central.web.auth.oidc.errors import SignInFailed, SignInFault
@@ -35,6 +43,7 @@ from tests.host.fakes import FakeClock
 from tests.testbed.oidc_provider import OidcProviderServer
 
 ISSUER = "https://id.example/realms/city"
+ENDPOINTS = "authorization_endpoint", "token_endpoint", "jwks_uri"
 NOW_MS = 1_800_000_000_000
 ROLES = (
     RoleMapping(value="admins", role="admin"),
@@ -145,6 +154,20 @@ def test_a_ca_file_without_a_certificate_is_named_at_the_start(tmp_path: Path) -
         ProviderHttp(settings(ca_file=tmp_path / "ca.crt"))
 
 
+def test_a_provider_elsewhere_leads_no_request_to_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = "http://localhost:8080/admin"
+    for wrong in (*ENDPOINTS, ""):
+        urls: dict[str, Any] = dict.fromkeys(ENDPOINTS, f"{ISSUER}/x")
+        found = ProviderMetadata(issuer=ISSUER, **(urls | ({wrong: here} if wrong else {})))
+        monkeypatch.setattr(ProviderHttp, "get", lambda *_, found=found: found)
+        answers = documents.ProviderDocuments(settings(), ProviderHttp(settings()), FakeClock())
+        if wrong:
+            with pytest.raises(SignInFailed, match="not https"):
+                answers.metadata()
+        else:
+            assert answers.metadata() == found
+
+
 # --- rows ---
 
 
@@ -186,6 +209,20 @@ def test_accounts_of_a_provider_follow_it(database: Database) -> None:
         ("login-provider-refused", "lan-2", None, f"{ISSUER} u-1"),
         ("login-provider-refused", "", None, f"{ISSUER} u-9"),
     ]
+
+
+def test_an_administrator_of_the_provider_is_not_the_last_one(tmp_path: Path) -> None:
+    """While the provider is down, nobody could log in."""
+    connections = DatabaseConnections(make_sqlite(tmp_path / "central.db"))
+    with connections.writing() as connection:
+        add_account(connection, Account("minh", Role.ADMIN, (), NOW_MS), password="digest")
+        admit(connection, person("u-1", ProviderRights(Role.ADMIN, ())), "", NOW_MS)
+        author = AccountAuthor("lan", "", NOW_MS)
+        with pytest.raises(AccountChangeRefused, match="user-error-last-admin"):
+            disable(connection, author, "minh")
+        remove_account(connection, "minh")
+        disable(connection, author, "lan")  # the provider makes another one
+    connections.close()
 
 
 def test_two_accounts_of_one_subject_cannot_be(database: Database) -> None:
