@@ -1,7 +1,7 @@
 """Compares each gateway with the sheet and with the version of the fleet.
 
-Everything is read from the newest heartbeat, birth and presence of a gateway (``console/fleet.py``). The
-fleet's version is that of the alert rule ``version_behind``.
+Everything is read from the newest heartbeat, birth and presence of a gateway (``console/fleet.py``) and from
+the rules that it has sent. The fleet's version is that of the alert rule ``version_behind``.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from edge_central.console.documents import HeartbeatFields
 from edge_central.console.fleet import WORST_FIRST, Fleet, SiteOverview, SiteState, read_fleet
 from edge_central.console.site_names import Names
 from edge_central.measures import Measure, newest_version
+from edge_central.rehearsals.changed_rules import ChangedRules, read_changed_rules
 from edge_central.store.scope import EVERYWHERE, Scope
 
 EXPIRING_DAYS = 30
@@ -40,12 +41,14 @@ class DeviationKind(StrEnum):
     CONFIG_ON_TRIAL = "config-on-trial"
     CONFIG_REVERTED = "config-reverted"  # (version and reason)
     MODEL_REVERTED = "model-reverted"  # (reason)
+    RULE_CHANGED = "rule-changed"  # by a command, and so unlike the configuration (ids of one camera)
 
 
 @dataclass(frozen=True, slots=True)
 class Deviation:
     kind: DeviationKind
     detail: str = ""
+    camera: str = ""  # empty: of the whole gateway
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +158,24 @@ def read_comparison(
     fleet = read_fleet(connection, names, scope, now_ms)
     everything = fleet if scope == EVERYWHERE else read_fleet(connection, names, EVERYWHERE, now_ms)
     versions = Counter(site.version for site in everything.sites)
-    return compare(fleet, names, wanted_version(settings, versions))
+    changed = read_changed_rules(connection, scope)
+    return compare(fleet, names, wanted_version(settings, versions), changed)
 
 
-def compare(fleet: Fleet, names: Names, version: str) -> FleetComparison:
-    """Compare the gateways of ``fleet`` with the sheet and with ``version`` of the fleet."""
-    rows = [ComparedGateway(site, tuple(_deviations(site, names, version))) for site in fleet.sites]
+def compare(fleet: Fleet, names: Names, version: str, changed: Mapping[str, ChangedRules]) -> FleetComparison:
+    """Compare the gateways of ``fleet`` with the sheet and with ``version`` of the fleet. ``changed``: the
+    rules of each gateway that a command has changed."""
+    rows = []
+    for site in fleet.sites:
+        found = (*_deviations(site, names, version), *_changed_rules(changed.get(site.id, {})))
+        rows.append(ComparedGateway(site, found))
     return FleetComparison(tuple(sorted(rows, key=_order)), version)
+
+
+def _changed_rules(changed: ChangedRules) -> Iterator[Deviation]:
+    for camera, rules in changed.items():
+        detail = ", ".join(f"{camera}/{rule}" for rule in rules)
+        yield Deviation(DeviationKind.RULE_CHANGED, detail, camera)
 
 
 def _order(row: ComparedGateway) -> tuple[int, bool, int, str, str]:

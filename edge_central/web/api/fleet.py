@@ -34,8 +34,11 @@ class DeviationEntry(ApiDocument, frozen=True, kw_only=True):
         "config-on-trial",
         "config-reverted",
         "model-reverted",
+        "rule-changed",
     ]
-    detail: Annotated[str, Meta(description="ids of cameras, ward, version, or reason; empty: none")]
+    detail: Annotated[
+        str, Meta(description="ids of cameras, rules as camera/rule, ward, version, or reason; empty: none")
+    ]
 
 
 class FleetEntry(ApiDocument, frozen=True, kw_only=True):

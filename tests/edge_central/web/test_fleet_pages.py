@@ -15,11 +15,13 @@ import pytest
 from edge_agent.cli.main import main
 from edge_central.fleet.published import read_releases
 from edge_central.settings import Database
+from edge_central.store import tables
 from edge_central.store.presence_reports import GatewayReport, PresenceState
 from edge_central.web.auth.accounts import Role
 from edge_update.manifest import place_of
 from tests.edge_central.parts import WARD, FakeGateway
 from tests.edge_central.prepared import configured
+from tests.edge_central.rehearsals.parts import CAMERA, document, store_rules
 from tests.edge_central.web.house import Browser, House
 from tests.edge_central.web.test_contract import valid
 from tests.edge_central.web.test_traffic_pages import text_of
@@ -122,6 +124,33 @@ def test_filters_select_rows(house: House) -> None:
         page = browser.get(f"/fleet?{query}")
         assert page.status_code == 200
         assert "<script>" not in page.text
+
+
+def test_a_rule_changed_by_a_command_is_a_difference_on_both_databases(
+    database: Database, tmp_path: Path
+) -> None:
+    odd: Any = {"changed": ["night", 5, "<b>"]}
+    with filled(tmp_path, configured(database)) as house:
+        with house.connections.writing() as connection:
+            store_rules(connection, payload=document(CAMERA | odd))
+            store_rules(connection, "dt-009")
+            store_rules(connection, "bx-001", "bo-xuyen", b'{"cameras":{"cam-1":[]}}')
+        house.start()
+        for name, role in (("lan", Role.OFFICER), ("tuong", Role.VIEWER)):
+            house.person(name, role, WARD)
+            browser = house.browser(name)
+            browser.get("/language/en")
+            page = browser.get("/fleet?differs=rule-changed").text
+            (row,) = rows_of(page)
+            assert "A rule was changed by a command: cam-1/night" in row
+            assert ('href="/sites/dt-001/cameras/cam-1/rules"' in page) == (role is Role.OFFICER)
+            assert re.search(r"changed by a command</dt><dd><a [^>]+><b>1<", page)
+        with house.connections.writing() as connection:
+            taken_back = {"document": document(), "received_ms": 1}
+            connection.execute(tables.camera_rules.update().values(**taken_back))
+        assert rows_of(browser.get("/fleet?differs=rule-changed").text) == ["No gateway matches."]
+        found = valid(house.program(house.token("app", WARD)).get("/api/fleet"), "FleetDocument")
+        assert all(each["kind"] != "rule-changed" for row in found["gateways"] for each in row["deviations"])
 
 
 ROLLOUT_WORDS = {

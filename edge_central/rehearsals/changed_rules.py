@@ -1,0 +1,81 @@
+"""Rules that the command ``set-rule`` has changed, by gateway: those that the gateways name in their answers
+to the command ``rules``."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from threading import Lock
+
+import msgspec
+from sqlalchemy import Connection, func, select
+
+from edge_central.rehearsals.rules import ID, MAX_CAMERAS, MAX_RULES
+from edge_central.store import tables
+from edge_central.store.scope import Scope
+
+MAX_CACHED = 5_000
+"""Answers of gateways; a fleet has fewer."""
+ChangedRules = Mapping[str, tuple[str, ...]]
+"""Ids of rules by camera; no camera without a changed rule."""
+_AnswerKey = tuple[object, ...]
+"""Id of the command, time and size of the answer: another answer has another key."""
+
+
+class ChangedRulesCache:
+    """Reads the document of a gateway once for each answer. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[_AnswerKey, ChangedRules] = OrderedDict()
+        self._lock = Lock()  # protects ``_known``
+
+    def read(self, connection: Connection, scope: Scope) -> dict[str, ChangedRules]:
+        """The gateways of this scope that have a changed rule."""
+        columns = tables.camera_rules.c
+        size = func.length(columns.document)
+        answers = select(columns.gateway, columns.command, columns.received_ms, size)
+        answers = answers.where(scope.of(columns.ward), columns.document.is_not(None))
+        keys = {gateway: (*answer,) for gateway, *answer in connection.execute(answers)}
+        with self._lock:
+            found = {gateway: self._known[key] for gateway, key in keys.items() if key in self._known}
+        missing = sorted(keys.keys() - found.keys())
+        if missing:
+            query = select(columns.gateway, columns.document).where(scope.of(columns.ward))
+            if len(missing) < len(keys):
+                query = query.where(columns.gateway.in_(missing[:MAX_CACHED]))
+            read = {row.gateway: changed_rules(row.document) for row in connection.execute(query)}
+            self._remember({keys[gateway]: each for gateway, each in read.items() if gateway in keys})
+            found |= read
+        return {gateway: each for gateway, each in found.items() if each}
+
+    def _remember(self, answers: Mapping[_AnswerKey, ChangedRules]) -> None:
+        with self._lock:
+            self._known.update(answers)
+            while len(self._known) > MAX_CACHED:
+                self._known.popitem(last=False)
+
+
+class _Camera(msgspec.Struct):
+    changed: list[object] = []
+
+
+class _Document(msgspec.Struct):
+    cameras: dict[str, msgspec.Raw] = {}
+
+
+def changed_rules(document: bytes | None) -> ChangedRules:
+    """What an answer to the command ``rules`` says; what cannot be read counts as unchanged."""
+    found: dict[str, tuple[str, ...]] = {}
+    try:
+        cameras = msgspec.json.decode(document or b"{}", type=_Document).cameras
+        for camera in sorted(cameras)[:MAX_CAMERAS]:
+            changed = msgspec.json.decode(cameras[camera], type=_Camera).changed[:MAX_RULES]
+            ids = sorted({each for each in changed if isinstance(each, str) and ID.fullmatch(each)})
+            if ids and ID.fullmatch(camera):
+                found[camera] = tuple(ids)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return found
+    return found
+
+
+read_changed_rules = ChangedRulesCache().read
