@@ -54,6 +54,16 @@ WORDS: dict[str, tuple[str, str]] = {
         "Alarms of this rule at this camera do not sound until the time is over. The gateway goes on "
         "reporting them; they stay open, and none is closed or deleted.",
     ),
+    "mute-differs": (
+        "Khác với tạm tắt chuông: thiết bị không báo động theo quy tắc này nữa, sự kiện chỉ được ghi lại. "
+        "Phải ký số.",
+        "Unlike silencing, the gateway raises no alarm of this rule; its events are only recorded. Needs a "
+        "signature.",
+    ),
+    "closed-now": (
+        "Đã kết thúc {count} báo động, cảnh báo. Kết luận: {outcome}.",
+        "Alarms and alerts closed: {count}. Outcome: {outcome}.",
+    ),
     "silenced-until": (
         "Tắt chuông đến {time} · {who}: {why}",
         "silenced until {time} · {who}: {why}",

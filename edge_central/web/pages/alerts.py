@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from sqlalchemy import Connection
 from starlette.responses import Response
@@ -43,6 +43,7 @@ from edge_central.web.request_handler import Page
 SEVERITIES = (9, 13, 17)
 MAX_TICKED = 200
 """Rows that one form names; a page of the list has fewer."""
+MAX_DIGITS = 6
 
 
 # --- the list ---
@@ -65,9 +66,30 @@ def alerts_page(visit: UserRequestContext) -> Response:
         severities=SEVERITIES,
         silences=active_silences(visit.connection, visit.scope, visit.now_ms),
         silence_minutes=SILENCE_MINUTES,
+        closed=_closed(visit),
         first=_address(asked),
         following=None if found.next is None else _address({**asked, "after": str(found.next)}),
     )
+
+
+def _closed(visit: UserRequestContext) -> tuple[int, str] | None:
+    """How many were closed just now, and as what: what ``_with_closed`` has written."""
+    count, outcome = visit.query("closed") or "", visit.query("outcome")
+    if outcome not in set(IncidentOutcome) or not (is_number(count) and len(count) <= MAX_DIGITS):
+        return None
+    return int(count), outcome
+
+
+def _with_closed(path: str, count: int, outcome: str) -> str:
+    """``path``, if it is the list: with a notice of what was closed."""
+    page, _, query = path.partition("?")
+    if page != "/alerts":
+        return path
+    return _address(_without_closed(query) | {"closed": str(count), "outcome": outcome})
+
+
+def _without_closed(query: str) -> dict[str, str]:
+    return {name: value for name, value in parse_qsl(query) if name not in ("closed", "outcome")}
 
 
 def _admitted(visit: UserRequestContext, wanted: QueueFilter) -> tuple[str, ...]:
@@ -116,8 +138,9 @@ def assign_owner(visit: UserRequestContext) -> Response:
 
 def close(visit: UserRequestContext) -> Response:
     name = _subject(visit)  # a subject of another ward is not found, whatever the outcome
-    _apply(visit, partial(find_subjects, names=[name]), _closing(visit, visit.form.get("outcome", "")))
-    return _back(visit)
+    outcome = visit.form.get("outcome", "")
+    count = _apply(visit, partial(find_subjects, names=[name]), _closing(visit, outcome))
+    return visit.redirect(_with_closed(_next(visit), count, outcome))
 
 
 def reopen(visit: UserRequestContext) -> Response:
@@ -167,23 +190,24 @@ def bulk(visit: UserRequestContext) -> Response:
     if action == "acknowledge":
         step: SubjectStep = incident_log.acknowledge_all
         _apply(visit, partial(find_subjects, names=names, only_waiting=True), step)
-    else:
-        _apply(visit, partial(find_subjects, names=names), _closing(visit, action))
-    return visit.redirect(_address(asked))
+        return visit.redirect(_address(asked))
+    count = _apply(visit, partial(find_subjects, names=names), _closing(visit, action))
+    return visit.redirect(_with_closed(_address(asked), count, action))
 
 
 SubjectStep = Callable[[Connection, LogAuthor, Subjects], object]
 
 
-def _apply(visit: UserRequestContext, pick: Callable[..., dict[str, str]], step: SubjectStep) -> None:
-    """Record ``step`` for the subjects that ``pick`` finds, with MAX_AT_ONCE of them in a transaction. What
-    is done is not found again."""
-    more = True
+def _apply(visit: UserRequestContext, pick: Callable[..., dict[str, str]], step: SubjectStep) -> int:
+    """Record ``step`` for the subjects that ``pick`` finds, with MAX_AT_ONCE of them in a transaction, and
+    return their number. What is done is not found again."""
+    more, count = True, 0
     while more:
         with visit.writing() as connection:
             subjects = pick(connection, scope=visit.scope)
             step(connection, visit.author, subjects)
-        more = len(subjects) >= MAX_AT_ONCE
+        more, count = len(subjects) >= MAX_AT_ONCE, count + len(subjects)
+    return count
 
 
 def _closing(visit: UserRequestContext, outcome: str) -> SubjectStep:
@@ -215,7 +239,14 @@ def _address(asked: Mapping[str, str]) -> str:
 
 def _back(visit: UserRequestContext) -> Response:
     """Return to the page of the form."""
-    return visit.redirect(safe_redirect_path(visit.form.get("next") or "/alerts"))
+    return visit.redirect(_next(visit))
+
+
+def _next(visit: UserRequestContext) -> str:
+    """The page of the form; of the list without its notice of what was closed before."""
+    path = safe_redirect_path(visit.form.get("next") or "/alerts")
+    page, _, query = path.partition("?")
+    return _address(_without_closed(query)) if page == "/alerts" else path
 
 
 # --- silences ---

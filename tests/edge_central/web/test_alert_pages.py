@@ -94,6 +94,30 @@ def test_a_row_names_the_owners_of_its_earlier_alarms(
         assert waiting in page, path
 
 
+@pytest.mark.parametrize(
+    ("lang", "says"),
+    [
+        ("vi", "Đã kết thúc 2 báo động, cảnh báo. Kết luận: Báo nhầm."),
+        ("en", "Alarms and alerts closed: 2. Outcome: False."),
+    ],
+)
+def test_the_list_says_what_was_closed_until_the_next_step(
+    house: House, lan: Browser, lang: str, says: str
+) -> None:
+    house.take(*alarms(6, cameras=3))
+    lan.get(f"/language/{lang}")
+    first, second, third = names(lan.get("/alerts").text)
+    bulk = lan.post("/alerts/bulk", {first: "on", "do": "false", "ward": "de-tham"}).headers["location"]
+    assert says in lan.get(bulk).text
+    assert "/sites/dt-001/commands?rule=cam-" in lan.get(bulk).text
+    closing = {"subject": second, "outcome": "false", "next": bulk}
+    assert lan.post("/alerts/close", closing).headers["location"] == bulk
+    taken = lan.post("/alerts/acknowledge", {"subject": third, "next": bulk}).headers["location"]
+    assert taken == "/alerts?ward=de-tham"
+    for odd in ("closed=x&outcome=false", "closed=1&outcome=x", f"closed={'9' * 5000}&outcome=false"):
+        assert 'class="notice" role="status"' not in lan.get(f"/alerts?{odd}").text
+
+
 def test_counts_say_whether_they_are_of_rows_or_of_alarms(house: House, lan: Browser) -> None:
     house.take(*alarms(6, cameras=3))
     assert 'id="ringing">3 dòng báo động chưa có người nhận<' in lan.get("/events").text
