@@ -83,6 +83,16 @@ class _OpenEvent:
 class _Property:
     open_events: OrderedDict[str, _OpenEvent] = field(default_factory=OrderedDict)
     last: Notification | None = None
+    present: Notification | None = None  # ``last`` as ``Initialized``, which all subscribers share
+
+    @property
+    def initialized(self) -> Notification | None:
+        """None: it has no state."""
+        if self.last is None or not self.last.topic.is_property:
+            return None
+        if self.present is None:
+            self.present = replace(self.last, operation=PropertyOperation.INITIALIZED)
+        return self.present
 
 
 @dataclass(slots=True)
@@ -131,8 +141,8 @@ class PropertyTracker:
         """The present state of each property, as ``Initialized``."""
         for gateway in self._gateways.values():
             for each in gateway.properties.values():
-                if each.last is not None and each.last.topic.is_property:
-                    yield replace(each.last, operation=PropertyOperation.INITIALIZED)
+                if (found := each.initialized) is not None:
+                    yield found
 
     def _object_changes(self, empty: Notification, data: _Data) -> Iterator[Notification]:
         """An event about an object, or about a view: it begins, goes on or ends."""
@@ -164,6 +174,7 @@ class PropertyTracker:
         before = found.last
         if before is not None and before.data == data:
             return []
+        found.present = None
         # The property is as old as its rule: even its first known state is a change.
         operation = PropertyOperation.CHANGED if empty.topic.is_property else None
         if empty.topic is mapping.LOITERING and not data:

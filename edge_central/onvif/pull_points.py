@@ -11,7 +11,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
@@ -25,8 +25,9 @@ from edge_central.store.scope import EVERYWHERE, Scope
 
 MAX_PULL_POINTS = 100
 MAX_OF_ACCOUNT = 8
-MAX_WAITING = 20_000
-"""Notifications of one pull point. They are shared: 100 full queues take some 30 MB."""
+MAX_WAITING = 100_000
+"""Notifications of one pull point: more than a city has states, which a new subscription gets at once. They
+are shared: 100 full queues take some 120 MB."""
 MAX_BEHIND = 100_000
 """Events since the last request of any client; with more, all subscriptions end."""
 _ID_BYTES = 16
@@ -183,25 +184,32 @@ class PullPoints:
         return True
 
     def _add(self, points: Iterable[PullPoint], notifications: Iterable[Notification]) -> None:
-        points = list(points)
+        notifications = list(notifications)
+        matching = [(point, _matching(point, notifications)) for point in points]  # without the lock: slow
         with self._lock:
-            for each in notifications:
-                for point in points:
-                    if point.scope.admits(each.ward) and point.topics.matches(each.topic.path):
-                        self._queue(point, each)
+            for point, found in matching:
+                self._queue(point, found)
 
-    def _queue(self, point: PullPoint, each: Notification) -> None:
-        is_changed = each.operation in (None, PropertyOperation.CHANGED)
-        if point.changed_only and not is_changed:
-            return
-        if len(point.waiting) >= MAX_WAITING:
+    def _queue(self, point: PullPoint, found: Sequence[Notification]) -> None:
+        if len(point.waiting) + len(found) > MAX_WAITING:
             self._points.pop(point.id, None)
             point.waiting.clear()
-            return
-        point.waiting.append(each)
+        else:
+            point.waiting.extend(found)
 
     def _remove_expired(self) -> None:
         now = self._clock.monotonic()
         for point in list(self._points.values()):
             if not point.is_busy and now >= point.until_mono:
                 del self._points[point.id]
+
+
+def _matching(point: PullPoint, notifications: Iterable[Notification]) -> list[Notification]:
+    unwanted = {PropertyOperation.INITIALIZED, PropertyOperation.DELETED} if point.changed_only else set()
+    return [
+        each
+        for each in notifications
+        if each.operation not in unwanted
+        and point.scope.admits(each.ward)
+        and point.topics.matches(each.topic.path)
+    ]

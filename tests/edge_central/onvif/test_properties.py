@@ -66,6 +66,11 @@ def test_a_synchronisation_point_repeats_states_as_initialized() -> None:
     assert set(alive) == {"RuleEngine/FieldDetector/ObjectsInside", "VideoSource/SignalLoss"}
     assert {each.operation for each in alive.values()} == {"Initialized"}
     assert dict(alive["VideoSource/SignalLoss"].data) == {"State": True}
+    again = {each.topic.path: each for each in tracker.alive()}
+    assert all(again[path] is each for path, each in alive.items()), "subscribers share them"
+    tracker.apply(stored("camera-state", state="online"))
+    later = {each.topic.path: dict(each.data) for each in tracker.alive()}
+    assert later["VideoSource/SignalLoss"] == {"State": False}
 
 
 def test_loitering_is_deleted_when_it_is_over() -> None:

@@ -13,6 +13,8 @@ import httpx
 import pytest
 
 from edge_central.onvif import pull_points
+from edge_central.onvif.feed import NotificationFeed
+from edge_central.onvif.properties import PropertyTracker
 from edge_central.onvif.pull_points import (
     MAX_OF_ACCOUNT,
     MAX_PULL_POINTS,
@@ -25,7 +27,7 @@ from edge_central.onvif.soap.xml_writer import NAMESPACES
 from edge_central.store.scope import EVERYWHERE, Scope
 from edge_central.web.auth import accounts
 from edge_central.web.auth.accounts import Role
-from tests.edge_central.onvif.parts import entered, pulling, soap, subscribing
+from tests.edge_central.onvif.parts import entered, inside, pulling, soap, subscribing
 from tests.edge_central.onvif.test_xml import LAUGHS
 from tests.edge_central.parts import FakeGateway
 from tests.edge_central.web.house import House
@@ -212,6 +214,16 @@ def test_too_many_unfetched_messages_end_the_subscription(
     house.take(*(box.of_kind("line-crossing", n, event_id=f"c{n}", **crossed) for n in range(1, 5)))
     answer = vms.post(pulling(), slow)
     assert (answer.status_code, fault(answer)) == (500, "ResourceUnknownFault")
+
+
+def test_the_states_of_a_whole_city_fit_into_a_queue(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """465 sites with 4 cameras of 12 states each."""
+    (state,) = PropertyTracker().apply(inside("start"))
+    monkeypatch.setattr(NotificationFeed, "alive", lambda _: [state] * 465 * 4 * 12)
+    points = PullPoints(FakeClock())
+    with house.connections.reading() as connection:
+        point = points.create(connection, "vms", EVERYWHERE, TopicFilter(), 60.0, changed_only=False)
+    assert not points.has_ended(point)
 
 
 def test_one_request_at_a_time_waits_for_the_next_event(
