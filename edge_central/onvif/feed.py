@@ -68,7 +68,7 @@ class NotificationFeed:
             return [], self.cursor
         # Other indexes than that of the cursor must not be used: they have not its order.
         query = (
-            select(_E.ward, _E.gateway, _E.camera, _E.kind, _E.time_ms, _E.payload)
+            select(_E.ward, _E.gateway, _E.camera, _E.kind, _E.time_ms, _E.received_ms, _E.payload)
             .where(_E.cursor > self.cursor, _E.cursor <= upper)
             .where(func.coalesce(_E.kind, "").in_(sorted(TOPICS_OF_KIND)))
             .where(self._scope.of(func.coalesce(_E.ward, "")))

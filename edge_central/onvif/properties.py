@@ -54,6 +54,7 @@ class _Data(msgspec.Struct):
 
 class _Document(msgspec.Struct):
     data: _Data
+    clock: str = "synced"
 
 
 _DECODER = msgspec.json.Decoder(_Document)
@@ -68,6 +69,7 @@ class MappedEvent:
     camera: str
     kind: str
     time_ms: int
+    received_ms: int
     payload: bytes
 
 
@@ -110,16 +112,20 @@ class PropertyTracker:
     def apply(self, event: MappedEvent) -> list[Notification]:
         """The notifications of an event, in order; none if it changes nothing or cannot be read."""
         try:
-            data = _DECODER.decode(event.payload).data
+            document = _DECODER.decode(event.payload)
         except (msgspec.DecodeError, UnicodeError, RecursionError):
             return []
+        data, time_ms = document.data, event.time_ms
         bound_fields(data)
+        if document.clock != "synced":
+            # A gateway without a clock may say 1970, where nobody looks for an alarm.
+            data.started_at, time_ms = None, event.received_ms
         topic = _topic(event.kind, data)
         if topic is None or (data.masked and data.phase != "end"):
             return []
         empty = Notification(
             *(event.ward, event.gateway, event.camera, topic, _rule(event.kind, data)),
-            *(bounded_time(event.time_ms), None, ()),
+            *(bounded_time(time_ms), None, ()),
         )
         if event.kind == "line-crossing":
             return [replace(empty, data=_crossing(data))]

@@ -11,6 +11,7 @@ from tests.edge_central.parts import WARD, FakeGateway
 
 AT = "2026-11-24T13:42:05.000Z"
 AT_MS = 1_795_527_725_000
+RECEIVED_MS = AT_MS + 40_000
 
 
 def entered(box: FakeGateway, number: int, phase: str = "start", **data: Any) -> tuple[str, bytes]:
@@ -22,7 +23,7 @@ def entered(box: FakeGateway, number: int, phase: str = "start", **data: Any) ->
 def stored(kind: str, gateway: str = "dt-001", camera: str = "cam-1", **data: Any) -> MappedEvent:
     """An event as the feed reads it."""
     _, payload = FakeGateway(gateway).of_camera(kind, 1, camera, AT, **data)
-    return MappedEvent(WARD, gateway, camera, kind, AT_MS, payload)
+    return MappedEvent(WARD, gateway, camera, kind, AT_MS, RECEIVED_MS, payload)
 
 
 def inside(phase: str, event_id: str = "e1", **data: Any) -> MappedEvent:

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge_agent.core.clock import rfc3339_of_ms
 from edge_central.onvif.mapping import ALL_TOPICS, TOPICS_OF_KIND
 from edge_central.onvif.notification import Notification
 from edge_central.onvif.properties import MAX_PROPERTIES, MappedEvent, PropertyTracker
-from tests.edge_central.onvif.parts import AT_MS, inside, stored
+from tests.edge_central.onvif.parts import AT_MS, RECEIVED_MS, inside, stored
 
 
 def data_of(found: list[Notification]) -> list[dict[str, Any]]:
@@ -55,6 +56,18 @@ def test_a_masked_rule_notifies_nobody() -> None:
     assert tracker.apply(inside("start", masked=True)) == []
     assert tracker.apply(inside("end", masked=True)) == []
     assert list(tracker.alive()) == []
+
+
+def test_without_a_synchronised_clock_the_time_is_that_of_the_arrival() -> None:
+    waits = stored(
+        "loitering", phase="start", event_id="e", rule_id="yard", started_at="1970-01-01T00:01:00Z"
+    )
+    unsynced = replace(waits, payload=waits.payload.replace(b'"synced"', b'"unsynced"'), time_ms=60_000)
+    (found,) = PropertyTracker().apply(unsynced)
+    assert found.time_ms == RECEIVED_MS
+    assert dict(found.data)["Since"] == rfc3339_of_ms(RECEIVED_MS)
+    (synced,) = PropertyTracker().apply(waits)
+    assert (synced.time_ms, dict(synced.data)["Since"]) == (AT_MS, "1970-01-01T00:01:00.000Z")
 
 
 def test_a_synchronisation_point_repeats_states_as_initialized() -> None:
@@ -170,4 +183,4 @@ def test_an_event_that_cannot_be_read_notifies_nobody_or_validly(kind: str, data
 
 def test_bytes_that_are_no_event_notify_nobody() -> None:
     for payload in (b"", b"{", b"[]", b"\xff", b'{"data": 5}'):
-        assert PropertyTracker().apply(MappedEvent("w", "g", "c", "zone-intrusion", 0, payload)) == []
+        assert PropertyTracker().apply(MappedEvent("w", "g", "c", "zone-intrusion", 0, 0, payload)) == []
