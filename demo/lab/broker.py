@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +19,8 @@ LIFE = timedelta(days=90)
 CENTRE, REQUESTS, ONVIF, ONVIF_READER = "central", "central-console", "central-onvif", "vms"
 """Users of the broker, as in production: the centre, the commands of its console, its ONVIF events, and a
 program that reads these."""
+WARD_READER, READ_WARD = "ward-de-tham", "de-tham"
+"""A user that may read what the gateways of one ward send, and that ward."""
 
 
 class LabBroker:
@@ -29,14 +32,16 @@ class LabBroker:
         ends = datetime.now(UTC) + LIFE
         valid = (f"{ends - LIFE - timedelta(days=1):%Y%m%d%H%M%SZ}", f"{ends:%Y%m%d%H%M%SZ}")
         users = {"broker_onvif_users": [ONVIF], "broker_onvif_readers": [{"name": ONVIF_READER}]}
-        self._fleet = FleetBroker(folder, wards, users=users, valid=valid)
+        readers = [{"name": WARD_READER, "ward": READ_WARD}]
+        self._fleet = FleetBroker(folder, wards, readers, users=users, valid=valid)
         self.port = self._fleet.port
         self.certificates = folder / "certificates"
         self.certificates.mkdir(mode=0o700)
         self.ca = self.certificates / "ca.crt"
         self.ca.write_bytes(self._fleet.ca.read_bytes())
         issuer = Issuer(self._fleet.ca, self._fleet.ca.with_name("ca.key"), LIFE)
-        issuer.issue_all(self.certificates, (CENTRE, REQUESTS, ONVIF, ONVIF_READER, OPERATOR, *wards))
+        clients = (CENTRE, REQUESTS, ONVIF, ONVIF_READER, WARD_READER, OPERATOR)
+        issuer.issue_all(self.certificates, (*clients, *wards))
         console = self._fleet.issue("console", san="IP:127.0.0.1,DNS:localhost")
         for source, name in ((console.cert, "console.crt"), (console.key, "console.key")):
             target = self.certificates / name
@@ -69,6 +74,12 @@ class LabBroker:
         files = self.files(name)
         tls = ["--cafile", str(self.ca), "--cert", files["cert_file"], "--key", files["key_file"]]
         return ["mosquitto_sub", "-h", "127.0.0.1", "-p", str(self.port), *tls, "-v", "-t", f"'{topics}'"]
+
+    def subscriber(self) -> list[str]:
+        """The command with which the guide's program prints the events of READ_WARD."""
+        files = self.files(WARD_READER)
+        program = ["docs/guide/subscriber.py", f"127.0.0.1:{self.port}", READ_WARD]
+        return [sys.executable, *program, str(self.ca), files["cert_file"], files["key_file"]]
 
     def start(self, children: Children) -> None:
         children.start("broker", [binary(), "-c", str(self._fleet.configuration)])

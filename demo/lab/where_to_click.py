@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from demo.lab.broker import ONVIF_READER
+from demo.lab.broker import ONVIF_READER, READ_WARD
 from demo.lab.configurations import ALARM_RULE, ESCALATION_S
 from demo.lab.lab import Lab
 from demo.lab.sheet import REAL_SITES
@@ -53,6 +53,8 @@ def _what_runs(lab: Lab) -> list[str]:
         ("metrics", lab.centre.metrics),
         ("broker", f"{lab.broker.url}, all gateways in a table:"),
         ("", f"edge-agent fleet {' '.join(lab.broker.options(OPERATOR))}"),
+        ("MQTT", f"events of the ward {READ_WARD}, each once:"),
+        ("", " ".join(lab.broker.subscriber())),
         ("ONVIF", "events as ONVIF devices publish them:"),
         ("", " ".join(lab.broker.reading(ONVIF_READER, "tb/v1/central/onvif/#"))),
         ("folder", f"{lab.folder}   logs, keys, data; emptied at the next start"),

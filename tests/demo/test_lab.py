@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import html
+import json
 import os
 import re
 import signal
 import ssl
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,10 +24,11 @@ from cryptography import x509
 import edge_agent
 from demo.lab.broker import LabBroker
 from demo.lab.cameras import CameraClips
+from demo.lab.children import Children
 from demo.lab.configurations import make_keys, write_agent, write_centre
 from demo.lab.folder import lab_folder
 from demo.lab.options import read_options
-from demo.lab.sheet import REAL_SITES, write_names, write_scenario
+from demo.lab.sheet import REAL_SITES, RealSite, write_names, write_scenario
 from demo.lab.users import USERS
 from demo.lab.webhook import WebhookPrinter
 from demo.options import WrongUsage
@@ -103,6 +106,37 @@ def test_agents_centre_and_names_fit_together(tmp_path: Path) -> None:
     assert names.ward("de-tham") == "Đề Thám"
     assert centre.console is not None
     assert centre.console.tls is not None
+
+
+def test_the_printed_command_reads_the_events_of_a_ward(tmp_path: Path) -> None:
+    broker, (real, other) = LabBroker(tmp_path, []), REAL_SITES
+    event = {"id": "1", "time": "08:00", "subject": "cam-1", "type": "seen", "data": {}}
+    with Children(tmp_path / "logs", threading.Event()) as children:
+        broker.start(children)
+        command = ["timeout", "20", *broker.subscriber()]
+        with subprocess.Popen(
+            command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as running:
+            assert running.stdout is not None
+            assert running.stderr is not None
+            try:
+                while "subscribed" not in (line := running.stderr.readline()):
+                    assert line, "it has ended"
+                for site in (other, real):  # the event of the other ward does not come
+                    _publish(broker, site, event | {"source": f"/tb/{site.id}"})
+                assert running.stdout.readline().split()[:3] == ["08:00", f"/tb/{real.id}", "cam-1"]
+            finally:
+                running.terminate()
+
+
+def _publish(broker: LabBroker, site: RealSite, event: Mapping[str, object]) -> None:
+    """Send an event as the gateway of a site."""
+    files = broker.files(site.id)
+    tls = ["--cafile", str(broker.ca), "--cert", files["cert_file"], "--key", files["key_file"]]
+    topic = f"tb/v1/{site.ward}/{site.id}/up/event/seen"
+    message = ["-q", "1", "-t", topic, "-m", json.dumps(event)]
+    command = ["mosquitto_pub", "-V", "5", "-h", "127.0.0.1", "-p", str(broker.port), *tls, *message]
+    subprocess.run(command, check=True, timeout=20)
 
 
 def test_a_notice_is_printed_as_one_line() -> None:
