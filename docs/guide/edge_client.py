@@ -1,15 +1,16 @@
 """A small typed client of the centre's API (docs/reference/api.md). Copy this file: it needs Python 3.11 and
 no other package. As a program it prints the events of a ward as they come:
 
-    python edge_client.py https://console.example:8443 TOKEN-FILE [WARD]
+    python edge_client.py https://console.example:8443 TOKEN-FILE [WARD] [--ca CA-FILE]
 """
 
 from __future__ import annotations
 
+import argparse
 import http.client
 import json
+import logging
 import ssl
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -26,6 +27,7 @@ TIMEOUT_S = 60.0
 WAIT_S = 30.0
 """The longest wait for new events that the centre allows."""
 RETRY_S = 5.0
+_LOG = logging.getLogger(__name__)
 
 
 class ApiError(Exception):
@@ -143,9 +145,11 @@ class StepPage:
 
 
 class Centre:
-    """The API of one centre. Methods raise ApiError, and OSError if the centre cannot be reached."""
+    """The API of one centre. Methods raise ApiError, ssl.SSLCertVerificationError if the centre's certificate
+    is not trusted, and another OSError if the centre cannot be reached."""
 
     def __init__(self, url: str, token: str, *, ca_file: str | None = None) -> None:
+        """``ca_file``: of the CA that signed the centre's certificate; None: one that the system trusts."""
         self._url = url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
         self._tls = ssl.create_default_context(cafile=ca_file)
@@ -191,15 +195,19 @@ class Centre:
 
     def follow(self, after: str | None = None, **filters: Any) -> Iterator[EventPage]:
         """Pages without end: what is stored, then what comes. ``filters`` are those of ``events``. While the
-        centre cannot be reached or is busy, it is asked again."""
+        centre cannot be reached or is busy, it is asked again, and a warning is logged."""
         while True:
             try:
                 page = self.events(after, limit=1000, wait_s=WAIT_S, **filters)
             except ApiError as error:
                 if error.retry_after_s is None:
                     raise
+                _LOG.warning("%s: %s; asked again in %.0f s", self._url, error, error.retry_after_s)
                 time.sleep(error.retry_after_s)
-            except OSError:
+            except ssl.SSLCertVerificationError:
+                raise  # no retry helps
+            except OSError as error:
+                _LOG.warning("%s: %s; asked again in %.0f s", self._url, error, RETRY_S)
                 time.sleep(RETRY_S)
             else:
                 after = page.next
@@ -272,6 +280,10 @@ class Centre:
         except urllib.error.HTTPError as refusal:
             with refusal:
                 raise _error(refusal) from None
+        except urllib.error.URLError as error:
+            if isinstance(error.reason, ssl.SSLCertVerificationError):
+                raise error.reason from None
+            raise
         except http.client.HTTPException as error:  # the connection ended in the middle of the response
             raise ConnectionError(str(error)) from error
 
@@ -288,10 +300,15 @@ def _error(refusal: urllib.error.HTTPError) -> ApiError:
 
 
 def main() -> None:
-    url, token_file, *wards = sys.argv[1:]
-    with open(token_file, encoding="utf-8") as file:
-        centre = Centre(url, file.read().strip())
-    for page in centre.follow("now", ward=wards[0] if wards else None):
+    parser = argparse.ArgumentParser(description="Print the events of a ward as they come.")
+    parser.add_argument("url")
+    parser.add_argument("token_file")
+    parser.add_argument("ward", nargs="?", help="default: all wards of the token")
+    parser.add_argument("--ca", help="file of the CA that signed the centre's certificate")
+    args = parser.parse_args()
+    with open(args.token_file, encoding="utf-8") as file:
+        centre = Centre(args.url, file.read().strip(), ca_file=args.ca)
+    for page in centre.follow("now", ward=args.ward):
         for event in page.events:
             print(event.time, event.gateway, event.camera, event.kind, event.data, flush=True)
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import ssl
 import subprocess
 import sys
 import threading
+import urllib.error
+import urllib.request
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+import edge_client
 from edge_central.web.auth.accounts import Role
 from edge_client import ApiError, Centre, CursorLost
 from tests.edge_central.parts import JPEG, WARD, FakeGateway
@@ -92,6 +96,22 @@ def test_its_errors_say_what_is_wrong(house: House) -> None:
     house.stop()
     with pytest.raises(OSError):
         centre.inventory()
+
+
+def test_it_follows_after_an_outage_but_not_with_a_wrong_certificate(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    wrong = ssl.SSLCertVerificationError("self-signed certificate")
+    errors = iter((ConnectionRefusedError("refused"), urllib.error.URLError(wrong)))
+
+    def fail(*_: object, **__: object) -> None:
+        raise next(errors)
+
+    monkeypatch.setattr(urllib.request, "urlopen", fail)
+    monkeypatch.setattr(edge_client, "RETRY_S", 0.0)
+    with pytest.raises(ssl.SSLCertVerificationError, match="self-signed"):
+        next(Centre("https://centre.example", "t").follow())
+    assert caplog.messages == ["https://centre.example: refused; asked again in 0 s"]
 
 
 def test_as_a_program_it_prints_what_comes(house: House, tmp_path: Path) -> None:
