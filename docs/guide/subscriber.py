@@ -1,4 +1,6 @@
-"""Prints each event of a ward once: python subscriber.py BROKER[:PORT] WARD [CA CERT KEY]"""
+"""Prints each event of a ward once: python subscriber.py BROKER[:PORT] WARD [CA CERT KEY]
+
+A line has the time, the gateway, the camera, the type and the data of an event."""
 
 import json
 import sys
@@ -17,14 +19,20 @@ def on_message(client, userdata, message):
         print(*(event[key] for key in ("time", "source", "subject", "type", "data")), flush=True)
 
 
+def report(*words):
+    print(*words, file=sys.stderr, flush=True)
+
+
 client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, f"printer-{ward}", protocol=mqtt.MQTTv5)
 client.on_connect = lambda *_: client.subscribe(f"tb/v1/{ward}/+/up/event/+", qos=1)
-client.on_subscribe = lambda *event: print("subscribed:", *event[3], file=sys.stderr)
+client.on_connect_fail = lambda *_: report("cannot connect:", sys.exception())
+client.on_disconnect = lambda *event: report("disconnected:", event[3])
+client.on_subscribe = lambda *event: report("subscribed:", *event[3], "(also without the right to read)")
 client.on_message = on_message
 if tls:
     client.tls_set(*tls)
 session = Properties(PacketTypes.CONNECT)
 session.SessionExpiryInterval = 86400  # what comes while we are away is kept for a day
 host, _, port = broker.partition(":")
-client.connect(host, int(port or (8883 if tls else 1883)), clean_start=False, properties=session)
-client.loop_forever()
+client.connect_async(host, int(port or (8883 if tls else 1883)), clean_start=False, properties=session)
+client.loop_forever(retry_first_connection=True)

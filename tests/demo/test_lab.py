@@ -108,25 +108,48 @@ def test_agents_centre_and_names_fit_together(tmp_path: Path) -> None:
     assert centre.console.tls is not None
 
 
-def test_the_printed_command_reads_the_events_of_a_ward(tmp_path: Path) -> None:
-    broker, (real, other) = LabBroker(tmp_path, []), REAL_SITES
-    event = {"id": "1", "time": "08:00", "subject": "cam-1", "type": "seen", "data": {}}
-    with Children(tmp_path / "logs", threading.Event()) as children:
+@pytest.fixture(scope="module")
+def lab_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabBroker]:
+    """A broker that runs, for the real gateways only."""
+    folder = tmp_path_factory.mktemp("broker")
+    broker = LabBroker(folder, [])
+    with Children(folder / "logs", threading.Event()) as children:
         broker.start(children)
-        command = ["timeout", "20", *broker.subscriber()]
-        with subprocess.Popen(
-            command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        ) as running:
-            assert running.stdout is not None
-            assert running.stderr is not None
-            try:
-                while "subscribed" not in (line := running.stderr.readline()):
-                    assert line, "it has ended"
-                for site in (other, real):  # the event of the other ward does not come
-                    _publish(broker, site, event | {"source": f"/tb/{site.id}"})
-                assert running.stdout.readline().split()[:3] == ["08:00", f"/tb/{real.id}", "cam-1"]
-            finally:
-                running.terminate()
+        yield broker
+
+
+@contextlib.contextmanager
+def running(command: list[str], reported: str) -> Iterator[subprocess.Popen[str]]:
+    """A program of the guide that has printed ``reported`` on stderr. It ends after 20 s."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        ["timeout", "20", *command], cwd=ROOT, text=True, stdout=pipe, stderr=pipe
+    ) as program:
+        assert program.stderr is not None
+        try:
+            while reported not in (line := program.stderr.readline()):
+                assert line, "it has ended"
+            yield program
+        finally:
+            program.terminate()
+
+
+def test_the_printed_command_reads_the_events_of_a_ward(lab_broker: LabBroker) -> None:
+    real, other = REAL_SITES
+    event = {"id": "1", "time": "08:00", "subject": "cam-1", "type": "seen", "data": {}}
+    with running(lab_broker.subscriber(), "subscribed") as program:
+        for site in (other, real):  # the event of the other ward does not come
+            _publish(lab_broker, site, event | {"source": f"/tb/{site.id}"})
+        assert program.stdout is not None
+        assert program.stdout.readline().split()[:3] == ["08:00", f"/tb/{real.id}", "cam-1"]
+
+
+def test_the_subscriber_says_why_it_cannot_connect(lab_broker: LabBroker) -> None:
+    *command, _, certificate, key = lab_broker.subscriber()
+    with running(command, "disconnected:"):
+        pass
+    with running([*command, certificate, certificate, key], "certificate verify failed"):
+        pass
 
 
 def _publish(broker: LabBroker, site: RealSite, event: Mapping[str, object]) -> None:
