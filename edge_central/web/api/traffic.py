@@ -5,10 +5,8 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
@@ -18,14 +16,18 @@ from starlette.responses import Response
 from edge_agent.core.clock import rfc3339_of_ms
 from edge_agent.core.problems.problem import encode_json
 from edge_central.console.fleet import SiteOverview
-from edge_central.store.scope import Scope
-from edge_central.traffic.calendar import day_span, local_day, quarter_of
+from edge_central.traffic.calendar import local_day, quarter_of
 from edge_central.traffic.congestion import sum_congestion
 from edge_central.traffic.flow_series import UsualFlow, read_flow
 from edge_central.traffic.increases import Quarter, Span
-from edge_central.traffic.periods import QUARTERS_OF, PeriodLength, TrafficPeriod, split_span, sum_periods
+from edge_central.traffic.periods import (
+    WEEK,
+    TrafficPeriod,
+    split_span,
+    sum_periods,
+)
 from edge_central.traffic.reports import A_TO_B, APPEARED, B_TO_A, QUARTER_MS, Counts
-from edge_central.traffic.series import TooMuchTraffic, TrafficFilter, TrafficSeries, read_series
+from edge_central.traffic.series import TooMuchTraffic, TrafficSeries, read_series
 from edge_central.web.api.congestion import (
     CongestionEntry,
     FreeFlowEntry,
@@ -33,9 +35,9 @@ from edge_central.web.api.congestion import (
     free_flow_entry,
 )
 from edge_central.web.api.event_history import ApiDocument, Time
+from edge_central.web.api.traffic_question import TrafficQuestion, too_much_traffic, traffic_question
 from edge_central.web.auth.accounts import ALL_ROLES
 from edge_central.web.csv_file import BYTE_ORDER_MARK, CSV_TYPE, safe_cell
-from edge_central.web.http_errors import BadRequest
 from edge_central.web.i18n import translate, translate_word
 from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page
@@ -43,15 +45,13 @@ from edge_central.web.spreadsheets import Cell, ColumnKind, DataTable, TableColu
 
 JSON, GEOJSON = "application/json", "application/geo+json"
 FORMATS = ("json", "csv", "geojson", "xlsx")
-KEYS = ("ward", "gateway", "camera", "rule", "line", "from", "to", "step", "format")
-DEFAULT_QUARTERS = 96
-MAX_DAYS = {PeriodLength.QUARTER: 31, PeriodLength.HOUR: 93, PeriodLength.DAY: 800}
 MAX_PERIODS = 30_000
 """Periods of all series in one answer."""
-_ID = re.compile(r"[a-z0-9-]{1,63}")
 _MINUTES = QUARTER_MS // 60_000
 
 CountsByLabel = dict[str, int]
+_PeriodKey = tuple[str, str, str | None, str | None, str]
+"""Gateway, camera, rule, line, and the begin of the period."""
 
 
 class TrafficPeriodEntry(ApiDocument, frozen=True, kw_only=True):
@@ -104,18 +104,6 @@ class TrafficAnswer(ApiDocument, frozen=True, kw_only=True):
     series: list[TrafficSeriesEntry]
 
 
-@dataclass(frozen=True, slots=True)
-class TrafficQuestion:
-    asked: TrafficFilter
-    span: Span
-    step: PeriodLength
-    format: str
-
-    def scope(self, visit: UserRequestContext) -> Scope:
-        """Raises NotFound for a ward that the account may not see."""
-        return visit.ward(self.asked.ward) if self.asked.ward else visit.scope
-
-
 def traffic(visit: UserRequestContext) -> Response:
     question = traffic_question(visit, FORMATS)
     scope = question.scope(visit)
@@ -134,9 +122,9 @@ def traffic(visit: UserRequestContext) -> Response:
     entries = [_entry(visit, each, periods, sites, flows.get(each.place)) for each in found]
     match question.format:
         case "csv":
-            return _csv(visit, question, entries)
+            return _csv(visit, question, entries, _week_before(visit, question, periods))
         case "xlsx":
-            return _xlsx(visit, question, entries)
+            return _xlsx(visit, question, entries, _week_before(visit, question, periods))
         case "geojson":
             return Response(encode_json(_collection(entries)), media_type=GEOJSON)
     document = TrafficAnswer(
@@ -147,82 +135,6 @@ def traffic(visit: UserRequestContext) -> Response:
         series=entries,
     )
     return Response(encode_json(document), media_type=JSON)
-
-
-def too_much_traffic() -> BadRequest:
-    return BadRequest(
-        "that is too much for one answer: name a ward or a gateway, a shorter time, or a longer step"
-    )
-
-
-# --- the question ---
-
-
-def traffic_question(visit: UserRequestContext, formats: Sequence[str]) -> TrafficQuestion:
-    """Raises BadRequest."""
-    for key in visit.request.query_params:
-        if key not in KEYS:
-            raise BadRequest(f"there is no parameter {key[:40]!r}; there are {', '.join(KEYS)}")
-    step = _one_of(visit, "step", tuple(PeriodLength), PeriodLength.HOUR)
-    answer_format = _one_of(visit, "format", formats, "json")
-    rule, line = _id(visit, "rule"), _id(visit, "line")
-    asked = TrafficFilter(
-        *(_id(visit, "ward"), _id(visit, "gateway"), _id(visit, "camera"), rule, line),
-        pictures=not (rule or line),
-    )
-    return TrafficQuestion(asked, _span(visit, PeriodLength(step)), PeriodLength(step), answer_format)
-
-
-def _one_of(visit: UserRequestContext, key: str, known: Sequence[str], default: str) -> str:
-    text = visit.query(key) or default
-    if text not in known:
-        raise BadRequest(f"{key} is {', '.join(known)}")
-    return text
-
-
-def _id(visit: UserRequestContext, key: str) -> str:
-    text = visit.query(key) or ""
-    if text and _ID.fullmatch(text) is None:
-        raise BadRequest(f"{key} is 1 to 63 of a-z, 0-9 and -")
-    return text
-
-
-def _span(visit: UserRequestContext, step: PeriodLength) -> Span:
-    """From the begin of the first period to the end of the last. Raises BadRequest."""
-    timezone = visit.services.console.timezone
-    to_ms = _moment(visit, "to")
-    last_ms = visit.now_ms if to_ms is None else to_ms - 1
-    from_ms = _moment(visit, "from")
-    if from_ms is None:
-        from_ms = last_ms + 1 - DEFAULT_QUARTERS * QUARTER_MS
-    if from_ms > last_ms:
-        raise BadRequest("from is before to")
-    size = QUARTERS_OF[step]
-    begins = [day_span(local_day(each, timezone), timezone)[0] for each in (from_ms, last_ms)]
-    first = begins[0] + (quarter_of(from_ms) - begins[0]) // size * size
-    last = begins[1] + (quarter_of(last_ms) - begins[1]) // size * size + size
-    if last - first > MAX_DAYS[step] * 96:
-        raise BadRequest(f"at most {MAX_DAYS[step]} days in steps of {step}")
-    return first, last
-
-
-def _moment(visit: UserRequestContext, key: str) -> int | None:
-    """Milliseconds since 1970 of a time with an offset, or of the midnight of a date. Raises BadRequest."""
-    text = visit.query(key)
-    if text is None:
-        return None
-    try:
-        if len(text) == len("2026-11-28"):
-            time = datetime.combine(
-                date.fromisoformat(text), datetime.min.time(), visit.services.console.timezone
-            )
-        else:
-            time = datetime.fromisoformat(text[:40])
-        if time.tzinfo is None or not 1971 <= time.year <= 2099:
-            raise ValueError
-    except ValueError:
-        raise BadRequest(f"{key} is a date, or a time with its offset: 2026-11-28T07:00:00+07:00") from None
-    return round(time.timestamp() * 1000)
 
 
 # --- the answer ---
@@ -259,6 +171,26 @@ def _entry(
     )
 
 
+def _week_before(
+    visit: UserRequestContext, question: TrafficQuestion, periods: Sequence[Span]
+) -> dict[_PeriodKey, TrafficPeriodEntry]:
+    """The same times a week earlier, by the period a week later. Raises BadRequest."""
+    earlier, now = [(first - WEEK, last - WEEK) for first, last in periods], quarter_of(visit.now_ms)
+    span = question.span[0] - WEEK, question.span[1] - WEEK
+    here = visit.connection, question.scope(visit), question.asked, span, visit.services.console.timezone
+    try:
+        found = read_series(*here)
+    except TooMuchTraffic:
+        raise too_much_traffic() from None
+    return {
+        (of.gateway, of.camera, of.rule or None, of.line or None, period_begin(each.span[0] + WEEK)): (
+            _period(each, is_line=bool(of.line))
+        )
+        for series, of in ((each, each.place) for each in found)
+        for each in sum_periods(series, earlier, now)
+    }
+
+
 def _period(period: TrafficPeriod, *, is_line: bool) -> TrafficPeriodEntry:
     counts = period.counts
     return TrafficPeriodEntry(
@@ -284,22 +216,26 @@ CSV_COLUMNS = (
     *("at", "ward", "gateway", "site", "camera", "camera_name", "rule", "line"),
     *("direction", "label", "count", "measured_min", "of_min"),
     *("free_min", "busy_min", "slow_min", "standing_min", "unknown_min"),
+    "count_week_before",
 )
 XLSX_COLUMNS = (
     *(("time", ColumnKind.TIME), ("ward", ColumnKind.TEXT), ("site-id", ColumnKind.TEXT)),
     *(("site", ColumnKind.TEXT), ("camera-id", ColumnKind.TEXT), ("camera", ColumnKind.TEXT)),
     *(("rule", ColumnKind.TEXT), ("line", ColumnKind.TEXT), ("direction", ColumnKind.TEXT)),
     *(("class", ColumnKind.TEXT), ("count", ColumnKind.COUNT)),
-    *(("measured", ColumnKind.COUNT), ("of", ColumnKind.COUNT)),
+    *(("measured", ColumnKind.COUNT), ("of", ColumnKind.COUNT), ("before", ColumnKind.COUNT)),
 )
 """Keys of ``traffic-column-…`` in the words of the console."""
 
 
 def _csv(
-    visit: UserRequestContext, question: TrafficQuestion, entries: Iterable[TrafficSeriesEntry]
+    visit: UserRequestContext,
+    question: TrafficQuestion,
+    entries: Iterable[TrafficSeriesEntry],
+    before: Mapping[_PeriodKey, TrafficPeriodEntry],
 ) -> Response:
-    """A row for each count. A gap is a row with an empty count, a measured period without counts one with
-    0."""
+    """A row for each count of this time or of the week before. A gap has an empty count, a measured period
+    without counts 0."""
     file = io.StringIO(newline="")
     writer = csv.writer(file)
     writer.writerow(CSV_COLUMNS)
@@ -311,9 +247,10 @@ def _csv(
         )
         for period in entry.periods:
             at = datetime.fromisoformat(period.at).astimezone(timezone).isoformat(timespec="minutes")
-            for direction, label, count in _rows(period):
+            for direction, label, count, earlier in _rows(entry, period, before):
                 texts = [safe_cell(text) for text in (at, *place, direction, label)]
-                writer.writerow([*texts, count, period.measured_min, period.of_min, *_levels(period)])
+                numbers = count, period.measured_min, period.of_min, *_levels(period), earlier
+                writer.writerow([*texts, *("" if each is None else each for each in numbers)])
     response = Response(BYTE_ORDER_MARK + file.getvalue(), media_type=CSV_TYPE)
     response.headers["Content-Disposition"] = f'attachment; filename="{_file_name(visit, question)}.csv"'
     return response
@@ -327,7 +264,10 @@ def _levels(period: TrafficPeriodEntry) -> tuple[int | str, ...]:
 
 
 def _xlsx(
-    visit: UserRequestContext, question: TrafficQuestion, entries: Iterable[TrafficSeriesEntry]
+    visit: UserRequestContext,
+    question: TrafficQuestion,
+    entries: Iterable[TrafficSeriesEntry],
+    before: Mapping[_PeriodKey, TrafficPeriodEntry],
 ) -> Response:
     """The rows of the CSV with headings and classes in the language of the user. Raises BadRequest."""
     lang, names = visit.lang, visit.names
@@ -339,13 +279,12 @@ def _xlsx(
         )
         for period in entry.periods:
             at = datetime.fromisoformat(period.at).astimezone(visit.services.console.timezone)
-            for direction, label, count in _rows(period):
+            for direction, label, count, earlier in _rows(entry, period, before):
                 what = direction and translate(f"traffic-direction-{direction}", lang)
-                number = None if count == "" else int(count)
                 rows.append(
                     (
                         *(at.replace(tzinfo=None), *place, what, translate_word("label", label, lang)),
-                        *(number, period.measured_min, period.of_min),
+                        *(count, period.measured_min, period.of_min, earlier),
                     )
                 )
     columns = [TableColumn(translate(f"traffic-column-{key}", lang), kind) for key, kind in XLSX_COLUMNS]
@@ -358,15 +297,25 @@ def _file_name(visit: UserRequestContext, question: TrafficQuestion) -> str:
     return f"traffic-{begin.isoformat()}-{question.step}"
 
 
-def _rows(period: TrafficPeriodEntry) -> Iterator[tuple[str, str, int | str]]:
-    """Direction, label and count."""
+def _rows(
+    entry: TrafficSeriesEntry, period: TrafficPeriodEntry, before: Mapping[_PeriodKey, TrafficPeriodEntry]
+) -> Iterator[tuple[str, str, int | None, int | None]]:
+    """Direction, label, count, and the count of the week before; None: a gap."""
+    key = entry.gateway, entry.camera, entry.rule, entry.line, period.at
+    found = _by_key(period), _by_key(before.get(key))
+    for of in sorted({of for each in found for of in each or ()}) or [("", "")]:
+        count, earlier = (None if each is None else each.get(of, 0) for each in found)
+        yield *of, count, earlier
+
+
+def _by_key(period: TrafficPeriodEntry | None) -> dict[tuple[str, str], int] | None:
+    """By direction and label; None: a gap."""
+    if period is None:
+        return None
     parts = ((A_TO_B, period.a_to_b), (B_TO_A, period.b_to_a), (APPEARED, period.objects))
     there = [(direction, counts) for direction, counts in parts if counts is not None]
-    rows = [(direction, label, count) for direction, counts in there for label, count in counts.items()]
-    if rows:
-        yield from rows
-    else:
-        yield "", "", 0 if there else ""
+    found = {(direction, label): count for direction, counts in there for label, count in counts.items()}
+    return found if there else None
 
 
 def _collection(entries: Iterable[TrafficSeriesEntry]) -> dict[str, Any]:

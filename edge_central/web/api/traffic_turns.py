@@ -21,11 +21,9 @@ from edge_central.web.api.traffic import (
     JSON,
     MAX_PERIODS,
     CountsByLabel,
-    TrafficQuestion,
     period_begin,
-    too_much_traffic,
-    traffic_question,
 )
+from edge_central.web.api.traffic_question import TrafficQuestion, too_much_traffic, traffic_question
 from edge_central.web.auth.accounts import ALL_ROLES
 from edge_central.web.csv_file import csv_response
 from edge_central.web.request_context import UserRequestContext

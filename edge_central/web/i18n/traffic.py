@@ -47,10 +47,16 @@ WORDS: dict[str, tuple[str, str]] = {
         "number may be higher.",
     ),
     "traffic-undated": (
-        "{count} lượt nữa không rõ giờ: đồng hồ chưa đồng bộ, thiếu báo cáo, hoặc báo cáo lập sau ngày đó. "
-        "Không tính vào các khoảng trên.",
-        "{count} more have no known time: the clock was not set, a report is missing, or it was made after "
-        "its day. They are not in the times above.",
+        "Trong đó {count} lượt (tuần trước: {before}) không rõ giờ: đồng hồ chưa đồng bộ, thiếu báo cáo, "
+        "hoặc báo cáo lập sau ngày đó. Số này có trong tổng số và bảng theo loại; không có trong biểu đồ, "
+        "bảng theo thời gian, CSV và XLSX.",
+        "{count} of them (week before: {before}) have no known time: the clock was not set, a report is "
+        "missing, or it was made after its day. The totals and the classes include them; the chart, the "
+        "table by time, CSV and XLSX do not.",
+    ),
+    "traffic-with-undated": (
+        "Số đếm được gồm cả những lượt không rõ giờ; trang của mỗi nơi đếm ghi rõ bao nhiêu.",
+        "Counts include what has no known time; the page of a place says how much.",
     ),
     "traffic-shortened": (
         "Danh sách tất cả các nơi đếm chỉ gồm {days} ngày cuối của khoảng đã chọn. Để xem dài hơn, hãy mở "
@@ -162,6 +168,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "traffic-column-count": ("Số đếm được", "Counted"),
     "traffic-column-measured": ("Có số liệu (phút)", "Measured (minutes)"),
     "traffic-column-of": ("Trong số (phút)", "Of (minutes)"),
+    "traffic-column-before": ("Tuần trước", "Week before"),
     "traffic-files": ("Tải về", "Download"),
     "label-other": ("loại khác", "other"),
 }

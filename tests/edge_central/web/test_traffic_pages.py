@@ -26,6 +26,7 @@ from tests.edge_central.traffic.parts import (
     TIMEZONE,
     WEEK_BEFORE,
     WHOLE_DAY,
+    flow,
     line_counts,
     moment,
     object_counts,
@@ -131,8 +132,51 @@ def test_a_line_is_shown_by_hour_beside_the_week_before(
 def test_classes_are_told_apart_by_direction(lan: Browser) -> None:
     page = lan.get(f"{LINE}&from={DAY}&to={DAY}").text
     rows = rows_of(page[page.index('id="by-class"') :])
-    assert rows["ô tô con"] == ["5", "1"]
-    assert rows["người"] == ["2", "0"]
+    assert rows["ô tô con"] == ["5", "4", "1", "1"], "each beside the week before"
+    assert rows["người"] == ["2", "0", "0", "0"]
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(("lang", "gap"), [("vi", "thiếu số liệu"), ("en", "no data")])
+def test_a_week_without_data_is_not_zero(lan: Browser, lang: str, gap: str) -> None:
+    lan.get(f"/language/{lang}")
+    page = lan.get(f"{LINE}&from={WEEK_BEFORE}&to={WEEK_BEFORE}&step=day").text
+    figures, table = page[page.index('class="figures"') :].split('id="by-class"')
+    assert re.findall(r"<b>(.*?)</b>", figures) == ["5", f'<span class="gap">{gap}</span>']
+    assert next(iter(rows_of(table).values())) == ["4", gap, "1", gap]
+    assert re.search(r'<polyline class="now alone" points="(\S+) \1"/>', page), "one value is a dot"
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("lang", "apart"),
+    [
+        ("vi", "Trong đó 3 lượt (tuần trước: 0) không rõ giờ"),
+        ("en", "3 of them (week before: 0) have no known time"),
+    ],
+)
+def test_the_list_and_the_page_count_the_same(house: House, lan: Browser, lang: str, apart: str) -> None:
+    lan.get(f"/language/{lang}")
+    house.take(line_counts(OURS, 10, "11:00", "11:10", {"car": 8, "person": 2}, {"car": 1}, clock="unsynced"))
+    assert re.search(r"gate-count\) 11 5 25%", text_of(lan.get(f"/traffic?from={DAY}&to={DAY}").text))
+    page = lan.get(f"{LINE}&from={DAY}&to={DAY}").text
+    words = text_of(page)
+    assert apart in words
+    assert "<b>11</b>" in page
+    assert list(rows_of(page[page.index('id="by-class"') :]).values())[1][:2] == ["8", "4"]
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_camera_that_had_no_picture_counted_no_zero(house: House, lan: Browser) -> None:
+    house.take(object_counts(OURS, 11, "10:00", "10:15", {}, camera="cam-2", flow=flow(1.0)))
+    words = text_of(lan.get(f"/traffic?from={DAY}&to={DAY}").text)
+    assert "cam-2 Toàn cảnh thiếu số liệu thiếu số liệu 0%" in words
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_short_time_with_a_picture_is_not_none(lan: Browser) -> None:
+    words = text_of(lan.get(f"/traffic?gateway=dt-001&from=2026-01-01&to={DAY}").text)
+    assert "gate-count) 13 5 &lt;1%" in words
 
 
 @pytest.mark.parametrize(
@@ -207,6 +251,17 @@ def test_csv_has_a_row_for_each_count_and_each_gap(house: House) -> None:
     hours = list(csv.DictReader(io.StringIO(gaps.content.decode("utf-8-sig"))))
     assert [row["count"] for row in hours if row["at"].startswith("2026-11-24T08")] == [""]
     assert [row["count"] for row in hours if row["at"].startswith("2026-11-24T11")] == ["0"]
+    at_ten = [row for row in hours if row["at"].startswith("2026-11-24T10")]
+    assert [(row["direction"], row["label"], row["count"], row["count_week_before"]) for row in at_ten] == [
+        ("a-to-b", "car", "5", "4"),
+        ("a-to-b", "person", "2", "0"),
+        ("b-to-a", "car", "1", "1"),
+    ]
+    earlier = client.get(
+        "/api/traffic", params={"from": WEEK_BEFORE, "to": DAY, "format": "csv", "line": "gate"}
+    )
+    first = csv.DictReader(io.StringIO(earlier.content.decode("utf-8-sig")))
+    assert {row["count_week_before"] for row in first} == {""}, "nothing is known of two weeks ago"
 
 
 def test_a_workbook_has_the_counts_of_the_api(house: House) -> None:
@@ -231,10 +286,11 @@ def test_a_workbook_has_the_counts_of_the_api(house: House) -> None:
             parts = [period[key] or {} for key in ("a_to_b", "b_to_a", "objects")]
             found = [row for row in of_series if row[0] == at]
             assert sum(row[10] or 0 for row in found) == sum(sum(part.values()) for part in parts)
-            assert {row[11:] for row in found} == {(period["measured_min"], period["of_min"])}
+            assert {row[11:13] for row in found} == {(period["measured_min"], period["of_min"])}
     gap = next(row for row in rows if row[7] == "gate" and row[0] == datetime(2026, 11, 24, 8))
     zero = next(row for row in rows if row[7] == "gate" and row[0] == datetime(2026, 11, 24, 11))
     assert (gap[10], zero[10]) == (None, 0), "a gap is an empty cell, and not 0"
+    assert [row[13] for row in rows if row[7] == "gate" and row[0] == datetime(2026, 11, 24, 10)] == [4, 0, 1]
     assert rows[0][5] == "=Cổng bí mật", "a text as it is"
 
 

@@ -34,7 +34,7 @@ from edge_central.traffic.series import (
     read_sums,
 )
 from edge_central.traffic.turn_series import read_turns
-from edge_central.web.api.traffic import too_much_traffic
+from edge_central.web.api.traffic_question import too_much_traffic
 from edge_central.web.http_errors import BadRequest, NotFound
 from edge_central.web.pages.charts import LineChart, line_chart
 from edge_central.web.pages.numbers.turns import TurnMatrix, turn_matrix
@@ -100,21 +100,24 @@ class ComparedPeriod:
 class ListedPlace:
     place: CountedPlace
     link: str
-    total: int
+    total: int | None  # None: no data
     before: int | None
     measured_percent: int | None
+    is_under_1_percent: bool
 
 
 @dataclass(frozen=True, slots=True)
 class PlaceFigures:
-    """What the page shows of one place."""
+    """What the page shows of one place. Totals and classes include what has no known time. None: no data."""
 
     rows: tuple[ComparedPeriod, ...]
-    by_class: tuple[tuple[str, Mapping[str, int]], ...]  # label, counts by direction
-    total: int
-    before_total: int
+    by_class: tuple[tuple[str, Mapping[str, tuple[int | None, int | None]]], ...]
+    """Label, and by direction the counts of this time and of the week before."""
+    total: int | None
+    before_total: int | None
     change_percent: int | None
     undated: int
+    undated_before: int
     chart: LineChart
     chart_before: LineChart
     usual: FreeFlow | None  # of a camera whose free-flow speed is known
@@ -232,8 +235,13 @@ def _listed_place(
     form: TrafficForm, place: CountedPlace, sums: DaySums | None, before: DaySums | None, over: int
 ) -> ListedPlace:
     share = None if sums is None or over <= 0 else min(100, round(100 * sums.measured / over))
-    total = 0 if sums is None else sums.total
-    return ListedPlace(place, form.link(place), total, None if before is None else before.total, share)
+    is_under_1_percent = share == 0 and sums is not None and (sums.measured or sums.total) > 0
+    return ListedPlace(place, form.link(place), _total(sums), _total(before), share, is_under_1_percent)
+
+
+def _total(sums: DaySums | None) -> int | None:
+    """None: no data, as nothing is counted and the camera had no picture."""
+    return None if sums is None or not (sums.total or sums.measured) else sums.total
 
 
 # --- one place ---
@@ -253,20 +261,27 @@ def _figures(visit: UserRequestContext, form: TrafficForm) -> PlaceFigures:
     usual = None
     if not form.place.line:
         rows, usual = _with_congestion(visit, form, rows, span)
-    totals = sum_counts(periods)
+    totals, before = _all_counts(periods, series), _all_counts(periods_before, series_before)
     highest = max((period.total or 0 for period in (*periods, *periods_before)), default=0)
     ceiling = max(LEAST_CEILING, float(highest))
     return PlaceFigures(
         rows,
-        _by_class(totals),
-        totals.total(),
-        sum_counts(periods_before).total(),
+        _by_class(totals, before),
+        None if totals is None else totals.total(),
+        None if before is None else before.total(),
         _change_percent(rows),
         0 if series is None else series.undated.total(),
+        0 if series_before is None else series_before.undated.total(),
         _chart(periods, span, 0, ceiling),
         _chart(periods_before, span, WEEK, ceiling),
         usual,
     )
+
+
+def _all_counts(periods: Sequence[TrafficPeriod], series: TrafficSeries | None) -> Counts | None:
+    """With those of an unknown time, as in the list; None: no data."""
+    counts = sum_counts(periods) + (Counts() if series is None else series.undated)
+    return counts if counts or any(each.counts is not None for each in periods) else None
 
 
 def _series(visit: UserRequestContext, form: TrafficForm, span: Span) -> TrafficSeries | None:
@@ -337,12 +352,20 @@ def _is_complete(period: TrafficPeriod) -> bool:
     return period.counts is not None and period.measured == last - first
 
 
-def _by_class(totals: Counts) -> tuple[tuple[str, Mapping[str, int]], ...]:
+def _by_class(
+    totals: Counts | None, before: Counts | None
+) -> tuple[tuple[str, Mapping[str, tuple[int | None, int | None]]], ...]:
+    """Classes that were counted in one of the weeks."""
     directions = A_TO_B, B_TO_A, APPEARED
+    both = Counts(totals) + Counts(before)
+
+    def pair(key: tuple[str, str]) -> tuple[int | None, int | None]:
+        return None if totals is None else totals[key], None if before is None else before[key]
+
     return tuple(
-        (label, {direction: totals[direction, label] for direction in directions})
+        (label, {direction: pair((direction, label)) for direction in directions})
         for label in CLASSES
-        if any(totals[direction, label] for direction in directions)
+        if any(both[direction, label] for direction in directions)
     )
 
 
