@@ -44,6 +44,14 @@ class CameraAvailability:
 
 
 @dataclass(frozen=True, slots=True)
+class CameraBelowTarget:
+    """A camera with less usable time than agreed."""
+
+    ward: str
+    camera: CameraAvailability
+
+
+@dataclass(frozen=True, slots=True)
 class SiteAvailability:
     gateway: str
     ward: str
@@ -69,6 +77,20 @@ class AvailabilityReport:
         """All outages, the longest first."""
         found = [outage for site in self.sites for outage in site.outages]
         return sorted(found, key=lambda each: -each.span.duration_ms)
+
+    @property
+    def camera_count(self) -> int:
+        return sum(len(site.cameras) for site in self.sites)
+
+    def below_target(self, target_percent: float) -> list[CameraBelowTarget]:
+        """The cameras that miss the target, those that miss most time first."""
+        found = [
+            CameraBelowTarget(site.ward, camera)
+            for site in self.sites
+            for camera in site.cameras
+            if camera.totals.is_below(target_percent)
+        ]
+        return sorted(found, key=lambda each: -each.camera.totals.missed_ms(target_percent))
 
     def by_ward(self) -> list[tuple[str, list[SiteAvailability]]]:
         wards: defaultdict[str, list[SiteAvailability]] = defaultdict(list)

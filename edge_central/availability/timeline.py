@@ -102,9 +102,23 @@ class ConditionTotals:
         """The share of the counted time with a usable picture; None: no time is counted."""
         return 100.0 * self.usable_ms / self.counted_ms if self.counted_ms else None
 
-    def missed_minutes(self, target_percent: float) -> int:
+    def is_below(self, target_percent: float) -> bool:
+        """False also if no time is counted."""
+        return self.percent is not None and self.percent < target_percent
+
+    def missed_ms(self, target_percent: float) -> float:
         """By how much the usable time is below the target; 0: the target is met."""
-        return max(0, round((self.counted_ms * target_percent / 100.0 - self.usable_ms) / MINUTE_MS))
+        return max(0.0, self.counted_ms * target_percent / 100.0 - self.usable_ms)
+
+    def missed_minutes(self, target_percent: float) -> int:
+        """The same in minutes."""
+        return round(self.missed_ms(target_percent) / MINUTE_MS)
+
+    @property
+    def outage_minutes(self) -> list[tuple[Condition, int]]:
+        """Minutes of each outage condition that lasted at least half a minute, the longest first."""
+        found = [(each, self.minutes(each)) for each in OUTAGES]
+        return sorted((each for each in found if each[1]), key=lambda each: -each[1])
 
 
 def camera_spans(series: Series, period: TimeSpan) -> list[ConditionSpan]:

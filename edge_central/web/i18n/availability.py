@@ -20,6 +20,15 @@ WORDS: dict[str, tuple[str, str]] = {
     "availability-all-cameras": ("mọi camera của điểm", "all cameras of the site"),
     "availability-target": ("Chỉ tiêu", "Target"),
     "availability-missed": ("Thiếu so với chỉ tiêu (phút)", "Below target (minutes)"),
+    "availability-missed-together": (
+        "Thiếu so với chỉ tiêu, tính chung mọi camera (phút)",
+        "Below target, all cameras together (minutes)",
+    ),
+    "availability-causes": ("Nguyên nhân (phút)", "Causes (minutes)"),
+    "availability-more-below": (
+        "Còn {count} camera khác dưới chỉ tiêu; báo cáo (XLSX) có đủ.",
+        "And {count} more below the target; the report (XLSX) names all.",
+    ),
     "availability-met": ("Đạt chỉ tiêu", "Target met"),
     "availability-not-met": ("Không đạt chỉ tiêu", "Target not met"),
     "availability-below": ("Camera dưới chỉ tiêu", "Cameras below target"),

@@ -15,8 +15,10 @@ from edge_central.availability.intervals import write_change
 from edge_central.availability.model import Layer, RangeChange, SeriesKey
 from edge_central.web.auth.accounts import Role
 from edge_central.web.i18n import translate
+from edge_central.web.pages.availability import reports
 from tests.edge_central.parts import FakeGateway
 from tests.edge_central.web.house import Browser, House
+from tests.edge_central.web.test_traffic_pages import words_of
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 MONTH_MS = round(datetime(2026, 10, 1, tzinfo=ZONE).timestamp() * 1000)
@@ -29,7 +31,7 @@ dt-001,de-tham,Ngã tư Lê Quý Đôn,20.4463,106.3366,cam-1,=HYPERLINK("http:/
 
 
 @pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Browser]:
+def house(tmp_path: Path) -> Iterator[House]:
     sheet = tmp_path / "sites.csv"
     sheet.write_text(SITES, encoding="utf-8")
     house = House(tmp_path, sites_file=str(sheet), availability_target_percent=99.5)
@@ -38,7 +40,12 @@ def browser(tmp_path: Path) -> Iterator[Browser]:
         fill(house)
         house.person("minh", Role.ADMIN)
         house.person("lan", Role.VIEWER, "de-tham")
-        yield house.start().browser("minh")
+        yield house.start()
+
+
+@pytest.fixture
+def browser(house: House) -> Browser:
+    return house.browser("minh")
 
 
 def fill(house: House) -> None:
@@ -81,6 +88,33 @@ def test_the_pages_have_the_figures_in_both_languages(browser: Browser, lang: st
     summary = browser.get("/availability/summary/bo-xuyen?month=2026-10").text
     assert f"98{point}66%" in summary
     assert "style=" not in city + ward + summary
+    below, of, together = (
+        translate(word, lang, count=2)  # type: ignore[arg-type]
+        for word in ("availability-below", "of-all", "availability-missed-together")
+    )
+    assert f"<dt>{below}</dt><dd><b>1</b> {of}</dd>" in city
+    assert f"<dt>{together}</dt><dd><b>214</b>" in city
+    listed = words_of(city[city.index('id="below"') :])
+    assert f"bx-001 cam-1 98{point}66% 377 {translate('condition-camera', lang)} 600" in listed  # type: ignore[arg-type]
+    assert "dt-001" not in listed, "it meets the target"
+
+
+def test_the_page_of_all_wards_names_the_worst_and_counts_the_others(
+    house: House, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reports, "MAX_BELOW", 1)
+    lost = SeriesKey("dt-001", "cam-1", Layer.PICTURE)
+    with house.connections.writing() as connection:
+        change = RangeChange(lost, END_MS - 20 * HOUR_MS, END_MS, "offline", "stalled")
+        write_change(connection, change)
+    browser.get("/language/en")
+    city = browser.get("/availability?month=2026-10").text
+    listed = city[city.index('id="below"') :]
+    assert "dt-001" in listed
+    assert "bx-001" not in listed
+    assert "And 1 more below the target; the report (XLSX) names all." in listed
+    rows = table(browser, "/availability/cameras.csv?month=2026-10")
+    assert [row["Site id"] for row in rows] == ["dt-001", "bx-001"], "the worst first"
 
 
 def test_the_tables_have_the_minutes_of_each_camera_and_each_outage(browser: Browser) -> None:

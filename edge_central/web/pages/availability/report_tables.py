@@ -26,23 +26,26 @@ class RequestedReport:
 
 
 def camera_table(visit: UserRequestContext, asked: RequestedReport) -> DataTable:
-    """A row for each camera: its share, the target, what it missed, and minutes by cause."""
+    """A row for each camera: its share, the target, what it missed, and minutes by cause; those that missed
+    most first."""
     target, names, month = asked.target, visit.names, datetime(asked.month.year, asked.month.month, 1)
+    cameras = [(site, camera) for site in asked.report.sites for camera in site.cameras]
+    if target is not None:
+        cameras.sort(key=lambda each: -each[1].totals.missed_ms(target))
     rows: list[tuple[Cell, ...]] = []
-    for site in asked.report.sites:
-        for camera in site.cameras:
-            totals = camera.totals
-            rows.append(
-                (
-                    *(month, names.ward(site.ward), site.gateway, names.site_name(site.gateway)),
-                    *(camera.camera, names.camera(site.gateway, camera.camera).name),
-                    *(totals.percent, target),
-                    None if target is None else totals.missed_minutes(target),
-                    *(totals.minutes(Condition.USABLE), round(totals.counted_ms / MINUTE_MS)),
-                    *(totals.minutes(each) for each in CONDITIONS),
-                    *(totals.quality_minutes(view) for view in VIEWS),
-                )
+    for site, camera in cameras:
+        totals = camera.totals
+        rows.append(
+            (
+                *(month, names.ward(site.ward), site.gateway, names.site_name(site.gateway)),
+                *(camera.camera, names.camera(site.gateway, camera.camera).name),
+                *(totals.percent, target),
+                None if target is None else totals.missed_minutes(target),
+                *(totals.minutes(Condition.USABLE), round(totals.counted_ms / MINUTE_MS)),
+                *(totals.minutes(each) for each in CONDITIONS),
+                *(totals.quality_minutes(view) for view in VIEWS),
             )
+        )
     return DataTable(translate("cameras", visit.lang), _camera_columns(visit), rows)
 
 

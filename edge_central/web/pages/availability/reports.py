@@ -37,6 +37,8 @@ from edge_central.web.spreadsheets import table_csv, xlsx_response
 
 MAX_OUTAGES = 200
 """Outages on a page, the longest first; the CSV has all."""
+MAX_BELOW = 50
+"""Cameras below the target on the page of all wards; the CSV and the workbook have all."""
 ON_SUMMARY = 8
 """Outages, and cameras, on the page to pin up: with one line for each, they fit one sheet of A4."""
 
@@ -55,11 +57,14 @@ def availability_page(visit: UserRequestContext) -> Response:
     asked = requested_sums(visit, ward) if ward is None else _requested(visit, ward)
     report = asked.report
     wards = [_ward(name, sites, asked.target) for name, sites in report.by_ward()]
+    below = [] if asked.target is None else report.below_target(asked.target)
     return visit.render(
         "availability.html",
         **_context(visit, asked),
         ward=ward,
         wards=wards,
+        below=below[:MAX_BELOW],
+        below_count=len(below),
         sites=report.sites if ward is not None else (),
         outages=report.outages[:MAX_OUTAGES] if ward is not None else [],
         outage_count=len(report.outages),
@@ -149,7 +154,7 @@ def _context(visit: UserRequestContext, asked: RequestedReport) -> dict[str, Any
 
 def _ward(ward: str, sites: Sequence[SiteAvailability], target: float | None) -> WardAvailability:
     cameras = [camera for site in sites for camera in site.cameras]
-    below = [each for each in cameras if target is not None and (each.totals.percent or 0.0) < target]
+    below = [each for each in cameras if target is not None and each.totals.is_below(target)]
     return WardAvailability(ward, sum_totals(sites), len(sites), len(cameras), len(below))
 
 
