@@ -197,6 +197,8 @@ def _places(file: IO[bytes], tables: BoxPlace, sizes: Sequence[int], file_size: 
         _table(file, child_box(file, tables, b"stco"), "I") if large is None else _table(file, large, "Q")
     )
     runs = _table(file, child_box(file, tables, b"stsc"), "III")
+    if not runs:
+        raise BoxDamaged("the chunks have no pictures")
     places: list[int] = []
     begin = 1
     for (first, per_chunk, _), end in zip(

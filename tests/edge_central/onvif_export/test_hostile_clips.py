@@ -44,6 +44,7 @@ def check(track: VideoTrack, size: int) -> None:
         ("stco", 4, "I", (HUGE,), Omission.LIMITS),
         ("stco", 8, "I", (HUGE,), Omission.DAMAGED),  # beyond the file
         ("stsc", 4, "I", (HUGE,), Omission.LIMITS),
+        ("stsc", 4, "I", (0,), Omission.DAMAGED),  # no chunk has pictures
         ("stsc", 8, "I", (2,), Omission.DAMAGED),  # there is no first chunk
         ("stsc", 12, "I", (0,), Omission.DAMAGED),  # chunks without pictures
         ("stts", 4, "I", (HUGE,), Omission.LIMITS),
