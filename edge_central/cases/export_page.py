@@ -154,7 +154,9 @@ def _words_html(item: CaseItem, wording: PageWording) -> str:
         where = f"{event.site or event.gateway} · {event.camera_name or event.camera}"
         kind = " / ".join(wording.word("kind", event.kind, lang) for lang in ("vi", "en"))
         label = " / ".join(wording.word("label", event.label, lang) for lang in ("vi", "en"))
-        ids = f"{event.gateway} {event.camera} {event.event_id} {event.rule} {event.place}"
+        ids = f"{event.gateway} {event.camera} {event.event_id}"
+        ids += f" · quy tắc / rule: {event.rule}" if event.rule else ""
+        ids += f" · vùng, vạch ảo / zone, line: {event.place}" if event.place else ""
         return (
             f"<p>{escape(kind)}{f': {escape(label)}' if event.label else ''}<br>{escape(where)} "
             f"<small>{escape(ids)}</small><br>{wording.moment(event.time)}</p>"

@@ -34,6 +34,8 @@ def test_every_operation_has_a_form_in_both_languages(house: House) -> None:
         assert words in page.text
         assert all(f'id="{each.id}"' in page.text for each in operations())
         assert "<script>" not in page.text
+        assert "`" not in page.text
+        assert "<code>now</code>" in page.text
         assert "/developers" in browser.get("/account").text
     assert house.program(house.token("app", WARD)).get("/developers").status_code == 403
 

@@ -244,6 +244,12 @@ def test_a_step_that_makes_no_sense_changes_nothing(alarms: House, body: Any, st
         assert connection.execute(select(tables.handling_step)).all() == []
 
 
+def test_a_wrong_outcome_is_answered_with_the_right_ones(alarms: House) -> None:
+    body = {"step": "outcome", "subject": SUBJECT, "outcome": "maybe"}
+    refused = acting(alarms).post(STEPS, json=body).json()["detail"]
+    assert refused.endswith("`$.outcome`; outcome is real, false, handled")
+
+
 def test_only_a_token_that_was_made_to_act_may_act(alarms: House) -> None:
     body = {"step": "acknowledged", "subject": SUBJECT}
     assert alarms.program(alarms.token("app", WARD)).post(STEPS, json=body).status_code == 403

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from msgspec import Meta, Struct
 
@@ -25,6 +25,7 @@ SubjectOrRow = Annotated[
 Owner = Annotated[str, Meta(max_length=63, description="name of a user who may act in the ward")]
 NoteText = Annotated[str, Meta(max_length=MAX_NOTE_CHARACTERS)]
 OutcomeWord = Literal["real", "false", "handled"]
+OUTCOME_WORDS: tuple[str, ...] = get_args(OutcomeWord)
 
 
 class AcknowledgeIncident(

@@ -28,6 +28,7 @@ from edge_central.web.api.event_history import FIRST_CURSOR, HistoryFilter, pars
 from edge_central.web.api.event_query import check_keys, check_places, parse_limit, parse_wait, parse_ward
 from edge_central.web.api.events import JSON, NOW
 from edge_central.web.api.incidents.documents import (
+    OUTCOME_WORDS,
     SUBJECT_PATTERN,
     AcknowledgeIncident,
     AssignIncident,
@@ -136,7 +137,7 @@ def record_step(visit: UserRequestContext) -> Response:
     try:
         action = _ACTION.decode(visit.body)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise BadRequest(str(error)[:200]) from None
+        raise BadRequest(_mistake(error)) from None
     here = visit.connection, visit.scope, [action.subject]
     subjects = find_subjects(*here, only_waiting=isinstance(action, AcknowledgeIncident))
     known = subjects or find_subjects(*here, most=1)
@@ -152,6 +153,12 @@ def record_step(visit: UserRequestContext) -> Response:
     handling = _handling(handlings.get(subject, Handling(subject)), ward)
     recorded = RecordedStep(count=count, incident=handling)
     return Response(encode_json(recorded), 201, media_type=JSON)
+
+
+def _mistake(error: Exception) -> str:
+    """What is wrong with the body of a step."""
+    said = str(error)[:200]
+    return f"{said}; outcome is {', '.join(OUTCOME_WORDS)}" if said.endswith("`$.outcome`") else said
 
 
 def _record(connection: Connection, by: LogAuthor, action: IncidentAction, subjects: Subjects) -> int:
