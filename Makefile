@@ -184,7 +184,8 @@ run: setup
 lab: setup
 	@SUDO="$(SUDO)" tests/testbed/install.sh
 	@$(BIN)/python -m demo.lab $(if $(GATEWAYS),--gateways $(GATEWAYS)) \
-		$(if $(ALARMS_PER_DAY),--alarms-per-day $(ALARMS_PER_DAY)) $(if $(CLIPS),--clips "$(CLIPS)")
+		$(if $(ALARMS_PER_DAY),--alarms-per-day $(ALARMS_PER_DAY)) $(if $(CLIPS),--clips "$(CLIPS)") \
+		$(if $(WEBHOOKS),--webhooks "$(WEBHOOKS)")
 
 clean:
 	[ ! -e .cache/arm64 ] || $(SUDO) rm -rf .cache/arm64

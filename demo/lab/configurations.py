@@ -94,9 +94,15 @@ class CentreAddresses:
 
 
 def write_centre(
-    folder: Path, broker: LabBroker, keys: LabKeys, sheet: tuple[Path, Path], webhook: str
+    folder: Path,
+    broker: LabBroker,
+    keys: LabKeys,
+    sheet: tuple[Path, Path],
+    webhook: str,
+    more_webhooks: Sequence[Any] = (),
 ) -> CentreAddresses:
-    """Write the configuration of the centre; ``webhook``: URL to which its console posts."""
+    """Write the configuration of the centre; ``webhook``: URL to which its console posts, ``more_webhooks``:
+    items of its list, of the user."""
     (folder / "centre").mkdir()
     console, metrics = (f"127.0.0.1:{free_port()}" for _ in range(2))
     document = {
@@ -119,6 +125,7 @@ def write_centre(
             "webhooks": [
                 {"id": "printer", "url": webhook},
                 {"id": "escalation", "url": webhook, "unacknowledged_s": ESCALATION_S},
+                *more_webhooks,
             ],
         },
     }

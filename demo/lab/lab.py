@@ -52,7 +52,7 @@ def start_lab(folder: Path, options: LabOptions, children: Children, webhook: st
     broker = LabBroker(folder, make_sites(scenario))
     broker.start(children)
     keys = make_keys(folder)
-    centre = write_centre(folder, broker, keys, (sites_file, wards_file), webhook)
+    centre = write_centre(folder, broker, keys, (sites_file, wards_file), webhook, options.webhooks)
     passwords, token = add_users(centre.config), add_token(centre.config)
     children.start("centre", [*EDGE_AGENT, "central", "run", str(centre.config)])
     clips = choose_clips(options.clips, sum(site.cameras for site in REAL_SITES), folder / "clips")

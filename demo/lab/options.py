@@ -8,6 +8,9 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from demo.options import WrongUsage
 from edge_agent.tools.simulate.scenario import CITY_SITES
@@ -23,6 +26,7 @@ class LabOptions:
     alarms_per_day: float  # of all simulated gateways
     clips: Path | None  # folder of video files; None: drawn cameras
     duration_s: float
+    webhooks: tuple[Any, ...]  # more of them, as in `console: webhooks` of the centre's configuration
 
 
 def read_options(arguments: Sequence[str]) -> LabOptions:
@@ -41,6 +45,10 @@ def read_options(arguments: Sequence[str]) -> LabOptions:
         help=f"clips for the cameras; default: those of {TEST_DATA}, else of `make run`, else drawn ones",
     )  # fmt: skip
     parser.add_argument(
+        "--webhooks", type=Path, metavar="FILE",
+        help="YAML list of more webhooks of the console, as in docs/guide/alerts.md",
+    )  # fmt: skip
+    parser.add_argument(
         "--folder", type=Path, default=FOLDER, metavar="FOLDER",
         help=f"folder of the lab, which is emptied at its start; default: {FOLDER}",
     )  # fmt: skip
@@ -49,7 +57,8 @@ def read_options(arguments: Sequence[str]) -> LabOptions:
     )
     args = parser.parse_args(arguments)
     _check(args)
-    return LabOptions(args.folder, args.gateways, args.alarms_per_day, _clips(args.clips), args.duration_s)
+    clips, webhooks = _clips(args.clips), _webhooks(args.webhooks)
+    return LabOptions(args.folder, args.gateways, args.alarms_per_day, clips, args.duration_s, webhooks)
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -70,3 +79,15 @@ def _clips(given: Path | None) -> Path | None:
     data = os.environ.get(TEST_DATA)
     found = None if not data else Path(data) / "video"
     return found if found is not None and found.is_dir() else None
+
+
+def _webhooks(file: Path | None) -> tuple[Any, ...]:
+    if file is None:
+        return ()
+    try:
+        found = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeError, yaml.YAMLError) as error:
+        raise WrongUsage(f"--webhooks {file}: {error}") from None
+    if not isinstance(found, list):
+        raise WrongUsage(f"--webhooks {file}: is no list")
+    return tuple(found)

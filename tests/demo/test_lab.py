@@ -66,6 +66,25 @@ def test_footage_of_the_environment_is_used(tmp_path: Path, monkeypatch: pytest.
     assert read_options([]).clips == tmp_path / "video"
 
 
+def test_webhooks_of_a_file_are_added(tmp_path: Path) -> None:
+    file = tmp_path / "hooks.yaml"
+    guide = (ROOT / "docs/guide/lab.md").read_text(encoding="utf-8")
+    found = re.search(r"```yaml\n(.*?)```", guide, re.DOTALL)
+    assert found is not None
+    file.write_text(found[1], encoding="utf-8")
+    webhooks = read_options(["--webhooks", str(file)]).webhooks
+    sites_file, wards_file, _ = write_names(tmp_path, write_scenario(tmp_path, 1, 1.0)[1])
+    names, broker = (sites_file, wards_file), LabBroker(tmp_path, [])
+    centre = load_central(
+        write_centre(tmp_path, broker, make_keys(tmp_path), names, "http://127.0.0.1:9/", webhooks).config
+    )
+    assert centre.console is not None
+    assert [each.id for each in centre.console.webhooks] == ["printer", "escalation", "mine", "mine-late"]
+    file.write_text("a: 1", encoding="ascii")
+    with pytest.raises(WrongUsage, match="is no list"):
+        read_options(["--webhooks", str(file)])
+
+
 def test_only_a_folder_of_a_lab_is_emptied(tmp_path: Path) -> None:
     (tmp_path / "letter").write_text("dear", encoding="ascii")
     with pytest.raises(WrongUsage, match="something else"), lab_folder(tmp_path):
