@@ -214,7 +214,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "rollout-now": (
         "Đang triển khai bản {version}: đã bắt đầu {count} đợt",
-        "Release {version} is being rolled out: {count} batches have begun",
+        "Release {version} is being rolled out. Batches that have begun: {count}",
     ),
     "rollout-of": ("Đợt triển khai {id}: bản {version}", "Roll-out {id} of {version}"),
     "rollout-outcome-running": ("Đang triển khai", "Goes on"),
@@ -230,7 +230,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "rollout-batch": ("Đợt", "Batch"),
     "rollout-begun": ("Bắt đầu", "Begun"),
     "rollout-unfinished": ("Chưa chạy bản này", "Do not run it"),
-    "rollout-not-yet": ("{count} thiết bị", "{count} gateways"),
+    "rollout-not-yet": ("{count} thiết bị", "Gateways: {count}"),
     "rollout-why": ("Lý do dừng", "Reason of the stop"),
     "rollout-stop": ("Dừng triển khai", "Stop the roll-out"),
     "rollout-stop-means": (
@@ -262,8 +262,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "own-models-stop": (
         "Người vận hành triển khai mô hình bằng khóa của mình. Để dừng, nhấn Ctrl-C ở lệnh “edge-agent "
         "models rollout”; để một thiết bị quay về mô hình cũ:",
-        "An operator rolls models out with their own key. To stop, press Ctrl-C at `edge-agent models "
-        "rollout`; to bring one gateway back to its previous model:",
+        "An operator rolls models out with their own key. To stop, press Ctrl-C at “edge-agent models "
+        "rollout”; to bring one gateway back to its previous model:",
     ),
     "access-rollout-stop": ("dừng triển khai bản", "stopped the roll-out of"),
 }

@@ -171,6 +171,10 @@ def test_a_stop_in_the_console_refuses_the_next_batch(
     house.person("minh", Role.ADMIN)
     house.person("lan", Role.OFFICER, WARD)
     minh, lan = house.browser("minh"), house.browser("lan")
+    minh.get("/language/en")
+    fleet = minh.get("/fleet").text
+    assert "Release 0.2.0 is being rolled out. Batches that have begun: 1" in fleet
+    assert '<a href="/fleet/rollouts">Roll-outs</a>' in fleet, "also while one goes on"
     for lang, words in ROLLOUT_WORDS.items():
         for browser in (minh, lan):
             browser.get(f"/language/{lang}")
