@@ -98,6 +98,7 @@ class FleetFilter:
     model: str = ""
     differs: str = ""  # a DeviationKind, or ``any``
     expiring: bool = False  # certificates
+    exceeding: bool = False  # the forecast of their uplink is above its budget
 
     def matches(self, row: ComparedGateway) -> bool:
         site = row.site
@@ -106,6 +107,7 @@ class FleetFilter:
             all(not value or value == found for value, found in (*wanted, (self.model, site.model)))
             and (not self.differs or row.differs(self.differs))
             and (not self.expiring or row.certificate_expires)
+            and (not self.exceeding or row.exceeds_budget)
         )
 
 

@@ -110,6 +110,7 @@ FILTERED = {
     "differs=never-connected": ["dt-002"],
     "differs=any": ["dt-001", "dt-002", "dt-009"],
     "expiring=1": ["dt-001"],
+    "exceeding=1": ["dt-001"],
     "version=%3Cscript%3E": [],
     "page=99999999": ["bx-001", "dt-001", "dt-002", "dt-009"],
 }

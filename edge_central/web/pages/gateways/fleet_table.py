@@ -118,6 +118,7 @@ def _asked(visit: UserRequestContext) -> FleetFilter:
     return FleetFilter(
         *(text("ward"), text("state"), text("version"), text("model"), text("differs")),
         expiring=bool(text("expiring")),
+        exceeding=bool(text("exceeding")),
     )
 
 
