@@ -13,8 +13,8 @@
   let known = ringing();
 
   function ringing() {
-    const told = document.getElementById("alarms").dataset.ringing;
-    return told ? told.split(";") : [];
+    const subjects = document.getElementById("alarms").dataset.ringing;
+    return subjects ? subjects.split(";") : [];
   }
 
   function wanted() {
