@@ -40,6 +40,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "worth-a-look": ("Nên xem", "Worth a look"),
     "open-alarms": ("Báo động chưa xử lý xong", "Open alarms"),
     "nothing-to-do": ("Không có gì cần xử lý.", "Nothing needs anybody."),
+    "nothing-more-to-do": (
+        "Ngoài sự cố nêu ở trên, không có gì cần xử lý.",
+        "Besides the outage above, nothing needs anybody.",
+    ),
     "newest-events": ("Sự kiện mới nhất", "Newest events"),
     "all-events": ("Tất cả sự kiện", "All events"),
     "live": ("Trực tiếp", "Live"),

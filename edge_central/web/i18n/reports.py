@@ -5,6 +5,10 @@ from __future__ import annotations
 WORDS: dict[str, tuple[str, str]] = {
     "report-shift": ("Báo cáo ca trực", "Shift report"),
     "report-month": ("Báo cáo tháng {month}", "Report of {month}"),
+    "report-month-goes-on": (
+        "Tháng này chưa hết: số liệu đến lúc lập báo cáo.",
+        "This month is not over: the figures end when the report was made.",
+    ),
     "report-month-now": ("Báo cáo tháng", "Month report"),
     "report-month-before": ("Tháng trước", "The month before"),
     "report-shift-before": ("Báo cáo ca trước (đến {time})", "The shift before (until {time})"),
@@ -39,6 +43,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "report-by-ward": ("Theo phường", "By ward"),
     "report-by-rule": ("Theo điểm và quy tắc", "By site and rule"),
     "report-by-officer": ("Người nhận xử lý", "Acknowledged by"),
+    "report-program": ("(chương trình)", "(a program)"),
     "report-count": ("Số lần", "Count"),
     "report-acknowledged": ("Đã nhận xử lý", "Acknowledged"),
     "report-closed": ("Đã kết thúc xử lý", "Closed"),

@@ -84,6 +84,26 @@ def test_a_shift_report_says_what_rang_who_took_it_and_what_is_down(
     assert not re.search(r"<style|\sstyle=|\son\w+=", page)
 
 
+@pytest.mark.parametrize(("lang", "notice"), [("vi", "Tháng này chưa hết"), ("en", "This month is not over")])
+def test_a_month_that_is_not_over_says_so(lan: Browser, lang: str, notice: str) -> None:
+    lan.get(f"/language/{lang}")
+    assert notice in text_of(lan.get("/reports/month").text)
+    assert notice not in text_of(lan.get("/reports/month?month=2026-10").text)
+    assert notice not in text_of(lan.get("/reports/shift").text)
+
+
+@pytest.mark.parametrize(
+    ("lang", "words"), [("vi", "bridge (chương trình): 1"), ("en", "bridge (a program): 1")]
+)
+def test_a_program_that_acknowledges_is_marked(house: House, lan: Browser, lang: str, words: str) -> None:
+    house.take(alarm(OURS, 1))
+    program = house.program(house.token("bridge", "de-tham", role=Role.API_OFFICER))
+    step = {"step": "acknowledged", "subject": "event dt-001 a1"}
+    assert program.post("/api/incidents/steps", json=step).status_code == 201
+    lan.get(f"/language/{lang}")
+    assert words in text_of(lan.get("/reports/month").text)
+
+
 def test_a_rule_has_its_name_in_the_report(house: House, lan: Browser, clock: FakeClock) -> None:
     named = CAMERA | {"rules": [NIGHT | {"id": "yard-night", "name": "Đêm ở sân"}]}
     with house.connections.writing() as connection:

@@ -110,6 +110,9 @@ def test_a_new_user_replaces_the_one_time_password_before_anything_else(house: H
         ("user-added", "minh", "officer de-tham"),
         ("password-changed", "hoa", None),
     ]
+    page = " ".join(re.sub(r"<[^>]+>", " ", minh.get("/users?user=hoa").text).split())
+    assert "thêm tài khoản hoa cán bộ: de-tham" in page
+    assert "đổi mật khẩu hoa" in page
 
 
 def test_a_one_time_password_expires(house: House, minh: Browser, clock: FakeClock) -> None:

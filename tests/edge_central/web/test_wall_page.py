@@ -31,6 +31,7 @@ def test_a_ward_with_an_outage_is_dark_and_shows_since_when(house: House) -> Non
     assert "23 phút" in page[dark:calm]
     assert "<b>0</b>/3" in page[dark:calm]
     assert "<b>1</b>/1" in page[calm:]
+    assert "Ngoài sự cố nêu ở trên, không có gì cần xử lý." in house.browser("lan").get("/").text
 
 
 @pytest.mark.parametrize(

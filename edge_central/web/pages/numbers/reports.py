@@ -15,7 +15,7 @@ from edge_central.console.shift_report import read_shift_report
 from edge_central.searches.report import searches_between
 from edge_central.store.scope import Scope
 from edge_central.traffic.calendar import local_day
-from edge_central.web.auth.accounts import ADMIN_ROLES
+from edge_central.web.auth.accounts import ADMIN_ROLES, all_accounts
 from edge_central.web.http_errors import BadRequest, NotFound
 from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page
@@ -93,6 +93,7 @@ def _render(visit: UserRequestContext, scope: Scope, from_ms: int, to_ms: int, *
         sites_away=sum(site.state in SITES_AWAY for site in now.sites),
         handovers=past[:MAX_ROWS],
         most=MAX_ROWS,
+        programs={each.name for each in all_accounts(visit.connection) if not each.is_person},
         own_wards=[ward.name for ward in now.wards] if scope.wards is not None else None,
         **more,
     )
