@@ -43,6 +43,8 @@ FACTS = EventFacts(
     time="2026-11-24T13:46:45.000Z",
     site="Chợ Bo",
     camera_name="Cổng 1",
+    rule="night",
+    place="yard",
 )
 
 
@@ -122,7 +124,9 @@ def test_a_clip_is_in_the_export_twice_and_verified(
     assert all(word.encode() in said for word in ("edge-agent central, de-tham", "lan", "Chợ Bo · Cổng 1"))
     readme = (target / "onvif/README.txt").read_text()
     assert f"{file['file']}\n    {name}, bắt đầu / starts 24/11/2026 13:46:40" in readme
-    assert f'href="{name}"' in (target / "index.html").read_text()
+    page = (target / "index.html").read_text()
+    assert f'href="{name}"' in page
+    assert "rule: night · vùng, vạch ảo / zone, line: yard<" in page
     (target / name).write_bytes(content[:-1] + b"x")
     assert run(documented_commands()[0], target).returncode == 1, "a change of one byte is found"
 
