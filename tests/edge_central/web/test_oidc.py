@@ -177,7 +177,7 @@ def test_role_and_wards_are_what_the_provider_says_now(house: House, provider: O
     assert (account.role, account.wards) == (Role.VIEWER, ("bo-xuyen", "de-tham"))
     assert (before.get("/").status_code, after.get("/").status_code) == (303, 200)
     changes = house.browser("minh").get(f"/users?user={account.name}").text
-    assert "viewer bo-xuyen de-tham" in changes
+    assert "chỉ xem: bo-xuyen, de-tham" in changes
     assert "provider@oidc" in changes
 
 
