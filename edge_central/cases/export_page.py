@@ -155,8 +155,9 @@ def _words_html(item: CaseItem, wording: PageWording) -> str:
         kind = " / ".join(wording.word("kind", event.kind, lang) for lang in ("vi", "en"))
         label = " / ".join(wording.word("label", event.label, lang) for lang in ("vi", "en"))
         ids = f"{event.gateway} {event.camera} {event.event_id}"
-        ids += f" · quy tắc / rule: {event.rule}" if event.rule else ""
-        ids += f" · vùng, vạch ảo / zone, line: {event.place}" if event.place else ""
+        rule, place = _named(event.rule_name, event.rule), _named(event.place_name, event.place)
+        ids += f" · quy tắc / rule: {rule}" if rule else ""
+        ids += f" · vùng, vạch ảo / zone, line: {place}" if place else ""
         return (
             f"<p>{escape(kind)}{f': {escape(label)}' if event.label else ''}<br>{escape(where)} "
             f"<small>{escape(ids)}</small><br>{wording.moment(event.time)}</p>"
@@ -167,6 +168,10 @@ def _words_html(item: CaseItem, wording: PageWording) -> str:
         from_whom = f"Do ai cung cấp / From: {escape(file.brought_by)}"
         return f"<p>{escape(file.name)}<br>{from_whom}<br>{escape(file.note)}</p>"
     return ""
+
+
+def _named(name: str, id_: str) -> str:
+    return f"{name} ({id_})" if name else id_
 
 
 def _file_html(file: ExportedFile, wording: PageWording) -> str:

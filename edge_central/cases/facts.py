@@ -86,6 +86,8 @@ class EventFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     ] = None
     site: Line = ""
     camera_name: Line = ""
+    rule_name: Annotated[Line, Meta(description="as the configuration called it; empty: it had none")] = ""
+    place_name: Line = ""
 
 
 class FileFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):

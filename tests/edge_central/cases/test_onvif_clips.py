@@ -45,6 +45,7 @@ FACTS = EventFacts(
     camera_name="Cổng 1",
     rule="night",
     place="yard",
+    place_name="Sân",
 )
 
 
@@ -126,7 +127,7 @@ def test_a_clip_is_in_the_export_twice_and_verified(
     assert f"{file['file']}\n    {name}, bắt đầu / starts 24/11/2026 13:46:40" in readme
     page = (target / "index.html").read_text()
     assert f'href="{name}"' in page
-    assert "rule: night · vùng, vạch ảo / zone, line: yard<" in page
+    assert "rule: night · vùng, vạch ảo / zone, line: Sân (yard)<" in page
     (target / name).write_bytes(content[:-1] + b"x")
     assert run(documented_commands()[0], target).returncode == 1, "a change of one byte is found"
 

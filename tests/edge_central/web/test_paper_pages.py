@@ -26,6 +26,7 @@ from edge_central.web.auth.accounts import Role, change_account
 from edge_central.web.i18n import ALL, LANGS
 from edge_central.web.pages.papers import upload
 from tests.edge_central.onvif_export.parts import clip, packets
+from tests.edge_central.rehearsals.parts import CAMERA, NIGHT, YARD, document, store_rules
 from tests.edge_central.web.hostile import event
 from tests.edge_central.web.house import Browser, House, csrf_of
 from tests.edge_central.web.test_search_pages import HERE, city, words
@@ -103,6 +104,17 @@ def test_an_event_goes_into_a_case_with_its_picture(city: House) -> None:
         connection.execute(delete(tables.media))
     assert lan.get(link[1]).content == PICTURE, "a case outlives the picture of the event"
     assert accesses(city).count(("lan", "case-file")) == 1, "within minutes it is one access"
+
+
+def test_an_event_takes_the_names_of_its_rule_and_zone_with_it(city: House) -> None:
+    named = {"rules": [NIGHT | {"name": "Chợ đêm"}], "zones": {"yard": YARD | {"name": "Sân"}}}
+    with city.connections.writing() as connection:
+        connection.execute(delete(tables.camera_rules))
+        store_rules(connection, HERE.id, HERE.ward, document(CAMERA | named))
+    added(city, city.browser("lan"), rule_id="night", zone="yard")
+    with city.connections.reading() as connection:
+        facts = json.loads(connection.scalar(select(tables.case_item.c.facts)) or b"")
+    assert [facts[key] for key in ("rule", "rule_name", "place_name")] == ["night", "Chợ đêm", "Sân"]
 
 
 def send_clip(house: House, sequence: int, content: bytes, began_at: str, clock: str) -> str:

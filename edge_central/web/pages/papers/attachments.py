@@ -22,6 +22,7 @@ from edge_central.cases.model import (
     NewCaseItem,
 )
 from edge_central.console.events import EventStory, StoredMedia
+from edge_central.rehearsals.rule_names import RuleNames
 from edge_central.store.case_folder import CaseFolder
 from edge_central.store.media_folder import MediaFolder
 from edge_central.web.auth.access_log import SAME_ACCESS_S
@@ -68,6 +69,14 @@ def add_event(visit: UserRequestContext) -> Response:
 def _event_item(visit: UserRequestContext, story: EventStory) -> NewCaseItem:
     first, names = story.first, visit.names
     data, ended = first.data, story.phases[-1] if story.phases else first
+    at, rules, rule = (
+        (first.gateway, first.camera),
+        RuleNames(visit.connection, visit.scope),
+        data.rule_id or "",
+    )
+    rule_name = rules.rule(*at, rule)
+    place_name = rules.line(*at, data.line) if data.line else rules.zone(*at, data.zone or "")
+    place = data.line or data.zone or ""
     facts = EventFacts(
         event_id=(first.event_id or "")[:500],
         gateway=first.gateway,
@@ -78,11 +87,13 @@ def _event_item(visit: UserRequestContext, story: EventStory) -> NewCaseItem:
         time=rfc3339_of_ms(first.time_ms),
         ended=rfc3339_of_ms(ended.time_ms) if ended.phase == "end" else None,
         label=(data.label or "")[:500],
-        rule=(data.rule_id or "")[:500],
-        place=(data.line or data.zone or "")[:500],
+        rule=rule[:500],
+        place=place[:500],
         snapshot_box=None if data.snapshot is None else data.snapshot.box,
         site=names.site_name(first.gateway)[:500],
         camera_name=names.camera(first.gateway, first.camera).name[:500],
+        rule_name="" if rule_name == rule else rule_name[:500],
+        place_name="" if place_name == place else place_name[:500],
     )
     return NewCaseItem(
         kind=CaseItemKind.EVENT,
