@@ -300,7 +300,9 @@ def _error(refusal: urllib.error.HTTPError) -> ApiError:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Print the events of a ward as they come.")
+    parser = argparse.ArgumentParser(
+        description="Print the events of a ward as they come.", allow_abbrev=False
+    )
     parser.add_argument("url")
     parser.add_argument("token_file")
     parser.add_argument("ward", nargs="?", help="default: all wards of the token")

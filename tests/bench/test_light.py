@@ -64,7 +64,10 @@ def test_all_that_light_gateways_store_is_at_the_centre_once(city: City) -> None
     found, counts = account(city, totals), totals.counts
     assert counts.stored == counts.confirmed == counts.sent == counts.at_broker == found["in the database"]
     assert (found["missing"], found["rejected"], found["left"], totals.refused) == (0, 0, [0], 0)
-    assert {each.state for each in city.status().gateways} == {"stopped"}
+    wait_until(
+        lambda: {each.state for each in city.status().gateways} == {"stopped"},
+        what="the goodbyes of all gateways at the centre",
+    )
     for event in map(json.loads, stored(city)):
         check_message(event, f"event-{event['type'].split('.')[-2]}")
 
