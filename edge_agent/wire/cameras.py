@@ -176,8 +176,8 @@ class LineTurnsData(Message, frozen=True, kw_only=True):
 
 
 class LineCountsData(Message, frozen=True, kw_only=True):
-    """``line-counts``: who crossed a line since the site's midnight. Sent once a minute after a crossing, and
-    once more at midnight, before the counts start at 0 again."""
+    """``line-counts``: who crossed a line since the site's midnight. Sent at most once in
+    ``counts_s`` (60 s) when a number has changed, and at midnight, before the counts start at 0 again."""
 
     rule_id: str
     line: str
