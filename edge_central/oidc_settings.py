@@ -26,7 +26,7 @@ _WORD = r"[\x21\x23-\x5b\x5d-\x7e]+"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoleMapping:
-    """A value of the claim, and what its users may do and see."""
+    """One value of the claim, with the role and the wards that it grants."""
 
     value: Annotated[
         str, Key("a value of role_claim, such as the name or id of a group", Text("a value", 200))

@@ -141,7 +141,7 @@ class TurnNumbers:
 
     only: dict[str, int]  # crossed no other line of the camera
     turns: tuple[Turn, ...]
-    others: dict[str, int]  # further turns, beyond the most that are told apart
+    others: dict[str, int]  # turns beyond the largest number that is listed
 
 
 @dataclass(frozen=True, slots=True)

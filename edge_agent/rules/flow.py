@@ -105,7 +105,7 @@ class FlowSampler:
         )
 
     def _rate(self, track: Track, aspect: float, now: float, seconds: float) -> None:
-        """Add its speed, if it is whole in the picture and followed for long enough."""
+        """Add the speed of the track, if all of it is in the picture and it is old enough to be measured."""
         if not track.seen_now or now - track.first_seen_mono < SETTLED_S or is_at_edge(track.box):
             return
         (vx, vy), box = track.velocity, track.box

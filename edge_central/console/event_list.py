@@ -165,7 +165,7 @@ def _beyond(query: Select[Any], event_filter: EventFilter, after: PagePosition |
 
 
 FILTERED = ("ward", "kind", "severity", "gateway", "camera", "time_ms")
-"""Columns that a filter looks at."""
+"""Columns that a filter compares."""
 
 
 def _unindexed(column: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -89,7 +89,7 @@ class _Property:
 
     @property
     def initialized(self) -> Notification | None:
-        """None: it has no state."""
+        """The present state, as a new subscriber gets it; None where there is none."""
         if self.last is None or not self.last.topic.is_property:
             return None
         if self.present is None:

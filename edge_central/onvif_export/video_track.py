@@ -127,7 +127,7 @@ def _video_track(file: IO[bytes], movie: BoxPlace) -> BoxPlace:
 
 
 def _entry(file: IO[bytes], place: BoxPlace) -> tuple[str, bytes]:
-    """Codec and sample entry; of the boxes in it only known ones."""
+    """Return the codec, and the sample entry with those of its boxes that are known here."""
     if place.end - place.begin > MAX_ENTRY_BYTES:
         raise ClipOmitted(Omission.LIMITS)
     (count,) = struct.unpack(">4xI", read_at(file, place.begin, 8, place.end))

@@ -15,7 +15,7 @@ from edge_central.traffic.increases import DayIncreases, Quarter, Span, increase
 from edge_central.traffic.reports import ONLY, Counts, TurnKey
 
 MAX_KEYS = 600
-"""Numbers of one day that are told apart; an agent reports at most 64 turns, of eight labels."""
+"""Largest number of counts in one day of a line; an agent reports at most 64 turns, of eight labels."""
 
 
 class TurnReading(msgspec.Struct, array_like=True):

@@ -56,7 +56,7 @@ class MergedFilter:
 
 @dataclass(slots=True)
 class CollectedMessages:
-    """Messages by the ids of their devices, and the place after them."""
+    """New messages, each with the id of its device, and the place up to which events were read."""
 
     place_name: str
     place: WebhookPlace

@@ -46,8 +46,8 @@ COLLECT_EVERY_S = 5.0
 RETRY_S = 5.0
 """Wait before the next attempt after the database failed."""
 LATE_EVERY_S = 5.0
-"""How often what nobody has acknowledged is read: minutes late, it can wait, and each of its queries costs as
-much as that for new alarms."""
+"""Interval in which unacknowledged alarms are read for escalation. It is longer than that of new
+alarms, because an escalation is due after minutes, and its query costs as much."""
 AT_ONCE = 8
 """Messages that are posted at the same time, each to another device."""
 GONE_STATUSES = frozenset({404, 410})
