@@ -10,7 +10,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import SplitResult, urlencode, urlsplit
 from urllib.request import HTTPRedirectHandler, HTTPSHandler, OpenerDirector, Request, build_opener
 
 from edge_agent.core.errors import EdgeAgentError, UsageError
@@ -36,14 +36,26 @@ class _NoRedirects(HTTPRedirectHandler):
         return None
 
 
+def _address(url: str) -> SplitResult:
+    """Raises UsageError, which does not repeat a password."""
+    try:
+        parts = urlsplit(url)
+        is_complete = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a bad IPv6 address, or a port that is no number up to 65535
+        raise UsageError("--centre: must be https://HOST:PORT") from None
+    if "@" in parts.netloc:
+        raise UsageError("--centre: must be https://HOST:PORT, without a user: the token file is the login")
+    if not is_complete:
+        raise UsageError(f"--centre {url}: must be https://HOST:PORT")
+    return parts
+
+
 class CentreClient:
     """Sends the token with each request, over https or to this machine only."""
 
     def __init__(self, url: str, token: str, ca_file: Path | None) -> None:
         """Raises UsageError, OSError."""
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise UsageError(f"--centre {url}: must be https://HOST:PORT")
+        parts = _address(url)
         if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "::1", "localhost"):
             raise UsageError(f"--centre {url}: the token would cross the network in clear; write https://")
         if not token or any(not 33 <= ord(c) <= 126 for c in token):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from edge_agent.cli.centre_client import CentreClient
 
 POLL_S = 20.0
+MAX_TOKEN_BYTES = 1_000
 NUMBERS = {
     "min_height": ("SHARE", "smallest height of the box, as a share of the picture's height"),
     "max_height": ("SHARE", "largest height of the box, as a share of the picture's height"),
@@ -181,9 +182,7 @@ def run_search(args: argparse.Namespace, out: TextIO) -> int:
     _check_id("--search", args.search)
     _check_id("--withdraw", args.withdraw)
     question = None if args.search or args.withdraw else question_of(args)
-    client = CentreClient(
-        args.centre, args.token_file.read_text(encoding="utf-8").strip(), args.centre_ca_file
-    )
+    client = CentreClient(args.centre, _token(args.token_file), args.centre_ca_file)
     if args.withdraw:
         return _withdraw(client, args.withdraw, out)
     search = args.search or str(client.post("/api/searches", question)["id"])
@@ -197,6 +196,15 @@ def run_search(args: argparse.Namespace, out: TextIO) -> int:
     status = client.get(f"/api/searches/{search}")
     print("\n".join(_summary(status)), file=sys.stderr if args.json else out)
     return EX_OK if status["answered"] == status["asked"] else EX_FAILED
+
+
+def _token(path: Path) -> str:
+    """Raises UsageError, OSError."""
+    with path.open("rb") as file:
+        content = file.read(MAX_TOKEN_BYTES + 1)
+    if len(content) > MAX_TOKEN_BYTES or not content.isascii():
+        raise UsageError(f"--token-file {path}: must hold one token in one line")
+    return content.decode("ascii").strip()
 
 
 def _check_id(option: str, search: str | None) -> None:
@@ -244,7 +252,10 @@ def question_of(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _utc(moment: datetime) -> str:
-    return rfc3339(moment.astimezone())
+    try:
+        return rfc3339(moment.astimezone())
+    except (ValueError, OverflowError):  # before year 1 or after 9999 in UTC
+        raise UsageError(f"{moment:%Y-%m-%d}: this time is too far away") from None
 
 
 def _cameras(cameras: list[str] | None) -> list[str] | None:
