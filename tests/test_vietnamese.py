@@ -178,7 +178,7 @@ def test_doctor_and_its_report_say_the_same_in_both_languages() -> None:
 
 
 def test_site_yml_ends_in_the_same_words_in_both_languages() -> None:
-    (play,) = yaml.safe_load((ROOT / "ansible/site.yml").read_text(encoding="utf-8"))
+    (play,) = yaml.safe_load((ROOT / "ansible/commission.yml").read_text(encoding="utf-8"))
     words = play["vars"]["site_words"]
     assert words["vi"].keys() == words["en"].keys()
     template = (ROOT / "ansible/templates/verdict.txt.j2").read_text(encoding="utf-8")

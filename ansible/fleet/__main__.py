@@ -56,7 +56,7 @@ def _certificates(args: argparse.Namespace) -> int:
     lives = Lives(args.days, args.renew_days)
     outcome = publish_certificates(authority, pulling, args.folder, args.key, lives)
     for site in outcome.unknown:
-        print(f"{site} has no certificate of this CA: depot.yml gives the first one", file=sys.stderr)
+        print(f"{site} has no certificate of this CA: prepare.yml gives the first one", file=sys.stderr)
     print(
         f"{len(outcome.renewed)} renewed, {len(outcome.left)} are still valid long enough, in {args.folder}"
     )

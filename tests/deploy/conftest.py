@@ -96,9 +96,9 @@ def site(blank_site: Provisioning) -> Provisioning:
 def filmed(blank_site: Provisioning, cameras: RtspServer) -> Provisioning:
     """The same with both cameras delivered and in the inventory, and one has a rule."""
     site = blank_site
-    site.bring_to_the_depot()
+    site.prepare()
     cameras.start()
     site.give_cameras([cameras.url("/cam-1"), cameras.url("/cam-2")], PASSWORD)
     site.box.run(f"cat > /etc/edge-agent/conf.d/rules.yaml <<'END'\n{RULE}END\n")
-    site.accepted = site.play_well("site.yml", site_language="en").text
+    site.accepted = site.play_well("commission.yml", site_language="en").text
     return site

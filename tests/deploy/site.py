@@ -46,7 +46,7 @@ class Provisioning:
         self.wheelhouse = wheelhouse
         self.closed = False
         self.accepted = ""
-        """What `site.yml` said when the cameras were there."""
+        """What `commission.yml` said when the cameras were there."""
         self._folder = folder
         self._inventory = folder / "inventory.ini"
         self._vars = folder / "vars.json"
@@ -89,15 +89,15 @@ class Provisioning:
     def provision(self) -> None:
         """Provision blank boxes to a site whose camera is not delivered yet; once."""
         if not self.stands:
-            self.bring_to_the_depot()
-            self.play_well("site.yml", site_accepts_red=True)
+            self.prepare()
+            self.play_well("commission.yml", site_accepts_red=True)
             self.stands = True
 
-    def bring_to_the_depot(self) -> None:
-        """Run depot.yml; once."""
+    def prepare(self) -> None:
+        """Run prepare.yml; once."""
         if not self.prepared:
             self.play_well("servers.yml")
-            self.play_well("depot.yml")
+            self.play_well("prepare.yml")
             self.prepared = True
 
     def play(self, book: str, *options: str, **more: object) -> Played:
@@ -144,7 +144,7 @@ class Provisioning:
 
     @property
     def report(self) -> str:
-        """The commissioning report, as `site.yml` fetched it last."""
+        """The commissioning report, as `commission.yml` fetched it last."""
         return Path(str(self.vars["site_reports"]), f"{SITE}.html").read_text(encoding="utf-8")
 
     def retained(self) -> dict[str, str]:

@@ -123,7 +123,7 @@ def well(done: Typed) -> None:
 
 def test_the_provisioning_guide_works_as_typed_on_a_fresh_box(boxes: Boxes, desk: Desk) -> None:
     box: Box = boxes.start("dt-001")
-    made, build, vault, depot, site = typed()
+    made, build, vault, prepare, commission = typed()
     assert made.startswith("make deploy"), "the wheelhouse is there already"
     (desk.inventory / "sites.csv").write_text(SHEET.format(address=box.address), encoding="utf-8")
     well(desk.type(build))
@@ -132,9 +132,9 @@ def test_the_provisioning_guide_works_as_typed_on_a_fresh_box(boxes: Boxes, desk
         gateways.read_text().replace("ssh-ed25519 AAAA... somebody@example", boxes.public_key)
     )
     well(desk.type(vault))
-    well(desk.type(depot.replace("ansible_user=pi", f"ansible_user={USER}")))
+    well(desk.type(prepare.replace("ansible_user=pi", f"ansible_user={USER}")))
     assert "dt-001 ssh-" in (desk.inventory / "known_hosts").read_text()
-    verdict = desk.type(site)
+    verdict = desk.type(commission)
     assert "CHƯA ĐẠT" in verdict.shown, "there is no broker and no camera"
     assert "unreachable=0" in verdict.shown
     assert box.run("systemctl is-active edge-agent") == "active"

@@ -28,9 +28,9 @@ def restarted(box: Box, before: int) -> bool:
 
 def test_a_blank_box_becomes_a_site_that_reports(blank_site: Provisioning) -> None:
     site = blank_site
-    site.bring_to_the_depot()
+    site.prepare()
     before = travelled(site.box)
-    at_the_pole = site.play_well("site.yml", site_accepts_red=True)
+    at_the_pole = site.play_well("commission.yml", site_accepts_red=True)
     assert travelled(site.box) - before < UPLINK_BYTES
     assert "cam-1" in at_the_pole.text, "the verdict names the camera that does not answer"
     wait_until(site.reports, 180, "dt-001 online")
@@ -38,23 +38,23 @@ def test_a_blank_box_becomes_a_site_that_reports(blank_site: Provisioning) -> No
 
 
 def test_the_second_run_changes_nothing_and_a_dry_run_finds_nothing(site: Provisioning) -> None:
-    assert site.play_well("depot.yml").changed == 0
-    assert site.play_well("site.yml", site_accepts_red=True).changed == 0
-    dry = site.play_well("depot.yml", "--check", "--diff")
+    assert site.play_well("prepare.yml").changed == 0
+    assert site.play_well("commission.yml", site_accepts_red=True).changed == 0
+    dry = site.play_well("prepare.yml", "--check", "--diff")
     assert (dry.changed, "+++" in dry.text) == (0, False), dry.text
-    dry = site.play_well("site.yml", "--check", "--diff", site_accepts_red=True)
+    dry = site.play_well("commission.yml", "--check", "--diff", site_accepts_red=True)
     assert (dry.changed, "+++" in dry.text) == (0, False), dry.text
 
 
 def test_a_red_verdict_is_no_accepted_site(site: Provisioning) -> None:
-    refused = site.play("site.yml", site_language="en")
+    refused = site.play("commission.yml", site_language="en")
     assert refused.code != 0
     assert "is NOT READY: 1 fault to correct: cam-1" in refused.text
 
 
 def test_a_known_defect_is_accepted_with_its_reason_and_reported(site: Provisioning) -> None:
     known = {"cam-1": "chưa giao camera"}
-    accepted = site.play_well("site.yml", site_accept=known)
+    accepted = site.play_well("commission.yml", site_accept=known)
     assert "LỖI cam-1" in accepted.text
     page = site.report
     assert "chưa giao camera" in page
@@ -69,10 +69,10 @@ def test_cameras_that_were_found_on_site_keep_their_passwords(site: Provisioning
     login = "username: viewer, password_file: credentials/cam-2"
     found = f"cameras: [{{id: cam-2, url: rtsp://10.0.0.12/sub, {login}}}]"
     box.run(f"printf '%s\n' '{found}' > /etc/edge-agent/conf.d/cameras.yaml")
-    site.play_well("site.yml", site_accepts_red=True)
+    site.play_well("commission.yml", site_accepts_red=True)
     assert box.run("ls /etc/edge-agent/credentials").split() == ["cam-1", "cam-2"]
     box.run("rm /etc/edge-agent/conf.d/cameras.yaml")
-    site.play_well("site.yml", site_accepts_red=True)
+    site.play_well("commission.yml", site_accepts_red=True)
     assert box.run("ls /etc/edge-agent/credentials").split() == ["cam-1"]
 
 
@@ -109,7 +109,7 @@ def test_a_failed_unit_of_the_box_is_in_its_health(site: Provisioning) -> None:
 
 def test_a_configuration_with_a_mistake_never_reaches_the_agent(site: Provisioning) -> None:
     before = agent_pid(site.box)
-    refused = site.play("site.yml", site_accepts_red=True, edge_agent_settings={"heartbeat": 5})
+    refused = site.play("commission.yml", site_accepts_red=True, edge_agent_settings={"heartbeat": 5})
     assert refused.code != 0
     assert "heartbeat_s" in refused.text, "the nearest valid name is in the message"
     assert agent_pid(site.box) == before
@@ -117,7 +117,7 @@ def test_a_configuration_with_a_mistake_never_reaches_the_agent(site: Provisioni
 
 def test_a_box_of_another_site_is_not_taken(site: Provisioning) -> None:
     site.box.run("echo dt-009 > /etc/edge-agent/site-id")
-    refused = site.play("site.yml", site_accepts_red=True)
+    refused = site.play("commission.yml", site_accepts_red=True)
     assert refused.code != 0
     assert "belongs to dt-009" in refused.text
     site.box.run(f"echo {SITE} > /etc/edge-agent/site-id")

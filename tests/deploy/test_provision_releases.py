@@ -139,9 +139,9 @@ def test_new_hardware_takes_the_sites_place_and_the_old_box_is_refused(
 ) -> None:
     site, old = filmed, filmed.box
     site.box = site_boxes.start("spare")
-    site.play_well("depot.yml", version=GOOD, pki_replace=True)
+    site.play_well("prepare.yml", version=GOOD, pki_replace=True)
     site.play_well("replace-box.yml", site=SITE)
-    green = site.play_well("site.yml", site_language="en")
+    green = site.play_well("commission.yml", site_language="en")
     assert f"{SITE} (Lý Thường Kiệt – Lê Quý Đôn) is READY: no faults." in green.text
     wait_until(lambda: sees(site.box), 60, "the new box with both cameras")
     assert site.box.run("cat /etc/edge-agent/site-id") == SITE

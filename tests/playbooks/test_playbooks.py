@@ -117,7 +117,7 @@ def test_roles_have_the_same_shape(name: str) -> None:
     assert {"main.yml", "preflight.yml", "install.yml", "configure.yml", "service.yml"} <= tasks
 
 
-@pytest.mark.parametrize("playbook", ["depot.yml", "rollout.yml", "servers.yml"])
+@pytest.mark.parametrize("playbook", ["prepare.yml", "rollout.yml", "servers.yml"])
 def test_a_release_in_force_gets_its_manual(playbook: str) -> None:
     text = (ANSIBLE / playbook).read_text(encoding="utf-8")
     assert text.index("tasks_from: switch") < text.index("tasks_from: manual")

@@ -30,7 +30,7 @@ def supply_ma(sysroot: Path = Path("/")) -> int | None:
     return read_cell(device_tree(sysroot) / "chosen/power/max_current") or None
 
 
-ADVICE = "run depot.yml again, it has systemd arm it"
+ADVICE = "run prepare.yml again, it has systemd arm it"
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ def ntp_server(text: str | None, camera_host: str, port: int = NTP_PORT) -> str 
     if address is None or not gives_time(address, port):
         raise CameraSetupError(
             f"this gateway serves no time at {address or 'any address'}: name the cameras' network in "
-            "time_serve_cameras and run depot.yml, or name another server: --ntp 10.0.0.1"
+            "time_serve_cameras and run prepare.yml, or name another server: --ntp 10.0.0.1"
         )
     return address
 

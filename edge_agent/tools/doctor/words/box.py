@@ -58,8 +58,8 @@ BOX: dict[str, Wording] = {
     "watchdog-off": yellow(
         "{found} is not armed; a gateway that hangs is not reset",
         "{found} chưa bật; thiết bị bị treo sẽ không tự khởi động lại",
-        "run depot.yml again: it has systemd arm it, for {wanted_s} s",
-        "chạy lại depot.yml để systemd bật với {wanted_s} giây",
+        "run prepare.yml again: it has systemd arm it, for {wanted_s} s",
+        "chạy lại prepare.yml để systemd bật với {wanted_s} giây",
     ),
     "watchdog-other": yellow(
         "{found} instead of {identity}, the board's own",
