@@ -94,15 +94,9 @@ class OperatorKeyring:
     def open(self, jws: bytes, type_: str = "") -> tuple[bytes, str]:
         """Return the signed document and the id of the key. Raises CommandRefused unless a key has signed it
         that may sign a command of this type; by default an operator's key."""
-        from cryptography.exceptions import InvalidSignature
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
-        document, kid, signature = _split(jws)
+        document, kid, _ = _split(jws)
         by, public = self._key(kid, type_)
-        try:
-            Ed25519PublicKey.from_public_bytes(public).verify(signature, jws.rpartition(b".")[0])
-        except InvalidSignature:
-            raise CommandRefused(problem_text("command-bad-signature", key=kid), "bad-signature") from None
+        verify(jws, public)
         return document, by
 
     def _key(self, kid: str, type_: str) -> tuple[str, bytes]:
@@ -122,6 +116,23 @@ def read_unverified(jws: bytes) -> tuple[bytes, str]:
     without verifying the signature. Raises CommandRefused for any other form."""
     document, kid, _ = _split(jws)
     return document, kid
+
+
+def verify(jws: bytes, public: bytes) -> bytes:
+    """Return the document of a JWS that the key signed. ``public``: the 32 bytes of ``read_public``. Raises
+    CommandRefused, also when the header names another key."""
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    document, kid, signature = _split(jws)
+    own = key_id(PUBLIC_DER + public)
+    if kid not in (own, own[:SHORT_ID]):
+        raise CommandRefused(problem_text("command-unknown-key", key=kid), "unknown-key")
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, jws.rpartition(b".")[0])
+    except InvalidSignature:
+        raise CommandRefused(problem_text("command-bad-signature", key=kid), "bad-signature") from None
+    return document
 
 
 def _split(jws: bytes) -> tuple[bytes, str, bytes]:

@@ -30,6 +30,16 @@ from edge_agent.wire.cameras import (
     ZoneIntrusionData,
 )
 from edge_agent.wire.central import Ack, CentralAlert
+from edge_agent.wire.claims import (
+    BundleCamera,
+    BundleSite,
+    Claim,
+    ClaimAnswer,
+    ClaimCamera,
+    PhoneLocation,
+    SiteBundle,
+    VerdictCounts,
+)
 from edge_agent.wire.commands import (
     ARGUMENTS,
     CameraArguments,

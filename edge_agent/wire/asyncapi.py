@@ -18,6 +18,7 @@ import msgspec
 
 from edge_agent import __version__, wire
 from edge_agent.wire.json_schema import message_types, simplify
+from edge_agent.wire.topics import UNCLAIMED
 
 DOCS = Path(__file__).parents[2] / "docs" / "reference"
 ROOT = "tb/v1"
@@ -40,6 +41,7 @@ class Channel:
     retain: bool = False
     from_gateway: bool = True
     of_centre: bool = False  # published by the centre for any subscriber
+    of_box: bool = False  # of a box that is not the gateway of a site yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,7 @@ def channels() -> tuple[Channel, ...]:
         Channel("config", "down/config", CONFIG, ("config",), retain=True, from_gateway=False),
         Channel("ack", "down/ack", "What the centre has stored.", ("ack",), from_gateway=False),
         *_of_centre(),
+        *_of_box(),
     )
 
 
@@ -99,6 +102,15 @@ def _of_centre() -> Iterator[Channel]:
         ("central-alert-camera", "alert/{ward}/{gateway}/{rule}/{camera}", "camera"),
     ):
         yield Channel(name, below, f"{about} {what}.", ("central-alert",), retain=True, of_centre=True)
+
+
+def _of_box() -> Iterator[Channel]:
+    claim = "A box says which site it stands at; a compact JWS by the box's key."
+    answer = "Whether the claim is confirmed; a compact JWS by a key of the site bundle."
+    yield Channel("claim", "up/claim", claim, ("claim",), of_box=True)
+    yield Channel(
+        "claim-answer", "down/answer", answer, ("claim-answer",), retain=True, from_gateway=False, of_box=True
+    )
 
 
 def document(examples: Mapping[str, Any]) -> Document:
@@ -132,7 +144,14 @@ def document(examples: Mapping[str, Any]) -> Document:
 
 
 def _channel(channel: Channel) -> Document:
-    address = f"{ROOT}/{'central' if channel.of_centre else '{ward}/{gateway}'}/{channel.subtopic}"
+    sender = (
+        "central"
+        if channel.of_centre
+        else f"{UNCLAIMED}/{{serial}}"
+        if channel.of_box
+        else "{ward}/{gateway}"
+    )
+    address = f"{ROOT}/{sender}/{channel.subtopic}"
     names = [part.strip("{}") for part in address.split("/") if part.startswith("{")]
     return {
         "address": address,
@@ -145,6 +164,7 @@ def _channel(channel: Channel) -> Document:
 PARAMETERS = {
     "ward": "id of the ward",
     "gateway": "id of the gateway: its certificate's CN, client id and broker user",
+    "serial": "of the box",
     "camera": "id of the camera, or `gateway`",
     "rule": "id of the alert rule",
     "media_id": "as in the event",

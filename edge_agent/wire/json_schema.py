@@ -36,6 +36,9 @@ def message_types() -> dict[str, Any]:
         "central-alert": wire.CentralAlert,
         "rehearsal": wire.RehearsalResult,
         "rules": wire.ConfiguredRules,
+        "claim": wire.Claim,
+        "claim-answer": wire.ClaimAnswer,
+        "site-bundle": wire.SiteBundle,
     }
     for kind, data in wire.DATA_OF_KIND.items():
         types[kind] = data

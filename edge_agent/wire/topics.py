@@ -1,7 +1,8 @@
 """Every topic string of the agent and of the centre; no other code spells a topic.
 
 ``docs/reference/topics.md`` explains them to subscribers. ``GatewayTopics`` are those of one gateway;
-``CentralTopics`` are the centre's own, and those of all gateways of its wards.
+``CentralTopics`` are the centre's own, and those of all gateways of its wards; ``ClaimTopics`` are those of a
+box that is not the gateway of a site yet.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+
+from edge_agent.wire.claims import SERIAL
 
 _ID = re.compile(r"[a-z0-9-]{1,63}")
 FOREIGN_ID = "doctor"
@@ -213,6 +216,34 @@ class CentralTopics:
 
     def command(self, ward: str, gateway: str, type: str) -> str:
         return f"{self._root}/{ward}/{gateway}/down/cmd/{type}"
+
+
+UNCLAIMED = "unclaimed"
+"""Replaces the ward in the topics of claims; no ward may have this id."""
+
+
+class ClaimTopics:
+    """The topics of one box's claims. Raises ValueError for a serial that is none."""
+
+    def __init__(self, root: str, serial: str) -> None:
+        if SERIAL.fullmatch(serial) is None:
+            raise ValueError(f"{serial!r} is not a serial: box- and 8 to 32 of a-z and 0-9")
+        base = f"{root}/{UNCLAIMED}/{serial}"
+        self.claim = f"{base}/up/claim"
+        self.answer = f"{base}/down/answer"
+        """Retained; the centre's side clears it."""
+
+    @staticmethod
+    def all_claims(root: str) -> str:
+        """What the program that answers claims subscribes to."""
+        return f"{root}/{UNCLAIMED}/+/up/claim"
+
+    @staticmethod
+    def parse_claim(root: str, topic: str) -> str | None:
+        """The serial in the topic of a claim; None for another topic."""
+        serial = topic.removeprefix(f"{root}/{UNCLAIMED}/").removesuffix("/up/claim")
+        is_serial = SERIAL.fullmatch(serial) is not None
+        return serial if is_serial and ClaimTopics(root, serial).claim == topic else None
 
 
 _KINDS = frozenset(kind.value for kind in UpKind)

@@ -73,6 +73,8 @@ def _name(topic: str, payload: bytes) -> str | None:
             return f"command-{rest[0]}"
         case "config":
             return "command-set-config"
+        case "answer":
+            return "claim-answer"
         case "media" | "part" | "probe":
             return None
     return stream
