@@ -292,7 +292,9 @@ def test_a_gateway_loads_neither_the_centre_nor_the_simulation_nor_the_table_of_
     done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True)
     loaded = done.stdout.split()
     assert not [
-        name for name in loaded if name.startswith(("edge_agent.tools.simulate.", "edge_agent.tools.fleet."))
+        name
+        for name in loaded
+        if name.startswith(("edge_agent.tools.simulate.", "edge_agent.tools.gateways."))
     ]
     assert not {name.partition(".")[0] for name in loaded} & {"sqlalchemy", "psycopg", "starlette"}
     central = {name for name in loaded if name.startswith("edge_central.")}

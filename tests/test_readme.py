@@ -39,7 +39,7 @@ SHOWN_ELSEWHERE = {
     "edge-agent command": "tests/commands/test_tool.py",
     "edge-agent conformance": "tests/contract/test_conformance.py",
     "edge-agent central": "tests/edge_central/test_run.py",
-    "edge-agent fleet": "tests/tools/fleet",
+    "edge-agent gateways": "tests/tools/gateways",
     "edge-agent simulate": "tests/tools/simulate",
     "edge-agent cameras": "tests/tools/cameras/test_cli.py",
     "edge-agent doctor": "tests/tools/doctor/test_command.py",

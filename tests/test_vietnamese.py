@@ -35,7 +35,8 @@ VIETNAMESE = re.compile(
     "[ăâđêôơưĂÂĐÊÔƠƯ\u00c0-\u00c3\u00c8-\u00ca\u00cc\u00cd\u00d2-\u00d5\u00e0-\u00e3\u1ea0-\u1ef9]"
 )
 COMMAND = re.compile(
-    r"^(?:sudo )?(edge-agent (?:[a-z]+ [^#\n]*|reload))|`sudo (edge-agent [^`]*)`|`(edge-agent fleet [^`]*)`",
+    r"^(?:sudo )?(edge-agent (?:[a-z]+ [^#\n]*|reload))"
+    r"|`sudo (edge-agent [^`]*)`|`(edge-agent gateways [^`]*)`",
     re.M,
 )
 ISO_DATE = re.compile(r"\b\d{4}-\d\d-\d\d\b")

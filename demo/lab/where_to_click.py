@@ -52,7 +52,7 @@ def _what_runs(lab: Lab) -> list[str]:
         ("", f"and again if nobody acknowledges them within {ESCALATION_S // 60} minutes"),
         ("metrics", lab.centre.metrics),
         ("broker", f"{lab.broker.url}, all gateways in a table:"),
-        ("", f"edge-agent fleet {' '.join(lab.broker.options(OPERATOR))}"),
+        ("", f"edge-agent gateways {' '.join(lab.broker.options(OPERATOR))}"),
         ("MQTT", f"events of the ward {READ_WARD}, each once:"),
         ("", " ".join(lab.broker.subscriber())),
         ("ONVIF", "events as ONVIF devices publish them:"),

@@ -51,10 +51,11 @@ def parser() -> CommandParser:
     command.add_command_to(commands)
     search.add_command_to(commands)
     broker_commands.add_conformance(commands)
-    broker_commands.add_fleet(commands)
+    broker_commands.add_gateways(commands)
     broker_commands.add_home_assistant(commands)
     broker_commands.add_simulate(commands)
     manual.add_command_to(commands)
+    whole.rename_command("fleet", "gateways")
     return whole
 
 

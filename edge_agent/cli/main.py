@@ -132,10 +132,10 @@ def _run_tool(args: argparse.Namespace, out: TextIO) -> int:
             from edge_agent.tools.conformance.command import run_conformance
 
             return run_conformance(args, out)
-        case "fleet":
-            from edge_agent.tools.fleet.command import run_fleet
+        case "gateways":
+            from edge_agent.tools.gateways.command import run_gateways
 
-            return run_fleet(args, out)
+            return run_gateways(args, out)
         case "home-assistant":
             from edge_agent.tools.home_assistant.command import run_home_assistant
 

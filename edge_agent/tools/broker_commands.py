@@ -1,4 +1,4 @@
-"""Arguments of the commands that work with a whole fleet through its broker: conformance, fleet,
+"""Arguments of the commands that work with a whole fleet through its broker: conformance, gateways,
 home-assistant, models rollout, simulate. Importing this module is cheap."""
 
 from __future__ import annotations
@@ -47,19 +47,19 @@ STANDINGS = ("offline", "silent", "trouble", "unknown", "stopped", "fine")
 """What an operator should check, worst first."""
 
 
-def add_fleet(commands: Commands) -> None:
-    fleet = add_command(
+def add_gateways(commands: Commands) -> None:
+    gateways = add_command(
         commands,
-        "fleet",
+        "gateways",
         "show all gateways of a broker in a live table, worst first",
-        "edge-agent fleet --broker mqtts://broker.example:8883 --ca-file ca.crt --cert-file me.crt "
+        "edge-agent gateways --broker mqtts://broker.example:8883 --ca-file ca.crt --cert-file me.crt "
         "--key-file me.key",
-        "edge-agent fleet --broker mqtt://127.0.0.1 --ward de-tham --state offline --json",
+        "edge-agent gateways --broker mqtt://127.0.0.1 --ward de-tham --state offline --json",
         exit_codes={1: "failed, or no gateway was heard"},
     )
-    add_broker_argument(fleet)
-    add_root_argument(fleet)
-    fleet.add_argument(
+    add_broker_argument(gateways)
+    add_root_argument(gateways)
+    gateways.add_argument(
         "--ward",
         type=topic_id,
         action="append",
@@ -68,7 +68,7 @@ def add_fleet(commands: Commands) -> None:
         help="id of the ward; may be repeated; subscribes to its topics only, which is all that a user of a "
         "ward may read; default: all wards",
     )
-    fleet.add_argument(
+    gateways.add_argument(
         "--state",
         action="append",
         default=[],
@@ -76,16 +76,16 @@ def add_fleet(commands: Commands) -> None:
         help="show gateways in this state only; silent, trouble and fine go by the gateway's own messages; "
         "may be repeated; default: all states",
     )
-    fleet.add_argument("--once", action="store_true", help="print the table once and exit")
-    fleet.add_json("once")
-    fleet.add_argument(
+    gateways.add_argument("--once", action="store_true", help="print the table once and exit")
+    gateways.add_json("once")
+    gateways.add_argument(
         "--listen-s",
         type=seconds,
         default=40.0,
         metavar="SECONDS",
         help="seconds to listen; --once and --json end earlier, once every gateway has sent a heartbeat",
     )
-    add_tls_arguments(fleet)
+    add_tls_arguments(gateways)
 
 
 def add_home_assistant(commands: Commands) -> None:

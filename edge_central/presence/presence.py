@@ -1,7 +1,7 @@
 """Decides the state of every gateway, and reports each change once. Pure: no clock, no broker.
 
 This is the only place where a gateway's state is decided. The console, the API, ``central status``, the
-metrics and ``edge-agent fleet`` show the newest report, as it was published and stored.
+metrics and ``edge-agent gateways`` show the newest report, as it was published and stored.
 
 A gateway is offline by its last will, or when three heartbeats are missing. Every decision uses monotonic
 seconds (``mono``); milliseconds since 1970 (``ms``) are only labels.

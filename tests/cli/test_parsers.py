@@ -220,6 +220,12 @@ def test_the_former_name_of_an_option_works_with_a_notice(
     assert not captured.out
 
 
+def test_the_former_name_of_a_command_works_with_a_notice(capsys: pytest.CaptureFixture[str]) -> None:
+    assert parser().parse_args(["fleet", "--broker", "mqtt://h"]).command == "gateways"
+    assert "fleet is now called gateways" in capsys.readouterr().err
+    assert not re.search(r"^ +fleet\b", parser().format_help(), re.MULTILINE)
+
+
 def test_every_renamed_option_is_tried_and_hidden() -> None:
     renamed = {(name(each), old) for each in PARSERS for old in each.renamed}
     tried = {

@@ -149,7 +149,7 @@ class Provisioning:
 
     def retained(self) -> dict[str, str]:
         """The site's retained data at the broker: ward, state, version."""
-        found: dict[str, dict[str, str]] = json.loads(self.broker.run("edge-fleet states"))
+        found: dict[str, dict[str, str]] = json.loads(self.broker.run("edge-broker states"))
         return found.get(SITE, {})
 
     def reports(self, version: str = "") -> bool:

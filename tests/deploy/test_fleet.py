@@ -34,7 +34,7 @@ class Fleet:
 
     def states(self) -> dict[str, dict[str, str]]:
         """The retained data of each gateway at the broker."""
-        found: dict[str, dict[str, str]] = json.loads(self.broker.run("edge-fleet states"))
+        found: dict[str, dict[str, str]] = json.loads(self.broker.run("edge-broker states"))
         return found
 
     def versions(self) -> dict[str, str]:

@@ -123,7 +123,7 @@ def test_the_site_moves_to_another_ward_with_its_id_and_history(filmed: Provisio
     site.vars["edge_agent_ward"] = MERGED_INTO
     site.play_well("move-site.yml", site=SITE)
     assert site.retained()["ward"] == MERGED_INTO
-    assert site.broker.run(f"edge-fleet clear {SITE} --keep-ward {MERGED_INTO}") == "[]", (
+    assert site.broker.run(f"edge-broker clear {SITE} --keep-ward {MERGED_INTO}") == "[]", (
         "the old ward is empty"
     )
     with site.watch(f"tb/v1/{MERGED_INTO}/{SITE}/up/#") as centre:

@@ -1,4 +1,4 @@
-"""Console, API, ``central status``, metrics and ``edge-agent fleet`` give the same states, counts, since."""
+"""Console, API, ``central status``, metrics and ``edge-agent gateways``: the same states, counts, since."""
 
 from __future__ import annotations
 

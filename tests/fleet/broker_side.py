@@ -16,7 +16,7 @@ import yaml
 from tests.testbed.mosquitto import Authority, Certificate, binary, free_port, wait_until
 
 ROLE = Path(__file__).parents[2] / "ansible/roles/broker"
-EDGE_FLEET = ROLE / "files/edge_fleet.py"
+EDGE_BROKER = ROLE / "files/edge_broker.py"
 OPERATOR = "fleet-operator"
 STARTED = " running"
 """In the log of each start of mosquitto."""
@@ -73,7 +73,7 @@ class FleetBroker:
         (self.folder / "operator").mkdir()
         (self.folder / "operator/ca.crt").write_bytes(self.ca.read_bytes())
         self._put(self.issue(OPERATOR), self.folder / "operator", "client")
-        self.settings = self.folder / "operator/edge-fleet.json"
+        self.settings = self.folder / "operator/edge-broker.json"
         kept = {"port": self.operator_port, "root": "tb/v1", "folder": str(self.folder / "operator")}
         self.settings.write_text(json.dumps(kept), encoding="utf-8")
         self.configuration = self.folder / "mosquitto.conf"

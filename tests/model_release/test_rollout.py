@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from edge_agent.tools.fleet.fleet_status import FleetStatus
+from edge_agent.tools.gateways.fleet_status import FleetStatus
 from edge_agent.tools.rollout.rollout import Rollout, RolloutOptions, RolloutStopped
 from tests.edge_central.parts import FakeGateway
 

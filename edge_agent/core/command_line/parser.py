@@ -1,7 +1,8 @@
 """The parser of every command and sub-command.
 
 Rules that it enforces: no abbreviated options; a typo names the nearest valid word; a missing or wrong
-sub-command prints the help; every default is in the help; a renamed option still works, with a notice.
+sub-command prints the help; every default is in the help; renamed options and sub-commands still work, with
+a notice.
 """
 
 from __future__ import annotations
@@ -52,6 +53,8 @@ class CommandParser(argparse.ArgumentParser):
         self.exit_codes: Mapping[int, str] = {}
         self.renamed: dict[str, str] = {}
         """New names of options by their old ones."""
+        self.renamed_commands: dict[str, str] = {}
+        """New names of sub-commands by their old ones."""
         self.completed_values: tuple[str, ...] = ()
         """Values of an argument that the shell completes, where the command itself checks them."""
         self._config: argparse.Action | None = None
@@ -113,6 +116,10 @@ class CommandParser(argparse.ArgumentParser):
         self._option_string_actions[old] = action
         self.renamed[old] = action.option_strings[0]
 
+    def rename_command(self, old: str, new: str) -> None:
+        """Accept ``old`` for the sub-command ``new``, not shown in the help, with a notice on stderr."""
+        self.renamed_commands[old] = new
+
     def describe(self, examples: Sequence[str], exit_codes: Mapping[int, str]) -> None:
         """Show examples and this command's exit codes below its help."""
         self.examples, self.exit_codes = tuple(examples), exit_codes
@@ -132,6 +139,7 @@ class CommandParser(argparse.ArgumentParser):
     ) -> tuple[argparse.Namespace, list[str]]:
         words = list(sys.argv[1:] if args is None else args)
         self._announce_renamed(words)
+        words = self._with_present_command(words)
         found, unknown = super().parse_known_args(words, namespace)
         if self.commands:
             return found, unknown
@@ -170,8 +178,18 @@ class CommandParser(argparse.ArgumentParser):
         before = words[: words.index("--")] if "--" in words else words
         for name in dict.fromkeys(word.partition("=")[0] for word in before):
             if new := self.renamed.get(name):
-                notice = f"{name} is now called {new}; the next release no longer accepts {name}"
-                print(f"{self.prog}: {notice}", file=sys.stderr)
+                self._announce(name, new)
+
+    def _with_present_command(self, words: list[str]) -> list[str]:
+        """``words`` with the new name of a renamed sub-command, which is announced."""
+        if not words or (new := self.renamed_commands.get(words[0])) is None:
+            return words
+        self._announce(words[0], new)
+        return [new, *words[1:]]
+
+    def _announce(self, old: str, new: str) -> None:
+        notice = f"{old} is now called {new}; the next release no longer accepts {old}"
+        print(f"{self.prog}: {notice}", file=sys.stderr)
 
 
 class _SetConfig(argparse.Action):

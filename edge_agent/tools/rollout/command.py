@@ -20,7 +20,7 @@ from edge_agent.core.errors import EdgeAgentError
 from edge_agent.model_release.manifest import SIGNED, ModelManifest, check_files
 from edge_agent.mqtt.tools.tool_client import ToolClient
 from edge_agent.tools.broker_arguments import broker_of, mqtt_of
-from edge_agent.tools.fleet.fleet_status import FleetStatus, terminal_safe
+from edge_agent.tools.gateways.fleet_status import FleetStatus, terminal_safe
 from edge_agent.tools.rollout.rollout import Rollout, RolloutOptions, RolloutStopped
 from edge_agent.wire import Command, Reply
 from edge_agent.wire.topics import GatewayTopics

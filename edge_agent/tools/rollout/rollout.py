@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from edge_agent.model_release.agreement import ENOUGH_OBJECTS
-from edge_agent.tools.fleet.fleet_status import FleetGateway, FleetStatus
+from edge_agent.tools.gateways.fleet_status import FleetGateway, FleetStatus
 from edge_agent.wire.received.health import ReceivedModelHealth
 
 RolloutState = Literal["offline", "unheard", "waits", "shadow", "tried", "in force", "given up"]

@@ -25,7 +25,7 @@ from edge_agent.host.system.process import stop_on_signals
 from edge_agent.mqtt.tools.tool_client import ToolClient
 from edge_agent.tools.broker_arguments import broker_of, mqtt_of
 from edge_agent.tools.broker_commands import changes_of
-from edge_agent.tools.fleet.fleet_status import decode_or_empty
+from edge_agent.tools.gateways.fleet_status import decode_or_empty
 from edge_agent.tools.simulate.health_generator import SIMULATED
 from edge_agent.tools.simulate.scenario import Scenario, SimulatedSite, load, make_sites, split_sites
 from edge_agent.tools.simulate.totals import SimulationTotals, progress, table

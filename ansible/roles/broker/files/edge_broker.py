@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""``edge-fleet``: shows and changes what the broker stores about gateways, with the operator's rights.
+"""``edge-broker``: shows and changes what the broker stores about gateways, with the operator's rights.
 
 The playbooks run it on the broker's machine; it needs only Python and mosquitto-clients. The answer is one
 line of JSON. Exit codes: 0 done, 1 the condition was not met in time, 2 wrong usage, 3 the broker does not
@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, Queue
 
-SETTINGS = Path("/etc/mosquitto/edge/operator/edge-fleet.json")
+SETTINGS = Path("/etc/mosquitto/edge/operator/edge-broker.json")
+FORMER_NAME = "edge-fleet"  # a link to this file, for scripts that use it
 RETRY_S = 1.0
 QUIET_S = 1.0  # retained messages follow the subscription at once; after such a pause all have arrived
 
@@ -249,6 +250,10 @@ def run(broker: Broker, command: list[str]) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
+    if Path(sys.argv[0]).name == FORMER_NAME:
+        print(
+            f"{FORMER_NAME} is now called edge-broker; the next release has no {FORMER_NAME}", file=sys.stderr
+        )
     try:
         kept = json.loads(args.settings.read_text(encoding="utf-8"))
         broker = Broker(int(kept["port"]), str(kept["root"]), Path(kept["folder"]), args.connect_s)
@@ -263,14 +268,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             kick(broker, args.gateway)
     except (BrokerSilent, OSError, ValueError, KeyError) as error:
-        print(f"edge-fleet {args.command}: {error}", file=sys.stderr)
+        print(f"edge-broker {args.command}: {error}", file=sys.stderr)
         return 3
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="edge-fleet",
+        prog="edge-broker",
         description="Show and change what the broker stores about gateways.",
         allow_abbrev=False,
     )

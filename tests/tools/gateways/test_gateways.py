@@ -1,4 +1,4 @@
-"""``edge-agent fleet`` at a real mosquitto: with a ward's user, in a terminal, over a lost connection."""
+"""``edge-agent gateways`` at a real mosquitto: with a ward's user, in a terminal, over a lost connection."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import msgspec
 
 from edge_agent.core.clock import rfc3339_of_ms
 from edge_agent.tools.broker_commands import PRESENCES, STANDINGS
-from edge_agent.tools.fleet.fleet_status import FleetGateway, FleetStatus
+from edge_agent.tools.gateways.fleet_status import FleetGateway, FleetStatus
 
 MIN_WHY_WIDTH = 10
 

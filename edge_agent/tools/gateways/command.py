@@ -1,4 +1,4 @@
-"""``edge-agent fleet``: subscribes, and prints the table once or live.
+"""``edge-agent gateways``: subscribes, and prints the table once or live.
 
 The live table is plain ANSI on the terminal, without curses.
 """
@@ -25,8 +25,8 @@ from edge_agent.core.problems.problem import encode_json
 from edge_agent.host.system.process import stop_on_signals
 from edge_agent.mqtt.tools.tool_client import ToolClient
 from edge_agent.tools.broker_arguments import broker_of, mqtt_of
-from edge_agent.tools.fleet.fleet_status import FleetStatus
-from edge_agent.tools.fleet.rows import GatewayRow, gateway_rows, lines, summary
+from edge_agent.tools.gateways.fleet_status import FleetStatus
+from edge_agent.tools.gateways.rows import GatewayRow, gateway_rows, lines, summary
 
 ENTER, LEAVE = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
 HOME, CLEAR_LINE, CLEAR_BELOW = "\x1b[H", "\x1b[K", "\x1b[J"
@@ -107,12 +107,12 @@ SETTLE_S = 3.0
 PLAIN_WIDTH = 200
 
 
-def run_fleet(args: argparse.Namespace, stdout: TextIO) -> int:
+def run_gateways(args: argparse.Namespace, stdout: TextIO) -> int:
     """Return 0, or 1 if no gateway was heard. Raises MqttError when the broker refuses the connection."""
     broker = broker_of(args.broker)
     board = FleetStatus(args.root)
     with ToolClient(
-        broker, mqtt_of(args, broker), f"fleet-{secrets.token_hex(6)}", reconnects=True
+        broker, mqtt_of(args, broker), f"gateways-{secrets.token_hex(6)}", reconnects=True
     ) as subscriber:
         subscriber.subscribe(*board.subscriptions(args.ward))
         table = LiveTable(subscriber, board, args.state)

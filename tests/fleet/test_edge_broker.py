@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fleet.broker_side import EDGE_FLEET, OPERATOR, ROLE, Answer, FleetBroker, rendered
+from tests.fleet.broker_side import EDGE_BROKER, OPERATOR, ROLE, Answer, FleetBroker, rendered
 from tests.testbed.mosquitto import wait_until
 
 GATEWAYS = {"dt-001": "de-tham", "dt-002": "de-tham", "bx-001": "bo-xuyen"}
@@ -26,10 +26,10 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FleetBroker]:
 
 
 def command(broker: FleetBroker, *arguments: str) -> list[str]:
-    return [sys.executable, str(EDGE_FLEET), "--settings", str(broker.settings), *arguments]
+    return [sys.executable, str(EDGE_BROKER), "--settings", str(broker.settings), *arguments]
 
 
-def edge_fleet(broker: FleetBroker, *arguments: str) -> Answer:
+def edge_broker(broker: FleetBroker, *arguments: str) -> Answer:
     done = subprocess.run(
         command(broker, *arguments), capture_output=True, text=True, timeout=60, check=False
     )
@@ -46,10 +46,19 @@ def test_states_are_what_is_retained(broker: FleetBroker) -> None:
     say(broker, "dt-001", "state", {"state": "online", "time": "2026-11-25T00:00:00.000Z"})
     say(broker, "dt-001", "birth", {"version": "0.1.0"})
     say(broker, "bx-001", "state", {"state": "offline", "time": "2026-11-25T00:00:00.000Z"})
-    found = json.loads(edge_fleet(broker, "states").out)
+    found = json.loads(edge_broker(broker, "states").out)
     assert found["dt-001"]["state"] == "online"
     assert found["dt-001"]["version"] == "0.1.0"
     assert found["bx-001"] == {"ward": "bo-xuyen", "state": "offline", "time": "2026-11-25T00:00:00.000Z"}
+
+
+def test_the_former_name_works_with_a_notice(broker: FleetBroker, tmp_path: Path) -> None:
+    former = tmp_path / "edge-fleet"
+    former.symlink_to(EDGE_BROKER)
+    words = [sys.executable, str(former), "--settings", str(broker.settings), "clear", "dt-009"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, "[]\n")
+    assert "edge-fleet is now called edge-broker" in done.stderr
 
 
 def test_wait_ends_when_everybody_beats_with_the_version(broker: FleetBroker) -> None:
@@ -87,18 +96,18 @@ def test_wait_says_who_beats_with_what_when_time_is_up(broker: FleetBroker) -> N
 def test_clear_leaves_the_ward_that_is_kept_and_every_other_gateway(broker: FleetBroker) -> None:
     say(broker, "dt-002", "state", {"state": "online"})
     say(broker, "bx-001", "state", {"state": "online"})
-    assert edge_fleet(broker, "clear", "dt-002", "--keep-ward", "de-tham").out == "[]\n"
-    assert json.loads(edge_fleet(broker, "clear", "dt-002").out) == ["tb/v1/de-tham/dt-002/up/state"]
-    assert json.loads(edge_fleet(broker, "clear", "dt-002").out) == []
-    assert "bx-001" in json.loads(edge_fleet(broker, "states").out)
+    assert edge_broker(broker, "clear", "dt-002", "--keep-ward", "de-tham").out == "[]\n"
+    assert json.loads(edge_broker(broker, "clear", "dt-002").out) == ["tb/v1/de-tham/dt-002/up/state"]
+    assert json.loads(edge_broker(broker, "clear", "dt-002").out) == []
+    assert "bx-001" in json.loads(edge_broker(broker, "states").out)
 
 
 def test_clear_takes_away_what_is_no_json_too(broker: FleetBroker) -> None:
     topic = "tb/v1/de-tham/dt-002/up/birth"
     assert broker.publish("dt-002", topic, "[no json", retain=True).code == 0
-    assert "dt-002" not in json.loads(edge_fleet(broker, "states").out)
-    assert json.loads(edge_fleet(broker, "clear", "dt-002").out) == [topic]
-    assert json.loads(edge_fleet(broker, "clear", "dt-002").out) == []
+    assert "dt-002" not in json.loads(edge_broker(broker, "states").out)
+    assert json.loads(edge_broker(broker, "clear", "dt-002").out) == [topic]
+    assert json.loads(edge_broker(broker, "clear", "dt-002").out) == []
 
 
 def test_kick_ends_a_session(broker: FleetBroker, tmp_path: Path) -> None:
@@ -111,7 +120,7 @@ def test_kick_ends_a_session(broker: FleetBroker, tmp_path: Path) -> None:
         )  # fmt: skip
     try:
         wait_until(lambda: "Subscribed" in out.read_text(), what="the box's session")
-        assert edge_fleet(broker, "kick", "dt-002").code == 0
+        assert edge_broker(broker, "kick", "dt-002").code == 0
         wait_until(lambda: "DISCONNECT (142)" in out.read_text(), what="session taken over")
     finally:
         box.kill()
@@ -163,7 +172,7 @@ def test_a_broker_that_is_not_there_is_told_apart(broker: FleetBroker, tmp_path:
     for words in (["states"], ["wait", "--version", "1", "dt-001"], ["kick", "dt-001"]):
         where = ["--settings", str(tmp_path / "settings"), "--connect-s", "1.5"]
         done = subprocess.run(
-            [sys.executable, str(EDGE_FLEET), *where, *words],
+            [sys.executable, str(EDGE_BROKER), *where, *words],
             capture_output=True, text=True, timeout=30, check=False,
         )  # fmt: skip
         assert done.returncode == 3, done

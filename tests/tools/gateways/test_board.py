@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from edge_agent.tools.fleet.fleet_status import FleetStatus
-from edge_agent.tools.fleet.rows import GatewayRow, cut, duration, gateway_rows, lines, summary, text_width
+from edge_agent.tools.gateways.fleet_status import FleetStatus
+from edge_agent.tools.gateways.rows import GatewayRow, cut, duration, gateway_rows, lines, summary, text_width
 from tests.edge_central.parts import TIME, FakeGateway
 
 NOW_MS = 1_800_000_000_000

@@ -1,2 +1,0 @@
-"""``edge-agent fleet``: all gateways in one live table, from the broker alone; docs/guide/table.md. It sends
-nothing."""
