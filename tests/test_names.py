@@ -60,3 +60,15 @@ def test_names_have_no_words_of_a_private_vocabulary() -> None:
         names = {path.stem} | {node.name for node in definitions(path)}
         found += [f"{path.relative_to(ROOT)}: {name}" for name in names if words(name) & PRIVATE_WORDS]
     assert [each for each in found if each.rpartition(" ")[2] not in LIBRARY_NAMES] == []
+
+
+TEMPLATE_NAME = re.compile(r"\{% (?:macro|set) (\w+)|\bdata-([a-z-]+)=|\bid=\"([a-z-]+)\"")
+
+
+def test_templates_have_no_words_of_a_private_vocabulary() -> None:
+    found = []
+    for path in sorted((ROOT / "edge_central/web/templates").glob("*.html")):
+        named = TEMPLATE_NAME.finditer(path.read_text(encoding="utf-8"))
+        names = {path.stem} | {next(filter(None, match.groups())) for match in named}
+        found += [f"{path.name}: {name}" for name in names if words(name.replace("-", "_")) & PRIVATE_WORDS]
+    assert found == []

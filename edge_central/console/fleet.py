@@ -69,9 +69,9 @@ class CameraVisibility(StrEnum):
 class AttentionLevel(StrEnum):
     """What a site demands of the officers."""
 
-    NORMAL = "calm"
-    CHECK = "look"  # check when there is time
-    ACTION = "hands"  # action is needed
+    NORMAL = "normal"
+    CHECK = "check"  # check when there is time
+    ACTION = "action"  # action is needed
     AWAY = "away"  # nothing to do, or shown elsewhere
 
 

@@ -198,14 +198,14 @@ def test_an_alarm_sounds_in_a_tab_that_nobody_looks_at(fleet: Fleet, room: Room)
 def test_typed_text_survives_a_refresh(fleet: Fleet, room: Room) -> None:
     room.open("/alerts")
     room.browser.wait_until("document.getElementById('live').className.includes('on')")
-    room.run("document.querySelector('#desk input[name=note]').value = 'gọi bảo vệ'")
+    room.run("document.querySelector('#queue input[name=note]').value = 'gọi bảo vệ'")
     before = room.run("document.getElementById('alarms').dataset.ringing")
     fleet.say("kb-004", "zone-intrusion", 17)
     room.browser.wait_until(f"document.getElementById('alarms').dataset.ringing !== '{before}'")
-    assert room.run("document.querySelector('#desk input[name=note]').value") == "gọi bảo vệ"
+    assert room.run("document.querySelector('#queue input[name=note]').value") == "gọi bảo vệ"
 
 
-ROWS = "Array.from(document.querySelectorAll('#desk li[data-subject]'), (row) => row.dataset.subject)"
+ROWS = "Array.from(document.querySelectorAll('#queue li[data-subject]'), (row) => row.dataset.subject)"
 
 
 def test_a_list_that_somebody_reads_holds_still(fleet: Fleet, room: Room) -> None:
@@ -213,21 +213,21 @@ def test_a_list_that_somebody_reads_holds_still(fleet: Fleet, room: Room) -> Non
     fleet.say("kb-006", "zone-intrusion", 17)
     room.open("/alerts")
     room.browser.wait_until("document.getElementById('live').className.includes('on')")
-    room.browser.wait_until("document.querySelector('#desk a[href=\"/sites/kb-006\"]')")
-    room.browser.click("#desk li.rings input[type=checkbox]")
+    room.browser.wait_until("document.querySelector('#queue a[href=\"/sites/kb-006\"]')")
+    room.browser.click("#queue li.rings input[type=checkbox]")
     before = room.run(ROWS)
     fleet.say("kb-007", "zone-intrusion", 17)
     room.browser.wait_until("!document.getElementById('news').hidden")
     assert room.run(ROWS) == before
-    assert room.run("document.querySelectorAll('#desk input[type=checkbox]:checked').length") == 1
+    assert room.run("document.querySelectorAll('#queue input[type=checkbox]:checked').length") == 1
     assert "mục mới" in room.run("document.getElementById('news').textContent")
     fleet.say("kb-006", "zone-intrusion", 17)
-    room.browser.wait_until("document.querySelector('#desk').textContent.includes('×2')")
+    room.browser.wait_until("document.querySelector('#queue').textContent.includes('×2')")
     assert room.run(ROWS) == before
     room.browser.click("#news button")
     room.browser.wait_until("document.getElementById('news').hidden")
     assert len(room.run(ROWS)) > len(before)
-    assert room.run("document.querySelectorAll('#desk input[type=checkbox]:checked').length") == 1, (
+    assert room.run("document.querySelectorAll('#queue input[type=checkbox]:checked').length") == 1, (
         "still chosen"
     )
 
@@ -237,9 +237,9 @@ def test_a_chosen_row_stands_for_the_alarms_that_were_shown(fleet: Fleet, room: 
     fleet.say("kb-001", "zone-intrusion", 17)
     room.open("/alerts")
     room.browser.wait_until("document.getElementById('live').className.includes('on')")
-    room.browser.wait_until("document.querySelectorAll('#desk li.rings').length > 0")
-    room.browser.click("#desk li.rings input[type=checkbox]")
-    chosen = "document.querySelector('#desk input[type=checkbox]:checked').name"
+    room.browser.wait_until("document.querySelectorAll('#queue li.rings').length > 0")
+    room.browser.click("#queue li.rings input[type=checkbox]")
+    chosen = "document.querySelector('#queue input[type=checkbox]:checked').name"
     room.run(f"{chosen} = 'row 1 1'")  # as if it had been shown before newer alarms
     fleet.say("kb-002", "zone-intrusion", 17)
     room.browser.wait_until("!document.getElementById('news').hidden")
@@ -253,24 +253,24 @@ def test_a_list_that_nobody_reads_follows(fleet: Fleet, room: Room) -> None:
     room.open("/alerts")
     room.browser.wait_until("document.getElementById('live').className.includes('on')")
     fleet.say("kb-008", "zone-intrusion", 17)
-    room.browser.wait_until("document.querySelector('#desk a[href=\"/sites/kb-008\"]')")
+    room.browser.wait_until("document.querySelector('#queue a[href=\"/sites/kb-008\"]')")
     assert room.run("document.getElementById('news').hidden")
 
 
 def test_chosen_rows_are_acknowledged_together(fleet: Fleet, room: Room) -> None:
     for number in (9, 10):
         fleet.say(f"kb-{number:03d}", "zone-intrusion", 17)
-    links = ", ".join(f'#desk li.rings a[href="/sites/kb-{number:03d}"]' for number in (9, 10))
+    links = ", ".join(f'#queue li.rings a[href="/sites/kb-{number:03d}"]' for number in (9, 10))
     both = f"document.querySelectorAll('{links}')"
     room.open("/alerts")
     room.browser.wait_until(f"{both}.length === 2")
     assert room.run("document.querySelector('#bulk button.act').disabled")
     room.browser.click("#choose-page")
-    chosen = "document.querySelectorAll('#desk li[data-subject] input[type=checkbox]:checked').length"
+    chosen = "document.querySelectorAll('#queue li[data-subject] input[type=checkbox]:checked').length"
     assert room.run(chosen) == len(room.run(ROWS))
     room.browser.click("#bulk button.act")
     room.browser.wait_until(f"document.readyState === 'complete' && {both}.length === 0")
-    assert room.run("document.querySelector('#desk a[href=\"/sites/kb-009\"]') !== null"), "it is still open"
+    assert room.run("document.querySelector('#queue a[href=\"/sites/kb-009\"]') !== null"), "it is still open"
     assert room.browser.complaints == []
 
 
@@ -281,12 +281,12 @@ def test_alarms_are_handled_with_shortcuts(fleet: Fleet, room: Room) -> None:
     for number in (12, 13):
         fleet.say(f"kb-{number:03d}", "zone-intrusion", 17)
     room.open("/alerts")
-    room.browser.wait_until("document.querySelectorAll('#desk li.rings').length >= 2")
+    room.browser.wait_until("document.querySelectorAll('#queue li.rings').length >= 2")
     first, second = room.run(ROWS)[:2]
     for key, subject in (("n", first), ("n", second), ("p", first)):
         room.browser.press(key)
         assert room.run(FOCUSED) == subject, key
-    row = f"document.querySelector('#desk li[data-subject=\"{first}\"]')"
+    row = f"document.querySelector('#queue li[data-subject=\"{first}\"]')"
     for is_chosen in (True, False):
         room.browser.press("c")
         assert room.run(f"{row}.querySelector('input[form=bulk]').checked") == is_chosen

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from edge_agent.core.clock import rfc3339_of_ms
 from edge_agent.core.problems.problem import encode_json
+from edge_central.console.fleet import AttentionLevel
 from edge_central.fleet.comparison import ComparedGateway, read_comparison
 from edge_central.web.api.event_history import ApiDocument, Time
 from edge_central.web.api.events import JSON
@@ -50,7 +51,7 @@ class FleetEntry(ApiDocument, frozen=True, kw_only=True):
     state: Literal["online", "booting", "unstable", "offline", "cut", "stopped", "never"]
     since: Time | None
     level: Annotated[
-        Literal["action", "check", "away", "normal"],
+        AttentionLevel,
         Meta(description="action: needs action; check: can wait; away: not expected to be online"),
     ]
     heartbeat: Annotated[Time | None, Meta(description="when the newest one came")]
@@ -73,15 +74,6 @@ class FleetDocument(ApiDocument, frozen=True, kw_only=True):
     time: Time
     wanted_version: Annotated[str, Meta(description="version of the fleet; empty: unknown")]
     gateways: list[FleetEntry]
-
-
-LEVELS: dict[str, Literal["action", "check", "away", "normal"]] = {
-    "hands": "action",
-    "look": "check",
-    "away": "away",
-    "calm": "normal",
-}
-"""Words of the API for those of the pages."""
 
 
 def fleet_document(visit: UserRequestContext) -> Response:
@@ -110,7 +102,7 @@ def _entry(row: ComparedGateway) -> FleetEntry:
         name=site.name,
         state=site.state.value,
         since=time_or_none(site.since_ms),
-        level=LEVELS[site.level],
+        level=site.level,
         heartbeat=time_or_none(site.heartbeat_ms),
         version=site.version,
         config_sha256=health.config_hash,

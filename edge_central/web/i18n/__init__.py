@@ -9,8 +9,8 @@ from typing import Literal
 
 from markupsafe import Markup
 
-from edge_central.web.i18n import alerts as desk
 from edge_central.web.i18n import (
+    alerts,
     availability,
     base,
     cases,
@@ -34,7 +34,7 @@ MODULES: tuple[Mapping[str, tuple[str, str]], ...] = (
     fleet.WORDS,
     availability.WORDS,
     events.WORDS,
-    desk.WORDS,
+    alerts.WORDS,
     searches.WORDS,
     journeys.WORDS,
     rehearsals.WORDS,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 WORDS: dict[str, tuple[str, str]] = {
-    "desk": ("Cảnh báo", "Alerts"),
+    "queue": ("Cảnh báo", "Alerts"),
     "alarms": ("Báo động", "Alarms"),
     "other-alerts": ("Cảnh báo khác", "Other alerts"),
     "no-alarms": ("Không có báo động nào chưa xử lý xong.", "No alarm is open."),
@@ -109,7 +109,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "A hidden event is not deleted: it stays in the database, the API and the evidence, and an "
         "administrator can show it again.",
     ),
-    "looks-only": ("Bạn chỉ có quyền xem.", "You may look only."),
+    "read-only": ("Bạn chỉ có quyền xem.", "You may only read."),
     "bell-on": ("Chuông đang bật", "Sound is on"),
     "bell-off": ("Chuông đang tắt", "Sound is off"),
     "bell-blocked": ("Bấm để bật chuông", "Click to turn the sound on"),

@@ -77,7 +77,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "Đã yêu cầu ảnh; ảnh đến sau vài giây nếu thiết bị đang hoạt động.",
         "A picture was asked for; it comes within seconds if the gateway is online.",
     ),
-    "picture-look-again": ("Tải lại trang", "Load the page again"),
+    "picture-refresh": ("Tải lại trang", "Load the page again"),
     "rule-place-unknown": (
         "Thiết bị không gửi vùng hoặc vạch ảo của quy tắc này.",
         "The gateway has not sent the zone or line of this rule.",

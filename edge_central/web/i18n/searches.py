@@ -104,7 +104,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "Không bắt buộc. Bấm vào hai nơi trong hình, hoặc ghi vị trí hai đầu vạch.",
         "Not required. Click two places in the picture, or give the two ends of the line.",
     ),
-    "search-line-blind": (
+    "search-line-no-picture": (
         "Chưa có ảnh toàn cảnh của camera này; hãy ước lượng vị trí trong khung.",
         "There is no whole picture of this camera: judge the places in the frame.",
     ),

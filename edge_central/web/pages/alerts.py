@@ -57,7 +57,7 @@ def alerts_page(visit: UserRequestContext) -> Response:
         raise BadRequest("after is a position that a page of alerts named")
     found = read_queue(visit.connection, visit.scope, visit.now_ms, wanted, position)
     return visit.render(
-        "desk.html",
+        "queue.html",
         queue=found,
         wanted=wanted,
         asked=asked,

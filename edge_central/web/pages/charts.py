@@ -241,4 +241,4 @@ def _near_each_other(now: Fleet) -> list[SiteOverview]:
     ]
 
 
-_ON_TOP = {"calm": 0, "away": 1, "look": 2, "hands": 3}
+_ON_TOP = {"normal": 0, "away": 1, "check": 2, "action": 3}

@@ -55,8 +55,8 @@ def overview_page(visit: UserRequestContext) -> Response:
         "overview.html",
         fleet=now,
         situation=find_situation(now),
-        hands=sites_of_level(now, AttentionLevel.ACTION),
-        look=sites_of_level(now, AttentionLevel.CHECK),
+        to_act=sites_of_level(now, AttentionLevel.ACTION),
+        to_check=sites_of_level(now, AttentionLevel.CHECK),
         rows=read_events(visit.connection, visit.scope, EventFilter(), size=NEWEST).rows,
     )
 
@@ -64,14 +64,14 @@ def overview_page(visit: UserRequestContext) -> Response:
 def wall_page(visit: UserRequestContext) -> Response:
     """All wards on one large screen, the worst first."""
     now = visit.fleet()
-    hands = sites_of_level(now, AttentionLevel.ACTION)
+    to_act = sites_of_level(now, AttentionLevel.ACTION)
     counts = counts_by_ward(visit.connection, visit.scope, visit.now_ms)
-    cards = ward_cards(now, counts, hands)
+    cards = ward_cards(now, counts, to_act)
     return visit.render(
         "wall.html",
         fleet=now,
         situation=find_situation(now),
-        hands=hands,
+        to_act=to_act,
         cards=cards,
         columns=column_count(len(cards)),
         receiving=_is_receiving(visit),
@@ -115,8 +115,8 @@ def map_page(visit: UserRequestContext) -> Response:
         fleet=now,
         chosen=ward,
         wards=now.wards if ward is None else visit.fleet().wards,
-        hands=sites_of_level(now, AttentionLevel.ACTION),
-        look=sites_of_level(now, AttentionLevel.CHECK),
+        to_act=sites_of_level(now, AttentionLevel.ACTION),
+        to_check=sites_of_level(now, AttentionLevel.CHECK),
         situation=find_situation(now),
     )
 
@@ -124,11 +124,11 @@ def map_page(visit: UserRequestContext) -> Response:
 def search_page(visit: UserRequestContext) -> Response:
     """Search; a single result is opened at once."""
     text = (visit.query("q") or "")[:MOST_TYPED]
-    hits = search(visit.fleet(), text)
-    if len(hits) == 1:
-        only = hits[0]
+    results = search(visit.fleet(), text)
+    if len(results) == 1:
+        only = results[0]
         return visit.redirect(f"/wards/{only.ward}" if only.site is None else f"/sites/{only.site.id}")
-    return visit.render("search.html", text=text, hits=hits)
+    return visit.render("search.html", text=text, results=results)
 
 
 def sites_of_level(now: Fleet, level: AttentionLevel) -> list[SiteOverview]:

@@ -4,7 +4,7 @@
 (() => {
   const all = document.getElementById("choose-page");
   if (all === null) return; // nothing to choose, or no right to act
-  const boxes = () => Array.from(document.querySelectorAll('#desk input[type=checkbox][form="bulk"]:not(:disabled)'));
+  const boxes = () => Array.from(document.querySelectorAll('#queue input[type=checkbox][form="bulk"]:not(:disabled)'));
 
   function show() {
     const chosen = boxes().filter((box) => box.checked).length;

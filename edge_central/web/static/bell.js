@@ -104,7 +104,7 @@
 
   // Screen readers hear it once, in words.
   function speak(fresh) {
-    const shown = [...document.querySelectorAll("#alarms li[data-subject], #desk li.rings")];
+    const shown = [...document.querySelectorAll("#alarms li[data-subject], #queue li.rings")];
     const item = shown.find((each) => fresh.includes(each.dataset.subject)) || shown[0];
     if (item === undefined) return;
     const what = item.querySelector(".what").textContent.trim();

@@ -4,7 +4,7 @@
 
 (() => {
   const KEY = "console-keys";
-  const ROWS = "#alarms li[data-subject], #desk li[data-subject], .rows li[data-cursor]";
+  const ROWS = "#alarms li[data-subject], #queue li[data-subject], .rows li[data-cursor]";
   const TYPES = "textarea, select, video, [contenteditable], dialog *";
   const NO_TYPES = ["checkbox", "radio", "button", "submit", "file"];
 

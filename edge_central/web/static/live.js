@@ -28,10 +28,10 @@
     return Array.from(document.querySelectorAll("[data-part]"));
   }
 
-  function heard(kind, told) {
-    const rings = kind !== "event" || told.severity >= ALARM;
-    const bell = kind === "alert" || kind === "handling" || kind === "silence" || (kind === "event" && told.severity >= 13);
-    const here = parts().filter((part) => hears(part, kind, told));
+  function onMessage(kind, message) {
+    const rings = kind !== "event" || message.severity >= ALARM;
+    const bell = kind === "alert" || kind === "handling" || kind === "silence" || (kind === "event" && message.severity >= 13);
+    const here = parts().filter((part) => isAffected(part, kind, message));
     if (here.length === 0 && !bell) return;
     if (bell && rings) bellDue = true;
     const quick = here.some((part) => "atOnce" in part.dataset) || bell;
@@ -47,11 +47,11 @@
     return hurries >= 1;
   }
 
-  function hears(part, kind, told) {
-    if (!(part.dataset.hears || "").split(" ").includes(kind)) return false;
-    if (part.dataset.search && kind === "search") return part.dataset.search.split(" ").includes(told.search);
-    if (part.dataset.site && told.gateway) return part.dataset.site === told.gateway;
-    return !part.dataset.ward || part.dataset.ward === told.ward;
+  function isAffected(part, kind, message) {
+    if (!(part.dataset.updatesOn || "").split(" ").includes(kind)) return false;
+    if (part.dataset.search && kind === "search") return part.dataset.search.split(" ").includes(message.search);
+    if (part.dataset.site && message.gateway) return part.dataset.site === message.gateway;
+    return !part.dataset.ward || part.dataset.ward === message.ward;
   }
 
   function soon(wait) {
@@ -302,7 +302,7 @@
       if (lost === null) lost = setTimeout(() => show("lost", document.body.dataset.lost), LOST_MS);
       if (source.readyState === EventSource.CLOSED) setTimeout(comeBack, 2 * LOST_MS);
     };
-    for (const kind of KINDS) source.addEventListener(kind, (message) => heard(kind, JSON.parse(message.data)));
+    for (const kind of KINDS) source.addEventListener(kind, (message) => onMessage(kind, JSON.parse(message.data)));
     source.addEventListener("stale", () => {
       bellDue = true; // it may have been an alarm
       soon(OFTEN_MS);

@@ -296,9 +296,9 @@ def test_the_fleet_is_listed_in_pages_the_broken_first(minh: Browser) -> None:
     assert (first.count("<tr class="), last.count("<tr class=")) == (100, 65)
     assert (
         first.index(f"/sites/{OFFLINE}")
-        < first.index('<tr class="l-look"')
+        < first.index('<tr class="l-check"')
         < first.index('<tr class="l-away"')
     )
-    assert '<tr class="l-hands"' not in last
+    assert '<tr class="l-action"' not in last
     assert 'rel="next"' in first
     assert 'rel="next"' not in last
