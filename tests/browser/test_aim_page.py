@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.core.clock import SystemClock
-from edge_agent.tools.doctor.aim.access import AccessGate
+from edge_agent.tools.local_page.access import AccessGate
 from tests.testbed.chromium import Chromium, installed
 from tests.tools.doctor.aim.parts import page, walker_camera, watching
 

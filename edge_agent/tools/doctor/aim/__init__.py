@@ -2,7 +2,6 @@
 enough.
 
 ``command.py`` starts and ends everything; ``analysis.py`` runs the camera's own motion, detection and
-tracking; ``server.py`` serves the page to one browser; ``access.py`` decides which browser that is and at
-which addresses the server listens, and opens the firewall. See docs/guide/aiming.md and
+tracking; ``pages.py`` has the page, which ``local_page/`` serves to one browser. See docs/guide/aiming.md and
 docs/decisions/0017-aiming-page.md.
 """

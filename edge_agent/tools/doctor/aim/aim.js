@@ -90,7 +90,7 @@ function trouble(text) {
 }
 
 async function next(after) {
-  const answer = await fetch(`/view?after=${after}`, { signal: AbortSignal.timeout(8000) });
+  const answer = await fetch(`view?after=${after}`, { signal: AbortSignal.timeout(8000) });
   if (!answer.ok) throw new Error(answer.status);
   const view = JSON.parse(answer.headers.get("Aim-View"));
   const left = view.left_s;
@@ -111,7 +111,7 @@ async function run() {
   let after = 0;
   for (;;) {
     try {
-      site ??= await (await fetch("/site")).json();
+      site ??= await (await fetch("site")).json();
       at("camera").textContent = site.camera;
       after = await next(after);
     } catch {

@@ -16,10 +16,12 @@ from edge_agent.core.languages import Lang, default_lang
 from edge_agent.host.local_api.status import ask_status
 from edge_agent.host.system.addresses import InterfaceAddress, own_addresses
 from edge_agent.host.system.process import become_agent
-from edge_agent.tools.doctor.aim.access import LIFE_S, AccessGate, FirewallOpening, aim_addresses, open_port
 from edge_agent.tools.doctor.aim.analysis import AimAnalysis
-from edge_agent.tools.doctor.aim.server import AimServer
+from edge_agent.tools.doctor.aim.pages import AimPages
 from edge_agent.tools.doctor.command import load
+from edge_agent.tools.local_page.access import LIFE_S, AccessGate, page_addresses
+from edge_agent.tools.local_page.firewall import FirewallOpening, open_port
+from edge_agent.tools.local_page.server import PageServer
 
 PORT = 8480
 POLL_S = 1.0
@@ -89,7 +91,7 @@ def run_aim(
             print(FIREWALL[opening][lang].format(port=port), file=out)
         gate = AccessGate(clock)
         watch = AimAnalysis(settings, camera, clock)
-        server = AimServer(aim_addresses(addresses()), port, camera, watch, gate)
+        server = PageServer(page_addresses(addresses()), port, AimPages(camera, watch, gate), gate)
         try:
             watch.start()
             server.start()

@@ -15,14 +15,15 @@ from typing import Any
 from edge_agent import config
 from edge_agent.config.model.settings import Settings
 from edge_agent.core.clock import SystemClock
-from edge_agent.tools.doctor.aim.access import AccessGate, AimAddress
 from edge_agent.tools.doctor.aim.analysis import AimAnalysis
-from edge_agent.tools.doctor.aim.server import AimServer
+from edge_agent.tools.doctor.aim.pages import AimPages
+from edge_agent.tools.local_page.access import AccessGate, PageAddress
+from edge_agent.tools.local_page.server import PageServer
 from tests.testbed.agent import write_config
 from tests.testbed.rtsp import RtspServer
 from tests.testbed.walker import walking_clip
 
-LOOPBACK = AimAddress(ipaddress.ip_address("127.0.0.1"), ipaddress.ip_network("127.0.0.0/8"))
+LOOPBACK = PageAddress(ipaddress.ip_address("127.0.0.1"), ipaddress.ip_network("127.0.0.0/8"))
 PRIVATE = [[0.8, 0.0], [1.0, 0.0], [1.0, 0.3], [0.8, 0.3]]
 CAMERA: dict[str, Any] = {
     "id": "cam-1",
@@ -57,9 +58,9 @@ def watching(path: Path) -> Iterator[tuple[Settings, AimAnalysis]]:
 
 @contextmanager
 def page(
-    settings: Settings, watch: AimAnalysis, gate: AccessGate, place: AimAddress = LOOPBACK
-) -> Iterator[AimServer]:
-    server = AimServer([place], 0, settings.cameras[0], watch, gate)
+    settings: Settings, watch: AimAnalysis, gate: AccessGate, place: PageAddress = LOOPBACK
+) -> Iterator[PageServer]:
+    server = PageServer([place], 0, AimPages(settings.cameras[0], watch, gate), gate)
     server.start()
     try:
         yield server
@@ -81,7 +82,7 @@ class Answer:
 class Phone:
     """One browser, which keeps its cookie."""
 
-    def __init__(self, server: AimServer, **headers: str) -> None:
+    def __init__(self, server: PageServer, **headers: str) -> None:
         self._host = urllib.parse.urlsplit(server.urls[0]).netloc
         self._headers = headers
         self.cookie: str | None = None

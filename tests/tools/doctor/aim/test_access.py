@@ -7,7 +7,7 @@ import ipaddress
 import pytest
 
 from edge_agent.host.system.addresses import InterfaceAddress, own_addresses
-from edge_agent.tools.doctor.aim.access import LIFE_S, TRIES, AccessEnd, AccessGate, aim_addresses
+from edge_agent.tools.local_page.access import LIFE_S, TRIES, AccessEnd, AccessGate, page_addresses
 from tests.host.fakes import FakeClock
 
 
@@ -82,11 +82,11 @@ def at(interface: str, address: str, *, far: bool = False) -> InterfaceAddress:
     ],
 )
 def test_it_listens_where_only_neighbours_are(interface: str, address: str, listens: bool) -> None:
-    assert bool(aim_addresses([at(interface, address)])) == listens
+    assert bool(page_addresses([at(interface, address)])) == listens
 
 
 def test_not_at_a_link_to_one_far_end() -> None:
-    assert not aim_addresses([at("usb0", "10.1.1.2/30", far=True)])
+    assert not page_addresses([at("usb0", "10.1.1.2/30", far=True)])
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_not_at_a_link_to_one_far_end() -> None:
     ],
 )
 def test_only_who_is_in_the_same_network_is_answered(source: str, admitted: bool) -> None:
-    (place,) = aim_addresses([at("eth0", "192.168.1.20/24")])
+    (place,) = page_addresses([at("eth0", "192.168.1.20/24")])
     assert place.admits(source) == admitted
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from edge_agent.tools.doctor.aim import access
-from edge_agent.tools.doctor.aim.access import FirewallOpening, open_port
+from edge_agent.tools.local_page import firewall
+from edge_agent.tools.local_page.firewall import FirewallOpening, open_port
 from tests.testbed.agent import wait_until
 
 RULES = """
@@ -48,7 +48,7 @@ PIPES: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
 
 def ports(nft: str) -> list[Any]:
     listed = subprocess.run(
-        [nft, "-j", "list", "set", "inet", "filter", access.FIREWALL_SET], capture_output=True, check=True
+        [nft, "-j", "list", "set", "inet", "filter", firewall.FIREWALL_SET], capture_output=True, check=True
     )
     (found,) = (each["set"] for each in json.loads(listed.stdout)["nftables"] if "set" in each)
     return [each["elem"]["val"] for each in found.get("elem", ())]
@@ -64,7 +64,7 @@ def test_open_while_somebody_aims_and_closed_afterwards(nft: str) -> None:
 
 def test_closed_when_the_command_was_killed(nft: str) -> None:
     subprocess.run([nft, "-f", "-"], input=RULES.encode(), check=True)
-    code = "import sys; from edge_agent.tools.doctor.aim.access import open_port\n"
+    code = "import sys; from edge_agent.tools.local_page.firewall import open_port\n"
     code += "with open_port(8480, 900, sys.argv[1]): print('open', flush=True); sys.stdin.read()"
     with subprocess.Popen([sys.executable, "-c", code, nft], **PIPES) as command:
         assert command.stdout is not None
@@ -113,7 +113,7 @@ def test_an_nft_that_does_not_answer_counts_as_a_refusal(
     nft: str, verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     subprocess.run([nft, "-f", "-"], input=RULES.encode(), check=True)
-    monkeypatch.setattr(access, "ANSWER_S", 0.5)
+    monkeypatch.setattr(firewall, "ANSWER_S", 0.5)
     with open_port(8480, 900, stuck(nft, verb, tmp_path)[0]) as opening:
         assert opening is FirewallOpening.REFUSED
     assert "no answer in 0.5 s" in caplog.text
@@ -125,7 +125,7 @@ def test_the_command_ends_though_nft_is_slow_to_close(
     nft: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     subprocess.run([nft, "-f", "-"], input=RULES.encode(), check=True)
-    monkeypatch.setattr(access, "ANSWER_S", 0.5)
+    monkeypatch.setattr(firewall, "ANSWER_S", 0.5)
     slow, pipe = stuck(nft, "delete", tmp_path)
     with open_port(8480, 900, slow) as opening:
         assert opening is FirewallOpening.OPENED

@@ -16,9 +16,10 @@ import pytest
 from edge_agent.config.model.settings import Settings
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import EdgeAgentError
-from edge_agent.tools.doctor.aim.access import LIFE_S, TRIES, AccessGate, AimAddress
 from edge_agent.tools.doctor.aim.analysis import AimAnalysis
-from edge_agent.tools.doctor.aim.server import MAX_REQUESTS, AimServer
+from edge_agent.tools.doctor.aim.pages import AimPages
+from edge_agent.tools.local_page.access import LIFE_S, TRIES, AccessGate, PageAddress
+from edge_agent.tools.local_page.server import MAX_REQUESTS, PageServer
 from tests.host.fakes import FakeClock
 from tests.testbed.agent import wait_until, write_config
 from tests.testbed.clips import make_clip
@@ -43,18 +44,18 @@ def gate(clock: FakeClock) -> AccessGate:
 
 
 @pytest.fixture
-def server(watched: tuple[Settings, AimAnalysis], gate: AccessGate) -> Iterator[AimServer]:
+def server(watched: tuple[Settings, AimAnalysis], gate: AccessGate) -> Iterator[PageServer]:
     with page(*watched, gate) as server:
         yield server
 
 
-def test_without_the_code_there_is_a_form_and_nothing_else(server: AimServer) -> None:
+def test_without_the_code_there_is_a_form_and_nothing_else(server: PageServer) -> None:
     phone = Phone(server)
     assert b'name="code"' in phone.ask("/").body
     assert [phone.ask(path).status for path in ("/view", "/site", "/nothing")] == [403, 403, 403]
 
 
-def test_the_code_opens_the_page_for_one_phone(server: AimServer, gate: AccessGate) -> None:
+def test_the_code_opens_the_page_for_one_phone(server: PageServer, gate: AccessGate) -> None:
     phone, other = Phone(server), Phone(server)
     assert phone.type_code("000000" if gate.code != "000000" else "000001").status == 403
     opened = phone.type_code(gate.code)
@@ -66,7 +67,7 @@ def test_the_code_opens_the_page_for_one_phone(server: AimServer, gate: AccessGa
     assert b'data-say="taken"' in refused.body
 
 
-def test_the_page_needs_nothing_from_elsewhere(server: AimServer, gate: AccessGate) -> None:
+def test_the_page_needs_nothing_from_elsewhere(server: PageServer, gate: AccessGate) -> None:
     phone = Phone(server)
     phone.type_code(gate.code)
     for path in ("/", "/aim.js", "/words.js", "/aim.css"):
@@ -76,7 +77,7 @@ def test_the_page_needs_nothing_from_elsewhere(server: AimServer, gate: AccessGa
         assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'")
 
 
-def test_somebody_who_walks_by_is_shown_with_his_size(server: AimServer, gate: AccessGate) -> None:
+def test_somebody_who_walks_by_is_shown_with_his_size(server: PageServer, gate: AccessGate) -> None:
     phone = Phone(server)
     phone.type_code(gate.code)
     site = phone.ask("/site").body
@@ -97,7 +98,7 @@ def test_somebody_who_walks_by_is_shown_with_his_size(server: AimServer, gate: A
     assert answer.view["trouble"] is None
 
 
-def test_what_is_private_is_black_in_the_picture(server: AimServer, gate: AccessGate) -> None:
+def test_what_is_private_is_black_in_the_picture(server: PageServer, gate: AccessGate) -> None:
     phone = Phone(server)
     phone.type_code(gate.code)
     picture = cv2.imdecode(np.frombuffer(phone.ask("/view").body, np.uint8), cv2.IMREAD_COLOR)
@@ -107,7 +108,7 @@ def test_what_is_private_is_black_in_the_picture(server: AimServer, gate: Access
     assert rest.mean() > 100
 
 
-def test_a_view_is_newer_than_the_last_one(server: AimServer, gate: AccessGate) -> None:
+def test_a_view_is_newer_than_the_last_one(server: PageServer, gate: AccessGate) -> None:
     phone = Phone(server)
     phone.type_code(gate.code)
     numbers = [phone.ask("/view").view["number"]]
@@ -115,7 +116,7 @@ def test_a_view_is_newer_than_the_last_one(server: AimServer, gate: AccessGate) 
     assert numbers[1] > numbers[0]
 
 
-def test_after_fifteen_minutes_it_is_gone(server: AimServer, gate: AccessGate, clock: FakeClock) -> None:
+def test_after_fifteen_minutes_it_is_gone(server: PageServer, gate: AccessGate, clock: FakeClock) -> None:
     phone = Phone(server)
     phone.type_code(gate.code)
     assert phone.ask("/view").status == 200
@@ -123,7 +124,7 @@ def test_after_fifteen_minutes_it_is_gone(server: AimServer, gate: AccessGate, c
     assert [phone.ask(path).status for path in ("/", "/view", "/aim.js")] == [410, 410, 410]
 
 
-def test_after_five_wrong_codes_it_is_gone(server: AimServer, gate: AccessGate) -> None:
+def test_after_five_wrong_codes_it_is_gone(server: PageServer, gate: AccessGate) -> None:
     phone = Phone(server)
     for number in range(TRIES):
         phone.type_code(f"{(int(gate.code) + 1 + number) % 1_000_000:06}")
@@ -132,7 +133,7 @@ def test_after_five_wrong_codes_it_is_gone(server: AimServer, gate: AccessGate) 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:{port}", "127.0.0.1.evil.example", ""])
 def test_a_name_that_was_pointed_at_the_box_opens_nothing(
-    server: AimServer, gate: AccessGate, host: str
+    server: PageServer, gate: AccessGate, host: str
 ) -> None:
     port = urllib.parse.urlsplit(server.urls[0]).port
     reported = Phone(server).ask("/", form=f"code={gate.code}", Host=host.format(port=port))
@@ -141,24 +142,24 @@ def test_a_name_that_was_pointed_at_the_box_opens_nothing(
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null"])
-def test_no_other_page_may_send_the_form(server: AimServer, gate: AccessGate, origin: str) -> None:
+def test_no_other_page_may_send_the_form(server: PageServer, gate: AccessGate, origin: str) -> None:
     assert Phone(server, Origin=origin).type_code(gate.code).status == 403
     assert not gate.is_claimed
 
 
 @pytest.mark.parametrize("length", ["101", "-1", "many", "99999999999999999999"])
-def test_a_form_of_another_length_is_not_read(server: AimServer, length: str) -> None:
+def test_a_form_of_another_length_is_not_read(server: PageServer, length: str) -> None:
     reported = Phone(server).ask("/", form="code=1", **{"Content-Length": length})
     assert reported.status == 400
 
 
 def test_a_stranger_gets_no_answer(watched: tuple[Settings, AimAnalysis], gate: AccessGate) -> None:
-    elsewhere = AimAddress(LOOPBACK.address, ipaddress.ip_network("192.168.1.0/24"))
+    elsewhere = PageAddress(LOOPBACK.address, ipaddress.ip_network("192.168.1.0/24"))
     with page(*watched, gate, elsewhere) as server, pytest.raises((OSError, http.client.HTTPException)):
         Phone(server).ask("/")
 
 
-def test_sockets_that_drip_do_not_block_the_page_and_are_a_few_at_once(server: AimServer) -> None:
+def test_sockets_that_drip_do_not_block_the_page_and_are_a_few_at_once(server: PageServer) -> None:
     host, port = "127.0.0.1", urllib.parse.urlsplit(server.urls[0]).port
     dripping = [socket.create_connection((host, port or 0), timeout=10) for _ in range(2 * MAX_REQUESTS)]
     for connection in dripping:
@@ -172,7 +173,7 @@ def test_sockets_that_drip_do_not_block_the_page_and_are_a_few_at_once(server: A
 
 
 @pytest.mark.parametrize("odd", ["Transfer-Encoding: chunked", "Content-Length: 9"])
-def test_a_form_with_two_lengths_is_refused(server: AimServer, odd: str) -> None:
+def test_a_form_with_two_lengths_is_refused(server: PageServer, odd: str) -> None:
     place = urllib.parse.urlsplit(server.urls[0])
     with socket.create_connection((str(place.hostname), place.port or 0), timeout=10) as connection:
         head = f"POST / HTTP/1.1\r\nHost: {place.netloc}\r\nContent-Length: 6\r\n{odd}\r\n\r\n"
@@ -180,11 +181,13 @@ def test_a_form_with_two_lengths_is_refused(server: AimServer, odd: str) -> None
         assert b" 400 " in connection.recv(100)
 
 
-def test_a_port_that_is_taken_is_told(watched: tuple[Settings, AimAnalysis], server: AimServer) -> None:
+def test_a_port_that_is_taken_is_told(watched: tuple[Settings, AimAnalysis], server: PageServer) -> None:
     settings, watch = watched
     port = urllib.parse.urlsplit(server.urls[0]).port or 0
-    with pytest.raises(EdgeAgentError, match="another doctor --aim may be running"):
-        AimServer([LOOPBACK], port, settings.cameras[0], watch, AccessGate(SystemClock()))
+    gate = AccessGate(SystemClock())
+    pages = AimPages(settings.cameras[0], watch, gate)
+    with pytest.raises(EdgeAgentError, match="another run of this page may be open"):
+        PageServer([LOOPBACK], port, pages, gate)
 
 
 def test_a_camera_that_is_lost_is_told_and_comes_back(tmp_path: Path) -> None:
