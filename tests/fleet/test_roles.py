@@ -37,6 +37,19 @@ def test_every_default_is_explained_and_prefixed(role: Path) -> None:
 
 
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_only_what_depends_on_the_run_is_included(role: Path) -> None:
+    """Ansible passes tags to imported tasks, but to included ones only through ``apply``."""
+    for path in sorted(role.glob("tasks/*.yml")):
+        for task in walk(load(path)):
+            for how in ("ansible.builtin.include_tasks", "ansible.builtin.include_role"):
+                if how in task:
+                    assert "when" in task or "loop" in task or "{{" in task[how]["file"], (
+                        f"{path}: {task['name']}"
+                    )
+                    assert task[how].get("apply", {}).get("tags"), f"{path}: {task['name']}: apply its tags"
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
 def test_every_task_is_a_sentence_and_writes_modes(role: Path) -> None:
     for path in sorted([*role.glob("tasks/*.yml"), *role.glob("handlers/*.yml")]):
         for task in walk(load(path) or []):
@@ -62,6 +75,10 @@ def test_a_playbook_names_roles_that_exist(book: Path) -> None:
     assert plays
     for play in plays:
         used = [role if isinstance(role, str) else role["role"] for role in play.get("roles", [])]
-        used += [task["ansible.builtin.include_role"]["name"] for task in walk(play.get("tasks", []))
-                 if "ansible.builtin.include_role" in task]  # fmt: skip
+        used += [
+            task[how]["name"]
+            for task in walk(play.get("tasks", []))
+            for how in ("ansible.builtin.include_role", "ansible.builtin.import_role")
+            if how in task
+        ]
         assert set(used) <= names, f"{book.name}: {set(used) - names}"

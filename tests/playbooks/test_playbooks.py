@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -46,6 +47,19 @@ def spec(described: dict[str, Any]) -> dict[str, Any]:
     return plain
 
 
+def stub_collections(folder: Path) -> Path:
+    """Empty modules under the names that the roles use: this environment has Ansible without collections,
+    and imported tasks are resolved when a playbook is read. `make test-deploy` has the real ones."""
+    texts = "".join(path.read_text(encoding="utf-8") for path in (ANSIBLE / "roles").glob("*/*/*.yml"))
+    for space, collection, name in re.findall(
+        r"^ *(community|ansible)\.(crypto|general|posix)\.(\w+):", texts, re.M
+    ):
+        module = folder / "ansible_collections" / space / collection / "plugins/modules" / f"{name}.py"
+        module.parent.mkdir(parents=True, exist_ok=True)
+        module.touch()
+    return folder
+
+
 def literal(value: object) -> bool:
     """Not worked out by Jinja when the play runs."""
     return "{{" not in repr(value)
@@ -65,7 +79,12 @@ def test_every_playbook_parses(tmp_path: Path) -> None:
             "site=dt-001 ward=de-tham version=0.1.0 release_version=0.1.0",
             *map(str, PLAYBOOKS),
         ],
-        env=os.environ | {"ANSIBLE_CONFIG": str(ANSIBLE / "ansible.cfg"), "ANSIBLE_HOME": str(tmp_path)},
+        env=os.environ
+        | {
+            "ANSIBLE_CONFIG": str(ANSIBLE / "ansible.cfg"),
+            "ANSIBLE_HOME": str(tmp_path),
+            "ANSIBLE_COLLECTIONS_PATH": str(stub_collections(tmp_path)),
+        },
         capture_output=True,
         text=True,
         check=False,
