@@ -15,12 +15,18 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from fleet.signing import sign
+
+ClientKey = EllipticCurvePublicKey | Ed25519PublicKey | RSAPublicKey
+REVOCATION_LIST_DAYS = 7300
+"""As ``pki_ca_days`` of the role ``pki``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,28 +80,70 @@ class Authority:
 
     def renew(self, site: str, old: x509.Certificate, lives: Lives, now: datetime) -> None:
         """Renew for the same name and key; the former certificate is stored, so that it can be revoked."""
+        own_key = old.public_key()
+        if not isinstance(own_key, ClientKey):
+            raise ValueError(f"{self.issued(site)}: its key is of a kind that gateways do not have")
+        self.issue(site, own_key, lives.days, now)
+
+    def issue(self, name: str, key: ClientKey, days: int, now: datetime) -> bytes:
+        """Sign a client certificate for this name and key and record it in ``issued/``. Returns PEM.
+
+        The certificate has only the extensions that are listed here. A former one of the name is stored in
+        ``superseded/``, so that it can be revoked."""
         ca_key = self._unlocked()
         issuer = x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key())
-        own_key = old.public_key()
         made = (
             x509.CertificateBuilder()
-            .subject_name(old.subject)
+            .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
             .issuer_name(self.certificate.subject)
-            .public_key(own_key)
+            .public_key(key)
             .serial_number(x509.random_serial_number())
             .not_valid_before(now)
-            .not_valid_after(min(now + timedelta(days=lives.days), self.certificate.not_valid_after_utc))
+            .not_valid_after(min(now + timedelta(days=days), self.certificate.not_valid_after_utc))
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(own_key), critical=False)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer), critical=False
             )
             .sign(ca_key, SHA256())
         )
-        kept = self.folder / "superseded" / f"{site}_{old.serial_number}.crt"
-        kept.parent.mkdir(exist_ok=True)
-        kept.write_bytes(self.issued(site).read_bytes())
-        _write(self.issued(site), made.public_bytes(Encoding.PEM))
+        if self.issued(name).is_file():
+            old = x509.load_pem_x509_certificate(self.issued(name).read_bytes())
+            kept = self.folder / "superseded" / f"{name}_{old.serial_number}.crt"
+            kept.parent.mkdir(exist_ok=True)
+            kept.write_bytes(self.issued(name).read_bytes())
+        pem = made.public_bytes(Encoding.PEM)
+        _write(self.issued(name), pem)
+        return pem
+
+    def revoke(self, name: str, now: datetime) -> int:
+        """Revoke all certificates of this name and return how many there were; ``crl.pem`` lists them. The
+        files are those of the role ``pki``, tasks/revoke.yml."""
+        found = [self.issued(name), *(self.folder / "superseded").glob(f"{name}_*.crt")]
+        valid = {path: x509.load_pem_x509_certificate(path.read_bytes()) for path in found if path.is_file()}
+        (self.folder / "revoked").mkdir(exist_ok=True)
+        for path, certificate in valid.items():
+            path.replace(self.folder / "revoked" / f"{name}_{certificate.serial_number}.crt")
+        self._write_revocation_list(now)
+        return len(valid)
+
+    def _write_revocation_list(self, now: datetime) -> None:
+        """Write ``crl.pem``, as long valid as that of the role ``pki``: OpenSSL refuses all clients after a
+        list has expired."""
+        path = self.folder / "crl.pem"
+        before = x509.load_pem_x509_crl(path.read_bytes()) if path.is_file() else ()
+        dates = {entry.serial_number: entry.revocation_date_utc for entry in before}
+        made = (
+            x509.CertificateRevocationListBuilder()
+            .issuer_name(self.certificate.subject)
+            .last_update(now)
+            .next_update(now + timedelta(days=REVOCATION_LIST_DAYS))
+        )
+        for each in sorted((self.folder / "revoked").glob("*.crt")):
+            number = x509.load_pem_x509_certificate(each.read_bytes()).serial_number
+            entry = x509.RevokedCertificateBuilder().serial_number(number)
+            made = made.add_revoked_certificate(entry.revocation_date(dates.get(number, now)).build())
+        _write(path, made.sign(self._unlocked(), SHA256()).public_bytes(Encoding.PEM))
 
     def _unlocked(self) -> EllipticCurvePrivateKey:
         if self._key is None:

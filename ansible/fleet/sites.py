@@ -21,8 +21,10 @@ REQUIRED = ("site", "ward", "name", "latitude", "longitude", "board", "camera", 
 OPTIONAL = ("ssh_host", "ssh_port", "camera_name", "recorder_channel", "camera_user", "note")
 SSH_PORT = 22
 
-RESERVED_SITES = {"all", "ungrouped", "localhost", "gateways", "brokers", "central"}
+RESERVED_SITES = {"all", "ungrouped", "localhost", "gateways", "brokers", "central", "unclaimed"}
 """Words with another meaning in the inventory or in topics."""
+RESERVED_PREFIXES = ("enrol-", "box-")
+"""Of enrolment certificates (fleet/boxes/enrolment.py) and of boxes without a site."""
 RESERVED_CAMERA = "gateway"  # topic of the events about the gateway itself
 USUAL_CAMERAS = 8
 
@@ -91,7 +93,7 @@ def read_sites(problems: Problems, wards: Mapping[str, str], boards: Collection[
     drafts: dict[str, _Draft] = {}
     for row in read(problems, REQUIRED, OPTIONAL):
         site = checked_id(row["site"], "site", row.line, problems)
-        if site in RESERVED_SITES:
+        if site in RESERVED_SITES or site.startswith(RESERVED_PREFIXES):
             problems.error(row.line, f"'{site}' has a meaning of its own", "choose another site id")
         elif site:
             drafts.setdefault(site, _Draft(site)).rows.append(row)
