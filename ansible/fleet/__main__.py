@@ -1,4 +1,4 @@
-"""``python3 -m fleet check | build | generate | publish | push | certificates``, run in ``ansible/``.
+"""``python3 -m fleet COMMAND``, run in ``ansible/``; ``--help`` lists the commands.
 
 Exit codes: 0 done; 1 failed, the sheet has mistakes (all of them are printed), or the gateway did not keep
 the pushed release; 2 wrong usage.
@@ -14,6 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from fleet import across
+from fleet.boxes.commands import add_commands, run_bundle, run_enrolment, run_labels
 from fleet.build import build
 from fleet.certificates import Authority, Lives, publish_certificates
 from fleet.generate import write_generated
@@ -41,16 +42,28 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _push(args)
         if args.command == "certificates":
             return _certificates(args)
+        if args.command == "enrolment":
+            return run_enrolment(args, Authority(args.authority, _passphrase_of(args.passphrase_file)))
+        if args.command == "bundle":
+            return run_bundle(args, _good_sites(args), HERE)
+        if args.command == "labels":
+            return run_labels(args, [] if args.boxes else _good_sites(args))
         return _check_or_build(args)
     except (OSError, ValueError, PushError) as error:
         print(f"fleet {args.command}: {error}", file=sys.stderr)
         return 1
 
 
-def _certificates(args: argparse.Namespace) -> int:
+def _good_sites(args: argparse.Namespace) -> list[Site]:
+    """The sites of the sheet. Raises OSError, and ValueError for a sheet with mistakes."""
     sites, found = load(args.csv, args.wards, args.profiles)
     if any(problems.errors for problems in found):
         raise ValueError(f"{args.csv} has mistakes: python3 -m fleet check")
+    return sites
+
+
+def _certificates(args: argparse.Namespace) -> int:
+    sites = _good_sites(args)
     pulling = [site.id for site in sites if not site.ssh_host]
     authority = Authority(args.authority, _passphrase_of(args.passphrase_file))
     lives = Lives(args.days, args.renew_days)
@@ -172,6 +185,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_publish(add("publish", "publish wheels and a signed manifest, for gateways that pull releases"))
     _add_push(add("push", "send a published release to one gateway, through the broker"))
     _add_certificates(add("certificates", "publish renewed certificates for gateways that ssh cannot reach"))
+    add_commands(add, _add_sheet, HERE / "inventory")
     return parser
 
 

@@ -44,6 +44,8 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FleetBroker]:
             {"name": "ha-bx", "announcer": "ha-bx-setup", "ward": "bo-xuyen", "pictures": True},
         ],
         "broker_onvif_users": ["central-onvif"],
+        "broker_enrolment_batches": ["2026-11"],
+        "broker_claims_users": ["fleet-claims"],
         "broker_onvif_readers": [{"name": "vms-dt", "ward": "de-tham"}, {"name": "vms-city"}],
     }
     with FleetBroker(folder, inventory(), users, more) as started:
@@ -305,6 +307,48 @@ def test_a_centre_without_a_user_for_its_console_sends_clips_itself(tmp_path: Pa
         for type_ in CONSOLE:
             assert REFUSED not in alone.publish("central", f"{topic}/{type_}").err
         assert REFUSED in alone.publish("central", f"{topic}/set-config").err
+
+
+def test_a_box_without_a_site_claims_one_and_reads_answers_only(broker: FleetBroker, tmp_path: Path) -> None:
+    own, other = (f"tb/v1/unclaimed/box-1000000{digit}" for digit in "12")
+    wide = ("#", "tb/v1/+/+/up/#", "tb/v1/+/+/down/#", "tb/v1/central/#")
+    with (
+        listening(broker, "enrol-2026-11", tmp_path, *wide) as box,
+        listening(broker, "central", tmp_path, "tb/v1/unclaimed/+/up/claim", f"{own}/down/answer") as centre,
+        listening(broker, "fleet-claims", tmp_path, *wide) as control,
+    ):
+        broker.publish("dt-001", f"{UP}/event/cam-1", "event-of-dt")
+        broker.publish("central", "tb/v1/central/claim/1", "claim-at-the-centre", retain=True)
+        broker.publish("enrol-2026-11x", f"{other}/up/claim", "claim-of-no-batch")
+        broker.run("mosquitto_pub", "dt-001", "-q", "1", "-t", f"{own}/up/claim", "-m", "claim-of-a-gateway")
+        broker.publish("fleet-claims", f"{own}/down/answer", "answer-to-box", retain=True)
+        broker.publish("enrol-2026-11", f"{own}/up/claim", "a-box-says")
+        wait_until(lambda: "a-box-says" in centre.read_text(), what="the claim at the centre")
+        wait_until(lambda: "answer-to-box" in box.read_text(), what="the answer at the box")
+        wait_until(lambda: "answer-to-box" in centre.read_text(), what="the answer at the centre")
+        wait_until(
+            lambda: "claim-at-the-centre" in control.read_text(), what="the claim at the control machine"
+        )
+        assert "event-of-dt" not in box.read_text() + control.read_text()
+        assert "claim-" not in box.read_text() + centre.read_text()
+        assert "answer" not in control.read_text()
+
+
+def test_rights_of_claims(broker: FleetBroker) -> None:
+    box = "tb/v1/unclaimed/box-10000000"
+    may_write = {
+        "enrol-2026-11": {f"{box}/up/claim"},
+        "fleet-claims": {f"{box}/down/answer"},
+        "dt-001": set(),
+        "op-city": set(),
+        "ward-dt": set(),
+    }
+    topics = {f"{box}/up/claim", f"{box}/down/answer", f"{box}/up/event/cam-1", f"{UP}/state"}
+    topics |= {"tb/v1/central/claim/1", f"{UP[:-3]}/down/cmd/unclaim"}
+    for user, rights in may_write.items():
+        own = {f"{UP}/state"} if user == "dt-001" else set()
+        own |= {f"{UP[:-3]}/down/cmd/unclaim"} if user == "op-city" else set()
+        assert {t for t in topics if REFUSED not in broker.publish(user, t).err} == rights | own, user
 
 
 def test_home_assistant_reads_its_own_ward_and_writes_nothing(broker: FleetBroker, tmp_path: Path) -> None:

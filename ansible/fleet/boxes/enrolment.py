@@ -1,7 +1,7 @@
-"""Issues the enrolment certificate of a batch of boxes: it may send claims and read the answers, nothing else.
+"""Issues the enrolment certificate of a batch of boxes: it may only send claims and read the answers.
 
-All boxes of a batch have the same certificate and key. So it is valid for a limited time, and can be revoked without
-touching a gateway that has its site.
+All boxes of a batch have the same certificate and key. So it is valid for a limited time, and can be revoked
+without touching a gateway that has its site.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from fleet.certificates import Authority
 
 PREFIX = "enrol-"
 """Of the certificate's name; no site may have an id that starts with it."""
-DAYS = 365
 MAX_DAYS = 730
 _BATCH = re.compile(r"[a-z0-9]([a-z0-9-]{0,54}[a-z0-9])?")
 
@@ -33,8 +32,8 @@ def enrolment_name(batch: str) -> str:
 def issue_enrolment(authority: Authority, batch: str, folder: Path, days: int) -> tuple[Path, Path]:
     """Write a new key and its certificate below ``folder``; return both paths, the certificate first.
 
-    Raises ValueError, also when the batch has a certificate: two keys of one name could not be told apart in the
-    broker's log."""
+    Raises ValueError, also when the batch has a certificate: two keys of one name could not be told apart in
+    the broker's log."""
     name = enrolment_name(batch)
     if not 1 <= days <= MAX_DAYS:
         raise ValueError(f"an enrolment certificate is valid for 1 to {MAX_DAYS} days")
@@ -55,5 +54,7 @@ def revoke_enrolment(authority: Authority, batch: str) -> int:
     name = enrolment_name(batch)
     count = authority.revoke(name, datetime.now(UTC).replace(microsecond=0))
     if not count:
-        raise ValueError(f"{authority.issued(name)} does not exist: this CA has issued nothing for this batch")
+        raise ValueError(
+            f"{authority.issued(name)} does not exist: this CA has issued nothing for this batch"
+        )
     return count

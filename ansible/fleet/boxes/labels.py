@@ -1,7 +1,7 @@
 """Prints labels with QR codes on A4 pages: one for each site of the sheet, or for each box of a list.
 
-The page is HTML without any address of another server: a browser prints it, or saves it as PDF. Its grid is that of
-label sheets with 24 labels of 70 x 37 mm.
+The page is HTML without any address of another server: a browser prints it, or saves it as PDF. Its grid is
+that of label sheets with 24 labels of 70 x 37 mm.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Reads ``boxes.csv``, the list of the boxes that were prepared: no other box may claim a site.
 
-Columns: ``serial``; optional ``words`` (the fingerprint of the box's page, as the box prints it), ``key`` (SHA-256 of
-the box's public key, 64 hex digits: then no other key may claim under this serial), ``batch`` and ``note``.
+Columns: ``serial``; optional ``words`` (the fingerprint of the box's page, as the box prints it), ``key``
+(SHA-256 of the box's public key, 64 hex digits: then no other key may claim under this serial), ``batch`` and
+``note``.
 """
 
 from __future__ import annotations
@@ -35,9 +36,9 @@ def read_boxes(problems: Problems) -> dict[str, KnownBox]:
         elif serial in found:
             problems.error(row.line, f"{serial} is there twice", "remove one of the rows")
         elif row["key"] and re.fullmatch(r"[0-9a-f]{64}", row["key"].lower()) is None:
-            problems.error(row.line, f"{serial}: the key is not 64 hex digits", "as the box prints it, or empty")
-        else:
-            found[serial] = KnownBox(
-                serial, row["words"], row["key"].lower(), row["batch"], row["note"]
+            problems.error(
+                row.line, f"{serial}: the key is not 64 hex digits", "as the box prints it, or empty"
             )
+        else:
+            found[serial] = KnownBox(serial, row["words"], row["key"].lower(), row["batch"], row["note"])
     return found
