@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +138,7 @@ def test_a_bundle_is_signed_and_contains_each_site(folder: Path, monkeypatch: py
     assert read.operator_keys == [(folder / "keys/an.pub.pem").read_text()]
     public = folder / "release.pub"
     subprocess.run(["openssl", "pkey", "-in", folder / "release.key", "-pubout", "-out", public], check=True)
-    verify = ["openssl", "pkeyutl", "-verify", "-pubin", "-inkey", public, "-rawin", "-in", path]
+    verify = ["openssl", "pkeyutl", "-verify", "-pubin", "-inkey", str(public), "-rawin", "-in", str(path)]
     assert (
         subprocess.run([*verify, "-sigfile", f"{path}.sig"], capture_output=True, check=False).returncode == 0
     )
@@ -235,7 +236,8 @@ def test_a_bundle_has_the_configuration_that_ansible_writes(folder: Path) -> Non
         ],
     }
     (folder / "play.yml").write_text(yaml.safe_dump([play]))
-    command = [ROOT / ".venv/bin/ansible-playbook", "-i", inventory / "sites.yml", folder / "play.yml"]
+    program = str(Path(sys.executable).with_name("ansible-playbook"))
+    command = [program, "-i", str(inventory / "sites.yml"), str(folder / "play.yml")]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stdout
     for number, site in enumerate(sites_of(folder)):
