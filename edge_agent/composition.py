@@ -276,7 +276,7 @@ def build_cameras(
         events.store.recorder,
         settings.state_dir / "cameras",
         repeat_files=repeat_files,
-        opener=LimitedLogins(settings.state_dir, base.clock).open,
+        opener=LimitedLogins(settings.state_dir, base.clock, settings.gateway.timezone).open,
     )
 
 

@@ -115,6 +115,10 @@ class FfmpegInput:
 DEFAULT_PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 
 
+def no_limit() -> None:
+    """Allow every login: for tests and for cameras without credentials."""
+
+
 def open_source(
     camera: Camera,
     clock: Clock,
@@ -122,11 +126,13 @@ def open_source(
     limits: StreamTimeouts,
     *,
     repeat: bool = False,
+    before_login: Callable[[], None] = no_limit,
 ) -> FrameSource:
     """Connect. Blocks up to twice ``limits.open_s``, plus the time of the name resolver, which has no limit.
 
     ``wait(seconds)`` sleeps while a file is read at its own pace, or while a camera sends too much; it
-    returns True to stop reading. ``repeat``: start a file again when it ends. Raises ``CaptureError``.
+    returns True to stop reading. ``repeat``: start a file again when it ends. ``before_login`` is called
+    before the password is sent to a camera, and may raise a ``CaptureError``. Raises ``CaptureError``.
     """
     # Importing av takes 0.1 s, so only programs that open a camera import it.
     endpoint = endpoint_of(camera)
@@ -134,7 +140,7 @@ def open_source(
         from edge_agent.capture.network.streams import HttpStream, RtspStream
 
         kind = RtspStream if endpoint.scheme.startswith("rtsp") else HttpStream
-        return kind(camera, endpoint, wait, limits)
+        return kind(camera, endpoint, wait, limits, before_login)
     from edge_agent.capture.stream import PacketStream
 
     recipe = ffmpeg_input_for(camera)

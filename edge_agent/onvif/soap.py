@@ -190,7 +190,7 @@ class Onvif:
             asked = self._post("device", envelopes.build_envelope(envelopes.device_get_information()))
             self._by_digest = asked.asks_for_digest
         if self._by_digest:
-            return self._read(self._post(service, envelopes.build_envelope(body), self._login))
+            return self._read(self._post(service, envelopes.build_envelope(body), login=self._login))
         if self._offset_s is None or self._clock_moves:
             # Cameras refuse a digest whose time differs from their own clock.
             self._offset_s = 0.0
@@ -202,14 +202,24 @@ class Onvif:
             password=self._login.password.reveal(),
             clock_offset_s=self._offset_s,
         )
-        answer = self._post(service, envelope)
+        answer = self._post(service, envelope, in_content=self._login)
         if answer.status in (401, 403) or _denied(answer):
             user = repr(self._login.username)
             raise LoginRefused(problem_text("onvif-login-refused", host=self._web.host, user=user))
         return self._read(answer)
 
-    def _post(self, service: str, envelope: str, login: Credentials | None = None) -> CameraResponse:
-        return self._web.ask("POST", self._urls[service], content=envelope, content_type=_SOAP, login=login)
+    def _post(
+        self,
+        service: str,
+        envelope: str,
+        *,
+        login: Credentials | None = None,
+        in_content: Credentials | None = None,
+    ) -> CameraResponse:
+        url = self._urls[service]
+        return self._web.ask(
+            "POST", url, content=envelope, content_type=_SOAP, login=login, in_content=in_content
+        )
 
     def _read(self, answer: CameraResponse) -> str:
         text = answer.text

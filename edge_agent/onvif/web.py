@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import httpx
 
+from edge_agent.core.camera_logins import CameraLogin, LoginJournal
 from edge_agent.core.errors import CameraSetupError
 from edge_agent.core.problems import problem_text
 from edge_agent.core.secrets import Credentials
-from edge_agent.onvif.logins import LoginLedger
 
 MAX_BYTES = 1_000_000
 TIMEOUT_S = 5.0
@@ -58,12 +58,13 @@ class CameraHttpClient:
     """A connection to one camera. A request blocks for up to ``WHOLE_TIMEOUT_S``. Use ``with``, or
     ``close``."""
 
-    def __init__(self, host: str, ledger: LoginLedger, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(self, host: str, journal: LoginJournal, timeout_s: float = TIMEOUT_S) -> None:
         self.host = host
         self.silent = False  # did not answer the last request: another would take its timeout again
         self._timeout_s = timeout_s
+        self._transport = _CountingTransport(host, journal, timeout_s)
         self._client = httpx.Client(
-            transport=_CountingTransport(host, ledger, timeout_s),
+            transport=self._transport,
             timeout=timeout_s,
             # A proxy of the environment would see the digest, and .netrc could add another password.
             trust_env=False,
@@ -87,15 +88,17 @@ class CameraHttpClient:
         content: str | bytes | None = None,
         content_type: str | None = None,
         login: Credentials | None = None,
+        in_content: Credentials | None = None,
     ) -> CameraResponse:
         """Send a request. With ``login`` it uses HTTP digest if the camera asks for it; a password is never
-        sent in clear.
+        sent in clear. ``in_content``: the credentials of the WS-Security token in ``content``.
 
         A 401 without ``login`` is an answer. Raises ``NoAnswer``, ``LoginsUsedUp``, ``LoginRefused``.
         """
         auth = None if login is None else httpx.DigestAuth(login.username, login.password.reveal())
         headers = {} if content_type is None else {"Content-Type": content_type}
         self.silent = True
+        self._transport.credentials = login or in_content
         try:
             response = self._client.request(method, url, content=content, headers=headers, auth=auth)
         except httpx.TimeoutException as error:
@@ -118,9 +121,11 @@ class CameraHttpClient:
 class _CountingTransport(httpx.BaseTransport):
     """All requests to a camera pass here, so that no login is sent uncounted."""
 
-    def __init__(self, host: str, ledger: LoginLedger, timeout_s: float) -> None:
+    def __init__(self, host: str, journal: LoginJournal, timeout_s: float) -> None:
+        self.credentials: Credentials | None = None  # those of the next request
         self._host = host
-        self._ledger = ledger
+        self._journal = journal
+        self._logins: dict[tuple[Credentials, str], CameraLogin] = {}
         self._timeout_s = timeout_s
         # Cameras sign their own certificates. Only digests are sent over the connection, never a password.
         self._inner = httpx.HTTPTransport(verify=False, retries=0, trust_env=False)
@@ -128,16 +133,27 @@ class _CountingTransport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         if request.url.host != self._host:
             raise httpx.UnsupportedProtocol(f"{request.url.host} is not {self._host}", request=request)
-        method = _login_method(request)
-        if method is None:
+        form = _login_form(request)
+        if form is None:
             return self._sent(request)
-        self._ledger.begin(self._host, method)
+        login = self._login(form)
+        login.begin()
         response = self._sent(request)
         if _refuses(response):
-            self._ledger.refused(self._host, method)
-        elif response.status_code != 401:  # a 401 that is no refusal: the nonce had expired
-            self._ledger.accepted(self._host, method)
+            login.refused()
+        elif response.status_code == 401:  # no refusal: the nonce had expired
+            login.cancel()
+        else:
+            login.accepted()
         return response
+
+    def _login(self, form: str) -> CameraLogin:
+        if self.credentials is None:
+            raise ValueError("a request has credentials that its sender did not name")
+        key = (self.credentials, form)
+        if key not in self._logins:
+            self._logins[key] = self._journal.login(self._host, self.credentials, form)
+        return self._logins[key]
 
     def close(self) -> None:
         self._inner.close()
@@ -173,7 +189,7 @@ class _CountingTransport(httpx.BaseTransport):
         return httpx.Response(response.status_code, headers=headers, content=bytes(body), request=request)
 
 
-def _login_method(request: httpx.Request) -> str | None:
+def _login_form(request: httpx.Request) -> str | None:
     """How the request sends credentials; None when it has none."""
     shown = request.headers.get("Authorization", "")
     folder = request.url.path.split("/")[1]

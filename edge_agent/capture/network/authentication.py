@@ -6,7 +6,7 @@ import base64
 import hashlib
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from edge_agent.capture.failures import CameraFault, Fault
 from edge_agent.core.secrets import Credentials
@@ -19,11 +19,14 @@ _HASHES = {"md5": "md5", "sha-256": "sha256"}
 class Authenticator:
     """Answers the challenges (``WWW-Authenticate``) of a connection: Digest (RFC 7616), Basic (RFC 7617)."""
 
-    def __init__(self, credentials: Credentials | None, *, allow_basic: bool) -> None:
+    def __init__(
+        self, credentials: Credentials | None, *, allow_basic: bool, before_login: Callable[[], None]
+    ) -> None:
         """``allow_basic``: the password may be sent in clear text, because the connection is encrypted or the
-        configuration allows it."""
+        configuration allows it. ``before_login`` is called once, before the credentials are sent."""
         self._credentials = credentials
         self._allow_basic = allow_basic
+        self._before_login = before_login
         self._digest: dict[str, str] | None = None
         self._basic = False
         self._count = 0  # of requests with this nonce
@@ -33,10 +36,16 @@ class Authenticator:
         return self._credentials is not None
 
     def challenged(self, headers: Sequence[str]) -> None:
-        """Store the challenge of a 401 answer. Raises ``CameraFault`` if a repeated request cannot help."""
+        """Store the challenge of a 401 answer. Raises ``CameraFault`` if a repeated request cannot help, and
+        what ``before_login`` raises."""
         if self._credentials is None:
             raise CameraFault(Fault.NO_LOGIN)
-        offers = _offers(headers)
+        is_first = self._digest is None and not self._basic
+        self._store_challenge(_offers(headers))
+        if is_first:
+            self._before_login()
+
+    def _store_challenge(self, offers: Sequence[tuple[str, dict[str, str]]]) -> None:
         digests = [values for scheme, values in offers if scheme == "digest" and _is_supported(values)]
         if digests:
             self._accept(max(digests, key=lambda values: _algorithm(values) == "sha-256"))

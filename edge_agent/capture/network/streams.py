@@ -44,13 +44,20 @@ class _NetworkStream(ABC):
     live = True
 
     def __init__(
-        self, camera: Camera, endpoint: Endpoint, wait: Callable[[float], bool], limits: StreamTimeouts
+        self,
+        camera: Camera,
+        endpoint: Endpoint,
+        wait: Callable[[float], bool],
+        limits: StreamTimeouts,
+        before_login: Callable[[], None],
     ) -> None:
-        """``wait(seconds)`` is called while a camera exceeds ``ReadLimiter``. Raises ``CaptureError``."""
+        """``wait(seconds)`` is called while a camera exceeds ``ReadLimiter``, ``before_login`` before the
+        password is sent. Raises ``CaptureError``."""
         self._camera_id = camera.id
         self._limiter = ReadLimiter(wait)
         self._limits = limits
-        login = Authenticator(camera.credentials, allow_basic=camera.allow_basic or endpoint.tls)
+        allow_basic = camera.allow_basic or endpoint.tls
+        login = Authenticator(camera.credentials, allow_basic=allow_basic, before_login=before_login)
         try:
             self._connect(camera.url, endpoint, login)
         except CameraFault as error:
@@ -92,7 +99,7 @@ class RtspStream(_NetworkStream):
         )
         try:
             self._connection.play()
-        except CameraFault:
+        except (CameraFault, CaptureError):
             self._connection.close()
             raise
         self._media = self._connection.media

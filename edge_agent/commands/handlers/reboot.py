@@ -178,7 +178,7 @@ def _reboot_in_process(camera: Camera, port: int, state_dir: Path) -> CommandSuc
 
 def _reboot_camera(request: _CameraRequest) -> _CameraResponse:
     try:
-        from edge_agent.onvif.logins import FILE, LoginLedger
+        from edge_agent.core.camera_logins import LoginJournal
         from edge_agent.onvif.soap import DEVICE_PATH, Onvif
         from edge_agent.onvif.web import CameraHttpClient
     except ImportError:
@@ -186,11 +186,11 @@ def _reboot_camera(request: _CameraRequest) -> _CameraResponse:
             False, "the ONVIF library is not installed on this gateway (pip install edge-agent[cameras])"
         )
     clock = SystemClock()
-    ledger = LoginLedger(Path(request.state_dir) / FILE, clock, read_boot_id())
+    journal = LoginJournal(Path(request.state_dir), clock, read_boot_id())
     host = f"[{request.host}]" if ":" in request.host else request.host
     login = Credentials(request.username, Secret(request.password))
     try:
-        with CameraHttpClient(request.host, ledger) as web:
+        with CameraHttpClient(request.host, journal) as web:
             Onvif(web, f"http://{host}:{request.port}{DEVICE_PATH}", clock, login).reboot()
     except CameraSetupError as error:
         return _CameraResponse(False, str(error))

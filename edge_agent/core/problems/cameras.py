@@ -102,6 +102,15 @@ NETWORK: Sentences = {
     "stream-no-video": ("there is no video in the stream", "luồng không có hình"),
     "stream-no-decoder": ("there is no decoder for its codec", "không giải mã được kiểu nén này"),
     "login-wrong": ("wrong user name or password", "sai tên đăng nhập hoặc mật khẩu"),
+    "login-waits": (
+        "wrong user name or password; tried again after {at}, or at once with another password",
+        "sai tên đăng nhập hoặc mật khẩu; sau {at} mới thử lại, mật khẩu khác được thử ngay",
+    ),
+    "login-of-user-waits": (
+        "this user was refused four times within an hour; tried again after {at}, because cameras lock "
+        "accounts after five",
+        "tài khoản này bị từ chối bốn lần trong một giờ; sau {at} mới thử lại vì sai năm lần camera sẽ khóa",
+    ),
     "login-wanted": (
         "the camera wants a user name and password",
         "camera yêu cầu tên đăng nhập và mật khẩu",
@@ -231,15 +240,17 @@ ONVIF: Sentences = {
         "{host}: it answers with more than {bytes} bytes",
         "{host}: camera trả lời dài hơn {bytes} byte",
     ),
-    "logins-used-up": (
-        "{host}: {logins} logins in this run, no further one is tried: cameras lock accounts",
-        "{host}: đã đăng nhập {logins} lần trong lần chạy này, không thử thêm để camera khỏi khóa tài khoản",
-    ),
     "logins-failed": (
-        "{host}: {logins} logins failed within the last hour, no further one is tried now: cameras lock "
-        "accounts for half an hour",
-        "{host}: {logins} lần đăng nhập không thành công trong một giờ qua, chưa thử thêm vì camera có thể "
-        "khóa tài khoản nửa giờ",
+        "{host}: {logins} logins of user {user} with this password failed within the last hour; it is tried "
+        "again in {minutes} min, because cameras lock accounts; another password is tried at once",
+        "{host}: mật khẩu này của tài khoản {user} đã sai {logins} lần trong một giờ qua; {minutes} phút nữa "
+        "mới thử lại để camera khỏi khóa tài khoản; mật khẩu khác được thử ngay",
+    ),
+    "logins-of-user-failed": (
+        "{host}: {logins} logins of user {user} failed within the last hour; the next one is tried in "
+        "{minutes} min, because cameras lock accounts after five",
+        "{host}: tài khoản {user} đã đăng nhập sai {logins} lần trong một giờ qua; {minutes} phút nữa mới "
+        "thử tiếp vì sai năm lần camera sẽ khóa tài khoản",
     ),
     "onvif-no-time": (
         "{host}: its answer to GetSystemDateAndTime has no time in it",

@@ -11,10 +11,10 @@ import getpass
 import sys
 from pathlib import Path
 
+from edge_agent.core.camera_logins import LoginJournal
 from edge_agent.core.clock import Clock, SystemClock, read_boot_id
 from edge_agent.core.errors import CameraSetupError
 from edge_agent.core.secrets import Credentials, Secret
-from edge_agent.onvif.logins import FILE, LoginLedger
 from edge_agent.onvif.soap import NotOnvif, Onvif
 from edge_agent.onvif.web import CameraHttpClient, NoAnswer
 from edge_agent.tools.cameras.dahua import Dahua
@@ -25,14 +25,14 @@ from edge_agent.tools.cameras.setup_interface import PlainOnvif, SetupInterface
 MAX_PASSWORD_BYTES = 4096
 
 
-def open_ledger(state_dir: Path) -> LoginLedger:
-    ledger = LoginLedger(state_dir / FILE, SystemClock(), read_boot_id())
-    if not ledger.remembers:
+def open_journal(state_dir: Path) -> LoginJournal:
+    journal = LoginJournal(state_dir, SystemClock(), read_boot_id())
+    if not journal.remembers:
         progress(
             f"{state_dir} cannot be written: failed logins are not remembered for the next run; wait half "
             "an hour after two of them, cameras lock accounts"
         )
-    return ledger
+    return journal
 
 
 def login_of(args: argparse.Namespace) -> Credentials | None:

@@ -26,7 +26,7 @@ from edge_agent.host.health.clock_sync import read_kernel_sync
 from edge_agent.host.system.process import become_agent
 from edge_agent.onvif.soap import DEVICE_PATH
 from edge_agent.onvif.web import CameraHttpClient
-from edge_agent.tools.cameras.access import asked, login_of, open_interface, open_ledger
+from edge_agent.tools.cameras.access import asked, login_of, open_interface, open_journal
 from edge_agent.tools.cameras.messages import CAMERAS
 from edge_agent.tools.cameras.probing import Ports, ask_onvif
 from edge_agent.tools.cameras.setup_interface import SiteTime
@@ -100,7 +100,7 @@ def run_configure(args: argparse.Namespace, out: TextIO) -> int:
     clock = SystemClock()
     site_now = clock.now().astimezone(settings.gateway.timezone)
     site = SiteTime(site_now.utcoffset() or timedelta(0), site_now)
-    with CameraHttpClient(host, open_ledger(args.state_dir)) as web:
+    with CameraHttpClient(host, open_journal(args.state_dir)) as web:
         base = f"http://{host}" if args.port == 80 else f"http://{host}:{args.port}"
         panel, vendor = open_interface(web, base, _device_url(host, base), clock, login)
         plan_ = plan(read(panel, camera.url, site), panel, vendor, ntp, _clock_trusted())

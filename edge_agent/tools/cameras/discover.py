@@ -26,7 +26,7 @@ from edge_agent.core.problems.problem import encode_json
 from edge_agent.core.secrets import Credentials
 from edge_agent.host.system.process import as_agent, become_agent
 from edge_agent.onvif.soap import CameraClock
-from edge_agent.tools.cameras.access import asked, login_of, open_ledger, progress
+from edge_agent.tools.cameras.access import asked, login_of, open_journal, progress
 from edge_agent.tools.cameras.discovered import DiscoveredCamera, DiscoveredStream, DiscoveryState, Vendor
 from edge_agent.tools.cameras.drop_in import assign_ids, select, write
 from edge_agent.tools.cameras.messages import CAMERAS, Fact, fact
@@ -88,7 +88,7 @@ def run_discover(args: argparse.Namespace, out: TextIO) -> int:
         become_agent(args.state_dir)
     # Data from cameras must not be parsed as root; the drop-in is written as root.
     with as_agent(args.state_dir):
-        discovery = Discovery(open_ledger(args.state_dir), SystemClock(), progress)
+        discovery = Discovery(open_journal(args.state_dir), SystemClock(), progress)
         found = discovery.search(where)
         picked = select(found, args.choose) if args.choose else found
         if login is not None:

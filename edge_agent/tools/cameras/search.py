@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 
 from onveef import parsers
 
+from edge_agent.core.camera_logins import LoginJournal, LoginsUsedUp
 from edge_agent.core.clock import Clock
 from edge_agent.core.errors import CameraSetupError
 from edge_agent.core.problems import error_text
 from edge_agent.core.secrets import Credentials
-from edge_agent.onvif.logins import LoginLedger, LoginsUsedUp
 from edge_agent.onvif.soap import DEVICE_PATH, MediaProfile, NotOnvif, Onvif
 from edge_agent.onvif.web import CameraHttpClient, LoginRefused, NoAnswer, clean
 from edge_agent.tools.cameras import probing
@@ -58,8 +58,8 @@ class Search:
 
 
 class Discovery:
-    def __init__(self, ledger: LoginLedger, clock: Clock, progress: Callable[[str], None]) -> None:
-        self._ledger = ledger
+    def __init__(self, journal: LoginJournal, clock: Clock, progress: Callable[[str], None]) -> None:
+        self._journal = journal
         self._clock = clock
         self._progress = progress
 
@@ -89,7 +89,7 @@ class Discovery:
         if found.state not in (DiscoveryState.READY, DiscoveryState.ONVIF_OFF):
             return found
         try:
-            with CameraHttpClient(found.host, self._ledger) as web:
+            with CameraHttpClient(found.host, self._journal) as web:
                 panel = vendor_interface(web, found.base, login)
                 if panel is not None:
                     return _from_vendor(found, *panel)
@@ -127,7 +127,7 @@ class Discovery:
             announced = probing.ask_onvif(host, where.ports.discovery, min(1.0, where.listen_s))
         base = _base(host, announced, sadp.http_port if sadp is not None else ports.http)
         found = replace(_named(host, announced, sadp), base=base)
-        with CameraHttpClient(host, self._ledger, SEARCH_TIMEOUT_S) as web:
+        with CameraHttpClient(host, self._journal, SEARCH_TIMEOUT_S) as web:
             found = self._with_onvif(found, web, announced.device_url if announced else base + DEVICE_PATH)
             if found.vendor in (Vendor.HIKVISION, Vendor.OTHER) and not web.silent:
                 found = _with_activation(found, web, base)

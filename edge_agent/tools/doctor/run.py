@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from edge_agent.capture.logins import FILE as LOGINS_FILE
 from edge_agent.capture.logins import LimitedLogins
 from edge_agent.config.model.settings import Settings
+from edge_agent.core.camera_logins import FILE as LOGINS_FILE
 from edge_agent.core.clock import Clock, SystemClock
 from edge_agent.host.health.clock_sync import KernelSync, read_clock_state, read_kernel_sync
 from edge_agent.host.local_api.status import StatusResult, ask_status
@@ -137,7 +137,7 @@ def examine(
 
 def _camera_checks(settings: Settings, clock: Clock, heartbeat: Heartbeat | None) -> dict[str, CameraCheck]:
     advised = settings.profile.platform.capacity if settings.profile.platform else None
-    opener = LimitedLogins(settings.state_dir, clock).open
+    opener = LimitedLogins(settings.state_dir, clock, settings.gateway.timezone).open
     logins = settings.state_dir / LOGINS_FILE
     of_agent = heartbeat.cameras if heartbeat else {}
     return {

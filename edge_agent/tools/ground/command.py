@@ -236,6 +236,7 @@ def _picture(args: argparse.Namespace, settings: Settings, camera: Camera, unrea
     if camera.credentials is not None and not camera.credentials.password.reveal():
         raise UsageError(f"{camera.id}: its password cannot be read: {unread}; type the command with sudo")
     clock = SystemClock()
+    logins = LimitedLogins(settings.state_dir, clock, settings.gateway.timezone)
     with as_agent(settings.state_dir):
-        probe = probe_stream(camera, clock, LimitedLogins(settings.state_dir, clock).open)
+        probe = probe_stream(camera, clock, logins.open)
     return crop(probe.picture, FULL_PICTURE, camera.privacy_masks, LARGEST)

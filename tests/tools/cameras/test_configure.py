@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from edge_agent.core.camera_logins import LoginJournal
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import CameraSetupError
 from edge_agent.core.secrets import Credentials, Secret
-from edge_agent.onvif.logins import LoginLedger
 from edge_agent.onvif.web import CameraHttpClient, LoginRefused
 from edge_agent.tools.cameras.access import open_interface
 from edge_agent.tools.cameras.discovered import Vendor, same_stream
@@ -29,7 +29,7 @@ SITE = SiteTime(timedelta(hours=7), datetime.now(UTC))
 
 @contextmanager
 def opened(camera: OnvifCamera, login: Credentials = RIGHT) -> Iterator[tuple[SetupInterface, Vendor]]:
-    with CameraHttpClient(camera.host, LoginLedger(None, SystemClock(), "boot")) as web:
+    with CameraHttpClient(camera.host, LoginJournal(None, SystemClock(), "boot")) as web:
         yield open_interface(
             web, f"http://{camera.host}:{camera.port}", camera.device_url, SystemClock(), login
         )
@@ -136,8 +136,8 @@ def test_an_interrupted_run_tells_what_was_done_by_then() -> None:
         def set_ntp(self, server: str, site: SiteTime) -> None:
             raise KeyboardInterrupt
 
-    ledger = LoginLedger(None, SystemClock(), "boot")
-    with OnvifCamera(HOST, clock_offset_s=-3600) as camera, CameraHttpClient(HOST, ledger) as web:
+    journal = LoginJournal(None, SystemClock(), "boot")
+    with OnvifCamera(HOST, clock_offset_s=-3600) as camera, CameraHttpClient(HOST, journal) as web:
         panel = Interrupted(web, f"http://{HOST}:{camera.port}", RIGHT)
         plan_ = plan(read(panel, url(camera), SITE), panel, Vendor.HIKVISION, NTP, clock_trusted=True)
         results, errors = apply(plan_, panel, url(camera), SITE, NTP, lambda _: None)

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.core.camera_logins import LoginJournal
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.secrets import Credentials, Secret
-from edge_agent.onvif.logins import LoginLedger
 from edge_agent.onvif.web import CameraHttpClient, NoAnswer
 from edge_agent.tools.cameras.discovered import DiscoveredCamera, DiscoveryState, Vendor
 from edge_agent.tools.cameras.messages import fact
@@ -27,8 +27,8 @@ RIGHT = Credentials("admin", Secret("right"))
 WRONG = Credentials("admin", Secret("wrong"))
 
 
-def discovery(ledger: LoginLedger | None = None) -> Discovery:
-    return Discovery(ledger or LoginLedger(None, SystemClock(), "boot"), SystemClock(), lambda _: None)
+def discovery(journal: LoginJournal | None = None) -> Discovery:
+    return Discovery(journal or LoginJournal(None, SystemClock(), "boot"), SystemClock(), lambda _: None)
 
 
 def search(
@@ -145,12 +145,12 @@ def test_a_wrong_password_is_shown_twice_an_hour_at_most_over_all_runs(
     found = search(camera)["127.0.9.1"]
     clock = SteppedClock()
     for _ in range(5):
-        again = discovery(LoginLedger(tmp_path / "logins.json", clock, "boot")).log_in(found, WRONG)
+        again = discovery(LoginJournal(tmp_path, clock, "boot")).log_in(found, WRONG)
         assert again.state is DiscoveryState.LOGIN_REFUSED
     assert camera.failed_logins == 2
     assert not camera.locked
     clock.mono += 3601
-    discovery(LoginLedger(tmp_path / "logins.json", clock, "boot")).log_in(found, WRONG)
+    discovery(LoginJournal(tmp_path, clock, "boot")).log_in(found, WRONG)
     assert camera.failed_logins == 3
 
 
@@ -158,8 +158,8 @@ def test_right_passwords_use_nothing_up(stack: ExitStack, tmp_path: Path) -> Non
     camera = stack.enter_context(OnvifCamera("127.0.9.1"))
     found = search(camera)["127.0.9.1"]
     for _ in range(5):
-        ledger = LoginLedger(tmp_path / "logins.json", SystemClock(), "boot")
-        assert discovery(ledger).log_in(found, RIGHT).streams[0].reported
+        journal = LoginJournal(tmp_path, SystemClock(), "boot")
+        assert discovery(journal).log_in(found, RIGHT).streams[0].reported
     assert camera.failed_logins == 0
 
 
@@ -239,8 +239,8 @@ def test_a_byte_now_and_then_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) 
         thread = threading.Thread(target=drip, args=(server,))
         thread.start()
         began_mono = time.monotonic()
-        ledger = LoginLedger(None, SystemClock(), "boot")
-        with CameraHttpClient("127.0.9.3", ledger) as web, pytest.raises(NoAnswer):
+        journal = LoginJournal(None, SystemClock(), "boot")
+        with CameraHttpClient("127.0.9.3", journal) as web, pytest.raises(NoAnswer):
             web.ask("GET", f"http://127.0.9.3:{server.getsockname()[1]}/")
         took_s = time.monotonic() - began_mono
         closing.set()

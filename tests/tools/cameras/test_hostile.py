@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import unicodedata
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.config.fields import tree
+from edge_agent.core.camera_logins import LoginJournal
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import CameraSetupError
 from edge_agent.core.secrets import Credentials, Secret
-from edge_agent.onvif.logins import LoginLedger, LoginsUsedUp
 from edge_agent.onvif.soap import Onvif
 from edge_agent.onvif.web import CameraHttpClient, CameraResponse, clean
 from edge_agent.tools.cameras.dahua import Dahua
@@ -51,7 +49,7 @@ class AnsweringWeb(CameraHttpClient):
     """Gives the same answer to every request, without a network."""
 
     def __init__(self, body: bytes) -> None:
-        super().__init__(HOST, LoginLedger(None, SystemClock(), "boot"))
+        super().__init__(HOST, LoginJournal(None, SystemClock(), "boot"))
         self._body = body
 
     def ask(self, method: str, url: str, **_: object) -> CameraResponse:
@@ -141,7 +139,7 @@ def test_a_password_is_never_sent_in_clear() -> None:
         thread.start()
         url = f"http://127.0.9.20:{server.server_address[1]}/ISAPI/System/time"
         with (
-            CameraHttpClient("127.0.9.20", LoginLedger(None, SystemClock(), "boot")) as web,
+            CameraHttpClient("127.0.9.20", LoginJournal(None, SystemClock(), "boot")) as web,
             pytest.raises(CameraSetupError),
         ):
             web.ask("GET", url, login=LOGIN)
@@ -151,81 +149,7 @@ def test_a_password_is_never_sent_in_clear() -> None:
 
 def test_credentials_go_to_no_other_host() -> None:
     with (
-        CameraHttpClient(HOST, LoginLedger(None, SystemClock(), "boot")) as web,
+        CameraHttpClient(HOST, LoginJournal(None, SystemClock(), "boot")) as web,
         pytest.raises(CameraSetupError),
     ):
         web.ask("GET", "http://10.0.0.12/", login=LOGIN)
-
-
-def test_a_login_counts_before_it_is_sent(tmp_path: Path) -> None:
-    path = tmp_path / "logins.json"
-    for _ in range(2):  # two runs that are killed before an answer arrives
-        LoginLedger(path, SystemClock(), "boot").begin(HOST, "digest /ISAPI")
-    with pytest.raises(LoginsUsedUp):
-        LoginLedger(path, SystemClock(), "boot").begin(HOST, "wss /onvif")
-
-
-def test_a_login_that_was_accepted_is_free_until_it_is_refused(tmp_path: Path) -> None:
-    ledger = LoginLedger(tmp_path / "logins.json", SystemClock(), "boot")
-    for _ in range(10):
-        ledger.begin(HOST, "wss /onvif")
-        ledger.accepted(HOST, "wss /onvif")
-    ledger.refused(HOST, "wss /onvif")
-    with pytest.raises(LoginsUsedUp):
-        ledger.begin(HOST, "wss /onvif")
-
-
-def test_failures_of_an_earlier_boot_count_for_the_first_hour_of_this_one(tmp_path: Path) -> None:
-    class Uptime(SystemClock):
-        def __init__(self, mono: float) -> None:
-            self.mono = mono
-
-        def monotonic(self) -> float:
-            return self.mono
-
-    path = tmp_path / "logins.json"
-    for way in ("a", "b"):
-        LoginLedger(path, Uptime(90_000.0), "boot 1").begin(HOST, way)
-    with pytest.raises(LoginsUsedUp):
-        LoginLedger(path, Uptime(60.0), "boot 2").begin(HOST, "a")
-    LoginLedger(path, Uptime(3700.0), "boot 2").begin(HOST, "a")
-
-
-def test_a_book_that_cannot_be_read_is_begun_anew(tmp_path: Path) -> None:
-    path = tmp_path / "logins.json"
-    path.write_bytes(b"\x00{{{")
-    ledger = LoginLedger(path, SystemClock(), "boot")
-    ledger.begin(HOST, "a")
-    ledger.begin(HOST, "b")
-    with pytest.raises(LoginsUsedUp):
-        ledger.begin(HOST, "c")
-
-
-def test_a_link_in_the_way_of_the_lock_is_not_followed(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    other = tmp_path / "other"
-    other.write_text("of somebody else")
-    (tmp_path / ".logins.json.lock").symlink_to(other)
-    LoginLedger(tmp_path / "logins.json", SystemClock(), "boot").begin(HOST, "a")
-    assert other.read_text() == "of somebody else"
-    assert "failed logins are not remembered" in caplog.text
-
-
-def test_a_lock_that_cannot_be_had_stops_no_login_and_two_are_still_the_most(tmp_path: Path) -> None:
-    (tmp_path / ".logins.json.lock").mkdir()
-    os.mkfifo(tmp_path / ".fifo.json.lock")
-    for name in ("logins.json", "fifo.json"):
-        ledger = LoginLedger(tmp_path / name, SystemClock(), "boot")
-        ledger.begin(HOST, "a")
-        ledger.begin(HOST, "b")
-        with pytest.raises(LoginsUsedUp):
-            ledger.begin(HOST, "c")
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can write for another user")
-def test_what_root_keeps_is_of_use_to_the_folders_owner(tmp_path: Path) -> None:
-    os.chown(tmp_path, 4711, 4712)
-    LoginLedger(tmp_path / "logins.json", SystemClock(), "boot").begin(HOST, "a")
-    owners = {path.name: (path.stat().st_uid, path.stat().st_gid) for path in tmp_path.iterdir()}
-    assert owners == {"logins.json": (4711, 4712), ".logins.json.lock": (4711, 4712)}

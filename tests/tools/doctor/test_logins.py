@@ -24,8 +24,8 @@ def test_agent_and_doctor_show_a_wrong_password_twice_in_all(tmp_path: Path, pas
             reported = [examined(config, "--lang", "en").line("gate") for _ in range(2)]
         assert strict.logins == 2
     assert [line.finding for line in reported] == ["camera-unauthorized"] * 2
-    assert "not tried again" in reported[1].said
-    assert f"sudo rm {tmp_path}/state/stream-logins.json" in str(reported[0].todo), (
+    assert "tried again after" in reported[1].said
+    assert f"sudo rm {tmp_path}/state/camera-logins.json" in str(reported[0].todo), (
         "where this agent keeps it"
     )
 

@@ -124,9 +124,8 @@ class AimAnalysis:
         self._camera = replace(camera, analyse=replace(camera.analyse, gear=GearChoice.FULL, fps=fps))
         choice = detector_of_agent(settings)
         self.note = choice.degraded or choice.note
-        self._reader = CameraReader(
-            self._camera, clock, repeat_files=True, opener=LimitedLogins(settings.state_dir, clock).open
-        )
+        logins = LimitedLogins(settings.state_dir, clock, settings.gateway.timezone)
+        self._reader = CameraReader(self._camera, clock, repeat_files=True, opener=logins.open)
         self._pipeline = _pipeline(self._camera, settings, choice.detector)
         self._detections: list[tuple[float, Detection]] = []
         self._quality: tuple[float, ImageQuality | None] = (float("-inf"), None)

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_agent.capture.failures import Fault
-from edge_agent.capture.logins import FILE as LOGINS_FILE
 from edge_agent.capture.source import Opener, open_source
 from edge_agent.capture.stream_probe import StreamProbe, probe_stream
 from edge_agent.config.model.boards import Capacity
 from edge_agent.config.model.settings import Camera, Settings
+from edge_agent.core.camera_logins import FILE as LOGINS_FILE
 from edge_agent.core.clock import Clock
 from edge_agent.core.errors import CaptureError
 from edge_agent.core.facts import TAMPER

@@ -55,14 +55,13 @@ CAMERAS: dict[str, Wording] = {
     ),
     "camera-unauthorized": red(
         "{detail}",
-        "sai tên đăng nhập hoặc mật khẩu",
-        "correct user name and password file. Agent and doctor together try a wrong one twice an hour, "
-        "because cameras lock themselves; a corrected one is tried at once. Corrected in the camera instead: "
-        "sudo rm {logins}",
-        "sửa tên đăng nhập và tệp mật khẩu. Phần mềm và lệnh doctor chỉ thử mật khẩu sai tổng cộng hai "
-        "lần mỗi giờ, "
-        "vì thử nhiều thì camera tự khóa; mật khẩu đã sửa được thử ngay. Nếu sửa mật khẩu trên camera: "
-        "sudo rm {logins}",
+        "{detail}",
+        "correct user name and password file. All programs of the gateway together try a wrong one twice an "
+        "hour, because cameras lock themselves; a corrected one is tried at once. Corrected in the camera "
+        "instead: sudo rm {logins}",
+        "sửa tên đăng nhập và tệp mật khẩu. Các chương trình trên thiết bị chỉ thử mật khẩu sai tổng cộng "
+        "hai lần mỗi giờ, vì thử nhiều thì camera tự khóa; mật khẩu đã sửa được thử ngay. Nếu sửa mật khẩu "
+        "trên camera: sudo rm {logins}",
     ),
     "camera-basic-only": red(
         "it offers Basic login only, which sends user and password readable; the agent did not log in",
