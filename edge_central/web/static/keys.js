@@ -5,7 +5,7 @@
 (() => {
   const KEY = "console-keys";
   const ROWS = "#alarms li[data-subject], #queue li[data-subject], .rows li[data-cursor]";
-  const TYPES = "textarea, select, video, [contenteditable], dialog *";
+  const TYPES = "textarea, select, video, [contenteditable], dialog[open] *";
   const NO_TYPES = ["checkbox", "radio", "button", "submit", "file"];
 
   const help = document.getElementById("keys");
