@@ -93,7 +93,8 @@ class Report:
     counts_s: Annotated[
         float,
         Key(
-            "time between reports of new objects per label; 0: never",
+            "time between reports of new objects per label, and of the traffic; 0: never; over 900 the "
+            "centre cannot tell congestion, nor in which quarter of an hour an object was new",
             Number(1, 86400, "seconds", or_zero=True),
         ),
     ] = 60.0

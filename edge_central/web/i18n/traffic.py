@@ -47,12 +47,12 @@ WORDS: dict[str, tuple[str, str]] = {
         "number may be higher.",
     ),
     "traffic-undated": (
-        "Trong đó {count} lượt (tuần trước: {before}) không rõ giờ: đồng hồ chưa đồng bộ, thiếu báo cáo, "
-        "hoặc báo cáo lập sau ngày đó. Số này có trong tổng số và bảng theo loại; không có trong biểu đồ, "
-        "bảng theo thời gian, CSV và XLSX.",
-        "{count} of them (week before: {before}) have no known time: the clock was not set, a report is "
-        "missing, or it was made after its day. The totals and the classes include them; the chart, the "
-        "table by time, CSV and XLSX do not.",
+        "Trong đó {count} lượt (tuần trước: {before}) không rõ giờ: camera hoặc thiết bị vừa hoạt động trở "
+        "lại, thiếu báo cáo, đồng hồ chưa đồng bộ, hoặc báo cáo lập sau ngày đó. Số này có trong tổng số và "
+        "bảng theo loại; không có trong biểu đồ, bảng theo thời gian, CSV và XLSX.",
+        "{count} of them (week before: {before}) have no known time: the gateway or the camera had just "
+        "started, a report is missing, the clock was not set, or the report was made after its day. The "
+        "totals and the classes include them; the chart, the table by time, CSV and XLSX do not.",
     ),
     "traffic-with-undated": (
         "Số đếm được gồm cả những lượt không rõ giờ; trang của mỗi nơi đếm ghi rõ bao nhiêu.",
