@@ -214,6 +214,7 @@ class Agent:
             units=FailedUnits(base.clock, base.sysroot).lines,
             thermal=controls.thermal.health,
             uplink=uplink.control.health,
+            modem=uplink.modem.health,
             certificates=uplink.certificates.health,
             update=controls.updates.health,
             healing=controls.recovery.health,
@@ -239,6 +240,7 @@ class Agent:
             PeriodicTask(EVERY_ROUND_S, self._reload_if_requested),
             PeriodicTask(EVERY_ROUND_S, controls.thermal.tick),
             PeriodicTask(EVERY_ROUND_S, self._uplink.control.tick),
+            PeriodicTask(EVERY_ROUND_S, self._uplink.modem.tick),
             PeriodicTask(certificates.CHECK_EVERY_S, self._uplink.certificates.tick),
             PeriodicTask(EVERY_ROUND_S, controls.updates.tick),
             PeriodicTask(EVERY_ROUND_S, controls.recovery.tick),
@@ -433,6 +435,7 @@ class Agent:
         self._events.store.outbox.close(timeout_s=max(0.5, deadline - time.monotonic()))
         self._events.store.chain.close()
         self._uplink.usage.save()
+        self._uplink.modem.stop()
         self._base.clock_sync.save()
         self._cameras.join_readers(deadline)
         self._detection.detector.join(deadline)

@@ -19,6 +19,7 @@ from edge_agent.commands.dispatcher import CommandDispatcher
 from edge_agent.config.model.settings import Settings
 from edge_agent.control.certificates import CertificateWatch
 from edge_agent.control.commissioning import CommissioningReports
+from edge_agent.control.modem import ModemWatch
 from edge_agent.control.recovery import RecoveryControl
 from edge_agent.control.thermal import ThermalControl
 from edge_agent.control.updates import UpdateService
@@ -105,6 +106,7 @@ class UplinkParts:
 
     usage: DataUsage
     control: UplinkControl
+    modem: ModemWatch
     certificates: CertificateWatch
 
 
@@ -168,8 +170,11 @@ def build_uplink(base: SharedParts, events: EventParts) -> UplinkParts:
         reset_day=settings.uplink.reset_day,
     )
     control = UplinkControl(settings.uplink, settings.state_dir, clock, usage, events.factory, events.outbox)
+    modem = ModemWatch(
+        settings.state_dir, base.boot_id, clock, lambda: usage.period().first_day, base.sysroot
+    )
     certificates = CertificateWatch(settings, clock, base.clock_sync, events.factory, events.outbox)
-    return UplinkParts(usage, control, certificates)
+    return UplinkParts(usage, control, modem, certificates)
 
 
 def build_publisher(

@@ -71,6 +71,7 @@ HOMES: dict[str, set[str]] = {
     "tflite_runtime": {"detection"},
     "yaml": {"config"},
     "psutil": {"host", "tools"},
+    "jeepney": {"uplink"},
     "onveef": {"onvif", "tools"},
     "httpx": {"onvif"},
     "sqlalchemy": {"edge_central"},

@@ -12,6 +12,7 @@ EdgeAgentError
   StorageError            a clip or picture is not stored; its event is sent without it
   EvidenceError           of the command line: show it to the user
   CameraSetupError        of the command line: show it to the user
+  ModemError              of one reading of the modem: nothing is known until the next one
   MqttError               keep events, retry
   CentralError            of the centre: confirm nothing, retry
 
@@ -103,6 +104,10 @@ class EvidenceError(EdgeAgentError):
 
 class CameraSetupError(EdgeAgentError):
     """A camera's settings cannot be read or changed; the text says which camera and why."""
+
+
+class ModemError(EdgeAgentError):
+    """ModemManager did not answer, or not with what its interface promises."""
 
 
 class MqttError(EdgeAgentError):

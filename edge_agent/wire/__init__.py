@@ -93,6 +93,7 @@ from edge_agent.wire.health import (
     EvidenceHealth,
     HealingHealth,
     Heartbeat,
+    ModemHealth,
     MqttHealth,
     OutboxHealth,
     RuleOverride,

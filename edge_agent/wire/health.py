@@ -144,6 +144,29 @@ class UplinkHealth(Message, frozen=True, kw_only=True):
     heartbeat_s: float | None = None  # present interval of heartbeats
 
 
+ModemState = Literal[
+    "missing", "failed", "unknown", "initializing", "locked", "disabled", "disabling", "enabling", "enabled",
+    "searching", "registered", "disconnecting", "connecting", "connected",
+]  # fmt: skip
+"""``missing``: ModemManager runs and has no modem; the others are ModemManager's own."""
+
+
+class ModemHealth(Message, frozen=True, kw_only=True):
+    """The modem as ModemManager reports it, read once a minute."""
+
+    state: ModemState = "unknown"
+    failed: str | None = None  # why the state is failed: sim-missing, sim-error, unknown
+    lock: str | None = None  # what the SIM card asks for: sim-pin, sim-puk, other
+    registration: str = "unknown"  # idle, home, searching, denied, roaming, emergency
+    operator: str = ""
+    operator_code: str = ""  # MCC and MNC
+    technology: str | None = None  # the fastest in use: 5G, LTE, HSPA+, ...
+    signal_percent: Annotated[int, Meta(ge=0, le=100)] | None = None
+    # In the billing period, as the modem counts them: the traffic of all programs.
+    sent_bytes: Count = 0
+    received_bytes: Count = 0
+
+
 class RuleOverride(Message, frozen=True, kw_only=True):
     """A rule that the centre has overridden for a time."""
 
@@ -218,6 +241,7 @@ class Heartbeat(Message, frozen=True, kw_only=True):
     storm: StormHealth | None = None  # storm mode, while it goes on
     collection: CollectionHealth | None = None  # while frames are taken for training, or are on the gateway
     uplink: UplinkHealth = UplinkHealth()
+    modem: ModemHealth | None = None  # where ModemManager runs
     commands: CommandsHealth = CommandsHealth()
     certificates: CertificatesHealth = CertificatesHealth()
     update: UpdateHealth = UpdateHealth()

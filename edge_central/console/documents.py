@@ -19,6 +19,7 @@ from edge_agent.wire.received.health import (
     ReceivedCommandsHealth,
     ReceivedConfigHealth,
     ReceivedModelHealth,
+    ReceivedModemHealth,
     ReceivedUpdateHealth,
     ReceivedUplinkHealth,
 )
@@ -60,6 +61,7 @@ class HeartbeatFields(msgspec.Struct):
     cameras: dict[str, CameraFields] = msgspec.field(default_factory=dict)
     certificates: ReceivedCertificatesHealth = msgspec.field(default_factory=ReceivedCertificatesHealth)
     uplink: ReceivedUplinkHealth = msgspec.field(default_factory=ReceivedUplinkHealth)
+    modem: ReceivedModemHealth | None = None
     update: ReceivedUpdateHealth = msgspec.field(default_factory=ReceivedUpdateHealth)
     config: ReceivedConfigHealth = msgspec.field(default_factory=ReceivedConfigHealth)
     model: ReceivedModelHealth = msgspec.field(default_factory=ReceivedModelHealth)

@@ -69,6 +69,20 @@ HEALTH_GAUGES: dict[str, tuple[str, Callable[[ReceivedHealth], float | None]]] =
         "bytes used in the billing period, if there is a budget",
         lambda health: health.uplink.used_bytes if health.uplink.monthly_bytes else None,
     ),
+    "modem_signal_ratio": (
+        "signal strength as the modem reports it",
+        lambda health: None if health.modem is None else _share(health.modem.signal_percent),
+    ),
+    "modem_registered": (
+        "1: the modem is registered in a network",
+        lambda health: None if health.modem is None else health.modem.registration in ("home", "roaming"),
+    ),
+    "modem_bytes": (
+        "bytes of the billing period as the modem counts them, of all programs",
+        lambda health: (
+            None if health.modem is None else health.modem.sent_bytes + health.modem.received_bytes
+        ),
+    ),
     "uplink_budget_bytes": ("budget of the billing period", lambda health: health.uplink.monthly_bytes),
 }
 """Gauges of each gateway: name without ``edge_gateway_`` -> (help, value)."""

@@ -127,6 +127,35 @@ UPLINK: Sentences = {
         "pictures and infos wait, heartbeats are slow",
         "ảnh và sự kiện mức thông tin phải chờ, bản tin định kỳ thưa hơn",
     ),
+    "modem-missing": (
+        "modem: none is found, although the uplink is a SIM card",
+        "modem: không tìm thấy modem, dù đường truyền dùng SIM",
+    ),
+    "modem-no-sim": ("modem: no SIM card is found", "modem: không nhận được SIM"),
+    "modem-sim-error": ("modem: the SIM card does not work", "modem: SIM bị lỗi"),
+    "modem-pin": ("modem: the SIM card asks for its PIN", "modem: SIM đòi mã PIN"),
+    "modem-puk": (
+        "modem: the SIM card is blocked and asks for its PUK",
+        "modem: SIM đã bị khóa, đòi mã PUK",
+    ),
+    "modem-locked": (
+        "modem: it is locked to another provider or device",
+        "modem: bị khóa theo nhà mạng hoặc thiết bị khác",
+    ),
+    "modem-failed": ("modem: ModemManager cannot use it", "modem: ModemManager không dùng được modem này"),
+    "modem-denied": (
+        "modem: the network refuses the SIM card",
+        "modem: nhà mạng từ chối SIM",
+    ),
+    "modem-not-registered": ("modem: not registered in a network", "modem: chưa đăng ký được vào mạng"),
+    "modem-roaming": (
+        "modem: roaming in the network of {operator}",
+        "modem: đang chuyển vùng qua mạng {operator}",
+    ),
+    "modem-other-traffic": (
+        "modem: it counts {modem_mb:,} MB in this period, {other_mb:,} MB of them are not of edge-agent",
+        "modem: đếm được {modem_mb:,} MB trong kỳ này, trong đó {other_mb:,} MB không phải của edge-agent",
+    ),
 }
 
 DELIVERY: Sentences = {**OUTBOX, **BROKER, **UPLINK}

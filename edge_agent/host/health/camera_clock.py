@@ -41,6 +41,7 @@ SAME_S = 1.0
 """Cameras report whole seconds."""
 
 MAX_OFFSETS = 60
+HTTP_PORT = 80
 
 _PATH = "/onvif/device_service"
 _QUESTION = (
@@ -64,7 +65,7 @@ class CameraClocks:
     """Measures and stores the offsets. The main thread calls ``tick`` once a second; each round of requests
     runs on a thread of its own. ``port``: of the cameras' HTTP servers."""
 
-    def __init__(self, path: Path, clock: Clock, synced: Callable[[], bool], port: int = 80) -> None:
+    def __init__(self, path: Path, clock: Clock, synced: Callable[[], bool], port: int = HTTP_PORT) -> None:
         self._path = path
         self._clock = clock
         self._synced = synced
@@ -95,32 +96,34 @@ class CameraClocks:
             if loop.wait(0):
                 return
             with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
-                found[camera_id] = self._ask(host)
+                found[camera_id] = measure_offset(host, self._clock, self._port)
         if found:
             before = read_record(self._path, _Offsets)
             offsets = {} if before is None else dict(before.cameras)
             offsets |= {camera_id: _with(offsets.get(camera_id, []), new) for camera_id, new in found.items()}
             write_record(self._path, _Offsets(offsets))
 
-    def _ask(self, host: str) -> CameraClockOffset:
-        """Ask one camera. Raises ``OSError``, ``HTTPException`` or ``ValueError`` without a valid answer."""
-        connection = http.client.HTTPConnection(host, self._port, timeout=TIMEOUT_S)
-        with contextlib.closing(connection):
-            connection.connect()
-            guard = threading.Timer(WHOLE_TIMEOUT_S, connection.sock.shutdown, (socket.SHUT_RDWR,))
-            guard.daemon = True
-            guard.start()
-            try:
-                began, began_mono = self._clock.now(), self._clock.monotonic()
-                connection.request("POST", _PATH, _QUESTION, {"Content-Type": "application/soap+xml"})
-                answer = connection.getresponse().read(MAX_BYTES)
-            finally:
-                guard.cancel()
-            camera_time = parse_utc_time(answer.decode("utf-8", errors="replace"))
-            took_s = self._clock.monotonic() - began_mono
-        # The camera truncates to whole seconds: on average half a second is missing.
-        offset_s = (camera_time - began).total_seconds() + 0.5 - took_s / 2
-        return CameraClockOffset(rfc3339(self._clock.now()), round(offset_s, 1))
+
+def measure_offset(host: str, clock: Clock, port: int = HTTP_PORT) -> CameraClockOffset:
+    """Ask one camera; ``clock`` is right. Raises ``OSError``, ``HTTPException`` or ``ValueError`` without a
+    valid answer."""
+    connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_S)
+    with contextlib.closing(connection):
+        connection.connect()
+        guard = threading.Timer(WHOLE_TIMEOUT_S, connection.sock.shutdown, (socket.SHUT_RDWR,))
+        guard.daemon = True
+        guard.start()
+        try:
+            began, began_mono = clock.now(), clock.monotonic()
+            connection.request("POST", _PATH, _QUESTION, {"Content-Type": "application/soap+xml"})
+            answer = connection.getresponse().read(MAX_BYTES)
+        finally:
+            guard.cancel()
+        camera_time = parse_utc_time(answer.decode("utf-8", errors="replace"))
+        took_s = clock.monotonic() - began_mono
+    # The camera truncates to whole seconds: on average half a second is missing.
+    offset_s = (camera_time - began).total_seconds() + 0.5 - took_s / 2
+    return CameraClockOffset(rfc3339(clock.now()), round(offset_s, 1))
 
 
 def read_offsets(state_dir: Path) -> dict[str, list[CameraClockOffset]]:

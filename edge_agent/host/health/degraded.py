@@ -27,6 +27,7 @@ from edge_agent.wire import (
     EvidenceHealth,
     HealingHealth,
     ModelHealth,
+    ModemHealth,
     MqttHealth,
     OutboxHealth,
     ThermalHealth,
@@ -144,6 +145,56 @@ def uplink_lines(uplink: UplinkHealth) -> Iterator[ProblemText]:
             waits=problem_text(f"uplink-waits-{uplink.step}"),
             until=str(uplink.resets_on),
             step=uplink.step,
+        )
+
+
+OTHER_TRAFFIC_SHARE = 0.25
+"""Of the budget: what docs/guide/uplink.md asks to leave for other programs on the card."""
+
+
+MODEM_FAILURES = {"sim-missing": "modem-no-sim", "sim-error": "modem-sim-error"}
+MODEM_LOCKS = {"sim-pin": "modem-pin", "sim-puk": "modem-puk"}
+MODEM_FINDINGS = frozenset(
+    {
+        *MODEM_FAILURES.values(),
+        *MODEM_LOCKS.values(),
+        *("modem-missing", "modem-locked", "modem-failed", "modem-denied"),
+        *("modem-not-registered", "modem-roaming"),
+    }
+)
+
+
+def modem_finding(modem: ModemHealth) -> str | None:
+    """Return what keeps the modem from the network, or makes it expensive, one of ``MODEM_FINDINGS``."""
+    if modem.state == "missing":
+        return "modem-missing"
+    if modem.lock is not None:
+        return MODEM_LOCKS.get(modem.lock, "modem-locked")
+    if modem.state == "failed":
+        return MODEM_FAILURES.get(modem.failed or "", "modem-failed")
+    if modem.registration == "denied":
+        return "modem-denied"
+    if modem.registration in ("idle", "searching", "emergency") and modem.state != "initializing":
+        return "modem-not-registered"
+    return "modem-roaming" if modem.registration == "roaming" else None
+
+
+def modem_lines(uplink: UplinkHealth, modem: ModemHealth | None) -> Iterator[ProblemText]:
+    """Troubles of the modem, where the uplink is a SIM card: another gateway does not use its modem."""
+    if modem is None or uplink.kind != "sim":
+        return
+    finding = modem_finding(modem)
+    if finding == "modem-roaming":
+        yield problem_text(finding, operator=modem.operator or modem.operator_code)
+    elif finding is not None:
+        yield problem_text(finding)
+    counted = modem.sent_bytes + modem.received_bytes
+    other = counted - uplink.used_bytes
+    if uplink.monthly_bytes and other > OTHER_TRAFFIC_SHARE * uplink.monthly_bytes:
+        yield problem_text(
+            "modem-other-traffic",
+            modem_mb=round(counted / 1e6),
+            other_mb=round(other / 1e6),
         )
 
 

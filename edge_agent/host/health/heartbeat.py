@@ -36,6 +36,7 @@ from edge_agent.wire import (
     Heartbeat,
     Message,
     ModelHealth,
+    ModemHealth,
     MqttHealth,
     OutboxHealth,
     StormHealth,
@@ -74,6 +75,7 @@ class HealthSources:
     collection: Callable[[], CollectionHealth | None] = lambda: None
     passages: Callable[[], str | None] = lambda: None  # why no rows are stored
     uplink: Callable[[], UplinkHealth] = UplinkHealth
+    modem: Callable[[], ModemHealth | None] = lambda: None
     commands: Callable[[], CommandsHealth] = CommandsHealth
     certificates: Callable[[], CertificatesHealth] = CertificatesHealth
     update: Callable[[], UpdateHealth] = UpdateHealth
@@ -105,6 +107,7 @@ class HeartbeatMaker:
         collection, certificates, update = sources.collection(), sources.certificates(), sources.update()
         passages = sources.passages()
         uplink, healing, model = sources.uplink(), sources.healing(), sources.model()
+        modem = sources.modem()
         now, zone = self._clock.now(), settings.gateway.timezone
         rules = [rule for camera in settings.cameras for rule in camera.rules]
         lines = [
@@ -113,6 +116,7 @@ class HeartbeatMaker:
             *degraded.schedule_lines(rules, sources.clock_has_been_synced()),
             *degraded.healing_lines(healing),
             *degraded.uplink_lines(uplink),
+            *degraded.modem_lines(uplink, modem),
             *degraded.certificate_lines(certificates),
             *degraded.evidence_lines(evidence),
             *sources.configuration(),
@@ -144,6 +148,7 @@ class HeartbeatMaker:
             storm=sources.storm(),
             collection=None if collection is None else _plain(collection, "paused"),
             uplink=uplink,
+            modem=modem,
             commands=_plain(commands, "degraded"),
             certificates=_plain(certificates, "next_trouble"),
             update=_plain(update, "why"),

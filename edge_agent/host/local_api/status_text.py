@@ -20,6 +20,7 @@ from edge_agent.wire import (
     CameraHealth,
     CertificatesHealth,
     ModelHealth,
+    ModemHealth,
     MqttHealth,
     OutboxHealth,
     ShadowReport,
@@ -78,6 +79,8 @@ class _Text:
         yield self._line("mqtt", *self._mqtt(beat.mqtt))
         if beat.uplink.monthly_bytes:
             yield self._line("uplink", *self._uplink(beat.uplink))
+        if beat.modem is not None:
+            yield self._line("modem", *self._modem(beat.modem))
         if beat.certificates.client_days is not None:
             yield self._line("tls", *self._certificates(beat.certificates))
         yield self._line("outbox", *self._outbox(beat.outbox))
@@ -152,6 +155,15 @@ class _Text:
             size = f"{uplink.forecast_bytes / 1e6:,.0f}"
             yield self.say("forecast", size=size, day=self._day(uplink.resets_on))
         yield self.say(f"waits-{uplink.step}") if uplink.step else None
+
+    def _modem(self, modem: ModemHealth) -> Iterator[str | None]:
+        yield self.named("modem", modem.state)
+        yield modem.operator or modem.operator_code or None
+        yield modem.technology
+        if modem.signal_percent is not None:
+            yield self.say("signal", percent=modem.signal_percent)
+        sizes = (f"{count / 1e6:,.0f}" for count in (modem.sent_bytes, modem.received_bytes))
+        yield self.say("modem-bytes", sent=next(sizes), received=next(sizes))
 
     def _certificates(self, certificates: CertificatesHealth) -> Iterator[str | None]:
         yield self.say("certificate", days=certificates.client_days)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from edge_agent.tools.doctor.words.box import BOX
 from edge_agent.tools.doctor.words.broker import BROKER
 from edge_agent.tools.doctor.words.cameras import CAMERAS
+from edge_agent.tools.doctor.words.network import NETWORK
 from edge_agent.tools.doctor.words.wording import MARKS, Wording
 
 BEGIN, END = "<!-- made by python -m edge_agent.tools.doctor.guide -->", "<!-- until here -->"
@@ -15,7 +16,7 @@ BEGIN, END = "<!-- made by python -m edge_agent.tools.doctor.guide -->", "<!-- u
 
 def tables() -> str:
     """Return the tables as Markdown."""
-    parts = {"The gateway": BOX, "A camera": CAMERAS, "The broker": BROKER}
+    parts = {"The gateway": BOX, "A camera": CAMERAS, "Modem and time": NETWORK, "The broker": BROKER}
     return "\n".join([BEGIN, *(_table(title, words) for title, words in parts.items()), END])
 
 

@@ -15,7 +15,7 @@ from edge_agent.host.health.clock_sync import KernelSync, read_clock_state, read
 from edge_agent.host.local_api.status import StatusResult, ask_status
 from edge_agent.mqtt.tls.rotation import certificate_in_force
 from edge_agent.tools.doctor.check import Check, CheckLevel, CheckResult, run_checks
-from edge_agent.tools.doctor.checks import box, broker, cameras, detector
+from edge_agent.tools.doctor.checks import box, broker, cameras, detector, network
 from edge_agent.tools.doctor.checks.broker import check_certificates
 from edge_agent.tools.doctor.checks.cameras import CameraCheck, CameraMeasurement
 from edge_agent.tools.doctor.checks.delivery import check_agent, check_delivery, check_outbox, with_delivery
@@ -23,7 +23,8 @@ from edge_agent.tools.doctor.words import level_of
 from edge_agent.wire.health import Heartbeat
 
 HOST_CHECKS = (
-    "config", "board", "clock", "disk", "temperature", "power", "agent", "detector", "outbox", "certificate",
+    "config", "board", "clock", "disk", "temperature", "power", "modem", "agent", "detector", "outbox",
+    "certificate",
 )  # fmt: skip
 SHORT_S = 10.0
 """Timeout of checks that read and write only on the gateway."""
@@ -102,6 +103,13 @@ def examine(
         Check("disk", SHORT_S, lambda: first or box.check_disk(settings, sysroot, agent)),
         Check("temperature", SHORT_S, lambda: box.check_temperature(settings.profile.thermal, sysroot, step)),
         Check("power", SHORT_S, lambda: box.check_power(settings.profile, sysroot, clock)),
+        Check(
+            "modem",
+            network.MODEM_LIMIT_S,
+            lambda: network.check_modem(
+                settings.uplink.kind, sysroot, heartbeat.modem if heartbeat else None
+            ),
+        ),
         Check("agent", SHORT_S, lambda: check_agent(status, settings)),
         Check(
             "detector",
@@ -109,6 +117,7 @@ def examine(
             lambda: detector.check_detector(settings, heartbeat.detector if heartbeat else None),
         ),
         *(Check(name, cameras.LIMIT_S, camera_check.run) for name, camera_check in camera_checks.items()),
+        *network.clock_checks(settings, clock, synced=now.synced),
         Check(
             "certificate",
             SHORT_S,

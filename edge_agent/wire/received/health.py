@@ -54,6 +54,16 @@ class ReceivedUplinkHealth(msgspec.Struct):
     held: list[str] = msgspec.field(default_factory=list)
 
 
+class ReceivedModemHealth(msgspec.Struct):
+    state: str = ""
+    registration: str = ""
+    operator: str = ""
+    technology: str | None = None
+    signal_percent: int | None = None
+    sent_bytes: int = 0
+    received_bytes: int = 0
+
+
 class ReceivedCertificatesHealth(msgspec.Struct):
     client_days: int | None = None
     ca_days: int | None = None
@@ -121,6 +131,7 @@ class ReceivedHealth(msgspec.Struct):
     box: ReceivedBoxHealth = msgspec.field(default_factory=ReceivedBoxHealth)
     outbox: ReceivedOutboxHealth = msgspec.field(default_factory=ReceivedOutboxHealth)
     uplink: ReceivedUplinkHealth = msgspec.field(default_factory=ReceivedUplinkHealth)
+    modem: ReceivedModemHealth | None = None
     certificates: ReceivedCertificatesHealth = msgspec.field(default_factory=ReceivedCertificatesHealth)
     detector: ReceivedPartHealth = msgspec.field(default_factory=ReceivedPartHealth)
     evidence: ReceivedPartHealth = msgspec.field(default_factory=ReceivedPartHealth)

@@ -12,6 +12,7 @@ import pytest
 import edge_agent
 from edge_agent.core.languages import Bilingual, Lang, named_in_both
 from edge_agent.core.model import Cause
+from edge_agent.host.health.degraded import MODEM_FINDINGS
 from edge_agent.host.local_api.status_words import STATUS
 from edge_agent.mqtt.connect_errors import ConnectErrorKind
 from edge_agent.tools.doctor.check import CheckLevel, CheckResult, Figure
@@ -60,6 +61,7 @@ def test_findings_of_the_code_and_of_the_words_are_the_same() -> None:
     }
     made_of_a_word = {f"camera-{cause}" for cause in Cause} | {f"broker-{kind}" for kind in ConnectErrorKind}
     made_of_a_word |= {"codec-hevc", "codec-mjpeg"}
+    made_of_a_word |= MODEM_FINDINGS
     assert set(WORDS) - made_of_a_word == used - made_of_a_word
 
 

@@ -8,11 +8,12 @@ from edge_agent.tools.doctor.check import CheckLevel, CheckResult
 from edge_agent.tools.doctor.words.box import BOX
 from edge_agent.tools.doctor.words.broker import BROKER
 from edge_agent.tools.doctor.words.cameras import CAMERAS
+from edge_agent.tools.doctor.words.network import NETWORK
 from edge_agent.tools.doctor.words.wording import Wording
 
 __all__ = ["WORDS", "Wording", "level_of", "said_of", "todo_of"]
 
-WORDS: dict[str, Wording] = {**BOX, **CAMERAS, **BROKER}
+WORDS: dict[str, Wording] = {**BOX, **CAMERAS, **NETWORK, **BROKER}
 
 
 def level_of(result: CheckResult) -> CheckLevel:
