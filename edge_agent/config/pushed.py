@@ -282,7 +282,7 @@ class ConfigSource:
         )
 
     def load_with_rules(self, rule_changes: Mapping) -> Settings:
-        """Load the configuration in force with other changed rules. It was loaded before. Raises
+        """Load the configuration in force again, with other changed rules. Call ``load`` first. Raises
         ConfigError."""
         assert self.selected is not None
         if self.selected.origin is ConfigOrigin.FILE:
@@ -292,11 +292,11 @@ class ConfigSource:
 
     def rule_changes(self) -> RuleChanges:
         """Return the stored changed rules, to be changed again: also those that do not fit now, so that the
-        next change does not forget them. The configuration was loaded before."""
+        next change does not forget them. Call ``load`` first."""
         return RuleChanges() if self._stored_changes is None else changes_of(self._stored_changes)
 
     def tree(self) -> Mapping:
-        """Return the configuration in force as one tree. It was loaded before. Raises ConfigError."""
+        """Return the configuration in force as one tree. Call ``load`` first. Raises ConfigError."""
         whole = self.tree_without_changes()
         return whole if self._rule_changes is None else with_rule_changes(whole, self._rule_changes)
 

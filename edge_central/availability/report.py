@@ -192,8 +192,8 @@ def make_site(
 def outage_entries(
     found: GatewayIntervals, spans: Mapping[str, Sequence[ConditionSpan]], period: TimeSpan
 ) -> tuple[OutageEntry, ...]:
-    """The outages of a gateway and of its cameras, in order of their begin. ``spans``: by camera; those that
-    are no outage of one camera are left out."""
+    """The outages of a gateway and of its cameras, in order of their begin. ``spans``: the conditions of each
+    camera; conditions that are no outage of a camera are left out."""
 
     def entry(camera: str, span: ConditionSpan) -> OutageEntry:
         return OutageEntry(found.ward, found.gateway, camera, span, span.to_ms == period.to_ms)

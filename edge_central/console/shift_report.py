@@ -92,7 +92,7 @@ class ShiftReport:
 
 
 def read_shift_report(connection: Connection, scope: Scope, from_ms: int, to_ms: int) -> ShiftReport:
-    """Of the alarms from ``from_ms`` to before ``to_ms``."""
+    """The report on the alarms from ``from_ms``, included, to ``to_ms``, not included."""
     found = list(_alarms(connection, scope, from_ms, to_ms))
     complete = len(found) <= MAX_ALARMS
     found += _alerts(connection, scope, from_ms, to_ms)

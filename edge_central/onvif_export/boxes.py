@@ -55,8 +55,8 @@ def find_box(file: IO[bytes], parent: BoxPlace, kind: bytes) -> BoxPlace | None:
 
 
 def child_box(file: IO[bytes], parent: BoxPlace, *path: bytes) -> BoxPlace:
-    """The first box of the first kind of ``path`` in ``parent``, in that the first of the second kind, and so
-    on. Raises BoxDamaged if there is none."""
+    """The box at ``path``, which names a kind for each level below ``parent``; of several boxes of a kind the
+    first. Raises BoxDamaged if there is none."""
     for kind in path:
         found = find_box(file, parent, kind)
         if found is None:

@@ -179,8 +179,8 @@ def record_progress(connection: Connection, row: Any, reply: ReplyMessage, now_m
 
 
 def words_of(reply: ReplyMessage) -> str:
-    """What the gateway says, or what it means: an older agent knows no search keys, and names the operators'
-    keys, which the search key must never be among."""
+    """The reply in words for people. The reply of an agent without support for search keys is replaced by the
+    reason: it complains about operators' keys, and an officer would look in the wrong place."""
     problem = problem_of(reply.text)
     if reply.status == "rejected" and reply.code in ("bad-arguments", "unknown-type"):
         return problem_text("search-gateway-too-old", why=reply.text)

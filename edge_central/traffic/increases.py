@@ -44,10 +44,13 @@ class DayIncreases:
 def increases(
     dated: Mapping[Quarter, DayReading], undated: Mapping[Quarter, DayReading], day: Span
 ) -> DayIncreases:
-    """``dated`` and ``undated``: readings by the quarter of their end, with a synchronised clock and without
-    one. ``day``: the quarters of the day. What was reported with a wrong clock, or after the day, or first
-    after a hole that began in an earlier quarter, has no time. A day's readings never fall, so their sums put
-    the dated and the undated ones in order."""
+    """Split the counts of a day into those of each quarter, and those without a known time.
+
+    ``dated`` and ``undated``: readings by the quarter of their end, with a synchronised clock and without
+    one. ``day``: the quarters of the day. Three kinds of counts have no known time: those that a gateway
+    reported with a wrong clock, those reported after the day, and those of the first report after a hole that
+    began in an earlier quarter. Counts only grow within a day, so the sum of a reading gives its place among
+    the others, whatever the clock said."""
     first, last = day
     holes = list(_holes(dated, day))
     doubtful = {quarter for begin, quarter in holes if begin < quarter}

@@ -96,7 +96,7 @@ class Window:
         return (self.free_for_alarms if alarm else self.free_for_others) > 0
 
     def in_flight(self, kind: type[_Kind]) -> list[_Kind]:
-        """The messages of this kind."""
+        """The messages of this kind that the broker has not acknowledged."""
         return [entry.sent for entry in self._in_flight.values() if isinstance(entry.sent, kind)]
 
     @property

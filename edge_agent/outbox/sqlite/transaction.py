@@ -96,7 +96,8 @@ class Transaction:
         self._max_db_bytes = max_db_bytes
 
     def insert(self, request: AppendRequest) -> None:
-        """Store one event with its picture and open event; nothing if its encoder fails or memory has it."""
+        """Store one event with its picture and its open event. Nothing is stored if the event cannot be
+        encoded, or if it is already in the memory store."""
         draft = request.draft
         if request.done or not request.claim(StoreTarget.WRITER):
             return
