@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from fleet import across
+from fleet import across, host_keys
 from fleet.boxes.commands import add_commands, run_bundle, run_enrolment, run_labels
 from fleet.build import build
 from fleet.certificates import Authority, Lives, publish_certificates
@@ -21,7 +21,7 @@ from fleet.generate import write_generated
 from fleet.problems import Problems
 from fleet.publish import publish
 from fleet.push import Broker, PushError, Release, connect, push
-from fleet.sites import Site, read_sites, read_wards
+from fleet.sites import SSH_PORT, Site, read_sites, read_wards
 
 HERE = Path(__file__).resolve().parents[1]
 EXAMPLE = HERE / "inventory/sites.example.csv"
@@ -48,6 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return run_bundle(args, _good_sites(args), HERE)
         if args.command == "labels":
             return run_labels(args, [] if args.boxes else _good_sites(args))
+        if args.command == "host-key":
+            return _host_key(args)
         return _check_or_build(args)
     except (OSError, ValueError, PushError) as error:
         print(f"fleet {args.command}: {error}", file=sys.stderr)
@@ -73,6 +75,22 @@ def _certificates(args: argparse.Namespace) -> int:
     print(
         f"{len(outcome.renewed)} renewed, {len(outcome.left)} are still valid long enough, in {args.folder}"
     )
+    return 0
+
+
+def _host_key(args: argparse.Namespace) -> int:
+    sites, _ = load(args.csv, args.wards, args.profiles)
+    site = next((each for each in sites if each.id == args.name), None)
+    if site is not None and not site.ssh_host:
+        raise ValueError(
+            f"{site.id} has no ssh_host in {args.csv}: write its present address there, then build"
+        )
+    host, port = (site.ssh_host, site.ssh_port) if site else (args.name, args.port)
+    # Gateways are recorded under their site's id (HostKeyAlias), servers under their address.
+    name = site.id if site else host if port == SSH_PORT else f"[{host}]:{port}"
+    same = host_keys.confirm(args.fingerprint, input)
+    path = args.csv.parent / "known_hosts"
+    print(host_keys.learn(path, name, host_keys.scan(host, port), same, replace=args.replace))
     return 0
 
 
@@ -178,6 +196,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_sheet(build_)
     build_.add_argument("--out", type=Path, help="inventory folder; without it that of the sheet")
     build_.add_argument("--prune", action="store_true", help="remove host_vars of sites that are gone")
+    _add_host_key(add("host-key", "record a machine's ssh host key, once you have compared it"))
     made = add("generate", "write an invented sheet of any size, for tests")
     made.add_argument("folder", type=Path, help="folder for sites.csv and wards.csv")
     made.add_argument("--sites", type=int, default=465, help="number of sites")
@@ -195,6 +214,23 @@ def _add_sheet(parser: argparse.ArgumentParser) -> None:
     )
     _add_wards(parser)
     parser.add_argument("--resolve", action="store_true", help="query DNS for every host name too")
+
+
+def _add_host_key(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", help="id of a site in the sheet, or the address of a server")
+    parser.add_argument("--port", type=int, default=SSH_PORT, help="ssh port of a server")
+    parser.add_argument(
+        "--fingerprint",
+        default="",
+        help="the fingerprint that the machine shows (SHA256:...); without it a question on the terminal",
+    )
+    parser.add_argument(
+        "--replace", action="store_true", help="another key is recorded: the card or the hardware is new"
+    )
+    parser.add_argument(
+        "--csv", type=Path, default=HERE / "inventory/sites.csv", help="the sheet of the sites"
+    )
+    _add_wards(parser)
 
 
 def _add_wards(parser: argparse.ArgumentParser) -> None:

@@ -23,6 +23,7 @@ pytestmark = pytest.mark.xdist_group("guide")
 
 GUIDE = ROOT / "docs/guide/provisioning.md"
 VAULT_PASSWORD = "typed at the prompt"
+IMAGE_PASSWORD = "of-the-image"
 VAULT = "pki_ca_passphrase: a long sentence on paper\nedge_agent_camera_passwords: {cam-1: x}\n"
 HEADER = "site;ward;name;latitude;longitude;board;ssh_host;camera;camera_url;camera_user\n"
 SHEET = HEADER + "dt-001;Đề Thám;Lý Bôn;20,44;106,33;auto;{address};cam-1;rtsp://192.0.2.1/sub;viewer\n"
@@ -60,8 +61,10 @@ class Desk:
     def inventory(self) -> Path:
         return self.checkout / "ansible/inventory"
 
-    def type(self, block: str) -> Typed:
-        """Run a command in ``ansible/``, as in the guide; prompts get the vault's password."""
+    def type(self, block: str, **answers: str) -> Typed:
+        """Run a command in ``ansible/``, as in the guide. ``answers``: to prompts that begin with a word,
+        ``vault`` or ``ssh``; the vault's password is known."""
+        prompts = {"vault": VAULT_PASSWORD, **answers}
         (first,) = [each for each in typed() if each.startswith("cd ansible\n")]
         begin = "\n".join(line for line in first.splitlines() if line.startswith(("cd ", "export ")))
         words = ["bash", "-e", "-c", f"{begin}\n{block.removeprefix(begin)}"]
@@ -78,8 +81,9 @@ class Desk:
             ):  # Linux reports this when the other end of a terminal is closed
                 while part := os.read(keyboard, 4096):
                     shown += part
-                    if re.search(rb"[Pp]assword: $", shown[answered:]):
-                        os.write(keyboard, f"{VAULT_PASSWORD}\n".encode())
+                    last = shown[answered:].decode(errors="replace").rpartition("\n")[2]
+                    if last.endswith(": ") and (word := last.split()[0].lower()) in prompts:
+                        os.write(keyboard, f"{prompts[word]}\n".encode())
                         answered = len(shown)
             process.wait()  # before the terminal is closed
             os.close(keyboard)
@@ -117,6 +121,11 @@ def desk(boxes: Boxes, tmp_path: Path) -> Iterator[Desk]:
         process.terminate()
 
 
+def fingerprint(box: Box) -> str:
+    """What the box itself shows of its ssh key."""
+    return box.run("ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub").split()[1]
+
+
 def well(done: Typed) -> None:
     assert done.code == 0, done.shown[-6000:]
 
@@ -132,7 +141,7 @@ def test_the_provisioning_guide_works_as_typed_on_a_fresh_box(boxes: Boxes, desk
         gateways.read_text().replace("ssh-ed25519 AAAA... somebody@example", boxes.public_key)
     )
     well(desk.type(vault))
-    well(desk.type(prepare.replace("ansible_user=pi", f"ansible_user={USER}")))
+    well(desk.type(prepare.replace("image_user=pi", f"image_user={USER}"), **{"is": fingerprint(box)}))
     assert "dt-001 ssh-" in (desk.inventory / "known_hosts").read_text()
     verdict = desk.type(commission)
     assert "CHƯA ĐẠT" in verdict.shown, "there is no broker and no camera"
@@ -146,9 +155,34 @@ def test_a_machine_with_another_host_key_is_refused(boxes: Boxes, desk: Desk) ->
         SHEET.format(address=box.address).replace("dt-001", "dt-002"), encoding="utf-8"
     )
     ping = f"ansible dt-002 -m ansible.builtin.ping -e ansible_user={USER}"
-    well(desk.type(f"python3 -m fleet build inventory/sites.csv\n{ping}"))
+    known = f"python3 -m fleet host-key dt-002 --fingerprint {fingerprint(box)}"
+    well(desk.type(f"python3 -m fleet build inventory/sites.csv\n{known}\n{ping}"))
     box.run("rm /etc/ssh/ssh_host_*; ssh-keygen -A; systemctl restart ssh")
     # Not over the connection that Ansible keeps open for the next minute.
     refused = desk.type(f"ANSIBLE_SSH_ARGS='-o ControlPath=none' {ping}")
     assert refused.code != 0
     assert "REMOTE HOST IDENTIFICATION HAS CHANGED" in refused.shown
+
+
+def test_the_first_command_works_on_a_card_with_passwords_only(boxes: Boxes, desk: Desk) -> None:
+    box = boxes.start("dt-003")
+    (desk.inventory / "sites.csv").write_text(
+        SHEET.format(address=box.address).replace("dt-001", "dt-003"), encoding="utf-8"
+    )
+    example = (desk.inventory / "group_vars/gateways.example.yml").read_text()
+    (desk.inventory / "group_vars/gateways.yml").write_text(
+        example.replace("ssh-ed25519 AAAA... somebody@example", boxes.public_key)
+    )
+    shown = fingerprint(box)
+    box.run(
+        f"echo {USER}:{IMAGE_PASSWORD} | chpasswd; rm /home/{USER}/.ssh/authorized_keys; "
+        f"echo {USER} ALL=ALL > /etc/sudoers.d/90-image"
+    )
+    login = f"ansible-playbook prepare.yml --tags login -l dt-003 -e image_user={USER} -k -K"
+    strange = desk.type(f"python3 -m fleet build inventory/sites.csv\n{login}", ssh=IMAGE_PASSWORD, become="")
+    assert "python3 -m fleet host-key dt-003" in strange.shown
+    well(desk.type(f"python3 -m fleet host-key dt-003 --fingerprint {shown}"))
+    well(desk.type(login, ssh=IMAGE_PASSWORD, become=""))
+    box.user = "fleet"
+    assert box.run("whoami") == "root"
+    well(desk.type("ansible-playbook prepare.yml --tags login -l dt-003"))

@@ -12,6 +12,7 @@ need mosquitto
 need mosquitto-clients
 need ffmpeg
 need openssl
+need openssh-client
 need python3-gi
 need gir1.2-gst-rtsp-server-1.0
 need gstreamer1.0-plugins-base
@@ -24,7 +25,6 @@ need promtool
 if [ "${1:-}" = deploy ]; then
     need systemd-container
     need mmdebstrap
-    need openssh-client
     need iproute2
 fi
 if [ "${1:-}" = browser ]; then
