@@ -16,14 +16,15 @@ LONGEST = 60
 
 
 def variables(role: Path) -> str:
-    """A table of the role's variables, as Markdown. Raises OSError and KeyError for a role without its parts."""
+    """A table of the role's variables, as Markdown. Raises OSError or KeyError if the role has none."""
     options = _read(role / "meta/argument_specs.yml")["argument_specs"]["main"]["options"]
     defaults = _read(role / "defaults/main.yml") or {}
     rows = [
-        f"| `{name}` | {option['type']} | {_default(name, option, defaults)} | {_cell(option['description'])} |"
+        (f"`{name}`", option["type"], _default(name, option, defaults), _cell(option["description"]))
         for name, option in options.items()
     ]
-    return "\n".join(["| variable | type | default | meaning |", "|---|---|---|---|", *rows])
+    head = ["| variable | type | default | meaning |", "|---|---|---|---|"]
+    return "\n".join([*head, *(f"| {' | '.join(row)} |" for row in rows)])
 
 
 def with_variables(text: str, role: Path) -> str:

@@ -62,9 +62,9 @@ class Desk:
         return self.checkout / "ansible/inventory"
 
     def type(self, block: str, **answers: str) -> Typed:
-        """Run a command in ``ansible/``, as in the guide. ``answers``: to prompts that begin with a word,
-        ``vault`` or ``ssh``; the vault's password is known."""
-        prompts = {"vault": VAULT_PASSWORD, **answers}
+        """Run a command in ``ansible/``, as in the guide. ``answers``: to prompts, by their first word in
+        lower case; those for the vault's password are answered."""
+        prompts = {**dict.fromkeys(("vault", "new", "confirm"), VAULT_PASSWORD), **answers}
         (first,) = [each for each in typed() if each.startswith("cd ansible\n")]
         begin = "\n".join(line for line in first.splitlines() if line.startswith(("cd ", "export ")))
         words = ["bash", "-e", "-c", f"{begin}\n{block.removeprefix(begin)}"]

@@ -2,62 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-ANSIBLE = Path(__file__).resolve().parents[2] / "ansible"
-ROLES = sorted(path for path in (ANSIBLE / "roles").iterdir() if (path / "tasks").is_dir())
+from tests.playbooks.role_files import ANSIBLE, ROLES, ansible_playbook, options, read, spec
+
 PLAYBOOKS = sorted(path for path in ANSIBLE.glob("*.yml") if path.name != "requirements.yml")
-# Names that an argument spec of Ansible has and the module side of it does not know.
-ONLY_WORDS = {"description", "version_added"}
-
 role = pytest.mark.parametrize("role", ROLES, ids=lambda path: path.name)
-
-
-def read(path: Path) -> Any:
-    return yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
-
-
-def options(role: Path) -> dict[str, Any]:
-    found: dict[str, Any] = read(role / "meta/argument_specs.yml")["argument_specs"]["main"].get(
-        "options", {}
-    )
-    return found
 
 
 def defaults(role: Path) -> dict[str, Any]:
     found: dict[str, Any] = read(role / "defaults/main.yml") or {}
     return found
-
-
-def spec(described: dict[str, Any]) -> dict[str, Any]:
-    plain = {}
-    for name, words in described.items():
-        plain[name] = {key: value for key, value in words.items() if key not in ONLY_WORDS}
-        if "options" in words:
-            plain[name]["options"] = spec(words["options"])
-    return plain
-
-
-def stub_collections(folder: Path) -> Path:
-    """Empty modules under the names that the roles use: this environment has Ansible without collections,
-    and imported tasks are resolved when a playbook is read. `make test-deploy` has the real ones."""
-    texts = "".join(path.read_text(encoding="utf-8") for path in (ANSIBLE / "roles").glob("*/*/*.yml"))
-    for space, collection, name in re.findall(
-        r"^ *(community|ansible)\.(crypto|general|posix)\.(\w+):", texts, re.M
-    ):
-        module = folder / "ansible_collections" / space / collection / "plugins/modules" / f"{name}.py"
-        module.parent.mkdir(parents=True, exist_ok=True)
-        module.touch()
-    return folder
 
 
 def literal(value: object) -> bool:
@@ -69,26 +30,10 @@ def test_every_playbook_parses(tmp_path: Path) -> None:
     inventory = tmp_path / "hosts.ini"
     inventory.write_text("[gateways]\ndt-001\n[brokers]\nbroker-1\n[central]\nbroker-1\n")
     assert len(PLAYBOOKS) >= 2
-    done = subprocess.run(
-        [
-            str(Path(sys.executable).with_name("ansible-playbook")),
-            "--syntax-check",
-            "-i",
-            str(inventory),
-            "-e",
-            "site=dt-001 ward=de-tham version=0.1.0 release_version=0.1.0",
-            *map(str, PLAYBOOKS),
-        ],
-        env=os.environ
-        | {
-            "ANSIBLE_CONFIG": str(ANSIBLE / "ansible.cfg"),
-            "ANSIBLE_HOME": str(tmp_path),
-            "ANSIBLE_COLLECTIONS_PATH": str(stub_collections(tmp_path)),
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = ansible_playbook(
+        tmp_path, "--syntax-check", "-i", str(inventory), "-e",
+        "site=dt-001 ward=de-tham version=0.1.0 release_version=0.1.0", *map(str, PLAYBOOKS),
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr + done.stdout
 
 
