@@ -25,7 +25,7 @@ from edge_agent.tools.cameras.messages import CAMERAS
 from edge_agent.tools.cameras.setup_plan import SetupOutcome
 from edge_agent.tools.doctor.aim import command as aim
 from edge_agent.tools.doctor.words import WORDS
-from edge_agent.tools.doctor.words.wording import REPORT
+from edge_agent.tools.doctor.words.paper import PAPER
 from edge_central.web.i18n import MODULES, fleet
 
 ROOT = Path(edge_agent.__file__).parents[1]
@@ -170,7 +170,7 @@ def test_status_and_console_call_a_state_of_a_camera_the_same() -> None:
 
 
 def test_doctor_and_its_report_say_the_same_in_both_languages() -> None:
-    assert REPORT["vi"].keys() == REPORT["en"].keys()
+    assert PAPER["vi"].keys() == PAPER["en"].keys()
     for finding, words in WORDS.items():
         # English quotes what a library found, "text" or "detail"; Vietnamese names the kind and the host.
         quoted = {"host"} if fields(words.en) & {"text", "detail"} else set()

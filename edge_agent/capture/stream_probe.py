@@ -53,10 +53,20 @@ class StreamProbe:
 
 def probe_stream(camera: Camera, clock: Clock, opener: Opener = open_source) -> StreamProbe:
     """Probe the camera with one login attempt. Blocks up to about 14 s. Raises ``CaptureError``."""
+    return _probe(camera, clock, opener, picture_only=False)
+
+
+def probe_picture(camera: Camera, clock: Clock, opener: Opener = open_source) -> StreamProbe:
+    """As ``probe_stream``, but end with the first picture: rate and keyframe interval mean nothing."""
+    return _probe(camera, clock, opener, picture_only=True)
+
+
+def _probe(camera: Camera, clock: Clock, opener: Opener, *, picture_only: bool) -> StreamProbe:
     pause = threading.Event()
     source = opener(camera, clock, pause.wait, LIMITS, repeat=False)
     with contextlib.closing(source):
-        watch = _Measurement(source.decoder(), StreamTime(source.timed), source.tick_s, clock)
+        stream_time = StreamTime(source.timed)
+        watch = _Measurement(source.decoder(), stream_time, source.tick_s, clock, picture_only)
         try:
             _follow(source, watch)
         except PictureTooLarge as error:
@@ -88,6 +98,7 @@ class _Measurement:
     stream_time: StreamTime
     tick_s: float
     clock: Clock
+    picture_only: bool  # the first picture is enough
     picture: YuvPicture | None = None
     times: list[float] = field(default_factory=list)
     keyframes: list[float] = field(default_factory=list)
@@ -102,6 +113,8 @@ class _Measurement:
     def enough(self) -> bool:
         if self.watched_s >= MAX_WATCH_S:
             return True
+        if self.picture_only:
+            return self.picture is not None
         whole = self.picture is not None and len(self.keyframes) >= MIN_KEYFRAMES
         return whole and self.watched_s >= MIN_WATCH_S
 

@@ -49,6 +49,7 @@ def add_doctor(commands: Commands, default_config: Path) -> None:
     doctor.add_argument(
         "--by", default="", metavar="NAME", help="name of the person; for the report; default: left blank"
     )
+    _add_paper(doctor)
     doctor.add_argument(
         "--aim",
         metavar="CAMERA",
@@ -56,6 +57,48 @@ def add_doctor(commands: Commands, default_config: Path) -> None:
         "default: examine",
     )
     doctor.add_config(default_config)
+
+
+def _add_paper(doctor: CommandParser) -> None:
+    """Options of the commissioning report."""
+    doctor.add_argument(
+        "--also", choices=["en", "vi"], help="a second language beside that of the report; default: none"
+    )
+    doctor.add_argument(
+        "--number",
+        default="",
+        metavar="TEXT",
+        help="number of the report; default: the site's id and the date",
+    )
+    for option, whom in (("owner", "owner"), ("contractor", "contractor"), ("ward", "ward's authority")):
+        doctor.add_argument(
+            f"--{option}",
+            default="",
+            metavar="NAME",
+            help=f"name of the {whom} on the report; default: acceptance.{option} of the configuration",
+        )
+    doctor.add_argument(
+        "--signature",
+        type=_signature,
+        action="append",
+        default=[],
+        metavar="PARTY=FILE.png",
+        help="drawn signature of the owner, contractor or ward; may be repeated; default: none",
+    )
+    doctor.add_argument(
+        "--from",
+        dest="findings",
+        type=Path,
+        metavar="FINDINGS.json",
+        help="make the report of findings that are stored beside an earlier one; default: examine",
+    )
+
+
+def _signature(text: str) -> tuple[str, Path]:
+    party, _, path = text.partition("=")
+    if party not in ("owner", "contractor", "ward") or not path:
+        raise argparse.ArgumentTypeError(f"{text!r} is not PARTY=FILE.png with owner, contractor or ward")
+    return party, Path(path)
 
 
 def _acceptance(text: str) -> tuple[str, str]:

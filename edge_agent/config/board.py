@@ -32,6 +32,11 @@ def read_board(sysroot: Path = Path("/")) -> BoardIdentity:
     return BoardIdentity(model, platform.machine(), " ".join(word for word in words if word))
 
 
+def read_serial(sysroot: Path = Path("/")) -> str:
+    """Return the serial number of the board; "" where the firmware has none or only root may read it."""
+    return _text(device_tree(sysroot) / "serial-number") or _text(sysroot / "sys/class/dmi/id/product_serial")
+
+
 def device_tree(sysroot: Path = Path("/")) -> Path:
     """Folder of the device tree, if there is one."""
     places = [sysroot / place for place in DEVICE_TREES]

@@ -110,6 +110,9 @@ from edge_agent.wire.inventory import (
     Doctor,
     DoctorCamera,
     DoctorLine,
+    DoctorParty,
+    DoctorReport,
+    DoctorText,
     State,
 )
 from edge_agent.wire.models import (

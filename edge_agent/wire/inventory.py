@@ -69,6 +69,13 @@ class Birth(Message, frozen=True, kw_only=True):
     location: BirthLocation | None = None  # null: not in the configuration
 
 
+class DoctorText(Message, frozen=True, kw_only=True):
+    """A text in both languages."""
+
+    en: str
+    vi: str
+
+
 class DoctorLine(Message, frozen=True, kw_only=True):
     """One result of a check."""
 
@@ -78,6 +85,8 @@ class DoctorLine(Message, frozen=True, kw_only=True):
     said: str
     todo: str | None  # null: nothing has to be done
     accepted: Annotated[str | None, Meta(description="why the operator accepts the problem, or null")] = None
+    label: Annotated[DoctorText | None, Meta(description="name of the check for people")] = None
+    words: Annotated[DoctorText | None, Meta(description="said in both languages, for the report")] = None
 
 
 class DoctorCamera(Message, frozen=True, kw_only=True):
@@ -92,6 +101,38 @@ class DoctorCamera(Message, frozen=True, kw_only=True):
     mean_luma: Annotated[float, Meta(description="0..255; black is 16 in most streams")] | None = None
     dark_share: Annotated[Unit, Meta(description="of the pixels")] | None = None
     sharpness: Annotated[float, Meta(description="docs/guide/doctor.md explains the measure")] | None = None
+    manufacturer: str | None = None
+    model: str | None = None
+    firmware: str | None = None
+    serial: str | None = None
+    mac: str | None = None
+    address: Annotated[str | None, Meta(description="host of its url")] = None
+    picture: Annotated[
+        str | None, Meta(description="JPEG in base64, privacy masks black; with a report only")
+    ] = None
+
+
+class DoctorParty(Message, frozen=True, kw_only=True):
+    """A party that signs the report. Empty: left blank, to be written by hand."""
+
+    role: Literal["owner", "contractor", "ward"]
+    organisation: str = ""
+    name: str = ""
+    position: str = ""
+    signature: Annotated[str | None, Meta(description="drawn signature, PNG in base64")] = None
+
+
+class DoctorReport(Message, frozen=True, kw_only=True):
+    """What a commissioning report says beside the results."""
+
+    number: Annotated[str, Meta(description="number of the report, without its symbol")]
+    symbol: Annotated[str, Meta(description="abbreviation of the organisation, after BB-; may be empty")] = ""
+    authority: Annotated[str, Meta(description="the organisation's superior; may be empty")] = ""
+    organisation: Annotated[str, Meta(description="who draws up the report; may be empty")] = ""
+    place: Annotated[str, Meta(description="place name beside the date")]
+    by: Annotated[str, Meta(description="who examined; may be empty")] = ""
+    parties: list[DoctorParty]
+    photo: Annotated[str | None, Meta(description="notice sign, JPEG in base64")] = None
 
 
 class Doctor(Message, frozen=True, kw_only=True):
@@ -116,3 +157,16 @@ class Doctor(Message, frozen=True, kw_only=True):
     took_s: float
     lines: list[DoctorLine]
     cameras: list[DoctorCamera]
+    ward_name: Annotated[str | None, Meta(description="the ward's name for people")] = None
+    timezone: Annotated[str | None, Meta(description="time zone of the site (IANA)")] = None
+    serial: Annotated[
+        str | None, Meta(description="serial number of the board, from its firmware; null: it reports none")
+    ] = None
+    summary: Annotated[
+        list[str] | None,
+        Meta(
+            description="what to do, in lang: a line for each fault, then for each thing that could be better"
+        ),
+    ] = None
+    sentences: Annotated[DoctorText | None, Meta(description="the verdict in both languages")] = None
+    report: Annotated[DoctorReport | None, Meta(description="with --report only")] = None

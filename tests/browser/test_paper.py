@@ -18,10 +18,10 @@ from edge_agent.config import load
 from edge_agent.tools.doctor.check import CheckResult, Figure
 from edge_agent.tools.doctor.checks.cameras import CameraMeasurement
 from edge_agent.tools.doctor.checks.picture import jpeg
-from edge_agent.tools.doctor.command import document
-from edge_agent.tools.doctor.report import make_report
+from edge_agent.tools.doctor.document import ReportOptions, document, with_report
+from edge_agent.tools.doctor.paper import make_report
 from edge_agent.tools.doctor.run import Examination
-from edge_agent.tools.doctor.words.wording import REPORT
+from edge_agent.tools.doctor.words.paper import PAPER
 from edge_agent.wire import DoctorCamera
 from tests.testbed.agent import write_config
 from tests.testbed.chromium import Chromium
@@ -110,10 +110,11 @@ def a_report(tmp_path: Path) -> Path:
     results = (*BOX, *(result for name in names for result in of_camera(name)))
     broken = CheckResult("cam-4", "camera-no_video", {"detail": "-"}, accepted="chưa giao camera")
     found = Examination(settings, (*results, broken), seen, 10.0)
-    report = document(found, "vi", datetime(2026, 11, 25, tzinfo=UTC), tmp_path)
     upright = jpeg(np.full((1280, 960, 3), 90, np.uint8))
+    options = ReportOptions(by="Nguyễn Văn An", photo=upright)
+    report = document(found, "vi", datetime(2026, 11, 25, tzinfo=UTC), tmp_path)
     page = tmp_path / "report.html"
-    page.write_bytes(make_report(found, report, "vi", photo=upright, by="Nguyễn Văn An"))
+    page.write_bytes(make_report(with_report(report, found, options), "vi"))
     return page
 
 
@@ -128,7 +129,7 @@ def test_four_cameras_and_the_notice_sign_are_one_sheet(tmp_path: Path) -> None:
 
 
 def test_every_letter_of_vietnamese_is_in_the_report_itself(tmp_path: Path) -> None:
-    used = {letter for words in REPORT.values() for text in words.values() for letter in text}
+    used = {letter for words in PAPER.values() for text in words.values() for letter in text}
     letters = used | set(string.printable.strip()) | {"đ", "Đ", "–", "°", *LETTERS, *map(str.upper, LETTERS)}
     with Chromium(tmp_path / "profile") as browser:
         browser.open(a_report(tmp_path).as_uri())

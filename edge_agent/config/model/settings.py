@@ -13,6 +13,7 @@ from edge_agent.config.fields.collections import ListOf
 from edge_agent.config.fields.declare import Key
 from edge_agent.config.fields.field_types import Number, PathType, Text
 from edge_agent.config.fields.schema_types import ReloadScope
+from edge_agent.config.model.acceptance import ACCEPTANCE, Acceptance
 from edge_agent.config.model.addresses import Broker, ProbeTarget
 from edge_agent.config.model.boards import Profile
 from edge_agent.config.model.camera import CAMERA, Camera
@@ -68,6 +69,7 @@ from edge_agent.core.secrets import Credentials
 
 __all__ = [
     "SIGNED_COMMANDS",
+    "Acceptance",
     "Analyse",
     "AnyRule",
     "Broker",
@@ -170,6 +172,7 @@ class Settings:
     commands: Annotated[Commands, COMMANDS] = field(default_factory=Commands)
     collect: Annotated[Collecting, COLLECT] = field(default_factory=Collecting)
     passages: Annotated[Passages, PASSAGES] = field(default_factory=Passages)
+    acceptance: Annotated[Acceptance, ACCEPTANCE] = field(default_factory=Acceptance)
     detector: Annotated[Detector, DETECTOR]
     cameras: Annotated[
         tuple[Camera, ...],

@@ -84,6 +84,7 @@ class ClockState:
     synced: bool
     source: str | None  # None: not synchronised
     trusted: bool  # good enough to check the validity of certificates
+    offset_ms: float | None = None  # what is left to correct, of a synchronised clock; None: not known
 
 
 def read_clock_state(
@@ -91,10 +92,12 @@ def read_clock_state(
 ) -> ClockState:
     """Read the state in another process than the agent, without writing. ``path``: the agent's record."""
     last = read_record(path, ClockRecord)
-    synced = _is_synced(kernel(), sysroot)
+    state = kernel()
+    synced = _is_synced(state, sysroot)
     floor = _parsed(last.last_known) if last else None
     source = _find_source(sysroot) if synced else None
-    return ClockState(synced, source, _is_plausible(clock.now(), synced, floor))
+    offset_ms = state.offset_ms if state is not None and synced else None
+    return ClockState(synced, source, _is_plausible(clock.now(), synced, floor), offset_ms)
 
 
 def _is_plausible(now: datetime, synced: bool, floor: datetime | None) -> bool:

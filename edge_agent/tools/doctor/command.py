@@ -7,28 +7,29 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal, TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from edge_agent import __version__
-from edge_agent.config.board import read_board
-from edge_agent.config.model.settings import Gateway, Settings
+from edge_agent.config.model.settings import Settings
 from edge_agent.config.pushed import effective
-from edge_agent.core.clock import rfc3339
 from edge_agent.core.command_line.exit_codes import EX_FAILED, EX_OK, EX_USAGE
 from edge_agent.core.errors import ConfigError, EdgeAgentError
 from edge_agent.core.languages import Bilingual, Lang, default_lang
 from edge_agent.core.problems.problem import encode_json
-from edge_agent.host.health.birth import wire_location
 from edge_agent.host.system.process import become_agent
 from edge_agent.tools.doctor import run
-from edge_agent.tools.doctor.check import CheckLevel, CheckResult
+from edge_agent.tools.doctor.check import CheckLevel
+from edge_agent.tools.doctor.checks.picture import sheet as sheet_of
+from edge_agent.tools.doctor.document import ReportOptions, document, with_report, without_pictures
 from edge_agent.tools.doctor.run import DoctorEnvironment, Examination
+from edge_agent.tools.doctor.verdict import sentence, site_name, verdict
 from edge_agent.tools.doctor.words import level_of, said_of, todo_of
-from edge_agent.tools.doctor.words.wording import ACCEPTED, MARKS, label_of
-from edge_agent.wire import Doctor, DoctorLine
+from edge_agent.tools.doctor.words.wording import ACCEPTED, MARKS
+from edge_agent.wire import Doctor
+
+if TYPE_CHECKING:
+    from edge_agent.tools.doctor.report import ResultFile
 
 
 def run_doctor(args: argparse.Namespace, out: TextIO, environment: DoctorEnvironment | None = None) -> int:
@@ -38,43 +39,100 @@ def run_doctor(args: argparse.Namespace, out: TextIO, environment: DoctorEnviron
     agent's user (become_agent).
     """
     from edge_agent.cameras.build import use_one_opencv_thread
-    from edge_agent.tools.doctor.checks.picture import sheet as pictures
-    from edge_agent.tools.doctor.report import Photo, make_report, result_file, store_report
+    from edge_agent.tools.doctor.report import result_file
 
     use_one_opencv_thread()
     environment = environment or DoctorEnvironment()
     lang: Lang = args.lang or default_lang(os.environ)
+    if args.findings is not None:
+        return _report_of_findings(args)
     settings, unread = load(args.config)
-    reasons = dict(args.accept)
     known = run.check_names(settings)
-    for name in reasons:
+    for name, _ in args.accept:
         if name.partition("/")[0] not in known:
             choices = f"no such check; there are {', '.join(known)}"
             print(f"edge-agent doctor: --accept {name}: {choices}", file=sys.stderr)
             return EX_USAGE
     if args.sheet is not None and not settings.cameras:
         raise EdgeAgentError("there is no camera in the configuration: no pictures to put on a sheet")
-    photo = Photo.read(args.photo) if args.photo is not None and args.report is not None else None
+    paper = _ReportInput(args)
     with result_file(args.sheet) as sheet, result_file(args.report) as report:
         first = run.disk_before_first_start(settings, environment.sysroot)
         agent = become_agent(settings.state_dir)  # before data from cameras is decoded
-        image = None if photo is None else photo.scaled()
+        options = paper.options()
         if sys.stderr.isatty():
             print(f"{settings.gateway.id}: up to 20 s ...", file=sys.stderr)
-        found = run.accept(run.examine(settings, unread, environment, agent, first), reasons)
+        found = run.accept(run.examine(settings, unread, environment, agent, first), dict(args.accept))
         summary = document(found, lang, environment.clock.now(), environment.sysroot)
-        if args.json:
-            out.write(json.dumps(json.loads(encode_json(summary)), indent=2, ensure_ascii=False) + "\n")
-        else:
-            for line in lines(found, lang, colour=has_colours(out, os.environ)):
-                out.write(f"{line}\n")
-        if sheet is not None:
-            sheet.write(pictures({name: seen.picture for name, seen in found.measurements.items()}))
         if report is not None:
-            page = make_report(found, summary, lang, photo=image, by=args.by)
-            report.write(page)
-            store_report(settings.state_dir, summary, page)
+            summary = with_report(summary, found, options)
+        _print(found, summary, lang, out, as_json=args.json)
+        if sheet is not None:
+            sheet.write(sheet_of({name: seen.picture for name, seen in found.measurements.items()}))
+        if report is not None:
+            _write_report(summary, args, report, settings.state_dir)
     return EX_FAILED if verdict(found) == "failed" else EX_OK
+
+
+class _ReportInput:
+    """What the caller gives for the report: read with the caller's rights, decoded with the agent's."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        """Raises EdgeAgentError."""
+        from edge_agent.tools.doctor.report import Photo
+
+        self._args = args
+        wanted = args.report is not None
+        self._photo = Photo.read(args.photo) if args.photo is not None and wanted else None
+        signed: list[tuple[str, Path]] = args.signature if wanted else []
+        self._signatures = {role: Photo.read(path, "--signature") for role, path in signed}
+
+    def options(self) -> ReportOptions:
+        """Raises EdgeAgentError for a file that is no picture."""
+        args = self._args
+        return ReportOptions(
+            number=args.number,
+            by=args.by,
+            owner=args.owner,
+            contractor=args.contractor,
+            ward=args.ward,
+            photo=None if self._photo is None else self._photo.scaled(),
+            signatures={role: photo.signature() for role, photo in self._signatures.items()},
+        )
+
+
+def _print(found: Examination, summary: Doctor, lang: Lang, out: TextIO, *, as_json: bool) -> None:
+    if as_json:
+        printed = json.loads(encode_json(without_pictures(summary)))
+        out.write(json.dumps(printed, indent=2, ensure_ascii=False) + "\n")
+        return
+    for line in lines(found, lang, colour=has_colours(out, os.environ)):
+        out.write(f"{line}\n")
+
+
+def _write_report(summary: Doctor, args: argparse.Namespace, report: ResultFile, state_dir: Path) -> None:
+    from edge_agent.tools.doctor.paper import make_report
+    from edge_agent.tools.doctor.report import store_report
+
+    page = make_report(summary, args.lang or default_lang(os.environ), args.also)
+    report.write(page)
+    store_report(state_dir, summary, page)
+
+
+def _report_of_findings(args: argparse.Namespace) -> int:
+    """Make the report of stored findings; nothing is examined. Raises EdgeAgentError."""
+    from edge_agent.tools.doctor.paper import make_report
+    from edge_agent.tools.doctor.report import read_findings, result_file
+
+    if args.report is None:
+        print("edge-agent doctor: --from needs --report", file=sys.stderr)
+        return EX_USAGE
+    summary = read_findings(args.findings)
+    page = make_report(summary, args.lang or summary.lang, args.also)
+    with result_file(args.report) as report:
+        if report is not None:
+            report.write(page)
+    return EX_OK
 
 
 def load(path: Path) -> tuple[Settings, str | None]:
@@ -100,8 +158,6 @@ def has_colours(out: TextIO, environ: Mapping[str, str]) -> bool:
     return out.isatty() and not environ.get("NO_COLOR")
 
 
-Verdict = Literal["passed", "accepted", "failed"]
-
 COLOURS = {CheckLevel.GREEN: "32", CheckLevel.YELLOW: "33", CheckLevel.RED: "31", CheckLevel.SKIPPED: "2"}
 """ECMA-48, select graphic rendition."""
 _WORDS = {
@@ -113,7 +169,7 @@ _WORDS = {
 def lines(found: Examination, lang: Lang, *, colour: bool) -> Iterator[str]:
     """Yield the lines of the whole text."""
     gateway, words = found.settings.gateway, _WORDS[lang]
-    yield f"{_site(gateway)}, {words['ward']} {gateway.ward_shown}"
+    yield f"{site_name(gateway)}, {words['ward']} {gateway.ward_shown}"
     marks = [
         ACCEPTED[lang] if result.accepted is not None else MARKS[lang][level_of(result)]
         for result in found.results
@@ -133,76 +189,5 @@ def lines(found: Examination, lang: Lang, *, colour: bool) -> Iterator[str]:
     yield _painted(sentence(found, lang), level, colour)
 
 
-def verdict(found: Examination) -> Verdict:
-    if found.red:
-        return "failed"
-    return "accepted" if any(level_of(r) is CheckLevel.RED for r in found.accepted) else "passed"
-
-
-def sentence(found: Examination, lang: Lang) -> str:
-    """The verdict as a sentence that can be read aloud."""
-    site, red, yellow = _site(found.settings.gateway), found.red, found.yellow
-    defects = [r for r in found.accepted if level_of(r) is CheckLevel.RED]
-    if lang == "vi":
-        improve = f" Có {len(yellow)} mục cần lưu ý." if yellow else ""
-        if red:
-            return f"Điểm {site}: CHƯA ĐẠT, còn {len(red)} lỗi phải sửa: {_named(red, lang)}.{improve}"
-        if defects:
-            conditions = f"ĐẠT, CÒN TỒN TẠI {len(defects)} lỗi được chấp nhận: {_named(defects, lang)}"
-            return f"Điểm {site}: {conditions}.{improve}"
-        return f"Điểm {site}: ĐẠT, không có lỗi.{improve}"
-    improve = f" {_count(len(yellow), 'thing')} could be better." if yellow else ""
-    if red:
-        return f"{site} is NOT READY: {_count(len(red), 'fault')} to correct: {_named(red, lang)}.{improve}"
-    if defects:
-        conditions = f"{_count(len(defects), 'defect')}: {_named(defects, lang)}"
-        return f"{site} is ACCEPTED WITH {conditions}.{improve}"
-    return f"{site} is READY: no faults.{improve}"
-
-
-def _site(gateway: Gateway) -> str:
-    return gateway.id if gateway.name == gateway.id else f"{gateway.id} ({gateway.name})"
-
-
-def _named(results: Sequence[CheckResult], lang: Lang) -> str:
-    return "; ".join(dict.fromkeys(label_of(result.check, lang) for result in results))
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
 def _painted(text: str, level: CheckLevel, colour: bool) -> str:
     return f"\x1b[{COLOURS[level]}m{text}\x1b[0m" if colour else text
-
-
-def document(found: Examination, lang: Lang, now: datetime, sysroot: Path) -> Doctor:
-    settings, gateway = found.settings, found.settings.gateway
-    return Doctor(
-        time=rfc3339(now),
-        gateway=gateway.id,
-        ward=gateway.ward,
-        name=gateway.name,
-        location=wire_location(gateway.location),
-        version=__version__,
-        profile=settings.profile.name,
-        board=read_board(sysroot).name,
-        config_hash=settings.config_hash,
-        lang=lang,
-        verdict=verdict(found),
-        sentence=sentence(found, lang),
-        took_s=round(found.took_s, 1),
-        lines=[_line(result, lang) for result in found.results],
-        cameras=[seen.measured for seen in found.measurements.values()],
-    )
-
-
-def _line(result: CheckResult, lang: Lang) -> DoctorLine:
-    return DoctorLine(
-        check=result.check,
-        level=level_of(result).value,
-        finding=result.finding,
-        said=said_of(result, lang),
-        todo=todo_of(result, lang),
-        accepted=result.accepted,
-    )

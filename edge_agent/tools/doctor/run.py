@@ -116,7 +116,10 @@ def examine(
             SHORT_S,
             lambda: detector.check_detector(settings, heartbeat.detector if heartbeat else None),
         ),
-        *(Check(name, cameras.LIMIT_S, camera_check.run) for name, camera_check in camera_checks.items()),
+        *(
+            Check(name, camera_check.limit_s, camera_check.run)
+            for name, camera_check in camera_checks.items()
+        ),
         *network.clock_checks(settings, clock, synced=now.synced),
         Check(
             "certificate",

@@ -7,11 +7,13 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from edge_agent.cli.arguments import parser
+from edge_agent.host.health.clock_sync import KernelSync
 from edge_agent.tools.doctor.command import run_doctor
 from edge_agent.tools.doctor.run import DoctorEnvironment
 from edge_agent.wire import Doctor, DoctorLine
@@ -20,6 +22,11 @@ from tests.testbed.rtsp import RtspServer
 from tests.testbed.schemas import check_message
 
 USER, PASSWORD = "viewer", "s3cret-of-the-camera"
+
+
+def environment_of(**parts: Any) -> DoctorEnvironment:
+    """Synchronised: whether this machine's clock is must not decide a test."""
+    return DoctorEnvironment(**{"kernel": lambda: KernelSync(True, 0.0), **parts})
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,7 @@ def call(config: Path, *options: str, environment: DoctorEnvironment | None = No
     """Run the command; return its exit code and output."""
     out = io.StringIO()
     args = parser().parse_args(["doctor", *options, "--config", str(config)])
-    code = run_doctor(args, out, environment)
+    code = run_doctor(args, out, environment or environment_of())
     return code, out.getvalue()
 
 

@@ -18,7 +18,7 @@ from tests.host.fakes import FakeClock
 from tests.testbed.agent import AgentProcess, wait_until, write_config
 from tests.testbed.mosquitto import Authority, Certificate, Mosquitto, Subscriber
 from tests.testbed.tls_folder import Fleet, make_fleet
-from tests.tools.doctor.conftest import examined
+from tests.tools.doctor.conftest import environment_of, examined
 
 OWN_ONLY = "pattern write tb/v1/+/%u/up/#\npattern read tb/v1/+/%u/down/#\n"
 EVERYTHING = "pattern readwrite #\n"
@@ -217,7 +217,7 @@ def test_an_agent_that_is_not_let_in_says_why(fleet: Fleet, tmp_path: Path) -> N
         config = config_of(fleet, tmp_path, broker.port)
         with AgentProcess(config) as agent:
             agent.wait_for_status(lambda beat: beat["mqtt"]["last_error"], "a refusal")
-            reported = examined(config, "--lang", "en", environment=DoctorEnvironment(session_within_s=1.0))
+            reported = examined(config, "--lang", "en", environment=environment_of(session_within_s=1.0))
         alone = examined(config)
     assert (reported.finding("broker/rights"), reported.red) == ("session-refused", ["broker/rights"])
     assert "no right to connect" in reported.line("broker/rights").said

@@ -64,7 +64,7 @@ def test_a_broker_that_takes_the_event_is_no_confirmation(
             wait_until(lambda: centre.messages, what="the test event")
             monkeypatch.setattr(control, "SelfTestRequest", OfTomorrow)
             old_agent = examined(config)
-    assert judged(reported) == ("delivery-broker", "yellow", False)
+    assert judged(reported) == ("delivery-broker", "red", True)
     assert judged(old_agent) == ("delivery-not-asked", "red", True), "one that knows no self-test"
     event = json.loads(centre.messages[-1].payload)
     number = f"{event['epoch']}/{int(event['sequence'])}"

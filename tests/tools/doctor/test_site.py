@@ -80,7 +80,7 @@ def test_a_black_picture_is_red_and_a_blurred_one_yellow(site: Site) -> None:
 
 def test_a_main_stream_with_rare_keyframes_is_told_for_each_of_its_properties(site: Site) -> None:
     found = [line.finding for line in site.reported.doctor.lines if line.check.startswith("main/")]
-    assert found == ["keyframes-rare", "size-main", "codec-hevc", "rate-low", "picture-good"]
+    assert found == ["keyframes-rare", "size-main", "codec-hevc", "rate-low", "picture-good", "still-sub"]
 
 
 @pytest.mark.parametrize(

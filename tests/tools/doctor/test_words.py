@@ -19,7 +19,8 @@ from edge_agent.tools.doctor.check import CheckLevel, CheckResult, Figure
 from edge_agent.tools.doctor.guide import tables
 from edge_agent.tools.doctor.run import HOST_CHECKS
 from edge_agent.tools.doctor.words import WORDS, said_of
-from edge_agent.tools.doctor.words.wording import REPORT, label_of
+from edge_agent.tools.doctor.words.paper import PAPER
+from edge_agent.tools.doctor.words.wording import label_of
 
 PACKAGE = Path(edge_agent.__file__).parent / "tools/doctor"
 GUIDE = Path(edge_agent.__file__).parents[1] / "docs" / "guide" / "doctor.md"
@@ -68,7 +69,7 @@ def test_findings_of_the_code_and_of_the_words_are_the_same() -> None:
 def test_a_vietnamese_reader_finds_no_english_names() -> None:
     assert label_of("cam-2/picture", "vi") == "cam-2, hình ảnh"
     assert not [name for name in (*HOST_CHECKS, "broker") if label_of(name, "vi") == name]
-    assert REPORT["en"].keys() == REPORT["vi"].keys()
+    assert PAPER["en"].keys() == PAPER["vi"].keys()
 
 
 @pytest.mark.parametrize(

@@ -112,12 +112,19 @@ def _watchdog(wanted: Watchdog, sysroot: Path) -> CheckResult:
     return CheckResult("board/watchdog", "watchdog-armed" if state.armed else "watchdog-off", values)
 
 
+CLOCK_OFF_MS = 1000.0
+"""People read the times of events in seconds."""
+
+
 def check_clock(state: ClockState, clock: Clock, settings: Settings) -> Sequence[CheckResult]:
     shown = clock.now().astimezone(settings.gateway.timezone)
     if not state.trusted:
         return [CheckResult("clock", "clock-not-set", {"time": shown})]
     if not state.synced:
         return [CheckResult("clock", "clock-unsynced", {"time": shown})]
+    if abs(state.offset_ms or 0.0) >= CLOCK_OFF_MS:
+        figures: dict[str, Figure] = {"time": shown, "off_s": abs(state.offset_ms or 0.0) / 1000}
+        return [CheckResult("clock", "clock-off", figures)]
     return [CheckResult("clock", "clock-synced", {"source": state.source or "kernel"})]
 
 

@@ -23,20 +23,21 @@ from edge_agent.host.health.decode_load import DecodedStream, decode_load, fully
 from edge_agent.host.local_api.status_words import STATUS
 from edge_agent.tools.doctor.check import CheckResult, Figure
 from edge_agent.tools.doctor.checks.picture import ImageQuality, judge, measure_quality, thumbnail
+from edge_agent.tools.doctor.checks.still import CODECS, check_still, uses_main_stream
 from edge_agent.wire import CameraHealth, DoctorCamera
 
 if TYPE_CHECKING:
     from edge_agent.core.model import Colour
 
 LIMIT_S = 14.5
+WITH_MAIN_LIMIT_S = 2 * LIMIT_S
+"""The main stream is tested after the sub-stream, so that a wrong password is sent once."""
 LARGE_PIXELS = 1280 * 720
 SMALL_WIDTH = 480
 KEYFRAME_S = 2.5
 """2 s is required; cameras round."""
 ENOUGH_RATE = 0.9
 """Share of the configured rate that is enough: 4.9 counts as 5."""
-CODECS = {"h264": "H.264", "hevc": "H.265", "h265": "H.265", "mjpeg": "MJPEG"}
-"""As FFmpeg and the profiles name them."""
 DEFAULT_CAPACITY = Capacity(8, 640, 360, 10, ("h264",), 80)
 """For a board without its own profile."""
 
@@ -71,13 +72,26 @@ class CameraCheck:
         self._logins = logins
         self.measurement = CameraMeasurement(_as_agent_says(camera.id, agent))
 
+    @property
+    def limit_s(self) -> float:
+        """The longest that ``run`` may take."""
+        return WITH_MAIN_LIMIT_S if uses_main_stream(self._camera) else LIMIT_S
+
     def run(self) -> Sequence[CheckResult]:
-        return [*self._measure(), *_agent_results(self._camera.id, self._agent)]
+        measured = self._measure()
+        of_agent = _agent_results(self._camera.id, self._agent)
+        # One line for a main stream that neither doctor nor the agent can read.
+        unreadable = any(result.finding.startswith("still-un") for result in measured)
+        return [
+            *measured,
+            *(each for each in of_agent if not (unreadable and each.finding == "main-trouble")),
+        ]
 
     def _measure(self) -> Sequence[CheckResult]:
         camera = self._camera
         if camera.credentials is not None and not camera.credentials.password.reveal():
-            return [self._by_agent("camera-by-agent") or CheckResult(camera.id, "camera-not-asked")]
+            by_agent = self._by_agent("camera-by-agent")
+            return [by_agent, *self._still()] if by_agent else [CheckResult(camera.id, "camera-not-asked")]
         try:
             probe = probe_stream(camera, self._clock, self._opener)
         except CaptureError as error:
@@ -86,12 +100,27 @@ class CameraCheck:
             if error.detail == Fault.BASIC_ONLY.detail:
                 return [CheckResult(camera.id, "camera-basic-only")]
             values: dict[str, Figure] = {"detail": error.detail, "logins": shlex.quote(str(self._logins))}
-            return [busy or CheckResult(camera.id, f"camera-{error.cause}", values)]
+            return (
+                [busy, *self._still()] if busy else [CheckResult(camera.id, f"camera-{error.cause}", values)]
+            )
         quality = measure_quality(probe.picture, camera)
         self.measurement = CameraMeasurement(
             _measured(camera.id, probe, quality), thumbnail(probe.picture, camera)
         )
-        return [*_stream(camera, probe, self._advised), judge(f"{camera.id}/picture", quality)]
+        picture = judge(f"{camera.id}/picture", quality)
+        return [*_stream(camera, probe, self._advised), picture, *self._still()]
+
+    def _still(self) -> Sequence[CheckResult]:
+        measured = self.measurement.measured
+        size = (measured.width or 0, measured.height or 0)
+        return check_still(
+            self._camera,
+            self._clock,
+            self._opener,
+            agent=self._agent,
+            sub_size=size,
+            logins=self._logins,
+        )
 
     def _by_agent(self, finding: str) -> CheckResult | None:
         agent = self._agent

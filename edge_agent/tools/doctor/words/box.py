@@ -77,11 +77,18 @@ BOX: dict[str, Wording] = {
     "watchdog-unknown": skipped("this machine does not report it", "máy này không cho biết"),
     # --- clock ---
     "clock-synced": green("right, set by {source}", "đúng giờ, đồng bộ từ {source}"),
-    "clock-unsynced": yellow(
-        "shows {time}, but it was not set since the boot: times may be wrong",
-        "đồng hồ đang chỉ {time}, chưa được đồng bộ từ khi khởi động: giờ có thể sai",
-        "is there an uplink? chronyc sources shows the time servers",
-        "kiểm tra đường truyền; xem các máy chủ giờ bằng lệnh chronyc sources",
+    "clock-unsynced": red(
+        "shows {time}, but it is not synchronised: the times of events may be wrong",
+        "đồng hồ đang chỉ {time}, chưa được đồng bộ: giờ của sự kiện có thể sai",
+        "is there an uplink? Wait a minute after a start; chronyc sources shows the time servers",
+        "kiểm tra đường truyền; vừa khởi động thì chờ một phút; xem các máy chủ giờ bằng lệnh "
+        "chronyc sources",
+    ),
+    "clock-off": red(
+        "shows {time} and is still {off_s:.0f} s wrong; it is being corrected",
+        "đồng hồ đang chỉ {time}, còn sai {off_s:.0f} giây, đang được chỉnh",
+        "wait a few minutes, then run it again; if it stays so: chronyc tracking",
+        "chờ vài phút rồi chạy lại; nếu vẫn vậy thì xem lệnh chronyc tracking",
     ),
     "clock-not-set": red(
         "the clock is not set yet: it shows {time}",

@@ -125,8 +125,8 @@ BROKER: dict[str, Wording] = {
         "correct mqtt.username and mqtt.password_file",
         "sửa mqtt.username và mqtt.password_file",
     ),
-    "broker-id_in_use": yellow("{text}", "có máy khác đang kết nối bằng cùng một mã", _AGAIN, _AGAIN_VI),
-    "broker-busy": yellow("{text}", "máy chủ nhận tin đang bận", _AGAIN, _AGAIN_VI),
+    "broker-id_in_use": red("{text}", "có máy khác đang kết nối bằng cùng một mã", _AGAIN, _AGAIN_VI),
+    "broker-busy": red("{text}", "máy chủ nhận tin đang bận", _AGAIN, _AGAIN_VI),
     "broker-protocol": red(
         "{text}",
         "{host}: máy trả lời không phải là máy chủ nhận tin (MQTT 5)",
@@ -139,7 +139,7 @@ BROKER: dict[str, Wording] = {
         "the broker has to support QoS 1: tell the centre",
         "máy chủ nhận tin phải hỗ trợ QoS 1: báo trung tâm",
     ),
-    "broker-no_retain": yellow(
+    "broker-no_retain": red(
         "{text}",
         "{host}: máy chủ nhận tin không lưu sẵn bản tin (retain); bên kết nối sau không thấy trạng thái "
         "của thiết bị này",
@@ -221,7 +221,7 @@ BROKER: dict[str, Wording] = {
         "không? Sự kiện "
         "vẫn được lưu trên thiết bị cho đến khi trung tâm xác nhận",
     ),
-    "delivery-broker": yellow(
+    "delivery-broker": red(
         "the broker has the test event {event}; whether the centre has stored it is not known, because "
         "mqtt.delivery is broker",
         "máy chủ nhận tin đã nhận sự kiện thử {event}; không biết trung tâm đã lưu hay chưa, "

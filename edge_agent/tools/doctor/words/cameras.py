@@ -34,7 +34,7 @@ CAMERAS: dict[str, Wording] = {
         "phần mềm đang nhận hình, camera không cho thêm kết nối xem: {codec} {width}x{height}, "
         "{rate:.3g} khung hình/giây",
     ),
-    "camera-not-asked": yellow(
+    "camera-not-asked": red(
         "not asked: this user cannot read its password",
         "chưa kiểm tra: tài khoản đang dùng không đọc được tệp mật khẩu",
         "run it with sudo",
@@ -209,6 +209,43 @@ CAMERAS: dict[str, Wording] = {
         "phần mềm báo: {states}",
         "look at the camera; turned on purpose: edge-agent relearn CAMERA",
         "kiểm tra camera; nếu cố ý xoay thì chạy: edge-agent relearn CAMERA",
+    ),
+    # --- stills: large pictures of the main stream where the configuration names one ---
+    "still-good": green(
+        "large pictures come from the main stream: {codec} {width}x{height}",
+        "ảnh lớn lấy từ luồng chính: {codec} {width}x{height}",
+    ),
+    "still-sub": green(
+        "pictures come from the sub-stream: {width}x{height}",
+        "ảnh lấy từ luồng phụ: {width}x{height}",
+    ),
+    "still-unreadable": red(
+        "its main stream, for large pictures and clips, cannot be read: {reason}",
+        "không đọc được luồng chính để lấy ảnh lớn và video: {reason}",
+        "check clip.main_url, and how many viewers the camera allows; without a main stream remove "
+        "clip.main_url: pictures then come from the sub-stream",
+        "kiểm tra clip.main_url và số kết nối xem tối đa của camera; nếu không dùng luồng chính thì bỏ "
+        "clip.main_url: ảnh sẽ lấy từ luồng phụ",
+    ),
+    "still-unauthorized": red(
+        "its main stream, for large pictures and clips, refuses the login",
+        "luồng chính để lấy ảnh lớn và video không chấp nhận tên đăng nhập hoặc mật khẩu",
+        "may this user of the camera see the main stream? Correct the rights of the user, or the login of "
+        "clip.main_url. Corrected in the camera: sudo rm {logins}",
+        "tài khoản này của camera có được xem luồng chính không? Sửa quyền của tài khoản, hoặc tài khoản của "
+        "clip.main_url. Nếu sửa trên camera: sudo rm {logins}",
+    ),
+    "still-not-asked": red(
+        "its main stream was not tested: this user cannot read the password",
+        "chưa kiểm tra luồng chính: tài khoản đang dùng không đọc được tệp mật khẩu",
+        "run it with sudo",
+        "chạy lại với sudo",
+    ),
+    "still-busy": yellow(
+        "its main stream accepts no further viewer now; the running agent reports no trouble with it",
+        "luồng chính hiện không cho thêm kết nối xem; phần mềm đang chạy không báo lỗi luồng này",
+        "close other viewers of the main stream, then run it again",
+        "tắt bớt kết nối xem luồng chính, rồi chạy lại",
     ),
     "main-trouble": yellow(
         "its main stream, for clips, is not available: {reason}; clips are made from the sub-stream",

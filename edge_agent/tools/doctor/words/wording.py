@@ -1,4 +1,4 @@
-"""The sentences of one finding in two languages; the names of checks and the phrases of the report.
+"""The sentences of one finding in two languages, and the names of checks and levels.
 ``--accept`` takes the plain name of a check."""
 
 from __future__ import annotations
@@ -94,6 +94,7 @@ _VI_PARTS = {
     "codec": "kiểu nén",
     "rate": "khung hình/giây",
     "view": "góc nhìn",
+    "still": "ảnh",
     "main": "luồng chính",
     "rights": "quyền ghi",
     "delivery": "trung tâm xác nhận",
@@ -124,69 +125,3 @@ def label_of(check: str, lang: Lang) -> str:
     if lang == "vi":
         head, part = _VI.get(head, head), _VI_PARTS.get(part, part)
     return f"{head}, {part}" if part else head
-
-
-REPORT: dict[str, dict[str, str]] = {
-    "en": {
-        "title": "Commissioning report of a camera site",
-        "site": "Site",
-        "ward": "Ward",
-        "place": "Coordinates",
-        "no_place": "not in the configuration (gateway.location)",
-        "time": "Examined",
-        "moment": "%Y-%m-%d %H:%M %Z",
-        "clock": "the clock was not synchronised",
-        "by": "By",
-        "box": "Gateway",
-        "software": "Software",
-        "configuration": "configuration",
-        "results": "Results",
-        "check": "Check",
-        "level": "Result",
-        "found": "What was found",
-        "accepted": "Accepted defects",
-        "reason": "Reason",
-        "none": "none",
-        "cameras": "Cameras",
-        "no_picture": "no picture",
-        "notice": "Notice sign",
-        "no_notice": "no photo was given (--photo)",
-        "sign": "Signatures",
-        "technician": "Technician",
-        "ward_side": "For the ward",
-        "centre": "For the operating centre",
-        "signature": "name, date, signature",
-        "rate": "pictures/s",
-    },
-    "vi": {
-        "title": "Biên bản nghiệm thu điểm camera",
-        "site": "Điểm",
-        "ward": "Phường",
-        "place": "Tọa độ",
-        "no_place": "chưa có trong cấu hình (gateway.location)",
-        "time": "Thời điểm kiểm tra",
-        "moment": "%d/%m/%Y %H:%M (%Z)",
-        "clock": "đồng hồ chưa được đồng bộ",
-        "by": "Người kiểm tra",
-        "box": "Thiết bị",
-        "software": "Phần mềm",
-        "configuration": "cấu hình",
-        "results": "Kết quả kiểm tra",
-        "check": "Hạng mục",
-        "level": "Kết quả",
-        "found": "Nội dung",
-        "accepted": "Tồn tại được chấp nhận",
-        "reason": "Lý do",
-        "none": "không có",
-        "cameras": "Hình ảnh từ camera",
-        "no_picture": "không có hình",
-        "notice": "Biển thông báo có camera",
-        "no_notice": "chưa kèm ảnh (--photo)",
-        "sign": "Ký xác nhận",
-        "technician": "Kỹ thuật viên",
-        "ward_side": "Đại diện phường",
-        "centre": "Đại diện trung tâm vận hành",
-        "signature": "ký, ghi rõ họ tên, ngày ký",
-        "rate": "khung hình/giây",
-    },
-}

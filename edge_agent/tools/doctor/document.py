@@ -1,0 +1,143 @@
+"""The examination as a document of the wire: what ``doctor --json`` prints, and all that the report needs."""
+
+from __future__ import annotations
+
+import base64
+import urllib.parse
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from msgspec import structs
+
+from edge_agent import __version__
+from edge_agent.config.board import read_board, read_serial
+from edge_agent.config.model.settings import Settings
+from edge_agent.core.clock import rfc3339
+from edge_agent.core.languages import Lang
+from edge_agent.host.health.birth import wire_location
+from edge_agent.tools.doctor.check import CheckResult
+from edge_agent.tools.doctor.checks.cameras import CameraMeasurement
+from edge_agent.tools.doctor.checks.picture import jpeg
+from edge_agent.tools.doctor.run import Examination
+from edge_agent.tools.doctor.verdict import sentence, verdict_words
+from edge_agent.tools.doctor.words import level_of, said_of, todo_of
+from edge_agent.tools.doctor.words.wording import label_of
+from edge_agent.wire import Doctor, DoctorCamera, DoctorLine, DoctorParty, DoctorReport, DoctorText
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportOptions:
+    """What the person who examines gives for the report; empty texts come from the configuration."""
+
+    number: str = ""
+    by: str = ""
+    owner: str = ""
+    contractor: str = ""
+    ward: str = ""
+    photo: bytes | None = None  # JPEG of the notice sign
+    signatures: dict[str, bytes] = field(default_factory=dict)  # PNG, by the role of a party
+
+
+def document(found: Examination, lang: Lang, now: datetime, sysroot: Path) -> Doctor:
+    """Return the document without pictures."""
+    settings, gateway = found.settings, found.settings.gateway
+    words = verdict_words(found, lang)
+    return Doctor(
+        time=rfc3339(now),
+        gateway=gateway.id,
+        ward=gateway.ward,
+        name=gateway.name,
+        location=wire_location(gateway.location),
+        version=__version__,
+        profile=settings.profile.name,
+        board=read_board(sysroot).name,
+        config_hash=settings.config_hash,
+        lang=lang,
+        verdict=words.verdict,
+        sentence=words.sentence,
+        took_s=round(found.took_s, 1),
+        lines=[_line(result, lang) for result in found.results],
+        cameras=[_camera(settings, seen) for seen in found.measurements.values()],
+        ward_name=gateway.ward_shown,
+        timezone=gateway.timezone.key,
+        serial=read_serial(sysroot) or None,
+        summary=list(words.lines),
+        sentences=DoctorText(en=sentence(found, "en"), vi=sentence(found, "vi")),
+    )
+
+
+def with_report(summary: Doctor, found: Examination, options: ReportOptions) -> Doctor:
+    """Add the pictures and what the report says beside the results."""
+    pictures = {name: seen.picture for name, seen in found.measurements.items()}
+    cameras = [
+        each
+        if (picture := pictures.get(each.id)) is None
+        else structs.replace(each, picture=_base64(jpeg(picture)))
+        for each in summary.cameras
+    ]
+    return structs.replace(summary, cameras=cameras, report=_report(summary, found.settings, options))
+
+
+def without_pictures(summary: Doctor) -> Doctor:
+    """Return the document as it is printed: pictures are in the report already, and large."""
+    cameras = [structs.replace(each, picture=None) for each in summary.cameras]
+    report = summary.report
+    if report is not None:
+        parties = [structs.replace(each, signature=None) for each in report.parties]
+        report = structs.replace(report, photo=None, parties=parties)
+    return structs.replace(summary, cameras=cameras, report=report)
+
+
+def _report(summary: Doctor, settings: Settings, options: ReportOptions) -> DoctorReport:
+    gateway, paper = settings.gateway, settings.acceptance
+    local = datetime.fromisoformat(summary.time).astimezone(gateway.timezone)
+    organisations = {
+        "owner": options.owner or paper.owner,
+        "contractor": options.contractor or paper.contractor,
+        "ward": options.ward or paper.ward,
+    }
+    return DoctorReport(
+        number=options.number or f"{gateway.id}.{local:%d%m%Y}",
+        symbol=paper.symbol,
+        authority=paper.authority,
+        organisation=paper.organisation,
+        place=paper.place or gateway.ward_shown,
+        by=options.by,
+        parties=list(_parties(organisations, options)),
+        photo=None if options.photo is None else _base64(options.photo),
+    )
+
+
+def _parties(organisations: dict[str, str], options: ReportOptions) -> Iterable[DoctorParty]:
+    for role in ("owner", "contractor", "ward"):
+        drawn = options.signatures.get(role)
+        yield DoctorParty(
+            role=role,
+            organisation=organisations[role],
+            name=options.by if role == "contractor" else "",
+            signature=None if drawn is None else _base64(drawn),
+        )
+
+
+def _camera(settings: Settings, seen: CameraMeasurement) -> DoctorCamera:
+    url = next((each.url for each in settings.cameras if each.id == seen.measured.id), "")
+    return structs.replace(seen.measured, address=urllib.parse.urlsplit(url).hostname)
+
+
+def _line(result: CheckResult, lang: Lang) -> DoctorLine:
+    return DoctorLine(
+        check=result.check,
+        level=level_of(result).value,
+        finding=result.finding,
+        said=said_of(result, lang),
+        todo=todo_of(result, lang),
+        accepted=result.accepted,
+        label=DoctorText(en=label_of(result.check, "en"), vi=label_of(result.check, "vi")),
+        words=DoctorText(en=said_of(result, "en"), vi=said_of(result, "vi")),
+    )
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode()

@@ -1,0 +1,285 @@
+"""The commissioning report as a biên bản: one self-contained HTML page to read, print on A4 and sign.
+
+It is made from the document of the examination alone, so a stored document gives the same bytes. Form: decree
+30/2020/NĐ-CP, annex I (page, letters, state name and motto, number, place and date, receivers) and form 1.9
+of annex III. The letters of Vietnamese and English are in the page: Tinos, which has the widths of Times New
+Roman, in regular, bold and italic. A name in other letters is shown in the reader's font.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from html import escape
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from edge_agent.core.errors import EdgeAgentError
+from edge_agent.core.languages import Lang, day_text
+from edge_agent.tools.doctor.check import CheckLevel
+from edge_agent.tools.doctor.checks.still import CODECS
+from edge_agent.tools.doctor.words.paper import ACCEPTED_RESULT, PAPER, RESULTS
+from edge_agent.wire import Doctor, DoctorCamera, DoctorLine, DoctorParty, DoctorReport, DoctorText
+
+STYLE = Path(__file__).with_name("report.css")
+FONTS = Path(__file__).with_name("fonts")
+FACES = {"400": ("400", "normal"), "700": ("700", "normal"), "400i": ("400", "italic")}
+_POLICY = "default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'"
+_DOTS = "." * 40
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """Phrases in the language of the paper, with those of a second language beside them if asked for."""
+
+    lang: Lang
+    also: Lang | None
+
+    def __call__(self, phrase: str, **values: str) -> str:
+        """Return the phrase as HTML."""
+        return self.beside(
+            PAPER[self.lang][phrase].format(**values),
+            None if self.also is None else PAPER[self.also][phrase].format(**values),
+        )
+
+    def text(self, text: DoctorText | None, other: str = "") -> str:
+        """Return a text of the document as HTML. ``other``: for a document without it."""
+        if text is None:
+            return escape(other)
+        return self.beside(_in(text, self.lang), None if self.also is None else _in(text, self.also))
+
+    def beside(self, first: str, second: str | None) -> str:
+        gloss = "" if second in (None, first) else f' <span class="gloss">({escape(second or "")})</span>'
+        return escape(first) + gloss
+
+
+def make_report(document: Doctor, lang: Lang, also: Lang | None = None) -> bytes:
+    """Return the page in UTF-8. ``also``: a language beside ``lang``.
+
+    Raises EdgeAgentError for a document without the data of a report, or with a picture that is none.
+    """
+    report = document.report
+    if report is None:
+        raise EdgeAgentError("the findings have no data of a report: they were made without --report")
+    words = _Words(lang, None if also == lang else also)
+    title = f"{PAPER[lang]['kind']} {report.number}: {document.name}"
+    style = "\n".join([*(_font(name) for name in FACES), STYLE.read_text(encoding="utf-8")])
+    head = (
+        f'<!doctype html>\n<html lang="{lang}"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title><style>\n{style}</style></head><body>\n"
+    )
+    return (head + "\n".join(_body(document, report, words)) + "\n</body></html>\n").encode()
+
+
+def _body(document: Doctor, report: DoctorReport, words: _Words) -> Iterator[str]:
+    at = datetime.fromisoformat(document.time).astimezone(ZoneInfo(document.timezone or "UTC"))
+    yield _heads(report, at, words)
+    name = document.name
+    yield f'<h1>{words("kind")}<br><span class="subject">{words("subject", name=name)}</span></h1>'
+    yield f"<p>{_today(document, at, words)}</p>"
+    yield f"<h2>{words('parties')}</h2>"
+    yield from (_party(number, each, words) for number, each in enumerate(report.parties, 1))
+    yield f"<h2>{words('devices')}</h2>"
+    yield _devices(document, words)
+    yield _place(document, words)
+    yield f"<h2>{words('results')}</h2>"
+    yield _table(("no", "check", "level", "found"), _results(document, words), words)
+    yield f"<h2>{words('accepted')}</h2>"
+    yield _accepted(document, words)
+    yield f'<section class="end"><h2>{words("conclusion")}</h2>'
+    yield f'<p class="verdict"><b>{words.text(document.sentences, document.sentence)}</b></p>'
+    ending = "accepted_end" if document.verdict == "accepted" else document.verdict
+    yield f"<p>{words(ending)}</p><p>{words('copies')}</p>"
+    yield _signatures(report.parties, words)
+    receivers = f"<b><i>{words('to')}</i></b><br>{words('to_parties')}<br>{words('to_file')}"
+    yield f'<p class="to">{receivers}</p></section>'
+    yield f'<section class="annex"><h2>{words("annex")}</h2><div class="pictures">'
+    yield from (_picture(camera, words) for camera in document.cameras)
+    yield f"</div>{_notice(report, words)}</section>"
+
+
+def _heads(report: DoctorReport, at: datetime, words: _Words) -> str:
+    """The two columns at the top: the organisation and the number; state name, motto, place and date."""
+    superior = f"{escape(report.authority.upper())}<br>" if report.authority else ""
+    organisation = escape(report.organisation.upper()) or _DOTS
+    symbol = f"/BB-{escape(report.symbol)}" if report.symbol else "/BB"
+    also = None if words.also is None else _date(words.also, at)
+    date = words.beside(_date(words.lang, at), also)
+    return (
+        f'<div class="heads"><p>{superior}<b class="ruled">{organisation}</b><br>'
+        f"{words('number')}: {escape(report.number)}{symbol}</p>"
+        f'<p><b>{words("state")}</b><br><b class="motto">{words("motto")}</b><br>'
+        f"<i>{escape(report.place)}, {date}</i></p></div>"
+    )
+
+
+def _date(lang: Lang, at: datetime) -> str:
+    # Decree 30/2020/NĐ-CP: a 0 before days below 10 and before the months 1 and 2, none before the others.
+    month = f"{at.month}" if lang == "vi" and at.month > 2 else f"{at:%m}"
+    return PAPER[lang]["date"].format(day=f"{at:%d}", month=month, year=f"{at:%Y}")
+
+
+def _today(document: Doctor, at: datetime, words: _Words) -> str:
+    def said(lang: Lang) -> str:
+        ward = PAPER[lang]["ward_name"].format(ward=document.ward_name or document.ward)
+        return PAPER[lang]["today"].format(
+            hour=f"{at:%H}",
+            minute=f"{at:%M}",
+            date=day_text(at.date(), lang),
+            name=document.name,
+            site=document.gateway,
+            ward=ward,
+        )
+
+    text = words.beside(said(words.lang), None if words.also is None else said(words.also))
+    if any(line.check == "clock" and line.level != "green" for line in document.lines):
+        text += f" <i>({words('clock')})</i>"
+    return text
+
+
+def _party(number: int, party: DoctorParty, words: _Words) -> str:
+    organisation = escape(party.organisation) or f"{_DOTS}{_DOTS}"
+    return (
+        f'<p class="party"><b>{number}. {words(party.role)}:</b> {organisation}<br>'
+        f"{words('person')}: {escape(party.name) or _DOTS} "
+        f"{words('position')}: {escape(party.position) or _DOTS}</p>"
+    )
+
+
+def _devices(document: Doctor, words: _Words) -> str:
+    software = words("software", version=document.version, hash=document.config_hash[:12])
+    box = (
+        words("box", site=document.gateway),
+        escape(document.board),
+        escape(document.serial or ""),
+        software,
+    )
+    rows = [box, *(_device(camera, words) for camera in document.cameras)]
+    numbered = ((str(number), *row) for number, row in enumerate(rows, 1))
+    return _table(("no", "device", "make", "serial", "details"), numbered, words)
+
+
+def _device(camera: DoctorCamera, words: _Words) -> tuple[str, ...]:
+    make = " ".join(each for each in (camera.manufacturer, camera.model) if each)
+    details = [
+        words(phrase, **{phrase: value})
+        for phrase, value in (("address", camera.address), ("mac", camera.mac), ("firmware", camera.firmware))
+        if value
+    ]
+    return (
+        words("camera", camera=camera.id),
+        escape(make) or "&nbsp;",
+        escape(camera.serial or "") or "&nbsp;",
+        "; ".join(details),
+    )
+
+
+def _place(document: Doctor, words: _Words) -> str:
+    place = document.location
+    where = words("no_place") if place is None else f"{place.latitude:.6f}, {place.longitude:.6f}"
+    return f"<p>{words('place')}: {where}.</p>"
+
+
+def _results(document: Doctor, words: _Words) -> Iterator[tuple[str, ...]]:
+    for number, line in enumerate(document.lines, 1):
+        yield str(number), _label(line, document, words), _result(line, words), _found(line, words)
+
+
+def _label(line: DoctorLine, document: Doctor, words: _Words) -> str:
+    """The name of the check, with a capital letter unless it begins with the id of a camera."""
+    label = line.label or DoctorText(en=line.check, vi=line.check)
+    if line.check.partition("/")[0] not in {camera.id for camera in document.cameras}:
+        label = DoctorText(en=label.en[:1].upper() + label.en[1:], vi=label.vi[:1].upper() + label.vi[1:])
+    return words.text(label)
+
+
+def _result(line: DoctorLine, words: _Words) -> str:
+    def said(lang: Lang) -> str:
+        return ACCEPTED_RESULT[lang] if line.accepted is not None else RESULTS[lang][CheckLevel(line.level)]
+
+    level = "yellow" if line.accepted is not None else line.level
+    shown = words.beside(said(words.lang), None if words.also is None else said(words.also))
+    return f'<span class="{level}">{shown}</span>'
+
+
+def _found(line: DoctorLine, words: _Words) -> str:
+    return words.text(line.words, line.said)
+
+
+def _accepted(document: Doctor, words: _Words) -> str:
+    accepted = (line for line in document.lines if line.accepted is not None)
+    rows = [
+        (str(number), _label(line, document, words), _found(line, words), escape(line.accepted or ""))
+        for number, line in enumerate(accepted, 1)
+    ]
+    return _table(("no", "check", "found", "reason"), rows, words) if rows else f"<p>{words('none')}</p>"
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], words: _Words) -> str:
+    """``rows``: HTML."""
+    head = "".join(f"<th>{words(phrase)}</th>" for phrase in heads)
+    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _signatures(parties: Sequence[DoctorParty], words: _Words) -> str:
+    cells = (
+        f"<p><b>{words(f'sign_{party.role}')}</b><br><i>{words('signature')}</i>"
+        f'<span class="drawn">{_drawn(party)}</span>{escape(party.name)}</p>'
+        for party in parties
+    )
+    return f'<div class="signatures">{"".join(cells)}</div>'
+
+
+def _drawn(party: DoctorParty) -> str:
+    return "" if party.signature is None else _image(party.signature, "png", party.name or party.role)
+
+
+def _picture(camera: DoctorCamera, words: _Words) -> str:
+    if camera.picture is None:
+        picture = f'<div class="nothing">{words("no_picture")}</div>'
+    else:
+        picture = _image(camera.picture, "jpeg", camera.id)
+    caption = ", ".join([f"<b>{words('camera', camera=camera.id)}</b>", *_measures(camera, words)])
+    return f"<figure>{picture}<figcaption>{caption}</figcaption></figure>"
+
+
+def _measures(camera: DoctorCamera, words: _Words) -> Iterator[str]:
+    if camera.codec and camera.width:
+        yield escape(f"{CODECS.get(camera.codec, camera.codec)} {camera.width}x{camera.height}")
+    if camera.frame_rate:
+        yield f"{camera.frame_rate:.3g} {words('rate')}"
+
+
+def _notice(report: DoctorReport, words: _Words) -> str:
+    if report.photo is None:
+        return f"<p>{words('no_notice')}</p>"
+    photo = _image(report.photo, "jpeg", "")
+    return f'<figure class="notice">{photo}<figcaption><b>{words("notice")}</b></figcaption></figure>'
+
+
+def _in(text: DoctorText, lang: Lang) -> str:
+    return text.vi if lang == "vi" else text.en
+
+
+def _font(name: str) -> str:
+    content = base64.b64encode((FONTS / f"tinos-{name}.woff2").read_bytes()).decode()
+    weight, style = FACES[name]
+    return (
+        f'@font-face {{ font-family: "Report"; font-weight: {weight}; font-style: {style}; '
+        f'src: url("data:font/woff2;base64,{content}") format("woff2"); }}'
+    )
+
+
+def _image(content: str, kind: str, alt: str) -> str:
+    """``content``: base64. Stored findings come from outside: only base64 reaches the page."""
+    try:
+        base64.b64decode(content, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise EdgeAgentError(f"the findings have a picture that is not base64: {error}") from None
+    return f'<img alt="{escape(alt)}" src="data:image/{kind};base64,{content}">'
