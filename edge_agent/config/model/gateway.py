@@ -1,4 +1,5 @@
-"""``gateway``: the identity of this gateway; ``commands``: what the centre may order the gateway to do."""
+"""``gateway``: the identity of this gateway; ``acceptance``: the parties of its commissioning report;
+``commands``: what the centre may order the gateway to do."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -10,7 +11,7 @@ from edge_agent.config.fields.collections import ListOf, UnionOf
 from edge_agent.config.fields.declare import Key, section
 from edge_agent.config.fields.field_types import Number, Text, WordChoice, identifier
 from edge_agent.config.fields.public_keys import OperatorKeys
-from edge_agent.config.fields.schema_types import SectionValues
+from edge_agent.config.fields.schema_types import ReloadScope, SectionValues
 from edge_agent.config.fields.times import DateSpan, TimeZone
 from edge_agent.config.texts.messages import message
 from edge_agent.wire import ARGUMENTS
@@ -87,6 +88,28 @@ def _check(values: SectionValues) -> None:
 
 
 GATEWAY = section(Gateway, "gateway", check=_check)
+
+
+def _paper_name(doc: str, default: str = "a blank line on the paper") -> Key:
+    return Key(doc, Text(), default, default="", reload=ReloadScope.NOTHING)
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """Names on the commissioning report that ``doctor --report`` makes; ``doctor`` has options for some."""
+
+    authority: Annotated[
+        str, _paper_name("superior of the organisation that draws up the report", "none")
+    ] = ""
+    organisation: Annotated[str, _paper_name("organisation that draws up the report")] = ""
+    symbol: Annotated[str, _paper_name("its abbreviation, in the report's number after BB-", "none")] = ""
+    place: Annotated[str, _paper_name("place name before the date", "the ward's name")] = ""
+    owner: Annotated[str, _paper_name("the owner of the site")] = ""
+    contractor: Annotated[str, _paper_name("who installs the site")] = ""
+    ward: Annotated[str, _paper_name("authority of the ward that signs")] = ""
+
+
+ACCEPTANCE = section(Acceptance, "acceptance")
 
 SIGNED_COMMANDS = ("camera-reboot", "disarm", "mask", "relearn", "restart")
 """Commands that need an operator's signature by default, in addition to those that always need one."""

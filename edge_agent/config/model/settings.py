@@ -13,7 +13,6 @@ from edge_agent.config.fields.collections import ListOf
 from edge_agent.config.fields.declare import Key
 from edge_agent.config.fields.field_types import Number, PathType, Text
 from edge_agent.config.fields.schema_types import ReloadScope
-from edge_agent.config.model.acceptance import ACCEPTANCE, Acceptance
 from edge_agent.config.model.addresses import Broker, ProbeTarget
 from edge_agent.config.model.boards import Profile
 from edge_agent.config.model.camera import CAMERA, Camera
@@ -38,7 +37,16 @@ from edge_agent.config.model.connection import (
     UplinkKind,
 )
 from edge_agent.config.model.detector import DETECTOR, Detector
-from edge_agent.config.model.gateway import COMMANDS, GATEWAY, SIGNED_COMMANDS, Commands, Gateway, Location
+from edge_agent.config.model.gateway import (
+    ACCEPTANCE,
+    COMMANDS,
+    GATEWAY,
+    SIGNED_COMMANDS,
+    Acceptance,
+    Commands,
+    Gateway,
+    Location,
+)
 from edge_agent.config.model.ground import Ground
 from edge_agent.config.model.rules import (
     AnyRule,

@@ -33,6 +33,7 @@ NEITHER_GREEN_NOR_RED = {
     "detector-other": "it sees the labels, on another processor",
     "detector-none": "the configuration asks for no labels",
     "still-busy": "the running agent reads the main stream",
+    "camera-clock-off": "of the clock in the picture; events have the time of the gateway",
 }
 
 
