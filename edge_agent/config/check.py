@@ -97,7 +97,9 @@ def pushed_over(settings: Settings, load_with: Callable[[Mapping], Settings]) ->
         text = message("pushed-over", pushed=confirmed.version, own=settings.version)
         yield message("warning", text=text)
     changes = _rule_changes(settings)
-    names = [f"{camera.id}/{rule['id']}" for camera in changes_of(changes).cameras for rule in camera.rules]
+    changed = changes_of(changes).cameras
+    names = [f"{camera.id}/{rule['id']}" for camera in changed for rule in camera.rules]
+    names += [f"{camera.id}: masks, privacy_masks" for camera in changed if camera.has_masks]
     if not names:
         return
     try:

@@ -44,10 +44,10 @@ MAX_STARTS = 3
 
 
 class ChangedRule(msgspec.Struct, frozen=True):
-    """The rule that a command has changed, and the operator's key."""
+    """The rule or the masks that a command has changed, and the operator's key."""
 
     camera: str
-    rule: str
+    rule: str | None  # None: the masks of the camera
     signed_by: str | None
 
 

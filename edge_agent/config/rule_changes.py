@@ -1,8 +1,9 @@
-"""Rules that an operator changed by a command: stored beside the configuration, and merged over all of it.
+"""Rules and masks that an operator changed by a command: stored beside the configuration, and merged over all
+of it.
 
 The text is a part of a configuration with nothing but ``cameras``, and of these only ``id``, ``rules``,
-``zones`` and ``lines``. A rule, zone or line in it replaces the one with its id as a whole. See
-docs/design/config-push.md.
+``zones``, ``lines``, ``masks`` and ``privacy_masks``. A rule, zone or line in it replaces the one with its id
+as a whole; a list of masks replaces the whole list. See docs/design/config-push.md.
 """
 
 from __future__ import annotations
@@ -18,17 +19,24 @@ from edge_agent.config.written import Written, mappings, plain, plain_entry
 from edge_agent.core.errors import ConfigError, ConfigProblem
 
 PLACES = ("zones", "lines")
+MASKS = ("masks", "privacy_masks")
 MAX_BYTES = 64_000
 """Of the text. A reply to the command ``rules`` has to hold all rules of the gateway."""
 
 
 class CameraChanges(msgspec.Struct):
-    """The changed rules of one camera, and the zones and lines that they use."""
+    """The changed rules of one camera, the zones and lines that they use, and its changed masks."""
 
     id: str
     rules: list[Written] = msgspec.field(default_factory=list)
     zones: Written = msgspec.field(default_factory=dict)
     lines: Written = msgspec.field(default_factory=dict)
+    masks: list[Any] | None = None  # None: as configured
+    privacy_masks: list[Any] | None = None
+
+    @property
+    def has_masks(self) -> bool:
+        return self.masks is not None or self.privacy_masks is not None
 
     def drop_unused_places(self) -> None:
         """Forget the zones and lines that none of the changed rules names."""
@@ -38,7 +46,7 @@ class CameraChanges(msgspec.Struct):
 
 
 class RuleChanges(msgspec.Struct):
-    """All changed rules of a gateway."""
+    """All changed rules and masks of a gateway."""
 
     cameras: list[CameraChanges] = msgspec.field(default_factory=list)
 
@@ -63,8 +71,25 @@ class RuleChanges(msgspec.Struct):
         found = len(left) < len(changes.rules)
         changes.rules = left
         changes.drop_unused_places()
-        self.cameras = [each for each in self.cameras if each.rules]
+        self._drop_unchanged()
         return found
+
+    def set_masks(self, camera: str, masks: list[Any], privacy_masks: list[Any]) -> None:
+        """Replace all masks of a camera."""
+        changes = self._of(camera)
+        changes.masks, changes.privacy_masks = masks, privacy_masks
+
+    def reset_masks(self, camera: str) -> bool:
+        """Forget the change of a camera's masks. False if they were not changed."""
+        changes = self._of(camera)
+        found = changes.has_masks
+        changes.masks = changes.privacy_masks = None
+        self._drop_unchanged()
+        return found
+
+    def has_masks(self, camera: str) -> bool:
+        """Whether the masks of the camera are changed."""
+        return any(each.has_masks for each in self.cameras if each.id == camera)
 
     def has(self, camera: str, rule: str) -> bool:
         """Whether the rule is changed, or added."""
@@ -77,6 +102,9 @@ class RuleChanges(msgspec.Struct):
             for rule in camera.rules:
                 if rule.get("enabled") is False:
                     yield camera.id, str(rule["id"])
+
+    def _drop_unchanged(self) -> None:
+        self.cameras = [each for each in self.cameras if each.rules or each.has_masks]
 
     def _of(self, camera: str) -> CameraChanges:
         for each in self.cameras:
@@ -95,6 +123,7 @@ def changes_of(layer: tree.Mapping) -> RuleChanges:
                 [plain(rule) for _, rule in mappings(camera, "rules")],
                 plain_entry(camera, "zones") or {},
                 plain_entry(camera, "lines") or {},
+                *(plain_entry(camera, key) for key in MASKS),
             )
             for id_, camera in mappings(layer, "cameras")
         ]
@@ -132,6 +161,7 @@ def _camera(item: tree.Node, by_id: Mapping[str, tree.Mapping]) -> tree.Node:
     if change is None or not isinstance(item, tree.Mapping):
         return item
     entries = dict(item.entries)
+    entries |= {key: change.entries[key] for key in MASKS if key in change.entries}
     for key in PLACES:
         below, above = entries.get(key), change.entries.get(key)
         if above is None or not isinstance(above.value, tree.Mapping):

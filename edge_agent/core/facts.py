@@ -11,6 +11,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Literal
 
+from edge_agent.core.geometry import Polygon
 from edge_agent.core.load_limits import WorkloadLimits
 from edge_agent.core.model import Box, Severity, Track
 
@@ -234,17 +235,26 @@ class OverrideChange:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangedMasks:
+    """All masks of a camera after a change."""
+
+    ignored: tuple[Polygon, ...]  # not analysed
+    private: tuple[Polygon, ...]  # blacked out before a picture leaves the gateway
+
+
+@dataclass(frozen=True, slots=True)
 class RuleChange:
-    """An operator changed a rule for good, or took it back to the configuration; or such a change was
-    reverted because the gateway did not work as before."""
+    """An operator changed a rule, or the masks of a camera, for good, or took them back to the configuration;
+    or such a change was reverted because the gateway did not work as before."""
 
     camera: str
-    rule: str
+    rule: str | None  # None: the masks
     what: Literal["set", "reset", "reverted"]
     by: RequestOrigin
     enabled: bool | None = None  # of a rule that was set
     reason: str = ""  # why it was reverted
     removed: bool = False  # a reset rule that the configuration does not have
+    masks: ChangedMasks | None = None  # None: a rule, or reverted
 
 
 @dataclass(frozen=True, slots=True)

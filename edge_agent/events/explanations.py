@@ -22,10 +22,19 @@ def override_line(change: OverrideChange) -> ProblemText:
 
 
 def rule_change_line(change: RuleChange) -> ProblemText:
+    if change.rule is None:
+        return _masks_line(change)
     if change.what == "reverted":
         return problem_text("rule-change-reverted", rule=change.rule, why=change.reason)
     what = "off" if change.enabled is False else "removed" if change.removed else change.what
     return problem_text(f"rule-change-{what}", rule=change.rule, origin=_origin(change.by))
+
+
+def _masks_line(change: RuleChange) -> ProblemText:
+    if change.masks is None:
+        return problem_text("masks-change-reverted", why=change.reason)
+    counts = {"ignored": len(change.masks.ignored), "private": len(change.masks.private)}
+    return problem_text(f"masks-change-{change.what}", **counts, origin=_origin(change.by))
 
 
 def _origin(by: RequestOrigin) -> ProblemText:

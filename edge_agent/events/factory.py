@@ -15,6 +15,7 @@ from edge_agent.core.delivery import Draft, Loss, Media, OpenEvent, Stamp
 from edge_agent.core.facts import (
     TAMPER,
     CertificateChange,
+    ChangedMasks,
     CountsObservation,
     LineCountsObservation,
     ObjectObservation,
@@ -203,11 +204,13 @@ class EventFactory:
         return self._envelope.draft(change.camera, severity, now, data)
 
     def rule_change(self, change: RuleChange) -> Draft:
-        """``rule-change``: an operator changed a rule for good, or the change was undone."""
+        """``rule-change``: an operator changed a rule or masks for good, or the change was undone."""
+        masks = change.masks
         data = wire.RuleChangeData(
             rule_id=change.rule,
             what=change.what,
             enabled=change.enabled,
+            masks=None if masks is None else _camera_masks(masks),
             command_id=change.by.command_id,
             signed_by=change.by.signed_by,
             **_why(rule_change_line(change)),
@@ -423,6 +426,12 @@ def _happened_mono(
 def _why(text: str) -> dict[str, Any]:
     """The fields with the text for people and its code."""
     return {"why": str(text), "problem": optional_problem(text)}
+
+
+def _camera_masks(masks: ChangedMasks) -> wire.CameraMasks:
+    return wire.CameraMasks(
+        masks=list(map(list, masks.ignored)), privacy_masks=list(map(list, masks.private))
+    )
 
 
 def _size(frame: Frame) -> wire.FrameSize:

@@ -8,6 +8,7 @@ belong here.
 
 from edge_agent.wire.base import SCHEMA_BASE, TYPE_PREFIX, Id, Message, Time
 from edge_agent.wire.cameras import (
+    CameraMasks,
     CameraStateData,
     CameraViewData,
     CountsData,
@@ -137,6 +138,7 @@ from edge_agent.wire.rehearsals import (
     RehearsedBy,
     RehearsedReports,
     SetRuleArguments,
+    WrittenMasks,
 )
 from edge_agent.wire.searches import (
     FoundPassage,

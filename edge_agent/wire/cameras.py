@@ -267,18 +267,37 @@ class CameraStateData(Message, frozen=True, kw_only=True):
     problem: OptionalProblem = UNSET
 
 
-class RuleChangeData(Message, frozen=True, kw_only=True):
-    """``rule-change``: the command ``set-rule`` changed a rule for good, or its change was undone."""
+MaskCorners = Annotated[
+    list[tuple[Unit, Unit]],
+    Meta(min_length=3, max_length=100, description="corners x, y in 0..1 of the picture"),
+]
 
-    rule_id: Id
+
+class CameraMasks(Message, frozen=True, kw_only=True):
+    """All masks of a camera."""
+
+    masks: Annotated[list[MaskCorners], Meta(description="areas that are not analysed")]
+    privacy_masks: Annotated[
+        list[MaskCorners], Meta(description="areas that are blacked out before a picture leaves the gateway")
+    ]
+
+
+class RuleChangeData(Message, frozen=True, kw_only=True):
+    """``rule-change``: the command ``set-rule`` changed a rule of a camera, or its masks, for good, or its
+    change was undone."""
+
+    rule_id: Annotated[Id | None, Meta(description="null: the masks of the camera")]
     what: Annotated[
         Literal["set", "reset", "reverted"],
         Meta(
-            description="set: the rule of the command is in force; reset: the rule of the configuration is; "
+            description="set: what the command brought is in force; reset: what the configuration has is; "
             "reverted: the change before it was undone, because the gateway did not work as before"
         ),
     ]
     enabled: Annotated[bool | None, Meta(description="of the rule that was set; null: not set")] = None
+    masks: Annotated[
+        CameraMasks | None, Meta(description="all masks of the camera from now on; null: a rule, or reverted")
+    ] = None
     command_id: Annotated[Id | None, Meta(description="of the command")] = None
     signed_by: Annotated[Sha256 | None, Meta(description="id of the operator's key")] = None
     why: Annotated[str, Meta(description="one line for humans")]

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct, field
 
 from edge_agent.wire.base import Arguments, Count, Day, Id, Sha256, Time
+from edge_agent.wire.cameras import CameraMasks
 from edge_agent.wire.searches import AskedBy, Case, Purpose, Wards
 
 MAX_DAYS = 30
@@ -47,8 +48,8 @@ class RehearseArguments(Arguments, frozen=True, kw_only=True):
 
 
 class SetRuleArguments(Arguments, frozen=True, kw_only=True):
-    """Change one rule of a camera for good, or take it back to the configuration. Either ``rule`` or
-    ``reset``."""
+    """Change one rule of a camera, or its masks, for good, or take them back to the configuration. Exactly
+    one of ``rule``, ``reset``, ``masks`` and ``reset_masks``."""
 
     camera: Id
     rule: Annotated[
@@ -62,6 +63,8 @@ class SetRuleArguments(Arguments, frozen=True, kw_only=True):
         dict[str, Any], Meta(max_length=32, description="lines that the rule adds or changes, as configured")
     ] = field(default_factory=dict)
     reset: Annotated[Id | None, Meta(description="id of a rule that was changed before")] = None
+    masks: Annotated[CameraMasks | None, Meta(description="replace all masks of the camera")] = None
+    reset_masks: Annotated[bool, Meta(description="take the masks of the camera back")] = False
     config_hash: Annotated[
         Sha256, Meta(description="of the configuration in force, as in the reply to rules; refused if other")
     ]
@@ -141,6 +144,13 @@ class RehearsalResult(Struct, frozen=True, kw_only=True, omit_defaults=True):
     examples: list[RehearsalExample] = field(default_factory=list)
 
 
+class WrittenMasks(Struct, frozen=True, kw_only=True):
+    """Masks as in a camera's section."""
+
+    masks: list[Any] = field(default_factory=list)
+    privacy_masks: list[Any] = field(default_factory=list)
+
+
 class CameraRules(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The rules, zones, lines and masks of a camera, as the configuration has them."""
 
@@ -161,6 +171,10 @@ class CameraRules(Struct, frozen=True, kw_only=True, omit_defaults=True):
     added: Annotated[
         list[Id], Meta(description="those of them that the configuration does not have: a reset removes them")
     ] = field(default_factory=list)
+    configured_masks: Annotated[
+        WrittenMasks | None,
+        Meta(description="masks of the configuration, where set-rule has changed them; null: unchanged"),
+    ] = None
 
 
 class ConfiguredRules(Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from edge_agent.commands.action import CommandFailed, CommandRefused, CommandSucceeded, InProgress
@@ -54,7 +55,8 @@ class RuleSite(Site):
 
     def given(self, id_: str = "set-1", **args: Any) -> GivenContext:
         hash_ = args.pop("config_hash", self.settings.config_hash)
-        checked = SetRuleArguments(**({"camera": "cam-1", "config_hash": hash_, "confirm_s": 60} | args))
+        given = {"camera": "cam-1", "config_hash": hash_, "confirm_s": 60} | args
+        checked = msgspec.convert(given, SetRuleArguments)
         return GivenContext(id_, checked, KEY, finish=self.answers.append)
 
     def set(self, id_: str = "set-1", **args: Any) -> InProgress:
@@ -85,7 +87,7 @@ def test_a_changed_rule_is_in_force_for_good(site: RuleSite) -> None:
     before = site.settings.config_hash
     assert isinstance(site.set(rule=LONGER), InProgress)
     assert site.lasts_s == 120
-    assert " ".join(site.command.lines()) == "configuration: a changed rule is on trial"
+    assert " ".join(site.command.lines()) == "configuration: a change of a rule or of masks is on trial"
     site.pass_s(12)
     (answer,) = site.answers
     assert isinstance(answer, CommandSucceeded)
@@ -226,7 +228,7 @@ def test_without_the_broker_it_goes_back_and_says_so(site: RuleSite) -> None:
     assert isinstance(answer, CommandFailed)
     assert answer.code == "reverted"
     assert site.lasts_s == 60
-    assert "a changed rule was given up: within 60 s the broker was not connected" in "".join(
+    assert "a change of a rule or of masks was given up: within 60 s the broker was not connected" in "".join(
         site.command.lines()
     )
     assert [(each.rule, each.what) for each in site.reports] == [("night", "set"), ("night", "reverted")]
@@ -338,7 +340,7 @@ def test_a_zone_that_the_file_no_longer_has_leaves_the_rules_of_the_file_in_forc
     site.start()
     assert site.lasts_s == 60
     (line,) = site.source.lines()
-    assert "rules that a command changed cannot be used" in line
+    assert "rules or masks that a command changed cannot be used" in line
     assert "yard" in line
     site.path.write_text(WITH_RULES)
     site.start()
@@ -370,12 +372,12 @@ def test_a_camera_that_is_gone_takes_its_changes_with_it(site: RuleSite) -> None
 @pytest.mark.parametrize(
     ("args", "says", "code"),
     [
-        ({"rule": LONGER, "config_hash": "0" * 64}, "has changed since this rule was drafted", "outdated"),
+        ({"rule": LONGER, "config_hash": "0" * 64}, "has changed since this change was drafted", "outdated"),
         ({"rule": LONGER | {"zone": "nowhere"}}, "nowhere", "bad-arguments"),
         ({"rule": LONGER | {"min_duration": 5}}, "min_duration", "bad-arguments"),
         ({"rule": {"kind": "loitering", "zone": "yard"}}, "id", "bad-arguments"),
-        ({"rule": LONGER, "reset": "night"}, "either a rule or", "bad-arguments"),
-        ({}, "either a rule or", "bad-arguments"),
+        ({"rule": LONGER, "reset": "night"}, "exactly one", "bad-arguments"),
+        ({}, "exactly one", "bad-arguments"),
         ({"rule": LONGER, "zones": {"yard": NEW_ZONE}}, "other rules use yard too", "bad-arguments"),
         ({"rule": LONGER, "camera": "cam-7"}, "cam-7", "not-possible"),
         ({"rule": LONGER | {"name": "x" * 65_000}}, "", "bad-arguments"),
@@ -411,7 +413,7 @@ def test_check_names_the_changed_rules(site: RuleSite) -> None:
     site.set(rule=LONGER)
     site.pass_s(12)
     assert run_check(site.path, None, True, out, err) == EX_OK
-    assert "these rules were changed by commands and lie over this file: cam-1/night" in err.getvalue()
+    assert "masks were changed by commands and lie over this file: cam-1/night" in err.getvalue()
     site.path.write_text(WITH_RULES.replace("yard", "court"))
     err = io.StringIO()
     assert run_check(site.path, None, True, out, err, "vi") == EX_OK

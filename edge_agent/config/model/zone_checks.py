@@ -102,7 +102,7 @@ def _warn_unseen_zones(values: SectionValues, sort: _Sort, written: tree.Mapping
     for id_, place in places.items():
         points = place.points
         where = None
-        if any(polygon_contains(mask, points) for mask in masks):
+        if is_masked(points, masks):
             where = "in-masks"
         elif isinstance(place, Zone) and any(polygon_contains(each, points) for each in place.exclude):
             where = "in-exclude"
@@ -111,6 +111,11 @@ def _warn_unseen_zones(values: SectionValues, sort: _Sort, written: tree.Mapping
         if where is not None:
             text = message(where, sort=phrase(sort.name), name=quoted(id_))
             values.reading.warn(written.entries[id_].key, text)
+
+
+def is_masked(points: tuple[Point, ...], masks: Iterable[Polygon]) -> bool:
+    """Whether a zone or line lies wholly in one of the masks, so that nothing is seen there."""
+    return any(polygon_contains(mask, points) for mask in masks)
 
 
 def _along_border(points: Iterable[Point]) -> bool:

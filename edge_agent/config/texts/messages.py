@@ -70,12 +70,14 @@ CHECK: Sentences = {
         "không còn hog; chạy như auto, là mô hình có sẵn",
     ),
     "rules-over": (
-        "these rules were changed by commands and lie over this file: {rules}",
-        "các quy tắc sau đã đổi bằng lệnh, có hiệu lực thay cho quy tắc trong tệp này: {rules}",
+        "these rules and masks were changed by commands and lie over this file: {rules}",
+        "các quy tắc và phần hình bị che sau đã đổi bằng lệnh, có hiệu lực thay cho tệp này: {rules}",
     ),
     "rules-unfit": (
-        "these rules were changed by commands, do not fit this file, and are not in force: {rules}: {why}",
-        "các quy tắc sau đã đổi bằng lệnh nhưng không khớp với tệp này nên không có hiệu lực: {rules}: {why}",
+        "these rules and masks were changed by commands, do not fit this file, and are not in force: "
+        "{rules}: {why}",
+        "các quy tắc và phần hình bị che sau đã đổi bằng lệnh nhưng không khớp với tệp này nên không có "
+        "hiệu lực: {rules}: {why}",
     ),
     "pushed-over": (
         "version {pushed}, which the centre pushed, is in force on this gateway, "

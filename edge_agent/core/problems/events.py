@@ -47,6 +47,21 @@ OVERRIDES: Sentences = {
         "the change of rule {rule} was undone: {why}",
         "đã hủy thay đổi của quy tắc {rule}: {why}",
     ),
+    "masks-change-set": (
+        "the masks of the camera were changed: {ignored} not analysed, {private} blacked out; {origin}",
+        "phần hình bị che của camera đã thay đổi: {ignored} phần không phân tích, {private} phần bôi đen; "
+        "{origin}",
+    ),
+    "masks-change-reset": (
+        "the masks of the camera are as configured again: {ignored} not analysed, {private} blacked out; "
+        "{origin}",
+        "phần hình bị che của camera trở về như cấu hình: {ignored} phần không phân tích, {private} phần "
+        "bôi đen; {origin}",
+    ),
+    "masks-change-reverted": (
+        "the change of the camera's masks was undone: {why}",
+        "đã hủy thay đổi phần hình bị che của camera: {why}",
+    ),
     "override-mask": (
         "rule {rule} is muted for {seconds} s: its events are infos and no alarms; {origin}",
         "quy tắc {rule} tạm không báo động trong {seconds} giây, chỉ ghi là thông tin; {origin}",

@@ -188,16 +188,17 @@ SERVICES: Sentences = {
         "phiên bản {version} do trung tâm gửi không dùng được: {why}",
     ),
     "config-rules-unusable": (
-        "rules that a command changed cannot be used, those of the configuration are in force: {why}",
-        "không dùng được quy tắc đã đổi bằng lệnh, đang dùng quy tắc trong cấu hình: {why}",
+        "rules or masks that a command changed cannot be used, those of the configuration are in force: "
+        "{why}",
+        "không dùng được quy tắc hoặc phần hình bị che đã đổi bằng lệnh, đang dùng cấu hình: {why}",
     ),
     "config-rules-trial": (
-        "configuration: a changed rule is on trial",
-        "cấu hình: đang thử quy tắc vừa thay đổi",
+        "configuration: a change of a rule or of masks is on trial",
+        "cấu hình: đang thử quy tắc hoặc phần hình bị che vừa thay đổi",
     ),
     "config-rules-given-up": (
-        "configuration: a changed rule was given up: {why}",
-        "cấu hình: quy tắc vừa thay đổi không đạt, đã quay về quy tắc cũ: {why}",
+        "configuration: a change of a rule or of masks was given up: {why}",
+        "cấu hình: thay đổi quy tắc hoặc phần hình bị che không đạt, đã quay về như cũ: {why}",
     ),
     "config": ("configuration: {why}", "cấu hình: {why}"),
     "config-file-broken": (

@@ -207,20 +207,21 @@ CONFIGURATIONS: Sentences = {
         "{why}; đã dùng lại cấu hình trước đó",
     ),
     "rule-change-busy": (
-        "another configuration or rule is on trial; try again in a few minutes",
-        "đang thử một cấu hình hoặc quy tắc khác; hãy thử lại sau vài phút",
+        "another configuration or change is on trial; try again in a few minutes",
+        "đang thử một cấu hình hoặc thay đổi khác; hãy thử lại sau vài phút",
     ),
     "rule-change-form": (
-        "the command has to name either a rule or the id of a rule to reset",
-        "lệnh phải có quy tắc mới hoặc mã quy tắc cần trả về cấu hình",
+        "the command has to name exactly one: a rule, the id of a rule to reset, or the masks of the camera",
+        "lệnh phải có đúng một nội dung: quy tắc mới, mã quy tắc cần trả về cấu hình, hoặc phần hình bị che "
+        "của camera",
     ),
     "rule-change-outdated": (
-        "the configuration has changed since this rule was drafted; draft it again",
-        "cấu hình đã thay đổi sau khi soạn quy tắc này; hãy soạn lại",
+        "the configuration has changed since this change was drafted; draft it again",
+        "cấu hình đã thay đổi sau khi soạn thay đổi này; hãy soạn lại",
     ),
     "rule-change-large": (
-        "the changed rules of this gateway would have {bytes} bytes, at most {limit} are stored",
-        "các quy tắc đã đổi của thiết bị có {bytes} byte, tối đa {limit}",
+        "the changed rules and masks of this gateway would have {bytes} bytes, at most {limit} are stored",
+        "các quy tắc và phần hình bị che đã đổi của thiết bị có {bytes} byte, tối đa {limit}",
     ),
     "rule-change-shared": (
         "other rules use {place} too; give the zone or line of this rule another id",
@@ -241,6 +242,24 @@ CONFIGURATIONS: Sentences = {
     "rule-removed-done": (
         "the rule is removed: the configuration does not have it",
         "đã bỏ quy tắc, vì cấu hình không có quy tắc này",
+    ),
+    "masks-not-changed": (
+        "the masks of camera {camera} are as configured",
+        "phần hình bị che của camera {camera} đang đúng như cấu hình",
+    ),
+    "masks-in-force": (
+        "the masks are in force",
+        "phần hình bị che đã có hiệu lực",
+    ),
+    "masks-hide-rules": (
+        "the masks are in force; nothing is seen any more by the rules {rules}, because their zone or line "
+        "lies wholly in a mask",
+        "phần hình bị che đã có hiệu lực; các quy tắc {rules} không còn thấy gì vì vùng hoặc vạch ảo của "
+        "chúng nằm trọn trong phần hình bị che",
+    ),
+    "masks-reset-done": (
+        "the masks are as configured again",
+        "phần hình bị che đã trở về như cấu hình",
     ),
     "rule-off-done": (
         "the rule is switched off",

@@ -12,10 +12,11 @@ import msgspec
 from edge_agent.commands.action import Action, CommandContext, CommandRefused, CommandSucceeded
 from edge_agent.config.fields import tree
 from edge_agent.config.pushed import ConfigSource
+from edge_agent.config.rule_changes import MASKS
 from edge_agent.config.written import mappings, plain, plain_entry, with_id
 from edge_agent.core.errors import ConfigError
 from edge_agent.core.problems import problem_text
-from edge_agent.wire import CameraRules, ConfiguredRules
+from edge_agent.wire import CameraRules, ConfiguredRules, WrittenMasks
 
 MAX_BYTES = 48_000
 """Of the result: a reply has at most 64 kB."""
@@ -50,11 +51,12 @@ class RulesCommand:
 
 
 def _cameras(source: ConfigSource) -> Iterator[tuple[str, CameraRules]]:
-    changes = source.rule_changes().cameras
-    changed = {each.id: [str(rule["id"]) for rule in each.rules] for each in changes}
-    configured = source.tree_without_changes() if changes else None
+    changes = source.rule_changes()
+    changed = {each.id: [str(rule["id"]) for rule in each.rules] for each in changes.cameras}
+    configured = source.tree_without_changes() if changes.cameras else None
     for id_, camera in mappings(source.tree(), "cameras"):
         ids = changed.get(id_, [])
+        section = None if configured is None else with_id(configured, "cameras", id_)
         yield (
             id_,
             CameraRules(
@@ -64,12 +66,16 @@ def _cameras(source: ConfigSource) -> Iterator[tuple[str, CameraRules]]:
                 masks=plain_entry(camera, "masks") or [],
                 privacy_masks=plain_entry(camera, "privacy_masks") or [],
                 changed=ids,
-                added=[] if configured is None else _added(configured, id_, ids),
+                added=[] if section is None else _added(section, ids),
+                configured_masks=_masks(section) if section and changes.has_masks(id_) else None,
             ),
         )
 
 
-def _added(configured: tree.Mapping, camera: str, changed: list[str]) -> list[str]:
-    """The changed rules that the configuration does not have."""
-    section = with_id(configured, "cameras", camera)
-    return [each for each in changed if section is None or with_id(section, "rules", each) is None]
+def _masks(section: tree.Mapping) -> WrittenMasks:
+    return WrittenMasks(**{key: plain_entry(section, key) or [] for key in MASKS})
+
+
+def _added(section: tree.Mapping, changed: list[str]) -> list[str]:
+    """The changed rules that this section of the configuration does not have."""
+    return [each for each in changed if with_id(section, "rules", each) is None]

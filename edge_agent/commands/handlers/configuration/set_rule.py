@@ -1,8 +1,9 @@
-"""``set-rule``: changes one rule of a camera for good, or takes it back to the configuration.
+"""``set-rule``: changes one rule or the masks of a camera for good, or takes them back to the configuration.
 
-The changed rules are stored beside the configuration and lie over it, so that a file that is provisioned
+What was changed is stored beside the configuration and lie over it, so that a file that is provisioned
 later does not lose them, and they do not hide what else it changes. A change has to be signed, must have been
 made for the configuration in force, and is on trial like a pushed configuration: docs/design/config-push.md.
+The masks themselves are in ``mask_changes.py``.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from typing import Literal
 
 import msgspec
 
@@ -26,6 +27,12 @@ from edge_agent.commands.action import (
     unchanged,
 )
 from edge_agent.commands.handlers.configuration.config_trial import SETTLED_S, AgentHooks, TrialJudge
+from edge_agent.commands.handlers.configuration.mask_changes import (
+    change_masks,
+    concerns_masks,
+    masks_of,
+    masks_outcome,
+)
 from edge_agent.config.draft import read_draft
 from edge_agent.config.model.settings import AnyRule, Settings
 from edge_agent.config.pushed import (
@@ -98,8 +105,7 @@ class RuleChangeCommand:
             self._refuse_now(args)
             version = self._next_version()
             sha256, settings = self._stage(version, self._changed(args))
-            removed = args.reset is not None and _rule_in(settings, args.camera, args.reset) is None
-            change = _change(context, removed=removed)
+            change = _change(context, settings)
             self._report(change)  # first: after a power cut the agent starts with the rules on trial
             changed = ChangedRule(change.camera, change.rule, context.signed_by)
             try:
@@ -129,7 +135,8 @@ class RuleChangeCommand:
         settings = self._agent.settings()
         if self._store.trial is not None or self._config_on_trial():
             raise CommandRefused(unchanged(problem_text("rule-change-busy")), "busy")
-        if (args.rule is None) == (args.reset is None):
+        given = (args.rule is not None, args.reset is not None, args.masks is not None, args.reset_masks)
+        if sum(given) != 1:
             raise CommandRefused(problem_text("rule-change-form"), "bad-arguments")
         select_cameras([args.camera], [camera.id for camera in settings.cameras])
         if args.config_hash != settings.config_hash:
@@ -138,6 +145,9 @@ class RuleChangeCommand:
     def _changed(self, args: SetRuleArguments) -> RuleChanges:
         """The stored changes with this one. Raises CommandRefused."""
         changes = self._source.rule_changes()
+        if concerns_masks(args):
+            change_masks(changes, args)
+            return changes
         if args.reset is not None:
             if not changes.reset(args.camera, args.reset):
                 unknown = problem_text("rule-not-changed", camera=args.camera, rule=args.reset)
@@ -196,10 +206,13 @@ class RuleChangeCommand:
         rule."""
         if changed is None:
             return problem_text("rule-change-in-force")
-        rule = _rule_in(self._agent.settings(), changed.camera, changed.rule)
+        settings, changes = self._agent.settings(), self._source.rule_changes()
+        if changed.rule is None:
+            return masks_outcome(settings, changed.camera, changed=changes.has_masks(changed.camera))
+        rule = _rule_in(settings, changed.camera, changed.rule)
         if rule is None:
             return problem_text("rule-removed-done")
-        if not self._source.rule_changes().has(changed.camera, changed.rule):
+        if not changes.has(changed.camera, changed.rule):
             return problem_text("rule-reset-done")
         return problem_text("rule-change-in-force") if rule.enabled else problem_text("rule-off-done")
 
@@ -214,9 +227,14 @@ def _rule_in(settings: Settings, camera: str, rule: str) -> AnyRule | None:
     return next((each for rules in of_camera for each in rules if each.id == rule), None)
 
 
-def _change(context: CommandContext[SetRuleArguments], *, removed: bool = False) -> RuleChange:
+def _change(context: CommandContext[SetRuleArguments], settings: Settings) -> RuleChange:
+    """``settings``: those with the change."""
     args, by = context.args, RequestOrigin(context.id, context.signed_by)
+    if concerns_masks(args):
+        what: Literal["set", "reset"] = "reset" if args.reset_masks else "set"
+        return RuleChange(args.camera, None, what, by, masks=masks_of(settings, args.camera))
     if args.reset is not None:
+        removed = _rule_in(settings, args.camera, args.reset) is None
         return RuleChange(args.camera, args.reset, "reset", by, removed=removed)
     assert args.rule is not None
     enabled = args.rule.get("enabled", True) is not False
@@ -224,7 +242,9 @@ def _change(context: CommandContext[SetRuleArguments], *, removed: bool = False)
 
 
 def _reverted(context: CommandContext[SetRuleArguments], reason: str) -> RuleChange:
-    return replace(_change(context), what="reverted", enabled=None, reason=reason)
+    args, by = context.args, RequestOrigin(context.id, context.signed_by)
+    rule = args.reset if args.rule is None else str(args.rule["id"])
+    return RuleChange(args.camera, rule, "reverted", by, reason=reason)
 
 
 def _mistakes(error: ConfigError) -> CommandRefused:

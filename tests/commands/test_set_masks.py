@@ -1,0 +1,172 @@
+"""The masks of a camera in ``set-rule``, with faked parts of the agent."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_agent.commands.action import CommandFailed, CommandRefused, CommandSucceeded
+from edge_agent.commands.handlers.configuration.configured_rules import RulesCommand
+from edge_agent.config.check import run_check
+from edge_agent.config.model.camera import Camera
+from edge_agent.core.command_line.exit_codes import EX_OK
+from edge_agent.core.problems import problem_of
+from edge_agent.events.explanations import rule_change_line
+from edge_agent.wire import NoArguments
+from tests.commands.contexts import GivenContext
+from tests.commands.test_set_rule import KEY, LONGER, WITH_RULES, RuleSite
+
+CLOCK = [[0.0, 0.0], [0.3, 0.0], [0.3, 0.05]]
+WINDOW = [[0.8, 0.0], [1.0, 0.0], [1.0, 0.05]]
+ALL = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]
+WITH_MASKS = WITH_RULES.replace("    zones:\n", f"    masks: [{CLOCK}]\n    zones:\n")
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> RuleSite:
+    (tmp_path / "edge-agent.yaml").write_text(WITH_MASKS)
+    return RuleSite(tmp_path)
+
+
+def masks(*ignored: list[list[float]], private: list[list[list[float]]] | None = None) -> dict[str, Any]:
+    return {"masks": list(ignored), "privacy_masks": private or []}
+
+
+def camera(site: RuleSite) -> Camera:
+    return site.settings.cameras[0]
+
+
+def counts(site: RuleSite) -> tuple[int, int]:
+    return len(camera(site).masks), len(camera(site).privacy_masks)
+
+
+def codes(site: RuleSite) -> list[str]:
+    texts = [each.text for each in site.answers if isinstance(each, CommandSucceeded)]
+    return [problem.code for text in texts if (problem := problem_of(text)) is not None]
+
+
+def reported(site: RuleSite) -> dict[str, Any]:
+    result = RulesCommand(site.path).run(GivenContext("c-1", NoArguments())).result
+    found: dict[str, Any] = result["cameras"]["cam-1"]
+    return found
+
+
+def test_all_masks_of_the_camera_are_replaced_for_good(site: RuleSite) -> None:
+    before = site.settings.config_hash
+    site.set(masks=masks(WINDOW, private=[CLOCK]))
+    site.pass_s(12)
+    assert codes(site) == ["masks-in-force"]
+    site.start()
+    assert [list(map(list, each)) for each in camera(site).masks] == [WINDOW]
+    assert [list(map(list, each)) for each in camera(site).privacy_masks] == [CLOCK]
+    assert site.settings.config_hash != before
+    assert [rule.id for rule in camera(site).rules] == ["night", "gate"], "rules stay as they are"
+
+
+def test_the_event_says_what_is_masked_from_now_on_and_who_signed(site: RuleSite) -> None:
+    site.set(masks=masks(CLOCK, WINDOW))
+    (change,) = site.reports
+    assert (change.camera, change.rule, change.what, change.by.signed_by) == ("cam-1", None, "set", KEY)
+    assert change.masks is not None
+    assert len(change.masks.ignored) == 2
+    assert "2 not analysed, 0 blacked out" in str(rule_change_line(change))
+
+
+def test_removing_the_last_mask_is_a_change_too(site: RuleSite) -> None:
+    site.set(masks=masks())
+    site.pass_s(12)
+    site.start()
+    assert counts(site) == (0, 0)
+
+
+def test_a_reset_takes_the_masks_back_to_the_configuration(site: RuleSite) -> None:
+    before = site.settings.config_hash
+    site.set(masks=masks())
+    site.pass_s(12)
+    site.set("set-2", reset_masks=True)
+    site.pass_s(12)
+    assert codes(site) == ["masks-in-force", "masks-reset-done"]
+    assert site.settings.config_hash == before
+    assert [each.what for each in site.reports] == ["set", "reset"]
+    with pytest.raises(CommandRefused, match="as configured"):
+        site.set("set-3", reset_masks=True)
+
+
+def test_the_reply_names_the_rules_that_see_nothing_any_more(site: RuleSite) -> None:
+    site.set(masks=masks(ALL))
+    site.pass_s(12)
+    (answer,) = site.answers
+    assert isinstance(answer, CommandSucceeded)
+    assert "by the rules night, gate" in answer.text
+
+
+def test_changed_rules_and_changed_masks_leave_each_other_alone(site: RuleSite) -> None:
+    site.set(rule=LONGER)
+    site.pass_s(12)
+    site.set("set-2", masks=masks())
+    site.pass_s(12)
+    assert (site.lasts_s, counts(site)) == (120, (0, 0))
+    site.set("set-3", reset="night")
+    site.pass_s(12)
+    assert (site.lasts_s, counts(site)) == (60, (0, 0))
+    site.set("set-4", rule=LONGER)
+    site.pass_s(12)
+    site.set("set-5", reset_masks=True)
+    assert (site.lasts_s, counts(site)) == (120, (1, 0))
+
+
+def test_without_the_broker_the_masks_of_before_are_back_and_an_event_says_so(site: RuleSite) -> None:
+    site.set(masks=masks(ALL))
+    site.online = False
+    site.pass_s(61)
+    (answer,) = site.answers
+    assert isinstance(answer, CommandFailed)
+    assert [list(map(list, each)) for each in camera(site).masks] == [CLOCK]
+    assert [(each.rule, each.what) for each in site.reports] == [(None, "set"), (None, "reverted")]
+    assert "masks was undone: within 60 s" in str(rule_change_line(site.reports[1]))
+
+
+def test_the_reply_to_rules_has_both_the_changed_masks_and_the_configured_ones(site: RuleSite) -> None:
+    assert "configured_masks" not in reported(site)
+    site.set(masks=masks(WINDOW))
+    site.pass_s(12)
+    found = reported(site)
+    assert found["masks"] == [WINDOW]
+    assert found["configured_masks"] == masks(CLOCK)
+
+
+def test_check_names_the_changed_masks(site: RuleSite) -> None:
+    out, err = io.StringIO(), io.StringIO()
+    site.set(masks=masks(WINDOW))
+    site.pass_s(12)
+    assert run_check(site.path, None, True, out, err) == EX_OK
+    assert "lie over this file: cam-1: masks, privacy_masks" in err.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("args", "says", "code"),
+    [
+        ({"masks": masks([[0, 0], [1, 1], [1, 0], [0, 1]])}, "crosses itself", "bad-arguments"),
+        ({"masks": masks(CLOCK), "config_hash": "0" * 64}, "has changed since", "outdated"),
+        ({"masks": masks(CLOCK), "camera": "cam-7"}, "cam-7", "not-possible"),
+        ({"masks": masks(CLOCK), "reset_masks": True}, "exactly one", "bad-arguments"),
+        ({"masks": masks(CLOCK), "reset": "night"}, "exactly one", "bad-arguments"),
+        ({"reset_masks": True}, "as configured", "not-possible"),
+        ({"masks": masks(*[ALL] * 2_000)}, "at most 64000", "not-possible"),
+    ],
+    ids=["crossing", "other-hash", "no-camera", "both", "a-rule-too", "unchanged", "large"],
+)
+def test_what_cannot_be_taken_is_refused_and_nothing_changes(
+    site: RuleSite, args: dict[str, Any], says: str, code: str
+) -> None:
+    before = site.settings
+    with pytest.raises(CommandRefused) as refused:
+        site.set(**args)
+    assert says in str(refused.value)
+    assert refused.value.code == code
+    site.start()
+    assert site.settings == before
+    assert site.reports == []
