@@ -71,10 +71,15 @@ class GatewayCommand:
 
     @property
     def rule_id(self) -> str:
-        """The rule that it names, as an id or written out; empty: none."""
+        """The rule that it names, as an id or written out; empty: none, as where it changes masks."""
         rule = self.args.get("rule")
         named = rule.get("id") if isinstance(rule, Mapping) else rule or self.args.get("reset")
         return named if isinstance(named, str) else ""
+
+    @property
+    def changes_masks(self) -> bool:
+        """Whether it is a ``set-rule`` that replaces or resets the masks of a camera."""
+        return self.type == "set-rule" and ("masks" in self.args or "reset_masks" in self.args)
 
     @property
     def rule_name(self) -> str:
@@ -95,6 +100,8 @@ class GatewayCommand:
             return "still"
         if self.type == "evidence-hold" and args.get("release"):
             return "release"
+        if self.changes_masks:
+            return "reset-masks" if args.get("reset_masks") else "set-masks"
         if self.type == "set-rule":
             rule = self.args.get("rule")
             if not isinstance(rule, Mapping):

@@ -134,7 +134,8 @@ def list_commands(
 def last_rule_changes(
     connection: Connection, scope: Scope, gateway: str, camera: str
 ) -> dict[str, LoggedCommand]:
-    """The newest ``set-rule`` of each rule of a camera that the gateway has carried out, by the rule's id."""
+    """The newest ``set-rule`` of each rule of a camera that the gateway has carried out, by the rule's id;
+    that of its masks by an empty id."""
     columns = tables.request.c
     done = (columns.type == "set-rule", columns.camera == camera, columns.status == "succeeded")
     rows = connection.execute(_commands(scope, gateway).where(*done).limit(MAX_RULE_CHANGES))

@@ -42,6 +42,7 @@ class DeviationKind(StrEnum):
     CONFIG_REVERTED = "config-reverted"  # (version and reason)
     MODEL_REVERTED = "model-reverted"  # (reason)
     RULE_CHANGED = "rule-changed"  # by a command, and so unlike the configuration (ids of one camera)
+    MASKS_CHANGED = "masks-changed"  # likewise (one camera)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +167,7 @@ def read_comparison(
 
 def compare(fleet: Fleet, names: Names, version: str, changed: Mapping[str, ChangedRules]) -> FleetComparison:
     """Compare the gateways of ``fleet`` with the sheet and with ``version`` of the fleet. ``changed``: the
-    rules of each gateway that a command has changed."""
+    rules and masks of each gateway that a command has changed."""
     rows = []
     for site in fleet.sites:
         found = (*_deviations(site, names, version), *_changed_rules(changed.get(site.id, {})))
@@ -175,9 +176,12 @@ def compare(fleet: Fleet, names: Names, version: str, changed: Mapping[str, Chan
 
 
 def _changed_rules(changed: ChangedRules) -> Iterator[Deviation]:
-    for camera, rules in changed.items():
-        detail = ", ".join(f"{camera}/{rule}" for rule in rules)
-        yield Deviation(DeviationKind.RULE_CHANGED, detail, camera)
+    for camera, changes in changed.items():
+        if changes.rules:
+            detail = ", ".join(f"{camera}/{rule}" for rule in changes.rules)
+            yield Deviation(DeviationKind.RULE_CHANGED, detail, camera)
+        if changes.masks:
+            yield Deviation(DeviationKind.MASKS_CHANGED, camera, camera)
 
 
 def _order(row: ComparedGateway) -> tuple[int, bool, int, str, str]:

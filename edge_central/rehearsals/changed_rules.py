@@ -1,10 +1,11 @@
-"""Rules that the command ``set-rule`` has changed, by gateway: those that the gateways name in their answers
-to the command ``rules``."""
+"""What the command ``set-rule`` has changed, by gateway: the rules and masks that the gateways name in their
+answers to the command ``rules``."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from threading import Lock
 
 import msgspec
@@ -16,8 +17,16 @@ from edge_central.store.scope import Scope
 
 MAX_CACHED = 5_000
 """Answers of gateways; a fleet has fewer."""
-ChangedRules = Mapping[str, tuple[str, ...]]
-"""Ids of rules by camera; no camera without a changed rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangesOfCamera:
+    rules: tuple[str, ...] = ()  # ids
+    masks: bool = False
+
+
+ChangedRules = Mapping[str, ChangesOfCamera]
+"""By camera; no camera without a change."""
 _AnswerKey = tuple[object, ...]
 """Id of the command, time and size of the answer: another answer has another key."""
 
@@ -30,7 +39,7 @@ class ChangedRulesCache:
         self._lock = Lock()  # protects ``_known``
 
     def read(self, connection: Connection, scope: Scope) -> dict[str, ChangedRules]:
-        """The gateways of this scope that have a changed rule."""
+        """The gateways of this scope that have a changed rule or changed masks."""
         columns = tables.camera_rules.c
         size = func.length(columns.document)
         answers = select(columns.gateway, columns.command, columns.received_ms, size)
@@ -57,6 +66,7 @@ class ChangedRulesCache:
 
 class _Camera(msgspec.Struct):
     changed: list[object] = []
+    configured_masks: object = None
 
 
 class _Document(msgspec.Struct):
@@ -65,14 +75,15 @@ class _Document(msgspec.Struct):
 
 def changed_rules(document: bytes | None) -> ChangedRules:
     """What an answer to the command ``rules`` says; what cannot be read counts as unchanged."""
-    found: dict[str, tuple[str, ...]] = {}
+    found: dict[str, ChangesOfCamera] = {}
     try:
         cameras = msgspec.json.decode(document or b"{}", type=_Document).cameras
         for camera in sorted(cameras)[:MAX_CAMERAS]:
-            changed = msgspec.json.decode(cameras[camera], type=_Camera).changed[:MAX_RULES]
+            read = msgspec.json.decode(cameras[camera], type=_Camera)
+            changed, masks = read.changed[:MAX_RULES], isinstance(read.configured_masks, dict)
             ids = sorted({each for each in changed if isinstance(each, str) and ID.fullmatch(each)})
-            if ids and ID.fullmatch(camera):
-                found[camera] = tuple(ids)
+            if (ids or masks) and ID.fullmatch(camera):
+                found[camera] = ChangesOfCamera(tuple(ids), masks)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return found
     return found

@@ -77,6 +77,19 @@ class ConfiguredRule:
 
 
 @dataclass(frozen=True, slots=True)
+class MaskSet:
+    """All masks of a camera: the corners of each polygon, in 0..1 of the picture."""
+
+    ignored: tuple[tuple[Point, ...], ...] = ()  # not analysed
+    private: tuple[tuple[Point, ...], ...] = ()  # blacked out before a picture leaves the gateway
+    unreadable: int = 0  # further ones, which this version cannot draw
+
+    @property
+    def all(self) -> tuple[tuple[Point, ...], ...]:
+        return (*self.ignored, *self.private)
+
+
+@dataclass(frozen=True, slots=True)
 class CameraRuleSet:
     """The rules of one camera, and how many of them cannot be read."""
 
@@ -86,8 +99,9 @@ class CameraRuleSet:
     lines: Written
     config_hash: str  # of the configuration that has these rules; empty: not known
     changed: frozenset[str] = frozenset()  # ids of rules that ``set-rule`` has changed
-    masks: tuple[tuple[Point, ...], ...] = ()  # corners of the areas not analysed, or blacked out
+    masks: MaskSet = MaskSet()
     added: frozenset[str] = frozenset()  # those that the configuration does not have
+    configured_masks: MaskSet | None = None  # of the configuration; None: ``masks`` are
 
     def rule(self, id_: str) -> ConfiguredRule | None:
         return next((each for each in self.rules if each.id == id_), None)
@@ -109,6 +123,7 @@ class _Camera(msgspec.Struct):
     masks: Any = None
     privacy_masks: Any = None
     added: list[Any] = []
+    configured_masks: Any = None
 
 
 class _Document(msgspec.Struct):
@@ -138,9 +153,10 @@ def parse_camera_rules(document: bytes | None, camera: str) -> CameraRuleSet | N
         zones=zones,
         lines=lines,
         config_hash=whole.config_hash if HASH.fullmatch(whole.config_hash) else "",
-        masks=(*_masks(raw.masks), *_masks(raw.privacy_masks)),
+        masks=_mask_set(raw.masks, raw.privacy_masks),
         changed=_ids(raw.changed),
         added=_ids(raw.added),
+        configured_masks=read_masks(raw.configured_masks),
     )
 
 
@@ -203,6 +219,19 @@ def _excluded(zone: Mapping[str, Any]) -> tuple[tuple[Point, ...], ...] | None:
         return None
     parts = [_points(each, 3) for each in written]
     return None if None in parts else tuple(each for each in parts if each is not None)
+
+
+def read_masks(written: Any) -> MaskSet | None:
+    """Masks as a command or the reply to ``rules`` has them; None: there are none."""
+    if not isinstance(written, dict):
+        return None
+    return _mask_set(written.get("masks"), written.get("privacy_masks"))
+
+
+def _mask_set(masks: Any, privacy_masks: Any) -> MaskSet:
+    ignored, private = _masks(masks), _masks(privacy_masks)
+    count = sum(len(each) for each in (masks, privacy_masks) if isinstance(each, list))
+    return MaskSet(ignored, private, count - len(ignored) - len(private))
 
 
 def _masks(written: Any) -> tuple[tuple[Point, ...], ...]:

@@ -34,7 +34,7 @@ from edge_central.web.pages.numbers import reports, traffic
 from edge_central.web.pages.papers import attachments, minutes, redactions
 from edge_central.web.pages.papers.upload import UPLOAD, upload_endpoint
 from edge_central.web.pages.programs import developers, metrics, webhooks
-from edge_central.web.pages.rules import camera_rules, rehearsals
+from edge_central.web.pages.rules import camera_masks, camera_rules, rehearsals
 from edge_central.web.pages.users import access_list, account, notifications, users
 from edge_central.web.request_context import ConsoleServices
 from edge_central.web.request_handler import Endpoint, Page, PublicPage, RequestHandler, compressed
@@ -59,6 +59,7 @@ PAGES: tuple[Page | PublicPage, ...] = (
     *minutes.PAGES,
     *journeys.PAGES,
     *camera_rules.PAGES,
+    *camera_masks.PAGES,
     *rehearsals.PAGES,
     *developers.PAGES,
     *webhooks.PAGES,

@@ -36,6 +36,7 @@ class DeviationEntry(ApiDocument, frozen=True, kw_only=True):
         "config-reverted",
         "model-reverted",
         "rule-changed",
+        "masks-changed",
     ]
     detail: Annotated[
         str, Meta(description="ids of cameras, rules as camera/rule, ward, version, or reason; empty: none")

@@ -188,6 +188,123 @@ WORDS: dict[str, tuple[str, str]] = {
         "{camera}: bỏ quy tắc {rule}, cấu hình không có quy tắc này",
         "{camera}: remove the rule {rule}, which the configuration does not have",
     ),
+    "command-says-set-masks": (
+        "{camera}: thay các phần hình bị che",
+        "{camera}: replace the masks of the picture",
+    ),
+    "command-says-reset-masks": (
+        "{camera}: trả các phần hình bị che về như cấu hình",
+        "{camera}: take the masks of the picture back to the configuration",
+    ),
+    # --- the masks of a camera
+    "masks-change": ("Sửa các phần hình bị che", "Change the masks"),
+    "masks-of": ("Các phần hình bị che của {camera}", "Masks of {camera}"),
+    "masks-what": (
+        "Trong phần không phân tích, camera không phát hiện chuyển động, người hay phương tiện, nên mọi quy "
+        "tắc đều không thấy gì ở đó. Phần bôi đen vẫn được phân tích, nhưng bị tô đen trước khi ảnh rời "
+        "thiết bị.",
+        "In an area that is not analysed neither motion nor objects are detected, so no rule sees anything "
+        "there. An area that is blacked out is analysed, but is black in each picture that leaves the "
+        "gateway.",
+    ),
+    "masks-counts": (
+        "Không phân tích: {ignored} phần; bôi đen: {private} phần.",
+        "Not analysed: {ignored}. Blacked out: {private}.",
+    ),
+    "masks-changed": (
+        "Đã đổi bằng lệnh, khác cấu hình. Theo cấu hình: {counts}",
+        "Changed by a command, unlike the configuration. The configuration has: {counts}",
+    ),
+    "masks-reset": ("Trả về như cấu hình", "Back to the configuration"),
+    "masks-ignored": ("Phần không phân tích", "Not analysed"),
+    "masks-private": ("Phần bôi đen", "Blacked out"),
+    "masks-what-here": (
+        "Dùng cho nơi gây báo nhầm như đồng hồ trên hình, cờ, cây. Quy tắc không thấy gì ở đó.",
+        "For what causes false alarms, such as a clock in the picture, flags or trees. No rule sees anything "
+        "there.",
+    ),
+    "masks-what-private": (
+        "Dùng cho nơi riêng tư như cửa sổ nhà dân. Ảnh rời thiết bị có màu đen ở đó.",
+        "For private places such as windows of homes: black in the pictures that leave the gateway.",
+    ),
+    "mask-add": ("Thêm một phần", "Add an area"),
+    "mask-points": ("Tọa độ", "Points"),
+    "mask-points-hint": (
+        "Mỗi điểm gồm hai số từ 0 đến 1 (ngang, dọc), các điểm cách nhau bằng dấu phẩy, các phần cách nhau "
+        "bằng dấu chấm phẩy.",
+        "Each point is two numbers in 0..1 (across, down). Commas separate the points, semicolons the areas.",
+    ),
+    "mask-corner": (
+        "{field} PART, điểm NUMBER: di chuyển bằng phím mũi tên, xóa bằng phím Delete",
+        "{field} PART, point NUMBER: the arrow keys move it, Delete removes it",
+    ),
+    "mask-whole": (
+        "{field} PART: di chuyển bằng phím mũi tên, xóa bằng phím Delete",
+        "{field} PART: the arrow keys move it, Delete removes it",
+    ),
+    "masks-draw": (
+        "Kéo một phần để di chuyển; kéo một góc để sửa; kéo điểm nhỏ giữa hai góc để thêm góc; phím Delete "
+        "xóa góc hoặc phần đang chọn. Màu xám: không phân tích. Màu đen: bôi đen. Nét vàng: vùng và vạch ảo "
+        "của các quy tắc.",
+        "Drag an area to move it; drag a corner to change it; drag a small point between two corners to add "
+        "one; Delete removes the chosen corner or area. Grey: not analysed. Black: blacked out. Yellow: "
+        "zones and lines of the rules.",
+    ),
+    "masks-continue": ("Xem thay đổi và ký số", "Show the change, to be signed"),
+    "masks-then": (
+        "Trang sau so sánh trước và sau khi đổi. Chưa có gì được gửi cho đến khi người vận hành ký số. Thiết "
+        "bị thử tối đa 60 giây; nếu mất kết nối hoặc mất hình thì tự quay về như cũ.",
+        "The next page compares both. Nothing is sent until an operator signs it. The gateway then tries it "
+        "for at most 60 s, and goes back by itself if it loses the broker or a camera.",
+    ),
+    "masks-form-error": ("Chưa gửi gì. Hãy sửa:", "Nothing was sent. Please correct:"),
+    "masks-error-points": (
+        "{field} {number}: cần từ 3 đến 64 điểm, mỗi điểm hai số từ 0 đến 1.",
+        "{field} {number}: 3 to 64 points are needed, each of two numbers in 0..1.",
+    ),
+    "masks-error-fault": ("{field} {number}:", "{field} {number}:"),
+    "masks-error-many": ("{field}: nhiều nhất {most} phần.", "{field}: at most {most} areas."),
+    "masks-error-same": (
+        "Các phần hình bị che chưa có gì thay đổi.",
+        "The masks are the same as before.",
+    ),
+    "masks-unreadable": (
+        "Camera này có phần hình bị che mà trang này không vẽ được. Chỉ sửa được trong cấu hình của thiết "
+        "bị.",
+        "This camera has masks that this page cannot draw. They can be changed in the gateway's "
+        "configuration only.",
+    ),
+    "masks-before": ("Hiện nay", "Now"),
+    "masks-after": ("Sau khi đổi", "After the change"),
+    "masks-effect-counts": (
+        "Thêm hoặc vẽ lại {added} phần; bỏ hoặc vẽ lại {removed} phần.",
+        "Areas added or drawn again: {added}; removed or drawn again: {removed}.",
+    ),
+    "masks-effect-share": (
+        "Phần hình không phân tích: hiện nay {before}%, sau khi đổi {after}%.",
+        "Not analysed: {before}% of the picture now, {after}% after the change.",
+    ),
+    "masks-effect-hidden": (
+        "Quy tắc {rule} sẽ không thấy gì: toàn bộ vùng hoặc vạch ảo nằm trong phần không phân tích.",
+        "The rule {rule} will see nothing: its whole zone or line is in areas that are not analysed.",
+    ),
+    "masks-effect-part": (
+        "Quy tắc {rule}: {percent}% vùng hoặc vạch ảo nằm trong phần không phân tích.",
+        "The rule {rule}: {percent}% of its zone or line is not analysed.",
+    ),
+    "masks-effect-reveals": (
+        "Một phần đang bị bôi đen sẽ hiện ra trong các ảnh rời thiết bị.",
+        "A part that is blacked out now will be visible in the pictures that leave the gateway.",
+    ),
+    "masks-effect-no-clips": (
+        "Camera có phần bôi đen thì không lưu video, trừ khi cấu hình đặt report.clips: unmasked.",
+        "A camera with blacked-out areas makes no clips, unless its configuration has report.clips: "
+        "unmasked.",
+    ),
+    "masks-effect-clips": (
+        "Không còn phần bôi đen nào nên camera lại lưu video của các sự kiện.",
+        "No area is blacked out any more, so the camera makes clips of its events again.",
+    ),
     "command-error-rehearsal": (
         "Không có lần chạy thử này, hoặc chưa có kết quả. Chưa gửi gì.",
         "There is no such rehearsal, or it has no result yet. Nothing was sent.",

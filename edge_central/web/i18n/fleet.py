@@ -220,6 +220,10 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "differs-model-reverted": ("Mô hình mới không đạt, đã quay về mô hình cũ", "Went back from a new model"),
     "differs-rule-changed": ("Có quy tắc đã đổi bằng lệnh", "A rule was changed by a command"),
+    "differs-masks-changed": (
+        "Có phần hình bị che đã đổi bằng lệnh",
+        "Masks were changed by a command",
+    ),
     "config-origin-file": ("tệp trên thiết bị", "file"),
     "config-origin-pushed": ("gửi từ xa", "pushed"),
     "config-origin-trial": ("đang thử", "on trial"),

@@ -16,7 +16,7 @@ from edge_central.commands.draft import (
     signed_command,
     unsigned_command,
 )
-from edge_central.commands.model import MAX_REASON, CommandAuthor, InvalidCommand
+from edge_central.commands.model import MAX_REASON, CommandAuthor, GatewayCommand, InvalidCommand
 from edge_central.commands.records import list_commands, store_signed, store_unsigned
 from edge_central.commands.submission import read_signed
 from edge_central.console.fleet import SiteOverview
@@ -25,7 +25,14 @@ from edge_central.web.auth.accounts import ACTING_ROLES
 from edge_central.web.auth.login import safe_redirect_path
 from edge_central.web.http_errors import BadRequest, Conflict, NotFound
 from edge_central.web.pages.rules.overrides import read_overrides
-from edge_central.web.pages.rules.set_rule import SET_RULE, DraftedRule, drafted_rule, set_rule_command
+from edge_central.web.pages.rules.set_rule import (
+    SET_RULE,
+    DraftedMasks,
+    DraftedRule,
+    drafted_masks,
+    drafted_rule,
+    set_rule_command,
+)
 from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page
 
@@ -59,10 +66,24 @@ def commands_page(visit: UserRequestContext) -> Response:
             command = set_rule_command(visit, site.id, query)
         else:
             command = signed_command(query, _cameras(site))
-        drafted = drafted_rule(visit, site.id, command)
+        return show_document(visit, site, query, command)
     except InvalidCommand as refusal:
         return _page(visit, site, query, error=refusal.key)
-    return _page(visit, site, query, prepared=prepare(command, site.id, visit.now_ms), drafted=drafted)
+
+
+def show_document(
+    visit: UserRequestContext, site: SiteOverview, values: Mapping[str, str], command: GatewayCommand
+) -> Response:
+    """The page with the document of this command, to be signed. ``values``: the form's. Raises
+    InvalidCommand."""
+    return _page(
+        visit,
+        site,
+        values,
+        prepared=prepare(command, site.id, visit.now_ms),
+        drafted=drafted_rule(visit, site.id, command),
+        masks=drafted_masks(visit, site.id, command),
+    )
 
 
 def send_unsigned(visit: UserRequestContext) -> Response:
@@ -99,6 +120,7 @@ def _page(
     *,
     prepared: PreparedCommand | None = None,
     drafted: DraftedRule | None = None,
+    masks: DraftedMasks | None = None,
     error: str | None = None,
     status: int = 200,
 ) -> Response:
@@ -109,6 +131,7 @@ def _page(
         values=values,
         prepared=prepared,
         drafted=drafted,
+        masks=masks,
         error=error,
         reason=reason_of(values),
         max_reason=MAX_REASON,

@@ -59,7 +59,7 @@ class RulesOfCamera:
         return configured_rule(draft.rule, {**zones, **draft.zones}, {**lines, **draft.lines})
 
     def drawing(self, place: RulePlace | None) -> RuleDrawing | None:
-        masks = () if self.known.rules is None else self.known.rules.masks
+        masks = () if self.known.rules is None else self.known.rules.masks.all
         return None if place is None else rule_drawing(place, picture_ratio(self.camera), masks)
 
     def proposals(self, visit: UserRequestContext, rule: ConfiguredRule) -> RuleProposals:
@@ -72,12 +72,14 @@ class RulesOfCamera:
 def rule_drawing(place: RulePlace, ratio: float, masks: Iterable[tuple[Point, ...]] = ()) -> RuleDrawing:
     """``ratio``: width by height of the picture. ``masks``: corners of each mask of the camera."""
     height = round(WIDTH / ratio, 1)
+    points, *parts = drawn_polygons((place.points, *place.excluded), height)
+    masks_drawn = drawn_polygons(masks, height)
+    return RuleDrawing(WIDTH, height, points, place.key == "lines", tuple(parts), masks_drawn)
 
-    def drawn(points: Iterable[Point]) -> str:
-        return " ".join(f"{x * WIDTH:.1f},{y * height:.1f}" for x, y in points)
 
-    shapes = tuple(map(drawn, place.excluded)), tuple(map(drawn, masks))
-    return RuleDrawing(WIDTH, height, drawn(place.points), place.key == "lines", *shapes)
+def drawn_polygons(shapes: Iterable[Iterable[Point]], height: float) -> tuple[str, ...]:
+    """``points`` of SVG, of each shape, in a drawing of this height and WIDTH."""
+    return tuple(" ".join(f"{x * WIDTH:.1f},{y * height:.1f}" for x, y in points) for points in shapes)
 
 
 def rules_of_path(visit: UserRequestContext) -> RulesOfCamera:

@@ -14,15 +14,20 @@ from typing import Any
 from edge_agent.config.model.rules import MAX_OBJECTS
 from edge_agent.config.model.zones import MAX_EXCLUDED
 from edge_agent.config.written import Written
-from edge_agent.core.geometry import fault_of
 from edge_agent.core.model import LABELS
 from edge_central.rehearsals.model import DAYS, RehearsalDraft
-from edge_central.rehearsals.rules import DURATIONS, MAX_POINTS, ConfiguredRule, Point, RulePlace
+from edge_central.rehearsals.rules import DURATIONS, ConfiguredRule, Point, RulePlace
+from edge_central.web.pages.rules.shape_text import (
+    PART,
+    is_polygon,
+    listed,
+    points_of,
+    points_text,
+    split_parts,
+)
 from edge_central.web.pages.search_form import FormError, InvalidForm
 
 WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-PART = "; "
-"""Between two excluded parts of a zone."""
 DAY, LABEL = "day.", "label."
 """Checkboxes: each has a name of its own."""
 MAX_SECONDS = 86_400.0
@@ -39,7 +44,7 @@ def usual_values(rule: ConfiguredRule) -> Values:
 
 
 def values_of(rule: ConfiguredRule) -> Values:
-    points = "" if rule.place is None else _points_text(rule.place.points)
+    points = "" if rule.place is None else points_text(rule.place.points)
     values = Values(str, begin=rule.begin or "", end=rule.end or "", points=points)
     values |= {f"{DAY}{day}": "1" for day in _week_days(rule.days)}
     values |= {f"{LABEL}{label}": "1" for label in rule.labels if label in LABELS}
@@ -50,7 +55,7 @@ def values_of(rule: ConfiguredRule) -> Values:
     if rule.min_score > 0:
         values["score"] = f"{rule.min_score:g}"
     if rule.place is not None and rule.place.excluded:
-        values["excluded"] = PART.join(map(_points_text, rule.place.excluded))
+        values["excluded"] = PART.join(map(points_text, rule.place.excluded))
     return values
 
 
@@ -151,56 +156,30 @@ def _changed_place(
 ) -> dict[str, Written]:
     """A zone or line of its own, called ``name``, because other rules may use the present one."""
     assert rule.place is not None
-    points = _points_of(form.get("points", ""))
+    points = points_of(form.get("points", ""))
     is_line = rule.place.key == "lines"
-    valid = points is not None and (len(points) == 2 if is_line else _is_polygon(points))
+    valid = points is not None and (len(points) == 2 if is_line else is_polygon(points))
     if points is None or not valid:
         errors["points"] = FormError("rehearsal-error-line" if is_line else "rehearsal-error-points")
         return {}
     written[rule.place.key.removesuffix("s")] = name
-    listed = _listed(points)
+    corners = listed(points)
     named = {"name": rule.place.display_name} if rule.place.display_name else {}
     if is_line:
-        return {"lines": {name: {"from": listed[0], "to": listed[1], **named}}}
+        return {"lines": {name: {"from": corners[0], "to": corners[1], **named}}}
     parts = _excluded_of(form.get("excluded", ""))
     if parts is None:
         errors["excluded"] = FormError("rehearsal-error-excluded")
         return {}
-    more = {"exclude": [_listed(part) for part in parts]} if parts else {}
-    return {"zones": {name: {"polygon": listed, **more, **named}}}
+    more = {"exclude": [listed(part) for part in parts]} if parts else {}
+    return {"zones": {name: {"polygon": corners, **more, **named}}}
 
 
 def _excluded_of(text: str) -> list[list[Point]] | None:
     """The excluded parts of a zone. None: something else, or too many."""
-    texts = [part for part in text.split(PART.strip()) if part.strip()]
-    parts = [points for part in texts if (points := _points_of(part)) is not None and _is_polygon(points)]
+    texts = split_parts(text)
+    parts = [points for part in texts if (points := points_of(part)) is not None and is_polygon(points)]
     return parts if len(parts) == len(texts) <= MAX_EXCLUDED else None
-
-
-def _listed(points: Iterable[Point]) -> list[list[float]]:
-    return [list(point) for point in points]
-
-
-def _is_polygon(points: list[Point]) -> bool:
-    return len(points) >= 3 and fault_of(points) is None
-
-
-def _points_of(text: str) -> list[Point] | None:
-    """Points of 0..1, written as ``0.1 0.5, 0.4 0.5``. None: something else."""
-    words = re.split(r"[\s,;]+", text.strip())
-    if len(words) % 2 or len(words) > 2 * MAX_POINTS or not all(map(_NUMBER.fullmatch, words)):
-        return None
-    try:
-        numbers = [float(word) for word in words]
-    except ValueError:
-        return None
-    if not all(0 <= number <= 1 for number in numbers):
-        return None
-    return list(zip(numbers[::2], numbers[1::2], strict=True))
-
-
-def _points_text(points: Iterable[Point]) -> str:
-    return ", ".join(f"{x:g} {y:g}" for x, y in points)
 
 
 def _week_days(days: Iterable[str]) -> Iterable[str]:

@@ -1,0 +1,46 @@
+"""Points of shapes as the text of a form: ``0.1 0.5, 0.4 0.5, 0.4 0.9``; ``; `` separates polygons. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from edge_agent.core.geometry import fault_of
+from edge_central.rehearsals.rules import MAX_POINTS, Point
+
+PART = "; "
+"""Between two polygons of one field."""
+_NUMBER = re.compile(r"[0-9.]{1,20}")
+
+
+def split_parts(text: str) -> list[str]:
+    """The texts of the polygons of one field."""
+    return [part for part in text.split(PART.strip()) if part.strip()]
+
+
+def points_of(text: str) -> list[Point] | None:
+    """Points of 0..1. None: something else, or more than MAX_POINTS."""
+    words = re.split(r"[\s,;]+", text.strip())
+    if len(words) % 2 or len(words) > 2 * MAX_POINTS or not all(map(_NUMBER.fullmatch, words)):
+        return None
+    try:
+        numbers = [float(word) for word in words]
+    except ValueError:
+        return None
+    if not all(0 <= number <= 1 for number in numbers):
+        return None
+    return list(zip(numbers[::2], numbers[1::2], strict=True))
+
+
+def points_text(points: Iterable[Point]) -> str:
+    return ", ".join(f"{x:g} {y:g}" for x, y in points)
+
+
+def listed(points: Iterable[Point]) -> list[list[float]]:
+    """As a configuration has them."""
+    return [list(point) for point in points]
+
+
+def is_polygon(points: list[Point]) -> bool:
+    """Whether the agent would accept it as a polygon."""
+    return len(points) >= 3 and fault_of(points) is None
