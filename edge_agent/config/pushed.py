@@ -225,6 +225,7 @@ class ConfigSource:
         self._stored_changes: Mapping | None = None  # also while they do not fit
         self.switched_off: tuple[tuple[str, str], ...] = ()
         """Camera and id of the rules that a command has switched off; any thread may read it."""
+        self.cameras_with_changed_masks: tuple[str, ...] = ()  # likewise
 
     def load(self) -> Settings:
         """Return the settings in force; ``selected`` says which. Raises the file's ConfigError when there are
@@ -370,9 +371,12 @@ class ConfigSource:
                 log.error("configuration: %s", self._rules_error)
                 continue
             self._rule_changes = changes
-            self.switched_off = tuple(changes_of(changes).switched_off())
+            changed = changes_of(changes)
+            self.switched_off = tuple(changed.switched_off())
+            self.cameras_with_changed_masks = changed.cameras_with_masks
             return dataclasses.replace(chosen, settings=settings, rules_version=kept.version)
-        self.switched_off = ()  # not before: meanwhile a heartbeat would say that all rules are on again
+        # not before: meanwhile a heartbeat would say that all rules are on again
+        self.switched_off = self.cameras_with_changed_masks = ()
         return chosen
 
     def _pushed(self, store: PushStore, above: int) -> tuple[Settings, ConfigOrigin] | None:

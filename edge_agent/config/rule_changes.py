@@ -87,9 +87,10 @@ class RuleChanges(msgspec.Struct):
         self._drop_unchanged()
         return found
 
-    def has_masks(self, camera: str) -> bool:
-        """Whether the masks of the camera are changed."""
-        return any(each.has_masks for each in self.cameras if each.id == camera)
+    @property
+    def cameras_with_masks(self) -> tuple[str, ...]:
+        """Ids of the cameras whose masks are changed."""
+        return tuple(each.id for each in self.cameras if each.has_masks)
 
     def has(self, camera: str, rule: str) -> bool:
         """Whether the rule is changed, or added."""

@@ -177,7 +177,7 @@ class RuleOverride(Message, frozen=True, kw_only=True):
 
 
 class SwitchedOffRule(Message, frozen=True, kw_only=True):
-    """A rule that the command ``set-rule`` has switched off for good."""
+    """A rule that ``set-rule`` has switched off for good, or whose zone or line its masks hide."""
 
     camera: str
     rule: str

@@ -21,6 +21,7 @@ from tests.commands.synced_agent import COMMAND
 from tests.testbed.agent import AgentProcess, wait_until, write_config
 from tests.testbed.clips import make_clip
 from tests.testbed.mosquitto import Mosquitto, free_port
+from tests.testbed.schemas import check_message
 
 OPERATOR = Ed25519PrivateKey.generate()
 
@@ -143,6 +144,24 @@ def test_a_rule_is_set_on_trial_reported_and_survives_a_restart(site: Site) -> N
     after = site.rules()
     assert after["config_hash"] == answer["result"]["config_hash"] != before["config_hash"]
     assert after["cameras"]["cam-1"]["changed"] == ["yard"]
+
+
+def test_masks_are_set_on_trial_reported_and_survive_a_restart(site: Site) -> None:
+    before = site.rules()
+    clock = [[0.0, 0.0], [0.3, 0.0], [0.3, 0.1]]
+    masks = {"masks": [clock], "privacy_masks": []}
+    args = {"camera": "cam-1", "masks": masks, "config_hash": before["config_hash"], "confirm_s": 5}
+    asked = document("set-rule", args)
+    answer = site.centre.answer(site.centre.send(asked, signed(asked, OPERATOR)), 30)
+    assert (answer["status"], answer["text"]) == ("succeeded", "the masks are in force")
+    event = site.events("rule-change")[-1]
+    check_message(event, "event-rule-change")
+    assert (event["data"]["rule_id"], event["data"]["what"], event["data"]["masks"]) == (None, "set", masks)
+    site.agent.kill()
+    wait_until(lambda: site.agent.status(), what="the agent")
+    after = site.rules()["cameras"]["cam-1"]
+    assert after["masks"] == [clock]
+    assert after["configured_masks"] == {"masks": [], "privacy_masks": []}
 
 
 def test_one_that_cuts_off_the_broker_comes_back_by_itself_and_says_why(site: Site) -> None:

@@ -103,6 +103,21 @@ def test_the_reply_names_the_rules_that_see_nothing_any_more(site: RuleSite) -> 
     assert "by the rules night, gate" in answer.text
 
 
+def test_health_names_the_rules_that_see_nothing_as_switched_off(site: RuleSite) -> None:
+    site.set(masks=masks(CLOCK, WINDOW))
+    site.pass_s(12)
+    assert site.command.switched_off() == []
+    site.set("set-2", masks=masks(ALL))
+    site.pass_s(12)
+    assert [(each.camera, each.rule) for each in site.command.switched_off()] == [
+        ("cam-1", "night"),
+        ("cam-1", "gate"),
+    ]
+    site.path.write_text(WITH_MASKS.replace("cam-1", "cam-9"))
+    site.start()
+    assert site.command.switched_off() == [], "the camera is gone"
+
+
 def test_changed_rules_and_changed_masks_leave_each_other_alone(site: RuleSite) -> None:
     site.set(rule=LONGER)
     site.pass_s(12)

@@ -109,7 +109,7 @@ class ReceivedRuleOverride(msgspec.Struct):
 
 
 class ReceivedSwitchedOffRule(msgspec.Struct):
-    """A rule that the command ``set-rule`` has switched off for good."""
+    """A rule that ``set-rule`` has switched off for good, or whose zone or line its masks hide."""
 
     camera: str
     rule: str

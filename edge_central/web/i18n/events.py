@@ -39,7 +39,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "kind-crowding": ("Tụ tập đông người", "Crowding"),
     "kind-camera-view": ("Góc nhìn camera", "Camera view"),
     "kind-camera-state": ("Kết nối camera", "Camera connection"),
-    "kind-rule-change": ("Thay đổi quy tắc", "Rule changed"),
+    "kind-rule-change": ("Thay đổi quy tắc hoặc phần hình bị che", "Rule or masks changed"),
     "kind-rule-override": ("Tạm thay đổi quy tắc", "Changed for a time"),
     "kind-collection": ("Ảnh huấn luyện", "Frames for training"),
     "kind-model": ("Mô hình nhận dạng", "Detection model"),

@@ -296,6 +296,7 @@ rule_documents = st.fixed_dictionaries(
                             "zones": st.one_of(st.fixed_dictionaries({"yard": zones}), anything),
                             "lines": st.dictionaries(texts, anything, max_size=2),
                             "masks": st.one_of(st.lists(anything, max_size=2), anything),
+                            "configured_masks": st.one_of(some_of({"masks": anything}), anything),
                         }
                     ),
                     anything,

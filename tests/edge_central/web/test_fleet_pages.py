@@ -154,6 +154,26 @@ def test_a_rule_changed_by_a_command_is_a_difference_on_both_databases(
         assert all(each["kind"] != "rule-changed" for row in found["gateways"] for each in row["deviations"])
 
 
+def test_masks_changed_by_a_command_are_a_difference_too(tmp_path: Path) -> None:
+    masks = {"masks": [], "configured_masks": {"masks": [], "privacy_masks": []}}
+    with filled(tmp_path) as house:
+        with house.connections.writing() as connection:
+            store_rules(connection, payload=document(CAMERA | masks))
+        house.start()
+        house.person("lan", Role.OFFICER, WARD)
+        browser = house.browser("lan")
+        for lang, says in (("en", "Masks were changed by a command"), ("vi", "Có phần hình bị che đã đổi")):
+            browser.get(f"/language/{lang}")
+            page = browser.get("/fleet?differs=masks-changed").text
+            (row,) = rows_of(page)
+            assert says in row
+            assert 'href="/sites/dt-001/cameras/cam-1/rules"' in page
+        assert rows_of(browser.get("/fleet?differs=rule-changed").text) != [row]
+        found = valid(house.program(house.token("app", WARD)).get("/api/fleet"), "FleetDocument")
+        kinds = [each for row in found["gateways"] for each in row["deviations"] if "masks" in each["kind"]]
+        assert [(each["kind"], each["detail"]) for each in kinds] == [("masks-changed", "cam-1")]
+
+
 ROLLOUT_WORDS = {
     "vi": ("Đang triển khai", "Đợt Bắt đầu", "Đã quay về bản cũ", "Dừng triển khai"),
     "en": ("Goes on", "Batch Begun", "Went back", "Stop the roll-out"),

@@ -280,6 +280,9 @@ def test_whatever_rules_a_gateway_sends_their_pages_open(document: hostile.Json)
             page = browser.get(RULES)
             assert page.status_code == 200
             assert "<script>alert" not in page.text
+            masks = browser.get(RULES.replace("rules", "masks"))
+            assert masks.status_code == (404 if known is None else 200)
+            assert "<script>alert" not in masks.text
             for rule in () if known is None else known.rules:
                 assert f'id="rule-{rule.id}"' in page.text, "each rule is said, none cannot be shown"
                 for path in (f"{RULES}?proposals={rule.id}", f"{RULES}/{rule.id}/rehearse"):

@@ -67,7 +67,7 @@ def _cameras(source: ConfigSource) -> Iterator[tuple[str, CameraRules]]:
                 privacy_masks=plain_entry(camera, "privacy_masks") or [],
                 changed=ids,
                 added=[] if section is None else _added(section, ids),
-                configured_masks=_masks(section) if section and changes.has_masks(id_) else None,
+                configured_masks=_masks(section) if section and id_ in changes.cameras_with_masks else None,
             ),
         )
 

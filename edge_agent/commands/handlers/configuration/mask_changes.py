@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import msgspec
 
 from edge_agent.commands.action import CommandRefused
@@ -37,17 +35,15 @@ def masks_of(settings: Settings, camera: str) -> ChangedMasks:
 
 def masks_outcome(settings: Settings, camera: str, *, changed: bool) -> ProblemText:
     """What a confirmed change has done. ``changed``: the masks are not those of the configuration."""
-    hidden = list(_hidden_rules(_camera(settings, camera)))
+    hidden = hidden_rules(_camera(settings, camera))
     if hidden:
         return problem_text("masks-hide-rules", rules=", ".join(hidden))
     return problem_text("masks-in-force" if changed else "masks-reset-done")
 
 
-def _hidden_rules(camera: Camera) -> Iterator[str]:
-    """Ids of the enabled rules whose zone or line lies wholly in one mask."""
-    for rule in camera.rules:
-        if rule.enabled and is_masked(_points(rule), camera.masks):
-            yield rule.id
+def hidden_rules(camera: Camera) -> list[str]:
+    """Ids of the enabled rules of a camera whose zone or line lies wholly in one mask."""
+    return [each.id for each in camera.rules if each.enabled and is_masked(_points(each), camera.masks)]
 
 
 def _points(rule: AnyRule) -> tuple[tuple[float, float], ...]:

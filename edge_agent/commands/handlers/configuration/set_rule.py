@@ -30,6 +30,7 @@ from edge_agent.commands.handlers.configuration.config_trial import SETTLED_S, A
 from edge_agent.commands.handlers.configuration.mask_changes import (
     change_masks,
     concerns_masks,
+    hidden_rules,
     masks_of,
     masks_outcome,
 )
@@ -95,8 +96,13 @@ class RuleChangeCommand:
             yield problem_text("config-rules-given-up", why=rejected.sentence)
 
     def switched_off(self) -> list[SwitchedOffRule]:
-        """For health: the rules that are off until a command changes them again."""
-        return [SwitchedOffRule(camera=camera, rule=rule) for camera, rule in self._source.switched_off]
+        """For health: the rules that are off until a command changes them again, or see nothing because of
+        masks that a command has changed."""
+        settings, found = self._agent.settings(), list(self._source.switched_off)
+        for camera in settings.cameras:
+            if camera.id in self._source.cameras_with_changed_masks:
+                found += ((camera.id, rule) for rule in hidden_rules(camera))
+        return [SwitchedOffRule(camera=camera, rule=rule) for camera, rule in found]
 
     def run(self, context: CommandContext[SetRuleArguments]) -> InProgress:
         """Check the change and start its trial. Raises CommandRefused, CommandFailed."""
@@ -208,7 +214,9 @@ class RuleChangeCommand:
             return problem_text("rule-change-in-force")
         settings, changes = self._agent.settings(), self._source.rule_changes()
         if changed.rule is None:
-            return masks_outcome(settings, changed.camera, changed=changes.has_masks(changed.camera))
+            return masks_outcome(
+                settings, changed.camera, changed=changed.camera in changes.cameras_with_masks
+            )
         rule = _rule_in(settings, changed.camera, changed.rule)
         if rule is None:
             return problem_text("rule-removed-done")
