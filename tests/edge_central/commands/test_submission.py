@@ -153,6 +153,8 @@ SENTENCES = [
     *(command(type_, {"camera": "cam-1", "last_s": 10}) for type_ in sorted(UNSIGNED_TYPES)),
     command("set-rule", {"camera": "cam-1", "rule": {"id": "yard", "enabled": False}}),
     command("set-rule", {"camera": "cam-1", "reset": "yard"}),
+    command("set-rule", {"camera": "cam-1", "masks": {"masks": [], "privacy_masks": []}}),
+    command("set-rule", {"camera": "cam-1", "reset_masks": True}),
     command("mask", {**MASK.args, "for_s": 0}),
     command("storm-mode", {"for_s": 0}),
     command("storm-mode", {"every_s": 300, "for_s": 60}),
