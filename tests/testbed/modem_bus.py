@@ -15,6 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+pytest.importorskip("jeepney", reason="jeepney is new: run make setup again")
+
 from jeepney import (
     DBusAddress,
     HeaderFields,
