@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from fleet.network import network_vars
 from fleet.sites import SSH_PORT, Camera, Site
 
 MARK = "# Made from sites.csv by `python3 -m fleet build`: change the sheet, not this file.\n"
@@ -83,6 +84,7 @@ def host_vars(site: Site) -> dict[str, Any]:
         found["ansible_host"] = site.ssh_host
         if site.ssh_port != SSH_PORT:
             found["ansible_port"] = site.ssh_port
+    found |= network_vars(site.network)
     # {{ and {% in a name of the sheet are text, not a template for the control machine to execute.
     return {key: _unsafe(value) for key, value in found.items()}
 

@@ -12,13 +12,17 @@ from dataclasses import dataclass, field
 from fleet import places
 from fleet.cells import checked_channel, checked_id, checked_name, coordinate, port, username
 from fleet.hosts import camera_url, ssh_host
+from fleet.network import NETWORK_COLUMNS, NO_NETWORK, SiteNetwork, site_network
 from fleet.problems import Problems
 from fleet.sheet import Row, read
 
 SITE_COLUMNS = ("ward", "name", "latitude", "longitude", "board", "ssh_host", "ssh_port")
 CAMERA_COLUMNS = ("camera", "camera_name", "recorder_channel", "camera_url", "camera_user")
 REQUIRED = ("site", "ward", "name", "latitude", "longitude", "board", "camera", "camera_url")
-OPTIONAL = ("ssh_host", "ssh_port", "camera_name", "recorder_channel", "camera_user", "note")
+OPTIONAL = (
+    *("ssh_host", "ssh_port", "camera_name", "recorder_channel", "camera_user", "note"),
+    *NETWORK_COLUMNS,
+)
 SSH_PORT = 22
 
 RESERVED_SITES = {"all", "ungrouped", "localhost", "gateways", "brokers", "central", "unclaimed"}
@@ -52,6 +56,7 @@ class Site:
     ssh_port: int
     cameras: tuple[Camera, ...]
     ward_name: str = ""  # for people, from wards.csv
+    network: SiteNetwork = NO_NETWORK
 
 
 @dataclass(slots=True)
@@ -106,7 +111,7 @@ def read_sites(problems: Problems, wards: Mapping[str, str], boards: Collection[
 def _settle(draft: _Draft, problems: Problems) -> None:
     """Check that each of the site's own columns has one value, on whichever rows."""
     for row in draft.rows:
-        for column in SITE_COLUMNS:
+        for column in (*SITE_COLUMNS, *NETWORK_COLUMNS):
             if not row[column]:
                 continue
             if column not in draft.lines:
@@ -131,7 +136,7 @@ def _site(
     host = ssh_host(draft.value("ssh_host"), draft.id, draft.at("ssh_host"), p)
     if draft.value("ssh_port") and not draft.value("ssh_host"):
         p.error(draft.at("ssh_port"), f"{draft.id}: ssh_port without ssh_host", "give both, or neither")
-    ward = _ward(draft, wards, names, p)
+    ward, cameras = _ward(draft, wards, names, p), _cameras(draft, p)
     return Site(
         draft.line,
         draft.id,
@@ -142,8 +147,9 @@ def _site(
         _board(draft, boards, p),
         host,
         port(draft.value("ssh_port"), f"{draft.id}: ssh_port", draft.at("ssh_port"), SSH_PORT, p),
-        _cameras(draft, p),
+        cameras,
         wards.get(ward, ""),
+        site_network(draft.id, draft.value, draft.at, [camera.url for camera in cameras], p),
     )
 
 

@@ -216,8 +216,10 @@ def test_a_bundle_has_the_configuration_that_ansible_writes(folder: Path) -> Non
     sheet = [str(inventory / "sites.csv"), "--wards", str(inventory / "wards.csv")]
     assert fleet_command(["build", *sheet]) == 0
     (inventory / "group_vars/all/vault.yml").unlink()  # Ansible would want its password
-    write(folder / "group_vars/ward_de_tham.yml", {"edge_agent_settings": {"mqtt": {"spread_s": 7}}})
-    write(folder / "host_vars/dt-002.yml", {"edge_agent_settings": {"heartbeat_s": 20}})
+    ward = {"edge_agent_settings": {"mqtt": {"spread_s": 7}}, "edge_agent_sim": False}
+    write(folder / "group_vars/ward_de_tham.yml", ward)
+    site = {"edge_agent_settings": {"heartbeat_s": 20}, "edge_agent_sim": True}
+    write(folder / "host_vars/dt-002.yml", site)
     role = ROOT / "ansible/roles/edge_agent"
     template = f"{{{{ lookup('ansible.builtin.template', '{role}/templates/edge-agent.yaml.j2') }}}}"
     play = {
@@ -240,9 +242,10 @@ def test_a_bundle_has_the_configuration_that_ansible_writes(folder: Path) -> Non
     command = [program, "-i", str(inventory / "sites.yml"), str(folder / "play.yml")]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stdout
-    for number, site in enumerate(sites_of(folder)):
-        written = yaml.safe_load((folder / f"{site.id}.yaml").read_text(encoding="utf-8"))
+    for number, each in enumerate(sites_of(folder)):
+        written = yaml.safe_load((folder / f"{each.id}.yaml").read_text(encoding="utf-8"))
         assert found(folder, number) == written
+        assert written.get("uplink") == ({"kind": "sim"} if each.id == "dt-002" else None)
 
 
 def test_labels_of_sites_name_the_site_and_its_check_character(folder: Path) -> None:

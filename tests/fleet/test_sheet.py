@@ -322,3 +322,102 @@ def test_any_name_and_id_come_out_of_yaml_as_they_went_in(
     assert "!unsafe 'rtsp://h/{{ x }}'" in text, "Ansible must not run what stands in a cell"
     hosts = yaml.safe_load((folder / "sites.yml").read_text())["all"]["children"]["pull_only"]["hosts"]
     assert hosts == {site: None}
+
+
+def site_with(folder: Path, **cells: str) -> tuple[Site, list[str]]:
+    """The good row's site with cells of its network."""
+    head, row = f"{HEAD};{';'.join(cells)}", f"{GOOD};;{';'.join(cells.values())}"
+    (site,), said = read(folder, f"{head}\n{row}\n")
+    return site, said
+
+
+def test_the_network_of_a_site_becomes_variables_of_its_roles(tmp_path: Path) -> None:
+    site, said = site_with(
+        tmp_path,
+        apn="v-internet",
+        modem="cdc-wdm0",
+        interface="eth0",
+        address="10.0.0.9/24",
+        gateway="10.0.0.1",
+        dns="10.0.0.1 1.1.1.1",
+        camera_interface="eth1",
+        camera_address="10.9.1.1/24",
+    )
+    assert said == []
+    found = host_vars(site)
+    assert {name: found[name] for name in list(found)[-6:]} | {"ansible_host": ""} == {
+        "ansible_host": "",
+        "edge_agent_sim": True,
+        "base_modem_apn": "v-internet",
+        "base_modem_port": "cdc-wdm0",
+        "base_lan": {
+            "address": "10.0.0.9/24",
+            "interface": "eth0",
+            "gateway": "10.0.0.1",
+            "dns": ["10.0.0.1", "1.1.1.1"],
+        },
+        "base_camera_network": {"address": "10.9.1.1/24", "interface": "eth1"},
+        "time_serve_cameras": ["10.9.1.0/24"],  # a network with cameras alone, where the gateway is the clock
+    }
+    assert not any(name.startswith(("base_", "time_")) for name in host_vars(site_with(tmp_path)[0]))
+
+
+@pytest.mark.parametrize(
+    ("serve_time", "expected"),
+    [
+        ("", []),
+        ("no", []),
+        ("cameras", ["192.168.1.11/32"]),
+        ("yes", ["192.168.1.11/32"]),
+        ("192.168.1.0/24", ["192.168.1.0/24"]),
+    ],
+)
+def test_the_sheet_says_whose_cameras_get_the_time(
+    tmp_path: Path, serve_time: str, expected: list[str]
+) -> None:
+    site, said = site_with(tmp_path, serve_time=serve_time)
+    assert (said, host_vars(site).get("time_serve_cameras", [])) == ([], expected)
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        ({"apn": "v internet"}, "apn 'v internet' is no access point name: such as v-internet or m3-world"),
+        ({"modem": "cdc-wdm0"}, "modem without apn: give the provider's access point too"),
+        ({"address": "10.0.0.9"}, "address '10.0.0.9' has no network: write how long it is: 10.0.0.9/24"),
+        ({"address": "10.0.0.0/24"}, "address '10.0.0.0/24' is no address of a machine: such as 10.0.0.9/24"),
+        ({"address": "300.0.0.1/24"}, "address '300.0.0.1/24' is no IPv4 address: such as 10.0.0.9/24"),
+        (
+            {"address": "10.0.0.9/24", "gateway": "10.0.1.1"},
+            "gateway 10.0.1.1 is no other machine of 10.0.0.0/24: the router's address there",
+        ),
+        ({"gateway": "10.0.0.1"}, "gateway without address: a gateway with DHCP needs neither"),
+        ({"dns": "10.0.0.1"}, "dns without address: a gateway with DHCP gets its name servers from there"),
+        (
+            {"address": "10.0.0.9/24", "dns": "dns.example"},
+            "dns 'dns.example' is no IPv4 address: such as 10.0.0.1, or two with a space",
+        ),
+        (
+            {"address": "10.0.0.9/24", "camera_address": "10.0.0.10/24"},
+            "camera_address 10.0.0.10/24 is in the network of address 10.0.0.9/24: one of them is enough",
+        ),
+        ({"camera_interface": "eth1"}, "camera_interface without camera_address: give both, or neither"),
+        (
+            {"serve_time": "all"},
+            "serve_time 'all' is no network: 'cameras', 'no', or a network such as 10.0.0.0/24",
+        ),
+    ],
+    ids=lambda each: str(each)[:40],
+)
+def test_a_wrong_network_is_an_error_with_its_correction(
+    tmp_path: Path, cells: dict[str, str], expected: str
+) -> None:
+    assert site_with(tmp_path, **cells)[1] == [f"2: dt-001: {expected}"]
+
+
+def test_a_camera_with_a_name_cannot_be_served_by_its_address(tmp_path: Path) -> None:
+    row = GOOD.replace("192.168.1.11", "cam-1.example")
+    _, said = read(tmp_path, f"{HEAD};serve_time\n{row};;cameras\n")
+    assert said == [
+        "2: dt-001: serve_time cannot serve the camera 'cam-1.example': write the cameras' network"
+    ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import json
 import os
 import subprocess
@@ -12,7 +11,6 @@ from pathlib import Path
 import jinja2
 import pytest
 import yaml
-from ansible.plugins.filter.core import to_uuid
 from ansible.plugins.test.core import search
 
 ANSIBLE = Path(__file__).resolve().parents[2] / "ansible"
@@ -29,7 +27,6 @@ def rendered(role: str, template: str, **given: object) -> str:
         trim_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["to_uuid"] = to_uuid
     environment.tests["search"] = search
     fixed = {"ansible_managed": "made by Ansible", "inventory_hostname": "dt-001"}
     return environment.get_template(template).render(values | fixed | given)
@@ -58,17 +55,42 @@ def test_the_firewall_lets_in_what_the_cameras_ask_of_the_clock(tmp_path: Path) 
         subprocess.run(["/usr/sbin/nft", "-c", "-f", path], check=True, timeout=30)
 
 
-def connection(**given: object) -> configparser.ConfigParser:
-    found = configparser.ConfigParser()
-    found.read_string(rendered("base", "edge-uplink.nmconnection.j2", **given))
-    return found
+NETWORK_TASKS = yaml.safe_load((ANSIBLE / "roles/base/tasks/network.yml").read_text(encoding="utf-8"))
+"""The task that hands the settings to root's program, with what Ansible makes of the variables."""
+WANTED = """
+- hosts: all
+  gather_facts: false
+  vars: {vars}
+  tasks:
+    - {{ansible.builtin.include_role: {{name: base, tasks_from: kernel.yml, public: true}}}}
+    - ansible.builtin.copy:
+        content: "{{{{ base_network_wanted | to_json }}}}"
+        dest: "{folder}/{{{{ inventory_hostname }}}}"
+        mode: "0600"
+"""
 
 
-def test_access_point_and_pin_of_the_sim_card_are_written_for_networkmanager() -> None:
-    card = connection(base_modem_apn="v-internet", base_modem_pin="0123")
-    assert (card["connection"]["type"], card["connection"]["autoconnect-retries"]) == ("gsm", "0")
-    assert dict(card["gsm"]) == {"apn": "v-internet", "pin": "0123"}
-    assert dict(connection(base_modem_apn="v-internet")["gsm"]) == {"apn": "v-internet"}
+def test_what_the_sheet_leaves_out_is_not_asked_of_the_network_and_what_is_removed_is_null(
+    tmp_path: Path,
+) -> None:
+    (task,) = [task for task in NETWORK_TASKS if "vars" in task]
+    lan = {"address": "10.0.0.9/24", "gateway": "10.0.0.1"}
+    nothing: dict[str, object] = {
+        "base_kernel_parameters": str(tmp_path / "none"),
+        "base_kernel_reboot": False,
+    }
+    card = {"base_modem_apn": "v-internet", "base_modem_pin": 1234}
+    hosts = {
+        "empty": nothing,
+        "lan": nothing | {"base_lan": lan, "base_network_remove": ["cameras", "sim"]},
+        "card": nothing | card,
+    }
+    played(tmp_path, WANTED.format(vars=json.dumps(task["vars"]), folder=tmp_path), **hosts)
+    found = {host: json.loads((tmp_path / host).read_text()) for host in hosts}
+    assert found["empty"] == {}
+    assert found["lan"] == {"lan": lan, "cameras": None, "sim": None}
+    sim = {"apn": "v-internet", "modem": "", "username": "", "password": "", "pin": "1234"}
+    assert found["card"] == {"sim": sim}
 
 
 def played(folder: Path, play: str, **hosts: dict[str, object]) -> str:

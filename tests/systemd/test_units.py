@@ -26,6 +26,8 @@ EXPOSED_AT_MOST = {
     "edge-agent-heal.service": 3.0,
     "edge-agent-heal-reboot.service": 1.5,
     "edge-agent-reboot.service": 1.5,
+    # Root, over D-Bus, and the files of the network services.
+    "edge-agent-network.service": 1.5,
 }
 WITH_DEVICES_AT_MOST = 1.9
 PROGRAM = "/opt/edge-agent/current/bin/edge-agent"

@@ -19,7 +19,13 @@ ROLE = Path(__file__).resolve().parents[2] / "roles/edge_agent"
 NAMES = (
     *("edge_agent_gateway_id", "edge_agent_ward", "edge_agent_ward_name", "edge_agent_site_name"),
     *("edge_agent_latitude", "edge_agent_longitude", "edge_agent_board", "edge_agent_cameras"),
-    *("edge_agent_brokers", "edge_agent_settings", "edge_agent_operator_keys", "edge_agent_search_keys"),
+    *(
+        "edge_agent_brokers",
+        "edge_agent_sim",
+        "edge_agent_settings",
+        "edge_agent_operator_keys",
+        "edge_agent_search_keys",
+    ),
 )
 """What the template of the agent's configuration reads."""
 _ENDINGS = ("", ".yml", ".yaml", ".json")
