@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from tests.deploy.boxes import Box, wait_until
-from tests.deploy.site import SITE, Provisioning, agent_pid
+from tests.deploy.site import CLOCK, SITE, Provisioning, agent_pid
 
 pytestmark = pytest.mark.xdist_group("site")
 
@@ -53,7 +53,7 @@ def test_a_red_verdict_is_no_accepted_site(site: Provisioning) -> None:
 
 
 def test_a_known_defect_is_accepted_with_its_reason_and_reported(site: Provisioning) -> None:
-    known = {"cam-1": "chưa giao camera"}
+    known = {"cam-1": "chưa giao camera", **CLOCK}
     accepted = site.play_well("commission.yml", site_accept=known)
     assert "LỖI cam-1" in accepted.text
     page = site.report

@@ -12,18 +12,20 @@ from tests.testbed.mosquitto import Received
 
 pytestmark = pytest.mark.xdist_group("life")
 
-# A container has its host's clock, which may not be synchronised, and cannot arm its watchdog; without a
-# model there is OpenCV's own detector.
+# A container has its host's clock, which may not be synchronised: accepted (site.CLOCK). It cannot arm its
+# watchdog; without a model there is OpenCV's own detector.
 BETTER = {"clock", "board/watchdog"}
+VERDICTS = ("is READY: no faults.", "is ACCEPTED WITH 1 defect: clock.")
 
 
 def test_with_its_cameras_the_verdict_is_green(filmed: Provisioning) -> None:
-    assert f"{SITE} (Lý Thường Kiệt – Lê Quý Đôn) is READY: no faults." in filmed.accepted
-    report = json.loads(filmed.box.run("edge-agent doctor --lang en --json"))
-    assert report["verdict"] == "passed"
+    named = f"{SITE} (Lý Thường Kiệt – Lê Quý Đôn)"
+    assert any(f"{named} {verdict}" in filmed.accepted for verdict in VERDICTS), filmed.accepted
+    report = json.loads(filmed.box.run("edge-agent doctor --lang en --json --accept clock=container"))
+    assert report["verdict"] in ("passed", "accepted")
     levels = {line["check"]: line["level"] for line in report["lines"]}
     assert {check for check, level in levels.items() if level not in ("green", "skipped")} <= BETTER, report
-    green = {"cam-1", "cam-1/picture", "cam-2", "cam-2/picture", "certificate", "agent"}
+    green = {"cam-1", "cam-1/picture", "cam-1/still", "cam-2", "cam-2/picture", "certificate", "agent"}
     green |= {"broker", "broker/rights", "broker/delivery"}
     assert {check for check in green if levels[check] != "green"} == set()
     assert filmed.report.count('src="data:image/jpeg') == 2, "a picture of each camera"
