@@ -24,6 +24,8 @@
 # make train  DATA=folder TEACHER=file  the detector that ships, in two hours: training/README.md; MINUTES, MODEL=file
 # make bench  compares the agent with motion and ffmpeg, and measures single stages: docs/performance.md
 #             QUICK=1: under 5 minutes  ONLY=quiet,latency: some parts
+# make measure-board  measures the board that it runs on, for its profile: firmware_profiles/README.md
+#             MINUTES=number of the load  DISK=folder  PROFILE=name
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -34,7 +36,7 @@ export CLIP MODEL DURATION
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help lab setup check check-contract examples test test-long test-deploy test-arm64 test-browser test-chaos test-rabbitmq test-home-assistant deploy lock train train-smoke wheelhouse wheelhouse-here run bench clean
+.PHONY: help lab setup check check-contract examples test test-long test-deploy test-arm64 test-browser test-chaos test-rabbitmq test-home-assistant deploy lock train train-smoke wheelhouse wheelhouse-here run bench measure-board clean
 
 help:
 	@sed -n '1,/^$$/s/^# //p' Makefile
@@ -156,20 +158,23 @@ $(VENV)/.training: setup.cfg pyproject.toml
 train-smoke: setup $(VENV)/.training
 	$(BIN)/python -m pytest -W default tests/training
 
-MINUTES ?= 90
 TAUGHT ?= build/taught
 MODEL_FILE = $(or $(MODEL),model.tflite)
 train: setup $(VENV)/.training
 	@test -n "$(DATA)" || { echo "say DATA=folder: training/README.md" >&2; exit 2; }
 	$(BIN)/python -m training prepare "$(DATA)"
 	test -z "$(TEACHER)" || $(BIN)/python -m training teach "$(DATA)" --teacher "$(TEACHER)" --taught "$(TAUGHT)"
-	$(BIN)/python -m training train "$(DATA)" --taught "$(TAUGHT)" --minutes $(MINUTES)
+	$(BIN)/python -m training train "$(DATA)" --taught "$(TAUGHT)" --minutes $(or $(MINUTES),90)
 	$(BIN)/python -m training export "$(DATA)" --model "$(MODEL_FILE)"
 	$(BIN)/python -m training card "$(DATA)" --taught "$(TAUGHT)" --model "$(MODEL_FILE)"
 
 bench: setup $(VENV)/.bench
 	@SUDO="$(SUDO)" tests/testbed/install.sh
 	@$(BIN)/python -m bench $(if $(QUICK),--quick) $(if $(ONLY),--only "$(ONLY)")
+
+measure-board: setup
+	@$(BIN)/python -m bench.board $(if $(MINUTES),--minutes "$(MINUTES)") $(if $(DISK),--disk "$(DISK)") \
+		$(if $(PROFILE),--profile "$(PROFILE)")
 
 # matplotlib, for the picture of the results.
 $(VENV)/.bench: setup.cfg pyproject.toml

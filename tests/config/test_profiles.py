@@ -12,6 +12,8 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
+from bench.board.profile_file import measured_values, with_values
+from bench.board.record import read_record
 from edge_agent.config import load
 from edge_agent.config.board import BoardIdentity, read_board
 from edge_agent.config.fields.files import ConfigFiles
@@ -42,7 +44,7 @@ def test_every_shipped_profile_is_valid(tmp_path: Path) -> None:
         assert not set(board.profile.platform.storage.good) & set(board.profile.platform.storage.poor)
 
 
-ORIGIN = re.compile(r"#.*\b(source|assumption)\b", re.IGNORECASE)
+ORIGIN = re.compile(r"#.*\b(source|assumption|measured)\b", re.IGNORECASE)
 
 
 def unsourced(text: str) -> list[str]:
@@ -75,6 +77,24 @@ def test_every_value_of_a_profile_names_its_source_or_is_marked_as_an_assumption
     assert unsourced(text) == []
     bare = "\n".join(line.split("#")[0] for line in text.splitlines())
     assert len(unsourced(bare)) > 35  # the function finds the values
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_every_measured_value_is_that_of_its_record(name: str) -> None:
+    text = (profile_dir() / f"{name}.yaml").read_text(encoding="utf-8")
+    origins = set(re.findall(r"# measured: (.*)", text))
+    path = profile_dir().resolve() / "measured" / f"{name}.json"
+    assert not origins or path.exists()
+    if path.exists():
+        record = read_record(path)
+        assert record.profile == name
+        assert not record.emulated
+        assert record.representative or not origins
+    if origins:
+        capacity = yaml.safe_load(text)["platform"]["capacity"]
+        values = measured_values(record, (capacity["width"], capacity["height"]))
+        (origin,) = origins
+        assert with_values(text, values, origin) == text
 
 
 def test_the_json_schema_is_current_and_takes_every_profile() -> None:

@@ -44,11 +44,13 @@ def numbered_clip(
     noise: float = 0.0,
     bit_rate: int | None = None,
     keyframe_s: int = 1,
+    preset: str = "ultrafast",
 ) -> Path:
     """The scene for ``seconds``, a keyframe every ``keyframe_s``; ``fps`` divides ``TICKS_PER_S``. ``noise``:
-    standard deviation of a sensor's, grey levels. ``bit_rate``: bits a second; None: constant quality."""
-    wanted = f"numbered {size} {fps} {seconds} {codec} {noise} {bit_rate} {keyframe_s}"
-    options = OPTIONS[codec] | {"g": str(keyframe_s * fps)}
+    standard deviation of a sensor's, grey levels. ``bit_rate``: bits a second; None: constant quality.
+    ``preset``: of the encoder; from ``veryfast`` on decoding costs what a camera's stream costs."""
+    wanted = f"numbered {size} {fps} {seconds} {codec} {noise} {bit_rate} {keyframe_s} {preset}"
+    options = OPTIONS[codec] | {"g": str(keyframe_s * fps), "preset": preset}
     if bit_rate is not None:
         options = {key: value for key, value in options.items() if key != "crf"} | {"b": str(bit_rate)}
     return made_once(path, wanted, lambda path: _film(path, size, fps, seconds, codec, noise, options))
