@@ -219,6 +219,7 @@ class Agent:
             update=controls.updates.health,
             healing=controls.recovery.health,
             model=self._models.health,
+            identities=controls.camera_identities.lines,
             platform=tuple(platform_lines(profile, base.sysroot)),
             evidence=events.store.health,
             commands=commands.health,
@@ -253,6 +254,7 @@ class Agent:
             PeriodicTask(EVERY_ROUND_S, self._report_cameras),
             PeriodicTask(EVERY_ROUND_S, store.tick_chain),
             PeriodicTask(EVERY_ROUND_S, self._measure_camera_clocks),
+            PeriodicTask(EVERY_ROUND_S, self._identify_cameras),
             self._heartbeat,
             PeriodicTask(EVERY_ROUND_S, self._notify_systemd),
         )
@@ -332,6 +334,10 @@ class Agent:
     def _measure_camera_clocks(self) -> None:
         self._controls.camera_clocks.tick(self._base.current_settings().cameras)
 
+    def _identify_cameras(self) -> None:
+        cameras = self._base.current_settings().cameras
+        self._controls.camera_identities.tick(cameras, self._cameras.statuses())
+
     def _send_heartbeat(self) -> None:
         usual_s = self._base.current_settings().heartbeat_s
         interval_s = next_interval_s(self._uplink.control.heartbeat_s(usual_s))
@@ -385,6 +391,7 @@ class Agent:
             connected=self._online(),
             shadow=self._models.report(),
             texts=[*(status.kept_awake for status in statuses), self._models.health().refusal],
+            identities=self._controls.camera_identities.identities(),
         )
 
     def _birth(self, session: str) -> bytes:
@@ -398,6 +405,7 @@ class Agent:
             library_versions(),
             self._base.sysroot,
             evidence_key=self._events.store.chain.public_key,
+            identities=self._controls.camera_identities.identities(),
         )
         return msgspec.json.encode(birth)
 
@@ -416,6 +424,7 @@ class Agent:
         self._reloads.close()
         self.commands.stop()
         self._controls.camera_clocks.stop()
+        self._controls.camera_identities.stop()
         self._collector.loop.stop()
         self._models.stop()
         self._stills.stop()

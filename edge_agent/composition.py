@@ -17,6 +17,7 @@ from edge_agent.capture.logins import LimitedLogins
 from edge_agent.collection.collector import Collector
 from edge_agent.commands.dispatcher import CommandDispatcher
 from edge_agent.config.model.settings import Settings
+from edge_agent.control.camera_identities import CameraIdentities
 from edge_agent.control.certificates import CertificateWatch
 from edge_agent.control.commissioning import CommissioningReports
 from edge_agent.control.modem import ModemWatch
@@ -117,6 +118,7 @@ class ControlParts:
     updates: UpdateService
     camera_states: CameraStateFilter
     camera_clocks: CameraClocks
+    camera_identities: CameraIdentities
     thermal: ThermalControl
     reports: CommissioningReports
     recovery: RecoveryControl
@@ -298,6 +300,9 @@ def build_controls(
         updates=UpdateService(state_dir, clock, factory, outbox, sysroot, uplink.usage.received),
         camera_states=CameraStateFilter(state_dir / "cameras.json", clock, base.boot_id),
         camera_clocks=CameraClocks(state_dir / CAMERA_CLOCKS, clock, base.synced),
+        camera_identities=CameraIdentities(
+            state_dir, clock, settings.gateway.timezone, publisher.publish_birth, sysroot
+        ),
         thermal=ThermalControl(settings.profile.thermal, detection.limiter, clock, factory, outbox, sysroot),
         reports=CommissioningReports(base.current_settings, clock, factory, outbox),
         recovery=RecoveryControl(settings, publisher, clock, base.boot_id, factory, outbox, sysroot),

@@ -56,6 +56,7 @@ def restart_scope(old: Camera, new: Camera) -> RestartScope:
     report = new.report
     same_rules = dataclasses.replace(
         old,
+        http_port=new.http_port,
         rules=new.rules,
         report=dataclasses.replace(old.report, objects=report.objects, counts_s=report.counts_s),
     )

@@ -102,6 +102,14 @@ class Onvif:
             raise NotOnvif(problem_text("onvif-no-information", host=self._web.host))
         return {name: clean(value) for name, value in found.items()}
 
+    def mac(self) -> str:
+        """The hardware address of its first network interface that has one; empty: none."""
+        found = parsers.parse_network_interfaces(
+            self._ask_with_login("device", envelopes.device_get_network_interfaces())
+        )
+        addresses = (clean(str(each.get("hardware_address", ""))) for each in found[:16])
+        return next((address for address in addresses if address), "")
+
     def profiles(self) -> list[MediaProfile]:
         text = self._ask_with_login(
             self.media, envelopes.media_get_profiles(use_media2=self.media == "media2")

@@ -108,6 +108,7 @@ from edge_agent.wire.inventory import (
     BirthCamera,
     BirthDetector,
     BirthLocation,
+    CameraIdentity,
     Doctor,
     DoctorCamera,
     DoctorLine,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta
 
-from edge_agent.wire.base import Count, Id, Message, OptionalProblem, Sha256, Time, Unit
+from edge_agent.wire.base import END, Count, Id, Message, OptionalProblem, Sha256, Time, Unit
 
 
 class State(Message, frozen=True, kw_only=True):
@@ -18,11 +19,35 @@ class State(Message, frozen=True, kw_only=True):
     problem: OptionalProblem = UNSET
 
 
+CameraText = Annotated[str, Meta(max_length=60)]
+_MAC_PATTERN = r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}"
+Mac = Annotated[str, Meta(pattern=rf"^{_MAC_PATTERN}{END}")]
+
+
+def plain_mac(text: str) -> str | None:
+    """The form of ``Mac``; None for anything else and for zeros."""
+    mac = text.strip().lower().replace("-", ":")
+    return mac if re.fullmatch(_MAC_PATTERN, mac) and mac.strip("0:") else None
+
+
+class CameraIdentity(Message, frozen=True, kw_only=True):
+    """What a camera says it is. null: it does not report it."""
+
+    manufacturer: CameraText | None = None
+    model: CameraText | None = None
+    firmware: CameraText | None = None
+    serial: CameraText | None = None
+    mac: Annotated[
+        Mac | None, Meta(description="as the camera reports it, else as the gateway's network has it")
+    ] = None
+
+
 class BirthCamera(Message, frozen=True, kw_only=True):
     id: Id
     url: Annotated[str, Meta(description="without user part")]
     analyse_fps: float
     analyse_width: Count
+    identity: Annotated[CameraIdentity | None, Meta(description="null: not read yet")] = None
 
 
 class BirthLocation(Message, frozen=True, kw_only=True):

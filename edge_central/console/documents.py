@@ -70,8 +70,19 @@ class HeartbeatFields(msgspec.Struct):
     problems: Any = None
 
 
+class CameraIdentityFields(msgspec.Struct):
+    """What a camera says it is; empty: unknown. Shown escaped and cut like all texts of a gateway."""
+
+    manufacturer: str | None = None
+    model: str | None = None
+    firmware: str | None = None
+    serial: str | None = None
+    mac: str | None = None
+
+
 class BirthCameraFields(msgspec.Struct):
     id: str
+    identity: CameraIdentityFields | None = None
 
 
 class LocationFields(msgspec.Struct):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -19,6 +19,7 @@ from edge_agent.wire.received.bounds import with_problem
 from edge_central.console.documents import (
     BirthFields,
     CameraFields,
+    CameraIdentityFields,
     HeartbeatFields,
     milliseconds,
     parse_birth,
@@ -34,6 +35,7 @@ from edge_central.store.scope import Scope
 log = logging.getLogger(__name__)
 
 UNREADABLE = problem_text("unreadable")
+UNKNOWN_IDENTITY = CameraIdentityFields()
 RAIN = "visibility-degraded"
 TAMPERS = frozenset(("covered", "defocused", "moved", "frozen"))
 HOT_C, FULL_PERCENT, LATE_S = 80.0, 90.0, 600.0
@@ -92,6 +94,7 @@ class CameraOverview:
     width: int | None = None
     height: int | None = None
     fps: float = 0.0
+    identity: CameraIdentityFields = UNKNOWN_IDENTITY
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,8 +253,12 @@ def _cameras(
     gateway: str, names: Names, birth: BirthFields, heartbeat: HeartbeatFields, state: SiteState
 ) -> tuple[CameraOverview, ...]:
     ids = {*heartbeat.cameras} or {camera.id for camera in birth.cameras} or names.site(gateway).cameras
+    identities = {camera.id: camera.identity for camera in birth.cameras}
     return tuple(
-        _camera(gateway, each, names.camera(gateway, each), heartbeat.cameras.get(each), state)
+        replace(
+            _camera(gateway, each, names.camera(gateway, each), heartbeat.cameras.get(each), state),
+            identity=identities.get(each) or UNKNOWN_IDENTITY,
+        )
         for each in sorted(ids)
     )
 

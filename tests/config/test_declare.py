@@ -139,6 +139,7 @@ cameras:
     clip: {pre_s: 3, post_s: 3, max_s: 9, max_bytes: 9MB, main_url: "rtsp://10.0.0.11/stream1"}
     watch_view: false
     allow_basic: true
+    http_port: 8080
     zones: {yard: {polygon: [[0, 0], [1, 0], [1, 1], [0, 1]], exclude: [[[0, 0], [0.3, 0], [0.3, 0.06]]]}}
     ground: {points: [[0.3, 0.9], [0.7, 0.9], [0.6, 0.5], [0.4, 0.5]], rectangle_m: [4, 12], bearing_deg: 90,
              length_error: 0.05}

@@ -45,6 +45,9 @@ class OnvifCamera:
     host: str
     vendor: str = "hikvision"  # hikvision, dahua or other
     model: str = "DS-2CD2143G2-I"
+    firmware: str = "V5.7.3 build 220112"
+    serial: str = "DS-2CD2143G2-I20220112AAWRJ00000001"
+    mac: str = "C0:56:E3:00:00:01"
     user: str = "admin"
     password: str = "right"
     activated: bool = True

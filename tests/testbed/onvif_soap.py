@@ -35,6 +35,7 @@ def answer(camera: OnvifCamera, name: str, call: ET.Element) -> bytes:
         "GetSystemDateAndTime": _clock,
         "GetServices": _services,
         "GetDeviceInformation": _device,
+        "GetNetworkInterfaces": _interfaces,
         "GetProfiles": _profiles,
         "GetStreamUri": _stream_uri,
         "GetVideoEncoderConfigurations": _encoders,
@@ -90,9 +91,17 @@ def _device(camera: OnvifCamera, _: ET.Element) -> str:
     maker = {"hikvision": "HIKVISION", "dahua": "Dahua"}.get(camera.vendor, "Acme")
     return (
         f"<tds:GetDeviceInformationResponse><tds:Manufacturer>{maker}</tds:Manufacturer>"
-        f"<tds:Model>{camera.model}</tds:Model><tds:FirmwareVersion>V5.7.3</tds:FirmwareVersion>"
-        "<tds:SerialNumber>123</tds:SerialNumber><tds:HardwareId>88</tds:HardwareId>"
+        f"<tds:Model>{camera.model}</tds:Model><tds:FirmwareVersion>{camera.firmware}</tds:FirmwareVersion>"
+        f"<tds:SerialNumber>{camera.serial}</tds:SerialNumber><tds:HardwareId>88</tds:HardwareId>"
         "</tds:GetDeviceInformationResponse>"
+    )
+
+
+def _interfaces(camera: OnvifCamera, _: ET.Element) -> str:
+    return (
+        '<tds:GetNetworkInterfacesResponse><tds:NetworkInterfaces token="eth0"><tt:Enabled>true</tt:Enabled>'
+        f"<tt:Info><tt:Name>eth0</tt:Name><tt:HwAddress>{camera.mac}</tt:HwAddress></tt:Info>"
+        "</tds:NetworkInterfaces></tds:GetNetworkInterfacesResponse>"
     )
 
 

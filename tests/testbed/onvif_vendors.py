@@ -21,7 +21,13 @@ def isapi(camera: OnvifCamera, method: str, path: str, body: str) -> tuple[int, 
         kind = "main" if match[1] == "1" else "sub"
         return _isapi_stream(camera, kind, f"10{match[1]}", body if method == "PUT" else None)
     if path == "/ISAPI/System/deviceInfo":
-        return 200, f"<DeviceInfo {_NS}><model>{camera.model}</model></DeviceInfo>"
+        version, _, built = camera.firmware.partition(" ")
+        return 200, (
+            f"<DeviceInfo {_NS}><deviceName>IP CAMERA</deviceName><model>{camera.model}</model>"
+            f"<serialNumber>{camera.serial}</serialNumber><macAddress>{camera.mac}</macAddress>"
+            f"<firmwareVersion>{version}</firmwareVersion><firmwareReleasedDate>{built}</firmwareReleasedDate>"
+            "</DeviceInfo>"
+        )
     if path == "/ISAPI/System/time":
         return _isapi_time(camera, body if method == "PUT" else None)
     if path == "/ISAPI/System/time/ntpServers/1":
@@ -112,7 +118,11 @@ def dahua(camera: OnvifCamera, method: str, path: str, body: str) -> tuple[int, 
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     script, action = parts.path.rpartition("/")[2], query.pop("action", "")
     if script == "magicBox.cgi":
-        return 200, f"type={camera.model}\r\n"
+        version, _, built = camera.firmware.partition(" build ")
+        return 200, {
+            "getSystemInfo": f"deviceType=31\r\nhardwareVersion=1.00\r\nserialNumber={camera.serial}\r\n",
+            "getSoftwareVersion": f"version={version},build:{built}\r\n",
+        }.get(action, f"type={camera.model}\r\n")
     if script == "global.cgi" and action == "getCurrentTime":
         local = camera.now + timedelta(seconds=camera.utc_offset_s)
         return 200, f"result={local:%Y-%m-%d %H:%M:%S}\r\n"
@@ -123,6 +133,8 @@ def dahua(camera: OnvifCamera, method: str, path: str, body: str) -> tuple[int, 
         camera.clock_offset_s = (utc - datetime.now(UTC)).total_seconds()
         return 200, "OK\r\n"
     if script == "configManager.cgi" and action == "getConfig":
+        if query["name"] == "Network":
+            return 200, f"table.Network.eth0.PhysicalAddress={camera.mac}\r\n"
         rows = _dahua_table(camera, query["name"])
         if not rows:
             return 400, "Error\r\nBad Request!\r\n"

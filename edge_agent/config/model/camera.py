@@ -6,7 +6,7 @@ from typing import Annotated
 from edge_agent.config.fields import login, tree
 from edge_agent.config.fields.collections import ListOf
 from edge_agent.config.fields.declare import Key, Made, section
-from edge_agent.config.fields.field_types import Flag, identifier
+from edge_agent.config.fields.field_types import Flag, Number, identifier
 from edge_agent.config.fields.schema_types import SectionValues
 from edge_agent.config.fields.shapes import PolygonType
 from edge_agent.config.model.addresses import CameraAddress, CameraUrl, host_of
@@ -84,6 +84,13 @@ class Camera:
             Flag(),
         ),
     ] = False
+    http_port: Annotated[
+        int,
+        Key(
+            "port of the camera's web page, where its model, firmware, serial number and MAC are read",
+            Number(1, 65535, whole=True),
+        ),
+    ] = 80
     rules: Annotated[tuple[AnyRule, ...], RULES] = ()
 
 

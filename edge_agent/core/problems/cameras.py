@@ -18,6 +18,15 @@ STATES: Sentences = {
         "camera {camera} is {views:and}: somebody has to look after it",
         "camera {camera} {views:and}: cần người đến kiểm tra",
     ),
+    "camera-other-serial": (
+        "camera {camera}: another device answers at its address since {since}, serial number {before} -> "
+        "{after}",
+        "camera {camera}: từ {since} tại địa chỉ này là thiết bị khác, số sê-ri {before} -> {after}",
+    ),
+    "camera-other-mac": (
+        "camera {camera}: another device answers at its address since {since}, MAC {before} -> {after}",
+        "camera {camera}: từ {since} tại địa chỉ này là thiết bị khác, MAC {before} -> {after}",
+    ),
     # What each cause means, whatever led to it.
     "cause-unknown": ("cause unknown", "không rõ nguyên nhân"),
     "cause-unreachable": (

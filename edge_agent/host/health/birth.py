@@ -14,7 +14,7 @@ from edge_agent.core.clock import Clock, rfc3339
 from edge_agent.core.secrets import masked
 from edge_agent.host.board.boot import BootReason
 from edge_agent.host.board.platform import firmware_version, os_release
-from edge_agent.wire import Birth, BirthCamera, BirthDetector, BirthLocation
+from edge_agent.wire import Birth, BirthCamera, BirthDetector, BirthLocation, CameraIdentity
 
 DISTRIBUTIONS = {
     "av": "av",
@@ -36,8 +36,10 @@ def make_birth(
     versions: Mapping[str, str],
     sysroot: Path = Path("/"),
     evidence_key: str | None = None,
+    identities: Mapping[str, CameraIdentity] | None = None,
 ) -> Birth:
-    """Make the message. ``versions`` adds those that the caller knows, such as FFmpeg's libraries."""
+    """Make the message. ``versions`` adds those that the caller knows, such as FFmpeg's libraries;
+    ``identities``: by camera id."""
     gateway, below = settings.gateway, settings.profile.platform
     return Birth(
         time=rfc3339(clock.now()),
@@ -56,7 +58,7 @@ def make_birth(
         config_hash=settings.config_hash,
         evidence_key=evidence_key,
         firmware=None if below is None else firmware_version(below.firmware, sysroot),
-        cameras=[_camera(camera) for camera in settings.cameras],
+        cameras=[_camera(camera, (identities or {}).get(camera.id)) for camera in settings.cameras],
         location=wire_location(gateway.location),
     )
 
@@ -82,10 +84,11 @@ def wire_location(location: Location | None) -> BirthLocation | None:
     return BirthLocation(latitude=location.latitude, longitude=location.longitude)
 
 
-def _camera(camera: Camera) -> BirthCamera:
+def _camera(camera: Camera, identity: CameraIdentity | None) -> BirthCamera:
     return BirthCamera(
         id=camera.id,
         url=masked(camera.url),
         analyse_fps=camera.analyse.fps,
         analyse_width=camera.analyse.width,
+        identity=identity,
     )

@@ -83,6 +83,7 @@ class HealthSources:
     model: Callable[[], ModelHealth] = ModelHealth
     # Whether it was synchronised at any time since the boot.
     clock_has_been_synced: Callable[[], bool] = lambda: True
+    identities: Callable[[], Iterable[str]] = tuple  # lines: cameras that were replaced
     platform: Sequence[str] = ()  # lines: differences of the platform from the board's profile
 
 
@@ -112,6 +113,7 @@ class HeartbeatMaker:
         rules = [rule for camera in settings.cameras for rule in camera.rules]
         lines = [
             *degraded.camera_lines(cameras, now, zone),
+            *sources.identities(),
             *degraded.delivery_lines(outbox, mqtt, online, clock, now, zone),
             *degraded.schedule_lines(rules, sources.clock_has_been_synced()),
             *degraded.healing_lines(healing),

@@ -31,7 +31,7 @@ from edge_agent.host.local_api.local_socket import (
     places_to_ask,
 )
 from edge_agent.host.local_api.status_text import status_text
-from edge_agent.wire import Heartbeat, Message, ShadowReport
+from edge_agent.wire import CameraIdentity, Heartbeat, Message, ShadowReport
 
 
 class StatusDocument(Message, frozen=True, kw_only=True):
@@ -49,6 +49,7 @@ class StatusDocument(Message, frozen=True, kw_only=True):
     connected: bool = False  # is there a session with a broker
     ward_name: str = ""  # for people; empty: the id is shown
     shadow: ShadowReport | None = None  # figures of the model that is or was in shadow mode
+    identities: dict[str, CameraIdentity] = field(default_factory=dict)  # by camera id
     coded: dict[str, CodedProblem] = field(default_factory=dict)  # texts of this document -> their codes
 
 
@@ -60,6 +61,7 @@ def status_document(
     connected: bool = False,
     shadow: ShadowReport | None = None,
     texts: Iterable[str | None] = (),
+    identities: Mapping[str, CameraIdentity] | None = None,
 ) -> StatusDocument:
     """Make the document of ``edge-agent status``.
 
@@ -77,6 +79,7 @@ def status_document(
         connected=connected,
         ward_name=settings.gateway.ward_name,
         shadow=shadow,
+        identities=dict(identities or {}),
         coded={text: problem for text, problem in problems.items() if problem is not None},
     )
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from urllib.parse import quote, urlencode
 
 from edge_agent.core.errors import CameraSetupError
+from edge_agent.onvif.identity import DAHUA_PATH, dahua_identity
 from edge_agent.onvif.web import clean
 from edge_agent.tools.cameras.discovered import stream_key
 from edge_agent.tools.cameras.setup_interface import (
@@ -22,17 +23,17 @@ from edge_agent.tools.cameras.setup_interface import (
     VendorInterface,
     codec_name,
 )
+from edge_agent.wire import CameraIdentity
 
 MAX_CHANNELS = 64
 
 
 class Dahua(VendorInterface):
     name = "Dahua's CGI"
-    login_path = "/cgi-bin/magicBox.cgi?action=getDeviceType"
+    login_path = f"{DAHUA_PATH}getDeviceType"
 
-    def model(self) -> str:
-        text = self._get("magicBox.cgi?action=getDeviceType")
-        return clean(text.partition("type=")[2].splitlines()[0] if "type=" in text else "")
+    def identity(self) -> CameraIdentity:
+        return dahua_identity(self._web, self._base, self._login)
 
     def stream(self, url: str) -> StreamSettings:
         at = self._place(url)

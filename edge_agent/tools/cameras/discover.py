@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TextIO
@@ -169,6 +169,9 @@ def write_list(
 
 
 def _notes(camera: DiscoveredCamera, lang: Lang) -> Iterator[str]:
+    if (identity := camera.identity) is not None:
+        facts = {"serial": identity.serial, "firmware": identity.firmware, "mac": identity.mac}
+        yield say(CAMERAS, "line-identity", lang, **{name: value or "?" for name, value in facts.items()})
     if camera.clock is not None and (wrong := _clock(camera.clock)):
         yield f"! {wrong.text(lang)}"
     for known in camera.known:
@@ -187,7 +190,14 @@ def write_json(found: Sequence[DiscoveredCamera], configured: Mapping[str, str],
         texts = {name: [each.text() for each in facts] for name, facts in groups.items()}
         # ``told``: the name of ``reported`` before.
         streams = [{**asdict(stream), "told": stream.reported} for stream in camera.streams]
-        row = {**asdict(camera), **texts, "streams": streams, "configured_as": configured.get(camera.host)}
+        identity = None if camera.identity is None else msgspec.to_builtins(camera.identity)
+        row = {
+            **asdict(replace(camera, identity=None)),
+            "identity": identity,
+            **texts,
+            "streams": streams,
+            "configured_as": configured.get(camera.host),
+        }
         rows.append(row)
     out.write(msgspec.json.format(encode_json(rows), indent=2).decode() + "\n")
 

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from edge_agent.onvif.soap import CameraClock
 from edge_agent.tools.cameras.messages import Fact
+from edge_agent.wire import CameraIdentity
 
 
 class Vendor(StrEnum):
@@ -117,6 +118,7 @@ class DiscoveredCamera:
     streams: tuple[DiscoveredStream, ...] = ()
     clock: CameraClock | None = None
     advice: tuple[Fact, ...] = ()
+    identity: CameraIdentity | None = None  # after a login
 
     def stream(self, kind: str) -> DiscoveredStream | None:
         return next((stream for stream in self.streams if stream.kind == kind), None)

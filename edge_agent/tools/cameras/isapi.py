@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from onveef import parsers
 
 from edge_agent.core.errors import CameraSetupError
+from edge_agent.onvif.identity import ISAPI_PATH, isapi_identity
 from edge_agent.onvif.web import clean
 from edge_agent.tools.cameras.discovered import stream_key
 from edge_agent.tools.cameras.setup_interface import (
@@ -24,6 +25,7 @@ from edge_agent.tools.cameras.setup_interface import (
     codec_name,
     posix_zone,
 )
+from edge_agent.wire import CameraIdentity
 
 _TIME = "/ISAPI/System/time"
 _NTP = "/ISAPI/System/time/ntpServers/1"
@@ -31,10 +33,10 @@ _NTP = "/ISAPI/System/time/ntpServers/1"
 
 class Isapi(VendorInterface):
     name = "ISAPI"
-    login_path = "/ISAPI/System/deviceInfo"
+    login_path = ISAPI_PATH
 
-    def model(self) -> str:
-        return clean(_value(self._get("/ISAPI/System/deviceInfo"), "model"))
+    def identity(self) -> CameraIdentity:
+        return isapi_identity(self._web, self._base, self._login)
 
     def stream(self, url: str) -> StreamSettings:
         text = self._get(self._path(url))

@@ -19,6 +19,10 @@ CAMERAS: Sentences = {
     "vendor-unknown vendor": ("unknown vendor", "chưa rõ hãng"),
     "stream-main": ("main", "chính"),
     "stream-sub": ("sub", "phụ"),
+    "line-identity": (
+        "serial number {serial}, firmware {firmware}, MAC {mac}",
+        "số sê-ri {serial}, firmware {firmware}, MAC {mac}",
+    ),
     "line-known": ("known: {fact}", "biết chắc: {fact}"),
     "line-guessed": ("guessed: {fact}", "phỏng đoán: {fact}"),
     # --- known ---

@@ -17,6 +17,7 @@ from edge_agent.core.clock import Clock
 from edge_agent.core.errors import CameraSetupError
 from edge_agent.core.problems import error_text
 from edge_agent.core.secrets import Credentials
+from edge_agent.onvif.identity import DAHUA_PATH, ISAPI_PATH, onvif_identity
 from edge_agent.onvif.soap import DEVICE_PATH, MediaProfile, NotOnvif, Onvif
 from edge_agent.onvif.web import CameraHttpClient, LoginRefused, NoAnswer, clean
 from edge_agent.tools.cameras import probing
@@ -43,8 +44,6 @@ ENOUGH_WIDTH = 480
 wide."""
 
 ACTIVATE_STATUS = "/ISAPI/System/activateStatus"
-_DAHUA_QUESTION = "/cgi-bin/magicBox.cgi?action=getDeviceType"
-_ISAPI_QUESTION = "/ISAPI/System/deviceInfo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +157,7 @@ class Discovery:
 def _from_vendor(found: DiscoveredCamera, panel: SetupInterface, vendor: Vendor) -> DiscoveredCamera:
     """Query the vendor's own interface. RTSP accepts the same users, so the login is then known to be
     right."""
-    model = panel.model() or found.model
+    identity = panel.identity()
     streams, advice = [], [*found.advice]
     port = _rtsp_port(found)
     for kind, url in template_urls(vendor, found.host, port).items():
@@ -175,7 +174,13 @@ def _from_vendor(found: DiscoveredCamera, panel: SetupInterface, vendor: Vendor)
         streams.append(stream)
     known = (*found.known, fact("reported-by", name=panel.name))
     return replace(
-        found, vendor=vendor, model=model, known=known, streams=tuple(streams), advice=tuple(advice)
+        found,
+        vendor=vendor,
+        model=identity.model or found.model,
+        identity=identity,
+        known=known,
+        streams=tuple(streams),
+        advice=tuple(advice),
     )
 
 
@@ -186,8 +191,8 @@ def _rtsp_port(found: DiscoveredCamera) -> int:
 
 
 def _from_onvif(found: DiscoveredCamera, onvif: Onvif) -> DiscoveredCamera:
-    device = onvif.device()
-    maker, model = device.get("Manufacturer", ""), device.get("Model", "")
+    identity = onvif_identity(onvif)
+    maker, model = identity.manufacturer or "", identity.model or ""
     vendor = vendor_of(maker, model)
     streams = [_stream(kind, profile, onvif) for kind, profile in _main_and_sub(onvif.profiles())]
     advice = [*found.advice]
@@ -197,6 +202,7 @@ def _from_onvif(found: DiscoveredCamera, onvif: Onvif) -> DiscoveredCamera:
         found,
         vendor=vendor if vendor is not Vendor.OTHER else found.vendor,
         model=" ".join(dict.fromkeys(word for word in (maker, model) if word)) or found.model,
+        identity=identity,
         known=(*found.known, fact("reported-by", name="ONVIF")),
         streams=tuple(streams),
         advice=tuple(advice),
@@ -251,7 +257,7 @@ def _with_activation(found: DiscoveredCamera, web: CameraHttpClient, base: str) 
 
 def _with_fingerprint(found: DiscoveredCamera, web: CameraHttpClient, base: str) -> DiscoveredCamera:
     """Guess the vendor by how its own interface refuses a request without a password."""
-    for path, of in ((_ISAPI_QUESTION, Vendor.HIKVISION), (_DAHUA_QUESTION, Vendor.DAHUA)):
+    for path, of in ((ISAPI_PATH, Vendor.HIKVISION), (f"{DAHUA_PATH}getDeviceType", Vendor.DAHUA)):
         try:
             answer = web.ask("GET", base + path)
         except NoAnswer:

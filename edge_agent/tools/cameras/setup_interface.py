@@ -13,9 +13,11 @@ from typing import ClassVar, Protocol
 
 from edge_agent.core.errors import CameraSetupError
 from edge_agent.core.secrets import Credentials
+from edge_agent.onvif.identity import onvif_identity
 from edge_agent.onvif.soap import MediaProfile, Onvif
 from edge_agent.onvif.web import CameraHttpClient, clean
 from edge_agent.tools.cameras.discovered import same_stream
+from edge_agent.wire import CameraIdentity
 
 
 class NoSuchStream(CameraSetupError):
@@ -57,7 +59,7 @@ class SetupInterface(Protocol):
 
     name: str  # for people: ISAPI, Dahua's CGI, ONVIF
 
-    def model(self) -> str: ...
+    def identity(self) -> CameraIdentity: ...
 
     def stream(self, url: str) -> StreamSettings:
         """Settings of the stream at the configuration's ``url``. Raises ``NoSuchStream``."""
@@ -120,10 +122,8 @@ class PlainOnvif:
         self._onvif = onvif
         self._profiles: dict[str, MediaProfile] = {}
 
-    def model(self) -> str:
-        device = self._onvif.device()
-        words = (device.get("Manufacturer", ""), device.get("Model", ""))
-        return " ".join(dict.fromkeys(word for word in words if word))
+    def identity(self) -> CameraIdentity:
+        return onvif_identity(self._onvif)
 
     def stream(self, url: str) -> StreamSettings:
         self._profiles.pop(url, None)  # read again at the next use

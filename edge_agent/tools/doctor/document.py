@@ -24,7 +24,15 @@ from edge_agent.tools.doctor.run import Examination
 from edge_agent.tools.doctor.verdict import sentence, verdict_words
 from edge_agent.tools.doctor.words import level_of, said_of, todo_of
 from edge_agent.tools.doctor.words.wording import label_of
-from edge_agent.wire import Doctor, DoctorCamera, DoctorLine, DoctorParty, DoctorReport, DoctorText
+from edge_agent.wire import (
+    CameraIdentity,
+    Doctor,
+    DoctorCamera,
+    DoctorLine,
+    DoctorParty,
+    DoctorReport,
+    DoctorText,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +67,7 @@ def document(found: Examination, lang: Lang, now: datetime, sysroot: Path) -> Do
         sentence=words.sentence,
         took_s=round(found.took_s, 1),
         lines=[_line(result, lang) for result in found.results],
-        cameras=[_camera(settings, seen) for seen in found.measurements.values()],
+        cameras=[_camera(found, seen) for seen in found.measurements.values()],
         ward_name=gateway.ward_shown,
         timezone=gateway.timezone.key,
         serial=read_serial(sysroot) or None,
@@ -121,9 +129,10 @@ def _parties(organisations: dict[str, str], options: ReportOptions) -> Iterable[
         )
 
 
-def _camera(settings: Settings, seen: CameraMeasurement) -> DoctorCamera:
-    url = next((each.url for each in settings.cameras if each.id == seen.measured.id), "")
-    return structs.replace(seen.measured, address=urllib.parse.urlsplit(url).hostname)
+def _camera(found: Examination, seen: CameraMeasurement) -> DoctorCamera:
+    url = next((each.url for each in found.settings.cameras if each.id == seen.measured.id), "")
+    identity = structs.asdict(found.identities.get(seen.measured.id) or CameraIdentity())
+    return structs.replace(seen.measured, address=urllib.parse.urlsplit(url).hostname, **identity)
 
 
 def _line(result: CheckResult, lang: Lang) -> DoctorLine:

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edge_agent.capture.logins import LimitedLogins
+from edge_agent.config.model.addresses import host_of
 from edge_agent.config.model.settings import Settings
 from edge_agent.core.camera_logins import FILE as LOGINS_FILE
 from edge_agent.core.clock import Clock, SystemClock
+from edge_agent.host.health.camera_identity import read_identities
 from edge_agent.host.health.clock_sync import KernelSync, read_clock_state, read_kernel_sync
 from edge_agent.host.local_api.status import StatusResult, ask_status
 from edge_agent.mqtt.tls.rotation import certificate_in_force
@@ -20,6 +22,7 @@ from edge_agent.tools.doctor.checks.broker import check_certificates
 from edge_agent.tools.doctor.checks.cameras import CameraCheck, CameraMeasurement
 from edge_agent.tools.doctor.checks.delivery import check_agent, check_delivery, check_outbox, with_delivery
 from edge_agent.tools.doctor.words import level_of
+from edge_agent.wire import CameraIdentity
 from edge_agent.wire.health import Heartbeat
 
 HOST_CHECKS = (
@@ -52,6 +55,7 @@ class Examination:
     results: tuple[CheckResult, ...]
     measurements: dict[str, CameraMeasurement]  # by camera
     took_s: float
+    identities: Mapping[str, CameraIdentity] = field(default_factory=dict)  # by camera, as last read
 
     @property
     def red(self) -> tuple[CheckResult, ...]:
@@ -144,7 +148,9 @@ def examine(
     load = cameras.check_decoding(settings, [each.measured for each in measurements.values()])
     of_board = max(number for number, each in enumerate(results) if each.check.partition("/")[0] == "board")
     results[of_board + 1 : of_board + 1] = load
-    return Examination(settings, tuple(results), measurements, time.monotonic() - began_mono)
+    hosts = {camera.id: host_of(camera.url).strip("[]") for camera in settings.cameras}
+    identities = read_identities(settings.state_dir, hosts)
+    return Examination(settings, tuple(results), measurements, time.monotonic() - began_mono, identities)
 
 
 def _camera_checks(settings: Settings, clock: Clock, heartbeat: Heartbeat | None) -> dict[str, CameraCheck]:

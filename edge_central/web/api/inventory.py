@@ -26,6 +26,11 @@ class CameraEntry(ApiDocument, frozen=True, kw_only=True):
     state: Literal["online", "degraded", "starting", "tampered", "offline", "away"]
     cause: str | None
     since: Time | None
+    manufacturer: Annotated[str | None, Meta(description="as the camera reports it; null: unknown")] = None
+    model: str | None = None
+    firmware: str | None = None
+    serial: str | None = None
+    mac: str | None = None
 
 
 class GatewayEntry(ApiDocument, frozen=True, kw_only=True):
@@ -90,6 +95,11 @@ def _gateway(site: SiteOverview) -> GatewayEntry:
                 state=camera.visibility.value,
                 cause=camera.cause,
                 since=time_or_none(camera.since_ms),
+                manufacturer=camera.identity.manufacturer,
+                model=camera.identity.model,
+                firmware=camera.identity.firmware,
+                serial=camera.identity.serial,
+                mac=camera.identity.mac,
             )
             for camera in site.cameras
         ],

@@ -264,3 +264,37 @@ def test_a_published_version_is_safe_in_a_command_to_copy(tmp_path: Path, versio
     assert read_releases([manifest]) == ()
     manifest.write_text(json.dumps({"version": "0.2.0+b1", "serial": 1, "percent": 50}), encoding="utf-8")
     assert [each.version for each in read_releases([manifest])] == ["0.2.0+b1"]
+
+
+def test_site_page_csv_and_api_show_what_the_cameras_are(tmp_path: Path) -> None:
+    topic, payload = OURS.birth("s")
+    identity = {
+        "manufacturer": "Acme<script>",
+        "model": "DS-2CD",
+        "firmware": "V5.7.3 build 220112",
+        "serial": "=AAWRJ00000001",
+        "mac": "c0:56:e3:00:00:01",
+    }
+    birth = {**json.loads(payload), "cameras": [{"id": "cam-1", "identity": identity}]}
+    with filled(tmp_path) as house:
+        house.take((topic, json.dumps(birth).encode()))
+        house.start()
+        house.person("lan", Role.OFFICER, WARD)
+        browser = house.browser("lan")
+        browser.get("/language/vi")
+        page = browser.get("/sites/dt-001").text
+        assert "Acme&lt;script&gt; DS-2CD · phiên bản firmware V5.7.3 build 220112" in page
+        assert "số sê-ri =AAWRJ00000001 · MAC c0:56:e3:00:00:01" in page
+        browser.get("/language/en")
+        assert 'href="/fleet/cameras.csv"' in browser.get("/fleet").text
+        text = browser.get("/fleet/cameras.csv?differs=any").text.removeprefix("\ufeff")
+        rows = {(row["Gateway"], row["Camera"]): row for row in csv.DictReader(io.StringIO(text))}
+        assert rows["dt-001", "cam-1"]["Serial number"] == "'=AAWRJ00000001", "no formula"
+        assert rows["dt-001", "cam-1"]["Camera name"] == "Cổng"
+        assert rows["dt-009", "cam-1"]["MAC"] == ""
+        assert all(gateway != "bx-001" for gateway, _ in rows), "of another ward"
+        client = house.program(house.token("app", WARD))
+        gateways = valid(client.get("/api/inventory"), "Inventory")["gateways"]
+        cameras = {found["id"]: found["cameras"] for found in gateways}
+        assert {key: cameras["dt-001"][0][key] for key in identity} == identity
+        assert cameras["dt-009"][0]["serial"] is None

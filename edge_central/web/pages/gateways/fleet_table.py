@@ -1,4 +1,4 @@
-"""``/fleet``: a row for each gateway, the broken ones first, with its differences; also as CSV."""
+"""``/fleet``: a row for each gateway, the broken ones first, with its differences; also as CSV files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from edge_agent.core.clock import rfc3339_of_ms
 from edge_agent.wire.received.bounds import bounded_time
-from edge_central.console.fleet import PRESENT, SiteState
+from edge_central.console.fleet import PRESENT, CameraOverview, SiteOverview, SiteState
 from edge_central.console.site_names import Names
 from edge_central.fleet.comparison import (
     ComparedGateway,
@@ -62,6 +62,7 @@ def fleet_page(visit: UserRequestContext) -> Response:
         link=fleet_link,
         only=partial(FleetFilter, ward=asked.ward),
         csv=fleet_link(asked, path="/fleet/gateways.csv"),
+        cameras_csv=fleet_link(asked, path="/fleet/cameras.csv"),
         versions=list(_counted(found.versions, lambda text: FleetFilter(asked.ward, version=text))),
         models=list(_counted(found.models, lambda text: FleetFilter(asked.ward, model=text))),
         kinds=tuple(DeviationKind),
@@ -84,6 +85,31 @@ def fleet_csv(visit: UserRequestContext) -> Response:
     header = [say(f"fleet-column-{name}") for name in (*columns, *more)]
     rows = [_cells(visit, row) for row in found.rows if asked.matches(row)]
     return csv_response("fleet.csv", header, rows)
+
+
+def cameras_csv(visit: UserRequestContext) -> Response:
+    """A row for each camera of the gateways that the page shows with the same filters."""
+    asked = _asked(visit)
+    say = partial(translate, lang=visit.lang)
+    columns = ("gateway", "site", "ward", "camera", "camera-name", "state", "manufacturer", "camera-model")
+    header = [say(f"fleet-column-{name}") for name in (*columns, "firmware", "serial", "mac")]
+    rows = [
+        _camera_cells(visit, row.site, camera)
+        for row in _comparison(visit, asked.ward).rows
+        if asked.matches(row)
+        for camera in row.site.cameras
+    ]
+    return csv_response("cameras.csv", header, rows)
+
+
+def _camera_cells(visit: UserRequestContext, site: SiteOverview, camera: CameraOverview) -> list[object]:
+    found = camera.identity
+    cells = (
+        *(site.id, site.name, visit.names.ward(site.ward), camera.id, camera.name),
+        translate(f"visibility-{camera.visibility}", visit.lang),
+        *(found.manufacturer, found.model, found.firmware, found.serial, found.mac),
+    )
+    return [cell or "" for cell in cells]
 
 
 def _comparison(visit: UserRequestContext, ward: str) -> FleetComparison:
@@ -154,4 +180,8 @@ def _cells(visit: UserRequestContext, row: ComparedGateway) -> list[object]:
     return ["" if cell is None else cell for cell in cells]
 
 
-PAGES = (Page("/fleet", fleet_page), Page("/fleet/gateways.csv", fleet_csv))
+PAGES = (
+    Page("/fleet", fleet_page),
+    Page("/fleet/gateways.csv", fleet_csv),
+    Page("/fleet/cameras.csv", cameras_csv),
+)

@@ -1,0 +1,183 @@
+"""Reads seldom what each camera is: when it first connects, once a day, and after it reconnects.
+
+The libraries run in a process of their own, so that they do not stay in the agent's memory; it reads the
+password from its standard input. Cameras without a login or a web page get only the MAC that the gateway's
+network has.
+"""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from datetime import tzinfo
+from pathlib import Path
+
+import msgspec
+
+from edge_agent.config.model.addresses import host_of
+from edge_agent.config.model.settings import Camera
+from edge_agent.core.clock import Clock, rfc3339
+from edge_agent.core.model import CameraState, CameraStatus
+from edge_agent.core.problems import ProblemText
+from edge_agent.core.state_file import read_record, write_record
+from edge_agent.core.worker import SupervisedThread
+from edge_agent.host.health.camera_identity import (
+    FILE,
+    StoredIdentities,
+    StoredIdentity,
+    find_neighbour_mac,
+    swap_lines,
+    updated,
+)
+from edge_agent.wire import CameraIdentity
+
+log = logging.getLogger(__name__)
+
+EVERY_S = 86_400.0
+AFTER_RECONNECT_S = 3600.0
+"""Least time between two reads of a camera that keeps reconnecting."""
+ONLINE_S = 5.0
+"""A camera has been online for this long before it is read: it is busy while it starts."""
+PROCESS_TIMEOUT_S = 60.0
+
+CONNECTED = (CameraState.ONLINE, CameraState.DEGRADED)
+Reader = Callable[[Camera, Path], CameraIdentity | None]
+
+
+class CameraIdentities:
+    """The main thread calls ``tick`` once a second; cameras are read one after the other on another thread.
+    ``identities`` and ``lines`` may be called on any thread."""
+
+    def __init__(
+        self,
+        state_dir: Path,
+        clock: Clock,
+        zone: tzinfo,
+        publish_birth: Callable[[], None],
+        sysroot: Path = Path("/"),
+        reader: Reader | None = None,
+    ) -> None:
+        """``publish_birth`` is called by ``tick`` after an identity has changed."""
+        self._state_dir = state_dir
+        self._clock = clock
+        self._zone = zone
+        self._publish_birth = publish_birth
+        self._sysroot = sysroot
+        self._reader = reader or read_in_process
+        record = read_record(state_dir / FILE, StoredIdentities) or StoredIdentities()
+        # Protects what follows; never locked while a camera is read.
+        self._lock = threading.Lock()
+        self._stored = dict(record.cameras)
+        self._has_changed = False
+        self._read_mono: dict[str, float] = {}  # by camera id; of the main thread
+        self._round: SupervisedThread | None = None
+
+    def tick(self, cameras: Sequence[Camera], statuses: Sequence[CameraStatus]) -> None:
+        with self._lock:
+            changed, self._has_changed = self._has_changed, False
+        if changed:
+            self._publish_birth()
+        if self._round is not None and self._round.running:
+            return
+        online_since = {
+            status.camera_id: status.since_mono for status in statuses if status.state in CONNECTED
+        }
+        due = [camera for camera in cameras if self._is_due(camera, online_since.get(camera.id))]
+        if not due:
+            return
+        now_mono = self._clock.monotonic()
+        self._read_mono |= {camera.id: now_mono for camera in due}
+        self._round = SupervisedThread("camera-identities", lambda loop: self._read(due, loop))
+        self._round.start()
+
+    def stop(self) -> None:
+        """Ask the thread to end; does not wait."""
+        if self._round is not None:
+            self._round.stop()
+
+    def join(self, timeout_s: float) -> bool:
+        return self._round is None or self._round.join(timeout_s)
+
+    def identities(self) -> dict[str, CameraIdentity]:
+        """What is known, by camera id."""
+        return {camera: stored.shown for camera, stored in self._copy().items()}
+
+    def lines(self) -> Iterator[ProblemText]:
+        """Lines for the heartbeat's ``degraded``."""
+        yield from swap_lines(self._copy(), self._clock.now(), self._zone)
+
+    def _copy(self) -> dict[str, StoredIdentity]:
+        with self._lock:
+            return dict(self._stored)
+
+    def _is_due(self, camera: Camera, online_since_mono: float | None) -> bool:
+        now_mono = self._clock.monotonic()
+        if online_since_mono is None or now_mono - online_since_mono < ONLINE_S or not host_of(camera.url):
+            return False
+        read_mono = self._read_mono.get(camera.id)
+        if read_mono is None or now_mono - read_mono >= EVERY_S:
+            return True
+        return online_since_mono > read_mono and now_mono - read_mono >= AFTER_RECONNECT_S
+
+    def _read(self, cameras: Sequence[Camera], loop: SupervisedThread) -> None:
+        for camera in cameras:
+            if loop.wait(0):
+                return
+            host = host_of(camera.url).strip("[]").lower()
+            found = self._reader(camera, self._state_dir)
+            self._record(camera.id, host, found, find_neighbour_mac(host, self._sysroot))
+
+    def _record(
+        self, camera_id: str, host: str, found: CameraIdentity | None, neighbour_mac: str | None
+    ) -> None:
+        before = self._copy().get(camera_id)
+        after = updated(before, host, found, neighbour_mac, rfc3339(self._clock.now()))
+        if after is None:
+            return
+        if after.swap is not None and (before is None or before.swap != after.swap):
+            swap = after.swap
+            log.warning("%s: another device: %s %s -> %s", camera_id, swap.what, swap.before, swap.after)
+        with self._lock:
+            self._stored[camera_id] = after
+            self._has_changed |= before is None or before.shown != after.shown
+            record = StoredIdentities(dict(self._stored))
+        write_record(self._state_dir / FILE, record)
+
+
+def read_in_process(camera: Camera, state_dir: Path) -> CameraIdentity | None:
+    """Ask the camera; None without a login, or if it gives no answer that can be used."""
+    if camera.credentials is None:
+        return None
+    request = {
+        "host": host_of(camera.url).strip("[]"),
+        "port": camera.http_port,
+        "username": camera.credentials.username,
+        "password": camera.credentials.password.reveal(),
+        "state_dir": str(state_dir),
+    }
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "edge_agent.onvif.identity"],
+            input=msgspec.json.encode(request),
+            capture_output=True,
+            timeout=PROCESS_TIMEOUT_S,
+            check=False,
+        )
+        response = msgspec.json.decode(done.stdout, type=_Response)
+    except (OSError, subprocess.TimeoutExpired, msgspec.DecodeError) as error:
+        # Also where the libraries of ``edge-agent cameras`` are not installed.
+        log.info("%s: its identity is not read: %s", camera.id, type(error).__name__)
+        return None
+    if response.failure:
+        log.info("%s: its identity is not read: %s", camera.id, response.failure)
+    return response.identity
+
+
+class _Response(msgspec.Struct, frozen=True):
+    """``IdentityResponse``, whose module imports the libraries."""
+
+    identity: CameraIdentity | None = None
+    failure: str = ""
