@@ -5,19 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, timedelta, tzinfo
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from edge_agent.capture.failures import Fault
-from edge_agent.capture.source import FrameSource, StreamTimeouts, open_source
+from edge_agent.capture.source import FrameSource, StreamTimeouts, endpoint_of, open_source
 from edge_agent.config.model.settings import Camera
 from edge_agent.core.camera_logins import CameraLogin, LoginJournal, LoginsUsedUp
 from edge_agent.core.clock import Clock, read_boot_id
 from edge_agent.core.errors import CaptureError, SourceRejected
 from edge_agent.core.model import Cause
 from edge_agent.core.problems import problem_text
-
-FORM = "stream"
-"""RTSP and MJPEG over HTTP: the same users, and one way to be refused."""
 
 
 class LimitedLogins:
@@ -41,7 +37,11 @@ class LimitedLogins:
         """Raises ``CaptureError``; where the limit is reached, SourceRejected before the password is sent."""
         if camera.credentials is None:
             return open_source(camera, clock, wait, limits, repeat=repeat)
-        login = self._journal.login(urlsplit(camera.url).hostname or "", camera.credentials, FORM)
+        endpoint = endpoint_of(camera)
+        if endpoint is None:
+            return open_source(camera, clock, wait, limits, repeat=repeat)
+        # With the port: a router may forward several cameras at one address, whose failures count together.
+        login = self._journal.login(endpoint.host, camera.credentials, f"stream {endpoint.port}")
         try:
             source = open_source(
                 camera, clock, wait, limits, repeat=repeat, before_login=lambda: self._begin(camera.id, login)

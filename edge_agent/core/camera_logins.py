@@ -21,7 +21,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from edge_agent.core.clock import Clock
 from edge_agent.core.errors import CameraSetupError
@@ -35,6 +35,10 @@ MAX_OF_USER = 4
 """One less than the number of wrong passwords after which Hikvision locks an account."""
 WITHIN_S = 3600.0
 REMEMBERED = 256
+UNANSWERED_S = 30.0
+"""A login without an answer for longer counts as refused: its program was killed."""
+PATIENCE_S = 5.0
+POLL_S = 0.05
 
 
 class LoginsUsedUp(CameraSetupError):
@@ -57,6 +61,7 @@ class _Failure(Struct, frozen=True):
     form: str
     boot_id: str
     mono: float  # seconds since that boot
+    pending: bool = False  # no answer yet
 
 
 class _Accepted(Struct, frozen=True):
@@ -83,7 +88,12 @@ class LoginJournal:
     """The journal in ``state_dir``. Safe for threads and processes. Without ``state_dir``, or where it cannot
     be written, failures are only remembered by this object."""
 
-    def __init__(self, state_dir: Path | None, clock: Clock, boot_id: str) -> None:
+    def __init__(
+        self, state_dir: Path | None, clock: Clock, boot_id: str, patience_s: float = PATIENCE_S
+    ) -> None:
+        """``patience_s``: how long ``begin`` waits for the answers to other logins with the same password,
+        such as those of a recorder's other cameras."""
+        self.patience_s = patience_s
         self._path = None if state_dir is None else state_dir / FILE
         self._clock = clock
         self._boot_id = boot_id
@@ -101,8 +111,13 @@ class LoginJournal:
         ``digest /ISAPI``."""
         return CameraLogin(self, host.lower(), credentials, form)
 
-    def failure(self, login: CameraLogin, login_id: str) -> _Failure:
-        return _Failure(login.host, login.user, login_id, login.form, self._boot_id, self._clock.monotonic())
+    def failure(self, login: CameraLogin, login_id: str, *, pending: bool) -> _Failure:
+        now_mono = self._clock.monotonic()
+        return _Failure(login.host, login.user, login_id, login.form, self._boot_id, now_mono, pending)
+
+    def is_pending(self, failure: _Failure) -> bool:
+        """Whether the answer to this login may still come."""
+        return failure.pending and self._age_s(failure) < UNANSWERED_S
 
     def login_id(self, salt: str, host: str, credentials: Credentials) -> str:
         """A hash of host, user and password. Testing one guess of the password costs some 50 ms and 16 MB."""
@@ -169,17 +184,33 @@ class CameraLogin:
 
     def begin(self) -> None:
         """Count the login as failed before it is sent, so that it counts even if the program is killed, and
-        that two programs cannot both make the last attempt. Raises ``LoginsUsedUp``: send nothing."""
+        that two programs cannot both make the last attempt. Blocks for up to ``patience_s`` while the limit
+        is reached only by logins without an answer. Raises ``LoginsUsedUp``: send nothing."""
+        pause, waited_s = threading.Event(), 0.0  # never set: only waited for
+        while not self._try_to_begin(is_last=waited_s >= self._journal.patience_s):
+            pause.wait(POLL_S)
+            waited_s += POLL_S
+
+    def _try_to_begin(self, *, is_last: bool) -> bool:
+        """Return whether the login may be sent; False: another login has to be answered first."""
         if self._is_accepted:
-            return
+            return True
         with self._journal.opened() as entries:
             login_id = self._login_id(entries)
             if _Accepted(login_id, self.form) in entries.accepted:
                 self._is_accepted = True
-                return
-            self._check(entries.failed, login_id)
-            self._begun = self._journal.failure(self, login_id)
+                return True
+            answered = [each for each in entries.failed if not self._journal.is_pending(each)]
+            self._check(answered, login_id)
+            try:
+                self._check(entries.failed, login_id)
+            except LoginsUsedUp:
+                if is_last:
+                    raise
+                return False
+            self._begun = self._journal.failure(self, login_id, pending=True)
             entries.failed.append(self._begun)
+        return True
 
     def accepted(self) -> None:
         """Remove the failures of this password at this interface; from now on it is not limited there."""
@@ -194,14 +225,13 @@ class CameraLogin:
 
     def refused(self) -> None:
         """Count the login; a password that was accepted before is limited again."""
-        if self._begun is not None:
-            self._begun = None
-            return
-        self._is_accepted = False
+        begun, self._begun, self._is_accepted = self._begun, None, False
         with self._journal.opened() as entries:
             accepted = _Accepted(self._login_id(entries), self.form)
             entries.accepted = [each for each in entries.accepted if each != accepted]
-            entries.failed.append(self._journal.failure(self, accepted.login))
+            failure = begun or self._journal.failure(self, accepted.login, pending=False)
+            entries.failed = [each for each in entries.failed if each != begun]
+            entries.failed.append(structs.replace(failure, pending=False))
 
     def cancel(self) -> None:
         """Remove the login again: the camera has not judged the password."""

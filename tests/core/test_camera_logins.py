@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ OTHERS = [Credentials("admin", Secret(f"wrong-{number}")) for number in (2, 3, 4
 
 
 def journal(folder: Path | None, clock: FakeClock | None = None, boot_id: str = "boot 1") -> LoginJournal:
-    return LoginJournal(folder, clock or FakeClock(), boot_id)
+    return LoginJournal(folder, clock or FakeClock(), boot_id, patience_s=0.0)
 
 
 def begin(
@@ -75,6 +76,19 @@ def test_an_accepted_password_is_not_limited_at_that_interface_until_it_is_refus
         stream.begin()
 
 
+def test_a_third_login_waits_for_the_answer_to_the_first_two(tmp_path: Path) -> None:
+    waiting = LoginJournal(tmp_path, FakeClock(), "boot 1")
+    first, second, third = (waiting.login(HOST, WRONG, "stream") for _ in range(3))
+    first.begin()
+    second.begin()
+    answer = threading.Timer(0.2, first.accepted)
+    answer.start()
+    third.begin()
+    answer.join()
+    second.refused()
+    third.accepted()
+
+
 def test_accepting_forgets_failures_of_that_interface_only(tmp_path: Path) -> None:
     begin(tmp_path, "wss /onvif")
     stream = journal(tmp_path).login(HOST, WRONG, "stream")
@@ -106,7 +120,7 @@ def test_programs_that_run_at_the_same_time_make_two_logins_together(tmp_path: P
         "from edge_agent.core.camera_logins import LoginJournal, LoginsUsedUp\n"
         "from edge_agent.core.clock import SystemClock, read_boot_id\n"
         "from edge_agent.core.secrets import Credentials, Secret\n"
-        "journal = LoginJournal(Path(sys.argv[1]), SystemClock(), read_boot_id())\n"
+        "journal = LoginJournal(Path(sys.argv[1]), SystemClock(), read_boot_id(), patience_s=0.0)\n"
         "try: journal.login('10.0.0.11', Credentials('admin', Secret('x')), 'stream').begin()\n"
         "except LoginsUsedUp: sys.exit(3)\n"
     )

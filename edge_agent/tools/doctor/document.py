@@ -25,7 +25,6 @@ from edge_agent.tools.doctor.verdict import sentence, verdict_words
 from edge_agent.tools.doctor.words import level_of, said_of, todo_of
 from edge_agent.tools.doctor.words.wording import label_of
 from edge_agent.wire import (
-    CameraIdentity,
     Doctor,
     DoctorCamera,
     DoctorLine,
@@ -131,8 +130,9 @@ def _parties(organisations: dict[str, str], options: ReportOptions) -> Iterable[
 
 def _camera(found: Examination, seen: CameraMeasurement) -> DoctorCamera:
     url = next((each.url for each in found.settings.cameras if each.id == seen.measured.id), "")
-    identity = structs.asdict(found.identities.get(seen.measured.id) or CameraIdentity())
-    return structs.replace(seen.measured, address=urllib.parse.urlsplit(url).hostname, **identity)
+    identity = found.identities.get(seen.measured.id)
+    reported = {} if identity is None else structs.asdict(identity)
+    return structs.replace(seen.measured, address=urllib.parse.urlsplit(url).hostname, **reported)
 
 
 def _line(result: CheckResult, lang: Lang) -> DoctorLine:
