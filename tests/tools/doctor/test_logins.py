@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from edge_agent.core.clock import SystemClock
@@ -38,3 +39,16 @@ def test_a_camera_that_offers_basic_only_is_named_and_gets_no_password() -> None
         check = CameraCheck(rig.camera(server.url, user="viewer", password="secret"), SystemClock(), None)
         assert [(each.check, each.finding) for each in check.run()] == [("gate1", "camera-basic-only")]
     assert "Authorization" not in "".join(server.requests)
+
+
+def test_the_document_has_what_the_agent_read_of_each_camera(tmp_path: Path, password: str) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    identity = {"model": "DS-2CD", "firmware": "V5.7.3", "serial": "A1", "mac": "c0:56:e3:00:00:01"}
+    stored = {"host": "127.0.0.1", "read_at": "2026-11-29T05:00:00.000Z", "identity": identity}
+    (state / "camera-identities.json").write_text(json.dumps({"cameras": {"gate": stored}}))
+    with StrictCamera() as strict:
+        gate = camera("gate", strict.url, password)
+        config = write_config(tmp_path, cameras=[gate], broker_port=1, detector="none")
+        (found,) = examined(config, "--lang", "en").doctor.cameras
+    assert {key: getattr(found, key) for key in identity} == identity
