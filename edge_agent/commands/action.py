@@ -160,6 +160,7 @@ ALWAYS_SIGNED = frozenset(
         "search",
         "set-config",
         "set-rule",
+        "unclaim",
         "update",
     }
 )

@@ -51,6 +51,9 @@ from edge_agent.commands.handlers.rules import rule_actions
 from edge_agent.commands.handlers.search import GatewayLimits, SearchCommands
 from edge_agent.commands.handlers.storm import FILE as STORM_FILE
 from edge_agent.commands.handlers.storm import StormMode
+from edge_agent.commands.handlers.unclaim import ANSWER as UNCLAIM_ANSWER
+from edge_agent.commands.handlers.unclaim import REQUEST as UNCLAIM_REQUEST
+from edge_agent.commands.handlers.unclaim import UnclaimCommand
 from edge_agent.commands.handlers.update import UpdateCommands
 from edge_agent.commands.journal import CommandJournal
 from edge_agent.commands.signature import OperatorKeyring
@@ -284,6 +287,7 @@ class CommandService:
             read_boot_id(),
             up_s=time.monotonic,
         ).action()
+        yield UnclaimCommand(RootRequest(UNCLAIM_REQUEST, UNCLAIM_ANSWER)).action()
         yield camera_reboot_action(agent.settings)
         yield Action("restart", self._restart, _has_restarted, may_be_unwritten=True)
         yield from rule_actions(agent.settings, self._overrides)

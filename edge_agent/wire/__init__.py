@@ -34,6 +34,7 @@ from edge_agent.wire.central import Ack, CentralAlert
 from edge_agent.wire.claims import (
     BundleCamera,
     BundleSite,
+    CentralClaim,
     Claim,
     ClaimAnswer,
     ClaimCamera,
@@ -61,6 +62,7 @@ from edge_agent.wire.commands import (
     SnapshotArguments,
     StormArguments,
     StormHealth,
+    UnclaimArguments,
     UpdateArguments,
     UpdatePieceArguments,
 )

@@ -102,6 +102,8 @@ def _of_centre() -> Iterator[Channel]:
         ("central-alert-camera", "alert/{ward}/{gateway}/{rule}/{camera}", "camera"),
     ):
         yield Channel(name, below, f"{about} {what}.", ("central-alert",), retain=True, of_centre=True)
+    claim = "A claim of a box that waits for the control machine, by a number of the centre."
+    yield Channel("central-claim", "claim/{number}", claim, ("central-claim",), retain=True, of_centre=True)
 
 
 def _of_box() -> Iterator[Channel]:
@@ -165,6 +167,7 @@ PARAMETERS = {
     "ward": "id of the ward",
     "gateway": "id of the gateway: its certificate's CN, client id and broker user",
     "serial": "of the box",
+    "number": "of the claim, given by the centre",
     "camera": "id of the camera, or `gateway`",
     "rule": "id of the alert rule",
     "media_id": "as in the event",

@@ -17,6 +17,7 @@ from edge_agent.wire.base import (
     Sha256,
     Time,
 )
+from edge_agent.wire.claims import BoxSerial
 from edge_agent.wire.models import CollectArguments, ModelArguments
 from edge_agent.wire.passage_times import PassageTimesArguments
 from edge_agent.wire.rehearsals import RehearseArguments, SetRuleArguments
@@ -200,6 +201,15 @@ class RuleForArguments(Arguments, frozen=True, kw_only=True):
     ]
 
 
+class UnclaimArguments(Arguments, frozen=True, kw_only=True):
+    """Give the site up: the box claims no site any more and connects as no gateway. It stores the site's
+    events apart from those of its next site."""
+
+    claim_id: Annotated[Id, Meta(description="of the claim by which the box has the site")]
+    serial: BoxSerial
+    why: Annotated[str, Meta(min_length=1, max_length=500)]
+
+
 ARGUMENTS: dict[str, type[Struct]] = {
     "arm": RuleForArguments,
     "camera-reboot": CameraRebootArguments,
@@ -227,6 +237,7 @@ ARGUMENTS: dict[str, type[Struct]] = {
     "snapshot": SnapshotArguments,
     "status": NoArguments,
     "storm-mode": StormArguments,
+    "unclaim": UnclaimArguments,
     "update": UpdateArguments,
     "update-piece": UpdatePieceArguments,
 }

@@ -38,6 +38,7 @@ def message_types() -> dict[str, Any]:
         "rules": wire.ConfiguredRules,
         "claim": wire.Claim,
         "claim-answer": wire.ClaimAnswer,
+        "central-claim": wire.CentralClaim,
         "site-bundle": wire.SiteBundle,
     }
     for kind, data in wire.DATA_OF_KIND.items():

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from edge_agent.wire.claims import SERIAL
 
@@ -165,6 +166,14 @@ class UpTopic:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class BoxTopic:
+    """A topic of a box without a site: its claim, or the answer to it."""
+
+    serial: str
+    kind: Literal["claim", "answer"]
+
+
 class CentralTopics:
     """The topics of the centre ``central_id``, below ``root``."""
 
@@ -191,6 +200,29 @@ class CentralTopics:
         """A notification for programs that read ONVIF events. ``local``: topic and source, as ONVIF Core
         forms them."""
         return f"{self._root}/central/onvif/{ward}/{gateway}/onvif-ej/{local}"
+
+    def claim(self, number: int) -> str:
+        """A claim that the control machine has to answer; retained until then."""
+        return f"{self._root}/central/claim/{number}"
+
+    @property
+    def all_claims(self) -> str:
+        """What the control machine subscribes to."""
+        return f"{self._root}/central/claim/+"
+
+    @property
+    def claim_subscriptions(self) -> tuple[str, str]:
+        """Claims of boxes without a site, and the answers of the control machine."""
+        return ClaimTopics.all_claims(self._root), ClaimTopics.all_answers(self._root)
+
+    def parse_box(self, topic: str) -> BoxTopic | None:
+        """Parse a topic of ``claim_subscriptions``; None for another one."""
+        serial = topic.removeprefix(f"{self._root}/{UNCLAIMED}/").partition("/")[0]
+        if SERIAL.fullmatch(serial) is None:
+            return None
+        own = ClaimTopics(self._root, serial)
+        kinds: dict[str, Literal["claim", "answer"]] = {own.claim: "claim", own.answer: "answer"}
+        return BoxTopic(serial, kinds[topic]) if topic in kinds else None
 
     def subscriptions(self, ward: str) -> tuple[str, ...]:
         """The kinds that the centre stores; the broker does not queue unknown kinds of a later version."""
@@ -237,6 +269,11 @@ class ClaimTopics:
     def all_claims(root: str) -> str:
         """What the program that answers claims subscribes to."""
         return f"{root}/{UNCLAIMED}/+/up/claim"
+
+    @staticmethod
+    def all_answers(root: str) -> str:
+        """What the centre subscribes to, beside the claims."""
+        return f"{root}/{UNCLAIMED}/+/down/answer"
 
     @staticmethod
     def parse_claim(root: str, topic: str) -> str | None:

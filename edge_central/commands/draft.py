@@ -17,6 +17,7 @@ from edge_central.commands.model import (
     MAX_REASON,
     OVERRIDES,
     SIGNED_TYPES,
+    UNCLAIM,
     UNSIGNED_TYPES,
     GatewayCommand,
     InvalidCommand,
@@ -95,6 +96,8 @@ def prepare(command: GatewayCommand, gateway: str, now_ms: int) -> PreparedComma
 
 
 def _arguments(type_: str, form: Mapping[str, str], cameras: Collection[str]) -> dict[str, Any]:
+    if type_ == UNCLAIM:  # of the page of claims, never of this form
+        raise InvalidCommand("command-error-arguments")
     if type_ in OVERRIDES:
         camera, _, rule = form.get("rule", "").partition("/")
         return {"camera": _camera(camera, cameras), "rule": rule, "for_s": _seconds(form, "for_s")}

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+UNCLAIM = "unclaim"
 UNSIGNED_TYPES = frozenset(("clip", "live-pictures", "snapshot", "status"))
 """These change nothing on the gateway. An attacker who takes over the console can send them."""
 SIGNED_TYPES = frozenset(
@@ -22,6 +23,7 @@ SIGNED_TYPES = frozenset(
         "set-rule",
         "snapshot",
         "storm-mode",
+        UNCLAIM,
     )
 )
 """Everything that changes something, also where a gateway would accept it unsigned; and large pictures."""

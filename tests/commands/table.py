@@ -98,6 +98,11 @@ EXAMPLES: dict[str, Example] = {
     "snapshot": Example({"camera": "cam-1"}),
     "status": Example(),
     "storm-mode": Example({"for_s": 60}),
+    "unclaim": Example(
+        {"claim_id": "c-1", "serial": "box-10000000a1b2c3d4", "why": "the neighbouring pole"},
+        ends="rejected",
+        code="not-possible",
+    ),
     "update": Example(
         {"manifest": "{}", "signature": "A" * 86 + "=="},
         shown_by="tests/update/test_agent_side.py::test_pieces_come_over_a_restart_root_tries_the_release_and_the_centre_is_answered",

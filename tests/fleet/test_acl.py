@@ -230,7 +230,7 @@ COMMANDS = (
         "evidence-hold",
         "mask",
     ),
-    *("relearn", "storm-mode", "reboot", "restart", "update", "collect", "model", "diagnostics"),
+    *("relearn", "storm-mode", "unclaim", "reboot", "restart", "update", "collect", "model", "diagnostics"),
 )
 SEARCHES = {"search", "passage-pictures", "passage-hold", "rehearse"}
 CONSOLE = SEARCHES | UNSIGNED_TYPES | SIGNED_TYPES

@@ -60,6 +60,8 @@ def _name(topic: str, payload: bytes) -> str | None:
     levels = topic.split("/")
     if "central" in levels and "alert" in levels:
         return "central-alert"
+    if "central" in levels and "claim" in levels:
+        return "central-claim"
     direction = next((level for level in ("up", "down") if level in levels), None)
     if direction is None or not payload.startswith(b"{"):
         return None

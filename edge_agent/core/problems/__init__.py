@@ -9,6 +9,7 @@ from __future__ import annotations
 from edge_agent.core.problems.analysis import ANALYSIS
 from edge_agent.core.problems.cameras import CAMERAS
 from edge_agent.core.problems.catalogue import Catalogue
+from edge_agent.core.problems.claims import CLAIMS
 from edge_agent.core.problems.commands import COMMANDS
 from edge_agent.core.problems.connections import CONNECTIONS
 from edge_agent.core.problems.delivery import DELIVERY
@@ -52,6 +53,7 @@ CATALOGUE = Catalogue(
         **RELEASES,
         **COMMANDS,
         **OPERATORS,
+        **CLAIMS,
     }
 )
 """Every code that an agent may send."""

@@ -48,12 +48,16 @@ class RootRequest:
         self._path = sysroot / RUN / "requests" / name
         self._answer = sysroot / answer
 
-    def ask(self) -> None:
+    def ask(self, content: bytes = b"") -> None:
         """Create the request. Raises ``OSError`` where there is no run directory, as without systemd."""
         with contextlib.suppress(FileExistsError):
             self._path.parent.mkdir(mode=0o750)
-        with contextlib.suppress(FileExistsError):  # the last request still waits
-            os.close(create_file(self._path, os.O_WRONLY, 0o640))
+        try:
+            handle = create_file(self._path, os.O_WRONLY, 0o640)
+        except FileExistsError:
+            return  # the last request still waits
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
 
     @property
     def is_pending(self) -> bool:

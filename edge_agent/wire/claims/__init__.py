@@ -5,7 +5,10 @@ from edge_agent.wire.claims.bundle import MAX_BUNDLE_BYTES, BundleCamera, Bundle
 from edge_agent.wire.claims.label import check_character
 from edge_agent.wire.claims.messages import (
     MAX_CAMERAS_OF_CLAIM,
+    MAX_CLAIM_BYTES,
     SERIAL,
+    BoxSerial,
+    CentralClaim,
     Claim,
     ClaimAnswer,
     ClaimCamera,
@@ -16,9 +19,12 @@ from edge_agent.wire.claims.messages import (
 __all__ = [
     "MAX_BUNDLE_BYTES",
     "MAX_CAMERAS_OF_CLAIM",
+    "MAX_CLAIM_BYTES",
     "SERIAL",
+    "BoxSerial",
     "BundleCamera",
     "BundleSite",
+    "CentralClaim",
     "Claim",
     "ClaimAnswer",
     "ClaimCamera",

@@ -15,6 +15,8 @@ from edge_agent.core.problems import CodedProblem
 from edge_agent.wire.base import END, Count, Id, Message, Sha256, Time
 
 MAX_CAMERAS_OF_CLAIM = 64
+MAX_CLAIM_BYTES = 65_536
+"""Of the JWS of a claim."""
 SERIAL = re.compile(r"box-[a-z0-9]{8,32}")
 
 BoxSerial = Annotated[str, Meta(pattern=rf"^box-[a-z0-9]{{8,32}}{END}", description="the box's own id")]
@@ -85,3 +87,18 @@ class ClaimAnswer(Message, frozen=True, kw_only=True):
     problem: Annotated[CodedProblem | None, Meta(description="why it was refused or withdrawn")] = None
     certificate: Annotated[Pem | None, Meta(description="for the claim's CSR, when confirmed")] = None
     time: Time
+
+
+class CentralClaim(Message, frozen=True, kw_only=True):
+    """``central/claim/<number>``: a claim that the control machine has to answer or to withdraw; retained
+    until then."""
+
+    schema: Literal["central-claim/1"] = "central-claim/1"
+    claim: Annotated[str, Meta(max_length=MAX_CLAIM_BYTES, description="the box's JWS, as it arrived")]
+    received: Time
+    withdrawal: Annotated[
+        str | None,
+        Meta(
+            description="the command `unclaim` as an operator signed it; null: the claim waits for an answer"
+        ),
+    ] = None

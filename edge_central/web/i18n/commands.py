@@ -154,6 +154,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "{camera}: return the rule {rule} to its configuration",
     ),
     "command-says-relearn": ("{camera}: học lại góc nhìn", "{camera}: learn its view again"),
+    "command-says-unclaim": (
+        "Thu hồi: thiết bị không còn thuộc điểm này, chứng thư của thiết bị bị thu hồi",
+        "Withdraw: the box no longer stands at this site, and its certificate is revoked",
+    ),
     "command-says-camera-reboot": ("{camera}: khởi động lại camera", "{camera}: reboot the camera"),
     "command-says-storm-mode": (
         "Chế độ bão: tất cả camera cứ {every} chụp một ảnh, trong {time}",

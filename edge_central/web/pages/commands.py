@@ -16,7 +16,13 @@ from edge_central.commands.draft import (
     signed_command,
     unsigned_command,
 )
-from edge_central.commands.model import MAX_REASON, CommandAuthor, GatewayCommand, InvalidCommand
+from edge_central.commands.model import (
+    MAX_REASON,
+    UNCLAIM,
+    CommandAuthor,
+    GatewayCommand,
+    InvalidCommand,
+)
 from edge_central.commands.records import list_commands, store_signed, store_unsigned
 from edge_central.commands.submission import read_signed
 from edge_central.console.fleet import SiteOverview
@@ -105,6 +111,8 @@ def send_signed(visit: UserRequestContext) -> Response:
             raise InvalidCommand("command-error-reason")
         signed = visit.form.get("signed", "").encode()
         submitted = read_signed(signed, site.id, _cameras(site), visit.now_ms)
+        if submitted.command.type == UNCLAIM:  # the page of claims sends it, and records the withdrawal
+            raise InvalidCommand("command-error-type")
     except InvalidCommand as refusal:
         return _page(visit, site, {}, error=refusal.key, status=400)
     with visit.writing() as connection:

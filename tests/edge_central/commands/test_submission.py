@@ -38,10 +38,11 @@ ARGS: dict[str, dict[str, Any]] = {
     "set-rule": {"camera": "cam-1", "rule": {"id": "yard"}, "config_hash": "ab" * 32},
     "snapshot": {"camera": "cam-1", "still": True},
     "storm-mode": {"cameras": ["cam-1"], "every_s": 300, "for_s": 3600},
+    "unclaim": {"claim_id": "c-1", "serial": "box-10000000a1b2c3d4", "why": "lễ hội"},
 }
 
 
-@pytest.mark.parametrize("type_", sorted(SIGNED_TYPES - {"set-rule"}))
+@pytest.mark.parametrize("type_", sorted(SIGNED_TYPES - {"set-rule", "unclaim"}))
 def test_each_form_becomes_the_arguments_of_its_command(type_: str) -> None:
     assert signed_command(FORM | {"type": type_}, CAMERAS).args == ARGS[type_]
 
@@ -56,6 +57,12 @@ def test_no_form_becomes_a_rule() -> None:
     """Only a rehearsed draft does: tests/edge_central/web/test_rule_pages.py."""
     with pytest.raises(InvalidCommand, match="command-error-arguments"):
         signed_command(FORM | {"type": "set-rule"}, CAMERAS)
+
+
+def test_no_form_of_a_gateway_gives_its_site_up() -> None:
+    """Only the page of claims does: tests/edge_central/web/test_claim_pages.py."""
+    with pytest.raises(InvalidCommand, match="command-error-arguments"):
+        signed_command(FORM | {"type": "unclaim"}, CAMERAS)
 
 
 def test_a_form_without_a_signature_becomes_a_command() -> None:

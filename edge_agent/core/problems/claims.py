@@ -1,0 +1,65 @@
+"""Sentences about claims of sites: why one was refused or withdrawn, and the command ``unclaim``."""
+
+from __future__ import annotations
+
+from edge_agent.core.languages import Sentences
+
+CLAIMS: Sentences = {
+    "claim-site-unknown": (
+        "the list of the fleet has no site {site}",
+        "danh sách không có điểm {site}",
+    ),
+    "claim-ward-differs": (
+        "site {site} belongs to ward {ward}, not to {claimed}",
+        "điểm {site} thuộc phường {ward}, không thuộc {claimed}",
+    ),
+    "claim-site-taken": (
+        "site {site} has another box: {serial}",
+        "điểm {site} đã có thiết bị khác: {serial}",
+    ),
+    "claim-site-has-certificate": (
+        "site {site} has a gateway that was set up in the workshop",
+        "điểm {site} đã có thiết bị được chuẩn bị từ trước tại xưởng",
+    ),
+    "claim-box-elsewhere": (
+        "this box already stands at site {site}",
+        "thiết bị này đang được gán cho điểm {site}",
+    ),
+    "claim-box-unknown": (
+        "{serial} is not in the list of boxes",
+        "thiết bị {serial} không có trong danh sách",
+    ),
+    "claim-key-differs": (
+        "{serial} signs with another key than the list or its earlier claim: another box pretends to be it",
+        "thiết bị {serial} ký bằng khóa khác với khóa đã biết: có thể một thiết bị khác đang mạo danh",
+    ),
+    "claim-request-wrong": (
+        "the certificate request is not one for {site} alone: {why}",
+        "yêu cầu cấp chứng thư không đúng cho điểm {site}: {why}",
+    ),
+    "claim-by-hand": ("refused by the operator: {why}", "người vận hành từ chối: {why}"),
+    "claim-withdrawn-by": (
+        "withdrawn with the key {key}: {why}",
+        "đã bị thu hồi (khóa {key}): {why}",
+    ),
+    "claim-moved": (
+        "the box now claims site {site}",
+        "thiết bị đã chuyển sang nhận điểm {site}",
+    ),
+    "unclaim-other-claim": (
+        "this box does not stand here by the claim {claim}",
+        "thiết bị này không nhận điểm theo yêu cầu {claim}",
+    ),
+    "unclaim-not-handled": (
+        "no program handles the request on this gateway: edge-agent-unclaim.path does not run",
+        "thiết bị không có chương trình nhận yêu cầu: edge-agent-unclaim.path không chạy",
+    ),
+    "unclaim-refused": (
+        "root's program does not give up the site: {why}",
+        "root không trả lại điểm: {why}",
+    ),
+    "unclaim-begins": (
+        "the box gives up the site; its events stay apart on the box",
+        "thiết bị trả lại điểm; các sự kiện của điểm được giữ riêng trên thiết bị",
+    ),
+}
