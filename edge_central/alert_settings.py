@@ -19,6 +19,7 @@ from edge_agent.core.model import Severity
 from edge_central.measures import (
     CAMERA_MEASURES,
     CENTRE_MEASURES,
+    CLAIM_MEASURES,
     NUMBERS,
     OVERRIDE_MEASURES,
     Measure,
@@ -238,6 +239,8 @@ ABOUT = {
     Measure.CONFIG_GIVEN_UP: "the last pushed configuration was reverted",
     Measure.RETAINED_MESSAGES: "messages of the gateway that the broker retains beside its state and birth",
     Measure.CENTRE_CLOCK: "the clock of the centre differs from what gateways and its own count say",
+    Measure.CLAIM_PENDING_S: "how long the oldest claim of a box waits for the control machine",
+    Measure.CLAIM_WRONG: "a claim does not fit: site, serial, key, cameras or place of the phone",
     Measure.DELETIONS_HELD: "a run of retention would delete so much that an administrator must release it",
 }
 
@@ -249,7 +252,7 @@ def _of(measure: Measure) -> str:
         "a camera"
         if measure in (*CAMERA_MEASURES, *OVERRIDE_MEASURES)
         else "a ward"
-        if measure is Measure.WARD_OUTAGE
+        if measure is Measure.WARD_OUTAGE or measure in CLAIM_MEASURES
         else "a gateway"
     )
 

@@ -117,6 +117,15 @@ class Console:
             "none: their ids",
         ),
     ] = None
+    boxes_file: Annotated[
+        Path | None,
+        Key(
+            "the list of prepared boxes, boxes.csv: a claim of another box is reported as wrong; read again "
+            "when it changes",
+            ReadableFile("a CSV file"),
+            "none: every box may claim",
+        ),
+    ] = None
     release_manifests: Annotated[
         tuple[Path, ...],
         Key(

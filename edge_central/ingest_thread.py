@@ -13,6 +13,7 @@ from edge_central.alerts.service import AlertService
 from edge_central.availability.day_sums import AvailabilitySums
 from edge_central.availability.recorder import AvailabilityRecorder
 from edge_central.cases.keeper import CaseKeeper
+from edge_central.claims.publisher import ClaimPublisher
 from edge_central.ingest.batch_result import BatchResult
 from edge_central.ingest.batch_writer import BatchWriter
 from edge_central.ingest.broker_session import CentralBrokerSession, UnconfirmedMessage
@@ -56,12 +57,14 @@ messages, but reconnects can bring the same messages again."""
 
 @dataclass(frozen=True, slots=True)
 class CommandSenders:
-    """They send the commands that the console, searches and rehearsals have stored, and ask for rules."""
+    """They send the commands that the console, searches and rehearsals have stored, ask for rules, and give
+    the control machine the claims of boxes."""
 
     requests: RequestSender
     searches: SearchSender
     rehearsals: RehearsalSender
     rules: RuleRequests
+    claims: ClaimPublisher
 
 
 class IngestThread:
@@ -288,6 +291,7 @@ class IngestThread:
         self._confirmations.add(result)
         self._counters.count(result)
         self._answers.add(result.answers)
+        self._senders.claims.record_answers(result.answered_claims)
         self._presence.record(result)
         self._alerts.record(result, delivered[-1].session)
         for status in result.status_messages:
@@ -361,6 +365,7 @@ class IngestThread:
         if session is not None:
             self._send_due(self._senders.rules, self._broker)
             self._alerts.publish_open(session, self._broker.publish)
+            self._store.query(lambda each: self._senders.claims.publish(each, session, self._broker.publish))
 
     def _send_due(self, sender: RequestSender | RuleRequests, broker: CentralBrokerSession) -> None:
         """Send what the console has asked since the last call, or questions for rules."""
@@ -395,6 +400,10 @@ class IngestThread:
         assert self._fleet is not None
         self._gap_logger.log_open_gaps(self._fleet)
         self._alerts.check_gaps(self._fleet)
+        now_ms = self._clock.now_ms()
+        self._alerts.judge_wards(
+            self._store.query(lambda each: self._senders.claims.measurements(each, now_ms))
+        )
         with self._store.batch() as batch:
             status_row = self._counters.status(self._broker.online, self._broker.session)
             write_record(batch.connection, "running", status_row)

@@ -51,6 +51,8 @@ class Measure(StrEnum):
     RETAINED_MESSAGES = "retained_messages"
     CENTRE_CLOCK = "centre_clock"
     DELETIONS_HELD = "deletions_held"
+    CLAIM_PENDING_S = "claim_pending_s"
+    CLAIM_WRONG = "claim_wrong"
 
 
 NUMBERS = frozenset(
@@ -64,6 +66,7 @@ NUMBERS = frozenset(
         Measure.ALARMS,
         Measure.RETAINED_MESSAGES,
         Measure.UPLINK_PERCENT,
+        Measure.CLAIM_PENDING_S,
     }
 )
 """Measures with a number: a rule needs a bound for them. The others are true or false."""
@@ -80,6 +83,9 @@ CENTRE_MEASURES = {
 }
 """Measures of the centre itself, each with the text when all is well. They are alerts of its first ward."""
 
+
+CLAIM_MEASURES = frozenset({Measure.CLAIM_PENDING_S, Measure.CLAIM_WRONG})
+"""Measures of the claims of boxes that have no site yet. They are alerts of the claims' ward."""
 
 UNIT_CODES = frozenset({"unit-failed", "unit-restarting", "units-more"})
 """Lines of a heartbeat about failed systemd units."""

@@ -115,6 +115,30 @@ ALERTS: Sentences = {
     ),
 }
 
+CLAIMS: Sentences = {
+    "claim-cameras-missing": (
+        "cameras of the sheet were not found: {cameras}",
+        "không tìm thấy các camera có trong danh sách: {cameras}",
+    ),
+    "claim-cameras-unknown": (
+        "cameras were found that the sheet does not have: {cameras}",
+        "tìm thấy các camera không có trong danh sách: {cameras}",
+    ),
+    "claim-far": (
+        "the phone was {metres:,} m from the coordinates of {site}",
+        "điện thoại ở cách tọa độ của điểm {site} {metres:,} m",
+    ),
+    "claims-waiting": (
+        "{claims} claims of boxes wait for the control machine, the oldest for {minutes} min ({site})",
+        "{claims} yêu cầu nhận điểm đang chờ xác nhận, lâu nhất {minutes} phút ({site})",
+    ),
+    "claims-wrong": (
+        "{claims} claims do not fit: {lines:;}",
+        "{claims} yêu cầu nhận điểm không khớp: {lines:;}",
+    ),
+    "claim-misfit": ("{site}, {serial}: {why}", "{site}, {serial}: {why}"),
+}
+
 VERDICTS: Sentences = {
     "no-key": (
         "the gateway has published no key: no signature was checked",
@@ -337,7 +361,16 @@ JOURNEYS: Sentences = {
     ),
 }
 
-SENTENCES: Sentences = {**PRESENCE, **ALERTS, **VERDICTS, **SEARCHES, **CASES, **APPEARANCE, **JOURNEYS}
+SENTENCES: Sentences = {
+    **PRESENCE,
+    **ALERTS,
+    **CLAIMS,
+    **VERDICTS,
+    **SEARCHES,
+    **CASES,
+    **APPEARANCE,
+    **JOURNEYS,
+}
 CATALOGUE = Catalogue({**AGENT.sentences, **SENTENCES})
 
 problem_text = CATALOGUE.text

@@ -24,6 +24,7 @@ from edge_central.alerts.service import AlertService
 from edge_central.appearance.picture_embedder import PictureEmbedder
 from edge_central.availability.recorder import AvailabilityRecorder
 from edge_central.cases.keeper import CaseKeeper
+from edge_central.claims.publisher import ClaimPublisher
 from edge_central.console.site_names import FleetSheet
 from edge_central.console_process import ConsoleProcess
 from edge_central.ingest.batch_writer import BatchWriter
@@ -76,6 +77,7 @@ class CentralService:
         self._topics = CentralTopics(settings.mqtt.root, settings.id)
         wake = threading.Event()
         subscriptions = [topic for ward in settings.wards for topic in self._topics.subscriptions(ward)]
+        subscriptions += self._topics.claim_subscriptions
         self._broker = CentralBrokerSession(
             settings.mqtt, settings.id, subscriptions, self._state_message, self._clock, wake.set
         )
@@ -122,7 +124,17 @@ class CentralService:
             searches,
             RehearsalSender(searches, self._clock),
             RuleRequests(self._topics, self._clock, searches),
+            self._make_claims(),
         )
+
+    def _make_claims(self) -> ClaimPublisher:
+        console, wards = self._settings.console, self._settings.wards
+        boxes_file = None if console is None else console.boxes_file
+        return ClaimPublisher(self._topics, wards, self._sheet(), boxes_file)
+
+    def _sheet(self) -> FleetSheet:
+        console = self._settings.console
+        return FleetSheet(*(None, None) if console is None else (console.sites_file, console.wards_file))
 
     def _make_sweep(self, media_folder: MediaFolder, first_sweep_s: float) -> RetentionSweep:
         settings = self._settings
@@ -224,8 +236,7 @@ class CentralService:
             waiting = None if self._webhook is None else self._webhook.waiting
             return IngestHealth(self._broker.online, self._ingest.problem is None, waiting)
 
-        console = self._settings.console
-        sheet = FleetSheet(*(None, None) if console is None else (console.sites_file, console.wards_file))
+        sheet = self._sheet()
         wards, metrics = self._settings.wards, self._central_metrics
         return MetricsServer(listen, metrics, ingest_health, wards, self._clock, sheet.names)
 

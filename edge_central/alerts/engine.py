@@ -170,6 +170,15 @@ class AlertEngine:
             subject = self._ward(ward)
             yield from subject.judge(rule, "", measurement, at)
 
+    def judge_wards(
+        self, measure: Measure, measured: Mapping[str, Measurement], at: Instant
+    ) -> Iterator[AlertChange]:
+        """Judge what the centre measures for each ward, such as claims that wait."""
+        for rule in self._rules_for(measure):
+            for ward, measurement in measured.items():
+                if measurement.value or (rule.id, "") in self._ward(ward).conditions:
+                    yield from self._ward(ward).judge(rule, "", measurement, at)
+
     def judge_conflicts(self, events: Mapping[str, int], at: Instant) -> Iterator[AlertChange]:
         """Judge how many events of a gateway have the sequence number of another event; 0: two gateways
         alternate under one name."""

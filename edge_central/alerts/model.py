@@ -10,7 +10,16 @@ from enum import StrEnum
 from edge_agent.core.clock import Instant
 from edge_agent.core.model import Severity
 from edge_central.alert_settings import AlertRule
-from edge_central.measures import CENTRE_MEASURES, GRACED, PRESENCE, Measure, Measurement, overrides, plain
+from edge_central.measures import (
+    CENTRE_MEASURES,
+    CLAIM_MEASURES,
+    GRACED,
+    PRESENCE,
+    Measure,
+    Measurement,
+    overrides,
+    plain,
+)
 from edge_central.store.ringing import FLOOD_WINDOW_S
 from edge_central.trusted_time.clock import Correction
 
@@ -57,7 +66,7 @@ class AlertChange:
     alert: Alert
 
 
-WARD_OR_PRESENCE = PRESENCE | {Measure.WARD_OUTAGE, *CENTRE_MEASURES}
+WARD_OR_PRESENCE = PRESENCE | {Measure.WARD_OUTAGE, *CENTRE_MEASURES, *CLAIM_MEASURES}
 
 
 @dataclass(slots=True)

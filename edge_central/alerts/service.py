@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -26,7 +26,7 @@ from edge_central.alerts.notifications import WebhookPoster
 from edge_central.alerts.rows import CONFLICT_MS, SequenceConflict, StoredAlerts
 from edge_central.ingest.batch_result import BatchResult
 from edge_central.ingest.ingest_status import GAP_PATIENCE_MS
-from edge_central.measures import Measure
+from edge_central.measures import Measure, Measurement
 from edge_central.store.fleet_state import FleetState, GapReason
 from edge_central.store.presence_reports import PresenceReport
 from edge_central.trusted_time.clock import Correction
@@ -179,6 +179,12 @@ class AlertService:
         if self._wards:
             at = instant_of(self._clock)
             self._changes += self._engine.judge_centre(self._wards[0], measure, problem, at)
+
+    def judge_wards(self, measured: Mapping[Measure, Mapping[str, Measurement]]) -> None:
+        """Judge what the centre measures for each ward."""
+        at = instant_of(self._clock)
+        for measure, by_ward in measured.items():
+            self._changes += self._engine.judge_wards(measure, by_ward, at)
 
     def tick(self, reports: Iterable[PresenceReport], connected_mono: float | None) -> None:
         """Judge what depends on time; ``reports``: the newest presence reports."""

@@ -66,10 +66,10 @@ def fold_text(text: str) -> str:
 
 def read_names(sites: Path | None, wards: Path | None) -> Names:
     """Read both files. Raises OSError for an unreadable file, ValueError for invalid UTF-8."""
-    ward_names = {row["ward"]: row.get("name") or row["ward"] for row in _rows(wards) if row.get("ward")}
+    ward_names = {row["ward"]: row.get("name") or row["ward"] for row in read_rows(wards) if row.get("ward")}
     by_name = {fold_text(name): ward for ward, name in ward_names.items()}
     found: dict[str, SiteNames] = {}
-    for row in _rows(sites):
+    for row in read_rows(sites):
         site = row.get("site", "")
         if site:
             found[site] = _merged(found.get(site, _UNKNOWN), row, by_name)
@@ -99,7 +99,7 @@ def _degrees(text: str) -> float | None:
     return degrees if -180.0 <= degrees <= 180.0 else None
 
 
-def _rows(path: Path | None) -> Iterator[dict[str, str]]:
+def read_rows(path: Path | None) -> Iterator[dict[str, str]]:
     """Rows of a CSV file as spreadsheets write it: separated by ``;``, ``,`` or tab, with or without a
     byte order mark or Excel's ``sep=`` line."""
     if path is None:

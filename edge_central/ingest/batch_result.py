@@ -55,6 +55,8 @@ class BatchResult:
     alarms: Counter[tuple[str, str]] = field(default_factory=Counter)  # events that ring, by gateway and ward
     answers: list[ReplyMessage] = field(default_factory=list)
     """Replies to searches, which are stored later."""
+    answered_claims: list[int] = field(default_factory=list)
+    """Numbers of the claims that the control machine has answered."""
     received_ms: int = 0
 
 

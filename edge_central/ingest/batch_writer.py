@@ -22,6 +22,7 @@ from edge_agent.wire.received.messages import (
     parse_message,
 )
 from edge_agent.wire.topics import CentralTopics, UpKind
+from edge_central.claims.intake import ClaimIntake
 from edge_central.console_settings import DEFAULT_TIMEZONE
 from edge_central.ingest.batch_result import BatchResult, OpenBatch
 from edge_central.ingest.event_rows import EventRows
@@ -73,7 +74,14 @@ class BatchWriter:
         open_batch = OpenBatch(fleet, batch, now_ms)
         traffic = TrafficRecorder(self.timezone)
         builder = _BatchBuilder(open_batch, self._media_folder, self._assembly, self._slot_ms, traffic)
+        claims = ClaimIntake(batch.connection, self.wards, now_ms)
         for received in messages:
+            if (box := self._topics.parse_box(received.topic)) is not None:
+                try:
+                    claims.add(box, received.payload)
+                except MalformedMessage as error:
+                    open_batch.reject(received.topic, str(error), received.payload)
+                continue
             if received.retained:
                 self._record_retained(received, open_batch.result)
             try:
@@ -81,6 +89,7 @@ class BatchWriter:
             except MalformedMessage as error:
                 open_batch.reject(received.topic, str(error), received.payload)
         builder.finish()
+        open_batch.result.answered_claims = claims.answered
         return open_batch.result
 
     def reject(self, received: MessageReceived, reason: str, batch: Batch, now_ms: int) -> BatchResult:

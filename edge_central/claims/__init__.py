@@ -1,0 +1,2 @@
+"""Claims of boxes: stores them, says what does not fit, gives them to the control machine; no decision and no key
+is here."""

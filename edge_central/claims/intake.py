@@ -1,0 +1,52 @@
+"""Stores what arrives on the topics of boxes without a site: claims, and the control machine's answers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+
+from sqlalchemy import Connection
+
+from edge_agent.wire.received.messages import MalformedMessage
+from edge_agent.wire.topics import BoxTopic
+from edge_central.claims.model import read_answer, read_claim
+from edge_central.claims.records import record_answer, store_claim
+
+log = logging.getLogger(__name__)
+
+MAX_CLAIMS_OF_BATCH = 50
+"""A flood of claims must not delay the events of the gateways: each claim costs some queries."""
+
+
+class ClaimIntake:
+    """The claims and answers of one batch of messages."""
+
+    def __init__(self, connection: Connection, wards: Collection[str], now_ms: int) -> None:
+        self._connection = connection
+        self._wards = wards
+        self._now_ms = now_ms
+        self._claims = 0
+        self.answered: list[int] = []
+        """Numbers of the claims that were answered."""
+
+    def add(self, topic: BoxTopic, payload: bytes) -> None:
+        """Raises MalformedMessage."""
+        if topic.kind == "claim":
+            self._add_claim(topic.serial, payload)
+            return
+        answer = read_answer(topic.serial, payload)
+        if answer is not None:
+            numbers = record_answer(self._connection, answer, self._now_ms)
+            self.answered += numbers
+            if numbers:
+                log.info("%s: claim %s is %s", answer.serial, answer.claim_id, answer.decision)
+
+    def _add_claim(self, serial: str, payload: bytes) -> None:
+        self._claims += 1
+        if self._claims > MAX_CLAIMS_OF_BATCH:
+            raise MalformedMessage("too many claims at once")
+        claim = read_claim(serial, payload)
+        if claim.ward not in self._wards:
+            raise MalformedMessage("a claim in a ward that is not one of this centre")
+        store_claim(self._connection, claim, payload, self._now_ms)
+        log.info("%s: claims %s, by %s", serial, claim.site, claim.by)

@@ -1,0 +1,99 @@
+"""A claim of a box as the centre stores it, and how it is read from the broker. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from edge_agent.commands.action import CommandRefused
+from edge_agent.commands.signature import PUBLIC_DER, is_jws, payload_of, read_public, verify
+from edge_agent.core.problems import CodedProblem
+from edge_agent.wire import Claim, ClaimAnswer
+from edge_agent.wire.claims import MAX_CLAIM_BYTES
+from edge_agent.wire.received.messages import MalformedMessage
+
+
+class ClaimState(StrEnum):
+    PENDING = "pending"
+    CONFIRMED = "confirmed"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+    REPLACED = "replaced"  # the box claimed another site before this claim was answered
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimWithdrawal:
+    at_ms: int
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredClaim:
+    """A row of the table ``claim``."""
+
+    number: int
+    claim: Claim
+    state: ClaimState
+    received_ms: int
+    answered_ms: int | None
+    problem: CodedProblem | None  # of the answer
+    withdrawal: ClaimWithdrawal | None
+
+    @property
+    def is_being_withdrawn(self) -> bool:
+        """Whether an operator has withdrawn it and the control machine has not answered that yet."""
+        return self.withdrawal is not None and self.state in (ClaimState.PENDING, ClaimState.CONFIRMED)
+
+
+def read_claim(serial: str, payload: bytes) -> Claim:
+    """Read the claim of the box in the topic and verify the box's signature. Raises MalformedMessage."""
+    if len(payload) > MAX_CLAIM_BYTES or not is_jws(payload):
+        raise MalformedMessage("no signed claim")
+    claim: Claim = decode_jws(payload, Claim)
+    if claim.serial != serial:
+        raise MalformedMessage("a claim of another box than that of the topic")
+    try:
+        raw = read_public(claim.public_key)
+        verify(payload, raw)
+    except (ValueError, CommandRefused):
+        raise MalformedMessage("the signature is not that of the key in the claim") from None
+    if hashlib.sha256(PUBLIC_DER + raw).hexdigest() != claim.key_sha256:
+        raise MalformedMessage("the fingerprint is not that of the key in the claim")
+    return claim
+
+
+def read_answer(serial: str, payload: bytes) -> ClaimAnswer | None:
+    """Read an answer; None: the broker's message was cleared. Its signature is for the box: at the broker
+    only the control machine may write here. Raises MalformedMessage."""
+    if not payload:
+        return None
+    if len(payload) > MAX_CLAIM_BYTES or not is_jws(payload):
+        raise MalformedMessage("no signed answer to a claim")
+    answer: ClaimAnswer = decode_jws(payload, ClaimAnswer)
+    if answer.serial != serial:
+        raise MalformedMessage("an answer to another box than that of the topic")
+    return answer
+
+
+def decode_jws(jws: bytes, kind: type[Any]) -> Any:
+    """The document of a JWS whose signature was verified before, or does not matter. Raises
+    MalformedMessage."""
+    try:
+        return msgspec.json.decode(payload_of(jws), type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedMessage(f"not a {kind.__name__}: {error}"[:200]) from None
+
+
+@dataclass(frozen=True, slots=True)
+class BoxList:
+    """The boxes that were prepared, from ``boxes.csv``: serial -> fingerprint of its key, empty if not
+    listed."""
+
+    keys: Mapping[str, str] = field(default_factory=dict)
+    is_there: bool = False  # False: there is no list, and no serial is unknown
