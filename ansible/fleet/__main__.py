@@ -14,7 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from fleet import across, host_keys
-from fleet.boxes.commands import add_commands, run_bundle, run_enrolment, run_labels
+from fleet.boxes.commands import add_commands, run_bundle, run_claims, run_enrolment, run_labels
 from fleet.build import build
 from fleet.certificates import Authority, Lives, publish_certificates
 from fleet.generate import write_generated
@@ -44,6 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _certificates(args)
         if args.command == "enrolment":
             return run_enrolment(args, Authority(args.authority, _passphrase_of(args.passphrase_file)))
+        if args.command == "claims":
+            authority = Authority(args.authority, _passphrase_of(args.passphrase_file))
+            return run_claims(args, _good_sites(args), authority)
         if args.command == "bundle":
             return run_bundle(args, _good_sites(args), HERE)
         if args.command == "labels":

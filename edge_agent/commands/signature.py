@@ -26,6 +26,7 @@ from edge_agent.commands.action import SEARCH_TYPES, CommandRefused
 from edge_agent.commands.document import decode_without_duplicates
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.problems import problem_text
+from edge_agent.wire import Claim
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -133,6 +134,20 @@ def verify(jws: bytes, public: bytes) -> bytes:
     except InvalidSignature:
         raise CommandRefused(problem_text("command-bad-signature", key=kid), "bad-signature") from None
     return document
+
+
+def open_claim(jws: bytes) -> Claim:
+    """Return the claim of a box, verified with the key that it contains: whoever changed it has another key.
+    Raises ValueError."""
+    try:
+        claim = msgspec.json.decode(read_unverified(jws)[0], type=Claim)
+        raw = read_public(claim.public_key)
+        verify(jws, raw)
+    except (CommandRefused, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"it is no claim signed by its box: {error}"[:300]) from None
+    if key_id(PUBLIC_DER + raw) != claim.key_sha256:
+        raise ValueError("its fingerprint is not that of its key")
+    return claim
 
 
 def _split(jws: bytes) -> tuple[bytes, str, bytes]:

@@ -1,2 +1,1 @@
-"""Claims of boxes: stores them, says what does not fit, gives them to the control machine; no decision and no key
-is here."""
+"""Claims of boxes: stores them, says what does not fit, gives them to the control machine; no key is here."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -10,8 +9,7 @@ from typing import Any
 
 import msgspec
 
-from edge_agent.commands.action import CommandRefused
-from edge_agent.commands.signature import PUBLIC_DER, is_jws, payload_of, read_public, verify
+from edge_agent.commands.signature import is_jws, open_claim, payload_of
 from edge_agent.core.problems import CodedProblem
 from edge_agent.wire import Claim, ClaimAnswer
 from edge_agent.wire.claims import MAX_CLAIM_BYTES
@@ -55,16 +53,12 @@ def read_claim(serial: str, payload: bytes) -> Claim:
     """Read the claim of the box in the topic and verify the box's signature. Raises MalformedMessage."""
     if len(payload) > MAX_CLAIM_BYTES or not is_jws(payload):
         raise MalformedMessage("no signed claim")
-    claim: Claim = decode_jws(payload, Claim)
+    try:
+        claim = open_claim(payload)
+    except ValueError as error:
+        raise MalformedMessage(str(error)) from None
     if claim.serial != serial:
         raise MalformedMessage("a claim of another box than that of the topic")
-    try:
-        raw = read_public(claim.public_key)
-        verify(payload, raw)
-    except (ValueError, CommandRefused):
-        raise MalformedMessage("the signature is not that of the key in the claim") from None
-    if hashlib.sha256(PUBLIC_DER + raw).hexdigest() != claim.key_sha256:
-        raise MalformedMessage("the fingerprint is not that of the key in the claim")
     return claim
 
 

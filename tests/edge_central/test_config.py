@@ -39,7 +39,8 @@ retention:
 metrics: {listen: "127.0.0.1:9108"}
 console:
   {listen: "0.0.0.0:8443", cert_file: c.pem, key_file: c.key, proxies: [10.0.0.1], idle_min: 30, session_h: 4,
-   timezone: Asia/Ho_Chi_Minh, sites_file: s.csv, wards_file: w.csv, access_days: 30,
+   timezone: Asia/Ho_Chi_Minh, sites_file: s.csv, wards_file: w.csv, boxes_file: b.csv,
+   access_days: 30,
    release_manifests: [m.json],
    availability_target_percent: 98, second_factor_roles: [admin, officer],
    url: "https://console.example:8443",

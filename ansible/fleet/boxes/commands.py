@@ -1,4 +1,4 @@
-"""The commands of ``fleet`` for boxes without a site: ``enrolment``, ``bundle`` and ``labels``.
+"""The commands of ``fleet`` for boxes without a site: ``enrolment``, ``bundle``, ``labels`` and ``claims``.
 
 The functions import what they need: the sheet is also checked where neither the agent nor segno is installed.
 """
@@ -52,6 +52,41 @@ def add_commands(
         help=f"list of boxes, such as {inventory / 'boxes.csv'}: labels of boxes instead",
     )
 
+    claims = add("claims", "answer the claims of boxes: check, sign, publish")
+    _add_authority(claims)
+    add_sheet(claims)
+    _add_claims(claims)
+
+
+def _add_claims(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--broker", required=True, help="address, such as mqtts://broker.example:8883")
+    parser.add_argument("--root", default="tb/v1", help="first levels of every topic")
+    for name, what in (
+        ("ca", "certificates that the broker's certificate must lead to"),
+        ("cert", "client certificate of a user in broker_claims_users"),
+        ("key", "private key of --cert-file"),
+    ):
+        parser.add_argument(f"--{name}-file", type=Path, metavar="FILE", help=what)
+    parser.add_argument(
+        *("--answer-key",), type=Path, required=True, help="private key, PEM, with which answers are signed"
+    )
+    parser.add_argument(
+        *("--operator",), type=Path, action="append", default=[], metavar="PUBLIC_KEY",
+        help="public key, or folder of keys, of operators who may withdraw claims; may be repeated",
+    )  # fmt: skip
+    parser.add_argument("--boxes", type=Path, help="list of boxes; a claim of another box is a question")
+    parser.add_argument("--days", type=int, default=730, help="lifetime of the certificates")
+    parser.add_argument(
+        "--confirm-matching",
+        action="store_true",
+        help="confirm claims that fit sheet and list without asking, and leave the others to a person",
+    )
+    parser.add_argument("--watch", action="store_true", help="go on and answer each claim as it comes")
+    parser.add_argument(
+        *("--replace",), action="append", default=[], metavar="SITE",
+        help="revoke the former box of this site when another one claims it; may be repeated",
+    )  # fmt: skip
+
 
 def _add_authority(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("authority", type=Path, help="folder of the CA, pki_directory of the role pki")
@@ -97,6 +132,32 @@ def run_labels(args: argparse.Namespace, sites: Sequence[Site]) -> int:
     args.out.write_text(label_page(labels, "Nhãn · Labels"), encoding="utf-8")
     print(f"written {args.out} with {len(labels)} labels: print it at 100 %, without margins")
     return 0
+
+
+def run_claims(args: argparse.Namespace, sites: Sequence[Site], authority: Authority) -> int:
+    """Exit code 1: a claim waits for a person. Raises OSError and ValueError."""
+    from edge_agent.commands.signature import OperatorKeyring, read_private
+    from edge_agent.core.errors import EdgeAgentError
+    from edge_agent.tools.broker_arguments import broker_of, mqtt_of
+    from fleet.boxes.answers import ClaimDecider
+    from fleet.boxes.checks import FleetState
+    from fleet.boxes.claim_records import ClaimRecords
+    from fleet.boxes.session import answer_claims, ask_on_terminal
+
+    boxes = None if args.boxes is None else known_boxes(args.boxes)
+    records = ClaimRecords(args.authority / "claims")
+    state = FleetState({s.id: s for s in sites}, boxes, records, authority, frozenset(args.replace))
+    ask = None if args.confirm_matching else ask_on_terminal
+    login = argparse.Namespace(username=None, password_file=None, **vars(args))
+    try:
+        key = read_private(args.answer_key)
+        mqtt = mqtt_of(login, broker_of(args.broker))
+        decider = ClaimDecider(state, key, OperatorKeyring(args.operator), args.days, ask)
+        counts = answer_claims(mqtt, decider, lambda text: print(text, flush=True), watch=args.watch)
+    except EdgeAgentError as error:
+        raise ValueError(str(error)) from error
+    print(f"{counts.answered} answered, {counts.waiting} wait for a person")
+    return 1 if counts.waiting else 0
 
 
 def known_boxes(path: Path) -> dict[str, KnownBox]:

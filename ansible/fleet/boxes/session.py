@@ -1,0 +1,98 @@
+"""Reads the claims that the centre retains at the broker, and publishes the answers, retained."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import msgspec
+
+from edge_agent.config.model.settings import Mqtt
+from edge_agent.core.errors import MqttError
+from edge_agent.core.problems import ProblemText
+from edge_agent.mqtt.tools.tool_client import REFUSED, SubscribedMessage, ToolClient, refusal
+from edge_agent.wire import CentralClaim, Claim
+from edge_agent.wire.topics import CentralTopics, ClaimTopics
+from fleet.boxes.answers import Choice, ClaimDecider
+
+QUIET_S = 2.0
+"""Retained messages follow the subscription at once; after such a pause all have arrived."""
+ANSWER_EXPIRY_S = 30 * 86_400
+"""The broker forgets an answer after this time; a box that comes later sends its claim again."""
+WATCH_S = 3_600.0
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimCounts:
+    answered: int
+    waiting: int
+    """Claims that need a person."""
+
+
+def answer_claims(mqtt: Mqtt, decider: ClaimDecider, say: Say, *, watch: bool) -> ClaimCounts:
+    """Answer all claims at the broker; ``watch``: and each that comes, until the connection ends for good.
+
+    Raises MqttError, OSError and ValueError."""
+    topics, broker = CentralTopics(mqtt.root, "central"), mqtt.brokers[0]
+    answered = waiting = 0
+    name = f"claims-{secrets.token_hex(4)}"
+    with ToolClient(broker, mqtt, name, reconnects=watch) as client:
+        client.subscribe(topics.all_claims)
+        client.require_subscribed()
+        for message in _messages(client, watch):
+            for each in _answers(message, decider, say):
+                if each is None:
+                    waiting += 1
+                    continue
+                serial, jws = each
+                topic = ClaimTopics(mqtt.root, serial).answer
+                reason = client.publish(topic, jws, ANSWER_EXPIRY_S, retain=True)
+                if reason >= REFUSED:
+                    raise refusal(broker, "publish answers to claims", reason)
+                answered += 1
+    return ClaimCounts(answered, waiting)
+
+
+def _messages(client: ToolClient, watch: bool) -> Iterator[SubscribedMessage]:
+    while True:
+        message = client.receive(WATCH_S if watch else QUIET_S)
+        if message is not None:
+            yield message
+        elif not watch:
+            return
+
+
+def _answers(
+    message: SubscribedMessage, decider: ClaimDecider, say: Say
+) -> Iterator[tuple[str, bytes] | None]:
+    """Each answer to publish, with the serial of its box; None for a claim that waits for a person."""
+    if not message.payload:
+        return  # the centre has cleared it
+    try:
+        held = msgspec.json.decode(message.payload, type=CentralClaim)
+        answers = decider.answer(held)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        say(f"{message.topic}: {type(error).__name__}: {str(error)[:200]!r}; it is left alone")
+        return
+    for each in answers:
+        say(each.text)
+        yield None if each.jws is None else (each.serial, each.jws)
+
+
+def ask_on_terminal(claim: Claim, misfit: ProblemText | None) -> tuple[Choice, str]:
+    """Ask whether to confirm a claim. Raises MqttError where nobody can answer."""
+    if not sys.stdin.isatty():
+        raise MqttError("there is no terminal to ask: use --confirm-matching")
+    lines = [
+        f"{claim.site}: {claim.serial} ({claim.board}), claimed by {claim.by} at {claim.time}",
+        f"  cameras found: {', '.join(each.id for each in claim.cameras if each.address) or 'none'}",
+        f"  does not fit: {misfit}" if misfit else "  fits sheet and list",
+    ]
+    print("\n".join("".join(c if c.isprintable() else " " for c in line) for line in lines))
+    chosen = input("  confirm, refuse or later? [c/r/L] ").strip().lower()[:1]
+    if chosen == "r":
+        return "refuse", input("  why? ").strip()[:200] or "not said"
+    return ("confirm", "") if chosen == "c" else ("later", "")

@@ -1,0 +1,1 @@
+"""Claims of boxes at the centre."""
