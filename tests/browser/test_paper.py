@@ -1,4 +1,4 @@
-"""The report on paper: a site with four cameras and a remark on each fits on one sheet of A4."""
+"""The report on paper: a site with four cameras and a remark on each takes two pages of A4 and an annex."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from edge_agent.config import load
+from edge_agent.core.languages import Lang
 from edge_agent.tools.doctor.check import CheckResult, Figure
 from edge_agent.tools.doctor.checks.cameras import CameraMeasurement
 from edge_agent.tools.doctor.checks.picture import jpeg
@@ -87,15 +88,16 @@ MISSING = """
         pen.fillText(letter, 10, 40);
         return sheet.toDataURL();
     };
-    const same = (letter, weight) =>
-        shape(letter, `${weight} 30px Report, serif`) === shape(letter, `${weight} 30px Report, monospace`);
-    const missing = [...LETTERS].filter(letter => !same(letter, 400) || !same(letter, 700));
+    const same = (letter, face) =>
+        shape(letter, `${face} 30px Report, sans-serif`) === shape(letter, `${face} 30px Report, monospace`);
+    const faces = ["400", "700", "italic 400"];
+    const missing = [...LETTERS].filter(letter => !faces.every(face => same(letter, face)));
     document.title = missing.join("") || "none";
 })()
 """
 
 
-def a_report(tmp_path: Path) -> Path:
+def a_report(tmp_path: Path, also: Lang | None = None) -> Path:
     """A site with four cameras and a remark on each."""
     names = [f"cam-{number}" for number in range(1, 5)]
     gateway = {"id": "dt-001", "ward": "de-tham", "name": "Lý Thường Kiệt – Lê Quý Đôn"}
@@ -114,18 +116,28 @@ def a_report(tmp_path: Path) -> Path:
     options = ReportOptions(by="Nguyễn Văn An", photo=upright)
     report = document(found, "vi", datetime(2026, 11, 25, tzinfo=UTC), tmp_path)
     page = tmp_path / "report.html"
-    page.write_bytes(make_report(with_report(report, found, options), "vi"))
+    page.write_bytes(make_report(with_report(report, found, options), "vi", also))
     return page
 
 
-def test_four_cameras_and_the_notice_sign_are_one_sheet(tmp_path: Path) -> None:
-    page, pdf = a_report(tmp_path), tmp_path / "report.pdf"
+@pytest.mark.parametrize(("also", "pages"), [(None, 3), ("en", 4)])
+def test_four_cameras_are_two_pages_and_an_annex(tmp_path: Path, also: Lang | None, pages: int) -> None:
+    pdf = printed(a_report(tmp_path, also), tmp_path)
+    assert len(re.findall(rb"/Type /Page\b", pdf)) == pages
+    boxes = re.findall(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", pdf)
+    sizes = {(round(float(width)), round(float(height))) for width, height in boxes}
+    assert sizes == {(595, 842)}, "A4 in points"
+
+
+def printed(page: Path, folder: Path) -> bytes:
+    """The page as a PDF."""
+    pdf = folder / "report.pdf"
     command = [
         *(str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"),
-        *(f"--user-data-dir={tmp_path / 'profile'}", f"--print-to-pdf={pdf}", page.as_uri()),
+        *(f"--user-data-dir={folder / 'profile'}", f"--print-to-pdf={pdf}", page.as_uri()),
     ]
     subprocess.run(command, capture_output=True, timeout=60, check=True)
-    assert len(re.findall(rb"/Type /Page\b", pdf.read_bytes())) == 1
+    return pdf.read_bytes()
 
 
 def test_every_letter_of_vietnamese_is_in_the_report_itself(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from edge_agent.config.board import read_serial
 from edge_agent.config.model.settings import Settings
 from edge_agent.config.pushed import effective
 from edge_agent.core.command_line.exit_codes import EX_FAILED, EX_OK, EX_USAGE
@@ -57,13 +58,14 @@ def run_doctor(args: argparse.Namespace, out: TextIO, environment: DoctorEnviron
         raise EdgeAgentError("there is no camera in the configuration: no pictures to put on a sheet")
     paper = _ReportInput(args)
     with result_file(args.sheet) as sheet, result_file(args.report) as report:
+        serial = read_serial(environment.sysroot)
         first = run.disk_before_first_start(settings, environment.sysroot)
         agent = become_agent(settings.state_dir)  # before data from cameras is decoded
         options = paper.options()
         if sys.stderr.isatty():
             print(f"{settings.gateway.id}: up to 20 s ...", file=sys.stderr)
         found = run.accept(run.examine(settings, unread, environment, agent, first), dict(args.accept))
-        summary = document(found, lang, environment.clock.now(), environment.sysroot)
+        summary = document(found, lang, environment.clock.now(), environment.sysroot, serial)
         if report is not None:
             summary = with_report(summary, found, options)
         _print(found, summary, lang, out, as_json=args.json)

@@ -12,7 +12,7 @@ from pathlib import Path
 from msgspec import structs
 
 from edge_agent import __version__
-from edge_agent.config.board import read_board, read_serial
+from edge_agent.config.board import read_board
 from edge_agent.config.model.settings import Settings
 from edge_agent.core.clock import rfc3339
 from edge_agent.core.languages import Lang
@@ -47,8 +47,10 @@ class ReportOptions:
     signatures: dict[str, bytes] = field(default_factory=dict)  # PNG, by the role of a party
 
 
-def document(found: Examination, lang: Lang, now: datetime, sysroot: Path) -> Doctor:
-    """Return the document without pictures."""
+def document(
+    found: Examination, lang: Lang, now: datetime, sysroot: Path, serial: str | None = None
+) -> Doctor:
+    """Return the document without pictures. ``serial``: of the board, which often only root may read."""
     settings, gateway = found.settings, found.settings.gateway
     words = verdict_words(found, lang)
     return Doctor(
@@ -69,7 +71,7 @@ def document(found: Examination, lang: Lang, now: datetime, sysroot: Path) -> Do
         cameras=[_camera(found, seen) for seen in found.measurements.values()],
         ward_name=gateway.ward_shown,
         timezone=gateway.timezone.key,
-        serial=read_serial(sysroot) or None,
+        serial=serial or None,
         summary=list(words.lines),
         sentences=DoctorText(en=sentence(found, "en"), vi=sentence(found, "vi")),
     )

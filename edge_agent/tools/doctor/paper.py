@@ -52,8 +52,9 @@ class _Words:
         return self.beside(_in(text, self.lang), None if self.also is None else _in(text, self.also))
 
     def beside(self, first: str, second: str | None) -> str:
-        gloss = "" if second in (None, first) else f' <span class="gloss">({escape(second or "")})</span>'
-        return escape(first) + gloss
+        if second is None or second == first:
+            return escape(first)
+        return f'{escape(first)} <span class="gloss">({escape(second.strip("()- "))})</span>'
 
 
 def make_report(document: Doctor, lang: Lang, also: Lang | None = None) -> bytes:
@@ -153,9 +154,10 @@ def _party(number: int, party: DoctorParty, words: _Words) -> str:
 
 def _devices(document: Doctor, words: _Words) -> str:
     software = words("software", version=document.version, hash=document.config_hash[:12])
+    board = "" if document.board == "unknown" else document.board
     box = (
         words("box", site=document.gateway),
-        escape(document.board),
+        escape(board),
         escape(document.serial or ""),
         software,
     )

@@ -28,7 +28,7 @@ from edge_agent.tools.doctor.words import WORDS
 from edge_agent.tools.doctor.words.paper import PAPER
 from edge_agent.wire import Doctor, DoctorCamera
 from tests.testbed.agent import write_config
-from tests.tools.doctor.conftest import call
+from tests.tools.doctor.conftest import call, environment_of
 
 NOON = datetime(2026, 2, 5, 5, 4, tzinfo=UTC)  # 12:04 in Vietnam
 ACCEPTANCE = {
@@ -206,6 +206,19 @@ def test_the_printed_document_has_no_pictures_and_the_stored_one_has(tmp_path: P
     assert (printed.cameras[0].picture, printed.report.photo) == (None, None)
     assert [party.signature for party in printed.report.parties] == [None, None, None]
     assert len(encode_json(printed)) < len(encode_json(made))
+
+
+def test_the_serial_number_of_the_board_is_on_the_paper(tmp_path: Path) -> None:
+    tree, page = tmp_path / "sysroot/sys/firmware/devicetree/base", tmp_path / "page.html"
+    tree.mkdir(parents=True)
+    (tree / "model").write_bytes(b"Raspberry Pi 4 Model B Rev 1.4\0")
+    (tree / "serial-number").write_bytes(b"10000000abcdef01\0")
+    config = write_config(tmp_path, cameras=[], broker_port=1, detector="none", profile="raspberry-pi-4")
+    environment = environment_of(sysroot=tmp_path / "sysroot")
+    call(config, "--report", str(page), "--lang", "vi", environment=environment)
+    assert (
+        "1 Thiết bị dt-001 Raspberry Pi 4 Model B Rev 1.4 10000000abcdef01" in Visible(page.read_bytes()).text
+    )
 
 
 def test_a_drawn_signature_is_on_the_paper(tmp_path: Path) -> None:

@@ -135,7 +135,7 @@ RESULTS: dict[Lang, dict[CheckLevel, str]] = {
     },
     "en": {
         CheckLevel.GREEN: "passed",
-        CheckLevel.YELLOW: "could be better",
+        CheckLevel.YELLOW: "note",
         CheckLevel.RED: "failed",
         CheckLevel.SKIPPED: "not applicable",
     },
