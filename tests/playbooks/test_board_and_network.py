@@ -37,7 +37,9 @@ def test_the_box_gives_the_time_to_the_cameras_that_are_named_and_to_nobody_else
     assert "port 0" in silent
     assert not [line for line in silent if line.startswith("allow")]
     serving = rendered("time", "chrony.conf.j2", time_serve_cameras=CAMERAS).splitlines()
-    assert [line for line in serving if line.startswith("allow")] == [f"allow {each}" for each in CAMERAS]
+    assert [line for line in serving if line.startswith("allow")] == [
+        f"allow {each}" for each in (*CAMERAS, "127.0.0.1")
+    ]
     assert "port 0" not in serving
 
 
@@ -45,14 +47,19 @@ def test_the_firewall_lets_in_what_the_cameras_ask_of_the_clock(tmp_path: Path) 
     closed = rendered("base", "nftables.conf.j2", base_ntp_from=[])
     assert "dport 123" not in closed
     path = tmp_path / "nftables.conf"
-    path.write_text(rendered("base", "nftables.conf.j2", base_ntp_from=CAMERAS))
-    opened = [line.strip() for line in path.read_text().splitlines() if "dport 123" in line]
+    opened_text = rendered("base", "nftables.conf.j2", base_ntp_from=CAMERAS)
+    opened = [line.strip() for line in opened_text.splitlines() if "dport 123" in line]
     assert opened == [
         "ip saddr { 10.0.0.0/24 } udp dport 123 accept",
         "ip6 saddr { fd00:1::/64 } udp dport 123 accept",
     ]
+    own = {"address": "10.9.1.1/24", "interface": "eth1"}
+    named = rendered("base", "nftables.conf.j2", base_ntp_from=CAMERAS[:1], base_camera_network=own)
+    assert '        iifname "eth1" ip saddr { 10.0.0.0/24 } udp dport 123 accept\n' in named
     if os.geteuid() == 0:
-        subprocess.run(["/usr/sbin/nft", "-c", "-f", path], check=True, timeout=30)
+        for text in (opened_text, named):
+            path.write_text(text)
+            subprocess.run(["/usr/sbin/nft", "-c", "-f", path], check=True, timeout=30)
 
 
 NETWORK_TASKS = yaml.safe_load((ANSIBLE / "roles/base/tasks/network.yml").read_text(encoding="utf-8"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+
+from tests.testbed.modem_bus import FakeModem, FakeModemManager, bus_daemon
 
 PROGRAM = Path(__file__).resolve().parents[2] / "ansible/roles/edge_agent/files/edge_heal.py"
 HOUR_S = 3600.0
@@ -181,3 +184,21 @@ def test_it_runs_with_nothing_but_python() -> None:
     )
     assert done.returncode == 1
     assert "usage: python3 -m edge_heal reset|reboot" in done.stderr
+
+
+@pytest.mark.skipif(
+    not Path("/usr/bin/mmcli").exists() or shutil.which("dbus-daemon") is None,
+    reason="modemmanager or dbus-daemon is not installed",
+)
+def test_the_command_of_the_guide_resets_the_modem(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    """mmcli itself, and a simulated ModemManager that receives Reset."""
+    guide = (PROGRAM.parents[4] / "docs/guide/uplink.md").read_text(encoding="utf-8")
+    assert "[[/usr/bin/mmcli, -m, any, --reset]]" in guide
+    with bus_daemon(root.folder) as address:
+        monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", address)
+        manager = FakeModemManager(address, FakeModem())
+        root.configure(reset=[["/usr/bin/mmcli", "-m", "any", "--reset"]])
+        assert root.ask("reset") == "done"
+        assert root.ask("reset") == "refused", "once an hour"
+        manager.stop()
+    assert manager.modem.resets == 1

@@ -12,6 +12,14 @@ from typing import Any
 import pytest
 
 import edge_network
+from edge_agent.host.system.network_settings import (
+    AddressSettings,
+    CameraNetworkSettings,
+    NetworkAnswer,
+    NetworkSettings,
+    RootNetwork,
+    SimSettings,
+)
 from edge_network import ANSWER, MODEM_ONLY, NETWORKS, PROFILES, REQUEST, Network, answer_request
 from edge_network_settings import Refused, lan_profile, sim_card, sim_profile, static_address
 
@@ -259,3 +267,41 @@ def test_ansible_sees_whether_something_changed_and_why_nothing_did(
         assert edge_network.main(["apply"]) == code
         captured = capsys.readouterr()
         assert captured.out + captured.err == said
+
+
+def answered(root: Root, settings: NetworkSettings) -> NetworkAnswer:
+    """Ask as the page does, with root's program beside it."""
+    asking = RootNetwork(root.folder)
+    id_ = asking.ask(settings)
+    assert (root.folder / REQUEST).stat().st_mode & 0o777 == 0o600
+    answer_request(root.network)
+    answer = asking.answer(id_)
+    assert answer is not None
+    return answer
+
+
+def test_the_page_asks_for_a_card_and_an_address_and_removes_them(manager: Root) -> None:
+    (manager.folder / REQUEST).parent.mkdir(parents=True)
+    wanted = NetworkSettings(sim=SimSettings("v-internet", pin="0123"), lan=AddressSettings("10.0.0.9/24"))
+    assert "0123" not in repr(wanted)
+    assert answered(manager, wanted).outcome == "done"
+    assert "pin=0123" in manager.profile("edge-uplink")
+    assert "address1=10.0.0.9/24" in manager.profile("edge-lan-eth0")
+    refused = answered(manager, NetworkSettings(cameras=CameraNetworkSettings("10.9.1.0/24")))
+    assert (refused.outcome, refused.detail) == (
+        "refused",
+        "cameras: 10.9.1.0/24 is no address of a machine",
+    )
+    assert answered(manager, NetworkSettings(lan=None)).detail == "eth0"
+    assert [path.name for path in (manager.folder / PROFILES).iterdir()] == ["edge-uplink.nmconnection"]
+
+
+def test_a_page_without_roots_program_is_told_and_leaves_no_request(tmp_path: Path) -> None:
+    asking = RootNetwork(tmp_path)
+    assert not asking.is_available
+    assert asking.apply(NetworkSettings(sim=None)).outcome == "failed"
+    (tmp_path / REQUEST).parent.mkdir(parents=True)
+    assert RootNetwork(tmp_path).is_available
+    answer = asking.apply(NetworkSettings(sim=SimSettings("v-internet", pin="0123")), wait_s=0.1)
+    assert (answer.outcome, answer.detail.partition(":")[0]) == ("failed", "no answer within 0 s")
+    assert not list((tmp_path / REQUEST).parent.iterdir()), "the PIN is not left there"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that the tests use as real parts, if they are missing:
 # a broker (mosquitto), an RTSP server (gst-rtsp-server), ffmpeg to make clips, PostgreSQL,
-# promtool, and systemd-analyze.
+# promtool, systemd-analyze, D-Bus with mmcli and nmcli, and chrony.
 # With "deploy": also what `make test-deploy` boots boxes with; with "arm64": what emulates one; "browser": Chromium;
 # "rabbitmq": RabbitMQ with Erlang.
 set -eu
@@ -19,6 +19,10 @@ need gstreamer1.0-plugins-base
 need gstreamer1.0-plugins-good
 need gstreamer1.0-plugins-bad
 need systemd
+need dbus-daemon
+need modemmanager
+need network-manager
+need chrony
 need nftables
 need postgresql
 need promtool

@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Iterable
 from datetime import timedelta
+from pathlib import Path
 from typing import TextIO
 
 from edge_agent import config
@@ -33,6 +34,8 @@ from edge_agent.tools.cameras.setup_interface import SiteTime
 from edge_agent.tools.cameras.setup_plan import Facts, SetupOutcome, SetupPlan, SetupResult, apply, plan, read
 
 NTP_PORT = 123
+CHRONY = Path("etc/chrony/chrony.conf")
+LOOPBACK = "127.0.0.1"
 ANSWER_S = 1.0
 _REQUEST = bytes([0x23]) + bytes(47)  # RFC 5905: version 4, mode client
 _SERVER, _UNSYNCHRONISED = 4, 3
@@ -50,13 +53,42 @@ def ntp_server(text: str | None, camera_host: str, port: int = NTP_PORT) -> str 
             return str(ipaddress.IPv4Address(text))
         except ValueError:
             raise CameraSetupError(f"--ntp {text!r} is no IPv4 address") from None
-    address = own_address(camera_host)
-    if address is None or not gives_time(address, port):
+    address = serving_address(camera_host, port)
+    if address is None:
         raise CameraSetupError(
-            f"this gateway serves no time at {address or 'any address'}: name the cameras' network in "
-            "time_serve_cameras and run prepare.yml, or name another server: --ntp 10.0.0.1"
+            f"this gateway serves no time to {camera_host}: fill in serve_time in the sheet, "
+            "then fleet build and prepare.yml, or name another server: --ntp 10.0.0.1"
         )
     return address
+
+
+def serving_address(camera_host: str, port: int = NTP_PORT, sysroot: Path = Path("/")) -> str | None:
+    """Return the address at which this gateway serves the time to that camera; None if it does not.
+
+    Chrony answers only whom its ``allow`` lines name: these may be the cameras, and not the gateway itself.
+    """
+    address = own_address(camera_host)
+    if address is None or gives_time(address, port):
+        return address
+    return address if is_allowed(camera_host, sysroot) and gives_time(LOOPBACK, port) else None
+
+
+def is_allowed(camera_host: str, sysroot: Path = Path("/")) -> bool:
+    """Whether chrony's configuration lets that address ask."""
+    try:
+        lines = (sysroot / CHRONY).read_text(encoding="utf-8", errors="replace").splitlines()
+        camera = ipaddress.ip_address(camera_host)
+    except (OSError, ValueError):
+        return False
+    allowed = [words[1] for line in lines if (words := line.split())[:1] == ["allow"] and len(words) > 1]
+    return any(camera in network for text in allowed if (network := _network(text)) is not None)
+
+
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError:
+        return None
 
 
 def own_address(camera_host: str) -> str | None:
@@ -126,7 +158,7 @@ def _write_hint(ntp: str | None, host: str, out: TextIO, lang: Lang) -> None:
     if ntp is not None:
         if not gives_time(ntp):
             out.write(f"  {say(CAMERAS, 'ntp-silent', lang, server=ntp)}\n")
-    elif (own := own_address(host)) is not None and gives_time(own):
+    elif (own := serving_address(host)) is not None:
         out.write(f"  {say(CAMERAS, 'ntp-here', lang, address=own)}\n")
 
 
