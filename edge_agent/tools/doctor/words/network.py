@@ -23,7 +23,7 @@ NETWORK: dict[str, Wording] = {
         "registered with {operator}, signal {percent} %, but not connected",
         "đã đăng ký mạng {operator}, sóng {percent}%, nhưng chưa kết nối",
         "check the access point (apn) in the sheet; why: journalctl -u NetworkManager -u ModemManager -n 50",
-        "kiểm tra điểm truy cập (apn) trong bảng điểm; xem lý do: journalctl -u NetworkManager "
+        "kiểm tra điểm truy cập (apn) trong danh sách điểm; xem lý do: journalctl -u NetworkManager "
         "-u ModemManager -n 50",
     ),
     "modem-roaming": yellow(
