@@ -51,6 +51,7 @@ LAYERS: tuple[set[str], ...] = (
     {"runtime"},
     {"composition"},
     {"agent", "tools"},
+    {"commissioning"},
     {"cli"},
     {"__main__"},
 )
@@ -64,7 +65,7 @@ embedded, in a process of its own."""
 
 HOMES: dict[str, set[str]] = {
     "av": {"capture", "evidence", "tools", "edge_central"},
-    "cryptography": {"evidence", "mqtt", "commands", "edge_central"},
+    "cryptography": {"evidence", "mqtt", "commands", "commissioning", "edge_central"},
     "paho": {"mqtt"},
     "sqlite3": {"outbox", "passages", "edge_central"},
     "ai_edge_litert": {"detection"},

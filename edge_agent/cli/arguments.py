@@ -19,7 +19,18 @@ CONFIG_SUFFIXES = (".yaml", ".yml")
 
 
 def parser() -> CommandParser:
-    from edge_agent.cli import collect, command, evidence, learn, manual, passages, rehearse, search, site
+    from edge_agent.cli import (
+        collect,
+        command,
+        commission,
+        evidence,
+        learn,
+        manual,
+        passages,
+        rehearse,
+        search,
+        site,
+    )
     from edge_agent.tools import broker_commands
     from edge_agent.tools.ground import command as ground
     from edge_central.cli import command as central
@@ -39,6 +50,7 @@ def parser() -> CommandParser:
     _add_relearn(commands)
     _add_schema(commands)
     _add_models(commands)
+    commission.add_command_to(commands)
     site.add_doctor(commands, DEFAULT_CONFIG)
     evidence.add_command_to(commands, DEFAULT_CONFIG)
     passages.add_command_to(commands, DEFAULT_CONFIG)

@@ -77,6 +77,8 @@ def _run_command(args: argparse.Namespace) -> int:
             return run_schema(args.name, out, args.json)
         case "doctor":
             return _doctor(args)
+        case "commission":
+            return _commission(args)
         case "completion":
             from edge_agent.cli.manual import run_completion
 
@@ -283,6 +285,14 @@ def _doctor(args: argparse.Namespace) -> int:
         code = run_doctor(args, sys.stdout)
     finally:
         logging.disable(logging.NOTSET)
+    _leave_blocked_threads_behind(code)
+    return code
+
+
+def _commission(args: argparse.Namespace) -> int:
+    from edge_agent.cli.commission import run_commission
+
+    code = run_commission(args, sys.stdout)
     _leave_blocked_threads_behind(code)
     return code
 

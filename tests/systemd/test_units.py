@@ -28,6 +28,11 @@ EXPOSED_AT_MOST = {
     "edge-agent-reboot.service": 1.5,
     # Root, over D-Bus, and the files of the network services.
     "edge-agent-network.service": 1.5,
+    # A page on port 443, which searches cameras.
+    "edge-agent-commission.service": 1.9,
+    # Root: it writes a site's configuration and moves the agent's state.
+    "edge-agent-commission-root.service": 1.8,
+    "edge-agent-unclaim.service": 1.8,
 }
 WITH_DEVICES_AT_MOST = 1.9
 PROGRAM = "/opt/edge-agent/current/bin/edge-agent"

@@ -9,7 +9,9 @@ the gateway sends another one); whether the time is over; its cookie. What it th
 from __future__ import annotations
 
 import contextlib
+import logging
 import ssl
+import sys
 import threading
 import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +25,8 @@ from typing import Any, Protocol, cast
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.tools.local_page.access import Gate, PageAddress
 
+log = logging.getLogger(__name__)
+
 MAX_REQUESTS = 6
 """At once, for all addresses together; a browser opens up to six."""
 FREE_WITHIN_S = 1.0
@@ -35,7 +39,7 @@ POLL_S = 0.2
 HTTPS_PORT = 443
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
-    "img-src 'self' blob:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "img-src blob:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",  # with no-referrer a form's Origin would be null
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -227,7 +231,9 @@ class _Listener(ThreadingHTTPServer):
                 super().process_request_thread(wrapped, client_address)
 
     def handle_error(self, request: socket | tuple[bytes, socket], client_address: Any) -> None:
-        """Ignore a phone that closed the connection during an answer."""
+        """Ignore a phone that closed the connection during an answer; log any other failure."""
+        if not isinstance(sys.exception(), OSError):
+            log.exception("a request of %s failed", client_address[0])
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -1,0 +1,403 @@
+#!/usr/bin/python3
+"""Root's part of commissioning; docs/design/commissioning.md.
+
+``prepare`` writes the box's serial and opens the page's port, ``console`` shows the box's name on the
+console, ``close`` closes the port. ``act`` reads one request of the page, whose process has no rights, and
+``unclaim`` the one of the agent. It takes a site only from the signed bundle, never from a request. It is
+outside of the releases and needs only Python and openssl.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+ETC = Path("etc/edge-agent")
+BUNDLE = ETC / "enrolment/sites.json"
+RELEASE_KEY = ETC / "release.pem"
+OWN_STATE = Path("var/lib/edge-agent-commission-root")
+REQUEST = Path("run/edge-agent-commission/request.json")
+UNCLAIM_REQUEST = Path("run/edge-agent/requests/unclaim")
+ANSWER = Path("run/edge-agent-commission-root/answer.json")
+STATE, APART = Path("var/lib/edge-agent"), Path("var/lib/edge-agent-apart")
+CONFIRMED = Path("var/lib/edge-agent-commission/confirmed")
+ISSUE = Path("run/issue.d/edge-agent.issue")
+CERTIFICATES = Path("usr/local/sbin/edge-certificates")
+SETS = "edge_agent_aim"
+PORTS = ("443", "5353")  # the page, and the names of the box (mDNS)
+MAX_REQUEST, MAX_BUNDLE = 200_000, 16_000_000
+ID = re.compile(r"[a-z0-9-]{1,63}")
+TLS = ("client.crt", "client.key", "ca.crt")
+
+
+class Refused(Exception):
+    """The request is refused; the text is the reason."""
+
+
+class Box:
+    """The files of this machine, below ``root``."""
+
+    def __init__(self, root: Path = Path("/")) -> None:
+        self.root = root
+
+    def path(self, below: Path) -> Path:
+        return self.root / below
+
+    @property
+    def group(self) -> int:
+        """The agent's group, which may read the configuration."""
+        return self.path(ETC).stat().st_gid
+
+    @property
+    def site(self) -> str | None:
+        """The site that this box is configured for."""
+        try:
+            return self.path(ETC / "site-id").read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            return None
+
+    def run(self, *command: str, data: bytes | None = None, timeout: float = 60) -> bytes:
+        """Run a program and return its output. Raises Refused with its error."""
+        env = {**os.environ, "LC_ALL": "C", "CREDENTIALS_DIRECTORY": str(self.path(ETC))}
+        try:
+            done = subprocess.run(
+                command, input=data, capture_output=True, timeout=timeout, env=env, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise Refused(f"{command[0]}: {error}") from error
+        if done.returncode:
+            text = (done.stderr or done.stdout).decode(errors="replace").strip()
+            raise Refused(f"{Path(command[0]).name}: {text[-1500:]}")
+        return done.stdout
+
+
+# -- the bundle
+
+
+def read_bundle(box: Box) -> dict[str, Any]:
+    """Return the bundle of all sites. Raises Refused unless it is signed and not older than the last one."""
+    path = box.path(BUNDLE)
+    if path.stat().st_size > MAX_BUNDLE:
+        raise Refused(f"{path} is too large")
+    verify = ["openssl", "pkeyutl", "-verify", "-pubin", "-inkey", str(box.path(RELEASE_KEY)), "-rawin"]
+    box.run(*verify, "-in", str(path), "-sigfile", f"{path}.sig")
+    bundle: dict[str, Any] = json.loads(path.read_bytes())
+    seen = box.path(OWN_STATE / "bundle.json")
+    newest = json.loads(seen.read_text())["version"] if seen.exists() else 0
+    if bundle["version"] < newest:
+        raise Refused(f"the bundle of sites is older ({bundle['version']}) than a former one ({newest})")
+    if bundle["version"] > newest:
+        write(seen, json.dumps({"version": bundle["version"]}), 0o600)
+    return bundle
+
+
+def site_of(bundle: dict[str, Any], site: str) -> dict[str, Any]:
+    for each in bundle["sites"]:
+        if each["id"] == site and ID.fullmatch(site):
+            found: dict[str, Any] = each
+            return found
+    raise Refused(f"the bundle of sites has no site {site[:63]!r}")
+
+
+# -- what a request asks for
+
+
+def apply(box: Box, request: dict[str, Any]) -> dict[str, str]:
+    """Configure the box for a site with a new key; return the request for its certificate."""
+    bundle = read_bundle(box)
+    site = site_of(bundle, str(request["site"]))
+    record = box.path(OWN_STATE / "claimed.json")
+    if box.path(ETC / "edge-agent.yaml").exists() and not record.exists():
+        raise Refused("a playbook has configured this box: only a playbook may change it")
+    if box.site not in (None, site["id"]):
+        unclaim(box, "another site was claimed")
+    write(record, json.dumps({"site": site["id"], "bundle": bundle["version"]}), 0o600)
+    stop_agent(box)
+    write_credentials(box, site, request.get("passwords", {}))
+    write_keys(box, bundle)
+    csr = new_key(box, site["id"], bundle["ca"])
+    configure(box, site)
+    write(box.path(ETC / "site-id"), site["id"] + "\n", 0o644)
+    with contextlib.suppress(Refused):  # the name is a comfort for people
+        box.run("hostnamectl", "set-hostname", site["id"])
+    start_agent(box)
+    return {"csr": csr}
+
+
+def certificate(box: Box, request: dict[str, Any]) -> dict[str, str]:
+    """Give the certificate to ``edge-certificates``, which checks it."""
+    site = box.site
+    if site is None or site != request["site"]:
+        raise Refused("this box is not configured for that site")
+    own = box.path(ETC / "tls/client.crt")
+    if b"edge-agent: not confirmed yet" in own.read_bytes():
+        own.unlink()  # made by ``new_key``; without it the first slot is free
+    program = ["/usr/bin/python3", "-s", "-B", str(box.path(CERTIFICATES))]
+    given = json.dumps({"certificate": str(request["certificate"])}).encode()
+    said = box.run(*program, "--folder", str(own.parent), "stage", "--name", site, data=given)
+    start_agent(box)
+    return {"detail": said.decode().strip()}
+
+
+def unclaim(box: Box, reason: str) -> dict[str, str]:
+    """Return the box to the state before the claim, with the events of the site in a folder apart.
+
+    Each step may be repeated after a power cut; ``site-id`` is deleted last."""
+    site = box.site
+    if site is None:
+        return {"detail": "no site is claimed"}
+    note = box.path(OWN_STATE / "unclaimed.json")
+    write(note, json.dumps({"site": site, "reason": reason[:500], "time": utc()}), 0o640, box.group)
+    remove_plain(box.path(CONFIRMED))
+    stop_agent(box)
+    set_apart(box, site)
+    box.path(ETC / "edge-agent.yaml").unlink(missing_ok=True)
+    for name in ("credentials", "operators", "searches", "tls/next"):
+        for each in box.path(ETC / name).glob("*"):
+            each.unlink()
+    for name in TLS:
+        box.path(ETC / "tls" / name).unlink(missing_ok=True)
+    box.path(OWN_STATE / "claimed.json").unlink(missing_ok=True)
+    box.path(ETC / "site-id").unlink()
+    return {"detail": f"site {site} is no longer claimed"}
+
+
+def set_apart(box: Box, site: str) -> None:
+    """Move what the agent stored for the site. Nothing of it may be sent as another site's."""
+    state = box.path(STATE)
+    if not any(name != "models" for name in os.listdir(state)):
+        return
+    owner = state.stat()
+    apart = box.path(APART)
+    apart.mkdir(mode=0o750, exist_ok=True)
+    target = apart / f"{site}-{utc().replace(':', '').replace('-', '')}"
+    os.rename(state, target)
+    state.mkdir(mode=0o750)
+    os.chown(state, owner.st_uid, owner.st_gid)
+    os.chown(apart, -1, owner.st_gid)
+    if (target / "models").is_dir() and not (target / "models").is_symlink():
+        os.rename(target / "models", state / "models")
+
+
+# -- the parts of a site's configuration
+
+
+def write_credentials(box: Box, site: dict[str, Any], passwords: dict[str, Any]) -> None:
+    folder = box.path(ETC / "credentials")
+    named = [camera["id"] for camera in site["cameras"] if camera.get("username")]
+    for camera in filter(ID.fullmatch, named):
+        password = str(passwords.get(camera, ""))
+        if not password or len(password) > 1000 or not password.isprintable():
+            raise Refused(f"{camera}: there is no password of one line")
+        write(folder / camera, password + "\n", 0o600)
+
+
+def write_keys(box: Box, bundle: dict[str, Any]) -> None:
+    for name, keys in (
+        ("operators", bundle.get("operator_keys", [])),
+        ("searches", bundle.get("search_keys", [])),
+    ):
+        folder = box.path(ETC / name)
+        folder.mkdir(mode=0o750, exist_ok=True)
+        os.chown(folder, -1, box.group)
+        for pem in keys:
+            write(folder / f"{hashlib.sha256(pem.encode()).hexdigest()[:16]}.pem", pem, 0o640, box.group)
+
+
+def new_key(box: Box, site: str, ca: str) -> str:
+    """Make a key and a certificate of its own, with which no broker lets the agent in; return the CSR."""
+    folder = box.path(ETC / "tls")
+    key, name = folder / "client.key", f"/CN={site}"
+    new = box.run("openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
+    write(key, new.decode(), 0o640, box.group)
+    csr = box.run("openssl", "req", "-new", "-key", str(key), "-subj", name)
+    mine = ["openssl", "req", "-x509", "-key", str(key), "-subj", name, "-days", "3650"]
+    write(folder / "ca.crt", ca, 0o640, box.group)
+    placeholder = "edge-agent: not confirmed yet\n" + box.run(*mine).decode()
+    write(folder / "client.crt", placeholder, 0o640, box.group)
+    return csr.decode()
+
+
+def configure(box: Box, site: dict[str, Any]) -> None:
+    """Write the configuration after ``edge-agent check`` has accepted it. JSON is YAML, too."""
+    path = box.path(ETC / "edge-agent.yaml")
+    new = path.with_name(".edge-agent.yaml.new")
+    text = "# From the bundle of all sites. Settings of a technician on site belong into conf.d/.\n"
+    write(
+        new, text + json.dumps(site["configuration"], indent=2, ensure_ascii=False) + "\n", 0o640, group=True
+    )
+    program = str(box.path(Path("opt/edge-agent/current/bin/edge-agent")))
+    box.run(program, "check", "--conf-dir", str(box.path(ETC / "conf.d")), str(new))
+    new.replace(path)
+
+
+def stop_agent(box: Box) -> None:
+    box.run("systemctl", "disable", "--quiet", "--now", "edge-agent.service")
+
+
+def start_agent(box: Box) -> None:
+    box.run("systemctl", "enable", "--quiet", "edge-agent.service")
+    box.run("systemctl", "restart", "--no-block", "edge-agent.service")
+
+
+# -- the serial, the console and the firewall
+
+
+def prepare(box: Box) -> None:
+    path = box.path(ETC / "serial")
+    if not path.exists():
+        write(path, serial(box) + "\n", 0o644)
+    for port in PORTS:
+        firewall(box, "add", port)
+
+
+def serial(box: Box) -> str:
+    """The board's own number; without one, a number made from the machine id."""
+    for name in ("proc/device-tree/serial-number", "sys/class/dmi/id/product_serial"):
+        with contextlib.suppress(OSError):
+            text = box.path(Path(name)).read_bytes().strip(b"\0\n ").decode("ascii", "replace")
+            plain = re.sub("[^a-z0-9]", "", text.lower())
+            # Boards without a number say "To be filled by O.E.M." or zeros.
+            if 8 <= len(plain) <= 32 and len(set(plain)) > 3 and "filled" not in plain:
+                return f"box-{plain}"
+    machine = box.path(Path("etc/machine-id")).read_text().strip()
+    return f"box-{hashlib.sha256(b'edge-agent serial ' + machine.encode()).hexdigest()[:16]}"
+
+
+def console(box: Box) -> None:
+    """Show the text of the page's process on the console: its printable ASCII only, without escapes."""
+    text = read_plain(box.path(REQUEST.parent / "console.txt"), 2000).decode("ascii", "replace")
+    lines = ["".join(c for c in line if " " <= c <= "~" and c != "\\") for line in text.splitlines()]
+    box.path(ISSUE.parent).mkdir(mode=0o755, exist_ok=True)
+    write(box.path(ISSUE), "\n" + "\n".join(lines[:20]) + "\n\n", 0o644)
+    with contextlib.suppress(Refused):  # agetty shows the new text
+        box.run("agetty", "--reload")
+
+
+def close(box: Box) -> None:
+    box.path(ISSUE).unlink(missing_ok=True)
+    for port in PORTS:
+        firewall(box, "delete", port)
+
+
+def firewall(box: Box, verb: str, port: str) -> None:
+    """Add the port to the set of the aiming page, or delete it; nothing happens without this set."""
+    with contextlib.suppress(Refused, KeyError, ValueError):
+        listed = json.loads(box.run("nft", "-j", "list", "sets", "inet"))["nftables"]
+        tables = [each["set"]["table"] for each in listed if each.get("set", {}).get("name") == SETS]
+        for table in tables[:1]:
+            box.run("nft", verb, "element", "inet", table, SETS, f"{{ {port} }}")
+
+
+# -- files and requests
+
+
+def act(box: Box) -> str:
+    """Read and delete the request of the page's process, and write the answer. Return the outcome."""
+    path = box.path(REQUEST)
+    try:
+        request = json.loads(read_plain(path, MAX_REQUEST))
+    except (OSError, ValueError):
+        request = None
+    remove_plain(path)
+    if not isinstance(request, dict):
+        return "no request"
+    try:
+        verb = request.get("action")
+        if verb == "unclaim":
+            found = unclaim(box, str(request.get("reason", "")))
+        elif verb in ("apply", "certificate"):
+            found = (apply if verb == "apply" else certificate)(box, request)
+        else:
+            raise Refused(f"unknown action {verb!r}"[:100])
+        outcome = "done"
+    except Refused as refusal:
+        outcome, found = "refused", {"detail": str(refusal)}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        outcome, found = "failed", {"detail": f"{type(error).__name__}: {error}"[:500]}
+    answer = {"id": str(request.get("id", ""))[:64], "outcome": outcome, **found}
+    write(box.path(ANSWER), json.dumps(answer), 0o640, box.group)
+    print(f"{request.get('action')}: {outcome}: {found.get('detail', '')}")
+    return outcome
+
+
+def act_unclaim(box: Box) -> str:
+    """Do what the agent asks after a signed command; then the page runs again."""
+    try:
+        reason = read_plain(box.path(UNCLAIM_REQUEST), 2000).decode(errors="replace")
+    except OSError:
+        return "no request"
+    unclaim(box, reason)
+    remove_plain(box.path(UNCLAIM_REQUEST))
+    box.run("systemctl", "start", "--no-block", "edge-agent-commission.service")
+    return "done"
+
+
+def write(path: Path, text: str, mode: int, group: int | None = None) -> None:
+    """Replace a file durably; ``group``: the one that it belongs to."""
+    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    new = path.with_name(f".{path.name}.new")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        if group is not None:
+            os.fchown(file.fileno(), -1, group)
+        os.fchmod(file.fileno(), mode)
+        os.fsync(file.fileno())
+    new.replace(path)
+    handle = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    os.fsync(handle)
+    os.close(handle)
+
+
+def read_plain(path: Path, most: int) -> bytes:
+    """Read a plain file in a folder that belongs to another user. Raises OSError."""
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(f"{path} is not a plain file")
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(f"{path} is too large")
+    return content
+
+
+def remove_plain(path: Path) -> None:
+    """Delete a name in a folder that belongs to another user; the folder itself is no link."""
+    with contextlib.suppress(OSError):
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            os.unlink(path.name, dir_fd=folder)
+        finally:
+            os.close(folder)
+
+
+def utc() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def main() -> int:
+    verbs = {"prepare": prepare, "console": console, "close": close, "act": act, "unclaim": act_unclaim}
+    if len(sys.argv) != 2 or sys.argv[1] not in verbs:
+        print(f"usage: edge_commission {'|'.join(verbs)}", file=sys.stderr)
+        return 2
+    try:
+        verbs[sys.argv[1]](Box())
+    except (Refused, OSError, ValueError) as error:
+        print(f"edge_commission {sys.argv[1]}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

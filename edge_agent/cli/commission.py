@@ -1,0 +1,65 @@
+"""``edge-agent commission``: its arguments. Parsing them needs no OpenCV."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TextIO
+
+from edge_agent.core.command_line.parser import Commands, add_command
+from edge_agent.core.languages import add_lang
+
+
+def add_command_to(commands: Commands) -> None:
+    commission = add_command(
+        commands,
+        "commission",
+        "claim the site at which this box stands, configure and examine it",
+        "sudo edge-agent commission dt-001-r --by 'Nguyễn Văn An'",
+        "sudo edge-agent commission --status",
+        "sudo edge-agent commission --undo",
+        exit_codes={1: "failed, or a check is red"},
+    )
+    add_lang(commission)
+    commission.add_json("with --status and --identity")
+    commission.add_argument(
+        "site",
+        nargs="?",
+        metavar="SITE",
+        help="what the label of the site says, such as dt-001-r; default: none, needed to claim",
+    )
+    one = commission.add_mutually_exclusive_group()
+    one.add_argument("--status", action="store_true", help="print the state of the claim")
+    one.add_argument("--undo", action="store_true", help="take back a claim that is not confirmed yet")
+    one.add_argument("--identity", action="store_true", help="print serial, words and code, for boxes.csv")
+    one.add_argument("--serve", action="store_true", help="serve the page for a phone; the unit does this")
+    commission.add_argument(
+        "--by",
+        default="",
+        metavar="NAME",
+        help="name of the person; for the claim and the report; default: none, needed to claim",
+    )
+    commission.add_argument(
+        "--cameras-password-file",
+        metavar="FILE",
+        help="file with the password of the cameras; default: a question",
+    )
+    commission.add_argument(
+        "--photo", type=Path, metavar="FILE", help="photo of the notice sign, for the report; default: none"
+    )
+    commission.add_argument(
+        "--page-port", type=int, default=443, metavar="N", help="port of the page for a phone; default: 443"
+    )
+    commission.add_argument(
+        "--sysroot",
+        type=Path,
+        default=Path("/"),
+        metavar="DIR",
+        help="folder of the files of the box; default: /",
+    )
+
+
+def run_commission(args: argparse.Namespace, out: TextIO) -> int:
+    from edge_agent.commissioning import command
+
+    return command.run_commission(args, out)

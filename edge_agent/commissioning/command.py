@@ -1,0 +1,190 @@
+"""``edge-agent commission``: the page (``--serve``), or the same steps at the terminal."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TextIO
+
+from edge_agent.cameras.build import use_one_opencv_thread
+from edge_agent.commissioning.cameras import store_passwords
+from edge_agent.commissioning.commissioning import FREE, BoxEnvironment, Commissioning
+from edge_agent.commissioning.examination import DoctorRun
+from edge_agent.commissioning.identity import BoxIdentity, forget_code, open_identity
+from edge_agent.commissioning.messages import CommissioningError
+from edge_agent.commissioning.page.service import CommissionService
+from edge_agent.commissioning.page.state_document import identity_document, state_document
+from edge_agent.commissioning.paths import CommissioningPaths
+from edge_agent.commissioning.record import ClaimRecord, ClaimStore, CommissioningState, exclusive
+from edge_agent.commissioning.root_part import RootPart
+from edge_agent.commissioning.sites import read_bundle
+from edge_agent.commissioning.terminal import Terminal
+from edge_agent.config.board import read_board
+from edge_agent.core.clock import SystemClock
+from edge_agent.core.errors import UsageError
+from edge_agent.core.languages import Lang, default_lang
+from edge_agent.host.health.clock_sync import read_clock_state, read_kernel_sync
+from edge_agent.host.system.addresses import own_addresses
+from edge_agent.host.system.process import become_agent, stop_on_signals
+from edge_agent.host.system.systemd import Systemd
+
+UNIT = "edge-agent-commission.service"
+RELEASE_KEY = "release.pem"
+# Runs as root and outlives the command: its input ends when the command ends.
+_START_AT_EXIT = "trap '' INT TERM HUP; cat >/dev/null; exec systemctl start --no-block \"$0\""
+
+
+def run_commission(args: argparse.Namespace, out: TextIO) -> int:
+    """Return 0 when the steps were done, 1 when the examination found something red. Raises
+    CommissioningError and EdgeAgentError."""
+    use_one_opencv_thread()
+    lang: Lang = args.lang or default_lang(os.environ)
+    paths = CommissioningPaths.below(args.sysroot)
+    if args.status or args.identity:
+        become_agent(paths.state)
+        return _print_state(args, paths, out, lang)
+    if args.serve:
+        return _serve(paths, args.page_port)
+    if args.site is None and not args.undo:
+        raise UsageError("name the site as its label does, such as dt-001-r; or --status, --undo")
+    with _page_stopped():
+        become_agent(paths.state)
+        with exclusive(paths.state):
+            terminal = Terminal(_commissioning(paths), out, lang)
+            if args.undo:
+                return terminal.undo()
+            photo = None if args.photo is None else _photo(args.photo)
+            return terminal.commission(args.site, args.by, partial(_password, args), photo)
+
+
+def _serve(paths: CommissioningPaths, port: int) -> int:
+    become_agent(paths.state)
+    stop, systemd = stop_on_signals(), Systemd()
+    with exclusive(paths.state):
+        steps = _commissioning(paths)
+        _write_console(paths, steps.box.identity)
+        service = CommissionService(steps, own_addresses, port)
+        service.run(stop, lambda: systemd.ready("the page is served"))
+    return 0
+
+
+def _commissioning(paths: CommissioningPaths) -> Commissioning:
+    _take_credentials(paths)
+    store = ClaimStore(paths.state)
+    _adopt_withdrawal(paths, store)
+    return Commissioning(_environment(paths), read_bundle(paths.enrolment, paths.etc / RELEASE_KEY), store)
+
+
+def _take_credentials(paths: CommissioningPaths) -> None:
+    """Use the passwords in memory, and put those there that systemd passes to the service, unless the
+    technician has typed some since the start of the box."""
+    given = os.environ.get("CREDENTIALS_DIRECTORY")
+    if given and not (paths.run / "credentials").is_dir():
+        # systemd makes a flat folder: credentials_cam-1 (systemd.exec(5)).
+        found = {path.name.partition("_")[2]: path for path in Path(given).glob("credentials_*")}
+        store_passwords(paths.run, {camera: path.read_text().strip() for camera, path in found.items()})
+    os.environ["CREDENTIALS_DIRECTORY"] = str(paths.run)
+
+
+def _environment(paths: CommissioningPaths) -> BoxEnvironment:
+    clock = SystemClock()
+
+    def synced() -> bool:
+        return read_clock_state(paths.state / "clock.json", clock, Path("/"), read_kernel_sync).trusted
+
+    return BoxEnvironment(
+        paths=paths,
+        identity=open_identity(paths.etc / "serial", paths.state),
+        board=read_board().name,
+        root=RootPart(paths.run / "request.json", paths.answer),
+        examine=DoctorRun(paths.config, paths.run, paths.run / "report.html"),
+        clock=clock,
+        synced=synced,
+    )
+
+
+def _adopt_withdrawal(paths: CommissioningPaths, store: ClaimStore) -> None:
+    """Follow root's part, which has returned the box to no site on a command of the centre, or whose last
+    step a power cut separated from the record."""
+    record = store.record
+    if record.state in FREE or not record.settled or (paths.etc / "site-id").exists():
+        return
+    state = (
+        CommissioningState.WITHDRAWN
+        if record.state is CommissioningState.CONFIRMED
+        else CommissioningState.UNCLAIMED
+    )
+    forget_code(paths.state)
+    store.put(ClaimRecord(state=state, claim=record.claim))
+
+
+def _write_console(paths: CommissioningPaths, identity: BoxIdentity) -> None:
+    """The text that root's part shows on the console."""
+    lines = [
+        f"{identity.serial}   code {identity.code}",
+        f"https://{identity.name}/",
+        identity.words,
+        f"SHA-256 {identity.fingerprint[:16]}...",
+    ]
+    (paths.run / "console.txt").write_text("\n".join(lines) + "\n", encoding="ascii")
+
+
+def _print_state(args: argparse.Namespace, paths: CommissioningPaths, out: TextIO, lang: Lang) -> int:
+    identity = open_identity(paths.etc / "serial", paths.state)
+    if args.identity:
+        # A row of boxes.csv; the note is printed on the label.
+        row = [identity.serial, identity.words, identity.key_sha256, f"code {identity.code}"]
+        document = identity_document(identity) | {"code": identity.code}
+        text = json.dumps(document, indent=2) if args.json else "serial,words,key,note\n" + ",".join(row)
+        out.write(text + "\n")
+        return 0
+    steps = Commissioning(
+        _environment(paths),
+        read_bundle(paths.enrolment, paths.etc / RELEASE_KEY),
+        ClaimStore(paths.state),
+    )
+    if args.json:
+        out.write(json.dumps(state_document(steps, None), indent=2, ensure_ascii=False) + "\n")
+    else:
+        Terminal(steps, out, lang).status()
+    return 0
+
+
+def _password(args: argparse.Namespace) -> str:
+    if args.cameras_password_file is not None:
+        return Path(args.cameras_password_file).read_text(encoding="utf-8").removesuffix("\n")
+    if not sys.stdin.isatty():
+        raise CommissioningError("password-missing")
+    return getpass.getpass("Mật khẩu camera / password of the cameras: ")
+
+
+def _photo(path: Path) -> bytes:
+    """A photo file, scaled and without its EXIF data. Raises EdgeAgentError."""
+    from edge_agent.tools.doctor.report import Photo
+
+    return Photo.read(path).scaled()
+
+
+@contextmanager
+def _page_stopped() -> Iterator[None]:
+    """Stop the page while the command runs, if root may do so, and start it again at the end: it delivers the
+    claim."""
+    if os.geteuid() != 0 or not Path("/run/systemd/system").is_dir():
+        yield
+        return
+    subprocess.run(["systemctl", "stop", UNIT], check=False, stdin=subprocess.DEVNULL)
+    command = ["sh", "-c", _START_AT_EXIT, UNIT]
+    again = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+    try:
+        yield
+    finally:
+        assert again.stdin is not None
+        again.stdin.close()

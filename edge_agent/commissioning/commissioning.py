@@ -1,0 +1,259 @@
+"""The steps of commissioning, for the page and for the terminal. Any thread may call them."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from edge_agent import __version__
+from edge_agent.commands.signature import sign
+from edge_agent.commissioning import cameras as site_cameras
+from edge_agent.commissioning.cameras import CamerasFound, Discover, find_cameras
+from edge_agent.commissioning.examination import Examine, counts
+from edge_agent.commissioning.identity import BoxIdentity, forget_code
+from edge_agent.commissioning.messages import CommissioningError
+from edge_agent.commissioning.papers import SIGNATURE, PaperFiles
+from edge_agent.commissioning.paths import CommissioningPaths
+from edge_agent.commissioning.record import ClaimRecord, ClaimStore, CommissioningState
+from edge_agent.commissioning.root_part import RootPart
+from edge_agent.commissioning.sites import site_of_label
+from edge_agent.core.clock import Clock, rfc3339
+from edge_agent.core.errors import EdgeAgentError
+from edge_agent.core.languages import Lang
+from edge_agent.core.problems.problem import encode_json
+from edge_agent.wire import BundleSite, Claim, ClaimAnswer, PhoneLocation, SiteBundle
+
+FREE = (CommissioningState.UNCLAIMED, CommissioningState.REFUSED, CommissioningState.WITHDRAWN)
+MAX_NAME = 100
+
+
+@dataclass(frozen=True, slots=True)
+class BoxEnvironment:
+    """What the steps use of the box; tests replace parts of it."""
+
+    paths: CommissioningPaths
+    identity: BoxIdentity
+    board: str
+    root: RootPart
+    examine: Examine
+    clock: Clock
+    synced: Callable[[], bool]
+    discover: Callable[[Path], Discover] = field(default=lambda state: partial(site_cameras.discover, state))
+
+
+class Commissioning:
+    """``lock`` protects what is not in the record; the record itself has one owner at a time by ``busy``."""
+
+    def __init__(self, box: BoxEnvironment, bundle: SiteBundle, store: ClaimStore) -> None:
+        self.box, self.bundle, self._store = box, bundle, store
+        self.papers = PaperFiles(box.paths.state)
+        self._steps = threading.Lock()  # one step at a time
+        self.site: BundleSite | None = self._site_of_record()
+        self.found: CamerasFound | None = None
+        self.location: PhoneLocation | None = None
+
+    @property
+    def record(self) -> ClaimRecord:
+        return self._store.record
+
+    def _site_of_record(self) -> BundleSite | None:
+        claim = self.record.claim
+        if claim is None or self.record.state in FREE:
+            return None
+        return next((site for site in self.bundle.sites if site.id == claim.site), None)
+
+    def choose(self, label: str) -> BundleSite:
+        """Choose the site of a label, and search its cameras. Takes some five seconds."""
+        with self._step():
+            site = site_of_label(self.bundle, label)
+            self._require_free(site.id)
+            self.site, self.found = site, None
+            state_dir = site_cameras.settings_of(site, self.box.paths.run).state_dir
+            self.found = find_cameras(site, self.box.discover(state_dir))
+            return site
+
+    def search_again(self) -> None:
+        """Search the cameras of the chosen site once more."""
+        with self._step():
+            site = self._chosen()
+            state_dir = site_cameras.settings_of(site, self.box.paths.run).state_dir
+            self.found = find_cameras(site, self.box.discover(state_dir))
+
+    def claim(self, by: str, passwords: Mapping[str, str]) -> Claim:
+        """Configure the box for the chosen site and make the claim. ``passwords``: by camera; ``""`` is that
+        of all others. Nothing is changed unless every camera that answers takes its password."""
+        with self._step():
+            site, by = self._chosen(), by.strip()[:MAX_NAME]
+            self._require_free(site.id)
+            if not by:
+                raise CommissioningError("name-missing")
+            logins = self._logins(site, passwords)
+            self._try_logins(site, logins)
+            site_cameras.store_passwords(self.box.paths.run, logins)
+            answer = self.box.root.ask("apply", site=site.id, passwords=logins)
+            claim = self._make_claim(site, by, answer.csr)
+            self.papers.clear()
+            jws = sign(encode_json(claim), self.box.identity.key).decode()
+            self._store.put(ClaimRecord(state=CommissioningState.CLAIMED, claim=claim, jws=jws))
+            return claim
+
+    def undo(self) -> None:
+        """Take back a claim that the centre has not confirmed."""
+        with self._step():
+            if self.record.state is CommissioningState.CONFIRMED:
+                raise CommissioningError("confirmed-already", site=self._chosen().id)
+            self.box.root.ask("unclaim", reason="undone at the box")
+            self._store.put(ClaimRecord(claim=self.record.claim))
+            self._forget_site()
+
+    def examine(self, lang: Lang) -> None:
+        """Let doctor examine the site. Takes up to a minute."""
+        with self._step():
+            if self.record.state in FREE:
+                raise CommissioningError("site-first")
+            self.papers.put_verdict(self.box.examine(lang))
+
+    def finish(self, by: str) -> Path:
+        """Put photo and signature into the report, which the agent sends when it is connected."""
+        with self._step():
+            by = by.strip()[:MAX_NAME]
+            if self.record.state in FREE or self.papers.verdict() is None:
+                raise CommissioningError("examined-first")
+            if not by:
+                raise CommissioningError("name-missing")
+            if not self.papers.has(SIGNATURE):
+                raise CommissioningError("signature-missing")
+            settings = site_cameras.settings_of(self._chosen(), self.box.paths.run)
+            path = self.papers.finish(by, rfc3339(self.box.clock.now()), settings.state_dir)
+            self._store.change(finished=True)
+            self._mark_done()
+            return path
+
+    # --- the centre's side ---
+
+    def delivered(self) -> None:
+        """The broker has the claim."""
+        self._store.change(delivered=True)
+
+    def accept(self, answer: ClaimAnswer) -> None:
+        """Store the centre's answer, and act on it. Raises CommissioningError; ``settle`` tries again."""
+        with self._step(wait=True):
+            claim = self.record.claim
+            if claim is None or claim.claim_id != answer.claim_id or self.record.state in FREE:
+                return  # undone at the box while the answer was on its way
+            self._store.change(answer=answer, settled=False)
+            self._settle()
+
+    def settle(self) -> None:
+        """Act on an answer that was stored before a power cut."""
+        with self._step(wait=True):
+            self._settle()
+
+    def _settle(self) -> None:
+        answer = self.record.answer
+        if answer is None or self.record.settled:
+            return
+        if answer.decision == "confirmed" and answer.certificate is not None:
+            site = self._chosen().id
+            self.box.root.ask("certificate", site=site, certificate=answer.certificate)
+            forget_code(self.box.paths.state)
+            self._store.change(state=CommissioningState.CONFIRMED, settled=True)
+            self._mark_done()
+            return
+        code = "" if answer.problem is None else answer.problem.code
+        self.box.root.ask("unclaim", reason=f"{answer.decision} {code}".strip())
+        state = CommissioningState.WITHDRAWN if answer.decision == "withdrawn" else CommissioningState.REFUSED
+        self._store.put(ClaimRecord(state=state, claim=self.record.claim, problem=answer.problem))
+        self._forget_site()
+
+    # --- parts ---
+
+    def _make_claim(self, site: BundleSite, by: str, csr: str) -> Claim:
+        identity, document, earlier = self.box.identity, self.papers.verdict(), self.record.claim
+        return Claim(
+            claim_id=secrets.token_hex(16),
+            serial=identity.serial,
+            board=self.box.board[:200],
+            version=__version__,
+            key_sha256=identity.key_sha256,
+            public_key=identity.public_key,
+            site=site.id,
+            ward=site.ward,
+            csr=csr,
+            by=by,
+            time=rfc3339(self.box.clock.now()),
+            synced=self.box.synced(),
+            location=self.location,
+            cameras=[] if self.found is None else self.found.wire(),
+            verdict=None if document is None or document.gateway != site.id else counts(document),
+            previous_claim_id=None if earlier is None else earlier.claim_id,
+            bundle_version=self.bundle.version,
+        )
+
+    def _logins(self, site: BundleSite, passwords: Mapping[str, str]) -> dict[str, str]:
+        found = {
+            each.id: passwords.get(each.id) or passwords.get("", "") for each in site.cameras if each.username
+        }
+        if not all(text and text.isprintable() and len(text) <= 200 for text in found.values()):
+            raise CommissioningError("password-missing")
+        return found
+
+    def _try_logins(self, site: BundleSite, logins: Mapping[str, str]) -> None:
+        settings = site_cameras.settings_of(site, self.box.paths.run)
+        found = self.found.cameras if self.found is not None else ()
+        reachable = frozenset(each.id for each in found if each.fits)
+        with_logins = site_cameras.with_passwords(settings, logins)
+        wrong = site_cameras.refused_passwords(with_logins, reachable, settings.state_dir)
+        if wrong:
+            raise CommissioningError("password-wrong", cameras=wrong)
+
+    def _chosen(self) -> BundleSite:
+        if self.site is None:
+            raise CommissioningError("site-first")
+        return self.site
+
+    def _require_free(self, site: str) -> None:
+        """Raise CommissioningError while the box is at another site, or its site is confirmed."""
+        claim = self.record.claim
+        if claim is None or self.record.state in FREE:
+            return
+        if self.record.state is CommissioningState.CONFIRMED:
+            raise CommissioningError("confirmed-already", site=claim.site)
+        raise CommissioningError("claimed-already", site=claim.site)
+
+    def _forget_site(self) -> None:
+        self.site, self.found = None, None
+        self.papers.clear()
+
+    def _mark_done(self) -> None:
+        """After this the page is not started again: the claim is confirmed and the technician has signed."""
+        if self.record.finished and self.record.state is CommissioningState.CONFIRMED:
+            try:
+                self.box.paths.confirmed.touch(mode=0o600)
+            except OSError as error:
+                raise CommissioningError("disk-full") from error
+
+    def _step(self, *, wait: bool = False) -> _Step:
+        return _Step(self._steps, wait)
+
+
+class _Step:
+    """One step at a time; foreign errors become CommissioningError."""
+
+    def __init__(self, lock: threading.Lock, wait: bool) -> None:
+        self._lock, self._wait = lock, wait
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(blocking=self._wait):
+            raise CommissioningError("busy")
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        self._lock.release()
+        if isinstance(error, OSError):
+            raise CommissioningError("disk-full") from error
+        if isinstance(error, EdgeAgentError) and not isinstance(error, CommissioningError):
+            raise CommissioningError("root-refused", reason=str(error)[:500]) from error

@@ -1,0 +1,126 @@
+"""Sends the claim and fetches the answer, in short sessions with the certificate of the box's batch.
+
+All boxes of a batch have one certificate, and the broker ends the older of two sessions of one name. So a
+session lasts only while there is something to send or to fetch, and attempts are spread at random.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from edge_agent.commands.action import CommandRefused
+from edge_agent.commands.signature import read_public, verify
+from edge_agent.commissioning.messages import CommissioningError, words
+from edge_agent.commissioning.paths import CommissioningPaths
+from edge_agent.commissioning.record import ClaimRecord
+from edge_agent.config.fields.schema_types import InvalidValue
+from edge_agent.config.model.addresses import BrokerAddress
+from edge_agent.config.model.settings import Broker, Mqtt
+from edge_agent.core.errors import MqttError
+from edge_agent.core.languages import Bilingual
+from edge_agent.mqtt.tools.tool_client import REFUSED, ToolClient
+from edge_agent.wire import ClaimAnswer, SiteBundle
+from edge_agent.wire.topics import ClaimTopics
+
+ANSWER_S = 20.0
+"""How long a session waits for the answer: the control machine may be off for days."""
+
+
+class ClaimDelivery:
+    """One box's sessions at the brokers of the bundle."""
+
+    def __init__(self, bundle: SiteBundle, paths: CommissioningPaths, serial: str) -> None:
+        self._bundle, self._paths, self._serial = bundle, paths, serial
+        self._topics = ClaimTopics(bundle.topic_root, serial)
+
+    def session(
+        self, record: ClaimRecord, delivered: Callable[[], None], clock_trusted: bool
+    ) -> tuple[ClaimAnswer | None, Bilingual | None]:
+        """Send the claim unless the broker has it, and wait a while for the answer.
+
+        Returns the answer, and why there was no session. Blocks for up to a minute. ``delivered`` is called
+        when the broker has the claim."""
+        if not (self._paths.enrolment / "client.crt").exists():
+            return None, words("no-enrolment")
+        reason = ""
+        for broker in self._brokers():
+            try:
+                return self._session(broker, record, delivered), None
+            except MqttError as error:
+                reason = str(error)
+        return None, words("uplink-none", reason=reason) if clock_trusted else words("uplink-clock")
+
+    def _session(
+        self, broker: Broker, record: ClaimRecord, delivered: Callable[[], None]
+    ) -> ClaimAnswer | None:
+        with ToolClient(broker, self._mqtt(broker), self._serial) as client:
+            client.subscribe(self._topics.answer)
+            client.require_subscribed()
+            if not record.delivered:
+                reason = client.publish(self._topics.claim, record.jws.encode())
+                if reason >= REFUSED:
+                    raise MqttError(f"{broker.host} does not take the claim (0x{reason:02x})")
+                delivered()
+            end_mono = time.monotonic() + ANSWER_S
+            while (left_s := end_mono - time.monotonic()) > 0:
+                message = client.receive(left_s)
+                if message is not None and message.payload:
+                    answer = self._opened(message.payload, record)
+                    if answer is not None:
+                        return answer
+            return None
+
+    def _opened(self, payload: bytes, record: ClaimRecord) -> ClaimAnswer | None:
+        """The answer to this claim; None for one to an earlier claim, and for one that no key of the bundle
+        has signed."""
+        try:
+            answer = open_answer(payload, self._bundle)
+        except CommissioningError:
+            return None
+        claim = record.claim
+        fits = claim is not None and answer.claim_id == claim.claim_id and answer.serial == self._serial
+        return answer if fits else None
+
+    def _brokers(self) -> list[Broker]:
+        found = []
+        for text in self._bundle.brokers:
+            try:
+                found.append(BrokerAddress().read_text(text))
+            except InvalidValue:
+                continue
+        return found
+
+    def _mqtt(self, broker: Broker) -> Mqtt:
+        ca_file = self._paths.state / "ca.crt"
+        _write_ca(ca_file, self._bundle.ca)
+        folder = self._paths.enrolment
+        return Mqtt(
+            brokers=(broker,),
+            root=self._bundle.topic_root,
+            ca_file=ca_file,
+            cert_file=folder / "client.crt",
+            key_file=folder / "client.key",
+        )
+
+
+def open_answer(payload: bytes, bundle: SiteBundle) -> ClaimAnswer:
+    """The answer in a JWS that a key of the bundle has signed. Raises CommissioningError."""
+    for pem in bundle.answer_keys:
+        try:
+            return msgspec.json.decode(verify(payload, read_public(pem)), type=ClaimAnswer)
+        except (CommandRefused, ValueError, RecursionError):
+            continue
+    raise CommissioningError("answer-invalid")
+
+
+def _write_ca(path: Path, pem: str) -> None:
+    try:
+        if path.exists() and path.read_text(encoding="ascii") == pem:
+            return
+        path.write_text(pem, encoding="ascii")
+    except (OSError, ValueError) as error:
+        raise MqttError(f"{path} cannot be written: {error}") from error

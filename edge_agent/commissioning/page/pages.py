@@ -1,0 +1,141 @@
+"""The page for a phone: files, the state as JSON, and one POST for each step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from importlib import resources
+from typing import Any
+
+import msgspec
+
+from edge_agent.commissioning.commissioning import Commissioning
+from edge_agent.commissioning.messages import CommissioningError
+from edge_agent.commissioning.page.aiming import AimingRun
+from edge_agent.commissioning.page.state_document import state_document, texts
+from edge_agent.commissioning.papers import MAX_PHOTO_BYTES, MAX_SIGNATURE_BYTES, PHOTO, SIGNATURE
+from edge_agent.commissioning.sites import nearest_sites
+from edge_agent.core.languages import Bilingual, Lang
+from edge_agent.tools.local_page.server import PageAnswer, refusal
+from edge_agent.wire import PhoneLocation
+from edge_agent.wire.claims import check_character
+
+HTML = "text/html; charset=utf-8"
+PUBLIC = {
+    "/commission.js": "text/javascript; charset=utf-8",
+    "/draw.js": "text/javascript; charset=utf-8",
+    "/words.js": "text/javascript; charset=utf-8",
+    "/commission.css": "text/css; charset=utf-8",
+}
+MAX_JSON_BYTES = 20_000
+PICTURES = {"/photo": (PHOTO, MAX_PHOTO_BYTES), "/signature": (SIGNATURE, MAX_SIGNATURE_BYTES)}
+
+
+class SiteLabel(msgspec.Struct, frozen=True):
+    label: str
+
+
+class ClaimForm(msgspec.Struct, frozen=True):
+    by: str
+    passwords: dict[str, str]
+
+
+class LanguageForm(msgspec.Struct, frozen=True):
+    lang: Lang = "vi"
+
+
+class SignedBy(msgspec.Struct, frozen=True):
+    by: str
+
+
+class CommissionPages:
+    """Pages of one box. ``uplink``: why the centre cannot be reached, if so."""
+
+    cookie = "commission"
+
+    def __init__(
+        self, steps: Commissioning, aiming: AimingRun, uplink: Callable[[], Bilingual | None]
+    ) -> None:
+        self._steps, self._aiming, self._uplink = steps, aiming, uplink
+        self.asked_mono = time.monotonic()
+        """When a phone with the code has asked for something."""
+        self._posts: Mapping[str, Callable[[bytes], object]] = {
+            "/site": lambda body: steps.choose(msgspec.json.decode(body, type=SiteLabel).label),
+            "/search": lambda _: steps.search_again(),
+            "/claim": self._claim,
+            "/undo": lambda _: steps.undo(),
+            "/examine": lambda body: steps.examine(msgspec.json.decode(body, type=LanguageForm).lang),
+            "/finish": lambda body: steps.finish(msgspec.json.decode(body, type=SignedBy).by),
+        }
+
+    def public(self, path: str) -> PageAnswer | None:
+        kind = PUBLIC.get(path)
+        return None if kind is None else PageAnswer(kind, _file(path[1:]))
+
+    def is_entry(self, path: str) -> bool:
+        """``/s/…`` is on the labels of sites."""
+        return path == "/" or path.startswith("/s/")
+
+    def code_form(self, path: str, says: str, status: HTTPStatus) -> PageAnswer:
+        page = _file("code.html").decode()
+        return PageAnswer(HTML, page.replace('data-say=""', f'data-say="{says}"').encode(), status)
+
+    def get(self, path: str, query: str) -> PageAnswer:
+        self.asked_mono = time.monotonic()
+        if self.is_entry(path):
+            return PageAnswer(HTML, _file("page.html"))
+        if path == "/state":
+            return self._state()
+        if path.startswith("/aim/"):
+            return self._aiming.get(path, query)
+        return refusal(HTTPStatus.NOT_FOUND, "not-found")
+
+    def max_body(self, path: str) -> int:
+        if path in PICTURES:
+            return PICTURES[path][1]
+        return MAX_JSON_BYTES if path in self._posts or path == "/near" else 0
+
+    def post(self, path: str, body: bytes) -> PageAnswer:
+        """Do one step, and answer with the new state, or with what is wrong in both languages."""
+        self.asked_mono = time.monotonic()
+        try:
+            if path == "/near":
+                return _json(self._near(body))
+            if path in PICTURES:
+                self._steps.papers.put(PICTURES[path][0], body)
+            else:
+                self._posts[path](body)
+        except CommissioningError as error:
+            return _json({"error": texts(error.text), "code": error.code}, HTTPStatus.CONFLICT)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            wrong = CommissioningError("request-wrong")
+            return _json({"error": texts(wrong.text), "code": wrong.code}, HTTPStatus.BAD_REQUEST)
+        return self._state()
+
+    def _state(self) -> PageAnswer:
+        return _json(state_document(self._steps, self._uplink()))
+
+    def _claim(self, body: bytes) -> None:
+        form = msgspec.json.decode(body, type=ClaimForm)
+        self._steps.claim(form.by, form.passwords)
+
+    def _near(self, body: bytes) -> dict[str, Any]:
+        """The sites next to the phone; the place is also part of the claim."""
+        place = msgspec.json.decode(body, type=PhoneLocation)
+        self._steps.location = place
+        near = nearest_sites(self._steps.bundle, place)
+        return {
+            "sites": [
+                {"label": f"{site.id}-{check_character(site.id)}", "name": site.name, "metres": round(metres)}
+                for site, metres in near
+            ]
+        }
+
+
+def _json(document: Mapping[str, Any], status: HTTPStatus = HTTPStatus.OK) -> PageAnswer:
+    return PageAnswer("application/json", msgspec.json.encode(document), status)
+
+
+def _file(name: str) -> bytes:
+    return (resources.files(__package__) / "web" / name).read_bytes()

@@ -1,0 +1,224 @@
+"use strict";
+// One page, one state of the box; each step is one request that answers with the new state.
+const POLL_MS = 4000, PHOTO_SIDE = 1280;
+const at = (id) => document.getElementById(id);
+let state = null, working = "";
+
+function item(text, kind, more) {
+  const line = document.createElement("li");
+  line.className = kind;
+  line.textContent = text;
+  if (more) {
+    const small = document.createElement("p");
+    small.textContent = more;
+    line.append(small);
+  }
+  return line;
+}
+
+function complain(text) {
+  at("error").textContent = text ?? "";
+  at("error").hidden = !text;
+  if (text) at("error").scrollIntoView({ block: "center" });
+}
+
+async function send(path, body, name) {
+  if (working) return null;
+  working = name;
+  complain(null);
+  show();
+  try {
+    const raw = body instanceof Blob;
+    const answer = await fetch(path, { method: "POST", body: raw ? body : JSON.stringify(body ?? {}) });
+    if (answer.status === 403) location.reload();
+    const found = await answer.json();
+    if (found.error) complain(found.error[lang]);
+    else if (path !== "/near") state = found;
+    return found.error ? null : found;
+  } catch {
+    complain(w.gone);
+    return null;
+  } finally {
+    working = "";
+    show();
+  }
+}
+
+async function poll() {
+  if (!working) {
+    try {
+      const answer = await fetch("/state");
+      if (answer.status === 403) location.reload();
+      const found = await answer.json();
+      if (!working) state = found;
+      show();
+    } catch {
+      complain(w.gone);
+    }
+  }
+  setTimeout(poll, POLL_MS);
+}
+
+function isFree() {
+  return ["unclaimed", "refused", "withdrawn"].includes(state.state);
+}
+
+function show() {
+  if (!state) return;
+  at("status").textContent = working ? w.working[working] : "";
+  for (const button of document.querySelectorAll("main button")) button.disabled = Boolean(working);
+  at("serial").textContent = w.serial(state.serial);
+  at("words").textContent = state.words;
+  at("clock").hidden = state.synced;
+  const step = state.finished ? "done" : !isFree() ? "work" : state.site ? "claim" : "choose";
+  for (const id of ["choose", "claim", "work", "done"]) at(id).hidden = id !== step;
+  ({ choose: showChoice, claim: showClaim, work: showWork, done: showDone })[step]();
+}
+
+function showChoice() {
+  const why = w.ended[state.state];
+  at("problem").hidden = !why;
+  at("problem").textContent = why ? `${why} ${state.problem ? state.problem[lang] : ""}` : "";
+}
+
+function showClaim() {
+  const site = state.site;
+  at("site-name").textContent = `${site.id}: ${site.name}`;
+  at("site-where").textContent = site.ward + (site.metres === null ? "" : ", " + w.away(site.metres));
+  const found = state.cameras.map((camera) => item(
+    [camera.id, camera.name, camera.said[lang]].filter(Boolean).join(" – "), camera.fits ? "good" : "bad", camera.model));
+  const strangers = state.strangers.map((text) => item(text[lang], "plain"));
+  at("cameras").replaceChildren(...found, ...strangers);
+  const wanted = site.logins.length ? [""] : [];
+  if (at("logins").dataset.site !== site.id) {
+    at("logins").dataset.site = site.id;
+    at("logins").replaceChildren(...wanted.flatMap(passwordField));
+  }
+  for (const label of at("logins").querySelectorAll("label")) label.textContent = w.password;
+}
+
+function passwordField(camera) {
+  const label = document.createElement("label"), input = document.createElement("input");
+  input.id = label.htmlFor = "password";
+  input.type = "password";
+  input.dataset.camera = camera;
+  input.autocomplete = "off";
+  input.required = true;
+  return [label, input];
+}
+
+function showWork() {
+  const site = state.site ?? { id: "", name: "", cameras: [] };
+  at("claimed-name").textContent = `${site.id}: ${site.name}`;
+  at("centre").textContent = centreText();
+  at("centre").className = state.state === "confirmed" ? "good" : "plain";
+  if (at("aim").dataset.site !== site.id) {
+    at("aim").dataset.site = site.id;
+    at("aim").replaceChildren(...site.cameras.map((camera) => {
+      const line = item("", "plain"), link = document.createElement("a");
+      link.href = `/aim/${camera.id}/`;
+      link.target = "_blank";
+      link.textContent = [camera.id, camera.name].filter(Boolean).join(" – ");
+      line.append(link);
+      return line;
+    }));
+  }
+  const verdict = state.verdict;
+  at("sentence").textContent = verdict ? verdict.sentence : "";
+  at("sentence").className = verdict ? (verdict.verdict === "failed" ? "bad" : "good") : "";
+  at("lines").replaceChildren(...(verdict ? verdict.lines : [])
+    .filter((line) => line.level !== "skipped")
+    .map((line) => item(`${line.check}: ${line.said}`, { green: "good", yellow: "warn", red: "bad" }[line.level], line.todo)));
+  at("photo-label").textContent = state.photo ? w.photoAgain : w.photoTake;
+  if (!at("signed-by").value) at("signed-by").value = state.by;
+  at("undo").hidden = state.state === "confirmed";
+}
+
+function centreText() {
+  if (state.state === "confirmed") return w.confirmed;
+  if (state.uplink) return state.uplink[lang];
+  return state.delivered ? w.delivered : w.sending;
+}
+
+function showDone() {
+  at("done-text").textContent = `${w.kept} ${centreText()}`;
+}
+
+async function scaled(file) {
+  const picture = await createImageBitmap(file, { imageOrientation: "from-image" });
+  const scale = Math.min(1, PHOTO_SIDE / Math.max(picture.width, picture.height));
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.round(picture.width * scale);
+  canvas.height = Math.round(picture.height * scale);
+  canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
+  return new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.8));
+}
+
+at("site-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  send("/site", { label: at("site-label").value }, "site");
+});
+at("near").addEventListener("click", () => {
+  if (!navigator.geolocation) return complain(w.noPlace);
+  navigator.geolocation.getCurrentPosition(async (found) => {
+    const { latitude, longitude, accuracy } = found.coords;
+    const near = await send("/near", { latitude, longitude, accuracy_m: accuracy }, "near");
+    at("nearest").replaceChildren(...(near ? near.sites : []).map((site) => {
+      const line = item("", "plain"), button = document.createElement("button");
+      button.type = "button";
+      button.textContent = `${site.name} (${w.away(site.metres)})`;
+      button.addEventListener("click", () => send("/site", { label: site.label }, "site"));
+      line.append(button);
+      return line;
+    }));
+  }, () => complain(w.noPlace), { enableHighAccuracy: true, timeout: 15000 });
+});
+at("search").addEventListener("click", () => send("/search", {}, "site"));
+at("other").addEventListener("click", () => {
+  state.site = null;
+  history.replaceState(null, "", "/");
+  show();
+});
+at("claim-form").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const passwords = {};
+  for (const input of at("logins").querySelectorAll("input")) passwords[input.dataset.camera] = input.value;
+  if (await send("/claim", { by: at("by").value, passwords }, "claim")) {
+    at("logins").replaceChildren();
+    delete at("logins").dataset.site;
+    await send("/examine", { lang }, "examine");
+  }
+});
+at("examine").addEventListener("click", () => send("/examine", { lang }, "examine"));
+at("photo").addEventListener("change", async () => {
+  const file = at("photo").files[0];
+  if (!file) return;
+  try {
+    await send("/photo", await scaled(file), "photo");
+  } catch {
+    complain(w.noPhoto);
+  }
+});
+at("finish-form").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  if (!drawn) return complain(w.noSignature);
+  const png = await new Promise((done) => pad.toBlob(done, "image/png"));
+  if (await send("/signature", png, "finish")) await send("/finish", { by: at("signed-by").value }, "finish");
+});
+at("undo").addEventListener("click", () => {
+  if (confirm(w.undoSure)) send("/undo", {}, "undo");
+});
+document.addEventListener("spoken", show);
+
+(async () => {
+  try {
+    state = await (await fetch("/state")).json();
+  } catch {
+    complain(w.gone);
+  }
+  show();
+  if (state && isFree() && location.pathname.startsWith("/s/")) {
+    await send("/site", { label: location.pathname }, "site");
+  }
+  setTimeout(poll, POLL_MS);
+})();

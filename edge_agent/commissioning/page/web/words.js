@@ -1,0 +1,84 @@
+"use strict";
+// All words of the page, and which language it speaks: the phone's, or what the button says.
+const WORDS = {
+  vi: {
+    other: "English", title: "Lắp đặt thiết bị",
+    code: "Nhập mã 8 chữ số in trên nhãn thiết bị.",
+    wrong: "Sai mã. Sau 5 lần sai phải chờ 15 phút.",
+    taken: "Đã nhập sai 5 lần. Hãy chờ 15 phút rồi thử lại.",
+    open: "Mở", next: "Tiếp tục",
+    choose: "Thiết bị đang ở điểm nào?", label: "Quét nhãn của điểm, hoặc nhập mã trên nhãn, ví dụ dt-001-r",
+    near: "Tìm các điểm gần đây", away: (m) => m < 1000 ? `cách ${m} m` : `cách ${(m / 1000).toFixed(1).replace(".", ",")} km`,
+    noPlace: "Điện thoại không cho biết vị trí. Hãy quét nhãn hoặc nhập mã.",
+    search: "Tìm lại camera", by: "Họ tên kỹ thuật viên", password: "Mật khẩu camera",
+    take: "Đúng, thiết bị ở điểm này", "other-site": "Không phải, chọn điểm khác",
+    aim: "Chỉnh hướng camera", verdict: "Kiểm tra", examine: "Kiểm tra lại",
+    photo: "Ảnh biển thông báo", photoTake: "Chụp ảnh", photoAgain: "Đã có ảnh. Chụp lại",
+    noPhoto: "Không đọc được ảnh này. Hãy chụp lại.",
+    signature: "Chữ ký", "sign-here": "Ký bằng ngón tay vào khung dưới đây.", clear: "Xóa chữ ký",
+    noSignature: "Chưa có chữ ký.", "signed-by": "Họ tên người ký", finish: "Hoàn thành",
+    undo: "Hủy: thiết bị không ở điểm này", undoSure: "Hủy việc lắp đặt tại điểm này?",
+    done: "Đã xong", kept: "Kết quả, ảnh và chữ ký đã lưu trên thiết bị và sẽ tự gửi về trung tâm khi có mạng.",
+    confirmed: "Trung tâm đã xác nhận.", delivered: "Trung tâm đã nhận, chưa xác nhận. Có thể rời đi, thiết bị tự chờ.",
+    sending: "Đang gửi về trung tâm. Có thể rời đi, thiết bị tự gửi lại.",
+    ended: { refused: "Trung tâm không chấp nhận điểm đã chọn.", withdrawn: "Trung tâm đã thu hồi điểm đã chọn." },
+    working: {
+      site: "Đang tìm camera, khoảng 10 giây…", claim: "Đang thử mật khẩu và cấu hình, có thể mất 1 phút…",
+      examine: "Đang kiểm tra, có thể mất 1 phút…", photo: "Đang lưu ảnh…", finish: "Đang lưu…", undo: "Đang hủy…",
+      near: "Đang tìm điểm…",
+    },
+    serial: (text) => `Thiết bị ${text}`, "words-same": "Các từ này phải giống trên nhãn thiết bị:",
+    clock: "Đồng hồ của thiết bị chưa đúng. Vẫn làm tiếp được.",
+    gone: "Mất kết nối với thiết bị. Trang tự thử lại.",
+  },
+  en: {
+    other: "Tiếng Việt", title: "Commission a box",
+    code: "Type the 8 digits on the label of the box.",
+    wrong: "Wrong code. After 5 wrong ones wait 15 minutes.",
+    taken: "5 wrong codes. Wait 15 minutes, then try again.",
+    open: "Open", next: "Continue",
+    choose: "At which site is this box?", label: "Scan the label of the site, or type what it says, such as dt-001-r",
+    near: "Find sites near here", away: (m) => m < 1000 ? `${m} m away` : `${(m / 1000).toFixed(1)} km away`,
+    noPlace: "The phone does not give its location. Scan the label or type it.",
+    search: "Search cameras again", by: "Name of the technician", password: "Password of the cameras",
+    take: "Yes, the box is at this site", "other-site": "No, choose another site",
+    aim: "Aim the cameras", verdict: "Examination", examine: "Examine again",
+    photo: "Photo of the notice sign", photoTake: "Take a photo", photoAgain: "There is a photo. Take another one",
+    noPhoto: "This photo cannot be read. Take another one.",
+    signature: "Signature", "sign-here": "Sign with a finger in this frame.", clear: "Clear the signature",
+    noSignature: "There is no signature yet.", "signed-by": "Name of who signs", finish: "Finish",
+    undo: "Undo: the box is not at this site", undoSure: "Undo the commissioning at this site?",
+    done: "Done", kept: "Results, photo and signature are stored on the box, which sends them to the centre when it is connected.",
+    confirmed: "The centre has confirmed it.", delivered: "The centre has it and has not confirmed it yet. You may leave, the box waits.",
+    sending: "Being sent to the centre. You may leave, the box tries again.",
+    ended: { refused: "The centre has refused the chosen site.", withdrawn: "The centre has withdrawn the chosen site." },
+    working: {
+      site: "Searching cameras, some 10 seconds…", claim: "Trying the password and configuring, up to a minute…",
+      examine: "Examining, up to a minute…", photo: "Storing the photo…", finish: "Storing…", undo: "Undoing…",
+      near: "Searching sites…",
+    },
+    serial: (text) => `Box ${text}`, "words-same": "These words must be the same as on the label of the box:",
+    clock: "The clock of the box is not right yet. You can go on.",
+    gone: "The box cannot be reached. The page tries again.",
+  },
+};
+
+let lang = navigator.language.toLowerCase().startsWith("en") ? "en" : "vi";
+let w = WORDS[lang];
+
+function speak() {
+  w = WORDS[lang];
+  document.documentElement.lang = lang;
+  document.title = w.title;
+  document.getElementById("lang").textContent = w.other;
+  document.getElementById("pad")?.setAttribute("aria-label", w.signature);
+  for (const each of document.querySelectorAll("[data-word]")) each.textContent = w[each.dataset.word];
+  for (const each of document.querySelectorAll("[data-say]")) each.textContent = w[each.dataset.say];
+  document.dispatchEvent(new Event("spoken"));
+}
+
+document.getElementById("lang").addEventListener("click", () => {
+  lang = lang === "vi" ? "en" : "vi";
+  speak();
+});
+speak();

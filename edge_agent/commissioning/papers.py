@@ -1,0 +1,116 @@
+"""What the technician makes at the pole: the verdict, the photo of the notice sign and the signature.
+
+They stay in the state folder of commissioning. ``finish`` puts them into the commissioning report, which the
+agent sends to the centre as every report (``control.commissioning``), as soon as it is connected."""
+
+from __future__ import annotations
+
+import base64
+import os
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from msgspec import structs
+
+from edge_agent.commissioning.messages import CommissioningError
+from edge_agent.control.commissioning import FOLDER
+from edge_agent.core.errors import EdgeAgentError
+from edge_agent.core.problems.problem import encode_json
+from edge_agent.core.state_file import create_file
+from edge_agent.tools.doctor.paper import make_report
+from edge_agent.tools.doctor.report import Photo, read_findings
+from edge_agent.wire import Doctor, DoctorParty, DoctorReport
+
+PHOTO, SIGNATURE, VERDICT = "photo.jpg", "signature.png", "verdict.json"
+MAX_PHOTO_BYTES, MAX_SIGNATURE_BYTES = 1_000_000, 200_000
+"""The page sends a photo of 1280 pixels, some 300 kB."""
+ROLE: Literal["contractor"] = "contractor"
+"""The party of the report for which the technician signs."""
+
+
+class PaperFiles:
+    """The files in the state folder of commissioning."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def has(self, name: str) -> bool:
+        return (self._folder / name).exists()
+
+    def put(self, name: str, content: bytes) -> None:
+        """Store a photo or a signature, decoded and encoded again. Raises CommissioningError."""
+        picture = Photo(Path(name), content)
+        try:
+            clean = picture.scaled() if name == PHOTO else picture.signature()
+        except EdgeAgentError as error:
+            raise CommissioningError("picture-wrong") from error
+        self._write(self._folder / name, clean)
+
+    def put_verdict(self, document: Doctor) -> None:
+        self._write(self._folder / VERDICT, encode_json(document))
+
+    def verdict(self) -> Doctor | None:
+        try:
+            return msgspec.json.decode((self._folder / VERDICT).read_bytes(), type=Doctor)
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+            return None
+
+    def finish(self, by: str, finished_at: str, state_dir: Path) -> Path:
+        """Write the report with photo and signature beside that of the examination, and return its path.
+        Raises CommissioningError."""
+        examined = self.verdict()
+        if examined is None:
+            raise CommissioningError("examined-first")
+        reports = state_dir / FOLDER
+        document = _findings(reports / f"{_name(examined.gateway, examined.time)}.json", examined)
+        document = structs.replace(document, report=self._signed(document.report, by))
+        path = reports / f"{_name(examined.gateway, finished_at)}.html"
+        # The agent sends the newest page, so the document is written first.
+        self._write(path.with_suffix(".json"), encode_json(document))
+        self._write(path, make_report(document, examined.lang, None))
+        return path
+
+    def _signed(self, report: DoctorReport | None, by: str) -> DoctorReport:
+        report = report or DoctorReport(number="", place="", parties=[DoctorParty(role=ROLE)])
+        parties = [
+            structs.replace(party, name=by, signature=self._base64(SIGNATURE))
+            if party.role == ROLE
+            else party
+            for party in report.parties
+        ]
+        return structs.replace(report, by=by, parties=parties, photo=self._base64(PHOTO))
+
+    def _base64(self, name: str) -> str | None:
+        path = self._folder / name
+        return base64.b64encode(path.read_bytes()).decode() if path.exists() else None
+
+    def clear(self) -> None:
+        """Forget the papers of the last site."""
+        for name in (PHOTO, SIGNATURE, VERDICT):
+            (self._folder / name).unlink(missing_ok=True)
+
+    def _write(self, path: Path, content: bytes) -> None:
+        new = path.with_name(f"{path.name}.new")
+        try:
+            new.unlink(missing_ok=True)
+            with os.fdopen(create_file(new, os.O_WRONLY, 0o640), "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(path)
+        except OSError as error:
+            raise CommissioningError("disk-full") from error
+
+
+def _name(gateway: str, time: str) -> str:
+    """As ``store_report`` names them."""
+    return f"{gateway}-{time[:19].replace('-', '').replace(':', '')}Z"
+
+
+def _findings(path: Path, printed: Doctor) -> Doctor:
+    """The whole document with its pictures; the printed one where the disk has not stored it."""
+    try:
+        return read_findings(path)
+    except EdgeAgentError:
+        return printed

@@ -1,0 +1,41 @@
+"""Files and folders of commissioning, below ``sysroot``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class CommissioningPaths:
+    """``run`` is in memory and belongs to the page's user: passwords are there only until root has them."""
+
+    etc: Path
+    state: Path
+    run: Path
+    answer: Path  # of root's part
+    root_state: Path
+
+    @classmethod
+    def below(cls, sysroot: Path = Path("/")) -> CommissioningPaths:
+        return cls(
+            etc=sysroot / "etc/edge-agent",
+            state=sysroot / "var/lib/edge-agent-commission",
+            run=sysroot / "run/edge-agent-commission",
+            answer=sysroot / "run/edge-agent-commission-root/answer.json",
+            root_state=sysroot / "var/lib/edge-agent-commission-root",
+        )
+
+    @property
+    def config(self) -> Path:
+        return self.etc / "edge-agent.yaml"
+
+    @property
+    def enrolment(self) -> Path:
+        """The bundle of sites and the certificate of the box's batch."""
+        return self.etc / "enrolment"
+
+    @property
+    def confirmed(self) -> Path:
+        """While it exists, the page is not started."""
+        return self.state / "confirmed"

@@ -1,0 +1,72 @@
+"""The bundle of all sites on the box: verified, and the site that a label, a text or a place names."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from edge_agent.commands.signature import read_public
+from edge_agent.commissioning.messages import CommissioningError
+from edge_agent.wire import BundleSite, PhoneLocation, SiteBundle
+from edge_agent.wire.claims import MAX_BUNDLE_BYTES, check_character
+
+BUNDLE = "sites.json"
+NEAREST = 5
+EARTH_RADIUS_M = 6_371_000.0
+
+
+def read_bundle(folder: Path, release_key: Path) -> SiteBundle:
+    """Read ``sites.json``, which the fleet's key for releases has signed. Raises CommissioningError."""
+    path = folder / BUNDLE
+    try:
+        if path.stat().st_size > MAX_BUNDLE_BYTES:
+            raise CommissioningError("bundle-invalid", reason="too large")
+        content = path.read_bytes()
+        signature = path.with_name(f"{BUNDLE}.sig").read_bytes()
+        public = read_public(release_key.read_text(encoding="ascii", errors="replace"))
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, content)
+        return msgspec.json.decode(content, type=SiteBundle)
+    except FileNotFoundError as error:
+        raise CommissioningError("bundle-missing", file=str(error.filename)) from error
+    except InvalidSignature:
+        raise CommissioningError("bundle-unsigned") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise CommissioningError("bundle-invalid", reason=str(error)[:200]) from error
+
+
+def site_of_label(bundle: SiteBundle, text: str) -> BundleSite:
+    """The site of a label, of the path of its address, or of an id with its check character typed by hand.
+
+    Raises CommissioningError."""
+    word = text.strip().lower().rstrip("/").rpartition("/")[2]
+    match = re.fullmatch(r"([a-z0-9-]{1,63})-([a-z0-9])", word)
+    sites = {site.id: site for site in bundle.sites}
+    if match is not None and match[2] == check_character(match[1]):
+        if match[1] in sites:
+            return sites[match[1]]
+        raise CommissioningError("site-unknown", site=match[1])
+    raise CommissioningError("site-check", site=word[:70])
+
+
+def nearest_sites(bundle: SiteBundle, place: PhoneLocation) -> list[tuple[BundleSite, float]]:
+    """The sites next to the phone with their distance in metres, the nearest first; the sites of the sheet
+    without a location are left out."""
+    found = [(site, distance_m(site, place)) for site in bundle.sites]
+    near = [(site, distance) for site, distance in found if distance is not None]
+    return sorted(near, key=lambda each: each[1])[:NEAREST]
+
+
+def distance_m(site: BundleSite, place: PhoneLocation) -> float | None:
+    """Distance on a sphere, by the haversine formula; None: the sheet has no location of the site."""
+    if site.location is None:
+        return None
+    first, second = math.radians(site.location.latitude), math.radians(place.latitude)
+    of_longitude = math.radians(place.longitude - site.location.longitude)
+    half = math.sin((second - first) / 2) ** 2
+    half += math.cos(first) * math.cos(second) * math.sin(of_longitude / 2) ** 2
+    return 2 * EARTH_RADIUS_M * math.asin(math.sqrt(min(1.0, half)))

@@ -1,0 +1,140 @@
+"""From an unclaimed box to a confirmed site, with real processes: the command, its page over HTTPS, a camera
+over RTSP, a broker with its access list, and a control machine that answers."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import ssl
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_agent.commissioning.identity import open_identity
+from edge_agent.wire.claims import check_character
+from tests.commissioning.centre import ACL, ClaimCentre
+from tests.commissioning.prepared_box import CODE, PASSWORD, ROOT, PreparedBox, prepared_box
+from tests.testbed.clips import make_clip
+from tests.testbed.mosquitto import free_port, wait_until
+from tests.testbed.rtsp import RtspServer
+from tests.testbed.tls_folder import strict_broker
+
+LABEL = f"/s/dt-001-{check_character('dt-001')}"
+
+
+class PhoneOverTls:
+    """A phone that trusts the certificate whose fingerprint it was given, and no other."""
+
+    def __init__(self, port: int, box: PreparedBox) -> None:
+        identity = open_identity(box.paths.etc / "serial", box.paths.state)
+        self._context = ssl.create_default_context(cafile=str(identity.certificate))
+        self._context.check_hostname = False
+        self._port, self._cookie = port, ""
+
+    def ask(self, path: str, body: bytes | str | None = None, method: str = "") -> tuple[int, bytes]:
+        connection = http.client.HTTPSConnection("127.0.0.1", self._port, context=self._context, timeout=180)
+        headers = {"Cookie": self._cookie} if self._cookie else {}
+        connection.request(method or ("GET" if body is None else "POST"), path, body, headers)
+        answer = connection.getresponse()
+        self._cookie = (answer.headers.get("Set-Cookie") or self._cookie).partition(";")[0]
+        found = answer.status, answer.read()
+        connection.close()
+        return found
+
+    def step(self, path: str, **values: Any) -> dict[str, Any]:
+        _, body = self.ask(path, json.dumps(values))
+        found: dict[str, Any] = json.loads(body)
+        return found
+
+    @property
+    def state(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.ask("/state")[1])
+        return found
+
+
+def picture(suffix: str) -> bytes:
+    done, buffer = cv2.imencode(suffix, np.full((60, 80, 3), 200, np.uint8))
+    assert done
+    return buffer.tobytes()
+
+
+def serve(box: PreparedBox, port: int) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "edge_agent", "commission", "--serve", "--page-port", str(port)]
+    return subprocess.Popen([*command, "--sysroot", str(box.folder)], cwd=ROOT, env={**os.environ})
+
+
+def test_a_box_becomes_the_gateway_of_a_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clip = make_clip(tmp_path / "clip.mp4", size=(640, 360))
+    with RtspServer({"/s": clip}, user="edge", password=PASSWORD) as camera:
+        box = prepared_box(tmp_path, 0, [camera.url("/s")])
+        acl = tmp_path / "acl"
+        acl.write_text("topic readwrite #\n" + ACL)  # the centre is anonymous, on a listener of its own
+        server = box.authority.issue("broker", san="IP:127.0.0.1")
+        with (
+            strict_broker(tmp_path, server, box.authority.cert, f"acl_file {acl}") as (broker, subscriber),
+            box.root_part(monkeypatch),
+        ):
+            box.broker_port = broker.port
+            box.write_bundle()
+            centre = ClaimCentre(subscriber, box.authority, box.answer_key)
+            port = free_port()
+            page = serve(box, port)
+            try:
+                commission(box, opened_page(port, box), centre, tmp_path)
+                assert page.wait(60) == 0
+            finally:
+                page.kill()
+                page.wait()
+
+
+def opened_page(port: int, box: PreparedBox) -> PhoneOverTls:
+    wait_until(lambda: (box.paths.run / "console.txt").exists(), what="the page")
+    phone = PhoneOverTls(port, box)
+
+    def answers() -> bool:
+        try:
+            return phone.ask("/")[0] == 200
+        except OSError:
+            return False
+
+    wait_until(answers, what="the page answers")
+    return phone
+
+
+def commission(box: PreparedBox, phone: PhoneOverTls, centre: ClaimCentre, folder: Path) -> None:
+    assert phone.ask("/state")[0] == 403, "not without the code"
+    assert phone.ask(LABEL, f"code={CODE}")[0] == 303
+    found = phone.step("/site", label=LABEL)
+    assert [camera["fits"] for camera in found["cameras"]] == [True], found
+    claimed = phone.step("/claim", by="Nguyễn Văn An", passwords={"": PASSWORD})
+    assert claimed["state"] == "claimed", claimed
+    assert (box.paths.etc / "credentials/cam-1").read_text() == PASSWORD + "\n"
+    claim = centre.claim()
+    assert (claim.site, claim.by) == ("dt-001", "Nguyễn Văn An")
+    examined = phone.step("/examine", lang="vi")
+    assert any(line["check"] == "cam-1" and line["level"] == "green" for line in examined["verdict"]["lines"])
+    centre.answer(claim, "confirmed", folder)
+    wait_until(lambda: phone.state["state"] == "confirmed", what="confirmed")
+    photo, signature = picture(".jpg"), picture(".png")
+    assert phone.ask("/photo", photo)[0] == 200
+    assert phone.ask("/signature", signature)[0] == 200
+    assert phone.step("/finish", by="Nguyễn Văn An")["finished"]
+    newest = max((box.state_dir / "reports").glob("dt-001-*.html"))
+    assert "Nguyễn Văn An" in newest.read_text(encoding="utf-8")
+    report = json.loads(newest.with_suffix(".json").read_text(encoding="utf-8"))["report"]
+    assert report["photo"]
+    assert [party["role"] for party in report["parties"] if party["signature"]] == ["contractor"]
+    subject = subprocess.run(
+        ["openssl", "x509", "-in", box.paths.etc / "tls/client.crt", "-noout", "-subject", "-issuer"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "dt-001" in subject.stdout
+    assert "test CA" in subject.stdout
