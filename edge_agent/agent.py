@@ -42,6 +42,7 @@ from edge_agent.core.state_file import make_folder
 from edge_agent.core.worker import Supervisor
 from edge_agent.host.board.platform import platform_lines
 from edge_agent.host.health.birth import make_birth
+from edge_agent.host.health.camera_firmware import firmware_lines
 from edge_agent.host.health.clock_sync import KernelSync, read_kernel_sync
 from edge_agent.host.health.heartbeat import HealthSources, HeartbeatMaker, compact, next_interval_s
 from edge_agent.host.health.host_metrics import HostMetrics
@@ -219,7 +220,12 @@ class Agent:
             update=controls.updates.health,
             healing=controls.recovery.health,
             model=self._models.health,
-            identities=controls.camera_identities.lines,
+            identities=lambda: (
+                *controls.camera_identities.lines(),
+                *firmware_lines(
+                    controls.camera_identities.identities(), base.current_settings().camera_firmware
+                ),
+            ),
             platform=tuple(platform_lines(profile, base.sysroot)),
             evidence=events.store.health,
             commands=commands.health,
@@ -335,8 +341,7 @@ class Agent:
         self._controls.camera_clocks.tick(self._base.current_settings().cameras)
 
     def _identify_cameras(self) -> None:
-        cameras = self._base.current_settings().cameras
-        self._controls.camera_identities.tick(cameras, self._cameras.statuses())
+        self._controls.camera_identities.tick(self._cameras.statuses())
 
     def _send_heartbeat(self) -> None:
         usual_s = self._base.current_settings().heartbeat_s

@@ -301,7 +301,12 @@ def build_controls(
         camera_states=CameraStateFilter(state_dir / "cameras.json", clock, base.boot_id),
         camera_clocks=CameraClocks(state_dir / CAMERA_CLOCKS, clock, base.synced),
         camera_identities=CameraIdentities(
-            state_dir, clock, settings.gateway.timezone, publisher.publish_birth, sysroot
+            state_dir,
+            clock,
+            settings.gateway.timezone,
+            lambda: base.current_settings().cameras,
+            publisher.publish_birth,
+            sysroot,
         ),
         thermal=ThermalControl(settings.profile.thermal, detection.limiter, clock, factory, outbox, sysroot),
         reports=CommissioningReports(base.current_settings, clock, factory, outbox),

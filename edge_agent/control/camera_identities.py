@@ -56,14 +56,17 @@ class CameraIdentities:
         state_dir: Path,
         clock: Clock,
         zone: tzinfo,
+        cameras: Callable[[], Sequence[Camera]],
         publish_birth: Callable[[], None],
         sysroot: Path = Path("/"),
         reader: Reader | None = None,
     ) -> None:
-        """``publish_birth`` is called by ``tick`` after an identity has changed."""
+        """``cameras``: those in force; ``publish_birth`` is called by ``tick`` after an identity has
+        changed."""
         self._state_dir = state_dir
         self._clock = clock
         self._zone = zone
+        self._cameras = cameras
         self._publish_birth = publish_birth
         self._sysroot = sysroot
         self._reader = reader or read_in_process
@@ -75,7 +78,7 @@ class CameraIdentities:
         self._read_mono: dict[str, float] = {}  # by camera id; of the main thread
         self._round: SupervisedThread | None = None
 
-    def tick(self, cameras: Sequence[Camera], statuses: Sequence[CameraStatus]) -> None:
+    def tick(self, statuses: Sequence[CameraStatus]) -> None:
         with self._lock:
             changed, self._has_changed = self._has_changed, False
         if changed:
@@ -85,7 +88,7 @@ class CameraIdentities:
         online_since = {
             status.camera_id: status.since_mono for status in statuses if status.state in CONNECTED
         }
-        due = [camera for camera in cameras if self._is_due(camera, online_since.get(camera.id))]
+        due = [camera for camera in self._cameras() if self._is_due(camera, online_since.get(camera.id))]
         if not due:
             return
         now_mono = self._clock.monotonic()
@@ -102,16 +105,18 @@ class CameraIdentities:
         return self._round is None or self._round.join(timeout_s)
 
     def identities(self) -> dict[str, CameraIdentity]:
-        """What is known, by camera id."""
-        return {camera: stored.shown for camera, stored in self._copy().items()}
+        """What is known of the cameras in force, by camera id."""
+        return {camera: stored.shown for camera, stored in self._in_force().items()}
 
     def lines(self) -> Iterator[ProblemText]:
         """Lines for the heartbeat's ``degraded``."""
-        yield from swap_lines(self._copy(), self._clock.now(), self._zone)
+        yield from swap_lines(self._in_force(), self._clock.now(), self._zone)
 
-    def _copy(self) -> dict[str, StoredIdentity]:
+    def _in_force(self) -> dict[str, StoredIdentity]:
         with self._lock:
-            return dict(self._stored)
+            stored = dict(self._stored)
+        found = ((camera, stored.get(camera.id)) for camera in self._cameras())
+        return {camera.id: each for camera, each in found if each is not None and each.host == _host(camera)}
 
     def _is_due(self, camera: Camera, online_since_mono: float | None) -> bool:
         now_mono = self._clock.monotonic()
@@ -126,14 +131,15 @@ class CameraIdentities:
         for camera in cameras:
             if loop.wait(0):
                 return
-            host = host_of(camera.url).strip("[]").lower()
+            host = _host(camera)
             found = self._reader(camera, self._state_dir)
             self._record(camera.id, host, found, find_neighbour_mac(host, self._sysroot))
 
     def _record(
         self, camera_id: str, host: str, found: CameraIdentity | None, neighbour_mac: str | None
     ) -> None:
-        before = self._copy().get(camera_id)
+        with self._lock:
+            before = self._stored.get(camera_id)
         after = updated(before, host, found, neighbour_mac, rfc3339(self._clock.now()))
         if after is None:
             return
@@ -145,6 +151,10 @@ class CameraIdentities:
             self._has_changed |= before is None or before.shown != after.shown
             record = StoredIdentities(dict(self._stored))
         write_record(self._state_dir / FILE, record)
+
+
+def _host(camera: Camera) -> str:
+    return host_of(camera.url).strip("[]").lower()
 
 
 def read_in_process(camera: Camera, state_dir: Path) -> CameraIdentity | None:

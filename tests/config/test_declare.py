@@ -118,6 +118,9 @@ healing: {reconnect_h: 1, reset_h: 2, reboot_h: 3, witnesses: ["203.113.131.1:53
 outbox: {max_bytes: 2GB}
 storage: {max_bytes: 2GB, max_age_days: 3, keep_free: 1GB, seal_to: centre.pem}
 acceptance: {authority: A, organisation: B, symbol: C, place: D, owner: E, contractor: F, ward: G}
+camera_firmware:
+  - {vendor: Hikvision, models: DS-2*, minimum: V5.7.3, minimum_build: "2021-06-23", why: a, why_vi: b,
+     source: c}
 commands: {operator_keys: [keys], search_keys: [keys], signed: [restart]}
 collect: {allow: true, seal_to: centre.pem, max_bytes: 1GB, keep_days: 3}
 passages: {enabled: true, max_bytes: 1GB, max_age_days: 9, crops: false, crop_days: 2, scenes: false,

@@ -40,18 +40,21 @@ class Site:
         self.clock = FakeClock()
         self.folder = folder
         self.answer = answer
+        self.cameras = [GATE]
         self.asked = 0
         self.births = 0
         self.since_mono = self.clock.monotonic()
         self.identities = self.started()
 
     def started(self) -> CameraIdentities:
-        return CameraIdentities(self.folder, self.clock, UTC, self._publish, self.folder, self._read)
+        return CameraIdentities(
+            self.folder, self.clock, UTC, lambda: self.cameras, self._publish, self.folder, self._read
+        )
 
     def tick(self, seconds: float) -> None:
         self.clock.advance(seconds)
         for _ in range(2):  # the second publishes what the first has read
-            self.identities.tick([GATE], [online(self.clock, self.since_mono)])
+            self.identities.tick([online(self.clock, self.since_mono)])
             assert self.identities.join(5.0)
 
     def _publish(self) -> None:
@@ -74,6 +77,8 @@ def test_a_camera_is_read_when_it_connects_then_daily_and_the_birth_is_sent_agai
     assert read_identities(tmp_path, {"gate": "127.0.9.99"}) == {}
     site.tick(EVERY_S)
     assert (site.asked, site.births) == (2, 1)
+    site.cameras = [replace(GATE, url="rtsp://127.0.9.99/sub")]
+    assert site.identities.identities() == {}, "another address was configured"
 
 
 def test_a_camera_that_keeps_reconnecting_is_read_once_an_hour(tmp_path: Path) -> None:

@@ -1,11 +1,11 @@
-"""Parts of a camera's section: ``analyse``, ``ring``, ``report`` and ``clip``."""
+"""Parts of a camera's section: ``analyse``, ``ring``, ``report`` and ``clip``; and ``camera_firmware``."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
 from edge_agent.config.fields.declare import Key, Made, section
-from edge_agent.config.fields.field_types import ByteSize, Flag, Number, WordChoice
+from edge_agent.config.fields.field_types import ByteSize, Flag, Number, Text, WordChoice
 from edge_agent.config.fields.schema_types import SectionValues
 from edge_agent.config.model.addresses import CameraAddress, CameraUrl
 from edge_agent.config.texts.messages import message
@@ -188,3 +188,34 @@ def _check_lengths(values: SectionValues) -> None:
 
 
 CLIP = section(Clip, "clip", check=_check_lengths)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CameraFirmware:
+    """The oldest firmware that cameras of some models should have."""
+
+    vendor: Annotated[str, Key("part of the manufacturer's name, such as Hikvision", Text("a name", 60))]
+    models: Annotated[str, Key("models, where * and ? stand for other characters", Text("a pattern", 60))]
+    minimum: Annotated[
+        str | None,
+        Key("the oldest version", Text("a version", 60, r".*\d.*", "with a number"), "any version"),
+    ] = None
+    minimum_build: Annotated[
+        str | None,
+        Key(
+            "the oldest build, as a date; for vendors whose versions of different models cannot be compared",
+            Text("a date", 10, r"20\d\d-[01]\d-[0-3]\d", "such as 2021-06-23"),
+            "any build",
+        ),
+    ] = None
+    why: Annotated[str, Key("what is wrong with an older one", Text("a sentence", 300))]
+    why_vi: Annotated[str | None, Key("the same in Vietnamese", Text("a sentence", 300), "as why")] = None
+    source: Annotated[str, Key("where this is documented", Text("an address", 300))]
+
+
+def _check_firmware(values: SectionValues) -> None:
+    if not values.given("minimum") and not values.given("minimum_build"):
+        values.reading.refuse(values.place("models"), message("firmware-no-minimum"))
+
+
+CAMERA_FIRMWARE = section(CameraFirmware, "camera firmware", check=_check_firmware)

@@ -17,7 +17,9 @@ from edge_agent.config.model.addresses import Broker, ProbeTarget
 from edge_agent.config.model.boards import Profile
 from edge_agent.config.model.camera import CAMERA, Camera
 from edge_agent.config.model.camera_parts import (
+    CAMERA_FIRMWARE,
     Analyse,
+    CameraFirmware,
     Clip,
     ClipPolicy,
     GearChoice,
@@ -186,6 +188,15 @@ class Settings:
         tuple[Camera, ...],
         Key("the cameras of this gateway", ListOf(CAMERA, "cameras"), reload=ReloadScope.CAMERA),
     ]
+    camera_firmware: Annotated[
+        tuple[CameraFirmware, ...],
+        Key(
+            "oldest firmware of cameras, in addition to the list of the package; an entry with the same "
+            "vendor and models replaces that of the package",
+            ListOf(CAMERA_FIRMWARE, "entries", most=200),
+            reload=ReloadScope.NOTHING,
+        ),
+    ] = ()
     config_hash: str  # sha256 of the merged configuration, secrets left out
     warnings: tuple[str, ...] = ()
 

@@ -155,6 +155,10 @@ WARNINGS: Sentences = {
         "khi bắt đầu",
     ),
     # --- logins ---
+    "firmware-no-minimum": (
+        "needs minimum or minimum_build",
+        "cần minimum hoặc minimum_build",
+    ),
     "login-twice": (
         "the url has a user part already; leave one of the two out",
         "url đã có tên đăng nhập; hãy bỏ một trong hai",

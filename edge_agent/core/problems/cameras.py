@@ -27,6 +27,10 @@ STATES: Sentences = {
         "camera {camera}: another device answers at its address since {since}, MAC {before} -> {after}",
         "camera {camera}: từ {since} tại địa chỉ này là thiết bị khác, MAC {before} -> {after}",
     ),
+    "camera-firmware-old": (
+        "camera {camera}: firmware {firmware} of {model} is older than {minimum}; doctor says why",
+        "camera {camera}: firmware {firmware} của {model} cũ hơn {minimum}; lệnh doctor cho biết lý do",
+    ),
     # What each cause means, whatever led to it.
     "cause-unknown": ("cause unknown", "không rõ nguyên nhân"),
     "cause-unreachable": (

@@ -150,6 +150,7 @@ def examine(
     results[of_board + 1 : of_board + 1] = load
     hosts = {camera.id: host_of(camera.url).strip("[]") for camera in settings.cameras}
     identities = read_identities(settings.state_dir, hosts)
+    results += cameras.check_firmware(settings, identities)
     return Examination(settings, tuple(results), measurements, time.monotonic() - began_mono, identities)
 
 

@@ -52,3 +52,18 @@ def test_the_document_has_what_the_agent_read_of_each_camera(tmp_path: Path, pas
         config = write_config(tmp_path, cameras=[gate], broker_port=1, detector="none")
         (found,) = examined(config, "--lang", "en").doctor.cameras
     assert {key: getattr(found, key) for key in identity} == identity
+
+
+def test_firmware_older_than_the_list_is_yellow_in_both_languages(tmp_path: Path, password: str) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    identity = {"manufacturer": "HIKVISION", "model": "DS-2CD2043", "firmware": "V5.5.0 build 190305"}
+    stored = {"host": "127.0.0.1", "read_at": "2026-11-29T05:00:00.000Z", "identity": identity}
+    (state / "camera-identities.json").write_text(json.dumps({"cameras": {"gate": stored}}))
+    with StrictCamera() as strict:
+        gate = camera("gate", strict.url, password)
+        config = write_config(tmp_path, cameras=[gate], broker_port=1, detector="none")
+        said = {lang: examined(config, "--lang", lang).line("gate/firmware") for lang in ("en", "vi")}
+    assert {line.level for line in said.values()} == {"yellow"}
+    assert "V5.5.0 build 190305 of DS-2CD2043 is older than build 2021-06-23: commands" in said["en"].said
+    assert "cũ hơn build 2021-06-23: một số mẫu" in said["vi"].said

@@ -17,14 +17,15 @@ from edge_agent.core.camera_logins import FILE as LOGINS_FILE
 from edge_agent.core.clock import Clock
 from edge_agent.core.errors import CaptureError
 from edge_agent.core.facts import TAMPER
-from edge_agent.core.languages import named_in_both
+from edge_agent.core.languages import Bilingual, named_in_both
 from edge_agent.core.model import Cause
+from edge_agent.host.health.camera_firmware import old_firmware
 from edge_agent.host.health.decode_load import DecodedStream, decode_load, fully_decoded
 from edge_agent.host.local_api.status_words import STATUS
 from edge_agent.tools.doctor.check import CheckResult, Figure
 from edge_agent.tools.doctor.checks.picture import ImageQuality, judge, measure_quality, thumbnail
 from edge_agent.tools.doctor.checks.still import CODECS, check_still, uses_main_stream
-from edge_agent.wire import CameraHealth, DoctorCamera
+from edge_agent.wire import CameraHealth, CameraIdentity, DoctorCamera
 
 if TYPE_CHECKING:
     from edge_agent.core.model import Colour
@@ -198,6 +199,24 @@ def check_decoding(settings: Settings, measured: Sequence[DoctorCamera]) -> Sequ
     if not load.is_exceeded:
         return [CheckResult("board/decode", "decode-good", figures)]
     return [CheckResult("board/decode", "decode-large" if load.oversized else "decode-many", figures)]
+
+
+def check_firmware(settings: Settings, identities: Mapping[str, CameraIdentity]) -> Sequence[CheckResult]:
+    """One result for each camera whose firmware is older than the list asks for."""
+    return [
+        CheckResult(
+            f"{old.camera}/firmware",
+            "firmware-old",
+            {
+                "firmware": old.identity.firmware or "",
+                "model": old.identity.model or "",
+                "minimum": old.minimum,
+                "why": Bilingual(old.wanted.why, old.wanted.why_vi or old.wanted.why),
+                "source": old.wanted.source,
+            },
+        )
+        for old in old_firmware(identities, settings.camera_firmware)
+    ]
 
 
 def _agent_results(camera_id: str, agent: CameraHealth | None) -> Iterator[CheckResult]:

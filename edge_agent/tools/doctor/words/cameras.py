@@ -107,6 +107,12 @@ CAMERAS: dict[str, Wording] = {
         "switch smart codec (H.264+, H.265+) off, look for packet loss",
         "tắt Smart Codec (H.264+, H.265+), kiểm tra mạng có mất gói không",
     ),
+    "firmware-old": yellow(
+        "firmware {firmware} of {model} is older than {minimum}: {why}",
+        "firmware {firmware} của {model} cũ hơn {minimum}: {why}",
+        "install the vendor's newer firmware for this model; details: {source}",
+        "cài firmware mới hơn của hãng cho mẫu camera này; chi tiết: {source}",
+    ),
     # --- the stream ---
     "size-main": yellow(
         "{width}x{height} looks like the main stream",
