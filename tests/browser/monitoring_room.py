@@ -12,6 +12,9 @@ from tests.edge_central.web.house import House
 from tests.testbed.chromium import Chromium
 
 WALL, PHONE = (1920, 1080), (390, 844)
+FITS_WIDTH = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+"""Whether the page cannot be scrolled sideways. ``innerWidth`` would not do: as a phone, Chromium zooms out
+until all that is too wide fits, and then it is as large as ``scrollWidth``."""
 NAMELESS = """
 (() => {
     const named = (e) => (e.getAttribute("aria-label") || e.textContent || "").trim() || e.labels?.length

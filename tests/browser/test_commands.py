@@ -14,7 +14,7 @@ import pytest
 
 from edge_agent.commands.signature import make_key, read_private
 from edge_central.web.auth.accounts import Role
-from tests.browser.monitoring_room import FAINT, NAMELESS, PHONE, WALL, axe_violations
+from tests.browser.monitoring_room import FAINT, FITS_WIDTH, NAMELESS, PHONE, WALL, axe_violations
 from tests.commands.centre import centre_at
 from tests.commands.synced_agent import COMMAND
 from tests.commands.test_over_mqtt import YARD
@@ -201,7 +201,7 @@ def test_the_page_fits_has_names_and_can_be_read(room: SigningRoom, size: tuple[
     room.open(f"/language/{lang}?next={PAGE}")
     for path in (PAGE, f"{PAGE}?{MUTE}", "/sites/dt-001"):
         room.open(path)
-        assert room.browser.run("document.documentElement.scrollWidth <= innerWidth"), f"{path}: sideways"
+        assert room.browser.run(FITS_WIDTH), f"{path}: sideways"
         assert room.browser.run(NAMELESS) == [], path
         assert room.browser.run(FAINT) == {}, path
         assert axe_violations(room.browser) == [], path

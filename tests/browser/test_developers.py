@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from edge_central.web.auth.accounts import Role
-from tests.browser.monitoring_room import FAINT, NAMELESS, PHONE, WALL, Room
+from tests.browser.monitoring_room import FAINT, FITS_WIDTH, NAMELESS, PHONE, WALL, Room
 from tests.edge_central.console.served import CityHouse
 from tests.testbed.chromium import Chromium, installed
 
@@ -34,7 +34,7 @@ def test_it_fits_has_names_and_can_be_read(room: Room, path: str, size: tuple[in
     room.open(path)
     room.run(OPEN_ALL)
     assert room.run("document.documentElement.lang") == lang
-    assert room.run("document.documentElement.scrollWidth <= innerWidth"), "sideways"
+    assert room.run(FITS_WIDTH), "sideways"
     assert room.run(NAMELESS) == []
     assert room.run(FAINT) == {}
     assert room.axe_violations() == []

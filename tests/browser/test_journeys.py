@@ -14,7 +14,7 @@ from edge_central.journeys.travel_times import TravelTime, store_travel_times
 from edge_central.searches.matches import ReceivedPassage
 from edge_central.store import tables
 from edge_central.web.auth.accounts import Role
-from tests.browser.monitoring_room import FAINT, NAMELESS, PHONE, WALL, Room
+from tests.browser.monitoring_room import FAINT, FITS_WIDTH, NAMELESS, PHONE, WALL, Room
 from tests.edge_central.console.passages import (
     MINUTE_MS,
     CityGateways,
@@ -156,7 +156,7 @@ def test_each_page_of_a_journey_fits_has_names_and_can_be_read(
     room.open(f"/language/{lang}?next=/journeys")
     for name, path in pages.items():
         room.open(path)
-        assert room.run("document.documentElement.scrollWidth <= innerWidth"), f"{name}: sideways"
+        assert room.run(FITS_WIDTH), f"{name}: sideways"
         assert room.run(NAMELESS) == [], name
         assert room.run(FAINT) == {}, name
         assert room.axe_violations() == [], name

@@ -13,7 +13,7 @@ import pytest
 
 from edge_agent.commands.signature import make_key
 from edge_central.web.auth.accounts import Role
-from tests.browser.monitoring_room import FAINT, NAMELESS, PHONE, WALL, axe_violations
+from tests.browser.monitoring_room import FAINT, FITS_WIDTH, NAMELESS, PHONE, WALL, axe_violations
 from tests.browser.test_commands import SigningRoom
 from tests.commands.centre import Centre as Operator
 from tests.commands.centre import centre_at, document
@@ -166,7 +166,7 @@ def test_the_pages_fit_have_names_and_can_be_read(room: MaskRoom, size: tuple[in
     reset = "/sites/dt-001/commands?type=set-rule&camera=cam-1&reset_masks=1&reason=x"
     for path in (RULES, MASKS, reset):
         room.open(path)
-        assert room.browser.run("document.documentElement.scrollWidth <= innerWidth"), f"{path}: sideways"
+        assert room.browser.run(FITS_WIDTH), f"{path}: sideways"
         assert room.browser.run(NAMELESS) == [], path
         assert room.browser.run(FAINT) == {}, path
         assert axe_violations(room.browser) == [], path

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.monitoring_room import FAINT, NAMELESS, PHONE, Room
+from tests.browser.monitoring_room import FAINT, FITS_WIDTH, NAMELESS, PHONE, Room
 from tests.edge_central.web.house import House
 from tests.edge_central.web.test_paper_pages import added, download, make_copies
 from tests.edge_central.web.test_search_pages import city
@@ -54,7 +54,7 @@ def test_the_pages_fit_and_can_be_read(room: Room, lang: str) -> None:
         for size, phone in (((1366, 768), False), (PHONE, True)):
             room.browser.resize(*size, phone=phone)
             room.open(path)
-            assert room.run("document.documentElement.scrollWidth <= innerWidth"), (path, size)
+            assert room.run(FITS_WIDTH), (path, size)
             assert room.run(NAMELESS) == [], path
             assert room.run(FAINT) == {}, path
             assert room.axe_violations() == [], path

@@ -15,7 +15,7 @@ from edge_central.rehearsals.answers import record_replies
 from edge_central.searches.model import SearchAuthor
 from edge_central.store.scope import Scope
 from edge_central.web.auth.accounts import Role
-from tests.browser.monitoring_room import FAINT, NAMELESS, PHONE, WALL, Room
+from tests.browser.monitoring_room import FAINT, FITS_WIDTH, NAMELESS, PHONE, WALL, Room
 from tests.edge_central.console.passages import CityGateways, crop, make_searchable
 from tests.edge_central.console.plan import WARDS
 from tests.edge_central.console.served import CityHouse
@@ -107,7 +107,7 @@ def test_each_page_fits_has_names_and_can_be_read(
     for name in NAMES:
         room.open(pages[name])
         assert room.run("document.documentElement.lang") == lang
-        assert room.run("document.documentElement.scrollWidth <= innerWidth"), f"{name}: sideways"
+        assert room.run(FITS_WIDTH), f"{name}: sideways"
         assert room.run(NAMELESS) == [], name
         assert room.run(FAINT) == {}, name
         assert room.axe_violations() == [], name

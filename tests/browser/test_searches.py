@@ -11,7 +11,7 @@ import pytest
 
 from edge_agent.wire.received.bounds import with_problem
 from edge_central.web.auth.accounts import Role
-from tests.browser.monitoring_room import AXE, FAINT, NAMELESS, PHONE, WALL, Room
+from tests.browser.monitoring_room import AXE, FAINT, FITS_WIDTH, NAMELESS, PHONE, WALL, Room
 from tests.edge_central.console.passages import (
     MINUTE_MS,
     CityGateways,
@@ -212,7 +212,7 @@ def test_each_page_fits_has_names_and_can_be_read(
     for name in NAMES:
         room.open(pages[name])
         assert room.run("document.documentElement.lang") == lang
-        assert room.run("document.documentElement.scrollWidth <= innerWidth"), f"{name}: sideways"
+        assert room.run(FITS_WIDTH), f"{name}: sideways"
         assert room.run(NAMELESS) == [], name
         assert room.run(FAINT) == {}, name
         assert room.run("document.querySelectorAll('h1').length") == 1

@@ -18,7 +18,7 @@ from edge_central.ingest.batch_writer import BatchWriter
 from edge_central.store.media_folder import MediaFolder
 from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceState
 from edge_central.web.auth.accounts import Role
-from tests.browser.monitoring_room import FAINT, NAMELESS, PHONE, WALL, Room
+from tests.browser.monitoring_room import FAINT, FITS_WIDTH, NAMELESS, PHONE, WALL, Room
 from tests.edge_central.console.city_events import CityEvent, messages_of
 from tests.edge_central.console.gateway import Gateway
 from tests.edge_central.console.plan import crossing
@@ -38,7 +38,7 @@ MINUTE_MS = 60_000
 FITS = """
 ({
     page: document.documentElement.scrollHeight <= innerHeight
-        && document.documentElement.scrollWidth <= innerWidth,
+        && document.documentElement.scrollWidth <= document.documentElement.clientWidth,
     cards: Array.from(document.querySelectorAll(".cards > li"))
         .filter((e) => e.scrollHeight > e.clientHeight + 1 || e.getBoundingClientRect().bottom > innerHeight)
         .map((e) => e.dataset.of + " " + e.scrollHeight + " > " + e.clientHeight),
@@ -175,7 +175,7 @@ def test_on_smaller_screens_the_page_scrolls_down_only(room: Room) -> None:
     for size in ((1366, 768), PHONE):
         room.browser.resize(*size, phone=size == PHONE)
         room.open("/wall")
-        assert room.run("document.documentElement.scrollWidth <= innerWidth"), size
+        assert room.run(FITS_WIDTH), size
     room.browser.resize(*WALL)
 
 
