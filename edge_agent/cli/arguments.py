@@ -33,6 +33,7 @@ def parser() -> CommandParser:
     )
     from edge_agent.tools import broker_commands
     from edge_agent.tools.ground import command as ground
+    from edge_agent.tools.offline_docs import command as offline_docs
     from edge_central.cli import command as central
 
     whole = CommandParser(
@@ -66,6 +67,7 @@ def parser() -> CommandParser:
     broker_commands.add_gateways(commands)
     broker_commands.add_home_assistant(commands)
     broker_commands.add_simulate(commands)
+    offline_docs.add_command_to(commands)
     manual.add_command_to(commands)
     whole.rename_command("fleet", "gateways")
     return whole

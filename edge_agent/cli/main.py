@@ -138,6 +138,10 @@ def _run_tool(args: argparse.Namespace, out: TextIO) -> int:
             from edge_agent.tools.gateways.command import run_gateways
 
             return run_gateways(args, out)
+        case "docs":
+            from edge_agent.tools.offline_docs.command import run_docs
+
+            return run_docs(args, out, getattr(args, "lang", None) or default_lang(os.environ))
         case "home-assistant":
             from edge_agent.tools.home_assistant.command import run_home_assistant
 

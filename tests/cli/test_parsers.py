@@ -27,7 +27,7 @@ PARSERS = list(walk(WHOLE))
 LEAVES = [each for each in PARSERS if not each.commands]
 MAKES_PARSER = re.compile(r"argparse\.ArgumentParser$|\.add_parser$")
 NO_FACTS = {  # print nothing but what they did, or logs
-    "run", "reload", "relearn", "completion", "learn", "replay", "home-assistant",
+    "run", "reload", "relearn", "completion", "docs", "learn", "replay", "home-assistant",
     "evidence export", "evidence hold", "evidence open", "collect export", "collect open",
     "cameras configure", "models fetch", "models rollout", "ground show", "ground estimate",
     "central run", "central console", "central hold", "central release", "central travel-times learn",

@@ -1,0 +1,81 @@
+"""The pages that are installed with the agent, and the search in them."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_agent.core.languages import Lang
+
+FOLDER = Path(__file__).parent / "pages"
+"""In a checkout links to the pages in docs/guide, in the wheel copies."""
+
+
+@dataclass(frozen=True, slots=True)
+class OfflinePage:
+    name: str
+    lang: Lang
+    file: str  # below ``FOLDER``
+
+    @property
+    def text(self) -> str:
+        """The page, as Markdown. Raises OSError."""
+        return (FOLDER / self.file).read_text(encoding="utf-8")
+
+    @property
+    def title(self) -> str:
+        """Its first heading. Raises OSError."""
+        return next(line.removeprefix("# ") for line in self.text.splitlines() if line.startswith("# "))
+
+
+TOPICS = (
+    OfflinePage("thiet-bi-moi", "vi", "README.vi.md"),
+    OfflinePage("so-tay", "vi", "so-tay.vi.md"),
+    OfflinePage("ban-giao", "vi", "ban-giao.vi.md"),
+    OfflinePage("thiet-bi-du-phong", "vi", "thiet-bi-du-phong.vi.md"),
+    OfflinePage("first-site", "en", "first-site.md"),
+    OfflinePage("doctor", "en", "doctor.md"),
+    OfflinePage("cameras", "en", "cameras.md"),
+    OfflinePage("aiming", "en", "aiming.md"),
+    OfflinePage("uplink", "en", "uplink.md"),
+    OfflinePage("storage", "en", "storage.md"),
+    OfflinePage("commands", "en", "commands.md"),
+    OfflinePage("provisioning", "en", "provisioning.md"),
+    OfflinePage("ground", "en", "ground.md"),
+    OfflinePage("passages", "en", "passages.md"),
+    OfflinePage("rehearsal", "en", "rehearsal.md"),
+    OfflinePage("collect", "en", "collect.md"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OfflinePageLine:
+    topic: OfflinePage
+    heading: str  # the last one above the line
+    line: str
+
+
+def in_order(lang: Lang) -> list[OfflinePage]:
+    """All topics, those in ``lang`` first."""
+    return sorted(TOPICS, key=lambda topic: topic.lang != lang)
+
+
+def search(topics: list[OfflinePage], words: str) -> Iterator[OfflinePageLine]:
+    """Lines with all ``words``, whatever their case and Vietnamese marks. Raises OSError."""
+    wanted = plain(words).split()
+    for topic in topics:
+        heading = ""
+        for line in topic.text.splitlines():
+            if line.startswith("#"):
+                heading = line.lstrip("# ")
+            if all(word in plain(line) for word in wanted):
+                yield OfflinePageLine(topic, heading, line)
+
+
+def plain(text: str) -> str:
+    """In lower case, without the marks of Vietnamese letters: who types ``mat khau`` finds ``mật khẩu``."""
+    letters = unicodedata.normalize("NFD", text.casefold()).replace("đ", "d")
+    return re.sub(r"[\u0300-\u036f]", "", letters)
