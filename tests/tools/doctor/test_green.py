@@ -22,9 +22,21 @@ from tests.tools.doctor.strict_camera import StrictCamera
 
 GUIDE = Path(__file__).parents[3] / "docs/guide/doctor.md"
 
-CONDITIONS = ("broker-", "rights-", "session-", "delivery-", "detector-", "clock-", "camera-", "still-")
+CONDITIONS = (
+    "agent-",
+    "broker-",
+    "rights-",
+    "session-",
+    "delivery-",
+    "detector-",
+    "clock-",
+    "camera-",
+    "still-",
+)
 """Beginnings of the findings that decide whether a site is green."""
 NEITHER_GREEN_NOR_RED = {
+    "agent-stopped": "delivery-no-agent is red beside it",
+    "agent-closed": "delivery-not-asked is red beside it",
     "broker-spare": "another broker is good, and the conditions were tested there",
     "broker-clock_not_set": "clock-not-set is red beside it",
     "rights-unread": "delivery-no-agent is red beside it",

@@ -253,7 +253,7 @@ BOX: dict[str, Wording] = {
         "run it with sudo",
         "chạy lại với sudo",
     ),
-    "agent-other-config": yellow(
+    "agent-other-config": red(
         "runs with another configuration than the file",
         "đang chạy với cấu hình khác cấu hình trong tệp",
         "sudo edge-agent reload",
