@@ -15,6 +15,11 @@
 #                    a minute to install it
 # make wheelhouse    the packages of a gateway, into dist/wheelhouse/: ARCH=aarch64 or x86_64, PY=3.13 or 3.11;
 #                    FOR=centre: the packages of the centre's server
+# make deb    the Debian package of a gateway, into dist/deb/: ARCH=aarch64 or x86_64; MAINTAINER="name <address>"
+# make apt-repository  a signed apt repository of the packages in dist/deb/, into dist/apt/: KEY=a key of your gpg
+# make image  a card's image, into dist/images/, as root: BOARD=raspberry-pi-4, raspberry-pi-5, generic-arm64 or
+#             generic-x86_64  SSH_KEYS=file  SETTINGS=gateways.yml  RELEASE_KEY=release.pem  BUNDLE=folder
+#             ENROLMENT=folder: docs/guide/image.md
 # make lock   updates versions and hashes of all wheels in ansible/wheelhouse/locks/
 # make deploy Ansible, for the playbooks in ansible/: docs/guide/provisioning.md
 # make check-contract  AsyncAPI's own parser reads docs/reference/asyncapi.json; needs npm
@@ -36,7 +41,7 @@ export CLIP MODEL DURATION
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help lab setup check check-contract examples test test-long test-deploy test-arm64 test-browser test-chaos test-rabbitmq test-home-assistant deploy lock train train-smoke wheelhouse wheelhouse-here run bench measure-board clean
+.PHONY: help lab setup check check-contract examples test test-long test-deploy test-arm64 test-browser test-chaos test-rabbitmq test-home-assistant deploy deb apt-repository image lock train train-smoke wheelhouse wheelhouse-here run bench measure-board clean
 
 help:
 	@sed -n '1,/^$$/s/^# //p' Makefile
@@ -85,6 +90,23 @@ PY ?= 3.13
 FOR ?= box
 wheelhouse: setup
 	@cd ansible && ../$(BIN)/python -m wheelhouse --arch $(ARCH) --python $(PY) --for $(FOR)
+
+deb: setup
+	@PYTHONPATH=ansible $(BIN)/python -m installers deb --arch $(ARCH) $(if $(MAINTAINER),--maintainer "$(MAINTAINER)")
+
+apt-repository: setup
+	@test -n "$(KEY)" || { echo "say KEY=a key of your gpg: docs/guide/image.md" >&2; exit 2; }
+	@SUDO="$(SUDO)" tests/testbed/install.sh packages
+	@PYTHONPATH=ansible $(BIN)/python -m installers repository --key "$(KEY)"
+
+# As root: files of an image belong to root and other users.
+image: setup $(VENV)/.deploy
+	@test -n "$(BOARD)" && test -n "$(SSH_KEYS)" || { echo "say BOARD= and SSH_KEYS=file: docs/guide/image.md" >&2; exit 2; }
+	@SUDO="$(SUDO)" tests/testbed/install.sh image
+	@$(SUDO) env PYTHONPATH=ansible SOURCE_DATE_EPOCH="$$(git log -1 --format=%ct 2>/dev/null || date +%s)" \
+		$(BIN)/python -m installers image --board "$(BOARD)" --ssh-keys "$(SSH_KEYS)" \
+		$(if $(SETTINGS),--settings "$(SETTINGS)") $(if $(RELEASE_KEY),--release-key "$(RELEASE_KEY)") \
+		$(if $(BUNDLE),--bundle "$(BUNDLE)") $(if $(ENROLMENT),--enrolment "$(ENROLMENT)")
 
 lock: setup
 	@cd ansible && ../$(BIN)/python -m wheelhouse.lock
@@ -193,5 +215,5 @@ lab: setup
 		$(if $(WEBHOOKS),--webhooks "$(WEBHOOKS)")
 
 clean:
-	[ ! -e .cache/arm64 ] || $(SUDO) rm -rf .cache/arm64
+	[ ! -e .cache/arm64 ] && [ ! -e .cache/images ] || $(SUDO) rm -rf .cache/arm64 .cache/images
 	rm -rf $(VENV) .cache build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

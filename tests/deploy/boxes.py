@@ -28,7 +28,7 @@ from tests.deploy.root import USER, debian_root
 
 BOOT_S = 60.0
 STOP_S = 20.0
-_SSH_OPTIONS = (
+SSH_OPTIONS = (
     "-F",
     "/dev/null",
     "-o",
@@ -67,7 +67,7 @@ class Box:
 
     def ssh(self, command: str, timeout_s: float = 60.0) -> subprocess.CompletedProcess[str]:
         """Run a command as the login user; an exit code other than 0 does not raise."""
-        words = ["ssh", *_SSH_OPTIONS, "-i", str(self.key), f"{self.user}@{self.address}", command]
+        words = ["ssh", *SSH_OPTIONS, "-i", str(self.key), f"{self.user}@{self.address}", command]
         return subprocess.run(
             words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout_s, check=False
         )
@@ -81,7 +81,7 @@ class Box:
 
     def inventory_line(self, name: str = "") -> str:
         """``dt-001 ansible_host=...``, with which Ansible can connect. ``name``: instead of the box's own."""
-        options = " ".join(_SSH_OPTIONS)
+        options = " ".join(SSH_OPTIONS)
         return (
             f"{name or self.name} ansible_host={self.address} ansible_user={self.user} "
             f"ansible_ssh_private_key_file={self.key} ansible_ssh_common_args='{options}'"
@@ -144,19 +144,23 @@ class Boxes:
     def public_key(self) -> str:
         return self.key.with_suffix(".pub").read_text().strip()
 
-    def create(self, name: str) -> Box:
-        """Create a blank card: its files can be changed before ``boot``."""
-        base = debian_root()
+    def create(self, name: str, image: Path | None = None, user: str = USER) -> Box:
+        """Create a blank card: its files can be changed before ``boot``.
+
+        ``image``: the root of an image of this project, whose ``user`` logs in with a key that is in it."""
+        base = image or debian_root()
         place = self._folder / name
         upper, work, root = place / "upper", place / "work", place / "root"
         for folder in (upper, work, root):
             folder.mkdir(parents=True)
         options = f"lowerdir={base},upperdir={upper},workdir={work}"
         subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, str(root)], check=True)
-        box = Box(name, self._network.address(10 + len(self._boxes)), self.key, root)
+        box = Box(name, self._network.address(10 + len(self._boxes)), self.key, root, user)
         self._boxes[name] = box
         self._names[name] = box.address
-        self._write_card(box, self._network.package_proxy(base))
+        self._write_network(box)
+        if image is None:
+            self._write_card(box, self._network.package_proxy(base))
         return box
 
     def boot(self, box: Box) -> None:
@@ -191,13 +195,16 @@ class Boxes:
         self.boot(box)
         return box
 
-    def _write_card(self, box: Box, proxy: str) -> None:
-        """Write what differs between boxes: address, names, permitted logins, source of packages."""
+    def _write_network(self, box: Box) -> None:
+        """Write the address: there is no DHCP server."""
         _write(
             box.root / "etc/systemd/network/10-wired.network",
             f"[Match]\nName=host0\n[Network]\nAddress={box.address}/24\nGateway={self._network.address(1)}\n"
             "LinkLocalAddressing=no\n",
         )
+
+    def _write_card(self, box: Box, proxy: str) -> None:
+        """Write what else differs between boxes: names, permitted logins, source of packages."""
         lines = [f"127.0.0.1 localhost {box.name}", *(f"{at} {name}" for name, at in self._names.items())]
         _write(box.root / "etc/hosts", "\n".join(lines) + "\n")
         _write(box.root / "etc/hostname", f"{box.name}\n")

@@ -42,8 +42,11 @@ class Provisioning:
     """``broker`` and ``box`` are blank at the start; all files of the control machine are below
     ``folder``."""
 
-    def __init__(self, folder: Path, boxes: Boxes, wheelhouse: Path, camera_url: str) -> None:
-        self.broker, self.box = boxes.start("broker-1"), boxes.start(SITE)
+    def __init__(
+        self, folder: Path, boxes: Boxes, wheelhouse: Path, camera_url: str, box: Box | None = None
+    ) -> None:
+        """``box``: one that runs already, instead of a blank one."""
+        self.broker, self.box = boxes.start("broker-1"), box or boxes.start(SITE)
         self.prepared = self.stands = False
         self.wheelhouse = wheelhouse
         self.closed = False

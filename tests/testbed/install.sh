@@ -2,7 +2,8 @@
 # Installs the Debian packages that the tests use as real parts, if they are missing:
 # a broker (mosquitto), an RTSP server (gst-rtsp-server), ffmpeg to make clips, PostgreSQL,
 # promtool, systemd-analyze, D-Bus with mmcli and nmcli, and chrony.
-# With "deploy": also what `make test-deploy` boots boxes with; with "arm64": what emulates one; "browser": Chromium;
+# With "deploy": also what `make test-deploy` boots boxes with; "image" and "packages": only what `make image` and
+# `make apt-repository` need; with "arm64": what emulates one; "browser": Chromium;
 # "rabbitmq": RabbitMQ with Erlang.
 set -eu
 want=""
@@ -28,9 +29,32 @@ need postgresql
 need promtool
 if [ "${1:-}" = deploy ]; then
     need systemd-container
+    need qemu-system-x86
+    need ovmf
     need mmdebstrap
     need iproute2
 fi
+case "${1:-}" in packages | image) want="" ;; esac
+case "${1:-}" in
+packages | deploy)
+    need apt-utils
+    need gpg
+    ;;
+esac
+case "${1:-}" in
+image | deploy)
+    need mmdebstrap
+    need arch-test
+    need dosfstools
+    need mtools
+    need fdisk
+    need e2fsprogs
+    need xz-utils
+    need iproute2
+    # Images for arm64 on another machine.
+    [ "$(dpkg --print-architecture)" = arm64 ] || need qemu-user-binfmt
+    ;;
+esac
 if [ "${1:-}" = browser ]; then
     need chromium
     need dbus-daemon
