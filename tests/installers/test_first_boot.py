@@ -100,15 +100,18 @@ def test_an_empty_huge_or_linked_file_stays_on_the_card(program: ModuleType, tmp
 
 
 def test_a_step_that_fails_does_not_prevent_the_next(
-    program: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    program: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     called: list[str] = []
 
     def fail() -> None:
         raise OSError("no space left")
 
-    program.grow_root = fail
-    program.make_host_keys = lambda: called.append("keys")
+    monkeypatch.setattr(program, "grow_root", fail)
+    monkeypatch.setattr(program, "make_host_keys", lambda: called.append("keys"))
     assert program.main(["edge_first_boot.py", str(tmp_path)]) == 1
     assert called == ["keys"]
     assert (program.ETC / "hostname").read_text() != "edge-agent\n"

@@ -75,7 +75,9 @@ def test_what_a_role_cannot_use_is_refused(name: str, wrong: dict[str, object], 
 
 
 # `release` configures nothing and has no service: it only puts a version beside the others.
-@pytest.mark.parametrize("name", ["base", "broker", "central", "edge_agent", "pki", "time", "update"])
+@pytest.mark.parametrize(
+    "name", ["base", "broker", "central", "edge_agent", "image", "pki", "time", "update"]
+)
 def test_roles_have_the_same_shape(name: str) -> None:
     tasks = {path.name for path in (ANSIBLE / "roles" / name / "tasks").iterdir()}
     assert {"main.yml", "preflight.yml", "install.yml", "configure.yml", "service.yml"} <= tasks

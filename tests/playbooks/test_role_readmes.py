@@ -13,7 +13,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from role_readmes.__main__ import with_variables
 from tests.playbooks.role_files import ANSIBLE, ROLES, ansible_playbook, options, read, spec
 
-PLAYBOOKS = ("prepare.yml", "commission.yml", "servers.yml", "renew.yml")
+PLAYBOOKS = ("prepare.yml", "commission.yml", "servers.yml", "renew.yml", "image.yml")
 
 role = pytest.mark.parametrize("role", ROLES, ids=lambda path: path.name)
 
