@@ -33,8 +33,11 @@ def read_board(sysroot: Path = Path("/")) -> BoardIdentity:
 
 
 def read_serial(sysroot: Path = Path("/")) -> str:
-    """Return the serial number of the board; "" where the firmware has none or only root may read it."""
-    return _text(device_tree(sysroot) / "serial-number") or _text(sysroot / "sys/class/dmi/id/product_serial")
+    """Return the serial of the box as on its label; without a label that of the board, and "" where its
+    firmware has none or only root may read it."""
+    labelled = _text(sysroot / "etc/edge-agent/serial")
+    board = _text(device_tree(sysroot) / "serial-number")
+    return labelled or board or _text(sysroot / "sys/class/dmi/id/product_serial")
 
 
 def device_tree(sysroot: Path = Path("/")) -> Path:

@@ -185,7 +185,7 @@ class Doctor(Message, frozen=True, kw_only=True):
     ward_name: Annotated[str | None, Meta(description="the ward's name for people")] = None
     timezone: Annotated[str | None, Meta(description="time zone of the site (IANA)")] = None
     serial: Annotated[
-        str | None, Meta(description="serial number of the board, from its firmware; null: it reports none")
+        str | None, Meta(description="serial of the box as on its label, else of its board; null: unknown")
     ] = None
     summary: Annotated[
         list[str] | None,

@@ -208,17 +208,19 @@ def test_the_printed_document_has_no_pictures_and_the_stored_one_has(tmp_path: P
     assert len(encode_json(printed)) < len(encode_json(made))
 
 
-def test_the_serial_number_of_the_board_is_on_the_paper(tmp_path: Path) -> None:
-    tree, page = tmp_path / "sysroot/sys/firmware/devicetree/base", tmp_path / "page.html"
+@pytest.mark.parametrize("label", ["", "box-10000000abcdef01"])
+def test_the_serial_number_of_the_box_is_on_the_paper(tmp_path: Path, label: str) -> None:
+    root, page = tmp_path / "sysroot", tmp_path / "page.html"
+    tree, labelled = root / "sys/firmware/devicetree/base", root / "etc/edge-agent/serial"
     tree.mkdir(parents=True)
+    labelled.parent.mkdir(parents=True)
     (tree / "model").write_bytes(b"Raspberry Pi 4 Model B Rev 1.4\0")
     (tree / "serial-number").write_bytes(b"10000000abcdef01\0")
+    labelled.write_text(f"{label}\n")
     config = write_config(tmp_path, cameras=[], broker_port=1, detector="none", profile="raspberry-pi-4")
-    environment = environment_of(sysroot=tmp_path / "sysroot")
-    call(config, "--report", str(page), "--lang", "vi", environment=environment)
-    assert (
-        "1 Thiết bị dt-001 Raspberry Pi 4 Model B Rev 1.4 10000000abcdef01" in Visible(page.read_bytes()).text
-    )
+    call(config, "--report", str(page), "--lang", "vi", environment=environment_of(sysroot=root))
+    device = f"1 Thiết bị dt-001 Raspberry Pi 4 Model B Rev 1.4 {label or '10000000abcdef01'} "
+    assert device in Visible(page.read_bytes()).text
 
 
 def test_a_drawn_signature_is_on_the_paper(tmp_path: Path) -> None:
