@@ -97,3 +97,12 @@ def test_the_manual_is_generated_where_man_finds_it(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, *words, tmp_path], capture_output=True, text=True, check=True)
     assert str(tmp_path / "share/man/man1/edge-agent-status.1") in done.stdout.splitlines()
     assert (tmp_path / "share/bash-completion/completions/edge-agent").is_file()
+
+
+@pytest.mark.parametrize(
+    ("former", "present"), [("site.yml", "commission.yml"), ("depot.yml", "prepare.yml")]
+)
+def test_a_former_name_says_the_present_one_and_runs_it(former: str, present: str) -> None:
+    notice, run = read(ANSIBLE / former)
+    assert f"{former} is now called {present}" in notice["tasks"][0]["ansible.builtin.debug"]["msg"]
+    assert run["ansible.builtin.import_playbook"] == present
