@@ -24,6 +24,7 @@ DOCUMENTATION = """
     description:
         - Prints one line for each phase of commission.yml, and the verdict last. The rest is in a log file.
         - With -v, and for other playbooks, it prints what the default callback prints.
+        - The environment variable TECHNICIAN_LOGS names another folder for the log files.
     extends_documentation_fragment:
       - default_callback
       - result_format_callback
@@ -135,6 +136,8 @@ UNREACHABLE = Fault(
     "Không kết nối được với {host}: kiểm tra nguồn điện, mạng và ssh_host trong danh sách điểm, rồi "
     "chạy lại.",
 )
+REFUSED = Fault("", "{host}: {why}", "{host}: {why}")
+"""Of a task that only checks: its message says what to do."""
 FAILED = Fault(
     "",
     "{host}: the step “{task}” failed: {why}",
@@ -228,7 +231,7 @@ class CallbackModule(DefaultCallback):
         name = Path(playbook._file_name)
         if name.name in PLAYBOOKS and self._display.verbosity == 0:
             self._run = Commissioning(language_of(playbook))
-            folder = name.resolve().parent / "logs"
+            folder = Path(os.environ.get("TECHNICIAN_LOGS") or name.resolve().parent / "logs")
             self._log_path, self._log = new_log(folder, "commission", datetime.now())
             self._print = self._display.display
             # Every line of Ansible passes through this method, those of its workers too.
@@ -269,7 +272,8 @@ class CallbackModule(DefaultCallback):
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         if self._run is not None and not ignore_errors:
-            self._note(result, FAILED)
+            checks = result.task.action.rpartition(".")[2] in ("assert", "fail")
+            self._note(result, REFUSED if checks else FAILED)
         super().v2_runner_on_failed(result, ignore_errors)
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
@@ -297,7 +301,10 @@ class CallbackModule(DefaultCallback):
         )
         fault = fault_of(text, otherwise)
         task = result.task.get_name().rpartition(" : ")[2]
-        self._run.faults[host] = fault.said(self._run.lang, host=host, task=task, why=reason_of(values))
+        why = reason_of(values)
+        named = fault is REFUSED and why.startswith(host)
+        said = why if named else fault.said(self._run.lang, host=host, task=task, why=why)
+        self._run.faults[host] = said
 
     def _to_log(self, msg: Any, *_: Any, stderr: bool = False, **__: Any) -> None:
         self._log.write(f"{msg}\n")

@@ -130,6 +130,24 @@ def test_a_fault_of_ansible_says_what_to_do(text: str, english: str, vietnamese:
     assert vietnamese in fault.said("vi", host="x")
 
 
+def test_a_gateway_that_was_not_prepared_is_one_sentence(tmp_path: Path) -> None:
+    """The real playbook, here on this machine, where no agent is installed."""
+    (tmp_path / "hosts.ini").write_text("[gateways]\ndt-001 ansible_connection=local ansible_become=false\n")
+    done = subprocess.run(
+        [str(BIN / "ansible-playbook"), "-i", str(tmp_path / "hosts.ini"), "commission.yml"],
+        cwd=ANSIBLE,
+        env=os.environ | {"ANSIBLE_HOME": str(tmp_path / "home"), "TECHNICIAN_LOGS": str(tmp_path / "logs")},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.splitlines()[-1] == (
+        "dt-001 chưa được chuẩn bị: chạy prepare.yml trước, ở nơi có mạng nhanh."
+    ), done.stdout + done.stderr
+    assert len(list((tmp_path / "logs").iterdir())) == 1
+
+
 def test_a_failure_that_a_rescue_mended_is_not_told() -> None:
     run = technician.Commissioning(faults={"dt-001": "mended", "dt-002": "broken"})
     ending = run.ending({"dt-002"}, "log")
