@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from edge_agent.core.problems import ProblemText
-from edge_central.claims.model import BoxList, ClaimState, StoredClaim
+from edge_central.claims.model import BoxList, StoredClaim, StoredClaimState
 from edge_central.console.site_names import Names, SiteNames
 from edge_central.sentences import problem_text
 
@@ -31,7 +31,7 @@ class JudgedClaim:
     @property
     def is_wrong(self) -> bool:
         """Whether something does not fit in a claim that is pending or in force."""
-        return bool(self.misfits) and self.stored.state in (ClaimState.PENDING, ClaimState.CONFIRMED)
+        return bool(self.misfits) and self.stored.is_undoable
 
 
 def judge_claims(
@@ -73,15 +73,15 @@ def _of_box(each: StoredClaim, claims: Sequence[StoredClaim], boxes: BoxList) ->
     if boxes.is_there and listed is None:
         yield problem_text("claim-box-unknown", serial=claim.serial)
     others = [other for other in claims if other is not each and other.claim.serial == claim.serial]
-    keys = {other.claim.key_sha256 for other in others if other.state is not ClaimState.REFUSED}
+    keys = {other.claim.key_sha256 for other in others if other.state is not StoredClaimState.REFUSED}
     if (keys | ({listed} if listed else set())) - {claim.key_sha256}:
         yield problem_text("claim-key-differs", serial=claim.serial)
     elsewhere = [
         other.claim.site
         for other in others
-        if other.state is ClaimState.CONFIRMED and other.claim.site != claim.site
+        if other.state is StoredClaimState.CONFIRMED and other.claim.site != claim.site
     ]
-    if elsewhere and each.state is ClaimState.PENDING:
+    if elsewhere and each.state is StoredClaimState.PENDING:
         yield problem_text("claim-box-elsewhere", site=elsewhere[0])
 
 
@@ -89,11 +89,11 @@ def _of_site(
     each: StoredClaim, claims: Sequence[StoredClaim], reporting: frozenset[str]
 ) -> Iterator[ProblemText]:
     claim = each.claim
-    confirmed = [o for o in claims if o.state is ClaimState.CONFIRMED and o.claim.site == claim.site]
+    confirmed = [o for o in claims if o.state is StoredClaimState.CONFIRMED and o.claim.site == claim.site]
     others = [other.claim.serial for other in confirmed if other.claim.serial != claim.serial]
     if others:
         yield problem_text("claim-site-taken", site=claim.site, serial=others[0])
-    elif each.state is ClaimState.PENDING and not confirmed and claim.site in reporting:
+    elif each.state is StoredClaimState.PENDING and not confirmed and claim.site in reporting:
         yield problem_text("claim-site-has-certificate", site=claim.site)
 
 

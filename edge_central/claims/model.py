@@ -16,7 +16,7 @@ from edge_agent.wire.claims import MAX_CLAIM_BYTES
 from edge_agent.wire.received.messages import MalformedMessage
 
 
-class ClaimState(StrEnum):
+class StoredClaimState(StrEnum):
     PENDING = "pending"
     CONFIRMED = "confirmed"
     REFUSED = "refused"
@@ -37,16 +37,21 @@ class StoredClaim:
 
     number: int
     claim: Claim
-    state: ClaimState
+    state: StoredClaimState
     received_ms: int
     answered_ms: int | None
     problem: CodedProblem | None  # of the answer
     withdrawal: ClaimWithdrawal | None
 
     @property
+    def is_undoable(self) -> bool:
+        """Whether it waits or is in force: then it can be wrong, and can be withdrawn."""
+        return self.state in (StoredClaimState.PENDING, StoredClaimState.CONFIRMED)
+
+    @property
     def is_being_withdrawn(self) -> bool:
         """Whether an operator has withdrawn it and the control machine has not answered that yet."""
-        return self.withdrawal is not None and self.state in (ClaimState.PENDING, ClaimState.CONFIRMED)
+        return self.withdrawal is not None and self.is_undoable
 
 
 def read_claim(serial: str, payload: bytes) -> Claim:

@@ -17,7 +17,7 @@ from edge_agent.wire import CentralClaim
 from edge_agent.wire.topics import CentralTopics
 from edge_central.claims.boxes_file import BoxesFile
 from edge_central.claims.misfits import JudgedClaim, judge_claims
-from edge_central.claims.model import ClaimState
+from edge_central.claims.model import StoredClaimState
 from edge_central.claims.records import open_claims, read_claims, reporting_gateways
 from edge_central.console.site_names import FleetSheet
 from edge_central.measures import Measure, Measurement
@@ -89,7 +89,7 @@ def _payload(row: Any) -> bytes:
 
 
 def _pending(judged: list[JudgedClaim], now_ms: int) -> Measurement:
-    pending = [each.stored for each in judged if each.stored.state is ClaimState.PENDING]
+    pending = [each.stored for each in judged if each.stored.state is StoredClaimState.PENDING]
     if not pending:
         return Measurement(0.0, "no claim waits")
     oldest = min(pending, key=lambda each: each.received_ms)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, and_, delete, func, insert, or_, select, upda
 from edge_agent.core.problems import CodedProblem
 from edge_agent.wire import Claim, ClaimAnswer
 from edge_agent.wire.received.messages import MalformedMessage
-from edge_central.claims.model import ClaimState, ClaimWithdrawal, StoredClaim, decode_jws
+from edge_central.claims.model import ClaimWithdrawal, StoredClaim, StoredClaimState, decode_jws
 from edge_central.store import tables
 from edge_central.store.scope import Scope
 
@@ -33,9 +33,9 @@ def store_claim(connection: Connection, claim: Claim, jws: bytes, now_ms: int) -
     again = update(tables.claim).where(own, _C.claim_id == claim.claim_id).values(last_ms=now_ms)
     if connection.execute(again).rowcount:
         return
-    replaced = own & (_C.state == ClaimState.PENDING.value) & _C.withdrawal.is_(None)
-    connection.execute(update(tables.claim).where(replaced).values(state=ClaimState.REPLACED.value))
-    pending = select(_C.serial).where(_C.state == ClaimState.PENDING.value).limit(MAX_PENDING)
+    replaced = own & (_C.state == StoredClaimState.PENDING.value) & _C.withdrawal.is_(None)
+    connection.execute(update(tables.claim).where(replaced).values(state=StoredClaimState.REPLACED.value))
+    pending = select(_C.serial).where(_C.state == StoredClaimState.PENDING.value).limit(MAX_PENDING)
     serials = connection.scalars(pending).all()
     if len(serials) >= MAX_PENDING:
         raise MalformedMessage(f"{MAX_PENDING} claims wait for an answer already")
@@ -50,7 +50,7 @@ def store_claim(connection: Connection, claim: Claim, jws: bytes, now_ms: int) -
         "jws": jws,
         "received_ms": now_ms,
         "last_ms": now_ms,
-        "state": ClaimState.PENDING.value,
+        "state": StoredClaimState.PENDING.value,
     }
     connection.execute(insert(tables.claim).values(row))
     _forget_oldest(connection)
@@ -72,7 +72,7 @@ def withdraw(
     """Record that an operator has withdrawn a claim; None: it is in no state that can be withdrawn, or was
     withdrawn before."""
     found = read_claim_row(connection, scope, number)
-    if found is None or found.state not in (ClaimState.PENDING, ClaimState.CONFIRMED) or found.withdrawal:
+    if found is None or not found.is_undoable or found.withdrawal:
         return None
     values = {"withdrawal": jws, "withdrawn_ms": by.at_ms, "withdrawn_by": by.by, "reason": by.reason}
     connection.execute(update(tables.claim).where(_C.id == number).values(values))
@@ -82,16 +82,16 @@ def withdraw(
 def open_claims(connection: Connection, wards: Collection[str]) -> Sequence[Any]:
     """The rows that the control machine has to answer: pending, withdrawn by an operator, or sent again by a
     box that has not received its answer."""
-    pending = _C.state == ClaimState.PENDING.value
-    withdrawn = _C.withdrawal.is_not(None) & (_C.state == ClaimState.CONFIRMED.value)
-    again = (_C.state != ClaimState.REPLACED.value) & (_C.last_ms > _C.answered_ms)
+    pending = _C.state == StoredClaimState.PENDING.value
+    withdrawn = _C.withdrawal.is_not(None) & (_C.state == StoredClaimState.CONFIRMED.value)
+    again = (_C.state != StoredClaimState.REPLACED.value) & (_C.last_ms > _C.answered_ms)
     query = select(tables.claim).where(_C.ward.in_(sorted(wards)), or_(pending, withdrawn, again))
     return connection.execute(query.order_by(_C.id).limit(2 * MAX_PENDING)).all()
 
 
 def read_claims(connection: Connection, scope: Scope) -> list[StoredClaim]:
     """The claims of the scope: pending ones first, then the newest."""
-    is_pending = (_C.state == ClaimState.PENDING.value).desc()
+    is_pending = (_C.state == StoredClaimState.PENDING.value).desc()
     query = select(tables.claim).where(scope.of(_C.ward)).order_by(is_pending, _C.id.desc())
     return list(_stored(connection.execute(query.limit(MAX_LISTED)).all()))
 
@@ -117,13 +117,13 @@ def _stored(rows: Sequence[Any]) -> Iterator[StoredClaim]:
         withdrawal = None
         if row.withdrawal is not None:
             withdrawal = ClaimWithdrawal(row.withdrawn_ms, row.withdrawn_by or "", row.reason or "")
-        state = ClaimState(row.state)
+        state = StoredClaimState(row.state)
         yield StoredClaim(row.id, claim, state, row.received_ms, row.answered_ms, problem, withdrawal)
 
 
 def _forget_oldest(connection: Connection) -> None:
     newest = connection.scalar(select(func.max(_C.id))) or 0
     over = (_C.id <= newest - MAX_ANSWERED) & _C.state.in_(
-        [ClaimState.REFUSED.value, ClaimState.WITHDRAWN.value, ClaimState.REPLACED.value]
+        [StoredClaimState.REFUSED.value, StoredClaimState.WITHDRAWN.value, StoredClaimState.REPLACED.value]
     )
     connection.execute(delete(tables.claim).where(over))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,52 +20,36 @@ ARGS = UnclaimArguments(claim_id="c-1", serial="box-10000000a1b2c3d4", why="the 
 FILE = Path("run/edge-agent/requests") / REQUEST
 
 
-def context() -> Any:
-    return SimpleNamespace(id="unclaim-1", args=ARGS, signed_by="ab" * 32, stopping=lambda: False)
+def context(*, stopping: bool = False) -> Any:
+    return SimpleNamespace(
+        id="unclaim-1", args=ARGS, signed_by="ab" * 32, stopping=lambda: stopping, progress=lambda text: None
+    )
 
 
 def unclaim(folder: Path, picked_up_within_s: float = 20.0) -> UnclaimCommand:
     (folder / "run/edge-agent").mkdir(parents=True, exist_ok=True)
-    return UnclaimCommand(RootRequest(REQUEST, ANSWER, folder), picked_up_within_s, 20.0)
-
-
-@contextmanager
-def root(folder: Path, outcome: str) -> Iterator[Callable[[], dict[str, Any]]]:
-    """Root's program: deletes the request and answers. Yields what reads the request that it got."""
-    got: list[dict[str, Any]] = []
-
-    def act() -> None:
-        wait_until((folder / FILE).exists)
-        got.append(json.loads((folder / FILE).read_bytes()))
-        (folder / FILE).unlink()
-        (folder / ANSWER).parent.mkdir(parents=True)
-        (folder / ANSWER).write_text(json.dumps({"outcome": outcome, "detail": "it has another claim"}))
-
-    thread = threading.Thread(target=act)
-    thread.start()
-    try:
-        yield lambda: got[0]
-    finally:
-        thread.join()
+    return UnclaimCommand(RootRequest(REQUEST, ANSWER, folder), picked_up_within_s)
 
 
 def test_root_is_told_which_claim_and_who_withdrew_it(tmp_path: Path) -> None:
-    command = unclaim(tmp_path)
-    with root(tmp_path, "accepted") as request:
-        assert "gives up the site" in command.run(context()).text
-    assert request() == {
-        "claim_id": "c-1",
-        "serial": "box-10000000a1b2c3d4",
-        "why": "the neighbouring pole",
-        "command": "unclaim-1",
-        "key": "ab" * 32,
-    }
+    command, got = unclaim(tmp_path), list[dict[str, Any]]()
+
+    def root() -> None:
+        wait_until((tmp_path / FILE).exists)
+        got.append(json.loads((tmp_path / FILE).read_bytes()))
+        (tmp_path / FILE).unlink()
+
+    thread = threading.Thread(target=root)
+    thread.start()
+    assert "gives up the site" in command.run(context()).text
+    thread.join()
+    why = {"claim_id": "c-1", "why": "the neighbouring pole", "command": "unclaim-1", "key": "ab" * 32}
+    assert got == [why]
 
 
-def test_a_refusal_of_root_is_the_reply(tmp_path: Path) -> None:
-    command = unclaim(tmp_path)
-    with root(tmp_path, "refused"), pytest.raises(CommandRefused, match="it has another claim"):
-        command.run(context())
+def test_root_may_stop_the_agent_before_it_deletes_the_request(tmp_path: Path) -> None:
+    assert "gives up the site" in unclaim(tmp_path).run(context(stopping=True)).text
+    assert (tmp_path / FILE).exists()
 
 
 def test_without_a_program_of_root_nothing_waits_there(tmp_path: Path) -> None:

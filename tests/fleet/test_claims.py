@@ -19,7 +19,7 @@ from fleet.__main__ import load
 from fleet.__main__ import main as fleet_command
 from fleet.boxes.answers import AnsweredClaim, Choice, ClaimDecider
 from fleet.boxes.checks import FleetState
-from fleet.boxes.claim_records import ClaimRecords
+from fleet.boxes.claim_records import DecidedClaims
 from fleet.boxes.serials import KnownBox
 from fleet.certificates import Authority
 from tests.fleet.broker_side import FleetBroker
@@ -56,7 +56,7 @@ class Control:
         for name in ("answers", "an", "thief"):
             make_key(self.folder / f"{name}.pem")
         self.authority = Authority(self.folder / "pki", lambda: PASSPHRASE)
-        self.records = ClaimRecords(self.folder / "pki/claims")
+        self.records = DecidedClaims(self.folder / "pki/claims")
         sites = load(self.folder / "sites.csv", self.folder / "wards.csv", ROOT / "firmware_profiles")[0]
         self.sites = {site.id: site for site in sites}
         self.asked: list[tuple[str, ProblemText | None]] = []
@@ -244,6 +244,8 @@ def test_a_box_that_is_not_in_the_list_is_a_question(control: Control, box: Clai
     (waits,) = control.answers(box.claims(), boxes={})
     assert waits.jws is None
     assert f"{SERIAL} is not in the list of boxes" in waits.text
+    (invented,) = control.answers(ClaimingBox(OTHER).claims(site="dt-009"), boxes={})
+    assert invented.jws is None, "no answer stays at the broker for an invented serial"
     assert control.answer(box.claims(), boxes={SERIAL: KnownBox(SERIAL)}).decision == "confirmed"
 
 

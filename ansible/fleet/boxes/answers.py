@@ -16,7 +16,7 @@ from edge_agent.core.problems import ProblemText, problem_text
 from edge_agent.core.problems.problem import encode_json
 from edge_agent.wire import CentralClaim, Claim, ClaimAnswer, Command, UnclaimArguments
 from fleet.boxes.checks import CheckedClaim, FleetState, check_claim
-from fleet.boxes.claim_records import ClaimRecord, Decision
+from fleet.boxes.claim_records import DecidedClaim, Decision
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -33,6 +33,7 @@ class AnsweredClaim:
     serial: str
     jws: bytes | None
     text: str
+    decision: Decision | None = None
 
 
 class ClaimDecider:
@@ -63,22 +64,21 @@ class ClaimDecider:
             return [self._withdraw(claim, held, record)]
         if record is not None:
             text = f"{record.decision} on {record.decided[:10]}: answered again"
-            return [AnsweredClaim(claim.serial, record.answer.encode(), _line(claim, text))]
+            return [AnsweredClaim(claim.serial, record.answer.encode(), _line(claim, text), record.decision)]
         return self._decide(claim, held.claim, check_claim(claim, self._state))
 
     def _decide(self, claim: Claim, jws: str, checked: CheckedClaim) -> list[AnsweredClaim]:
+        if checked.question is not None and self._ask is None:
+            # Before every refusal: a stolen box can invent serials, and each answer stays at the broker.
+            return [AnsweredClaim(claim.serial, None, _line(claim, f"waits: {checked.question}"))]
         if checked.refusal is not None or checked.key is None:
             why = checked.refusal or problem_text("claim-request-wrong", site=claim.site, why="no key")
             return [self._record(claim, jws, "refused", problem=why)]
-        if self._ask is not None:
-            choice, why_not = self._ask(claim, checked.question)
-        else:
-            choice, why_not = ("later" if checked.question else "confirm"), ""
+        choice, why_not = ("confirm", "") if self._ask is None else self._ask(claim, checked.question)
         if choice == "refuse":
             return [self._record(claim, jws, "refused", problem=problem_text("claim-by-hand", why=why_not))]
         if choice == "later":
-            text = f"waits: {checked.question}" if checked.question else "waits"
-            return [AnsweredClaim(claim.serial, None, _line(claim, text))]
+            return [AnsweredClaim(claim.serial, None, _line(claim, "waits"))]
         return self._confirm(claim, jws, checked)
 
     def _confirm(self, claim: Claim, jws: str, checked: CheckedClaim) -> list[AnsweredClaim]:
@@ -95,7 +95,7 @@ class ClaimDecider:
         answered = self._record(claim, jws, "confirmed", certificate=pem)
         return [*(each for each in notes if each.serial != claim.serial), answered]
 
-    def _close(self, record: ClaimRecord, by: Claim) -> AnsweredClaim:
+    def _close(self, record: DecidedClaim, by: Claim) -> AnsweredClaim:
         """Record that a confirmed claim is over because of another one; return the answer for its box."""
         if record.serial == by.serial:
             why = problem_text("claim-moved", site=by.site)
@@ -105,9 +105,9 @@ class ClaimDecider:
         changed = {"decision": "withdrawn", "answer": answer.decode(), "why": str(why)}
         self._state.records.write(msgspec.structs.replace(record, **changed))
         text = f"{record.site}: {record.serial}: withdrawn: {why}; its certificate is revoked"
-        return AnsweredClaim(record.serial, answer, text)
+        return AnsweredClaim(record.serial, answer, text, "withdrawn")
 
-    def _withdraw(self, claim: Claim, held: CentralClaim, record: ClaimRecord | None) -> AnsweredClaim:
+    def _withdraw(self, claim: Claim, held: CentralClaim, record: DecidedClaim | None) -> AnsweredClaim:
         try:
             why = self._withdrawal(claim, held.withdrawal or "")
         except ValueError as error:
@@ -145,7 +145,7 @@ class ClaimDecider:
     ) -> AnsweredClaim:
         """Record the decision durably before anybody is told."""
         answer = self._signed(claim.serial, claim.claim_id, decision, problem, certificate)
-        record = ClaimRecord(
+        record = DecidedClaim(
             serial=claim.serial,
             claim_id=claim.claim_id,
             key_sha256=claim.key_sha256,
@@ -159,7 +159,7 @@ class ClaimDecider:
         )
         self._state.records.write(record)
         why = f": {problem}" if problem else ""
-        return AnsweredClaim(claim.serial, answer, _line(claim, f"{decision}{why}{note}"))
+        return AnsweredClaim(claim.serial, answer, _line(claim, f"{decision}{why}{note}"), decision)
 
     def _signed(
         self,

@@ -7,7 +7,7 @@ request only the public key is used.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
@@ -16,7 +16,7 @@ from cryptography.x509.oid import NameOID
 
 from edge_agent.core.problems import ProblemText, problem_text
 from edge_agent.wire import Claim
-from fleet.boxes.claim_records import ClaimRecord, ClaimRecords
+from fleet.boxes.claim_records import DecidedClaim, DecidedClaims
 from fleet.boxes.serials import KnownBox
 from fleet.certificates import Authority, ClientKey
 from fleet.sites import Site
@@ -31,24 +31,32 @@ class FleetState:
 
     sites: Mapping[str, Site]
     boxes: Mapping[str, KnownBox] | None
-    records: ClaimRecords
+    records: DecidedClaims
     authority: Authority
     replaced: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedClaim:
-    """``refusal``: why it is refused; ``question``: what a person has to decide; at most one of them is set.
-    ``former``: the confirmed claim of the same box, which it leaves by its own signed statement."""
+    """``refusal``: why it is refused; ``question``: what a person has to decide first. ``former``: the
+    confirmed claim of the same box, which it leaves by its own signed statement."""
 
     key: ClientKey | None
     refusal: ProblemText | None = None
     question: ProblemText | None = None
-    former: ClaimRecord | None = None
+    former: DecidedClaim | None = None
 
 
 def check_claim(claim: Claim, state: FleetState) -> CheckedClaim:
     """Check a claim whose signature is verified. Raises OSError and ValueError for damaged files."""
+    listed = None if state.boxes is None else state.boxes.get(claim.serial)
+    checked = _checked(claim, state, listed)
+    if state.boxes is not None and listed is None:
+        return replace(checked, question=problem_text("claim-box-unknown", serial=claim.serial))
+    return checked
+
+
+def _checked(claim: Claim, state: FleetState, listed: KnownBox | None) -> CheckedClaim:
     site = state.sites.get(claim.site)
     if site is None:
         return CheckedClaim(None, problem_text("claim-site-unknown", site=claim.site))
@@ -59,7 +67,6 @@ def check_claim(claim: Claim, state: FleetState) -> CheckedClaim:
         key = request_key(claim.csr, claim.site)
     except ValueError as error:
         return CheckedClaim(None, problem_text("claim-request-wrong", site=site.id, why=str(error)))
-    listed = None if state.boxes is None else state.boxes.get(claim.serial)
     if listed is not None and listed.key_sha256 and listed.key_sha256 != claim.key_sha256:
         return CheckedClaim(None, problem_text("claim-key-differs", serial=claim.serial))
     confirmed = list(state.records.confirmed())
@@ -72,10 +79,7 @@ def check_claim(claim: Claim, state: FleetState) -> CheckedClaim:
     refusal = _taken(claim, key, confirmed, state)
     if refusal is not None:
         return CheckedClaim(None, refusal)
-    question = None
-    if state.boxes is not None and listed is None:
-        question = problem_text("claim-box-unknown", serial=claim.serial)
-    return CheckedClaim(key, None, question, former)
+    return CheckedClaim(key, former=former)
 
 
 def request_key(csr: str, site: str) -> ClientKey:
@@ -103,7 +107,7 @@ def request_key(csr: str, site: str) -> ClientKey:
 
 
 def _taken(
-    claim: Claim, key: ClientKey, confirmed: list[ClaimRecord], state: FleetState
+    claim: Claim, key: ClientKey, confirmed: list[DecidedClaim], state: FleetState
 ) -> ProblemText | None:
     """Whether the site has another box already."""
     if claim.site in state.replaced:

@@ -15,7 +15,7 @@ import msgspec
 Decision = Literal["confirmed", "refused", "withdrawn"]
 
 
-class ClaimRecord(msgspec.Struct, frozen=True, kw_only=True):
+class DecidedClaim(msgspec.Struct, frozen=True, kw_only=True):
     serial: str
     claim_id: str
     key_sha256: str
@@ -29,22 +29,22 @@ class ClaimRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True)
-class ClaimRecords:
+class DecidedClaims:
     folder: Path
 
-    def find(self, serial: str, key_sha256: str, claim_id: str) -> ClaimRecord | None:
+    def find(self, serial: str, key_sha256: str, claim_id: str) -> DecidedClaim | None:
         return self._read(self._path(serial, key_sha256, claim_id))
 
-    def all(self) -> list[ClaimRecord]:
+    def all(self) -> list[DecidedClaim]:
         """All records, the oldest decision first. Raises OSError and ValueError."""
         found = [record for path in self.folder.glob("*.json") if (record := self._read(path)) is not None]
         return sorted(found, key=lambda record: record.decided)
 
-    def confirmed(self) -> Iterator[ClaimRecord]:
+    def confirmed(self) -> Iterator[DecidedClaim]:
         """The claims that are in force."""
         return (record for record in self.all() if record.decision == "confirmed")
 
-    def write(self, record: ClaimRecord) -> None:
+    def write(self, record: DecidedClaim) -> None:
         """Replace the record of this claim. Raises OSError."""
         self.folder.mkdir(mode=0o700, exist_ok=True)
         path = self._path(record.serial, record.key_sha256, record.claim_id)
@@ -56,9 +56,9 @@ class ClaimRecords:
         # A box that pretends to be another one has another key, and so another file.
         return self.folder / f"{serial}_{key_sha256[:16]}_{claim_id}.json"
 
-    def _read(self, path: Path) -> ClaimRecord | None:
+    def _read(self, path: Path) -> DecidedClaim | None:
         try:
-            return msgspec.json.decode(path.read_bytes(), type=ClaimRecord)
+            return msgspec.json.decode(path.read_bytes(), type=DecidedClaim)
         except FileNotFoundError:
             return None
         except msgspec.DecodeError as error:

@@ -141,13 +141,14 @@ def run_claims(args: argparse.Namespace, sites: Sequence[Site], authority: Autho
     from edge_agent.tools.broker_arguments import broker_of, mqtt_of
     from fleet.boxes.answers import ClaimDecider
     from fleet.boxes.checks import FleetState
-    from fleet.boxes.claim_records import ClaimRecords
+    from fleet.boxes.claim_records import DecidedClaims
     from fleet.boxes.session import answer_claims, ask_on_terminal
 
     boxes = None if args.boxes is None else known_boxes(args.boxes)
-    records = ClaimRecords(args.authority / "claims")
-    state = FleetState({s.id: s for s in sites}, boxes, records, authority, frozenset(args.replace))
+    records = DecidedClaims(args.authority / "claims")
     ask = None if args.confirm_matching else ask_on_terminal
+    by_id, replaced = {site.id: site for site in sites}, frozenset(args.replace)
+    state = FleetState(by_id, boxes, records, authority, replaced)
     login = argparse.Namespace(username=None, password_file=None, **vars(args))
     try:
         key = read_private(args.answer_key)

@@ -15,12 +15,12 @@ from edge_agent.core.problems import ProblemText
 from edge_agent.mqtt.tools.tool_client import REFUSED, SubscribedMessage, ToolClient, refusal
 from edge_agent.wire import CentralClaim, Claim
 from edge_agent.wire.topics import CentralTopics, ClaimTopics
-from fleet.boxes.answers import Choice, ClaimDecider
+from fleet.boxes.answers import AnsweredClaim, Choice, ClaimDecider
 
 QUIET_S = 2.0
 """Retained messages follow the subscription at once; after such a pause all have arrived."""
-ANSWER_EXPIRY_S = 30 * 86_400
-"""The broker forgets an answer after this time; a box that comes later sends its claim again."""
+REFUSAL_EXPIRY_S = 180 * 86_400
+"""The broker forgets refusals after this time. A confirmation stays: there are no more than boxes."""
 WATCH_S = 3_600.0
 Say = Callable[[str], None]
 
@@ -44,12 +44,12 @@ def answer_claims(mqtt: Mqtt, decider: ClaimDecider, say: Say, *, watch: bool) -
         client.require_subscribed()
         for message in _messages(client, watch):
             for each in _answers(message, decider, say):
-                if each is None:
+                if each.jws is None:
                     waiting += 1
                     continue
-                serial, jws = each
-                topic = ClaimTopics(mqtt.root, serial).answer
-                reason = client.publish(topic, jws, ANSWER_EXPIRY_S, retain=True)
+                topic = ClaimTopics(mqtt.root, each.serial).answer
+                expires_in_s = None if each.decision == "confirmed" else REFUSAL_EXPIRY_S
+                reason = client.publish(topic, each.jws or b"", expires_in_s, retain=True)
                 if reason >= REFUSED:
                     raise refusal(broker, "publish answers to claims", reason)
                 answered += 1
@@ -65,10 +65,8 @@ def _messages(client: ToolClient, watch: bool) -> Iterator[SubscribedMessage]:
             return
 
 
-def _answers(
-    message: SubscribedMessage, decider: ClaimDecider, say: Say
-) -> Iterator[tuple[str, bytes] | None]:
-    """Each answer to publish, with the serial of its box; None for a claim that waits for a person."""
+def _answers(message: SubscribedMessage, decider: ClaimDecider, say: Say) -> Iterator[AnsweredClaim]:
+    """What to publish, or to leave to a person."""
     if not message.payload:
         return  # the centre has cleared it
     try:
@@ -79,7 +77,7 @@ def _answers(
         return
     for each in answers:
         say(each.text)
-        yield None if each.jws is None else (each.serial, each.jws)
+        yield each
 
 
 def ask_on_terminal(claim: Claim, misfit: ProblemText | None) -> tuple[Choice, str]:

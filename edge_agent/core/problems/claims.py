@@ -46,17 +46,9 @@ CLAIMS: Sentences = {
         "the box now claims site {site}",
         "thiết bị đã chuyển sang nhận điểm {site}",
     ),
-    "unclaim-other-claim": (
-        "this box does not stand here by the claim {claim}",
-        "thiết bị này không nhận điểm theo yêu cầu {claim}",
-    ),
     "unclaim-not-handled": (
         "no program handles the request on this gateway: edge-agent-unclaim.path does not run",
         "thiết bị không có chương trình nhận yêu cầu: edge-agent-unclaim.path không chạy",
-    ),
-    "unclaim-refused": (
-        "root's program does not give up the site: {why}",
-        "root không trả lại điểm: {why}",
     ),
     "unclaim-begins": (
         "the box gives up the site; its events stay apart on the box",

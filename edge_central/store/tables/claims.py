@@ -18,7 +18,7 @@ claim = Table(
     Column("jws", LargeBinary, nullable=False),  # as it arrived; its signature is that of ``key``
     Column("received_ms", Milliseconds, nullable=False),
     Column("last_ms", Milliseconds, nullable=False),  # when it arrived again
-    Column("state", Text, nullable=False),  # ClaimState in edge_central/claims/model.py
+    Column("state", Text, nullable=False),  # StoredClaimState in edge_central/claims/model.py
     Column("answered_ms", Milliseconds),  # when the last answer was seen
     Column("problem", ProblemColumn),  # of the answer
     Column("withdrawal", LargeBinary),  # the command that an operator signed; null: not withdrawn

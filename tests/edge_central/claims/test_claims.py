@@ -20,7 +20,7 @@ from edge_agent.wire.topics import CentralTopics, ClaimTopics
 from edge_central.claims import intake, records
 from edge_central.claims.boxes_file import BoxesFile
 from edge_central.claims.misfits import judge_claims
-from edge_central.claims.model import BoxList, ClaimState, ClaimWithdrawal, StoredClaim
+from edge_central.claims.model import BoxList, ClaimWithdrawal, StoredClaim, StoredClaimState
 from edge_central.claims.publisher import ClaimPublisher
 from edge_central.claims.records import read_claims, withdraw
 from edge_central.console.site_names import CameraNames, FleetSheet, Names, SiteNames
@@ -73,7 +73,7 @@ def test_a_claim_is_stored_once_as_it_arrived(house: House, box: ClaimingBox) ->
     jws = box.claims()
     assert take(house, jws) == take(house, jws) == 0
     (row,) = stored(house)
-    assert (row.claim.claim_id, row.claim.site, row.state) == ("c1", "dt-001", ClaimState.PENDING)
+    assert (row.claim.claim_id, row.claim.site, row.state) == ("c1", "dt-001", StoredClaimState.PENDING)
     with house.connections.reading() as connection:
         assert connection.scalar(select(tables.claim.c.jws)) == jws
 
@@ -131,7 +131,7 @@ def test_an_answer_is_recorded_with_its_reason(house: House, box: ClaimingBox) -
     why = problem_of(problem_text("claim-site-unknown", site="dt-001"))
     answered(house, "refused", problem=why)
     (row,) = stored(house)
-    assert (row.state, row.problem) == (ClaimState.REFUSED, why)
+    assert (row.state, row.problem) == (StoredClaimState.REFUSED, why)
 
 
 @pytest.mark.parametrize("payload", [b"{}", b"a.b.c", b"\xff\xfe"])
@@ -216,7 +216,7 @@ def misfits(
     return [[each.problem.code for each in one.misfits] for one in judged]
 
 
-def row(box: ClaimingBox, state: ClaimState = ClaimState.PENDING, **changes: Any) -> StoredClaim:
+def row(box: ClaimingBox, state: StoredClaimState = StoredClaimState.PENDING, **changes: Any) -> StoredClaim:
     return StoredClaim(1, box.claim(**changes), state, 0, None, None, None)
 
 
@@ -262,7 +262,7 @@ def test_a_box_of_no_list_or_with_another_key(box: ClaimingBox) -> None:
 
 
 def test_a_site_and_a_box_belong_together_once(box: ClaimingBox) -> None:
-    first = row(box, ClaimState.CONFIRMED)
+    first = row(box, StoredClaimState.CONFIRMED)
     assert misfits(first, row(ClaimingBox(OTHER)))[1] == ["claim-site-taken"]
     assert misfits(first, row(box, claim_id="c2", site="dt-002"))[1] == ["claim-box-elsewhere"]
     assert misfits(row(box), active="dt-001") == [["claim-site-has-certificate"]]
