@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from edge_agent.commands.signature import is_jws, open_claim, payload_of
-from edge_agent.core.problems import CodedProblem
+from edge_agent.core.problems import CodedProblem, ProblemText
 from edge_agent.wire import Claim, ClaimAnswer
 from edge_agent.wire.claims import MAX_CLAIM_BYTES
 from edge_agent.wire.received.messages import MalformedMessage
@@ -42,6 +42,11 @@ class StoredClaim:
     answered_ms: int | None
     problem: CodedProblem | None  # of the answer
     withdrawal: ClaimWithdrawal | None
+
+    @property
+    def why(self) -> str:
+        """The reason of the answer, with its code; empty: none."""
+        return "" if self.problem is None else ProblemText(self.problem.code, self.problem)
 
     @property
     def is_undoable(self) -> bool:

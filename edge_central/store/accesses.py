@@ -39,6 +39,7 @@ class AccessKind(StrEnum):
     SEARCH = "search"  # of passages, at gateways
     WITHDRAWAL = "withdrawal"  # of a search
     COMMAND = "command"  # to a gateway; media_id is the command's id, which begins with its type
+    CLAIM_WITHDRAWAL = "claim-withdrawal"  # of a box from a site; media_id is the box's serial
     ROLLOUT_STOP = "rollout-stop"  # of a release; media_id is the version
     REHEARSAL = "rehearsal"  # of a drafted rule, over the passages of one camera
     TRAVEL_TIMES = "travel-times"  # when objects passed the cameras of a gateway, for travel times

@@ -29,7 +29,7 @@ from edge_central.web.live.stream import live_endpoint
 from edge_central.web.pages import alerts, cases, commands, events, fleet, journeys, media, passages
 from edge_central.web.pages import searches as search_pages
 from edge_central.web.pages.availability import reports as availability
-from edge_central.web.pages.gateways import fleet_table, rollouts
+from edge_central.web.pages.gateways import claims, fleet_table, rollouts
 from edge_central.web.pages.numbers import reports, traffic
 from edge_central.web.pages.papers import attachments, minutes, redactions
 from edge_central.web.pages.papers.upload import UPLOAD, upload_endpoint
@@ -74,6 +74,7 @@ PAGES: tuple[Page | PublicPage, ...] = (
     *traffic_turns.PAGES,
     *fleet_table.PAGES,
     *rollouts.PAGES,
+    *claims.PAGES,
     *fleet_api.PAGES,
     *availability_api.PAGES,
     *metrics.PAGES,

@@ -86,6 +86,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "rule-config-refused": ("Cấu hình bị từ chối", "Configuration refused"),
     "rule-retained": ("Bản tin thừa ở máy chủ nhận tin", "Needless messages at the broker"),
     "rule-centre-clock": ("Đồng hồ của trung tâm sai giờ", "Clock of the centre is wrong"),
+    "rule-claim-pending": ("Yêu cầu nhận điểm chờ xác nhận", "Claims of sites wait"),
+    "rule-claim-wrong": ("Yêu cầu nhận điểm không khớp", "Claims of sites do not fit"),
     "rule-deletions-held": ("Việc xóa dữ liệu cũ chờ duyệt", "Deletion waits for a release"),
     "phase-start": ("Bắt đầu", "Begins"),
     "phase-update": ("Tiếp diễn", "Goes on"),

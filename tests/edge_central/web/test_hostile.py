@@ -66,6 +66,7 @@ NOT_THERE = (
     "/sites/dt-666/cameras/",
     "/sites/bx-666/cameras/",
     "/cases/",
+    "/fleet/claims/",
 )
 """Their documented answer for a picture that has not come, or a search or journey that is missing, is 404."""
 

@@ -11,6 +11,7 @@ from types import FunctionType
 import pytest
 from sqlalchemy import func, select
 
+from edge_agent.wire.topics import ClaimTopics
 from edge_central import console
 from edge_central.store import tables
 from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceState
@@ -22,6 +23,7 @@ from edge_central.web.request_handler import PublicPage
 from tests.edge_central.parts import FakeGateway
 from tests.edge_central.rehearsals.parts import store_rules
 from tests.edge_central.web.house import House, csrf_of
+from tests.testbed.claiming_box import ClaimingBox
 
 THEIRS = FakeGateway("bx-001", "bo-xuyen")
 OWN = {"/logout", "/password", "/handover/leave"}
@@ -36,10 +38,16 @@ WITH_SUBJECT = {
 }
 """Of the duty book: about a thing that was found within a scope. The test below knocks at their pages."""
 
-NOTED = (tables.handling, tables.handling_step, tables.request, tables.hidden_event)
+NOTED = (tables.handling, tables.handling_step, tables.request, tables.hidden_event, tables.claim)
 
 
 THERE = {"ward": THEIRS.ward, "gateway": THEIRS.id, "camera": "cam-1", "rule": "night", "media_id": "m1"}
+
+
+def their_claim() -> tuple[str, bytes]:
+    """A claim of a box for their site; its number is 1."""
+    box = ClaimingBox()
+    return ClaimTopics("tb/v1", box.serial).claim, box.claims(site=THEIRS.id, ward=THEIRS.ward)
 
 
 def questions() -> Iterator[FunctionType]:
@@ -83,6 +91,7 @@ def test_a_scope_is_only_ever_made_narrower() -> None:
 def test_of_another_ward_no_page_shows_or_does_anything(house: House) -> None:
     house.take(FakeGateway("dt-001").event(1), THEIRS.event(1), THEIRS.heartbeat("s"), THEIRS.birth("s"))
     house.picture(THEIRS, "m1")
+    house.take(their_claim())
     with house.connections.writing() as connection:
         store_rules(connection, THEIRS.id, THEIRS.ward)
     house.tell(GatewayReport(THEIRS.id, THEIRS.ward, PresenceState.OFFLINE, "will", 1))
@@ -117,6 +126,7 @@ def test_one_of_their_own_officer_sees_and_does_all_that(house: House) -> None:
     """Without this the test above would pass for pages that never answer."""
     house.take(THEIRS.event(1), THEIRS.heartbeat("s"), THEIRS.birth("s"))
     house.picture(THEIRS, "m1")
+    house.take(their_claim())
     with house.connections.writing() as connection:
         store_rules(connection, THEIRS.id, THEIRS.ward)
     house.person("minh", Role.OFFICER, THEIRS.ward)
@@ -125,7 +135,7 @@ def test_one_of_their_own_officer_sees_and_does_all_that(house: House) -> None:
         if page.path.startswith(SEARCHES) or isinstance(page, PublicPage):
             continue
         if page.method == "GET" and "{" in page.path:
-            path = page.path.format(cursor=1, **THERE)
+            path = page.path.format(cursor=1, id=1, **THERE)
             assert browser.get(path).status_code == 200, page.path
     form = {"subject": f"event {THEIRS.id} e1", "note": "x"}
     assert browser.post("/alerts/note", form).status_code == 303
