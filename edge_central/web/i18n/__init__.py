@@ -14,7 +14,6 @@ from edge_central.web.i18n import (
     availability,
     base,
     cases,
-    claims,
     commands,
     developers,
     events,
@@ -45,7 +44,6 @@ MODULES: tuple[Mapping[str, tuple[str, str]], ...] = (
     traffic.WORDS,
     reports.WORDS,
     commands.WORDS,
-    claims.WORDS,
     users.WORDS,
 )
 """A new module joins here."""
