@@ -103,12 +103,13 @@ FAULTS = (
         "khoản.",
     ),
     Fault(
-        r"Missing sudo password|sudo: a password is required|sudo: a terminal is required",
+        r"Missing sudo password|sudo: a password is required|password is required to run sudo|"
+        r"waiting for privilege escalation prompt|sudo: a terminal is required",
         "The user at {host} needs a password for sudo: run it again with -K.",
         "Tài khoản trên {host} cần mật khẩu sudo: chạy lại với -K.",
     ),
     Fault(
-        r"Incorrect sudo password|sudo: \d+ incorrect password",
+        r"Incorrect sudo password|sudo: \d+ incorrect password|Duplicate become password prompt",
         "The password for sudo at {host} is wrong: run it again with -K and type the right one.",
         "Sai mật khẩu sudo trên {host}: chạy lại với -K và nhập đúng mật khẩu.",
     ),

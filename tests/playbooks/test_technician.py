@@ -114,6 +114,7 @@ def test_a_step_that_fails_is_named_with_its_reason(tmp_path: Path) -> None:
         ("Attempting to decrypt but no vault secrets found.", "--ask-vault-pass", "--ask-vault-pass"),
         ("Task failed: Missing sudo password", "run it again with -K", "chạy lại với -K"),
         ("Premature end of stream: sudo: a password is required", "run it again with -K", "chạy lại với -K"),
+        ("Sorry, a password is required to run sudo", "run it again with -K", "chạy lại với -K"),
         ("Incorrect sudo password", "type the right one", "nhập đúng mật khẩu"),
         ("pi is not in the sudoers file.", "may not use sudo", "không được dùng sudo"),
         ("Failed to connect via ssh: Host key verification failed.", "fleet host-key x", "fleet host-key x"),
