@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, select
 
 from edge_agent.config.model.rules import RuleKind
+from edge_agent.core.geometry import Point, Polygon, contains
 from edge_central.console.events import NOT_HIDDEN
 from edge_central.console.incident_log import IncidentOutcome
 from edge_central.proposals.draft import RuleInForce, drafted
@@ -34,6 +36,7 @@ STARTS = ("start", "moment")
 class _Data(msgspec.Struct):
     rule_id: str = ""
     masked: bool = False
+    box: Any = None
 
 
 class _Event(msgspec.Struct):
@@ -87,6 +90,56 @@ def read_reports(
     connection: Connection, scope: Scope, gateway: str, camera: str, now_ms: int
 ) -> CameraReports:
     """Count the reports of all rules of a camera in the last 30 days, without those of muted rules."""
+    cut = _cut(connection, scope, gateway, now_ms)
+    outcomes = read_outcomes(connection, gateway, cut.since_ms, list(IncidentOutcome))
+    found: dict[str, RuleReports] = {}
+    for event_id, time_ms, data in _reports(connection, scope, gateway, camera, cut):
+        rule = data.rule_id
+        counts, outcome = found.get(rule, RuleReports()), outcomes.get(event_id)
+        is_recent = time_ms >= now_ms - SHORT_DAYS * DAY_MS
+        short = counts.short.plus(outcome) if is_recent else counts.short
+        found[rule] = RuleReports(short, counts.long.plus(outcome))
+    return CameraReports(found, cut.since_ms, cut.is_cut)
+
+
+def count_masked_reports(
+    connection: Connection,
+    scope: Scope,
+    gateway: str,
+    camera: str,
+    masks: Collection[Polygon],
+    now_ms: int,
+) -> ReportCounts:
+    """Count the reports of the last 30 days whose object stood in one of the masks when it was reported."""
+    cut = _cut(connection, scope, gateway, now_ms)
+    outcomes = read_outcomes(connection, gateway, cut.since_ms, list(IncidentOutcome))
+    found = ReportCounts()
+    for event_id, _, data in _reports(connection, scope, gateway, camera, cut):
+        foot = _foot(data.box)
+        if foot is not None and any(contains(mask, foot) for mask in masks):
+            found = found.plus(outcomes.get(event_id))
+    return found
+
+
+def _foot(box: Any) -> Point | None:
+    """The middle of the lower edge, which decides whether an object is in a mask; None: no box in 0..1."""
+    if not isinstance(box, list) or len(box) != 4:
+        return None
+    if not all(isinstance(each, int | float) and 0 <= each <= 1 for each in box):
+        return None
+    return (box[0] + box[2]) / 2, box[3]
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """Which events are examined. ``is_cut``: not all of 30 days."""
+
+    after: int  # cursor
+    since_ms: int
+    is_cut: bool
+
+
+def _cut(connection: Connection, scope: Scope, gateway: str, now_ms: int) -> _Cut:
     event, since_ms = tables.event.c, now_ms - LONG_DAYS * DAY_MS
     newest = select(event.cursor).where(event.gateway == gateway, scope.of(event.ward))
     newest = newest.order_by(event.cursor.desc())
@@ -95,31 +148,31 @@ def read_reports(
     if oldest is not None:
         cut_ms = connection.scalar(select(event.time_ms).where(event.cursor == oldest))
         since_ms = max(since_ms, cut_ms or 0)
-    outcomes = read_outcomes(connection, gateway, since_ms, list(IncidentOutcome))
+    return _Cut(oldest or 0, since_ms, cut_ms is not None and since_ms == cut_ms)
+
+
+def _reports(
+    connection: Connection, scope: Scope, gateway: str, camera: str, cut: _Cut
+) -> Iterator[tuple[str, int, _Data]]:
+    """Id, time and data of each report of a camera, without those of muted rules."""
+    event = tables.event.c
     query = select(event.event_id, event.time_ms, event.payload).where(
         event.gateway == gateway,
-        event.cursor > (oldest or 0),
+        event.cursor > cut.after,
         scope.of(event.ward),
         event.camera == camera,
         event.kind.in_([each.value for each in RuleKind]),
         event.phase.in_(STARTS),
-        event.time_ms >= since_ms,
+        event.time_ms >= cut.since_ms,
         NOT_HIDDEN,
     )
-    found: dict[str, RuleReports] = {}
     for row in connection.execute(query):
         try:
             data = _decode(row.payload).data
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
             continue
-        if data.masked:
-            continue
-        rule = data.rule_id
-        counts, outcome = found.get(rule, RuleReports()), outcomes.get(row.event_id)
-        is_recent = row.time_ms >= now_ms - SHORT_DAYS * DAY_MS
-        short = counts.short.plus(outcome) if is_recent else counts.short
-        found[rule] = RuleReports(short, counts.long.plus(outcome))
-    return CameraReports(found, since_ms, cut_ms is not None and since_ms == cut_ms)
+        if not data.masked:
+            yield row.event_id, row.time_ms, data
 
 
 @dataclass(frozen=True, slots=True)

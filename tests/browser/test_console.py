@@ -107,8 +107,8 @@ def test_nothing_is_cut_off_and_everything_has_a_name(room: Room, size: tuple[in
     assert room.browser.complaints == []
 
 
-def findings(room: Room, lang: str) -> Iterator[str]:
-    """What is wrong with the page that is open."""
+def findings(room: Room, lang: str, landmarks: str = "main, header, nav") -> Iterator[str]:
+    """What is wrong with the page that is open. ``landmarks``: the elements that it must have."""
     if room.run("document.documentElement.lang") != lang:
         yield "it is in the other language"
     if (
@@ -116,13 +116,32 @@ def findings(room: Room, lang: str) -> Iterator[str]:
     ) > 0:
         yield f"it can be scrolled sideways by {excess} px"
     yield from (f"without a name: {each}" for each in room.run(NAMELESS))
-    if room.run("document.querySelectorAll('main, header, nav').length < 3"):
-        yield "it has no main, header or nav"
+    for each in landmarks.split(", "):
+        if room.run(f"document.querySelector('{each}') === null"):
+            yield f"it has no {each}"
     levels = room.run("Array.from(document.querySelectorAll('h1, h2, h3'), (e) => Number(e.tagName[1]))")
     below_title = levels[levels.index(1) :] if levels.count(1) == 1 else [1, 3]
     if any(later - earlier > 1 for earlier, later in pairwise(below_title)):
         yield f"levels of headings: {levels}"
     yield from room.axe_violations()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_login_page_fits_and_has_names_in_both_languages(
+    house: CityHouse, room: Room, size: tuple[int, int]
+) -> None:
+    cookies = room.browser.ask("Network.getCookies", urls=[house.url])["cookies"]
+    room.browser.resize(*size, phone=size == PHONE)
+    room.browser.ask("Network.clearBrowserCookies")
+    for lang in ("vi", "en"):
+        room.open(f"/language/{lang}?next=/login")
+        assert room.run("location.pathname") == "/login"
+        assert list(findings(room, lang, "main")) == []
+    room.browser.ask("Network.clearBrowserCookies")
+    for cookie in cookies:
+        room.browser.give_cookie(house.url, cookie["name"], cookie["value"])
+    room.open("/account")
+    assert room.browser.complaints == []
 
 
 def test_events_have_their_pictures_beside_them(room: Room) -> None:

@@ -296,6 +296,12 @@ WORDS: dict[str, tuple[str, str]] = {
         "Quy tắc {rule}: {percent}% vùng hoặc vạch ảo nằm trong phần không phân tích.",
         "The rule {rule}: {percent}% of its zone or line is not analysed.",
     ),
+    "masks-effect-reports": (
+        "Trong 30 ngày qua có {count} lần báo với người, phương tiện đứng ở phần sẽ không phân tích; kết "
+        "luận: {real} báo động đúng, {false} báo nhầm.",
+        "In the last 30 days {count} reports were about objects that stood where nothing will be "
+        "analysed; outcomes: {real} real, {false} false.",
+    ),
     "masks-effect-reveals": (
         "Một phần đang bị bôi đen sẽ hiện ra trong các ảnh rời thiết bị.",
         "A part that is blacked out now will be visible in the pictures that leave the gateway.",

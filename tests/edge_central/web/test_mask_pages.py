@@ -18,7 +18,15 @@ from tests.edge_central.commands.parts import store as send
 from tests.edge_central.parts import FakeGateway
 from tests.edge_central.rehearsals.parts import CAMERA, document, store_rules
 from tests.edge_central.web.house import Browser, House
-from tests.edge_central.web.test_rule_pages import COMMANDS, RULES, SIGNED, to_be_signed, words
+from tests.edge_central.web.test_rule_pages import (
+    COMMANDS,
+    RULES,
+    SIGNED,
+    close,
+    event,
+    to_be_signed,
+    words,
+)
 
 MASKS = "/sites/dt-001/cameras/cam-1/masks"
 CLOCK = [[0.0, 0.0], [0.3, 0.0], [0.3, 0.1]]
@@ -105,6 +113,19 @@ def test_rules_that_will_see_nothing_are_named_before_anybody_signs(city: House,
     partly = words(ask(lan, "0.2 0.2, 0.5 0.2, 0.5 0.9, 0.2 0.9").text)
     assert re.search(r"night: (4[7-9]|5[0-3])%", partly), partly
     assert sentence("masks-effect-hidden", lang, rule="night") not in partly
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_past_reports_that_would_not_be_made_are_counted_with_their_outcomes(city: House, lang: str) -> None:
+    """Three objects stand in the new area, one of them by its feet only; another's head only is in it."""
+    boxes = ((0.2, 0.4, 0.3, 0.6), (0.25, 0.5, 0.3, 0.7), (0.1, 0.1, 0.4, 0.55), (0.2, 0.5, 0.3, 0.95))
+    city.take(*[event(number, "night", box=box) for number, box in enumerate(boxes, 1)])
+    city.take(event(5, "night", box=boxes[0], masked=True), event(6, "night", box=(0.2, 10**30)))
+    close(city, {"e1": "real", "e2": "false"})
+    lan = city.browser("lan")
+    lan.get(f"/language/{lang}")
+    page = words(ask(lan, "0 0.5, 0.5 0.5, 0.5 0.8, 0 0.8").text)
+    assert sentence("masks-effect-reports", lang, count=3, real=1, false=1) in page
 
 
 @pytest.mark.parametrize("lang", LANGS)

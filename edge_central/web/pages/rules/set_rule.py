@@ -17,6 +17,7 @@ from edge_central.proposals.draft import as_yaml
 from edge_central.rehearsals.mask_effects import MaskEffects, mask_effects
 from edge_central.rehearsals.model import RehearsalDraft
 from edge_central.rehearsals.records import read_rehearsal
+from edge_central.rehearsals.reports import ReportCounts, count_masked_reports
 from edge_central.rehearsals.rules import ConfiguredRule, MaskSet, read_masks
 from edge_central.web.pages.passage_path import WIDTH, picture_ratio
 from edge_central.web.pages.rules.camera_rules import (
@@ -49,6 +50,7 @@ class DraftedMasks:
     """The masks of a command, as the page shows them beside those in force."""
 
     effects: MaskEffects
+    reports: ReportCounts  # whose objects stood where nothing will be analysed
     before: MasksDrawing
     after: MasksDrawing
     background: StoredMedia | None
@@ -127,7 +129,10 @@ def drafted_masks(visit: UserRequestContext, gateway: str, command: GatewayComma
         return None
     background = drawn_on(visit, gateway, found.camera)
     before, after = masks_drawing(found, known.masks), masks_drawing(found, masks)
-    return DraftedMasks(mask_effects(known, masks), before, after, background, found.camera)
+    reports = count_masked_reports(
+        visit.connection, visit.scope, gateway, found.camera.id, masks.ignored, visit.now_ms
+    )
+    return DraftedMasks(mask_effects(known, masks), reports, before, after, background, found.camera)
 
 
 def masks_drawing(found: RulesOfCamera, masks: MaskSet) -> MasksDrawing:
