@@ -159,7 +159,8 @@ class Commissioning:
             return
         if answer.decision == "confirmed" and answer.certificate is not None:
             site = self._chosen().id
-            self.box.root.ask("certificate", site=site, certificate=answer.certificate)
+            values = {"certificate": answer.certificate, "claim_id": answer.claim_id}
+            self.box.root.ask("certificate", site=site, **values)
             forget_code(self.box.paths.state)
             self._store.change(state=CommissioningState.CONFIRMED, settled=True)
             self._mark_done()

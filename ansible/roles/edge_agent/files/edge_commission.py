@@ -26,7 +26,11 @@ BUNDLE = ETC / "enrolment/sites.json"
 RELEASE_KEY = ETC / "release.pem"
 OWN_STATE = Path("var/lib/edge-agent-commission-root")
 REQUEST = Path("run/edge-agent-commission/request.json")
+CLAIMED = OWN_STATE / "claimed.json"
 UNCLAIM_REQUEST = Path("run/edge-agent/requests/unclaim")
+UNCLAIM_ANSWER = Path("run/edge-agent-unclaim/answer.json")
+REPLY_S = 5.0
+"""So long the agent lives on after it was accepted, so that its reply to the command arrives."""
 ANSWER = Path("run/edge-agent-commission-root/answer.json")
 STATE, APART = Path("var/lib/edge-agent"), Path("var/lib/edge-agent-apart")
 CONFIRMED = Path("var/lib/edge-agent-commission/confirmed")
@@ -115,7 +119,7 @@ def apply(box: Box, request: dict[str, Any]) -> dict[str, str]:
     """Configure the box for a site with a new key; return the request for its certificate."""
     bundle = read_bundle(box)
     site = site_of(bundle, str(request["site"]))
-    record = box.path(OWN_STATE / "claimed.json")
+    record = box.path(CLAIMED)
     if box.path(ETC / "edge-agent.yaml").exists() and not record.exists():
         raise Refused("a playbook has configured this box: only a playbook may change it")
     if box.site not in (None, site["id"]):
@@ -144,6 +148,8 @@ def certificate(box: Box, request: dict[str, Any]) -> dict[str, str]:
     program = ["/usr/bin/python3", "-s", "-B", str(box.path(CERTIFICATES))]
     given = json.dumps({"certificate": str(request["certificate"])}).encode()
     said = box.run(*program, "--folder", str(own.parent), "stage", "--name", site, data=given)
+    claim = {"site": site, "claim_id": str(request["claim_id"])}
+    write(box.path(CLAIMED), json.dumps(claim), 0o600)
     start_agent(box)
     return {"detail": said.decode().strip()}
 
@@ -166,7 +172,7 @@ def unclaim(box: Box, reason: str) -> dict[str, str]:
             each.unlink()
     for name in TLS:
         box.path(ETC / "tls" / name).unlink(missing_ok=True)
-    box.path(OWN_STATE / "claimed.json").unlink(missing_ok=True)
+    box.path(CLAIMED).unlink(missing_ok=True)
     box.path(ETC / "site-id").unlink()
     return {"detail": f"site {site} is no longer claimed"}
 
@@ -256,6 +262,7 @@ def prepare(box: Box) -> None:
     path = box.path(ETC / "serial")
     if not path.exists():
         write(path, serial(box) + "\n", 0o644)
+    finish_unclaim(box)
     for port in PORTS:
         firewall(box, "add", port)
 
@@ -330,16 +337,49 @@ def act(box: Box) -> str:
     return outcome
 
 
-def act_unclaim(box: Box) -> str:
-    """Do what the agent asks after a signed command; then the page runs again."""
+def act_unclaim(box: Box, reply_s: float = REPLY_S) -> str:
+    """Do what the agent asks after a signed command: answer, then return the box to no site."""
+    path = box.path(UNCLAIM_REQUEST)
     try:
-        reason = read_plain(box.path(UNCLAIM_REQUEST), 2000).decode(errors="replace")
-    except OSError:
+        request = json.loads(read_plain(path, 10_000))
+    except (OSError, ValueError):
+        request = None
+    remove_plain(path)
+    if not isinstance(request, dict):
         return "no request"
-    unclaim(box, reason)
-    remove_plain(box.path(UNCLAIM_REQUEST))
-    box.run("systemctl", "start", "--no-block", "edge-agent-commission.service")
-    return "done"
+    uptime_s = float(box.path(Path("proc/uptime")).read_text().split()[0])
+    answer = {"outcome": "accepted", "detail": "", "uptime_s": uptime_s}
+    try:
+        begin_unclaim(box, request)
+    except Refused as refusal:
+        answer |= {"outcome": "refused", "detail": str(refusal)}
+    write(box.path(UNCLAIM_ANSWER), json.dumps(answer), 0o640, box.group)
+    if answer["outcome"] == "accepted":
+        time.sleep(reply_s)
+        finish_unclaim(box)
+        box.run("systemctl", "start", "--no-block", "edge-agent-commission.service")
+    print(f"unclaim: {answer['outcome']}: {answer['detail']}")
+    return str(answer["outcome"])
+
+
+def begin_unclaim(box: Box, request: dict[str, Any]) -> None:
+    """Note that the site is given up, so that the next start does it after a power cut. Raises Refused."""
+    own = box.path(ETC / "serial").read_text().strip() if box.path(ETC / "serial").exists() else ""
+    claimed = json.loads(box.path(CLAIMED).read_text()) if box.path(CLAIMED).exists() else {}
+    if request.get("serial") != own or "claim_id" not in claimed:
+        raise Refused("this box has no site by a claim")
+    if request.get("claim_id") != claimed["claim_id"]:
+        raise Refused("this box has its site by another claim")
+    note = claimed | {"unclaim": str(request.get("why", ""))[:500]}
+    write(box.path(CLAIMED), json.dumps(note), 0o600)
+    remove_plain(box.path(CONFIRMED))
+
+
+def finish_unclaim(box: Box) -> None:
+    """Give the site up if that was begun."""
+    claimed = json.loads(box.path(CLAIMED).read_text()) if box.path(CLAIMED).exists() else {}
+    if "unclaim" in claimed:
+        unclaim(box, claimed["unclaim"])
 
 
 def write(path: Path, text: str, mode: int, group: int | None = None) -> None:

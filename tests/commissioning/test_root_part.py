@@ -1,0 +1,236 @@
+"""Root's part of commissioning, in a root of its own: what it writes for whom, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from tests.commissioning.prepared_box import PASSWORD, ROOT_PART, PreparedBox, prepared_box, read_json
+from tests.testbed.claims import SERIAL
+
+
+@pytest.fixture
+def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PreparedBox:
+    made = prepared_box(tmp_path, 8883, ["rtsp://192.0.2.21/2"])
+    monkeypatch.setenv("PATH", f"{made.folder / 'bin'}:{os.environ['PATH']}")
+    program = made.folder / "opt/edge-agent/current/bin/edge-agent"
+    program.write_text(f"#!/bin/sh\necho check >> {made.folder / 'ran'}\n")
+    return made
+
+
+def ask(box: PreparedBox, **request: Any) -> dict[str, Any]:
+    """The answer of root's part to the request."""
+    path = box.paths.run / "request.json"
+    path.write_text(json.dumps({"id": "r1", **request}))
+    ROOT_PART.act(ROOT_PART.Box(box.folder))
+    assert not path.exists(), "or the path unit would start it for ever"
+    answer: dict[str, Any] = json.loads(box.paths.answer.read_text())
+    assert answer["id"] == "r1"
+    return answer
+
+
+def apply(box: PreparedBox, site: str = "dt-001") -> dict[str, Any]:
+    return ask(box, action="apply", site=site, passwords={"cam-1": PASSWORD, "../../x": "evil"})
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+def test_a_site_is_configured_from_the_bundle(box: PreparedBox) -> None:
+    answer = apply(box)
+    assert answer["outcome"] == "done", answer
+    assert answer["csr"].startswith("-----BEGIN CERTIFICATE REQUEST-----")
+    etc = box.paths.etc
+    assert read_json(etc / "edge-agent.yaml")["gateway"]["id"] == "dt-001"
+    assert (etc / "site-id").read_text() == "dt-001\n"
+    assert [path.name for path in (etc / "credentials").iterdir()] == ["cam-1"], "only cameras of the bundle"
+    modes = {name: mode(etc / name) for name in ("credentials/cam-1", "tls/client.key", "edge-agent.yaml")}
+    assert modes == {"credentials/cam-1": 0o600, "tls/client.key": 0o640, "edge-agent.yaml": 0o640}
+    assert box.programs()[-1] == "systemctl restart --no-block edge-agent.service"
+    assert "check" in box.programs()
+
+
+@pytest.mark.parametrize("site", ["dt-009", "../../etc", "", "DT-001"])
+def test_a_site_that_is_not_in_the_bundle_is_refused(box: PreparedBox, site: str) -> None:
+    assert apply(box, site)["outcome"] == "refused"
+    assert not (box.paths.etc / "edge-agent.yaml").exists()
+
+
+def test_a_bundle_of_another_key_is_refused(box: PreparedBox) -> None:
+    box.release_key = Ed25519PrivateKey.generate()
+    box.write_bundle()
+    assert apply(box)["outcome"] == "refused"
+    assert box.programs() == []
+
+
+def test_an_older_bundle_is_refused(box: PreparedBox) -> None:
+    box.write_bundle(version=7)
+    assert apply(box)["outcome"] == "done"
+    box.write_bundle(version=6)
+    answer = apply(box)
+    assert (answer["outcome"], "older (6)" in answer["detail"]) == ("refused", True)
+
+
+def test_a_box_that_a_playbook_has_configured_is_not_changed(box: PreparedBox) -> None:
+    (box.paths.etc / "edge-agent.yaml").write_text("# Ansible\n")
+    assert apply(box)["outcome"] == "refused"
+    assert (box.paths.etc / "edge-agent.yaml").read_text() == "# Ansible\n"
+
+
+@pytest.mark.parametrize("password", ["", "two\nlines", "x" * 1001])
+def test_a_password_that_is_none_is_refused(box: PreparedBox, password: str) -> None:
+    assert ask(box, action="apply", site="dt-001", passwords={"cam-1": password})["outcome"] == "refused"
+
+
+def test_a_configuration_that_check_refuses_is_not_written(box: PreparedBox) -> None:
+    program = box.folder / "opt/edge-agent/current/bin/edge-agent"
+    program.write_text("#!/bin/sh\necho 'a mistake in line 3' >&2; exit 78\n")
+    answer = apply(box)
+    assert (answer["outcome"], "a mistake in line 3" in answer["detail"]) == ("refused", True)
+    assert not (box.paths.etc / "edge-agent.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{", '{"action": "reboot"}', '{"action": "apply"}', "x" * 200_001]
+)
+def test_a_request_that_is_none_does_nothing(box: PreparedBox, content: str) -> None:
+    path = box.paths.run / "request.json"
+    path.write_text(content)
+    assert ROOT_PART.act(ROOT_PART.Box(box.folder)) != "done"
+    assert not path.exists()
+    assert box.programs() == []
+
+
+def test_a_request_that_is_a_link_is_not_followed(box: PreparedBox, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text(json.dumps({"id": "r1", "action": "apply", "site": "dt-001"}))
+    (box.paths.run / "request.json").symlink_to(elsewhere)
+    assert ROOT_PART.act(ROOT_PART.Box(box.folder)) == "no request"
+    assert elsewhere.exists()
+
+
+def test_another_site_sets_the_events_of_the_first_one_apart(box: PreparedBox) -> None:
+    apply(box)
+    (box.state_dir / "outbox.db").write_bytes(b"events of dt-001")
+    (box.state_dir / "models/m.tflite").write_bytes(b"model")
+    assert apply(box, "dt-002")["outcome"] == "done"
+    (apart,) = (box.folder / "var/lib/edge-agent-apart").glob("dt-001-*")
+    assert (apart / "outbox.db").read_bytes() == b"events of dt-001"
+    assert sorted(path.name for path in box.state_dir.iterdir()) == ["models"]
+    assert (box.state_dir / "models/m.tflite").exists(), "a model belongs to the box"
+    assert (box.paths.etc / "site-id").read_text() == "dt-002\n"
+
+
+def test_an_unclaimed_box_has_nothing_of_the_site(box: PreparedBox) -> None:
+    apply(box)
+    box.paths.confirmed.touch()
+    assert ask(box, action="unclaim", reason="refused claim-site-taken")["outcome"] == "done"
+    etc = box.paths.etc
+    left = [str(p.relative_to(etc)) for p in etc.rglob("*") if p.is_file() and "enrolment" not in p.parts]
+    assert sorted(left) == ["release.pem", "serial"]
+    assert not box.paths.confirmed.exists()
+    note = json.loads((box.paths.root_state / "unclaimed.json").read_text())
+    assert (note["site"], note["reason"]) == ("dt-001", "refused claim-site-taken")
+    assert ask(box, action="unclaim", reason="again")["outcome"] == "done", "it may be asked twice"
+
+
+def unclaim(box: PreparedBox, **request: Any) -> tuple[str, dict[str, Any]]:
+    """The agent's request after a signed command."""
+    path = box.folder / "run/edge-agent/requests/unclaim"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(request))
+    (box.folder / "proc").mkdir(exist_ok=True)
+    (box.folder / "proc/uptime").write_text("100.0 1.0\n")
+    outcome = ROOT_PART.act_unclaim(ROOT_PART.Box(box.folder), 0.0)
+    assert not path.exists()
+    return outcome, json.loads((box.folder / "run/edge-agent-unclaim/answer.json").read_text())
+
+
+def confirmed(box: PreparedBox) -> None:
+    apply(box)
+    csr = box.paths.etc / "tls/client.key"
+    made = box.authority.renew("dt-001", csr)
+    answer = ask(box, action="certificate", site="dt-001", claim_id="c1", certificate=made.cert.read_text())
+    assert answer["outcome"] == "done", answer
+    box.paths.confirmed.touch()
+
+
+def test_the_command_of_the_centre_ends_the_claim(box: PreparedBox) -> None:
+    confirmed(box)
+    outcome, answer = unclaim(box, claim_id="c1", serial=SERIAL, why="wrong pole")
+    assert (outcome, answer["outcome"]) == ("accepted", "accepted")
+    assert not (box.paths.etc / "site-id").exists()
+    assert box.programs()[-1] == "systemctl start --no-block edge-agent-commission.service"
+
+
+@pytest.mark.parametrize("wrong", [{"claim_id": "c2"}, {"serial": "box-00000000"}])
+def test_a_command_about_another_claim_is_refused(box: PreparedBox, wrong: dict[str, str]) -> None:
+    confirmed(box)
+    outcome, answer = unclaim(box, **({"claim_id": "c1", "serial": SERIAL, "why": ""} | wrong))
+    assert (outcome, answer["outcome"]) == ("refused", "refused")
+    assert (box.paths.etc / "site-id").exists()
+
+
+def test_a_box_without_a_claim_refuses_the_command(box: PreparedBox) -> None:
+    assert unclaim(box, claim_id="c1", serial=SERIAL, why="")[0] == "refused"
+
+
+def test_a_power_cut_after_the_answer_is_made_good_at_the_next_start(box: PreparedBox) -> None:
+    confirmed(box)
+    ROOT_PART.begin_unclaim(ROOT_PART.Box(box.folder), {"claim_id": "c1", "serial": SERIAL, "why": "moved"})
+    assert (box.paths.etc / "site-id").exists()
+    ROOT_PART.prepare(ROOT_PART.Box(box.folder))
+    assert not (box.paths.etc / "site-id").exists()
+
+
+def test_a_certificate_of_another_site_is_refused(box: PreparedBox) -> None:
+    apply(box)
+    made = box.authority.renew("dt-002", box.paths.etc / "tls/client.key")
+    answer = ask(box, action="certificate", site="dt-001", claim_id="c1", certificate=made.cert.read_text())
+    assert answer["outcome"] == "refused"
+
+
+@pytest.mark.parametrize(
+    ("device_tree", "dmi", "serial"),
+    [
+        ("10000000a1b2c3d4\0", None, "box-10000000a1b2c3d4"),
+        (None, "PF-2X9K-AB12\n", "box-pf2x9kab12"),
+    ],
+)
+def test_the_serial_is_the_board_s_own(
+    tmp_path: Path, device_tree: str | None, dmi: str | None, serial: str
+) -> None:
+    for name, text in (
+        ("proc/device-tree/serial-number", device_tree),
+        ("sys/class/dmi/id/product_serial", dmi),
+    ):
+        (tmp_path / name).parent.mkdir(parents=True)
+        if text is not None:
+            (tmp_path / name).write_text(text)
+    assert ROOT_PART.serial(ROOT_PART.Box(tmp_path)) == serial
+
+
+@pytest.mark.parametrize("dmi", ["To be filled by O.E.M.", "00000000", "None"])
+def test_a_board_without_a_number_gets_one_of_its_machine_id(tmp_path: Path, dmi: str) -> None:
+    (tmp_path / "sys/class/dmi/id").mkdir(parents=True)
+    (tmp_path / "sys/class/dmi/id/product_serial").write_text(dmi)
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/machine-id").write_text("0123456789abcdef0123456789abcdef\n")
+    serial = ROOT_PART.serial(ROOT_PART.Box(tmp_path))
+    assert serial.startswith("box-")
+    assert len(serial) == 20
+
+
+def test_the_console_shows_no_escape_sequence(box: PreparedBox) -> None:
+    (box.paths.run / "console.txt").write_text("box-1 \x1b[31mred\\u and more\n" * 30)
+    ROOT_PART.console(ROOT_PART.Box(box.folder))
+    text = (box.folder / "run/issue.d/edge-agent.issue").read_text()
+    assert "\x1b" not in text
+    assert "\\" not in text
+    assert text.count("\n") < 25
