@@ -66,6 +66,10 @@ class PaperFiles:
         document = _findings(reports / f"{_name(examined.gateway, examined.time)}.json", examined)
         document = structs.replace(document, report=self._signed(document.report, by))
         path = reports / f"{_name(examined.gateway, finished_at)}.html"
+        try:
+            reports.mkdir(mode=0o750, exist_ok=True)
+        except OSError as error:
+            raise CommissioningError("disk-full") from error
         # The agent sends the newest page, so the document is written first.
         self._write(path.with_suffix(".json"), encode_json(document))
         self._write(path, make_report(document, examined.lang, None))

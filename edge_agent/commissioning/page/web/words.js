@@ -12,7 +12,7 @@ const WORDS = {
     noPlace: "Điện thoại không cho biết vị trí. Hãy quét nhãn hoặc nhập mã.",
     search: "Tìm lại camera", by: "Họ tên kỹ thuật viên", password: "Mật khẩu camera",
     take: "Đúng, thiết bị ở điểm này", "other-site": "Không phải, chọn điểm khác",
-    aim: "Chỉnh hướng camera", verdict: "Kiểm tra", examine: "Kiểm tra lại",
+    aim: "Căn chỉnh camera", verdict: "Kiểm tra", examine: "Kiểm tra lại",
     photo: "Ảnh biển thông báo", photoTake: "Chụp ảnh", photoAgain: "Đã có ảnh. Chụp lại",
     noPhoto: "Không đọc được ảnh này. Hãy chụp lại.",
     signature: "Chữ ký", "sign-here": "Ký bằng ngón tay vào khung dưới đây.", clear: "Xóa chữ ký",

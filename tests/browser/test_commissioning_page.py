@@ -1,0 +1,132 @@
+"""The commissioning page in a real browser of a phone's size: from the label of the site to the signature."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_agent.commissioning.page.service import CommissionService
+from edge_agent.host.system.addresses import own_addresses
+from edge_agent.wire.claims import check_character
+from tests.browser.monitoring_room import axe_violations
+from tests.commissioning.prepared_box import CODE, PASSWORD, PreparedBox, prepared_box
+from tests.commissioning.steps import steps_of
+from tests.testbed.chromium import Chromium, installed
+from tests.testbed.clips import make_clip
+from tests.testbed.mosquitto import free_port, wait_until
+from tests.testbed.rtsp import RtspServer
+
+SHOWN = Path(os.environ.get("EDGE_AGENT_SCREENSHOTS") or "/nowhere")
+LABEL = f"s/dt-001-{check_character('dt-001')}"
+
+
+@pytest.fixture
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[PreparedBox, str]]:
+    if not installed():
+        pytest.skip("no chromium here")
+    clip = make_clip(tmp_path / "clip.mp4", size=(320, 180))
+    with RtspServer({"/s": clip}, user="edge", password=PASSWORD) as camera:
+        box = prepared_box(tmp_path, free_port(), [camera.url("/s"), "rtsp://127.0.0.1:1/2"])
+        (box.folder / "opt/edge-agent/current/bin/edge-agent").write_text("#!/bin/sh\nexit 0\n")
+        loopback = [
+            each for each in own_addresses() if each.address.is_loopback and each.address.version == 4
+        ]
+        port = free_port()
+        service = CommissionService(steps_of(box), lambda: loopback, port)
+        stop, ready = threading.Event(), threading.Event()
+        thread = threading.Thread(target=service.run, args=(stop, ready.set), daemon=True)
+        with box.root_part(monkeypatch):
+            thread.start()
+            wait_until(ready.is_set, what="the page")
+            try:
+                yield box, f"https://127.0.0.1:{port}/"
+            finally:
+                stop.set()
+                thread.join()
+
+
+def test_a_technician_commissions_a_site(served: tuple[PreparedBox, str], tmp_path: Path) -> None:
+    box, url = served
+    with Chromium(tmp_path / "profile", flags=("--ignore-certificate-errors",)) as phone:
+        phone.open(url + LABEL)
+        phone.wait_until("document.getElementById('say')?.textContent.startsWith('Nhập mã 8')")
+        check(phone, "code")
+        phone.run(f"document.forms[0].code.value = '{CODE}'; document.forms[0].requestSubmit()")
+        phone.wait_until(
+            "!document.getElementById('claim')?.hidden && document.querySelector('#cameras .good')"
+        )
+        for words in (
+            "dt-001: Ngã tư dt-001",
+            "cam-1 – Cổng – đã thấy",
+            "cam-2 – Cổng – không thấy tại 127.0.0.1",
+        ):
+            assert words in phone.run("document.body.innerText")
+        check(phone, "site")
+        claim(phone, "wrong")
+        phone.wait_until("document.getElementById('error').textContent.includes('camera không chấp nhận')")
+        check(phone, "wrong-password")
+        claim(phone, PASSWORD)
+        phone.wait_until("document.querySelector('#lines .good')")
+        assert (box.paths.etc / "site-id").read_text() == "dt-001\n"
+        assert "Ngã tư dt-001" in phone.run("document.getElementById('claimed-name').textContent")
+        check(phone, "verdict")
+        phone.run("document.getElementById('lang').click()")
+        assert "Examine again" in phone.run("document.body.innerText")
+        check(phone, "verdict-en")
+        phone.run("document.getElementById('lang').click()")
+        sign(phone)
+        check(phone, "signed")
+        phone.run("document.getElementById('finish-form').requestSubmit()")
+        phone.wait_until("!document.getElementById('done').hidden")
+        check(phone, "done")
+        assert list((box.state_dir / "reports").glob("dt-001-*.html"))
+        answers = [each for each in phone.complaints if "409" not in each and "favicon" not in each]
+        assert [each for each in answers if "404" not in each and "403" not in each] == []
+
+
+def claim(phone: Chromium, password: str) -> None:
+    phone.wait_until("!document.getElementById('take').disabled")
+    phone.run(
+        "document.getElementById('by').value = 'Nguyễn Văn An';"
+        f"document.getElementById('password').value = '{password}';"
+        "document.getElementById('take').click()"
+    )
+
+
+def sign(phone: Chromium) -> None:
+    """Draw a line with a finger, and take a photo."""
+    phone.run(
+        """
+        (() => {
+          const pad = document.getElementById("pad"), box = pad.getBoundingClientRect();
+          pad.setPointerCapture = () => {};
+          const at = (type, x, y) => pad.dispatchEvent(new PointerEvent(type,
+            { clientX: box.left + x, clientY: box.top + y, pointerId: 1, bubbles: true }));
+          at("pointerdown", 20, 20);
+          for (let x = 20; x < 200; x += 10) at("pointermove", x, 40 + 20 * Math.sin(x / 15));
+          at("pointerup", 200, 40);
+          const canvas = document.createElement("canvas");
+          canvas.width = 2000;
+          canvas.height = 1500;
+          canvas.toBlob((blob) => {
+            const files = new DataTransfer();
+            files.items.add(new File([blob], "sign.png"));
+            document.getElementById("photo").files = files.files;
+            document.getElementById("photo").dispatchEvent(new Event("change"));
+          });
+        })()
+        """
+    )
+    phone.wait_until("document.getElementById('photo-label').textContent.startsWith('Đã có ảnh')")
+
+
+def check(phone: Chromium, name: str) -> None:
+    """Nothing is cut off, axe finds nothing, and people may see it."""
+    assert phone.run("document.documentElement.scrollWidth") <= 390, name
+    assert axe_violations(phone) == [], name
+    if SHOWN.is_dir():
+        phone.screenshot(SHOWN / f"commission-{name}.png")

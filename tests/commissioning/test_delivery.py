@@ -1,0 +1,102 @@
+"""The claim at a real broker: sent once, answered by the fleet and by nobody else, or why it was not sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from edge_agent.commands.signature import sign
+from edge_agent.commissioning import delivery
+from edge_agent.commissioning.delivery import ClaimDelivery
+from edge_agent.commissioning.record import ClaimRecord, CommissioningState
+from edge_agent.wire import ClaimAnswer
+from edge_agent.wire.topics import ClaimTopics
+from tests.commissioning.centre import ACL
+from tests.commissioning.prepared_box import PreparedBox, prepared_box
+from tests.testbed.claims import SERIAL, TIME, claim
+from tests.testbed.mosquitto import Subscriber, free_port
+from tests.testbed.tls_folder import strict_broker
+
+KEY = Ed25519PrivateKey.generate()
+TOPICS = ClaimTopics("tb/v1", SERIAL)
+
+
+def record(claim_id: str = "c1") -> ClaimRecord:
+    made = claim(claim_id=claim_id)
+    jws = sign(msgspec.json.encode(made), KEY).decode()
+    return ClaimRecord(state=CommissioningState.CLAIMED, claim=made, jws=jws)
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[tuple[PreparedBox, Subscriber]]:
+    box = prepared_box(tmp_path, 0, [])
+    (tmp_path / "acl").write_text("topic readwrite #\n" + ACL)
+    server = box.authority.issue("broker", san="IP:127.0.0.1")
+    lines = (f"acl_file {tmp_path / 'acl'}",)
+    with strict_broker(tmp_path, server, box.authority.cert, *lines) as (mosquitto, centre):
+        box.broker_port = mosquitto.port
+        yield box, centre
+
+
+def session(box: PreparedBox, of: ClaimRecord, delivered: list[str]) -> Any:
+    made = ClaimDelivery(box.bundle(), box.paths, SERIAL)
+    return made.session(of, lambda: delivered.append("delivered"), clock_trusted=True)
+
+
+def publish(centre: Subscriber, key: Ed25519PrivateKey, claim_id: str = "c1", serial: str = SERIAL) -> None:
+    values = {"claim_id": claim_id, "serial": serial, "decision": "refused", "time": TIME}
+    answer = msgspec.convert(values, ClaimAnswer)
+    centre.publish(TOPICS.answer, sign(msgspec.json.encode(answer), key), retain=True)
+
+
+def test_a_claim_is_sent_once_and_the_waiting_answer_is_found(
+    broker: tuple[PreparedBox, Subscriber], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box, centre = broker
+    monkeypatch.setattr(delivery, "ANSWER_S", 0.5)
+    delivered: list[str] = []
+    assert session(box, record(), delivered) == (None, None)
+    assert delivered == ["delivered"]
+    centre.wait_for(lambda: len(centre.on("/up/claim")) == 1)
+    publish(centre, box.answer_key)
+    answer, uplink = session(box, msgspec.structs.replace(record(), delivered=True), delivered)
+    assert (answer.decision, uplink, len(centre.on("/up/claim"))) == ("refused", None, 1)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"key": Ed25519PrivateKey.generate()}, {"claim_id": "c0"}, {"serial": "box-00000000"}]
+)
+def test_an_answer_that_is_not_the_fleet_s_to_this_claim_is_ignored(
+    broker: tuple[PreparedBox, Subscriber], monkeypatch: pytest.MonkeyPatch, wrong: dict[str, Any]
+) -> None:
+    box, centre = broker
+    monkeypatch.setattr(delivery, "ANSWER_S", 0.5)
+    publish(centre, **({"key": box.answer_key} | wrong))
+    assert session(box, record(), []) == (None, None)
+
+
+def test_without_an_uplink_the_technician_is_told_why(tmp_path: Path) -> None:
+    box = prepared_box(tmp_path, free_port(), [])
+    answer, uplink = session(box, record(), [])
+    assert answer is None
+    assert str(uplink).startswith("not sent to the centre yet: 127.0.0.1")
+    assert uplink.vi.startswith("chưa gửi được về trung tâm")
+
+
+def test_a_wrong_clock_is_named_instead_of_the_certificate(tmp_path: Path) -> None:
+    box = prepared_box(tmp_path, free_port(), [])
+    made = ClaimDelivery(box.bundle(), box.paths, SERIAL)
+    _, uplink = made.session(record(), lambda: None, clock_trusted=False)
+    assert "the box's clock is wrong" in str(uplink)
+
+
+def test_a_box_without_a_certificate_of_its_batch(tmp_path: Path) -> None:
+    box = prepared_box(tmp_path, free_port(), [])
+    (box.paths.enrolment / "client.crt").unlink()
+    _, uplink = session(box, record(), [])
+    assert "no certificate to claim with" in str(uplink)
