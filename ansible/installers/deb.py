@@ -6,7 +6,6 @@ and a gateway has the same files in /opt/edge-agent as after `prepare.yml` (docs
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -52,7 +51,7 @@ def build(wheelhouse: Path, release: str, architecture: str, out: Path, maintain
             sum(file.stat().st_size for file in tree.rglob("*") if file.is_file()) // 1024
         )
         _write_control(tree / "DEBIAN", values)
-        _set_modes(tree)
+        _open_folders(tree)
         # Wheels are compressed already. dpkg-deb takes the times of files from SOURCE_DATE_EPOCH.
         command = ["dpkg-deb", "--root-owner-group", "--uniform-compression", "-Znone", "--build"]
         subprocess.run([*command, str(tree), str(target)], check=True, stdout=subprocess.DEVNULL)
@@ -62,7 +61,7 @@ def build(wheelhouse: Path, release: str, architecture: str, out: Path, maintain
 def _fill(tree: Path, wheelhouse: Path, release: str) -> None:
     for installed in files():
         path = installed.path.replace(UNIT_FOLDER, PACKAGED_UNITS)
-        _copy(installed.source, tree / path.lstrip("/"))
+        _copy(installed.source, tree / path.lstrip("/"), installed.mode)
     for wheel in sorted(wheelhouse.glob("*.whl")):
         # The wheelhouse may also have the agent's wheels of other releases.
         if not wheel.name.startswith("edge_agent-") or wheel.name.startswith(f"edge_agent-{release}-"):
@@ -76,9 +75,10 @@ def _fill(tree: Path, wheelhouse: Path, release: str) -> None:
     command.symlink_to("/opt/edge-agent/current/bin/edge-agent")
 
 
-def _copy(source: Path, target: Path) -> None:
+def _copy(source: Path, target: Path, mode: int = 0o644) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, target)
+    target.chmod(mode)
 
 
 def _write_control(folder: Path, values: Mapping[str, str]) -> None:
@@ -88,12 +88,11 @@ def _write_control(folder: Path, values: Mapping[str, str]) -> None:
         for name, value in values.items():
             text = text.replace(f"@{name}@", value)
         (folder / template.name).write_text(text, encoding="utf-8")
+        (folder / template.name).chmod(0o644 if template.name == "control" else 0o755)
 
 
-def _set_modes(tree: Path) -> None:
-    """Set modes that do not depend on the umask of the build machine."""
+def _open_folders(tree: Path) -> None:
+    """Set the mode of folders, which depends on the umask of the build machine."""
     for path in (tree, *tree.rglob("*")):
-        if path.is_symlink():
-            continue
-        executable = path.is_dir() or path.name in ("postinst", "prerm", "postrm")
-        os.chmod(path, 0o755 if executable else 0o644)
+        if path.is_dir() and not path.is_symlink():
+            path.chmod(0o755)

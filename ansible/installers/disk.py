@@ -39,15 +39,22 @@ class Layout:
         # One more at the end, for the second table of a GPT.
         return self.root_start + self.root_mib + 1
 
-    def table(self, board: Board) -> str:
+    def table(self, board: Board, seed: str) -> str:
         """Return the input of sfdisk. Every boot loader of a Raspberry Pi 4 reads MBR; UEFI wants GPT."""
-        label, boot, root = (
-            ("dos", "c, bootable", "83") if board.firmware == "raspberry-pi" else ("gpt", "uefi", "linux")
-        )
+        identifiers = [uuid.uuid5(uuid.NAMESPACE_URL, f"{seed}/{part}") for part in ("disk", "boot", "root")]
+        if board.firmware == "raspberry-pi":
+            label, of_boot, of_root = (
+                f"dos\nlabel-id: 0x{identifiers[0].hex[:8]}",
+                "type=c, bootable",
+                "type=83",
+            )
+        else:
+            label = f"gpt\nlabel-id: {identifiers[0]}"
+            of_boot, of_root = f"type=uefi, uuid={identifiers[1]}", f"type=linux, uuid={identifiers[2]}"
         return (
             f"label: {label}\n"
-            f"start={ALIGN_MIB}MiB, size={BOOT_MIB}MiB, type={boot}\n"
-            f"start={self.root_start}MiB, size={self.root_mib}MiB, type={root}\n"
+            f"start={ALIGN_MIB}MiB, size={BOOT_MIB}MiB, {of_boot}\n"
+            f"start={self.root_start}MiB, size={self.root_mib}MiB, {of_root}\n"
         )
 
 
@@ -60,7 +67,7 @@ def write(board: Board, root: Path, image: Path, seed: str) -> None:
     _make_boot(boot_files(root), boot, seed)
     layout = Layout(_used_mib(root) + ROOT_RESERVE_MIB)
     _make_root(root, ext4, layout.root_mib, seed)
-    _join(image, layout, layout.table(board), boot, ext4)
+    _join(image, layout, layout.table(board, seed), boot, ext4)
 
 
 def _make_boot(folder: Path, boot: Path, seed: str) -> None:
@@ -102,4 +109,4 @@ def _used_mib(root: Path) -> int:
 
 
 def _run(*words: object) -> None:
-    subprocess.run([str(word) for word in words], check=True)
+    subprocess.run([str(word) for word in words], check=True, stdout=subprocess.DEVNULL)

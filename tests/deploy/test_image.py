@@ -26,7 +26,7 @@ BOOT_S = 600.0
 """Without KVM qemu needed 60 s to the login on 2 cores."""
 
 ASKED = """
-hostname; cat /etc/edge-agent/serial; findmnt -bno SIZE,LABEL /; sudo findmnt -no LABEL /boot/efi
+hostname; sudo cat /etc/edge-agent/serial; findmnt -bno SIZE,LABEL /; sudo findmnt -no LABEL /boot/efi
 sudo bootctl is-installed; sudo journalctl -b -g 'Using hardware watchdog' --no-pager -o cat
 systemctl --failed --plain --no-legend
 """
@@ -91,7 +91,9 @@ def test_a_box_gets_an_identity_of_its_own_at_the_first_boot_and_keeps_it(
 
 def test_an_unclaimed_box_lets_keys_in_and_runs_no_agent(site: Provisioning) -> None:
     box = site.box
-    assert box.run("systemctl --failed --plain --no-legend") == ""
+    # In a container the root is no device of fstab; the machine below has it.
+    failed = [line.split()[0] for line in box.run("systemctl --failed --plain --no-legend").splitlines()]
+    assert failed in ([], ["systemd-remount-fs.service"])
     assert box.run("systemctl is-enabled edge-agent.service || true") == "disabled"
     assert box.run("passwd --status root").split()[1] == "L"
     assert box.run("passwd --status fleet").split()[1] == "L"

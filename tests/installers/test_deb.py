@@ -44,11 +44,22 @@ def test_the_package_has_the_files_of_the_roles_and_the_wheels_of_one_release(wh
     files = listed(build(wheelhouse))
     for installed in roles.files():
         path = installed.path.replace("/etc/systemd/system/", "/usr/lib/systemd/system/")
-        assert files[path] == "-rw-r--r-- root/root"
+        executable = "x" if installed.mode == 0o755 else "-"
+        assert files[path] == f"-rw{executable}r-{executable}r-{executable} root/root"
     assert "/usr/lib/systemd/system/edge-agent.service" in files
-    assert "/usr/local/lib/edge-agent/edge_update/__main__.py" in files
+    for program in ("edge_update/__main__", "edge_heal", "edge_commission", "edge_network"):
+        assert f"/usr/local/lib/edge-agent/{program}.py" in files
+    assert files["/usr/local/sbin/edge-certificates"].startswith("-rwxr-xr-x")
     wheels = [path.rpartition("/")[2] for path in files if path.endswith(".whl")]
     assert wheels == ["edge_agent-1.2.0-py3-none-any.whl", "numpy-2.0.0-py3-none-any.whl"]
+
+
+def test_each_unit_of_the_checkout_for_gateways_is_in_the_package() -> None:
+    packed = {installed.source.name for installed in roles.files()}
+    units = {path.name for path in roles.UNITS.glob("edge-agent*") if path.is_file()}
+    assert units <= packed
+    assert set(roles.enabled_units()) <= units
+    assert {"edge-agent-heal.path", "edge-agent-commission-root.path"} <= set(roles.enabled_units())
 
 
 def test_every_script_of_the_package_is_complete_and_parses(wheelhouse: Path) -> None:
@@ -85,12 +96,12 @@ def test_two_builds_are_the_same_file(wheelhouse: Path, monkeypatch: pytest.Monk
     assert build(wheelhouse).read_bytes() == build(wheelhouse, out="again").read_bytes()
 
 
-def test_a_role_that_no_longer_names_its_task_stops_the_build(
+def test_a_task_that_the_build_does_not_understand_stops_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     shutil.copytree(roles.ANSIBLE / "roles", tmp_path / "roles")
     install = tmp_path / "roles/update/tasks/install.yml"
-    install.write_text(install.read_text().replace("The units are described", "Units"))
+    install.write_text(install.read_text().replace("{{ update_units }}", "{{ elsewhere }}"))
     monkeypatch.setattr(roles, "ANSIBLE", tmp_path)
-    with pytest.raises(roles.RoleChanged, match="The units are described"):
+    with pytest.raises(roles.RoleChanged, match="elsewhere"):
         roles.files()

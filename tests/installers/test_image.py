@@ -37,10 +37,12 @@ def test_the_roles_say_which_packages_an_image_has() -> None:
 @boards
 def test_partitions_follow_one_another_and_fit(board: Board) -> None:
     layout = Layout(root_mib=1500)
-    parts = re.findall(r"^start=(\d+)MiB, size=(\d+)MiB", layout.table(board), re.MULTILINE)
+    parts = re.findall(r"^start=(\d+)MiB, size=(\d+)MiB", layout.table(board, "x"), re.MULTILINE)
     assert parts == [(str(ALIGN_MIB), str(BOOT_MIB)), (str(ALIGN_MIB + BOOT_MIB), "1500")]
     assert layout.total_mib > ALIGN_MIB + BOOT_MIB + 1500
-    assert layout.table(board).startswith("label: dos" if board.firmware == "raspberry-pi" else "label: gpt")
+    assert layout.table(board, "x").startswith(
+        "label: dos" if board.firmware == "raspberry-pi" else "label: gpt"
+    )
 
 
 def test_only_the_raspberry_pi_5_has_a_kernel_of_backports() -> None:
