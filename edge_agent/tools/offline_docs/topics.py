@@ -33,10 +33,12 @@ class OfflinePage:
 
 TOPICS = (
     OfflinePage("thiet-bi-moi", "vi", "README.vi.md"),
+    OfflinePage("lap-dat", "vi", "lap-dat.vi.md"),
     OfflinePage("so-tay", "vi", "so-tay.vi.md"),
     OfflinePage("ban-giao", "vi", "ban-giao.vi.md"),
     OfflinePage("thiet-bi-du-phong", "vi", "thiet-bi-du-phong.vi.md"),
     OfflinePage("first-site", "en", "first-site.md"),
+    OfflinePage("commissioning", "en", "commissioning.md"),
     OfflinePage("doctor", "en", "doctor.md"),
     OfflinePage("cameras", "en", "cameras.md"),
     OfflinePage("aiming", "en", "aiming.md"),
