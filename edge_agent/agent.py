@@ -221,6 +221,7 @@ class Agent:
             healing=controls.recovery.health,
             model=self._models.health,
             identities=lambda: (
+                *controls.camera_power.lines(),
                 *controls.camera_identities.lines(),
                 *firmware_lines(
                     controls.camera_identities.identities(), base.current_settings().camera_firmware
@@ -261,6 +262,7 @@ class Agent:
             PeriodicTask(EVERY_ROUND_S, store.tick_chain),
             PeriodicTask(EVERY_ROUND_S, self._measure_camera_clocks),
             PeriodicTask(EVERY_ROUND_S, self._identify_cameras),
+            PeriodicTask(EVERY_ROUND_S, self._heal_cameras),
             self._heartbeat,
             PeriodicTask(EVERY_ROUND_S, self._notify_systemd),
         )
@@ -342,6 +344,9 @@ class Agent:
 
     def _identify_cameras(self) -> None:
         self._controls.camera_identities.tick(self._cameras.statuses())
+
+    def _heal_cameras(self) -> None:
+        self._controls.camera_power.tick(self._cameras.statuses())
 
     def _send_heartbeat(self) -> None:
         usual_s = self._base.current_settings().heartbeat_s
@@ -430,6 +435,7 @@ class Agent:
         self.commands.stop()
         self._controls.camera_clocks.stop()
         self._controls.camera_identities.stop()
+        self._controls.camera_power.stop()
         self._collector.loop.stop()
         self._models.stop()
         self._stills.stop()

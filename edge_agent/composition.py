@@ -18,6 +18,7 @@ from edge_agent.collection.collector import Collector
 from edge_agent.commands.dispatcher import CommandDispatcher
 from edge_agent.config.model.settings import Settings
 from edge_agent.control.camera_identities import CameraIdentities
+from edge_agent.control.camera_power import CameraPower
 from edge_agent.control.certificates import CertificateWatch
 from edge_agent.control.commissioning import CommissioningReports
 from edge_agent.control.modem import ModemWatch
@@ -119,6 +120,7 @@ class ControlParts:
     camera_states: CameraStateFilter
     camera_clocks: CameraClocks
     camera_identities: CameraIdentities
+    camera_power: CameraPower
     thermal: ThermalControl
     reports: CommissioningReports
     recovery: RecoveryControl
@@ -307,6 +309,15 @@ def build_controls(
             lambda: base.current_settings().cameras,
             publisher.publish_birth,
             sysroot,
+        ),
+        camera_power=CameraPower(
+            state_dir,
+            clock,
+            base.boot_id,
+            settings.gateway.timezone,
+            lambda: base.current_settings().cameras,
+            factory,
+            outbox,
         ),
         thermal=ThermalControl(settings.profile.thermal, detection.limiter, clock, factory, outbox, sysroot),
         reports=CommissioningReports(base.current_settings, clock, factory, outbox),

@@ -57,6 +57,7 @@ def restart_scope(old: Camera, new: Camera) -> RestartScope:
     same_rules = dataclasses.replace(
         old,
         http_port=new.http_port,
+        poe=new.poe,
         rules=new.rules,
         report=dataclasses.replace(old.report, objects=report.objects, counts_s=report.counts_s),
     )

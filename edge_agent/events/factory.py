@@ -325,7 +325,7 @@ class EventFactory:
         return self._envelope.draft(GATEWAY, Severity.INFO if ended else grave, now, data)
 
     def healing(self, data: wire.HealingData, severity: Severity) -> Draft:
-        """``healing``: the broker is reachable again; lists the recovery steps that were tried."""
+        """``healing``: the broker or a camera is reachable again; lists the steps that were tried."""
         return self._envelope.draft(GATEWAY, severity, self._envelope.now(), data)
 
     def update(self, data: wire.UpdateData) -> Draft:

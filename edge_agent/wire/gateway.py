@@ -100,22 +100,30 @@ class CertificateData(Message, frozen=True, kw_only=True):
 
 
 class HealingStep(Message, frozen=True, kw_only=True):
-    """A recovery step of a gateway without a broker."""
+    """A recovery step of a gateway without a broker, or for a camera that is unreachable."""
 
-    step: Literal["reconnect", "reset", "reboot"]
+    step: Annotated[
+        Literal["reconnect", "reset", "reboot", "poe"],
+        Meta(description="poe: the camera's port at its switch was switched off and on"),
+    ]
     at: Time
-    after_s: Annotated[float, Meta(description="seconds without a broker until then")]
+    after_s: Annotated[float, Meta(description="seconds without a broker or camera until then")]
     outcome: Annotated[
         Literal["asked", "done", "failed", "refused", "held", "no-answer"],
-        Meta(description="held: not done, because the network works; no-answer: root's part does not run"),
+        Meta(
+            description="held: not done, because the network works, something answers at the camera's "
+            "address, or the port is switched off; no-answer: root's part does not run, or the switch does "
+            "not answer"
+        ),
     ]
     detail: str = ""
 
 
 class HealingData(Message, frozen=True, kw_only=True):
-    """``healing``: the broker is reachable again, with the recovery steps that were tried;
+    """``healing``: the broker or a camera is reachable again, with the recovery steps that were tried;
     docs/design/healing.md."""
 
+    camera: Annotated[Id | None, Meta(description="the camera; null: the broker was unreachable")] = None
     since_at: Time
     back_at: Annotated[Time, Meta(description="when the present session began")]
     without_s: Annotated[float, Meta(description="a minimum if the gateway was rebooted meanwhile")]

@@ -129,7 +129,7 @@ NOT_MAPPED: dict[str, str] = {
     "chain-head": "a signature over other events",
     "uplink": "the data budget of a gateway",
     "certificate": "an alert of the centre",
-    "healing": "what a gateway tried without a broker",
+    "healing": "what a gateway tried without a broker or camera",
     "update": "an update of the agent",
     "rule-override": "an act of an operator",
     "rule-change": "an act of an operator",

@@ -143,6 +143,8 @@ cameras:
     watch_view: false
     allow_basic: true
     http_port: 8080
+    poe: {switch: 10.0.0.2, port: 5, group: 1, username: agent, password_file: sw.pass, privacy_file: sw.pass,
+          after_min: 30, per_day: 2, off_s: 10}
     zones: {yard: {polygon: [[0, 0], [1, 0], [1, 1], [0, 1]], exclude: [[[0, 0], [0.3, 0], [0.3, 0.06]]]}}
     ground: {points: [[0.3, 0.9], [0.7, 0.9], [0.6, 0.5], [0.4, 0.5]], rectangle_m: [4, 12], bearing_deg: 90,
              length_error: 0.05}

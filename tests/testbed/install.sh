@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that the tests use as real parts, if they are missing:
 # a broker (mosquitto), an RTSP server (gst-rtsp-server), ffmpeg to make clips, PostgreSQL,
-# promtool, systemd-analyze, D-Bus with mmcli and nmcli, and chrony.
+# promtool, systemd-analyze, D-Bus with mmcli and nmcli, chrony, and SNMP.
 # With "deploy": also what `make test-deploy` boots boxes with; "image" and "packages": only what `make image` and
 # `make apt-repository` need; with "arm64": what emulates one; "browser": Chromium;
 # "rabbitmq": RabbitMQ with Erlang.
@@ -24,6 +24,8 @@ need dbus-daemon
 need modemmanager
 need network-manager
 need chrony
+need snmp
+need snmpd
 need nftables
 need postgresql
 need promtool

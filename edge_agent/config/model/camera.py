@@ -13,11 +13,13 @@ from edge_agent.config.model.addresses import CameraAddress, CameraUrl, host_of
 from edge_agent.config.model.camera_parts import (
     ANALYSE,
     CLIP,
+    POE,
     REPORT,
     RING,
     Analyse,
     Clip,
     ClipPolicy,
+    PoePort,
     Report,
     Ring,
     StillPolicy,
@@ -91,6 +93,7 @@ class Camera:
             Number(1, 65535, whole=True),
         ),
     ] = 80
+    poe: Annotated[PoePort | None, Key(POE.doc, POE, "its power is not switched")] = None
     rules: Annotated[tuple[AnyRule, ...], RULES] = ()
 
 

@@ -5,11 +5,12 @@ from enum import StrEnum
 from typing import Annotated
 
 from edge_agent.config.fields.declare import Key, Made, section
-from edge_agent.config.fields.field_types import ByteSize, Flag, Number, Text, WordChoice
+from edge_agent.config.fields.field_types import ByteSize, Flag, Number, PasswordFile, Text, WordChoice
+from edge_agent.config.fields.login import ADVICE
 from edge_agent.config.fields.schema_types import SectionValues
 from edge_agent.config.model.addresses import CameraAddress, CameraUrl
 from edge_agent.config.texts.messages import message
-from edge_agent.core.secrets import Credentials
+from edge_agent.core.secrets import Credentials, Secret
 
 
 class GearChoice(StrEnum):
@@ -188,6 +189,65 @@ def _check_lengths(values: SectionValues) -> None:
 
 
 CLIP = section(Clip, "clip", check=_check_lengths)
+
+
+_INDEX = Number(1, 65535, whole=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoePort:
+    """The port of the switch that powers the camera: it is switched off and on when the camera has been
+    unreachable for long (docs/design/healing.md)."""
+
+    switch: Annotated[
+        str,
+        Key(
+            "address of the switch, which must support POWER-ETHERNET-MIB over SNMP",
+            Text("an address", 128, r"[A-Za-z0-9][A-Za-z0-9.-]*(:\d{1,5})?", "a host, or host:port"),
+        ),
+    ]
+    port: Annotated[
+        int, Key("number of the port in the MIB (pethPsePortIndex)", Number(1, 65535, whole=True))
+    ]
+    group: Annotated[
+        int, Key("number of the group of ports; a stack has several", Number(1, 65535, whole=True))
+    ] = 1
+    username: Annotated[
+        str | None,
+        Key(
+            "user of SNMP version 3, with SHA and AES",
+            Text("a user name", 32, r"[!-~]+", "without spaces"),
+            "version 2c, where the password is the community",
+        ),
+    ] = None
+    password: Annotated[
+        Secret,
+        Key(
+            "file with the passphrase, or with the community of version 2c",
+            PasswordFile(),
+            key="password_file",
+        ),
+    ]
+    privacy: Annotated[
+        Secret | None,
+        Key(
+            "file with the passphrase of the encryption",
+            PasswordFile(),
+            "as password_file",
+            key="privacy_file",
+        ),
+    ] = None
+    after_min: Annotated[
+        float,
+        Key(
+            "minutes without an answer of the camera, before and between attempts", Number(5, 1440, "minutes")
+        ),
+    ] = 30.0
+    per_day: Annotated[int, Key("most attempts within 24 hours", Number(1, 10, whole=True))] = 2
+    off_s: Annotated[float, Key("how long the port is off", Number(2, 120, "seconds"))] = 10.0
+
+
+POE = section(PoePort, "poe", replacements=ADVICE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -204,5 +204,12 @@ class Settings:
     def all_credentials(self) -> tuple[Credentials, ...]:
         """Logins whose passwords must not appear in any output."""
         cameras = [(camera.credentials, camera.clip.main_credentials) for camera in self.cameras]
-        found = (self.mqtt.credentials, *(each for pair in cameras for each in pair))
+        switches = [
+            Credentials(poe.username or "", secret)
+            for poe in (camera.poe for camera in self.cameras)
+            if poe is not None
+            for secret in (poe.password, poe.privacy)
+            if secret is not None
+        ]
+        found = (self.mqtt.credentials, *(each for pair in cameras for each in pair), *switches)
         return tuple(credentials for credentials in found if credentials is not None)

@@ -31,6 +31,22 @@ STATES: Sentences = {
         "camera {camera}: firmware {firmware} of {model} is older than {minimum}; doctor says why",
         "camera {camera}: firmware {firmware} của {model} cũ hơn {minimum}; lệnh doctor cho biết lý do",
     ),
+    "camera-power-done": (
+        "camera {camera}: unreachable, its switch port was switched off and on at {at} ({detail})",
+        "camera {camera}: không trả lời, đã tắt và bật lại cổng PoE lúc {at} ({detail})",
+    ),
+    "camera-power-failed": (
+        "camera {camera}: unreachable, and switching its port at {at} failed: {detail}",
+        "camera {camera}: không trả lời, tắt bật cổng PoE lúc {at} không thành công: {detail}",
+    ),
+    "camera-power-held": (
+        "camera {camera}: unreachable, its port was not switched at {at}: {detail}",
+        "camera {camera}: không trả lời, lúc {at} không tắt bật cổng PoE: {detail}",
+    ),
+    "camera-power-no-answer": (
+        "camera {camera}: unreachable, and its switch gave no answer at {at}: {detail}",
+        "camera {camera}: không trả lời, lúc {at} bộ chia mạng (switch) cũng không trả lời: {detail}",
+    ),
     # What each cause means, whatever led to it.
     "cause-unknown": ("cause unknown", "không rõ nguyên nhân"),
     "cause-unreachable": (

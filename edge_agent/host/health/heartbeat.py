@@ -83,7 +83,7 @@ class HealthSources:
     model: Callable[[], ModelHealth] = ModelHealth
     # Whether it was synchronised at any time since the boot.
     clock_has_been_synced: Callable[[], bool] = lambda: True
-    identities: Callable[[], Iterable[str]] = tuple  # lines: cameras that were replaced
+    identities: Callable[[], Iterable[str]] = tuple  # lines: cameras switched, replaced, or with old firmware
     platform: Sequence[str] = ()  # lines: differences of the platform from the board's profile
 
 

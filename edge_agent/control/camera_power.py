@@ -1,0 +1,293 @@
+"""Switches the PoE port of a camera off and on that has been unreachable for long, as a technician would do
+by pulling the cable.
+
+Only a camera at whose address nothing answers is switched, and only while its switch answers and has the port
+on. What was tried is reported when the camera is back, as an event ``healing`` with the camera's id.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, tzinfo
+from functools import partial
+from pathlib import Path
+
+from msgspec import Struct
+
+from edge_agent.capture.source import endpoint_of
+from edge_agent.config.model.addresses import host_of
+from edge_agent.config.model.camera_parts import PoePort
+from edge_agent.config.model.settings import Camera
+from edge_agent.control.recovery_ladder import RecoveryOutcome
+from edge_agent.core.clock import Clock, rfc3339, wall_time_of
+from edge_agent.core.delivery import EventAppender
+from edge_agent.core.model import CameraState, CameraStatus, Cause, Severity
+from edge_agent.core.problems import ProblemText, problem_text
+from edge_agent.core.state_file import read_record, write_record
+from edge_agent.core.worker import SupervisedThread
+from edge_agent.events import EventFactory
+from edge_agent.host.health.degraded import since_text
+from edge_agent.host.system.switch_port import PowerSwitch, SwitchFailed, SwitchPort
+from edge_agent.wire import HealingData, HealingStep
+
+log = logging.getLogger(__name__)
+
+FILE = "camera-power.json"
+DAY_S = 86_400.0
+RTSP_PORT = 554
+PROBE_TIMEOUT_S = 3.0
+ON_ATTEMPTS, ON_EVERY_S = 12, 5.0
+"""How often the port is switched on again if the switch does not confirm it."""
+
+
+class PowerAttempt(Struct, frozen=True):
+    """One attempt; ``mono`` is of the boot ``boot_id``."""
+
+    at: str  # RFC 3339
+    boot_id: str
+    mono: float
+    after_s: float  # how long the camera was away
+    outcome: RecoveryOutcome
+    detail: str = ""
+
+
+class CameraOutage(Struct):
+    """What is stored of one camera."""
+
+    is_off: bool = False  # its port was switched off and not yet on again
+    since: str | None = None  # RFC 3339; None: nothing was tried in this outage
+    since_boot: str = ""
+    since_mono: float = 0.0
+    tried: list[PowerAttempt] = []  # in this outage
+    cycled: list[PowerAttempt] = []  # of the last day
+
+
+class CameraOutages(Struct):
+    """The state file, by camera id."""
+
+    cameras: dict[str, CameraOutage] = {}
+
+
+class CameraPower:
+    """The main thread calls ``tick`` once a second; one port at a time is switched on a thread of its own."""
+
+    def __init__(
+        self,
+        state_dir: Path,
+        clock: Clock,
+        boot_id: str,
+        zone: tzinfo,
+        cameras: Callable[[], Sequence[Camera]],
+        events: EventFactory,
+        outbox: EventAppender,
+        switch: Callable[[PoePort], PowerSwitch] = SwitchPort,
+        answers: Callable[[Camera], bool] | None = None,
+    ) -> None:
+        """``cameras``: those in force; ``answers``: whether anything answers at the camera's address."""
+        self._path = state_dir / FILE
+        self._clock = clock
+        self._boot_id = boot_id
+        self._zone = zone
+        self._cameras = cameras
+        self._events = events
+        self._outbox = outbox
+        self._switch = switch
+        self._answers = answers or camera_answers
+        # Protects the records, which the thread changes too.
+        self._lock = threading.Lock()
+        self._records = (read_record(self._path, CameraOutages) or CameraOutages()).cameras
+        self._work: SupervisedThread | None = None
+
+    def tick(self, statuses: Sequence[CameraStatus]) -> None:
+        if self._work is not None and self._work.running:
+            return
+        by_id = {status.camera_id: status for status in statuses}
+        for camera in self._cameras():
+            status, poe = by_id.get(camera.id), camera.poe
+            if status is None or poe is None or not host_of(camera.url):
+                continue
+            record = self._records.setdefault(camera.id, CameraOutage())
+            if record.is_off:  # the agent ended while the port was off
+                self._start(partial(self._switch_on, camera, poe))
+                return
+            if status.state is not CameraState.OFFLINE:
+                self._is_back(camera.id, record)
+            elif self._is_due(status, poe, record):
+                self._start(partial(self._heal, camera, poe, status.since_mono))
+                return
+
+    def stop(self) -> None:
+        """Ask the thread to end; it switches the port on first. Does not wait."""
+        if self._work is not None:
+            self._work.stop()
+
+    def join(self, timeout_s: float) -> bool:
+        return self._work is None or self._work.join(timeout_s)
+
+    def lines(self) -> Iterator[ProblemText]:
+        """Lines for the heartbeat's ``degraded``: cameras that are away, and what was tried last."""
+        with self._lock:
+            last = {camera: each.tried[-1] for camera, each in self._records.items() if each.tried}
+        now = self._clock.now()
+        for camera, tried in last.items():
+            at = since_text(datetime.fromisoformat(tried.at), now, self._zone)
+            yield problem_text(f"camera-power-{tried.outcome}", camera=camera, at=at, detail=tried.detail)
+
+    # --- when ---
+
+    def _is_due(self, status: CameraStatus, poe: PoePort, record: CameraOutage) -> bool:
+        now_mono, after_s = self._clock.monotonic(), poe.after_min * 60
+        if status.cause is not Cause.UNREACHABLE or now_mono - status.since_mono < after_s:
+            return False
+        if record.tried and self._age_s(record.tried[-1]) < after_s:
+            return False
+        record.cycled = [each for each in record.cycled if self._age_s(each) < DAY_S]
+        return len(record.cycled) < poe.per_day
+
+    def _age_s(self, attempt: PowerAttempt) -> float:
+        # The monotonic clock starts again at a boot: an attempt before it is as old as the boot, at least.
+        return self._clock.monotonic() - (attempt.mono if attempt.boot_id == self._boot_id else 0.0)
+
+    def _is_back(self, camera_id: str, record: CameraOutage) -> None:
+        if not record.tried or record.since is None:
+            return
+        began_mono = record.since_mono if record.since_boot == self._boot_id else 0.0
+        data = HealingData(
+            camera=camera_id,
+            since_at=record.since,
+            back_at=rfc3339(self._clock.now()),
+            without_s=round(self._clock.monotonic() - began_mono, 1),
+            tried=[
+                HealingStep(
+                    step="poe",
+                    at=each.at,
+                    after_s=each.after_s,
+                    outcome=each.outcome.value,
+                    detail=each.detail,
+                )
+                for each in record.tried
+            ],
+        )
+        log.info("%s: it is back after %d attempts at its switch", camera_id, len(record.tried))
+        self._outbox.append(self._events.healing(data, Severity.WARNING))
+        with self._lock:
+            record.tried, record.since = [], None
+        self._save()
+
+    # --- on the thread ---
+
+    def _start(self, work: Callable[[SupervisedThread], None]) -> None:
+        self._work = SupervisedThread("camera-power", work)
+        self._work.start()
+
+    def _heal(self, camera: Camera, poe: PoePort, since_mono: float, loop: SupervisedThread) -> None:
+        if self._answers(camera):
+            self._note(camera.id, since_mono, RecoveryOutcome.HELD, "something answers at its address")
+            return
+        switch = self._switch(poe)
+        try:
+            if not switch.is_on():
+                detail = f"port {poe.port} is switched off at the switch"
+                self._note(camera.id, since_mono, RecoveryOutcome.HELD, detail)
+                return
+        except SwitchFailed as error:
+            self._note(camera.id, since_mono, RecoveryOutcome.NO_ANSWER, str(error))
+            return
+        self._cycle(camera, poe, since_mono, switch, loop)
+
+    def _cycle(
+        self, camera: Camera, poe: PoePort, since_mono: float, switch: PowerSwitch, loop: SupervisedThread
+    ) -> None:
+        # On disk before it is done: if the agent ends now, its next start switches the port on.
+        self._set_off(camera.id, True)
+        try:
+            switch.set_power(False)
+        except SwitchFailed as error:
+            # The answer may have been lost: switch it on in any case.
+            self._power_up(camera.id, switch, loop)
+            self._note(camera.id, since_mono, RecoveryOutcome.FAILED, str(error), counts=True)
+            return
+        loop.wait(poe.off_s)
+        failure = self._power_up(camera.id, switch, loop)
+        outcome = RecoveryOutcome.DONE if failure is None else RecoveryOutcome.FAILED
+        detail = failure or f"switch {poe.switch}, port {poe.port}"
+        self._note(camera.id, since_mono, outcome, detail, counts=True)
+
+    def _switch_on(self, camera: Camera, poe: PoePort, loop: SupervisedThread) -> None:
+        log.warning("%s: port %d is switched on again", camera.id, poe.port)
+        if self._power_up(camera.id, self._switch(poe), loop) is not None:
+            loop.wait(60.0)  # the main thread starts this again
+
+    def _power_up(self, camera_id: str, switch: PowerSwitch, loop: SupervisedThread) -> str | None:
+        """Switch the port on; returns why that failed, if it did."""
+        failure: str | None = None
+        for _ in range(ON_ATTEMPTS):
+            try:
+                switch.set_power(True)
+            except SwitchFailed as error:
+                failure = str(error)
+                if loop.wait(ON_EVERY_S):
+                    break
+            else:
+                self._set_off(camera_id, False)
+                return None
+        log.error("%s: its port is perhaps still off: %s", camera_id, failure)
+        return failure
+
+    def _set_off(self, camera_id: str, is_off: bool) -> None:
+        with self._lock:
+            self._records[camera_id].is_off = is_off
+        self._save()
+
+    def _note(
+        self,
+        camera_id: str,
+        since_mono: float,
+        outcome: RecoveryOutcome,
+        detail: str,
+        *,
+        counts: bool = False,
+    ) -> None:
+        now_mono, now = self._clock.monotonic(), rfc3339(self._clock.now())
+        after_s = round(now_mono - since_mono, 1)
+        attempt = PowerAttempt(now, self._boot_id, now_mono, after_s, outcome, detail)
+        log.warning("%s: unreachable for %.0f min: %s, %s", camera_id, after_s / 60, outcome, detail)
+        with self._lock:
+            record = self._records[camera_id]
+            if record.since is None:
+                record.since = rfc3339(wall_time_of(self._clock, since_mono))
+                record.since_boot, record.since_mono = self._boot_id, since_mono
+            record.tried = [*record.tried, attempt][-32:]
+            if counts:
+                record.cycled = [*record.cycled, attempt]
+        self._save()
+
+    def _save(self) -> None:
+        with self._lock:
+            stored = CameraOutages(dict(self._records))
+            write_record(self._path, stored)
+
+
+def _step(tried: PowerAttempt) -> HealingStep:
+    return HealingStep(
+        step="poe", at=tried.at, after_s=tried.after_s, outcome=tried.outcome.value, detail=tried.detail
+    )
+
+
+def camera_answers(camera: Camera) -> bool:
+    """Whether anything answers at the camera's address: a connection or a refusal. Blocks for up to 9 s."""
+    endpoint = endpoint_of(camera)
+    if endpoint is None:
+        return True
+    for port in dict.fromkeys((endpoint.port, camera.http_port, RTSP_PORT)):
+        try:
+            with socket.create_connection((endpoint.host, port), PROBE_TIMEOUT_S):
+                return True
+        except ConnectionRefusedError:
+            return True
+        except OSError:
+            continue
+    return False
