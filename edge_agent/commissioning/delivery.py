@@ -22,6 +22,7 @@ from edge_agent.config.model.addresses import BrokerAddress
 from edge_agent.config.model.settings import Broker, Mqtt
 from edge_agent.core.errors import MqttError
 from edge_agent.core.languages import Bilingual
+from edge_agent.core.problems import CATALOGUE, error_text, problem_of
 from edge_agent.mqtt.tools.tool_client import REFUSED, ToolClient
 from edge_agent.wire import ClaimAnswer, SiteBundle
 from edge_agent.wire.topics import ClaimTopics
@@ -46,12 +47,12 @@ class ClaimDelivery:
         when the broker has the claim."""
         if not (self._paths.enrolment / "client.crt").exists():
             return None, words("no-enrolment")
-        reason = ""
+        reason = Bilingual("", "")
         for broker in self._brokers():
             try:
                 return self._session(broker, record, delivered), None
             except MqttError as error:
-                reason = str(error)
+                reason = _in_both(error_text(error))
         return None, words("uplink-none", reason=reason) if clock_trusted else words("uplink-clock")
 
     def _session(
@@ -105,6 +106,11 @@ class ClaimDelivery:
             cert_file=folder / "client.crt",
             key_file=folder / "client.key",
         )
+
+
+def _in_both(text: str) -> Bilingual:
+    problem = problem_of(text)
+    return Bilingual(str(text), (problem and CATALOGUE.say(problem, "vi")) or str(text))
 
 
 def open_answer(payload: bytes, bundle: SiteBundle) -> ClaimAnswer:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -28,23 +30,44 @@ def context(*, stopping: bool = False) -> Any:
 
 def unclaim(folder: Path, picked_up_within_s: float = 20.0) -> UnclaimCommand:
     (folder / "run/edge-agent").mkdir(parents=True, exist_ok=True)
-    return UnclaimCommand(RootRequest(REQUEST, ANSWER, folder), picked_up_within_s)
+    return UnclaimCommand(RootRequest(REQUEST, ANSWER, folder), picked_up_within_s, 20.0)
 
 
 def test_root_is_told_which_claim_and_who_withdrew_it(tmp_path: Path) -> None:
     command, got = unclaim(tmp_path), list[dict[str, Any]]()
 
-    def root() -> None:
-        wait_until((tmp_path / FILE).exists)
-        got.append(json.loads((tmp_path / FILE).read_bytes()))
-        (tmp_path / FILE).unlink()
-
-    thread = threading.Thread(target=root)
-    thread.start()
-    assert "gives up the site" in command.run(context()).text
-    thread.join()
+    with root(tmp_path, got, {"outcome": "accepted", "uptime_s": 7.0}):
+        assert "gives up the site" in command.run(context()).text
     why = {"claim_id": "c-1", "why": "the neighbouring pole", "command": "unclaim-1", "key": "ab" * 32}
     assert got == [why]
+
+
+def test_what_root_refuses_is_the_reply(tmp_path: Path) -> None:
+    answer = {"outcome": "refused", "detail": "another claim", "uptime_s": 7.0}
+    with (
+        root(tmp_path, [], answer),
+        pytest.raises(CommandRefused, match="does not give up the site: another claim"),
+    ):
+        unclaim(tmp_path).run(context())
+
+
+@contextmanager
+def root(folder: Path, got: list[dict[str, Any]], answer: dict[str, Any]) -> Iterator[None]:
+    """Root's program: it deletes the request and answers."""
+
+    def act() -> None:
+        wait_until((folder / FILE).exists)
+        got.append(json.loads((folder / FILE).read_bytes()))
+        (folder / FILE).unlink()
+        (folder / ANSWER).parent.mkdir(parents=True)
+        (folder / ANSWER).write_text(json.dumps(answer))
+
+    thread = threading.Thread(target=act)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
 
 
 def test_root_may_stop_the_agent_before_it_deletes_the_request(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def test_without_an_uplink_the_technician_is_told_why(tmp_path: Path) -> None:
     answer, uplink = session(box, record(), [])
     assert answer is None
     assert str(uplink).startswith("not sent to the centre yet: 127.0.0.1")
-    assert uplink.vi.startswith("chưa gửi được về trung tâm")
+    assert uplink.vi.startswith("chưa gửi được về trung tâm: 127.0.0.1 từ chối kết nối")
 
 
 def test_a_wrong_clock_is_named_instead_of_the_certificate(tmp_path: Path) -> None:

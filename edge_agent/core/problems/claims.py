@@ -50,6 +50,10 @@ CLAIMS: Sentences = {
         "no program handles the request on this gateway: edge-agent-unclaim.path does not run",
         "thiết bị không có chương trình nhận yêu cầu: edge-agent-unclaim.path không chạy",
     ),
+    "unclaim-refused": (
+        "the box does not give up the site: {why}",
+        "thiết bị không trả lại điểm: {why}",
+    ),
     "unclaim-begins": (
         "the box gives up the site; its events stay apart on the box",
         "thiết bị trả lại điểm; các sự kiện của điểm được giữ riêng trên thiết bị",

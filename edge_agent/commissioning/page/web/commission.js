@@ -16,8 +16,12 @@ function item(text, kind, more) {
   return line;
 }
 
+function sentence(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 function complain(text) {
-  at("error").textContent = text ?? "";
+  at("error").textContent = sentence(text ?? "");
   at("error").hidden = !text;
   if (text) at("error").scrollIntoView({ block: "center" });
 }
@@ -78,7 +82,7 @@ function show() {
 function showChoice() {
   const why = w.ended[state.state];
   at("problem").hidden = !why;
-  at("problem").textContent = why ? `${why} ${state.problem ? state.problem[lang] : ""}` : "";
+  at("problem").textContent = why ? `${why} ${state.problem ? sentence(state.problem[lang]) : ""}` : "";
 }
 
 function showClaim() {
@@ -136,7 +140,7 @@ function showWork() {
 
 function centreText() {
   if (state.state === "confirmed") return w.confirmed;
-  if (state.uplink) return state.uplink[lang];
+  if (state.uplink) return sentence(state.uplink[lang]) + ".";
   return state.delivered ? w.delivered : w.sending;
 }
 
