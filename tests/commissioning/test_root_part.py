@@ -215,7 +215,7 @@ def test_the_serial_is_the_board_s_own(
     assert ROOT_PART.serial(ROOT_PART.Box(tmp_path)) == serial
 
 
-@pytest.mark.parametrize("dmi", ["To be filled by O.E.M.", "00000000", "None"])
+@pytest.mark.parametrize("dmi", ["To be filled by O.E.M.", "Default string", "00000000", "None"])
 def test_a_board_without_a_number_gets_one_of_its_machine_id(tmp_path: Path, dmi: str) -> None:
     (tmp_path / "sys/class/dmi/id").mkdir(parents=True)
     (tmp_path / "sys/class/dmi/id/product_serial").write_text(dmi)

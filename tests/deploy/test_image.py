@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import ssl
 import subprocess
+import urllib.request
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from edge_agent import __version__
 from installers import disk, root
@@ -17,11 +23,11 @@ from tests.deploy.boxes import Box, Boxes, wait_until
 from tests.deploy.conftest import WHEELHOUSE
 from tests.deploy.machine import Machine, missing
 from tests.deploy.site import SITE, Provisioning
+from tests.testbed.claims import site_bundle
 
 pytestmark = pytest.mark.xdist_group("image")
 
 BOARD = BOARDS["generic-x86_64"]
-BUNDLE, SIGNATURE = '{"sites": []}', "not verified here"
 BOOT_S = 600.0
 """Without KVM qemu needed 60 s to the login on 2 cores."""
 
@@ -32,8 +38,25 @@ systemctl --failed --plain --no-legend
 """
 
 
+@dataclass(frozen=True)
+class WorkshopFiles:
+    """What `fleet bundle` and the release key are: the public key, the bundle and its signature."""
+
+    release_key: Path
+    bundle: bytes
+    signature: bytes
+
+
 @pytest.fixture(scope="module")
-def image(boxes: Boxes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> WorkshopFiles:
+    key, public = Ed25519PrivateKey.generate(), tmp_path_factory.mktemp("workshop") / "release.pem"
+    public.write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    bundle = msgspec.json.encode(site_bundle())
+    return WorkshopFiles(public, bundle, key.sign(bundle))
+
+
+@pytest.fixture(scope="module")
+def image(boxes: Boxes, workshop: WorkshopFiles, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The root of an image, made as `make image` makes it, with the key of the test."""
     if not WHEELHOUSE.is_dir():
         pytest.skip(f"{WHEELHOUSE} is missing: make wheelhouse ARCH=x86_64")
@@ -42,20 +65,24 @@ def image(boxes: Boxes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pa
     except root.NoImage as reason:
         pytest.skip(str(reason))
     folder = tmp_path_factory.mktemp("image")
-    content = root.Content(WHEELHOUSE, __version__, (boxes.public_key,), None, None, None, None)
+    content = root.Content(
+        WHEELHOUSE, __version__, (boxes.public_key,), None, workshop.release_key, None, None
+    )
     root.make(BOARD, content, folder / "root")
     yield folder / "root"
     shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")
-def site(boxes: Boxes, image: Path, tmp_path_factory: pytest.TempPathFactory) -> Provisioning:
+def site(
+    boxes: Boxes, image: Path, workshop: WorkshopFiles, tmp_path_factory: pytest.TempPathFactory
+) -> Provisioning:
     """A broker, and a box that booted from the image, with files on its boot partition."""
     box = boxes.create(SITE, image, user="fleet")
     card = box.root / BOARD.boot_folder.lstrip("/") / "edge-agent"
     card.mkdir()
-    (card / "sites.json").write_text(BUNDLE)
-    (card / "sites.json.sig").write_text(SIGNATURE)
+    (card / "sites.json").write_bytes(workshop.bundle)
+    (card / "sites.json.sig").write_bytes(workshop.signature)
     (card / "enrol-2026-11.key").write_text("key")
     boxes.boot(box)
     folder = tmp_path_factory.mktemp("control")
@@ -101,11 +128,23 @@ def test_an_unclaimed_box_lets_keys_in_and_runs_no_agent(site: Provisioning) -> 
     assert "RuntimeWatchdogUSec=1min" in box.run("systemctl show")
 
 
-def test_files_of_the_boot_partition_are_moved_to_the_box(site: Provisioning) -> None:
+def test_files_of_the_boot_partition_are_moved_to_the_box(
+    site: Provisioning, workshop: WorkshopFiles
+) -> None:
     box, folder = site.box, "/etc/edge-agent/enrolment"
-    assert box.run(f"cat {folder}/sites.json {folder}/sites.json.sig") == BUNDLE + SIGNATURE
+    assert box.run(f"cat {folder}/sites.json") == workshop.bundle.decode()
     assert box.run(f"stat -c '%U %G %a' {folder}/client.key") == "root edge-agent 640"
     assert box.run(f"ls {BOARD.boot_folder}/edge-agent") == ""
+
+
+def test_a_box_without_a_site_serves_the_page_of_commissioning(site: Provisioning) -> None:
+    box = site.box
+    wait_until(lambda: box.ssh("systemctl is-active edge-agent-commission").returncode == 0, 180, "the page")
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with urllib.request.urlopen(f"https://{box.address}/", timeout=30, context=context) as answer:
+        assert answer.status == 200
+    assert box.run("cat /etc/edge-agent/serial") in box.run("cat /run/issue.d/edge-agent.issue")
 
 
 def test_a_box_of_the_image_reports_after_commissioning(site: Provisioning) -> None:

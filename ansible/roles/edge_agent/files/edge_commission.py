@@ -273,8 +273,9 @@ def serial(box: Box) -> str:
         with contextlib.suppress(OSError):
             text = box.path(Path(name)).read_bytes().strip(b"\0\n ").decode("ascii", "replace")
             plain = re.sub("[^a-z0-9]", "", text.lower())
-            # Boards without a number say "To be filled by O.E.M." or zeros.
-            if 8 <= len(plain) <= 32 and len(set(plain)) > 3 and "filled" not in plain:
+            # Boards without a number say "To be filled by O.E.M.", "Default string" or zeros.
+            text_of_none = "filled" in plain or "default" in plain
+            if 8 <= len(plain) <= 32 and len(set(plain)) > 3 and not text_of_none:
                 return f"box-{plain}"
     machine = box.path(Path("etc/machine-id")).read_text().strip()
     return f"box-{hashlib.sha256(b'edge-agent serial ' + machine.encode()).hexdigest()[:16]}"
