@@ -193,6 +193,20 @@ def test_areas_are_moved_and_deleted_by_keys(room: MaskRoom) -> None:
     assert room.browser.complaints == []
 
 
+def test_on_a_phone_an_area_is_removed_by_a_button(room: MaskRoom) -> None:
+    room.browser.resize(*PHONE, phone=True)
+    room.open(MASKS)
+    button = "document.getElementById('remove-chosen')"
+    assert room.browser.run(f"{button}.hidden"), "no area is chosen"
+    room.browser.click('.walk circle[tabindex][data-shape="1"][data-corner="2"]')
+    assert not room.browser.run(f"{button}.hidden")
+    room.browser.click("#remove-chosen")
+    assert room.browser.run("document.getElementById('privacy_masks').value") == ""
+    assert room.browser.run("document.getElementById('masks').value") != ""
+    assert room.browser.run(f"{button}.hidden")
+    assert room.browser.complaints == []
+
+
 def test_a_reset_takes_the_agent_back_to_its_configuration(room: MaskRoom) -> None:
     room.open(RULES)
     room.give_reason("#masks")

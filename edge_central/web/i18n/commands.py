@@ -232,6 +232,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "For private places such as windows of homes: black in the pictures that leave the gateway.",
     ),
     "mask-add": ("Thêm một phần", "Add an area"),
+    "mask-remove": ("Bỏ phần đang chọn", "Remove the chosen area"),
     "mask-points": ("Tọa độ", "Points"),
     "mask-points-hint": (
         "Mỗi điểm gồm hai số từ 0 đến 1 (ngang, dọc), các điểm cách nhau bằng dấu phẩy, các phần cách nhau "

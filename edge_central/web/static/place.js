@@ -13,8 +13,10 @@
   const NEW_PART = 0.05; // half a side, of the picture
   const MOVES = { ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP] };
   const { width, height } = picture.viewBox.baseVal;
+  const removal = document.getElementById("remove-chosen");
   const outlines = Array.from(picture.querySelectorAll("[data-outline]"));
   let shapes = []; // each with its field, corners, and its number among the parts of the field
+  let chosen = null; // the shape that was touched last
   let moved = null; // what is under the pointer: a shape and its corner; no corner: the whole shape
 
   function isList(field) {
@@ -111,6 +113,12 @@
       const field = document.getElementById(add.dataset.adds);
       add.hidden = field === null || ofField(field).length >= Number(field.dataset.most);
     }
+    offerRemoval();
+  }
+
+  // Phones have no Delete key.
+  function offerRemoval() {
+    if (removal !== null) removal.hidden = !shapes.includes(chosen) || !isList(chosen.field);
   }
 
   // Focus the corner, or the whole shape.
@@ -192,6 +200,18 @@
       return;
     }
     event.preventDefault();
+  });
+
+  picture.addEventListener("focusin", (event) => {
+    chosen = shapes[Number(event.target.dataset.shape)] ?? null;
+    offerRemoval();
+  });
+  // No other shape is chosen then: a second press must not remove one that nobody has touched.
+  removal?.addEventListener("click", () => {
+    shapes = shapes.filter((shape) => shape !== chosen);
+    write();
+    draw();
+    document.querySelector("button[data-adds]")?.focus();
   });
 
   // A new part is a square in the middle of the zone, or of the picture.
