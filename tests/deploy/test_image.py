@@ -106,6 +106,8 @@ def test_a_box_gets_an_identity_of_its_own_at_the_first_boot_and_keeps_it(
     serial = box.run("cat /etc/edge-agent/serial")
     assert serial.startswith("box-")
     assert name == f"edge-{serial.removeprefix('box-')}"
+    shown = box.run("cat /run/issue.d/edge-agent-ssh-key.issue").split()[-1]
+    assert shown in box.run("ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub")
     second = boxes.create("dt-002", image, user="fleet")
     (second.root / "etc/edge-agent/serial").write_text("box-0123456789\n")  # both have this machine's DMI
     boxes.boot(second)

@@ -26,6 +26,7 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     (etc / "machine-id").write_text("0123456789abcdef0123456789abcdef\n")
     monkeypatch.setattr(module, "ETC", etc)
     monkeypatch.setattr(module, "ISSUE", tmp_path / "run/issue.d/edge-agent.issue")
+    monkeypatch.setattr(module, "KEY_ISSUE", tmp_path / "run/issue.d/edge-agent-ssh-key.issue")
     monkeypatch.setattr(module, "DEVICE_TREE_SERIAL", tmp_path / "serial-number")
     monkeypatch.setattr(module, "DMI_SERIAL", tmp_path / "product_serial")
     monkeypatch.setattr(module.socket, "sethostname", lambda name: None)
@@ -66,6 +67,15 @@ def test_the_machine_is_named_once(program: ModuleType) -> None:
     (program.ETC / "hostname").write_text("gate-1\n")
     program.name_machine()
     assert (program.ETC / "hostname").read_text() == "gate-1\n", "a name that a person gave stays"
+
+
+def test_the_console_shows_the_fingerprint_of_the_ssh_key(
+    program: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(program.subprocess, "run", lambda words, check: None)
+    monkeypatch.setattr(program, "_output", lambda *words: "256 SHA256:6xK2 root@edge-agent (ED25519)")
+    program.make_host_keys()
+    assert program.KEY_ISSUE.read_text() == "ssh key  SHA256:6xK2\n"
 
 
 def test_files_are_moved_from_the_boot_partition(program: ModuleType, tmp_path: Path) -> None:

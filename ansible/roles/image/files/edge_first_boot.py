@@ -27,6 +27,7 @@ SERIAL = "edge-agent/serial"
 """Below /etc: edge_commission.py and the agent read it there."""
 ISSUE = Path("/run/issue.d/edge-agent.issue")
 """What the console shows above the login; edge_commission.py replaces it by more."""
+KEY_ISSUE = Path("/run/issue.d/edge-agent-ssh-key.issue")
 ENROLMENT = "edge-agent/enrolment"
 """Below /etc: the files belong to root and the agent's group."""
 TAKEN = {
@@ -71,6 +72,10 @@ def grow_root() -> None:
 
 def make_host_keys() -> None:
     subprocess.run(["ssh-keygen", "-A"], check=True)
+    # To compare with what `fleet host-key` shows before the first login.
+    key = _output("ssh-keygen", "-l", "-f", str(ETC / "ssh/ssh_host_ed25519_key.pub")).split()[1]
+    KEY_ISSUE.parent.mkdir(exist_ok=True)
+    KEY_ISSUE.write_text(f"ssh key  {key}\n")
 
 
 def name_machine() -> None:
