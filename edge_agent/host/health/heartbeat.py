@@ -113,7 +113,6 @@ class HeartbeatMaker:
         rules = [rule for camera in settings.cameras for rule in camera.rules]
         lines = [
             *degraded.camera_lines(cameras, now, zone),
-            *sources.identities(),
             *degraded.delivery_lines(outbox, mqtt, online, clock, now, zone),
             *degraded.schedule_lines(rules, sources.clock_has_been_synced()),
             *degraded.healing_lines(healing),
@@ -131,6 +130,7 @@ class HeartbeatMaker:
             *([] if passages is None else [passages]),
             *degraded.update_lines(update, now, zone),
             *degraded.model_lines(model, now, zone),
+            *sources.identities(),
             *sources.platform,
         ]
         return Heartbeat(
