@@ -78,7 +78,9 @@ def test_a_claim_is_stored_once_as_it_arrived(house: House, box: ClaimingBox) ->
         assert connection.scalar(select(tables.claim.c.jws)) == jws
 
 
-@pytest.mark.parametrize("what", ["nothing", "no jws", "another box", "forged", "another ward", "large"])
+@pytest.mark.parametrize(
+    "what", ["nothing", "no jws", "another box", "forged", "another ward", "another fingerprint", "large"]
+)
 def test_what_is_no_claim_of_this_box_is_rejected(house: House, box: ClaimingBox, what: str) -> None:
     head, _, signature = box.claims().split(b".")
     jws = {
@@ -87,6 +89,7 @@ def test_what_is_no_claim_of_this_box_is_rejected(house: House, box: ClaimingBox
         "another box": ClaimingBox(OTHER).claims(),
         "forged": b".".join([head, ClaimingBox().claims().split(b".")[1], signature]),
         "another ward": box.claims(ward="tran-lam"),
+        "another fingerprint": box.claims(key_sha256="ab" * 32),
         "large": box.claims() + b"A" * 70_000,
     }[what]
     assert take(house, jws) == 1
