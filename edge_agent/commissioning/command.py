@@ -33,6 +33,7 @@ from edge_agent.core.errors import UsageError
 from edge_agent.core.languages import Lang, default_lang
 from edge_agent.host.health.clock_sync import read_clock_state, read_kernel_sync
 from edge_agent.host.system.addresses import own_addresses
+from edge_agent.host.system.network_settings import RootNetwork
 from edge_agent.host.system.process import become_agent, stop_on_signals
 from edge_agent.host.system.systemd import Systemd
 
@@ -52,35 +53,37 @@ def run_commission(args: argparse.Namespace, out: TextIO) -> int:
         become_agent(paths.state)
         return _print_state(args, paths, out, lang)
     if args.serve:
-        return _serve(paths, args.page_port)
+        return _serve(paths, args.sysroot, args.page_port)
     if args.site is None and not args.undo:
         raise UsageError("name the site as its label does, such as dt-001-r; or --status, --undo")
     with _page_stopped():
         become_agent(paths.state)
         with exclusive(paths.state):
-            terminal = Terminal(_commissioning(paths), out, lang)
+            terminal = Terminal(_commissioning(paths, args.sysroot), out, lang)
             if args.undo:
                 return terminal.undo()
             photo = None if args.photo is None else _photo(args.photo)
             return terminal.commission(args.site, args.by, partial(_password, args), photo)
 
 
-def _serve(paths: CommissioningPaths, port: int) -> int:
+def _serve(paths: CommissioningPaths, sysroot: Path, port: int) -> int:
     become_agent(paths.state)
     stop, systemd = stop_on_signals(), Systemd()
     with exclusive(paths.state):
-        steps = _commissioning(paths)
+        steps = _commissioning(paths, sysroot)
         _write_console(paths, steps.box.identity)
         service = CommissionService(steps, own_addresses, port)
         service.run(stop, lambda: systemd.ready("the page is served"))
     return 0
 
 
-def _commissioning(paths: CommissioningPaths) -> Commissioning:
+def _commissioning(paths: CommissioningPaths, sysroot: Path) -> Commissioning:
     _take_credentials(paths)
     store = ClaimStore(paths.state)
     _adopt_withdrawal(paths, store)
-    return Commissioning(_environment(paths), read_bundle(paths.enrolment, paths.etc / RELEASE_KEY), store)
+    return Commissioning(
+        _environment(paths, sysroot), read_bundle(paths.enrolment, paths.etc / RELEASE_KEY), store
+    )
 
 
 def _take_credentials(paths: CommissioningPaths) -> None:
@@ -94,7 +97,7 @@ def _take_credentials(paths: CommissioningPaths) -> None:
     os.environ["CREDENTIALS_DIRECTORY"] = str(paths.run)
 
 
-def _environment(paths: CommissioningPaths) -> BoxEnvironment:
+def _environment(paths: CommissioningPaths, sysroot: Path) -> BoxEnvironment:
     clock = SystemClock()
 
     def synced() -> bool:
@@ -106,6 +109,7 @@ def _environment(paths: CommissioningPaths) -> BoxEnvironment:
         board=read_board().name,
         root=RootPart(paths.run / "request.json", paths.answer),
         examine=DoctorRun(paths.config, paths.run, paths.run / "report.html"),
+        network=RootNetwork(sysroot),
         clock=clock,
         synced=synced,
     )
@@ -147,7 +151,7 @@ def _print_state(args: argparse.Namespace, paths: CommissioningPaths, out: TextI
         out.write(text + "\n")
         return 0
     steps = Commissioning(
-        _environment(paths),
+        _environment(paths, args.sysroot),
         read_bundle(paths.enrolment, paths.etc / RELEASE_KEY),
         ClaimStore(paths.state),
     )

@@ -25,6 +25,7 @@ from edge_agent.core.clock import Clock, rfc3339
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.languages import Lang
 from edge_agent.core.problems.problem import encode_json
+from edge_agent.host.system.network_settings import NetworkSettings, RootNetwork
 from edge_agent.wire import BundleSite, Claim, ClaimAnswer, PhoneLocation, SiteBundle
 
 FREE = (CommissioningState.UNCLAIMED, CommissioningState.REFUSED, CommissioningState.WITHDRAWN)
@@ -40,6 +41,7 @@ class BoxEnvironment:
     board: str
     root: RootPart
     examine: Examine
+    network: RootNetwork
     clock: Clock
     synced: Callable[[], bool]
     discover: Callable[[Path], Discover] = field(default=lambda state: partial(site_cameras.discover, state))
@@ -100,6 +102,15 @@ class Commissioning:
             jws = sign(encode_json(claim), self.box.identity.key).decode()
             self._store.put(ClaimRecord(state=CommissioningState.CLAIMED, claim=claim, jws=jws))
             return claim
+
+    def set_network(self, settings: NetworkSettings) -> None:
+        """Let root's program write SIM card and static address. Takes up to three minutes."""
+        with self._step():
+            if not self.box.network.is_available:
+                raise CommissioningError("network-unavailable")
+            answer = self.box.network.apply(settings)
+            if answer.outcome != "done":
+                raise CommissioningError("network-refused", reason=answer.detail[:500])
 
     def undo(self) -> None:
         """Take back a claim that the centre has not confirmed."""

@@ -84,6 +84,14 @@ COMMISSIONING: Sentences = {
         "the page sent something else than expected: load it again",
         "trang gửi sai dữ liệu: hãy tải lại trang",
     ),
+    "network-unavailable": (
+        "this box cannot change its network from here: ask the workshop",
+        "không đổi được mạng của thiết bị tại đây: hãy hỏi xưởng",
+    ),
+    "network-refused": (
+        "the network was not changed: {reason}",
+        "chưa đổi được mạng: {reason}",
+    ),
     "uplink-none": (
         "not sent to the centre yet: {reason}. The box tries again by itself",
         "chưa gửi được về trung tâm: {reason}. Thiết bị sẽ tự gửi lại",

@@ -69,6 +69,9 @@ def test_a_technician_commissions_a_site(served: tuple[PreparedBox, str], tmp_pa
         claim(phone, "wrong")
         phone.wait_until("document.getElementById('error').textContent.includes('camera không chấp nhận')")
         check(phone, "wrong-password")
+        phone.run("document.getElementById('differ').click()")
+        assert "Mật khẩu camera cam-2" in phone.run("document.getElementById('logins').innerText")
+        check(phone, "passwords")
         claim(phone, PASSWORD)
         phone.wait_until("document.querySelector('#lines .good')")
         assert (box.paths.etc / "site-id").read_text() == "dt-001\n"
@@ -92,7 +95,7 @@ def claim(phone: Chromium, password: str) -> None:
     phone.wait_until("!document.getElementById('take').disabled")
     phone.run(
         "document.getElementById('by').value = 'Nguyễn Văn An';"
-        f"document.getElementById('password').value = '{password}';"
+        f"for (const each of document.querySelectorAll('#logins input')) each.value = '{password}';"
         "document.getElementById('take').click()"
     )
 

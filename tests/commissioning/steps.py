@@ -12,6 +12,7 @@ from edge_agent.commissioning.root_part import RootPart
 from edge_agent.commissioning.sites import read_bundle
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.languages import Lang
+from edge_agent.host.system.network_settings import RootNetwork
 from edge_agent.tools.cameras.discovered import DiscoveredCamera
 from edge_agent.wire import Doctor, DoctorLine
 from tests.commissioning.prepared_box import PreparedBox
@@ -49,6 +50,7 @@ def steps_of(box: PreparedBox, found: Sequence[DiscoveredCamera] = (), wait_s: f
         board="test",
         root=RootPart(paths.run / "request.json", paths.answer, wait_s),
         examine=examined,
+        network=RootNetwork(box.folder),
         clock=SystemClock(),
         synced=lambda: True,
         discover=lambda _: lambda: found,

@@ -3,14 +3,11 @@ over RTSP, a broker with its access list, and a control machine that answers."""
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
-import ssl
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -19,6 +16,7 @@ import pytest
 from edge_agent.commissioning.identity import open_identity
 from edge_agent.wire.claims import check_character
 from tests.commissioning.centre import ACL, ClaimCentre
+from tests.commissioning.phone import PhoneOverTls
 from tests.commissioning.prepared_box import CODE, PASSWORD, ROOT, PreparedBox, prepared_box
 from tests.testbed.clips import make_clip
 from tests.testbed.mosquitto import free_port, wait_until
@@ -26,36 +24,6 @@ from tests.testbed.rtsp import RtspServer
 from tests.testbed.tls_folder import strict_broker
 
 LABEL = f"/s/dt-001-{check_character('dt-001')}"
-
-
-class PhoneOverTls:
-    """A phone that trusts the certificate whose fingerprint it was given, and no other."""
-
-    def __init__(self, port: int, box: PreparedBox) -> None:
-        identity = open_identity(box.paths.etc / "serial", box.paths.state)
-        self._context = ssl.create_default_context(cafile=str(identity.certificate))
-        self._context.check_hostname = False
-        self._port, self._cookie = port, ""
-
-    def ask(self, path: str, body: bytes | str | None = None, method: str = "") -> tuple[int, bytes]:
-        connection = http.client.HTTPSConnection("127.0.0.1", self._port, context=self._context, timeout=180)
-        headers = {"Cookie": self._cookie} if self._cookie else {}
-        connection.request(method or ("GET" if body is None else "POST"), path, body, headers)
-        answer = connection.getresponse()
-        self._cookie = (answer.headers.get("Set-Cookie") or self._cookie).partition(";")[0]
-        found = answer.status, answer.read()
-        connection.close()
-        return found
-
-    def step(self, path: str, **values: Any) -> dict[str, Any]:
-        _, body = self.ask(path, json.dumps(values))
-        found: dict[str, Any] = json.loads(body)
-        return found
-
-    @property
-    def state(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.ask("/state")[1])
-        return found
 
 
 def picture(suffix: str) -> bytes:
@@ -95,7 +63,8 @@ def test_a_box_becomes_the_gateway_of_a_site(tmp_path: Path, monkeypatch: pytest
 
 def opened_page(port: int, box: PreparedBox) -> PhoneOverTls:
     wait_until(lambda: (box.paths.run / "console.txt").exists(), what="the page")
-    phone = PhoneOverTls(port, box)
+    identity = open_identity(box.paths.etc / "serial", box.paths.state)
+    phone = PhoneOverTls("127.0.0.1", port, identity.certificate)
 
     def answers() -> bool:
         try:

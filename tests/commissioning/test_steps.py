@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -11,6 +13,7 @@ import pytest
 
 from edge_agent.commissioning.commissioning import Commissioning
 from edge_agent.commissioning.messages import COMMISSIONING, CommissioningError
+from edge_agent.commissioning.page.pages import NetworkForm
 from edge_agent.commissioning.record import ClaimStore, CommissioningState, exclusive
 from edge_agent.core.problems import CodedProblem
 from edge_agent.tools.cameras.discovered import DiscoveredCamera, DiscoveryState, Vendor
@@ -19,6 +22,7 @@ from edge_agent.wire.claims import check_character
 from tests.commissioning.prepared_box import PASSWORD, PreparedBox, prepared_box
 from tests.commissioning.steps import code_of, steps_of
 from tests.testbed.claims import SERIAL, TIME
+from tests.testbed.mosquitto import wait_until
 from tests.tools.doctor.strict_camera import StrictCamera
 
 BY = "Nguyễn Văn An"
@@ -210,6 +214,42 @@ def test_a_kill_between_the_answer_and_root_s_part(box: PreparedBox) -> None:
     again.settle()
     assert again.record.state is CommissioningState.REFUSED
     assert not (box.paths.etc / "site-id").exists()
+
+
+def test_the_network_is_set_by_root_s_other_program(box: PreparedBox) -> None:
+    folder = box.folder / "run/edge-agent-network"
+    folder.mkdir()
+    steps, asked = steps_of(box), list[dict[str, object]]()
+
+    def root() -> None:
+        wait_until((folder / "request.json").exists)
+        asked.append(json.loads((folder / "request.json").read_bytes()))
+        (folder / "request.json").unlink()
+        answer = box.folder / "run/edge-agent-network-root/answer.json"
+        answer.parent.mkdir()
+        refused = {"id": asked[0]["id"], "outcome": "refused", "detail": "there is no modem"}
+        answer.write_text(json.dumps(refused))
+
+    thread = threading.Thread(target=root)
+    thread.start()
+    form = NetworkForm(apn="v-internet", pin="1234")
+    with pytest.raises(CommissioningError, match="the network was not changed: there is no modem"):
+        steps.set_network(form.settings())
+    thread.join()
+    assert asked[0]["sim"] == {
+        "apn": "v-internet",
+        "username": "",
+        "password": "",
+        "pin": "1234",
+        "modem": "",
+    }
+    assert "lan" not in asked[0]
+
+
+def test_a_box_without_that_program_says_so(box: PreparedBox) -> None:
+    with pytest.raises(CommissioningError) as error:
+        steps_of(box).set_network(NetworkForm(apn="v-internet").settings())
+    assert code_of(error.value) == "network-unavailable"
 
 
 def test_only_one_process_commissions_a_box(box: PreparedBox) -> None:

@@ -17,6 +17,7 @@ from edge_agent.commissioning.page.state_document import state_document, texts
 from edge_agent.commissioning.papers import MAX_PHOTO_BYTES, MAX_SIGNATURE_BYTES, PHOTO, SIGNATURE
 from edge_agent.commissioning.sites import nearest_sites
 from edge_agent.core.languages import Bilingual, Lang
+from edge_agent.host.system.network_settings import AddressSettings, NetworkSettings, SimSettings
 from edge_agent.tools.local_page.server import PageAnswer, refusal
 from edge_agent.wire import PhoneLocation
 from edge_agent.wire.claims import check_character
@@ -49,6 +50,21 @@ class SignedBy(msgspec.Struct, frozen=True):
     by: str
 
 
+class NetworkForm(msgspec.Struct, frozen=True):
+    """Empty: it stays as it is. ``address`` has its prefix: 10.0.0.9/24."""
+
+    apn: str = ""
+    pin: str = ""
+    address: str = ""
+    gateway: str = ""
+
+    def settings(self) -> NetworkSettings:
+        return NetworkSettings(
+            sim=SimSettings(apn=self.apn, pin=self.pin) if self.apn else msgspec.UNSET,
+            lan=AddressSettings(self.address, self.gateway) if self.address else msgspec.UNSET,
+        )
+
+
 class CommissionPages:
     """Pages of one box. ``uplink``: why the centre cannot be reached, if so."""
 
@@ -64,6 +80,9 @@ class CommissionPages:
             "/site": lambda body: steps.choose(msgspec.json.decode(body, type=SiteLabel).label),
             "/search": lambda _: steps.search_again(),
             "/claim": self._claim,
+            "/network": lambda body: steps.set_network(
+                msgspec.json.decode(body, type=NetworkForm).settings()
+            ),
             "/undo": lambda _: steps.undo(),
             "/examine": lambda body: steps.examine(msgspec.json.decode(body, type=LanguageForm).lang),
             "/finish": lambda body: steps.finish(msgspec.json.decode(body, type=SignedBy).by),

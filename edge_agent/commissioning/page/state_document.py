@@ -39,6 +39,7 @@ def state_document(steps: Commissioning, uplink: Bilingual | None) -> dict[str, 
         "by": "" if record.claim is None else record.claim.by,
         "problem": _problem(record.problem),
         "uplink": texts(uplink),
+        "network": steps.box.network.is_available,
         "synced": steps.box.synced(),
         "site": None if site is None else _site(site, steps.location),
         "cameras": []

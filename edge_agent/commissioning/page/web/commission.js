@@ -2,7 +2,7 @@
 // One page, one state of the box; each step is one request that answers with the new state.
 const POLL_MS = 4000, PHOTO_SIDE = 1280;
 const at = (id) => document.getElementById(id);
-let state = null, working = "";
+let state = null, working = "", differ = false;
 
 function item(text, kind, more) {
   const line = document.createElement("li");
@@ -76,6 +76,7 @@ function show() {
   at("clock").hidden = state.synced;
   const step = state.finished ? "done" : !isFree() ? "work" : state.site ? "claim" : "choose";
   for (const id of ["choose", "claim", "work", "done"]) at(id).hidden = id !== step;
+  at("network").hidden = !state.network || step === "done";
   ({ choose: showChoice, claim: showClaim, work: showWork, done: showDone })[step]();
 }
 
@@ -93,19 +94,23 @@ function showClaim() {
     [camera.id, camera.name, camera.said[lang]].filter(Boolean).join(" – "), camera.fits ? "good" : "bad", camera.model));
   const strangers = state.strangers.map((text) => item(text[lang], "plain"));
   at("cameras").replaceChildren(...found, ...strangers);
-  const wanted = site.logins.length ? [""] : [];
-  if (at("logins").dataset.site !== site.id) {
-    at("logins").dataset.site = site.id;
+  const wanted = differ ? site.logins : site.logins.slice(0, 1).map(() => "");
+  const shown = `${site.id} ${wanted}`;
+  if (at("logins").dataset.shown !== shown) {
+    at("logins").dataset.shown = shown;
     at("logins").replaceChildren(...wanted.flatMap(passwordField));
   }
-  for (const label of at("logins").querySelectorAll("label")) label.textContent = w.password;
+  for (const label of at("logins").querySelectorAll("label")) {
+    label.textContent = [w.password, label.dataset.camera].filter(Boolean).join(" ");
+  }
+  at("differ").hidden = differ || site.logins.length < 2;
 }
 
 function passwordField(camera) {
   const label = document.createElement("label"), input = document.createElement("input");
-  input.id = label.htmlFor = "password";
+  input.id = label.htmlFor = camera ? `password-${camera}` : "password";
   input.type = "password";
-  input.dataset.camera = camera;
+  input.dataset.camera = label.dataset.camera = camera;
   input.autocomplete = "off";
   input.required = true;
   return [label, input];
@@ -178,6 +183,10 @@ at("near").addEventListener("click", () => {
   }, () => complain(w.noPlace), { enableHighAccuracy: true, timeout: 15000 });
 });
 at("search").addEventListener("click", () => send("/search", {}, "site"));
+at("differ").addEventListener("click", () => {
+  differ = true;
+  show();
+});
 at("other").addEventListener("click", () => {
   state.site = null;
   history.replaceState(null, "", "/");
@@ -189,7 +198,7 @@ at("claim-form").addEventListener("submit", async (event) => {
   for (const input of at("logins").querySelectorAll("input")) passwords[input.dataset.camera] = input.value;
   if (await send("/claim", { by: at("by").value, passwords }, "claim")) {
     at("logins").replaceChildren();
-    delete at("logins").dataset.site;
+    delete at("logins").dataset.shown;
     await send("/examine", { lang }, "examine");
   }
 });
@@ -208,6 +217,12 @@ at("finish-form").addEventListener("submit", async (event) => {
   if (!drawn) return complain(w.noSignature);
   const png = await new Promise((done) => pad.toBlob(done, "image/png"));
   if (await send("/signature", png, "finish")) await send("/finish", { by: at("signed-by").value }, "finish");
+});
+at("network-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const form = {};
+  for (const id of ["apn", "pin", "address", "gateway"]) form[id] = at(id).value.trim();
+  send("/network", form, "network");
 });
 at("undo").addEventListener("click", () => {
   if (confirm(w.undoSure)) send("/undo", {}, "undo");
