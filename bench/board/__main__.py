@@ -48,7 +48,7 @@ def _measure(profile: Profile, board: BoardMachine, args: argparse.Namespace, fo
         emulated=args.emulated,
         representative=is_quiet(board) and not args.emulated,
         board=board,
-        decode=list(decode_costs(folder, args.seconds)),
+        decode=list(decode_costs(folder, args.seconds, args.largest)),
         inference=list(inference_costs(board.cores, args.seconds)),
         jpeg=list(jpeg_costs(args.seconds)),
         disk=disk_cost(args.disk),
@@ -102,6 +102,12 @@ def _parser() -> argparse.ArgumentParser:
         "--minutes", type=float, default=10.0, help="load of all cores for the temperature; 0: none"
     )
     parser.add_argument("--seconds", type=float, default=5.0, help="length of each other measurement")
+    parser.add_argument(
+        "--largest",
+        type=int,
+        default=1080,
+        help="height of the largest pictures; less in an emulation, where encoding takes minutes",
+    )
     parser.add_argument("--disk", type=Path, default=Path(), help="folder on the disk that is measured")
     parser.add_argument("--emulated", action="store_true", help="this system is emulated, as by qemu-user")
     parser.add_argument("--out", type=Path, help="folder of the record; then no profile is changed")

@@ -36,9 +36,10 @@ LABELS = ("person", "motorcycle", "car")
 LEAST_ROUNDS = 5
 
 
-def decode_costs(folder: Path, seconds: float) -> Iterator[DecodeCost]:
-    """Decode drawn clips, which are made in ``folder``, for ``seconds`` each."""
-    for (width, height), bit_rate in SIZES:
+def decode_costs(folder: Path, seconds: float, largest: int) -> Iterator[DecodeCost]:
+    """Decode drawn clips, which are made in ``folder``, for ``seconds`` each. ``largest``: height of a
+    picture; larger clips are left out."""
+    for (width, height), bit_rate in (each for each in SIZES if each[0][1] <= largest):
         for codec in CODECS:
             clip = drawn_clip(folder, codec, (width, height), bit_rate)
             yield DecodeCost(codec, width, height, round(1000 * _decode_s(clip, seconds), 3))
