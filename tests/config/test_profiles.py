@@ -97,6 +97,14 @@ def test_every_measured_value_is_that_of_its_record(name: str) -> None:
         assert with_values(text, values, origin) == text
 
 
+def test_records_of_emulations_are_marked_as_such() -> None:
+    records = {path.stem: read_record(path) for path in (profile_dir().resolve() / "measured").glob("*.json")}
+    assert records
+    for stem, record in records.items():
+        assert stem == record.profile + ("-emulated" if record.emulated else "")
+        assert not (record.emulated and record.representative), stem
+
+
 def test_the_json_schema_is_current_and_takes_every_profile() -> None:
     """For readers without our table: editors, and people who plan sites with these files."""
     text = schema_file().read_text(encoding="utf-8")
