@@ -23,6 +23,7 @@ from edge_agent.core.errors import CaptureError, ConfigError, EdgeAgentError
 from edge_agent.core.languages import Bilingual
 from edge_agent.core.model import Cause
 from edge_agent.core.secrets import Credentials, Secret
+from edge_agent.host.health.camera_identity import find_neighbour_mac
 from edge_agent.tools.cameras.access import open_journal
 from edge_agent.tools.cameras.discovered import DiscoveredCamera, DiscoveryState
 from edge_agent.tools.cameras.search import Discovery, Search
@@ -51,10 +52,15 @@ class CamerasFound:
     cameras: tuple[CameraOfSite, ...]
     strangers: tuple[Bilingual, ...] = ()  # cameras that the sheet does not name
 
-    def wire(self) -> list[ClaimCamera]:
-        """For the claim."""
+    def wire(self, sysroot: Path = Path("/")) -> list[ClaimCamera]:
+        """For the claim. The MAC is that of the box's network: no camera was asked with a password yet."""
         return [
-            ClaimCamera(id=each.id, address=each.address or None, model=each.model[:200] or None)
+            ClaimCamera(
+                id=each.id,
+                address=each.address or None,
+                mac=find_neighbour_mac(each.address, sysroot),
+                model=each.model[:200] or None,
+            )
             for each in self.cameras
         ]
 

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.commissioning.cameras import CameraOfSite, CamerasFound
 from edge_agent.config.model.settings import Camera
 from edge_agent.control.camera_identities import AFTER_RECONNECT_S, EVERY_S, CameraIdentities, read_in_process
 from edge_agent.core.camera_logins import LoginJournal
 from edge_agent.core.clock import SystemClock, read_boot_id
+from edge_agent.core.languages import Bilingual
 from edge_agent.core.model import CameraState, CameraStatus
 from edge_agent.core.secrets import Credentials, Secret
 from edge_agent.host.health.camera_identity import find_neighbour_mac, read_identities
@@ -177,3 +179,16 @@ def test_the_agent_asks_in_a_process_of_its_own_and_a_wrong_password_counts(tmp_
 def test_nonsense_is_no_identity_or_a_bounded_one(tmp_path: Path, garbage: bytes) -> None:
     with OnvifCamera(HOST, garbage=garbage) as simulated:
         assert read_in_process(replace(GATE, http_port=simulated.port), tmp_path) is None
+
+
+def test_a_claim_has_the_mac_of_each_camera_in_the_network(tmp_path: Path) -> None:
+    row = f"{HOST} 0x1 0x2 c0:56:e3:00:00:01 * eth0\n"
+    plant(tmp_path, {"proc/self/net/arp": f"IP address HW type Flags HW address Mask Device\n{row}"})
+    said = Bilingual("it answers", "trả lời")
+    found = CamerasFound(
+        tuple(
+            CameraOfSite(name, name, fits=True, said=said, address=at)
+            for name, at in (("a", HOST), ("b", ""))
+        )
+    )
+    assert [each.mac for each in found.wire(tmp_path)] == ["c0:56:e3:00:00:01", None]

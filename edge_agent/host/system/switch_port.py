@@ -91,6 +91,7 @@ class SwitchPort:
             return int(output)
         # "Timeout: No Response from ...", "No Such Instance currently exists ...", "Reason: notWritable"
         lines = [line.strip() for line in f"{complaint}\n{output}".splitlines() if line.strip()]
+        lines = [line for line in lines if not line.startswith("Created directory")]  # in our folder
         why = " ".join(line for line in lines if line.isprintable())[:120] or "no answer"
         raise SwitchFailed(f"switch {self._poe.switch}, port {self._poe.port}: {why}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from edge_agent.capture.logins import LimitedLogins
@@ -123,6 +124,15 @@ def examine(
         *(
             Check(name, camera_check.limit_s, camera_check.run)
             for name, camera_check in camera_checks.items()
+        ),
+        *(
+            Check(
+                f"{camera.id}/poe",
+                cameras.SWITCH_LIMIT_S,
+                partial(cameras.check_switch_port, camera.id, camera.poe),
+            )
+            for camera in settings.cameras
+            if camera.poe is not None
         ),
         *network.clock_checks(settings, clock, synced=now.synced),
         Check(

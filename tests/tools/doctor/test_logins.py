@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from edge_agent.config.model.camera_parts import PoePort
 from edge_agent.core.clock import SystemClock
-from edge_agent.tools.doctor.checks.cameras import CameraCheck
+from edge_agent.core.secrets import Secret
+from edge_agent.tools.doctor.checks.cameras import CameraCheck, check_switch_port
+from edge_agent.tools.doctor.words import said_of
 from tests.capture import rig
 from tests.testbed.agent import AgentProcess, write_config
+from tests.testbed.poe_switch import COMMUNITY, PoeSwitch, is_installed
 from tests.testbed.scripted_rtsp import ScriptedRtsp
 from tests.tools.doctor.conftest import camera, examined
 from tests.tools.doctor.strict_camera import StrictCamera
@@ -67,3 +74,17 @@ def test_firmware_older_than_the_list_is_yellow_in_both_languages(tmp_path: Path
     assert {line.level for line in said.values()} == {"yellow"}
     assert "V5.5.0 build 190305 of DS-2CD2043 is older than build 2021-06-23: commands" in said["en"].said
     assert "cũ hơn build 2021-06-23: một số mẫu" in said["vi"].said
+
+
+@pytest.mark.skipif(not is_installed(), reason="Debian's snmp and snmpd are not installed")
+def test_the_port_of_a_camera_is_asked_and_not_switched(tmp_path: Path) -> None:
+    with PoeSwitch(tmp_path / "switch") as switch:
+        poe = PoePort(switch=switch.address, port=5, password=Secret(COMMUNITY))
+        found = [*check_switch_port("gate", poe)]
+        switch.set_by_hand(5, 2)
+        found += check_switch_port("gate", poe)
+        found += check_switch_port("gate", replace(poe, port=99))
+        assert switch.power(5) == [1, 2]
+    assert [each.finding for each in found] == ["switch-port-good", "switch-port-off", "switch-silent"]
+    assert {each.check for each in found} == {"gate/poe"}
+    assert "port 99: No Such Instance" in said_of(found[2], "en")

@@ -12,6 +12,7 @@ from edge_agent.capture.failures import Fault
 from edge_agent.capture.source import Opener, open_source
 from edge_agent.capture.stream_probe import StreamProbe, probe_stream
 from edge_agent.config.model.boards import Capacity
+from edge_agent.config.model.camera_parts import PoePort
 from edge_agent.config.model.settings import Camera, Settings
 from edge_agent.core.camera_logins import FILE as LOGINS_FILE
 from edge_agent.core.clock import Clock
@@ -22,6 +23,7 @@ from edge_agent.core.model import Cause
 from edge_agent.host.health.camera_firmware import old_firmware
 from edge_agent.host.health.decode_load import DecodedStream, decode_load, fully_decoded
 from edge_agent.host.local_api.status_words import STATUS
+from edge_agent.host.system.switch_port import SwitchFailed, SwitchPort
 from edge_agent.tools.doctor.check import CheckResult, Figure
 from edge_agent.tools.doctor.checks.picture import ImageQuality, judge, measure_quality, thumbnail
 from edge_agent.tools.doctor.checks.still import CODECS, check_still, uses_main_stream
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 LIMIT_S = 14.5
 WITH_MAIN_LIMIT_S = 2 * LIMIT_S
 """The main stream is tested after the sub-stream, so that a wrong password is sent once."""
+SWITCH_LIMIT_S = 21.0
 LARGE_PIXELS = 1280 * 720
 SMALL_WIDTH = 480
 KEYFRAME_S = 2.5
@@ -199,6 +202,18 @@ def check_decoding(settings: Settings, measured: Sequence[DoctorCamera]) -> Sequ
     if not load.is_exceeded:
         return [CheckResult("board/decode", "decode-good", figures)]
     return [CheckResult("board/decode", "decode-large" if load.oversized else "decode-many", figures)]
+
+
+def check_switch_port(camera_id: str, poe: PoePort) -> Sequence[CheckResult]:
+    """Ask the camera's switch for the state of its port; nothing is switched. Blocks for up to 20 s."""
+    if not poe.password.reveal():
+        return [CheckResult(f"{camera_id}/poe", "camera-not-asked")]
+    figures: dict[str, Figure] = {"switch": poe.switch, "port": poe.port}
+    try:
+        found = "switch-port-good" if SwitchPort(poe).is_on() else "switch-port-off"
+    except SwitchFailed as error:
+        found, figures["detail"] = "switch-silent", str(error)
+    return [CheckResult(f"{camera_id}/poe", found, figures)]
 
 
 def check_firmware(settings: Settings, identities: Mapping[str, CameraIdentity]) -> Sequence[CheckResult]:

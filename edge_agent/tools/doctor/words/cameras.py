@@ -113,6 +113,23 @@ CAMERAS: dict[str, Wording] = {
         "install the vendor's newer firmware for this model; details: {source}",
         "cài firmware mới hơn của hãng cho mẫu camera này; chi tiết: {source}",
     ),
+    # --- its port at the switch ---
+    "switch-port-good": green(
+        "the switch {switch} answers, and port {port} delivers power",
+        "bộ chia mạng (switch) {switch} trả lời, cổng {port} đang cấp nguồn",
+    ),
+    "switch-port-off": yellow(
+        "port {port} of switch {switch} is switched off: is it the camera's port?",
+        "cổng {port} của bộ chia mạng (switch) {switch} đang tắt: có đúng là cổng của camera không?",
+        "correct poe.port, or switch the port on: the agent leaves a port off that a person switched off",
+        "sửa poe.port, hoặc bật cổng tại switch: phần mềm không bật cổng do người khác tắt",
+    ),
+    "switch-silent": yellow(
+        "the port of the camera cannot be switched: {detail}",
+        "không điều khiển được cổng PoE của camera: {detail}",
+        "check address, user and password file of poe, and SNMP of the switch; install the package snmp",
+        "kiểm tra địa chỉ, tài khoản và tệp mật khẩu trong mục poe, SNMP của switch; cài gói snmp",
+    ),
     # --- the stream ---
     "size-main": yellow(
         "{width}x{height} looks like the main stream",

@@ -87,6 +87,7 @@ _VI_PARTS = {
     "supply": "bộ nguồn",
     "ladder": "giảm tải khi nóng",
     "picture": "hình ảnh",
+    "poe": "cổng PoE",
     "data": "dữ liệu đã dùng",
     "clock": "đồng hồ camera",
     "keyframes": "khung I",
