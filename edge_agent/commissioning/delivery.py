@@ -23,6 +23,7 @@ from edge_agent.config.model.settings import Broker, Mqtt
 from edge_agent.core.errors import MqttError
 from edge_agent.core.languages import Bilingual
 from edge_agent.core.problems import CATALOGUE, error_text, problem_of
+from edge_agent.mqtt.publisher.window import NO_SUBSCRIBER
 from edge_agent.mqtt.tools.tool_client import REFUSED, ToolClient
 from edge_agent.wire import ClaimAnswer, SiteBundle
 from edge_agent.wire.topics import ClaimTopics
@@ -65,7 +66,8 @@ class ClaimDelivery:
                 reason = client.publish(self._topics.claim, record.jws.encode())
                 if reason >= REFUSED:
                     raise MqttError(f"{broker.host} does not take the claim (0x{reason:02x})")
-                delivered()
+                if reason != NO_SUBSCRIBER:  # else no centre has ever been there: send it again
+                    delivered()
             end_mono = time.monotonic() + ANSWER_S
             while (left_s := end_mono - time.monotonic()) > 0:
                 message = client.receive(left_s)

@@ -14,6 +14,7 @@ from edge_agent.commands.signature import sign
 from edge_agent.commissioning import delivery
 from edge_agent.commissioning.delivery import ClaimDelivery
 from edge_agent.commissioning.record import ClaimRecord, CommissioningState
+from edge_agent.mqtt.tools.tool_client import ToolClient
 from edge_agent.wire import ClaimAnswer
 from edge_agent.wire.topics import ClaimTopics
 from tests.commissioning.centre import ACL
@@ -66,6 +67,17 @@ def test_a_claim_is_sent_once_and_the_waiting_answer_is_found(
     publish(centre, box.answer_key)
     answer, uplink = session(box, msgspec.structs.replace(record(), delivered=True), delivered)
     assert (answer.decision, uplink, len(centre.on("/up/claim"))) == ("refused", None, 1)
+
+
+def test_a_claim_that_the_broker_gave_to_nobody_is_sent_again(
+    broker: tuple[PreparedBox, Subscriber], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PUBACK 0x10: no centre has a session, so the claim is in no queue."""
+    monkeypatch.setattr(delivery, "ANSWER_S", 0.1)
+    monkeypatch.setattr(ToolClient, "publish", lambda *_: 0x10)
+    delivered: list[str] = []
+    assert session(broker[0], record(), delivered) == (None, None)
+    assert delivered == []
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -170,6 +171,17 @@ def test_a_request_for_more_than_the_site_is_refused(control: Control, box: Clai
     answer = control.answer(box.claims(csr=request))
     assert answer.problem is not None
     assert answer.problem.code == "claim-request-wrong"
+
+
+def test_a_request_of_openssl_as_root_makes_it_on_the_box_is_signed(
+    control: Control, box: ClaimingBox
+) -> None:
+    key = control.folder / "site.key"
+    make = ["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", str(key)]
+    subprocess.run(make, check=True, capture_output=True)
+    ask = ["openssl", "req", "-new", "-key", str(key), "-subj", "/CN=dt-001"]
+    request = subprocess.run(ask, check=True, capture_output=True, text=True).stdout
+    assert control.answer(box.claims(csr=request)).decision == "confirmed"
 
 
 def forged(request: str) -> str:
