@@ -215,7 +215,8 @@ ABOUT = {
     Measure.CAMERA_OFFLINE: "the camera is offline",
     Measure.CAMERA_DEGRADED: "the camera is degraded",
     Measure.TAMPER: "the camera's view is covered, defocused, moved or frozen",
-    Measure.RULE_MUTED: "a rule of the camera was muted or disarmed for a time, or switched off by set-rule",
+    Measure.RULE_MUTED: "a rule of the camera was muted or disarmed for a time, switched off by set-rule, or "
+    "hidden by its masks",
     Measure.VIEW_RELEARNED: "an operator had the view relearned; no tamper is reported meanwhile",
     Measure.DISK_PERCENT: "how full the disk is",
     Measure.MEMORY_PERCENT: "how much memory is used",

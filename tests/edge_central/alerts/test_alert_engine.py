@@ -407,8 +407,10 @@ def test_a_disarmed_rule_is_reported_at_once_and_each_further_one_again() -> Non
     ]
 
 
-def changed(scenario: AlertScenario, what: str, enabled: bool | None = None) -> None:
-    data = {"rule_id": "yard", "what": what, "enabled": enabled, "why": ""}
+def changed(
+    scenario: AlertScenario, what: str, enabled: bool | None = None, rule: str | None = "yard"
+) -> None:
+    data = {"rule_id": rule, "what": what, "enabled": enabled, "why": ""}
     event = msgspec.convert(data, RuleChangeData)
     scenario._note(scenario.engine.record_rule_change("dt-1", "cam-1", event, scenario.at))
 
@@ -429,6 +431,19 @@ def test_a_rule_that_is_switched_off_for_good_is_reported_until_it_is_taken_back
     scenario.wait(90)
     assert scenario.reported()[1:] == [], "a change was undone: the next heartbeat says which"
     changed(scenario, "reset")
+    scenario.heartbeats["dt-1"] = {}
+    scenario.wait(120)
+    assert scenario.reported()[1:] == ["cleared dt-1/cam-1 rule-muted"]
+
+
+def test_a_rule_that_changed_masks_hide_is_reported_by_the_heartbeat() -> None:
+    scenario = start()
+    changed(scenario, "set", rule=None)
+    assert scenario.reported() == [], "the event does not say which rules see nothing"
+    scenario.heartbeats["dt-1"] = {"commands": {"switched_off": [{"camera": "cam-1", "rule": "yard"}]}}
+    scenario.wait(120)
+    assert scenario.reported() == ["opened dt-1/cam-1 rule-muted"]
+    changed(scenario, "reset", rule=None)
     scenario.heartbeats["dt-1"] = {}
     scenario.wait(120)
     assert scenario.reported()[1:] == ["cleared dt-1/cam-1 rule-muted"]
