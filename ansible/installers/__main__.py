@@ -41,15 +41,17 @@ def _parser() -> argparse.ArgumentParser:
         prog="installers", description=(__doc__ or "").partition("\n")[0], allow_abbrev=False
     )
     commands = parser.add_subparsers(required=True)
-    package = commands.add_parser("deb", help="the Debian package of this checkout")
+    package = commands.add_parser("deb", help="the Debian package of this checkout", allow_abbrev=False)
     package.add_argument("--arch", choices=sorted(deb.ARCHITECTURES), default="aarch64")
     package.add_argument("--maintainer", default=deb.MAINTAINER, help="'name <address>' in the package")
     package.set_defaults(run=_deb)
-    apt = commands.add_parser("repository", help="a signed apt repository of the packages in dist/deb")
+    apt = commands.add_parser(
+        "repository", help="a signed apt repository of the packages in dist/deb", allow_abbrev=False
+    )
     apt.add_argument("--key", required=True, help="secret key in your GnuPG keyring: fingerprint or address")
     apt.add_argument("--out", type=Path, default=DIST / "apt")
     apt.set_defaults(run=_repository)
-    card = commands.add_parser("image", help="an image of a card; as root")
+    card = commands.add_parser("image", help="an image of a card; as root", allow_abbrev=False)
     card.add_argument("--board", choices=sorted(BOARDS), required=True)
     card.add_argument("--ssh-keys", type=Path, required=True, help="public keys of the people who may log in")
     card.add_argument(

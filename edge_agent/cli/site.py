@@ -70,12 +70,14 @@ def _add_paper(doctor: CommandParser) -> None:
         metavar="TEXT",
         help="number of the report; default: the site's id and the date",
     )
-    for option, whom in (("owner", "owner"), ("contractor", "contractor"), ("ward", "ward's authority")):
+    parties = (("owner", "owner", "owner"), ("contractor",) * 3, ("authority", "ward", "ward's authority"))
+    for option, party, whom in parties:
         doctor.add_argument(
             f"--{option}",
+            dest=party,
             default="",
             metavar="NAME",
-            help=f"name of the {whom} on the report; default: acceptance.{option} of the configuration",
+            help=f"name of the {whom} on the report; default: acceptance.{party} of the configuration",
         )
     doctor.add_argument(
         "--signature",
@@ -86,8 +88,7 @@ def _add_paper(doctor: CommandParser) -> None:
         help="drawn signature of the owner, contractor or ward; may be repeated; default: none",
     )
     doctor.add_argument(
-        "--from",
-        dest="findings",
+        "--findings",
         type=Path,
         metavar="FINDINGS.json",
         help="make the report of findings that are stored beside an earlier one; default: examine",

@@ -127,7 +127,7 @@ def _report_of_findings(args: argparse.Namespace) -> int:
     from edge_agent.tools.doctor.report import read_findings, result_file
 
     if args.report is None:
-        print("edge-agent doctor: --from needs --report", file=sys.stderr)
+        print("edge-agent doctor: --findings needs --report", file=sys.stderr)
         return EX_USAGE
     summary = read_findings(args.findings)
     page = make_report(summary, args.lang or summary.lang, args.also)

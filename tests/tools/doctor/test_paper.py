@@ -194,7 +194,7 @@ def test_findings_that_are_none_are_said_so(
         content = encode_json(msgspec.structs.replace(a_document(tmp_path), report=None))
     if content is not None:
         path.write_bytes(content)
-    assert main(["doctor", "--from", str(path), "--report", str(page)]) == 1
+    assert main(["doctor", "--findings", str(path), "--report", str(page)]) == 1
     assert told in capsys.readouterr().err
     assert not page.exists()
 
