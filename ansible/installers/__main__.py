@@ -53,17 +53,24 @@ def _parser() -> argparse.ArgumentParser:
     apt.set_defaults(run=_repository)
     card = commands.add_parser("image", help="an image of a card; as root", allow_abbrev=False)
     card.add_argument("--board", choices=sorted(BOARDS), required=True)
-    card.add_argument("--ssh-keys", type=Path, required=True, help="public keys of the people who may log in")
+    card.add_argument(
+        "--ssh-keys", type=_path, required=True, help="public keys of the people who may log in"
+    )
     card.add_argument(
         "--settings", type=Path, help="YAML of variables of every gateway, such as gateways.yml"
     )
     card.add_argument(
         "--release-key", type=Path, help="public key that verifies releases and the site bundle"
     )
-    card.add_argument("--bundle", type=Path, help="folder with sites.json and sites.json.sig")
-    card.add_argument("--enrolment", type=Path, help="folder with enrol-<batch>.crt and .key")
+    card.add_argument("--bundle", type=_path, help="folder with sites.json and sites.json.sig")
+    card.add_argument("--enrolment", type=_path, help="folder with enrol-<batch>.crt and .key")
     card.set_defaults(run=_image)
     return parser
+
+
+def _path(text: str) -> Path:
+    """Not every shell expands ~ in `make image SSH_KEYS=~/keys`."""
+    return Path(text).expanduser()
 
 
 def _deb(args: argparse.Namespace) -> int:
