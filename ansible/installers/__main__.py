@@ -57,10 +57,10 @@ def _parser() -> argparse.ArgumentParser:
         "--ssh-keys", type=_path, required=True, help="public keys of the people who may log in"
     )
     card.add_argument(
-        "--settings", type=Path, help="YAML of variables of every gateway, such as gateways.yml"
+        "--settings", type=_path, help="YAML of variables of every gateway, such as gateways.yml"
     )
     card.add_argument(
-        "--release-key", type=Path, help="public key that verifies releases and the site bundle"
+        "--release-key", type=_path, help="public key that verifies releases and the site bundle"
     )
     card.add_argument("--bundle", type=_path, help="folder with sites.json and sites.json.sig")
     card.add_argument("--enrolment", type=_path, help="folder with enrol-<batch>.crt and .key")
