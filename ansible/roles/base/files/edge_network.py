@@ -56,25 +56,27 @@ ID = re.compile(r"[0-9a-f]{1,32}")
 # --- interfaces ---
 
 
-def wired_interfaces(root: Path) -> list[str]:
-    """Names of the wired interfaces that are hardware."""
-    names = []
+def wired_interfaces(root: Path) -> dict[str, bool]:
+    """Wired interfaces by name: whether it is hardware, not a bridge or a VLAN."""
+    found = {}
     for folder in sorted((root / "sys/class/net").glob("*")):
-        wired = _read(folder / "type") == "1" and (folder / "device").exists()
-        if wired and not (folder / "wireless").exists() and not folder.name.startswith(("wwan", "wl")):
-            names.append(folder.name)
-    return names
+        radio = (folder / "wireless").exists() or folder.name.startswith(("wwan", "wl"))
+        if _read(folder / "type") == "1" and not radio:
+            found[folder.name] = (folder / "device").exists()
+    return found
 
 
 def chosen_interface(wanted: str, root: Path) -> str:
-    """Return the interface of a setting; "" is the only wired one, else the one with a default route."""
+    """Return the interface of a setting. "": the only one that is hardware, or has the default route."""
     there = wired_interfaces(root)
-    lines = [line.split("\t") for line in _read(root / "proc/net/route").splitlines()]
-    routed = {words[0] for words in lines if words[1:2] == ["00000000"]}
     if wanted:
         candidates = [name for name in there if name == wanted]
     else:
-        candidates = there if len(there) == 1 else [name for name in there if name in routed]
+        candidates = [name for name, is_hardware in there.items() if is_hardware]
+    if len(candidates) > 1:
+        lines = [line.split("\t") for line in _read(root / "proc/net/route").splitlines()]
+        routed = {words[0] for words in lines if words[1:2] == ["00000000"]}
+        candidates = [name for name in candidates if name in routed]
     if len(candidates) != 1:
         raise Refused(f"name a wired interface; there is {', '.join(there) or 'none'}")
     return candidates[0]
