@@ -16,6 +16,7 @@ from edge_agent.commissioning.cameras import CamerasFound, Discover, find_camera
 from edge_agent.commissioning.examination import Examine, counts
 from edge_agent.commissioning.identity import BoxIdentity, forget_code
 from edge_agent.commissioning.messages import CommissioningError
+from edge_agent.commissioning.network import check_settings
 from edge_agent.commissioning.papers import SIGNATURE, PaperFiles
 from edge_agent.commissioning.paths import CommissioningPaths
 from edge_agent.commissioning.record import ClaimRecord, ClaimStore, CommissioningState
@@ -108,6 +109,7 @@ class Commissioning:
         with self._step():
             if not self.box.network.is_available:
                 raise CommissioningError("network-unavailable")
+            check_settings(settings)
             answer = self.box.network.apply(settings)
             if answer.outcome != "done":
                 raise CommissioningError("network-refused", reason=answer.detail[:500])

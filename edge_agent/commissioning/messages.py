@@ -88,6 +88,20 @@ COMMISSIONING: Sentences = {
         "this box cannot change its network from here: ask the workshop",
         "không đổi được mạng của thiết bị tại đây: hãy hỏi xưởng",
     ),
+    "apn-wrong": (
+        "{text} is no access point name; it is letters, digits, dots and hyphens, such as v-internet",
+        "{text} không phải là điểm truy cập (APN): chỉ gồm chữ không dấu, số, dấu chấm, gạch nối, ví dụ "
+        "v-internet",
+    ),
+    "pin-wrong": ("a PIN has 4 to 8 digits", "mã PIN gồm 4 đến 8 chữ số"),
+    "address-wrong": (
+        "{text} is no address of a machine with its network, such as 10.0.0.9/24",
+        "{text} không phải là địa chỉ IP kèm độ dài mạng, ví dụ 10.0.0.9/24",
+    ),
+    "gateway-wrong": (
+        "{text} is no address of the network {network}",
+        "{text} không phải là địa chỉ trong mạng {network}",
+    ),
     "network-refused": (
         "the network was not changed: {reason}",
         "chưa đổi được mạng: {reason}",

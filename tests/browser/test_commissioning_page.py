@@ -9,14 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.commissioning.network import ModemView
 from edge_agent.commissioning.page.service import CommissionService
 from edge_agent.host.system.addresses import own_addresses
+from edge_agent.host.system.network_settings import FOLDER
 from edge_agent.wire.claims import check_character
 from tests.browser.monitoring_room import axe_violations
 from tests.commissioning.prepared_box import CODE, PASSWORD, PreparedBox, prepared_box
 from tests.commissioning.steps import steps_of
 from tests.testbed.chromium import Chromium, installed
 from tests.testbed.clips import make_clip
+from tests.testbed.modem_bus import FakeModem, FakeModemManager, bus_daemon
 from tests.testbed.mosquitto import free_port, wait_until
 from tests.testbed.rtsp import RtspServer
 
@@ -133,3 +136,29 @@ def check(phone: Chromium, name: str) -> None:
     assert axe_violations(phone) == [], name
     if SHOWN.is_dir():
         phone.screenshot(SHOWN / f"commission-{name}.png")
+
+
+def test_a_technician_sees_the_modem_and_sets_up_the_sim_card(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    with bus_daemon(tmp_path) as address:
+        manager = FakeModemManager(address, FakeModem(state=7, registration=2, signal_percent=31))
+        monkeypatch.setattr("edge_agent.commissioning.page.pages.ModemView", lambda: ModemView(address))
+        box, url = request.getfixturevalue("served")
+        (box.folder / FOLDER).mkdir(parents=True)
+        with Chromium(tmp_path / "profile", flags=("--ignore-certificate-errors",)) as phone:
+            phone.open(url)
+            phone.wait_until("document.getElementById('say')?.textContent.startsWith('Nhập mã 8')")
+            phone.run(f"document.forms[0].code.value = '{CODE}'; document.forms[0].requestSubmit()")
+            phone.wait_until("document.getElementById('modem')?.textContent.includes('đang tìm mạng')")
+            phone.run("document.getElementById('network').open = true")
+            check(phone, "network")
+            phone.run(
+                "document.getElementById('apn').value = 'v internet';"
+                "document.getElementById('pin').value = '0123';"
+                "document.getElementById('network-form').requestSubmit()"
+            )
+            phone.wait_until("document.getElementById('error').textContent.includes('điểm truy cập')")
+            assert phone.run("document.getElementById('pin').value") == ""
+            check(phone, "network-refused")
+        manager.stop()

@@ -12,6 +12,7 @@ import msgspec
 
 from edge_agent.commissioning.commissioning import Commissioning
 from edge_agent.commissioning.messages import CommissioningError
+from edge_agent.commissioning.network import ModemView
 from edge_agent.commissioning.page.aiming import AimingRun
 from edge_agent.commissioning.page.state_document import state_document, texts
 from edge_agent.commissioning.papers import MAX_PHOTO_BYTES, MAX_SIGNATURE_BYTES, PHOTO, SIGNATURE
@@ -71,9 +72,14 @@ class CommissionPages:
     cookie = "commission"
 
     def __init__(
-        self, steps: Commissioning, aiming: AimingRun, uplink: Callable[[], Bilingual | None]
+        self,
+        steps: Commissioning,
+        aiming: AimingRun,
+        uplink: Callable[[], Bilingual | None],
+        modem: ModemView | None = None,
     ) -> None:
         self._steps, self._aiming, self._uplink = steps, aiming, uplink
+        self._modem = modem or ModemView()
         self.asked_mono = time.monotonic()
         """When a phone with the code has asked for something."""
         self._posts: Mapping[str, Callable[[bytes], object]] = {
@@ -133,7 +139,8 @@ class CommissionPages:
         return self._state()
 
     def _state(self) -> PageAnswer:
-        return _json(state_document(self._steps, self._uplink()))
+        document = state_document(self._steps, self._uplink())
+        return _json(document | {"modem": self._modem.document()})
 
     def _claim(self, body: bytes) -> None:
         form = msgspec.json.decode(body, type=ClaimForm)

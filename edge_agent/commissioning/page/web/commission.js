@@ -77,7 +77,18 @@ function show() {
   const step = state.finished ? "done" : !isFree() ? "work" : state.site ? "claim" : "choose";
   for (const id of ["choose", "claim", "work", "done"]) at(id).hidden = id !== step;
   at("network").hidden = !state.network || step === "done";
+  showModem();
   ({ choose: showChoice, claim: showClaim, work: showWork, done: showDone })[step]();
+}
+
+function showModem() {
+  const modem = state.modem;
+  at("modem").hidden = !modem;
+  if (!modem) return;
+  const signal = modem.signal_percent === null ? "" : w.signal(modem.signal_percent);
+  const parts = [w.modem[modem.lock || modem.failed || modem.state] ?? modem.state, modem.operator, modem.technology, signal];
+  at("modem").textContent = `Modem: ${parts.filter(Boolean).join(", ")}`;
+  at("modem").className = modem.state === "connected" ? "good" : "plain";
 }
 
 function showChoice() {
@@ -222,6 +233,7 @@ at("network-form").addEventListener("submit", (event) => {
   event.preventDefault();
   const form = {};
   for (const id of ["apn", "pin", "address", "gateway"]) form[id] = at(id).value.trim();
+  at("pin").value = "";
   send("/network", form, "network");
 });
 at("undo").addEventListener("click", () => {

@@ -1,0 +1,78 @@
+"""The network of a box without a site: its entries are checked, and its modem is shown as it is."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import threading
+import time
+from typing import Any
+
+import msgspec
+
+from edge_agent.commissioning.messages import CommissioningError
+from edge_agent.control.modem import modem_health, read_modem, system_bus
+from edge_agent.core.errors import ModemError
+from edge_agent.host.system.network_settings import AddressSettings, NetworkSettings, SimSettings
+
+APN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,98}[A-Za-z0-9])?")
+PIN = re.compile(r"[0-9]{4,8}")
+READ_EVERY_S = 10.0
+"""The phone asks for the state every few seconds; ModemManager measures the signal less often."""
+
+
+def check_settings(settings: NetworkSettings) -> None:
+    """Raise CommissioningError for a wrong entry; root's program checks all of it again by itself."""
+    sim, lan = settings.sim, settings.lan
+    if isinstance(sim, SimSettings):
+        if not APN.fullmatch(sim.apn):
+            raise CommissioningError("apn-wrong", text=sim.apn[:40])
+        if sim.pin and not PIN.fullmatch(sim.pin):
+            raise CommissioningError("pin-wrong")
+    if isinstance(lan, AddressSettings):
+        _check_address(lan)
+
+
+def _check_address(lan: AddressSettings) -> None:
+    try:
+        own = ipaddress.IPv4Interface(lan.address)
+    except ValueError:
+        raise CommissioningError("address-wrong", text=lan.address[:40]) from None
+    if "/" not in lan.address or own.ip == own.network.network_address:
+        raise CommissioningError("address-wrong", text=lan.address[:40])
+    try:
+        inside = not lan.gateway or ipaddress.IPv4Address(lan.gateway) in own.network
+    except ValueError:
+        inside = False
+    if not inside:
+        raise CommissioningError("gateway-wrong", text=lan.gateway[:40], network=own.network)
+
+
+class ModemView:
+    """The modem for the page. Any thread may ask. ``bus``: address of D-Bus; "": there is none."""
+
+    def __init__(self, bus: str | None = None) -> None:
+        self._bus = system_bus() if bus is None else bus
+        self._reading = threading.Lock()
+        self._last: tuple[float, dict[str, Any] | None] | None = None
+
+    def document(self) -> dict[str, Any] | None:
+        """The reading as in the heartbeat, at most ``READ_EVERY_S`` old; None without ModemManager."""
+        last, now = self._last, time.monotonic()
+        is_due = bool(self._bus) and (last is None or now - last[0] >= READ_EVERY_S)
+        if is_due and self._reading.acquire(blocking=False):
+            try:
+                self._last = last = now, self._read()
+            finally:
+                self._reading.release()
+        return None if last is None else last[1]
+
+    def _read(self) -> dict[str, Any] | None:
+        try:
+            reading = read_modem(self._bus)
+        except ModemError:
+            return None
+        if reading is None:
+            return None
+        found: dict[str, Any] = msgspec.to_builtins(modem_health(reading))
+        return found

@@ -1,0 +1,53 @@
+"""Entries for SIM card and address in the technician's language, and the modem as the page shows it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from edge_agent.commissioning.messages import CommissioningError
+from edge_agent.commissioning.network import ModemView, check_settings
+from edge_agent.commissioning.page.pages import NetworkForm
+from edge_agent.core.languages import in_lang
+from tests.testbed.modem_bus import FakeModem, FakeModemManager, bus_daemon
+
+WRONG = [
+    (NetworkForm(apn="v internet"), "apn-wrong", "v internet không phải là điểm truy cập"),
+    (NetworkForm(apn="v-internet", pin="12"), "pin-wrong", "mã PIN gồm 4 đến 8 chữ số"),
+    (NetworkForm(address="10.0.0.9"), "address-wrong", "ví dụ 10.0.0.9/24"),
+    (NetworkForm(address="10.0.0.0/24"), "address-wrong", "10.0.0.0/24 không phải"),
+    (NetworkForm(address="x/24"), "address-wrong", "x/24 không phải"),
+    (NetworkForm(address="10.0.0.9/24", gateway="10.0.1.1"), "gateway-wrong", "trong mạng 10.0.0.0/24"),
+    (NetworkForm(address="10.0.0.9/24", gateway="router"), "gateway-wrong", "router không phải"),
+]
+
+
+@pytest.mark.parametrize(("form", "code", "words"), WRONG)
+def test_a_wrong_entry_is_said_in_both_languages(form: NetworkForm, code: str, words: str) -> None:
+    with pytest.raises(CommissioningError) as found:
+        check_settings(form.settings())
+    assert found.value.code == code
+    assert words in in_lang(found.value.text, "vi")
+
+
+def test_right_entries_and_an_empty_form_pass() -> None:
+    check_settings(NetworkForm("v-internet", "0123", "10.0.0.9/24", "10.0.0.1").settings())
+    check_settings(NetworkForm().settings())
+
+
+@pytest.mark.skipif(shutil.which("dbus-daemon") is None, reason="dbus-daemon is not installed")
+def test_the_modem_is_shown_and_not_read_with_each_request_of_the_phone(tmp_path: Path) -> None:
+    with bus_daemon(tmp_path) as address:
+        manager = FakeModemManager(address, FakeModem(state=7, registration=2, signal_percent=31))
+        view = ModemView(address)
+        first = view.document()
+        manager.modem.signal_percent = 90
+        again = view.document()
+        manager.stop()
+        assert ModemView(address).document() is None
+    assert first is not None
+    assert (first["state"], first["operator"], first["signal_percent"]) == ("searching", "Viettel", 31)
+    assert again == first
+    assert ModemView("").document() is None
