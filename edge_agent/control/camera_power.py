@@ -21,7 +21,7 @@ from edge_agent.capture.source import endpoint_of
 from edge_agent.config.model.addresses import host_of
 from edge_agent.config.model.camera_parts import PoePort
 from edge_agent.config.model.settings import Camera
-from edge_agent.control.recovery_ladder import RecoveryOutcome
+from edge_agent.control.recovery_ladder import MAX_ATTEMPTS, RecoveryOutcome
 from edge_agent.core.clock import Clock, rfc3339, wall_time_of
 from edge_agent.core.delivery import EventAppender
 from edge_agent.core.model import CameraState, CameraStatus, Cause, Severity
@@ -201,20 +201,19 @@ class CameraPower:
     def _cycle(
         self, camera: Camera, poe: PoePort, since_mono: float, switch: PowerSwitch, loop: SupervisedThread
     ) -> None:
-        # On disk before it is done: if the agent ends now, its next start switches the port on.
-        self._set_off(camera.id, True)
+        self._begin_cycle(camera.id, since_mono)
         try:
             switch.set_power(False)
         except SwitchFailed as error:
             # The answer may have been lost: switch it on in any case.
             self._power_up(camera.id, switch, loop)
-            self._note(camera.id, since_mono, RecoveryOutcome.FAILED, str(error), counts=True)
+            self._note(camera.id, since_mono, RecoveryOutcome.FAILED, str(error))
             return
         loop.wait(poe.off_s)
         failure = self._power_up(camera.id, switch, loop)
         outcome = RecoveryOutcome.DONE if failure is None else RecoveryOutcome.FAILED
         detail = failure or f"switch {poe.switch}, port {poe.port}"
-        self._note(camera.id, since_mono, outcome, detail, counts=True)
+        self._note(camera.id, since_mono, outcome, detail)
 
     def _switch_on(self, camera: Camera, poe: PoePort, loop: SupervisedThread) -> None:
         log.warning("%s: port %d is switched on again", camera.id, poe.port)
@@ -232,38 +231,40 @@ class CameraPower:
                 if loop.wait(ON_EVERY_S):
                     break
             else:
-                self._set_off(camera_id, False)
+                self._is_on_again(camera_id)
                 return None
         log.error("%s: its port is perhaps still off: %s", camera_id, failure)
         return failure
 
-    def _set_off(self, camera_id: str, is_off: bool) -> None:
+    def _begin_cycle(self, camera_id: str, since_mono: float) -> None:
+        """Store that the port is off, and count the attempt, before it is switched: if the agent is killed
+        now, its next start switches the port on."""
         with self._lock:
-            self._records[camera_id].is_off = is_off
+            record = self._records[camera_id]
+            record.is_off = True
+            record.cycled = [*record.cycled, self._attempt(since_mono, RecoveryOutcome.ASKED, "")]
         self._save()
 
-    def _note(
-        self,
-        camera_id: str,
-        since_mono: float,
-        outcome: RecoveryOutcome,
-        detail: str,
-        *,
-        counts: bool = False,
-    ) -> None:
-        now_mono, now = self._clock.monotonic(), rfc3339(self._clock.now())
-        after_s = round(now_mono - since_mono, 1)
-        attempt = PowerAttempt(now, self._boot_id, now_mono, after_s, outcome, detail)
-        log.warning("%s: unreachable for %.0f min: %s, %s", camera_id, after_s / 60, outcome, detail)
+    def _is_on_again(self, camera_id: str) -> None:
+        with self._lock:
+            self._records[camera_id].is_off = False
+        self._save()
+
+    def _note(self, camera_id: str, since_mono: float, outcome: RecoveryOutcome, detail: str) -> None:
+        attempt = self._attempt(since_mono, outcome, detail)
+        log.warning("%s: unreachable for %.0f min: %s, %s", camera_id, attempt.after_s / 60, outcome, detail)
         with self._lock:
             record = self._records[camera_id]
             if record.since is None:
                 record.since = rfc3339(wall_time_of(self._clock, since_mono))
                 record.since_boot, record.since_mono = self._boot_id, since_mono
-            record.tried = [*record.tried, attempt][-32:]
-            if counts:
-                record.cycled = [*record.cycled, attempt]
+            record.tried = [*record.tried, attempt][-MAX_ATTEMPTS:]
         self._save()
+
+    def _attempt(self, since_mono: float, outcome: RecoveryOutcome, detail: str) -> PowerAttempt:
+        now_mono = self._clock.monotonic()
+        at, after_s = rfc3339(self._clock.now()), round(now_mono - since_mono, 1)
+        return PowerAttempt(at, self._boot_id, now_mono, after_s, outcome, detail)
 
     def _save(self) -> None:
         with self._lock:

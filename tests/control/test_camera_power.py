@@ -180,6 +180,17 @@ def test_a_port_that_was_left_off_by_a_killed_agent_is_switched_on_at_the_next_s
     assert json.loads((tmp_path / FILE).read_text())["cameras"]["gate"]["is_off"] is False
 
 
+def test_an_agent_that_is_killed_while_it_switches_has_counted_that(tmp_path: Path) -> None:
+    class Deadly(FakeSwitch):
+        def set_power(self, on: bool) -> None:
+            raise RuntimeError("killed")
+
+    site = Site(tmp_path, switch=Deadly())
+    site.wait(30)
+    stored = json.loads((tmp_path / FILE).read_text())["cameras"]["gate"]
+    assert (stored["is_off"], len(stored["cycled"])) == (True, 1)
+
+
 def test_switching_on_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(camera_power, "ON_EVERY_S", 0.01)
     site = Site(tmp_path)
