@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select, update
 
 from edge_agent.commands.signature import make_key, read_private
+from edge_agent.wire.topics import ClaimTopics
+from edge_central.store import tables
 from edge_central.web.auth.accounts import Role
 from tests.browser.monitoring_room import FAINT, FITS_WIDTH, NAMELESS, PHONE, WALL, axe_violations
 from tests.commands.centre import centre_at
@@ -22,6 +25,8 @@ from tests.edge_central.parts import Centre
 from tests.edge_central.web.house import House
 from tests.testbed.agent import AgentProcess, write_config
 from tests.testbed.chromium import Chromium, installed
+from tests.testbed.claiming_box import ClaimingBox
+from tests.testbed.claims import SERIAL
 from tests.testbed.clips import make_clip
 from tests.testbed.mosquitto import Mosquitto, wait_until
 
@@ -220,3 +225,31 @@ def test_a_button_brings_a_picture(room: SigningRoom) -> None:
 
 def _first_row(room: SigningRoom) -> Any:
     return room.browser.run("document.querySelector('.log tbody tr')?.innerText || ''")
+
+
+def test_a_claim_is_withdrawn_with_the_operator_s_key(room: SigningRoom) -> None:
+    """The signed text is for the control machine and for the box, which has no root part here."""
+    room.house.take((ClaimTopics("tb/v1", SERIAL).claim, ClaimingBox().claims()))
+    with room.house.connections.writing() as connection:
+        now = {"state": "confirmed", "answered_ms": room.house.now_ms() + 60_000}
+        connection.execute(update(tables.claim).values(now))
+    for size in (WALL, PHONE):
+        room.browser.resize(*size, phone=size == PHONE)
+        for path in ("/fleet/claims", "/fleet/claims/1?reason=cột+bên+cạnh"):
+            room.open(path)
+            assert room.browser.run(FITS_WIDTH), path
+            assert room.browser.run(NAMELESS) == []
+            assert room.browser.run(FAINT) == {}
+    room.choose(room.folder / "operator.pem")
+    assert "Đã đọc khóa" in room.state()
+    room.sign()
+    assert room.browser.run("location.pathname") == "/fleet/claims"
+    assert "lan đã thu hồi: cột bên cạnh" in str(room.browser.run("document.body.innerText"))
+
+    def statuses() -> list[tuple[str, str]]:
+        with room.house.connections.reading() as connection:
+            columns = tables.request.c
+            wanted = select(columns.status, columns.signed_by).where(columns.type == "unclaim")
+            return [(row.status, row.signed_by) for row in connection.execute(wanted)]
+
+    wait_until(lambda: [status for status, _ in statuses()] == ["rejected"], what="the reply of the box")
