@@ -18,6 +18,7 @@ from edge_agent.wire.claims import check_character
 from tests.commissioning.centre import ACL, ClaimCentre
 from tests.commissioning.phone import PhoneOverTls
 from tests.commissioning.prepared_box import CODE, PASSWORD, ROOT, PreparedBox, prepared_box
+from tests.testbed.agent import AgentProcess
 from tests.testbed.clips import make_clip
 from tests.testbed.mosquitto import free_port, wait_until
 from tests.testbed.rtsp import RtspServer
@@ -37,12 +38,15 @@ def serve(box: PreparedBox, port: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen([*command, "--sysroot", str(box.folder)], cwd=ROOT, env={**os.environ})
 
 
+@pytest.mark.long
 def test_a_box_becomes_the_gateway_of_a_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clip = make_clip(tmp_path / "clip.mp4", size=(640, 360))
     with RtspServer({"/s": clip}, user="edge", password=PASSWORD) as camera:
         box = prepared_box(tmp_path, 0, [camera.url("/s")])
         acl = tmp_path / "acl"
-        acl.write_text("topic readwrite #\n" + ACL)  # the centre is anonymous, on a listener of its own
+        acl.write_text(
+            "topic readwrite #\n" + ACL + "pattern readwrite tb/v1/de-tham/%u/#\n"
+        )  # the centre is anonymous, on a listener of its own
         server = box.authority.issue("broker", san="IP:127.0.0.1")
         with (
             strict_broker(tmp_path, server, box.authority.cert, f"acl_file {acl}") as (broker, subscriber),
@@ -51,11 +55,13 @@ def test_a_box_becomes_the_gateway_of_a_site(tmp_path: Path, monkeypatch: pytest
             box.broker_port = broker.port
             box.write_bundle()
             centre = ClaimCentre(subscriber, box.authority, box.answer_key)
-            port = free_port()
+            port, credentials = free_port(), {"CREDENTIALS_DIRECTORY": str(box.paths.etc)}
             page = serve(box, port)
             try:
                 commission(box, opened_page(port, box), centre, tmp_path)
                 assert page.wait(60) == 0
+                with AgentProcess(box.paths.config, environ=credentials):
+                    subscriber.wait_for(lambda: bool(subscriber.on("tb/v1/de-tham/dt-001/up/birth")))
             finally:
                 page.kill()
                 page.wait()
@@ -86,6 +92,11 @@ def commission(box: PreparedBox, phone: PhoneOverTls, centre: ClaimCentre, folde
     assert (box.paths.etc / "credentials/cam-1").read_text() == PASSWORD + "\n"
     claim = centre.claim()
     assert (claim.site, claim.by) == ("dt-001", "Nguyễn Văn An")
+    with AgentProcess(box.paths.config, environ={"CREDENTIALS_DIRECTORY": str(box.paths.etc)}) as agent:
+        agent.wait_for_status(
+            lambda found: found["cameras"]["cam-1"]["state"] == "online" and found["mqtt"]["last_error"],
+            "the agent works, and no broker lets it in",
+        )
     examined = phone.step("/examine", lang="vi")
     assert any(line["check"] == "cam-1" and line["level"] == "green" for line in examined["verdict"]["lines"])
     centre.answer(claim, "confirmed", folder)

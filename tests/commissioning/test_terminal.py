@@ -1,0 +1,84 @@
+"""``edge-agent commission`` at a terminal: the same steps, in the technician's language."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_agent.cli.arguments import parser
+from edge_agent.commissioning.command import run_commission
+from edge_agent.commissioning.messages import CommissioningError
+from edge_agent.commissioning.terminal import Terminal
+from edge_agent.core.errors import UsageError
+from edge_agent.wire.claims import check_character
+from tests.commissioning.prepared_box import CODE, PASSWORD, PreparedBox, prepared_box
+from tests.commissioning.steps import code_of, steps_of
+from tests.testbed.claims import SERIAL
+
+LABEL = f"dt-001-{check_character('dt-001')}"
+
+
+@pytest.fixture
+def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PreparedBox]:
+    made = prepared_box(tmp_path, 8883, ["rtsp://127.0.0.1:1/2"])
+    (made.folder / "opt/edge-agent/current/bin/edge-agent").write_text("#!/bin/sh\nexit 0\n")
+    with made.root_part(monkeypatch):
+        yield made
+
+
+def test_a_site_is_claimed_and_examined(box: PreparedBox) -> None:
+    out = io.StringIO()
+    code = Terminal(steps_of(box), out, "vi").commission(LABEL, "Nguyễn Văn An", lambda: PASSWORD, None)
+    lines = out.getvalue().splitlines()
+    assert code == 0
+    assert lines[0] == "dt-001: Ngã tư dt-001, Đề Thám"
+    assert "không thấy tại 127.0.0.1" in lines[1]
+    assert lines[-1] == "ĐẠT"
+    assert (box.paths.etc / "credentials/cam-1").read_text() == PASSWORD + "\n"
+    out.truncate(0)
+    Terminal(steps_of(box), out, "en").status()
+    assert "the centre has not confirmed it yet" in out.getvalue()
+
+
+def test_the_site_is_taken_back(box: PreparedBox) -> None:
+    out = io.StringIO()
+    Terminal(steps_of(box), out, "en").commission(LABEL, "An", lambda: PASSWORD, None)
+    assert Terminal(steps_of(box), out, "en").undo() == 0
+    assert not (box.paths.etc / "site-id").exists()
+
+
+def test_a_wrong_label_asks_for_no_password(box: PreparedBox) -> None:
+    def password() -> str:
+        raise AssertionError("asked")
+
+    with pytest.raises(CommissioningError) as error:
+        Terminal(steps_of(box), io.StringIO(), "en").commission("dt-001-0", "An", password, None)
+    assert code_of(error.value) == "site-check"
+
+
+def run(box: PreparedBox, *words: str) -> str:
+    """What the command prints."""
+    out = io.StringIO()
+    assert run_commission(parser().parse_args(["commission", *words, "--sysroot", str(box.folder)]), out) == 0
+    return out.getvalue()
+
+
+def test_the_workshop_gets_the_row_of_a_box(box: PreparedBox) -> None:
+    head, row = run(box, "--identity").splitlines()
+    found = dict(zip(head.split(","), row.split(","), strict=True))
+    assert (found["serial"], found["note"], len(found["key"])) == (SERIAL, f"code {CODE}", 64)
+    assert json.loads(run(box, "--identity", "--json"))["words"] == found["words"]
+
+
+def test_the_state_as_json(box: PreparedBox) -> None:
+    state = json.loads(run(box, "--status", "--json"))
+    assert (state["state"], state["serial"], "code" in state) == ("unclaimed", SERIAL, False)
+
+
+def test_no_site_is_a_wrong_use(box: PreparedBox) -> None:
+    with pytest.raises(UsageError, match="name the site as its label does"):
+        run(box)
