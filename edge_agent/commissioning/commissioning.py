@@ -243,9 +243,15 @@ class Commissioning:
         self.site, self.found = None, None
         self.papers.clear()
 
-    def _mark_done(self) -> None:
+    def leave(self) -> None:
+        """The claim is confirmed and no phone asks any more: the page is not started again."""
+        with self._step(wait=True):
+            self._mark_done(signed=True)
+
+    def _mark_done(self, *, signed: bool = False) -> None:
         """After this the page is not started again: the claim is confirmed and the technician has signed."""
-        if self.record.finished and self.record.state is CommissioningState.CONFIRMED:
+        signed = signed or self.record.finished
+        if signed and self.record.state is CommissioningState.CONFIRMED:
             try:
                 self.box.paths.confirmed.touch(mode=0o600)
             except OSError as error:

@@ -31,6 +31,11 @@ class CommissioningPaths:
         return self.etc / "edge-agent.yaml"
 
     @property
+    def is_set_up_by_playbook(self) -> bool:
+        """Whether there is a configuration that root's part has not written: it leaves such a box alone."""
+        return self.config.exists() and not (self.root_state / "claimed.json").exists()
+
+    @property
     def enrolment(self) -> Path:
         """The bundle of sites and the certificate of the box's batch."""
         return self.etc / "enrolment"

@@ -44,8 +44,10 @@ class CommissionService:
         steps: Commissioning,
         addresses: Callable[[], Iterable[InterfaceAddress]],
         port: int = HTTPS_PORT,
+        idle_s: float = IDLE_S,
     ) -> None:
         self._steps, self._addresses, self._port = steps, addresses, port
+        self._idle_s = idle_s
         clock = steps.box.clock
         self.gate = LabelGate(clock, steps.box.identity.code)
         self._aiming = AimingRun(steps.box.paths.config, clock, self.gate)
@@ -78,6 +80,9 @@ class CommissionService:
             self._aiming.stop()
 
     def _is_over(self) -> bool:
+        if self._steps.box.paths.is_set_up_by_playbook:
+            log.info("a playbook has configured this box: the page ends")
+            return True
         record = self._steps.record
         if record.state is not CommissioningState.CONFIRMED:
             self._confirmed_mono = None
@@ -86,7 +91,9 @@ class CommissionService:
         if self._confirmed_mono is None:
             self._confirmed_mono = now
         idle_s = now - max(self._confirmed_mono, self._pages.asked_mono)
-        return record.finished or idle_s > IDLE_S
+        if idle_s > self._idle_s:
+            self._steps.leave()
+        return record.finished or idle_s > self._idle_s
 
     def _follow_addresses(self) -> None:
         """Listen at the addresses that the box has now: the network may come later than the service."""
