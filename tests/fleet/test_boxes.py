@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import cv2
 import msgspec
+import numpy as np
 import pytest
 import yaml
 from cryptography import x509
@@ -19,7 +21,7 @@ from edge_agent.wire.claims import check_character
 from fleet.__main__ import load
 from fleet.__main__ import main as fleet_command
 from fleet.boxes.bundle import configuration, refuse_secrets
-from fleet.boxes.labels import box_address, site_code
+from fleet.boxes.labels import SITE_ADDRESS, box_address, qr_code, site_code
 from fleet.boxes.variables import site_variables
 from fleet.sites import Site
 from tests.testbed.mosquitto import Authority
@@ -288,3 +290,10 @@ def test_a_site_id_that_means_a_box_is_refused(tmp_path: Path) -> None:
     path.write_text(SHEET.replace("dt-001", "enrol-1").replace("dt-002", "box-12345678"), encoding="utf-8")
     _, (_, problems) = load(path, ROOT / "ansible/inventory/wards.csv", ROOT / "firmware_profiles")
     assert [line.count("a meaning of its own") for line in problems.lines()] == [1, 1]
+
+
+@pytest.mark.parametrize("address", [SITE_ADDRESS + site_code("dt-001"), box_address("box-" + "a" * 32)])
+def test_a_code_is_read_as_its_address(address: str) -> None:
+    """By OpenCV, which is another implementation than the one that draws."""
+    modules = np.array([list(row) for row in qr_code(address).matrix_iter(scale=6, border=4)], np.uint8)
+    assert cv2.QRCodeDetector().detectAndDecode(255 - 255 * modules)[0] == address

@@ -61,8 +61,12 @@ def label_page(labels: Iterable[str], title: str) -> str:
     return f'<!doctype html>\n<html lang="vi"><head>{head}</head><body>\n{body}\n</body></html>\n'
 
 
+def qr_code(address: str) -> segno.QRCode:
+    """Level Q: a quarter of the code may be scratched or dirty."""
+    return segno.make_qr(address, error="q")
+
+
 def _label(address: str, lines: Sequence[tuple[str, str]]) -> str:
-    # Level Q: a quarter of the code may be scratched or dirty.
-    code = segno.make(address, error="q", micro=False).svg_inline(border=4, omitsize=True)
+    code = qr_code(address).svg_inline(border=4, omitsize=True)
     text = "".join(f'<p class="{kind}">{html.escape(line)}</p>' for kind, line in lines)
     return f'<div class="label">{code}<div>{text}</div></div>\n'
