@@ -18,7 +18,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import insert
 
 from edge_agent.core.model import Severity
-from edge_agent.wire.received.health import ReceivedCameraHealth, ReceivedHealth, ReceivedUplinkHealth
+from edge_agent.wire.received.health import (
+    ReceivedCameraHealth,
+    ReceivedHealth,
+    ReceivedModemHealth,
+    ReceivedUplinkHealth,
+)
 from edge_central.alerts.model import Alert, AlertKey
 from edge_central.console.incident_log import IncidentOutcome, LogAuthor, acknowledge_all, close
 from edge_central.console.site_names import CameraNames, Names, SiteNames
@@ -232,6 +237,24 @@ def test_requests_are_timed_by_their_route_and_never_by_their_path(house: House)
     assert house.anybody().get("/metrics").status_code == 401
     house.person("lan", Role.OFFICER, WARD)
     assert house.browser("lan").get("/metrics").status_code == 403
+
+
+def test_the_modem_of_a_gateway_has_figures_where_there_is_one() -> None:
+    metrics = CentralMetrics(0.0)
+    reporting(metrics, "dt-001", "de-tham", cam_1="online")
+    health = metrics.gateways["dt-001"].health
+    assert health is not None
+    names = ("edge_gateway_modem_signal_ratio", "edge_gateway_modem_registered", "edge_gateway_modem_bytes")
+
+    def figures() -> list[float]:
+        found = {
+            sample.name: sample.value for each in collector(metrics).collect() for sample in each.samples
+        }
+        return [found[name] for name in names if name in found]
+
+    assert figures() == []
+    health.modem = ReceivedModemHealth(registration="home", signal_percent=67, sent_bytes=2, received_bytes=5)
+    assert figures() == [0.67, 1.0, 7.0]
 
 
 # --- the dashboard ---

@@ -120,6 +120,12 @@ heartbeats = some_of(
                 "forecast_bytes": numbers,
             }
         ),
+        "modem": some_of(
+            {
+                "state": texts, "operator": texts, "technology": texts, "registration": texts,
+                "signal_percent": numbers, "sent_bytes": numbers, "received_bytes": numbers,
+            }
+        ),
         "certificates": some_of({"client_days": numbers, "ca_days": numbers}),
         "detector": some_of({"degraded": texts}), "evidence": some_of({"degraded": texts}),
         "update": some_of({"reverted": texts, "why": texts, "version": texts, "phase": texts}),

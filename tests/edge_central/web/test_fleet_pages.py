@@ -298,3 +298,23 @@ def test_site_page_csv_and_api_show_what_the_cameras_are(tmp_path: Path) -> None
         cameras = {found["id"]: found["cameras"] for found in gateways}
         assert {key: cameras["dt-001"][0][key] for key in identity} == identity
         assert cameras["dt-009"][0]["serial"] is None
+
+
+def test_the_page_of_a_site_shows_its_modem(tmp_path: Path) -> None:
+    modem = {
+        "state": "connected",
+        "registration": "roaming",
+        "operator": "<b>Unitel",
+        "technology": "LTE",
+        "signal_percent": 67,
+        "sent_bytes": 120_000_000,
+        "received_bytes": 1_083_000_000,
+    }
+    with House(tmp_path) as house:
+        house.take(OURS.heartbeat("s", modem=modem), THEIRS.heartbeat("s"))
+        house.person("minh", Role.ADMIN)
+        browser = house.start().browser("minh")
+        shown, without = (browser.get(f"/sites/{each}").text for each in ("dt-001", "bx-001"))
+    row = "đã kết nối · &lt;b&gt;Unitel (chuyển vùng) · LTE · sóng 67% · modem đếm được 1203 MB trong kỳ"
+    assert row in shown
+    assert "modem đếm được" not in without

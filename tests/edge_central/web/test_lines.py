@@ -122,6 +122,20 @@ def box() -> Iterator[str]:
         yield from degraded.uplink_lines(spent)
 
 
+def modem() -> Iterator[str]:
+    sim = wire.UplinkHealth(kind="sim", monthly_bytes=3_000_000_000)
+    states: list[dict[str, Any]] = [
+        {"state": "missing"},
+        *({"state": "failed", "failed": why} for why in ("sim-missing", "sim-error", "unknown")),
+        *({"state": "locked", "lock": lock} for lock in ("sim-pin", "sim-puk", "other")),
+        *({"state": "searching", "registration": each} for each in ("denied", "searching")),
+        {"state": "connected", "registration": "roaming", "operator": "Unitel"},
+        {"state": "connected", "registration": "home", "received_bytes": 2_000_000_000},
+    ]
+    for each in states:
+        yield from degraded.modem_lines(sim, wire.ModemHealth(**each))
+
+
 def duties() -> Iterator[str]:
     for days in (20, -3):
         yield from degraded.certificate_lines(wire.CertificatesHealth(client_days=days, ca_days=days))
@@ -290,6 +304,7 @@ LINES = sorted(
             connections(),
             delivery(),
             box(),
+            modem(),
             duties(),
             overrides(),
             collected(),
@@ -317,7 +332,7 @@ def test_each_text_of_the_code_has_its_vietnamese(line: str) -> None:
 
 
 def test_agents_send_a_code_with_each_line_of_health() -> None:
-    lines = [*cameras(), *delivery(), *box(), *duties(), *overrides(), *collected()]
+    lines = [*cameras(), *delivery(), *box(), *modem(), *duties(), *overrides(), *collected()]
     assert [str(line) for line in lines if problem_of(line) is None] == []
 
 
