@@ -152,6 +152,7 @@ class EventDataFields(msgspec.Struct):
     why: str = ""
     detail: str = ""
     reason: str = ""
+    command_id: str | None = None  # of the command that caused the event
     missing: str | None = None
     problem: Any = None  # what ``why``, ``detail`` or ``missing`` says
     end_reason: str | None = None

@@ -339,8 +339,12 @@ WORDS: dict[str, tuple[str, str]] = {
     "access-claim-withdrawal": ("thu hồi việc nhận điểm", "withdrew a claim of a site"),
     "claims": ("Yêu cầu nhận điểm", "Claims of sites"),
     "claims-say": (
-        "Thiết bị mới báo đang lắp tại điểm nào. Việc xác nhận thực hiện bằng lệnh fleet claims.",
-        "New boxes say at which site they stand. They are confirmed with `fleet claims`.",
+        "Khi lắp một thiết bị mới, kỹ thuật viên chọn điểm và thiết bị gửi yêu cầu nhận điểm đó. Yêu cầu được "
+        "xác nhận tại máy điều khiển, không phải trên trang này. Nếu chọn nhầm điểm, cán bộ mở yêu cầu và thu "
+        "hồi.",
+        "When a technician installs a new box and chooses its site, the box claims this site. Claims are "
+        "confirmed on the control machine, not on this page. If the site is wrong, an officer opens the claim "
+        "and withdraws it.",
     ),
     "claims-none": ("Chưa có yêu cầu nhận điểm nào.", "No box has claimed a site."),
     "claims-waiting-now": ("Đang chờ xác nhận", "Waiting"),
@@ -364,8 +368,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "claim-state-withdrawn": ("đã thu hồi", "withdrawn"),
     "claim-state-replaced": ("đã thay bằng yêu cầu khác", "replaced by another claim"),
     "claim-being-withdrawn": (
-        "{who} đã thu hồi: {why}. Chờ fleet claims thu hồi chứng thư.",
-        "withdrawn by {who}: {why}. `fleet claims` has to revoke the certificate.",
+        "{who} đã thu hồi: {why}. Máy điều khiển còn phải thu hồi chứng thư.",
+        "withdrawn by {who}: {why}. The control machine still has to revoke the certificate.",
     ),
     "claim-withdraw": ("Thu hồi", "Withdraw"),
     "claim-withdraw-means": (

@@ -178,6 +178,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "object": ("Người, phương tiện", "Object"),
     "duration": ("Kéo dài", "Lasted"),
     "happened": ("Thời điểm xảy ra", "Happened at"),
+    "event-command-of": (
+        "{who} gửi lúc {time}. Lý do: {why}.",
+        "Sent by {who}, {time}. Reason: {why}.",
+    ),
     "arrived": ("Đến trung tâm lúc", "Reached the centre"),
     "masked": ("tạm không báo động", "muted"),
     "event-masked": (

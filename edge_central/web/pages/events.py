@@ -8,9 +8,10 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from edge_central.cases.files import list_cases
+from edge_central.commands.records import LoggedCommand, list_commands
 from edge_central.console import incident_log
 from edge_central.console.event_list import EventFilter, PagePosition, read_events
-from edge_central.console.events import INFO, KINDS, QUIET, EventStory
+from edge_central.console.events import INFO, KINDS, QUIET, EventRow, EventStory
 from edge_central.console.incident_log import handlings, is_hidden, steps, subject_of
 from edge_central.console.requests import incomplete_files, requests_about
 from edge_central.console.verdict import verify_event
@@ -24,6 +25,7 @@ from edge_central.web.request_handler import Page
 SEVERITIES = (9, 13, 17)
 MAX_CASES = 20
 """Open cases whose numbers the page of an event suggests."""
+CAUSED_BY_COMMANDS = frozenset({"rule-change", "rule-override"})
 SHOWN_KINDS = tuple(kind for kind in KINDS if kind not in QUIET)
 
 
@@ -98,6 +100,7 @@ def render_event(
         story=story,
         first=first,
         site=site,
+        cause=_causing_command(visit, first),
         override=read_overrides(visit, site).get((first.camera, first.data.rule_id or "")),
         scene=read_event_scene(visit, story, site),
         verdict=verify_event(visit.connection, visit.scope, first.cursor),
@@ -109,6 +112,14 @@ def render_event(
         requests=requests_about(visit.connection, visit.scope, first.gateway, first.event_id or ""),
         incomplete=incomplete_files(visit.connection, visit.scope, first.gateway, first.event_id or ""),
     )
+
+
+def _causing_command(visit: UserRequestContext, row: EventRow) -> LoggedCommand | None:
+    """The command of this console that changed a rule or masks; None for other events."""
+    if not row.data.command_id or row.kind not in CAUSED_BY_COMMANDS:
+        return None
+    found = list_commands(visit.connection, visit.scope, row.gateway, 1, only=row.data.command_id)
+    return next(iter(found), None)
 
 
 # --- what an administrator hides ---

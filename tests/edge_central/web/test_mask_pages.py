@@ -14,6 +14,7 @@ from edge_central.commands.model import GatewayCommand
 from edge_central.store import tables
 from edge_central.web.auth.accounts import Role
 from edge_central.web.i18n import ALL, LANGS, Lang, translate
+from tests.edge_central.commands.parts import REASON
 from tests.edge_central.commands.parts import store as send
 from tests.edge_central.parts import FakeGateway
 from tests.edge_central.rehearsals.parts import CAMERA, document, store_rules
@@ -201,6 +202,28 @@ def test_changed_masks_say_so_and_by_whom_and_can_be_taken_back(city: House, lan
     assert to_be_signed(page) == wanted
     assert sentence("command-says-reset-masks", lang, camera="cam-1").partition(":")[2] in words(page)
     assert page.count('<polygon class="mask"') == 1, "none now, that of the configuration afterwards"
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_the_event_of_changed_masks_says_who_sent_the_command_and_why(city: House, lang: str) -> None:
+    lan, tuong = city.browser("lan"), city.browser("tuong")
+    masks = {"masks": [], "privacy_masks": []}
+    changed = GatewayCommand("set-rule", {"camera": "cam-1", "masks": masks, "config_hash": "ab" * 32})
+    with city.connections.writing() as connection:
+        id_ = send(connection, changed, city.now_ms())
+    here = FakeGateway("dt-001")
+    data = {"rule_id": None, "what": "set", "signed_by": None, "why": "masks were changed"}
+    for number, command in enumerate((id_, "sent-elsewhere", None), 1):
+        city.take(here.of_kind("rule-change", number, **data, command_id=command))
+    link = f'href="/sites/dt-001/commands?command={id_}#log"'
+    for browser in (lan, tuong):
+        browser.get(f"/language/{lang}")
+        ours, elsewhere, without = (browser.get(f"/events/{cursor}").text for cursor in (1, 2, 3))
+        sent = sentence("event-command-of", lang, who="lan", time="TIME", why=REASON).split("TIME")
+        assert all(part in words(ours) for part in sent)
+        assert (link in ours) == (browser is lan), "a viewer may not open the commands"
+        assert sentence("rule-change-elsewhere", lang) in words(elsewhere)
+        assert sentence("rule-change-elsewhere", lang) not in words(ours) + words(without)
 
 
 def test_only_officers_of_the_ward_may_change_masks(city: House) -> None:

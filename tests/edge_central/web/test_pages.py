@@ -96,6 +96,26 @@ def event_page(house: House, box: FakeGateway, *, lang: str = "vi") -> str:
     return browser.get("/events/1").text
 
 
+def test_words_of_the_wire_that_templates_translate_have_sentences() -> None:
+    """``named`` leaves an unknown word as it is, and so does it with a group that nobody has sentences for."""
+    calls = (re.findall(r"named\('([a-z-]+)'", file.read_text(encoding="utf-8")) for file in TEMPLATE_FILES)
+    groups = {group for found in calls for group in found}
+    assert groups > {"kind", "view"}
+    assert [each for each in sorted(groups) if not any(key.startswith(f"{each}-") for key in ALL)] == []
+
+
+@pytest.mark.parametrize(
+    ("lang", "says"), [("vi", "Kết nối camera: hình kém"), ("en", "Camera connection: sees badly")]
+)
+def test_the_state_of_a_camera_is_in_the_readers_language(house: House, lang: str, says: str) -> None:
+    house.take(FakeGateway("dt-001").of_kind("camera-state", 1, state="degraded", cause=None))
+    house.person("lan", Role.OFFICER, "de-tham")
+    house.start()
+    lan = house.browser("lan")
+    lan.get(f"/language/{lang}")
+    assert says in lan.get("/events").text
+
+
 @pytest.mark.parametrize(
     ("lang", "reported"),
     [
