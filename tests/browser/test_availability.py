@@ -133,6 +133,20 @@ def test_the_summary_of_a_ward_is_one_sheet_of_a4(room: Room, lang: str) -> None
         room.browser.ask("Emulation.setEmulatedMedia", media="")
 
 
+def test_long_names_on_the_summary_are_printed_in_full(room: Room) -> None:
+    room.open("/language/vi")
+    room.open(PAGES["summary"])
+    room.browser.resize(703, 1031)  # A4 at 96 dpi, without the margins
+    room.browser.ask("Emulation.setEmulatedMedia", media="print")
+    try:
+        cut = "(e) => e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 1"
+        cells = "Array.from(document.querySelectorAll('.sheet .two-lines, .sheet th, .sheet dd'))"
+        assert room.run(f"{cells}.length") > 3 * ON_SUMMARY
+        assert room.run(f"{cells}.filter({cut}).map((e) => e.innerText)") == []
+    finally:
+        room.browser.ask("Emulation.setEmulatedMedia", media="")
+
+
 def test_the_report_of_a_ward_is_a_few_sheets_and_nothing_of_it_is_cut_off(room: Room) -> None:
     room.browser.resize(1032, 726)  # A4 across at 96 dpi, without the margins
     pdf = printed(room, PAGES["ward"])

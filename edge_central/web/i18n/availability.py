@@ -98,6 +98,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "availability-column-begin": ("Bắt đầu", "Begin"),
     "availability-column-end": ("Kết thúc", "End"),
     "availability-column-minutes": ("Số phút", "Minutes"),
+    "availability-column-outage": ("Gián đoạn (phút)", "Outage (minutes)"),
     "availability-column-cause": ("Nguyên nhân", "Cause"),
     "availability-column-detail": ("Chi tiết", "Detail"),
 }

@@ -339,12 +339,12 @@ WORDS: dict[str, tuple[str, str]] = {
     "access-claim-withdrawal": ("thu hồi việc nhận điểm", "withdrew a claim of a site"),
     "claims": ("Yêu cầu nhận điểm", "Claims of sites"),
     "claims-say": (
-        "Khi lắp một thiết bị mới, kỹ thuật viên chọn điểm và thiết bị gửi yêu cầu nhận điểm đó. Yêu cầu được "
-        "xác nhận tại máy điều khiển, không phải trên trang này. Nếu chọn nhầm điểm, cán bộ mở yêu cầu và thu "
-        "hồi.",
+        "Khi lắp một thiết bị mới, kỹ thuật viên chọn điểm và thiết bị gửi yêu cầu nhận điểm đó. Yêu cầu "
+        "được xác nhận tại máy điều khiển, không phải trên trang này. Nếu chọn nhầm điểm, cán bộ mở yêu cầu "
+        "và thu hồi.",
         "When a technician installs a new box and chooses its site, the box claims this site. Claims are "
-        "confirmed on the control machine, not on this page. If the site is wrong, an officer opens the claim "
-        "and withdraws it.",
+        "confirmed on the control machine, not on this page. If the site is wrong, an officer opens the "
+        "claim and withdraws it.",
     ),
     "claims-none": ("Chưa có yêu cầu nhận điểm nào.", "No box has claimed a site."),
     "claims-waiting-now": ("Đang chờ xác nhận", "Waiting"),

@@ -131,6 +131,17 @@ def test_the_tables_have_the_minutes_of_each_camera_and_each_outage(browser: Bro
     assert (lost["Cause"], lost["Detail"], lost["End"]) == ("Camera fault", "stalled", "01/10/2026 11:00:00")
 
 
+@pytest.mark.parametrize(
+    ("ward", "name"), [("", "2026-10"), ("&ward=de-tham", "de-tham-2026-10"), ("&ward=a%22%0d%0a", "2026-10")]
+)
+def test_files_of_two_wards_have_different_names(browser: Browser, ward: str, name: str) -> None:
+    paths = {"cameras.csv": "-cameras", "outages.csv": "-outages", "report.xlsx": ""}
+    for path, what in paths.items():
+        answer = browser.get(f"/availability/{path}?month=2026-10{ward}")
+        file = f"availability{what}-{name}.{path.partition('.')[2]}"
+        assert answer.headers["content-disposition"] == f'attachment; filename="{file}"'
+
+
 def test_a_name_never_becomes_a_formula_of_a_spreadsheet(browser: Browser) -> None:
     text = browser.get("/availability/cameras.csv?month=2026-10&ward=de-tham").text
     assert "'=HYPERLINK" in text

@@ -207,7 +207,7 @@ def test_changed_masks_say_so_and_by_whom_and_can_be_taken_back(city: House, lan
 @pytest.mark.parametrize("lang", LANGS)
 def test_the_event_of_changed_masks_says_who_sent_the_command_and_why(city: House, lang: str) -> None:
     lan, tuong = city.browser("lan"), city.browser("tuong")
-    masks = {"masks": [], "privacy_masks": []}
+    masks: dict[str, Any] = {"masks": [], "privacy_masks": []}
     changed = GatewayCommand("set-rule", {"camera": "cam-1", "masks": masks, "config_hash": "ab" * 32})
     with city.connections.writing() as connection:
         id_ = send(connection, changed, city.now_ms())

@@ -97,7 +97,7 @@ def event_page(house: House, box: FakeGateway, *, lang: str = "vi") -> str:
 
 
 def test_words_of_the_wire_that_templates_translate_have_sentences() -> None:
-    """``named`` leaves an unknown word as it is, and so does it with a group that nobody has sentences for."""
+    """``named`` shows a word of a group without sentences as the wire has it, in both languages."""
     calls = (re.findall(r"named\('([a-z-]+)'", file.read_text(encoding="utf-8")) for file in TEMPLATE_FILES)
     groups = {group for found in calls for group in found}
     assert groups > {"kind", "view"}

@@ -3,6 +3,7 @@ the tables as CSV and XLSX."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -15,6 +16,7 @@ from edge_central.availability.model import TimeSpan
 from edge_central.availability.report import (
     FIRST_YEAR,
     AvailabilityReport,
+    Month,
     SiteAvailability,
     counted_period,
     month_of,
@@ -35,12 +37,13 @@ from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page
 from edge_central.web.spreadsheets import table_csv, xlsx_response
 
+_WARD = re.compile(r"[a-z0-9-]{1,63}")
 MAX_OUTAGES = 200
 """Outages on a page, the longest first; the CSV has all."""
 MAX_BELOW = 50
 """Cameras below the target on the page of all wards; the CSV and the workbook have all."""
 ON_SUMMARY = 8
-"""Outages, and cameras, on the page to pin up: with one line for each, they fit one sheet of A4."""
+"""Outages, and cameras, on the page to pin up: with two lines for each, they fit one sheet of A4."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,7 @@ def summary_page(visit: UserRequestContext) -> Response:
         **_context(visit, asked),
         ward=ward,
         cameras=len(cameras),
+        below_target=0 if asked.target is None else len(asked.report.below_target(asked.target)),
         worst=below[:ON_SUMMARY],
         below_count=len(below),
         outages=asked.report.outages[:ON_SUMMARY],
@@ -91,20 +95,30 @@ def summary_page(visit: UserRequestContext) -> Response:
 
 
 def cameras_csv(visit: UserRequestContext) -> Response:
-    asked = requested_sums(visit, visit.query("ward"))
-    return table_csv(f"availability-cameras-{asked.month}.csv", camera_table(visit, asked))
+    ward = visit.query("ward")
+    asked = requested_sums(visit, ward)
+    return table_csv(_file_name("availability-cameras", ward, asked.month, "csv"), camera_table(visit, asked))
 
 
 def outages_csv(visit: UserRequestContext) -> Response:
-    asked = _requested(visit, visit.query("ward"))
-    return table_csv(f"availability-outages-{asked.month}.csv", outage_table(visit, asked))
+    ward = visit.query("ward")
+    asked = _requested(visit, ward)
+    return table_csv(_file_name("availability-outages", ward, asked.month, "csv"), outage_table(visit, asked))
 
 
 def report_workbook(visit: UserRequestContext) -> Response:
     """Both tables as sheets of a workbook."""
-    asked = _requested(visit, visit.query("ward"))
+    ward = visit.query("ward")
+    asked = _requested(visit, ward)
     tables = [camera_table(visit, asked), outage_table(visit, asked)]
-    return xlsx_response(f"availability-{asked.month}.xlsx", tables)
+    return xlsx_response(_file_name("availability", ward, asked.month, "xlsx"), tables)
+
+
+def _file_name(name: str, ward: str | None, month: Month, ending: str) -> str:
+    """Reports of two wards have different names. A ward that is no id, which a request can ask for, is left
+    out."""
+    of_ward = f"{ward}-" if ward and _WARD.fullmatch(ward) else ""
+    return f"{name}-{of_ward}{month}.{ending}"
 
 
 def requested_sums(visit: UserRequestContext, ward: str | None) -> RequestedReport:
