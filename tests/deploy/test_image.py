@@ -127,6 +127,7 @@ def test_an_unclaimed_box_lets_keys_in_and_runs_no_agent(site: Provisioning) -> 
     assert box.run("passwd --status root").split()[1] == "L"
     assert box.run("passwd --status fleet").split()[1] == "L"
     assert "passwordauthentication no" in box.run("sshd -T")
+    assert ":5355" not in box.run("ss -lntuH"), "no LLMNR"
     assert "RuntimeWatchdogUSec=1min" in box.run("systemctl show")
 
 
