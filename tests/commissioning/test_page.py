@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
 import ssl
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -100,6 +102,18 @@ def test_a_request_out_of_bounds_is_refused(browser: Browser, path: str, body: b
 def test_a_large_body_is_not_read(browser: Browser) -> None:
     browser.ask("/", f"code={CODE}".encode())
     assert browser.ask("/site", b"{}", **{"Content-length": "20001"})[0] == 400
+
+
+def test_a_phone_that_still_sends_a_refused_body_sees_the_answer(browser: Browser) -> None:
+    host = browser.url.removeprefix("https://")
+    tls = ssl._create_unverified_context()
+    plain = socket.create_connection((LOOPBACK.host, int(host.rpartition(":")[2])), 20)
+    with plain, tls.wrap_socket(plain) as phone:
+        phone.sendall(f"POST /photo HTTP/1.1\r\nHost: {host}\r\nContent-Length: 200000\r\n\r\n".encode())
+        for _ in range(4):
+            time.sleep(0.05)  # as over a slow radio
+            phone.sendall(bytes(50_000))
+        assert phone.recv(1000).startswith(b"HTTP/1.0 403")
 
 
 def test_no_other_page_may_take_a_step(browser: Browser) -> None:

@@ -13,13 +13,14 @@ import logging
 import ssl
 import sys
 import threading
+import time
 import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.cookies import CookieError, SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from socket import AF_INET6, SHUT_RDWR, socket
+from socket import AF_INET6, SHUT_RDWR, SHUT_WR, socket
 from typing import Any, Protocol, cast
 
 from edge_agent.core.errors import EdgeAgentError
@@ -32,6 +33,8 @@ MAX_REQUESTS = 6
 FREE_WITHIN_S = 1.0
 """Limit until a slot taken from a slow client is free."""
 SILENT_S = 10.0
+DISCARD_S = 1.0
+"""How long a body that is refused is received, and discarded."""
 MAX_FORM_BYTES = 100
 """Of the form with the code."""
 POLL_S = 0.2
@@ -263,8 +266,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(refusal(HTTPStatus.FORBIDDEN, "code"))
 
     def do_POST(self) -> None:
-        if not self._is_wanted():
-            return
+        if not self._is_wanted() or not self._take_post():
+            self._discard_body()
+
+    def _take_post(self) -> bool:
+        """Answer; False: the body was not read."""
         path = urllib.parse.urlsplit(self.path).path
         admitted = self._at.shared.gate.admits(self._ticket())
         limit = self._pages.max_body(path) if admitted else 0
@@ -284,6 +290,18 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(self._pages.post(path, body))
             else:
                 self._type_code(path, body)
+            return True
+        return False
+
+    def _discard_body(self) -> None:
+        """Receive what the phone still sends, for a short time: closing a connection with bytes that were not
+        received resets it, and the phone may lose the answer."""
+        self.connection.settimeout(DISCARD_S)
+        until_mono = time.monotonic() + DISCARD_S
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(SHUT_WR)  # under TLS, what follows is received without decrypting it
+            while self.connection.recv(65_536) and time.monotonic() < until_mono:
+                pass
 
     def log_message(self, format: str, *args: Any) -> None:
         """Write nothing: the terminal is for the technician."""
