@@ -16,7 +16,7 @@ from edge_agent.commissioning.cameras import CamerasFound, Discover, find_camera
 from edge_agent.commissioning.examination import Examine, counts
 from edge_agent.commissioning.identity import BoxIdentity, forget_code
 from edge_agent.commissioning.messages import CommissioningError
-from edge_agent.commissioning.network import check_settings
+from edge_agent.commissioning.network import check_settings, network_refusal
 from edge_agent.commissioning.papers import SIGNATURE, PaperFiles
 from edge_agent.commissioning.paths import CommissioningPaths
 from edge_agent.commissioning.record import ClaimRecord, ClaimStore, CommissioningState
@@ -112,7 +112,7 @@ class Commissioning:
             check_settings(settings)
             answer = self.box.network.apply(settings)
             if answer.outcome != "done":
-                raise CommissioningError("network-refused", reason=answer.detail[:500])
+                raise network_refusal(answer)
 
     def undo(self) -> None:
         """Take back a claim that the centre has not confirmed."""

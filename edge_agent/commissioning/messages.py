@@ -106,6 +106,34 @@ COMMISSIONING: Sentences = {
         "the network was not changed: {reason}",
         "chưa đổi được mạng: {reason}",
     ),
+    "network-interface": (
+        "the network was not changed: the box has several wired ports, or none ({names}), and this page "
+        "cannot choose: ask the workshop",
+        "chưa đổi được mạng: thiết bị có nhiều cổng mạng dây hoặc không có cổng nào ({names}), trang này "
+        "không chọn thay được: hãy hỏi xưởng",
+    ),
+    "network-by-hand": (
+        "the network was not changed: the system of this box does not permit it from here: ask the workshop",
+        "chưa đổi được mạng: hệ điều hành của thiết bị không cho đổi từ trang này: hãy hỏi xưởng",
+    ),
+    "network-pin-last": (
+        "no PIN was tried: the SIM card accepts only one more, and a wrong one blocks it. Put it into a "
+        "phone and type the right PIN there",
+        "chưa thử mã PIN: SIM chỉ còn một lần nhập, sai nữa là bị khóa. Hãy lắp SIM vào điện thoại và nhập "
+        "đúng mã PIN",
+    ),
+    "network-pin-wrong": (
+        "the SIM card does not accept this PIN; it is not tried again. Ask for the right one: after three "
+        "wrong ones the card is blocked",
+        "SIM không nhận mã PIN này; thiết bị sẽ không thử lại. Hãy hỏi mã đúng: nhập sai ba lần thì SIM bị "
+        "khóa",
+    ),
+    "network-sim-offline": (
+        "the SIM card is set up, but does not connect yet: check the antenna, the reception and the access "
+        "point; the box tries again by itself",
+        "đã đặt SIM nhưng chưa kết nối được: hãy kiểm tra ăng-ten, sóng và điểm truy cập (APN); thiết bị sẽ "
+        "tự thử lại",
+    ),
     "uplink-none": (
         "not sent to the centre yet: {reason}. The box tries again by itself",
         "chưa gửi được về trung tâm: {reason}. Thiết bị sẽ tự gửi lại",

@@ -13,7 +13,12 @@ import msgspec
 from edge_agent.commissioning.messages import CommissioningError
 from edge_agent.control.modem import modem_health, read_modem, system_bus
 from edge_agent.core.errors import ModemError
-from edge_agent.host.system.network_settings import AddressSettings, NetworkSettings, SimSettings
+from edge_agent.host.system.network_settings import (
+    AddressSettings,
+    NetworkAnswer,
+    NetworkSettings,
+    SimSettings,
+)
 
 APN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,98}[A-Za-z0-9])?")
 PIN = re.compile(r"[0-9]{4,8}")
@@ -33,19 +38,32 @@ def check_settings(settings: NetworkSettings) -> None:
         _check_address(lan)
 
 
+def network_refusal(answer: NetworkAnswer) -> CommissioningError:
+    """The sentence for an answer of root's program that is not ``done``. Only a reason without a code is in
+    English alone: a program of the system has failed."""
+    if answer.code == "interface":
+        return CommissioningError("network-interface", names=answer.names)
+    if answer.code in ("by-hand", "pin-last", "pin-wrong", "sim-offline"):
+        return CommissioningError(f"network-{answer.code}")
+    return CommissioningError("network-refused", reason=answer.detail[:500])
+
+
 def _check_address(lan: AddressSettings) -> None:
     try:
         own = ipaddress.IPv4Interface(lan.address)
     except ValueError:
         raise CommissioningError("address-wrong", text=lan.address[:40]) from None
-    if "/" not in lan.address or own.ip == own.network.network_address:
+    network = own.network
+    ends = (network.network_address, network.broadcast_address)
+    if "/" not in lan.address or not 8 <= network.prefixlen <= 30 or own.ip in ends:
         raise CommissioningError("address-wrong", text=lan.address[:40])
     try:
-        inside = not lan.gateway or ipaddress.IPv4Address(lan.gateway) in own.network
+        router = ipaddress.IPv4Address(lan.gateway) if lan.gateway else None
+        inside = router is None or (router in network and router != own.ip)
     except ValueError:
         inside = False
     if not inside:
-        raise CommissioningError("gateway-wrong", text=lan.gateway[:40], network=own.network)
+        raise CommissioningError("gateway-wrong", text=lan.gateway[:40], network=network)
 
 
 class ModemView:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 
 from edge_agent.commissioning.messages import CommissioningError
-from edge_agent.commissioning.network import ModemView, check_settings
+from edge_agent.commissioning.network import ModemView, check_settings, network_refusal
 from edge_agent.commissioning.page.pages import NetworkForm
 from edge_agent.core.languages import in_lang
+from edge_agent.host.system.network_settings import NetworkAnswer
 from tests.testbed.modem_bus import FakeModem, FakeModemManager, bus_daemon
 
 WRONG = [
@@ -18,6 +20,9 @@ WRONG = [
     (NetworkForm(apn="v-internet", pin="12"), "pin-wrong", "mã PIN gồm 4 đến 8 chữ số"),
     (NetworkForm(address="10.0.0.9"), "address-wrong", "ví dụ 10.0.0.9/24"),
     (NetworkForm(address="10.0.0.0/24"), "address-wrong", "10.0.0.0/24 không phải"),
+    (NetworkForm(address="10.0.0.255/24"), "address-wrong", "10.0.0.255/24 không phải"),
+    (NetworkForm(address="10.0.0.9/31"), "address-wrong", "10.0.0.9/31 không phải"),
+    (NetworkForm(address="10.0.0.9/24", gateway="10.0.0.9"), "gateway-wrong", "10.0.0.9 không phải"),
     (NetworkForm(address="x/24"), "address-wrong", "x/24 không phải"),
     (NetworkForm(address="10.0.0.9/24", gateway="10.0.1.1"), "gateway-wrong", "trong mạng 10.0.0.0/24"),
     (NetworkForm(address="10.0.0.9/24", gateway="router"), "gateway-wrong", "router không phải"),
@@ -30,6 +35,18 @@ def test_a_wrong_entry_is_said_in_both_languages(form: NetworkForm, code: str, w
         check_settings(form.settings())
     assert found.value.code == code
     assert words in in_lang(found.value.text, "vi")
+
+
+def test_each_reason_of_roots_program_has_a_vietnamese_sentence() -> None:
+    for code in get_args(get_type_hints(NetworkAnswer)["code"]):
+        if code:
+            refusal = network_refusal(NetworkAnswer("1", "refused", "in English", code, "eth0, eth1"))
+            assert refusal.code == f"network-{code}"
+            assert "in English" not in in_lang(refusal.text, "vi")
+    assert "eth0, eth1" in in_lang(
+        network_refusal(NetworkAnswer("1", "refused", "", "interface", "eth0, eth1")).text, "vi"
+    )
+    assert network_refusal(NetworkAnswer("1", "failed", "networkctl ended with 1")).code == "network-refused"
 
 
 def test_right_entries_and_an_empty_form_pass() -> None:

@@ -41,7 +41,7 @@ class Root:
         self.program("systemctl", f'test "$3" = {active}')
         for name in ("nmcli", "networkctl", "mmcli"):
             self.program(name, "")
-        self.network = Network(folder)
+        self.network = Network(folder, modem_wait_s=0)
 
     def program(self, name: str, script: str) -> None:
         path = self.folder / "usr/bin" / name
@@ -144,6 +144,7 @@ WRONG = [
     ({"lan": {"address": "10.0.0.9/24", "gateway": "10.0.1.1"}}, "another address of 10.0.0.0/24"),
     ({"lan": {"address": "10.0.0.9/24", "gateway": "10.0.0.9"}}, "another address"),
     ({"lan": {"address": "10.0.0.9/24", "dns": ["dns.example"]}}, "dns.example"),
+    ({"lan": {"address": "10.0.0.9/24", "dns": [8]}}, "'8'"),
     ({"lan": {"address": "10.0.0.9/24", "interface": "eth0\nx=1"}}, "an interface such as eth0"),
     ({"lan": {"address": "10.0.0.9/24", "interface": "eth7"}}, "there is eth0"),
     ({"lan": {"address": ["10.0.0.9/24"]}}, "is a text"),
@@ -172,7 +173,7 @@ def test_wrong_settings_are_refused_and_nothing_is_written(
 def test_the_sim_card_is_written_and_its_secrets_are_for_root_only(manager: Root) -> None:
     card = CARD | {"username": " edge", "password": r"a\b;c", "pin": "0123", "modem": "cdc-wdm0"}
     assert manager.apply(sim=card) == "the SIM card"
-    assert manager.commands() == ["nmcli connection reload"]
+    assert manager.commands() == ["mmcli -m any -J", "nmcli connection reload"]
     text = manager.profile("edge-uplink").splitlines()
     wanted = {r"username=\sedge", r"password=a\\b;c", "pin=0123", "interface-name=cdc-wdm0", "apn=v-internet"}
     assert wanted <= set(text)
@@ -210,28 +211,84 @@ def test_networkmanager_itself_reads_what_is_written() -> None:
 
 def test_a_request_is_answered_with_its_id_and_the_card_is_connected(manager: Root) -> None:
     answer = manager.ask({"id": "ab12", "sim": CARD})
-    assert answer == {"id": "ab12", "outcome": "done", "detail": "the SIM card"}
+    assert answer == {"id": "ab12", "outcome": "done", "detail": "the SIM card", "code": "", "names": ""}
     assert manager.commands() == ["nmcli connection reload", "nmcli --wait 60 connection up edge-uplink"]
+
+
+def modem(required: str, attempts: int) -> str:
+    """A script that answers as mmcli does."""
+    said = {"unlock-required": required, "unlock-retries": [f"sim-pin ({attempts})", "sim-puk (10)"]}
+    return f"echo '{json.dumps({'modem': {'generic': said}})}'"
+
+
+NO_CONNECTION = 'case "$*" in *up*) echo "Error: no"; exit 4;; esac'
 
 
 def test_a_pin_that_fails_is_taken_back_and_the_last_attempt_is_never_used(manager: Root) -> None:
     manager.apply(sim=CARD)
     before = manager.profile("edge-uplink")
-    manager.program("nmcli", 'case "$*" in *up*) echo "Error: wrong PIN"; exit 4;; esac')
+    manager.program("nmcli", NO_CONNECTION)
     answer = manager.ask({"id": "1", "sim": CARD | {"pin": "0000"}})
-    assert (answer["outcome"], answer["detail"]) == ("failed", "nmcli ended with 4: Error: wrong PIN")
+    assert (answer["outcome"], answer["code"]) == ("refused", "pin-wrong")
+    assert answer["detail"].endswith("nmcli ended with 4: Error: no")
     assert manager.profile("edge-uplink") == before
-    manager.program(
-        "mmcli", """echo '{"modem":{"generic":{"unlock-retries":["sim-pin (1)","sim-puk (10)"]}}}'"""
-    )
+    manager.program("mmcli", modem("sim-pin", 1))
     answer = manager.ask({"id": "2", "sim": CARD | {"pin": "0001"}})
-    assert answer["outcome"] == "refused"
+    assert (answer["outcome"], answer["code"]) == ("refused", "pin-last")
     assert "one more PIN only" in answer["detail"]
+    with pytest.raises(Refused, match="one more PIN only"):  # the vault's, by Ansible
+        manager.apply(sim=CARD | {"pin": "0001"})
+    assert manager.profile("edge-uplink") == before
+
+
+def test_a_wrong_pin_of_the_vault_is_tried_once_and_taken_back(manager: Root) -> None:
+    manager.program("nmcli", NO_CONNECTION)
+    manager.program("mmcli", modem("sim-pin", 3))
+    with pytest.raises(Refused, match="does not accept the PIN"):
+        manager.apply(sim=CARD | {"pin": "0000"})
+    assert not (manager.folder / PROFILES / "edge-uplink.nmconnection").exists()
+    assert manager.commands()[-1] == "nmcli connection reload", "NetworkManager has forgotten it"
+
+
+def test_a_right_pin_stays_where_there_is_no_reception(manager: Root) -> None:
+    manager.program("mmcli", modem("sim-pin", 3))
+    accepted = modem("--", 3).replace("'", "'\\''")
+    path = manager.folder / "usr/bin/mmcli"
+    manager.program(
+        "nmcli", f"""case "$*" in *up*) printf '#!/bin/sh\n{accepted}\n' > {path}; exit 4;; esac"""
+    )
+    assert manager.apply(sim=CARD | {"pin": "0000"}) == "the SIM card"
+    assert "pin=0000" in manager.profile("edge-uplink")
+    manager.commands()
+    assert manager.apply(sim=CARD | {"pin": "0000"}) == "", "it is not tried again"
+    assert manager.commands() == []
+    answer = manager.ask({"id": "1", "sim": CARD | {"pin": "0000"}})
+    assert (answer["outcome"], answer["code"]) == ("failed", "sim-offline")
+    assert "pin=0000" in manager.profile("edge-uplink")
+
+
+@pytest.mark.parametrize("active", ["NetworkManager", "systemd-networkd"])
+def test_what_could_not_be_activated_is_activated_by_the_next_run(tmp_path: Path, active: str) -> None:
+    root = Root(tmp_path, active=active)
+    for name in ("nmcli", "networkctl"):
+        root.program(name, "exit 1")
+    with pytest.raises(subprocess.CalledProcessError):
+        root.apply(lan=LAN)
+    for name in ("nmcli", "networkctl"):
+        root.program(name, "")
+    root.commands()
+    assert root.apply(lan=LAN) == "eth0"
+    assert root.commands()[1:] in (
+        ["nmcli --wait 0 connection up edge-lan-eth0"],
+        ["networkctl reconfigure eth0"],
+    )
+    assert root.apply(lan=LAN) == ""
 
 
 def test_without_reception_an_access_point_is_kept(manager: Root) -> None:
     manager.program("nmcli", 'case "$*" in *up*) echo "Error: no network"; exit 4;; esac')
-    assert manager.ask({"id": "1", "sim": CARD})["outcome"] == "failed"
+    answer = manager.ask({"id": "1", "sim": CARD})
+    assert (answer["outcome"], answer["code"]) == ("failed", "sim-offline")
     assert "apn=v-internet" in manager.profile("edge-uplink")
 
 

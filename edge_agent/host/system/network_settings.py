@@ -63,12 +63,15 @@ class NetworkSettings(msgspec.Struct, frozen=True):
 
 
 class NetworkAnswer(msgspec.Struct, frozen=True):
-    """The answer of root's program. ``detail``: in English, what changed, or why nothing did; without
-    secrets."""
+    """The answer of root's program. ``detail``: in English, what changed, or why not; without secrets.
+    ``code``: names the reason, ``interface`` with the ``names`` of those that the gateway has; "": another
+    reason."""
 
     id: str
     outcome: Literal["done", "refused", "failed"]
     detail: str = ""
+    code: Literal["", "interface", "by-hand", "pin-last", "pin-wrong", "sim-offline"] = ""
+    names: str = ""
 
 
 class _Request(NetworkSettings, frozen=True):

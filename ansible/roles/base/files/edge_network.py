@@ -21,7 +21,8 @@ import re
 import stat
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Set
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,12 @@ MAX_BYTES = 4096
 SIM_WAIT_S = 60
 PIN_ATTEMPTS = 2
 """With fewer attempts left no PIN is tried: the last wrong one blocks the card."""
+MODEM_WAIT_S = 30.0
+"""ModemManager that has just started needs this long to find the modem."""
+OFFLINE = "sim-offline"
+"""Code of the answer for a card whose settings are written and that does not connect."""
+UNLOCKED = ("--", "none", "sim-pin2", "sim-puk2")
+"""mmcli's ``unlock-required`` of a card that has accepted its PIN or has none."""
 
 ID = re.compile(r"[0-9a-f]{1,32}")
 
@@ -78,7 +85,8 @@ def chosen_interface(wanted: str, root: Path) -> str:
         routed = {words[0] for words in lines if words[1:2] == ["00000000"]}
         candidates = [name for name in candidates if name in routed]
     if len(candidates) != 1:
-        raise Refused(f"name a wired interface; there is {', '.join(there) or 'none'}")
+        names = ", ".join(there) or "none"
+        raise Refused(f"name a wired interface; there is {names}", "interface", names)
     return candidates[0]
 
 
@@ -95,11 +103,13 @@ def _read(path: Path) -> str:
 class Network:
     """The files and programs below ``root``. Its methods raise Refused, OSError and SubprocessError."""
 
-    def __init__(self, root: Path = Path("/")) -> None:
+    def __init__(self, root: Path = Path("/"), modem_wait_s: float = MODEM_WAIT_S) -> None:
         self.root = root
+        self._modem_wait_s = modem_wait_s
 
     def apply(self, settings: Any, *, wait: bool) -> str:
-        """Write and activate the settings; return what changed. ``wait``: until the SIM card is connected."""
+        """Write and activate the settings; return what changed. ``wait``: until the SIM card is connected;
+        without it only a card that asks for a new PIN is waited for."""
         if not isinstance(settings, dict) or not set(settings) <= {"sim", "lan", "cameras"}:
             raise Refused("the settings are sim, lan and cameras")
         # Everything is checked before anything is written.
@@ -123,7 +133,11 @@ class Network:
         for key, each in wanted.items():
             if each is not None:
                 by_interface.setdefault(chosen_interface(each.interface, self.root), {})[key] = each
-        changed = self._write_addresses(by_interface)
+        # The state is written last: after an activation that failed, the same settings are activated again.
+        new = {
+            name for name, keys in by_interface.items() if any(before.get(key) != keys[key] for key in keys)
+        }
+        changed = self._write_addresses(by_interface, new)
         state = {key: None if each is None else asdict(each) for key, each in wanted.items()}
         _write(self.root / STATE, json.dumps(state, indent=1) + "\n", 0o644)
         return changed
@@ -135,8 +149,11 @@ class Network:
         except (OSError, ValueError, AttributeError, TypeError, Refused):
             return {}
 
-    def _write_addresses(self, by_interface: Mapping[str, Mapping[str, StaticAddress]]) -> list[str]:
-        """Write the files of the interfaces, remove those of others; return the changed interfaces."""
+    def _write_addresses(
+        self, by_interface: Mapping[str, Mapping[str, StaticAddress]], new: Set[str]
+    ) -> list[str]:
+        """Write the files of the interfaces, remove those of others; return the changed interfaces. ``new``:
+        interfaces with an address that was not active before."""
         networkd = self._uses_networkd()
         folder = self.root / (NETWORKS if networkd else PROFILES)
         prefix, suffix = (NETWORKD, ".network") if networkd else (LAN, ".nmconnection")
@@ -144,7 +161,7 @@ class Network:
         for name, each in by_interface.items():
             make, mode = (lan_network, 0o644) if networkd else (lan_profile, 0o600)
             text = make(name, each.get("lan"), each.get("cameras"))
-            if _write(folder / f"{prefix}{name}{suffix}", text, mode):
+            if _write(folder / f"{prefix}{name}{suffix}", text, mode) or name in new:
                 changed.append(name)
         gone = []
         for path in folder.glob(f"{prefix}*{suffix}"):
@@ -166,7 +183,8 @@ class Network:
             return True
         raise Refused(
             "neither NetworkManager nor systemd-networkd manages the wired interface here: write the address "
-            "into /etc/network/interfaces by hand"
+            "into /etc/network/interfaces by hand",
+            "by-hand",
         )
 
     def _is_active(self, service: str) -> bool:
@@ -193,20 +211,30 @@ class Network:
         before = path.read_text(encoding="utf-8") if path.exists() else None
         if sim is None:
             path.unlink(missing_ok=True)
-        elif sim.pin and wait:
-            self._check_pin_attempts()
-        changed = before is not None if sim is None else _write(path, sim_profile(sim), 0o600)
-        if changed:
+            if before is not None:
+                self._run("nmcli", "connection", "reload")
+            return before is not None
+        text = sim_profile(sim)
+        asks_for_pin = bool(sim.pin) and (wait or text != before) and self._may_try_pin()
+        if changed := _write(path, text, 0o600):
             self._run("nmcli", "connection", "reload")
-        if sim is None or not wait:
-            return changed
+        if wait or asks_for_pin:
+            self._connect(sim, path, before, must_connect=wait)
+        return changed or wait
+
+    def _connect(self, sim: SimCard, path: Path, before: str | None, *, must_connect: bool) -> None:
+        """Connect the card. A PIN that it has not accepted is taken back, so that it is not tried again at
+        each boot. Refused: that, or no connection if there must be one."""
         try:
             self._run("nmcli", "--wait", str(SIM_WAIT_S), "connection", "up", SIM)
-        except subprocess.CalledProcessError:
-            if sim.pin:  # a wrong one must not be tried again and again
+        except subprocess.SubprocessError as error:
+            if sim.pin and self._modem().get("unlock-required") not in UNLOCKED:
                 self._restore(path, before)
-            raise
-        return True
+                raise Refused(
+                    f"the SIM card does not accept the PIN: {failure(error)}", "pin-wrong"
+                ) from None
+            if must_connect:
+                raise Refused(f"written, but not connected: {failure(error)}", OFFLINE) from None
 
     def _restore(self, path: Path, before: str | None) -> None:
         if before is None:
@@ -215,13 +243,25 @@ class Network:
             _write(path, before, 0o600)
         self._run("nmcli", "connection", "reload")
 
-    def _check_pin_attempts(self) -> None:
-        """Raises Refused if another wrong PIN could block the card."""
+    def _may_try_pin(self) -> bool:
+        """Return whether a card asks for a PIN now. Refused: another wrong one could block it."""
+        until_mono = time.monotonic() + self._modem_wait_s
+        while not (modem := self._modem()) and time.monotonic() < until_mono:
+            time.sleep(1.0)
+        attempts = re.search(r"sim-pin \((\d+)\)", str(modem.get("unlock-retries")))
+        if attempts is not None and int(attempts[1]) < PIN_ATTEMPTS:
+            raise Refused("the SIM card accepts one more PIN only: unblock it in a phone first", "pin-last")
+        return modem.get("unlock-required") == "sim-pin"
+
+    def _modem(self) -> dict[str, Any]:
+        """What mmcli says of the modem; empty without one."""
         words = [str(self.root / "usr/bin/mmcli"), "-m", "any", "-J"]
         done = subprocess.run(words, check=False, capture_output=True, timeout=30)
-        found = re.search(rb'"sim-pin \((\d+)\)"', done.stdout)
-        if found is not None and int(found[1]) < PIN_ATTEMPTS:
-            raise Refused("the SIM card accepts one more PIN only: unblock it in a phone first")
+        try:
+            found = json.loads(done.stdout)["modem"]["generic"]
+        except (ValueError, LookupError, TypeError):
+            return {}
+        return found if isinstance(found, dict) else {}
 
     def _run(self, program: str, *words: str) -> None:
         subprocess.run(
@@ -259,7 +299,7 @@ def answer_request(network: Network) -> str:
     found = _read_request(network.root / REQUEST)
     if found is None:
         return "no request"
-    id_, outcome, detail = "", "done", ""
+    id_, outcome, detail, code, names = "", "done", "", "", ""
     try:
         request = json.loads(found)
         if not isinstance(request, dict) or not ID.fullmatch(str(request.get("id"))):
@@ -267,8 +307,11 @@ def answer_request(network: Network) -> str:
         id_ = request.pop("id")
         detail = network.apply(request, wait=True)
     except (Refused, OSError, ValueError, RecursionError, subprocess.SubprocessError) as error:
-        outcome, detail = "refused" if isinstance(error, Refused) else "failed", failure(error)
-    answer = {"id": id_, "outcome": outcome, "detail": detail[:500]}
+        outcome, detail = "failed", failure(error)
+        if isinstance(error, Refused):
+            outcome = "failed" if error.code == OFFLINE else "refused"
+            code, names = error.code, error.names
+    answer = {"id": id_, "outcome": outcome, "detail": detail[:500], "code": code, "names": names[:200]}
     _write(network.root / ANSWER, json.dumps(answer), 0o644)
     print(f"{outcome}: {detail}")
     return outcome

@@ -21,7 +21,12 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}")  # of an interface or a co
 
 
 class Refused(Exception):
-    """The settings are not applied; the text is the reason."""
+    """The settings are not applied; the text is the reason. ``code``: names the page's own sentence for it,
+    where it has one; ``names``: the interfaces in that sentence."""
+
+    def __init__(self, text: str, code: str = "", names: str = "") -> None:
+        super().__init__(text)
+        self.code, self.names = code, names
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ def static_address(found: Any, key: str) -> StaticAddress:
         raise Refused(f"{key}: write the address with its network, such as 10.0.0.9/24")
     try:
         address = ipaddress.IPv4Interface(values["address"])
-        servers = tuple(str(ipaddress.IPv4Address(each)) for each in dns)
+        servers = tuple(str(ipaddress.IPv4Address(str(each))) for each in dns)  # a number is no address
         gateway = ipaddress.IPv4Address(values["gateway"]) if values["gateway"] else None
     except (ValueError, TypeError) as error:
         raise Refused(f"{key}: {error}") from None
