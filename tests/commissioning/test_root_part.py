@@ -51,6 +51,8 @@ def test_a_site_is_configured_from_the_bundle(box: PreparedBox) -> None:
     assert [path.name for path in (etc / "credentials").iterdir()] == ["cam-1"], "only cameras of the bundle"
     modes = {name: mode(etc / name) for name in ("credentials/cam-1", "tls/client.key", "edge-agent.yaml")}
     assert modes == {"credentials/cam-1": 0o600, "tls/client.key": 0o640, "edge-agent.yaml": 0o640}
+    for_agent = {(etc / name).stat().st_gid for name in ("tls/client.key", "edge-agent.yaml")}
+    assert for_agent == {etc.stat().st_gid}, "or the agent could not read them"
     assert box.programs()[-1] == "systemctl restart --no-block edge-agent.service"
     assert "check" in box.programs()
 

@@ -238,9 +238,8 @@ def configure(box: Box, site: dict[str, Any]) -> None:
     path = box.path(ETC / "edge-agent.yaml")
     new = path.with_name(".edge-agent.yaml.new")
     text = "# From the bundle of all sites. Settings of a technician on site belong into conf.d/.\n"
-    write(
-        new, text + json.dumps(site["configuration"], indent=2, ensure_ascii=False) + "\n", 0o640, group=True
-    )
+    text += json.dumps(site["configuration"], indent=2, ensure_ascii=False) + "\n"
+    write(new, text, 0o640, box.group)
     program = str(box.path(Path("opt/edge-agent/current/bin/edge-agent")))
     box.run(program, "check", "--conf-dir", str(box.path(ETC / "conf.d")), str(new))
     new.replace(path)
