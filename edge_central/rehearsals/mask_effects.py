@@ -58,6 +58,11 @@ class MaskEffects:
         return len(_texts(self.before) - _texts(self.after))
 
     @property
+    def hides(self) -> bool:
+        """Whether another part of the picture is blacked out."""
+        return bool(set(_rounded(self.after.private)) - set(_rounded(self.before.private)))
+
+    @property
     def reveals(self) -> bool:
         """Whether a part of the picture is no longer blacked out."""
         return bool(set(_rounded(self.before.private)) - set(_rounded(self.after.private)))

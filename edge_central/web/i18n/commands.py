@@ -303,14 +303,17 @@ WORDS: dict[str, tuple[str, str]] = {
         "In the last 30 days {count} reports were about objects that stood where nothing will be "
         "analysed; outcomes: {real} real, {false} false.",
     ),
+    "masks-effect-earlier": (
+        "Ảnh và video đã lưu trước khi đổi không bị bôi đen thêm.",
+        "Pictures and clips from before the change stay as they are.",
+    ),
     "masks-effect-reveals": (
         "Một phần đang bị bôi đen sẽ hiện ra trong các ảnh rời thiết bị.",
         "A part that is blacked out now will be visible in the pictures that leave the gateway.",
     ),
     "masks-effect-no-clips": (
-        "Camera có phần bôi đen thì không lưu video, trừ khi cấu hình đặt report.clips: unmasked.",
-        "A camera with blacked-out areas makes no clips, unless its configuration has report.clips: "
-        "unmasked.",
+        "Camera có phần bôi đen thì không lưu video, trừ khi cấu hình của thiết bị cho phép.",
+        "A camera with blacked-out areas makes no clips, unless its configuration permits that.",
     ),
     "masks-effect-clips": (
         "Không còn phần bôi đen nào nên camera lại lưu video của các sự kiện.",

@@ -57,7 +57,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "to-act": ("Cần xử lý", "Needs action"),
     "to-check": ("Nên xem", "To check"),
     "open-alarms": ("Báo động chưa xử lý xong", "Open alarms"),
-    "nothing-to-do": ("Không có gì cần xử lý.", "Nothing needs anybody."),
+    "nothing-to-do": ("Không có gì cần xử lý.", "Nothing needs action."),
     "nothing-more-to-do": (
         "Ngoài sự cố nêu ở trên, không có gì cần xử lý.",
         "Besides the outage above, nothing needs anybody.",

@@ -345,6 +345,7 @@
     if (event.persisted) location.reload();
   });
   setInterval(() => soon(0), ANYWAY_MS);
+  document.querySelector("header nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" }); // on a phone
   watchReading();
   listen();
 })();

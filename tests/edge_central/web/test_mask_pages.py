@@ -93,6 +93,8 @@ def test_changed_masks_become_a_command_to_be_signed_with_both_drawn(city: House
         },
     }
     assert page.count('<polygon class="mask"') == 1 + 2, "before and after"
+    assert 'id="of-rule"' not in page, "one thing at a time: no forms of other commands beside the signature"
+    assert 'id="of-rule"' in lan.get(COMMANDS).text
     for key, values in (
         ("command-says-set-masks", {"camera": "cam-1"}),
         ("masks-before", {}),
@@ -139,7 +141,10 @@ def test_a_removed_area_is_said_and_what_it_reveals(city: House, lang: str) -> N
         assert sentence(key, lang) in words(page)
     assert sentence("masks-effect-counts", lang, added=0, removed=2) in words(page)
     report(city)
-    assert sentence("masks-effect-no-clips", lang) in words(ask(lan, "", WINDOW_TEXT).text)
+    page = words(ask(lan, "", WINDOW_TEXT).text)
+    for key in ("masks-effect-no-clips", "masks-effect-earlier"):
+        assert sentence(key, lang) in page
+    assert sentence("masks-effect-share", lang, before=0, after=0) not in page, "nothing of that kind changes"
 
 
 @pytest.mark.parametrize("lang", LANGS)
