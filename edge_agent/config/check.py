@@ -16,7 +16,7 @@ from edge_agent.config.rule_changes import changes_of, parse_rule_changes
 from edge_agent.config.texts.messages import message
 from edge_agent.core.command_line.exit_codes import EX_CONFIG, EX_OK
 from edge_agent.core.errors import ConfigError, ConfigProblem
-from edge_agent.core.languages import Lang, in_lang
+from edge_agent.core.languages import Bilingual, Lang, in_lang, ward_text
 from edge_agent.core.printable import printable_json
 
 
@@ -131,11 +131,11 @@ def _rule_changes(settings: Settings) -> Mapping:
 def summary(settings: Settings) -> str:
     """Summarise a valid configuration: ``valid: gateway dt-001, ward de-tham, 4 cameras, profile
     generic-x86_64, config 66e67e4ff639``."""
-    count = len(settings.cameras)
+    count, ward = len(settings.cameras), settings.gateway.ward_shown
     return message(
         "valid",
         gateway=settings.gateway.id,
-        ward=settings.gateway.ward_shown,
+        ward=Bilingual(ward_text(ward, "en"), ward_text(ward, "vi")),
         cameras=message("camera-one" if count == 1 else "cameras", count=count),
         profile=settings.profile.name,
         hash=settings.config_hash[:12],

@@ -67,6 +67,19 @@ def named_in_both(sentences: Sentences, group: str, words: Iterable[str]) -> Bil
     return Bilingual(", ".join(listed), ", ".join(named(sentences, group, each, "vi") for each in listed))
 
 
+_KINDS_OF_WARD = ("phường ", "xã ", "thị trấn ", "đặc khu ")
+
+
+def ward_text(name: str, lang: Lang) -> str:
+    """``phường Đề Thám`` of the name ``Đề Thám`` or ``Phường Đề Thám``; a commune stays ``xã …``.
+
+    In English ``ward Đề Thám``; a name that says its kind stays as it is.
+    """
+    if name.casefold().startswith(_KINDS_OF_WARD):
+        return name[:1].lower() + name[1:] if lang == "vi" else name
+    return f"phường {name}" if lang == "vi" else f"ward {name}"
+
+
 def day_text(day: date, lang: Lang) -> str:
     """``2026-12-01``, in Vietnamese ``01/12/2026``."""
     return f"{day:%d/%m/%Y}" if lang == "vi" else f"{day:%Y-%m-%d}"

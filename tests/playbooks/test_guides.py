@@ -62,3 +62,12 @@ def test_commands_of_fleet_in_the_pages_are_accepted(capsys: pytest.CaptureFixtu
         except SystemExit as end:
             if end.code:
                 pytest.fail(f"{page}: fleet {shlex.join(words)}: {capsys.readouterr().err}")
+
+
+def test_a_value_with_a_space_is_given_to_ansible_as_json() -> None:
+    """Ansible splits ``-e site_by='Nguyễn Văn An'`` at spaces and takes ``Nguyễn``."""
+    wrong = re.compile(
+        r"(?:-e|--extra-vars) (?:\w+=(['\"])[^'\"`\n]* [^'\"`\n]*\1|(['\"])\w+=[^'\"`\n ]* [^'\"`\n=]*\2)"
+    )
+    pages = {page.name: wrong.search(page.read_text(encoding="utf-8")) for page in PAGES}
+    assert {name: found.group() for name, found in pages.items() if found} == {}

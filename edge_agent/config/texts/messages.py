@@ -12,8 +12,8 @@ from edge_agent.core.languages import Bilingual, Sentences, both
 CHECK: Sentences = {
     # --- around the list ---
     "valid": (
-        "valid: gateway {gateway}, ward {ward}, {cameras}, profile {profile}, config {hash}",
-        "hợp lệ: thiết bị {gateway}, phường {ward}, {cameras}, hồ sơ bo mạch {profile}, cấu hình {hash}",
+        "valid: gateway {gateway}, {ward}, {cameras}, profile {profile}, config {hash}",
+        "hợp lệ: thiết bị {gateway}, {ward}, {cameras}, hồ sơ bo mạch {profile}, cấu hình {hash}",
     ),
     "cameras": ("{count} cameras", "{count} camera"),
     "camera-one": ("{count} camera", "{count} camera"),

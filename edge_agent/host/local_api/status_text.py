@@ -9,7 +9,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from edge_agent.core.languages import LANGS, Lang, day_text, duration, named, say
+from edge_agent.core.languages import LANGS, Lang, day_text, duration, named, say, ward_text
 from edge_agent.core.model import Cause
 from edge_agent.core.problems import CATALOGUE, CodedProblem
 from edge_agent.core.secrets import masked
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 def status_text(document: StatusDocument, lang: Lang = "en") -> str:
     text, beat = _Text(document, lang), document.heartbeat
-    ward = document.ward_name or document.ward
+    ward = ward_text(document.ward_name or document.ward, lang)
     head = text.say("head", gateway=document.gateway, name=document.name, ward=ward, version=beat.version)
     return "\n".join([head, *text.problems(), *text.parts(), *text.cameras()])
 

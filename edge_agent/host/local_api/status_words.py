@@ -6,8 +6,8 @@ from edge_agent.core.languages import Sentences
 
 STATUS: Sentences = {
     "head": (
-        "{gateway} ({name}), ward {ward}: edge-agent {version}",
-        "{gateway} ({name}), phường {ward}: edge-agent {version}",
+        "{gateway} ({name}), {ward}: edge-agent {version}",
+        "{gateway} ({name}), {ward}: edge-agent {version}",
     ),
     "well": ("all is well", "hoạt động bình thường"),
     # --- what each line is about ---

@@ -16,7 +16,7 @@ from edge_agent.config.model.settings import Settings
 from edge_agent.config.pushed import effective
 from edge_agent.core.command_line.exit_codes import EX_FAILED, EX_OK, EX_USAGE
 from edge_agent.core.errors import ConfigError, EdgeAgentError
-from edge_agent.core.languages import Bilingual, Lang, default_lang
+from edge_agent.core.languages import Bilingual, Lang, default_lang, ward_text
 from edge_agent.core.problems.problem import encode_json
 from edge_agent.host.system.process import become_agent
 from edge_agent.tools.doctor import run
@@ -63,7 +63,7 @@ def run_doctor(args: argparse.Namespace, out: TextIO, environment: DoctorEnviron
         agent = become_agent(settings.state_dir)  # before data from cameras is decoded
         options = paper.options()
         if sys.stderr.isatty():
-            print(f"{settings.gateway.id}: up to 20 s ...", file=sys.stderr)
+            print(f"{settings.gateway.id}: {_WORDS[lang]['takes']}", file=sys.stderr)
         found = run.accept(run.examine(settings, unread, environment, agent, first), dict(args.accept))
         summary = document(found, lang, environment.clock.now(), environment.sysroot, serial)
         if report is not None:
@@ -163,15 +163,15 @@ def has_colours(out: TextIO, environ: Mapping[str, str]) -> bool:
 COLOURS = {CheckLevel.GREEN: "32", CheckLevel.YELLOW: "33", CheckLevel.RED: "31", CheckLevel.SKIPPED: "2"}
 """ECMA-48, select graphic rendition."""
 _WORDS = {
-    "en": {"do": "do", "reason": "accepted", "ward": "ward"},
-    "vi": {"do": "cần làm", "reason": "chấp nhận", "ward": "phường"},
+    "en": {"do": "do", "reason": "accepted", "takes": "up to 20 s ..."},
+    "vi": {"do": "cần làm", "reason": "chấp nhận", "takes": "tối đa 20 giây ..."},
 }
 
 
 def lines(found: Examination, lang: Lang, *, colour: bool) -> Iterator[str]:
     """Yield the lines of the whole text."""
     gateway, words = found.settings.gateway, _WORDS[lang]
-    yield f"{site_name(gateway)}, {words['ward']} {gateway.ward_shown}"
+    yield f"{site_name(gateway)}, {ward_text(gateway.ward_shown, lang)}"
     marks = [
         ACCEPTED[lang] if result.accepted is not None else MARKS[lang][level_of(result)]
         for result in found.results

@@ -112,7 +112,7 @@ def _report(summary: Doctor, settings: Settings, options: ReportOptions) -> Doct
         symbol=paper.symbol,
         authority=paper.authority,
         organisation=paper.organisation,
-        place=paper.place or gateway.ward_shown,
+        place=paper.place or gateway.ward_name,
         by=options.by,
         parties=list(_parties(organisations, options)),
         photo=None if options.photo is None else _base64(options.photo),

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from html import escape
 from pathlib import Path
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from edge_agent.core.errors import EdgeAgentError
-from edge_agent.core.languages import Lang, day_text
+from edge_agent.core.languages import Lang, day_text, ward_text
 from edge_agent.tools.doctor.check import CheckLevel
 from edge_agent.tools.doctor.checks.still import CODECS
 from edge_agent.tools.doctor.words.paper import ACCEPTED_RESULT, PAPER, RESULTS
@@ -78,7 +78,7 @@ def make_report(document: Doctor, lang: Lang, also: Lang | None = None) -> bytes
 
 
 def _body(document: Doctor, report: DoctorReport, words: _Words) -> Iterator[str]:
-    at = datetime.fromisoformat(document.time).astimezone(ZoneInfo(document.timezone or "UTC"))
+    at = _local_time(document)
     yield _heads(report, at, words)
     name = document.name
     yield f'<h1>{words("kind")}<br><span class="subject">{words("subject", name=name)}</span></h1>'
@@ -104,6 +104,15 @@ def _body(document: Doctor, report: DoctorReport, words: _Words) -> Iterator[str
     yield f"</div>{_notice(report, words)}</section>"
 
 
+def _local_time(document: Doctor) -> datetime:
+    """The time of the examination at the site. Stored findings come from outside. Raises EdgeAgentError."""
+    try:
+        zone = ZoneInfo(document.timezone or "UTC")
+        return datetime.fromisoformat(document.time).astimezone(zone)
+    except (ZoneInfoNotFoundError, ValueError, OverflowError, OSError):
+        raise EdgeAgentError("the findings have a time or a time zone that does not exist") from None
+
+
 def _heads(report: DoctorReport, at: datetime, words: _Words) -> str:
     """The two columns at the top: the organisation and the number; state name, motto, place and date."""
     superior = f"{escape(report.authority.upper())}<br>" if report.authority else ""
@@ -115,7 +124,7 @@ def _heads(report: DoctorReport, at: datetime, words: _Words) -> str:
         f'<div class="heads"><p>{superior}<b class="ruled">{organisation}</b><br>'
         f"{words('number')}: {escape(report.number)}{symbol}</p>"
         f'<p><b>{words("state")}</b><br><b class="motto">{words("motto")}</b><br>'
-        f"<i>{escape(report.place)}, {date}</i></p></div>"
+        f"<i>{escape(report.place) or _DOTS}, {date}</i></p></div>"
     )
 
 
@@ -127,20 +136,25 @@ def _date(lang: Lang, at: datetime) -> str:
 
 def _today(document: Doctor, at: datetime, words: _Words) -> str:
     def said(lang: Lang) -> str:
-        ward = PAPER[lang]["ward_name"].format(ward=document.ward_name or document.ward)
         return PAPER[lang]["today"].format(
             hour=f"{at:%H}",
             minute=f"{at:%M}",
             date=day_text(at.date(), lang),
             name=document.name,
             site=document.gateway,
-            ward=ward,
+            ward=ward_text(_ward(document) or _DOTS, lang),
         )
 
     text = words.beside(said(words.lang), None if words.also is None else said(words.also))
     if any(line.check == "clock" and line.level != "green" for line in document.lines):
-        text += f" <i>({words('clock')})</i>"
+        text = f"{text}</p><p><i>({words('clock')})</i>"
     return text
+
+
+def _ward(document: Doctor) -> str:
+    """The ward's name; empty if only its id is in the configuration, which no paper shows."""
+    named = document.ward_name or ""
+    return "" if named == document.ward else named
 
 
 def _party(number: int, party: DoctorParty, words: _Words) -> str:

@@ -72,13 +72,15 @@ def read_findings(path: Path) -> Doctor:
         with path.open("rb") as file:
             content = file.read(MAX_FINDINGS_BYTES + 1)
     except OSError as error:
-        raise EdgeAgentError(f"--from {path} cannot be read: {error.strerror}") from error
+        raise EdgeAgentError(f"--findings {path} cannot be read: {error.strerror}") from error
     if len(content) > MAX_FINDINGS_BYTES:
-        raise EdgeAgentError(f"--from {path} has more than {MAX_FINDINGS_BYTES} bytes: these are no findings")
+        raise EdgeAgentError(
+            f"--findings {path} has more than {MAX_FINDINGS_BYTES} bytes: these are no findings"
+        )
     try:
         return msgspec.json.decode(content, type=Doctor)
     except msgspec.MsgspecError as error:
-        raise EdgeAgentError(f"--from {path} has no findings of edge-agent doctor: {error}") from error
+        raise EdgeAgentError(f"--findings {path} has no findings of edge-agent doctor: {error}") from error
 
 
 # --- the files ---

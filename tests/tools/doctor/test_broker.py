@@ -113,7 +113,7 @@ def test_a_clock_in_1970_is_the_clocks_fault_and_not_the_certificates(fleet: Fle
         at_boot = examined(config, "--lang", "en", environment=booted)
         later = examined(config, environment=DoctorEnvironment(kernel=lambda: KernelSync(True, 0.0)))
     assert (at_boot.finding("clock"), at_boot.finding("broker")) == ("clock-not-set", "broker-clock_not_set")
-    assert at_boot.red == ["clock"]
+    assert at_boot.red == ["clock", "agent"]
     assert at_boot.finding("certificate") == "certificate-unjudged"
     assert "1970-01-01" in at_boot.line("clock").said
     assert later.finding("clock") == "clock-synced"

@@ -54,7 +54,8 @@ def ready(tmp_path: Path, cameras: RtspServer, password: str) -> Path:
     )
 
 
-ACCEPTED = ("--accept", "cam-2=chưa giao camera", "--accept", "broker=SIM chưa kích hoạt")
+DEFECTS = {"cam-2": "chưa giao camera", "broker": "SIM chưa kích hoạt", "agent": "chưa khởi động"}
+ACCEPTED = tuple(f"--accept={check}={reason}" for check, reason in DEFECTS.items())
 
 
 class Images(HTMLParser):
@@ -88,7 +89,7 @@ def test_a_site_is_accepted_with_its_defects_and_the_report_says_so(ready: Path,
         "--by", "Nguyễn Văn <An>", "--sheet", str(sheet_path),
     )  # fmt: skip
     assert code == 0
-    sentence = "ĐẠT, CÒN TỒN TẠI 2 lỗi được chấp nhận: cam-2; máy chủ nhận tin."
+    sentence = "ĐẠT, CÒN TỒN TẠI 3 lỗi được chấp nhận: phần mềm; cam-2; máy chủ nhận tin."
     assert sentence in text.splitlines()[-1]
     assert text.startswith("dt-001 (Lý Thường Kiệt – Lê Quý Đôn), phường Đề Thám\n")
     page = page_path.read_text(encoding="utf-8")
@@ -115,7 +116,7 @@ def test_a_site_is_accepted_with_its_defects_and_the_report_says_so(ready: Path,
     assert [path.suffix for path in kept] == [".html", ".json"]
     assert kept[0].read_bytes() == page_path.read_bytes()
     again = tmp_path / "again.html"
-    assert call(ready, "--lang", "vi", "--from", str(kept[1]), "--report", str(again)) == (0, "")
+    assert call(ready, "--lang", "vi", "--findings", str(kept[1]), "--report", str(again)) == (0, "")
     assert again.read_bytes() == page_path.read_bytes(), "the page is made from the document alone"
     assert json.loads(kept[1].read_bytes())["verdict"] == "accepted"
 
@@ -123,7 +124,11 @@ def test_a_site_is_accepted_with_its_defects_and_the_report_says_so(ready: Path,
 def test_without_an_acceptance_the_same_defects_fail(tmp_path: Path) -> None:
     config = write_config(tmp_path, cameras=[{"id": "cam-2", "url": DEAD}], broker_port=1, detector="none")
     reported = examined(config)
-    assert (reported.code, reported.doctor.verdict, reported.red) == (1, "failed", ["cam-2", "broker"])
+    assert (reported.code, reported.doctor.verdict, reported.red) == (
+        1,
+        "failed",
+        ["agent", "cam-2", "broker"],
+    )
 
 
 def test_a_photo_that_is_none_is_said_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

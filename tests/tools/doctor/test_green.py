@@ -35,7 +35,6 @@ CONDITIONS = (
 )
 """Beginnings of the findings that decide whether a site is green."""
 NEITHER_GREEN_NOR_RED = {
-    "agent-stopped": "delivery-no-agent is red beside it",
     "agent-closed": "delivery-not-asked is red beside it",
     "broker-spare": "another broker is good, and the conditions were tested there",
     "broker-clock_not_set": "clock-not-set is red beside it",
@@ -119,10 +118,10 @@ def test_each_misfortune_ends_in_its_own_words(unlucky: Told, name: str) -> None
 
 def test_the_verdict_names_all_of_them_in_one_sentence(unlucky: Told) -> None:
     assert (unlucky.code, unlucky.doctor.verdict) == (1, "failed")
-    named = "CHƯA ĐẠT, còn 6 lỗi phải sửa: đồng hồ; ổ đĩa; dead; silent; locked; máy chủ nhận tin."
+    named = "CHƯA ĐẠT, còn 7 lỗi phải sửa: đồng hồ; ổ đĩa; phần mềm; dead; silent; locked; máy chủ nhận tin."
     assert named in unlucky.doctor.sentence
     assert unlucky.doctor.sentences is not None
-    assert "NOT READY: 6 faults to correct: clock; disk; dead; silent; locked; broker." in (
+    assert "NOT READY: 7 faults to correct: clock; disk; agent; dead; silent; locked; broker." in (
         unlucky.doctor.sentences.en
     )
 

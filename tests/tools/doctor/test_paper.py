@@ -116,6 +116,42 @@ def test_the_paper_has_the_parts_of_the_form(tmp_path: Path) -> None:
     assert order == sorted(order)
 
 
+@pytest.mark.parametrize(
+    ("name", "vietnamese", "english"),
+    [
+        ("Đề Thám", "(mã điểm dt-001), phường Đề Thám, chúng tôi", "(site id dt-001), ward Đề Thám, are"),
+        ("Phường 1", "(mã điểm dt-001), phường 1, chúng tôi", "(site id dt-001), Phường 1, are"),
+        ("Xã Vũ Phúc", "(mã điểm dt-001), xã Vũ Phúc, chúng tôi", "(site id dt-001), Xã Vũ Phúc, are"),
+        ("de-tham", "(mã điểm dt-001), phường ....", "(site id dt-001), ward ...."),
+    ],
+)
+def test_the_ward_is_named_once_and_never_by_its_id(
+    tmp_path: Path, name: str, vietnamese: str, english: str
+) -> None:
+    made = msgspec.structs.replace(a_document(tmp_path), ward_name=name)
+    assert vietnamese in text_of(made, "vi")
+    assert english in text_of(made, "en")
+
+
+def test_a_place_without_a_name_is_written_by_hand(tmp_path: Path) -> None:
+    config = write_config(tmp_path, cameras=[], broker_port=1, gateway={"id": "dt-001", "ward": "de-tham"})
+    found = Examination(load(config), (), {}, 1.0)
+    text = text_of(with_report(document(found, "vi", NOON, tmp_path), found, ReportOptions()))
+    assert ".... , ngày 05 tháng 02 năm 2026".replace(" ,", ",") in text
+    assert "de-tham" not in text
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"timezone": "../../etc/passwd"}, {"timezone": "No/Where"}, {"timezone": "a\0"},
+     {"time": "2026-13-45T00:00:00.000Z"}, {"time": "9999-12-31T23:59:59.000Z"}],
+)  # fmt: skip
+def test_a_time_that_does_not_exist_is_said_so(tmp_path: Path, wrong: dict[str, str]) -> None:
+    made = msgspec.structs.replace(a_document(tmp_path), **wrong)
+    with pytest.raises(EdgeAgentError, match="a time or a time zone that does not exist"):
+        make_report(made, "vi")
+
+
 def test_months_from_march_on_have_no_zero(tmp_path: Path) -> None:
     made = msgspec.structs.replace(a_document(tmp_path), time="2026-03-31T17:30:00.000Z")
     assert "ngày 01 tháng 4 năm 2026" in text_of(made), "it is April in Vietnam already"

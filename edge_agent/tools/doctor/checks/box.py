@@ -18,6 +18,7 @@ from edge_agent.config.model.boards import Profile, Thermal, Watchdog
 from edge_agent.config.model.settings import Settings
 from edge_agent.config.profiles import detected_profile
 from edge_agent.core.clock import Clock
+from edge_agent.core.languages import Bilingual
 from edge_agent.host.board.platform import (
     disk_of,
     firmware_version,
@@ -50,8 +51,9 @@ def check_config(settings: Settings, unread: str | None) -> Sequence[CheckResult
 def check_board(settings: Settings, sysroot: Path) -> Sequence[CheckResult]:
     """Check the board against its profile. May wait 2 s for vcgencmd."""
     board, profile = read_board(sysroot), settings.profile
+    unknown = Bilingual("unknown board", "không rõ loại bo mạch")
     figures: dict[str, Figure] = {
-        "board": board.name,
+        "board": unknown if board.name == "unknown" else board.name,
         "profile": profile.name,
         "os": os_name(sysroot),
         "version": __version__,

@@ -241,7 +241,7 @@ BOX: dict[str, Wording] = {
     ),
     # --- the running agent ---
     "agent-running": green("runs, up {up}", "đang chạy, đã được {up}"),
-    "agent-stopped": yellow(
+    "agent-stopped": red(
         "does not run",
         "không chạy",
         "sudo systemctl enable --now edge-agent; why it ended: journalctl -u edge-agent -n 50",

@@ -226,9 +226,10 @@ BROKER: dict[str, Wording] = {
         "mqtt.delivery is broker",
         "máy chủ nhận tin đã nhận sự kiện thử {event}; không biết trung tâm đã lưu hay chưa, "
         "vì mqtt.delivery là broker",
-        "ask the centre whether it has it; where edge-agent central runs, set mqtt.delivery: confirmed",
-        "hỏi trung tâm đã có sự kiện này chưa. Nếu trung tâm chạy edge-agent central thì đặt "
-        "mqtt.delivery: confirmed",
+        "where edge-agent central runs, set mqtt.delivery: confirmed; without it, look for this event at "
+        "your subscriber, then --accept broker/delivery='seen at the subscriber'",
+        "nếu trung tâm chạy edge-agent central thì đặt mqtt.delivery: confirmed; nếu không, xem chương trình "
+        "nhận sự kiện đã có sự kiện này chưa, rồi dùng --accept broker/delivery='đã thấy sự kiện'",
     ),
     "delivery-no-subscriber": red(
         "no program subscribes to this gateway's events at the broker: they stay on this gateway ({event})",

@@ -15,7 +15,6 @@ PAPER: dict[Lang, dict[str, str]] = {
         "date": "ngày {day} tháng {month} năm {year}",
         "today": "Hôm nay, hồi {hour} giờ {minute} phút, ngày {date}, tại điểm camera {name} (mã điểm"
         " {site}), {ward}, chúng tôi gồm:",
-        "ward_name": "phường {ward}",
         "clock": "giờ ghi theo thiết bị, lúc đó đồng hồ chưa được xác định là đúng",
         "parties": "I. THÀNH PHẦN",
         "owner": "Bên A (chủ đầu tư)",
@@ -74,7 +73,6 @@ PAPER: dict[Lang, dict[str, str]] = {
         "date": "{year}-{month}-{day}",
         "today": "Today at {hour}:{minute}, {date}, at camera site {name} (site id {site}), {ward}, "
         "are present:",
-        "ward_name": "ward {ward}",
         "clock": "time as the gateway shows it; its clock was not known to be right",
         "parties": "I. PARTIES",
         "owner": "Party A (owner)",
