@@ -134,10 +134,11 @@ def list_commands(
 def last_rule_changes(
     connection: Connection, scope: Scope, gateway: str, camera: str
 ) -> dict[str, LoggedCommand]:
-    """The newest ``set-rule`` of each rule of a camera that the gateway has carried out, by the rule's id;
-    that of its masks by an empty id."""
+    """The newest ``set-rule`` of each rule of a camera that the gateway has carried out or is trying, by the
+    rule's id; that of its masks by an empty id. While it tries one, it reports the new rules already."""
     columns = tables.request.c
-    done = (columns.type == "set-rule", columns.camera == camera, columns.status == "succeeded")
+    in_force = columns.status.in_(("running", "succeeded"))
+    done = (columns.type == "set-rule", columns.camera == camera, in_force)
     rows = connection.execute(_commands(scope, gateway).where(*done).limit(MAX_RULE_CHANGES))
     found: dict[str, LoggedCommand] = {}
     for each in (_logged(row) for row in rows):

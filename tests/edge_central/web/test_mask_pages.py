@@ -197,9 +197,11 @@ def test_changed_masks_say_so_and_by_whom_and_can_be_taken_back(city: House, lan
     set_masks = {"camera": "cam-1", "masks": {"masks": [], "privacy_masks": []}, "config_hash": "ab" * 32}
     with city.connections.writing() as connection:
         id_ = send(connection, GatewayCommand("set-rule", set_masks), city.now_ms())
-        connection.execute(tables.request.update().values(status="succeeded"))
-    page = lan.get(RULES).text
-    assert f"command={id_}#log" in page
+    for status, is_shown in (("sent", False), ("running", True), ("failed", False), ("succeeded", True)):
+        with city.connections.writing() as connection:
+            connection.execute(tables.request.update().values(status=status))
+        page = lan.get(RULES).text
+        assert (f"command={id_}#log" in page) == is_shown, status
     assert sentence("command-says-set-masks", lang, camera="cam-1").partition(":")[2] in words(page)
     asked = {"type": "set-rule", "camera": "cam-1", "reset_masks": "1", "reason": "hết lễ hội"}
     page = lan.get(COMMANDS, params=asked).text
