@@ -79,6 +79,8 @@ def test_a_technician_commissions_a_site(served: tuple[PreparedBox, str], tmp_pa
         phone.wait_until("document.querySelector('#lines .good')")
         assert (box.paths.etc / "site-id").read_text() == "dt-001\n"
         assert "Ngã tư dt-001" in phone.run("document.getElementById('claimed-name').textContent")
+        lines = phone.run("document.getElementById('lines').innerText").splitlines()
+        assert lines[0] == "LỖI: máy chủ nhận tin: refused", "what has to be done comes first"
         check(phone, "verdict")
         phone.run("document.getElementById('lang').click()")
         assert "Examine again" in phone.run("document.body.innerText")

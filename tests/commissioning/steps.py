@@ -14,14 +14,23 @@ from edge_agent.core.clock import SystemClock
 from edge_agent.core.languages import Lang
 from edge_agent.host.system.network_settings import RootNetwork
 from edge_agent.tools.cameras.discovered import DiscoveredCamera
-from edge_agent.wire import Doctor, DoctorLine
+from edge_agent.wire import Doctor, DoctorLine, DoctorText
 from tests.commissioning.prepared_box import PreparedBox
 from tests.testbed.claims import TIME
 
 
 def examined(lang: Lang) -> Doctor:
     """What doctor finds at ``dt-001``."""
-    line = DoctorLine(check="cam-1", level="green", finding="camera-good", said="good", todo=None)
+    camera = DoctorLine(check="cam-1", level="green", finding="camera-good", said="good", todo=None)
+    broker = DoctorLine(
+        check="broker",
+        level="red",
+        finding="broker-refuses",
+        said="refused",
+        todo="call the centre",
+        accepted="no uplink yet",
+        label=DoctorText(en="broker", vi="máy chủ nhận tin"),
+    )
     return Doctor(
         time=TIME,
         gateway="dt-001",
@@ -36,7 +45,7 @@ def examined(lang: Lang) -> Doctor:
         verdict="passed",
         sentence="ĐẠT",
         took_s=1.0,
-        lines=[line],
+        lines=[camera, broker],
         cameras=[],
     )
 

@@ -79,7 +79,12 @@ def _verdict(document: Doctor) -> dict[str, Any]:
         "sentence": document.sentence,
         "lang": document.lang,
         "lines": [
-            {"check": line.check, "level": line.level, "said": line.said, "todo": line.todo}
+            {
+                "label": line.check if line.label is None else getattr(line.label, document.lang),
+                "level": line.level,
+                "said": line.said,
+                "todo": line.todo,
+            }
             for line in document.lines
         ],
     }

@@ -146,9 +146,10 @@ function showWork() {
   const verdict = state.verdict;
   at("sentence").textContent = verdict ? verdict.sentence : "";
   at("sentence").className = verdict ? (verdict.verdict === "failed" ? "bad" : "good") : "";
-  at("lines").replaceChildren(...(verdict ? verdict.lines : [])
-    .filter((line) => line.level !== "skipped")
-    .map((line) => item(`${line.check}: ${line.said}`, { green: "good", yellow: "warn", red: "bad" }[line.level], line.todo)));
+  const lines = verdict ? verdict.lines : [];
+  const worstFirst = ["red", "yellow", "green"].flatMap((level) => lines.filter((line) => line.level === level));
+  at("lines").replaceChildren(...worstFirst.map((line) => item(
+    `${w.marks[line.level]}${line.label}: ${line.said}`, { green: "good", yellow: "warn", red: "bad" }[line.level], line.todo)));
   at("photo-label").textContent = state.photo ? w.photoAgain : w.photoTake;
   if (!at("signed-by").value) at("signed-by").value = state.by;
   at("undo").hidden = state.state === "confirmed";
