@@ -6,12 +6,13 @@ import ipaddress
 import re
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from edge_agent.commissioning.messages import CommissioningError
-from edge_agent.control.modem import modem_health, read_modem, system_bus
+from edge_agent.control.modem import modem_bus, modem_health, read_modem
 from edge_agent.core.errors import ModemError
 from edge_agent.host.system.network_settings import (
     AddressSettings,
@@ -67,17 +68,17 @@ def _check_address(lan: AddressSettings) -> None:
 
 
 class ModemView:
-    """The modem for the page. Any thread may ask. ``bus``: address of D-Bus; "": there is none."""
+    """The modem for the page. Any thread may ask. ``bus``: gives the address of D-Bus; "": none."""
 
-    def __init__(self, bus: str | None = None) -> None:
-        self._bus = system_bus() if bus is None else bus
+    def __init__(self, bus: Callable[[], str] = modem_bus) -> None:
+        self._bus = bus
         self._reading = threading.Lock()
         self._last: tuple[float, dict[str, Any] | None] | None = None
 
     def document(self) -> dict[str, Any] | None:
         """The reading as in the heartbeat, at most ``READ_EVERY_S`` old; None without ModemManager."""
         last, now = self._last, time.monotonic()
-        is_due = bool(self._bus) and (last is None or now - last[0] >= READ_EVERY_S)
+        is_due = last is None or now - last[0] >= READ_EVERY_S
         if is_due and self._reading.acquire(blocking=False):
             try:
                 self._last = last = now, self._read()
@@ -86,8 +87,9 @@ class ModemView:
         return None if last is None else last[1]
 
     def _read(self) -> dict[str, Any] | None:
+        address = self._bus()  # each time: ModemManager may start later than this page
         try:
-            reading = read_modem(self._bus)
+            reading = read_modem(address) if address else None
         except ModemError:
             return None
         if reading is None:

@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import threading
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from edge_agent.control.modem import READ_EVERY_S, SOCKET, STALE_S, ModemWatch, modem_health
+from edge_agent import config
+from edge_agent.agent import Agent
+from edge_agent.control.modem import (
+    CONTROL_GROUP,
+    READ_EVERY_S,
+    SOCKET,
+    STALE_S,
+    ModemWatch,
+    modem_health,
+    read_modem,
+)
 from edge_agent.host.health.degraded import modem_lines
 from edge_agent.uplink.modem import ModemReading
 from edge_agent.uplink.modem_usage import FILE
 from edge_agent.wire import ModemHealth, UplinkHealth
+from tests.agent.test_left_open import running
 from tests.host.fakes import FakeClock
+from tests.testbed.agent import write_config
 from tests.testbed.modem_bus import FakeModem, FakeModemManager, bus_daemon
+from tests.testbed.mosquitto import Mosquitto, Subscriber
 
 SIM = UplinkHealth(kind="sim", monthly_bytes=3_000_000_000, used_bytes=100_000_000)
 
@@ -56,22 +72,64 @@ def test_health_has_the_reading_until_it_is_stale_and_a_restart_keeps_the_count(
     assert again.health() is None
 
 
-def test_the_main_thread_only_starts_a_reading_and_only_where_there_is_a_bus(
-    tmp_path: Path, manager: FakeModemManager
+def plant_bus(folder: Path) -> Path:
+    """A file system root with the socket of the test's bus and a ModemManager that runs."""
+    root = folder / "root"
+    (root / SOCKET).parent.mkdir(parents=True)
+    (root / SOCKET).symlink_to(folder / "bus.sock")
+    (root / CONTROL_GROUP).mkdir(parents=True)
+    return root
+
+
+def test_the_main_thread_only_starts_a_reading_and_only_while_modemmanager_runs(
+    tmp_path: Path, manager: FakeModemManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    read: list[str] = []
+    monkeypatch.setattr(
+        "edge_agent.control.modem.read_modem", lambda address: read.append(address) or read_modem(address)
+    )
     clock = FakeClock()
     modem = watch(tmp_path, clock)
+    root = plant_bus(tmp_path)
+    (root / CONTROL_GROUP).rmdir()  # D-Bus alone: every Debian has it
     modem.tick()
-    assert modem.health() is None
-    socket = tmp_path / "root" / SOCKET
-    socket.parent.mkdir(parents=True)
-    socket.symlink_to(tmp_path / "bus.sock")
+    assert modem.join(5)
+    assert read == [], "jeepney is not imported"
+    (root / CONTROL_GROUP).mkdir()
     modem.tick()
     assert modem.health() is None, "not before the next minute"
     clock.advance(READ_EVERY_S)
     modem.tick()
     assert modem.join(5)
     assert modem.health() is not None
+    (root / CONTROL_GROUP).rmdir()
+    clock.advance(READ_EVERY_S)
+    modem.tick()
+    assert modem.health() is None, "at once, not when the reading is stale"
+
+
+def test_a_whole_agent_reports_the_modem_in_its_heartbeat(tmp_path: Path, manager: FakeModemManager) -> None:
+    root = plant_bus(tmp_path)
+    manager.modem.signal_percent = 31
+    with Mosquitto(tmp_path) as broker, Subscriber(broker.port) as centre:
+        path = write_config(
+            tmp_path,
+            cameras=[],
+            broker_port=broker.port,
+            uplink={"kind": "sim", "monthly_bytes": "3GB"},
+            heartbeat_s=1,
+        )
+        stop = threading.Event()
+        with running(Agent(config.load(path), stop, sysroot=root), stop):
+
+            def modems() -> list[dict[str, Any]]:
+                beats = [json.loads(each.payload) for each in centre.on("/heartbeat")]
+                return [beat["modem"] for beat in beats if beat.get("modem")]
+
+            centre.wait_for(lambda: bool(modems()), 20)
+            found = modems()[0]
+            assert (found["operator"], found["signal_percent"]) == ("Viettel", 31)
+            assert found["sent_bytes"] + found["received_bytes"] == 5_000_000
 
 
 def test_a_bus_that_fails_is_logged_once_and_nothing_is_reported(

@@ -58,13 +58,13 @@ def test_right_entries_and_an_empty_form_pass() -> None:
 def test_the_modem_is_shown_and_not_read_with_each_request_of_the_phone(tmp_path: Path) -> None:
     with bus_daemon(tmp_path) as address:
         manager = FakeModemManager(address, FakeModem(state=7, registration=2, signal_percent=31))
-        view = ModemView(address)
+        view = ModemView(lambda: address)
         first = view.document()
         manager.modem.signal_percent = 90
         again = view.document()
         manager.stop()
-        assert ModemView(address).document() is None
+        assert ModemView(lambda: address).document() is None
     assert first is not None
     assert (first["state"], first["operator"], first["signal_percent"]) == ("searching", "Viettel", 31)
     assert again == first
-    assert ModemView("").document() is None
+    assert ModemView(lambda: "").document() is None

@@ -13,7 +13,7 @@ import pytest
 
 from edge_agent import config
 from edge_agent.config.model.settings import Camera, UplinkKind
-from edge_agent.control.modem import SOCKET
+from edge_agent.control.modem import CONTROL_GROUP, SOCKET
 from edge_agent.core.clock import SystemClock
 from edge_agent.host.health.camera_clock import measure_offset
 from edge_agent.tools.doctor.check import CheckLevel, CheckResult
@@ -34,6 +34,7 @@ def bus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     folder = tmp_path_factory.mktemp("bus")
     socket = folder / "root" / SOCKET
     socket.parent.mkdir(parents=True)
+    (folder / "root" / CONTROL_GROUP).mkdir(parents=True)
     with bus_daemon(folder) as address:
         socket.symlink_to(folder / "bus.sock")
         yield address, folder / "root"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edge_agent.config.model.addresses import host_of
 from edge_agent.config.model.settings import Camera, Settings, UplinkKind
-from edge_agent.control.modem import modem_health, read_modem, system_bus
+from edge_agent.control.modem import modem_bus, modem_health, read_modem
 from edge_agent.core.clock import Clock
 from edge_agent.core.errors import ModemError
 from edge_agent.host.health.camera_clock import WHOLE_TIMEOUT_S, CameraClockOffset, measure_offset
@@ -31,7 +31,7 @@ def check_modem(kind: UplinkKind, sysroot: Path, counted: ModemHealth | None) ->
     of the billing period. Nothing is said of a gateway with another uplink."""
     if kind is not UplinkKind.SIM:
         return []
-    address = system_bus(sysroot)
+    address = modem_bus(sysroot)
     try:
         reading = read_modem(address) if address else None
     except ModemError as error:
