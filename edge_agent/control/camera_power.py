@@ -109,7 +109,8 @@ class CameraPower:
             status, poe = by_id.get(camera.id), camera.poe
             if status is None or poe is None or not host_of(camera.url):
                 continue
-            record = self._records.setdefault(camera.id, CameraOutage())
+            with self._lock:
+                record = self._records.setdefault(camera.id, CameraOutage())
             if record.is_off:  # the agent ended while the port was off
                 self._start(partial(self._switch_on, camera, poe))
                 return
@@ -129,8 +130,13 @@ class CameraPower:
 
     def lines(self) -> Iterator[ProblemText]:
         """Lines for the heartbeat's ``degraded``: cameras that are away, and what was tried last."""
+        configured = {camera.id for camera in self._cameras() if camera.poe is not None}
         with self._lock:
-            last = {camera: each.tried[-1] for camera, each in self._records.items() if each.tried}
+            last = {
+                camera: each.tried[-1]
+                for camera, each in self._records.items()
+                if each.tried and camera in configured
+            }
         now = self._clock.now()
         for camera, tried in last.items():
             at = since_text(datetime.fromisoformat(tried.at), now, self._zone)
@@ -201,7 +207,10 @@ class CameraPower:
     def _cycle(
         self, camera: Camera, poe: PoePort, since_mono: float, switch: PowerSwitch, loop: SupervisedThread
     ) -> None:
-        self._begin_cycle(camera.id, since_mono)
+        if not self._begin_cycle(camera.id, since_mono):
+            detail = "the state directory cannot be written"
+            self._note(camera.id, since_mono, RecoveryOutcome.FAILED, detail)
+            return
         try:
             switch.set_power(False)
         except SwitchFailed as error:
@@ -236,14 +245,18 @@ class CameraPower:
         log.error("%s: its port is perhaps still off: %s", camera_id, failure)
         return failure
 
-    def _begin_cycle(self, camera_id: str, since_mono: float) -> None:
+    def _begin_cycle(self, camera_id: str, since_mono: float) -> bool:
         """Store that the port is off, and count the attempt, before it is switched: if the agent is killed
-        now, its next start switches the port on."""
+        now, its next start switches the port on. False: that cannot be stored, so nothing may be switched."""
         with self._lock:
             record = self._records[camera_id]
             record.is_off = True
             record.cycled = [*record.cycled, self._attempt(since_mono, RecoveryOutcome.ASKED, "")]
-        self._save()
+        if self._save():
+            return True
+        with self._lock:
+            record.is_off, record.cycled = False, record.cycled[:-1]
+        return False
 
     def _is_on_again(self, camera_id: str) -> None:
         with self._lock:
@@ -266,16 +279,9 @@ class CameraPower:
         at, after_s = rfc3339(self._clock.now()), round(now_mono - since_mono, 1)
         return PowerAttempt(at, self._boot_id, now_mono, after_s, outcome, detail)
 
-    def _save(self) -> None:
+    def _save(self) -> bool:
         with self._lock:
-            stored = CameraOutages(dict(self._records))
-            write_record(self._path, stored)
-
-
-def _step(tried: PowerAttempt) -> HealingStep:
-    return HealingStep(
-        step="poe", at=tried.at, after_s=tried.after_s, outcome=tried.outcome.value, detail=tried.detail
-    )
+            return write_record(self._path, CameraOutages(dict(self._records)))
 
 
 def camera_answers(camera: Camera) -> bool:

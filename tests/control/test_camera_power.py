@@ -91,6 +91,27 @@ class Site:
         return [str(line) for line in self.control.lines()]
 
 
+def test_nothing_is_switched_while_that_cannot_be_stored(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    folder.touch()  # not even root can write below a file
+    site = Site(folder)
+    site.wait(30)
+    assert site.switch.states == [], "a power cut now would leave the port off for ever"
+    assert "the state directory cannot be written" in site.lines[0]
+    folder.unlink()
+    folder.mkdir()
+    site.wait(30)
+    assert site.switch.states == [False, True], "the attempt before was none"
+
+
+def test_a_camera_that_is_removed_from_the_configuration_has_no_line(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.wait(30)
+    assert site.lines
+    site.camera = replace(GATE, id="yard")
+    assert site.lines == []
+
+
 def test_the_port_of_a_dead_camera_is_switched_and_reported_when_it_is_back(tmp_path: Path) -> None:
     site = Site(tmp_path)
     site.wait(25)
