@@ -39,6 +39,15 @@ class SiteNetwork:
     camera_address: str = ""  # the gateway's own in the cameras' network
     serve_time: tuple[str, ...] = ()  # networks whose cameras may ask for the time
 
+    @property
+    def time_interface(self) -> str:
+        """The interface of the cameras' network, if the time is served to that network alone; other cameras
+        are behind another one."""
+        alone = self.camera_address and self.serve_time == (
+            str(ipaddress.IPv4Interface(self.camera_address).network),
+        )
+        return self.camera_interface if alone else ""
+
 
 NO_NETWORK = SiteNetwork()
 """DHCP, no SIM card, no time for cameras."""
@@ -192,5 +201,6 @@ def network_vars(network: SiteNetwork) -> dict[str, Any]:
             {name: text for name, text in cameras.items() if text} if network.camera_address else {}
         ),
         "time_serve_cameras": list(network.serve_time),
+        "base_ntp_interface": network.time_interface,
     }
     return {name: value for name, value in found.items() if value}

@@ -345,7 +345,7 @@ def test_the_network_of_a_site_becomes_variables_of_its_roles(tmp_path: Path) ->
     )
     assert said == []
     found = host_vars(site)
-    assert {name: found[name] for name in list(found)[-6:]} | {"ansible_host": ""} == {
+    assert {name: found[name] for name in list(found)[-7:]} | {"ansible_host": ""} == {
         "ansible_host": "",
         "edge_agent_sim": True,
         "base_modem_apn": "v-internet",
@@ -358,8 +358,20 @@ def test_the_network_of_a_site_becomes_variables_of_its_roles(tmp_path: Path) ->
         },
         "base_camera_network": {"address": "10.9.1.1/24", "interface": "eth1"},
         "time_serve_cameras": ["10.9.1.0/24"],  # a network with cameras alone, where the gateway is the clock
+        "base_ntp_interface": "eth1",
     }
     assert not any(name.startswith(("base_", "time_")) for name in host_vars(site_with(tmp_path)[0]))
+
+
+@pytest.mark.parametrize("serve_time", ["cameras", "192.168.1.0/24"])
+def test_cameras_beside_the_network_of_the_gateway_get_the_time_too(tmp_path: Path, serve_time: str) -> None:
+    """The firewall admits them on any interface: they are not behind that of the cameras' network."""
+    site, said = site_with(
+        tmp_path, camera_interface="eth1", camera_address="10.9.1.1/24", serve_time=serve_time
+    )
+    assert said == []
+    assert host_vars(site)["time_serve_cameras"] in (["192.168.1.11/32"], ["192.168.1.0/24"])
+    assert "base_ntp_interface" not in host_vars(site)
 
 
 @pytest.mark.parametrize(

@@ -53,8 +53,7 @@ def test_the_firewall_lets_in_what_the_cameras_ask_of_the_clock(tmp_path: Path) 
         "ip saddr { 10.0.0.0/24 } udp dport 123 accept",
         "ip6 saddr { fd00:1::/64 } udp dport 123 accept",
     ]
-    own = {"address": "10.9.1.1/24", "interface": "eth1"}
-    named = rendered("base", "nftables.conf.j2", base_ntp_from=CAMERAS[:1], base_camera_network=own)
+    named = rendered("base", "nftables.conf.j2", base_ntp_from=CAMERAS[:1], base_ntp_interface="eth1")
     assert '        iifname "eth1" ip saddr { 10.0.0.0/24 } udp dport 123 accept\n' in named
     if os.geteuid() == 0:
         for text in (opened_text, named):
