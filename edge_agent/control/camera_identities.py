@@ -75,7 +75,7 @@ class CameraIdentities:
         self._lock = threading.Lock()
         self._stored = dict(record.cameras)
         self._has_changed = False
-        self._read_mono: dict[str, float] = {}  # by camera id; of the main thread
+        self._read_mono: dict[tuple[str, str], float] = {}  # by camera id and host; of the main thread
         self._round: SupervisedThread | None = None
 
     def tick(self, statuses: Sequence[CameraStatus]) -> None:
@@ -92,7 +92,7 @@ class CameraIdentities:
         if not due:
             return
         now_mono = self._clock.monotonic()
-        self._read_mono |= {camera.id: now_mono for camera in due}
+        self._read_mono |= {(camera.id, _host(camera)): now_mono for camera in due}
         self._round = SupervisedThread("camera-identities", lambda loop: self._read(due, loop))
         self._round.start()
 
@@ -122,7 +122,7 @@ class CameraIdentities:
         now_mono = self._clock.monotonic()
         if online_since_mono is None or now_mono - online_since_mono < ONLINE_S or not host_of(camera.url):
             return False
-        read_mono = self._read_mono.get(camera.id)
+        read_mono = self._read_mono.get((camera.id, _host(camera)))
         if read_mono is None or now_mono - read_mono >= EVERY_S:
             return True
         return online_since_mono > read_mono and now_mono - read_mono >= AFTER_RECONNECT_S

@@ -91,6 +91,15 @@ def test_a_camera_that_keeps_reconnecting_is_read_once_an_hour(tmp_path: Path) -
     assert site.asked == 2
 
 
+def test_a_camera_at_another_address_is_read_at_once(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.tick(6)
+    site.cameras, site.answer = [replace(GATE, url="rtsp://127.0.9.99/sub")], OTHER
+    site.since_mono = site.clock.monotonic()
+    site.tick(6)
+    assert (site.asked, site.identities.identities()) == (2, {"gate": OTHER})
+
+
 def test_another_serial_number_at_the_same_address_is_reported_for_a_week(tmp_path: Path) -> None:
     site = Site(tmp_path)
     site.tick(10)
