@@ -25,7 +25,7 @@ from edge_agent.control.recovery_ladder import MAX_ATTEMPTS, RecoveryOutcome
 from edge_agent.core.clock import Clock, rfc3339, wall_time_of
 from edge_agent.core.delivery import EventAppender
 from edge_agent.core.model import CameraState, CameraStatus, Cause, Severity
-from edge_agent.core.problems import ProblemText, problem_text
+from edge_agent.core.problems import CodedProblem, ProblemText, problem_of, problem_text
 from edge_agent.core.state_file import read_record, write_record
 from edge_agent.core.worker import SupervisedThread
 from edge_agent.events import EventFactory
@@ -52,6 +52,14 @@ class PowerAttempt(Struct, frozen=True):
     after_s: float  # how long the camera was away
     outcome: RecoveryOutcome
     detail: str = ""
+    problem: CodedProblem | None = (
+        None  # the code and figures of ``detail``; None: it is the switch's own text
+    )
+
+    @property
+    def shown(self) -> str:
+        """``detail``, which can be said in another language if it has a code."""
+        return self.detail if self.problem is None else ProblemText(self.detail, self.problem)
 
 
 class CameraOutage(Struct):
@@ -140,7 +148,7 @@ class CameraPower:
         now = self._clock.now()
         for camera, tried in last.items():
             at = since_text(datetime.fromisoformat(tried.at), now, self._zone)
-            yield problem_text(f"camera-power-{tried.outcome}", camera=camera, at=at, detail=tried.detail)
+            yield problem_text(f"camera-power-{tried.outcome}", camera=camera, at=at, detail=tried.shown)
 
     # --- when ---
 
@@ -191,12 +199,12 @@ class CameraPower:
 
     def _heal(self, camera: Camera, poe: PoePort, since_mono: float, loop: SupervisedThread) -> None:
         if self._answers(camera):
-            self._note(camera.id, since_mono, RecoveryOutcome.HELD, "something answers at its address")
+            self._note(camera.id, since_mono, RecoveryOutcome.HELD, problem_text("camera-power-answers"))
             return
         switch = self._switch(poe)
         try:
             if not switch.is_on():
-                detail = f"port {poe.port} is switched off at the switch"
+                detail = problem_text("camera-power-port-off", port=poe.port)
                 self._note(camera.id, since_mono, RecoveryOutcome.HELD, detail)
                 return
         except SwitchFailed as error:
@@ -208,8 +216,8 @@ class CameraPower:
         self, camera: Camera, poe: PoePort, since_mono: float, switch: PowerSwitch, loop: SupervisedThread
     ) -> None:
         if not self._begin_cycle(camera.id, since_mono):
-            detail = "the state directory cannot be written"
-            self._note(camera.id, since_mono, RecoveryOutcome.FAILED, detail)
+            not_stored = problem_text("camera-power-not-stored")
+            self._note(camera.id, since_mono, RecoveryOutcome.FAILED, not_stored)
             return
         try:
             switch.set_power(False)
@@ -221,7 +229,7 @@ class CameraPower:
         loop.wait(poe.off_s)
         failure = self._power_up(camera.id, switch, loop)
         outcome = RecoveryOutcome.DONE if failure is None else RecoveryOutcome.FAILED
-        detail = failure or f"switch {poe.switch}, port {poe.port}"
+        detail = failure or problem_text("camera-power-port", switch=poe.switch, port=poe.port)
         self._note(camera.id, since_mono, outcome, detail)
 
     def _switch_on(self, camera: Camera, poe: PoePort, loop: SupervisedThread) -> None:
@@ -277,7 +285,7 @@ class CameraPower:
     def _attempt(self, since_mono: float, outcome: RecoveryOutcome, detail: str) -> PowerAttempt:
         now_mono = self._clock.monotonic()
         at, after_s = rfc3339(self._clock.now()), round(now_mono - since_mono, 1)
-        return PowerAttempt(at, self._boot_id, now_mono, after_s, outcome, detail)
+        return PowerAttempt(at, self._boot_id, now_mono, after_s, outcome, str(detail), problem_of(detail))
 
     def _save(self) -> bool:
         with self._lock:

@@ -17,6 +17,7 @@ from edge_agent.config.model.settings import Camera
 from edge_agent.control import camera_power
 from edge_agent.control.camera_power import FILE, CameraPower, camera_answers
 from edge_agent.core.model import CameraState, CameraStatus, Cause
+from edge_agent.core.problems import CATALOGUE
 from edge_agent.core.secrets import Secret
 from edge_agent.host.system.switch_port import PowerSwitch, SwitchFailed, SwitchPort
 from tests.events.parts import maker, valid
@@ -102,6 +103,18 @@ def test_nothing_is_switched_while_that_cannot_be_stored(tmp_path: Path) -> None
     folder.mkdir()
     site.wait(30)
     assert site.switch.states == [False, True], "the attempt before was none"
+
+
+def test_the_reason_is_vietnamese_too_also_after_a_restart(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.something_answers = True
+    site.wait(30)
+    site.start("boot-1")
+    (line,) = site.control.lines()
+    assert str(line).endswith("something answers at its address")
+    said = CATALOGUE.say(line.problem, "vi")
+    assert said is not None
+    assert said.endswith("tại địa chỉ của camera vẫn có thiết bị trả lời"), said
 
 
 def test_a_camera_that_is_removed_from_the_configuration_has_no_line(tmp_path: Path) -> None:

@@ -47,6 +47,20 @@ STATES: Sentences = {
         "camera {camera}: unreachable, and its switch gave no answer at {at}: {detail}",
         "camera {camera}: không trả lời, lúc {at} bộ chia mạng (switch) cũng không trả lời: {detail}",
     ),
+    # The details of these.
+    "camera-power-port": ("switch {switch}, port {port}", "switch {switch}, cổng {port}"),
+    "camera-power-answers": (
+        "something answers at its address",
+        "tại địa chỉ của camera vẫn có thiết bị trả lời",
+    ),
+    "camera-power-port-off": (
+        "port {port} is switched off at the switch",
+        "cổng {port} đang bị tắt trên bộ chia mạng (switch)",
+    ),
+    "camera-power-not-stored": (
+        "the state directory cannot be written",
+        "không ghi được vào thư mục trạng thái",
+    ),
     # What each cause means, whatever led to it.
     "cause-unknown": ("cause unknown", "không rõ nguyên nhân"),
     "cause-unreachable": (
