@@ -85,9 +85,12 @@ def test_the_main_thread_only_starts_a_reading_and_only_while_modemmanager_runs(
     tmp_path: Path, manager: FakeModemManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[str] = []
-    monkeypatch.setattr(
-        "edge_agent.control.modem.read_modem", lambda address: read.append(address) or read_modem(address)
-    )
+
+    def counted(address: str) -> ModemReading | None:
+        read.append(address)
+        return read_modem(address)
+
+    monkeypatch.setattr("edge_agent.control.modem.read_modem", counted)
     clock = FakeClock()
     modem = watch(tmp_path, clock)
     root = plant_bus(tmp_path)

@@ -145,7 +145,9 @@ def test_a_technician_sees_the_modem_and_sets_up_the_sim_card(
 ) -> None:
     with bus_daemon(tmp_path) as address:
         manager = FakeModemManager(address, FakeModem(state=7, registration=2, signal_percent=31))
-        monkeypatch.setattr("edge_agent.commissioning.page.pages.ModemView", lambda: ModemView(address))
+        monkeypatch.setattr(
+            "edge_agent.commissioning.page.pages.ModemView", lambda: ModemView(lambda: address)
+        )
         box, url = request.getfixturevalue("served")
         (box.folder / FOLDER).mkdir(parents=True)
         with Chromium(tmp_path / "profile", flags=("--ignore-certificate-errors",)) as phone:
