@@ -20,8 +20,9 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from msgspec import Struct, structs
+from msgspec import Meta, Struct, structs
 
 from edge_agent.core.clock import Clock
 from edge_agent.core.errors import CameraSetupError
@@ -70,7 +71,7 @@ class _Accepted(Struct, frozen=True):
 
 
 class _Record(Struct, frozen=True):
-    salt: str = ""
+    salt: Annotated[str, Meta(pattern=r"^([0-9a-f]{32})?$")] = ""  # the file may be damaged
     failed: list[_Failure] = []
     accepted: list[_Accepted] = []
 
