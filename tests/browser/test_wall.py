@@ -200,6 +200,9 @@ def test_a_ward_that_goes_dark_comes_first_without_a_reload_and_city_wide_lines_
     cut, _ = room.run(lines)
     assert re.search(r"ở .*, .*, .*, .* và 1 phường nữa từ .*: 110 trên 110 điểm", cut), "one line"
     assert room.run(FITS) == {"page": True, "cards": [], "count": 21}
+    row = "<ul><li><b>Chợ</b> <span>mất liên lạc</span></li></ul>"  # as a ward of one site has it
+    room.run(f"document.querySelector('.rank-dark').insertAdjacentHTML('beforeend', '{row}')")
+    assert room.run(FAINT) == {}
 
 
 SOUNDS = "document.body.dataset.sounding === 'true'"
