@@ -108,24 +108,26 @@ class CameraPower:
         self._lock = threading.Lock()
         self._records = (read_record(self._path, CameraOutages) or CameraOutages()).cameras
         self._work: SupervisedThread | None = None
+        self._last = ""  # the camera that ``_work`` is about
 
     def tick(self, statuses: Sequence[CameraStatus]) -> None:
         if self._work is not None and self._work.running:
             return
         by_id = {status.camera_id: status for status in statuses}
-        for camera in self._cameras():
+        # The camera of the last attempt comes last: a switch that never answers does not block the others.
+        for camera in sorted(self._cameras(), key=lambda each: each.id == self._last):
             status, poe = by_id.get(camera.id), camera.poe
             if status is None or poe is None or not host_of(camera.url):
                 continue
             with self._lock:
                 record = self._records.setdefault(camera.id, CameraOutage())
             if record.is_off:  # the agent ended while the port was off
-                self._start(partial(self._switch_on, camera, poe))
+                self._start(camera, partial(self._switch_on, camera, poe))
                 return
             if status.state is not CameraState.OFFLINE:
                 self._is_back(camera.id, record)
             elif self._is_due(status, poe, record):
-                self._start(partial(self._heal, camera, poe, status.since_mono))
+                self._start(camera, partial(self._heal, camera, poe, status.since_mono))
                 return
 
     def stop(self) -> None:
@@ -193,7 +195,8 @@ class CameraPower:
 
     # --- on the thread ---
 
-    def _start(self, work: Callable[[SupervisedThread], None]) -> None:
+    def _start(self, camera: Camera, work: Callable[[SupervisedThread], None]) -> None:
+        self._last = camera.id
         self._work = SupervisedThread("camera-power", work)
         self._work.start()
 

@@ -117,6 +117,31 @@ def test_the_reason_is_vietnamese_too_also_after_a_restart(tmp_path: Path) -> No
     assert said.endswith("tại địa chỉ của camera vẫn có thiết bị trả lời"), said
 
 
+def test_a_switch_that_never_answers_does_not_keep_another_camera_from_its_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(camera_power, "ON_ATTEMPTS", 1)
+    dead, good = FakeSwitch(), FakeSwitch()
+    dead.fails_to_switch_on = 99
+    yard = replace(GATE, id="yard", poe=replace(POE, switch="10.0.0.3"))
+    site = Site(tmp_path)
+    site.control = CameraPower(
+        *(tmp_path, site.clock, "boot-1", UTC, lambda: [GATE, yard], maker(site.clock), site.collected),
+        switch=lambda poe: good if poe.switch == "10.0.0.3" else dead,
+        answers=lambda camera: False,
+    )
+    site.clock.advance(1800)
+    for _ in range(3):
+        now = site.clock.now()
+        site.control.tick(
+            [CameraStatus(each, site.state, site.cause, now, site.since_mono) for each in ("gate", "yard")]
+        )
+        site.control.stop()  # do not wait for the pauses
+        assert site.control.join(5.0)
+    assert dead.states == [False]
+    assert good.states == [False, True]
+
+
 def test_a_camera_that_is_removed_from_the_configuration_has_no_line(tmp_path: Path) -> None:
     site = Site(tmp_path)
     site.wait(30)
