@@ -77,8 +77,8 @@ WINDOWS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LearningUser(BrokerUser):
-    """The broker user that asks gateways for times. Needed where a broker knows clients by their
-    certificates: with that of mqtt it would end the session of the ingest."""
+    """The broker user that asks gateways for times. Needed if the broker identifies clients by their
+    certificates: with the certificate of mqtt the question would end the session of the ingest."""
 
 
 LEARNING_USER = section(LearningUser, "user", check=check_user, replacements=login.ADVICE)

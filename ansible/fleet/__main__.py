@@ -156,10 +156,10 @@ def load(
 
 
 class _Help(argparse.ArgumentDefaultsHelpFormatter):
-    """Adds the default to a help text, but not None and False."""
+    """Adds the default to a help text, but not None, False and an empty one."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        return action.help if action.default in (None, False) else super()._get_help_string(action)
+        return action.help if action.default in (None, False, "", []) else super()._get_help_string(action)
 
 
 class _Renamed(argparse.Action):
@@ -197,7 +197,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_sheet(add("check", "list all mistakes in the sheet"))
     build_ = add("build", "write sites.yml and host_vars beside the sheet")
     _add_sheet(build_)
-    build_.add_argument("--out", type=Path, help="inventory folder; without it that of the sheet")
+    build_.add_argument(
+        "--out", type=Path, help="inventory folder to write to; without it the folder of the sheet"
+    )
     build_.add_argument("--prune", action="store_true", help="remove host_vars of sites that are gone")
     _add_host_key(add("host-key", "record a machine's ssh host key, once you have compared it"))
     made = add("generate", "write an invented sheet of any size, for tests")
@@ -224,11 +226,12 @@ def _add_host_key(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=SSH_PORT, help="ssh port of a server")
     parser.add_argument(
         "--fingerprint",
-        default="",
-        help="the fingerprint that the machine shows (SHA256:...); without it a question on the terminal",
+        help="fingerprint that the machine shows (SHA256:...); without it a question on the terminal",
     )
     parser.add_argument(
-        "--replace", action="store_true", help="another key is recorded: the card or the hardware is new"
+        "--replace",
+        action="store_true",
+        help="replace another recorded key, after a new card or new hardware",
     )
     parser.add_argument(
         "--csv", type=Path, default=HERE / "inventory/sites.csv", help="the sheet of the sites"
@@ -251,7 +254,7 @@ def _add_publish(out: argparse.ArgumentParser) -> None:
     out.add_argument("--version", required=True, help="version of the release")
     _add_release_key(out)
     out.add_argument(
-        "--percent", type=int, default=100, help="share of the gateways that install the release"
+        "--percent", type=int, default=100, help="percent of the gateways that install the release"
     )
 
 
@@ -269,7 +272,7 @@ def _add_push(sent: argparse.ArgumentParser) -> None:
     sent.add_argument("--broker", required=True, help="address, such as mqtts://broker.example:8883")
     sent.add_argument("--root", default="tb/v1", help="first levels of every topic")
     for name, what in (
-        ("ca", "certificates that the broker's certificate must lead to"),
+        ("ca", "CA certificates that verify the broker's certificate"),
         ("cert", "client certificate of a user that may send commands"),
         ("key", "private key of --cert-file"),
     ):
@@ -279,7 +282,7 @@ def _add_push(sent: argparse.ArgumentParser) -> None:
         )
     sent.add_argument(
         "--url",
-        help="https address from which the gateway fetches it; without it in pieces, through the broker",
+        help="https address from which the gateway fetches the release; without it, the broker carries it",
     )
     sent.add_argument("--wait-s", type=float, default=3600.0, help="longest wait for the result, in seconds")
 
@@ -292,12 +295,12 @@ def _add_certificates(renew: argparse.ArgumentParser) -> None:
         "--csv", type=Path, default=HERE / "inventory/sites.csv", help="the sheet of the sites"
     )
     _add_wards(renew)
-    renew.add_argument("--days", type=int, default=Lives().days, help="lifetime of a certificate")
+    renew.add_argument("--days", type=int, default=Lives().days, help="lifetime of a certificate, in days")
     renew.add_argument(
         "--renew-days",
         type=int,
         default=Lives().renew_days,
-        help="renew a certificate that is valid for fewer days",
+        help="renew certificates that are valid for fewer days than this",
     )
     renew.add_argument(
         "--passphrase-file",

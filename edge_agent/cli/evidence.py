@@ -121,7 +121,7 @@ def _add_hold(actions: Commands, default_config: Path) -> None:
     hold = add_command(
         actions,
         "hold",
-        "keep an event's media and bytes until they are released",
+        "keep an event, its pictures and its clip until the hold is released",
         "sudo edge-agent evidence hold EVENT --by 'Nguyễn Văn An' --why 'file 7/2026'",
         "sudo edge-agent evidence hold EVENT --release",
     )

@@ -77,7 +77,7 @@ def add_command_to(commands: Commands) -> None:
         nargs="+",
         default=[],
         metavar="CAMERA",
-        help="measure on the frames of these cameras, as the manifest names them; default: one in five",
+        help="measure on the frames of these cameras, as in the manifest; default: one camera in five",
     )
     _add_training(learn)
     _add_release(learn)

@@ -163,7 +163,7 @@ def _add_places(search: CommandParser) -> None:
     search.add_argument(
         "--then",
         metavar="GATEWAY[/CAMERA]",
-        help="only pairs: seen there afterwards; default: no pairs",
+        help="find objects that were seen there afterwards, too; default: one place is enough",
     )
     search.add_argument(
         "--within",

@@ -54,7 +54,7 @@ def add_doctor(commands: Commands, default_config: Path) -> None:
         "--aim",
         metavar="CAMERA",
         help="instead of the examination, show the picture of this camera to a phone for 15 minutes; "
-        "default: examine",
+        "default: examine now",
     )
     doctor.add_config(default_config)
 
@@ -91,7 +91,7 @@ def _add_paper(doctor: CommandParser) -> None:
         "--findings",
         type=Path,
         metavar="FINDINGS.json",
-        help="make the report of findings that are stored beside an earlier one; default: examine",
+        help="make the report again from the findings of an earlier examination; default: examine now",
     )
 
 
@@ -140,7 +140,8 @@ def _add_discover(actions: Commands, default_config: Path) -> None:
     discover.add_argument(
         "--choose",
         metavar="1,2|all",
-        help="numbers of the list, or addresses; default: all to log in, a question before --write",
+        help="cameras to log in to and to write: numbers of the list, or addresses; default: log in to all, "
+        "and ask before --write",
     )
     discover.add_argument(
         "--write",

@@ -44,7 +44,7 @@ def add_tls_arguments(parser: argparse.ArgumentParser) -> None:
         "--ca-file",
         type=Path,
         metavar="FILE",
-        help="certificates that the broker's certificate must lead to; default: the system's trust store",
+        help="CA certificates that verify the broker's certificate; default: the system's trust store",
     )
     tls.add_argument(
         "--cert-file", type=Path, metavar="FILE", help="client certificate; default: no certificate"

@@ -260,7 +260,8 @@ def _add_cases(actions: Commands) -> CommandParser:
         "export",
         "write a case with its pictures, accesses and a signature into one zip",
         "sudo -u edge-central edge-agent central case export 7/2026 --by 'Nguyễn Văn An' --out case.zip",
-        description="The zip is signed with search.key_file, and the export is in the access log. "
+        description="Write a case with its pictures and accesses into one zip, signed with "
+        "search.key_file. The access log records the export. "
         "docs/guide/cases.md says how to verify it.",
     )
     export.add_argument("case", metavar="CASE", help="number of the case, such as 7/2026")
@@ -289,8 +290,9 @@ def _add_travel_times(actions: Commands) -> tuple[CommandParser, ...]:
         "ask the gateways that are online when objects passed, and learn from it",
         "sudo -u edge-central edge-agent central travel-times learn --dry-run",
         exit_codes={1: "failed, or no gateway was asked"},
-        description="Asks for the windows of journeys.learn, and prints before what that costs at most. The "
-        "times stay in memory; only travel times are stored. The weekly timer of the role central runs it.",
+        description="Ask the gateways that are online when objects passed, in the windows of journeys.learn, "
+        "and store only the travel times that follow from it. First print how much data this costs at most. "
+        "The weekly timer of the role central runs it.",
     )
     learn.add_argument("--dry-run", action="store_true", help="print what would be asked, and ask nothing")
     return listing, learn
@@ -320,7 +322,9 @@ def _add_proposals(actions: Commands) -> CommandParser:
         metavar="DIR",
         help="write each drafted rule into a file of this folder; default: printed",
     )
-    proposals.add_argument("--days", type=int, default=90, metavar="N", help="last days; of the outcomes")
+    proposals.add_argument(
+        "--days", type=int, default=90, metavar="N", help="use the outcomes of the last N days"
+    )
     proposals.add_argument(
         "--timezone", default="Asia/Ho_Chi_Minh", metavar="NAME", help="time zone of the site"
     )

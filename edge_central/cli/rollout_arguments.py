@@ -82,8 +82,9 @@ def _add_stop(todo: Commands) -> CommandParser:
         "stop the roll-out: no further batch begins",
         "edge-agent central rollout stop --by an --reason 'cameras of dt-001 stay dark'",
         exit_codes={1: "failed, or no roll-out goes on"},
-        description="The batch that is under way ends by itself; its gateways stay on the release that they "
-        "have then. To continue, run rollout.yml again: it leaves out gateways that have the release.",
+        description="Stop the roll-out: no further batch begins. The batch that is under way ends by itself; "
+        "its gateways stay on the release that they have then. To continue, run rollout.yml again: it leaves "
+        "out gateways that have the release.",
     )
     stop.add_argument("--reason", default="", metavar="TEXT", help="reason; of the stop; default: none")
     _add_person(stop)

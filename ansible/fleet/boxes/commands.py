@@ -29,7 +29,7 @@ def add_commands(
     enrol.add_argument("batch", help="name of the batch, such as 2026-11")
     _add_authority(enrol)
     enrol.add_argument("folder", type=Path, nargs="?", default=Path(), help="folder for certificate and key")
-    enrol.add_argument("--days", type=int, default=365, help="lifetime of the certificate")
+    enrol.add_argument("--days", type=int, default=365, help="lifetime of the certificate, in days")
     enrol.add_argument("--revoke", action="store_true", help="revoke it; then run servers.yml")
     bundle = add("bundle", "write the signed file with the configurations of all sites, for every box")
     add_sheet(bundle)
@@ -62,7 +62,7 @@ def _add_claims(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--broker", required=True, help="address, such as mqtts://broker.example:8883")
     parser.add_argument("--root", default="tb/v1", help="first levels of every topic")
     for name, what in (
-        ("ca", "certificates that the broker's certificate must lead to"),
+        ("ca", "CA certificates that verify the broker's certificate"),
         ("cert", "client certificate of a user in broker_claims_users"),
         ("key", "private key of --cert-file"),
     ):
@@ -74,14 +74,16 @@ def _add_claims(parser: argparse.ArgumentParser) -> None:
         *("--operator",), type=Path, action="append", default=[], metavar="PUBLIC_KEY",
         help="public key, or folder of keys, of operators who may withdraw claims; may be repeated",
     )  # fmt: skip
-    parser.add_argument("--boxes", type=Path, help="list of boxes; a claim of another box is a question")
-    parser.add_argument("--days", type=int, default=730, help="lifetime of the certificates")
+    parser.add_argument(
+        "--boxes", type=Path, help="list of boxes; the claim of another box waits for a person"
+    )
+    parser.add_argument("--days", type=int, default=730, help="lifetime of the certificates, in days")
     parser.add_argument(
         "--confirm-matching",
         action="store_true",
-        help="confirm claims that fit sheet and list without asking, and leave the others to a person",
+        help="confirm claims that fit sheet and list without asking; the others wait for a person",
     )
-    parser.add_argument("--watch", action="store_true", help="go on and answer each claim as it comes")
+    parser.add_argument("--watch", action="store_true", help="keep running, and answer each new claim")
     parser.add_argument(
         *("--replace",), action="append", default=[], metavar="SITE",
         help="revoke the former box of this site when another one claims it; may be repeated",

@@ -39,7 +39,11 @@ def add_command_to(commands: Commands, default_config: Path) -> None:
     _add_camera(show)
     show.add_argument("--out", type=Path, required=True, metavar="OUT.jpg", help="where to write the result")
     show.add_argument(
-        "--spacing", type=_spacing, default=SPACING_M, metavar="METRES", help="between two lines"
+        "--spacing",
+        type=_spacing,
+        default=SPACING_M,
+        metavar="METRES",
+        help="distance between two lines, in metres",
     )
     show.add_config(default_config)
     guess = add_command(
@@ -65,7 +69,7 @@ def add_command_to(commands: Commands, default_config: Path) -> None:
     )
     guess.add_argument("--lane-m", type=_positive, metavar="METRES", help="width of that lane; default: none")
     guess.add_argument(
-        "--days", type=_days, default=DAYS, metavar="N", help="last days; of the stored passages"
+        "--days", type=_days, default=DAYS, metavar="N", help="use the passages of the last N days"
     )
     guess.add_config(default_config)
 
