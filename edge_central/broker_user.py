@@ -14,7 +14,7 @@ from edge_agent.core.secrets import Credentials
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerUser:
-    """Who connects. Broker, root and ca_file are those of mqtt."""
+    """The broker user that connects; broker, root and ca_file are those of mqtt."""
 
     id: Annotated[str, Key("MQTT client id; at a broker with certificates the CN of cert_file", identifier())]
     cert_file: Annotated[

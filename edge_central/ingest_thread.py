@@ -57,8 +57,8 @@ messages, but reconnects can bring the same messages again."""
 
 @dataclass(frozen=True, slots=True)
 class CommandSenders:
-    """They send the commands that the console, searches and rehearsals have stored, ask for rules, and give
-    the control machine the claims of boxes."""
+    """Sends the commands that the console, searches and rehearsals have stored, requests rules, and publishes
+    the claims of boxes for the control machine."""
 
     requests: RequestSender
     searches: SearchSender

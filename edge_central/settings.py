@@ -319,7 +319,7 @@ class CentralSettings:
 
     @property
     def timezone(self) -> tzinfo:
-        """Of the pages, and of the days by which traffic is counted."""
+        """Time zone of the pages, and of the days by which traffic is counted."""
         return DEFAULT_TIMEZONE if self.console is None else self.console.timezone
 
     @property

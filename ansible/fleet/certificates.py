@@ -128,8 +128,8 @@ class Authority:
         return len(valid)
 
     def _write_revocation_list(self, now: datetime) -> None:
-        """Write ``crl.pem``, as long valid as that of the role ``pki``: OpenSSL refuses all clients after a
-        list has expired."""
+        """Write ``crl.pem``, valid for as long as in the role ``pki``: after a list has expired OpenSSL
+        refuses all clients."""
         path = self.folder / "crl.pem"
         before = x509.load_pem_x509_crl(path.read_bytes()) if path.is_file() else ()
         dates = {entry.serial_number: entry.revocation_date_utc for entry in before}

@@ -86,7 +86,8 @@ def learn(path: Path, name: str, key: HostKey, same: Callable[[HostKey], bool], 
 
 
 def confirm(fingerprint: str, ask: Callable[[str], str]) -> Callable[[HostKey], bool]:
-    """How a key is compared: with ``fingerprint``, or without one by a person who answers ``ask``."""
+    """Return the comparison of keys: with ``fingerprint``, or, without one, by a person who answers
+    ``ask``."""
     if fingerprint:
         return lambda key: key.fingerprint == fingerprint
 

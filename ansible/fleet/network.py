@@ -55,7 +55,7 @@ NO_NETWORK = SiteNetwork()
 
 @dataclass(frozen=True, slots=True)
 class _Cells:
-    """The cells of a site. ``value`` and ``at`` take a column: its text, and the line of it."""
+    """The cells of a site. ``value`` returns the text of a column, ``at`` its line in the sheet."""
 
     site: str
     value: Callable[[str], str]

@@ -1,4 +1,5 @@
-"""The boards for which images are made: what each needs beside what the roles install, and how it boots."""
+"""The boards for which images are made: how each boots, and what it needs besides the packages of the
+roles."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def variables(role: Path) -> str:
 
 
 def with_variables(text: str, role: Path) -> str:
-    """``text`` of a README with the present table. Raises ValueError if it has no place for one."""
+    """Return the README ``text`` with the current table. Raises ValueError if it has no place for a table."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:

@@ -289,7 +289,7 @@ class FrameFeed:
         return self._ready.popleft() if due else None
 
     def _in_time(self, packets: Sequence[RingPacket]) -> Sequence[RingPacket]:
-        """Skip packets up to the newest keyframe, or all without one, if decoding cannot keep up."""
+        """If decoding cannot keep up, skip to the newest keyframe; without a keyframe, skip all packets."""
         now_mono = self._clock.monotonic()
         if not self._behind or now_mono - packets[0].arrived_mono <= MAX_LAG_S:
             return packets

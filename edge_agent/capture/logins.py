@@ -34,7 +34,8 @@ class LimitedLogins:
         *,
         repeat: bool = False,
     ) -> FrameSource:
-        """Raises ``CaptureError``; where the limit is reached, SourceRejected before the password is sent."""
+        """Raises ``CaptureError``. If the limit is reached, that is ``SourceRejected``, and no password is
+        sent."""
         if camera.credentials is None:
             return open_source(camera, clock, wait, limits, repeat=repeat)
         endpoint = endpoint_of(camera)

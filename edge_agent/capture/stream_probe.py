@@ -57,7 +57,8 @@ def probe_stream(camera: Camera, clock: Clock, opener: Opener = open_source) -> 
 
 
 def probe_picture(camera: Camera, clock: Clock, opener: Opener = open_source) -> StreamProbe:
-    """As ``probe_stream``, but end with the first picture: rate and keyframe interval mean nothing."""
+    """Like ``probe_stream``, but stops at the first picture, so rate and keyframe interval are not
+    measured."""
     return _probe(camera, clock, opener, picture_only=True)
 
 

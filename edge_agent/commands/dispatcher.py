@@ -185,7 +185,8 @@ class CommandExecutor:
 
 
 def _lower_priority(niceness: int) -> None:
-    """Of the calling thread; Linux has a niceness for each. It cannot be raised again without privileges."""
+    """Lower the priority of the calling thread; Linux has a niceness for each thread. Raising it again needs
+    privileges."""
     if niceness:
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)

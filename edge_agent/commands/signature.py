@@ -137,8 +137,8 @@ def verify(jws: bytes, public: bytes) -> bytes:
 
 
 def open_claim(jws: bytes) -> Claim:
-    """Return the claim of a box, verified with the key that it contains: whoever changed it has another key.
-    Raises ValueError."""
+    """Return the claim of a box, verified with the key that the claim itself contains, so a changed claim can
+    only come from another key. Raises ValueError."""
     try:
         claim = msgspec.json.decode(read_unverified(jws)[0], type=Claim)
         raw = read_public(claim.public_key)

@@ -1,4 +1,4 @@
-"""The cameras of a site compared with what is on the network, and whether they take the password."""
+"""Compares the cameras of a site with the network, and checks whether they accept the password."""
 
 from __future__ import annotations
 
@@ -53,7 +53,8 @@ class CamerasFound:
     strangers: tuple[Bilingual, ...] = ()  # cameras that the sheet does not name
 
     def wire(self, sysroot: Path = Path("/")) -> list[ClaimCamera]:
-        """For the claim. The MAC is that of the box's network: no camera was asked with a password yet."""
+        """The cameras as the claim lists them. The MAC comes from the box's table of neighbours, because no
+        login has been made yet."""
         return [
             ClaimCamera(
                 id=each.id,

@@ -87,8 +87,8 @@ def _commissioning(paths: CommissioningPaths, sysroot: Path) -> Commissioning:
 
 
 def _take_credentials(paths: CommissioningPaths) -> None:
-    """Use the passwords in memory, and put those there that systemd passes to the service, unless the
-    technician has typed some since the start of the box."""
+    """Read passwords from the folder in memory. If the technician has typed none since the box started, fill
+    it with the passwords that systemd passes to the service."""
     given = os.environ.get("CREDENTIALS_DIRECTORY")
     if given and not (paths.run / "credentials").is_dir():
         # systemd makes a flat folder: credentials_cam-1 (systemd.exec(5)).
@@ -116,8 +116,8 @@ def _environment(paths: CommissioningPaths, sysroot: Path) -> BoxEnvironment:
 
 
 def _adopt_withdrawal(paths: CommissioningPaths, store: ClaimStore) -> None:
-    """Follow root's part, which has returned the box to no site on a command of the centre, or whose last
-    step a power cut separated from the record."""
+    """Make the record agree with root's part, which removes the site on a command of the centre. A power cut
+    may also have come between the last step of root's part and the record."""
     record = store.record
     if record.state in FREE or not record.settled or (paths.etc / "site-id").exists():
         return
@@ -179,8 +179,8 @@ def _photo(path: Path) -> bytes:
 
 @contextmanager
 def _page_stopped() -> Iterator[None]:
-    """Stop the page while the command runs, if root may do so, and start it again at the end: it delivers the
-    claim."""
+    """Stop the page's service while the command runs, if it runs as root. Start it again at the end, because
+    the service delivers the claim."""
     if os.geteuid() != 0 or not Path("/run/systemd/system").is_dir():
         yield
         return

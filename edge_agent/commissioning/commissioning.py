@@ -49,7 +49,7 @@ class BoxEnvironment:
 
 
 class Commissioning:
-    """``lock`` protects what is not in the record; the record itself has one owner at a time by ``busy``."""
+    """``lock`` protects all state outside the record. ``busy`` gives the record one owner at a time."""
 
     def __init__(self, box: BoxEnvironment, bundle: SiteBundle, store: ClaimStore) -> None:
         self.box, self.bundle, self._store = box, bundle, store
@@ -149,7 +149,7 @@ class Commissioning:
     # --- the centre's side ---
 
     def delivered(self) -> None:
-        """The broker has the claim."""
+        """Record that the broker has the claim."""
         self._store.change(delivered=True)
 
     def accept(self, answer: ClaimAnswer) -> None:
@@ -244,12 +244,12 @@ class Commissioning:
         self.papers.clear()
 
     def leave(self) -> None:
-        """The claim is confirmed and no phone asks any more: the page is not started again."""
+        """End the page for good if the claim is confirmed: no phone requests it any more."""
         with self._step(wait=True):
             self._mark_done(signed=True)
 
     def _mark_done(self, *, signed: bool = False) -> None:
-        """After this the page is not started again: the claim is confirmed and the technician has signed."""
+        """End the page for good if the claim is confirmed and the technician has signed."""
         signed = signed or self.record.finished
         if signed and self.record.state is CommissioningState.CONFIRMED:
             try:

@@ -1,7 +1,7 @@
 """Sends the claim and fetches the answer, in short sessions with the certificate of the box's batch.
 
-All boxes of a batch have one certificate, and the broker ends the older of two sessions of one name. So a
-session lasts only while there is something to send or to fetch, and attempts are spread at random.
+All boxes of a batch have one certificate, and of two sessions with one name the broker ends the older. So a
+session lasts only while there is something to send or to fetch, and boxes connect at random times.
 """
 
 from __future__ import annotations

@@ -53,6 +53,6 @@ class DoctorRun:
 
 
 def counts(document: Doctor) -> VerdictCounts:
-    """How many lines have each level; accepted defects count as yellow."""
+    """Count the lines of each level; accepted defects count as yellow."""
     levels = ["yellow" if line.accepted is not None else line.level for line in document.lines]
     return VerdictCounts(green=levels.count("green"), yellow=levels.count("yellow"), red=levels.count("red"))

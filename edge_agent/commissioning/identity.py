@@ -54,7 +54,7 @@ class BoxIdentity:
 
     @property
     def name(self) -> str:
-        """Its own name on the local network."""
+        """The box's own name on the local network."""
         return box_host(self.serial)
 
     @property

@@ -1,4 +1,4 @@
-"""The network of a box without a site: its entries are checked, and its modem is shown as it is."""
+"""Checks what the technician enters about the network of a box without a site, and reads its modem."""
 
 from __future__ import annotations
 

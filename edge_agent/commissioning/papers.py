@@ -108,12 +108,13 @@ class PaperFiles:
 
 
 def _name(gateway: str, time: str) -> str:
-    """As ``store_report`` names them."""
+    """Return the name of the report, made as ``store_report`` makes it."""
     return f"{gateway}-{time[:19].replace('-', '').replace(':', '')}Z"
 
 
 def _findings(path: Path, printed: Doctor) -> Doctor:
-    """The whole document with its pictures; the printed one where the disk has not stored it."""
+    """The whole document with its pictures; if the disk has not stored it, the document that doctor
+    printed."""
     try:
         return read_findings(path)
     except EdgeAgentError:

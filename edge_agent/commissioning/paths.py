@@ -32,7 +32,7 @@ class CommissioningPaths:
 
     @property
     def is_set_up_by_playbook(self) -> bool:
-        """Whether there is a configuration that root's part has not written: it leaves such a box alone."""
+        """Whether another program wrote the configuration: root's part then changes nothing on the box."""
         return self.config.exists() and not (self.root_state / "claimed.json").exists()
 
     @property

@@ -29,8 +29,8 @@ class CommissioningState(StrEnum):
 
 
 class ClaimRecord(msgspec.Struct, frozen=True):
-    """``jws`` is sent until the broker has it. ``answer``: of the centre; it is acted on again at each start
-    until ``settled``."""
+    """The state of the claim. ``jws`` is sent until the broker has it. Each start acts on ``answer``, the
+    centre's, again until ``settled``."""
 
     state: CommissioningState = CommissioningState.UNCLAIMED
     claim: Claim | None = None

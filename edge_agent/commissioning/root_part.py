@@ -1,4 +1,4 @@
-"""Requests to root's part, ``edge_commission.py``: a file in memory starts it, and it leaves an answer."""
+"""Requests to root's part, ``edge_commission.py``: a file in memory starts it, and it writes an answer."""
 
 from __future__ import annotations
 

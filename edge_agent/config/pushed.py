@@ -292,8 +292,8 @@ class ConfigSource:
         return self.load_pushed(PushStore(settings.state_dir).path(settings.version), rule_changes)
 
     def rule_changes(self) -> RuleChanges:
-        """Return the stored changed rules, to be changed again: also those that do not fit now, so that the
-        next change does not forget them. Call ``load`` first."""
+        """Return the stored changed rules as the base of another change. Rules that do not fit the present
+        configuration are included, so that the next change does not lose them. Call ``load`` first."""
         return RuleChanges() if self._stored_changes is None else changes_of(self._stored_changes)
 
     def tree(self) -> Mapping:
@@ -302,7 +302,7 @@ class ConfigSource:
         return whole if self._rule_changes is None else with_rule_changes(whole, self._rule_changes)
 
     def tree_without_changes(self) -> Mapping:
-        """As ``tree``, without the changed rules that lie over it."""
+        """Return the same as ``tree``, but without the changed rules."""
         assert self.selected is not None
         if self.selected.origin is ConfigOrigin.FILE:
             return loader.merged_tree(self.path)

@@ -1,4 +1,4 @@
-"""Reads seldom what each camera is: when it first connects, once a day, and after it reconnects.
+"""Reads the identity of each camera: when it first connects, once a day, and after it reconnects.
 
 The libraries run in a process of their own, so that they do not stay in the agent's memory; it reads the
 password from its standard input. Cameras without a login or a web page get only the MAC that the gateway's
@@ -187,7 +187,7 @@ def read_in_process(camera: Camera, state_dir: Path) -> CameraIdentity | None:
 
 
 class _Response(msgspec.Struct, frozen=True):
-    """``IdentityResponse``, whose module imports the libraries."""
+    """``IdentityResponse`` without an import of its module, which imports the libraries."""
 
     identity: CameraIdentity | None = None
     failure: str = ""

@@ -1,5 +1,5 @@
-"""Switches the PoE port of a camera off and on that has been unreachable for long, as a technician would do
-by pulling the cable.
+"""Switches the PoE port of a camera off and on if the camera has been unreachable for long, as a technician
+would pull its cable.
 
 Only a camera at whose address nothing answers is switched, and only while its switch answers and has the port
 on. What was tried is reported when the camera is back, as an event ``healing`` with the camera's id.
@@ -44,7 +44,7 @@ ON_ATTEMPTS, ON_EVERY_S = 12, 5.0
 
 
 class PowerAttempt(Struct, frozen=True):
-    """One attempt; ``mono`` is of the boot ``boot_id``."""
+    """One attempt; ``mono`` counts from the boot ``boot_id``."""
 
     at: str  # RFC 3339
     boot_id: str
@@ -74,7 +74,7 @@ class CameraOutage(Struct):
 
 
 class CameraOutages(Struct):
-    """The state file, by camera id."""
+    """The content of the state file: an entry for each camera id."""
 
     cameras: dict[str, CameraOutage] = {}
 
@@ -139,7 +139,7 @@ class CameraPower:
         return self._work is None or self._work.join(timeout_s)
 
     def lines(self) -> Iterator[ProblemText]:
-        """Lines for the heartbeat's ``degraded``: cameras that are away, and what was tried last."""
+        """Lines for the heartbeat's ``degraded``: unreachable cameras, and what was tried last."""
         configured = {camera.id for camera in self._cameras() if camera.poe is not None}
         with self._lock:
             last = {

@@ -62,7 +62,8 @@ def modem_health(reading: ModemReading, sent_bytes: int = 0, received_bytes: int
 class ModemWatch:
     """The main thread calls ``tick`` about once a second; any thread may call ``health``.
 
-    Each reading runs on a thread of its own that nothing waits for: while one blocks, no other starts.
+    Each reading runs on a thread of its own, and nothing waits for it. While a reading blocks, no other
+    starts.
     """
 
     def __init__(
@@ -123,7 +124,8 @@ class ModemWatch:
             self.save()
 
     def save(self) -> None:
-        """Write the count; called by the reading thread, and at a stop when that does not run."""
+        """Write the count. Called by the reading thread, and by the main thread at a stop while no reading
+        runs."""
         self._saved_mono = self._clock.monotonic()
         self._usage.save()
 

@@ -1,4 +1,4 @@
-"""Limits logins at cameras that fail, in one journal for all programs of the gateway.
+"""Limits failed logins at cameras, with one journal for all programs of the gateway.
 
 Cameras lock an account after a few wrong passwords (Hikvision after five, by its manual), also for the
 recorder and the people who use it. So the agent, ``doctor``, ``cameras`` and every other program count failed
@@ -43,8 +43,8 @@ POLL_S = 0.05
 
 
 class LoginsUsedUp(CameraSetupError):
-    """Another login could lock the camera's account. Nothing was sent. ``next_s``: seconds until the next
-    login is allowed; ``code``: the sentence about it."""
+    """No login is allowed now, because another failure could lock the camera's account; nothing was sent.
+    ``next_s``: seconds until the next login is allowed; ``code``: code of the message."""
 
     def __init__(self, code: str, host: str, user: str, logins: int, next_s: float) -> None:
         self.code = code
@@ -132,7 +132,7 @@ class LoginJournal:
         return self._ids[key]
 
     def next_s(self, failed: Sequence[_Failure], limit: int) -> float:
-        """Seconds until fewer than ``limit`` of these failures are an hour old or less; 0: they are now."""
+        """Seconds until fewer than ``limit`` of these failures lie within the last hour; 0: fewer do now."""
         if len(failed) < limit:
             return 0.0
         return WITHIN_S - sorted(self._age_s(each) for each in failed)[limit - 1]

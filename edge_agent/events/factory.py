@@ -204,7 +204,7 @@ class EventFactory:
         return self._envelope.draft(change.camera, severity, now, data)
 
     def rule_change(self, change: RuleChange) -> Draft:
-        """``rule-change``: an operator changed a rule or masks for good, or the change was undone."""
+        """``rule-change``: an operator changed a rule or masks for good, or the gateway undid the change."""
         masks = change.masks
         data = wire.RuleChangeData(
             rule_id=change.rule,

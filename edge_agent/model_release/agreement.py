@@ -124,7 +124,8 @@ MAX_WHY = 200  # in a heartbeat
 
 
 def trial_progress(trial: ModelTrial, in_force: str) -> str:
-    """Say how far shadow mode is. ``in_force``: name of the model that it runs beside."""
+    """Return a text about the progress of shadow mode. ``in_force``: name of the model that it runs
+    beside."""
     names = {"name": trial.model.name, "other": in_force}
     percent, until = round(trial.share * 100), rfc3339(trial.until)
     return problem_text("model-runs-beside", **names, percent=percent, until=until)

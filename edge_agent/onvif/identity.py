@@ -43,7 +43,7 @@ class IdentityRequest(Struct, frozen=True):
 
 
 class IdentityResponse(Struct, frozen=True):
-    """Its output: the identity, or why there is none."""
+    """The output of the program: the identity, or why there is none."""
 
     identity: CameraIdentity | None = None
     failure: str = ""

@@ -109,7 +109,8 @@ class SendCursors:
         self._used = False
 
     def begin(self, found: Mapping[Rank, int], text: str) -> None:
-        """Set the cursors. ``found``: the newest row of each rank; ``text``: that of the run before."""
+        """Set the cursors. ``found``: the newest row of each rank; ``text``: the cursors that the last run
+        stored."""
         for rank, n in zip(Rank, _numbers(text), strict=True):
             self._found[rank] = max(self._found[rank], found[rank])
             self._old[rank] = max(self._old[rank], min(row_id(rank, n), self._found[rank]))
@@ -235,7 +236,7 @@ class Backlog:
 
     def begin(self, found: Mapping[Rank, int], sent: str) -> None:
         """Set the cursors. ``found``: the newest row of each rank when the store was opened; ``sent``:
-        ``SendCursors.text`` of the run before."""
+        ``SendCursors.text`` as the last run stored it."""
         self.begun = True
         self.send_cursors.begin(found, sent)
         for rank, row in found.items():

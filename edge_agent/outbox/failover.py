@@ -258,7 +258,7 @@ class Failover:
         return DiskStore(self._state_dir, self._max_bytes, self._boot_id, self._encode_loss)
 
     def _replace(self, error: OutboxError, last_n: int = 0) -> None:
-        """Rename the file, and put in its place one with all of its readable events, in a new epoch."""
+        """Rename the file, and replace it by a new one with all its readable events, in a new epoch."""
         saved = self._salvage(error, last_n)
         target = self._quarantine(error)
         self._finish_replacement()

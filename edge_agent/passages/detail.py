@@ -117,7 +117,7 @@ class PassageDetail:
 
     @property
     def label(self) -> str | None:
-        """None: the group is all that the model knew."""
+        """The label of the object; None: the model recognised only its group."""
         return self._row.label or None
 
     @property

@@ -56,9 +56,9 @@ class CameraLight:
             self._learned_mono = frame.captured_mono
 
     def light_of(self, view: Colour) -> Light:
-        """The light in which ``view``, BGR, was seen just now.
+        """Return the light in which ``view`` (BGR), a part of the newest frame, was taken.
 
-        A coloured object proves colours on a road that is as grey as an infrared picture.
+        Vivid colours in ``view`` prove that the frame is not infrared, even if the rest of the road is grey.
         """
         if self.light is not Light.INFRARED or (_spread(view) > VIVID).mean() < VIVID_SHARE:
             return self.light

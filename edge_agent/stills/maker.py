@@ -83,7 +83,7 @@ class _Demand:
 
 
 class StillMaker:
-    """Of one camera; keeps what was learnt about its streams."""
+    """Makes the stills of one camera, and stores what it learnt about the streams."""
 
     def __init__(
         self,

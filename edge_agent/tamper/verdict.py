@@ -100,8 +100,8 @@ class ViewEvidence:
 
     @property
     def refuted(self) -> tuple[ViewState, ...]:
-        """States that are certainly not so: a good view refutes most, and a shift that changes each time is a
-        swinging pole."""
+        """States that the evidence excludes. A good view excludes most of them; a shift that changes at each
+        comparison is a swinging pole, not a moved camera."""
         sharp = self.comparison.detailed >= MIN_TILES and self.comparison.fine >= SHARP_AGAIN
         return (
             *((ViewState.COVERED, ViewState.MOVED) if self.good else ()),
@@ -130,7 +130,7 @@ def judge_view(e: ViewEvidence, reported: Collection[ViewState]) -> dict[ViewSta
 
 
 def _what_view(e: ViewEvidence, reported: Collection[ViewState]) -> tuple[ViewState, str] | None:
-    """The one state of the view: the first that explains the figures."""
+    """Return the state of the view: the first that explains the figures."""
     if (why := _glare(e, ViewState.OVEREXPOSED in reported)) is not None:
         return ViewState.OVEREXPOSED, why
     eased = ViewState.DARK in reported or ViewState.COVERED in reported

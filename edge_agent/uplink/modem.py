@@ -99,9 +99,9 @@ class ModemReading:
 
 
 def chosen_modem(objects: Objects) -> Mapping[str, Properties] | None:
-    """Return the interfaces of the modem that has got furthest, a connected one first; None without one.
+    """Return the interfaces of the modem that is closest to being connected; None without a modem.
 
-    A gateway may have a second modem without a card on its board.
+    Some boards have a second modem, without a SIM card.
     """
     modems = [objects[path] for path in sorted(objects) if MODEM in objects[path]]
     return max(modems, key=lambda interfaces: _number(interfaces[MODEM], "State", 0), default=None)

@@ -1,7 +1,7 @@
 """Reads the modem from ModemManager over the system's D-Bus: the one place that uses jeepney.
 
 Its policy lets every user read these properties, and the socket is AF_UNIX, so the sandboxed agent needs no
-right of its own (docs/decisions/0095). Nothing is changed, and ModemManager is never started by a question.
+right of its own (docs/decisions/0095). The module changes nothing, and never starts ModemManager.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Bytes of the billing period as the modem counts them: all that the SIM card carries, apt and ssh as well.
 
-A bearer counts from its creation, so each reading adds what is new. A bearer that counts less than before, or
-one of another process of ModemManager, has begun again at 0.
+A bearer counts from its creation, so each reading adds what is new. The count of a bearer begins again at 0
+if it is lower than before, or if ModemManager has restarted.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ class _Saved(msgspec.Struct, kw_only=True):
 
 
 class ModemUsage:
-    """Not thread-safe: only the thread that reads the modem uses it."""
+    """Counts the bytes of the billing period. Not thread-safe: only the thread that reads the modem uses
+    it."""
 
     def __init__(self, path: Path, boot_id: str) -> None:
         self._path = path

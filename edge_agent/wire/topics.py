@@ -78,7 +78,8 @@ class GatewayTopics:
 
     @property
     def foreign_probe(self) -> str:
-        """The same topic of no gateway: a client that may write there may write for all."""
+        """The same topic with an id that no gateway has: a client that may write there may write for all
+        gateways."""
         return self._foreign_up + "/probe"
 
     def event(self, camera_id: str) -> str:
@@ -255,7 +256,7 @@ UNCLAIMED = "unclaimed"
 
 
 class ClaimTopics:
-    """The topics of one box's claims. Raises ValueError for a serial that is none."""
+    """The topics of one box's claims. Raises ValueError if ``serial`` is not valid."""
 
     def __init__(self, root: str, serial: str) -> None:
         if SERIAL.fullmatch(serial) is None:

@@ -131,8 +131,8 @@ class AlertEngine:
     def record_rule_change(
         self, gateway: str, camera: str, data: RuleChangeData, at: Instant
     ) -> Iterator[AlertChange]:
-        """An event reports that a rule was changed for good: it may be switched off now. The next heartbeat
-        reports it too, and decides; it alone does where a change was undone."""
+        """Handle the event of a rule change, which may have switched the rule off. The next heartbeat reports
+        the rule again, and its state prevails. For an undone change only the heartbeat counts."""
         matches = measures.override_measure(measures.SWITCHED_OFF, data.rule_id)
         if matches is not None and data.what != "reverted":
             yield from self._record_override(gateway, camera, matches, data.enabled is False, at)

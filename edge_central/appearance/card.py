@@ -111,7 +111,7 @@ class AppearanceCard(msgspec.Struct, frozen=True, kw_only=True):
     ]
 
     def figures(self, group: str | None) -> GroupFigures | None:
-        """Those of the group, or of all; None: not measured, or no better than chance."""
+        """Return the figures of the group, or of all groups; None: not measured, or no better than chance."""
         found = self.groups.get(group or "", self.groups.get(ALL))
         return found if found is not None and found.is_better_than_chance else None
 

@@ -82,7 +82,7 @@ def limit_process(
 
 
 def lower_priority() -> None:
-    """As far as the unit allows it."""
+    """Lower the priority as far as the unit allows it."""
     try:
         os.nice(NICE)
         Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE), encoding="ascii")
@@ -101,7 +101,7 @@ def _embed(model: EmbeddingModel, jpeg: bytes) -> bytes:
 
 
 def _read_request() -> bytes | None:
-    """None: the centre has closed the socket."""
+    """Read a request; None: the centre has closed the socket."""
     head = _read(REQUEST_HEAD.size)
     if head is None:
         return None

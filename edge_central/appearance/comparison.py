@@ -1,7 +1,8 @@
-"""What two embeddings are worth for the ranking of candidates: the likelihood ratio by the card's curve.
+"""Compares two embeddings for the ranking of candidates: the likelihood ratio by the card's curve.
 
 The column ``embedding`` of ``search_picture``: the first eight bytes of the model's SHA-256, then the vector
-as float16. Without a vector the picture has none by this model; one zero byte: its group is not compared.
+as float16. Only the mark: the model gave no vector for this picture. A single zero byte: the model does not
+compare pictures of this group.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class AppearanceComparison:
 
     @classmethod
     def read(cls, connection: Connection) -> AppearanceComparison:
-        """With the cards that the centres of this database use now."""
+        """Make the comparison with the cards that the centres of this database use now."""
         records = read_records(connection)
         used = [(record.card, record.groups) for record in records if record.card is not None]
         return cls({mark_of(card.sha256): (card, groups) for card, groups in used})
@@ -89,7 +90,7 @@ class AppearanceComparison:
 
 
 def read_records(connection: Connection) -> list[AppearanceRecord]:
-    """Of each centre of this database that has a model."""
+    """Read the record of each centre of this database that has a model."""
     columns = tables.meta.c
     query = select(columns.value).where(columns.key.like(f"{RECORD}%")).order_by(columns.key)
     records = []

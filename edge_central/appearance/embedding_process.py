@@ -43,7 +43,8 @@ class PictureNotEmbedded(CentralError):
 
 
 class EmbeddingProcess:
-    """Not thread-safe. The process has no environment, no files of this one, and ends with it."""
+    """Runs the model in a process of its own, which has no environment, no open files of this process, and
+    ends with it. Not thread-safe."""
 
     def __init__(
         self,
@@ -75,7 +76,7 @@ class EmbeddingProcess:
 
     @property
     def pid(self) -> int | None:
-        """None: it does not run."""
+        """The process id; None: the process does not run."""
         return None if self._process is None else self._process.pid
 
     def hello(self) -> ChildHello:

@@ -130,7 +130,7 @@ class GatewayLink:
         return self.state is LinkState.CONNECTED and silent_ms > MISSED * self.interval_ms
 
     def on_removal(self, now_ms: int) -> list[RangeChange]:
-        """Its retained messages were cleared: it is no longer expected."""
+        """Stop expecting a gateway whose retained messages were cleared."""
         if self.state in (None, LinkState.REMOVED):
             return []
         return [self._change_to(LinkState.REMOVED, now_ms)]

@@ -192,7 +192,7 @@ def make_site(
 def outage_entries(
     found: GatewayIntervals, spans: Mapping[str, Sequence[ConditionSpan]], period: TimeSpan
 ) -> tuple[OutageEntry, ...]:
-    """The outages of a gateway and of its cameras, in order of their begin. ``spans``: the conditions of each
+    """The outages of a gateway and of its cameras, sorted by their start. ``spans``: the conditions of each
     camera; conditions that are no outage of a camera are left out."""
 
     def entry(camera: str, span: ConditionSpan) -> OutageEntry:

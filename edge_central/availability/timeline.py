@@ -94,7 +94,7 @@ class ConditionTotals:
 
     @property
     def counted_ms(self) -> int:
-        """Without maintenance and what the centre does not know."""
+        """The counted time: without maintenance, and without time that the centre knows nothing about."""
         return self.usable_ms + self.outage_ms
 
     @property

@@ -165,7 +165,8 @@ def _add(
 
 
 def find_attachment(connection: Connection, case_id: int, attachment: int) -> CaseAttachment | None:
-    """None: the case has no such file. The caller has checked that the account may see the case."""
+    """Return a file of a case; None: the case has no such file. The caller has checked that the account may
+    see the case."""
     columns = tables.case_attachment.c
     which = (columns.id == attachment, columns.case_id == case_id)
     item = connection.scalar(select(columns.item).where(*which))
@@ -174,6 +175,7 @@ def find_attachment(connection: Connection, case_id: int, attachment: int) -> Ca
 
 
 def one_line(text: str, most: int) -> str:
-    """With single spaces and without what cannot be printed, at most ``most`` characters."""
+    """Return the text with single spaces, without unprintable characters, and at most ``most`` characters
+    long."""
     printable = "".join(letter if letter.isprintable() else " " for letter in text)
     return " ".join(printable.split())[:most]

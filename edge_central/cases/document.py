@@ -200,7 +200,7 @@ def _item(
 
 
 def _readable(facts: bytes) -> Any:
-    """None for bytes that this program has not written."""
+    """Decode a document; None for bytes that this program has not written."""
     try:
         return msgspec.json.decode(facts)
     except (msgspec.DecodeError, UnicodeError, RecursionError):

@@ -138,7 +138,7 @@ def make_files(
 
 
 def sums_text(sums: Mapping[str, str]) -> bytes:
-    """As ``sha256sum`` writes and reads it."""
+    """Return the list of SHA-256 sums in the format of ``sha256sum``."""
     return "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items())).encode()
 
 

@@ -87,7 +87,7 @@ def may_see(author: CaseAuthor, case: CaseSummary) -> bool:
 
 
 def find_case(connection: Connection, author: CaseAuthor, case_id: int) -> CaseSummary | None:
-    """None: there is none that the account may see."""
+    """Return the case; None: there is none that the account may see."""
     row = connection.execute(select(tables.case_file).where(_CASE.id == case_id)).first()
     found = None if row is None else _summary(row)
     return found if found is not None and may_see(author, found) else None

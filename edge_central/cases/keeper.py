@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 
 class CaseKeeper:
-    """Without a key exports are not signed. Not thread-safe: the ingest thread owns it."""
+    """Looks after the cases in the ingest; without a key, exports are not signed. Not thread-safe: the ingest
+    thread owns it."""
 
     def __init__(self, wards: Collection[str], clock: Clock, key: Ed25519PrivateKey | None) -> None:
         self._wards = wards

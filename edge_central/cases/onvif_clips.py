@@ -41,7 +41,7 @@ class OnvifClip:
 
     @property
     def described(self) -> ExportedOnvif:
-        """As ``case.json`` has it."""
+        """Return the file's description for ``case.json``."""
         if self.recipe is None:
             why = self.why or Omission.MISSING
             return ExportedOnvif(left_out=why.value, codec=self.codec or None)
@@ -71,7 +71,8 @@ def onvif_clips(
     now_ms: int,
     wording: PageWording,
 ) -> OnvifClips:
-    """Of all clips of a case, and of ``copies``. Reads each file once, to compute a SHA-256."""
+    """Return the export files of all clips of a case, and of ``copies``. Reads each file once, to compute a
+    SHA-256."""
     writer = _OnvifWriter(folder, case.summary.id)
     unit = f"{UNIT}, {', '.join(case.summary.wards)}"
     originals, altered = dict[str, OnvifClip](), dict[str, OnvifClip]()

@@ -67,7 +67,7 @@ class RedactionSubject:
 
     @property
     def copy_name(self) -> str:
-        """Of the altered copy in an export."""
+        """Return the name of the altered copy in an export."""
         stem = self.file_name.rpartition(".")[0]
         return f"{stem}{ALTERED}.{'mp4' if self.is_clip else 'jpg'}"
 
@@ -78,7 +78,8 @@ def is_altered_name(name: str) -> bool:
 
 
 def subjects_of(case: CaseView) -> Iterator[RedactionSubject]:
-    """Of the items that count, in their order. Sealed files are none: the centre cannot open them."""
+    """Return the files of the items that count, in their order, without sealed files: the centre cannot open
+    them."""
     for item in case.items:
         if item.struck_ms is not None:
             continue
@@ -156,8 +157,8 @@ def set_areas(
 def check_copy(
     connection: Connection, author: CaseAuthor, case_id: int, copy: int, sha256: str, now_ms: int
 ) -> bool:
-    """Record that a person has viewed the copy ``sha256`` and found nothing uncovered. False: there is no
-    such copy that the account may see, or it has changed since."""
+    """Record that a person has viewed the copy ``sha256`` and confirmed that everything is covered. False:
+    there is no such copy that the account may see, or it has changed since."""
     case = find_case(connection, author, case_id)
     if case is None:
         return False

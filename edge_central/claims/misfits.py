@@ -1,4 +1,4 @@
-"""What does not fit in a claim: compared with the sheet, the list of boxes, and other claims. Pure."""
+"""Compares a claim with the sheet, the list of boxes, and other claims, and says what does not fit. Pure."""
 
 from __future__ import annotations
 

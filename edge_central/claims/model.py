@@ -73,8 +73,9 @@ def read_claim(serial: str, payload: bytes) -> Claim:
 
 
 def read_answer(serial: str, payload: bytes) -> ClaimAnswer | None:
-    """Read an answer; None: the broker's message was cleared. Its signature is for the box: at the broker
-    only the control machine may write here. Raises MalformedMessage."""
+    """Read an answer; None: the message is empty, because the answer was cleared. The signature is not
+    verified, which is the box's task; the broker lets only the control machine write to this topic. Raises
+    MalformedMessage."""
     if not payload:
         return None
     if len(payload) > MAX_CLAIM_BYTES or not is_jws(payload):

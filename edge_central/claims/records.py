@@ -27,8 +27,8 @@ _C = tables.claim.c
 
 
 def store_claim(connection: Connection, claim: Claim, jws: bytes, now_ms: int) -> None:
-    """Store a claim; a pending one of the same box for another site is replaced. One that is there is only
-    noted as received again. Raises MalformedMessage when there are too many."""
+    """Store a claim; a pending one of the same box for another site is replaced. A stored claim is only
+    marked as received again. Raises MalformedMessage when there are too many."""
     own = and_(_C.serial == claim.serial, _C.key == claim.key_sha256)
     again = update(tables.claim).where(own, _C.claim_id == claim.claim_id).values(last_ms=now_ms)
     if connection.execute(again).rowcount:
@@ -69,8 +69,8 @@ def record_answer(connection: Connection, answer: ClaimAnswer, now_ms: int) -> l
 def withdraw(
     connection: Connection, number: int, jws: bytes, by: ClaimWithdrawal, scope: Scope
 ) -> StoredClaim | None:
-    """Record that an operator has withdrawn a claim; None: it is in no state that can be withdrawn, or was
-    withdrawn before."""
+    """Record that an operator has withdrawn a claim. None: its state does not allow that, or it was withdrawn
+    before."""
     found = read_claim_row(connection, scope, number)
     if found is None or not found.is_undoable or found.withdrawal:
         return None

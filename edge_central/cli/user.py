@@ -61,7 +61,7 @@ def run_user(args: Namespace, stdout: TextIO) -> int:
 
 
 def _author() -> AccountAuthor:
-    """For the access log. No user of the console has an @ in the name."""
+    """Return the author for the access log. Its name contains an @, which no user of the console has."""
     try:
         user = os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
     except KeyError:

@@ -62,7 +62,7 @@ class GatewayCommand:
 
     @property
     def camera(self) -> str | None:
-        """None: it concerns the gateway, or several cameras."""
+        """The camera that the command concerns; None: it concerns the gateway, or several cameras."""
         cameras = self.cameras
         return cameras[0] if len(cameras) == 1 else None
 

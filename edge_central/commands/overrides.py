@@ -52,7 +52,8 @@ def _is_same(one: OverrideInForce, other: OverrideInForce) -> bool:
 
 
 def _ordered(key: tuple[str, str], logged: LoggedCommand) -> OverrideInForce:
-    """As a command of the console has ordered it; one that ends an override is over at once."""
+    """Return the override that a command of the console ordered; a command that ends an override makes one
+    that is over at once."""
     for_s = logged.command.args.get("for_s")
     lasts_s = for_s if isinstance(for_s, int | float) else 0
     until_ms = bounded_time((logged.answered_ms or logged.asked_ms) + lasts_s * 1000)

@@ -135,7 +135,8 @@ def last_rule_changes(
     connection: Connection, scope: Scope, gateway: str, camera: str
 ) -> dict[str, LoggedCommand]:
     """The newest ``set-rule`` of each rule of a camera that the gateway has carried out or is trying, by the
-    rule's id; that of its masks by an empty id. While it tries one, it reports the new rules already."""
+    rule's id; the command that changed its masks has an empty id. While it tries one, it reports the new
+    rules already."""
     columns = tables.request.c
     in_force = columns.status.in_(("running", "succeeded"))
     done = (columns.type == "set-rule", columns.camera == camera, in_force)
@@ -190,7 +191,7 @@ def commands_of_ids(connection: Connection, ids: Collection[str]) -> dict[str, G
 
 
 def _arguments(text: str) -> dict[str, Any]:
-    """None of them, for a text that the console cannot have written."""
+    """Decode the arguments; empty for a text that the console cannot have written."""
     try:
         return msgspec.json.decode(text, type=dict[str, Any])
     except (msgspec.DecodeError, RecursionError):

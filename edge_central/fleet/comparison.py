@@ -85,7 +85,7 @@ class ComparedGateway:
         return (self.forecast_percent or 0) > 100
 
     def differs(self, kind: str) -> bool:
-        """Whether it has a deviation of this kind; ``any``: of some kind."""
+        """Whether the gateway deviates in this way; ``any``: in any way."""
         return any(kind in ("any", each.kind) for each in self.deviations)
 
 

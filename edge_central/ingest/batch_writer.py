@@ -148,7 +148,7 @@ class _BatchBuilder:
                 (self._batch.result.answers if is_answer(message) else self._replies).append(message)
 
     def finish(self) -> None:
-        """Add what can only be known, or be counted, once the whole batch is read."""
+        """Write the replies and counts that need the whole batch; call it after the last message."""
         self._batch.rows.record_replies(self._replies, self._batch.now_ms)
         self._events.finish()
         self._traffic.write(self._batch.rows.connection)

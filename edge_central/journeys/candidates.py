@@ -128,7 +128,7 @@ def _all_matches(connection: Connection, reader: SearchReader, search: str) -> I
 
 
 def read_appearance(connection: Connection, step: JourneyStep, searches: Sequence[str]) -> Appearance:
-    """What the pictures that were opened are worth by the operator's model, where one is in use."""
+    """Compare the opened pictures by the operator's model; empty where no model is in use."""
     match, group = step.match, step.match.group
     embeddings = read_embeddings(connection, {step.search, *searches})
     followed = embeddings.pop((match.gateway, match.passage), None)

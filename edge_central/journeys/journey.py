@@ -51,7 +51,7 @@ class JourneyRefused(Exception):
 
 
 def read_journey(connection: Connection, author: SearchAuthor, journey: str) -> Journey | None:
-    """None: it is not there, or the account may not see it."""
+    """Return the journey; None: it does not exist, or the account may not see it."""
     row = connection.execute(select(tables.journey).where(tables.journey.c.id == journey)).first()
     if row is None or not _may_see(author, row):
         return None
@@ -226,7 +226,8 @@ def _current(connection: Connection, author: SearchAuthor, journey: Journey) -> 
 
 
 def _locked_wards(connection: Connection, journey: Journey) -> str:
-    """Its wards; the row is locked. SQLite has one writer at a time, and no such clause."""
+    """Return the wards of the journey, and lock its row. SQLite has no such clause, and needs none: it has
+    one writer at a time."""
     columns = tables.journey.c
     return connection.scalar(select(columns.wards).where(columns.id == journey.id).with_for_update()) or ""
 

@@ -66,8 +66,8 @@ class ReasonKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One factor, with what it was made of, for words. ``here`` is of the passage that is followed,
-    ``there`` of the candidate."""
+    """One factor, with the values that it was made of, to describe it in words. ``here`` is of the passage
+    that is followed, ``there`` of the candidate."""
 
     kind: ReasonKind
     factor: float
@@ -182,8 +182,8 @@ def colour_reasons(match: PassageMatch, candidate: PassageMatch) -> Iterator[Rea
 
 
 def colour_factor(here: Sequence[str], there: Sequence[str]) -> float:
-    """Of two parts, by their first terms. If the first term of one is the second of the other, the factor is
-    half way to that of equal terms."""
+    """Return the factor of two parts, by their first colour terms. If the first term of one is the second of
+    the other, the factor is half way to that of equal terms."""
     factor = term_factor(here[0], there[0])
     if here[0] == there[0]:
         return factor

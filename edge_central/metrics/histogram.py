@@ -10,7 +10,7 @@ INFINITY = "+Inf"
 
 
 class DurationHistogram:
-    """Not thread-safe: its owner has a lock."""
+    """Counts durations in buckets. Not thread-safe: its owner has a lock."""
 
     def __init__(self, bounds_s: Sequence[float]) -> None:
         """``bounds_s``: upper bounds of the buckets, ascending; a last one without a bound follows."""

@@ -68,7 +68,8 @@ def byte_ranges(track: VideoTrack) -> list[tuple[int, int]]:
 
 
 def _meta(facts: ExportFacts) -> bytes:
-    """Of the file. ``null``: the box has no other structure than its parts (ISO/IEC 14496-12, 8.4.3)."""
+    """Return the ``meta`` box of the file. ``null``: the box has no other structure than its parts (ISO/IEC
+    14496-12, 8.4.3)."""
     about = (_surveillance_export(facts), _start_time(facts))
     return full_box(b"meta", 0, 0, _handler(b"null", "ONVIF"), *about)
 

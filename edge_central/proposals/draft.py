@@ -77,7 +77,7 @@ def drafted(present: RuleInForce, change: ProposedChange) -> Written | None:
 
 
 def _labels(rule: Written) -> list[str]:
-    """Empty for labels that are none: a gateway may have sent the rule."""
+    """Return the labels of a rule; empty if they are not texts, since a gateway may have sent the rule."""
     written = rule.get("labels") or _default_labels(str(rule.get("kind")))
     listed = written if isinstance(written, list) else [written]
     return listed if all(isinstance(each, str) for each in listed) else []
@@ -90,7 +90,8 @@ def _default_labels(kind: str) -> list[str]:
 
 
 def _with_schedule(rule: Written, hours: tuple[int, int] | None) -> Written | None:
-    """Only for a rule without hours: two periods a day are two rules."""
+    """Return the rule with a schedule; only for a rule without hours, because two periods a day would be two
+    rules."""
     schedule = rule.get("schedule") or {}
     if hours is None or not isinstance(schedule, dict) or "from" in schedule:
         return None
@@ -99,7 +100,7 @@ def _with_schedule(rule: Written, hours: tuple[int, int] | None) -> Written | No
 
 
 def _with_score(rule: Written, score: float | None) -> Written | None:
-    """Only if the present least score is lower."""
+    """Return the rule with this least score, but only if its present one is lower."""
     before = rule.get("min_score", 0)
     if score is None or not isinstance(before, int | float) or before >= score:
         return None
@@ -115,7 +116,8 @@ def _with_smaller_place(present: RuleInForce, cut: Cut | None) -> Written | None
 
 
 def _with_mask(present: RuleInForce, mask: MaskedRectangle | None) -> Written | None:
-    """Only for a zone: a line without its middle would be two lines."""
+    """Return the rule without this part of its zone; not for a line, because a line without its middle would
+    be two lines."""
     before = present.place.get("exclude") or []
     if mask is None or present.place_key == "lines":
         return None

@@ -47,7 +47,8 @@ PLATE_FROM = 0.5
 
 
 class AreaFinder:
-    """Not thread-safe. Without ``detector`` only the cascades and recorded objects count."""
+    """Finds the areas to cover. Without ``detector`` it uses only the cascades and recorded objects. Not
+    thread-safe."""
 
     def __init__(self, detector: ObjectDetector | None, *, of_clip: bool = False) -> None:
         """``of_clip``: less time for each picture. Raises OSError if OpenCV has no cascades."""

@@ -65,7 +65,7 @@ def _load_late_imports(order: RedactionOrder, finder: AreaFinder) -> None:
 
 
 def _detector() -> LiteRtDetector | None:
-    """None: there is no runtime for the model, and only the cascades find something."""
+    """Load the detector; None: there is no runtime for the model, so only the cascades find something."""
     try:
         return LiteRtDetector(SHIPPED, (*LABELS, TWO_WHEELER, VEHICLE), MIN_SCORE)
     except DetectorError:

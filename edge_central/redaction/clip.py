@@ -137,7 +137,8 @@ def _frames(source: IO[bytes]) -> Iterator[tuple[float, Colour]]:
 
 
 def _upright(frame: VideoFrame) -> Colour:
-    """As a player shows it: phones store clips sideways. ``rotation``: degrees counterclockwise."""
+    """Rotate the picture as a player shows it, because phones store clips sideways. ``rotation``: degrees
+    counterclockwise."""
     turns = round(getattr(frame, "rotation", 0) / 90) % 4
     picture = np.rot90(_converted(frame, "bgr24").to_ndarray(), turns)
     # H.264 in 4:2:0 needs even sides.
@@ -145,7 +146,7 @@ def _upright(frame: VideoFrame) -> Colour:
 
 
 def _converted(frame: VideoFrame, pixels: str) -> VideoFrame:
-    """Without threads: the process cannot make them."""
+    """Convert without threads, which the process cannot start."""
     try:
         return frame.reformat(format=pixels, threads=1)
     except TypeError:  # an older PyAV makes none

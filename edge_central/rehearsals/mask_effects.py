@@ -54,7 +54,7 @@ class MaskEffects:
 
     @property
     def removed(self) -> int:
-        """Also those that have another shape now."""
+        """The masks that are removed, or have another shape now."""
         return len(_texts(self.before) - _texts(self.after))
 
     @property

@@ -67,7 +67,7 @@ class RehearsalDraft(msgspec.Struct, frozen=True, kw_only=True):
     lines: dict[str, Any] = msgspec.field(default_factory=dict)
 
     def written(self) -> Written:
-        """As a part of the camera's section."""
+        """The draft as part of the camera's section."""
         places = {"zones": self.zones, "lines": self.lines}
         return {key: each for key, each in places.items() if each} | {"rules": [self.rule]}
 

@@ -93,7 +93,7 @@ def list_rehearsals(
 
 
 def read_rehearsal(connection: Connection, reader: SearchReader, id_: str) -> RehearsalView | None:
-    """None: it is not there, is of another account, or not in the scope."""
+    """Return the rehearsal; None: it does not exist, belongs to another account, or is not in the scope."""
     columns = tables.rehearsal.c
     row = connection.execute(
         select(tables.rehearsal).where(columns.search == id_, reader.of(columns))

@@ -68,7 +68,7 @@ class ReportCounts:
 
 @dataclass(frozen=True, slots=True)
 class RuleReports:
-    """Of one rule, in the last 7 and 30 days."""
+    """The reports of one rule in the last 7 and 30 days."""
 
     short: ReportCounts = ReportCounts()
     long: ReportCounts = ReportCounts()

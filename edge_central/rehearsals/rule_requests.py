@@ -31,7 +31,7 @@ _NO_WORD = re.compile(r"[^A-Za-z0-9.+-]")
 
 
 class RuleRequests:
-    """Not thread-safe: the ingest thread owns it."""
+    """Requests the rules of gateways. Not thread-safe: the ingest thread owns it."""
 
     def __init__(self, topics: CentralTopics, clock: Clock, searches: SearchSender) -> None:
         """``searches`` knows which gateways can be asked."""

@@ -165,7 +165,7 @@ def _ids(written: list[Any]) -> frozenset[str]:
 
 
 def configured_rule(written: Any, zones: Written, lines: Written) -> ConfiguredRule | None:
-    """None: it cannot be read."""
+    """Return the rule of the configuration; None: it cannot be read."""
     if not isinstance(written, dict) or not _is_plain(written):
         return None
     id_, kind = written.get("id"), written.get("kind")

@@ -24,7 +24,7 @@ TYPE_REHEARSE = "rehearse"
 
 
 class RehearsalSender:
-    """Not thread-safe: the ingest thread owns it."""
+    """Sends the requested rehearsals. Not thread-safe: the ingest thread owns it."""
 
     def __init__(self, searches: SearchSender, clock: Clock) -> None:
         self._searches = searches
@@ -63,7 +63,7 @@ class RehearsalSender:
 
 
 def _arguments(row: Any) -> dict[str, Any] | None:
-    """None for a draft that the console cannot have written."""
+    """Return the arguments of the command; None for a draft that the console cannot have written."""
     try:
         draft = msgspec.json.decode(row.draft, type=RehearsalDraft)
     except (msgspec.DecodeError, UnicodeError, RecursionError):

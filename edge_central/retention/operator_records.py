@@ -180,7 +180,7 @@ def _with_passage_holds(connection: Connection, searches: Sequence[str], now_ms:
 
 
 def _delete_without_hold(connection: Connection, searches: Collection[str]) -> None:
-    """Of these searches keep only what has a hold: their other passages show people whom no case concerns."""
+    """Delete these searches, except what has a hold: the other passages show people who belong to no case."""
     held = tables.passage_hold.c
     for table in (tables.search_match, tables.search_picture, tables.search_scene):
         columns = table.c

@@ -29,7 +29,7 @@ MAX_OF_GATEWAY = 64
 
 
 class AnswerQueue:
-    """Not thread-safe: the ingest thread owns it."""
+    """Queues the answers of gateways until they are stored. Not thread-safe: the ingest thread owns it."""
 
     def __init__(
         self,
@@ -47,7 +47,8 @@ class AnswerQueue:
         return len(self._waiting)
 
     def add(self, answers: Iterable[ReplyMessage]) -> None:
-        """Queue answers; those that say nothing, or for which there is no space, are dropped."""
+        """Queue answers. Drops answers without content, and answers that exceed a limit: the gateway is asked
+        again."""
         for answer in answers:
             if says_nothing(answer):
                 continue

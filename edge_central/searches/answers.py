@@ -164,7 +164,7 @@ def _record_answer(
 
 
 def record_progress(connection: Connection, row: Any, reply: ReplyMessage, now_ms: int, words: str) -> bool:
-    """Record a reply that brings no result; return whether the row has changed."""
+    """Record a reply without a result; return whether the row has changed."""
     match reply.status:
         case "accepted" | "running":
             is_later = _is_later(reply)

@@ -129,8 +129,8 @@ def read_picture(
     passage: int,
     kind: PictureKind = SMALL_PICTURE,
 ) -> SearchPicture | None:
-    """A picture that the author has opened, so that no picture is shown without a row of the access log.
-    None: the author has not opened it, or the reader may not see it."""
+    """Return a picture of a match. Only a picture that the author has opened is returned: opening it added a
+    row to the access log. None: the author has not opened it, or the reader may not see it."""
     log = tables.access.c
     opened = (
         log.search == search,

@@ -26,7 +26,7 @@ KEY_RECORD = "search-key "
 
 
 class AnswerStatus(StrEnum):
-    """Of one gateway's answer to a search."""
+    """The status of one gateway's answer to a search."""
 
     WAITING = "waiting"  # for the ingest
     SENT = "sent"

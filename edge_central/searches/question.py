@@ -142,7 +142,7 @@ class SearchQuestion(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return own.from_at, own.to_at
 
     def window_ms(self, gateway: str) -> tuple[int, int]:
-        """As ``window_of``, in milliseconds since 1970."""
+        """Return the same as ``window_of``, in milliseconds since 1970."""
         from_at, to_at = self.window_of(gateway)
         return _ms(from_at), _ms(to_at)
 

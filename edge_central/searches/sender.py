@@ -73,7 +73,8 @@ class SignedCommandDocument(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SearchSender:
-    """Without a key nothing is sent, and ``publish_key`` says so to the console. Not thread-safe."""
+    """Sends searches to gateways. Without a key it sends nothing, and ``publish_key`` tells the console so.
+    Not thread-safe."""
 
     def __init__(
         self,
@@ -311,7 +312,7 @@ def again_after_ms(sends: int) -> int:
 
 
 def _question_of(search: str, text: str) -> SearchQuestion | None:
-    """None for a text that the console cannot have written."""
+    """Decode the question; None for a text that the console cannot have written."""
     try:
         question = msgspec.json.decode(text, type=SearchQuestion)
         rfc3339_of_ms(question.from_ms), rfc3339_of_ms(question.second_until_ms)

@@ -48,7 +48,7 @@ class CaseFolder:
             raise _unavailable(error) from error
 
     def used_bytes(self, case_id: int) -> int:
-        """Of all files of the case, also of copies that were made again."""
+        """Return the bytes of all files of the case, including copies that were made again."""
         try:
             return sum(each.stat().st_size for each in (self._folder / str(case_id)).iterdir())
         except FileNotFoundError:

@@ -198,7 +198,7 @@ class GatewayRecord:
 
     @property
     def sessions(self) -> tuple[str | None, ...]:
-        """Its current session according to each kind of message; they may differ until all kinds have
+        """The gateway's session according to each kind of message; they may differ until all kinds have
         arrived."""
         return self.state_session, self.birth_session, self.heartbeat_session
 

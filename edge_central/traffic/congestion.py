@@ -63,7 +63,7 @@ class FreeFlow:
 
 
 def free_flow(flow: CameraFlow, span: Span) -> FreeFlow | None:
-    """None: fewer than MIN_QUARTERS of the span have a speed."""
+    """Return the free-flow speed; None: fewer than MIN_QUARTERS of the span have a speed."""
     quarters = [quarter for quarter in range(*span) if quarter in flow.measured]
     flows = [flow.by_quarter[quarter] for quarter in quarters if quarter in flow.by_quarter]
     for on_road in (True, False):
@@ -106,7 +106,7 @@ def congestion_level(flow: QuarterFlow, usual: FreeFlow) -> CongestionLevel | No
 
 @dataclass(frozen=True, slots=True)
 class CongestionPeriod:
-    """Minutes of a period by level; ``unknown_min`` is the rest of the time that is over."""
+    """Minutes of a period by level; ``unknown_min``: minutes up to now that belong to no level."""
 
     minutes: Mapping[CongestionLevel, int]
     unknown_min: int

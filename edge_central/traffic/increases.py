@@ -19,7 +19,7 @@ of the agent takes less."""
 
 
 class DayReading(Protocol):
-    """The reports that ended in one quarter: from the earliest begin to the latest end, milliseconds since
+    """The reports that ended in one quarter: from the earliest start to the latest end, milliseconds since
     1970, and the highest counts since midnight."""
 
     @property

@@ -100,7 +100,7 @@ def _by_period(
 
 
 def _position(periods: Sequence[Span], quarter: Quarter) -> int | None:
-    """Of the period with this quarter; the periods are in order."""
+    """Return the position of the period that contains this quarter; the periods are in order."""
     position = bisect_right(periods, quarter, key=itemgetter(0)) - 1
     return position if position >= 0 and quarter < periods[position][1] else None
 

@@ -130,7 +130,7 @@ class LineCountsReport:
 
 
 def parse_object_counts(payload: bytes) -> ObjectCountsReport | None:
-    """None: a value of the event makes no sense."""
+    """Return the counts; Return the counts; None: a value of the event makes no sense."""
     try:
         event = _OBJECT_COUNTS.decode(payload)
         data = event.data
@@ -142,7 +142,7 @@ def parse_object_counts(payload: bytes) -> ObjectCountsReport | None:
 
 
 def _flow(document: bytes) -> FlowReport | None:
-    """None: there is none, or a value makes no sense."""
+    """Return the flow; None: there is none, or a value makes no sense."""
     try:
         return _FLOW.decode(document) if document else None
     except (msgspec.DecodeError, RecursionError):
@@ -168,7 +168,7 @@ def parse_line_counts(payload: bytes) -> LineCountsReport | None:
 
 
 def _turns(document: bytes) -> Counts | None:
-    """None: there are none, or a value makes no sense."""
+    """Return the turns; None: there are none, or a value makes no sense."""
     if not document:
         return None
     try:

@@ -207,8 +207,8 @@ def _refused(scope: Scope) -> Response | None:
 
 
 def _route(services: ConsoleServices, path: str, method: str, endpoint: Endpoint) -> Route:
-    """A route whose responses are timed. A request that waits for events takes as long as none comes: it is
-    not."""
+    """A route whose responses are timed. Requests that wait for events are not timed, since they last until
+    an event comes."""
 
     async def timed(request: Request) -> Response:
         if path == LIVE or "wait" in request.query_params:

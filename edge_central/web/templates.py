@@ -119,7 +119,7 @@ def _line(text: str, lang: Lang) -> Markup:
 
 
 def line_text(text: str, lang: Lang) -> str:
-    """As ``line`` of a template, without marks."""
+    """Return the same as ``line`` of a template, as plain text."""
     problem = problem_of(text)
     return (None if problem is None else CATALOGUE.say(problem, lang)) or text
 

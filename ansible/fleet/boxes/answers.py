@@ -28,7 +28,8 @@ Ask = Callable[[Claim, ProblemText | None], tuple[Choice, str]]
 
 @dataclass(frozen=True, slots=True)
 class AnsweredClaim:
-    """``jws`` None: the claim waits for a person. ``text``: a line for the terminal."""
+    """The answer to a claim. ``jws`` None: the claim waits for a person. ``text``: a line for the
+    terminal."""
 
     serial: str
     jws: bytes | None
@@ -37,8 +38,9 @@ class AnsweredClaim:
 
 
 class ClaimDecider:
-    """Answers the claims that the centre holds. ``keyring``: whose withdrawals count; ``days``: of
-    certificates. ``ask`` None: claims that match are confirmed, and a question stays open."""
+    """Answers the claims that the centre stores. ``keyring``: keys of the operators who may withdraw claims;
+    ``days``: lifetime of certificates. ``ask`` None: claims that match are confirmed, and claims with a
+    question wait."""
 
     def __init__(
         self,
@@ -55,7 +57,7 @@ class ClaimDecider:
         self._ask = ask
 
     def answer(self, held: CentralClaim) -> list[AnsweredClaim]:
-        """Answer a claim, and each box whose claim is over by that. Raises OSError, and ValueError for a
+        """Answer a claim, and each box whose claim ends because of it. Raises OSError, and ValueError for a
         message that no centre sends."""
         jws = held.claim.encode("ascii", "replace")
         claim = open_claim(jws)
@@ -96,7 +98,7 @@ class ClaimDecider:
         return [*(each for each in notes if each.serial != claim.serial), answered]
 
     def _close(self, record: DecidedClaim, by: Claim) -> AnsweredClaim:
-        """Record that a confirmed claim is over because of another one; return the answer for its box."""
+        """Record that another claim ends a confirmed one; return the answer for the former box."""
         if record.serial == by.serial:
             why = problem_text("claim-moved", site=by.site)
         else:
@@ -143,7 +145,7 @@ class ClaimDecider:
         certificate: str | None = None,
         note: str = "",
     ) -> AnsweredClaim:
-        """Record the decision durably before anybody is told."""
+        """Record the decision durably before it is published."""
         answer = self._signed(claim.serial, claim.claim_id, decision, problem, certificate)
         record = DecidedClaim(
             serial=claim.serial,

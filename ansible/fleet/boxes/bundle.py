@@ -63,7 +63,7 @@ def write_bundle(
 
 
 def make_bundle(sites: Sequence[Site], files: FleetFiles, trust: BundleTrust, version: int) -> SiteBundle:
-    """Raises OSError and ValueError, also where sites differ in what a bundle has only once."""
+    """Raises OSError, and ValueError also where sites differ in a value that the bundle has only once."""
     if not sites:
         raise ValueError("the sheet has no site")
     variables = {site.id: site_variables(site, files.inventory, files.playbooks) for site in sites}

@@ -38,8 +38,8 @@ class FleetState:
 
 @dataclass(frozen=True, slots=True)
 class CheckedClaim:
-    """``refusal``: why it is refused; ``question``: what a person has to decide first. ``former``: the
-    confirmed claim of the same box, which it leaves by its own signed statement."""
+    """The result of a check. ``refusal``: why the claim is refused; ``question``: what a person has to decide
+    first. ``former``: the confirmed claim of the same box, which the new claim ends."""
 
     key: ClientKey | None
     refusal: ProblemText | None = None

@@ -32,8 +32,8 @@ def enrolment_name(batch: str) -> str:
 def issue_enrolment(authority: Authority, batch: str, folder: Path, days: int) -> tuple[Path, Path]:
     """Write a new key and its certificate below ``folder``; return both paths, the certificate first.
 
-    Raises ValueError, also when the batch has a certificate: two keys of one name could not be told apart in
-    the broker's log."""
+    Raises ValueError, also if the batch has a certificate already: the broker's log could not distinguish two
+    keys of one name."""
     name = enrolment_name(batch)
     if not 1 <= days <= MAX_DAYS:
         raise ValueError(f"an enrolment certificate is valid for 1 to {MAX_DAYS} days")

@@ -33,7 +33,8 @@ class ClaimCounts:
 
 
 def answer_claims(mqtt: Mqtt, decider: ClaimDecider, say: Say, *, watch: bool) -> ClaimCounts:
-    """Answer all claims at the broker; ``watch``: and each that comes, until the connection ends for good.
+    """Answer all claims at the broker. ``watch``: then answer each new claim, until the connection ends for
+    good.
 
     Raises MqttError, OSError and ValueError."""
     topics, broker = CentralTopics(mqtt.root, "central"), mqtt.brokers[0]
@@ -66,7 +67,7 @@ def _messages(client: ToolClient, watch: bool) -> Iterator[SubscribedMessage]:
 
 
 def _answers(message: SubscribedMessage, decider: ClaimDecider, say: Say) -> Iterator[AnsweredClaim]:
-    """What to publish, or to leave to a person."""
+    """Yield the answers to a message: to publish, or, without a JWS, to leave to a person."""
     if not message.payload:
         return  # the centre has cleared it
     try:

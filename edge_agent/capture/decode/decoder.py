@@ -118,7 +118,8 @@ class VideoDecoder:
         return DecodedFrame(frame, clean)
 
     def _older_than_break(self, frame: VideoFrame) -> bool:
-        """With B-frames, a keyframe from before a loss may come after the loss was noticed."""
+        """Whether the picture is older than the loss: with B-frames, an older keyframe may follow the noticed
+        loss."""
         return self._broken_pts is not None and frame.pts is not None and frame.pts < self._broken_pts
 
     def _drain(self) -> list[DecodedFrame]:

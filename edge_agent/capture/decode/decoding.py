@@ -75,7 +75,8 @@ class StreamDecoder:
         self._corrupt = 0
 
     def decode(self, item: RingPacket) -> list[DecodedPicture]:
-        """Return the undamaged pictures that a packet completes, in order; their stamps rise."""
+        """Return the undamaged pictures that a packet completes, in order; each has a later time stamp than
+        the one before."""
         pts = item.packet.pts
         if pts is not None:
             self._note_stamp(pts, item.stamp_mono)

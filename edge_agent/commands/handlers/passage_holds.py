@@ -18,7 +18,7 @@ MAX_HOLD = timedelta(days=366)
 
 
 def check_until(args: PassageHoldArguments, clock: Clock) -> None:
-    """Raises CommandRefused for a time that is over, too far away, or none."""
+    """Check the time. Raises CommandRefused if it is past, too far in the future, or not a time."""
     if args.until is None:
         return
     try:

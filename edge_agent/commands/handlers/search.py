@@ -233,7 +233,7 @@ class SearchPacer:
 
 
 def _question(args: SearchArguments | PassageTimesArguments) -> str:
-    """The filters that are set, as JSON for the record of access; of the wards only their number."""
+    """The filters that are set, as JSON for the record of access; instead of the wards only their number."""
     asked = {
         name: msgspec.to_builtins(value)
         for name, value in msgspec.structs.asdict(args).items()

@@ -25,7 +25,7 @@ class LabelGate:
 
     @property
     def left_s(self) -> int:
-        """The page stays until the claim is confirmed."""
+        """A constant, because this page has no time limit: it stays until the claim is confirmed."""
         return round(WITHIN_S)
 
     @property

@@ -52,7 +52,8 @@ class SignedBy(msgspec.Struct, frozen=True):
 
 
 class NetworkForm(msgspec.Struct, frozen=True):
-    """Empty: it stays as it is. ``address`` has its prefix: 10.0.0.9/24."""
+    """Entries of the network form; an empty one changes nothing. ``address`` includes the prefix:
+    10.0.0.9/24."""
 
     apn: str = ""
     pin: str = ""
@@ -99,7 +100,7 @@ class CommissionPages:
         return None if kind is None else PageAnswer(kind, _file(path[1:]))
 
     def is_entry(self, path: str) -> bool:
-        """``/s/…`` is on the labels of sites."""
+        """Whether ``path`` opens the page: ``/``, or ``/s/…`` of the label of a site."""
         return path == "/" or path.startswith("/s/")
 
     def code_form(self, path: str, says: str, status: HTTPStatus) -> PageAnswer:

@@ -32,7 +32,7 @@ AVAHI = "avahi-publish-address"
 
 
 def new_backoff() -> Backoff:
-    """At random, because all boxes of a batch share one session at the broker."""
+    """Return a random wait, because all boxes of a batch share one session at the broker."""
     return Backoff(first_s=15.0, cap_s=900.0, floor_s=5.0)
 
 
@@ -152,8 +152,8 @@ class LocalNames:
         self._running: list[subprocess.Popen[bytes]] = []
 
     def publish(self, places: Sequence[PageAddress]) -> None:
-        """One address for each name: avahi refuses a second one. The first IPv4 address that is no
-        loopback."""
+        """Publish each name with the first address that is not loopback: avahi accepts one address for a
+        name."""
         self.stop()
         near = [str(each.address) for each in places if not each.address.is_loopback]
         if not near or (program := shutil.which(AVAHI)) is None:

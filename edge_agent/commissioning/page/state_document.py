@@ -91,7 +91,7 @@ def _verdict(document: Doctor) -> dict[str, Any]:
 
 
 def _problem(problem: CodedProblem | None) -> dict[str, str] | None:
-    """Why the centre refused or withdrew the claim; a code of a later centre is shown as it is."""
+    """Why the centre refused or withdrew the claim; an unknown code, of a newer centre, is shown as it is."""
     if problem is None:
         return None
     return {lang: CATALOGUE.say(problem, lang) or problem.code for lang in LANGS}

@@ -2,7 +2,7 @@
 configuration adds to it.
 
 Versions are compared number by number (``V5.7.3``, ``2.800.0000000.16.R``), builds by their date (``build
-220112``, ``build 2021-05-12``). What cannot be read is not judged.
+220112``, ``build 2021-05-12``). A version that cannot be read is not reported.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class OldFirmware:
 
     @property
     def minimum(self) -> str:
-        """The oldest that will do, for people."""
+        """The oldest accepted firmware, as a text for people."""
         wanted = self.wanted
         built = None if wanted.minimum_build is None else f"build {wanted.minimum_build}"
         return ", ".join(each for each in (wanted.minimum, built) if each)

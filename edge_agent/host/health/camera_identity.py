@@ -49,7 +49,7 @@ class StoredIdentity(Struct, frozen=True):
 
 
 class StoredIdentities(Struct, frozen=True):
-    """The file, by camera id."""
+    """The content of the file: an entry for each camera id."""
 
     cameras: dict[str, StoredIdentity] = {}
 
@@ -85,7 +85,7 @@ def updated(
 
 
 def _swap(before: StoredIdentity, after: StoredIdentity, at: str) -> CameraSwap | None:
-    """Compare what comes from the same source: a router in between has a MAC of its own."""
+    """Compare only MACs of the same source: behind a router the neighbour table has the router's MAC."""
     values = (
         ("serial", before.identity.serial, after.identity.serial),
         ("mac", before.identity.mac, after.identity.mac),

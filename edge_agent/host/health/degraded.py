@@ -180,7 +180,7 @@ def modem_finding(modem: ModemHealth) -> str | None:
 
 
 def modem_lines(uplink: UplinkHealth, modem: ModemHealth | None) -> Iterator[ProblemText]:
-    """Troubles of the modem, where the uplink is a SIM card: another gateway does not use its modem."""
+    """Problems of the modem if the uplink is a SIM card; with another uplink the modem is not used."""
     if modem is None or uplink.kind != "sim":
         return
     finding = modem_finding(modem)

@@ -129,7 +129,7 @@ def run_reload(path: Path, stdout: TextIO, stderr: TextIO) -> int:
 
 
 def _reload_refused(path: Path, error: ConfigError, stderr: TextIO) -> int:
-    """The file has mistakes: send the request all the same, so that the agent's health reports them."""
+    """Send the request although the file has mistakes, so that the agent's health reports them."""
     found = last_good.find(path, no_secrets=True)
     folders = last_good.state_dirs(path) if found is None else [found.settings.state_dir]
     places = [place for folder in folders for place in places_to_ask(folder, name=CONTROL_SOCKET)]

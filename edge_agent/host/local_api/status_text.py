@@ -47,7 +47,7 @@ class _Text:
         return say(STATUS, key, self.lang, **figures)
 
     def coded(self, text: str) -> str:
-        """A text of the document, by its code if it has one."""
+        """Return a text of the document in the chosen language; a text without a code stays in English."""
         problem = None if self.lang == "en" else self.document.coded.get(text)
         return (None if problem is None else CATALOGUE.say(problem, self.lang)) or text
 

@@ -32,7 +32,7 @@ class SwitchFailed(EdgeAgentError):
 
 
 class PowerSwitch(Protocol):
-    """``SwitchPort``, or a fake of it."""
+    """The interface of ``SwitchPort``; tests have a fake of it."""
 
     def is_on(self) -> bool:
         """Whether the switch is set to deliver power. Raises ``SwitchFailed``."""

@@ -65,7 +65,8 @@ def ntp_server(text: str | None, camera_host: str, port: int = NTP_PORT) -> str 
 def serving_address(camera_host: str, port: int = NTP_PORT, sysroot: Path = Path("/")) -> str | None:
     """Return the address at which this gateway serves the time to that camera; None if it does not.
 
-    Chrony answers only whom its ``allow`` lines name: these may be the cameras, and not the gateway itself.
+    Chrony answers only the networks in its ``allow`` lines, which may name the cameras and not the gateway.
+    So the configuration is read, and chrony is not asked.
     """
     address = own_address(camera_host)
     if address is None or gives_time(address, port):

@@ -154,7 +154,8 @@ class PlainOnvif:
         self._onvif.set_clock(ntp=False, zone=self._zone(site), utc=datetime.now(UTC))
 
     def _zone(self, site: SiteTime) -> str:
-        """The zone in the camera's own words if they mean the right zone: it may accept no other form."""
+        """Return the camera's own text of its time zone if its offset is right, since the camera may accept
+        no other form."""
         clock = self._onvif.clock()
         right = clock.zone and clock.utc_offset_s == site.utc_offset.total_seconds()
         return clock.zone if right else posix_zone(site.utc_offset).replace("CST", "ICT")

@@ -90,7 +90,7 @@ def with_report(summary: Doctor, found: Examination, options: ReportOptions) -> 
 
 
 def without_pictures(summary: Doctor) -> Doctor:
-    """Return the document as it is printed: pictures are in the report already, and large."""
+    """Return the document without its pictures, which are large and in the report, for printing."""
     cameras = [structs.replace(each, picture=None) for each in summary.cameras]
     report = summary.report
     if report is not None:

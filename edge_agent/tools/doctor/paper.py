@@ -60,7 +60,7 @@ class _Words:
 def make_report(document: Doctor, lang: Lang, also: Lang | None = None) -> bytes:
     """Return the page in UTF-8. ``also``: a language beside ``lang``.
 
-    Raises EdgeAgentError for a document without the data of a report, or with a picture that is none.
+    Raises EdgeAgentError for a document without the data of a report, or with an invalid picture.
     """
     report = document.report
     if report is None:

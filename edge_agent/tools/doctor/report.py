@@ -47,7 +47,7 @@ class Photo:
         return jpeg(self._decoded(PHOTO_SIDE, cv2.IMREAD_COLOR))  # type: ignore[arg-type]
 
     def signature(self) -> bytes:
-        """Return a PNG without metadata; what is transparent stays so. Raises EdgeAgentError."""
+        """Return a PNG without metadata; transparent pixels stay transparent. Raises EdgeAgentError."""
         done, buffer = cv2.imencode(".png", self._decoded(SIGNATURE_SIDE, cv2.IMREAD_UNCHANGED))
         assert done, "a decoded picture can be encoded"
         return buffer.tobytes()

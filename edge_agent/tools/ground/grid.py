@@ -143,7 +143,7 @@ def _pixel(drawn: Colour, point: Point) -> tuple[int, int]:
 
 
 def read_picture(path: Path) -> Colour:
-    """A picture file as BGR. Raises ``EdgeAgentError`` for a file that is none."""
+    """Read a picture file as BGR. Raises ``EdgeAgentError`` if the file is not a picture."""
     picture = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
     if picture is None:
         raise EdgeAgentError(f"{path}: OpenCV cannot read this as a picture")

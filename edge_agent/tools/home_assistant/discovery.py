@@ -54,7 +54,7 @@ class _Announcement(msgspec.Struct):
 
 
 class AnnouncementState:
-    """Births and announcements, of all wards or of some. Announcements of other programs are left alone."""
+    """Births and announcements, of all wards or of some. Announcements of other programs are not changed."""
 
     def __init__(self, root: str, prefix: str, wards: Sequence[str], options: DiscoveryOptions) -> None:
         self.removes_all = False
@@ -134,8 +134,8 @@ class AnnouncementState:
             self._announced[topic] = key, payload
 
     def _owner(self, topic: str, payload: bytes) -> GatewayKey | None:
-        """Of which gateway an announcement is; None: it is of another program, or of a ward that this run
-        does not manage."""
+        """Return the gateway of an announcement; None: it belongs to another program, or to a ward that this
+        run does not manage."""
         try:
             found = msgspec.json.decode(payload[:MAX_BYTES], type=_Announcement)
         except (msgspec.DecodeError, UnicodeError, RecursionError):

@@ -123,7 +123,7 @@ class PageAddress:
 
 
 def page_addresses(found: Iterable[InterfaceAddress]) -> Sequence[PageAddress]:
-    """Addresses to listen at. Loopback is the last: for a port forwarded by ssh."""
+    """Addresses to listen at. The last is loopback, for a port that ssh forwards."""
     near = [
         each for each in found if not each.point_to_point and not each.interface.startswith(WAN_INTERFACES)
     ]

@@ -73,7 +73,7 @@ class LocalPages(Protocol):
         """A file that every neighbour may have, such as a style sheet; None: it needs the code."""
 
     def is_entry(self, path: str) -> bool:
-        """Whether a phone without the code gets the form there."""
+        """Whether a phone without the code gets the form at this path."""
 
     def code_form(self, path: str, says: str, status: HTTPStatus) -> PageAnswer:
         """The form. ``says``: ``code``, ``wrong``, or ``taken`` by another phone."""
@@ -166,7 +166,7 @@ class _RequestLimiter:
 
     @contextlib.contextmanager
     def replaced(self, connection: socket, by: socket) -> Iterator[None]:
-        """``by`` stands for the connection: TLS detaches the socket that was accepted."""
+        """``by`` identifies the connection, since TLS detaches the accepted socket."""
         with self._lock:
             self._asking.pop(connection, None)
             self._asking[by] = None

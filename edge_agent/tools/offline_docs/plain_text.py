@@ -18,7 +18,8 @@ def plain_text(markdown: str, width: int) -> str:
 
 
 def inline(text: str) -> str:
-    """Without the marks for bold and code; of a link its text, and the address if it leads to the web."""
+    """Remove the marks of bold text and code. A link becomes its text, with the address if it leads to the
+    web."""
 
     def link(found: re.Match[str]) -> str:
         return f"{found[1]} <{found[2]}>" if "://" in found[2] else found[1]

@@ -27,7 +27,7 @@ class OfflinePage:
 
     @property
     def title(self) -> str:
-        """Its first heading. Raises OSError."""
+        """The first heading of the page. Raises OSError."""
         return next(line.removeprefix("# ") for line in self.text.splitlines() if line.startswith("# "))
 
 
@@ -78,6 +78,6 @@ def search(topics: list[OfflinePage], words: str) -> Iterator[OfflinePageLine]:
 
 
 def plain(text: str) -> str:
-    """In lower case, without the marks of Vietnamese letters: who types ``mat khau`` finds ``mật khẩu``."""
+    """Fold to lower case without the marks of Vietnamese letters, so that ``mat khau`` finds ``mật khẩu``."""
     letters = unicodedata.normalize("NFD", text.casefold()).replace("đ", "d")
     return re.sub(r"[\u0300-\u036f]", "", letters)

@@ -245,7 +245,7 @@ def rehearse(
 
 
 def _accuracy(rule: AnyRule) -> RehearsalAccuracy:
-    """As measured on real clips: docs/design/rehearsal.md."""
+    """Return the accuracy that was measured on real clips: docs/design/rehearsal.md."""
     is_close = isinstance(rule, LineRule) or rule.kind is RuleKind.ZONE_INTRUSION
     return "close" if is_close else "approximate"
 

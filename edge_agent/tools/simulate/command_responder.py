@@ -62,7 +62,8 @@ class SearchTurns:
     cpu_s: float = 0.0
 
     def limited(self, action: Action) -> Action:
-        """The same action, which waits for its turn."""
+        """Return an action that does the same, but first waits until fewer than ``SEARCHES_AT_ONCE`` searches
+        run."""
 
         def run(context: CommandContext[Any]) -> CommandSucceeded | InProgress:
             with self._free:

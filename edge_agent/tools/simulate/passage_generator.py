@@ -191,7 +191,7 @@ def _seconds_since_midnight(clock: Clock, timezone: ZoneInfo) -> float:
 
 
 def _make_ways(rng: random.Random, axis_deg: float) -> tuple[_Way, _Way]:
-    """Two ways along a road of that direction, one against the other."""
+    """Make the ways of both driving directions of a road; ``axis_deg`` is the direction of the first."""
     beside = rng.uniform(-0.2, 0.2)
     return _make_way(rng, axis_deg, beside), _make_way(rng, axis_deg + 180.0, beside)
 

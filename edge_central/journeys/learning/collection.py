@@ -161,7 +161,7 @@ class TimesCollection:
         return self._all[gateway].complete
 
     def summary(self) -> list[tuple[LearningGateway, int, int, str]]:
-        """Of each gateway: passages, bytes of its replies, and why it gave not all."""
+        """A line for each gateway: passages, bytes of its replies, and why some are missing."""
         return [(each.gateway, each.rows, each.bytes, each.why) for each in self._all.values()]
 
 

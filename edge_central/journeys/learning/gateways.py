@@ -47,7 +47,8 @@ def online_gateways(
 
 
 def with_neighbours(gateways: Sequence[LearningGateway], reach_m: float) -> list[LearningGateway]:
-    """Those that have a pair of cameras: two of their own, or one of another gateway within reach."""
+    """Return the gateways that have a pair of cameras: two of their own, or one of another gateway within
+    reach."""
     with_cameras = [each for each in gateways if each.cameras]
     return [
         each

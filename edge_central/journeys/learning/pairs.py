@@ -40,7 +40,8 @@ class CollectedCamera:
 def collected_cameras(
     collected: Sequence[tuple[LearningGateway, CollectedWindows]],
 ) -> list[CollectedCamera]:
-    """The cameras of all gateways. A window without a passage does not count: it may have been off."""
+    """The cameras of all gateways. A window without a passage does not count, because the camera may have
+    been off."""
     cameras = []
     for gateway, windows in collected:
         for camera in gateway.cameras:

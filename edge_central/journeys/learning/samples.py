@@ -156,7 +156,7 @@ class Timeline:
 
     @cached_property
     def observed(self) -> Spectrum:
-        """Of bins that are inside a window."""
+        """Return the mask of the bins that are inside a window."""
         return np.fft.rfft((np.arange(self.size) < np.array(self.lengths)[:, None]).astype(float))
 
 
@@ -175,7 +175,8 @@ class PassageMoments:
 
     @cached_property
     def shares(self) -> dict[int, float]:
-        """Of each frequent colour; pairs of a rare colour would be peaks by themselves."""
+        """Return the share of each frequent colour. Rare colours are left out, because a pair of a rare
+        colour would be a peak by itself."""
         named, counts = np.unique(self.colours[self.colours != NO_COLOUR], return_counts=True)
         found = {int(colour): count / len(self.colours) for colour, count in zip(named, counts, strict=True)}
         return {colour: share for colour, share in found.items() if share >= MIN_COLOUR_SHARE}
@@ -187,7 +188,7 @@ class PassageMoments:
 
     @cached_property
     def rate(self) -> Spectrum:
-        """Of the number of moments in each bin that the rate of this camera makes expected."""
+        """Return the expected number of moments in each bin, from the rate of this camera."""
         counts = self.line.counts(self.times)
         for row, length in zip(counts, self.line.lengths, strict=True):
             row[:length] = _rate(row[:length])

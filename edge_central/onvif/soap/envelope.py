@@ -49,7 +49,7 @@ class SoapFault(Exception):
 
 @dataclass(frozen=True, slots=True)
 class UsernameToken:
-    """As the request says it: nothing in it has been checked."""
+    """The login in a request; nothing in it has been checked."""
 
     name: str
     password: str

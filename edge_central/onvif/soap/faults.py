@@ -25,7 +25,7 @@ def subscription_fault(name: str, why: str, now: datetime, *more: XmlText) -> So
 
 
 def unknown_subscription(now: datetime) -> SoapFault:
-    """Also for a subscription of another account."""
+    """The fault for an unknown subscription, or one of another account."""
     why = "there is no such subscription: it has ended, or was never here"
     return subscription_fault("wsrf-r:ResourceUnknownFault", why, now)
 

@@ -89,7 +89,7 @@ search_match = Table(
 
 
 def _picture_columns() -> list[Column[Any]]:
-    """Of a picture of a passage that an account has opened."""
+    """Return the columns of a passage's picture that an account has opened."""
     return [
         Column("search", Text, primary_key=True),
         Column("gateway", Text, primary_key=True),

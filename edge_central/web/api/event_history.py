@@ -193,7 +193,7 @@ class HistoryFilter:
 
     @property
     def of_lead(self) -> HistoryFilter:
-        """Only the conditions that an index out of the order of the cursors answers."""
+        """Return only the conditions that an index with another order than the cursors' can answer."""
         match self.lead:
             case "time_ms":
                 return HistoryFilter(EVERYWHERE, from_ms=self.from_ms, to_ms=self.to_ms)
@@ -271,7 +271,7 @@ def _read_window(
 def _read_by_index(
     connection: Connection, wanted: HistoryFilter, at: int, newest: int, most: int
 ) -> tuple[Sequence[Any], int]:
-    """As ``_read_window``, in a wider window: by an index in the order of the cursors."""
+    """Do the same as ``_read_window`` for a wider window, by an index in the order of the cursors."""
     upper = min(at + FAR_WINDOW, newest)
     found = list(connection.scalars(far_query(connection, wanted, at, upper, most)))
     rows = connection.execute(

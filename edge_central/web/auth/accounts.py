@@ -224,7 +224,7 @@ def program_with_digest(connection: Connection, name: str) -> tuple[Account, str
 
 
 def valid_tokens(connection: Connection, digests: set[str]) -> set[str]:
-    """Those of the digests whose token is still valid."""
+    """Return the digests whose token is still valid."""
     column = tables.account.c.token_sha256
     return {
         each

@@ -41,7 +41,8 @@ def confirm_password(visit: UserRequestContext) -> None:
 
 
 def confirm_session(visit: UserRequestContext) -> None:
-    """As ``confirm_password``; the session then counts as confirmed. Raises NotConfirmed."""
+    """Check the password like ``confirm_password``; the session then counts as confirmed. Raises
+    NotConfirmed."""
     confirm_password(visit)
     assert visit.session is not None  # pages of people have no tokens
     with visit.writing() as connection:

@@ -142,7 +142,7 @@ class LoginSessions:
         )
 
     def valid_keys(self, connection: Connection, keys: set[str], now_ms: int) -> set[str]:
-        """Those of the sessions that are still valid."""
+        """Return the keys of the sessions that are still valid."""
         columns = tables.session.c
         return set(
             connection.scalars(

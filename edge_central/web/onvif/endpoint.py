@@ -53,7 +53,7 @@ class OnvifService:
 
 
 def onvif_routes(handler: RequestHandler, service: OnvifService) -> list[Route]:
-    """The routes of the service. They are not timed: a request takes as long as no message comes."""
+    """The routes of the service. They are not timed, since a request lasts until a message comes."""
     endpoint = _Endpoint(handler, service).answer
     return [Route(path, endpoint, methods=["POST"]) for path in (DEVICE_PATH, EVENT_PATH, SUBSCRIPTION_PATH)]
 

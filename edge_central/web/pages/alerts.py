@@ -81,7 +81,7 @@ def _closed(visit: UserRequestContext) -> tuple[int, str] | None:
 
 
 def _with_closed(path: str, count: int, outcome: str) -> str:
-    """``path``, if it is the list: with a notice of what was closed."""
+    """Return ``path``; if it is the list, with a notice of what was closed."""
     page, _, query = path.partition("?")
     if page != "/alerts":
         return path
@@ -93,7 +93,8 @@ def _without_closed(query: str) -> dict[str, str]:
 
 
 def _admitted(visit: UserRequestContext, wanted: QueueFilter) -> tuple[str, ...]:
-    """The ward of the filter, so that the form shows it when nothing is open there."""
+    """Return the ward of the filter if the user may see it: the form then offers it even while no alert is
+    open there."""
     return (wanted.ward,) if wanted.ward and visit.scope.admits(wanted.ward) else ()
 
 

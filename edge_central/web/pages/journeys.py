@@ -146,7 +146,8 @@ def _opened(visit: UserRequestContext, journey: Journey, searches: set[str]) -> 
 
 
 def reader_of(visit: UserRequestContext) -> SearchReader:
-    """Who sees a journey sees what its searches have found, within the own wards."""
+    """The reader of the journey's searches: an account that may see the journey may see what they found in
+    its own wards."""
     return SearchReader(visit.scope, None)
 
 
@@ -218,8 +219,8 @@ def _candidates(visit: UserRequestContext, journey: Journey, step: JourneyStep, 
 
 
 def _progress(found: CandidateList) -> tuple[int, int, int]:
-    """Of the newest search: gateways that have answered, all that were asked, and those that found more than
-    they have sent."""
+    """Counts of the newest search: gateways that have answered, gateways that were asked, and gateways that
+    found more than they sent."""
     answers = found.searches[0].answers if found.searches else ()
     answered = sum(each.status is AnswerStatus.ANSWERED for each in answers)
     return answered, len(answers), sum(each.total > each.stored for each in answers)

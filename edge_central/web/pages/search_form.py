@@ -154,7 +154,7 @@ def somewhere_else(values: Values) -> Values:
 
 
 def earlier(values: Values, gateway: str, until_ms: int, zone: ZoneInfo) -> Values:
-    """The same question to one gateway, for what was before a time."""
+    """Return the same question to one gateway, for passages before a time."""
     own = {name for name in values if name.startswith(f"{CAMERA}{gateway}/")}
     kept = {
         name: value
@@ -325,6 +325,6 @@ def _wards(gateways: Iterable[str], fleet: Fleet) -> frozenset[str]:
 
 
 def _local(time_ms: int, zone: ZoneInfo) -> str:
-    """As a ``datetime-local`` field has it; whole seconds, rounded up."""
+    """Format a time for a ``datetime-local`` field; whole seconds, rounded up."""
     moment = datetime.fromtimestamp(-(-time_ms // 1000), UTC).astimezone(zone)
     return moment.strftime("%Y-%m-%dT%H:%M:%S" if moment.second else "%Y-%m-%dT%H:%M")

@@ -236,7 +236,7 @@ def earlier(visit: UserRequestContext, search: SearchView) -> list[tuple[Gateway
 
 
 def states(search: SearchView) -> dict[str, tuple[GatewayAnswer, ...]]:
-    """The gateways by what there is to say of them, most urgent first."""
+    """The gateways by state, most urgent first."""
     waiting = search.of_status(AnswerStatus.WAITING, AnswerStatus.SENT)
     return {
         "later": search.later,

@@ -152,12 +152,12 @@ class NoticeReader:
                 yield each.device.id, message
 
     def _minute(self) -> int:
-        """Of the day."""
+        """Return the minute of the day."""
         now = datetime.fromtimestamp(bounded_time(self.now_ms) / 1000, UTC).astimezone(self.timezone)
         return now.hour * 60 + now.minute
 
     def _message(self, due: DueNotice, unacknowledged_s: int, lang: Lang) -> NewMessage | None:
-        """None: what the gateway sent cannot be put into words."""
+        """Return the message; None: there are no words for what the gateway sent."""
         try:
             return notice_message(due, self.names, self.timezone, unacknowledged_s, lang)
         except Exception:

@@ -67,7 +67,7 @@ class NoticeFilter(Protocol):
 
     @property
     def unacknowledged_s(self) -> float:
-        """Only what nobody has acknowledged for so long; 0: at once."""
+        """Post only what no person has acknowledged for this long; 0: post at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +101,9 @@ class DueNotice:
 
 @dataclass(frozen=True, slots=True)
 class NextStep:
-    """``notice`` None: nothing is due. ``place``: how far everything is done or passed over. ``more``: all
-    events that were read are passed over, and those after ``place`` are not read yet."""
+    """The next thing to post. ``notice`` None: nothing is due. ``place``: everything up to there is posted or
+    needs no post. ``more``: none of the events that were read needs a post, and events after ``place`` have
+    not been read yet."""
 
     notice: DueNotice | None
     place: WebhookPlace

@@ -64,7 +64,7 @@ ID = re.compile(r"[0-9a-f]{1,32}")
 
 
 def wired_interfaces(root: Path) -> dict[str, bool]:
-    """Wired interfaces by name: whether it is hardware, not a bridge or a VLAN."""
+    """Wired interfaces by name; the value is True for hardware, False for a bridge or a VLAN."""
     found = {}
     for folder in sorted((root / "sys/class/net").glob("*")):
         radio = (folder / "wireless").exists() or folder.name.startswith(("wwan", "wl"))
@@ -337,7 +337,8 @@ def _read_request(path: Path) -> bytes | None:
 
 
 def failure(error: Exception) -> str:
-    """Say why nothing, or not all, was applied. No profile with its secrets is part of it."""
+    """Return why nothing, or not everything, was applied. The text contains no profile, since profiles have
+    secrets."""
     if isinstance(error, subprocess.TimeoutExpired):
         return f"{Path(error.cmd[0]).name} took longer than {error.timeout:.0f} s"
     if isinstance(error, subprocess.CalledProcessError):

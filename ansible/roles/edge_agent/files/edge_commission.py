@@ -2,8 +2,8 @@
 """Root's part of commissioning; docs/design/commissioning.md.
 
 ``prepare`` writes the box's serial and opens the page's port, ``console`` shows the box's name on the
-console, ``close`` closes the port. ``act`` reads one request of the page, whose process has no rights, and
-``unclaim`` the one of the agent. It takes a site only from the signed bundle, never from a request. It is
+console, ``close`` closes the port. ``act`` carries out one request of the page, whose process has no rights,
+and ``unclaim`` one of the agent. It takes a site only from the signed bundle, never from a request. It is
 outside of the releases and needs only Python and openssl.
 """
 
@@ -220,7 +220,7 @@ def write_keys(box: Box, bundle: dict[str, Any]) -> None:
 
 
 def new_key(box: Box, site: str, ca: str) -> str:
-    """Make a key and a certificate of its own, with which no broker lets the agent in; return the CSR."""
+    """Make a key and a self-signed certificate, which no broker accepts; return the CSR."""
     folder = box.path(ETC / "tls")
     key, name = folder / "client.key", f"/CN={site}"
     new = box.run("openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
@@ -338,7 +338,7 @@ def act(box: Box) -> str:
 
 
 def act_unclaim(box: Box, reply_s: float = REPLY_S) -> str:
-    """Do what the agent asks after a signed command: answer, then return the box to no site."""
+    """Carry out the agent's request after a signed command: answer, then remove the site from the box."""
     path = box.path(UNCLAIM_REQUEST)
     try:
         request = json.loads(read_plain(path, 10_000))
@@ -363,7 +363,8 @@ def act_unclaim(box: Box, reply_s: float = REPLY_S) -> str:
 
 
 def begin_unclaim(box: Box, request: dict[str, Any]) -> None:
-    """Note that the site is given up, so that the next start does it after a power cut. Raises Refused."""
+    """Record that the site is being given up: after a power cut the next start finishes it. Raises
+    Refused."""
     claimed = json.loads(box.path(CLAIMED).read_text()) if box.path(CLAIMED).exists() else {}
     if "claim_id" not in claimed:
         raise Refused("this box has no site by a claim")
@@ -375,7 +376,7 @@ def begin_unclaim(box: Box, request: dict[str, Any]) -> None:
 
 
 def finish_unclaim(box: Box) -> None:
-    """Give the site up if that was begun."""
+    """Finish giving up the site if a power cut interrupted it."""
     claimed = json.loads(box.path(CLAIMED).read_text()) if box.path(CLAIMED).exists() else {}
     if "unclaim" in claimed:
         unclaim(box, claimed["unclaim"])

@@ -96,8 +96,8 @@ class RuleChangeCommand:
             yield problem_text("config-rules-given-up", why=rejected.sentence)
 
     def switched_off(self) -> list[SwitchedOffRule]:
-        """For health: the rules that are off until a command changes them again, or see nothing because of
-        masks that a command has changed."""
+        """For health: the rules that a command has switched off, and those that see nothing because a command
+        has changed the masks."""
         settings, found = self._agent.settings(), list(self._source.switched_off)
         for camera in settings.cameras:
             if camera.id in self._source.cameras_with_changed_masks:
@@ -236,7 +236,7 @@ def _rule_in(settings: Settings, camera: str, rule: str) -> AnyRule | None:
 
 
 def _change(context: CommandContext[SetRuleArguments], settings: Settings) -> RuleChange:
-    """``settings``: those with the change."""
+    """``settings``: the configuration with the change."""
     args, by = context.args, RequestOrigin(context.id, context.signed_by)
     if concerns_masks(args):
         what: Literal["set", "reset"] = "reset" if args.reset_masks else "set"

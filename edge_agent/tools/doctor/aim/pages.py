@@ -53,7 +53,7 @@ class AimPages:
         return refusal(HTTPStatus.NOT_FOUND, "not-found")
 
     def max_body(self, path: str) -> int:
-        """Nothing is sent to this page but the code."""
+        """0: this page takes no POST but the form with the code, which the server reads."""
         return 0
 
     def post(self, path: str, body: bytes) -> PageAnswer:

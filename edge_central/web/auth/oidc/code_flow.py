@@ -169,7 +169,7 @@ class _BoundedResponse:
         self._checked = checked
 
     def raise_for_status(self) -> None:
-        """Only a response with status 200 is made."""
+        """Do nothing: only a response with status 200 is made."""
 
     def json(self) -> dict[str, Any]:
         return {"id_token": self._checked.id_token, "access_token": self._checked.access_token}

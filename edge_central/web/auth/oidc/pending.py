@@ -52,7 +52,8 @@ class PendingSignIns:
         return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
     def open(self, cookie: str | None, now_ms: int) -> PendingSignIn | None:
-        """None: there is none, it is of another server, or it is too old."""
+        """Return the pending sign-in of the cookie; None: there is none, it is of another server, or it is
+        too old."""
         try:
             sealed = base64.urlsafe_b64decode((cookie or "").encode("ascii") + b"==")
             text = self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], None)

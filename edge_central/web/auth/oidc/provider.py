@@ -40,7 +40,8 @@ class OidcProvider:
         return self._flow.authorization_url(pending, again=again), pending
 
     def finish(self, answer: Mapping[str, str], pending: PendingSignIn) -> ProviderPerson:
-        """``answer``: the query with which the browser came back. Raises SignInFailed."""
+        """Complete the sign-in. ``answer``: the query that the provider gave the browser. Raises
+        SignInFailed."""
         if not pending.is_state(answer.get("state")):
             raise SignInFailed(SignInFault.OUTDATED, "the state is not that of this browser")
         self._check_issuer(answer.get("iss"))

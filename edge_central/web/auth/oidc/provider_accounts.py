@@ -58,8 +58,8 @@ def _with_rights(
 def _new_account(
     connection: Connection, author: AccountAuthor, person: ProviderPerson, granted: ProviderRights
 ) -> Account | None:
-    """None: all names that fit are taken. A name that a local account has is never used: the account of a
-    user is found by issuer and subject, whatever name the provider sends."""
+    """Add an account; None: all suitable names are taken. The name of a local account is never used: the
+    account of a user is found by issuer and subject, whatever name the provider sends."""
     names = (person.name, *(f"{person.name}-{number}" for number in range(2, MOST_SAME_NAMES + 1)))
     free = next((name for name in names if accounts.find_account(connection, name) is None), None)
     if free is None:

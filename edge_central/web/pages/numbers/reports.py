@@ -69,7 +69,7 @@ def search_report_page(visit: UserRequestContext) -> Response:
 
 
 def _month_of_query(visit: UserRequestContext) -> tuple[date, int, int]:
-    """Its first day, its begin, and its end, which is not included. Raises BadRequest."""
+    """Return the first day of the month, its start, and its end (exclusive). Raises BadRequest."""
     timezone = visit.services.console.timezone
     month = _month(visit.query("month")) or local_day(visit.now_ms, timezone).replace(day=1)
     following = (month + timedelta(days=31)).replace(day=1)

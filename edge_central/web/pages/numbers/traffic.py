@@ -240,7 +240,7 @@ def _listed_place(
 
 
 def _total(sums: DaySums | None) -> int | None:
-    """None: no data, as nothing is counted and the camera had no picture."""
+    """Return the total; None: no data, because nothing was counted and the camera had no picture."""
     return None if sums is None or not (sums.total or sums.measured) else sums.total
 
 
@@ -279,7 +279,7 @@ def _figures(visit: UserRequestContext, form: TrafficForm) -> PlaceFigures:
 
 
 def _all_counts(periods: Sequence[TrafficPeriod], series: TrafficSeries | None) -> Counts | None:
-    """With those of an unknown time, as in the list; None: no data."""
+    """Return all counts, including those of an unknown time, as the list does; None: no data."""
     counts = sum_counts(periods) + (Counts() if series is None else series.undated)
     return counts if counts or any(each.counts is not None for each in periods) else None
 

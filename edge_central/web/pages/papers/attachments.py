@@ -126,7 +126,7 @@ def _copied(
     name: str,
     file: StoredMedia,
 ) -> NewAttachment | None:
-    """None: the file is gone."""
+    """Return the copy of the file; None: the file no longer exists."""
     path = media.path(file.gateway, file.sha256, file.sealed)
     if not media.of_cases.copy(case_id, path, file.sha256):
         return None

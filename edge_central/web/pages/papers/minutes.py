@@ -29,7 +29,8 @@ class ListedFile:
 
 
 def minutes_page(visit: UserRequestContext) -> Response:
-    """Of the signed export ``export``, or of the newest one. Without one the table is empty."""
+    """Return the minutes of the signed export ``export``, or of the newest one. Without an export the table
+    is empty."""
     case = found_case(visit)
     record_view(visit, case)
     signed = [each for each in exports.list_exports(visit.connection, case.id) if each.is_signed]

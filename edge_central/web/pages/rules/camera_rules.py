@@ -91,7 +91,7 @@ def rules_of_path(visit: UserRequestContext) -> RulesOfCamera:
 
 
 def rules_of_camera(visit: UserRequestContext, gateway: str, camera_id: str) -> RulesOfCamera | None:
-    """None: there is no such camera in the scope."""
+    """Return the rules of a camera; None: there is no such camera in the scope."""
     site = visit.fleet(gateway=gateway).site(gateway)
     cameras = () if site is None else site.cameras
     camera = next((each for each in cameras if each.id == camera_id), None)

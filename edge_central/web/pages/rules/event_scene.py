@@ -55,7 +55,7 @@ class EventScene:
 def read_event_scene(
     visit: UserRequestContext, story: EventStory, site: SiteOverview | None
 ) -> EventScene | None:
-    """None: the event names no place in the picture of a camera."""
+    """Return the scene of an event; None: the event names no place in the picture of a camera."""
     shown = next((row for row in story.phases if row.media_id is not None), story.first)
     box = corners(shown.data.box)
     if box is None:

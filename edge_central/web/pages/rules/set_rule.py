@@ -104,7 +104,7 @@ def _command(found: RulesOfCamera, args: dict[str, Any]) -> GatewayCommand:
 
 
 def drafted_rule(visit: UserRequestContext, gateway: str, command: GatewayCommand) -> DraftedRule | None:
-    """None: the command is of another type, or its rule cannot be shown."""
+    """Return the rule of the command; None: the command is of another type, or its rule cannot be shown."""
     if command.type != SET_RULE or not command.args.get("rule"):
         return None
     found = _camera_rules(visit, gateway, command.camera or "")
@@ -118,7 +118,8 @@ def drafted_rule(visit: UserRequestContext, gateway: str, command: GatewayComman
 
 
 def drafted_masks(visit: UserRequestContext, gateway: str, command: GatewayCommand) -> DraftedMasks | None:
-    """None: the command does not change masks, or those of the configuration are not known."""
+    """Return the masks of the command; None: it does not change masks, or the masks of the configuration are
+    not known."""
     if command.type != SET_RULE or not command.changes_masks:
         return None
     found = _camera_rules(visit, gateway, command.camera or "")

@@ -37,7 +37,7 @@ def points_text(points: Iterable[Point]) -> str:
 
 
 def listed(points: Iterable[Point]) -> list[list[float]]:
-    """As a configuration has them."""
+    """Return the points as a configuration writes them."""
     return [list(point) for point in points]
 
 

@@ -43,7 +43,7 @@ def account_page(visit: UserRequestContext, refusal: NotConfirmed | None = None)
 
 
 def end_session(visit: UserRequestContext) -> Response:
-    """One of the own sessions. The end of this one leads to the login."""
+    """End one of the user's own sessions; ending the current one leads to the login."""
     with visit.writing() as connection:
         if visit.services.sessions.end_listed(connection, visit.account.name, visit.form.get("session", "")):
             record_change(connection, AccessKind.USER_SESSIONS, visit.account_author, visit.account.name)

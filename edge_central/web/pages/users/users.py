@@ -48,7 +48,7 @@ class ListedUser:
 
 
 def users_page(visit: UserRequestContext) -> Response:
-    """With ``user`` in the query: the page of that account."""
+    """Return the list of users, or, with ``user`` in the query, the page of that account."""
     name = visit.query("user")
     return _list(visit) if name is None else _user(visit, name)
 
