@@ -8,15 +8,15 @@ from edge_agent.core.languages import Bilingual, Sentences, both
 COMMISSIONING: Sentences = {
     "bundle-missing": (
         "the list of all sites is not on this box ({file}): the workshop has to put it there",
-        "thiết bị chưa có danh sách các điểm ({file}): xưởng cần cài vào",
+        "thiết bị chưa có danh sách điểm ({file}): xưởng cần cài vào",
     ),
     "bundle-unsigned": (
         "the list of all sites is not signed by this fleet: nothing was done; bring the box to the workshop",
-        "danh sách các điểm không có chữ ký hợp lệ: chưa làm gì; hãy đưa thiết bị về xưởng",
+        "danh sách điểm không có chữ ký hợp lệ: chưa làm gì; hãy đưa thiết bị về xưởng",
     ),
     "bundle-invalid": (
         "the list of all sites cannot be read ({reason}): bring the box to the workshop",
-        "không đọc được danh sách các điểm ({reason}): hãy đưa thiết bị về xưởng",
+        "không đọc được danh sách điểm ({reason}): hãy đưa thiết bị về xưởng",
     ),
     "site-check": (
         "{site} is not what a label says: type the id and its last character once more",
@@ -29,7 +29,7 @@ COMMISSIONING: Sentences = {
     "site-first": ("choose the site first", "hãy chọn điểm trước"),
     "claimed-already": (
         "this box is at site {site} already: undo that first",
-        "thiết bị đã được đặt tại điểm {site}: hãy hủy việc đó trước",
+        "thiết bị đã nhận điểm {site}: hãy hủy điểm đó trước",
     ),
     "confirmed-already": (
         "the centre has confirmed site {site}: only the centre can take it back",
@@ -57,7 +57,7 @@ COMMISSIONING: Sentences = {
     "disk-full": (
         "the card does not store this: it is full or broken; nothing was changed. Delete files or take "
         "another card",
-        "thẻ nhớ không ghi được: đã đầy hoặc hỏng; chưa thay đổi gì. Hãy xóa bớt tệp hoặc thay thẻ",
+        "không ghi được vào thẻ nhớ vì đã đầy hoặc hỏng; chưa thay đổi gì. Hãy xóa bớt tệp hoặc thay thẻ",
     ),
     "root-silent": (
         "the box did not do this within {seconds} s: try again, then restart the box",
@@ -155,7 +155,7 @@ COMMISSIONING: Sentences = {
     "camera-found": ("found", "đã thấy"),
     "camera-other-port": (
         "answers, but not at the address of its stream: {address}",
-        "có trả lời, nhưng không ở địa chỉ luồng hình: {address}",
+        "camera có trả lời nhưng không cho xem luồng tại {address}",
     ),
     "camera-missing": (
         "not found at {address}: check power, cable and address",

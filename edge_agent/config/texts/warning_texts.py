@@ -86,7 +86,7 @@ WARNINGS: Sentences = {
     ),
     "still-idle": (
         "no stills: report.snapshots is none, so no picture leaves the gateway",
-        "không có ảnh lớn: report.snapshots là none nên không ảnh nào được gửi khỏi thiết bị",
+        "không có ảnh lớn: report.snapshots là none nên thiết bị không gửi ảnh đi",
     ),
     "clip-private": (
         "no clips: this camera has privacy_masks, and a clip is not transcoded, so they would not be in "

@@ -21,11 +21,11 @@ STATES: Sentences = {
     "camera-other-serial": (
         "camera {camera}: another device answers at its address since {since}, serial number {before} -> "
         "{after}",
-        "camera {camera}: từ {since} tại địa chỉ này là thiết bị khác, số sê-ri {before} -> {after}",
+        "camera {camera}: từ {since} tại địa chỉ này là camera khác, số sê-ri {before} -> {after}",
     ),
     "camera-other-mac": (
         "camera {camera}: another device answers at its address since {since}, MAC {before} -> {after}",
-        "camera {camera}: từ {since} tại địa chỉ này là thiết bị khác, MAC {before} -> {after}",
+        "camera {camera}: từ {since} tại địa chỉ này là camera khác, MAC {before} -> {after}",
     ),
     "camera-firmware-old": (
         "camera {camera}: firmware {firmware} of {model} is older than {minimum}; doctor says why",
@@ -37,11 +37,11 @@ STATES: Sentences = {
     ),
     "camera-power-failed": (
         "camera {camera}: unreachable, and switching its port at {at} failed: {detail}",
-        "camera {camera}: không trả lời, tắt bật cổng PoE lúc {at} không thành công: {detail}",
+        "camera {camera}: không trả lời, tắt và bật lại cổng PoE lúc {at} không thành công: {detail}",
     ),
     "camera-power-held": (
         "camera {camera}: unreachable, its port was not switched at {at}: {detail}",
-        "camera {camera}: không trả lời, lúc {at} không tắt bật cổng PoE: {detail}",
+        "camera {camera}: không trả lời, lúc {at} không tắt và bật lại cổng PoE: {detail}",
     ),
     "camera-power-no-answer": (
         "camera {camera}: unreachable, and its switch gave no answer at {at}: {detail}",

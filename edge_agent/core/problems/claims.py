@@ -52,10 +52,10 @@ CLAIMS: Sentences = {
     ),
     "unclaim-refused": (
         "the box does not give up the site: {why}",
-        "thiết bị không trả lại điểm: {why}",
+        "thiết bị không hủy việc nhận điểm: {why}",
     ),
     "unclaim-begins": (
         "the box gives up the site; its events stay apart on the box",
-        "thiết bị trả lại điểm; các sự kiện của điểm được giữ riêng trên thiết bị",
+        "thiết bị đang hủy việc nhận điểm; các sự kiện của điểm được giữ riêng trên thiết bị",
     ),
 }

@@ -192,11 +192,11 @@ FILES: Sentences = {
     ),
     "camera-clips-stay": (
         "{camera}: its clips do not leave the gateway (report.clips, privacy_masks)",
-        "{camera}: video của camera này không được gửi khỏi thiết bị (report.clips, privacy_masks)",
+        "{camera}: thiết bị không được gửi video của camera này (report.clips, privacy_masks)",
     ),
     "camera-pictures-stay": (
         "{camera}: no pictures leave the gateway (report.snapshots is none)",
-        "{camera}: ảnh không được gửi khỏi thiết bị (report.snapshots là none)",
+        "{camera}: thiết bị không được gửi ảnh của camera này (report.snapshots là none)",
     ),
     "camera-showed-nothing": (
         "{camera} delivered no picture within {seconds} s",

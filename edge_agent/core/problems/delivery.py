@@ -140,7 +140,7 @@ UPLINK: Sentences = {
     ),
     "modem-locked": (
         "modem: it is locked to another provider or device",
-        "modem: bị khóa theo nhà mạng hoặc thiết bị khác",
+        "modem: bị khóa, chỉ dùng được với nhà mạng hoặc máy khác",
     ),
     "modem-failed": ("modem: ModemManager cannot use it", "modem: ModemManager không dùng được modem này"),
     "modem-denied": (

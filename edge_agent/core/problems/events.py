@@ -37,7 +37,7 @@ OVERRIDES: Sentences = {
     ),
     "rule-change-reset": (
         "rule {rule} is as configured again; {origin}",
-        "quy tắc {rule} trở về như cấu hình; {origin}",
+        "quy tắc {rule} được khôi phục theo cấu hình; {origin}",
     ),
     "rule-change-removed": (
         "rule {rule} was removed: the configuration does not have it; {origin}",
@@ -55,8 +55,8 @@ OVERRIDES: Sentences = {
     "masks-change-reset": (
         "the masks of the camera are as configured again: {ignored} not analysed, {private} blacked out; "
         "{origin}",
-        "phần hình bị che của camera trở về như cấu hình: {ignored} phần không phân tích, {private} phần "
-        "bôi đen; {origin}",
+        "phần hình bị che của camera được khôi phục theo cấu hình: {ignored} phần không phân tích, "
+        "{private} phần bôi đen; {origin}",
     ),
     "masks-change-reverted": (
         "the change of the camera's masks was undone: {why}",

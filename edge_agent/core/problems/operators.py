@@ -212,7 +212,7 @@ CONFIGURATIONS: Sentences = {
     ),
     "rule-change-form": (
         "the command has to name exactly one: a rule, the id of a rule to reset, or the masks of the camera",
-        "lệnh phải có đúng một nội dung: quy tắc mới, mã quy tắc cần trả về cấu hình, hoặc phần hình bị che "
+        "lệnh phải có đúng một nội dung: quy tắc mới, mã quy tắc cần khôi phục, hoặc phần hình bị che "
         "của camera",
     ),
     "rule-change-outdated": (
@@ -237,7 +237,7 @@ CONFIGURATIONS: Sentences = {
     ),
     "rule-reset-done": (
         "the rule is as configured again",
-        "quy tắc đã trở về như cấu hình",
+        "quy tắc đã được khôi phục theo cấu hình",
     ),
     "rule-removed-done": (
         "the rule is removed: the configuration does not have it",
@@ -259,7 +259,7 @@ CONFIGURATIONS: Sentences = {
     ),
     "masks-reset-done": (
         "the masks are as configured again",
-        "phần hình bị che đã trở về như cấu hình",
+        "phần hình bị che đã được khôi phục theo cấu hình",
     ),
     "rule-off-done": (
         "the rule is switched off",

@@ -185,7 +185,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "{camera}: switch the rule {rule} off for good",
     ),
     "command-says-reset-rule": (
-        "{camera}: trả quy tắc {rule} về như cấu hình",
+        "{camera}: khôi phục quy tắc {rule} theo cấu hình",
         "{camera}: take the rule {rule} back to the configuration",
     ),
     "command-says-remove-rule": (
@@ -197,7 +197,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "{camera}: replace the masks of the picture",
     ),
     "command-says-reset-masks": (
-        "{camera}: trả các phần hình bị che về như cấu hình",
+        "{camera}: khôi phục các phần hình bị che theo cấu hình",
         "{camera}: take the masks of the picture back to the configuration",
     ),
     # --- the masks of a camera
@@ -219,7 +219,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "Đã đổi bằng lệnh, khác cấu hình. Theo cấu hình: {counts}",
         "Changed by a command, unlike the configuration. The configuration has: {counts}",
     ),
-    "masks-reset": ("Trả về như cấu hình", "Back to the configuration"),
+    "masks-reset": ("Khôi phục theo cấu hình", "Back to the configuration"),
     "masks-ignored": ("Phần không phân tích", "Not analysed"),
     "masks-private": ("Phần bôi đen", "Blacked out"),
     "masks-what-here": (
@@ -228,19 +228,19 @@ WORDS: dict[str, tuple[str, str]] = {
         "there.",
     ),
     "masks-what-private": (
-        "Dùng cho nơi riêng tư như cửa sổ nhà dân. Ảnh rời thiết bị có màu đen ở đó.",
+        "Dùng cho nơi riêng tư như cửa sổ nhà dân. Trong ảnh mà thiết bị gửi đi, chỗ đó có màu đen.",
         "For private places such as windows of homes: black in the pictures that leave the gateway.",
     ),
     "mask-add": ("Thêm một phần", "Add an area"),
     "mask-remove": ("Bỏ phần đang chọn", "Remove the chosen area"),
     "mask-points": ("Tọa độ", "Points"),
     "mask-points-hint": (
-        "Mỗi điểm gồm hai số từ 0 đến 1 (ngang, dọc), các điểm cách nhau bằng dấu phẩy, các phần cách nhau "
+        "Mỗi đỉnh gồm hai số từ 0 đến 1 (ngang, dọc), các đỉnh cách nhau bằng dấu phẩy, các phần cách nhau "
         "bằng dấu chấm phẩy.",
         "Each point is two numbers in 0..1 (across, down). Commas separate the points, semicolons the areas.",
     ),
     "mask-corner": (
-        "{field} PART, điểm NUMBER: di chuyển bằng phím mũi tên, xóa bằng phím Delete",
+        "{field} PART, đỉnh NUMBER: di chuyển bằng phím mũi tên, xóa bằng phím Delete",
         "{field} PART, point NUMBER: the arrow keys move it, Delete removes it",
     ),
     "mask-whole": (
@@ -264,7 +264,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "masks-form-error": ("Chưa gửi gì. Hãy sửa:", "Nothing was sent. Please correct:"),
     "masks-error-points": (
-        "{field} {number}: cần từ 3 đến 64 điểm, mỗi điểm hai số từ 0 đến 1.",
+        "{field} {number}: cần từ 3 đến 64 đỉnh, mỗi đỉnh gồm hai số từ 0 đến 1.",
         "{field} {number}: 3 to 64 points are needed, each of two numbers in 0..1.",
     ),
     "masks-error-fault": ("{field} {number}:", "{field} {number}:"),
@@ -308,7 +308,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "Pictures and clips from before the change stay as they are.",
     ),
     "masks-effect-reveals": (
-        "Một phần đang bị bôi đen sẽ hiện ra trong các ảnh rời thiết bị.",
+        "Một phần đang bị bôi đen sẽ hiện rõ trong các ảnh mà thiết bị gửi đi.",
         "A part that is blacked out now will be visible in the pictures that leave the gateway.",
     ),
     "masks-effect-no-clips": (
@@ -339,7 +339,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "command-hold-event": ("Giữ lại chứng cứ trên thiết bị", "Hold the evidence on the gateway"),
     "recorder-open": ("Mở kênh {channel} trên đầu ghi", "Open channel {channel} on the recorder"),
     # claims of boxes, and their withdrawal
-    "access-claim-withdrawal": ("thu hồi việc nhận điểm", "withdrew a claim of a site"),
+    "access-claim-withdrawal": ("thu hồi yêu cầu nhận điểm", "withdrew a claim of a site"),
     "claims": ("Yêu cầu nhận điểm", "Claims of sites"),
     "claims-say": (
         "Khi lắp một thiết bị mới, kỹ thuật viên chọn điểm và thiết bị gửi yêu cầu nhận điểm đó. Yêu cầu "
@@ -357,7 +357,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "claim-cameras": ("Camera tìm thấy", "Cameras found"),
     "claim-verdict": ("Kết quả kiểm tra", "Verdict"),
     "claim-verdict-is": (
-        "{green} đạt, {yellow} cần xem, {red} không đạt",
+        "{green} tốt, {yellow} lưu ý, {red} lỗi",
         "{green} green, {yellow} yellow, {red} red",
     ),
     "claim-distance": ("Cách tọa độ của điểm", "From the site"),

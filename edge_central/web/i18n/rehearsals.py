@@ -173,7 +173,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "rehearsal-labels": ("Loại", "Objects"),
     "rehearsal-points": ("Tọa độ vùng hoặc vạch ảo", "Points of the zone or line"),
     "rehearsal-points-hint": (
-        "Mỗi điểm gồm x và y, từ 0 đến 1, tính từ góc trên bên trái của hình; các điểm cách nhau bằng "
+        "Mỗi đỉnh gồm x và y, từ 0 đến 1, tính từ góc trên bên trái của hình; các đỉnh cách nhau bằng "
         "dấu phẩy. Nếu thay đổi, bản nháp dùng một vùng hoặc vạch ảo riêng.",
         "Each point is x and y in 0..1 from the upper left corner of the picture; commas separate the "
         "points. If they change, the draft gets a zone or line of its own.",
@@ -238,7 +238,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "rehearsal-error-labels": ("Chọn ít nhất một loại.", "Choose at least one kind of object."),
     "rehearsal-error-span": ("Chọn 7, 14 hoặc 30 ngày.", "Choose 7, 14 or 30 days."),
     "rehearsal-error-points": (
-        "Tọa độ vùng: từ 3 đến 64 điểm, mỗi điểm hai số từ 0 đến 1, các cạnh không cắt nhau.",
+        "Tọa độ vùng: từ 3 đến 64 đỉnh, mỗi đỉnh gồm hai số từ 0 đến 1, các cạnh không cắt nhau.",
         "Points of a zone: 3 to 64, each of two numbers in 0..1, and no edge crosses another.",
     ),
     "rehearsal-error-excluded": (
@@ -347,7 +347,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "The command was not sent from this console.",
     ),
     "rule-change-events": ("Xem sự kiện", "Show the events"),
-    "rule-reset": ("Trả về như cấu hình", "Back to the configuration"),
+    "rule-reset": ("Khôi phục theo cấu hình", "Back to the configuration"),
     "rehearsal-again": ("Sửa và chạy thử lại", "Change it and rehearse again"),
     "rehearsal-asked": ("Yêu cầu lúc", "Asked at"),
     "rehearsal-none-yet": ("chưa có", "none yet"),

@@ -409,7 +409,7 @@ def test_a_changed_rule_says_so_and_can_be_taken_back(city: House) -> None:
     hash_ = "ab" * 32
     wanted = {"type": "set-rule", "camera": "cam-1", "reset": "night", "config_hash": hash_}
     assert to_be_signed(page) == wanted
-    assert "trả quy tắc night về như cấu hình" in words(page)
+    assert "khôi phục quy tắc night theo cấu hình" in words(page)
     for wrong in ({"reset": ""}, {"reset": "a b"}, {"camera": "cam-9"}):
         assert SIGNED.search(lan.get(COMMANDS, params=asked | wrong).text) is None
 

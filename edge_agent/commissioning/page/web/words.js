@@ -25,7 +25,7 @@ const WORDS = {
     done: "Đã xong", kept: "Kết quả, ảnh và chữ ký đã lưu trên thiết bị và sẽ tự gửi về trung tâm khi có mạng.",
     confirmed: "Trung tâm đã xác nhận.", delivered: "Trung tâm đã nhận, chưa xác nhận. Có thể rời đi, thiết bị tự chờ.",
     sending: "Đang gửi về trung tâm. Có thể rời đi, thiết bị tự gửi lại.",
-    ended: { refused: "Trung tâm không chấp nhận điểm đã chọn.", withdrawn: "Trung tâm đã thu hồi điểm đã chọn." },
+    ended: { refused: "Trung tâm từ chối điểm đã chọn.", withdrawn: "Trung tâm đã thu hồi yêu cầu nhận điểm." },
     working: {
       site: "Đang tìm camera, khoảng 10 giây…", claim: "Đang thử mật khẩu và cấu hình, có thể mất 1 phút…",
       examine: "Đang kiểm tra, có thể mất 1 phút…", photo: "Đang lưu ảnh…", finish: "Đang lưu…", undo: "Đang hủy…",
@@ -36,7 +36,7 @@ const WORDS = {
       connected: "đã kết nối", registered: "có mạng, chưa kết nối", searching: "đang tìm mạng", missing: "không tìm thấy",
       connecting: "đang kết nối", enabled: "chưa đăng ký được vào mạng", disabled: "đang tắt", failed: "bị lỗi",
       "sim-missing": "không nhận được SIM", "sim-error": "SIM bị lỗi", "sim-pin": "SIM đòi mã PIN",
-      "sim-puk": "SIM đã bị khóa, đòi mã PUK", other: "bị khóa theo nhà mạng hoặc thiết bị khác", unknown: "bị lỗi",
+      "sim-puk": "SIM đã bị khóa, đòi mã PUK", other: "bị khóa, chỉ dùng được với nhà mạng hoặc máy khác", unknown: "bị lỗi",
     },
     serial: (text) => `Thiết bị ${text}`, "words-same": "Các từ này phải giống trên nhãn thiết bị:",
     clock: "Đồng hồ của thiết bị chưa đúng. Vẫn làm tiếp được.",

@@ -59,7 +59,7 @@ BOX: dict[str, Wording] = {
         "{found} is not armed; a gateway that hangs is not reset",
         "{found} chưa bật; thiết bị bị treo sẽ không tự khởi động lại",
         "run prepare.yml again: it has systemd arm it, for {wanted_s} s",
-        "chạy lại prepare.yml để systemd bật với {wanted_s} giây",
+        "chạy lại prepare.yml để systemd bật watchdog với {wanted_s} giây",
     ),
     "watchdog-other": yellow(
         "{found} instead of {identity}, the board's own",

@@ -252,7 +252,7 @@ CAMERAS: dict[str, Wording] = {
     ),
     "still-unauthorized": red(
         "its main stream, for large pictures and clips, refuses the login",
-        "luồng chính để lấy ảnh lớn và video không chấp nhận tên đăng nhập hoặc mật khẩu",
+        "camera không chấp nhận tên đăng nhập hoặc mật khẩu khi mở luồng chính (dùng cho ảnh lớn và video)",
         "may this user of the camera see the main stream? Correct the rights of the user, or the login of "
         "clip.main_url. Corrected in the camera: sudo rm {logins}",
         "tài khoản này của camera có được xem luồng chính không? Sửa quyền của tài khoản, hoặc tài khoản của "
@@ -266,7 +266,7 @@ CAMERAS: dict[str, Wording] = {
     ),
     "still-busy": yellow(
         "its main stream accepts no further viewer now; the running agent reports no trouble with it",
-        "luồng chính hiện không cho thêm kết nối xem; phần mềm đang chạy không báo lỗi luồng này",
+        "camera hiện không cho thêm kết nối xem luồng chính; phần mềm đang chạy không báo lỗi luồng này",
         "close other viewers of the main stream, then run it again",
         "tắt bớt kết nối xem luồng chính, rồi chạy lại",
     ),
