@@ -339,7 +339,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "command-hold-event": ("Giữ lại chứng cứ trên thiết bị", "Hold the evidence on the gateway"),
     "recorder-open": ("Mở kênh {channel} trên đầu ghi", "Open channel {channel} on the recorder"),
     # claims of boxes, and their withdrawal
-    "access-claim-withdrawal": ("thu hồi yêu cầu nhận điểm", "withdrew a claim of a site"),
+    "access-claim-withdrawal": ("thu hồi việc nhận điểm", "withdrew a claim of a site"),
     "claims": ("Yêu cầu nhận điểm", "Claims of sites"),
     "claims-say": (
         "Khi lắp một thiết bị mới, kỹ thuật viên chọn điểm và thiết bị gửi yêu cầu nhận điểm đó. Yêu cầu "

@@ -25,7 +25,7 @@ const WORDS = {
     done: "Đã xong", kept: "Kết quả, ảnh và chữ ký đã lưu trên thiết bị và sẽ tự gửi về trung tâm khi có mạng.",
     confirmed: "Trung tâm đã xác nhận.", delivered: "Trung tâm đã nhận, chưa xác nhận. Có thể rời đi, thiết bị tự chờ.",
     sending: "Đang gửi về trung tâm. Có thể rời đi, thiết bị tự gửi lại.",
-    ended: { refused: "Trung tâm từ chối điểm đã chọn.", withdrawn: "Trung tâm đã thu hồi yêu cầu nhận điểm." },
+    ended: { refused: "Trung tâm từ chối điểm đã chọn.", withdrawn: "Trung tâm đã thu hồi việc nhận điểm." },
     working: {
       site: "Đang tìm camera, khoảng 10 giây…", claim: "Đang thử mật khẩu và cấu hình, có thể mất 1 phút…",
       examine: "Đang kiểm tra, có thể mất 1 phút…", photo: "Đang lưu ảnh…", finish: "Đang lưu…", undo: "Đang hủy…",
