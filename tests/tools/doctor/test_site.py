@@ -104,7 +104,7 @@ def test_a_dead_camera_and_a_dead_broker_cost_under_twenty_seconds(site: Site) -
 def test_the_verdict_names_what_is_red_and_nothing_else(site: Site) -> None:
     assert (site.reported.code, site.reported.doctor.verdict) == (1, "failed")
     assert site.reported.red == ["agent", "black/picture", "gone", "locked", "dead", "broker"]
-    reported = "NOT READY: 5 faults to correct: black, picture; gone; locked; dead; broker."
+    reported = "NOT READY: 6 faults to correct: agent; black, picture; gone; locked; dead; broker."
     assert reported in site.reported.doctor.sentence
 
 
