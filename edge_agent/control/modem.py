@@ -26,12 +26,15 @@ STALE_S = 300.0
 SOCKET = Path("run/dbus/system_bus_socket")
 CONTROL_GROUP = Path("sys/fs/cgroup/system.slice/ModemManager.service")
 """There while ModemManager runs: systemd makes it and removes it."""
+OLD_CONTROL_GROUP = Path("sys/fs/cgroup/systemd/system.slice/ModemManager.service")
+"""The same where the system has control groups of version 1, such as Ubuntu 20.04."""
 
 
 def modem_bus(sysroot: Path = Path("/")) -> str:
     """Return the address of the system's D-Bus; "" while ModemManager does not run."""
     socket = sysroot / SOCKET
-    return f"unix:path={socket}" if (sysroot / CONTROL_GROUP).exists() and socket.exists() else ""
+    runs = any((sysroot / group).exists() for group in (CONTROL_GROUP, OLD_CONTROL_GROUP))
+    return f"unix:path={socket}" if runs and socket.exists() else ""
 
 
 def read_modem(address: str) -> ModemReading | None:

@@ -16,6 +16,7 @@ from edge_agent import config
 from edge_agent.agent import Agent
 from edge_agent.control.modem import (
     CONTROL_GROUP,
+    OLD_CONTROL_GROUP,
     READ_EVERY_S,
     SOCKET,
     STALE_S,
@@ -106,6 +107,12 @@ def test_the_main_thread_only_starts_a_reading_and_only_while_modemmanager_runs(
     assert modem.join(5)
     assert modem.health() is not None
     (root / CONTROL_GROUP).rmdir()
+    (root / OLD_CONTROL_GROUP).mkdir(parents=True)
+    clock.advance(READ_EVERY_S)
+    modem.tick()
+    assert modem.join(5)
+    assert modem.health() is not None
+    (root / OLD_CONTROL_GROUP).rmdir()
     clock.advance(READ_EVERY_S)
     modem.tick()
     assert modem.health() is None, "at once, not when the reading is stale"
