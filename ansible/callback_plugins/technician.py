@@ -32,7 +32,8 @@ DOCUMENTATION = """
       - set as stdout in configuration
 """
 
-PLAYBOOKS = ("commission.yml", "site.yml")
+FORMER_NAME = "site.yml"
+PLAYBOOKS = ("commission.yml", FORMER_NAME)
 VERDICT_TASK = "The verdict"
 """Its message is the verdict: what to do, then the sentence."""
 KEPT_LOGS = 20
@@ -41,6 +42,7 @@ PHASE_OF_ROLE = {"pki": "certificate", "edge_agent": "configure"}
 PHASES = ("connect", "certificate", "configure", "examine")
 WORDS = {
     "en": {
+        "renamed": "site.yml is now called commission.yml; the next release no longer has site.yml.",
         "connect": "Connect to the gateway",
         "certificate": "Check the certificate",
         "configure": "Configure the site and start the software",
@@ -52,6 +54,7 @@ WORDS = {
         "ended": "It ended without a verdict. The full log says why; run it again with -v to see every step.",
     },
     "vi": {
+        "renamed": "site.yml nay có tên là commission.yml; bản sau sẽ không còn site.yml.",
         "connect": "Kết nối với thiết bị",
         "certificate": "Kiểm tra chứng thư",
         "configure": "Ghi cấu hình điểm và khởi động phần mềm",
@@ -238,6 +241,8 @@ class CallbackModule(DefaultCallback):
             # Every line of Ansible passes through this method, those of its workers too.
             self._display.display = self._to_log
             atexit.register(self._end, None)
+            if name.name == FORMER_NAME:
+                self._print(self._run.say("renamed"))
         super().v2_playbook_on_start(playbook)
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:

@@ -80,6 +80,10 @@ def test_with_v_and_in_other_playbooks_ansible_prints_itself(
     assert not (tmp_path / "logs").exists()
 
 
+def test_the_former_name_of_the_playbook_says_the_new_one(tmp_path: Path) -> None:
+    assert "commission.yml" in commissioned(tmp_path, name="site.yml").stdout.splitlines()[0]
+
+
 def test_a_site_that_is_not_reached_is_one_sentence(tmp_path: Path) -> None:
     nowhere = "ansible_connection=ssh ansible_host=127.0.0.1 ansible_port=1 site_language=en"
     done = commissioned(tmp_path, "-e", nowhere)
