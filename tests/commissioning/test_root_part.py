@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.commissioning.prepared_box import PASSWORD, ROOT_PART, PreparedBox, prepared_box, read_json
 
+AGENT_GROUP = 4242
+"""Of the folder of the configuration; only root can give files to it."""
+
 
 @pytest.fixture
 def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PreparedBox:
     made = prepared_box(tmp_path, 8883, ["rtsp://192.0.2.21/2"])
+    if os.geteuid() == 0:
+        os.chown(made.paths.etc, -1, AGENT_GROUP)
     monkeypatch.setenv("PATH", f"{made.folder / 'bin'}:{os.environ['PATH']}")
     program = made.folder / "opt/edge-agent/current/bin/edge-agent"
     program.write_text(f"#!/bin/sh\necho check >> {made.folder / 'ran'}\n")
@@ -51,8 +58,9 @@ def test_a_site_is_configured_from_the_bundle(box: PreparedBox) -> None:
     assert [path.name for path in (etc / "credentials").iterdir()] == ["cam-1"], "only cameras of the bundle"
     modes = {name: mode(etc / name) for name in ("credentials/cam-1", "tls/client.key", "edge-agent.yaml")}
     assert modes == {"credentials/cam-1": 0o600, "tls/client.key": 0o640, "edge-agent.yaml": 0o640}
-    for_agent = {(etc / name).stat().st_gid for name in ("tls/client.key", "edge-agent.yaml")}
-    assert for_agent == {etc.stat().st_gid}, "or the agent could not read them"
+    if os.geteuid() == 0:
+        files = ("edge-agent.yaml", "tls/client.key", "tls/client.crt", "tls/ca.crt")
+        assert {(etc / name).stat().st_gid for name in files} == {AGENT_GROUP}, "or the agent cannot read it"
     assert box.programs()[-1] == "systemctl restart --no-block edge-agent.service"
     assert "check" in box.programs()
 
@@ -98,7 +106,8 @@ def test_a_configuration_that_check_refuses_is_not_written(box: PreparedBox) -> 
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[]", "{", '{"action": "reboot"}', '{"action": "apply"}', "x" * 200_001]
+    "content",
+    ["", "[]", "{", '{"action": "reboot"}', '{"action": "apply"}', "x" * 200_001, "[" * 100_000],
 )
 def test_a_request_that_is_none_does_nothing(box: PreparedBox, content: str) -> None:
     path = box.paths.run / "request.json"
@@ -235,3 +244,76 @@ def test_the_console_shows_no_escape_sequence(box: PreparedBox) -> None:
     assert "\x1b" not in text
     assert "\\" not in text
     assert text.count("\n") < 25
+
+
+def test_a_certificate_that_is_refused_leaves_the_agent_one_to_start_with(box: PreparedBox) -> None:
+    """Such as by a clock that is wrong: the same certificate is taken once the clock is right."""
+    apply(box)
+    own, program = box.paths.etc / "tls/client.crt", box.folder / "usr/local/sbin/edge-certificates"
+    placeholder, wanted = own.read_text(), box.authority.renew("dt-001", own.with_suffix(".key"))
+    text = program.read_text()
+    program.unlink()
+    program.write_text("import sys; sys.exit('not yet valid')\n")
+    request = {"site": "dt-001", "claim_id": "c1", "certificate": wanted.cert.read_text()}
+    assert ask(box, action="certificate", **request)["outcome"] == "refused"
+    assert own.read_text().partition("\n")[0] == placeholder.partition("\n")[0]
+    program.write_text(text)
+    assert ask(box, action="certificate", **request)["outcome"] == "done"
+    assert own.read_text() == wanted.cert.read_text()
+
+
+class PowerCut(BaseException):
+    """The process ends here."""
+
+
+@contextmanager
+def power_cut_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let the process end before the change of the disk with this number."""
+    left = steps
+
+    def counted(change: Any) -> Any:
+        def run(*args: Any, **options: Any) -> Any:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise PowerCut
+            return change(*args, **options)
+
+        return run
+
+    with monkeypatch.context() as patch:
+        for name in ("rename", "unlink", "mkdir", "chown"):
+            patch.setattr(os, name, counted(getattr(os, name)))
+        patch.setattr(ROOT_PART.Path, "replace", counted(Path.replace))
+        yield
+
+
+@pytest.mark.parametrize("steps", range(20))
+def test_a_power_cut_at_any_step_of_the_end_is_made_good(
+    box: PreparedBox, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    confirmed(box)
+    (box.state_dir / "outbox.db").write_bytes(b"events of dt-001")
+    (box.state_dir / "models/m.tflite").write_bytes(b"model")
+    root = ROOT_PART.Box(box.folder)
+    ROOT_PART.begin_unclaim(root, {"claim_id": "c1", "why": "moved"})
+    with power_cut_after(steps, monkeypatch), suppress(PowerCut):
+        ROOT_PART.finish_unclaim(root)
+    ROOT_PART.prepare(root)
+    assert not box.paths.is_set_up_by_playbook
+    assert not (box.paths.etc / "site-id").exists()
+    assert not (box.paths.root_state / "claimed.json").exists()
+    assert list((box.paths.etc / "tls").glob("*.*")) == []
+    (apart,) = (box.folder / "var/lib/edge-agent-apart").glob("dt-001-*/outbox.db")
+    assert apart.read_bytes() == b"events of dt-001"
+    assert [str(p.relative_to(box.state_dir)) for p in box.state_dir.rglob("*.*")] == ["models/m.tflite"]
+
+
+@pytest.mark.parametrize("steps", range(2, 40, 12))
+def test_a_power_cut_at_any_step_of_a_claim_is_made_good(
+    box: PreparedBox, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with power_cut_after(steps, monkeypatch), suppress(PowerCut):
+        ROOT_PART.apply(ROOT_PART.Box(box.folder), {"site": "dt-001", "passwords": {"cam-1": PASSWORD}})
+    confirmed(box)
+    assert (box.paths.etc / "site-id").read_text() == "dt-001\n"

@@ -143,11 +143,16 @@ def certificate(box: Box, request: dict[str, Any]) -> dict[str, str]:
     if site is None or site != request["site"]:
         raise Refused("this box is not configured for that site")
     own = box.path(ETC / "tls/client.crt")
-    if b"edge-agent: not confirmed yet" in own.read_bytes():
-        own.unlink()  # made by ``new_key``; without it the first slot is free
+    if own.exists() and b"edge-agent: not confirmed yet" in own.read_bytes():
+        own.unlink()  # made by ``write_placeholder``; without it the first slot is free
     program = ["/usr/bin/python3", "-s", "-B", str(box.path(CERTIFICATES))]
     given = json.dumps({"certificate": str(request["certificate"])}).encode()
-    said = box.run(*program, "--folder", str(own.parent), "stage", "--name", site, data=given)
+    try:
+        said = box.run(*program, "--folder", str(own.parent), "stage", "--name", site, data=given)
+    except Refused:  # such as by a clock that is wrong: the agent does not start without a certificate
+        if not own.exists():
+            write_placeholder(box, site)
+        raise
     claim = {"site": site, "claim_id": str(request["claim_id"])}
     write(box.path(CLAIMED), json.dumps(claim), 0o600)
     start_agent(box)
@@ -157,9 +162,12 @@ def certificate(box: Box, request: dict[str, Any]) -> dict[str, str]:
 def unclaim(box: Box, reason: str) -> dict[str, str]:
     """Return the box to the state before the claim, with the events of the site in a folder apart.
 
-    Each step may be repeated after a power cut; ``site-id`` is deleted last."""
+    Each step may be repeated after a power cut: ``site-id`` is deleted after everything of the site, and the
+    note that the site is given up after that."""
     site = box.site
     if site is None:
+        if "unclaim" in read_claimed(box):
+            box.path(CLAIMED).unlink()
         return {"detail": "no site is claimed"}
     note = box.path(OWN_STATE / "unclaimed.json")
     write(note, json.dumps({"site": site, "reason": reason[:500], "time": utc()}), 0o640, box.group)
@@ -172,26 +180,30 @@ def unclaim(box: Box, reason: str) -> dict[str, str]:
             each.unlink()
     for name in TLS:
         box.path(ETC / "tls" / name).unlink(missing_ok=True)
-    box.path(CLAIMED).unlink(missing_ok=True)
     box.path(ETC / "site-id").unlink()
+    box.path(CLAIMED).unlink(missing_ok=True)
     return {"detail": f"site {site} is no longer claimed"}
 
 
 def set_apart(box: Box, site: str) -> None:
-    """Move what the agent stored for the site. Nothing of it may be sent as another site's."""
-    state = box.path(STATE)
+    """Move what the agent stored for the site, as a whole. Nothing of it may be sent as another site's.
+
+    The models stay. The folder that follows is complete before it takes the name of the former one, so that
+    a power cut between the two steps is made good by the next call."""
+    state, apart, new = box.path(STATE), box.path(APART), box.path(STATE).with_name(".edge-agent.new")
+    if new.is_dir() and not state.exists():
+        new.rename(state)
     if not any(name != "models" for name in os.listdir(state)):
         return
     owner = state.stat()
-    apart = box.path(APART)
     apart.mkdir(mode=0o750, exist_ok=True)
-    target = apart / f"{site}-{utc().replace(':', '').replace('-', '')}"
-    os.rename(state, target)
-    state.mkdir(mode=0o750)
-    os.chown(state, owner.st_uid, owner.st_gid)
     os.chown(apart, -1, owner.st_gid)
-    if (target / "models").is_dir() and not (target / "models").is_symlink():
-        os.rename(target / "models", state / "models")
+    new.mkdir(mode=0o750, exist_ok=True)
+    os.chown(new, owner.st_uid, owner.st_gid)
+    if (state / "models").is_dir() and not (state / "models").is_symlink():
+        os.rename(state / "models", new / "models")
+    state.rename(apart / f"{site}-{utc().replace(':', '').replace('-', '')}")
+    new.rename(state)
 
 
 # -- the parts of a site's configuration
@@ -226,11 +238,17 @@ def new_key(box: Box, site: str, ca: str) -> str:
     new = box.run("openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
     write(key, new.decode(), 0o640, box.group)
     csr = box.run("openssl", "req", "-new", "-key", str(key), "-subj", name)
-    mine = ["openssl", "req", "-x509", "-key", str(key), "-subj", name, "-days", "3650"]
     write(folder / "ca.crt", ca, 0o640, box.group)
-    placeholder = "edge-agent: not confirmed yet\n" + box.run(*mine).decode()
-    write(folder / "client.crt", placeholder, 0o640, box.group)
+    write_placeholder(box, site)
     return csr.decode()
+
+
+def write_placeholder(box: Box, site: str) -> None:
+    """Let the agent start before the centre has confirmed the site: a certificate that its own key signed."""
+    folder = box.path(ETC / "tls")
+    mine = ["openssl", "req", "-x509", "-key", str(folder / "client.key"), "-subj", f"/CN={site}"]
+    text = "edge-agent: not confirmed yet\n" + box.run(*mine, "-days", "3650").decode()
+    write(folder / "client.crt", text, 0o640, box.group)
 
 
 def configure(box: Box, site: dict[str, Any]) -> None:
@@ -313,7 +331,7 @@ def act(box: Box) -> str:
     path = box.path(REQUEST)
     try:
         request = json.loads(read_plain(path, MAX_REQUEST))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         request = None
     remove_plain(path)
     if not isinstance(request, dict):
@@ -342,7 +360,7 @@ def act_unclaim(box: Box, reply_s: float = REPLY_S) -> str:
     path = box.path(UNCLAIM_REQUEST)
     try:
         request = json.loads(read_plain(path, 10_000))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         request = None
     remove_plain(path)
     if not isinstance(request, dict):
@@ -365,7 +383,7 @@ def act_unclaim(box: Box, reply_s: float = REPLY_S) -> str:
 def begin_unclaim(box: Box, request: dict[str, Any]) -> None:
     """Record that the site is being given up: after a power cut the next start finishes it. Raises
     Refused."""
-    claimed = json.loads(box.path(CLAIMED).read_text()) if box.path(CLAIMED).exists() else {}
+    claimed = read_claimed(box)
     if "claim_id" not in claimed:
         raise Refused("this box has no site by a claim")
     if request.get("claim_id") != claimed["claim_id"]:
@@ -377,9 +395,18 @@ def begin_unclaim(box: Box, request: dict[str, Any]) -> None:
 
 def finish_unclaim(box: Box) -> None:
     """Finish giving up the site if a power cut interrupted it."""
-    claimed = json.loads(box.path(CLAIMED).read_text()) if box.path(CLAIMED).exists() else {}
+    claimed = read_claimed(box)
     if "unclaim" in claimed:
         unclaim(box, claimed["unclaim"])
+
+
+def read_claimed(box: Box) -> dict[str, Any]:
+    """What is recorded about the claim in force; empty: there is none."""
+    try:
+        found: dict[str, Any] = json.loads(box.path(CLAIMED).read_text())
+    except FileNotFoundError:
+        return {}
+    return found
 
 
 def write(path: Path, text: str, mode: int, group: int | None = None) -> None:
