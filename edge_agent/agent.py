@@ -34,7 +34,7 @@ from edge_agent.composition import (
 )
 from edge_agent.config.model.settings import Settings
 from edge_agent.config.pushed import ConfigSource
-from edge_agent.control import certificates, commissioning
+from edge_agent.control import certificates, commissioning, withdrawal
 from edge_agent.core.clock import Clock
 from edge_agent.core.model import CameraState
 from edge_agent.core.problems import problem_text
@@ -253,6 +253,7 @@ class Agent:
             PeriodicTask(EVERY_ROUND_S, controls.updates.tick),
             PeriodicTask(EVERY_ROUND_S, controls.recovery.tick),
             PeriodicTask(commissioning.CHECK_EVERY_S, controls.reports.tick),
+            PeriodicTask(withdrawal.CHECK_EVERY_S, controls.withdrawal.tick),
             PeriodicTask(EVERY_ROUND_S, self._models.tick),
             PeriodicTask(EVERY_ROUND_S, self._cameras.tick),
             PeriodicTask(EVERY_ROUND_S, self.commands.tick),
@@ -446,6 +447,7 @@ class Agent:
         self._events.store.finish_clips()
         self._controls.thermal.end()
         self._uplink.control.end()
+        self._controls.withdrawal.stop()
         self._controls.recovery.end()
         self._events.store.tick_chain()
         self._publisher.stop(failed=fatal)

@@ -26,6 +26,7 @@ from edge_agent.control.recovery import RecoveryControl
 from edge_agent.control.thermal import ThermalControl
 from edge_agent.control.updates import UpdateService
 from edge_agent.control.uplink import UplinkControl
+from edge_agent.control.withdrawal import WithdrawalCheck
 from edge_agent.core.clock import Clock, SystemClock, read_boot_id
 from edge_agent.core.facts import OverrideChange, RuleChange
 from edge_agent.core.load_limits import WorkloadLimiter
@@ -125,6 +126,7 @@ class ControlParts:
     reports: CommissioningReports
     recovery: RecoveryControl
     startup_pages: StartupPageRelease
+    withdrawal: WithdrawalCheck
 
 
 def build_base(
@@ -323,4 +325,5 @@ def build_controls(
         reports=CommissioningReports(base.current_settings, clock, factory, outbox),
         recovery=RecoveryControl(settings, publisher, clock, base.boot_id, factory, outbox, sysroot),
         startup_pages=StartupPageRelease(clock),
+        withdrawal=WithdrawalCheck(lambda: publisher.certificate_refused, clock, sysroot),
     )

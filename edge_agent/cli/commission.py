@@ -33,6 +33,11 @@ def add_command_to(commands: Commands) -> None:
     one.add_argument("--undo", action="store_true", help="take back a claim that is not confirmed yet")
     one.add_argument("--identity", action="store_true", help="print serial, words and code, for boxes.csv")
     one.add_argument("--serve", action="store_true", help="serve the page for a phone; the unit does this")
+    one.add_argument(
+        "--withdrawal",
+        action="store_true",
+        help="ask whether the centre has withdrawn the site, and give it up then; the agent does this",
+    )
     commission.add_argument(
         "--by",
         default="",

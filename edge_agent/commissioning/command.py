@@ -8,17 +8,25 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TextIO
 
+import msgspec
+
 from edge_agent.cameras.build import use_one_opencv_thread
+from edge_agent.commands.handlers.unclaim import ANSWER as UNCLAIM_ANSWER
+from edge_agent.commands.handlers.unclaim import REQUEST as UNCLAIM_REQUEST
+from edge_agent.commands.handlers.unclaim import UnclaimRequest
 from edge_agent.commissioning.cameras import store_passwords
 from edge_agent.commissioning.commissioning import FREE, BoxEnvironment, Commissioning
+from edge_agent.commissioning.delivery import ClaimDelivery
 from edge_agent.commissioning.examination import DoctorRun
-from edge_agent.commissioning.identity import BoxIdentity, forget_code, open_identity
+from edge_agent.commissioning.identity import BoxIdentity, forget_code, open_identity, read_serial
 from edge_agent.commissioning.messages import CommissioningError
 from edge_agent.commissioning.page.service import CommissionService
 from edge_agent.commissioning.page.state_document import identity_document, state_document
@@ -35,6 +43,7 @@ from edge_agent.host.health.clock_sync import read_clock_state, read_kernel_sync
 from edge_agent.host.system.addresses import own_addresses
 from edge_agent.host.system.network_settings import RootNetwork
 from edge_agent.host.system.process import become_agent, stop_on_signals
+from edge_agent.host.system.root_requests import RootRequest
 from edge_agent.host.system.systemd import Systemd
 
 UNIT = "edge-agent-commission.service"
@@ -52,6 +61,9 @@ def run_commission(args: argparse.Namespace, out: TextIO) -> int:
     if args.status or args.identity:
         become_agent(paths.state)
         return _print_state(args, paths, out, lang)
+    if args.withdrawal:
+        become_agent(paths.state)
+        return _follow_withdrawal(paths, args.sysroot, out)
     if args.serve:
         return _serve(paths, args.sysroot, args.page_port)
     if args.site is None and not args.undo:
@@ -128,6 +140,23 @@ def _adopt_withdrawal(paths: CommissioningPaths, store: ClaimStore) -> None:
     )
     forget_code(paths.state)
     store.put(ClaimRecord(state=state, claim=record.claim))
+
+
+def _follow_withdrawal(paths: CommissioningPaths, sysroot: Path, out: TextIO) -> int:
+    """Ask root's part to give the site up if the centre has withdrawn the claim; that part compares the
+    claim's id with the one in force. Raises EdgeAgentError."""
+    serial = read_serial(paths.etc / "serial")
+    bundle = read_bundle(paths.enrolment, paths.etc / RELEASE_KEY)
+    with tempfile.TemporaryDirectory() as folder:  # the agent, which starts this, may not write our state
+        answer = ClaimDelivery(bundle, replace(paths, state=Path(folder)), serial).withdrawal()
+    if answer is None:
+        out.write("the centre has not withdrawn the site\n")
+        return 0
+    why = "" if answer.problem is None else answer.problem.code
+    request = UnclaimRequest(answer.claim_id, f"withdrawn {why}".strip(), "", None)
+    RootRequest(UNCLAIM_REQUEST, UNCLAIM_ANSWER, sysroot).ask(msgspec.json.encode(request))
+    out.write("the centre has withdrawn the site: the box gives it up\n")
+    return 0
 
 
 def _write_console(paths: CommissioningPaths, identity: BoxIdentity) -> None:

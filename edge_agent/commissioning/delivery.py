@@ -31,6 +31,9 @@ from edge_agent.wire.topics import ClaimTopics
 ANSWER_S = 20.0
 """How long a session waits for the answer: the control machine may be off for days."""
 
+RETAINED_S = 5.0
+"""A retained answer follows the subscription at once."""
+
 
 class ClaimDelivery:
     """One box's sessions at the brokers of the bundle."""
@@ -76,6 +79,31 @@ class ClaimDelivery:
                     if answer is not None:
                         return answer
             return None
+
+    def withdrawal(self) -> ClaimAnswer | None:
+        """The signed answer ``withdrawn`` that waits for this box; None: there is none. Raises MqttError when
+        no broker lets the box read its answers."""
+        failed: MqttError | None = None
+        for broker in self._brokers():
+            try:
+                return self._waiting_withdrawal(broker)
+            except MqttError as error:
+                failed = error
+        raise failed or MqttError("the bundle names no broker")
+
+    def _waiting_withdrawal(self, broker: Broker) -> ClaimAnswer | None:
+        with ToolClient(broker, self._mqtt(broker), self._serial) as client:
+            client.subscribe(self._topics.answer)
+            client.require_subscribed()
+            message = client.receive(RETAINED_S)
+        if message is None or not message.payload:
+            return None
+        try:
+            answer = open_answer(message.payload, self._bundle)
+        except CommissioningError:
+            return None
+        is_mine = answer.serial == self._serial and answer.decision == "withdrawn"
+        return answer if is_mine else None
 
     def _opened(self, payload: bytes, record: ClaimRecord) -> ClaimAnswer | None:
         """The answer to this claim; None for one to an earlier claim, and for one that no key of the bundle

@@ -79,7 +79,7 @@ def box_host(serial: str) -> str:
 
 def open_identity(serial_file: Path, state: Path) -> BoxIdentity:
     """Read the box's identity, and make what is missing of it. Raises EdgeAgentError and OSError."""
-    serial = _serial(serial_file)
+    serial = read_serial(serial_file)
     key_file = state / "box.pem"
     if not key_file.exists():
         (state / "box.pub.pem").unlink(missing_ok=True)  # of a run that was killed between the two files
@@ -93,7 +93,8 @@ def open_identity(serial_file: Path, state: Path) -> BoxIdentity:
     return BoxIdentity(serial, read_private(key_file), certificate, certificate_key, fingerprint, code)
 
 
-def _serial(path: Path) -> str:
+def read_serial(path: Path) -> str:
+    """Raises EdgeAgentError and OSError."""
     try:
         serial = path.read_text(encoding="ascii", errors="replace").strip()
     except FileNotFoundError:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -49,8 +52,14 @@ def session(box: PreparedBox, of: ClaimRecord, delivered: list[str]) -> Any:
     return made.session(of, lambda: delivered.append("delivered"), clock_trusted=True)
 
 
-def publish(centre: Subscriber, key: Ed25519PrivateKey, claim_id: str = "c1", serial: str = SERIAL) -> None:
-    values = {"claim_id": claim_id, "serial": serial, "decision": "refused", "time": TIME}
+def publish(
+    centre: Subscriber,
+    key: Ed25519PrivateKey,
+    claim_id: str = "c1",
+    serial: str = SERIAL,
+    decision: str = "refused",
+) -> None:
+    values = {"claim_id": claim_id, "serial": serial, "decision": decision, "time": TIME}
     answer = msgspec.convert(values, ClaimAnswer)
     centre.publish(TOPICS.answer, sign(msgspec.json.encode(answer), key), retain=True)
 
@@ -112,3 +121,35 @@ def test_a_box_without_a_certificate_of_its_batch(tmp_path: Path) -> None:
     (box.paths.enrolment / "client.crt").unlink()
     _, uplink = session(box, record(), [])
     assert "no certificate to claim with" in str(uplink)
+
+
+def follow(box: PreparedBox) -> tuple[int, str]:
+    """``edge-agent commission --withdrawal``, as the agent starts it."""
+    command = [sys.executable, "-m", "edge_agent", "commission", "--withdrawal", "--sysroot", str(box.folder)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_site_that_was_withdrawn_while_the_box_was_offline_is_given_up(
+    broker: tuple[PreparedBox, Subscriber],
+) -> None:
+    box, centre = broker
+    box.write_bundle()
+    (box.folder / "run/edge-agent").mkdir(parents=True)
+    request = box.folder / "run/edge-agent/requests/unclaim"
+    publish(centre, Ed25519PrivateKey.generate(), decision="withdrawn")
+    assert follow(box) == (0, "the centre has not withdrawn the site\n"), "nobody of the fleet has signed it"
+    assert not request.exists()
+    publish(centre, box.answer_key, decision="withdrawn")
+    assert follow(box)[0] == 0
+    assert json.loads(request.read_text())["claim_id"] == "c1", "root's part compares it with its own"
+
+
+def test_only_a_withdrawal_ends_a_confirmed_claim(broker: tuple[PreparedBox, Subscriber]) -> None:
+    box, centre = broker
+    made = ClaimDelivery(box.bundle(), box.paths, SERIAL)
+    assert made.withdrawal() is None
+    publish(centre, box.answer_key, decision="confirmed")
+    assert made.withdrawal() is None
+    publish(centre, box.answer_key, decision="withdrawn", serial="box-00000000")
+    assert made.withdrawal() is None, "an answer to another box, copied to this topic"

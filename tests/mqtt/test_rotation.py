@@ -372,3 +372,23 @@ def test_a_slot_that_took_the_place_of_the_one_shown_is_not_in_force_for_it(
     assert rotation.choose(4.0) != settings_of(tls, 1), "it is tried in its turn"
     rotation.connected(5.0)
     assert rotation.in_force == certificate_in_force(settings_of(tls, 1), tmp_path) != settings_of(tls, 1)
+
+
+def test_a_gateway_whose_only_certificate_is_revoked_notes_the_refusal_until_it_is_let_in(
+    tls: Tls, fleet: Fleet, tmp_path: Path, gateway: MakeGateway
+) -> None:
+    """Then it asks whether its site was withdrawn (control/withdrawal.py)."""
+    crl = tmp_path / "crl.pem"
+    fleet.authority.write_crl(crl)
+    with at_broker(tls, fleet, tmp_path, gateway, f"crlfile {crl}") as site:
+        publisher = site.box.publisher
+        assert not publisher.certificate_refused
+        fleet.authority.write_crl(crl, [fleet.gateway])
+        site.broker.reload()
+        publisher.break_connection()
+        wait_until(lambda: publisher.certificate_refused, what="the refusal")
+        fleet.authority.write_crl(crl)
+        site.broker.reload()
+        publisher.reconnect()
+        site.box.wait_online()
+        wait_until(lambda: not publisher.certificate_refused, what="the session")

@@ -114,6 +114,8 @@ class Publisher:
         self._connects = 0
         self._dropped_reported = 0
         self._last_error: str | None = None
+        self.certificate_refused = False
+        """Whether the broker has refused the gateway's own certificate since the last session."""
         self._failed: str | None = None
         self._abrupt = False
         self._restart_wanted = False  # flags need no lock
@@ -282,6 +284,7 @@ class Publisher:
         assert connection is not None
         self._note_retain(connection.broker, limits.retains)
         self._connects += 1
+        self.certificate_refused = False
         self._rotation.connected(self._session.since_mono)
         self._sender.begin(connection, limits)
         try:
@@ -303,6 +306,7 @@ class Publisher:
             log.warning(text, broker.host)
 
     def _ended(self, ended: SessionEnded) -> None:
+        self.certificate_refused |= ended.error.kind is ConnectErrorKind.OWN_REJECTED
         if ended.error.kind is ConnectErrorKind.NO_RETAIN:
             self._note_retain(ended.connection.broker, retains=False)  # the next will is not retained
         self._forget_connection(ended.connection)
