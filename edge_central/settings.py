@@ -145,6 +145,14 @@ class Retention:
             _DAYS,
         ),
     ] = 730.0
+    claim_days: Annotated[
+        float,
+        Key(
+            "claims of boxes that were not repeated or answered since, with the technician's name and the "
+            "place of the phone; a confirmed one stays while it is in force",
+            _DAYS,
+        ),
+    ] = 365.0
 
 
 RETENTION = section(

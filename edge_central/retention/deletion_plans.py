@@ -35,6 +35,7 @@ class DeletionTarget(StrEnum):
     TRAFFIC = "traffic"  # counts by quarter of an hour
     SEARCH = "search"  # with its answers, matches and pictures
     JOURNEY = "journey"  # with its steps; not while its case is open
+    CLAIM = "claim"  # of boxes; not those in force
     CASE = "case"  # closed cases, with their items and pictures
 
 
@@ -67,6 +68,7 @@ def make_plans(
         (DeletionTarget.REQUEST, "duty_days", settings.duty_days),
         (DeletionTarget.HANDOVER, "duty_days", settings.duty_days),
         (DeletionTarget.TRAFFIC, "traffic_days", settings.traffic_days),
+        (DeletionTarget.CLAIM, "claim_days", settings.claim_days),
         (DeletionTarget.SEARCH, "search.days", search_days),
         (DeletionTarget.JOURNEY, "search.days", search_days),
         (DeletionTarget.CASE, "cases.days", case_days),

@@ -1,5 +1,5 @@
-"""Deletes old records of the officers: handling steps, requests, handovers, searches, journeys; and counts
-of traffic.
+"""Deletes old records of the officers: handling steps, requests, handovers, searches, journeys; counts of
+traffic; and claims of boxes.
 
 A record is deleted when it is old and its event or alert is deleted. So a hold on an event also keeps the
 records about it.
@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, select, tuple_
+from sqlalchemy import Connection, Row, case, delete, func, select, tuple_
 
+from edge_central.claims.model import StoredClaimState
 from edge_central.retention.deletion_plans import DeletionTarget
 from edge_central.store import tables
 
@@ -53,6 +54,7 @@ def delete_old(
         DeletionTarget.REQUEST: _requests,
         DeletionTarget.HANDOVER: _handovers,
         DeletionTarget.TRAFFIC: _traffic,
+        DeletionTarget.CLAIM: _claims,
         DeletionTarget.JOURNEY: _journeys,
         DeletionTarget.SEARCH: _searches_at(now_ms),
         DeletionTarget.CASE: _cases,
@@ -111,6 +113,18 @@ def _requests(connection: Connection, before_ms: int, after: Any, most: int) -> 
     deleted = [row for row in found if (row.gateway, row.about) not in remaining]
     connection.execute(delete(tables.request).where(columns.id.in_([row.key for row in deleted])))
     return found, deleted
+
+
+def _claims(connection: Connection, before_ms: int, after: Any, most: int) -> Examined:
+    """Delete claims that nobody needs any more. One in force says which box the site has, and only with it
+    can an operator take the site back."""
+    columns = tables.claim.c
+    at_ms = case((columns.answered_ms > columns.last_ms, columns.answered_ms), else_=columns.last_ms)
+    query = select(columns.id.label("key"), at_ms.label("at_ms")).where(columns.id > (after or 0))
+    query = query.where(columns.state != StoredClaimState.CONFIRMED.value, at_ms < before_ms)
+    found = connection.execute(query.order_by(columns.id).limit(most)).all()
+    connection.execute(delete(tables.claim).where(columns.id.in_([row.key for row in found])))
+    return found, found
 
 
 def _handovers(connection: Connection, before_ms: int, after: Any, most: int) -> Examined:

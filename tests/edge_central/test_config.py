@@ -35,7 +35,7 @@ boot_grace_s: 20
 webhook: {url: "https://h/x", secret_file: s, ca_file: ca.pem}
 retention:
   {info_days: 3, warning_days: 3, alarm_days: 3, kinds: {counts: 730}, media_days: 3, alert_days: 3,
-   traffic_days: 3, duty_days: 3}
+   traffic_days: 3, duty_days: 3, claim_days: 3}
 metrics: {listen: "127.0.0.1:9108"}
 console:
   {listen: "0.0.0.0:8443", cert_file: c.pem, key_file: c.key, proxies: [10.0.0.1], idle_min: 30, session_h: 4,

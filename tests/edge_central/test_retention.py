@@ -10,12 +10,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import insert, select
 
 from edge_agent.cli import main as cli
 from edge_agent.cli.arguments import parser
 from edge_agent.core.clock import SystemClock, wall_ms
+from edge_agent.wire import ClaimAnswer
+from edge_central.claims.records import record_answer, store_claim
 from edge_central.cli.retention_commands import run_deletions, run_holds
 from edge_central.console.incident_log import IncidentOutcome, LogAuthor, acknowledge, close, hand_over
 from edge_central.console.requests import request_clip
@@ -29,6 +32,8 @@ from edge_central.store.open_alarms import list_event
 from edge_central.store.scope import Scope
 from tests.edge_central.ingest_harness import NOW_MS, IngestHarness
 from tests.edge_central.parts import FakeGateway
+from tests.testbed.claiming_box import ClaimingBox
+from tests.testbed.claims import SERIAL, TIME
 
 DAY_MS = 86_400_000
 SETTINGS = Retention(
@@ -582,3 +587,24 @@ def test_expired_rows_are_found_by_the_index(archive: Archive) -> None:
         plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}").all()
     assert len(plan) == 1
     assert "event_by_kind" in plan[0][3]
+
+
+def test_claims_of_boxes_are_forgotten_but_not_those_in_force(archive: Archive) -> None:
+    """They name a technician, and the place of a phone."""
+    box, at = ClaimingBox(), {"waits": 366, "waits-new": 364, "in-force": 400, "over": 400, "over-new": 400}
+    with archive.ingest.store.batch() as batch:
+        for number, (claim_id, days) in enumerate(at.items()):
+            serial = f"{SERIAL}{number}"
+            claim = box.claim(claim_id=claim_id, serial=serial)
+            store_claim(batch.connection, claim, b"jws", _now_ms() - days * DAY_MS)
+        for number, (decision, days) in {
+            2: ("confirmed", 390),
+            3: ("withdrawn", 366),
+            4: ("refused", 1),
+        }.items():
+            values = {"claim_id": list(at)[number], "serial": f"{SERIAL}{number}", "decision": decision}
+            answer = msgspec.convert(values | {"time": TIME}, ClaimAnswer)
+            record_answer(batch.connection, answer, _now_ms() - days * DAY_MS)
+    archive.run()
+    left = [row.claim_id for row in archive.rows(tables.claim)]
+    assert sorted(left) == ["in-force", "over-new", "waits-new"]

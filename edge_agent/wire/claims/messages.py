@@ -75,7 +75,8 @@ class Claim(Message, frozen=True, kw_only=True):
 
 
 class ClaimAnswer(Message, frozen=True, kw_only=True):
-    """What the centre decided about a claim; retained until the box has acted on it."""
+    """What the centre decided about a claim. Retained: a confirmation until a later answer to this box
+    replaces it, the others for 180 days."""
 
     schema: Literal["claim-answer/1"] = "claim-answer/1"
     claim_id: Id
