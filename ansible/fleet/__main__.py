@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return run_enrolment(args, Authority(args.authority, _passphrase_of(args.passphrase_file)))
         if args.command == "claims":
             authority = Authority(args.authority, _passphrase_of(args.passphrase_file))
-            return run_claims(args, _good_sites(args), authority)
+            return run_claims(args, lambda: _good_sites(args), authority)
         if args.command == "bundle":
             return run_bundle(args, _good_sites(args), HERE)
         if args.command == "labels":

@@ -22,6 +22,7 @@ from fleet.boxes.answers import AnsweredClaim, Choice, ClaimDecider
 from fleet.boxes.checks import FleetState
 from fleet.boxes.claim_records import DecidedClaims
 from fleet.boxes.serials import KnownBox
+from fleet.boxes.session import ClaimCounts
 from fleet.certificates import Authority
 from tests.fleet.broker_side import FleetBroker
 from tests.fleet.test_acl import listening
@@ -282,7 +283,9 @@ def test_a_withdrawal_that_an_operator_signed_revokes_the_certificate(
     control.answer(box.claims())
     number = control.issued().serial_number
     back = withdrawal(control.private("an"))
-    answer = control.answer(box.claims(), taken_back=back)
+    (answered,) = control.answers(box.claims(), taken_back=back)
+    assert "the broker accepts it until you run `ansible-playbook servers.yml`" in answered.text
+    answer = control.opened(answered)
     assert answer.decision == "withdrawn"
     assert answer.problem is not None
     assert answer.problem.params["why"] == "the neighbouring pole"
@@ -331,6 +334,36 @@ def test_what_no_box_has_signed_is_left_alone(control: Control, box: ClaimingBox
 def test_a_claim_cannot_forge_a_line_of_the_terminal(control: Control, box: ClaimingBox) -> None:
     (answered,) = control.answers(box.claims(by="An\x1b[2J\ndt-002: confirmed"))
     assert answered.text.isprintable()
+
+
+@pytest.mark.parametrize("mistake", [False, True])
+def test_the_sheet_is_read_again_when_it_changes(
+    control: Control, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], mistake: bool
+) -> None:
+    """`--watch` goes on for days."""
+    sheet, seen = control.folder / "sites.csv", []
+
+    def answer_claims(_: Any, decider: ClaimDecider, __: Any, **options: Any) -> ClaimCounts:
+        for line in ("", "dt-003,de-tham,Cầu,20.4483,106.3366,auto,cam-1,Cổng,rtsp://192.168.1.10/sub\n"):
+            sheet.write_text(
+                SHEET + line + ("dt-004,nowhere\n" if line and mistake else ""), encoding="utf-8"
+            )
+            options["before_each"]()
+            seen.append(sorted(decider.state.sites))
+        return ClaimCounts(0, 0)
+
+    monkeypatch.setattr("fleet.boxes.session.answer_claims", answer_claims)
+    command = [
+        "claims",
+        str(control.folder / "pki"),
+        str(sheet),
+        "--wards",
+        str(control.folder / "wards.csv"),
+    ]
+    more = ["--answer-key", str(control.folder / "answers.pem"), "--broker", "mqtt://127.0.0.1:1", "--watch"]
+    assert fleet_command([*command, *more]) == 0
+    assert seen == [["dt-001", "dt-002"], ["dt-001", "dt-002"] + ([] if mistake else ["dt-003"])]
+    assert ("stay in force" in capsys.readouterr().out) is mistake
 
 
 def test_claims_at_a_broker_are_answered_and_retained(

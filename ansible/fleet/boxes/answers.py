@@ -38,9 +38,9 @@ class AnsweredClaim:
 
 
 class ClaimDecider:
-    """Answers the claims that the centre stores. ``keyring``: keys of the operators who may withdraw claims;
-    ``days``: lifetime of certificates. ``ask`` None: claims that match are confirmed, and claims with a
-    question wait."""
+    """Answers the claims that the centre stores. ``state`` may be replaced between two claims. ``keyring``:
+    keys of the operators who may withdraw claims; ``days``: lifetime of certificates. ``ask`` None: claims
+    that match are confirmed, and claims with a question wait."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class ClaimDecider:
         days: int,
         ask: Ask | None = None,
     ) -> None:
-        self._state = state
+        self.state = state
         self._key = key
         self._keyring = keyring
         self._days = days
@@ -61,13 +61,13 @@ class ClaimDecider:
         message that no centre sends."""
         jws = held.claim.encode("ascii", "replace")
         claim = open_claim(jws)
-        record = self._state.records.find(claim.serial, claim.key_sha256, claim.claim_id)
+        record = self.state.records.find(claim.serial, claim.key_sha256, claim.claim_id)
         if held.withdrawal is not None and (record is None or record.decision == "confirmed"):
             return [self._withdraw(claim, held, record)]
         if record is not None:
             text = f"{record.decision} on {record.decided[:10]}: answered again"
             return [AnsweredClaim(claim.serial, record.answer.encode(), _line(claim, text), record.decision)]
-        return self._decide(claim, held.claim, check_claim(claim, self._state))
+        return self._decide(claim, held.claim, check_claim(claim, self.state))
 
     def _decide(self, claim: Claim, jws: str, checked: CheckedClaim) -> list[AnsweredClaim]:
         if checked.question is not None and self._ask is None:
@@ -86,12 +86,12 @@ class ClaimDecider:
     def _confirm(self, claim: Claim, jws: str, checked: CheckedClaim) -> list[AnsweredClaim]:
         assert checked.key is not None
         now = datetime.now(UTC).replace(microsecond=0)
-        authority, confirmed = self._state.authority, list(self._state.records.confirmed())
+        authority, confirmed = self.state.authority, list(self.state.records.confirmed())
         over = [each for each in confirmed if each.site == claim.site]
         over += [] if checked.former is None else [checked.former]
         closed = {(each.serial, each.claim_id): each for each in over}
         notes = [self._close(each, claim) for each in closed.values()]
-        for site in {each.site for each in closed.values()} | (self._state.replaced & {claim.site}):
+        for site in {each.site for each in closed.values()} | (self.state.replaced & {claim.site}):
             authority.revoke(site, now)
         pem = authority.issue(claim.site, checked.key, self._days, now).decode()
         answered = self._record(claim, jws, "confirmed", certificate=pem)
@@ -105,8 +105,8 @@ class ClaimDecider:
             why = problem_text("claim-site-taken", site=record.site, serial=by.serial)
         answer = self._signed(record.serial, record.claim_id, "withdrawn", why, None)
         changed = {"decision": "withdrawn", "answer": answer.decode(), "why": str(why)}
-        self._state.records.write(msgspec.structs.replace(record, **changed))
-        text = f"{record.site}: {record.serial}: withdrawn: {why}; its certificate is revoked"
+        self.state.records.write(msgspec.structs.replace(record, **changed))
+        text = f"{record.site}: {record.serial}: withdrawn: {why}; {_revoked(record.site)}"
         return AnsweredClaim(record.serial, answer, text, "withdrawn")
 
     def _withdraw(self, claim: Claim, held: CentralClaim, record: DecidedClaim | None) -> AnsweredClaim:
@@ -116,8 +116,8 @@ class ClaimDecider:
             return AnsweredClaim(claim.serial, None, _line(claim, f"the withdrawal is not valid: {error}"))
         note = ""
         if record is not None:
-            self._state.authority.revoke(claim.site, datetime.now(UTC).replace(microsecond=0))
-            note = f"; the certificate of {claim.site} is revoked"
+            self.state.authority.revoke(claim.site, datetime.now(UTC).replace(microsecond=0))
+            note = f"; {_revoked(claim.site)}"
         return self._record(claim, held.claim, "withdrawn", problem=why, note=note)
 
     def _withdrawal(self, claim: Claim, jws: str) -> ProblemText:
@@ -159,7 +159,7 @@ class ClaimDecider:
             decided=rfc3339(datetime.now(UTC)),
             why=str(problem or ""),
         )
-        self._state.records.write(record)
+        self.state.records.write(record)
         why = f": {problem}" if problem else ""
         return AnsweredClaim(claim.serial, answer, _line(claim, f"{decision}{why}{note}"), decision)
 
@@ -180,6 +180,14 @@ class ClaimDecider:
             time=rfc3339(datetime.now(UTC)),
         )
         return sign(encode_json(answer), self._key)
+
+
+def _revoked(site: str) -> str:
+    """Revocation reaches the broker with its list of revoked certificates only."""
+    return (
+        f"the certificate of {site} is revoked, and the broker accepts it until you run "
+        "`ansible-playbook servers.yml`"
+    )
 
 
 def _line(claim: Claim, text: str) -> str:

@@ -136,7 +136,9 @@ def run_labels(args: argparse.Namespace, sites: Sequence[Site]) -> int:
     return 0
 
 
-def run_claims(args: argparse.Namespace, sites: Sequence[Site], authority: Authority) -> int:
+def run_claims(
+    args: argparse.Namespace, read_sites: Callable[[], Sequence[Site]], authority: Authority
+) -> int:
     """Exit code 1: a claim waits for a person. Raises OSError and ValueError."""
     from edge_agent.commands.signature import OperatorKeyring, read_private
     from edge_agent.core.errors import EdgeAgentError
@@ -144,19 +146,37 @@ def run_claims(args: argparse.Namespace, sites: Sequence[Site], authority: Autho
     from fleet.boxes.answers import ClaimDecider
     from fleet.boxes.checks import FleetState
     from fleet.boxes.claim_records import DecidedClaims
+    from fleet.boxes.followed_files import FollowedFiles
     from fleet.boxes.session import answer_claims, ask_on_terminal
 
-    boxes = None if args.boxes is None else known_boxes(args.boxes)
     records = DecidedClaims(args.authority / "claims")
     ask = None if args.confirm_matching else ask_on_terminal
-    by_id, replaced = {site.id: site for site in sites}, frozenset(args.replace)
-    state = FleetState(by_id, boxes, records, authority, replaced)
+
+    def read_state() -> FleetState:
+        by_id = {site.id: site for site in read_sites()}
+        boxes = None if args.boxes is None else known_boxes(args.boxes)
+        return FleetState(by_id, boxes, records, authority, frozenset(args.replace))
+
+    def follow() -> None:
+        if not files.have_changed():
+            return
+        try:
+            decider.state = read_state()
+            say("sheet and list of boxes are read again")
+        except (OSError, ValueError) as error:
+            say(f"{error}: the former sheet and list stay in force")
+
+    def say(text: str) -> None:
+        print(text, flush=True)
+
+    files = FollowedFiles([args.csv, args.wards, *([args.boxes] if args.boxes else [])])
+    state = read_state()
     login = argparse.Namespace(username=None, password_file=None, **vars(args))
     try:
         key = read_private(args.answer_key)
         mqtt = mqtt_of(login, broker_of(args.broker))
         decider = ClaimDecider(state, key, OperatorKeyring(args.operator), args.days, ask)
-        counts = answer_claims(mqtt, decider, lambda text: print(text, flush=True), watch=args.watch)
+        counts = answer_claims(mqtt, decider, say, watch=args.watch, before_each=follow)
     except EdgeAgentError as error:
         raise ValueError(str(error)) from error
     print(f"{counts.answered} answered, {counts.waiting} wait for a person")

@@ -32,9 +32,16 @@ class ClaimCounts:
     """Claims that need a person."""
 
 
-def answer_claims(mqtt: Mqtt, decider: ClaimDecider, say: Say, *, watch: bool) -> ClaimCounts:
+def answer_claims(
+    mqtt: Mqtt,
+    decider: ClaimDecider,
+    say: Say,
+    *,
+    watch: bool,
+    before_each: Callable[[], None] = lambda: None,
+) -> ClaimCounts:
     """Answer all claims at the broker. ``watch``: then answer each new claim, until the connection ends for
-    good.
+    good. ``before_each`` is called before a claim is decided.
 
     Raises MqttError, OSError and ValueError."""
     topics, broker = CentralTopics(mqtt.root, "central"), mqtt.brokers[0]
@@ -44,6 +51,7 @@ def answer_claims(mqtt: Mqtt, decider: ClaimDecider, say: Say, *, watch: bool) -
         client.subscribe(topics.all_claims)
         client.require_subscribed()
         for message in _messages(client, watch):
+            before_each()
             for each in _answers(message, decider, say):
                 if each.jws is None:
                     waiting += 1
