@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
+import cv2
 import pytest
 
 from edge_agent.commissioning.commissioning import Commissioning
@@ -277,6 +278,22 @@ def test_a_picture_that_is_none_is_refused(box: PreparedBox, content: bytes) -> 
     with pytest.raises(CommissioningError) as error:
         steps_of(box).papers.put("photo.jpg", content)
     assert code_of(error.value) == "picture-wrong"
+
+
+@pytest.mark.parametrize("name", ["photo.jpg", "signature.png"])
+def test_a_small_file_with_a_huge_picture_is_not_decoded(
+    box: PreparedBox, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Decoded, 20 kB would take half of the memory of a board."""
+    steps, decoded = steps_of(box), []
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: decoded.append(1))
+    header = (13).to_bytes(4) + b"IHDR" + (30_000).to_bytes(4) * 2 + bytes(9)
+    frame = b"\xff\xd8\xff\xc0\x00\x11\x08" + (30_000).to_bytes(2) * 2 + bytes(20)
+    for content in (b"\x89PNG\r\n\x1a\n" + header, frame, b"BM" + bytes(100)):
+        with pytest.raises(CommissioningError) as error:
+            steps.papers.put(name, content)
+        assert code_of(error.value) == "picture-wrong"
+    assert decoded == []
 
 
 def test_both_languages_have_the_same_figures() -> None:

@@ -16,11 +16,14 @@ import numpy as np
 from edge_agent.control.commissioning import FOLDER
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.problems.problem import encode_json
+from edge_agent.detection.small_jpeg import jpeg_size
 from edge_agent.tools.doctor.checks.picture import jpeg
 from edge_agent.wire import Doctor
 
 PHOTO_SIDE = 1280
 MAX_PHOTO_BYTES = 64_000_000
+MAX_PIXELS = 50_000_000
+"""Read in the header before a decoder sees the file: 20 kB of PNG can become 1 GB of picture."""
 SIGNATURE_SIDE = 800
 MAX_FINDINGS_BYTES = 32_000_000
 
@@ -54,7 +57,11 @@ class Photo:
 
     def _decoded(self, side: int, how: int) -> cv2.typing.MatLike:
         picture = None
-        if self.content and len(self.content) <= MAX_PHOTO_BYTES:
+        size = jpeg_size(self.content) or _png_size(self.content)
+        if size is not None and size[0] * size[1] > MAX_PIXELS:
+            limit = MAX_PIXELS // 1_000_000
+            raise EdgeAgentError(f"{self.option} {self.path} has more than {limit} million pixels")
+        if size is not None and len(self.content) <= MAX_PHOTO_BYTES:
             picture = cv2.imdecode(np.frombuffer(self.content, np.uint8), how)
         if picture is None:
             raise EdgeAgentError(
@@ -64,6 +71,13 @@ class Photo:
         if scale < 1:
             picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         return picture
+
+
+def _png_size(content: bytes) -> tuple[int, int] | None:
+    """(width, height) in the header; None: it is no PNG."""
+    if not content.startswith(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR") or len(content) < 24:
+        return None
+    return int.from_bytes(content[16:20]), int.from_bytes(content[20:24])
 
 
 def read_findings(path: Path) -> Doctor:
