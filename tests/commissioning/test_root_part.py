@@ -317,3 +317,40 @@ def test_a_power_cut_at_any_step_of_a_claim_is_made_good(
         ROOT_PART.apply(ROOT_PART.Box(box.folder), {"site": "dt-001", "passwords": {"cam-1": PASSWORD}})
     confirmed(box)
     assert (box.paths.etc / "site-id").read_text() == "dt-001\n"
+
+
+def test_a_page_that_is_still_served_does_not_leave_its_mark_after_the_end(
+    box: PreparedBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The technician has not signed yet when the centre takes the site back."""
+    confirmed(box)
+    run = ROOT_PART.Box.run
+
+    def leaves_at_its_end(self: Any, *command: str, **options: Any) -> Any:
+        if command[:2] == ("systemctl", "stop"):
+            box.paths.confirmed.touch()
+        if command[:2] == ("systemctl", "start"):
+            assert not box.paths.confirmed.exists(), "or the page is not started again"
+        return run(self, *command, **options)
+
+    monkeypatch.setattr(ROOT_PART.Box, "run", leaves_at_its_end)
+    assert unclaim(box, claim_id="c1", why="wrong pole")[0] == "accepted"
+    assert box.programs()[-2:] == [
+        "systemctl stop edge-agent-commission.service",
+        "systemctl start --no-block edge-agent-commission.service",
+    ]
+
+
+def test_a_power_cut_before_the_note_leaves_the_page_to_be_started(
+    box: PreparedBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    confirmed(box)
+    root = ROOT_PART.Box(box.folder)
+
+    def cut(*_: Any) -> None:
+        assert not box.paths.confirmed.exists()
+        raise PowerCut
+
+    monkeypatch.setattr(ROOT_PART, "write", cut)
+    with pytest.raises(PowerCut):
+        ROOT_PART.begin_unclaim(root, {"claim_id": "c1", "why": "moved"})

@@ -36,6 +36,7 @@ STATE, APART = Path("var/lib/edge-agent"), Path("var/lib/edge-agent-apart")
 CONFIRMED = Path("var/lib/edge-agent-commission/confirmed")
 ISSUE = Path("run/issue.d/edge-agent.issue")
 CERTIFICATES = Path("usr/local/sbin/edge-certificates")
+PAGE = "edge-agent-commission.service"
 SETS = "edge_agent_aim"
 PORTS = ("443", "5353")  # the page, and the names of the box (mDNS)
 MAX_REQUEST, MAX_BUNDLE = 200_000, 16_000_000
@@ -375,7 +376,10 @@ def act_unclaim(box: Box, reply_s: float = REPLY_S) -> str:
     if answer["outcome"] == "accepted":
         time.sleep(reply_s)
         finish_unclaim(box)
-        box.run("systemctl", "start", "--no-block", "edge-agent-commission.service")
+        # A page that is still served after the confirmation has the former state, and leaves its mark.
+        box.run("systemctl", "stop", PAGE)
+        remove_plain(box.path(CONFIRMED))
+        box.run("systemctl", "start", "--no-block", PAGE)
     print(f"unclaim: {answer['outcome']}: {answer['detail']}")
     return str(answer["outcome"])
 
@@ -388,9 +392,11 @@ def begin_unclaim(box: Box, request: dict[str, Any]) -> None:
         raise Refused("this box has no site by a claim")
     if request.get("claim_id") != claimed["claim_id"]:
         raise Refused("this box has its site by another claim")
+    remove_plain(
+        box.path(CONFIRMED)
+    )  # first: without the page nobody would act on the note after a power cut
     note = claimed | {"unclaim": str(request.get("why", ""))[:500]}
     write(box.path(CLAIMED), json.dumps(note), 0o600)
-    remove_plain(box.path(CONFIRMED))
 
 
 def finish_unclaim(box: Box) -> None:
