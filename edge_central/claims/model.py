@@ -14,11 +14,12 @@ from edge_agent.core.problems import CodedProblem, ProblemText
 from edge_agent.wire import Claim, ClaimAnswer
 from edge_agent.wire.claims import MAX_CLAIM_BYTES
 from edge_agent.wire.received.messages import MalformedMessage
+from edge_central.store import tables
 
 
 class StoredClaimState(StrEnum):
     PENDING = "pending"
-    CONFIRMED = "confirmed"
+    CONFIRMED = tables.CLAIM_IN_FORCE
     REFUSED = "refused"
     WITHDRAWN = "withdrawn"
     REPLACED = "replaced"  # the box claimed another site before this claim was answered

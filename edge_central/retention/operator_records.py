@@ -14,7 +14,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, case, delete, func, select, tuple_
 
-from edge_central.claims.model import StoredClaimState
 from edge_central.retention.deletion_plans import DeletionTarget
 from edge_central.store import tables
 
@@ -121,7 +120,7 @@ def _claims(connection: Connection, before_ms: int, after: Any, most: int) -> Ex
     columns = tables.claim.c
     at_ms = case((columns.answered_ms > columns.last_ms, columns.answered_ms), else_=columns.last_ms)
     query = select(columns.id.label("key"), at_ms.label("at_ms")).where(columns.id > (after or 0))
-    query = query.where(columns.state != StoredClaimState.CONFIRMED.value, at_ms < before_ms)
+    query = query.where(columns.state != tables.CLAIM_IN_FORCE, at_ms < before_ms)
     found = connection.execute(query.order_by(columns.id).limit(most)).all()
     connection.execute(delete(tables.claim).where(columns.id.in_([row.key for row in found])))
     return found, found

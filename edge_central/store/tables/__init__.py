@@ -33,6 +33,7 @@ from edge_central.store.tables.cases import case_item as case_item
 from edge_central.store.tables.cases import case_picture as case_picture
 from edge_central.store.tables.cases import case_redaction as case_redaction
 from edge_central.store.tables.cases import passage_hold as passage_hold
+from edge_central.store.tables.claims import CLAIM_IN_FORCE as CLAIM_IN_FORCE
 from edge_central.store.tables.claims import claim as claim
 from edge_central.store.tables.journeys import journey as journey
 from edge_central.store.tables.journeys import journey_search as journey_search

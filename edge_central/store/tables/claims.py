@@ -6,6 +6,9 @@ from sqlalchemy import Column, Index, LargeBinary, Table, Text
 
 from edge_central.store.tables.base import Milliseconds, ProblemColumn, RowId, metadata
 
+CLAIM_IN_FORCE = "confirmed"
+"""The state of a claim by which a box has its site."""
+
 claim = Table(
     "claim",
     metadata,
