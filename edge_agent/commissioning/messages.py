@@ -109,7 +109,7 @@ COMMISSIONING: Sentences = {
     "network-interface": (
         "the network was not changed: the box has several wired ports, or none ({names}), and this page "
         "cannot choose: ask the workshop",
-        "chưa đổi được mạng: thiết bị có nhiều cổng mạng dây hoặc không có cổng nào ({names}), trang này "
+        "chưa đổi được mạng: thiết bị có nhiều cổng Ethernet hoặc không có cổng nào ({names}), trang này "
         "không chọn thay được: hãy hỏi xưởng",
     ),
     "network-by-hand": (
