@@ -8,46 +8,37 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TextIO
 
-import msgspec
-
 from edge_agent.cameras.build import use_one_opencv_thread
-from edge_agent.commands.handlers.unclaim import ANSWER as UNCLAIM_ANSWER
-from edge_agent.commands.handlers.unclaim import REQUEST as UNCLAIM_REQUEST
-from edge_agent.commands.handlers.unclaim import UnclaimRequest
 from edge_agent.commissioning.cameras import store_passwords
-from edge_agent.commissioning.commissioning import FREE, BoxEnvironment, Commissioning
-from edge_agent.commissioning.delivery import ClaimDelivery
+from edge_agent.commissioning.commissioning import BoxEnvironment, Commissioning
 from edge_agent.commissioning.examination import DoctorRun
-from edge_agent.commissioning.identity import BoxIdentity, forget_code, open_identity, read_serial
+from edge_agent.commissioning.identity import BoxIdentity, open_identity
 from edge_agent.commissioning.messages import CommissioningError
 from edge_agent.commissioning.page.service import CommissionService
 from edge_agent.commissioning.page.state_document import identity_document, state_document
 from edge_agent.commissioning.paths import CommissioningPaths
-from edge_agent.commissioning.record import ClaimRecord, ClaimStore, CommissioningState, exclusive
+from edge_agent.commissioning.record import ClaimStore, exclusive
 from edge_agent.commissioning.root_part import RootPart
 from edge_agent.commissioning.sites import read_bundle
 from edge_agent.commissioning.terminal import Terminal
+from edge_agent.commissioning.withdrawal import adopt_withdrawal, follow_withdrawal
 from edge_agent.config.board import read_board
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import UsageError
 from edge_agent.core.languages import Lang, default_lang
-from edge_agent.host.health.clock_sync import read_clock_state, read_kernel_sync
+from edge_agent.host.health.clock_sync import ClockState, read_clock_state, read_kernel_sync
 from edge_agent.host.system.addresses import own_addresses
 from edge_agent.host.system.network_settings import RootNetwork
 from edge_agent.host.system.process import become_agent, stop_on_signals
-from edge_agent.host.system.root_requests import RootRequest
 from edge_agent.host.system.systemd import Systemd
 
 UNIT = "edge-agent-commission.service"
-RELEASE_KEY = "release.pem"
 # Runs as root and outlives the command: its input ends when the command ends.
 _START_AT_EXIT = "trap '' INT TERM HUP; cat >/dev/null; exec systemctl start --no-block \"$0\""
 
@@ -63,7 +54,7 @@ def run_commission(args: argparse.Namespace, out: TextIO) -> int:
         return _print_state(args, paths, out, lang)
     if args.withdrawal:
         become_agent(paths.state)
-        return _follow_withdrawal(paths, args.sysroot, out)
+        return follow_withdrawal(paths, args.sysroot, out)
     if args.serve:
         return _serve(paths, args.sysroot, args.page_port)
     if args.site is None and not args.undo:
@@ -92,10 +83,8 @@ def _serve(paths: CommissioningPaths, sysroot: Path, port: int) -> int:
 def _commissioning(paths: CommissioningPaths, sysroot: Path) -> Commissioning:
     _take_credentials(paths)
     store = ClaimStore(paths.state)
-    _adopt_withdrawal(paths, store)
-    return Commissioning(
-        _environment(paths, sysroot), read_bundle(paths.enrolment, paths.etc / RELEASE_KEY), store
-    )
+    adopt_withdrawal(paths, store)
+    return Commissioning(_environment(paths, sysroot), read_bundle(paths.enrolment, paths.release_key), store)
 
 
 def _take_credentials(paths: CommissioningPaths) -> None:
@@ -112,8 +101,8 @@ def _take_credentials(paths: CommissioningPaths) -> None:
 def _environment(paths: CommissioningPaths, sysroot: Path) -> BoxEnvironment:
     clock = SystemClock()
 
-    def synced() -> bool:
-        return read_clock_state(paths.state / "clock.json", clock, Path("/"), read_kernel_sync).trusted
+    def clock_state() -> ClockState:
+        return read_clock_state(paths.state / "clock.json", clock, Path("/"), read_kernel_sync)
 
     return BoxEnvironment(
         paths=paths,
@@ -123,40 +112,9 @@ def _environment(paths: CommissioningPaths, sysroot: Path) -> BoxEnvironment:
         examine=DoctorRun(paths.config, paths.run, paths.run / "report.html"),
         network=RootNetwork(sysroot),
         clock=clock,
-        synced=synced,
+        synced=lambda: clock_state().synced,
+        trusted=lambda: clock_state().trusted,
     )
-
-
-def _adopt_withdrawal(paths: CommissioningPaths, store: ClaimStore) -> None:
-    """Make the record agree with root's part, which removes the site on a command of the centre. A power cut
-    may also have come between the last step of root's part and the record."""
-    record = store.record
-    if record.state in FREE or not record.settled or (paths.etc / "site-id").exists():
-        return
-    state = (
-        CommissioningState.WITHDRAWN
-        if record.state is CommissioningState.CONFIRMED
-        else CommissioningState.UNCLAIMED
-    )
-    forget_code(paths.state)
-    store.put(ClaimRecord(state=state, claim=record.claim))
-
-
-def _follow_withdrawal(paths: CommissioningPaths, sysroot: Path, out: TextIO) -> int:
-    """Ask root's part to give the site up if the centre has withdrawn the claim; that part compares the
-    claim's id with the one in force. Raises EdgeAgentError."""
-    serial = read_serial(paths.etc / "serial")
-    bundle = read_bundle(paths.enrolment, paths.etc / RELEASE_KEY)
-    with tempfile.TemporaryDirectory() as folder:  # the agent, which starts this, may not write our state
-        answer = ClaimDelivery(bundle, replace(paths, state=Path(folder)), serial).withdrawal()
-    if answer is None:
-        out.write("the centre has not withdrawn the site\n")
-        return 0
-    why = "" if answer.problem is None else answer.problem.code
-    request = UnclaimRequest(answer.claim_id, f"withdrawn {why}".strip(), "", None)
-    RootRequest(UNCLAIM_REQUEST, UNCLAIM_ANSWER, sysroot).ask(msgspec.json.encode(request))
-    out.write("the centre has withdrawn the site: the box gives it up\n")
-    return 0
 
 
 def _write_console(paths: CommissioningPaths, identity: BoxIdentity) -> None:
@@ -181,7 +139,7 @@ def _print_state(args: argparse.Namespace, paths: CommissioningPaths, out: TextI
         return 0
     steps = Commissioning(
         _environment(paths, args.sysroot),
-        read_bundle(paths.enrolment, paths.etc / RELEASE_KEY),
+        read_bundle(paths.enrolment, paths.release_key),
         ClaimStore(paths.state),
     )
     if args.json:

@@ -44,7 +44,8 @@ class BoxEnvironment:
     examine: Examine
     network: RootNetwork
     clock: Clock
-    synced: Callable[[], bool]
+    synced: Callable[[], bool]  # the clock is synchronised, as doctor says
+    trusted: Callable[[], bool]  # the time is good enough to check certificates
     discover: Callable[[Path], Discover] = field(default=lambda state: partial(site_cameras.discover, state))
 
 

@@ -31,6 +31,11 @@ class CommissioningPaths:
         return self.etc / "edge-agent.yaml"
 
     @property
+    def release_key(self) -> Path:
+        """The public key that signs the bundle of sites."""
+        return self.etc / "release.pem"
+
+    @property
     def is_set_up_by_playbook(self) -> bool:
         """Whether another program wrote the configuration: root's part then changes nothing on the box."""
         return self.config.exists() and not (self.root_state / "claimed.json").exists()

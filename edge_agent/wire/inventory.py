@@ -175,8 +175,11 @@ class Doctor(Message, frozen=True, kw_only=True):
     config_hash: Sha256
     lang: Literal["en", "vi"]
     verdict: Annotated[
-        Literal["passed", "accepted", "failed"],
-        Meta(description="accepted: every red result was accepted with a reason"),
+        Literal["passed", "accepted", "pending", "failed"],
+        Meta(
+            description="accepted: every red result was accepted with a reason; pending: nothing is wrong at "
+            "the site, the centre has not confirmed its claim yet"
+        ),
     ]
     sentence: Annotated[str, Meta(description="the verdict, to be read aloud")]
     took_s: float

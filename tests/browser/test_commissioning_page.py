@@ -71,6 +71,9 @@ def test_a_technician_commissions_a_site(served: tuple[PreparedBox, str], tmp_pa
         check(phone, "site")
         claim(phone, "wrong")
         phone.wait_until("document.getElementById('error').textContent.includes('camera không chấp nhận')")
+        assert phone.run("document.getElementById('error').textContent").startswith("cam-1: camera không")
+        assert phone.run("sentence('dt-003-x không đúng với mã trên nhãn')").startswith("dt-003-x ")
+        assert phone.run("sentence('hãy nhập họ tên')") == "Hãy nhập họ tên"
         check(phone, "wrong-password")
         phone.run("document.getElementById('differ').click()")
         assert "Mật khẩu camera cam-2" in phone.run("document.getElementById('logins').innerText")

@@ -62,6 +62,7 @@ def steps_of(box: PreparedBox, found: Sequence[DiscoveredCamera] = (), wait_s: f
         network=RootNetwork(box.folder),
         clock=SystemClock(),
         synced=lambda: True,
+        trusted=lambda: True,
         discover=lambda _: lambda: found,
     )
     bundle = read_bundle(paths.enrolment, paths.etc / "release.pem")

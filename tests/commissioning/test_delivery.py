@@ -58,8 +58,9 @@ def publish(
     claim_id: str = "c1",
     serial: str = SERIAL,
     decision: str = "refused",
+    problem: object = None,
 ) -> None:
-    values = {"claim_id": claim_id, "serial": serial, "decision": decision, "time": TIME}
+    values = {"claim_id": claim_id, "serial": serial, "decision": decision, "time": TIME, "problem": problem}
     answer = msgspec.convert(values, ClaimAnswer)
     centre.publish(TOPICS.answer, sign(msgspec.json.encode(answer), key), retain=True)
 
@@ -140,9 +141,12 @@ def test_a_site_that_was_withdrawn_while_the_box_was_offline_is_given_up(
     publish(centre, Ed25519PrivateKey.generate(), decision="withdrawn")
     assert follow(box) == (0, "the centre has not withdrawn the site\n"), "nobody of the fleet has signed it"
     assert not request.exists()
-    publish(centre, box.answer_key, decision="withdrawn")
+    problem = {"code": "claim-moved", "params": {"site": "dt-002"}}
+    publish(centre, box.answer_key, decision="withdrawn", problem=problem)
     assert follow(box)[0] == 0
-    assert json.loads(request.read_text())["claim_id"] == "c1", "root's part compares it with its own"
+    asked = json.loads(request.read_text())
+    assert asked["claim_id"] == "c1", "root's part compares it with its own"
+    assert json.loads(asked["why"]) == problem
 
 
 def test_only_a_withdrawal_ends_a_confirmed_claim(broker: tuple[PreparedBox, Subscriber]) -> None:

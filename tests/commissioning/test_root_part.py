@@ -12,7 +12,14 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from edge_agent.commissioning.page.state_document import state_document
+from edge_agent.commissioning.record import ClaimRecord, ClaimStore, CommissioningState
+from edge_agent.commissioning.withdrawal import adopt_withdrawal
+from edge_agent.config.model.settings import Mqtt
+from edge_agent.tools.doctor.checks.broker import is_unconfirmed
 from tests.commissioning.prepared_box import PASSWORD, ROOT_PART, PreparedBox, prepared_box, read_json
+from tests.commissioning.steps import steps_of
+from tests.testbed.claims import claim
 
 AGENT_GROUP = 4242
 """Of the folder of the configuration; only root can give files to it."""
@@ -137,6 +144,58 @@ def test_another_site_sets_the_events_of_the_first_one_apart(box: PreparedBox) -
     assert (box.paths.etc / "site-id").read_text() == "dt-002\n"
 
 
+def test_a_state_on_a_disk_of_its_own_is_set_apart_on_that_disk(
+    box: PreparedBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mount cannot be renamed, and its content may not fit on another disk."""
+    monkeypatch.setattr(ROOT_PART, "is_mount", lambda path: path == box.state_dir)
+    apply(box)
+    (box.state_dir / "outbox.db").write_bytes(b"events of dt-001")
+    (box.state_dir / "models/m.tflite").write_bytes(b"model")
+    (box.state_dir / "lost+found").mkdir()
+    state = box.state_dir.stat().st_ino
+    assert ask(box, action="unclaim", reason="undone")["outcome"] == "done"
+    (apart,) = (box.state_dir / "apart").iterdir()
+    assert (apart.name[:7], (apart / "outbox.db").read_bytes()) == ("dt-001-", b"events of dt-001")
+    assert sorted(path.name for path in box.state_dir.iterdir()) == ["apart", "lost+found", "models"]
+    assert (box.state_dir / "models/m.tflite").exists()
+    assert box.state_dir.stat().st_ino == state
+    assert not (box.folder / "var/lib/edge-agent-apart").exists()
+
+
+def test_a_power_cut_while_a_disk_is_set_apart_keeps_the_files_together(
+    box: PreparedBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ROOT_PART, "is_mount", lambda path: True)
+    moving = box.state_dir / "apart/.moving"
+    moving.mkdir(parents=True)
+    (moving / "outbox.db").write_bytes(b"1")
+    (box.state_dir / "outbox.db-wal").write_bytes(b"2")
+    ROOT_PART.set_apart(ROOT_PART.Box(box.folder), "dt-001")
+    (apart,) = (box.state_dir / "apart").iterdir()
+    assert sorted(path.name for path in apart.iterdir()) == ["outbox.db", "outbox.db-wal"]
+
+
+def test_a_link_of_the_agent_s_user_moves_nothing_elsewhere(
+    box: PreparedBox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ROOT_PART, "is_mount", lambda path: True)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    apply(box)
+    (box.state_dir / "evil").write_bytes(b"x")
+    (box.state_dir / "apart").symlink_to(elsewhere)
+    assert ask(box, action="unclaim", reason="undone")["outcome"] == "failed"
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_a_bind_mount_and_a_link_are_mounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    assert ROOT_PART.is_mount(Path("/proc"))
+    assert ROOT_PART.is_mount(tmp_path / "link")
+    assert not ROOT_PART.is_mount(tmp_path)
+
+
 def test_an_unclaimed_box_has_nothing_of_the_site(box: PreparedBox) -> None:
     apply(box)
     box.paths.confirmed.touch()
@@ -177,6 +236,41 @@ def test_the_command_of_the_centre_ends_the_claim(box: PreparedBox) -> None:
     assert (outcome, answer["outcome"]) == ("accepted", "accepted")
     assert not (box.paths.etc / "site-id").exists()
     assert box.programs()[-1] == "systemctl start --no-block edge-agent-commission.service"
+
+
+@pytest.mark.parametrize(
+    ("why", "shown"),
+    [
+        ("nhầm cột", ("reason: nhầm cột", "lý do: nhầm cột")),
+        ('{"code":"claim-moved","params":{"site":"dt-002"}}', ("the box now claims site dt-002", "dt-002")),
+        ("17", ("reason: 17", "lý do: 17")),
+        ("", None),
+    ],
+)
+def test_the_page_says_why_the_site_was_withdrawn(
+    box: PreparedBox, why: str, shown: tuple[str, str] | None
+) -> None:
+    confirmed(box)
+    store = ClaimStore(box.paths.state)
+    store.put(ClaimRecord(state=CommissioningState.CONFIRMED, claim=claim(site="dt-001")))
+    assert unclaim(box, claim_id="c1", why=why)[0] == "accepted"
+    adopt_withdrawal(box.paths, store)
+    steps = steps_of(box)
+    assert steps.record.state is CommissioningState.WITHDRAWN
+    problem = state_document(steps, None)["problem"]
+    if shown is None:
+        assert problem is None
+    else:
+        assert (problem["en"], shown[1] in problem["vi"]) == (shown[0], True)
+
+
+def test_doctor_recognises_the_certificate_of_an_unconfirmed_site(box: PreparedBox) -> None:
+    mqtt = Mqtt(brokers=(), cert_file=box.paths.etc / "tls/client.crt")
+    assert not is_unconfirmed(mqtt)
+    apply(box)
+    assert is_unconfirmed(mqtt)
+    confirmed(box)
+    assert not is_unconfirmed(mqtt)
 
 
 @pytest.mark.parametrize("wrong", [{"claim_id": "c2"}, {"claim_id": None}, {}])

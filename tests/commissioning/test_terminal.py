@@ -14,6 +14,7 @@ from edge_agent.commissioning.command import run_commission
 from edge_agent.commissioning.messages import CommissioningError
 from edge_agent.commissioning.terminal import Terminal
 from edge_agent.core.errors import UsageError
+from edge_agent.host.health.clock_sync import KernelSync
 from edge_agent.wire.claims import check_character
 from tests.commissioning.prepared_box import CODE, PASSWORD, PreparedBox, prepared_box
 from tests.commissioning.steps import code_of, steps_of
@@ -77,6 +78,15 @@ def test_the_workshop_gets_the_row_of_a_box(box: PreparedBox) -> None:
 def test_the_state_as_json(box: PreparedBox) -> None:
     state = json.loads(run(box, "--status", "--json"))
     assert (state["state"], state["serial"], "code" in state) == ("unclaimed", SERIAL, False)
+
+
+@pytest.mark.parametrize("synced", [True, False])
+def test_the_page_and_doctor_agree_on_the_clock(
+    box: PreparedBox, monkeypatch: pytest.MonkeyPatch, synced: bool
+) -> None:
+    """A time that is only plausible is red for doctor, so the page shows its note about the clock."""
+    monkeypatch.setattr("edge_agent.commissioning.command.read_kernel_sync", lambda: KernelSync(synced, 0.0))
+    assert json.loads(run(box, "--status", "--json"))["synced"] is synced
 
 
 def test_no_site_is_a_wrong_use(box: PreparedBox) -> None:

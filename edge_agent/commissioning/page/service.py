@@ -134,7 +134,7 @@ class CommissionService:
             if not steps.record.settled:
                 steps.settle()
                 return
-            answer, self._uplink = delivery.session(steps.record, steps.delivered, steps.box.synced())
+            answer, self._uplink = delivery.session(steps.record, steps.delivered, steps.box.trusted())
             if answer is not None:
                 log.info("the centre has answered the claim: %s", answer.decision)
                 steps.accept(answer)

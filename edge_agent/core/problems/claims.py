@@ -42,6 +42,7 @@ CLAIMS: Sentences = {
         "withdrawn with the key {key}: {why}",
         "đã bị thu hồi (khóa {key}): {why}",
     ),
+    "claim-withdrawn-why": ("reason: {why}", "lý do: {why}"),
     "claim-moved": (
         "the box now claims site {site}",
         "thiết bị đã chuyển sang nhận điểm {site}",

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
 
 def run_doctor(args: argparse.Namespace, out: TextIO, environment: DoctorEnvironment | None = None) -> int:
-    """Return 0 if no check is red or all red ones were accepted, 1 if a check is red, 2 for wrong usage.
+    """Return 0 if the site is ready or all red results were accepted, 1 if a check is red or the centre has
+    not confirmed the site yet, 2 for wrong usage.
 
     Raises ConfigError, and EdgeAgentError when a report cannot be written. A process of root continues as the
     agent's user (become_agent).
@@ -73,7 +74,7 @@ def run_doctor(args: argparse.Namespace, out: TextIO, environment: DoctorEnviron
             sheet.write(sheet_of({name: seen.picture for name, seen in found.measurements.items()}))
         if report is not None:
             _write_report(summary, args, report, settings.state_dir)
-    return EX_FAILED if verdict(found) == "failed" else EX_OK
+    return EX_OK if verdict(found) in ("passed", "accepted") else EX_FAILED
 
 
 class _ReportInput:
@@ -187,7 +188,8 @@ def lines(found: Examination, lang: Lang, *, colour: bool) -> Iterator[str]:
             yield f"{indent}{words['reason']}: {result.accepted}"
         elif todo := todo_of(result, lang):
             yield f"{indent}{words['do']}: {todo}"
-    level = CheckLevel.RED if found.red else CheckLevel.YELLOW if found.accepted else CheckLevel.GREEN
+    waits = found.accepted or verdict(found) == "pending"
+    level = CheckLevel.RED if found.red else CheckLevel.YELLOW if waits else CheckLevel.GREEN
     yield _painted(sentence(found, lang), level, colour)
 
 

@@ -147,7 +147,7 @@ def examine(
         *(Check(each_broker.name, broker.LIMIT_S, each_broker.run) for each_broker in brokers),
         Check("outbox", SHORT_S, lambda: check_outbox(status, settings)),
     ]
-    broker_results = broker.spare_brokers(run_checks(checks))
+    broker_results = broker.without_time_server(broker.spare_brokers(run_checks(checks)))
     if broker.is_good(broker_results):
         status = _when_connected(settings, status, environment.session_within_s)
         within_s = environment.confirmed_within_s

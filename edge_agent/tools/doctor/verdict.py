@@ -18,7 +18,9 @@ from edge_agent.tools.doctor.run import Examination
 from edge_agent.tools.doctor.words import level_of, said_of, todo_of
 from edge_agent.tools.doctor.words.wording import ACCEPTED, MARKS, label_of
 
-Verdict = Literal["passed", "accepted", "failed"]
+Verdict = Literal["passed", "accepted", "pending", "failed"]
+OUTSTANDING = ("broker-unconfirmed", "broker-offline", "clock-offline")
+"""What a site shows until the centre has confirmed its claim, and nobody at the site can correct."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +39,28 @@ def verdict_words(found: Examination, lang: Lang) -> VerdictWords:
 def verdict(found: Examination) -> Verdict:
     if found.red:
         return "failed"
+    if _outstanding(found):
+        return "pending"
     return "accepted" if any(level_of(r) is CheckLevel.RED for r in found.accepted) else "passed"
+
+
+def _outstanding(found: Examination) -> list[CheckResult]:
+    return [r for r in found.yellow if r.finding in OUTSTANDING]
 
 
 def sentence(found: Examination, lang: Lang) -> str:
     """The verdict as a sentence that can be read aloud."""
-    site, red, yellow = site_name(found.settings.gateway), found.red, found.yellow
+    site, red, waits = site_name(found.settings.gateway), found.red, bool(_outstanding(found))
+    yellow = [r for r in found.yellow if r.finding not in OUTSTANDING]
     defects = [r for r in found.accepted if level_of(r) is CheckLevel.RED]
     if lang == "vi":
         improve = f" Có {len(yellow)} mục cần lưu ý." if yellow else ""
         if red:
             return f"Điểm {site}: CHƯA ĐẠT, còn {len(red)} lỗi phải sửa: {_named(red, lang)}.{improve}"
+        if waits:
+            rest = f"còn {len(defects)} lỗi được chấp nhận: {_named(defects, lang)}" if defects else ""
+            conclusion = "ĐẠT TẠI ĐIỂM, CHỜ TRUNG TÂM XÁC NHẬN"
+            return f"Điểm {site}: {conclusion}; {rest or 'không có lỗi tại điểm'}.{improve}"
         if defects:
             conditions = f"ĐẠT, CÒN TỒN TẠI {len(defects)} lỗi được chấp nhận: {_named(defects, lang)}"
             return f"Điểm {site}: {conditions}.{improve}"
@@ -55,6 +68,10 @@ def sentence(found: Examination, lang: Lang) -> str:
     improve = f" {_count(len(yellow), 'thing')} could be better." if yellow else ""
     if red:
         return f"{site} is NOT READY: {_count(len(red), 'fault')} to correct: {_named(red, lang)}.{improve}"
+    if waits:
+        rest = f"{_count(len(defects), 'accepted defect')}: {_named(defects, lang)}" if defects else ""
+        conclusion = "READY AT THE SITE, NOT CONFIRMED BY THE CENTRE YET"
+        return f"{site} is {conclusion}: {rest or 'no faults at the site'}.{improve}"
     if defects:
         conditions = f"{_count(len(defects), 'defect')}: {_named(defects, lang)}"
         return f"{site} is ACCEPTED WITH {conditions}.{improve}"

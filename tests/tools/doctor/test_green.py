@@ -37,6 +37,9 @@ CONDITIONS = (
 NEITHER_GREEN_NOR_RED = {
     "agent-closed": "delivery-not-asked is red beside it",
     "broker-spare": "another broker is good, and the conditions were tested there",
+    "broker-unconfirmed": "the verdict is pending",
+    "broker-offline": "the verdict is pending",
+    "clock-offline": "the verdict is pending",
     "broker-clock_not_set": "clock-not-set is red beside it",
     "rights-unread": "delivery-no-agent is red beside it",
     "rights-not-tried": "delivery-not-asked is red beside it",

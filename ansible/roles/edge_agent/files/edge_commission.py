@@ -194,6 +194,9 @@ def set_apart(box: Box, site: str) -> None:
     state, apart, new = box.path(STATE), box.path(APART), box.path(STATE).with_name(".edge-agent.new")
     if new.is_dir() and not state.exists():
         new.rename(state)
+    if is_mount(state):
+        set_apart_inside(state, site)
+        return
     if not any(name != "models" for name in os.listdir(state)):
         return
     owner = state.stat()
@@ -205,6 +208,58 @@ def set_apart(box: Box, site: str) -> None:
         os.rename(state / "models", new / "models")
     state.rename(apart / f"{site}-{utc().replace(':', '').replace('-', '')}")
     new.rename(state)
+
+
+def is_mount(path: Path) -> bool:
+    """Whether it is a mount, also one of a folder, or a link to another disk: neither moves by its name."""
+    mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    return path.is_symlink() or any(line.split()[4] == str(path) for line in mounts)
+
+
+def set_apart_inside(state: Path, site: str) -> None:
+    """Move what is in a state that is a mount into its folder ``apart``, which belongs to root.
+
+    A power cut leaves ``apart/.moving``, and the next call moves the rest there. The agent's user may write
+    the state, so names in it are never followed."""
+    with contextlib.ExitStack() as opened:
+        folder = open_folder(opened, state)
+        group = os.fstat(folder).st_gid
+        names = [name for name in os.listdir(folder) if not stays(folder, name)]
+        if not names and not (state / "apart/.moving").is_dir():
+            return
+        apart = own_folder(opened, "apart", folder, group)
+        moving = own_folder(opened, ".moving", apart, group)
+        for name in names:
+            os.rename(name, name, src_dir_fd=folder, dst_dir_fd=moving)
+        name = f"{site}-{utc().replace(':', '').replace('-', '')}"
+        os.rename(".moving", name, src_dir_fd=apart, dst_dir_fd=apart)
+
+
+def stays(folder: int, name: str) -> bool:
+    """Whether the name belongs to the box, not to the site."""
+    if name in ("models", "apart", "lost+found"):
+        return stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
+    return False
+
+
+def open_folder(opened: contextlib.ExitStack, path: Path | str, within: int | None = None) -> int:
+    """Open a folder until ``opened`` is closed; below ``within`` it is no link."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | (0 if within is None else os.O_NOFOLLOW)
+    handle = os.open(path, flags, dir_fd=within)
+    opened.callback(os.close, handle)
+    return handle
+
+
+def own_folder(opened: contextlib.ExitStack, name: str, within: int, group: int) -> int:
+    """Open a folder of this program's user that the group may read; make it if it is missing. Raises
+    Refused."""
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(name, 0o750, dir_fd=within)
+        os.chown(name, -1, group, dir_fd=within, follow_symlinks=False)
+    handle = open_folder(opened, name, within)
+    if os.fstat(handle).st_uid != os.geteuid():
+        raise Refused(f"the folder {name} of the agent's state belongs to another user")
+    return handle
 
 
 # -- the parts of a site's configuration

@@ -17,6 +17,9 @@ function item(text, kind, more) {
 }
 
 function sentence(text) {
+  const first = text.split(/[\s,:]/, 1)[0];
+  const ids = [state?.site, ...(state?.site?.cameras ?? [])].map((each) => each?.id);
+  if (ids.includes(first) || /[\d./-]/.test(first)) return text; // an id or an address
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
@@ -145,7 +148,7 @@ function showWork() {
   }
   const verdict = state.verdict;
   at("sentence").textContent = verdict ? verdict.sentence : "";
-  at("sentence").className = verdict ? (verdict.verdict === "failed" ? "bad" : "good") : "";
+  at("sentence").className = verdict ? ({ failed: "bad", pending: "warn" }[verdict.verdict] ?? "good") : "";
   const lines = verdict ? verdict.lines : [];
   const worstFirst = ["red", "yellow", "green"].flatMap((level) => lines.filter((line) => line.level === level));
   at("lines").replaceChildren(...worstFirst.map((line) => item(

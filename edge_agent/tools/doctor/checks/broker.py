@@ -4,14 +4,15 @@ Also checks how long the gateway's certificate and its CA are still valid."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from edge_agent.config.model.settings import Broker, Mqtt, Settings
 from edge_agent.core.errors import MqttError
 from edge_agent.host.health.degraded import CERTIFICATE_WARN_DAYS
-from edge_agent.mqtt.connect_errors import CertificateFileError
+from edge_agent.mqtt.connect_errors import CertificateFileError, ConnectError
+from edge_agent.mqtt.connect_errors import ConnectErrorKind as Kind
 from edge_agent.mqtt.tls.certificates import CertificateValidity, ca_validity, own_validity
 from edge_agent.mqtt.tools.probe import try_connection, try_publish_rights
 from edge_agent.mqtt.tools.tool_client import ConnectRefused
@@ -22,6 +23,10 @@ from edge_agent.wire.topics import GatewayTopics
 
 LIMIT_S = 14.5
 GOOD = ("broker-good", "broker-plain")
+PLACEHOLDER = b"edge-agent: not confirmed yet"
+"""Beginning of the certificate that root's part of commissioning makes for a site by a claim."""
+NO_UPLINK = (Kind.DNS, Kind.UNREACHABLE, Kind.TIMEOUT)
+OWN_REFUSED = (Kind.OWN_REJECTED, Kind.OWN_MISSING, Kind.OWN_EXPIRED, Kind.NOT_AUTHORISED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,8 @@ class BrokerCheck:
             "address": f"{self.broker.host}:{self.broker.port}",
             "host": self.broker.host,
         }
+        if is_unconfirmed(self.settings.mqtt) and (finding := _unconfirmed(trouble)) is not None:
+            return [CheckResult(self.name, finding, figures)]
         if trouble is not None:
             return [CheckResult(self.name, f"broker-{trouble.kind}", {**figures, "text": trouble.text})]
         reached = CheckResult(self.name, "broker-good" if self.broker.tls else "broker-plain", figures)
@@ -58,6 +65,39 @@ class BrokerCheck:
         except MqttError as error:
             return [CheckResult(self.name, "broker-lost", {**figures, "text": str(error)})]
         return [reached, rights_result(check, rights.own, rights.foreign, topics)]
+
+
+def is_unconfirmed(mqtt: Mqtt) -> bool:
+    """Whether the box has its site by a claim that the centre has not confirmed: it has made its certificate
+    itself, and no broker accepts that."""
+    if mqtt.cert_file is None:
+        return False
+    try:
+        with mqtt.cert_file.open("rb") as file:
+            return file.read(len(PLACEHOLDER)) == PLACEHOLDER
+    except OSError:
+        return False
+
+
+def _unconfirmed(trouble: ConnectError | None) -> str | None:
+    """The finding of an unconfirmed site; None: the broker has another fault. With TLS 1.3 a handshake
+    succeeds before the broker has refused the certificate."""
+    if trouble is None or trouble.kind in OWN_REFUSED:
+        return "broker-unconfirmed"
+    return "broker-offline" if trouble.kind in NO_UPLINK else None
+
+
+def without_time_server(results: Sequence[CheckResult]) -> list[CheckResult]:
+    """Without an uplink an unconfirmed site has no time server either: its clock is no fault of its own."""
+    brokers = [result.finding for result in results if result.finding.startswith("broker-")]
+    if not brokers or any(finding != "broker-offline" for finding in brokers):
+        return list(results)
+    return [
+        replace(result, finding="clock-offline")
+        if result.finding in ("clock-unsynced", "clock-not-set")
+        else result
+        for result in results
+    ]
 
 
 def probe_topics(settings: Settings) -> tuple[str, str]:

@@ -84,6 +84,12 @@ BOX: dict[str, Wording] = {
         "kiểm tra đường truyền; vừa khởi động thì chờ một phút; xem các máy chủ giờ bằng lệnh "
         "chronyc sources",
     ),
+    "clock-offline": yellow(
+        "shows {time}; without an uplink no time server can set it",
+        "đồng hồ đang chỉ {time}; chưa có đường truyền nên chưa đồng bộ được",
+        "nothing has to be done here: it is set when there is an uplink",
+        "không phải làm gì tại điểm: đồng hồ tự đồng bộ khi có mạng",
+    ),
     "clock-off": red(
         "shows {time} and is still {off_s:.0f} s wrong; it is being corrected",
         "đồng hồ đang chỉ {time}, còn sai {off_s:.0f} giây, đang được chỉnh",

@@ -153,6 +153,21 @@ BROKER: dict[str, Wording] = {
         _CENTRE,
         _CENTRE_VI,
     ),
+    # --- a site by a claim that the centre has not confirmed ---
+    "broker-unconfirmed": yellow(
+        "{host} answers; the centre has not confirmed this site yet",
+        "{host} có trả lời; trung tâm chưa xác nhận điểm này",
+        "nothing has to be done here: the box connects by itself as soon as the centre confirms the site",
+        "không phải làm gì tại điểm: thiết bị tự kết nối khi trung tâm xác nhận",
+    ),
+    "broker-offline": yellow(
+        "{host} is not reached: there is no uplink, and the centre has not confirmed this site yet",
+        "không kết nối được với {host}: chưa có đường truyền, trung tâm chưa xác nhận điểm này",
+        "without an uplink nothing has to be done: the box connects by itself when there is one. If there is "
+        "one already, check SIM card, cable and the name of the broker",
+        "chưa có mạng thì không phải làm gì: thiết bị tự kết nối khi có mạng. Nếu điểm đã có mạng thì kiểm "
+        "tra SIM, cáp và tên máy chủ nhận tin",
+    ),
     # --- rights to publish ---
     "rights-good": green(
         "may write its own topics, and no others",

@@ -49,6 +49,9 @@ PAPER: dict[Lang, dict[str, str]] = {
         "B khắc phục các tồn tại này.",
         "failed": "Chưa đủ điều kiện nghiệm thu. Bên B sửa các lỗi nêu tại mục III, sau đó hai bên "
         "kiểm tra lại.",
+        "pending": "Các hạng mục kiểm tra được tại điểm đều đạt, trừ các tồn tại nêu tại mục IV (nếu có). "
+        "Còn chờ trung tâm xác nhận điểm và xác nhận đã nhận sự kiện của thiết bị; sau đó điểm mới đủ điều "
+        "kiện nghiệm thu đưa vào sử dụng.",
         "copies": "Biên bản được lập thành 03 bản có giá trị như nhau, mỗi bên giữ 01 bản. Các bên đã"
         " đọc lại, thống nhất nội dung và cùng ký tên.",
         "sign_owner": "ĐẠI DIỆN BÊN A",
@@ -107,6 +110,9 @@ PAPER: dict[Lang, dict[str, str]] = {
         "which party B corrects.",
         "failed": "The site cannot be accepted. Party B corrects the faults of section III; then both"
         " parties examine it again.",
+        "pending": "Everything that can be examined at the site is in order, but for the defects of section "
+        "IV, if any. The centre has still to confirm the site, and that events of the gateway arrive; only "
+        "then may the site be accepted and put into use.",
         "copies": "Made in 03 copies of equal value, one for each party. The parties have read these "
         "minutes, agree and sign.",
         "sign_owner": "FOR PARTY A",
