@@ -98,7 +98,9 @@ def commission(box: PreparedBox, phone: PhoneOverTls, centre: ClaimCentre, folde
             "the agent works, and no broker lets it in",
         )
     examined = phone.step("/examine", lang="vi")
-    assert any(line["check"] == "cam-1" and line["level"] == "green" for line in examined["verdict"]["lines"])
+    lines = {line["check"]: line for line in examined["verdict"]["lines"]}
+    assert lines["cam-1"]["level"] == "green"
+    assert "trung tâm chưa xác nhận điểm này" in lines["broker"]["said"]
     centre.answer(claim, "confirmed", folder)
     wait_until(lambda: phone.state["state"] == "confirmed", what="confirmed")
     photo, signature = picture(".jpg"), picture(".png")

@@ -80,6 +80,7 @@ def _verdict(document: Doctor) -> dict[str, Any]:
         "lang": document.lang,
         "lines": [
             {
+                "check": line.check,
                 "label": line.check if line.label is None else getattr(line.label, document.lang),
                 "level": line.level,
                 "said": line.said,
