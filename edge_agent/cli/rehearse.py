@@ -41,7 +41,11 @@ def add_command_to(commands: Commands, default_config: Path) -> None:
         "--rule", required=True, metavar="FILE", help="the rule; its YAML file, -: standard input"
     )
     rehearse.add_argument(
-        "--days", type=int, default=7, metavar="N", help="passages of the last N days; at most 30"
+        "--days",
+        type=int,
+        default=7,
+        metavar="N",
+        help="read what was stored in the last N days; at most 30",
     )
     rehearse.add_argument(
         "--examples", type=int, default=12, metavar="N", help="passages that are named, at most 24"

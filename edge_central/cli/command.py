@@ -323,7 +323,7 @@ def _add_proposals(actions: Commands) -> CommandParser:
         help="write each drafted rule into a file of this folder; default: printed",
     )
     proposals.add_argument(
-        "--days", type=int, default=90, metavar="N", help="use the outcomes of the last N days"
+        "--days", type=int, default=90, metavar="N", help="read what was stored in the last N days"
     )
     proposals.add_argument(
         "--timezone", default="Asia/Ho_Chi_Minh", metavar="NAME", help="time zone of the site"

@@ -12,7 +12,7 @@ TLS = "mqtts://127.0.0.1:1"
 COMMANDS = {
     "command": ["command", "status", "--gateway", "dt-001", "--ward", "de-tham"],
     "conformance": ["conformance", "--gateway", "dt-001", "--ward", "de-tham"],
-    "fleet": ["fleet", "--once"],
+    "gateways": ["gateways", "--once"],
     "simulate": ["simulate", "--sites", "1"],
 }
 
@@ -52,7 +52,7 @@ def test_a_file_that_cannot_be_read_is_named(
     assert f"edge-agent {command}: {missing}: No such file or directory" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["conformance", "fleet"])
+@pytest.mark.parametrize("command", ["conformance", "gateways"])
 @pytest.mark.parametrize("time", ["nan", "-1", "inf", "1e9", "soon"])
 def test_a_time_is_one(command: str, time: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert ends(*COMMANDS[command], "--broker", TLS, "--listen-s", time) == 2

@@ -69,7 +69,11 @@ def add_command_to(commands: Commands, default_config: Path) -> None:
     )
     guess.add_argument("--lane-m", type=_positive, metavar="METRES", help="width of that lane; default: none")
     guess.add_argument(
-        "--days", type=_days, default=DAYS, metavar="N", help="use the passages of the last N days"
+        "--days",
+        type=_days,
+        default=DAYS,
+        metavar="N",
+        help="read what was stored in the last N days",
     )
     guess.add_config(default_config)
 
