@@ -90,7 +90,7 @@ def _answers(message: SubscribedMessage, decider: ClaimDecider, say: Say) -> Ite
 
 
 def ask_on_terminal(claim: Claim, misfit: ProblemText | None) -> tuple[Choice, str]:
-    """Ask whether to confirm a claim. Raises MqttError where nobody can answer."""
+    """Ask at the terminal whether to confirm a claim. Raises MqttError if there is no terminal."""
     if not sys.stdin.isatty():
         raise MqttError("there is no terminal to ask: use --confirm-matching")
     lines = [

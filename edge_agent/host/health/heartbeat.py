@@ -106,9 +106,8 @@ class HeartbeatMaker:
         outbox, detector = sources.outbox(), sources.detector()
         evidence, thermal, commands = sources.evidence(), sources.thermal(), sources.commands()
         collection, certificates, update = sources.collection(), sources.certificates(), sources.update()
-        passages = sources.passages()
+        passages, modem = sources.passages(), sources.modem()
         uplink, healing, model = sources.uplink(), sources.healing(), sources.model()
-        modem = sources.modem()
         now, zone = self._clock.now(), settings.gateway.timezone
         rules = [rule for camera in settings.cameras for rule in camera.rules]
         lines = [

@@ -95,9 +95,8 @@ class Publisher:
         )
         self._sender = Sender(outbox, parts, topics, usage, clock, self._limiter, replies, confirmation, test)
         self._downlink = Downlink(topics, on_down, self._confirmation, outbox.wake)
-        self._rotation = rotation or CertificateRotation(
-            settings, topics.gateway, clock_trusted=clock_trusted
-        )
+        trusted = clock_trusted
+        self._rotation = rotation or CertificateRotation(settings, topics.gateway, clock_trusted=trusted)
         self._session = BrokerSession(
             topics.gateway,
             self._prepare,
@@ -105,10 +104,9 @@ class Publisher:
             clock,
             outbox.wake,
             retry_at_once=lambda error: self._rotation.failed(error, clock.monotonic()),
-            clock_trusted=clock_trusted,
+            clock_trusted=trusted,
         )
-        # Brokers that refused retained messages at the last contact.
-        self._without_retain: set[Broker] = set()
+        self._without_retain: set[Broker] = set()  # they refused retained messages at the last contact
         self._traffic = TrafficCounter(usage)
         self._settled_mono = 0.0
         self._connects = 0

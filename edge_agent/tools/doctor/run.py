@@ -97,6 +97,8 @@ def examine(
     status = ask_status(settings)
     heartbeat = status.document.heartbeat if status.document else None
     step = heartbeat.thermal.step if heartbeat else 0
+    modem, running_detector = (heartbeat.modem, heartbeat.detector) if heartbeat else (None, None)
+    uplink_kind = settings.uplink.kind
     now = read_clock_state(settings.state_dir / "clock.json", clock, sysroot, environment.kernel)
     camera_checks = _camera_checks(settings, clock, heartbeat)
     alone = status.document is None and status.failure is None
@@ -108,42 +110,13 @@ def examine(
         Check("disk", SHORT_S, lambda: first or box.check_disk(settings, sysroot, agent)),
         Check("temperature", SHORT_S, lambda: box.check_temperature(settings.profile.thermal, sysroot, step)),
         Check("power", SHORT_S, lambda: box.check_power(settings.profile, sysroot, clock)),
-        Check(
-            "modem",
-            network.MODEM_LIMIT_S,
-            lambda: network.check_modem(
-                settings.uplink.kind, sysroot, heartbeat.modem if heartbeat else None
-            ),
-        ),
+        Check("modem", network.MODEM_LIMIT_S, lambda: network.check_modem(uplink_kind, sysroot, modem)),
         Check("agent", SHORT_S, lambda: check_agent(status, settings)),
-        Check(
-            "detector",
-            SHORT_S,
-            lambda: detector.check_detector(settings, heartbeat.detector if heartbeat else None),
-        ),
-        *(
-            Check(name, camera_check.limit_s, camera_check.run)
-            for name, camera_check in camera_checks.items()
-        ),
-        *(
-            Check(
-                f"{camera.id}/poe",
-                cameras.SWITCH_LIMIT_S,
-                partial(cameras.check_switch_port, camera.id, camera.poe),
-            )
-            for camera in settings.cameras
-            if camera.poe is not None
-        ),
+        Check("detector", SHORT_S, lambda: detector.check_detector(settings, running_detector)),
+        *(Check(name, each.limit_s, each.run) for name, each in camera_checks.items()),
+        *_switch_checks(settings),
         *network.clock_checks(settings, clock, synced=now.synced),
-        Check(
-            "certificate",
-            SHORT_S,
-            lambda: check_certificates(
-                certificate_in_force(settings.mqtt, settings.state_dir),
-                clock.now(),
-                clock_trusted=now.trusted,
-            ),
-        ),
+        Check("certificate", SHORT_S, lambda: _check_certificate(settings, clock, trusted=now.trusted)),
         *(Check(each_broker.name, broker.LIMIT_S, each_broker.run) for each_broker in brokers),
         Check("outbox", SHORT_S, lambda: check_outbox(status, settings)),
     ]
@@ -162,6 +135,25 @@ def examine(
     identities = read_identities(settings.state_dir, hosts)
     results += cameras.check_firmware(settings, identities)
     return Examination(settings, tuple(results), measurements, time.monotonic() - began_mono, identities)
+
+
+def _check_certificate(settings: Settings, clock: Clock, *, trusted: bool) -> Sequence[CheckResult]:
+    """Check the certificate in force. ``trusted``: whether the clock is right enough to judge its dates."""
+    in_force = certificate_in_force(settings.mqtt, settings.state_dir)
+    return check_certificates(in_force, clock.now(), clock_trusted=trusted)
+
+
+def _switch_checks(settings: Settings) -> list[Check]:
+    """The checks of the switch ports that power cameras."""
+    return [
+        Check(
+            f"{camera.id}/poe",
+            cameras.SWITCH_LIMIT_S,
+            partial(cameras.check_switch_port, camera.id, camera.poe),
+        )
+        for camera in settings.cameras
+        if camera.poe is not None
+    ]
 
 
 def _camera_checks(settings: Settings, clock: Clock, heartbeat: Heartbeat | None) -> dict[str, CameraCheck]:

@@ -447,9 +447,7 @@ def begin_unclaim(box: Box, request: dict[str, Any]) -> None:
         raise Refused("this box has no site by a claim")
     if request.get("claim_id") != claimed["claim_id"]:
         raise Refused("this box has its site by another claim")
-    remove_plain(
-        box.path(CONFIRMED)
-    )  # first: without the page nobody would act on the note after a power cut
+    remove_plain(box.path(CONFIRMED))  # first: after a power cut only the page acts on the note
     note = claimed | {"unclaim": str(request.get("why", ""))[:500]}
     write(box.path(CLAIMED), json.dumps(note), 0o600)
 
