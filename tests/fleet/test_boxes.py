@@ -183,6 +183,17 @@ def test_a_setting_with_a_secret_is_refused_and_never_quoted(
     assert not (folder / "out/sites.json").exists()
 
 
+def test_a_bundle_without_a_broker_is_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("fleet.__main__.HERE", folder)
+    for site in ("dt-001", "dt-002"):
+        write(folder / f"host_vars/{site}.yml", {"edge_agent_brokers": []})
+    assert bundle(folder) == 1
+    assert "edge_agent_brokers is empty" in capsys.readouterr().err
+    assert not (folder / "out/sites.json").exists()
+
+
 def test_a_name_of_a_password_file_is_no_secret() -> None:
     refuse_secrets({"cameras": [{"password_file": "credentials/cam-1", "username": "edge"}]}, "dt-001")
 

@@ -69,6 +69,8 @@ def make_bundle(sites: Sequence[Site], files: FleetFiles, trust: BundleTrust, ve
     variables = {site.id: site_variables(site, files.inventory, files.playbooks) for site in sites}
     configurations = {site: configuration(each) for site, each in variables.items()}
     mqtt = [each["mqtt"] for each in configurations.values()]
+    if not all(each["brokers"] for each in mqtt):
+        raise ValueError("edge_agent_brokers is empty: name the brokers in group_vars/gateways.yml")
     return SiteBundle(
         version=version,
         made_at=rfc3339(datetime.now(UTC)),

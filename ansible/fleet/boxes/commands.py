@@ -141,6 +141,7 @@ def run_claims(
 ) -> int:
     """Exit code 1: a claim waits for a person. Raises OSError and ValueError."""
     from edge_agent.commands.signature import OperatorKeyring, read_private
+    from edge_agent.config.fields.schema_types import InvalidValue
     from edge_agent.core.errors import EdgeAgentError
     from edge_agent.tools.broker_arguments import broker_of, mqtt_of
     from fleet.boxes.answers import ClaimDecider
@@ -177,6 +178,8 @@ def run_claims(
         mqtt = mqtt_of(login, broker_of(args.broker))
         decider = ClaimDecider(state, key, OperatorKeyring(args.operator), args.days, ask)
         counts = answer_claims(mqtt, decider, say, watch=args.watch, before_each=follow)
+    except InvalidValue as error:
+        raise ValueError(f"--broker {error}") from error
     except EdgeAgentError as error:
         raise ValueError(str(error)) from error
     print(f"{counts.answered} answered, {counts.waiting} wait for a person")
