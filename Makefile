@@ -6,6 +6,7 @@
 # make test   the whole test suite, with real parts
 # make test-long     real clips and large cases that need more CPU than `make test` may use; with EDGE_AGENT_TEST_DATA, minutes
 # make test-deploy   provisions blank Debian systems under systemd-nspawn; as root, the first time about 70 s to make the root
+# make test-images   makes the three images for arm64 by emulation and boots one of them; as root
 # make test-arm64    compares a clip's events on an emulated arm64 gateway; as root, the first time about 5 minutes to make the root
 # make test-browser  pages in a real Chromium of a phone's size; SCREENSHOTS=folder keeps pictures
 # make test-chaos    kills broker, centre and agent 100 times during traffic, and stops a broker for some time, 23 to 40 minutes;
@@ -19,14 +20,14 @@
 # make apt-repository  a signed apt repository of the packages in dist/deb/, into dist/apt/: KEY=a key of your gpg
 # make image  a card's image, into dist/images/, as root: BOARD=raspberry-pi-4, raspberry-pi-5, generic-arm64 or
 #             generic-x86_64  SSH_KEYS=file  SETTINGS=gateways.yml  RELEASE_KEY=release.pem  BUNDLE=folder
-#             ENROLMENT=folder: docs/guide/image.md
+#             ENROLMENT=folder  MIRROR=url: docs/guide/image.md
 # make lock   updates versions and hashes of all wheels in ansible/wheelhouse/locks/
 # make deploy Ansible, for the playbooks in ansible/: docs/guide/provisioning.md
 # make check-contract  AsyncAPI's own parser reads docs/reference/asyncapi.json; needs npm
 # make examples  messages of real runs into docs/reference/examples/, about 12 minutes, because one run waits for a broker
 # make check  format, lint, types, import rules
 # make train-smoke   trains a toy detector on drawn pictures, through every step; PyTorch is 900 MB
-# make train  DATA=folder TEACHER=file  the detector that ships, in two hours: training/README.md; MINUTES, MODEL=file
+# make train  DATA=folder TEACHER=file  the detector that ships, in two hours: training/README.md; MINUTES, MODEL=file, FROM=checkpoint
 # make bench  compares the agent with motion and ffmpeg, and measures single stages: docs/performance.md
 #             QUICK=1: under 5 minutes  ONLY=quiet,latency: some parts
 # make measure-board  measures the board that it runs on, for its profile: firmware_profiles/README.md
@@ -41,7 +42,7 @@ export CLIP MODEL DURATION
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help lab setup check check-contract examples test test-long test-deploy test-arm64 test-browser test-chaos test-rabbitmq test-home-assistant deploy deb apt-repository image lock train train-smoke wheelhouse wheelhouse-here run bench measure-board clean
+.PHONY: help lab setup check check-contract examples test test-long test-deploy test-images test-arm64 test-browser test-chaos test-rabbitmq test-home-assistant deploy deb apt-repository image lock train train-smoke wheelhouse wheelhouse-here run bench measure-board clean
 
 help:
 	@sed -n '1,/^$$/s/^# //p' Makefile
@@ -83,6 +84,10 @@ test-deploy: setup $(VENV)/.deploy wheelhouse-here
 	$(SUDO) env EDGE_AGENT_TEST_DATA="$$EDGE_AGENT_TEST_DATA" \
 		$(BIN)/python -m pytest -p no:cacheprovider -n 3 --dist loadgroup tests/deploy
 
+test-images: setup $(VENV)/.deploy wheelhouse
+	@SUDO="$(SUDO)" tests/testbed/install.sh images
+	$(SUDO) $(BIN)/python -m pytest -p no:cacheprovider -m long -s --durations=0 tests/deploy/test_images_arm64.py
+
 deploy: setup $(VENV)/.deploy
 
 ARCH ?= aarch64
@@ -91,8 +96,11 @@ FOR ?= box
 wheelhouse: setup
 	@cd ansible && ../$(BIN)/python -m wheelhouse --arch $(ARCH) --python $(PY) --for $(FOR)
 
+# Two builds of one commit make the same file.
+EPOCH = SOURCE_DATE_EPOCH="$$(git log -1 --format=%ct 2>/dev/null || date +%s)"
+
 deb: setup
-	@PYTHONPATH=ansible $(BIN)/python -m installers deb --arch $(ARCH) $(if $(MAINTAINER),--maintainer "$(MAINTAINER)")
+	@$(EPOCH) PYTHONPATH=ansible $(BIN)/python -m installers deb --arch $(ARCH) $(if $(MAINTAINER),--maintainer "$(MAINTAINER)")
 
 apt-repository: setup
 	@test -n "$(KEY)" || { echo "say KEY=a key of your gpg: docs/guide/image.md" >&2; exit 2; }
@@ -103,10 +111,12 @@ apt-repository: setup
 image: setup $(VENV)/.deploy
 	@test -n "$(BOARD)" && test -n "$(SSH_KEYS)" || { echo "say BOARD= and SSH_KEYS=file: docs/guide/image.md" >&2; exit 2; }
 	@SUDO="$(SUDO)" tests/testbed/install.sh image
-	@$(SUDO) env PYTHONPATH=ansible SOURCE_DATE_EPOCH="$$(git log -1 --format=%ct 2>/dev/null || date +%s)" \
+	@mkdir -p .cache
+	@$(SUDO) env $(EPOCH) PYTHONPATH=ansible PYTHONDONTWRITEBYTECODE=1 \
 		$(BIN)/python -m installers image --board "$(BOARD)" --ssh-keys "$(SSH_KEYS)" \
 		$(if $(SETTINGS),--settings "$(SETTINGS)") $(if $(RELEASE_KEY),--release-key "$(RELEASE_KEY)") \
-		$(if $(BUNDLE),--bundle "$(BUNDLE)") $(if $(ENROLMENT),--enrolment "$(ENROLMENT)")
+		$(if $(BUNDLE),--bundle "$(BUNDLE)") $(if $(ENROLMENT),--enrolment "$(ENROLMENT)") \
+		$(if $(MIRROR),--mirror "$(MIRROR)")
 
 lock: setup
 	@cd ansible && ../$(BIN)/python -m wheelhouse.lock
@@ -181,12 +191,13 @@ train-smoke: setup $(VENV)/.training
 	$(BIN)/python -m pytest -W default tests/training
 
 TAUGHT ?= build/taught
+FROM ?= training/street.pt
 MODEL_FILE = $(or $(MODEL),model.tflite)
 train: setup $(VENV)/.training
 	@test -n "$(DATA)" || { echo "say DATA=folder: training/README.md" >&2; exit 2; }
 	$(BIN)/python -m training prepare "$(DATA)"
 	test -z "$(TEACHER)" || $(BIN)/python -m training teach "$(DATA)" --teacher "$(TEACHER)" --taught "$(TAUGHT)"
-	$(BIN)/python -m training train "$(DATA)" --taught "$(TAUGHT)" --minutes $(or $(MINUTES),90)
+	$(BIN)/python -m training train "$(DATA)" --taught "$(TAUGHT)" --minutes $(or $(MINUTES),90) $(if $(FROM),--from "$(FROM)")
 	$(BIN)/python -m training export "$(DATA)" --model "$(MODEL_FILE)"
 	$(BIN)/python -m training card "$(DATA)" --taught "$(TAUGHT)" --model "$(MODEL_FILE)"
 

@@ -36,11 +36,11 @@ def measure(plan: Plan) -> list[Result]:
             outbox.append(draft)
         publisher = _publisher(broker.port, outbox, folder)
         began, cpu_s = time.monotonic(), time.process_time()
-        publisher.start()
+        publisher.loop.start()
         wait_until(lambda: outbox.stats().depth == 0, timeout_s=120)
         lasted_s, cpu_s = time.monotonic() - began, time.process_time() - cpu_s
         publisher.stop()
-        publisher.join(5)
+        publisher.loop.join(5)
         received = len(centre.events())
     figures = {"per_s": count / lasted_s, "cpu_ms_each": cpu_s / count * 1e3, "events": float(received)}
     return [Result("backlog", "publisher", {name: round(value, 3) for name, value in figures.items()})]

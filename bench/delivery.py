@@ -7,12 +7,10 @@ process and confirms every event. Then one message confirms 10,000.
 from __future__ import annotations
 
 import json
-import sqlite3
 import subprocess
 import sys
 import threading
 import time
-from contextlib import closing, suppress
 from pathlib import Path
 
 from bench.outbox import outbox_in, written_bytes
@@ -48,13 +46,12 @@ def _draft() -> Draft:
 
 def _one_way(folder: Path, delivery: Delivery, count: int) -> Result:
     folder.mkdir(parents=True)
-    database = folder / "centre.db"
     with Mosquitto(folder) as broker, outbox_in(folder / "state") as outbox:
         mute = ["mute"] if delivery is Delivery.BROKER else []
-        command = [sys.executable, "-m", "tests.testbed.ingest", str(broker.port), str(database), *mute]
+        command = [sys.executable, "-m", "tests.testbed.ingest", str(broker.port), *mute]
         with subprocess.Popen(command) as ingest:
             publisher = _publisher(broker.port, outbox, folder, delivery)
-            publisher.start()
+            publisher.loop.start()
             wait_until(lambda: publisher.online and "as ingest" in broker.log)
             cpu_s, written, began = time.process_time(), written_bytes(), time.monotonic()
             pause, draft = threading.Event(), _draft()
@@ -66,22 +63,15 @@ def _one_way(folder: Path, delivery: Delivery, count: int) -> Result:
             cpu_s, written = time.process_time() - cpu_s, written_bytes() - written
             health = publisher.health()
             publisher.stop()
-            publisher.join(5)
+            publisher.loop.join(5)
             ingest.kill()
     figures = {
         "cpu_ms_each": cpu_s / count * 1e3,
         "bytes_each": written / count,
         "per_s": count / lasted_s,
         "resends": float(health.resends),
-        "stored": float(_stored(database)),
     }
     return Result("delivery", delivery.value, {name: round(value, 3) for name, value in figures.items()})
-
-
-def _stored(database: Path) -> int:
-    with closing(sqlite3.connect(database)) as db, suppress(sqlite3.OperationalError):
-        return int(db.execute("SELECT count(*) FROM event").fetchone()[0])
-    return 0
 
 
 def _one_message(folder: Path) -> Result:

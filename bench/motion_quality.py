@@ -9,6 +9,7 @@ from bench.motion.scenes import HELD_OUT_SEEDS
 from bench.motion.score import Score, run
 from bench.plan import Plan
 from bench.result import Result
+from edge_agent.cameras.build import use_portable_opencv
 
 OURS = "edge_agent.motion"
 MUST_BE_SILENT = ("noise", "noise night", "gradual", "clouds", "IR switch")
@@ -17,6 +18,7 @@ MUST_BE_SILENT = ("noise", "noise night", "gradual", "clouds", "IR switch")
 def measure(plan: Plan) -> list[Result]:
     """Measure on seeds that were not used to choose any constant."""
     cv2.setNumThreads(1)
+    use_portable_opencv()  # as the agent's pipelines do
     seeds = HELD_OUT_SEEDS[:1] if plan.quick else HELD_OUT_SEEDS
     peers = PEERS[:2] if plan.quick else PEERS
     scores = run(peers, seeds, plan.choose(60.0, 10.0))

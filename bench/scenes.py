@@ -32,8 +32,9 @@ class Scene:
         return max(program.cameras for program in self.programs)
 
 
-IDLE_SETTLE_S = 27.0
-"""The agent's 20 s of quiet, plus time to start and to learn the scene."""
+IDLE_SETTLE_S = 47.0
+"""Until the agent is idle: an unconfirmed object at the start keeps it awake for 20 s, 20 s
+of quiet follow, and it takes time to start."""
 
 STREET = "vn_street_motorbikes.mp4"
 

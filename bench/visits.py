@@ -8,7 +8,7 @@ packet ring, decode modes and pipeline, by the clip's clock and as fast as possi
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -85,6 +85,9 @@ class Sightings:
         if document["data"].get("phase") == "start":
             self.started_s.append((datetime.fromisoformat(document["time"]) - START).total_seconds())
         return stamp
+
+    def append_all(self, drafts: Sequence[Draft]) -> list[Stamp | None]:
+        return [self.append(draft) for draft in drafts]
 
     def record(self, frame: Frame, result: FrameResult) -> None:
         if result.motion.regions:
@@ -165,7 +168,7 @@ def _through_the_agent(path: Path, settings: Settings) -> Sightings:
 def _analyse(reader: CameraReader, pipeline: Pipeline, sightings: Sightings) -> None:
     """Analyse the waiting frames, as ``cameras/pipeline_thread.py`` does."""
     while (frame := reader.feed.take(0.0)) is not None:
-        if reader.feed.can_escalate and pipeline.has_motion(frame):
+        if reader.feed.can_escalate and pipeline.motion.has_motion(frame):
             reader.feed.escalate()
             continue
         result = pipeline.process(frame)

@@ -1,5 +1,5 @@
-"""edge-agent: the camera-gateway daemon and its tools. Start reading at ``pipeline.py``. Nothing here imports
-``edge_central``, but for ``cli``.
+"""edge-agent: the camera-gateway daemon and its tools. Start reading at ``pipeline.py``. Only ``cli``
+imports ``edge_central``.
 """
 
 __version__ = "0.1.0"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,10 +60,8 @@ from edge_agent.runtime.reload import ConfigFallback, ReloadRequests
 
 log = logging.getLogger(__name__)
 
-ROUND_S = 1.0
-"""Between two rounds of the main thread."""
-EVERY_ROUND_S = 0.0
-"""Period of a task that runs in each round."""
+ROUND_S = 1.0  # between two rounds of the main thread
+EVERY_ROUND_S = 0.0  # period of a task that runs in each round
 FIRST_HEARTBEAT_S = 5.0
 STOP_WITHIN_S = 1.7
 """A clean stop takes under two seconds; a thread that is still blocked then ends with the process."""
@@ -108,7 +106,7 @@ class Agent:
         """``load`` reads the configuration again from ``source``, when ``hangup`` is set or a command asks
         for it. ``instead``: see ``Configuration``. ``log_lines`` returns the newest lines of the log.
         ``trust_clock``: check signed commands as if the clock was synchronised, and report this in health.
-        The rest is for tests."""
+        Tests replace the other arguments."""
         use_one_opencv_thread()
         make_folder(settings.state_dir)
         self._stop = stop
@@ -206,10 +204,10 @@ class Agent:
             configuration=lambda: (
                 *base.configuration.lines(),
                 *commands.config_lines(),
-                *self._trial_lines(),
+                *((problem_text("clock-trusted"),) if self._trust_clock else ()),
             ),
             config=commands.config,
-            storm=commands.storm,
+            storm=commands.storm.health,
             collection=self._collector.health,
             passages=self._passages.health,
             units=FailedUnits(base.clock, base.sysroot).lines,
@@ -232,16 +230,12 @@ class Agent:
             commands=commands.health,
         )
 
-    def _trial_lines(self) -> Iterator[str]:
-        if self._trust_clock:
-            yield problem_text("clock-trusted")
-
     def _make_tasks(self) -> tuple[PeriodicTask, ...]:
         """The work of the main thread, in the order in which it runs.
 
         First the outbox is maintained and a reload is applied, so that the rest uses the new settings. Then
-        the controls run, then cameras and commands. What they have reported is signed by the chain, counted
-        in the heartbeat, and shown by systemd."""
+        the controls run, then cameras and commands. At the end the chain signs their events, the heartbeat
+        reports their state, and systemd gets it as status text."""
         store, controls = self._events.store, self._controls
         return (
             PeriodicTask(EVERY_ROUND_S, store.tick),
@@ -261,9 +255,7 @@ class Agent:
             PeriodicTask(EVERY_ROUND_S, self._report_clock),
             PeriodicTask(EVERY_ROUND_S, self._report_cameras),
             PeriodicTask(EVERY_ROUND_S, store.tick_chain),
-            PeriodicTask(EVERY_ROUND_S, self._measure_camera_clocks),
-            PeriodicTask(EVERY_ROUND_S, self._identify_cameras),
-            PeriodicTask(EVERY_ROUND_S, self._heal_cameras),
+            PeriodicTask(EVERY_ROUND_S, self._check_cameras),
             self._heartbeat,
             PeriodicTask(EVERY_ROUND_S, self._notify_systemd),
         )
@@ -280,8 +272,6 @@ class Agent:
         self._shut_down(fatal)
         return self.commands.exit_code if fatal is None else 1
 
-    # --- start ---
-
     def _start(self) -> None:
         store, detector = self._events.store, self._detection.detector
         store.outbox.open()
@@ -289,15 +279,15 @@ class Agent:
         store.chain.open()
         store.close_left_open()
         self.commands.listen(self._supervisor)
-        self._publisher.start()
+        self._publisher.loop.start()
         detector.start()
-        store.recorder.start()
+        store.recorder.loop.start()
         if self._collector.restore():
             self._collector.loop.start()
             self._supervisor.watch(self._collector.loop)
         self._models.restore()
         self._passages.loop.start()
-        self._stills.start()
+        self._stills.loop.start()
         self._cameras.start()
         self.commands.start(self._supervisor)
         own = (self._publisher.loop, store.recorder.loop, self._passages.loop, self._stills.loop)
@@ -311,8 +301,6 @@ class Agent:
         cameras = len(settings.cameras)
         log.info("edge-agent %s runs as %s; cameras: %d", __version__, settings.gateway.id, cameras)
         self._systemd.ready("started")
-
-    # --- run ---
 
     def _watch(self) -> str | None:
         """Run until a stop is requested (None), or until a thread fails for good (why)."""
@@ -340,14 +328,11 @@ class Agent:
         for change in self._controls.camera_states.update(self._cameras.statuses()):
             self.outbox.append(self._events.factory.camera_state(change))
 
-    def _measure_camera_clocks(self) -> None:
+    def _check_cameras(self) -> None:
+        statuses = self._cameras.statuses()
         self._controls.camera_clocks.tick(self._base.current_settings().cameras)
-
-    def _identify_cameras(self) -> None:
-        self._controls.camera_identities.tick(self._cameras.statuses())
-
-    def _heal_cameras(self) -> None:
-        self._controls.camera_power.tick(self._cameras.statuses())
+        self._controls.camera_identities.tick(statuses)
+        self._controls.camera_power.tick(statuses)
 
     def _send_heartbeat(self) -> None:
         usual_s = self._base.current_settings().heartbeat_s
@@ -355,7 +340,7 @@ class Agent:
         self._heartbeat.due_mono = self._base.clock.monotonic() + interval_s
         heartbeat = compact(self._heartbeats.make())
         self._publisher.publish_heartbeat(heartbeat)
-        self.commands.record_heartbeat(heartbeat)
+        self.commands.history.add(heartbeat)
 
     def _notify_systemd(self) -> None:
         if self._supervisor.all_progressing():
@@ -364,8 +349,6 @@ class Agent:
         online = sum(status.state is not CameraState.OFFLINE for status in statuses)
         broker = "connected" if self._online() else "not connected"
         self._systemd.status(f"{online} of {len(statuses)} cameras, broker {broker}")
-
-    # --- reload ---
 
     def _reload(self) -> ControlReply:
         self._systemd.reloading()
@@ -383,8 +366,6 @@ class Agent:
         self._heartbeats.settings = settings
         self._heartbeat.due_mono = self._base.clock.monotonic()
         self._publisher.publish_birth()
-
-    # --- callbacks of the parts ---
 
     def _session(self) -> str:
         return self._publisher.session
@@ -420,8 +401,6 @@ class Agent:
         )
         return msgspec.json.encode(birth)
 
-    # --- stop ---
-
     def _shut_down(self, fatal: str | None) -> None:
         """Stop the cameras first and the publisher last, so that the last events are sent or stored.
 
@@ -451,7 +430,7 @@ class Agent:
         self._controls.recovery.end()
         self._events.store.tick_chain()
         self._publisher.stop(failed=fatal)
-        self._publisher.join(max(0.0, deadline - time.monotonic()))
+        self._publisher.loop.join(max(0.0, deadline - time.monotonic()))
         self.commands.close()
         self._passages.loop.join(max(0.0, min(PASSAGES_WITHIN_S, deadline - time.monotonic())))
         self._events.store.outbox.close(timeout_s=max(0.5, deadline - time.monotonic()))

@@ -105,7 +105,7 @@ class EventParts:
 
 @dataclass(frozen=True, slots=True)
 class UplinkParts:
-    """What the connection to the broker may use, and with which certificates."""
+    """The data budget and the certificates of the connection to the broker."""
 
     usage: DataUsage
     control: UplinkControl
@@ -115,7 +115,7 @@ class UplinkParts:
 
 @dataclass(frozen=True, slots=True)
 class ControlParts:
-    """What the main thread runs beside cameras and commands."""
+    """The parts that the main thread runs in addition to cameras and commands."""
 
     updates: UpdateService
     camera_states: CameraStateFilter

@@ -4,7 +4,7 @@
                                           -> passages, which stay on the gateway
 
 One frame goes in, facts come out. The call order is the architecture: no callbacks between stages,
-no event bus. ``capture`` hands frames in, and ``mqtt`` sends what the outbox holds.
+no event bus. ``capture`` delivers the frames, and ``mqtt`` sends the outbox.
 """
 
 from __future__ import annotations
@@ -21,19 +21,15 @@ class MotionStage(Protocol):
     @property
     def persistent_motion(self) -> Box | None:
         """The one small area that has moved without a pause for minutes, or None."""
-        ...
 
     def update(self, frame: Frame) -> Motion:
         """Compare the frame with the background and learn from it."""
-        ...
 
     def has_motion(self, frame: Frame) -> bool:
         """Whether ``update`` would find motion or a switched scene; nothing is learned."""
-        ...
 
     def reset(self) -> None:
-        """Forget the background; the next frames teach a new one."""
-        ...
+        """Forget the background, and learn it again from the next frames."""
 
 
 class ViewStage(Protocol):
@@ -42,55 +38,44 @@ class ViewStage(Protocol):
     @property
     def states(self) -> tuple[str, ...]:
         """The faults of the view now, as values of ``core.facts.ViewState``. Thread-safe."""
-        ...
 
     def update(self, frame: Frame, motion: Motion) -> Iterable[ViewObservation]:
         """Yield what to report now, as ``RuleStage.update`` does. Called with every frame; analyses about one
         frame a second."""
-        ...
 
     def downweight(self, inferences: Inferences) -> Inferences:
         """Lower the scores while the view is bad, so that objects seen through rain are confirmed later."""
-        ...
 
     def finish(self, reason: str) -> Iterable[ViewObservation]:
         """End all open events, because no more frames come."""
-        ...
 
     def relearn(self) -> None:
         """Learn the normal view again, from the next frames. Thread-safe."""
-        ...
 
     @property
     def relearning(self) -> bool:
         """Whether ``relearn`` was called and the view is not learned yet. Thread-safe."""
-        ...
 
 
 class DetectionStage(Protocol):
     def detect(self, frame: Frame, motion: Motion, tracks: Sequence[Track]) -> Inferences:
         """Run the detector where that is worth an inference, within the budget. Blocks until it is done."""
-        ...
 
 
 class TrackStage(Protocol):
     @property
     def tracks(self) -> tuple[Track, ...]:
         """Live tracks as of the last update."""
-        ...
 
     def update(self, frame: Frame, motion: Motion, inferences: Inferences) -> Tracks: ...
 
     def on_signal_lost(self) -> tuple[Track, ...]:
-        """Forget moving tracks, without ending them, because no frames come; return the parked tracks, which
-        stay."""
-        ...
+        """Forget moving tracks without ending them, as no frames come; return parked tracks, which stay."""
 
 
 class EvidenceStage(Protocol):
     def observe(self, frame: Frame, tracks: Tracks) -> None:
         """Keep the pictures that a later event may need."""
-        ...
 
 
 class PassageStage(Protocol):
@@ -98,33 +83,30 @@ class PassageStage(Protocol):
 
     def observe(self, frame: Frame, tracks: Tracks) -> None:
         """Note where the objects are and how they look; store those that have ended."""
-        ...
 
     def reported(self, observation: Observation) -> None:
-        """A rule has reported something about an object."""
-        ...
+        """Note that a rule has reported an object."""
 
     def finish(self, continuing: Collection[str] = ()) -> None:
         """Store all objects but the tracks whose ids are in ``continuing``, because no more frames come."""
-        ...
 
 
 class RuleStage(Protocol):
     def update(self, frame: Frame, tracks: Tracks) -> Iterable[Observation]:
         """Yield what to report now. An observation counts as reported when the next one is requested: if the
         sink fails, the rule yields it again with the next frame."""
-        ...
 
     def finish(self, reason: str, continuing: Collection[str] = ()) -> Iterable[Observation]:
         """End all open events, because no more frames come. Tracks whose ids are in ``continuing`` go on.
         ``reason`` is the wire's ``end_reason``."""
-        ...
 
 
 class Sink(Protocol):
     def accept(self, observation: Observation, frame: Frame) -> None:
-        """Make an event of the observation; it is durable when this returns."""
-        ...
+        """Make an event of the observation; it is durable at the latest when ``flush`` returns."""
+
+    def flush(self) -> None:
+        """Store the events of all accepted observations."""
 
 
 TENTATIVE_BUSY_S = 20.0
@@ -176,20 +158,14 @@ class Pipeline:
         tracks = self.tracking.update(frame, motion, inferences)
         self.evidence.observe(frame, tracks)
         self.passages.observe(frame, tracks)
-        for rule in self.rules:
-            for observation in rule.update(frame, tracks):
-                self.sink.accept(observation, frame)
-                self.passages.reported(observation)
+        try:
+            for rule in self.rules:
+                for observation in rule.update(frame, tracks):
+                    self.sink.accept(observation, frame)
+                    self.passages.reported(observation)
+        finally:
+            self.sink.flush()
         return FrameResult(motion, inferences, tracks, self._is_busy(frame, motion, tracks))
-
-    def has_motion(self, frame: Frame) -> bool:
-        """Whether ``process`` would find motion. Changes nothing."""
-        return self.motion.has_motion(frame)
-
-    @property
-    def persistent_motion(self) -> Box | None:
-        """The area that most likely keeps this camera busy without a reason."""
-        return self.motion.persistent_motion
 
     def _is_busy(self, frame: Frame, motion: Motion, tracks: Tracks) -> bool:
         """Parked tracks do not count; unconfirmed ones do, for ``TENTATIVE_BUSY_S``."""
@@ -198,8 +174,8 @@ class Pipeline:
         return any(_is_open(track, frame.captured_mono) for track in tracks.active)
 
     def on_signal_lost(self) -> None:
-        """The camera is lost: end what moved, and keep what is parked, which presumably still stands there.
-        Does nothing when called again."""
+        """End moving tracks because the camera is lost, and keep parked ones, which presumably still stand
+        there. A second call does nothing."""
         continuing = self.tracking.on_signal_lost()
         self.motion.reset()
         if self._has_signal:
@@ -231,9 +207,12 @@ class Pipeline:
     def _finish_rules(
         self, rules: Collection[RuleStage], frame: Frame, reason: str, continuing: Collection[str]
     ) -> None:
-        for rule in rules:
-            for observation in rule.finish(reason, continuing):
-                self.sink.accept(observation, frame)
+        try:
+            for rule in rules:
+                for observation in rule.finish(reason, continuing):
+                    self.sink.accept(observation, frame)
+        finally:
+            self.sink.flush()
 
 
 def _is_open(track: Track, now_mono: float) -> bool:

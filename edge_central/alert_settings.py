@@ -1,5 +1,4 @@
-"""The section ``alerts:`` of the centre's configuration: changes to the rules that ship, by id, and new
-rules."""
+"""The section ``alerts:`` of the centre's configuration: changed rules of those that ship, and new rules."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -161,7 +160,7 @@ class AlertRules(ListOf):
                 accepted.append(item)
                 continue
             if id_ in seen:
-                reading.refuse(item.place, f"the rule {quoted(id_)} stands in this list twice")
+                reading.refuse(item.place, f"the rule {quoted(id_)} appears in this list twice")
             elif id_ not in ids and "measure" not in item.entries:
                 near = did_you_mean(id_, ids) or "; a rule of its own needs a measure"
                 reading.refuse(item.entries["id"].value.place, f"no rule {quoted(id_)} ships{near}")
@@ -225,7 +224,8 @@ ABOUT = {
     Measure.THROTTLED: "the processor is throttled",
     Measure.CLOCK_UNSYNCED: "nothing sets the clock",
     Measure.CERTIFICATE_DAYS: "days left of the gateway's certificate or of the CA that it trusts",
-    Measure.OUTBOX_OLDEST_S: "how long the oldest event waits; not while infos wait for the uplink's budget",
+    Measure.OUTBOX_OLDEST_S: "how long the oldest event waits; not measured while events of severity info "
+    "wait for the uplink's budget",
     Measure.OUTBOX_DEGRADED: "events are sent from memory, not from the disk",
     Measure.VERSION_BEHIND: "the agent's version is older than the wanted one",
     Measure.ALARMS: "events that ring, in ten minutes: while the alert is open they do not ring one by one",
@@ -234,7 +234,7 @@ ABOUT = {
     Measure.UPLINK_PERCENT: "how much of the billing period's budget is used",
     Measure.FAILED_UNITS: "systemd units of the gateway have failed",
     Measure.DETECTOR_DEGRADED: "the detector is not the one that was configured",
-    Measure.EVIDENCE_DEGRADED: "clips are not kept",
+    Measure.EVIDENCE_DEGRADED: "clips are not stored",
     Measure.UPDATE_REVERTED: "the last update was reverted",
     Measure.MODEL_REVERTED: "the last detection model that was sent was given up, by itself or by a command",
     Measure.CONFIG_GIVEN_UP: "the last pushed configuration was reverted",

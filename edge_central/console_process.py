@@ -1,5 +1,4 @@
-"""Runs the console as a child process and restarts it when it ends, with growing delays. The ingest is not
-affected."""
+"""Runs the console as a child process and restarts it after growing delays. The ingest is not affected."""
 
 from __future__ import annotations
 
@@ -14,8 +13,7 @@ log = logging.getLogger(__name__)
 
 RETRY_S = 1.0
 MAX_RETRY_S = 60.0
-STABLE_S = 300.0
-"""A process that ran for this long is restarted after the shortest delay again."""
+STABLE_S = 300.0  # a process that ran for this long is restarted after the shortest delay again
 
 
 TERMINATED = (-signal.SIGTERM, 128 + signal.SIGTERM)

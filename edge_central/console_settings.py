@@ -41,7 +41,7 @@ _TLS = (
     Field(
         "cert_file",
         ReadableFile("a certificate file"),
-        "server certificate with its chain; a renewed one is taken within a minute",
+        "server certificate with its chain; a renewed one is used within a minute",
         None,
         "none",
     ),
@@ -72,7 +72,7 @@ class Console:
     idle_s: Annotated[
         float,
         Key(
-            "a session that is not used ends after this",
+            "a session that is not used ends after this time",
             Number(5, 1440, "minutes"),
             key="idle_min",
             default=60.0,
@@ -82,7 +82,7 @@ class Console:
     session_s: Annotated[
         float,
         Key(
-            "every session ends after this: a shift",
+            "every session ends after this time, such as the length of a shift",
             Number(1, 720, "hours"),
             key="session_h",
             default=12.0,
@@ -106,7 +106,7 @@ class Console:
         Key(
             "the sheet of the fleet, sites.csv: names of cameras, coordinates; read again when it changes",
             ReadableFile("a CSV file"),
-            "none: what the gateways say of themselves",
+            "none: the names that gateways report",
         ),
     ] = None
     wards_file: Annotated[
@@ -136,7 +136,11 @@ class Console:
         ),
     ] = ()
     access_days: Annotated[
-        float, Key("who opened which picture or clip is remembered for so long", Number(1, 3660, "days"))
+        float,
+        Key(
+            "rows of the access log, such as who opened which picture or clip, are deleted after this time",
+            Number(1, 3660, "days"),
+        ),
     ] = 365.0
     availability_target_percent: Annotated[
         float | None,

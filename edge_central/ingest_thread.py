@@ -38,10 +38,8 @@ from edge_central.trusted_time.clock import TrustedClock
 
 log = logging.getLogger(__name__)
 
-HEARTBEATS_EVERY_S = 1.0
-"""Heartbeats are stored with the next event batch, or alone after this time."""
-RETRY_S = 3.0
-"""Wait before the next attempt after the database failed."""
+HEARTBEATS_EVERY_S = 1.0  # heartbeats are stored with the next event batch, or alone after this time
+RETRY_S = 3.0  # wait before the next attempt after the database failed
 CLOSE_TIMEOUT_S = 0.3
 TICK_EVERY_S = 1.0
 SEARCHES_EVERY_S = 0.25
@@ -129,9 +127,6 @@ class IngestThread:
         self._heartbeats_mono = self._acks_mono = self._tick_mono = self._searches_mono = clock.monotonic()
         self._status_mono = self._heartbeats_mono - STATUS_EVERY_S
         self._cleaned_mono = self._heartbeats_mono - CLEAN_EVERY_S
-
-    def start(self) -> None:
-        self.loop.start()
 
     def stop(self) -> None:
         """Request the stop; does not wait."""
@@ -239,7 +234,8 @@ class IngestThread:
         except DatabaseUnavailable:
             raise
         except Exception as error:  # noqa: BLE001 - one bad message must not keep the others from being stored
-            log.debug("%d messages: %s: %s", len(delivered), type(error).__name__, error)
+            reason = f"{type(error).__name__}: {error}"
+            log.debug("a batch of %d messages is not stored, trying it again: %s", len(delivered), reason)
             self._one_by_one(delivered)
             return
         self._after_commit(delivered, result)
@@ -318,7 +314,7 @@ class IngestThread:
         )
         correction = self._clock.tick(len(self._fleet.gateways))
         if released_by is not None:
-            log.warning("%s released the system's clock: the centre uses it from now on", released_by)
+            log.warning("%s accepted the system's clock: the centre uses it from now on", released_by)
             correction = self._clock.trust_system()
         if correction is None:
             return
@@ -368,7 +364,7 @@ class IngestThread:
             self._store.query(lambda each: self._senders.claims.publish(each, session, self._broker.publish))
 
     def _send_due(self, sender: RequestSender | RuleRequests, broker: CentralBrokerSession) -> None:
-        """Send what the console has asked since the last call, or questions for rules."""
+        """Send what waits in ``sender``: requests of the console, or questions for rules."""
         if self._store.query(sender.has_waiting):
             with self._store.batch() as batch:
                 messages = sender.send(batch.connection)

@@ -92,17 +92,17 @@ class LearningSettings:
     windows: Annotated[
         tuple[DayWindow, ...],
         Key(
-            "parts of a day of which times are asked; an hour of little traffic teaches as much as a busy "
-            "one, and costs less",
+            "parts of the day for which gateways are asked; an hour with little traffic teaches as much as a "
+            "busy one, and costs less",
             ListOf(TimesOfDay(), "parts of the day", least=1, most=12, unique=True),
             "`[06:00-08:00, 11:00-13:00, 17:00-19:00, 20:00-22:00]`",
         ),
     ] = WINDOWS
     days: Annotated[
-        int, Key("whole days before today, of which the windows are asked", Number(1, 14, whole=True))
+        int, Key("number of whole days before today for which gateways are asked", Number(1, 14, whole=True))
     ] = 3
     reach_m: Annotated[
-        float, Key("cameras whose sites are further apart are no pair", Number(0, 20_000, "metres"))
+        float, Key("cameras whose sites are further apart are not a pair", Number(0, 20_000, "metres"))
     ] = 1500.0
     user: Annotated[LearningUser | None, Key(LEARNING_USER.doc, LEARNING_USER, "the login of mqtt")] = None
 

@@ -74,8 +74,7 @@ PRESENCE = frozenset({Measure.OFFLINE, Measure.STOPPED, Measure.UNSTABLE})
 AWAY = frozenset({Measure.OFFLINE, Measure.STOPPED})
 """While one of these is reported, it explains all other problems of the gateway."""
 GRACED = frozenset({Measure.CAMERA_OFFLINE, Measure.CAMERA_DEGRADED})
-"""Measures that are not judged while a gateway starts: after a power cut cameras start later than their
-gateway."""
+"""Not judged while a gateway starts: after a power cut cameras start later than their gateway."""
 
 CENTRE_MEASURES = {
     Measure.CENTRE_CLOCK: "the centre's clock is right",
@@ -256,8 +255,7 @@ CAMERA_MEASURES: dict[Measure, Callable[[ReceivedCameraHealth], Measurement]] = 
 }
 
 
-SWITCHED_OFF = "off"
-"""Of a rule, by the command ``set-rule``; beside the overrides of the wire."""
+SWITCHED_OFF = "off"  # of a rule, by the command ``set-rule``; beside the overrides of the wire
 
 
 def override_measure(what: str, rule: str | None) -> tuple[Measure, str] | None:
@@ -275,7 +273,6 @@ OVERRIDE_MEASURES = (Measure.RULE_MUTED, Measure.VIEW_RELEARNED)
 
 
 def overrides_of(health: ReceivedHealth, camera: str) -> dict[Measure, set[str]]:
-    """The active overrides of a camera, by measure."""
     found: dict[Measure, set[str]] = {measure: set() for measure in OVERRIDE_MEASURES}
     active = [(each.what, each.rule) for each in health.commands.rules if each.camera == camera]
     off = health.commands.switched_off
@@ -289,7 +286,6 @@ def overrides_of(health: ReceivedHealth, camera: str) -> dict[Measure, set[str]]
 
 
 def overrides(active: set[str]) -> Measurement:
-    """The measurement of the active overrides of one camera and measure."""
     if not active:
         return Measurement(0.0, "it watches as it is configured")
     return Measurement(1.0, plain(problem_text("changed-by-hand", changes=sorted(active))))

@@ -100,19 +100,21 @@ class OidcSettings:
     name_claim: Annotated[
         str,
         Key(
-            "claim of the ID token that the name of a new account is made of; it does not change later",
+            "claim of the ID token from which the name of a new account is made; the name does not change "
+            "later",
             Text("a claim", 200),
         ),
     ] = "preferred_username"
     role_claim: Annotated[
         str,
-        Key("claim of the ID token, a text or a list, that roles refers to", Text("a claim", 200)),
+        Key("claim of the ID token to which roles refers; a text or a list", Text("a claim", 200)),
     ] = "groups"
     roles: Annotated[
         tuple[RoleMapping, ...],
         Key(
-            "what the values of role_claim grant. Of several values the strongest role counts, with the "
-            "wards of all values of that role; without any the sign-in is refused",
+            "role and wards for each value of role_claim. If a user has several of these values, the "
+            "strongest role counts, with the wards of all values of that role; without any of them the "
+            "sign-in is refused",
             ListOf(ROLE_MAPPING, "roles", least=1, most=1000),
         ),
     ]
@@ -143,7 +145,7 @@ class OidcSettings:
     password_accounts: Annotated[
         tuple[str, ...] | None,
         Key(
-            "the only accounts that may log in with a password: the way in while the provider is down",
+            "only these local accounts may log in with a password, for example while the provider is down",
             ListOf(Text("a user name", 63, r"[a-z0-9][a-z0-9._-]*"), "user names", most=100, unique=True),
             "all local accounts may",
         ),

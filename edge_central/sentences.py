@@ -1,6 +1,6 @@
-"""Sentences of the centre itself in English and Vietnamese, and the catalogue of these and the agent's.
-
-A text of the centre is made from here, so that it carries its code; the pages render the code.
+"""Sentences of the centre itself in English and Vietnamese, and one catalogue of them and of the agent's
+sentences. Every text of the centre is made here, so that it carries its code; pages show the sentence of
+that code in the user's language.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from edge_agent.core.problems.catalogue import Catalogue
 PRESENCE: Sentences = {
     "heard": ("heartbeat", "có bản tin định kỳ"),
     "no-heartbeat": ("no heartbeat for {seconds} s", "{seconds} giây không có bản tin định kỳ"),
-    "went-with-ward": ("went with its ward", "mất liên lạc cùng cả phường"),
+    "went-with-ward": ("went offline together with its ward", "mất liên lạc cùng cả phường"),
     "went-offline-often": (
         "went offline {times} times in {minutes} min",
         "mất liên lạc {times} lần trong {minutes} phút",
@@ -159,7 +159,7 @@ SEARCHES: Sentences = {
     "search-field": ("the value of {field} is not valid", "giá trị của {field} không hợp lệ"),
     "search-unknown-field": ("a search has no field {field}", "không có mục tìm kiếm {field}"),
     "search-time": (
-        "{field} is no time such as 2026-11-27T21:00:00+07:00",
+        "{field} is not a time such as 2026-11-27T21:00:00+07:00",
         "{field} không phải là thời điểm hợp lệ, ví dụ 2026-11-27T21:00:00+07:00",
     ),
     "search-order": ("the end is before the beginning", "thời điểm kết thúc trước thời điểm bắt đầu"),
@@ -177,11 +177,11 @@ SEARCHES: Sentences = {
         "{field}: giá trị nhỏ nhất lớn hơn giá trị lớn nhất",
     ),
     "search-second": (
-        "a second camera needs sites or cameras for the first",
+        "a search with a second camera needs sites or cameras for the first",
         "muốn tìm theo camera thứ hai thì phải chọn điểm hoặc camera thứ nhất",
     ),
     "search-not-yours": (
-        "{place}: there is no such ward, site or camera, or it is not yours",
+        "{place}: there is no such ward, site or camera, or you may not see it",
         "{place}: không có phường, điểm hoặc camera này, hoặc bạn không có quyền xem",
     ),
     "search-nowhere": (
@@ -276,7 +276,7 @@ CASES: Sentences = {
         "ổ đĩa của trung tâm sắp đầy: hãy liên hệ quản trị viên",
     ),
     "case-file-words": (
-        "a file has a name, and somebody whom it is from",
+        "a file needs a name, and the name of the person or body that it is from",
         "tệp phải có tên và phải ghi rõ do ai cung cấp",
     ),
     "case-note": (
@@ -324,12 +324,12 @@ APPEARANCE: Sentences = {
     ),
     "appearance-similar": (
         "looks similar by the model {model}; measured rank-1 {rank1} on {objects} objects",
-        "ngoại hình giống nhau theo mô hình {model}; tỉ lệ đúng ở hạng 1 khi đo: {rank1} trên {objects} "
+        "ngoại hình giống nhau theo mô hình {model}; tỷ lệ đúng ở hạng 1 khi đo: {rank1} trên {objects} "
         "người hoặc phương tiện",
     ),
     "appearance-different": (
         "looks different by the model {model}; measured rank-1 {rank1} on {objects} objects",
-        "ngoại hình khác nhau theo mô hình {model}; tỉ lệ đúng ở hạng 1 khi đo: {rank1} trên {objects} "
+        "ngoại hình khác nhau theo mô hình {model}; tỷ lệ đúng ở hạng 1 khi đo: {rank1} trên {objects} "
         "người hoặc phương tiện",
     ),
 }

@@ -24,6 +24,7 @@ from edge_central.alerts.service import AlertService
 from edge_central.appearance.picture_embedder import PictureEmbedder
 from edge_central.availability.recorder import AvailabilityRecorder
 from edge_central.cases.keeper import CaseKeeper
+from edge_central.claims.boxes_file import BoxesFile
 from edge_central.claims.publisher import ClaimPublisher
 from edge_central.console.site_names import FleetSheet
 from edge_central.console_process import ConsoleProcess
@@ -52,8 +53,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TICK_S = 1.0
-STOP_WITHIN_S = 10.0
-"""How long the shutdown waits for a commit that is under way."""
+STOP_WITHIN_S = 10.0  # how long the shutdown waits for a commit that is under way
 CLOSE_TIMEOUT_S = 1.0
 CONSOLE_STOP_S = 5.0
 
@@ -91,16 +91,19 @@ class CentralService:
             None if settings.metrics is None else self._make_metrics_server(settings.metrics)
         )
         thresholds = thresholds or PresenceThresholds(boot_s=settings.alerts.boot_grace_s)
+        boxes = BoxesFile(None if settings.console is None else settings.console.boxes_file)
         searches = SearchSender(self._topics, settings.wards, self._clock, settings.id, _search_key(settings))
         self._ingest = IngestThread(
             self._broker,
             self._requests_broker,
             Store(settings.database),
-            BatchWriter(self._topics, settings.wards, media_folder, settings.history, settings.timezone),
+            BatchWriter(
+                self._topics, settings.wards, media_folder, settings.history, settings.timezone, boxes
+            ),
             Confirmations(self._topics),
             BirthRequests(self._topics, self._clock),
             PresencePublisher(self._topics, self._clock, thresholds),
-            self._make_senders(searches),
+            self._make_senders(searches, boxes),
             CaseKeeper(settings.wards, self._clock, searches.key),
             AvailabilityRecorder(settings.id, settings.wards),
             AlertService(settings.alerts, settings.wards, self._topics, self._clock, self._webhook),
@@ -113,24 +116,19 @@ class CentralService:
             exclusive_database=settings.database.embedded,
         )
         self._onvif = None if settings.onvif is None else OnvifPublisher(settings, self._clock)
-        self._embedder = PictureEmbedder(
-            settings.journeys.appearance, settings.database, settings.wards, settings.id, self._clock
-        )
+        database, appearance = settings.database, settings.journeys.appearance
+        self._embedder = PictureEmbedder(appearance, database, settings.wards, settings.id, self._clock)
         self._supervisor = Supervisor()
 
-    def _make_senders(self, searches: SearchSender) -> CommandSenders:
+    def _make_senders(self, searches: SearchSender, boxes: BoxesFile) -> CommandSenders:
+        wards = self._settings.wards
         return CommandSenders(
-            RequestSender(self._topics, self._settings.wards, self._clock),
+            RequestSender(self._topics, wards, self._clock),
             searches,
             RehearsalSender(searches, self._clock),
             RuleRequests(self._topics, self._clock, searches),
-            self._make_claims(),
+            ClaimPublisher(self._topics, wards, self._sheet(), boxes),
         )
-
-    def _make_claims(self) -> ClaimPublisher:
-        console, wards = self._settings.console, self._settings.wards
-        boxes_file = None if console is None else console.boxes_file
-        return ClaimPublisher(self._topics, wards, self._sheet(), boxes_file)
 
     def _sheet(self) -> FleetSheet:
         console = self._settings.console
@@ -172,7 +170,7 @@ class CentralService:
         log.info("edge-agent %s central started as %s for %s", __version__, self._settings.id, wards)
         if self._metrics_server is not None:
             self._metrics_server.start()
-        self._ingest.start()
+        self._ingest.loop.start()
         self._supervisor.watch(self._ingest.loop)
         self._embedder.loop.start()  # not supervised: the centre goes on without it
         if self._console is not None:

@@ -29,20 +29,6 @@ from edge_central.console_settings import CONSOLE, DEFAULT_TIMEZONE, Console, Tl
 from edge_central.journey_settings import JOURNEYS, JourneySettings
 from edge_central.webhook_settings import WebhookAuthority, WebhookSecret, check_secret
 
-__all__ = [
-    "CentralSettings",
-    "Console",
-    "Database",
-    "HeartbeatHistory",
-    "ListenAddress",
-    "OnvifPublishing",
-    "RequestsUser",
-    "Retention",
-    "SearchSettings",
-    "Tls",
-    "Webhook",
-]
-
 STATE_DIR = Path("/var/lib/edge-central")
 
 
@@ -113,8 +99,7 @@ WEBHOOK = section(
 )
 
 _DAYS = Number(1, 36_600, "days")
-KINDS = {"chain-head": 730.0, "evidence": 730.0}
-"""Evidence of an alarm is kept as long as the alarm."""
+KINDS = {"chain-head": 730.0, "evidence": 730.0}  # evidence of an alarm is kept as long as the alarm
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +120,14 @@ class Retention:
         ),
     ] = field(default_factory=lambda: KINDS)
     media_days: Annotated[float, Key("pictures", _DAYS)] = 90.0
+    paper_days: Annotated[
+        float,
+        Key(
+            "commissioning reports and later examinations: of each gateway the first 50 of each kind, "
+            "further ones are deleted like pictures",
+            _DAYS,
+        ),
+    ] = 3650.0
     alert_days: Annotated[float, Key("cleared alerts", _DAYS)] = 365.0
     traffic_days: Annotated[float, Key("counts of traffic by quarter of an hour", _DAYS)] = 760.0
     duty_days: Annotated[
@@ -149,7 +142,7 @@ class Retention:
         float,
         Key(
             "claims of boxes that were not repeated or answered since, with the technician's name and the "
-            "place of the phone; a confirmed one stays while it is in force",
+            "place of the phone; one in force stays while its site reports",
             _DAYS,
         ),
     ] = 365.0
@@ -217,7 +210,7 @@ class SearchSettings:
     ]
     days: Annotated[
         float,
-        Key("a search, its answers and the pictures that were opened are deleted after this", _DAYS),
+        Key("a search, its answers and the pictures that were opened are deleted after this time", _DAYS),
     ] = SEARCH_DAYS
 
 
@@ -229,11 +222,11 @@ CASE_DAYS = 365.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseSettings:
-    """Cases: what officers keep of searches under a case number."""
+    """Cases: copies of passages and pictures that officers keep under a case number."""
 
     days: Annotated[
         float,
-        Key("a case, with its copies of facts and pictures, is deleted so long after it was closed", _DAYS),
+        Key("a case, with its copies of facts and pictures, is deleted this long after it was closed", _DAYS),
     ] = CASE_DAYS
 
 

@@ -82,7 +82,7 @@ class EventWebhook:
     wards: Annotated[
         tuple[str, ...],
         Key(
-            "of these wards only",
+            "post only events and alerts of these wards",
             ListOf(identifier(), "ward ids", most=1000, unique=True),
             "all of the centre",
         ),
@@ -107,7 +107,7 @@ class EventWebhook:
     unacknowledged_s: Annotated[
         float,
         Key(
-            "post only what nobody has acknowledged for so long; 0: at once",
+            "post only what nobody has acknowledged for this time; 0: at once",
             Number(10, 86_400, "seconds", or_zero=True),
         ),
     ] = 0.0
@@ -194,8 +194,8 @@ class PushSettings:
     networks: Annotated[
         tuple[IPv4Network | IPv6Network, ...],
         Key(
-            "addresses of push services that are not public, for one in the own network; all others have to "
-            "be public",
+            "networks in which push services may have addresses that are not public, for a push service in "
+            "your own network",
             ListOf(AddressOrNetwork(), "addresses", most=16, unique=True),
         ),
     ] = ()

@@ -10,7 +10,7 @@ import ast
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -155,6 +155,15 @@ def allowed(here: str) -> set[str]:
     return below | {here} | BESIDE.get(here, set())
 
 
+def importers(package: Path, wanted: Callable[[str], bool]) -> set[str]:
+    """Modules of ``package`` that import a module with a ``wanted`` name."""
+    return {name_of(path) for path in modules(package) if any(map(wanted, imports(path)))}
+
+
+def is_library(*libraries: str) -> Callable[[str], bool]:
+    return lambda name: name.split(".")[0] in libraries
+
+
 def test_imports_point_down_the_architecture() -> None:
     """Stages never import each other; nothing imports the composition root or the command line."""
     wrong = {}
@@ -167,10 +176,8 @@ def test_imports_point_down_the_architecture() -> None:
 
 
 def test_only_the_command_line_knows_the_centre() -> None:
-    knows = [
-        name_of(path) for path in modules(AGENT) if any(is_of(name, "edge_central") for name in imports(path))
-    ]
-    assert set(knows) <= {"edge_agent.cli.main", "edge_agent.cli.arguments"}
+    knows = importers(AGENT, is_library("edge_central"))
+    assert knows <= {"edge_agent.cli.main", "edge_agent.cli.arguments"}
 
 
 def test_the_centre_takes_little_of_the_agent() -> None:
@@ -179,10 +186,7 @@ def test_the_centre_takes_little_of_the_agent() -> None:
     evidence = {name for name in used if part(name) == "evidence"}
     assert all(is_of(name, "edge_agent.evidence.chain") for name in evidence)
     assert {name for name in used if part(name) == "commands"} <= {"edge_agent.commands.signature"}
-    decodes = {
-        name_of(path) for path in modules(CENTRE) if any(part(name) == "detection" for name in imports(path))
-    }
-    assert decodes == {
+    assert importers(CENTRE, lambda name: part(name) == "detection") == {
         "edge_central.appearance.child",
         "edge_central.redaction.areas",
         "edge_central.redaction.child",
@@ -192,27 +196,16 @@ def test_the_centre_takes_little_of_the_agent() -> None:
 
 def test_the_centre_decodes_pictures_only_in_processes_of_their_own() -> None:
     """Whatever is wrong with a file or a decoder, the processes that store events and serve pages go on."""
-    decodes = {
-        name_of(path)
-        for path in modules(CENTRE)
-        if any(name.split(".")[0] in ("av", "cv2") for name in imports(path))
-    }
     allowed = {f"edge_central.redaction.{name}" for name in ("areas", "clip", "cover", "picture")}
     draws = {"edge_central.web.auth.qr_code"}  # of text that the console made itself
-    assert decodes == allowed | draws
-    users = {name_of(path) for path in modules(CENTRE) if any(name in allowed for name in imports(path))}
-    assert users - allowed == {"edge_central.redaction.child"}
+    assert importers(CENTRE, is_library("av", "cv2")) == allowed | draws
+    assert importers(CENTRE, allowed.__contains__) - allowed == {"edge_central.redaction.child"}
 
 
 def test_a_console_without_a_provider_loads_no_library_for_one() -> None:
     """Authlib and joserfc are imported by one module, and that one inside of a function."""
-    users = {
-        name_of(path)
-        for path in modules(CENTRE)
-        if any(name.split(".")[0] in ("authlib", "joserfc") for name in imports(path))
-    }
     flow = "edge_central.web.auth.oidc.code_flow"
-    assert users == {flow}
+    assert importers(CENTRE, is_library("authlib", "joserfc")) == {flow}
     at_once = {
         name_of(path)
         for path in modules(CENTRE)
@@ -293,16 +286,11 @@ def test_a_gateway_loads_neither_the_centre_nor_the_simulation_nor_the_table_of_
     """Only the command line knows the centre, and what it knows needs no library of the extra."""
     done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True)
     loaded = done.stdout.split()
-    assert not [
-        name
-        for name in loaded
-        if name.startswith(("edge_agent.tools.simulate.", "edge_agent.tools.gateways."))
-    ]
+    tools = ("edge_agent.tools.simulate.", "edge_agent.tools.gateways.")
+    assert [name for name in loaded if name.startswith(tools)] == []
     assert not {name.partition(".")[0] for name in loaded} & {"sqlalchemy", "psycopg", "starlette"}
     central = {name for name in loaded if name.startswith("edge_central.")}
-    assert central == {
-        *("edge_central.cli", "edge_central.cli.command", "edge_central.cli.rollout_arguments"),
-    }
+    assert central == {"edge_central.cli", "edge_central.cli.command", "edge_central.cli.rollout_arguments"}
 
 
 def strangers(path: Path) -> set[str]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
 from edge_agent.cameras.build import NoTamperDetection
-from edge_agent.core.facts import Observation
+from edge_agent.core.facts import CountsObservation, Observation
 from edge_agent.core.model import (
     NO_INFERENCES,
     Box,
@@ -59,6 +59,7 @@ class Finds:
 
 class Nowhere:
     def accept(self, observation: Observation, frame: Frame) -> None: ...
+    def flush(self) -> None: ...
 
 
 def pipeline_of(stages: Any) -> Pipeline:
@@ -113,3 +114,36 @@ def test_between_two_frames_no_pixels_are_kept() -> None:
     gc.collect()
     assert pixels() is None
     pipeline.stop()
+
+
+@dataclass
+class Stored:
+    """A sink that counts."""
+
+    accepted: int = 0
+    stored: int = 0
+
+    def accept(self, observation: Observation, frame: Frame) -> None:
+        self.accepted += 1
+
+    def flush(self) -> None:
+        self.stored = self.accepted
+
+
+class FailsAfterOne:
+    def update(self, frame: Frame, tracks: Tracks) -> Iterator[Observation]:
+        yield CountsObservation(0.0, 1.0, {})
+        raise ValueError("a fault in a rule")
+
+    def finish(self, reason: str, continuing: Collection[str] = ()) -> Iterator[Observation]:
+        yield CountsObservation(0.0, 1.0, {})
+
+
+def test_what_was_reported_is_stored_although_a_rule_fails_and_at_the_end() -> None:
+    pipeline, sink = pipeline_of(Finds(QUIET, ())), Stored()
+    pipeline.rules, pipeline.sink = [FailsAfterOne()], sink
+    with pytest.raises(ValueError, match="a fault"):
+        pipeline.process(frame(mono=101.0))
+    assert sink.stored == 1
+    pipeline.stop()
+    assert sink.stored == 2

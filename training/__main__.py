@@ -89,6 +89,9 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--width", type=int, default=16, help="of the network (default: %(default)s: 0.58 million parameters)"
     )
+    train.add_argument(
+        "--from", dest="start", type=Path, metavar="FILE", help="checkpoint to begin with; default: none"
+    )
     train.add_argument("--all", action="store_true", help="hold out nothing: for the weights that ship")
     train.add_argument("--threads", type=int, default=1, help="default: %(default)s")
     for command in (export, evaluate, card):
@@ -150,12 +153,15 @@ def _teach(args: argparse.Namespace) -> None:
 
 
 def _train(args: argparse.Namespace) -> None:
-    from training.train import Pictures, Plan, Training
+    from training.train import RATE_AFTER, Pictures, Plan, Training
 
     train, held = _items(args)
-    training = Training(Plan(args.steps, args.width, args.minutes, threads=args.threads))
+    rate = RATE_AFTER if args.start else Plan.rate
+    training = Training(Plan(args.steps, args.width, args.minutes, rate=rate, threads=args.threads))
     if args.weights.exists():
         training.load(args.weights)
+    elif args.start:
+        training.begin_from(args.start)
     training.run(Pictures([*train, *held] if args.all else train, read_sources()), args.weights)
 
 
@@ -173,6 +179,7 @@ def _export(args: argparse.Namespace) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> None:
+    from training.card import PRECISION
     from training.evaluate import evaluate
     from training.predict import Model
 
@@ -180,14 +187,18 @@ def _evaluate(args: argparse.Namespace) -> None:
     model = Model(args.model)
     result = evaluate(model.detect, held, read_sources(), args.threshold, args.overlap)
     print(f"{model.milliseconds():.1f} ms of CPU an inference at {model.width}x{model.height}")
-    print(f"threshold {args.threshold}: recall, precision, average precision at IoU {args.overlap} (objects)")
+    print(
+        f"threshold {args.threshold}: recall, precision, average precision at IoU {args.overlap}, "
+        f"greatest recall at precision {PRECISION} (objects)"
+    )
     for (group, kind), counted in sorted(result.counted.items()):
         figures = (
             counted.recall(args.threshold),
             counted.precision(args.threshold),
             counted.average_precision(),
+            counted.recall_at(PRECISION),
         )
-        print(f"{group:28} {kind:12} {figures[0]:.2f} {figures[1]:.2f} {figures[2]:.2f} ({counted.objects})")
+        print(f"{group:28} {kind:12} {' '.join(f'{figure:.2f}' for figure in figures)} ({counted.objects})")
     for (kind, name), count in sorted(result.taken_for.items()):
         print(f"{kind} taken for {name}: {count}")
 

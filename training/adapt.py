@@ -57,7 +57,7 @@ def adapt(
     if weights.exists():
         training.load(weights)
     elif wish.start is not None:
-        _begin_from(training, wish.start)
+        training.begin_from(wish.start)
     mark.write_text(_digest(wish, items), encoding="ascii")
     if training.done < 1:
         training.run(Pictures(items, _mixed(frames, open_data, sources)), weights)
@@ -82,12 +82,6 @@ def _training(wish: Wish) -> Training:
     rate = RATE_AFTER if wish.start else Plan.rate
     minutes = 0.0 if wish.steps else wish.minutes
     return Training(Plan(wish.steps, width, minutes, rate=rate, threads=wish.threads))
-
-
-def _begin_from(training: Training, path: Path) -> None:
-    with checkpoint(path) as kept:
-        training.network.load_state_dict(kept["average"])
-        training.average = {name: value.clone() for name, value in kept["average"].items()}
 
 
 def _mixed(

@@ -58,7 +58,7 @@ def read_rows(folder: Path) -> list[Row]:
             reader = csv.DictReader(file)
             rows = [_row(row, f"{path}: line {reader.line_num}") for row in reader]
     except (csv.Error, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is no manifest of `edge-agent collect open`: {error}") from error
+        raise DataError(f"{path} is not a manifest of `edge-agent collect open`: {error}") from error
     except OSError as error:
         raise DataError(
             f"{path} cannot be read ({error.strerror}): `edge-agent collect open` writes it with the pictures"

@@ -18,12 +18,14 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from training.checked import NO_BOXES, corrected, read_checked
+from training.checked import Boxes as Boxes
+
 CLASSES = ("person", "two-wheeler", "vehicle")
 IGNORE = len(CLASSES)
 SOURCES = Path(__file__).with_name("sources.yaml")
 
 Image = NDArray[np.uint8]  # BGR, [height, width, 3]
-Boxes = NDArray[np.float32]  # [n, 5]: x1, y1, x2, y2 in pixels, class
 
 
 class DataError(Exception):
@@ -58,6 +60,11 @@ class Item:
     taught: Path | None = None
     """Labels of all classes, the set's own and a teacher's; None: only the set's own."""
 
+    def checked(self, width: int, height: int) -> Boxes:
+        """The boxes that were judged one by one, in pixels of a picture of that size."""
+        found = read_checked().get(f"{self.set}/{self.path.stem}", NO_BOXES)
+        return found * np.array([width, height, width, height, 1], np.float32)
+
     def image(self) -> Image:
         """Read the picture. Raises DataError."""
         found = cv2.imread(str(self.path), cv2.IMREAD_COLOR)
@@ -79,7 +86,8 @@ class Item:
             )
         kind, centre, half = rows[:, :1], rows[:, 1:3], rows[:, 3:5] / 2
         scale = np.array([width, height], np.float32)
-        return np.hstack([(centre - half) * scale, (centre + half) * scale, kind]).astype(np.float32)
+        found = np.hstack([(centre - half) * scale, (centre + half) * scale, kind]).astype(np.float32)
+        return found if self.taught else corrected(found, self.checked(width, height))
 
 
 def read_sources(path: Path = SOURCES) -> dict[str, Source]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from training.dataset import CLASSES, IGNORE, Boxes, Image, Item, Source
 from training.predict import Floats
@@ -40,12 +41,24 @@ class Counted:
         """Area under the curve of precision over recall, all points."""
         if not self.objects:
             return float("nan")
-        order = np.argsort(self.scores)[::-1]
-        right = np.array(self.right, bool)[order]
-        hits = right.cumsum()
-        precision = hits / np.arange(1, len(hits) + 1)
-        best = np.maximum.accumulate(precision[::-1])[::-1]
+        right = self._best_first()
+        best = np.maximum.accumulate(self._precisions(right)[::-1])[::-1]
         return float((best * right).sum() / self.objects)
+
+    def recall_at(self, precision: float) -> float:
+        """The greatest recall at any score at which the precision is at least this."""
+        if not self.objects:
+            return float("nan")
+        right = self._best_first()
+        return float(right.cumsum()[self._precisions(right) >= precision].max(initial=0) / self.objects)
+
+    def _best_first(self) -> NDArray[np.bool_]:
+        return np.array(self.right, bool)[np.argsort(self.scores)[::-1]]
+
+    @staticmethod
+    def _precisions(right: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Precision of the best detection, the best two, and so on."""
+        return right.cumsum() / np.arange(1, len(right) + 1)
 
 
 @dataclass

@@ -19,6 +19,9 @@ WIDTH = 16
 PRIOR = 0.01
 """Score of every cell before training: nearly all cells are background (Lin et al. 2017)."""
 
+SHARPNESS = 8.0
+"""Of the softplus that trains distances: at most 0.09 strides above the ReLU that is exported."""
+
 Level = tuple[Tensor, Tensor]
 """Of one stride: logits [batch, classes, rows, columns]; distances in pixels [batch, 4, rows, columns]: left,
 top, right, bottom."""
@@ -88,6 +91,14 @@ class Detector(nn.Module):
         p32 = self.merge[2](p32 + self.down[1](p16))
         found = [head(level) for head, level in zip(self.heads, (p8, p16, p32), strict=True)]
         return [
-            (scores.float(), functional.softplus(edges.float()) * stride)
+            (scores.float(), self._distances(edges.float()) * stride)
             for (scores, edges), stride in zip(found, STRIDES, strict=True)
         ]
+
+    def _distances(self, edges: Tensor) -> Tensor:
+        """Distances to the edges of an object, not negative. In training a gradient remains below 0.
+
+        A softplus with ``SHARPNESS`` 1 in the exported file is an exponential and a logarithm in 8 bits:
+        distances below 2.5 strides had steps of 0.3 strides.
+        """
+        return functional.softplus(edges, SHARPNESS) if self.training else functional.relu(edges)

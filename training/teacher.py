@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from edge_agent.detection.litert import LiteRtDetector
+from training.checked import NO_BOXES, are_of
 from training.dataset import CLASSES, IGNORE, Boxes, Image, Item, Source
 from training.predict import Floats, suppress
 
@@ -117,14 +118,17 @@ def _rides(persons: Floats, machine: Floats) -> Any:
     return wide & seated & ~beside & (persons[:, 1] < machine[1] + 0.3 * height)
 
 
-def complete(labelled: Boxes, found: Floats, unlabelled: Sequence[int]) -> Boxes:
+def complete(labelled: Boxes, found: Floats, unlabelled: Sequence[int], checked: Boxes = NO_BOXES) -> Boxes:
     """The set's own boxes, the teacher's of the classes that the set leaves out, and what to ignore.
 
     A sure person inside an ignored box is labelled: sets ignore uncertain pedestrians. What the
     teacher finds elsewhere of a class that the set does label was overlooked: it is labelled where the
-    teacher is surer, else ignored. A label of the set that the teacher contradicts is ignored.
+    teacher is surer, else ignored. A label of the set that the teacher contradicts is ignored. The teacher's
+    findings of ``checked`` objects are not used.
     """
-    rows = [_or_ignored(box, found) for box in labelled]
+    found = found[~are_of(found, checked)]
+    by_eye = are_of(labelled, checked)
+    rows = [box if sure else _or_ignored(box, found) for box, sure in zip(labelled, by_eye, strict=True)]
     known, unsure = labelled[labelled[:, 4] != IGNORE], labelled[labelled[:, 4] == IGNORE]
     for box in found:
         kind = int(box[5])
@@ -204,7 +208,7 @@ def teach(label: Label, items: Sequence[Item], sources: dict[str, Source], folde
         image = item.image()
         height, width = image.shape[:2]
         unlabelled = [CLASSES.index(name) for name in sources[item.set].unlabelled]
-        boxes = complete(item.boxes(width, height), label(image), unlabelled)
+        boxes = complete(item.boxes(width, height), label(image), unlabelled, item.checked(width, height))
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_suffix(".new")
         fresh.write_text("\n".join(_line(box, width, height) for box in boxes), encoding="ascii")

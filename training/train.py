@@ -31,6 +31,8 @@ Persons more often than two-wheelers, because a picture often has several of the
 few pedestrians
 classifies them as riders.
 """
+RATE_AFTER = 1e-3
+"""Learning rate of a training that begins with trained weights; half of that from scratch."""
 MOST = 6
 """A picture with more objects of a class than that is not drawn more often for them."""
 LEAST_HEIGHT = 64  # pixels of a piece of a window
@@ -161,6 +163,12 @@ class Training:
             self.optimiser.load_state_dict(kept["optimiser"])
             self.rng.bit_generator.state = kept["rng"]
             self.step, self.spent_s = kept["step"], kept["spent_s"]
+
+    def begin_from(self, path: Path) -> None:
+        """Begin with the weights of a checkpoint. Raises DataError."""
+        with checkpoint(path) as kept:
+            self.network.load_state_dict(kept["average"])
+            self.average = {name: value.clone() for name, value in kept["average"].items()}
 
     def run(self, pictures: Pictures, checkpoint: Path) -> None:
         """Train to the end of the plan. Blocks; prints the remaining time from time to time."""

@@ -120,8 +120,8 @@ FAULTS = (
         r"not in the sudoers|may not run sudo|sudo: (not found|command not found)",
         "The user may not use sudo at {host}: run prepare.yml with the user of the image, then use the "
         "user fleet.",
-        "Tài khoản này không được dùng sudo trên {host}: chạy prepare.yml bằng tài khoản của bản cài, sau"
-        " đó dùng tài khoản fleet.",
+        "Tài khoản này không được dùng sudo trên {host}: chạy prepare.yml bằng tài khoản đã đặt khi ghi thẻ "
+        "nhớ, sau đó dùng tài khoản fleet.",
     ),
     Fault(
         r"No space left on device|Disk quota exceeded",

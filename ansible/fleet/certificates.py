@@ -7,6 +7,7 @@ The state of the CA is that of the role ``pki``: ``issued/``, ``superseded/``, `
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -19,9 +20,10 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from fleet.keys import read_certificate, read_private_key
 from fleet.signing import sign
 
 ClientKey = EllipticCurvePublicKey | Ed25519PublicKey | RSAPublicKey
@@ -49,8 +51,13 @@ class Authority:
     ValueError."""
 
     def __init__(self, folder: Path, passphrase: Callable[[], str]) -> None:
+        if not (folder / "ca.crt").is_file():
+            raise ValueError(
+                f"{folder} has no CA (there is no ca.crt): give the folder that pki_directory names; "
+                "`ansible-playbook servers.yml` makes the CA there"
+            )
         self.folder = folder
-        self.certificate = x509.load_pem_x509_certificate((folder / "ca.crt").read_bytes())
+        self.certificate = read_certificate(folder / "ca.crt")
         self._passphrase = passphrase
         self._key: EllipticCurvePrivateKey | None = None
 
@@ -59,15 +66,14 @@ class Authority:
 
     def bundle(self) -> str:
         """The CAs that gateways trust: this one, and those of a change in progress. Raises ValueError."""
-        others = sorted((self.folder / "also-trusted").glob("*.crt"))
-        trusted = [path.read_text(encoding="ascii") for path in (self.folder / "ca.crt", *others)]
-        names = {x509.load_pem_x509_certificate(pem.encode()).subject for pem in trusted}
+        trusted = [self.folder / "ca.crt", *sorted((self.folder / "also-trusted").glob("*.crt"))]
+        names = {read_certificate(path).subject for path in trusted}
         if len(names) < len(trusted):
             raise ValueError(
                 f"{self.folder}: two trusted CAs have the same name: a broker would use the "
                 "revocation list of the wrong one and refuse all gateways; nothing was changed"
             )
-        return "".join(trusted)
+        return "".join(path.read_text(encoding="ascii", errors="replace") for path in trusted)
 
     def is_due(self, old: x509.Certificate, lives: Lives, now: datetime) -> bool:
         if old.not_valid_after_utc - now < timedelta(days=lives.renew_days):
@@ -90,7 +96,7 @@ class Authority:
 
         The certificate has only the extensions that are listed here. A former one of the name is stored in
         ``superseded/``, so that it can be revoked."""
-        ca_key = self._unlocked()
+        ca_key = self.unlocked()
         issuer = x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key())
         made = (
             x509.CertificateBuilder()
@@ -108,7 +114,7 @@ class Authority:
             .sign(ca_key, SHA256())
         )
         if self.issued(name).is_file():
-            old = x509.load_pem_x509_certificate(self.issued(name).read_bytes())
+            old = read_certificate(self.issued(name))
             kept = self.folder / "superseded" / f"{name}_{old.serial_number}.crt"
             kept.parent.mkdir(exist_ok=True)
             kept.write_bytes(self.issued(name).read_bytes())
@@ -120,7 +126,7 @@ class Authority:
         """Revoke all certificates of this name and return how many there were; ``crl.pem`` lists them. The
         files are those of the role ``pki``, tasks/revoke.yml."""
         found = [self.issued(name), *(self.folder / "superseded").glob(f"{name}_*.crt")]
-        valid = {path: x509.load_pem_x509_certificate(path.read_bytes()) for path in found if path.is_file()}
+        valid = {path: read_certificate(path) for path in found if path.is_file()}
         (self.folder / "revoked").mkdir(exist_ok=True)
         for path, certificate in valid.items():
             path.replace(self.folder / "revoked" / f"{name}_{certificate.serial_number}.crt")
@@ -131,7 +137,10 @@ class Authority:
         """Write ``crl.pem``, valid for as long as in the role ``pki``: after a list has expired OpenSSL
         refuses all clients."""
         path = self.folder / "crl.pem"
-        before = x509.load_pem_x509_crl(path.read_bytes()) if path.is_file() else ()
+        try:
+            before = x509.load_pem_x509_crl(path.read_bytes()) if path.is_file() else ()
+        except ValueError:
+            raise ValueError(f"{path} is damaged: take it from the backup of the CA") from None
         dates = {entry.serial_number: entry.revocation_date_utc for entry in before}
         made = (
             x509.CertificateRevocationListBuilder()
@@ -140,18 +149,15 @@ class Authority:
             .next_update(now + timedelta(days=REVOCATION_LIST_DAYS))
         )
         for each in sorted((self.folder / "revoked").glob("*.crt")):
-            number = x509.load_pem_x509_certificate(each.read_bytes()).serial_number
+            number = read_certificate(each).serial_number
             entry = x509.RevokedCertificateBuilder().serial_number(number)
             made = made.add_revoked_certificate(entry.revocation_date(dates.get(number, now)).build())
-        _write(path, made.sign(self._unlocked(), SHA256()).public_bytes(Encoding.PEM))
+        _write(path, made.sign(self.unlocked(), SHA256()).public_bytes(Encoding.PEM))
 
-    def _unlocked(self) -> EllipticCurvePrivateKey:
+    def unlocked(self) -> EllipticCurvePrivateKey:
+        """The CA's key. Raises OSError and ValueError."""
         if self._key is None:
-            pem = (self.folder / "ca.key").read_bytes()
-            try:
-                key = load_pem_private_key(pem, self._passphrase().encode() or None)
-            except (ValueError, TypeError) as error:
-                raise ValueError(f"{self.folder / 'ca.key'} cannot be opened with that passphrase") from error
+            key = read_private_key(self.folder / "ca.key", lambda _: self._passphrase())
             if not isinstance(key, EllipticCurvePrivateKey):
                 raise ValueError(f"{self.folder / 'ca.key'} is not a key of an elliptic curve")
             self._key = key
@@ -169,7 +175,7 @@ def publish_certificates(
         if not authority.issued(site).is_file():
             unknown.append(site)
             continue
-        old = x509.load_pem_x509_certificate(authority.issued(site).read_bytes())
+        old = read_certificate(authority.issued(site))
         if authority.is_due(old, lives, now):
             authority.renew(site, old, lives, now)
             renewed.append(site)
@@ -195,12 +201,23 @@ def _list_authorities(bundle: str, served: Path, signing_key: Path) -> None:
     """Write the signed list of CAs: gateways do not trust the server. Gateways refuse an old list by its
     serial, which only grows."""
     path = served / "authorities.json"
-    if path.is_file() and json.loads(path.read_text(encoding="utf-8"))["ca"] == bundle:
+    if path.is_file() and _listed(path) == bundle:
         return
     sign(path, json.dumps({"serial": int(time.time()), "ca": bundle}) + "\n", signing_key)
 
 
+def _listed(path: Path) -> str:
+    """The CAs of the list that is served; empty for a damaged one, which is then written again."""
+    try:
+        return str(json.loads(path.read_bytes())["ca"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
 def _write(path: Path, content: bytes) -> None:
     new = path.with_name(f".{path.name}.new")
-    new.write_bytes(content)
+    with new.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())  # or a power cut leaves an empty certificate
     new.replace(path)

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from fleet.problems import read_text
+
 KINDS = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa")
 """Kinds of host keys, best first."""
 SCAN_S = 10
@@ -29,18 +31,24 @@ class HostKey:
         try:
             digest = hashlib.sha256(base64.b64decode(self.text, validate=True)).digest()
         except binascii.Error as error:
-            raise ValueError(f"{self.text[:60]!r} is no key") from error
+            raise ValueError(f"{self.text[:60]!r} is not a key") from error
         return f"SHA256:{base64.b64encode(digest).decode().rstrip('=')}"
 
 
 def scan(host: str, port: int) -> HostKey:
     """Ask the machine for its best host key. Raises ValueError if no ssh server answers there."""
     kinds = ",".join(kind.removeprefix("ssh-").partition("-")[0] for kind in KINDS)
-    done = subprocess.run(
-        ["ssh-keyscan", "-T", str(SCAN_S), "-p", str(port), "-t", kinds, "--", host],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
-        timeout=6 * SCAN_S, check=False,
-    )  # fmt: skip
+    command = ["ssh-keyscan", "-T", str(SCAN_S), "-p", str(port), "-t", kinds, "--", host]
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
+            timeout=6 * SCAN_S, check=False,
+        )  # fmt: skip
+    except FileNotFoundError:
+        raise ValueError("ssh-keyscan is not installed here: install openssh-client") from None
+    except subprocess.TimeoutExpired:
+        raise ValueError(f"{host}, port {port}, did not answer for {6 * SCAN_S} s: try again") from None
     found = {kind: text for _, kind, text in _entries(done.stdout)}
     for kind in KINDS:
         if kind in found:
@@ -52,13 +60,13 @@ def scan(host: str, port: int) -> HostKey:
 
 def recorded(path: Path, name: str) -> list[HostKey]:
     """The keys that ``path`` has for ``name``; none if there is no such file. Raises OSError."""
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    text = read_text(path) if path.exists() else ""
     return [HostKey(kind, key) for names, kind, key in _entries(text) if name in names.split(",")]
 
 
 def record(path: Path, name: str, key: HostKey) -> None:
     """Write ``key`` as the only one of ``name``. Raises OSError."""
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    lines = read_text(path).splitlines() if path.exists() else []
     others = [line for line in lines if not any(name in names.split(",") for names, _, _ in _entries(line))]
     new = path.with_name(f".{path.name}.new")
     new.write_text(
@@ -85,7 +93,7 @@ def learn(path: Path, name: str, key: HostKey, same: Callable[[HostKey], bool], 
     return f"{name} is recorded in {path}"
 
 
-def confirm(fingerprint: str, ask: Callable[[str], str]) -> Callable[[HostKey], bool]:
+def confirm(fingerprint: str | None, ask: Callable[[str], str]) -> Callable[[HostKey], bool]:
     """Return the comparison of keys: with ``fingerprint``, or, without one, by a person who answers
     ``ask``."""
     if fingerprint:
@@ -95,7 +103,12 @@ def confirm(fingerprint: str, ask: Callable[[str], str]) -> Callable[[HostKey], 
         print(f"The machine at this address shows:\n  {key.fingerprint} ({key.kind})")
         print("Compare it with the machine's label or screen, or log in at its own keyboard and run:")
         print("  for key in /etc/ssh/ssh_host_*_key.pub; do ssh-keygen -lf $key; done")
-        answer = ask("Is it the same? Type yes, or paste the fingerprint that the machine shows: ").strip()
+        try:
+            answer = ask(
+                "Is it the same? Type yes, or paste the fingerprint that the machine shows: "
+            ).strip()
+        except EOFError:
+            raise ValueError("there is no terminal to ask at: use --fingerprint") from None
         return answer in ("yes", key.fingerprint)
 
     return by_a_person

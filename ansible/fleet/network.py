@@ -68,7 +68,7 @@ class _Cells:
     def matching(self, column: str, pattern: re.Pattern[str], what: str, such_as: str) -> str:
         text = self.value(column)
         if text and not pattern.fullmatch(text):
-            self.error(column, f"'{text[:40]}' is no {what}", f"such as {such_as}")
+            self.error(column, f"'{text[:40]}' is not a valid {what}", f"such as {such_as}")
             return ""
         return text
 
@@ -80,12 +80,12 @@ class _Cells:
         try:
             found = ipaddress.IPv4Interface(text)
         except ValueError:
-            self.error(column, f"'{text[:40]}' is no IPv4 address", f"such as {such_as}")
+            self.error(column, f"'{text[:40]}' is not an IPv4 address", f"such as {such_as}")
             return None
         if "/" not in text:
             self.error(column, f"'{text}' has no network", f"write how long it is: {text}/24")
         elif not 8 <= found.network.prefixlen <= 30 or found.ip in (found.network[0], found.network[-1]):
-            self.error(column, f"'{text}' is no address of a machine", f"such as {such_as}")
+            self.error(column, f"'{text}' is not the address of a machine", f"such as {such_as}")
         else:
             return found
         return None
@@ -131,10 +131,14 @@ def _gateway(cells: _Cells, lan: ipaddress.IPv4Interface | None) -> str:
     try:
         router = ipaddress.IPv4Address(text)
     except ValueError:
-        cells.error("gateway", f"'{text[:40]}' is no IPv4 address", f"the router's, such as {lan.network[1]}")
+        cells.error(
+            "gateway", f"'{text[:40]}' is not an IPv4 address", f"the router's, such as {lan.network[1]}"
+        )
         return ""
     if router not in lan.network or router == lan.ip:
-        cells.error("gateway", f"{router} is no other machine of {lan.network}", "the router's address there")
+        cells.error(
+            "gateway", f"{router} is not another machine of {lan.network}", "the router's address there"
+        )
         return ""
     return text
 
@@ -147,7 +151,9 @@ def _dns(cells: _Cells) -> tuple[str, ...]:
         try:
             ipaddress.IPv4Address(each)
         except ValueError:
-            cells.error("dns", f"'{each[:40]}' is no IPv4 address", "such as 10.0.0.1, or two with a space")
+            cells.error(
+                "dns", f"'{each[:40]}' is not an IPv4 address", "such as 10.0.0.1, or two with a space"
+            )
             return ()
     if len(servers) > MAX_NAME_SERVERS:
         cells.error("dns", f"has {len(servers)} name servers", f"at most {MAX_NAME_SERVERS}")
@@ -169,7 +175,7 @@ def _serve_time(
         return (str(ipaddress.IPv4Network(text)),)
     except ValueError:
         remedy = "'cameras', 'no', or a network such as 10.0.0.0/24"
-        cells.error("serve_time", f"'{text[:40]}' is no network", remedy)
+        cells.error("serve_time", f"'{text[:40]}' is not a network", remedy)
         return ()
 
 

@@ -2,8 +2,48 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
+
+MAX_LINE = 400
+"""Longest message, in characters: a cell or an option may have any length."""
+_OS_ERRORS: tuple[tuple[type[OSError], str], ...] = (
+    (FileNotFoundError, "does not exist: correct the path"),
+    (IsADirectoryError, "is a folder: name a file"),
+    (NotADirectoryError, "does not exist, because a part of the path is a file: correct the path"),
+    (FileExistsError, "exists already: choose another path"),
+    (PermissionError, "cannot be opened: get the right to it, or name another path"),
+)
+
+
+class WrongUsage(ValueError):
+    """An option is wrong; nothing was done. Exit code 2."""
+
+
+def one_line(text: str, limit: int = MAX_LINE) -> str:
+    """The text as one line: without control characters, and without its middle if it is longer than
+    ``limit``."""
+    if len(text) > limit:
+        text = f"{text[: limit * 2 // 3]} ... {text[-limit // 3 :]}"
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+
+
+def os_error_text(error: OSError) -> str:
+    """What happened to which file."""
+    where = "" if error.filename is None else os.fsdecode(error.filename)
+    reason = next((text for kind, text in _OS_ERRORS if isinstance(error, kind)), None)
+    if where and reason:
+        return f"{where} {reason}"
+    return ": ".join(filter(None, [where, error.strerror or str(error)]))
+
+
+def read_text(path: Path) -> str:
+    """The content of a text file. Raises OSError, and ValueError for another file."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is not a text in UTF-8: save it as one, or name another file") from None
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -34,6 +74,6 @@ class Problems:
     def lines(self) -> list[str]:
         """``file:line: what is wrong: what to do``, by line."""
         return [
-            f"{self.path}:{p.line}: {'' if p.stops else 'warning: '}{p.text}: {p.remedy}"
+            one_line(f"{self.path}:{p.line}: {'' if p.stops else 'warning: '}{p.text}: {p.remedy}")
             for p in sorted(self.found)
         ]

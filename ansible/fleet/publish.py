@@ -23,8 +23,6 @@ def publish(wheelhouse: Path, version: str, key: Path, folder: Path, percent: in
     agents = [wheel for wheel in wheels if wheel.name.startswith(f"edge_agent-{version}-")]
     if len(agents) != 1:
         raise ValueError(f"there is no edge_agent-{version}-*.whl in {wheelhouse}")
-    if not 0 <= percent <= 100:
-        raise ValueError("percent is 0 to 100")
     wheels = [wheel for wheel in wheels if wheel in agents or not wheel.name.startswith("edge_agent-")]
     (folder / "wheels").mkdir(parents=True, exist_ok=True)
     listed = []

@@ -7,20 +7,24 @@ the gateway has are not sent again; the same command line continues an interrupt
 from __future__ import annotations
 
 import base64
-import getpass
 import hashlib
 import json
 import secrets
-import ssl
-from collections import defaultdict
+import time
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from queue import Empty, Queue
-from typing import Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
+
+from fleet.keys import read_ed25519_key
+from fleet.problems import one_line, read_text
+
+if TYPE_CHECKING:
+    from edge_agent.config.model.settings import Mqtt
+    from edge_agent.mqtt.tools.tool_client import ToolClient
 
 PIECE_BYTES = 131_072
 MAX_PIECES = 64  # of one wheel; a larger wheel needs a url
@@ -36,28 +40,25 @@ class PushError(Exception):
 
 
 @dataclass(frozen=True)
-class Broker:
-    address: str  # mqtts://host:8883
-    root: str = "tb/v1"
-    ca: Path | None = None
-    certificate: Path | None = None
-    key: Path | None = None
-
-
-@dataclass(frozen=True)
 class Release:
     """A release in the folder that ``publish`` filled."""
 
     folder: Path
 
     def arguments(self, url: str | None) -> dict[str, Any]:
-        manifest = (self.folder / "manifest.json").read_text(encoding="utf-8")
+        """Raises OSError, and ValueError for a manifest that `publish` did not write."""
+        manifest = read_text(self.folder / "manifest.json")
         signature = (self.folder / "manifest.json.sig").read_bytes()
         found: dict[str, Any] = {"manifest": manifest, "signature": base64.b64encode(signature).decode()}
         if url:
             return found | {"url": url}
-        wheels = [self.folder / "wheels" / wheel["name"] for wheel in json.loads(manifest)["wheels"]]
-        cut = {path.name: list(map(_sha256, self.pieces(path.name))) for path in wheels if _is_small(path)}
+        try:
+            names = [str(wheel["name"]) for wheel in json.loads(manifest)["wheels"]]
+        except (ValueError, KeyError, TypeError):
+            reason = "is not a manifest of `fleet publish`: publish the release again"
+            raise ValueError(f"{self.folder / 'manifest.json'} {reason}") from None
+        small = [name for name in names if _is_small(self.folder / "wheels" / name)]
+        cut = {name: list(map(_sha256, self.pieces(name))) for name in small}
         return found | {
             "pieces": {name: {"bytes": PIECE_BYTES, "sha256": digests} for name, digests in cut.items()}
         }
@@ -70,13 +71,13 @@ class Release:
 class CommandSender:
     """Sends commands to one gateway, one at a time, and reads the replies."""
 
-    def __init__(
-        self, publish: Callable[[str, bytes], object], replies: Replies, gateway: str, sign: Sign
-    ) -> None:
-        self._publish = publish
-        self._replies = replies
+    def __init__(self, client: ToolClient, base: str, gateway: str, sign: Sign) -> None:
+        """``base``: the first levels of the gateway's topics."""
+        self._client = client
+        self._base = base
         self._gateway = gateway
         self._sign = sign
+        self._replies = defaultdict[str, deque[dict[str, Any]]](deque)  # by the id of the command
 
     def send(self, type_: str, args: dict[str, Any], life: timedelta, *, signed: bool) -> Command:
         now = datetime.now(UTC)
@@ -90,7 +91,7 @@ class CommandSender:
         }
         text = json.dumps(document, separators=(",", ":")).encode()
         command = Command(str(document["id"]), type_, self._sign(text) if signed else text)
-        self._publish(command.type, command.payload)
+        self._publish(command)
         return command
 
     def answers(self, command: Command, until: datetime) -> Iterator[dict[str, Any]]:
@@ -98,11 +99,10 @@ class CommandSender:
         comes."""
         last: dict[str, Any] = {}
         while datetime.now(UTC) < until:
-            try:
-                reply = self._replies[command.id].get(timeout=RESEND_S)
-            except Empty:
+            reply = self._reply(command.id)
+            if reply is None:
                 if not last:
-                    self._publish(command.type, command.payload)
+                    self._publish(command)
                 continue
             if (reply["status"], reply["text"]) == (last.get("status"), last.get("text")):
                 continue
@@ -111,6 +111,20 @@ class CommandSender:
             if reply["status"] in FINAL:
                 return
         raise PushError(f"{self._gateway} did not answer {command.id}: check whether it is online")
+
+    def _publish(self, command: Command) -> None:
+        self._client.send(f"{self._base}/down/cmd/{command.type}", command.payload)
+
+    def _reply(self, command_id: str) -> dict[str, Any] | None:
+        """The next reply to this command; None: there was none for ``RESEND_S``. Raises MqttError."""
+        until, replies = time.monotonic() + RESEND_S, self._replies[command_id]
+        while not replies:
+            message = self._client.receive(until - time.monotonic())
+            if message is None:
+                return None
+            if (reply := _read_reply(message.payload)) is not None:
+                self._replies[str(reply["id"])].append(reply)
+        return replies.popleft()
 
 
 @dataclass(frozen=True)
@@ -121,8 +135,6 @@ class Command:
 
 
 Sign = Callable[[bytes], bytes]
-Replies = defaultdict[str, Queue[dict[str, Any]]]
-"""Replies by the id of the command, in order of arrival."""
 
 
 def push(
@@ -133,7 +145,7 @@ def push(
     update = sender.send("update", release.arguments(url), wait, signed=True)
     complete = bool(url)
     for reply in sender.answers(update, until):
-        say(_printable(f"{reply['status']}: {reply['text']}"))
+        say(one_line(f"{reply['status']}: {reply['text']}"))
         if reply["status"] in FINAL:
             return bool(reply["status"] == "succeeded")
         if reply["status"] == "running" and not complete:
@@ -171,82 +183,37 @@ def _piece(sender: CommandSender, args: dict[str, Any], until: datetime) -> dict
 
 
 @contextmanager
-def connect(broker: Broker, ward: str, gateway: str, operator_key: Path) -> Iterator[CommandSender]:
-    """Connect to the broker. Raises PushError and OSError."""
-    import paho.mqtt.client as paho
-    from paho.mqtt.enums import CallbackAPIVersion
+def connect(mqtt: Mqtt, ward: str, gateway: str, sign: Sign) -> Iterator[CommandSender]:
+    """Connect to the broker. Raises MqttError."""
+    from edge_agent.mqtt.tools.tool_client import ToolClient
 
-    base = f"{broker.root}/{ward}/{gateway}"
-    replies: Replies = defaultdict(Queue)
-    ready: Queue[str] = Queue()
-    client = paho.Client(
-        CallbackAPIVersion.VERSION2, client_id=f"push-{secrets.token_hex(4)}", protocol=paho.MQTTv5
-    )
-
-    def on_connect(_c: object, _u: object, _f: object, reason: Any, _p: object) -> None:
-        if reason.is_failure:
-            ready.put(str(reason))
-        else:
-            client.subscribe(f"{base}/up/reply/+", qos=1)
-
-    def on_message(_c: object, _u: object, message: paho.MQTTMessage) -> None:
-        try:
-            reply = json.loads(message.payload)
-        except ValueError:
-            return
-        if isinstance(reply, dict) and {"id", "status", "text"} <= reply.keys():
-            replies[str(reply["id"])].put(reply)
-
-    def publish(type_: str, payload: bytes) -> object:
-        return client.publish(f"{base}/down/cmd/{type_}", payload, qos=1)
-
-    client.on_connect = on_connect
-    client.on_message = on_message
-    client.on_subscribe = lambda *_: ready.put("")
-    at = urlsplit(broker.address)
-    if at.scheme == "mqtts":
-        tls = ssl.create_default_context(cafile=broker.ca)
-        if broker.certificate:
-            tls.load_cert_chain(broker.certificate, broker.key)
-        client.tls_set_context(tls)
-    client.connect(at.hostname or "", at.port or (8883 if at.scheme == "mqtts" else 1883))
-    client.loop_start()
-    try:
-        if why := ready.get(timeout=20):
-            raise PushError(f"{broker.address} refuses the connection: {why}")
-        yield CommandSender(publish, replies, gateway, signer(operator_key))
-    except Empty as error:
-        raise PushError(f"{broker.address} does not answer") from error
-    finally:
-        client.disconnect()
-        client.loop_stop()
+    base, name = f"{mqtt.root}/{ward}/{gateway}", f"push-{secrets.token_hex(4)}"
+    with ToolClient(mqtt.brokers[0], mqtt, name, reconnects=True) as client:
+        client.subscribe(f"{base}/up/reply/+")
+        client.require_subscribed()
+        yield CommandSender(client, base, gateway, sign)
 
 
 def signer(operator_key: Path) -> Sign:
-    """Return a function that signs with the operator's key; asks for its passphrase. Raises PushError."""
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
+    """Return a function that signs with the operator's key; asks for its passphrase. Raises OSError and
+    ValueError."""
     from edge_agent.commands.signature import sign
 
-    text = operator_key.read_bytes()
-    phrase = getpass.getpass(f"passphrase of {operator_key}: ").encode() if b"ENCRYPTED" in text else None
-    try:
-        key = load_pem_private_key(text, phrase)
-    except (ValueError, TypeError) as error:
-        raise PushError(f"{operator_key} cannot be read: {error}") from error
-    if not isinstance(key, Ed25519PrivateKey):
-        raise PushError(f"{operator_key} is not an Ed25519 private key")
+    key = read_ed25519_key(operator_key)
     return lambda document: sign(document, key)
+
+
+def _read_reply(payload: bytes) -> dict[str, Any] | None:
+    """The reply; None for another message."""
+    try:
+        reply = json.loads(payload)
+    except (ValueError, RecursionError):
+        return None
+    return reply if isinstance(reply, dict) and {"id", "status", "text"} <= reply.keys() else None
 
 
 def _is_small(wheel: Path) -> bool:
     return wheel.stat().st_size <= MAX_PIECES * PIECE_BYTES
-
-
-def _printable(text: str) -> str:
-    """The text without control characters: a gateway's reply must not move the cursor or forge a line."""
-    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 
 def _sha256(piece: bytes) -> str:

@@ -47,8 +47,11 @@ def read(problems: Problems, required: Sequence[str], optional: Sequence[str] = 
             cells = [_clean(cell) for cell in next(reader)]
         except StopIteration:
             break
-        except csv.Error as error:
-            problems.error(line, f"the quotation marks do not match ({error})", 'write a " in a cell as ""')
+        except csv.Error:
+            text = (
+                f"the quotation marks do not match, or a cell has more than {csv.field_size_limit()} letters"
+            )
+            problems.error(line, text, 'write a " in a cell as ""')
             break
         if any(cells):
             if header is None:

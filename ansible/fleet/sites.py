@@ -90,6 +90,8 @@ def read_wards(problems: Problems) -> dict[str, str]:
             problems.error(row.line, f"ward '{ward}' is there twice", "remove one of the rows")
         elif ward:
             wards[ward] = row["name"] or ward
+    if not wards and not problems.errors:
+        problems.error(1, "there is no ward", "write a row for each ward, or name another sheet: --wards")
     return wards
 
 
@@ -162,7 +164,9 @@ def _ward(draft: _Draft, wards: Mapping[str, str], names: Mapping[str, str], pro
     elif not ward:
         known = ", ".join(f"{ward} ({name})" for ward, name in wards.items())
         problems.error(
-            draft.at("ward"), f"{draft.id}: unknown ward '{text}'", f"known are {known}; see wards.csv"
+            draft.at("ward"),
+            f"{draft.id}: unknown ward '{text}'",
+            f"known are {known}, from the sheet of --wards",
         )
     return ward
 

@@ -8,13 +8,15 @@ python3 -m installers image --board raspberry-pi-4 --ssh-keys FILE    (or: make 
 from __future__ import annotations
 
 import argparse
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from installers import deb, image, repository, root
-from installers.boards import BOARDS
+from installers.boards import BOARDS, MIRROR
 from installers.roles import CHECKOUT, version
 from installers.root import Content, NoImage
 from wheelhouse.__main__ import make as make_wheelhouse
@@ -31,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except subprocess.CalledProcessError as error:
         print(f"{error.cmd[0]} failed with {error.returncode}", file=sys.stderr)
         return 1
-    except NoImage as error:
+    except (NoImage, repository.NoSigningKey) as error:
         print(error, file=sys.stderr)
         return 1
 
@@ -42,28 +44,43 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True)
     package = commands.add_parser("deb", help="the Debian package of this checkout", allow_abbrev=False)
-    package.add_argument("--arch", choices=sorted(deb.ARCHITECTURES), default="aarch64")
-    package.add_argument("--maintainer", default=deb.MAINTAINER, help="'name <address>' in the package")
+    package.add_argument(
+        "--arch",
+        choices=sorted(deb.ARCHITECTURES),
+        default="aarch64",
+        help="processor of the gateway; default: %(default)s",
+    )
+    package.add_argument(
+        "--maintainer", default=deb.MAINTAINER, help="maintainer that the package names, as 'name <address>'"
+    )
     package.set_defaults(run=_deb)
     apt = commands.add_parser(
         "repository", help="a signed apt repository of the packages in dist/deb", allow_abbrev=False
     )
     apt.add_argument("--key", required=True, help="secret key in your GnuPG keyring: fingerprint or address")
-    apt.add_argument("--out", type=Path, default=DIST / "apt")
+    apt.add_argument(
+        "--out", type=Path, default=DIST / "apt", help="folder of the repository; default: %(default)s"
+    )
     apt.set_defaults(run=_repository)
     card = commands.add_parser("image", help="an image of a card; as root", allow_abbrev=False)
-    card.add_argument("--board", choices=sorted(BOARDS), required=True)
+    card.add_argument("--board", choices=sorted(BOARDS), required=True, help="board for which the image is")
     card.add_argument(
         "--ssh-keys", type=_path, required=True, help="public keys of the people who may log in"
     )
     card.add_argument(
-        "--settings", type=_path, help="YAML of variables of every gateway, such as gateways.yml"
+        "--settings", type=_path, help="YAML file with variables for all gateways, such as gateways.yml"
     )
     card.add_argument(
         "--release-key", type=_path, help="public key that verifies releases and the site bundle"
     )
     card.add_argument("--bundle", type=_path, help="folder with sites.json and sites.json.sig")
     card.add_argument("--enrolment", type=_path, help="folder with enrol-<batch>.crt and .key")
+    card.add_argument(
+        "--mirror",
+        type=_mirror,
+        default=MIRROR,
+        help="URL of a mirror of Debian; debian-security is beside it",
+    )
     card.set_defaults(run=_image)
     return parser
 
@@ -71,6 +88,13 @@ def _parser() -> argparse.ArgumentParser:
 def _path(text: str) -> Path:
     """Not every shell expands ~ in `make image SSH_KEYS=~/keys`."""
     return Path(text).expanduser()
+
+
+def _mirror(text: str) -> str:
+    """It becomes a line of apt's sources."""
+    if re.fullmatch(r"https?://[A-Za-z0-9.:_\[\]/~-]{1,200}", text):
+        return text.rstrip("/")
+    raise argparse.ArgumentTypeError(f"{text[:80]!r} is not a mirror, such as {MIRROR}")
 
 
 def _deb(args: argparse.Namespace) -> int:
@@ -94,16 +118,19 @@ def _image(args: argparse.Namespace) -> int:
     board = BOARDS[args.board]
     root.require(board)
     content = Content(
-        wheelhouse=make_wheelhouse(board.machine, PYTHON, DIST / "wheelhouse"),
+        wheelhouse=Path(),
         release=version(),
         ssh_keys=image.read_keys(args.ssh_keys),
         settings=args.settings,
         release_key=args.release_key,
         bundle=args.bundle,
         enrolment=args.enrolment,
+        mirror=args.mirror,
     )
+    content.check()
+    content = replace(content, wheelhouse=make_wheelhouse(board.machine, PYTHON, DIST / "wheelhouse"))
     made = image.make(board, content, CHECKOUT / ".cache/images", DIST / "images")
-    image.give_to_caller(DIST / "images", DIST / "wheelhouse")
+    image.give_to_caller(DIST)
     print(f"{made}: {made.stat().st_size / 1e6:.0f} MB")
     return 0
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 SUITE = "trixie"
 MIRROR = "http://deb.debian.org/debian"
-SECURITY_MIRROR = "http://deb.debian.org/debian-security"
+"""Debian's own name, which leads to a server nearby."""
 COMPONENTS = "main non-free-firmware"
 
 PACKAGES = (
@@ -40,24 +40,25 @@ class Board:
     architecture: str  # Debian's: arm64, amd64
     firmware: Literal["raspberry-pi", "uefi"]
     packages: tuple[str, ...]
+    serial: str  # the kernel's name of the serial line
     backports_kernel: bool = False
 
     @property
     def consoles(self) -> tuple[str, ...]:
-        """Return the kernel's parameters of consoles: a serial line, and the screen, which systemd uses."""
-        serial = "ttyAMA0" if self.architecture == "arm64" else "ttyS0,115200"
-        return f"console={serial}", "console=tty0"
+        """Return the kernel's consoles: a serial line, and the screen, which systemd uses."""
+        return f"{self.serial},115200", "tty0"
 
     @property
     def boot_folder(self) -> str:
         """The mount point of the FAT partition from which the board's firmware boots."""
         return "/boot/firmware" if self.firmware == "raspberry-pi" else "/boot/efi"
 
-    def source_lines(self) -> tuple[str, ...]:
-        """Return the lines of apt's sources."""
-        suites = [f"{MIRROR} {SUITE}", f"{MIRROR} {SUITE}-updates", f"{SECURITY_MIRROR} {SUITE}-security"]
+    def source_lines(self, mirror: str = MIRROR) -> tuple[str, ...]:
+        """Return the lines of apt's sources. ``mirror``: URL of the folder ``debian``; ``debian-security`` is
+        beside it."""
+        suites = [f"{mirror} {SUITE}", f"{mirror} {SUITE}-updates", f"{mirror}-security {SUITE}-security"]
         if self.backports_kernel:
-            suites.append(f"{MIRROR} {SUITE}-backports")
+            suites.append(f"{mirror} {SUITE}-backports")
         return tuple(f"deb {suite} {COMPONENTS}" for suite in suites)
 
 
@@ -65,7 +66,14 @@ _UEFI = ("systemd-boot", "systemd-boot-efi")
 BOARDS = {
     board.name: board
     for board in (
-        Board("raspberry-pi-4", "aarch64", "arm64", "raspberry-pi", ("linux-image-arm64", "raspi-firmware")),
+        Board(
+            "raspberry-pi-4",
+            "aarch64",
+            "arm64",
+            "raspberry-pi",
+            ("linux-image-arm64", "raspi-firmware"),
+            serial="ttyS1",
+        ),
         # Debian 13's kernel 6.12 has no driver for this board's RP1, behind which are Ethernet and USB.
         Board(
             "raspberry-pi-5",
@@ -73,9 +81,10 @@ BOARDS = {
             "arm64",
             "raspberry-pi",
             ("linux-image-arm64", "raspi-firmware"),
+            serial="ttyAMA10",
             backports_kernel=True,
         ),
-        Board("generic-arm64", "aarch64", "arm64", "uefi", ("linux-image-arm64", *_UEFI)),
+        Board("generic-arm64", "aarch64", "arm64", "uefi", ("linux-image-arm64", *_UEFI), serial="ttyAMA0"),
         # The firmware of Realtek's network adapters, which most small PCs have.
         Board(
             "generic-x86_64",
@@ -83,6 +92,7 @@ BOARDS = {
             "amd64",
             "uefi",
             ("linux-image-amd64", *_UEFI, "firmware-realtek"),
+            serial="ttyS0",
         ),
     )
 }

@@ -42,6 +42,7 @@ def build(wheelhouse: Path, release: str, architecture: str, out: Path, maintain
         "ARCHITECTURE": ARCHITECTURES[architecture],
         "MAINTAINER": maintainer,
         "ENABLED": " ".join(enabled_units()),
+        "UNITS": " ".join(Path(each.path).name for each in files() if each.path.startswith(UNIT_FOLDER)),
     }
     target = out / f"edge-agent_{values['VERSION']}_{values['ARCHITECTURE']}.deb"
     with TemporaryDirectory(prefix="edge-agent-deb-") as folder:
@@ -66,10 +67,10 @@ def _fill(tree: Path, wheelhouse: Path, release: str) -> None:
         # The wheelhouse may also have the agent's wheels of other releases.
         if not wheel.name.startswith("edge_agent-") or wheel.name.startswith(f"edge_agent-{release}-"):
             _copy(wheel, tree / WHEELS / wheel.name)
-    documents = tree / "usr/share/doc/edge-agent"
-    _copy(CHECKOUT / "LICENSE", documents / "copyright")
+    _copy(CHECKOUT / "LICENSE", tree / "usr/share/doc/edge-agent/copyright")
+    # Not below usr/share/doc, which small systems exclude: postinst needs one of them.
     for example in sorted((UNITS / "examples").glob("*.conf")):
-        _copy(example, documents / "examples" / example.name)
+        _copy(example, tree / "usr/share/edge-agent/examples" / example.name)
     command = tree / "usr/local/bin/edge-agent"
     command.parent.mkdir(parents=True)
     command.symlink_to("/opt/edge-agent/current/bin/edge-agent")

@@ -10,6 +10,7 @@ import gzip
 import shutil
 import subprocess
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 SUITE = "stable"
@@ -18,12 +19,17 @@ ARCHITECTURES = ("amd64", "arm64")
 KEYRING = "edge-agent.gpg"
 
 
+class NoSigningKey(Exception):
+    """The packages cannot be signed; the message says what to do."""
+
+
 def add(repository: Path, packages: Sequence[Path], key: str) -> None:
     """Copy ``packages`` into the pool, list all packages of the pool, and sign the lists.
 
-    ``key``: a secret key of the caller's GnuPG keyring, as gpg's --local-user names it. Raises
+    ``key``: fingerprint or address of one secret key in the caller's GnuPG keyring. Raises NoSigningKey,
     CalledProcessError.
     """
+    fingerprint = _fingerprint(key)
     pool = repository / POOL
     pool.mkdir(parents=True, exist_ok=True)
     for package in packages:
@@ -34,11 +40,28 @@ def add(repository: Path, packages: Sequence[Path], key: str) -> None:
     suite = half / SUITE
     for architecture in ARCHITECTURES:
         _list_packages(repository, suite / f"main/binary-{architecture}", architecture)
-    _sign(suite, key)
-    public = subprocess.run(["gpg", "--export", key], check=True, capture_output=True).stdout
+    _sign(suite, fingerprint)
+    public = subprocess.run(["gpg", "--export", fingerprint], check=True, capture_output=True).stdout
     (repository / KEYRING).write_bytes(public)
     shutil.rmtree(lists, ignore_errors=True)
     half.rename(lists)
+
+
+def _fingerprint(key: str) -> str:
+    """Return the fingerprint of the one secret key that ``key`` names.
+
+    An address can also name keys of other people: gpg would export them too, and every gateway trust them.
+    """
+    command = ["gpg", "--list-secret-keys", "--with-colons", key]
+    listed = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    rows = [line.split(":") for line in listed.splitlines()]
+    # The first row `fpr` behind a row `sec` is that of the key, others are of its subkeys.
+    found = [behind[9] for row, behind in pairwise(rows) if row[0] == "sec"]
+    if len(found) != 1:
+        raise NoSigningKey(
+            f"your GnuPG keyring has {len(found)} secret keys {key}: name one by its fingerprint"
+        )
+    return found[0]
 
 
 def _list_packages(repository: Path, folder: Path, architecture: str) -> None:

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from installers.boards import PACKAGES, SUITE, Board
+from edge_agent.commissioning.messages import CommissioningError
+from edge_agent.commissioning.sites import read_bundle
+from installers import native
+from installers.boards import MIRROR, PACKAGES, SUITE, Board
 from installers.roles import ANSIBLE, packages
 
 ROLES = ("base", "time", "release", "update", "edge_agent", "image")
@@ -27,18 +32,19 @@ DEFAULTS = {"base_modem": True}
 BUNDLE_FILES = ("sites.json", "sites.json.sig")
 ENROLMENT_FILES = ("enrol-*.crt", "enrol-*.key")
 BACKPORTS_PIN = f"""\
-Package: src:linux:any src:linux-signed-arm64:any
+Package: src:linux:any src:linux-signed-arm64:any src:linux-base:any
 Pin: release n={SUITE}-backports
 Pin-Priority: 500
 """
 
 # $0: the root; $1: the folder of the boot partition's files; $2: where that partition is mounted in the root;
-# the rest: a command that runs with /proc, /dev and the boot partition mounted, and without a network. The
-# boot partition is a file system of its own, because tools that write a boot loader ask for one. The shell
-# stays as process 1: Ansible takes any other name than init or sh for the name of a service manager.
+# $3: native.sh or nothing; the rest: a command that runs with /proc, /dev and the boot partition mounted, and
+# without a network. The boot partition is a file system of its own, because tools that write a boot loader
+# ask for one. The shell stays as process 1: Ansible takes any other name than init or sh for the name of a
+# service manager.
 NAMESPACE = """
-root=$0 boot=$1 mounted=$0$2
-shift 2
+root=$0 boot=$1 mounted=$0$2 native=$3
+shift 3
 set -e
 mount -t proc proc "$root/proc"
 mount --rbind /dev "$root/dev"
@@ -48,7 +54,9 @@ mount -t tmpfs tmpfs "$mounted"
 mkdir "$root/run/sshd" "$root/run/lock"
 ip link set lo up
 cp -a "$boot/." "$mounted/"
+if [ -n "$native" ]; then "$native" programs "$root"; "$native" shells "$root"; fi
 "$@"
+[ -z "$native" ] || "$native" remove "$root"
 cp -a "$mounted/." "$boot/"
 """
 
@@ -68,6 +76,24 @@ class Content:
     release_key: Path | None  # public key that verifies releases and the bundle
     bundle: Path | None  # folder with the site bundle and its signature
     enrolment: Path | None  # folder with the enrolment certificate of the batch and its key
+    mirror: str = MIRROR  # of Debian, also for the gateway's own updates
+
+    def check(self) -> None:
+        """Raise NoImage if a file is missing or does not fit, before minutes have passed."""
+        self.boot_files()
+        for option, file in (("SETTINGS", self.settings), ("RELEASE_KEY", self.release_key)):
+            if file and not file.is_file():
+                raise NoImage(f"{option}: there is no file {file}")
+        if self.bundle and self.release_key:
+            try:
+                read_bundle(self.bundle, self.release_key)
+            except CommissioningError as error:
+                raise NoImage(
+                    f"{self.bundle}/sites.json cannot be used with {self.release_key} ({error.code}): "
+                    "write it again with python3 -m fleet bundle"
+                ) from error
+        elif self.bundle and not self.settings:
+            raise NoImage("BUNDLE needs RELEASE_KEY: no gateway could verify the bundle")
 
     def boot_files(self) -> list[str]:
         """Return the files for the boot partition. Raises NoImage."""
@@ -84,9 +110,16 @@ class Content:
 def make(board: Board, content: Content, root: Path) -> None:
     """Make the root in the empty or missing folder ``root``. Raises NoImage or CalledProcessError."""
     require(board)
-    bootstrap(board, root)
+    report(f"Debian {SUITE} for {board.name}, some minutes without output")
+    bootstrap(board, root, content.mirror)
+    report("roles of the gateway")
     play(board, content, root)
     seal(root)
+
+
+def report(step: str) -> None:
+    """Print which step of an image begins now."""
+    print(f"{time.strftime('%H:%M:%S')} {step}", flush=True)
 
 
 def require(board: Board) -> None:
@@ -98,6 +131,12 @@ def require(board: Board) -> None:
                           ("arch-test", "arch-test")):  # fmt: skip
         if shutil.which(tool) is None:
             raise NoImage(f"{tool} is missing: install {package}")
+    if platform.machine() != board.machine and not native.usable(board):
+        # The role base has its firewall read by nft, which does not run emulated.
+        raise NoImage(
+            f"{board.name} needs a build machine with {board.machine}"
+            + (" or with x86_64 and Debian 13" if board.machine == "aarch64" else "")
+        )
     if subprocess.run(["arch-test", board.architecture], capture_output=True, check=False).returncode:
         raise NoImage(
             f"this machine does not run programs of {board.architecture}: install qemu-user-binfmt, then run "
@@ -105,7 +144,7 @@ def require(board: Board) -> None:
         )
 
 
-def bootstrap(board: Board, root: Path) -> None:
+def bootstrap(board: Board, root: Path, mirror: str) -> None:
     """Install Debian with all packages of the board and of the roles."""
     shutil.rmtree(root, ignore_errors=True)
     root.parent.mkdir(parents=True, exist_ok=True)
@@ -118,12 +157,15 @@ def bootstrap(board: Board, root: Path) -> None:
         else []
     )
     sources = root.parent / "sources.list"
-    sources.write_text("\n".join(board.source_lines()) + "\n")
+    sources.write_text("\n".join(board.source_lines(mirror)) + "\n")
+    if native.usable(board):
+        hooks += native.mmdebstrap_options()
     command = [
-        "mmdebstrap", "--quiet", "--mode=root", "--variant=apt", f"--arch={board.architecture}",
-        f"--include={','.join(wanted)}", "--skip=cleanup/apt/lists", *hooks, SUITE, str(root), str(sources),
+        "unshare", "--mount", "mmdebstrap", "--quiet", "--mode=root", "--variant=apt",
+        f"--arch={board.architecture}", f"--include={','.join(wanted)}", "--dpkgopt=force-unsafe-io",
+        *hooks, SUITE, str(root), str(sources),
     ]  # fmt: skip
-    subprocess.run(command, stdin=subprocess.DEVNULL, check=True)
+    subprocess.run(command, stdin=subprocess.DEVNULL, env=environment(board), check=True)
     # The packages of firmware and kernel have written there already.
     mounted = root / board.boot_folder.lstrip("/")
     mounted.mkdir(parents=True, exist_ok=True)
@@ -141,8 +183,9 @@ def play(board: Board, content: Content, root: Path) -> None:
     variables = root.parent / "variables.json"
     variables.write_text(json.dumps(play_variables(board, content)), encoding="utf-8")
     inventory = root.parent / "inventory.ini"
+    python = f" ansible_python_interpreter={native.PYTHON}" if native.usable(board) else ""
     inventory.write_text(
-        f"[gateways]\n{HOST} ansible_connection=community.general.chroot ansible_host={root}\n"
+        f"[gateways]\n{HOST} ansible_connection=community.general.chroot ansible_host={root}{python}\n"
     )
     settings = ["-e", json.dumps(DEFAULTS), *(["-e", f"@{content.settings}"] if content.settings else [])]
     program = str(Path(sys.executable).with_name("ansible-playbook"))
@@ -150,7 +193,7 @@ def play(board: Board, content: Content, root: Path) -> None:
         board,
         root,
         [program, "-i", str(inventory), *settings, "-e", f"@{variables}", str(ANSIBLE / "image.yml")],
-        os.environ | {"ANSIBLE_CONFIG": str(ANSIBLE / "ansible.cfg"), "ANSIBLE_PIPELINING": "0"},
+        environment(board) | {"ANSIBLE_CONFIG": str(ANSIBLE / "ansible.cfg"), "ANSIBLE_PIPELINING": "0"},
     )
 
 
@@ -180,8 +223,14 @@ def inside(
 ) -> None:
     """Run a command of this machine in namespaces whose chroot is ready. Raises CalledProcessError."""
     namespace = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child"]
-    words = ["sh", "-c", NAMESPACE, str(root), str(boot_files(root)), board.boot_folder, *command]
+    script = str(native.SCRIPT) if native.usable(board) else ""
+    words = ["sh", "-c", NAMESPACE, str(root), str(boot_files(root)), board.boot_folder, script, *command]
     subprocess.run([*namespace, *words], env=environ, check=True)
+
+
+def environment(board: Board) -> dict[str, str]:
+    """Return the environment of a program that runs others in the root."""
+    return os.environ | ({"PATH": f"{native.PATH}:{os.environ['PATH']}"} if native.usable(board) else {})
 
 
 def boot_files(root: Path) -> Path:
@@ -196,7 +245,7 @@ def seal(root: Path) -> None:
     for pattern in (
         "etc/ssh/ssh_host_*", "var/lib/dbus/machine-id", "var/lib/systemd/random-seed", "var/lib/apt/lists/*",
         "var/cache/apt/*", "var/cache/apt/archives/*.deb", "var/log/*.log", "var/log/apt/*", "root/.ansible",
-        "etc/apt/apt.conf.d/99mmdebstrap",
+        "etc/apt/apt.conf.d/99mmdebstrap", "etc/dpkg/dpkg.cfg.d/99mmdebstrap",
     ):  # fmt: skip
         for path in root.glob(pattern):
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()

@@ -20,7 +20,7 @@ from edge_agent.config.model.boards import Profile
 from edge_agent.core.clock import SystemClock
 from edge_agent.detection.choose import SHIPPED
 from edge_agent.detection.litert import LiteRtDetector
-from edge_agent.host.board.sensors import Thermometer, ThrottleSensors
+from edge_agent.host.board.sensors import Thermometer, ThrottleSensors, Throttling
 
 EVERY_S = 1.0
 
@@ -35,7 +35,7 @@ def heat_test(profile: Profile, clip: Path, minutes: float, sysroot: Path = Path
     loads = [subprocess.Popen(words) for _ in range(os.cpu_count() or 1)]
     try:
         return watch(
-            lambda: (thermometer.read_c(), throttle.read().throttled),
+            lambda: (thermometer.read_c(), throttled_by_heat(throttle.read())),
             idle_c,
             minutes,
             time.monotonic,
@@ -45,6 +45,11 @@ def heat_test(profile: Profile, clip: Path, minutes: float, sysroot: Path = Path
         for load in loads:
             load.kill()
             load.wait()
+
+
+def throttled_by_heat(reading: Throttling) -> bool | None:
+    """A weak power supply throttles a board too, at any temperature. None: the board does not report it."""
+    return False if reading.undervoltage else reading.throttled
 
 
 def watch(

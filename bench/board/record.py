@@ -56,7 +56,7 @@ class HeatTest(msgspec.Struct, frozen=True):
     minutes: float
     idle_c: float | None  # None: no sensor
     highest_c: float | None
-    throttled: bool | None  # None: the board does not report it
+    throttled: bool | None  # by heat; None: the board does not report it
     throttled_c: float | None  # temperature when it was first reported
 
 

@@ -14,6 +14,7 @@ from bench.motion import marked, real
 from bench.motion.peers import PEERS
 from bench.motion.scenes import HELD_OUT_SEEDS, TUNING_SEEDS
 from bench.motion.score import Score, run
+from edge_agent.cameras.build import use_portable_opencv
 
 REFERENCE = "MOG2 half size + shadow"
 
@@ -64,6 +65,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     cv2.setNumThreads(1)
+    use_portable_opencv()  # as the agent's pipelines do
     sets = {"Tuning seeds": TUNING_SEEDS, "Held-out seeds": HELD_OUT_SEEDS}
     figures: dict[str, object] = {
         "machine": platform.platform(),

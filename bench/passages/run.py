@@ -45,6 +45,9 @@ class RecordedReports:
         if isinstance(observation, RuleObservation) and observation.phase in (Phase.START, Phase.MOMENT):
             self.reports.append(observation)
 
+    def flush(self) -> None:
+        """Do nothing."""
+
 
 def run(
     clip: Path,

@@ -108,6 +108,9 @@ class Discard:
     def accept(self, hit: Observation, frame: Frame) -> None:
         """The bench scores tracks, not events."""
 
+    def flush(self) -> None:
+        """Do nothing."""
+
 
 Watch = Callable[[Frame, FrameResult], None]
 

@@ -53,7 +53,11 @@ def read_options(arguments: Sequence[str]) -> LabOptions:
         help=f"folder of the lab, which is emptied at its start; default: {FOLDER}",
     )  # fmt: skip
     parser.add_argument(
-        "--duration-s", type=float, default=math.inf, metavar="N", help="default: until Ctrl-C"
+        "--duration-s",
+        type=float,
+        default=math.inf,
+        metavar="N",
+        help="seconds after which the lab ends; default: it runs until Ctrl-C",
     )
     args = parser.parse_args(arguments)
     _check(args)

@@ -22,8 +22,7 @@ LOST_AFTER_S = 10.0
 LOST_AFTER_FRAMES = 3.0
 MAX_VIEWERS = 8
 """Callbacks that may wait for a frame of a camera; beyond it the oldest is dropped and never called."""
-MANY_FAILURES = 5
-"""Failed frames in a row after which the state of a stage is at fault, not the frame."""
+MANY_FAILURES = 5  # failed frames in a row after which the state of a stage is at fault, not the frame
 
 
 class FrameQueue(Protocol):
@@ -32,25 +31,21 @@ class FrameQueue(Protocol):
     def take(self, timeout_s: float) -> Frame | None:
         """Return the next frame to analyse, decoded on this thread; None when none comes within
         ``timeout_s``. Call ``frame_done`` or ``escalate`` after each frame."""
-        ...
 
     @property
     def can_escalate(self) -> bool:
         """Whether the last frame is a lone keyframe, and the frames before it can still be decoded."""
-        ...
 
     @property
     def interval_s(self) -> float:
         """Seconds between two frames while the camera works."""
-        ...
 
     def escalate(self) -> None:
-        """Called instead of ``frame_done``: the skipped frames come next, in order, then this one again."""
-        ...
+        """Call it instead of ``frame_done``: ``take`` then returns the skipped frames, in order, and this
+        one again."""
 
     def frame_done(self, busy: bool) -> None:
-        """The last frame was analysed. ``busy``: the following frames are all needed."""
-        ...
+        """Note that the last frame was analysed. ``busy``: all following frames are needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +129,7 @@ class CameraPipelineThread:
     @property
     def persistent_motion(self) -> Box | None:
         """The one small area that has moved without a pause for minutes, or None. Thread-safe."""
-        return None if (pipeline := self._pipeline) is None else pipeline.persistent_motion
+        return None if (pipeline := self._pipeline) is None else pipeline.motion.persistent_motion
 
     @property
     def view(self) -> tuple[str, ...]:
@@ -145,7 +140,7 @@ class CameraPipelineThread:
         pipeline = self._pipeline
         if pipeline is None:
             pipeline = self._pipeline = self._build()
-        if self._frames.can_escalate and pipeline.has_motion(frame):
+        if self._frames.can_escalate and pipeline.motion.has_motion(frame):
             self._frames.escalate()
         else:
             self._frames.frame_done(pipeline.process(frame).busy)

@@ -172,8 +172,7 @@ class RunningCamera:
         )
 
     def _is_armed(self) -> bool:
-        """Whether a rule may report something now that needs a clip or a still. Called on the main stream's
-        thread."""
+        """Whether a rule may now report something that needs a clip or still. On the main stream's thread."""
         now, context = self._clock.now(), self._context
         if not (self._films_main or self.camera.report.stills_of_rules):
             return False  # only a request needs the stream, and connects it
@@ -281,7 +280,7 @@ class Cameras:
         try:
             folder.mkdir(mode=0o750, parents=True, exist_ok=True)
         except OSError as error:
-            log.warning("%s: %s cannot be made (%s)", camera.id, folder, error.strerror)
+            log.warning("%s: %s cannot be created (%s)", camera.id, folder, error.strerror)
         running = RunningCamera(
             camera,
             self._context,
@@ -312,8 +311,7 @@ class Cameras:
             camera.stop("restart")
 
     def join_pipelines(self, deadline: float) -> None:
-        """Wait until the monotonic ``deadline`` for the pipelines to end; then their last events are in the
-        outbox."""
+        """Wait until ``deadline`` (monotonic) for the pipelines: their last events are in the outbox then."""
         for camera in self._all():
             camera.pipeline_thread.loop.join(max(0.0, deadline - time.monotonic()))
 
@@ -321,7 +319,7 @@ class Cameras:
         """Wait until the monotonic ``deadline`` for the readers to end. A reader that still waits for its
         camera ends with the process."""
         for camera in self._all():
-            camera.reader.join(max(0.0, deadline - time.monotonic()))
+            camera.reader.loop.join(max(0.0, deadline - time.monotonic()))
 
     def _all(self) -> Iterator[RunningCamera]:
         yield from self._running.values()

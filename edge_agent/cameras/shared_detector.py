@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import time
 
+import msgspec
+
 from edge_agent.cameras.build import DetectorAccess, budget_of, model_ref
 from edge_agent.config.model.settings import Settings
 from edge_agent.core.load_limits import WorkloadLimiter
@@ -50,10 +52,9 @@ class SharedDetector:
             self._worker.stop()
 
     def join(self, deadline: float) -> None:
-        """Wait until the monotonic ``deadline`` for the thread to end. A blocked detector ends with the
-        process."""
+        """Wait until ``deadline`` (monotonic) for the thread. A blocked detector ends with the process."""
         if self._worker is not None:
-            self._worker.join(max(0.0, deadline - time.monotonic()))
+            self._worker.loop.join(max(0.0, deadline - time.monotonic()))
 
     def replace_detector(self, choice: DetectorChoice) -> None:
         """Run another detector from the next request on. Requires a running detector."""
@@ -99,14 +100,8 @@ class SharedDetector:
         """Figures for the heartbeat. Thread-safe."""
         if self._worker is None:
             return DetectorHealth(name="none", queue=0, latency_ms=None, degraded=self._choice.degraded)
-        stats = self._worker.stats()
-        return DetectorHealth(
-            name=stats.name,
-            queue=stats.queue,
-            latency_ms=None if stats.latency_ms is None else round(stats.latency_ms, 1),
-            inferences=stats.inferences,
-            degraded=stats.degraded or self._choice.degraded,
-        )
+        health = self._worker.health()
+        return msgspec.structs.replace(health, degraded=health.degraded or self._choice.degraded)
 
     def birth(self) -> BirthDetector:
         """What the birth message says about the detector."""

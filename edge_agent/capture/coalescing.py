@@ -17,6 +17,9 @@ MAX_UNREAD_BYTES = 64 * 1024
 """The TCP window that Linux offers at first. Beyond it the camera has to buffer packets."""
 ARRIVAL_MARGIN_S = 0.005
 """Arrivals jitter: the thread wakes this long after the wanted packet is expected."""
+STAMP_JITTER_S = 0.002
+"""A packet whose stamp is expected this little before the wanted time may still be the wanted one. Larger:
+more cameras whose packets come just before the wanted time, so that the thread wakes for each of them."""
 ALIGN_S = 0.2
 """Cameras without urgent packets are read at multiples of this, all at the same moments, so that the caches
 are still warm from the camera before."""
@@ -49,7 +52,7 @@ class Coalescing:
         self._awaited_mono = -math.inf  # when a packet was last waited for
 
     def read(self, keyframe: bool, size_bytes: int, stamp_mono: float, *, awaited: bool) -> None:
-        """A packet was read. ``awaited``: the thread had to wait for it."""
+        """Note that a packet was read. ``awaited``: the thread had to wait for it."""
         if self._newest_mono is not None:
             # With pictures out of order, the time of the next packet is unknown.
             step_s = stamp_mono - self._newest_mono
@@ -59,7 +62,10 @@ class Coalescing:
             self._awaited_mono = stamp_mono
         self._bytes += size_bytes
         if keyframe:
-            self._note_keyframe(stamp_mono)
+            if self._key_mono is not None and stamp_mono > self._key_mono:
+                self._key_intervals.append(stamp_mono - self._key_mono)
+                self._bytes_per_s = max(1.0, self._bytes / self._key_intervals[-1])
+            self._key_mono, self._bytes = stamp_mono, 0
 
     def wait_s(self, wanted: PacketDemand, now_mono: float) -> float:
         """Seconds for which packets may wait; 0 when the thread has to wait for the next packet."""
@@ -78,7 +84,8 @@ class Coalescing:
         assert self._newest_mono is not None
         if wanted.from_mono <= self._newest_mono:
             return -math.inf
-        steps = math.ceil((wanted.from_mono - self._newest_mono) / self._spacing_s - 0.1)
+        ahead_s = wanted.from_mono - self._newest_mono - STAMP_JITTER_S
+        steps = math.ceil(ahead_s / self._spacing_s)
         probing = self._newest_mono - self._awaited_mono >= PROBE_EVERY_S
         expected_mono = self._newest_mono + steps * self._spacing_s
         if probing:
@@ -94,9 +101,3 @@ class Coalescing:
         later_s = max(wanted.from_mono, self._key_mono) - self._key_mono
         steps = max(1, math.ceil(later_s / interval_s))
         return self._key_mono + steps * interval_s - KEYFRAME_LEAD * self._spacing_s
-
-    def _note_keyframe(self, stamp_mono: float) -> None:
-        if self._key_mono is not None and stamp_mono > self._key_mono:
-            self._key_intervals.append(stamp_mono - self._key_mono)
-            self._bytes_per_s = max(1.0, self._bytes / self._key_intervals[-1])
-        self._key_mono, self._bytes = stamp_mono, 0

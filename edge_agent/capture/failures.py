@@ -14,18 +14,18 @@ from av import error as av_error
 
 from edge_agent.core.errors import CaptureError, SourceRejected, SourceStalled, SourceUnavailable
 from edge_agent.core.model import Cause
-from edge_agent.core.problems import problem_text
+from edge_agent.core.problems import ProblemText, problem_text
 
 MIN_SIDE = 32
 """Pixels. Motion and tracking average over blocks and search for corners, which needs at least this size."""
 
-_BY_TYPE: tuple[tuple[type[Exception], Cause, str], ...] = (
+_BY_TYPE: tuple[tuple[type[Exception], Cause, ProblemText], ...] = (
     (av_error.FileNotFoundError, Cause.NOT_FOUND, problem_text("file-not-found")),
     (av_error.IsADirectoryError, Cause.UNSUPPORTED, problem_text("file-is-folder")),
     (av_error.PermissionError, Cause.UNAUTHORIZED, problem_text("file-unreadable")),
     (av_error.DecoderNotFoundError, Cause.UNSUPPORTED, problem_text("stream-no-decoder")),
 )
-_BY_ERRNO = {
+_BY_ERRNO: dict[int, tuple[Cause, ProblemText]] = {
     errno.EHOSTUNREACH: (Cause.UNREACHABLE, problem_text("host-no-route")),
     errno.ENETUNREACH: (Cause.UNREACHABLE, problem_text("host-no-network")),
     errno.EBUSY: (Cause.REFUSED, problem_text("device-busy")),
@@ -67,7 +67,7 @@ class Fault(Enum):
         return self.value[0]
 
     @property
-    def detail(self) -> str:
+    def detail(self) -> ProblemText:
         return self.value[1]
 
 

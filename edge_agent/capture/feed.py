@@ -28,8 +28,7 @@ from edge_agent.core.problems import problem_text
 
 log = logging.getLogger(__name__)
 
-MAX_DECODE_S = 0.5
-"""Longest time to decode before a frame is delivered, however many packets wait."""
+MAX_DECODE_S = 0.5  # longest time to decode before a frame is delivered, however many packets wait
 MAX_CATCH_UP_S = 8.0
 """If analysis is barely faster than the stream it never catches up; after this long, the newest frame is
 analysed first again."""
@@ -40,8 +39,7 @@ MIN_IDLE_STEP_S = 0.95
 GROUP_S = 0.6
 """While nothing moves in a camera that stays in full mode, frames are analysed in groups of this length. A
 camera that soon goes idle would save little, and would notice motion later."""
-SAME_STAMP_S = 1e-3
-"""Stamps that differ by less belong to the same picture, decoded twice."""
+SAME_STAMP_S = 1e-3  # stamps that differ by less belong to the same picture, decoded twice
 
 
 class FrameFeed:
@@ -99,7 +97,6 @@ class FrameFeed:
 
     @property
     def can_escalate(self) -> bool:
-        """Whether the last frame is a lone keyframe, and ``escalate`` would deliver the frames before it."""
         return self._is_lone_keyframe and self._mode_control.can_escalate
 
     @property
@@ -109,7 +106,6 @@ class FrameFeed:
 
     @property
     def interval_s(self) -> float:
-        """Seconds between two frames while the camera works."""
         idle_s = 0.0
         if self._mode_control.mode is DecodeMode.IDLE:
             # Until the keyframe intervals are known, assume the longest that is not yet reported as a fault.
@@ -117,7 +113,6 @@ class FrameFeed:
         return max(1 / self._fps, idle_s)
 
     def escalate(self) -> None:
-        """The last frame differs: deliver the skipped frames before it in order, then this frame again."""
         if self._stream_decoder is not None:
             self._mode_control.escalate(self._delivered_mono)
             self._rewind(self._stream_decoder)
@@ -139,7 +134,6 @@ class FrameFeed:
             self._mode_control.disable_idle(problem_text("awake-ring-short"))
 
     def frame_done(self, busy: bool) -> None:
-        """The last frame was analysed. ``busy``: the following frames may matter."""
         self._analysed_mono = self._delivered_mono
         before = self._mode_control.mode
         self._mode_control.frame_done(self._analysed_mono, busy)

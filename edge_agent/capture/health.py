@@ -63,8 +63,8 @@ class CaptureHealth:
     # --- the pipeline thread
 
     def decoded(self, mono: float, pictures: int, damaged: int) -> None:
-        """Count what a packet that arrived at ``mono`` gave: ``pictures`` decoded, and ``damaged`` pictures
-        or packets that are not analysed because data was missing."""
+        """Count the result of a packet that arrived at ``mono``: ``pictures`` decoded, and ``damaged``
+        pictures or packets that are not analysed because data was missing."""
         with self._lock:
             if pictures:
                 self._rates.decoded.add(mono, pictures)

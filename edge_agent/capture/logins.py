@@ -20,7 +20,7 @@ class LimitedLogins:
     """``open`` is ``source.open_source`` with a limit on failed logins. Safe for threads and processes."""
 
     def __init__(self, state_dir: Path, clock: Clock, zone: tzinfo = UTC) -> None:
-        """``zone``: of the times in messages."""
+        """``zone``: time zone of the times in messages."""
         self._journal = LoginJournal(state_dir, clock, read_boot_id())
         self._clock = clock
         self._zone = zone

@@ -20,7 +20,8 @@ from edge_agent.core.worker import SupervisedThread
 log = logging.getLogger(__name__)
 
 BEFORE_S = 10.0
-"""What the ring holds beyond the pre-roll: a keyframe interval, and the delay until an event is reported."""
+"""Seconds that the ring holds in addition to the pre-roll: a keyframe interval, and the delay until an
+event is reported."""
 
 
 class MainStream:
@@ -70,9 +71,6 @@ class MainStream:
         ``CameraReader``."""
         self.loop.stop()
         self.ring.close()
-
-    def join(self, timeout_s: float) -> bool:
-        return self.loop.join(timeout_s)
 
     def _run(self, loop: SupervisedThread) -> None:
         while not loop.stopping:
@@ -127,7 +125,7 @@ class MainStream:
         delay_s = self._backoff.slowest() if rejected else self._backoff.failed()
         # Warn of the first failure and of every new cause; log repetitions for debugging only.
         level = logging.DEBUG if error.detail == self._problem else logging.WARNING
-        text = "%s: main stream: %s, clips come from the other; next attempt in %.0f s (%s failure)"
+        text = "%s: main stream: %s, clips come from the sub-stream; next attempt in %.0f s (%s failure)"
         log.log(level, text, self._camera.id, error.detail, delay_s, ordinal(self._backoff.failures))
         self._problem = error.detail
         return delay_s

@@ -97,8 +97,7 @@ class CaptureSession:
 log = logging.getLogger(__name__)
 
 FIRST_DELAY_S, MAX_DELAY_S = 1.0, 60.0
-BEAT_S = 5.0
-"""Longest sleep of the thread between two signs of life for the watchdog."""
+BEAT_S = 5.0  # longest sleep of the thread between two signs of life for the watchdog
 
 
 class CameraReader:
@@ -147,10 +146,6 @@ class CameraReader:
         """Ask the thread to end, and wake threads that wait at the ring. Does not wait."""
         self.loop.stop()
         self.ring.close()
-
-    def join(self, timeout_s: float) -> bool:
-        """Wait for the thread to end; False when it still waits for its camera."""
-        return self.loop.join(timeout_s)
 
     def status(self) -> CameraStatus:
         """Thread-safe."""

@@ -34,8 +34,7 @@ from edge_agent.core.model import Cause, Frame, Picture
 log = logging.getLogger(__name__)
 
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp"}
-DEFAULT_PICTURE_FPS = 25.0
-"""For folders without a seqinfo.ini: the rate of most MOTChallenge sequences."""
+DEFAULT_PICTURE_FPS = 25.0  # for folders without a seqinfo.ini: the rate of most MOTChallenge sequences
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,12 +50,10 @@ class ReplayClip(Protocol):
     @property
     def fps(self) -> float:
         """Nominal frames a second."""
-        ...
 
     @property
     def frames(self) -> int | None:
         """Number of frames, or None where the file does not say."""
-        ...
 
     def __iter__(self) -> Iterator[ReplayFrame]: ...
 

@@ -31,35 +31,28 @@ class FrameSource(Protocol):
     @property
     def timed(self) -> bool:
         """Whether the packets' times come from the camera."""
-        ...
 
     @property
     def tick_s(self) -> float:
         """Seconds in one unit of the packets' times."""
-        ...
 
     @property
     def live(self) -> bool:
         """False for a file, whose end is not a connection loss."""
-        ...
 
     @property
     def buffered(self) -> bool:
         """Whether packets that are not read for a while wait in a buffer, and are not lost."""
-        ...
 
     def packets(self) -> Generator[Packet[VideoStream], None, None]:
         """Yield the video packets, in decoding order. Blocks between packets, at most
         ``StreamTimeouts.stall_s``. Raises ``CaptureError``, at the end of the source with cause ENDED."""
-        ...
 
     def decoder(self) -> VideoDecoder:
         """A new decoder for these packets."""
-        ...
 
     def close(self) -> None:
         """Close the connection. Only the reading thread may call it."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

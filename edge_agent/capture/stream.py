@@ -22,8 +22,7 @@ from edge_agent.core.errors import CaptureError
 from edge_agent.core.model import Cause
 from edge_agent.core.problems import problem_text
 
-NEARLY = 0.95
-"""FFmpeg checks its timeout every 0.1 s, so the timeout fires a little early or late."""
+NEARLY = 0.95  # FFmpeg checks its timeout every 0.1 s, so the timeout fires a little early or late
 
 TOLERANT: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 """Accept cameras whose titles are not UTF-8. PyAV 19 always does, and has no such option."""

@@ -30,10 +30,8 @@ LIMITS = StreamTimeouts(open_s=5.0, stall_s=4.0)
 MIN_WATCH_S, MAX_WATCH_S = 3.0, 8.0
 """Seconds from the first packet; between the two, the probe ends once it has two keyframe intervals."""
 MIN_KEYFRAMES = 3
-PICTURE_EVERY_S = 0.8
-"""Minimum between two decoded keyframes: in MJPEG each packet is a keyframe."""
-MAX_WIDTH = 640
-"""Pixels; the picture is judged at this width."""
+PICTURE_EVERY_S = 0.8  # minimum between two decoded keyframes: in MJPEG each packet is a keyframe
+MAX_WIDTH = 640  # pixels; the picture is judged at this width
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,18 +49,12 @@ class StreamProbe:
         return self.picture.width, self.picture.height
 
 
-def probe_stream(camera: Camera, clock: Clock, opener: Opener = open_source) -> StreamProbe:
-    """Probe the camera with one login attempt. Blocks up to about 14 s. Raises ``CaptureError``."""
-    return _probe(camera, clock, opener, picture_only=False)
+def probe_stream(
+    camera: Camera, clock: Clock, opener: Opener = open_source, *, picture_only: bool = False
+) -> StreamProbe:
+    """Probe the camera with one login attempt. Blocks up to about 14 s. Raises ``CaptureError``.
 
-
-def probe_picture(camera: Camera, clock: Clock, opener: Opener = open_source) -> StreamProbe:
-    """Like ``probe_stream``, but stops at the first picture, so rate and keyframe interval are not
-    measured."""
-    return _probe(camera, clock, opener, picture_only=True)
-
-
-def _probe(camera: Camera, clock: Clock, opener: Opener, *, picture_only: bool) -> StreamProbe:
+    ``picture_only``: stop at the first picture; rate and keyframe interval are not measured."""
     pause = threading.Event()
     source = opener(camera, clock, pause.wait, LIMITS, repeat=False)
     with contextlib.closing(source):

@@ -85,15 +85,10 @@ def _add_run(commands: Commands) -> None:
         "--log-format", choices=["text", "json"], default="text", help="form of the log lines on stderr"
     )
     run.add_logging()
-    run.add_argument(
-        "--repeat-files",
-        action="store_true",
-        help="start the video again when a camera whose url is a file reaches its end",
-    )
-    run.add_argument(
+    run.add_flag("--repeat-files", "start the video again when a camera whose url is a file reaches its end")
+    run.add_flag(
         "--trust-clock",
-        action="store_true",
-        help="for trials on one machine: accept signed commands although the clock of this machine is not "
+        "for trials on one machine: accept signed commands although the clock of this machine is not "
         "synchronised; refused for a service, and if a broker is on another machine. A broker on this "
         "machine may be a bridge that passes on commands of others",
     )
@@ -110,17 +105,8 @@ def _add_check(commands: Commands) -> None:
     )
     add_lang(check)
     check.add_json()
-    check.add_argument(
-        "--conf-dir",
-        type=Path,
-        metavar="DIR",
-        help="read drop-ins from this folder; default: conf.d beside CONFIG",
-    )
-    check.add_argument(
-        "--no-secrets",
-        action="store_true",
-        help="accept password and key files that do not exist on this machine",
-    )
+    check.add_path("--conf-dir", "DIR", "read drop-ins from this folder; default: conf.d beside CONFIG")
+    check.add_flag("--no-secrets", "accept password and key files that do not exist on this machine")
     check.add_config(DEFAULT_CONFIG)
 
 
@@ -133,55 +119,35 @@ def _add_replay(commands: Commands) -> None:
         description="Run a camera's pipeline on video files, without a broker. Prints each event as one line "
         "of JSON.",
     )
-    replay.add_argument(
+    replay.add_path(
         "video",
-        type=Path,
+        "VIDEO",
+        "a video file, or a folder of numbered pictures; a name that ends in .yaml is CONFIG",
         nargs="+",
-        metavar="VIDEO",
         action=_VideosAndConfig,
-        help="a video file, or a folder of numbered pictures; a name that ends in .yaml is CONFIG",
     )
     replay.add_config_option(DEFAULT_CONFIG)
     replay.describe(replay.examples, {78: "the configuration must be corrected"})
-    replay.add_argument(
-        "--camera", required=True, metavar="ID", help="id of the camera; its settings are used"
-    )
+    replay.add_value("--camera", "ID", "id of the camera; its settings are used", required=True)
     replay.add_argument(
         "--fps",
         type=_fps,
-        help="frames a second to analyse, or 'source' for all frames; default: analyse.fps of the camera",
+        help="number of frames to analyse in a second, or 'source' for all frames; default: analyse.fps of "
+        "the camera",
     )
-    replay.add_argument(
+    replay.add_value(
         "--start",
-        type=parse_moment,
-        metavar="TIME",
-        help="time of the first frame, such as 2026-11-24T21:59:00+07:00; without an offset in the time "
+        "TIME",
+        "time of the first frame, such as 2026-11-24T21:59:00+07:00; without an offset in the time "
         "zone of the site; default: unknown",
+        type=parse_moment,
     )
-    replay.add_argument(
-        "--annotate",
-        type=Path,
-        metavar="OUT.mp4",
-        help="write the video with boxes and tracks; default: not written",
+    replay.add_path("--annotate", "OUT.mp4", "write the video with boxes and tracks; default: not written")
+    replay.add_path(
+        "--mot", "OUT.txt", "write the confirmed tracks in the MOTChallenge format; default: not written"
     )
-    replay.add_argument(
-        "--mot",
-        type=Path,
-        metavar="OUT.txt",
-        help="write the confirmed tracks in the MOTChallenge format; default: not written",
-    )
-    replay.add_argument(
-        "--motion",
-        type=Path,
-        metavar="OUT.jsonl",
-        help="write the motion boxes of each frame; default: not written",
-    )
-    replay.add_argument(
-        "--plot",
-        type=Path,
-        metavar="OUT.png",
-        help="draw the figures of tamper detection over time; default: not drawn",
-    )
+    replay.add_path("--motion", "OUT.jsonl", "write the motion boxes of each frame; default: not written")
+    replay.add_path("--plot", "OUT.png", "draw the figures of tamper detection over time; default: not drawn")
 
 
 class _VideosAndConfig(argparse.Action):
@@ -212,14 +178,16 @@ def _fps(text: str) -> str | float:
     with contextlib.suppress(ValueError):
         if 0 < float(text) <= 1000:
             return float(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is no number above 0, up to 1000, nor the word source")
+    raise argparse.ArgumentTypeError(f"{text!r} is neither a number above 0, up to 1000, nor the word source")
 
 
 def parse_moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time such as 2026-11-24T21:59:00+07:00") from None
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a time such as 2026-11-24T21:59:00+07:00"
+        ) from None
     return moment
 
 
@@ -256,7 +224,7 @@ def _add_relearn(commands: Commands) -> None:
         "edge-agent relearn cam-1",
         exit_codes=NO_AGENT,
     )
-    relearn.add_argument("camera", metavar="CAMERA", help="id of the camera")
+    relearn.add_value("camera", "CAMERA", "id of the camera")
     relearn.add_config(DEFAULT_CONFIG)
 
 
@@ -268,9 +236,7 @@ def _add_schema(commands: Commands) -> None:
         "edge-agent schema",
         "edge-agent schema heartbeat",
     )
-    schema.add_argument(
-        "name", nargs="?", metavar="NAME", help="name of the message; default: list all names"
-    )
+    schema.add_value("name", "NAME", "name of the message; default: list all names", nargs="?")
     schema.add_json("the list of names as well as a schema")
 
 
@@ -287,16 +253,12 @@ def _add_models(commands: Commands) -> None:
     fetching = add_command(
         actions, "fetch", "fetch a model of the catalogue", "edge-agent models fetch --dest models"
     )
-    fetching.add_argument(
-        "name", nargs="?", metavar="NAME", help="the model; default: the best that can be fetched"
-    )
-    source = fetching.add_argument(
-        "--source", metavar="URL|DIR", help="where to fetch from; default: the public address of the model"
+    fetching.add_value("name", "NAME", "the model; default: the best that can be fetched", nargs="?")
+    source = fetching.add_value(
+        "--source", "URL|DIR", "where to fetch from; default: the public address of the model"
     )
     fetching.rename("--from", source)
     for action in (listing, fetching):
-        action.add_argument(
-            "--dest", type=Path, default=DEFAULT_MODELS, metavar="DIR", help="folder of the models"
-        )
+        action.add_path("--dest", "DIR", "folder of the models", default=DEFAULT_MODELS)
     learn.add_verify(actions)
     add_rollout(actions)

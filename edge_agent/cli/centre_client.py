@@ -80,7 +80,7 @@ class CentreClient:
         self._send(Request(self._url(path, {}), method="DELETE"))
 
     def matches(self, search: str, wait_s: float, poll_s: float) -> Iterator[Mapping[str, Any]]:
-        """Matches as they come, until no more can come, or none has come for ``wait_s``. Raises
+        """Yield matches as they arrive, until no more can arrive, or none has arrived for ``wait_s``. Raises
         CentreRefused."""
         until, after, is_open = time.monotonic() + wait_s, 0, True
         while True:
@@ -95,8 +95,8 @@ class CentreClient:
                 return
 
     def picture(self, search: str, gateway: str, passage: int) -> tuple[bytes | None, bool]:
-        """Open a picture; None: the gateway has none, or has not sent it in time. Also whether it is sealed.
-        Raises CentreRefused."""
+        """Return the picture and whether it is sealed; None: the gateway has none, or has not sent it in
+        time. Raises CentreRefused."""
         self.post(f"/api/searches/{search}/pictures", {"gateway": gateway, "passage": passage})
         until = time.monotonic() + PICTURE_WAIT_S
         url = self._url(f"/api/searches/{search}/pictures/{gateway}/{passage}", {})

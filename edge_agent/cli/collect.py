@@ -38,46 +38,29 @@ def add_command_to(commands: Commands, default_config: Path) -> None:
     export = add_command(
         actions,
         "export",
-        "on a gateway: move its collected frames to a medium, still sealed",
+        "on a gateway: move its collected frames to a medium; they stay sealed",
         "sudo edge-agent collect export /media/usb --by 'Nguyễn Văn An'",
     )
-    export.add_argument(
-        "folder", type=Path, metavar="FOLDER", help="folder of the medium, such as a USB stick"
-    )
-    export.add_argument(
-        "--by", metavar="NAME", help="name of the person; for the event; default: your login name"
-    )
+    export.add_path("folder", "FOLDER", "folder of the medium, such as a USB stick")
+    export.add_value("--by", "NAME", "name of the person; for the event; default: your login name")
     export.add_config(default_config)
 
     opening = add_command(
         actions,
         "open",
-        "at the centre: turn collected frames into pictures with a manifest",
+        "at the centre: decrypt collected frames into pictures, with a manifest",
         "edge-agent collect open /media/usb --private-key training.pem --out frames",
         exit_codes={1: "failed, or some frames could not be opened"},
     )
-    opening.add_argument(
-        "paths", type=Path, nargs="+", metavar="PATH", help="sealed files, or folders of them"
-    )
+    opening.add_path("paths", "PATH", "sealed files, or folders of them", nargs="+")
     add_private_key(opening)
-    opening.add_argument(
-        "--out",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help=f"where to write the result; the pictures and {MANIFEST}",
-    )
+    opening.add_path("--out", "DIR", f"where to write the result; the pictures and {MANIFEST}", required=True)
 
 
 def add_private_key(opening: CommandParser) -> None:
     """Add the option for the key that opens sealed files, to ``collect open`` and ``evidence open``."""
-    key = opening.add_argument(
-        "--private-key",
-        dest="key",
-        type=Path,
-        required=True,
-        metavar="PRIVATE.pem",
-        help="X25519 key to which gateways seal",
+    key = opening.add_path(
+        "--private-key", "PRIVATE.pem", "X25519 key to which gateways seal", dest="key", required=True
     )
     opening.rename("--key", key)
 

@@ -49,6 +49,10 @@ SIGN_IT = (
     f"{KEY_VARIABLE}, or put it at {OWN_KEY}. `edge-agent command keygen` makes a key; the gateway has to "
     "know its public half (commands.operator_keys)"
 )
+KEY_USES = """\
+    commands: keep the private key off gateways and servers; public key in commands.operator_keys
+    searches: private key at the centre; public key in commands.search_keys
+    answers to claims: private key for `fleet claims`; public key for `fleet bundle --answer-key`"""
 SET_THE_CLOCK = (
     "edge-agent command: nothing was changed. The gateway accepts signed commands once its clock is "
     "synchronised: `edge-agent doctor` and `chronyc sources` on the gateway show what is missing. For a "
@@ -74,21 +78,13 @@ def add_command_to(commands: Commands) -> None:
     )
     types = ", ".join(ARGUMENTS)
     command.completed_values = (*ARGUMENTS, KEYGEN)
-    command.add_argument(
+    command.add_value(
         "type",
-        metavar="TYPE",
-        help=f"type of the command: {types}; or keygen, which makes an operator's key and sends nothing",
+        "TYPE",
+        f"type of the command: {types}; or keygen, which makes an operator's key and sends nothing",
     )
-    command.add_argument(
-        "out",
-        type=Path,
-        nargs="?",
-        metavar="PRIVATE.pem",
-        help="file of the new key, for keygen; default: none",
-    )
-    command.add_argument(
-        "--broker", type=broker_url, metavar="URL", help=f"{BROKER_HELP}; default: none, needed to send"
-    )
+    command.add_path("out", "PRIVATE.pem", "file of the new key, for keygen; default: none", nargs="?")
+    command.add_value("--broker", "URL", f"{BROKER_HELP}; default: none, needed to send", type=broker_url)
     add_gateway_arguments(command, required=False)
     add_root_argument(command)
     _add_options(command)
@@ -96,43 +92,36 @@ def add_command_to(commands: Commands) -> None:
 
 
 def _add_options(command: CommandParser) -> None:
-    command.add_argument(
+    command.add_repeated(
         "--arg",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="argument of the command; may be repeated; lists and mappings as JSON, @FILE for the content of "
+        "KEY=VALUE",
+        "argument of the command; may be repeated; lists and mappings as JSON, @FILE for the content of "
         "a file; default: none",
     )
-    command.add_argument(
+    command.add_path(
         "--key",
-        type=Path,
-        metavar="PRIVATE.pem",
-        help="private key of an operator, to sign with; default, for commands that must be signed: the file "
+        "PRIVATE.pem",
+        "private key of an operator, to sign with; default, for commands that must be signed: the file "
         f"that {KEY_VARIABLE} names, else {OWN_KEY}",
     )
-    command.add_argument(
+    command.add_value(
         "--expires-s",
+        "SECONDS",
+        "seconds until the command expires; a gateway does not begin an expired command",
         type=int,
         default=300,
-        metavar="SECONDS",
-        help="seconds until the command expires; a gateway does not begin an expired command",
     )
-    command.add_argument(
-        "--wait-s",
-        type=float,
-        default=60.0,
-        metavar="SECONDS",
-        help="longest wait for the next reply, in seconds",
+    command.add_value(
+        "--wait-s", "SECONDS", "longest wait for the next reply, in seconds", type=float, default=60.0
     )
-    command.add_argument(
+    command.add_value(
         "--id",
-        type=topic_id,
-        metavar="ID",
-        help="id of a command that was sent before, to ask for its result: it is not executed again; "
+        "ID",
+        "id of a command that was sent before, to ask for its result: it is not executed again; "
         "default: a new id",
+        type=topic_id,
     )
-    command.add_json("the replies as they are, one a line")
+    command.add_json("each reply as received, one a line")
 
 
 def run_command(args: argparse.Namespace, stdout: TextIO) -> int:
@@ -203,8 +192,7 @@ def _send(
 
 
 def _formatted(reply: Reply, payload: bytes, as_json: bool) -> str:
-    """The reply without control characters: its text comes from the gateway, or from an attacker in its
-    place."""
+    """The reply without control characters: its text comes from the gateway, or an attacker in its place."""
     if as_json:
         return printable_json(msgspec.json.decode(payload))
     code = "" if reply.code in ("ok", reply.status) else f" ({printable(reply.code)})"
@@ -289,7 +277,7 @@ def _value(key: str, text: str) -> Any:
         try:
             return json.loads(text)
         except ValueError as error:
-            raise UsageError(f"--arg {key}: no JSON: {error}") from None
+            raise UsageError(f"--arg {key}: not JSON: {error}") from None
     return text
 
 
@@ -305,11 +293,8 @@ def _keygen(path: Path | None, stdout: TextIO) -> int:
             f"edge-agent command keygen: {error.filename}: {error.strerror}; no key was made", file=sys.stderr
         )
         return EX_FAILED
-    print(f"{path}: the private key. It signs commands: keep it off gateways and servers", file=stdout)
-    print(f"{public_path}: the public key, for commands.operator_keys of the gateways", file=stdout)
-    print(
-        "    (a search key: the private file for the centre, the public one for commands.search_keys)",
-        file=stdout,
-    )
+    print(f"{path}: the private key. Whoever has it can sign", file=stdout)
+    print(f"{public_path}: the public key. What the pair is for:", file=stdout)
+    print(KEY_USES, file=stdout)
     print(f"its id is {id_}", file=stdout)
     return EX_OK

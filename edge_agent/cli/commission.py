@@ -21,23 +21,14 @@ def add_command_to(commands: Commands) -> None:
         exit_codes={1: "failed, or a check is red"},
     )
     add_lang(commission)
-    commission.add_json("with --status and --identity")
+    commission.add_json("with --status, --identity and --new-code")
     commission.add_argument(
         "site",
         nargs="?",
         metavar="SITE",
         help="what the label of the site says, such as dt-001-r; default: none, needed to claim",
     )
-    one = commission.add_mutually_exclusive_group()
-    one.add_argument("--status", action="store_true", help="print the state of the claim")
-    one.add_argument("--undo", action="store_true", help="take back a claim that is not confirmed yet")
-    one.add_argument("--identity", action="store_true", help="print serial, words and code, for boxes.csv")
-    one.add_argument("--serve", action="store_true", help="serve the page for a phone; the unit does this")
-    one.add_argument(
-        "--withdrawal",
-        action="store_true",
-        help="ask whether the centre has withdrawn the site, and give it up then; the agent does this",
-    )
+    _add_actions(commission)
     commission.add_argument(
         "--by",
         default="",
@@ -60,7 +51,31 @@ def add_command_to(commands: Commands) -> None:
         type=Path,
         default=Path("/"),
         metavar="DIR",
-        help="folder of the files of the box; default: /",
+        help="root folder of the box's files, for tests; default: /",
+    )
+
+
+def _add_actions(commission: argparse.ArgumentParser) -> None:
+    """Add what the command does instead of claiming a site."""
+    one = commission.add_mutually_exclusive_group()
+    one.add_argument("--status", action="store_true", help="print the state of the claim")
+    one.add_argument("--undo", action="store_true", help="take back a claim that is not confirmed yet")
+    one.add_argument("--identity", action="store_true", help="print serial, words and code, for boxes.csv")
+    one.add_argument(
+        "--new-code",
+        action="store_true",
+        help="replace the code of the label, which others have seen, and print the new row for boxes.csv",
+    )
+    one.add_argument("--serve", action="store_true", help="serve the page for a phone; the unit does this")
+    one.add_argument(
+        "--examine",
+        action="store_true",
+        help="examine the site again if the centre has confirmed it since the report; a timer does this",
+    )
+    one.add_argument(
+        "--withdrawal",
+        action="store_true",
+        help="ask whether the centre has withdrawn the site, and give it up then; the agent does this",
     )
 
 

@@ -13,7 +13,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from edge_agent import __version__
 from edge_agent.cli.collect import add_private_key
@@ -21,13 +21,14 @@ from edge_agent.config.model.settings import Settings
 from edge_agent.core.clock import SystemClock, rfc3339
 from edge_agent.core.command_line.parser import Commands, add_command
 from edge_agent.core.errors import EvidenceError, StorageError
-from edge_agent.core.printable import printable_json
+from edge_agent.core.printable import printable, printable_json
 
 if TYPE_CHECKING:
     from edge_agent.evidence.chain.keys import SigningKey
     from edge_agent.evidence.chain.records import Record
     from edge_agent.evidence.export.archive import EvidenceArchive
     from edge_agent.evidence.export.bundle import BundleDevice, ClockOffset
+    from edge_agent.evidence.holds import HoldRecord
     from edge_agent.evidence.store import MediaStore
 
 
@@ -55,11 +56,9 @@ def add_command_to(commands: Commands, default_config: Path) -> None:
         "edge-agent evidence open --private-key centre.pem cam-1.mp4.sealed --out opened",
         exit_codes={1: "failed, or some files could not be opened"},
     )
-    opening.add_argument("files", type=Path, nargs="+", metavar="FILE", help="sealed pictures and clips")
+    opening.add_path("files", "FILE", "sealed pictures and clips", nargs="+")
     add_private_key(opening)
-    opening.add_argument(
-        "--out", type=Path, metavar="DIR", help="where to write the result; default: beside each file"
-    )
+    opening.add_path("--out", "DIR", "where to write the result; default: beside each file")
 
 
 def _add_verify(actions: Commands) -> None:
@@ -74,31 +73,23 @@ def _add_verify(actions: Commands) -> None:
             3: "nothing contradicts the evidence, but no known key signed all of it",
         },
     )
-    verify.add_argument(
-        "files", type=Path, nargs="+", metavar="FILE", help="events, one a line, or an exported bundle"
-    )
-    key = verify.add_argument(
+    verify.add_path("files", "FILE", "events, one a line, or an exported bundle", nargs="+")
+    key = verify.add_repeated(
         "--gateway-key",
-        dest="key",
-        action="append",
-        default=[],
-        metavar="GATEWAY=PUBLIC.pem",
-        help="public key of a gateway, as the centre has it; may be repeated; also a file of birth messages "
+        "GATEWAY=PUBLIC.pem",
+        "public key of a gateway, as the centre has it; may be repeated; also a file of birth messages "
         "with their topics; a key without GATEWAY= only finds contradictions; default: no key",
+        dest="key",
     )
     verify.rename("--key", key)
-    verify.add_argument(
+    verify.add_path(
         "--heads",
-        type=Path,
+        "FILE",
+        "events as they arrived at the centre; the heads inside a bundle are then not trusted; default: none",
         nargs="+",
         default=[],
-        metavar="FILE",
-        help="events as they arrived at the centre; the heads inside a bundle are then not trusted; "
-        "default: none",
     )
-    verify.add_argument(
-        "--media", type=Path, nargs="+", default=[], metavar="FILE", help="pictures and clips; default: none"
-    )
+    verify.add_path("--media", "FILE", "pictures and clips; default: none", nargs="+", default=[])
     verify.add_json()
 
 
@@ -109,11 +100,9 @@ def _add_export(actions: Commands, default_config: Path) -> None:
         "write a bundle that openssl and sha256sum can check",
         "sudo edge-agent evidence export EVENT --by 'Nguyễn Văn An' --out case-17.zip",
     )
-    export.add_argument("event", metavar="EVENT", help=EVENT_HELP)
-    export.add_argument("--by", required=True, metavar="NAME", help="name of the person; for the manifest")
-    export.add_argument(
-        "--out", type=Path, required=True, metavar="FILE.zip|DIR", help="where to write the result"
-    )
+    export.add_value("event", "EVENT", EVENT_HELP)
+    export.add_value("--by", "NAME", "name of the person; for the manifest", required=True)
+    export.add_path("--out", "FILE.zip|DIR", "where to write the result", required=True)
     export.add_config(default_config)
 
 
@@ -125,14 +114,10 @@ def _add_hold(actions: Commands, default_config: Path) -> None:
         "sudo edge-agent evidence hold EVENT --by 'Nguyễn Văn An' --why 'file 7/2026'",
         "sudo edge-agent evidence hold EVENT --release",
     )
-    hold.add_argument("event", metavar="EVENT", help=EVENT_HELP)
-    hold.add_argument(
-        "--by", metavar="NAME", help="name of the person; for the list of holds; default: your login name"
-    )
-    hold.add_argument("--why", default="", metavar="TEXT", help="reason of the hold; default: none")
-    hold.add_argument(
-        "--release", action="store_true", help="end the hold; rotation may delete the media again"
-    )
+    hold.add_value("event", "EVENT", EVENT_HELP)
+    hold.add_value("--by", "NAME", "name of the person; for the list of holds; default: your login name")
+    hold.add_value("--why", "TEXT", "reason of the hold; default: none", default="")
+    hold.add_flag("--release", "end the hold; rotation may delete the media again")
     hold.add_config(default_config)
 
 
@@ -213,19 +198,56 @@ def _hold(args: argparse.Namespace, out: TextIO) -> int:
 
 
 def _holds(args: argparse.Namespace, out: TextIO) -> int:
-    from edge_agent.evidence.hold_list import hold_list, holds_as_json
     from edge_agent.host.system.process import become_agent
 
     settings = _load(args.config)
     become_agent(settings.state_dir)
     with _readable(settings.state_dir):
         if args.json:
-            facts = holds_as_json(_store(settings))
+            facts = _holds_as_json(_store(settings))
             lines = [printable_json(facts, indent=2)]
         else:
-            lines = hold_list(_store(settings))
+            lines = _hold_table(_store(settings))
     out.writelines(f"{line}\n" for line in lines)
     return 0
+
+
+HOLD_HEAD = ("EVENT", "SINCE", "BY", "BYTES", "WHY")
+
+
+def _hold_table(store: MediaStore) -> list[str]:
+    """Return the lines of a table. Raises ``OSError`` when the holds cannot be read."""
+    rows = [_hold_row(event_id, hold, store) for event_id, hold in store.holds.all().items()]
+    if not rows:
+        return ["nothing is held"]
+    widths = [max(map(len, column)) for column in zip(HOLD_HEAD, *rows, strict=True)]
+    lines = ("  ".join(map(str.ljust, row, widths)) for row in (HOLD_HEAD, *rows))
+    return [line.rstrip() for line in lines]
+
+
+def _holds_as_json(store: MediaStore) -> list[dict[str, Any]]:
+    """Return the holds for ``--json``; fields are None if a record cannot be read. Raises ``OSError``."""
+    return [
+        {
+            "event": event_id,
+            "since": None if hold is None else hold.when,
+            "by": None if hold is None else hold.who,
+            "bytes": _size_bytes(event_id, store),
+            "why": None if hold is None else hold.why,
+        }
+        for event_id, hold in store.holds.all().items()
+    ]
+
+
+def _size_bytes(event_id: str, store: MediaStore) -> int:
+    return sum(path.stat().st_size for path in store.files_of(event_id))
+
+
+def _hold_row(event_id: str, hold: HoldRecord | None, store: MediaStore) -> tuple[str, ...]:
+    size_bytes = _size_bytes(event_id, store)
+    if hold is None:
+        return event_id, "?", "?", str(size_bytes), "its record cannot be read"
+    return event_id, printable(hold.when), printable(hold.who), str(size_bytes), printable(hold.why)
 
 
 def _open(args: argparse.Namespace, out: TextIO) -> int:

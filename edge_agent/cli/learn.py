@@ -35,76 +35,64 @@ def add_command_to(commands: Commands) -> None:
     learn = add_command(
         commands,
         "learn",
-        "train the detector with collected frames, measure it, release it signed",
+        "train the detector with collected frames, measure it, and make a signed release",
         "edge-agent learn frames --teacher yolox_nano_float16_quantize.tflite --key operator.pem",
         exit_codes={
             EX_NO_RELEASE: "no release: the new model is worse than the model in force at some place",
             EX_UNAVAILABLE: "the code that trains, or PyTorch, is not installed here",
         },
     )
-    learn.add_argument("folder", type=Path, metavar="FOLDER", help="pictures of `edge-agent collect open`")
-    learn.add_argument(
+    learn.add_path("folder", "FOLDER", "pictures of `edge-agent collect open`")
+    learn.add_repeated(
         "--teacher",
+        "FILE",
+        "a model of `edge-agent models fetch` that labels the frames; may be given twice; default: none",
         type=Path,
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="a model of `edge-agent models fetch` that labels the frames; may be given twice; default: none",
     )
-    learn.add_argument(
-        "--in-force",
-        type=Path,
-        metavar="FILE",
-        help="the model that runs on the gateways now; default: the model of this package",
+    learn.add_path(
+        "--in-force", "FILE", "the model that runs on the gateways now; default: the model of this package"
     )
-    learn.add_argument(
-        "--work",
-        type=Path,
-        metavar="DIR",
-        help="folder of labels, answers and weights; default: FOLDER/learn",
-    )
+    learn.add_path("--work", "DIR", "folder of labels, answers and weights; default: FOLDER/learn")
     learn.add_argument(
         "--step", choices=STEPS, help="run this step only; default: all steps that are still to do"
     )
-    learn.add_argument(
+    learn.add_flag(
         "--no-review",
-        action="store_true",
-        help="skip the page of questions; frames on which the models disagree then teach nothing, unless an "
+        "skip the page of questions; frames on which the models disagree then teach nothing, unless an "
         "answer is saved",
     )
-    learn.add_argument(
+    learn.add_value(
         "--hold-out",
+        "CAMERA",
+        "measure on the frames of these cameras, as in the manifest; default: one camera in five",
         nargs="+",
         default=[],
-        metavar="CAMERA",
-        help="measure on the frames of these cameras, as in the manifest; default: one camera in five",
     )
     _add_training(learn)
     _add_release(learn)
 
 
 def _add_training(learn: CommandParser) -> None:
-    learn.add_argument(
-        "--data", type=Path, metavar="DIR", help="open data to mix in, see training/README.md; default: none"
+    learn.add_path(
+        "--data",
+        "DIR",
+        "folder with open data sets to train on too, see training/README.md; default: none",
     )
-    learn.add_argument(
-        "--taught", type=Path, metavar="DIR", help="a teacher's labels of the open data; default: none"
-    )
-    checkpoint = learn.add_argument(
+    learn.add_path("--taught", "DIR", "a teacher's labels of the open data; default: none")
+    checkpoint = learn.add_path(
         "--checkpoint",
+        "FILE.pt",
+        "weights to begin from; default: random weights, which takes hours",
         dest="start",
-        type=Path,
-        metavar="FILE.pt",
-        help="weights to begin from; default: random weights, which takes hours",
     )
     learn.rename("--from", checkpoint)
     learn.add_argument("--minutes", type=_within(float, 0.1, 1e5), default=20.0, help="minutes of training")
-    learn.add_argument(
+    learn.add_value(
         "--steps",
+        "N",
+        "train for this number of optimiser steps instead; default: --minutes decides",
         type=_within(int, 1, 10**8),
         default=0,
-        metavar="N",
-        help="train for this number of optimiser steps instead; default: --minutes decides",
     )
     learn.add_argument(
         "--width",
@@ -121,20 +109,14 @@ def _add_training(learn: CommandParser) -> None:
 
 
 def _add_release(learn: CommandParser) -> None:
-    learn.add_argument(
+    learn.add_path(
         "--key",
-        type=Path,
-        metavar="PRIVATE.pem",
-        help="private key of an operator, to sign with; `edge-agent command keygen` makes one; "
+        "PRIVATE.pem",
+        "private key of an operator, to sign with; `edge-agent command keygen` makes one; "
         "default: none, needed for a release",
     )
     learn.add_argument("--name", help="name of the release; default: street- and the date")
-    learn.add_argument(
-        "--out",
-        type=Path,
-        metavar="DIR",
-        help="where to write the result; the release; default: releases in --work",
-    )
+    learn.add_path("--out", "DIR", "where to write the result; the release; default: releases in --work")
     learn.add_argument(
         "--margin",
         type=_within(float, 0, 1),
@@ -189,14 +171,13 @@ def add_verify(actions: Commands) -> None:
         "edge-agent models verify street-20261128 --operator-key operator.pub.pem",
         exit_codes={1: "failed, or the release is not genuine"},
     )
-    verify.add_argument("release", type=Path, metavar="FOLDER", help="release of `edge-agent learn`")
-    key = verify.add_argument(
+    verify.add_path("release", "FOLDER", "release of `edge-agent learn`")
+    key = verify.add_path(
         "--operator-key",
+        "PUBLIC.pem|DIR",
+        "public key of an operator, or a folder of public keys",
         dest="key",
-        type=Path,
         required=True,
-        metavar="PUBLIC.pem|DIR",
-        help="public key of an operator, or a folder of public keys",
     )
     verify.rename("--key", key)
     verify.add_json()

@@ -12,13 +12,15 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TextIO
 
+from edge_agent.cli import collect, command, evidence, passages, rehearse, search, site
 from edge_agent.cli.arguments import parser
 from edge_agent.core.command_line.exit_codes import EX_CONFIG, EX_FAILED, EX_USAGE
 from edge_agent.core.errors import ConfigError, EdgeAgentError, UsageError
-from edge_agent.core.languages import default_lang
+from edge_agent.core.languages import Lang, default_lang
+from edge_agent.tools.ground import command as ground
 
 if TYPE_CHECKING:
     from edge_agent.config.model.settings import Settings
@@ -29,13 +31,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _run_command(args)
     except ConfigError as error:
-        print(error, file=sys.stderr)
+        print(error.text(_lang(args)), file=sys.stderr)
         return EX_CONFIG
     except UsageError as error:
         print(f"edge-agent {args.command}: {error}", file=sys.stderr)
         return EX_USAGE
     except EdgeAgentError as error:
-        print(f"edge-agent {args.command}: {error}", file=sys.stderr)
+        from edge_agent.core.problems import error_in
+
+        print(f"edge-agent {args.command}: {error_in(error, _lang(args))}", file=sys.stderr)
         return EX_FAILED
     except OSError as error:
         if isinstance(error, BrokenPipeError):
@@ -47,9 +51,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EX_FAILED
 
 
+def _lang(args: argparse.Namespace) -> Lang:
+    return getattr(args, "lang", None) or default_lang(os.environ)
+
+
 def _run_command(args: argparse.Namespace) -> int:
     """Run a sub-command, importing only what it needs; return its exit code."""
-    out, lang = sys.stdout, getattr(args, "lang", None) or default_lang(os.environ)
+    out, lang = sys.stdout, _lang(args)
     match args.command:
         case "run":
             return _run_agent(args)
@@ -90,46 +98,27 @@ def _run_command(args: argparse.Namespace) -> int:
         case "central":
             return _central(args)
         case _:
-            return _run_tool(args, out)
+            return _run_tool(args, out, lang)
 
 
-def _run_tool(args: argparse.Namespace, out: TextIO) -> int:
+_TOOLS: dict[str, Callable[[argparse.Namespace, TextIO], int]] = {
+    "evidence": evidence.run_evidence,
+    "passages": passages.run_passages,
+    "rehearse": rehearse.run_rehearse,
+    "ground": ground.run_ground,
+    "collect": collect.run_collect,
+    "cameras": site.run_cameras,
+    "command": command.run_command,
+    "search": search.run_search,
+}
+"""Sub-commands whose modules the parser imports anyway."""
+
+
+def _run_tool(args: argparse.Namespace, out: TextIO, lang: Lang) -> int:
     """Run a sub-command that needs no running agent. The parser accepts no other names."""
     match args.command:
         case "models":
             return _models(args)
-        case "evidence":
-            from edge_agent.cli.evidence import run_evidence
-
-            return run_evidence(args, out)
-        case "passages":
-            from edge_agent.cli.passages import run_passages
-
-            return run_passages(args, out)
-        case "rehearse":
-            from edge_agent.cli.rehearse import run_rehearse
-
-            return run_rehearse(args, out)
-        case "ground":
-            from edge_agent.tools.ground.command import run_ground
-
-            return run_ground(args, out)
-        case "collect":
-            from edge_agent.cli.collect import run_collect
-
-            return run_collect(args, out)
-        case "cameras":
-            from edge_agent.cli.site import run_cameras
-
-            return run_cameras(args, out)
-        case "command":
-            from edge_agent.cli.command import run_command
-
-            return run_command(args, out)
-        case "search":
-            from edge_agent.cli.search import run_search
-
-            return run_search(args, out)
         case "conformance":
             from edge_agent.tools.conformance.command import run_conformance
 
@@ -141,15 +130,17 @@ def _run_tool(args: argparse.Namespace, out: TextIO) -> int:
         case "docs":
             from edge_agent.tools.offline_docs.command import run_docs
 
-            return run_docs(args, out, getattr(args, "lang", None) or default_lang(os.environ))
+            return run_docs(args, out, lang)
         case "home-assistant":
             from edge_agent.tools.home_assistant.command import run_home_assistant
 
             return run_home_assistant(args, out)
-        case _:
+        case "simulate":
             from edge_agent.tools.simulate.command import run_simulate
 
             return run_simulate(args, out)
+        case tool:
+            return _TOOLS[tool](args, out)
 
 
 STOP_LIMIT_S = 5.0

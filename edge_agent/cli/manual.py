@@ -28,7 +28,7 @@ def add_command_to(commands: Commands) -> None:
         "print the completion of this command line for a shell",
         "source <(edge-agent completion bash)",
     )
-    completion.add_argument("shell", choices=("bash", "zsh"), metavar="SHELL", help="bash or zsh")
+    completion.add_value("shell", "SHELL", "bash or zsh", choices=("bash", "zsh"))
 
 
 def run_completion(args: argparse.Namespace, parser: CommandParser, out: TextIO) -> int:

@@ -23,49 +23,41 @@ GROUPS = tuple(dict.fromkeys(GROUP_OF_LABEL.values()))
 
 def add_filters_to(passages: CommandParser) -> None:
     for name, old, of, which, default in (
-        ("--from", "--since", "from_time", "first", "all"),
-        ("--to", "--until", "to_time", "last", "now"),
+        ("--from", "--since", "from_time", "start", "all"),
+        ("--to", "--until", "to_time", "end", "now"),
     ):
-        moment = passages.add_argument(
+        moment = passages.add_value(
             name,
+            "TIME",
+            f"{which} of the period; in the site's time zone, such as 2026-11-24T20:15; default: {default}",
             type=parse_moment,
             dest=of,
-            metavar="TIME",
-            help=f"{which} moment; in the site's zone, such as 2026-11-24T20:15; default: {default}",
         )
         passages.rename(old, moment)
-    passages.add_argument(
-        "--camera", action="append", metavar="ID", help="id of the camera; may be repeated; default: all"
-    )
+    passages.add_value("--camera", "ID", "id of the camera; may be repeated; default: all", action="append")
     passages.add_argument("--group", choices=GROUPS, help="group of the object; default: all")
-    passages.add_argument(
-        "--colour", metavar="COLOUR", help="colour of any part, such as red, or upper:red; default: all"
-    )
+    passages.add_value("--colour", "COLOUR", "colour of any part, such as red, or upper:red; default: all")
     passages.add_argument(
         "--direction", choices=tuple(DIRECTIONS), help="direction in the picture; default: all"
     )
-    passages.add_argument(
+    passages.add_value(
         "--line",
+        "X1,Y1,X2,Y2",
+        "line in 0..1 of the picture of one --camera, which the object crossed; default: none",
         type=_parse_line,
-        metavar="X1,Y1,X2,Y2",
-        help="line in 0..1 of the picture of one --camera, which the object crossed; default: none",
     )
-    passages.add_argument(
-        "--for",
-        dest="for_s",
-        type=parse_amount,
-        metavar="SECONDS",
-        help="shortest time in sight; default: none",
+    passages.add_value(
+        "--for", "SECONDS", "shortest time in sight; default: none", dest="for_s", type=parse_amount
     )
     for name, metavar, what in (
         ("--min-height", "SHARE", "smallest height of the box, as a share of the picture's height"),
         ("--max-height", "SHARE", "largest height of the box, as a share of the picture's height"),
-        ("--min-speed", "LENGTHS", "lowest speed, in own lengths a second"),
-        ("--max-speed", "LENGTHS", "highest speed, in own lengths a second"),
+        ("--min-speed", "LENGTHS", "lowest speed, in lengths of the object a second"),
+        ("--max-speed", "LENGTHS", "highest speed, in lengths of the object a second"),
         ("--still", "SECONDS", "shortest time of standing still"),
     ):
         parse = parse_share if metavar == "SHARE" else parse_amount
-        passages.add_argument(name, type=parse, metavar=metavar, help=f"{what}; default: none")
+        passages.add_value(name, metavar, f"{what}; default: none", type=parse)
     passages.add_argument(
         "--speed",
         choices=tuple(SpeedClass),

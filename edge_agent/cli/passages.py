@@ -37,26 +37,17 @@ def add_command_to(commands: Commands, default_config: Path) -> None:
         "sudo edge-agent passages --camera cam-1 --pictures out --by 'Nguyễn Văn An' --purpose 'file 7/2026'",
     )
     add_filters_to(passages)
-    passages.add_argument(
-        "--limit", type=int, default=50, metavar="N", help="list at most this many passages"
-    )
-    passages.add_argument(
+    passages.add_value("--limit", "N", "list at most this many passages", type=int, default=50)
+    passages.add_path(
         "--pictures",
-        type=Path,
-        metavar="DIR",
-        help="write the pictures of what is listed into this folder; needs --by and --purpose; default: not "
+        "DIR",
+        "write the pictures of what is listed into this folder; needs --by and --purpose; default: not "
         "written",
     )
-    passages.add_argument(
-        "--by", metavar="NAME", help="name of the person; for the record of access; default: none"
-    )
-    passages.add_argument(
-        "--purpose", metavar="TEXT", help="purpose of the access; for the record of access; default: none"
-    )
-    passages.add_argument(
-        "--held",
-        action="store_true",
-        help="list the passages that are kept beyond their time for a case, and until when",
+    passages.add_value("--by", "NAME", "name of the person; for the record of access; default: none")
+    passages.add_value("--purpose", "TEXT", "purpose of the access; for the record of access; default: none")
+    passages.add_flag(
+        "--held", "list the passages that are kept beyond their time for a case, and until when"
     )
     passages.add_json()
     passages.add_config(default_config)
@@ -111,7 +102,8 @@ def run_passages(args: argparse.Namespace, out: TextIO) -> int:
 def _hold_lines(
     holds: Sequence[PassageHold], stored: Mapping[int, StoredPassage], zone: tzinfo, *, as_json: bool
 ) -> Iterator[str]:
-    """A line for each hold. Its passage may be missing: the file of rows was lost since."""
+    """Return a line for each hold. The passage of a hold may be missing, if the file of rows was lost
+    meanwhile."""
     for hold in holds:
         until = datetime.fromtimestamp(hold.until_ms / 1000, zone)
         passage = stored.get(hold.passage)

@@ -36,20 +36,14 @@ def add_command_to(commands: Commands, default_config: Path) -> None:
         "edge-agent rehearse cam-1 --rule draft.yaml --days 14",
         "edge-agent rehearse cam-1 --rule draft.yaml --json",
     )
-    rehearse.add_argument("camera", metavar="CAMERA", help="id of the camera")
-    rehearse.add_argument(
-        "--rule", required=True, metavar="FILE", help="the rule; its YAML file, -: standard input"
+    rehearse.add_value("camera", "CAMERA", "id of the camera")
+    rehearse.add_value(
+        "--rule", "FILE", "the rule; YAML file of the draft, or - for standard input", required=True
     )
-    rehearse.add_argument(
-        "--days",
-        type=int,
-        default=7,
-        metavar="N",
-        help="read what was stored in the last N days; at most 30",
+    rehearse.add_value(
+        "--days", "N", "read what was stored in the last N days; at most 30", type=int, default=7
     )
-    rehearse.add_argument(
-        "--examples", type=int, default=12, metavar="N", help="passages that are named, at most 24"
-    )
+    rehearse.add_value("--examples", "N", "passages that are named, at most 24", type=int, default=12)
     rehearse.add_json("its schema: edge-agent schema rehearsal")
     rehearse.add_config(default_config)
 

@@ -29,8 +29,8 @@ MAX_TOKEN_BYTES = 1_000
 NUMBERS = {
     "min_height": ("SHARE", "smallest height of the box, as a share of the picture's height"),
     "max_height": ("SHARE", "largest height of the box, as a share of the picture's height"),
-    "min_speed": ("LENGTHS", "lowest speed, in own lengths a second"),
-    "max_speed": ("LENGTHS", "highest speed, in own lengths a second"),
+    "min_speed": ("LENGTHS", "lowest speed, in lengths of the object a second"),
+    "max_speed": ("LENGTHS", "highest speed, in lengths of the object a second"),
     "min_speed_m_s": ("METRES", "lowest speed, in metres a second; only cameras with a ground plane"),
     "max_speed_m_s": ("METRES", "highest speed, in metres a second; only cameras with a ground plane"),
     "min_still_s": ("SECONDS", "shortest time of standing still"),
@@ -45,7 +45,7 @@ def add_command_to(commands: Commands) -> None:
     search = add_command(
         commands,
         "search",
-        "ask the gateways of a centre what their cameras saw, and print it as it comes",
+        "ask the gateways of a centre what their cameras saw, and print the answers as they arrive",
         "edge-agent search --centre https://centre.example:8443 --token-file token --purpose 'stolen moped' "
         "--case 7/2026 --from 2026-11-27T21:00 --to 2026-11-27T23:00 --ward de-tham --group two-wheeler "
         "--colour red",
@@ -54,123 +54,97 @@ def add_command_to(commands: Commands) -> None:
             1: "failed, or some gateways have not answered yet: they are named",
         },
     )
-    search.add_argument(
-        "--centre", required=True, metavar="URL", help="address of the centre's console, https://HOST:PORT"
+    search.add_value("--centre", "URL", "address of the centre's console, https://HOST:PORT", required=True)
+    search.add_path(
+        "--token-file", "FILE", "file with the token (edge-agent central user token)", required=True
     )
-    search.add_argument(
-        "--token-file",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        help="file with the token (edge-agent central user token)",
-    )
-    search.add_argument(
+    search.add_path(
         "--centre-ca-file",
-        type=Path,
-        metavar="FILE",
-        help="CA that signed the console's certificate; default: the system's trust store",
+        "FILE",
+        "CA that signed the console's certificate; default: the system's trust store",
     )
     _add_question(search)
     _add_places(search)
-    search.add_argument(
-        "--search", metavar="ID", help="id of a search that was made before, to read it; default: a new one"
-    )
-    search.add_argument(
+    search.add_value("--search", "ID", "id of a search that was made before, to read it; default: a new one")
+    search.add_value(
         "--withdraw",
-        metavar="ID",
-        help="id of a search that was made before, to withdraw it: gateways that have not answered are not "
+        "ID",
+        "id of a search that was made before, to withdraw it: gateways that have not answered are not "
         "asked any more; default: none",
     )
-    search.add_argument(
+    search.add_value(
         "--wait-s",
+        "SECONDS",
+        "longest wait for the next reply, in seconds; gateways answer until --hours are over",
         type=parse_amount,
         default=60.0,
-        metavar="SECONDS",
-        help="longest wait for the next reply, in seconds; gateways answer until --hours are over",
     )
-    search.add_argument(
+    search.add_path(
         "--pictures",
-        type=Path,
-        metavar="DIR",
-        help="write the pictures of what is listed into this folder; opening each goes on record; default: "
+        "DIR",
+        "write the pictures of what is listed into this folder; opening each goes on record; default: "
         "not opened",
     )
-    search.add_json("matches as they come, one a line")
+    search.add_json("each match as it arrives, one a line")
 
 
 def _add_question(search: CommandParser) -> None:
-    search.add_argument(
-        "--purpose", metavar="TEXT", help="purpose of the access; it goes on record; default: none, needed"
-    )
-    search.add_argument(
-        "--case", metavar="NUMBER", help="number of the case; it goes on record; default: none, needed"
-    )
+    search.add_value("--purpose", "TEXT", "purpose of the access; it goes on record; default: none, needed")
+    search.add_value("--case", "NUMBER", "number of the case; it goes on record; default: none, needed")
     for name, dest, which, otherwise in (
-        ("--from", "from_at", "first", "none, needed"),
-        ("--to", "to_at", "last", "now"),
+        ("--from", "from_at", "start", "none, needed"),
+        ("--to", "to_at", "end", "now"),
     ):
-        search.add_argument(
+        search.add_value(
             name,
+            "TIME",
+            f"{which} of the period; in the time zone of this machine; default: {otherwise}",
             dest=dest,
             type=parse_moment,
-            metavar="TIME",
-            help=f"{which} moment; in the time zone of this machine; default: {otherwise}",
         )
     search.add_argument("--group", choices=GROUPS, help="group of the object; default: all")
-    search.add_argument(
-        "--colour", metavar="COLOUR", help="colour of any part, such as red, or upper:red; default: all"
-    )
+    search.add_value("--colour", "COLOUR", "colour of any part, such as red, or upper:red; default: all")
     search.add_argument(
         "--direction", choices=tuple(DIRECTIONS), help="direction in the picture; default: all"
     )
     for name, (unit, what) in NUMBERS.items():
         option = OPTIONS.get(name, f"--{name.replace('_', '-')}")
         parse = parse_share if unit == "SHARE" else parse_amount
-        search.add_argument(option, dest=name, type=parse, metavar=unit, help=f"{what}; default: none")
-    search.add_argument(
-        "--hours",
-        type=float,
-        default=24.0,
-        metavar="HOURS",
-        help="hours in which gateways that are away now may answer",
+        search.add_value(option, unit, f"{what}; default: none", dest=name, type=parse)
+    search.add_value(
+        "--hours", "HOURS", "hours in which gateways that are away now may answer", type=float, default=24.0
     )
 
 
 def _add_places(search: CommandParser) -> None:
     for name, what in (("ward", "ward"), ("gateway", "gateway")):
-        search.add_argument(
-            f"--{name}",
-            action="append",
-            metavar="ID",
-            help=f"id of the {what}; may be repeated; default: all",
+        search.add_value(
+            f"--{name}", "ID", f"id of the {what}; may be repeated; default: all", action="append"
         )
-    search.add_argument(
-        "--camera",
-        action="append",
-        metavar="GATEWAY/CAMERA",
-        help="id of the camera; may be repeated; default: all",
+    search.add_value(
+        "--camera", "GATEWAY/CAMERA", "id of the camera; may be repeated; default: all", action="append"
     )
-    search.add_argument(
+    search.add_value(
         "--circle",
-        metavar="LATITUDE,LONGITUDE,METRES",
-        help="only gateways within so many metres of a point; default: all",
+        "LATITUDE,LONGITUDE,METRES",
+        "only gateways within so many metres of a point; default: all",
     )
-    search.add_argument(
+    search.add_value(
         "--line",
-        metavar="X1,Y1,X2,Y2",
-        help="line in 0..1 of the picture of one --camera, which the object crossed; default: none",
+        "X1,Y1,X2,Y2",
+        "line in 0..1 of the picture of one --camera, which the object crossed; default: none",
     )
-    search.add_argument(
+    search.add_value(
         "--then",
-        metavar="GATEWAY[/CAMERA]",
-        help="find objects that were seen there afterwards, too; default: one place is enough",
+        "GATEWAY[/CAMERA]",
+        "find only objects that were seen at this second place afterwards; default: no second place",
     )
-    search.add_argument(
+    search.add_value(
         "--within",
+        "MINUTES",
+        "longest time between the two passages of a pair, in minutes",
         type=float,
         default=10.0,
-        metavar="MINUTES",
-        help="longest time between the two passages of a pair, in minutes",
     )
 
 
@@ -209,7 +183,7 @@ def _token(path: Path) -> str:
 
 def _check_id(option: str, search: str | None) -> None:
     if search is not None and not (search.isascii() and search.isalnum()):
-        raise UsageError(f"{option} {printable(search)}: this is no id of a search")
+        raise UsageError(f"{option} {printable(search)}: this is not the id of a search")
 
 
 def _withdraw(client: CentreClient, search: str, out: TextIO) -> int:
@@ -358,5 +332,7 @@ def _save_picture(client: CentreClient, search: str, match: Mapping[str, Any], f
     name = f"{match['gateway']}-{match['passage']}{'.sealed' if sealed else '.jpg'}"
     # The centre has sent these names: a path in them would lead out of the folder.
     if not _PICTURE_NAME.fullmatch(name):
-        raise EdgeAgentError(f"the centre names a picture {name!r}, which is no file name; it is not written")
+        raise EdgeAgentError(
+            f"the centre names a picture {name!r}, which is not a file name; it is not written"
+        )
     (folder / name).write_bytes(content)

@@ -23,75 +23,56 @@ def add_doctor(commands: Commands, default_config: Path) -> None:
     )
     add_lang(doctor)
     doctor.add_json("its schema: edge-agent schema doctor")
-    doctor.add_argument(
+    doctor.add_repeated(
         "--accept",
+        "CHECK=REASON",
+        "accept a known defect, such as cam-2='not delivered'; may be repeated; default: none",
         type=_acceptance,
-        action="append",
-        default=[],
-        metavar="CHECK=REASON",
-        help="accept a known defect, such as cam-2='not delivered'; may be repeated; default: none",
     )
-    doctor.add_argument(
-        "--sheet",
-        type=Path,
-        metavar="OUT.jpg",
-        help="write one sheet with the pictures of all cameras; default: not written",
+    doctor.add_path(
+        "--sheet", "OUT.jpg", "write one sheet with the pictures of all cameras; default: not written"
     )
-    doctor.add_argument(
-        "--report",
-        type=Path,
-        metavar="OUT.html",
-        help="write a commissioning report to print and sign; default: not written",
+    doctor.add_path(
+        "--report", "OUT.html", "write a commissioning report to print and sign; default: not written"
     )
-    doctor.add_argument(
-        "--photo", type=Path, metavar="FILE", help="photo of the notice sign, for the report; default: none"
-    )
-    doctor.add_argument(
-        "--by", default="", metavar="NAME", help="name of the person; for the report; default: left blank"
-    )
+    doctor.add_path("--photo", "FILE", "photo of the notice sign, for the report; default: none")
+    doctor.add_value("--by", "NAME", "name of the person; for the report; default: left blank", default="")
     _add_paper(doctor)
-    doctor.add_argument(
+    doctor.add_value(
         "--aim",
-        metavar="CAMERA",
-        help="instead of the examination, show the picture of this camera to a phone for 15 minutes; "
+        "CAMERA",
+        "instead of the examination, show the picture of this camera to a phone for 15 minutes; "
         "default: examine now",
     )
     doctor.add_config(default_config)
 
 
 def _add_paper(doctor: CommandParser) -> None:
-    """Options of the commissioning report."""
     doctor.add_argument(
         "--also", choices=["en", "vi"], help="a second language beside that of the report; default: none"
     )
-    doctor.add_argument(
-        "--number",
-        default="",
-        metavar="TEXT",
-        help="number of the report; default: the site's id and the date",
+    doctor.add_value(
+        "--number", "TEXT", "number of the report; default: the site's id and the date", default=""
     )
     parties = (("owner", "owner", "owner"), ("contractor",) * 3, ("authority", "ward", "ward's authority"))
     for option, party, whom in parties:
-        doctor.add_argument(
+        doctor.add_value(
             f"--{option}",
+            "NAME",
+            f"name of the {whom} on the report; default: acceptance.{party} of the configuration",
             dest=party,
             default="",
-            metavar="NAME",
-            help=f"name of the {whom} on the report; default: acceptance.{party} of the configuration",
         )
-    doctor.add_argument(
+    doctor.add_repeated(
         "--signature",
+        "PARTY=FILE.png",
+        "drawn signature of the owner, contractor or ward; may be repeated; default: none",
         type=_signature,
-        action="append",
-        default=[],
-        metavar="PARTY=FILE.png",
-        help="drawn signature of the owner, contractor or ward; may be repeated; default: none",
     )
-    doctor.add_argument(
+    doctor.add_path(
         "--findings",
-        type=Path,
-        metavar="FINDINGS.json",
-        help="make the report again from the findings of an earlier examination; default: examine now",
+        "FINDINGS.json",
+        "make the report again from the findings of an earlier examination; default: examine now",
     )
 
 
@@ -129,29 +110,24 @@ def _add_discover(actions: Commands, default_config: Path) -> None:
         "--write /etc/edge-agent/conf.d/cameras.yaml",
         exit_codes={1: "failed, or no camera was found"},
     )
-    discover.add_argument(
+    discover.add_value(
         "--subnet",
-        metavar="10.0.0.0/24",
-        help="ask each address of this network too, at most a /22: finds cameras whose ONVIF is off, and "
+        "10.0.0.0/24",
+        "ask each address of this network too, at most a /22: finds cameras whose ONVIF is off, and "
         "passes a firewall that drops answers to multicast; default: multicast only",
     )
     add_lang(discover)
     discover.add_json()
-    discover.add_argument(
+    discover.add_value(
         "--choose",
-        metavar="1,2|all",
-        help="cameras to log in to and to write: numbers of the list, or addresses; default: log in to all, "
+        "1,2|all",
+        "cameras to log in to and to write: numbers of the list, or addresses; default: log in to all, "
         "and ask before --write",
     )
-    discover.add_argument(
-        "--write",
-        type=Path,
-        metavar="FILE.yaml",
-        help="write a drop-in with the chosen cameras, for conf.d; default: not written",
+    discover.add_path(
+        "--write", "FILE.yaml", "write a drop-in with the chosen cameras, for conf.d; default: not written"
     )
-    discover.add_argument(
-        "--force", action="store_true", help="replace the drop-in and the password files where they exist"
-    )
+    discover.add_flag("--force", "replace the drop-in and the password files where they exist")
     _add_login(discover, "log in with it to the chosen cameras, at most twice; default: no login")
     _add_state_dir(discover)
     discover.add_config(default_config)
@@ -165,20 +141,19 @@ def _add_configure(actions: Commands, default_config: Path) -> None:
         "edge-agent cameras configure cam-1 --ntp 10.0.0.1 --camera-username admin",
         exit_codes={1: "failed, or the camera did not accept every setting"},
     )
-    configure.add_argument("camera", metavar="CAMERA", help="id of the camera")
+    configure.add_value("camera", "CAMERA", "id of the camera")
     add_lang(configure)
-    configure.add_argument(
+    configure.add_flag(
         "--yes",
-        action="store_true",
-        help="change the settings without a question; without it and without a terminal they are only shown",
+        "change the settings without a question; without it and without a terminal they are only shown",
     )
-    configure.add_argument(
+    configure.add_value(
         "--ntp",
+        "10.0.0.1",
+        "IPv4 address of the NTP server that the camera shall use; without an address this gateway, if "
+        "it serves time; default: NTP is not changed",
         nargs="?",
         const="",
-        metavar="10.0.0.1",
-        help="IPv4 address of the NTP server that the camera shall use; without an address this gateway, if "
-        "it serves time; default: NTP is not changed",
     )
     configure.add_argument("--port", type=int, default=80, help="port of the camera's web page")
     _add_login(configure, "an administrator; default: the login in the configuration")
@@ -187,24 +162,22 @@ def _add_configure(actions: Commands, default_config: Path) -> None:
 
 
 def _add_login(action: CommandParser, what: str) -> None:
-    name = action.add_argument("--camera-username", metavar="NAME", help=f"user of the camera; {what}")
-    file = action.add_argument(
+    name = action.add_value("--camera-username", "NAME", f"user of the camera; {what}")
+    file = action.add_path(
         "--camera-password-file",
-        type=Path,
-        metavar="FILE",
-        help="file with the password of --camera-username in its one line; default: a question",
+        "FILE",
+        "file with the password of --camera-username in its one line; default: a question",
     )
     action.rename("--username", name)
     action.rename("--password-file", file)
 
 
 def _add_state_dir(action: CommandParser) -> None:
-    action.add_argument(
+    action.add_path(
         "--state-dir",
-        type=Path,
+        "DIR",
+        "state_dir of the agent, where failed logins are remembered for an hour",
         default=STATE_DIR,
-        metavar="DIR",
-        help="state_dir of the agent, where failed logins are remembered for an hour",
     )
 
 

@@ -97,7 +97,7 @@ class Collector:
         try:
             self._folder.mkdir(mode=0o750, parents=True, exist_ok=True)
         except OSError as error:
-            log.warning("collect: %s cannot be made (%s)", self._folder, error.strerror)
+            log.warning("collect: %s cannot be created (%s)", self._folder, error.strerror)
         self._store.open()
         with self._lock:
             self._record = record = read_record(self._folder / FILE, Collection)
@@ -281,8 +281,8 @@ class Collector:
         return record
 
     def _taken_over(self, path: Path) -> ExportNote | None:
-        """Read and delete a note. A note that cannot be deleted is ignored: it would be reported each
-        time."""
+        """Read and delete a note. A note that cannot be deleted is ignored, because it would be reported
+        again and again."""
         exported = read_record(path, ExportNote)
         try:
             path.unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from msgspec import Meta, Struct, field
 
 from edge_agent.core.clock import rfc3339
 from edge_agent.core.errors import EdgeAgentError
-from edge_agent.core.problems import command_text, optional_problem, problem_text
+from edge_agent.core.problems import ProblemText, command_text, optional_problem, problem_text
 from edge_agent.wire import CollectionData, Id, Time
 
 State = Literal["taking", "complete", "gone"]
@@ -82,7 +82,7 @@ class Collection(Struct, frozen=True, kw_only=True):
             stop_reason=self.stop_reason,
         )
 
-    def _why(self) -> str:
+    def _why(self) -> ProblemText:
         taken = self.taken_in_all
         match self.state:
             case "taking":
@@ -147,7 +147,7 @@ def with_note(jpeg: bytes, note: FrameNote) -> bytes:
 def note_of(jpeg: bytes) -> FrameNote:
     """Return the note of a picture. Raises InvalidFrameFile; the bytes may come from any source."""
     if not jpeg.startswith(b"\xff\xd8"):
-        raise InvalidFrameFile("it is no JPEG")
+        raise InvalidFrameFile("it is not a JPEG")
     at = 2
     while at + 4 <= len(jpeg) and jpeg[at] == 0xFF and jpeg[at + 1] != _SCAN:
         size = int.from_bytes(jpeg[at + 2 : at + 4], "big")

@@ -51,7 +51,8 @@ class FrameSelection:
         now_mono: float,
         taken: Mapping[str, int] | None = None,
     ) -> None:
-        """``taken``: frames by light level from before a restart; then one interval passes first."""
+        """``taken``: frames by light level that were taken before a restart; if there are any, one interval
+        passes first."""
         self._frames = frames
         self._gap_s = 3600.0 / per_hour
         self._for_s = for_s

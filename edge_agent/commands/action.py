@@ -66,19 +66,15 @@ class CommandContext(Protocol[Args_co]):
     @property
     def signed_by(self) -> str | None:
         """Id of the operator's key; None: it was not signed."""
-        ...
 
     def progress(self, text: str, /) -> None:
         """Publish another ``running`` with this text. Any thread."""
-        ...
 
     def finish(self, outcome: CommandSucceeded | CommandFailed, /) -> None:
         """Publish the outcome after ``run`` returned ``InProgress``. Any thread, once."""
-        ...
 
     def stopping(self) -> bool:
         """Whether the agent stops: return soon, or raise CommandFailed and leave the rest to ``resume``."""
-        ...
 
 
 def unchanged(why: str) -> ProblemText:
@@ -140,8 +136,7 @@ class Action:
 
 
 def select_cameras(wanted: Sequence[str] | None, known: Sequence[str]) -> list[str]:
-    """Return the cameras that a command names, each once; all for None. Raises CommandRefused for an unknown
-    one."""
+    """The cameras that a command names, each once; all for None. Raises CommandRefused for an unknown one."""
     selected = list(known if wanted is None else dict.fromkeys(wanted))
     if unknown := [camera for camera in selected if camera not in known]:
         raise CommandRefused(problem_text("no-such-camera", camera=unknown, known=list(known)))
@@ -166,8 +161,7 @@ ALWAYS_SIGNED = frozenset(
 )
 """Types that are always signed. Of other types: arguments that name a URL or delete something."""
 SEARCH_TYPES = frozenset({"passage-hold", "passage-pictures", "passage-times", "rehearse", "search"})
-"""Types that a search key of the centre may sign too. They read; a hold only delays a deletion, within
-limits."""
+"""Types that a search key of the centre may sign too. They read; a hold delays a deletion, within limits."""
 _RISKY_ARGUMENTS = ("url", "urls", "release", "delete", "still")
 
 
@@ -179,7 +173,8 @@ def is_signed_by_default(type_: str, args: Mapping[str, Any]) -> bool:
 
 
 def _ends_override(type_: str, for_s: float | None) -> bool:
-    """Whether it ends an override or a collection. That needs no signature: it only restores the default."""
+    """Whether the command ends an override or a collection. This needs no signature, because it only
+    restores the default."""
     return type_ in ("mask", "disarm", "collect") and for_s == 0
 
 

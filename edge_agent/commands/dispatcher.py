@@ -41,15 +41,12 @@ from edge_agent.wire.topics import DownKind, DownMessage
 
 log = logging.getLogger(__name__)
 
-MAX_INCOMING = 32
-"""Messages that wait to be processed; further ones stay at the broker."""
+MAX_INCOMING = 32  # messages that wait to be processed; further ones stay at the broker
 MAX_SEARCHES_A_MINUTE = 120
 """New searches that are accepted. Each is written to the disk three times, also one that is refused later."""
-SET_CONFIG = "set-config"
-"""The command on the retained topic ``down/config``."""
+SET_CONFIG = "set-config"  # the command on the retained topic ``down/config``
 PATIENCE_S = 10.0
-WAIT_S = 1.0
-"""Between two questions whether a command that waits may start."""
+WAIT_S = 1.0  # between two questions whether a command that waits may start
 HANGS_AFTER_S = 60.0
 """A quick command that exceeds its time limit by this much hangs, and the supervisor restarts the agent. A
 slow one is replied to as timed out and delays only its own type."""
@@ -80,9 +77,6 @@ class CommandExecutor:
         self._threads: dict[str, threading.Thread] = {}
 
     # --- any thread ---
-
-    def start(self) -> None:
-        self.loop.start()
 
     def stop(self) -> None:
         """Ask the threads to end; does not wait for them."""
@@ -186,10 +180,12 @@ class CommandExecutor:
 
 def _lower_priority(niceness: int) -> None:
     """Lower the priority of the calling thread; Linux has a niceness for each thread. Raising it again needs
-    privileges."""
+    privileges, and an agent that was started with a lower priority keeps it."""
     if niceness:
+        thread = threading.get_native_id()
         with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
+            own = os.getpriority(os.PRIO_PROCESS, thread)
+            os.setpriority(os.PRIO_PROCESS, thread, max(own, niceness))
 
 
 class CommandDispatcher:
@@ -234,7 +230,6 @@ class CommandDispatcher:
 
     @property
     def loops(self) -> tuple[SupervisedThread, ...]:
-        """Threads for the supervisor."""
         return (self._executor.loop,)
 
     # --- any thread ---
@@ -243,7 +238,7 @@ class CommandDispatcher:
         """Start the threads, and resume the commands that were not done when the agent ended."""
         for command in self._open.restore(self.actions):
             self._executor.queue(command)
-        self._executor.start()
+        self._executor.loop.start()
 
     def stop(self) -> None:
         """Ask for the end of all commands; does not wait for it."""
@@ -259,7 +254,9 @@ class CommandDispatcher:
         left_s = message.expires_in_s
         until_mono = None if left_s is None else self._clock.monotonic() + left_s
         if not self._executor.submit(message, until_mono):
-            log.warning("commands: the queue is full; the broker sends this one again in the next session")
+            log.warning(
+                "commands: the queue is full; the broker sends this command again in the next session"
+            )
 
     def tick(self) -> None:
         """Reply ``timed-out`` or ``expired`` to commands that took or waited too long, and ``running`` to

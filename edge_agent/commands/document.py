@@ -24,10 +24,8 @@ MAX_LIFETIME = timedelta(days=31)
 """Longest time from ``issued`` to ``expires``: the journal keeps an id for as long."""
 MAX_UNSIGNED_LIFETIME = timedelta(days=1)
 """Any client that may publish to the topic can send unsigned commands, so they expire sooner."""
-LAST_YEAR = 9000
-"""Leaves room to add days to ``expires``: Python's dates end in 9999."""
-TOLERANCE = timedelta(minutes=5)
-"""How far the sender's clock may be ahead."""
+LAST_YEAR = 9000  # leaves room to add days to ``expires``: Python's dates end in 9999
+TOLERANCE = timedelta(minutes=5)  # how far the sender's clock may be ahead
 
 _ID = re.compile(r"[a-z0-9-]{1,63}")
 
@@ -116,7 +114,7 @@ def _refuse_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Refuse repeated keys: parsers differ in which one they use, and a signed text must have one meaning."""
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError("a key stands in it twice")
+        raise ValueError("a key of an object stands there twice")
     return found
 
 

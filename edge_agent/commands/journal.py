@@ -23,8 +23,7 @@ from edge_agent.wire import Reply
 
 log = logging.getLogger(__name__)
 
-RETENTION = timedelta(days=7)
-"""Shortest time for which a repeated command is recognised."""
+RETENTION = timedelta(days=7)  # shortest time for which a repeated command is recognised
 MAX_RECORDS = 1024
 MAX_UNSIGNED_RECORDS = 768
 """Limit for unsigned commands, so that a client that cannot sign leaves room for operators who can."""
@@ -36,8 +35,7 @@ again, which changes nothing and is on record."""
 DELETE_BATCH = 16
 """Records deleted together when the journal is full, so that not every command has to delete one."""
 
-DAMAGED = ""
-"""``signed_by`` of a record that cannot be read."""
+DAMAGED = ""  # ``signed_by`` of a record that cannot be read
 _NAME = re.compile(r"[a-z0-9-]{1,63}\.json")
 
 

@@ -34,8 +34,7 @@ log = logging.getLogger(__name__)
 MAX_OPEN = 16
 MAX_OPEN_UNSIGNED = 12
 """Limit for unsigned commands, so that a client that cannot sign leaves room for operators who can."""
-MAX_OPEN_PER_TYPE = 8
-"""When a command hangs, those that wait for it leave room for other types."""
+MAX_OPEN_PER_TYPE = 8  # when a command hangs, those that wait for it leave room for other types
 MAX_OPEN_SEARCHES = 64
 """Searches are counted separately: they may wait for a day, and whoever sends many must not block others."""
 
@@ -76,7 +75,9 @@ class OpenCommand:
         try:
             return self.action.must_wait()
         except Exception:
-            log.exception("command %s: whether it must wait is not known; it does not", self.record.id)
+            log.exception(
+                "command %s: could not determine whether it must wait; it is executed now", self.record.id
+            )
             return None
 
     @property
@@ -114,8 +115,6 @@ class OpenCommands:
     def journal_error(self) -> str | None:
         """Why the journal cannot be written."""
         return self._journal.write_error
-
-    # --- begin ---
 
     def restore(self, actions: Mapping[str, Action]) -> list[OpenCommand]:
         """Return the commands that were not done when the agent ended; queue replies that were not sent."""
@@ -193,8 +192,7 @@ class OpenCommands:
             raise CommandRefused(problem_text(code), "busy")
 
     def _overload(self, type_: str, signed: bool) -> dict[str, int] | None:
-        """Return how many are open, of all types and of this one, if one more is too many; None: it is
-        accepted."""
+        """How many are open, of all types and of this one, if one more is too many; None: it is accepted."""
         is_search = type_ in SEARCH_TYPES
         records = [
             each.record for each in self._open.values() if (each.record.type in SEARCH_TYPES) == is_search
@@ -208,8 +206,6 @@ class OpenCommands:
         full = len(records) >= MAX_OPEN or (not signed and unsigned >= MAX_OPEN_UNSIGNED)
         counts = _counts(records, type_)
         return counts if full or counts["same"] >= MAX_OPEN_PER_TYPE else None
-
-    # --- do ---
 
     def start(self, command: OpenCommand) -> bool:
         """Journal that the command runs. False: it has been replied to meanwhile, or has expired."""
@@ -237,8 +233,6 @@ class OpenCommands:
                 reply = self._reply_to(command, "running", text)
                 command.record = msgspec.structs.replace(command.record, reply=reply)
                 self._replies.put(reply)
-
-    # --- end ---
 
     def settle(
         self, command: OpenCommand, outcome: CommandSucceeded | InProgress | CommandFailed | CommandRefused
@@ -324,8 +318,6 @@ class OpenCommands:
         log.info("command %s: %s %s: %.200s", record.id, record.type, status, reply.text)
         self._journal.write(msgspec.structs.replace(record, step="done", reply=reply, args=None))
         self._replies.put(reply)
-
-    # --- replies ---
 
     def _put_reply(self, record: CommandRecord) -> None:
         if record.reply is not None:

@@ -68,9 +68,8 @@ def payload_of(jws: bytes) -> bytes:
 
 
 class OperatorKeyring:
-    """The public keys that may sign commands: the operators' keys everything, search keys only searches.
-
-    The files are read for each signature, so a new key counts at once, and a removed one no more."""
+    """The public keys that may sign commands: operators' keys sign everything, search keys only searches.
+    The files are read for each signature, so added and removed keys take effect at once."""
 
     def __init__(self, operator_keys: Sequence[Path], search_keys: Sequence[Path] = ()) -> None:
         """Files, and folders of files ``*.pem``."""
@@ -144,15 +143,14 @@ def open_claim(jws: bytes) -> Claim:
         raw = read_public(claim.public_key)
         verify(jws, raw)
     except (CommandRefused, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueError(f"it is no claim signed by its box: {error}"[:300]) from None
+        raise ValueError(f"it is not a claim signed by its box: {error}"[:300]) from None
     if key_id(PUBLIC_DER + raw) != claim.key_sha256:
         raise ValueError("its fingerprint is not that of its key")
     return claim
 
 
 def _split(jws: bytes) -> tuple[bytes, str, bytes]:
-    """Return the document, the id of the key that the header names, and the signature. Raises
-    CommandRefused."""
+    """Return the document, the id of the key in the header, and the signature. Raises CommandRefused."""
     if len(jws) > MAX_JWS_BYTES:
         reason = problem_text("command-too-large", bytes=len(jws), limit=MAX_JWS_BYTES)
         raise CommandRefused(reason, "oversized")
@@ -206,7 +204,10 @@ def read_public(pem: str) -> bytes:
     match = _PEM.search(pem)
     if match is None:
         raise ValueError("it holds no public key in PEM")
-    der = base64.b64decode("".join(match[1].split()), validate=True)
+    try:
+        der = base64.b64decode("".join(match[1].split()), validate=True)
+    except binascii.Error:
+        raise ValueError("its public key is damaged") from None
     if not der.startswith(PUBLIC_DER) or len(der) != len(PUBLIC_DER) + 32:
         raise ValueError("its key is not Ed25519")
     return der.removeprefix(PUBLIC_DER)
@@ -231,7 +232,7 @@ def _base64(part: bytes) -> bytes:
     except binascii.Error as error:
         raise ValueError(str(error)) from error
     if _base64url(data) != part:
-        raise ValueError("not the canonical form")
+        raise ValueError("it is not in canonical form")
     return data
 
 
@@ -247,7 +248,10 @@ def read_private(path: Path) -> Ed25519PrivateKey:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     match = _PRIVATE_PEM.search(path.read_text(encoding="ascii", errors="replace"))
-    der = base64.b64decode("".join(match[1].split())) if match else b""
+    try:
+        der = base64.b64decode("".join(match[1].split())) if match else b""
+    except binascii.Error:
+        der = b""
     if not der.startswith(PRIVATE_DER) or len(der) != len(PRIVATE_DER) + 32:
         raise KeyUnusable(f"{path} holds no Ed25519 private key without a password; nothing was sent")
     return Ed25519PrivateKey.from_private_bytes(der.removeprefix(PRIVATE_DER))

@@ -22,6 +22,7 @@ from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import CaptureError, ConfigError, EdgeAgentError
 from edge_agent.core.languages import Bilingual
 from edge_agent.core.model import Cause
+from edge_agent.core.problems import problem_of
 from edge_agent.core.secrets import Credentials, Secret
 from edge_agent.host.health.camera_identity import find_neighbour_mac
 from edge_agent.tools.cameras.access import open_journal
@@ -37,7 +38,8 @@ Discover = Callable[[], Sequence[DiscoveredCamera]]
 
 @dataclass(frozen=True, slots=True)
 class CameraOfSite:
-    """A camera of the sheet, as it was found. ``fits``: it can be used as the sheet says."""
+    """A camera of the sheet, and what was found at its address. ``fits``: it can be used as the sheet
+    says."""
 
     id: str
     name: str
@@ -67,9 +69,10 @@ class CamerasFound:
 
 
 def discover(state: Path) -> Sequence[DiscoveredCamera]:
-    """Search by multicast, without a login. Takes some five seconds; none where the search fails."""
+    """Search by multicast, without a login. Takes some five seconds; the result is empty if the search
+    fails."""
     try:
-        return Discovery(open_journal(state), SystemClock(), lambda _: None).search(Search())
+        return Discovery(open_journal(state, "en"), SystemClock(), lambda _: None).search(Search())
     except EdgeAgentError:
         return ()
 
@@ -137,23 +140,31 @@ def _with_password(camera: Camera, passwords: Mapping[str, str]) -> Camera:
     return replace(camera, credentials=login)
 
 
-def refused_passwords(settings: Settings, reachable: frozenset[str], state: Path) -> list[str]:
-    """Cameras that refuse their password. A camera that is dead or busy is not one of them.
-
-    At most one login each, and none after two failures within an hour (``capture.logins``)."""
+def try_passwords(settings: Settings, reachable: frozenset[str], state: Path) -> None:
+    """Log in once at each of these cameras, as often as ``core.camera_logins`` allows. Raises
+    CommissioningError if cameras refuse their password, or if it may not be tried now; not for a camera that
+    is dead or busy."""
     asked = [each for each in settings.cameras if each.credentials is not None and each.id in reachable]
 
-    def refuses(camera: Camera) -> bool:
+    def refusal(camera: Camera) -> str | None:
         try:
             clock = SystemClock()
             source = LimitedLogins(state, clock).open(camera, clock, lambda _: False, OPEN)
         except CaptureError as error:
-            return error.cause is Cause.UNAUTHORIZED
+            if error.cause is not Cause.UNAUTHORIZED:
+                return None
+            problem = problem_of(error.detail)
+            untried = problem is not None and problem.code == "login-of-user-waits"
+            return "password-untried" if untried else "password-wrong"
         source.close()
-        return False
+        return None
 
     with ThreadPoolExecutor(max(1, min(8, len(asked)))) as threads:
-        return [camera.id for camera, wrong in zip(asked, threads.map(refuses, asked), strict=True) if wrong]
+        refusals = list(threads.map(refusal, asked))
+    for code in ("password-untried", "password-wrong"):
+        if code in refusals:
+            cameras = [camera.id for camera, why in zip(asked, refusals, strict=True) if why == code]
+            raise CommissioningError(code, cameras=cameras)
 
 
 def store_passwords(run: Path, passwords: Mapping[str, str]) -> None:

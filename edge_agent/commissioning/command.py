@@ -5,38 +5,47 @@ from __future__ import annotations
 import argparse
 import getpass
 import json
+import logging
 import os
 import subprocess
 import sys
+import textwrap
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TextIO
 
 from edge_agent.cameras.build import use_one_opencv_thread
 from edge_agent.commissioning.cameras import store_passwords
 from edge_agent.commissioning.commissioning import BoxEnvironment, Commissioning
-from edge_agent.commissioning.examination import DoctorRun
-from edge_agent.commissioning.identity import BoxIdentity, open_identity
+from edge_agent.commissioning.examination import DoctorRun, FinalExamination
+from edge_agent.commissioning.identity import BoxIdentity, open_identity, replace_code
 from edge_agent.commissioning.messages import CommissioningError
+from edge_agent.commissioning.page.fault import BundleFiles, FaultPages, bundle_files, serve_until_repaired
+from edge_agent.commissioning.page.gate import LabelGate
+from edge_agent.commissioning.page.listeners import BoxListeners
 from edge_agent.commissioning.page.service import CommissionService
 from edge_agent.commissioning.page.state_document import identity_document, state_document
 from edge_agent.commissioning.paths import CommissioningPaths
 from edge_agent.commissioning.record import ClaimStore, exclusive
 from edge_agent.commissioning.root_part import RootPart
-from edge_agent.commissioning.sites import read_bundle
+from edge_agent.commissioning.sites import id_of_label, read_bundle
 from edge_agent.commissioning.terminal import Terminal
 from edge_agent.commissioning.withdrawal import adopt_withdrawal, follow_withdrawal
 from edge_agent.config.board import read_board
 from edge_agent.core.clock import SystemClock
+from edge_agent.core.command_line.exit_codes import EX_OK, EX_TEMPFAIL
 from edge_agent.core.errors import UsageError
-from edge_agent.core.languages import Lang, default_lang
+from edge_agent.core.languages import Bilingual, Lang, default_lang
 from edge_agent.host.health.clock_sync import ClockState, read_clock_state, read_kernel_sync
 from edge_agent.host.system.addresses import own_addresses
 from edge_agent.host.system.network_settings import RootNetwork
 from edge_agent.host.system.process import become_agent, stop_on_signals
 from edge_agent.host.system.systemd import Systemd
+from edge_agent.tools.offline_docs.topics import plain
+
+log = logging.getLogger(__name__)
 
 UNIT = "edge-agent-commission.service"
 # Runs as root and outlives the command: its input ends when the command ends.
@@ -49,35 +58,117 @@ def run_commission(args: argparse.Namespace, out: TextIO) -> int:
     use_one_opencv_thread()
     lang: Lang = args.lang or default_lang(os.environ)
     paths = CommissioningPaths.below(args.sysroot)
-    if args.status or args.identity:
-        become_agent(paths.state)
-        return _print_state(args, paths, out, lang)
+    given = _GivenFiles(args)
     if args.withdrawal:
         become_agent(paths.state)
         return follow_withdrawal(paths, args.sysroot, out)
+    _require_folder(paths.state)
+    if args.status or args.identity:
+        become_agent(paths.state)
+        return _print_state(args, paths, out, lang)
+    if args.examine:
+        become_agent(paths.state)
+        return _examine_finally(paths, out)
+    _require_folder(paths.run)
     if args.serve:
         return _serve(paths, args.sysroot, args.page_port)
-    if args.site is None and not args.undo:
-        raise UsageError("name the site as its label does, such as dt-001-r; or --status, --undo")
     with _page_stopped():
         become_agent(paths.state)
         with exclusive(paths.state):
+            if args.new_code:
+                replace_code(paths.state)
+                return _print_state(args, paths, out, lang)
             terminal = Terminal(_commissioning(paths, args.sysroot), out, lang)
             if args.undo:
                 return terminal.undo()
-            photo = None if args.photo is None else _photo(args.photo)
-            return terminal.commission(args.site, args.by, partial(_password, args), photo)
+            photo = None if given.photo is None else given.photo.scaled()
+            return terminal.commission(args.site, args.by, given.password, photo)
+
+
+class _GivenFiles:
+    """The arguments for a claim. They are checked before the box is examined, and files are read with the
+    caller's rights."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        """Raises UsageError, CommissioningError, EdgeAgentError and OSError."""
+        from edge_agent.tools.doctor.report import Photo
+
+        if args.site is None:
+            of_no_site = (args.undo, args.status, args.identity, args.new_code, args.examine)
+            if not any((*of_no_site, args.withdrawal, args.serve)):
+                raise UsageError("name the site as its label does, such as dt-001-r; or --status, --undo")
+        else:
+            id_of_label(args.site)
+            if not args.by.strip():
+                raise UsageError("name the person who commissions the site: --by 'Nguyễn Văn An'")
+        file = args.cameras_password_file
+        self._password = None if file is None else Path(file).read_text(encoding="utf-8").removesuffix("\n")
+        self.photo = None if args.photo is None else Photo.read(args.photo)
+
+    def password(self) -> str:
+        """The password of the cameras; without a file ask for it. Raises CommissioningError."""
+        if self._password is not None:
+            return self._password
+        if not sys.stdin.isatty():
+            raise CommissioningError("password-missing")
+        return getpass.getpass("Mật khẩu camera / password of the cameras: ")
+
+
+def _require_folder(folder: Path) -> None:
+    """Raise CommissioningError if a folder is missing that the units of the package make."""
+    if not folder.is_dir():
+        raise CommissioningError("folder-missing", folder=folder)
+
+
+def _examine_finally(paths: CommissioningPaths, out: TextIO) -> int:
+    # Where the unit has the passwords; without it they are where the page has left them.
+    passwords = Path(os.environ.get("CREDENTIALS_DIRECTORY", paths.run))
+    try:
+        with exclusive(paths.state):
+            examine = DoctorRun(paths.config, passwords, paths.run / "report.html")
+            outcome = FinalExamination(paths, ClaimStore(paths.state), SystemClock(), examine).run()
+    except CommissioningError as error:
+        if error.code != "in-use":
+            raise
+        outcome = "not yet: the page is served, or a command is commissioning this box"
+    out.write(f"final examination: {outcome}\n")
+    return EX_OK
 
 
 def _serve(paths: CommissioningPaths, sysroot: Path, port: int) -> int:
+    """Return 0 when the page has ended, EX_TEMPFAIL when the service has to start again."""
     become_agent(paths.state)
     stop, systemd = stop_on_signals(), Systemd()
     with exclusive(paths.state):
-        steps = _commissioning(paths, sysroot)
+        before = bundle_files(paths)
+        try:
+            steps = _commissioning(paths, sysroot)
+        except CommissioningError as error:
+            if not error.code.startswith("bundle-"):
+                raise
+            return _serve_fault(paths, before, port, error, stop)
         _write_console(paths, steps.box.identity)
         service = CommissionService(steps, own_addresses, port)
         service.run(stop, lambda: systemd.ready("the page is served"))
-    return 0
+    return EX_OK
+
+
+def _serve_fault(
+    paths: CommissioningPaths,
+    before: BundleFiles,
+    port: int,
+    error: CommissioningError,
+    stop: threading.Event,
+) -> int:
+    """Say on page and console why the box cannot be commissioned, until the bundle is not the one of
+    ``before``: then the service starts again with the new one."""
+    log.error("%s", error)
+    identity = open_identity(paths.etc / "serial", paths.state)
+    _write_console(paths, identity, error.text)
+    pages, gate = FaultPages(identity.serial, error.text), LabelGate(SystemClock(), identity.code)
+    listeners = BoxListeners(identity, own_addresses, port, pages, gate)
+    repaired = serve_until_repaired(paths, before, listeners, stop, lambda: Systemd().ready(str(error)))
+    return EX_TEMPFAIL if repaired else EX_OK
 
 
 def _commissioning(paths: CommissioningPaths, sysroot: Path) -> Commissioning:
@@ -117,20 +208,23 @@ def _environment(paths: CommissioningPaths, sysroot: Path) -> BoxEnvironment:
     )
 
 
-def _write_console(paths: CommissioningPaths, identity: BoxIdentity) -> None:
-    """The text that root's part shows on the console."""
+def _write_console(paths: CommissioningPaths, identity: BoxIdentity, fault: Bilingual | None = None) -> None:
+    """The text that root's part shows on the console, in ASCII. ``fault``: why nothing can be done."""
     lines = [
         f"{identity.serial}   code {identity.code}",
         f"https://{identity.name}/",
         identity.words,
         f"SHA-256 {identity.fingerprint[:16]}...",
     ]
-    (paths.run / "console.txt").write_text("\n".join(lines) + "\n", encoding="ascii")
+    if fault is not None:
+        lines += textwrap.wrap(plain(fault.vi), 76) + textwrap.wrap(str(fault), 76)
+    text = "\n".join(lines) + "\n"
+    (paths.run / "console.txt").write_text(text, encoding="ascii", errors="replace")
 
 
 def _print_state(args: argparse.Namespace, paths: CommissioningPaths, out: TextIO, lang: Lang) -> int:
     identity = open_identity(paths.etc / "serial", paths.state)
-    if args.identity:
+    if args.identity or args.new_code:
         # A row of boxes.csv; the note is printed on the label.
         row = [identity.serial, identity.words, identity.key_sha256, f"code {identity.code}"]
         document = identity_document(identity) | {"code": identity.code}
@@ -147,21 +241,6 @@ def _print_state(args: argparse.Namespace, paths: CommissioningPaths, out: TextI
     else:
         Terminal(steps, out, lang).status()
     return 0
-
-
-def _password(args: argparse.Namespace) -> str:
-    if args.cameras_password_file is not None:
-        return Path(args.cameras_password_file).read_text(encoding="utf-8").removesuffix("\n")
-    if not sys.stdin.isatty():
-        raise CommissioningError("password-missing")
-    return getpass.getpass("Mật khẩu camera / password of the cameras: ")
-
-
-def _photo(path: Path) -> bytes:
-    """A photo file, scaled and without its EXIF data. Raises EdgeAgentError."""
-    from edge_agent.tools.doctor.report import Photo
-
-    return Photo.read(path).scaled()
 
 
 @contextmanager

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+import msgspec
+
 from edge_agent import __version__
 from edge_agent.commands.signature import sign
 from edge_agent.commissioning import cameras as site_cameras
 from edge_agent.commissioning.cameras import CamerasFound, Discover, find_cameras
 from edge_agent.commissioning.examination import Examine, counts
-from edge_agent.commissioning.identity import BoxIdentity, forget_code
+from edge_agent.commissioning.identity import BoxIdentity
 from edge_agent.commissioning.messages import CommissioningError
 from edge_agent.commissioning.network import check_settings, network_refusal
 from edge_agent.commissioning.papers import SIGNATURE, PaperFiles
@@ -27,7 +29,7 @@ from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.languages import Lang
 from edge_agent.core.problems.problem import encode_json
 from edge_agent.host.system.network_settings import NetworkSettings, RootNetwork
-from edge_agent.wire import BundleSite, Claim, ClaimAnswer, PhoneLocation, SiteBundle
+from edge_agent.wire import BundleSite, Claim, ClaimAnswer, PhoneLocation, SiteBundle, VerdictCounts
 
 FREE = (CommissioningState.UNCLAIMED, CommissioningState.REFUSED, CommissioningState.WITHDRAWN)
 MAX_NAME = 100
@@ -35,7 +37,7 @@ MAX_NAME = 100
 
 @dataclass(frozen=True, slots=True)
 class BoxEnvironment:
-    """What the steps use of the box; tests replace parts of it."""
+    """The parts of the box that the steps use; tests replace some of them."""
 
     paths: CommissioningPaths
     identity: BoxIdentity
@@ -50,7 +52,8 @@ class BoxEnvironment:
 
 
 class Commissioning:
-    """``lock`` protects all state outside the record. ``busy`` gives the record one owner at a time."""
+    """``lock`` protects all state outside the record. ``busy`` makes sure that only one step uses the
+    record at a time."""
 
     def __init__(self, box: BoxEnvironment, bundle: SiteBundle, store: ClaimStore) -> None:
         self.box, self.bundle, self._store = box, bundle, store
@@ -74,11 +77,17 @@ class Commissioning:
         """Choose the site of a label, and search its cameras. Takes some five seconds."""
         with self._step():
             site = site_of_label(self.bundle, label)
-            self._require_free(site.id)
+            self._require_free()
             self.site, self.found = site, None
             state_dir = site_cameras.settings_of(site, self.box.paths.run).state_dir
             self.found = find_cameras(site, self.box.discover(state_dir))
             return site
+
+    def choose_another(self) -> None:
+        """Give up the choice of a site that is not claimed yet."""
+        with self._step():
+            self._require_free()
+            self.site, self.found = None, None
 
     def search_again(self) -> None:
         """Search the cameras of the chosen site once more."""
@@ -88,11 +97,12 @@ class Commissioning:
             self.found = find_cameras(site, self.box.discover(state_dir))
 
     def claim(self, by: str, passwords: Mapping[str, str]) -> Claim:
-        """Configure the box for the chosen site and make the claim. ``passwords``: by camera; ``""`` is that
-        of all others. Nothing is changed unless every camera that answers takes its password."""
+        """Configure the box for the chosen site and make the claim. ``passwords``: by camera; the one under
+        ``""`` is for all other cameras. Nothing is changed unless every camera that answers accepts its
+        password."""
         with self._step():
             site, by = self._chosen(), by.strip()[:MAX_NAME]
-            self._require_free(site.id)
+            self._require_free()
             if not by:
                 raise CommissioningError("name-missing")
             logins = self._logins(site, passwords)
@@ -129,14 +139,21 @@ class Commissioning:
         with self._step():
             if self.record.state in FREE:
                 raise CommissioningError("site-first")
-            self.papers.put_verdict(self.box.examine(lang))
+            self.papers.forget_verdict()  # an examination that fails leaves no former one to be signed
+            # After the signature no further paper: the agent sends the newest one.
+            document = self.box.examine(lang, not self.record.finished)
+            self.papers.put_verdict(document)
+            self._claim_with(counts(document))
 
     def finish(self, by: str) -> Path:
         """Put photo and signature into the report, which the agent sends when it is connected."""
         with self._step():
             by = by.strip()[:MAX_NAME]
-            if self.record.state in FREE or self.papers.verdict() is None:
+            examined = self.papers.verdict()
+            if self.record.state in FREE or examined is None:
                 raise CommissioningError("examined-first")
+            if any(line.finding == "clock-not-set" for line in examined.lines):
+                raise CommissioningError("clock-first")
             if not by:
                 raise CommissioningError("name-missing")
             if not self.papers.has(SIGNATURE):
@@ -149,9 +166,10 @@ class Commissioning:
 
     # --- the centre's side ---
 
-    def delivered(self) -> None:
-        """Record that the broker has the claim."""
-        self._store.change(delivered=True)
+    def delivered(self, sent: ClaimRecord) -> None:
+        """Record that the broker has received the claim, unless it got a verdict while it was sent."""
+        if self.record.jws == sent.jws:
+            self._store.change(delivered=True)
 
     def accept(self, answer: ClaimAnswer) -> None:
         """Store the centre's answer, and act on it. Raises CommissioningError; ``settle`` tries again."""
@@ -175,7 +193,6 @@ class Commissioning:
             site = self._chosen().id
             values = {"certificate": answer.certificate, "claim_id": answer.claim_id}
             self.box.root.ask("certificate", site=site, **values)
-            forget_code(self.box.paths.state)
             self._store.change(state=CommissioningState.CONFIRMED, settled=True)
             self._mark_done()
             return
@@ -186,6 +203,16 @@ class Commissioning:
         self._forget_site()
 
     # --- parts ---
+
+    def _claim_with(self, verdict: VerdictCounts) -> None:
+        """Send the claim again with the verdict, unless the centre has answered it."""
+        claim = self.record.claim
+        if claim is None or self.record.state is not CommissioningState.CLAIMED:
+            return
+        examined = msgspec.structs.replace(claim, verdict=verdict)
+        if examined != claim:
+            jws = sign(encode_json(examined), self.box.identity.key).decode()
+            self._store.change(claim=examined, jws=jws, delivered=False)
 
     def _make_claim(self, site: BundleSite, by: str, csr: str) -> Claim:
         identity, document, earlier = self.box.identity, self.papers.verdict(), self.record.claim
@@ -222,16 +249,14 @@ class Commissioning:
         found = self.found.cameras if self.found is not None else ()
         reachable = frozenset(each.id for each in found if each.fits)
         with_logins = site_cameras.with_passwords(settings, logins)
-        wrong = site_cameras.refused_passwords(with_logins, reachable, settings.state_dir)
-        if wrong:
-            raise CommissioningError("password-wrong", cameras=wrong)
+        site_cameras.try_passwords(with_logins, reachable, settings.state_dir)
 
     def _chosen(self) -> BundleSite:
         if self.site is None:
             raise CommissioningError("site-first")
         return self.site
 
-    def _require_free(self, site: str) -> None:
+    def _require_free(self) -> None:
         """Raise CommissioningError while the box is at another site, or its site is confirmed."""
         claim = self.record.claim
         if claim is None or self.record.state in FREE:
@@ -245,7 +270,7 @@ class Commissioning:
         self.papers.clear()
 
     def leave(self) -> None:
-        """End the page for good if the claim is confirmed: no phone requests it any more."""
+        """End the page for good if the claim is confirmed, because no phone uses it any more."""
         with self._step(wait=True):
             self._mark_done(signed=True)
 
@@ -263,7 +288,7 @@ class Commissioning:
 
 
 class _Step:
-    """One step at a time; foreign errors become CommissioningError."""
+    """Allows one step at a time, and turns other errors into CommissioningError."""
 
     def __init__(self, lock: threading.Lock, wait: bool) -> None:
         self._lock, self._wait = lock, wait

@@ -23,8 +23,9 @@ from edge_agent.config.model.settings import Broker, Mqtt
 from edge_agent.core.errors import MqttError
 from edge_agent.core.languages import Bilingual
 from edge_agent.core.problems import CATALOGUE, error_text, problem_of
+from edge_agent.mqtt.connect_errors import ConnectErrorKind
 from edge_agent.mqtt.publisher.window import NO_SUBSCRIBER
-from edge_agent.mqtt.tools.tool_client import REFUSED, ToolClient
+from edge_agent.mqtt.tools.tool_client import REFUSED, ConnectionClosed, ConnectRefused, ToolClient
 from edge_agent.wire import ClaimAnswer, SiteBundle
 from edge_agent.wire.topics import ClaimTopics
 
@@ -47,17 +48,30 @@ class ClaimDelivery:
     ) -> tuple[ClaimAnswer | None, Bilingual | None]:
         """Send the claim unless the broker has it, and wait a while for the answer.
 
-        Returns the answer, and why there was no session. Blocks for up to a minute. ``delivered`` is called
-        when the broker has the claim."""
+        Returns the answer, and why there was no session. A session that another box of the batch has ended is
+        no failure: the next one continues. Blocks for up to a minute. ``delivered`` is called when the broker
+        has the claim."""
         if not (self._paths.enrolment / "client.crt").exists():
             return None, words("no-enrolment")
-        reason = Bilingual("", "")
+        reason, sent = Bilingual("", ""), record.delivered
+
+        def note_delivered() -> None:
+            nonlocal sent
+            sent = True
+            delivered()
+
         for broker in self._brokers():
             try:
-                return self._session(broker, record, delivered), None
+                return self._session(broker, record, note_delivered), None
+            except ConnectionClosed as error:
+                if error.connect_error.kind is ConnectErrorKind.ID_IN_USE:
+                    return None, None
+                reason = _in_both(error)
             except MqttError as error:
-                reason = _in_both(error_text(error))
-        return None, words("uplink-none", reason=reason) if clock_trusted else words("uplink-clock")
+                reason = _in_both(error)
+        if not clock_trusted:
+            return None, words("uplink-clock")
+        return None, words("answer-none" if sent else "uplink-none", reason=reason)
 
     def _session(
         self, broker: Broker, record: ClaimRecord, delivered: Callable[[], None]
@@ -138,9 +152,13 @@ class ClaimDelivery:
         )
 
 
-def _in_both(text: str) -> Bilingual:
-    problem = problem_of(text)
-    return Bilingual(str(text), (problem and CATALOGUE.say(problem, "vi")) or str(text))
+def _in_both(error: MqttError) -> Bilingual:
+    if isinstance(error, ConnectRefused | ConnectionClosed):
+        problem = problem_of(error.connect_error.text)
+    else:
+        problem = problem_of(error_text(error))
+    vietnamese = problem and CATALOGUE.say(problem, "vi")
+    return Bilingual(str(error), vietnamese or str(words("broker-silent").vi))
 
 
 def open_answer(payload: bytes, bundle: SiteBundle) -> ClaimAnswer:

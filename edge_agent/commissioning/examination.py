@@ -1,36 +1,63 @@
-"""Runs ``edge-agent doctor`` in a process of its own, and keeps its document."""
+"""Runs ``edge-agent doctor`` in a process of its own, and stores its document: for the technician, and by the
+box itself after the centre has confirmed its site.
+
+A site that was signed without an uplink has a report that is not confirmed. A timer starts ``edge-agent
+commission --examine``, which adds a second document to that report; the signed paper stays as it is.
+"""
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
 
 from edge_agent.commissioning.messages import CommissioningError
+from edge_agent.commissioning.papers import PaperFiles, report_name, write_paper
+from edge_agent.commissioning.paths import CommissioningPaths
+from edge_agent.commissioning.record import ClaimStore, CommissioningState
 from edge_agent.config.last_good import read_or_find
+from edge_agent.control.commissioning import FINAL, FOLDER, by_age
+from edge_agent.core.clock import Clock, rfc3339
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.languages import Lang
+from edge_agent.core.problems.problem import encode_json
 from edge_agent.host.local_api.status import StatusResult, ask_status
+from edge_agent.tools.doctor.paper import make_follow_up
+from edge_agent.tools.doctor.report import read_findings
 from edge_agent.wire import Doctor, VerdictCounts
+
+log = logging.getLogger(__name__)
 
 LIMIT_S = 120.0
 START_S = 30.0
 """So long an examination waits for the agent, which a claim has just started."""
 POLL_S = 1.0
 DOCTOR = (sys.executable, "-m", "edge_agent", "doctor")
-Examine = Callable[[Lang], Doctor]
+MAX_EXAMINATIONS = 6
+EVERY = timedelta(hours=1)
+"""The least time between two examinations. Each logs in to every camera."""
+RUNS_S = 300.0
+"""So long the agent runs before it is examined."""
+
+Examine = Callable[[Lang, bool], Doctor]
+"""Examines the site; the second argument: whether to store a report, too."""
 
 
 @dataclass(frozen=True, slots=True)
 class DoctorRun:
-    """``credentials``: the folder above ``credentials/``, where the passwords are. ``page``: where the report
-    is written; its findings are stored by doctor."""
+    """Runs ``edge-agent doctor`` and reads its findings.
+
+    ``credentials``: the folder above ``credentials/``, where the passwords are. ``page``: where the report
+    is written; doctor stores its findings beside it.
+    """
 
     config: Path
     credentials: Path
@@ -38,11 +65,13 @@ class DoctorRun:
     command: Sequence[str] = DOCTOR
     start_s: float = START_S
 
-    def __call__(self, lang: Lang) -> Doctor:
-        """Examine the site; takes up to a minute. Raises CommissioningError."""
+    def __call__(self, lang: Lang, paper: bool = True) -> Doctor:
+        """Examine the site; takes up to a minute. ``paper``: whether to store a report, too. Raises
+        CommissioningError."""
         wait_for_agent(self.config, self.start_s)
         environ = {**os.environ, "CREDENTIALS_DIRECTORY": str(self.credentials)}
-        command = [*self.command, str(self.config), "--json", "--lang", lang, "--report", str(self.page)]
+        command = [*self.command, str(self.config), "--json", "--lang", lang]
+        command += ["--report", str(self.page)] if paper else []
         try:
             done = subprocess.run(
                 command,
@@ -76,3 +105,86 @@ def counts(document: Doctor) -> VerdictCounts:
     """Count the lines of each level; accepted defects count as yellow."""
     levels = ["yellow" if line.accepted is not None else line.level for line in document.lines]
     return VerdictCounts(green=levels.count("green"), yellow=levels.count("yellow"), red=levels.count("red"))
+
+
+# --- the final examination ---
+
+
+class FinalExamination:
+    """Examines a confirmed site until it is ready, ``MAX_EXAMINATIONS`` times at most; then the last result
+    counts."""
+
+    def __init__(self, paths: CommissioningPaths, store: ClaimStore, clock: Clock, examine: Examine) -> None:
+        self._paths, self._store, self._clock, self._examine = paths, store, clock, examine
+
+    def run(self) -> str:
+        """Examine if it is time, and return ``done``, ``again``, or ``not yet`` with the reason. Raises
+        EdgeAgentError if the last examination gave no result."""
+        if why_not := self._why_not():
+            return f"not yet: {why_not}"
+        count = self._store.record.examinations + 1
+        if count > MAX_EXAMINATIONS:  # the last one was killed
+            self._end()
+            raise CommissioningError("examination-failed", reason=f"{MAX_EXAMINATIONS} attempts gave none")
+        # Counted before it begins: one that is killed counts too.
+        self._store.change(examinations=count, examined_at=rfc3339(self._clock.now()))
+        earlier = self._signed()
+        try:
+            found = self._examine("vi" if earlier is None else earlier.lang, False)
+        except CommissioningError as error:
+            if count < MAX_EXAMINATIONS:
+                log.warning("%s", error)
+                return "again"
+            self._end()
+            raise
+        log.info("examination %d of at most %d: %s", count, MAX_EXAMINATIONS, found.sentence)
+        if found.verdict in ("pending", "failed") and count < MAX_EXAMINATIONS:
+            return "again"
+        self._write(found, earlier)
+        self._end()
+        return "done"
+
+    def _why_not(self) -> str:
+        """Why the examination cannot begin now; empty: it can."""
+        record, mark = self._store.record, self._paths.confirmed
+        if record.state is not CommissioningState.CONFIRMED:
+            return "the centre has not confirmed the site"
+        if not mark.exists():
+            return "the page of the technician has not ended"
+        if mark.stat().st_size:
+            return "the site has been examined"
+        if record.examined_at and abs(self._clock.now() - datetime.fromisoformat(record.examined_at)) < EVERY:
+            return f"an examination began at {record.examined_at}, the next one follows an hour later"
+        status = ask_status(read_or_find(self._paths.config)).document
+        if status is None:
+            return "the agent does not run"
+        if not status.connected:
+            return "the agent is not connected to the broker"
+        up_s = status.heartbeat.uptime_s
+        return "" if up_s >= RUNS_S else f"the agent has run for {up_s:.0f} s, {RUNS_S:.0f} s are needed"
+
+    @property
+    def _reports(self) -> Path:
+        return read_or_find(self._paths.config).state_dir / FOLDER
+
+    def _signed(self) -> Doctor | None:
+        """What was found before: the newest signed report, else the newest one, or the last examination on
+        the page."""
+        signed, others = (by_age(self._reports.glob(f"*{end}.json")) for end in (".signed", "Z"))
+        if reports := signed or others:
+            try:
+                return read_findings(reports[-1])
+            except EdgeAgentError as error:
+                log.warning("%s", error)
+        return PaperFiles(self._paths.state).verdict()
+
+    def _write(self, found: Doctor, earlier: Doctor | None) -> None:
+        page = self._reports / f"{report_name(found.gateway, found.time)}{FINAL}"
+        # The agent sends the newest page, so the document is written first.
+        write_paper(page.with_suffix(".json"), encode_json(found))
+        write_paper(page, make_follow_up(found, earlier))
+
+    def _end(self) -> None:
+        """While the mark is not empty, systemd starts no examination; root's part deletes it with the
+        site."""
+        write_paper(self._paths.confirmed, b"examined\n")

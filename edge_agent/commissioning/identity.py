@@ -1,9 +1,9 @@
-"""Who this box is: its serial, its key, the certificate of its page, and the code that opens the page."""
+"""The identity of this box: its serial, its key, the certificate of its page, and the code that opens the
+page."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
 import ssl
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ from cryptography.x509.oid import NameOID
 
 from edge_agent.commands.signature import PUBLIC_DER, key_id, make_key, read_private
 from edge_agent.core.errors import EdgeAgentError
-from edge_agent.core.state_file import create_file
+from edge_agent.core.state_file import replace_file
 from edge_agent.wire.claims import SERIAL
 
 BOX_NAME = "edge-box.local"
 """Every unclaimed box answers to it: the label of a site does not know which box comes."""
-CODE_DIGITS = 8
+CODE, CODE_DIGITS = "code", 8
 FINGERPRINT_WORDS = 6
 """48 bits of the fingerprint."""
 VALID_FROM, VALID_UNTIL = datetime(2024, 1, 1, tzinfo=UTC), datetime(2054, 1, 1, tzinfo=UTC)
@@ -38,7 +38,7 @@ WORDS = tuple(first + last for first in _FIRST for last in _LAST)
 
 @dataclass(frozen=True, slots=True)
 class BoxIdentity:
-    """``code`` opens the page until the claim is confirmed."""
+    """``code`` opens the page; it is printed on the label, and changes with ``replace_code`` only."""
 
     serial: str
     key: Ed25519PrivateKey
@@ -89,7 +89,7 @@ def open_identity(serial_file: Path, state: Path) -> BoxIdentity:
         _make_certificate(serial, certificate, certificate_key)
     der = x509.load_pem_x509_certificate(certificate.read_bytes()).public_bytes(Encoding.DER)
     fingerprint = hashlib.sha256(der).hexdigest()
-    code = _code(state / "code")
+    code = _code(state / CODE)
     return BoxIdentity(serial, read_private(key_file), certificate, certificate_key, fingerprint, code)
 
 
@@ -108,13 +108,13 @@ def read_serial(path: Path) -> str:
 
 def _code(path: Path) -> str:
     if not path.exists():
-        _write(path, f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}".encode())
+        replace_code(path.parent)
     return path.read_text(encoding="ascii").strip()
 
 
-def forget_code(state: Path) -> None:
-    """Make the code worthless: the next page has another one."""
-    (state / "code").unlink(missing_ok=True)
+def replace_code(state: Path) -> None:
+    """Make a new code; a page that is served goes on with the former one. Raises OSError."""
+    replace_file(state / CODE, f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}".encode(), 0o600)
 
 
 def _make_certificate(serial: str, path: Path, key_path: Path) -> None:
@@ -133,16 +133,5 @@ def _make_certificate(serial: str, path: Path, key_path: Path) -> None:
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
-    _write(key_path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    _write(path, made.public_bytes(Encoding.PEM))
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Replace a file that only its owner may read."""
-    new = path.with_name(f"{path.name}.new")
-    new.unlink(missing_ok=True)
-    with os.fdopen(create_file(new, os.O_WRONLY, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
+    replace_file(key_path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), 0o600)
+    replace_file(path, made.public_bytes(Encoding.PEM), 0o600)

@@ -1,12 +1,12 @@
-"""What the technician makes at the pole: the verdict, the photo of the notice sign and the signature.
-
-They stay in the state folder of commissioning. ``finish`` puts them into the commissioning report, which the
-agent sends to the centre as every report (``control.commissioning``), as soon as it is connected."""
+"""The papers that the technician makes at the pole: the verdict, the photo of the notice sign and the
+signature. They are stored in the state folder of commissioning. ``finish`` puts them into the commissioning
+report, which the agent sends to the centre like every report (``control.commissioning``), as soon as it is
+connected."""
 
 from __future__ import annotations
 
 import base64
-import os
+import hashlib
 from pathlib import Path
 from typing import Literal
 
@@ -14,12 +14,13 @@ import msgspec
 from msgspec import structs
 
 from edge_agent.commissioning.messages import CommissioningError
-from edge_agent.control.commissioning import FOLDER
+from edge_agent.control.commissioning import FOLDER, SIGNED
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.problems.problem import encode_json
-from edge_agent.core.state_file import create_file
+from edge_agent.core.state_file import replace_file
+from edge_agent.tools.doctor.document import has_clock
 from edge_agent.tools.doctor.paper import make_report
-from edge_agent.tools.doctor.report import Photo, read_findings
+from edge_agent.tools.doctor.report import Photo, delete_oldest, read_findings
 from edge_agent.wire import Doctor, DoctorParty, DoctorReport
 
 PHOTO, SIGNATURE, VERDICT = "photo.jpg", "signature.png", "verdict.json"
@@ -45,10 +46,13 @@ class PaperFiles:
             clean = picture.scaled() if name == PHOTO else picture.signature()
         except EdgeAgentError as error:
             raise CommissioningError("picture-wrong") from error
-        self._write(self._folder / name, clean)
+        write_paper(self._folder / name, clean)
 
     def put_verdict(self, document: Doctor) -> None:
-        self._write(self._folder / VERDICT, encode_json(document))
+        write_paper(self._folder / VERDICT, encode_json(document))
+
+    def forget_verdict(self) -> None:
+        (self._folder / VERDICT).unlink(missing_ok=True)
 
     def verdict(self) -> Doctor | None:
         try:
@@ -57,22 +61,23 @@ class PaperFiles:
             return None
 
     def finish(self, by: str, finished_at: str, state_dir: Path) -> Path:
-        """Write the report with photo and signature beside that of the examination, and return its path.
-        Raises CommissioningError."""
+        """Write the report with photo and signature beside the report of the examination, and return its
+        path. Raises CommissioningError."""
         examined = self.verdict()
         if examined is None:
             raise CommissioningError("examined-first")
         reports = state_dir / FOLDER
-        document = _findings(reports / f"{_name(examined.gateway, examined.time)}.json", examined)
+        document = _findings(reports / f"{report_name(examined.gateway, examined.time)}.json", examined)
         document = structs.replace(document, report=self._signed(document.report, by))
-        path = reports / f"{_name(examined.gateway, finished_at)}.html"
-        try:
-            reports.mkdir(mode=0o750, exist_ok=True)
-        except OSError as error:
-            raise CommissioningError("disk-full") from error
-        # The agent sends the newest page, so the document is written first.
-        self._write(path.with_suffix(".json"), encode_json(document))
-        self._write(path, make_report(document, examined.lang, None))
+        content = encode_json(document)
+        # A box without a battery may start in 2021.
+        undated = f"{examined.gateway}-undated-{hashlib.sha256(content).hexdigest()[:8]}"
+        name = report_name(examined.gateway, finished_at) if has_clock(examined) else undated
+        path = reports / f"{name}{SIGNED}"
+        # The agent sends the page, so the document is written first.
+        write_paper(path.with_suffix(".json"), content)
+        write_paper(path, make_report(document, examined.lang, None))
+        delete_oldest(each for each in reports.glob(f"*{SIGNED}") if each != path)
         return path
 
     def _signed(self, report: DoctorReport | None, by: str) -> DoctorReport:
@@ -94,20 +99,17 @@ class PaperFiles:
         for name in (PHOTO, SIGNATURE, VERDICT):
             (self._folder / name).unlink(missing_ok=True)
 
-    def _write(self, path: Path, content: bytes) -> None:
-        new = path.with_name(f"{path.name}.new")
-        try:
-            new.unlink(missing_ok=True)
-            with os.fdopen(create_file(new, os.O_WRONLY, 0o640), "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(path)
-        except OSError as error:
-            raise CommissioningError("disk-full") from error
+
+def write_paper(path: Path, content: bytes) -> None:
+    """Replace a file; make its folder if it is missing. Raises CommissioningError."""
+    try:
+        path.parent.mkdir(mode=0o750, exist_ok=True)
+        replace_file(path, content, 0o640)
+    except OSError as error:
+        raise CommissioningError("disk-full") from error
 
 
-def _name(gateway: str, time: str) -> str:
+def report_name(gateway: str, time: str) -> str:
     """Return the name of the report, made as ``store_report`` makes it."""
     return f"{gateway}-{time[:19].replace('-', '').replace(':', '')}Z"
 

@@ -29,8 +29,8 @@ class CommissioningState(StrEnum):
 
 
 class ClaimRecord(msgspec.Struct, frozen=True):
-    """The state of the claim. ``jws`` is sent until the broker has it. Each start acts on ``answer``, the
-    centre's, again until ``settled``."""
+    """The state of the claim. ``jws`` is sent until the broker has received it. At each start the centre's
+    ``answer`` is acted on again, until ``settled``."""
 
     state: CommissioningState = CommissioningState.UNCLAIMED
     claim: Claim | None = None
@@ -40,6 +40,8 @@ class ClaimRecord(msgspec.Struct, frozen=True):
     settled: bool = True  # False: root's part has not done what the answer demands
     problem: CodedProblem | None = None  # why it was refused or withdrawn
     finished: bool = False  # the technician has signed
+    examinations: int = 0  # that the box has begun by itself since it was confirmed
+    examined_at: str = ""  # when the last of them began, RFC 3339
 
 
 class ClaimStore:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
+import logging
 import secrets
 import time
 from collections.abc import Mapping
@@ -12,11 +13,15 @@ from typing import Any
 import msgspec
 
 from edge_agent.commissioning.messages import CommissioningError
-from edge_agent.core.state_file import create_file, read_bounded
+from edge_agent.core.state_file import read_bounded, replace_file
+
+log = logging.getLogger(__name__)
 
 WAIT_S = 120.0
 """``edge-agent check`` on a slow board with a cold card takes most of it."""
 POLL_S = 0.1
+DISK_ERRORS = ("No space left", "Read-only file system", "Input/output error")
+"""ENOSPC, EROFS and EIO, strerror(3)."""
 
 
 class RootPartAnswer(msgspec.Struct, frozen=True):
@@ -24,6 +29,8 @@ class RootPartAnswer(msgspec.Struct, frozen=True):
     outcome: str  # done, refused or failed
     detail: str = ""
     csr: str = ""
+    code: str = ""  # of a refusal: a sentence in ``messages.py``; if it is unknown, ``detail`` is shown
+    values: dict[str, str] = {}  # in the sentence
 
 
 class RootPart:
@@ -42,19 +49,18 @@ class RootPart:
                 self._request.unlink(missing_ok=True)
                 raise CommissioningError("root-silent", seconds=round(self._wait_s))
             time.sleep(POLL_S)
-        if "No space left" in answer.detail:  # ENOSPC, strerror(3)
+        if any(text in answer.detail for text in DISK_ERRORS):
             raise CommissioningError("disk-full")
+        if answer.outcome == "failed":
+            log.warning("root's part: %s: %s", action, answer.detail)
+            raise CommissioningError("root-failed")
         if answer.outcome != "done":
-            raise CommissioningError("root-refused", reason=answer.detail[:1000])
+            raise _refusal(answer)
         return answer
 
     def _write(self, request: Mapping[str, Any]) -> None:
-        new = self._request.with_suffix(".new")
         try:
-            new.unlink(missing_ok=True)
-            with os.fdopen(create_file(new, os.O_WRONLY, 0o600), "wb") as file:
-                file.write(msgspec.json.encode(request))
-            new.replace(self._request)
+            replace_file(self._request, msgspec.json.encode(request), 0o600)
         except OSError as error:
             raise CommissioningError("root-silent", seconds=0) from error
 
@@ -63,3 +69,10 @@ class RootPart:
             return msgspec.json.decode(read_bounded(self._answer), type=RootPartAnswer)
         except (OSError, msgspec.DecodeError, UnicodeDecodeError):
             return None
+
+
+def _refusal(answer: RootPartAnswer) -> CommissioningError:
+    """Root's part and this program may be of different versions: then the text in English is shown."""
+    with contextlib.suppress(KeyError):
+        return CommissioningError(answer.code, **answer.values)
+    return CommissioningError("root-refused", reason=answer.detail[:1000])

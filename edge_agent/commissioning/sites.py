@@ -28,29 +28,47 @@ def read_bundle(folder: Path, release_key: Path) -> SiteBundle:
             raise CommissioningError("bundle-invalid", reason="too large")
         content = path.read_bytes()
         signature = path.with_name(f"{BUNDLE}.sig").read_bytes()
-        public = read_public(release_key.read_text(encoding="ascii", errors="replace"))
-        Ed25519PublicKey.from_public_bytes(public).verify(signature, content)
+        Ed25519PublicKey.from_public_bytes(_read_release_key(release_key)).verify(signature, content)
         return msgspec.json.decode(content, type=SiteBundle)
     except FileNotFoundError as error:
         raise CommissioningError("bundle-missing", file=str(error.filename)) from error
     except InvalidSignature:
         raise CommissioningError("bundle-unsigned") from None
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        reason = f"{error.filename}: {error.strerror}"
+        raise CommissioningError("bundle-invalid", reason=reason) from error
+    except (ValueError, RecursionError) as error:
         raise CommissioningError("bundle-invalid", reason=str(error)[:200]) from error
 
 
+def _read_release_key(path: Path) -> bytes:
+    try:
+        return read_public(path.read_text(encoding="ascii", errors="replace"))
+    except FileNotFoundError as error:
+        raise CommissioningError("release-key-missing", file=str(path)) from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise CommissioningError("release-key-invalid", file=str(path), reason=str(reason)) from error
+
+
 def site_of_label(bundle: SiteBundle, text: str) -> BundleSite:
-    """The site of a label, of the path of its address, or of an id with its check character typed by hand.
+    """The site of a label. Raises CommissioningError."""
+    id_ = id_of_label(text)
+    for site in bundle.sites:
+        if site.id == id_:
+            return site
+    raise CommissioningError("site-unknown", site=id_)
+
+
+def id_of_label(text: str) -> str:
+    """The id on a label, in the path of its address, or typed by hand with its check character.
 
     Raises CommissioningError."""
     word = text.strip().lower().rstrip("/").rpartition("/")[2]
     match = re.fullmatch(r"([a-z0-9-]{1,63})-([a-z0-9])", word)
-    sites = {site.id: site for site in bundle.sites}
-    if match is not None and match[2] == check_character(match[1]):
-        if match[1] in sites:
-            return sites[match[1]]
-        raise CommissioningError("site-unknown", site=match[1])
-    raise CommissioningError("site-check", site=word[:70])
+    if match is None or match[2] != check_character(match[1]):
+        raise CommissioningError("site-check", site=word[:70])
+    return match[1]
 
 
 def nearest_sites(bundle: SiteBundle, place: PhoneLocation) -> list[tuple[BundleSite, float]]:

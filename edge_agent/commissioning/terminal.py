@@ -8,7 +8,7 @@ from typing import TextIO
 from edge_agent.commissioning.commissioning import FREE, Commissioning
 from edge_agent.commissioning.papers import PHOTO
 from edge_agent.core.command_line.exit_codes import EX_FAILED, EX_OK
-from edge_agent.core.languages import Lang, Sentences, in_lang, say
+from edge_agent.core.languages import Lang, Sentences, in_lang, say, ward_text
 from edge_agent.core.problems import CATALOGUE
 from edge_agent.tools.doctor.words.wording import MARKS
 
@@ -16,14 +16,14 @@ TERMINAL: Sentences = {
     "site": ("{id}: {name}, {ward}", "{id}: {name}, {ward}"),
     "claimed": (
         "the box works as this site; the claim is sent by itself",
-        "thiết bị đã hoạt động cho điểm này; yêu cầu xác nhận được tự gửi đi",
+        "thiết bị đã hoạt động cho điểm này; yêu cầu nhận điểm được gửi tự động",
     ),
     "undone": ("undone: the box has no site", "đã hủy: thiết bị chưa thuộc điểm nào"),
     "state-unclaimed": ("no site yet", "chưa thuộc điểm nào"),
     "state-claimed": ("the centre has not confirmed it yet", "trung tâm chưa xác nhận"),
     "state-confirmed": ("confirmed by the centre", "trung tâm đã xác nhận"),
     "state-refused": ("the centre has refused the site", "trung tâm từ chối điểm này"),
-    "state-withdrawn": ("the centre has withdrawn the site", "trung tâm đã thu hồi điểm này"),
+    "state-withdrawn": ("the centre has withdrawn the site", "trung tâm đã thu hồi việc nhận điểm này"),
 }
 
 
@@ -67,7 +67,7 @@ class Terminal:
     def _site(self) -> None:
         site = self._steps.site
         assert site is not None
-        ward = site.ward_name or site.ward
+        ward = ward_text(site.ward_name or site.ward, self._lang)
         self._print(say(TERMINAL, "site", self._lang, id=site.id, name=site.name, ward=ward))
 
     def _cameras(self) -> None:
@@ -85,7 +85,8 @@ class Terminal:
         assert document is not None
         marks = {level.value: mark for level, mark in MARKS[self._lang].items()}
         for line in document.lines:
-            self._print(f"{marks[line.level]}  {line.check}  {line.said}")
+            label = line.check if line.label is None else getattr(line.label, document.lang)
+            self._print(f"{marks[line.level]}  {label}: {line.said}")
             if line.todo:
                 self._print(f"      {line.todo}")
         self._print(document.sentence)

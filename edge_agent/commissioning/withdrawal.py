@@ -1,4 +1,4 @@
-"""A site that the centre has withdrawn: root's part has given it up, or is asked to."""
+"""Handles a site that the centre has withdrawn: root's part has given it up already, or is asked to."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edge_agent.commands.handlers.unclaim import REQUEST as UNCLAIM_REQUEST
 from edge_agent.commands.handlers.unclaim import UnclaimRequest
 from edge_agent.commissioning.commissioning import FREE
 from edge_agent.commissioning.delivery import ClaimDelivery
-from edge_agent.commissioning.identity import forget_code, read_serial
+from edge_agent.commissioning.identity import read_serial
 from edge_agent.commissioning.paths import CommissioningPaths
 from edge_agent.commissioning.record import ClaimRecord, ClaimStore, CommissioningState
 from edge_agent.commissioning.sites import read_bundle
@@ -35,7 +35,6 @@ def adopt_withdrawal(paths: CommissioningPaths, store: ClaimStore) -> None:
         if record.state is CommissioningState.CONFIRMED
         else CommissioningState.UNCLAIMED
     )
-    forget_code(paths.state)
     problem = _why_withdrawn(paths, record) if state is CommissioningState.WITHDRAWN else None
     store.put(ClaimRecord(state=state, claim=record.claim, problem=problem))
 
@@ -59,8 +58,8 @@ def _why_withdrawn(paths: CommissioningPaths, record: ClaimRecord) -> CodedProbl
 
 
 def follow_withdrawal(paths: CommissioningPaths, sysroot: Path, out: TextIO) -> int:
-    """Ask root's part to give the site up if the centre has withdrawn the claim; that part compares the
-    claim's id with the one in force. Raises EdgeAgentError."""
+    """Ask root's part to give the site up if the centre has withdrawn the claim; root's part checks that
+    the claim is the one in force. Raises EdgeAgentError."""
     serial = read_serial(paths.etc / "serial")
     bundle = read_bundle(paths.enrolment, paths.release_key)
     with tempfile.TemporaryDirectory() as folder:  # the agent, which starts this, may not write our state

@@ -33,8 +33,8 @@ def read_board(sysroot: Path = Path("/")) -> BoardIdentity:
 
 
 def read_serial(sysroot: Path = Path("/")) -> str:
-    """Return the serial of the box as on its label; without a label that of the board, and "" where its
-    firmware has none or only root may read it."""
+    """Return the serial that is on the label of the box. A box without a label has the serial of the board,
+    or "" if the firmware has none or only root may read it."""
     labelled = _text(sysroot / "etc/edge-agent/serial")
     board = _text(device_tree(sysroot) / "serial-number")
     return labelled or board or _text(sysroot / "sys/class/dmi/id/product_serial")

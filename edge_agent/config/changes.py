@@ -43,8 +43,7 @@ def compare(old: Settings, new: Settings) -> ConfigChanges:
 
 
 def _differing(old: Settings, new: Settings) -> Iterator[str]:
-    """Yield the keys that differ: ``mqtt.spread_s`` for a key of a section, ``state_dir`` for one at the
-    top."""
+    """Yield the keys that differ: ``mqtt.spread_s`` for a key of a section, ``state_dir`` at the top."""
     for each in dataclasses.fields(Settings):
         ours, theirs = getattr(old, each.name), getattr(new, each.name)
         if each.name in _NO_SETTING or ours == theirs:

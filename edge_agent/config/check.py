@@ -98,17 +98,16 @@ def pushed_over(settings: Settings, load_with: Callable[[Mapping], Settings]) ->
         yield message("warning", text=text)
     changes = _rule_changes(settings)
     changed = changes_of(changes).cameras
-    names = [f"{camera.id}/{rule['id']}" for camera in changed for rule in camera.rules]
-    names += [f"{camera.id}: masks, privacy_masks" for camera in changed if camera.has_masks]
-    if not names:
-        return
+    over = [f"{camera.id}: masks, privacy_masks" for camera in changed if camera.has_masks]
+    rules = [f"{camera.id}/{rule['id']}" for camera in changed for rule in camera.rules]
     try:
         load_with(changes)
-        text = message("rules-over", rules=", ".join(names))
+        over = [*rules, *over]
     except ConfigError as error:
         why = error.problems[0].message if error.problems else str(error)
-        text = message("rules-unfit", rules=", ".join(names), why=why)
-    yield message("warning", text=text)
+        yield message("warning", text=message("rules-unfit", rules=", ".join(rules), why=why))
+    if over:
+        yield message("warning", text=message("rules-over", rules=", ".join(over)))
 
 
 def _confirmed(settings: Settings, folder: str) -> ConfirmedConfig | None:

@@ -20,7 +20,7 @@ _PLACES = ("zones", "lines")
 
 @dataclass(frozen=True, slots=True)
 class RuleDraft:
-    """A valid drafted rule, and what is doubtful about it."""
+    """A valid drafted rule, with the warnings about it."""
 
     rule: AnyRule
     warnings: tuple[ConfigProblem, ...]

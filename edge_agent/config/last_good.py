@@ -21,7 +21,7 @@ from edge_agent.config import loader
 from edge_agent.config.fields import tree
 from edge_agent.config.model.settings import STATE_DIR, Settings
 from edge_agent.core.errors import ConfigError
-from edge_agent.core.state_file import read_bounded
+from edge_agent.core.state_file import read_bounded, replace_file
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ def save(path: Path, settings: Settings, whole: tree.Mapping | None = None) -> N
             return
         copy.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         fresh = copy.with_name(NAME + ".new")
-        _write(fresh, text)
+        replace_file(fresh, text.encode(), 0o600)  # a URL may contain a password
         # The file may have changed since; a copy with other settings would be wrong.
         if loader.load(fresh, base=path.parent).config_hash == settings.config_hash:
             os.replace(fresh, copy)
@@ -118,15 +118,6 @@ def _text_of(copy: Path) -> str | None:
         return read_bounded(copy).decode("utf-8")
     except (OSError, UnicodeDecodeError):
         return None
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file that only the agent's user can read: a URL may contain a password."""
-    path.unlink(missing_ok=True)
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def as_yaml(node: tree.Node) -> str:

@@ -29,7 +29,8 @@ from edge_agent.core.languages import Bilingual
 def over_capacity(profile: Profile, cameras: Sequence[Camera]) -> Iterator[str]:
     """Yield one sentence for each limit of the board's profile that the cameras exceed.
 
-    At least the analysed frames are decoded; a camera that decodes keyframes only needs hardly anything.
+    The load is computed from the analysed frames, which are the least that is decoded; a camera that
+    decodes only keyframes costs almost nothing.
     """
     if profile.platform is None:
         return
@@ -65,9 +66,10 @@ def load(
 
     Relative names are looked for beside the file, or in ``base``, where it was copied from. ``no_secrets``:
     for a copy on another machine; password, key and certificate files need not exist, and passwords are
-    empty. ``confined``: see ``ConfigFiles``. ``rule_changes`` lie over all of it. ``board`` is this machine
-    and ``clock`` the system's, by which lists of dates expire, unless a test gives others. Raises ConfigError
-    with every mistake; warnings are in ``Settings.warnings``, as ``file:line:column: warning: …``.
+    empty. ``confined``: see ``ConfigFiles``. ``rule_changes`` are merged over all of it. ``board`` is this
+    machine, and ``clock``, by which lists of dates expire, is that of the system, unless a test gives
+    others. Raises ConfigError with every mistake; warnings are in ``Settings.warnings``, as
+    ``file:line:column: warning: …``.
     """
     credentials = os.environ.get("CREDENTIALS_DIRECTORY")
     beside = (base or path.parent).absolute()
@@ -108,7 +110,11 @@ def _own_tree(path: Path, conf_dir: Path | None, reading: ReadContext) -> tree.M
 def _error(path: Path, problems: list[ConfigProblem]) -> ConfigError:
     found = _ordered(path, problems)
     count = "1 problem" if len(found) == 1 else f"{len(found)} problems"
-    return ConfigError(f"{path}: {count} in the configuration; nothing was done", found)
+    message = Bilingual(
+        f"{path}: {count} in the configuration; nothing was done",
+        f"{path}: cấu hình có {len(found)} lỗi; chưa thực hiện gì",
+    )
+    return ConfigError(message, found)
 
 
 def _ordered(path: Path, problems: list[ConfigProblem]) -> tuple[ConfigProblem, ...]:
@@ -164,16 +170,11 @@ def _layer(path: Path, reading: ReadContext, *, may_be_empty: bool) -> tree.Mapp
         found = message("list" if isinstance(node, tree.Sequence) else "single")
         reading.refuse(start, message("file-empty") if node is None else message("whole-file", found=found))
         return None
-    _refuse_repeated_ids(node, reading)
-    return node
-
-
-def _refuse_repeated_ids(layer: tree.Mapping, reading: ReadContext) -> None:
-    """Report ids that appear twice in one file. The same id in a drop-in changes that camera or rule."""
-    cameras = _items(layer, "cameras")
+    cameras = _items(node, "cameras")  # the same id in a drop-in changes that camera or rule
     _refuse_repeated("camera", message("this-file"), cameras, reading)
     for camera in cameras:
         _refuse_repeated(message("rule"), message("this-camera"), _items(camera, "rules"), reading)
+    return node
 
 
 def _items(node: tree.Node, key: str) -> tuple[tree.Node, ...]:

@@ -23,8 +23,8 @@ FALLBACK = {"aarch64": "generic-arm64"}
 
 @dataclass(frozen=True, slots=True)
 class BoardProfile:
-    """One file: its settings, how to recognise the board, and the values that it puts below the
-    configuration."""
+    """The content of one file: its settings, how to recognise the board, and the values that the
+    configuration overrides."""
 
     profile: Profile
     match: BoardMatch
@@ -47,8 +47,7 @@ def profile_dir() -> Path:
 
 
 def choose(own: tree.Mapping, board: BoardIdentity, reading: ReadContext) -> BoardProfile | None:
-    """Return the profile that the configuration names, or that of this board. None: the reason was
-    reported."""
+    """The profile that the configuration names, or that of this board. None: the reason was reported."""
     entry = own.entries.get("profile")
     name = PROFILE_NAME.read(entry.value, reading) if entry else "auto"
     if name is INVALID:

@@ -2,9 +2,9 @@
 
 ``<state_dir>/pushed/`` holds each one as ``<version>.yaml``, and their states in ``state.json``. That record
 is replaced atomically, so that a power cut leaves the state before a step or after it. A pushed configuration
-replaces the file. The drop-ins beside the file are merged over it all the same, and relative names are looked
-for beside the file. ``<state_dir>/rules/`` holds the rules that were changed by commands, in the same form;
-they lie over all of it (``rule_changes.py``). See docs/design/config-push.md.
+replaces the file. The drop-ins beside the file are still merged over it, and relative names are still
+looked for beside the file. ``<state_dir>/rules/`` contains the rules that were changed by commands, in the
+same form; they are merged over everything else (``rule_changes.py``). See docs/design/config-push.md.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import contextlib
 import dataclasses
 import hashlib
 import logging
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -27,12 +26,13 @@ from edge_agent.config.model.settings import Settings
 from edge_agent.config.rule_changes import (
     RuleChanges,
     changes_of,
+    masks_alone,
     parse_rule_changes,
     with_rule_changes,
 )
 from edge_agent.core.errors import ConfigError, ConfigProblem, EdgeAgentError
 from edge_agent.core.problems import CodedProblem, ProblemText, problem_of, problem_text
-from edge_agent.core.state_file import create_file, read_bounded, read_record, sync_folder, write_record
+from edge_agent.core.state_file import read_bounded, read_record, replace_file, sync_folder, write_record
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +71,7 @@ class ConfigTrial(msgspec.Struct, frozen=True):
     cameras_up: list[str]  # cameras that were online before, and must be online again
     starts: int = 0  # of the agent, since the trial began
     changed_rule: ChangedRule | None = None  # of a trial of changed rules
+    fits: bool = True  # False: the changed rules did not fit before either; one of them is taken back
 
 
 class RejectedConfig(msgspec.Struct, frozen=True):
@@ -127,15 +128,9 @@ class PushStore:
     def put(self, version: int, text: bytes) -> Path:
         """Store the text, without putting it in force. Raises PushStoreError."""
         path = self.path(version)
-        fresh = path.with_name(path.name + ".new")
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            fresh.unlink(missing_ok=True)
-            with os.fdopen(create_file(fresh, os.O_WRONLY, 0o600), "wb") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(fresh, path)
+            replace_file(path, text, 0o600)
             sync_folder(self._folder)
         except OSError as error:
             unwritten = problem_text("config-not-written", file=str(path), error=str(error.strerror))
@@ -173,7 +168,7 @@ class PushStore:
         except OSError as error:
             raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
         if hashlib.sha256(text).hexdigest() != kept.sha256:
-            raise ConfigError(f"{path} is not what was pushed: it is damaged")
+            raise ConfigError(f"{path} differs from what was pushed: it is damaged")
         return text
 
     def prune(self) -> None:
@@ -206,14 +201,12 @@ class SelectedConfig:
 
     settings: Settings
     origin: ConfigOrigin
-    file_problem: ConfigError | None = (
-        None  # the file has mistakes, and a pushed configuration is in force instead
-    )
+    file_problem: ConfigError | None = None  # of the file, while a pushed configuration is in force instead
     rules_version: int = 0  # of the changed rules that lie over it; 0: none
 
 
 class ConfigSource:
-    """Loads the file or the pushed configuration in its place. One thread at a time may call ``load``."""
+    """Loads the file, or the pushed configuration that replaces it. One thread at a time calls ``load``."""
 
     def __init__(self, path: Path, *, no_secrets: bool = False) -> None:
         self.path = path
@@ -228,16 +221,15 @@ class ConfigSource:
         self.cameras_with_changed_masks: tuple[str, ...] = ()  # likewise
 
     def load(self) -> Settings:
-        """Return the settings in force; ``selected`` says which. Raises the file's ConfigError when there are
-        none."""
+        """The settings in force; ``selected`` says which. Without any, raises the file's ConfigError."""
         self.selected = self._with_rule_changes(self._choose())
         return self.selected.settings
 
     def start(self, since: str) -> Settings:
         """Load for a starting agent at the time ``since``.
 
-        Counts the starts with a configuration or rules on trial, and gives them up when they cannot be read
-        or the agent did not stay up with them. Raises as ``load``.
+        Counts the starts with a configuration or rules on trial, and rejects them if they cannot be read or
+        the agent has crashed with them. Raises as ``load``.
         """
         settings = self.load()
         for folder in (FOLDER, RULES_FOLDER):
@@ -253,9 +245,8 @@ class ConfigSource:
                 return settings
             log.error("configuration: %s is given up: %s", store.path(store.trial.version), reason)
             store.reject(reason, since)
-        except (
-            PushStoreError
-        ) as error:  # no reason to stop watching the cameras; the trial is judged all the same
+        except PushStoreError as error:
+            # No reason to stop watching the cameras; the trial is judged all the same.
             log.error("configuration: %s", error)
             return settings
         return self.load()
@@ -283,8 +274,7 @@ class ConfigSource:
         )
 
     def load_with_rules(self, rule_changes: Mapping) -> Settings:
-        """Load the configuration in force again, with other changed rules. Call ``load`` first. Raises
-        ConfigError."""
+        """Load the configuration in force again with other rules. Call ``load`` first. Raises ConfigError."""
         assert self.selected is not None
         if self.selected.origin is ConfigOrigin.FILE:
             return loader.load(self.path, no_secrets=self._no_secrets, rule_changes=rule_changes)
@@ -295,6 +285,11 @@ class ConfigSource:
         """Return the stored changed rules as the base of another change. Rules that do not fit the present
         configuration are included, so that the next change does not lose them. Call ``load`` first."""
         return RuleChanges() if self._stored_changes is None else changes_of(self._stored_changes)
+
+    @property
+    def changes_fit(self) -> bool:
+        """Whether the stored changed rules fit the present configuration. Call ``load`` first."""
+        return self._rules_error is None or self._stored_changes is None
 
     def tree(self) -> Mapping:
         """Return the configuration in force as one tree. Call ``load`` first. Raises ConfigError."""
@@ -351,19 +346,23 @@ class ConfigSource:
         return SelectedConfig(own, ConfigOrigin.FILE)
 
     def _with_rule_changes(self, chosen: SelectedConfig) -> SelectedConfig:
-        """Apply the changed rules that are stored; without them if they do not fit the configuration."""
+        """Apply the stored changes; of those that do not fit the configuration only the masks, because a
+        private area must stay black."""
         self.selected = chosen
         self._rules_error = self._rule_changes = self._stored_changes = None
         store = PushStore(chosen.settings.state_dir, RULES_FOLDER)
         if store.is_damaged:
             why = f"{store.path(0).with_name(RECORD)} is damaged"
             self._rules_error = problem_text("config-rules-unusable", why=why)
-        for kept in (store.trial, store.confirmed):
+        trial, confirmed = store.trial, store.confirmed
+        without_rules = None if trial is None or trial.fits else trial
+        for kept, whole in ((trial, True), (without_rules, False), (confirmed, True), (confirmed, False)):
             if kept is None:
                 continue
             try:
                 changes = parse_rule_changes(store.text(kept), str(store.path(kept.version)))
                 self._stored_changes = changes
+                changes = changes if whole else masks_alone(changes)
                 settings = self.load_with_rules(changes)
             except ConfigError as error:
                 first = error.problems[0] if error.problems else error
@@ -374,7 +373,8 @@ class ConfigSource:
             changed = changes_of(changes)
             self.switched_off = tuple(changed.switched_off())
             self.cameras_with_changed_masks = changed.cameras_with_masks
-            return dataclasses.replace(chosen, settings=settings, rules_version=kept.version)
+            version = kept.version if whole or kept is trial else 0
+            return dataclasses.replace(chosen, settings=settings, rules_version=version)
         # not before: meanwhile a heartbeat would say that all rules are on again
         self.switched_off = self.cameras_with_changed_masks = ()
         return chosen

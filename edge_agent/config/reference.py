@@ -30,7 +30,6 @@ camera. *Restarts* says what a change restarts: only that camera, the agent, or 
 
 
 def markdown() -> str:
-    """Return the whole page."""
     return page_of(_HEAD, ROOT)
 
 

@@ -1,9 +1,9 @@
 """Rules and masks that an operator changed by a command: stored beside the configuration, and merged over all
 of it.
 
-The text is a part of a configuration with nothing but ``cameras``, and of these only ``id``, ``rules``,
-``zones``, ``lines``, ``masks`` and ``privacy_masks``. A rule, zone or line in it replaces the one with its id
-as a whole; a list of masks replaces the whole list. See docs/design/config-push.md.
+The text is a part of a configuration: it contains only ``cameras``, and for each camera only ``id``,
+``rules``, ``zones``, ``lines``, ``masks`` and ``privacy_masks``. A rule, zone or line in it replaces the
+one with its id as a whole; a list of masks replaces the whole list. See docs/design/config-push.md.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import msgspec
 
 from edge_agent.config.fields import tree
 from edge_agent.config.merge import id_of, without_nulls
+from edge_agent.config.texts.messages import message
 from edge_agent.config.written import Written, mappings, plain, plain_entry
 from edge_agent.core.errors import ConfigError, ConfigProblem
 
@@ -131,6 +132,13 @@ def changes_of(layer: tree.Mapping) -> RuleChanges:
     )
 
 
+def masks_alone(layer: tree.Mapping) -> tree.Mapping:
+    """The changed masks of a parsed text, without the changed rules: they fit every configuration."""
+    changed = [each for each in changes_of(layer).cameras if each.has_masks]
+    cameras = [CameraChanges(each.id, masks=each.masks, privacy_masks=each.privacy_masks) for each in changed]
+    return parse_rule_changes(RuleChanges(cameras).text(), "masks")
+
+
 def parse_rule_changes(text: bytes, name: str) -> tree.Mapping:
     """Parse the text of a file ``name``. Raises ConfigError."""
     try:
@@ -140,7 +148,7 @@ def parse_rule_changes(text: bytes, name: str) -> tree.Mapping:
     if problems:
         raise ConfigError(f"{name} cannot be used", tuple(problems))
     if not isinstance(node, tree.Mapping) or set(node.entries) - {"cameras"}:
-        start = ConfigProblem(name, 1, 1, "this is no file of changed rules")
+        start = ConfigProblem(name, 1, 1, message("no-rule-changes"))
         raise ConfigError(f"{name} cannot be used", (start,))
     return without_nulls(node)
 

@@ -1,15 +1,151 @@
 """The whole configuration as one table, for validation, suggestions and the reference.
 
 It is derived from the settings classes in ``model/``, which declare the keys: docs/design/configuration.md.
+Its checks across cameras, detector and gateway find rules that can never report anything.
 """
 
 from __future__ import annotations
 
-from edge_agent.config.cross_checks import warn_idle_rules
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from edge_agent.config.fields import tree
 from edge_agent.config.fields.declare import section
-from edge_agent.config.fields.schema_types import SectionValues
-from edge_agent.config.model.settings import Settings
+from edge_agent.config.fields.schema_types import SectionValues, either_of, quoted
+from edge_agent.config.model.settings import (
+    AnyRule,
+    Camera,
+    Detector,
+    Gateway,
+    OnHolidays,
+    Schedule,
+    Settings,
+)
 from edge_agent.config.texts.messages import message
+from edge_agent.core.languages import Bilingual, day_text
+
+DECEMBER = 12
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """A rule that is not disabled, and its place in the file."""
+
+    camera_id: str
+    rule: AnyRule
+    node: tree.Mapping
+
+    @property
+    def name(self) -> str:
+        return f"{self.camera_id}/{self.rule.id}"
+
+    def node_at(self, key: str) -> tree.Node | None:
+        entry = self.node.entries.get(key)
+        return entry.value if entry is not None else None
+
+
+def warn_idle_rules(values: SectionValues) -> None:
+    """Warn about rules that cannot fire. ``values``: the whole configuration."""
+    cameras: tuple[Camera, ...] | None = values.valid("cameras")
+    if cameras is None:
+        return
+    rules = list(_placed(values.node("cameras"), cameras))
+    detector, gateway = values.valid("detector"), values.valid("gateway")
+    if detector is not None:
+        for each in rules:
+            _warn_unseen(each, detector, values)
+    if gateway is not None:
+        _warn_holidays(rules, gateway, values)
+
+
+def _placed(written: tree.Node | None, cameras: tuple[Camera, ...]) -> Iterator[_Placed]:
+    assert isinstance(written, tree.Sequence)  # otherwise it had not become settings
+    for node, camera in zip(written.items, cameras, strict=True):
+        entry = node.entries.get("rules") if isinstance(node, tree.Mapping) else None
+        items = entry.value.items if entry and isinstance(entry.value, tree.Sequence) else ()
+        for item, rule in zip(items, camera.rules, strict=True):
+            assert isinstance(item, tree.Mapping)  # it has become a rule
+            if rule.enabled:
+                yield _Placed(camera.id, rule, item)
+
+
+def _warn_unseen(placed: _Placed, detector: Detector, values: SectionValues) -> None:
+    rule, seen = placed.rule, _seen_by(detector)
+    labels = placed.node_at("labels")
+    if not seen.intersection(rule.labels):
+        text = message("rule-never", rule=quoted(rule.id), why=_why_unseen(rule.labels, detector))
+        values.reading.warn(placed.node.place, text)
+    elif isinstance(labels, tree.Sequence):
+        for node, label in zip(labels.items, rule.labels, strict=True):
+            if label not in seen:
+                text = message("label-never", label=quoted(label), why=_why_unseen((label,), detector))
+                values.reading.warn(node.place, text)
+
+
+def _seen_by(detector: Detector) -> frozenset[str]:
+    """Labels that the detector can report, as far as the model's file name tells."""
+    return frozenset() if detector.model == "none" else frozenset(detector.labels)
+
+
+def _why_unseen(labels: tuple[str, ...], detector: Detector) -> str:
+    if detector.model == "none":
+        return message("no-model")
+    return message("no-labels", labels=either_of(labels))
+
+
+def _warn_holidays(rules: list[_Placed], gateway: Gateway, values: SectionValues) -> None:
+    """Warn once for all rules with holidays, in time to extend the list: Tet is on other days each year."""
+    following = [each for each in rules if _on_holidays(each.rule) is not OnHolidays.USUAL]
+    if not following:
+        return
+    today = values.reading.clock.now().astimezone(gateway.timezone).date()
+    lack = _lack(gateway.holidays, today)
+    if lack is not None:
+        first, more = following[0].name, len(following) - 1
+        follow = message("and-more", first=first, count=more) if more else first
+        values.reading.warn(_place_of_holidays(values), message("holidays", lack=lack, rules=follow))
+    for each in following:
+        _warn_never_on_holidays(each, gateway.holidays, today, values)
+
+
+def _on_holidays(rule: AnyRule) -> OnHolidays:
+    return rule.schedule.holidays if rule.schedule is not None else OnHolidays.USUAL
+
+
+def _lack(holidays: frozenset[date], today: date) -> str | None:
+    """Say what the list of holidays lacks now. In December it needs next year's dates too: the next holiday
+    is New Year's Day."""
+    if not holidays:
+        return message("holidays-empty")
+    if max(holidays) < today:
+        return message("holidays-over", day=_day(max(holidays)))
+    if today.month == DECEMBER and all(day.year <= today.year for day in holidays):
+        return message("holidays-next", year=today.year + 1)
+    return None
+
+
+def _place_of_holidays(values: SectionValues) -> tree.SourcePosition:
+    gateway = values.node("gateway")
+    entry = gateway.entries.get("holidays") if isinstance(gateway, tree.Mapping) else None
+    return entry.value.place if entry is not None else values.place("gateway")
+
+
+def _warn_never_on_holidays(
+    placed: _Placed, holidays: frozenset[date], today: date, values: SectionValues
+) -> None:
+    schedule: Schedule | None = placed.rule.schedule
+    if schedule is None or schedule.holidays is not OnHolidays.ONLY:
+        return
+    if all(day.weekday() not in schedule.days for day in holidays if day >= today):
+        node = placed.node_at("schedule") or placed.node
+        text = message("never-on-holidays", rule=quoted(placed.rule.id), day=_day(today))
+        values.reading.warn(node.place, text)
+
+
+def _day(day: date) -> Bilingual:
+    return Bilingual(day_text(day, "en"), day_text(day, "vi"))
+
 
 _OF_A_CAMERA = ("zones", "lines", "rules", "masks", "analyse", "report", "clip")
 

@@ -1,15 +1,12 @@
 """Reads the identity of each camera: when it first connects, once a day, and after it reconnects.
 
-The libraries run in a process of their own, so that they do not stay in the agent's memory; it reads the
-password from its standard input. Cameras without a login or a web page get only the MAC that the gateway's
-network has.
+Cameras without a login or a web page get only the MAC that the gateway's network has.
 """
 
 from __future__ import annotations
 
 import logging
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import tzinfo
@@ -32,6 +29,7 @@ from edge_agent.host.health.camera_identity import (
     swap_lines,
     updated,
 )
+from edge_agent.onvif.camera_process import ask_in_process
 from edge_agent.wire import CameraIdentity
 
 log = logging.getLogger(__name__)
@@ -48,8 +46,11 @@ Reader = Callable[[Camera, Path], CameraIdentity | None]
 
 
 class CameraIdentities:
-    """The main thread calls ``tick`` once a second; cameras are read one after the other on another thread.
-    ``identities`` and ``lines`` may be called on any thread."""
+    """Reads model, firmware, serial number and MAC of each camera, and notices when another device answers.
+
+    The main thread calls ``tick`` once a second; cameras are read one after the other on another thread.
+    ``identities`` and ``lines`` may be called on any thread.
+    """
 
     def __init__(
         self,
@@ -76,14 +77,15 @@ class CameraIdentities:
         self._stored = dict(record.cameras)
         self._has_changed = False
         self._read_mono: dict[tuple[str, str], float] = {}  # by camera id and host; of the main thread
-        self._round: SupervisedThread | None = None
+        self._due: Sequence[Camera] = ()  # in the present round
+        self._round = SupervisedThread("camera-identities", self._read)
 
     def tick(self, statuses: Sequence[CameraStatus]) -> None:
         with self._lock:
             changed, self._has_changed = self._has_changed, False
         if changed:
             self._publish_birth()
-        if self._round is not None and self._round.running:
+        if self._round.running:
             return
         online_since = {
             status.camera_id: status.since_mono for status in statuses if status.state in CONNECTED
@@ -91,21 +93,20 @@ class CameraIdentities:
         due = [camera for camera in self._cameras() if self._is_due(camera, online_since.get(camera.id))]
         if not due:
             return
+        self._due = due
         now_mono = self._clock.monotonic()
         self._read_mono |= {(camera.id, _host(camera)): now_mono for camera in due}
-        self._round = SupervisedThread("camera-identities", lambda loop: self._read(due, loop))
         self._round.start()
 
     def stop(self) -> None:
         """Ask the thread to end; does not wait."""
-        if self._round is not None:
-            self._round.stop()
+        self._round.stop()
 
     def join(self, timeout_s: float) -> bool:
-        return self._round is None or self._round.join(timeout_s)
+        return self._round.join(timeout_s)
 
     def identities(self) -> dict[str, CameraIdentity]:
-        """What is known of the cameras in force, by camera id."""
+        """The known identities of the cameras in force, by camera id."""
         return {camera: stored.shown for camera, stored in self._in_force().items()}
 
     def lines(self) -> Iterator[ProblemText]:
@@ -127,8 +128,8 @@ class CameraIdentities:
             return True
         return online_since_mono > read_mono and now_mono - read_mono >= AFTER_RECONNECT_S
 
-    def _read(self, cameras: Sequence[Camera], loop: SupervisedThread) -> None:
-        for camera in cameras:
+    def _read(self, loop: SupervisedThread) -> None:
+        for camera in self._due:
             if loop.wait(0):
                 return
             host = _host(camera)
@@ -145,7 +146,13 @@ class CameraIdentities:
             return
         if after.swap is not None and (before is None or before.swap != after.swap):
             swap = after.swap
-            log.warning("%s: another device: %s %s -> %s", camera_id, swap.what, swap.before, swap.after)
+            log.warning(
+                "%s: another device answers at its address: %s %s -> %s",
+                camera_id,
+                swap.what,
+                swap.before,
+                swap.after,
+            )
         with self._lock:
             self._stored[camera_id] = after
             self._has_changed |= before is None or before.shown != after.shown
@@ -161,33 +168,13 @@ def read_in_process(camera: Camera, state_dir: Path) -> CameraIdentity | None:
     """Ask the camera; None without a login, or if it gives no answer that can be used."""
     if camera.credentials is None:
         return None
-    request = {
-        "host": host_of(camera.url).strip("[]"),
-        "port": camera.http_port,
-        "username": camera.credentials.username,
-        "password": camera.credentials.password.reveal(),
-        "state_dir": str(state_dir),
-    }
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "edge_agent.onvif.identity"],
-            input=msgspec.json.encode(request),
-            capture_output=True,
-            timeout=PROCESS_TIMEOUT_S,
-            check=False,
+        response = ask_in_process(
+            "identity", camera, camera.credentials, camera.http_port, state_dir, within_s=PROCESS_TIMEOUT_S
         )
-        response = msgspec.json.decode(done.stdout, type=_Response)
     except (OSError, subprocess.TimeoutExpired, msgspec.DecodeError) as error:
-        # Also where the libraries of ``edge-agent cameras`` are not installed.
         log.info("%s: its identity is not read: %s", camera.id, type(error).__name__)
         return None
     if response.failure:
         log.info("%s: its identity is not read: %s", camera.id, response.failure)
     return response.identity
-
-
-class _Response(msgspec.Struct, frozen=True):
-    """``IdentityResponse`` without an import of its module, which imports the libraries."""
-
-    identity: CameraIdentity | None = None
-    failure: str = ""

@@ -58,7 +58,7 @@ class PowerAttempt(Struct, frozen=True):
 
     @property
     def shown(self) -> str:
-        """``detail``, which can be said in another language if it has a code."""
+        """``detail`` as a problem, which has translations if it has a code."""
         return self.detail if self.problem is None else ProblemText(self.detail, self.problem)
 
 
@@ -139,7 +139,7 @@ class CameraPower:
         return self._work is None or self._work.join(timeout_s)
 
     def lines(self) -> Iterator[ProblemText]:
-        """Lines for the heartbeat's ``degraded``: unreachable cameras, and what was tried last."""
+        """Lines for the heartbeat's ``degraded``: unreachable cameras, each with its last attempt."""
         configured = {camera.id for camera in self._cameras() if camera.poe is not None}
         with self._lock:
             last = {
@@ -188,7 +188,7 @@ class CameraPower:
             ],
         )
         log.info("%s: it is back after %d attempts at its switch", camera_id, len(record.tried))
-        self._outbox.append(self._events.healing(data, Severity.WARNING))
+        self._outbox.append(self._events.of_gateway(data, Severity.WARNING))
         with self._lock:
             record.tried, record.since = [], None
         self._save()

@@ -16,21 +16,23 @@ from msgspec import Struct, structs
 from edge_agent.config.model.settings import Mqtt, Settings
 from edge_agent.core.clock import Clock, rfc3339
 from edge_agent.core.delivery import EventAppender
-from edge_agent.core.facts import CertificateChange, Phase
+from edge_agent.core.facts import Phase
+from edge_agent.core.model import Severity
+from edge_agent.core.problems import ProblemText, problem_text
 from edge_agent.core.state_file import read_record, write_record
 from edge_agent.events import EventFactory
+from edge_agent.events.event_fields import why_fields
 from edge_agent.host.health.clock_sync import ClockSync
 from edge_agent.host.health.degraded import CERTIFICATE_WARN_DAYS
 from edge_agent.mqtt.connect_errors import CertificateFileError
 from edge_agent.mqtt.tls.certificates import CertificateValidity, ca_validity, own_validity
 from edge_agent.mqtt.tls.rotation import CertificateRotation, file_stamps
-from edge_agent.wire import CertificatesHealth
+from edge_agent.wire import CertificateData, CertificatesHealth
 
 log = logging.getLogger(__name__)
 
 FILE = "certificate-events.json"
-CHECK_EVERY_S = 10.0
-"""How often ``tick`` is called."""
+CHECK_EVERY_S = 10.0  # how often ``tick`` is called
 READ_EVERY_S = 3600.0
 WARN = timedelta(days=CERTIFICATE_WARN_DAYS)
 ALARM = timedelta(days=7)
@@ -132,17 +134,20 @@ class CertificateWatch:
         valid: CertificateValidity,
         now: datetime,
     ) -> None:
-        days = _days(valid, now)
-        change = CertificateChange(
-            phase=phase,
+        days, ended = _days(valid, now), phase is Phase.END
+        data = CertificateData(
+            phase=phase.value,  # type: ignore[arg-type]  # certificates have no moments
             event_id=event.event_id,
-            which=which,
+            certificate=which,
             days_left=days,
-            expires_at=valid.end,
+            expires_at=rfc3339(valid.end),
+            **why_fields(_why(which, days, valid.end, ended)),
             started_at=event.started_at,
-            alarm=valid.end - now < ALARM,
+            ended_at=rfc3339(now) if ended else None,
+            end_reason="renewed" if ended else None,
         )
-        self._outbox.append(self._events.certificate(change))
+        grave = Severity.ALARM if valid.end - now < ALARM else Severity.WARNING
+        self._outbox.append(self._events.of_gateway(data, Severity.INFO if ended else grave))
 
     def _remember(self, which: Which, event: OpenCertificateEvent | None) -> OpenCertificateEvent | None:
         """Write the record after the event is durable: a power cut between them repeats the event's id."""
@@ -166,3 +171,12 @@ def _read(slot: Mqtt) -> dict[Which, CertificateValidity]:
 def _days(valid: CertificateValidity, now: datetime) -> int:
     """Whole days that are left; negative once it has expired."""
     return (valid.end - now).days
+
+
+def _why(which: Which, days: int, end: datetime, ended: bool) -> ProblemText:
+    name, day = "own" if which == "client" else "ca", f"{end:%Y-%m-%d}"
+    if ended:
+        return problem_text(f"{name}-certificate-renewed", day=day)
+    if days < 0:
+        return problem_text(f"{name}-certificate-expired", day=day)
+    return problem_text(f"{name}-certificate-ends", day=day, days=days)

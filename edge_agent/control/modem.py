@@ -46,7 +46,7 @@ def read_modem(address: str) -> ModemReading | None:
 
 
 def modem_health(reading: ModemReading, sent_bytes: int = 0, received_bytes: int = 0) -> ModemHealth:
-    """``sent_bytes`` and ``received_bytes``: of the billing period."""
+    """The modem's state. ``sent_bytes`` and ``received_bytes`` are those of the billing period."""
     known = reading.state in get_args(ModemState)
     return ModemHealth(
         state=reading.state if known else "unknown",  # type: ignore[arg-type]
@@ -77,7 +77,7 @@ class ModemWatch:
         first_day: Callable[[], date | None],
         sysroot: Path = Path("/"),
     ) -> None:
-        """``first_day``: of the billing period now."""
+        """``first_day``: the first day of the present billing period."""
         self._clock = clock
         self._first_day = first_day
         self._sysroot = sysroot
@@ -137,6 +137,6 @@ class ModemWatch:
         return self._reading is None or self._reading.join(timeout_s)
 
     def stop(self) -> None:
-        """Save the count, unless a reading blocks: its thread uses the count."""
+        """Save the count, unless a blocked reading is still using it."""
         if self._health is not None and (self._reading is None or not self._reading.running):
             self.save()

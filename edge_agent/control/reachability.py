@@ -37,8 +37,8 @@ class ReachabilityProbe:
 
     @property
     def is_conclusive(self) -> bool:
-        """Whether there is more to probe than one broker: with it alone, a broker and a network that are
-        down look alike."""
+        """Whether there is another host to probe besides one broker. With one broker only, a failed broker
+        and a failed network look the same."""
         return bool(self._names) or len({host for host, _ in self._hosts}) > 1
 
     def start(self) -> None:

@@ -23,7 +23,7 @@ from edge_agent.core.model import Severity
 from edge_agent.core.state_file import read_record, write_record
 from edge_agent.events import EventFactory
 from edge_agent.host.system.root_requests import RootAnswer, RootRequest
-from edge_agent.wire import HealingData, HealingHealth, HealingStep
+from edge_agent.wire import HealingData, HealingHealth
 
 log = logging.getLogger(__name__)
 
@@ -118,8 +118,6 @@ class RecoveryControl:
     def health(self) -> HealingHealth:
         return self._health
 
-    # --- steps ---
-
     def _begin(self, step: RecoveryStep, now_mono: float) -> None:
         if step is RecoveryStep.RECONNECT:
             self._session.reconnect()
@@ -172,7 +170,7 @@ class RecoveryControl:
 
     def _note(self, step: RecoveryStep, outcome: RecoveryOutcome, detail: str, now_mono: float) -> None:
         away_h = self._ladder.outage_s(now_mono) / HOUR_S
-        log.warning("healing: %.1f h without a broker: %s: %s %s", away_h, step, outcome, detail)
+        log.warning("healing: %.1f h without a broker, tried %s: %s %s", away_h, step, outcome, detail)
         self._ladder.note(step, outcome, detail, now_mono, self._label())
         self._save(now_mono)
 
@@ -188,13 +186,13 @@ class RecoveryControl:
                 since_at=outage.since,
                 back_at=self._label(ago_s=now_mono - outage.until_mono),
                 without_s=round(without_s, 1),
-                tried=_steps(outage),
+                tried=outage.tried,
                 left_out=outage.left_out,
             )
-            hard = any(tried.step is not RecoveryStep.RECONNECT for tried in outage.tried)
+            hard = any(tried.step != "reconnect" for tried in outage.tried)
             severity = Severity.WARNING if hard else Severity.INFO
             log.info("healing: the broker is back after %.1f h", without_s / HOUR_S)
-            self._outbox.append(self._events.healing(data, severity))
+            self._outbox.append(self._events.of_gateway(data, severity))
         self._save(now_mono)
 
     def _state(self, now_mono: float) -> HealingHealth:
@@ -202,7 +200,7 @@ class RecoveryControl:
         if outage.since is None:
             return HealingHealth()
         without_s = round(self._ladder.outage_s(now_mono))
-        return HealingHealth(since=outage.since, without_s=without_s, tried=_steps(outage)[-SHOWN:])
+        return HealingHealth(since=outage.since, without_s=without_s, tried=outage.tried[-SHOWN:])
 
     def _save(self, now_mono: float) -> None:
         self._saved_mono = now_mono
@@ -220,16 +218,3 @@ def _every_s(healing: Healing) -> dict[RecoveryStep, float]:
         RecoveryStep.REBOOT: healing.reboot_h,
     }
     return {step: after_h * HOUR_S for step, after_h in hours.items() if after_h > 0}
-
-
-def _steps(outage: BrokerOutage) -> list[HealingStep]:
-    return [
-        HealingStep(
-            step=tried.step.value,
-            at=tried.at,
-            after_s=tried.after_s,
-            outcome=tried.outcome.value,
-            detail=tried.detail,
-        )
-        for tried in outage.tried
-    ]

@@ -16,11 +16,12 @@ from enum import StrEnum
 
 import msgspec
 
+from edge_agent.wire import HealingStep
+
 HOUR_S = 3600.0
 JITTER = 1.25
 """Each step is due up to a quarter later: gateways that lost their broker together act at different times."""
-GOOD_AFTER_S = 60.0
-"""A session that lasts this long ends an outage."""
+GOOD_AFTER_S = 60.0  # a session that lasts this long ends an outage
 GRACE_S = 600.0
 """No step is due this soon after the agent's start: it may have been stopped for days on purpose."""
 MAX_ATTEMPTS = 32
@@ -41,14 +42,6 @@ class RecoveryOutcome(StrEnum):
     NO_ANSWER = "no-answer"  # root's program does not run
 
 
-class RecoveryAttempt(msgspec.Struct, frozen=True):
-    step: RecoveryStep
-    at: str  # RFC 3339; by a clock that may be wrong
-    after_s: float  # length of the outage by then
-    outcome: RecoveryOutcome
-    detail: str = ""
-
-
 class BrokerOutage(msgspec.Struct):
     """The state file. The monotonic times are of the boot ``boot_id``."""
 
@@ -59,12 +52,15 @@ class BrokerOutage(msgspec.Struct):
     until_mono: float = 0.0  # when the outage was last seen
     before_s: float = 0.0  # its length in earlier boots
     due_mono: dict[RecoveryStep, float] = msgspec.field(default_factory=dict)
-    tried: list[RecoveryAttempt] = msgspec.field(default_factory=list)
+    tried: list[HealingStep] = msgspec.field(default_factory=list)
     left_out: int = 0  # attempts dropped from ``tried``, the oldest
 
 
 class RecoveryLadder:
-    """``every_s``: interval of each step; a step that is not in it is never due. Not thread-safe."""
+    """Decides which recovery step is due while the broker is not reached.
+
+    ``every_s``: interval of each step; a step that is not in it is never due. Not thread-safe.
+    """
 
     def __init__(
         self,
@@ -135,13 +131,14 @@ class RecoveryLadder:
     ) -> None:
         """Record the outcome of a step. It replaces the entry of a step that waited for root's answer."""
         tried = self.outage.tried
-        entry = RecoveryAttempt(step, label, round(self.outage_s(now_mono), 1), outcome, detail)
+        after_s = round(self.outage_s(now_mono), 1)
+        entry = HealingStep(step=step.value, at=label, after_s=after_s, outcome=outcome.value, detail=detail)
         last = tried[-1] if tried else None
-        if last is not None and last.step is step:
-            if last.outcome is RecoveryOutcome.ASKED:
+        if last is not None and last.step == step:
+            if last.outcome == "asked":
                 entry = msgspec.structs.replace(entry, at=last.at, after_s=last.after_s)
                 tried.pop()
-            elif last.outcome is outcome is RecoveryOutcome.HELD:
+            elif last.outcome == outcome.value == "held":
                 tried.pop()  # of repeated holds only the newest is kept
         tried.append(entry)
         if len(tried) > MAX_ATTEMPTS:
@@ -151,8 +148,8 @@ class RecoveryLadder:
     def _settle(self, step: RecoveryStep, outcome: RecoveryOutcome) -> None:
         """Set the outcome of the step whose answer was pending when the agent ended."""
         tried = self.outage.tried
-        if tried and tried[-1].step is step and tried[-1].outcome is RecoveryOutcome.ASKED:
-            tried[-1] = msgspec.structs.replace(tried[-1], outcome=outcome)
+        if tried and tried[-1].step == step and tried[-1].outcome == "asked":
+            tried[-1] = msgspec.structs.replace(tried[-1], outcome=outcome.value)
 
     def _draw_all(self, now_mono: float) -> None:
         self.outage.due_mono = {}

@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
-import secrets
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from edge_agent.config.model.boards import Thermal
-from edge_agent.control.thermal_ladder import StepChange, ThermalLadder, ThermalReading
+from edge_agent.control.step_event import StepEvent
+from edge_agent.control.thermal_ladder import ThermalLadder, ThermalReading
 from edge_agent.core.clock import Clock, rfc3339, wall_time_of
 from edge_agent.core.delivery import EventAppender
-from edge_agent.core.facts import Phase, ThermalChange
+from edge_agent.core.facts import StepChange
 from edge_agent.core.load_limits import WorkloadLimiter, WorkloadLimits
 from edge_agent.events import EventFactory
 from edge_agent.host.board.sensors import Thermometer, ThrottleSensors
-from edge_agent.wire import ThermalHealth
+from edge_agent.wire import LoadLimits, ThermalData, ThermalHealth
 
 log = logging.getLogger(__name__)
 
-UNKNOWN_AFTER_S = 10.0
-"""A sensor that has not answered for this long is reported."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Episode:
-    """The time from the first step up to the last step down: one event."""
-
-    event_id: str
-    started_mono: float
+UNKNOWN_AFTER_S = 10.0  # a sensor that has not answered for this long is reported
 
 
 class ThermalControl:
@@ -50,11 +42,9 @@ class ThermalControl:
         self._ladder = None if thermal.ladder is None else ThermalLadder(thermal.ladder)
         self._limiter = limiter
         self._clock = clock
-        self._events = events
-        self._outbox = outbox
+        self._event = StepEvent(ThermalData, "thermal", clock, events, outbox)
         self._thermometer = Thermometer(sysroot, thermal.sensors)
         self._throttling = ThrottleSensors(sysroot, clock, lambda word: None, thermal.throttled)
-        self._episode: _Episode | None = None
         self._since_mono: float | None = None  # start of the current step
         self._reading = ThermalReading(None)
         self._sensor_has_answered = False  # a sensor has answered since start
@@ -73,15 +63,14 @@ class ThermalControl:
             self._since_mono = now_mono if change.to_step else None
         self._health = self._state(self._ladder, now_mono)
         if change is not None:
-            self._report(change, now_mono)
+            self._event.report(change, self._facts())
 
     def end(self) -> None:
         """The agent stops: end the open event."""
-        if self._ladder is not None and self._episode is not None:
+        if self._ladder is not None and self._event.is_open:
             self._limiter.current = WorkloadLimits()
             change = StepChange(self._ladder.step, 0, "the agent is stopped")
-            self._append(Phase.END, self._episode, change, self._clock.monotonic(), "restart")
-            self._episode = None
+            self._event.report(change, self._facts(), "restart")
 
     def health(self) -> ThermalHealth:
         return self._health
@@ -110,32 +99,8 @@ class ThermalControl:
             log.warning("heat: no temperature sensor answers; the agent does not react to heat")
         return None
 
-    def _report(self, change: StepChange, now_mono: float) -> None:
-        worse = change.to_step > change.from_step
-        log.log(logging.WARNING if worse else logging.INFO, "heat: step %d: %s", change.to_step, change.why)
-        phase = Phase.UPDATE
-        if self._episode is None:
-            self._episode, phase = _Episode(f"thermal-{secrets.token_hex(6)}", now_mono), Phase.START
-        elif change.to_step == 0:
-            phase = Phase.END
-        self._append(phase, self._episode, change, now_mono, "over")
-        if phase is Phase.END:
-            self._episode = None
-
-    def _append(
-        self, phase: Phase, episode: _Episode, change: StepChange, now_mono: float, end_reason: str
-    ) -> None:
-        fact = ThermalChange(
-            phase=phase,
-            event_id=episode.event_id,
-            from_step=change.from_step,
-            to_step=change.to_step,
-            why=change.why,
-            temperature_c=self._reading.temperature_c,
-            throttled=self._reading.throttled,
-            limits=self._limiter.current,
-            started_mono=episode.started_mono,
-            at_mono=now_mono,
-            end_reason=end_reason,
-        )
-        self._outbox.append(self._events.thermal(fact))
+    def _facts(self) -> dict[str, Any]:
+        """The fields of a thermal event."""
+        limits = LoadLimits(**dataclasses.asdict(self._limiter.current))
+        reading = self._reading
+        return {"temperature_c": reading.temperature_c, "throttled": reading.throttled, "limits": limits}

@@ -14,11 +14,11 @@ from collections import deque
 from dataclasses import dataclass
 
 from edge_agent.config.model.boards import ThermalSteps
+from edge_agent.core.facts import StepChange
 from edge_agent.core.load_limits import WorkloadLimits
 from edge_agent.core.problems import problem_text
 
-READINGS = 3
-"""Consecutive readings that must be above a threshold: a single one may be wrong."""
+READINGS = 3  # consecutive readings that must be above a threshold: a single one may be wrong
 THROTTLED_READINGS = 5
 """Consecutive readings that count as throttling: event counters also rise for a moment only."""
 THROTTLED_DWELL_S = 600.0
@@ -37,13 +37,6 @@ class ThermalReading:
 
     temperature_c: float | None
     throttled: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class StepChange:
-    from_step: int
-    to_step: int
-    why: str  # one line for humans
 
 
 class ThermalLadder:

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import logging
-import secrets
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from edge_agent.config.model.settings import Uplink
+from edge_agent.control.step_event import StepEvent
 from edge_agent.core.clock import Clock, rfc3339, wall_time_of
 from edge_agent.core.delivery import EventAppender
-from edge_agent.core.facts import Phase, UplinkChange
+from edge_agent.core.facts import StepChange
 from edge_agent.core.state_file import read_record, write_record
 from edge_agent.events import EventFactory
-from edge_agent.uplink.budget import SLOW_HEARTBEAT_S, TOP_STEP, BudgetChange, BudgetLadder, PeriodUse
+from edge_agent.uplink.budget import SLOW_HEARTBEAT_S, TOP_STEP, BudgetLadder, PeriodUse
 from edge_agent.uplink.send_limiter import SendLimiter
 from edge_agent.uplink.usage import DataUsage
-from edge_agent.wire import HeldBack, UplinkHealth
-
-log = logging.getLogger(__name__)
+from edge_agent.wire import HeldBack, UplinkData, UplinkHealth
 
 FILE = "uplink.json"
 HELD_BACK: tuple[HeldBack, ...] = ("media", "info", "heartbeat")
-"""What is not sent: the first on step 1, all three on step 3."""
+"""The kinds of messages that are not sent: the first one from step 1 on, all three on step 3."""
 
 
 class _InForce(msgspec.Struct, frozen=True):
@@ -55,10 +53,8 @@ class UplinkControl:
         self._path = state_dir / FILE
         self._clock = clock
         self._usage = usage
-        self._events = events
-        self._outbox = outbox
+        self._event = StepEvent(UplinkData, "uplink", clock, events, outbox)
         self._ladder: BudgetLadder | None = None
-        self._began: tuple[str, float] | None = None  # event_id and time of the first step up
         self._since_mono: float | None = None  # start of the current step
         self._health = UplinkHealth(kind=uplink.kind.value)  # replaced, never changed
         if uplink.monthly_bytes is not None:
@@ -72,7 +68,7 @@ class UplinkControl:
         if ladder is None:
             return
         use, now_mono = self._usage.period(), self._clock.monotonic()
-        resumed = ladder.step > 0 and self._began is None
+        resumed = ladder.step > 0 and not self._event.is_open
         change = ladder.update(now_mono, use)
         if change is not None:
             self.pace.step = ladder.step
@@ -83,9 +79,9 @@ class UplinkControl:
             self._since_mono = now_mono
         self._health = self._state(ladder.step, use)
         if change is None and resumed and use.left_s is not None:
-            change = BudgetChange(0, ladder.step, "as before the restart of the agent")
+            change = StepChange(0, ladder.step, "as before the restart of the agent")
         if change is not None:
-            self._report(change, use, now_mono)
+            self._event.report(change, self._facts(change.to_step, use))
 
     def heartbeat_s(self, usual_s: float) -> float:
         """Return the interval of heartbeats on the current step."""
@@ -93,10 +89,9 @@ class UplinkControl:
 
     def end(self) -> None:
         """The agent stops: end the open event. What was held back stays in the outbox."""
-        if self._began is not None:
-            change = BudgetChange(self.pace.step, 0, "the agent is stopped")
-            self._append(Phase.END, change, self._usage.period(), self._clock.monotonic(), "restart")
-            self._began = None
+        if self._event.is_open:
+            change = StepChange(self.pace.step, 0, "the agent is stopped")
+            self._event.report(change, self._facts(0, self._usage.period()), "restart")
 
     def health(self) -> UplinkHealth:
         return self._health
@@ -117,42 +112,16 @@ class UplinkControl:
             heartbeat_s=SLOW_HEARTBEAT_S if step >= TOP_STEP else None,
         )
 
-    def _report(self, change: BudgetChange, use: PeriodUse, now_mono: float) -> None:
-        worse = change.to_step > change.from_step
-        log.log(logging.WARNING if worse else logging.INFO, "uplink: step %d: %s", change.to_step, change.why)
-        if self._began is None:
-            if not change.to_step:
-                return  # the event ended with the previous run of the agent
-            self._began = f"uplink-{secrets.token_hex(6)}", now_mono
-            self._append(Phase.START, change, use, now_mono, "over")
-        elif change.to_step:
-            self._append(Phase.UPDATE, change, use, now_mono, "over")
-        else:
-            self._append(Phase.END, change, use, now_mono, "over")
-            self._began = None
-
-    def _append(
-        self, phase: Phase, change: BudgetChange, use: PeriodUse, now_mono: float, end_reason: str
-    ) -> None:
-        assert self._began is not None
+    def _facts(self, step: int, use: PeriodUse) -> dict[str, Any]:
+        """The fields of an uplink event, for the step from now on."""
         assert use.first_day is not None  # the ladder decides nothing without a period
         assert use.next_first_day is not None
-        event_id, started_mono = self._began
-        fact = UplinkChange(
-            phase=phase,
-            event_id=event_id,
-            from_step=change.from_step,
-            to_step=change.to_step,
-            why=change.why,
-            held=HELD_BACK[: change.to_step],
-            heartbeat_s=SLOW_HEARTBEAT_S if change.to_step >= TOP_STEP else None,
-            monthly_bytes=self._uplink.monthly_bytes or 0,
-            used_bytes=use.used_bytes,
-            forecast_bytes=use.forecast_bytes,
-            period_from=use.first_day,
-            resets_on=use.next_first_day,
-            started_mono=started_mono,
-            at_mono=now_mono,
-            end_reason=end_reason,
-        )
-        self._outbox.append(self._events.uplink(fact))
+        return {
+            "held": list(HELD_BACK[:step]),
+            "heartbeat_s": SLOW_HEARTBEAT_S if step >= TOP_STEP else None,
+            "monthly_bytes": self._uplink.monthly_bytes or 0,
+            "used_bytes": use.used_bytes,
+            "forecast_bytes": use.forecast_bytes,
+            "period_from": use.first_day.isoformat(),
+            "resets_on": use.next_first_day.isoformat(),
+        }

@@ -52,7 +52,7 @@ class WithdrawalCheck:
 
     @property
     def is_idle(self) -> bool:
-        """Whether no question is on its way."""
+        """Whether no check is running now."""
         return self._running is None or self._running.poll() is not None
 
     def tick(self) -> None:

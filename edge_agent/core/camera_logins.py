@@ -86,8 +86,8 @@ class _Entries:
 
 
 class LoginJournal:
-    """The journal in ``state_dir``. Safe for threads and processes. Without ``state_dir``, or where it cannot
-    be written, failures are only remembered by this object."""
+    """The journal in ``state_dir``. Safe for threads and processes. Without ``state_dir``, or if it cannot
+    be written, only this object remembers failures."""
 
     def __init__(
         self, state_dir: Path | None, clock: Clock, boot_id: str, patience_s: float = PATIENCE_S
@@ -121,7 +121,8 @@ class LoginJournal:
         return failure.pending and self._age_s(failure) < UNANSWERED_S
 
     def login_id(self, salt: str, host: str, credentials: Credentials) -> str:
-        """A hash of host, user and password. Testing one guess of the password costs some 50 ms and 16 MB."""
+        """A hash of host, user and password. It is slow on purpose: testing one guess of the password costs
+        some 50 ms and 16 MB."""
         key = (salt, host, credentials)
         if key not in self._ids:
             if len(self._ids) >= REMEMBERED:

@@ -19,11 +19,9 @@ class Clock(Protocol):
 
     def monotonic(self) -> float:
         """Seconds since boot; never jumps."""
-        ...
 
     def now(self) -> datetime:
         """Wall time, UTC; may be wrong by years until the first synchronisation."""
-        ...
 
 
 class SystemClock:
@@ -70,7 +68,6 @@ def wall_ms(clock: Clock) -> int:
 
 
 def rfc3339_of_ms(milliseconds: int) -> str:
-    """``rfc3339`` of milliseconds since 1970."""
     return rfc3339(datetime.fromtimestamp(milliseconds / 1000, UTC))
 
 

@@ -5,7 +5,7 @@ Everything here is frozen. The types of the pipeline are in ``model.py``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Literal, Protocol
@@ -13,11 +13,13 @@ from typing import Literal, Protocol
 from edge_agent.core.facts import Phase
 from edge_agent.core.model import FULL_PICTURE, Box, Severity
 
-GENESIS_HASH = "0" * 64
-"""The previous hash of the first event of an epoch."""
+GENESIS_HASH = "0" * 64  # the previous hash of the first event of an epoch
 SEALED_MAGIC = b"EASEAL1\n"
 """The first bytes of a sealed file; the rest of the format is in ``evidence/seal.py``."""
 SEALED_TYPE = "application/vnd.edge-agent.sealed"  # docs/reference/topics.md
+REPORT_EVENT, SIGNED_REPORT_EVENT, EXAMINATION_EVENT = "report-", "report-signed-", "examination-"
+"""Begin the event id of a commissioning report, of one that the technician has signed on the phone, and of a
+later examination of the same site."""
 MAX_MESSAGE_BYTES = 1_900_000
 """Largest file in one message: the broker accepts messages of 2 MiB (role ``broker``)."""
 
@@ -93,7 +95,7 @@ class OpenEvent:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReportedEvent:
-    """What was just reported of an event, for consumers such as the clip maker."""
+    """An event as it was just reported, for consumers such as the clip maker."""
 
     event_id: str
     phase: Phase
@@ -198,7 +200,13 @@ class EventAppender(Protocol):
 
     def append(self, draft: Draft) -> Stamp:
         """Store the event; it is durable when this returns."""
-        ...
+
+
+class EventBatchAppender(EventAppender, Protocol):
+    """The outbox, as the end of a pipeline uses it."""
+
+    def append_all(self, drafts: Sequence[Draft]) -> list[Stamp | None]:
+        """Store the events together; they are durable when this returns. None: this one is not stored."""
 
 
 class EventFollower(Protocol):
@@ -209,4 +217,3 @@ class EventFollower(Protocol):
 
         The outbox waits for it: it returns at once and raises nothing.
         """
-        ...

@@ -52,7 +52,11 @@ class ConfigError(EdgeAgentError):
 
     def __init__(self, message: str, problems: tuple[ConfigProblem, ...] = ()) -> None:
         super().__init__("\n".join([message, *map(str, problems)]))
+        self.message = message
         self.problems = problems
+
+    def text(self, lang: Lang) -> str:
+        return "\n".join([in_lang(self.message, lang), *(problem.text(lang) for problem in self.problems)])
 
     @property
     def lines(self) -> list[str]:
@@ -111,7 +115,7 @@ class ModemError(EdgeAgentError):
 
 
 class MqttError(EdgeAgentError):
-    """The broker is not reachable or refuses us; events wait."""
+    """The broker is not reachable or refuses the client; events wait."""
 
 
 class CentralError(EdgeAgentError):

@@ -1,18 +1,16 @@
 """Observations: what rules, tracking and tamper detection report, before it becomes events.
 
-Everything here is frozen. The events stage makes one event of each observation. Facts use the wire's names
-for their fields.
+Everything here is frozen. The events stage makes one event of each observation. The fields have the names
+that the wire uses.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, datetime
 from enum import StrEnum
 from typing import Literal
 
 from edge_agent.core.geometry import Polygon
-from edge_agent.core.load_limits import WorkloadLimits
 from edge_agent.core.model import Box, Severity, Track
 
 
@@ -41,7 +39,7 @@ class FlowNumbers:
     moving: float
     standing: float  # for less than five minutes, after they moved
     standing_long: float  # for longer, after they moved
-    speed: float | None  # median of the moving ones, own lengths a second; None: not measured
+    speed: float | None  # median of the moving ones, lengths of the object a second; None: not measured
     speed_m_s: float | None  # the same on the ground plane
 
 
@@ -128,7 +126,7 @@ class RuleObservation:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """How many crossed ``line`` first and the line of the observation last; label -> number."""
+    """How many objects crossed ``line`` first and the line of the observation last; label -> number."""
 
     line: str
     direction: Literal["a-to-b", "b-to-a"]  # across ``line``
@@ -138,7 +136,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class TurnNumbers:
-    """From where the objects came that crossed a line last, since the site's midnight; label -> number."""
+    """Turns of the objects that crossed this line last, since the site's midnight; label -> number."""
 
     only: dict[str, int]  # crossed no other line of the camera
     turns: tuple[Turn, ...]
@@ -199,19 +197,6 @@ Observation = (
 
 
 @dataclass(frozen=True, slots=True)
-class CertificateChange:
-    """A certificate of the broker connection expires soon, or was renewed."""
-
-    phase: Phase
-    event_id: str
-    which: Literal["client", "ca"]
-    days_left: int  # of the certificate in force; below 0: it has expired
-    expires_at: datetime
-    started_at: str  # RFC 3339; the agent may have been restarted since
-    alarm: bool
-
-
-@dataclass(frozen=True, slots=True)
 class RequestOrigin:
     """The command that overrode a rule or made a camera relearn; both None: requested on the gateway."""
 
@@ -258,39 +243,21 @@ class RuleChange:
 
 
 @dataclass(frozen=True, slots=True)
-class ThermalChange:
-    """The gateway reduces its load because it is hot, or increases it again; steps:
-    ``control/thermal_ladder.py``."""
+class StepChange:
+    """A limit of the gateway gets stricter or looser; step 0 limits nothing."""
 
-    phase: Phase
-    event_id: str
     from_step: int
     to_step: int
-    why: str
-    temperature_c: float | None
-    throttled: bool | None
-    limits: WorkloadLimits  # from now on
-    started_mono: float  # when the ladder left step 0
-    at_mono: float
-    end_reason: str
+    why: str  # one line for humans
 
 
 @dataclass(frozen=True, slots=True)
-class UplinkChange:
-    """Less is sent because the data budget runs short, or more again; ``uplink/budget.py``."""
+class StepReport:
+    """A step for the event of a limit, which lasts from the first step up to the last one down."""
 
     phase: Phase
     event_id: str
-    from_step: int
-    to_step: int
-    why: str
-    held: tuple[Literal["media", "info", "heartbeat"], ...]  # from now on
-    heartbeat_s: float | None
-    monthly_bytes: int
-    used_bytes: int
-    forecast_bytes: int | None
-    period_from: date
-    resets_on: date
-    started_mono: float
+    change: StepChange
+    started_mono: float  # when the limit left step 0
     at_mono: float
     end_reason: str

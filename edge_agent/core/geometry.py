@@ -11,10 +11,8 @@ from itertools import combinations
 
 from edge_agent.core.languages import Sentences, both
 
-Point = tuple[float, float]
-"""x, y in 0..1 of the picture, origin top left."""
-Polygon = tuple[Point, ...]
-"""At least three points; does not cross itself; closed implicitly."""
+Point = tuple[float, float]  # x, y in 0..1 of the picture, origin top left
+Polygon = tuple[Point, ...]  # at least three points; does not cross itself; closed implicitly
 
 Exact = tuple[Fraction, Fraction]
 Span = tuple[float, float, float, float]
@@ -60,11 +58,11 @@ def fault_of(points: Sequence[Point]) -> str | None:
 _FAULTS: Sentences = {
     "twice": (
         "the polygon has point {point} twice in a row; leave one out (it closes by itself)",
-        "đa giác có điểm {point} hai lần liền nhau; hãy bỏ một điểm (đa giác tự khép kín)",
+        "đa giác có đỉnh {point} hai lần liền nhau; hãy bỏ một đỉnh (đa giác tự khép kín)",
     ),
     "flat": (
         "the polygon has no area: all its points lie on one line",
-        "đa giác không có diện tích: mọi điểm nằm trên một đường thẳng",
+        "đa giác không có diện tích: mọi đỉnh nằm trên một đường thẳng",
     ),
     "crosses": (
         "the polygon crosses itself: its edge {first} meets its edge {second}",

@@ -1,7 +1,7 @@
 """The ground plane of a camera: maps points of its picture to metres on the road.
 
-Four marks on a flat road fix it. A lens that bends straight lines is not corrected, and a road that rises or
-falls is wrong by its slope; docs/design/ground-plane.md.
+Four marks on a flat road determine it. Distortion of the lens is not corrected, and on a road that rises or
+falls distances are wrong by its slope; docs/design/ground-plane.md.
 """
 
 from __future__ import annotations
@@ -75,9 +75,8 @@ class GroundPlane:
         self, points: Sequence[Point], metres: Sequence[Point], bearing_deg: float | None = None
     ) -> None:
         """``points``: four marks in the picture, in order around the quadrangle; ``metres``: where they are
-        on the road. ``bearing_deg``: of the way from the second to the third mark, clockwise from north.
-
-        Marks for which ``fault_of_marks`` finds nothing; others may raise ``ZeroDivisionError``.
+        on the road. ``bearing_deg``: direction from the second to the third mark, clockwise from north. The
+        marks must pass ``fault_of_marks``; others may raise ``ZeroDivisionError``.
         """
         matrix = _product(_of_unit_square(metres), _adjugate(_of_unit_square(points)))
         x, y = points[0]
@@ -90,7 +89,8 @@ class GroundPlane:
         self._bearing_way = atan2(y3 - y2, x3 - x2)
 
     def metres(self, x: float, y: float) -> Point | None:
-        """Where on the road the point of the picture is; None: on or above the horizon."""
+        """Return the place on the road of a point of the picture; None: the point is on or above the
+        horizon."""
         a, b, c, d, e, f, g, h, i = self.matrix
         w = g * x + h * y + i
         if w <= TINY_W:
@@ -98,7 +98,8 @@ class GroundPlane:
         return (a * x + b * y + c) / w, (d * x + e * y + f) / w
 
     def point(self, x_m: float, y_m: float) -> Point | None:
-        """Where in the picture (may be outside 0..1) a place on the road is; None: behind the camera."""
+        """Return the point of the picture (may be outside 0..1) for a place on the road; None: the place is
+        behind the camera."""
         a, b, c, d, e, f, g, h, i = self.inverse
         w = g * x_m + h * y_m + i
         x, y = (a * x_m + b * y_m + c) / w if w else 0.0, (d * x_m + e * y_m + f) / w if w else 0.0
@@ -110,7 +111,8 @@ class GroundPlane:
         return None if abs(h) < TINY_W else -(g * x + i) / h
 
     def heading(self, dx_m: float, dy_m: float) -> float | None:
-        """Degrees clockwise from north of a way on the road; None: the bearing is not configured."""
+        """Return the direction of a movement on the road, in degrees clockwise from north; None: the
+        bearing is not configured."""
         if self._bearing_deg is None:
             return None
         return (self._bearing_deg - degrees(atan2(dy_m, dx_m) - self._bearing_way)) % 360
@@ -148,8 +150,8 @@ def doubt_of_marks(points: Sequence[Point], metres: Sequence[Point]) -> str | No
 
 
 def rectangle(points: Sequence[Point], first_m: float, second_m: float) -> tuple[Point, ...]:
-    """The marks of a rectangle on the road: from the first to the second ``first_m``, on to the third
-    ``second_m``; the turn is that of the points in the picture."""
+    """Return the marks of a rectangle on the road: ``first_m`` from the first to the second, ``second_m``
+    from there to the third. It turns the same way round as the points in the picture."""
     up_m = -second_m if _turn(*points[:3]) > 0 else second_m
     return (0.0, 0.0), (first_m, 0.0), (first_m, up_m), (0.0, up_m)
 

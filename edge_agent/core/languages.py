@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import string
 from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 Lang = Literal["en", "vi"]
 LANGS: tuple[Lang, ...] = ("en", "vi")
@@ -23,9 +24,26 @@ def add_lang(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lang", choices=LANGS, help="language of the output; default: that of the shell")
 
 
+VIETNAMESE_MARKS = str.maketrans(",.", ".,")
+
+
+class _VietnameseFormatter(string.Formatter):
+    def format_field(self, value: Any, format_spec: str) -> str:
+        text = str(super().format_field(value, format_spec))
+        return text.translate(VIETNAMESE_MARKS) if isinstance(value, (int, float)) else text
+
+
+_VIETNAMESE = _VietnameseFormatter()
+
+
+def filled(sentence: str, figures: Mapping[str, object], lang: Lang) -> str:
+    """The sentence with its figures; Vietnamese writes ``1.234,5`` where English writes ``1,234.5``."""
+    return _VIETNAMESE.vformat(sentence, (), figures) if lang == "vi" else sentence.format_map(figures)
+
+
 def say(sentences: Sentences, key: str, lang: Lang, /, **figures: object) -> str:
     """The sentence with that key. Raises KeyError for a key that the table lacks."""
-    return sentences[key][LANGS.index(lang)].format_map(figures)
+    return filled(sentences[key][LANGS.index(lang)], figures, lang)
 
 
 def named(sentences: Sentences, group: str, word: str, lang: Lang) -> str:
@@ -55,7 +73,11 @@ def in_lang(text: str, lang: Lang) -> str:
 
 
 def both(sentences: Sentences, key: str, /, **figures: object) -> Bilingual:
-    """The sentence in both languages; each language uses its own version of bilingual figures."""
+    """The sentence in both languages; each language uses its own version of bilingual figures.
+
+    Numbers keep the decimal point in both languages, because they come from a configuration and are typed
+    again.
+    """
     en, vi = sentences[key]
     in_vi = {name: in_lang(each, "vi") if isinstance(each, str) else each for name, each in figures.items()}
     return Bilingual(en.format_map(figures), vi.format_map(in_vi))

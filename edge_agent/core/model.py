@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    Gray = NDArray[np.uint8]
-    """Luma picture, shape (height, width), dtype uint8."""
+    Gray = NDArray[np.uint8]  # luma picture, shape (height, width), dtype uint8
     Colour = NDArray[np.uint8]
     """Colour picture, shape (height, width, 3), dtype uint8, channel order BGR."""
 
@@ -89,7 +88,6 @@ class Box(msgspec.Struct, frozen=True, gc=False):
         return (self.x1 + self.x2) / 2, self.y2
 
     def intersection(self, other: Box) -> float:
-        """Area shared with ``other``."""
         w = (self.x2 if self.x2 < other.x2 else other.x2) - (self.x1 if self.x1 > other.x1 else other.x1)
         if w <= 0:
             return 0.0
@@ -162,7 +160,6 @@ class Picture(Protocol):
     @property
     def width(self) -> int:
         """Pixels of the camera's picture; ``luma`` may be smaller."""
-        ...
 
     @property
     def height(self) -> int: ...
@@ -170,15 +167,12 @@ class Picture(Protocol):
     def luma(self) -> Gray:
         """The whole picture's luma, read-only, at most ``analyse.width`` wide; a zero-copy view where the
         camera sends no wider one and the decoder allows it."""
-        ...
 
     def bgr(self, region: Box = FULL_PICTURE) -> Colour:
         """A fresh BGR copy of ``region`` with the camera's own pixels; only that part is converted."""
-        ...
 
     def scaled(self, size: tuple[int, int]) -> Colour:
         """A fresh BGR copy, ``size`` (width, height) pixels large; scaled before it is converted."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +217,7 @@ class MotionRegion:
 
 
 class Scene(StrEnum):
-    """What the whole picture does; motion is only trusted in ``STEADY``."""
+    """The state of the whole picture; motion is trusted only in ``STEADY``."""
 
     LEARNING = "learning"  # no background yet: after start, size change, relearn
     STEADY = "steady"

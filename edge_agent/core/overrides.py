@@ -32,7 +32,7 @@ SAVE_EVERY_S = 600.0
 
 
 class OverrideKind(StrEnum):
-    MASK = "mask"  # its events are infos and no alarms
+    MASK = "mask"  # its events have the severity info and are no alarms
     ARM = "arm"  # active also outside its schedule
     DISARM = "disarm"  # inactive
 
@@ -160,10 +160,8 @@ class Overrides:
         return [ActiveOverride(*key, what, left_s) for key, what, left_s in left if left_s > 0]
 
     def tick(self) -> None:
-        """Called about once a second: report and forget overrides that have expired, and save the remaining
-        times.
-
-        If a command holds the lock while it waits for the disk, the next call does the work.
+        """Report and forget overrides that have expired, and save the remaining times. Call it about once a
+        second. If a command holds the lock while it waits for the disk, the next call does the work.
         """
         if self._clock is None or not self._states or not self._lock.acquire(blocking=False):
             return

@@ -30,8 +30,7 @@ _waiting: set[threading.Thread] = set()  # threads that the disk has not answere
 
 Record = TypeVar("Record", bound=msgspec.Struct)
 
-MAX_BYTES = 16 << 20
-"""Size limit of a file that is read whole; the agent's largest file is below 1 MB."""
+MAX_BYTES = 16 << 20  # size limit of a file that is read whole; the agent's largest file is below 1 MB
 
 
 def read_bounded(path: Path) -> bytes:
@@ -40,14 +39,14 @@ def read_bounded(path: Path) -> bytes:
     A user with write access to the folder could put a named pipe there, and opening it would block for ever.
     """
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode):
         os.close(handle)
         raise OSError(errno.EINVAL, "not a plain file", str(path))
     with os.fdopen(handle, "rb") as file:
-        content = file.read(MAX_BYTES + 1)
-    if len(content) > MAX_BYTES:
-        raise OSError(errno.EFBIG, "too large", str(path))
-    return content
+        if found.st_size > MAX_BYTES:
+            raise OSError(errno.EFBIG, "too large", str(path))
+        return file.read(found.st_size)  # ``read`` allocates at once all that it may return
 
 
 def read_record(path: Path, kind: type[Record]) -> Record | None:
@@ -108,14 +107,8 @@ def run_with_timeout(work: Callable[[], None]) -> bool:
 
 
 def _write(path: Path, content: bytes) -> bool:
-    temporary = path.with_name(path.name + ".new")
     try:
-        temporary.unlink(missing_ok=True)
-        with os.fdopen(create_file(temporary, os.O_WRONLY, 0o666), "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        replace_file(path, content, 0o666)
     except OSError as error:
         log.warning("%s cannot be written (%s), it will be forgotten at the next start", path, error)
         return False
@@ -139,8 +132,7 @@ def run_folder(environ: Mapping[str, str]) -> Path | None:
 
 
 def folder_digest(state_dir: Path) -> str:
-    """Distinguishes state directories in the names of files outside of them: one user may run several
-    agents."""
+    """Distinguishes state directories in names of files outside of them: one user may run several agents."""
     return hashlib.sha256(os.fsencode(state_dir.absolute())).hexdigest()[:12]
 
 
@@ -155,6 +147,22 @@ def create_file(path: Path, flags: int, mode: int) -> int:
             owner = path.parent.stat()
             os.fchown(handle, owner.st_uid, owner.st_gid)
     return handle
+
+
+def replace_file(path: Path, content: bytes, mode: int) -> None:
+    """Replace a file in one step: after a power cut it has the old or the new content. Raises OSError."""
+    temporary = path.with_name(f"{path.name}.new")
+    temporary.unlink(missing_ok=True)
+    try:
+        with os.fdopen(create_file(temporary, os.O_WRONLY, mode), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
 
 
 def sync_folder(folder: Path) -> None:

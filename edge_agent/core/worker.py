@@ -76,7 +76,6 @@ class SupervisedThread:
         self._last_beat = time.monotonic()
 
     def since_beat_s(self) -> float:
-        """Seconds since the last beat."""
         return time.monotonic() - self._last_beat
 
     @property
@@ -122,11 +121,9 @@ class Supervisor:
             self.watch(loop)
 
     def watch(self, loop: SupervisedThread) -> None:
-        """Watch ``loop``, which has been started."""
         self._watched[id(loop)] = _Watched(loop)
 
     def forget(self, loop: SupervisedThread) -> None:
-        """Stop watching ``loop``."""
         self._watched.pop(id(loop), None)
 
     def all_progressing(self) -> bool:
@@ -150,7 +147,7 @@ class Supervisor:
         silent_s = loop.since_beat_s()
         if silent_s <= loop.max_silence_s:
             if watched.silence_logged:
-                log.warning("%s: goes on", loop.name)
+                log.warning("%s: makes progress again", loop.name)
             watched.silence_logged = False
             return None
         if silent_s > loop.max_silence_s + self._stuck_after_s:

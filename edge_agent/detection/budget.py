@@ -60,8 +60,7 @@ class InferenceBudget:
             return True
 
     def take_spare(self, cost_ms: float, now_mono: float) -> bool:
-        """Spend one inference from the pool, if no load limit is in force and half of the pool remains for
-        the cameras."""
+        """Spend an inference of the pool, without load limits and if half of it remains for the cameras."""
         cost_ms = max(cost_ms, self._least_ms)
         if self._limiter.current != WorkloadLimits():
             return False

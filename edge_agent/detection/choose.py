@@ -33,7 +33,7 @@ def choose_detector(wanted: settings.Detector, sent: Path | None = None) -> Dete
     """Load the detector. Never raises: without one, cameras still show motion, and health says why.
 
     An unusable model is not replaced by another, which would give other answers under the same configuration.
-    ``sent``: a model that the centre sent, which then is the one for ``auto``.
+    ``sent``: a model that the centre sent; ``auto`` then means this model.
     """
     if wanted.model == "none":
         return DetectorChoice(

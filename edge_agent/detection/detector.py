@@ -31,22 +31,18 @@ class ObjectDetector(Protocol):
     @property
     def labels(self) -> frozenset[str]:
         """Labels that it can return: the labels accepted for the configured ones that the model has."""
-        ...
 
     @property
     def degraded(self) -> str | None:
         """One line for health if the detector runs, but not as configured."""
-        ...
 
     @property
     def input_size(self) -> tuple[int, int]:
         """Width and height in pixels."""
-        ...
 
     def fit(self, size: tuple[int, int]) -> InputFit:
         """Return how a picture of ``size`` (width, height) fits into the input. A caller that scales anyway
         should scale to this size."""
-        ...
 
     def detect(self, pixels: Colour) -> list[Detection]:
         """Objects in ``pixels`` (height, width, 3; uint8; BGR), best first, boxes in 0..1 of the picture.
@@ -54,7 +50,6 @@ class ObjectDetector(Protocol):
         Only configured labels at or above the minimum score, without duplicates. A model with COCO's classes
         returns a rider as a person and a vehicle. Raises DetectorError when the inference failed.
         """
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,8 +122,9 @@ class LiteRtDetector:
         ]
 
     def _without_duplicates(self, boxes: Tensor, scores: Tensor, classes: Tensor) -> Tensor:
-        """Indices of the best box of each object (non-maximum suppression), over all classes: a van must
-        suppress a car even if vans are not configured. Only a rider may be both a person and a vehicle."""
+        """Indices of the best box of each object (non-maximum suppression), over all classes: a truck must
+        suppress a car even if trucks are not configured. Only a rider may be both a person and a
+        vehicle."""
         if not len(boxes):
             return np.empty(0, np.intp)
         corners = np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]]).astype(np.float64)
@@ -134,8 +135,7 @@ class LiteRtDetector:
 
 
 def open_model(path: Path, threads: int, delegate: str | None) -> tuple[ModelInfo, LiteRtRuntime, str]:
-    """Load a model file. Returns also the name of its mapping, for ``forget_read_pages``. Raises
-    DetectorError."""
+    """Load a model file. Also returns its mapping's name, for ``forget_read_pages``. Raises DetectorError."""
     _check_size(path)
     try:
         with private_copy(path) as file:

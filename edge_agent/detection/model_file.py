@@ -40,8 +40,7 @@ COCO_80: tuple[str, ...] = (
 """The 80 classes without the gaps of the 90-slot map, as YOLOX numbers them."""
 
 
-OWN_METADATA = "edge_agent_model.json"
-"""The file that ``training/export.py`` appends to a model."""
+OWN_METADATA = "edge_agent_model.json"  # the file that ``training/export.py`` appends to a model
 
 _LARGEST_BYTES = 1_000_000
 """Limit of a list of labels, since a zip may unpack to more than fits into memory."""

@@ -7,12 +7,9 @@ public address. A model outside the catalogue is installed by copying it into th
 from __future__ import annotations
 
 import argparse
-import contextlib
 import hashlib
 import http.client
-import os
 import queue
-import tempfile
 import threading
 import time
 import urllib.error
@@ -25,6 +22,7 @@ from typing import Any, TextIO
 from edge_agent.core.errors import DetectorError
 from edge_agent.core.printable import printable, printable_json
 from edge_agent.core.secrets import masked
+from edge_agent.core.state_file import replace_file
 
 _CHUNK_BYTES = 64 * 1024
 
@@ -226,25 +224,10 @@ def _write(target: Path, content: bytes) -> None:
     """Write the file atomically, also if the power fails."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _temporary(target) as (handle, name):
-            os.fchmod(handle, 0o644)
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(name, target)
+        replace_file(target, content, 0o644)
+        target.chmod(0o644)  # root may have another umask, and the agent reads the file as its own user
     except OSError as error:
         raise DetectorError(f"{target}: cannot be written: {error.strerror}") from error
-
-
-@contextlib.contextmanager
-def _temporary(target: Path) -> Iterator[tuple[int, str]]:
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        yield handle, name
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(name)
 
 
 def run_models(args: argparse.Namespace, out: TextIO) -> int:

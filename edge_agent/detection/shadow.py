@@ -50,8 +50,8 @@ class Shadow:
         run_when_idle: RunWhenIdle,
         before: ShadowReport,
     ) -> None:
-        """``share``: of each camera's analysed frames, 0..1. ``sure``: the score from which on an object
-        counts. ``before``: counts of an earlier run, which continue."""
+        """``share``: which share of each camera's analysed frames is used, 0..1. ``sure``: the score from
+        which on an object counts. ``before``: counts of an earlier run, which continue."""
         self.failed_in_a_row = 0
         self._detector = detector
         self._share = share

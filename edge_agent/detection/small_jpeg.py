@@ -20,7 +20,7 @@ _SCAN = 0xDA
 
 
 def jpeg_size(payload: bytes) -> tuple[int, int] | None:
-    """(width, height) in the frame header; None: it is no JPEG, or its header is not understood."""
+    """(width, height) in the frame header; None: it is not a JPEG, or its header is not understood."""
     if not payload.startswith(b"\xff\xd8\xff"):
         return None
     place = 2
@@ -52,7 +52,7 @@ def decode_without_threads() -> None:
 
 
 def decode_small_jpeg(payload: bytes) -> Colour | None:
-    """The picture, (height, width, 3) uint8 BGR, at most ``PASSAGE_SIDE`` long; None: it is no JPEG with
+    """The picture, (height, width, 3) uint8 BGR, at most ``PASSAGE_SIDE`` long; None: it is not a JPEG with
     sides of at most ``MAX_DECODED_SIDE``, or it is damaged."""
     size = jpeg_size(payload)
     if size is None or not all(1 <= side <= MAX_DECODED_SIDE for side in size):

@@ -108,18 +108,14 @@ class ModelDecoder(Protocol):
     @property
     def classes(self) -> int | None:
         """Number of classes in the output; None if the output does not show it."""
-        ...
 
     @property
     def stretches(self) -> bool:
         """Whether pictures are stretched to fill the input, as in training; else they are padded."""
-        ...
 
     @property
     def merges_rider(self) -> bool:
         """Whether the model returns a rider and the vehicle as one object, not as a person and a vehicle."""
-        ...
 
     def decode(self, outputs: Sequence[Tensor], floor: float) -> Candidates:
         """Decode the outputs, which are in the model's order; returns all that scores at least ``floor``."""
-        ...

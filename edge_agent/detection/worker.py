@@ -20,6 +20,7 @@ from edge_agent.core.model import Detection
 from edge_agent.core.problems import problem_text
 from edge_agent.core.worker import SupervisedThread
 from edge_agent.detection.detector import ObjectDetector
+from edge_agent.wire import DetectorHealth
 
 if TYPE_CHECKING:
     from edge_agent.core.model import Colour
@@ -31,18 +32,6 @@ _MAX_SAMPLES = 50  # last inferences of which the medians are computed
 _IDLE_S = 5.0  # interval of the watchdog's beat while there is no request
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerStats:
-    """Figures for health. ``latency_ms``: median from request to answer of the last 50 inferences."""
-
-    name: str
-    queue: int  # requests waiting now
-    latency_ms: float | None
-    inferences: int  # since start
-    failures: int  # since start
-    degraded: str | None
-
-
 class InferenceEngine(Protocol):
     """Runs inferences for a stage."""
 
@@ -52,11 +41,9 @@ class InferenceEngine(Protocol):
     @property
     def cost_ms(self) -> float:
         """Median time of the last inferences; 0 before the first."""
-        ...
 
     def infer(self, camera_id: str, pixels: Colour) -> list[Detection] | None:
         """Run one inference; blocks until it is done. None: the inference failed, or the agent stops."""
-        ...
 
 
 class InlineInference:
@@ -71,7 +58,6 @@ class InlineInference:
         self._timed = timed
         self.cost_ms = 0.0
         self._inferences: int = 0 if before is None else before._inferences
-        self._failures: int = 0 if before is None else before._failures
         self._failed_in_a_row = 0
         self._costs_ms: deque[float] = deque(maxlen=_MAX_SAMPLES)
         self._latencies_ms: deque[float] = deque(maxlen=_MAX_SAMPLES)
@@ -101,7 +87,6 @@ class InlineInference:
         return found
 
     def _failed(self, text: str, logged: bool = False) -> None:
-        self._failures += 1
         self._failed_in_a_row += 1
         if self._failed_in_a_row == 1 and not logged:
             log.warning("%s; this frame is not analysed", text)
@@ -117,14 +102,15 @@ class InlineInference:
     def _failure_text(self) -> str:
         return problem_text("detector-failing", times=self._failed_in_a_row)
 
-    def stats(self, queue: int = 0) -> WorkerStats:
+    def health(self, queue: int = 0) -> DetectorHealth:
+        """``queue``: requests that wait now. The latency is the median from request to answer of the last
+        inferences."""
         latencies = self._latencies_ms.copy()
-        return WorkerStats(
+        return DetectorHealth(
             name=self.detector.name,
             queue=queue,
             latency_ms=round(median(latencies), 1) if latencies else None,
             inferences=self._inferences,
-            failures=self._failures,
             degraded=self.failing or self.detector.degraded,
         )
 
@@ -192,9 +178,6 @@ class DetectorWorker:
         self.loop.stop()
         self._close()
 
-    def join(self, timeout_s: float) -> bool:
-        return self.loop.join(timeout_s)
-
     def infer(self, camera_id: str, pixels: Colour) -> list[Detection] | None:
         request = _Request(camera_id, pixels, time.monotonic())
         with self._changed:
@@ -205,9 +188,9 @@ class DetectorWorker:
         request.answered.wait()  # one event per request, so an answer wakes only its own camera's thread
         return request.answer
 
-    def stats(self) -> WorkerStats:
+    def health(self) -> DetectorHealth:
         with self._changed:
-            return self._inline.stats(len(self._waiting))
+            return self._inline.health(len(self._waiting))
 
     def _body(self, loop: SupervisedThread) -> None:
         with self._changed:

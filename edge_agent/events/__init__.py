@@ -1,5 +1,6 @@
 """Makes events from observations: envelopes, identifiers, times and severities. Stores and sends nothing."""
 
 from edge_agent.events.envelope import LOST_CLIP, LastAliveFile, event_of_clip, lost_clip, restamped
-from edge_agent.events.factory import GATEWAY, EventFactory, object_event_id
-from edge_agent.events.sink import ClipSource, EventSink, NoClips, NoSnapshots, StillSource
+from edge_agent.events.event_fields import object_event_id
+from edge_agent.events.factory import GATEWAY, EventFactory
+from edge_agent.events.sink import ClipSource, EventSink, NoClips, NoSnapshots

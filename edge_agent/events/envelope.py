@@ -26,8 +26,7 @@ from edge_agent.core.problems import problem_text
 from edge_agent.core.problems.problem import encode_text
 from edge_agent.core.state_file import read_record, write_record
 
-ALIVE_EVERY_S = 30.0
-"""One small write, and only while an event is open."""
+ALIVE_EVERY_S = 30.0  # one small write, and only while an event is open
 
 
 class LastAlive(msgspec.Struct, frozen=True):
@@ -104,7 +103,8 @@ class UnfinishedEvent(msgspec.Struct, frozen=True):
     boot_id: str | None = None
 
     def last_at(self, last_alive: LastAlive | None) -> str:
-        """Return when the event last went on, RFC 3339: its last report, or the agent's last sign of life."""
+        """Return the last time at which the event is known to have continued, RFC 3339: its last report, or
+        the agent's last sign of life."""
         if last_alive is None or self.seen_mono is None or last_alive.boot_id != self.boot_id:
             return self.seen_at
         lived = timedelta(seconds=max(0.0, last_alive.mono - self.seen_mono))

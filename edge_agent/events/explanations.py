@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge_agent.core.facts import CertificateChange, OverrideChange, Phase, RequestOrigin, RuleChange
+from edge_agent.core.facts import OverrideChange, RequestOrigin, RuleChange
 from edge_agent.core.problems import ProblemText, command_text, problem_text
 
 
@@ -40,13 +40,3 @@ def _masks_line(change: RuleChange) -> ProblemText:
 def _origin(by: RequestOrigin) -> ProblemText:
     """Return the text for the origin of an override: the gateway or a command."""
     return problem_text("by-gateway") if by.command_id is None else command_text(by.command_id, by.signed_by)
-
-
-def certificate_line(change: CertificateChange) -> ProblemText:
-    which = "own" if change.which == "client" else "ca"
-    day = f"{change.expires_at:%Y-%m-%d}"
-    if change.phase is Phase.END:
-        return problem_text(f"{which}-certificate-renewed", day=day)
-    if change.days_left < 0:
-        return problem_text(f"{which}-certificate-expired", day=day)
-    return problem_text(f"{which}-certificate-ends", day=day, days=change.days_left)

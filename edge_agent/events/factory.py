@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -14,8 +14,6 @@ from edge_agent.core.clock import Clock, rfc3339
 from edge_agent.core.delivery import Draft, Loss, Media, OpenEvent, Stamp
 from edge_agent.core.facts import (
     TAMPER,
-    CertificateChange,
-    ChangedMasks,
     CountsObservation,
     LineCountsObservation,
     ObjectObservation,
@@ -23,12 +21,10 @@ from edge_agent.core.facts import (
     Phase,
     RuleChange,
     RuleObservation,
-    ThermalChange,
-    TurnNumbers,
-    UplinkChange,
+    StepReport,
     ViewObservation,
 )
-from edge_agent.core.model import CameraChange, CameraState, ClockCorrection, Frame, Severity, Track
+from edge_agent.core.model import CameraChange, CameraState, ClockCorrection, Frame, Severity
 from edge_agent.core.problems import optional_problem
 from edge_agent.events.envelope import (
     AWAITED_CLIP,
@@ -39,7 +35,17 @@ from edge_agent.events.envelope import (
     awaited_clip,
     clip_key,
 )
-from edge_agent.events.explanations import certificate_line, override_line, rule_change_line
+from edge_agent.events.event_fields import (
+    frame_size,
+    happened_mono,
+    line_turns,
+    object_event_id,
+    snapshot_ref,
+    track_fields,
+    why_fields,
+    wire_state,
+)
+from edge_agent.events.explanations import override_line, rule_change_line
 
 GATEWAY = "gateway"  # subject of events about the gateway; no camera may have this id
 
@@ -75,15 +81,15 @@ class EventFactory:
             phase=observation.phase.value,  # type: ignore[arg-type]  # objects have no moments
             event_id=object_event_id(track),
             box=track.box.rounded(),
-            frame=_size(frame),
+            frame=frame_size(frame),
             started_at=at(observation.started_mono),
             ended_at=at(track.last_seen_mono) if ended else None,
             end_reason=observation.end_reason if ended else None,  # type: ignore[arg-type]
             model=self.model,
-            snapshot=_reference(media),
-            **_named(track),
+            snapshot=snapshot_ref(media),
+            **track_fields(track),
         )
-        moment = self._envelope.moment(_happened_mono(observation, observation.track.last_seen_mono, frame))
+        moment = self._envelope.moment(happened_mono(observation, observation.track.last_seen_mono, frame))
         return self._envelope.phased(camera_id, Severity.INFO, moment, data, media)
 
     def rule_event(
@@ -99,19 +105,19 @@ class EventFactory:
             phase=observation.phase.value,
             event_id=observation.event_id,
             rule_id=observation.rule.id,
-            **_why(observation.why),
+            **why_fields(observation.why),
             box=observation.box.rounded(),
-            frame=_size(frame),
+            frame=frame_size(frame),
             started_at=at(observation.started_mono),
             ended_at=at(observation.last_mono) if ended or observation.phase is Phase.MOMENT else None,
             end_reason=observation.end_reason if ended else None,
             model=self.model,
-            snapshot=_reference(media),
+            snapshot=snapshot_ref(media),
             masked=observation.rule.masked,
             **facts,
-            **({} if observation.track is None else _named(observation.track)),
+            **({} if observation.track is None else track_fields(observation.track)),
         )
-        moment = self._envelope.moment(_happened_mono(observation, observation.last_mono, frame))
+        moment = self._envelope.moment(happened_mono(observation, observation.last_mono, frame))
         return self._envelope.phased(camera_id, observation.rule.severity, moment, data, media)
 
     def counts(self, camera_id: str, observation: CountsObservation, frame: Frame) -> Draft:
@@ -137,7 +143,7 @@ class EventFactory:
             to_at=rfc3339(to.at),
             a_to_b=observation.a_to_b,
             b_to_a=observation.b_to_a,
-            turns=msgspec.UNSET if observation.turns is None else _turns(observation.turns),
+            turns=msgspec.UNSET if observation.turns is None else line_turns(observation.turns),
         )
         return self._envelope.draft(camera_id, Severity.INFO, to, data)
 
@@ -153,21 +159,21 @@ class EventFactory:
             event_id=observation.event_id,
             state=observation.state.value,
             tamper=observation.state in TAMPER,
-            **_why(observation.why),
+            **why_fields(observation.why),
             features=observation.features,
             started_at=at(observation.started_mono),
             ended_at=at(observation.last_mono) if ended or observation.phase is Phase.MOMENT else None,
             end_reason=observation.end_reason if ended else None,  # type: ignore[arg-type]
-            snapshot=_reference(media),
+            snapshot=snapshot_ref(media),
         )
-        moment = self._envelope.moment(_happened_mono(observation, observation.last_mono, frame))
+        moment = self._envelope.moment(happened_mono(observation, observation.last_mono, frame))
         return self._envelope.phased(camera_id, observation.severity, moment, data, media)
 
     def camera_state(self, change: CameraChange) -> Draft:
         """``camera-state``: a camera was lost, came back or got worse."""
         moment = self._envelope.moment(change.since_mono)
         data = wire.CameraStateData(
-            state=_wire_state(change.state),
+            state=wire_state(change.state),
             cause=None if change.cause is None else change.cause.value,
             detail=str(change.detail),
             problem=optional_problem(change.detail),
@@ -193,7 +199,7 @@ class EventFactory:
             origin="box" if change.by.command_id is None else "command",
             command_id=change.by.command_id,
             signed_by=change.by.signed_by,
-            **_why(override_line(change)),
+            **why_fields(override_line(change)),
             started_at=change.started_at,
             ended_at=rfc3339(now.at) if ended else None,
             end_reason=change.end_reason,
@@ -205,15 +211,18 @@ class EventFactory:
 
     def rule_change(self, change: RuleChange) -> Draft:
         """``rule-change``: an operator changed a rule or masks for good, or the gateway undid the change."""
-        masks = change.masks
+        masks = None
+        if (found := change.masks) is not None:
+            ignored, private = (list(map(list, each)) for each in (found.ignored, found.private))
+            masks = wire.CameraMasks(masks=ignored, privacy_masks=private)
         data = wire.RuleChangeData(
             rule_id=change.rule,
             what=change.what,
             enabled=change.enabled,
-            masks=None if masks is None else _camera_masks(masks),
+            masks=masks,
             command_id=change.by.command_id,
             signed_by=change.by.signed_by,
-            **_why(rule_change_line(change)),
+            **why_fields(rule_change_line(change)),
         )
         return self._envelope.draft(change.camera, Severity.WARNING, self._envelope.now(), data)
 
@@ -240,8 +249,7 @@ class EventFactory:
         return self._envelope.draft(media.camera, Severity.INFO, self._envelope.now(), data, media=media)
 
     def still(self, media: Media, still: wire.StillRef, severity: Severity) -> Draft:
-        """``evidence``: one picture of a still, with the picture itself. ``severity`` is that of its
-        event."""
+        """``evidence``: one picture of a still. ``severity`` is that of its event."""
         data = wire.EvidenceData(event_id=media.event_id, clip=None, still=still)
         return self._envelope.draft(media.camera, severity, self._envelope.now(), data, media=media)
 
@@ -250,8 +258,11 @@ class EventFactory:
         awaited = awaited_clip(camera_id, event_id, draft.severity, self._envelope.now())
         return dataclasses.replace(draft, opens=awaited)
 
-    def chain_head(self, data: wire.ChainHeadData, severity: Severity) -> Draft:
-        """``chain-head``: ``severity`` is the highest of the events that it signs."""
+    def of_gateway(self, data: wire.Message, severity: Severity) -> Draft:
+        """An event about the gateway that happens now: ``certificate``, ``chain-head`` or ``healing``.
+
+        The outbox does not end it: what it reports survives a restart.
+        """
         return self._envelope.draft(GATEWAY, severity, self._envelope.now(), data)
 
     def clock_correction(self, correction: ClockCorrection) -> Draft:
@@ -262,76 +273,31 @@ class EventFactory:
         )
         return self._envelope.draft(GATEWAY, Severity.INFO, moment, data)
 
-    def thermal(self, change: ThermalChange) -> Draft:
-        """``thermal``: the load is limited because the gateway is hot."""
-        limits = wire.LoadLimits(**dataclasses.asdict(change.limits))
-        facts = {"temperature_c": change.temperature_c, "throttled": change.throttled, "limits": limits}
-        return self._step(wire.ThermalData, change, facts)
-
-    def uplink(self, change: UplinkChange) -> Draft:
-        """``uplink``: less is sent because the data budget runs short."""
-        facts = {
-            "held": list(change.held),
-            "heartbeat_s": change.heartbeat_s,
-            "monthly_bytes": change.monthly_bytes,
-            "used_bytes": change.used_bytes,
-            "forecast_bytes": change.forecast_bytes,
-            "period_from": change.period_from.isoformat(),
-            "resets_on": change.resets_on.isoformat(),
-        }
-        return self._step(wire.UplinkData, change, facts)
-
-    def _step(
-        self,
-        kind: type[wire.ThermalData | wire.UplinkData],
-        change: ThermalChange | UplinkChange,
-        facts: dict[str, Any],
+    def step(
+        self, kind: type[wire.ThermalData | wire.UplinkData], report: StepReport, facts: dict[str, Any]
     ) -> Draft:
-        """An event of a limit that gets stricter or looser in steps. A stricter limit is a warning."""
-        ended = change.phase is Phase.END
-        moment = self._envelope.moment(change.at_mono)
+        """``thermal`` or ``uplink``: less is done or sent, in steps. ``facts``: the fields of this kind. A
+        stricter limit is a warning."""
+        change, ended = report.change, report.phase is Phase.END
+        moment = self._envelope.moment(report.at_mono)
         data = kind(
-            phase=change.phase.value,  # type: ignore[arg-type]  # steps have no moments
-            event_id=change.event_id,
+            phase=report.phase.value,  # type: ignore[arg-type]  # steps have no moments
+            event_id=report.event_id,
             from_step=change.from_step,
             to_step=change.to_step,
-            **_why(change.why),
-            started_at=self._envelope.at(change.started_mono),
+            **why_fields(change.why),
+            started_at=self._envelope.at(report.started_mono),
             ended_at=rfc3339(moment.at) if ended else None,
-            end_reason=change.end_reason if ended else None,  # type: ignore[arg-type]
+            end_reason=report.end_reason if ended else None,  # type: ignore[arg-type]
             **facts,
         )
         severity = Severity.WARNING if change.to_step > change.from_step else Severity.INFO
         return self._envelope.phased(GATEWAY, severity, moment, data, None)
 
-    def certificate(self, change: CertificateChange) -> Draft:
-        """``certificate``: a certificate of the broker connection expires soon.
-
-        It survives a restart, so the outbox does not end it.
-        """
-        now, ended = self._envelope.now(), change.phase is Phase.END
-        data = wire.CertificateData(
-            phase=change.phase.value,  # type: ignore[arg-type]  # certificates have no moments
-            event_id=change.event_id,
-            certificate=change.which,
-            days_left=change.days_left,
-            expires_at=rfc3339(change.expires_at),
-            **_why(certificate_line(change)),
-            started_at=change.started_at,
-            ended_at=rfc3339(now.at) if ended else None,
-            end_reason="renewed" if ended else None,
-        )
-        grave = Severity.ALARM if change.alarm else Severity.WARNING
-        return self._envelope.draft(GATEWAY, Severity.INFO if ended else grave, now, data)
-
-    def healing(self, data: wire.HealingData, severity: Severity) -> Draft:
-        """``healing``: the broker or a camera is reachable again; lists the steps that were tried."""
-        return self._envelope.draft(GATEWAY, severity, self._envelope.now(), data)
-
     def update(self, data: wire.UpdateData) -> Draft:
         """``update``: the result of installing a release, as the root service reports it."""
         severity = Severity.INFO if data.outcome == "in-force" else Severity.WARNING
-        return self._envelope.draft(GATEWAY, severity, self._envelope.now(), data)
+        return self.of_gateway(data, severity)
 
     def collection(self, data: wire.CollectionData) -> Draft:
         """``collection``: start or end of collecting training frames.
@@ -340,20 +306,17 @@ class EventFactory:
         backlog nor a short data budget delays it.
         """
         severity = Severity.WARNING if data.phase == "start" else Severity.INFO
-        return self._envelope.draft(GATEWAY, severity, self._envelope.now(), data)
+        return self.of_gateway(data, severity)
 
     def model_change(self, data: wire.ModelData) -> Draft:
         """``model``: another detector model is in use, or it has passed its probation."""
         severity = Severity.WARNING if data.outcome == "reverted" else Severity.INFO
-        return self._envelope.draft(GATEWAY, severity, self._envelope.now(), data)
+        return self.of_gateway(data, severity)
 
     def self_test(self, asked_by: str) -> Draft:
-        """``self-test``: an event whose delivery is tracked.
-
-        It is a warning, so that neither a backlog nor a short data budget delays it.
-        """
+        """``self-test``: its delivery is tracked. As a warning it is not delayed by a backlog or a budget."""
         data = wire.SelfTestData(asked_by=asked_by)
-        return self._envelope.draft(GATEWAY, Severity.WARNING, self._envelope.now(), data)
+        return self.of_gateway(data, Severity.WARNING)
 
     def loss(self, stamp: Stamp, loss: Loss) -> bytes:
         """``loss``: the payload; the outbox calls it when it sheds events."""
@@ -388,76 +351,3 @@ class EventFactory:
             end_reason="restart",
         )
         return self._envelope.draft(event.camera, severity, self._envelope.now(), data, closes=event.event_id)
-
-
-def object_event_id(track: Track) -> str:
-    """Return the event id of an object: the same for its start, updates and end, unique over restarts."""
-    return f"object-{track.id}"
-
-
-def _named(track: Track) -> dict[str, Any]:
-    """Return the fields that describe an object."""
-    return {
-        "label": track.label or "unknown",
-        "group": track.group,
-        "score": round(min(max(track.score, 0.0), 1.0), 3),
-        "track_id": track.id,
-    }
-
-
-def _turns(numbers: TurnNumbers) -> wire.LineTurnsData:
-    turns = [wire.TurnData(**dataclasses.asdict(turn)) for turn in numbers.turns]
-    return wire.LineTurnsData(only=numbers.only, turns=turns, others=numbers.others)
-
-
-def _happened_mono(
-    observation: ObjectObservation | RuleObservation | ViewObservation, last_mono: float, frame: Frame
-) -> float:
-    """Return when the reported phase happened: its first, its last or the current frame."""
-    match observation.phase:
-        case Phase.START | Phase.MOMENT:
-            return observation.started_mono
-        case Phase.UPDATE:
-            return frame.captured_mono
-        case Phase.END:
-            return last_mono
-
-
-def _why(text: str) -> dict[str, Any]:
-    """The fields with the text for people and its code."""
-    return {"why": str(text), "problem": optional_problem(text)}
-
-
-def _camera_masks(masks: ChangedMasks) -> wire.CameraMasks:
-    return wire.CameraMasks(
-        masks=list(map(list, masks.ignored)), privacy_masks=list(map(list, masks.private))
-    )
-
-
-def _size(frame: Frame) -> wire.FrameSize:
-    return wire.FrameSize(width=frame.picture.width, height=frame.picture.height)
-
-
-def _reference(media: Media | None) -> wire.SnapshotRef | None:
-    if media is None:
-        return None
-    plain = media.plain
-    return wire.SnapshotRef(
-        media_id=media.media_id,
-        sha256=media.sha256 if plain is None else plain.sha256,
-        bytes=len(media.payload) if plain is None else plain.size_bytes,
-        box=media.box.rounded(),
-        sealed_sha256=None if plain is None else media.sha256,
-    )
-
-
-def _wire_state(state: CameraState) -> Literal["online", "degraded", "offline"]:
-    match state:
-        case CameraState.ONLINE:
-            return "online"
-        case CameraState.DEGRADED:
-            return "degraded"
-        case CameraState.OFFLINE:
-            return "offline"
-        case CameraState.STARTING:
-            raise ValueError("a camera that is starting is no event")

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Protocol
 
-from edge_agent.core.delivery import Draft, EventAppender, Media, ReportedEvent
+from edge_agent.core.delivery import Draft, EventBatchAppender, Media, ReportedEvent
 from edge_agent.core.facts import (
     CountsObservation,
     LineCountsObservation,
@@ -17,7 +17,8 @@ from edge_agent.core.facts import (
     ViewObservation,
 )
 from edge_agent.core.model import FULL_PICTURE, Box, Frame, ReleasedPicture, Severity, Track, Tracks
-from edge_agent.events.factory import EventFactory, object_event_id
+from edge_agent.events.event_fields import object_event_id
+from edge_agent.events.factory import EventFactory
 
 WITH_PICTURE = (Phase.START, Phase.MOMENT)
 
@@ -27,11 +28,9 @@ class SnapshotSource(Protocol):
 
     def take(self, event_id: str, phase: Phase, track: Track, frame: Frame) -> Media | None:
         """Return the picture of an ``object`` event, or None."""
-        ...
 
     def now(self, event_id: str, box: Box, frame: Frame) -> Media | None:
         """Return the current picture of ``box`` and its surroundings, for the start of any other event."""
-        ...
 
 
 class ClipSource(Protocol):
@@ -42,11 +41,9 @@ class ClipSource(Protocol):
 
         Call it before ``event_reported``.
         """
-        ...
 
     def event_reported(self, event: ReportedEvent) -> None:
         """Start a clip at the start of an event, and its post-roll at the end; a MOMENT is both."""
-        ...
 
 
 class StillSource(Protocol):
@@ -54,7 +51,6 @@ class StillSource(Protocol):
 
     def rule_reported(self, observation: RuleObservation, frame: Frame) -> None:
         """An event of a rule is stored. Returns at once."""
-        ...
 
 
 class NoStills:
@@ -88,13 +84,18 @@ class NoClips:
 
 
 class EventSink:
-    """The end of one camera's pipeline: an event and its picture are durable when ``accept`` returns."""
+    """The end of one camera's pipeline.
+
+    An event of a rule or of the view is durable, with its picture, when ``accept`` returns. Events of objects
+    and counts, of which a busy street has several in one frame, share a commit: they are durable when
+    ``flush`` returns. Those that the outbox could not store then are stored by the next call.
+    """
 
     def __init__(
         self,
         camera_id: str,
         events: EventFactory,
-        outbox: EventAppender,
+        outbox: EventBatchAppender,
         snapshots: SnapshotSource,
         clips: ClipSource,
         is_muted: Callable[[str], bool] = lambda rule_id: False,
@@ -108,13 +109,14 @@ class EventSink:
         self._clips = clips
         self._is_muted = is_muted
         self._stills = stills or NoStills()
+        self._drafts: list[Draft] = []  # not stored yet
 
     def accept(self, observation: Observation, frame: Frame) -> None:
         match observation:
             case ObjectObservation():
                 event_id = object_event_id(observation.track)
                 media = self._snapshots.take(event_id, observation.phase, observation.track, frame)
-                self._outbox.append(self._events.object_event(self._camera_id, observation, frame, media))
+                self._drafts.append(self._events.object_event(self._camera_id, observation, frame, media))
             case RuleObservation():
                 observation = self._with_current_severity(observation)
                 media = self._picture(observation.event_id, observation.phase, observation.box, frame)
@@ -124,9 +126,17 @@ class EventSink:
                 media = self._picture(observation.event_id, observation.phase, FULL_PICTURE, frame)
                 self._report(observation, self._events.view_event(self._camera_id, observation, frame, media))
             case CountsObservation():
-                self._outbox.append(self._events.counts(self._camera_id, observation, frame))
+                self._drafts.append(self._events.counts(self._camera_id, observation, frame))
             case LineCountsObservation():
-                self._outbox.append(self._events.line_counts(self._camera_id, observation))
+                self._drafts.append(self._events.line_counts(self._camera_id, observation))
+
+    def flush(self) -> None:
+        """Store the events that are not stored yet, in the order of their observations."""
+        if not self._drafts:
+            return
+        drafts, self._drafts = self._drafts, []
+        stamps = self._outbox.append_all(drafts)
+        self._drafts = [draft for draft, stamp in zip(drafts, stamps, strict=True) if stamp is None]
 
     def _with_current_severity(self, observation: RuleObservation) -> RuleObservation:
         """Return the observation with severity info if its rule is muted."""
@@ -152,5 +162,6 @@ class EventSink:
         )
         if event.is_last and self._clips.awaits_clip(event):
             draft = self._events.with_awaited_clip(self._camera_id, draft, observation.event_id)
+        self.flush()
         self._outbox.append(draft)
         self._clips.event_reported(event)

@@ -39,7 +39,7 @@ class HoldStore:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            text = f"{self._folder} cannot be made ({error.strerror}); nothing is held"
+            text = f"{self._folder} cannot be created ({error.strerror}); nothing is held"
             raise StorageError(text) from error
         if not write_record(path, HoldRecord(who, rfc3339(self._clock.now()), why)):
             raise StorageError(f"{path} cannot be written; nothing is held")
@@ -54,7 +54,7 @@ class HoldStore:
         except FileNotFoundError:
             return False
         except OSError as error:
-            raise StorageError(f"{path} cannot be removed ({error.strerror}); it is held still") from error
+            raise StorageError(f"cannot remove {path} ({error.strerror}); the hold goes on") from error
         return True
 
     def has(self, event_id: str) -> bool:

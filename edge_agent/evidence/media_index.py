@@ -71,7 +71,6 @@ class MediaName:
 
     @property
     def path(self) -> Path:
-        """The path below the folder of all media."""
         words = (self.time, str(self.severity), self.camera, self.event_id, self.media_id)
         return Path(self.day, f"{'_'.join(words)}.{self.suffix}{'.sealed' if self.sealed else ''}")
 
@@ -83,7 +82,7 @@ def is_id(word: str) -> bool:
 def check_id(word: str) -> None:
     """Raise ``StorageError`` for an invalid id: ids become file names; some come from the command line."""
     if not is_id(word):
-        raise StorageError(f"{word!r} is no id: lower-case letters, digits and hyphens")
+        raise StorageError(f"{word!r} is not an id, which has lower-case letters, digits and hyphens only")
 
 
 BLOCK_BYTES = 4096  # disk space is allocated in such blocks

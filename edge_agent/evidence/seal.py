@@ -91,7 +91,11 @@ def unseal(sealed: bytes, private_key_pem: bytes) -> bytes:
     named = header[len(MAGIC) : len(MAGIC) + 16]
     if named != key_id(recipient):
         raise WrongKey(f"sealed to the key {named.hex()}, this one is {key_id(recipient).hex()}")
-    _check_length(header, body)
+    length = int.from_bytes(header[len(MAGIC) + 16 : len(MAGIC) + 24], "big")
+    if len(body) < length + TAG_BYTES:
+        raise Truncated(f"cut off: {length + TAG_BYTES - len(body)} bytes are missing at the end")
+    if len(body) > length + TAG_BYTES:
+        raise Altered(f"altered since it was sealed: {len(body) - length - TAG_BYTES} bytes too many")
     ephemeral = header[-KEY_BYTES:]
     try:
         secret = key.exchange(X25519PublicKey.from_public_bytes(ephemeral))
@@ -113,14 +117,6 @@ def _split(sealed: bytes) -> tuple[bytes, bytes]:
     return sealed[:HEADER_BYTES], sealed[HEADER_BYTES:]
 
 
-def _check_length(header: bytes, body: bytes) -> None:
-    length = int.from_bytes(header[len(MAGIC) + 16 : len(MAGIC) + 24], "big")
-    if len(body) < length + TAG_BYTES:
-        raise Truncated(f"cut off: {length + TAG_BYTES - len(body)} bytes are missing at the end")
-    if len(body) > length + TAG_BYTES:
-        raise Altered(f"altered since it was sealed: {len(body) - length - TAG_BYTES} bytes too many")
-
-
 def _load(pem: bytes) -> X25519PrivateKey:
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -131,7 +127,7 @@ def _load(pem: bytes) -> X25519PrivateKey:
     except TypeError as error:
         raise SealError("the private key is protected by a passphrase; decrypt it first") from error
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise SealError("the private key cannot be read: it is no PEM file of a private key") from error
+        raise SealError("the private key cannot be read: it is not a PEM file of a private key") from error
     if not isinstance(key, X25519PrivateKey):
         raise SealError("the private key is of another kind; sealed files open with an X25519 key")
     return key

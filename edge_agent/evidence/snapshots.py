@@ -8,10 +8,13 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import logging
+import mmap
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
 
 from edge_agent.config.model.settings import Polygon
 from edge_agent.core.delivery import Media, PlainContent
@@ -119,7 +122,8 @@ class ObjectSnapshots(RuleSnapshots):
             return
         self._release(seen)
         seen.quality = quality(track)
-        seen.pending = self._view(frame, track.box)
+        view = self._view(frame, track.box)
+        seen.pending = _View(outside_heap(view.colour), view.box)
         self._pending_bytes += seen.pending.colour.nbytes
 
     def _release(self, seen: _Seen | None) -> _View | None:
@@ -128,6 +132,18 @@ class ObjectSnapshots(RuleSnapshots):
         view, seen.pending = seen.pending, None
         self._pending_bytes -= view.colour.nbytes
         return view
+
+
+def outside_heap(pixels: Colour) -> Colour:
+    """Return a copy of ``pixels`` in a memory mapping of its own, which ends with the copy.
+
+    For pixels that are stored for seconds. Among the pictures that each frame allocates in the heap they
+    would leave gaps, which stay resident: 2 MB with four busy cameras.
+    """
+    memory = mmap.mmap(-1, pixels.nbytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    copy = np.frombuffer(memory, np.uint8).reshape(pixels.shape)
+    copy[...] = pixels
+    return copy
 
 
 def surroundings(box: Box, width: int, height: int) -> Box:

@@ -64,8 +64,7 @@ class MediaStore:
     ) -> None:
         self._log_name = log_name
         self._media = folder / "media"
-        self.holds = HoldStore(folder / "holds", clock)
-        """Events whose media rotation does not remove."""
+        self.holds = HoldStore(folder / "holds", clock)  # events whose media rotation does not remove
         self._storage = storage
         self._clock = clock
         self._clock_synced = clock_synced
@@ -224,16 +223,12 @@ class MediaStore:
             return
         now = self._clock.now().timestamp()
         for item in list(self._index):
-            if item.written < EARLIEST or item.written > now + DAY_S:
-                self._redate(item, now)
+            if item.written < EARLIEST or item.written > now + DAY_S:  # it was written without a clock
+                os.utime(self._media / item.name.path, (now, now))
+                self._index.remove(item)
+                self._index.add(media_entry(item.name, item.size, now))
             elif now - item.written > self._storage.max_age_days * DAY_S and not self._has_hold(item):
                 self._remove(item)
-
-    def _redate(self, item: MediaEntry, now: float) -> None:
-        """Give a file that was written without a clock the current time."""
-        os.utime(self._media / item.name.path, (now, now))
-        self._index.remove(item)
-        self._index.add(media_entry(item.name, item.size, now))
 
     def _has_hold(self, item: MediaEntry) -> bool:
         return self.holds.has(item.name.event_id)

@@ -1,4 +1,4 @@
-"""Signed models from the centre: shadow mode, the switch, and the way back when object counts break.
+"""Signed models from the centre: shadow mode, the switch, and the revert when object counts deviate.
 
 The command that installs them is ``commands/handlers/model.py``.
 """

@@ -10,7 +10,7 @@ import msgspec
 
 from edge_agent.commands.action import CommandSucceeded
 from edge_agent.core.clock import rfc3339
-from edge_agent.core.problems import problem_text
+from edge_agent.core.problems import ProblemText, problem_text
 from edge_agent.core.problems.problem import with_code_of
 from edge_agent.model_release.record import ModelRecord, ModelTrial, SentModel
 from edge_agent.wire import ModelHealth, ShadowGroup, ShadowReport
@@ -112,7 +112,7 @@ def shadow_summary(report: ShadowReport) -> str:
     return problem_text("model-figures", parts=parts)
 
 
-def agreement_text(report: ShadowReport) -> str:
+def agreement_text(report: ShadowReport) -> ProblemText:
     """Return the agreement as the event of a switch states it."""
     total = counts_of(report)
     if total.agreement is None:

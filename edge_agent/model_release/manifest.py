@@ -23,7 +23,7 @@ _MODEL_FILE = re.compile(r"[A-Za-z0-9_.-]{1,80}\.tflite")
 
 
 class BadManifest(EdgeAgentError):
-    """The text is no manifest of a model release, or no operator has signed it."""
+    """The text is not the manifest of a model release, or no operator has signed it."""
 
 
 class ModelManifest(msgspec.Struct, frozen=True, kw_only=True):

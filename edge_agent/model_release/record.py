@@ -55,7 +55,7 @@ class ProbationCounts(Struct, kw_only=True):
 
 
 class Probation(Struct, frozen=True, kw_only=True):
-    """The trial time of a model in force: the agent reverts it when object counts break."""
+    """The trial time of a model in force: the agent reverts it when object counts deviate."""
 
     command_id: str
     until: datetime
@@ -156,7 +156,7 @@ class DetectionRates(Struct, kw_only=True):
     ) -> None:
         """Add a minute of a new model, and the expected counts, to ``cameras``.
 
-        ``shares``: of the groups among its objects, by camera, where shadow mode has found them."""
+        ``shares``: the share of each group among its objects, by camera, where shadow mode has found them."""
         for camera, of_camera in seen.items():
             known = self.cameras.get(camera, {}).get(hour)
             if known is None or known.inferences < KNOWN_INFERENCES or of_camera.inferences == 0:
@@ -188,12 +188,12 @@ class DetectionRates(Struct, kw_only=True):
                 del self.cameras[camera]
 
 
-def rate_deviation(cameras: Mapping[str, ProbationCounts]) -> str | None:
+def rate_deviation(cameras: Mapping[str, ProbationCounts]) -> ProblemText | None:
     """Return which count of a new model is far from the expected one; None: none is, or it is too early."""
     return next(_breaks(cameras), None)
 
 
-def _breaks(cameras: Mapping[str, ProbationCounts]) -> Iterator[str]:
+def _breaks(cameras: Mapping[str, ProbationCounts]) -> Iterator[ProblemText]:
     for camera, observed in sorted(cameras.items()):
         if observed.minutes < ENOUGH_MINUTES or observed.inferences < ENOUGH_INFERENCES:
             continue

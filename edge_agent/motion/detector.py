@@ -100,7 +100,6 @@ class MotionDetector:
 
     @property
     def persistent_motion(self) -> Box | None:
-        """The one small area that has moved without a pause for minutes, such as a clock, or None."""
         return self._persistent_motion.box
 
     def update(self, frame: Frame) -> Motion:
@@ -137,7 +136,6 @@ class MotionDetector:
         return bool(self._finder.find(foreground))
 
     def reset(self) -> None:
-        """Forget the background: the camera was away, and the light may have changed."""
         self._input_shape = ()
 
     def _prepare(self, width: int, height: int) -> None:
@@ -201,7 +199,10 @@ class MotionDetector:
         return Motion(regions, Scene.STEADY, changed, result)
 
     def _whole_picture(self, changed: float, elapsed_s: float) -> Scene:
-        """Whether the scene is steady. A switch changes many pixels or the gain; then exposure settles."""
+        """Return whether the picture as a whole is steady, has switched, or settles after a switch.
+
+        A switch (of light, or between day and night) changes many pixels at once, or the camera's gain.
+        """
         if self._is_switch(changed):
             self._settling_s = SETTLE_S
             return Scene.SWITCHED

@@ -1,1 +1,1 @@
-"""The connection to the brokers, and the only home of paho. What an event means is not known here."""
+"""The connection to the brokers; the only package that uses paho. It does not know what an event means."""

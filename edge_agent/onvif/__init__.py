@@ -1,9 +1,9 @@
 """HTTP and ONVIF to one camera: the part that the agent and ``edge-agent cameras`` share.
 
 Only this package imports ``onveef`` and ``httpx``, which the extra ``edge-agent[cameras]`` installs
-(docs/decisions/0015-onvif.md). The running agent uses it only in the process that reboots a camera. All data
-from a camera is treated as hostile: answers are bounded in size and time, XML may have no entities, and text
-is cleaned before it is written to a terminal or a file.
+(docs/decisions/0015-onvif.md). The running agent uses them only in the process of ``camera_process.py``. All
+data from a camera is treated as hostile: answers are bounded in size and time, XML may have no entities, and
+text is cleaned before it is written to a terminal or a file.
 """
 
 from __future__ import annotations

@@ -1,28 +1,20 @@
-"""Reads what a camera says it is: over the vendor's own interface first, else over ONVIF.
+"""Reads the identity that a camera reports: over the vendor's own interface first, else over ONVIF.
 
 The users of the vendor's interface are those of RTSP, so a login that opens the stream is right there; ONVIF
 often has users of its own. The names of the fields are from Hikvision's ISAPI and Dahua's HTTP API documents;
 they were not tried on a real camera here.
-
-Run as a program, it reads a request from its standard input, so that the libraries do not stay in the agent's
-memory.
 """
 
 from __future__ import annotations
 
 import contextlib
-import sys
-from pathlib import Path
 
-import msgspec
-from msgspec import Struct
 from onveef import parsers
 
-from edge_agent.core.camera_logins import LoginJournal
-from edge_agent.core.clock import Clock, SystemClock, read_boot_id
+from edge_agent.core.clock import Clock
 from edge_agent.core.errors import CameraSetupError
-from edge_agent.core.secrets import Credentials, Secret
-from edge_agent.onvif.soap import DEVICE_PATH, NotOnvif, Onvif
+from edge_agent.core.secrets import Credentials
+from edge_agent.onvif.soap import NotOnvif, Onvif
 from edge_agent.onvif.web import CameraHttpClient, NoAnswer, clean
 from edge_agent.wire import CameraIdentity
 from edge_agent.wire.inventory import plain_mac
@@ -32,28 +24,11 @@ DAHUA_PATH = "/cgi-bin/magicBox.cgi?action="
 NETWORK_PATH = "/cgi-bin/configManager.cgi?action=getConfig&name=Network"
 
 
-class IdentityRequest(Struct, frozen=True):
-    """The input of the program. ``host`` as in a URL, without a port."""
-
-    host: str
-    port: int
-    username: str
-    password: str
-    state_dir: str
-
-
-class IdentityResponse(Struct, frozen=True):
-    """The output of the program: the identity, or why there is none."""
-
-    identity: CameraIdentity | None = None
-    failure: str = ""
-
-
 def read_identity(
     web: CameraHttpClient, base: str, device_url: str, clock: Clock, login: Credentials
 ) -> CameraIdentity:
-    """Ask one camera, with one login. ``base``: URL of its web page; ``device_url``: of ONVIF. Blocks for two
-    to seven requests. Raises ``CameraSetupError``."""
+    """Ask one camera, with one login. ``base``: URL of its web page; ``device_url``: URL of its ONVIF
+    device service. Blocks for two to seven requests. Raises ``CameraSetupError``."""
     with contextlib.suppress(NoAnswer):  # the web page may be off, or on another port
         if web.ask("GET", base + ISAPI_PATH).asks_for_digest:
             return isapi_identity(web, base, login)
@@ -126,21 +101,3 @@ def _body(web: CameraHttpClient, url: str, login: Credentials) -> str:
 def _rows(text: str) -> dict[str, str]:
     rows = (line.strip().partition("=") for line in text.splitlines()[:5000])
     return {key: value for key, equals, value in rows if equals}
-
-
-def answer(request: IdentityRequest) -> IdentityResponse:
-    clock = SystemClock()
-    journal = LoginJournal(Path(request.state_dir), clock, read_boot_id())
-    host = f"[{request.host}]" if ":" in request.host else request.host
-    base = f"http://{host}:{request.port}"
-    login = Credentials(request.username, Secret(request.password))
-    try:
-        with CameraHttpClient(request.host, journal) as web:
-            return IdentityResponse(read_identity(web, base, base + DEVICE_PATH, clock, login))
-    except CameraSetupError as error:
-        return IdentityResponse(failure=str(error))
-
-
-if __name__ == "__main__":
-    request = msgspec.json.decode(sys.stdin.buffer.read(), type=IdentityRequest)
-    sys.stdout.buffer.write(msgspec.json.encode(answer(request)))

@@ -25,7 +25,6 @@ from edge_agent.onvif.web import CameraHttpClient, CameraResponse, LoginRefused,
 DEVICE_PATH = "/onvif/device_service"
 _SOAP = "application/soap+xml; charset=utf-8"
 _MEDIA = {"media": "http://www.onvif.org/ver10/media/wsdl", "media2": "http://www.onvif.org/ver20/media/wsdl"}
-_TT = "http://www.onvif.org/ver10/schema"
 
 
 class NotOnvif(CameraSetupError):
@@ -283,7 +282,7 @@ def _at_host(url: str, host: str) -> str:
     except ValueError:
         parts, port = urlsplit(""), None
     if parts.scheme not in ("rtsp", "rtsps", "http", "https") or clean(url, 500) != url or "'" in url:
-        raise NotOnvif(f"{host}: it names a stream URL that is none: {clean(masked(url))!r}")
+        raise NotOnvif(f"{host}: it reports an invalid stream URL: {clean(masked(url))!r}")
     where = host if port in (None, 554) and parts.scheme == "rtsp" else f"{host}:{port}" if port else host
     return urlunsplit((parts.scheme, where, parts.path, parts.query, ""))
 

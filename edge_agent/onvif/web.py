@@ -55,14 +55,13 @@ def clean(text: str, most: int = MAX_CHARACTERS) -> str:
 
 
 class CameraHttpClient:
-    """A connection to one camera. A request blocks for up to ``WHOLE_TIMEOUT_S``. Use ``with``, or
-    ``close``."""
+    """A connection to one camera. A request takes up to ``WHOLE_TIMEOUT_S``. Use ``with``, or ``close``."""
 
     def __init__(self, host: str, journal: LoginJournal, timeout_s: float = TIMEOUT_S) -> None:
         self.host = host
         self.silent = False  # did not answer the last request: another would take its timeout again
         self._timeout_s = timeout_s
-        self._transport = _CountingTransport(host, journal, timeout_s)
+        self._transport = _CountingTransport(host, journal)
         self._client = httpx.Client(
             transport=self._transport,
             timeout=timeout_s,
@@ -121,12 +120,11 @@ class CameraHttpClient:
 class _CountingTransport(httpx.BaseTransport):
     """All requests to a camera pass here, so that no login is sent uncounted."""
 
-    def __init__(self, host: str, journal: LoginJournal, timeout_s: float) -> None:
+    def __init__(self, host: str, journal: LoginJournal) -> None:
         self.credentials: Credentials | None = None  # those of the next request
         self._host = host
         self._journal = journal
         self._logins: dict[tuple[Credentials, str], CameraLogin] = {}
-        self._timeout_s = timeout_s
         # Cameras sign their own certificates. Only digests are sent over the connection, never a password.
         self._inner = httpx.HTTPTransport(verify=False, retries=0, trust_env=False)
 

@@ -15,8 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from edge_agent.outbox.numbering import Rank, n_of, rank_of, rank_range, row_id
 
-Rows = tuple[int, int]
-"""First and last row id, both included."""
+Rows = tuple[int, int]  # first and last row id, both included
 
 
 class PendingDeletes:
@@ -34,7 +33,6 @@ class PendingDeletes:
 
     @property
     def max_count(self) -> int:
-        """Number of rows if every row of the ranges is stored."""
         return len(self._single) + sum(high - low + 1 for low, high in self.ranges)
 
     @property
@@ -109,8 +107,7 @@ class SendCursors:
         self._used = False
 
     def begin(self, found: Mapping[Rank, int], text: str) -> None:
-        """Set the cursors. ``found``: the newest row of each rank; ``text``: the cursors that the last run
-        stored."""
+        """Set the cursors. ``found``: newest row of each rank; ``text``: cursors that the last run stored."""
         for rank, n in zip(Rank, _numbers(text), strict=True):
             self._found[rank] = max(self._found[rank], found[rank])
             self._old[rank] = max(self._old[rank], min(row_id(rank, n), self._found[rank]))
@@ -172,15 +169,13 @@ class SendCursors:
 
     @property
     def text(self) -> str:
-        """The cursors as stored: for each rank the number of the last event that was sent with all before
-        it."""
+        """The cursors as stored: for each rank the number up to which all events were sent."""
         marks = (self._new if self._old[rank] >= self._found[rank] else self._old for rank in Rank)
         return " ".join(str(n_of(mark[rank])) for rank, mark in zip(Rank, marks, strict=True))
 
     @property
     def old(self) -> Mapping[Rank, int]:
-        """The last sent row of each rank among the events found at the start; all rows before it were
-        sent."""
+        """The last sent row of each rank among the events found at the start; all before it were sent."""
         return self._old
 
     def _is_refused(self, row: int) -> bool:
@@ -288,6 +283,8 @@ class Backlog:
 
     def resends(self, rank: Rank, rows: RowsBetween) -> Iterator[int]:
         """Yield the due rows that an earlier run left or that were sent before, ascending."""
+        if not self._due[rank] and self._resend[rank] >= self._resend_end[rank]:
+            return iter(())  # the usual case, for each rank at each call of ``pending``
         return heapq.merge(tuple(self._due[rank]), self._below_resend_end(rank, rows))
 
     def fresh(self, rank: Rank, rows: RowsBetween) -> Iterator[int]:
@@ -297,8 +294,8 @@ class Backlog:
     def confirm(self, low: int, high: int, first_stored: FirstStored) -> list[Rows]:
         """Mark rows of one rank as delivered, as far as they were sent; return the ranges that are new.
 
-        A range begins at a stored row: each confirmation names the whole epoch, and deleting its long deleted
-        beginning again would delay the rest.
+        Each range begins at a stored row, because each confirmation names the whole epoch, and deleting its
+        beginning again and again would delay the rest.
         """
         new: list[Rows] = []
         for begin, end in self.send_cursors.within(low, high):

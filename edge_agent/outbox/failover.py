@@ -20,13 +20,7 @@ from edge_agent.core.problems import error_text, problem_of, problem_text
 from edge_agent.outbox.append_request import AppendRequest
 from edge_agent.outbox.memory import MemoryStore
 from edge_agent.outbox.numbering import new_epoch
-from edge_agent.outbox.sqlite.database import (
-    FILE_NAME,
-    PAGE_BYTES,
-    OutboxDamaged,
-    OutboxUnusable,
-    translated,
-)
+from edge_agent.outbox.sqlite.database import FILE_NAME, PAGE_BYTES, OutboxDamaged, OutboxUnusable, translated
 from edge_agent.outbox.sqlite.disk import DiskStore
 from edge_agent.outbox.sqlite.salvage import (
     Salvage,

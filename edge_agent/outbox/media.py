@@ -44,8 +44,7 @@ def _megabytes(payload: bytes) -> int:
 
 
 class MediaFiles:
-    """The folder of picture files. Any thread; a file is written by one thread, and removed once it is
-    written."""
+    """The folder of picture files. Any thread; one thread writes a file, and it is removed only then."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -47,15 +47,12 @@ class MemoryEntry:
 class MemoryStore:
     """The events of one epoch without a disk, and those whose commit failed. The caller locks.
 
-    ``in_doubt``: events whose commit failed so that the disk may hold them or not. SQLite may find them in
-    its log after a kill, so they keep the stamps and bytes that they had on the disk.
+    ``in_doubt``: events whose commit failed, so it is not known whether the disk has them. SQLite may find
+    them in its log after a kill, so they keep the stamps and bytes that they had on the disk.
     """
 
     def __init__(
-        self,
-        epoch: str,
-        encode_loss: Callable[[Stamp, Loss], bytes],
-        in_doubt: Sequence[AppendRequest] = (),
+        self, epoch: str, encode_loss: Callable[[Stamp, Loss], bytes], in_doubt: Sequence[AppendRequest] = ()
     ) -> None:
         self.epoch = epoch
         self.sequence = 0
@@ -110,8 +107,6 @@ class MemoryStore:
         """Return the events stored since the last call, in the order of the chain."""
         stored, self._stored = self._stored, []
         return stored
-
-    # --- reading ---
 
     @property
     def head(self) -> str | None:
@@ -172,8 +167,6 @@ class MemoryStore:
 
     def oldest_mono(self) -> float | None:
         return min((entry.mono for entry in self.entries()), default=None)
-
-    # --- stamping and shedding ---
 
     def _next_stamp(self) -> Stamp:
         return Stamp(self.sequence + 1, self.epoch, self._head)
@@ -288,11 +281,9 @@ class OpenEvents:
             self._closed.add(event_id)
 
     def row_deleted(self, event_id: str) -> None:
-        """Note that the row of a closed event is deleted."""
         self._closed.discard(event_id)
 
     def clear_closed(self) -> None:
-        """Note that the rows of all closed events are deleted."""
         self._closed.clear()
 
     def all(self) -> list[OpenEvent]:

@@ -1,14 +1,14 @@
 """The outbox: an event is on disk when ``append`` returns, and stays there until it is delivered.
 
-Threads: ``append`` and ``stats`` may be called from any thread, the sending verbs only from the publisher's.
-``writer.py`` writes to the disk; ``send_queue.py`` decides which event is sent next.
+Threads: ``append`` and ``stats`` may be called from any thread, the methods for sending only from the
+publisher's. ``writer.py`` writes to the disk; ``send_queue.py`` decides which event is sent next.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +23,7 @@ from edge_agent.core.delivery import (
     OpenEvent,
     Stamp,
 )
+from edge_agent.core.errors import OutboxError
 from edge_agent.core.model import Severity
 from edge_agent.outbox.append_request import AppendRequest
 from edge_agent.outbox.failover import Failover
@@ -77,8 +78,6 @@ class EventOutbox(SendQueue):
         self._restamp = restamp
         self._renumbered_mono: float | None = None
 
-    # --- opening and closing ---
-
     def open(self) -> None:
         """Open the database, or create it. If the disk fails, events are kept in memory; this is no error.
 
@@ -100,8 +99,8 @@ class EventOutbox(SendQueue):
             # Without the lock: the writer may hold it. These numbers are only for the log.
             memory = self._stores.memory
             log.error(
-                "outbox: the disk is not done after %s s, stopping without it: %d events not stored yet, "
-                "%d only in memory, %d delivered ones not deleted, which are sent again",
+                "outbox: the disk has not finished after %s s, stopping without it: %d events not stored "
+                "yet, %d only in memory, %d delivered ones not deleted, which are sent again",
                 timeout_s,
                 self._writer.unstored,
                 memory.depth if memory is not None else 0,
@@ -144,18 +143,39 @@ class EventOutbox(SendQueue):
         Raises what ``draft.encode`` raises, and OutboxError when the outbox is not open, or when the disk
         cannot take a picture that is too large for a message.
         """
+        (request,) = self._append([draft])
+        if request.error is not None:
+            raise request.error
+        assert request.stamp is not None
+        return request.stamp
+
+    def append_all(self, drafts: Sequence[Draft]) -> list[Stamp | None]:
+        """Store the events in this order, mostly in one commit; the result has None for an event that the
+        outbox could not store.
+
+        Blocks like ``append``. Raises what a ``draft.encode`` raises, after the other events are stored.
+        """
+        requests = self._append(drafts)
+        for request in requests:
+            if request.error is not None and not isinstance(request.error, OutboxError):
+                raise request.error
+        return [None if request.error is not None else request.stamp for request in requests]
+
+    def _append(self, drafts: Sequence[Draft]) -> list[AppendRequest]:
+        """Store the events, and return their requests when all are done."""
+        requests = [self._request(draft) for draft in drafts]
+        self._writer.append(requests)
+        self.wake()
+        return requests
+
+    def _request(self, draft: Draft) -> AppendRequest:
         request = AppendRequest(draft, self._clock.monotonic())
         media = draft.media
         if media is not None and len(media.payload) > MAX_MESSAGE_BYTES and self._writer.is_open:
             # Not on the writer's thread: events of other threads would wait for this write there.
             self._save_large(media)
             request.media_saved = True
-        self._writer.append(request)
-        self.wake()
-        if request.error is not None:
-            raise request.error
-        assert request.stamp is not None
-        return request.stamp
+        return request
 
     # --- confirmations of the centre: the publisher's thread ---
 
@@ -189,8 +209,6 @@ class EventOutbox(SendQueue):
         with self._lock:  # the disk could not be read and was closed: report the memory alone
             return self._stores.stats(self._failover.degraded, now)
 
-    # --- inside ---
-
     def _save_large(self, media: Media) -> None:
         """Store a file that memory cannot hold. Raises OutboxError, and leaves nothing behind."""
         self._files.save_large(media.media_id, media.payload)
@@ -207,8 +225,8 @@ class EventOutbox(SendQueue):
             return
         rows = self._rows_of_this_run(epoch)
         log.error(
-            "outbox: the centre has more of epoch %s than was ever stored here: the database went back; "
-            "%d events get other numbers",
+            "outbox: the centre has events of epoch %s that were never stored here: the database is an "
+            "older copy; %d events get new numbers",
             epoch,
             len(rows),
         )

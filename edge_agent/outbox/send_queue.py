@@ -24,14 +24,14 @@ from edge_agent.outbox.writer import OutboxWriter
 MAX_PENDING_DELETES = 10_000
 """With more delivered events that cannot be deleted from a failed disk, only events in memory are sent."""
 
-Key = tuple[int, str]
-"""(sequence, epoch) of an event."""
+Key = tuple[int, str]  # (sequence, epoch) of an event
 
 
 class SendQueue:
-    """The verbs of the publisher, on its thread: which event or picture is sent next, and what became of it.
+    """The methods that the publisher calls on its thread: which event or picture is sent next, and the
+    result of each attempt.
 
-    ``lock`` protects ``stores``. If the disk cannot be read, the writer replaces or closes it, and the verb
+    ``lock`` protects ``stores``. If the disk cannot be read, the writer replaces or closes it, and the call
     has no effect.
     """
 
@@ -128,7 +128,8 @@ class SendQueue:
         return found
 
     def _of_rank(self, rank: Rank) -> Iterator[tuple[bool, Iterator[StoredEvent]]]:
-        """Yield resends before new events, because they are older; of each the disk's before the memory's."""
+        """Yield resends before new events, because they are older; within both, events on the disk before
+        those in memory."""
         sources: list[tuple[Backlog, DiskStore | MemoryStore]] = []
         disk, memory, disk_backlog = self._stores.readable, self._stores.memory, self._stores.disk_backlog
         if disk is not None and (
@@ -161,8 +162,7 @@ class SendQueue:
                 yield replace(event, resend=is_resend)
 
     def _begin(self) -> None:
-        """Start the cursors at the events that an earlier run left on the disk. Call once, before all
-        else."""
+        """Start the cursors at the events that an earlier run left on the disk. Call it once, first."""
         disk, backlog = self._stores.readable, self._stores.disk_backlog
         if disk is None or backlog.begun:
             return

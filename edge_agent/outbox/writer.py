@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, suppress
 
 from edge_agent.core.clock import Clock
@@ -81,8 +81,6 @@ class OutboxWriter:
         self._flushed_mono = 0.0
         self._files_checked_mono = 0.0
 
-    # --- opening and closing ---
-
     def open(self) -> None:
         """Start the thread and open the store; see ``EventOutbox.open``."""
         self._failover.state_lock.acquire()
@@ -134,13 +132,18 @@ class OutboxWriter:
 
     # --- any thread ---
 
-    def append(self, request: AppendRequest) -> None:
-        """Store the event; ``request`` then holds a stamp or an error."""
+    def append(self, requests: Sequence[AppendRequest]) -> None:
+        """Store the events in this order; each request then holds a stamp or an error."""
         waited_s = math.inf
         if self.is_open and not self._stores.hangs:
-            self._appended.append(request)
+            self._appended.extend(requests)
             self._work.put(None)
             waited_s = 0.0
+        for request in requests:
+            self._wait(request, math.inf if self._stores.hangs else waited_s)
+
+    def _wait(self, request: AppendRequest, waited_s: float) -> None:
+        """Wait until the event is stored; the disk has not answered for ``waited_s`` already."""
         while self.is_open and not request.done:
             if waited_s >= self.disk_timeout_s:
                 self._bypass_disk(request)
@@ -185,7 +188,7 @@ class OutboxWriter:
             try:
                 disk.begin_epoch()
             except OutboxError as error:
-                log.error("outbox: no epoch can be begun: %s", error)
+                log.error("outbox: cannot begin a new epoch: %s", error)
                 return False
             return True
 
@@ -278,7 +281,8 @@ class OutboxWriter:
         self._notify_follower(memory.pop_stored())
 
     def _release(self, requests: Iterable[AppendRequest], *, on_disk: bool) -> None:
-        """Note what the stored events open and close, and let their appenders continue. The caller locks."""
+        """Note which events the stored ones open and close, and let their appending threads continue. The
+        caller locks."""
         for request in requests:
             if request.error is None:
                 self._stores.open_events.note(request.draft, on_disk=on_disk)

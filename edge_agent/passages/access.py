@@ -34,8 +34,8 @@ def record_access(
 ) -> None:
     """Append an entry, durably, before anything is shown.
 
-    ``by``: the person on the gateway, or the key and the command; ``asked_by``: whom the centre names.
-    Raises ``StorageError``: without a record nothing may be shown.
+    ``by``: the person on the gateway, or the key and the command; ``asked_by``: the person that the centre
+    names. Raises ``StorageError``: without a record nothing may be shown.
     """
     path = state_dir / FOLDER / FILE
     entry = {

@@ -1,4 +1,4 @@
-"""The detail of a row: what no column answers, as MessagePack of about 150 bytes."""
+"""The detail of a row: the fields that have no column, as MessagePack of about 150 bytes."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class PassageFilter:
     line: PictureLine | None = None  # whose path crosses it, either way
     min_height: float | None = None  # mean of the box, share of the picture's height
     max_height: float | None = None
-    min_speed: float | None = None  # own lengths a second
+    min_speed: float | None = None  # lengths of the object a second
     max_speed: float | None = None
     min_speed_m_s: float | None = None  # with its error; only of cameras with a ground plane
     max_speed_m_s: float | None = None
@@ -54,7 +54,8 @@ class PassageFilter:
 
 @dataclass(frozen=True, slots=True)
 class StartRange:
-    """Rows by their start, in ms since 1970, and what else decides whether they were in sight in time."""
+    """A range of rows by their start, in ms since 1970, and the further condition that they were in sight
+    in time."""
 
     first: int
     last: int  # included
@@ -66,8 +67,8 @@ class StartRange:
 def start_ranges(wanted: PassageFilter) -> list[StartRange]:
     """The ranges that hold all rows of the filter's time span, the newest first; none overlaps another.
 
-    All that began in the span is wanted, and of what began before it, what was still in sight. Nearly all
-    passages are short: the few long ones have an index of their own.
+    Wanted are all passages that began in the span, and those that began earlier and were still in sight.
+    Nearly all passages are short; the few long ones have an index of their own.
     """
     last = _LATEST if wanted.to_at is None else to_ms(wanted.to_at)
     if wanted.from_at is None:
@@ -157,7 +158,8 @@ def share_of(detail: PassageDetail, wanted: PassageFilter) -> float:
 
 
 def _crosses(line: PictureLine, detail: PassageDetail) -> bool:
-    """Whether one of the path's segments meets the line. Most are apart, as the first comparisons show."""
+    """Whether one of the path's segments meets the line. For most segments the first comparisons already
+    exclude it."""
     c, d = line.start, line.end
     left, right, top, bottom = min(c[0], d[0]), max(c[0], d[0]), min(c[1], d[1]), max(c[1], d[1])
     for a, b in itertools.pairwise(detail.feet()):

@@ -154,8 +154,9 @@ class GroundSpeed:
         return GroundMotion(speed, error, self._plane.heading(way_x, way_y))
 
     def _marks_error(self, begin: Point, end: Point) -> float:
-        """Relative standard error of the way between two points of the picture, from that of the marks: each
-        mark is moved, and the way measured again. Far away from the marks it grows."""
+        """Relative standard error of the distance between two points of the picture that is caused by the
+        marks: each mark is moved, and the distance measured again. The error grows with the distance from
+        the marks."""
         way_m = _way(self._plane, begin, end)
         if way_m <= 0:
             return inf

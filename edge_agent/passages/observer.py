@@ -107,8 +107,8 @@ class PassageObserver:
     """The passages of one camera. Its pipeline's thread calls everything.
 
     ``save`` gets each passage. ``seal_to``: X25519 public key to which pictures are sealed. Without
-    ``with_crops`` no picture is kept; colours are named all the same. Without ``ground`` there is no speed in
-    metres a second. Without ``scenes`` no whole pictures are taken.
+    ``with_crops`` no picture is stored, but colours are still named. Without ``ground`` there is no speed
+    in metres a second. Without ``scenes`` no whole pictures are taken.
     """
 
     def __init__(
@@ -149,7 +149,7 @@ class PassageObserver:
                 self._save(self._make(passage, now_mono, ended=False))
 
     def reported(self, observation: Observation) -> None:
-        """A rule reported something: note it at the object's passage."""
+        """Note in the object's passage that a rule reported it."""
         if not isinstance(observation, RuleObservation) or observation.track is None:
             return
         passage = self._open.get(observation.track.id)
@@ -162,7 +162,7 @@ class PassageObserver:
             )
 
     def finish(self, continuing: Collection[str] = ()) -> None:
-        """No more frames come: save all passages but those of the tracks in ``continuing``."""
+        """Save all passages except those of the tracks in ``continuing``, because no more frames come."""
         for track_id in [each for each in self._open if each not in continuing]:
             self._end(self._open.pop(track_id))
 

@@ -130,7 +130,7 @@ class Passage:
     direction_deg: float | None  # clockwise from the top of the picture; None: it came to no other place
     width: float  # mean of the box, share of the picture's width
     height: float  # share of the picture's height
-    speed: float  # own lengths a second while it moved; 0: it did not
+    speed: float  # lengths of the object a second while it moved; 0: it did not
     light: Light
     colours: tuple[PartColours, ...] = ()
     standing: tuple[StandingTime, ...] = ()

@@ -1,4 +1,4 @@
-"""Collects where one object stood, and thins the path to a few points."""
+"""Collects the positions of one object, and reduces the path to a few points."""
 
 from __future__ import annotations
 
@@ -109,11 +109,10 @@ def side_of(box: Box) -> Side:
 
 
 def thinned(points: Sequence[PathPoint], most: int) -> list[int]:
-    """The indexes of at most ``most`` points: drops the point that is nearest to where an even movement
-    between its neighbours would have been at that time, again and again.
-
-    This is the synchronised distance of Meratnia and de By (EDBT 2004) in place of the area of Visvalingam
-    and Whyatt (1993): it also keeps when an object stood still on a straight way.
+    """Return the indexes of at most ``most`` points. Repeatedly drops the point that is nearest to where
+    the object would have been at that time if it had moved evenly between the neighbouring points. This is
+    the method of Visvalingam and Whyatt (1993) with the synchronised distance of Meratnia and de By (EDBT
+    2004) in place of the area, so that a stop on a straight way is kept too.
     """
     kept = list(range(len(points)))
     offsets = [_offset(points[n - 1], points[n], points[n + 1]) for n in range(1, len(kept) - 1)]
@@ -127,7 +126,7 @@ def thinned(points: Sequence[PathPoint], most: int) -> list[int]:
 
 
 def _offset(a: PathPoint, b: PathPoint, c: PathPoint) -> float:
-    """Distance of ``b`` from the place between ``a`` and ``c`` at its time."""
+    """Distance of ``b`` from the place of an even movement from ``a`` to ``c`` at the time of ``b``."""
     whole_s = c.after_s - a.after_s
     share = (b.after_s - a.after_s) / whole_s if whole_s > 0 else 0.5
     return hypot(a.x + share * (c.x - a.x) - b.x, a.y + share * (c.y - a.y) - b.y)

@@ -99,10 +99,9 @@ class PassageReader:
             yield self._decoded(match)
 
     def best(self, wanted: PassageFilter, limit: int, *, oldest_first: bool = False) -> FoundPassages:
-        """Count all, and return the newest, or the oldest; with a colour those that show most of it, the best
-        first.
-
-        A row that is deleted meanwhile is counted, and not returned. Raises ``PassageReadError``."""
+        """Count all, and return the newest, or the oldest; or with a colour those with the largest share of
+        it, the best first. A row that is deleted meanwhile is counted, but not returned. Raises
+        ``PassageReadError``."""
         if wanted.colour is not None:
             total, ids = self._most_coloured(wanted, limit)
         elif detail_conditions(wanted):
@@ -116,7 +115,7 @@ class PassageReader:
         return FoundPassages(total, self.of_ids(ids))
 
     def _most_coloured(self, wanted: PassageFilter, limit: int) -> tuple[int, list[int]]:
-        """Return how many fit, and the ids of the best."""
+        """Return how many passages match, and the ids of those with the largest share of the colours."""
         total, best = 0, list[tuple[float, int, int]]()
         for total, (row, detail, _) in enumerate(self._matching(wanted, columns=_JUDGED_COLUMNS), 1):
             entry = (share_of(detail, wanted), -total, int(row[0]))
@@ -127,7 +126,7 @@ class PassageReader:
         return total, [id_ for _, _, id_ in sorted(best, reverse=True)]
 
     def _by_columns(self, wanted: PassageFilter, limit: int, *, oldest_first: bool) -> FoundPassages:
-        """Only the rows that are returned are read; SQLite counts the others, by an index where it can."""
+        """Read only the rows that are returned; SQLite counts the others, by an index where it can."""
         total, best = 0, list[_Match]()
         with self._opened() as (rows, names):
             for where, values in self._slices(rows, wanted, names, oldest_first=oldest_first, counted=True):
@@ -228,8 +227,9 @@ class PassageReader:
         oldest_first: bool,
         counted: bool = False,
     ) -> Iterator[tuple[str, list[object]]]:
-        """Yield conditions and their values, which together select what the columns can tell, the newest
-        first, or the oldest; ``pause`` between two. ``counted``: at most a few of their rows are read."""
+        """Yield conditions and their values, which together select all rows that fit by their columns, the
+        newest or the oldest first; ``pause`` between two. ``counted``: at most a few of their rows are
+        read."""
         terms, values = column_conditions(wanted, names)
         ranges = start_ranges(wanted)
         began = False
@@ -244,7 +244,8 @@ class PassageReader:
                 yield where, [first, last, *each.values, *values]
 
     def crop(self, passage_id: int) -> bytes | None:
-        """Return the picture of a passage, maybe sealed; None: it has none, or none any more."""
+        """Return the picture of a passage, which may be sealed; None if it has no picture, or no longer has
+        one."""
         if not (self._folder / CROPS_FILE).exists():
             return None
         try:

@@ -120,10 +120,6 @@ class PassageRecorder:
             why, missed = self.degraded, self.missed
         return None if why is None else problem_text("passages-not-stored", why=why, missed=missed)
 
-    @property
-    def stored_bytes(self) -> int:
-        return self._store.stored_bytes
-
     def _bounded(self, passage: Passage) -> Passage:
         """The passage, without its whole picture if too many bytes of them wait."""
         if passage.scene is None:

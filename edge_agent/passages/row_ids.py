@@ -30,7 +30,7 @@ def reserve_first_id(folder: Path, newest: int, clock: Clock) -> int:
     or 0.
 
     It is the number of milliseconds since 2020, which grows faster than rows come, and is below 2**53 in
-    every year that a date can have. The file makes up for a clock that has gone back or was never set.
+    every year that a date can have. The file covers the case of a clock that has gone back or was never set.
     """
     record = read_record(folder / FILE, ReservedIds)
     last, by_clock = 0 if record is None else record.first, wall_ms(clock) - _EPOCH_MS

@@ -95,10 +95,9 @@ class PassageStore:
         self.stored_bytes = 0
 
     def write(self, passages: Sequence[Passage], *, synced: bool) -> None:
-        """Remove what is too old or too much, then store all of them in one transaction for each file.
-
-        Without passages it removes what is too old, once in ``AGE_CHECK_S``: rows are deleted in time also
-        when cameras see nothing, and after ``passages.enabled`` was set to false.
+        """Remove rows that are too old or exceed the limit, then store all passages in one transaction for
+        each file. Without passages, remove rows that are too old, once in ``AGE_CHECK_S``, so that rows are
+        deleted in time also when cameras see nothing, and after ``passages.enabled`` was set to false.
 
         Raises ``StorageError``; then none of them is stored, and the next call opens the files again.
         """
@@ -158,7 +157,7 @@ class PassageStore:
         return all((self._folder / name).exists() for name in (ROWS_FILE, CROPS_FILE))
 
     def _start_boot(self, rows: sqlite3.Connection) -> None:
-        """Give up correcting the rows that an earlier boot wrote without a clock."""
+        """Mark rows that an earlier boot wrote without a clock: their times are not corrected any more."""
         known = rows.execute("SELECT id FROM boot").fetchone()
         if known != (self._boot_id,):
             with transaction(rows):
@@ -271,9 +270,8 @@ def open_file(path: Path) -> sqlite3.Connection:
 
 
 def _last_before(rows: sqlite3.Connection, limit_ms: float) -> int:
-    """The last row that ended before the limit. Rows without a clock go with their neighbours.
-
-    Not the last that began before it: an object that stands for weeks may have a new row.
+    """Return the last row that ended before the limit. (A row that began before it may be newer: an object
+    that stands for weeks has one.) Rows without a clock are treated like their neighbours.
     """
     found = rows.execute(  # the first comparison uses the index
         "SELECT max(id) FROM passage WHERE start < ? AND start + duration < ? AND clock != ?",
@@ -288,7 +286,7 @@ def _remove_up_to(connection: sqlite3.Connection, table: str, last: int, on_hold
 
 
 def _remove_oldest(connection: sqlite3.Connection, table: str, on_hold: Sequence[int]) -> bool:
-    """Remove ``PRUNE_SHARE`` of the table without the rows on hold; False: there are no others."""
+    """Remove ``PRUNE_SHARE`` of the table, but no rows on hold; False: there are no others."""
     others = f"FROM {table} WHERE {_others(on_hold)}"
     count = int(connection.execute(f"SELECT count(*) {others}", tuple(on_hold)).fetchone()[0])
     last = connection.execute(

@@ -27,8 +27,9 @@ AnyWatch = LineWatch | ZoneWatch | StoppedWatch | WrongWayWatch | CrowdWatch
 def watch_of(
     rule: AnyRule, arming: Arming, timezone: tzinfo, folder: Path | None, turns: TurnTracker | None = None
 ) -> AnyWatch:
-    """Return what runs the rule. ``folder``: where it stores what has to survive a restart; None: nothing.
-    ``turns``: those of the camera; None: the rule stands alone."""
+    """Return the stage that runs the rule. ``folder``: where it stores its state over restarts; None: it
+    stores nothing. ``turns``: the turning movements of the camera, which its lines share; None: the rule
+    counts no turns."""
     match rule:
         case LineRule():
             return LineWatch(rule, arming, timezone, folder, turns)

@@ -21,8 +21,7 @@ GROWTH = 1.2  # an update is due when the count reaches this many times the repo
 
 
 class SustainedCondition:
-    """Tracks since when a condition has held. A lapse under ``LAPSE_S`` is ignored, unless lapses are too
-    many."""
+    """Tracks since when a condition holds. A lapse under ``LAPSE_S`` is ignored, unless there are many."""
 
     def __init__(self) -> None:
         self.since_mono: float | None = None

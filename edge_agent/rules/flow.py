@@ -29,7 +29,8 @@ _LOWEST, _PER_DOUBLING, _BUCKETS = 0.05, 4, 48
 
 
 class SpeedHistogram:
-    """The distribution of speeds, by the time for which they were driven. Bounded, whatever it gets."""
+    """The distribution of speeds, by the time for which they were driven. Its memory is limited, whatever
+    it gets."""
 
     def __init__(self) -> None:
         self._seconds = [0.0] * _BUCKETS

@@ -48,9 +48,9 @@ class LineCountsRecord(msgspec.Struct):
 class LineCounts:
     """The counts of one rule. For one thread.
 
-    A crossing counts for the day that the clock shows. A day's numbers are never reset, so whatever the clock
-    does they never fall, and nothing counts twice. The file is read with the first frame: then the rule that
-    counted before has written it.
+    A crossing counts for the day that the clock shows. A day's numbers are never reset, so they never
+    decrease and nothing counts twice, whatever the clock does. The file is read with the first frame, when
+    the rule that counted before has surely written it.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class LineCounts:
         self._unreported: list[LineCountsObservation] = []
 
     def begin_frame(self, at: datetime, now: float) -> None:
-        """A frame has come. If a new day has begun, make the observation of the old day."""
+        """Begin a frame. If a new day has begun, make the observation of the old day."""
         if self._from_mono is None:
             self._from_mono = self._last_mono = now
             self._read()
@@ -88,7 +88,7 @@ class LineCounts:
         numbers[label] = numbers.get(label, 0) + 1
 
     def add_movement(self, movement: LineMovement) -> None:
-        """Count for today where an object came from that crossed this line last."""
+        """Count for today the movement of an object whose last crossing was at this line."""
         self._changing_day().turns.add(movement)
 
     def _changing_day(self) -> DayCounts:
@@ -109,7 +109,7 @@ class LineCounts:
             del self._unreported[0]
 
     def finish(self) -> None:
-        """No more frames come: make the observation of new counts now."""
+        """Make the observation of new counts now, because no more frames come."""
         self._make_if_new()
 
     def _make_if_new(self) -> None:
@@ -151,7 +151,8 @@ class LineCounts:
 
 
 def _midnight_mono(local: datetime, now: float, before: float) -> float:
-    """When the day began, if after the last frame at ``before``; else the clock was set: now."""
+    """Return when the day began, if that was after the last frame at ``before``; if not, the clock was set:
+    return now."""
     midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
     passed = now - (local - midnight) / timedelta(seconds=1)
     return passed if passed >= before else now

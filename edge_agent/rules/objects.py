@@ -101,8 +101,7 @@ class ObjectCounter:
     and without traffic is not reported, and starts again.
     """
 
-    def __init__(self, every_s: float, flow: FlowSampler | None = None) -> None:
-        """``flow``: measures the traffic; None: it is not reported."""
+    def __init__(self, every_s: float, flow: FlowSampler) -> None:
         self._every_s = every_s
         self._flow = flow
         self._from_mono: float | None = None
@@ -116,8 +115,7 @@ class ObjectCounter:
             self._from_mono = now
         elif now - self._from_mono >= self._every_s:
             yield from self._report(now)
-        if self._flow is not None:
-            self._flow.update(frame, tracks)
+        self._flow.update(frame, tracks)
         for track in (*tracks.active, *tracks.ended):
             if track.confirmed and track.label is not None and not track.parked_before:
                 self._count(track.id, track.label)
@@ -137,10 +135,9 @@ class ObjectCounter:
                 self._counted.popitem(last=False)
 
     def _report(self, now: float) -> Iterator[CountsObservation]:
-        flow = None if self._flow is None else self._flow.numbers()
+        flow = self._flow.numbers()
         if (self._new or flow is not None) and self._from_mono is not None:
             yield CountsObservation(self._from_mono, now, dict(self._new), flow)
-        if self._flow is not None:
-            self._flow.reset()
+        self._flow.reset()
         self._new = Counter()
         self._from_mono = now

@@ -140,7 +140,8 @@ class StoppedWatch:
             vehicle.follow(track, self._filter.has_label(track), now)
 
     def _find_missing(self) -> None:
-        """A track that begins where a vehicle stood is that vehicle: its time and its event continue."""
+        """Find the tracks of missing vehicles. A track that begins where a vehicle stood is that vehicle:
+        its time and its event continue."""
         for gone in list(self._missing):
             for vehicle in self._vehicles.values():
                 has_label = self._filter.has_label(vehicle.track)

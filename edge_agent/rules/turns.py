@@ -2,7 +2,7 @@
 
 All line rules with counts of a camera share one ``TurnTracker``. A movement is from the first line that a
 track crosses to the last one. It is decided when the track ends, and is added to the counts of its last line.
-What suppresses an event (``cooldown_s``, ``direction``, ``each``, a mute) does not matter here.
+Settings that suppress events (``cooldown_s``, ``direction``, ``each``, a mute) have no effect here.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class TurnTracker:
     def crossed(
         self, track: Track, label: str, line: str, at: LineCrossing, counter: MovementCounter
     ) -> None:
-        """A track has crossed a line, and that was counted. Crossings of different lines may come in any
+        """Note that a track has crossed a line and was counted. Crossings of different lines may come in any
         order within a frame."""
         passed = PassedLine(line, at.direction, at.mono)
         movement, last_counter = self._open.get(track.id, (None, counter))
@@ -126,7 +126,7 @@ class TurnTracker:
         self._open[track.id] = movement, last_counter
 
     def finish(self, counter: MovementCounter, continuing: Collection[str]) -> None:
-        """Decide the movements that end with the line of ``counter``, because it counts no more or no more
+        """Decide the movements that end with the line of ``counter``, because it stops counting or no more
         frames come. Tracks whose ids are in ``continuing`` go on."""
         for id_, (_, last_counter) in list(self._open.items()):
             if last_counter is counter and id_ not in continuing:

@@ -28,8 +28,7 @@ REMEMBERED_S = 30.0  # slower movement is the drift of a jittering box
 STEPS_PER_DISTANCE = 10  # points stored per ``min_distance``; shorter steps are not stored
 MAX_POINTS = 100
 
-Vector = tuple[float, float]
-"""(x, y) in widths of the picture, to the right and down."""
+Vector = tuple[float, float]  # (x, y) in widths of the picture, to the right and down
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from edge_agent import wire
 from edge_agent.cameras.running import Cameras
 from edge_agent.capture.decode.decoder import library_versions
 from edge_agent.collection.collector import Collector
@@ -80,15 +81,6 @@ from edge_agent.runtime.local_control import LocalControl, Relearning, SelfTests
 from edge_agent.runtime.reload import ReloadRequests
 from edge_agent.uplink.budget import TOP_STEP
 from edge_agent.uplink.usage import DataUsage, TrafficClass
-from edge_agent.wire import (
-    CameraArguments,
-    CommandsHealth,
-    ConfigHealth,
-    RuleOverride,
-    StormHealth,
-    ThermalHealth,
-    UplinkHealth,
-)
 
 log = logging.getLogger(__name__)
 
@@ -151,8 +143,8 @@ class CommandDependencies:
     source: ConfigSource | None  # None if there is no file
     log_lines: Callable[[], list[str]]
     clock_synced: Callable[[], bool]  # as far as commands are concerned
-    thermal: Callable[[], ThermalHealth]
-    uplink: Callable[[], UplinkHealth]
+    thermal: Callable[[], wire.ThermalHealth]
+    uplink: Callable[[], wire.UplinkHealth]
     takes_parts: Callable[[], bool]  # whether the centre takes files in parts
     report_rule_change: Callable[[RuleChange], None]
 
@@ -174,8 +166,7 @@ class CommandService:
         dependencies: CommandDependencies,
     ) -> None:
         """``stop`` ends the agent; ``report`` stores an event."""
-        self.exit_code = EX_OK
-        """Exit code of the agent, to be read once it has stopped."""
+        self.exit_code = EX_OK  # exit code of the agent, to be read once it has stopped
         self.dispatcher = dispatcher
         self._settings = settings
         self._clock = clock
@@ -183,11 +174,11 @@ class CommandService:
         self._overrides = overrides
         self._dependencies = dependencies
         self._stopping = threading.Event()
-        self._history = HealthHistory()
+        self.history = HealthHistory()
         self._relearning = Relearning(dependencies.cameras, clock, report)
         self._push, self._rule_change = self._config_commands()
         files = self._media_service()
-        self._storm = StormMode(settings.state_dir / STORM_FILE, clock, self._camera_ids, files.send_snapshot)
+        self.storm = StormMode(settings.state_dir / STORM_FILE, clock, self._camera_ids, files.send_snapshot)
         local_control = self._local_control()
         dispatcher.register(
             with_signatures(action, settings.commands.signed)
@@ -223,15 +214,17 @@ class CommandService:
         self.dispatcher.tick()
         self._overrides.tick()
         self._relearning.tick()
-        self._storm.tick()
+        self.storm.tick()
         if self._push is not None:
             self._push.tick()
         if self._rule_change is not None:
             self._rule_change.tick()
 
-    def health(self) -> CommandsHealth:
+    def health(self) -> wire.CommandsHealth:
         rules = [
-            RuleOverride(camera=each.camera, rule=each.rule, what=each.what.value, left_s=round(each.left_s))
+            wire.RuleOverride(
+                camera=each.camera, rule=each.rule, what=each.what.value, left_s=round(each.left_s)
+            )
             for each in self._overrides.active()
         ]
         return msgspec.structs.replace(
@@ -241,15 +234,8 @@ class CommandService:
             switched_off=[] if self._rule_change is None else self._rule_change.switched_off(),
         )
 
-    def record_heartbeat(self, heartbeat: bytes) -> None:
-        """Store a heartbeat in the history for ``diagnostics``."""
-        self._history.add(heartbeat)
-
-    def storm(self) -> StormHealth | None:
-        return self._storm.health()
-
-    def config(self) -> ConfigHealth:
-        return ConfigHealth() if self._push is None else self._push.health()
+    def config(self) -> wire.ConfigHealth:
+        return wire.ConfigHealth() if self._push is None else self._push.health()
 
     def config_lines(self) -> Iterator[str]:
         if self._push is not None:
@@ -311,7 +297,7 @@ class CommandService:
             bytes_s=self._settings.uplink.backlog_bytes_s,
             on_bytes_sent=partial(self._dependencies.usage.sent, TrafficClass.MEDIA),
         )
-        yield self._storm.action()
+        yield self.storm.action()
         yield snapshot_action(files)
         yield LivePicturesCommand(files, pause, self._clock).action()
         yield ClipCommand(files, pause, uploader).action()
@@ -376,7 +362,7 @@ class CommandService:
         agent = self._dependencies
         parts: dict[str, Callable[[], bytes]] = {
             "status.json": lambda: encode_json(agent.status()),
-            "health.jsonl": self._history.lines,
+            "health.jsonl": self.history.lines,
             "files.txt": lambda: list_files(self._settings.state_dir),
             "versions.json": lambda: encode_json(library_versions()),
         }
@@ -414,7 +400,7 @@ def _reload(local_control: LocalControl, context: CommandContext[Any]) -> Comman
     return _outcome(local_control.handle(ReloadRequest(None)))
 
 
-def _relearn(local_control: LocalControl, context: CommandContext[CameraArguments]) -> CommandSucceeded:
+def _relearn(local_control: LocalControl, context: CommandContext[wire.CameraArguments]) -> CommandSucceeded:
     return _outcome(local_control.relearn(context.args.camera, RequestOrigin(context.id, context.signed_by)))
 
 

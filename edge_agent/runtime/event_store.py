@@ -49,7 +49,7 @@ class EventStore:
             storage=storage,
             clock=clock,
             clock_synced=clock_synced,
-            make_head=events.chain_head,
+            make_head=events.of_gateway,
             hold_ids=store.holds.ids,
         )
         self.outbox = EventOutbox(
@@ -80,7 +80,7 @@ class EventStore:
     def finish_clips(self) -> None:
         """Make the last clips after the cameras' pipelines have ended, then stop the recorder."""
         self.recorder.stop(CLIPS_WITHIN_S)
-        self.recorder.join(CLIPS_WITHIN_S)
+        self.recorder.loop.join(CLIPS_WITHIN_S)
 
     def close_left_open(self) -> None:
         """End the events that were open when the agent died.
@@ -108,7 +108,11 @@ class EventStore:
             self._report_lost_clip(left_open, end)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             # Another version wrote it, or it is damaged. It must not make every start fail.
-            log.error("outbox: open event %s cannot be read (%s); it gets no end", left_open.event_id, error)
+            log.error(
+                "outbox: open event %s cannot be read (%s); its end is not reported",
+                left_open.event_id,
+                error,
+            )
             self.outbox.forget_open(left_open.event_id)
 
     def _report_lost_clip(self, left_open: OpenEvent, end: Draft) -> None:

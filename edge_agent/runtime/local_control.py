@@ -35,12 +35,11 @@ from edge_agent.runtime.reload import ReloadRequests
 log = logging.getLogger(__name__)
 
 
-REMEMBERED = 16
-"""Ids of self-tests that are kept, so that a repeated request starts no second test."""
+REMEMBERED = 16  # ids of self-tests that are kept, so that a repeated request starts no second test
 
 
 class Relearning:
-    """Has cameras learn their view again, and reports the start and the end of it.
+    """Makes cameras learn their view again, and reports the start and the end of that.
 
     Any thread calls ``begin``, the main thread ``tick``. ``report`` stores an event durably. If the agent
     ends first, the outbox reports the end of the relearning at the next start."""

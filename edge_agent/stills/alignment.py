@@ -1,5 +1,5 @@
-"""How much later the main stream of a camera shows a moment than its sub-stream, learnt from what moves in
-both.
+"""Learns, from movement in both streams, how much later the main stream of a camera shows a moment than its
+sub-stream.
 
 The arrival times of both streams are known, but not how long each encoder takes. See docs/decisions/0059 for
 what was measured.
@@ -63,9 +63,10 @@ def lag_between(main: Miniatures, sub: Miniatures, ignored: Sequence[Polygon] = 
     """Return the lag by which ``main`` is later than ``sub``, within ``MAX_LAG_S``; None: nothing shows it
     clearly.
 
-    ``ignored``: areas, in 0..1, that may not decide, such as a clock. Each picture loses the median of its
-    stream; what remains moves. The pictures of both streams are correlated over the pixels that move, and the
-    lag with the highest mean correlation is taken, with a parabola through it and its neighbours.
+    ``ignored``: areas, in 0..1, that may not decide, such as a clock. The median of its stream is
+    subtracted from each picture, which leaves what moves. The pictures of both streams are correlated over
+    the moving pixels; the result is the lag with the highest mean correlation, refined by a parabola
+    through it and its neighbours.
     """
     if min(len(main.times_s), len(sub.times_s)) < MIN_PICTURES:
         return None
@@ -83,10 +84,9 @@ def lag_between(main: Miniatures, sub: Miniatures, ignored: Sequence[Polygon] = 
 
 
 def view_correlation(main: Miniatures, sub: Miniatures, ignored: Sequence[Polygon] = ()) -> float:
-    """How alike the parts of two streams are that do not move, -1..1: near 1 if both have the same view.
-
-    Their detail is compared, at the same contrast everywhere: a bright sky above a dark road looks the same
-    in a part of the view as in the whole.
+    """Return how similar the still parts of two streams are, -1..1: near 1 if both have the same view. Only
+    detail is compared, with equalised contrast, because large areas, such as a bright sky above a dark
+    road, look the same in a part of the view as in the whole.
     """
     fixed = ~_inside(ignored)
     for each in (main, sub):
@@ -117,7 +117,7 @@ class StreamAlignment:
         return bool(self._samples)
 
     def connected(self, main: object, sub: object) -> None:
-        """The present connections; what was learnt of others is forgotten."""
+        """Set the present connections; forget what was learnt about earlier ones."""
         if self._streams is None or self._streams[0] is not main or self._streams[1] is not sub:
             self._streams = (main, sub)
             self._samples.clear()
@@ -147,7 +147,7 @@ def _inside(polygons: Sequence[Polygon]) -> NDArray[np.bool_]:
 
 
 def _detail(pixels: Values) -> Values:
-    """A miniature less its surroundings, at the same contrast everywhere, shape (160 * 90,)."""
+    """A miniature minus a blurred copy, with equalised contrast, shape (160 * 90,)."""
     picture = pixels.reshape(MINIATURE[::-1])
     detail = picture - cv2.GaussianBlur(picture, (0, 0), DETAIL)
     contrast = np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), 2 * DETAIL))

@@ -186,7 +186,7 @@ class StillMaker:
         return Still((view,), "sub", found.time_s + sub.stamp_lead_s, "same-stream")
 
     def _arrived(self, request: StillRequest) -> StreamPackets | None:
-        """The packets of the main stream, once the moments of the request must be among them."""
+        """Wait until the main stream must have reached the moments of the request, and return its packets."""
         wanted_mono = max(moment.mono for moment in request.moments) + AFTER_S
         deadline_mono = self._clock.monotonic() + ARRIVES_WITHIN_S
         while True:

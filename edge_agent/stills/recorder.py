@@ -91,18 +91,12 @@ class StillRecorder:
         maker = StillMaker(CameraStreams(camera, sub, main), self._limiter, self._clock, self._rest)
         return CameraStills(maker, self)
 
-    def start(self) -> None:
-        self.loop.start()
-
     def stop(self) -> None:
         """Ask the thread to end; does not wait."""
         self._stopping.set()
         self.loop.stop()
         with self._changed:
             self._changed.notify()
-
-    def join(self, timeout_s: float) -> bool:
-        return self.loop.join(timeout_s)
 
     def request(self, maker: StillMaker, request: StillRequest) -> None:
         """Make a still of an event later. Any thread; returns at once."""

@@ -90,7 +90,6 @@ def matching_tiles(now: Plane, now_energy: Tiles, before: Plane) -> TileMask:
 
 
 def structured_tiles(usual: FrameFeatures, counted: TileMask) -> TileMask:
-    """Tiles that have structure in the usual view."""
     return np.asarray(counted & (usual.coarse_energy >= STRUCTURED))
 
 

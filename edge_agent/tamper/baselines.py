@@ -49,7 +49,6 @@ class Baseline:
 
     @classmethod
     def of(cls, extractor: FrameFeatureExtractor, pictures: list[Gray]) -> Baseline:
-        """Make a baseline from the first pictures."""
         return cls(extractor, np.median(np.stack(pictures), axis=0).astype(np.float32), samples=len(pictures))
 
     @property
@@ -107,8 +106,7 @@ class Baselines:
 
     def __init__(self, extractor: FrameFeatureExtractor) -> None:
         self.extractor = extractor
-        self.light: LightCondition | None = None
-        """The light condition of the active baseline."""
+        self.light: LightCondition | None = None  # the light condition of the active baseline
         self._baselines: dict[LightCondition, Baseline] = {}
         self._new: list[Gray] = []  # pictures of a baseline that is being learned
 
@@ -141,7 +139,7 @@ class Baselines:
         return True
 
     def stop_learning(self) -> None:
-        """Drop the collected pictures, which do not belong together."""
+        """Drop the collected pictures, because they do not show the same view."""
         self._new = []
 
     def forget(self) -> None:

@@ -22,17 +22,14 @@ if TYPE_CHECKING:
     from edge_agent.core.model import Gray
 
     Plane = NDArray[np.float32]
-    Tiles = NDArray[np.float32]
-    """Shape (ROWS, COLUMNS)."""
-    TileMask = NDArray[np.bool_]
-    """Shape (ROWS, COLUMNS)."""
+    Tiles = NDArray[np.float32]  # shape (ROWS, COLUMNS)
+    TileMask = NDArray[np.bool_]  # shape (ROWS, COLUMNS)
 
 COLUMNS, ROWS = 10, 6
 PIXELS = 320 * 180
 MIN_SIZE = (80, 48)
 """(width, height); a smaller picture is not judged, because its tiles would have only a few pixels."""
-SHADING = 9
-"""Pixels of the coarse plane; wider structures are light."""
+SHADING = 9  # pixels of the coarse plane; wider structures are light
 DARK, BRIGHT = 40, 230  # limited range luma, black is 16 and white 235
 _ONE_SHADE = np.ones(4, np.float32)
 """Four bins of 4 grey levels each: the brightness of one colour varies that much with folds and thickness."""
@@ -64,7 +61,7 @@ class FrameFeatureExtractor:
         self.size = (width // self._divisor // grid_x * grid_x, height // self._divisor // grid_y * grid_y)
         """(width, height) of the scaled picture: whole tiles, so that sums over them are cheap."""
         if self.size[0] < MIN_SIZE[0] or self.size[1] < MIN_SIZE[1]:
-            raise ValueError(f"a picture of {width} x {height} is too small to judge")
+            raise ValueError(f"a picture of {width} x {height} is too small for tamper detection")
         self._half = (self.size[0] // 2, self.size[1] // 2)
         open_area = _unmasked(masks, width / self._divisor, height / self._divisor, self.size)
         self.counted: TileMask = means(open_area.astype(np.float32)) >= 1 - _MASKED_TILE
@@ -125,7 +122,6 @@ class FrameFeatureExtractor:
 
 
 def means(plane: Plane) -> Tiles:
-    """The mean of each tile."""
     return cv2.resize(plane, (COLUMNS, ROWS), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
 
 

@@ -93,8 +93,7 @@ class ColourWatch:
 
     def __init__(self) -> None:
         self.mono: bool | None = None  # None: not known yet
-        self.level = 0.0
-        """Mean difference of the channels at the last analysis."""
+        self.level = 0.0  # mean difference of the channels at the last analysis
         self._against = 0
 
     @property
@@ -139,10 +138,8 @@ class ViewLossHistory:
         self._left = 0.0  # structure then
         self._dark_mono: float | None = None  # when it became dark
         self._lately: deque[float] = deque(maxlen=RECENT_ANALYSES)
-        self.light_before = 0.0
-        """Mean luma of the last good view."""
-        self.own_light_before = False
-        """Whether that was by the camera's own infrared light."""
+        self.light_before = 0.0  # mean luma of the last good view
+        self.own_light_before = False  # whether that was by the camera's own infrared light
 
     def update(
         self, structure: float, usual: float, features: FrameFeatures, mono: bool, now_mono: float

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
 MIN_AGREEING = 4  # blocks that have to agree on a shift
 MAX_ROLL, MAX_ZOOM = 30.0, 1.3  # degrees, times
-BLOCKS = (8, 5)
-"""Columns and rows of the blocks that are searched for."""
+BLOCKS = (8, 5)  # columns and rows of the blocks that are searched for
 _MARGIN = 0.35  # of the picture; a block is searched for up to this far from its old place
 _FOUND = 0.6  # correlation of a block at its new place
 _AGREE = 2.0  # pixels of 80 by which an agreeing block may be off, for perspective and rounding
@@ -33,8 +32,7 @@ MAX_BLOCKS = 24  # the ones with most structure; each search costs 0.1 ms
 IN_PLACE = 0.8  # correlation of a block that has not moved, such as the camera's own clock
 
 
-Block = tuple[int, int, int, int]
-"""x, y, width, height in pixels."""
+Block = tuple[int, int, int, int]  # x, y, width, height in pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +151,7 @@ class CameraShiftTracker:
 
     @property
     def sure(self) -> bool:
-        """Whether the shift has been the same for so long that it need not be measured now."""
+        """Whether the shift has been the same for long enough, so it need not be measured now."""
         return self._same_shifts >= MIN_SAME_SHIFTS and self._analyses % SEARCH_EVERY != 0
 
     def update(self, features: FrameFeatures, usual: FrameFeatures) -> None:
@@ -189,6 +187,7 @@ def _is_same_shift(one: ViewShift, other: ViewShift) -> bool:
 
 
 def _swings(one: ViewShift, other: ViewShift) -> bool:
-    """Whether it differs as a swinging pole does: small and upright. Larger is a chance match."""
+    """Whether the shift differs as on a swinging pole: small and without rotation. A larger difference is a
+    chance match."""
     upright = max(abs(one.degrees), abs(other.degrees)) < SURELY_ROLLED
     return upright and max(one.far, other.far) <= SWINGS_BY

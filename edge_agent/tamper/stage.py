@@ -109,7 +109,7 @@ class ViewEpisodes:
         self._current.pop(episode.state, None)
 
     def forget_unreported(self) -> None:
-        """Frames did not come for a while: drop the episodes that are not reported yet."""
+        """Drop the episodes that are not reported yet, because no frames came for a while."""
         for episode in [one for one in self._current.values() if not one.reported]:
             self.drop(episode)
 
@@ -121,8 +121,7 @@ def states_of(episodes: Collection[ViewEpisode]) -> tuple[str, ...]:
 log = logging.getLogger(__name__)
 
 ANALYSE_EVERY_S = 0.95  # an analysis is due with the first frame after it
-UPDATE_EVERY_S = 3600.0
-"""Interval of updates while a state lasts, with its present figures."""
+UPDATE_EVERY_S = 3600.0  # interval of updates while a state lasts, with its present figures
 ADOPT_S = 24 * 3600.0
 """A camera that shows another view for this long, by day and by night, was turned on purpose."""
 DEGRADED_WEIGHT = 0.75
@@ -150,7 +149,6 @@ class CameraView:
 
     @property
     def states(self) -> tuple[str, ...]:
-        """The faults of the view now. Thread-safe."""
         return self._states
 
     @property
@@ -164,7 +162,6 @@ class CameraView:
 
     @property
     def relearning(self) -> bool:
-        """Whether ``relearn`` was called and the view is not learned yet. Thread-safe."""
         return self._relearning
 
     def update(self, frame: Frame, motion: Motion) -> Iterator[ViewObservation]:
@@ -179,15 +176,14 @@ class CameraView:
             self._relearning &= self._relearn or self._analyser.learning
 
     def downweight(self, inferences: Inferences) -> Inferences:
-        """Lower the scores while the view is bad, so that objects seen through rain are confirmed later."""
         if ViewState.VISIBILITY_DEGRADED.value not in self._states:
             return inferences
         weighed = (replace(one, score=one.score * DEGRADED_WEIGHT) for one in inferences.detections)
         return replace(inferences, detections=tuple(weighed))
 
     def finish(self, reason: str) -> Iterator[ViewObservation]:
-        """No more frames come: end open events and keep the baselines. They are written to disk, unless only
-        the camera is lost, which may happen often."""
+        """End open events because no more frames come, and keep the baselines. They are written to disk,
+        unless only the camera is lost, which may happen often."""
         if reason != "camera":
             self._analyser.save()
         self._analyser.pause()

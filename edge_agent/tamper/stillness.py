@@ -36,8 +36,7 @@ LATE = 20  # analyses after which a difference is learned, so that a frozen pict
 MIN_LEARNED = 2  # learned differences before a picture can count as frozen
 LIFELESS = 0.05  # grey levels; a tile whose live difference is lower is not informative
 INFORMATIVE_SHARE = 0.15  # of the tiles have to be informative
-LIFELESS_S = 900.0
-"""With fewer informative tiles a quiet night looks frozen, so it takes this long."""
+LIFELESS_S = 900.0  # with fewer informative tiles a quiet night looks frozen, so it takes this long
 _LEAK = 1.0005  # per analysis; the learned least difference grows slowly
 
 
@@ -55,10 +54,8 @@ class Stillness:
         self.live: Tiles | None = None
         """The least difference of live pictures, per tile; learned, and stored over restarts."""
         self._learnt = 0  # differences
-        self.longest_s = 0.0
-        """Longest run that a live picture ended; learned, and stored over restarts."""
-        self.share = 0.0
-        """Share of the same tiles, at the last analysis."""
+        self.longest_s = 0.0  # longest run that a live picture ended; learned, and stored over restarts
+        self.share = 0.0  # share of the same tiles, at the last analysis
 
     @property
     def is_learnt(self) -> bool:

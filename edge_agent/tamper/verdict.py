@@ -1,4 +1,4 @@
-"""Decides from the figures of one analysis what is wrong with the view, and states which figures decided.
+"""Decides from the figures of one analysis what is wrong with the view, and states the figures that decided.
 
 The thresholds of a state that is already reported are easier to meet ("eased"), so that it does not flicker.
 """
@@ -227,8 +227,9 @@ def _defocused(e: ViewEvidence, eased: bool) -> str | None:
 
 
 def _melted(e: ViewEvidence, eased: bool) -> str | None:
-    """The same for a scene without fine detail: edges lose contrast, and the layout is as it was. Fog lowers
-    both; a swinging view keeps its edges, elsewhere."""
+    """The same as ``_defocused``, for a scene without fine detail: edges lose contrast, and the layout is
+    as it was. In fog both lose contrast; in a swinging view the edges are still there, but at other
+    places."""
     comparison = e.comparison
     most = MELTED * (1.3 if eased else 1.0)
     if comparison.contrast > most * comparison.layout_contrast or comparison.energy > most:

@@ -71,7 +71,6 @@ class ViewAnalyser:
 
     @property
     def learning(self) -> bool:
-        """Whether there is no baseline yet."""
         return self._baselines is not None and self._baselines.active is None
 
     def _clear_history(self) -> None:
@@ -90,7 +89,7 @@ class ViewAnalyser:
         try:
             extractor = FrameFeatureExtractor(shape[1], shape[0], self._masks)
         except ValueError as error:
-            log.warning("%s: %s; its view is not watched", self._camera_id, error)
+            log.warning("%s: %s; its view is not checked for tampering", self._camera_id, error)
             return
         self._baselines = Baselines(extractor)
         self._still = Stillness(extractor.counted)
@@ -103,7 +102,7 @@ class ViewAnalyser:
         self._store.load(self._baselines, self._still)
 
     def forget(self, now_mono: float) -> None:
-        """Forget the view; the next pictures teach a new one."""
+        """Forget the view, and learn it again from the next pictures."""
         if self._baselines is None:
             return
         self._baselines.forget()
@@ -112,12 +111,11 @@ class ViewAnalyser:
         self._store.save(self._baselines, self._still, now_mono, at_once=True)
 
     def save(self) -> None:
-        """Write the baselines at once."""
         if self._baselines is not None and self._last_mono is not None:
             self._store.save(self._baselines, self._still, self._last_mono, at_once=True)
 
     def pause(self) -> None:
-        """No frames come for a while: drop the history."""
+        """Drop the history, because no frames come for a while."""
         if self._baselines is not None:
             self._still.forget_run()
             self._rain_streaks.forget()

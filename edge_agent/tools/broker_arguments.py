@@ -12,6 +12,7 @@ from edge_agent.config.fields.schema_types import InvalidValue
 from edge_agent.config.model.addresses import BrokerAddress
 from edge_agent.config.model.connection import MAX_ROOT_CHARACTERS, ROOT_PATTERN, ROOT_WORDS
 from edge_agent.config.model.settings import Broker, Delivery, Mqtt
+from edge_agent.core.command_line.parser import CommandParser
 from edge_agent.core.errors import UsageError
 from edge_agent.core.secrets import Credentials, Secret
 
@@ -19,26 +20,22 @@ MAX_S = 31 * 86_400.0
 BROKER_HELP = "address of the broker: mqtts://host:8883, or mqtt://host in a lab"
 
 
-def add_broker_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--broker", type=broker_url, metavar="URL", required=True, help=BROKER_HELP)
+def add_broker_argument(parser: CommandParser) -> None:
+    parser.add_value("--broker", "URL", BROKER_HELP, type=broker_url, required=True)
 
 
-def add_root_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--root", type=_root, default="tb/v1", metavar="TOPIC", help="first levels of every topic"
-    )
+def add_root_argument(parser: CommandParser) -> None:
+    parser.add_value("--root", "TOPIC", "first levels of every topic", type=topic_root, default="tb/v1")
 
 
-def add_gateway_arguments(parser: argparse.ArgumentParser, *, required: bool) -> None:
+def add_gateway_arguments(parser: CommandParser, *, required: bool) -> None:
     """Add ``--gateway`` and ``--ward`` of one gateway. Not ``required``: the command itself checks them."""
     extra = "" if required else "; default: none, needed to send"
     for name in ("gateway", "ward"):
-        parser.add_argument(
-            f"--{name}", type=topic_id, metavar="ID", required=required, help=f"id of the {name}{extra}"
-        )
+        parser.add_value(f"--{name}", "ID", f"id of the {name}{extra}", type=topic_id, required=required)
 
 
-def add_tls_arguments(parser: argparse.ArgumentParser) -> None:
+def add_tls_arguments(parser: CommandParser) -> None:
     tls = parser.add_argument_group("login at the broker")
     tls.add_argument(
         "--ca-file",
@@ -73,12 +70,13 @@ def broker_url(text: str) -> str:
 def topic_id(text: str) -> str:
     """Check an option for one level of topics, and return it."""
     if re.fullmatch(r"[a-z0-9-]{1,63}", text) is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no id: 1 to 63 of a-z, 0-9 and -; nothing was sent")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not an id: 1 to 63 characters of a-z, 0-9 and -; nothing was sent"
+        )
     return text
 
 
 def seconds(text: str) -> float:
-    """Convert an option in seconds."""
     try:
         value = float(text)
     except ValueError:
@@ -116,7 +114,7 @@ def mqtt_of(args: argparse.Namespace, broker: Broker) -> Mqtt:
     )
 
 
-def _root(text: str) -> str:
+def topic_root(text: str) -> str:
     if len(text) > MAX_ROOT_CHARACTERS or re.fullmatch(ROOT_PATTERN, text) is None:
         raise argparse.ArgumentTypeError(f"{text!r}: {ROOT_WORDS}")
     return text
@@ -130,4 +128,4 @@ def _content(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8").rstrip("\n")
     except UnicodeDecodeError:
-        raise UsageError(f"{path}: this is no text; nothing was sent") from None
+        raise UsageError(f"{path}: the file is not text; nothing was sent") from None

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import argparse
 import re
-from pathlib import Path
 
 from edge_agent.core.command_line.parser import CommandParser, Commands, add_command
 from edge_agent.core.languages import LANGS
@@ -33,10 +32,8 @@ def add_conformance(commands: Commands) -> None:
     add_broker_argument(conformance)
     add_gateway_arguments(conformance, required=True)
     add_root_argument(conformance)
-    conformance.add_argument(
-        "--listen-s", type=seconds, default=75.0, metavar="SECONDS", help="seconds to listen"
-    )
-    conformance.add_argument("--no-commands", action="store_true", help="listen only, send no command")
+    conformance.add_value("--listen-s", "SECONDS", "seconds to listen", type=seconds, default=75.0)
+    conformance.add_flag("--no-commands", "listen only, send no command")
     conformance.add_json()
     add_tls_arguments(conformance)
 
@@ -59,14 +56,12 @@ def add_gateways(commands: Commands) -> None:
     )
     add_broker_argument(gateways)
     add_root_argument(gateways)
-    gateways.add_argument(
+    gateways.add_repeated(
         "--ward",
-        type=topic_id,
-        action="append",
-        default=[],
-        metavar="ID",
-        help="id of the ward; may be repeated; subscribes to its topics only, which is all that a user of a "
+        "ID",
+        "id of the ward; may be repeated; subscribes to its topics only, which is all that a user of a "
         "ward may read; default: all wards",
+        type=topic_id,
     )
     gateways.add_argument(
         "--state",
@@ -76,14 +71,14 @@ def add_gateways(commands: Commands) -> None:
         help="show gateways in this state only; silent, trouble and fine go by the gateway's own messages; "
         "may be repeated; default: all states",
     )
-    gateways.add_argument("--once", action="store_true", help="print the table once and exit")
+    gateways.add_flag("--once", "print the table once and exit")
     gateways.add_json("once")
-    gateways.add_argument(
+    gateways.add_value(
         "--listen-s",
+        "SECONDS",
+        "seconds to listen; --once and --json end earlier, once every gateway has sent a heartbeat",
         type=seconds,
         default=40.0,
-        metavar="SECONDS",
-        help="seconds to listen; --once and --json end earlier, once every gateway has sent a heartbeat",
     )
     add_tls_arguments(gateways)
 
@@ -100,32 +95,24 @@ def add_home_assistant(commands: Commands) -> None:
     )
     add_broker_argument(tool)
     add_root_argument(tool)
-    tool.add_argument(
-        "--ward",
-        type=topic_id,
-        action="append",
-        default=[],
-        metavar="ID",
-        help="id of the ward; may be repeated; default: all wards",
-    )
-    tool.add_argument(
+    tool.add_repeated("--ward", "ID", "id of the ward; may be repeated; default: all wards", type=topic_id)
+    tool.add_value(
         "--discovery-prefix",
+        "TOPIC",
+        "discovery prefix that is set in Home Assistant",
         type=_prefix,
         default="homeassistant",
-        metavar="TOPIC",
-        help="discovery prefix that is set in Home Assistant",
     )
-    tool.add_argument(
+    tool.add_value(
         "--off-delay-s",
+        "SECONDS",
+        "seconds after which a sensor for people or vehicles goes off, once none appeared",
         type=_off_delay,
         default=30,
-        metavar="SECONDS",
-        help="seconds after which a sensor for people or vehicles goes off, once none appeared",
     )
-    tool.add_argument(
+    tool.add_flag(
         "--with-pictures",
-        action="store_true",
-        help="also announce the latest picture of each gateway: Home Assistant then stores pictures of "
+        "also announce the latest picture of each gateway: Home Assistant then stores pictures of "
         "people, and who opens them is not logged",
     )
     tool.add_argument(
@@ -134,8 +121,8 @@ def add_home_assistant(commands: Commands) -> None:
         default="en",
         help="language of the output; names of entities too; default: %(default)s",
     )
-    tool.add_argument("--follow", action="store_true", help="go on until SIGTERM, and publish what changes")
-    tool.add_argument("--remove", action="store_true", help="remove all announcements that this command made")
+    tool.add_flag("--follow", "keep running until SIGTERM, and publish changes")
+    tool.add_flag("--remove", "remove all announcements that this command made")
     add_tls_arguments(tool)
 
 
@@ -167,41 +154,29 @@ def add_rollout(commands: Commands) -> None:
             3: "some gateways are left: they were offline or take no model; run the same command again",
         },
     )
-    rollout.add_argument("release", type=Path, metavar="FOLDER", help="release of `edge-agent learn`")
+    rollout.add_path("release", "FOLDER", "release of `edge-agent learn`")
     rollout.add_argument(
         "--url",
         type=_https,
         required=True,
         help="https address from which gateways fetch the .tflite file of the release",
     )
-    rollout.add_argument(
-        "--key",
-        type=Path,
-        required=True,
-        metavar="PRIVATE.pem",
-        help="private key of an operator, to sign with",
-    )
+    rollout.add_path("--key", "PRIVATE.pem", "private key of an operator, to sign with", required=True)
     add_broker_argument(rollout)
     add_root_argument(rollout)
     for name in ("ward", "gateway"):
-        rollout.add_argument(
+        rollout.add_repeated(
             f"--{name}",
+            "ID",
+            f"id of the {name}; may be repeated; default: all that the broker knows",
             type=topic_id,
-            action="append",
-            default=[],
-            metavar="ID",
-            help=f"id of the {name}; may be repeated; default: all that the broker knows",
         )
     _add_pace(rollout)
-    ignore = rollout.add_argument(
-        "--ignore-results", action="store_true", help="switch whatever the results of shadow mode are"
-    )
+    ignore = rollout.add_flag("--ignore-results", "switch whatever the results of shadow mode are")
     rollout.rename("--force", ignore)
-    rollout.add_argument(
+    rollout.add_flag(
         "--again",
-        action="store_true",
-        help="try again on gateways that gave this release up before; without it such a gateway stops the "
-        "rollout",
+        "try again on gateways that gave this release up before; without it such a gateway stops the rollout",
     )
     add_tls_arguments(rollout)
 
@@ -229,7 +204,7 @@ def _add_pace(rollout: CommandParser) -> None:
 
 def _https(text: str) -> str:
     if re.fullmatch(r"https://[!-~]{3,490}", text) is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no https address")
+        raise argparse.ArgumentTypeError(f"{text!r} is not an https address")
     return text
 
 
@@ -239,7 +214,7 @@ def _share(text: str) -> float:
     except ValueError:
         value = 0.0
     if not 0.01 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no share from 0.01 to 1")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share from 0.01 to 1")
     return value
 
 
@@ -276,24 +251,23 @@ def add_simulate(commands: Commands) -> None:
     simulate = add_command(
         commands,
         "simulate",
-        "play a whole fleet against a broker, from one machine",
+        "simulate a whole fleet on one machine, against a broker",
         "edge-agent simulate --broker mqtt://127.0.0.1 --sites 20 --duration-s 3600",
         exit_codes={1: "failed, or events are left unsent or lost", 78: "the scenario must be corrected"},
     )
-    simulate.add_argument(
+    simulate.add_path(
         "scenario",
-        type=Path,
+        "SCENARIO",
+        "YAML file of the scenario; default: the whole city on an ordinary day",
         nargs="?",
-        metavar="SCENARIO",
-        help="YAML file of the scenario; default: the whole city on an ordinary day",
     )
-    simulate.add_argument(
+    simulate.add_value(
         "--broker",
+        "URL",
+        f"{BROKER_HELP}; may be repeated, as in mqtt.brokers of a gateway",
         type=broker_url,
-        metavar="URL",
         required=True,
         action="append",
-        help=f"{BROKER_HELP}; may be repeated, as in mqtt.brokers of a gateway",
     )
     add_root_argument(simulate)
     _add_changes(simulate)
@@ -303,12 +277,8 @@ def add_simulate(commands: Commands) -> None:
 
 def _add_changes(simulate: CommandParser) -> None:
     for name, kind, doc, default in CHANGES:
-        simulate.add_argument(
-            f"--{name}", type=kind, metavar="N", help=f"{doc}; default: the scenario's, else {default}"
-        )
-    simulate.add_argument(
-        "--wards", metavar="IDS", help="ids of the wards, separated by commas; default: the scenario's"
-    )
+        simulate.add_value(f"--{name}", "N", f"{doc}; default: the scenario's, else {default}", type=kind)
+    simulate.add_value("--wards", "IDS", "ids of the wards, separated by commas; default: the scenario's")
     simulate.add_argument(
         "--prefix", help="gateways are called PREFIX-001 and so on; default: the scenario's, else sim"
     )
@@ -320,35 +290,30 @@ def _add_changes(simulate: CommandParser) -> None:
 
 
 def _add_processes(simulate: CommandParser) -> None:
-    simulate.add_argument(
+    simulate.add_path(
         "--certificates",
-        type=Path,
-        metavar="DIR",
-        help="folder with ID.crt and ID.key of each gateway, and ca.crt; default: no certificates",
+        "DIR",
+        "folder with ID.crt and ID.key of each gateway, and ca.crt; default: no certificates",
     )
-    outboxes = simulate.add_argument(
+    outboxes = simulate.add_path(
         "--outbox-dir",
-        type=Path,
-        metavar="DIR",
-        help="folder of the outboxes, which stay for the next run; default: a temporary folder",
+        "DIR",
+        "folder of the outboxes, which stay for the next run; default: a temporary folder",
     )
     simulate.rename("--state-dir", outboxes)
-    simulate.add_argument(
+    simulate.add_path(
         "--search-keys",
-        type=Path,
-        metavar="FILE",
+        "FILE",
+        "public key (PEM) that may sign searches of the passages; may be repeated; default: none",
         action="append",
-        help="public key (PEM) that may sign searches of the passages; may be repeated; default: none",
     )
-    simulate.add_argument(
+    simulate.add_path(
         "--ledger",
-        type=Path,
-        metavar="FILE",
-        help="write there what each gateway and camera really did, a change a line (JSON); default: nowhere",
+        "FILE",
+        "write what each gateway and camera really did, one change a line (JSON), to compare it with "
+        "reports; default: not written",
     )
-    simulate.add_argument(
-        "--per-process", type=int, default=100, metavar="N", help="gateways of one process, 1 to 120"
-    )
+    simulate.add_value("--per-process", "N", "gateways of one process, 1 to 120", type=int, default=100)
     simulate.add_logging("error")
     simulate.add_json("the totals instead of the table")
 

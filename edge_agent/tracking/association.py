@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from edge_agent.core.model import Gray
 
 
-FORBIDDEN = inf
-"""Cost of a pair that must not be made."""
+FORBIDDEN = inf  # cost of a pair that must not be made
 
 
 def assign(costs: Sequence[Sequence[float]], alone: float = 1.0) -> list[tuple[int, int]]:
@@ -106,7 +105,7 @@ def size_ratio(a: Box, b: Box) -> float:
 
 
 def affinity(group: str | None, other: str | None) -> float:
-    """How likely two groups are the same object, 0..1: small models confuse some groups."""
+    """How likely sightings of two groups are one object, 0..1, because small models confuse some groups."""
     if group is None or other is None or group == other:
         return 1.0
     if {group, other} == {PERSON, TWO_WHEELER}:

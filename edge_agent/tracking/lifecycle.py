@@ -43,7 +43,6 @@ def is_credible(tracked: TrackedObject, min_score: float) -> bool:
 
 
 def has_moved(tracked: TrackedObject, now: float) -> bool:
-    """Whether a tentative track has moved like an object."""
     vote = tracked.vote
     if tracked.box.clipped().area > HUGE:
         steady = vote.count >= max(HUGE_HITS, HUGE_SHARE * tracked.covered)
@@ -114,7 +113,6 @@ def _is_gone(tracked: TrackedObject, now: float, unseen: float) -> bool:
 
 
 def state_of(tracked: TrackedObject, now: float, dt: float) -> TrackState:
-    """The state of a live track."""
     if not tracked.confirmed:
         return TrackState.TENTATIVE
     if tracked.parked:

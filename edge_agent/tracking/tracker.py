@@ -68,7 +68,11 @@ class Tracker:
         beside = _overlapping(self._objects)
         self._count_misses(inferences.inferred, beside, now)
         self._support(foreground, bool(inferences.inferred), beside, now)
-        self._check_parked(frame, now)
+        for tracked in self._objects:
+            if tracked.parked and not tracked.seen_now:
+                check_parked(tracked, self._objects, frame.picture.luma(), now)
+            elif tracked.parked and tracked.sighted_mono == now:
+                store_patch(tracked, frame.picture.luma(), now)
         for tracked in self._objects:
             tracked.note_place(now)
             sighted = not tracked.confirmed and tracked.sighted_mono == now
@@ -106,8 +110,6 @@ class Tracker:
         dt = 0.0 if self._last_mono is None else now - self._last_mono
         self._last_mono = now
         return min(max(dt, 1e-3), MAX_STEP_S)
-
-    # ---- inferences
 
     def _apply_sightings(self, seen: Sequence[Sighting], foreground: Foreground, now: float) -> None:
         """Assign each sighting to a track; a strong one that is left starts a new track.
@@ -183,8 +185,6 @@ class Tracker:
         best = max(self._objects, key=lambda tracked: tracked.box.iou(box), default=None)
         return best if best is not None and best.box.iou(box) > 0.35 else None
 
-    # ---- motion and appearance
-
     def _support(self, foreground: Foreground, inferred: bool, beside: _Beside, now: float) -> None:
         """Support moving tracks by motion between inferences; a motion region of its own corrects it."""
         if not foreground.trusted:
@@ -208,15 +208,6 @@ class Tracker:
                 region = foreground.region_of(tracked.box, [o.box for o in self._objects if o is not tracked])
                 if region is not None:
                     tracked.position.correct(region, REGION_NOISE, size_blend=0.0)
-
-    def _check_parked(self, frame: Frame, now: float) -> None:
-        for tracked in self._objects:
-            if tracked.parked and not tracked.seen_now:
-                check_parked(tracked, self._objects, frame.picture.luma(), now)
-            elif tracked.parked and tracked.sighted_mono == now:
-                store_patch(tracked, frame.picture.luma(), now)
-
-    # ---- what is published
 
     def _ended(self, tracked: TrackedObject) -> Track:
         tracked.state, tracked.seen_now = TrackState.ENDED, False

@@ -1,2 +1,1 @@
-"""What the uplink may carry: counters, the billing period, the budget, and rates. Nothing is sent from
-here."""
+"""Limits of the uplink: counters, the billing period, the budget, and rates. Nothing is sent from here."""

@@ -20,6 +20,7 @@ from typing import Annotated
 import msgspec
 
 from edge_agent import wire
+from edge_agent.core.facts import StepChange
 from edge_agent.core.problems import problem_text
 
 DAY_S = 86_400.0
@@ -50,16 +51,13 @@ class ByteCounts(msgspec.Struct, kw_only=True):
 
 
 class BillingPeriod(msgspec.Struct, kw_only=True):
-    """The record of one billing period."""
-
     first_day: date | None = None  # None: no trusted clock has been available yet
     since: datetime | None = None  # counting began then; None: at the period's beginning
     used: ByteCounts = msgspec.field(default_factory=ByteCounts)
 
 
 def first_day_of(day: date, reset_day: int) -> date:
-    """First day of the billing period that contains ``day``. ``reset_day`` 31 is the last day of a shorter
-    month."""
+    """First day of the billing period of ``day``. ``reset_day`` 31 is the last day of a shorter month."""
     this = _reset_in(day.year, day.month, reset_day)
     if day >= this:
         return this
@@ -68,7 +66,6 @@ def first_day_of(day: date, reset_day: int) -> date:
 
 
 def next_first_day(first_day: date, reset_day: int) -> date:
-    """First day of the next period."""
     after = first_day.replace(day=1) + timedelta(days=31)
     return _reset_in(after.year, after.month, reset_day)
 
@@ -161,13 +158,6 @@ SLOW_HEARTBEAT_S = 300.0
 TOP_STEP = len(STEP_BELOW)
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetChange:
-    from_step: int
-    to_step: int
-    why: str  # one line for humans
-
-
 class BudgetLadder:
     """One for each gateway; ``update`` may be called at any rate. Without a trusted clock the step stays."""
 
@@ -178,7 +168,7 @@ class BudgetLadder:
         self.first_day = first_day
         self._changed_mono: float | None = None  # None: not since the start
 
-    def update(self, now_mono: float, use: PeriodUse) -> BudgetChange | None:
+    def update(self, now_mono: float, use: PeriodUse) -> StepChange | None:
         """Return the change of the step, if any."""
         if use.left_s is None or use.first_day is None:
             return None
@@ -213,7 +203,7 @@ class BudgetLadder:
             "budget-short", used_mb=used_mb, budget_mb=budget_mb, days=round(left_s / DAY_S, 1)
         )
 
-    def _change_to(self, step: int, why: str, now_mono: float) -> BudgetChange:
-        change = BudgetChange(self.step, step, why)
+    def _change_to(self, step: int, why: str, now_mono: float) -> StepChange:
+        change = StepChange(self.step, step, why)
         self.step, self._changed_mono = step, now_mono
         return change

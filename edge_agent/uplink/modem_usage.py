@@ -1,4 +1,4 @@
-"""Bytes of the billing period as the modem counts them: all that the SIM card carries, apt and ssh as well.
+"""Bytes of the billing period as the modem counts them: all traffic of the SIM card, including apt and ssh.
 
 A bearer counts from its creation, so each reading adds what is new. The count of a bearer begins again at 0
 if it is lower than before, or if ModemManager has restarted.
@@ -55,7 +55,8 @@ class ModemUsage:
         return self._state.received
 
     def add(self, reading: ModemReading, first_day: date | None) -> None:
-        """Add what the bearers carried since the last reading. ``first_day``: of the billing period now.
+        """Add what the bearers carried since the last reading. ``first_day``: the first day of the present
+        billing period.
 
         The minutes before a new period count in the new one. A clock that is set back keeps the count.
         """

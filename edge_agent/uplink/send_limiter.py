@@ -1,8 +1,8 @@
-"""What may be sent now: the sender asks before each event and picture.
+"""Decides what may be sent now: the sender asks before each event and picture.
 
 There are two reasons to wait: the budget of the billing period is short (its step), and the backlog of an
-outage must not fill the link (a token bucket). An alarm never waits for either. What waits stays in the
-outbox.
+outage must not fill the link (a token bucket). An alarm never waits for either. Waiting messages stay in
+the outbox.
 
 ``SendLimiter`` counts bytes of everything sent; ``SendRate`` counts messages a second that are not urgent.
 """
@@ -13,8 +13,7 @@ from edge_agent.core.clock import Clock
 from edge_agent.core.delivery import StoredEvent
 from edge_agent.core.model import Severity
 
-MEDIA_STEP, INFO_STEP = 1, 2
-"""The steps of ``budget.py`` that hold back pictures, and infos."""
+MEDIA_STEP, INFO_STEP = 1, 2  # the steps of ``budget.py`` that hold back pictures, and infos
 BURST_S = 4.0
 """The traffic of this many seconds may go at once: a site's usual traffic is not slowed down."""
 WORTH_WAKING_S = 0.25
@@ -44,8 +43,7 @@ class SendLimiter:
         return self.step < MEDIA_STEP and self._refill() > 0
 
     def count_sent(self, size_bytes: int) -> None:
-        """Count bytes that were sent. A large message is paid for afterwards; alarms owe no more than a
-        burst."""
+        """Count sent bytes. A large message is paid for afterwards; alarms owe no more than a burst."""
         self._tokens = max(self._refill() - size_bytes, -max(self._burst, size_bytes))
 
     def wait_s(self) -> float | None:

@@ -23,8 +23,7 @@ from edge_agent.core.state_file import read_record, write_record
 from edge_agent.uplink.budget import BillingPeriod, ByteCounts, PeriodUse, advance_period, period_use
 
 SAVE_EVERY_S = 300.0
-"""Each save writes a few hundred bytes: SD cards wear out. A power cut loses at most this much of the
-count."""
+"""A save writes a few hundred bytes: SD cards wear out. A power cut loses at most this much of the count."""
 
 
 class TrafficClass(StrEnum):
@@ -112,8 +111,7 @@ class DataUsage:
             self.save()
 
     def save(self) -> None:
-        """Write the file if anything changed. A full or read-only disk is logged, and the next save tries
-        again."""
+        """Write the file if anything changed. A failing disk is logged, and the next save tries again."""
         self._saved_mono = self._clock.monotonic()
         with self._lock:
             if not self._dirty:
@@ -126,8 +124,7 @@ class DataUsage:
                 self._dirty = True
 
     def _roll_over(self) -> datetime | None:
-        """Begin a new day, month and period if one has begun. Returns local time; None without a trusted
-        clock."""
+        """Begin the day, month or period that has begun. Returns local time; None without a trusted clock."""
         if not self._clock_trusted():
             return None
         now = self._clock.now().astimezone(self._timezone)

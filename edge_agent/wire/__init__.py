@@ -130,7 +130,7 @@ from edge_agent.wire.models import (
     ShadowGroup,
     ShadowReport,
 )
-from edge_agent.wire.passage_times import CameraPassageTimes, PassageTimes, PassageTimesArguments
+from edge_agent.wire.passage_times import PassageTimes, PassageTimesArguments
 from edge_agent.wire.rehearsals import (
     CameraRules,
     ConfiguredRules,

@@ -16,15 +16,13 @@ Time = Annotated[
     str, Meta(pattern=rf"^\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{{3}}Z{END}", description="UTC, RFC 3339")
 ]
 CommandTime = Annotated[
-    str,
-    Meta(pattern=rf"^\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{{1,9}})?Z{END}", description="UTC, RFC 3339"),
+    str, Meta(pattern=rf"^\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{{1,9}})?Z{END}", description="UTC, RFC 3339")
 ]
 Day = Annotated[str, Meta(pattern=rf"^\d{{4}}-\d\d-\d\d{END}", description="of the gateway's time zone")]
 Unit = Annotated[float, Meta(ge=0, le=1)]
 Sha256 = Annotated[str, Meta(pattern=rf"^[0-9a-f]{{64}}{END}")]
 WireBox = Annotated[
-    tuple[Unit, Unit, Unit, Unit],
-    Meta(description="x1, y1, x2, y2 in 0..1 of the picture, origin top left"),
+    tuple[Unit, Unit, Unit, Unit], Meta(description="x1, y1, x2, y2 in 0..1 of the picture, origin top left")
 ]
 Count = Annotated[int, Meta(ge=0)]
 OptionalProblem = Annotated[

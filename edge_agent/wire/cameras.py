@@ -120,8 +120,7 @@ class LineCrossingData(TrackRuleData, frozen=True, kw_only=True):
 
     line: str
     direction: Annotated[
-        Literal["a-to-b", "b-to-a"],
-        Meta(description="side A is on the left when looking along the line"),
+        Literal["a-to-b", "b-to-a"], Meta(description="side A is on the left when looking along the line")
     ]
 
 
@@ -204,7 +203,7 @@ class FlowData(Message, frozen=True, kw_only=True):
     standing_long: Annotated[float, Meta(ge=0, description="the same for five minutes and more")]
     speed: Annotated[
         Annotated[float, Meta(ge=0)] | None,
-        Meta(description="median of those that move, own lengths a second; null: not measured"),
+        Meta(description="median of those that move, lengths of the object a second; null: not measured"),
     ]
     speed_m_s: Annotated[
         Annotated[float, Meta(ge=0)] | None,

@@ -48,8 +48,7 @@ class ConfigHealth(Message, frozen=True, kw_only=True):
 
     version: Count = 0
     origin: Annotated[
-        Literal["file", "pushed", "trial"],
-        Meta(description="trial: pushed, and not confirmed yet"),
+        Literal["file", "pushed", "trial"], Meta(description="trial: pushed, and not confirmed yet")
     ] = "file"
     given_up: str | None = None  # the newest pushed version that was reverted, and why
 

@@ -6,18 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from edge_agent.wire.base import (
-    END,
-    Count,
-    Day,
-    Id,
-    Message,
-    OptionalProblem,
-    Sha256,
-    Time,
-    Unit,
-    WireBox,
-)
+from edge_agent.wire.base import END, Count, Day, Id, Message, OptionalProblem, Sha256, Time, Unit, WireBox
 
 
 class ClockCorrectionData(Message, frozen=True, kw_only=True):

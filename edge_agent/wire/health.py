@@ -52,7 +52,7 @@ class OutboxHealth(Message, frozen=True, kw_only=True):
 
 
 class BytesByClass(Message, frozen=True, kw_only=True):
-    """Bytes sent by class, and bytes received, as TCP carries them; and headers."""
+    """Bytes that TCP carried: sent by class, and received; and, counted apart, the headers of IP and TCP."""
 
     event: Count = 0
     heartbeat: Count = 0
@@ -204,7 +204,8 @@ class CertificatesHealth(Message, frozen=True, kw_only=True):
 
 
 class UpdateHealth(Message, frozen=True, kw_only=True):
-    """What root does about releases, and the last reverted release, until another one is tried."""
+    """The state of updates, which a program of root installs, and the last reverted release until another
+    one is tried."""
 
     version: str | None = None  # being installed or tried; null: none
     phase: Literal["fetching", "installing", "trial"] | None = None

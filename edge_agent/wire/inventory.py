@@ -1,4 +1,5 @@
-"""What a gateway says of itself: whether it is online, its inventory, and the result of ``doctor --json``."""
+"""The messages of a gateway about itself: whether it is online, its inventory, and the result of ``doctor
+--json``."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ def plain_mac(text: str) -> str | None:
 
 
 class CameraIdentity(Message, frozen=True, kw_only=True):
-    """What a camera says it is. null: it does not report it."""
+    """Make, model and other identity of a camera, as the camera reports them. null: it does not report the
+    value."""
 
     manufacturer: CameraText | None = None
     model: CameraText | None = None
@@ -148,7 +150,7 @@ class DoctorParty(Message, frozen=True, kw_only=True):
 
 
 class DoctorReport(Message, frozen=True, kw_only=True):
-    """What a commissioning report says beside the results."""
+    """The content of a commissioning report beside the results."""
 
     number: Annotated[str, Meta(description="number of the report, without its symbol")]
     symbol: Annotated[str, Meta(description="abbreviation of the organisation, after BB-; may be empty")] = ""

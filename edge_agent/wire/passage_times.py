@@ -21,7 +21,6 @@ GROUP_ORDER: tuple[str, ...] = get_args(Group)
 COLOUR_ORDER: tuple[str, ...] = get_args(ColourTerm)
 SIDE_ORDER: tuple[str, ...] = get_args(PassageSide)
 _ROW = struct.Struct("<IHBB")
-ROW_BYTES = _ROW.size
 _MAX_START, _MAX_DURATION = 0xFFFF_FFFF, 0xFFFF
 _NO_GROUP, _NO_COLOUR = 3, 15
 

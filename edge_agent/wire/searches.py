@@ -47,7 +47,7 @@ AskedBy = Annotated[
 ]
 Speed = Annotated[float, Meta(ge=0, le=1000)]
 Metres = Annotated[Speed | None, Meta(description="metres a second; only of cameras with a ground plane")]
-Lengths = Annotated[Speed | None, Meta(description="own lengths a second")]
+Lengths = Annotated[Speed | None, Meta(description="lengths of the object a second")]
 Height = Annotated[Unit | None, Meta(description="of the box, mean; share of the picture's height")]
 PicturePoint = Annotated[tuple[Unit, Unit], Meta(description="x, y in 0..1 of the picture")]
 
@@ -120,7 +120,7 @@ class FoundPassage(Struct, frozen=True, kw_only=True, omit_defaults=True):
         tuple[float, float] | None,
         Meta(description="mean width and height of the box, shares of the picture"),
     ] = None
-    speed: Annotated[float, Meta(description="own lengths a second")] = 0.0
+    speed: Annotated[float, Meta(description="lengths of the object a second")] = 0.0
     speed_m_s: Annotated[
         float | None, Meta(description="metres a second, on a camera with a ground plane; an estimate")
     ] = None

@@ -276,12 +276,5 @@ class ClaimTopics:
         """What the centre subscribes to, beside the claims."""
         return f"{root}/{UNCLAIMED}/+/down/answer"
 
-    @staticmethod
-    def parse_claim(root: str, topic: str) -> str | None:
-        """The serial in the topic of a claim; None for another topic."""
-        serial = topic.removeprefix(f"{root}/{UNCLAIMED}/").removesuffix("/up/claim")
-        is_serial = SERIAL.fullmatch(serial) is not None
-        return serial if is_serial and ClaimTopics(root, serial).claim == topic else None
-
 
 _KINDS = frozenset(kind.value for kind in UpKind)

@@ -34,8 +34,7 @@ from edge_central.sentences import problem_text
 from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceReport, PresenceState
 from edge_central.trusted_time.clock import Correction
 
-SETTLED_S = 90.0
-"""After the centre's own connect no absence counts for this time."""
+SETTLED_S = 90.0  # after the centre's own connect no absence counts for this time
 
 BEGINNING = Instant(0.0, 0)
 _PRESENCE_STATES = {
@@ -81,8 +80,6 @@ class AlertEngine:
                 since_mono = at.mono - max(0.0, (at.ms - since_ms) / 1000)
                 condition = AlertCondition(rule, since_mono, since_ms, "", None)
                 self._conditions(key).setdefault((key.rule, key.camera), condition)
-
-    # --- input ---
 
     def record_heartbeat(
         self, gateway: str, ward: str, health: ReceivedHealth, at: Instant
@@ -199,7 +196,6 @@ class AlertEngine:
             yield from subject.judge(rule, "", measurement, at, since_ms)
 
     def record_presence(self, report: PresenceReport, at: Instant) -> Iterator[AlertChange]:
-        """Judge a presence report."""
         match report:
             case GatewayReport(gateway, ward, None):
                 subject = self._gateways.pop(gateway, None)
@@ -247,8 +243,6 @@ class AlertEngine:
                 ):
                     yield from subject.fold()
 
-    # --- state ---
-
     def open_alerts(self) -> list[Alert]:
         return [
             condition.alert
@@ -274,8 +268,6 @@ class AlertEngine:
                 condition.since_ms = correction.of(condition.since_ms)
                 if condition.alert is not None:
                     condition.alert = condition.alert.corrected(correction)
-
-    # --- inside ---
 
     def _subjects(self) -> list[AlertSubject]:
         return [*self._wards.values(), *self._gateways.values()]

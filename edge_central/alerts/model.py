@@ -71,8 +71,7 @@ WARD_OR_PRESENCE = PRESENCE | {Measure.WARD_OUTAGE, *CENTRE_MEASURES, *CLAIM_MEA
 
 @dataclass(slots=True)
 class AlertCondition:
-    """The condition of one rule holds for one gateway or camera; ``alert`` is None until it has lasted
-    ``for_s``."""
+    """A rule's condition holds for one gateway or camera; ``alert`` is None until it has lasted ``for_s``."""
 
     rule: AlertRule
     since_mono: float
@@ -105,12 +104,7 @@ class AlertSubject:
     overrides: dict[tuple[str, str], ActiveOverrides] = field(default_factory=dict)  # by rule and camera
 
     def judge(
-        self,
-        rule: AlertRule,
-        camera: str,
-        measurement: Measurement,
-        at: Instant,
-        since_ms: int | None = None,
+        self, rule: AlertRule, camera: str, measurement: Measurement, at: Instant, since_ms: int | None = None
     ) -> Iterator[AlertChange]:
         """Apply a new measurement; ``since_ms``: since when the condition holds, if known."""
         condition_key = (rule.id, camera)
@@ -162,7 +156,7 @@ class AlertSubject:
         yield from self.judge(rule, camera, overrides(active), at)
 
     def settle(self, at: Instant, settled: bool, connected_mono: float) -> Iterator[AlertChange]:
-        """Open or clear what has lasted long enough, for gateways heard of since the centre's own connect."""
+        """Open or clear what has lasted long enough, if the gateway reported since the centre connected."""
         heard = self.heard_mono is not None and self.heard_mono >= connected_mono
         for condition_key, condition in list(self.conditions.items()):
             if settled if condition.rule.measure in WARD_OR_PRESENCE else heard and not self.away:

@@ -19,8 +19,7 @@ from edge_central.store.problems import problem_column
 
 MAX_NOTIFICATIONS = 10_000
 """Notifications that wait for the webhook; beyond this the oldest are dropped."""
-CONFLICT_MS = 86_400_000
-"""A sequence conflict ends this long after its last event."""
+CONFLICT_MS = 86_400_000  # a sequence conflict ends this long after its last event
 RECENT_MS = 7 * 86_400_000
 """Topics of alerts cleared within this time are cleared again in a new session: a broker that was away may
 still retain them."""

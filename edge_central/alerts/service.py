@@ -33,16 +33,13 @@ from edge_central.trusted_time.clock import Correction
 
 log = logging.getLogger(__name__)
 
-MISSING_FOR_MS = 86_400_000
-"""How long an open gap is an alert; it stays in ``status``."""
-PENDING_FROM_S = 3_600.0
-"""Pending conditions of rules with at least this ``for_s`` survive a restart."""
+MISSING_FOR_MS = 86_400_000  # how long an open gap is an alert; it stays in ``status``
+PENDING_FROM_S = 3_600.0  # pending conditions of rules with at least this ``for_s`` survive a restart
 PENDING_EVERY_S = 60.0
 FRESH_MS = 600_000
 """An older view or override event waited in an outbox and no longer describes the present."""
 MAX_CLEARED = 2_000
-MAX_RETAINED = 1_000
-"""Retained topics counted per gateway."""
+MAX_RETAINED = 1_000  # retained topics counted per gateway
 
 _LEVELS = {Severity.INFO: logging.INFO, Severity.WARNING: logging.WARNING, Severity.ALARM: logging.ERROR}
 
@@ -232,7 +229,12 @@ class AlertService:
             self._webhook.submit(self._queued)
         for change in changes:
             _log(change)
-            self._track_cleared(change)
+            key = change.alert.key
+            self._cleared.pop(key, None)
+            if change.kind is AlertChangeKind.CLEARED:
+                self._cleared[key] = None
+                while len(self._cleared) > MAX_CLEARED:
+                    del self._cleared[next(iter(self._cleared))]
             # ``publish_open`` publishes open alerts to a new session.
             if session is not None and (session == self._session or change.kind is AlertChangeKind.CLEARED):
                 for message in notifications.messages_for(change, self._topics):
@@ -266,14 +268,6 @@ class AlertService:
         change = _read_fresh(event, _RuleChange, at.ms)
         if change is not None:
             self._changes += self._engine.record_rule_change(event.gateway, event.camera, change.data, at)
-
-    def _track_cleared(self, change: AlertChange) -> None:
-        key = change.alert.key
-        self._cleared.pop(key, None)
-        if change.kind is AlertChangeKind.CLEARED:
-            self._cleared[key] = None
-            while len(self._cleared) > MAX_CLEARED:
-                del self._cleared[next(iter(self._cleared))]
 
 
 def _read_fresh(event: EventMessage, document_type: type[_T], now_ms: int) -> _T | None:

@@ -1,8 +1,9 @@
 """The process that decodes pictures of gateways and computes their embeddings.
 
 Run as ``python -I -m edge_central.appearance.child MODEL PIXELS ORDER`` with a socket as standard input and
-output. It loads the model, gives up what it does not need, and only then reads the first picture: whoever
-takes it over with a picture can open no file and no connection, and its time and memory are bounded.
+output. It loads the model, gives up what it does not need, and only then reads the first picture. So an
+attacker who takes the process over with a picture can open no file and no connection, and can use only
+limited time and memory.
 """
 
 from __future__ import annotations

@@ -105,7 +105,7 @@ class EmbeddingProcess:
         """The vector as float16, of length 1. Blocks for at most ``start_s`` + ``picture_s``. Raises
         PictureNotEmbedded, EmbeddingUnavailable."""
         if len(jpeg) > MAX_REQUEST_BYTES:
-            raise PictureNotEmbedded(f"a picture has no embedding: {len(jpeg)} bytes are too many")
+            raise PictureNotEmbedded(f"a picture cannot be compared: {len(jpeg)} bytes are too many")
         if self.pictures >= MAX_PICTURES:
             self.close()
         hello = self.hello()
@@ -119,9 +119,9 @@ class EmbeddingProcess:
             code = self._end_code()
             self.close()
             why = "it took too long" if isinstance(error, TimeoutError) else f"the process ended ({code})"
-            raise PictureNotEmbedded(f"a picture has no embedding: {why}") from error
+            raise PictureNotEmbedded(f"a picture cannot be compared: {why}") from error
         if kind != OK or len(content) != 2 * hello.dimensions:
-            raise PictureNotEmbedded(f"a picture has no embedding: {_text(content)}")
+            raise PictureNotEmbedded(f"a picture cannot be compared: {_text(content)}")
         return content
 
     def close(self) -> None:

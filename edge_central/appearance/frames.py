@@ -19,7 +19,7 @@ ANSWER_HEAD = struct.Struct(">BH")
 
 
 class ChildHello(msgspec.Struct, frozen=True, kw_only=True):
-    """What the process knows of its model."""
+    """The facts about its model that the process reports."""
 
     name: str
     sha256: str

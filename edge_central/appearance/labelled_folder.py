@@ -25,7 +25,7 @@ class LabelledPicture:
 
 
 def read_folder(folder: Path) -> list[LabelledPicture]:
-    """All pictures, in order. Raises CentralError for a folder that is not made so."""
+    """All pictures, in order. Raises CentralError for a folder of another form."""
     try:
         found = list(_pictures(folder))
     except OSError as error:

@@ -101,7 +101,7 @@ class PictureEmbedder:
                 return self._check(self._settings)
             return 0.0 if self._embed_some(self._settings, self._card) else POLL_S
         except CentralError as error:  # the database is away, or not made yet
-            log.debug("pictures are not compared for now: %s", error)
+            log.debug("pictures are not compared for the moment: %s", error)
             return RETRY_S if self._has_tables else POLL_S
         except Exception:
             log.exception("pictures are not compared; next attempt in %.0f s", CHECK_AGAIN_S)

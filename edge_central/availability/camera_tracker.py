@@ -1,8 +1,9 @@
 """Decides from events and heartbeats when a camera had a picture, and what was wrong with its view. Pure.
 
-Events say exactly when something began; they may arrive hours later and in another order. Heartbeats correct
-what no event has said, for example because it was lost: only when two in a row say the same, because a
-heartbeat may overtake an event. Times are those of the gateway's clock, if it is synchronised.
+Events say exactly when something began; they may arrive hours later and in another order. If no event
+reported a change, for example because the event was lost, heartbeats correct the state; but only when two
+in a row say the same, because a heartbeat may overtake an event. Times are those of the gateway's clock, if
+it is synchronised.
 """
 
 from __future__ import annotations
@@ -61,7 +62,8 @@ _REPORTED = msgspec.json.Decoder(_Reported)
 
 @dataclass(slots=True)
 class SeriesState:
-    """The newest state of one series. ``claimed``: what the last heartbeat said instead, since when."""
+    """The newest state of one series. ``claimed``: the other state that the last heartbeat reported, and
+    since when."""
 
     state: str
     since_ms: int
@@ -94,7 +96,7 @@ class CameraSeries:
                 state = PICTURE_STATES.get(found.state, PictureState.ONLINE)
                 key = SeriesKey(self.gateway, camera, Layer.PICTURE)
                 changes += self._change(key, now_ms, state, _detail(state, found.cause), now_ms)
-            changes += self._compare(camera, found, health.clock.synced, now_ms)
+            changes += self._compare(camera, found, bool(health.clock.synced), now_ms)
         if health.cameras:
             for camera in self.cameras - health.cameras.keys():
                 key = SeriesKey(self.gateway, camera, Layer.PICTURE)
@@ -154,7 +156,8 @@ class CameraSeries:
     def _claim(
         self, key: SeriesKey, state: str, since_ms: int | None, detail: str, now_ms: int
     ) -> list[PointChange]:
-        """Note the ``state`` in a heartbeat, which began at ``since_ms``; None: its begin is not known."""
+        """Note the ``state`` that a heartbeat reports; it began at ``since_ms``; None: its begin is not
+        known."""
         present = self.states.setdefault(key, SeriesState(OFF, 0))
         if present.state == state:
             present.claimed = None

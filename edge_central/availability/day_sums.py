@@ -146,7 +146,7 @@ class AvailabilitySums:
 def _rows(
     gateway: str, camera: str, days: Sequence[TimeSpan], spans: Iterable[ConditionSpan]
 ) -> Iterator[dict[str, Any]]:
-    """A row for each day in which the camera has any time that counts."""
+    """A row for each day in which any time of the camera is counted."""
     for day, totals in zip(days, totals_by_day(days, spans), strict=True):
         if totals.by_condition:
             of = {"gateway": gateway, "camera": camera, "from_ms": day.from_ms, "to_ms": day.to_ms}

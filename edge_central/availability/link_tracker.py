@@ -1,9 +1,9 @@
 """Decides from heartbeats and state messages what a gateway did while it was not connected. Pure.
 
-While a gateway is away nothing is known of it but when it was heard last. When it is back, its heartbeat has
-the time since its boot and since its agent's start, by the monotonic clock: the same run means that only the
-network was lost, a later boot that its power was. All times are those of the centre's clock, milliseconds
-since 1970.
+While a gateway is away, only the time of its last message is known. When it is back, its heartbeat has the
+time since its boot and since its agent's start, by the monotonic clock. If the agent has run all the time,
+only the network was lost; if the box has booted since, its power was lost. All times are those of the
+centre's clock, milliseconds since 1970.
 """
 
 from __future__ import annotations
@@ -32,9 +32,8 @@ CORRECTABLE = (LinkState.POWER, LinkState.GATEWAY, LinkState.UNKNOWN)
 
 @dataclass(slots=True)
 class Absence:
-    """A stored absence during which the gateway may have run: an event of its earlier boot proves it.
-
-    ``proven``: what it counts as until that event."""
+    """A stored absence during which the gateway may have run; an event of its earlier boot can prove that.
+    ``proven``: what the time up to that event then counts as."""
 
     from_ms: int
     to_ms: int
@@ -87,8 +86,11 @@ class GatewayLink:
     def on_heartbeat(
         self, health: ReceivedHealth, now_ms: int, centre_away: Sequence[TimeSpan]
     ) -> list[RangeChange]:
-        """``centre_away``: when the centre had no connection; gateways that came back a moment later are
-        included in it."""
+        """Learn from a heartbeat, and return what it changes if the gateway had been away.
+
+        ``centre_away``: when the centre had no connection; gateways that came back a moment later are
+        included in it.
+        """
         if health.session == self.ended_session:
             return []  # sent before the session ended, and overtaken by its will
         changes = self._on_return(health, now_ms, centre_away)
@@ -180,7 +182,8 @@ class GatewayLink:
         return [unknown, absent]
 
     def _unseen(self, now_ms: int, centre_away: Sequence[TimeSpan]) -> TimeSpan | None:
-        """The absence of the centre in which this connection may have been lost; None: the centre saw it."""
+        """The absence of the centre in which this connection may have been lost; None: the centre was there
+        and saw the loss."""
         latest_ms = min(now_ms, self.heard_ms + round(MISSED * self.interval_ms))
         return next((each for each in centre_away if each.overlaps(self.heard_ms, latest_ms)), None)
 

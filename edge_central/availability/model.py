@@ -58,7 +58,7 @@ class PictureState(StrEnum):
 
 
 class Condition(StrEnum):
-    """What a camera's time is counted as."""
+    """The classes in which a camera's time is counted."""
 
     USABLE = "usable"
     CAMERA = "camera"

@@ -147,7 +147,8 @@ class AvailabilityRecorder:
                     write_change(connection, change)
 
     def is_due(self, now_ms: int, connected_since_ms: int | None) -> bool:
-        """Whether ``tick`` would write anything. A pause between two calls is an absence of the centre."""
+        """Whether ``tick`` would write anything. A pause between two calls of ``tick`` counts as an absence
+        of the centre."""
         if not self._loaded or self._has_paused(now_ms):
             return True
         self._active_ms = now_ms

@@ -62,8 +62,11 @@ class SiteAvailability:
 
 @dataclass(frozen=True, slots=True)
 class AvailabilityReport:
-    """``period``: what is counted, up to the present. By ward and gateway. A report made of sums has no
-    spans, and outages only if they were asked for."""
+    """How long each camera and gateway was available in a period, by ward and gateway.
+
+    ``period``: what is counted, up to the present. A report made of sums has no spans, and outages only if
+    they were asked for.
+    """
 
     period: TimeSpan
     sites: tuple[SiteAvailability, ...]

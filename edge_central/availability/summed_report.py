@@ -64,7 +64,7 @@ def read_summed_with_outages(
 def _rests(
     connection: Connection, scope: Scope, period: TimeSpan, timezone: tzinfo, gateway: str | None
 ) -> tuple[dict[str, str], dict[str, int]]:
-    """The ward of each gateway, and from when on its part of the period has no sums."""
+    """Return the ward of each gateway, and the time (ms) from which no sums are stored for it."""
     is_valid = and_(_SUMMED.gateway == _GATEWAY.id, _SUMMED.timezone == str(timezone))
     query = (
         select(_GATEWAY.id, _GATEWAY.ward, _SUMMED.until_ms)

@@ -1,7 +1,7 @@
-"""Files of cases: copies of an event's pictures and clips, and files that people bring. And notes.
+"""Files of cases: copies of an event's pictures and clips, and files that people bring; and notes.
 
-What a file is called and what it claims to be is anything that a person or a program wrote: the content type
-is judged by the first bytes, and a file from outside is only ever offered as a download.
+The name and the type that a file comes with may be anything. So the content type is judged by the first
+bytes, and a file from outside is only ever offered as a download.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class NewAttachment:
 
 @dataclass(frozen=True, slots=True)
 class OutsideFile:
-    """What a person says of a file that is brought. Free text."""
+    """What the person who adds a file from outside says about it. Free text."""
 
     name: str
     brought_by: str
@@ -122,7 +122,7 @@ def add_outside_file(
     file: NewAttachment,
     now_ms: int,
 ) -> AddedItem:
-    """Add a file that a person has brought; the same bytes are in a case once. Raises CaseRefused."""
+    """Add a file that a person has brought; the same file is in a case only once. Raises CaseRefused."""
     said = checked_words(said)
     facts = FileFacts(name=said.name, brought_by=said.brought_by, note=said.note)
     source = f"file {file.sha256}"

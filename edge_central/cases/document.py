@@ -52,7 +52,7 @@ class ExportedCopy(Struct, frozen=True, kw_only=True):
 
 
 class ExportedFile(Struct, frozen=True, kw_only=True):
-    """A file of an item, as it came."""
+    """A file of an item, unchanged."""
 
     kind: Annotated[str, Meta(description="snapshot, still, clip or outside")]
     name: Annotated[str, Meta(description="what people call it; of a file from outside as it was brought")]
@@ -72,7 +72,7 @@ class ExportedFile(Struct, frozen=True, kw_only=True):
 
 
 class ExportedPicture(Struct, frozen=True, kw_only=True):
-    """A picture of an item. One without a file had not come, or did not fit."""
+    """A picture of an item. One without a file had not arrived, or was too large."""
 
     gateway: str
     passage: int
@@ -145,7 +145,8 @@ def exported_case(
     holds: Iterable[PassageHoldView] = (),
     onvif: Mapping[str, ExportedOnvif] | None = None,
 ) -> ExportedCase:
-    """``copies``: altered copies, by the key of their subject. ``onvif``: of the clips, by their key."""
+    """``copies``: altered copies, by the key of their subject. ``onvif``: the ONVIF Export Files of clips,
+    by the clip's key."""
     summary = case.summary
     return ExportedCase(
         format=FORMAT,
@@ -208,7 +209,7 @@ def _readable(facts: bytes) -> Any:
 
 
 def exported_copy(copy: RedactedCopy, name: str, onvif: ExportedOnvif | None = None) -> ExportedCopy:
-    """``name``: of the copy in the export. The copy was made, and a person has checked it."""
+    """Describe an altered copy that a person has checked. ``name``: its file name in the export."""
     return ExportedCopy(
         file=f"{REDACTED}/{name}",
         sha256=copy.sha256 or "",
@@ -257,7 +258,7 @@ def case_json(case: ExportedCase) -> bytes:
 
 
 def access_csv(rows: Iterable[Any]) -> bytes:
-    """``rows``: of the table ``access``. UTF-8 with a byte-order mark, which spreadsheets need."""
+    """``rows``: rows of the table ``access``. UTF-8 with a byte-order mark, which spreadsheets need."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(ACCESS_COLUMNS)

@@ -56,7 +56,7 @@ class PageWording:
     word: Word = lambda _, word, __: word or ""
 
     def moment(self, text: str) -> str:
-        """28/11/2026 18:29:49 (UTC+07:00) of RFC 3339; as it is where it is none."""
+        """A time of RFC 3339 as 28/11/2026 18:29:49 (UTC+07:00); any other text unchanged."""
         try:
             time = datetime.fromisoformat(text).astimezone(self.zone)
         except (ValueError, OverflowError):
@@ -148,7 +148,7 @@ def _picture_html(picture: ExportedPicture | None, wording: PageWording) -> str:
 
 
 def _words_html(item: CaseItem, wording: PageWording) -> str:
-    """What is known of an event, a note or a file from outside."""
+    """The known facts of an event, a note or a file from outside, as HTML."""
     event, note, file = event_of(item.facts), note_of(item.facts), file_of(item.facts)
     if event is not None:
         where = f"{event.site or event.gateway} · {event.camera_name or event.camera}"

@@ -169,8 +169,8 @@ def redacted_texts(
 def record_export(
     connection: Connection, author: CaseAuthor, case_id: int, wards: Collection[str], now_ms: int
 ) -> str | None:
-    """Put an export on record, and return the ward whose centre signs it. ``wards``: those whose centre can
-    sign. None: there is no such case, or no centre can sign it."""
+    """Record an export in the access log, and return the ward whose centre signs it. ``wards``: those whose
+    centre can sign. None: there is no such case, or no centre can sign it."""
     case = find_case(connection, author, case_id)
     ward = None if case is None else next((each for each in case.wards if each in wards), None)
     if case is not None and ward is not None:
@@ -269,8 +269,8 @@ def are_sums(text: bytes) -> bool:
 def open_zip(
     connection: Connection, author: CaseAuthor, case_id: int, export: int, folder: CaseFolder
 ) -> IO[bytes] | None:
-    """The signed export as a zip, a temporary file at its begin; None: there is none that the account may
-    see, or it is not signed. Raises DatabaseUnavailable, OSError."""
+    """The signed export as a zip, in a temporary file whose position is its beginning; None: there is none
+    that the account may see, or it is not signed. Raises DatabaseUnavailable, OSError."""
     if find_case(connection, author, case_id) is None:
         return None
     which = (_EXPORT.id == export, _EXPORT.case_id == case_id)

@@ -31,7 +31,7 @@ class PassageFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     label: str | None = None
     direction_deg: Annotated[int | None, Meta(description="clockwise from the top of the picture")] = None
     heading_deg: Annotated[int | None, Meta(description="clockwise from north")] = None
-    speed: Annotated[float, Meta(description="own lengths a second")] = 0.0
+    speed: Annotated[float, Meta(description="lengths of the object a second")] = 0.0
     speed_m_s: float | None = None
     speed_error_m_s: Annotated[float | None, Meta(description="19 of 20 speeds are within it")] = None
     size: Annotated[

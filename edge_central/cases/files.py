@@ -152,7 +152,8 @@ def read_attachments(connection: Connection, case_id: int) -> dict[int, list[Cas
 
 
 def record_view(connection: Connection, author: CaseAuthor, case: CaseSummary, now_ms: int) -> None:
-    """Put it on record that the account sees the case. The caller commits before it shows anything."""
+    """Record in the access log that the account sees the case. The caller commits before it shows
+    anything."""
     record_case_access(connection, AccessKind.CASE_VIEW, author, case, now_ms)
 
 

@@ -74,7 +74,8 @@ def add_item(
 
 
 def _count(connection: Connection, case: CaseSummary, wards: Iterable[str], size: int) -> None:
-    """Count an item, by which the limits hold also between two officers. Raises CaseRefused."""
+    """Count an item, so that the limits hold also when two officers add at the same moment. Raises
+    CaseRefused."""
     within = (_CASE.item_count < MAX_ITEMS, _CASE.bytes + size <= MAX_CASE_BYTES, _CASE.closed_ms.is_(None))
     changed = (
         update(tables.case_file)
@@ -198,7 +199,8 @@ def find_picture(connection: Connection, case_id: int, picture: int) -> PictureR
 def record_file_access(
     connection: Connection, author: CaseAuthor, case: CaseSummary, file: int, now_ms: int
 ) -> None:
-    """Put it on record that a file of the case is opened. The caller commits before it sends the file."""
+    """Record in the access log that a file of the case is opened. The caller commits before it sends the
+    file."""
     record_case_access(connection, AccessKind.CASE_FILE, author, case, now_ms, media_id=str(file))
 
 

@@ -1,4 +1,4 @@
-"""What the ingest does for cases: takes pictures that have arrived, and signs exports."""
+"""The ingest's work for cases: it copies pictures that have arrived, and signs exports."""
 
 from __future__ import annotations
 

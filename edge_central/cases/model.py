@@ -70,7 +70,7 @@ class PictureReference:
 
 @dataclass(frozen=True, slots=True)
 class NewCaseItem:
-    """What ``add_item`` stores."""
+    """A new item for ``add_item``."""
 
     kind: CaseItemKind
     source: str  # names what it is a copy of; a case has it once: "passage dt-001/412"

@@ -51,7 +51,7 @@ class OnvifClip:
 
 @dataclass(frozen=True, slots=True)
 class OnvifClips:
-    """By the key of the clip (``attachment_key``)."""
+    """The ONVIF exports of a case. The keys are those of the clips (``attachment_key``)."""
 
     originals: Mapping[str, OnvifClip] = field(default_factory=dict)
     altered: Mapping[str, OnvifClip] = field(default_factory=dict)

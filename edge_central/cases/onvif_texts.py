@@ -100,7 +100,8 @@ def _lines(clip: OnvifClip, wording: PageWording) -> str:
 
 
 def reason(left_out: str, codec: str) -> tuple[str, str]:
-    """Why a clip has no file, in Vietnamese and English. ``codec``: what the clip calls it, anything."""
+    """Why a clip has no file, in Vietnamese and English. ``codec``: the clip's own name of its codec, which
+    may be any text."""
     shown = "".join(letter for letter in codec if letter.isascii() and letter.isalnum()) or "?"
     vietnamese, english = REASONS[Omission(left_out)]
     return vietnamese.format(codec=shown), english.format(codec=shown)

@@ -23,6 +23,7 @@ class BoxesFile:
         self._path = path
         self._boxes = BoxList(is_there=path is not None)
         self._stamp: tuple[int, int] | None = None
+        self._logged = ""
 
     def boxes(self) -> BoxList:
         if self._path is None:
@@ -33,8 +34,11 @@ class BoxesFile:
             if stamp != self._stamp:
                 self._stamp = stamp
                 self._boxes = BoxList(_read(self._path), is_there=True)
+            self._logged = ""
         except (OSError, ValueError) as error:
-            log.error("cannot read the list of boxes; the previous one stays in use: %s", error)
+            if str(error) != self._logged:  # each batch of messages asks
+                self._logged = str(error)
+                log.error("cannot read the list of boxes; the previous one stays in use: %s", error)
         return self._boxes
 
 

@@ -51,7 +51,7 @@ class StoredClaim:
 
     @property
     def is_undoable(self) -> bool:
-        """Whether it waits or is in force: then it can be wrong, and can be withdrawn."""
+        """Whether the claim waits or is in force, so that it can be withdrawn if it is wrong."""
         return self.state in (StoredClaimState.PENDING, StoredClaimState.CONFIRMED)
 
     @property
@@ -103,3 +103,10 @@ class BoxList:
 
     keys: Mapping[str, str] = field(default_factory=dict)
     is_there: bool = False  # False: there is no list, and no serial is unknown
+
+    def lists(self, serial: str, key: str) -> bool:
+        """Whether a box with this serial and fingerprint of a key was prepared."""
+        return self.keys.get(serial) in ("", key)
+
+
+NO_LIST = BoxList()

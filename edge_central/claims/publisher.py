@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
@@ -37,13 +36,13 @@ class ClaimPublisher:
     claims."""
 
     def __init__(
-        self, topics: CentralTopics, wards: Collection[str], sheet: FleetSheet, boxes_file: Path | None
+        self, topics: CentralTopics, wards: Collection[str], sheet: FleetSheet, boxes: BoxesFile
     ) -> None:
         self._topics = topics
         self._scope = Scope(frozenset(wards))
         self._wards = sorted(wards)
         self._sheet = sheet
-        self._boxes = BoxesFile(boxes_file)
+        self._boxes = boxes
         self._session = ""
         self._published: dict[int, bytes] = {}  # number -> payload, in this session
         self._answered: set[int] = set()  # to be cleared at the broker
@@ -56,7 +55,7 @@ class ClaimPublisher:
         """Publish what has changed since the last call; everything in a new broker session."""
         if session != self._session:
             self._session, self._published = session, {}
-        found = {row.id: _payload(row) for row in open_claims(connection, self._wards)}
+        found = {row.id: _payload(row) for row in open_claims(connection, self._wards, self._boxes.boxes())}
         for number in sorted((self._answered | self._published.keys()) - found.keys()):
             publish(MqttMessage(self._topics.claim(number), b"", retain=True))
             self._published.pop(number, None)
@@ -68,9 +67,10 @@ class ClaimPublisher:
 
     def measurements(self, connection: Connection, now_ms: int) -> WardMeasurements:
         """The measures of claims of each ward, for the alerts."""
-        claims = read_claims(connection, self._scope)
+        boxes = self._boxes.boxes()
+        claims = read_claims(connection, self._scope, boxes)
         active = reporting_gateways(connection, self._scope) if claims else []
-        judged = judge_claims(claims, self._sheet.names(), self._boxes.boxes(), active)
+        judged = judge_claims(claims, self._sheet.names(), boxes, active)
         by_ward = defaultdict[str, list[JudgedClaim]](list)
         for each in judged:
             by_ward[each.stored.claim.ward].append(each)

@@ -6,41 +6,50 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, case, delete, func, insert, or_, select, update
 
 from edge_agent.core.problems import CodedProblem
 from edge_agent.wire import Claim, ClaimAnswer
 from edge_agent.wire.received.messages import MalformedMessage
-from edge_central.claims.model import ClaimWithdrawal, StoredClaim, StoredClaimState, decode_jws
+from edge_central.claims.model import (
+    NO_LIST,
+    BoxList,
+    ClaimWithdrawal,
+    StoredClaim,
+    StoredClaimState,
+    decode_jws,
+)
 from edge_central.store import tables
 from edge_central.store.scope import Scope
 
 MAX_PENDING = 500
-"""In all. A box with an enrolment certificate can send any serial; further claims are rejected and recorded
-as such."""
+"""Of boxes that are not listed, all batches together. A box with an enrolment certificate can send any
+serial; further claims are rejected and recorded as such."""
 MAX_KEYS_OF_SERIAL = 3
 """Pending claims under one serial with different keys: an honest box has one key."""
 MAX_ANSWERED = 5_000
 """Answered claims that are stored, the newest ones."""
-MAX_LISTED = 1_000
+MAX_LISTED = 1_500
 _C = tables.claim.c
 
 
-def store_claim(connection: Connection, claim: Claim, jws: bytes, now_ms: int) -> None:
-    """Store a claim; a pending one of the same box for another site is replaced. A stored claim is only
-    marked as received again. Raises MalformedMessage when there are too many."""
+def store_claim(
+    connection: Connection, claim: Claim, jws: bytes, now_ms: int, boxes: BoxList = NO_LIST
+) -> None:
+    """Store a claim; a pending one of the same box for another site is replaced. A stored claim is marked as
+    received again, and gets the verdict if the box has examined the site since. Raises MalformedMessage when
+    there are too many; a box that is listed with its key is always stored."""
     own = and_(_C.serial == claim.serial, _C.key == claim.key_sha256)
-    again = update(tables.claim).where(own, _C.claim_id == claim.claim_id).values(last_ms=now_ms)
-    if connection.execute(again).rowcount:
+    same = own & (_C.claim_id == claim.claim_id)
+    stored = connection.scalar(select(_C.jws).where(same))
+    if stored is not None:
+        values = {"last_ms": now_ms} | ({"jws": jws} if _adds_verdict(stored, claim) else {})
+        connection.execute(update(tables.claim).where(same).values(values))
         return
     replaced = own & (_C.state == StoredClaimState.PENDING.value) & _C.withdrawal.is_(None)
     connection.execute(update(tables.claim).where(replaced).values(state=StoredClaimState.REPLACED.value))
-    pending = select(_C.serial).where(_C.state == StoredClaimState.PENDING.value).limit(MAX_PENDING)
-    serials = connection.scalars(pending).all()
-    if len(serials) >= MAX_PENDING:
-        raise MalformedMessage(f"{MAX_PENDING} claims wait for an answer already")
-    if serials.count(claim.serial) >= MAX_KEYS_OF_SERIAL:
-        raise MalformedMessage(f"{MAX_KEYS_OF_SERIAL} claims with other keys wait under this serial already")
+    if boxes.keys.get(claim.serial) != claim.key_sha256:
+        _require_place(connection, claim, boxes)
     row = {
         "serial": claim.serial,
         "claim_id": claim.claim_id,
@@ -54,6 +63,26 @@ def store_claim(connection: Connection, claim: Claim, jws: bytes, now_ms: int) -
     }
     connection.execute(insert(tables.claim).values(row))
     _forget_oldest(connection)
+
+
+def _adds_verdict(stored: bytes, claim: Claim) -> bool:
+    """Whether the claim differs from the stored one in the verdict only."""
+    try:
+        former: Claim = decode_jws(stored, Claim)
+    except MalformedMessage:  # written by another version of the centre
+        return False
+    return claim.verdict is not None and msgspec.structs.replace(former, verdict=claim.verdict) == claim
+
+
+def _require_place(connection: Connection, claim: Claim, boxes: BoxList) -> None:
+    """Raise MalformedMessage when too many claims wait."""
+    query = select(_C.serial, _C.key).where(_C.state == StoredClaimState.PENDING.value)
+    pending = [(row.serial, row.key) for row in connection.execute(query).all()]
+    is_listed = boxes.lists(claim.serial, claim.key_sha256)
+    if not is_listed and sum(not boxes.lists(*each) for each in pending) >= MAX_PENDING:
+        raise MalformedMessage(f"{MAX_PENDING} claims wait for an answer already")
+    if sum(serial == claim.serial for serial, _ in pending) >= MAX_KEYS_OF_SERIAL:
+        raise MalformedMessage(f"{MAX_KEYS_OF_SERIAL} claims with other keys wait under this serial already")
 
 
 def record_answer(connection: Connection, answer: ClaimAnswer, now_ms: int) -> list[int]:
@@ -79,21 +108,37 @@ def withdraw(
     return found
 
 
-def open_claims(connection: Connection, wards: Collection[str]) -> Sequence[Any]:
+def open_claims(connection: Connection, wards: Collection[str], boxes: BoxList) -> Sequence[Any]:
     """The rows that the control machine has to answer: pending, withdrawn by an operator, or sent again by a
-    box that has not received its answer."""
+    box that has not received its answer. If there are too many, those of boxes that are not listed are left
+    out."""
     pending = _C.state == StoredClaimState.PENDING.value
     withdrawn = _C.withdrawal.is_not(None) & (_C.state == StoredClaimState.CONFIRMED.value)
     again = (_C.state != StoredClaimState.REPLACED.value) & (_C.last_ms > _C.answered_ms)
-    query = select(tables.claim).where(_C.ward.in_(sorted(wards)), or_(pending, withdrawn, again))
-    return connection.execute(query.order_by(_C.id).limit(2 * MAX_PENDING)).all()
+    query = select(_C.id, _C.serial, _C.key, withdrawn.label("first"))
+    query = query.where(_C.ward.in_(sorted(wards)), or_(pending, withdrawn, again)).order_by(_C.id)
+    found = connection.execute(query).all()
+    ranked = sorted(found, key=lambda row: not (row.first or boxes.lists(row.serial, row.key)))
+    ids = [row.id for row in ranked[: 2 * MAX_PENDING]]
+    if not ids:
+        return []
+    return connection.execute(select(tables.claim).where(_C.id.in_(ids)).order_by(_C.id)).all()
 
 
-def read_claims(connection: Connection, scope: Scope) -> list[StoredClaim]:
-    """The claims of the scope: pending ones first, then the newest."""
-    is_pending = (_C.state == StoredClaimState.PENDING.value).desc()
-    query = select(tables.claim).where(scope.of(_C.ward)).order_by(is_pending, _C.id.desc())
-    return list(_stored(connection.execute(query.limit(MAX_LISTED)).all()))
+def read_claims(connection: Connection, scope: Scope, boxes: BoxList = NO_LIST) -> list[StoredClaim]:
+    """The claims of the scope: pending ones first, of them those of listed boxes; then those in force; each
+    the newest first."""
+    rank = case(
+        (_C.state == StoredClaimState.PENDING.value, 0),
+        (_C.state == StoredClaimState.CONFIRMED.value, 1),
+        else_=2,
+    )
+    query = select(tables.claim).where(scope.of(_C.ward)).order_by(rank, _C.id.desc())
+    found = list(_stored(connection.execute(query.limit(MAX_LISTED)).all()))
+    is_pending = [each.state is StoredClaimState.PENDING for each in found]
+    pending = found[: sum(is_pending)]
+    pending.sort(key=lambda each: not boxes.lists(each.claim.serial, each.claim.key_sha256))
+    return [*pending, *found[len(pending) :]]
 
 
 def read_claim_row(connection: Connection, scope: Scope, number: int) -> StoredClaim | None:

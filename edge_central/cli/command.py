@@ -43,15 +43,11 @@ def add_command_to(commands: Commands) -> None:
         "edge-agent central check edge-central.yaml --no-secrets",
     )
     check.add_json()
-    check.add_argument(
-        "--no-secrets",
-        action="store_true",
-        help="accept password and key files that do not exist on this machine",
-    )
+    check.add_flag("--no-secrets", "accept password and key files that do not exist on this machine")
     status = add_command(
         actions,
         "status",
-        "show what is known of the gateways, and what is missing",
+        "show which gateways have reported, and which events are missing",
         "sudo -u edge-central edge-agent central status --json",
         exit_codes={3: "the ingest does not run"},
     )
@@ -63,7 +59,7 @@ def add_command_to(commands: Commands) -> None:
         "edge-agent central console --config edge-central.yaml",
     )
     _add_logging(console)
-    console.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
+    console.add_flag("--with-parent", argparse.SUPPRESS)
     for action in (run, check, status, console, *_add_retention(actions), _add_proposals(actions)):
         action.add_config(DEFAULT_CONFIG)
     _add_user(actions)
@@ -92,7 +88,7 @@ def _add_user(actions: Commands) -> None:
     )
     named = (*people, *_add_account_changes(todo), remove, _add_token(todo))
     for each in named:
-        each.add_argument("name", metavar="NAME", help="name of the person or program")
+        each.add_value("name", "NAME", "name of the person or program")
     for each in (*named, listing):
         each.add_config(DEFAULT_CONFIG)
 
@@ -122,16 +118,16 @@ def _add_people(todo: Commands) -> tuple[CommandParser, ...]:
             "--role",
             choices=ROLES,
             required=True,
-            help="what the person may do; admin: all wards and users, officer: acts, viewer: reads",
+            help="what the person may do; admin: everything in all wards, and users; officer: act in the "
+            "wards; viewer: only read",
         )
         _add_wards(each, "not needed for an admin")
     for each in (add, passwd):
-        password = each.add_argument(
+        password = each.add_path(
             "--new-password-file",
+            "FILE",
+            "file whose first line is the new password, - for standard input; default: a question",
             dest="password_file",
-            type=Path,
-            metavar="FILE",
-            help="file whose first line is the new password, - for standard input; default: a question",
         )
         each.rename("--password-file", password)
     return add, passwd, role
@@ -146,19 +142,16 @@ def _add_token(todo: Commands) -> CommandParser:
         "edge-agent central user token zalo-bridge --ward de-tham --may-act > token",
     )
     _add_wards(token, "not with --renew")
-    token.add_argument(
-        "--renew", action="store_true", help="replace the token of this program; the old token stops working"
-    )
-    token.add_argument(
+    token.add_flag("--renew", "replace the token of this program; the old token stops working")
+    token.add_flag(
         "--may-act",
-        action="store_true",
-        help="the program may also acknowledge and close alarms, like an officer; default: it only reads",
+        "the program may also acknowledge and close alarms, like an officer; default: it only reads",
     )
     return token
 
 
 def _add_account_changes(todo: Commands) -> tuple[CommandParser, ...]:
-    """Changes, and the password of a program, which need nothing but the name."""
+    """Commands that change an account or print a program's password, and need only the name."""
     return tuple(
         add_command(todo, name, text, f"edge-agent central user {name} lan")
         for name, text in (
@@ -172,13 +165,7 @@ def _add_account_changes(todo: Commands) -> tuple[CommandParser, ...]:
 
 
 def _add_wards(parser: CommandParser, when: str) -> None:
-    parser.add_argument(
-        "--ward",
-        action="append",
-        default=[],
-        metavar="ID",
-        help=f"id of the ward; may be repeated; default: none, {when}",
-    )
+    parser.add_repeated("--ward", "ID", f"id of the ward; may be repeated; default: none, {when}")
 
 
 def _add_retention(actions: Commands) -> tuple[CommandParser, ...]:
@@ -193,34 +180,32 @@ def _add_retention(actions: Commands) -> tuple[CommandParser, ...]:
     )
     what = hold.add_mutually_exclusive_group(required=True)
     what.add_argument(
-        "--event", metavar="EVENT_ID", help="hold all that belongs to this event; default: --gateway"
+        "--event",
+        metavar="EVENT_ID",
+        help="hold one event with its pictures and clip; default: none, give --gateway",
     )
     what.add_argument(
         "--gateway",
         metavar="ID",
-        help="id of the gateway; holds its events from --from to --to; default: --event",
+        help="id of the gateway; hold its events between --from and --to; default: none, give --event",
     )
-    hold.add_argument(
-        "--camera", metavar="ID", help="id of the camera; with --gateway; default: all its cameras"
-    )
-    for name, of, which in (("--from", "from_time", "first"), ("--to", "to_time", "last")):
-        hold.add_argument(
+    hold.add_value("--camera", "ID", "id of the camera; with --gateway; default: all its cameras")
+    for name, of, which in (("--from", "from_time", "start"), ("--to", "to_time", "end")):
+        hold.add_value(
             name,
-            dest=of,
-            metavar="TIME",
-            help=f"{which} moment; of the hold, in the time zone of this machine, such as 2026-11-24T20:15; "
+            "TIME",
+            f"{which} of the period; in the time zone of this machine, such as 2026-11-24T20:15; "
             "default: none, needed with --gateway",
+            dest=of,
         )
-    hold.add_argument(
-        "--why",
-        required=True,
-        metavar="TEXT",
-        help="reason of the hold; for later readers, such as a file number",
-    )
+    hold.add_value("--why", "TEXT", "reason of the hold; such as a file number", required=True)
     holds = add_command(
-        actions, "holds", "list the holds: what is kept, why, and by whom", "edge-agent central holds --all"
+        actions,
+        "holds",
+        "list the holds: what they keep, why, and who set them",
+        "edge-agent central holds --all",
     )
-    holds.add_argument("--all", action="store_true", help="list released holds, too")
+    holds.add_flag("--all", "list released holds, too")
     holds.add_json()
     deletions = add_command(
         actions,
@@ -228,7 +213,7 @@ def _add_retention(actions: Commands) -> tuple[CommandParser, ...]:
         "list what retention deleted, newest first",
         "edge-agent central deletions --most 50",
     )
-    deletions.add_argument("--most", type=int, default=20, metavar="N", help="number of deletions to list")
+    deletions.add_value("--most", "N", "number of deletions to list", type=int, default=20)
     deletions.add_json()
     return (
         hold,
@@ -245,10 +230,10 @@ def _add_searches(actions: Commands) -> CommandParser:
     searches = add_command(
         actions,
         "searches",
-        "list who searched how often in a month, for which cases, and how many pictures were opened",
+        "list for a month who searched how often and for which cases, and how many pictures were opened",
         "sudo -u edge-central edge-agent central searches --month 2026-11",
     )
-    searches.add_argument("--month", metavar="YYYY-MM", help="month of the report; default: this month")
+    searches.add_value("--month", "YYYY-MM", "month of the report; default: this month")
     searches.add_json()
     return searches
 
@@ -264,17 +249,15 @@ def _add_cases(actions: Commands) -> CommandParser:
         "search.key_file. The access log records the export. "
         "docs/guide/cases.md says how to verify it.",
     )
-    export.add_argument("case", metavar="CASE", help="number of the case, such as 7/2026")
-    export.add_argument(
-        "--out", type=Path, required=True, metavar="FILE", help="where to write the result; a zip"
-    )
-    export.add_argument("--by", required=True, metavar="NAME", help="name of the person; for the access log")
+    export.add_value("case", "CASE", "number of the case, such as 7/2026")
+    export.add_path("--out", "FILE", "where to write the result; a zip", required=True)
+    export.add_value("--by", "NAME", "name of the person; for the access log", required=True)
     return export
 
 
 def _add_travel_times(actions: Commands) -> tuple[CommandParser, ...]:
     travel_times = add_command(
-        actions, "travel-times", "how long objects take from one camera to another, as learnt"
+        actions, "travel-times", "learn and list how long objects take from one camera to another"
     )
     todo = travel_times.add_commands("todo")
     listing = add_command(
@@ -294,7 +277,7 @@ def _add_travel_times(actions: Commands) -> tuple[CommandParser, ...]:
         "and store only the travel times that follow from it. First print how much data this costs at most. "
         "The weekly timer of the role central runs it.",
     )
-    learn.add_argument("--dry-run", action="store_true", help="print what would be asked, and ask nothing")
+    learn.add_flag("--dry-run", "print what would be asked, and ask nothing")
     return listing, learn
 
 
@@ -308,26 +291,18 @@ def _add_proposals(actions: Commands) -> CommandParser:
         exit_codes={1: "failed, or there is nothing to propose"},
     )
     for name, what in (("--gateway", "id of the gateway"), ("--camera", "id of the camera")):
-        proposals.add_argument(name, required=True, metavar="ID", help=what)
-    proposals.add_argument("--rule", required=True, metavar="ID", help="the rule; its id")
-    proposals.add_argument(
+        proposals.add_value(name, "ID", what, required=True)
+    proposals.add_value("--rule", "ID", "the rule; its id", required=True)
+    proposals.add_path(
         "--gateway-config",
-        type=Path,
-        metavar="FILE",
-        help="configuration of the gateway, to write the drafted rules; default: reasons only",
+        "FILE",
+        "configuration of the gateway, to write the drafted rules; default: reasons only",
     )
-    proposals.add_argument(
-        "--drafts-to",
-        type=Path,
-        metavar="DIR",
-        help="write each drafted rule into a file of this folder; default: printed",
+    proposals.add_path(
+        "--drafts-to", "DIR", "write each drafted rule into a file of this folder; default: printed"
     )
-    proposals.add_argument(
-        "--days", type=int, default=90, metavar="N", help="read what was stored in the last N days"
-    )
-    proposals.add_argument(
-        "--timezone", default="Asia/Ho_Chi_Minh", metavar="NAME", help="time zone of the site"
-    )
+    proposals.add_value("--days", "N", "read what was stored in the last N days", type=int, default=90)
+    proposals.add_value("--timezone", "NAME", "time zone of the site", default="Asia/Ho_Chi_Minh")
     proposals.add_json()
     return proposals
 
@@ -343,15 +318,13 @@ def _add_appearance(actions: Commands) -> None:
     )
     layout = "IDENTITY/CAMERA-*.jpg or GROUP/IDENTITY/CAMERA-*.jpg"
     remarks = "text for the card, such as licence, source, and who measured; default: none"
-    measure.add_argument("model", type=Path, metavar="MODEL", help="TFLite file; a picture in, a vector out")
-    measure.add_argument("folder", type=Path, metavar="FOLDER", help=f"folder of pictures; {layout}")
-    measure.add_argument("--card", type=Path, required=True, metavar="FILE", help="card to write")
+    measure.add_path("model", "MODEL", "TFLite file; a picture in, a vector out")
+    measure.add_path("folder", "FOLDER", f"folder of pictures; {layout}")
+    measure.add_path("--card", "FILE", "card to write", required=True)
     values = ["0..1", "-1..1", "0..255", "imagenet"]
     measure.add_argument("--pixels", choices=values, default="0..1", help="values that the model expects")
-    measure.add_argument(
-        "--bgr", action="store_true", help="the model expects blue first; default: red first"
-    )
-    measure.add_argument("--remarks", default="", metavar="TEXT", help=remarks)
+    measure.add_flag("--bgr", "the model expects blue first; default: red first")
+    measure.add_value("--remarks", "TEXT", remarks, default="")
     measure.add_json()
 
 
@@ -363,17 +336,18 @@ def _add_release(actions: Commands) -> CommandParser:
         "edge-agent central release 3",
         "edge-agent central release --deletions",
         description="With ID: end a hold, so that retention may delete the events again. With --deletions: "
-        "let retention delete over a fifth of what is stored, for which it waits. With --clock: confirm "
+        "allow the deletion of more than a fifth of what is stored, which waits for this permission. With "
+        "--clock: confirm "
         "that the clock of this machine is right, after the centre stopped trusting it. `status` shows "
         "what waits.",
         exit_codes=NOTHING,
     )
-    release.add_argument(
+    release.add_value(
         "id",
+        "ID",
+        "number of the hold, see `holds`; default: none, with --deletions or --clock",
         type=_id_or_config,
         nargs="?",
-        metavar="ID",
-        help="number of the hold, see `holds`; default: none, with --deletions or --clock",
     )
     which = release.add_mutually_exclusive_group()
     which.add_argument("--deletions", action="store_true", help="permit the large deletion that waits")

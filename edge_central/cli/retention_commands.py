@@ -46,8 +46,7 @@ class InvalidHold(Exception):
 def run_holds(
     args: argparse.Namespace, database: Database, stdout: TextIO, stderr: TextIO, central_id: str = DEFAULT_ID
 ) -> int:
-    """Run hold, holds or release. Return 0; 1 when nothing matches; 2 for wrong usage. Raises
-    CentralError."""
+    """Run hold, holds or release. Return 0; 1 if nothing matches; 2 for wrong usage. Raises CentralError."""
     if args.action == "holds":
         _show(args, database, stdout)
         return 0

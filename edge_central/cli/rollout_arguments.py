@@ -25,9 +25,7 @@ def _add_begin(todo: Commands) -> CommandParser:
         "edge-agent central rollout begin 0.2.0 --gateways 412 --by an",
     )
     _add_version(begin)
-    begin.add_argument(
-        "--gateways", type=int, required=True, metavar="N", help="number of gateways that get the release"
-    )
+    begin.add_value("--gateways", "N", "number of gateways that get the release", type=int, required=True)
     _add_person(begin)
     begin.add_json()
     return begin
@@ -42,9 +40,7 @@ def _add_batch(todo: Commands) -> CommandParser:
         exit_codes={1: "the roll-out was stopped: begin no batch"},
     )
     _add_version(batch)
-    batch.add_argument(
-        "--gateway", action="append", required=True, metavar="ID", help="id of the gateway; may be repeated"
-    )
+    batch.add_value("--gateway", "ID", "id of the gateway; may be repeated", action="append", required=True)
     _add_number(batch)
     return batch
 
@@ -57,8 +53,8 @@ def _add_failed(todo: Commands) -> CommandParser:
         "edge-agent central rollout failed 0.2.0 --run 7 --gateway dt-001 --reason 'no heartbeat in 180 s'",
     )
     _add_version(failed)
-    failed.add_argument("--gateway", required=True, metavar="ID", help="id of the gateway")
-    failed.add_argument("--reason", required=True, metavar="TEXT", help="reason; of the failure")
+    failed.add_value("--gateway", "ID", "id of the gateway", required=True)
+    failed.add_value("--reason", "TEXT", "reason; why the roll-out failed", required=True)
     _add_number(failed)
     return failed
 
@@ -81,12 +77,12 @@ def _add_stop(todo: Commands) -> CommandParser:
         "stop",
         "stop the roll-out: no further batch begins",
         "edge-agent central rollout stop --by an --reason 'cameras of dt-001 stay dark'",
-        exit_codes={1: "failed, or no roll-out goes on"},
+        exit_codes={1: "failed, or no roll-out is running"},
         description="Stop the roll-out: no further batch begins. The batch that is under way ends by itself; "
         "its gateways stay on the release that they have then. To continue, run rollout.yml again: it leaves "
         "out gateways that have the release.",
     )
-    stop.add_argument("--reason", default="", metavar="TEXT", help="reason; of the stop; default: none")
+    stop.add_value("--reason", "TEXT", "reason; why the roll-out is stopped; default: none", default="")
     _add_person(stop)
     return stop
 
@@ -103,14 +99,14 @@ def _add_list(todo: Commands) -> CommandParser:
 
 
 def _add_version(parser: CommandParser) -> None:
-    parser.add_argument("version", metavar="VERSION", help="version of the release")
+    parser.add_value("version", "VERSION", "version of the release")
 
 
 def _add_number(parser: CommandParser) -> None:
-    parser.add_argument(
-        "--run", type=int, metavar="N", help="number that begin has printed; default: the newest"
+    parser.add_value(
+        "--run", "N", "number that `central rollout begin` printed; default: the newest", type=int
     )
 
 
 def _add_person(parser: CommandParser) -> None:
-    parser.add_argument("--by", required=True, metavar="NAME", help="name of the person; for the record")
+    parser.add_value("--by", "NAME", "name of the person; for the record", required=True)

@@ -70,7 +70,7 @@ def _stop(args: Namespace, connections: DatabaseConnections, now_ms: int) -> Ite
     with connections.writing() as connection:
         version = stop_rollout(connection, None, args.by, args.reason, now_ms)
     if version is None:
-        raise CentralError("no roll-out goes on; nothing was changed")
+        raise CentralError("no roll-out is running; nothing was changed")
     yield f"{version}: stopped, no further batch begins"
 
 

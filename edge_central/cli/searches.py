@@ -27,7 +27,7 @@ def run_searches(args: argparse.Namespace, settings: CentralSettings, stdout: Te
     try:
         bounds = month_bounds(month, zone)
     except ValueError:
-        raise UsageError(f"searches: --month {month} is no month such as 2026-11") from None
+        raise UsageError(f"searches: --month {month} is not a month such as 2026-11") from None
     with read_transaction(settings.database) as connection:
         found = searches_between(connection, *bounds)
     if args.json:

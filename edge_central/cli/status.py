@@ -30,12 +30,10 @@ from edge_central.store.presence_reports import (
 )
 from edge_central.trusted_time.clock_store import now_ms_of, read_clock_record
 
-FRESH_MS = 60_000
-"""A running ingest updates its status row every ten seconds."""
+FRESH_MS = 60_000  # a running ingest updates its status row every ten seconds
 NOT_KNOWN = "not known"
 """For gateways without a published state: nothing is known of them yet, or they were removed."""
-LINES = 20
-"""Lines per list in the text output; ``--json`` has all."""
+LINES = 20  # lines per list in the text output; ``--json`` has all
 
 
 class GatewayStatus(msgspec.Struct, kw_only=True):
@@ -169,7 +167,7 @@ def _counts(status: CentralStatus) -> str:
 
 
 def _lists(status: CentralStatus) -> dict[str, list[str]]:
-    """Return the lists of the text output by the word that their lines begin with."""
+    """Return the lines of each list of the text output. The key is the first word of its lines."""
     return {
         "outage": [
             f"{each.ward}: {len(each.gateways)} of {each.of} gateways, for {_age(each.age_s)}"
@@ -314,7 +312,9 @@ def _running(connection: Connection) -> IngestStatus | None:
     try:
         return None if text is None else msgspec.json.decode(text, type=IngestStatus)
     except msgspec.DecodeError as error:
-        raise CentralError(f"the note of the running ingest is of another version: {error}") from error
+        raise CentralError(
+            f"the ingest that runs is of another version than this command: {error}"
+        ) from error
 
 
 def _count(connection: Connection, table: Table) -> int:

@@ -14,10 +14,12 @@ import pwd
 import re
 import sys
 from argparse import Namespace
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
+
+from sqlalchemy import Connection
 
 from edge_agent.core.clock import SystemClock, wall_ms
 from edge_agent.core.errors import CentralError
@@ -74,7 +76,7 @@ def _add(args: Namespace, settings: CentralSettings, connections: DatabaseConnec
     wards = _wards(args.ward, settings, needed=role is not Role.ADMIN)
     with connections.reading() as connection:
         if accounts.find_account(connection, args.name) is not None:
-            raise CentralError(f"{args.name} is there already; nothing was changed")
+            raise CentralError(f"{args.name} exists already; nothing was changed")
     digest = hash_password(_password(args.password_file))
     with connections.writing() as connection:
         account = Account(args.name, role, wards, author.now_ms)
@@ -125,7 +127,7 @@ def _passwd(args: Namespace, settings: CentralSettings, connections: DatabaseCon
     with connections.reading() as connection:
         account = accounts.find_account(connection, args.name)
     if account is None or account.role in PROGRAM_ROLES:
-        raise CentralError(f"there is no person {args.name}; nothing was changed")
+        raise CentralError(f"there is no user {args.name} who is a person; nothing was changed")
     digest = hash_password(_password(args.password_file))
     with connections.writing() as connection:
         account_changes.reset_password(connection, _author(), args.name, digest, one_time=False)
@@ -135,7 +137,7 @@ def _passwd(args: Namespace, settings: CentralSettings, connections: DatabaseCon
 def _remove(args: Namespace, settings: CentralSettings, connections: DatabaseConnections) -> Iterable[str]:
     with connections.writing() as connection:
         if not accounts.remove_account(connection, args.name):
-            raise CentralError(f"there is no {args.name}; nothing was changed")
+            raise CentralError(f"there is no user or program {args.name}; nothing was changed")
         record_change(connection, AccessKind.USER_REMOVED, _author(), args.name)
     yield f"{args.name}: removed; its access log stays"
 
@@ -148,32 +150,23 @@ def _role(args: Namespace, settings: CentralSettings, connections: DatabaseConne
     yield f"{args.name}: {role}, {_of(wards)}; all sessions have ended"
 
 
-def _disable(args: Namespace, settings: CentralSettings, connections: DatabaseConnections) -> Iterable[str]:
+_CHANGES: dict[str, tuple[Callable[[Connection, AccountAuthor, str], None], str]] = {
+    "disable": (account_changes.disable, "disabled, all sessions have ended"),
+    "enable": (account_changes.enable, "enabled"),
+    "end-sessions": (account_changes.end_sessions, "all sessions have ended"),
+    "reset-second-factor": (
+        account_changes.reset_second_factor,
+        "no second factor any more, all sessions have ended",
+    ),
+}
+"""Changes that need only the name, and what is printed then."""
+
+
+def _change(args: Namespace, settings: CentralSettings, connections: DatabaseConnections) -> Iterable[str]:
+    change, done = _CHANGES[args.todo]
     with connections.writing() as connection:
-        account_changes.disable(connection, _author(), args.name)
-    yield f"{args.name}: disabled, all sessions have ended"
-
-
-def _enable(args: Namespace, settings: CentralSettings, connections: DatabaseConnections) -> Iterable[str]:
-    with connections.writing() as connection:
-        account_changes.enable(connection, _author(), args.name)
-    yield f"{args.name}: enabled"
-
-
-def _end_sessions(
-    args: Namespace, settings: CentralSettings, connections: DatabaseConnections
-) -> Iterable[str]:
-    with connections.writing() as connection:
-        account_changes.end_sessions(connection, _author(), args.name)
-    yield f"{args.name}: all sessions have ended"
-
-
-def _reset_second_factor(
-    args: Namespace, settings: CentralSettings, connections: DatabaseConnections
-) -> Iterable[str]:
-    with connections.writing() as connection:
-        account_changes.reset_second_factor(connection, _author(), args.name)
-    yield f"{args.name}: no second factor any more, all sessions have ended"
+        change(connection, _author(), args.name)
+    yield f"{args.name}: {done}"
 
 
 def _token(args: Namespace, settings: CentralSettings, connections: DatabaseConnections) -> Iterable[str]:
@@ -184,14 +177,12 @@ def _token(args: Namespace, settings: CentralSettings, connections: DatabaseConn
         if args.renew:
             if account is None or account.role not in PROGRAM_ROLES or args.ward or args.may_act:
                 raise CentralError(
-                    f"--renew wants the name of a program alone, no ward and no right: {args.name}; "
+                    f"--renew takes the name of a program, without wards and rights: {args.name}; "
                     "nothing was changed"
                 )
             accounts.set_token(connection, args.name, token)
         elif account is not None:
-            raise CentralError(
-                f"{args.name} is there already: --renew makes it another token; nothing was changed"
-            )
+            raise CentralError(f"{args.name} exists already: --renew replaces its token; nothing was changed")
         else:
             role = Role.API_OFFICER if args.may_act else Role.API
             account = Account(args.name, role, _wards(args.ward, settings, needed=True), author.now_ms)
@@ -225,10 +216,7 @@ _TODO = {
     "list": _list,
     "passwd": _passwd,
     "role": _role,
-    "disable": _disable,
-    "enable": _enable,
-    "end-sessions": _end_sessions,
-    "reset-second-factor": _reset_second_factor,
+    **dict.fromkeys(_CHANGES, _change),
     "remove": _remove,
     "token": _token,
     "onvif-password": _onvif_password,
@@ -245,7 +233,7 @@ def _wards(given: list[str], settings: CentralSettings, *, needed: bool) -> tupl
     unknown = sorted(set(given) - set(settings.wards))
     if unknown:
         known = ", ".join(settings.wards)
-        raise CentralError(f"{unknown[0]} is no ward of this centre ({known}); nothing was changed")
+        raise CentralError(f"{unknown[0]} is not a ward of this centre ({known}); nothing was changed")
     return tuple(sorted(set(given)))
 
 
@@ -257,7 +245,7 @@ def _password(file: Path | None) -> str:
     else:
         if not sys.stdin.isatty():
             raise CentralError(
-                "there is no terminal to ask at: name a --new-password-file; nothing was changed"
+                "there is no terminal to ask for the password: give --new-password-file; nothing was changed"
             )
         password = getpass.getpass("password: ")
         if password != getpass.getpass("again: "):

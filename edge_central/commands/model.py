@@ -73,7 +73,8 @@ class GatewayCommand:
 
     @property
     def rule_id(self) -> str:
-        """The rule that it names, as an id or written out; empty: none, as where it changes masks."""
+        """The id of the rule that the command names, by id or written out in full; empty: it names none,
+        because it changes masks."""
         rule = self.args.get("rule")
         named = rule.get("id") if isinstance(rule, Mapping) else rule or self.args.get("reset")
         return named if isinstance(named, str) else ""
@@ -85,7 +86,8 @@ class GatewayCommand:
 
     @property
     def rule_name(self) -> str:
-        """The name of a rule that is written out; empty: it has none, or only its id is named."""
+        """The name of the rule, if the command has the whole rule; empty: it has no name, or the command
+        has its id only."""
         rule = self.args.get("rule")
         name = rule.get("name") if isinstance(rule, Mapping) else None
         return name if isinstance(name, str) else ""

@@ -16,7 +16,10 @@ SAME_END_MS = 120_000
 
 @dataclass(frozen=True, slots=True)
 class OverrideInForce:
-    """``command``: None if the console has not sent it. ``what``: mask, disarm or arm."""
+    """A rule that a command has muted, disarmed or armed for a while.
+
+    ``command``: None if the console has not sent it. ``what``: mask, disarm or arm.
+    """
 
     camera: str
     rule: str
@@ -31,9 +34,9 @@ def overrides_in_force(
     commands: Mapping[tuple[str, str], LoggedCommand],
     now_ms: int,
 ) -> dict[tuple[str, str], OverrideInForce]:
-    """By camera and rule. ``reported``: of the heartbeat received at ``heartbeat_ms``. ``commands``: the
-    newest override of each rule that the gateway has carried out; one that is newer than the heartbeat
-    decides."""
+    """By camera and rule. ``reported``: the overrides in the heartbeat that was received at
+    ``heartbeat_ms``. ``commands``: the newest override of each rule that the gateway has carried out; one
+    that is newer than the heartbeat decides."""
     found = {}
     for each in reported:
         until_ms = bounded_time(heartbeat_ms + each.left_s * 1000)

@@ -5,7 +5,7 @@ An unreadable document counts as empty; its bytes stay in the database.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -13,16 +13,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from edge_agent.wire.received.bounds import EARLIEST_MS, LATEST_MS, bound_fields, with_problem, with_problems
-from edge_agent.wire.received.health import (
-    ReceivedBoxHealth,
-    ReceivedCertificatesHealth,
-    ReceivedCommandsHealth,
-    ReceivedConfigHealth,
-    ReceivedModelHealth,
-    ReceivedModemHealth,
-    ReceivedUpdateHealth,
-    ReceivedUplinkHealth,
-)
+from edge_agent.wire.received.health import ReceivedCameraHealth, ReceivedHealth
+from edge_agent.wire.received.messages import InventoryDetector
 from edge_central.sentences import problem_text
 
 MAX_CACHED, CACHED_BYTES = 1_024, 8_192
@@ -30,48 +22,23 @@ MAX_CACHED, CACHED_BYTES = 1_024, 8_192
 OUT_OF_BOUNDS = problem_text("out-of-bounds")
 
 
-class CameraFields(msgspec.Struct):
+class CameraFields(ReceivedCameraHealth):
     """One camera of a heartbeat."""
 
-    state: str = ""
-    cause: str | None = None
-    since: str = ""
     codec: str | None = None
     width: int | None = None
     height: int | None = None
-    packet_fps: float = 0.0
-    view: list[str] = msgspec.field(default_factory=list)
 
 
-class _Clock(msgspec.Struct):
-    synced: bool | None = None
-
-
-class _Outbox(msgspec.Struct):
-    depth: int = 0
-    oldest_s: float = 0.0
-
-
-class HeartbeatFields(msgspec.Struct):
-    version: str = ""
-    config_hash: str = ""
-    clock: _Clock = msgspec.field(default_factory=_Clock)
-    box: ReceivedBoxHealth = msgspec.field(default_factory=ReceivedBoxHealth)
-    outbox: _Outbox = msgspec.field(default_factory=_Outbox)
-    cameras: dict[str, CameraFields] = msgspec.field(default_factory=dict)
-    certificates: ReceivedCertificatesHealth = msgspec.field(default_factory=ReceivedCertificatesHealth)
-    uplink: ReceivedUplinkHealth = msgspec.field(default_factory=ReceivedUplinkHealth)
-    modem: ReceivedModemHealth | None = None
-    update: ReceivedUpdateHealth = msgspec.field(default_factory=ReceivedUpdateHealth)
-    config: ReceivedConfigHealth = msgspec.field(default_factory=ReceivedConfigHealth)
-    model: ReceivedModelHealth = msgspec.field(default_factory=ReceivedModelHealth)
-    commands: ReceivedCommandsHealth = msgspec.field(default_factory=ReceivedCommandsHealth)
-    degraded: list[str] = msgspec.field(default_factory=list)
-    problems: Any = None
+class HeartbeatFields(ReceivedHealth):
+    time: str = ""
+    session: str = ""
+    cameras: Mapping[str, CameraFields] = msgspec.field(default_factory=dict)
 
 
 class CameraIdentityFields(msgspec.Struct):
-    """What a camera says it is; empty: unknown. Shown escaped and cut like all texts of a gateway."""
+    """Make and model as the camera itself reports them; empty: unknown. They are shown escaped and cut like
+    all texts of a gateway."""
 
     manufacturer: str | None = None
     model: str | None = None
@@ -92,11 +59,6 @@ class LocationFields(msgspec.Struct):
     longitude: float | None = None
 
 
-class BirthDetectorFields(msgspec.Struct):
-    name: str = ""
-    model_sha256: str | None = None
-
-
 class BirthFields(msgspec.Struct):
     name: str = ""
     version: str = ""
@@ -105,7 +67,7 @@ class BirthFields(msgspec.Struct):
     evidence_key: str | None = None
     cameras: list[BirthCameraFields] = msgspec.field(default_factory=list)
     location: LocationFields | None = None
-    detector: BirthDetectorFields = msgspec.field(default_factory=BirthDetectorFields)
+    detector: InventoryDetector = msgspec.field(default_factory=InventoryDetector)
 
 
 class MediaFields(msgspec.Struct):
@@ -175,8 +137,7 @@ _EVENT = msgspec.json.Decoder(EventFields)
 
 
 def _cached(read: Callable[[bytes | None], _T]) -> Callable[[bytes | None], _T]:
-    """Cache decoded documents: a fleet page reads all heartbeats and births, and few change between two
-    pages."""
+    """Caches decoded documents: a fleet page reads all heartbeats and births, and few change in between."""
     cached = lru_cache(MAX_CACHED)(read)
     return lambda payload: cached(payload) if len(payload or b"") <= CACHED_BYTES else read(payload)
 

@@ -1,8 +1,8 @@
 """Lists of events, page by page: one row for each event, with all its messages.
 
-The messages of an event (start, updates, end) have one ``event_id``. The event's row stands where the first
-of them that matches the filter stands; so an end that arrives later changes the row and moves nothing, also
-when a page ends between the two.
+The messages of an event (start, updates, end) have one ``event_id``. The place of the row in the list is
+that of the first message that matches the filter. So an end that arrives later changes the row but does not
+move it, also when the end would be on another page.
 
 Without a time range events are in the order in which they were stored (``cursor``): stable, and a gateway
 with a wrong clock cannot keep events on top. With a time range they are in the order of their own times.
@@ -169,8 +169,9 @@ FILTERED = ("ward", "kind", "severity", "gateway", "camera", "time_ms")
 
 
 def _unindexed(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    """The value of a column that has one in each row, without its indexes. Where two indexes suit a query
-    equally, SQLite takes the one that was created last, which differs between databases."""
+    """The value of a column, written so that SQLite uses none of its indexes. The column has a value in
+    each row. Where two indexes suit a query equally, SQLite takes the one that was created last, which
+    differs between databases."""
     return func.coalesce(column, "" if isinstance(column.type, Text) else 0)
 
 

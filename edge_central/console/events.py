@@ -6,29 +6,19 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Select,
-    Text,
-    cast,
-    func,
-    literal,
-    literal_column,
-    select,
-)
+from sqlalchemy import ColumnElement, Connection, Select, Text, cast, func, literal, literal_column, select
 
 from edge_agent.core.delivery import SEALED_TYPE
 from edge_agent.wire.received.bounds import EARLIEST_MS, LATEST_MS, bounded_time
 from edge_central.console import documents
 from edge_central.store import tables
+from edge_central.store.papers import PAPERS, is_listed, is_paper, paper_of
 from edge_central.store.ringing import ALARM, RULES, WARNING
 from edge_central.store.scope import Scope
 
 MAX_PHASES = 500
 NEWEST = 8
-NEWEST_FOR_WHOLE = 40
-"""The newest media of a camera that are searched for a picture."""
+NEWEST_FOR_WHOLE = 40  # the newest media of a camera that are searched for a picture
 NEWEST_REQUESTED = 4
 """The newest requested pictures of a camera that are searched for if none of those is whole."""
 INFO = 9
@@ -75,6 +65,11 @@ class EventRow:
         return max(0, (self.ended_ms or 0) - self.time_ms) if begun else None
 
     @property
+    def paper(self) -> str:
+        """Which document of the commissioning it announces; empty: none."""
+        return paper_of(self.event_id, self.camera) if self.kind == "evidence" else ""
+
+    @property
     def late_s(self) -> float:
         """Seconds from the event to its arrival, if the gateway's clock is right."""
         return (self.received_ms - self.time_ms) / 1000
@@ -112,6 +107,11 @@ class EventStory:
     @property
     def goes_on(self) -> bool:
         return self.phases[-1].phase in ("start", "update") if self.phases else False
+
+    @property
+    def paper(self) -> str:
+        """Which document of the commissioning it is about; empty: none."""
+        return self.first.paper
 
     @property
     def clips(self) -> tuple[StoredMedia, ...]:
@@ -212,6 +212,18 @@ def media(connection: Connection, scope: Scope, gateway: str, media_id: str) -> 
     return found[0] if found else None
 
 
+def papers_of(connection: Connection, scope: Scope, gateway: str) -> dict[str, tuple[StoredMedia, ...]]:
+    """The documents of each kind of ``PAPERS`` that a gateway has sent, newest first: those that are stored
+    as papers, and the newest one if it is not."""
+    found = {}
+    for kind in PAPERS:
+        newest = _media(connection, scope, is_paper(kind), gateway, newest=1)
+        listed = _media(connection, scope, is_paper(kind) & is_listed(), gateway)
+        if newest:
+            found[kind] = (*newest, *(each for each in listed if each not in newest))
+    return found
+
+
 def latest_pictures(
     connection: Connection,
     scope: Scope,
@@ -230,11 +242,7 @@ def latest_pictures(
 
 
 def whole_picture(
-    connection: Connection,
-    scope: Scope,
-    gateway: str,
-    camera: str,
-    is_whole: Callable[[StoredMedia], bool],
+    connection: Connection, scope: Scope, gateway: str, camera: str, is_whole: Callable[[StoredMedia], bool]
 ) -> StoredMedia | None:
     """The newest picture that shows all that the camera sees: one that a command requested, the scene of a
     still, or one that ``is_whole`` says is whole. Other pictures of events are cut out."""

@@ -69,7 +69,7 @@ class CameraVisibility(StrEnum):
 
 
 class AttentionLevel(StrEnum):
-    """What a site demands of the officers."""
+    """How urgently officers have to look after a site."""
 
     NORMAL = "normal"
     CHECK = "check"  # check when there is time
@@ -198,13 +198,12 @@ def read_fleet(
 
 
 def _site_or_placeholder(row: Any, names: Names) -> SiteOverview:
-    """The site; if its data cannot be decoded, a row that says so, so that the other sites are still
-    listed."""
+    """The site; if its data cannot be decoded, a row that says so: the other sites are still listed."""
     state, since_ms, why = _site_state(row)
     try:
         return _site(row, names, state, since_ms, why)
     except Exception as error:  # noqa: BLE001 - whatever it is, the other sites are shown
-        log.warning("%s: what it says cannot be shown: %s", row.id, repr(error)[:200])
+        log.warning("%s: its stored data cannot be shown: %s", row.id, repr(error)[:200])
     known = names.site(row.id)
     return SiteOverview(
         row.id, row.ward, known.name or row.id, known.latitude, known.longitude, state, since_ms,

@@ -1,5 +1,4 @@
-"""History of one gateway for plots: temperature, disk, memory, outbox, and frames per second of each
-camera."""
+"""History of a gateway for plots: temperature, disk, memory, outbox, and frames per second of cameras."""
 
 from __future__ import annotations
 
@@ -12,8 +11,7 @@ from edge_agent.wire.received.bounds import MAX_ITEMS, bounded_number
 from edge_central.store import tables
 from edge_central.store.scope import Scope
 
-MAX_POINTS = 5_000
-"""At ten minutes per point more than a month."""
+MAX_POINTS = 5_000  # at ten minutes per point more than a month
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,7 @@ from edge_central.store.open_alarms import list_event, mark_acknowledged, unlist
 from edge_central.store.scope import Scope
 
 MAX_NOTE_CHARACTERS = 2_000
-FOR_ADMINISTRATORS = ("hidden", "shown")
-"""Steps that only administrators may read."""
+FOR_ADMINISTRATORS = ("hidden", "shown")  # steps that only administrators may read
 
 
 class IncidentOutcome(StrEnum):
@@ -77,11 +76,9 @@ def subject_of(event: EventRow) -> str:
 
 
 Row = dict[str, Any]
-Subjects = Mapping[str, str]
-"""Subjects with their wards."""
+Subjects = Mapping[str, str]  # subjects with their wards
 _H = tables.handling.c
-_QUERY_ROWS = 500
-"""Values in one IN list: SQLite accepts 32,766 parameters."""
+_QUERY_ROWS = 500  # values in one IN list: SQLite accepts 32,766 parameters
 
 
 def handlings(connection: Connection, scope: Scope, subjects: Iterable[str]) -> dict[str, Handling]:
@@ -100,20 +97,12 @@ def steps(connection: Connection, subject: str) -> tuple[HandlingStep, ...]:
     return tuple(HandlingStep(row.at_ms, row.who, row.what, row.words) for row in connection.execute(query))
 
 
-# --- writing ---
-
-
 @dataclass(frozen=True, slots=True)
 class LogAuthor:
     """The author and time of a step."""
 
     who: str
     now_ms: int
-
-
-def acknowledge(connection: Connection, by: LogAuthor, subject: str, ward: str) -> bool:
-    """Silence a subject for everyone and put the author in charge. False if it was acknowledged before."""
-    return acknowledge_all(connection, by, {subject: ward}) > 0
 
 
 def acknowledge_all(connection: Connection, by: LogAuthor, subjects: Subjects) -> int:
@@ -134,19 +123,8 @@ def acknowledge_waiting(connection: Connection, by: LogAuthor, subjects: Subject
     return {subject: subjects[subject] for subject in new}
 
 
-def assign_owner(connection: Connection, by: LogAuthor, subject: str, ward: str, owner: str) -> None:
-    assign_all(connection, by, {subject: ward}, owner)
-
-
 def assign_all(connection: Connection, by: LogAuthor, subjects: Subjects, owner: str) -> None:
     _change(connection, by, subjects, "owner", owner, {"owner": owner})
-
-
-def close(
-    connection: Connection, by: LogAuthor, subject: str, ward: str, outcome: IncidentOutcome, words: str
-) -> None:
-    """Close a subject, which also acknowledges it."""
-    close_all(connection, by, {subject: ward}, outcome, words)
 
 
 def close_all(
@@ -166,11 +144,6 @@ def reopen(connection: Connection, by: LogAuthor, subject: str, ward: str) -> No
     if what == "event":
         gateway, _, event_id = rest.partition(" ")
         list_event(connection, gateway, event_id)
-
-
-def note(connection: Connection, by: LogAuthor, subject: str, ward: str, words: str) -> None:
-    """Add a note; an empty one is ignored."""
-    note_all(connection, by, {subject: ward}, words)
 
 
 def note_all(connection: Connection, by: LogAuthor, subjects: Subjects, words: str) -> None:
@@ -195,8 +168,7 @@ class HiddenEvent:
 
 
 def hide(connection: Connection, by: LogAuthor, event: EventRow, words: str) -> None:
-    """Hide an event with all its phases from lists and the bell. Nothing is deleted, and the step names
-    the author."""
+    """Hide an event with its phases from lists and bell. Nothing is deleted; the step names the author."""
     row = HiddenEvent(subject_of(event), event.cursor, event.ward, by.now_ms, by.who)
     statement = conflict_insert(connection, tables.hidden_event).values(asdict(row))
     if connection.execute(statement.on_conflict_do_nothing()).rowcount:
@@ -269,9 +241,6 @@ def handling_of(row: Any, subject: str) -> Handling:
         None if row.outcome is None else IncidentOutcome(row.outcome),
         row.closed_ms,
     )
-
-
-# --- shifts ---
 
 
 def hand_over(connection: Connection, by: LogAuthor, scope: Scope, words: str, open_: Sequence[str]) -> int:

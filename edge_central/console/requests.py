@@ -20,8 +20,7 @@ from edge_central.store import tables
 from edge_central.store.batch import UNFINISHED
 from edge_central.store.scope import Scope
 
-NO_CLIP = "no-such-clip"
-"""Code of the reply of a gateway that has no clip of an event."""
+NO_CLIP = "no-such-clip"  # code of the reply of a gateway that has no clip of an event
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,4 @@
-"""Finds wards, sites and cameras by typed words: without diacritics, in any order, also by recorder
-channel. Pure."""
+"""Finds wards, sites and cameras by words without diacritics, in any order, or by recorder channel. Pure."""
 
 from __future__ import annotations
 

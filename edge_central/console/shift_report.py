@@ -1,6 +1,5 @@
-"""What rang in a time, who acknowledged it and when, and the outcomes: for reports of a shift and a month.
-
-An alarm counts in the time in which it reached the centre, where it rang.
+"""The alarms that rang in a period, who acknowledged them and when, and their outcomes: for reports of a
+shift and a month. An alarm belongs to the period in which it reached the centre, because it rang then.
 """
 
 from __future__ import annotations
@@ -66,7 +65,7 @@ class SourceFigures:
 
 @dataclass(frozen=True, slots=True)
 class TimeFigures:
-    """Times until alarms were acknowledged, or closed, of those that were. Seconds."""
+    """Seconds until alarms were acknowledged, or closed; alarms that were not are left out."""
 
     count: int
     median_s: float
@@ -75,7 +74,7 @@ class TimeFigures:
 
 @dataclass(frozen=True, slots=True)
 class ShiftReport:
-    """Alarms that an administrator has hidden are only counted; quiet ones belong to the others."""
+    """The alarms of a period. Of alarms that an administrator has hidden, only the number is given."""
 
     from_ms: int
     to_ms: int

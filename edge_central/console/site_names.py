@@ -65,7 +65,7 @@ def fold_text(text: str) -> str:
 
 
 def read_names(sites: Path | None, wards: Path | None) -> Names:
-    """Read both files. Raises OSError for an unreadable file, ValueError for invalid UTF-8."""
+    """Read both files. Raises OSError for an unreadable file, ValueError for no table in UTF-8."""
     ward_names = {row["ward"]: row.get("name") or row["ward"] for row in read_rows(wards) if row.get("ward")}
     by_name = {fold_text(name): ward for ward, name in ward_names.items()}
     found: dict[str, SiteNames] = {}
@@ -101,7 +101,7 @@ def _degrees(text: str) -> float | None:
 
 def read_rows(path: Path | None) -> Iterator[dict[str, str]]:
     """Rows of a CSV file as spreadsheets write it: separated by ``;``, ``,`` or tab, with or without a
-    byte order mark or Excel's ``sep=`` line."""
+    byte order mark or Excel's ``sep=`` line. Raises OSError, and ValueError for another file."""
     if path is None:
         return
     text = path.read_bytes().decode("utf-8-sig")
@@ -109,9 +109,12 @@ def read_rows(path: Path | None) -> Iterator[dict[str, str]]:
     if first.strip().lower().startswith("sep="):
         text = rest
     header = next((line for line in text.splitlines() if line.strip(" ;,\t")), "")
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(";,\t", key=header.count))
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=max(";,\t", key=header.count)))
+    except csv.Error as error:
+        raise ValueError(f"{path}: {error}") from error
     columns: list[str] | None = None
-    for cells in reader:
+    for cells in rows:
         cleaned = [
             unicodedata.normalize("NFC", " ".join(cell.translate(_INVISIBLE).split())) for cell in cells
         ]

@@ -10,8 +10,7 @@ from edge_central.store.presence_reports import OutageReport
 RAIN_SHARE, RAIN_LEAST = 0.5, 4
 """Share and minimum number of a ward's seeing cameras that report rain: from here on it is weather, not a
 dirty lens."""
-TOGETHER_MS = 180_000
-"""Ward outages that begin within this time are one power cut of the city."""
+TOGETHER_MS = 180_000  # ward outages that begin within this time are one power cut of the city
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +32,6 @@ class CityPowerCut:
 
 @dataclass(frozen=True, slots=True)
 class BootingSites:
-    """Sites of a ward that are booting."""
-
     ward: str
     gateways: tuple[str, ...]
 
@@ -48,10 +45,6 @@ class Situation:
     @property
     def is_normal(self) -> bool:
         return not (self.rain or self.cuts or self.back)
-
-    def explains(self, ward: str, view: str) -> bool:
-        """Whether the banner of the ward already covers this view state of a camera."""
-        return view == RAIN and self.rains(ward)
 
     def rains(self, ward: str) -> bool:
         return any(each.ward == ward for each in self.rain)

@@ -42,8 +42,8 @@ class WardCard:
 def ward_cards(
     fleet: Fleet, counts: Mapping[str, QueueCounts], action: Sequence[SiteOverview]
 ) -> tuple[WardCard, ...]:
-    """The cards of all wards; ``counts``: of open alarms by ward; ``action``: the sites that need action, the
-    most recent fault first."""
+    """The cards of all wards; ``counts``: numbers of open alarms by ward; ``action``: the sites that need
+    action, the most recent fault first."""
     cards = []
     for ward in fleet.wards:
         own = tuple(site for site in action if site.ward == ward.id)

@@ -126,7 +126,7 @@ def _reported(connection: Connection, version: str, id: int | None, *, ended: bo
     query = select(tables.rollout).order_by(_R.id.desc()).limit(1)
     found = connection.execute(query if id is None else query.where(_R.id == id)).one_or_none()
     if found is None or found.version != version:
-        raise RolloutRefused(f"no roll-out of {version} goes on: begin it first")
+        raise RolloutRefused(f"no roll-out of {version} is running: begin it first")
     if found.ended_ms is not None and not ended and found.outcome != RolloutOutcome.STOPPED:
         raise RolloutRefused(f"the roll-out of {version} has ended: begin it again")
     return found
@@ -141,7 +141,7 @@ def _end(connection: Connection, id: int, outcome: RolloutOutcome, now_ms: int) 
 
 
 def stop_rollout(connection: Connection, id: int | None, by: str, why: str, now_ms: int) -> str | None:
-    """Stop a roll-out (``id`` None: the one that goes on), and return its version. None: it does not go on.
+    """Stop a roll-out (``id`` None: the one that runs), and return its version. None: it does not run.
     The batch that is under way ends by itself."""
     values = {
         "stopped_ms": now_ms,

@@ -1,4 +1,4 @@
-"""What one batch of messages gave, and the batch while it is built."""
+"""The result of one batch of messages, and the batch while it is built."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TOPIC_CHARACTERS = 300
 
 @dataclass(frozen=True, slots=True)
 class BornConfiguration:
-    """What a birth says of the configuration, as it says it."""
+    """The configuration's facts in a birth, unchanged."""
 
     ward: str
     hash: str

@@ -22,6 +22,7 @@ from edge_agent.wire.received.messages import (
     parse_message,
 )
 from edge_agent.wire.topics import CentralTopics, UpKind
+from edge_central.claims.boxes_file import BoxesFile
 from edge_central.claims.intake import ClaimIntake
 from edge_central.console_settings import DEFAULT_TIMEZONE
 from edge_central.ingest.batch_result import BatchResult, OpenBatch
@@ -30,9 +31,10 @@ from edge_central.ingest.file_assembly import EXPIRES_MS, FileAssembly
 from edge_central.ingest.status_rows import StatusRows
 from edge_central.searches.answers import is_answer
 from edge_central.settings import HeartbeatHistory
-from edge_central.store.batch import Batch
+from edge_central.store.batch import Batch, Row
 from edge_central.store.fleet_state import FleetState, GatewayRecord
 from edge_central.store.media_folder import MediaFolder
+from edge_central.store.papers import add_paper
 from edge_central.traffic.recorder import TrafficRecorder
 
 log = logging.getLogger(__name__)
@@ -52,11 +54,14 @@ class BatchWriter:
         media_folder: MediaFolder,
         history: HeartbeatHistory,
         timezone: tzinfo = DEFAULT_TIMEZONE,
+        boxes: BoxesFile | None = None,
     ) -> None:
-        """``timezone``: of the days by which traffic is counted."""
+        """``timezone``: time zone of the days by which traffic is counted. ``boxes``: the prepared boxes,
+        whose claims are stored in any case."""
         self._topics = topics
         self.timezone = timezone
         self.wards = frozenset(wards)
+        self._boxes = boxes or BoxesFile(None)
         self._media_folder = media_folder
         self._assembly = FileAssembly(media_folder, wards)
         self._slot_ms = round(history.every_s * 1000)
@@ -74,7 +79,7 @@ class BatchWriter:
         open_batch = OpenBatch(fleet, batch, now_ms)
         traffic = TrafficRecorder(self.timezone)
         builder = _BatchBuilder(open_batch, self._media_folder, self._assembly, self._slot_ms, traffic)
-        claims = ClaimIntake(batch.connection, self.wards, now_ms)
+        claims = ClaimIntake(batch.connection, self.wards, now_ms, self._boxes.boxes())
         for received in messages:
             if (box := self._topics.parse_box(received.topic)) is not None:
                 try:
@@ -106,7 +111,7 @@ class BatchWriter:
     def _read(self, received: MessageReceived) -> GatewayMessage:
         topic = self._topics.parse_up(received.topic)
         if topic is None or topic.ward not in self.wards:
-            raise MalformedMessage("no topic that this centre takes in")
+            raise MalformedMessage("this centre does not read this topic")
         return parse_message(topic, received.payload, received.properties)
 
 
@@ -175,7 +180,7 @@ class _BatchBuilder:
                 self._batch.reject(topic, reason, media.payload)
             return
         self._media_folder.store(media)
-        self._add_media(media, len(media.payload), media.sealed)
+        add_paper(self._batch.rows.connection, self._add_media(media, len(media.payload), media.sealed))
 
     def _part(self, part: PartMessage) -> None:
         if self._batch.rows.media_row(part.gateway, part.media_id) is not None:
@@ -188,8 +193,8 @@ class _BatchBuilder:
         if outcome.problem:
             self._batch.reject(f"{part.gateway} {part.media_id}", outcome.problem, part.payload)
 
-    def _add_media(self, media: MediaMessage | PartMessage, size_bytes: int, sealed: bool) -> None:
-        self._batch.rows.media[media.gateway, media.media_id] = {
+    def _add_media(self, media: MediaMessage | PartMessage, size_bytes: int, sealed: bool) -> Row:
+        row = {
             "gateway": media.gateway,
             "media_id": media.media_id,
             "event_id": media.event_id,
@@ -199,3 +204,5 @@ class _BatchBuilder:
             "sealed": sealed,
             "received_ms": self._batch.now_ms,
         }
+        self._batch.rows.media[media.gateway, media.media_id] = row
+        return row

@@ -35,8 +35,7 @@ RECEIVE_MAXIMUM = 1_000
 MAXIMUM_PACKET_BYTES = 4_194_304
 """Larger than any valid message, so that an oversized one arrives and is recorded as rejected. Otherwise
 the broker would drop it silently."""
-MAX_UNCONFIRMED = 65_536
-"""Received messages that wait to be read; beyond this heartbeats are dropped."""
+MAX_UNCONFIRMED = 65_536  # received messages that wait to be read; beyond this heartbeats are dropped
 RECONNECT_CAP_S = 15.0
 """Short: unlike 465 gateways, one centre cannot overload the broker by reconnecting."""
 WINDOW = 500
@@ -44,16 +43,14 @@ WINDOW = 500
 a PUBACK is queued behind up to ``RECEIVE_MAXIMUM`` events, which take a second. With a window of 50 only
 100 confirmations went out per second; ten cities need 1,400."""
 MAX_WAITING = 20_000
-"""Own messages that wait to be sent. Beyond this the oldest are dropped; gateways send unconfirmed events
-again."""
+"""Own messages that wait to be sent; then the oldest are dropped: gateways send unconfirmed events again."""
 
 
 CentralStateKind = Literal["online", "degraded", "stopped", "offline"]
 
 
 class CentralState(msgspec.Struct, frozen=True, kw_only=True):
-    """Retained at ``tb/v1/central/state``. ``degraded``: connected, but nothing can be stored or
-    confirmed."""
+    """Retained at ``tb/v1/central/state``. ``degraded``: connected, but nothing can be stored."""
 
     schema: Literal["central-state/1"] = "central-state/1"
     state: CentralStateKind
@@ -91,7 +88,6 @@ class CentralBrokerSession:
         self._client_id = client_id
         self._subscriptions = tuple(subscriptions)
         self._state_message = state_message
-        self._clock = clock
         self._session = BrokerSession(
             client_id,
             self._prepare,
@@ -134,8 +130,7 @@ class CentralBrokerSession:
         return self._in_flight > 0 or bool(self._waiting)
 
     def poll(self) -> list[UnconfirmedMessage]:
-        """Handle signals, connect or send what is due, and return the messages received since the last
-        call."""
+        """Handle signals, connect or send what is due, and return messages received since the last call."""
         received: list[UnconfirmedMessage] = []
         for session, signal in self._session.signals():
             if isinstance(signal, MessageReceived):
@@ -150,8 +145,7 @@ class CentralBrokerSession:
         return received
 
     def wait_s(self, max_s: float) -> float:
-        """Return the seconds for which the caller may wait for ``wake`` before the next ``poll``, at most
-        ``max_s``."""
+        """Seconds for which the caller may wait for ``wake`` before the next ``poll``, at most ``max_s``."""
         return self._session.wait_s(min(max_s, 1.0))
 
     def confirm(self, delivered: Sequence[UnconfirmedMessage]) -> None:
@@ -164,14 +158,12 @@ class CentralBrokerSession:
                 connection.acknowledge(each.message.packet_id)
 
     def publish(self, message: MqttMessage) -> None:
-        """Queue a message: sent in order, as fast as the broker acknowledges; dropped when the session
-        ends first."""
+        """Queue a message: sent in order, as the broker acknowledges; dropped if the session ends first."""
         self._waiting.append(message)
         self._send()
 
     def publish_confirmation(self, message: MqttMessage) -> None:
-        """Queue a confirmation, ahead of other messages: gateways send again what is not confirmed within
-        a minute."""
+        """Queue a confirmation, ahead of others: gateways resend what is not confirmed within a minute."""
         self._confirmations.append(message)
         self._send()
 

@@ -35,7 +35,7 @@ _T = tables.transfer.c
 
 @dataclass(slots=True)
 class PartOutcome:
-    """What a part has led to; valid once its batch is committed."""
+    """The effect of a received part; valid once its batch is committed."""
 
     confirmed: list[str] = field(default_factory=list)  # ids for ``down/ack``
     complete: bool = False  # the whole file is stored

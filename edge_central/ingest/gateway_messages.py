@@ -1,4 +1,4 @@
-"""What the centre sends to gateways: confirmations, requests of the console, and requests for a birth.
+"""Messages of the centre to gateways: confirmations, requests of the console, and requests for a birth.
 
 A confirmation, on ``down/ack``, says which events of the gateway are stored: in batches, after the commit.
 
@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import msgspec
 from sqlalchemy import Connection, select, update
 
 from edge_agent import wire
@@ -41,12 +40,10 @@ from edge_central.store.fleet_state import FleetState, GatewayRecord
 log = logging.getLogger(__name__)
 
 ACK_EVERY_S = 1.0
-"""A gateway resends after 60 s at the earliest. When all 465 gateways report, this makes 465 messages per
-interval."""
+"""A gateway resends after 60 s at the earliest. With 465 gateways this makes 465 messages per interval."""
 ACK_EXPIRY_S = 300
 """A gateway that was away longer has already queued its events again, and resends them."""
-MAX_NUMBERS = 1_000
-"""Sequence numbers in one message: 8 kB."""
+MAX_NUMBERS = 1_000  # sequence numbers in one message: 8 kB
 MAX_MEDIA = 100
 
 
@@ -94,23 +91,10 @@ class Confirmations:
         return MqttMessage(topic, encode_json(ack), expiry_s=ACK_EXPIRY_S)
 
 
-EXPIRES_S = 300
-"""A gateway that was away longer must not run an old command."""
-SILENT_MS = 900_000
-"""A request without a final reply after this time counts as expired."""
+EXPIRES_S = 300  # a gateway that was away longer must not run an old command
+SILENT_MS = 900_000  # a request without a final reply after this time counts as expired
 MAX_AT_ONCE = 50
 _GATEWAY = re.compile(field_types.ID)
-
-
-class CommandDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """``down/cmd/<type>``, see docs/design/commands.md."""
-
-    id: str
-    type: str
-    gateway: str
-    issued: str
-    expires: str
-    args: dict[str, Any]
 
 
 def command_message(
@@ -118,9 +102,7 @@ def command_message(
 ) -> MqttMessage:
     now = clock.now()
     expires = rfc3339(now + timedelta(seconds=EXPIRES_S))
-    command = CommandDocument(
-        id=id, type=type, gateway=gateway, issued=rfc3339(now), expires=expires, args=args
-    )
+    command = wire.Command(id=id, type=type, gateway=gateway, issued=rfc3339(now), expires=expires, args=args)
     topic = topics.command(ward, gateway, type)
     return MqttMessage(topic, encode_json(command), expiry_s=EXPIRES_S)
 
@@ -164,8 +146,8 @@ class RequestSender:
     def _message(self, row: Any, now_ms: int) -> MqttMessage | None:
         """The command of a row. None: it is too old, or the console cannot have written it.
 
-        An attacker who takes over the console can write rows. So without a signature only those types are
-        sent that change nothing; what is said to be signed must be a JWS, which the gateway verifies.
+        An attacker who takes over the console can write rows. So a command without a signature is sent only
+        if its type changes nothing; any other must be a JWS, which the gateway verifies.
         """
         if now_ms - row.asked_ms > EXPIRES_S * 1000:
             return None
@@ -200,8 +182,7 @@ class RequestSender:
         connection.execute(silent.values(status="expired"))
 
 
-SETTLE_S = 15.0
-"""After a connect, retained births are still arriving for this time."""
+SETTLE_S = 15.0  # after a connect, retained births are still arriving for this time
 FIRST_S, MAX_S = 60.0, 3_600.0
 """Delay between two requests to one gateway, doubled each time: a gateway that does not know the command
 never answers."""

@@ -56,7 +56,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class CandidateList:
-    """The candidates of a step in one way of time."""
+    """The candidates of a step in one direction of time."""
 
     candidates: tuple[Candidate, ...]  # undecided and confirmed ones, the most likely first
     rejected: tuple[Candidate, ...]
@@ -143,7 +143,7 @@ def read_appearance(connection: Connection, step: JourneyStep, searches: Sequenc
 
 
 def unsent(searches: Sequence[SearchView]) -> Mapping[str, float]:
-    """By gateway: how many times more passages it counts than it has sent."""
+    """By gateway: the number of passages that it counts, divided by the number that it has sent."""
     return {
         answer.gateway: max(1.0, answer.total / max(answer.stored, 1))
         for search in reversed(searches)

@@ -219,8 +219,8 @@ def undo(connection: Connection, author: SearchAuthor, journey: Journey, step: i
 
 
 def _current(connection: Connection, author: SearchAuthor, journey: Journey) -> Journey | None:
-    """The journey as it is now, and for nobody else to change before the end of the transaction: another
-    officer may have changed it since it was read."""
+    """Read the journey again, because another officer may have changed it, and lock it: nobody else can
+    change it before the end of the transaction."""
     _locked_wards(connection, journey)
     return read_journey(connection, author, journey.id)
 
@@ -233,7 +233,7 @@ def _locked_wards(connection: Connection, journey: Journey) -> str:
 
 
 def note_change(connection: Connection, journey: Journey, wards: Iterable[str], now_ms: int) -> None:
-    """The journey has changed, and reaches these wards too."""
+    """Record that the journey has changed, and that it now reaches these wards too."""
     columns = tables.journey.c
     stored = _locked_wards(connection, journey)
     reached = " ".join(sorted({*stored.split(), *wards}))

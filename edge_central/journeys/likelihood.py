@@ -98,8 +98,8 @@ def reasons_of(
     passages: int,
     appearance: Appearance | None = None,
 ) -> tuple[Reason, ...]:
-    """All factors of a candidate. ``share``: of the objects at the first camera, how many come to this one.
-    ``passages``: how many of the kind this camera saw in its window."""
+    """All factors of a candidate. ``share``: the share of the objects at the first camera that come to this
+    one. ``passages``: how many of the kind this camera saw in its window."""
     found = [time_reason(gap_s(match, candidate, way), neighbour, share, passages)]
     found += colour_reasons(match, candidate)
     if match.label and candidate.label:

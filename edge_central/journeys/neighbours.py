@@ -148,7 +148,7 @@ def _site(row: Any, names: Names) -> _Site:
 
 
 def _valid(cameras: Iterable[str]) -> frozenset[str]:
-    """What a question may name: a gateway may say anything."""
+    """Those of the names that a question may contain, because a gateway may report any text."""
     return frozenset(sorted(each for each in cameras if _ID.fullmatch(each))[:64])
 
 

@@ -85,7 +85,6 @@ class CentralMetrics:
     database_bytes: int = 0
 
     def record_batch(self, result: BatchResult, now_s: float) -> None:
-        """Count a committed batch."""
         with self.lock:
             self.events += result.events.total()
             self.duplicates += result.duplicates

@@ -10,7 +10,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from threading import Thread
 from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import CollectorRegistry, start_http_server
@@ -31,8 +30,7 @@ FRESH_S = 1_800.0
 
 CAMERA_STATES = ("starting", "online", "degraded", "offline")
 WITH_PICTURE = ("online", "degraded")
-MAX_CAMERAS = 10_000
-"""Cameras with series of their own where no sheet says which there are."""
+MAX_CAMERAS = 10_000  # cameras with series of their own where no sheet says which there are
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
@@ -63,7 +61,10 @@ HEALTH_GAUGES: dict[str, tuple[str, Callable[[ReceivedHealth], float | None]]] =
     "disk_used_ratio": ("", lambda health: _share(health.box.disk_percent)),
     "outbox_events": ("events that wait in the gateway", lambda health: health.outbox.depth),
     "outbox_oldest_seconds": ("age of the oldest waiting event", lambda health: health.outbox.oldest_s),
-    "clock_synchronised": ("1: the gateway's clock is synchronised", lambda health: health.clock.synced),
+    "clock_synchronised": (
+        "1: the gateway's clock is synchronised",
+        lambda health: bool(health.clock.synced),
+    ),
     "certificate_days": ("days left of the gateway's certificate or of its CA", _days),
     "uplink_used_bytes": (
         "bytes used in the billing period, if there is a budget",
@@ -302,14 +303,11 @@ class MetricsServer:
         self._registry = CollectorRegistry()
         self._registry.register(CentralCollector(metrics, get_health, wards, clock, get_names))
         self._server: WSGIServer | None = None
-        self._thread: Thread | None = None
 
     def start(self) -> None:
         """Raises CentralError when the address cannot be used."""
         try:
-            self._server, self._thread = start_http_server(
-                self._listen.port, self._listen.host, self._registry
-            )
+            self._server, _ = start_http_server(self._listen.port, self._listen.host, self._registry)
         except OSError as error:
             raise CentralError(
                 f"metrics.listen {self._listen} cannot be used: {error.strerror}; nothing was started"

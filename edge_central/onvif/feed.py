@@ -23,7 +23,10 @@ _E = tables.event.c
 
 
 class NotificationFeed:
-    """``cursor``: events up to it are read. Not thread-safe."""
+    """Turns stored events into ONVIF notifications, in the order of their cursors. Not thread-safe.
+
+    ``cursor``: events up to it are read.
+    """
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope

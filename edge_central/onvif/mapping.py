@@ -34,8 +34,11 @@ class SourceForm(Enum):
 
 @dataclass(frozen=True, slots=True)
 class OnvifTopic:
-    """``path``: without ``tns1:``, the prefix of its first level. ``is_property``: it has a state, which the
-    broker retains and a synchronisation point repeats."""
+    """One topic of the ONVIF service, and what its notifications contain.
+
+    ``path``: without ``tns1:``, the prefix of its first level. ``is_property``: the topic has a state,
+    which the broker retains and a synchronisation point repeats.
+    """
 
     path: str
     source: SourceForm

@@ -38,7 +38,7 @@ class Notification:
 
     @property
     def source_in_city(self) -> Items:
-        """The source, where the centre is the device: a camera's id is preceded by its gateway's."""
+        """The source when the centre is the ONVIF device: the name of a camera is ``gateway/camera``."""
         if self.topic.source is SourceForm.GATEWAY:
             return (("edge:Gateway", self.gateway),)
         return _source(self.topic.source, f"{self.gateway}/{self.camera}", self.rule)

@@ -164,7 +164,7 @@ class PullPoints:
                 raise TooManyPullPoints
 
     def _catch_up(self, connection: Connection) -> None:
-        """Read all events, so that the states are present ones."""
+        """Read the events that are not read yet, so that the states of all topics are current."""
         with self._lock:
             points = list(self._points.values())
         if not points or self._is_too_far_behind(connection):

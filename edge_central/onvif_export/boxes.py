@@ -72,7 +72,7 @@ def read_at(file: IO[bytes], begin: int, size: int, end: int) -> bytes:
     file.seek(begin)
     content = file.read(size)
     if len(content) != size:
-        raise BoxDamaged("the file ends before its boxes")
+        raise BoxDamaged("the file is shorter than its boxes say")
     return content
 
 

@@ -31,7 +31,7 @@ MAX_ENTRY_BYTES = 65_536
 _CONFIGURATION = {b"avc1": b"avcC", b"avc3": b"avcC", b"hvc1": b"hvcC", b"hev1": b"hvcC"}
 """By kind of sample entry: the box with its parameter sets (ISO/IEC 14496-15)."""
 _IN_ENTRY = (b"avcC", b"hvcC", b"pasp", b"colr", b"clap", b"btrt", b"fiel", b"mdcv", b"clli")
-"""What is copied of a sample entry: the codec, the shape of a pixel, colours."""
+"""The parts of a sample entry that are copied: the codec, the shape of a pixel, colours."""
 _ENTRY_FIELDS = 78
 """Bytes of a visual sample entry before its boxes."""
 _VIDEO = b"vide"

@@ -42,7 +42,7 @@ _UNDAMPED = {
     PresenceState.CUT: PresenceState.OFFLINE,
     PresenceState.STOPPED: PresenceState.STOPPED,
 }
-"""What a gateway does whose reported state is this: online, offline or stopped."""
+"""For each reported state, whether the gateway itself is online, offline or stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +166,7 @@ class PresenceTracker:
             self._change_state(record, PresenceState(state), why, at)
 
     def remove(self, gateway: str, ward: str, now_ms: int) -> None:
-        """The gateway's retained messages were cleared: remove it. A message for another ward only means a
-        move."""
+        """Remove a gateway whose retained messages were cleared. A message for another ward means a move."""
         record = self._gateways.get(gateway)
         if record is not None and record.ward == ward:
             del self._gateways[gateway]
@@ -209,8 +208,6 @@ class PresenceTracker:
                 record.reported = replace(record.reported, since_ms=since_ms)
         for outage in self._outages.values():
             outage.since_ms = correction.of(outage.since_ms)
-
-    # --- gateways ---
 
     def _restore(self, report: GatewayReport, at: Instant, session: str | None) -> None:
         if report.state is None:
@@ -314,8 +311,6 @@ class PresenceTracker:
         outage = self._outages.get(record.ward)
         is_named = outage is not None and record.gateway in outage.gateways
         return is_named or mono < record.outage_until_mono
-
-    # --- wards ---
 
     def _judge_wards(self, at: Instant) -> list[PresenceReport]:
         reports: list[PresenceReport] = []

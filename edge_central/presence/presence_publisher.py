@@ -69,7 +69,8 @@ class PresencePublisher:
     def restore(
         self, reports: list[PresenceReport], sessions: Mapping[str, str | None] | None = None
     ) -> None:
-        """Start from the stored reports; ``sessions``: of the newest stored state of each gateway."""
+        """Start from the stored reports; ``sessions``: the session in the newest stored state of each
+        gateway."""
         self._presence = PresenceTracker(reports, self._thresholds, instant_of(self._clock), sessions)
         self._wards = {each.gateway: each.ward for each in reports if isinstance(each, GatewayReport)}
 
@@ -134,8 +135,7 @@ class PresencePublisher:
         del self._unwritten[:count]
 
     def _messages(self, report: PresenceReport) -> Iterator[MqttMessage]:
-        """The messages of a report; of a gateway that has moved also one that clears the topic of its former
-        ward."""
+        """The messages of a report; for a gateway that has moved, one clears the topic of its former ward."""
         if isinstance(report, GatewayReport):
             ward = self._wards.pop(report.gateway, report.ward)
             if ward != report.ward:

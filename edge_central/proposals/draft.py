@@ -46,7 +46,10 @@ class RuleInForce:
 
     @classmethod
     def of(cls, rule: Written, camera: Mapping[str, Any]) -> RuleInForce | None:
-        """``camera`` has ``zones`` and ``lines``; None: the rule names none of them."""
+        """Return the rule with its zone or line. None: the rule names none that ``camera`` has.
+
+        ``camera``: the camera's section of the configuration, with its ``zones`` and ``lines``.
+        """
         key = "lines" if "line" in rule else "zones"
         places, name = camera.get(key), rule.get(key.removesuffix("s"))
         place = places.get(name) if isinstance(places, dict) and isinstance(name, str) else None

@@ -1,4 +1,5 @@
-"""What would have avoided false alarms of a rule, and what it would have cost in real ones.
+"""Finds changes of a rule that would have avoided false alarms, and how many real alarms each of them would
+have lost.
 
 Six simple changes are tried, each alone: other labels, a shorter schedule, a longer duration, a least score,
 a smaller zone or line, a part of the zone that no longer belongs to it. A change is proposed if it removes a

@@ -51,7 +51,10 @@ class AreaFinder:
     thread-safe."""
 
     def __init__(self, detector: ObjectDetector | None, *, of_clip: bool = False) -> None:
-        """``of_clip``: less time for each picture. Raises OSError if OpenCV has no cascades."""
+        """``of_clip``: search each picture faster, because a clip has many.
+
+        Raises OSError if OpenCV has no cascades.
+        """
         self._detector = detector
         self._of_clip = of_clip
         self._frontal = [_cascade(name) for name in FRONTAL]

@@ -2,8 +2,8 @@
 
 Run as ``python -I -m edge_central.redaction.child ORDER`` with the original as standard input, an empty file
 as standard output, and a file for the report as standard error. It loads the cascades and the detector, gives
-up what it does not need, and only then reads the original: whoever takes it over with a file can open no
-other one and no connection, and its time and memory are bounded.
+up what it does not need, and only then reads the original. So an attacker who takes the process over with a
+file can open no other file and no connection, and can use only limited time and memory.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def main(order_text: str) -> int:
 
 
 def _load_late_imports(order: RedactionOrder, finder: AreaFinder) -> None:
-    """What is imported at the first use could not be imported later."""
+    """Import now what libraries import at their first use: later this process can open no file."""
     redact_picture(blank_jpeg(), RedactionOrder(kind="picture"), finder)
     if order.kind == "clip":
         redact_clip(blank_clip(), io.BytesIO(), RedactionOrder(kind="clip"), finder)

@@ -48,7 +48,7 @@ class _FoundAreas:
     times_s: list[float]  # of all frames, rising
 
     def at(self, number: int) -> list[Box]:
-        """To cover in this frame: what is at much the same place in several frames is one area."""
+        """The areas to cover in this frame. Areas of several frames at nearly the same place are one area."""
         at_s, merged = self.times_s[number], list[Box]()
         first = min(bisect_left(self.times_s, at_s - AROUND_S), number - EVERY)
         last = max(bisect_right(self.times_s, at_s + AROUND_S) - 1, number + EVERY)
@@ -114,7 +114,11 @@ def _find(source: IO[bytes], order: RedactionOrder, finder: AreaFinder) -> _Foun
 
 
 def _frames(source: IO[bytes]) -> Iterator[tuple[float, Colour]]:
-    """Seconds since the first frame, rising strictly, and the frame upright, BGR. Raises _Refused."""
+    """Decode the frames of a clip, with their times.
+
+    Yields the seconds since the first frame, strictly increasing, and the frame (height, width, 3; BGR),
+    turned upright. Raises _Refused.
+    """
     source.seek(0)
     with av.open(source, "r", metadata_errors="ignore") as container:
         if not container.streams.video:

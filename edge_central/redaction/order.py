@@ -1,4 +1,4 @@
-"""What the centre asks of the process that makes an altered copy, and what it answers; both are JSON."""
+"""The order to the process that makes an altered copy, and its report; both are JSON."""
 
 from __future__ import annotations
 

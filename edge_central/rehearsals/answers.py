@@ -1,7 +1,6 @@
-"""Replies of gateways to rehearsals and to questions for rules, as rows.
-
-Everything that a gateway says is bounded here. Its examples become matches of the search that a rehearsal is,
-so that their pictures are opened and recorded as those of any search.
+"""Replies of gateways to rehearsals and to questions for rules, as rows. Everything that a gateway sends is
+bounded here. A rehearsal is stored as a search, and its examples as matches of it, so that their pictures
+are opened and recorded like those of any search.
 """
 
 from __future__ import annotations
@@ -83,8 +82,9 @@ def _record_rehearsal(connection: Connection, row: Any, reply: ReplyMessage, now
 
 
 def _words_of(reply: ReplyMessage) -> str:
-    """What the gateway says, or what it means. An older agent knows no search keys, or none for rehearsals;
-    a draft with a mistake is refused in the gateway's own words."""
+    """The gateway's answer in words for officers. The complaint of an older agent that knows no search
+    keys, or none for rehearsals, is replaced by that reason; a mistake in the draft is shown in the
+    gateway's own words."""
     problem = problem_of(reply.text)
     code = None if problem is None else problem.code
     if reply.code == "unknown-type" or code == "command-search-key":

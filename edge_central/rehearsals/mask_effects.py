@@ -1,4 +1,5 @@
-"""What other masks of a camera would change: areas, the part of the picture, and rules that see less. Pure.
+"""The effects of a change of a camera's masks: which areas change, how much of the picture they are, and
+which rules would see less. Pure.
 
 Areas are sampled on a grid, so a share is right to some percent. The gateway checks exactly whether a zone or
 line lies in one mask, and names such rules in its reply.

@@ -74,7 +74,7 @@ class RehearsalDraft(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class RehearsalQuestion:
-    """What an officer asks."""
+    """The question of an officer: which draft is rehearsed on which camera, and over which days."""
 
     gateway: str
     camera: str

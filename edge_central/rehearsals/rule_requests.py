@@ -1,8 +1,8 @@
-"""The ingest's questions for the rules of cameras: asked when a birth names another configuration or another
-version of the agent, and asked again until the gateway answers.
+"""Asks gateways for the rules of their cameras: when a birth names another configuration or another version
+of the agent, and again until the gateway answers.
 
-The command ``rules`` reads and needs no signature, so a centre without a search key asks too. Old agents
-refuse it, and are asked again after an update.
+The command ``rules`` only reads and needs no signature, so a centre without a search key asks too. Old
+agents refuse the command, and are asked again after an update.
 """
 
 from __future__ import annotations
@@ -77,7 +77,8 @@ class RuleRequests:
 
 
 def _name_of(configuration: BornConfiguration) -> str:
-    """Another one means that the rules may be others, or that the agent may understand the command now."""
+    """The name of configuration and agent in a birth. If it changes, the rules may have changed, or the
+    agent may now understand the command."""
     return f"{_NO_WORD.sub('', configuration.hash)[:64]} {_NO_WORD.sub('', configuration.version)[:40]}"
 
 
@@ -103,7 +104,7 @@ REPLY_UPDATE = (
 
 
 def record_rules(connection: Connection, row: Any, reply: ReplyMessage, now_ms: int) -> None:
-    """Store the rules that a gateway sends, or why it does not. What is in it is checked when it is read."""
+    """Store the rules that a gateway sends, or why it sends none. The content is checked when it is read."""
     values: dict[str, Any] = {"words": str(reply.text), "problem": problem_column(reply.text)}
     if reply.status == "succeeded":
         values |= {"document": bytes(reply.result), "received_ms": now_ms, "next_ms": None}

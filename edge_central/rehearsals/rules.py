@@ -1,6 +1,6 @@
 """The rules of a camera as the centre knows them, parsed and bounded from what its gateway says. Pure.
 
-A rule that cannot be read is left out and counted: whatever a gateway says breaks no page.
+A rule that cannot be read is left out and counted, so that no text of a gateway breaks a page.
 """
 
 from __future__ import annotations

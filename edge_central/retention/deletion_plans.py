@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Table, and_, func, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Table, and_, func, not_, or_, select, true
 
 from edge_agent.core.model import Severity
 from edge_agent.core.problems import ProblemText
@@ -21,13 +21,15 @@ from edge_central.retention.holds import covered_by, read_holds
 from edge_central.sentences import problem_text
 from edge_central.settings import CASE_DAYS, SEARCH_DAYS, Retention
 from edge_central.store import tables
+from edge_central.store.papers import is_listed
 
 DAY_MS = 86_400_000
 
 
 class DeletionTarget(StrEnum):
     EVENT = "event"
-    MEDIA = "media"
+    MEDIA = "media"  # without the papers
+    PAPER = "paper"  # media that store/papers.py lists
     ALERT = "alert"  # cleared alerts
     HANDLING = "handling"  # the officers' steps about an alarm or alert
     REQUEST = "request"
@@ -63,6 +65,7 @@ def make_plans(
         yield DeletionPlan(DeletionTarget.EVENT, f"{rule}: {days:g}", days, before_ms, kind, severity)
     for what, rule, days in (
         (DeletionTarget.MEDIA, "media_days", settings.media_days),
+        (DeletionTarget.PAPER, "paper_days", settings.paper_days),
         (DeletionTarget.ALERT, "alert_days", settings.alert_days),
         (DeletionTarget.HANDLING, "duty_days", settings.duty_days),
         (DeletionTarget.REQUEST, "duty_days", settings.duty_days),
@@ -107,7 +110,7 @@ ALWAYS_ALLOWED_ROWS = 100
 """Always allowed: in a small database one day may be a third of all rows."""
 GRANTED_SHARE = 1.2
 """Factor on the released count: more rows expire while the administrator decides."""
-LIMITED = (DeletionTarget.EVENT, DeletionTarget.MEDIA, DeletionTarget.ALERT)
+LIMITED = (DeletionTarget.EVENT, DeletionTarget.MEDIA, DeletionTarget.PAPER, DeletionTarget.ALERT)
 
 RELEASE_COMMAND = "edge-agent central release --deletions"
 
@@ -176,10 +179,20 @@ def _count_on_hold(connection: Connection, plans: Sequence[DeletionPlan]) -> int
 
 
 def _count(connection: Connection, plan: DeletionPlan, which: ColumnElement[bool]) -> int:
-    table = _table(plan)
-    if plan.what is DeletionTarget.EVENT:
-        which = and_(table.c.kind == plan.kind, table.c.severity == plan.severity, which)
-    return connection.scalar(select(func.count()).select_from(table).where(which)) or 0
+    query = select(func.count()).select_from(_table(plan)).where(of_plan(plan), which)
+    return connection.scalar(query) or 0
+
+
+def of_plan(plan: DeletionPlan) -> ColumnElement[bool]:
+    """The SQL condition for the rows of its table that a plan is about, expired or not."""
+    event = tables.event.c
+    match plan.what:
+        case DeletionTarget.EVENT:
+            return and_(event.kind == plan.kind, event.severity == plan.severity)
+        case DeletionTarget.MEDIA | DeletionTarget.PAPER:
+            return is_listed() if plan.what is DeletionTarget.PAPER else not_(is_listed())
+        case _:
+            return true()
 
 
 def is_expired(plan: DeletionPlan) -> ColumnElement[bool]:
@@ -192,4 +205,4 @@ def is_expired(plan: DeletionPlan) -> ColumnElement[bool]:
 
 
 def _table(plan: DeletionPlan) -> Table:
-    return tables.metadata.tables[plan.what]
+    return tables.media if plan.what is DeletionTarget.PAPER else tables.metadata.tables[plan.what]

@@ -1,5 +1,4 @@
-"""Holds: events that retention must not delete, by event id, or by gateway or camera and time, with their
-media."""
+"""Holds: events and media that retention must not delete, by event id, or by gateway or camera and time."""
 
 from __future__ import annotations
 

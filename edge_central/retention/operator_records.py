@@ -17,8 +17,7 @@ from sqlalchemy import Connection, Row, case, delete, func, select, tuple_
 from edge_central.retention.deletion_plans import DeletionTarget
 from edge_central.store import tables
 
-MAX_SEARCHES = 2
-"""Searches deleted in one transaction: one of a whole city may have 20,000 matches."""
+MAX_SEARCHES = 2  # searches deleted in one transaction: one of a whole city may have 20,000 matches
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +30,7 @@ class DeletedBatch:
     gone_ms: list[int]  # when the deleted records were written
 
 
-MAX_CASES = 1
-"""Cases deleted in one transaction, with up to 16 MB of pictures: an alarm waits for it."""
+MAX_CASES = 1  # cases deleted in one transaction, with up to 16 MB of pictures: an alarm waits for it
 
 Examined = tuple[Sequence[Any], Sequence[Any]]
 """The examined rows, and those of them that are deleted: each with its key and ``at_ms``."""
@@ -115,12 +113,15 @@ def _requests(connection: Connection, before_ms: int, after: Any, most: int) -> 
 
 
 def _claims(connection: Connection, before_ms: int, after: Any, most: int) -> Examined:
-    """Delete claims that nobody needs any more. One in force says which box the site has, and only with it
-    can an operator take the site back."""
+    """Delete old claims. A claim in force says which box the site has, and an operator needs it to take the
+    site back: it stays while the site reports, and while a withdrawal waits for the control machine."""
     columns = tables.claim.c
     at_ms = case((columns.answered_ms > columns.last_ms, columns.answered_ms), else_=columns.last_ms)
     query = select(columns.id.label("key"), at_ms.label("at_ms")).where(columns.id > (after or 0))
-    query = query.where(columns.state != tables.CLAIM_IN_FORCE, at_ms < before_ms)
+    site = tables.gateway.c
+    reports = select(site.id).where(site.id == columns.site, site.last_ms >= before_ms).exists()
+    is_needed = (columns.state == tables.CLAIM_IN_FORCE) & (reports | columns.withdrawal.is_not(None))
+    query = query.where(~is_needed, at_ms < before_ms)
     found = connection.execute(query.order_by(columns.id).limit(most)).all()
     connection.execute(delete(tables.claim).where(columns.id.in_([row.key for row in found])))
     return found, found
@@ -193,7 +194,7 @@ def _with_passage_holds(connection: Connection, searches: Sequence[str], now_ms:
 
 
 def _delete_without_hold(connection: Connection, searches: Collection[str]) -> None:
-    """Delete these searches, except what has a hold: the other passages show people who belong to no case."""
+    """Delete these searches, except passages with a hold: all others show people who belong to no case."""
     held = tables.passage_hold.c
     for table in (tables.search_match, tables.search_picture, tables.search_scene):
         columns = table.c

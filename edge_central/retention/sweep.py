@@ -1,5 +1,4 @@
-"""Deletes expired rows and media in small batches, between the batches of the ingest, and records each
-deletion."""
+"""Deletes expired rows and media in small batches, between those of the ingest, and records each deletion."""
 
 from __future__ import annotations
 
@@ -22,6 +21,7 @@ from edge_central.retention.deletion_plans import (
     find_excess,
     is_expired,
     make_plans,
+    of_plan,
     release_key,
     stored_kinds,
 )
@@ -37,16 +37,13 @@ log = logging.getLogger(__name__)
 
 FIRST_AFTER_S = 60.0
 EVERY_S = 86_400.0
-COUNT_EVERY_S = 3_600.0
-"""How often a blocked run counts again."""
+COUNT_EVERY_S = 3_600.0  # how often a blocked run counts again
 PAUSE_S = 0.5
-"""Pause between two batches: 400 events per second are deleted, three times the peak rate of a fleet of
-465."""
+"""Pause between two batches: 400 events a second are deleted, three times the peak rate of 465 gateways."""
 MAX_ROWS = 200
 MAX_MEDIA = 50
 
-RowPosition = tuple[Any, ...]
-"""Sort key of the last examined row of a plan."""
+RowPosition = tuple[Any, ...]  # sort key of the last examined row of a plan
 
 
 @dataclass(slots=True)
@@ -106,8 +103,7 @@ class RetentionSweep:
         self._central_id = central_id
         self._operator_days = (search_days, case_days)
         self._counted_mono: float | None = None  # when the blocked run was counted last
-        self.blocked: str | None = None
-        """Why a run waits for an administrator; None: no run waits."""
+        self.blocked: str | None = None  # why a run waits for an administrator; None: no run waits
 
     @property
     def due(self) -> bool:
@@ -168,7 +164,7 @@ class RetentionSweep:
         match record.plan.what:
             case DeletionTarget.EVENT:
                 more = self._events(connection, record, holds)
-            case DeletionTarget.MEDIA:
+            case DeletionTarget.MEDIA | DeletionTarget.PAPER:
                 more = self._media(connection, record, holds)
             case DeletionTarget.ALERT:
                 more = self._alerts(connection, record)
@@ -183,7 +179,7 @@ class RetentionSweep:
         query = select(
             *(columns.received_ms, columns.cursor, columns.event_id),
             *(columns.gateway, columns.camera, columns.time_ms, columns.stream, columns.sequence),
-        ).where(columns.kind == plan.kind, columns.severity == plan.severity, is_expired(plan))
+        ).where(of_plan(plan), is_expired(plan))
         order = (columns.received_ms, columns.cursor)
         found = self._next(connection, query, order, MAX_ROWS)
         deleted = _not_on_hold(connection, found, holds)
@@ -201,7 +197,7 @@ class RetentionSweep:
 
     def _media(self, connection: Connection, record: _Record, holds: ActiveHolds) -> bool:
         columns = tables.media.c
-        query = select(tables.media).where(is_expired(record.plan))
+        query = select(tables.media).where(of_plan(record.plan), is_expired(record.plan))
         if self._media_of is not None:
             own = select(tables.gateway.c.id).where(tables.gateway.c.ward.in_(self._media_of))
             query = query.where(columns.gateway.in_(own))
@@ -211,9 +207,9 @@ class RetentionSweep:
         record.held += len(found) - len(deleted)
         if deleted:
             keys = [(row.gateway, row.media_id) for row in deleted]
-            connection.execute(
-                delete(tables.media).where(tuple_(columns.gateway, columns.media_id).in_(keys))
-            )
+            for table in (tables.media, tables.paper):
+                key = tuple_(table.c.gateway, table.c.media_id)
+                connection.execute(delete(table).where(key.in_(keys)))
             # Files are deleted before the commit: if it fails, the rows are tried again, and no expired file
             # stays on the disk without a row.
             for gateway, sha256, sealed in _unreferenced(connection, deleted):

@@ -1,8 +1,8 @@
 """Answers of gateways to searches, stored a few at a time between batches of events.
 
 A city answers within seconds, and its answers take a second of CPU to store: an alarm must not wait for them.
-They wait in memory, and are confirmed to the broker before they are stored: what a kill or a full queue loses
-is asked for again, because the gateway has not been answered for (see ``sender.py``).
+They wait in memory, and are confirmed to the broker before they are stored: if a kill or a full queue loses
+an answer, the gateway is asked again, because its row has no answer (see ``sender.py``).
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class AnswerQueue:
             self._bytes += size
 
     def store_some(self, now_ms: int) -> None:
-        """Store up to AT_ONCE answers. Raises DatabaseUnavailable; they wait on then."""
+        """Store up to AT_ONCE answers. Raises DatabaseUnavailable; then the answers stay in the queue."""
         some = [self._waiting[n] for n in range(min(AT_ONCE, len(self._waiting)))]
         try:
             self._record(some, now_ms)

@@ -81,7 +81,7 @@ def is_answer(reply: ReplyMessage) -> bool:
 
 
 def says_nothing(reply: ReplyMessage) -> bool:
-    """Whether it changes no row: two of the three replies to a usual search."""
+    """Whether the reply changes no row, as two of the three replies to a usual search."""
     return reply.status in ("accepted", "running") and not _is_later(reply)
 
 
@@ -179,8 +179,8 @@ def record_progress(connection: Connection, row: Any, reply: ReplyMessage, now_m
 
 
 def words_of(reply: ReplyMessage) -> str:
-    """The reply in words for people. The reply of an agent without support for search keys is replaced by the
-    reason: it complains about operators' keys, and an officer would look in the wrong place."""
+    """The reply in words for people. An agent without support for search keys complains about operators'
+    keys, which would mislead an officer; its reply is replaced by the true reason."""
     problem = problem_of(reply.text)
     if reply.status == "rejected" and reply.code in ("bad-arguments", "unknown-type"):
         return problem_text("search-gateway-too-old", why=reply.text)
@@ -197,7 +197,8 @@ _FINAL = {"rejected": AnswerStatus.REFUSED, "expired": AnswerStatus.EXPIRED}
 
 
 def _is_later(reply: ReplyMessage) -> bool:
-    """A rehearsal runs for minutes or hours: until then its gateway is asked again once an hour only."""
+    """Whether the gateway answers later: a rehearsal runs for minutes or hours, and meanwhile its gateway
+    is asked again only once an hour."""
     if reply.status == "running" and reply.command.startswith(REHEARSAL_COMMAND):
         return True
     problem = problem_of(reply.text)
@@ -216,7 +217,8 @@ def update_answer(
 
 @cache
 def _answer_update(names: tuple[str, ...]) -> Update:
-    """Sets these columns of an open answer. Made once: to build it costs more than to run it."""
+    """The UPDATE that sets these columns of an open answer. It is built once, because building it costs
+    more than running it."""
     columns = tables.search_answer.c
     changed = update(tables.search_answer).where(
         columns.command == bindparam("of"), columns.until_ms.is_not(None)
@@ -265,7 +267,8 @@ def _count_too_late(connection: Connection, row: Any, reply: ReplyMessage, now_m
 
 
 def _plausible(asked: _AskedFacts, row: Any, passages: Sequence[msgspec.Raw]) -> list[dict[str, Any]]:
-    """Rows of ``search_match``: what can be read, of a camera that was asked, in the time that was asked."""
+    """Rows of ``search_match``: the passages that can be read, and are of a camera and a time that the
+    search asked for."""
     question = asked.questions.get(row.search)
     if question is None:
         return []
@@ -355,8 +358,8 @@ def _picture(
 
 
 def _is_of_match(connection: Connection, kind: PictureKind, row: Any, payload: bytes) -> bool:
-    """Whether it is a JPEG; of a small picture, whether it is the one whose SHA-256 the answer to the search
-    has named. Of a whole picture it names none."""
+    """Whether the file is a JPEG, and a small picture the one whose SHA-256 the answer to the search has
+    named. Of whole pictures the answer names no SHA-256."""
     if kind is WHOLE_PICTURE:
         return payload.startswith(_JPEG)
     columns = tables.search_match.c

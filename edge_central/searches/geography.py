@@ -33,7 +33,7 @@ def bearing_deg(here: Place, there: Place) -> float:
 
 
 def site_place(names: Names, gateway: str, birth: bytes | None) -> Place | None:
-    """Where a site is: by the fleet's sheet, else by what the gateway says at its birth."""
+    """The place of a site: from the fleet's sheet, else from the gateway's birth."""
     site, location = names.site(gateway), parse_birth(birth).location
     latitude, longitude = site.latitude, site.longitude
     if (latitude is None or longitude is None) and location is not None:

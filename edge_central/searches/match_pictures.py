@@ -1,4 +1,4 @@
-"""Opens and reads pictures of matches: each is on record before a gateway is asked for it."""
+"""Opens and reads pictures of matches. The access log gets a row before a gateway is asked for a picture."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def open_picture(
     kind: PictureKind = SMALL_PICTURE,
 ) -> PictureStatus | None:
     """Record that the author opens a picture of a match, with purpose and case of the search, and ask the
-    gateway for it if it is not here. None: there is no such match that the reader may see. Raises
-    TooManySearches."""
+    gateway for it if the centre does not have it. None: there is no such match that the reader may see.
+    Raises TooManySearches."""
     found = tables.search_match.c
     wanted = (found.search == search, found.gateway == gateway, found.passage == passage)
     query = select(found.ward, found.camera).where(*wanted, reader.of(found))

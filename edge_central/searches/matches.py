@@ -1,6 +1,6 @@
 """Matches: passages that gateways have found, as they are received, stored and read, and pairs of them.
 
-A document of a gateway is bounded here before it is stored, so that whatever it says breaks no page.
+A document of a gateway is bounded here before it is stored, so that no content of it breaks a page.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Seconds = Annotated[float, Meta(ge=0, le=1e7)]
 
 
 class ReceivedPassage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """``FoundPassage`` of the wire, with bounds, and open to words of later versions."""
+    """``FoundPassage`` of the wire, with bounds; words of later versions are accepted."""
 
     id: Annotated[int, Meta(ge=0, le=2**53)]
     camera: Id
@@ -61,7 +61,7 @@ class ReceivedPassage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
 
 @dataclass(frozen=True, slots=True)
 class PassageMatch:
-    """A passage that a gateway has found. ``then``: of a pair, the passage at the second place."""
+    """A passage that a gateway has found. ``then``: in a pair, the passage at the second place."""
 
     cursor: int
     gateway: str
@@ -74,7 +74,7 @@ class PassageMatch:
     group: str | None
     label: str | None
     direction_deg: int | None  # clockwise from the top of the picture
-    speed: float  # own lengths a second
+    speed: float  # lengths of the object a second
     speed_m_s: float | None
     size: tuple[float, float] | None  # width, height of the box in 0..1 of the picture
     entry: str
@@ -145,8 +145,8 @@ def read_pairs(
 def pairs_of(
     rows: Iterable[tuple[int, PassageMatch]], within_min: float, after: int = 0
 ) -> Iterator[PassagePair]:
-    """Pairs of equal group, with a common colour where both have one, of which the second begins after the
-    first has begun and within the time. ``rows``: place and passage, by cursor."""
+    """Pairs of passages of the same group, with a common colour where both have colours. The second begins
+    after the first, and within the time of the question. ``rows``: place and passage, by cursor."""
     before: dict[int, defaultdict[str | None, list[PassageMatch]]]
     before = {FIRST: defaultdict(list), SECOND: defaultdict(list)}
     for place, match in rows:
@@ -166,7 +166,8 @@ def _may_be_one(first: PassageMatch, then: PassageMatch, within_min: float) -> b
 
 
 def _colours_agree(one: PassageMatch, other: PassageMatch) -> bool:
-    """Parts that both have named share a colour. A colour that one of them has not named decides nothing."""
+    """Whether the two passages share a colour in each part, such as the upper body, for which both have a
+    colour. Other parts decide nothing."""
     return all(
         set(one.colours[part]) & set(other.colours[part]) for part in one.colours.keys() & other.colours
     )

@@ -1,4 +1,4 @@
-"""Searches as facts: who asks, what each gateway has answered, how far a picture is."""
+"""The types of searches: who asks, what each gateway has answered, and the state of a picture."""
 
 from __future__ import annotations
 
@@ -92,8 +92,8 @@ class SearchAuthor:
 
 @dataclass(frozen=True, slots=True)
 class SearchReader:
-    """Which searches may be read: those that ``account`` has asked, in the wards of ``scope``. ``account``
-    None: those of all accounts, for administrators, and for pages that have rules of access of their own."""
+    """Which searches may be read: those of ``account`` in the wards of ``scope``. ``account`` None: those
+    of all accounts, for administrators, and for pages that check access by themselves."""
 
     scope: Scope
     account: str | None
@@ -136,7 +136,7 @@ class GatewayAnswer:
 
 @dataclass(frozen=True, slots=True)
 class SearchView:
-    """A search as far as the scope of its reader goes."""
+    """A search, with what its reader may see of it."""
 
     id: str
     asked_ms: int
@@ -168,7 +168,7 @@ class SearchView:
 
     @property
     def offline(self) -> tuple[GatewayAnswer, ...]:
-        """Gateways without an answer that are away: they answer when they are back."""
+        """Gateways that have not answered because they are offline: they answer when they are back."""
         waiting = self.of_status(AnswerStatus.WAITING, AnswerStatus.SENT)
         return tuple(each for each in waiting if not each.online)
 
@@ -189,12 +189,12 @@ class SearchView:
 
     @property
     def total(self) -> int:
-        """Passages that fit, as the gateways count; at most 50 of each are here."""
+        """Passages that match, as the gateways count them. Each gateway sends at most 50 of them."""
         return sum(each.total for each in self.answers)
 
     @property
     def stored(self) -> int:
-        """Passages that are here; of a search for pairs, those of which pairs are made."""
+        """Passages that the centre has; in a search for pairs, those from which pairs are made."""
         return sum(each.stored for each in self.answers)
 
 

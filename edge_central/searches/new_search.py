@@ -126,7 +126,7 @@ def check_limits(connection: Connection, account: str, now_ms: int) -> None:
 
 
 def _check_scope(scope: Scope, question: SearchQuestion) -> None:
-    """Raises InvalidQuestion for a ward of others, as for one that does not exist."""
+    """Raises InvalidQuestion for a ward outside the scope, just as for one that does not exist."""
     for ward in question.wards or ():
         if not scope.admits(ward):
             raise InvalidQuestion("wards", problem_text("search-not-yours", place=ward))
@@ -142,8 +142,8 @@ def can_be_asked(now_ms: int) -> ColumnElement[bool]:
 def _concerned(
     connection: Connection, scope: Scope, question: SearchQuestion, now_ms: int, names: Names
 ) -> Iterator[tuple[str, str, int]]:
-    """Gateway, ward and place of each command. Raises InvalidQuestion for a named gateway that is not
-    there, or not in the scope."""
+    """Gateway, ward and place of each command. Raises InvalidQuestion for a named gateway that does not
+    exist, or is not in the scope."""
     columns = tables.gateway.c
     query = select(columns.id, columns.ward, columns.birth).where(
         scope.of(columns.ward), can_be_asked(now_ms)

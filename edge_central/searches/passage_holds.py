@@ -1,4 +1,5 @@
-"""Holds: asks gateways to keep passages that a search has found beyond their own limits, or to release them.
+"""Holds: asks gateways to keep passages that a search has found for longer than their own limits, or to
+release them.
 
 The console writes a row, the ingest signs and sends the command ``passage-hold`` as it does with pictures.
 There is one row for each passage, whichever search has found it.
@@ -92,9 +93,9 @@ def ask_hold(
     days: int | None,
     now_ms: int,
 ) -> HoldStatus | None:
-    """Put it on record that the author has the passage kept for so many days (None: released), and ask the
-    gateway. A hold that lasts longer already stays as it is. None: the reader sees no such match, or releases
-    the hold of another account, or one that extends it. Raises TooManySearches, SearchesUnavailable."""
+    """Record that the author has the passage kept for so many days (None: released), and ask the gateway. A
+    hold that already lasts longer stays as it is. Returns None if the reader sees no such match, or would
+    release a hold that another account has set or extended. Raises TooManySearches, SearchesUnavailable."""
     found = tables.search_match.c
     wanted = (found.search == search, found.gateway == gateway, found.passage == passage)
     match = connection.execute(select(found.ward, found.camera).where(*wanted, reader.of(found))).first()

@@ -1,6 +1,5 @@
-"""The question of a search: its filters, parsed and bounded from JSON or from a form. Pure.
-
-One question is stored for each search; each gateway gets the part of it that concerns the gateway.
+"""The question of a search: its filters, parsed and bounded from JSON or from a form. Pure. One question is
+stored for each search; each gateway gets the part that concerns it.
 """
 
 from __future__ import annotations
@@ -102,7 +101,7 @@ class SearchQuestion(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     line: QuestionLine | None = None
     min_height: Annotated[Unit | None, Meta(description="of the box, in 0..1 of the picture")] = None
     max_height: Unit | None = None
-    min_speed: Annotated[Speed | None, Meta(description="own lengths a second")] = None
+    min_speed: Annotated[Speed | None, Meta(description="lengths of the object a second")] = None
     max_speed: Speed | None = None
     min_speed_m_s: Annotated[Speed | None, Meta(description="cameras with a ground plane only")] = None
     max_speed_m_s: Speed | None = None
@@ -159,13 +158,13 @@ class SearchQuestion(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 def parse_question(body: bytes) -> SearchQuestion:
     """Parse JSON. Raises InvalidQuestion."""
     if len(body) > MAX_BODY_BYTES:
-        raise InvalidQuestion("", f"a question has at most {MAX_BODY_BYTES} bytes")
+        raise InvalidQuestion("", f"a search must have at most {MAX_BODY_BYTES} bytes")
     try:
         found = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise InvalidQuestion("", f"this is no JSON: {error}"[:200]) from None
+        raise InvalidQuestion("", f"this is not JSON: {error}"[:200]) from None
     if not isinstance(found, dict):
-        raise InvalidQuestion("", "a question is a JSON object")
+        raise InvalidQuestion("", "a search must be a JSON object")
     return checked_question(found)
 
 
@@ -250,7 +249,8 @@ RANGES = (("min_height", "max_height"), ("min_speed", "max_speed"), ("min_speed_
 
 
 def _check(question: SearchQuestion) -> None:
-    """What one field alone cannot show. Raises InvalidQuestion, for the first mistake with all others."""
+    """Find the mistakes that only several fields together show. Raises InvalidQuestion for the first one;
+    it carries the others."""
     mistakes = [InvalidQuestion(*each) for each in _mistakes(question)]
     if mistakes:
         mistakes[0].also = tuple(mistakes[1:])

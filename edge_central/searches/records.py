@@ -1,6 +1,6 @@
 """Reads searches for the console and the API: the list, the answers of gateways, the matches.
 
-Every function takes a connection and a reader, who gets the own searches only, or those of all
+Every function takes a connection and a reader, who gets only the own searches, or those of all accounts
 (docs/decisions/0066). Which roles may read at all is checked by the caller: officers, administrators and
 programs with a token.
 """
@@ -62,8 +62,8 @@ def list_searches(
 
 
 def read_search(connection: Connection, reader: SearchReader, search: str) -> SearchView | None:
-    """The search with the answers of the scope; None: it is not there, is of another account, or asked no
-    gateway of the scope."""
+    """The search with the answers of the scope; None: there is no such search, another account asked it, or
+    it asked no gateway of the scope."""
     row = find_row(connection, search)
     if row is None:
         return None

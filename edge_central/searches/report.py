@@ -16,7 +16,7 @@ from edge_central.store.accesses import AccessKind, accesses_between
 
 @dataclass(frozen=True, slots=True)
 class SearchUse:
-    """What one account has searched and rehearsed in a month."""
+    """The searches and rehearsals of one account in a month."""
 
     account: str
     searches: int

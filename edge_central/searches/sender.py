@@ -1,4 +1,5 @@
-"""The ingest's side of searches: signs the commands, sends them, sends them again, lets them expire.
+"""The ingest's part of searches: signs the commands, sends them, sends them again if needed, and lets them
+expire.
 
 A command is sent again with the same id, which a gateway runs once: when a gateway comes back (its birth),
 and while it is online without any reply. The ingest thread calls everything.
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, or_, select, update
 
+from edge_agent import wire
 from edge_agent.commands.signature import PUBLIC_DER, key_id, sign
 from edge_agent.core.clock import Clock, rfc3339, rfc3339_of_ms, wall_ms
 from edge_agent.mqtt.session.client import MqttMessage
@@ -56,20 +58,9 @@ MAX_LIFE_MS = round(MAX_HOURS * 3_600_000)
 EXPIRE_AFTER_MS = 60_000
 """An answer may be on its way when the search expires."""
 MAX_HOLD_MS = 366 * 86_400_000
-"""What gateways accept."""
+"""The longest hold that gateways accept."""
 _PICTURES = tuple(kind.table for kind in PICTURE_KINDS)
 TYPE_SEARCH, TYPE_PICTURES, TYPE_HOLD = "search", "passage-pictures", "passage-hold"
-
-
-class SignedCommandDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """A command with arguments of any type; the payload of a JWS."""
-
-    id: str
-    type: str
-    gateway: str
-    issued: str
-    expires: str
-    args: dict[str, Any]
 
 
 class SearchSender:
@@ -122,7 +113,8 @@ class SearchSender:
         ]
 
     def on_births(self, connection: Connection, gateways: Iterable[str]) -> None:
-        """These gateways have connected: send them again, soon, what they do not answer by then."""
+        """These gateways have connected: soon send them again the commands that they have not answered by
+        then."""
         now_ms, named = wall_ms(self._clock), sorted(gateways)
         for table, is_open in (
             (tables.search_answer, tables.search_answer.c.until_ms.is_not(None)),
@@ -137,7 +129,7 @@ class SearchSender:
             )
 
     def expire(self, connection: Connection) -> None:
-        """Mark what no gateway has answered in time as expired."""
+        """Mark commands that were not answered in time as expired."""
         over_ms = wall_ms(self._clock) - EXPIRE_AFTER_MS
         answers = tables.search_answer.c
         silent = (answers.until_ms < over_ms, answers.ward.in_(self._wards))
@@ -156,9 +148,10 @@ class SearchSender:
         connection.execute(update(tables.passage_hold).where(*missed).values(**gone))
 
     def due(self, table: Table) -> tuple[ColumnElement[bool], ...]:
-        """Of a gateway that is online now, so that a command that waits can be withdrawn: what the broker
-        keeps for a gateway cannot. A gateway without a state is asked once. Only gateways that have reported
-        from this ward, whatever the console has written. Needs the parameter ``now_ms``."""
+        """The SQL condition for commands to send now. The gateway must be online: a command that waits here
+        can be withdrawn, one that the broker keeps for a gateway cannot. A gateway whose state is unknown
+        is asked once. The gateway must have reported from this ward, whatever the console has written.
+        Needs the parameter ``now_ms``."""
         columns, gateway = table.c, tables.gateway.c
         stateless = and_(gateway.state.is_(None), columns.sends == 0)
         reachable = select(gateway.id).where(
@@ -263,7 +256,7 @@ class SearchSender:
         left_s = expires_ms // 1000 - int(now.timestamp())
         if left_s <= 0:
             return []
-        command = SignedCommandDocument(
+        command = wire.Command(
             id=row.command,
             type=type,
             gateway=row.gateway,
@@ -281,8 +274,8 @@ class SearchSender:
         rows: Sequence[Any],
         sent: AnswerStatus | PictureStatus | HoldStatus,
     ) -> None:
-        """A gateway that has said ``later`` keeps that status. It is asked again each hour: its answer may
-        have been lost with a kill of this process."""
+        """A gateway that has said ``later`` keeps that status. It is asked again each hour, because its
+        answer may have been lost when this process was killed."""
         if not rows:
             return
         now_ms, columns = wall_ms(self._clock), table.c
@@ -307,7 +300,7 @@ class SearchSender:
 
 
 def again_after_ms(sends: int) -> int:
-    """Delay before a command that was sent so often is sent again, milliseconds."""
+    """Milliseconds until a command that was sent this many times is sent again."""
     return min(LAST_AGAIN_S, FIRST_AGAIN_S << max(0, min(sends, 10))) * 1000
 
 
@@ -325,8 +318,8 @@ def _question_of(search: str, text: str) -> SearchQuestion | None:
 
 
 def _named_picture(row: Any) -> dict[str, Any]:
-    """The SHA-256 that the answer has named, so that the gateway sends no other picture under this id. Older
-    agents, which would refuse it, have small ids."""
+    """The SHA-256 that the answer named, so that the gateway sends no other picture under this id. Empty
+    for small ids: they are of older agents, which would refuse the argument."""
     if row.passage < FIRST_LASTING_ID:
         return {}
     named = None if row.match is None else msgspec.json.decode(row.match, type=ReceivedPassage).picture_sha256

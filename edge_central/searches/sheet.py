@@ -1,4 +1,4 @@
-"""The contact sheet of a search: its matches by time, a page of them at once."""
+"""The contact sheet of a search: its matches by time, one page at a time."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ def _pairs(
     count = 0
 
     def earlier() -> Iterator[PassagePair]:
-        """The pairs of this page and of those after it. All are counted, and none is kept: a city may have a
-        million."""
+        """The pairs of this page and of those after it. They are counted without being kept in memory,
+        because a city may have a million."""
         nonlocal count
         for each in read_pairs(connection, reader, question, search):
             count += 1

@@ -70,8 +70,8 @@ def record_access(
 
 
 def accesses_between(connection: Connection, from_ms: int, to_ms: int) -> Iterator[ColumnElement[bool]]:
-    """Conditions on the rows of a period, ``to_ms`` not included. Ids bound it, so that a query in the order
-    of the ids reads no other rows and sorts none."""
+    """Conditions on the rows of a period, ``to_ms`` not included. The conditions are on the ids, so that a
+    query in the order of the ids reads no other rows and needs no sorting."""
     columns = tables.access.c
     within = (columns.time_ms >= from_ms, columns.time_ms < to_ms)
     first, last = connection.execute(select(func.min(columns.id), func.max(columns.id)).where(*within)).one()

@@ -1,4 +1,4 @@
-"""Deletes the stored sums of days of availability when something changes that they are made of."""
+"""Deletes the stored daily sums of availability when an interval changes from which they were computed."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from sqlalchemy import Connection, Select, delete, update
 from edge_central.store import tables
 
 CONTEXT_MS = 300_000
-"""What a camera's time counts as depends on what was so long before and after it: START_MS in
-edge_central/availability/timeline.py."""
+"""The class in which a camera's time is counted depends on what happened within this time before and after
+it: START_MS in edge_central/availability/timeline.py."""
 _TWO_DAYS_MS = 172_800_000
 _DAY, _SUMMED = tables.availability_day.c, tables.availability_summed.c
 

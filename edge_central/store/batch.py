@@ -33,10 +33,8 @@ from edge_central.store.ringing import rings
 Row = dict[str, Any]
 QueryResult = TypeVar("QueryResult")
 
-MAX_REJECTED = 10_000
-"""Rows of ``rejected`` that are kept, the newest."""
-_QUERY_ROWS = 500
-"""Values in one IN list: SQLite accepts 32,766 parameters."""
+MAX_REJECTED = 10_000  # rows of ``rejected`` that are kept, the newest
+_QUERY_ROWS = 500  # values in one IN list: SQLite accepts 32,766 parameters
 
 _UPDATE_STREAM = (
     update(tables.stream)
@@ -244,7 +242,6 @@ class Batch:
             )
 
     def delete_health(self, before_ms: int) -> None:
-        """Delete the heartbeat history before ``before_ms``."""
         self.connection.execute(delete(tables.health).where(tables.health.c.slot_ms < before_ms))
 
     def _write_streams(self) -> None:

@@ -28,7 +28,7 @@ CHUNK_BYTES = 1 << 20
 
 
 class CaseFolder:
-    """``media_dir``: of the centre."""
+    """The folders of all cases. ``media_dir``: the centre's folder for media."""
 
     def __init__(self, media_dir: Path) -> None:
         self._folder = media_dir / CASES
@@ -79,8 +79,8 @@ class CaseFolder:
         return sha256, size
 
     def copy(self, case_id: int, source: Path, sha256: str) -> bool:
-        """Store a file that never changes, by a second name for it where the disk can. False: it is gone.
-        Raises DatabaseUnavailable."""
+        """Store a file that never changes: as a hard link where the disk allows it, else as a copy. False:
+        the file no longer exists. Raises DatabaseUnavailable."""
         try:
             self._link(source, case_id, sha256)
         except FileNotFoundError:

@@ -39,6 +39,7 @@ from edge_agent.core.problems.problem import encode_json
 from edge_central.settings import Database
 from edge_central.store import tables
 from edge_central.store.open_alarms import list_recent_alarms
+from edge_central.store.papers import list_stored_papers
 from edge_central.store.tables import SCHEMA_VERSION, meta, metadata
 
 log = logging.getLogger(__name__)
@@ -50,8 +51,7 @@ BUSY_RETRY_S = 0.02
 CONNECT_TIMEOUT_S = 5
 STATEMENT_TIMEOUT_MS = 30_000
 SQLITE_CACHE_KIB = 65_536
-MAX_READS = 6
-"""Reading connections of the console at once."""
+MAX_READS = 6  # reading connections of the console at once
 REBUILD_KEY = "traffic-rebuild"
 """Key in ``meta``: events up to this cursor are not counted for traffic yet."""
 WRITERS_LOCK = 7_415_001
@@ -106,8 +106,8 @@ def open_engine(database: Database, *, read_only: bool = False, connections: int
 
 
 class _IndexHints(SQLiteCompiler):
-    """Renders ``select(…).with_hint(table, "INDEXED BY name", "sqlite")``: the dialect of SQLAlchemy has no
-    hints."""
+    """Renders ``select(…).with_hint(table, "INDEXED BY name", "sqlite")``, because SQLAlchemy's dialect for
+    SQLite has no hints."""
 
     def get_from_hint_text(self, table: FromClause, text: str | None) -> str | None:
         return text
@@ -123,11 +123,7 @@ def _explicit_transactions(engine: Engine, read_only: bool) -> None:
             return
         connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
         _use_write_ahead_log(connection)
-        for pragma in (
-            "synchronous=FULL",
-            f"cache_size=-{SQLITE_CACHE_KIB}",
-            "journal_size_limit=67108864",
-        ):
+        for pragma in ("synchronous=FULL", f"cache_size=-{SQLITE_CACHE_KIB}", "journal_size_limit=67108864"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
@@ -222,8 +218,7 @@ def _ordered_indexes(table: Table) -> list[Index]:
 
 
 def _upgrade(connection: Connection, version: int) -> None:
-    """Add the missing columns and indexes of existing tables and set the version; new tables are created
-    already."""
+    """Add missing columns and indexes of existing tables and set the version; new tables are there."""
     log.info("upgrading the database from schema %d to %d", version, SCHEMA_VERSION)
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET LOCAL statement_timeout = 0"))  # building an index may take longer
@@ -233,12 +228,14 @@ def _upgrade(connection: Connection, version: int) -> None:
             index.create(connection, checkfirst=True)
     if version < 7:
         list_recent_alarms(connection)
+        list_stored_papers(connection)
     write_meta(connection, "schema", str(SCHEMA_VERSION))
 
 
 @contextmanager
 def read_transaction(database: Database) -> Iterator[Connection]:
-    """One state of the database, for a command. Raises DatabaseUnavailable or DatabaseRejected."""
+    """A read transaction for a command: all its queries see the same state of the database. Raises
+    DatabaseUnavailable or DatabaseRejected."""
     with translate_errors("the database cannot be read"):
         engine = open_engine(database, read_only=True)
         try:
@@ -249,7 +246,8 @@ def read_transaction(database: Database) -> Iterator[Connection]:
 
 
 def _add_missing_columns(connection: Connection, table: Table) -> None:
-    """Every column that a version has added may be null: existing rows have no value for it."""
+    """Add the columns that later versions have introduced. They may be null, because existing rows have no
+    value for them."""
     there = {column["name"] for column in inspect(connection).get_columns(table.name)}
     name = connection.dialect.identifier_preparer.format_table(table)
     for column in table.columns:
@@ -292,8 +290,8 @@ class DatabaseConnections:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """One state of the database from beginning to end. Raises DatabaseUnavailable or
-        DatabaseRejected."""
+        """A read transaction: all its queries see the same state of the database. Raises
+        DatabaseUnavailable or DatabaseRejected."""
         self._prepare()
         with (
             translate_errors("the database cannot be read"),
@@ -339,7 +337,7 @@ def insert_row(connection: Connection, table: Table, row: dict[str, Any]) -> int
 
 
 def conflict_insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
-    """An INSERT in the dialect of the database, which has ``on_conflict_do_nothing`` and such."""
+    """An INSERT of the database's dialect, with methods such as ``on_conflict_do_nothing``."""
     return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
 
 

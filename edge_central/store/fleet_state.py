@@ -1,4 +1,4 @@
-"""The state of every gateway and event stream, in memory as in the database.
+"""The state of every gateway and event stream in memory, equal to that in the database.
 
 An event stream is the events of one epoch of one gateway: which sequence numbers are stored, and which are
 missing. Pure: no database.
@@ -108,7 +108,7 @@ class EventStream:
         self.highest = sequence
 
     def expect(self, upto: int, now_ms: int, why: GapReason = GapReason.MISSING) -> None:
-        """The gateway has allotted numbers up to ``upto``: those not stored are missing."""
+        """The gateway has used numbers up to ``upto``: those that are not stored are missing."""
         if upto > self.highest:
             self._put(SequenceGap(self.highest + 1, upto, why, now_ms))
             self.highest = upto
@@ -134,8 +134,8 @@ class EventStream:
         return gap if sequence <= gap.last else None
 
     def _replace(self, gap: SequenceGap, low: int, high: int, why: GapReason | None) -> None:
-        """Numbers ``low`` to ``high`` of the gap are missing for the reason ``why`` now; None: no longer
-        missing."""
+        """Set the reason why numbers ``low`` to ``high`` of the gap are missing to ``why``; None: they are
+        no longer missing."""
         self._take(gap)
         if gap.first < low:
             self._put(SequenceGap(gap.first, low - 1, gap.why, gap.found_ms))
@@ -185,8 +185,7 @@ class GatewayRecord:
     """By camera: the first quarter of an hour that is not marked as measured yet, since this process
     started; edge_central/traffic/recorder.py."""
     measured_before: int | None = None
-    """The same for cameras that are not in ``measured``; None: no heartbeat has come since this process
-    started."""
+    """The same for cameras that are not in ``measured``; None: no heartbeat came since the start."""
     changes: dict[str, object] = field(default_factory=dict)
 
     def set(self, **columns: object) -> None:
@@ -198,8 +197,7 @@ class GatewayRecord:
 
     @property
     def sessions(self) -> tuple[str | None, ...]:
-        """The gateway's session according to each kind of message; they may differ until all kinds have
-        arrived."""
+        """The gateway's session by each kind of message; they may differ until all kinds have arrived."""
         return self.state_session, self.birth_session, self.heartbeat_session
 
 

@@ -17,14 +17,13 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from edge_agent.core.delivery import SEALED_MAGIC, content_type_of
-from edge_agent.core.state_file import sync_folder
+from edge_agent.core.state_file import replace_file, sync_folder
 from edge_agent.wire.received.messages import MediaMessage, has_file_type
 from edge_central.store.case_folder import CaseFolder
 from edge_central.store.database import DatabaseUnavailable
 
 PARTS = "_parts"
-HEAD_BYTES = 64
-"""Enough to recognise the type of a file."""
+HEAD_BYTES = 64  # enough to recognise the type of a file
 PLAIN_SUFFIXES = {"image/jpeg": ".jpg", "video/mp4": ".mp4", "application/gzip": ".gz"}
 
 
@@ -51,7 +50,8 @@ class MediaFolder:
             if _has(path, len(media.payload)):
                 return
             _make_folders(path.parent)
-            self._write(path, media.payload)
+            replace_file(path, media.payload, 0o666)
+            sync_folder(path.parent)
         except OSError as error:
             raise DatabaseUnavailable(
                 f"nothing is stored: the picture {path.name} cannot be written: {error.strerror or error}"
@@ -148,19 +148,6 @@ class MediaFolder:
             raise DatabaseUnavailable(
                 f"the picture {path.name} cannot be deleted: {error.strerror}"
             ) from error
-
-    def _write(self, path: Path, payload: bytes) -> None:
-        temporary = path.with_suffix(".new")
-        try:
-            with temporary.open("wb") as file:
-                file.write(payload)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except OSError:
-            temporary.unlink(missing_ok=True)
-            raise
-        sync_folder(path.parent)
 
 
 def _has(path: Path, size_bytes: int) -> bool:

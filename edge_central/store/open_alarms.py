@@ -63,7 +63,8 @@ _UPDATE_ROW = (
 
 @dataclass(frozen=True, slots=True)
 class AlarmRule:
-    """What the alarms of one row have in common. ``rule``: the rule's id; of a camera's view its state."""
+    """The values that the alarms of one row have in common. ``rule``: the rule's id; for alarms about a
+    camera's view, the state of the view."""
 
     ward: str
     gateway: str
@@ -118,7 +119,7 @@ def list_stored_alarms(connection: Connection, numbers: Iterable[tuple[int, int]
 
 
 def list_event(connection: Connection, gateway: str, event_id: str) -> None:
-    """List an event again that was closed or hidden."""
+    """Add an event that was closed or hidden to the list again."""
     list_alarms(connection, and_(_E.event_id == event_id, _E.gateway == gateway))
 
 
@@ -196,7 +197,8 @@ def _add(connection: Connection, by_rule: Mapping[AlarmRule, Sequence[Row[Any]]]
 
 
 def _rows_of(connection: Connection, gateways: Collection[str]) -> dict[AlarmRule, dict[str, Any]]:
-    """The rows of these gateways, of each at most MAX_GATEWAY_ROWS and the shared ones."""
+    """The rows of these gateways: at most MAX_GATEWAY_ROWS of each gateway, and the rows that collect the
+    rest."""
     return {
         AlarmRule.of_row(row): dict(row._mapping)
         for part in _parts(sorted(gateways))

@@ -45,9 +45,9 @@ class GatewayReport:
 
 @dataclass(frozen=True, slots=True)
 class OutageReport:
-    """An outage of one ward: ``gateways``, of the ward's ``of``, went offline at once.
+    """Reports that ``gateways``, of all ``of`` gateways of a ward, went offline at once.
 
-    Without ``gateways`` the outage is over.
+    No ``gateways``: the outage of the ward is over.
     """
 
     ward: str

@@ -1,1 +1,1 @@
-"""Counts of traffic by quarter of an hour: what the ingest stores of them, and how they are read."""
+"""Counts of traffic by quarter of an hour: the ingest stores them, the console and the API read them."""

@@ -26,7 +26,7 @@ def day_span(day: date, timezone: tzinfo) -> Span:
 
 
 def days_of(span: Span, timezone: tzinfo) -> Iterator[date]:
-    """The days that have a quarter of the span, in order."""
+    """The days of which at least one quarter of an hour is in the span, in order."""
     day = local_day(span[0] * QUARTER_MS, timezone)
     last = local_day((span[1] - 1) * QUARTER_MS, timezone)
     while day <= last:

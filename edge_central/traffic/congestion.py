@@ -54,10 +54,10 @@ class CameraFlow:
 
 @dataclass(frozen=True, slots=True)
 class FreeFlow:
-    """What is usual at one camera."""
+    """The usual traffic at one camera."""
 
     speed: float
-    on_road: bool  # the speed is in metres a second; else in own lengths a second
+    on_road: bool  # the speed is in metres a second; else in lengths of the object a second
     long_s: float  # vehicle-seconds of a quarter by vehicles that stand for long: usually they are parked
     quarters: int  # with a speed
 
@@ -87,7 +87,7 @@ def _percentile(values: Sequence[float]) -> float:
 
 
 def congestion_level(flow: QuarterFlow, usual: FreeFlow) -> CongestionLevel | None:
-    """The level of a measured quarter. None: not known, a few vehicles stand and none moves."""
+    """The level of a measured quarter. None: not known, because a few vehicles stand and none moves."""
     stopped_s = flow.standing_s + max(0.0, flow.long_s - usual.long_s)
     present_s = flow.moving_s + stopped_s
     if present_s < LEAST_PRESENT * QUARTER_S:

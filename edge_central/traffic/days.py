@@ -1,4 +1,4 @@
-"""What is stored about one day of a line and one day of a camera. Pure.
+"""One day of a line and one day of a camera, as they are stored. Pure.
 
 A gateway reports the crossings of a line since midnight. So a day of a line keeps the highest reading of
 each quarter of an hour, and the counts are the differences of the readings: the same report may arrive twice,

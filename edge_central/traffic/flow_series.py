@@ -1,4 +1,4 @@
-"""Reads the traffic that cameras measured, with the days before that say what is usual."""
+"""Reads the traffic that cameras measured, with the days before, from which the usual traffic is computed."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class UsualFlow:
 def read_flow(
     connection: Connection, scope: Scope, asked: TrafficFilter, span: Span, timezone: tzinfo, now: Quarter
 ) -> dict[CountedPlace, UsualFlow]:
-    """The traffic of the cameras in the span. What is usual is that of the FREE_FLOW_DAYS up to its end, or
-    up to ``now`` in a span that is not over. Raises TooMuchTraffic."""
+    """The traffic of the cameras in the span. The usual traffic is computed from the FREE_FLOW_DAYS up to
+    the end of the span, or up to ``now`` if the span is not over. Raises TooMuchTraffic."""
     end = min(span[1], now)
     base = end - 96 * FREE_FLOW_DAYS, end
     days = list(days_of((min(span[0], base[0]), span[1]), timezone))

@@ -81,9 +81,9 @@ def increases(
 
 
 def _holes(dated: Mapping[Quarter, DayReading], day: Span) -> Iterable[Span]:
-    """Each report begins where the one before it ended. Where one does not, reports are missing or the agent
-    was off: the quarter in which the hole begins, and that of the next reading, which contains what missing
-    reports said."""
+    """The holes between reports, each as the quarter in which it begins and that of the next reading.
+    Normally each report begins where the one before it ended; otherwise reports are missing or the agent
+    was off. The next reading includes the counts of missing reports."""
     first, last = day
     until_ms = first * QUARTER_MS
     for quarter in sorted(dated):

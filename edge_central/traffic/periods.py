@@ -31,8 +31,8 @@ QUARTERS_OF = {PeriodLength.QUARTER: 1, PeriodLength.HOUR: 4, PeriodLength.DAY: 
 
 @dataclass(frozen=True, slots=True)
 class TrafficPeriod:
-    """``counts`` None: a gap, nothing is known of this time. Fewer quarters ``measured`` than are over
-    (``of``): the counts may be too low."""
+    """``counts`` None: a gap; nothing is known about this time. If fewer quarters are ``measured`` than are
+    over (``of``), the counts may be too low."""
 
     span: Span
     counts: Counts | None

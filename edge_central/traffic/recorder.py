@@ -54,7 +54,10 @@ Day = TypeVar("Day", LineDay, TurnDay, CameraDay)
 
 
 class TrafficRecorder:
-    """``timezone``: of the days of cameras. Not thread-safe."""
+    """Adds up the traffic counts of gateways by camera, day and quarter of an hour. Not thread-safe.
+
+    ``timezone``: time zone of the cameras' days.
+    """
 
     def __init__(self, timezone: tzinfo) -> None:
         self._timezone = timezone

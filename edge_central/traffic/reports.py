@@ -130,7 +130,7 @@ class LineCountsReport:
 
 
 def parse_object_counts(payload: bytes) -> ObjectCountsReport | None:
-    """Return the counts; Return the counts; None: a value of the event makes no sense."""
+    """Return the counts; None: a value of the event makes no sense."""
     try:
         event = _OBJECT_COUNTS.decode(payload)
         data = event.data
@@ -202,7 +202,7 @@ def _day(text: str) -> date:
     try:
         day = date.fromisoformat(text)
     except ValueError:
-        raise MalformedMessage("day is no date") from None
+        raise MalformedMessage("day is not a date") from None
     if day.isoformat() != text:
         raise MalformedMessage("day is not YYYY-MM-DD")
     return day

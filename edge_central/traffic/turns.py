@@ -1,7 +1,7 @@
-"""What is stored about one day of the turning movements that end with one line. Pure.
+"""One day of the turning movements that end with one line, as it is stored. Pure.
 
-They are readings since midnight like the crossings of the line, from the same reports. A report tells up to a
-hundred numbers apart, so their keys are stored once for each day and not with each reading.
+They are readings since midnight like the crossings of the line, from the same reports. A report has up to a
+hundred different counts, so their keys are stored once for each day and not with each reading.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class TurnDay(msgspec.Struct, omit_defaults=True):
         reading: TurnReading,
         places: Sequence[int | None],
     ) -> None:
-        """``places``: of the reading's numbers among the keys of this day."""
+        """``places``: for each number of the reading, the position of its key among the keys of this day."""
         stored = own.setdefault(quarter, TurnReading(reading.from_ms, reading.to_ms, []))
         stored.from_ms = min(stored.from_ms, reading.from_ms)
         stored.to_ms = max(stored.to_ms, reading.to_ms)

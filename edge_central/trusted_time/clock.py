@@ -1,4 +1,4 @@
-"""A clock that follows the system's clock while it is plausible, and counts on by itself while it is not.
+"""A clock that follows the system's clock while that is plausible, and continues by itself while it is not.
 
 It compares three sources: the system's clock, the centre's own count (the newest stored time plus the seconds
 since), and the median of the gateways whose clock is synchronised. Two sources that agree decide; a single
@@ -57,7 +57,7 @@ class TrustedClockRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """Add ``by_ms`` to times of arrival after ``since_ms``: they were wrong by that much."""
+    """Times of arrival after ``since_ms`` were wrong: ``by_ms`` has to be added to them."""
 
     by_ms: int
     since_ms: int
@@ -163,7 +163,8 @@ class TrustedClock:
         return None
 
     def trust_system(self) -> Correction:
-        """The correction after an administrator has confirmed that the system's clock is right."""
+        """Return the correction that is needed after an administrator has confirmed that the system's clock
+        is right."""
         own_ms = self.now_ms()
         return Correction(wall_ms(self._system) - own_ms, self._settled_ms)
 

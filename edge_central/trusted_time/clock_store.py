@@ -87,8 +87,11 @@ def shift_times(
 def _stamps(
     wards: Collection[str], exclusive_database: bool
 ) -> Iterator[tuple[Column[Any], ColumnElement[bool]]]:
-    """The other columns with a time of the centre's clock that decides something, and the condition for
-    this centre's rows."""
+    """Yield the other columns with times of the centre's clock that are still used, such as those of open
+    alarms.
+
+    Each comes with the condition for the rows of this centre.
+    """
     media, alert = tables.media.c, tables.alert.c
     gateways = select(tables.gateway.c.id).where(tables.gateway.c.ward.in_(wards))
     yield media.received_ms, media.gateway.in_(gateways)

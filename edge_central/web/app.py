@@ -29,7 +29,7 @@ from edge_central.web.live.stream import live_endpoint
 from edge_central.web.pages import alerts, cases, commands, events, fleet, journeys, media, passages
 from edge_central.web.pages import searches as search_pages
 from edge_central.web.pages.availability import reports as availability
-from edge_central.web.pages.gateways import claims, fleet_table, rollouts
+from edge_central.web.pages.gateways import claims, fleet_table, papers, rollouts
 from edge_central.web.pages.numbers import reports, traffic
 from edge_central.web.pages.papers import attachments, minutes, redactions
 from edge_central.web.pages.papers.upload import UPLOAD, upload_endpoint
@@ -75,6 +75,7 @@ PAGES: tuple[Page | PublicPage, ...] = (
     *fleet_table.PAGES,
     *rollouts.PAGES,
     *claims.PAGES,
+    *papers.PAGES,
     *fleet_api.PAGES,
     *availability_api.PAGES,
     *metrics.PAGES,
@@ -95,8 +96,6 @@ SIGN_IN: tuple[tuple[str, Callable[[RequestHandler], Endpoint]], ...] = (
 """Endpoints that wait for the OpenID Connect provider."""
 UPLOADS: tuple[tuple[str, Callable[[RequestHandler, LiveHub], Endpoint]], ...] = ((UPLOAD, upload_endpoint),)
 """Endpoints whose body is a file: they check the account before they read it."""
-
-# --- static files ---
 
 CONTENT_TYPES = {
     ".js": "text/javascript; charset=utf-8",
@@ -202,7 +201,7 @@ def _refused(scope: Scope) -> Response | None:
         return PlainTextResponse("one length only", 400, {"Connection": "close"})
     # PostgreSQL stores no NUL in a text. Forms are checked where they are parsed.
     if "\0" in scope["path"] or b"%00" in scope["query_string"]:
-        return PlainTextResponse("this is no address: it has a NUL in it", 400)
+        return PlainTextResponse("this is not a valid address: it has a NUL in it", 400)
     return None
 
 

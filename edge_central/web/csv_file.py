@@ -1,4 +1,4 @@
-"""Makes CSV files that spreadsheets open as they are meant."""
+"""Makes CSV files that spreadsheets open correctly."""
 
 from __future__ import annotations
 
@@ -26,6 +26,6 @@ def csv_response(name: str, header: Sequence[str], rows: Iterable[Sequence[objec
 
 
 def safe_cell(value: object) -> str:
-    """A cell that no spreadsheet takes for a formula: names come from the sheet and from gateways."""
+    """A cell that no spreadsheet takes for a formula: its text may come from the sheet or from a gateway."""
     text = str(value)
     return f"'{text}" if text.startswith(_FORMULA) and not isinstance(value, int | float) else text

@@ -18,6 +18,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from edge_agent.core.clock import Clock
 from edge_central.cases.model import CaseAuthor
+from edge_central.claims.boxes_file import BoxesFile
 from edge_central.commands.records import is_under_way
 from edge_central.console.alarms.model import AlarmBar, QueueItem
 from edge_central.console.alarms.queue import foremost_alarms, read_alarm_bar
@@ -62,35 +63,28 @@ class ConsoleServices:
     hub: LiveHub
     media_access_log: MediaAccessLog
     sheet: FleetSheet
+    boxes: BoxesFile
     request_metrics: RequestMetrics
-    push_key: VapidKey | None
-    """None: Web Push is not configured."""
-    oidc: OidcProvider | None
-    """None: not configured."""
+    push_key: VapidKey | None  # None: Web Push is not configured
+    oidc: OidcProvider | None  # None: not configured
 
 
-MOST_FOREMOST = 3
-"""Alarms on top of every page."""
-MOST_DIGITS = 18
-"""Of a number in a path: the largest integer of a database, 2**63, has 19."""
+MOST_FOREMOST = 3  # alarms on top of every page
+MOST_DIGITS = 18  # of a number in a path: the largest integer of a database, 2**63, has 19
 
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """A request whose user is unknown or does not matter. Used on one worker thread."""
+    """A request whose user is unknown or irrelevant. Used on one worker thread."""
 
     request: Request
-    form: Mapping[str, str]
-    """Fields of a POST; of a repeated field the last value."""
-    body: bytes
-    """Of a POST in JSON; empty otherwise."""
+    form: Mapping[str, str]  # fields of a POST; of a repeated field the last value
+    body: bytes  # of a POST in JSON; empty otherwise
     services: ConsoleServices
-    connection: Connection
-    """For reading: one state of the database, as it was when the request began."""
+    connection: Connection  # for reading: one state of the database, as it was when the request began
     lang: Lang
     now_ms: int
-    mark: str
-    """Position of the live stream when the request began: the page is at least as new."""
+    mark: str  # position of the live stream when the request began: the page is at least as new
 
     @property
     def address(self) -> str:
@@ -145,10 +139,8 @@ class UserRequestContext(RequestContext):
     """A request of an authenticated user or program."""
 
     account: Account
-    session: LoginSession | None
-    """None: a program with a token."""
-    secret: str
-    """Value of the session's cookie; empty for a program."""
+    session: LoginSession | None  # None: a program with a token
+    secret: str  # value of the session's cookie; empty for a program
     setup: AccountSetup | None
     """What the user has to do before anything else; the page then shows nothing of the fleet."""
 
@@ -177,12 +169,10 @@ class UserRequestContext(RequestContext):
 
     @property
     def account_author(self) -> AccountAuthor:
-        """For changes of accounts."""
         return AccountAuthor(self.account.name, self.address, self.now_ms)
 
     @property
     def search_author(self) -> SearchAuthor:
-        """For searches of passages."""
         return SearchAuthor(self.account.name, self.address, self.scope)
 
     @property
@@ -192,7 +182,6 @@ class UserRequestContext(RequestContext):
 
     @property
     def case_author(self) -> CaseAuthor:
-        """For cases."""
         return CaseAuthor(self.account.name, self.address, self.scope, self.is_admin)
 
     def fleet(self, scope: Scope | None = None, gateway: str | None = None) -> Fleet:
@@ -207,7 +196,7 @@ class UserRequestContext(RequestContext):
         return foremost_alarms(self.connection, self.scope, self.now_ms, MOST_FOREMOST)
 
     def picture_is_asked(self, gateway: str, camera: str) -> bool:
-        """Whether a picture of this camera was asked for, and is to come."""
+        """Whether a picture of this camera was requested, and has not arrived yet."""
         return is_under_way(self.connection, gateway, "snapshot", camera, self.now_ms)
 
     def story(self) -> EventStory:
@@ -220,7 +209,7 @@ class UserRequestContext(RequestContext):
     def ward(self, ward: str) -> Scope:
         """The scope of one ward. Raises NotFound if the account may not see it."""
         if not self.scope.admits(ward):
-            raise NotFound("there is no such ward, or it is not yours")
+            raise NotFound("there is no such ward, or you may not see it")
         return self.scope.narrowed(ward)
 
     def _context(self) -> dict[str, Any]:

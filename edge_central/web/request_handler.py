@@ -52,13 +52,10 @@ from edge_central.web.request_context import ConsoleServices, RequestContext, Us
 log = logging.getLogger(__name__)
 
 MOST_FORM_BYTES = 65_536
-MOST_FIELDS = 1_000
-"""Each site that is ticked in the form of a search is a field."""
+MOST_FIELDS = 1_000  # each site that is ticked in the form of a search is a field
 FORM_WITHIN_S = 15.0
-MOST_WAITING = 64
-"""Requests that may wait for a thread; further ones get 503 with ``Retry-After``."""
-MOST_OUTGOING = 4
-"""Requests to another server at once."""
+MOST_WAITING = 64  # requests that may wait for a thread; further ones get 503 with ``Retry-After``
+MOST_OUTGOING = 4  # requests to another server at once
 RETRY_AFTER_S = 3
 COMPRESS_FROM_BYTES = 1_400
 """A smaller response fits one packet, so compression does not make it faster."""
@@ -67,8 +64,7 @@ COMPRESSIBLE = ("text/", "application/json", "application/problem+json", "image/
 
 FOR_PROGRAMS = ("/api/", "/metrics")
 """Addresses that answer 401 without a login; others show a browser the login page."""
-CHANGING = ("POST", "DELETE")
-"""Methods that a page of another site must not use."""
+CHANGING = ("POST", "DELETE")  # methods that a page of another site must not use
 
 T = TypeVar("T")
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -109,10 +105,8 @@ class Principal:
     account: Account
     session: LoginSession | None
     secret: str
-    key: str
-    """Digest of the session's or API token, to check later whether it is still valid."""
-    setup: AccountSetup | None = None
-    """What the user has to do first."""
+    key: str  # digest of the session's or API token, to check later whether it is still valid
+    setup: AccountSetup | None = None  # what the user has to do first
 
 
 class _WorkerThreads:
@@ -184,12 +178,7 @@ class RequestHandler:
         return await self.run_in_thread(ask)
 
     def authenticate(
-        self,
-        request: Request,
-        connection: Connection,
-        roles: frozenset[Role],
-        *,
-        during_setup: bool = False,
+        self, request: Request, connection: Connection, roles: frozenset[Role], *, during_setup: bool = False
     ) -> Principal:
         """Authenticate by the API token, else by the cookie. Raises NotLoggedIn, Forbidden, SetupNeeded."""
         found = self._by_token(request, connection) or self._by_cookie(request, connection)
@@ -200,8 +189,7 @@ class RequestHandler:
         return found
 
     def error_response(self, request: Request, refusal: HttpError) -> Response:
-        """The response to a refused request: for a browser the page of the login or the setup, else an
-        error."""
+        """The response to a refused request: for a browser the page of the login or setup, else an error."""
         if isinstance(refusal, SetupNeeded) and _is_navigation(request):
             return RedirectResponse(refusal.page, 303)
         if isinstance(refusal, NotLoggedIn) and _is_navigation(request):
@@ -229,7 +217,7 @@ class RequestHandler:
             with self.services.connections.reading() as connection:
                 yield connection
         except (DatabaseUnavailable, DatabaseRejected) as error:
-            log.warning("%s: %s", request.url.path, error)
+            log.warning("%s is answered with 503: %s", request.url.path, error)
             raise Unavailable("the database does not answer", retry_after_s=RETRY_AFTER_S) from error
 
     def _call_page(
@@ -251,7 +239,7 @@ class RequestHandler:
         if page.method in CHANGING and not (page.json and known.session is None):
             token = form.get("csrf") or request.headers.get("x-csrf-token")
             if known.session is None or not csrf_matches(token, known.secret):
-                raise Forbidden("this form is not of your session: load the page again")
+                raise Forbidden("this form belongs to another session: load the page again")
         return page.answer(UserRequestContext(*call, known.account, known.session, known.secret, known.setup))
 
     def _by_token(self, request: Request, connection: Connection) -> Principal | None:
@@ -282,10 +270,10 @@ def check_origin(request: Request) -> None:
     """Refuse a form of another site, by the headers that browsers send. Raises Forbidden."""
     origin = request.headers.get("origin")
     if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
-        raise Forbidden("this form is not of this site")
+        raise Forbidden("this form was not sent by a page of this console")
     # "none": the user has sent the same form again by reloading.
     if request.headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
-        raise Forbidden("this form is not of this site")
+        raise Forbidden("this form was not sent by a page of this console")
 
 
 def compressed(request: Request, response: Response) -> Response:
@@ -308,10 +296,10 @@ async def _form_and_body(page: Page | PublicPage, request: Request) -> tuple[dic
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if isinstance(page, Page) and page.json:
         if kind != "application/json":
-            raise BadRequest("the body is application/json")
+            raise BadRequest("the content type of the body must be application/json")
         return {}, await read_body(request)
     if kind not in ("application/x-www-form-urlencoded", ""):
-        raise BadRequest("a form is application/x-www-form-urlencoded")
+        raise BadRequest("the content type of a form must be application/x-www-form-urlencoded")
     return _form(await read_body(request)), b""
 
 
@@ -327,7 +315,7 @@ async def read_body(request: Request) -> bytes:
     except TimeoutError:
         raise BadRequest(f"the form did not come within {FORM_WITHIN_S:.0f} s") from None
     except ClientDisconnect:
-        raise BadRequest("this is no form") from None
+        raise BadRequest("the request has no valid form data") from None
     return bytes(body)
 
 
@@ -336,9 +324,9 @@ def _form(body: bytes) -> dict[str, str]:
     try:
         fields = dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=MOST_FIELDS))
     except ValueError:
-        raise BadRequest("this is no form") from None
+        raise BadRequest("the request has no valid form data") from None
     if any("\0" in name or "\0" in value for name, value in fields.items()):
-        raise BadRequest("no text has a NUL in it")
+        raise BadRequest("a field of the form has a NUL character")
     return fields
 
 

@@ -25,8 +25,7 @@ log = logging.getLogger(__name__)
 
 ASK_WITHIN_S = 15.0
 """From the connect to the end of a request's head. uvicorn itself has no such limit."""
-TAKE_WITHIN_S = 60.0
-"""A client may leave 64 kB of a response unread for this long."""
+TAKE_WITHIN_S = 60.0  # a client may leave 64 kB of a response unread for this long
 KEEP_ALIVE_S = 20
 MOST_HEAD_BYTES = 32_768
 MOST_CONNECTIONS = 1_000
@@ -91,8 +90,8 @@ class TimeLimitedProtocol(H11Protocol):
         self._taking.begin(self.transport)
 
     def _request_begun(self) -> bool:
-        """Whether the head of a further request has begun on a kept connection, or a body continues after
-        the response to it."""
+        """Whether a further request has begun to arrive on a kept connection, or a body still arrives after
+        its response was sent."""
         if self.conn.their_state is h11.IDLE:
             return bool(self.conn.trailing_data[0])
         return self.conn.their_state is h11.SEND_BODY and self.conn.our_state is not h11.SEND_RESPONSE
@@ -180,8 +179,6 @@ def listening_socket(listen: ListenAddress) -> socket.socket:
 
 
 def stop_on_event(server: WebServer, stop: threading.Event) -> None:
-    """Stop ``server`` when ``stop`` is set."""
-
     def wait() -> None:
         stop.wait()
         server.stop()

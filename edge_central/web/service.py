@@ -16,6 +16,7 @@ from starlette.routing import Route
 from edge_agent.core.clock import Clock, SystemClock, read_boot_id
 from edge_agent.core.errors import CentralError, ConfigError
 from edge_agent.core.state_file import create_file
+from edge_central.claims.boxes_file import BoxesFile
 from edge_central.console.site_names import FleetSheet
 from edge_central.metrics.request_metrics import RequestMetrics
 from edge_central.onvif.pull_points import PullPoints
@@ -47,10 +48,8 @@ from edge_central.web.webhooks.sender import WebhookSender
 log = logging.getLogger(__name__)
 
 FOLLOWER_STOP_S = 5.0
-NICE = 5
-"""A lower CPU priority than the ingest's."""
-OOM_SCORE = 500
-"""oom_score_adj(5): when memory runs out, this process goes, not the ingest."""
+NICE = 5  # a lower CPU priority than the ingest's
+OOM_SCORE = 500  # oom_score_adj(5): when memory runs out, this process goes, not the ingest
 
 
 class ConsoleServer:
@@ -60,7 +59,7 @@ class ConsoleServer:
         self, settings: CentralSettings, stop: threading.Event, *, clock: Clock | None = None
     ) -> None:
         if settings.console is None:
-            raise ConfigError("there is no console: in the configuration; nothing was started")
+            raise ConfigError("the configuration has no section console; nothing was started")
         self._settings, self._console = settings, settings.console
         self._stop = stop
         self._clock = FollowedClock(clock or SystemClock(), read_boot_id())
@@ -163,6 +162,7 @@ class ConsoleServer:
             hub=LiveHub(),
             media_access_log=MediaAccessLog(self._clock),
             sheet=FleetSheet(self._console.sites_file, self._console.wards_file),
+            boxes=BoxesFile(self._console.boxes_file),
             request_metrics=RequestMetrics(),
             push_key=push_key,
             oidc=self._oidc_provider(key),

@@ -45,7 +45,7 @@ class TableColumn:
 
 @dataclass(frozen=True, slots=True)
 class DataTable:
-    """``name``: of the sheet in a workbook, at most 31 characters."""
+    """``name``: name of the sheet in a workbook, at most 31 characters."""
 
     name: str
     columns: Sequence[TableColumn]
@@ -106,8 +106,8 @@ def _write_sheet(sheet: Any, table: DataTable, formats: dict[ColumnKind, Any], h
 
 
 def _write_column(sheet: Any, index: int, kind: ColumnKind, cells: Sequence[Cell]) -> None:
-    """The method decides what a cell is: with ``write_string`` a text with ``=`` stays a text. The format is
-    that of the column."""
+    """The method decides the type of a cell: with ``write_string`` a text that begins with ``=`` stays a
+    text. The format is that of the column."""
     match kind:
         case ColumnKind.TEXT:
             for row, cell in enumerate(cells, 1):

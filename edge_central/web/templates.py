@@ -101,7 +101,7 @@ def safely(lang: Lang, element: str, macro: Callable[..., str], *values: object)
     try:
         return macro(*values)
     except Exception as error:  # noqa: BLE001 - whatever is wrong with one row, the others are shown
-        log.warning("one row of a page cannot be shown: %s", repr(error)[:200])
+        log.warning("one row of a page cannot be shown, the others are: %s", repr(error)[:200])
     instead, cursor = translate("cannot-be-shown", lang), getattr(values[0], "cursor", None)
     # Link to the page of the event, where an administrator can hide it.
     link = Markup('<a href="/events/{}">{}</a>').format(cursor, instead) if cursor else instead

@@ -1,13 +1,21 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.testbed.walker import walking_clip
+from tests.testbed.clips import make_clip
+from tests.testbed.mosquitto import Mosquitto, Subscriber
 
 
 @pytest.fixture(scope="session")
-def walker(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Nine seconds of video: one person walks by."""
-    return walking_clip(tmp_path_factory.mktemp("clips") / "walker.mp4")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five seconds of a test picture, 320x180."""
+    return make_clip(tmp_path_factory.mktemp("clips") / "clip.mp4", seconds=5)
+
+
+@pytest.fixture
+def centre(broker: Mosquitto) -> Iterator[Subscriber]:
+    with Subscriber(broker.port, "tb/v1/#") as subscriber:
+        yield subscriber

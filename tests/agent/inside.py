@@ -8,12 +8,11 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from edge_agent import config
 from edge_agent.agent import Agent
-from edge_agent.core.clock import Clock
+from edge_agent.config.model.settings import Settings
 from edge_agent.host.local_api.control import run_reload
 from edge_agent.host.local_api.status import run_status
 from tests.outbox.parts import outbox_in
@@ -21,21 +20,21 @@ from tests.testbed.agent import PATIENCE_S, wait_until
 
 
 class AgentInside:
-    """Runs during the ``with``. There is no broker: its events are in the outbox afterwards."""
+    """Runs during the ``with``. Without a broker its events are in the outbox afterwards."""
 
-    def __init__(self, path: Path, clock: Clock | None = None) -> None:
-        self.path = path
+    def __init__(self, path: Path, settings: Settings | None = None, **parts: Any) -> None:
+        """``settings``: where they differ from the file; ``parts``: arguments of ``Agent``."""
+        self.path, self.settings = path, settings or config.load(path)
         self.hangup = threading.Event()
         self.code: int | None = None
         self._stop = threading.Event()
-        self._settings = config.load(path)
-        self._agent = Agent(
-            self._settings,
+        self.agent = Agent(
+            self.settings,
             self._stop,
             load=lambda: config.load(path),
             hangup=self.hangup,
             repeat_files=True,
-            clock=clock,
+            **parts,
         )
         self._thread = threading.Thread(target=self._run)
 
@@ -43,9 +42,7 @@ class AgentInside:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def stop(self) -> float:
@@ -79,8 +76,8 @@ class AgentInside:
 
     def reported(self) -> list[dict[str, Any]]:
         """All events, once the agent has stopped."""
-        with outbox_in(self._settings.state_dir) as outbox:
+        with outbox_in(self.settings.state_dir) as outbox:
             return [json.loads(event.payload) for event in outbox.pending(10_000)]
 
     def _run(self) -> None:
-        self.code = self._agent.run()
+        self.code = self.agent.run()

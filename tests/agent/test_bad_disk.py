@@ -12,7 +12,7 @@ from tests.agent.test_main_path import phases
 from tests.outbox.test_failing_disk import fill
 from tests.testbed import small_disk as mounted
 from tests.testbed.agent import PATIENCE_S, AgentProcess, file_camera, wait_until, write_config
-from tests.testbed.mosquitto import Mosquitto, Subscriber
+from tests.testbed.mosquitto import Mosquitto, Subscriber, free_port
 
 STATE_FILES = ("boot.json", "clock.json", "usage.json", "cameras.json")
 
@@ -34,15 +34,19 @@ def make_read_only(folder: Path) -> None:
 
 @pytest.mark.parametrize("spoil", [make_full, make_read_only])
 def test_a_disk_that_takes_nothing_from_the_start(
-    tmp_path: Path, state_disk: Path, walker: Path, spoil: Callable[[Path], None]
+    tmp_path: Path,
+    state_disk: Path,
+    walker: Path,
+    spoil: Callable[[Path], None],
+    broker: Mosquitto,
+    centre: Subscriber,
 ) -> None:
     spoil(state_disk)
-    with Mosquitto(tmp_path) as broker, Subscriber(broker.port, "tb/v1/#") as subscriber:
-        config = write_config(tmp_path, cameras=[file_camera(walker)], broker_port=broker.port)
-        with AgentProcess(config) as agent:
-            subscriber.wait_for(lambda: "end" in phases(subscriber.events()), PATIENCE_S)
-            beat = agent.wait_for_status(lambda beat: beat["outbox"]["degraded"], "a word about the disk")
-            assert agent.stop() == 0, agent.log
+    config = write_config(tmp_path, cameras=[file_camera(walker)], broker_port=broker.port)
+    with AgentProcess(config) as agent:
+        centre.wait_for(lambda: "end" in phases(centre.events()), PATIENCE_S)
+        beat = agent.wait_for_status(lambda beat: beat["outbox"]["degraded"], "a word about the disk")
+        assert agent.stop() == 0, agent.log
     assert any(line.startswith("outbox: ") for line in beat["degraded"])
     assert "Traceback" not in agent.log
 
@@ -51,11 +55,10 @@ def test_a_disk_that_takes_nothing_from_the_start(
 def test_a_state_file_that_cannot_be_written(tmp_path: Path, walker: Path, name: str) -> None:
     in_the_way = tmp_path / "state" / name / "something"
     in_the_way.mkdir(parents=True)
-    with Mosquitto(tmp_path) as broker:
-        config = write_config(tmp_path, cameras=[file_camera(walker)], broker_port=broker.port)
-        with AgentProcess(config) as agent:
-            wait_until(agent.status, what="the agent")
-            assert agent.stop() == 0, agent.log
+    config = write_config(tmp_path, cameras=[file_camera(walker)], broker_port=free_port())
+    with AgentProcess(config) as agent:
+        wait_until(agent.status, what="the agent")
+        assert agent.stop() == 0, agent.log
     assert f"{name} cannot be read" in agent.log
     assert "Traceback" not in agent.log
     assert in_the_way.exists()

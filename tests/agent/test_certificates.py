@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,14 +16,14 @@ from edge_agent.control.certificates import CertificateWatch
 from edge_agent.host.health.clock_sync import ClockSync, KernelSync
 from edge_agent.host.health.degraded import certificate_lines
 from tests.events.parts import maker, valid
-from tests.host.fakes import FakeClock, settings
+from tests.host.fakes import TODAY, FakeClock, settings
 from tests.testbed.agent import AgentProcess, wait_until, write_config
 from tests.testbed.gears import EventCollector
 from tests.testbed.mosquitto import Authority, Certificate, Mosquitto
+from tests.testbed.synced import COMMAND
 from tests.testbed.tls_folder import Tls, strict_broker
 
 HOST = "IP:127.0.0.1"
-SYNCED = (sys.executable, "-m", "tests.testbed.synced", "run")
 
 
 @pytest.fixture(scope="module")
@@ -39,25 +38,19 @@ def until(end: datetime) -> tuple[str, str]:
 class Watched:
     """The watch with real files and a fake clock."""
 
-    def __init__(self, folder: Path, synced: bool = True) -> None:
+    def __init__(self, folder: Path, own: Certificate, ca: Path, synced: bool = True) -> None:
         self.clock, self.collected, self.tls = FakeClock(), EventCollector(), Tls(folder / "tls")
         self.folder, self.synced = folder, synced
-        self.start()
+        self.have(own, ca)
 
     def start(self) -> None:
         """Create the watch as the agent does; also for a restart."""
         config = write_config(self.folder, cameras=[], broker_port=1, mqtt=self.tls.mqtt(1))
-        whole = replace(settings(self.folder), mqtt=load(config).mqtt) if self.certified else None
-        sync = ClockSync(self.folder / "clock.json", self.clock, "boot", kernel=self._kernel)
-        if whole is not None:
-            self.watch = CertificateWatch(whole, self.clock, sync, maker(), self.collected)
-
-    @property
-    def certified(self) -> bool:
-        return (self.tls.folder / "client.crt").exists()
-
-    def _kernel(self) -> KernelSync:
-        return KernelSync(self.synced, 0.0)
+        whole = replace(settings(self.folder), mqtt=load(config).mqtt)
+        sync = ClockSync(
+            self.folder / "clock.json", self.clock, "boot", kernel=lambda: KernelSync(self.synced, 0.0)
+        )
+        self.watch = CertificateWatch(whole, self.clock, sync, maker(), self.collected)
 
     def have(self, own: Certificate, ca: Path) -> None:
         self.tls.put(own, ca, slot=".")
@@ -77,9 +70,8 @@ class Watched:
 def test_from_30_days_on_it_is_told_once_a_day_and_from_7_days_on_as_an_alarm(
     tmp_path: Path, authority: Authority
 ) -> None:
-    box = Watched(tmp_path)
-    end = box.clock.now() + timedelta(days=32)
-    box.have(authority.issue("dt-001", valid=until(end)), authority.cert)
+    end = TODAY + timedelta(days=32)
+    box = Watched(tmp_path, authority.issue("dt-001", valid=until(end)), authority.cert)
     assert box.after(seconds=1) == []
     assert (box.watch.health().client_days, box.lines()) == (31, [])
     (start,) = box.after(days=2.5)
@@ -112,8 +104,8 @@ def test_from_30_days_on_it_is_told_once_a_day_and_from_7_days_on_as_an_alarm(
 
 
 def test_without_a_clock_nothing_is_said(tmp_path: Path, authority: Authority) -> None:
-    box = Watched(tmp_path, synced=False)
-    box.have(authority.issue("dt-001", valid=until(box.clock.now() - timedelta(days=1))), authority.cert)
+    expired = authority.issue("dt-001", valid=until(TODAY - timedelta(days=1)))
+    box = Watched(tmp_path, expired, authority.cert, synced=False)
     assert box.after(hours=1) == []
     assert (box.watch.health().client_days, box.lines()) == (None, [])
     box.synced = True
@@ -121,10 +113,9 @@ def test_without_a_clock_nothing_is_said(tmp_path: Path, authority: Authority) -
 
 
 def test_a_ca_that_ends_is_told_of_too(tmp_path: Path) -> None:
-    box = Watched(tmp_path)
-    end = box.clock.now() + timedelta(days=3)
+    end = TODAY + timedelta(days=3)
     old = Authority(tmp_path, valid=until(end))
-    box.have(old.issue("dt-001", valid=until(end + timedelta(days=700))), old.cert)
+    box = Watched(tmp_path, old.issue("dt-001", valid=until(end + timedelta(days=700))), old.cert)
     (collected,) = box.after(seconds=1)
     assert (collected["data"]["certificate"], collected["severitytext"]) == ("ca", "ERROR")
     assert box.lines() == ["broker: the CA certificate ends in 2 days: have the centre renew it"]
@@ -146,7 +137,7 @@ def test_certificates_rotate_under_a_running_agent_and_every_event_arrives_once(
             centre.wait_for(lambda: len(centre.events()) == 3, 60)
             put(tls, authority.issue("dt-001"), agent)
             wait_for_session(broker, 2)
-            wait_until(lambda: "the broker has let it in" in agent.log, what="the next slot in force")
+            wait_until(lambda: "the broker has accepted it" in agent.log, what="the next slot in force")
             agent.kill()  # before root has moved the files
             agent.start()
             wait_for_session(broker, 3)
@@ -180,7 +171,7 @@ def test_a_running_agent_tells_of_a_certificate_that_ends_and_of_its_renewal(
     server = authority.issue("broker", san=HOST)
     with strict_broker(tmp_path, server, authority.cert) as (broker, centre):
         config = write_config(tmp_path, cameras=[], broker_port=1, mqtt=tls.mqtt(broker.port))
-        with AgentProcess(config, command=SYNCED) as agent:
+        with AgentProcess(config, command=COMMAND) as agent:
             centre.wait_for(lambda: len(centre.events()) == 1, 60)
             put(tls, authority.issue("dt-001", valid=until(now + timedelta(days=397))), agent)
             centre.wait_for(lambda: len(centre.events()) == 2, 60)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import logging
+import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from edge_agent.cli import main as cli
 from edge_agent.config.loader import load
 from edge_agent.config.model.settings import Settings
-from edge_agent.control.commissioning import SETTLED_S, CommissioningReports
+from edge_agent.control.commissioning import FINAL, FOLDER, SETTLED_S, SIGNED, CommissioningReports
 from edge_agent.core.delivery import SEALED_MAGIC
 from edge_agent.evidence.seal import unseal
 from tests.events.parts import maker, valid
@@ -41,7 +44,8 @@ class Box:
     def runs(self, hours: float) -> list[tuple[dict[str, Any], bytes]]:
         """A run of the agent; returns what is sent at its end: an event and its file."""
         with outbox_in(self.settings.state_dir, clock=self.clock) as outbox:
-            reports = CommissioningReports(lambda: self.settings, self.clock, maker(), outbox)
+            parts = (lambda: self.settings, self.clock, maker(), outbox)
+            reports = CommissioningReports(*parts)
             for _ in range(round(hours * 60)):
                 self.clock.advance(60)
                 reports.tick()
@@ -50,6 +54,15 @@ class Box:
                 outbox.delivered(event.sequence, event.epoch)  # the file goes after its event
             media = outbox.pending_media()
             return [(valid(event.payload), media.payload if media else b"") for event in events]
+
+    def signs(self, name: str, at: float | None = None) -> list[str]:
+        """The technician signs a report; returns the ids of the events that the agent sends then."""
+        page = self.settings.state_dir / FOLDER / f"dt-001-{name}{SIGNED}"
+        page.parent.mkdir(exist_ok=True)
+        page.write_text(f"signed {name}")
+        if at is not None:
+            os.utime(page, (at, at))
+        return [event["data"]["event_id"] for event, _ in self.runs(hours=1)]
 
     def examined(self) -> bytes:
         """The page of the real doctor."""
@@ -69,6 +82,40 @@ def test_the_last_report_is_sent_once_over_restarts(tmp_path: Path) -> None:
     reported = event["data"]
     assert (reported["file"]["content_type"], reported["file"]["command_id"]) == ("application/gzip", None)
     assert reported["event_id"].startswith("report-")
+
+
+def test_the_page_of_the_final_examination_is_sent_beside_the_report(tmp_path: Path) -> None:
+    """Also if both were made before there was an uplink."""
+    box = Box(tmp_path)
+    page = box.examined()
+    final = box.settings.state_dir / FOLDER / f"dt-001-20990101T000000Z{FINAL}"
+    final.write_text("what has changed")
+    sent = box.runs(hours=1)
+    digests = [hashlib.sha256(each).hexdigest()[:20] for each in (page, b"what has changed")]
+    assert [event["data"]["event_id"] for event, _ in sent] == [
+        f"report-{digests[0]}",
+        f"examination-{digests[1]}",
+    ]
+    assert box.runs(hours=1) == [], "each is sent once"
+
+
+def test_a_signed_report_is_sent_instead_of_the_older_one_without_a_signature(tmp_path: Path) -> None:
+    box = Box(tmp_path)
+    box.examined()
+    assert [event_id[:14] for event_id in box.signs("20260101T000000Z")] == ["report-signed-"]
+
+
+def test_each_signed_report_is_sent_also_if_its_clock_was_years_behind(tmp_path: Path) -> None:
+    """A box without a battery starts in 2021."""
+    box = Box(tmp_path)
+    (first,) = box.signs("20260101T000000Z")
+    (second,) = box.signs("undated-0011aabb", at=datetime(2021, 1, 1, tzinfo=UTC).timestamp())
+    box.examined()
+    ((later, _),) = box.runs(hours=1)
+    assert later["data"]["event_id"].startswith("report-")
+    assert not later["data"]["event_id"].startswith("report-signed-")
+    assert first != second
+    assert box.runs(hours=1) == [], "each is sent once"
 
 
 def test_a_box_that_seals_seals_it(tmp_path: Path) -> None:

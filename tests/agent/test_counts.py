@@ -31,7 +31,9 @@ def numbers(subscriber: Subscriber) -> list[int]:
     return [sum(data["a_to_b"].values()) + sum(data["b_to_a"].values()) for data in reported]
 
 
-def test_a_days_numbers_never_fall_over_kill_9_and_lose_at_most_an_interval(tmp_path: Path) -> None:
+def test_a_days_numbers_never_fall_over_kill_9_and_lose_at_most_an_interval(
+    tmp_path: Path, broker: Mosquitto, centre: Subscriber
+) -> None:
     rule = {"id": "count", "kind": "line-crossing", "line": "path", "counts_s": COUNTS_S, "cooldown_s": 0}
     camera = {
         "id": "cam-1",
@@ -39,23 +41,20 @@ def test_a_days_numbers_never_fall_over_kill_9_and_lose_at_most_an_interval(tmp_
         "lines": {"path": {"from": [0.5, 0.2], "to": [0.5, 1.0]}},
         "rules": [rule],
     }
-    with Mosquitto(tmp_path, persistent=True) as broker, Subscriber(broker.port, "tb/v1/#") as subscriber:
-        agent = AgentProcess(
-            write_config(tmp_path, cameras=[camera], broker_port=broker.port), "--repeat-files"
-        )
-        with agent:
-            for _ in range(KILLS):
-                known = max(numbers(subscriber), default=0)
-                subscriber.wait_for(lambda k=known: max(numbers(subscriber), default=0) >= k + 2, 60)  # type: ignore[misc]
-                agent.kill()
-                agent.start()
-            known = max(numbers(subscriber))
-            subscriber.wait_for(lambda: max(numbers(subscriber)) > known, 60)
-            assert agent.stop() == 0
-        subscriber.wait_for(lambda: json.loads(subscriber.on("/up/state")[-1].payload)["state"] == "stopped")
+    agent = AgentProcess(write_config(tmp_path, cameras=[camera], broker_port=broker.port), "--repeat-files")
+    with agent:
+        for _ in range(KILLS):
+            known = max(numbers(centre), default=0)
+            centre.wait_for(lambda k=known: max(numbers(centre), default=0) >= k + 2, 60)  # type: ignore[misc]
+            agent.kill()
+            agent.start()
+        known = max(numbers(centre))
+        centre.wait_for(lambda: max(numbers(centre)) > known, 60)
+        assert agent.stop() == 0
+    centre.wait_for(lambda: json.loads(centre.on("/up/state")[-1].payload)["state"] == "stopped")
 
-    reported = numbers(subscriber)
+    reported = numbers(centre)
     assert reported == sorted(reported), "a day's numbers fell"
-    crossed = len(events_of(subscriber, "line-crossing"))
+    crossed = len(events_of(centre, "line-crossing"))
     assert crossed >= 2 * KILLS + 1
     assert crossed - KILLS <= reported[-1] <= crossed, "at most the one of the last interval at each kill"

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import json
 import subprocess
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -76,18 +75,6 @@ def readable_pictures(folder: Path) -> list[Path]:
     magic = (b"\xff\xd8\xff\xe0\x00\x10JFIF", b"ftypisom", b"\x89PNG\r\n\x1a\n", b"iVBORw0KGgo")
     files = [path for path in folder.rglob("*") if path.is_file()]
     return [path for path in files if any(begin in path.read_bytes() for begin in magic)]
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path, persistent=True) as broker:
-        yield broker
-
-
-@pytest.fixture
-def centre(broker: Mosquitto) -> Iterator[Subscriber]:
-    with Subscriber(broker.port, "tb/v1/#") as subscriber:
-        yield subscriber
 
 
 def test_an_alarm_on_real_footage_is_proven_by_what_the_broker_got_and_by_a_bundle(

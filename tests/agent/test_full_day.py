@@ -5,19 +5,17 @@ from __future__ import annotations
 
 import itertools
 import json
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edge_agent import config
-from edge_agent.agent import Agent
 from edge_agent.core.delivery import Draft
 from edge_agent.core.facts import ObjectObservation, Phase, RuleRef
 from edge_agent.core.model import Severity
-from tests.agent.test_left_open import HastyClock, outbox_health, running
+from tests.agent.inside import AgentInside
+from tests.agent.test_left_open import HastyClock
 from tests.agent.test_lost_clip import CROSSED
 from tests.events.parts import frame, maker, track, valid
 from tests.outbox.parts import picture
@@ -58,29 +56,29 @@ def test_a_day_that_is_too_long_for_the_outbox_costs_infos_alone_and_each_is_ann
         outbox={"max_bytes": MAX_BYTES},
         uplink={"backlog_bytes_s": 10_000_000},
     )
-    settings, clock, stop = config.load(path), HastyClock(), threading.Event()
-    agent = Agent(settings, stop, clock=clock)
+    clock = HastyClock()
+    site = AgentInside(path, clock=clock)
     severities: dict[int, Severity] = {}  # of the events of the test, by sequence
 
     def tell(draft: Draft) -> None:
-        severities[agent.outbox.append(draft).sequence] = draft.severity
+        severities[site.agent.outbox.append(draft).sequence] = draft.severity
 
     shed: list[int] = []
-    with running(agent, stop):
-        wait_until(lambda: outbox_health(settings).get("epoch"), what="the agent")
+    with site:
+        wait_until(site.beat, what="the agent")
         with ThreadPoolExecutor(4) as cameras:
             for hour in range(HOURS):
                 list(cameras.map(tell, one_hour(hour)))
                 clock.ahead_s += 3600
-                shed.append(outbox_health(settings)["shed"])
-        full = outbox_health(settings)
+                shed.append(site.beat()["outbox"]["shed"])
+        full = site.beat()["outbox"]
         assert full["bytes"] <= MAX_BYTES
         assert full["media_shed"] > 0, "pictures go before any event"
         assert shed[HOURS // 2] > 0, "it has been full for half a day"
         assert shed == sorted(shed)
         with broker, Subscriber(broker.port) as centre:
-            wait_until(lambda: is_empty(outbox_health(settings), centre), 120, "an empty outbox")
-            last = outbox_health(settings)
+            wait_until(lambda: is_empty(site.beat()["outbox"], centre), 120, "an empty outbox")
+            last = site.beat()["outbox"]
             heard, lost = numbers(centre), announced(centre)
 
     for event in heard.values():

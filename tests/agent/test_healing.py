@@ -123,7 +123,7 @@ def test_a_dead_modem_is_reset_and_the_box_rebooted_and_all_of_it_is_told_when_t
     assert box.session.reconnects >= 4
     assert box.tried("reset") == [("done", f"{box.root.folder}/usr/bin/modem")]
     assert health.without_s == pytest.approx(6 * HOUR_S, abs=900)
-    assert next(healing_lines(health)).startswith("broker: away for 5.8 h; tried last: re")
+    assert next(healing_lines(health)).startswith("broker: not connected for 5.8 h; tried last: re")
     box.wait(10)
     assert box.root.done.count("--no-block reboot") == 1
     assert [outcome for outcome, _ in box.tried("reboot")] == ["done"]

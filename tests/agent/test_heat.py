@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
-import threading
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,17 +11,13 @@ from typing import Any
 import pytest
 
 from edge_agent import config
-from edge_agent.agent import Agent
 from edge_agent.commands.handlers.search import GatewayLimits
 from edge_agent.config.model.boards import Thermal, ThermalSteps
-from edge_agent.config.model.settings import Settings
 from edge_agent.control.thermal import ThermalControl
 from edge_agent.core.load_limits import WorkloadLimiter, WorkloadLimits
 from edge_agent.host.health.degraded import thermal_lines
-from edge_agent.host.local_api.status import run_status
 from edge_agent.wire import ThermalHealth
 from tests.agent.inside import AgentInside
-from tests.agent.test_left_open import running
 from tests.events.parts import GATEWAY, maker, valid
 from tests.host.fakes import PI_4, FakeClock, plant
 from tests.outbox.parts import outbox_in
@@ -160,60 +153,51 @@ def test_after_a_crash_the_next_start_ends_it(tmp_path: Path) -> None:
     assert end["data"]["limits"] == {"inference_share": 1.0, "fps_share": 1.0, "keyframes_only": False}
 
 
-def beat(settings: Settings) -> dict[str, Any]:
-    out = io.StringIO()
-    if run_status(settings, True, out) != 0:
-        return {}
-    found: dict[str, Any] = json.loads(out.getvalue())["heartbeat"]
-    return found
-
-
 def test_an_agent_that_gets_hot_does_less_and_everything_again_when_it_is_cool(
-    tmp_path: Path, walker: Path
+    tmp_path: Path, walker: Path, broker: Mosquitto, centre: Subscriber
 ) -> None:
     """One camera with constant movement, on a gateway whose sensor the test heats."""
     sysroot = plant(tmp_path / "root", PI_4)
     camera = file_camera(walker) | {"analyse": {"fps": 5, "gear": "full"}}
-    stop = threading.Event()
-    with Mosquitto(tmp_path) as broker, Subscriber(broker.port, "tb/v1/#") as subscriber:
-        path = write_config(tmp_path, cameras=[camera], broker_port=broker.port, profile="raspberry-pi-4")
-        settings = config.load(path)
-        settings = replace(
-            settings,
-            profile=replace(settings.profile, thermal=THERMAL),
-            detector=replace(settings.detector, budget_per_s=5.0),
-        )
+    path = write_config(tmp_path, cameras=[camera], broker_port=broker.port, profile="raspberry-pi-4")
+    settings = config.load(path)
+    settings = replace(
+        settings,
+        profile=replace(settings.profile, thermal=THERMAL),
+        detector=replace(settings.detector, budget_per_s=5.0),
+    )
 
-        def wait_for(what: str, true: Callable[[dict[str, Any], dict[str, Any]], object]) -> None:
-            def holds() -> bool:
-                now = beat(settings)
-                return bool(now) and bool(true(now, now["cameras"]["cam-1"]))
+    def cam(beat: dict[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = beat["cameras"]["cam-1"]
+        return found
 
-            wait_until(holds, what=what)
+    with AgentInside(path, settings, sysroot=sysroot) as agent:
 
         def inferences() -> int:
-            return int(beat(settings)["detector"]["inferences"])
+            return int(agent.beat()["detector"]["inferences"])
 
-        with running(Agent(settings, stop, repeat_files=True, sysroot=sysroot), stop):
-            wait_for("all pictures", lambda now, cam: cam["analysed_fps"] >= 3 and cam["gear"] == "full")
-            before, begun = inferences(), time.monotonic()
-            wait_for("six inferences", lambda now, _: now["detector"]["inferences"] >= before + 6)
-            took_s = time.monotonic() - begun
-            heat(sysroot, 72)
-            wait_for("step 1", lambda now, cam: now["thermal"]["step"] == 1)
-            before, begun = inferences(), time.monotonic()
-            wait_until(lambda: time.monotonic() - begun >= took_s, what="the same time to pass")
-            hot = inferences() - before
-            fps = beat(settings)["cameras"]["cam-1"]["analysed_fps"]
-            heat(sysroot, 88)
-            wait_for(
-                "keyframes only", lambda _, cam: cam["gear"] == "idle" and cam["analysed_fps"] < 0.7 * fps
-            )
-            shown = beat(settings)
-            heat(sysroot, 45)
-            wait_for("all pictures again", lambda _, cam: cam["analysed_fps"] > 0.75 * fps)
-            again = beat(settings)
-        collected = [e for e in subscriber.on("/up/event/gateway") if b".thermal.v1" in e.payload]
+        agent.wait_for(
+            lambda beat: cam(beat)["analysed_fps"] >= 3 and cam(beat)["gear"] == "full", "pictures"
+        )
+        before, begun = inferences(), time.monotonic()
+        agent.wait_for(lambda beat: beat["detector"]["inferences"] >= before + 6, "six inferences")
+        took_s = time.monotonic() - begun
+        heat(sysroot, 72)
+        agent.wait_for(lambda beat: beat["thermal"]["step"] == 1, "step 1")
+        before, begun = inferences(), time.monotonic()
+        wait_until(lambda: time.monotonic() - begun >= took_s, what="the same time to pass")
+        hot = inferences() - before
+        fps = cam(agent.beat())["analysed_fps"]
+        heat(sysroot, 88)
+        agent.wait_for(
+            lambda beat: cam(beat)["gear"] == "idle" and cam(beat)["analysed_fps"] < 0.7 * fps,
+            "keyframes only",
+        )
+        shown = agent.beat()
+        heat(sysroot, 45)
+        agent.wait_for(lambda beat: cam(beat)["analysed_fps"] > 0.75 * fps, "all pictures again")
+        again = agent.beat()
+    collected = [e for e in centre.on("/up/event/gateway") if b".thermal.v1" in e.payload]
     assert hot <= 3 + 0.25 * took_s, "a quarter of one a second, and what was saved or under way"
     assert shown["thermal"]["step"] == 3
     assert any(line.startswith("hot: keyframes only since") for line in shown["degraded"])
@@ -234,7 +218,7 @@ def test_a_command_that_waits_needs_no_heartbeat_to_know_the_step(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is asked every second for up to 64 searches, on a gateway that is hot already."""
-    agent = AgentInside(write_config(tmp_path, cameras=[], broker_port=1883, detector="none"))._agent
+    agent = AgentInside(write_config(tmp_path, cameras=[], broker_port=1883, detector="none")).agent
 
     def refuse() -> None:
         raise AssertionError("a heartbeat was made")

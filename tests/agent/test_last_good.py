@@ -6,7 +6,6 @@ from pathlib import Path
 
 from tests.agent.test_reload import hang_up, is_online
 from tests.testbed.agent import AgentProcess, file_camera, wait_until, write_config
-from tests.testbed.clips import make_clip
 from tests.testbed.command_line import run_command
 from tests.testbed.mosquitto import free_port
 
@@ -15,14 +14,17 @@ def complaints(beat: dict[str, list[str]]) -> list[str]:
     return [line for line in beat["degraded"] if line.startswith("configuration: ")]
 
 
-def test_after_a_bad_edit_and_a_power_cut_the_cameras_are_watched_all_the_same(tmp_path: Path) -> None:
-    clip = make_clip(tmp_path / "clip.mp4", seconds=5)
+def test_after_a_bad_edit_and_a_power_cut_the_cameras_are_watched_all_the_same(
+    tmp_path: Path, clip: Path
+) -> None:
     config = write_config(tmp_path, cameras=[file_camera(clip)], broker_port=free_port(), detector="none")
     good = config.read_text()
     agent = AgentProcess(config, "--repeat-files")
     with agent:
         first = agent.wait_for_status(is_online("cam-1"), "the camera")
         config.write_text(good.replace('"cam-1"', '"cam 1"'))
+        hang_up(agent)
+        agent.wait_for_status(lambda beat: complaints(beat) and is_online("cam-1")(beat), "the refusal")
         agent.kill()
         agent.start()
         beat = agent.wait_for_status(is_online("cam-1"), "the camera, from the copy")
@@ -36,6 +38,7 @@ def test_after_a_bad_edit_and_a_power_cut_the_cameras_are_watched_all_the_same(t
         config.write_text(good)
         hang_up(agent)
         agent.wait_for_status(lambda beat: not complaints(beat), "all well")
+        assert "nothing has changed" in run_command("reload", config).stdout
         assert agent.stop() == 0
 
 

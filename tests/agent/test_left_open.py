@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-from edge_agent import config
-from edge_agent.agent import Agent
-from edge_agent.config.model.settings import Settings
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.facts import ObjectObservation, Phase
 from edge_agent.events import EventSink, NoClips, NoSnapshots
-from edge_agent.host.local_api.status import run_status
 from edge_agent.outbox.failover import RETRY_DISK_S
+from tests.agent.inside import AgentInside
 from tests.agent.test_lost_clip import ENTERED, evidence_room, filmed
 from tests.events.parts import frame, maker, track, valid
 from tests.outbox.parts import HandClock, outbox_in
-from tests.testbed.agent import wait_until, write_config
+from tests.testbed.agent import write_config
 from tests.testbed.mosquitto import free_port
 
 
@@ -39,41 +31,22 @@ class HastyClock(SystemClock):
         return super().now() + timedelta(seconds=self.ahead_s)
 
 
-@contextmanager
-def running(agent: Agent, stop: threading.Event) -> Iterator[None]:
-    thread = threading.Thread(target=agent.run)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(10)
-
-
-def outbox_health(settings: Settings) -> dict[str, Any]:
-    out = io.StringIO()
-    if run_status(settings, True, out) != 0:
-        return {}
-    health: dict[str, Any] = json.loads(out.getvalue())["heartbeat"]["outbox"]
-    return health
-
-
 def test_they_are_closed_when_the_disk_comes_back(tmp_path: Path) -> None:
     state, away = tmp_path / "state", tmp_path / "away"
     with outbox_in(state) as outbox:
-        EventSink("cam-1", maker(), outbox, NoSnapshots(), NoClips()).accept(
-            ObjectObservation(Phase.START, track(), 998.0), frame()
-        )
+        sink = EventSink("cam-1", maker(), outbox, NoSnapshots(), NoClips())
+        sink.accept(ObjectObservation(Phase.START, track(), 998.0), frame())
+        sink.flush()
     state.rename(away)
     state.touch()  # not even root can use a file as a folder
-    settings = config.load(write_config(tmp_path, cameras=[], broker_port=free_port(), detector="none"))
-    clock, stop = HastyClock(), threading.Event()
-    with running(Agent(settings, stop, clock=clock), stop):
-        wait_until(lambda: outbox_health(settings).get("degraded"), what="the outbox in memory")
+    path = write_config(tmp_path, cameras=[], broker_port=free_port(), detector="none")
+    clock = HastyClock()
+    with AgentInside(path, clock=clock) as agent:
+        agent.wait_for(lambda beat: beat["outbox"]["degraded"], "the outbox in memory")
         state.unlink()
         away.rename(state)
         clock.ahead_s = RETRY_DISK_S
-        wait_until(lambda: outbox_health(settings).get("depth") == 2, what="the end of the object")
+        agent.wait_for(lambda beat: beat["outbox"]["depth"] == 2, "the end of the object")
     with outbox_in(state) as outbox:
         assert outbox.left_open() == []
         assert json.loads(outbox.pending(9)[-1].payload)["data"]["end_reason"] == "restart"

@@ -24,33 +24,38 @@ ODD_PASSWORD = "p@ss:w/o#rd%41"
 ARMED = "clock not synchronised since the gateway started: rules with a schedule are armed all day (1)"
 
 
-def test_systemd_hears_ready_watchdog_and_stopping(tmp_path: Path) -> None:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify, Mosquitto(tmp_path) as broker:
+def test_systemd_hears_ready_watchdog_reloading_and_stopping(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
         notify.bind(str(tmp_path / "notify"))
         notify.settimeout(PATIENCE_S)
-        config = write_config(tmp_path, cameras=[], broker_port=broker.port)
+
+        def heard(word: str) -> str:
+            while word not in (text := notify.recv(4096).decode()):
+                pass
+            return text
+
+        config = write_config(tmp_path, cameras=[], broker_port=free_port())
         environ = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "2000000"}
         with AgentProcess(config, environ=environ) as agent:
-            heard = notify.recv(4096).decode()
-            assert "READY=1" in heard
-            while "WATCHDOG=1" not in heard:
-                heard = notify.recv(4096).decode()
+            assert "READY=1" in notify.recv(4096).decode()
+            heard("WATCHDOG=1")
+            agent.process.send_signal(signal.SIGHUP)
+            assert "MONOTONIC_USEC=" in heard("RELOADING=1")
+            assert "READY=1" in notify.recv(4096).decode()
             assert agent.stop() == 0
-            while "STOPPING=1" not in heard:
-                heard = notify.recv(4096).decode()
+            heard("STOPPING=1")
 
 
-def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
-    with Mosquitto(tmp_path) as broker:
-        config = write_config(tmp_path, cameras=[], broker_port=broker.port)
-        with AgentProcess(config) as agent:
-            wait_until(lambda: "connected to" in agent.log, what="a connection")
-            broker.freeze()  # the stop waits for the PUBACK of `stopped`: time for the second signal
-            agent.process.send_signal(signal.SIGTERM)
-            wait_until(lambda: "is stopping" in agent.log, what="the stop")
-            agent.process.send_signal(signal.SIGTERM)
-            assert agent.process.wait(10) == 128 + signal.SIGTERM
-            broker.thaw()
+def test_a_second_signal_ends_it_at_once(tmp_path: Path, broker: Mosquitto) -> None:
+    config = write_config(tmp_path, cameras=[], broker_port=broker.port)
+    with AgentProcess(config) as agent:
+        wait_until(lambda: "connected to" in agent.log, what="a connection")
+        broker.freeze()  # the stop waits for the PUBACK of `stopped`: time for the second signal
+        agent.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: "is stopping" in agent.log, what="the stop")
+        agent.process.send_signal(signal.SIGTERM)
+        assert agent.process.wait(10) == 128 + signal.SIGTERM
+        broker.thaw()
 
 
 def test_an_invalid_configuration_ends_with_78_and_starts_nothing(tmp_path: Path) -> None:
@@ -74,22 +79,19 @@ def test_two_agents_do_not_share_a_state_directory(tmp_path: Path) -> None:
     assert "another agent uses it" in first.log
 
 
-def test_a_lost_camera_is_told_with_its_cause_and_its_return(tmp_path: Path) -> None:
-    clip = make_clip(tmp_path / "clip.mp4", seconds=5)
-    with (
-        RtspServer({"/stream": clip}) as server,
-        Mosquitto(tmp_path) as broker,
-        Subscriber(broker.port, "tb/v1/+/+/up/event/#") as subscriber,
-    ):
+def test_a_lost_camera_is_told_with_its_cause_and_its_return(
+    tmp_path: Path, clip: Path, broker: Mosquitto, centre: Subscriber
+) -> None:
+    with RtspServer({"/stream": clip}) as server:
         camera = {"id": "gate-1", "url": server.url("/stream")}
         config = write_config(tmp_path, cameras=[camera], broker_port=broker.port, detector="none")
         with AgentProcess(config) as agent:
             agent.wait_for_status(lambda beat: beat["cameras"]["gate-1"]["state"] == "online", "the camera")
             server.kill()
-            subscriber.wait_for(lambda: len(subscriber.events()) == 1, after_grace())
+            centre.wait_for(lambda: len(centre.events()) == 1, after_grace())
             server.start()
-            subscriber.wait_for(lambda: len(subscriber.events()) == 2, 90)
-    down, up = parsed(subscriber.events())
+            centre.wait_for(lambda: len(centre.events()) == 2, 90)
+    down, up = parsed(centre.events())
     assert (kind_of(down), down["data"]["state"]) == ("camera-state", "offline")
     assert down["data"]["cause"] in ("ended", "refused")
     assert (kind_of(up), up["data"]["state"]) == ("camera-state", "online")
@@ -104,19 +106,18 @@ def after_grace() -> float:
 
 
 def test_events_before_the_first_synchronisation_can_be_dated_afterwards(
-    tmp_path: Path, walker: Path
+    tmp_path: Path, walker: Path, broker: Mosquitto, centre: Subscriber
 ) -> None:
-    with Mosquitto(tmp_path) as broker, Subscriber(broker.port, "tb/v1/#") as subscriber:
-        camera = file_camera(walker) | in_six_hours()
-        config = write_config(tmp_path, cameras=[camera], broker_port=broker.port)
-        command = (sys.executable, "-m", "tests.agent.stepping_clock")
-        with AgentProcess(config, command=command) as agent:
-            subscriber.wait_for(lambda: {"object", "zone-intrusion"} <= set(begun(subscriber)), PATIENCE_S)
-            agent.wait_for_status(lambda beat: ARMED in beat.get("degraded", []), "its note")
-            (tmp_path / "synchronised").touch()
-            agent.wait_for_status(lambda beat: ARMED not in beat.get("degraded", []), "the end of it")
-            subscriber.wait_for(lambda: begun(subscriber).count("object") == 2, PATIENCE_S)
-    everything = parsed(subscriber.events())
+    camera = file_camera(walker) | in_six_hours()
+    config = write_config(tmp_path, cameras=[camera], broker_port=broker.port)
+    command = (sys.executable, "-m", "tests.agent.stepping_clock")
+    with AgentProcess(config, command=command) as agent:
+        centre.wait_for(lambda: {"object", "zone-intrusion"} <= set(begun(centre)), PATIENCE_S)
+        agent.wait_for_status(lambda beat: ARMED in beat.get("degraded", []), "its note")
+        (tmp_path / "synchronised").touch()
+        agent.wait_for_status(lambda beat: ARMED not in beat.get("degraded", []), "the end of it")
+        centre.wait_for(lambda: begun(centre).count("object") == 2, PATIENCE_S)
+    everything = parsed(centre.events())
     events = [event for event in everything if kind_of(event) != "zone-intrusion"]
     assert any(event["data"].get("end_reason") == "disarmed" for event in everything), "by its schedule"
     first = events[0]
@@ -129,7 +130,7 @@ def test_events_before_the_first_synchronisation_can_be_dated_afterwards(
     dated = moment(first["time"]) + timedelta(milliseconds=correction["data"]["offset_ms"])
     since_first = timedelta(milliseconds=int(later["bootms"]) - int(first["bootms"]))
     assert abs(moment(later["time"]) - since_first - dated) < timedelta(seconds=1)
-    beats = [json.loads(m.payload) for m in subscriber.on("/up/heartbeat")]
+    beats = [json.loads(m.payload) for m in centre.on("/up/heartbeat")]
     assert beats[-1]["clock"]["synced"]
 
 
@@ -151,16 +152,13 @@ def moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def test_a_camera_password_works_and_shows_nowhere(tmp_path: Path) -> None:
-    clip = make_clip(tmp_path / "clip.mp4", seconds=5)
+def test_a_camera_password_works_and_shows_nowhere(
+    tmp_path: Path, clip: Path, broker: Mosquitto, centre: Subscriber
+) -> None:
     secret = tmp_path / "cam.pass"
     secret.write_text(ODD_PASSWORD + "\n")
     secret.chmod(0o600)
-    with (
-        RtspServer({"/stream": clip}, user="viewer", password=ODD_PASSWORD) as server,
-        Mosquitto(tmp_path) as broker,
-        Subscriber(broker.port, "tb/v1/#") as subscriber,
-    ):
+    with RtspServer({"/stream": clip}, user="viewer", password=ODD_PASSWORD) as server:
         camera = {
             "id": "cam-1",
             "url": server.url("/stream"),
@@ -169,7 +167,7 @@ def test_a_camera_password_works_and_shows_nowhere(tmp_path: Path) -> None:
         }
         wrong = {"id": "cam-2", "url": server.url("/stream").replace("://", "://viewer:wr%40ng@")}
         config = write_config(tmp_path, cameras=[camera, wrong], broker_port=broker.port, detector="none")
-        with AgentProcess(config, "--log-level", "debug") as agent:
+        with AgentProcess(config, "--log-level", "debug", fresh=True) as agent:
             beat = agent.wait_for_status(
                 lambda beat: (
                     beat["cameras"]["cam-1"]["state"] == "online"
@@ -177,13 +175,13 @@ def test_a_camera_password_works_and_shows_nowhere(tmp_path: Path) -> None:
                 ),
                 "one camera online and one refused",
             )
-            subscriber.wait_for(lambda: bool(subscriber.on("/up/heartbeat")), PATIENCE_S)
+            centre.wait_for(lambda: bool(centre.on("/up/heartbeat")), PATIENCE_S)
             command_line = Path(f"/proc/{agent.process.pid}/cmdline").read_text()
             shown = [
                 agent.log,
                 command_line,
                 json.dumps(beat),
-                *(m.payload.decode() for m in subscriber.messages),
+                *(m.payload.decode() for m in centre.messages),
             ]
     for text in shown:
         for forbidden in (ODD_PASSWORD, "p%40ss", "wr@ng", "wr%40ng"):
@@ -205,8 +203,7 @@ def test_an_open_event_of_another_version_does_not_stop_the_start(tmp_path: Path
         assert db.execute("SELECT count(*) FROM open_event").fetchone() == (0,)
 
 
-def test_a_camera_that_hangs_inside_ffmpeg_does_not_hold_up_a_clean_stop(tmp_path: Path) -> None:
-    clip = make_clip(tmp_path / "clip.mp4", seconds=5)
+def test_a_camera_that_hangs_inside_ffmpeg_does_not_hold_up_a_clean_stop(tmp_path: Path, clip: Path) -> None:
     with RtspServer({"/stream": clip}) as server, Mosquitto(tmp_path) as broker:
         camera = {"id": "cam-1", "url": server.url("/stream")}
         config = write_config(tmp_path, cameras=[camera], broker_port=broker.port)
@@ -222,7 +219,7 @@ def test_a_camera_that_hangs_inside_ffmpeg_does_not_hold_up_a_clean_stop(tmp_pat
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stop_that_is_asked_for_during_the_start_is_clean(tmp_path: Path, number: signal.Signals) -> None:
     config = write_config(tmp_path, cameras=[], broker_port=free_port())
-    with AgentProcess(config) as agent:
+    with AgentProcess(config, fresh=True) as agent:
         # The interpreter itself takes some 0.1 s before our first line runs; SIGHUP is the last one set.
         wait_until(lambda: catches(agent.process.pid, signal.SIGHUP), what="the handlers")
         agent.process.send_signal(number)
@@ -235,17 +232,16 @@ def catches(pid: int, number: int) -> bool:
     return bool(mask >> (number - 1) & 1)
 
 
-def test_a_camera_that_no_stage_can_take_does_not_end_the_others(tmp_path: Path, walker: Path) -> None:
+def test_a_camera_that_no_stage_can_take_does_not_end_the_others(
+    tmp_path: Path, walker: Path, broker: Mosquitto, centre: Subscriber
+) -> None:
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"not a video")
-    with Mosquitto(tmp_path) as broker, Subscriber(broker.port, "tb/v1/#") as subscriber:
-        tiny = make_clip(tmp_path / "tiny.avi", codec="mjpeg", size=(16, 4), seconds=5)
-        cameras = [file_camera(walker), file_camera(tiny, "cam-2"), file_camera(broken, "cam-3")]
-        config = write_config(tmp_path, cameras=cameras, broker_port=broker.port)
-        with AgentProcess(config) as agent:
-            subscriber.wait_for(lambda: "end" in phases(subscriber.events()), PATIENCE_S)
-            beat = agent.wait_for_status(
-                lambda beat: beat["cameras"]["cam-2"]["state"] == "offline", "its loss"
-            )
-            assert agent.stop() == 0, agent.log
+    tiny = make_clip(tmp_path / "tiny.avi", codec="mjpeg", size=(16, 4), seconds=5)
+    cameras = [file_camera(walker), file_camera(tiny, "cam-2"), file_camera(broken, "cam-3")]
+    config = write_config(tmp_path, cameras=cameras, broker_port=broker.port)
+    with AgentProcess(config) as agent:
+        centre.wait_for(lambda: "end" in phases(centre.events()), PATIENCE_S)
+        beat = agent.wait_for_status(lambda beat: beat["cameras"]["cam-2"]["state"] == "offline", "its loss")
+        assert agent.stop() == 0, agent.log
     assert beat["cameras"]["cam-2"]["cause"] == beat["cameras"]["cam-3"]["cause"] == "unsupported"

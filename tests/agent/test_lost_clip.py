@@ -83,7 +83,7 @@ def test_it_is_told_once_as_missing(tmp_path: Path, hits: tuple[RuleObservation,
 def test_nobody_awaits_a_clip_that_was_told(tmp_path: Path) -> None:
     with evidence_room(tmp_path) as room:
         filmed(room, tmp_path).accept(CROSSED, frame())
-        room.recorder.start()
+        room.recorder.loop.start()
         room.finish_clips()
         (first,) = reported(room)
         assert first["missing"] != LOST_CLIP

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import threading
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -12,8 +11,6 @@ from typing import Any
 
 import pytest
 
-from edge_agent import config
-from edge_agent.agent import Agent
 from edge_agent.control.modem import (
     CONTROL_GROUP,
     OLD_CONTROL_GROUP,
@@ -28,7 +25,7 @@ from edge_agent.host.health.degraded import modem_lines
 from edge_agent.uplink.modem import ModemReading
 from edge_agent.uplink.modem_usage import FILE
 from edge_agent.wire import ModemHealth, UplinkHealth
-from tests.agent.test_left_open import running
+from tests.agent.inside import AgentInside
 from tests.host.fakes import FakeClock
 from tests.testbed.agent import write_config
 from tests.testbed.modem_bus import FakeModem, FakeModemManager, bus_daemon
@@ -118,28 +115,28 @@ def test_the_main_thread_only_starts_a_reading_and_only_while_modemmanager_runs(
     assert modem.health() is None, "at once, not when the reading is stale"
 
 
-def test_a_whole_agent_reports_the_modem_in_its_heartbeat(tmp_path: Path, manager: FakeModemManager) -> None:
+def test_a_whole_agent_reports_the_modem_in_its_heartbeat(
+    tmp_path: Path, manager: FakeModemManager, broker: Mosquitto, centre: Subscriber
+) -> None:
     root = plant_bus(tmp_path)
     manager.modem.signal_percent = 31
-    with Mosquitto(tmp_path) as broker, Subscriber(broker.port) as centre:
-        path = write_config(
-            tmp_path,
-            cameras=[],
-            broker_port=broker.port,
-            uplink={"kind": "sim", "monthly_bytes": "3GB"},
-            heartbeat_s=1,
-        )
-        stop = threading.Event()
-        with running(Agent(config.load(path), stop, sysroot=root), stop):
+    path = write_config(
+        tmp_path,
+        cameras=[],
+        broker_port=broker.port,
+        uplink={"kind": "sim", "monthly_bytes": "3GB"},
+        heartbeat_s=1,
+    )
+    with AgentInside(path, sysroot=root):
 
-            def modems() -> list[dict[str, Any]]:
-                beats = [json.loads(each.payload) for each in centre.on("/heartbeat")]
-                return [beat["modem"] for beat in beats if beat.get("modem")]
+        def modems() -> list[dict[str, Any]]:
+            beats = [json.loads(each.payload) for each in centre.on("/heartbeat")]
+            return [beat["modem"] for beat in beats if beat.get("modem")]
 
-            centre.wait_for(lambda: bool(modems()), 20)
-            found = modems()[0]
-            assert (found["operator"], found["signal_percent"]) == ("Viettel", 31)
-            assert found["sent_bytes"] + found["received_bytes"] == 5_000_000
+        centre.wait_for(lambda: bool(modems()), 20)
+        found = modems()[0]
+        assert (found["operator"], found["signal_percent"]) == ("Viettel", 31)
+        assert found["sent_bytes"] + found["received_bytes"] == 5_000_000
 
 
 def test_a_bus_that_fails_is_logged_once_and_nothing_is_reported(

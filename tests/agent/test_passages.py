@@ -15,13 +15,12 @@ from tests.testbed.mosquitto import Mosquitto
 from tests.testbed.walker import walking_clip
 
 
-def test_a_walker_who_breaks_no_rule_is_found_afterwards(tmp_path: Path) -> None:
+def test_a_walker_who_breaks_no_rule_is_found_afterwards(tmp_path: Path, broker: Mosquitto) -> None:
     clip = walking_clip(tmp_path / "walker.mp4", empty_s=1.0, walk_s=4.0, tail_s=1.0)
-    with Mosquitto(tmp_path) as broker:
-        config = write_config(tmp_path, cameras=[{"id": "cam-1", "url": str(clip)}], broker_port=broker.port)
-        with AgentProcess(config, "--repeat-files") as agent:  # a loaded machine skips frames of one walk
-            agent.wait_for_status(lambda beat: beat["detector"]["inferences"] > 20, "a walk")
-            assert agent.stop() == 0
+    config = write_config(tmp_path, cameras=[{"id": "cam-1", "url": str(clip)}], broker_port=broker.port)
+    with AgentProcess(config, "--repeat-files") as agent:  # a loaded machine skips frames of one walk
+        agent.wait_for_status(lambda beat: beat["detector"]["inferences"] > 20, "a walk")
+        assert agent.stop() == 0
     reader = PassageReader(tmp_path / "state")
     passages = list(reader.find(PassageFilter(group="person", cameras=("cam-1",))))
     assert passages

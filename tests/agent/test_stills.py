@@ -14,11 +14,11 @@ from edge_agent.cli.main import main
 from tests.agent.test_evidence import YARD, nothing_against, of_kind, report_on
 from tests.commands.centre import centre_at, document, signed, write_public
 from tests.commands.counter import OPERATOR
-from tests.commands.synced_agent import COMMAND
 from tests.commands.test_files_over_mqtt import ask, media
 from tests.testbed.agent import AgentProcess, write_config
 from tests.testbed.mosquitto import Mosquitto, Subscriber
 from tests.testbed.rtsp import RtspServer
+from tests.testbed.synced import COMMAND
 from tests.testbed.walker import walking_clip
 
 LARGE = (1280, 720)
@@ -34,7 +34,9 @@ def size_of(payload: bytes) -> tuple[int, ...]:
     return tuple(map(int, picture.shape[1::-1]))
 
 
-def test_an_alarm_gets_stills_that_the_chain_proves_and_a_command_gets_one(tmp_path: Path) -> None:
+def test_an_alarm_gets_stills_that_the_chain_proves_and_a_command_gets_one(
+    tmp_path: Path, broker: Mosquitto
+) -> None:
     sub = walking_clip(tmp_path / "sub.mp4", empty_s=2.0, walk_s=5.0, tail_s=1.0)
     large = tmp_path / "main.mp4"
     command = ["ffmpeg", "-v", "error", "-nostdin", "-i", str(sub), "-vf", f"scale={LARGE[0]}:{LARGE[1]}"]
@@ -43,7 +45,6 @@ def test_an_alarm_gets_stills_that_the_chain_proves_and_a_command_gets_one(tmp_p
     streams = {"/sub": sub, "/main": large}
     with (
         RtspServer(streams, live=True, delay_s={"/main": 0.3}) as server,
-        Mosquitto(tmp_path) as broker,
         centre_at(broker.port) as operator,
     ):
         centre = operator.subscriber

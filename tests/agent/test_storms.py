@@ -14,7 +14,7 @@ import psutil
 
 from tests.agent.test_bad_disk import state_disk
 from tests.agent.test_life import catches
-from tests.agent.test_main_path import kind_of, parsed
+from tests.agent.test_main_path import kind_of, kinds, parsed
 from tests.agent.test_reload import RULE, ZONE, hang_up, is_online
 from tests.outbox.test_failing_disk import fill
 from tests.testbed.agent import PATIENCE_S, AgentProcess, file_camera, wait_until, write_config
@@ -35,7 +35,7 @@ GARBAGE = (
 
 def test_hangups_during_the_start_are_one_reload_after_it(tmp_path: Path) -> None:
     config = write_config(tmp_path, cameras=[], broker_port=free_port(), detector="none")
-    with AgentProcess(config) as agent:
+    with AgentProcess(config, fresh=True) as agent:
         wait_until(lambda: catches(agent.process.pid, signal.SIGHUP), what="the handlers")
         for _ in range(20):
             hang_up(agent)
@@ -46,26 +46,24 @@ def test_hangups_during_the_start_are_one_reload_after_it(tmp_path: Path) -> Non
     assert "Traceback" not in agent.log
 
 
-def test_hangups_and_requests_during_the_stop_change_nothing(tmp_path: Path) -> None:
-    with Mosquitto(tmp_path) as broker:
-        config = write_config(tmp_path, cameras=[], broker_port=broker.port, detector="none")
-        with AgentProcess(config) as agent:
-            wait_until(lambda: "connected to" in agent.log, what="a connection")
-            broker.freeze()  # the stop waits for the PUBACK of `stopped`
-            agent.process.send_signal(signal.SIGTERM)
-            wait_until(lambda: "is stopping" in agent.log, what="the stop")
-            refused = run_command("reload", config)
-            while agent.process.poll() is None:
-                hang_up(agent)  # until the last moment of the process
-            assert agent.process.returncode == 0, agent.log
-            broker.thaw()
+def test_hangups_and_requests_during_the_stop_change_nothing(tmp_path: Path, broker: Mosquitto) -> None:
+    config = write_config(tmp_path, cameras=[], broker_port=broker.port, detector="none")
+    with AgentProcess(config) as agent:
+        wait_until(lambda: "connected to" in agent.log, what="a connection")
+        broker.freeze()  # the stop waits for the PUBACK of `stopped`
+        agent.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: "is stopping" in agent.log, what="the stop")
+        refused = run_command("reload", config)
+        while agent.process.poll() is None:
+            hang_up(agent)  # until the last moment of the process
+        assert agent.process.returncode == 0, agent.log
+        broker.thaw()
     assert refused.returncode in (1, 3)
     assert "was read again" not in agent.log
     assert "Traceback" not in agent.log
 
 
-def test_a_storm_of_hangups_and_hostile_askers(tmp_path: Path) -> None:
-    clip = make_clip(tmp_path / "clip.mp4", seconds=5)
+def test_a_storm_of_hangups_and_hostile_askers(tmp_path: Path, clip: Path) -> None:
     config = write_config(tmp_path, cameras=[file_camera(clip)], broker_port=free_port(), detector="none")
     control = tmp_path / "state" / "control.sock"
 
@@ -105,34 +103,27 @@ def alarmed(camera: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_stop_takes_two_seconds_with_a_clip_open_and_the_main_streams_camera_hanging(
-    tmp_path: Path, walker: Path
+    tmp_path: Path, walker: Path, broker: Mosquitto, centre: Subscriber
 ) -> None:
     main = make_clip(tmp_path / "main.mp4", size=(1280, 720), seconds=10)
-    with (
-        RtspServer({"/main": main}) as server,
-        Mosquitto(tmp_path) as broker,
-        Subscriber(broker.port, "tb/v1/#") as subscriber,
-    ):
+    with RtspServer({"/main": main}) as server:
         camera = alarmed(file_camera(walker)) | {"clip": {"main_url": server.url("/main")}}
         config = write_config(tmp_path, cameras=[camera], broker_port=broker.port)
         with AgentProcess(config, "--repeat-files") as agent:
-            subscriber.wait_for(
-                lambda: any(kind_of(e) == "zone-intrusion" for e in parsed(subscriber.events())), PATIENCE_S
-            )
+            centre.wait_for(lambda: "zone-intrusion" in kinds(centre.events()), PATIENCE_S)
             server.freeze()
             begun = time.monotonic()
             agent.process.send_signal(signal.SIGTERM)
             assert agent.process.wait(6) == 0, agent.log
             took = time.monotonic() - begun
             server.thaw()
-        ended = [e["data"] for e in parsed(subscriber.events()) if kind_of(e) == "zone-intrusion"][-1]
+        ended = [e["data"] for e in parsed(centre.events()) if kind_of(e) == "zone-intrusion"][-1]
     assert (ended["phase"], ended["end_reason"]) == ("end", "restart")
     assert took < 2.5, "two seconds, and what a busy machine needs to notice"
     assert not list((tmp_path / "state" / "evidence").rglob("*.new")), "no half clip"
 
 
-def test_a_reload_on_a_full_disk_is_taken_over(tmp_path: Path, state_disk: Path) -> None:
-    clip = make_clip(tmp_path / "clip.mp4", seconds=5)
+def test_a_reload_on_a_full_disk_is_taken_over(tmp_path: Path, clip: Path, state_disk: Path) -> None:
     port = free_port()
     config = write_config(tmp_path, cameras=[file_camera(clip)], broker_port=port, detector="none")
     with AgentProcess(config, "--repeat-files") as agent:
@@ -149,28 +140,26 @@ def test_a_reload_on_a_full_disk_is_taken_over(tmp_path: Path, state_disk: Path)
     assert "Traceback" not in agent.log
 
 
-def test_a_stay_over_which_the_camera_goes_ends_with_it_and_begins_anew(tmp_path: Path, walker: Path) -> None:
-    with (
-        RtspServer({"/walker": walker}) as server,
-        Mosquitto(tmp_path) as broker,
-        Subscriber(broker.port, "tb/v1/#") as subscriber,
-    ):
+def test_a_stay_over_which_the_camera_goes_ends_with_it_and_begins_anew(
+    tmp_path: Path, walker: Path, broker: Mosquitto, centre: Subscriber
+) -> None:
+    with RtspServer({"/walker": walker}) as server:
 
         def stays(phase: str) -> list[dict[str, Any]]:
-            found = [e["data"] for e in parsed(subscriber.events()) if kind_of(e) == "zone-intrusion"]
+            found = [e["data"] for e in parsed(centre.events()) if kind_of(e) == "zone-intrusion"]
             return [stay for stay in found if stay["phase"] == phase]
 
         camera = alarmed({"id": "cam-1", "url": server.url("/walker")})
         config = write_config(tmp_path, cameras=[camera], broker_port=broker.port)
         with AgentProcess(config) as agent:
-            subscriber.wait_for(lambda: len(stays("start")) > len(stays("end")), PATIENCE_S)
+            centre.wait_for(lambda: len(stays("start")) > len(stays("end")), PATIENCE_S)
             opened = stays("start")[-1]["event_id"]
             server.kill()
-            subscriber.wait_for(lambda: any(s["event_id"] == opened for s in stays("end")), PATIENCE_S)
+            centre.wait_for(lambda: any(s["event_id"] == opened for s in stays("end")), PATIENCE_S)
             ended = stays("end")[-1]
             begun = len(stays("start"))
             server.start()
-            subscriber.wait_for(lambda: len(stays("start")) > begun, 2 * PATIENCE_S)
+            centre.wait_for(lambda: len(stays("start")) > begun, 2 * PATIENCE_S)
             assert agent.stop() == 0
     assert ended["end_reason"] == "camera"
     assert stays("start")[-1]["event_id"] != opened

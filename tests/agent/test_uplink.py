@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import io
 import json
-import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from edge_agent import config
-from edge_agent.agent import Agent
 from edge_agent.config.model.settings import Uplink, UplinkKind
 from edge_agent.control.uplink import FILE, UplinkControl
 from edge_agent.host.health.degraded import uplink_lines
 from edge_agent.host.local_api.status import run_status
 from edge_agent.uplink.usage import DataUsage, TrafficClass
 from edge_agent.wire import UplinkHealth
-from tests.agent.test_left_open import running
+from tests.agent.inside import AgentInside
 from tests.events.parts import GATEWAY, maker, valid
 from tests.host.fakes import FakeClock
 from tests.testbed.agent import write_config
@@ -84,8 +82,8 @@ def test_each_step_is_in_force_shown_and_told_and_the_reset_day_takes_all_back(t
         (3, 3, ["media", "info", "heartbeat"], 300),
     ]
     assert box.lines == [
-        "uplink: 2,850 of 3,000 MB used, pictures and infos wait, heartbeats are slow until 2026-12-01 "
-        "(step 3 of 3)"
+        "uplink: 2,850 of 3,000 MB used, pictures and events of severity info wait, heartbeats are slow "
+        "until 2026-12-01 (step 3 of 3)"
     ]
     health = box.wait(days=20)
     assert (health.step, health.used_bytes, health.period_from, box.lines) == (0, 0, "2026-12-01", [])
@@ -163,28 +161,26 @@ def test_without_a_budget_nothing_is_held_and_health_is_as_ever(tmp_path: Path) 
     assert (box.control.health(), box.control.pace.step, box.events) == (UplinkHealth(), 0, [])
 
 
-def test_a_whole_agent_near_its_cap_tells_it_at_the_broker_and_in_its_status(tmp_path: Path) -> None:
-    with Mosquitto(tmp_path) as broker, Subscriber(broker.port) as centre:
-        path = write_config(
-            tmp_path, cameras=[], broker_port=broker.port, uplink={"kind": "sim", "monthly_bytes": "3GB"}
-        )
-        settings = config.load(path)
-        settings.state_dir.mkdir(parents=True, exist_ok=True)
-        today = datetime.now(settings.gateway.timezone).date()
-        record = {"first_day": today.replace(day=1).isoformat(), "used": {"media": 2_999_000_000}}
-        counted = {"day": today.isoformat(), "today": {}, "month": {}, "period": record}
-        (settings.state_dir / "usage.json").write_text(json.dumps(counted))
-        stop = threading.Event()
-        with running(Agent(settings, stop), stop):
-            centre.wait_for(lambda: bool(centre.events()), 15)
-            (event,) = [json.loads(message.payload) for message in centre.events()]
-            assert event["type"] == "vn.thaibinh.edge.uplink.v1"
-            assert (event["data"]["phase"], event["data"]["to_step"]) == ("start", 3)
-            out = io.StringIO()
-            assert run_status(settings, True, out) == 0
-            beat = json.loads(out.getvalue())["heartbeat"]
-            assert beat["uplink"]["held"] == ["media", "info", "heartbeat"]
-            assert any(line.startswith("uplink: 2,999 of 3,000 MB used") for line in beat["degraded"])
-            text = io.StringIO()
-            assert run_status(settings, False, text) == 0
-            assert "2,999 of 3,000 MB since" in text.getvalue()
+def test_a_whole_agent_near_its_cap_tells_it_at_the_broker_and_in_its_status(
+    tmp_path: Path, broker: Mosquitto, centre: Subscriber
+) -> None:
+    path = write_config(
+        tmp_path, cameras=[], broker_port=broker.port, uplink={"kind": "sim", "monthly_bytes": "3GB"}
+    )
+    settings = config.load(path)
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    today = datetime.now(settings.gateway.timezone).date()
+    record = {"first_day": today.replace(day=1).isoformat(), "used": {"media": 2_999_000_000}}
+    counted = {"day": today.isoformat(), "today": {}, "month": {}, "period": record}
+    (settings.state_dir / "usage.json").write_text(json.dumps(counted))
+    with AgentInside(path) as agent:
+        centre.wait_for(lambda: bool(centre.events()), 15)
+        (event,) = [json.loads(message.payload) for message in centre.events()]
+        assert event["type"] == "vn.thaibinh.edge.uplink.v1"
+        assert (event["data"]["phase"], event["data"]["to_step"]) == ("start", 3)
+        beat = agent.beat()
+        assert beat["uplink"]["held"] == ["media", "info", "heartbeat"]
+        assert any(line.startswith("uplink: 2,999 of 3,000 MB used") for line in beat["degraded"])
+        text = io.StringIO()
+        assert run_status(settings, False, text) == 0
+        assert "2,999 of 3,000 MB since" in text.getvalue()

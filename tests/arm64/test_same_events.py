@@ -27,6 +27,7 @@ import pytest
 from tests.arm64 import emulated
 from tests.testbed.agent import write_config
 from tests.testbed.walker import walking_clip
+from tests.tools.replay.test_footage import cut
 
 WITHIN_S = 1.0  # of a report; five analysed frames
 TRACKS = 1  # how many more or fewer objects there may be
@@ -67,12 +68,7 @@ def test_a_walker_seen_by_the_detector_of_every_box(box: tuple[Path, Path], tmp_
 
 def test_real_people_seen_by_a_model(box: tuple[Path, Path], tmp_path: Path, test_data: Path) -> None:
     footage = test_data / "video" / "one-by-one-person-detection.mp4"
-    cut = ["-t", "12", "-an", "-vf", "scale=640:-2,fps=10", "-c:v", "libx264", "-preset", "veryfast"]
-    subprocess.run(
-        ["ffmpeg", "-v", "error", "-i", str(footage), *cut, str(tmp_path / "clip.mp4")],
-        check=True,
-        timeout=60,
-    )
+    cut(footage, tmp_path / "clip.mp4", "-vf", "scale=640:-2,fps=10", seconds=12)
     model = next((test_data / "models").glob("coco_ssd*.tflite"))
     shutil.copy(model, tmp_path)
     here, there = both(box, tmp_path, model.name)
@@ -93,14 +89,10 @@ def both(box: tuple[Path, Path], folder: Path, detector: str) -> tuple[list[Any]
     command = [sys.executable, "-m", "edge_agent", *words, "--config", str(config), str(folder / "clip.mp4")]
     here = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
     config = write_config(folder, detector=model(Path("/mnt")), **common)
-    command = [
-        f"{emulated.IN_ROOT}/bin/edge-agent",
-        *words,
-        "--config",
-        f"/mnt/{config.name}",
-        "/mnt/clip.mp4",
-    ]
-    there = emulated.inside(box[0], folder, command)
+    program = f"{emulated.IN_ROOT}/bin/edge-agent"
+    there = emulated.inside(
+        box[0], folder, [program, *words, "--config", f"/mnt/{config.name}", "/mnt/clip.mp4"]
+    )
     return [json.loads(line) for line in here.splitlines()], [json.loads(line) for line in there.splitlines()]
 
 

@@ -11,7 +11,7 @@ import yaml
 
 from bench.board import __main__ as command
 from bench.board import measure
-from bench.board.heat import watch
+from bench.board.heat import throttled_by_heat, watch
 from bench.board.profile_file import assumptions, best_threads, measured_values, with_values
 from bench.board.record import (
     BoardMachine,
@@ -25,6 +25,7 @@ from bench.board.record import (
     write_record,
 )
 from edge_agent.config.profiles import names, profile_dir
+from edge_agent.host.board.sensors import Throttling
 
 PI = BoardMachine("Raspberry Pi 5 Model B Rev 1.0", "aarch64", 4, 8000, "Debian 13", "6.12", {}, 0.1)
 RECORD = BoardRecord(
@@ -103,6 +104,16 @@ def test_the_temperature_is_read_every_second_and_throttling_is_remembered() -> 
 
     found = watch(read, 45.0, 0.1, lambda: now[0], sleep)
     assert found == HeatTest(0.1, 45.0, 84.0, True, 81.0)
+
+
+@pytest.mark.parametrize(
+    ("throttled", "undervoltage", "by_heat"),
+    [(True, False, True), (True, None, True), (True, True, False), (False, False, False), (None, None, None)],
+)
+def test_throttling_by_a_weak_supply_says_nothing_about_heat(
+    throttled: bool | None, undervoltage: bool | None, by_heat: bool | None
+) -> None:
+    assert throttled_by_heat(Throttling(throttled, undervoltage)) is by_heat
 
 
 def test_a_board_without_sensors_has_no_temperature() -> None:

@@ -51,11 +51,10 @@ def city(tmp_path: Path) -> Iterator[City]:
 
 def stored(city: City) -> list[bytes]:
     engine = open_engine(load(city.folder / "central.yaml").database, read_only=True)
-    try:
-        with engine.connect() as connection:
-            return list(connection.scalars(select(tables.event.c.payload)))
-    finally:
-        engine.dispose()
+    with engine.connect() as connection:
+        payloads = list(connection.scalars(select(tables.event.c.payload)))
+    engine.dispose()
+    return payloads
 
 
 def test_all_that_light_gateways_store_is_at_the_centre_once(city: City) -> None:

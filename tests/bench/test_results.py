@@ -1,13 +1,17 @@
-"""The bench's arithmetic: ratios, percentiles, targets, months."""
+"""The bench's arithmetic: ratios, percentiles, targets, months; and which short visits were seen."""
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
+from bench.drawing import Visit
 from bench.parts import PARTS, chosen
 from bench.result import Result, percentile, ratio
 from bench.targets import TARGETS, Target, judge
 from bench.traffic import HEARTBEAT_S, MONTH_S, USUAL_HEARTBEAT_S, month_mb
+from bench.visits import EVERY_S, FIRST_S, KEYFRAMES_S, SPREAD_S, share, visits_of
 from bench.wake import pushes, waits
 from bench.watch import Arrival
 from bench.wiretap import Passed
@@ -80,15 +84,13 @@ def heartbeat(mono: float, **sent: int) -> Arrival:
 
 
 def test_a_month_is_extrapolated_from_what_lies_between_two_heartbeats() -> None:
-    figures = month_mb(
-        [heartbeat(10.0, event=500, heartbeat=1000), heartbeat(70.0, event=1100, heartbeat=7000)]
-    )
+    first, second = heartbeat(10.0, event=500, heartbeat=1000), heartbeat(70.0, event=1100, heartbeat=7000)
+    figures = month_mb([first, second])
     assert figures["event_mb_month"] == pytest.approx(10 * MONTH_S / 1e6)  # 600 bytes in 60 s
     scaled = 100 * HEARTBEAT_S / USUAL_HEARTBEAT_S  # sent more often than usual
     assert figures["heartbeat_mb_month"] == pytest.approx(scaled * MONTH_S / 1e6, rel=1e-3)
-    assert figures["total_mb_month"] == pytest.approx(
-        figures["event_mb_month"] + figures["heartbeat_mb_month"]
-    )
+    whole = figures["event_mb_month"] + figures["heartbeat_mb_month"]
+    assert figures["total_mb_month"] == pytest.approx(whole)
 
 
 def test_the_wait_for_an_event_ends_with_the_next_visit() -> None:
@@ -97,3 +99,33 @@ def test_the_wait_for_an_event_ends_with_the_next_visit() -> None:
     assert pushed == [102.0, 112.0, 122.0]
     # The first visitor is told after 1.5 s, the second not at all, the third is none of the two rounds.
     assert waits(pushed, [101.0, 103.5, 122.4], rounds=2) == [1.5, None]
+
+
+@pytest.mark.parametrize("interval_s", KEYFRAMES_S)
+def test_visits_begin_at_all_moments_between_two_keyframes(interval_s: float) -> None:
+    phases = [visit.begin_s % interval_s / interval_s for visit in visits_of(1.0, 24)]
+    for quarter in range(4):
+        in_quarter = [phase for phase in phases if quarter / 4 <= phase < (quarter + 1) / 4]
+        assert 4 <= len(in_quarter) <= 8  # six, if it were perfect
+
+
+def test_a_visit_is_over_long_before_the_next_one() -> None:
+    visits = visits_of(3.0, 24)
+    pauses_s = [later.begin_s - v.begin_s - v.seconds for v, later in itertools.pairwise(visits)]
+    assert min(pauses_s) >= EVERY_S - SPREAD_S - 3.0
+    assert visits[0].begin_s >= FIRST_S
+
+
+@pytest.mark.parametrize(
+    ("times_s", "percent"),
+    [
+        ([], 0),
+        ([10.0, 10.2, 10.4], 50),  # the first visit, several times
+        ([10.9, 30.0], 100),
+        ([9.9, 11.2], 50),  # just outside, within the grace
+        ([9.0, 12.0, 20.0], 0),  # at other times
+    ],
+)
+def test_a_visit_counts_once_and_only_in_its_time(times_s: list[float], percent: float) -> None:
+    visits = [Visit(10.0, 1.0), Visit(30.0, 1.0)]
+    assert share(times_s, visits, grace_s=0.3) == percent

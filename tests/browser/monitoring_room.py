@@ -74,12 +74,17 @@ class Room:
             self.browser.give_cookie(house.url, cookie.name, cookie.value or "")
 
     def open(self, path: str) -> None:
-        """Open a page, and wait for it and its live stream."""
+        """Open a page, and wait for it."""
         self.browser.run("document.body.dataset.left = 'yes'")
         self.browser.open(self.house.url + path)
         self.browser.wait_until(
             "document.readyState === 'complete' && document.body.dataset.left === undefined"
         )
+
+    def open_live(self, path: str) -> None:
+        """Open a page, and wait for it and its live stream."""
+        self.open(path)
+        self.browser.wait_until("document.getElementById('live').className.includes('on')")
 
     def run(self, script: str) -> Any:
         return self.browser.run(script)

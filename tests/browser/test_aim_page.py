@@ -30,6 +30,7 @@ def test_a_technician_sees_what_is_detected_and_how_large(tmp_path: Path) -> Non
         shoot(phone, "code")
         phone.run(f"document.forms[0].code.value = '{gate.code}'; document.forms[0].requestSubmit()")
         phone.wait_until("/^người: rộng \\d+, cao 1[0-9]{2} điểm ảnh: đủ lớn$/m.test(" + THINGS + ")")
+        phone.wait_until(f"/^[0-9]+,[0-9]+ . [0-9]+,[0-9]+$/.test({SHARPNESS})")
         shoot(phone, "vi")
         phone.run("document.getElementById('lang').click()")
         phone.wait_until("/^person: \\d+ wide, \\d+ high in pixels: large enough$/m.test(" + THINGS + ")")
@@ -44,6 +45,7 @@ def test_a_technician_sees_what_is_detected_and_how_large(tmp_path: Path) -> Non
         phone.wait_until("document.getElementById('trouble').textContent.startsWith('The page was closed')")
 
 
+SHARPNESS = "document.getElementById('focus-value')?.textContent"
 THINGS = "document.getElementById('things')?.innerText"
 PIXEL = (
     "(() => {{ const c = document.getElementById('picture'); return Array.from(c.getContext('2d')"

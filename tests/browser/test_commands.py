@@ -6,7 +6,6 @@ import base64
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +15,12 @@ from sqlalchemy import select, update
 from edge_agent.commands.signature import make_key, read_private
 from edge_agent.wire.topics import ClaimTopics
 from edge_central.store import tables
-from edge_central.web.auth.accounts import Role
 from tests.browser.monitoring_room import FAINT, FITS_WIDTH, NAMELESS, PHONE, WALL, axe_violations
-from tests.commands.centre import centre_at
-from tests.commands.synced_agent import COMMAND
-from tests.commands.test_over_mqtt import YARD
-from tests.edge_central.parts import Centre
-from tests.edge_central.web.house import House
-from tests.testbed.agent import AgentProcess, write_config
-from tests.testbed.chromium import Chromium, installed
+from tests.browser.signing_room import SigningRoom, signing_room
+from tests.testbed.chromium import installed
 from tests.testbed.claiming_box import ClaimingBox
 from tests.testbed.claims import SERIAL
-from tests.testbed.clips import make_clip
-from tests.testbed.mosquitto import Mosquitto, wait_until
+from tests.testbed.mosquitto import wait_until
 
 SHOTS = Path(os.environ.get("EDGE_AGENT_SCREENSHOTS") or "/nowhere")
 PAGE = "/sites/dt-001/commands"
@@ -44,76 +36,13 @@ STORED = """
 pytestmark = pytest.mark.skipif(not installed(), reason="no chromium here")
 
 
-@dataclass
-class SigningRoom:
-    """A console, its ingest, an agent, and a browser in which an officer has logged in."""
-
-    house: House
-    agent: AgentProcess
-    browser: Chromium
-    folder: Path
-
-    def open(self, path: str) -> None:
-        self.browser.run("document.body.dataset.left = 'yes'")
-        self.browser.open(self.house.url + path)
-        self.browser.wait_until(
-            "document.readyState === 'complete' && document.body.dataset.left === undefined"
-        )
-
-    def choose(self, file: Path) -> None:
-        """Choose the file of the key."""
-        self.browser.choose_file("#key-file", file)
-
-    def state(self) -> str:
-        """What the page says of the key that was chosen."""
-        self.browser.wait_until("document.getElementById('key-state').textContent")
-        return str(self.browser.run("document.getElementById('key-state').textContent"))
-
-    def log(self) -> str:
-        return str(self.browser.run("document.querySelector('#command-log tbody tr').innerText"))
-
-    def sign(self) -> None:
-        self.browser.run("document.body.dataset.left = 'yes'")
-        self.browser.click("#signed-form button")
-        self.browser.wait_until(
-            "document.readyState === 'complete' && document.body.dataset.left === undefined"
-        )
-
-    def overridden(self) -> list[str]:
-        status = self.agent.status()
-        assert status is not None
-        return [each["what"] for each in status["heartbeat"]["commands"]["rules"]]
-
-
 @pytest.fixture(scope="module")
 def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SigningRoom]:
-    folder = tmp_path_factory.mktemp("signing")
-    (folder / "operators").mkdir()
-    public, _ = make_key(folder / "operator.pem")
-    public.rename(folder / "operators/lan.pem")
-    make_key(folder / "stranger.pem")
-    camera = {"id": "cam-1", "url": str(make_clip(folder / "clip.mp4", seconds=5)), **YARD}
-    commands = {"operator_keys": [str(folder / "operators")]}
-    with Mosquitto(folder) as broker, House(folder / "centre") as house:
-        config = write_config(
-            folder, cameras=[camera], broker_port=broker.port, detector="none", commands=commands
-        )
-        with (
-            Centre(folder / "centre", broker.port),  # on the database of the house
-            centre_at(broker.port) as operator,
-            AgentProcess(config, "--repeat-files", command=COMMAND) as agent,
-            Chromium(folder / "profile") as browser,
-        ):
-            operator.wait_for_gateway()
-            house.person("lan", Role.OFFICER, "de-tham")
-            house.start()
-            browser.ask("Network.enable")
-            browser.ask("DOM.enable")
-            for cookie in house.browser("lan").client.cookies.jar:
-                browser.give_cookie(house.url, cookie.name, cookie.value or "")
-            lan = house.browser("lan")
-            wait_until(lambda: "cam-1/yard" in lan.get(PAGE).text, 60, "the rules of the camera")
-            yield SigningRoom(house, agent, browser, folder)
+    with signing_room(tmp_path_factory.mktemp("signing"), SigningRoom) as room:
+        make_key(room.folder / "stranger.pem")
+        lan = room.house.browser("lan")
+        wait_until(lambda: "cam-1/yard" in lan.get(PAGE).text, 60, "the rules of the camera")
+        yield room
 
 
 def spellings(path: Path) -> set[str]:

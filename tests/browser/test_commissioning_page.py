@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.commissioning.identity import open_identity
+from edge_agent.commissioning.messages import CommissioningError
 from edge_agent.commissioning.network import ModemView
 from edge_agent.commissioning.page.service import CommissionService
+from edge_agent.commissioning.papers import PaperFiles
 from edge_agent.host.system.addresses import own_addresses
 from edge_agent.host.system.network_settings import FOLDER
 from edge_agent.wire.claims import check_character
@@ -52,11 +55,19 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Pr
                 thread.join()
 
 
-def test_a_technician_commissions_a_site(served: tuple[PreparedBox, str], tmp_path: Path) -> None:
+def refuse_to_store(*_: object) -> None:
+    raise CommissioningError("disk-full")
+
+
+def test_a_technician_commissions_a_site(
+    served: tuple[PreparedBox, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     box, url = served
     with Chromium(tmp_path / "profile", flags=("--ignore-certificate-errors",)) as phone:
         phone.open(url + LABEL)
         phone.wait_until("document.getElementById('say')?.textContent.startsWith('Nhập mã 8')")
+        words = open_identity(box.paths.etc / "serial", box.paths.state).words
+        assert words in phone.run("document.body.innerText"), "compared before the code is typed"
         check(phone, "code")
         phone.run(f"document.forms[0].code.value = '{CODE}'; document.forms[0].requestSubmit()")
         phone.wait_until(
@@ -64,11 +75,24 @@ def test_a_technician_commissions_a_site(served: tuple[PreparedBox, str], tmp_pa
         )
         for words in (
             "dt-001: Ngã tư dt-001",
-            "cam-1 – Cổng – đã thấy",
-            "cam-2 – Cổng – không thấy tại 127.0.0.1",
+            "cam-1 – Cổng – đã tìm thấy",
+            "cam-2 – Cổng – không tìm thấy tại 127.0.0.1",
         ):
             assert words in phone.run("document.body.innerText")
         check(phone, "site")
+        assert phone.run("location.pathname") == "/", "the label counts once, not at each reload"
+        phone.run("document.getElementById('other').click()")
+        phone.wait_until("!document.getElementById('choose').hidden && !working")
+        phone.run(
+            "fetch('/state').then((answer) => answer.json())"
+            ".then((found) => { state = found; show(); window.polled = 1; })"
+        )
+        phone.wait_until("window.polled")
+        assert not phone.run("document.getElementById('choose').hidden"), "the poll brings no site back"
+        phone.run(
+            f"document.getElementById('site-label').value = '{LABEL[2:]}'; at('site-form').requestSubmit()"
+        )
+        phone.wait_until("document.querySelector('#claim:not([hidden]) #cameras .good')")
         claim(phone, "wrong")
         phone.wait_until("document.getElementById('error').textContent.includes('camera không chấp nhận')")
         assert phone.run("document.getElementById('error').textContent").startswith("cam-1: camera không")
@@ -89,12 +113,25 @@ def test_a_technician_commissions_a_site(served: tuple[PreparedBox, str], tmp_pa
         assert "Examine again" in phone.run("document.body.innerText")
         check(phone, "verdict-en")
         phone.run("document.getElementById('lang').click()")
+        with monkeypatch.context() as full_card:
+            full_card.setattr(PaperFiles, "put_verdict", refuse_to_store)
+            phone.run("document.getElementById('examine').click()")
+            phone.wait_until("document.getElementById('error').textContent.includes('thẻ nhớ')")
+            assert phone.run("document.getElementById('examined').innerText").splitlines()[2:] == []
+        phone.run("document.getElementById('examine').click()")
+        phone.wait_until("document.querySelector('#lines .good')")
         sign(phone)
         check(phone, "signed")
         phone.run("document.getElementById('finish-form').requestSubmit()")
         phone.wait_until("!document.getElementById('done').hidden")
         check(phone, "done")
-        assert list((box.state_dir / "reports").glob("dt-001-*.html"))
+        papers = list((box.state_dir / "reports").glob("dt-001-*.html"))
+        assert papers
+        phone.run("document.getElementById('examine').click()")
+        phone.wait_until("!document.getElementById('examine').disabled")
+        assert phone.run("document.querySelector('#examined:not([hidden]) #sentence').textContent") == "ĐẠT"
+        check(phone, "done-examined")
+        assert list((box.state_dir / "reports").glob("dt-001-*.html")) == papers, "the signed one is sent"
         answers = [each for each in phone.complaints if "409" not in each and "favicon" not in each]
         assert [each for each in answers if "404" not in each and "403" not in each] == []
 

@@ -111,9 +111,8 @@ def findings(room: Room, lang: str, landmarks: str = "main, header, nav") -> Ite
     """What is wrong with the page that is open. ``landmarks``: the elements that it must have."""
     if room.run("document.documentElement.lang") != lang:
         yield "it is in the other language"
-    if (
-        excess := room.run("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    ) > 0:
+    excess = room.run("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    if excess > 0:
         yield f"it can be scrolled sideways by {excess} px"
     yield from (f"without a name: {each}" for each in room.run(NAMELESS))
     for each in landmarks.split(", "):
@@ -228,12 +227,9 @@ def test_the_keyboard_gets_everywhere_and_shows_where_it_is(room: Room) -> None:
     for _ in range(16):
         room.browser.press("Tab")
         what = "document.activeElement"
-        seen.append(
-            room.run(f"{what}.getAttribute('href') || {what}.id || {what}.name || {what}.textContent")
-        )
-        assert room.run(f"getComputedStyle({what}).outlineStyle !== 'none'"), (
-            f"{seen[-1]} has the focus, invisibly"
-        )
+        named = f"{what}.getAttribute('href') || {what}.id || {what}.name || {what}.textContent"
+        seen.append(room.run(named))
+        assert room.run(f"getComputedStyle({what}).outlineStyle !== 'none'"), f"{seen[-1]}: invisible focus"
     for stop in ("/events", "/alerts", "/map", "/handover", "q", "bell"):
         assert stop in seen
 
@@ -293,15 +289,10 @@ def test_pictures_for_the_guide(tmp_path: Path) -> None:
         people(fresh)
         with Chromium(tmp_path / "profile") as browser:
             room = Room(fresh, browser)
-            for name, path in [
-                *(PAGES | {"event": alarm_page(fresh)}).items(),
-                ("covered", f"/sites/{COVERED[0]}"),
-            ]:
-                for size, scheme, label in (
-                    (WALL, "dark", "wall"),
-                    (WALL, "light", "day"),
-                    (PHONE, "light", "phone"),
-                ):
+            pages = PAGES | {"event": alarm_page(fresh), "covered": f"/sites/{COVERED[0]}"}
+            looks = ((WALL, "dark", "wall"), (WALL, "light", "day"), (PHONE, "light", "phone"))
+            for name, path in pages.items():
+                for size, scheme, label in looks:
                     browser.resize(*size, phone=size == PHONE)
                     browser.prefer(prefers_color_scheme=scheme)
                     room.open(path)

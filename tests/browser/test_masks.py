@@ -4,27 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
-from edge_agent.commands.signature import make_key
-from edge_central.web.auth.accounts import Role
 from tests.browser.monitoring_room import FAINT, FITS_WIDTH, NAMELESS, PHONE, WALL, axe_violations
-from tests.browser.test_commands import SigningRoom
-from tests.commands.centre import Centre as Operator
-from tests.commands.centre import centre_at, document
-from tests.commands.synced_agent import COMMAND
-from tests.commands.test_over_mqtt import YARD
-from tests.edge_central.parts import Centre
-from tests.edge_central.web.house import House
-from tests.testbed.agent import AgentProcess, write_config
-from tests.testbed.chromium import Chromium, installed
-from tests.testbed.clips import make_clip
-from tests.testbed.mosquitto import Mosquitto, wait_until
+from tests.browser.signing_room import SigningRoom, signing_room
+from tests.commands.centre import document
+from tests.testbed.chromium import installed
+from tests.testbed.mosquitto import wait_until
 
 RULES = "/sites/dt-001/cameras/cam-1/rules"
 MASKS = "/sites/dt-001/cameras/cam-1/masks"
@@ -33,12 +23,7 @@ DESK = (1366, 768)
 pytestmark = pytest.mark.skipif(not installed(), reason="no chromium here")
 
 
-@dataclass
 class MaskRoom(SigningRoom):
-    """A signing room, with the operator's own tool at the broker."""
-
-    operator: Operator
-
     def follow(self, selector: str) -> None:
         """Press what leads to another page, and wait for it."""
         self.browser.run("document.body.dataset.left = 'yes'")
@@ -84,32 +69,10 @@ class MaskRoom(SigningRoom):
 
 @pytest.fixture(scope="module")
 def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MaskRoom]:
-    folder = tmp_path_factory.mktemp("masks")
-    (folder / "operators").mkdir()
-    public, _ = make_key(folder / "operator.pem")
-    public.rename(folder / "operators/lan.pem")
-    camera = {"id": "cam-1", "url": str(make_clip(folder / "clip.mp4", seconds=5)), **YARD}
-    commands = {"operator_keys": [str(folder / "operators")]}
-    with Mosquitto(folder) as broker, House(folder / "centre") as house:
-        config = write_config(
-            folder, cameras=[camera], broker_port=broker.port, detector="none", commands=commands
-        )
-        with (
-            Centre(folder / "centre", broker.port),
-            centre_at(broker.port) as operator,
-            AgentProcess(config, "--repeat-files", command=COMMAND) as agent,
-            Chromium(folder / "profile") as browser,
-        ):
-            operator.wait_for_gateway()
-            house.person("lan", Role.OFFICER, "de-tham")
-            house.start()
-            browser.ask("DOM.enable")
-            browser.ask("Network.enable")
-            for cookie in house.browser("lan").client.cookies.jar:
-                browser.give_cookie(house.url, cookie.name, cookie.value or "")
-            lan = house.browser("lan")
-            wait_until(lambda: "rule-yard" in lan.get(RULES).text, 60, "the rules of the camera")
-            yield MaskRoom(house, agent, browser, folder, operator)
+    with signing_room(tmp_path_factory.mktemp("masks"), MaskRoom) as room:
+        lan = room.house.browser("lan")
+        wait_until(lambda: "rule-yard" in lan.get(RULES).text, 60, "the rules of the camera")
+        yield room
 
 
 def test_masks_are_drawn_signed_and_in_force_at_the_agent(room: MaskRoom) -> None:
@@ -133,7 +96,7 @@ def test_masks_are_drawn_signed_and_in_force_at_the_agent(room: MaskRoom) -> Non
     room.give_reason("form.ask")
     room.follow("form.ask button:not([type])")
     effects = str(room.browser.run("document.getElementById('sign').innerText"))
-    assert "Thêm hoặc vẽ lại 2 phần" in effects
+    assert "Phần mới: 2;" in effects
     assert "Camera có phần bôi đen thì không lưu video" in effects
     assert room.browser.run("document.querySelectorAll('#sign .walk').length") == 2, "before and after"
     room.sign_and_wait()

@@ -8,24 +8,18 @@ import shutil
 import string
 import subprocess
 import unicodedata
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from edge_agent.config import load
 from edge_agent.core.languages import Lang
 from edge_agent.tools.doctor.check import CheckResult, Figure
-from edge_agent.tools.doctor.checks.cameras import CameraMeasurement
 from edge_agent.tools.doctor.checks.picture import jpeg
-from edge_agent.tools.doctor.document import ReportOptions, document, with_report
 from edge_agent.tools.doctor.paper import make_report
-from edge_agent.tools.doctor.run import Examination
 from edge_agent.tools.doctor.words.paper import PAPER
-from edge_agent.wire import DoctorCamera
-from tests.testbed.agent import write_config
 from tests.testbed.chromium import Chromium
+from tests.tools.doctor.test_paper import a_document
 
 CHROMIUM = shutil.which("chromium")
 STREAM: dict[str, Figure] = {"codec": "H.264", "width": 640, "height": 480, "rate": 10.0, "keyframe_s": 4.0}
@@ -100,23 +94,11 @@ MISSING = """
 def a_report(tmp_path: Path, also: Lang | None = None) -> Path:
     """A site with four cameras and a remark on each."""
     names = [f"cam-{number}" for number in range(1, 5)]
-    gateway = {"id": "dt-001", "ward": "de-tham", "name": "Lý Thường Kiệt – Lê Quý Đôn"}
-    settings = load(write_config(tmp_path, cameras=[], broker_port=1, gateway=gateway))
-    grey = np.full((480, 640, 3), 128, np.uint8)
-    seen = {
-        name: CameraMeasurement(
-            DoctorCamera(id=name, codec="h264", width=640, height=480, frame_rate=10.0), grey
-        )
-        for name in names
-    }
-    results = (*BOX, *(result for name in names for result in of_camera(name)))
     broken = CheckResult("cam-4", "camera-no_video", {"detail": "-"}, accepted="chưa giao camera")
-    found = Examination(settings, (*results, broken), seen, 10.0)
     upright = jpeg(np.full((1280, 960, 3), 90, np.uint8))
-    options = ReportOptions(by="Nguyễn Văn An", photo=upright)
-    report = document(found, "vi", datetime(2026, 11, 25, tzinfo=UTC), tmp_path)
+    results = (*BOX, *(result for name in names for result in of_camera(name)), broken)
     page = tmp_path / "report.html"
-    page.write_bytes(make_report(with_report(report, found, options), "vi", also))
+    page.write_bytes(make_report(a_document(tmp_path, *results, ids=names, photo=upright), "vi", also))
     return page
 
 

@@ -93,7 +93,10 @@ class WallHouse(House):
     def cut(self, ward: str, since_ms: int) -> None:
         """All sites of a ward lose their power."""
         own = [each.id for each in self.gateways if each.ward == ward]
-        cut = [GatewayReport(each, ward, PresenceState.CUT, "went with its ward", since_ms) for each in own]
+        cut = [
+            GatewayReport(each, ward, PresenceState.CUT, "went offline together with its ward", since_ms)
+            for each in own
+        ]
         self.tell(*cut, OutageReport(ward, tuple(own), len(own), since_ms))
 
     def _heartbeat(self, gateway: Gateway, now_ms: int) -> MessageReceived:

@@ -106,6 +106,8 @@ class RecordingSink:
         assert isinstance(observation, CountsObservation)
         self.observations.append(observation.new)
 
+    def flush(self) -> None: ...
+
 
 @dataclass
 class Site:
@@ -123,6 +125,11 @@ class Site:
         wait_until(lambda: self.frames.taken >= target and self.frames.waiting.empty(), what="the frames")
 
 
+def pipeline(motion: Poisoned, reported: RecordingSink) -> Pipeline:
+    stages = (motion, NoTamperDetection(), Nothing(), Nothing(), NoSnapshots(), NoPassages())
+    return Pipeline(*stages, [ReportsEveryFrame()], reported)
+
+
 @pytest.fixture
 def site() -> Iterable[Callable[[Collection[int]], Site]]:
     sites: list[Site] = []
@@ -132,16 +139,7 @@ def site() -> Iterable[Callable[[Collection[int]], Site]]:
 
         def build() -> Pipeline:
             built.append(Poisoned(poisoned))
-            return Pipeline(
-                built[-1],
-                NoTamperDetection(),
-                Nothing(),
-                Nothing(),
-                NoSnapshots(),
-                NoPassages(),
-                [ReportsEveryFrame()],
-                reported,
-            )
+            return pipeline(built[-1], reported)
 
         thread = CameraPipelineThread("cam-1", frames, build)
         thread.loop.start()
@@ -218,17 +216,7 @@ def test_a_stage_that_takes_long_is_no_loss_of_the_camera(
 
 
 def other_pipeline(here: Site) -> Pipeline:
-    rules = [ReportsEveryFrame()]
-    return Pipeline(
-        Poisoned(()),
-        NoTamperDetection(),
-        Nothing(),
-        Nothing(),
-        NoSnapshots(),
-        NoPassages(),
-        rules,
-        here.reported,
-    )
+    return pipeline(Poisoned(()), here.reported)
 
 
 def test_other_settings_that_the_pipeline_can_take_end_nothing(site: MakeSite) -> None:

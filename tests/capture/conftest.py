@@ -29,6 +29,14 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """20 s without B-frames, 10 pictures a second, a keyframe every 2 s."""
+    return make_clip(
+        tmp_path_factory.mktemp("clip") / "clip.ts", seconds=20, keyframe_s=2, extra=("-bf", "0")
+    )
+
+
+@pytest.fixture(scope="session")
 def rtsp(clips: dict[str, Path]) -> Iterator[RtspServer]:
     """A healthy camera server; tests that disturb a server start their own."""
     mounts: dict[str, Path | list[Path]] = {f"/{name}": clips[name] for name in ("h264", "h265", "mjpeg")}

@@ -1,19 +1,19 @@
-"""Shared by the reader tests: cameras, clocks, waiting for a condition, a recorded backoff."""
+"""Shared by the reader tests: cameras, clocks, a recorded backoff."""
 
 from __future__ import annotations
 
 import queue
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import pytest
 
 from edge_agent.capture.reader import CameraReader
-from edge_agent.capture.source import StreamTimeouts
+from edge_agent.capture.source import FrameSource, Opener, StreamTimeouts, open_source
 from edge_agent.config.model.settings import (
     Analyse,
     Camera,
@@ -27,6 +27,12 @@ from edge_agent.core.clock import Backoff, SystemClock
 from edge_agent.core.model import CameraState, Cause, Frame
 from edge_agent.core.secrets import Credentials, Secret
 from edge_agent.core.worker import SupervisedThread
+
+if TYPE_CHECKING:
+    from av.packet import Packet
+    from av.video.stream import VideoStream
+
+    from edge_agent.capture.decode.decoder import VideoDecoder
 
 QUICK = StreamTimeouts(open_s=1.0, stall_s=1.0, picture_s=1.0, reopen_s=3.0)
 
@@ -68,6 +74,11 @@ class RecordedBackoff(Backoff):
         return high / 100
 
 
+def reader_of(url: str, **settings: Any) -> CameraReader:
+    """A reader with short timeouts; ``settings``: of ``camera``."""
+    return CameraReader(camera(url, **settings), SystemClock(), limits=QUICK, backoff=RecordedBackoff())
+
+
 class SteppingClock(SystemClock):
     """A gateway without a clock battery: its wall clock shows 2024 until ``synchronise``."""
 
@@ -79,6 +90,29 @@ class SteppingClock(SystemClock):
 
     def synchronise(self) -> None:
         self._behind = timedelta()
+
+
+class ChangedSource:
+    """The connection to a real camera, of which a test changes a part."""
+
+    def __init__(self, source: FrameSource) -> None:
+        self.source = source
+        self.timed, self.live, self.buffered = source.timed, source.live, source.buffered
+        self.tick_s = source.tick_s
+
+    def packets(self) -> Generator[Packet[VideoStream], None, None]:
+        return self.source.packets()
+
+    def decoder(self) -> VideoDecoder:
+        return self.source.decoder()
+
+    def close(self) -> None:
+        self.source.close()
+
+
+def opening(change: Callable[[FrameSource], FrameSource]) -> Opener:
+    """The real opener; ``change`` gets each connection that it opens."""
+    return lambda *arguments, **more: change(open_source(*arguments, **more))
 
 
 class FrameCollector:
@@ -112,19 +146,10 @@ def running(reader: CameraReader) -> Iterator[CameraReader]:
         collector.loop.stop()
         reader.stop()
         # A thread blocked in FFmpeg needs its timeout; tests keep those short.
-        assert reader.join(10)
+        assert reader.loop.join(10)
         assert collector.loop.join(5)
         assert reader.loop.failure is None
         assert collector.loop.failure is None
-
-
-def eventually(condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
-    """Return when ``condition`` holds; fail when it does not within ``timeout_s``."""
-    deadline = time.monotonic() + timeout_s
-    tick = threading.Event()
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        tick.wait(0.01)
 
 
 def lost(reader: CameraReader, cause: Cause) -> Callable[[], bool]:

@@ -6,9 +6,7 @@ import contextlib
 import itertools
 import logging
 import os
-import socket
-import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,108 +16,53 @@ import pytest
 
 from edge_agent.capture.failures import failure
 from edge_agent.capture.reader import CameraReader
-from edge_agent.capture.source import FrameSource, StreamTimeouts, open_source
-from edge_agent.config.model.settings import Camera
-from edge_agent.core.clock import Clock, SystemClock
+from edge_agent.capture.source import StreamTimeouts
+from edge_agent.core.clock import SystemClock
 from edge_agent.core.model import CameraState, Cause
 from tests.capture.conftest import PASSWORD, USER
 from tests.capture.rig import (
     QUICK,
+    ChangedSource,
     RecordedBackoff,
     camera,
-    eventually,
     frames,
     lost,
     online,
+    opening,
+    reader_of,
     running,
 )
 from tests.testbed.mjpeg_server import MjpegServer
+from tests.testbed.mosquitto import wait_until
 from tests.testbed.rtsp import RtspServer
+from tests.testbed.scripted_rtsp import HANG_UP, SILENCE, Answer, ScriptedRtsp
 
 if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.stream import VideoStream
 
-    from edge_agent.capture.decode.decoder import VideoDecoder
 
-
-def reader_of(url: str, **settings: object) -> CameraReader:
-    made = camera(url, **settings)  # type: ignore[arg-type]
-    return CameraReader(made, SystemClock(), limits=QUICK, backoff=RecordedBackoff())
-
-
-@contextlib.contextmanager
-def host(talk: Callable[[socket.socket, threading.Event], None]) -> Iterator[int]:
-    """A TCP server that calls ``talk`` for every connection; yields its port."""
-    closing = threading.Event()
-    listener = socket.create_server(("127.0.0.1", 0))
-    callers: list[threading.Thread] = []
-
-    def serve(caller: socket.socket) -> None:
-        with caller, contextlib.suppress(OSError):
-            talk(caller, closing)
-
-    def accept() -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                thread = threading.Thread(target=serve, args=(listener.accept()[0],))
-                thread.start()
-                callers.append(thread)
-
-    acceptor = threading.Thread(target=accept)
-    acceptor.start()
-    yield listener.getsockname()[1]
-    closing.set()
-    listener.shutdown(socket.SHUT_RDWR)
-    listener.close()
-    for thread in [acceptor, *callers]:
-        thread.join()
-
-
-def silent(_caller: socket.socket, closing: threading.Event) -> None:
-    closing.wait()
-
-
-def garbage(caller: socket.socket, closing: threading.Event) -> None:
-    while not closing.wait(0.01):
-        caller.sendall(os.urandom(2000))
-
-
-def ssh(caller: socket.socket, closing: threading.Event) -> None:
-    caller.sendall(b"SSH-2.0-OpenSSH_10.0\r\n")
-    closing.wait(0.2)
-
-
-def hang_up(_caller: socket.socket, _closing: threading.Event) -> None:
-    return
+CLOSED_PORT = "rtsp://127.0.0.1:1/stream"
 
 
 @pytest.mark.parametrize(
-    ("talk", "cause"),
+    ("answer", "cause"),
     [
-        (silent, Cause.STALLED),  # accepts the connection and says nothing
-        (garbage, Cause.NO_VIDEO),  # random bytes without end
-        (ssh, Cause.NO_VIDEO),  # another service
-        (hang_up, Cause.ENDED),  # a camera that is just booting
+        (SILENCE, Cause.STALLED),  # accepts the connection and says nothing
+        (map(os.urandom, itertools.repeat(2000)), Cause.NO_VIDEO),  # random bytes without end
+        ([b"SSH-2.0-OpenSSH_10.0\r\n"], Cause.NO_VIDEO),  # another service
+        (HANG_UP, Cause.ENDED),  # a camera that is just booting
     ],
+    ids=["silence", "noise", "ssh", "hangs up"],
 )
-def test_hosts_that_are_no_cameras_are_reported_apart(
-    talk: Callable[[socket.socket, threading.Event], None], cause: Cause
-) -> None:
-    with host(talk) as port, running(reader_of(f"rtsp://127.0.0.1:{port}/stream")) as reader:
-        eventually(lost(reader, cause), timeout_s=8)
-
-
-def test_a_closed_port_is_refused() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    with running(reader_of(f"rtsp://127.0.0.1:{port}/stream")) as reader:
-        eventually(lost(reader, Cause.REFUSED), timeout_s=3)
+def test_hosts_that_are_no_cameras_are_reported_apart(answer: Answer, cause: Cause) -> None:
+    with ScriptedRtsp({"OPTIONS": answer}) as host, running(reader_of(host.url)) as reader:
+        wait_until(lost(reader, cause), timeout_s=8)
 
 
 def test_a_name_that_does_not_resolve_is_unreachable() -> None:
     with running(reader_of("rtsp://camera.invalid/stream")) as reader:
-        eventually(lost(reader, Cause.UNREACHABLE), timeout_s=8)
+        wait_until(lost(reader, Cause.UNREACHABLE), timeout_s=8)
         assert reader.status().detail == "its name cannot be resolved"
 
 
@@ -130,7 +73,7 @@ def test_what_an_rtsp_server_does_not_have_is_reported_apart(
     rtsp: RtspServer, mount: str, cause: Cause
 ) -> None:
     with running(reader_of(rtsp.url(mount))) as reader:
-        eventually(lost(reader, cause), timeout_s=5)
+        wait_until(lost(reader, cause), timeout_s=5)
 
 
 def test_wrong_credentials_are_tried_at_the_slowest_pace_only(
@@ -140,8 +83,8 @@ def test_wrong_credentials_are_tried_at_the_slowest_pace_only(
     with RtspServer({"/h264": clips["h264"]}, user=USER, password=PASSWORD) as server:
         reader = reader_of(server.url("/h264"), user=USER, password="wrong@1")
         with running(reader):
-            eventually(lost(reader, Cause.UNAUTHORIZED))
-            eventually(lambda: len(pace_of(reader).drawn) >= 2)
+            wait_until(lost(reader, Cause.UNAUTHORIZED))
+            wait_until(lambda: len(pace_of(reader).drawn) >= 2)
         assert reader.status().detail == "wrong user name or password"
     assert set(pace_of(reader).drawn) == {(0.75, 1.25)}  # of 60 s
     assert "wrong@1" not in caplog.text
@@ -153,7 +96,7 @@ def test_a_camera_that_wants_a_password_says_so(clips: dict[str, Path]) -> None:
         RtspServer({"/h264": clips["h264"]}, user=USER, password=PASSWORD) as server,
         running(reader_of(server.url("/h264"))) as reader,
     ):
-        eventually(lost(reader, Cause.UNAUTHORIZED))
+        wait_until(lost(reader, Cause.UNAUTHORIZED))
         assert reader.status().detail == "the camera wants a user name and password"
 
 
@@ -167,35 +110,34 @@ def test_http_refusals_are_reported_apart(jpegs: list[bytes], path: str, user: s
         MjpegServer(jpegs, user=USER, password=PASSWORD, auth="digest") as server,
         running(reader_of(server.url + path, user=user, password=PASSWORD)) as reader,
     ):
-        eventually(lost(reader, cause))
+        wait_until(lost(reader, cause))
 
 
 def test_an_http_camera_that_falls_silent_has_stalled(jpegs: list[bytes]) -> None:
     with MjpegServer(jpegs, fps=20) as server, running(reader_of(server.url)) as reader:
         frames(reader, 2)
         server.stall()
-        eventually(lost(reader, Cause.STALLED), timeout_s=4)
+        wait_until(lost(reader, Cause.STALLED), timeout_s=4)
 
 
 def test_an_http_camera_that_hangs_up_has_ended(jpegs: list[bytes]) -> None:
     with MjpegServer(jpegs, fps=20, rounds=1) as server, running(reader_of(server.url)) as reader:
-        eventually(lost(reader, Cause.ENDED), timeout_s=4)
+        wait_until(lost(reader, Cause.ENDED), timeout_s=4)
 
 
 @pytest.mark.parametrize(
     ("url", "cause"),
     [
+        (CLOSED_PORT, Cause.REFUSED),
         ("v4l2:/dev/video63", Cause.NOT_FOUND),
         ("v4l2:/dev/null", Cause.UNSUPPORTED),
-        ("/no/such/file.mp4", Cause.NOT_FOUND),
         ("file:///no/such/file.mp4", Cause.NOT_FOUND),
         ("/etc/passwd", Cause.UNSUPPORTED),
-        ("gopher://camera/stream", Cause.UNSUPPORTED),
     ],
 )
-def test_missing_devices_and_files_are_reported_apart(url: str, cause: Cause) -> None:
+def test_closed_ports_and_missing_devices_and_files_are_reported_apart(url: str, cause: Cause) -> None:
     with running(reader_of(url)) as reader:
-        eventually(lost(reader, cause), timeout_s=3)
+        wait_until(lost(reader, cause), timeout_s=3)
 
 
 def test_a_stalled_camera_is_reopened_when_it_speaks_again(
@@ -205,10 +147,10 @@ def test_a_stalled_camera_is_reopened_when_it_speaks_again(
         frames(reader, 3)
         begun = SystemClock().monotonic()
         server.freeze()
-        eventually(lost(reader, Cause.STALLED), timeout_s=5)
+        wait_until(lost(reader, Cause.STALLED), timeout_s=5)
         assert SystemClock().monotonic() - begun == pytest.approx(QUICK.stall_s, abs=0.6)
         server.thaw()
-        eventually(online(reader))
+        wait_until(online(reader))
         status = reader.status()
     assert status.reconnects >= 1
     assert "gate1: no packet for 1 s, reopening" in caplog.text
@@ -221,10 +163,10 @@ def test_a_killed_server_is_an_ended_stream_and_its_return_is_noticed(
     with RtspServer({"/h264": clips["h264"]}) as server, running(reader_of(server.url("/h264"))) as reader:
         last = frames(reader, 3)[-1]
         server.kill()
-        eventually(lost(reader, Cause.REFUSED))
+        wait_until(lost(reader, Cause.REFUSED))
         assert "gate1: the camera ended the stream, reopening" in caplog.text
         server.start()
-        eventually(online(reader))
+        wait_until(online(reader))
         first = frames(reader, 1)[0]
         status = reader.status()
     assert first.number > last.number
@@ -236,11 +178,9 @@ def test_gaps_between_attempts_grow_with_full_jitter_up_to_a_minute(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    reader = reader_of(f"rtsp://127.0.0.1:{port}/stream")
+    reader = reader_of(CLOSED_PORT)
     with running(reader):
-        eventually(lambda: len(pace_of(reader).drawn) >= 8)
+        wait_until(lambda: len(pace_of(reader).drawn) >= 8)
     assert [high for _, high in pace_of(reader).drawn[:8]] == [1, 2, 4, 8, 16, 32, 60, 60]
     assert {low for low, _ in pace_of(reader).drawn} == {0}
     levels = [r.levelname for r in caplog.records if "refuses" in r.getMessage()]
@@ -252,7 +192,7 @@ def test_a_source_that_opens_and_ends_at_once_keeps_backing_off(jpegs: list[byte
     with MjpegServer(jpegs[:1], fps=50, rounds=1) as server:
         reader = reader_of(server.url)
         with running(reader):
-            eventually(lambda: len(pace_of(reader).drawn) >= 5)
+            wait_until(lambda: len(pace_of(reader).drawn) >= 5)
     assert [high for _, high in pace_of(reader).drawn[:5]] == [1, 2, 4, 8, 16]
 
 
@@ -262,66 +202,43 @@ def test_packets_without_a_picture_are_a_decode_error(jpegs: list[bytes]) -> Non
     with MjpegServer(no_pictures, fps=20) as server:
         made = CameraReader(camera(server.url), SystemClock(), limits=limits, backoff=RecordedBackoff())
         with running(made) as reader:
-            eventually(lost(reader, Cause.DECODE_ERROR), timeout_s=5)
+            wait_until(lost(reader, Cause.DECODE_ERROR), timeout_s=5)
             server.pictures = jpegs
-            eventually(online(reader))
+            wait_until(online(reader))
             assert reader.status().reconnects == 0
 
 
 def test_a_stream_that_is_mostly_damaged_is_degraded(jpegs: list[bytes]) -> None:
     pictures = [jpegs[0], jpegs[1][:700]]
     with MjpegServer(pictures, fps=20) as server, running(reader_of(server.url, fps=20)) as reader:
-        eventually(lambda: reader.status().state is CameraState.DEGRADED)
+        wait_until(lambda: reader.status().state is CameraState.DEGRADED)
         assert reader.status().cause is Cause.DECODE_ERROR
         assert frames(reader, 1)
 
 
-def test_stop_does_not_wait_for_a_dead_camera() -> None:
-    with host(silent) as port:
-        reader = reader_of(f"rtsp://127.0.0.1:{port}/stream")
-        reader.start()
-        begun = SystemClock().monotonic()
-        reader.stop()
-        assert reader.feed.take(5) is None
-        assert SystemClock().monotonic() - begun < 0.5
-        assert reader.join(8)
-
-
-class FaultySource:
+class FaultySource(ChangedSource):
     """A camera's connection that raises an error of the agent, after some packets of a real one."""
 
-    timed, live, buffered, tick_s = True, True, True, 1 / 90_000
-
-    def __init__(self, source: FrameSource, packets: int) -> None:
-        self._source = source
-        self._packets = packets
-
     def packets(self) -> Generator[Packet[VideoStream], None, None]:
-        with contextlib.closing(self._source.packets()) as packets:
-            yield from itertools.islice(packets, self._packets)
+        with contextlib.closing(super().packets()) as packets:
+            yield from itertools.islice(packets, 3)
         raise ZeroDivisionError(f"in rtsp://{USER}:{PASSWORD}@camera/")
-
-    def decoder(self) -> VideoDecoder:
-        return self._source.decoder()
-
-    def close(self) -> None:
-        self._source.close()
 
 
 def test_an_unforeseen_error_is_a_lost_connection_and_reported_with_its_traceback_once(
     rtsp: RtspServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def opener(
-        camera: Camera, clock: Clock, wait: Callable[[float], bool], limits: StreamTimeouts, *, repeat: bool
-    ) -> FrameSource:
-        return FaultySource(open_source(camera, clock, wait, limits, repeat=repeat), packets=3)
-
-    made = camera(rtsp.url("/h264"), user=USER, password=PASSWORD)
-    reader = CameraReader(made, SystemClock(), limits=QUICK, backoff=RecordedBackoff(), opener=opener)
+    reader = CameraReader(
+        camera(rtsp.url("/h264"), user=USER, password=PASSWORD),
+        SystemClock(),
+        limits=QUICK,
+        backoff=RecordedBackoff(),
+        opener=opening(FaultySource),
+    )
     with running(reader):
-        eventually(lost(reader, Cause.DECODE_ERROR))
+        wait_until(lost(reader, Cause.DECODE_ERROR))
         detail = reader.status().detail
-        eventually(lambda: reader.status().reconnects >= 2)
+        wait_until(lambda: reader.status().reconnects >= 2)
     assert detail == "the agent failed on this stream (ZeroDivisionError)"
     assert caplog.text.count("Traceback") == 1
     assert "in packets" in caplog.text
@@ -333,7 +250,7 @@ def test_an_unforeseen_error_is_a_lost_connection_and_reported_with_its_tracebac
 def test_pictures_of_a_few_pixels_are_unsupported(size: tuple[int, int]) -> None:
     tiny = cv2.imencode(".jpg", np.zeros((size[1], size[0], 3), np.uint8))[1].tobytes()
     with MjpegServer([tiny], fps=20) as server, running(reader_of(server.url)) as reader:
-        eventually(lost(reader, Cause.UNSUPPORTED))
+        wait_until(lost(reader, Cause.UNSUPPORTED))
         assert reader.status().detail == f"its pictures are {size[0]}x{size[1]}, too small to analyse"
         with pytest.raises(pytest.fail.Exception):
             frames(reader, 1, timeout_s=0.1)

@@ -28,12 +28,13 @@ from edge_agent.capture.decode.decoder import DecodedFrame, VideoDecoder
 from edge_agent.capture.reader import CameraReader
 from edge_agent.capture.ring import PacketRing
 from edge_agent.capture.stream_time import StreamTime
-from edge_agent.config.model.settings import GearChoice
+from edge_agent.config.model.settings import Camera, GearChoice
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.model import DecodeMode
-from tests.capture.rig import camera, eventually, running
+from tests.capture.rig import camera, running
 from tests.capture.viewer import Viewer, auto
 from tests.testbed.clips import make_clip
+from tests.testbed.mosquitto import wait_until
 from tests.testbed.ring_feed import RingFeed
 from tests.testbed.rtsp import RtspServer
 
@@ -55,21 +56,22 @@ def watched(*, until_s: float = 10.0, size_bytes: int = 5_000, key_bytes: int = 
     return coalescing
 
 
-def test_two_packets_are_read_together_when_every_second_is_wanted() -> None:
-    rest_s = watched().wait_s(PacketDemand(10.18, keyframe=False), now_mono=10.002)
-    assert rest_s == pytest.approx(0.2 + ARRIVAL_MARGIN_S - 0.002)
-
-
-def test_the_next_packet_is_waited_for_when_it_is_wanted() -> None:
-    assert watched().wait_s(PacketDemand(10.08, keyframe=False), now_mono=10.002) == 0
-
-
-def test_there_is_no_wait_while_there_is_more_to_read() -> None:
-    assert watched().wait_s(PacketDemand(10.98, keyframe=False), now_mono=10.11) == 0
-
-
-def test_a_rest_has_an_end() -> None:
-    assert watched().wait_s(PacketDemand(19.0, keyframe=False), now_mono=10.0) == MAX_WAIT_S
+@pytest.mark.parametrize(
+    ("from_mono", "now_mono", "rest_s"),
+    [
+        (10.18, 10.002, 0.2 + ARRIVAL_MARGIN_S - 0.002),  # every second packet is wanted: two together
+        (10.08, 10.002, 0),  # the next packet is wanted
+        (10.101, 10.002, 0),  # it may be wanted: stamps jitter
+        (10.107, 10.002, 0.2 + ARRIVAL_MARGIN_S - 0.002),  # it comes just before the wanted time
+        (10.98, 10.11, 0),  # there is more to read
+        (19.0, 10.0, MAX_WAIT_S),  # a rest has an end
+        (-math.inf, 10.0, 0),  # the wanted time is over
+    ],
+)
+def test_a_rest_ends_before_the_packet_that_is_wanted(
+    from_mono: float, now_mono: float, rest_s: float
+) -> None:
+    assert watched().wait_s(PacketDemand(from_mono, keyframe=False), now_mono) == pytest.approx(rest_s)
 
 
 def test_no_more_is_left_unread_than_a_socket_takes() -> None:
@@ -95,10 +97,6 @@ def test_there_is_no_wait_where_pictures_come_out_of_order() -> None:
     coalescing = watched()
     coalescing.read(keyframe=False, size_bytes=5_000, stamp_mono=9.95, awaited=True)
     assert coalescing.wait_s(PacketDemand(10.5, keyframe=False), now_mono=10.0) == 0
-
-
-def test_a_wanted_time_that_is_over_is_no_reason_to_rest() -> None:
-    assert watched().wait_s(PacketDemand(-math.inf, keyframe=False), now_mono=10.0) == 0
 
 
 @pytest.mark.parametrize("phase_s", [0.0, 0.01, 0.09, 0.15])
@@ -146,25 +144,17 @@ def test_times_stay_right_although_packets_wait(drift: float, phase_s: float, la
     assert waits > 8_000, "or it has shown nothing"
 
 
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """20 s, ten pictures a second, a keyframe every 2 s."""
-    return make_clip(
-        tmp_path_factory.mktemp("rest") / "clip.ts", seconds=20, keyframe_s=2, extra=("-bf", "0")
-    )
+def counted_waits(ring: PacketRing) -> list[float]:
+    """The waits of the ring from now on, in seconds."""
+    waits: list[float] = []
+    original = ring.wait_idle
 
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        original(seconds)
 
-class CountedWaits:
-    """Counts the waits of a ring."""
-
-    def __init__(self, ring: PacketRing) -> None:
-        self.count = 0
-        self._original = ring.wait_idle
-        ring.wait_idle = self.wait  # type: ignore[method-assign]
-
-    def wait(self, seconds: float) -> None:
-        self.count += 1
-        self._original(seconds)
+    ring.wait_idle = wait  # type: ignore[method-assign]
+    return waits
 
 
 def test_after_a_jam_the_newest_pictures_go_first(clip: Path) -> None:
@@ -174,38 +164,27 @@ def test_after_a_jam_the_newest_pictures_go_first(clip: Path) -> None:
     assert viewer.rises()
 
 
-def always(_: float) -> bool:
-    return True
-
-
-def never(_: float) -> bool:
-    return False
-
-
-def test_a_quiet_camera_is_left_alone_longer_than_a_busy_one(clip: Path) -> None:
-    wanted: dict[bool, float] = {}
-    for moves in (False, True):
-        site = RingFeed(auto(gear=GearChoice.FULL, fps=5), clip)
-        viewer, arrive = Viewer(site, {True: always, False: never}[moves]), site.arrive()
-        for _ in range(41):
-            time_s = next(arrive)
-            viewer.analyse_waiting()
-        next_ = site.feed.demand(site.begin_mono + time_s)
-        assert next_ is not None
-        assert not next_.keyframe
-        wanted[moves] = round(next_.from_mono - site.begin_mono - time_s, 2)
-    assert wanted == {False: 0.58, True: 0.18}
-
-
-def test_a_camera_that_goes_idle_soon_forms_no_groups(clip: Path) -> None:
-    site = RingFeed(auto(quiet_s=30, fps=5), clip)
-    viewer, arrive = Viewer(site), site.arrive()
+@pytest.mark.parametrize(
+    ("camera_", "moves", "wanted_s"),
+    [
+        (auto(gear=GearChoice.FULL, fps=5), False, 0.58),
+        (auto(gear=GearChoice.FULL, fps=5), True, 0.18),
+        (auto(quiet_s=30, fps=5), False, 0.18),
+    ],
+    ids=["quiet", "busy", "idle soon"],
+)
+def test_a_quiet_camera_is_left_alone_longer_than_a_busy_one_or_one_that_goes_idle_soon(
+    clip: Path, camera_: Camera, moves: bool, wanted_s: float
+) -> None:
+    site = RingFeed(camera_, clip)
+    viewer, arrive = Viewer(site, lambda _: moves), site.arrive()
     for _ in range(41):
         time_s = next(arrive)
         viewer.analyse_waiting()
     next_ = site.feed.demand(site.begin_mono + time_s)
     assert next_ is not None
-    assert round(next_.from_mono - site.begin_mono - time_s, 2) == 0.18
+    assert not next_.keyframe
+    assert round(next_.from_mono - site.begin_mono - time_s, 2) == wanted_s
 
 
 def test_what_begins_to_move_hurries_the_capture_thread(clip: Path) -> None:
@@ -233,18 +212,18 @@ def taken_by_hand(reader: CameraReader) -> Iterator[None]:
         yield
     finally:
         reader.stop()
-        assert reader.join(10)
+        assert reader.loop.join(10)
 
 
 def test_every_picture_of_a_quiet_scene_is_analysed_in_fewer_goes(live: str) -> None:
     reader = CameraReader(camera(live, gear=GearChoice.FULL, fps=5), SystemClock())
-    waits = CountedWaits(reader.ring)
+    waits = counted_waits(reader.ring)
     with taken_by_hand(reader):
-        while waits.count < 2:
+        while len(waits) < 2:
             attended(reader)
-        before = waits.count
+        before = len(waits)
         seen = [attended(reader) for _ in range(20)]
-        goes = waits.count - before
+        goes = len(waits) - before
         status = reader.status()
     steps = [(after - first) / 0.2 for first, after in itertools.pairwise(seen)]
     assert steps == pytest.approx([max(1, round(step)) for step in steps], abs=0.1), "none comes twice"
@@ -266,9 +245,9 @@ def test_no_two_pictures_of_a_group_are_held(live: str, monkeypatch: pytest.Monk
     decode = VideoDecoder.decode
     monkeypatch.setattr(VideoDecoder, "decode", counted)
     reader = CameraReader(camera(live, gear=GearChoice.FULL, fps=5), SystemClock())
-    waits = CountedWaits(reader.ring)
+    waits = counted_waits(reader.ring)
     with taken_by_hand(reader):
-        while waits.count < 4:
+        while len(waits) < 4:
             frame = reader.feed.take(10)
             assert frame is not None
             # A frame that is not due may wait behind it; the next frame of the group is two further.
@@ -286,9 +265,9 @@ def attended(reader: CameraReader) -> float:
 
 def test_a_camera_at_rest_is_read_in_few_goes_and_nothing_is_lost(live: str) -> None:
     reader = CameraReader(camera(live, gear=GearChoice.IDLE, fps=5), SystemClock())
-    waits = CountedWaits(reader.ring)
+    waits = counted_waits(reader.ring)
     with running(reader):
-        eventually(lambda: waits.count >= 4)
+        wait_until(lambda: len(waits) >= 4)
         status = reader.status()
         assert status.gear is DecodeMode.IDLE
         assert status.packet_fps == pytest.approx(10, abs=2), "all of them are read all the same"

@@ -17,17 +17,11 @@ from edge_agent.capture.decode.decoder import VideoDecoder
 from edge_agent.capture.decode.h264 import FrameNumWatch
 from tests.testbed.clips import make_clip
 
+SLOW = ("-preset", "medium", "-tune", "film")
 KINDS = {
     "low-delay": ("-bf", "0"),
-    "b-frames": ("-preset", "medium", "-tune", "film", "-bf", "3"),
-    "open-gop": (
-        "-preset",
-        "medium",
-        "-tune",
-        "film",
-        "-x264-params",
-        "open-gop=1:bframes=3:b-pyramid=normal",
-    ),
+    "b-frames": (*SLOW, "-bf", "3"),
+    "open-gop": (*SLOW, "-x264-params", "open-gop=1:bframes=3:b-pyramid=normal"),
     "many-references": ("-preset", "fast", "-refs", "5", "-bf", "0"),
     "interlaced": ("-preset", "fast", "-flags", "+ilme+ildct", "-x264-params", "tff=1"),
     "scaling-lists": ("-preset", "fast", "-profile:v", "high", "-x264-params", "cqm=jvt"),

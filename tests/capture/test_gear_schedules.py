@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 
 from edge_agent.core.model import DecodeMode
 from tests.capture.test_decoder import patched
-from tests.capture.test_gears import KINDS
+from tests.capture.test_gears import clip_of
 from tests.capture.viewer import Viewer, auto
-from tests.testbed.clips import make_clip
 from tests.testbed.ring_feed import RingFeed
 
 if TYPE_CHECKING:
@@ -42,28 +41,18 @@ SCHEDULED = [
 ]
 
 
-@pytest.fixture(scope="module")
-def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, float], Path]:
-    folder = tmp_path_factory.mktemp("schedules")
-    made = {}
-    for kind, fps in SCHEDULED:
-        codec, extra = KINDS[kind]
-        path = folder / f"{kind}-{fps}{'.mkv' if codec == 'mjpeg' else '.ts'}"
-        made[kind, fps] = make_clip(path, codec=codec, fps=fps, seconds=SECONDS, keyframe_s=2, extra=extra)
-    return made
-
-
 @pytest.mark.parametrize("analysed_fps", [5, 10, 12.5])
 @pytest.mark.parametrize(("kind", "fps"), SCHEDULED)
 def test_every_picture_that_is_due_is_analysed_once_in_order(
-    clips: dict[tuple[str, float], Path], kind: str, fps: float, analysed_fps: float
+    tmp_path: Path, kind: str, fps: float, analysed_fps: float
 ) -> None:
+    clip = clip_of(tmp_path, kind, SECONDS, 2, fps)
     longest_s = math.ceil(fps / analysed_fps) / fps
 
     @settings(max_examples=4, deadline=None)
     @given(moves=st.one_of(SCHEDULES, MOSTLY_QUIET))
     def analysed_once(moves: list[bool]) -> None:
-        site = RingFeed(auto(quiet_s=1.0, fps=analysed_fps), clips[kind, fps])
+        site = RingFeed(auto(quiet_s=1.0, fps=analysed_fps), clip)
         watched = Viewer(site, schedule(moves)).watch()
         for before, after in itertools.pairwise(watched.seen):
             step_s = after.time_s - before.time_s
@@ -100,7 +89,9 @@ FATES = st.sampled_from(["whole"] * 40 + ["lost", "noise", "ahead", "back", "a b
 
 
 @pytest.mark.parametrize("kind", ["h264", "h264-b-frames", "h265-open-gop", "mjpeg"])
-def test_times_rise_whatever_happens_to_the_packets(clips: dict[tuple[str, float], Path], kind: str) -> None:
+def test_times_rise_whatever_happens_to_the_packets(tmp_path: Path, kind: str) -> None:
+    clip = clip_of(tmp_path, kind, SECONDS, 2)
+
     @settings(max_examples=10, deadline=None)
     @given(
         moves=MOSTLY_QUIET,
@@ -110,7 +101,6 @@ def test_times_rise_whatever_happens_to_the_packets(clips: dict[tuple[str, float
         file=st.booleans(),
     )
     def rises(moves: list[bool], away: list[bool], fates: list[str], analysis_s: float, file: bool) -> None:
-        clip = clips[kind, 10]
         site = RingFeed(auto(quiet_s=1.0, fps=5), clip, clip, edit=spoilt(fates), file=file)
         watched = Viewer(site, schedule(moves), analysis_s, schedule(away)).watch()
         assert watched.rises()

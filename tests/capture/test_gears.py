@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,13 +12,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_agent.capture.decode.decode_mode import FALSE_ALARM_S, DecodeModeControl
+from edge_agent.capture.decode.decode_mode import FALSE_ALARM_S
 from edge_agent.capture.decode.decoding import StreamDecoder
 from edge_agent.capture.decode.picture import YuvPicture
 from edge_agent.capture.source import StreamTimeouts
 from edge_agent.config.model.settings import Camera, GearChoice
 from edge_agent.core.model import DecodeMode, Frame
-from tests.capture.viewer import auto
+from tests.capture.viewer import ModeRig, Viewer, auto
 from tests.testbed.clips import make_clip
 from tests.testbed.ring_feed import RingFeed
 
@@ -35,12 +36,10 @@ KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 
 
-def clip_of(folder: Path, kind: str, seconds: float = 14, keyframe_s: float = 1) -> Path:
+def clip_of(folder: Path, kind: str, seconds: float = 14, keyframe_s: float = 1, fps: float = 10) -> Path:
     codec, extra = KINDS[kind]
-    suffix = ".mkv" if codec == "mjpeg" else ".ts"
-    return make_clip(
-        folder / f"{kind}{suffix}", codec=codec, seconds=seconds, keyframe_s=keyframe_s, extra=extra
-    )
+    path = folder / f"{kind}{'.mkv' if codec == 'mjpeg' else '.ts'}"
+    return make_clip(path, codec=codec, fps=fps, seconds=seconds, keyframe_s=keyframe_s, extra=extra)
 
 
 def straight(clip: Path) -> tuple[dict[int, NDArray[np.int_]], list[int]]:
@@ -66,27 +65,20 @@ def taken(site: RingFeed) -> Iterator[Frame]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_wake_up_gives_every_picture_once_in_order_and_unharmed(kind: str, tmp_path: Path) -> None:
     clip = clip_of(tmp_path, kind)
-    site = RingFeed(auto(), clip)
-    idle: list[Frame] = []
-    caught_up: list[Frame] = []
-    woken_at = 0
-    for _ in site.arrive():
-        for frame in taken(site):
-            if site.feed.can_escalate and not woken_at and len(idle) == 3:
-                site.feed.escalate()
-                woken_at = tenths(frame)
-            else:
-                (caught_up if woken_at else idle if site.feed.can_escalate else []).append(frame)
-                site.feed.frame_done(busy=bool(woken_at))
+    watched = Viewer(RingFeed(auto(), clip), lambda _: len(watched.times(DecodeMode.IDLE)) == 4)
+    watched.watch()
+    (woken_at,) = (round(10 * time_s) for time_s in watched.wake_ups_s)
+    # The first may be a picture of full mode that the decoder had kept back.
+    _, *idle = (seen.frame for seen in watched.seen if seen.gear is DecodeMode.IDLE)
+    begin = next(n for n, seen in enumerate(watched.seen) if seen.frame is idle[-1]) + 1
+    caught_up = [seen.frame for seen in watched.seen[begin:]]
     pictures, keyframes = straight(clip)
-    times = [tenths(frame) for frame in caught_up]
+    rested, times = [tenths(frame) for frame in idle], [tenths(frame) for frame in caught_up]
     if kind == "mjpeg":
-        assert np.diff([tenths(frame) for frame in idle]).tolist() == [10, 10]
+        assert np.diff(rested).tolist() == [10, 10]
     else:
-        assert [tenths(frame) for frame in idle] + [woken_at] == keyframes[keyframes.index(woken_at) - 3 :][
-            :4
-        ]
-    assert times == list(range(tenths(idle[-1]) + 1, times[-1] + 1))
+        assert [*rested, woken_at] == keyframes[keyframes.index(woken_at) - 3 :][:4]
+    assert times == list(range(rested[-1] + 1, times[-1] + 1))
     assert times[-1] >= max(pictures) - 4, "up to what a decoder holds back at the end"
     assert caught_up[0].late
     assert not caught_up[-1].late
@@ -95,15 +87,9 @@ def test_a_wake_up_gives_every_picture_once_in_order_and_unharmed(kind: str, tmp
         np.testing.assert_array_equal(luma, pictures[tenths(frame)], f"the picture at {tenths(frame) / 10} s")
 
 
-def frames_by_gear(camera_: Camera, clip: Path) -> dict[DecodeMode, int]:
+def frames_by_gear(camera: Camera, clip: Path) -> Counter[DecodeMode]:
     """Number of frames delivered in each mode, when nothing ever moves."""
-    site = RingFeed(camera_, clip)
-    counted = dict.fromkeys(DecodeMode, 0)
-    for _ in site.arrive():
-        for _frame in taken(site):
-            counted[site.mode_control.mode] += 1
-            site.feed.frame_done(busy=False)
-    return counted
+    return Counter(seen.gear for seen in Viewer(RingFeed(camera, clip)).watch().seen)
 
 
 def test_where_keyframes_are_too_far_apart_the_gear_stays_full(tmp_path: Path) -> None:
@@ -127,36 +113,22 @@ def test_pictures_that_are_all_keyframes_are_analysed_once_a_second(tmp_path: Pa
     assert counted[DecodeMode.IDLE] == 9
 
 
-def attended(
-    box: DecodeModeControl, begin_s: float, seconds: float, busy: bool, keyframe_s: float = 2.0
-) -> None:
-    """Five pictures a second."""
-    for n in range(round(seconds * 5)):
-        now = begin_s + n / 5
-        if now % keyframe_s < 0.1:
-            box.keyframe(now)
-        box.frame_done(now, busy)
-
-
 def test_a_quiet_camera_goes_idle_after_the_set_time_and_not_before() -> None:
-    box = DecodeModeControl(GearChoice.AUTO, quiet_s=20.0)
-    attended(box, 0, 30, busy=True)
-    attended(box, 30, 19.5, busy=False)
-    before = box.mode
-    attended(box, 49.6, 1, busy=False)
-    assert (before, box.mode) == (DecodeMode.FULL, DecodeMode.IDLE)
+    camera = ModeRig(quiet_s=20.0)
+    camera.attend(30, busy=True)
+    assert camera.until_idle_s() == pytest.approx(20, abs=0.5)
+    assert camera.mode_control.mode is DecodeMode.IDLE
 
 
 def test_a_false_alarm_is_soon_over_and_a_true_one_is_not() -> None:
-    box = DecodeModeControl(GearChoice.AUTO, quiet_s=20.0)
-    attended(box, 0, 30, busy=False)
-    for begin_s, busy, waits in ((30, False, True), (40, True, False)):
-        box.escalate(begin_s)
-        box.caught_up()
-        attended(box, begin_s, 0.2, busy)
-        attended(box, begin_s + 0.2, FALSE_ALARM_S + 1, busy=False)
-        assert (box.mode is DecodeMode.IDLE) == waits
-    assert box.stats.wake_ups == 2
+    camera = ModeRig()
+    camera.attend(30, busy=False)
+    for busy, waits in ((False, True), (True, False)):
+        camera.escalate()
+        camera.attend(0.2, busy)
+        camera.attend(FALSE_ALARM_S + 1, busy=False)
+        assert (camera.mode_control.mode is DecodeMode.IDLE) == waits
+    assert camera.mode_control.stats.wake_ups == 2
 
 
 def test_a_false_alarm_at_every_keyframe_costs_hardly_more_than_full_mode(tmp_path: Path) -> None:
@@ -173,56 +145,44 @@ def test_a_false_alarm_at_every_keyframe_costs_hardly_more_than_full_mode(tmp_pa
 
 
 def test_after_a_calm_time_a_false_alarm_is_soon_over_again() -> None:
-    box = DecodeModeControl(GearChoice.AUTO, quiet_s=20.0)
-    attended(box, 0, 30, busy=False)
-    rested_s = []
-    now = 30.0
+    camera, alarms_s = ModeRig(), []
+    camera.attend(30, busy=False)
     for calm_s in (2, 2, 2, 30):
-        attended(box, now, calm_s, busy=False)
-        now += calm_s
-        box.escalate(now)
-        box.caught_up()
-        begun = now
-        while box.mode is DecodeMode.FULL:
-            attended(box, now, 0.2, busy=False)
-            now += 0.2
-        rested_s.append(now - begun)
-    assert rested_s == pytest.approx([3, 6, 12, 3], abs=0.5)
+        camera.attend(calm_s, busy=False)
+        alarms_s.append(camera.false_alarm_s())
+    assert alarms_s == pytest.approx([3, 6, 12, 3], abs=0.5)
 
 
 def test_time_in_each_gear_is_counted() -> None:
-    box = DecodeModeControl(GearChoice.AUTO, quiet_s=10.0)
-    attended(box, 0, 40, busy=False)
-    assert box.stats.full_s == pytest.approx(10, abs=0.5)
-    assert box.stats.idle_s == pytest.approx(30, abs=0.5)
+    camera = ModeRig(quiet_s=10.0)
+    camera.attend(40, busy=False)
+    stats = camera.mode_control.stats
+    assert (stats.full_s, stats.idle_s) == pytest.approx((10, 30), abs=0.5)
 
 
 def test_keyframes_that_are_all_damaged_do_not_wake_the_camera_again_and_again() -> None:
-    box = DecodeModeControl(GearChoice.AUTO, quiet_s=5.0)
-    woken = 0
+    camera, woken = ModeRig(quiet_s=5.0), 0
+    mode_control = camera.mode_control
     for second in range(300):
-        attended(box, second, 1, busy=False)
-        if box.can_escalate and second % 2 == 0:
-            box.keyframe_decoded(picture=False, damaged=True)
-            box.escalate(second)
-            box.caught_up()
+        camera.attend(1, busy=False)
+        if mode_control.can_escalate and second % 2 == 0:
+            mode_control.keyframe_decoded(picture=False, damaged=True)
+            camera.escalate()
             woken += 1
-    assert woken == 3
-    assert (box.mode, box.stats.full_reason) == (
-        DecodeMode.FULL,
-        "its keyframes give no picture on their own",
-    )
+    assert (woken, mode_control.mode) == (3, DecodeMode.FULL)
+    assert mode_control.stats.full_reason == "its keyframes give no picture on their own"
 
 
 def test_a_camera_that_cannot_go_idle_says_why() -> None:
-    box = DecodeModeControl(GearChoice.AUTO, quiet_s=5.0)
-    attended(box, 0, 60, busy=False, keyframe_s=10.0)
-    reason = box.stats.full_reason
-    box.connected()
-    assert box.stats.full_reason is None
-    attended(box, 60, 20, busy=False)
+    camera = ModeRig(quiet_s=5.0, keyframe_s=10.0)
+    camera.attend(60, busy=False)
+    reason = camera.mode_control.stats.full_reason
+    camera.mode_control.connected()
+    assert camera.mode_control.stats.full_reason is None
+    camera.keyframe_s = 2.0
+    camera.attend(20, busy=False)
     assert reason == "keyframes are 10.0 s apart, more than 2 s"
-    assert (box.stats.full_reason, box.mode) == (None, DecodeMode.IDLE)
+    assert (camera.mode_control.stats.full_reason, camera.mode_control.mode) == (None, DecodeMode.IDLE)
 
 
 @pytest.mark.parametrize("extra", [("-bf", "0"), ("-preset", "medium", "-tune", "film", "-bf", "3")])

@@ -14,7 +14,7 @@ from edge_agent.config.model.settings import GearChoice
 from edge_agent.core.load_limits import WorkloadLimiter, WorkloadLimits
 from edge_agent.core.model import DecodeMode
 from tests.capture.test_gears import clip_of, taken, tenths
-from tests.capture.viewer import auto
+from tests.capture.viewer import ModeRig, auto
 from tests.testbed.clips import make_clip
 from tests.testbed.ring_feed import RingFeed
 
@@ -136,55 +136,27 @@ def test_a_camera_does_not_stay_at_keyframes_when_the_heat_ends_while_it_decides
     assert gears.mode is DecodeMode.FULL or gears.must_resume
 
 
-class DecodeModeRig:
-    """A ``DecodeModeControl`` whose camera gives a keyframe and a quiet frame each second."""
-
-    def __init__(self) -> None:
-        self.limiter = WorkloadLimiter()
-        self.gears = DecodeModeControl(GearChoice.AUTO, 20.0, self.limiter)
-        self.now_mono = 0.0
-
-    def second(self) -> None:
-        self.now_mono += 1.0
-        self.gears.keyframe(self.now_mono)
-        self.gears.frame_done(self.now_mono, busy=False)
-
-    def until_idle_s(self, most_s: int = 60) -> float:
-        began_mono = self.now_mono
-        for _ in range(most_s):
-            if self.gears.mode is DecodeMode.IDLE:
-                break
-            self.second()
-        return self.now_mono - began_mono
-
-    def false_alarm_s(self) -> float:
-        """How long a false alarm lasts."""
-        self.gears.escalate(self.now_mono)
-        self.gears.caught_up()
-        return self.until_idle_s()
-
-
 @pytest.mark.parametrize("in_doubt", [False, True], ids=["at rest", "while a wake-up is judged"])
 def test_the_end_of_heat_is_no_false_alarm(in_doubt: bool) -> None:
     """Each false alarm keeps the camera in full mode twice as long as the one before; heat does not count."""
-    camera = DecodeModeRig()
+    camera = ModeRig()
     camera.until_idle_s()
     if in_doubt:
-        camera.gears.escalate(camera.now_mono)
-        camera.gears.caught_up()
+        camera.mode_control.escalate(camera.now_mono)
+        camera.mode_control.caught_up()
     else:
-        camera.gears.escalate(camera.now_mono)
-        camera.gears.frame_done(camera.now_mono, busy=True)  # a true one
-        camera.gears.caught_up()
-    before = camera.gears.stats.wake_ups
+        camera.mode_control.escalate(camera.now_mono)
+        camera.mode_control.frame_done(camera.now_mono, busy=True)  # a true one
+        camera.mode_control.caught_up()
+    before = camera.mode_control.stats.wake_ups
     camera.limiter.current = KEYFRAMES_ONLY
-    camera.second()
-    assert camera.gears.mode is DecodeMode.IDLE
+    camera.attend(1, busy=False)
+    assert camera.mode_control.mode is DecodeMode.IDLE
     camera.limiter.current = WorkloadLimits()
-    assert camera.gears.must_resume
-    camera.gears.resume(camera.now_mono)
-    camera.gears.caught_up()
-    assert camera.until_idle_s() == 20.0, "as after every movement: the whole quiet_s"
-    assert camera.gears.stats.wake_ups == before
-    assert camera.false_alarm_s() == 3.0, "the first false alarm"
-    assert camera.false_alarm_s() == 6.0
+    assert camera.mode_control.must_resume
+    camera.mode_control.resume(camera.now_mono)
+    camera.mode_control.caught_up()
+    assert camera.until_idle_s() == pytest.approx(20, abs=0.5), "as after every movement: the whole quiet_s"
+    assert camera.mode_control.stats.wake_ups == before
+    alarms_s = [camera.false_alarm_s() for _ in range(2)]
+    assert alarms_s == pytest.approx([3, 6], abs=0.5), "the first two false alarms"

@@ -25,10 +25,11 @@ from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import CaptureError, SourceRejected
 from edge_agent.core.model import Cause
 from tests.capture.conftest import PASSWORD, USER
-from tests.capture.rig import QUICK, camera, eventually, lost, running
+from tests.capture.rig import QUICK, camera, lost, running
 from tests.capture.test_decoder import KINDS, packets_of
 from tests.testbed.clips import make_clip
 from tests.testbed.mjpeg_server import MjpegServer
+from tests.testbed.mosquitto import wait_until
 from tests.testbed.scripted_rtsp import HANG_UP, SILENCE, Answer, ScriptedRtsp, interleaved
 from tests.testbed.small_server import SmallServer
 
@@ -169,7 +170,7 @@ def test_a_huge_picture_is_refused_before_it_is_decoded(jpegs: list[bytes], as_d
                 probe_stream(camera(server.url), SystemClock())
             return
         with running(CameraReader(camera(server.url), SystemClock(), limits=QUICK)) as reader:
-            eventually(lost(reader, Cause.UNSUPPORTED))
+            wait_until(lost(reader, Cause.UNSUPPORTED))
         assert reader.status().detail == "its pictures are 16000x16000, too large to analyse"
 
 
@@ -235,7 +236,7 @@ def test_a_session_is_kept_alive_and_the_answers_disturb_no_packet() -> None:
     ):
         with closing(open_source(camera(server.url), SystemClock(), lambda _: False, QUICK)) as source:
             packets = list(itertools.islice(source.packets(), 30))
-        eventually(lambda: server.methods[4:] == ["GET_PARAMETER", "TEARDOWN"])
+        wait_until(lambda: server.methods[4:] == ["GET_PARAMETER", "TEARDOWN"])
     assert [packet.pts for packet in packets] == [3_000 * n for n in range(30)]
     assert {packet.size for packet in packets} == {35}
 

@@ -19,8 +19,8 @@ from edge_agent.core.secrets import Credentials, Secret
 from tests.host.fakes import FakeClock
 from tests.testbed.agent import write_config
 from tests.testbed.scripted_rtsp import ScriptedRtsp
+from tests.tools.doctor.conftest import StrictCamera
 from tests.tools.doctor.conftest import camera as written
-from tests.tools.doctor.strict_camera import StrictCamera
 
 
 def camera_at(url: str, folder: Path) -> Camera:

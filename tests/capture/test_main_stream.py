@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import dataclasses
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import av
 import pytest
 
 from edge_agent.capture.main_stream import MainStream
 from edge_agent.capture.ring import RingPacket, StreamConnection
-from edge_agent.capture.source import FrameSource, open_source
-from edge_agent.config.model.settings import Camera, Clip
+from edge_agent.capture.source import FrameSource, Opener, open_source
+from edge_agent.config.model.settings import Clip
 from edge_agent.core.clock import SystemClock
 from edge_agent.evidence.clips.mux import mux_clip
-from tests.capture.rig import QUICK, RecordedBackoff, camera, eventually
+from tests.capture.rig import QUICK, RecordedBackoff, camera, opening
+from tests.testbed.mosquitto import wait_until
 from tests.testbed.ring_feed import START
 from tests.testbed.rtsp import RtspServer
 
 
-def with_main(url: str) -> Camera:
-    return dataclasses.replace(camera("rtsp://127.0.0.1:1/sub"), clip=Clip(main_url=url))
+def main_stream(
+    url: str, armed: Callable[[], bool] = lambda: True, opener: Opener = open_source
+) -> MainStream:
+    made = dataclasses.replace(camera("rtsp://127.0.0.1:1/sub"), clip=Clip(main_url=url))
+    return MainStream(
+        made, SystemClock(), armed=armed, limits=QUICK, backoff=RecordedBackoff(), opener=opener
+    )
 
 
 class Tap:
@@ -40,33 +46,34 @@ class Tap:
         self.losses += 1
 
 
-class Opened:
-    """The real opener; counts its calls."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def __call__(self, *arguments: Any, **more: Any) -> FrameSource:
-        self.count += 1
-        return open_source(*arguments, **more)
+@contextmanager
+def started(main: MainStream, tap: Tap | None = None) -> Iterator[MainStream]:
+    if tap is not None:
+        main.ring.tap(tap)
+    main.start()
+    yield main
+    main.stop()
+    assert main.loop.join(5)
+    assert main.loop.failure is None
 
 
 def test_it_is_connected_only_while_it_is_wanted(rtsp: RtspServer) -> None:
-    opened, armed = Opened(), False
-    main = MainStream(
-        with_main(rtsp.url("/h264")), SystemClock(), armed=lambda: armed, limits=QUICK, opener=opened
-    )
-    main.start()
-    assert not main.loop.wait(0.3)
-    assert opened.count == 0
-    armed = True
-    eventually(lambda: main.ring.size_bytes > 0, 12)
-    assert (opened.count, main.problem) == (1, None)
+    opened: list[FrameSource] = []
     armed = False
-    eventually(lambda: main.ring.size_bytes == 0, 12)
-    main.stop()
-    assert main.join(5)
-    assert main.loop.failure is None
+
+    def note(source: FrameSource) -> FrameSource:
+        opened.append(source)
+        return source
+
+    made = main_stream(rtsp.url("/h264"), armed=lambda: armed, opener=opening(note))
+    with started(made) as main:
+        assert not main.loop.wait(0.3)
+        assert opened == []
+        armed = True
+        wait_until(lambda: main.ring.size_bytes > 0, 12)
+        assert (len(opened), main.problem) == (1, None)
+        armed = False
+        wait_until(lambda: main.ring.size_bytes == 0, 12)
 
 
 @pytest.mark.parametrize("codec", ["h264", "h265", "mjpeg"])
@@ -75,16 +82,12 @@ def test_its_packets_are_those_that_ffmpeg_records(codec: str, rtsp: RtspServer,
     allow."""
     recording, clip = tmp_path / "ffmpeg.mp4", tmp_path / "clip.mp4"
     url = rtsp.url(f"/{codec}")
-    main = MainStream(with_main(url), SystemClock(), armed=lambda: True, limits=QUICK)
     tap = Tap()
-    main.ring.tap(tap)
-    main.start()
-    command = ["ffmpeg", "-v", "error", "-nostdin", "-rtsp_transport", "tcp", "-i", url]
-    tag = ["-tag:v", "hvc1"] if codec == "h265" else []
-    subprocess.run([*command, "-t", "3", "-c", "copy", *tag, str(recording)], check=True)
-    eventually(lambda: len(tap.packets) >= 30)
-    main.stop()
-    assert main.join(5)
+    with started(main_stream(url), tap):
+        command = ["ffmpeg", "-v", "error", "-nostdin", "-rtsp_transport", "tcp", "-i", url]
+        tag = ["-tag:v", "hvc1"] if codec == "h265" else []
+        subprocess.run([*command, "-t", "3", "-c", "copy", *tag, str(recording)], check=True)
+        wait_until(lambda: len(tap.packets) >= 30)
     assert tap.connection is not None
     clip.write_bytes(mux_clip(list(tap.packets), tap.connection, START).payload)
     ours, theirs = hashes(clip), hashes(recording)
@@ -107,22 +110,14 @@ def hashes(path: Path) -> list[str]:
 
 
 def test_a_main_stream_that_fails_is_tried_again_and_says_why(clips: dict[str, Path]) -> None:
-    with RtspServer({"/stream": clips["h264"]}) as server:
-        main = MainStream(
-            with_main(server.url("/stream")),
-            SystemClock(),
-            armed=lambda: True,
-            limits=QUICK,
-            backoff=RecordedBackoff(),
-        )
-        tap = Tap()
-        main.ring.tap(tap)
-        main.start()
-        eventually(lambda: len(tap.packets) > 3)
+    tap = Tap()
+    with (
+        RtspServer({"/stream": clips["h264"]}) as server,
+        started(main_stream(server.url("/stream")), tap) as main,
+    ):
+        wait_until(lambda: len(tap.packets) > 3)
         server.kill()
-        eventually(lambda: main.problem is not None)
+        wait_until(lambda: main.problem is not None)
         assert tap.losses >= 1
         server.start()
-        eventually(lambda: main.problem is None and main.ring.size_bytes > 0, 20)
-        main.stop()
-        assert main.join(5)
+        wait_until(lambda: main.problem is None and main.ring.size_bytes > 0, 20)

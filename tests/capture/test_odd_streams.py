@@ -27,16 +27,10 @@ if TYPE_CHECKING:
 PLAIN = ("-bf", "0")
 
 
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
     """16 s, 10 pictures and a keyframe a second, the first at 1.4 s."""
-    return make_clip(tmp_path_factory.mktemp("odd") / "plain.ts", seconds=16, extra=PLAIN)
-
-
-@pytest.fixture(scope="module")
-def rare(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """24 s with a keyframe every 4 s."""
-    return make_clip(tmp_path_factory.mktemp("odd") / "rare.ts", seconds=24, keyframe_s=4, extra=PLAIN)
+    return make_clip(tmp_path / "plain.ts", seconds=16, extra=PLAIN)
 
 
 def between(begin_s: float, end_s: float) -> Callable[[float], bool]:
@@ -70,11 +64,11 @@ def test_a_damaged_keyframe_wakes_the_camera_and_it_goes_idle_again(
     assert site.health.status().state is CameraState.ONLINE
 
 
-@pytest.fixture(scope="module")
-def endless(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def endless(tmp_path: Path) -> Path:
     """100 s with a keyframe at the start and never again."""
     extra = (*PLAIN, "-x264-params", "scenecut=0:keyint=infinite")
-    return make_clip(tmp_path_factory.mktemp("odd") / "endless.ts", seconds=100, extra=extra)
+    return make_clip(tmp_path / "endless.ts", seconds=100, extra=extra)
 
 
 def test_an_idle_camera_without_keyframes_is_reconnected(endless: Path) -> None:
@@ -117,8 +111,9 @@ def test_a_lost_camera_is_in_no_idle_mode(clip: Path) -> None:
 
 @pytest.mark.parametrize("ring", [Ring(10.0, 4_000_000), Ring(10.0, 20_000), Ring(2.0, 4_000_000)])
 def test_keyframes_that_come_less_often_than_before_keep_the_camera_in_full_mode(
-    clip: Path, rare: Path, ring: Ring
+    clip: Path, tmp_path: Path, ring: Ring
 ) -> None:
+    rare = make_clip(tmp_path / "rare.ts", seconds=24, keyframe_s=4, extra=PLAIN)
     site = RingFeed(auto(ring=ring), clip, rare, clip)
     watched = Viewer(site).watch()
     assert watched.times(DecodeMode.IDLE)[-1] > 50, "it rests when they come often again"

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
+from edge_agent.capture.decode.decoder import DecodedFrame, VideoDecoder
 from edge_agent.capture.feed import MAX_CATCH_UP_S
+from edge_agent.capture.reader import CameraReader
 from edge_agent.config.model.settings import GearChoice, Ring
+from edge_agent.core.clock import SystemClock
 from edge_agent.core.model import CameraState, DecodeMode
+from tests.capture.rig import QUICK, ChangedSource, camera, opening, running
+from tests.capture.test_gears import straight, tenths
 from tests.capture.viewer import Viewer, auto
 from tests.testbed.clips import make_clip
+from tests.testbed.mjpeg_server import MjpegServer
+from tests.testbed.mosquitto import wait_until
 from tests.testbed.ring_feed import RingFeed
+
+if TYPE_CHECKING:
+    from av.packet import Packet
+    from av.video.stream import VideoStream
 
 WAKE_S, CALM_S = 17.4, 45.0
 
@@ -54,14 +69,29 @@ def test_a_detector_that_can_catch_up_analyses_every_frame(clip: Path, analysis_
 
 
 @pytest.mark.parametrize("decode_s", [0.15, 0.3])
-def test_a_core_that_cannot_catch_up_decodes_what_is_new(clip: Path, decode_s: float) -> None:
+def test_a_core_that_cannot_catch_up_decodes_what_is_new_and_the_camera_is_degraded(
+    clip: Path, decode_s: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     site = RingFeed(auto(fps=5), clip, decode_s=decode_s)
-    watched = Viewer(site, moves).watch()
+    states: dict[CameraState, str | None] = {}
+
+    def moves_and_notes(time_s: float) -> bool:
+        status = site.health.status()
+        states[status.state] = status.detail
+        return moves(time_s)
+
+    watched = Viewer(site, moves_and_notes).watch()
     ages = [seen.age_s for seen in watched.seen if seen.time_s > WAKE_S + MAX_CATCH_UP_S]
     assert max(seen.age_s for seen in watched.seen) < 2.5 + MAX_CATCH_UP_S
     assert max(ages) < 2.0
     assert site.health.status().dropped > 50
     assert watched.rises()
+    assert states[CameraState.DEGRADED] == "decoding cannot keep up, pictures are left out"
+    assert "decoding cannot keep up" in caplog.text
+    pictures, _ = straight(clip)
+    for seen in watched.seen:
+        np.testing.assert_array_equal(seen.frame.picture.luma(), pictures[tenths(seen.frame)])
 
 
 @pytest.mark.parametrize("gear", [GearChoice.FULL, GearChoice.IDLE, GearChoice.AUTO])
@@ -85,3 +115,28 @@ def test_the_ring_holds_what_it_is_allowed_to(clip: Path) -> None:
     site = RingFeed(auto(ring=Ring(10.0, 100_000)), clip)
     most = max(site.ring.size_bytes for _ in site.arrive())
     assert 60_000 < most <= 100_000
+
+
+class SlowDecoder(VideoDecoder):
+    """The real decoder on a core that is too slow for 50 pictures a second."""
+
+    def decode(self, packet: Packet[VideoStream] | None) -> list[DecodedFrame]:
+        threading.Event().wait(0.1)
+        return super().decode(packet)
+
+
+class SlowSource(ChangedSource):
+    def decoder(self) -> VideoDecoder:
+        return SlowDecoder(super().decoder().context)
+
+
+def test_pictures_over_http_that_wait_in_the_socket_are_left_out(jpegs: list[bytes]) -> None:
+    with MjpegServer(jpegs, fps=50) as server:
+        made = CameraReader(
+            camera(server.url, fps=50), SystemClock(), limits=QUICK, opener=opening(SlowSource)
+        )
+        with running(made) as reader:
+            wait_until(lambda: reader.status().state is CameraState.DEGRADED)
+            status = reader.status()
+    assert (status.cause, status.corrupt, status.reconnects) == (None, 0, 0)
+    assert status.dropped > 0

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from edge_agent.capture.sizes import MAX_PAUSE_S, PAUSE_S, PacketSizeAlarm, separation
-from edge_agent.config.model.settings import GearChoice
-from tests.capture.rig import camera
+from tests.capture.viewer import Viewer, auto
 from tests.testbed.ring_feed import RingFeed
+from tests.testbed.walker import film
 
 QUIET, BUSY = 400.0, 1500.0  # bytes of a picture of a stream with variable bit rate
 
@@ -74,30 +74,23 @@ def test_the_separation_is_the_share_of_pairs_in_order(quiet: list[int], busy: l
     assert separation(quiet, busy) == pytest.approx(np.mean(pairs))
 
 
-def short_visit(path: Path, rate: tuple[str, ...]) -> Path:
-    """A keyframe every 2 s. A disc moves from 5 s to 13 s, and for a second between two keyframes."""
-    size, rng = (320, 180), np.random.default_rng(1)
-    wall = rng.integers(60, 180, (size[1], size[0]), np.uint8)
+def short_visit(path: Path, rate: dict[str, str]) -> Path:
+    """A disc moves from 5 s to 13 s, and for a second between two keyframes."""
+    return film(path, pictures(), SIZE, rate | {"sc_threshold": "0"})
+
+
+def pictures() -> Iterator[NDArray[np.uint8]]:
+    rng = np.random.default_rng(1)
+    wall = rng.integers(60, 180, SIZE[::-1], np.uint8)
     wall = np.asarray(cv2.GaussianBlur(wall, (0, 0), 3), np.uint8)
-    options = dict(zip(rate[::2], rate[1::2], strict=True)) | {
-        "g": "20",
-        "bf": "0",
-        "sc_threshold": "0",
-        "preset": "veryfast",
-    }
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=10, options=options)
-        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
-        for number in range(400):
-            picture = wall.copy()
-            if moves(number / 10):
-                cv2.circle(picture, (number * 17 % size[0], 90), 25, 255, -1)
-            noisy = np.clip(picture + rng.normal(0, 2, picture.shape), 0, 255).astype(np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(noisy, format="gray")))
-        container.mux(stream.encode(None))
-    return path
+    for number in range(400):
+        picture = wall.copy()
+        if moves(number / 10):
+            cv2.circle(picture, (number * 17 % SIZE[0], 90), 25, 255, -1)
+        yield np.clip(picture + rng.normal(0, 2, picture.shape), 0, 255).astype(np.uint8)
 
 
+SIZE = (320, 180)
 VISIT = (30.3, 31.3)
 
 
@@ -107,26 +100,17 @@ def moves(seconds: float) -> bool:
 
 def seen_of_the_visit(clip: Path) -> tuple[int, int]:
     """Delivered frames of the short visit, and wake-ups."""
-    wanted = camera("file:///clip", fps=10, gear=GearChoice.AUTO)
-    site = RingFeed(replace(wanted, analyse=replace(wanted.analyse, quiet_s=3.0)), clip)
-    seen = 0
-    for _ in site.arrive():
-        while (frame := site.feed.take(0)) is not None:
-            seconds = frame.captured_mono - site.begin_mono
-            if site.feed.can_escalate and moves(seconds):
-                site.feed.escalate()
-            else:
-                seen += VISIT[0] <= seconds < VISIT[1]
-                site.feed.frame_done(busy=moves(seconds))
-    return seen, site.mode_control.stats.wake_ups
+    site = RingFeed(auto(quiet_s=3.0), clip)
+    times = [seen.time_s for seen in Viewer(site, moves).watch().seen]
+    return sum(VISIT[0] <= time_s < VISIT[1] for time_s in times), site.mode_control.stats.wake_ups
 
 
 def test_a_visit_between_two_keyframes_is_seen_where_sizes_tell(tmp_path: Path) -> None:
-    seen, wake_ups = seen_of_the_visit(short_visit(tmp_path / "vbr.ts", ("crf", "26")))
+    seen, wake_ups = seen_of_the_visit(short_visit(tmp_path / "vbr.ts", {"crf": "26"}))
     assert seen == 10, "all of it, from its first picture on"
     assert wake_ups == 1
 
 
 def test_on_a_constant_bit_rate_it_is_missed_and_nothing_wakes_for_nothing(tmp_path: Path) -> None:
-    constant = ("b", "300k", "maxrate", "300k", "bufsize", "60k", "nal-hrd", "cbr")
+    constant = {"b": "300k", "maxrate": "300k", "bufsize": "60k", "nal-hrd": "cbr"}
     assert seen_of_the_visit(short_visit(tmp_path / "cbr.ts", constant)) == (0, 0)

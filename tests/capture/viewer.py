@@ -7,7 +7,9 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from edge_agent.capture.decode.decode_mode import DecodeModeControl
 from edge_agent.config.model.settings import Camera, GearChoice, Ring
+from edge_agent.core.load_limits import WorkloadLimiter
 from edge_agent.core.model import DecodeMode, Frame
 from tests.capture.rig import camera
 from tests.testbed.ring_feed import RingFeed
@@ -84,3 +86,36 @@ class Viewer:
     def rises(self) -> bool:
         """Whether each frame is later than the one before it."""
         return all(a.time_s < b.time_s for a, b in itertools.pairwise(self.seen))
+
+
+class ModeRig:
+    """The decode mode of a camera with five analysed pictures a second and regular keyframes."""
+
+    def __init__(self, quiet_s: float = 20.0, keyframe_s: float = 2.0) -> None:
+        self.limiter = WorkloadLimiter()
+        self.mode_control = DecodeModeControl(GearChoice.AUTO, quiet_s, self.limiter)
+        self.keyframe_s = keyframe_s
+        self.now_mono = 0.0
+
+    def attend(self, seconds: float, busy: bool) -> None:
+        for _ in range(round(seconds * 5)):
+            if self.now_mono % self.keyframe_s < 0.1:
+                self.mode_control.keyframe(self.now_mono)
+            self.mode_control.frame_done(self.now_mono, busy)
+            self.now_mono = round(self.now_mono + 0.2, 1)
+
+    def until_idle_s(self, most_s: float = 60.0) -> float:
+        """Let nothing move until the camera is idle; returns how long that took."""
+        began_mono = self.now_mono
+        while self.mode_control.mode is DecodeMode.FULL and self.now_mono < began_mono + most_s:
+            self.attend(0.2, busy=False)
+        return self.now_mono - began_mono
+
+    def escalate(self) -> None:
+        self.mode_control.escalate(self.now_mono)
+        self.mode_control.caught_up()
+
+    def false_alarm_s(self) -> float:
+        """How long a false alarm lasts."""
+        self.escalate()
+        return self.until_idle_s()

@@ -14,10 +14,14 @@ from collections.abc import Sequence, Set
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Protocol, Self
 
+from edge_agent.core.clock import SystemClock, read_boot_id
+from edge_agent.core.model import CameraChange, CameraState, Cause
+from edge_agent.events import EventFactory
+from edge_agent.outbox import EventOutbox
 from edge_agent.outbox.sqlite.database import waiting_payloads
+from tests.events.parts import GATEWAY, MODEL
 from tests.testbed.agent import AgentProcess, wait_until, write_config
 from tests.testbed.mosquitto import Mosquitto
 
@@ -39,7 +43,7 @@ class CentreProcess:
         self._broker = broker
         self._log = folder / "centre.log"
         self._configuration = folder / "edge-central.yaml"
-        mqtt = {"brokers": [f"mqtt://127.0.0.1:{broker.port}"]}
+        mqtt = {"brokers": [broker.url]}
         settings = {"wards": ["de-tham"], "state_dir": str(self.database.parent), "mqtt": mqtt}
         self._configuration.write_text(json.dumps(settings), encoding="utf-8")
         self._process: subprocess.Popen[bytes] | None = None
@@ -119,13 +123,11 @@ class Site:
         self.agent.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self.agent.process.poll() is None:
             self.agent.kill()
         self.centre.kill()
-        self.broker.kill()
+        self.broker.__exit__()
 
     def strike(self, dice: random.Random, longest_s: float) -> None:
         """Kill -9 one or more of the three, leave them dead for a while, start them again."""
@@ -178,3 +180,17 @@ class Site:
 def seed_of(text: str | None) -> int:
     """A given one, or a new one."""
     return int(text) if text else random.SystemRandom().randrange(1_000_000)
+
+
+def store_events(state_dir: Path, count: int) -> None:
+    """Real ones of the same gateway, as an agent leaves behind that was killed while its broker was away."""
+    clock, boot_id = SystemClock(), read_boot_id()
+    events = EventFactory(GATEWAY, clock=clock, boot_id=boot_id, clock_synced=lambda: True, model=MODEL)
+    outbox = EventOutbox(
+        state_dir, max_bytes=50_000_000, clock=clock, boot_id=boot_id, encode_loss=events.loss
+    )
+    with outbox:
+        for number in range(count):
+            lost, now = number % 2 == 0, clock.monotonic()
+            state, cause = (CameraState.OFFLINE, Cause.STALLED) if lost else (CameraState.ONLINE, None)
+            outbox.append(events.camera_state(CameraChange("cam-1", state, cause, "", now)))

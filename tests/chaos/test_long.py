@@ -12,8 +12,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.chaos.site import Site, seed_of
-from tests.chaos.stored import store_events
+import pytest
+
+from tests.chaos.site import Site, seed_of, store_events
 from tests.testbed.agent import wait_until
 from tests.testbed.walker import walking_clip
 
@@ -33,6 +34,17 @@ def cameras(clip: Path) -> list[dict[str, object]]:
     report = {"objects": True, "counts_s": 1, "snapshots": "none"}
     every = {"url": str(clip), "lines": line, "rules": [rule], "report": report, "watch_view": False}
     return [{"id": f"cam-{number}", **every} for number in range(1, CAMERAS + 1)]
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Prints although pytest captures: a seed must be known before the test ends."""
+
+    def print_now(text: str) -> None:
+        with capsys.disabled():
+            print(text, flush=True)
+
+    return print_now
 
 
 def test_a_hundred_rounds_of_kill_9_lose_nothing_and_store_nothing_twice(

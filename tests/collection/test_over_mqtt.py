@@ -12,11 +12,11 @@ from edge_agent.evidence.seal import unseal
 from tests.collection.parts import PEM, PUBLIC_PEM
 from tests.commands.centre import Centre, centre_at, document, encoded, signed, write_public
 from tests.commands.counter import OPERATOR
-from tests.commands.synced_agent import COMMAND
 from tests.events.parts import valid
 from tests.testbed.agent import AgentProcess, write_config
 from tests.testbed.clips import make_clip
 from tests.testbed.mosquitto import Mosquitto, Received
+from tests.testbed.synced import COMMAND
 
 LASTS_S = 60
 

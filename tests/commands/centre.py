@@ -77,6 +77,18 @@ class Centre:
         )
         return str(found["id"])
 
+    def ask(
+        self,
+        type_: str,
+        args: Mapping[str, object] | None = None,
+        operator: Ed25519PrivateKey | None = None,
+        timeout_s: float = LIFE_SIGN_S,
+    ) -> dict[str, Any]:
+        """Send a command, signed by ``operator``, and wait for its last reply."""
+        asked = document(type_, args)
+        payload = None if operator is None else signed(asked, operator)
+        return self.answer(self.send(asked, payload), timeout_s)
+
     def replies(self, id_: str) -> list[dict[str, Any]]:
         found = [json.loads(message.payload) for message in self.subscriber.on(f"/up/reply/{id_}")]
         for reply in found:

@@ -43,7 +43,6 @@ class Clock:
     def __init__(self) -> None:
         self.shift = timedelta()
         self.synced = True
-        self._begun = datetime.now(UTC)
         self._mono = 1000.0
 
     def monotonic(self) -> float:
@@ -68,6 +67,17 @@ class Counted:
     @property
     def action(self) -> Action:
         return replace(self.real, run=self.run, resume=self.resume, must_wait=lambda: self.waits_for)
+
+    def hang(self) -> threading.Event:
+        """Let each run wait until the event is set."""
+        gate = threading.Event()
+
+        def hangs(order: CommandContext[Any]) -> CommandSucceeded:
+            gate.wait(60)
+            return CommandSucceeded("it is done")
+
+        self.does = hangs
+        return gate
 
     def run(self, order: CommandContext[Any]) -> CommandSucceeded | InProgress:
         self.ran.append(order.id)

@@ -17,6 +17,8 @@ class Example:
     shown_by: str | None = None
 
 
+SCOPE = {"purpose": "theft", "case": "7/2026", "wards": ["de-tham"], "asked_by": "Nguyễn Văn An"}
+HOUR = {"from_at": "2026-11-24T12:00:00Z", "to_at": "2026-11-24T13:00:00Z"}
 EXAMPLES: dict[str, Example] = {
     "arm": Example({"camera": "cam-1", "rule": "yard", "for_s": 60}),
     "camera-reboot": Example({"camera": "cam-1"}, ends="rejected", code="not-possible"),
@@ -29,30 +31,11 @@ EXAMPLES: dict[str, Example] = {
     "mask": Example({"camera": "cam-1", "rule": "yard", "for_s": 60}),
     "model": Example({"action": "back"}, ends="rejected", code="not-possible"),
     "passage-hold": Example(
-        {
-            "purpose": "theft",
-            "case": "7/2026",
-            "wards": ["de-tham"],
-            "asked_by": "Nguyễn Văn An",
-            "ids": [1],
-            "until": "2026-12-24T12:00:00Z",
-        },
+        SCOPE | {"ids": [1], "until": "2026-12-24T12:00:00Z"},
         shown_by="tests/commands/test_search_over_mqtt.py::test_a_hold_is_placed_and_survives",
     ),
-    "passage-pictures": Example(
-        {"purpose": "theft", "case": "7/2026", "wards": ["de-tham"], "asked_by": "Nguyễn Văn An", "ids": [1]}
-    ),
-    "passage-times": Example(
-        {
-            "purpose": "travel times",
-            "case": "7/2026",
-            "from_at": "2026-11-24T12:00:00Z",
-            "to_at": "2026-11-24T13:00:00Z",
-            "wards": ["de-tham"],
-            "asked_by": "Nguyễn Văn An",
-            "max_rows": 1000,
-        }
-    ),
+    "passage-pictures": Example(SCOPE | {"ids": [1]}),
+    "passage-times": Example(SCOPE | HOUR | {"max_rows": 1000}),
     "reboot": Example(shown_by="tests/commands/test_reboot.py::test_after_the_reboot_the_agent_answers"),
     "rebirth": Example(),
     "relearn": Example({"camera": "cam-1"}),
@@ -69,13 +52,9 @@ EXAMPLES: dict[str, Example] = {
     ),
     "rules": Example(),
     "search": Example(
-        {
-            "purpose": "theft",
-            "case": "7/2026",
-            "from_at": "2026-11-24T12:00:00Z",
-            "to_at": "2026-11-24T13:00:00Z",
-            "wards": ["de-tham"],
-            "asked_by": "Nguyễn Văn An",
+        SCOPE
+        | HOUR
+        | {
             "group": "two-wheeler",
             "line": {"camera": "cam-1", "from": [0.1, 0.5], "to": [0.9, 0.5]},
             "max_bytes": 9500,

@@ -7,7 +7,7 @@ import io
 import json
 import subprocess
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,18 +19,16 @@ from tests.testbed.mosquitto import Mosquitto
 
 
 @contextmanager
-def site(folder: Path) -> Iterator[tuple[AgentProcess, Centre]]:
-    clip = make_clip(folder / "clip.mp4", seconds=5)
-    cameras: list[dict[str, object]] = [
-        {"id": "cam-1", "url": str(clip)},
-        {"id": "cam-2", "url": "rtsp://127.0.0.1:1/away"},
-        {"id": "cam-3", "url": str(clip), "report": {"snapshots": "none"}},
-        {"id": "cam-4", "url": str(clip), "privacy_masks": [[[0, 0], [1, 0], [1, 1], [0, 1]]]},
-    ]
+def site(
+    folder: Path, cameras: Sequence[Mapping[str, object]], ready: str = "cam-1", **config: object
+) -> Iterator[tuple[AgentProcess, Centre]]:
+    """A gateway whose camera ``ready`` is online. A camera without a ``url`` plays a clip."""
+    clip = {"url": str(make_clip(folder / "clip.mp4", seconds=5))}
+    cameras = [clip | dict(camera) for camera in cameras]
     with Mosquitto(folder) as broker, centre_at(broker.port) as centre:
-        config = write_config(folder, cameras=cameras, broker_port=broker.port, detector="none")
-        with AgentProcess(config, "--repeat-files") as agent:
-            agent.wait_for_status(lambda beat: beat["cameras"]["cam-1"]["state"] == "online", "the camera")
+        path = write_config(folder, cameras=cameras, broker_port=broker.port, detector="none", **config)
+        with AgentProcess(path, "--repeat-files") as agent:
+            agent.wait_for_status(lambda beat: beat["cameras"][ready]["state"] == "online", "the camera")
             centre.wait_for_gateway()
             yield agent, centre
 
@@ -46,11 +44,17 @@ def media(centre: Centre, result: dict[str, Any]) -> Any:
 
 
 def ask(centre: Centre, type_: str, timeout_s: float = 30.0, **args: object) -> dict[str, Any]:
-    return centre.answer(centre.send(document(type_, args)), timeout_s)
+    return centre.ask(type_, args, timeout_s=timeout_s)
 
 
 def test_pictures_clips_and_a_bundle_come_when_they_are_asked_for(tmp_path: Path) -> None:
-    with site(tmp_path) as (agent, centre):
+    cameras: list[dict[str, object]] = [
+        {"id": "cam-1"},
+        {"id": "cam-2", "url": "rtsp://127.0.0.1:1/away"},
+        {"id": "cam-3", "report": {"snapshots": "none"}},
+        {"id": "cam-4", "privacy_masks": [[[0, 0], [1, 0], [1, 1], [0, 1]]]},
+    ]
+    with site(tmp_path, cameras) as (agent, centre):
         picture = media(centre, ask(centre, "snapshot", camera="cam-1")["result"])
         assert picture.content_type == "image/jpeg"
         assert picture.payload.startswith(b"\xff\xd8")
@@ -61,14 +65,8 @@ def test_pictures_clips_and_a_bundle_come_when_they_are_asked_for(tmp_path: Path
             log = tar.extractfile("diagnostics/log.txt")
             assert log is not None
             assert b"runs as dt-001" in log.read()
-        assert names == {
-            "status.json",
-            "health.jsonl",
-            "files.txt",
-            "versions.json",
-            "configuration.txt",
-            "log.txt",
-        }
+        files = "status.json health.jsonl files.txt versions.json configuration.txt log.txt"
+        assert names == set(files.split())
 
         storm = document("storm-mode", {"cameras": ["cam-1"], "every_s": 30, "for_s": 60})
         centre.answer(centre.send(storm))

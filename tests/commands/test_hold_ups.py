@@ -25,13 +25,7 @@ from tests.testbed.mosquitto import wait_until
 
 def test_an_upload_that_hangs_holds_up_its_own_type_and_nothing_else(box: Counter) -> None:
     """A host that does not answer blocks an upload for an hour; a configuration is pushed meanwhile."""
-    gate, hung = threading.Event(), document("clip", EXAMPLES["clip"].args)
-
-    def hangs(order: CommandContext[Any]) -> CommandSucceeded:
-        gate.wait(30)
-        return CommandSucceeded("it is done")
-
-    box.actions["clip"].does = hangs
+    gate, hung = box.actions["clip"].hang(), document("clip", EXAMPLES["clip"].args)
     others = [name for name in box.actions if name != "clip"]
     with box.opened():
         box.deliver("clip", encoded(hung))
@@ -44,39 +38,25 @@ def test_an_upload_that_hangs_holds_up_its_own_type_and_nothing_else(box: Counte
         assert box.answer(hung["id"])["status"] == "succeeded"
 
 
-def test_a_slow_command_that_never_ends_is_answered_for_and_costs_no_watchdog_and_no_stop(
-    box: Counter,
-) -> None:
-    gate, hung = threading.Event(), document("clip", EXAMPLES["clip"].args)
-
-    def hangs(order: CommandContext[Any]) -> CommandSucceeded:
-        gate.wait(60)
-        return CommandSucceeded("it is done")
-
-    box.actions["clip"].does = hangs
-    try:
-        with box.opened():
-            box.deliver("clip", encoded(hung))
-            wait_until(lambda: box.ran == [hung["id"]])
-            box.clock.shift = timedelta(hours=10)
-            box.dispatcher.tick()
-            assert box.answer(hung["id"])["code"] == "timed-out"
-            assert all(loop.healthy for loop in box.dispatcher.loops)
-            assert not [loop for loop in box.dispatcher.loops if "clip" in loop.name]
-            box.dispatcher.stop()
-            box.dispatcher.join(0.2)  # returns although the command goes on
-    finally:
+def test_what_hangs_is_timed_out_costs_no_watchdog_and_no_stop_and_says_nothing_later(box: Counter) -> None:
+    gate, hung = box.actions["clip"].hang(), document("clip", EXAMPLES["clip"].args)
+    with box.opened():
+        box.deliver("clip", encoded(hung))
+        wait_until(lambda: box.ran == [hung["id"]])
+        box.clock.shift = timedelta(seconds=box.actions["clip"].real.within_s + 1)
+        box.dispatcher.tick()
+        assert box.answer(hung["id"])["code"] == "timed-out"
+        assert all(loop.healthy for loop in box.dispatcher.loops)
+        assert not [loop for loop in box.dispatcher.loops if "clip" in loop.name]
+        box.dispatcher.stop()
+        box.dispatcher.join(0.2)  # returns although the command goes on
         gate.set()
+    assert "succeeded" not in [each["status"] for each in box.replies(hung["id"])]
 
 
 def test_what_expires_behind_one_that_hangs_is_answered_as_expired(box: Counter) -> None:
-    gate, hung, behind = threading.Event(), *(document("clip", EXAMPLES["clip"].args) for _ in range(2))
-
-    def hangs(order: CommandContext[Any]) -> CommandSucceeded:
-        gate.wait(30)
-        return CommandSucceeded("it is done")
-
-    box.actions["clip"].does = hangs
+    hung, behind = (document("clip", EXAMPLES["clip"].args) for _ in range(2))
+    gate = box.actions["clip"].hang()
     with box.opened():
         for asked in (hung, behind):
             box.deliver("clip", encoded(asked))

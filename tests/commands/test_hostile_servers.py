@@ -5,11 +5,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
-import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -19,7 +17,8 @@ from edge_agent.commands.action import CommandFailed, CommandRefused
 from edge_agent.commands.transfer.https import MAX_SERVER_TEXT, HttpsTarget, Uploader
 from edge_agent.commands.transfer.wheel_cache import ReleaseWheel, WheelCache
 from edge_agent.wire import ClipArguments
-from tests.testbed.mosquitto import Authority
+from tests.commands.put_server import Localhost
+from tests.testbed.small_server import SmallServer
 
 SECRET = "X-Amz-Signature-0123456789"
 
@@ -28,44 +27,30 @@ def no_pause(seconds: float) -> bool:
     return False
 
 
-class Server:
-    """Calls ``serve`` for each connection after its TLS handshake."""
+class RawServer(SmallServer):
+    """Calls ``serve`` for each connection, after its TLS handshake if it has a certificate."""
 
-    def __init__(self, folder: Path) -> None:
-        authority = Authority(folder)
-        certificate = authority.issue("localhost", san="DNS:localhost")
-        self.ca_file = authority.cert
-        self.client_tls = ssl.create_default_context(cafile=authority.cert)
-        self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.tls.load_cert_chain(certificate.cert, certificate.key)
+    def __init__(self, serve: Callable[[socket.socket], object], own: Localhost | None) -> None:
+        super().__init__()
+        self._serve, self._own = serve, own
 
-    def _secured(self, plain: socket.socket, handshake: bool) -> socket.socket:
-        return self.tls.wrap_socket(plain, server_side=True) if handshake else plain
+    @property
+    def url(self) -> str:
+        return f"https://localhost:{self.port}"
 
-    @contextmanager
-    def serving(self, serve: Callable[[socket.socket], object], *, handshake: bool = True) -> Iterator[str]:
-        """The URL."""
-
-        def run() -> None:
-            while True:
-                try:
-                    plain, _ = listener.accept()
-                except OSError:
-                    return
-                with contextlib.suppress(OSError), self._secured(plain, handshake) as connection:
-                    serve(connection)
-
-        with socket.create_server(("localhost", 0)) as listener:
-            threading.Thread(target=run, daemon=True).start()
-            try:
-                yield f"https://localhost:{listener.getsockname()[1]}"
-            finally:
-                listener.shutdown(socket.SHUT_RDWR)
+    def talk(self, connection: socket.socket) -> None:
+        with contextlib.suppress(OSError):  # the client does not wait for the end
+            if self._own is None:
+                self._serve(connection)
+                return
+            context = self._own.certificate.server_context()
+            with context.wrap_socket(connection, server_side=True) as secured:
+                self._serve(secured)
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Server:
-    return Server(tmp_path_factory.mktemp("server"))
+def localhost(tmp_path_factory: pytest.TempPathFactory) -> Localhost:
+    return Localhost(tmp_path_factory.mktemp("server"))
 
 
 ANSWER = b"HTTP/1.1 200 " + b"O" * 1000
@@ -73,7 +58,7 @@ HANDSHAKE = b"\x16\x03\x03\x40\x00" + bytes(1000)  # of a record of 16 kB
 
 
 @pytest.mark.parametrize("handshake", [True, False])
-def test_a_server_that_drips_is_left_when_the_time_is_over(server: Server, handshake: bool) -> None:
+def test_a_server_that_drips_is_left_when_the_time_is_over(localhost: Localhost, handshake: bool) -> None:
     """A server that sends a byte now and then, so that no read timeout ends the request."""
     pause, begun = threading.Event(), time.monotonic()
 
@@ -82,14 +67,15 @@ def test_a_server_that_drips_is_left_when_the_time_is_over(server: Server, hands
             connection.sendall(bytes([byte]))
             pause.wait(0.05)
 
-    uploader = Uploader(no_pause, server.client_tls, within_s=0.5)
-    with server.serving(drips, handshake=handshake) as url, pytest.raises(CommandFailed, match="longer than"):
-        uploader.put(b"film", [HttpsTarget.of(f"{url}/x?{SECRET}")], 4, "video/mp4")
+    uploader = Uploader(no_pause, localhost.client_tls, within_s=0.5)
+    own = localhost if handshake else None
+    with RawServer(drips, own) as server, pytest.raises(CommandFailed, match="longer than"):
+        uploader.put(b"film", [HttpsTarget.of(f"{server.url}/x?{SECRET}")], 4, "video/mp4")
     assert time.monotonic() - begun < 20
 
 
 def test_what_a_server_says_is_short_and_plain_in_log_and_answer(
-    server: Server, caplog: pytest.LogCaptureFixture
+    localhost: Localhost, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
 
@@ -97,16 +83,16 @@ def test_what_a_server_says_is_short_and_plain_in_log_and_answer(
         connection.recv(65_536)
         connection.sendall(b"HTTP/1.1 403 \x1b[31m" + b"no" * 10_000 + b"\r\nContent-Length: 0\r\n\r\n")
 
-    with server.serving(chatty) as url, pytest.raises(CommandFailed) as failed:
-        Uploader(no_pause, server.client_tls).put(
-            b"film", [HttpsTarget.of(f"{url}/{SECRET}")], 4, "video/mp4"
+    with RawServer(chatty, localhost) as server, pytest.raises(CommandFailed) as failed:
+        Uploader(no_pause, localhost.client_tls).put(
+            b"film", [HttpsTarget.of(f"{server.url}/{SECRET}")], 4, "video/mp4"
         )
     assert str(failed.value).isprintable()
     assert len(str(failed.value)) < MAX_SERVER_TEXT + 100
     assert SECRET not in str(failed.value) + caplog.text
 
 
-def test_what_an_upload_carries_is_counted_and_no_faster_than_the_backlog(server: Server) -> None:
+def test_what_an_upload_carries_is_counted_and_no_faster_than_the_backlog(localhost: Localhost) -> None:
     counted: list[int] = []
     paused: list[float] = []
 
@@ -120,14 +106,16 @@ def test_what_an_upload_carries_is_counted_and_no_faster_than_the_backlog(server
         paused.append(seconds)
         return False
 
-    with server.serving(takes) as url:
-        uploader = Uploader(pause, server.client_tls, bytes_s=25_000, on_bytes_sent=counted.append)
-        uploader.put(bytes(100_000), [HttpsTarget.of(url)], 100_000, "video/mp4")
+    with RawServer(takes, localhost) as server:
+        uploader = Uploader(pause, localhost.client_tls, bytes_s=25_000, on_bytes_sent=counted.append)
+        uploader.put(bytes(100_000), [HttpsTarget.of(server.url)], 100_000, "video/mp4")
     assert sum(counted) == 100_000
     assert sum(paused) == pytest.approx(4.0)
 
 
-def test_a_server_of_wheels_cannot_send_the_box_to_a_camera_beside_it(server: Server, tmp_path: Path) -> None:
+def test_a_server_of_wheels_cannot_send_the_box_to_a_camera_beside_it(
+    localhost: Localhost, tmp_path: Path
+) -> None:
     """Some cameras reboot by a GET request."""
     asked = threading.Event()
     with socket.create_server(("localhost", 0)) as camera:
@@ -147,8 +135,8 @@ def test_a_server_of_wheels_cannot_send_the_box_to_a_camera_beside_it(server: Se
 
         inbox = WheelCache(tmp_path, tmp_path / "have")
         wheel = ReleaseWheel("a-1-py3-none-any.whl", "0" * 64, 10)
-        with server.serving(redirects) as url, pytest.raises(OSError, match="says 302"):
-            inbox.fetch(wheel, url, str(server.ca_file), lambda: False)
+        with RawServer(redirects, localhost) as server, pytest.raises(OSError, match="says 302"):
+            inbox.fetch(wheel, server.url, str(localhost.ca_file), lambda: False)
         camera.shutdown(socket.SHUT_RDWR)
     assert not asked.is_set()
 

@@ -1,10 +1,9 @@
-"""The journal survives a kill at any step, a damaged record and a full disk. And slow commands."""
+"""The journal survives a kill at any step, a damaged record and a full disk."""
 
 from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -30,12 +29,6 @@ SLOW = "diagnostics"
 """Messages are looked at while it runs, which the quick thread does between two actions."""
 
 
-def does(
-    box: Counter, name: str, what: Callable[[CommandContext[Any]], CommandSucceeded | InProgress]
-) -> None:
-    box.actions[name].does = what
-
-
 def copy(state_dir: Path, disk: Path) -> None:
     """Files of the journal without temporary ones: those are no records yet."""
     shutil.copytree(state_dir, disk, ignore=shutil.ignore_patterns("*.new"))
@@ -51,7 +44,7 @@ def killed_at(box: Counter, step: str, tmp_path: Path) -> tuple[str, Counter]:
         gate.wait(10)
         return CommandSucceeded("it is done")
 
-    does(box, SLOW, kept)
+    box.actions[SLOW].does = kept
     first, second = document(SLOW), document(SLOW)
     with box.opened():
         box.deliver(SLOW, encoded(first))
@@ -64,7 +57,7 @@ def killed_at(box: Counter, step: str, tmp_path: Path) -> tuple[str, Counter]:
         if step == "done":
             copy(box.state_dir, disk)
     other = Counter(disk, box.actions, box.keys)
-    does(other, SLOW, lambda order: CommandSucceeded("it is done"))
+    other.actions[SLOW].does = lambda order: CommandSucceeded("it is done")
     for action in other.actions.values():
         action.ran.clear()
     return (second if step == "accepted" else first)["id"], other
@@ -218,15 +211,8 @@ def test_an_id_is_known_for_a_week_and_as_long_as_its_command_is_valid(
 def test_more_than_8_of_a_type_and_16_in_all_are_refused_and_four_places_are_the_operators(
     box: Counter,
 ) -> None:
-    gate = threading.Event()
-
-    def waits(order: CommandContext[Any]) -> CommandSucceeded:
-        gate.wait(10)
-        return CommandSucceeded("it is done")
-
     others = ("snapshot", "update")
-    for name in (SLOW, *others):
-        does(box, name, waits)
+    gates = [box.actions[name].hang() for name in (SLOW, *others)]
     args = {name: EXAMPLES[name].args for name in (SLOW, *others)}
     asked = [document(SLOW) for _ in range(8)]
     asked += [document("snapshot", args["snapshot"]) for _ in range(4)]
@@ -241,43 +227,19 @@ def test_more_than_8_of_a_type_and_16_in_all_are_refused_and_four_places_are_the
             box.deliver("snapshot", encoded(each))
         late = document("snapshot", args["snapshot"])
         box.deliver("snapshot", encoded(late))
-        assert (box.answer(late["id"])["code"], "or sign it" in box.answer(late["id"])["text"]) == (
-            "busy",
-            True,
-        )
+        refused = box.answer(late["id"])
+        assert (refused["code"], "or sign it" in refused["text"]) == ("busy", True)
         for each in asked[12:]:
             box.deliver("update", signed(each, OPERATOR))
         box.deliver("snapshot", signed(late, OPERATOR))
         refused = box.replies(late["id"])[-1]
         assert (refused["code"], "or sign it" in refused["text"]) == ("busy", False)
-        gate.set()
+        for gate in gates:
+            gate.set()
         wait_until(lambda: box.dispatcher.health().waiting == 0)
         box.deliver("snapshot", encoded(late))
         wait_until(lambda: box.replies(late["id"])[-1]["status"] == "succeeded")
     assert sorted(box.ran) == sorted(each["id"] for each in [*asked, late])
-
-
-def test_a_status_is_answered_while_a_slow_command_runs_and_what_hangs_is_timed_out(box: Counter) -> None:
-    gate = threading.Event()
-
-    def hangs(order: CommandContext[Any]) -> CommandSucceeded:
-        order.progress("a third is done")
-        gate.wait(10)
-        return CommandSucceeded("too late")
-
-    does(box, SLOW, hangs)
-    long, quick = document(SLOW), document("status")
-    with box.opened():
-        box.deliver(SLOW, encoded(long))
-        wait_until(lambda: box.ran == [long["id"]])
-        box.deliver("status", encoded(quick))
-        assert box.answer(quick["id"])["status"] == "succeeded"
-        wait_until(lambda: box.replies(long["id"])[-1]["text"] == "a third is done")
-        box.clock.shift = timedelta(seconds=box.actions[SLOW].real.within_s + 1)
-        box.dispatcher.tick()
-        assert box.answer(long["id"])["code"] == "timed-out"
-        gate.set()
-    assert [each["status"] for each in box.replies(long["id"])].count("succeeded") == 0
 
 
 def test_what_goes_on_elsewhere_is_answered_from_there_once(box: Counter) -> None:
@@ -287,12 +249,14 @@ def test_what_goes_on_elsewhere_is_answered_from_there_once(box: Counter) -> Non
         orders.append(order)
         return InProgress("somebody is at it")
 
-    does(box, "reload", hands_on)
+    box.actions["reload"].does = hands_on
     asked = document("reload")
     with box.opened():
         box.deliver("reload", encoded(asked))
         wait_until(lambda: bool(box.replies(asked["id"])[2:]))
         assert [each["text"] for each in box.replies(asked["id"])][2] == "somebody is at it"
+        orders[0].progress("a third is done")
+        wait_until(lambda: box.replies(asked["id"])[-1]["text"] == "a third is done")
         orders[0].finish(CommandFailed("it broke"))
         orders[0].finish(CommandSucceeded("no, it works"))
         answer = box.answer(asked["id"])
@@ -321,7 +285,7 @@ def test_what_an_action_raises_is_the_answer_without_secrets(
     def raises(order: CommandContext[Any]) -> CommandSucceeded:
         raise error
 
-    does(box, "reload", raises)
+    box.actions["reload"].does = raises
     asked = document("reload")
     with box.opened():
         box.deliver("reload", encoded(asked))

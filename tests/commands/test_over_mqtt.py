@@ -14,13 +14,13 @@ import pytest
 
 from edge_agent.commands.signature import PUBLIC_DER, key_id
 from tests.commands.centre import Centre, centre_at, document, encoded, signed, write_public
-from tests.commands.counter import OPERATOR, STRANGER
-from tests.commands.synced_agent import COMMAND
+from tests.commands.counter import OPERATOR
 from tests.commands.table import EXAMPLES, Example
 from tests.events.parts import valid
 from tests.testbed.agent import AgentProcess, wait_until, write_config
 from tests.testbed.clips import make_clip
 from tests.testbed.mosquitto import Mosquitto
+from tests.testbed.synced import COMMAND
 
 SHOWN_HERE = sorted(name for name, example in EXAMPLES.items() if example.shown_by is None)
 YARD = {
@@ -59,18 +59,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             yield Site(centre, agent, broker, config)
 
 
-def payload(asked: dict[str, Any]) -> bytes:
-    """Send a command signed, which every type accepts."""
-    return signed(asked, OPERATOR)
-
-
 @pytest.mark.parametrize("name", SHOWN_HERE)
 def test_every_command_is_obeyed(name: str, site: Site) -> None:
     example: Example = EXAMPLES[name]
-    asked = document(name, example.args)
-    answer = site.centre.answer(site.centre.send(asked, payload(asked)), 30)
+    answer = site.centre.ask(name, example.args, OPERATOR)  # every type may be signed
     assert (answer["status"], answer["code"]) == (example.ends, example.code), answer["text"]
-    assert [each["status"] for each in site.centre.replies(asked["id"])][:2] == ["accepted", "running"]
+    assert [each["status"] for each in site.centre.replies(answer["id"])][:2] == ["accepted", "running"]
 
 
 @pytest.mark.parametrize("name", sorted(EXAMPLES.keys() - set(SHOWN_HERE)))
@@ -80,32 +74,30 @@ def test_what_is_not_shown_here_is_shown_elsewhere(name: str) -> None:
 
 
 def test_status_tells_what_edge_agent_status_tells(site: Site) -> None:
-    answer = site.centre.answer(site.centre.send(document("status")))
+    reported = site.centre.ask("status")["result"]
     ours = site.agent.status()
     assert ours is not None
-    reported = answer["result"]
     assert (reported["schema"], reported["pid"], reported["gateway"]) == ("status/1", ours["pid"], "dt-001")
     assert reported["heartbeat"]["cameras"].keys() == {"cam-1"}
 
 
 def test_rebirth_sends_the_birth_message_again(site: Site) -> None:
     births = len(site.centre.subscriber.on("/up/birth"))
-    site.centre.answer(site.centre.send(document("rebirth")))
+    site.centre.ask("rebirth")
     site.centre.subscriber.wait_for(lambda: len(site.centre.subscriber.on("/up/birth")) > births)
 
 
 def test_a_masked_rule_stands_in_health_until_it_is_taken_back(site: Site) -> None:
     rule = {"camera": "cam-1", "rule": "yard"}
-    asked = document("mask", {**rule, "for_s": 3600})
-    site.centre.answer(site.centre.send(asked, payload(asked)))
+    answer = site.centre.ask("mask", {**rule, "for_s": 3600}, OPERATOR)
     beat = site.agent.wait_for_status(lambda beat: beat["commands"]["rules"], "the mask")
     (reported,) = beat["commands"]["rules"]
     assert (reported["camera"], reported["rule"], reported["what"]) == ("cam-1", "yard", "mask")
     assert 3500 < reported["left_s"] <= 3600
     assert "rule yard of cam-1: mask for 60 min more, as the centre asked" in beat["degraded"]
-    site.centre.answer(site.centre.send(document("mask", {**rule, "for_s": 0})))
+    site.centre.ask("mask", {**rule, "for_s": 0})
     site.agent.wait_for_status(lambda beat: not beat["commands"]["rules"], "its end")
-    start, end = overrides(site, asked["id"])
+    start, end = overrides(site, answer["id"])
     data = start["data"]
     assert (start["subject"], data["rule_id"], data["what"], data["for_s"]) == ("cam-1", "yard", "mask", 3600)
     assert (start["severitytext"], end["severitytext"]) == ("WARN", "INFO")
@@ -114,14 +106,9 @@ def test_a_masked_rule_stands_in_health_until_it_is_taken_back(site: Site) -> No
 
 
 def test_a_view_that_is_learned_anew_is_an_event_with_its_end(site: Site) -> None:
-    asked = document("relearn", {"camera": "cam-1"})
-    site.centre.answer(site.centre.send(asked, payload(asked)))
-    start, end = overrides(site, asked["id"])
-    assert (start["data"]["what"], start["data"]["rule_id"], end["data"]["end_reason"]) == (
-        "relearn",
-        None,
-        "over",
-    )
+    answer = site.centre.ask("relearn", {"camera": "cam-1"}, OPERATOR)
+    start, end = (event["data"] for event in overrides(site, answer["id"]))
+    assert (start["what"], start["rule_id"], end["end_reason"]) == ("relearn", None, "over")
 
 
 def overrides(site: Site, command_id: str) -> list[dict[str, Any]]:
@@ -143,19 +130,14 @@ def overrides(site: Site, command_id: str) -> list[dict[str, Any]]:
     ("type_", "args", "reported"),
     [
         ("relearn", {"camera": "cam-9"}, "there is no camera cam-9; there are: cam-1"),
-        (
-            "mask",
-            {"camera": "cam-9", "rule": "yard", "for_s": 1},
-            "there is no camera cam-9; there are: cam-1",
-        ),
+        ("mask", {"camera": "cam-9", "rule": "yard", "for_s": 1}, "there is no camera cam-9"),
         ("arm", {"camera": "cam-1", "rule": "gate", "for_s": 1}, "cam-1 has no rule gate; it has: yard"),
     ],
 )
 def test_what_the_box_cannot_do_is_refused_with_the_reason(
     type_: str, args: dict[str, Any], reported: str, site: Site
 ) -> None:
-    asked = document(type_, args)
-    answer = site.centre.answer(site.centre.send(asked, payload(asked)))
+    answer = site.centre.ask(type_, args, OPERATOR)
     assert (answer["status"], answer["code"]) == ("rejected", "not-possible")
     assert reported in answer["text"]
 
@@ -164,26 +146,15 @@ def test_another_ward_and_another_gateway_hear_nothing(site: Site) -> None:
     asked = document("status")
     for topic in ("tb/v1/other-ward/dt-001/down/cmd/status", "tb/v1/de-tham/dt-002/down/cmd/status"):
         site.centre.subscriber.publish(topic, encoded(asked))
-    site.centre.answer(site.centre.send(document("rebirth")))
+    site.centre.ask("rebirth")
     assert site.centre.replies(asked["id"]) == []
 
 
 def test_a_payload_of_10_mb_ends_no_session_and_has_no_effect(site: Site) -> None:
     before = len(site.centre.subscriber.on("/up/state"))
     site.centre.send(document("status", more="x" * 10_000_000))
-    site.centre.answer(site.centre.send(document("status")))
+    site.centre.ask("status")
     assert len(site.centre.subscriber.on("/up/state")) == before
-
-
-def test_a_key_that_is_added_counts_at_once(site: Site) -> None:
-    asked = document("status")
-    site.centre.send(asked, signed(asked, STRANGER))
-    assert site.centre.answer(asked["id"])["code"] == "unknown-key"
-    added = write_public(site.config.parent / "operators/two.pem", STRANGER)
-    again = document("status")
-    site.centre.send(again, signed(again, STRANGER))
-    assert site.centre.answer(again["id"])["status"] == "succeeded"
-    added.unlink()
 
 
 def test_an_answer_outlives_a_kill_and_what_waited_at_the_broker_is_obeyed(site: Site) -> None:
@@ -200,7 +171,7 @@ def test_an_answer_outlives_a_kill_and_what_waited_at_the_broker_is_obeyed(site:
 
 def test_a_restart_is_answered_by_the_agent_after_it(site: Site) -> None:
     asked = document("restart")
-    site.centre.send(asked, payload(asked))
+    site.centre.send(asked, signed(asked, OPERATOR))
     assert site.agent.process.wait(20) == 75
     site.agent.start()
     assert site.centre.answer(asked["id"], 30)["status"] == "succeeded"

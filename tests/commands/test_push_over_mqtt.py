@@ -17,11 +17,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge_agent.config.pushed import PushStore
 from tests.commands.centre import BASE, Centre, centre_at, document, signed, write_public
-from tests.commands.synced_agent import COMMAND
 from tests.testbed.agent import AgentProcess, wait_until, write_config
 from tests.testbed.clips import make_clip
 from tests.testbed.mosquitto import Mosquitto, free_port
 from tests.testbed.schemas import check_message
+from tests.testbed.synced import COMMAND
 
 OPERATOR = Ed25519PrivateKey.generate()
 
@@ -77,8 +77,21 @@ class Site:
         return [event for event in found if event["type"].endswith(f".{kind}.v1")]
 
     def rules(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.centre.answer(self.centre.send(document("rules")), 20)["result"]
+        found: dict[str, Any] = self.centre.ask("rules")["result"]
         return found
+
+    def set_rule(self, **args: object) -> dict[str, Any]:
+        """Change what the camera detects; returns the reply."""
+        args |= {"camera": "cam-1", "config_hash": self.rules()["config_hash"], "confirm_s": 5}
+        return self.centre.ask("set-rule", args, OPERATOR)
+
+    def kill(self) -> None:
+        """Kill the agent, and wait until it is back."""
+        self.agent.kill()
+        self.wait_for_agent()
+
+    def wait_for_agent(self) -> None:
+        wait_until(self.agent.status, what="the agent")
 
     def start(self) -> None:
         self.agent.start()
@@ -117,48 +130,35 @@ def test_it_is_taken_over_proved_and_survives_a_restart(site: Site) -> None:
     answer = site.centre.answer(asked["id"], 30)
     assert (answer["status"], answer["result"]) == ("succeeded", {"version": version})
     assert site.configuration() == {"version": version, "origin": "pushed", "given_up": None}
-    site.agent.kill()
-    wait_until(lambda: site.agent.status(), what="the agent")
+    site.kill()
     assert site.configuration() == {"version": version, "origin": "pushed", "given_up": None}
 
 
 def test_a_rule_is_set_on_trial_reported_and_survives_a_restart(site: Site) -> None:
     before = site.rules()
     assert before["cameras"]["cam-1"] == {}
-    asked = document(
-        "set-rule",
-        {
-            "camera": "cam-1",
-            "rule": {"id": "yard", "kind": "zone-intrusion", "zone": "yard", "labels": ["person"]},
-            "zones": {"yard": {"polygon": [[0.1, 0.1], [0.9, 0.1], [0.9, 0.9]]}},
-            "config_hash": before["config_hash"],
-            "confirm_s": 5,
-        },
+    answer = site.set_rule(
+        rule={"id": "yard", "kind": "zone-intrusion", "zone": "yard", "labels": ["person"]},
+        zones={"yard": {"polygon": [[0.1, 0.1], [0.9, 0.1], [0.9, 0.9]]}},
     )
-    answer = site.centre.answer(site.centre.send(asked, signed(asked, OPERATOR)), 30)
     assert (answer["status"], answer["text"]) == ("succeeded", "the rule is in force")
     (event,) = site.events("rule-change")
     assert (event["subject"], event["data"]["rule_id"], event["data"]["what"]) == ("cam-1", "yard", "set")
-    site.agent.kill()
-    wait_until(lambda: site.agent.status(), what="the agent")
+    site.kill()
     after = site.rules()
     assert after["config_hash"] == answer["result"]["config_hash"] != before["config_hash"]
     assert after["cameras"]["cam-1"]["changed"] == ["yard"]
 
 
 def test_masks_are_set_on_trial_reported_and_survive_a_restart(site: Site) -> None:
-    before = site.rules()
     clock = [[0.0, 0.0], [0.3, 0.0], [0.3, 0.1]]
     masks = {"masks": [clock], "privacy_masks": []}
-    args = {"camera": "cam-1", "masks": masks, "config_hash": before["config_hash"], "confirm_s": 5}
-    asked = document("set-rule", args)
-    answer = site.centre.answer(site.centre.send(asked, signed(asked, OPERATOR)), 30)
+    answer = site.set_rule(masks=masks)
     assert (answer["status"], answer["text"]) == ("succeeded", "the masks are in force")
     event = site.events("rule-change")[-1]
     check_message(event, "event-rule-change")
     assert (event["data"]["rule_id"], event["data"]["what"], event["data"]["masks"]) == (None, "set", masks)
-    site.agent.kill()
-    wait_until(lambda: site.agent.status(), what="the agent")
+    site.kill()
     after = site.rules()["cameras"]["cam-1"]
     assert after["masks"] == [clock]
     assert after["configured_masks"] == {"masks": [], "privacy_masks": []}
@@ -187,30 +187,25 @@ def test_one_that_loses_a_camera_comes_back_without_a_restart(site: Site) -> Non
     site.wait_for_camera()
 
 
-def refusals(site: Site) -> dict[str, Callable[[], str]]:
-    version = site.next_version()
-    good = site.text(version)
-    sha256 = hashlib.sha256(good.encode()).hexdigest()
-
-    def unsigned() -> str:
-        asked = document("set-config", {"version": version, "config": good, "sha256": sha256})
-        site.centre.subscriber.publish(f"{BASE}/down/config", json.dumps(asked).encode(), retain=True)
-        return str(asked["id"])
-
-    return {
-        "bad-arguments": lambda: str(site.push(site.text(version, hearbeat_s=3), version)["id"]),
-        "unsigned": unsigned,
-        "wrong-gateway": lambda: str(site.push(good, version, gateway="dt-002")["id"]),
-    }
-
-
 def test_what_is_wrong_is_rejected_and_changes_nothing(site: Site) -> None:
     def kept() -> list[tuple[str, bytes]]:
         return [(path.name, path.read_bytes()) for path in sorted(site.pushed.glob("*.yaml"))]
 
-    before = site.configuration(), kept()
-    for code, send in refusals(site).items():
-        answer = site.centre.answer(send(), 20)
+    def unsigned() -> dict[str, Any]:
+        sha256 = hashlib.sha256(good.encode()).hexdigest()
+        asked = document("set-config", {"version": version, "config": good, "sha256": sha256})
+        site.centre.subscriber.publish(f"{BASE}/down/config", json.dumps(asked).encode(), retain=True)
+        return asked
+
+    before, version = (site.configuration(), kept()), site.next_version()
+    good = site.text(version)
+    senders: dict[str, Callable[[], dict[str, Any]]] = {
+        "bad-arguments": lambda: site.push(site.text(version, hearbeat_s=3), version),
+        "unsigned": unsigned,
+        "wrong-gateway": lambda: site.push(good, version, gateway="dt-002"),
+    }
+    for code, send in senders.items():
+        answer = site.centre.answer(send()["id"], 20)
         assert (answer["status"], answer["code"]) == ("rejected", code), answer
     version = site.next_version()
     keyless = site.push(site.text(version, commands={}), version)
@@ -231,7 +226,7 @@ def test_killed_at_any_moment_it_ends_with_one_of_both_and_the_answer_says_which
         answer = site.centre.answer(asked["id"], 60)
         if answer["status"] == "succeeded":
             in_force = version
-        wait_until(lambda: site.agent.status(), what="the agent")
+        site.wait_for_agent()
         assert site.configuration()["version"] == in_force, answer
         kept = PushStore(site.folder / "state")
         assert kept.trial is None

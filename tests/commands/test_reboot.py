@@ -75,14 +75,14 @@ class Box:
             check=True,
         )
 
-    def while_root_answers(self, up_s: float, do: Callable[[], InProgress]) -> InProgress:
-        request = self.folder / "run/edge-agent/requests/reboot"
-        done = threading.Event()
+    def while_root(self, takes: Callable[[], object], do: Callable[[], InProgress]) -> InProgress:
+        """Run ``do`` while systemd waits for the request; root ``takes`` it."""
+        request, done = RootRequest("reboot", ANSWER, self.folder), threading.Event()
 
         def path_unit() -> None:
             while not done.wait(0.02):
-                if request.exists():
-                    self.root(up_s)
+                if request.is_pending:
+                    takes()
                     return
 
         watching = threading.Thread(target=path_unit)
@@ -105,13 +105,13 @@ def box(tmp_path: Path) -> Box:
 
 
 def test_after_the_reboot_the_agent_answers(box: Box) -> None:
-    handed = box.while_root_answers(7200, lambda: box.reboot().run(order()))
+    handed = box.while_root(lambda: box.root(7200), lambda: box.reboot().run(order()))
     assert (handed.text, box.ran) == ("root's program reboots the gateway", "reboot\n")
     assert isinstance(box.reboot(boot_id="boot-2").resume(order()), CommandSucceeded)
 
 
 def test_an_agent_that_only_was_restarted_says_so(box: Box) -> None:
-    box.while_root_answers(7200, lambda: box.reboot().run(order()))
+    box.while_root(lambda: box.root(7200), lambda: box.reboot().run(order()))
     for resumed in (box.reboot().resume(order()), box.reboot(boot_id="boot-2").resume(order("cmd-2"))):
         assert isinstance(resumed, CommandFailed)
         assert resumed.code == "interrupted"
@@ -123,7 +123,7 @@ def test_a_box_that_has_just_booted_is_not_asked_and_root_would_refuse(box: Box)
     assert not RootRequest("reboot", ANSWER, box.folder).is_pending
     refused = "root's program does not reboot the gateway: the gateway has been up for 599 s"
     with pytest.raises(CommandRefused, match=refused):
-        box.while_root_answers(599, lambda: box.reboot(answered_within_s=30).run(order()))
+        box.while_root(lambda: box.root(599), lambda: box.reboot(answered_within_s=30).run(order()))
     assert box.ran == ""
 
 
@@ -131,21 +131,7 @@ def test_a_refusal_of_another_time_is_not_taken_for_the_answer(box: Box) -> None
     """Root deletes the request first, and its earlier answer a moment later."""
     (box.folder / ANSWER).write_text('{"outcome": "refused", "detail": "the gateway has been up for 599 s"}')
     request = RootRequest("reboot", ANSWER, box.folder)
-    done = threading.Event()
-
-    def takes_the_request() -> None:
-        while not done.wait(0.02):
-            if request.is_pending:
-                request.withdraw()
-                return
-
-    root = threading.Thread(target=takes_the_request)
-    root.start()
-    try:
-        assert isinstance(box.reboot().run(order()), InProgress)
-    finally:
-        done.set()
-        root.join()
+    assert isinstance(box.while_root(request.withdraw, lambda: box.reboot().run(order())), InProgress)
 
 
 def test_a_box_without_roots_part_says_so_and_takes_the_request_back(box: Box) -> None:

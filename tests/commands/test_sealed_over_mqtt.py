@@ -12,11 +12,8 @@ import numpy as np
 from edge_agent.core.delivery import SEALED_TYPE
 from edge_agent.evidence.seal import unseal
 from tests.agent.test_evidence import readable_pictures
-from tests.commands.centre import centre_at, document
-from tests.commands.test_files_over_mqtt import ask, media, told_of
-from tests.testbed.agent import AgentProcess, write_config
-from tests.testbed.clips import make_clip
-from tests.testbed.mosquitto import Mosquitto
+from tests.commands.centre import document
+from tests.commands.test_files_over_mqtt import ask, media, site, told_of
 
 OLD = b"\0\0\0\x18ftypisom" + b"film" * 1000
 WHOLE = [[0, 0], [1, 0], [1, 1], [0, 1]]
@@ -38,36 +35,22 @@ def key_pair(folder: Path) -> tuple[Path, Path]:
 
 def test_a_box_that_seals_sends_and_stores_nothing_plain_whatever_is_asked(tmp_path: Path) -> None:
     private, public = key_pair(tmp_path)
-    clip = make_clip(tmp_path / "clip.mp4", seconds=5)
-    cameras: list[dict[str, object]] = [
-        {"id": "cam-1", "url": str(clip)},
-        {"id": "cam-4", "url": str(clip), "privacy_masks": [WHOLE]},
-    ]
     stored_before(tmp_path, "cam-4", "zone-4")
-    with Mosquitto(tmp_path) as broker, centre_at(broker.port) as centre:
-        config = write_config(
-            tmp_path,
-            cameras=cameras,
-            broker_port=broker.port,
-            detector="none",
-            storage={"seal_to": str(public)},
-        )
-        with AgentProcess(config, "--repeat-files") as agent:
-            agent.wait_for_status(lambda beat: beat["cameras"]["cam-4"]["state"] == "online", "the cameras")
-            centre.wait_for_gateway()
-            refused = ask(centre, "clip", event_id="zone-4")
-            assert (refused["status"], "privacy_masks" in refused["text"]) == ("rejected", True)
-            storm = centre.send(document("storm-mode", {"cameras": ["cam-1"], "every_s": 30, "for_s": 60}))
-            sent = [
-                media(centre, ask(centre, "snapshot", camera="cam-1")["result"]),
-                media(centre, ask(centre, "clip", camera="cam-1", last_s=1, next_s=1)["result"]),
-            ]
-            centre.subscriber.wait_for(lambda: bool(told_of(centre, storm)))
-            sent.append(media(centre, told_of(centre, storm)[0]["file"] | {"event_id": f"storm-{storm}-1"}))
-            assert readable_pictures(tmp_path / "state/media") == []
-            stored_before(tmp_path, "cam-1", "zone-1")
-            sent.append(media(centre, ask(centre, "clip", event_id="zone-1")["result"]))
-            sent.append(media(centre, ask(centre, "snapshot", camera="cam-4")["result"]))
+    cameras: list[dict[str, object]] = [{"id": "cam-1"}, {"id": "cam-4", "privacy_masks": [WHOLE]}]
+    with site(tmp_path, cameras, "cam-4", storage={"seal_to": str(public)}) as (_, centre):
+        refused = ask(centre, "clip", event_id="zone-4")
+        assert (refused["status"], "privacy_masks" in refused["text"]) == ("rejected", True)
+        storm = centre.send(document("storm-mode", {"cameras": ["cam-1"], "every_s": 30, "for_s": 60}))
+        sent = [
+            media(centre, ask(centre, "snapshot", camera="cam-1")["result"]),
+            media(centre, ask(centre, "clip", camera="cam-1", last_s=1, next_s=1)["result"]),
+        ]
+        centre.subscriber.wait_for(lambda: bool(told_of(centre, storm)))
+        sent.append(media(centre, told_of(centre, storm)[0]["file"] | {"event_id": f"storm-{storm}-1"}))
+        assert readable_pictures(tmp_path / "state/media") == []
+        stored_before(tmp_path, "cam-1", "zone-1")
+        sent.append(media(centre, ask(centre, "clip", event_id="zone-1")["result"]))
+        sent.append(media(centre, ask(centre, "snapshot", camera="cam-4")["result"]))
     assert [message.content_type for message in sent] == [SEALED_TYPE] * 5
     opened = [unseal(message.payload, private.read_bytes()) for message in sent]
     assert [content[:3] == b"\xff\xd8\xff" for content in opened] == [True, False, True, False, True]

@@ -21,10 +21,10 @@ from edge_agent.passages.passage import FOLDER, PassageScene, ScenePicture
 from edge_agent.passages.reader import PassageReader
 from tests.commands.centre import Centre, centre_at, document, moment, signed, write_public
 from tests.commands.counter import SEARCHER
-from tests.commands.synced_agent import COMMAND
 from tests.passages.parts import passage, store
 from tests.testbed.agent import AgentProcess, write_config
 from tests.testbed.mosquitto import Mosquitto
+from tests.testbed.synced import COMMAND
 
 SCOPE = {"purpose": "theft", "case": "7/2026", "wards": ["de-tham"], "asked_by": "Nguyễn Văn An"}
 WHOLE = b"\xff\xd8" + bytes(39_998)

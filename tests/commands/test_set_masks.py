@@ -17,7 +17,7 @@ from edge_agent.core.problems import problem_of
 from edge_agent.events.explanations import rule_change_line
 from edge_agent.wire import NoArguments
 from tests.commands.contexts import GivenContext
-from tests.commands.test_set_rule import KEY, LONGER, WITH_RULES, RuleSite
+from tests.commands.test_set_rule import KEY, LONGER, WITH_RULES, RuleSite, assert_refused
 
 CLOCK = [[0.0, 0.0], [0.3, 0.0], [0.3, 0.05]]
 WINDOW = [[0.8, 0.0], [1.0, 0.0], [1.0, 0.05]]
@@ -133,6 +133,69 @@ def test_changed_rules_and_changed_masks_leave_each_other_alone(site: RuleSite) 
     assert (site.lasts_s, counts(site)) == (120, (1, 0))
 
 
+def test_a_private_area_stays_black_while_the_changed_rules_do_not_fit_the_file(site: RuleSite) -> None:
+    site.set(rule=LONGER)
+    site.pass_s(12)
+    site.set("set-2", masks=masks(private=[WINDOW]))
+    site.pass_s(12)
+    site.path.write_text(WITH_MASKS.replace("yard", "court"))
+    site.start()
+    assert counts(site) == (0, 1)
+    assert site.lasts_s == 60
+    assert "zone" in " ".join(site.source.lines())
+    assert reported(site)["configured_masks"] == masks(CLOCK)
+    out, err = io.StringIO(), io.StringIO()
+    assert run_check(site.path, None, True, out, err) == EX_OK
+    assert "are not in force: cam-1/night: " in err.getvalue()
+    assert "replace those of this file: cam-1: masks" in err.getvalue()
+    site.path.write_text(WITH_MASKS)
+    site.start()
+    assert (site.lasts_s, counts(site)) == (120, (0, 1))
+
+
+@pytest.mark.parametrize("change", [{"masks": masks(ALL)}, {"reset_masks": True}])
+def test_masks_wait_for_changed_rules_that_do_not_fit_and_the_reply_says_what_to_do(
+    site: RuleSite, change: dict[str, Any]
+) -> None:
+    site.set(rule=LONGER)
+    site.pass_s(12)
+    site.set("set-2", masks=masks(private=[WINDOW]))
+    site.pass_s(12)
+    site.path.write_text(WITH_MASKS.replace("yard", "court"))
+    site.start()
+    with pytest.raises(CommandRefused, match=r"reset=RULE \(changed are cam-1/night\)") as refused:
+        site.set("set-3", **change)
+    assert "yard" in str(refused.value)
+    site.set("set-4", reset="night")
+    site.pass_s(12)
+    site.set("set-5", **change)
+    site.pass_s(12)
+    assert counts(site) == (1, 0)
+
+
+def test_several_changed_rules_that_do_not_fit_are_taken_back_one_after_the_other(site: RuleSite) -> None:
+    changes: list[dict[str, Any]] = [{"rule": LONGER}, {"rule": LONGER | {"id": "second"}}]
+    for number, change in enumerate([*changes, {"masks": masks()}]):
+        site.set(f"set-{number}", **change)
+        site.pass_s(12)
+    site.path.write_text(WITH_MASKS.replace("yard", "court"))
+    site.start()
+    with pytest.raises(CommandRefused, match=r"changed are cam-1/night, cam-1/second\)"):
+        site.set("set-3", rule=LONGER | {"id": "third", "zone": "court"})
+    site.set("set-4", reset="night")
+    site.pass_s(12)
+    site.start()
+    assert list(site.source.lines()), "health says that the second one does not fit"
+    assert (site.lasts_s, counts(site)) == (60, (0, 0)), "the changed masks stay in force"
+    site.set("set-5", reset="second")
+    site.pass_s(12)
+    site.start()
+    assert list(site.source.lines()) == []
+    assert (site.lasts_s, counts(site)) == (60, (0, 0))
+    site.set("set-6", rule=LONGER | {"zone": "court"})
+    assert site.lasts_s == 120
+
+
 def test_without_the_broker_the_masks_of_before_are_back_and_an_event_says_so(site: RuleSite) -> None:
     site.set(masks=masks(ALL))
     site.online = False
@@ -153,12 +216,21 @@ def test_the_reply_to_rules_has_both_the_changed_masks_and_the_configured_ones(s
     assert found["configured_masks"] == masks(CLOCK)
 
 
+def test_a_reply_that_was_lost_is_sent_again_also_when_the_camera_is_gone(site: RuleSite) -> None:
+    given = site.given(masks=masks(WINDOW))
+    site.command.run(given)
+    site.pass_s(12)
+    site.path.write_text(WITH_MASKS.replace("cam-1", "cam-9"))
+    site.start()
+    assert isinstance(site.command.resume(given), CommandSucceeded)
+
+
 def test_check_names_the_changed_masks(site: RuleSite) -> None:
     out, err = io.StringIO(), io.StringIO()
     site.set(masks=masks(WINDOW))
     site.pass_s(12)
     assert run_check(site.path, None, True, out, err) == EX_OK
-    assert "lie over this file: cam-1: masks, privacy_masks" in err.getvalue()
+    assert "replace those of this file: cam-1: masks, privacy_masks" in err.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -177,11 +249,4 @@ def test_check_names_the_changed_masks(site: RuleSite) -> None:
 def test_what_cannot_be_taken_is_refused_and_nothing_changes(
     site: RuleSite, args: dict[str, Any], says: str, code: str
 ) -> None:
-    before = site.settings
-    with pytest.raises(CommandRefused) as refused:
-        site.set(**args)
-    assert says in str(refused.value)
-    assert refused.value.code == code
-    site.start()
-    assert site.settings == before
-    assert site.reports == []
+    assert_refused(site, args, says, code)

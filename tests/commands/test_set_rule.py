@@ -77,6 +77,17 @@ class RuleSite(Site):
         return None if rule is None else getattr(rule, "min_duration_s", None)
 
 
+def assert_refused(site: RuleSite, args: dict[str, Any], says: str, code: str) -> None:
+    before = site.settings
+    with pytest.raises(CommandRefused) as refused:
+        site.set(**args)
+    assert says in str(refused.value)
+    assert refused.value.code == code
+    site.start()
+    assert site.settings == before
+    assert site.reports == []
+
+
 @pytest.fixture
 def site(tmp_path: Path) -> RuleSite:
     (tmp_path / "edge-agent.yaml").write_text(WITH_RULES)
@@ -340,7 +351,7 @@ def test_a_zone_that_the_file_no_longer_has_leaves_the_rules_of_the_file_in_forc
     site.start()
     assert site.lasts_s == 60
     (line,) = site.source.lines()
-    assert "rules or masks that a command changed cannot be used" in line
+    assert "rules that a command changed cannot be used" in line
     assert "yard" in line
     site.path.write_text(WITH_RULES)
     site.start()
@@ -387,14 +398,7 @@ def test_a_camera_that_is_gone_takes_its_changes_with_it(site: RuleSite) -> None
 def test_what_cannot_be_taken_is_refused_and_nothing_changes(
     site: RuleSite, args: dict[str, Any], says: str, code: str
 ) -> None:
-    before = site.settings
-    with pytest.raises(CommandRefused) as refused:
-        site.set(**args)
-    assert says in str(refused.value)
-    assert refused.value.code == code
-    site.start()
-    assert site.settings == before
-    assert site.reports == []
+    assert_refused(site, args, says, code)
 
 
 def test_one_trial_at_a_time_of_either_command(site: RuleSite) -> None:
@@ -413,7 +417,7 @@ def test_check_names_the_changed_rules(site: RuleSite) -> None:
     site.set(rule=LONGER)
     site.pass_s(12)
     assert run_check(site.path, None, True, out, err) == EX_OK
-    assert "masks were changed by commands and lie over this file: cam-1/night" in err.getvalue()
+    assert "masks were changed by commands and replace those of this file: cam-1/night" in err.getvalue()
     site.path.write_text(WITH_RULES.replace("yard", "court"))
     err = io.StringIO()
     assert run_check(site.path, None, True, out, err, "vi") == EX_OK

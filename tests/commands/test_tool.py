@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
-import io
+import itertools
 import json
 import threading
-from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from edge_agent.cli import main as cli
 from edge_agent.commands.signature import read_public
 from tests.commands.centre import new_id
 from tests.commands.test_over_mqtt import Site
 from tests.commands.test_over_mqtt import site as site  # the same box
+from tests.testbed.command_line import CommandResult, run_command
 from tests.testbed.mosquitto import Subscriber, free_port
 
 
-@dataclass
-class Done:
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def run(*words: str) -> Done:
-    out, err = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err):
-        try:
-            code = cli.main(["command", *words])
-        except SystemExit as end:  # argparse
-            code = int(end.code or 0)
-    return Done(code, out.getvalue(), err.getvalue())
+def run(*words: str, **args: object) -> CommandResult:
+    """``edge-agent command``, with ``args`` of the command."""
+    given = (("--arg", f"{name}={value}") for name, value in args.items())
+    return run_command("command", *words, *itertools.chain(*given))
 
 
 def at(port: int, gateway: str = "dt-001") -> list[str]:
@@ -43,18 +33,7 @@ def at(port: int, gateway: str = "dt-001") -> list[str]:
 
 def test_it_prints_the_replies_until_the_last_and_ends_with_0(site: Site) -> None:
     id_ = new_id()
-    done = run(
-        "arm",
-        *at(site.broker.port),
-        "--id",
-        id_,
-        "--arg",
-        "camera=cam-1",
-        "--arg",
-        "rule=yard",
-        "--arg",
-        "for_s=5",
-    )
+    done = run("arm", *at(site.broker.port), "--id", id_, camera="cam-1", rule="yard", for_s=5)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
         f"dt-001: arm sent as {id_}",
@@ -65,11 +44,10 @@ def test_it_prints_the_replies_until_the_last_and_ends_with_0(site: Site) -> Non
 
 
 def test_who_asks_again_with_the_id_gets_the_answer_that_was_lost(site: Site) -> None:
-    asked = ["arm", *at(site.broker.port), "--id", new_id(), "--arg", "camera=cam-1", "--arg", "rule=yard"]
-    first = run(*asked, "--arg", "for_s=5", "--json")
-    again = run(*asked, "--arg", "for_s=5", "--json")
+    arm = ["arm", *at(site.broker.port), "--id", new_id()]
+    first, again = (run(*arm, "--json", camera="cam-1", rule="yard", for_s=5) for _ in range(2))
     assert (again.returncode, again.stdout) == (0, first.stdout.splitlines(keepends=True)[-1])
-    assert "(id-reused)" in run(*asked, "--arg", "for_s=6").stdout
+    assert "(id-reused)" in run(*arm, camera="cam-1", rule="yard", for_s=6).stdout
 
 
 def test_a_public_key_that_is_there_already_leaves_no_private_one_without_it(tmp_path: Path) -> None:
@@ -79,7 +57,7 @@ def test_a_public_key_that_is_there_already_leaves_no_private_one_without_it(tmp
 
 
 def test_what_is_refused_ends_with_1(site: Site) -> None:
-    done = run("snapshot", *at(site.broker.port), "--arg", "camera=cam-9")
+    done = run("snapshot", *at(site.broker.port), camera="cam-9")
     assert done.returncode == 1
     assert "dt-001: rejected (not-possible): there is no camera cam-9" in done.stdout
 
@@ -93,18 +71,27 @@ def test_what_is_risky_is_refused_without_a_key(site: Site) -> None:
     assert "--key operator.pem" in done.stderr
 
 
+@contextmanager
+def trusted(site: Site, folder: Path) -> Iterator[None]:
+    """Let the gateway trust the key that was made in ``folder``."""
+    known = site.config.parent / "operators/made.pem"
+    known.write_bytes((folder / "operator.pub.pem").read_bytes())
+    yield
+    known.unlink()
+
+
 def test_it_signs_with_a_key_that_it_made(site: Site, tmp_path: Path) -> None:
     made = run("keygen", str(tmp_path / "operator.pem"))
     assert made.returncode == 0
+    uses = ("commands.operator_keys", "commands.search_keys", "`fleet bundle --answer-key`")
+    assert all(each in made.stdout for each in uses)
     assert (tmp_path / "operator.pem").stat().st_mode & 0o777 == 0o600
     read_public((tmp_path / "operator.pub.pem").read_text())
     signed = ["status", *at(site.broker.port), "--key", str(tmp_path / "operator.pem"), "--json"]
     refused = run(*signed)
     assert (refused.returncode, json.loads(refused.stdout)["code"]) == (1, "unknown-key")
-    known = site.config.parent / "operators/made.pem"
-    known.write_bytes((tmp_path / "operator.pub.pem").read_bytes())
-    assert run(*signed).returncode == 0
-    known.unlink()
+    with trusted(site, tmp_path):
+        assert run(*signed).returncode == 0
     again = run("keygen", str(tmp_path / "operator.pem"))
     assert (again.returncode, "operator.pub.pem: File exists; no key was made" in again.stderr) == (1, True)
 
@@ -113,14 +100,12 @@ def test_it_signs_what_has_to_be_signed_with_the_key_that_the_environment_names(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run("keygen", str(tmp_path / "operator.pem"))
-    known = site.config.parent / "operators/named.pem"
-    known.write_bytes((tmp_path / "operator.pub.pem").read_bytes())
     monkeypatch.setenv("EDGE_AGENT_OPERATOR_KEY", str(tmp_path / "operator.pem"))
-    disarm = ["disarm", *at(site.broker.port), "--arg", "camera=cam-1", "--arg", "rule=yard", "--arg"]
-    assert run(*disarm, "for_s=5").returncode == 0
-    known.unlink()
-    assert "(unknown-key)" in run(*disarm, "for_s=5").stdout
-    assert run(*disarm, "for_s=0").returncode == 0, "its end need not be signed"
+    disarm = functools.partial(run, "disarm", *at(site.broker.port), camera="cam-1", rule="yard")
+    with trusted(site, tmp_path):
+        assert disarm(for_s=5).returncode == 0
+    assert "(unknown-key)" in disarm(for_s=5).stdout
+    assert disarm(for_s=0).returncode == 0, "its end need not be signed"
 
 
 HOSTILE = "\x1b[2K\rdt-001: succeeded: all well\ndt-001: \u202eevil \x9b31m"
@@ -155,18 +140,12 @@ def test_what_a_box_answers_moves_no_cursor_and_forges_no_line(site: Site, more:
 
 def test_each_mistake_of_a_pushed_configuration_has_a_line_of_its_own(site: Site, tmp_path: Path) -> None:
     run("keygen", str(tmp_path / "operator.pem"))
-    (site.config.parent / "operators/pushing.pem").write_bytes((tmp_path / "operator.pub.pem").read_bytes())
     pushed = tmp_path / "pushed.yaml"
     pushed.write_text("version: 7\ngateway: {id: dt-001}\ncameras: 5\n")
     key = ["--key", str(tmp_path / "operator.pem")]
-    given = [
-        "version=7",
-        f"config=@{pushed}",
-        f"sha256={hashlib.sha256(pushed.read_bytes()).hexdigest()}",
-    ]
-    done = run(
-        "set-config", *at(site.broker.port), *key, *(word for each in given for word in ("--arg", each))
-    )
+    sha256 = hashlib.sha256(pushed.read_bytes()).hexdigest()
+    with trusted(site, tmp_path):
+        done = run("set-config", *at(site.broker.port), *key, version=7, config=f"@{pushed}", sha256=sha256)
     assert done.returncode == 1
     assert len([line for line in done.stdout.splitlines() if line.startswith("  | /")]) >= 2, done.stdout
 
@@ -191,7 +170,7 @@ def test_a_gateway_that_is_not_there_is_told_at_once(site: Site) -> None:
             "--arg from_at: write a time in UTC, such as 2026-11-27T14:00:00Z; nothing was sent",
         ),
         (["relearn"], "`edge-agent schema command-relearn` describes them"),
-        (["status", "--id", "Ä"], "is no id"),
+        (["status", "--id", "Ä"], "is not an id"),
         (["relearn", "--arg", "camera=@/nowhere"], "/nowhere cannot be read"),
         (
             ["relearn", "--arg", "camera=cam 1"],

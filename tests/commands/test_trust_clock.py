@@ -3,8 +3,6 @@ machine."""
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,9 +11,9 @@ import pytest
 
 from tests.commands.centre import centre_at, document, signed, write_public
 from tests.commands.counter import OPERATOR
-from tests.commands.synced_agent import COMMAND, UNSYNCED
-from tests.testbed.agent import AgentProcess, write_config
+from tests.testbed.agent import PATIENCE_S, AgentProcess, write_config
 from tests.testbed.mosquitto import Mosquitto
+from tests.testbed.synced import COMMAND, UNSYNCED
 
 
 def reply_and_health(folder: Path, options: Sequence[str]) -> tuple[str, list[str]]:
@@ -69,15 +67,9 @@ def test_a_gateway_cannot_be_started_with_it(
 ) -> None:
     mqtt: dict[str, Any] = {"brokers": brokers, "spread_s": 0}
     config = write_config(tmp_path, cameras=[], broker_port=1, detector="none", mqtt=mqtt)
-    done = subprocess.run(
-        [*COMMAND, str(config), "--trust-clock"],
-        env={**os.environ, **environ},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (done.returncode, why in done.stderr) == (2, True), done.stderr
+    with AgentProcess(config, "--trust-clock", command=COMMAND, environ=environ) as agent:
+        assert agent.process.wait(PATIENCE_S) == 2
+    assert why in agent.log
 
 
 def test_no_unit_uses_it() -> None:

@@ -19,7 +19,7 @@ from tests.commissioning.prepared_box import PreparedBox
 from tests.testbed.claims import TIME
 
 
-def examined(lang: Lang) -> Doctor:
+def examined(lang: Lang, paper: bool = True) -> Doctor:
     """What doctor finds at ``dt-001``."""
     camera = DoctorLine(check="cam-1", level="green", finding="camera-good", said="good", todo=None)
     broker = DoctorLine(

@@ -17,7 +17,8 @@ from edge_agent.commands.signature import sign
 from edge_agent.commissioning import delivery
 from edge_agent.commissioning.delivery import ClaimDelivery
 from edge_agent.commissioning.record import ClaimRecord, CommissioningState
-from edge_agent.mqtt.tools.tool_client import ToolClient
+from edge_agent.core.errors import MqttError
+from edge_agent.mqtt.tools.tool_client import ConnectionClosed, ConnectRefused, NotAnswered, ToolClient
 from edge_agent.wire import ClaimAnswer
 from edge_agent.wire.topics import ClaimTopics
 from tests.commissioning.centre import ACL
@@ -108,6 +109,39 @@ def test_without_an_uplink_the_technician_is_told_why(tmp_path: Path) -> None:
     assert answer is None
     assert str(uplink).startswith("not sent to the centre yet: 127.0.0.1")
     assert uplink.vi.startswith("chưa gửi được về trung tâm: 127.0.0.1 từ chối kết nối")
+
+
+def test_a_session_that_another_box_of_the_batch_has_ended_is_no_failure(
+    broker: tuple[PreparedBox, Subscriber], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The broker gives all boxes of a batch one client id, so the session of another ends this one."""
+    monkeypatch.setattr(delivery, "RETAINED_S", 0.1)
+    made = ClaimDelivery(broker[0].bundle(), broker[0].paths, SERIAL)
+    ended: list[object] = []
+    found = made.session(record(), lambda: ended.append(made.withdrawal()), clock_trusted=True)
+    assert (found, ended) == ((None, None), [None])
+
+
+def test_after_the_claim_was_sent_only_the_answer_is_missing(tmp_path: Path) -> None:
+    box = prepared_box(tmp_path, free_port(), [])
+    _, uplink = session(box, msgspec.structs.replace(record(), delivered=True), [])
+    assert str(uplink).startswith("the centre has the claim; its answer cannot be fetched yet: 127.0.0.1")
+    assert uplink.vi.startswith("trung tâm đã nhận yêu cầu; ")
+
+
+@pytest.mark.parametrize(
+    "error", [ConnectionClosed("10.0.0.1", 0x8B), ConnectRefused("10.0.0.1", 0x88), NotAnswered("no answer")]
+)
+def test_every_reason_is_in_vietnamese(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: MqttError
+) -> None:
+    def fail(_: ToolClient) -> ToolClient:
+        raise error
+
+    monkeypatch.setattr(ToolClient, "__enter__", fail)
+    _, uplink = session(prepared_box(tmp_path, free_port(), []), record(), [])
+    assert uplink.vi.startswith("chưa gửi được về trung tâm: máy chủ nhận tin "), uplink.vi
+    assert str(error) in str(uplink)
 
 
 def test_a_wrong_clock_is_named_instead_of_the_certificate(tmp_path: Path) -> None:

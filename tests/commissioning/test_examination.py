@@ -39,3 +39,17 @@ def test_doctor_waits_for_an_agent_that_starts(
     run = DoctorRun(box.paths.config, tmp_path, tmp_path / "report.html", doctor, start_s)
     assert run("vi") == examined("vi")
     assert left == []
+
+
+@pytest.mark.parametrize(("paper", "stores"), [(True, True), (False, False)])
+def test_an_examination_after_the_signature_stores_no_report(
+    tmp_path: Path, paper: bool, stores: bool
+) -> None:
+    """The agent sends the newest report: an unsigned one would take the place of the signed one."""
+    box, words = prepared_box(tmp_path, 8883, []), tmp_path / "words"
+    document = tmp_path / "doctor.json"
+    document.write_bytes(msgspec.json.encode(examined("vi")))
+    program = f"import sys; open({str(words)!r}, 'w').write(' '.join(sys.argv[1:]))"
+    doctor = (sys.executable, "-c", f"{program}; print(open({str(document)!r}).read())")
+    DoctorRun(box.paths.config, tmp_path, tmp_path / "report.html", doctor, start_s=0.0)("vi", paper)
+    assert ("--report" in words.read_text().split()) is stores

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.commissioning.identity import WORDS, forget_code, open_identity
+from edge_agent.commissioning.identity import WORDS, open_identity
 from edge_agent.commissioning.page.gate import TRIES, WITHIN_S, LabelGate
 from edge_agent.commissioning.sites import nearest_sites
 from edge_agent.core.errors import EdgeAgentError
@@ -68,15 +68,6 @@ def test_the_words_say_the_first_bytes_of_the_certificate(tmp_path: Path) -> Non
 def test_no_word_stands_for_two_bytes() -> None:
     assert len(set(WORDS)) == 256
     assert all(word.isascii() and word.islower() for word in WORDS)
-
-
-def test_a_spent_code_is_replaced(tmp_path: Path) -> None:
-    serial = identity_files(tmp_path)
-    before = open_identity(serial, tmp_path).code
-    forget_code(tmp_path)
-    codes = {open_identity(serial, tmp_path).code for _ in range(2)}
-    assert len(codes) == 1
-    assert codes != {before}
 
 
 @pytest.mark.parametrize("text", ["box-1", "", "box-../../../etc"])

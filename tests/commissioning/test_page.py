@@ -13,6 +13,7 @@ from urllib.error import HTTPError
 
 import pytest
 
+from edge_agent.commissioning.identity import open_identity
 from edge_agent.commissioning.page.aiming import AimingRun
 from edge_agent.commissioning.page.gate import LabelGate
 from edge_agent.commissioning.page.pages import CommissionPages
@@ -63,9 +64,13 @@ def browser(tmp_path: Path) -> Iterator[Browser]:
         server.stop()
 
 
-def test_without_the_code_there_is_a_form_and_nothing_else(browser: Browser) -> None:
+def test_without_the_code_there_is_a_form_and_nothing_else(browser: Browser, tmp_path: Path) -> None:
+    box = tmp_path / "box"
+    words = open_identity(box / "etc/edge-agent/serial", box / "var/lib/edge-agent-commission").words
     for path in ("/", "/s/dt-001-r"):
-        assert b'name="code"' in browser.ask(path)[1]
+        page = browser.ask(path)[1]
+        assert b'name="code"' in page
+        assert page.index(words.encode()) < page.index(b"<form"), "compared before the code is typed"
     assert [browser.ask(path)[0] for path in ("/state", "/aim/cam-1/", "/nothing")] == [403, 403, 403]
     for path in ("/site", "/claim", "/undo", "/photo", "/near"):
         assert browser.ask(path, b"{}")[0] == 403, path

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import errno
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,12 +15,15 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+import edge_set_apart
+from edge_agent.commissioning.messages import COMMISSIONING, CommissioningError
 from edge_agent.commissioning.page.state_document import state_document
 from edge_agent.commissioning.record import ClaimRecord, ClaimStore, CommissioningState
+from edge_agent.commissioning.root_part import RootPart
 from edge_agent.commissioning.withdrawal import adopt_withdrawal
 from edge_agent.config.model.settings import Mqtt
 from edge_agent.tools.doctor.checks.broker import is_unconfirmed
-from tests.commissioning.prepared_box import PASSWORD, ROOT_PART, PreparedBox, prepared_box, read_json
+from tests.commissioning.prepared_box import PASSWORD, ROOT, ROOT_PART, PreparedBox, prepared_box, read_json
 from tests.commissioning.steps import steps_of
 from tests.testbed.claims import claim
 
@@ -81,7 +87,8 @@ def test_a_site_that_is_not_in_the_bundle_is_refused(box: PreparedBox, site: str
 def test_a_bundle_of_another_key_is_refused(box: PreparedBox) -> None:
     box.release_key = Ed25519PrivateKey.generate()
     box.write_bundle()
-    assert apply(box)["outcome"] == "refused"
+    answer = apply(box)
+    assert (answer["outcome"], answer["code"]) == ("refused", "bundle-unsigned")
     assert box.programs() == []
 
 
@@ -91,11 +98,12 @@ def test_an_older_bundle_is_refused(box: PreparedBox) -> None:
     box.write_bundle(version=6)
     answer = apply(box)
     assert (answer["outcome"], "older (6)" in answer["detail"]) == ("refused", True)
+    assert answer["code"] == "bundle-older"
 
 
 def test_a_box_that_a_playbook_has_configured_is_not_changed(box: PreparedBox) -> None:
     (box.paths.etc / "edge-agent.yaml").write_text("# Ansible\n")
-    assert apply(box)["outcome"] == "refused"
+    assert apply(box)["code"] == "by-playbook"
     assert (box.paths.etc / "edge-agent.yaml").read_text() == "# Ansible\n"
 
 
@@ -109,6 +117,7 @@ def test_a_configuration_that_check_refuses_is_not_written(box: PreparedBox) -> 
     program.write_text("#!/bin/sh\necho 'a mistake in line 3' >&2; exit 78\n")
     answer = apply(box)
     assert (answer["outcome"], "a mistake in line 3" in answer["detail"]) == ("refused", True)
+    assert (answer["code"], answer["values"]["reason"]) == ("configuration-wrong", "a mistake in line 3")
     assert not (box.paths.etc / "edge-agent.yaml").exists()
 
 
@@ -148,7 +157,7 @@ def test_a_state_on_a_disk_of_its_own_is_set_apart_on_that_disk(
     box: PreparedBox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A mount cannot be renamed, and its content may not fit on another disk."""
-    monkeypatch.setattr(ROOT_PART, "is_mount", lambda path: path == box.state_dir)
+    monkeypatch.setattr(edge_set_apart, "is_mount", lambda path: path == box.state_dir)
     apply(box)
     (box.state_dir / "outbox.db").write_bytes(b"events of dt-001")
     (box.state_dir / "models/m.tflite").write_bytes(b"model")
@@ -163,15 +172,37 @@ def test_a_state_on_a_disk_of_its_own_is_set_apart_on_that_disk(
     assert not (box.folder / "var/lib/edge-agent-apart").exists()
 
 
+def test_a_state_that_cannot_be_renamed_is_set_apart_inside(
+    box: PreparedBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a folder of the lower layer of overlayfs."""
+    apply(box)
+    (box.state_dir / "outbox.db").write_bytes(b"events of dt-001")
+    (box.state_dir / "models/m.tflite").write_bytes(b"model")
+    rename = Path.rename
+
+    def refuse(path: Path, target: Path) -> Path:
+        if path == box.state_dir:
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    assert ask(box, action="unclaim", reason="undone")["outcome"] == "done"
+    (apart,) = (box.state_dir / "apart").iterdir()
+    assert (apart / "outbox.db").read_bytes() == b"events of dt-001"
+    assert (box.state_dir / "models/m.tflite").read_bytes() == b"model"
+    assert sorted(path.name for path in box.state_dir.parent.iterdir() if "agent.new" in path.name) == []
+
+
 def test_a_power_cut_while_a_disk_is_set_apart_keeps_the_files_together(
     box: PreparedBox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ROOT_PART, "is_mount", lambda path: True)
+    monkeypatch.setattr(edge_set_apart, "is_mount", lambda path: True)
     moving = box.state_dir / "apart/.moving"
     moving.mkdir(parents=True)
     (moving / "outbox.db").write_bytes(b"1")
     (box.state_dir / "outbox.db-wal").write_bytes(b"2")
-    ROOT_PART.set_apart(ROOT_PART.Box(box.folder), "dt-001")
+    edge_set_apart.set_apart(ROOT_PART.Box(box.folder), "dt-001")
     (apart,) = (box.state_dir / "apart").iterdir()
     assert sorted(path.name for path in apart.iterdir()) == ["outbox.db", "outbox.db-wal"]
 
@@ -179,7 +210,7 @@ def test_a_power_cut_while_a_disk_is_set_apart_keeps_the_files_together(
 def test_a_link_of_the_agent_s_user_moves_nothing_elsewhere(
     box: PreparedBox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ROOT_PART, "is_mount", lambda path: True)
+    monkeypatch.setattr(edge_set_apart, "is_mount", lambda path: True)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     apply(box)
@@ -191,9 +222,9 @@ def test_a_link_of_the_agent_s_user_moves_nothing_elsewhere(
 
 def test_a_bind_mount_and_a_link_are_mounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "link").symlink_to(tmp_path)
-    assert ROOT_PART.is_mount(Path("/proc"))
-    assert ROOT_PART.is_mount(tmp_path / "link")
-    assert not ROOT_PART.is_mount(tmp_path)
+    assert edge_set_apart.is_mount(Path("/proc"))
+    assert edge_set_apart.is_mount(tmp_path / "link")
+    assert not edge_set_apart.is_mount(tmp_path)
 
 
 def test_an_unclaimed_box_has_nothing_of_the_site(box: PreparedBox) -> None:
@@ -298,37 +329,52 @@ def test_a_certificate_of_another_site_is_refused(box: PreparedBox) -> None:
     made = box.authority.renew("dt-002", box.paths.etc / "tls/client.key")
     answer = ask(box, action="certificate", site="dt-001", claim_id="c1", certificate=made.cert.read_text())
     assert answer["outcome"] == "refused"
+    answer = ask(box, action="certificate", site="dt-009", claim_id="c1", certificate="")
+    assert (answer["code"], answer["values"]) == ("answer-other-site", {"site": "dt-009"})
+
+
+def test_each_refusal_with_a_code_has_its_sentence() -> None:
+    """And the values of the sentence: otherwise the page would show the English text."""
+    for path in (ROOT / "ansible/roles/edge_agent/files").glob("edge_*.py"):
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(call, ast.Call) and (code := code_in(call)):
+                english, vietnamese = COMMISSIONING[code]
+                values = {each.arg for each in call.keywords} | ({"reason"} if is_run(call) else set())
+                assert set(re.findall(r"{(\w+)}", english + vietnamese)) <= values, code
 
 
 @pytest.mark.parametrize(
-    ("device_tree", "dmi", "serial"),
+    ("code", "values", "shown"),
     [
-        ("10000000a1b2c3d4\0", None, "box-10000000a1b2c3d4"),
-        (None, "PF-2X9K-AB12\n", "box-pf2x9kab12"),
+        ("by-playbook", {}, "by-playbook"),
+        ("site-unknown", {"site": "dt-009"}, "site-unknown"),
+        ("site-unknown", {}, "root-refused"),
+        ("of-a-newer-version", {}, "root-refused"),
+        ("", {}, "root-refused"),
     ],
 )
-def test_the_serial_is_the_board_s_own(
-    tmp_path: Path, device_tree: str | None, dmi: str | None, serial: str
+def test_the_page_says_a_refusal_in_the_technicians_language_if_it_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, values: dict[str, str], shown: str
 ) -> None:
-    for name, text in (
-        ("proc/device-tree/serial-number", device_tree),
-        ("sys/class/dmi/id/product_serial", dmi),
-    ):
-        (tmp_path / name).parent.mkdir(parents=True)
-        if text is not None:
-            (tmp_path / name).write_text(text)
-    assert ROOT_PART.serial(ROOT_PART.Box(tmp_path)) == serial
+    monkeypatch.setattr("edge_agent.commissioning.root_part.secrets.token_hex", lambda _: "r1")
+    answer = {"id": "r1", "outcome": "refused", "detail": "English text", "code": code, "values": values}
+    (tmp_path / "answer.json").write_text(json.dumps(answer))
+    with pytest.raises(CommissioningError) as error:
+        RootPart(tmp_path / "request.json", tmp_path / "answer.json").ask("apply")
+    assert error.value.code == shown
+    assert ("English text" in error.value.text.vi) is (shown == "root-refused")
 
 
-@pytest.mark.parametrize("dmi", ["To be filled by O.E.M.", "Default string", "00000000", "None"])
-def test_a_board_without_a_number_gets_one_of_its_machine_id(tmp_path: Path, dmi: str) -> None:
-    (tmp_path / "sys/class/dmi/id").mkdir(parents=True)
-    (tmp_path / "sys/class/dmi/id/product_serial").write_text(dmi)
-    (tmp_path / "etc").mkdir()
-    (tmp_path / "etc/machine-id").write_text("0123456789abcdef0123456789abcdef\n")
-    serial = ROOT_PART.serial(ROOT_PART.Box(tmp_path))
-    assert serial.startswith("box-")
-    assert len(serial) == 20
+def is_run(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Attribute) and call.func.attr == "run"
+
+
+def code_in(call: ast.Call) -> str:
+    """The code of a ``Refused(text, code, …)`` or a ``box.run(…, code=…)``; empty: it has none."""
+    given = [each.value for each in call.keywords if each.arg == "code" and is_run(call)]
+    if isinstance(call.func, ast.Name) and call.func.id == "Refused":
+        given = call.args[1:2]
+    return str(given[0].value) if given and isinstance(given[0], ast.Constant) else ""
 
 
 def test_the_console_shows_no_escape_sequence(box: PreparedBox) -> None:
@@ -336,8 +382,20 @@ def test_the_console_shows_no_escape_sequence(box: PreparedBox) -> None:
     ROOT_PART.console(ROOT_PART.Box(box.folder))
     text = (box.folder / "run/issue.d/edge-agent.issue").read_text()
     assert "\x1b" not in text
-    assert "\\" not in text
+    assert text.count("\\") == 1
+    assert "\naddress \\4\n" in text, "agetty shows the IP address here"
     assert text.count("\n") < 25
+
+
+def test_the_console_shows_the_address_of_each_port(box: PreparedBox) -> None:
+    """agetty(8): without a name, it shows the first port's only."""
+    for port in ("eth1", "eth0", "odd}name"):
+        (box.folder / f"sys/class/net/{port}/device").mkdir(parents=True)
+    (box.folder / "sys/class/net/lo").mkdir()
+    (box.paths.run / "console.txt").write_text("box-1\n")
+    ROOT_PART.console(ROOT_PART.Box(box.folder))
+    text = (box.folder / "run/issue.d/edge-agent.issue").read_text()
+    assert text == "\nbox-1\naddress eth0 \\4{eth0}\naddress eth1 \\4{eth1}\n\n"
 
 
 def test_a_certificate_that_is_refused_leaves_the_agent_one_to_start_with(box: PreparedBox) -> None:
@@ -433,6 +491,25 @@ def test_a_page_that_is_still_served_does_not_leave_its_mark_after_the_end(
         "systemctl stop edge-agent-commission.service",
         "systemctl start --no-block edge-agent-commission.service",
     ]
+
+
+def test_an_examination_that_runs_ends_before_the_site_is_given_up(
+    box: PreparedBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes up to two minutes, has the lock that the page needs, and leaves a mark at its end."""
+    confirmed(box)
+    run, stopped = ROOT_PART.Box.run, list[str]()
+
+    def still_runs(self: Any, *command: str, **options: Any) -> Any:
+        if command == ("systemctl", "stop", "edge-agent-examination.service"):
+            assert (box.paths.etc / "site-id").exists()
+            stopped.append(command[-1])
+        if command[:2] == ("systemctl", "start"):
+            assert stopped, "or its mark follows"
+        return run(self, *command, **options)
+
+    monkeypatch.setattr(ROOT_PART.Box, "run", still_runs)
+    assert unclaim(box, claim_id="c1", why="wrong pole")[0] == "accepted"
 
 
 def test_a_power_cut_before_the_note_leaves_the_page_to_be_started(

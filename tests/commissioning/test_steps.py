@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import re
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import cv2
+import numpy as np
 import pytest
+from msgspec import structs
 
+from edge_agent.commands.signature import open_claim
 from edge_agent.commissioning.commissioning import Commissioning
 from edge_agent.commissioning.messages import COMMISSIONING, CommissioningError
 from edge_agent.commissioning.page.pages import NetworkForm
+from edge_agent.commissioning.page.state_document import state_document
 from edge_agent.commissioning.record import ClaimStore, CommissioningState, exclusive
+from edge_agent.commissioning.withdrawal import adopt_withdrawal
+from edge_agent.core.languages import Lang
 from edge_agent.core.problems import CodedProblem
 from edge_agent.tools.cameras.discovered import DiscoveredCamera, DiscoveryState, Vendor
-from edge_agent.wire import Claim, ClaimAnswer
+from edge_agent.tools.doctor.report import KEPT
+from edge_agent.wire import Claim, ClaimAnswer, Doctor, DoctorLine, VerdictCounts
 from edge_agent.wire.claims import check_character
-from tests.commissioning.prepared_box import PASSWORD, PreparedBox, prepared_box
-from tests.commissioning.steps import code_of, steps_of
+from tests.commissioning.prepared_box import CODE, PASSWORD, ROOT_PART, PreparedBox, prepared_box
+from tests.commissioning.steps import code_of, examined, steps_of
 from tests.testbed.claims import SERIAL, TIME
 from tests.testbed.mosquitto import wait_until
-from tests.tools.doctor.strict_camera import StrictCamera
+from tests.tools.doctor.conftest import StrictCamera
 
 BY = "Nguyễn Văn An"
 
@@ -71,6 +82,18 @@ def test_a_label_with_a_wrong_letter_is_not_a_site(box: PreparedBox, typed: str)
     assert code_of(error.value) == "site-check"
 
 
+def test_a_missing_or_wrong_release_key_is_not_called_a_missing_list(box: PreparedBox) -> None:
+    key = box.folder / "etc/edge-agent/release.pem"
+    key.write_text("-----BEGIN CERTIFICATE-----")
+    with pytest.raises(CommissioningError, match="it holds no public key") as error:
+        steps_of(box)
+    assert code_of(error.value) == "release-key-invalid"
+    key.unlink()
+    with pytest.raises(CommissioningError, match=r"release\.pem") as error:
+        steps_of(box)
+    assert code_of(error.value) == "release-key-missing"
+
+
 def test_a_site_that_is_newer_than_the_bundle(box: PreparedBox) -> None:
     with pytest.raises(CommissioningError) as error:
         steps_of(box).choose(label("dt-009"))
@@ -94,13 +117,29 @@ def test_a_wrong_password_changes_nothing(tmp_path: Path, monkeypatch: pytest.Mo
     assert not (box.paths.run / "credentials").exists()
 
 
+def test_other_passwords_are_tried_at_once_until_the_camera_has_refused_four(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with StrictCamera() as camera:
+        box = prepared_box(tmp_path, 8883, [camera.url])
+        with box.root_part(monkeypatch):
+            steps = steps_of(box)
+            steps.choose(label("dt-001"))
+            codes = []
+            for password in ("first", "second", "third", "fourth", "fifth"):
+                with pytest.raises(CommissioningError) as error:
+                    steps.claim(BY, {"": password})
+                codes.append(code_of(error.value))
+    assert (codes, camera.logins) == (["password-wrong"] * 4 + ["password-untried"], 4)
+
+
 def test_a_dead_camera_is_named_and_does_not_end_the_work(box: PreparedBox) -> None:
     steps, _ = claimed(box)
     assert steps.found is not None
     (camera,) = steps.found.cameras
     assert not camera.fits
     assert str(camera.said) == "not found at 127.0.0.1: check power, cable and address"
-    assert camera.said.vi.startswith("không thấy tại 127.0.0.1")
+    assert camera.said.vi.startswith("không tìm thấy tại 127.0.0.1")
 
 
 def test_what_the_search_finds_is_compared_with_the_sheet(box: PreparedBox) -> None:
@@ -140,6 +179,22 @@ def test_a_full_card_is_named(box: PreparedBox, monkeypatch: pytest.MonkeyPatch)
     assert steps.record.state is CommissioningState.UNCLAIMED
 
 
+def test_an_error_of_root_s_part_is_no_riddle_on_the_phone(
+    box: PreparedBox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    steps, _ = claimed(box)
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(ROOT_PART, "set_apart", fail)
+    with pytest.raises(CommissioningError) as error:
+        steps.undo()
+    assert code_of(error.value) == "root-failed"
+    assert "Errno" not in error.value.text.vi + error.value.text
+    assert "[Errno 18] Invalid cross-device link" in caplog.text, "the workshop needs it"
+
+
 def test_a_card_that_cannot_store_the_claim_is_named(box: PreparedBox) -> None:
     steps = steps_of(box)
     steps.choose(label("dt-001"))
@@ -170,17 +225,39 @@ def test_a_second_site_needs_an_undo_first(box: PreparedBox) -> None:
     assert steps.claim(BY, {"": PASSWORD}).previous_claim_id == claim.claim_id
 
 
-def test_a_confirmed_claim_installs_the_certificate_and_spends_the_code(box: PreparedBox) -> None:
+def test_a_confirmed_claim_installs_the_certificate(box: PreparedBox) -> None:
     steps, claim = claimed(box)
     made = box.authority.renew("dt-001", box.paths.etc / "tls/client.key")
     steps.accept(answer(claim, "confirmed", certificate=made.cert.read_text()))
     assert steps.record.state is CommissioningState.CONFIRMED
     assert (box.paths.etc / "tls/client.crt").read_text() == made.cert.read_text()
-    assert not (box.paths.state / "code").exists()
     assert not box.paths.confirmed.exists(), "the technician has not signed yet"
     with pytest.raises(CommissioningError) as error:
         steps.undo()
     assert code_of(error.value) == "confirmed-already"
+    assert steps_of(box).box.identity.code == CODE, "the label opens the page after a power cut, too"
+
+
+def test_the_code_on_the_label_opens_the_page_after_a_withdrawal(box: PreparedBox) -> None:
+    steps, claim = claimed(box)
+    made = box.authority.renew("dt-001", box.paths.etc / "tls/client.key")
+    steps.accept(answer(claim, "confirmed", certificate=made.cert.read_text()))
+    (box.paths.etc / "site-id").unlink()  # as root's part leaves it
+    store = ClaimStore(box.paths.state)
+    adopt_withdrawal(box.paths, store)
+    again = steps_of(box)
+    assert (again.record.state, again.box.identity.code) == (CommissioningState.WITHDRAWN, CODE)
+
+
+def test_another_site_can_be_chosen_before_the_claim(box: PreparedBox) -> None:
+    steps = steps_of(box)
+    steps.choose(label("dt-002"))
+    steps.choose_another()
+    assert state_document(steps, None)["site"] is None
+    claimed_steps, _ = claimed(box)
+    with pytest.raises(CommissioningError) as error:
+        claimed_steps.choose_another()
+    assert code_of(error.value) == "claimed-already"
 
 
 @pytest.mark.parametrize("decision", ["refused", "withdrawn"])
@@ -270,6 +347,103 @@ def test_the_papers_need_an_examination_and_a_signature(box: PreparedBox) -> Non
     with pytest.raises(CommissioningError) as error:
         steps.finish(BY)
     assert code_of(error.value) == "signature-missing"
+
+
+def test_a_failed_examination_leaves_no_former_verdict(box: PreparedBox) -> None:
+    steps, _ = claimed(box)
+    steps.examine("vi")
+
+    def fail(lang: Lang, paper: bool) -> Doctor:
+        raise CommissioningError("disk-full")
+
+    steps.box = replace(steps.box, examine=fail)
+    with pytest.raises(CommissioningError):
+        steps.examine("vi")
+    assert state_document(steps, None)["verdict"] is None
+
+
+@pytest.mark.parametrize(
+    ("finding", "code"), [("clock-not-set", "clock-first"), ("clock-not-set-offline", "signature-missing")]
+)
+def test_nothing_is_signed_while_a_time_server_can_still_set_the_clock(
+    box: PreparedBox, finding: str, code: str
+) -> None:
+    steps, _ = claimed(box)
+    clock = DoctorLine(check="clock", level="red", finding=finding, said="2021", todo=None)
+    steps.papers.put_verdict(structs.replace(examined("vi"), lines=[clock]))
+    with pytest.raises(CommissioningError) as error:
+        steps.finish(BY)
+    assert code_of(error.value) == code
+
+
+def sign(steps: Commissioning) -> Path:
+    done, png = cv2.imencode(".png", np.zeros((20, 20), np.uint8))
+    assert done
+    steps.papers.put("signature.png", png.tobytes())
+    return steps.finish(BY)
+
+
+def test_a_report_that_is_signed_before_the_clock_is_set_has_no_date_in_its_name(box: PreparedBox) -> None:
+    """The box's clock says 2021 then."""
+    steps, _ = claimed(box)
+    clock = DoctorLine(check="clock", level="red", finding="clock-not-set-offline", said="2021", todo=None)
+    steps.papers.put_verdict(structs.replace(examined("vi"), lines=[clock]))
+    assert re.fullmatch(r"dt-001-undated-[0-9a-f]{8}\.signed\.html", sign(steps).name)
+    steps.papers.put_verdict(examined("vi"))
+    assert re.fullmatch(r"dt-001-20\d{6}T\d{6}Z\.signed\.html", sign(steps).name)
+
+
+def test_only_the_newest_signed_reports_stay_and_the_one_just_signed(box: PreparedBox) -> None:
+    steps, _ = claimed(box)
+    steps.examine("vi")
+    folder = box.state_dir / "reports"
+    folder.mkdir(exist_ok=True)
+    earlier = [folder / f"dt-001-undated-{number:08x}.signed.html" for number in range(KEPT + 1)]
+    for age, page in enumerate(reversed(earlier)):
+        page.write_text("signed")
+        os.utime(page, (4e9 - age, 4e9 - age))
+    just = sign(steps)
+    assert set(folder.glob("*.html")) == {*earlier[1:], just}
+
+
+def test_the_technician_may_examine_again_after_signing(box: PreparedBox) -> None:
+    steps, _ = claimed(box)
+    steps.examine("vi")
+    signed = sign(steps)
+    asked: list[bool] = []
+
+    def examine(lang: Lang, paper: bool) -> Doctor:
+        asked.append(paper)
+        return examined(lang)
+
+    steps.box = replace(steps.box, examine=examine)
+    steps.examine("en")
+    verdict = steps.papers.verdict()
+    assert verdict is not None
+    assert (asked, verdict.lang) == ([False], "en")
+    assert list(signed.parent.glob("*.html")) == [signed]
+
+
+def test_an_examination_sends_the_claim_again_until_it_is_answered(box: PreparedBox) -> None:
+    steps, claim = claimed(box)
+    sent = steps.record
+    steps.delivered(sent)
+    assert steps.record.delivered
+    steps.examine("vi")
+    steps.delivered(sent)
+    record = steps.record
+    assert not record.delivered, "the session had sent the claim without the verdict"
+    signed = open_claim(record.jws.encode())
+    assert signed == record.claim == structs.replace(claim, verdict=VerdictCounts(green=1, yellow=1, red=0))
+    steps.delivered(record)
+    steps.examine("vi")
+    assert steps.record.delivered, "the verdict is the same"
+    made = box.authority.renew("dt-001", box.paths.etc / "tls/client.key")
+    steps.accept(answer(signed, "confirmed", certificate=made.cert.read_text()))
+    before = steps.record
+    steps.box = replace(steps.box, examine=lambda lang, _: structs.replace(examined(lang), lines=[]))
+    steps.examine("vi")
+    assert steps.record == before, "an answered claim stays as it is"
 
 
 @pytest.mark.parametrize(

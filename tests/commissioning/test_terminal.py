@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from edge_agent.cli.arguments import parser
 from edge_agent.commissioning.command import run_commission
 from edge_agent.commissioning.messages import CommissioningError
 from edge_agent.commissioning.terminal import Terminal
-from edge_agent.core.errors import UsageError
+from edge_agent.core.errors import EdgeAgentError
 from edge_agent.host.health.clock_sync import KernelSync
 from edge_agent.wire.claims import check_character
 from tests.commissioning.prepared_box import CODE, PASSWORD, PreparedBox, prepared_box
@@ -36,9 +37,10 @@ def test_a_site_is_claimed_and_examined(box: PreparedBox) -> None:
     code = Terminal(steps_of(box), out, "vi").commission(LABEL, "Nguyễn Văn An", lambda: PASSWORD, None)
     lines = out.getvalue().splitlines()
     assert code == 0
-    assert lines[0] == "dt-001: Ngã tư dt-001, Đề Thám"
-    assert "không thấy tại 127.0.0.1" in lines[1]
+    assert lines[0] == "dt-001: Ngã tư dt-001, phường Đề Thám"
+    assert "không tìm thấy tại 127.0.0.1" in lines[1]
     assert lines[-1] == "ĐẠT"
+    assert "LỖI  máy chủ nhận tin: refused" in lines, "named as on the page"
     assert (box.paths.etc / "credentials/cam-1").read_text() == PASSWORD + "\n"
     out.truncate(0)
     Terminal(steps_of(box), out, "en").status()
@@ -75,6 +77,15 @@ def test_the_workshop_gets_the_row_of_a_box(box: PreparedBox) -> None:
     assert json.loads(run(box, "--identity", "--json"))["words"] == found["words"]
 
 
+def test_a_code_that_others_have_seen_is_replaced(box: PreparedBox) -> None:
+    before = json.loads(run(box, "--identity", "--json"))
+    row = run(box, "--new-code").splitlines()[1]
+    after = json.loads(run(box, "--identity", "--json"))
+    assert row.endswith(f",code {after['code']}")
+    assert after.pop("code") != before.pop("code")
+    assert after == before, "the former label's words and address stay right"
+
+
 def test_the_state_as_json(box: PreparedBox) -> None:
     state = json.loads(run(box, "--status", "--json"))
     assert (state["state"], state["serial"], "code" in state) == ("unclaimed", SERIAL, False)
@@ -89,6 +100,34 @@ def test_the_page_and_doctor_agree_on_the_clock(
     assert json.loads(run(box, "--status", "--json"))["synced"] is synced
 
 
-def test_no_site_is_a_wrong_use(box: PreparedBox) -> None:
-    with pytest.raises(UsageError, match="name the site as its label does"):
-        run(box)
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        ([], "name the site as its label does"),
+        ([LABEL], "name the person who commissions the site"),
+        (["dt-001-0", "--by", "An"], "not what a label says"),
+        ([LABEL, "--by", "An", "--photo", "/nowhere.jpg"], "--photo /nowhere.jpg cannot be read"),
+    ],
+    ids=["no site", "no name", "wrong label", "no photo"],
+)
+def test_arguments_are_checked_before_the_box(tmp_path: Path, words: list[str], problem: str) -> None:
+    with pytest.raises(EdgeAgentError, match=problem):
+        run_commission(parser().parse_args(["commission", *words, "--sysroot", str(tmp_path)]), io.StringIO())
+
+
+@pytest.mark.parametrize(
+    ("folder", "words"),
+    [
+        ("state", ["--status"]),
+        ("state", [LABEL, "--by", "An"]),
+        ("run", [LABEL, "--by", "An"]),
+        ("run", ["--undo"]),
+        ("run", ["--serve"]),
+    ],
+)
+def test_a_box_without_its_folders_is_said(box: PreparedBox, folder: str, words: list[str]) -> None:
+    missing: Path = getattr(box.paths, folder)
+    shutil.rmtree(missing)
+    with pytest.raises(CommissioningError) as error:
+        run(box, *words)
+    assert str(error.value).startswith(f"{missing} is missing: this box was not prepared in the workshop")

@@ -6,13 +6,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.compat import released
-from tests.testbed.mosquitto import Mosquitto
 from tests.testbed.walker import walking_clip
 
 collect_ignore = [] if released.in_history() else ["test_released.py"]
@@ -36,9 +34,3 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def walker(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return walking_clip(tmp_path_factory.mktemp("clip") / "walker.mp4", empty_s=0.5, tail_s=0.5)
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path, persistent=True) as started:
-        yield started

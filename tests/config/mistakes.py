@@ -1,10 +1,16 @@
-"""One mistake in each row: its name, a configuration with ``§`` where the mistake must be found, and the
+"""One mistake or doubt in each row: its name, a configuration with ``§`` where it must be found, and the
 message. One row a line, so that it reads as a table."""
 # ruff: noqa: E501
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 from tests.config.places import MINIMAL, with_camera
+
+_GUIDE = Path(__file__).parents[2] / "docs" / "guide" / "first-site.md"
+SNIPPETS = re.findall(r"```yaml\n(.*?)```", _GUIDE.read_text(encoding="utf-8"), re.DOTALL)
 
 _YARD = "{polygon: [[0.1, 0.5], [0.9, 0.5], [0.9, 1]]}"
 _DOOR = "{from: [0.2, 0.5], to: [0.8, 0.5]}"
@@ -80,8 +86,8 @@ MISTAKES = [
     ("unknown key that resembles nothing", _top("§zzz: 1"), "known here: gateway, version"),
     ("unknown key deep inside", with_camera("url: /clip\nanalyse: {§fsp: 5}"), "(did you mean 'fps'?)"),
     ("a comma that splits a value", MINIMAL + "  - {id: cam-2, url: rtsp://h/a,§b}\n", "a value with a comma in it needs quotes inside { }"),
-    ("password in the file", with_camera("url: rtsp://h/s\n§password: x"), "put it into a file of its own"),
-    ("the same key twice", _top("outbox: {max_bytes: 1GB, §max_bytes: 2GB}"), "stands here twice, first in line 6"),
+    ("password in the file", with_camera("url: rtsp://h/s\n§password: x"), "write it to a file of its own"),
+    ("the same key twice", _top("outbox: {max_bytes: 1GB, §max_bytes: 2GB}"), "appears here twice, first in line 6"),
     ("missing key", "§gateway: {id: a, ward: b}\ncameras: []\n", "has no 'mqtt'"),
     ("missing key of a camera", with_camera("analyse: {fps: 5}").replace("id: cam-1", "§id: cam-1"), "camera has no 'url'"),
     ("a key without a value", _top("heartbeat_s:§"), "has no value"),
@@ -111,7 +117,7 @@ MISTAKES = [
     ("an id in Vietnamese", _rules("[{id: §Cổng Đông_1, kind: loitering, zone: yard}]"), "(did you mean 'cong-dong-1'?)"),
     ("an id of 64 characters", _gateway("{id: §" + "a" * 64 + ", ward: b}"), "at most 63 characters"),
     ("the reserved camera id", with_camera("url: /clip").replace("cam-1", "§gateway"), "'gateway' is reserved"),
-    ("the same camera twice", with_camera("url: /clip") + "  - {id: §cam-1, url: /clip}\n", "stands in this file twice, first in line 4"),
+    ("the same camera twice", with_camera("url: /clip") + "  - {id: §cam-1, url: /clip}\n", "appears in this file twice, first in line 4"),
     ("an unknown class", _top("detector: {labels: [§persn]}"), "(did you mean 'person'?)"),
     ("the same class twice", _top("detector: {labels: [car, bus, §car]}"), "twice"),
     ("no class at all", _top("detector: {labels: §[]}"), "at least 1, not 0"),
@@ -152,7 +158,7 @@ MISTAKES = [
     ("a device outside /dev", with_camera("url: §v4l2:/etc/passwd"), "v4l2:/dev/video0"),
     ("a device that leads out of /dev", with_camera("url: §v4l2:/dev/../etc/passwd"), "v4l2:/dev/video0"),
     ("a camera port that is none", with_camera("url: §rtsp://h:x/s"), "if what stands there is a user name and password"),
-    ("a camera port after a user part", with_camera("url: §rtsp://u:p@h:x/s"), "after the @ comes host:port"),
+    ("a camera port after a user part", with_camera("url: §rtsp://u:p@h:x/s"), "after the @, write host:port"),
     ("a user in the URL and beside it", with_camera("url: rtsp://u:p@h/s\n§username: v\npassword_file: login.pass"), "leave one of the two out"),
     ("a user for a file", with_camera("url: /clip\n§username: v\npassword_file: login.pass"), "has no user"),
     ("a user part without a name", with_camera("url: §rtsp://:p@h/s"), "no user name before the colon"),
@@ -177,7 +183,7 @@ MISTAKES = [
     ("zones as a list", _zones("§[{id: yard, polygon: []}]"), "write {some-id: …}, each a mapping {polygon: [[x, y]"),
     ("zones beside the cameras", _top(f"§zones: {{yard: {_YARD}}}"), "unknown key 'zones' in the configuration; it belongs to a camera"),
     ("a zone of no area", _zones("{yard: {polygon: §[[0, 0], [0.5, 0.5], [1, 1]]}}"), "polygon: the polygon has no area"),
-    ("a zone twice", _zones(f"{{yard: {_YARD}, §yard: {_YARD}}}"), "this key stands here twice"),
+    ("a zone twice", _zones(f"{{yard: {_YARD}, §yard: {_YARD}}}"), "this key appears here twice"),
     ("33 zones", _zones("§{" + ", ".join(f"z{i}: {_YARD}" for i in range(33)) + "}"), "zones: at most 32 zones, not 33"),
     # --- rules
     ("a rule that is not in a list", _rules("§{id: night, kind: loitering, zone: yard}"), "write [ … ] around it"),
@@ -190,7 +196,7 @@ MISTAKES = [
     ("a zone that resembles none", _rules("[{id: night, kind: loitering, zone: §pool}]"), "no zone 'pool'; its zones: 'yard', 'gate'"),
     ("a zone of a camera without zones", with_camera("url: /clip\nrules: [{id: night, kind: loitering, zone: §yard}]"), "has no zones; define 'yard' under zones"),
     ("a zone of another camera", with_camera(f"url: /clip\nzones: {{yard: {_YARD}}}") + "  - {id: cam-2, url: /clip, rules: [{id: night, kind: loitering, zone: §yard}]}\n", "has no zones"),
-    ("the same rule twice", _rules("[{id: night, kind: loitering, zone: yard}, {id: §night, kind: zone-intrusion, zone: yard}]"), "rule id 'night' stands in this camera twice, first in line 7"),
+    ("the same rule twice", _rules("[{id: night, kind: loitering, zone: yard}, {id: §night, kind: zone-intrusion, zone: yard}]"), "rule id 'night' appears in this camera twice, first in line 7"),
     ("a rule for an unknown class", _rule("labels: [§persn]"), "labels: must be person, "),
     ("a rule for no class", _rule("labels: §[]"), "labels: must be a list of class labels: at least 1, not 0"),
     ("a duration that is too long", _rule("min_duration_s: §4000"), "a number from 0 to 3600 seconds"),
@@ -198,7 +204,7 @@ MISTAKES = [
     ("a cooldown that is too long", _rule("cooldown_s: §86401"), "a number from 0 to 86400 seconds"),
     ("a misspelt severity", _rule("severity: §alert"), "severity: must be info, warning or alarm, not 'alert' (did you mean 'alarm'?)"),
     ("a severity as it goes on the wire", _rule("severity: §ERROR"), "must be info, warning or alarm"),
-    ("loitering that lasts no time", _rule("min_duration_s: §0"), "min_duration_s: loitering lasts"),
+    ("loitering that lasts no time", _rule("min_duration_s: §0"), "min_duration_s: loitering must last longer than 0 seconds"),
     ("65 rules", _rules("§[" + ", ".join(f"{{id: r{i}, kind: loitering, zone: yard}}" for i in range(65)) + "]"), "at most 64, not 65"),
     # --- schedules
     ("no day at all", _schedule("days: §[]"), "days: must be a list of days: at least 1, not 0"),
@@ -264,11 +270,11 @@ MISTAKES = [
     ("a date without zeros", _holidays("[§2027-2-5]"), "(did you mean '2027-02-05'?)"),
     ("a holiday by its name", _holidays("[§tet]"), "must be a date such as 2027-01-01 or a span"),
     ("a span backwards", _holidays("[§2027-02-11..2027-02-05]"), "this span ends before it begins"),
-    ("a span of all time", _holidays("[§0001-01-01..9999-12-31]"), "days, which is no holiday; at most 100"),
+    ("a span of all time", _holidays("[§0001-01-01..9999-12-31]"), "days, too long for a holiday; at most 100"),
     ("a span of three", _holidays("[§2027-01-01..2027-01-02..2027-01-03]"), "or a span such as"),
     ("a span with a blank", _holidays('[§"2027-01-01 .. 2027-01-02"]'), "or a span such as"),
     ("one date without a list", _holidays("§2027-01-01"), "write [ … ] around it"),
-    ("years of holidays", _holidays("§[" + ", ".join(f"{2020 + i}-01-01..{2020 + i}-03-31" for i in range(5)) + "]"), "452 days are no list of holidays; at most 400"),
+    ("years of holidays", _holidays("§[" + ", ".join(f"{2020 + i}-01-01..{2020 + i}-03-31" for i in range(5)) + "]"), "452 days are too many for a list of holidays; at most 400"),
     # --- clips and storage
     ("clips: off", _camera("report: {clips: §off}"), "clips: must be none, rules or unmasked, not 'off' (did you mean 'none'?)"),
     ("a clip that is too short for what is before and after", _camera("clip: {max_s: §10}"), "pre_s and post_s together are 10 s, and max_s is 10: too short"),
@@ -295,6 +301,8 @@ MISTAKES = [
     ("a key that is a list", _top("? §[a]\n: b"), "a key must be a single word"),
     ("a merge key of a word", _top("outbox: {<<: §x}"), "<< takes a mapping"),
     ("nested deep", _top("outbox: " + "[" * 32 + "§" + "[" * 8 + "]" * 40), "nested deeper than 32"),
+    ("swapped coordinates", _gateway("{id: a, ward: b, location: {latitude: §106.3366, longitude: 20.4463}}"), "latitude: must be a number from -90 to 90 degrees, not '106.3366'"),
+    *((f"a name that is {name}", _rules(f"[{{id: r, kind: loitering, zone: yard, name: §{name}}}]"), "name: ") for name in ("7", f'"{"x" * 129}"', '"two\\nlines"', "[a]")),
     # --- the ground plane
     ("three marks", _ground("{points: §[[0.3, 0.9], [0.7, 0.9], [0.6, 0.5]], rectangle_m: [4, 9]}"), "must be a list of points: at least 4, not 3"),
     ("marks without a length", _ground(f"{{points: §{_MARKS}}}"), "write either rectangle_m"),
@@ -304,5 +312,83 @@ MISTAKES = [
     ("mirrored places", _ground(f"{{points: §{_MARKS}, metres: [[0, 0], [4, 0], [4, -9], [0, -9]]}}"), "the other way round"),
     ("marks above the road", _ground("{points: §[[0.4, 0.5], [0.6, 0.5], [0.7, 0.3], [0.3, 0.3]], rectangle_m: [4, 9]}"), "end inside the picture"),
     ("a compass key of another kind", _ground(f"{{points: {_MARKS}, rectangle_m: [4, 9], §north_deg: 9}}"), "write bearing_deg"),
+]
+
+_MASKED = "privacy_masks: [[[0, 0], [1, 0], [1, 0.1]]]"
+_NO_CLIPS = "no clips: this camera has privacy_masks, and a clip is not transcoded, so they would not be in it; mask in the camera itself (recommended), or write report.clips: unmasked"
+_OTHER_HOST = "main_url is on another host than url: the agent sends the login of this camera to both hosts"
+_BORDER = "the line 'door' lies on the picture's border: nothing is seen beyond it, so nothing crosses it"
+_LANE = "{polygon: [[0.1, 0.5], [0.4, 0.5], [0.4, 0.9], [0.1, 0.9]]}"
+_UPWARDS = "arrow: {from: [0.5, 0.9], to: [0.5, 0.6]}"
+
+
+def _seen(lines: str) -> str:
+    return with_camera(f"url: rtsp://h/s\n{lines}")
+
+
+def _stay(more: str = "", zone: str = _YARD) -> str:
+    return f"zones: {{yard: {zone}}}\nrules: [{{id: r, kind: loitering, zone: yard{more}}}]"
+
+
+def _door(begin: str, end: str, more: str = "") -> str:
+    rule = "rules: [{id: r, kind: line-crossing, line: door}]"
+    return _seen(f"lines: {{§door: {{from: {begin}, to: {end}}}}}\n{rule}{more}")
+
+
+def _way(more: str) -> str:
+    return _seen(f"zones: {{lane: {_LANE}}}\nrules: [{{id: r, kind: wrong-way, zone: lane, {more}}}]")
+
+
+DOUBTS = [
+    # --- streams and files
+    *((f"the main stream {path}", with_camera(f"url: §rtsp://10.0.0.11{path}"), "this looks like the camera's main stream") for path in ("/Streaming/Channels/101", "/ISAPI/Streaming/channels/201?transportmode=unicast", "/cam/realmonitor?channel=1&subtype=0", "/stream1", "/h264Preview_01_main", "/media/video1", "/main", "/user=admin&channel=1&stream=0.sdp?")),
+    ("no camera", f"{_GATEWAY}\n{_MQTT}\ncameras: §[]\n", "there is no camera"),
+    # --- clips and stills
+    ("clips asked for and masked", with_camera(f"url: rtsp://h/s\n{_MASKED}\nreport: {{clips: §rules}}"), _NO_CLIPS),
+    ("clips described and masked", with_camera(f"url: rtsp://h/s\n{_MASKED}\n§clip: {{pre_s: 3}}"), _NO_CLIPS),
+    ("clips described and switched off", with_camera("url: rtsp://h/s\nreport: {clips: none}\n§clip: {pre_s: 3}"), "clip does nothing: report.clips is none"),
+    ("a long run-up", with_camera("url: rtsp://h/s\nclip: {pre_s: §12}"), "clips cannot begin 12 s before the event: ring.seconds is 10"),
+    ("a short ring", with_camera("url: rtsp://h/s\nring: {seconds: §4}"), "clips cannot begin 5 s before the event: ring.seconds is 4"),
+    ("the same stream twice", with_camera("url: rtsp://h/s\nclip: {main_url: §rtsp://h/s}"), "main_url is the same as url: the camera is asked twice for one stream"),
+    ("a main stream on another host", with_camera("url: rtsp://u:p@h:554/2\nclip: {main_url: §rtsp://g/1}"), _OTHER_HOST),
+    ("stills without snapshots", with_camera("url: rtsp://h/2\nreport: {stills: §rules, snapshots: none}"), "no stills: report.snapshots is none, so no picture leaves the gateway"),
+    # --- zones, lines and rules that can never fire
+    ("a zone without a rule", _seen(f"zones: {{§yard: {_YARD}}}"), "no rule refers to the zone 'yard'; it does nothing"),
+    ("a masked zone", _seen(_stay().replace("yard:", "§yard:", 1) + "\nmasks: [[[0, 0], [1, 0], [1, 0.1]], [[0, 0.5], [1, 0.5], [1, 1], [0, 1]]]"), "the zone 'yard' lies entirely in one of the masks: nothing is detected there"),
+    ("an excluded zone", _seen(_stay(zone=_YARD.replace("{", "{exclude: [[[0, 0.5], [1, 0.5], [1, 1], [0, 1]]], ")).replace("yard:", "§yard:", 1)), "the zone 'yard' lies entirely in one of its excluded parts: nothing of it is left"),
+    ("one class unseen", _seen(_stay(", labels: [person, §car]")) + "detector: {labels: [person, bus]}", "'car' is never seen: detector.labels does not have car"),
+    ("all classes unseen", _seen(_stay(", labels: [person, car]").replace("[{", "[§{")) + "detector: {labels: [truck, bus]}", "rule 'r' never fires: detector.labels does not have person or car"),
+    ("all classes of a kind unseen", _seen(_stay().replace("[{", "[§{").replace("loitering", "stopped-vehicle")) + "detector: {labels: [person]}\n", "rule 'r' never fires: detector.labels does not have car, bus, truck or motorcycle"),
+    ("no detector", _seen(_stay().replace("[{", "[§{")) + "detector: {model: none}", "rule 'r' never fires: detector.model is none"),
+    ("a line without a rule", _seen(f"lines: {{§door: {_DOOR}}}"), "no rule refers to the line 'door'; it does nothing"),
+    ("a masked line", _door("[0.2, 0.5]", "[0.8, 0.5]", "\nmasks: [[[0, 0], [1, 0], [1, 0.5], [0, 0.5]]]"), "the line 'door' lies entirely in one of the masks: nothing is detected there"),
+    ("a line on the lower border", _door("[0, 0.99]", "[1, 1]"), _BORDER),
+    ("a line on the left border", _door("[0.01, 0.1]", "[0, 0.9]"), _BORDER),
+    ("a short arrow", _way("arrow: §{from: [0.2, 0.6], to: [0.22, 0.6]}"), "arrow: 0.02 of the picture is too short for a sure direction; draw a longer one"),
+    ("a short zone", _way(f"{_UPWARDS}, min_distance: §0.4"), "min_distance: the zone 'lane' is only 0.38 widths of a 16:9 picture from end to end, so no vehicle can travel 0.4 in it"),
+]
+
+NOT_DOUBTFUL = [
+    *((f"the sub stream {path}", with_camera(f"url: rtsp://10.0.0.11{path}")) for path in ("/Streaming/Channels/102", "/Streaming/Channels/1002", "/cam/realmonitor?channel=1&subtype=1", "/stream2", "/stream10", "/h264Preview_01_sub", "/media/video2", "/mainstreet")),
+    ("masked, nobody asked for clips", with_camera(f"url: rtsp://h/s\n{_MASKED}")),
+    ("masked, and clips without the masks", with_camera(f"url: rtsp://h/s\n{_MASKED}\nreport: {{clips: unmasked}}")),
+    ("masked, and no clips", with_camera(f"url: rtsp://h/s\n{_MASKED}\nreport: {{clips: none}}")),
+    ("no clips and a short ring", with_camera("url: rtsp://h/s\nreport: {clips: none}\nring: {seconds: 4}")),
+    ("a main stream has its own ring", with_camera("url: rtsp://h/stream2\nclip: {pre_s: 12, main_url: rtsp://h/stream1}")),
+    ("a main stream on another port", with_camera("url: rtsp://u:p@h:554/2\nclip: {main_url: rtsp://h:8554/1?a=b}")),
+    ("a main stream on another host with a login of its own", with_camera("url: rtsp://u:p@h/2\nclip: {main_url: rtsp://v:q@g/1}")),
+    *((f"a main stream for stills {report}", with_camera(f"url: rtsp://h/2\n{_MASKED}\nclip: {{main_url: rtsp://h/1}}\nreport: {report}")) for report in ("{stills: rules}", "{stills: rules, clips: none}")),
+    *((f"snippet {number} of the guide", _seen(snippet)) for number, snippet in enumerate(SNIPPETS)),
+    ("a rule", _seen(_stay())),
+    *((f"a time that is long enough {times}", _seen(_stay(f", min_duration_s: {duration_s}, schedule: {{{times}}}"))) for duration_s, times in ((599, 'from: "23:55", to: "00:05"'), (3600, 'from: "08:00", to: "08:00"'), (3600, "days: [sun]"))),
+    ("a zone that is half masked", _seen(_stay() + "\nmasks: [[[0, 0.6], [1, 0.6], [1, 1], [0, 1]]]")),
+    ("a private zone", _seen(_stay() + "\nprivacy_masks: [[[0, 0], [1, 0], [1, 1], [0, 1]]]")),
+    ("a rule for all classes, of which one is seen", _seen(_stay()) + "detector: {labels: [person]}"),
+    ("two classes that are seen", _seen(_stay(", labels: [person, car]")) + "detector: {labels: [car, person]}"),
+    ("a rule that is switched off waits for nothing", _seen(_stay(", labels: [car], enabled: false")) + "detector: {labels: [person]}\n"),
+    ("a line that is half masked", _door("[0.2, 0.5]", "[0.8, 0.5]", "\nmasks: [[[0, 0], [0.7, 0], [0.7, 1], [0, 1]]]").replace("§", "")),
+    ("a line with one end on the border", _door("[0, 0]", "[0.1, 1]").replace("§", "")),
+    ("a line across the whole picture", _door("[0, 0.5]", "[1, 0.5]").replace("§", "")),
+    ("a zone that is long enough", _way(f"{_UPWARDS}, min_distance: 0.36")),
 ]
 # fmt: on

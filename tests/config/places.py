@@ -50,6 +50,12 @@ def with_camera(lines: str) -> str:
     return head + "".join(f"    {line}\n" for line in lines.splitlines())
 
 
+def warnings_of(directory: Path, text: str) -> list[str]:
+    """Warnings as ``line:column: text``."""
+    found = settings_of(directory, text).warnings
+    return [each.partition("agent.yaml:")[2].replace("warning: ", "") for each in found]
+
+
 def problems_of(path: Path, *, no_secrets: bool = False) -> tuple[ConfigProblem, ...]:
     """The mistakes in the file; empty when it is valid. Other errors than ConfigError are raised."""
     try:

@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from edge_agent.config import load
-from edge_agent.config.model.settings import OnHolidays
-from tests.config.places import MINIMAL, PC, camera_of, settings_of, with_camera, write
+from tests.config.places import MINIMAL, PC, settings_of, with_camera, write
+from tests.host.fakes import FakeClock
 
 _TET = '"2027-02-05..2027-02-11"'
-
-
-class _At:
-    """A clock that stands still, in UTC."""
-
-    def __init__(self, moment: str) -> None:
-        self._moment = datetime.fromisoformat(moment).astimezone(UTC)
-
-    def monotonic(self) -> float:
-        return 0.0
-
-    def now(self) -> datetime:
-        return self._moment
 
 
 def _holidays(directory: Path, written: str) -> list[str]:
@@ -47,21 +34,10 @@ def test_dates_and_spans(tmp_path: Path, written: str, days: list[str]) -> None:
     assert _holidays(tmp_path, written) == days
 
 
-def test_a_span_is_a_whole_tet(tmp_path: Path) -> None:
-    assert _holidays(tmp_path, f"[{_TET}]") == [f"2027-02-{day:02}" for day in range(5, 12)]
-
-
 def test_a_drop_in_brings_the_dates_of_all_boxes(tmp_path: Path) -> None:
     path = write(tmp_path, MINIMAL)
     write(tmp_path, f"gateway: {{holidays: [{_TET}]}}\n", "conf.d/holidays.yaml")
     assert len(load(path, board=PC).gateway.holidays) == 7
-
-
-@pytest.mark.parametrize("word", list(OnHolidays))
-def test_what_a_schedule_does_on_them(tmp_path: Path, word: OnHolidays) -> None:
-    (rule,) = camera_of(tmp_path, _with_rule(f"holidays: {word}")).rules
-    assert rule.schedule is not None
-    assert rule.schedule.holidays is word
 
 
 def _with_rule(schedule: str) -> str:
@@ -74,7 +50,7 @@ def _with_rule(schedule: str) -> str:
 def _warnings(directory: Path, holidays: str, schedule: str, at: str) -> list[str]:
     """Warnings for a site in Vietnam, as ``line:column: text``."""
     text = with_camera(_with_rule(schedule)).replace("de-tham}", f"de-tham{holidays}}}")
-    warnings = load(write(directory, text), board=PC, clock=_At(at)).warnings
+    warnings = load(write(directory, text), board=PC, clock=FakeClock(datetime.fromisoformat(at))).warnings
     return [each.partition("agent.yaml:")[2].replace("warning: ", "") for each in warnings]
 
 
@@ -135,7 +111,7 @@ def test_many_rules_that_follow_it_are_one_warning(tmp_path: Path) -> None:
 def test_a_rule_that_no_holiday_arms_is_doubtful(tmp_path: Path, days: str, armed: bool) -> None:
     holidays = ", holidays: [2026-09-06, 2027-01-01..2027-01-02]"  # a Sunday that is over; Friday, Saturday
     warnings = _warnings(tmp_path, holidays, f"{days}holidays: only", "2026-10-01T00:00+00:00")
-    text = "rule 'r' is never armed: on its days there is none of gateway.holidays from 2026-10-01 on"
+    text = "rule 'r' is never armed: none of its days is one of gateway.holidays from 2026-10-01 on"
     assert warnings == ([] if armed else [f"7:60: {text}"])
 
 

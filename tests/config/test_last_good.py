@@ -6,14 +6,15 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
-from hypothesis import strategies as st
 
 from edge_agent import config
 from edge_agent.config import last_good
 from edge_agent.config.fields import tree
 from edge_agent.config.model.settings import Settings
 from edge_agent.core.errors import ConfigError
+from tests.config.test_yaml import VALUES
 
 GOOD = """\
 gateway: {id: dt-001, ward: de-tham, name: "Trường số 1: cổng 'chính'"}
@@ -71,28 +72,6 @@ def test_the_copy_reads_as_the_file_and_its_drop_ins_did(path: Path) -> None:
     ]
 
 
-HERE = tree.SourcePosition("here", 1, 1)
-TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=30) | st.sampled_from(
-    ["22:00", "no", "", "null", "#", "a: b", " x ", "two\nlines\n", "a" * 200, "[", "*a", "p@ss"]
-)
-PLAIN = st.sampled_from(["5", "5.0", "yes", "rtsp://h/1", "~", "cam-1", "30s", "a b", "mqtt://[::1]:1883"])
-SCALARS = st.builds(tree.Scalar, st.just(HERE), TEXT, st.just(False)) | st.builds(
-    tree.Scalar, st.just(HERE), PLAIN, st.just(True)
-)
-NODES = st.recursive(
-    SCALARS,
-    lambda nodes: (
-        st.builds(tree.Sequence, st.just(HERE), st.lists(nodes, max_size=4).map(tuple))
-        | st.builds(
-            tree.Mapping,
-            st.just(HERE),
-            st.dictionaries(TEXT, st.builds(tree.MappingEntry, st.just(HERE), nodes), max_size=4),
-        )
-    ),
-    max_leaves=12,
-)
-
-
 def placeless(node: tree.Node | None) -> object:
     match node:
         case tree.Scalar(_, text, plain):
@@ -104,8 +83,10 @@ def placeless(node: tree.Node | None) -> object:
     return None
 
 
-@given(NODES)
-def test_what_is_written_is_read_as_it_was(node: tree.Node) -> None:
+@given(VALUES)
+def test_what_is_written_is_read_as_it_was(value: object) -> None:
+    node, _ = tree.parse(yaml.safe_dump(value).encode(), "file")
+    assert node is not None
     read, problems = tree.parse(last_good.as_yaml(node).encode(), "copy")
     assert problems == []
     assert placeless(read) == placeless(node)

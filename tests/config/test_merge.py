@@ -9,9 +9,15 @@ import pytest
 
 from edge_agent.config import load
 from edge_agent.config.check import run_check
+from edge_agent.config.model.settings import Settings
 from edge_agent.core.command_line.exit_codes import EX_CONFIG, EX_OK
-from tests.config.places import MINIMAL, PC, problems_of, with_camera, write
+from tests.config.places import MINIMAL, PC, problems_of, settings_of, with_camera, write
 from tests.config.test_rules import zone_of
+
+
+def merged(folder: Path, text: str, drop_in: str) -> Settings:
+    write(folder, drop_in, "conf.d/a.yaml")
+    return settings_of(folder, text)
 
 
 def test_later_files_win_key_by_key(tmp_path: Path) -> None:
@@ -25,10 +31,8 @@ def test_later_files_win_key_by_key(tmp_path: Path) -> None:
 
 
 def test_cameras_merge_by_id(tmp_path: Path) -> None:
-    path = write(tmp_path, MINIMAL)
     drop_in = "cameras:\n  - {id: cam-2, url: rtsp://h/2}\n  - {id: cam-1, analyse: {fps: 2}}\n"
-    write(tmp_path, drop_in, "conf.d/cameras.yaml")
-    cameras = load(path, board=PC).cameras
+    cameras = merged(tmp_path, MINIMAL, drop_in).cameras
     assert [(c.id, c.url, c.analyse.fps, c.analyse.width) for c in cameras] == [
         ("cam-1", "rtsp://10.0.0.11/stream2", 2.0, 640),
         ("cam-2", "rtsp://h/2", 5.0, 640),
@@ -36,9 +40,8 @@ def test_cameras_merge_by_id(tmp_path: Path) -> None:
 
 
 def test_other_lists_are_replaced(tmp_path: Path) -> None:
-    path = write(tmp_path, MINIMAL)
-    write(tmp_path, "mqtt: {brokers: [mqtt://other]}\n", "conf.d/a.yaml")
-    assert [b.host for b in load(path, board=PC).mqtt.brokers] == ["other"]
+    settings = merged(tmp_path, MINIMAL, "mqtt: {brokers: [mqtt://other]}\n")
+    assert [b.host for b in settings.mqtt.brokers] == ["other"]
 
 
 _SITE = with_camera("""\
@@ -51,15 +54,13 @@ rules:
 
 
 def test_zones_merge_by_key_and_rules_by_id(tmp_path: Path) -> None:
-    path = write(tmp_path, _SITE)
     drop_in = """\
 cameras:
   - id: cam-1
     zones: {gate: {polygon: [[0, 0], [1, 0], [1, 1], [0, 1]]}, pool: {polygon: [[0, 0], [1, 0], [0, 1]]}}
     rules: [{id: pool, kind: loitering, zone: pool}, {id: day, severity: info}]
 """
-    write(tmp_path, drop_in, "conf.d/site.yaml")
-    rules = load(path, board=PC).cameras[0].rules
+    rules = merged(tmp_path, _SITE, drop_in).cameras[0].rules
     assert [(r.id, r.kind.value, r.severity.name, len(zone_of(r).polygon)) for r in rules] == [
         ("night", "loitering", "ALARM", 3),
         ("day", "zone-intrusion", "INFO", 4),
@@ -77,14 +78,6 @@ def test_a_drop_in_can_take_a_zone_and_all_rules_away(tmp_path: Path) -> None:
     assert load(path, board=PC).cameras[0].rules == ()
 
 
-def test_the_same_rule_twice_in_one_drop_in_is_a_mistake(tmp_path: Path) -> None:
-    path = write(tmp_path, _SITE)
-    rules = "[{id: night, severity: info}, {id: night, severity: alarm}]"
-    drop_in = write(tmp_path, f"cameras: [{{id: cam-1, rules: {rules}}}]\n", "conf.d/a.yaml")
-    (problem,) = problems_of(path)
-    assert (problem.file, problem.column) == (str(drop_in), 65)
-
-
 @pytest.mark.parametrize("nameless", ["cam-2", "{url: /clip.mp4}", "[]"])
 def test_what_has_no_id_is_not_taken_for_a_camera_with_an_empty_one(tmp_path: Path, nameless: str) -> None:
     path = write(tmp_path, MINIMAL.replace("cam-1", '""'))
@@ -93,15 +86,12 @@ def test_what_has_no_id_is_not_taken_for_a_camera_with_an_empty_one(tmp_path: Pa
 
 
 def test_a_drop_in_can_take_a_value_back(tmp_path: Path) -> None:
-    path = write(tmp_path, MINIMAL + "heartbeat_s: 10\n")
-    write(tmp_path, "heartbeat_s: null\n", "conf.d/a.yaml")
-    assert load(path, board=PC).heartbeat_s == 30.0
+    assert merged(tmp_path, MINIMAL + "heartbeat_s: 10\n", "heartbeat_s: null\n").heartbeat_s == 30.0
 
 
 def test_drop_ins_overrule_the_profile(tmp_path: Path) -> None:
-    path = write(tmp_path, MINIMAL + "detector: {threads: 2}\n")
-    write(tmp_path, "detector: {budget_ms_per_s: 300}\n", "conf.d/a.yaml")
-    detector = load(path, board=PC).detector
+    text = MINIMAL + "detector: {threads: 2}\n"
+    detector = merged(tmp_path, text, "detector: {budget_ms_per_s: 300}\n").detector
     assert (detector.threads, detector.budget_ms_per_s) == (2, 300.0)
 
 
@@ -118,19 +108,27 @@ def test_an_error_names_the_file_of_the_value(tmp_path: Path) -> None:
     ]
 
 
-def test_a_camera_that_only_a_drop_in_half_describes(tmp_path: Path) -> None:
-    path = write(tmp_path, MINIMAL)
-    drop_in = write(tmp_path, "cameras: [{id: cam-9}]\n", "conf.d/a.yaml")
-    (problem,) = problems_of(path)
-    assert (problem.file, problem.line, problem.column) == (str(drop_in), 1, 11)
-    assert "has no 'url'" in problem.message
+_TWICE = "[{id: night, severity: info}, {id: night, severity: alarm}]"
 
 
-def test_the_same_camera_twice_in_one_drop_in_is_a_mistake(tmp_path: Path) -> None:
-    path = write(tmp_path, MINIMAL)
-    drop_in = write(tmp_path, "cameras: [{id: a, url: /a}, {id: a, url: /b}]\n", "conf.d/a.yaml")
+@pytest.mark.parametrize(
+    ("drop_in", "line", "column", "message"),
+    [
+        ("cameras: [{id: cam-9}]\n", 1, 11, "has no 'url'"),
+        ("cameras: [{id: a, url: /a}, {id: a, url: /b}]\n", 1, 34, "twice"),
+        (f"cameras: [{{id: cam-1, rules: {_TWICE}}}]\n", 1, 65, "twice"),
+        ("heartbeat_s: [\n", 2, 1, "YAML syntax error"),
+    ],
+    ids=["half a camera", "a camera twice", "a rule twice", "broken"],
+)
+def test_a_mistake_in_a_drop_in_is_found_there(
+    tmp_path: Path, drop_in: str, line: int, column: int, message: str
+) -> None:
+    path = write(tmp_path, _SITE.replace("/clip.mp4", "rtsp://h/s"))
+    there = write(tmp_path, drop_in, "conf.d/a.yaml")
     (problem,) = problems_of(path)
-    assert (problem.file, problem.column) == (str(drop_in), 34)
+    assert (problem.file, problem.line, problem.column) == (str(there), line, column)
+    assert message in problem.message
 
 
 def test_what_is_no_drop_in(tmp_path: Path) -> None:
@@ -145,16 +143,7 @@ def test_what_is_no_drop_in(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "# all commented out\n", "---\n"])
 def test_an_empty_drop_in_changes_nothing(tmp_path: Path, text: str) -> None:
-    path = write(tmp_path, MINIMAL)
-    write(tmp_path, text, "conf.d/a.yaml")
-    assert load(path, board=PC).heartbeat_s == 30.0
-
-
-def test_a_broken_drop_in_is_an_error(tmp_path: Path) -> None:
-    path = write(tmp_path, MINIMAL)
-    drop_in = write(tmp_path, "heartbeat_s: [\n", "conf.d/a.yaml")
-    (problem,) = problems_of(path)
-    assert (problem.file, problem.line) == (str(drop_in), 2)
+    assert merged(tmp_path, MINIMAL, text).heartbeat_s == 30.0
 
 
 def test_a_conf_dir_that_is_a_file(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ import pytest
 
 from edge_agent.config.check import run_check
 from edge_agent.core.command_line.exit_codes import EX_CONFIG, EX_OK
-from tests.config.mistakes import MISTAKES
-from tests.config.places import MINIMAL, problems_of, with_camera, write
+from tests.config.mistakes import DOUBTS, MISTAKES, NOT_DOUBTFUL, SNIPPETS
+from tests.config.places import MINIMAL, problems_of, warnings_of, with_camera, write
 
 
 def _marked(text: str) -> tuple[str, int, int]:
@@ -24,16 +24,33 @@ def _marked(text: str) -> tuple[str, int, int]:
     return before + after, len(lines), len(lines[-1]) + 1
 
 
-@pytest.mark.parametrize(
-    ("marked", "message"), [row[1:] for row in MISTAKES], ids=[row[0] for row in MISTAKES]
-)
-def test_a_mistake_is_found_at_its_place(tmp_path: Path, marked: str, message: str) -> None:
-    text, line, column = _marked(marked)
+def test_each_mistake_is_found_at_its_place_and_is_not_taken_for_something_else_as_well(
+    tmp_path: Path,
+) -> None:
     write(tmp_path, "secret\n", "login.pass")
-    problems = problems_of(write(tmp_path, text))
-    there = [p.message for p in problems if (p.line, p.column) == (line, column)]
-    assert any(message in found for found in there), problems
-    assert {p.line for p in problems} == {line}, "and is not taken for something else as well"
+    wrong = {}
+    for name, marked, message in MISTAKES:
+        text, line, column = _marked(marked)
+        problems = problems_of(write(tmp_path, text))
+        there = [p.message for p in problems if (p.line, p.column) == (line, column)]
+        if not any(message in found for found in there) or {p.line for p in problems} != {line}:
+            wrong[name] = problems
+    assert wrong == {}
+
+
+def test_each_doubt_is_the_only_warning_at_its_place(tmp_path: Path) -> None:
+    wrong = {}
+    for name, marked, message in DOUBTS:
+        text, line, column = _marked(marked)
+        warnings = warnings_of(tmp_path, text)
+        if len(warnings) != 1 or not warnings[0].startswith(f"{line}:{column}: {message}"):
+            wrong[name] = warnings
+    assert wrong == {}
+
+
+def test_what_is_in_order_is_not_commented_on(tmp_path: Path) -> None:
+    assert len(SNIPPETS) == 5
+    assert {name: found for name, text in NOT_DOUBTFUL if (found := warnings_of(tmp_path, text))} == {}
 
 
 def test_ten_mistakes_are_ten_lines(tmp_path: Path) -> None:
@@ -85,35 +102,22 @@ def test_a_file_that_is_not_yaml_does_not_hide_the_mistakes_of_the_others(
     assert found == [(Path(broken).name, 2), *others]
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        (
-            MINIMAL + "outbox: {max_byte: 1GB}\n",
-            "phần outbox không có mục 'max_byte' (có phải là 'max_bytes' không?)",
-        ),
-        (MINIMAL + "heartbeat_s: 0\n", "heartbeat_s: phải là số từ 1 đến 3600 giây, không phải '0'"),
-        (with_camera("url: rstp://h/s"), "url: không hỗ trợ 'rstp', phải là rtsp(s)://"),
-        (
-            with_camera("url: /clip") + "  - {id: cam-1, url: /clip}\n",
-            "mã camera 'cam-1' có hai lần trong tệp này",
-        ),
-        (MINIMAL + "profile: no-such-board\n", "không có hồ sơ bo mạch 'no-such-board'"),
-        (MINIMAL + "---\n{}\n", "có tài liệu thứ hai (---)"),
-    ],
-    ids=[
-        "unknown key",
-        "out of range",
-        "scheme",
-        "twice",
-        "profile",
-        "a second document",
-    ],
-)
-def test_mistakes_are_told_in_vietnamese(tmp_path: Path, text: str, said: str) -> None:
+IN_VIETNAMESE = {
+    "unknown key in a section": "phần outbox không có mục 'max_byte' (có phải là 'max_bytes' không?)",
+    "out of range": "heartbeat_s: phải là số từ 1 đến 3600 giây, không phải '0'",
+    "a misspelt camera scheme": "url: không hỗ trợ 'rstp', phải là rtsp(s)://",
+    "the same camera twice": "mã camera 'cam-1' có hai lần trong tệp này",
+    "an unknown profile": "không có hồ sơ bo mạch 'rasberry-pi-4'",
+    "two documents": "có tài liệu thứ hai (---)",
+}
+
+
+@pytest.mark.parametrize("name", IN_VIETNAMESE)
+def test_mistakes_are_told_in_vietnamese(tmp_path: Path, name: str) -> None:
+    (marked,) = (text for each, text, _ in MISTAKES if each == name)
     out, err = io.StringIO(), io.StringIO()
-    assert run_check(write(tmp_path, text), None, False, out, err, "vi") == EX_CONFIG
-    assert f": {said}" in err.getvalue()
+    assert run_check(write(tmp_path, _marked(marked)[0]), None, False, out, err, "vi") == EX_CONFIG
+    assert f": {IN_VIETNAMESE[name]}" in err.getvalue()
 
 
 def test_a_valid_file_is_one_line_in_vietnamese_too(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from edge_agent.host.health.degraded import box_lines, decode_lines
 from edge_agent.tools.doctor.checks import box
 from edge_agent.tools.doctor.checks.cameras import advised_figures
 from edge_agent.wire import BirthDetector, BoxHealth, DetectorHealth
+from tests.config.annotations import keys_of as all_keys_of
 from tests.config.places import MINIMAL, write
 from tests.events.parts import maker
 from tests.host.fakes import JETSON_ORIN, PI_5, FakeClock, camera, on_disk, plant
@@ -147,18 +148,8 @@ def test_what_was_read_of_the_file_has_a_place(tmp_path: Path) -> None:
         for each in fields(cls)
         if (cls, each.name) not in known
     }
-    parts = {
-        "firmware",
-        "kernel",
-        "power",
-        "watchdog",
-        "storage",
-        "capacity",
-        "ladder",
-        "thermal",
-        "platform",
-    }
-    assert {name for _, name in extra} <= {*parts, "name"}
+    sections = set(all_keys_of(PROFILE)) - {key for _, key in ALL}
+    assert {name for _, name in extra} <= {*sections, "name"}
 
 
 def test_values_of_the_detector_become_those_of_the_configuration(tmp_path: Path) -> None:

@@ -206,14 +206,8 @@ def test_an_unknown_board_runs_on_generic_values_and_says_so(
     settings = load(path, board=board)
     assert settings.profile.name == profile
     (warning,) = settings.warnings
-    assert warning.startswith(f"{path}:1:10: warning: profile auto knows no ")
+    assert warning.startswith(f"{path}:1:10: warning: profile auto does not know the board ")
     assert warning.endswith(f"running with the values of {profile}")
-
-
-def test_a_profile_by_name_wins_over_the_board(tmp_path: Path) -> None:
-    settings = load(write(tmp_path, MINIMAL + "profile: raspberry-pi-4\n"), board=BoardIdentity("", "x86_64"))
-    assert settings.profile.name == "raspberry-pi-4"
-    assert settings.profile.thermal.critical_c == 80.0
 
 
 @pytest.mark.parametrize("tree", ["proc/device-tree", "sys/firmware/devicetree/base"])
@@ -230,3 +224,36 @@ def test_a_board_without_a_device_tree_is_read_from_dmi(tmp_path: Path) -> None:
     (dmi / "sys_vendor").write_text("Dell Inc.\n")
     (dmi / "product_name").write_text("OptiPlex 3080\n")
     assert read_board(tmp_path) == BoardIdentity("", platform.machine(), "Dell Inc. OptiPlex 3080")
+
+
+GATEWAY = "gateway: {id: dt-001, ward: de-tham}\nmqtt: {brokers: ['mqtt://broker']}\ncameras:\n"
+
+
+def cameras(count: int, analyse: str) -> str:
+    return GATEWAY + "".join(
+        f"  - {{id: cam-{n}, url: 'rtsp://10.0.0.{n}/sub', analyse: {analyse}}}\n"
+        for n in range(1, count + 1)
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "warning"),
+    [
+        (cameras(4, "{fps: 20}"), None),  # 80 of 80
+        (cameras(5, "{fps: 5}"), "5 cameras, and raspberry-pi-4 is made for 4: edge-agent doctor measures"),
+        (
+            cameras(4, "{fps: 25}"),
+            "analyse.fps is 100 pictures a second, all cameras together, and raspberry-pi-4 decodes 80 "
+            "of 640x360: lower analyse.fps",
+        ),
+        (cameras(4, "{fps: 25, gear: idle}"), None),  # only keyframes are decoded
+    ],
+)  # fmt: skip
+def test_more_than_the_board_is_made_for_is_a_warning(tmp_path: Path, text: str, warning: str | None) -> None:
+    path = write(tmp_path, text)
+    warnings = load(path, board=BoardIdentity(PI4, "aarch64")).warnings
+    if warning is None:
+        assert warnings == ()
+    else:
+        (reported,) = warnings
+        assert reported.startswith(f"{path}:3:1: warning: {warning}")

@@ -16,8 +16,8 @@ from edge_agent.config.model.settings import (
     Zone,
     ZoneRule,
 )
-from edge_agent.core.model import LABELS, Severity
-from tests.config.places import MINIMAL, camera_of, problems_of, settings_of, with_camera, write
+from edge_agent.core.model import Severity
+from tests.config.places import camera_of, problems_of, settings_of, with_camera, write
 
 _YARD = "{polygon: [[0.1, 0.5], [0.9, 0.5], [0.9, 1], [0.1, 1]]}"
 _CAMERA = f"url: /clip.mp4\nzones: {{yard: {_YARD}}}\n"
@@ -31,18 +31,6 @@ def _rules_of(directory: Path, rules: str) -> tuple[AnyRule, ...]:
 def zone_of(rule: AnyRule) -> Zone:
     assert not isinstance(rule, LineRule)
     return rule.zone
-
-
-def _zone_rule(directory: Path, rule: str) -> ZoneRule:
-    (found,) = _rules_of(directory, rule)
-    assert isinstance(found, ZoneRule)
-    return found
-
-
-def warnings_of(directory: Path, text: str) -> list[str]:
-    """Warnings as ``line:column: text``, without the one about the missing clip."""
-    found = settings_of(directory, text, no_secrets=True).warnings
-    return [w.partition("agent.yaml:")[2].replace("warning: ", "") for w in found]
 
 
 def test_a_rule_as_it_is_written(tmp_path: Path) -> None:
@@ -84,25 +72,6 @@ rules:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["7", f'"{"x" * 129}"', '"two\\nlines"', "[a]"])
-def test_a_name_is_text_of_one_line(tmp_path: Path, name: str) -> None:
-    text = with_camera(f"{_CAMERA}rules: [{{id: r, kind: loitering, zone: yard, name: {name}}}]")
-    (problem,) = problems_of(write(tmp_path, text))
-    assert "name: " in str(problem)
-
-
-@pytest.mark.parametrize(
-    ("kind", "min_duration_s", "grace_s"), [("zone-intrusion", 1.0, 1.0), ("loitering", 30.0, 5.0)]
-)
-def test_what_a_rule_leaves_out_follows_its_kind(
-    tmp_path: Path, kind: str, min_duration_s: float, grace_s: float
-) -> None:
-    rule = _zone_rule(tmp_path, f"{{id: r, kind: {kind}, zone: yard}}")
-    assert (rule.min_duration_s, rule.grace_s) == (min_duration_s, grace_s)
-    assert (rule.severity, rule.cooldown_s) == (Severity.WARNING, 60.0)
-    assert (rule.labels, rule.schedule) == (LABELS, None)
-
-
 def test_a_rule_has_a_least_score_and_a_zone_parts_that_it_excludes(tmp_path: Path) -> None:
     zone = _YARD.replace("{", "{exclude: [[[0.4, 0.6], [0.5, 0.6], [0.5, 0.7]]], ", 1)
     (rule,) = camera_of(
@@ -113,21 +82,6 @@ def test_a_rule_has_a_least_score_and_a_zone_parts_that_it_excludes(tmp_path: Pa
     assert rule.min_score == 0.65
     assert zone_of(rule).exclude == (((0.4, 0.6), (0.5, 0.6), (0.5, 0.7)),)
     assert [zone_of(rule).contains((0.49, y)) for y in (0.61, 0.75)] == [False, True]
-
-
-def test_zero_is_a_value_of_its_own(tmp_path: Path) -> None:
-    rule = _zone_rule(
-        tmp_path, "{id: r, kind: zone-intrusion, zone: yard, min_duration_s: 0, grace_s: 0, cooldown_s: 0}"
-    )
-    assert (rule.min_duration_s, rule.grace_s, rule.cooldown_s) == (0.0, 0.0, 0.0)
-
-
-@pytest.mark.parametrize(
-    ("word", "severity"), [("info", Severity.INFO), ("warning", Severity.WARNING), ("alarm", Severity.ALARM)]
-)
-def test_severities(tmp_path: Path, word: str, severity: Severity) -> None:
-    (rule,) = _rules_of(tmp_path, f"{{id: r, kind: loitering, zone: yard, severity: {word}}}")
-    assert rule.severity is severity
 
 
 @pytest.mark.parametrize(
@@ -149,16 +103,6 @@ def test_severities(tmp_path: Path, word: str, severity: Severity) -> None:
 def test_schedules(tmp_path: Path, written: str, schedule: Schedule) -> None:
     (rule,) = _rules_of(tmp_path, f"{{id: r, kind: loitering, zone: yard, schedule: {{{written}}}}}")
     assert rule.schedule == schedule
-
-
-@pytest.mark.parametrize(
-    ("times", "min_duration_s"),
-    [('from: "23:55", to: "00:05"', 599), ('from: "08:00", to: "08:00"', 3600), ("days: [sun]", 3600)],
-    ids=["over midnight", "a whole day", "without times"],
-)
-def test_a_schedule_that_is_long_enough_for_its_rule(tmp_path: Path, times: str, min_duration_s: int) -> None:
-    rule = f"{{id: r, kind: loitering, zone: yard, min_duration_s: {min_duration_s}, schedule: {{{times}}}}}"
-    assert len(_rules_of(tmp_path, rule)) == 1
 
 
 def test_two_rules_may_share_a_zone_and_two_cameras_a_name(tmp_path: Path) -> None:
@@ -197,71 +141,3 @@ def test_a_zone_that_may_stand_in_a_broken_file_is_not_missing(tmp_path: Path) -
     path = write(tmp_path, with_camera(f"url: /clip.mp4\n{rules}"))
     broken = write(tmp_path, "cameras: [\n", "conf.d/zones.yaml")
     assert [p.file for p in problems_of(path)] == [str(broken)]
-
-
-_MASK = "masks: [[[0, 0], [1, 0], [1, 0.1]], [[0, 0.5], [1, 0.5], [1, 1], [0, 1]]]"
-_RULE = "{id: r, kind: loitering, zone: yard}"
-_PERSON_OR_CAR = "rules: [{id: r, kind: loitering, zone: yard, labels: [person, car]}]"
-
-
-@pytest.mark.parametrize(
-    ("lines", "more", "warning"),
-    [
-        (_CAMERA, "", "6:13: no rule refers to the zone 'yard'; it does nothing"),
-        (
-            f"{_CAMERA}rules: [{_RULE}]\n{_MASK}",
-            "",
-            "6:13: the zone 'yard' lies wholly in one of masks: nothing is seen there",
-        ),
-        (
-            f"{_CAMERA.replace('{polygon', '{exclude: [[[0, 0.5], [1, 0.5], [1, 1], [0, 1]]], polygon')}"
-            f"rules: [{_RULE}]",
-            "",
-            "6:13: the zone 'yard' lies wholly in one of its parts to exclude: nothing is in it",
-        ),
-        (
-            f"{_CAMERA}{_PERSON_OR_CAR}",
-            "detector: {labels: [person, bus]}",
-            "7:67: 'car' is never seen: detector.labels does not have car",
-        ),
-        (
-            f"{_CAMERA}{_PERSON_OR_CAR}",
-            "detector: {labels: [truck, bus]}",
-            "7:13: rule 'r' never fires: detector.labels does not have person or car",
-        ),
-        (
-            f"{_CAMERA}rules: [{_RULE}]",
-            "detector: {model: none}",
-            "7:13: rule 'r' never fires: detector.model is none",
-        ),
-    ],
-    ids=[
-        "no rule",
-        "masked",
-        "excluded",
-        "one class unseen",
-        "all unseen",
-        "no detector",
-    ],
-)
-def test_what_can_never_fire_is_doubtful(tmp_path: Path, lines: str, more: str, warning: str) -> None:
-    assert warnings_of(tmp_path, with_camera(lines) + more) == [warning]
-
-
-@pytest.mark.parametrize(
-    ("lines", "more"),
-    [
-        (f"rules: [{_RULE}]", ""),
-        (f"rules: [{_RULE}]\nmasks: [[[0, 0.6], [1, 0.6], [1, 1], [0, 1]]]", ""),
-        (f"rules: [{_RULE}]\nprivacy_masks: [[[0, 0], [1, 0], [1, 1], [0, 1]]]", ""),
-        (f"rules: [{_RULE}]", "detector: {labels: [person]}"),
-        (_PERSON_OR_CAR, "detector: {labels: [car, person]}"),
-    ],
-    ids=["plain", "half masked", "private", "all classes, one seen", "both seen"],
-)
-def test_what_can_fire_is_not_commented_on(tmp_path: Path, lines: str, more: str) -> None:
-    assert warnings_of(tmp_path, with_camera(_CAMERA + lines) + more) == []
-
-
-def test_a_camera_without_rules_has_none(tmp_path: Path) -> None:
-    assert settings_of(tmp_path, MINIMAL).cameras[0].rules == ()

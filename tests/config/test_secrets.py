@@ -36,12 +36,6 @@ def test_a_percent_encoded_password_in_the_url(tmp_path: Path) -> None:
     assert camera.url == "rtsp://10.0.0.11/s"
 
 
-def test_the_same_password_from_a_file(tmp_path: Path) -> None:
-    write(tmp_path, NASTY + "\n", "cam.pass")
-    camera = camera_of(tmp_path, f"url: rtsp://10.0.0.11/s\n{LOGIN}")
-    assert camera.credentials == Credentials("viewer", Secret(NASTY))
-
-
 @pytest.mark.parametrize(
     "bad", ["pa@ss", "pa:ss", "pa/ss", "pa#ss", "pa?ss", "pa%ss", "pa%2", "pa ss", "1/2"]
 )
@@ -96,30 +90,21 @@ def test_a_key_that_everybody_can_read_is_doubtful(tmp_path: Path) -> None:
     assert f"every user of this gateway can read {tmp_path}/a.key" in warning
 
 
-def test_a_file_of_a_folder_of_credentials_is_found_under_systemds_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("file", "under_systemd"), [("cam.pass", "cam.pass"), ("credentials/cam-1", "credentials_cam-1")]
+)
+def test_systemd_credentials_come_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, under_systemd: str
 ) -> None:
-    write(tmp_path, "from systemd\n", "run/credentials_cam-1")
-    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "run"))
-    login = "url: rtsp://h/s\nusername: viewer\npassword_file: credentials/cam-1"
-    assert camera_of(tmp_path, login).credentials == Credentials("viewer", Secret("from systemd"))
-
-
-def test_root_finds_the_same_file_beside_the_configuration(tmp_path: Path) -> None:
-    write(tmp_path, "beside\n", "credentials/cam-1").chmod(0o600)
-    login = "url: rtsp://h/s\nusername: viewer\npassword_file: credentials/cam-1"
-    assert camera_of(tmp_path, login).credentials == Credentials("viewer", Secret("beside"))
-
-
-def test_systemd_credentials_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write(tmp_path, "beside\n", "cam.pass")
-    write(tmp_path, "credential\n", "run/cam.pass").chmod(0o444)
-    text = with_camera(f"url: rtsp://h/s\n{LOGIN}")
+    write(tmp_path, "beside\n", file).chmod(0o600)
+    given = write(tmp_path, "credential\n", f"run/{under_systemd}")
+    given.chmod(0o444)
+    text = with_camera(f"url: rtsp://h/s\nusername: viewer\npassword_file: {file}")
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "run"))
     settings = settings_of(tmp_path, text)
     assert settings.cameras[0].credentials == Credentials("viewer", Secret("credential"))
     assert settings.warnings == ()
-    (tmp_path / "run/cam.pass").unlink()
+    given.unlink()
     assert settings_of(tmp_path, text).cameras[0].credentials == Credentials("viewer", Secret("beside"))
 
 

@@ -31,40 +31,43 @@ _SCALARS = st.one_of(
     st.sampled_from(
         ["rtsp://h/s", "mqtt://h", "cam-1", "~", "22:00", "256MB", "/clip", "auto", "mon-fri", "yard"]
     ),
+    st.sampled_from(
+        ["no", "", "null", "#", "a: b", " x ", "two\nlines\n", "a" * 200, "[", "*a", "p@ss", "5.0", "30s"]
+    ),
 )
 _KEY = st.one_of(st.sampled_from(_KEYS), st.text(max_size=6))
-_VALUES = st.recursive(
+VALUES = st.recursive(
     _SCALARS,
     lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(_KEY, inner, max_size=4)),
     max_leaves=12,
 )
-_CONFIGURATIONS = st.fixed_dictionaries({}, optional={field.key: _VALUES for field in ROOT.fields})
+_CONFIGURATIONS = st.fixed_dictionaries({}, optional={field.key: VALUES for field in ROOT.fields})
 
 
 _POINTS = st.lists(st.one_of(st.floats(0, 1), _SCALARS), min_size=1, max_size=3)
-_WAYS = st.one_of(_VALUES, st.fixed_dictionaries({"from": _POINTS, "to": _POINTS}))
+_WAYS = st.one_of(VALUES, st.fixed_dictionaries({"from": _POINTS, "to": _POINTS}))
 _HOLIDAYS = st.lists(
     st.one_of(
         st.dates().map(str), st.builds(lambda a, b: f"{a}..{b}", st.dates(), st.dates()), st.text("0127-./")
     )
 )
-_SCHEDULES = st.fixed_dictionaries({}, optional={f.key: _VALUES for f in SCHEDULE.fields})
+_SCHEDULES = st.fixed_dictionaries({}, optional={f.key: VALUES for f in SCHEDULE.fields})
 _OWN = {"arrow": _WAYS, "schedule": _SCHEDULES, "zone": st.just("yard"), "line": st.just("door")}
 _RULES = st.sampled_from(sorted(KINDS)).flatmap(
     lambda kind: st.fixed_dictionaries(
         {"id": st.just("r"), "kind": st.just(str(kind))},
-        optional={f.key: _OWN.get(f.key, _VALUES) for f in KINDS[kind].fields if f.key not in ("id", "kind")}
-        | {"count": _VALUES},
+        optional={f.key: _OWN.get(f.key, VALUES) for f in KINDS[kind].fields if f.key not in ("id", "kind")}
+        | {"count": VALUES},
     )
 )
 _CAMERAS = st.fixed_dictionaries(
     {"id": st.just("c"), "url": st.just("rtsp://h/s")},
-    optional={f.key: _VALUES for f in CAMERA.fields if f.key not in ("id", "url")}
+    optional={f.key: VALUES for f in CAMERA.fields if f.key not in ("id", "url")}
     | {
         "rules": st.lists(_RULES, max_size=3),
         "lines": st.dictionaries(st.sampled_from(["door", "x"]), _WAYS),
         "zones": st.just({"yard": {"polygon": [[0, 0], [1, 0], [1, 1]]}}),
-        "clip": st.fixed_dictionaries({}, optional={f.key: _VALUES for f in CLIP.fields}),
+        "clip": st.fixed_dictionaries({}, optional={f.key: VALUES for f in CLIP.fields}),
     },
 )
 _SITES = st.fixed_dictionaries(
@@ -74,7 +77,7 @@ _SITES = st.fixed_dictionaries(
         "mqtt": st.just({"brokers": ["mqtt://h"]}),
         "cameras": st.lists(_CAMERAS, min_size=1, max_size=1),
     },
-    optional={"storage": st.fixed_dictionaries({}, optional={f.key: _VALUES for f in STORAGE.fields})},
+    optional={"storage": st.fixed_dictionaries({}, optional={f.key: VALUES for f in STORAGE.fields})},
 )
 """Complete except for the tested keys: checks across keys get valid and invalid values."""
 
@@ -117,7 +120,7 @@ def test_any_rule_line_clip_holiday_and_storage(
 
 
 @settings(STEADY)
-@given(_VALUES)
+@given(VALUES)
 def test_positions_point_at_what_was_written(value: object) -> None:
     text = yaml.safe_dump({"key": value}, allow_unicode=False)
     node, problems = tree.parse(text.encode(), "f")

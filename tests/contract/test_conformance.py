@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from edge_agent.cli.main import main
 from edge_agent.mqtt.tools.tool_client import SubscribedMessage
 from edge_agent.tools.conformance import message_checks as checks
 from edge_agent.tools.conformance.command import COMMAND_CHECKS, MESSAGE_CHECKS
 from edge_agent.tools.conformance.message_checks import ContractBroken, NothingObserved, ProbedGateway
 from tests.testbed.agent import AgentProcess, file_camera, write_config
+from tests.testbed.command_line import run_command
 from tests.testbed.mosquitto import Mosquitto, Subscriber
 
 BASE = "tb/v1/de-tham/dt-001"
@@ -23,16 +23,13 @@ GATEWAY = ProbedGateway("dt-001", "de-tham")
 DOCS = Path(__file__).parents[2] / "docs" / "reference"
 
 
-def conformance(port: int, capsys: pytest.CaptureFixture[str], *more: str) -> tuple[int, dict[str, Any]]:
+def conformance(port: int, *more: str) -> tuple[int, dict[str, Any]]:
     command = ["conformance", "--broker", f"mqtt://127.0.0.1:{port}", "--gateway", "dt-001"]
-    code = main([*command, "--ward", "de-tham", "--json", *more])
-    findings: dict[str, Any] = json.loads(capsys.readouterr().out)
-    return code, findings
+    done = run_command(*command, "--ward", "de-tham", "--json", *more)
+    return done.returncode, json.loads(done.stdout)
 
 
-def test_the_real_agent_keeps_the_contract(
-    tmp_path: Path, walker: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_real_agent_keeps_the_contract(tmp_path: Path, walker: Path) -> None:
     with Mosquitto(tmp_path) as broker:
         config = write_config(tmp_path, cameras=[file_camera(walker)], broker_port=broker.port)
         with (
@@ -41,7 +38,7 @@ def test_the_real_agent_keeps_the_contract(
         ):
             agent.wait_for_status(lambda beat: beat["cameras"]["cam-1"]["state"] == "online", "the camera")
             subscriber.wait_for(lambda: bool(subscriber.on("/up/birth")))
-            code, findings = conformance(broker.port, capsys, "--listen-s", "12")
+            code, findings = conformance(broker.port, "--listen-s", "12")
     unsynced = {"cmd-expired"}  # where this machine's clock is not synchronised
     assert {name: each for name, each in findings.items() if each["verdict"] == "broken"} == {}
     assert {name for name, each in findings.items() if each["verdict"] != "kept"} <= unsynced, findings
@@ -49,11 +46,9 @@ def test_the_real_agent_keeps_the_contract(
     assert code == 0
 
 
-def test_a_gateway_that_says_yes_to_everything_breaks_it(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_gateway_that_says_yes_to_everything_breaks_it(tmp_path: Path) -> None:
     with Mosquitto(tmp_path) as broker, YesMan(broker.port):
-        code, findings = conformance(broker.port, capsys, "--listen-s", "0.5")
+        code, findings = conformance(broker.port, "--listen-s", "0.5")
     broken = {name for name, each in findings.items() if each["verdict"] == "broken"}
     rejections = {"reused", "gateway", "malformed", "unknown", "arguments", "unsigned", "search"}
     assert broken >= {"state", "birth", *(f"cmd-{name}" for name in rejections)}
@@ -208,10 +203,12 @@ def test_the_written_list_has_every_check() -> None:
         assert f"| `{name}` | {rule} |" in text
 
 
-def test_the_table_is_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_is_for_people(tmp_path: Path) -> None:
     with Mosquitto(tmp_path) as broker:
-        command = ["conformance", "--broker", f"mqtt://127.0.0.1:{broker.port}", "--gateway", "dt-001"]
-        assert main([*command, "--ward", "de-tham", "--no-commands", "--listen-s", "0.1"]) == 1
-        assert "broken       state          its state is retained and valid" in capsys.readouterr().out
-    assert main([*command, "--ward", "de-tham"]) == 1
-    assert "127.0.0.1" in capsys.readouterr().err
+        command = ["conformance", "--broker", broker.url, "--gateway", "dt-001"]
+        done = run_command(*command, "--ward", "de-tham", "--no-commands", "--listen-s", "0.1")
+        assert done.returncode == 1
+        assert "broken       state          its state is retained and valid" in done.stdout
+    done = run_command(*command, "--ward", "de-tham")
+    assert done.returncode == 1
+    assert "127.0.0.1" in done.stderr

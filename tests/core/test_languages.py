@@ -15,6 +15,7 @@ from edge_agent.core.languages import (
     decimal,
     default_lang,
     duration,
+    filled,
     in_lang,
 )
 from edge_agent.core.problems import CATALOGUE, problem_text
@@ -44,6 +45,13 @@ def test_the_language_is_that_of_the_shell(environ: dict[str, str], lang: str) -
 )
 def test_spans_of_time_read_well(seconds: float, english: str, vietnamese: str) -> None:
     assert (duration(seconds), duration(seconds, "vi")) == (english, vietnamese)
+
+
+def test_a_sentence_writes_its_figures_as_the_language_does() -> None:
+    sentence = "{mb:,.1f} MB, {count}, edge-agent {version}"
+    figures = {"mb": 1234.56, "count": 7, "version": "0.1.0"}
+    assert filled(sentence, figures, "en") == "1,234.6 MB, 7, edge-agent 0.1.0"
+    assert filled(sentence, figures, "vi") == "1.234,6 MB, 7, edge-agent 0.1.0"
 
 
 @pytest.mark.parametrize(

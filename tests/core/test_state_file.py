@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,6 +47,17 @@ def test_the_content_is_on_the_disk_before_it_takes_the_place_of_the_old(
     monkeypatch.setattr(os, "fsync", fsync)
     write_record(path, Count(2))
     assert synced == [Count(1)], "one fsync, while the old content is still in place"
+
+
+def test_reading_a_small_file_takes_little_memory(tmp_path: Path) -> None:
+    path = tmp_path / "count.json"
+    write_record(path, Count(1))
+    tracemalloc.start()
+    try:
+        assert state_file.read_bounded(path) == path.read_bytes()
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"number":"x"}', b"\xff\x00", b'{"name":"\xff"}'])

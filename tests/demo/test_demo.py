@@ -30,6 +30,20 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return walking_clip(tmp_path_factory.mktemp("demo") / "walker.mp4")
 
 
+def demo_process(
+    folder: Path, *command: str, stderr: int = subprocess.STDOUT, **environ: str | Path
+) -> subprocess.Popen[str]:
+    """The demo without make, in a folder of its own; ``command``: other arguments of Python."""
+    variables = {"PYTHONPATH": str(ROOT), "MODEL": "none"} | {
+        name: str(each) for name, each in environ.items()
+    }
+    return subprocess.Popen(
+        [sys.executable, *(command or ("-m", "demo"))],
+        cwd=folder, env=os.environ | variables, umask=0o022, text=True,
+        stdout=subprocess.PIPE, stderr=stderr,
+    )  # fmt: skip
+
+
 def make_run(**variables: str | Path) -> subprocess.CompletedProcess[str]:
     words = [f"{name}={value}" for name, value in variables.items()]
     return subprocess.run(
@@ -71,13 +85,9 @@ def test_a_wrong_value_is_one_line(clip: Path, tmp_path: Path, name: str, value:
 
 
 def test_a_wrong_value_ends_the_run_with_exit_code_2(clip: Path, tmp_path: Path) -> None:
-    environ = {**os.environ, "CLIP": str(clip), "DURATION": "abc", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, "-m", "demo"],
-        cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
-    assert (done.returncode, done.stdout) == (2, ""), done.stdout + done.stderr
-    assert done.stderr == "DURATION=abc: must be a number of seconds above 0\n"
+    with demo_process(tmp_path, stderr=subprocess.PIPE, CLIP=clip, DURATION="abc") as process:
+        said = process.communicate(timeout=60)
+    assert (process.returncode, *said) == (2, "", "DURATION=abc: must be a number of seconds above 0\n")
 
 
 AT_A_TERMINAL = """
@@ -131,20 +141,13 @@ raise SystemExit(demo.main())
 
 
 def test_without_mosquitto_the_events_are_shown_from_the_outbox(clip: Path, tmp_path: Path) -> None:
-    environ = {
-        **os.environ,
-        "CLIP": str(clip),
-        "DURATION": "10",
-        "MODEL": str(WALKER_MODEL),
-        "PYTHONPATH": str(ROOT),
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_MOSQUITTO],
-        cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "mosquitto is not installed; events are read from the outbox" in done.stdout
-    assert re.search(r"#1 +cam-1 +object +start +person", done.stdout)
+    with demo_process(
+        tmp_path, "-c", WITHOUT_MOSQUITTO, CLIP=clip, DURATION="10", MODEL=WALKER_MODEL
+    ) as process:
+        shown, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, shown
+    assert "mosquitto is not installed; events are read from the outbox" in shown
+    assert re.search(r"#1 +cam-1 +object +start +person", shown)
     assert (tmp_path / ".cache/best-detection.jpg").exists()
 
 
@@ -162,12 +165,7 @@ def command_lines() -> str:
 
 def test_a_cameras_password_is_neither_printed_nor_listed_nor_readable_by_others(tmp_path: Path) -> None:
     url = f"rtsp://viewer:{PASSWORD}@127.0.0.1:9/stream2"
-    environ = {**os.environ, "CLIP": url, "DURATION": "3", "MODEL": "none", "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(
-        [sys.executable, "-m", "demo"],
-        cwd=tmp_path, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        umask=0o022,
-    ) as process:  # fmt: skip
+    with demo_process(tmp_path, CLIP=url, DURATION="3") as process:
         assert process.stdout is not None
         shown, listed = "", ""
         for line in process.stdout:
@@ -185,11 +183,7 @@ def test_a_cameras_password_is_neither_printed_nor_listed_nor_readable_by_others
 
 
 def test_a_demo_that_is_killed_leaves_no_process_behind(tmp_path: Path) -> None:
-    environ = {**os.environ, "CLIP": "rtsp://127.0.0.1:9/s", "MODEL": "none", "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(
-        [sys.executable, "-m", "demo"],
-        cwd=tmp_path, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    ) as demo:  # fmt: skip
+    with demo_process(tmp_path, CLIP="rtsp://127.0.0.1:9/s") as demo:
         assert demo.stdout is not None
         while not demo.stdout.readline().startswith(("agent is starting", "cam-1 ")):
             assert demo.poll() is None

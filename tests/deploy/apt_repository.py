@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ import pytest
 
 from installers import deb, repository
 from tests.deploy.boxes import Box
+from tests.installers.test_repository import make_key
 
 SIGNER = "packages@example.org"
 SOURCE = "deb [signed-by=/etc/apt/keyrings/edge-agent.gpg] file:/srv/edge-apt stable main\n"
@@ -22,24 +22,11 @@ def make(folder: Path, wheelhouse: Path, versions: Sequence[str]) -> Path:
     """Make a repository below ``folder`` with a package of each release that ``wheelhouse`` has."""
     packages = [deb.build(wheelhouse, version, "x86_64", folder / "deb") for version in versions]
     keys = folder / "gnupg"
-    keys.mkdir(mode=0o700)
-    environ = os.environ | {"GNUPGHOME": str(keys)}
-    generate = [
-        "gpg",
-        "--batch",
-        "--passphrase",
-        "",
-        "--quick-generate-key",
-        SIGNER,
-        "ed25519",
-        "sign",
-        "never",
-    ]
-    subprocess.run(generate, env=environ, check=True, capture_output=True)
+    make_key(keys, SIGNER)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GNUPGHOME", str(keys))
         repository.add(folder / "apt", packages, SIGNER)
-    subprocess.run(["gpgconf", "--kill", "gpg-agent"], env=environ, check=True)
+    subprocess.run(["gpgconf", "--homedir", keys, "--kill", "gpg-agent"], check=True)
     return folder / "apt"
 
 

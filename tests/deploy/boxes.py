@@ -12,6 +12,7 @@ overlay on one cached folder, so that a new one is there in 3 s.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -20,30 +21,20 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from tests.deploy.network import Network
 from tests.deploy.root import USER, debian_root
 
 BOOT_S = 60.0
 STOP_S = 20.0
-SSH_OPTIONS = (
-    "-F",
-    "/dev/null",
-    "-o",
-    "BatchMode=yes",
-    "-o",
-    "ConnectTimeout=5",
-    "-o",
-    "IdentitiesOnly=yes",
-    "-o",
-    "LogLevel=ERROR",
-    "-o",
-    "StrictHostKeyChecking=no",
-    "-o",
-    "UserKnownHostsFile=/dev/null",
-)
+NO_QUESTIONS = ("BatchMode=yes", "ConnectTimeout=5", "IdentitiesOnly=yes", "LogLevel=ERROR")
+NO_HOST_KEYS = ("StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null")
+SSH_OPTIONS = ("-F", "/dev/null", *(f"-o{option}" for option in (*NO_QUESTIONS, *NO_HOST_KEYS)))
+_INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
+_INOTIFY_INSTANCES = 1_024
+"""A box uses about 20, and root's processes in all boxes share the kernel's default of 128: path units of
+the seventh box fail."""
 
 
 def wait_until(true: Callable[[], object], timeout_s: float, what: str) -> None:
@@ -78,6 +69,11 @@ class Box:
         done = self.ssh(f"sudo sh -c '{quoted}'", timeout_s)
         assert done.returncode == 0, f"{self.name}: {command}: {done.returncode}: {done.stderr}{done.stdout}"
         return done.stdout.strip()
+
+    def status(self) -> dict[str, Any]:
+        """What its agent says of itself."""
+        found: dict[str, Any] = json.loads(self.run("edge-agent status --json"))
+        return found
 
     def inventory_line(self, name: str = "") -> str:
         """``dt-001 ansible_host=...``, with which Ansible can connect. ``name``: instead of the box's own."""
@@ -129,13 +125,13 @@ class Boxes:
 
     def __enter__(self) -> Self:
         self._folder.mkdir(parents=True, exist_ok=True)
+        if int(_INOTIFY.read_text()) < _INOTIFY_INSTANCES:
+            _INOTIFY.write_text(str(_INOTIFY_INSTANCES))  # until the next start of this machine
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.key)], check=True)
         self._names["controller"] = self._network.address(1)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for box in self._boxes.values():
             box.power_off()
             subprocess.run(["umount", str(box.root)], check=False)
@@ -167,25 +163,16 @@ class Boxes:
         """Boot and wait until the box can be reached. It keeps its files of the last stop."""
         machine = f"{self._network.bridge}-{box.name}"
         _forget(machine)
+        # In a container systemd does not see that a user's manager has ended, and the next login waits 2 min.
+        _write(box.root / "etc/systemd/logind.conf.d/test.conf", "[Login]\nUserStopDelaySec=infinity\n")
+        command = [
+            "systemd-nspawn", "--quiet", "--boot", f"--directory={box.root}", f"--machine={machine}",
+            f"--hostname={box.name}", "--register=no", "--keep-unit", "--link-journal=no",
+            f"--network-bridge={self._network.bridge}", "--resolv-conf=off", "--timezone=off",
+        ]  # fmt: skip
         with (box.root.parent / "console.log").open("ab") as console:
             box.process = subprocess.Popen(
-                [
-                    "systemd-nspawn",
-                    "--quiet",
-                    "--boot",
-                    f"--directory={box.root}",
-                    f"--machine={machine}",
-                    f"--hostname={box.name}",
-                    "--register=no",
-                    "--keep-unit",
-                    f"--network-bridge={self._network.bridge}",
-                    "--resolv-conf=off",
-                    "--timezone=off",
-                    "--link-journal=no",
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=console,
-                stderr=subprocess.STDOUT,
+                command, stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT
             )
         box.wait_for_ssh()
 

@@ -14,9 +14,10 @@ import pytest
 
 from tests.deploy import footage
 from tests.deploy.boxes import Boxes
+from tests.deploy.control import ROOT
 from tests.deploy.network import Network
 from tests.deploy.root import missing
-from tests.deploy.site import PASSWORD, ROOT, Provisioning
+from tests.deploy.site import PASSWORD, Provisioning
 from tests.testbed.rtsp import RtspServer
 
 WHEELHOUSE = ROOT / "dist/wheelhouse/cp313-x86_64"

@@ -22,7 +22,7 @@ _HEADER = "site;ward;name;latitude;longitude;board;ssh_host;camera;camera_url\n"
 
 @dataclass(frozen=True)
 class Play:
-    """The result of a run of ansible-playbook."""
+    """The result of a run of ansible-playbook. ``text`` is all its output."""
 
     code: int
     text: str
@@ -32,6 +32,30 @@ class Play:
         line = re.search(rf"^{host}\s+: (.*)$", self.text, re.MULTILINE)
         assert line, f"no {host} in: {self.text[-3000:]}"
         return {word: int(count) for word, count in re.findall(r"(\w+)=(\d+)", line[1])}
+
+    @property
+    def changed(self) -> int:
+        """On all hosts."""
+        return sum(int(count) for count in re.findall(r"\bchanged=(\d+)", self.text))
+
+
+def run_playbook(
+    book: Path,
+    inventories: Sequence[Path],
+    *options: str,
+    home: Path,
+    timeout_s: float | None = None,
+    **environment: str,
+) -> Play:
+    """``home``: the home folder of the run; ``environment`` is added to this process's own."""
+    of_ansible = {"ANSIBLE_CONFIG": str(ROOT / "ansible/ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+    program = Path(sys.executable).with_name("ansible-playbook")
+    done = subprocess.run(
+        [program, *(word for each in inventories for word in ("-i", each)), book, *options],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout_s, check=False,
+        env=os.environ | of_ansible | {"HOME": str(home)} | environment,
+    )  # fmt: skip
+    return Play(done.returncode, done.stdout + done.stderr)
 
 
 class Control:
@@ -72,23 +96,18 @@ class Control:
 
     def play(self, book: str | Path, *arguments: str, timeout_s: float = 600) -> Play:
         """Run a playbook of ``ansible/``, or any by its path."""
-        environ = os.environ | {
-            "ANSIBLE_CONFIG": str(ROOT / "ansible/ansible.cfg"),
-            "ANSIBLE_ROLES_PATH": str(self._books / "roles"),
-            "ANSIBLE_PIPELINING": "1",
-            "ANSIBLE_NOCOLOR": "1",
-            "ANSIBLE_FORKS": "4",
-            "HOME": str(self.folder),
-        }
-        command: list[str] = [str(Path(sys.executable).with_name("ansible-playbook"))]
-        for source in ("sites.yml", "servers.ini"):
-            command += ["-i", str(self.inventory / source)]
-        done = subprocess.run(
-            [*command, str(self._books / book), *arguments],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True,
-            timeout=timeout_s, env=environ, check=False,
-        )  # fmt: skip
-        return Play(done.returncode, done.stdout + done.stderr)
+        inventories = [self.inventory / source for source in ("sites.yml", "servers.ini")]
+        roles = {"ANSIBLE_ROLES_PATH": str(self._books / "roles")}
+        quick = {"ANSIBLE_PIPELINING": "1", "ANSIBLE_FORKS": "4"}
+        return run_playbook(
+            self._books / book,
+            inventories,
+            *arguments,
+            home=self.folder,
+            timeout_s=timeout_s,
+            **roles,
+            **quick,
+        )
 
     def play_well(self, book: str | Path, *arguments: str) -> Play:
         """Run a playbook that must succeed."""

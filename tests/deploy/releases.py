@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.deploy.site import ROOT
+from tests.deploy.control import ROOT
 
 GOOD, CRASHES = "0.91.0", "0.92.0"
 _CRASH = """

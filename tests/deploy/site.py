@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import ssl
-import subprocess
-import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from tests.deploy.boxes import Box, Boxes
+from tests.deploy.control import ROOT, Play, run_playbook
 from tests.testbed.mosquitto import Subscriber
 
-ROOT = Path(__file__).resolve().parents[2]
 SITE = "dt-001"
 WARD = "de-tham"
 PASSWORD = "s3cret-of-cam-1"
@@ -30,18 +26,6 @@ ACCEPTED = re.compile(
 """The last line of `commission.yml` in English where only ``CLOCK`` may be red."""
 
 
-@dataclass(frozen=True)
-class Played:
-    """The result of a playbook. ``text`` is all its output."""
-
-    code: int
-    text: str
-
-    @property
-    def changed(self) -> int:
-        return sum(int(count) for count in re.findall(r"\bchanged=(\d+)", self.text))
-
-
 class Provisioning:
     """``broker`` and ``box`` are blank at the start; all files of the control machine are below
     ``folder``."""
@@ -53,7 +37,6 @@ class Provisioning:
         self.broker, self.box = boxes.start("broker-1"), box or boxes.start(SITE)
         self.prepared = self.stands = False
         self.wheelhouse = wheelhouse
-        self.closed = False
         self.accepted = ""
         """What `commission.yml` said when the cameras were there."""
         self._folder = folder
@@ -110,42 +93,22 @@ class Provisioning:
             self.play_well("prepare.yml")
             self.prepared = True
 
-    def play(self, book: str, *options: str, **more: object) -> Played:
+    def play(self, book: str, *options: str, **more: object) -> Play:
         """Run a playbook of ``ansible/``; ``more`` are variables of this run."""
         self._inventory.write_text(
-            f"[gateways]\n{'' if self.closed else self.box.inventory_line(SITE)}\n"
+            f"[gateways]\n{self.box.inventory_line(SITE)}\n"
             # The centre has a wheelhouse of its own; here it runs on the broker's machine.
             f"[gateways:vars]\nrelease_wheelhouse={self.wheelhouse}\n"
             f"[brokers]\n{self.broker.inventory_line()}\n[central]\n{self.broker.name}\n"
         )
         self._vars.write_text(json.dumps(self.vars | more), encoding="utf-8")
-        program = str(Path(sys.executable).with_name("ansible-playbook"))
-        done = subprocess.run(
-            [
-                program,
-                "-i",
-                str(self._inventory),
-                "-e",
-                f"@{self._vars}",
-                str(ROOT / "ansible" / book),
-                *options,
-            ],
-            env=os.environ
-            | {
-                "ANSIBLE_CONFIG": str(ROOT / "ansible/ansible.cfg"),
-                "ANSIBLE_NOCOLOR": "1",
-                # The counts of its recap; what a technician sees is tested in test_guide.py.
-                "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
-                "HOME": str(self._folder),
-            },
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return Played(done.returncode, done.stdout + done.stderr)
+        return run_playbook(
+            ROOT / "ansible" / book, [self._inventory], "-e", f"@{self._vars}", *options, home=self._folder,
+            # The counts of its recap; what a technician sees is tested in test_guide.py.
+            ANSIBLE_STDOUT_CALLBACK="ansible.builtin.default",
+        )  # fmt: skip
 
-    def play_well(self, book: str, *options: str, **more: object) -> Played:
+    def play_well(self, book: str, *options: str, **more: object) -> Play:
         played = self.play(book, *options, **more)
         assert played.code == 0, played.text[-6000:] + self._of_the_broker()
         return played

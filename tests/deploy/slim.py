@@ -7,6 +7,8 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from tests.update.agents import write_wheel
+
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("edge_agent", "edge_central")
 LIBRARIES = "opt/libraries"
@@ -29,20 +31,9 @@ def libraries(wheelhouse: Path, root: Path) -> None:
 
 def release(folder: Path, version: str, changes: Mapping[str, tuple[str, str]] | None = None) -> None:
     """Write a wheel of this checkout as ``version``. ``changes``: file -> (old text, new text)."""
-    folder.mkdir(parents=True, exist_ok=True)
-    meta = f"edge_agent-{version}.dist-info"
-    with zipfile.ZipFile(
-        folder / f"edge_agent-{version}-py3-none-any.whl", "w", zipfile.ZIP_DEFLATED
-    ) as wheel:
-        for name in _files():
-            wheel.writestr(name, _content(ROOT / name, name, version, changes or {}))
-        wheel.writestr("libraries.pth", f"/{LIBRARIES}\n")
-        wheel.writestr(f"{meta}/METADATA", f"Metadata-Version: 2.1\nName: edge-agent\nVersion: {version}\n")
-        wheel.writestr(f"{meta}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        wheel.writestr(
-            f"{meta}/entry_points.txt", "[console_scripts]\nedge-agent = edge_agent.cli.main:main\n"
-        )
-        wheel.writestr(f"{meta}/RECORD", "")
+    files = {name: _content(ROOT / name, name, version, changes or {}) for name in _files()}
+    files["libraries.pth"] = f"/{LIBRARIES}\n".encode()
+    write_wheel(folder, version, files, runs="edge_agent.cli.main:main", compression=zipfile.ZIP_DEFLATED)
 
 
 def _files() -> Iterator[str]:

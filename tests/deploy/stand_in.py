@@ -7,12 +7,11 @@ elsewhere: three boxes with two releases of it would be 2 GB.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
+
+from tests.update.agents import write_wheel
 
 _AGENT = '''"""The stand-in, version {version}."""
 import json, os, socket, ssl, sys, threading, time
@@ -98,20 +97,6 @@ def wheelhouse(folder: Path, version: str, bad_on: tuple[str, ...] = (), needs: 
     if not list(folder.glob("paho_mqtt-*.whl")):
         pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder)]
         subprocess.run([*pip, "paho-mqtt>=2.2,<3"], check=True, timeout=120)
-    meta = f"edge_agent-{version}.dist-info"
-    files = {
-        "stand_in.py": _AGENT.format(version=version, bad_on=bad_on),
-        f"{meta}/METADATA": "Metadata-Version: 2.1\nName: edge-agent\n"
-        f"Version: {version}\nRequires-Dist: {needs}\n",
-        f"{meta}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        f"{meta}/entry_points.txt": "[console_scripts]\nedge-agent = stand_in:main\n",
-    }
-    record = "".join(f"{name},sha256={_digest(text)},{len(text.encode())}\n" for name, text in files.items())
-    with zipfile.ZipFile(folder / f"edge_agent-{version}-py3-none-any.whl", "w") as wheel:
-        for name, text in (files | {f"{meta}/RECORD": f"{record}{meta}/RECORD,,\n"}).items():
-            wheel.writestr(name, text)
+    program = {"stand_in.py": _AGENT.format(version=version, bad_on=bad_on)}
+    write_wheel(folder, version, program, meta=f"Requires-Dist: {needs}\n", runs="stand_in:main")
     return folder
-
-
-def _digest(text: str) -> str:
-    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()

@@ -89,6 +89,28 @@ def phone(box: Box, tmp_path: Path) -> PhoneOverTls:
     return phone
 
 
+def levels_of_the_final_examination(box: Box) -> dict[str, str]:
+    """What doctor finds in the unit, whose own command waits for the centre."""
+    mark = "/var/lib/edge-agent-commission/confirmed"
+    box.run(f"runuser -u edge-agent touch {mark}; systemctl start edge-agent-examination", timeout_s=60.0)
+    assert "final examination: not yet" in box.run("journalctl -o cat -u edge-agent-examination")
+    drop_in = (
+        "[Service]",
+        "ExecStart=",
+        "ExecStart=/opt/edge-agent/current/bin/edge-agent doctor --json",
+        "StandardOutput=truncate:/run/examined.json",
+        "StandardError=journal",
+        "SuccessExitStatus=1",
+    )
+    folder = "/run/systemd/system/edge-agent-examination.service.d"
+    words = " ".join(map(repr, drop_in))
+    box.run(f"mkdir -p {folder}; printf '%s\\n' {words} > {folder}/doctor.conf")
+    box.run("systemctl daemon-reload; systemctl start edge-agent-examination", timeout_s=300.0)
+    found = json.loads(box.run("cat /run/examined.json"))
+    box.run(f"rm -r {mark} {folder}; systemctl daemon-reload")
+    return {line["check"]: line["level"] for line in found["lines"]}
+
+
 def test_a_claim_and_its_end_in_a_real_system(box: Box, phone: PhoneOverTls) -> None:
     assert box.run("systemctl show -P User edge-agent-commission") == "edge-agent"
     console = box.run("cat /run/issue.d/edge-agent.issue")
@@ -103,6 +125,9 @@ def test_a_claim_and_its_end_in_a_real_system(box: Box, phone: PhoneOverTls) -> 
     assert levels["cam-1"] == "red", "it is not there"
     assert levels["disk"] == "green"
     assert levels["agent"] != "skipped"
+    again = levels_of_the_final_examination(box)
+    del again["outbox"], levels["outbox"]  # events begin to wait meanwhile
+    assert again == levels, "in its sandbox, with its limits"
     undone = phone.step("/undo")
     assert undone.get("state") == "unclaimed", undone
     assert box.ssh("systemctl is-active edge-agent").stdout.strip() == "inactive"

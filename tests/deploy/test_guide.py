@@ -16,8 +16,8 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from tests.deploy.boxes import Box, Boxes, wait_until
+from tests.deploy.control import ROOT
 from tests.deploy.root import USER
-from tests.deploy.site import ROOT
 
 pytestmark = pytest.mark.xdist_group("guide")
 

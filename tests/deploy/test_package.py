@@ -81,6 +81,15 @@ def test_an_upgrade_restarts_the_agent_and_leaves_a_newer_release_in_force(
     assert in_force(box) == "9.0.0"
 
 
+def test_a_package_that_is_installed_again_brings_the_site_back(packaged: Provisioning) -> None:
+    box = packaged.box
+    box.run("apt-get remove -q -y edge-agent", timeout_s=INSTALL_S)
+    box.run(f"{INSTALL} edge-agent", timeout_s=INSTALL_S)
+    assert box.run("systemctl is-enabled edge-agent edge-agent-heal.path").split() == ["enabled", "enabled"]
+    assert box.run("systemctl is-active edge-agent-heal.path") == "active"
+    wait_until(lambda: box.ssh("systemctl is-active edge-agent").returncode == 0, 60, "the agent")
+
+
 def test_a_removed_package_leaves_the_site_and_a_purged_one_nothing(packaged: Provisioning) -> None:
     box = packaged.box
     box.run("apt-get remove -q -y edge-agent", timeout_s=INSTALL_S)
@@ -89,3 +98,4 @@ def test_a_removed_package_leaves_the_site_and_a_purged_one_nothing(packaged: Pr
     assert box.ssh("systemctl is-active edge-agent").stdout.strip() == "inactive"
     box.run("apt-get purge -q -y edge-agent", timeout_s=INSTALL_S)
     assert box.ssh("ls -d /etc/edge-agent").returncode != 0
+    assert box.ssh("ls /etc/systemd/system/*.wants/edge-agent*").returncode != 0

@@ -51,11 +51,10 @@ def test_what_the_box_sees_is_stored_at_the_centre(filmed: Provisioning) -> None
 
 
 def test_what_is_stored_is_confirmed_and_leaves_the_box(filmed: Provisioning) -> None:
-    def waiting() -> int:
-        status = json.loads(filmed.box.run("edge-agent status --json"))
-        return int(status["heartbeat"]["outbox"]["depth"])
+    def is_empty() -> bool:
+        return bool(filmed.box.status()["heartbeat"]["outbox"]["depth"] == 0)
 
-    wait_until(lambda: waiting() == 0, 120, "nothing waits on the box")
+    wait_until(is_empty, 120, "nothing waits on the box")
     assert status(filmed.broker)["missing"] == 0
 
 

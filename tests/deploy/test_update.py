@@ -22,12 +22,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from tests.commands.centre import write_public
 from tests.deploy.boxes import Box, Boxes, wait_until
+from tests.deploy.control import ROOT, run_playbook
 from tests.deploy.network import Network
 from tests.deploy.slim import libraries, release
 from tests.testbed.mosquitto import Authority, Mosquitto, Subscriber, free_port
 from tests.update.wheel_server import WheelServer
 
-ROOT = Path(__file__).resolve().parents[2]
 WHEELHOUSE = ROOT / f"dist/wheelhouse/cp313-{os.uname().machine}"
 pytestmark = pytest.mark.xdist_group("update")
 CRASHING = {
@@ -154,14 +154,11 @@ def play_update(folder: Path, box: Box, key: Path) -> None:
     inventory = folder / "inventory.ini"
     inventory.write_text(f"[gateways]\n{box.inventory_line()}\n")
     variables = {"update_public_key": str(key), "update_trial_s": 3, "update_settle_s": 20}
-    done = subprocess.run(
-        [Path(sys.executable).with_name("ansible-playbook"), "-i", inventory, "-e", json.dumps(variables),
-         ROOT / "ansible/update.yml"],
-        env=os.environ | {"ANSIBLE_CONFIG": str(ROOT / "ansible/ansible.cfg"), "ANSIBLE_PIPELINING": "1",
-                          "HOME": str(folder)},
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout[-6000:]
+    options = ("-e", json.dumps(variables))
+    done = run_playbook(
+        ROOT / "ansible/update.yml", [inventory], *options, home=folder, ANSIBLE_PIPELINING="1"
+    )
+    assert done.code == 0, done.text[-6000:]
 
 
 def test_the_first_release_is_installed_from_the_inbox(site: Site) -> None:

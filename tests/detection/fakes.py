@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -18,9 +19,9 @@ from edge_agent.config.model.settings import (
     Report,
     SnapshotPolicy,
 )
-from edge_agent.core.model import Box, Detection, Frame, Motion, MotionRegion, Scene, Track, TrackState
+from edge_agent.core.model import Box, Detection, Frame, Motion, MotionRegion, Scene, Track
 from edge_agent.detection.detector import InputFit, ModelInfo
-from tests.events.parts import PlainPicture
+from tests.events import parts
 
 LABELS = ("person", "bicycle", "motorcycle", "car", "bus", "truck")
 Pixels = NDArray[np.uint8]
@@ -68,9 +69,9 @@ def camera(id: str = "cam-1", fps: float = 5.0, masks: tuple[Polygon, ...] = ())
     )
 
 
-def frame(mono: float = 0.0, picture: PlainPicture | None = None, camera_id: str = "cam-1") -> Frame:
+def frame(mono: float = 0.0, picture: parts.PlainPicture | None = None, camera_id: str = "cam-1") -> Frame:
     moment = datetime(2026, 11, 24, tzinfo=UTC)
-    return Frame(camera_id, 1, mono, moment, picture or PlainPicture(level=0))
+    return Frame(camera_id, 1, mono, moment, picture or parts.PlainPicture(level=0))
 
 
 def motion(*boxes: Box, scene: Scene = Scene.STEADY) -> Motion:
@@ -78,21 +79,8 @@ def motion(*boxes: Box, scene: Scene = Scene.STEADY) -> Motion:
 
 
 def track(box: Box, priority: float = 1.0, id: str = "t1", label: str | None = None) -> Track:
-    return Track(
-        id=id,
-        box=box,
-        state=TrackState.MOVING,
-        confirmed=True,
-        label=label,
-        group=None,
-        score=0.0,
-        best_score=0.0,
-        first_seen_mono=0.0,
-        last_seen_mono=0.0,
-        inferences=0,
-        detection_priority=priority,
-        seen_now=True,
-    )
+    seen = parts.track(id, label=label, group=None, box=box, score=0.0, first=0.0, last=0.0)
+    return replace(seen, detection_priority=priority)
 
 
 def detection(box: Box, label: str = "person", score: float = 0.9) -> Detection:

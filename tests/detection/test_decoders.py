@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from edge_agent.core.model import Box
+from edge_agent.detection.detector import InputFit
 from edge_agent.detection.model_decoders import PicoDetDecoder, SsdDecoder, StreetDecoder, YoloxDecoder
 from edge_agent.detection.tensors import ModelDecoder, TensorInfo, describe
 
@@ -23,6 +24,11 @@ def seen(decoder: ModelDecoder, outputs: Sequence[Any], floor: float = FLOOR) ->
             found.classes.tolist(), found.scores.tolist(), found.boxes.tolist(), strict=True
         )
     ]
+
+
+def of_pixels(x1: float, y1: float, x2: float, y2: float) -> Box:
+    """A box in pixels of the 96 x 64 of the input, as ``seen`` gives it."""
+    return Box(round(x1 / 96, 4), round(y1 / 64, 4), round(x2 / 96, 4), round(y2 / 64, 4))
 
 
 def info(name: str, *shape: int, dtype: str = "float32", scale: float = 0.0, zero: int = 0) -> TensorInfo:
@@ -72,16 +78,6 @@ def test_ssd_outputs_of_tf2_exports_are_known_by_their_order() -> None:
     assert [label for label, _, _ in seen(decoder, [scores, boxes, count, classes])] == ["bicycle"]
 
 
-@pytest.mark.parametrize(
-    ("dtype", "expected"),
-    [("uint8", (30, 20, 10)), ("int8", (-98, -108, -118)), ("float32", (-0.7647, -0.8431, -0.9216))],
-)
-def test_ssd_input_is_rgb_in_the_range_of_its_type(dtype: str, expected: tuple[float, ...]) -> None:
-    tensor = np.zeros((1, 4, 6, 3), dtype)
-    ssd(dtype).input.write(np.full((4, 6, 3), (10, 20, 30), np.uint8), tensor)
-    assert tensor[0, 3, 5] == pytest.approx(expected, abs=1e-3)
-
-
 def yolox(layout: str = "planar", **quantised: Any) -> YoloxDecoder:
     shape = (1, 3, 64, 96) if layout == "planar" else (1, 64, 96, 3)
     points = 8 * 12 + 4 * 6 + 2 * 3
@@ -106,11 +102,8 @@ def test_yolox_rows_are_points_of_three_grids(row: int, stride: int, column: int
     out = yolox_tensor(row, 0.5, 0.25, np.log(2), np.log(1), 0.9, 0.1, 0.2, 0.8)
     ((label, score, box),) = seen(yolox(), [out])
     x, y = (column + 0.5) * stride, (line + 0.25) * stride
-    expected = Box.from_pixels(x - stride, y - stride / 2, x + stride, y + stride / 2, 96, 64)
     assert (label, score) == ("car", 0.72)
-    assert (box.x1, box.y1, box.x2, box.y2) == pytest.approx(
-        (expected.x1, expected.y1, expected.x2, expected.y2), abs=1e-3
-    )
+    assert box == of_pixels(x - stride, y - stride / 2, x + stride, y + stride / 2)
 
 
 def test_yolox_score_is_objectness_times_class() -> None:
@@ -125,19 +118,12 @@ def test_yolox_gives_a_rider_as_person_and_as_machine() -> None:
     assert not yolox().merges_rider
 
 
-def test_yolox_input_is_bgr_planes_without_scaling() -> None:
-    tensor = np.zeros((1, 3, 64, 96), np.float32)
-    yolox().input.write(np.full((64, 96, 3), (10, 20, 30), np.uint8), tensor)
-    assert tensor[0, :, 63, 95].tolist() == [10.0, 20.0, 30.0]
+QUANTISED_YOLOX = yolox(layout="interleaved", dtype="int8", scale=1.0, zero=-128)
 
 
-def test_yolox_quantised_input_and_output_use_scale_and_zero_point() -> None:
-    decoder = yolox(layout="interleaved", dtype="int8", scale=1.0, zero=-128)
-    tensor = np.zeros((1, 64, 96, 3), np.int8)
-    decoder.input.write(np.full((64, 96, 3), (0, 128, 255), np.uint8), tensor)
-    assert tensor[0, 0, 0].tolist() == [-128, 0, 127]
+def test_yolox_quantised_output_uses_scale_and_zero_point() -> None:
     out = yolox_tensor(0, 0, 0, 0, 0, 1, 1, 0, 0).astype(np.int8) + np.int8(-128)
-    assert [label for label, _, _ in seen(decoder, [out.astype(np.int8)])] == ["person"]
+    assert [label for label, _, _ in seen(QUANTISED_YOLOX, [out.astype(np.int8)])] == ["person"]
 
 
 @pytest.mark.parametrize(
@@ -192,9 +178,8 @@ def test_picodet_boxes_reach_so_many_strides_from_their_point(level: int, row: i
     tensors = picodet_tensors(level, row * columns + column, (0.1, 0.2, 0.8), (1, 2, 3, 0))
     ((label, score, box),) = seen(picodet(), tensors)
     x, y = (column + 0.5) * stride, (row + 0.5) * stride
-    expected = Box.from_pixels(x - stride, y - 2 * stride, x + 3 * stride, y, 96, 64)
     assert (label, score) == ("car", 0.8)
-    assert box == Box(*(round(edge, 4) for edge in (expected.x1, expected.y1, expected.x2, expected.y2)))
+    assert box == of_pixels(x - stride, y - 2 * stride, x + 3 * stride, y)
 
 
 def test_picodet_takes_the_mean_of_an_edge_that_lies_between_two_bins() -> None:
@@ -207,12 +192,6 @@ def test_picodet_takes_the_mean_of_an_edge_that_lies_between_two_bins() -> None:
 def test_picodet_gives_a_rider_as_person_and_as_machine() -> None:
     found = seen(picodet(), picodet_tensors(0, 5, (0.7, 0.6, 0.1), (1, 1, 1, 1)))
     assert [label for label, _, _ in found] == ["person", "bicycle"]
-
-
-def test_picodet_input_is_bgr_normalised() -> None:
-    tensor = np.zeros((1, 64, 96, 3), np.float32)
-    picodet().input.write(np.full((64, 96, 3), (10, 20, 30), np.uint8), tensor)
-    assert tensor[0, 5, 5] == pytest.approx((-1.6302, -1.6856, -1.6042), abs=1e-3)
 
 
 STREET_CELLS = ((8, 12, 8), (4, 6, 16), (2, 3, 32))  # rows, columns, stride of 96x64
@@ -250,13 +229,11 @@ def test_our_own_models_boxes_reach_so_many_strides_from_their_cell(
     level: int, row: int, column: int
 ) -> None:
     stride = STREET_CELLS[level][2]
-    ((label, score, box),) = seen(
-        street(), street_tensors(level, row, column, (0.1, 0.2, 0.75), (1, 2, 3, 0))
-    )
+    tensors = street_tensors(level, row, column, (0.1, 0.2, 0.75), (1, 2, 3, 0))
+    ((label, score, box),) = seen(street(), tensors)
     x, y = (column + 0.5) * stride, (row + 0.5) * stride
-    expected = Box.from_pixels(x - stride, y - 2 * stride, x + 3 * stride, y, 96, 64)
     assert (label, score) == ("car", 0.75)
-    assert box == Box(*(round(edge, 4) for edge in (expected.x1, expected.y1, expected.x2, expected.y2)))
+    assert box == of_pixels(x - stride, y - 2 * stride, x + 3 * stride, y)
 
 
 def test_our_own_models_cells_below_the_least_score_are_nothing() -> None:
@@ -271,7 +248,40 @@ def test_our_own_models_name_a_cell_once() -> None:
     assert street().merges_rider
 
 
-def test_our_own_models_input_is_bgr_from_minus_one_to_one() -> None:
-    tensor = np.zeros((1, 64, 96, 3), np.int8)
-    street().input.write(np.full((64, 96, 3), (0, 128, 255), np.uint8), tensor)
-    assert tensor[0, 5, 5].tolist() == pytest.approx([-127.5, 0.5, 127.5], abs=0.6)
+@pytest.mark.parametrize(
+    ("decoder", "shape", "dtype", "bgr", "expected"),
+    [
+        # RGB, in the range of the type
+        (ssd("uint8"), (4, 6, 3), "uint8", (10, 20, 30), (30, 20, 10)),
+        (ssd("int8"), (4, 6, 3), "int8", (10, 20, 30), (-98, -108, -118)),
+        (ssd("float32"), (4, 6, 3), "float32", (10, 20, 30), (-0.7647, -0.8431, -0.9216)),
+        # BGR: in planes without scaling, by scale and zero point, normalised, from minus one to one
+        (yolox(), (3, 64, 96), "float32", (10, 20, 30), (10, 20, 30)),
+        (QUANTISED_YOLOX, (64, 96, 3), "int8", (0, 128, 255), (-128, 0, 127)),
+        (picodet(), (64, 96, 3), "float32", (10, 20, 30), (-1.6302, -1.6856, -1.6042)),
+        (street(), (64, 96, 3), "int8", (0, 128, 255), (-127, 0, 127)),
+    ],
+)
+def test_input_has_the_order_and_range_that_the_model_expects(
+    decoder: Any, shape: tuple[int, ...], dtype: str, bgr: tuple[int, ...], expected: tuple[float, ...]
+) -> None:
+    tensor = np.zeros((1, *shape), dtype)
+    planar = shape[0] == 3
+    height, width = shape[1:] if planar else shape[:2]
+    decoder.input.write(np.full((height, width, 3), bgr, np.uint8), tensor)
+    assert (tensor[0, :, -1, -1] if planar else tensor[0, -1, -1]) == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("size", "input_size", "expected"),
+    [
+        ((640, 360), (416, 320), (416, 234)),  # wide: padded below
+        ((360, 640), (416, 320), (180, 320)),  # high: padded on the right
+        ((208, 160), (416, 320), (416, 320)),
+        ((1, 1000), (416, 320), (1, 320)),  # never nothing
+    ],
+)
+def test_a_picture_keeps_its_aspect(
+    size: tuple[int, int], input_size: tuple[int, int], expected: tuple[int, int]
+) -> None:
+    assert InputFit.letterbox(size, input_size) == InputFit(*expected)

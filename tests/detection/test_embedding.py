@@ -63,7 +63,7 @@ def test_a_model_without_one_vector_is_refused(tmp_path: Path, output: list[int]
 
 
 def test_a_model_with_another_input_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DetectorError, match="no picture"):
+    with pytest.raises(DetectorError, match="not a picture"):
         EmbeddingModel(write_embedding_model(tmp_path / "m.tflite", side=8), "0..1")
 
 

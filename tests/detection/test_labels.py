@@ -1,18 +1,23 @@
 from __future__ import annotations
 
+import sys
 import zipfile
 from pathlib import Path
+from types import ModuleType
 
+import numpy as np
 import pytest
 
 from edge_agent.core.errors import DetectorError
+from edge_agent.detection.litert import LiteRtDetector
 from edge_agent.detection.model_file import OWN_METADATA, read_labels
+from tests.detection.fakes import LABELS
 
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
     path = tmp_path / "net.tflite"
-    path.write_bytes(b"\x1c\x00\x00\x00TFL3" + bytes(100))
+    path.write_bytes(b"\x1c\x00\x00\x00TFL3" + bytes(5000))
     return path
 
 
@@ -23,36 +28,35 @@ def test_labels_come_from_the_models_own_metadata_first(model: Path) -> None:
     assert read_labels(model, None) == ("person", "bicycle", "???", "car")
 
 
-def test_labels_come_from_the_file_of_the_same_name(model: Path) -> None:
-    (model.parent / "labels.txt").write_text("wrong\n")
-    (model.parent / "net.txt").write_text("person\ncar\n")
-    assert read_labels(model, 2) == ("person", "car")
+@pytest.mark.parametrize(
+    ("files", "classes", "labels"),
+    [
+        ({"labels.txt": "wrong\n", "net.txt": "person\ncar\n"}, 2, ("person", "car")),
+        ({"labels.txt": "person\ncar\n"}, 2, ("person", "car")),
+        (
+            {"coco_labels_3.txt": "person\ncar\nbus\n", "coco_labels_2.txt": "person\ncar\n"},
+            3,
+            ("person", "car", "bus"),
+        ),
+        ({"net.txt": "Pedestrian\nmotorbike\nLorry\n"}, None, ("person", "motorcycle", "truck")),
+        ({"net.txt": "???\nperson\nbicycle\n"}, None, ("person", "bicycle")),  # a background class
+    ],
+    ids=["of the same name", "labels.txt", "the only one that fits", "other words for ours", "background"],
+)
+def test_labels_come_from_the_file_that_fits_best(
+    model: Path, files: dict[str, str], classes: int | None, labels: tuple[str, ...]
+) -> None:
+    for name, content in files.items():
+        (model.parent / name).write_text(content)
+    assert read_labels(model, classes) == labels
 
 
-def test_labels_come_from_labels_txt(model: Path) -> None:
-    (model.parent / "labels.txt").write_text("person\ncar\n")
-    assert read_labels(model, 2) == ("person", "car")
-
-
-def test_labels_come_from_the_only_label_file_that_fits_the_output(model: Path) -> None:
-    (model.parent / "coco_labels_3.txt").write_text("person\ncar\nbus\n")
-    (model.parent / "coco_labels_2.txt").write_text("person\ncar\n")
-    assert read_labels(model, 3) == ("person", "car", "bus")
-
-
-def test_other_peoples_words_become_ours(model: Path) -> None:
-    (model.parent / "net.txt").write_text("Pedestrian\nmotorbike\nLorry\n")
-    assert read_labels(model, None) == ("person", "motorcycle", "truck")
-
-
-def test_a_background_class_is_not_counted(model: Path) -> None:
-    (model.parent / "net.txt").write_text("???\nperson\nbicycle\n")
-    assert read_labels(model, None) == ("person", "bicycle")
-
-
-def test_no_labels_is_an_error_that_says_where_they_belong(model: Path) -> None:
+def test_no_labels_and_too_few_are_errors_that_say_where_they_belong(model: Path) -> None:
     with pytest.raises(DetectorError, match=r"no labels.*net\.txt or labels\.txt"):
         read_labels(model, 81)
+    (model.parent / "net.txt").write_text("person\n")
+    with pytest.raises(DetectorError, match="1 labels for a model of 80 classes"):
+        read_labels(model, 80)
 
 
 def test_a_label_of_two_classes_is_an_error(model: Path) -> None:
@@ -94,7 +98,23 @@ def test_labels_in_the_model_that_do_not_unpack_are_an_error(model: Path) -> Non
         read_labels(model, 2)
 
 
-def test_too_few_labels_are_an_error(model: Path) -> None:
-    (model.parent / "net.txt").write_text("person\n")
-    with pytest.raises(DetectorError, match="1 labels for a model of 80 classes"):
-        read_labels(model, 80)
+# --- a missing or unsuitable runtime; the modules are fakes, since only one is installed ---
+
+
+def test_no_runtime_at_all_says_what_to_install(monkeypatch: pytest.MonkeyPatch, model: Path) -> None:
+    monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
+    monkeypatch.setitem(sys.modules, "tflite_runtime", None)
+    with pytest.raises(DetectorError, match="no TFLite runtime: install ai-edge-litert"):
+        LiteRtDetector(model, LABELS, 0.5)
+
+
+def test_the_predecessor_under_numpy_2_is_refused_in_plain_words(
+    monkeypatch: pytest.MonkeyPatch, model: Path
+) -> None:
+    predecessor = ModuleType("tflite_runtime")
+    predecessor.interpreter = ModuleType("interpreter")  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
+    monkeypatch.setitem(sys.modules, "tflite_runtime", predecessor)
+    monkeypatch.setattr(np, "__version__", "2.1.0")
+    with pytest.raises(DetectorError, match=r"tflite_runtime needs numpy 1, here is 2\.1\.0"):
+        LiteRtDetector(model, LABELS, 0.5)

@@ -129,6 +129,6 @@ def test_it_waits_for_all_cameras_and_another_detector_takes_over_between_two_re
         each.join(5)
     assert done.wait(5)
     worker.stop()
-    assert worker.join(5)
+    assert worker.loop.join(5)
     assert order == ["after 1"]
     assert (other.calls, worker.detector) == (1, other)

@@ -12,6 +12,7 @@ from edge_agent.core.errors import DetectorError
 from edge_agent.core.model import Box, Detection
 from edge_agent.detection.worker import DetectorWorker, InlineInference
 from tests.detection.fakes import FakeDetector, Pixels, detection
+from tests.testbed.agent import wait_until
 
 CROP = np.zeros((8, 8, 3), np.uint8)
 SEEN = [detection(Box(0.1, 0.1, 0.5, 0.5))]
@@ -45,7 +46,7 @@ def worker(gate: Gate) -> Iterator[DetectorWorker]:
     yield worker
     worker.stop()
     gate.leave.release(100)
-    assert worker.join(WAIT_S)
+    assert worker.loop.join(WAIT_S)
 
 
 @pytest.fixture
@@ -59,12 +60,7 @@ def marked(number: int) -> Pixels:
 
 
 def until_queued(worker: DetectorWorker, count: int) -> None:
-    deadline = threading.Event()
-    for _ in range(500):
-        if worker.stats().queue == count:
-            return
-        deadline.wait(0.01)
-    raise AssertionError(f"never {count} requests in the queue")
+    wait_until(lambda: worker.health().queue == count, what=f"{count} requests in the queue")
 
 
 def test_a_pipeline_gets_its_answer(
@@ -72,8 +68,8 @@ def test_a_pipeline_gets_its_answer(
 ) -> None:
     gate.leave.release()
     assert pipelines.submit(worker.infer, "a", CROP).result(WAIT_S) == SEEN
-    assert (worker.stats().inferences, worker.stats().queue, worker.stats().degraded) == (1, 0, None)
-    assert worker.stats().latency_ms is not None
+    assert (worker.health().inferences, worker.health().queue, worker.health().degraded) == (1, 0, None)
+    assert worker.health().latency_ms is not None
 
 
 def test_cameras_take_turns(worker: DetectorWorker, gate: Gate, pipelines: ThreadPoolExecutor) -> None:
@@ -100,13 +96,13 @@ def test_under_overload_the_queue_is_bounded_by_the_cameras(pipelines: ThreadPoo
         nonlocal deepest
         for _ in range(50):
             assert worker.infer(camera_id, CROP) == []
-            deepest = max(deepest, worker.stats().queue)
+            deepest = max(deepest, worker.health().queue)
         return 50
 
     worker.start()
     done = list(pipelines.map(pipeline, ["a", "b", "c", "d"]))
     worker.stop()
-    assert worker.join(WAIT_S)
+    assert worker.loop.join(WAIT_S)
     assert done == [50] * 4
     assert deepest <= 4
     assert (detector.calls, detector.most_at_once) == (200, 1)
@@ -127,7 +123,7 @@ def test_before_the_start_no_request_waits() -> None:
     assert DetectorWorker(FakeDetector()).infer("a", CROP) is None
 
 
-def failing(*outcomes: Exception | None) -> FakeDetector:
+def failing(*outcomes: BaseException | None) -> FakeDetector:
     left = list(outcomes)
 
     def answer(crop: Pixels) -> list[Detection]:
@@ -144,7 +140,7 @@ def test_a_failed_inference_is_logged_and_counts_as_not_analysed(caplog: pytest.
     assert inline.infer("gate1", CROP) is None
     assert "gate1: device gone" in caplog.text
     assert inline.infer("gate1", CROP) == SEEN
-    assert (inline.stats().inferences, inline.stats().failures, inline.stats().degraded) == (1, 1, None)
+    assert (inline.health().inferences, inline.health().degraded) == (1, None)
 
 
 def test_an_unexpected_error_leaves_a_traceback_and_the_worker_lives(
@@ -155,31 +151,23 @@ def test_an_unexpected_error_leaves_a_traceback_and_the_worker_lives(
     assert worker.infer("gate1", CROP) is None
     assert worker.infer("gate1", CROP) == SEEN
     worker.stop()
-    assert worker.join(WAIT_S)
+    assert worker.loop.join(WAIT_S)
     assert "ZeroDivisionError" in caplog.text
 
 
 def test_a_dead_worker_keeps_no_camera_waiting_and_can_be_started_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    outcomes: list[BaseException | None] = [SystemExit("out of memory"), None]
-
-    def answer(crop: Pixels) -> list[Detection]:
-        outcome = outcomes.pop(0)
-        if outcome is not None:
-            raise outcome
-        return SEEN
-
-    worker = DetectorWorker(FakeDetector(answer))
+    worker = DetectorWorker(failing(SystemExit("out of memory"), None))
     worker.start()
     assert worker.infer("gate1", CROP) is None
-    assert worker.join(WAIT_S)
+    assert worker.loop.join(WAIT_S)
     assert isinstance(worker.loop.failure, SystemExit)
     assert worker.infer("gate1", CROP) is None
     worker.start()
     assert worker.infer("gate1", CROP) == SEEN
     worker.stop()
-    assert worker.join(WAIT_S)
+    assert worker.loop.join(WAIT_S)
     assert "thread died" in caplog.text
 
 
@@ -188,13 +176,13 @@ def test_repeated_failures_degrade_and_one_success_heals(caplog: pytest.LogCaptu
     inline = InlineInference(failing(*[DetectorError("device gone")] * 5, None))
     for _ in range(5):
         inline.infer("gate1", CROP)
-    assert inline.stats().degraded == "the detector failed 5 times in a row; cameras run on motion alone"
+    assert inline.health().degraded == "the detector failed 5 times in a row; cameras run on motion alone"
     assert len(caplog.records) == 2  # the first, and the one that degrades: state changes, not crops
     inline.infer("gate1", CROP)
-    assert inline.stats().degraded is None
+    assert inline.health().degraded is None
 
 
 def test_what_the_detector_says_about_itself_is_shown() -> None:
     detector = FakeDetector()
     detector.degraded = "delegate libedgetpu.so.1 cannot be used: running on the CPU"
-    assert InlineInference(detector).stats().degraded == detector.degraded
+    assert InlineInference(detector).health().degraded == detector.degraded

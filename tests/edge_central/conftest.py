@@ -8,17 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.wire.topics import CentralTopics
-from edge_central.ingest.batch_writer import BatchWriter
-from edge_central.settings import Database, HeartbeatHistory
+from edge_central.settings import Database
 from edge_central.store.batch import Store
-from edge_central.store.media_folder import MediaFolder
-from tests.edge_central.ingest_harness import IngestHarness
+from tests.edge_central.compiled_once import compile_once
+from tests.edge_central.ingest_harness import IngestHarness, writer_in
 from tests.edge_central.parts import FakeGateways
 from tests.edge_central.prepared import PreparedPostgreSQL, make_sqlite
 from tests.testbed.mosquitto import Mosquitto
 from tests.testbed.postgresql import PostgreSQL, programs
 
+compile_once()
 _names = (f"edge{number}" for number in itertools.count())
 
 
@@ -48,12 +47,8 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
 
 @pytest.fixture
 def ingest(database: Database, tmp_path: Path) -> Iterator[IngestHarness]:
-    topics = CentralTopics("tb/v1", "central")
-    writer = BatchWriter(
-        topics, ["de-tham", "bo-xuyen"], MediaFolder(tmp_path / "media"), HeartbeatHistory(600, 30)
-    )
     store = Store(database)
-    yield IngestHarness(database, store, writer)
+    yield IngestHarness(database, store, writer_in(tmp_path / "media", "de-tham", "bo-xuyen"))
     store.close()
 
 
@@ -63,12 +58,6 @@ def empty(postgresql: PostgreSQL) -> Iterator[Database]:
     name = next(_names)
     yield Database(postgresql.create(name).replace("postgresql:", "postgresql+psycopg:"))
     postgresql.drop(name)
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path, persistent=True) as started:
-        yield started
 
 
 @pytest.fixture

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy import select
 
 from edge_agent.mqtt.session.signal_queue import MessageReceived
+from edge_agent.wire.topics import CentralTopics
 from edge_central.cli.status import CentralStatus, read_status
 from edge_central.ingest.batch_result import BatchResult
 from edge_central.ingest.batch_writer import BatchWriter
 from edge_central.searches.answers import record_answers
-from edge_central.settings import Database
+from edge_central.settings import Database, HeartbeatHistory
 from edge_central.store import tables
 from edge_central.store.batch import Store
 from edge_central.store.database import read_transaction
+from edge_central.store.media_folder import MediaFolder
 
 NOW_MS = 1_700_000_000_000
+
+
+def writer_in(folder: Path, *wards: str) -> BatchWriter:
+    """Pictures go into ``folder``, one heartbeat of ten minutes into the history."""
+    topics = CentralTopics("tb/v1", "central")
+    return BatchWriter(topics, wards or ("de-tham",), MediaFolder(folder), HeartbeatHistory(600, 30))
 
 
 @dataclass

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import msgspec
@@ -54,31 +53,30 @@ class FakeGateway:
         return f"tb/v1/{self.ward}/{self.id}/down"
 
     def event(self, sequence: int, label: str = "person", camera: str = "cam-1") -> tuple[str, bytes]:
-        return self._enveloped(
-            "object", sequence, camera, {"phase": "moment", "event_id": "e1", "label": label}
-        )
+        return self.of_kind("object", sequence, camera, phase="moment", event_id="e1", label=label)
 
     def loss(self, sequence: int, *ranges: tuple[int, int], epoch: str | None = None) -> tuple[str, bytes]:
         count = sum(last - first + 1 for first, last in ranges)
         data = wire.LossData(
             epoch=epoch or self.epoch, ranges=list(ranges), count=count, reason="outbox-full"
         )
-        return self._enveloped("loss", sequence, "gateway", msgspec.to_builtins(data))
+        return self.of_kind("loss", sequence, "gateway", **msgspec.to_builtins(data))
 
     def evidence(self, sequence: int, camera: str = "cam-1", **data: Any) -> tuple[str, bytes]:
         """An evidence event: a clip, or why there is none."""
-        return self._enveloped("evidence", sequence, camera, data)
+        return self.of_kind("evidence", sequence, camera, **data)
 
     def view(self, sequence: int, state: str, phase: str, camera: str = "cam-1") -> tuple[str, bytes]:
         """A camera-view event of this moment."""
         now = rfc3339(datetime.now(UTC))
         data = {"phase": phase, "event_id": "v1", "state": state, "tamper": True, "why": "why"}
         more = {"features": {}, "started_at": now}
-        return self._enveloped("camera-view", sequence, camera, data | more, now)
+        return self.of_kind("camera-view", sequence, camera, now, **data, **more)
 
-    def _enveloped(
-        self, kind: str, sequence: int, subject: str, data: dict[str, Any], time: str = TIME
+    def of_kind(
+        self, kind: str, sequence: int, subject: str = "cam-1", time: str = TIME, /, **data: Any
     ) -> tuple[str, bytes]:
+        """An event of any kind, known or not."""
         number = f"{sequence:016d}"
         event = wire.CloudEvent(
             id=f"{self.id}/{self.epoch}/{number}",
@@ -101,26 +99,18 @@ class FakeGateway:
         )
         return f"{self.up}/event/{subject}", msgspec.json.encode(event)
 
-    def of_camera(self, kind: str, sequence: int, camera: str, at: str, **data: Any) -> tuple[str, bytes]:
-        """An event of any kind of one camera, that happened at ``at``."""
-        return self._enveloped(kind, sequence, camera, data, at)
-
-    def of_kind(self, kind: str, sequence: int, **data: Any) -> tuple[str, bytes]:
-        """An event of any kind, known or not."""
-        return self._enveloped(kind, sequence, "cam-1", data)
-
     def override(self, sequence: int, phase: str) -> tuple[str, bytes]:
         """A rule-override event of this moment: a rule was disarmed."""
         now = rfc3339(datetime.now(UTC))
         data = {"phase": phase, "event_id": "o-1", "what": "disarm", "rule_id": "yard", "for_s": 60.0}
         asked = {"origin": "command", "command_id": "c-1", "signed_by": None, "why": "why", "started_at": now}
-        return self._enveloped("rule-override", sequence, "cam-1", data | asked, now)
+        return self.of_kind("rule-override", sequence, "cam-1", now, **data, **asked)
 
     def rule_change(self, sequence: int, *, enabled: bool | None, what: str = "set") -> tuple[str, bytes]:
         """A rule-change event of this moment: a rule was changed for good."""
         now = rfc3339(datetime.now(UTC))
         data = {"rule_id": "yard", "what": what, "enabled": enabled, "command_id": "c-1", "why": "why"}
-        return self._enveloped("rule-change", sequence, "cam-1", data, now)
+        return self.of_kind("rule-change", sequence, "cam-1", now, **data)
 
     def heartbeat(self, session: str, sequence: int = 0, **more: Any) -> tuple[str, bytes]:
         document = {
@@ -135,15 +125,8 @@ class FakeGateway:
         return f"{self.up}/heartbeat", json.dumps(document).encode()
 
     def birth(self, session: str) -> tuple[str, bytes]:
-        document = {
-            "schema": "birth/1",
-            "gateway": self.id,
-            "ward": self.ward,
-            "session": session,
-            "time": TIME,
-            "boot_id": self.boot_id,
-        }
-        return f"{self.up}/birth", json.dumps(document).encode()
+        document = {"schema": "birth/1", "gateway": self.id, "ward": self.ward, "boot_id": self.boot_id}
+        return f"{self.up}/birth", json.dumps(document | {"session": session, "time": TIME}).encode()
 
     def state(self, state: str, session: str, time: str = TIME) -> tuple[str, bytes]:
         document = {"schema": "state/1", "state": state, "session": session, "time": time, "reason": "why"}
@@ -186,9 +169,7 @@ class Centre:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
         self.kill()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 
 import pytest
@@ -19,12 +18,15 @@ WINDOW = 20
 """Default of mosquitto for messages in flight."""
 
 
-def open_session(broker: Mosquitto, folder: Path) -> CentralBrokerSession:
-    settings = load(Centre(folder / "centre", broker.port).config)
-    wake = threading.Event().set
-    session = CentralBrokerSession(
-        settings.mqtt, "central", (), lambda _, __: MqttMessage("state", b""), SystemClock(), wake
+def session_at(port: int, folder: Path) -> CentralBrokerSession:
+    settings = load(Centre(folder / "centre", port).config)
+    return CentralBrokerSession(
+        settings.mqtt, "central", (), lambda _, __: MqttMessage("state", b""), SystemClock(), lambda: None
     )
+
+
+def open_session(broker: Mosquitto, folder: Path) -> CentralBrokerSession:
+    session = session_at(broker.port, folder)
     wait_until(lambda: session.poll() == [] and session.online, what="the session")
     return session
 
@@ -71,10 +73,7 @@ def test_a_broker_without_qos_1_is_not_used(tmp_path: Path, caplog: pytest.LogCa
     """It would deliver events with QoS 0, so the centre could lose them."""
     maximum_qos = 0x24
     with RogueBroker(connack_with(maximum_qos, 0)) as broker:
-        settings = load(Centre(tmp_path / "centre", broker.port).config)
-        session = CentralBrokerSession(
-            settings.mqtt, "central", (), lambda _, __: MqttMessage("state", b""), SystemClock(), lambda: None
-        )
+        session = session_at(broker.port, tmp_path)
         wait_until(lambda: session.poll() == [] and "takes messages of QoS 0 only" in caplog.text)
         assert not session.online
         session.close(None, 1.0)

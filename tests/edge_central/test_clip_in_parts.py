@@ -137,4 +137,4 @@ def test_a_clip_beyond_the_limit_is_refused_and_says_so(tmp_path: Path) -> None:
     with city_at(tmp_path, max_clip_bytes=2_000_000) as city:
         city.ask()
         wait_until(lambda: city.request().status == "rejected", 60, "the refusal")
-        assert "2000000 go through the broker" in city.request().words
+        assert "the broker takes at most 2000000" in city.request().words

@@ -26,7 +26,6 @@ from edge_central.store.database import DatabaseConnections
 from edge_central.store.scope import EVERYWHERE
 from edge_central.web.auth.accounts import Role
 from tests.commands.centre import centre_at, write_public
-from tests.commands.synced_agent import COMMAND
 from tests.commands.test_over_mqtt import YARD
 from tests.edge_central.commands.parts import OPERATOR, STRANGER, command
 from tests.edge_central.parts import Centre
@@ -36,6 +35,7 @@ from tests.testbed.agent import AgentProcess, write_config
 from tests.testbed.clips import make_clip
 from tests.testbed.mosquitto import Mosquitto, wait_until
 from tests.testbed.onvif_camera import OnvifCamera
+from tests.testbed.synced import COMMAND
 
 CONFIRMED = {"delivery": "confirmed", "spread_s": 0}
 RULE = {"camera": "cam-1", "rule": "yard"}

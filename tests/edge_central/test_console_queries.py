@@ -18,8 +18,8 @@ from edge_central.console.history import read_history
 from edge_central.console.incident_log import (
     IncidentOutcome,
     LogAuthor,
-    acknowledge,
-    close,
+    acknowledge_all,
+    close_all,
     hand_over,
     handlings,
     handovers,
@@ -29,7 +29,7 @@ from edge_central.console.incident_log import (
 from edge_central.console.requests import request_clip, requests_about
 from edge_central.console.site_names import Names, SiteNames
 from edge_central.console.verdict import verify_event
-from edge_central.store.database import open_engine
+from edge_central.store.database import read_transaction, write_transaction
 from edge_central.store.presence_reports import GatewayReport, PresenceState, write_report
 from edge_central.store.scope import EVERYWHERE, Scope
 from tests.edge_central.console.city import camera_health
@@ -59,10 +59,8 @@ def gateway(ingest: IngestHarness) -> Gateway:
 
 @pytest.fixture
 def connection(ingest: IngestHarness, gateway: Gateway) -> Iterator[Connection]:
-    engine = open_engine(ingest.database)
-    with engine.connect() as opened, opened.begin():
+    with write_transaction(ingest.database) as opened:
         yield opened
-    engine.dispose()
 
 
 def test_queries_answer_the_same_on_both_databases(connection: Connection, gateway: Gateway) -> None:
@@ -103,8 +101,8 @@ def test_the_incident_log_is_the_same_on_both_databases(connection: Connection, 
     subject, other = find_subjects(connection, EVERYWHERE, [row.name])
     assert find_subject(connection, EVERYWHERE, subject) == "de-tham"
     assert find_subject(connection, ELSEWHERE, subject) is None
-    assert acknowledge(connection, by, subject, row.ward)
-    assert not acknowledge(connection, by, subject, row.ward)
+    assert acknowledge_all(connection, by, {subject: row.ward})
+    assert not acknowledge_all(connection, by, {subject: row.ward})
     (row,) = read_queue(connection, EVERYWHERE, NOW_MS).items
     assert (row.rings, row.waiting, row.count) == (True, 1, 2), "one of two is not acknowledged"
     number = hand_over(connection, by, EVERYWHERE, "mưa", open_names(connection, EVERYWHERE, NOW_MS))
@@ -112,7 +110,7 @@ def test_the_incident_log_is_the_same_on_both_databases(connection: Connection, 
     assert handovers(connection, EVERYWHERE)[0].taken_by == "minh"
     assert handlings(connection, EVERYWHERE, [subject, other]).keys() == {subject}
     assert handlings(connection, EVERYWHERE, [subject])[subject].owner == "minh"
-    close(connection, by, subject, row.ward, IncidentOutcome.FALSE, "mèo")
+    close_all(connection, by, {subject: row.ward}, IncidentOutcome.FALSE, "mèo")
     assert list(find_subjects(connection, EVERYWHERE, [row.name])) == [other]
     assert [step.what for step in steps(connection, subject)] == [
         "acknowledged",
@@ -133,10 +131,8 @@ def test_a_removed_gateway_is_no_site_unless_the_sheet_has_it(
     with ingest.store.batch() as batch:
         write_report(batch.connection, GatewayReport(gateway.id, gateway.ward, None, "taken away", NOW_MS))
     sheet = Names(sites={gateway.id: SiteNames(gateway.ward, "Lý Bôn")})
-    engine = open_engine(ingest.database)
-    with engine.connect() as connection:
+    with read_transaction(ingest.database) as connection:
         assert read_fleet(connection, Names(), EVERYWHERE, NOW_MS).sites == ()
         (site,) = read_fleet(connection, sheet, EVERYWHERE, NOW_MS).sites
         assert site.state is SiteState.NEVER
         assert read_fleet(connection, Names(), EVERYWHERE, NOW_MS, gateway.id).site(gateway.id) is not None
-    engine.dispose()

@@ -9,12 +9,13 @@ import json
 import sqlite3
 import threading
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
-from sqlalchemy import func, inspect, select, text, update
+from sqlalchemy import Connection, func, inspect, select, text, update
 
 from edge_agent import wire
 from edge_agent.core.clock import SystemClock
@@ -22,10 +23,9 @@ from edge_agent.core.problems import CodedProblem, problem_of, problem_text
 from edge_agent.mqtt.session.signal_queue import MessageReceived
 from edge_agent.wire.topics import CentralTopics
 from edge_central.cli.status import run_status
-from edge_central.ingest.batch_writer import BatchWriter
 from edge_central.ingest.gateway_messages import Confirmations
 from edge_central.retention.sweep import RetentionSweep
-from edge_central.settings import Database, HeartbeatHistory, Retention
+from edge_central.settings import Database, Retention
 from edge_central.store import fleet_state as fleet
 from edge_central.store import tables
 from edge_central.store.accesses import AccessKind, record_access
@@ -34,13 +34,14 @@ from edge_central.store.database import (
     DatabaseUnavailable,
     open_engine,
     prepare_schema,
+    read_meta,
     read_transaction,
     write_meta,
 )
 from edge_central.store.fleet_state import MAX_BRANCHES, GapReason
 from edge_central.store.media_folder import MediaFolder
 from edge_central.store.presence_reports import GatewayReport, PresenceState, write_report
-from tests.edge_central.ingest_harness import NOW_MS, IngestHarness
+from tests.edge_central.ingest_harness import NOW_MS, IngestHarness, writer_in
 from tests.edge_central.parts import Centre, FakeGateway, FakeGateways
 from tests.testbed.mosquitto import Mosquitto, wait_until
 from tests.testbed.postgresql import PostgreSQL
@@ -59,23 +60,28 @@ def test_gaps_and_numbers_are_the_same_after_a_restart(ingest: IngestHarness) ->
     assert (stream.highest, stream.upto, stream.late) == (10, 3, 1)
     status = ingest.status()
     assert (status.events, status.missing, status.announced, status.late) == (4, 4, 2, 1)
+    assert [(loss.count, loss.reason) for loss in status.losses] == [(2, "outbox-full")]
 
 
 def test_a_new_database_is_logged_and_an_existing_one_is_not(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    database = Database(f"sqlite:///{tmp_path}/central.db", None)
-    for count in (1, 1):
-        engine = open_engine(database)
-        with engine.connect() as connection:
-            prepare_schema(connection)
-        engine.dispose()
-        lines = [
-            each.getMessage() for each in caplog.records if "created a new database" in each.getMessage()
-        ]
-        assert len(lines) == count
-    assert f"{tmp_path}/central.db" in lines[0]
+    for _ in range(2):
+        with prepared(Database(f"sqlite:///{tmp_path}/central.db", None)):
+            pass
+    assert caplog.text.count("created a new database") == 1
+    assert f"{tmp_path}/central.db" in caplog.text
+
+
+@contextlib.contextmanager
+def prepared(database: Database) -> Iterator[Connection]:
+    """A connection to a database that has all tables now."""
+    engine = open_engine(database)
+    with engine.connect() as connection:
+        prepare_schema(connection)
+        yield connection
+    engine.dispose()
 
 
 def test_a_repeat_is_stored_once_and_another_event_under_its_number_is_a_conflict(
@@ -286,40 +292,46 @@ def test_a_database_of_a_newer_version_is_left_alone(ingest: IngestHarness) -> N
         ingest.store.load()
 
 
-def test_a_database_of_the_previous_version_is_upgraded_with_its_rows(ingest: IngestHarness) -> None:
-    ingest.write(FakeGateway().event(1))
-    engine = open_engine(ingest.database)
-    new = [tables.alert, tables.alert_pending, tables.notification, tables.hold, tables.deletion]
-    with engine.connect() as connection, connection.begin():
-        tables.metadata.drop_all(connection, tables=new)
-        for name in ("event_by_kind", "media_by_file"):
-            connection.execute(text(f"DROP INDEX {name}"))
-        connection.execute(update(tables.meta).where(tables.meta.c.key == "schema").values(value="1"))
-    ingest.store.close()
-    ingest.write(FakeGateway().event(2))
-    with engine.connect() as connection:
-        found = inspect(connection)
-        assert {table.name for table in new} <= set(found.get_table_names())
-        assert "event_by_kind" in {each["name"] for each in found.get_indexes("event")}
-        version = connection.scalar(select(tables.meta.c.value).where(tables.meta.c.key == "schema"))
-    engine.dispose()
-    assert version == str(tables.SCHEMA_VERSION)
-    assert ingest.status().events == 2
+SEARCHES = ("search", "search_answer", "search_match", "search_picture", "search_scene")
+ALERTS = ("alert", "alert_pending", "notification", "hold", "deletion")
 
 
-def test_columns_that_a_later_version_has_added_are_added(ingest: IngestHarness) -> None:
-    """Version 4 added ``problem``; existing rows have none."""
-    with_problem = [tables.alert, tables.presence, tables.request]
+@pytest.mark.parametrize(
+    ("version", "missing", "columns", "indexes"),
+    [
+        (1, ALERTS, (), ("event_by_kind", "media_by_file")),
+        (3, (), ("alert.problem", "presence.problem", "request.problem"), ()),
+        (
+            *(4, SEARCHES, ("access.search", "access.purpose", "access.case_number", "access.gateways")),
+            ("access_by_search", "access_by_case"),
+        ),
+    ],
+)
+def test_an_older_database_is_upgraded_with_its_rows(
+    ingest: IngestHarness,
+    version: int,
+    missing: tuple[str, ...],
+    columns: tuple[str, ...],
+    indexes: tuple[str, ...],
+) -> None:
     report = GatewayReport("dt-001", "de-tham", PresenceState.OFFLINE, "connection lost", 1)
     ingest.write(FakeGateway().event(1))
     with ingest.store.batch() as batch:
         write_report(batch.connection, report)
+        record_access(batch.connection, AccessKind.LOGIN, "lan", "::1", NOW_MS)
     ingest.store.close()
-    engine = open_engine(ingest.database)
-    with engine.connect() as connection, connection.begin():
-        for table in with_problem:
-            connection.execute(text(f"ALTER TABLE {table.name} DROP COLUMN problem"))
-        connection.execute(update(tables.meta).where(tables.meta.c.key == "schema").values(value="3"))
+    with prepared(ingest.database) as connection, connection.begin():
+        before = schema(connection)
+        tables.metadata.drop_all(connection, tables=[tables.metadata.tables[name] for name in missing])
+        for name in indexes:
+            connection.execute(text(f"DROP INDEX {name}"))
+        for column in columns:
+            connection.execute(text("ALTER TABLE {} DROP COLUMN {}".format(*column.split("."))))
+        connection.execute(
+            update(tables.meta).where(tables.meta.c.key == "schema").values(value=str(version))
+        )
+    ingest.write(FakeGateway().event(2))
+    assert ingest.status().events == 2
     assert ingest.store.stored_reports(["de-tham"]) == [report]
     coded = replace(report, why=problem_text("connection-lost"))
     with ingest.store.batch() as batch:
@@ -327,40 +339,20 @@ def test_columns_that_a_later_version_has_added_are_added(ingest: IngestHarness)
     [stored] = ingest.store.stored_reports(["de-tham"])
     assert isinstance(stored, GatewayReport)
     assert problem_of(stored.why) == CodedProblem("connection-lost")
-    with engine.connect() as connection:
-        found = inspect(connection)
-        for table in with_problem:
-            assert "problem" in {each["name"] for each in found.get_columns(table.name)}
-    engine.dispose()
+    with prepared(ingest.database) as connection:
+        assert schema(connection) == before
+        assert read_meta(connection, "schema") == str(tables.SCHEMA_VERSION)
+        (row,) = connection.execute(select(tables.access)).all()
+        assert (row.account, row.search, row.gateways) == ("lan", None, None)
 
 
-def test_a_database_of_version_4_gets_searches_and_keeps_its_access_log(database: Database) -> None:
-    """Its access log has neither the columns of searches nor their index."""
-    new = [tables.search, tables.search_answer, tables.search_match]
-    new += [tables.search_picture, tables.search_scene]
-    more = ("search", "purpose", "case_number", "gateways")
-    engine = open_engine(database)
-    with engine.connect() as connection:
-        prepare_schema(connection)
-        with connection.begin():
-            record_access(connection, AccessKind.LOGIN, "lan", "::1", NOW_MS)
-            tables.metadata.drop_all(connection, tables=new)
-            for index in ("access_by_search", "access_by_case"):
-                connection.execute(text(f"DROP INDEX {index}"))
-            for column in more:
-                connection.execute(text(f"ALTER TABLE access DROP COLUMN {column}"))
-            connection.execute(update(tables.meta).where(tables.meta.c.key == "schema").values(value="4"))
-        prepare_schema(connection)
-        prepare_schema(connection)
-        with connection.begin():
-            (row,) = connection.execute(select(tables.access)).all()
-            assert (row.account, [getattr(row, name) for name in more]) == ("lan", [None] * 4)
-            found = inspect(connection)
-            assert {table.name for table in new} <= set(found.get_table_names())
-            of_access = {each["name"] for each in found.get_indexes("access")}
-            assert {"access_by_search", "access_by_case"} <= of_access
-            assert "search_answer_open" in {each["name"] for each in found.get_indexes("search_answer")}
-    engine.dispose()
+def schema(connection: Connection) -> dict[str, set[str]]:
+    """The names of columns and indexes of each table."""
+    found = inspect(connection)
+    named = [
+        (table, (*found.get_columns(table), *found.get_indexes(table))) for table in found.get_table_names()
+    ]
+    return {table: {str(each["name"]) for each in parts} for table, parts in named}
 
 
 def test_a_new_database_that_another_program_writes_is_waited_for(tmp_path: Path) -> None:
@@ -370,19 +362,15 @@ def test_a_new_database_that_another_program_writes_is_waited_for(tmp_path: Path
         other.execute("BEGIN IMMEDIATE")
         end = threading.Timer(0.3, other.execute, ("COMMIT",))
         end.start()
-        engine = open_engine(Database(url=f"sqlite:///{file}"))
-        with engine.connect() as connection:
-            prepare_schema(connection)
+        with prepared(Database(url=f"sqlite:///{file}")) as connection:
             assert connection.scalar(text("PRAGMA journal_mode")) == "wal"
-        engine.dispose()
         end.join()
 
 
 def test_a_second_writer_waits_so_that_cursors_appear_in_order(
     postgresql: PostgreSQL, empty: Database, tmp_path: Path
 ) -> None:
-    topics = CentralTopics("tb/v1", "central")
-    writer = BatchWriter(topics, ["de-tham"], MediaFolder(tmp_path / "media"), HeartbeatHistory(600, 30))
+    writer = writer_in(tmp_path / "media")
     first, second, done = Store(empty), Store(empty), threading.Event()
 
     def write(store: Store, gateway: FakeGateway) -> None:

@@ -11,22 +11,14 @@ from pathlib import Path
 import pytest
 
 from edge_agent.mqtt.session.signal_queue import MessageReceived
-from edge_agent.wire.topics import CentralTopics
 from edge_central.ingest import gateway_messages
 from edge_central.ingest.batch_writer import BatchWriter
 from edge_central.searches.sender import SearchSender
-from edge_central.settings import HeartbeatHistory
 from edge_central.store.batch import Store
-from edge_central.store.media_folder import MediaFolder
+from tests.edge_central.ingest_harness import writer_in
 from tests.edge_central.parts import Centre, FakeGateway, FakeGateways
 from tests.testbed import small_disk as mounted
 from tests.testbed.mosquitto import Mosquitto, wait_until
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path, "max_inflight_messages 100") as started:
-        yield started
 
 
 @pytest.fixture
@@ -98,13 +90,11 @@ def test_an_event_stored_by_another_process_counts_as_a_repeat(
         gateways.wait_state("online")
         gateways.publish_all(gateway.event(1))
         gateways.wait_confirmed(gateway, 1)
-        store, topics = Store(centre.database), CentralTopics("tb/v1", "central")
+        store = Store(centre.database)
         known = store.load()
         with store.batch() as batch:
-            writer = BatchWriter(
-                topics, [gateway.ward], MediaFolder(tmp_path / "media"), HeartbeatHistory(600, 30)
-            )
-            writer.write([MessageReceived(*gateway.event(2), 1)], known, batch, 0)
+            received = [MessageReceived(*gateway.event(2), 1)]
+            writer_in(tmp_path / "media").write(received, known, batch, 0)
         store.close()
         gateways.publish_all(gateway.event(2), gateway.event(3))
         gateways.wait_confirmed(gateway, 2, 3)
@@ -150,6 +140,7 @@ def test_a_search_that_cannot_be_sent_delays_no_event(
     gateway = FakeGateway()
     with Centre(tmp_path / "centre", broker.port):
         wait_until(lambda: "searches cannot be sent" in caplog.text, what="the failure in the log")
+        gateways.wait_state("online")  # the broker has its subscriptions, which paho's thread sends
         gateways.publish_all(gateway.event(1))
         gateways.wait_confirmed(gateway, 1)
     assert caplog.text.count("searches cannot be sent") == 1, "the ingest did not start again"

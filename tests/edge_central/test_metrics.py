@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -37,12 +37,6 @@ def at(time_s: float) -> FakeClock:
     return FakeClock(datetime.fromtimestamp(time_s, UTC))
 
 
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path) as started:
-        yield started
-
-
 def scraped(port: int) -> str:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
         text: str = answer.read().decode()
@@ -60,11 +54,14 @@ def samples(text: str) -> dict[str, float]:
     }
 
 
-def promtool() -> str:
-    found = shutil.which("promtool")
-    if found is None:
+def promtool(*words: str, given: str = "", folder: Path | None = None) -> tuple[int, str]:
+    """Return its exit code and all that it prints."""
+    if shutil.which("promtool") is None:
         pytest.skip("promtool is not installed: tests/testbed/install.sh")
-    return found
+    done = subprocess.run(
+        ["promtool", *words], input=given, cwd=folder, capture_output=True, text=True, timeout=60, check=False
+    )
+    return done.returncode, done.stdout + done.stderr
 
 
 def test_a_centre_serves_its_metrics_where_configured(broker: Mosquitto, tmp_path: Path) -> None:
@@ -96,15 +93,7 @@ def test_a_centre_serves_its_metrics_where_configured(broker: Mosquitto, tmp_pat
         assert not any(name.startswith("edge_gateway_temperature") for name in found), "it is not known"
         gateways.publish_all(gateway.state("offline", "s-1"))
         wait_until(lambda: samples(scraped(port))[f"edge_gateway_online {dt} ward=de-tham"] == 0)
-        check = subprocess.run(
-            [promtool(), "check", "metrics"],
-            input=text,
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
-        assert (check.returncode, check.stdout + check.stderr) == (0, "")
+        assert promtool("check", "metrics", given=text) == (0, "")
 
 
 def test_a_port_in_use_is_named_and_nothing_is_started(broker: Mosquitto, tmp_path: Path) -> None:
@@ -157,10 +146,8 @@ def test_the_rules_that_ship_fire_when_they_should_and_only_then(tmp_path: Path)
     shutil.copy(RULES, tmp_path)
     shutil.copy(Path(__file__).with_name("prometheus.yml"), tmp_path)
     for words in (["check", "rules", RULES.name], ["test", "rules", "prometheus.yml"]):
-        done = subprocess.run(
-            [promtool(), *words], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
+        code, printed = promtool(*words, folder=tmp_path)
+        assert code == 0, printed
 
 
 def test_the_rules_that_ship_use_existing_series() -> None:
@@ -169,17 +156,7 @@ def test_the_rules_that_ship_use_existing_series() -> None:
     )
     names = {metric.name for metric in collector.collect()}
     rules = yaml.safe_load(RULES.read_text(encoding="utf-8"))
-    used = {
-        word.removesuffix("_total")
-        for group in rules["groups"]
-        for rule in group["rules"]
-        for word in rule["expr"]
-        .replace("(", " ")
-        .replace("{", " ")
-        .replace("[", " ")
-        .replace(")", " ")
-        .split()
-        if word.startswith("edge_")
-    }
+    expressions = " ".join(rule["expr"] for group in rules["groups"] for rule in group["rules"])
+    used = {name.removesuffix("_total") for name in re.findall(r"\bedge_\w+", expressions)}
     assert used <= names
     assert len(used) >= 6

@@ -25,7 +25,7 @@ from edge_agent.wire.received.health import (
     ReceivedUplinkHealth,
 )
 from edge_central.alerts.model import Alert, AlertKey
-from edge_central.console.incident_log import IncidentOutcome, LogAuthor, acknowledge_all, close
+from edge_central.console.incident_log import IncidentOutcome, LogAuthor, acknowledge_all, close_all
 from edge_central.console.site_names import CameraNames, Names, SiteNames
 from edge_central.metrics import server
 from edge_central.metrics.alarm_figures import AlarmFigures
@@ -93,8 +93,8 @@ def test_open_alarms_and_acknowledgements_are_counted_by_ward(ingest: IngestHarn
         subjects = {f"event dt-001 a{number}": WARD for number in (1, 2)} | {"alert 1": WARD}
         acknowledge_all(batch.connection, by, subjects)
         late = LogAuthor("lan", NOW_MS + 400_000)
-        close(batch.connection, late, "event bx-001 a1", "bo-xuyen", IncidentOutcome.REAL, "")
-        close(batch.connection, late, "alert 2", WARD, IncidentOutcome.REAL, "")
+        close_all(batch.connection, late, {"event bx-001 a1": "bo-xuyen"}, IncidentOutcome.REAL, "")
+        close_all(batch.connection, late, {"alert 2": WARD}, IncidentOutcome.REAL, "")
     read(400)
     read(401)
     assert metrics.open_alarms == {"de-tham": OpenAlarms(1, 2, 0, 1)}

@@ -20,7 +20,7 @@ from edge_agent.config.fields import tree
 from edge_agent.config.pushed import ConfigSource
 from edge_agent.config.written import plain
 from edge_agent.core.clock import rfc3339_of_ms as at
-from edge_central.console.incident_log import IncidentOutcome, LogAuthor, close
+from edge_central.console.incident_log import IncidentOutcome, LogAuthor, close_all
 from edge_central.proposals.draft import RuleInForce, as_yaml, drafted
 from edge_central.proposals.mask import MaskedRectangle
 from edge_central.proposals.outcomes import JudgedReport, read_judged
@@ -260,7 +260,7 @@ def fed(ingest: IngestHarness) -> IngestHarness:
                 None: IncidentOutcome.HANDLED,
             }
             if number < 19:
-                close(connection, by, f"event dt-001 e-{number}", "de-tham", outcome[real], "")
+                close_all(connection, by, {f"event dt-001 e-{number}": "de-tham"}, outcome[real], "")
     return ingest
 
 

@@ -27,7 +27,6 @@ from edge_central.store.database import DatabaseConnections
 from edge_central.web.auth import accounts
 from edge_central.web.auth.accounts import Account, Role, hash_password
 from edge_central.web.service import ConsoleServer
-from tests.commands.synced_agent import COMMAND
 from tests.edge_central.parts import Centre
 from tests.edge_central.web.house import PASSWORD, Browser
 from tests.edge_central.web.test_command_pages import DOCUMENT, PAGE
@@ -35,6 +34,7 @@ from tests.passages.parts import passage, store
 from tests.testbed.agent import AgentProcess, write_config
 from tests.testbed.clips import make_clip
 from tests.testbed.mosquitto import Mosquitto, wait_until
+from tests.testbed.synced import COMMAND
 
 CROP = cv2.imencode(".jpg", np.full((64, 32, 3), 120, np.uint8))[1].tobytes()
 YARD = {"polygon": [[0.2, 0.2], [0.5, 0.2], [0.5, 0.9], [0.2, 0.9]]}

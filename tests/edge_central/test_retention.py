@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import Table, insert, select
 
 from edge_agent.cli import main as cli
 from edge_agent.cli.arguments import parser
@@ -20,13 +20,19 @@ from edge_agent.core.clock import SystemClock, wall_ms
 from edge_agent.wire import ClaimAnswer
 from edge_central.claims.records import record_answer, store_claim
 from edge_central.cli.retention_commands import run_deletions, run_holds
-from edge_central.console.incident_log import IncidentOutcome, LogAuthor, acknowledge, close, hand_over
+from edge_central.console.incident_log import (
+    IncidentOutcome,
+    LogAuthor,
+    acknowledge_all,
+    close_all,
+    hand_over,
+)
 from edge_central.console.requests import request_clip
 from edge_central.retention.holds import RetentionHold, place_hold, release_hold
 from edge_central.retention.sweep import MAX_ROWS, RetentionSweep
 from edge_central.settings import Database, Retention
 from edge_central.store import tables
-from edge_central.store.database import DatabaseUnavailable, read_transaction
+from edge_central.store.database import DatabaseUnavailable, insert_row, read_transaction
 from edge_central.store.media_folder import MediaFolder
 from edge_central.store.open_alarms import list_event
 from edge_central.store.scope import Scope
@@ -37,15 +43,10 @@ from tests.testbed.claims import SERIAL, TIME
 
 DAY_MS = 86_400_000
 SETTINGS = Retention(
-    info_days=10,
-    warning_days=20,
-    alarm_days=100,
-    media_days=5,
-    alert_days=30,
-    duty_days=300,
-    traffic_days=40,
-    kinds={"counts": 200},
-)
+    info_days=10, warning_days=20, alarm_days=100, media_days=5, alert_days=30, duty_days=300,
+    traffic_days=40, kinds={"counts": 200},
+)  # fmt: skip
+PLACE = {"gateway": "dt-001", "camera": "cam-1"}
 
 
 @dataclass
@@ -57,59 +58,35 @@ class Archive:
     settings: Retention = SETTINGS
     number: int = 0
 
-    def event(
-        self,
-        days: float,
-        kind: str = "object",
-        severity: int = 9,
-        event_id: str | None = None,
-        camera: str = "cam-1",
-    ) -> int:
+    def event(self, days: float, kind: str = "object", severity: int = 9, **columns: Any) -> int:
         """Store an event and return its cursor."""
-        row = self._row(days, kind, severity, event_id, camera)
+        return self._insert(tables.event, self._row(days, kind=kind, severity=severity, **columns))
+
+    def alert(self, days: float, **columns: Any) -> int:
+        """Store an alert and return its id."""
+        usual = {"ward": "de-tham", "rule": "disk", "severity": 13, "text": "", "folded": False}
+        at = dict.fromkeys(("since_ms", "opened_ms"), ago_ms(days))
+        return self._insert(tables.alert, {**PLACE, **usual, **at, "camera": "", **columns})
+
+    def _insert(self, table: Table, row: dict[str, Any]) -> int:
         with self.ingest.store.batch() as batch:
-            key = batch.connection.execute(insert(tables.event), row).inserted_primary_key
-        assert key is not None
-        return int(key[0])
+            return insert_row(batch.connection, table, row)
 
     def events(self, days: Sequence[float], event_id: str | None = None) -> None:
-        rows = [self._row(each, "object", 9, event_id, "cam-1") for each in days]
+        rows = [self._row(each, event_id=event_id) for each in days]
         with self.ingest.store.batch() as batch:
             batch.connection.execute(insert(tables.event), rows)
 
-    def _row(
-        self, days: float, kind: str, severity: int, event_id: str | None, camera: str
-    ) -> dict[str, Any]:
+    def _row(self, days: float, **columns: Any) -> dict[str, Any]:
         self.number += 1
-        at_ms = _now_ms() - round(days * DAY_MS)
-        return {
-            "stream": 1,
-            "sequence": self.number,
-            "gateway": "dt-001",
-            "ward": "de-tham",
-            "camera": camera,
-            "kind": kind,
-            "severity": severity,
-            "time_ms": at_ms,
-            "received_ms": at_ms,
-            "event_id": event_id,
-            "phase": "start",
-            "payload": b"{}",
-        }
+        usual = {"stream": 1, "ward": "de-tham", "kind": "object", "severity": 9, "phase": "start"}
+        at = dict.fromkeys(("time_ms", "received_ms"), ago_ms(days))
+        return {**PLACE, **usual, **at, "sequence": self.number, "payload": b"{}", **columns}
 
     def picture(self, days: float, media_id: str, sha256: str = "a" * 64, event_id: str = "e-1") -> Path:
-        row = {
-            "gateway": "dt-001",
-            "media_id": media_id,
-            "event_id": event_id,
-            "camera": "cam-1",
-            "sha256": sha256,
-            "bytes": 3,
-            "sealed": False,
-            "received_ms": _now_ms() - round(days * DAY_MS),
-        }
+        row = {"media_id": media_id, "event_id": event_id, "sha256": sha256, "bytes": 3, "sealed": False}
         with self.ingest.store.batch() as batch:
-            batch.connection.execute(insert(tables.media), row)
+            batch.connection.execute(insert(tables.media), {**PLACE, **row, "received_ms": ago_ms(days)})
         path = MediaFolder(self.pictures).path("dt-001", sha256, False)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"jpg")
@@ -118,6 +95,10 @@ class Archive:
     def hold(self, **what: Any) -> int:
         with self.ingest.store.batch() as batch:
             return place_hold(batch.connection, RetentionHold(0, "file 7/2026", "an officer", NOW_MS, **what))
+
+    def release(self, hold: int) -> bool:
+        with self.ingest.store.batch() as batch:
+            return release_hold(batch.connection, hold, "another one", NOW_MS)
 
     def run(self, media_of: Sequence[str] | None = None) -> int:
         """Run until the end; return the number of batches."""
@@ -129,14 +110,8 @@ class Archive:
         return steps
 
     def sweep(self, media_of: Sequence[str] | None = None) -> RetentionSweep:
-        return RetentionSweep(
-            self.settings,
-            MediaFolder(self.pictures),
-            SystemClock(),
-            first_after_s=0.0,
-            pause_s=0.0,
-            media_of=media_of,
-        )
+        media, clock = MediaFolder(self.pictures), SystemClock()
+        return RetentionSweep(self.settings, media, clock, first_after_s=0.0, pause_s=0.0, media_of=media_of)
 
     def rows(self, table: Any) -> list[Any]:
         return self.ingest.store.query(lambda connection: list(connection.execute(select(table))))
@@ -145,8 +120,8 @@ class Archive:
         return sorted(row.cursor for row in self.rows(tables.event))
 
 
-def _now_ms() -> int:
-    return wall_ms(SystemClock())
+def ago_ms(days: float) -> int:
+    return wall_ms(SystemClock()) - round(days * DAY_MS)
 
 
 @pytest.fixture
@@ -156,17 +131,12 @@ def archive(ingest: IngestHarness, tmp_path: Path) -> Archive:
 
 
 def test_each_severity_and_kind_has_its_time(archive: Archive) -> None:
-    kept = [archive.event(9), archive.event(19, severity=13), archive.event(99, severity=17)]
-    kept.append(archive.event(199, "counts"))
-    for days, kind, severity in (
-        (11, "object", 9),
-        (21, "object", 13),
-        (101, "tamper", 17),
-        (201, "counts", 9),
-    ):
-        archive.event(days, kind, severity)
+    limits = ((10, "object", 9), (20, "object", 13), (100, "tamper", 17), (200, "counts", 9))
+    kept = [archive.event(days - 1, kind, severity) for days, kind, severity in limits]
+    for days, kind, severity in limits:
+        archive.event(days + 1, kind, severity)
     archive.run()
-    assert archive.cursors() == sorted(kept)
+    assert archive.cursors() == kept
 
 
 def test_each_deletion_is_recorded_with_what_rule_and_range(archive: Archive) -> None:
@@ -190,7 +160,7 @@ def test_each_deletion_is_recorded_with_what_rule_and_range(archive: Archive) ->
 
 def test_an_open_alarm_leaves_the_list_of_alarms_with_its_event(archive: Archive) -> None:
     for days in (150, 99):
-        archive.event(days, "loitering", 17, f"e-{days}")
+        archive.event(days, "loitering", 17, event_id=f"e-{days}")
     with archive.ingest.store.batch() as batch:
         for days in (150, 99):
             list_event(batch.connection, "dt-001", f"e-{days}")
@@ -201,29 +171,15 @@ def test_an_open_alarm_leaves_the_list_of_alarms_with_its_event(archive: Archive
 
 
 def test_many_rows_are_deleted_in_small_batches_with_one_record(archive: Archive) -> None:
-    rows = [
-        {
-            "stream": 1,
-            "sequence": number,
-            "gateway": "dt-001",
-            "ward": "de-tham",
-            "camera": "cam-1",
-            "kind": "object",
-            "severity": 9,
-            "time_ms": 0,
-            "received_ms": number,
-            "payload": b"{}",
-        }
-        for number in range(1, 2 * MAX_ROWS + 100)
-    ]
-    with archive.ingest.store.batch() as batch:
-        batch.connection.execute(insert(tables.event), rows)
+    count = 2 * MAX_ROWS + 100
+    archive.events([30 - number / count for number in range(count)])
     archive.run()
     assert held(archive.ingest.database, "release", "--deletions")[0] == 0
     assert archive.run() >= 3
     assert archive.cursors() == []
     (record,) = archive.rows(tables.deletion)
-    assert (record.rows, record.first_ms, record.last_ms) == (len(rows), 1, len(rows))
+    assert record.rows == count
+    assert record.last_ms - record.first_ms == pytest.approx(DAY_MS, rel=0.01)
 
 
 def test_an_interrupted_run_has_recorded_its_deletions_and_the_next_run_continues(
@@ -250,16 +206,14 @@ def test_a_hold_keeps_all_of_an_event_and_its_pictures_until_it_is_released(arch
     assert archive.cursors() == kept
     assert file.exists()
     assert not other.exists()
-    with archive.ingest.store.batch() as batch:
-        assert release_hold(batch.connection, id_, "another one", NOW_MS)
-        assert not release_hold(batch.connection, id_, "another one", NOW_MS)
+    assert archive.release(id_)
+    assert not archive.release(id_)
     archive.run()
     assert archive.cursors() == []
     assert not file.exists()
 
 
 def test_a_hold_on_a_time_keeps_the_camera_and_later_rows_of_its_events(archive: Archive) -> None:
-    now_ms = _now_ms()
     kept = [
         archive.event(50),
         archive.event(50, event_id="e-1"),
@@ -268,7 +222,7 @@ def test_a_hold_on_a_time_keeps_the_camera_and_later_rows_of_its_events(archive:
     archive.event(50, camera="cam-2")
     archive.event(48)
     file = archive.picture(40, "m-1")
-    around = {"from_ms": now_ms - round(50.1 * DAY_MS), "to_ms": now_ms - round(49.9 * DAY_MS)}
+    around = {"from_ms": ago_ms(50.1), "to_ms": ago_ms(49.9)}
     archive.hold(gateway="dt-001", camera="cam-1", **around)
     archive.run()
     assert archive.cursors() == kept
@@ -314,40 +268,26 @@ def test_pictures_of_another_centres_wards_are_its_own_to_delete(archive: Archiv
 
 
 def test_cleared_alerts_are_deleted_and_open_ones_stay(archive: Archive) -> None:
-    for number, cleared in enumerate((40, 1, None)):
-        opened_ms = _now_ms() - 50 * DAY_MS
-        row = {
-            "ward": "de-tham",
-            "gateway": f"dt-{number}",
-            "camera": "",
-            "rule": "disk",
-            "severity": 13,
-            "text": "",
-            "since_ms": opened_ms,
-            "opened_ms": opened_ms,
-            "folded": False,
-            "cleared_ms": None if cleared is None else _now_ms() - cleared * DAY_MS,
-        }
-        with archive.ingest.store.batch() as batch:
-            batch.connection.execute(insert(tables.alert), row)
+    for number, cleared_ms in enumerate((ago_ms(40), ago_ms(1), None)):
+        archive.alert(50, gateway=f"dt-{number}", cleared_ms=cleared_ms)
     archive.run()
     assert sorted(row.gateway for row in archive.rows(tables.alert)) == ["dt-1", "dt-2"]
     assert [record.what for record in archive.rows(tables.deletion)] == ["alert"]
 
 
 def test_officers_records_are_deleted_with_their_event_and_a_hold_keeps_both(archive: Archive) -> None:
-    at = LogAuthor("lan", _now_ms() - 310 * DAY_MS)
+    at = LogAuthor("lan", ago_ms(310))
     archive.event(310, "tamper", 17, event_id="e-held")
     archive.event(310, "tamper", 17, event_id="e-gone")
     held = archive.hold(event_id="e-held")
     with archive.ingest.store.batch() as batch:
         for subject in ("event dt-001 e-held", "event dt-001 e-gone", "alert 7"):
-            close(batch.connection, at, subject, "de-tham", IncidentOutcome.REAL, "a thief")
-        acknowledge(batch.connection, LogAuthor("lan", _now_ms() - 299 * DAY_MS), "alert 8", "de-tham")
+            close_all(batch.connection, at, {subject: "de-tham"}, IncidentOutcome.REAL, "a thief")
+        acknowledge_all(batch.connection, LogAuthor("lan", ago_ms(299)), {"alert 8": "de-tham"})
         for event_id in ("e-held", "e-gone"):
             request_clip(batch.connection, at, "dt-001", "de-tham", event_id)
         hand_over(batch.connection, at, Scope(None), "rain", ["alert 7"])
-        hand_over(batch.connection, LogAuthor("lan", _now_ms()), Scope(None), "dry", [])
+        hand_over(batch.connection, LogAuthor("lan", ago_ms(0)), Scope(None), "dry", [])
     archive.run()
     subjects = {row.subject for row in archive.rows(tables.handling)}
     assert subjects == {"event dt-001 e-held", "alert 8"}
@@ -359,15 +299,14 @@ def test_officers_records_are_deleted_with_their_event_and_a_hold_keeps_both(arc
     assert (records["request"].rows, records["request"].held) == (1, 1)
     assert (records["handover"].rows, records["handover"].rule) == (1, "duty_days: 300")
     assert records["handling"].last_ms == at.now_ms
-    with archive.ingest.store.batch() as batch:
-        release_hold(batch.connection, held, "lan", NOW_MS)
+    archive.release(held)
     archive.run()
     assert [row.subject for row in archive.rows(tables.handling)] == ["alert 8"]
     assert archive.rows(tables.request) == []
 
 
 def test_counts_of_traffic_are_kept_for_their_own_time(archive: Archive) -> None:
-    days = {each: datetime.fromtimestamp(_now_ms() / 1000 - each * 86_400, UTC) for each in (10, 39, 42)}
+    days = {each: datetime.fromtimestamp(ago_ms(0) / 1000 - each * 86_400, UTC) for each in (10, 39, 42)}
     with archive.ingest.store.batch() as batch:
         for number, at in enumerate(days.values()):
             key = {"ward": "de-tham", "day": f"{at:%Y-%m-%d}", "gateway": "dt-001", "camera": "cam-1"}
@@ -386,22 +325,18 @@ def test_counts_of_traffic_are_kept_for_their_own_time(archive: Archive) -> None
 
 
 def test_a_stored_alert_keeps_the_records_about_it(archive: Archive) -> None:
-    opened_ms = _now_ms() - 400 * DAY_MS
-    row = {"ward": "de-tham", "gateway": "dt-001", "camera": "", "rule": "disk", "severity": 13, "text": ""}
-    row |= {"since_ms": opened_ms, "opened_ms": opened_ms, "folded": False}
+    subject = f"alert {archive.alert(400)}"
     with archive.ingest.store.batch() as batch:
-        key = batch.connection.execute(insert(tables.alert), row).inserted_primary_key
-        assert key is not None
-        acknowledge(batch.connection, LogAuthor("lan", opened_ms), f"alert {key[0]}", "de-tham")
+        acknowledge_all(batch.connection, LogAuthor("lan", ago_ms(400)), {subject: "de-tham"})
     archive.run()
     assert len(archive.rows(tables.handling)) == 1
 
 
 def test_many_officers_records_are_deleted_in_small_batches(archive: Archive) -> None:
-    at = LogAuthor("lan", _now_ms() - 310 * DAY_MS)
+    at = LogAuthor("lan", ago_ms(310))
     with archive.ingest.store.batch() as batch:
         for number in range(2 * MAX_ROWS + 10):
-            acknowledge(batch.connection, at, f"alert {number}", "de-tham")
+            acknowledge_all(batch.connection, at, {f"alert {number}": "de-tham"})
     archive.run()
     assert archive.rows(tables.handling) == archive.rows(tables.handling_step) == []
     assert [record.rows for record in archive.rows(tables.deletion)] == [2 * MAX_ROWS + 10]
@@ -429,7 +364,7 @@ def test_deletions_are_listed(archive: Archive) -> None:
 def test_a_deleted_event_does_not_come_back_as_a_new_one(archive: Archive) -> None:
     """The stream still knows the number of a deleted event."""
     gateway = FakeGateway()
-    archive.ingest.write(gateway.event(1), now_ms=_now_ms() - 50 * DAY_MS)
+    archive.ingest.write(gateway.event(1), now_ms=ago_ms(50))
     archive.run()
     assert archive.ingest.write(gateway.event(1)).duplicates == 1
     assert archive.ingest.status().events == 0
@@ -490,10 +425,8 @@ def test_rows_on_hold_need_no_release(archive: Archive) -> None:
     archive.event(40)
     archive.run()
     assert len(archive.cursors()) == 250
-    with archive.ingest.store.batch() as batch:
-        release_hold(batch.connection, id_, "lan", NOW_MS)
-    at_ms = _now_ms()
-    archive.hold(gateway="dt-001", camera="cam-1", from_ms=at_ms - 12 * DAY_MS, to_ms=at_ms - 10 * DAY_MS)
+    archive.release(id_)
+    archive.hold(**PLACE, from_ms=ago_ms(12), to_ms=ago_ms(10))
     archive.event(40)
     archive.run()
     assert len(archive.cursors()) == 250
@@ -592,19 +525,28 @@ def test_expired_rows_are_found_by_the_index(archive: Archive) -> None:
 def test_claims_of_boxes_are_forgotten_but_not_those_in_force(archive: Archive) -> None:
     """They name a technician, and the place of a phone."""
     box, at = ClaimingBox(), {"waits": 366, "waits-new": 364, "in-force": 400, "over": 400, "over-new": 400}
+    at |= {"silent": 400, "withdrawing": 400}
     with archive.ingest.store.batch() as batch:
         for number, (claim_id, days) in enumerate(at.items()):
             serial = f"{SERIAL}{number}"
-            claim = box.claim(claim_id=claim_id, serial=serial)
-            store_claim(batch.connection, claim, b"jws", _now_ms() - days * DAY_MS)
+            claim = box.claim(claim_id=claim_id, serial=serial, site=f"dt-00{number}")
+            store_claim(batch.connection, claim, b"jws", ago_ms(days))
         for number, (decision, days) in {
             2: ("confirmed", 390),
             3: ("withdrawn", 366),
             4: ("refused", 1),
+            5: ("confirmed", 366),
+            6: ("confirmed", 366),
         }.items():
             values = {"claim_id": list(at)[number], "serial": f"{SERIAL}{number}", "decision": decision}
             answer = msgspec.convert(values | {"time": TIME}, ClaimAnswer)
-            record_answer(batch.connection, answer, _now_ms() - days * DAY_MS)
+            record_answer(batch.connection, answer, ago_ms(days))
+        for number, days in ((2, 364), (5, 366)):
+            last = {"first_ms": 0, "last_ms": ago_ms(days)}
+            insert = tables.gateway.insert().values(id=f"dt-00{number}", ward="de-tham", **last)
+            batch.connection.execute(insert)
+        withdrawn = tables.claim.update().where(tables.claim.c.claim_id == "withdrawing")
+        batch.connection.execute(withdrawn.values(withdrawal=b"jws"))
     archive.run()
     left = [row.claim_id for row in archive.rows(tables.claim)]
-    assert sorted(left) == ["in-force", "over-new", "waits-new"]
+    assert sorted(left) == ["in-force", "over-new", "waits-new", "withdrawing"]

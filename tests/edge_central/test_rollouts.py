@@ -134,7 +134,7 @@ def test_a_stopped_run_is_refused_after_the_same_version_was_begun_again(
 
 def test_a_roll_out_ends_at_a_failure_or_when_it_is_complete(connections: DatabaseConnections) -> None:
     with connections.writing() as connection:
-        with pytest.raises(RolloutRefused, match=r"no roll-out of 0\.3\.0 goes on"):
+        with pytest.raises(RolloutRefused, match=r"no roll-out of 0\.3\.0 is running"):
             begin_batch(connection, "0.3.0", ["dt-001"], NOW_MS)
         begin_rollout(connection, "0.3.0", 2, "an", NOW_MS)
         begin_batch(connection, "0.3.0", ["dt-001", "dt-002"], NOW_MS)

@@ -18,7 +18,7 @@ from edge_central.presence.presence import PresenceThresholds
 from edge_central.store import tables
 from edge_central.store.database import write_transaction
 from edge_central.store.media_folder import MediaFolder
-from tests.edge_central.parts import Centre, FakeGateway, FakeGateways, WrongClock
+from tests.edge_central.parts import JPEG, Centre, FakeGateway, FakeGateways, WrongClock
 from tests.testbed.command_line import run_command
 from tests.testbed.mosquitto import Mosquitto, wait_until
 
@@ -41,23 +41,6 @@ def test_a_confirmed_event_is_stored_exactly_once(centre: Centre, gateways: Fake
     assert centre.numbers(gateway) == [1, 2, 5]
     centre.stop()
     gateways.wait_state("stopped")
-
-
-def test_gaps_are_found_and_closed_by_late_events_or_explained_by_a_loss(
-    centre: Centre, gateways: FakeGateways
-) -> None:
-    gateway = FakeGateway()
-    gateways.publish_all(gateway.event(1), gateway.event(8))
-    gateways.wait_confirmed(gateway, 8)
-    assert [(gap.first, gap.last) for gap in centre.status().gaps] == [(2, 7)]
-    gateways.publish_all(gateway.event(2), gateway.loss(9, (3, 5)))
-    gateways.wait_confirmed(gateway, 9)
-    status = centre.status()
-    assert (status.missing, status.announced, status.late) == (2, 3, 1)
-    assert [(loss.count, loss.reason) for loss in status.losses] == [(3, "outbox-full")]
-    gateways.publish_all(gateway.event(7), gateway.event(6))
-    gateways.wait_for(lambda: gateways.acks(gateway)[-1]["upto"] == 9)
-    assert centre.status().missing == 0
 
 
 def test_a_kill_loses_nothing_and_stores_nothing_twice(
@@ -162,35 +145,26 @@ def test_nonsense_is_recorded_and_confirmed_to_the_broker_and_does_no_harm(
     assert centre.status().rejected == len(NONSENSE), "the broker sent none of it again"
 
 
-def test_pictures_are_files_named_by_their_digest(centre: Centre, gateways: FakeGateways) -> None:
-    gateway = FakeGateway()
+def test_pictures_and_files_of_commands_are_stored_under_their_digest(
+    centre: Centre, gateways: FakeGateways
+) -> None:
+    gateway, media = FakeGateway(), centre.state_dir / "media"
+    sent = {"jpg": JPEG, "mp4": b"\0\0\0\x18ftypisom a clip", "gz": gzip.compress(b"a bundle")}
     gateways.publish_all(gateway.event(1))
-    gateways.picture(gateway, "m-1")
-    gateways.picture(gateway, "m-1")
+    for suffix, content in sent.items():
+        gateways.picture(gateway, f"m-{suffix}", content)
+    gateways.picture(gateway, "m-jpg", JPEG)
+    gateways.picture(gateway, "m-jpg", b"\xff\xd8\xff another")
     gateways.picture(gateway, "m-2", b"\xff\xd8\xff another", sha256="0" * 64)
-    gateways.picture(gateway, "m-1", b"\xff\xd8\xff another")
-    gateways.wait_for(lambda: gateways.confirmed_media(gateway) == {"m-1"})
-    wait_until(lambda: centre.status().rejected == 2)
-    (file,) = [path for path in (centre.state_dir / "media").rglob("*") if path.is_file()]
-    assert file.suffix == ".jpg"
-    assert len(file.stem) == 64
-    assert file.read_bytes() == b"\xff\xd8\xff\xe0 a picture"
-    assert centre.status().media == 1
-
-
-def test_files_of_a_command_are_stored_there_too(centre: Centre, gateways: FakeGateways) -> None:
-    gateway = FakeGateway()
-    clip, bundle = b"\0\0\0\x18ftypisom a clip", gzip.compress(b"a bundle")
-    gateways.publish_all(gateway.event(1))
-    gateways.picture(gateway, "m-1", clip)
-    gateways.picture(gateway, "m-2", bundle)
     gateways.picture(gateway, "m-3", b"MZ a program")
-    gateways.wait_for(lambda: gateways.confirmed_media(gateway) == {"m-1", "m-2"})
-    wait_until(lambda: centre.status().rejected == 1)
-    files = {path.suffix: path for path in (centre.state_dir / "media").rglob("*") if path.is_file()}
-    assert {suffix: path.read_bytes() for suffix, path in files.items()} == {".mp4": clip, ".gz": bundle}
-    kept = MediaFolder(centre.state_dir / "media")
-    assert kept.path(gateway.id, hashlib.sha256(clip).hexdigest(), sealed=False) == files[".mp4"]
+    gateways.wait_for(lambda: gateways.confirmed_media(gateway) == {f"m-{suffix}" for suffix in sent})
+    wait_until(lambda: centre.status().rejected == 3)
+    files = {path.suffix[1:]: path for path in media.rglob("*") if path.is_file()}
+    assert {suffix: path.read_bytes() for suffix, path in files.items()} == sent
+    for path in files.values():
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        assert MediaFolder(media).path(gateway.id, digest, sealed=False) == path
+    assert centre.status().media == 3
 
 
 def test_presence_changes_are_published_and_survive_a_restart(

@@ -20,13 +20,13 @@ from edge_central.searches.question import SearchQuestion, parse_question
 from edge_central.store import tables
 from edge_central.store.database import DatabaseConnections
 from edge_central.store.scope import EVERYWHERE
-from tests.commands.synced_agent import COMMAND
 from tests.edge_central.parts import Centre
 from tests.edge_central.searches.parts import OF_ALL
 from tests.passages.parts import passage, store
 from tests.testbed.agent import AgentProcess, write_config
 from tests.testbed.clips import make_clip
 from tests.testbed.mosquitto import Mosquitto, wait_until
+from tests.testbed.synced import COMMAND
 
 LAN = SearchAuthor("lan", "::1", EVERYWHERE)
 CROP = cv2.imencode(".jpg", np.full((64, 32, 3), 120, np.uint8))[1].tobytes()

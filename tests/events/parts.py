@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from edge_agent import wire
+from edge_agent.capture.decode.picture import ArrayPicture
 from edge_agent.config.model.settings import Gateway
 from edge_agent.core.delivery import Draft, Stamp
-from edge_agent.core.model import FULL_PICTURE, Box, Frame, Track, TrackState
+from edge_agent.core.model import Box, Frame, Track, TrackState
 from edge_agent.events import EventFactory
 from tests.outbox.parts import HandClock
 from tests.testbed.schemas import check_message
@@ -23,22 +24,12 @@ IN_THE_MIDDLE = Box(0.4, 0.4, 0.5, 0.6)
 MODEL = wire.ModelRef(name="ssd", sha256="ab" * 32)
 
 
-class PlainPicture:
+class PlainPicture(ArrayPicture):
     """A picture of one colour."""
 
     def __init__(self, width: int = 640, height: int = 360, level: int = 200) -> None:
-        self.width, self.height = width, height
         self.pixels = np.full((height, width, 3), level, np.uint8)
-
-    def luma(self) -> np.ndarray[Any, np.dtype[np.uint8]]:
-        return self.pixels[:, :, 0]
-
-    def bgr(self, region: Box = FULL_PICTURE) -> np.ndarray[Any, np.dtype[np.uint8]]:
-        x1, y1, x2, y2 = region.to_pixels(self.width, self.height)
-        return self.pixels[y1:y2, x1:x2].copy()
-
-    def scaled(self, size: tuple[int, int]) -> np.ndarray[Any, np.dtype[np.uint8]]:
-        return np.full((size[1], size[0], 3), self.pixels[0, 0], np.uint8)
+        super().__init__(self.pixels)
 
 
 PLAIN = PlainPicture()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -30,9 +33,19 @@ from edge_agent.core.model import (
     Severity,
 )
 from edge_agent.events import restamped
-from edge_agent.events.envelope import LastAlive
+from edge_agent.events.envelope import ALIVE_EVERY_S, LastAlive, LastAliveFile
 from tests.events.parts import encoded, frame, maker, track, valid
 from tests.outbox.parts import HandClock, picture
+
+STARTED = ObjectObservation(Phase.START, track(), started_mono=998.0)
+COUNT = RuleRef("count", "line-crossing", Severity.INFO)
+
+
+def line_counts(turns: TurnNumbers | None) -> dict[str, Any]:
+    """The data of an event with the counts of a line."""
+    counts = LineCountsObservation(COUNT, "north", "2026-11-24", 940.0, 1000.0, {"car": 3}, {}, turns)
+    return dict(encoded(maker().line_counts("cam-1", counts))["data"])
+
 
 unit = st.floats(0, 1)
 boxes = st.tuples(st.floats(-0.5, 1.5), st.floats(-0.5, 1.5), unit, unit).map(
@@ -42,8 +55,7 @@ stamps = st.builds(Stamp, st.integers(1, 10**15), st.text("0123456789abcdef", mi
 
 
 def test_an_object_event_reads_as_the_protocol_says() -> None:
-    hit = ObjectObservation(Phase.START, track(), started_mono=998.0)
-    event = encoded(maker().object_event("cam-1", hit, frame(), picture("p1")))
+    event = encoded(maker().object_event("cam-1", STARTED, frame(), picture("p1")))
     assert {name: event[name] for name in ("specversion", "id", "source", "subject", "type", "time")} == {
         "specversion": "1.0",
         "id": "dt-001/3f2a0b1c/0000000000000123",
@@ -87,33 +99,21 @@ def test_any_object_hit_makes_a_valid_event_that_reads_back(
 @pytest.mark.parametrize("turns", [None, TurnNumbers({"car": 2}, (), {})], ids=["one line", "two lines"])
 def test_turning_movements_are_left_out_where_there_can_be_none(turns: TurnNumbers | None) -> None:
     """An older centre ignores them, and a newer one tells no turns from none counted."""
-    rule = RuleRef("count", "line-crossing", Severity.INFO)
-    counts = LineCountsObservation(rule, "north", "2026-11-24", 940.0, 1000.0, {"car": 3}, {}, turns)
-    data = encoded(maker().line_counts("cam-1", counts))["data"]
-    assert ("turns" in data) == (turns is not None)
+    assert ("turns" in line_counts(turns)) == (turns is not None)
 
 
 def test_a_turn_names_its_first_line_and_both_directions() -> None:
-    rule = RuleRef("count", "line-crossing", Severity.INFO)
     turns = TurnNumbers({}, (Turn("east", "b-to-a", "a-to-b", {"car": 3}),), {"bus": 1})
-    counts = LineCountsObservation(rule, "north", "2026-11-24", 940.0, 1000.0, {"car": 3}, {}, turns)
-    assert encoded(maker().line_counts("cam-1", counts))["data"]["turns"] == {
-        "only": {},
-        "turns": [
-            {"line": "east", "direction": "b-to-a", "to_direction": "a-to-b", "objects": {"car": 3}},
-        ],
-        "others": {"bus": 1},
-    }
+    named = {"line": "east", "direction": "b-to-a", "to_direction": "a-to-b", "objects": {"car": 3}}
+    assert line_counts(turns)["turns"] == {"only": {}, "turns": [named], "others": {"bus": 1}}
 
 
 @given(st.dictionaries(st.sampled_from(sorted(GROUP_OF_LABEL)), st.integers(1, 10**6), min_size=1))
 def test_any_counts_make_a_valid_event(new: dict[str, int]) -> None:
     event = encoded(maker().counts("cam-1", CountsObservation(940.0, 1000.0, new), frame()))
     assert (event["data"]["new"], event["data"]["interval_s"]) == (new, 60.0)
-    assert (event["data"]["from_at"], event["time"]) == (
-        "2026-11-24T13:41:15.123Z",
-        "2026-11-24T13:42:15.123Z",
-    )
+    assert event["data"]["from_at"] == "2026-11-24T13:41:15.123Z"
+    assert event["time"] == "2026-11-24T13:42:15.123Z"
 
 
 @pytest.mark.parametrize("cause", list(Cause))
@@ -163,24 +163,18 @@ def test_a_loss_names_its_epoch_and_ranges(reason: str, word: str, damaged: bool
 
 
 def test_an_unset_clock_is_said_and_monotonic_time_still_orders() -> None:
-    hit = ObjectObservation(Phase.START, track(), 998.0)
-    event = encoded(maker(synced=False).object_event("cam-1", hit, frame(), None))
+    event = encoded(maker(synced=False).object_event("cam-1", STARTED, frame(), None))
     assert (event["clock"], event["bootid"], event["bootms"]) == ("unsynced", "boot-1", "998000")
 
 
 def test_an_object_that_was_there_when_the_agent_died_is_closed_with_what_was_last_told() -> None:
-    events = maker()
-    start = events.object_event(
-        "cam-1", ObjectObservation(Phase.UPDATE, track(), 998.0), frame(), picture("p1")
-    )
+    update = ObjectObservation(Phase.UPDATE, track(), 998.0)
+    start = maker().object_event("cam-1", update, frame(), picture("p1"))
     assert start.opens is not None
     draft = maker(HandClock(mono=5.0)).left_open(start.opens)
     data = encoded(draft)["data"]
-    assert (data["phase"], data["end_reason"], data["ended_at"]) == (
-        "end",
-        "restart",
-        "2026-11-24T13:42:15.123Z",
-    )
+    assert (data["phase"], data["end_reason"]) == ("end", "restart")
+    assert data["ended_at"] == "2026-11-24T13:42:15.123Z"
     assert (data["event_id"], data["label"], data["snapshot"]) == (start.opens.event_id, "motorcycle", None)
     assert draft.closes == start.opens.event_id
 
@@ -198,7 +192,7 @@ def test_an_object_that_was_there_when_the_agent_died_is_closed_with_what_was_la
 def test_what_was_open_at_a_kill_ended_when_the_agent_last_lived(
     life: LastAlive | None, ended_at: str
 ) -> None:
-    start = maker().object_event("cam-1", ObjectObservation(Phase.START, track(), 998.0), frame(), None)
+    start = maker().object_event("cam-1", STARTED, frame(), None)
     assert start.opens is not None
     data = encoded(maker(HandClock(mono=5.0)).left_open(start.opens, life))["data"]
     assert data["started_at"] == "2026-11-24T13:42:13.123Z"
@@ -209,3 +203,43 @@ def test_an_event_under_another_stamp_is_what_it_would_have_been() -> None:
     draft = maker().counts("cam-1", CountsObservation(998.0, 1000.0, {"người": 1}), frame())
     other = Stamp(7, "aaaabbbb", "ab" * 32)
     assert restamped(draft.encode(Stamp(123, "3f2a0b1c")), other) == draft.encode(other)
+
+
+def test_every_kind_has_an_example_in_the_reference_and_every_example_is_valid() -> None:
+    page = Path(__file__).parents[2] / "docs/reference/events.md"
+    examples = re.findall(r"```json\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    types = [valid(example.encode())["type"] for example in examples]
+    assert types == [f"{wire.TYPE_PREFIX}{kind}.v1" for kind in wire.DATA_OF_KIND]
+
+
+def test_the_next_run_knows_until_when_the_one_before_lived(tmp_path: Path) -> None:
+    clock, path = HandClock(mono=100.0), tmp_path / "alive.json"
+    first = LastAliveFile(path, clock, "boot-1")
+    first.record()
+    clock.advance(ALIVE_EVERY_S)
+    first.record()
+    clock.advance(ALIVE_EVERY_S - 1)
+    first.record()  # not due yet
+    assert first.previous() is None, "its own"
+    clock.advance(500.0)
+    second = LastAliveFile(path, clock, "boot-1")
+    second.record()
+    before = second.previous()
+    assert before is not None
+    assert (before.boot_id, before.mono) == ("boot-1", 100.0 + ALIVE_EVERY_S)
+
+
+def test_a_disk_that_comes_late_tells_it_too(tmp_path: Path) -> None:
+    clock, disk = HandClock(mono=100.0), tmp_path / "disk"
+    disk.mkdir()
+    LastAliveFile(disk / "alive.json", clock, "boot-1").record()
+    disk.rename(tmp_path / "away")
+    clock.advance(ALIVE_EVERY_S)
+    second = LastAliveFile(disk / "alive.json", clock, "boot-1")
+    second.record()
+    (tmp_path / "away").rename(disk)
+    clock.advance(ALIVE_EVERY_S)
+    second.record()
+    before = second.previous()
+    assert before is not None
+    assert before.mono == 100.0

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from edge_agent.core.delivery import StoredEvent
 from edge_agent.core.facts import CountsObservation, ObjectObservation, Phase, RuleObservation, RuleRef, Stay
 from edge_agent.core.model import Severity
 from edge_agent.events import EventSink, NoClips, NoSnapshots
 from edge_agent.evidence.snapshots import ObjectSnapshots, RuleSnapshots
+from edge_agent.outbox.append_request import AppendRequest
+from edge_agent.outbox.sqlite.disk import DiskStore
 from tests.events.parts import frame, maker, track, valid
 from tests.outbox.parts import outbox_in
 
@@ -17,6 +24,7 @@ def test_an_object_is_stored_with_its_picture_and_remembered_as_open(tmp_path: P
     with outbox_in(tmp_path) as outbox:
         sink = EventSink("cam-1", maker(), outbox, ObjectSnapshots("cam-1", ()), NoClips())
         sink.accept(ObjectObservation(Phase.START, track(), 998.0), frame())
+        sink.flush()
         (stored,) = outbox.pending(10)
         reference = valid(stored.payload)["data"]["snapshot"]
         outbox.delivered(*stored.key)
@@ -42,6 +50,7 @@ def test_an_object_that_ended_is_not_left_open(tmp_path: Path) -> None:
         sink = EventSink("cam-1", maker(), outbox, NoSnapshots(), NoClips())
         sink.accept(ObjectObservation(Phase.START, track(), 998.0), frame())
         sink.accept(ObjectObservation(Phase.END, track(), 998.0, "left"), frame())
+        sink.flush()
         phases = [valid(event.payload)["data"]["phase"] for event in outbox.pending(10)]
     assert phases == ["start", "end"]
     with outbox_in(tmp_path) as outbox:
@@ -50,11 +59,50 @@ def test_an_object_that_ended_is_not_left_open(tmp_path: Path) -> None:
 
 def test_counts_go_without_a_picture(tmp_path: Path) -> None:
     with outbox_in(tmp_path) as outbox:
-        EventSink("cam-1", maker(), outbox, NoSnapshots(), NoClips()).accept(
-            CountsObservation(940.0, 1000.0, {"car": 2}), frame()
-        )
+        sink = EventSink("cam-1", maker(), outbox, NoSnapshots(), NoClips())
+        sink.accept(CountsObservation(940.0, 1000.0, {"car": 2}), frame())
+        sink.flush()
         (stored,) = outbox.pending(10)
         assert (stored.kind, stored.camera, outbox.stats().media_depth) == ("counts", "cam-1", 0)
+
+
+def test_the_objects_of_a_frame_share_a_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commits: list[int] = []
+    write = DiskStore.write
+
+    def count(store: DiskStore, batch: Sequence[AppendRequest], *rest: Any) -> list[StoredEvent]:
+        commits.append(len(batch))
+        return write(store, batch, *rest)
+
+    with outbox_in(tmp_path) as outbox:
+        monkeypatch.setattr(DiskStore, "write", count)
+        sink = EventSink("cam-1", maker(), outbox, NoSnapshots(), NoClips())
+        for name in ("a", "b", "c"):
+            sink.accept(ObjectObservation(Phase.START, track(name), 998.0), frame())
+        sink.flush()
+        assert commits == [3]
+        assert [event.sequence for event in outbox.pending(10)] == [1, 2, 3]
+
+
+def test_an_alarm_follows_the_objects_of_its_frame_at_once(tmp_path: Path) -> None:
+    with outbox_in(tmp_path) as outbox:
+        sink = EventSink("cam-1", maker(), outbox, NoSnapshots(), NoClips())
+        sink.accept(ObjectObservation(Phase.START, CHILD, 998.0), frame())
+        sink.accept(STAY, frame())
+        stored = sorted(outbox.pending(10), key=lambda event: event.sequence)
+        assert [event.kind for event in stored] == ["object", "zone-intrusion"]
+
+
+def test_what_the_outbox_could_not_store_is_stored_with_the_next_frame(tmp_path: Path) -> None:
+    outbox = outbox_in(tmp_path)
+    sink = EventSink("cam-1", maker(), outbox, NoSnapshots(), NoClips())
+    sink.accept(ObjectObservation(Phase.START, track(), 998.0), frame())
+    sink.flush()  # the outbox is not open yet
+    with outbox:
+        assert outbox.pending(10) == []
+        sink.flush()
+        sink.flush()
+        assert len(outbox.pending(10)) == 1
 
 
 CHILD = track("t1", label="person", group="person")
@@ -122,6 +170,7 @@ def test_pictures_for_rules_only_leave_objects_without(tmp_path: Path) -> None:
     with outbox_in(tmp_path) as outbox:
         sink = EventSink("cam-1", maker(), outbox, RuleSnapshots("cam-1", ()), NoClips())
         sink.accept(ObjectObservation(Phase.START, track(), 998.0), frame())
+        sink.flush()
         (stored,) = outbox.pending(10)
     assert valid(stored.payload)["data"]["snapshot"] is None
 

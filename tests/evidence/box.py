@@ -82,7 +82,7 @@ def box_in(
         storage=storage or Storage(keep_free=10_000_000),
         clock=clock,
         clock_synced=lambda: True,
-        make_head=events.chain_head,
+        make_head=events.of_gateway,
         hold_ids=lambda: held,
     )
     outbox = EventOutbox(

@@ -77,7 +77,7 @@ def test_a_lost_key_is_told(tmp_path: Path) -> None:
     (tmp_path / "keys" / "evidence.pem").unlink()
     second = load_or_make(tmp_path)
     assert second.id != first.id
-    assert "is gone; a new evidence key" in (second.notice or "")
+    assert "is gone; events are signed with a new key" in (second.notice or "")
 
 
 def test_keys_that_are_gone_with_their_public_halves_are_told_too(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_keys_that_are_gone_with_their_public_halves_are_told_too(tmp_path: Path
         box.seconds(1)
     shutil.rmtree(tmp_path / "keys")
     with box_in(tmp_path) as box:
-        assert "is gone; a new evidence key" in (box.chain.degraded or "")
+        assert "is gone; events are signed with a new key" in (box.chain.degraded or "")
 
 
 def test_a_damaged_public_key_is_written_anew_and_another_one_left_out(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_a_key_that_cannot_be_understood_is_set_aside_not_overwritten(tmp_path: 
     load_or_make(tmp_path)
     (tmp_path / "keys" / "evidence.pem").write_bytes(b"scrambled")
     with box_in(tmp_path) as box:
-        assert "no PEM file" in (box.chain.degraded or "")
+        assert "not a PEM file" in (box.chain.degraded or "")
     (aside,) = (tmp_path / "keys").glob("evidence.pem.unusable-*")
     assert aside.read_bytes() == b"scrambled"
 
@@ -112,7 +112,7 @@ def test_without_a_place_for_the_key_events_are_signed_all_the_same(tmp_path: Pa
         box.alarm()
         box.seconds(1)
         assert kinds(box)[-1] == "chain-head"
-        assert "only lasts until the agent stops" in (box.chain.degraded or "")
+        assert "is lost when the agent stops" in (box.chain.degraded or "")
 
 
 # --- the journal ---

@@ -22,12 +22,13 @@ from edge_agent.core.facts import Phase
 from edge_agent.core.model import Severity
 from edge_agent.evidence.clips.recorder import ClipRecorder
 from edge_agent.evidence.store import MediaStore
-from tests.capture.rig import QUICK, RecordedBackoff, eventually, running
+from tests.capture.rig import QUICK, RecordedBackoff, running
 from tests.events.parts import maker
 from tests.evidence.clip_scene import camera_with_clips
 from tests.evidence.player import played
 from tests.evidence.recording_outbox import RecordingOutbox
 from tests.testbed.clips import make_clip
+from tests.testbed.mosquitto import wait_until
 from tests.testbed.rtsp import RtspServer
 
 SUB, MAIN = (320, 180), (640, 360)
@@ -55,21 +56,21 @@ class Site:
     def run(self) -> Iterator[Site]:
         with running(self.reader):
             self.main.start()
-            self.recorder.start()
+            self.recorder.loop.start()
             try:
                 self.fill()
                 yield self
             finally:
                 self.recorder.stop(1.0)
                 self.main.stop()
-                assert self.recorder.join(10)
-                assert self.main.join(10)
+                assert self.recorder.loop.join(10)
+                assert self.main.loop.join(10)
                 assert self.recorder.loop.failure is None
                 assert self.main.loop.failure is None
 
     def fill(self) -> None:
         """Wait for a pre-roll of both streams."""
-        eventually(lambda: span_s(self.reader.ring) > 1.2 and span_s(self.main.ring) > 1.2, 20)
+        wait_until(lambda: span_s(self.reader.ring) > 1.2 and span_s(self.main.ring) > 1.2, 20)
 
     def say(self, event_id: str, phase: Phase) -> None:
         now = self._clock.monotonic()
@@ -77,7 +78,7 @@ class Site:
 
     def clip(self, event_id: str) -> tuple[dict[str, Any], Path]:
         """Return the reported data and the file of the clip."""
-        eventually(lambda: any(event["event_id"] == event_id for event in self.outbox.events), 20)
+        wait_until(lambda: any(event["event_id"] == event_id for event in self.outbox.events), 20)
         event = next(event for event in self.outbox.events if event["event_id"] == event_id)
         assert event["clip"] is not None, event["missing"]
         (path,) = self.store.files_of(event_id)
@@ -124,18 +125,21 @@ def main(files: dict[str, Path]) -> Iterator[RtspServer]:
         yield server
 
 
+@pytest.fixture
+def site(sub: RtspServer, main: RtspServer, tmp_path: Path) -> Iterator[Site]:
+    with Site(tmp_path, sub, main).run() as site:
+        yield site
+
+
 def clients(server: RtspServer) -> int:
     """Return the connections to the camera's port."""
     connections = psutil.Process(server.pid).net_connections("tcp")
     return sum(1 for one in connections if one.status == "ESTABLISHED" and one.laddr.port == server.port)
 
 
-def test_an_h265_main_stream_gives_the_clip_beside_an_h264_one(
-    sub: RtspServer, main: RtspServer, tmp_path: Path
-) -> None:
-    with Site(tmp_path, sub, main).run() as site:
-        site.say("zone-1", Phase.MOMENT)
-        clip, path = site.clip("zone-1")
+def test_an_h265_main_stream_gives_the_clip_beside_an_h264_one(site: Site) -> None:
+    site.say("zone-1", Phase.MOMENT)
+    clip, path = site.clip("zone-1")
     assert (clip["source"], clip["codec"], clip.get("cut_short")) == ("main", "hevc", None)
     seen = played(path)
     assert (seen.tag, seen.size, seen.complaints) == ("hvc1", MAIN, "")
@@ -143,19 +147,18 @@ def test_an_h265_main_stream_gives_the_clip_beside_an_h264_one(
 
 
 def test_a_main_stream_that_is_away_leaves_the_clip_to_the_other_and_is_used_again_when_it_is_back(
-    sub: RtspServer, main: RtspServer, tmp_path: Path
+    site: Site, main: RtspServer
 ) -> None:
-    with Site(tmp_path, sub, main).run() as site:
-        main.kill()
-        eventually(lambda: site.main.problem is not None)
-        site.say("away", Phase.MOMENT)
-        clip, path = site.clip("away")
-        assert (clip["source"], clip["codec"], clip.get("cut_short")) == ("sub", "h264", None)
-        assert played(path).size == SUB
-        main.start()
-        site.fill()
-        site.say("back", Phase.MOMENT)
-        assert site.clip("back")[0]["source"] == "main"
+    main.kill()
+    wait_until(lambda: site.main.problem is not None)
+    site.say("away", Phase.MOMENT)
+    clip, path = site.clip("away")
+    assert (clip["source"], clip["codec"], clip.get("cut_short")) == ("sub", "h264", None)
+    assert played(path).size == SUB
+    main.start()
+    site.fill()
+    site.say("back", Phase.MOMENT)
+    assert site.clip("back")[0]["source"] == "main"
 
 
 def test_a_main_stream_that_has_just_stopped_is_not_filmed(
@@ -175,33 +178,29 @@ def test_a_main_stream_that_has_just_stopped_is_not_filmed(
 
 
 def test_a_main_stream_that_dies_in_the_middle_cuts_the_clip_short_and_says_why(
-    sub: RtspServer, main: RtspServer, tmp_path: Path
+    site: Site, main: RtspServer
 ) -> None:
-    with Site(tmp_path, sub, main).run() as site:
-        site.say("zone-1", Phase.START)
-        time.sleep(1.0)
-        main.kill()
-        clip, path = site.clip("zone-1")
+    site.say("zone-1", Phase.START)
+    time.sleep(1.0)
+    main.kill()
+    clip, path = site.clip("zone-1")
     assert (clip["source"], clip["cut_short"]) == ("main", "the connection to the camera was lost")
     seen = played(path)
     assert not seen.complaints
     assert 1.5 < seen.duration_s < 5
 
 
-def test_disarmed_the_camera_sees_no_client_unless_a_clip_is_open(
-    sub: RtspServer, main: RtspServer, tmp_path: Path
-) -> None:
-    with Site(tmp_path, sub, main).run() as site:
-        assert clients(main) == 1
-        site.say("zone-1", Phase.START)
-        site.armed = False
-        time.sleep(6.0)  # it polls every five seconds
-        assert clients(main) == 1
-        site.say("zone-1", Phase.END)
-        assert site.clip("zone-1")[0]["source"] == "main"
-        eventually(lambda: clients(main) == 0, 12)
-        assert site.main.ring.size_bytes == 0
-        assert site.main.problem is None
+def test_disarmed_the_camera_sees_no_client_unless_a_clip_is_open(site: Site, main: RtspServer) -> None:
+    assert clients(main) == 1
+    site.say("zone-1", Phase.START)
+    site.armed = False
+    time.sleep(6.0)  # it polls every five seconds
+    assert clients(main) == 1
+    site.say("zone-1", Phase.END)
+    assert site.clip("zone-1")[0]["source"] == "main"
+    wait_until(lambda: clients(main) == 0, 12)
+    assert site.main.ring.size_bytes == 0
+    assert site.main.problem is None
 
 
 def test_the_packets_of_the_main_stream_take_no_more_than_max_bytes(
@@ -210,7 +209,7 @@ def test_the_packets_of_the_main_stream_take_no_more_than_max_bytes(
     limit = 200_000
     with Site(tmp_path, sub, main, pre_s=30.0, max_bytes=limit).run() as site:
         most = Maximum(lambda: site.main.ring.size_bytes)
-        eventually(lambda: site.main.ring.size_bytes > 0.8 * limit, 30)
+        wait_until(lambda: site.main.ring.size_bytes > 0.8 * limit, 30)
         site.say("zone-1", Phase.START)
         clip, _ = site.clip("zone-1")
         most.stop()

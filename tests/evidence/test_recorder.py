@@ -6,25 +6,29 @@ import dataclasses
 import hashlib
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from edge_agent.config.model.settings import Clip, Storage
 from edge_agent.core import delivery as outbox_model
 from edge_agent.core.facts import Phase
 from edge_agent.core.model import Severity
 from edge_agent.evidence.clips.recorder import ClipRecorder
+from edge_agent.evidence.seal import unseal
 from edge_agent.evidence.store import MediaStore
-from tests.capture.rig import eventually
 from tests.events.parts import maker
 from tests.evidence.clip_scene import camera_with_clips
 from tests.evidence.player import played
 from tests.evidence.recording_outbox import RecordingOutbox
+from tests.evidence.test_seal import pem
 from tests.outbox.parts import picture
 from tests.outbox.test_failing_disk import fill, small_disk  # noqa: F401  # a fixture
 from tests.testbed.clips import make_clip
+from tests.testbed.mosquitto import wait_until
 from tests.testbed.ring_feed import RingFeed
 
 
@@ -46,15 +50,22 @@ class Box:
         event = outbox_model.ReportedEvent(event_id, phase, Severity.ALARM, mono, mono, more.get("picture"))
         self.clips.event_reported(event)
 
-    def report_events(self, *event_ids: str) -> None:
-        """Report events that begin at 4 s and end at 5 s of the stream."""
+    def play(self, *, ends: bool = True) -> None:
+        """Play the stream; the event ``zone-1`` begins at 4 s and ends at 5 s, or is open at the end."""
         for now_s in self.site.arrive():
-            for event_id in event_ids:
-                if now_s == pytest.approx(4.0):
-                    self.event(event_id, Phase.START)
-                if now_s == pytest.approx(5.0):
-                    self.event(event_id, Phase.END)
+            if now_s == pytest.approx(4.0):
+                self.event("zone-1", Phase.START)
+            if ends and now_s == pytest.approx(5.0):
+                self.event("zone-1", Phase.END)
         self.recorder.wake()
+
+    @contextmanager
+    def run(self, stop_s: float = 1.0) -> Iterator[Self]:
+        self.recorder.loop.start()
+        yield self
+        self.recorder.stop(stop_s)
+        assert self.recorder.loop.join(10)
+        assert self.recorder.loop.failure is None
 
 
 @pytest.fixture(scope="module")
@@ -64,17 +75,13 @@ def stream(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def box(tmp_path: Path, stream: Path) -> Iterator[Box]:
-    made = Box(tmp_path, stream)
-    made.recorder.start()
-    yield made
-    made.recorder.stop(1.0)
-    assert made.recorder.join(10)
-    assert made.recorder.loop.failure is None
+    with Box(tmp_path, stream).run() as box:
+        yield box
 
 
 def test_a_clip_is_told_when_it_is_on_the_disk(box: Box) -> None:
-    box.report_events("zone-1")
-    eventually(lambda: len(box.outbox.events) == 1)
+    box.play()
+    wait_until(lambda: len(box.outbox.events) == 1)
     (data,), (path,) = box.outbox.events, box.store.files_of("zone-1")
     clip, content = data["clip"], path.read_bytes()
     assert box.outbox.on_disk == [True]
@@ -96,14 +103,14 @@ def test_a_clip_counts_as_recorded_until_it_is_reported(box: Box) -> None:
     assert box.recorder.is_recorded("zone-1"), "its post-roll is not over"
     box.site.clock.mono += 10
     box.recorder.wake()
-    eventually(lambda: not box.recorder.is_recorded("zone-1"))
+    wait_until(lambda: not box.recorder.is_recorded("zone-1"))
     assert len(box.outbox.events) == 1
 
 
 def test_pictures_of_what_rules_tell_are_kept_too(box: Box) -> None:
     shown = dataclasses.replace(picture("p1", 900), event_id="zone-1")
     box.event("zone-1", Phase.START, picture=shown)
-    eventually(lambda: len(box.store.files_of("zone-1")) == 1)
+    wait_until(lambda: len(box.store.files_of("zone-1")) == 1)
     assert box.store.files_of("zone-1")[0].read_bytes() == shown.payload
 
 
@@ -111,7 +118,7 @@ def test_without_a_picture_of_the_camera_it_is_told_that_there_is_no_clip(box: B
     box.event("zone-1", Phase.MOMENT)
     box.site.clock.mono += 10
     box.recorder.wake()
-    eventually(lambda: len(box.outbox.events) == 1)
+    wait_until(lambda: len(box.outbox.events) == 1)
     assert box.outbox.events[0]["clip"] is None
     assert box.outbox.events[0]["missing"] == "no keyframe came"
     assert box.recorder.health().missed == 1
@@ -120,69 +127,43 @@ def test_without_a_picture_of_the_camera_it_is_told_that_there_is_no_clip(box: B
 def test_a_full_disk_takes_no_clip_and_says_so(small_disk: Path, stream: Path) -> None:  # noqa: F811
     box = Box(small_disk, stream)
     fill(small_disk)
-    box.recorder.start()
-    box.report_events("zone-1")
-    eventually(lambda: len(box.outbox.events) == 1)
-    box.recorder.stop(1.0)
-    assert box.recorder.join(5)
+    with box.run():
+        box.play()
     assert box.outbox.events[0]["clip"] is None
     assert "full" in box.outbox.events[0]["missing"]
     assert "full" in (box.recorder.health().degraded or "")
 
 
 def test_sealed_clips_open_at_the_centre_only(tmp_path: Path, stream: Path) -> None:
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-
-    from edge_agent.evidence.seal import unseal
-
     key = X25519PrivateKey.generate()
-    box = Box(tmp_path, stream, seal_to=key.public_key().public_bytes_raw())
-    box.recorder.start()
-    box.report_events("zone-1")
-    eventually(lambda: len(box.outbox.events) == 1)
-    box.recorder.stop(1.0)
-    assert box.recorder.join(5)
+    with Box(tmp_path, stream, seal_to=key.public_key().public_bytes_raw()).run() as box:
+        box.play()
     clip, (path,) = box.outbox.events[0]["clip"], box.store.files_of("zone-1")
     content = path.read_bytes()
     assert path.name.endswith(".mp4.sealed")
     assert b"ftyp" not in content
     assert clip["sealed_sha256"] == hashlib.sha256(content).hexdigest()
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    assert clip["sha256"] == hashlib.sha256(unseal(content, pem)).hexdigest()
+    assert clip["sha256"] == hashlib.sha256(unseal(content, pem(key))).hexdigest()
 
 
 def test_a_stop_finishes_what_is_open(tmp_path: Path, stream: Path) -> None:
-    box = Box(tmp_path, stream)
-    box.recorder.start()
-    for now_s in box.site.arrive():
-        if now_s == pytest.approx(4.0):
-            box.event("zone-1", Phase.START)
-    box.recorder.stop(1.0)
-    assert box.recorder.join(5)
+    with Box(tmp_path, stream).run() as box:
+        box.play(ends=False)
     assert box.outbox.events[0]["clip"]["cut_short"] == "the agent was stopped"
     assert len(box.store.files_of("zone-1")) == 1
 
 
 def test_a_stop_without_time_stores_nothing_and_says_so(tmp_path: Path, stream: Path) -> None:
-    box = Box(tmp_path, stream)
-    box.recorder.start()
-    for now_s in box.site.arrive():
-        if now_s == pytest.approx(4.0):
-            box.event("zone-1", Phase.START)
-    box.recorder.stop(-1.0)
-    assert box.recorder.join(5)
+    with Box(tmp_path, stream).run(stop_s=-1.0) as box:
+        box.play(ends=False)
     (event,) = box.outbox.events
     assert (event["clip"], event["missing"]) == (None, "the agent was stopped before it was stored")
     assert box.store.files_of("zone-1") == ()
 
 
 def test_telling_the_recorder_never_waits_for_the_disk(
-    tmp_path: Path, stream: Path, monkeypatch: pytest.MonkeyPatch
+    box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    box = Box(tmp_path, stream)
     slow, reached = threading.Event(), threading.Event()
 
     def save(*_: object, **__: object) -> Path:
@@ -191,13 +172,10 @@ def test_telling_the_recorder_never_waits_for_the_disk(
         return tmp_path
 
     monkeypatch.setattr(box.store, "save", save)
-    box.recorder.start()
-    box.report_events("zone-1")
+    box.play()
     assert reached.wait(10)
     teller = threading.Thread(target=box.event, args=("zone-2", Phase.START))
     teller.start()
     teller.join(5)
     assert not teller.is_alive(), "follow() waited for the disk"
     slow.set()
-    box.recorder.stop(1.0)
-    assert box.recorder.join(10)

@@ -61,6 +61,7 @@ def test_only_sealed_bytes_reach_the_disk_and_the_event_names_both_hashes(tmp_pa
         pictures = SealedSnapshots(ObjectSnapshots("cam-1", ()), PUBLIC)
         sink = EventSink("cam-1", maker(), outbox, pictures, NoClips())
         sink.accept(ObjectObservation(Phase.START, track(), 998.0), frame())
+        sink.flush()
         snapshot = json.loads(outbox.pending(1)[0].payload)["data"]["snapshot"]
         (stored,) = (tmp_path / "media").iterdir()
         content = stored.read_bytes()

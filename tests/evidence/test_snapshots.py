@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import tracemalloc
 
 import cv2
 import numpy as np
@@ -14,7 +15,7 @@ from edge_agent.core.delivery import Media
 from edge_agent.core.facts import Phase
 from edge_agent.core.model import Box, Tracks
 from edge_agent.evidence.jpeg import AIM_BYTES, MAX_BYTES, crop, encode
-from edge_agent.evidence.snapshots import MAX_PENDING_BYTES, ObjectSnapshots, surroundings
+from edge_agent.evidence.snapshots import MAX_PENDING_BYTES, ObjectSnapshots, outside_heap, surroundings
 from tests.events.parts import PlainPicture, frame, track
 
 unit = st.floats(0.0, 1.0)
@@ -144,3 +145,14 @@ def test_thirty_objects_stay_within_the_memory_that_is_set_aside() -> None:
     for name in names:
         snapshots.take("e", Phase.END, track(name), frame(1003.0, picture))
     assert snapshots.pending_bytes == 0
+
+
+def test_stored_pixels_take_no_memory_of_the_heap() -> None:
+    pixels = noise(640, 360).pixels
+    tracemalloc.start()
+    try:
+        copy = outside_heap(pixels)
+        assert tracemalloc.get_traced_memory()[0] < pixels.nbytes / 10
+    finally:
+        tracemalloc.stop()
+    assert np.array_equal(copy, pixels)

@@ -16,6 +16,7 @@ from edge_agent.evidence.chain.keys import load_or_make, to_pem
 from edge_agent.evidence.chain.records import head_text
 from edge_agent.evidence.chain.verify import VerificationVerdict
 from edge_agent.evidence.export.check import check_files
+from edge_agent.evidence.export.report import VerificationReport
 from tests.evidence.box import box_in
 
 V = VerificationVerdict
@@ -36,14 +37,19 @@ def published(tmp_path: Path) -> list[bytes]:
         return box.published()
 
 
+def report_on(folder: Path, lines: list[bytes], *keys: str, end: bytes = b"\n") -> VerificationReport:
+    """Check the lines of ``events.jsonl`` with these keys."""
+    path = folder / "events.jsonl"
+    path.write_bytes(b"".join(line + end for line in lines))
+    return check_files([path], list(keys), [])
+
+
 def verdicts(
     folder: Path, lines: list[bytes], end: bytes = b"\n", key: str = "key.pem"
 ) -> dict[str, list[str]]:
     """Return the events, by number or text, of each verdict that is not "genuine"."""
-    path = folder / "events.jsonl"
-    path.write_bytes(b"".join(line + end for line in lines))
     found: dict[str, list[str]] = {}
-    for finding in check_files([path], [f"dt-001={folder / key}"], []).findings:
+    for finding in report_on(folder, lines, f"dt-001={folder / key}", end=end).findings:
         if finding.verdict is not V.GENUINE:
             found.setdefault(finding.verdict, []).append(finding.what.rpartition("/")[2].lstrip("0"))
     return found
@@ -143,20 +149,17 @@ def test_two_epochs_are_two_chains(tmp_path: Path) -> None:
             lines += box.published()
             key = to_pem(base64.b64decode(box.chain.public_key or ""))
             (tmp_path / f"{name}.pem").write_bytes(key)
-    path = tmp_path / "events.jsonl"
-    path.write_bytes(b"\n".join(lines))
     keys = [f"dt-001={tmp_path / name}.pem" for name in ("first", "second")]
-    assert check_files([path], keys, []).genuine
-    assert not check_files([path], keys[:1], []).genuine
-    assert not check_files([path], [], []).genuine
+    assert report_on(tmp_path, lines, *keys).genuine
+    assert not report_on(tmp_path, lines, keys[0]).genuine
+    assert not report_on(tmp_path, lines).genuine
 
 
 def test_the_key_of_one_gateway_signs_for_no_other(tmp_path: Path, published: list[bytes]) -> None:
     """A thief has the key of one gateway, and the check uses the keys of all gateways."""
-    path, key = tmp_path / "events.jsonl", tmp_path / "key.pem"
-    path.write_bytes(b"\n".join(published))
-    assert check_files([path], [f"dt-001={key}"], []).genuine
-    report = check_files([path], [f"dt-002={key}"], [])
+    key = tmp_path / "key.pem"
+    assert report_on(tmp_path, published, f"dt-001={key}").genuine
+    report = report_on(tmp_path, published, f"dt-002={key}")
     reasons = {found.why for found in report.findings if found.verdict is V.WRONG_KEY}
     assert reasons == {"signed with the key of dt-002"}
     assert not any(found.verdict is V.GENUINE for found in report.findings)
@@ -201,9 +204,8 @@ def test_what_was_read_writes_no_lines_of_its_own(tmp_path: Path, published: lis
         .replace(b"/dt-001", b"/x\\nRESULT: ALL GENUINE")
         .replace(b"dt-001", b"x\\nRESULT: ALL GENUINE")
     )
-    path, out = tmp_path / "events.jsonl", io.StringIO()
-    path.write_bytes(lie)
-    check_files([path], [], []).write(out)
+    out = io.StringIO()
+    report_on(tmp_path, [lie]).write(out)
     assert [line for line in out.getvalue().splitlines() if line.startswith("RESULT")] == [
         "RESULT: NOT ALL PROVEN: nothing speaks against it, but no signature covers what the lines below name"
     ]
@@ -212,19 +214,17 @@ def test_what_was_read_writes_no_lines_of_its_own(tmp_path: Path, published: lis
 def test_of_the_newest_head_it_is_said_that_the_fields_around_it_are_not_signed(
     tmp_path: Path, published: list[bytes]
 ) -> None:
-    path = tmp_path / "events.jsonl"
-    path.write_bytes(b"\n".join(published))
-    notes = check_files([path], [f"dt-001={tmp_path / 'key.pem'}"], []).notes
+    notes = report_on(tmp_path, published, f"dt-001={tmp_path / 'key.pem'}").notes
     newest = json.loads(published[-1])["id"]
     assert [note for note in notes if "fields around it" in note] == [
-        f"{newest}: its own signature holds; the fields around it, such as its time, only the next head signs"
+        f"{newest}: its own signature is valid; the fields around it, such as its time, are signed by the "
+        f"next head only"
     ]
 
 
 def test_many_like_findings_are_one_line(tmp_path: Path, published: list[bytes]) -> None:
-    path, out = tmp_path / "events.jsonl", io.StringIO()
-    path.write_bytes(b"\n".join(published))
-    check_files([path], [], []).write(out)
+    out = io.StringIO()
+    report_on(tmp_path, published).write(out)
     assert out.getvalue().count("--gateway-key") == 1
     assert f", {len(published)} in all: no public key was given" in out.getvalue()
 
@@ -260,9 +260,8 @@ def capture(published: list[bytes]) -> list[bytes]:
 def test_a_capture_with_topics_is_genuine_and_what_is_no_event_is_counted(
     tmp_path: Path, published: list[bytes]
 ) -> None:
-    path, out = tmp_path / "capture.txt", io.StringIO()
-    path.write_bytes(b"\n".join(capture(published)))
-    report = check_files([path], [f"dt-001={tmp_path / 'key.pem'}"], [])
+    path, out = tmp_path / "events.jsonl", io.StringIO()
+    report = report_on(tmp_path, capture(published), f"dt-001={tmp_path / 'key.pem'}")
     report.write(out)
     assert report.genuine, out.getvalue()
     assert [found.verdict for found in report.findings] == [V.GENUINE] * len(published)
@@ -270,9 +269,7 @@ def test_a_capture_with_topics_is_genuine_and_what_is_no_event_is_counted(
 
 
 def test_of_no_event_at_all_it_is_not_said_that_all_is_genuine(tmp_path: Path) -> None:
-    path = tmp_path / "capture.txt"
-    path.write_bytes(b"\n".join(capture([])))
-    assert not check_files([path], [], []).genuine
+    assert not report_on(tmp_path, capture([])).genuine
 
 
 @pytest.mark.parametrize(
@@ -292,12 +289,9 @@ def test_a_broken_event_is_altered_and_not_passed_over(
 ) -> None:
     lines = capture(published)
     lines[6] = broken(lines[6])
-    path = tmp_path / "capture.txt"
-    path.write_bytes(b"\n".join(lines))
-    report = check_files([path], [f"dt-001={tmp_path / 'key.pem'}"], [])
-    assert [found.verdict for found in report.findings if found.where == "" and "capture" in found.what] == [
-        V.ALTERED
-    ]
+    report = report_on(tmp_path, lines, f"dt-001={tmp_path / 'key.pem'}")
+    broken_lines = [found for found in report.findings if found.where == "" and "events.jsonl" in found.what]
+    assert [found.verdict for found in broken_lines] == [V.ALTERED]
     assert report.passed_over_count == 4
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import ssl
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import jinja2
 import yaml
+from paho.mqtt.reasoncodes import ReasonCode
 
-from tests.testbed.mosquitto import Authority, Certificate, binary, free_port, wait_until
+from tests.testbed.mosquitto import Authority, Certificate, Subscriber, binary, free_port, wait_until
 
 ROLE = Path(__file__).parents[2] / "ansible/roles/broker"
 EDGE_BROKER = ROLE / "files/edge_broker.py"
@@ -40,6 +42,14 @@ class Answer:
     code: int
     out: str
     err: str
+
+
+def answer_of(*command: str | Path, **environment: str) -> Answer:
+    """Run a program to its end; ``environment`` is added to that of this process."""
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=60, check=False, env=os.environ | environment
+    )
+    return Answer(done.returncode, done.stdout, done.stderr)
 
 
 class FleetBroker:
@@ -109,9 +119,7 @@ class FleetBroker:
             raise AssertionError(self.log) from error
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         assert self._process is not None
         self._process.kill()
         self._process.wait(10)
@@ -121,7 +129,9 @@ class FleetBroker:
         return (self.folder / "log").read_text(encoding="utf-8", errors="replace")
 
     def issue(self, name: str, san: str = "") -> Certificate:
-        return self._known.setdefault(name, self._authority.issue(name, san=san, valid=self._valid))
+        if name not in self._known:
+            self._known[name] = self._authority.issue(name, san=san, valid=self._valid)
+        return self._known[name]
 
     def write_acl(self, gateways: Mapping[str, str]) -> None:
         """Write the ACL of an inventory: gateway id to ward."""
@@ -151,14 +161,7 @@ class FleetBroker:
         return [command, "-h", "127.0.0.1", "-p", str(port or self.port), "-V", "5", *files, *arguments]
 
     def run(self, command: str, name: str, *arguments: str, port: int | None = None) -> Answer:
-        done = subprocess.run(
-            self.client(command, name, *arguments, port=port),
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
-        return Answer(done.returncode, done.stdout, done.stderr)
+        return answer_of(*self.client(command, name, *arguments, port=port))
 
     def publish(self, name: str, topic: str, payload: str = "{}", *, retain: bool = False) -> Answer:
         """Publish with QoS 1; mosquitto_pub prints ``Not authorized`` when the broker refuses."""
@@ -170,3 +173,29 @@ class FleetBroker:
     def _put(certificate: Certificate, folder: Path, name: str) -> None:
         (folder / f"{name}.crt").write_bytes(certificate.cert.read_bytes())
         (folder / f"{name}.key").write_bytes(certificate.key.read_bytes())
+
+
+class FleetClient(Subscriber):
+    """A client with the certificate of ``name``."""
+
+    def __init__(self, broker: FleetBroker, name: str, *topics: str) -> None:
+        tls, own = ssl.create_default_context(cafile=broker.ca), broker.issue(name)
+        tls.load_cert_chain(own.cert, own.key)
+        super().__init__(broker.port, *topics, client_id=name, tls=tls)
+        self._refused: set[int] = set()
+        self._client.on_publish = self._on_publish
+
+    def _on_publish(self, _: object, __: object, message: int, reason: ReasonCode, ___: object) -> None:
+        if reason.is_failure:
+            self._refused.add(message)
+
+    def write(self, topics: Iterable[str], payload: bytes, *, retain: bool = False) -> set[str]:
+        """Publish a message on each topic; return the topics that the broker accepted."""
+        sent = {topic: self._client.publish(topic, payload, qos=1, retain=retain) for topic in topics}
+        for each in sent.values():
+            each.wait_for_publish(30)
+        return {topic for topic, each in sent.items() if each.mid not in self._refused}
+
+    def heard(self, payload: bytes = b"") -> set[str]:
+        """The topics of all messages; with ``payload``, of those with it."""
+        return {each.topic for each in self.messages if payload in each.payload}

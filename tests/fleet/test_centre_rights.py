@@ -26,8 +26,7 @@ from tests.edge_central.commands.parts import MASK, store
 from tests.edge_central.onvif.parts import entered
 from tests.edge_central.parts import Centre, FakeGateway
 from tests.edge_central.searches.parts import found_city, question
-from tests.fleet.broker_side import FleetBroker
-from tests.fleet.test_acl import listening
+from tests.fleet.broker_side import FleetBroker, FleetClient
 from tests.testbed.mosquitto import wait_until
 
 
@@ -51,7 +50,7 @@ def test_it_confirms_events_asks_for_clips_and_searches(tmp_path: Path, apart: b
         make_key(tmp_path / "search.pem")
         centre = centre_at(broker, tmp_path, search={"key_file": str(tmp_path / "search.pem")}, **own)
         centre.state_dir.mkdir(exist_ok=True)
-        with listening(broker, box.id, tmp_path, f"tb/v1/{box.ward}/{box.id}/down/#") as down, centre:
+        with FleetClient(broker, box.id, f"{box.down}/#") as gateway, centre:
             connections = DatabaseConnections(centre.database)
             now_ms = round(time.time() * 1000)
             with connections.writing() as connection:
@@ -60,14 +59,10 @@ def test_it_confirms_events_asks_for_clips_and_searches(tmp_path: Path, apart: b
                 found_city(connection)
                 author = SearchAuthor("lan", "::1", EVERYWHERE)
                 start_search(connection, author, question(gateways=[box.id]), now_ms)
-            wait_until(lambda: "/down/cmd/clip" in down.read_text(), what="the clip's command")
-            wait_until(lambda: "/down/cmd/mask" in down.read_text(), what="the signed command")
-            wait_until(lambda: "/down/cmd/search" in down.read_text(), what="the search")
-            topic, payload = box.event(1)
-            # On the port where a client may choose its id, so that the other client stays connected.
-            more = ("-i", "teller", "-q", "1", "-t", topic, "-m", payload.decode())
-            assert broker.run("mosquitto_pub", box.id, *more, port=broker.operator_port).code == 0
-            wait_until(lambda: "/down/ack" in down.read_text(), what="the confirmation")
+            asked = {f"{box.down}/cmd/{command}" for command in ("clip", "mask", "search")}
+            gateway.wait_for(lambda: gateway.heard() >= asked)
+            gateway.publish(*box.event(1))
+            gateway.wait_for(lambda: bool(gateway.on("/down/ack")))
             assert centre.numbers(box) == [1]
             connections.close()
 
@@ -88,13 +83,9 @@ def test_learning_asks_and_hears_beside_the_ingest(tmp_path: Path) -> None:
         run = LearningRun([LearningGateway(box.id, box.ward, ("cam-1",))], [], [window], "times-1", 0)
         key = read_private(tmp_path / "search.pem")
         asker = TimesAsker(mqtt, user, key, SystemClock(), wait_s=20)
-        with (
-            listening(broker, box.id, tmp_path, f"{box.down}/#") as down,
-            centre,
-            ThreadPoolExecutor(1) as pool,
-        ):
+        with FleetClient(broker, box.id, f"{box.down}/#") as gateway, centre, ThreadPoolExecutor(1) as pool:
             collecting = pool.submit(asker.collect, run, "test")
-            wait_until(lambda: "/down/cmd/passage-times" in down.read_text(), what="the command")
+            gateway.wait_for(lambda: bool(gateway.on("/down/cmd/passage-times")))
             reply = wire.Reply(
                 id=f"times-1-{box.id}-1",
                 type="passage-times",
@@ -106,9 +97,7 @@ def test_learning_asks_and_hears_beside_the_ingest(tmp_path: Path) -> None:
                 text="",
                 result={"cameras": []},
             )
-            topic, text = f"{box.up}/reply/{reply.id}", msgspec.json.encode(reply).decode()
-            more = ("-i", "teller", "-q", "1", "-t", topic, "-m", text)
-            assert broker.run("mosquitto_pub", box.id, *more, port=broker.operator_port).code == 0
+            gateway.publish(f"{box.up}/reply/{reply.id}", msgspec.json.encode(reply))
             assert list(collecting.result(20).complete(box.id)) == [window]
 
 
@@ -121,7 +110,7 @@ def test_onvif_events_are_published_by_a_user_of_their_own(tmp_path: Path) -> No
 
         def is_published() -> bool:
             assert broker.publish(box.id, topic, payload.decode()).code == 0  # again until the centre listens
-            return "FieldDetector/ObjectsInside/&cam-1/yard" in out.read_text()
+            return bool(reader.on("FieldDetector/ObjectsInside/&cam-1/yard"))
 
-        with listening(broker, "vms", tmp_path, "tb/v1/central/onvif/#") as out, centre:
+        with FleetClient(broker, "vms", "tb/v1/central/onvif/#") as reader, centre:
             wait_until(is_published, what="the event")

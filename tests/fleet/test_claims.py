@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -15,21 +17,20 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_pem_priv
 
 from edge_agent.commands.signature import OperatorKeyring, make_key, verify
 from edge_agent.core.problems import ProblemText
-from edge_agent.wire import CentralClaim, Claim, ClaimAnswer
+from edge_agent.mqtt.tools.tool_client import SubscribedMessage
+from edge_agent.wire import CentralClaim, Claim, ClaimAnswer, VerdictCounts
 from fleet.__main__ import load
 from fleet.__main__ import main as fleet_command
 from fleet.boxes.answers import AnsweredClaim, Choice, ClaimDecider
-from fleet.boxes.checks import FleetState
+from fleet.boxes.checks import CheckedClaim, FleetState, check_claim
 from fleet.boxes.claim_records import DecidedClaims
 from fleet.boxes.serials import KnownBox
-from fleet.boxes.session import ClaimCounts
+from fleet.boxes.session import ClaimCounts, _messages, ask_on_terminal, listed_first
 from fleet.certificates import Authority
-from tests.fleet.broker_side import FleetBroker
-from tests.fleet.test_acl import listening
+from tests.fleet.broker_side import FleetBroker, FleetClient
 from tests.testbed.claiming_box import ClaimingBox, withdrawal
 from tests.testbed.claims import SERIAL, TIME
 from tests.testbed.mosquitto import Authority as Issuer
-from tests.testbed.mosquitto import wait_until
 
 ROOT = Path(__file__).parents[2]
 PASSPHRASE = "a long passphrase"
@@ -82,8 +83,8 @@ class Control:
         )
         keyring = OperatorKeyring([self.folder / "an.pub.pem"])
 
-        def ask(claim: Claim, misfit: ProblemText | None) -> tuple[Choice, str]:
-            self.asked.append((claim.site, misfit))
+        def ask(claim: Claim, checked: CheckedClaim) -> tuple[Choice, str]:
+            self.asked.append((claim.site, checked.question))
             return choice or "later", "a trial"
 
         decider = ClaimDecider(state, self.private("answers"), keyring, 730, ask if choice else None)
@@ -133,9 +134,23 @@ def test_a_claim_that_fits_gets_a_certificate_for_its_own_key(control: Control, 
     assert [record.site for record in control.records.confirmed()] == ["dt-001"]
 
 
+def test_a_decision_is_on_the_disk_before_its_answer_is_published(
+    control: Control, box: ClaimingBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut must not leave an empty record or certificate, with which no claim can be answered."""
+    synced: list[str] = []
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.readlink(f"/proc/self/fd/{handle}")))
+    control.answer(box.claims())
+    (record,) = (control.folder / "pki/claims").iterdir()
+    issued = control.folder / "pki/issued/.dt-001.crt.new"
+    assert synced == [str(issued), f"{record}.new", str(record.parent)]
+
+
 def test_the_same_claim_gets_the_same_answer(control: Control, box: ClaimingBox) -> None:
-    first, second = control.answers(box.claims()), control.answers(box.claims())
-    assert first[0].jws == second[0].jws
+    examined = VerdictCounts(green=9, yellow=2, red=1)
+    (first,), (second,) = control.answers(box.claims()), control.answers(box.claims(verdict=examined))
+    assert first.jws == second.jws
+    assert second.text.endswith("answered again; verdict of the box: 9 good, 2 remarks, 1 faults")
 
 
 @pytest.mark.parametrize(
@@ -269,6 +284,19 @@ def test_a_box_that_is_not_in_the_list_is_a_question(control: Control, box: Clai
     assert control.answer(box.claims(), boxes={SERIAL: KnownBox(SERIAL)}).decision == "confirmed"
 
 
+def test_the_claims_of_listed_boxes_are_answered_first(box: ClaimingBox) -> None:
+    """A person is not asked about 500 invented serials before them."""
+
+    def message(jws: bytes) -> SubscribedMessage:
+        held = CentralClaim(claim=jws.decode(), received=TIME)
+        return SubscribedMessage("tb/v1/central/claim/1", msgspec.json.encode(held), retained=True)
+
+    boxes = {SERIAL: KnownBox(SERIAL, key_sha256=box.key_sha256)}
+    others = [message(each) for each in (ClaimingBox(OTHER).claims(), ClaimingBox().claims(), b"e30.e30.e30")]
+    cleared, own = SubscribedMessage("tb/v1/central/claim/2", b"", retained=True), message(box.claims())
+    assert listed_first([*others, cleared, own], boxes) == [own, *others, cleared]
+
+
 def test_a_person_confirms_refuses_or_waits(control: Control, box: ClaimingBox) -> None:
     (waits,) = control.answers(box.claims(), choice="later")
     assert waits.jws is None
@@ -327,8 +355,26 @@ def test_what_no_box_has_signed_is_left_alone(control: Control, box: ClaimingBox
         "no claim": b"e30.e30.e30",
         "an answer": control.answers(box.claims())[0].jws or b"",
     }[damage]
-    with pytest.raises(ValueError, match="no claim signed by its box"):
+    with pytest.raises(ValueError, match="not a claim signed by its box"):
         control.answers(jws)
+
+
+def test_a_person_hears_of_a_wrong_clock_and_of_a_missing_camera(
+    control: Control, box: ClaimingBox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = FleetState(control.sites, None, control.records, control.authority)
+    claim = box.claim(synced=False, cameras=[])
+    typed = iter(["y", "cancel", "C"])
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("builtins.input", lambda _: next(typed))
+    assert ask_on_terminal(claim, check_claim(claim, state)) == ("confirm", "")
+    shown = capsys.readouterr().out
+    assert shown.count("type c, r or l") == 2, "neither word is an answer"
+    remarks = ("the box's clock was not synchronised", "cameras of the sheet that were not found: cam-1")
+    assert all(f"  note: {each}" in shown for each in remarks)
+    assert "verdict of the box: not examined yet" in shown
+    (confirmed,) = control.answers(box.claims(synced=False, cameras=[]))
+    assert all(each in confirmed.text for each in remarks)
 
 
 def test_a_claim_cannot_forge_a_line_of_the_terminal(control: Control, box: ClaimingBox) -> None:
@@ -366,6 +412,20 @@ def test_the_sheet_is_read_again_when_it_changes(
     assert ("stay in force" in capsys.readouterr().out) is mistake
 
 
+def test_a_watch_says_that_it_waits() -> None:
+    class SilentBroker:
+        def receive(self, timeout_s: float) -> None:
+            if timeout_s > 60:
+                raise KeyboardInterrupt
+
+    said: list[str] = []
+    no_list: Any = SimpleNamespace(state=SimpleNamespace(boxes=None))
+    broker: Any = SilentBroker()
+    with pytest.raises(KeyboardInterrupt):
+        list(_messages(broker, no_list, said.append, watch=True))
+    assert said == ["waiting for new claims; Ctrl-C ends"]
+
+
 def test_claims_at_a_broker_are_answered_and_retained(
     tmp_path: Path, control: Control, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -392,5 +452,5 @@ def test_claims_at_a_broker_are_answered_and_retained(
         assert "dt-009" in said
         assert "2 answered, 0 wait for a person" in said
         assert "it is left alone" in said
-        with listening(broker, "enrol-2026-11", tmp_path, "tb/v1/unclaimed/+/down/answer") as out:
-            wait_until(lambda: out.read_text().count("/down/answer ey") == 2, what="both retained answers")
+        with FleetClient(broker, "enrol-2026-11", "tb/v1/unclaimed/+/down/answer") as box:
+            box.wait_for(lambda: [each.payload[:2] for each in box.messages] == [b"ey"] * 2)

@@ -8,12 +8,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.fleet.broker_side import EDGE_BROKER, OPERATOR, ROLE, Answer, FleetBroker, rendered
+from tests.fleet.broker_side import (
+    EDGE_BROKER,
+    OPERATOR,
+    ROLE,
+    Answer,
+    FleetBroker,
+    FleetClient,
+    answer_of,
+    rendered,
+)
 from tests.testbed.mosquitto import wait_until
 
 GATEWAYS = {"dt-001": "de-tham", "dt-002": "de-tham", "bx-001": "bo-xuyen"}
@@ -30,10 +40,27 @@ def command(broker: FleetBroker, *arguments: str) -> list[str]:
 
 
 def edge_broker(broker: FleetBroker, *arguments: str) -> Answer:
-    done = subprocess.run(
-        command(broker, *arguments), capture_output=True, text=True, timeout=60, check=False
+    return answer_of(*command(broker, *arguments))
+
+
+def begun(broker: FleetBroker, *arguments: str) -> subprocess.Popen[str]:
+    """The tool while it runs."""
+    return subprocess.Popen(
+        command(broker, *arguments), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    return Answer(done.returncode, done.stdout, done.stderr)
+
+
+def beaten(broker: FleetBroker, waiting: subprocess.Popen[str], **versions: str) -> tuple[int, Any]:
+    """Let gateways beat with their versions until ``wait`` ends; return its exit code and what it printed."""
+
+    def beat() -> bool:
+        for gateway, version in versions.items():
+            say(broker, gateway.replace("_", "-"), "heartbeat", {"version": version}, retain=False)
+        return waiting.poll() is not None
+
+    wait_until(beat, what="the end of the wait")
+    printed, _ = waiting.communicate()
+    return waiting.returncode, json.loads(printed)
 
 
 def say(broker: FleetBroker, gateway: str, end: str, body: dict[str, str], *, retain: bool = True) -> None:
@@ -55,42 +82,25 @@ def test_states_are_what_is_retained(broker: FleetBroker) -> None:
 def test_the_former_name_works_with_a_notice(broker: FleetBroker, tmp_path: Path) -> None:
     former = tmp_path / "edge-fleet"
     former.symlink_to(EDGE_BROKER)
-    words = [sys.executable, str(former), "--settings", str(broker.settings), "clear", "dt-009"]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode, done.stdout) == (0, "[]\n")
-    assert "edge-fleet is now called edge-broker" in done.stderr
+    done = answer_of(sys.executable, former, "--settings", broker.settings, "clear", "dt-009")
+    assert (done.code, done.out) == (0, "[]\n")
+    assert "edge-fleet is now called edge-broker" in done.err
 
 
-def test_wait_ends_when_everybody_beats_with_the_version(broker: FleetBroker) -> None:
-    waiting = subprocess.Popen(
-        command(broker, "wait", "--version", "0.2.0", "--timeout-s", "20", "dt-001", "dt-002"),
-        stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+@pytest.mark.parametrize(
+    ("limit_s", "versions", "answer"),
+    [
+        ("20", {"dt_001": "0.2.0", "dt_002": "0.2.0"}, (0, {"dt-001": "0.2.0", "dt-002": "0.2.0"})),
+        ("3", {"dt_001": "0.1.0"}, (1, {"dt-001": "0.1.0", "dt-002": None})),
+    ],
+    ids=["all beat with it", "time is up"],
+)
+def test_wait_ends_and_says_who_beats_with_what(
+    broker: FleetBroker, limit_s: str, versions: dict[str, str], answer: tuple[int, object]
+) -> None:
+    waiting = begun(broker, "wait", "--version", "0.2.0", "--timeout-s", limit_s, "dt-001", "dt-002")
     say(broker, "bx-001", "heartbeat", {"version": "0.2.0"}, retain=False)
-
-    def beat() -> bool:
-        for gateway in ("dt-001", "dt-002"):
-            say(broker, gateway, "heartbeat", {"version": "0.2.0"}, retain=False)
-        return waiting.poll() is not None
-
-    wait_until(beat, what="the end of the wait")
-    assert json.loads(waiting.communicate()[0]) == {"dt-001": "0.2.0", "dt-002": "0.2.0"}
-    assert waiting.returncode == 0
-
-
-def test_wait_says_who_beats_with_what_when_time_is_up(broker: FleetBroker) -> None:
-    waiting = subprocess.Popen(
-        command(broker, "wait", "--version", "0.2.0", "--timeout-s", "3", "dt-001", "dt-002"),
-        stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-
-    def beat() -> bool:
-        say(broker, "dt-001", "heartbeat", {"version": "0.1.0"}, retain=False)
-        return waiting.poll() is not None
-
-    wait_until(beat, what="the end of the wait")
-    assert json.loads(waiting.communicate()[0]) == {"dt-001": "0.1.0", "dt-002": None}
-    assert waiting.returncode == 1
+    assert beaten(broker, waiting, **versions) == answer
 
 
 def test_clear_leaves_the_ward_that_is_kept_and_every_other_gateway(broker: FleetBroker) -> None:
@@ -127,41 +137,26 @@ def test_kick_ends_a_session(broker: FleetBroker, tmp_path: Path) -> None:
         box.wait(10)
 
 
-SESSION = ("-c", "-x", "86400", "-q", "1")
-
-
 def test_sessions_of_absent_gateways_outlast_a_restart(tmp_path: Path) -> None:
     """A change of the role restarts the broker. After a reload instead, with these absent gateways, mosquitto
     2.0.21 expires connected clients: docs/decisions/0084."""
-    absent, others = (
-        [f"dt-{number:03}" for number in range(1, 6)],
-        [f"dt-{number:03}" for number in range(6, 12)],
-    )
-    out = {gateway: tmp_path / gateway for gateway in (*absent, *others)}
+    gateways = [f"dt-{number:03}" for number in range(1, 12)]
+    with FleetBroker(tmp_path, dict.fromkeys(gateways, "de-tham")) as broker:
 
-    @contextmanager
-    def connected(broker: FleetBroker, gateways: list[str]) -> Iterator[None]:
-        with ExitStack() as stack:
-            for gateway in gateways:
-                topic = f"tb/v1/de-tham/{gateway}/down/#"
-                words = broker.client("mosquitto_sub", gateway, "-d", "-i", gateway, *SESSION, "-t", topic)
-                printed = stack.enter_context(out[gateway].open("w"))
-                process = stack.enter_context(subprocess.Popen(["stdbuf", "-oL", *words], stdout=printed))
-                stack.callback(process.terminate)
-            subscribed = lambda: all("Subscribed" in out[each].read_text() for each in gateways)  # noqa: E731
-            wait_until(subscribed, what="all subscriptions")
-            yield
+        def client(gateway: str) -> FleetClient:
+            return FleetClient(broker, gateway, f"tb/v1/de-tham/{gateway}/down/#")
 
-    with FleetBroker(tmp_path, dict.fromkeys(out, "de-tham")) as broker:
-        with connected(broker, absent):
-            pass
+        absent = gateways[:5]
+        for gateway in absent:
+            with client(gateway):
+                pass
         for gateway in absent:
             assert broker.publish("central", f"tb/v1/de-tham/{gateway}/down/ack", gateway).code == 0
         broker.restart()
-        with connected(broker, [*absent, *others]):
-            wait_until(
-                lambda: all(f"\n{each}\n" in out[each].read_text() for each in absent), what="what waited"
-            )
+        with ExitStack() as stack:
+            clients = [stack.enter_context(client(gateway)) for gateway in gateways]
+            for back in clients[: len(absent)]:
+                back.wait_for(lambda: bool(back.heard()))  # noqa: B023 - waits at once
             time.sleep(2.0)  # the broker looks for expired sessions once a second
         assert "Expiring client" not in broker.log
 
@@ -170,22 +165,14 @@ def test_a_broker_that_is_not_there_is_told_apart(broker: FleetBroker, tmp_path:
     kept = json.loads(broker.settings.read_text()) | {"port": 1}
     (tmp_path / "settings").write_text(json.dumps(kept))
     for words in (["states"], ["wait", "--version", "1", "dt-001"], ["kick", "dt-001"]):
-        where = ["--settings", str(tmp_path / "settings"), "--connect-s", "1.5"]
-        done = subprocess.run(
-            [sys.executable, str(EDGE_BROKER), *where, *words],
-            capture_output=True, text=True, timeout=30, check=False,
-        )  # fmt: skip
-        assert done.returncode == 3, done
-        assert "Connection refused" in done.stderr
+        where = ("--settings", tmp_path / "settings", "--connect-s", "1.5")
+        done = answer_of(sys.executable, EDGE_BROKER, *where, *words)
+        assert done.code == 3, done
+        assert "Connection refused" in done.err
 
 
 def check(kind: str, file: Path) -> Answer:
-    done = subprocess.run(
-        [str(ROLE / "files/mosquitto-check"), kind, str(file)],
-        capture_output=True, text=True, timeout=30, check=False,
-        env={"PATH": f"{os.environ['PATH']}:/usr/sbin"},
-    )  # fmt: skip
-    return Answer(done.returncode, done.stdout, done.stderr)
+    return answer_of(ROLE / "files/mosquitto-check", kind, file, PATH=f"{os.environ['PATH']}:/usr/sbin")
 
 
 def test_the_check_knows_a_good_file_from_a_bad_one(broker: FleetBroker, tmp_path: Path) -> None:
@@ -206,8 +193,7 @@ def test_the_check_knows_a_good_file_from_a_bad_one(broker: FleetBroker, tmp_pat
 
 def test_a_broker_that_is_being_restarted_is_waited_for(tmp_path: Path) -> None:
     broker = FleetBroker(tmp_path, GATEWAYS)
-    asking = subprocess.Popen(command(broker, "states"), text=True, stdout=subprocess.PIPE)
-    kicking = subprocess.Popen(command(broker, "kick", "dt-001"), text=True, stderr=subprocess.PIPE)
+    asking, kicking = begun(broker, "states"), begun(broker, "kick", "dt-001")
     with pytest.raises(subprocess.TimeoutExpired):  # a program that does not wait would have ended by now
         asking.wait(1.5)
     with broker:
@@ -220,17 +206,7 @@ def test_a_broker_that_is_being_restarted_is_waited_for(tmp_path: Path) -> None:
 def test_a_wait_outlasts_a_restart_of_the_broker(tmp_path: Path) -> None:
     broker = FleetBroker(tmp_path, GATEWAYS)
     with broker:
-        waiting = subprocess.Popen(
-            command(broker, "wait", "--version", "0.2.0", "--timeout-s", "30", "dt-001"),
-            text=True, stdout=subprocess.PIPE,
-        )  # fmt: skip
+        waiting = begun(broker, "wait", "--version", "0.2.0", "--timeout-s", "30", "dt-001")
         wait_until(lambda: f"u'{OPERATOR}'" in broker.log, what="the subscription")
     with broker:
-
-        def beat() -> bool:
-            say(broker, "dt-001", "heartbeat", {"version": "0.2.0"}, retain=False)
-            return waiting.poll() is not None
-
-        wait_until(beat, what="the end of the wait")
-        answered, _ = waiting.communicate()
-    assert (waiting.returncode, json.loads(answered)) == (0, {"dt-001": "0.2.0"})
+        assert beaten(broker, waiting, dt_001="0.2.0") == (0, {"dt-001": "0.2.0"})

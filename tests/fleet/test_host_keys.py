@@ -105,7 +105,7 @@ def test_without_a_clear_yes_nothing_is_recorded(
 
 
 def test_a_fingerprint_from_a_label_is_compared_without_a_question(machine: Machine, sheet: Path) -> None:
-    assert host_key(sheet, "dt-001", "--fingerprint", "SHA256:of-another-machine") == 1
+    assert host_key(sheet, "dt-001", "--fingerprint", f"SHA256:{'A' * 43}") == 1
     assert not sheet.with_name("known_hosts").exists()
     assert host_key(sheet, "dt-001", "--fingerprint", machine.fingerprint) == 0
 
@@ -149,5 +149,5 @@ def test_only_the_key_that_was_compared_is_recorded(machine: Machine, sheet: Pat
 
 
 def test_a_key_that_is_no_base64_is_an_error() -> None:
-    with pytest.raises(ValueError, match="is no key"):
+    with pytest.raises(ValueError, match="is not a key"):
         _ = HostKey("ssh-ed25519", "AAAA\x1b[2J").fingerprint

@@ -35,12 +35,7 @@ def stopped(why: str) -> BootRecord:
         (None, ResetCause.WARM, False, BootReason.UNKNOWN),
         (RUNNING, ResetCause.POWER, False, BootReason.POWER),  # power cut
         (RUNNING, ResetCause.WATCHDOG, False, BootReason.WATCHDOG),
-        (
-            RUNNING,
-            ResetCause.WARM,
-            False,
-            BootReason.WATCHDOG,
-        ),  # the power stayed on, and no stop was requested
+        (RUNNING, ResetCause.WARM, False, BootReason.WATCHDOG),  # the power stayed on; nobody asked for it
         (RUNNING, None, False, BootReason.UNKNOWN),  # a PC that lost power looks like a PC that hung
         (RUNNING, ResetCause.WARM, True, BootReason.PANIC),
         (stopped("command"), ResetCause.WARM, False, BootReason.COMMAND),

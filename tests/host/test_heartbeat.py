@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import msgspec
@@ -54,8 +55,14 @@ def beat(sources: HealthSources) -> wire.Heartbeat:
     return HeartbeatMaker(settings(Path("/nowhere")), FakeClock(), sources).make()
 
 
+def having(**parts: Any) -> HealthSources:
+    """All is well but these parts."""
+    sources: dict[str, Any] = {name: lambda part=part: part for name, part in parts.items()}
+    return replace(WELL, **sources)
+
+
 def cameras(*statuses: CameraStatus) -> HealthSources:
-    return replace(WELL, cameras=lambda: statuses)
+    return having(cameras=statuses)
 
 
 def assert_valid(message: wire.Message) -> None:
@@ -87,7 +94,7 @@ def test_what_is_left_out_is_what_the_schema_says_by_default(sources: HealthSour
 
 def test_what_the_schema_requires_is_never_left_out() -> None:
     empty = wire.OutboxHealth(depth=0, bytes=0, oldest_s=0.0, sequence=0, epoch="")
-    nothing = replace(WELL, outbox=lambda: empty, cameras=tuple)
+    nothing = having(outbox=empty, cameras=())
     document = msgspec.json.decode(compact(beat(nothing)))
     assert document["outbox"] == {"depth": 0, "bytes": 0, "oldest_s": 0, "sequence": 0, "epoch": ""}
     assert (document["schema"], document["cameras"]) == ("heartbeat/1", {})
@@ -135,87 +142,69 @@ def test_unknown_is_null_and_still_valid() -> None:
             "camera cam-1 degraded since 12:03: lost rtsp://***@10.0.0.1/s",
         ),
         (
-            replace(WELL, clock=lambda: wire.ClockHealth(synced=False, source=None, offset_ms=None)),
+            having(clock=wire.ClockHealth(synced=False, source=None, offset_ms=None)),
             "clock not synchronised, times may be wrong",
         ),
         (
-            replace(WELL, outbox=lambda: structs.replace(OUTBOX, degraded="works from memory: disk full")),
+            having(outbox=structs.replace(OUTBOX, degraded="works from memory: disk full")),
             "outbox: works from memory: disk full",
         ),
         (
-            replace(WELL, outbox=lambda: structs.replace(OUTBOX, shed=7)),
-            "outbox: 7 events given up since start, it was full",
+            having(outbox=structs.replace(OUTBOX, shed=7)),
+            "outbox: 7 events dropped since start, because it was full",
         ),
         (
-            replace(
-                WELL,
-                mqtt=lambda: wire.MqttHealth(reconnects=3, last_error="certificate expired"),
-                online=lambda: False,
-            ),
+            having(mqtt=wire.MqttHealth(reconnects=3, last_error="certificate expired"), online=False),
             "broker: not connected: certificate expired",
         ),
         (
-            replace(WELL, mqtt=lambda: wire.MqttHealth(reconnects=3, no_subscriber=True)),
+            having(mqtt=wire.MqttHealth(reconnects=3, no_subscriber=True)),
             "broker: no client subscribes to some events or pictures; they are kept",
         ),
         (
-            replace(
-                WELL,
-                detector=lambda: wire.DetectorHealth(
+            having(
+                detector=wire.DetectorHealth(
                     name="street", queue=0, latency_ms=None, degraded="no Edge TPU, runs on the CPU"
-                ),
+                )
             ),
             "detector: no Edge TPU, runs on the CPU",
         ),
+        (having(box=wire.BoxHealth(temperature_c=82.0)), "temperature 82 C above 80"),
+        (having(box=wire.BoxHealth(temperature_c=86.0)), "temperature 86 C, critical from 85"),
+        (having(box=wire.BoxHealth(undervoltage=True)), "undervoltage: the power supply is too weak"),
         (
-            replace(WELL, box=lambda: wire.BoxHealth(temperature_c=82.0)),
-            "temperature 82 C above 80",
-        ),
-        (
-            replace(WELL, box=lambda: wire.BoxHealth(temperature_c=86.0)),
-            "temperature 86 C, critical from 85",
-        ),
-        (
-            replace(WELL, box=lambda: wire.BoxHealth(undervoltage=True)),
-            "undervoltage: the power supply is too weak",
-        ),
-        (
-            replace(
-                WELL,
-                outbox=lambda: structs.replace(OUTBOX, depth=7, oldest_s=95.4),
-                mqtt=lambda: wire.MqttHealth(reconnects=0, refused=7),
+            having(
+                outbox=structs.replace(OUTBOX, depth=7, oldest_s=95.4),
+                mqtt=wire.MqttHealth(reconnects=0, refused=7),
             ),
             "broker: 7 events wait, the oldest for 95 s; it refused 7 since start",
         ),
         (
-            replace(
-                WELL,
-                outbox=lambda: structs.replace(UNCONFIRMED, depth=9),
-                mqtt=lambda: wire.MqttHealth(reconnects=0, delivery="confirmed", confirmed_age_s=3600.0),
+            having(
+                outbox=structs.replace(UNCONFIRMED, depth=9),
+                mqtt=wire.MqttHealth(reconnects=0, delivery="confirmed", confirmed_age_s=3600.0),
             ),
             "centre: nothing confirmed since 11:03: 7 events are sent and kept, the oldest for 390 s",
         ),
         (
-            replace(
-                WELL,
-                outbox=lambda: structs.replace(UNCONFIRMED, depth=7),
-                mqtt=lambda: wire.MqttHealth(reconnects=0, delivery="confirmed"),
+            having(
+                outbox=structs.replace(UNCONFIRMED, depth=7),
+                mqtt=wire.MqttHealth(reconnects=0, delivery="confirmed"),
             ),
             "centre: nothing confirmed since the agent started: "
             "7 events are sent and kept, the oldest for 390 s",
         ),
         (
-            replace(
-                WELL,
-                outbox=lambda: structs.replace(UNCONFIRMED, depth=9),
-                mqtt=lambda: wire.MqttHealth(reconnects=0, delivery="confirmed", confirmed_age_s=2.0),
+            having(
+                outbox=structs.replace(UNCONFIRMED, depth=9),
+                mqtt=wire.MqttHealth(reconnects=0, delivery="confirmed", confirmed_age_s=2.0),
             ),
             "broker: 2 events wait, the oldest for 400 s",
         ),
-        (replace(WELL, units=lambda: ["unit chrony.service failed"]), "unit chrony.service failed"),
-        (replace(WELL, box=lambda: wire.BoxHealth(throttled=True)), "the processor is throttled"),
-        (replace(WELL, box=lambda: wire.BoxHealth(disk_percent=93.2)), "disk 93 % full"),
-        (replace(WELL, box=lambda: wire.BoxHealth(memory_percent=95.0)), "memory 95 % used"),
+        (having(units=["unit chrony.service failed"]), "unit chrony.service failed"),
+        (having(box=wire.BoxHealth(throttled=True)), "the processor is throttled"),
+        (having(box=wire.BoxHealth(disk_percent=93.2)), "disk 93 % full"),
+        (having(box=wire.BoxHealth(memory_percent=95.0)), "memory 95 % used"),
     ],
 )
 def test_each_fault_has_its_line(sources: HealthSources, line: str) -> None:
@@ -225,25 +214,21 @@ def test_each_fault_has_its_line(sources: HealthSources, line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("unconfirmed", "oldest_s", "mqtt"),
+    ("unconfirmed", "oldest_s", "confirmed_age_s"),
     [
-        pytest.param(7, 250.0, wire.MqttHealth(reconnects=0, delivery="confirmed"), id="a few minutes only"),
-        pytest.param(
-            7,
-            900.0,
-            wire.MqttHealth(reconnects=0, delivery="confirmed", confirmed_age_s=9.0),
-            id="one is left",
-        ),
-        pytest.param(0, 0.0, wire.MqttHealth(reconnects=0, delivery="confirmed"), id="nothing waits"),
+        pytest.param(7, 250.0, None, id="a few minutes only"),
+        pytest.param(7, 900.0, 9.0, id="one is left"),
+        pytest.param(0, 0.0, None, id="nothing waits"),
     ],
 )
 def test_a_centre_that_has_nothing_to_confirm_or_is_at_it_is_no_fault(
-    unconfirmed: int, oldest_s: float, mqtt: wire.MqttHealth
+    unconfirmed: int, oldest_s: float, confirmed_age_s: float | None
 ) -> None:
+    mqtt = wire.MqttHealth(reconnects=0, delivery="confirmed", confirmed_age_s=confirmed_age_s)
     outbox = structs.replace(
         OUTBOX, depth=unconfirmed, oldest_s=oldest_s, unconfirmed=unconfirmed, oldest_unconfirmed_s=oldest_s
     )
-    assert beat(replace(WELL, outbox=lambda: outbox, mqtt=lambda: mqtt)).degraded == []
+    assert beat(having(outbox=outbox, mqtt=mqtt)).degraded == []
 
 
 def test_cameras_that_send_more_than_the_board_decodes_have_theirs() -> None:
@@ -260,7 +245,7 @@ def test_cameras_that_send_more_than_the_board_decodes_have_theirs() -> None:
 
 
 def test_error_of_an_earlier_connection_is_history() -> None:
-    sources = replace(WELL, mqtt=lambda: wire.MqttHealth(reconnects=3, last_error="connection reset"))
+    sources = having(mqtt=wire.MqttHealth(reconnects=3, last_error="connection reset"))
     assert beat(sources).degraded == []
 
 

@@ -108,7 +108,7 @@ Anonymous:             0 kB
 6000-7000 r-xp 00000000 00:00 0                          [vdso]
 Anonymous:             0 kB
 """
-    assert list(memory._clean(smaps)) == [(0x1000, 0x2000), (0x4000, 0x5000)]
+    assert list(memory._clean(smaps.splitlines(keepends=True))) == [(0x1000, 0x2000), (0x4000, 0x5000)]
 
 
 def test_it_is_done_once_when_the_start_is_over(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -122,7 +122,7 @@ def test_details_with_a_code_are_said_in_vietnamese(tmp_path: Path) -> None:
         english = ask(tmp_path)[1]
     assert "mất hình từ 12:03  camera không trả lời (unreachable)" in text
     assert "luôn giải mã toàn bộ: chưa đủ khung I để biết khoảng cách giữa chúng" in text
-    assert "always awake: too few keyframes have come to know their interval" in english
+    assert "always awake: too few keyframes were received to measure their interval" in english
 
 
 @pytest.mark.parametrize(
@@ -326,8 +326,3 @@ def test_agent_of_another_gateway_is_not_taken_for_this_one(tmp_path: Path) -> N
     other = replace(other, gateway=replace(other.gateway, id="dt-002"))
     with agent(tmp_path):
         assert run_status(other, False, io.StringIO()) == 3
-
-
-def test_many_askers_are_served_one_after_the_other(tmp_path: Path) -> None:
-    with agent(tmp_path):
-        assert [ask(tmp_path)[0] for _ in range(20)] == [0] * 20

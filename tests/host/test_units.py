@@ -48,6 +48,6 @@ def test_a_timer_that_stopped_is_told_and_a_clock_that_jumps_is_no_reason(tmp_pa
     clock.jump(TODAY.replace(year=TODAY.year + 50))
     assert list(units.lines()) == []
     clock.advance(STALE_S + 1)
-    assert list(units.lines()) == ["failed units: not looked for any more, see edge-agent-units.timer"]
+    assert list(units.lines()) == ["failed units: no longer checked, see edge-agent-units.timer"]
     os.utime(tmp_path / FAILED_UNITS, (0, 0))
     assert list(units.lines()) == []

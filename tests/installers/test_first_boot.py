@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from pathlib import Path
 from types import ModuleType
 
@@ -13,7 +14,7 @@ PROGRAM = Path(__file__).resolve().parents[2] / "ansible/roles/image/files/edge_
 
 @pytest.fixture
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The program on a machine of its own, without a number of the board."""
+    """The program on a machine of its own."""
     spec = importlib.util.spec_from_file_location("edge_first_boot", PROGRAM)
     assert spec is not None
     assert spec.loader is not None
@@ -23,43 +24,22 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     etc.mkdir()
     (etc / "hostname").write_text("edge-agent\n")
     (etc / "hosts").write_text("127.0.0.1 localhost\n127.0.1.1 edge-agent\n")
-    (etc / "machine-id").write_text("0123456789abcdef0123456789abcdef\n")
     monkeypatch.setattr(module, "ETC", etc)
     monkeypatch.setattr(module, "ISSUE", tmp_path / "run/issue.d/edge-agent.issue")
     monkeypatch.setattr(module, "KEY_ISSUE", tmp_path / "run/issue.d/edge-agent-ssh-key.issue")
-    monkeypatch.setattr(module, "DEVICE_TREE_SERIAL", tmp_path / "serial-number")
-    monkeypatch.setattr(module, "DMI_SERIAL", tmp_path / "product_serial")
+    monkeypatch.setattr(module, "find_serial", lambda: "box-pc12345678")
     monkeypatch.setattr(module.socket, "sethostname", lambda name: None)
     (tmp_path / "run").mkdir()
     return module
 
 
-@pytest.mark.parametrize(
-    ("text", "serial"),
-    [
-        ("10000000a1b2c3d4\0", "box-10000000a1b2c3d4"),  # Raspberry Pi
-        ("PF-3X Y1Z9 0042\n", "box-pf3xy1z90042"),
-        ("Default string\n", ""),
-        ("To be filled by O.E.M.", ""),
-        ("0000000000000000", ""),
-        ("1234567", ""),  # too short to be unique
-        ("a1" * 17, ""),
-    ],
-)
-def test_the_serial_is_the_boards_number_if_it_has_one(program: ModuleType, text: str, serial: str) -> None:
-    assert program.make_serial(text) == serial
-
-
-def test_a_board_without_a_number_gets_a_serial_from_the_machine_id(program: ModuleType) -> None:
-    serial = program.read_serial()
-    assert serial.startswith("box-")
-    assert len(serial) == 20
-    (program.ETC / "machine-id").write_text("fedcba9876543210fedcba9876543210\n")
-    assert program.read_serial() == serial, "it stays the same"
+def test_the_serial_stays_the_same(program: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert program.read_serial() == "box-pc12345678"
+    monkeypatch.setattr(program, "find_serial", lambda: "box-another1")
+    assert program.read_serial() == "box-pc12345678"
 
 
 def test_the_machine_is_named_once(program: ModuleType) -> None:
-    program.DMI_SERIAL.write_text("PC-1234-5678\n")
     program.name_machine()
     assert (program.ETC / "hostname").read_text() == "edge-pc12345678\n"
     assert "127.0.1.1 edge-pc12345678\n" in (program.ETC / "hosts").read_text()
@@ -96,6 +76,24 @@ def test_files_are_moved_from_the_boot_partition(program: ModuleType, tmp_path: 
     }
 
 
+def test_a_file_is_deleted_on_the_card_when_its_new_name_is_on_the_disk(
+    program: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = tmp_path / "card"
+    card.mkdir()
+    (card / "enrol-x.key").write_text("key")
+    synced: list[tuple[list[str], bool]] = []
+
+    def fsync(descriptor: int) -> None:
+        path = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+        if path.is_dir():
+            synced.append(([file.name for file in path.iterdir()], (card / "enrol-x.key").exists()))
+
+    monkeypatch.setattr(program.os, "fsync", fsync)
+    program.take_files(card, program.ETC)
+    assert synced == [(["client.key"], True)]
+
+
 def test_an_empty_huge_or_linked_file_stays_on_the_card(program: ModuleType, tmp_path: Path) -> None:
     card = tmp_path / "card"
     card.mkdir()
@@ -126,3 +124,10 @@ def test_a_step_that_fails_does_not_prevent_the_next(
     assert called == ["keys"]
     assert (program.ETC / "hostname").read_text() != "edge-agent\n"
     assert "no space left" in capsys.readouterr().err
+
+
+def test_keys_are_made_without_the_boot_partition(program: ModuleType, tmp_path: Path) -> None:
+    unit = (PROGRAM.parents[1] / "templates/edge-first-boot.service.j2").read_text()
+    assert "\nWantsMountsFor=" in unit
+    assert "\nRequires" not in unit, "without host keys no person could log in"
+    program.take_files(tmp_path / "missing/edge-agent", tmp_path / "etc")

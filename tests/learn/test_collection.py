@@ -71,8 +71,8 @@ def test_a_folder_without_a_manifest_is_refused_with_what_makes_one(tmp_path: Pa
     [
         (b"file,sha256,place,light\na.jpg,00", "line 2 is cut off"),
         (b"file,sha256\na.jpg,00\n", "has no column 'place'"),
-        (b"file,sha256,place,light\n\xff\xfe,00,a,b\n", "is no manifest"),
-        (b"file,sha256,place,light\n" + b"x" * 200_000 + b",00,a,b\n", "is no manifest"),
+        (b"file,sha256,place,light\n\xff\xfe,00,a,b\n", "is not a manifest"),
+        (b"file,sha256,place,light\n" + b"x" * 200_000 + b",00,a,b\n", "is not a manifest"),
     ],
 )
 def test_a_damaged_manifest_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:

@@ -114,7 +114,7 @@ def test_a_model_is_rolled_out_survives_a_kill_and_is_taken_back(tmp_path: Path,
 
         tried = gateway.model(**blind.arguments(for_s=3, share=1))
         assert tried["status"] == "succeeded"
-        assert "a switch would be refused: it agrees on 0.00" in tried["text"]
+        assert "a switch would be refused: the two models agree on 0.00" in tried["text"]
         kept_out = gateway.model(action="switch", sha256=blind.sha256)
         assert kept_out["status"] == "rejected"
 

@@ -36,9 +36,9 @@ def report(
         (report((90, 20, 60), (0, 20, 0)), None),  # too few objects at the second camera to judge it alone
         (report(), "only 0 objects"),
         (report((60, 20, 900)), "only 80 objects"),
-        (report((50, 60, 0)), "agrees on 0.45"),
-        (report((90, 20, 400)), "sees 3.6 objects"),
-        (report((900, 20, 0), (30, 90, 0)), "cam-2: it agrees on 0.25"),
+        (report((50, 60, 0)), "agree on 0.45"),
+        (report((90, 20, 400)), "the new model alone detects 3.6 objects"),
+        (report((900, 20, 0), (30, 90, 0)), "cam-2: the two models agree on 0.25"),
         (report((90, 20, 60), new_ms=30.0), "takes 30 ms"),
     ],
 )

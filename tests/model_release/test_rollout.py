@@ -90,8 +90,14 @@ def test_stage_by_stage_each_after_the_one_before_has_run_the_model_for_a_while(
 @pytest.mark.parametrize(
     ("model", "why"),
     [
-        ({**TRIED, "refusal": "it agrees on 0.20 of the objects"}, "stays out of force: it agrees on 0.20"),
-        ({"reverted": SHA, "reverted_at": "t", "why": "street-b: cam-1: 3 objects"}, "gave it up: street-b"),
+        (
+            {**TRIED, "refusal": "the two models agree on 0.20 of the objects"},
+            "the gateway does not use the model: the two models agree on 0.20",
+        ),
+        (
+            {"reverted": SHA, "reverted_at": "t", "why": "street-b: cam-1: 3 objects"},
+            "gave up the model: street-b",
+        ),
     ],
 )
 def test_the_first_gateway_that_does_not_take_it_stops_everything(model: dict[str, Any], why: str) -> None:
@@ -111,7 +117,7 @@ def test_a_fall_back_in_an_earlier_stage_stops_a_later_one() -> None:
     fleet.begin()
     fleet.steps(70)
     fleet.says("dt-001", reverted=SHA, reverted_at="t", why="counts")
-    with pytest.raises(RolloutStopped, match="de-tham/dt-001: gave it up: counts"):
+    with pytest.raises(RolloutStopped, match="de-tham/dt-001: gave up the model: counts"):
         fleet.steps(100)
     assert len(fleet.switched()) == 3
 
@@ -128,7 +134,7 @@ def test_an_answer_that_refuses_or_does_not_come_stops_it() -> None:
     fleet = Fleet(2)
     fleet.obey = False
     fleet.begin()
-    with pytest.raises(RolloutStopped, match="nothing has come of try for 20 s"):
+    with pytest.raises(RolloutStopped, match="try had no effect within 20 s"):
         fleet.steps(25)
 
 
@@ -191,7 +197,7 @@ def test_what_was_given_up_is_tried_again_only_when_asked_for() -> None:
     fleet = Fleet(1)
     fleet.says("dt-001", **gave_up)
     fleet.begin()
-    with pytest.raises(RolloutStopped, match="gave it up"):
+    with pytest.raises(RolloutStopped, match="gave up the model"):
         fleet.steps(2)
     fleet = Fleet(1, replace(OPTIONS, again=True))
     fleet.says("dt-001", **gave_up)

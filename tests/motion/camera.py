@@ -10,7 +10,7 @@ import numpy as np
 
 from edge_agent.core.model import Box, Frame, Motion
 from edge_agent.motion import MotionDetector
-from tests.tracking.world import DrawnPicture
+from tests.tracking.world import drawn
 
 Thing = tuple[float, float, int, int, int]
 """x, y, width, height in pixels, and its grey level."""
@@ -40,7 +40,7 @@ class Camera:
         self.now += 1 / self.fps
         luma = np.clip(picture, 0, 255).astype(np.uint8)
         at = START + timedelta(seconds=self.now)
-        return Frame("cam-1", self._number, self.now, at, DrawnPicture(luma))
+        return Frame("cam-1", self._number, self.now, at, drawn(luma))
 
     def watch(
         self, detector: MotionDetector, seconds: float, things: Callable[[float], list[Thing]] = lambda t: []
@@ -52,10 +52,15 @@ class Camera:
             yield t, detector.update(self.shoot(*things(t)))
 
 
-def learned(camera: Camera, *masks: tuple[tuple[float, float], ...]) -> MotionDetector:
-    """A detector that has watched the empty street for 6 s."""
+def learned(
+    camera: Camera,
+    *masks: tuple[tuple[float, float], ...],
+    seconds: float = 6.0,
+    things: Callable[[float], list[Thing]] = lambda t: [],
+) -> MotionDetector:
+    """A detector that has watched the street, which is empty unless it shows ``things``."""
     detector = MotionDetector(masks)
-    for _ in camera.watch(detector, 6.0):
+    for _ in camera.watch(detector, seconds, things):
         pass
     return detector
 

@@ -15,6 +15,17 @@ from tests.motion.camera import Camera, Thing, box_of, learned
 WALKER = (300.0, 200.0, 16, 40, 190)
 
 
+@pytest.fixture
+def camera() -> Camera:
+    return Camera()
+
+
+@pytest.fixture
+def detector(camera: Camera) -> MotionDetector:
+    """One that has watched the empty street for 6 s."""
+    return learned(camera)
+
+
 def false_frames(motions: list[Motion]) -> int:
     return sum(bool(motion.regions) for motion in motions)
 
@@ -34,17 +45,13 @@ def test_noise_is_not_motion(noise: float) -> None:
     assert false_frames(motions) == 0
 
 
-def test_dusk_is_not_motion() -> None:
-    camera = Camera()
-    detector = learned(camera)
+def test_dusk_is_not_motion(camera: Camera, detector: MotionDetector) -> None:
     motions = [detector.update(camera.shoot(gain=1.0 - 0.004 * i)) for i in range(100)]
     assert false_frames(motions) == 0
     assert {motion.scene for motion in motions} == {Scene.STEADY}
 
 
-def test_a_soft_shadow_that_drifts_is_not_motion() -> None:
-    camera = Camera()
-    detector = learned(camera)
+def test_a_soft_shadow_that_drifts_is_not_motion(camera: Camera, detector: MotionDetector) -> None:
     x = np.arange(camera.width, dtype=np.float32)
     motions = []
     for i in range(60):
@@ -53,17 +60,13 @@ def test_a_soft_shadow_that_drifts_is_not_motion() -> None:
     assert false_frames(motions) == 0
 
 
-def test_a_thing_in_a_soft_shadow_is_still_seen() -> None:
-    camera = Camera()
-    detector = learned(camera)
+def test_a_thing_in_a_soft_shadow_is_still_seen(camera: Camera, detector: MotionDetector) -> None:
     shade = 1 - 0.3 * np.exp(-(((np.arange(camera.width, dtype=np.float32) - 300) / 90) ** 2))
     motion = detector.update(camera.shoot(WALKER, street=camera.street * shade))
     assert [region.box.iou(box_of(camera, WALKER)) > 0.35 for region in motion.regions] == [True]
 
 
-def test_an_infrared_switch_replaces_the_background_at_once() -> None:
-    camera = Camera()
-    detector = learned(camera)
+def test_an_infrared_switch_replaces_the_background_at_once(camera: Camera, detector: MotionDetector) -> None:
     infrared = 230 - camera.street
     motions = [detector.update(camera.shoot(street=infrared)) for _ in range(30)]
     assert motions[0].scene is Scene.SWITCHED
@@ -72,17 +75,14 @@ def test_an_infrared_switch_replaces_the_background_at_once() -> None:
     assert detector.update(camera.shoot(WALKER, street=infrared)).regions
 
 
-def test_all_lamps_at_once_are_a_switch() -> None:
-    camera = Camera()
-    detector = learned(camera)
+def test_all_lamps_at_once_are_a_switch(camera: Camera, detector: MotionDetector) -> None:
     motions = [detector.update(camera.shoot(gain=1.4)) for _ in range(10)]
     assert motions[0].scene is Scene.SWITCHED
     assert false_frames(motions) == 0
 
 
-def test_rain_is_not_motion_and_a_car_in_it_is() -> None:
-    camera = Camera()
-    rng = np.random.default_rng(3)
+def test_rain_is_not_motion_and_a_car_in_it_is(camera: Camera) -> None:
+    detector, rng = MotionDetector(), np.random.default_rng(3)
 
     def rainy(*things: Thing) -> Motion:
         street = camera.street.copy()
@@ -92,7 +92,6 @@ def test_rain_is_not_motion_and_a_car_in_it_is() -> None:
         street = np.asarray(cv2.GaussianBlur(street, (0, 0), 0.5), np.float32)
         return detector.update(camera.shoot(*things, street=street))
 
-    detector = MotionDetector()
     quiet = [rainy() for _ in range(75)]
     assert false_frames(quiet[25:]) <= 5
     car = (300.0, 250.0, 60, 35, 30)
@@ -107,9 +106,9 @@ def test_rain_is_not_motion_and_a_car_in_it_is() -> None:
         (100.0, 150.0, 150, 120, 40),  # a lorry
     ],
 )
-def test_a_new_thing_is_one_region_around_it_within_two_frames(thing: Thing) -> None:
-    camera = Camera()
-    detector = learned(camera)
+def test_a_new_thing_is_one_region_around_it_within_two_frames(
+    camera: Camera, detector: MotionDetector, thing: Thing
+) -> None:
     x, y, w, h, level = thing
     detector.update(camera.shoot(thing))
     moved = (x + 6, y, w, h, level)
@@ -118,9 +117,7 @@ def test_a_new_thing_is_one_region_around_it_within_two_frames(thing: Thing) -> 
     assert motion.regions[0].box.iou(box_of(camera, moved)) > 0.5
 
 
-def test_a_cast_shadow_is_not_part_of_the_thing() -> None:
-    camera = Camera()
-    detector = learned(camera)
+def test_a_cast_shadow_is_not_part_of_the_thing(camera: Camera, detector: MotionDetector) -> None:
     street = camera.street.copy()
     street[228:242, 316:346] *= 0.8
     walker = (300.0, 200.0, 16, 42, 20)
@@ -128,16 +125,12 @@ def test_a_cast_shadow_is_not_part_of_the_thing() -> None:
     assert [region.box.iou(box_of(camera, walker)) > 0.7 for region in motion.regions] == [True]
 
 
-def test_two_people_side_by_side_are_two_regions() -> None:
-    camera = Camera()
-    detector = learned(camera)
+def test_two_people_side_by_side_are_two_regions(camera: Camera, detector: MotionDetector) -> None:
     motion = detector.update(camera.shoot((300, 200, 16, 40, 190), (328, 200, 16, 40, 30)))
     assert len(motion.regions) == 2
 
 
-def test_a_person_cut_in_two_by_a_belt_is_one_region() -> None:
-    camera = Camera()
-    detector = learned(camera)
+def test_a_person_cut_in_two_by_a_belt_is_one_region(camera: Camera, detector: MotionDetector) -> None:
     motion = detector.update(camera.shoot((300, 200, 16, 18, 190), (300, 222, 16, 20, 30)))
     assert len(motion.regions) == 1
 
@@ -206,9 +199,7 @@ def test_the_same_frames_give_the_same_result() -> None:
 )
 def test_regions_stay_in_the_picture_and_in_their_boxes(things: list[Thing]) -> None:
     camera = Camera()
-    detector = MotionDetector()
-    for _ in camera.watch(detector, 2.0):
-        pass
+    detector = learned(camera, seconds=2.0)
     motion = detector.update(camera.shoot(*things))
     assert 0.0 <= motion.changed <= 1.0
     for region in motion.regions:
@@ -216,9 +207,7 @@ def test_regions_stay_in_the_picture_and_in_their_boxes(things: list[Thing]) -> 
         assert 0.0 < region.area <= region.box.area + 1e-9
 
 
-def test_after_a_reset_the_background_is_learned_again() -> None:
-    camera = Camera()
-    detector = learned(camera)
+def test_after_a_reset_the_background_is_learned_again(camera: Camera, detector: MotionDetector) -> None:
     detector.reset()
     other = 230 - camera.street
     motions = [detector.update(camera.shoot(street=other)) for _ in range(20)]
@@ -227,9 +216,7 @@ def test_after_a_reset_the_background_is_learned_again() -> None:
     assert false_frames(motions) == 0
 
 
-def test_one_picture_reports_whether_something_moves() -> None:
-    camera = Camera()
-    detector = learned(camera)
+def test_one_picture_reports_whether_something_moves(camera: Camera, detector: MotionDetector) -> None:
     assert not any(detector.has_motion(camera.shoot()) for _ in range(50))
     assert detector.has_motion(camera.shoot(WALKER))
     assert detector.has_motion(camera.shoot(street=230 - camera.street)), "another light"
@@ -247,9 +234,9 @@ def test_asking_whether_something_moves_teaches_nothing() -> None:
     assert seen.regions == expected.regions
 
 
-def test_a_background_seen_every_two_seconds_only_stays_a_background() -> None:
-    camera = Camera()
-    detector = learned(camera)
+def test_a_background_seen_every_two_seconds_only_stays_a_background(
+    camera: Camera, detector: MotionDetector
+) -> None:
     camera.fps = 0.5
     motions = [detector.update(camera.shoot(gain=1 + n / 500)) for n in range(90)]
     assert false_frames(motions) == 0
@@ -269,7 +256,7 @@ def camera_on_a_table() -> Camera:
     return camera
 
 
-def test_the_hole_that_a_person_leaves_before_a_table_is_soon_background() -> None:
+def test_the_hole_that_a_person_leaves_before_a_table_is_soon_background(camera: Camera) -> None:
     """The person stood there from the start, and left at 14 s."""
     detector, camera = MotionDetector(), camera_on_a_table()
     x, y, w, h, level = AT_TABLE
@@ -283,7 +270,6 @@ def test_the_hole_that_a_person_leaves_before_a_table_is_soon_background() -> No
 
 def test_an_object_that_comes_to_a_table_and_stands_still_stays_motion() -> None:
     camera = camera_on_a_table()
-    detector = learned(camera)
-    list(camera.watch(detector, 6.0))  # a young background absorbs an object that stands for 4 s
+    detector = learned(camera, seconds=12.0)  # a young background absorbs an object that stands for 4 s
     motions = [motion for _, motion in camera.watch(detector, 20.0, lambda t: [AT_TABLE])]
     assert false_frames(motions) == len(motions)

@@ -22,9 +22,7 @@ def seen_at(camera: Camera, detector: MotionDetector, seconds: float, things: li
 @pytest.mark.parametrize("fps", [2.0, 5.0, 12.0])
 def test_an_object_that_stands_for_ten_seconds_is_still_seen(fps: float) -> None:
     camera = Camera(fps=fps)
-    detector = learned(camera)
-    for _ in camera.watch(detector, 6.0):
-        pass
+    detector = learned(camera, seconds=12.0)
     times = seen_at(camera, detector, 10.0, [SPOT])
     assert len(times) == pytest.approx(10 * fps, abs=2)
 
@@ -32,9 +30,7 @@ def test_an_object_that_stands_for_ten_seconds_is_still_seen(fps: float) -> None
 @pytest.mark.parametrize("fps", [2.0, 5.0, 12.0])
 def test_what_parks_is_absorbed_within_a_minute(fps: float) -> None:
     camera = Camera(320, 180, fps=fps)
-    detector = learned(camera)
-    for _ in camera.watch(detector, 6.0):
-        pass
+    detector = learned(camera, seconds=12.0)
     parked = (150.0, 100.0, 18, 30, 200)
     times = [t for t, motion in camera.watch(detector, 60.0, lambda t: [parked]) if motion.regions]
     assert 20.0 < max(times) < 45.0
@@ -43,9 +39,7 @@ def test_what_parks_is_absorbed_within_a_minute(fps: float) -> None:
 @pytest.mark.parametrize("fps", [2.0, 5.0, 12.0])
 def test_the_ghost_of_what_leaves_fades_within_seconds(fps: float) -> None:
     camera = Camera(fps=fps)
-    detector = MotionDetector()
-    for _ in camera.watch(detector, 20.0, lambda t: [SPOT]):
-        pass
+    detector = learned(camera, seconds=20.0, things=lambda t: [SPOT])
     times = seen_at(camera, detector, 15.0, [])
     assert times
     assert max(times) < 4.0
@@ -53,9 +47,7 @@ def test_the_ghost_of_what_leaves_fades_within_seconds(fps: float) -> None:
 
 def test_a_slow_walker_is_not_absorbed() -> None:
     camera = Camera()
-    detector = learned(camera)
-    for _ in camera.watch(detector, 6.0):
-        pass
+    detector = learned(camera, seconds=12.0)
     walk = camera.watch(detector, 30.0, lambda t: [(100 + 4 * t, 200, 18, 44, 200)])
     found = [
         any(r.box.iou(box_of(camera, (100 + 4 * t, 200, 18, 44, 200))) > 0.4 for r in motion.regions)
@@ -108,9 +100,7 @@ def test_frames_with_one_and_the_same_time_do_not_fail() -> None:
 
 def test_a_ghost_box_is_gone_while_a_walker_elsewhere_stays() -> None:
     camera = Camera()
-    detector = MotionDetector()
-    for _ in camera.watch(detector, 12.0, lambda t: [SPOT]):
-        pass
+    detector = learned(camera, seconds=12.0, things=lambda t: [SPOT])
     last: list[Box] = []
     for _, motion in camera.watch(detector, 8.0, lambda t: [(40 + 30 * t, 250, 18, 44, 30)]):
         last = [region.box for region in motion.regions]

@@ -7,8 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.chaos.site import Site
-from tests.chaos.stored import store_events
+from tests.chaos.site import Site, store_events
 
 ROUNDS = 3
 EVENTS = 200

@@ -46,24 +46,23 @@ def publish_until_it_arrives(centre: Subscriber, box: Gateway, expires_in_s: int
 
 
 def test_a_command_that_nobody_took_comes_again_with_the_next_session(
-    tmp_path: Path, gateway: MakeGateway
+    gateway: MakeGateway, broker: Mosquitto, centre: Subscriber
 ) -> None:
-    with Mosquitto(tmp_path) as broker, Subscriber(broker.port, "tb/v1/+/+/up/state") as centre:
-        with gateway(mqtt_settings(broker.port), name="first") as box:
-            box.wait_online()
-            publish_until_it_arrives(centre, box)
-        with gateway(mqtt_settings(broker.port), name="second") as box:
-            wait_until(lambda: bool(box.down), what="the command, again")
-            assert {message.payload for message in box.down} == {b"1"}
-            centre.publish(COMMAND, b"2")
-            wait_until(lambda: box.down[-1].payload == b"2", what="the next one")
-            for message in box.down:  # the first may have come several times, and each copy is kept
-                message.acknowledge()
-        with gateway(mqtt_settings(broker.port), name="third") as box:
-            box.wait_online()
-            centre.publish(COMMAND, b"3")
-            wait_until(lambda: bool(box.down), what="the last one")
-            assert {message.payload for message in box.down} == {b"3"}
+    with gateway(mqtt_settings(broker.port), name="first") as box:
+        box.wait_online()
+        publish_until_it_arrives(centre, box)
+    with gateway(mqtt_settings(broker.port), name="second") as box:
+        wait_until(lambda: bool(box.down), what="the command, again")
+        assert {message.payload for message in box.down} == {b"1"}
+        centre.publish(COMMAND, b"2")
+        wait_until(lambda: box.down[-1].payload == b"2", what="the next one")
+        for message in box.down:  # the first may have come several times, and each copy is kept
+            message.acknowledge()
+    with gateway(mqtt_settings(broker.port), name="third") as box:
+        box.wait_online()
+        centre.publish(COMMAND, b"3")
+        wait_until(lambda: bool(box.down), what="the last one")
+        assert {message.payload for message in box.down} == {b"3"}
 
 
 def test_a_command_that_the_birth_causes_arrives_also_in_a_new_session(
@@ -82,15 +81,10 @@ def test_a_command_that_the_birth_causes_arrives_also_in_a_new_session(
         wait_until(lambda: bool(box.down), what="the command")
 
 
-def test_the_messages_own_expiry_is_handed_on(tmp_path: Path, gateway: MakeGateway) -> None:
-    with (
-        Mosquitto(tmp_path) as broker,
-        Subscriber(broker.port, "tb/v1/+/+/up/state") as centre,
-        gateway(mqtt_settings(broker.port)) as box,
-    ):
-        box.wait_online()
-        publish_until_it_arrives(centre, box, expires_in_s=77)
-        assert box.down[0].expires_in_s in (76, 77)
+def test_the_messages_own_expiry_is_handed_on(centre: Subscriber, box: Gateway) -> None:
+    box.wait_online()
+    publish_until_it_arrives(centre, box, expires_in_s=77)
+    assert box.down[0].expires_in_s in (76, 77)
 
 
 def test_what_the_broker_keeps_is_told_from_what_comes_live(tmp_path: Path, gateway: MakeGateway) -> None:
@@ -149,15 +143,8 @@ def sent(broker: StrictBroker, topic: str) -> int:
 
 def test_replies_are_bounded_and_what_says_least_goes_first() -> None:
     replies = ReplyQueue(lambda: None, lambda sent: None, max_waiting=3)
-    for each in (
-        reply("a"),
-        reply("b", "running"),
-        reply("c", "rejected"),
-        reply("d"),
-        reply("e"),
-        reply("f"),
-    ):
-        replies.put(each)
+    for name in "abcdef":
+        replies.put(reply(name, {"b": "running", "c": "rejected"}.get(name, "succeeded")))
     left = []
     while (waiting := replies.pending(())) is not None:
         left.append(waiting.command_id)

@@ -16,10 +16,9 @@ from edge_agent.core.delivery import Draft, Loss, Media, Stamp
 from edge_agent.core.model import Severity
 from edge_agent.mqtt.publisher.delivery_confirmation import ResendLimits
 from edge_agent.mqtt.publisher.publisher import Publisher
-from edge_agent.outbox import EventOutbox
-from tests.mqtt.conftest import TOPICS, ShiftedClock, mqtt_settings
+from tests.mqtt.conftest import TOPICS, ShiftedClock, WatchedOutbox, mqtt_settings
 from tests.outbox.parts import picture
-from tests.testbed.ingest import Ingest, faults
+from tests.testbed.ingest import Ingest
 from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
 from tests.testbed.publisher import make_publisher
 
@@ -42,21 +41,11 @@ def draft(severity: Severity = Severity.INFO, media: Media | None = None) -> Dra
     return Draft("cam-1", "object", severity, encode, media=media)
 
 
-class CountedOutbox(EventOutbox):
-    """Counts how often the publisher has processed everything and waits."""
-
-    waits = 0
-
-    def wait_for_work(self, timeout_s: float) -> bool:
-        self.waits += 1
-        return super().wait_for_work(timeout_s)
-
-
 @dataclass
 class Box:
     """A gateway that waits for the centre's confirmation."""
 
-    outbox: CountedOutbox
+    outbox: WatchedOutbox
     publisher: Publisher
     clock: ShiftedClock
 
@@ -71,14 +60,7 @@ class Box:
         self.outbox.wake()
 
     def settle(self) -> None:
-        """Until nothing is in flight, before and after a round of the publisher's."""
-        while True:
-            wait_until(lambda: self.publisher.health().inflight == 0, what="every PUBACK")
-            waits = self.outbox.waits
-            self.outbox.wake()
-            wait_until(lambda w=waits: self.outbox.waits > w, what="the last PUBACK to be dealt with")  # type: ignore[misc]
-            if self.publisher.health().inflight == 0:
-                return
+        self.outbox.settle(self.publisher)
 
     @property
     def unconfirmed(self) -> int:
@@ -86,13 +68,11 @@ class Box:
 
     @property
     def depth(self) -> int:
-        stats = self.outbox.stats()
-        return stats.depth + stats.media_depth
+        return self.outbox.depth
 
 
-def outbox_in(folder: Path, clock: ShiftedClock, max_bytes: int = 50_000_000) -> CountedOutbox:
-    state = folder / "state"
-    return CountedOutbox(state, max_bytes=max_bytes, clock=clock, boot_id="boot", encode_loss=encode_loss)
+def outbox_in(folder: Path, clock: ShiftedClock, max_bytes: int = 50_000_000) -> WatchedOutbox:
+    return WatchedOutbox(folder / "state", clock, max_bytes=max_bytes, encode_loss=encode_loss)
 
 
 @contextmanager
@@ -114,24 +94,17 @@ def box_at(
         resend_limits=ResendLimits(**bounds),  # type: ignore[arg-type]
     )
     with outbox:
-        publisher.start()
+        publisher.loop.start()
         wait_until(lambda: publisher.online, what="session")
         yield Box(outbox, publisher, clock)
         publisher.stop()
-        assert publisher.join(5)
+        assert publisher.loop.join(5)
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-def centre(broker: Mosquitto) -> Iterator[Subscriber]:
-    """A subscriber that confirms nothing by itself."""
-    with Subscriber(broker.port, "tb/v1/+/+/up/event/#", "tb/v1/+/+/up/media/#") as subscriber:
-        yield subscriber
+def box(broker: Mosquitto, tmp_path: Path) -> Iterator[Box]:
+    with box_at(broker.port, tmp_path) as box:
+        yield box
 
 
 def sequences(centre: Subscriber) -> list[int]:
@@ -143,45 +116,37 @@ def confirm(centre: Subscriber, stamp: Stamp, upto: int, **more: object) -> None
 
 
 def test_an_event_leaves_the_box_when_the_ingest_has_committed_it(broker: Mosquitto, tmp_path: Path) -> None:
-    database = tmp_path / "centre.db"
-    with Ingest(broker.port, database), box_at(broker.port, tmp_path) as box:
+    with Ingest(broker.port), box_at(broker.port, tmp_path) as box:
         box.append(30)
         box.outbox.append(draft(Severity.ALARM, picture("p1")))
         wait_until(lambda: box.depth == 0)
         assert box.publisher.health().resends == 0
         assert box.publisher.health().confirmed_age_s is not None
-    assert faults(database) == []
 
 
-def test_a_puback_is_no_promise_and_the_same_bytes_come_again(
-    broker: Mosquitto, centre: Subscriber, tmp_path: Path
-) -> None:
-    with box_at(broker.port, tmp_path) as box:
-        box.append(3)
-        wait_until(lambda: box.unconfirmed == 3)
-        box.later(30)
-        box.append()
-        centre.wait_for(lambda: sequences(centre) == [1, 2, 3, 4])
-        box.later(31)
-        centre.wait_for(lambda: len(centre.events()) == 7)
-        again = centre.events()[4:]
-        assert [event.payload for event in again] == [event.payload for event in centre.events()[:3]]
-        wait_until(lambda: box.publisher.health().resends == 3)  # with the PUBACKs
-        assert box.depth == 4
+def test_a_puback_is_no_promise_and_the_same_bytes_come_again(centre: Subscriber, box: Box) -> None:
+    box.append(3)
+    wait_until(lambda: box.unconfirmed == 3)
+    box.later(30)
+    box.append()
+    centre.wait_for(lambda: sequences(centre) == [1, 2, 3, 4])
+    box.later(31)
+    centre.wait_for(lambda: len(centre.events()) == 7)
+    again = centre.events()[4:]
+    assert [event.payload for event in again] == [event.payload for event in centre.events()[:3]]
+    wait_until(lambda: box.publisher.health().resends == 3)  # with the PUBACKs
+    assert box.depth == 4
 
 
-def test_rests_double_from_one_minute_to_a_quarter_of_an_hour(
-    broker: Mosquitto, centre: Subscriber, tmp_path: Path
-) -> None:
-    with box_at(broker.port, tmp_path) as box:
-        box.append()
-        for number, rest_s in enumerate([60, 120, 240, 480, 900, 900], start=1):
-            wait_until(lambda n=number: sequences(centre).count(1) == n)  # type: ignore[misc]
-            box.later(rest_s * 0.6)
-            (new,) = box.append()  # due events are sent before it
-            wait_until(lambda s=new.sequence: s in sequences(centre))  # type: ignore[misc]
-            assert sequences(centre).count(1) == number
-            box.later(rest_s * 0.4)
+def test_rests_double_from_one_minute_to_a_quarter_of_an_hour(centre: Subscriber, box: Box) -> None:
+    box.append()
+    for number, rest_s in enumerate([60, 120, 240, 480, 900, 900], start=1):
+        wait_until(lambda n=number: sequences(centre).count(1) == n)  # type: ignore[misc]
+        box.later(rest_s * 0.6)
+        (new,) = box.append()  # due events are sent before it
+        wait_until(lambda s=new.sequence: s in sequences(centre))  # type: ignore[misc]
+        assert sequences(centre).count(1) == number
+        box.later(rest_s * 0.4)
 
 
 def test_a_centre_that_comes_late_is_given_at_once_what_rests_for_long(
@@ -218,7 +183,7 @@ def test_a_dead_ingest_holds_up_no_live_event_and_gets_no_flood(
         # Ten, a window that was already in flight, and one a minute.
         assert box.publisher.health().resends <= 10 + 20 + 31
         count = len(centre.events())
-        with Ingest(broker.port, tmp_path / "centre.db"):
+        with Ingest(broker.port):
             box.append()
             wait_until(lambda: box.depth == 230)
             assert box.publisher.health().confirmed_age_s is not None
@@ -227,7 +192,6 @@ def test_a_dead_ingest_holds_up_no_live_event_and_gets_no_flood(
             again = sequences(centre)[count + 1 :]
             assert again == sorted(again), "not oldest first"
             assert len(again) == 230
-    assert faults(tmp_path / "centre.db") == []
 
 
 def unsent(box: Box) -> int:
@@ -239,11 +203,9 @@ def test_a_backlog_drains_at_a_bounded_rate_behind_what_is_new(
     broker: Mosquitto, centre: Subscriber, tmp_path: Path
 ) -> None:
     clock = ShiftedClock()
-    with EventOutbox(
-        tmp_path / "state", max_bytes=50_000_000, clock=clock, boot_id="boot", encode_loss=encode_loss
-    ) as o:
+    with outbox_in(tmp_path, clock) as outbox:
         for _ in range(100):
-            o.append(draft())
+            outbox.append(draft())
     with box_at(broker.port, tmp_path, clock=clock, per_s=0.5, burst=20) as box:
         centre.wait_for(lambda: len(centre.events()) == 20)
         box.append(5)
@@ -321,29 +283,26 @@ def test_what_is_no_confirmation_deletes_nothing_and_is_counted(
     assert "a down/ack is ignored, nothing is deleted" in caplog.text
 
 
-def test_pictures_are_kept_until_the_ingest_names_them(
-    broker: Mosquitto, centre: Subscriber, tmp_path: Path
-) -> None:
+def test_pictures_are_kept_until_the_ingest_names_them(centre: Subscriber, tmp_path: Path, box: Box) -> None:
     def on_disk() -> int:
         return len(list((tmp_path / "state" / "media").iterdir()))
 
-    with box_at(broker.port, tmp_path) as box:
-        stamp = box.outbox.append(draft(media=picture("p1")))
-        box.outbox.append(draft(media=picture("p2")))
-        centre.wait_for(lambda: len(centre.events()) == 2)
-        confirm(centre, stamp, 2, media=["p2"])  # not sent yet: ignored
-        centre.wait_for(lambda: len(centre.on("/up/media/p1") + centre.on("/up/media/p2")) == 2)
-        wait_until(lambda: box.publisher.health().inflight == 0)
-        assert box.outbox.stats().media_depth == 2
-        confirm(centre, stamp, 0, media=["p2", "unknown"])
-        wait_until(lambda: box.outbox.stats().media_depth == 1)
-        box.later(61)
-        centre.wait_for(lambda: len(centre.on("/up/media/p1")) == 2)
-        confirm(centre, stamp, 0, media=["p1"])
-        wait_until(lambda: box.outbox.stats().media_depth == 0)
-        box.later(6)
-        box.outbox.maintain()
-        assert on_disk() == 0
+    stamp = box.outbox.append(draft(media=picture("p1")))
+    box.outbox.append(draft(media=picture("p2")))
+    centre.wait_for(lambda: len(centre.events()) == 2)
+    confirm(centre, stamp, 2, media=["p2"])  # not sent yet: ignored
+    centre.wait_for(lambda: len(centre.on("/up/media/p1") + centre.on("/up/media/p2")) == 2)
+    wait_until(lambda: box.publisher.health().inflight == 0)
+    assert box.outbox.stats().media_depth == 2
+    confirm(centre, stamp, 0, media=["p2", "unknown"])
+    wait_until(lambda: box.outbox.stats().media_depth == 1)
+    box.later(61)
+    centre.wait_for(lambda: len(centre.on("/up/media/p1")) == 2)
+    confirm(centre, stamp, 0, media=["p1"])
+    wait_until(lambda: box.outbox.stats().media_depth == 0)
+    box.later(6)
+    box.outbox.maintain()
+    assert on_disk() == 0
 
 
 def pictures(centre: Subscriber) -> list[str]:
@@ -367,25 +326,24 @@ def test_pictures_are_bounded_by_what_waits_for_the_ingest_and_not_by_how_often_
 
 
 def test_pictures_that_went_down_with_the_broker_hold_up_no_others(
-    broker: Mosquitto, centre: Subscriber, tmp_path: Path
+    broker: Mosquitto, centre: Subscriber, box: Box
 ) -> None:
-    with box_at(broker.port, tmp_path) as box:
-        stamps = [box.outbox.append(draft(media=picture(f"lost-{number}", 9000))) for number in range(4)]
-        centre.wait_for(lambda: len(centre.events()) == 4)
-        confirm(centre, stamps[-1], 4)
-        centre.wait_for(lambda: len(pictures(centre)) == 4)  # the limit of unconfirmed pictures
-        box.settle()
-        broker.kill()
-        broker.start()
-        wait_until(lambda: box.publisher.online, what="another session")
-        with Subscriber(broker.port, "tb/v1/+/+/up/event/#", "tb/v1/+/+/up/media/#", client_id="new") as new:
-            stamp = box.outbox.append(draft(media=picture("next")))
-            new.wait_for(lambda: len(new.events()) == 1)
-            confirm(new, stamp, stamp.sequence)
-            new.wait_for(lambda: pictures(new) == ["next"])
-            box.later(61)
-            new.wait_for(lambda: len(pictures(new)) >= 5)
-            assert set(pictures(new)) == {"next", *(f"lost-{number}" for number in range(4))}
+    stamps = [box.outbox.append(draft(media=picture(f"lost-{number}", 9000))) for number in range(4)]
+    centre.wait_for(lambda: len(centre.events()) == 4)
+    confirm(centre, stamps[-1], 4)
+    centre.wait_for(lambda: len(pictures(centre)) == 4)  # the limit of unconfirmed pictures
+    box.settle()
+    broker.kill()
+    broker.start()
+    wait_until(lambda: box.publisher.online, what="another session")
+    with Subscriber(broker.port, "tb/v1/+/+/up/event/#", "tb/v1/+/+/up/media/#", client_id="new") as new:
+        stamp = box.outbox.append(draft(media=picture("next")))
+        new.wait_for(lambda: len(new.events()) == 1)
+        confirm(new, stamp, stamp.sequence)
+        new.wait_for(lambda: pictures(new) == ["next"])
+        box.later(61)
+        new.wait_for(lambda: len(pictures(new)) >= 5)
+        assert set(pictures(new)) == {"next", *(f"lost-{number}" for number in range(4))}
 
 
 def test_a_centre_that_is_back_gets_a_picture_with_its_first_word(

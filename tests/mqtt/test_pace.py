@@ -4,7 +4,6 @@ broker."""
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -89,40 +88,35 @@ def test_a_picture_larger_than_the_burst_goes_and_is_paid_for_afterwards() -> No
 
 
 def test_what_the_budget_holds_back_stays_in_the_outbox_and_goes_when_the_period_is_over(
-    tmp_path: Path, gateway: MakeGateway
+    gateway: MakeGateway, broker: Mosquitto, centre: Subscriber
 ) -> None:
-    with Mosquitto(tmp_path) as broker, Subscriber(broker.port) as centre:
-        limiter = SendLimiter(FakeClock())
-        limiter.step = 2
-        with gateway(mqtt_settings(broker.port), limiter=limiter) as box:
-            box.append(3)
-            box.outbox.add_media(picture("m1"))
-            warned, alarmed = (box.append(severity=s)[0] for s in (Severity.WARNING, Severity.ALARM))
-            centre.wait_for(lambda: len(centre.events()) == 2)
-            box.append(severity=Severity.ALARM)  # arrives after everything else in the queue
-            centre.wait_for(lambda: len(centre.events()) == 3)
-            arrived = {int(json.loads(m.payload)["sequence"]) for m in centre.events()}
-            assert {warned.sequence, alarmed.sequence} < arrived
-            wait_until(lambda: box.outbox.depth == 4, what="acknowledgements")
-            assert not centre.on("/up/media/m1")
-            limiter.step = 1
-            box.later(0)
-            centre.wait_for(lambda: len(centre.events()) == 6)
-            assert not centre.on("/up/media/m1")
-            limiter.step = 0
-            box.later(0)
-            centre.wait_for(lambda: bool(centre.on("/up/media/m1")))
+    limiter = SendLimiter(FakeClock())
+    limiter.step = 2
+    with gateway(mqtt_settings(broker.port), limiter=limiter) as box:
+        box.append(3)
+        box.outbox.add_media(picture("m1"))
+        warned, alarmed = (box.append(severity=s)[0] for s in (Severity.WARNING, Severity.ALARM))
+        centre.wait_for(lambda: len(centre.events()) == 2)
+        box.append(severity=Severity.ALARM)  # arrives after everything else in the queue
+        centre.wait_for(lambda: len(centre.events()) == 3)
+        arrived = {int(json.loads(m.payload)["sequence"]) for m in centre.events()}
+        assert {warned.sequence, alarmed.sequence} < arrived
+        wait_until(lambda: box.outbox.depth == 5, what="acknowledgements")
+        assert not centre.on("/up/media/m1")
+        limiter.step = 1
+        box.later(0)
+        centre.wait_for(lambda: len(centre.events()) == 7)
+        assert not centre.on("/up/media/m1")
+        limiter.step = 0
+        box.later(0)
+        centre.wait_for(lambda: bool(centre.on("/up/media/m1")))
 
 
 def test_a_backlog_leaves_no_faster_than_the_bound_and_a_fresh_alarm_does_not_wait_for_it(
-    tmp_path: Path, gateway: MakeGateway
+    gateway: MakeGateway, broker: Mosquitto, centre: Subscriber
 ) -> None:
     clock = FakeClock()
-    with (
-        Mosquitto(tmp_path) as broker,
-        Subscriber(broker.port) as centre,
-        gateway(mqtt_settings(broker.port), limiter=SendLimiter(clock, 1000.0)) as box,
-    ):
+    with gateway(mqtt_settings(broker.port), limiter=SendLimiter(clock, 1000.0)) as box:
         box.wait_online()
         box.append(100, payload=b"e" * 900)
         centre.wait_for(lambda: len(centre.events()) >= 4)

@@ -231,19 +231,6 @@ class ThinLine(SmallServer):
                 time.sleep(max(0.0, due - time.monotonic()))
 
 
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-def centre(broker: Mosquitto) -> Iterator[Subscriber]:
-    """Confirms nothing by itself."""
-    with Subscriber(broker.port, "tb/v1/+/+/up/#") as subscriber:
-        yield subscriber
-
-
 def confirm(centre: Subscriber, box: Box, *media: str) -> None:
     """Confirm all events and these files, as a centre that takes parts."""
     stats = box.outbox.stats()

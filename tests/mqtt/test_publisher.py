@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from edge_agent.core.delivery import Media
 from edge_agent.core.model import Severity
-from edge_agent.wire.topics import DownKind
-from tests.mqtt.conftest import TOPICS, MakeGateway, mqtt_settings
+from tests.mqtt.conftest import TOPICS, Gateway, MakeGateway, mqtt_settings
+from tests.outbox.parts import picture
 from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path) as running:
-        yield running
 
 
 def sequences(centre: Subscriber) -> list[int]:
@@ -30,105 +22,101 @@ def states(centre: Subscriber) -> list[str]:
 
 
 def test_an_event_reaches_the_subscriber_as_the_very_bytes_of_the_outbox(
-    broker: Mosquitto, gateway: MakeGateway
+    centre: Subscriber, box: Gateway
 ) -> None:
-    with Subscriber(broker.port) as centre, gateway(mqtt_settings(broker.port)) as box:
-        (event,) = box.append(payload=b'{"specversion":"1.0", "odd" : "\xc4\x90"}')
-        centre.wait_for(lambda: bool(centre.events()))
-        (received,) = centre.events()
-        assert received.payload == event.payload
-        assert received.topic == "tb/v1/de-tham/dt-001/up/event/cam-1"
-        assert received.content_type == "application/cloudevents+json; charset=utf-8"
-        assert received.qos == 1
-        assert not received.retained
-        wait_until(lambda: box.outbox.depth == 0)
+    (event,) = box.append(payload=b'{"specversion":"1.0", "odd" : "\xc4\x90"}')
+    centre.wait_for(lambda: bool(centre.events()))
+    (received,) = centre.events()
+    assert received.payload == event.payload
+    assert received.topic == "tb/v1/de-tham/dt-001/up/event/cam-1"
+    assert received.content_type == "application/cloudevents+json; charset=utf-8"
+    assert received.qos == 1
+    assert not received.retained
+    wait_until(lambda: box.outbox.depth == 0)
 
 
-def test_birth_and_state_are_retained_and_carry_the_same_session(
-    broker: Mosquitto, gateway: MakeGateway
+def test_birth_and_state_are_retained_and_carry_the_same_session(broker: Mosquitto, box: Gateway) -> None:
+    box.wait_online()
+    box.append(camera="gateway")
+    box.settle()  # birth and state are at the broker
+    with Subscriber(broker.port) as late:
+        late.wait_for(lambda: bool(late.on("/up/birth") and late.on("/up/state")))
+        birth, state = late.on("/up/birth")[0], late.on("/up/state")[0]
+        assert birth.retained
+        assert state.retained
+        assert json.loads(state.payload)["state"] == "online"
+        assert json.loads(birth.payload)["session"] == json.loads(state.payload)["session"]
+
+
+def test_a_clean_stop_publishes_stopped_and_no_will(
+    broker: Mosquitto, gateway: MakeGateway, centre: Subscriber
 ) -> None:
-    with gateway(mqtt_settings(broker.port)) as box:
-        box.wait_online()
-        box.append(camera="gateway")
-        box.settle()  # birth and state are at the broker
-        with Subscriber(broker.port) as late:
-            late.wait_for(lambda: bool(late.on("/up/birth") and late.on("/up/state")))
-            birth, state = late.on("/up/birth")[0], late.on("/up/state")[0]
-            assert birth.retained
-            assert state.retained
-            assert json.loads(state.payload)["state"] == "online"
-            assert json.loads(birth.payload)["session"] == json.loads(state.payload)["session"]
-
-
-def test_a_clean_stop_publishes_stopped_and_no_will(broker: Mosquitto, gateway: MakeGateway) -> None:
-    with Subscriber(broker.port) as centre:
-        with gateway(mqtt_settings(broker.port)):
-            centre.wait_for(lambda: states(centre) == ["online"])
-        centre.wait_for(lambda: "stopped" in states(centre))
-        centre.publish("probe", b"everything before this has arrived")
-        centre.wait_for(lambda: bool(centre.on("probe")))
-        assert states(centre) == ["online", "stopped"]
+    with gateway(mqtt_settings(broker.port)):
+        centre.wait_for(lambda: states(centre) == ["online"])
+    centre.wait_for(lambda: "stopped" in states(centre))
+    centre.publish("probe", b"everything before this has arrived")
+    centre.wait_for(lambda: bool(centre.on("probe")))
+    assert states(centre) == ["online", "stopped"]
 
 
 def test_a_stop_because_something_failed_is_not_announced_as_a_clean_one(
-    broker: Mosquitto, gateway: MakeGateway
+    broker: Mosquitto, gateway: MakeGateway, centre: Subscriber
 ) -> None:
-    with Subscriber(broker.port) as centre:
-        with gateway(mqtt_settings(broker.port)) as site:
-            centre.wait_for(lambda: states(centre) == ["online"])
-            site.append()
-            site.publisher.stop(failed="capture-gate1 died of OSError too often rtsp://u:pw@cam/")
-            assert site.publisher.join(5)
-        centre.wait_for(lambda: "offline" in states(centre))
-        centre.publish("probe", b"everything before this has arrived")
-        centre.wait_for(lambda: bool(centre.on("probe")))
-        online, offline = (json.loads(message.payload) for message in centre.on("/up/state"))
-        assert offline["state"] == "offline"
-        assert offline["reason"] == "agent failed: capture-gate1 died of OSError too often rtsp://***@cam/"
-        assert offline["session"] == online["session"]
-        assert len(centre.events()) == 1
-
-
-def test_the_will_speaks_when_the_publisher_itself_dies(broker: Mosquitto, gateway: MakeGateway) -> None:
-    with Subscriber(broker.port) as centre, gateway(mqtt_settings(broker.port)) as site:
+    with gateway(mqtt_settings(broker.port)) as site:
         centre.wait_for(lambda: states(centre) == ["online"])
-        site.outbox.deadly_news = 1
-        site.later(0)
-        wait_until(lambda: not site.publisher.loop.running)
-        assert isinstance(site.publisher.loop.failure, RuntimeError)
-        centre.wait_for(lambda: states(centre) == ["online", "offline"])
-        site.publisher.start()  # as the supervisor does
-        centre.wait_for(lambda: states(centre) == ["online", "offline", "online"])
+        site.append()
+        site.publisher.stop(failed="capture-gate1 died of OSError too often rtsp://u:pw@cam/")
+        assert site.publisher.loop.join(5)
+    centre.wait_for(lambda: "offline" in states(centre))
+    centre.publish("probe", b"everything before this has arrived")
+    centre.wait_for(lambda: bool(centre.on("probe")))
+    online, offline = (json.loads(message.payload) for message in centre.on("/up/state"))
+    assert offline["state"] == "offline"
+    assert offline["reason"] == "agent failed: capture-gate1 died of OSError too often rtsp://***@cam/"
+    assert offline["session"] == online["session"]
+    assert len(centre.events()) == 1
+
+
+def test_the_will_speaks_when_the_publisher_itself_dies(centre: Subscriber, box: Gateway) -> None:
+    centre.wait_for(lambda: states(centre) == ["online"])
+    box.outbox.deadly_news = 1
+    box.later(0)
+    wait_until(lambda: not box.publisher.loop.running)
+    assert isinstance(box.publisher.loop.failure, RuntimeError)
+    centre.wait_for(lambda: states(centre) == ["online", "offline"])
+    sessions = {json.loads(message.payload)["session"] for message in centre.on("/up/state")}
+    assert sessions == {box.publisher.session}
+    box.publisher.loop.start()  # as the supervisor does
+    centre.wait_for(lambda: states(centre) == ["online", "offline", "online"])
 
 
 def test_what_was_appended_just_before_a_clean_stop_still_goes_out_before_stopped(
-    broker: Mosquitto, gateway: MakeGateway
+    broker: Mosquitto, gateway: MakeGateway, centre: Subscriber
 ) -> None:
-    with Subscriber(broker.port) as centre:
-        with gateway(mqtt_settings(broker.port)) as site:
-            centre.wait_for(lambda: states(centre) == ["online"])
-            site.publisher.loop.stop()  # the stop is asked for; the thread still waits for news
-            site.append()
-        centre.wait_for(lambda: "stopped" in states(centre))
-        assert len(centre.events()) == 1
-        assert not site.outbox.pending(1, frozenset())
+    with gateway(mqtt_settings(broker.port)) as site:
+        centre.wait_for(lambda: states(centre) == ["online"])
+        site.settle()
+        site.publisher.loop.stop()  # the stop is asked for; the thread still waits for news
+        site.append()
+    centre.wait_for(lambda: "stopped" in states(centre))
+    assert len(centre.events()) == 1
+    assert site.outbox.depth == 0
 
 
 def test_a_fresh_alarm_overtakes_a_backlog_which_keeps_its_order(
-    broker: Mosquitto, gateway: MakeGateway
+    broker: Mosquitto, centre: Subscriber, box: Gateway
 ) -> None:
-    with Subscriber(broker.port) as centre, gateway(mqtt_settings(broker.port)) as box:
-        box.wait_online()
-        broker.freeze()  # nothing is acknowledged: the window fills and the rest waits
-        box.append(100)
-        wait_until(lambda: box.publisher.health().inflight == 15)
-        (alarm,) = box.append(severity=Severity.ALARM)
-        broker.thaw()
-        centre.wait_for(lambda: len(centre.events()) == 101)
-        order = sequences(centre)
-        assert order.index(alarm.sequence) <= 15
-        order.remove(alarm.sequence)
-        assert order == sorted(order)
+    box.wait_online()
+    broker.freeze()  # nothing is acknowledged: the window fills and the rest waits
+    box.append(100)
+    wait_until(lambda: box.publisher.health().inflight == 15)
+    (alarm,) = box.append(severity=Severity.ALARM)
+    broker.thaw()
+    centre.wait_for(lambda: len(centre.events()) == 101)
+    order = sequences(centre)
+    assert order.index(alarm.sequence) <= 15
+    order.remove(alarm.sequence)
+    assert order == sorted(order)
 
 
 def test_everything_arrives_once_after_dedupe_when_the_broker_was_away(
@@ -157,51 +145,50 @@ def test_everything_arrives_once_after_dedupe_when_the_broker_was_away(
         wait_until(lambda: box.outbox.depth == 0)
 
 
-def test_pictures_go_after_events_with_their_properties(broker: Mosquitto, gateway: MakeGateway) -> None:
-    picture = Media("m-1", "dt-001/e1/1", "cam-1", "ab" * 32, b"\xff\xd8" + bytes(40_000))
-    with Subscriber(broker.port) as centre, gateway(mqtt_settings(broker.port)) as box:
-        box.wait_online()
-        box.outbox.add_media(picture)
-        box.append(60)
-        centre.wait_for(lambda: bool(centre.on("/up/media/m-1")))
-        (received,) = centre.on("/up/media/m-1")
-        assert received.payload == picture.payload
-        assert received.content_type == "image/jpeg"
-        assert received.properties == {"event_id": "dt-001/e1/1", "camera": "cam-1", "sha256": "ab" * 32}
-        wait_until(lambda: box.outbox.depth == 0)
-        topics = [m.topic for m in centre.messages if "/event/" in m.topic or "/media/" in m.topic]
-        assert topics[-1].endswith("/media/m-1")
+def test_pictures_go_after_events_with_their_properties(
+    broker: Mosquitto, centre: Subscriber, box: Gateway
+) -> None:
+    media = picture("m-1", 40_000)
+    box.wait_online()
+    broker.freeze()  # until all are stored
+    box.outbox.add_media(media)
+    box.append(60)
+    broker.thaw()
+    centre.wait_for(lambda: bool(centre.on("/up/media/m-1")))
+    (received,) = centre.on("/up/media/m-1")
+    assert received.payload == media.payload
+    assert received.content_type == "image/jpeg"
+    assert received.properties == {"event_id": media.event_id, "camera": "cam-1", "sha256": media.sha256}
+    wait_until(lambda: box.outbox.depth == 0)
+    topics = [m.topic for m in centre.messages if "/event/" in m.topic or "/media/" in m.topic]
+    assert topics[-1].endswith("/media/m-1")
 
 
 def test_without_a_subscriber_events_are_kept_and_go_out_when_one_appears(
-    broker: Mosquitto, gateway: MakeGateway
+    broker: Mosquitto, box: Gateway
 ) -> None:
-    with gateway(mqtt_settings(broker.port)) as box:
-        box.append(3)
-        wait_until(lambda: len(box.outbox.deferrals) == 3)
-        assert box.outbox.depth == 3
-        assert box.publisher.health().no_subscriber
-        assert all(59 < delay_s <= 60 for _, delay_s in box.outbox.deferrals)
-        with Subscriber(broker.port, "tb/v1/de-tham/+/up/event/#") as centre:
-            box.later(61)
-            centre.wait_for(lambda: sequences(centre) == [1, 2, 3])
-            wait_until(lambda: box.outbox.depth == 0)
-            assert not box.publisher.health().no_subscriber
+    box.append(3)
+    wait_until(lambda: len(box.outbox.deferrals) == 3)
+    assert box.outbox.depth == 3
+    assert box.publisher.health().no_subscriber
+    assert all(59 < delay_s <= 60 for _, delay_s in box.outbox.deferrals)
+    with Subscriber(broker.port, "tb/v1/de-tham/+/up/event/#") as centre:
+        box.later(61)
+        centre.wait_for(lambda: sequences(centre) == [1, 2, 3])
+        wait_until(lambda: box.outbox.depth == 0)
+        assert not box.publisher.health().no_subscriber
 
 
-def test_without_a_subscriber_a_backlog_does_not_go_round_and_round(
-    broker: Mosquitto, gateway: MakeGateway
-) -> None:
-    with gateway(mqtt_settings(broker.port)) as box:
-        box.append(200)
-        wait_until(lambda: len(box.outbox.deferrals) >= 20 and box.publisher.health().inflight == 0)
-        tried = len(box.outbox.deferrals)
-        assert tried < 60
-        box.later(30)
-        box.append()
-        with Subscriber(broker.port) as centre:
-            box.later(31)  # one event is tried, succeeds, and the rest follows
-            centre.wait_for(lambda: len(set(sequences(centre))) >= 201 - tried)
+def test_without_a_subscriber_a_backlog_does_not_go_round_and_round(broker: Mosquitto, box: Gateway) -> None:
+    box.append(200)
+    wait_until(lambda: len(box.outbox.deferrals) >= 20 and box.publisher.health().inflight == 0)
+    tried = len(box.outbox.deferrals)
+    assert tried < 60
+    box.later(30)
+    box.append()
+    with Subscriber(broker.port) as centre:
+        box.later(31)  # one event is tried, succeeds, and the rest follows
+        centre.wait_for(lambda: len(set(sequences(centre))) >= 201 - tried)
 
 
 def test_events_that_the_acl_refuses_are_kept_and_go_out_when_it_allows_them(
@@ -243,51 +230,22 @@ def test_a_message_the_broker_calls_too_large_does_not_end_the_session(
 
 
 def test_heartbeats_go_straight_out_and_are_dropped_while_offline(
-    broker: Mosquitto, gateway: MakeGateway
+    broker: Mosquitto, centre: Subscriber, box: Gateway
 ) -> None:
-    with Subscriber(broker.port) as centre, gateway(mqtt_settings(broker.port)) as box:
-        box.wait_online()
-        box.publisher.publish_heartbeat(b"first")
-        centre.wait_for(lambda: bool(centre.on("/up/heartbeat")))
-        broker.kill()
-        wait_until(lambda: not box.publisher.online)
-        box.publisher.publish_heartbeat(b"lost")
-        broker.start()
-        centre.wait_for(lambda: centre.subscriptions == 2)
-        box.later(130)
-        box.wait_online()
-        box.publisher.publish_heartbeat(b"second")
-        centre.wait_for(lambda: len(centre.on("/up/heartbeat")) == 2)
-        assert [m.payload for m in centre.on("/up/heartbeat")] == [b"first", b"second"]
-        assert {m.qos for m in centre.on("/up/heartbeat")} == {0}
-
-
-def test_what_the_centre_sends_is_handed_on_and_other_topics_are_not(
-    broker: Mosquitto, gateway: MakeGateway
-) -> None:
-    base = "tb/v1/de-tham/dt-001/down"
-    with Subscriber(broker.port) as centre:
-        centre.publish(f"{base}/config", b"{}", retain=True)
-        with gateway(mqtt_settings(broker.port)) as box:
-            wait_until(lambda: len(box.down) == 1)
-            centre.publish(f"{base}/ack", b'{"upto":1}')  # the publisher's own; here the PUBACK delivers
-            centre.publish("tb/v1/de-tham/dt-002/down/cmd/restart", b"for another one")
-            centre.publish(f"{base}/cmd/restart", b'{"id":"1"}')
-            wait_until(lambda: len(box.down) == 2)
-            seen = [(m.kind, m.name) for m in box.down]
-            assert seen == [(DownKind.CONFIG, ""), (DownKind.COMMAND, "restart")]
-
-
-def test_a_command_sent_while_the_gateway_was_away_arrives_later(
-    broker: Mosquitto, gateway: MakeGateway
-) -> None:
-    with gateway(mqtt_settings(broker.port)) as box, Subscriber(broker.port) as centre:
-        centre.wait_for(lambda: bool(centre.on("/up/birth")))
-        wait_until(lambda: "SUBSCRIBE" in broker.log or box.publisher.health().inflight == 0)
-    with Subscriber(broker.port) as centre:
-        centre.publish("tb/v1/de-tham/dt-001/down/cmd/reboot", b"kept")
-    with gateway(mqtt_settings(broker.port), name="again") as box:
-        wait_until(lambda: [m.payload for m in box.down] == [b"kept"])
+    box.wait_online()
+    box.publisher.publish_heartbeat(b"first")
+    centre.wait_for(lambda: bool(centre.on("/up/heartbeat")))
+    broker.kill()
+    wait_until(lambda: not box.publisher.online)
+    box.publisher.publish_heartbeat(b"lost")
+    broker.start()
+    centre.wait_for(lambda: centre.subscriptions == 2)
+    box.later(130)
+    box.wait_online()
+    box.publisher.publish_heartbeat(b"second")
+    centre.wait_for(lambda: len(centre.on("/up/heartbeat")) == 2)
+    assert [m.payload for m in centre.on("/up/heartbeat")] == [b"first", b"second"]
+    assert {m.qos for m in centre.on("/up/heartbeat")} == {0}
 
 
 def test_topics_are_those_of_the_protocol() -> None:

@@ -65,14 +65,16 @@ def test_the_attempts_of_pictures_are_counted_but_not_for_ever(gateway: MakeGate
             box.later(901)
             box.settle()
         assert rests(box, "first") == [60, 120, 240]
-        box.outbox.shed_media("first")
+        box.outbox.media_delivered("first")
         for number in range(64):  # after many refusals, one is tried every quarter of an hour
             box.outbox.add_media(picture(f"m-{number}"))
+            box.settle()
             box.later(901)
             box.settle()
             assert rests(box, f"m-{number}") == [60]
-            box.outbox.shed_media(f"m-{number}")
+            box.outbox.media_delivered(f"m-{number}")
         box.outbox.add_media(picture("first"))
+        box.settle()
         box.later(901)
         box.settle()
         assert rests(box, "first")[3:] == [60], "forgotten"

@@ -6,7 +6,6 @@ import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -54,30 +53,29 @@ def test_a_hanging_resolver_does_not_hold_up_the_stop(resolver: Resolver, gatewa
     with gateway(mqtt_settings(free_port(), host=NAME)) as box:
         wait_until(lambda: resolver.questions == 1)
         box.publisher.stop()
-        assert box.publisher.join(1.0)
+        assert box.publisher.loop.join(1.0)
 
 
 def test_a_hanging_resolver_is_named_and_the_next_broker_tried(
-    tmp_path: Path, resolver: Resolver, gateway: MakeGateway
+    resolver: Resolver, gateway: MakeGateway, broker: Mosquitto
 ) -> None:
-    with Mosquitto(tmp_path) as broker:
-        settings = mqtt_settings(broker.port)
-        named = replace(settings, brokers=(Broker(NAME, broker.port, False), *settings.brokers))
-        with gateway(named) as box:
-            wait_until(lambda: resolver.questions == 1)
-            box.later(16)
-            box.wait_for_error(f"the name {NAME} is not resolved within 15 s")
-            box.later(1)
-            box.wait_online()
-            assert resolver.questions == 1
+    settings = mqtt_settings(broker.port)
+    named = replace(settings, brokers=(Broker(NAME, broker.port, False), *settings.brokers))
+    with gateway(named) as box:
+        wait_until(lambda: resolver.questions == 1)
+        box.later(16)
+        box.wait_for_error(f"the name {NAME} is not resolved within 15 s")
+        box.later(1)
+        box.wait_online()
+        assert resolver.questions == 1
 
 
 @pytest.mark.parametrize("hangs_at", [1, 2])  # 2: paho's own question, just before it connects
 def test_an_attempt_that_is_late_does_not_take_the_session_over(
-    hangs_at: int, tmp_path: Path, resolver: Resolver, gateway: MakeGateway
+    hangs_at: int, resolver: Resolver, gateway: MakeGateway, broker: Mosquitto
 ) -> None:
     resolver.hangs_at = hangs_at
-    with Mosquitto(tmp_path) as broker, gateway(mqtt_settings(broker.port, host=NAME)) as box:
+    with gateway(mqtt_settings(broker.port, host=NAME)) as box:
         wait_until(lambda: resolver.questions == hangs_at)
         box.later(46)
         box.wait_for_error("events are kept")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
+from paho.mqtt.client import DisconnectFlags
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_agent.core.errors import MqttError
 from edge_agent.mqtt.tools.tool_client import ConnectionClosed, ConnectRefused, NotAnswered, ToolClient
@@ -14,6 +16,7 @@ from tests.testbed.mosquitto import Mosquitto, wait_until
 from tests.testbed.rogue_broker import CONNACK_OK, RogueBroker, connack, disconnect
 
 NOT_AUTHORISED, SHUTTING_DOWN = 0x87, 0x8B
+REFUSAL = ((PacketTypes.CONNACK, NOT_AUTHORISED), (PacketTypes.DISCONNECT, 0x80))
 
 
 def client_of(port: int, *, reconnects: bool = False) -> ToolClient:
@@ -56,6 +59,13 @@ def test_a_closed_connection_ends_every_wait(work: Callable[[ToolClient], object
             work(client)
 
 
+def test_a_connection_that_is_only_lost_is_not_said_to_be_closed_by_the_broker(broker: Mosquitto) -> None:
+    with client_of(broker.port) as client:
+        broker.kill()
+        with pytest.raises(ConnectionClosed, match=r"^the connection to 127\.0\.0\.1 was lost$"):
+            client.receive(10.0)
+
+
 def test_a_broker_that_acknowledges_nothing_is_given_up() -> None:
     with RogueBroker(CONNACK_OK) as broker, client_of(broker.port) as client:
         with pytest.raises(NotAnswered, match="not published within"):
@@ -65,8 +75,19 @@ def test_a_broker_that_acknowledges_nothing_is_given_up() -> None:
             client.require_subscribed()
 
 
-def test_a_client_that_reconnects_subscribes_again(tmp_path: Path) -> None:
-    with Mosquitto(tmp_path) as broker, client_of(broker.port, reconnects=True) as client:
+def test_a_refused_attempt_shows_the_refusal_and_no_lost_connection() -> None:
+    # Paho's calls: at a real broker it leaves the socket of a refused connection open, a warning in tests.
+    refused, unspecified = (ReasonCode(kind, identifier=code) for kind, code in REFUSAL)
+    with RogueBroker(CONNACK_OK) as broker, client_of(broker.port) as client:
+        client._on_disconnect(None, None, DisconnectFlags(False), unspecified, None)
+        assert "was lost" in str(client.connection_error)
+        client._on_connect(None, None, None, refused, None)
+        client._on_disconnect(None, None, DisconnectFlags(False), unspecified, None)
+        assert "does not let us in" in str(client.connection_error)
+
+
+def test_a_client_that_reconnects_subscribes_again(broker: Mosquitto) -> None:
+    with client_of(broker.port, reconnects=True) as client:
         client.subscribe("out/#")
         client.require_subscribed()
         broker.kill()

@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from edge_agent.core.delivery import Draft, Media
+from edge_agent.core.delivery import Draft
 from edge_agent.core.model import Severity
 from tests.mqtt.conftest import TOPICS, ShiftedClock, mqtt_settings
-from tests.outbox.parts import draft, outbox_in, picture
+from tests.outbox.parts import draft, outbox_in
 from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
 from tests.testbed.publisher import make_publisher
 
 
-def numbered(number: int, media: Media | None = None) -> Draft:
+def numbered(number: int) -> Draft:
     """An event; every tenth is an alarm."""
-    return draft(severity=Severity.ALARM if number % 10 == 0 else Severity.INFO, media=media)
+    return draft(severity=Severity.ALARM if number % 10 == 0 else Severity.INFO)
 
 
 def test_every_event_arrives_once_in_one_epoch_over_restarts_of_both_sides(tmp_path: Path) -> None:
@@ -28,7 +28,7 @@ def test_every_event_arrives_once_in_one_epoch_over_restarts_of_both_sides(tmp_p
         for round_number in range(3):
             with outbox_in(folder, clock) as outbox:
                 publisher = make_publisher(mqtt_settings(broker.port), TOPICS, outbox, clock, tmp_path)
-                publisher.start()
+                publisher.loop.start()
                 for number in range(40):
                     outbox.append(numbered(number))
                 if round_number == 1:
@@ -45,26 +45,7 @@ def test_every_event_arrives_once_in_one_epoch_over_restarts_of_both_sides(tmp_p
                     outbox.wake()
                     wait_until(lambda o=outbox: o.stats().depth == 0)  # type: ignore[misc]
                 publisher.stop()
-                assert publisher.join(5)
+                assert publisher.loop.join(5)
         seen = {(m["sequence"], m["epoch"]) for m in (json.loads(e.payload) for e in centre.events())}
         assert sorted(sequence for sequence, _ in seen) == list(range(1, 161))
         assert len({epoch for _, epoch in seen}) == 1
-
-
-def test_a_picture_follows_its_event(tmp_path: Path) -> None:
-    clock = ShiftedClock()
-    photo = picture("m-1")
-    with (
-        Mosquitto(tmp_path) as broker,
-        Subscriber(broker.port) as centre,
-        outbox_in(tmp_path / "state", clock) as outbox,
-    ):
-        publisher = make_publisher(mqtt_settings(broker.port), TOPICS, outbox, clock, tmp_path)
-        publisher.start()
-        outbox.append(numbered(1, photo))
-        centre.wait_for(lambda: bool(centre.on("/up/media/m-1")))
-        wait_until(lambda: outbox.stats().media_depth == 0)
-        assert len(centre.events()) == 1
-        assert centre.on("/up/media/m-1")[0].payload == photo.payload
-        publisher.stop()
-        assert publisher.join(5)

@@ -7,12 +7,12 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from edge_agent.core.clock import Clock
-from edge_agent.core.delivery import Draft, EventFollower, Loss, Media, OpenEvent, Stamp
+from edge_agent.core.delivery import Draft, Loss, Media, OpenEvent, Stamp
 from edge_agent.core.model import Severity
 from edge_agent.outbox import EventOutbox
-from edge_agent.outbox.outbox import Restamp
 
 
 @dataclass
@@ -44,18 +44,10 @@ def outbox_in(
     clock: Clock | None = None,
     max_bytes: int = 50_000_000,
     boot_id: str = "boot-1",
-    follower: EventFollower | None = None,
-    restamp: Restamp | None = None,
+    **more: Any,  # other arguments of EventOutbox
 ) -> EventOutbox:
-    return EventOutbox(
-        folder,
-        max_bytes=max_bytes,
-        clock=clock or HandClock(),
-        boot_id=boot_id,
-        encode_loss=encode_loss,
-        follower=follower,
-        restamp=restamp,
-    )
+    usual: dict[str, Any] = {"max_bytes": max_bytes, "boot_id": boot_id, "encode_loss": encode_loss}
+    return EventOutbox(folder, clock=clock or HandClock(), **usual | more)
 
 
 def restamped(payload: bytes, stamp: Stamp) -> bytes:
@@ -79,6 +71,11 @@ def draft(
         return json.dumps(document).encode().ljust(size)
 
     return Draft("cam-1", "object", severity, encode, media, opens, closes)
+
+
+def append(outbox: EventOutbox, count: int, **what: Any) -> list[Stamp]:
+    """Append events; ``what``: arguments of ``draft``. Return their stamps."""
+    return [outbox.append(draft(**what)) for _ in range(count)]
 
 
 def picture(name: str, size: int = 1000) -> Media:

@@ -7,8 +7,8 @@ import json
 import shutil
 import sqlite3
 import tempfile
-import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from edge_agent.core.delivery import GENESIS_HASH, Draft, Stamp, StoredEvent
 from edge_agent.core.model import Severity
 from edge_agent.outbox.failover import RETRY_DISK_S
-from tests.outbox.parts import HandClock, deliver_all, draft, outbox_in
+from tests.outbox.parts import HandClock, append, deliver_all, draft, outbox_in
 
 
 class Listener:
@@ -53,11 +53,6 @@ def assert_chained(events: Sequence[StoredEvent]) -> None:
         every.add(heads[event.epoch][1])
 
 
-def test_the_first_event_has_nothing_before_it(tmp_path: Path) -> None:
-    with outbox_in(tmp_path) as outbox:
-        assert outbox.append(draft()).previous == GENESIS_HASH
-
-
 def test_the_follower_hears_what_is_sent_byte_for_byte(tmp_path: Path) -> None:
     listener = Listener()
     with outbox_in(tmp_path, follower=listener) as outbox:
@@ -71,17 +66,9 @@ def test_the_follower_hears_what_is_sent_byte_for_byte(tmp_path: Path) -> None:
 
 def test_appends_that_share_a_transaction_are_chained_too(tmp_path: Path) -> None:
     listener = Listener()
-    with outbox_in(tmp_path, follower=listener) as outbox:
-
-        def append() -> None:
-            for _ in range(50):
-                outbox.append(draft())
-
-        threads = [threading.Thread(target=append) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+    with outbox_in(tmp_path, follower=listener) as outbox, ThreadPoolExecutor(4) as pool:
+        stamps = [stamp for made in pool.map(append, [outbox] * 4, [50] * 4) for stamp in made]
+    assert sorted(stamp.sequence for stamp in stamps) == list(range(1, 201))
     assert len(listener.events) == 200
     assert_chained(listener.events)
 
@@ -128,8 +115,7 @@ def test_the_chain_holds_through_deliveries_losses_restarts_crashes_and_memory(
             clock.advance(1.0)
             match act:
                 case ("append", severity, size):
-                    for _ in range(20):
-                        outbox.append(draft(severity=severity, size=size))
+                    append(outbox, 20, severity=severity, size=size)
                 case ("deliver",):
                     deliver_all(outbox)
                 case ("flush",):
@@ -171,8 +157,7 @@ def test_what_only_memory_holds_is_a_chain_of_its_own_and_is_adopted_as_it_is(tm
 def test_a_loss_is_a_link_like_any_other(tmp_path: Path) -> None:
     listener = Listener()
     with outbox_in(tmp_path, max_bytes=466_000, follower=listener) as outbox:
-        for _ in range(400):
-            outbox.append(draft(size=2000))
+        append(outbox, 400, size=2000)
     assert "loss" in {event.kind for event in listener.events}
     assert_chained(listener.events)
 

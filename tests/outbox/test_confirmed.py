@@ -98,8 +98,8 @@ def test_what_the_broker_refused_stays_whatever_is_confirmed(tmp_path: Path) -> 
     with outbox_in(tmp_path) as outbox:
         epoch = appended(outbox, *[Severity.INFO] * 4)
         send(outbox)
-        outbox.sent(refused := outbox_event(outbox, epoch, 2))
-        outbox.deferred(*refused.key, 1e9)
+        outbox.sent(StoredEvent(2, epoch, "cam-1", "object", Severity.INFO.number, 0, b""))
+        outbox.deferred(2, epoch, 1e9)
         outbox.confirmed(epoch, 4, [2])
         assert outbox.stats().depth == 1
     assert stored(tmp_path) == [2]
@@ -128,10 +128,6 @@ def test_what_is_confirmed_and_then_refused_by_the_broker_is_gone_and_counted_on
         send(outbox)
         assert (outbox.stats().depth, outbox.stats().unconfirmed) == (3, 3)
     assert stored(tmp_path) == [3, 4, 5]
-
-
-def outbox_event(outbox: EventOutbox, epoch: str, sequence: int) -> StoredEvent:
-    return StoredEvent(sequence, epoch, "cam-1", "object", Severity.INFO.number, 0, b"")
 
 
 def test_an_ack_that_overtakes_the_puback_counts(tmp_path: Path) -> None:

@@ -6,29 +6,48 @@ import threading
 from bisect import bisect_right
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from edge_agent.core.delivery import Draft, Loss, OpenEvent, Stamp, StoredEvent
+from edge_agent.core.delivery import Loss, OpenEvent, Stamp, StoredEvent
 from edge_agent.core.errors import OutboxError
 from edge_agent.core.model import Severity
-from edge_agent.outbox import EventOutbox
 from edge_agent.outbox.backlog import MAX_DEFERRED, RESEND_ALL_AFTER_S, Backlog
 from edge_agent.outbox.numbering import Rank, row_id
 from edge_agent.outbox.sqlite.disk import DiskStore
-from tests.outbox.parts import HandClock, deliver_all, draft, outbox_in, picture, sequences
+from tests.outbox.parts import HandClock, append, deliver_all, draft, outbox_in, picture, sequences
 
 
 def test_sequences_run_without_a_gap_and_over_restarts(tmp_path: Path) -> None:
     with outbox_in(tmp_path) as outbox:
-        first = [outbox.append(draft()) for _ in range(3)]
+        first = append(outbox, 3)
         deliver_all(outbox)
     with outbox_in(tmp_path) as outbox:
         then = outbox.append(draft())
     assert [stamp.sequence for stamp in first] == [1, 2, 3]
     assert (then.sequence, then.epoch) == (4, first[0].epoch)
+
+
+def test_of_events_appended_together_only_the_one_that_cannot_be_encoded_is_missing(tmp_path: Path) -> None:
+    def fail(stamp: Stamp) -> bytes:
+        raise ValueError("cannot be encoded")
+
+    with outbox_in(tmp_path) as outbox:
+        assert [stamp and stamp.sequence for stamp in outbox.append_all([draft(), draft()])] == [1, 2]
+        with pytest.raises(ValueError, match="cannot be encoded"):
+            outbox.append_all([draft(), replace(draft(), encode=fail), draft()])
+        assert sequences(outbox) == [1, 2, 3, 4]
+
+
+def test_an_event_is_found_after_nothing_was_found(tmp_path: Path) -> None:
+    with outbox_in(tmp_path) as outbox:
+        for count in (1, 2):
+            outbox.pending(10)
+            outbox.append(draft())
+            assert len(outbox.pending(10)) == count
 
 
 def test_order_is_by_priority_then_oldest_first(tmp_path: Path) -> None:
@@ -50,18 +69,9 @@ def test_an_event_is_given_until_it_is_delivered_and_not_after_a_restart(tmp_pat
         assert sequences(outbox) == [2]
 
 
-def test_a_resend_is_the_same_bytes(tmp_path: Path) -> None:
-    with outbox_in(tmp_path) as outbox:
-        outbox.append(draft("same"))
-        sent = outbox.pending(1)[0].payload
-    with outbox_in(tmp_path) as outbox:
-        assert outbox.pending(1)[0].payload == sent
-
-
 def test_those_in_flight_can_be_left_out(tmp_path: Path) -> None:
     with outbox_in(tmp_path) as outbox:
-        for _ in range(5):
-            outbox.append(draft())
+        append(outbox, 5)
         in_flight = {event.key for event in outbox.pending(2)}
         assert [event.sequence for event in outbox.pending(2, in_flight)] == [3, 4]
 
@@ -105,47 +115,15 @@ def test_unknown_events_and_epochs_are_ignored(tmp_path: Path) -> None:
         assert sequences(outbox) == [1]
 
 
-def test_a_failing_encoder_costs_no_sequence_and_no_neighbour(tmp_path: Path) -> None:
-    def broken(stamp: Stamp) -> bytes:
-        raise ValueError("broken")
-
-    with outbox_in(tmp_path) as outbox:
-        with pytest.raises(ValueError, match="broken"):
-            outbox.append(Draft("cam-1", "object", Severity.INFO, broken))
-        assert outbox.append(draft()).sequence == 1
-
-
 def test_an_unforeseen_failure_reaches_every_appender_and_blocks_none(tmp_path: Path) -> None:
     def fails(stamp: Stamp, loss: Loss) -> bytes:
         raise RuntimeError("cannot say what was lost")
 
-    outbox = EventOutbox(tmp_path, max_bytes=466_000, clock=HandClock(), boot_id="b", encode_loss=fails)
-
-    def append_until_it_sheds() -> None:
-        for _ in range(1000):
-            outbox.append(draft(size=900))
-
-    with outbox:
+    with outbox_in(tmp_path, max_bytes=466_000, encode_loss=fails) as outbox:
         with pytest.raises(RuntimeError, match="cannot say"):
-            append_until_it_sheds()
+            append(outbox, 1000, size=900)
         stats = outbox.stats()
         assert (stats.depth, stats.shed) == (stats.sequence, 0)
-
-
-def test_threads_that_append_together_share_one_run_of_sequences(tmp_path: Path) -> None:
-    stamps: list[int] = []
-
-    def append_many() -> None:
-        for _ in range(100):
-            stamps.append(outbox.append(draft()).sequence)
-
-    with outbox_in(tmp_path) as outbox:
-        threads = [threading.Thread(target=append_many) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert sorted(stamps) == sequences(outbox) == list(range(1, 401))
 
 
 def test_the_publisher_hears_of_every_append_after_its_commit(tmp_path: Path) -> None:
@@ -218,7 +196,7 @@ def test_health_counts_what_waits_and_how_long(tmp_path: Path) -> None:
 def test_deletions_wait_for_company(tmp_path: Path) -> None:
     clock = HandClock()
     with outbox_in(tmp_path, clock) as outbox:
-        stamps = [outbox.append(draft(size=3000)) for _ in range(3)]
+        stamps = append(outbox, 3, size=3000)
         wal = tmp_path / "outbox.db-wal"
         written = wal.stat().st_size
         for stamp in stamps:

@@ -128,6 +128,23 @@ def test_events_go_on_through_memory_while_the_disk_hangs_and_are_stored_once(
 
 
 @pytest.mark.usefixtures("impatient")
+def test_events_that_are_appended_together_wait_once_for_a_disk_that_hangs(
+    disk: FaultyDisk, tmp_path: Path
+) -> None:
+    with outbox_in(tmp_path) as outbox, ThreadPoolExecutor(1) as threads:
+        disk.hang()
+        in_hand = threads.submit(outbox.append, draft("in hand"))
+        wait_until(lambda: bool(outbox._writer._committing), 5)
+        began = time.monotonic()
+        stamps = outbox.append_all([draft(f"{number:02}") for number in range(20)])
+        assert time.monotonic() - began < 2.0
+        assert None not in stamps
+        assert sorted(texts(outbox)) == [*(f"{number:02}" for number in range(20)), "in hand"]
+        in_hand.result()
+        disk.answer()
+
+
+@pytest.mark.usefixtures("impatient")
 def test_a_commit_that_ends_late_has_stored_its_event_under_the_number_that_went_out(
     disk: FaultyDisk, tmp_path: Path
 ) -> None:

@@ -127,7 +127,7 @@ def test_the_writers_thread_writes_no_large_file(tmp_path: Path, monkeypatch: py
     tried = count_saves(monkeypatch, succeed=False)
     with outbox_in(tmp_path) as outbox:
         for name, size in (("large", 3_000_000), ("small", 1000)):
-            outbox._writer.append(AppendRequest(draft(media=picture(name, size)), 0.0))
+            outbox._writer.append([AppendRequest(draft(media=picture(name, size)), 0.0)])
     assert tried == ["small"]
 
 

@@ -13,7 +13,7 @@ from edge_agent.core.model import Severity
 from edge_agent.outbox import EventOutbox
 from edge_agent.outbox.numbering import Epoch, Epochs
 from edge_agent.outbox.sqlite.database import WAL_FRAME_BYTES, WAL_OVERSHOOT_PAGES
-from tests.outbox.parts import HandClock, deliver_all, draft, outbox_in, picture
+from tests.outbox.parts import HandClock, append, deliver_all, draft, outbox_in, picture
 
 SMALL = 466_000
 
@@ -53,8 +53,7 @@ def test_the_disk_never_holds_more_than_max_bytes(tmp_path: Path) -> None:
 
 def test_space_that_events_left_can_be_used_by_pictures(tmp_path: Path) -> None:
     with outbox_in(tmp_path, max_bytes=SMALL) as outbox:
-        for _ in range(300):
-            outbox.append(draft(size=900))
+        append(outbox, 300, size=900)
         deliver_all(outbox)
         for number in range(60):
             outbox.append(draft(media=picture(f"p{number}", 8000)))
@@ -70,8 +69,7 @@ def test_pictures_go_first_then_info_then_warnings_and_alarms_last(tmp_path: Pat
             outbox.append(draft(severity=Severity.INFO, size=900))
             outbox.append(draft(severity=Severity.WARNING, size=900))
         assert (outbox.stats().shed, outbox.stats().media_depth) == (0, 1)
-        for _ in range(190):
-            outbox.append(draft(severity=Severity.ALARM, size=900))
+        append(outbox, 190, severity=Severity.ALARM, size=900)
         left = [event.priority for event in outbox.pending(1000) if event.kind != "loss"]
         assert (left.count(17), left.count(9), outbox.stats().media_depth) == (191, 0, 0)
         assert 0 < left.count(13) < 100
@@ -80,8 +78,7 @@ def test_pictures_go_first_then_info_then_warnings_and_alarms_last(tmp_path: Pat
 
 def test_at_most_one_loss_event_waits(tmp_path: Path) -> None:
     with outbox_in(tmp_path, max_bytes=SMALL) as outbox:
-        for _ in range(200):
-            outbox.append(draft(size=2700))
+        append(outbox, 200, size=2700)
         kinds = [event.kind for event in outbox.pending(10_000)]
     assert kinds.count("loss") == 1
 
@@ -131,11 +128,9 @@ def test_losses_of_an_earlier_epoch_name_that_epoch() -> None:
 
 def test_a_drained_outbox_makes_room_again(tmp_path: Path) -> None:
     with outbox_in(tmp_path, max_bytes=SMALL) as outbox:
-        for _ in range(300):
-            outbox.append(draft(size=900))
+        append(outbox, 300, size=900)
         deliver_all(outbox)
         outbox.append(draft())
         shed = outbox.stats().shed
-        for _ in range(150):
-            outbox.append(draft(size=900))
+        append(outbox, 150, size=900)
         assert outbox.stats().shed == shed

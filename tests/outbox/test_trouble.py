@@ -19,7 +19,7 @@ from edge_agent.outbox import EventOutbox
 from edge_agent.outbox.failover import RETRY_DISK_S
 from edge_agent.outbox.sqlite.database import OutboxDamaged
 from edge_agent.outbox.sqlite.disk import DiskStore
-from tests.outbox.parts import HandClock, draft, outbox_in
+from tests.outbox.parts import HandClock, append, draft, outbox_in
 
 
 @contextmanager
@@ -97,8 +97,7 @@ def test_an_event_that_two_databases_refuse_waits_in_memory(
 def test_what_is_stored_is_sent_on_while_the_disk_stays_unwritable(tmp_path: Path) -> None:
     clock = HandClock()
     with outbox_in(tmp_path, clock) as outbox:
-        for _ in range(3):
-            outbox.append(draft())
+        append(outbox, 3)
         with nothing_can_be_written():
             outbox.append(draft())
             assert len(outbox.pending(9)) == 4

@@ -9,15 +9,12 @@ import threading
 from pathlib import Path
 
 from edge_agent.core.clock import SystemClock
-from edge_agent.outbox import EventOutbox
-from tests.outbox.parts import draft, encode_loss, picture
+from tests.outbox.parts import draft, outbox_in, picture
 
 
 def main() -> None:
     folder, name = Path(sys.argv[1]), sys.argv[2]
-    outbox = EventOutbox(
-        folder, max_bytes=50_000_000, clock=SystemClock(), boot_id="boot-1", encode_loss=encode_loss
-    )
+    outbox = outbox_in(folder, SystemClock())
     outbox.open()
 
     def append_for_ever(thread: int) -> None:

@@ -52,9 +52,8 @@ class StreetPicture(PlainPicture):
         rng = np.random.default_rng(3)
         coarse = rng.integers(100, 160, (9, 16, 1)) + rng.integers(-6, 7, (9, 16, 3))
         pixels = cv2.resize(coarse.astype(np.uint8), (width, height), interpolation=cv2.INTER_CUBIC)
-        self.pixels = pixels.astype(np.uint8)
-        self.pixels[: height // 5] = (40, 140, 60)  # trees
-        self.pixels = np.asarray(self.pixels * dark, np.uint8)
+        pixels[: height // 5] = (40, 140, 60)  # trees
+        self.pixels[:] = pixels * dark
         self.infrared = infrared
 
     def draw(self, box: Box, bgr: tuple[int, int, int]) -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-ANSIBLE = Path(__file__).resolve().parents[2] / "ansible"
+from tests.playbooks.role_files import ANSIBLE, ansible_playbook, read
+
 SITES = [f"tb-{number:03}" for number in range(1, 466)]
 WHO_AND_WHEN = ("name", "hosts", "order", "serial", "max_fail_percentage", "gather_facts")
 BATCH = {
@@ -25,10 +23,8 @@ BATCH = {
 
 def switching() -> dict[str, Any]:
     """The play that switches gateways."""
-    plays = yaml.safe_load((ANSIBLE / "rollout.yml").read_text(encoding="utf-8"))
-    (play,) = [play for play in plays if play["hosts"] == "rollout_targets"]
-    found: dict[str, Any] = play
-    return found
+    (play,) = [play for play in read(ANSIBLE / "rollout.yml") if play["hosts"] == "rollout_targets"]
+    return dict(play)
 
 
 def begun(folder: Path, sites: list[str], *more: dict[str, Any]) -> list[tuple[int, str]]:
@@ -39,11 +35,7 @@ def begun(folder: Path, sites: list[str], *more: dict[str, Any]) -> list[tuple[i
     book.write_text(yaml.safe_dump([kept | {"tasks": [BATCH, *more]}]), encoding="utf-8")
     # Not in the order of the roll-out.
     inventory.write_text("[rollout_targets]\n" + "".join(f"{site}\n" for site in reversed(sites)))
-    done = subprocess.run(
-        [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(inventory), str(book)],
-        env=os.environ | {"ANSIBLE_CONFIG": str(ANSIBLE / "ansible.cfg"), "ANSIBLE_HOME": str(folder)},
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+    done = ansible_playbook(folder, "-i", str(inventory), str(book))
     return [(int(size), site) for size, site in re.findall(r"batch (\d+) from (\S+)", done.stdout)]
 
 

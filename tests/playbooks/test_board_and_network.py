@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,14 +12,16 @@ from pathlib import Path
 import jinja2
 import pytest
 import yaml
-from ansible.plugins.test.core import search
 
-ANSIBLE = Path(__file__).resolve().parents[2] / "ansible"
+from tests.playbooks.role_files import ANSIBLE, ansible_playbook, read
+
 CAMERAS = ["10.0.0.0/24", "fd00:1::/64"]
 
 
 def rendered(role: str, template: str, **given: object) -> str:
     """With the role's defaults, as Ansible renders it."""
+    from ansible.plugins.test.core import search  # takes 0.2 s: not in each process of the tests
+
     folder = ANSIBLE / "roles" / role
     values = yaml.safe_load((folder / "defaults/main.yml").read_text(encoding="utf-8"))
     environment = jinja2.Environment(
@@ -61,42 +64,37 @@ def test_the_firewall_lets_in_what_the_cameras_ask_of_the_clock(tmp_path: Path) 
             subprocess.run(["/usr/sbin/nft", "-c", "-f", path], check=True, timeout=30)
 
 
-NETWORK_TASKS = yaml.safe_load((ANSIBLE / "roles/base/tasks/network.yml").read_text(encoding="utf-8"))
+NETWORK_TASKS = read(ANSIBLE / "roles/base/tasks/network.yml")
 """The task that hands the settings to root's program, with what Ansible makes of the variables."""
-WANTED = """
-- hosts: all
-  gather_facts: false
-  vars: {vars}
-  tasks:
-    - {{ansible.builtin.include_role: {{name: base, tasks_from: kernel.yml, public: true}}}}
-    - ansible.builtin.copy:
-        content: "{{{{ base_network_wanted | to_json }}}}"
-        dest: "{folder}/{{{{ inventory_hostname }}}}"
-        mode: "0600"
-"""
 
 
 def test_what_the_sheet_leaves_out_is_not_asked_of_the_network_and_what_is_removed_is_null(
     tmp_path: Path,
 ) -> None:
     (task,) = [task for task in NETWORK_TASKS if "vars" in task]
+    play = {
+        "hosts": "all",
+        "gather_facts": False,
+        "vars": task["vars"],
+        "tasks": [
+            {
+                "ansible.builtin.debug": {
+                    "msg": "{{ inventory_hostname }} wants {{ base_network_wanted | to_json }} ."
+                }
+            }
+        ],
+    }
     lan = {"address": "10.0.0.9/24", "gateway": "10.0.0.1"}
-    nothing: dict[str, object] = {
-        "base_kernel_parameters": str(tmp_path / "none"),
-        "base_kernel_reboot": False,
+    given: dict[str, dict[str, object]] = {
+        "empty": {},
+        "lan": {"base_lan": lan, "base_network_remove": ["cameras", "sim"]},
+        "card": {"base_modem_apn": "v-internet", "base_modem_pin": 1234},
     }
-    card = {"base_modem_apn": "v-internet", "base_modem_pin": 1234}
-    hosts = {
-        "empty": nothing,
-        "lan": nothing | {"base_lan": lan, "base_network_remove": ["cameras", "sim"]},
-        "card": nothing | card,
-    }
-    played(tmp_path, WANTED.format(vars=json.dumps(task["vars"]), folder=tmp_path), **hosts)
-    found = {host: json.loads((tmp_path / host).read_text()) for host in hosts}
-    assert found["empty"] == {}
-    assert found["lan"] == {"lan": lan, "cameras": None, "sim": None}
+    hosts = {host: read(ANSIBLE / "roles/base/defaults/main.yml") | values for host, values in given.items()}
+    printed = " ".join(played(tmp_path, json.dumps([play]), **hosts).split())  # Ansible folds lines
+    found = {host: json.loads(wanted) for host, wanted in re.findall(r"(\w+) wants (.*?) \.", printed)}
     sim = {"apn": "v-internet", "modem": "", "username": "", "password": "", "pin": "1234"}
-    assert found["card"] == {"sim": sim}
+    assert found == {"empty": {}, "lan": {"lan": lan, "cameras": None, "sim": None}, "card": {"sim": sim}}
 
 
 def played(folder: Path, play: str, **hosts: dict[str, object]) -> str:
@@ -104,21 +102,7 @@ def played(folder: Path, play: str, **hosts: dict[str, object]) -> str:
     (folder / "play.yml").write_text(play)
     local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
     (folder / "hosts.yml").write_text(json.dumps({"all": {"hosts": hosts, "vars": local}}))
-    done = subprocess.run(
-        [
-            str(Path(sys.executable).with_name("ansible-playbook")),
-            "-i",
-            folder / "hosts.yml",
-            folder / "play.yml",
-        ],
-        env=os.environ
-        | {"ANSIBLE_CONFIG": str(ANSIBLE / "ansible.cfg"), "ANSIBLE_HOME": str(folder)}
-        | {"ANSIBLE_ROLES_PATH": str(ANSIBLE / "roles")},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    done = ansible_playbook(folder, "-i", str(folder / "hosts.yml"), str(folder / "play.yml"))
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
-import technician
 import yaml
 
 ANSIBLE = Path(__file__).resolve().parents[2] / "ansible"
@@ -29,6 +30,12 @@ PLAY = """
       tags: [verdict]
     - {name: The site is not done, ansible.builtin.fail: {msg: red}, tags: [verdict]}
 """
+
+
+@pytest.fixture(scope="module")
+def technician() -> Any:
+    """Prints what commission.yml does. It imports Ansible, 0.1 s: not in each process of the tests."""
+    return importlib.import_module("technician")
 
 
 def commissioned(
@@ -129,7 +136,9 @@ def test_a_step_that_fails_is_named_with_its_reason(tmp_path: Path) -> None:
         ("Connection timed out", "is not reached", "Không kết nối được"),
     ],
 )
-def test_a_fault_of_ansible_says_what_to_do(text: str, english: str, vietnamese: str) -> None:
+def test_a_fault_of_ansible_says_what_to_do(
+    technician: Any, text: str, english: str, vietnamese: str
+) -> None:
     fault = technician.fault_of(text, technician.UNREACHABLE)
     assert english in fault.said("en", host="x")
     assert vietnamese in fault.said("vi", host="x")
@@ -153,14 +162,14 @@ def test_a_gateway_that_was_not_prepared_is_one_sentence(tmp_path: Path) -> None
     assert len(list((tmp_path / "logs").iterdir())) == 1
 
 
-def test_a_failure_that_a_rescue_mended_is_not_told() -> None:
+def test_a_failure_that_a_rescue_mended_is_not_told(technician: Any) -> None:
     run = technician.Commissioning(faults={"dt-001": "mended", "dt-002": "broken"})
     ending = run.ending({"dt-002"}, "log")
     assert ending[-1] == "broken"
     assert "mended" not in ending
 
 
-def test_the_newest_logs_stay(tmp_path: Path) -> None:
+def test_the_newest_logs_stay(technician: Any, tmp_path: Path) -> None:
     for second in range(technician.KEPT_LOGS + 5):
         path, log = technician.new_log(tmp_path, "commission", datetime(2026, 11, 29, 5, 0, second))
         log.close()
@@ -168,7 +177,7 @@ def test_the_newest_logs_stay(tmp_path: Path) -> None:
     assert (len(names), names[-1]) == (technician.KEPT_LOGS, path.name)
 
 
-def test_the_playbook_has_what_the_printing_goes_by() -> None:
+def test_the_playbook_has_what_the_printing_goes_by(technician: Any) -> None:
     (play,) = yaml.safe_load((ANSIBLE / "commission.yml").read_text(encoding="utf-8"))
     (verdict,) = [task for task in play["tasks"] if task["name"] == technician.VERDICT_TASK]
     assert verdict["tags"] == ["verdict"]

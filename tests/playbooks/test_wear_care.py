@@ -7,36 +7,26 @@ import os
 import subprocess
 from pathlib import Path
 
-import jinja2
 import pytest
-import yaml
 
-ROLE = Path(__file__).resolve().parents[2] / "ansible/roles/base"
+from tests.playbooks.test_board_and_network import rendered
+
 # The box's folder and journalctl, in this mount namespace only.
 ENTER = """mount -t tmpfs tmpfs /var/log && mkdir /var/log/edge && mount --bind "$1" /var/log/edge &&
 PATH="$2:$PATH" exec sh "$3" """
 
 
-def rendered(template: str) -> str:
-    """With the role's defaults, as Ansible renders it."""
-    values = yaml.safe_load((ROLE / "defaults/main.yml").read_text(encoding="utf-8"))
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(ROLE / "templates"),
-        undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template(template).render(values | {"ansible_managed": "made by Ansible"})
-
-
 def test_the_journal_is_in_memory_and_bounded() -> None:
     settings = configparser.ConfigParser()
-    settings.read_string(rendered("journald.conf.j2"))
+    settings.read_string(rendered("base", "journald.conf.j2"))
     assert dict(settings["Journal"])["storage"] == "volatile"
     assert dict(settings["Journal"])["runtimemaxuse"] == "32M"
 
 
 def test_the_kernel_writes_seldom() -> None:
-    lines = dict(line.split(" = ") for line in rendered("sysctl.conf.j2").splitlines() if " = " in line)
+    lines = dict(
+        line.split(" = ") for line in rendered("base", "sysctl.conf.j2").splitlines() if " = " in line
+    )
     assert int(lines["-vm.dirty_writeback_centisecs"]) >= 3000
     assert int(lines["-vm.dirty_expire_centisecs"]) >= int(lines["-vm.dirty_writeback_centisecs"])
 
@@ -53,21 +43,14 @@ class Keeper:
         self._bin.mkdir()
         (self._bin / "journalctl").write_text(f'#!/bin/sh\necho "$@" >&2\ncat {self._journal}\n')
         (self._bin / "journalctl").chmod(0o755)
-        self._script.write_text(rendered("edge-keep-journal.j2"))
+        self._script.write_text(rendered("base", "edge-keep-journal.j2"))
 
     def run(self, journal: str) -> str:
         """What journalctl is asked for."""
         self._journal.write_text(journal)
-        command = [
-            "unshare",
-            "--mount",
-            "sh",
-            "-c",
-            ENTER,
-            "sh",
-            *map(str, (self.kept, self._bin, self._script)),
-        ]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+        enter = ["unshare", "--mount", "sh", "-c", ENTER, "sh"]
+        files = map(str, (self.kept, self._bin, self._script))
+        done = subprocess.run([*enter, *files], capture_output=True, text=True, check=False, timeout=30)
         assert done.returncode == 0, done.stderr
         return done.stderr
 

@@ -46,26 +46,19 @@ def give_rights(node: Node, user: str) -> None:
             node.control(*words[1:])
 
 
+def broker(node: Node) -> tuple[str, ...]:
+    """Options of mosquitto's clients."""
+    return "-h", "127.0.0.1", "-p", str(node.mqtt_port), "-V", "5"
+
+
 def test_the_rights_of_the_guide_keep_a_gateway_to_its_own_topics(cluster: Cluster) -> None:
     node = cluster.nodes[0]
     give_rights(node, "dt-001")
 
     def client(program: str, *words: str) -> subprocess.CompletedProcess[str]:
-        me = (
-            "-h",
-            "127.0.0.1",
-            "-p",
-            str(node.mqtt_port),
-            "-V",
-            "5",
-            "-u",
-            "dt-001",
-            "-P",
-            PASSWORD,
-            "-i",
-            "dt-001",
-        )
-        return subprocess.run([program, *me, *words], capture_output=True, text=True, timeout=60, check=False)
+        me = ("-u", "dt-001", "-P", PASSWORD, "-i", "dt-001")
+        command = [program, *broker(node), *me, *words]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
     own, other = "tb/v1/de-tham/dt-001", "tb/v1/de-tham/dt-002"
     for topic, may in (
@@ -87,9 +80,9 @@ def event(number: int, ward: str) -> dict[str, Any]:
 
 def publish(node: Node, ward: str, number: int) -> None:
     topic = f"tb/v1/{ward}/{ward}-1/up/event/info"
-    where = ("-h", "127.0.0.1", "-p", str(node.mqtt_port), "-V", "5", "-q", "1")
     text = json.dumps(event(number, ward))
-    subprocess.run(["mosquitto_pub", *where, "-t", topic, "-m", text], check=True, timeout=60)
+    words = ("-q", "1", "-t", topic, "-m", text)
+    subprocess.run(["mosquitto_pub", *broker(node), *words], check=True, timeout=60)
 
 
 def test_the_amqp_reader_of_the_guide_misses_no_event_of_its_ward(cluster: Cluster, tmp_path: Path) -> None:

@@ -2,22 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-from edge_agent.config.model.settings import Zone
+from edge_agent.config.model.settings import (
+    AnyRule,
+    CrowdingRule,
+    RuleKind,
+    StoppedRule,
+    WrongWayRule,
+    Zone,
+    ZoneRule,
+)
 from edge_agent.core.facts import RuleObservation
-from edge_agent.core.model import GROUP_OF_LABEL, Box, Frame, Track, Tracks
+from edge_agent.core.model import GROUP_OF_LABEL, Box, Frame, Severity, Track, Tracks
 from edge_agent.rules.schedule import Arming
 from tests.events.parts import frame, track
 
 ALWAYS = Arming(None, UTC, frozenset())
 EPOCH = datetime(2026, 11, 24, 13, 0, tzinfo=UTC)
 EVERYWHERE = Zone("road", ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)))
+
+EVERY: Mapping[str, Any] = {
+    "id": "rule",
+    "labels": ("car",),
+    "severity": Severity.INFO,
+    "cooldown_s": 0.0,
+    "schedule": None,
+}
+IN_ZONE: Mapping[str, Any] = {**EVERY, "zone": EVERYWHERE}
+OF_ZONES: dict[RuleKind, AnyRule] = {
+    rule.kind: rule
+    for rule in (
+        ZoneRule(**IN_ZONE, kind=RuleKind.ZONE_INTRUSION, min_duration_s=1.0, grace_s=1.0),
+        ZoneRule(**IN_ZONE, kind=RuleKind.LOITERING, min_duration_s=1.0, grace_s=1.0),
+        StoppedRule(**IN_ZONE, kind=RuleKind.STOPPED_VEHICLE, still_s=2.0),
+        WrongWayRule(**IN_ZONE, kind=RuleKind.WRONG_WAY, arrow=((0.2, 0.5), (0.8, 0.5)), min_distance=0.1),
+        CrowdingRule(**IN_ZONE, kind=RuleKind.CROWDING, count=2, min_duration_s=1.0, release_count=1),
+    )
+}
 
 Actor = Callable[[float], Track | None]
 """The track at a time in seconds, or None while it is absent."""

@@ -5,31 +5,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, time, timedelta
-from itertools import pairwise
+from datetime import datetime, time
+from itertools import pairwise, starmap
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from edge_agent.config.model.settings import CrowdingRule, RuleKind, Schedule, Zone
 from edge_agent.core.facts import Crowd, RuleObservation
-from edge_agent.core.model import Severity, Track, Tracks, TrackState
+from edge_agent.core.model import Track, Tracks, TrackState
 from edge_agent.rules.crowding import CrowdWatch
 from edge_agent.rules.schedule import Arming
 from tests.events.parts import frame, track
-from tests.rules.scene import ALWAYS, EPOCH, EVERYWHERE, foot_at, reported
+from tests.rules import scene
+from tests.rules.scene import ALWAYS, IN_ZONE, Actor, foot_at, reported
 
 RULE = CrowdingRule(
-    id="gate-crowd",
+    **{**IN_ZONE, "labels": ("person", "motorcycle"), "cooldown_s": 60.0},
     kind=RuleKind.CROWDING,
-    zone=EVERYWHERE,
-    labels=("person", "motorcycle"),
     count=10,
     min_duration_s=30.0,
     release_count=7,
-    severity=Severity.INFO,
-    cooldown_s=60.0,
-    schedule=None,
 )
 
 
@@ -47,19 +44,12 @@ def people(count: int, **more: object) -> tuple[Track, ...]:
 
 
 def played(
-    watch: CrowdWatch,
-    seconds: float,
-    count: int | Callable[[float], int],
-    begin_s: float = 0.0,
-    fps: float = 5.0,
-    at: datetime = EPOCH,
+    watch: CrowdWatch, seconds: float, count: int | Callable[[float], int], **how: Any
 ) -> list[RuleObservation]:
-    observations: list[RuleObservation] = []
-    for number in range(round(seconds * fps)):
-        t = begin_s + number / fps
-        there = people(count if isinstance(count, int) else count(t))
-        observations += watch.update(replace(frame(t), captured_at=at + timedelta(seconds=t)), Tracks(there))
-    return observations
+    def actor(number: int, one: Track) -> Actor:
+        return lambda t: one if number < (count(t) if callable(count) else count) else None
+
+    return scene.played(watch, seconds, *starmap(actor, enumerate(people(30))), **how)
 
 
 def facts(observation: RuleObservation) -> Crowd:
@@ -88,7 +78,7 @@ def test_it_says_where_how_many_and_since_when_with_a_box_around_all() -> None:
     assert start.started_mono == 0.0
     assert start.track is None
     assert start.box.rounded() == (0.005, 0.4, 0.305, 0.5)
-    assert start.why == "10 in road, at most 12, for 30 s"
+    assert start.why == "10 in road now, 12 at the peak, for 30 s"
 
 
 def test_it_is_over_when_few_are_left_for_as_long() -> None:
@@ -179,26 +169,3 @@ def test_while_the_rule_is_not_armed_there_is_no_crowd() -> None:
     evening = datetime.fromisoformat("2026-11-24T21:59:00+07:00")
     (start,) = played(watch, 100, 12, at=evening)
     assert start.started_mono == pytest.approx(60)
-    morning = datetime.fromisoformat("2026-11-25T04:58:00+07:00")
-    assert reported(played(watch, 60, 12, begin_s=100, at=morning)) == [("end", "disarmed")]
-
-
-@pytest.mark.parametrize("reason", ["camera", "restart", "reload"])
-def test_what_is_open_ends_with_the_pipeline(reason: str) -> None:
-    watch = watching()
-    played(watch, 40, 12)
-    assert reported(watch.finish(reason, {"p0", "p1"})) == [("end", reason)]
-    assert reported(watch.finish(reason)) == []
-
-
-def test_observations_that_were_not_stored_are_reported_again() -> None:
-    watch = watching()
-    played(watch, 30, 12)
-    first, again = (next(iter(watch.update(frame(t), Tracks(people(12))))) for t in (30.0, 30.2))
-    assert (first.phase, first.event_id) == (again.phase, again.event_id) == ("start", first.event_id)
-    assert reported(watch.update(frame(30.4), Tracks(people(12)))) == [("start", None)]
-    played(watch, 30, 0, begin_s=31)
-    for t in (61.4, 61.6):
-        assert next(iter(watch.update(frame(t), Tracks(())))).end_reason == "over"
-    assert reported(watch.update(frame(61.8), Tracks(()))) == [("end", "over")]
-    assert reported(watch.update(frame(62.0), Tracks(()))) == []

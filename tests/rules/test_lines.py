@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
@@ -72,9 +71,13 @@ def walked(
         seen = at(
             sight or (0.5, 0.5), name, state=TrackState.LOST if lost else TrackState.MOVING, seen_now=not lost
         )
-        reported = watch.update(moment(begin_s + n / 5, wall), Tracks((seen,)))
-        observations += [observation for observation in reported if isinstance(observation, RuleObservation)]
+        observations += events_of(watch.update(moment(begin_s + n / 5, wall), Tracks((seen,))))
     return observations
+
+
+def events_of(observations: Iterable[object]) -> list[RuleObservation]:
+    """Without the counts."""
+    return [each for each in observations if isinstance(each, RuleObservation)]
 
 
 def directions(observations: Iterable[RuleObservation]) -> list[str]:
@@ -167,33 +170,6 @@ def test_sides_are_those_of_the_picture_as_it_is_seen() -> None:
     assert reported == [0, 1]
 
 
-def scene(watch: LineWatch) -> Counter[str]:
-    """7 cross from A to B, 5 from B to A, 3 dither on the line and go back, 2 pass outside its ends."""
-    ways: list[list[Foot]] = []
-    ways += [level(*(0.8 - 0.06 * n for n in range(12)), y=0.3 + 0.05 * k) for k in range(7)]
-    ways += [level(*(0.2 + 0.06 * n for n in range(12)), y=0.3 + 0.05 * k) for k in range(5)]
-    ways += [level(0.3, *(0.49 + 0.02 * ((n + k) % 2) for n in range(10)), 0.3) for k in range(3)]
-    ways += [level(*(0.8 - 0.06 * n for n in range(12)), y=y) for y in (0.12, 0.95)]
-    observations: list[RuleObservation] = []
-    for n in range(12):
-        tracks = Tracks(tuple(at(way[n], f"t{k}") for k, way in enumerate(ways)))
-        observations += [
-            observation
-            for observation in watch.update(moment(n / 5), tracks)
-            if isinstance(observation, RuleObservation)
-        ]
-    return Counter(directions(observations))
-
-
-@pytest.mark.parametrize("mode", CrossingMode)
-def test_seven_one_way_five_the_other_three_ditherers_and_two_outside(mode: CrossingMode) -> None:
-    watch = watching(replace(RULE, mode=mode, line=replace(ACROSS, end=(0.5, 0.85))))
-    assert scene(watch) == {"a-to-b": 7, "b-to-a": 5}
-    (counts,) = watch.finish("restart")
-    assert isinstance(counts, LineCountsObservation)
-    assert (counts.a_to_b, counts.b_to_a) == ({"motorcycle": 7}, {"motorcycle": 5})
-
-
 def test_each_crossing_is_an_event_that_says_what_when_and_which_way() -> None:
     (observation,) = walked(watching(), *RIGHTWARDS)
     assert (observation.phase, observation.facts) == (Phase.MOMENT, Crossing("lane", "b-to-a"))
@@ -209,22 +185,12 @@ def test_two_crossings_of_one_track_are_two_events() -> None:
     assert len(ids) == len(set(ids)) == 2
 
 
-def test_keyframes_four_seconds_apart_are_enough() -> None:
-    watch = watching()
-    list(watch.update(moment(0.0), Tracks((at((0.1, 0.5)),))))
-    observations = list(watch.update(moment(4.0), Tracks((at((0.9, 0.5)),))))
-    assert [
-        observation.started_mono for observation in observations if isinstance(observation, RuleObservation)
-    ] == [pytest.approx(2.0)]
-
-
 def test_what_is_not_confirmed_yet_counts_once_it_is() -> None:
     watch = watching()
     unsure: dict[str, Any] = {"confirmed": False, "label": None, "group": None, "state": TrackState.TENTATIVE}
     for n, foot in enumerate(RIGHTWARDS):
         assert list(watch.update(moment(n / 5), Tracks((at(foot, **unsure),)))) == []
-    (observation,) = watch.update(moment(1.0), Tracks((at((0.8, 0.5)),)))
-    assert isinstance(observation, RuleObservation)
+    (observation,) = events_of(watch.update(moment(1.0), Tracks((at((0.8, 0.5)),))))
     assert observation.started_mono == pytest.approx(0.3), "when it crossed, not when it was named"
     assert walked(watch, (0.8, 0.5), begin_s=2.0) == []
 
@@ -264,8 +230,7 @@ def test_without_a_cooldown_one_that_is_named_late_is_reported_too() -> None:
     for n, foot in enumerate(RIGHTWARDS):
         late = at(foot, "late", confirmed=False, state=TrackState.TENTATIVE)
         list(watch.update(moment(n / 5), Tracks((late, at(level(0.1, 0.2, 0.3, 0.7)[n], "quick")))))
-    (observation,) = watch.update(moment(0.8), Tracks((at((0.8, 0.5), "late"),)))
-    assert isinstance(observation, RuleObservation)
+    (observation,) = events_of(watch.update(moment(0.8), Tracks((at((0.8, 0.5), "late"),))))
     assert observation.started_mono == pytest.approx(0.3)
 
 
@@ -410,6 +375,5 @@ def test_a_motorbike_that_is_seen_twice_counts_once(
         foot, (width, height) = (x + beside[0], 0.5 + beside[1]), size
         box = Box(foot[0] - width / 2, foot[1] - height, foot[0] + width / 2, foot[1])
         part = replace(whole, id="part", box=box)
-        reported = watch.update(moment(n / 5), Tracks((whole, part)))
-        observations += [observation for observation in reported if isinstance(observation, RuleObservation)]
+        observations += events_of(watch.update(moment(n / 5), Tracks((whole, part))))
     assert len(observations) == crossings

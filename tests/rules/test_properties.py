@@ -12,17 +12,13 @@ from hypothesis import HealthCheck, find, given, settings
 from hypothesis import Phase as Stage
 from hypothesis import strategies as st
 
-from edge_agent.config.model.settings import CrowdingRule, RuleKind, StoppedRule, WrongWayRule, ZoneRule
+from edge_agent.config.model.settings import RuleKind
 from edge_agent.core.facts import RuleObservation
-from edge_agent.core.model import Frame, Severity, Track, Tracks, TrackState
-from edge_agent.pipeline import RuleStage
-from edge_agent.rules.crowding import CrowdWatch
+from edge_agent.core.model import Frame, Track, Tracks, TrackState
+from edge_agent.rules.build import watch_of
 from edge_agent.rules.schedule import Arming
-from edge_agent.rules.stopped import StoppedWatch
-from edge_agent.rules.wrong_way import WrongWayWatch
-from edge_agent.rules.zones import ZoneWatch
 from tests.events.parts import frame, track
-from tests.rules.scene import EVERYWHERE, foot_at
+from tests.rules.scene import OF_ZONES, foot_at
 
 COOLDOWN_S = 2.0
 KINDS = [RuleKind.LOITERING, RuleKind.STOPPED_VEHICLE, RuleKind.WRONG_WAY, RuleKind.CROWDING]
@@ -37,28 +33,6 @@ class Switch(Arming):
 
     def armed(self, at: datetime) -> bool:
         return self.on
-
-
-def watch_of(kind: RuleKind, arming: Arming) -> RuleStage:
-    every = {
-        "id": "rule",
-        "kind": kind,
-        "zone": EVERYWHERE,
-        "labels": ("car",),
-        "severity": Severity.INFO,
-        "cooldown_s": COOLDOWN_S,
-        "schedule": None,
-    }
-    if kind is RuleKind.LOITERING:
-        return ZoneWatch(ZoneRule(**every, min_duration_s=1.0, grace_s=1.0), arming)  # type: ignore[arg-type]
-    if kind is RuleKind.STOPPED_VEHICLE:
-        return StoppedWatch(StoppedRule(**every, still_s=2.0), arming)  # type: ignore[arg-type]
-    if kind is RuleKind.WRONG_WAY:
-        arrow = ((0.2, 0.5), (0.8, 0.5))
-        rule = WrongWayRule(**every, arrow=arrow, angle_deg=60.0, min_distance=0.1)  # type: ignore[arg-type]
-        return WrongWayWatch(rule, arming)
-    crowding = CrowdingRule(**every, count=2, min_duration_s=1.0, release_count=1)  # type: ignore[arg-type]
-    return CrowdWatch(crowding, arming)
 
 
 @dataclass(frozen=True)
@@ -116,7 +90,8 @@ class Play:
         self._lives = [0, 0, 0]
 
     def _build(self) -> None:
-        self.watch = watch_of(self._kind, self.arming)
+        rule = replace(OF_ZONES[self._kind], cooldown_s=COOLDOWN_S)
+        self.watch = watch_of(rule, self.arming, UTC, None)
         self.started_mono.append([])
 
     def all(self, script: list[Scene]) -> list[RuleObservation]:
@@ -140,11 +115,10 @@ class Play:
             self._build()  # while the tracks live on
 
     def finish(self, reason: str) -> None:
-        self.reported += [
-            observation
-            for observation in self.watch.finish(reason)
-            if isinstance(observation, RuleObservation)
-        ]
+        for observation in self.watch.finish(reason):
+            assert isinstance(observation, RuleObservation)
+            assert (observation.phase, observation.end_reason) == ("end", reason)
+            self.reported.append(observation)
 
     def _take(self, moment: Frame, tracks: list[Track], most: int) -> None:
         for number, observation in enumerate(self.watch.update(moment, Tracks(tuple(tracks)))):
@@ -152,7 +126,11 @@ class Play:
                 return  # not taken: the generator is dropped where it stands
             assert isinstance(observation, RuleObservation)
             self.reported.append(observation)
+            if not self.arming.on:
+                assert (observation.phase, observation.end_reason) == ("end", "disarmed")
             if observation.phase == "start":
+                about = observation.track
+                assert about is None or (about.confirmed, about.label) == (True, "car"), "crowds have none"
                 self.started_mono[-1].append(moment.captured_mono)
 
     def _track(self, n: int, act: Act, number: int, gap: float) -> Track | None:
@@ -217,3 +195,20 @@ def test_these_scripts_do_make_events(kind: RuleKind, phase: str) -> None:
         return any(observation.phase == phase for observation in Play(kind).all(script))
 
     find(plays, makes_it, settings=settings(max_examples=2000, derandomize=True, phases=[Stage.generate]))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_observation_that_was_not_stored_is_reported_again(kind: RuleKind) -> None:
+    """The disk fails in every other frame while a car, or a crowd, comes, stands, goes on and vanishes."""
+    went = [(12, -0.2, TrackState.MOVING), (16, 0.0, TrackState.MOVING), (9, -0.2, TrackState.MOVING)]
+    stored = []
+    for failing in (None, 0, 1):
+        play = Play(kind)
+        for frames, speed, state in (*went, (30, 0.0, None)):
+            act = Act(1, 0.2, speed, state, "car")
+            others = act if kind is RuleKind.CROWDING else replace(act, state=None)
+            for number in range(frames):
+                play.scene(Scene((act, others, others), True, 0 if number % 2 == failing else 99, None))
+        stored.append(phases_of(play.reported))
+    assert stored[0] == stored[1] == stored[2]
+    assert {phase for order in stored[0].values() for phase in order} >= {"start", "end"}

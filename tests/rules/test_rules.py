@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from edge_agent.core.facts import CountsObservation, ObjectObservation, Phase
+from edge_agent.core.facts import Phase
 from edge_agent.core.model import Box, Track, Tracks, TrackState
+from edge_agent.rules.flow import FlowSampler
 from edge_agent.rules.objects import MAX_COUNTED_IDS, ObjectCounter, ObjectReporter
 from tests.events.parts import frame, track
 
@@ -56,7 +57,7 @@ def test_a_moving_object_is_reported_once_a_minute_and_a_parked_one_never() -> N
 
 
 def test_a_car_that_was_parked_before_it_was_seen_is_reported_and_counted_when_it_moves() -> None:
-    reporter, counter = ObjectReporter(), ObjectCounter(60.0)
+    reporter, counter = ObjectReporter(), ObjectCounter(60.0, FlowSampler())
     parked, moving = replace(track(state=TrackState.STATIONARY), parked_before=True), track()
     assert reported(reporter, 0.0, [parked]) == []
     assert counted(counter, 0.0, parked) == []
@@ -66,7 +67,7 @@ def test_a_car_that_was_parked_before_it_was_seen_is_reported_and_counted_when_i
 
 
 def test_a_car_that_was_parked_before_it_was_seen_and_vanishes_is_never_reported() -> None:
-    reporter, counter = ObjectReporter(), ObjectCounter(60.0)
+    reporter, counter = ObjectReporter(), ObjectCounter(60.0, FlowSampler())
     reported(reporter, 0.0, [replace(track(state=TrackState.STATIONARY), parked_before=True)])
     gone = replace(track(state=TrackState.ENDED), parked_before=True)
     assert reported(reporter, 1.0, ended=[gone]) == []
@@ -127,7 +128,7 @@ def counted(counter: ObjectCounter, mono: float, *tracks: Track) -> list[tuple[f
 
 
 def test_each_object_counts_once_in_the_interval_it_is_confirmed_in() -> None:
-    counter = ObjectCounter(60.0)
+    counter = ObjectCounter(60.0, FlowSampler())
     counted(counter, 0.0, track("a"), track("b", label="car"), track("ghost", confirmed=False))
     counted(counter, 30.0, track("a"), track("c"))
     assert counted(counter, 60.0, track("a"), track("d")) == [(0.0, 60.0, {"motorcycle": 2, "car": 1})]
@@ -135,12 +136,12 @@ def test_each_object_counts_once_in_the_interval_it_is_confirmed_in() -> None:
 
 
 def test_an_empty_interval_is_not_reported() -> None:
-    counter = ObjectCounter(60.0)
+    counter = ObjectCounter(60.0, FlowSampler())
     assert [counted(counter, float(mono)) for mono in range(0, 300, 30)] == [[]] * 10
 
 
 def test_an_object_that_is_still_there_is_not_counted_again() -> None:
-    counter = ObjectCounter(60.0)
+    counter = ObjectCounter(60.0, FlowSampler())
     counted(counter, 0.0, track("stays"))
     counted(counter, 60.0, track("stays"))
     for number in range(MAX_COUNTED_IDS + 10):
@@ -150,21 +151,16 @@ def test_an_object_that_is_still_there_is_not_counted_again() -> None:
 
 
 def test_what_was_counted_is_reported_when_the_agent_stops() -> None:
-    counter = ObjectCounter(60.0)
+    counter = ObjectCounter(60.0, FlowSampler())
     counted(counter, 0.0, track("a"))
     counted(counter, 20.0)
-    assert list(counter.finish("restart")) == [CountsObservation(0.0, 20.0, {"motorcycle": 1})]
+    (last,) = counter.finish("restart")
+    assert (last.from_mono, last.to_mono, last.new) == (0.0, 20.0, {"motorcycle": 1})
     assert list(counter.finish("restart")) == []
 
 
 def test_a_brief_object_that_ends_with_its_first_label_counts() -> None:
-    counter = ObjectCounter(60.0)
+    counter = ObjectCounter(60.0, FlowSampler())
     list(counter.update(frame(0.0), Tracks((), (track("brief", state=TrackState.ENDED),))))
     (observation,) = counter.finish("restart")
     assert observation.new == {"motorcycle": 1}
-
-
-def test_observations_carry_phases_that_the_wire_knows() -> None:
-    (observation,) = ObjectReporter().update(frame(1.0), Tracks((track(),)))
-    assert isinstance(observation, ObjectObservation)
-    assert observation.phase.value == "start"

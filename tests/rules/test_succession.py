@@ -9,23 +9,15 @@ import numpy as np
 import pytest
 
 from edge_agent.config.model.settings import RuleKind, ZoneRule
-from edge_agent.core.model import Severity, Track, Tracks
+from edge_agent.core.model import Track, Tracks
 from edge_agent.rules.zones import ZoneWatch
 from tests.events.parts import frame, track
-from tests.rules.scene import ALWAYS, EVERYWHERE, foot_at
+from tests.rules.scene import ALWAYS, IN_ZONE, foot_at
 
 FPS, SECONDS, BREAKS_EVERY_S = 5, 120, 20.0
 NEAR, FAR = (0.1, 0.6), (0.9, 0.95)  # corners of the yard; a person is 0.05 x 0.25
 RULE = ZoneRule(
-    id="dwell",
-    kind=RuleKind.LOITERING,
-    zone=EVERYWHERE,
-    labels=("person",),
-    min_duration_s=0.0,
-    grace_s=5.0,
-    severity=Severity.INFO,
-    cooldown_s=0.0,
-    schedule=None,
+    **{**IN_ZONE, "labels": ("person",)}, kind=RuleKind.LOITERING, min_duration_s=0.0, grace_s=5.0
 )
 
 

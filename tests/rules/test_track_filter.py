@@ -2,47 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC
-from typing import Any
 
 import pytest
 
 from edge_agent.config.model.settings import (
     AnyRule,
-    CrowdingRule,
     Line,
     LineRule,
     RuleKind,
-    StoppedRule,
-    WrongWayRule,
-    ZoneRule,
 )
 from edge_agent.core.facts import Phase
 from edge_agent.core.geometry import Polygon
-from edge_agent.core.model import Severity, Track
+from edge_agent.core.model import Track
 from edge_agent.rules.build import watch_of
-from tests.rules.scene import ALWAYS, EVERYWHERE, Actor, going, played
+from tests.rules.scene import ALWAYS, EVERY, EVERYWHERE, OF_ZONES, Actor, going, played
 
-EVERY: Mapping[str, Any] = {
-    "id": "rule",
-    "labels": ("car",),
-    "severity": Severity.INFO,
-    "cooldown_s": 0.0,
-    "schedule": None,
-}
-OF_ZONES: tuple[AnyRule, ...] = (
-    ZoneRule(**EVERY, kind=RuleKind.ZONE_INTRUSION, zone=EVERYWHERE, min_duration_s=1.0, grace_s=1.0),
-    ZoneRule(**EVERY, kind=RuleKind.LOITERING, zone=EVERYWHERE, min_duration_s=8.0, grace_s=5.0),
-    StoppedRule(**EVERY, kind=RuleKind.STOPPED_VEHICLE, zone=EVERYWHERE, still_s=5.0),
-    WrongWayRule(**EVERY, kind=RuleKind.WRONG_WAY, zone=EVERYWHERE, arrow=((0.2, 0.5), (0.8, 0.5))),
-    CrowdingRule(
-        **EVERY, kind=RuleKind.CROWDING, zone=EVERYWHERE, count=2, min_duration_s=1.0, release_count=1
-    ),
-)
 LINE = Line("lane", (0.7, 0.0), (0.7, 1.0))
-ALL: tuple[AnyRule, ...] = (*OF_ZONES, LineRule(**EVERY, kind=RuleKind.LINE_CROSSING, line=LINE))
+ALL: tuple[AnyRule, ...] = (*OF_ZONES.values(), LineRule(**EVERY, kind=RuleKind.LINE_CROSSING, line=LINE))
 
 
 def scored(actor: Actor, score: float) -> Actor:
@@ -69,7 +47,7 @@ def test_a_rule_reports_objects_with_its_least_score_and_no_others(rule: AnyRule
     assert reports(replace(rule, min_score=0.61)) == 0
 
 
-@pytest.mark.parametrize("rule", OF_ZONES, ids=lambda rule: rule.kind.value)
+@pytest.mark.parametrize("rule", OF_ZONES.values(), ids=lambda rule: rule.kind.value)
 def test_objects_in_an_excluded_part_are_not_in_the_zone(rule: AnyRule) -> None:
     assert not isinstance(rule, LineRule)
 
@@ -86,6 +64,6 @@ def test_objects_in_an_excluded_part_are_not_in_the_zone(rule: AnyRule) -> None:
 def test_a_score_that_rises_is_reported_then() -> None:
     """The mean of the first inferences is low: the far car is small."""
     far, near = (scored(going((0, 0.95, 0.5), (14, 0.5, 0.5)), score) for score in (0.5, 0.7))
-    rule = replace(OF_ZONES[0], min_score=0.6)
+    rule = replace(OF_ZONES[RuleKind.ZONE_INTRUSION], min_score=0.6)
     found = played(watch_of(rule, ALWAYS, UTC, None), 14, lambda t: (far if t < 6 else near)(t))  # type: ignore[arg-type]
     assert [(each.phase, round(each.last_mono)) for each in found] == [(Phase.START, 6)]

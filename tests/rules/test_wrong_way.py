@@ -11,24 +11,18 @@ import pytest
 
 from edge_agent.config.model.settings import RuleKind, Schedule, WrongWayRule, Zone
 from edge_agent.core.facts import AgainstArrow, RuleObservation
-from edge_agent.core.model import Severity, Track, Tracks, TrackState
+from edge_agent.core.model import Track, TrackState
 from edge_agent.rules.schedule import Arming
 from edge_agent.rules.wrong_way import WrongWayWatch
-from tests.events.parts import frame
-from tests.rules.scene import ALWAYS, EVERYWHERE, Actor, going, played, reported
+from tests.rules.scene import ALWAYS, IN_ZONE, Actor, going, played, reported
 
 ASPECT = 360 / 640  # of the pictures in these tests
 RULE = WrongWayRule(
-    id="one-way",
+    **{**IN_ZONE, "labels": ("car", "motorcycle")},
     kind=RuleKind.WRONG_WAY,
-    zone=EVERYWHERE,
     arrow=((0.2, 0.5), (0.8, 0.5)),  # to the right
     angle_deg=60.0,
     min_distance=0.1,
-    labels=("car", "motorcycle"),
-    severity=Severity.INFO,
-    cooldown_s=0.0,
-    schedule=None,
 )
 SMALL = (0.06, 0.12)
 
@@ -69,6 +63,7 @@ def test_an_object_that_goes_against_the_arrow_is_reported_and_one_along_or_acro
     assert [phase for phase, _ in reported(observations)] == expected
     for observation in observations:
         assert facts(observation).angle_deg == pytest.approx(abs(degrees), abs=3)
+    assert bool(played(watching(), 6, at_angle(degrees, jitter=0.1))) == bool(expected)
 
 
 @pytest.mark.parametrize("fps", [2.0, 5.0, 10.0, 25.0])
@@ -111,15 +106,6 @@ def test_an_object_that_leaves_the_zone_has_left() -> None:
 def test_a_box_that_jitters_goes_nowhere(jitter: float) -> None:
     car = going((0, 0.5, 0.5), (1800, 0.5, 0.5), size=(0.2, 0.3), jitter=jitter)
     assert played(watching(), 1800, car) == []
-
-
-@pytest.mark.parametrize("degrees", [0, 30, -60, 90])
-def test_ordinary_traffic_with_boxes_that_jitter_is_not_reported(degrees: float) -> None:
-    assert played(watching(), 6, at_angle(degrees, jitter=0.1)) == []
-
-
-def test_an_object_that_goes_against_it_is_reported_although_the_box_jitters() -> None:
-    assert reported(played(watching(), 6, at_angle(180, jitter=0.1)))[0] == ("start", None)
 
 
 def test_a_car_that_reverses_into_a_gap_is_not_reported() -> None:
@@ -202,14 +188,6 @@ def test_a_track_that_is_found_again_on_the_next_rider_has_not_jumped_against_th
     assert played(watching(), 8, rider) == []
 
 
-def test_other_labels_and_what_is_not_confirmed_are_not_reported() -> None:
-    def unsure(t: float) -> Track | None:
-        rider = at_angle(180)(t)
-        return rider and replace(rider, confirmed=False, state=TrackState.TENTATIVE)
-
-    assert played(watching(), 6, unsure, at_angle(180, name="p", label="person")) == []
-
-
 def test_each_of_two_is_reported_but_within_the_cooldown_only_the_first() -> None:
     riders = at_angle(180, name="a"), at_angle(180, name="b")
     assert [phase for phase, _ in reported(played(watching(), 6, *riders))].count("start") == 2
@@ -222,44 +200,7 @@ def test_while_the_rule_is_not_armed_there_are_no_events() -> None:
     watch = WrongWayWatch(
         replace(RULE, schedule=night), Arming(night, ZoneInfo("Asia/Ho_Chi_Minh"), frozenset())
     )
-    rider, later = (going((t, 0.9, 0.5), (t + 8, 0.1, 0.5), size=SMALL) for t in (0.0, 20.0))
+    rider = going((0, 0.9, 0.5), (8, 0.1, 0.5), size=SMALL)
     evening = datetime.fromisoformat("2026-11-24T21:59:57+07:00")
     (start, _) = played(watch, 9, rider, at=evening)
     assert start.started_mono >= 3.0
-    morning = datetime.fromisoformat("2026-11-25T04:59:36+07:00")
-    assert reported(played(watch, 8, later, begin_s=20, at=morning)) == [("start", None), ("end", "disarmed")]
-
-
-@pytest.mark.parametrize("reason", ["camera", "restart", "reload"])
-def test_what_is_open_ends_with_the_pipeline(reason: str) -> None:
-    watch = watching()
-    played(watch, 3, at_angle(180))
-    assert reported(watch.finish(reason)) == [("end", reason)]
-    assert reported(watch.finish(reason)) == []
-
-
-def test_observations_that_were_not_stored_are_reported_again() -> None:
-    watch, rider = watching(), at_angle(180)
-    times = iter(n / 5 for n in range(30))
-    for t in times:
-        seen = rider(t)
-        assert seen
-        first = next(iter(watch.update(frame(t), Tracks((seen,)))), None)
-        if first is not None:
-            break
-    seen = rider(next(times))
-    assert seen
-    (again,) = watch.update(frame(seen.last_seen_mono), Tracks((seen,)))
-    assert first is not None
-    assert (again.phase, again.event_id) == (first.phase, first.event_id)
-    for t in (3.0, 3.2):
-        assert next(iter(watch.update(frame(t), Tracks(())))).end_reason == "lost"
-    assert reported(watch.update(frame(3.4), Tracks(()))) == [("end", "lost")]
-    assert reported(watch.update(frame(3.6), Tracks(()))) == []
-
-
-def test_a_rule_rebuilt_while_a_track_lives_on_reports_another_event() -> None:
-    driver = going((0, 0.95, 0.5), (12, 0.05, 0.5), size=SMALL)
-    first, second = played(watching(), 6, driver), played(watching(), 6, driver, begin_s=6)
-    assert {observation.phase for observation in (first[0], second[0])} == {"start"}
-    assert first[0].event_id != second[0].event_id

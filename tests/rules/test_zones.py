@@ -3,9 +3,8 @@ once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, time
+from datetime import datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,26 +12,21 @@ import pytest
 
 from edge_agent.config.model.settings import RuleKind, Schedule, Zone, ZoneRule
 from edge_agent.core.facts import Phase, RuleObservation, Stay
-from edge_agent.core.model import Box, Severity, Track, Tracks, TrackState
+from edge_agent.core.model import Box, Severity, Track, TrackState
 from edge_agent.rules.schedule import Arming
 from edge_agent.rules.zones import ZoneWatch
-from tests.events.parts import frame, track
-from tests.rules.scene import EPOCH, played, reported
+from tests.events.parts import track
+from tests.rules.scene import EPOCH, IN_ZONE, played, reported
 
 SITE = ZoneInfo("Asia/Ho_Chi_Minh")
 YARD = Zone("yard", ((0.0, 0.5), (1.0, 0.5), (1.0, 1.0), (0.0, 1.0)))
 INTRUSION = ZoneRule(
-    id="yard-night",
+    **{**IN_ZONE, "zone": YARD, "labels": ("person",), "severity": Severity.ALARM, "cooldown_s": 60.0},
     kind=RuleKind.ZONE_INTRUSION,
-    zone=YARD,
-    labels=("person",),
     min_duration_s=1.0,
     grace_s=1.0,
-    severity=Severity.ALARM,
-    cooldown_s=60.0,
-    schedule=None,
 )
-LOITERING = replace(INTRUSION, id="yard-dwell", kind=RuleKind.LOITERING, min_duration_s=30.0, grace_s=5.0)
+LOITERING = replace(INTRUSION, kind=RuleKind.LOITERING, min_duration_s=30.0, grace_s=5.0)
 NIGHT = Schedule(frozenset(range(7)), time(22), time(5))
 INSIDE, OUTSIDE = Box(0.4, 0.5, 0.5, 0.9), Box(0.4, 0.1, 0.5, 0.4)
 ABOVE = Box(0.4, 0.2, 0.5, 0.7)  # most of it is outside, but it stands in the yard
@@ -83,12 +77,6 @@ def test_an_object_that_walks_through_in_less_is_not_reported() -> None:
 def test_what_counts_is_where_it_stands() -> None:
     assert reported(watched(watching(INTRUSION), 3, person(box=ABOVE))) == [("start", None)]
     assert watched(watching(INTRUSION), 3, person(box=OUTSIDE)) == []
-
-
-def test_other_labels_and_what_is_not_confirmed_are_not_reported() -> None:
-    dog = replace(person(), label="car", group="vehicle")
-    unsure = person(confirmed=False, state=TrackState.TENTATIVE)
-    assert watched(watching(INTRUSION), 5, dog, unsure) == []
 
 
 @pytest.mark.parametrize(("label", "group"), [("two-wheeler", "two-wheeler"), ("vehicle", "vehicle")])
@@ -149,14 +137,6 @@ def test_an_object_that_stays_long_is_reported_again_once_a_minute() -> None:
     assert len({observation.event_id for observation in observations}) == 1
 
 
-def test_a_second_stay_is_another_event() -> None:
-    watch = watching(replace(INTRUSION, cooldown_s=0.0))
-    first = watched(watch, 3, person())
-    watched(watch, 3, person(box=OUTSIDE), begin_s=3)
-    second = watched(watch, 3, person(), begin_s=6)
-    assert first[0].event_id != second[0].event_id
-
-
 @pytest.mark.parametrize(
     ("stay_s", "absent_s", "again_s", "expected"),
     [
@@ -176,23 +156,11 @@ def test_loitering_forgives_a_short_absence(
     assert [phase for phase, _ in reported(observations)] == expected
 
 
-@pytest.mark.parametrize(
-    ("local", "armed"),
-    [("21:59:30", False), ("22:00:30", True), ("04:59:30", True), ("05:00:30", False)],
-)
-def test_a_schedule_over_midnight_is_in_the_sites_own_time(local: str, armed: bool) -> None:
-    moment = datetime.fromisoformat(f"2026-11-24T{local}+07:00").astimezone(UTC)  # the box runs in UTC
-    observations = watched(watching(replace(INTRUSION, schedule=NIGHT)), 3, person(), at=moment)
-    assert bool(observations) == armed
-
-
-def test_an_object_that_is_there_when_the_rule_is_armed_is_reported_then_and_not_after_it() -> None:
+def test_an_object_that_is_there_when_the_rule_is_armed_is_reported_then() -> None:
     watch = watching(replace(INTRUSION, schedule=NIGHT))
     evening = datetime.fromisoformat("2026-11-24T21:59:50+07:00")
     (start,) = watched(watch, 20, person(), at=evening)
     assert start.started_mono == pytest.approx(10.0)
-    morning = datetime.fromisoformat("2026-11-25T04:59:35+07:00")
-    assert reported(watched(watch, 10, person(), begin_s=20, at=morning)) == [("end", "disarmed")]
 
 
 @pytest.mark.parametrize("reason", ["camera", "restart"])
@@ -211,16 +179,6 @@ def test_what_is_parked_stays_open_over_a_loss_of_the_camera() -> None:
     watched(watch, 4, car)
     assert list(watch.finish("camera", {"car"})) == []
     assert reported(list(watch.finish("restart"))) == [("end", "restart")]
-
-
-def test_an_observation_that_was_not_stored_is_reported_again() -> None:
-    watch = watching(INTRUSION)
-    watched(watch, 0.9, person())
-    untaken: Iterator[RuleObservation] = iter(watch.update(frame(2.0), Tracks((person(),))))
-    first = next(untaken)
-    untaken.close()  # type: ignore[attr-defined]  # the sink failed
-    (again,) = watch.update(frame(2.2), Tracks((person(),)))
-    assert (again.phase, again.event_id) == (first.phase, first.event_id)
 
 
 # --- a stay and its tracks ---
@@ -335,9 +293,3 @@ def test_when_the_first_track_is_found_again_the_other_is_reported() -> None:
     observations += watched(watch, 4, first_seen(0.0, "a"), first_seen(4.4, "b", STEP_ASIDE), begin_s=6.4)
     assert reported(observations) == [("start", None), ("start", None)]
     assert [observation.track and observation.track.id for observation in observations] == ["a", "b"]
-
-
-def test_a_rule_rebuilt_while_a_track_lives_on_reports_another_event() -> None:
-    first = watched(watching(INTRUSION), 4, person())
-    second = watched(watching(INTRUSION), 4, person(), begin_s=4)
-    assert first[0].event_id != second[0].event_id

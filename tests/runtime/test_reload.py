@@ -17,11 +17,11 @@ from tests.testbed.agent import write_config
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return config.load(
-        write_config(tmp_path, cameras=[{"id": "cam-1", "url": "rtsp://host/1"}], broker_port=1)
-    )
+    cameras = [{"id": "cam-1", "url": "rtsp://host/1"}]
+    return config.load(write_config(tmp_path, cameras=cameras, broker_port=1))
 
 
+NO_SNAPSHOTS = SnapshotPolicy.NONE
 SQUARE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))
 
 
@@ -36,10 +36,7 @@ SQUARE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))
         (lambda c: replace(c, privacy_masks=(SQUARE,)), RestartScope.STREAM),
         (lambda c: replace(c, report=replace(c.report, clips=ClipPolicy.UNMASKED)), RestartScope.STREAM),
         # Without snapshots there are no stills, and so maybe no main stream.
-        (
-            lambda c: replace(c, report=replace(c.report, snapshots=SnapshotPolicy.NONE)),
-            RestartScope.STREAM,
-        ),
+        (lambda c: replace(c, report=replace(c.report, snapshots=NO_SNAPSHOTS)), RestartScope.STREAM),
     ],
 )
 def test_as_much_begins_anew_as_the_change_needs(settings: Settings, change, expected: RestartScope) -> None:  # type: ignore[no-untyped-def]

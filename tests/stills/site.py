@@ -23,8 +23,9 @@ from edge_agent.core.model import VEHICLE, Severity
 from edge_agent.stills.maker import StillMaker
 from edge_agent.stills.moments import ObjectMoment, StillRequest
 from edge_agent.stills.recorder import CameraStills, StillRecorder
-from tests.capture.rig import RecordedBackoff, camera, eventually, frames, running
+from tests.capture.rig import RecordedBackoff, camera, frames, running
 from tests.events.parts import STAMP, maker
+from tests.testbed.mosquitto import wait_until
 from tests.testbed.numbered import STRIP_MASK, car_in, tick_of
 
 if TYPE_CHECKING:
@@ -105,15 +106,15 @@ class StillSite:
         with running(self.reader):
             if self.main is not None:
                 self.main.start()
-            self.recorder.start()
+            self.recorder.loop.start()
             try:
                 yield self
             finally:
                 self.recorder.stop()
                 if self.main is not None:
                     self.main.stop()
-                    assert self.main.join(10)
-                assert self.recorder.join(20)
+                    assert self.main.loop.join(10)
+                assert self.recorder.loop.join(20)
                 assert self.recorder.loop.failure is None
 
     def cars(self, count: int) -> list[SeenCar]:
@@ -133,7 +134,7 @@ class StillSite:
 
     def views(self, event_id: str) -> dict[str, SentStill]:
         """Wait for the still of an event; by the names of the views."""
-        eventually(lambda: self.recorder.made + self.recorder.missed > self._before, 30)
+        wait_until(lambda: self.recorder.made + self.recorder.missed > self._before, 30)
         return self._sent(event_id)
 
     def _sent(self, event_id: str) -> dict[str, SentStill]:

@@ -33,11 +33,11 @@ def test_the_thread_that_waits_for_a_requested_picture_is_not_taken_for_a_hangin
     monkeypatch.setattr(stills, "BEAT_S", 0.2)
     unused: Any = None
     recorder = StillRecorder(unused, unused, lambda *_: None, WorkloadLimiter(), SystemClock())
-    recorder.start()
+    recorder.loop.start()
     with recorder._decoding:  # as while a picture is taken for a command
         recorder.request(cast("StillMaker", UnusedMaker()), REQUEST)
         time.sleep(0.9)
         assert recorder.loop.since_beat_s() < 0.6
         recorder.stop()
-        assert recorder.join(2.0), "an agent that stops does not wait for the decoder"
+        assert recorder.loop.join(2.0), "an agent that stops does not wait for the decoder"
     assert recorder.missed == 1

@@ -20,8 +20,8 @@ from edge_agent.core.load_limits import WorkloadLimits
 from edge_agent.core.model import Severity
 from edge_agent.stills import recorder
 from edge_agent.stills.decode import StillUnavailable
-from tests.capture.rig import eventually
 from tests.stills.site import SeenCar, SentStill, StillSite
+from tests.testbed.mosquitto import wait_until
 from tests.testbed.numbered import car_in, numbered_clip, tick_of
 from tests.testbed.rtsp import RtspServer
 
@@ -91,8 +91,8 @@ def scene_of(site: StillSite, car: SeenCar) -> SeenScene:
 
 def wait_connected(site: StillSite) -> None:
     ring = None if site.main is None else site.main.ring
-    eventually(lambda: site.reader.ring.size_bytes > 0, 20)
-    eventually(lambda: not site.armed or (ring is not None and ring.size_bytes > 0), 20)
+    wait_until(lambda: site.reader.ring.size_bytes > 0, 20)
+    wait_until(lambda: not site.armed or (ring is not None and ring.size_bytes > 0), 20)
 
 
 @contextmanager
@@ -182,7 +182,7 @@ def test_a_request_connects_the_main_stream_for_one_picture_and_leaves_it(
         assert picture is not None
         assert picture.shape[:2] == MAIN[::-1]
         assert not site.main.ring.tapped
-        eventually(lambda: site.main is not None and site.main.ring.size_bytes == 0, 12)
+        wait_until(lambda: site.main is not None and site.main.ring.size_bytes == 0, 12)
 
 
 def test_without_a_main_stream_a_request_gives_the_whole_sub_stream(films: dict[str, Path]) -> None:
@@ -191,7 +191,7 @@ def test_without_a_main_stream_a_request_gives_the_whole_sub_stream(films: dict[
         with pytest.raises(StillUnavailable, match="sends nothing"):
             site.stills.take_now("snapshot-c-1", 0.5)
         with site.run():
-            eventually(lambda: site.reader.ring.size_bytes > 20_000, 20)
+            wait_until(lambda: site.reader.ring.size_bytes > 20_000, 20)
             media = site.stills.take_now("snapshot-c-2", 5.0)
     picture = cv2.imdecode(np.frombuffer(media.payload, np.uint8), cv2.IMREAD_COLOR)
     assert picture is not None
@@ -205,7 +205,7 @@ def test_a_camera_that_is_gone_gets_no_still_and_the_recorder_goes_on(films: dic
     ):
         cars = site.cars(3)[-1:]
         server.kill()
-        eventually(lambda: site.reader.ring.size_bytes == 0, 20)
+        wait_until(lambda: site.reader.ring.size_bytes == 0, 20)
         site.request("gone", cars)
-        eventually(lambda: site.recorder.missed == 1, 10)
+        wait_until(lambda: site.recorder.missed == 1, 10)
         assert site.outbox.drafts == []

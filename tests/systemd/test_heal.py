@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
+import runpy
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,18 +18,7 @@ from tests.testbed.modem_bus import FakeModem, FakeModemManager, bus_daemon
 
 PROGRAM = Path(__file__).resolve().parents[2] / "ansible/roles/edge_agent/files/edge_heal.py"
 HOUR_S = 3600.0
-
-
-def load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("edge_heal", PROGRAM)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-EDGE_HEAL = load()
+EDGE_HEAL = SimpleNamespace(**runpy.run_path(str(PROGRAM)))
 
 
 class Root:
@@ -177,11 +166,8 @@ def test_no_link_of_the_agents_user_is_followed(root: Root) -> None:
 def test_it_runs_with_nothing_but_python() -> None:
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-B", str(PROGRAM), "nonsense"],
-        capture_output=True,
-        text=True,
-        env={"PATH": os.environ["PATH"]},
-        check=False,
-    )
+        capture_output=True, text=True, env={"PATH": os.environ["PATH"]}, check=False,
+    )  # fmt: skip
     assert done.returncode == 1
     assert "usage: python3 -m edge_heal reset|reboot" in done.stderr
 

@@ -140,7 +140,7 @@ def test_where_another_program_manages_ethernet_nothing_is_written(manager: Root
 
 WRONG = [
     ({"lan": {"address": "10.0.0.9"}}, "with its network"),
-    ({"lan": {"address": "10.0.0.0/24"}}, "no address of a machine"),
+    ({"lan": {"address": "10.0.0.0/24"}}, "not the address of a machine"),
     ({"lan": {"address": "10.0.0.9/24", "gateway": "10.0.1.1"}}, "another address of 10.0.0.0/24"),
     ({"lan": {"address": "10.0.0.9/24", "gateway": "10.0.0.9"}}, "another address"),
     ({"lan": {"address": "10.0.0.9/24", "dns": ["dns.example"]}}, "dns.example"),
@@ -347,7 +347,7 @@ def test_the_page_asks_for_a_card_and_an_address_and_removes_them(manager: Root)
     refused = answered(manager, NetworkSettings(cameras=CameraNetworkSettings("10.9.1.0/24")))
     assert (refused.outcome, refused.detail) == (
         "refused",
-        "cameras: 10.9.1.0/24 is no address of a machine",
+        "cameras: 10.9.1.0/24 is not the address of a machine",
     )
     assert answered(manager, NetworkSettings(lan=None)).detail == "eth0"
     assert [path.name for path in (manager.folder / PROFILES).iterdir()] == ["edge-uplink.nmconnection"]

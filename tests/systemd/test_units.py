@@ -28,11 +28,13 @@ EXPOSED_AT_MOST = {
     "edge-agent-reboot.service": 1.5,
     # Root, over D-Bus, and the files of the network services.
     "edge-agent-network.service": 1.5,
-    # A page on port 443, which searches cameras.
-    "edge-agent-commission.service": 1.9,
+    # A page on port 443, which searches cameras; vcgencmd, as the agent on a Raspberry Pi.
+    "edge-agent-commission.service": 2.2,
     # Root: it writes a site's configuration and moves the agent's state.
     "edge-agent-commission-root.service": 1.8,
     "edge-agent-unclaim.service": 1.8,
+    # Cameras and brokers; vcgencmd.
+    "edge-agent-examination.service": 1.9,
 }
 WITH_DEVICES_AT_MOST = 1.9
 PROGRAM = "/opt/edge-agent/current/bin/edge-agent"
@@ -141,6 +143,18 @@ def test_every_line_of_a_unit_has_its_reason(unit: str) -> None:
     text = (UNITS / unit).read_text()
     bare = [line for line in keys_without_reason(text) if line.partition("=")[0] not in PLAIN]
     assert bare == []
+
+
+def devices(text: str) -> list[str]:
+    """The settings of a unit that are about devices."""
+    keys = ("PrivateDevices=", "DevicePolicy=", "DeviceAllow=", "SupplementaryGroups=")
+    return [line for line in text.splitlines() if line.startswith(keys)]
+
+
+def test_the_examination_reads_the_power_supply_of_a_raspberry_pi_as_the_agent() -> None:
+    of_agent = devices((UNITS / "examples/raspberry-pi.conf").read_text())
+    for unit in ("edge-agent-commission.service", "edge-agent-examination.service"):
+        assert devices((UNITS / unit).read_text()) == of_agent
 
 
 def test_a_rehearsal_that_runs_out_of_memory_does_not_stop_the_agent() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from edge_agent.capture.decode.picture import ArrayPicture
-from edge_agent.core.facts import ViewObservation
+from edge_agent.core.facts import Phase, ViewObservation, ViewState
 from edge_agent.core.model import Frame, Motion, Scene
 from edge_agent.tamper import CameraView
 from tests.testbed.noise import SensorNoise
@@ -70,6 +70,16 @@ def watch(
     for _ in range(round(seconds)):
         reported += view.update(camera.shoot(change, pan), NO_MOTION)
     return reported
+
+
+def phases(reported: Iterable[ViewObservation]) -> list[tuple[Phase, ViewState, str | None]]:
+    """Of each observation its phase, its state, and why it ended."""
+    return [(each.phase, each.state, each.end_reason) for each in reported]
+
+
+def started(state: ViewState) -> list[tuple[Phase, ViewState, str | None]]:
+    """``phases`` of a state that starts, and nothing else."""
+    return [(Phase.START, state, None)]
 
 
 def learned(folder: Path | None = None) -> tuple[CameraView, PaintedCamera]:

@@ -10,12 +10,12 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from edge_agent.config import last_good
 from edge_agent.config.model.settings import Settings
 from edge_agent.host.local_api.status import ask_status
+from tests.testbed.preloaded import PreloadedProcess, can_be_preloaded
 from tests.testbed.walker_model import WALKER_MODEL
 
 PATIENCE_S = 60.0
@@ -65,12 +65,15 @@ class AgentProcess:
         *options: str,
         environ: dict[str, str] | None = None,
         command: Sequence[str] = (sys.executable, "-m", "edge_agent", "run"),
+        fresh: bool = False,
     ) -> None:
+        """``fresh``: start Python too, for a test of the start itself; the default has imported the agent."""
+        self._fresh = fresh
         self._command = [*command, *options, str(config)]
         self._config = config
         self._environ = environ or {}
         self._log = config.with_name("agent.log")
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | PreloadedProcess | None = None
         self._asked: tuple[bytes, Settings] | None = None
         """The configuration file when it was last read, and what it says: to read it takes 4 ms of a core."""
 
@@ -78,14 +81,12 @@ class AgentProcess:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._process is not None and self._process.poll() is None:
             self.stop()
 
     @property
-    def process(self) -> subprocess.Popen[bytes]:
+    def process(self) -> subprocess.Popen[bytes] | PreloadedProcess:
         assert self._process is not None, "the agent was not started"
         return self._process
 
@@ -94,10 +95,12 @@ class AgentProcess:
         return self._log.read_text(encoding="utf-8")
 
     def start(self) -> None:
+        environ = {**os.environ, **self._environ}
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                self._command, stdout=log, stderr=log, env={**os.environ, **self._environ}
-            )
+            if not self._fresh and can_be_preloaded(self._command, self._environ):
+                self._process = PreloadedProcess(self._command[2:], environ, log.fileno())
+            else:
+                self._process = subprocess.Popen(self._command, stdout=log, stderr=log, env=environ)
 
     def stop(self) -> int:
         """Send SIGTERM; returns the exit code."""

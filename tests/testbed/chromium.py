@@ -15,7 +15,6 @@ import shutil
 import subprocess
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 PATIENCE_S = 30.0
@@ -72,9 +71,7 @@ class Chromium:
             self.ask(f"{domain}.enable")
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._process.terminate()
         try:
             self._process.wait(PATIENCE_S)
@@ -129,22 +126,21 @@ class Chromium:
         """Drag an element with the mouse to the place ``to``, x and y in 0..1 of the element ``over``."""
         x, y = self._middle(selector)
         self.ask("Input.dispatchMouseEvent", type="mousePressed", x=x, y=y, button="left", clickCount=1)
-        left, top, width, height = self.run(
-            f"(() => {{ const r = document.querySelector({json.dumps(over)}).getBoundingClientRect();"
-            " return [r.x, r.y, r.width, r.height]; })()"
-        )
+        left, top, width, height = self._rectangle(over)
         x, y = left + to[0] * width, top + to[1] * height
         self.ask("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y, button="left", buttons=1)
         self.ask("Input.dispatchMouseEvent", type="mouseReleased", x=x, y=y, button="left", clickCount=1)
 
     def _middle(self, selector: str) -> tuple[float, float]:
         """Scroll to the element, and return its middle in the window."""
-        x, y = self.run(
-            f"(() => {{ const e = document.querySelector({json.dumps(selector)});"
-            " e.scrollIntoView({block: 'center'});"
-            " const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()"
-        )
-        return x, y
+        self.run(f"document.querySelector({json.dumps(selector)}).scrollIntoView({{block: 'center'}})")
+        left, top, width, height = self._rectangle(selector)
+        return left + width / 2, top + height / 2
+
+    def _rectangle(self, selector: str) -> Any:
+        """Left, top, width and height of the element in the window."""
+        rectangle = f"document.querySelector({json.dumps(selector)}).getBoundingClientRect()"
+        return self.run(f"(r => [r.x, r.y, r.width, r.height])({rectangle})")
 
     def press(self, key: str) -> None:
         """Press one of KEYS, or a letter, a digit or a sign, as with a keyboard."""

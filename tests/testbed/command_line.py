@@ -20,5 +20,8 @@ class CommandResult:
 def run_command(*words: str | Path) -> CommandResult:
     """Not for ``run``, ``doctor`` and ``simulate``, which change signal handlers or end the process."""
     with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
-        code = main([str(word) for word in words])
+        try:
+            code = main([str(word) for word in words])
+        except SystemExit as end:  # of argparse
+            code = int(end.code or 0)
     return CommandResult(code, out.getvalue(), err.getvalue())

@@ -14,7 +14,6 @@ import select
 import shutil
 import subprocess
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from tests.testbed.rtsp import SYSTEM_PYTHON
@@ -44,9 +43,7 @@ class Desktop:
         assert self._next() == {"ready": True}
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for process in (self._service, self._bus):
             process.terminate()
             process.wait(PATIENCE_S)

@@ -65,12 +65,12 @@ class Gateway:
             self.state_dir,
             resend_limits=ResendLimits(first_s=1.0, per_s=1000, burst=1000),
         )
-        publisher.start()
+        publisher.loop.start()
         wait_until(lambda: publisher.online, what="session")
         publisher.publish_heartbeat(self._heartbeat(publisher.session))
         wait_until(lambda: self.outbox.stats().depth == 0, 20, "everything to be confirmed")
         publisher.stop()
-        assert publisher.join(5)
+        assert publisher.loop.join(5)
 
     def _heartbeat(self, session: str) -> bytes:
         stats = self.outbox.stats()
@@ -91,7 +91,7 @@ def gateway_in(state_dir: Path, stored: list[bytes], boot_id: str = "boot-1") ->
         storage=Storage(keep_free=10_000_000),
         clock=clock,
         clock_synced=lambda: True,
-        make_head=events.chain_head,
+        make_head=events.of_gateway,
     )
     outbox = EventOutbox(
         state_dir,

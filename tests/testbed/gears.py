@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -41,6 +41,9 @@ class EventCollector:
         event = json.loads(draft.encode(stamp))
         self.events.append(event)
         return stamp
+
+    def append_all(self, drafts: Sequence[Draft]) -> list[Stamp | None]:
+        return [self.append(draft) for draft in drafts]
 
     def objects(self, phase: str = "start") -> list[dict[str, Any]]:
         return [e for e in self.events if e["data"].get("phase") == phase]

@@ -3,8 +3,8 @@
 # a broker (mosquitto), an RTSP server (gst-rtsp-server), ffmpeg to make clips, PostgreSQL,
 # promtool, systemd-analyze, D-Bus with mmcli and nmcli, chrony, and SNMP.
 # With "deploy": also what `make test-deploy` boots boxes with; "image" and "packages": only what `make image` and
-# `make apt-repository` need; with "arm64": what emulates one; "browser": Chromium;
-# "rabbitmq": RabbitMQ with Erlang.
+# `make apt-repository` need; "images": also what boots an image for arm64; "arm64": what emulates one;
+# "browser": Chromium; "rabbitmq": RabbitMQ with Erlang.
 set -eu
 want=""
 need() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed' || want="$want $1"; }
@@ -36,7 +36,7 @@ if [ "${1:-}" = deploy ]; then
     need mmdebstrap
     need iproute2
 fi
-case "${1:-}" in packages | image) want="" ;; esac
+case "${1:-}" in packages | image | images) want="" ;; esac
 case "${1:-}" in
 packages | deploy)
     need apt-utils
@@ -44,7 +44,7 @@ packages | deploy)
     ;;
 esac
 case "${1:-}" in
-image | deploy)
+image | images | deploy)
     need mmdebstrap
     need arch-test
     need dosfstools
@@ -53,10 +53,17 @@ image | deploy)
     need e2fsprogs
     need xz-utils
     need iproute2
-    # Images for arm64 on another machine.
+    # Images for arm64 on another machine, with its own programs where it can: ansible/installers/native.sh.
     [ "$(dpkg --print-architecture)" = arm64 ] || need qemu-user-binfmt
+    need kmod
+    need nftables
+    need python3
     ;;
 esac
+if [ "${1:-}" = images ]; then
+    need qemu-system-arm
+    need qemu-efi-aarch64
+fi
 if [ "${1:-}" = browser ]; then
     need chromium
     need dbus-daemon

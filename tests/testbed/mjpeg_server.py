@@ -12,19 +12,19 @@ import hashlib
 import re
 import threading
 from collections.abc import Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Self
+from http.server import BaseHTTPRequestHandler
+
+from tests.testbed.small_server import HttpServer
 
 REALM, NONCE = "camera", "5f2c9d"
 
 
-class MjpegServer:
+class MjpegServer(HttpServer):
     """``pictures``: JPEG files as bytes, sent in turn for ever (or ``rounds`` times).
 
     ``style`` is how the camera writes the stream: ``plain`` (Content-Length, as most do), ``bare`` (no
-    Content-Length), ``dashes`` (the header's boundary already has its two dashes), ``quoted`` (the boundary
-    is quoted) and ``odd-type`` (parts are image/jpg).
+    Content-Length), ``dashes`` (the header's boundary already has its two dashes) or ``quoted`` (the boundary
+    is quoted).
     """
 
     def __init__(
@@ -38,6 +38,7 @@ class MjpegServer:
         auth: str = "basic",
         rounds: int | None = None,
     ) -> None:
+        super().__init__()
         self.pictures = list(pictures)
         self.period_s = 1 / fps
         self.style = style
@@ -45,27 +46,14 @@ class MjpegServer:
         self.rounds = rounds
         self.stalled = threading.Event()
         self.closing = threading.Event()
-        self._server: ThreadingHTTPServer | None = None
-        self._thread: threading.Thread | None = None
-        self.url = ""
 
-    def __enter__(self) -> Self:
-        handler = type("Handler", (_Handler,), {"mjpeg": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/video.mjpg"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="mjpeg-server")
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.closing.set()
-        assert self._server is not None
-        assert self._thread is not None
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().__exit__()
+
+    @property
+    def url(self) -> str:
+        return f"{self.origin}/video.mjpg"
 
     def stall(self) -> None:
         """Keep every connection open and send nothing more."""
@@ -94,49 +82,35 @@ class MjpegServer:
             return f'Basic realm="{REALM}"'
         return f'Digest realm="{REALM}", nonce="{NONCE}", qop="auth", algorithm=MD5'
 
+    def respond(self, request: BaseHTTPRequestHandler) -> None:
+        if not self.allows(request.headers.get("Authorization"), "GET", request.path):
+            request.send_response(401)
+            request.send_header("WWW-Authenticate", self.challenge())
+            request.send_header("Content-Length", "0")
+            request.end_headers()
+        elif request.path != "/video.mjpg":
+            request.send_error(404)
+        else:
+            boundary = {"dashes": "--frame", "quoted": '"frame"'}.get(self.style, "frame")
+            request.send_response(200)
+            request.send_header("Content-Type", f"multipart/x-mixed-replace; boundary={boundary}")
+            request.end_headers()
+            self._send_pictures(request)
 
-class _Handler(BaseHTTPRequestHandler):
-    mjpeg: MjpegServer
-
-    def do_GET(self) -> None:
-        camera = self.mjpeg
-        if not camera.allows(self.headers.get("Authorization"), "GET", self.path):
-            self.send_response(401)
-            self.send_header("WWW-Authenticate", camera.challenge())
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-            return
-        if self.path != "/video.mjpg":
-            self.send_error(404)
-            return
-        boundary = {"dashes": "--frame", "quoted": '"frame"'}.get(camera.style, "frame")
-        self.send_response(200)
-        self.send_header("Content-Type", f"multipart/x-mixed-replace; boundary={boundary}")
-        self.end_headers()
-        self._send_pictures()
-
-    def _send_pictures(self) -> None:
-        camera = self.mjpeg
+    def _send_pictures(self, request: BaseHTTPRequestHandler) -> None:
         count = 0
-        try:
-            while camera.rounds is None or count < camera.rounds * len(camera.pictures):
-                self._send_picture(camera.pictures[count % len(camera.pictures)])
-                count += 1
-                if camera.closing.wait(camera.period_s):
+        while self.rounds is None or count < self.rounds * len(self.pictures):
+            request.wfile.write(self._part(self.pictures[count % len(self.pictures)]))
+            count += 1
+            if self.closing.wait(self.period_s):
+                return
+            while self.stalled.is_set():
+                if self.closing.wait(0.05):
                     return
-                while camera.stalled.is_set():
-                    if camera.closing.wait(0.05):
-                        return
-        except (BrokenPipeError, ConnectionResetError):
-            return  # the client has gone
 
-    def _send_picture(self, jpeg: bytes) -> None:
-        kind = "image/jpg" if self.mjpeg.style == "odd-type" else "image/jpeg"
-        length = "" if self.mjpeg.style == "bare" else f"Content-Length: {len(jpeg)}\r\n"
-        self.wfile.write(f"--frame\r\nContent-Type: {kind}\r\n{length}\r\n".encode() + jpeg + b"\r\n")
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+    def _part(self, jpeg: bytes) -> bytes:
+        length = "" if self.style == "bare" else f"Content-Length: {len(jpeg)}\r\n"
+        return f"--frame\r\nContent-Type: image/jpeg\r\n{length}\r\n".encode() + jpeg + b"\r\n"
 
 
 def _md5(text: str) -> str:

@@ -19,7 +19,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from paho.mqtt import client as paho
@@ -38,6 +37,22 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def reserved_port() -> socket.socket:
+    """A port that no other process is given while the socket is open; a server with SO_REUSEADDR can listen.
+
+    Otherwise a port is anybody's while its broker is away: other tests ask for free ports all the time.
+    """
+    place = socket.socket()
+    place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    place.bind(("127.0.0.1", 0))
+    return place
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def wait_until(true: Callable[[], bool], timeout_s: float = LIFE_SIGN_S, what: str = "condition") -> None:
@@ -79,7 +94,8 @@ class Mosquitto:
         anonymous: bool = True,
         sys_interval_s: int = 0,
     ) -> None:
-        self.port = free_port()
+        self._place = reserved_port()
+        self.port = int(self._place.getsockname()[1])
         self._folder = folder / f"mosquitto-{self.port}"
         self._folder.mkdir(parents=True)
         self._process: subprocess.Popen[bytes] | None = None
@@ -102,15 +118,19 @@ class Mosquitto:
         self._config = self._folder / "mosquitto.conf"
         self._config.write_text("\n".join([*config, *lines, ""]), encoding="utf-8")
 
+    @property
+    def url(self) -> str:
+        """Its address, where it has no certificate."""
+        return f"mqtt://127.0.0.1:{self.port}"
+
     def __enter__(self) -> Self:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._process is not None:
             self.kill()
+        self._place.close()
 
     @property
     def log(self) -> str:
@@ -122,7 +142,7 @@ class Mosquitto:
             self._process = subprocess.Popen(
                 [binary(), "-c", str(self._config)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
-        wait_until(self._answers, what=f"mosquitto on port {self.port}")
+        wait_until(self._is_up, what=f"mosquitto on port {self.port}")
 
     def stop(self) -> None:
         """Send SIGTERM: the broker saves its state and disconnects its clients."""
@@ -155,14 +175,10 @@ class Mosquitto:
         self._process.wait(LIFE_SIGN_S)
         self._process = None
 
-    def _answers(self) -> bool:
+    def _is_up(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, f"mosquitto ended: {self.log}"
-        try:
-            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-        except OSError:
-            return False
-        return True
+        return answers(self.port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,9 +232,7 @@ class Subscriber:
         self.wait_for(lambda: self.subscriptions > 0)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._client.disconnect()
         self._client.loop_stop()
 
@@ -281,6 +295,11 @@ class Certificate:
     cert: Path
     key: Path
 
+    def server_context(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.cert, self.key)
+        return context
+
 
 class Authority:
     """A throw-away CA made with the openssl command."""
@@ -301,35 +320,28 @@ class Authority:
     def issue(self, common_name: str, *, san: str = "", valid: tuple[str, str] | None = None) -> Certificate:
         """A certificate for server and client use. ``san`` such as ``DNS:localhost,IP:127.0.0.1``;
         ``valid`` as two moments like ``20200101000000Z``, by default two days from now."""
-        number = len(list(self._folder.iterdir()))
-        made = Certificate(self._folder / f"{number}.pem", self._folder / f"{number}.key")
-        self._openssl(
-            *("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc"),
-            *_period(valid),
-            *("-CA", str(self.cert), "-CAkey", str(self._key), "-subj", f"/CN={common_name}"),
-            *(
-                "-keyout",
-                str(made.key),
-                "-out",
-                str(made.cert),
-                "-addext",
-                "basicConstraints=critical,CA:FALSE",
-            ),
-            *(("-addext", f"subjectAltName={san}") if san else ()),
-        )
-        return made
+        key = self._new(".key")
+        names = ("-addext", f"subjectAltName={san}") if san else ()
+        own = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-keyout", str(key))
+        return self._sign(common_name, key, *own, *_period(valid), *names)
 
     def renew(
         self, common_name: str, key: Path, *, valid: tuple[str, str] | None = None, days: int = 3
     ) -> Certificate:
         """Issue another certificate for an existing key."""
-        number = len(list(self._folder.iterdir()))
-        made = Certificate(self._folder / f"{number}.pem", key)
         period = ("-days", str(days)) if valid is None else _period(valid)
-        signed = ("-key", str(key), "-CA", str(self.cert), "-CAkey", str(self._key))
-        more = ("-addext", "extendedKeyUsage=clientAuth", "-addext", "basicConstraints=critical,CA:FALSE")
-        subject = ("-subj", f"/CN={common_name}", "-out", str(made.cert))
-        self._openssl("req", "-x509", *signed, *period, *subject, *more)
+        return self._sign(
+            common_name, key, "-key", str(key), *period, "-addext", "extendedKeyUsage=clientAuth"
+        )
+
+    def _new(self, suffix: str) -> Path:
+        return self._folder / f"{len(list(self._folder.iterdir()))}{suffix}"
+
+    def _sign(self, common_name: str, key: Path, *options: str) -> Certificate:
+        made = Certificate(self._new(".pem"), key)
+        signed = ("-CA", str(self.cert), "-CAkey", str(self._key), "-subj", f"/CN={common_name}")
+        leaf = ("-out", str(made.cert), "-addext", "basicConstraints=critical,CA:FALSE")
+        self._openssl("req", "-x509", *signed, *leaf, *options)
         return made
 
     def copy_to(self, folder: Path, passphrase: str) -> None:

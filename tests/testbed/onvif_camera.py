@@ -13,16 +13,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-import socketserver
 import threading
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 from typing import Any, Self
 
 from tests.testbed import onvif_soap, onvif_vendors
+from tests.testbed.scripted_rtsp import ScriptedRtsp
 
 NONCE = "4e6f6e6365"
 REALMS = {"hikvision": "IP Camera(C1234)", "dahua": "Login to 3G0A1B2C3D4E5F6", "other": "ONVIF"}
@@ -77,22 +76,18 @@ class OnvifCamera:
 
     def __enter__(self) -> Self:
         self._http = _Server((self.host, 0), type("Handler", (_Handler,), {"camera": self}))
-        self._rtsp = _RtspServer((self.host, 0), type("Rtsp", (_RtspHandler,), {"camera": self}))
-        self._threads = [
-            threading.Thread(target=server.serve_forever, args=(0.02,)) for server in (self._http, self._rtsp)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,))
+        self._thread.start()
+        login = f'Digest realm="{REALMS[self.vendor]}", nonce="1"'
+        refusal = f"RTSP/1.0 401 Unauthorized\r\nWWW-Authenticate: {login}"
+        self._rtsp = ScriptedRtsp({"DESCRIBE": refusal}, host=self.host).__enter__()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for server in (self._http, self._rtsp):
-            server.shutdown()
-            server.server_close()
-        for thread in self._threads:
-            thread.join()
+    def __exit__(self, *_: object) -> None:
+        self._rtsp.__exit__()
+        self._http.shutdown()
+        self._http.server_close()
+        self._thread.join()
 
     @property
     def port(self) -> int:
@@ -100,7 +95,7 @@ class OnvifCamera:
 
     @property
     def rtsp_port(self) -> int:
-        return int(self._rtsp.server_address[1])
+        return self._rtsp.port
 
     @property
     def device_url(self) -> str:
@@ -234,8 +229,7 @@ class _Handler(BaseHTTPRequestHandler):
         return self.camera.booked(right and fields.get("username") == self.camera.user)
 
     def _challenge(self) -> None:
-        realm = REALMS[self.camera.vendor]
-        challenge = f'Digest qop="auth", realm="{realm}", nonce="{NONCE}", stale="FALSE"'
+        challenge = f'Digest qop="auth", realm="{REALMS[self.camera.vendor]}", nonce="{NONCE}", stale="FALSE"'
         self._send(401, b"", "text/html", {"WWW-Authenticate": challenge})
 
     def _send(self, status: int, body: bytes, kind: str, headers: dict[str, str] | None = None) -> None:
@@ -248,24 +242,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
-
-
-class _RtspServer(socketserver.ThreadingTCPServer):
-    daemon_threads = True
-    allow_reuse_address = True
-
-
-class _RtspHandler(socketserver.StreamRequestHandler):
-    camera: OnvifCamera
-
-    def handle(self) -> None:
-        while self.rfile.readline().strip():
-            pass
-        realm = REALMS[self.camera.vendor]
-        self.wfile.write(
-            b"RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\n"
-            + f'WWW-Authenticate: Digest realm="{realm}", nonce="1"\r\n\r\n'.encode()
-        )
 
 
 def _md5(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -106,21 +106,17 @@ def _interfaces(camera: OnvifCamera, _: ET.Element) -> str:
 
 
 def _profiles(camera: OnvifCamera, call: ET.Element) -> str:
-    profiles = []
+    two = TR2 in call.tag
+    profiles = ""
     for kind in camera.streams:
-        if TR2 in call.tag:
+        if two:
             encoder = _encoder2(camera, kind, "tr2:VideoEncoder")
-            inner = f"<tr2:Configurations>{encoder}</tr2:Configurations>"
-            profiles.append(
-                f'<tr2:Profiles token="P-{kind}"><tr2:Name>{kind}</tr2:Name>{inner}</tr2:Profiles>'
-            )
+            inner = f"<tr2:Name>{kind}</tr2:Name><tr2:Configurations>{encoder}</tr2:Configurations>"
         else:
-            encoder = _encoder1(camera, kind, "tt:VideoEncoderConfiguration")
-            profiles.append(
-                f'<trt:Profiles token="P-{kind}"><tt:Name>{kind}</tt:Name>{encoder}</trt:Profiles>'
-            )
-    prefix = "tr2" if TR2 in call.tag else "trt"
-    return f"<{prefix}:GetProfilesResponse>{''.join(profiles)}</{prefix}:GetProfilesResponse>"
+            inner = f"<tt:Name>{kind}</tt:Name>{_encoder1(camera, kind, 'tt:VideoEncoderConfiguration')}"
+        prefix = "tr2" if two else "trt"
+        profiles += f'<{prefix}:Profiles token="P-{kind}">{inner}</{prefix}:Profiles>'
+    return f"<{prefix}:GetProfilesResponse>{profiles}</{prefix}:GetProfilesResponse>"
 
 
 def _encoder2(camera: OnvifCamera, kind: str, name: str) -> str:
@@ -215,10 +211,8 @@ def _set_clock(camera: OnvifCamera, call: ET.Element) -> str:
     if camera.follows_ntp:
         camera.clock_offset_s = 0.0  # the time of its NTP server is right
     elif "Year" in fields:
-        parts = (int(fields[name]) for name in ("Year", "Month", "Day", "Hour", "Minute", "Second"))
-        year, month, day, hour, minute, second = parts
-        from datetime import UTC
-
+        names = ("Year", "Month", "Day", "Hour", "Minute", "Second")
+        year, month, day, hour, minute, second = (int(fields[name]) for name in names)
         set_to = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
         camera.clock_offset_s = (set_to - datetime.now(UTC)).total_seconds()
     if camera.zone.startswith("ICT-7"):

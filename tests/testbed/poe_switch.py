@@ -17,7 +17,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 BASE = ".1.3.6.1.2.1.105.1.1.1.3.1"
@@ -85,9 +84,7 @@ class PoeSwitch:
             time.sleep(0.02)
         raise AssertionError((self._folder / "log").read_text())
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._process.terminate()
         self._process.wait(10)
 

@@ -8,13 +8,10 @@ from __future__ import annotations
 import base64
 import json
 import os
-import ssl
-import threading
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import http_ece
 from cryptography.hazmat.primitives import hashes
@@ -23,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.testbed.mosquitto import Authority
+from tests.testbed.small_server import HttpServer
 
 
 @dataclass(frozen=True)
@@ -34,35 +32,24 @@ class Push:
     body: bytes
 
 
-class PushService:
+class PushService(HttpServer):
     """``answers``, status and headers, are used one by one; then each message is accepted. ``close`` and
     ``open`` leave the port."""
 
     def __init__(self, folder: Path) -> None:
         authority = Authority(folder, "push CA")
+        super().__init__(authority.issue("push", san="DNS:localhost"))
         self.ca_file = authority.cert
-        self._certificate = authority.issue("push", san="DNS:localhost")
         self.answers: list[tuple[int, dict[str, str]]] = []
         self.accepted: list[Push] = []
         self.asked = 0
-        self._server: ThreadingHTTPServer | None = None
-        self._port = 0
-
-    def __enter__(self) -> Self:
-        self.open()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def reset(self) -> None:
         self.answers, self.accepted, self.asked = [], [], 0
 
     @property
     def name(self) -> str:
-        return f"localhost:{self._port}"
+        return f"localhost:{self.port}"
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -77,37 +64,17 @@ class PushService:
     def url(self, path: str) -> str:
         return f"https://{self.name}{path}"
 
-    def open(self) -> None:
-        service = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                service.asked += 1
-                status, headers = service.answers.pop(0) if service.answers else (201, {})
-                if status == 201:
-                    names = {name.lower(): value for name, value in self.headers.items()}
-                    service.accepted.append(Push(self.path, names, body))
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.end_headers()
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Not on the screen."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", self._port), Handler)
-        self._port = self._server.server_address[1]
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self._certificate.cert, self._certificate.key)
-        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
-        threading.Thread(target=self._server.serve_forever, args=[0.01], daemon=True).start()
-
-    def close(self) -> None:
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server = None
+    def respond(self, request: BaseHTTPRequestHandler) -> None:
+        body = request.rfile.read(int(request.headers["Content-Length"]))
+        self.asked += 1
+        status, headers = self.answers.pop(0) if self.answers else (201, {})
+        if status == 201:
+            names = {name.lower(): value for name, value in request.headers.items()}
+            self.accepted.append(Push(request.path, names, body))
+        request.send_response(status)
+        for name, value in headers.items():
+            request.send_header(name, value)
+        request.end_headers()
 
 
 @dataclass

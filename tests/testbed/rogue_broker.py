@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from types import TracebackType
 
 from tests.testbed.small_server import SmallServer
 
@@ -36,11 +35,9 @@ class RogueBroker(SmallServer):
         self.connects: list[bytes] = []  # the CONNECT packets
         self._answer = answer
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.cut()
-        super().__exit__(kind, error, trace)
+        super().__exit__()
 
     def talk(self, connection: socket.socket) -> None:
         self.connections += 1

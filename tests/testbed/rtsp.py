@@ -16,7 +16,6 @@ import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 SCRIPT = Path(__file__).with_name("rtsp_server.py")
@@ -33,7 +32,6 @@ class RtspServer:
         *,
         audio: Sequence[str] = (),
         drop: Mapping[str, Sequence[int]] | None = None,
-        damage: Mapping[str, Sequence[int]] | None = None,
         live: bool = False,
         delay_s: Mapping[str, float] | None = None,
         user: str | None = None,
@@ -52,9 +50,8 @@ class RtspServer:
             self._arguments += ["--mount", f"{mount}={','.join(str(name) for name in names)}"]
         for mount in audio:
             self._arguments += ["--audio", mount]
-        for option, faults in (("--drop", drop), ("--damage", damage)):
-            for mount, numbers in (faults or {}).items():
-                self._arguments += [option, f"{mount}={','.join(str(n) for n in numbers)}"]
+        for mount, numbers in (drop or {}).items():
+            self._arguments += ["--drop", f"{mount}={','.join(str(n) for n in numbers)}"]
         self._arguments += ["--live"] if live else []
         for mount, seconds in (delay_s or {}).items():
             self._arguments += ["--delay", f"{mount}={seconds}"]
@@ -65,15 +62,12 @@ class RtspServer:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.kill()
 
     @property
     def pid(self) -> int:
-        if self._process is None:
-            raise RuntimeError("the RTSP server does not run")
+        assert self._process is not None, "the RTSP server does not run"
         return self._process.pid
 
     def url(self, mount: str) -> str:
@@ -110,6 +104,5 @@ class RtspServer:
         process.stdout.close()
 
     def _signal(self, number: signal.Signals) -> None:
-        if self._process is None:
-            raise RuntimeError("the RTSP server does not run")
+        assert self._process is not None, "the RTSP server does not run"
         self._process.send_signal(number)

@@ -3,12 +3,12 @@
 Runs under Debian's own Python, which has ``gi`` (gir1.2-gst-rtsp-server-1.0):
 
     /usr/bin/python3 tests/testbed/rtsp_server.py --mount /stream=clip.mp4 [--mount /other=a.mp4,b.mp4]
-        [--audio /voice] [--drop /stream=25,26] [--damage /stream=25] [--user U --password P --auth digest]
+        [--audio /voice] [--drop /stream=25,26] [--user U --password P --auth digest]
         [--address 127.0.0.1] [--port 0]
 
 Prints its port as one line when it is ready. A mount of several files plays them one after the other, so
-that the picture size changes in mid-stream. ``--drop`` leaves out access units, ``--damage`` overwrites the
-middle of them, counted from 0 over the loop; both never touch the first second. H.264, H.265 and
+that the picture size changes in mid-stream. ``--drop`` leaves out access units, counted from 0 over the
+loop, but none of the first second. H.264, H.265 and
 MJPEG in .mp4, .mov, .mkv or .avi. Each client gets its own stream from the first access unit on; with
 ``--live`` from the next keyframe of a scene that has begun, so that all mounts show the same. ``--delay
 /stream=0.4`` sends each unit that much later than it was captured, as a slow encoder does. Stop it with a
@@ -113,23 +113,14 @@ def joined(clips: list[Clip]) -> Clip:
     return Clip(clips[0].media_type, clips[0].caps, units, offset)
 
 
-def damaged(data: bytes) -> bytes:
-    """The unit with noise in the middle that cannot be decoded; same length."""
-    third = len(data) // 3
-    return data[:third] + bytes((i * 37 + 11) % 251 + 1 for i in range(third)) + data[2 * third :]
-
-
 class Player:
     """Pushes the units of a clip into one client's appsrc, each at its time, in an endless loop."""
 
-    def __init__(
-        self, source: Any, clip: Clip, drop: set[int], damage: set[int], epoch_us: int | None, delay_s: float
-    ) -> None:
+    def __init__(self, source: Any, clip: Clip, drop: set[int], epoch_us: int | None, delay_s: float) -> None:
         """``epoch_us``: when the scene began; None: it begins for this client. ``delay_s``: of each unit."""
         self._source = source
         self._clip = clip
         self._drop = drop
-        self._damage = damage
         now_us, delay_us = GLib.get_monotonic_time(), round(delay_s * 1e6)
         self._started = (now_us if epoch_us is None else epoch_us) + delay_us
         self._index = 0
@@ -148,10 +139,8 @@ class Player:
         self._timer = 0
         position = self._index % len(self._clip.units)
         unit, base = self._unit(), self._base_ns() - self._begun_ns
-        early = unit.dts < Gst.SECOND
-        if early or position not in self._drop:
-            data = unit.data if early or position not in self._damage else damaged(unit.data)
-            buffer = Gst.Buffer.new_wrapped(data)
+        if unit.dts < Gst.SECOND or position not in self._drop:
+            buffer = Gst.Buffer.new_wrapped(unit.data)
             buffer.pts, buffer.dts = base + unit.pts, base + unit.dts
             if self._source.emit("push-buffer", buffer) != Gst.FlowReturn.OK:
                 return False
@@ -173,7 +162,7 @@ class Player:
         return max(0, (self._due_us() - int(GLib.get_monotonic_time())) // 1000)
 
 
-def clip_factory(clip: Clip, drop: set[int], damage: set[int], epoch_us: int | None, delay_s: float) -> Any:
+def clip_factory(clip: Clip, drop: set[int], epoch_us: int | None, delay_s: float) -> Any:
     factory = GstRtspServer.RTSPMediaFactory.new()
     factory.set_launch(
         f'( appsrc name=source is-live=true format=time caps="{clip.caps}"'
@@ -183,7 +172,7 @@ def clip_factory(clip: Clip, drop: set[int], damage: set[int], epoch_us: int | N
 
     def configure(_factory: Any, media: Any) -> None:
         source = media.get_element().get_by_name("source")
-        player = Player(source, clip, drop, damage, epoch_us, delay_s)
+        player = Player(source, clip, drop, epoch_us, delay_s)
         media.connect("unprepared", lambda _media: player.stop())
 
     factory.connect("media-configure", configure)
@@ -230,7 +219,6 @@ def main() -> None:
     parser.add_argument("--mount", action="append", default=[], metavar="/PATH=FILE[,FILE]")
     parser.add_argument("--audio", action="append", default=[], metavar="/PATH")
     parser.add_argument("--drop", action="append", default=[], metavar="/PATH=N[,N]")
-    parser.add_argument("--damage", action="append", default=[], metavar="/PATH=N[,N]")
     parser.add_argument("--live", action="store_true", help="all mounts show one scene that has begun")
     parser.add_argument("--delay", action="append", default=[], metavar="/PATH=SECONDS")
     parser.add_argument("--user")
@@ -248,13 +236,8 @@ def main() -> None:
     delays = {mount: float(seconds) for mount, _, seconds in (o.partition("=") for o in options.delay)}
     for mount, _, files in (o.partition("=") for o in options.mount):
         clip = joined([read_units(Path(f), repeat_sets=options.live) for f in files.split(",")])
-        factories[mount] = clip_factory(
-            clip,
-            numbers_of(mount, options.drop),
-            numbers_of(mount, options.damage),
-            epoch_us,
-            delays.get(mount, 0.0),
-        )
+        dropped, delay_s = numbers_of(mount, options.drop), delays.get(mount, 0.0)
+        factories[mount] = clip_factory(clip, dropped, epoch_us, delay_s)
     for mount, factory in factories.items():
         server.get_mount_points().add_factory(mount, factory)
     if options.user:

@@ -36,9 +36,10 @@ class ScriptedRtsp(SmallServer):
         answers: Mapping[str, Answer] | None = None,
         stream: Iterable[bytes] = (),
         tls: Path | None = None,
+        host: str = "127.0.0.1",
     ) -> None:
         """``tls``: key and certificate."""
-        super().__init__()
+        super().__init__(host)
         self._tls = tls
         self.requests: list[str] = []
         self._answers = {**USUAL, **(answers or {})}

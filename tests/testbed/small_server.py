@@ -1,4 +1,4 @@
-"""A server of a few lines on a free port, one client at a time."""
+"""Servers of a few lines on a free port: one client at a time, or HTTP."""
 
 from __future__ import annotations
 
@@ -6,18 +6,78 @@ import contextlib
 import socket
 import threading
 from abc import ABC, abstractmethod
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from tests.testbed.mosquitto import Certificate
 
 
-class SmallServer(ABC):
-    """Serves while the ``with`` lasts."""
+class HttpServer(ABC):
+    """HTTP, or HTTPS with a ``certificate``, while the ``with`` lasts.
 
-    def __init__(self) -> None:
+    ``close`` and ``open`` keep the port.
+    """
+
+    def __init__(self, certificate: Certificate | None = None, host: str = "127.0.0.1") -> None:
+        self.port = 0
+        self._certificate, self._host = certificate, host
+        self._server: ThreadingHTTPServer | None = None
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def origin(self) -> str:
+        return f"http{'s' if self._certificate else ''}://{self._host}:{self.port}"
+
+    @abstractmethod
+    def respond(self, request: BaseHTTPRequestHandler) -> None:
+        """Answer one request of any method, on a thread of its connection."""
+
+    def open(self) -> None:
+        self._server = ThreadingHTTPServer((self._host, self.port), self._handler())
+        self.port = int(self._server.server_address[1])
+        if self._certificate is not None:
+            context = self._certificate.server_context()
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        threading.Thread(target=self._server.serve_forever, args=[0.02], daemon=True).start()
+
+    def close(self) -> None:
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                with contextlib.suppress(ConnectionError):  # the client did not wait
+                    server.respond(self)
+
+            do_POST = do_PUT = do_GET
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Not on the screen."""
+
+        return Handler
+
+
+class SmallServer:
+    """Accepts clients while the ``with`` lasts. It closes each connection at once; a subclass that defines
+    ``talk`` serves it first."""
+
+    def __init__(self, host: str = "127.0.0.1") -> None:
         self.users: list[int] = []  # the uid of each client that is on this machine
         self._open: socket.socket | None = None
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server((host, 0))
         self.port = int(self._listener.getsockname()[1])
         self._thread = threading.Thread(target=self._accept, name=type(self).__name__, daemon=True)
 
@@ -25,14 +85,11 @@ class SmallServer(ABC):
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._thread.join(5)
 
-    @abstractmethod
     def talk(self, connection: socket.socket) -> None:
         """Serve one client until it or the test ends the connection."""
 

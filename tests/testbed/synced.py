@@ -1,17 +1,20 @@
-"""``edge-agent`` where the kernel reports a clock that NTP synchronises, which a lab machine may lack.
-
-``python -m tests.testbed.synced run CONFIG``.
-"""
+"""``edge-agent run`` with a clock that is synchronised, or not, whatever the kernel of this machine says."""
 
 from __future__ import annotations
 
+import os
 import sys
 
-from edge_agent.host.health import clock_sync
+from edge_agent.agent import Agent
+from edge_agent.cli import main as cli
+from edge_agent.host.health.clock_sync import KernelSync
+
+COMMAND = (sys.executable, "-m", "tests.testbed.synced", "run")
+UNSYNCED = {"TEST_CLOCK_UNSYNCED": "1"}
+"""Environment of an agent whose clock is not synchronised."""
 
 if __name__ == "__main__":
-    # Before the agent is imported, because it imports the function by name.
-    setattr(clock_sync, "read_kernel_sync", lambda: clock_sync.KernelSync(True, 0.0))  # noqa: B010
-    from edge_agent.cli.main import main
-
-    sys.exit(main())
+    assert Agent.__init__.__kwdefaults__ is not None
+    synced = "TEST_CLOCK_UNSYNCED" not in os.environ
+    Agent.__init__.__kwdefaults__["kernel_sync"] = lambda: KernelSync(synced, 0.0)
+    sys.exit(cli.main(sys.argv[1:]))

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import shutil
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.testbed.mosquitto import Authority, Certificate, Mosquitto, Subscriber, free_port, wait_until
+from tests.testbed.mosquitto import (
+    Authority,
+    Certificate,
+    Mosquitto,
+    Subscriber,
+    answers,
+    free_port,
+    wait_until,
+)
 
 
 @dataclass(frozen=True)
@@ -65,11 +72,6 @@ def strict_broker(
     inside = free_port()
     more = (*lines, f"listener {inside} 127.0.0.1")
     with Mosquitto(folder, *more, certificate=server, ca=ca, mutual=True) as broker:
-        wait_until(lambda: _answers(inside), what="the listener without TLS")
+        wait_until(lambda: answers(inside), what="the listener without TLS")
         with Subscriber(inside) as centre:
             yield broker, centre
-
-
-def _answers(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0

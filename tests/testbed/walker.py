@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,26 +44,36 @@ def people_clip(path: Path, people: Sequence[WalkPath], seconds: float, steps: f
     ``steps``: radians of the gait for each pixel.
     """
     feet = [[way(number / FPS) for way in people] for number in range(round(seconds * FPS))]
-    return made_once(path, f"people {steps} {feet}", lambda path: _film(path, feet, steps))
+    wanted = f"people {steps} {feet}"
+    return made_once(path, wanted, lambda path: film(path, _pictures(feet, steps), SIZE, {"crf": "23"}))
 
 
-def _film(path: Path, feet: Sequence[Sequence[tuple[float, float] | None]], steps: float) -> None:
+def _pictures(feet: Sequence[Sequence[tuple[float, float] | None]], steps: float) -> Iterator[NDArray[Any]]:
     """``feet``: of each person in each picture."""
     rng = np.random.default_rng(1)
     coarse = rng.integers(110, 170, (23, 40), np.uint8)
     place = cv2.cvtColor(cv2.resize(coarse, SIZE, interpolation=cv2.INTER_CUBIC), cv2.COLOR_GRAY2BGR)
     noise = SensorNoise(rng, 2, place.shape)
+    for now in feet:
+        picture = place.copy()
+        for x, y in filter(None, now):
+            draw_person(picture, x, foot=y, height=150, phase=steps * (x + 30 + y - 300))
+        yield noise.on(picture)
+
+
+def film(
+    path: Path, pictures: Iterable[NDArray[Any]], size: tuple[int, int], options: dict[str, str]
+) -> Path:
+    """Encode pictures, BGR or grey, as H.264 at 10 fps with a keyframe every 2 s; ``options``: of libx264."""
+    common = {"g": "20", "bf": "0", "preset": "veryfast"}
     with av.open(str(path), "w") as container:
-        options = {"g": "20", "crf": "23", "bf": "0", "preset": "veryfast"}
-        stream = container.add_stream("libx264", rate=FPS, options=options)
-        stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
-        for now in feet:
-            picture = place.copy()
-            for x, y in filter(None, now):
-                draw_person(picture, x, foot=y, height=150, phase=steps * (x + 30 + y - 300))
-            frame = av.VideoFrame.from_ndarray(noise.on(picture), format="bgr24")
-            container.mux(stream.encode(frame))
+        stream = container.add_stream("libx264", rate=FPS, options=common | options)
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        for picture in pictures:
+            form = "bgr24" if picture.ndim == 3 else "gray"
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format=form)))
         container.mux(stream.encode(None))
+    return path
 
 
 def draw_person(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from edge_agent.capture.decode.picture import ArrayPicture
 from edge_agent.core.model import (
     FULL_PICTURE,
     NO_INFERENCES,
@@ -31,36 +32,15 @@ from edge_agent.core.model import (
 from edge_agent.tracking.tracker import Tracker
 
 if TYPE_CHECKING:
-    from edge_agent.core.model import Colour, Gray
+    from edge_agent.core.model import Gray
 
 WIDTH, HEIGHT = 640, 360
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-class DrawnPicture:
+def drawn(luma: Gray) -> ArrayPicture:
     """A grey picture that was drawn rather than decoded."""
-
-    def __init__(self, luma: Gray) -> None:
-        self._luma = luma
-        self._luma.flags.writeable = False
-
-    @property
-    def width(self) -> int:
-        return int(self._luma.shape[1])
-
-    @property
-    def height(self) -> int:
-        return int(self._luma.shape[0])
-
-    def luma(self) -> Gray:
-        return self._luma
-
-    def bgr(self, region: Box = FULL_PICTURE) -> Colour:
-        x1, y1, x2, y2 = region.to_pixels(self.width, self.height)
-        return np.asarray(cv2.cvtColor(self._luma[y1:y2, x1:x2], cv2.COLOR_GRAY2BGR), dtype=np.uint8)
-
-    def scaled(self, size: tuple[int, int]) -> Colour:
-        return np.asarray(cv2.resize(self.bgr(), size), dtype=np.uint8)
+    return ArrayPicture(np.asarray(cv2.cvtColor(luma, cv2.COLOR_GRAY2BGR), np.uint8))
 
 
 def texture(seed: int, height: int, width: int, low: int, high: int) -> Gray:
@@ -107,18 +87,6 @@ def line(x: float, y: float, vx: float, vy: float, start: float = 0.0, end: floa
     return lambda t: (x + vx * (t - start), y + vy * (t - start)) if start <= t <= end else None
 
 
-def waypoints(*points: tuple[float, float, float]) -> Place:
-    """Straight between (time, x, y); absent before the first and after the last."""
-    ts, xs, ys = zip(*points, strict=True)
-
-    def place(t: float) -> tuple[float, float] | None:
-        if not ts[0] <= t <= ts[-1]:
-            return None
-        return float(np.interp(t, ts, xs)), float(np.interp(t, ts, ys))
-
-    return place
-
-
 def corners(x: int, y: int, w: int, h: int) -> tuple[float, float, float, float]:
     """Plain floats, so that no numpy scalar gets into the tracker."""
     return float(x), float(y), float(x + w), float(y + h)
@@ -136,29 +104,24 @@ def everything(world: World, t: float, tracks: Sequence[Track]) -> Inferences:
     return world.infer(t, [FULL_PICTURE])
 
 
-def budgeted(per_s: float) -> Callable[[], LookPolicy]:
+def budgeted(per_s: float) -> LookPolicy:
     """Infer the whole picture within a budget, where an object moves or a track needs it."""
+    allowance, last = 1.0, 0.0
 
-    def make() -> LookPolicy:
-        allowance = [1.0]
-        last = [0.0]
+    def policy(world: World, t: float, tracks: Sequence[Track]) -> Inferences:
+        nonlocal allowance, last
+        allowance, last = min(2.0, allowance + per_s * (t - last)), t
+        parked = [track.box for track in tracks if track.state is TrackState.STATIONARY]
+        moves = any(
+            not any(region.box.inside(box) > 0.5 for box in parked) for region in world.motion(t).regions
+        )
+        if allowance < 1.0 or not (moves or any(track.detection_priority > 0 for track in tracks)):
+            return NO_INFERENCES
+        allowance -= 1.0
+        world.inferences += 1
+        return everything(world, t, tracks)
 
-        def policy(world: World, t: float, tracks: Sequence[Track]) -> Inferences:
-            allowance[0] = min(2.0, allowance[0] + per_s * (t - last[0]))
-            last[0] = t
-            parked = [track.box for track in tracks if track.state is TrackState.STATIONARY]
-            moves = any(
-                not any(region.box.inside(box) > 0.5 for box in parked) for region in world.motion(t).regions
-            )
-            if allowance[0] < 1.0 or not (moves or any(track.detection_priority > 0 for track in tracks)):
-                return NO_INFERENCES
-            allowance[0] -= 1.0
-            world.inferences += 1
-            return everything(world, t, tracks)
-
-        return policy
-
-    return make
+    return policy
 
 
 @dataclass
@@ -185,24 +148,24 @@ class Run:
     def at(self, t: float) -> Tracks:
         return self.tracks[int(np.argmin(np.abs(np.array(self.times) - t)))]
 
-    def ids_on(self, thing: Thing, least_iou: float = 0.3) -> list[str]:
+    def ids_on(self, thing: Thing) -> list[str]:
         """Ids of the confirmed tracks that were on this object rather than on another, oldest first."""
         ids: dict[str, None] = {}
         for t, step in zip(self.times, self.tracks, strict=True):
             for track in step.confirmed:
                 overlaps = [(box.clipped().iou(track.box), o) for o in self.things if (box := o.box(t))]
                 best = max(overlaps, key=lambda pair: pair[0], default=(0.0, None))
-                if track.seen_now and best[1] is thing and best[0] >= least_iou:
+                if track.seen_now and best[1] is thing and best[0] >= 0.3:
                     ids[track.id] = None
         return list(ids)
 
 
 class World:
-    def __init__(self, *things: Thing, fps: float = 5.0, seed: int = 0) -> None:
+    def __init__(self, *things: Thing, fps: float = 5.0) -> None:
         self.things = list(things)
         self.fps = fps
         self.inferences = 0
-        self._ground = texture(1000 + seed, HEIGHT, WIDTH, 90, 150)
+        self._ground = texture(1000, HEIGHT, WIDTH, 90, 150)
         self._skins = [
             texture(
                 abs(thing.seed) or 1 + index, HEIGHT, WIDTH, 10 + 20 * (index % 4), 255 - 15 * (index % 4)
@@ -229,7 +192,7 @@ class World:
 
     def frame(self, t: float, number: int = 1) -> Frame:
         moment = START + timedelta(seconds=t)
-        return Frame("cam-1", number, 100.0 + t, moment, DrawnPicture(self.draw(t)))
+        return Frame("cam-1", number, 100.0 + t, moment, drawn(self.draw(t)))
 
     def draw(self, t: float) -> Gray:
         luma = self._ground.copy()

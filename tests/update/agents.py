@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 # What the root side asks of an agent, and no more: version, check and status socket. ``how`` is good,
@@ -43,26 +44,38 @@ def main():
 
 
 def wheel(folder: Path, version: str, how: str = "good", *, needs: str = "") -> Path:
-    meta = f"edge_agent-{version}.dist-info"
-    files = {
-        "agent_of_the_test.py": AGENT.format(version=version, how=how, takes=True),
-        f"{meta}/METADATA": f"Metadata-Version: 2.1\nName: edge-agent\nVersion: {version}\n{needs}",
-        f"{meta}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        f"{meta}/entry_points.txt": "[console_scripts]\nedge-agent = agent_of_the_test:main\n",
-        f"{meta}/RECORD": "",
-    }
-    return _packed(folder / f"edge_agent-{version}-py3-none-any.whl", files)
+    program = {"agent_of_the_test.py": AGENT.format(version=version, how=how, takes=True)}
+    return write_wheel(folder, version, program, meta=needs, runs="agent_of_the_test:main")
 
 
 def library(folder: Path, version: str) -> Path:
     """A dependency of the agent."""
-    meta = f"depended-{version}.dist-info"
-    files = {
-        f"{meta}/METADATA": f"Metadata-Version: 2.1\nName: depended\nVersion: {version}\n",
-        f"{meta}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        f"{meta}/RECORD": "",
+    return write_wheel(folder, version, {}, name="depended")
+
+
+def write_wheel(
+    folder: Path,
+    version: str,
+    files: Mapping[str, str | bytes],
+    *,
+    name: str = "edge_agent",
+    meta: str = "",
+    runs: str = "",
+    compression: int = zipfile.ZIP_STORED,
+) -> Path:
+    """``meta``: more lines of METADATA. ``runs``: what the command ``edge-agent`` calls."""
+    info, path = f"{name}-{version}.dist-info", folder / f"{name}-{version}-py3-none-any.whl"
+    about = {
+        "METADATA": f"Metadata-Version: 2.1\nName: {name.replace('_', '-')}\nVersion: {version}\n{meta}",
+        "WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        "entry_points.txt": f"[console_scripts]\nedge-agent = {runs}\n" if runs else "",
+        "RECORD": "",
     }
-    return _packed(folder / f"depended-{version}-py3-none-any.whl", files)
+    folder.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for file, content in {**files, **{f"{info}/{file}": text for file, text in about.items()}}.items():
+            archive.writestr(file, content)
+    return path
 
 
 def installed(folder: Path, version: str, how: str = "good", *, takes: bool = True) -> None:
@@ -76,11 +89,3 @@ def installed(folder: Path, version: str, how: str = "good", *, takes: bool = Tr
     agent.write_text(f"#!{sys.executable}\n{text}\n\nsys.exit(main())\n")
     agent.chmod(0o755)
     (agent.parents[1] / ".complete").touch()
-
-
-def _packed(path: Path, files: dict[str, str]) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, text in files.items():
-            archive.writestr(name, text)
-    return path

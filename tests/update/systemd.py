@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import threading
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 from uuid import uuid4
 
@@ -40,9 +39,7 @@ class Systemd:
         self._loop.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._loop.join(10)
         self._end()

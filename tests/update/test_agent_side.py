@@ -49,6 +49,7 @@ class Ordered:
     id: str = "order-1"
     texts: list[str] = field(default_factory=list)
     answer: CommandSucceeded | CommandFailed | None = None
+    begun: str = ""  # the reply at the beginning
 
     @property
     def order(self) -> CommandContext[Any]:
@@ -75,13 +76,24 @@ class Side:
         """The release server's CA is in root's settings."""
         self.box.set(ca_file=str(self.box.server.ca))
 
+    def begin(self, id_: str = "order-1", **more: Any) -> Ordered:
+        """Accept the command with the release that was published last."""
+        ordered = Ordered(arguments(self.box, **more), id_)
+        ordered.begun = text_of(self.updates.begin(ordered.order))
+        return ordered
+
+    @property
+    def published(self) -> Path:
+        """The wheel at the release server."""
+        return self.box.server.served / "wheels" / WHEEL
+
     def piece(
         self, index: int | None = None, *, name: str = WHEEL, of: str = "order-1"
     ) -> dict[str, list[int]]:
         """Send a piece, or only ask; returns what is still missing."""
         data = None
         if index is not None:
-            whole = (self.box.server.served / "wheels" / WHEEL).read_bytes()
+            whole = self.published.read_bytes()
             data = base64.b64encode(whole[index * PIECE : (index + 1) * PIECE]).decode()
         args = UpdatePieceArguments(update=of, wheel=name, index=index, data=data)
         found: dict[str, list[int]] = self.updates.accept_piece(Ordered(args).order).result["missing"]
@@ -122,21 +134,17 @@ def text_of(answer: Struct | CommandSucceeded | InProgress | CommandFailed | Non
 
 
 def test_pieces_come_over_a_restart_root_tries_the_release_and_the_centre_is_answered(side: Side) -> None:
-    ordered = Ordered(arguments(side.box))
-    assert (
-        text_of(side.updates.begin(ordered.order)) == "0.2.0 is not complete: pieces missing: 3, of wheels: 1"
-    )
+    ordered = side.begin()
+    assert ordered.begun == "0.2.0 is not complete: pieces missing: 3, of wheels: 1"
     assert side.piece(2) == {WHEEL: [0, 1]}
     side.start()
-    assert (
-        text_of(side.updates.resume(ordered.order))
-        == "0.2.0 is not complete: pieces missing: 2, of wheels: 1"
-    )
+    resumed = side.updates.resume(ordered.order)
+    assert text_of(resumed) == "0.2.0 is not complete: pieces missing: 2, of wheels: 1"
     assert side.piece() == {WHEEL: [0, 1]}
     assert side.piece(0) == {WHEEL: [1]}
     assert not side.box.request.exists()
     assert side.piece(1) == {}
-    assert (side.box.inbox / WHEEL).read_bytes() == (side.box.server.served / "wheels" / WHEEL).read_bytes()
+    assert (side.box.inbox / WHEEL).read_bytes() == side.published.read_bytes()
     assert side.box.request.exists()
 
     installed(side.box.releases, "0.2.0")
@@ -153,13 +161,13 @@ def test_only_wheels_that_the_box_does_not_have_are_waited_for(side: Side) -> No
     # A zip file holds the time it was made at.
     name = "depended-1.0-py3-none-any.whl"
     (side.box.releases / "wheels" / name).write_bytes((side.box.wheels / name).read_bytes())
-    side.updates.begin(Ordered(arguments(side.box)).order)
+    side.begin()
     assert side.piece() == {WHEEL: [0, 1, 2]}
 
 
 def test_a_piece_that_was_not_signed_for_is_refused(side: Side) -> None:
-    side.updates.begin(Ordered(arguments(side.box)).order)
-    served = side.box.server.served / "wheels" / WHEEL
+    side.begin()
+    served = side.published
     good = served.read_bytes()
     served.write_bytes(b"X" + good[1:])
     with pytest.raises(CommandRefused, match="is not the signed piece 0"):
@@ -174,7 +182,7 @@ def test_a_piece_that_was_not_signed_for_is_refused(side: Side) -> None:
 
 
 def test_a_piece_that_a_power_cut_damaged_is_asked_for_again(side: Side) -> None:
-    side.updates.begin(Ordered(arguments(side.box)).order)
+    side.begin()
     side.piece(0)
     kept = side.box.inbox / f"{WHEEL}.0"
     kept.write_bytes(bytes(len(kept.read_bytes())))
@@ -189,7 +197,7 @@ def test_a_disk_that_was_full_at_the_last_piece_costs_a_question_and_no_piece(
     def full(inbox: WheelCache, wheel: object, pieces: object) -> bool:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    side.updates.begin(Ordered(arguments(side.box)).order)
+    side.begin()
     side.piece(0)
     side.piece(1)
     with monkeypatch.context() as now:
@@ -203,9 +211,9 @@ def test_a_disk_that_was_full_at_the_last_piece_costs_a_question_and_no_piece(
 
 def test_pieces_of_another_wheel_than_the_manifests_are_told_and_nothing_is_asked_of_root(side: Side) -> None:
     """Else no piece would be missing, and the update would never continue."""
-    served = side.box.server.served / "wheels" / WHEEL
+    served = side.published
     served.write_bytes(bytes(len(served.read_bytes())))
-    side.updates.begin(Ordered(arguments(side.box)).order)
+    side.begin()
     side.piece(0)
     side.piece(1)
     with pytest.raises(CommandFailed, match="do not make the wheel"):
@@ -214,8 +222,7 @@ def test_pieces_of_another_wheel_than_the_manifests_are_told_and_nothing_is_aske
 
 
 def test_a_second_update_that_is_refused_leaves_the_first_one_waiting(side: Side) -> None:
-    first = Ordered(arguments(side.box))
-    side.updates.begin(first.order)
+    first = side.begin()
     without_pieces = Ordered(msgspec.structs.replace(arguments(side.box), pieces={}), "order-2")
     with pytest.raises(CommandRefused, match="not among the pieces"):
         side.updates.begin(without_pieces.order)
@@ -226,41 +233,37 @@ def test_a_second_update_that_is_refused_leaves_the_first_one_waiting(side: Side
 
 
 def test_a_download_goes_on_where_it_ended(side: Side) -> None:
-    served = side.box.server.served / "wheels" / WHEEL
+    served = side.published
     good = served.read_bytes()
     (side.box.inbox / f"{WHEEL}.part").write_bytes(good[:500])
     served.write_bytes(bytes(500) + good[500:])  # a download from the start would be noticed
     side.trust()
-    ordered = Ordered(arguments(side.box, side.box.server.url))
-    assert (
-        text_of(side.updates.begin(ordered.order))
-        == "0.2.0 is on the gateway; root's program was asked to install it"
-    )
+    ordered = side.begin(url=side.box.server.url)
+    assert ordered.begun == "0.2.0 is on the gateway; root's program was asked to install it"
     assert (side.box.inbox / WHEEL).read_bytes() == good
     assert ordered.texts == [f"fetching wheel 1 of 1: {WHEEL}"]
 
 
 def test_a_server_that_breaks_off_leaves_what_came(side: Side) -> None:
-    served = side.box.server.served / "wheels" / WHEEL
+    served = side.published
     good = served.read_bytes()
     served.write_bytes(good[:500])
     side.trust()
-    with pytest.raises(CommandFailed, match=r"ended after 500 of \d+ bytes; what came is kept"):
-        side.updates.begin(Ordered(arguments(side.box, side.box.server.url)).order)
+    with pytest.raises(
+        CommandFailed, match=r"ended after 500 of \d+ bytes; the part that was fetched is kept"
+    ):
+        side.begin(url=side.box.server.url)
     assert (side.box.inbox / f"{WHEEL}.part").read_bytes() == good[:500]
     served.write_bytes(good[:-1] + b"X")
     with pytest.raises(CommandFailed, match="is not the file that the manifest signs"):
-        side.updates.begin(Ordered(arguments(side.box, side.box.server.url)).order)
+        side.begin(url=side.box.server.url)
     assert not side.box.request.exists()
 
 
 def test_what_went_back_is_answered_by_the_agent_that_came_back(side: Side) -> None:
     installed(side.box.releases, "0.2.0", "deaf")
-    ordered = Ordered(arguments(side.box))
-    assert (
-        text_of(side.updates.begin(ordered.order))
-        == "0.2.0 is on the gateway; root's program was asked to install it"
-    )
+    ordered = side.begin()
+    assert ordered.begun == "0.2.0 is on the gateway; root's program was asked to install it"
     assert side.box.update()[0] == 1
     side.start()
     answer = side.updates.resume(ordered.order)
@@ -275,7 +278,7 @@ def test_what_went_back_is_answered_by_the_agent_that_came_back(side: Side) -> N
 def test_a_verdict_is_told_once_in_an_event_over_restarts(side: Side, tmp_path: Path) -> None:
     box = side.box
     installed(box.releases, "0.2.0", "deaf")
-    side.updates.begin(Ordered(arguments(box)).order)
+    side.begin()
     box.update()
     state = tmp_path / "state"
     with outbox_in(state) as outbox:
@@ -322,8 +325,7 @@ def test_an_agent_that_starts_in_the_middle_of_its_trial_answers_after_the_verdi
 
 def test_a_request_that_a_power_cut_took_is_made_again(side: Side) -> None:
     installed(side.box.releases, "0.2.0")
-    ordered = Ordered(arguments(side.box))
-    side.updates.begin(ordered.order)
+    ordered = side.begin()
     side.box.request.unlink()
     side.start()
     side.updates.resume(ordered.order)
@@ -331,20 +333,18 @@ def test_a_request_that_a_power_cut_took_is_made_again(side: Side) -> None:
 
 
 def test_one_that_waits_for_pieces_gives_way_and_one_that_root_works_on_does_not(side: Side) -> None:
-    first = Ordered(arguments(side.box))
-    side.updates.begin(first.order)
+    first = side.begin()
     installed(side.box.releases, "0.2.0")
-    side.updates.begin(Ordered(arguments(side.box), "order-2").order)
+    side.begin("order-2")
     assert text_of(first.answer) == "another update has replaced this one; nothing was changed"
     with pytest.raises(CommandRefused, match="update order-2 is under way") as refused:
-        side.updates.begin(Ordered(arguments(side.box), "order-3").order)
+        side.begin("order-3")
     assert refused.value.code == "busy"
 
 
 def test_a_root_that_does_not_answer_is_told(side: Side) -> None:
     installed(side.box.releases, "0.2.0")
-    ordered = Ordered(arguments(side.box))
-    side.updates.begin(ordered.order)
+    ordered = side.begin()
     side.clock.advance(UNHEARD_S + 1)
     side.updates.tick()
     assert text_of(ordered.answer).startswith("root's program does not answer")
@@ -364,12 +364,11 @@ def test_what_cannot_be_done_is_refused_at_once(side: Side) -> None:
             side.updates.begin(Ordered(args).order)
     side.box.settings.unlink()
     with pytest.raises(CommandRefused, match="accepts no signed releases"):
-        side.updates.begin(Ordered(arguments(side.box)).order)
+        side.begin()
     assert list(side.box.inbox.iterdir()) == []
 
 
 def test_the_release_in_force_is_no_work(side: Side) -> None:
     side.box.publish("0.1.0")
-    answer = side.updates.begin(Ordered(arguments(side.box)).order)
-    assert text_of(answer) == "0.1.0 is in force"
+    assert side.begin().begun == "0.1.0 is in force"
     assert not side.box.request.exists()

@@ -92,7 +92,7 @@ def judged(script: list[str]) -> tuple[str, float]:
         # exits after a while, but not often enough
         (["a ?"] * 40 + ["b ?"] * 40 + ["c ?"], "crashing: it ended 2 times in 100 s", 100),
         # exit code 78: systemd does not try again
-        (["a ?", "F"], "crashing: systemd restarts it no more", 2),
+        (["a ?", "F"], "crashing: systemd no longer restarts it", 2),
         # changes between good and bad
         (([WELL] * 50 + [NO_BROKER] * 10) * 9, "it was never healthy for 60 s without interruption", 280),
     ],

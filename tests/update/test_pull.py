@@ -127,8 +127,7 @@ def test_another_wheel_than_the_signed_one_is_not_installed(pulling: UpdatingBox
 def test_an_older_manifest_is_never_obeyed(pulling: UpdatingBox) -> None:
     box = pulling
     box.have("0.1.0")
-    box.state.parent.mkdir(parents=True)
-    box.state.write_text(json.dumps({"serial": 9_999_999_999}))
+    box.remember(json.dumps({"serial": 9_999_999_999}))
     code, said = box.update()
     assert code == 1
     assert "is older" in said
@@ -140,8 +139,7 @@ def test_a_damaged_memory_does_not_open_the_way_for_an_older_manifest(
 ) -> None:
     box = pulling
     box.have("0.1.0")
-    box.state.parent.mkdir(parents=True)
-    box.state.write_text(damage)
+    box.remember(damage)
     code, said = box.update()
     assert (code, box.in_force) == (1, ""), said
     assert "is damaged" in said

@@ -14,12 +14,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from edge_agent import config
-from edge_agent.agent import Agent
 from edge_agent.config.model.settings import Settings
 from edge_agent.host.health.clock_sync import KernelSync
 from edge_agent.host.local_api.status import ask_status
 from fleet.__main__ import main
-from tests.agent.test_left_open import running
+from tests.agent.inside import AgentInside
 from tests.commands.centre import write_public
 from tests.testbed.agent import write_config
 from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
@@ -76,17 +75,14 @@ def test_a_release_is_sent_in_pieces_and_the_verdict_comes_back(
     box.run_on("0.1.0")
     wheel(box.wheels, "0.2.0", needs=f"Summary: {'x' * 200_000}\n")  # two pieces
     box.publish("0.2.0")
-    stop = threading.Event()
     with Mosquitto(tmp_path) as broker, Subscriber(broker.port) as centre:
         keys = {"operator_keys": [str(operator.parent / "etc/edge-agent/operators")]}
         path = write_config(tmp_path, cameras=[], broker_port=broker.port, detector="none", commands=keys)
         settings = config.load(path)
         # Root's program reads the wheel there.
         box.set(inbox=str(settings.state_dir / "update"))
-        agent = Agent(
-            settings, stop, sysroot=box.folder, kernel_sync=lambda: KernelSync(synced=True, offset_ms=0.0)
-        )
-        with running(agent, stop), root_beside(box, "0.2.0"):
+        agent = AgentInside(path, sysroot=box.folder, kernel_sync=lambda: KernelSync(True, 0.0))
+        with agent, root_beside(box, "0.2.0"):
             wait_until(lambda: is_connected(settings), what="the agent at the broker")
             sent = ["push", "dt-001", str(box.server.served), "--ward", "de-tham", "--wait-s", "60"]
             code = main([*sent, "--operator", str(operator), "--broker", f"mqtt://127.0.0.1:{broker.port}"])

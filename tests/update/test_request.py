@@ -135,14 +135,12 @@ def test_a_manifest_that_the_agent_made_up_is_refused(asked: UpdatingBox) -> Non
 
 
 def test_an_older_release_is_not_taken_although_it_was_signed(asked: UpdatingBox) -> None:
-    asked.state.parent.mkdir(parents=True)
-    asked.state.write_text(json.dumps({"serial": 9_999_999_999}))
+    asked.remember(json.dumps({"serial": 9_999_999_999}))
     assert "is older" in refused(asked)
 
 
 def test_the_agent_is_answered_although_the_memory_is_damaged(asked: UpdatingBox) -> None:
-    asked.state.parent.mkdir(parents=True)
-    asked.state.write_text("{")
+    asked.remember("{")
     assert "is damaged" in refused(asked)
     assert "is damaged" in asked.reported["last"]["text"]
 

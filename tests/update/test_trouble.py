@@ -59,7 +59,7 @@ def test_what_somebody_else_has_put_in_force_stays(tried: UpdatingBox) -> None:
     note(tried, bad="unhealthy: 0.3.0 answers for 300 s")
     tried.update()
     assert tried.in_force == "0.3.0"
-    assert tried.reported["last"]["text"].endswith("0.3.0 was put in force meanwhile, which stays")
+    assert tried.reported["last"]["text"].endswith("meanwhile release 0.3.0 was put in force and stays so")
 
 
 def test_a_release_that_is_gone_is_not_gone_back_to(tried: UpdatingBox) -> None:

@@ -14,6 +14,8 @@ from edge_agent.core.facts import ObjectObservation, Phase
 from edge_agent.wire.json_schema import FOLDER, message_types, run_schema, schema_of, schema_text
 from tests.events.parts import encoded, frame, maker, track
 
+EVENT = encoded(maker().object_event("cam-1", ObjectObservation(Phase.START, track(), 998.0), frame(), None))
+
 
 def test_the_shipped_files_are_current() -> None:
     shipped = {path.stem: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.json")}
@@ -55,18 +57,12 @@ def test_an_unknown_name_is_answered_with_the_nearest_one(capsys: pytest.Capture
     ],
 )
 def test_the_schema_refuses_what_the_protocol_refuses(field: str, value: object) -> None:
-    event = encoded(
-        maker().object_event("cam-1", ObjectObservation(Phase.START, track(), 998.0), frame(), None)
-    )
     with pytest.raises(ValidationError):
-        Draft202012Validator(schema_of("event-object")).validate({**event, field: value})
+        Draft202012Validator(schema_of("event-object")).validate({**EVENT, field: value})
 
 
 def test_a_field_of_a_later_version_is_let_pass() -> None:
-    event = encoded(
-        maker().object_event("cam-1", ObjectObservation(Phase.START, track(), 998.0), frame(), None)
-    )
-    later = json.dumps({**event, "newer": 1}).encode()
+    later = json.dumps({**EVENT, "newer": 1}).encode()
     Draft202012Validator(schema_of("event-object")).validate(json.loads(later))
     assert msgspec.json.decode(later, type=wire.CloudEvent[wire.ObjectData]).subject == "cam-1"
 

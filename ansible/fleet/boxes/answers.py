@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 Choice = Literal["confirm", "refuse", "later"]
-Ask = Callable[[Claim, ProblemText | None], tuple[Choice, str]]
-"""Asks a person about a claim; the second argument is what does not fit. Returns the choice, and why."""
+Ask = Callable[[Claim, CheckedClaim], tuple[Choice, str]]
+"""Asks a person about a claim. Returns the choice, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,14 @@ class AnsweredClaim:
     jws: bytes | None
     text: str
     decision: Decision | None = None
+
+
+def verdict_of(claim: Claim) -> str:
+    """Return what the box itself found, for the terminal."""
+    found = claim.verdict
+    if found is None:
+        return "not examined yet"
+    return f"{found.green} good, {found.yellow} remarks, {found.red} faults"
 
 
 class ClaimDecider:
@@ -65,7 +73,8 @@ class ClaimDecider:
         if held.withdrawal is not None and (record is None or record.decision == "confirmed"):
             return [self._withdraw(claim, held, record)]
         if record is not None:
-            text = f"{record.decision} on {record.decided[:10]}: answered again"
+            decided = f"{record.decision} on {record.decided[:10]}"
+            text = f"{decided}: answered again; verdict of the box: {verdict_of(claim)}"
             return [AnsweredClaim(claim.serial, record.answer.encode(), _line(claim, text), record.decision)]
         return self._decide(claim, held.claim, check_claim(claim, self.state))
 
@@ -76,7 +85,7 @@ class ClaimDecider:
         if checked.refusal is not None or checked.key is None:
             why = checked.refusal or problem_text("claim-request-wrong", site=claim.site, why="no key")
             return [self._record(claim, jws, "refused", problem=why)]
-        choice, why_not = ("confirm", "") if self._ask is None else self._ask(claim, checked.question)
+        choice, why_not = ("confirm", "") if self._ask is None else self._ask(claim, checked)
         if choice == "refuse":
             return [self._record(claim, jws, "refused", problem=problem_text("claim-by-hand", why=why_not))]
         if choice == "later":
@@ -94,7 +103,8 @@ class ClaimDecider:
         for site in {each.site for each in closed.values()} | (self.state.replaced & {claim.site}):
             authority.revoke(site, now)
         pem = authority.issue(claim.site, checked.key, self._days, now).decode()
-        answered = self._record(claim, jws, "confirmed", certificate=pem)
+        note = "".join(f"; {each}" for each in checked.remarks)
+        answered = self._record(claim, jws, "confirmed", certificate=pem, note=note)
         return [*(each for each in notes if each.serial != claim.serial), answered]
 
     def _close(self, record: DecidedClaim, by: Claim) -> AnsweredClaim:

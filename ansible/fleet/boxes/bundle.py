@@ -7,6 +7,7 @@ playbook would have written. The bundle contains no password: ``refuse_secrets``
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,11 +20,13 @@ import jinja2
 import msgspec
 import yaml
 
-from edge_agent.commands.signature import read_public
+from edge_agent.config.fields.schema_types import InvalidValue
 from edge_agent.core.clock import rfc3339
+from edge_agent.tools.broker_arguments import broker_of
 from edge_agent.wire import BirthLocation, BundleCamera, BundleSite, SiteBundle
 from edge_agent.wire.claims import MAX_BUNDLE_BYTES
-from fleet.boxes.variables import ROLE, site_variables
+from fleet.boxes.public_keys import read_public_key
+from fleet.boxes.variables import NAMES, ROLE, site_variables
 from fleet.signing import sign
 from fleet.sites import Site
 
@@ -55,6 +58,13 @@ def write_bundle(
     ValueError."""
     bundle = make_bundle(sites, files, trust, version=int(time.time()))
     text = msgspec.json.encode(bundle).decode()
+    try:
+        msgspec.json.decode(text, type=SiteBundle)
+    except msgspec.ValidationError as error:
+        place = str(error).rpartition("$")[2].strip("`.")
+        raise ValueError(
+            f"boxes would refuse this bundle because of {place}: correct that variable"
+        ) from None
     if len(text.encode()) > MAX_BUNDLE_BYTES:
         raise ValueError(f"the bundle would be larger than {MAX_BUNDLE_BYTES} bytes, which boxes refuse")
     folder.mkdir(parents=True, exist_ok=True)
@@ -68,16 +78,14 @@ def make_bundle(sites: Sequence[Site], files: FleetFiles, trust: BundleTrust, ve
         raise ValueError("the sheet has no site")
     variables = {site.id: site_variables(site, files.inventory, files.playbooks) for site in sites}
     configurations = {site: configuration(each) for site, each in variables.items()}
-    mqtt = [each["mqtt"] for each in configurations.values()]
-    if not all(each["brokers"] for each in mqtt):
-        raise ValueError("edge_agent_brokers is empty: name the brokers in group_vars/gateways.yml")
+    mqtt = [_mqtt(site, each) for site, each in configurations.items()]
     return SiteBundle(
         version=version,
         made_at=rfc3339(datetime.now(UTC)),
         brokers=_only("edge_agent_brokers", [each["brokers"] for each in mqtt]),
         topic_root=_only("mqtt.root", [each.get("root", "tb/v1") for each in mqtt]),
         ca=trust.ca,
-        answer_keys=_public_keys(trust.answer_keys),
+        answer_keys=[read_public_key(path) for path in trust.answer_keys],
         operator_keys=_keys_of("edge_agent_operator_keys", variables.values(), files.playbooks),
         search_keys=_keys_of("edge_agent_search_keys", variables.values(), files.playbooks),
         sites=[_site(site, configurations[site.id]) for site in sites],
@@ -95,10 +103,17 @@ def configuration(variables: Mapping[str, Any]) -> dict[str, Any]:
     )
     environment.filters |= {"combine": _combine, "to_nice_yaml": _to_yaml}
     template = environment.get_template("edge-agent.yaml.j2")
-    found = yaml.safe_load(template.render({"ansible_managed": "fleet bundle", **variables}))
-    refuse_secrets(found, str(variables["edge_agent_gateway_id"]))
-    result: dict[str, Any] = found
-    return result
+    site = str(variables["edge_agent_gateway_id"])
+    try:
+        found: dict[str, Any] = yaml.safe_load(
+            template.render({"ansible_managed": "fleet bundle", **variables})
+        )
+    except (jinja2.TemplateError, yaml.YAMLError, TypeError, AttributeError) as error:
+        # A list where the template expects a mapping, or the other way round. The values are not quoted.
+        names = ", ".join(name for name in NAMES if name in str(error)) or "edge_agent_settings"
+        raise ValueError(f"{site}: no configuration can be made of its variables: correct {names}") from None
+    refuse_secrets(found, site)
+    return found
 
 
 def refuse_secrets(value: Any, where: str) -> None:
@@ -131,6 +146,22 @@ def _site(site: Site, found: dict[str, Any]) -> BundleSite:
     )
 
 
+def _mqtt(site: str, found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The broker's settings in a configuration. Raises ValueError for an address that no box accepts."""
+    mqtt = found.get("mqtt")
+    brokers = mqtt.get("brokers") if isinstance(mqtt, dict) else None
+    if not isinstance(brokers, list) or not brokers:
+        reason = "edge_agent_brokers is empty or not a list: name the brokers in group_vars/gateways.yml"
+        raise ValueError(f"{site}: {reason}")
+    for each in brokers:
+        try:
+            broker_of(str(each))
+        except InvalidValue as error:
+            raise ValueError(f"{site}: edge_agent_brokers: {error}") from None
+    settings: Mapping[str, Any] = found["mqtt"]
+    return settings
+
+
 def _only(name: str, values: Sequence[Any]) -> Any:
     """The one value that all sites have. Raises ValueError."""
     if any(each != values[0] for each in values):
@@ -140,20 +171,9 @@ def _only(name: str, values: Sequence[Any]) -> Any:
 
 def _keys_of(name: str, variables: Iterable[Mapping[str, Any]], playbooks: Path) -> list[str]:
     files = _only(name, [each[name] for each in variables])
-    return _public_keys([playbooks / Path(each).expanduser() for each in files])
-
-
-def _public_keys(paths: Sequence[Path]) -> list[str]:
-    """The keys as PEM. Raises OSError, and ValueError for a file without a public key."""
-    found = []
-    for path in paths:
-        pem = path.read_text(encoding="ascii", errors="replace")
-        try:
-            read_public(pem)
-        except ValueError as error:
-            raise ValueError(f"{path}: {error}") from error
-        found.append(pem)
-    return found
+    if not isinstance(files, list) or not all(isinstance(each, str) for each in files):
+        raise ValueError(f"{name} is not a list of files: write one in each line, after `- `")
+    return [read_public_key(playbooks / os.path.expanduser(each)) for each in files]
 
 
 def _combine(first: Mapping[str, Any], *others: Mapping[str, Any], recursive: bool = False) -> dict[str, Any]:

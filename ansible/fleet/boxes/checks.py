@@ -6,7 +6,7 @@ request only the public key is used.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from cryptography import x509
@@ -19,6 +19,7 @@ from edge_agent.wire import Claim
 from fleet.boxes.claim_records import DecidedClaim, DecidedClaims
 from fleet.boxes.serials import KnownBox
 from fleet.certificates import Authority, ClientKey
+from fleet.keys import read_certificate
 from fleet.sites import Site
 
 WORKSHOP = "claim-site-has-certificate"
@@ -39,21 +40,32 @@ class FleetState:
 @dataclass(frozen=True, slots=True)
 class CheckedClaim:
     """The result of a check. ``refusal``: why the claim is refused; ``question``: what a person has to decide
-    first. ``former``: the confirmed claim of the same box, which the new claim ends."""
+    first. ``former``: the confirmed claim of the same box, which the new claim ends. ``remarks``: what else a
+    person should know; nothing in it is a reason to refuse."""
 
     key: ClientKey | None
     refusal: ProblemText | None = None
     question: ProblemText | None = None
     former: DecidedClaim | None = None
+    remarks: tuple[str, ...] = ()
 
 
 def check_claim(claim: Claim, state: FleetState) -> CheckedClaim:
     """Check a claim whose signature is verified. Raises OSError and ValueError for damaged files."""
     listed = None if state.boxes is None else state.boxes.get(claim.serial)
-    checked = _checked(claim, state, listed)
+    remarks = tuple(_remarks(claim, state.sites.get(claim.site)))
+    checked = replace(_checked(claim, state, listed), remarks=remarks)
     if state.boxes is not None and listed is None:
         return replace(checked, question=problem_text("claim-box-unknown", serial=claim.serial))
     return checked
+
+
+def _remarks(claim: Claim, site: Site | None) -> Iterator[str]:
+    if not claim.synced:
+        yield "the box's clock was not synchronised: its times may be wrong"
+    found = {each.id for each in claim.cameras if each.address}
+    if site is not None and (missing := [each.id for each in site.cameras if each.id not in found]):
+        yield f"cameras of the sheet that were not found: {', '.join(missing)}"
 
 
 def _checked(claim: Claim, state: FleetState, listed: KnownBox | None) -> CheckedClaim:
@@ -117,8 +129,6 @@ def _taken(
         return problem_text("claim-site-taken", site=claim.site, serial=others[0])
     path = state.authority.issued(claim.site)
     own = any(each.site == claim.site for each in confirmed)
-    if not own and path.is_file():
-        issued = x509.load_pem_x509_certificate(path.read_bytes())
-        if issued.public_key() != key:
-            return problem_text(WORKSHOP, site=claim.site)
+    if not own and path.is_file() and read_certificate(path).public_key() != key:
+        return problem_text(WORKSHOP, site=claim.site)
     return None

@@ -12,6 +12,8 @@ from typing import Literal
 
 import msgspec
 
+from edge_agent.core.state_file import replace_file, sync_folder
+
 Decision = Literal["confirmed", "refused", "withdrawn"]
 
 
@@ -45,12 +47,11 @@ class DecidedClaims:
         return (record for record in self.all() if record.decision == "confirmed")
 
     def write(self, record: DecidedClaim) -> None:
-        """Replace the record of this claim. Raises OSError."""
+        """Replace the record of this claim, durably. Raises OSError."""
         self.folder.mkdir(mode=0o700, exist_ok=True)
         path = self._path(record.serial, record.key_sha256, record.claim_id)
-        new = path.with_name(f".{path.name}.new")
-        new.write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=1))
-        new.replace(path)
+        replace_file(path, msgspec.json.format(msgspec.json.encode(record), indent=1), 0o666)
+        sync_folder(self.folder)
 
     def _path(self, serial: str, key_sha256: str, claim_id: str) -> Path:
         # A box that pretends to be another one has another key, and so another file.

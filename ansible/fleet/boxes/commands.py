@@ -12,13 +12,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fleet.certificates import Authority
-from fleet.problems import Problems
+from fleet.options import (
+    MAX_DAYS,
+    add_broker_options,
+    add_release_key,
+    file_path,
+    mqtt_settings,
+    whole_number,
+)
+from fleet.problems import Problems, WrongUsage, one_line, os_error_text
 from fleet.sites import Site
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from edge_agent.config.model.settings import Mqtt
+    from fleet.boxes.checks import FleetState
     from fleet.boxes.serials import KnownBox
 
 AddParser = Callable[[str, str], argparse.ArgumentParser]
+ENROLMENT_DAYS = 730
 
 
 def add_commands(
@@ -28,27 +41,32 @@ def add_commands(
     enrol = add("enrolment", "issue or revoke the certificate with which a batch of boxes claims sites")
     enrol.add_argument("batch", help="name of the batch, such as 2026-11")
     _add_authority(enrol)
-    enrol.add_argument("folder", type=Path, nargs="?", default=Path(), help="folder for certificate and key")
-    enrol.add_argument("--days", type=int, default=365, help="lifetime of the certificate, in days")
+    enrol.add_argument(
+        "folder", type=file_path, nargs="?", default=Path(), help="folder for certificate and key"
+    )
+    days = whole_number(1, ENROLMENT_DAYS)
+    enrol.add_argument("--days", type=days, default=365, help="lifetime of the certificate, in days")
     enrol.add_argument("--revoke", action="store_true", help="revoke it; then run servers.yml")
     bundle = add("bundle", "write the signed file with the configurations of all sites, for every box")
     add_sheet(bundle)
-    bundle.add_argument("--authority", type=Path, required=True, help="folder of the CA that boxes trust")
     bundle.add_argument(
-        "--key", type=Path, required=True, help="Ed25519 private key of releases, PEM, to sign with"
+        "--authority", type=file_path, required=True, help="folder of the CA that boxes trust"
     )
+    add_release_key(bundle)
     bundle.add_argument(
-        *("--answer-key",), type=Path, action="append", required=True, metavar="PUBLIC_KEY",
+        *("--answer-key",), type=file_path, action="append", required=True, metavar="PUBLIC_KEY",
         help="public key of `fleet claims`, whose answers boxes accept; may be repeated",
     )  # fmt: skip
-    bundle.add_argument("--out", type=Path, required=True, help="folder for sites.json and sites.json.sig")
+    bundle.add_argument(
+        "--out", type=file_path, required=True, help="folder for sites.json and sites.json.sig"
+    )
     labels = add("labels", "write a page of labels with QR codes to print, for sites or for boxes")
     add_sheet(labels)
-    labels.add_argument("--out", type=Path, required=True, help="HTML file to write")
-    labels.add_argument("--only", action="append", metavar="SITE", help="only this site; may be repeated")
+    labels.add_argument("--out", type=file_path, required=True, help="HTML file to write")
+    labels.add_argument("--only", action="append", metavar="ID", help="only this one; may be repeated")
     labels.add_argument(
         "--boxes",
-        type=Path,
+        type=file_path,
         help=f"list of boxes, such as {inventory / 'boxes.csv'}: labels of boxes instead",
     )
 
@@ -59,25 +77,22 @@ def add_commands(
 
 
 def _add_claims(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--broker", required=True, help="address, such as mqtts://broker.example:8883")
-    parser.add_argument("--root", default="tb/v1", help="first levels of every topic")
-    for name, what in (
-        ("ca", "CA certificates that verify the broker's certificate"),
-        ("cert", "client certificate of a user in broker_claims_users"),
-        ("key", "private key of --cert-file"),
-    ):
-        parser.add_argument(f"--{name}-file", type=Path, metavar="FILE", help=what)
+    add_broker_options(parser, "in broker_claims_users")
     parser.add_argument(
-        *("--answer-key",), type=Path, required=True, help="private key, PEM, with which answers are signed"
+        *("--answer-key",),
+        type=file_path,
+        required=True,
+        help="Ed25519 private key, PEM, with which answers are signed",
     )
     parser.add_argument(
-        *("--operator",), type=Path, action="append", default=[], metavar="PUBLIC_KEY",
+        *("--operator",), type=file_path, action="append", default=[], metavar="PUBLIC_KEY",
         help="public key, or folder of keys, of operators who may withdraw claims; may be repeated",
     )  # fmt: skip
     parser.add_argument(
-        "--boxes", type=Path, help="list of boxes; the claim of another box waits for a person"
+        "--boxes", type=file_path, help="list of boxes; the claim of another box waits for a person"
     )
-    parser.add_argument("--days", type=int, default=730, help="lifetime of the certificates, in days")
+    days = whole_number(1, MAX_DAYS)
+    parser.add_argument("--days", type=days, default=730, help="lifetime of the certificates, in days")
     parser.add_argument(
         "--confirm-matching",
         action="store_true",
@@ -91,9 +106,9 @@ def _add_claims(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_authority(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("authority", type=Path, help="folder of the CA, pki_directory of the role pki")
+    parser.add_argument("authority", type=file_path, help="folder of the CA, pki_directory of the role pki")
     parser.add_argument(
-        *("--passphrase-file",), type=Path,
+        *("--passphrase-file",), type=file_path,
         help="file with the passphrase of the CA's key; without it a question on the terminal",
     )  # fmt: skip
 
@@ -125,12 +140,13 @@ def run_labels(args: argparse.Namespace, sites: Sequence[Site]) -> int:
     from fleet.boxes.labels import box_label, label_page, site_label
 
     if args.boxes:
-        labels = [box_label(box) for box in known_boxes(args.boxes).values()]
+        made = {serial: box_label(box) for serial, box in known_boxes(args.boxes).items()}
     else:
-        wanted = set(args.only or [site.id for site in sites])
-        if missing := wanted - {site.id for site in sites}:
-            raise ValueError(f"not in the sheet: {', '.join(sorted(missing))}")
-        labels = [site_label(site) for site in sites if site.id in wanted]
+        made = {site.id: site_label(site) for site in sites}
+    if missing := set(args.only or ()) - made.keys():
+        raise WrongUsage(f"--only: '{', '.join(sorted(missing))}' is not in {args.boxes or args.csv}")
+    labels = [label for name, label in made.items() if name in (args.only or made)]
+    args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(label_page(labels, "Nhãn · Labels"), encoding="utf-8")
     print(f"written {args.out} with {len(labels)} labels: print it at 100 %, without margins")
     return 0
@@ -140,10 +156,8 @@ def run_claims(
     args: argparse.Namespace, read_sites: Callable[[], Sequence[Site]], authority: Authority
 ) -> int:
     """Exit code 1: a claim waits for a person. Raises OSError and ValueError."""
-    from edge_agent.commands.signature import OperatorKeyring, read_private
-    from edge_agent.config.fields.schema_types import InvalidValue
+    from edge_agent.commands.signature import OperatorKeyring
     from edge_agent.core.errors import EdgeAgentError
-    from edge_agent.tools.broker_arguments import broker_of, mqtt_of
     from fleet.boxes.answers import ClaimDecider
     from fleet.boxes.checks import FleetState
     from fleet.boxes.claim_records import DecidedClaims
@@ -165,25 +179,39 @@ def run_claims(
             decider.state = read_state()
             say("sheet and list of boxes are read again")
         except (OSError, ValueError) as error:
-            say(f"{error}: the former sheet and list stay in force")
+            reason = os_error_text(error) if isinstance(error, OSError) else error
+            say(one_line(f"{reason}: the former sheet and list stay in force"))
 
     def say(text: str) -> None:
         print(text, flush=True)
 
     files = FollowedFiles([args.csv, args.wards, *([args.boxes] if args.boxes else [])])
     state = read_state()
-    login = argparse.Namespace(username=None, password_file=None, **vars(args))
+    mqtt, key = _check_claims(args, state, authority)
+    decider = ClaimDecider(state, key, OperatorKeyring(args.operator), args.days, ask)
     try:
-        key = read_private(args.answer_key)
-        mqtt = mqtt_of(login, broker_of(args.broker))
-        decider = ClaimDecider(state, key, OperatorKeyring(args.operator), args.days, ask)
         counts = answer_claims(mqtt, decider, say, watch=args.watch, before_each=follow)
-    except InvalidValue as error:
-        raise ValueError(f"--broker {error}") from error
     except EdgeAgentError as error:
         raise ValueError(str(error)) from error
     print(f"{counts.answered} answered, {counts.waiting} wait for a person")
     return 1 if counts.waiting else 0
+
+
+def _check_claims(
+    args: argparse.Namespace, state: FleetState, authority: Authority
+) -> tuple[Mqtt, Ed25519PrivateKey]:
+    """Check all options before anything is connected. Raises WrongUsage, OSError and ValueError."""
+    from fleet.boxes.public_keys import check_operator_keys
+    from fleet.keys import read_ed25519_key
+
+    if unknown := sorted(set(args.replace) - state.sites.keys()):
+        raise WrongUsage(f"--replace: '{', '.join(unknown)}' is not in {args.csv}")
+    mqtt, key = mqtt_settings(args), read_ed25519_key(args.answer_key)
+    check_operator_keys(args.operator)
+    state.records.all()
+    if args.passphrase_file is not None:
+        authority.unlocked()
+    return mqtt, key
 
 
 def known_boxes(path: Path) -> dict[str, KnownBox]:
@@ -195,5 +223,5 @@ def known_boxes(path: Path) -> dict[str, KnownBox]:
     for line in problems.lines():
         print(line, file=sys.stderr)
     if problems.errors:
-        raise ValueError(f"{path} has mistakes")
+        raise ValueError(f"{path} has mistakes, see above: correct them there")
     return boxes

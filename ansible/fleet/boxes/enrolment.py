@@ -18,7 +18,6 @@ from fleet.certificates import Authority
 
 PREFIX = "enrol-"
 """Of the certificate's name; no site may have an id that starts with it."""
-MAX_DAYS = 730
 _BATCH = re.compile(r"[a-z0-9]([a-z0-9-]{0,54}[a-z0-9])?")
 
 
@@ -35,16 +34,16 @@ def issue_enrolment(authority: Authority, batch: str, folder: Path, days: int) -
     Raises ValueError, also if the batch has a certificate already: the broker's log could not distinguish two
     keys of one name."""
     name = enrolment_name(batch)
-    if not 1 <= days <= MAX_DAYS:
-        raise ValueError(f"an enrolment certificate is valid for 1 to {MAX_DAYS} days")
     if authority.issued(name).exists():
         raise ValueError(f"{authority.issued(name)} exists: choose another batch, or revoke this one first")
-    key = ec.generate_private_key(ec.SECP256R1())
-    pem = authority.issue(name, key.public_key(), days, datetime.now(UTC).replace(microsecond=0))
+    authority.unlocked()
     folder.mkdir(parents=True, exist_ok=True)
     certificate_file, key_file = folder / f"{name}.crt", folder / f"{name}.key"
+    key = ec.generate_private_key(ec.SECP256R1())
+    # The key first: the CA must not record a certificate whose key could not be written.
     with os.fdopen(os.open(key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    pem = authority.issue(name, key.public_key(), days, datetime.now(UTC).replace(microsecond=0))
     certificate_file.write_bytes(pem)
     return certificate_file, key_file
 

@@ -7,6 +7,7 @@ that of label sheets with 24 labels of 70 x 37 mm.
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterable, Sequence
 
 import segno
@@ -18,6 +19,8 @@ from fleet.sites import Site
 SITE_ADDRESS = "https://edge-box.local/s/"
 """An unclaimed box answers to this name on its local network, so that one label serves every box."""
 LABELS_A_PAGE = 24
+_PAGE_CODE = re.compile(r"\bcode(?= \d{8}\b)")
+"""`edge-agent commission --identity` writes it in ASCII; the label is in Vietnamese."""
 _STYLE = """
 @page { size: A4; margin: 0 }
 * { box-sizing: border-box }
@@ -48,7 +51,8 @@ def box_address(serial: str) -> str:
 
 
 def box_label(box: KnownBox) -> str:
-    lines = [("code", box.serial), ("", box.words), ("", box.note)]
+    note = _PAGE_CODE.sub("mã (code)", box.note)
+    lines = [("code", box.serial), ("", box.words), ("", note)]
     return _label(box_address(box.serial), [line for line in lines if line[1]])
 
 

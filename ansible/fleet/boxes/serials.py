@@ -31,6 +31,8 @@ def read_boxes(problems: Problems) -> dict[str, KnownBox]:
     found: dict[str, KnownBox] = {}
     for row in read(problems, ("serial",), COLUMNS):
         serial = row["serial"].lower()
+        if serial == "serial":
+            continue  # the header, which each box prints with its row
         if SERIAL.fullmatch(serial) is None:
             problems.error(row.line, f"'{row['serial']}' is not a serial", "such as box-10000000a1b2c3d4")
         elif serial in found:

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import secrets
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 import msgspec
 
+from edge_agent.commands.signature import open_claim
 from edge_agent.config.model.settings import Mqtt
 from edge_agent.core.errors import MqttError
-from edge_agent.core.problems import ProblemText
 from edge_agent.mqtt.tools.tool_client import REFUSED, SubscribedMessage, ToolClient, refusal
 from edge_agent.wire import CentralClaim, Claim
 from edge_agent.wire.topics import CentralTopics, ClaimTopics
-from fleet.boxes.answers import AnsweredClaim, Choice, ClaimDecider
+from fleet.boxes.answers import AnsweredClaim, Choice, ClaimDecider, verdict_of
+from fleet.boxes.checks import CheckedClaim
+from fleet.boxes.serials import KnownBox
 
 QUIET_S = 2.0
 """Retained messages follow the subscription at once; after such a pause all have arrived."""
 REFUSAL_EXPIRY_S = 180 * 86_400
 """The broker forgets refusals after this time. A confirmation stays: there are no more than boxes."""
+MAX_RETAINED = 5_000
+"""The centre retains fewer."""
 WATCH_S = 3_600.0
+CHOICES: Mapping[str, Choice] = {"c": "confirm", "r": "refuse", "l": "later", "": "later"}
+"""What a person types -> the choice."""
 Say = Callable[[str], None]
 
 
@@ -50,7 +57,7 @@ def answer_claims(
     with ToolClient(broker, mqtt, name, reconnects=watch) as client:
         client.subscribe(topics.all_claims)
         client.require_subscribed()
-        for message in _messages(client, watch):
+        for message in _messages(client, decider, say, watch):
             before_each()
             for each in _answers(message, decider, say):
                 if each.jws is None:
@@ -65,13 +72,34 @@ def answer_claims(
     return ClaimCounts(answered, waiting)
 
 
-def _messages(client: ToolClient, watch: bool) -> Iterator[SubscribedMessage]:
-    while True:
-        message = client.receive(WATCH_S if watch else QUIET_S)
+def _messages(
+    client: ToolClient, decider: ClaimDecider, say: Say, watch: bool
+) -> Iterator[SubscribedMessage]:
+    retained = iter(lambda: client.receive(QUIET_S), None)
+    yield from listed_first(islice(retained, MAX_RETAINED), decider.state.boxes or {})
+    if watch:
+        say("waiting for new claims; Ctrl-C ends")
+    while watch:
+        message = client.receive(WATCH_S)
         if message is not None:
             yield message
-        elif not watch:
-            return
+
+
+def listed_first(
+    messages: Iterable[SubscribedMessage], boxes: Mapping[str, KnownBox]
+) -> list[SubscribedMessage]:
+    """The claims of listed boxes first: a stolen certificate of a batch can send many others."""
+
+    def is_other(message: SubscribedMessage) -> bool:
+        try:
+            held = msgspec.json.decode(message.payload, type=CentralClaim)
+            claim = open_claim(held.claim.encode("ascii", "replace"))
+        except (ValueError, RecursionError):
+            return True
+        listed = boxes.get(claim.serial)
+        return listed is None or listed.key_sha256 not in ("", claim.key_sha256)
+
+    return sorted(messages, key=is_other)
 
 
 def _answers(message: SubscribedMessage, decider: ClaimDecider, say: Say) -> Iterator[AnsweredClaim]:
@@ -89,17 +117,18 @@ def _answers(message: SubscribedMessage, decider: ClaimDecider, say: Say) -> Ite
         yield each
 
 
-def ask_on_terminal(claim: Claim, misfit: ProblemText | None) -> tuple[Choice, str]:
+def ask_on_terminal(claim: Claim, checked: CheckedClaim) -> tuple[Choice, str]:
     """Ask at the terminal whether to confirm a claim. Raises MqttError if there is no terminal."""
     if not sys.stdin.isatty():
         raise MqttError("there is no terminal to ask: use --confirm-matching")
     lines = [
-        f"{claim.site}: {claim.serial} ({claim.board}), claimed by {claim.by} at {claim.time}",
+        f"{claim.site}: {claim.serial} (board {claim.board}), claimed by {claim.by} at {claim.time}",
         f"  cameras found: {', '.join(each.id for each in claim.cameras if each.address) or 'none'}",
-        f"  does not fit: {misfit}" if misfit else "  fits sheet and list",
+        f"  verdict of the box: {verdict_of(claim)}",
+        *(f"  note: {each}" for each in checked.remarks),
+        f"  does not fit: {checked.question}" if checked.question else "  site, key and list fit",
     ]
     print("\n".join("".join(c if c.isprintable() else " " for c in line) for line in lines))
-    chosen = input("  confirm, refuse or later? [c/r/L] ").strip().lower()[:1]
-    if chosen == "r":
-        return "refuse", input("  why? ").strip()[:200] or "not said"
-    return ("confirm", "") if chosen == "c" else ("later", "")
+    while (choice := CHOICES.get(input("  confirm, refuse or later? [c/r/L] ").strip().lower())) is None:
+        print("  type c, r or l; Enter alone means later")
+    return choice, (input("  why? ").strip()[:200] or "not said") if choice == "refuse" else ""

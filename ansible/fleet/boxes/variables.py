@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from fleet.build import group, host_vars
+from fleet.problems import read_text
 from fleet.sites import Site
 
 ROLE = Path(__file__).resolve().parents[2] / "roles/edge_agent"
@@ -80,19 +81,22 @@ def _files(folder: Path, name: str) -> Iterator[Path]:
         inside = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
         for file in inside:
             is_used = file.is_file() and not file.name.startswith(".") and not file.name.endswith("~")
-            if is_used and not file.read_text(encoding="utf-8").startswith(_VAULT):
+            if is_used and not read_text(file).startswith(_VAULT):
                 yield file
 
 
 def _read(path: Path) -> dict[str, Any]:
+    text = read_text(path)
     try:
-        found = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is not YAML: {error}") from error
+        found = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date such as 2026-13-45
+        mark = getattr(error, "problem_mark", None)
+        where = "" if mark is None else f", line {mark.line + 1}"
+        raise ValueError(f"{path}{where} is not YAML: correct it there") from None
     if found is None:
         return {}
     if not isinstance(found, dict):
-        raise ValueError(f"{path} is not a list of variables")
+        raise ValueError(f"{path} has no variables: write each as `name: value`")
     return found
 
 

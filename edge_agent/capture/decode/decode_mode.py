@@ -118,7 +118,7 @@ class DecodeModeControl:
         self._mode = DecodeMode.FULL
 
     def keyframe(self, stamp_mono: float) -> None:
-        """A keyframe came. Calling it again for the same keyframe changes nothing."""
+        """Note the arrival of a keyframe. A second call for the same keyframe changes nothing."""
         if self._keyframe_mono is None:
             self._keyframe_mono = stamp_mono
         if stamp_mono > self._keyframe_mono:
@@ -162,7 +162,7 @@ class DecodeModeControl:
         self._mode = DecodeMode.FULL
 
     def frame_done(self, stamp_mono: float, busy: bool) -> None:
-        """A frame was analysed. ``busy``: the next frames may matter."""
+        """Note that a frame was analysed. ``busy``: the next frames may be needed."""
         self._count(stamp_mono)
         if busy:
             self._had_motion, self._motion_mono, self._false_alarms = True, stamp_mono, 0

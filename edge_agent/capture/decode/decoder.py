@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
 
 JPEG_END = b"\xff\xd9"
-JPEG_TAIL_BYTES = 64
-"""The end marker lies within the last bytes: cameras pad after it."""
+JPEG_TAIL_BYTES = 64  # the end marker lies within the last bytes: cameras pad after it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,8 +64,8 @@ class VideoDecoder:
         return self.context.extradata or b""
 
     def another(self, extradata: bytes) -> VideoDecoder:
-        """A new decoder of the same stream, with the same limits, for another thread. ``extradata``: of the
-        connection; this decoder's own may be in use."""
+        """Make a decoder of the same stream, with the same limits, for another thread. ``extradata``: that
+        of the connection, because this decoder may be using its own."""
         context = cast("VideoCodecContext", CodecContext.create(self.codec, "r"))
         if extradata:
             context.extradata = extradata
@@ -118,8 +117,7 @@ class VideoDecoder:
         return DecodedFrame(frame, clean)
 
     def _older_than_break(self, frame: VideoFrame) -> bool:
-        """Whether the picture is older than the loss: with B-frames, an older keyframe may follow the noticed
-        loss."""
+        """Whether the picture is older than the noticed loss: with B-frames, an older keyframe may follow."""
         return self._broken_pts is not None and frame.pts is not None and frame.pts < self._broken_pts
 
     def _drain(self) -> list[DecodedFrame]:

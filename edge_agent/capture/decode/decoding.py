@@ -25,8 +25,7 @@ log = logging.getLogger(__name__)
 DEGRADED_ABOVE, HEALTHY_BELOW = 0.2, 0.05
 """Shares of damaged frames, and of skipped packets: degraded above the first, until below the second."""
 JUDGE_EVERY_S = 1.0
-MAX_REORDERED = 32
-"""Pictures that a decoder holds back at most: 16 frames, or their fields."""
+MAX_REORDERED = 32  # pictures that a decoder holds back at most: 16 frames, or their fields
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,11 +106,11 @@ class StreamDecoder:
         self._last_pts = None
 
     def not_decoded(self, item: RingPacket) -> None:
-        """A packet was not decoded. It gives no picture, but raise if there was none for ``reopen_s``."""
+        """Note that a packet was not decoded. Raises if there was no picture for ``reopen_s``."""
         self._check_whole(item.arrived_mono)
 
     def rewind(self, stamp_mono: float) -> None:
-        """Drop all undecoded data: packets up to that time come again."""
+        """Drop all undecoded data: packets from before that time will be decoded again."""
         self.drain()
         self._last_mono = stamp_mono
 
@@ -136,8 +135,6 @@ class StreamDecoder:
             self._judge(item.arrived_mono)
         return pictures
 
-    # --- times
-
     def _note_stamp(self, pts: int, stamp_mono: float) -> None:
         self.reordered = self.reordered or stamp_mono < self._newest_mono
         self._newest_mono = max(self._newest_mono, stamp_mono)
@@ -158,24 +155,19 @@ class StreamDecoder:
         self._last_mono = max(stamp_mono, self._last_mono + 1e-6)
         return self._last_mono
 
-    # --- state
-
     def _note_picture(self, frame: VideoFrame, mono: float) -> None:
         self._picture_mono = mono
         size = (frame.width, frame.height)
         if size != self._size:
-            self._new_size(size)
+            check_size(self._camera_id, *size)
+            old, self._size = self._size, size
+            self._health.size(*size)
+            if old is not None:
+                log.info("%s: the picture is now %dx%d, was %dx%d", self._camera_id, *size, *old)
             self.connection.turned_deg = quarter_turns(frame) * 90
         if self.connection.online_mono is None:
             self.connection.online_mono = mono
             self._become(CameraState.ONLINE, None, self._described())
-
-    def _new_size(self, size: tuple[int, int]) -> None:
-        check_size(self._camera_id, *size)
-        old, self._size = self._size, size
-        self._health.size(*size)
-        if old is not None:
-            log.info("%s: the picture is now %dx%d, was %dx%d", self._camera_id, *size, *old)
 
     def _judge(self, mono: float) -> None:
         """Derive the camera's state, once a second: do packets give pictures, and are these undamaged?"""

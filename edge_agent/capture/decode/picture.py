@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 
     Plane = NDArray[np.uint8]
 
-FULL_RANGE = 2
-"""AVCOL_RANGE_JPEG."""
+FULL_RANGE = 2  # AVCOL_RANGE_JPEG
 
 FALLBACK_FORMAT = "yuv422p"
 """The format to which formats outside ``_LAYOUTS`` are converted. Not yuv420p: for packed YUYV with an odd
@@ -74,7 +73,8 @@ class YuvPicture:
     """
 
     def __init__(self, frame: VideoFrame, max_width: int | None = None) -> None:
-        """``max_width``: of ``luma``, pixels; ``width``, ``height`` and ``bgr`` stay the camera's."""
+        """``max_width``: largest width of ``luma``, in pixels; ``width``, ``height`` and ``bgr`` stay the
+        camera's."""
         self._frame = frame
         self._max_width = max_width
         self._luma: Gray | None = None
@@ -138,7 +138,8 @@ class ArrayPicture:
     """A picture from a BGR array: image files, tests."""
 
     def __init__(self, bgr: Colour, max_width: int | None = None) -> None:
-        """``bgr``: (height, width, 3), uint8; not copied, must not change. ``max_width``: of ``luma``."""
+        """``bgr``: (height, width, 3), uint8; not copied, must not change. ``max_width``: largest width of
+        ``luma``."""
         self._bgr = bgr
         self._max_width = max_width
         self._luma: Gray | None = None

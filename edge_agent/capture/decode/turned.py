@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 
 def upright(frame: VideoFrame, max_width: int | None = None) -> YuvPicture | RotatedPicture:
-    """The picture as a player shows it, rounded to a quarter turn. ``max_width``: of ``luma``, in pixels."""
+    """The picture as a player shows it, rounded to a quarter turn. ``max_width``: largest width of
+    ``luma``, in pixels."""
     turns = quarter_turns(frame)
     if turns == 0:
         return YuvPicture(frame, max_width)

@@ -29,11 +29,10 @@ class HttpPictures:
         parts = urllib.parse.urlsplit(url)
         self._target = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
         self._host = parts.netloc
-        self._endpoint, self._tls = endpoint, tls
         self._authenticator = authenticator
         until_mono = time.monotonic() + limit_s
         for _ in range(MAX_LOGINS):
-            self._socket = CameraSocket(*self._endpoint, tls=tls, until_mono=until_mono)
+            self._socket = CameraSocket(*endpoint, tls=tls, until_mono=until_mono)
             try:
                 body = self._body()
             except BaseException:

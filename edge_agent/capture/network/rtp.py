@@ -33,7 +33,6 @@ class PayloadFormat(Protocol):
 
     def read(self, payload: bytes) -> Iterator[bytes]:
         """Yield the pieces of the picture, in order; the decoder expects their concatenation."""
-        ...
 
     picture: bool
     """Whether the pieces since ``begin`` hold (part of) a picture."""
@@ -43,11 +42,9 @@ class PayloadFormat(Protocol):
     @property
     def tail(self) -> bytes:
         """Bytes to append at the end of a picture that its packets do not contain."""
-        ...
 
     def begin(self) -> None:
         """Begin the next picture."""
-        ...
 
 
 class AccessUnitAssembler:

@@ -29,8 +29,7 @@ _PASSWORD = re.compile(
 _COMMENT = re.compile(r"(^|[ \t])#[^\n]*", re.MULTILINE)
 """A comment; also text in quotes that looks like one."""
 
-Parts = Mapping[str, Callable[[], bytes]]
-"""Functions that make the files, by file name."""
+Parts = Mapping[str, Callable[[], bytes]]  # functions that make the files, by file name
 
 
 class HealthHistory:

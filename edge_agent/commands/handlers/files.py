@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from edge_agent import wire
 from edge_agent.commands.action import (
     Action,
     CommandContext,
@@ -25,20 +26,10 @@ from edge_agent.commands.transfer.https import HttpsTarget, Pause, Uploader
 from edge_agent.core.clock import Clock
 from edge_agent.core.delivery import MAX_MESSAGE_BYTES, Media, content_type_of
 from edge_agent.core.problems import ProblemText, error_text, problem_text
-from edge_agent.wire import (
-    ClipArguments,
-    DiagnosticsArguments,
-    HoldArguments,
-    LivePicturesArguments,
-    SentFile,
-    SnapshotArguments,
-)
 
-SNAPSHOT_WITHIN_S = 25.0
-"""While idle only keyframes are decoded; most cameras send one every 2 to 10 s."""
+SNAPSHOT_WITHIN_S = 25.0  # while idle only keyframes are decoded; most cameras send one every 2 to 10 s
 LIVE_WITHIN_S = 60.0 + SNAPSHOT_WITHIN_S + 10
-CLIP_WITHIN_S = 10.0
-"""From the end of the clip until it is on the disk."""
+CLIP_WITHIN_S = 10.0  # from the end of the clip until it is on the disk
 UPLOAD_WITHIN_S = 3600.0
 POLL_INTERVAL_S = 0.5
 
@@ -49,38 +40,31 @@ class FileService(Protocol):
     def snapshot(self, camera: str, event_id: str, timeout_s: float) -> Media:
         """Take a picture of the next frame; blocks. Raises CommandRefused where the camera cannot make it,
         CommandFailed when none comes in time."""
-        ...
 
     def still(self, camera: str, event_id: str, timeout_s: float) -> Media:
         """As ``snapshot``, but in full size, of the main stream if possible."""
-        ...
 
     def record_clip(self, camera: str, event_id: str, last_s: float, next_s: float) -> None:
         """Start a clip; ``clip_of`` returns it some seconds after its end. Raises CommandRefused."""
-        ...
 
     def send(self, media: Media, command_id: str) -> str | None:
         """Put a file and its ``evidence`` event into the outbox; durable when it returns.
 
         Returns the day until which it waits for the uplink's budget; None: it is sent now. Raises
         CommandFailed."""
-        ...
 
     def clip_of(self, event_id: str) -> tuple[str, bytes] | None:
         """Return the camera and the clip as it may leave the gateway; None: there is no clip.
 
         Raises CommandRefused where it may not leave, CommandFailed when it cannot be read."""
-        ...
 
     def has_clip(self, event_id: str) -> bool: ...
 
     def is_recorded(self, event_id: str) -> bool:
         """Return whether the clip of this event is being recorded, and will be stored later."""
-        ...
 
     def largest_clip(self) -> int:
         """Return how many bytes a clip may have that is sent through the broker now."""
-        ...
 
     def hold(self, event_id: str, why: str, who: str) -> None: ...
 
@@ -90,7 +74,7 @@ class FileService(Protocol):
 def snapshot_action(files: FileService) -> Action:
     """``snapshot``: sends a picture of what a camera shows now."""
 
-    def run(context: CommandContext[SnapshotArguments]) -> CommandSucceeded:
+    def run(context: CommandContext[wire.SnapshotArguments]) -> CommandSucceeded:
         camera = context.args.camera
         take = files.still if context.args.still else files.snapshot
         media = take(camera, f"snapshot-{context.id}", SNAPSHOT_WITHIN_S)
@@ -99,14 +83,15 @@ def snapshot_action(files: FileService) -> Action:
     return Action("snapshot", run, run, _is_still, slow=True, within_s=SNAPSHOT_WITHIN_S + 10)
 
 
-def _is_still(args: SnapshotArguments) -> bool:
+def _is_still(args: wire.SnapshotArguments) -> bool:
     """A still has up to 1.6 MB and opens the main stream: unsigned ones could use up a SIM card's month."""
     return args.still
 
 
 @dataclass(frozen=True)
 class LivePicturesCommand:
-    """The command ``live-pictures``: a picture a second for up to a minute, as fast as the camera shows them.
+    """The command ``live-pictures``: one picture every ``every_s``, or less often if the camera is slower,
+    for ``for_s``.
 
     It ends with the first picture that the uplink's budget delays, so that at most one waits for it."""
 
@@ -117,7 +102,7 @@ class LivePicturesCommand:
     def action(self) -> Action:
         return Action("live-pictures", self.run, slow=True, within_s=LIVE_WITHIN_S)
 
-    def run(self, context: CommandContext[LivePicturesArguments]) -> CommandSucceeded:
+    def run(self, context: CommandContext[wire.LivePicturesArguments]) -> CommandSucceeded:
         camera, count = context.args.camera, 0
         until_mono = self.clock.monotonic() + context.args.for_s
         while (begun := self.clock.monotonic()) < until_mono:
@@ -152,7 +137,7 @@ class ClipCommand:
     def action(self) -> Action:
         return Action("clip", self.run, self.resume, _is_uploaded, slow=True, within_s=UPLOAD_WITHIN_S)
 
-    def run(self, context: CommandContext[ClipArguments]) -> CommandSucceeded | InProgress:
+    def run(self, context: CommandContext[wire.ClipArguments]) -> CommandSucceeded | InProgress:
         args = context.args
         if (args.event_id is None) == (args.camera is None):
             raise CommandRefused(problem_text("clip-event-or-camera"), "bad-arguments")
@@ -179,7 +164,7 @@ class ClipCommand:
         self._queue.add(recorded, partial(self._deliver_queued, context, event_id))
         return InProgress(problem_text("clip-queued"))
 
-    def _deliver_queued(self, context: CommandContext[ClipArguments], event_id: str) -> None:
+    def _deliver_queued(self, context: CommandContext[wire.ClipArguments], event_id: str) -> None:
         try:
             found = self.files.clip_of(event_id)
             if found is None:
@@ -188,7 +173,7 @@ class ClipCommand:
         except (CommandRefused, CommandFailed) as error:
             context.finish(CommandFailed(error_text(error), error.code))
 
-    def resume(self, context: CommandContext[ClipArguments]) -> CommandSucceeded | CommandFailed:
+    def resume(self, context: CommandContext[wire.ClipArguments]) -> CommandSucceeded | CommandFailed:
         """Send the clip if it was complete. It is not recorded again: the requested time has passed."""
         event_id = context.args.event_id or f"clip-{context.id}"
         found = self.files.clip_of(event_id)
@@ -207,7 +192,7 @@ class ClipCommand:
         raise CommandFailed(problem_text("clip-not-made"))
 
     def _deliver(
-        self, context: CommandContext[ClipArguments], event_id: str, camera: str, payload: bytes
+        self, context: CommandContext[wire.ClipArguments], event_id: str, camera: str, payload: bytes
     ) -> CommandSucceeded:
         args = context.args
         targets = _targets(args)
@@ -220,16 +205,15 @@ class ClipCommand:
         return upload_outcome(self.uploader, payload, event_id, targets, part_bytes)
 
 
-def _is_uploaded(args: ClipArguments) -> bool:
-    """Whether the command needs a signature: an upload sends pictures of people to any address that it
-    names."""
+def _is_uploaded(args: wire.ClipArguments) -> bool:
+    """Whether it needs a signature: an upload sends pictures of people to any address that it names."""
     return args.url is not None or args.urls is not None
 
 
 def diagnostics_action(make: Callable[[], bytes], files: FileService, uploader: Uploader) -> Action:
     """``diagnostics``. ``make`` returns the bundle, small enough for the broker."""
 
-    def run(context: CommandContext[DiagnosticsArguments]) -> CommandSucceeded:
+    def run(context: CommandContext[wire.DiagnosticsArguments]) -> CommandSucceeded:
         url, event_id = context.args.url, f"diagnostics-{context.id}"
         target = None if url is None else HttpsTarget.of(url)
         bundle = make()
@@ -247,7 +231,7 @@ def diagnostics_action(make: Callable[[], bytes], files: FileService, uploader: 
 def hold_action(files: FileService) -> Action:
     """``evidence-hold``: protects an event's media from rotation, or releases them."""
 
-    def run(context: CommandContext[HoldArguments]) -> CommandSucceeded:
+    def run(context: CommandContext[wire.HoldArguments]) -> CommandSucceeded:
         args = context.args
         if args.release:
             if not files.release(args.event_id):
@@ -258,7 +242,7 @@ def hold_action(files: FileService) -> Action:
         code = "held-with-clip" if has_clip else "held-without-clip"
         return CommandSucceeded(problem_text(code, event=args.event_id), {"clip": has_clip})
 
-    def resume(context: CommandContext[HoldArguments]) -> CommandSucceeded:
+    def resume(context: CommandContext[wire.HoldArguments]) -> CommandSucceeded:
         if not context.args.release:
             return run(context)
         files.release(context.args.event_id)  # False if it was done before the restart
@@ -280,7 +264,7 @@ def _delivery(what: Literal["picture", "clip", "bundle"], day: str | None, **nam
 
 
 def sent_outcome(media: Media, text: str) -> CommandSucceeded:
-    detail = SentFile(
+    detail = wire.SentFile(
         event_id=media.event_id,
         bytes=len(media.payload),
         sha256=media.sha256,
@@ -296,7 +280,7 @@ def upload_outcome(
     """Upload a file, and return its description as the outcome. Raises CommandFailed."""
     content_type = content_type_of(payload)
     etags = uploader.put(payload, targets, part_bytes, content_type)
-    detail = SentFile(
+    detail = wire.SentFile(
         event_id=event_id,
         bytes=len(payload),
         sha256=hashlib.sha256(payload).hexdigest(),
@@ -306,7 +290,7 @@ def upload_outcome(
     return CommandSucceeded(problem_text("uploaded", bytes=len(payload)), msgspec.to_builtins(detail))
 
 
-def _targets(args: ClipArguments) -> list[HttpsTarget] | None:
+def _targets(args: wire.ClipArguments) -> list[HttpsTarget] | None:
     """Return the servers to upload to; None: send through the broker. Raises CommandRefused."""
     urls = [args.url] if args.url is not None else args.urls
     return None if urls is None else [HttpsTarget.of(url) for url in urls]

@@ -75,8 +75,6 @@ class MediaService:
         self._is_recorded = is_recorded
         self._seal_to = seal_to
 
-    # --- cameras ---
-
     def snapshot(self, camera: str, event_id: str, timeout_s: float) -> Media:
         taken: queue.SimpleQueue[Media | None] = queue.SimpleQueue()
         self._snapshot_camera(camera).take_picture(event_id, taken.put)
@@ -137,8 +135,6 @@ class MediaService:
             raise CommandRefused(problem_text("camera-is-offline", camera=camera, **why))
         return running
 
-    # --- files ---
-
     def send(self, media: Media, command_id: str) -> str | None:
         try:
             self._outbox.append(self._events.file(media, command_id))
@@ -175,7 +171,6 @@ class MediaService:
         return limits.largest(stats.bytes if stats.degraded is None else limits.outbox_bytes)
 
     def _clip_file(self, event_id: str) -> tuple[str, Path] | None:
-        """Return the camera and the file of an event's clip."""
         try:
             paths = self._store.files_of(event_id)
         except StorageError as error:

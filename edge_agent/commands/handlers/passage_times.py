@@ -52,10 +52,9 @@ def read_times(
 
 
 def _whole_moments(found: list[StoredPassage], more_at: datetime) -> tuple[list[StoredPassage], datetime]:
-    """Leave the passages of the moment that was cut to the next answer, which begins with it.
-
-    If all began in that moment they are sent, and the next answer begins a millisecond later: an asker must
-    get on, whatever it loses."""
+    """Leave the passages of the last, incomplete moment to the next answer, which begins with that moment.
+    If all passages began in one moment, send them; the next answer begins a millisecond later. This loses
+    passages, but otherwise the asker would get the same answer for ever."""
     whole = [each for each in found if each.started_at < more_at]
     return (whole, more_at) if whole else (found, more_at + timedelta(milliseconds=1))
 

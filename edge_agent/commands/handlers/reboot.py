@@ -1,15 +1,12 @@
 """``reboot`` of the gateway, and ``camera-reboot`` of a camera that hangs. docs/design/commands.md.
 
 Root's program reboots the gateway, and the agent replies at its next start. A camera reboots over ONVIF,
-with the login of its streams, in a process of its own, so that the libraries of ``onvif/`` do not stay in
-the agent's memory. That process reads the password from its standard input. As everywhere, at most two
-refused logins are attempted.
+with the login of its streams.
 """
 
 from __future__ import annotations
 
 import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -29,12 +26,10 @@ from edge_agent.commands.action import (
     select_cameras,
 )
 from edge_agent.config.model.settings import Camera, Settings
-from edge_agent.core.clock import SystemClock, read_boot_id
-from edge_agent.core.errors import CameraSetupError
 from edge_agent.core.problems import problem_text
-from edge_agent.core.secrets import Credentials, Secret
 from edge_agent.core.state_file import read_record, write_record
 from edge_agent.host.system.root_requests import RootRequest
+from edge_agent.onvif.camera_process import ask_in_process
 from edge_agent.wire import CameraRebootArguments, NoArguments
 
 MIN_UPTIME_S = 600.0
@@ -115,25 +110,8 @@ class RebootCommand:
         return CommandFailed(problem_text("reboot-not-done"), "interrupted")
 
 
-# --- camera-reboot ---
-
 CAMERA_WITHIN_S = 75.0
 NETWORKED = ("rtsp", "rtsps", "http", "https")
-
-
-class _CameraRequest(Struct, frozen=True):
-    """The input of the process. ``host`` as in a URL, without a port."""
-
-    host: str
-    port: int
-    username: str
-    password: str
-    state_dir: str
-
-
-class _CameraResponse(Struct, frozen=True):
-    done: bool
-    text: str
 
 
 def camera_reboot_action(settings: Callable[[], Settings]) -> Action:
@@ -154,49 +132,16 @@ def _reboot_in_process(camera: Camera, port: int, state_dir: Path) -> CommandSuc
         raise CommandRefused(problem_text("camera-not-networked", camera=camera.id))
     if camera.credentials is None:
         raise CommandRefused(problem_text("camera-no-login", camera=camera.id))
-    login = camera.credentials
-    request = _CameraRequest(parts.hostname, port, login.username, login.password.reveal(), str(state_dir))
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "edge_agent.commands.handlers.reboot"],
-            input=msgspec.json.encode(request),
-            capture_output=True,
-            timeout=CAMERA_WITHIN_S,
-            check=False,
+        response = ask_in_process(
+            "reboot", camera, camera.credentials, port, state_dir, within_s=CAMERA_WITHIN_S
         )
-        response = msgspec.json.decode(done.stdout, type=_CameraResponse)
     except subprocess.TimeoutExpired:
         seconds = round(CAMERA_WITHIN_S)
         raise CommandFailed(problem_text("camera-reboot-silent", camera=camera.id, seconds=seconds)) from None
     except (OSError, msgspec.DecodeError) as error:
         failed = {"camera": camera.id, "error": type(error).__name__}
         raise CommandFailed(problem_text("camera-reboot-failed", **failed)) from error
-    if not response.done:
-        raise CommandRefused(problem_text("camera-reboot-refused", camera=camera.id, error=response.text))
+    if response.failure:
+        raise CommandRefused(problem_text("camera-reboot-refused", camera=camera.id, error=response.failure))
     return CommandSucceeded(problem_text("camera-reboots", camera=camera.id))
-
-
-def _reboot_camera(request: _CameraRequest) -> _CameraResponse:
-    try:
-        from edge_agent.core.camera_logins import LoginJournal
-        from edge_agent.onvif.soap import DEVICE_PATH, Onvif
-        from edge_agent.onvif.web import CameraHttpClient
-    except ImportError:
-        return _CameraResponse(
-            False, "the ONVIF library is not installed on this gateway (pip install edge-agent[cameras])"
-        )
-    clock = SystemClock()
-    journal = LoginJournal(Path(request.state_dir), clock, read_boot_id())
-    host = f"[{request.host}]" if ":" in request.host else request.host
-    login = Credentials(request.username, Secret(request.password))
-    try:
-        with CameraHttpClient(request.host, journal) as web:
-            Onvif(web, f"http://{host}:{request.port}{DEVICE_PATH}", clock, login).reboot()
-    except CameraSetupError as error:
-        return _CameraResponse(False, str(error))
-    return _CameraResponse(True, "")
-
-
-if __name__ == "__main__":
-    request = msgspec.json.decode(sys.stdin.buffer.read(), type=_CameraRequest)
-    sys.stdout.buffer.write(msgspec.json.encode(_reboot_camera(request)))

@@ -120,8 +120,8 @@ class RehearseCommand:
             raise CommandRefused(first, "bad-arguments") from error
 
     def _record(self, context: CommandContext[RehearseArguments]) -> None:
-        """Examples name passages of people, and a search key is no person: both are on record before anything
-        runs."""
+        """Write the rehearsal to the record of access before it runs, if it asks for examples (which name
+        passages of people) or is signed with a search key (whose user must be known)."""
         args = context.args
         if args.purpose is None or args.case is None:
             raise CommandRefused(problem_text("rehearsal-no-purpose"), "bad-arguments")

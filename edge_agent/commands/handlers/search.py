@@ -1,7 +1,8 @@
 """``search``, ``passage-pictures``, ``passage-times``: find passages, send pictures or times of them.
 
-All are signed by an operator or a search key of the centre, and on record with purpose and case before the
-result is made. They wait while the uplink's budget is used up, and all but pictures while the gateway is hot.
+All are signed by an operator or with a search key of the centre, and recorded with purpose and case before
+the result is made. They wait while the uplink's budget is used up, and all but pictures while the gateway
+is hot.
 """
 
 from __future__ import annotations
@@ -191,7 +192,8 @@ class SearchCommands:
         type_: str,
         what: str,
     ) -> None:
-        """Put it on record. Raises CommandRefused for a wrong key or ward, and without a record."""
+        """Write the search to the record of access. Raises CommandRefused for a wrong key or ward, and if
+        it cannot be recorded."""
         args, key = context.args, context.signed_by
         if not self.keys.may_sign(key, type_):  # it was removed while the command waited
             raise CommandRefused(problem_text("command-unknown-key", key=str(key)[:16]), "unknown-key")
@@ -233,7 +235,7 @@ class SearchPacer:
 
 
 def _question(args: SearchArguments | PassageTimesArguments) -> str:
-    """The filters that are set, as JSON for the record of access; instead of the wards only their number."""
+    """Return the filters that are set, as JSON for the record of access; of the wards only their number."""
     asked = {
         name: msgspec.to_builtins(value)
         for name, value in msgspec.structs.asdict(args).items()
@@ -285,7 +287,7 @@ def _span(from_at: str, to_at: str) -> tuple[datetime, datetime]:
 
 
 def found_rows(passages: list[StoredPassage], max_bytes: int) -> list[FoundPassage]:
-    """The rows of a result, as many as fit into ``max_bytes`` of JSON, the first first."""
+    """Return the first rows of a result, as many as fit into ``max_bytes`` of JSON."""
     rows, size = [], 0
     for passage in passages:
         row = _row(passage)

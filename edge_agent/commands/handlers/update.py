@@ -33,8 +33,7 @@ log = logging.getLogger(__name__)
 
 WITHIN_S = 6 * 3600.0
 """For a slow link and pieces that arrive over hours; the trial itself takes minutes."""
-UNHEARD_S = 120.0
-"""Root's program reports at once that it has started, or that it is busy."""
+UNHEARD_S = 120.0  # root's program reports at once that it has started, or that it is busy
 
 
 @dataclass(slots=True)

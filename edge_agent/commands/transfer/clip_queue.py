@@ -29,8 +29,8 @@ class _WaitingClip:
 class ClipQueue:
     """Delivers each clip once it is complete, on the thread ``clip-queue``, which runs while one waits.
 
-    What waits is not stored here: the journal of commands has it, and the dispatcher resumes it after a
-    restart.
+    Waiting commands are not stored here: they are in the journal of commands, and the dispatcher resumes
+    them after a restart.
     """
 
     def __init__(self, pause: Callable[[float], bool]) -> None:
@@ -59,7 +59,9 @@ class ClipQueue:
                 try:
                     clip.deliver()
                 except Exception:  # the top of this thread's loop: the other clips go on
-                    log.exception("commands: a clip that was waited for cannot be delivered")
+                    log.exception(
+                        "commands: a complete clip cannot be delivered to the command that waits for it"
+                    )
 
     def _has_waiting(self) -> bool:
         """Whether a command waits; if not, the thread ends."""
@@ -69,7 +71,7 @@ class ClipQueue:
             return bool(self._waiting)
 
     def _complete(self) -> list[_WaitingClip]:
-        """Remove and return those whose clip is complete, or that have waited too long."""
+        """Remove and return the commands whose clip is complete, or that have waited too long."""
         with self._lock:
             for clip in self._waiting:
                 clip.left_s -= POLL_S

@@ -27,10 +27,8 @@ from edge_agent.core.problems import problem_text
 
 log = logging.getLogger(__name__)
 
-TIMEOUT_S = 60.0
-"""Limit of one read or write: a mobile link may stall for half a minute."""
-MAX_SERVER_TEXT = 200
-"""Characters of a server's text in logs and replies."""
+TIMEOUT_S = 60.0  # limit of one read or write: a mobile link may stall for half a minute
+MAX_SERVER_TEXT = 200  # characters of a server's text in logs and replies
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +94,7 @@ def sanitized(words: str) -> str:
 
 DOWNLOAD_ATTEMPTS, DOWNLOAD_WAIT_S = 5, 20.0
 DOWNLOAD_BLOCK = 65536
-MAX_ATTEMPT_S = 3600.0
-"""Limit of one attempt; the next one resumes the download."""
+MAX_ATTEMPT_S = 3600.0  # limit of one attempt; the next one resumes the download
 
 
 def download(
@@ -183,8 +180,7 @@ UPLOAD_WITHIN_S = 3300.0
 UPLOAD_BLOCK = 16_384
 MAX_ETAG = 200
 
-Pause = Callable[[float], bool]
-"""Waits so many seconds; True when the agent stops."""
+Pause = Callable[[float], bool]  # waits so many seconds; True when the agent stops
 
 
 def ignore_bytes(size_bytes: int) -> None:

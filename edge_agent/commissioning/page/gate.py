@@ -1,4 +1,4 @@
-"""The code on the box's label opens the page until the claim is confirmed."""
+"""The code on the box's label opens the page whenever it is served."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class LabelGate:
 
     @property
     def left_s(self) -> int:
-        """A constant, because this page has no time limit: it stays until the claim is confirmed."""
+        """A constant, because this page has no time limit."""
         return round(WITHIN_S)
 
     @property

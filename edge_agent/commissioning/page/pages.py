@@ -24,11 +24,12 @@ from edge_agent.wire import PhoneLocation
 from edge_agent.wire.claims import check_character
 
 HTML = "text/html; charset=utf-8"
+CSS = "text/css; charset=utf-8"
 PUBLIC = {
     "/commission.js": "text/javascript; charset=utf-8",
     "/draw.js": "text/javascript; charset=utf-8",
     "/words.js": "text/javascript; charset=utf-8",
-    "/commission.css": "text/css; charset=utf-8",
+    "/commission.css": CSS,
 }
 MAX_JSON_BYTES = 20_000
 PICTURES = {"/photo": (PHOTO, MAX_PHOTO_BYTES), "/signature": (SIGNATURE, MAX_SIGNATURE_BYTES)}
@@ -82,9 +83,12 @@ class CommissionPages:
         self._steps, self._aiming, self._uplink = steps, aiming, uplink
         self._modem = modem or ModemView()
         self.asked_mono = time.monotonic()
-        """When a phone with the code has asked for something."""
+        """When a phone with the code has asked for something: the open page does so every few seconds."""
+        self.acted_mono = self.asked_mono
+        """When the technician has used a button."""
         self._posts: Mapping[str, Callable[[bytes], object]] = {
             "/site": lambda body: steps.choose(msgspec.json.decode(body, type=SiteLabel).label),
+            "/other": lambda _: steps.choose_another(),
             "/search": lambda _: steps.search_again(),
             "/claim": self._claim,
             "/network": lambda body: steps.set_network(
@@ -97,20 +101,21 @@ class CommissionPages:
 
     def public(self, path: str) -> PageAnswer | None:
         kind = PUBLIC.get(path)
-        return None if kind is None else PageAnswer(kind, _file(path[1:]))
+        return None if kind is None else PageAnswer(kind, page_file(path[1:]))
 
     def is_entry(self, path: str) -> bool:
         """Whether ``path`` opens the page: ``/``, or ``/s/…`` of the label of a site."""
         return path == "/" or path.startswith("/s/")
 
     def code_form(self, path: str, says: str, status: HTTPStatus) -> PageAnswer:
-        page = _file("code.html").decode()
-        return PageAnswer(HTML, page.replace('data-say=""', f'data-say="{says}"').encode(), status)
+        page = page_file("code.html").decode().replace('data-say=""', f'data-say="{says}"')
+        page = page.replace("{words}", self._steps.box.identity.words)
+        return PageAnswer(HTML, page.encode(), status)
 
     def get(self, path: str, query: str) -> PageAnswer:
         self.asked_mono = time.monotonic()
         if self.is_entry(path):
-            return PageAnswer(HTML, _file("page.html"))
+            return PageAnswer(HTML, page_file("page.html"))
         if path == "/state":
             return self._state()
         if path.startswith("/aim/"):
@@ -124,7 +129,7 @@ class CommissionPages:
 
     def post(self, path: str, body: bytes) -> PageAnswer:
         """Do one step, and answer with the new state, or with what is wrong in both languages."""
-        self.asked_mono = time.monotonic()
+        self.asked_mono = self.acted_mono = time.monotonic()
         try:
             if path == "/near":
                 return _json(self._near(body))
@@ -148,7 +153,7 @@ class CommissionPages:
         self._steps.claim(form.by, form.passwords)
 
     def _near(self, body: bytes) -> dict[str, Any]:
-        """The sites next to the phone; the place is also part of the claim."""
+        """The sites nearest to the phone; the phone's position is also stored for the claim."""
         place = msgspec.json.decode(body, type=PhoneLocation)
         self._steps.location = place
         near = nearest_sites(self._steps.bundle, place)
@@ -164,5 +169,6 @@ def _json(document: Mapping[str, Any], status: HTTPStatus = HTTPStatus.OK) -> Pa
     return PageAnswer("application/json", msgspec.json.encode(document), status)
 
 
-def _file(name: str) -> bytes:
+def page_file(name: str) -> bytes:
+    """A file of the page, such as ``commission.css``."""
     return (resources.files(__package__) / "web" / name).read_bytes()

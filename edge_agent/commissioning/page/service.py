@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 import logging
-import shutil
-import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
+from functools import partial
 
 from edge_agent.commissioning.commissioning import Commissioning
 from edge_agent.commissioning.delivery import ClaimDelivery
-from edge_agent.commissioning.identity import BOX_NAME, BoxIdentity
 from edge_agent.commissioning.messages import CommissioningError
 from edge_agent.commissioning.page.aiming import AimingRun
 from edge_agent.commissioning.page.gate import LabelGate
+from edge_agent.commissioning.page.listeners import BoxListeners
 from edge_agent.commissioning.page.pages import CommissionPages
 from edge_agent.commissioning.record import CommissioningState
 from edge_agent.core.clock import Backoff
 from edge_agent.core.languages import Bilingual
 from edge_agent.host.system.addresses import InterfaceAddress
-from edge_agent.tools.local_page.access import PageAddress, page_addresses
-from edge_agent.tools.local_page.server import HTTPS_PORT, PageServer
+from edge_agent.tools.local_page.server import HTTPS_PORT
 
 log = logging.getLogger(__name__)
 
 TICK_S = 2.0
 IDLE_S = 900.0
-"""After the confirmation the page stays open for a technician who has not signed yet."""
-AVAHI = "avahi-publish-address"
+"""After the confirmation the page stays open so long for a technician who does nothing."""
+SEEN_S = 60.0
+"""While a phone shows the page, the box asks for the answer at least so often."""
+GONE_S = 30.0
+"""After confirmation and signature the page ends when no phone has shown it for so long."""
 
 
 def new_backoff() -> Backoff:
@@ -46,37 +47,32 @@ class CommissionService:
         port: int = HTTPS_PORT,
         idle_s: float = IDLE_S,
     ) -> None:
-        self._steps, self._addresses, self._port = steps, addresses, port
-        self._idle_s = idle_s
+        self._steps, self._idle_s = steps, idle_s
         clock = steps.box.clock
         self.gate = LabelGate(clock, steps.box.identity.code)
         self._aiming = AimingRun(steps.box.paths.config, clock, self.gate)
         self._uplink: Bilingual | None = None
         self._pages = CommissionPages(steps, self._aiming, lambda: self._uplink)
-        self._places: Sequence[PageAddress] = ()
-        self._server: PageServer | None = None
-        self._names = LocalNames(steps.box.identity)
+        self._listeners = BoxListeners(steps.box.identity, addresses, port, self._pages, self.gate)
         self._confirmed_mono: float | None = None
 
     @property
     def urls(self) -> tuple[str, ...]:
-        return () if self._server is None else self._server.urls
+        return self._listeners.urls
 
     def run(self, stop: threading.Event, ready: Callable[[], None]) -> None:
-        """Serve until ``stop``, or until the claim is confirmed and the technician has signed or left."""
+        """Serve until ``stop``, or until the claim is confirmed and the technician has left."""
         delivery = threading.Thread(target=self._deliver, args=(stop,), name="claim-delivery", daemon=True)
         delivery.start()
         try:
-            self._follow_addresses()
+            self._listeners.follow_addresses()
             ready()
             while not stop.wait(TICK_S) and not self._is_over():
-                self._follow_addresses()
+                self._listeners.follow_addresses()
                 self._aiming.tick()
         finally:
             stop.set()
-            if self._server is not None:
-                self._server.stop()
-            self._names.stop()
+            self._listeners.stop()
             self._aiming.stop()
 
     def _is_over(self) -> bool:
@@ -90,26 +86,13 @@ class CommissionService:
         now = time.monotonic()
         if self._confirmed_mono is None:
             self._confirmed_mono = now
-        idle_s = now - max(self._confirmed_mono, self._pages.asked_mono)
-        if idle_s > self._idle_s:
+        unseen_s = now - max(self._confirmed_mono, self._pages.asked_mono)
+        if record.finished:  # the technician may still examine again
+            idle_s = now - max(self._confirmed_mono, self._pages.acted_mono)
+            return unseen_s > GONE_S or idle_s > self._idle_s
+        if unseen_s > self._idle_s:
             self._steps.leave()
-        return record.finished or idle_s > self._idle_s
-
-    def _follow_addresses(self) -> None:
-        """Listen at the addresses that the box has now: the network may come later than the service."""
-        places = page_addresses(self._addresses())
-        if places == self._places and self._server is not None:
-            return
-        if self._server is not None:
-            self._server.stop()
-        identity = self._steps.box.identity
-        names = (identity.name, BOX_NAME)
-        self._server = PageServer(
-            places, self._port, self._pages, self.gate, tls=identity.tls_context(), names=names
-        )
-        self._server.start()
-        self._places = places
-        self._names.publish(places)
+        return unseen_s > self._idle_s
 
     def _deliver(self, stop: threading.Event) -> None:
         delivery = ClaimDelivery(self._steps.bundle, self._steps.box.paths, self._steps.box.identity.serial)
@@ -121,12 +104,21 @@ class CommissionService:
                 backoff = new_backoff()
             if record.state is CommissioningState.CLAIMED or not record.settled:
                 self._deliver_once(delivery)
-                stop.wait(
-                    backoff.failed() if self._steps.record.state is CommissioningState.CLAIMED else TICK_S
-                )
+                waits = self._steps.record.state is CommissioningState.CLAIMED
+                self._pause(stop, backoff.failed() if waits else TICK_S)
             else:
                 self._uplink = None
                 stop.wait(TICK_S)
+
+    def _pause(self, stop: threading.Event, pause_s: float) -> None:
+        began_mono = time.monotonic()
+        while not stop.is_set():
+            now = time.monotonic()
+            is_seen = now - self._pages.asked_mono < GONE_S
+            left_s = (min(pause_s, SEEN_S) if is_seen else pause_s) - (now - began_mono)
+            if left_s <= 0:
+                return
+            stop.wait(min(left_s, TICK_S))
 
     def _deliver_once(self, delivery: ClaimDelivery) -> None:
         steps = self._steps
@@ -134,39 +126,13 @@ class CommissionService:
             if not steps.record.settled:
                 steps.settle()
                 return
-            answer, self._uplink = delivery.session(steps.record, steps.delivered, steps.box.trusted())
+            record = steps.record
+            answer, self._uplink = delivery.session(
+                record, partial(steps.delivered, record), steps.box.trusted()
+            )
             if answer is not None:
                 log.info("the centre has answered the claim: %s", answer.decision)
                 steps.accept(answer)
         except CommissioningError as error:
             log.warning("%s; tried again", error)
             self._uplink = error.text
-
-
-class LocalNames:
-    """Publishes the box's names with the avahi daemon while the page is served. Without it the page is
-    reached by its address."""
-
-    def __init__(self, identity: BoxIdentity) -> None:
-        self._identity = identity
-        self._running: list[subprocess.Popen[bytes]] = []
-
-    def publish(self, places: Sequence[PageAddress]) -> None:
-        """Publish each name with the first address that is not loopback: avahi accepts one address for a
-        name."""
-        self.stop()
-        near = [str(each.address) for each in places if not each.address.is_loopback]
-        if not near or (program := shutil.which(AVAHI)) is None:
-            return
-        for name in (self._identity.name, BOX_NAME):
-            # -R: no reverse entry, which both names would claim.
-            command = [program, "-R", name, near[0]]
-            silent = subprocess.DEVNULL
-            self._running.append(subprocess.Popen(command, stdin=silent, stdout=silent, stderr=silent))
-
-    def stop(self) -> None:
-        for process in self._running:
-            process.terminate()
-        for process in self._running:
-            process.wait(5)
-        self._running = []

@@ -6,6 +6,7 @@ from typing import Any
 
 from edge_agent.commissioning.commissioning import Commissioning
 from edge_agent.commissioning.identity import BoxIdentity
+from edge_agent.commissioning.page.at_the_pole import todo_at_the_pole
 from edge_agent.commissioning.papers import PHOTO, SIGNATURE
 from edge_agent.commissioning.sites import distance_m
 from edge_agent.core.languages import LANGS, Bilingual, in_lang
@@ -84,7 +85,7 @@ def _verdict(document: Doctor) -> dict[str, Any]:
                 "label": line.check if line.label is None else getattr(line.label, document.lang),
                 "level": line.level,
                 "said": line.said,
-                "todo": line.todo,
+                "todo": todo_at_the_pole(line.finding, line.todo, document.lang),
             }
             for line in document.lines
         ],

@@ -74,8 +74,9 @@ def section(
     """Derive the section of a settings class, a dataclass; its docstring is the section's ``doc``.
 
     Fields whose annotation has no ``Key``, ``Made`` or ``Section`` have no key. ``make`` is called with the
-    settings by name instead of the class. Where several sections share a class, ``changes`` has the arguments
-    of ``Field`` that differ in this one, by key, and ``without`` the keys that it lacks.
+    settings by name instead of the class. If several sections share a class, ``changes`` has, by key, the
+    arguments of ``Field`` that differ in this section, and ``without`` lists the keys that this section
+    does not have.
     """
     fields: list[Field] = []
     recipes: dict[str, _Recipe] = {}

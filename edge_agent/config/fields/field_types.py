@@ -36,8 +36,7 @@ ID_RULE = "1 to 63 of a-z, 0-9 and -"
 
 
 def _taken_for(text: str) -> str | None:
-    """What YAML 1.1 readers (PyYAML, Ansible) read in an unquoted ``text`` that was meant as text; None:
-    text."""
+    """Return how YAML 1.1 readers (PyYAML, Ansible) interpret ``text`` without quotes; None: as text."""
     if _BOOL.fullmatch(text):
         return message("as-true")
     if _NULL.fullmatch(text):
@@ -167,7 +166,7 @@ class WordChoice(ScalarType):
         if scalar.text in self.words:
             return self.make(scalar.text)
         if scalar.text in self.later:
-            raise InvalidValue(f"'{scalar.text}' comes with a later version; use {self.describe()}")
+            raise InvalidValue(message("later", found=quoted(scalar.text), what=self.describe()))
         if self.no and scalar.text.lower() in ("no", "off", "false", "null", "~"):
             raise InvalidValue(self._not(scalar, message("mean", name=self.no)))
         raise InvalidValue(self._not(scalar, did_you_mean(scalar.text, self.words)))

@@ -28,8 +28,8 @@ class ConfigFiles:
     read it, and a camera's password is sent to an address that stands in it."""
 
     def resolve(self, name: str) -> Path:
-        """Return an absolute name as it is; find a relative one in systemd's credentials, then beside the
-        configuration.
+        """Return an absolute name unchanged; look for a relative one in systemd's credentials, then beside
+        the configuration.
 
         systemd copies a folder that the unit names, ``LoadCredential=credentials:/etc/...``, to one flat file
         for each of its files: ``credentials/cam-1`` is ``credentials_cam-1`` (systemd.exec(5)).
@@ -59,7 +59,7 @@ class ConfigFiles:
         path = self.resolve(name)
         data = self._read(path, most + 1)
         if len(data) > most:
-            raise FileRefused(f"{path} is larger than {most} bytes")
+            raise FileRefused(message("larger", path=path, bytes=most))
         return data
 
     def secret(self, name: str) -> str:
@@ -68,16 +68,16 @@ class ConfigFiles:
             return ""
         path = self.resolve(name)
         if self.confined and not (self._beside(path) or self.is_credential(path)):
-            raise FileRefused(
-                f"{path} is not below {self.base}: what was pushed takes passwords from there only"
-            )
+            raise FileRefused(message("not-below", path=path, folder=self.base))
         data = self._read(path, MAX_SECRET_BYTES + 1)
         if len(data) > MAX_SECRET_BYTES:
-            raise FileRefused(f"{path} is larger than {MAX_SECRET_BYTES} bytes: not a password file")
+            raise FileRefused(message("no-password-file", path=path, bytes=MAX_SECRET_BYTES))
         try:
             text = data.decode("utf-8")
         except UnicodeDecodeError:
-            raise FileRefused(f"{path} is not UTF-8 text") from None  # the cause would quote its bytes
+            raise FileRefused(
+                message("file-not-utf-8", path=path)
+            ) from None  # the cause would quote its bytes
         text = text[:-2] if text.endswith("\r\n") else text.removesuffix("\n")
         if not text:
             raise FileRefused(message("empty-password", path=path))
@@ -103,7 +103,7 @@ class ConfigFiles:
         except OSError as error:
             raise FileRefused(message("file-unread", path=path, reason=reason(error))) from error
         except ValueError:
-            raise FileRefused("not a file name") from None
+            raise FileRefused(message("no-file-name")) from None
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise FileRefused(message("not-regular", path=path))

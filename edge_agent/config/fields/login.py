@@ -19,12 +19,7 @@ _PASSWORD_FILE = Field(
     None,
     "none",
 )
-ADVICE = MappingProxyType(
-    dict.fromkeys(
-        ("password", "pass", "passwd", "pwd"),
-        message("password-apart"),
-    )
-)
+ADVICE = MappingProxyType(dict.fromkeys(("password", "pass", "passwd", "pwd"), message("password-apart")))
 """Messages for people who write the password itself into the configuration."""
 
 

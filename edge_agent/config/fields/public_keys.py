@@ -20,16 +20,15 @@ _PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----\s+([A-Za-z0-9+/=\s]+?)\s*-----E
 _X25519 = bytes.fromhex("302a300506032b656e032100")
 _ED25519 = bytes.fromhex("302a300506032b6570032100")
 _KEY_BYTES = 32
-_HOW = "make one with: openssl genpkey -algorithm x25519 -out KEY; openssl pkey -in KEY -pubout"
+_HOW = message("make-sealing-key")
 
 
 @dataclass(frozen=True)
 class OperatorKeys(ScalarType):
-    """A file with an Ed25519 public key, or a folder of such files. The value is the path, because keys
-    change."""
+    """A file with an Ed25519 public key, or a folder of them. The value is the path, because keys change."""
 
     def describe(self) -> str:
-        return "a file with an Ed25519 public key in PEM, or a folder of them (*.pem)"
+        return message("operator-keys")
 
     def parse(self, scalar: tree.Scalar, reading: ReadContext) -> Path:
         name = text_of(scalar, self.describe())
@@ -50,11 +49,11 @@ class OperatorKeys(ScalarType):
 def _refuse_no_operator(data: bytes, path: Path) -> None:
     text = data.decode("ascii", "replace")
     if "PRIVATE KEY-----" in text:
-        raise InvalidValue(f"{path} holds a private key, which signs commands: it has no place on a gateway")
+        raise InvalidValue(message("key-signs", path=path))
     match = _PEM.search(text)
     der = base64.b64decode("".join(match[2].split()), validate=True) if match else b""
     if not der.startswith(_ED25519) or len(der) != len(_ED25519) + _KEY_BYTES:
-        raise InvalidValue(f"{path} holds no Ed25519 public key; make one with: edge-agent command keygen")
+        raise InvalidValue(message("no-operator-key", path=path))
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class SealingKey(ScalarType):
     """A file with an X25519 public key. The value is its 32 bytes; None where files need not exist."""
 
     def describe(self) -> str:
-        return "a file with an X25519 public key in PEM"
+        return message("sealing-key")
 
     def parse(self, scalar: tree.Scalar, reading: ReadContext) -> bytes | None:
         name = text_of(scalar, self.describe())
@@ -80,19 +79,16 @@ def _x25519_of(data: bytes, path: Path) -> bytes:
     text = data.decode("ascii", "replace")
     # First, look for a private key: the gateway must not have one, not even beside a public key.
     if "PRIVATE KEY-----" in text:
-        raise InvalidValue(
-            f"{path} holds a private key, which opens what is sealed: it stays at the centre; "
-            "the public one comes from: openssl pkey -in KEY -pubout"
-        )
+        raise InvalidValue(message("key-opens", path=path))
     match = _PEM.search(text)
     if match is None:
-        raise InvalidValue(f"{path} holds no key in PEM (-----BEGIN PUBLIC KEY-----); {_HOW}")
+        raise InvalidValue(message("no-pem", path=path, how=_HOW))
     if match[1] != "PUBLIC KEY":
-        raise InvalidValue(f"{path} holds a {match[1].lower()}, not a bare public key; {_HOW}")
+        raise InvalidValue(message("other-pem", path=path, found=match[1], how=_HOW))
     try:
         der = base64.b64decode("".join(match[2].split()), validate=True)
     except binascii.Error:
-        raise InvalidValue(f"{path} is damaged: what stands between its PEM lines is no base64") from None
+        raise InvalidValue(message("pem-damaged", path=path)) from None
     return _key_in(der, path)
 
 
@@ -101,7 +97,7 @@ def _key_in(der: bytes, path: Path) -> bytes:
     if len(key) == _KEY_BYTES and der.startswith(_X25519):
         return key
     if der.startswith(_ED25519):
-        raise InvalidValue(f"{path} holds an Ed25519 key, which signs and cannot seal; {_HOW}")
+        raise InvalidValue(message("key-cannot-seal", path=path, how=_HOW))
     if der.startswith(_X25519):
-        raise InvalidValue(f"{path} is damaged: an X25519 key has {_KEY_BYTES} bytes, this one {len(key)}")
-    raise InvalidValue(f"{path} holds a public key of another kind than X25519; {_HOW}")
+        raise InvalidValue(message("key-damaged", path=path, bytes=_KEY_BYTES, found=len(key)))
+    raise InvalidValue(message("key-other-kind", path=path, how=_HOW))

@@ -92,7 +92,7 @@ def segment(
         (Field("from", PointType(), from_doc), Field("to", PointType(), to_doc), *more),
         build,
         _check_segment,
-        {"points": "write from: [x, y] and to: [x, y]"},
+        {"points": message("write-from-to")},
         "{from: [x, y], to: [x, y]}",
     )
 
@@ -112,8 +112,7 @@ _Edge = tuple[Exact, Exact]
 
 
 def polygon_contains(outer: Polygon, inner: Polygon) -> bool:
-    """Whether ``outer`` covers ``inner``. A polygon has no holes, so it is enough to test the edges of
-    ``inner``."""
+    """Whether ``outer`` covers ``inner``. Without holes it is enough to test the edges of ``inner``."""
     if not _box_covers(outer, inner):  # false for nearly all pairs that do not cover each other, and cheap
         return False
     edges = _edges(outer)
@@ -138,8 +137,7 @@ def _exact(point: Point) -> Exact:
 
 
 def _middles(edge: _Edge, others: list[_Edge]) -> Iterator[Exact]:
-    """Yield one point of each piece into which ``others`` cut the edge: a piece is inside or outside as a
-    whole."""
+    """Yield a point of each piece into which ``others`` cut the edge: it is inside or outside as a whole."""
     cuts = {Fraction(0), Fraction(1)}.union(*(_cuts(edge, other) for other in others))
     (ax, ay), (bx, by) = edge
     for before, after in pairwise(sorted(cuts)):
@@ -148,8 +146,7 @@ def _middles(edge: _Edge, others: list[_Edge]) -> Iterator[Exact]:
 
 
 def _cuts(edge: _Edge, other: _Edge) -> Iterator[Fraction]:
-    """Yield where ``other`` meets the edge, in 0..1 of its length; if both are on one line, the ends of
-    ``other``."""
+    """Yield where ``other`` meets the edge, in 0..1 of its length; on one line, the ends of ``other``."""
     a, b = edge
     c, d = other
     turn_c, turn_d = twice_area(a, b, c), twice_area(a, b, d)

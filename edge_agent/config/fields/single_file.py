@@ -11,8 +11,7 @@ from edge_agent.config.texts.messages import message
 
 
 def read_mapping(path: Path, reading: ReadContext, shape: str) -> tree.Mapping | None:
-    """Return the mapping, or report the reason and return None. ``shape``: the expected content, for the
-    message."""
+    """Return the mapping, or report why not and return None. ``shape``: the expected content, for people."""
     start = tree.SourcePosition(str(path), 1, 1)
     try:
         with path.open("rb") as file:

@@ -24,8 +24,7 @@ _OF_VIETNAM = dict.fromkeys(
     ("asia/hanoi", "asia/ha_noi", "asia/ha noi", "asia/hà nội", "hanoi", "vietnam", "asia/vietnam", "ict"),
     "Asia/Ho_Chi_Minh",
 )
-"""The IANA database names a zone after its largest city. It lacks these names, which people try in
-Vietnam."""
+"""The IANA database names a zone after its largest city. It lacks these names, which are tried in Vietnam."""
 EVERY_DAY = frozenset(range(len(DAYS)))
 
 

@@ -17,10 +17,8 @@ import yaml
 from edge_agent.config.texts.messages import message
 from edge_agent.core.errors import ConfigProblem
 
-MAX_BYTES = 256 * 1024
-"""A gateway of 8 cameras with 20 polygons each needs about 40 kB."""
-MAX_VALUES = 20_000
-"""Counted with every alias written out, so that nested aliases cannot multiply."""
+MAX_BYTES = 256 * 1024  # a gateway of 8 cameras with 20 polygons each needs about 40 kB
+MAX_VALUES = 20_000  # counted with every alias written out, so that nested aliases cannot multiply
 MAX_DEPTH = 32
 
 _STR_TAG = "tag:yaml.org,2002:str"
@@ -162,7 +160,8 @@ class _Builder:
         before = self._count(event, 1)
         if depth > MAX_DEPTH:
             self._stop(event, message("too-deep", levels=MAX_DEPTH))
-        self._check_tag(event)
+        if event.tag not in (None, "!", _STR_TAG):
+            self.problems.append(self._place(event).problem(message("no-yaml-tag")))
         node: Node
         if isinstance(event, yaml.ScalarEvent):
             node = Scalar(self._place(event), event.value, not event.style and event.tag is None)
@@ -213,10 +212,6 @@ class _Builder:
         node, size = known
         self._count(event, size)
         return node
-
-    def _check_tag(self, event: Any) -> None:
-        if event.tag not in (None, "!", _STR_TAG):
-            self.problems.append(self._place(event).problem(message("no-yaml-tag")))
 
     def _count(self, event: Any, values: int) -> int:
         before = self._values

@@ -29,24 +29,24 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), hint)
     for pattern, hint in (
         # Hikvision ISAPI: channel number, then 01 main, 02 sub.
-        (r"/Streaming/(Unicast/)?Channels/\d+01([/?]|$)", "the sub stream ends in 02"),
+        (r"/Streaming/(Unicast/)?Channels/\d+01([/?]|$)", message("sub-ends", tail="02")),
         # Hikvision before ISAPI.
-        (r"/h264/ch\d+/main/", "the sub stream has sub instead of main"),
+        (r"/h264/ch\d+/main/", message("sub-instead", sub="sub", main="main")),
         # Dahua and its OEMs.
-        (r"[?&]subtype=0(&|$)", "the sub stream has subtype=1"),
+        (r"[?&]subtype=0(&|$)", message("sub-has", part="subtype=1")),
         # Reolink.
-        (r"/(h26[45])?Preview_\d+_main$", "the sub stream ends in _sub"),
+        (r"/(h26[45])?Preview_\d+_main$", message("sub-ends", tail="_sub")),
         # Uniview cameras, then its recorders.
-        (r"/(media/)?video1([/?]|$)", "the sub stream has video2"),
-        (r"/unicast/c\d+/s0/", "the sub stream has s1 instead of s0"),
+        (r"/(media/)?video1([/?]|$)", message("sub-has", part="video2")),
+        (r"/unicast/c\d+/s0/", message("sub-instead", sub="s1", main="s0")),
         # Foscam.
-        (r"/videoMain([/?]|$)", "the sub stream is videoSub"),
+        (r"/videoMain([/?]|$)", message("sub-has", part="videoSub")),
         # Xiongmai and its OEMs.
-        (r"[_&?]stream=0\.sdp", "the sub stream has stream=1"),
+        (r"[_&?]stream=0\.sdp", message("sub-has", part="stream=1")),
         # TP-Link Tapo and VIGI, and others; then plain names that several brands share.
-        (r"/stream1([/?]|$)", "the sub stream is usually stream2"),
-        (r"/onvif1([/?]|$)", "the sub stream is usually onvif2"),
-        (r"/main([_-]?stream)?([/?]|$)", "the sub stream is usually sub"),
+        (r"/stream1([/?]|$)", message("sub-usual", part="stream2")),
+        (r"/onvif1([/?]|$)", message("sub-usual", part="onvif2")),
+        (r"/main([_-]?stream)?([/?]|$)", message("sub-usual", part="sub")),
     )
 )
 
@@ -55,11 +55,13 @@ def main_stream_hint(url: str) -> str | None:
     """Return the usual name of the camera's sub-stream if ``url`` looks like its main stream."""
     for pattern, hint in _PATTERNS:
         if pattern.search(url):
-            return f"{hint}, and costs a fraction of the CPU"
+            return message("sub-cheaper", hint=hint)
     return None
 
 
 CAMERA_SCHEMES = ("rtsp", "rtsps", "http", "https", "file", "v4l2")
+MAX_HOST, MAX_LABEL = 253, 63
+"""Characters of a host name and of its parts between the dots; RFC 1035, section 2.3.4."""
 BROKER_PORTS = {"mqtt": 1883, "mqtts": 8883}
 _BROKER_ALIASES = {"tcp": "mqtt", "ssl": "mqtts", "tls": "mqtts", "http": "mqtt", "https": "mqtts"}
 
@@ -102,7 +104,11 @@ class CameraAddress(ScalarType):
         if len(match["slashes"]) > 2:
             raise InvalidValue(message("no-host"))
         camera = _network(scheme, match["rest"])
-        self._warn(camera.url, scalar.place, reading)
+        hint = None if self.main else main_stream_hint(camera.url)
+        if hint:
+            reading.warn(scalar.place, message("main-stream", hint=hint))
+        if masked(camera.url) != camera.url:
+            reading.warn(scalar.place, message("password-in-url"))
         return camera
 
     def _clip(self, path: str, scalar: tree.Scalar, reading: ReadContext) -> CameraUrl:
@@ -110,17 +116,9 @@ class CameraAddress(ScalarType):
             reading.warn(scalar.place, message("no-such-clip"))
         return CameraUrl(path, None)
 
-    def _warn(self, url: str, place: tree.SourcePosition, reading: ReadContext) -> None:
-        hint = None if self.main else main_stream_hint(url)
-        if hint:
-            reading.warn(place, message("main-stream", hint=hint))
-        if masked(url) != url:
-            reading.warn(place, message("password-in-url"))
-
 
 def host_of(url: str) -> str:
-    """Host of a camera's URL, with or without a login in it; IPv6 in its brackets. Empty for a file or
-    device."""
+    """Host of a camera's URL, with or without a login; IPv6 in its brackets. Empty for a file or device."""
     match = _URL.fullmatch(url)
     if match is None or len(match["slashes"]) != 2:
         return ""
@@ -146,10 +144,10 @@ def _file(text: str, base: Path) -> str:
 
 def _file_url(match: re.Match[str]) -> str:
     if not (match["slashes"] in ("/", "///") and match["rest"]):
-        raise InvalidValue("a file URL is file:///absolute/path")
+        raise InvalidValue(message("file-url"))
     path = unquote(match["rest"])
     if "\0" in path:
-        raise InvalidValue("a file URL is file:///absolute/path")
+        raise InvalidValue(message("file-url"))
     return f"/{path}"
 
 
@@ -167,10 +165,7 @@ def _network(scheme: str, rest: str) -> CameraUrl:
         user, _, address = authority.rpartition("@")
         credentials = _credentials(user)
     if "@" in tail:
-        raise InvalidValue(
-            "there is an @ after the first / ? or # of this URL; if it is part of the path, write %40; "
-            f"if it ends a password with such a character, {_ENCODE}"
-        )
+        raise InvalidValue(message("late-at", encode=_ENCODE))
     host, port = _host_and_port(address, _IF_LOGIN if credentials is None else message("after-the-at"))
     if re.search(r"[\s\x00-\x1f\x7f]", tail):
         raise InvalidValue(message("space-in-url"))
@@ -188,13 +183,13 @@ def _credentials(user: str) -> Credentials:
     if "@" in user or ":" in password or re.search(r"%(?![0-9A-Fa-f]{2})", user):
         raise InvalidValue(message("user-unescaped", encode=_ENCODE))
     if re.search(r"[\s'\"<>\\]", user):  # not legal in a URL, and secrets.masked relies on it
-        raise InvalidValue(f"the user part has a space, quote, < or > in it; {_ENCODE}")
+        raise InvalidValue(message("user-characters", encode=_ENCODE))
     try:
         plain = [unquote(part, errors="strict") for part in (name, password)]
     except UnicodeDecodeError:
-        raise InvalidValue(f"the user part is not UTF-8 after percent-decoding; {_ENCODE}") from None
+        raise InvalidValue(message("user-not-utf-8", encode=_ENCODE)) from None
     if any(re.search(r"[\x00-\x1f\x7f]", part) for part in plain):
-        raise InvalidValue("the user part holds a control character")
+        raise InvalidValue(message("user-control-character"))
     if not plain[0]:
         raise InvalidValue(message("user-missing"))
     return Credentials(plain[0], Secret(plain[1]))
@@ -207,6 +202,8 @@ def _host_and_port(address: str, advice: str) -> tuple[str, int | None]:
         raise InvalidValue(message("bad-host", advice=advice))
     if not match["host"]:
         raise InvalidValue(message("no-host"))
+    if max(map(len, match["host"].split("."))) > MAX_LABEL or len(match["host"]) > MAX_HOST:
+        raise InvalidValue(message("bad-host", advice=advice))
     port = int(match["port"]) if match["port"] is not None else None
     if port is not None and not 1 <= port <= 65535:
         raise InvalidValue(message("bad-port"))
@@ -274,7 +271,7 @@ class HostPort(ScalarType):
         return "host:port"
 
     def parse(self, scalar: tree.Scalar, reading: ReadContext) -> ProbeTarget:
-        host, port = _host_and_port(scalar.text.strip(), "must be host:port, without a scheme")
+        host, port = _host_and_port(scalar.text.strip(), message("host-port"))
         if port is None:
-            raise InvalidValue("must be host:port; the port is missing")
+            raise InvalidValue(message("port-missing"))
         return ProbeTarget(host.strip("[]"), port)

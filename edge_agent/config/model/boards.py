@@ -44,7 +44,7 @@ MATCH = section(BoardMatch, "match")
 
 @dataclass(frozen=True, slots=True)
 class Firmware:
-    """What runs before Linux."""
+    """The software that runs before Linux."""
 
     name: Annotated[str, Key("what people call it", Text())]
     read_from: Annotated[str, Key("how its version is read", WordChoice(_FIRMWARE_READERS))]

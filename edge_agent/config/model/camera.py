@@ -31,8 +31,7 @@ from edge_agent.config.texts.messages import message
 from edge_agent.core.geometry import Polygon
 from edge_agent.core.secrets import Credentials
 
-RESERVED_IDS = ("gateway",)
-"""``up/event/gateway`` carries the events about the gateway itself."""
+RESERVED_IDS = ("gateway",)  # ``up/event/gateway`` carries the events about the gateway itself
 _POLYGONS = ListOf(PolygonType(), "polygons")
 
 
@@ -98,8 +97,7 @@ class Camera:
 
 
 def _check_clip(values: SectionValues) -> None:
-    """Warn about keys of a camera that shorten its clips, or prevent clips or stills. ``values``: the
-    camera."""
+    """Warn about keys of a camera (``values``) that shorten its clips, or prevent clips or stills."""
     report: Report | None = values.valid("report")
     policy = report.clips if report is not None else None
     is_for_stills = report is not None and report.makes_stills and _has_main(values)

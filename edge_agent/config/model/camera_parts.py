@@ -191,9 +191,6 @@ def _check_lengths(values: SectionValues) -> None:
 CLIP = section(Clip, "clip", check=_check_lengths)
 
 
-_INDEX = Number(1, 65535, whole=True)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoePort:
     """The port of the switch that powers the camera: it is switched off and on when the camera has been
@@ -240,7 +237,8 @@ class PoePort:
     after_min: Annotated[
         float,
         Key(
-            "minutes without an answer of the camera, before and between attempts", Number(5, 1440, "minutes")
+            "minutes without an answer of the camera before an attempt, and between two attempts",
+            Number(5, 1440, "minutes"),
         ),
     ] = 30.0
     per_day: Annotated[int, Key("most attempts within 24 hours", Number(1, 10, whole=True))] = 2

@@ -16,8 +16,7 @@ from edge_agent.config.fields.times import DateSpan, TimeZone
 from edge_agent.config.texts.messages import message
 from edge_agent.wire import ARGUMENTS
 
-MAX_HOLIDAYS = 400
-"""Enough for many years; Vietnam has about 12 a year."""
+MAX_HOLIDAYS = 400  # enough for many years; Vietnam has about 12 a year
 _TIMEZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 
 

@@ -37,7 +37,7 @@ _MEASURED = (
     Field(
         "rectangle_m",
         ListOf(Number(0.5, 200, "metres"), "lengths", 2, 2),
-        "the marks are the corners of a rectangle: the length from the first mark to the second, and from "
+        "if the marks are the corners of a rectangle: the length from the first mark to the second, and from "
         "the second to the third",
         None,
         "use metres",
@@ -45,7 +45,8 @@ _MEASURED = (
     Field(
         "metres",
         ListOf(RoadPointType(), "points", MARKS, MARKS),
-        "the marks are no rectangle: where each is, metres to the right of the first mark and ahead of it",
+        "if the marks do not form a rectangle: the place of each, in metres to the right of the first mark "
+        "and ahead of it",
         None,
         "use rectangle_m",
     ),
@@ -77,7 +78,7 @@ class Ground:
     length_error: Annotated[
         float,
         Key(
-            "uncertainty of the measured lengths as a share of them; it is in the error of each speed",
+            "uncertainty of the measured lengths as a share of them; the error of each speed includes it",
             Number(0.005, 0.5),
         ),
     ] = 0.02
@@ -107,5 +108,5 @@ GROUND = section(
     Ground,
     "ground",
     check=_check,
-    replacements={"north_deg": "write bearing_deg: the direction from the second mark to the third"},
+    replacements={"north_deg": message("write-bearing")},
 )

@@ -50,7 +50,7 @@ def _rule(
     doc: str = "",
     **defaults: float,
 ) -> Section:
-    """Make the section of a kind. ``defaults``: of keys whose default depends on the kind."""
+    """Make the section of a kind. ``defaults``: defaults of the keys whose default depends on the kind."""
     about = "line" if cls is LineRule else "zone"
 
     def written(**rest: Any) -> WrittenRule:

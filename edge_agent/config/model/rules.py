@@ -164,7 +164,7 @@ class WrongWayRule(Rule):
     min_distance: Annotated[
         float,
         Key(
-            "distance that it must have moved that way; a longer distance gives fewer events",
+            "distance that it must have moved in the wrong direction; a longer distance gives fewer events",
             Number(0.01, 2, "widths of the picture"),
         ),
     ] = 0.1

@@ -52,7 +52,8 @@ class Schedule:
     holidays: Annotated[
         OnHolidays,
         Key(
-            "on the dates of gateway.holidays. usual: as on other days; off: not armed; also: armed, "
+            "whether it is armed on the dates of gateway.holidays. usual: as on other days; off: not armed; "
+            "also: armed, "
             "whatever the day of the week; only: armed on these dates only, if `days` allows",
             WordChoice(tuple(OnHolidays), OnHolidays, no="off"),
         ),
@@ -60,7 +61,8 @@ class Schedule:
     unsynced: Annotated[
         WhenUnsynced,
         Key(
-            "while the clock has not been synchronised since the boot; without a battery, the clock then "
+            "whether it is armed while the clock has not been synchronised since the boot; without a "
+            "battery, the clock then "
             "starts at the time of the last shutdown. armed: all day; off: not at all; clock: by the clock, "
             "for a gateway with a battery clock and without a time server",
             WordChoice(tuple(WhenUnsynced), WhenUnsynced, no="off"),

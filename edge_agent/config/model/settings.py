@@ -77,56 +77,7 @@ from edge_agent.config.model.zones import Line, Zone
 from edge_agent.core.geometry import Point, Polygon
 from edge_agent.core.secrets import Credentials
 
-__all__ = [
-    "SIGNED_COMMANDS",
-    "Acceptance",
-    "Analyse",
-    "AnyRule",
-    "Broker",
-    "Camera",
-    "Clip",
-    "ClipPolicy",
-    "Collecting",
-    "Commands",
-    "CrossingMode",
-    "CrowdingRule",
-    "Delivery",
-    "Detector",
-    "Direction",
-    "Gateway",
-    "GearChoice",
-    "Ground",
-    "Healing",
-    "Line",
-    "LineRule",
-    "Location",
-    "Mqtt",
-    "OnHolidays",
-    "Outbox",
-    "Passages",
-    "Point",
-    "Polygon",
-    "ProbeTarget",
-    "Report",
-    "Ring",
-    "Rule",
-    "RuleKind",
-    "Schedule",
-    "Settings",
-    "SnapshotPolicy",
-    "StillPolicy",
-    "StoppedRule",
-    "Storage",
-    "Uplink",
-    "UplinkKind",
-    "WhenUnsynced",
-    "WrongWayRule",
-    "Zone",
-    "ZoneRule",
-]
-
-STATE_DIR = Path("/var/lib/edge-agent")
-"""Default of ``state_dir``."""
+STATE_DIR = Path("/var/lib/edge-agent")  # default of ``state_dir``
 PROFILE_NAME = Text(
     "the name of a profile",
     63,

@@ -109,7 +109,7 @@ class Passages:
         bool,
         Key(
             "store the whole picture of the camera that shows the object of a row, at most 640 pixels wide; "
-            "one serves all rows in it. Only with `crops`, and encrypted like them",
+            "one picture serves all rows whose objects it shows. Only with `crops`, and encrypted like them",
             Flag(),
         ),
     ] = True

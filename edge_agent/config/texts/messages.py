@@ -70,14 +70,12 @@ CHECK: Sentences = {
         "không còn hog; chạy như auto, là mô hình có sẵn",
     ),
     "rules-over": (
-        "these rules and masks were changed by commands and lie over this file: {rules}",
-        "các quy tắc và phần hình bị che sau đã đổi bằng lệnh, có hiệu lực thay cho tệp này: {rules}",
+        "these rules and masks were changed by commands and replace those of this file: {rules}",
+        "đã đổi bằng lệnh, có hiệu lực thay cho tệp này: các quy tắc và phần hình bị che {rules}",
     ),
     "rules-unfit": (
-        "these rules and masks were changed by commands, do not fit this file, and are not in force: "
-        "{rules}: {why}",
-        "các quy tắc và phần hình bị che sau đã đổi bằng lệnh nhưng không khớp với tệp này nên không có "
-        "hiệu lực: {rules}: {why}",
+        "these rules were changed by commands, do not fit this file, and are not in force: {rules}: {why}",
+        "các quy tắc sau đã đổi bằng lệnh nhưng không khớp với tệp này nên không có hiệu lực: {rules}: {why}",
     ),
     "pushed-over": (
         "version {pushed}, which the centre pushed, is in force on this gateway, "
@@ -101,11 +99,11 @@ CHECK: Sentences = {
     "missing": ("{section} has no '{key}': {doc} ({kind})", "phần {section} thiếu mục '{key}' ({kind})"),
     "together": ("{key} needs {missing} beside it", "đã có {key} thì phải có {missing}"),
     "key-twice": (
-        "this key stands here twice, first in line {line}; only one can count",
+        "this key appears here twice, first in line {line}; only one can count",
         "mục này có hai lần, lần đầu ở dòng {line}; chỉ được có một",
     ),
     "id-twice": (
-        "{thing} id {id} stands in {where} twice, first in line {line}",
+        "{thing} id {id} appears in {where} twice, first in line {line}",
         "mã {thing} {id} có hai lần trong {where}, lần đầu ở dòng {line}",
     ),
     "rule": ("rule", "quy tắc"),
@@ -121,7 +119,7 @@ CHECK: Sentences = {
     "limit": ("{text}: {limit}, not {count}", "{text}: {limit}, không phải {count}"),
     "at-least": ("at least {count}", "ít nhất {count}"),
     "at-most": ("at most {count}", "nhiều nhất {count}"),
-    "in-list-twice": ("stands in this list twice", "có hai lần trong danh sách này"),
+    "in-list-twice": ("appears in this list twice", "có hai lần trong danh sách này"),
     "id-rule": (
         "an id is 1 to 63 of a-z, 0-9 and -: no capitals, accents or blanks",
         "mã gồm 1 đến 63 ký tự a-z, 0-9 và -: không viết hoa, không dấu, không khoảng trắng",
@@ -191,7 +189,7 @@ CHECK: Sentences = {
         "mon, tue, wed, thu, fri, sat, sun or a span such as mon-fri",
         "mon, tue, wed, thu, fri, sat, sun hoặc một khoảng như mon-fri",
     ),
-    "point": ("a point [x, y] in 0..1", "điểm [x, y] trong khoảng 0..1"),
+    "point": ("a point [x, y] in 0..1", "tọa độ [x, y] trong khoảng 0..1"),
     "polygon": (
         "a polygon [[x, y], [x, y], [x, y], …] in 0..1",
         "đa giác [[x, y], [x, y], [x, y], …] trong khoảng 0..1",
@@ -245,15 +243,15 @@ CHECK: Sentences = {
     # --- zones, lines, and rules that refer to them ---
     "two-numbers": (
         "a point is two numbers [x, y] in 0..1 of the picture, origin top left",
-        "một điểm là hai số [x, y] trong khoảng 0..1 của hình, gốc ở góc trên bên trái",
+        "một tọa độ là hai số [x, y] trong khoảng 0..1 của hình, gốc ở góc trên bên trái",
     ),
     "points-in-brackets": (
         "a polygon is a list of points [x, y], not of numbers; write [ … ] around all its points",
-        "đa giác là danh sách điểm [x, y], không phải danh sách số; hãy đặt mọi điểm của nó trong [ … ]",
+        "đa giác là danh sách đỉnh [x, y], không phải danh sách số; hãy đặt mọi đỉnh trong [ … ]",
     ),
     "few-points": (
         "a polygon has 3 to {most} points, this one has {count}",
-        "đa giác có từ 3 đến {most} điểm, đa giác này có {count}",
+        "đa giác có từ 3 đến {most} đỉnh, đa giác này có {count}",
     ),
     "too-near": (
         "from and to must be at least {least} of the picture apart, or it has no direction",
@@ -291,7 +289,7 @@ CHECK: Sentences = {
         "đây là mục của camera: hãy ghi vào camera, dưới mã của camera",
     ),
     "password-apart": (
-        "a password does not stand in this file: put it into a file of its own, named by password_file",
+        "a password must not be in this file: write it to a file of its own and name that in password_file",
         "không được ghi mật khẩu trong tệp này: hãy ghi vào tệp riêng và nêu tên tệp ở password_file",
     ),
     # --- addresses ---
@@ -299,7 +297,7 @@ CHECK: Sentences = {
         "must be a URL, or a file path that starts with / or ./; a scheme such as rtsp:// is missing",
         "phải là URL, hoặc đường dẫn tệp bắt đầu bằng / hoặc ./; thiếu phần đầu, ví dụ rtsp://",
     ),
-    "after-the-at": ("after the @ comes host:port", "sau @ là tên-máy:cổng"),
+    "after-the-at": ("after the @, write host:port", "sau @ là tên-máy:cổng"),
     "encode": (
         "percent-encode it there (@ is %40, : is %3A, / is %2F, # is %23, ? is %3F, % is %25), "
         "or use username and password_file",
@@ -379,6 +377,12 @@ PHRASES = {
     "a user name": "tên đăng nhập",
     "a topic": "chủ đề",
     "a path": "đường dẫn",
+    "a path below /": "đường dẫn bắt đầu bằng /",
+    "a name": "tên",
+    "a sentence": "một câu",
+    "a version": "phiên bản",
+    "an address": "địa chỉ",
+    "a machine name": "tên máy",
     "a directory": "thư mục",
     "a certificate file": "tệp chứng thư",
     "a CA certificate file": "tệp chứng thư của CA",

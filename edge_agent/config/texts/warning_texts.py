@@ -15,27 +15,26 @@ WARNINGS: Sentences = {
     "no-model": ("detector.model is none", "detector.model là none"),
     "no-labels": ("detector.labels does not have {labels}", "detector.labels không có {labels}"),
     "in-masks": (
-        "the {sort} {name} lies wholly in one of masks: nothing is seen there",
-        "{sort} {name} nằm trọn trong phần hình bị che (masks): ở đó không thấy gì",
+        "the {sort} {name} lies entirely in one of the masks: nothing is detected there",
+        "{sort} {name} nằm trọn trong phần hình bị che (masks): ở đó không phát hiện được gì",
     ),
     "in-exclude": (
-        "the {sort} {name} lies wholly in one of its parts to exclude: nothing is in it",
-        "{sort} {name} nằm trọn trong một phần bị loại trừ (exclude): trong vùng không còn gì",
+        "the {sort} {name} lies entirely in one of its excluded parts: nothing of it is left",
+        "{sort} {name} nằm trọn trong một phần bị loại trừ (exclude): vùng không còn phần nào",
     ),
     "on-border": (
         "the {sort} {name} lies on the picture's border: nothing is seen beyond it, so nothing crosses it",
-        "{sort} {name} nằm ở mép hình: phía ngoài không thấy gì nên không có gì đi qua",
+        "{sort} {name} nằm ở mép hình: không quan sát được phía ngoài nên không phát hiện được lượt đi qua",
     ),
     "short-arrow": (
         "arrow: {length:.2g} of the picture is too short for a sure direction; draw a longer one",
         "arrow: dài {length:.2g} theo tọa độ của hình, quá ngắn để biết chắc hướng; hãy vẽ dài hơn",
     ),
     "small-zone": (
-        "min_distance: the zone {name} is only {longest:.2g} widths of a 16:9 picture from end to end: "
-        "nothing can "
-        "go {distance:g} in it",
-        "min_distance: vùng {name} chỉ dài {longest:.2g} chiều rộng của hình 16:9: không thể đi {distance:g} "
-        "trong vùng này",
+        "min_distance: the zone {name} is only {longest:.2g} widths of a 16:9 picture from end to end, so no "
+        "vehicle can travel {distance:g} in it",
+        "min_distance: đoạn thẳng dài nhất trong vùng {name} chỉ bằng {longest:.2g} lần chiều rộng của hình "
+        "16:9, nên không thể đi quãng đường {distance:g} trong vùng này",
     ),
     # --- holidays ---
     "holidays": (
@@ -54,7 +53,7 @@ WARNINGS: Sentences = {
         "gateway.holidays chưa có ngày nào của năm {year}",
     ),
     "never-on-holidays": (
-        "rule {rule} is never armed: on its days there is none of gateway.holidays from {day} on",
+        "rule {rule} is never armed: none of its days is one of gateway.holidays from {day} on",
         "quy tắc {rule} không bao giờ được bật: từ {day}, không có ngày nào của gateway.holidays trùng "
         "ngày của quy tắc",
     ),
@@ -67,12 +66,12 @@ WARNINGS: Sentences = {
         "khoảng này kết thúc trước khi bắt đầu; phải là {kind}",
     ),
     "span-long": (
-        "this span has {days} days, which is no holiday; at most {most}",
+        "this span has {days} days, too long for a holiday; at most {most}",
         "khoảng này dài {days} ngày, không phải là ngày nghỉ; nhiều nhất {most}",
     ),
     "no-such-day": ("there is no {day} ({error})", "không có ngày {day} ({error})"),
     "many-holidays": (
-        "holidays: {days} days are no list of holidays; at most {most}",
+        "holidays: {days} days are too many for a list of holidays; at most {most}",
         "holidays: {days} ngày là quá nhiều cho danh sách ngày nghỉ; nhiều nhất {most}",
     ),
     "time-meant": (
@@ -101,8 +100,8 @@ WARNINGS: Sentences = {
         "main_url trùng với url: camera phải gửi một luồng hai lần",
     ),
     "main-other-host": (
-        "main_url is on another host than url, and gets the login of this camera all the same",
-        "main_url ở máy khác với url, nhưng vẫn được gửi tài khoản của camera này",
+        "main_url is on another host than url: the agent sends the login of this camera to both hosts",
+        "main_url ở máy khác với url: thiết bị gửi tài khoản của camera này đến cả hai máy",
     ),
     "short-ring": (
         "clips cannot begin {pre:g} s before the event: ring.seconds is {ring:g}",
@@ -130,7 +129,7 @@ WARNINGS: Sentences = {
         "không có hồ sơ bo mạch {name}{near}; đang có auto, {known}",
     ),
     "profile-guess": (
-        "profile auto knows no {board}; running with the values of {name}",
+        "profile auto does not know the board {board}; running with the values of {name}",
         "profile: auto không biết {board}; chạy với giá trị của {name}",
     ),
     "drop-in-name": (
@@ -142,7 +141,7 @@ WARNINGS: Sentences = {
         "schedule: không bao giờ phát hiện được: mỗi lần chỉ bật {armed:g} giây, mà {key} là {needed:g}",
     ),
     "loitering-lasts": (
-        "min_duration_s: loitering lasts; it takes more than 0 seconds (zone-intrusion may have 0)",
+        "min_duration_s: loitering must last longer than 0 seconds (zone-intrusion may have 0)",
         "min_duration_s: lảng vảng phải kéo dài hơn 0 giây (zone-intrusion thì được đặt 0)",
     ),
     "tells-nothing": (
@@ -150,7 +149,8 @@ WARNINGS: Sentences = {
         "each: false cùng với counts_s: 0 thì không báo gì; muốn tắt quy tắc thì đặt enabled: false",
     ),
     "release-count": (
-        "release_count: must be below count, which is {count}, not {release}: it would end as it begins",
+        "release_count: must be below count, which is {count}, not {release}: it would end as soon as it "
+        "begins",
         "release_count: phải nhỏ hơn count là {count}, không phải {release}: nếu không sẽ kết thúc ngay "
         "khi bắt đầu",
     ),
@@ -189,4 +189,112 @@ WARNINGS: Sentences = {
         "chữ không được bắt đầu bằng {found} nếu không đặt trong dấu nháy",
     ),
     "one-word": ("a key must be a single word", "tên mục phải là một từ"),
+    # --- addresses ---
+    "sub-ends": ("the sub-stream ends in {tail}", "luồng phụ kết thúc bằng {tail}"),
+    "sub-has": ("the sub-stream has {part}", "luồng phụ có {part}"),
+    "sub-instead": ("the sub-stream has {sub} instead of {main}", "luồng phụ có {sub} thay cho {main}"),
+    "sub-usual": ("the sub-stream is usually {part}", "luồng phụ thường là {part}"),
+    "sub-cheaper": ("{hint}, and costs a fraction of the CPU", "{hint} và tốn ít CPU hơn nhiều"),
+    "file-url": (
+        "the URL of a file must be file:///absolute/path",
+        "URL của tệp phải có dạng file:///đường-dẫn-đầy-đủ",
+    ),
+    "late-at": (
+        "there is an @ after the first / ? or # of this URL; if it is part of the path, write %40; if it "
+        "ends a password with such a character, {encode}",
+        "có @ sau ký tự / ? hoặc # đầu tiên của URL này; nếu @ thuộc đường dẫn thì viết %40; nếu mật khẩu có "
+        "ký tự / ? hoặc # thì {encode}",
+    ),
+    "user-characters": (
+        "the user part has a space, quote, < or > in it; {encode}",
+        "phần tài khoản có dấu cách, dấu nháy, < hoặc >; {encode}",
+    ),
+    "user-not-utf-8": (
+        "the user part is not UTF-8 after percent-decoding; {encode}",
+        "phần tài khoản không phải UTF-8 sau khi đổi mã phần trăm; {encode}",
+    ),
+    "user-control-character": (
+        "the user part has a control character",
+        "phần tài khoản có ký tự điều khiển",
+    ),
+    "host-port": (
+        "must be host:port, without a scheme",
+        "phải là tên-máy:cổng, không có phần đầu như http://",
+    ),
+    "port-missing": ("must be host:port; the port is missing", "phải là tên-máy:cổng; thiếu cổng"),
+    # --- files and keys ---
+    "larger": ("{path} is larger than {bytes} bytes", "{path} lớn hơn {bytes} byte"),
+    "no-password-file": (
+        "{path} is larger than {bytes} bytes: not a password file",
+        "{path} lớn hơn {bytes} byte: không phải tệp mật khẩu",
+    ),
+    "file-not-utf-8": ("{path} is not UTF-8 text", "{path} không phải văn bản UTF-8"),
+    "no-file-name": ("not a file name", "không phải tên tệp"),
+    "not-below": (
+        "{path} is not below {folder}: a pushed configuration may use password files in that folder only",
+        "{path} không nằm trong {folder}: cấu hình do trung tâm gửi chỉ được dùng tệp mật khẩu trong thư "
+        "mục đó",
+    ),
+    "operator-keys": (
+        "a file with an Ed25519 public key in PEM, or a folder of them (*.pem)",
+        "tệp PEM chứa khóa công khai Ed25519, hoặc thư mục có các tệp đó (*.pem)",
+    ),
+    "sealing-key": ("a file with an X25519 public key in PEM", "tệp PEM chứa khóa công khai X25519"),
+    "make-sealing-key": (
+        "make one with: openssl genpkey -algorithm x25519 -out KEY; openssl pkey -in KEY -pubout",
+        "tạo khóa bằng: openssl genpkey -algorithm x25519 -out KEY; openssl pkey -in KEY -pubout",
+    ),
+    "key-signs": (
+        "{path} has a private key, which signs commands: it has no place on a gateway",
+        "{path} có khóa bí mật dùng để ký lệnh: không được để trên thiết bị",
+    ),
+    "no-operator-key": (
+        "{path} has no Ed25519 public key; make one with: edge-agent command keygen",
+        "{path} không có khóa công khai Ed25519; tạo khóa bằng: edge-agent command keygen",
+    ),
+    "key-opens": (
+        "{path} has a private key, which decrypts sealed files: it stays at the centre; the public one comes "
+        "from: openssl pkey -in KEY "
+        "-pubout",
+        "{path} có khóa bí mật dùng để giải mã tệp đã mã hóa: khóa này chỉ để ở trung tâm; lấy khóa công "
+        "khai bằng: openssl pkey -in KEY -pubout",
+    ),
+    "no-pem": (
+        "{path} has no key in PEM (-----BEGIN PUBLIC KEY-----); {how}",
+        "{path} không có khóa dạng PEM (-----BEGIN PUBLIC KEY-----); {how}",
+    ),
+    "other-pem": (
+        "{path} has {found} in PEM, not PUBLIC KEY; {how}",
+        "{path} có {found} dạng PEM, không phải PUBLIC KEY; {how}",
+    ),
+    "pem-damaged": (
+        "{path} is damaged: the text between its PEM lines is not base64",
+        "{path} bị hỏng: phần giữa các dòng PEM không phải base64",
+    ),
+    "key-damaged": (
+        "{path} is damaged: an X25519 key has {bytes} bytes, this one {found}",
+        "{path} bị hỏng: khóa X25519 có {bytes} byte, khóa này có {found}",
+    ),
+    "key-cannot-seal": (
+        "{path} has an Ed25519 key, which signs and cannot encrypt; {how}",
+        "{path} có khóa Ed25519, chỉ để ký số, không mã hóa được; {how}",
+    ),
+    "key-other-kind": (
+        "{path} has a public key of another kind than X25519; {how}",
+        "{path} có khóa công khai không phải loại X25519; {how}",
+    ),
+    # --- other mistakes ---
+    "write-from-to": ("write from: [x, y] and to: [x, y]", "hãy ghi from: [x, y] và to: [x, y]"),
+    "write-bearing": (
+        "write bearing_deg: the direction from the second mark to the third",
+        "hãy ghi bearing_deg: hướng từ mốc thứ hai đến mốc thứ ba",
+    ),
+    "later": (
+        "{found} is for a later version of edge-agent; use {what}",
+        "{found} dành cho phiên bản edge-agent sau này; hãy dùng {what}",
+    ),
+    "no-rule-changes": (
+        "this is not a file of changed rules",
+        "đây không phải tệp quy tắc đã thay đổi",
+    ),
 }

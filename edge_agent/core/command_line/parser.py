@@ -104,7 +104,21 @@ class CommandParser(argparse.ArgumentParser):
         )
 
     def add_json(self, what: str = "") -> None:
-        self.add_argument("--json", action="store_true", help=f"print JSON for programs{what and '; '}{what}")
+        self.add_flag("--json", f"print JSON for programs{what and '; '}{what}")
+
+    def add_value(self, name: str, metavar: str, about: str, **options: Any) -> argparse.Action:
+        """An option or argument with a value; ``about`` is its help."""
+        return self.add_argument(name, metavar=metavar, help=about, **options)
+
+    def add_path(self, name: str, metavar: str, about: str, **options: Any) -> argparse.Action:
+        return self.add_value(name, metavar, about, type=Path, **options)
+
+    def add_repeated(self, name: str, metavar: str, about: str, **options: Any) -> argparse.Action:
+        """An option that may be repeated; its values are a list, empty without it."""
+        return self.add_value(name, metavar, about, action="append", default=[], **options)
+
+    def add_flag(self, name: str, about: str, **options: Any) -> argparse.Action:
+        return self.add_argument(name, action="store_true", help=about, **options)
 
     def add_logging(self, level: str = "info") -> None:
         self.add_argument(

@@ -6,6 +6,7 @@ so that either side may reword a sentence.
 
 from __future__ import annotations
 
+from edge_agent.core.languages import Lang, in_lang
 from edge_agent.core.problems.analysis import ANALYSIS
 from edge_agent.core.problems.cameras import CAMERAS
 from edge_agent.core.problems.catalogue import Catalogue
@@ -28,18 +29,6 @@ from edge_agent.core.problems.problem import (
 from edge_agent.core.problems.releases import RELEASES
 from edge_agent.core.problems.results import RESULTS
 
-__all__ = [
-    "CATALOGUE",
-    "CodedProblem",
-    "ProblemText",
-    "command_text",
-    "error_text",
-    "masked_problem",
-    "optional_problem",
-    "problem_of",
-    "problem_text",
-]
-
 CATALOGUE = Catalogue(
     {
         **CAMERAS,
@@ -59,6 +48,18 @@ CATALOGUE = Catalogue(
 """Every code that an agent may send."""
 
 problem_text = CATALOGUE.text
+
+
+def text_in(text: str, lang: Lang) -> str:
+    """The text in that language, by its code or its translation; the text itself where it has neither."""
+    problem = problem_of(text) if lang == "vi" else None
+    return (CATALOGUE.say(problem, lang) if problem else None) or in_lang(text, lang)
+
+
+def error_in(error: Exception, lang: Lang) -> str:
+    """What the error says, in Vietnamese where its text has a translation."""
+    text = error.args[0] if error.args else None
+    return text_in(text if isinstance(text, str) else str(error), lang)
 
 
 def command_text(command_id: str, signed_by: str | None) -> ProblemText:

@@ -1,4 +1,4 @@
-"""Sentences about pictures: by which figures a view counts as covered, turned, blurred or dark; and why a
+"""Sentences about pictures: the figures by which a view counts as covered, turned, blurred or dark; and why a
 detection model cannot be used, or does not run as configured.
 """
 
@@ -60,16 +60,16 @@ VIEWS: Sentences = {
         "có vệt mưa ở {streaks}% số ô hình, bình thường {usual}%",
     ),
     "view-to-mono": (
-        "to mono, {level:.1f} grey levels of colour",
-        "chuyển sang đen trắng, độ màu {level:.1f} mức",
+        "to mono: the colour channels differ by {level:.1f} grey levels on average",
+        "chuyển sang đen trắng, các kênh màu lệch nhau trung bình {level:.1f} mức xám",
     ),
     "view-to-colour": (
-        "to colour, {level:.1f} grey levels of colour",
-        "chuyển sang màu, độ màu {level:.1f} mức",
+        "to colour: the colour channels differ by {level:.1f} grey levels on average",
+        "chuyển sang màu, các kênh màu lệch nhau trung bình {level:.1f} mức xám",
     ),
     "view-light": (
         "mean luma from {before} to {after}, {structure}",
-        "độ sáng trung bình từ {before} thành {after}, {structure}",
+        "độ sáng trung bình thay đổi từ {before} thành {after}, {structure}",
     ),
 }
 
@@ -79,7 +79,7 @@ MODEL_FILES: Sentences = {
         "không đọc được mô hình {file}: {error}",
     ),
     "detector-file-size": (
-        "{file}: {bytes} bytes is no model that can be used here",
+        "{file}: {bytes} bytes is not the size of a model that can be used here",
         "{file} có {bytes} byte, không phải mô hình dùng được trên thiết bị này",
     ),
     "detector-not-tflite": (
@@ -105,7 +105,7 @@ MODEL_FILES: Sentences = {
         "trợ: mô hình của training/, SSD có TFLite_Detection_PostProcess, YOLOX và PicoDet nguyên bản",
     ),
     "embedding-input": (
-        "{file}: the input {input} is no picture; [1, height, width, 3] with sides of {low} to {high} is "
+        "{file}: the input {input} is not a picture; [1, height, width, 3] with sides of {low} to {high} is "
         "expected",
         "đầu vào {input} của mô hình {file} không phải một ảnh: đúng ra là [1, cao, rộng, 3], mỗi cạnh từ "
         "{low} đến {high}",

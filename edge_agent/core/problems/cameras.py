@@ -11,7 +11,7 @@ STATES: Sentences = {
     ),
     "camera-cause": ("{why} ({cause})", "{why} ({cause})"),
     "camera-no-main": (
-        "camera {camera} has no main stream ({cause}): clips come from the other",
+        "camera {camera} has no main stream ({cause}): clips come from the sub-stream",
         "camera {camera} không có luồng chính ({cause}): video lấy từ luồng phụ",
     ),
     "camera-tampered": (
@@ -41,14 +41,14 @@ STATES: Sentences = {
     ),
     "camera-power-held": (
         "camera {camera}: unreachable, its port was not switched at {at}: {detail}",
-        "camera {camera}: không trả lời, lúc {at} không tắt và bật lại cổng PoE: {detail}",
+        "camera {camera}: không trả lời; lúc {at} không tắt và bật lại cổng PoE vì {detail}",
     ),
     "camera-power-no-answer": (
         "camera {camera}: unreachable, and its switch gave no answer at {at}: {detail}",
         "camera {camera}: không trả lời, lúc {at} bộ chia mạng (switch) cũng không trả lời: {detail}",
     ),
     # The details of these.
-    "camera-power-port": ("switch {switch}, port {port}", "switch {switch}, cổng {port}"),
+    "camera-power-port": ("switch {switch}, port {port}", "bộ chia mạng (switch) {switch}, cổng {port}"),
     "camera-power-answers": (
         "something answers at its address",
         "tại địa chỉ của camera vẫn có thiết bị trả lời",
@@ -64,7 +64,7 @@ STATES: Sentences = {
     # What each cause means, whatever led to it.
     "cause-unknown": ("cause unknown", "không rõ nguyên nhân"),
     "cause-unreachable": (
-        "it does not answer, or with a server error",
+        "it does not answer, or answers with a server error",
         "không trả lời, hoặc báo lỗi máy chủ",
     ),
     "cause-refused": (
@@ -81,7 +81,7 @@ STATES: Sentences = {
     ),
     "cause-no_video": ("it answers, but with no video", "trả lời nhưng không có hình"),
     "cause-unsupported": (
-        "a kind of address, codec or size the agent cannot take",
+        "the agent does not support this kind of address, codec or picture size",
         "không hỗ trợ loại địa chỉ, kiểu nén hoặc kích thước hình này",
     ),
     "cause-stalled": ("connected, but nothing comes", "đã kết nối nhưng không có dữ liệu"),
@@ -132,7 +132,7 @@ NETWORK: Sentences = {
     ),
     "camera-refuses-stream": (
         "the camera refuses the stream (4xx): too many viewers?",
-        "camera từ chối luồng (4xx): quá nhiều kết nối xem?",
+        "camera từ chối luồng (4xx): có thể do quá nhiều kết nối xem",
     ),
     "camera-server-error": (
         "the camera answers with a server error (5xx)",
@@ -152,7 +152,8 @@ NETWORK: Sentences = {
     "login-of-user-waits": (
         "this user was refused four times within an hour; tried again after {at}, because cameras lock "
         "accounts after five",
-        "tài khoản này bị từ chối bốn lần trong một giờ; sau {at} mới thử lại vì sai năm lần camera sẽ khóa",
+        "tài khoản này bị từ chối bốn lần trong một giờ; sau {at} mới thử lại vì sai năm lần thì camera sẽ "
+        "khóa tài khoản",
     ),
     "login-wanted": (
         "the camera wants a user name and password",
@@ -242,7 +243,7 @@ AWAKE: Sentences = {
         "che (masks)",
     ),
     "awake-few-keyframes": (
-        "too few keyframes have come to know their interval",
+        "too few keyframes were received to measure their interval",
         "chưa đủ khung I để biết khoảng cách giữa chúng",
     ),
     "awake-keyframes-rare": (
@@ -265,7 +266,7 @@ ONVIF: Sentences = {
         "{host}: không trả lời trong {seconds:g} giây",
     ),
     "web-bad-address": (
-        "{host}: it names an address of its own that is none",
+        "{host}: the camera reports an invalid address of its own",
         "{host}: camera báo một địa chỉ không hợp lệ",
     ),
     "web-no-http": (
@@ -287,13 +288,13 @@ ONVIF: Sentences = {
         "{host}: {logins} logins of user {user} with this password failed within the last hour; it is tried "
         "again in {minutes} min, because cameras lock accounts; another password is tried at once",
         "{host}: mật khẩu này của tài khoản {user} đã sai {logins} lần trong một giờ qua; {minutes} phút nữa "
-        "mới thử lại để camera khỏi khóa tài khoản; mật khẩu khác được thử ngay",
+        "mới thử lại để tránh bị camera khóa tài khoản; mật khẩu khác được thử ngay",
     ),
     "logins-of-user-failed": (
         "{host}: {logins} logins of user {user} failed within the last hour; the next one is tried in "
         "{minutes} min, because cameras lock accounts after five",
         "{host}: tài khoản {user} đã đăng nhập sai {logins} lần trong một giờ qua; {minutes} phút nữa mới "
-        "thử tiếp vì sai năm lần camera sẽ khóa tài khoản",
+        "thử tiếp vì sai năm lần thì camera sẽ khóa tài khoản",
     ),
     "onvif-no-time": (
         "{host}: its answer to GetSystemDateAndTime has no time in it",
@@ -304,15 +305,15 @@ ONVIF: Sentences = {
         "{host}: không đọc được trả lời GetDeviceInformation",
     ),
     "onvif-no-profile": (
-        "{host}: it names no media profile",
+        "{host}: it reports no media profile",
         "{host}: camera không báo luồng nào",
     ),
     "onvif-no-media": (
-        "{host}: it names no media service",
+        "{host}: it reports no media service",
         "{host}: camera không có dịch vụ hình ảnh ONVIF",
     ),
     "onvif-login-wanted": (
-        "{host}: it answers that only with a login",
+        "{host}: the camera answers this request only after a login",
         "{host}: camera chỉ trả lời khi có đăng nhập",
     ),
     "onvif-login-refused": (
@@ -321,7 +322,7 @@ ONVIF: Sentences = {
         "{host}: ONVIF từ chối tài khoản {user}: sai mật khẩu, hoặc camera có tài khoản ONVIF riêng; không "
         "thử lại",
     ),
-    "onvif-needs-login": ("{host}: that needs a login", "{host}: việc này cần đăng nhập"),
+    "onvif-needs-login": ("{host}: this request needs a login", "{host}: việc này cần đăng nhập"),
 }
 
 CAMERAS: Sentences = {**STATES, **NETWORK, **STREAMS, **AWAKE, **ONVIF}

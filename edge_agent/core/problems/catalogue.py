@@ -7,7 +7,7 @@ import string
 from collections.abc import Mapping
 from typing import Any
 
-from edge_agent.core.languages import LANGS, Lang, Sentences
+from edge_agent.core.languages import LANGS, VIETNAMESE_MARKS, Lang, Sentences
 from edge_agent.core.problems.problem import CodedProblem, ProblemText, as_params
 from edge_agent.core.problems.words import VIETNAMESE
 
@@ -79,7 +79,8 @@ def _word(name: str, value: str, lang: Lang) -> str:
 
 class _Formatter(string.Formatter):
     def __init__(self, conjunction: str, marks: Mapping[int, int]) -> None:
-        """``marks``: what stands for the comma of thousands and the decimal point, for ``str.translate``."""
+        """``marks``: a table for ``str.translate`` that replaces the comma of thousands and the decimal
+        point."""
         self._conjunction = conjunction
         self._marks = marks
 
@@ -96,5 +97,5 @@ class _Formatter(string.Formatter):
 
 _FORMATTERS: Mapping[Lang, _Formatter] = {
     "en": _Formatter(" and ", {}),
-    "vi": _Formatter(" và ", str.maketrans(",.", ".,")),
+    "vi": _Formatter(" và ", VIETNAMESE_MARKS),
 }

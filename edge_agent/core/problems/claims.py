@@ -7,7 +7,7 @@ from edge_agent.core.languages import Sentences
 CLAIMS: Sentences = {
     "claim-site-unknown": (
         "the list of the fleet has no site {site}",
-        "danh sách không có điểm {site}",
+        "danh sách điểm không có {site}",
     ),
     "claim-ward-differs": (
         "site {site} belongs to ward {ward}, not to {claimed}",
@@ -27,7 +27,7 @@ CLAIMS: Sentences = {
     ),
     "claim-box-unknown": (
         "{serial} is not in the list of boxes",
-        "thiết bị {serial} không có trong danh sách",
+        "thiết bị {serial} không có trong danh sách thiết bị",
     ),
     "claim-key-differs": (
         "{serial} signs with another key than the list or its earlier claim: another box pretends to be it",
@@ -35,7 +35,7 @@ CLAIMS: Sentences = {
     ),
     "claim-request-wrong": (
         "the certificate request is not one for {site} alone: {why}",
-        "yêu cầu cấp chứng thư không đúng cho điểm {site}: {why}",
+        "yêu cầu cấp chứng thư không phải cho riêng điểm {site}: {why}",
     ),
     "claim-by-hand": ("refused by the operator: {why}", "người vận hành từ chối: {why}"),
     "claim-withdrawn-by": (

@@ -1,4 +1,4 @@
-"""Sentences of replies to commands: why one is refused, what is done, and what came of it."""
+"""Sentences of replies to commands: why a command is refused, what it does, and its result."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ ACCEPTANCE: Sentences = {
     ),
     "commands-not-done-sign": (
         "{commands} commands are not done yet, {same} of them {type}; send it again later, or sign it: some "
-        "places are reserved for signed commands",
+        "places in the queue are reserved for signed commands",
         "thiết bị còn {commands} lệnh chưa thực hiện, trong đó có {same} lệnh {type}; hãy gửi lại sau, "
         "hoặc ký lệnh",
     ),
@@ -263,7 +263,7 @@ FILES: Sentences = {
     ),
     "file-not-sent": ("it cannot be sent: {error}", "không gửi được: {error}"),
     "file-too-large": (
-        "it has {bytes} bytes, and {limit} go through the broker; give a url",
+        "it has {bytes} bytes, and the broker takes at most {limit}; give a url",
         "có {bytes} byte, quá lớn để gửi qua máy chủ nhận tin (tối đa {limit}); hãy báo quản trị viên",
     ),
     "clip-event-or-camera": (
@@ -311,8 +311,8 @@ FILES: Sentences = {
     "uploading": ("{bytes} bytes are being uploaded", "đang tải lên {bytes} byte"),
     "uploaded": ("{bytes} bytes were uploaded", "đã tải lên {bytes} byte"),
     "command-bad-url": (
-        "a URL is not of an https server: https://host/...",
-        "có URL không phải của máy chủ https: https://host/...",
+        "a URL does not begin with https:// and a host: https://host/...",
+        "có URL sai: mỗi URL phải có dạng https://máy-chủ/...",
     ),
     "upload-parts": (
         "{bytes} bytes are {parts} parts of {part_bytes}, and there are {urls} URLs; nothing was sent",
@@ -322,7 +322,7 @@ FILES: Sentences = {
         "the upload to {host} took longer than {seconds} s",
         "tải lên {host} quá {seconds} giây",
     ),
-    "upload-failed": ("the upload to {host} failed: {error}", "không tải lên được {host}: {error}"),
+    "upload-failed": ("the upload to {host} failed: {error}", "không tải được lên {host}: {error}"),
     "hold-none": ("{event} was not held", "sự kiện {event} không được giữ lại"),
     "hold-ended": ("{event} is no longer held", "sự kiện {event} không còn được giữ lại"),
     "held-with-clip": (
@@ -369,7 +369,7 @@ SEARCHES: Sentences = {
         "thiết bị thuộc phường {ward}, nằm ngoài các phường được tìm kiếm",
     ),
     "search-no-moment": (
-        "from_at or to_at is no moment: {error}",
+        "from_at or to_at is not a valid time: {error}",
         "from_at hoặc to_at không phải thời điểm có thật: {error}",
     ),
     "search-reversed": ("to_at is before from_at", "to_at sớm hơn from_at"),

@@ -34,7 +34,7 @@ ATTEMPTS: Sentences = {
         "không tìm được địa chỉ của {host} trong {seconds} giây: không có DNS nào trả lời",
     ),
     "session-stuck": (
-        "the connection to {host} takes nothing more",
+        "the connection to {host} accepts no more data",
         "kết nối tới {host} không gửi thêm được gì",
     ),
     "connect-closed-plain": (
@@ -140,8 +140,8 @@ TLS: Sentences = {
     "tls-handshake-ended": (
         "the broker ended the TLS handshake: it may want a client certificate (mqtt.cert_file), or no cipher "
         "suits both",
-        "máy chủ nhận tin ngắt khi bắt tay TLS: có thể yêu cầu chứng thư của thiết bị (mqtt.cert_file), hoặc "
-        "hai bên không có phương thức mã hóa chung",
+        "máy chủ nhận tin ngắt kết nối khi bắt tay TLS: có thể yêu cầu chứng thư của thiết bị "
+        "(mqtt.cert_file), hoặc hai bên không có phương thức mã hóa chung",
     ),
 }
 
@@ -182,7 +182,7 @@ REASONS: Sentences = {
     ),
     "mqtt-heard-nothing": (
         "the broker heard nothing from us for too long",
-        "máy chủ nhận tin không nhận được gì từ thiết bị quá lâu",
+        "đã quá lâu máy chủ nhận tin không nhận được gì từ thiết bị",
     ),
     "mqtt-id-in-use": (
         "another client has connected with our client id and the broker dropped us; two gateways with the "
@@ -196,7 +196,7 @@ REASONS: Sentences = {
     ),
     "mqtt-too-many": (
         "the broker says we sent more than it can receive",
-        "máy chủ nhận tin báo thiết bị gửi nhiều hơn mức nhận được",
+        "máy chủ nhận tin báo thiết bị gửi nhiều hơn mức có thể nhận",
     ),
     "mqtt-too-large": (
         "the broker refuses a message as too large",
@@ -257,7 +257,7 @@ CERTIFICATES: Sentences = {
         "không đọc được mqtt.ca_file {file}: {error}",
     ),
     "key-pair-unusable": (
-        "mqtt.cert_file {file} and mqtt.key_file {key_file} are no usable pair of certificate and "
+        "mqtt.cert_file {file} and mqtt.key_file {key_file} are not a usable pair of certificate and "
         "unencrypted key: {error}",
         "mqtt.cert_file {file} và mqtt.key_file {key_file} không phải một cặp chứng thư và khóa không mã hóa "
         "dùng được: {error}",
@@ -267,7 +267,7 @@ CERTIFICATES: Sentences = {
         "không đọc được mqtt.cert_file {file} hoặc mqtt.key_file {key_file}: {error}",
     ),
     "certificate-not-client": (
-        "mqtt.cert_file {file} is no certificate of a client: {error}",
+        "mqtt.cert_file {file} is not the certificate of a client: {error}",
         "mqtt.cert_file {file} không phải chứng thư của thiết bị: {error}",
     ),
     "certificate-of-other": (

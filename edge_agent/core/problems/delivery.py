@@ -7,11 +7,11 @@ from edge_agent.core.languages import Sentences
 OUTBOX: Sentences = {
     "outbox": ("outbox: {why}", "hàng chờ gửi: {why}"),
     "outbox-full": (
-        "outbox: {events} events given up since start, it was full",
+        "outbox: {events} events dropped since start, because it was full",
         "hàng chờ gửi: đã bỏ {events} sự kiện từ khi khởi động vì hàng chờ đầy",
     ),
     "outbox-damaged": (
-        "outbox: {events} events given up since start, the disk had damaged them",
+        "outbox: {events} events lost since start, because the disk damaged them",
         "hàng chờ gửi: đã mất {events} sự kiện từ khi khởi động do ổ đĩa làm hỏng dữ liệu",
     ),
     "outbox-in-memory": (
@@ -89,11 +89,11 @@ BROKER: Sentences = {
         "máy chủ nhận tin: một số sự kiện hoặc ảnh chưa có bên nhận, thiết bị vẫn lưu",
     ),
     "broker-away": (
-        "broker: away for {hours:.1f} h; tried last: {recovery}, {outcome}",
+        "broker: not connected for {hours:.1f} h; tried last: {recovery}, {outcome}",
         "máy chủ nhận tin: mất kết nối {hours:.1f} giờ; lần thử cuối: {recovery}, {outcome}",
     ),
     "broker-away-detail": (
-        "broker: away for {hours:.1f} h; tried last: {recovery}, {outcome}: {detail}",
+        "broker: not connected for {hours:.1f} h; tried last: {recovery}, {outcome}: {detail}",
         "máy chủ nhận tin: mất kết nối {hours:.1f} giờ; lần thử cuối: {recovery}, {outcome}: {detail}",
     ),
     "certificate-ends": (
@@ -122,9 +122,9 @@ UPLINK: Sentences = {
         "(mức {step}/3)",
     ),
     "uplink-waits-1": ("pictures wait", "ảnh phải chờ"),
-    "uplink-waits-2": ("pictures and infos wait", "ảnh và sự kiện mức thông tin phải chờ"),
+    "uplink-waits-2": ("pictures and events of severity info wait", "ảnh và sự kiện mức thông tin phải chờ"),
     "uplink-waits-3": (
-        "pictures and infos wait, heartbeats are slow",
+        "pictures and events of severity info wait, heartbeats are slow",
         "ảnh và sự kiện mức thông tin phải chờ, bản tin định kỳ thưa hơn",
     ),
     "modem-missing": (
@@ -133,10 +133,10 @@ UPLINK: Sentences = {
     ),
     "modem-no-sim": ("modem: no SIM card is found", "modem: không nhận được SIM"),
     "modem-sim-error": ("modem: the SIM card does not work", "modem: SIM bị lỗi"),
-    "modem-pin": ("modem: the SIM card asks for its PIN", "modem: SIM đòi mã PIN"),
+    "modem-pin": ("modem: the SIM card asks for its PIN", "modem: SIM yêu cầu mã PIN"),
     "modem-puk": (
         "modem: the SIM card is blocked and asks for its PUK",
-        "modem: SIM đã bị khóa, đòi mã PUK",
+        "modem: SIM đã bị khóa, cần mã PUK",
     ),
     "modem-locked": (
         "modem: it is locked to another provider or device",

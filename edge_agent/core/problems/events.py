@@ -7,7 +7,7 @@ from edge_agent.core.languages import Sentences
 RULES: Sentences = {
     "in-zone": ("{label} in {zone} for {seconds} s", "{label} ở trong vùng {zone} đã {seconds} giây"),
     "stopped-in-zone": (
-        "{label} came and stands in {zone} for {seconds} s",
+        "{label} entered {zone} and has stopped there for {seconds} s",
         "{label} vào và dừng ở vùng {zone} đã {seconds} giây",
     ),
     "against-arrow": (
@@ -17,8 +17,9 @@ RULES: Sentences = {
         "{distance:.2f} chiều rộng hình",
     ),
     "crowd": (
-        "{objects} in {zone}, at most {most}, for {seconds} s",
-        "có {objects} người, phương tiện trong vùng {zone}, mức tối đa là {most}, đã kéo dài {seconds} giây",
+        "{objects} in {zone} now, {most} at the peak, for {seconds} s",
+        "có {objects} người, phương tiện trong vùng {zone}, lúc đông nhất là {most}, đã kéo dài {seconds} "
+        "giây",
     ),
     "line-crossed": (
         "{label} crossed {line} from {start} to {end}",
@@ -63,7 +64,7 @@ OVERRIDES: Sentences = {
         "đã hủy thay đổi phần hình bị che của camera: {why}",
     ),
     "override-mask": (
-        "rule {rule} is muted for {seconds} s: its events are infos and no alarms; {origin}",
+        "rule {rule} is muted for {seconds} s: its events have the severity info and are no alarms; {origin}",
         "quy tắc {rule} tạm không báo động trong {seconds} giây, chỉ ghi là thông tin; {origin}",
     ),
     "override-arm": (
@@ -134,7 +135,7 @@ LIMITS: Sentences = {
         "{used_mb:,} MB of {budget_mb:,} MB used, {days:.1f} days left",
         "đã dùng {used_mb:,} trong tổng số {budget_mb:,} MB, còn {days:.1f} ngày",
     ),
-    "budget-recovers": ("there is more again: {why}", "đã có thêm dung lượng: {why}"),
+    "budget-recovers": ("more of the budget is left again: {why}", "đã có thêm dung lượng: {why}"),
 }
 
 COLLECTIONS: Sentences = {

@@ -10,12 +10,13 @@ STORAGE: Sentences = {
     "evidence-disk-read-only": ("the disk is read-only", "ổ đĩa chỉ cho đọc"),
     "evidence-disk-failed": ("the disk failed ({error})", "ổ đĩa bị lỗi ({error})"),
     "evidence-used-up": (
-        "storage.max_bytes ({bytes}) is used up, and what is kept is graver or held",
+        "storage.max_bytes ({bytes}) is used up, and the stored files belong to more severe events or are "
+        "held",
         "đã dùng hết storage.max_bytes ({bytes}), các tệp đang lưu quan trọng hơn hoặc đang được giữ lại",
     ),
     "evidence-disk-short": (
-        "the disk is full: {free_mb} MB free, storage.keep_free is kept for others, and what is kept is "
-        "graver or held",
+        "the disk is full: {free_mb} MB free, storage.keep_free must stay free, and the stored files belong "
+        "to more severe events or are held",
         "ổ đĩa đầy, còn trống {free_mb} MB; phải giữ lại phần trống theo storage.keep_free, các tệp đang lưu "
         "quan trọng hơn hoặc đang được giữ lại",
     ),
@@ -29,7 +30,7 @@ STORAGE: Sentences = {
         "không ghi được ({error}); sự kiện vẫn được gửi",
     ),
     "journal-disk-silent": (
-        "the disk took nothing for a while",
+        "the disk accepted no writes for a while",
         "ổ đĩa có lúc không ghi được",
     ),
     "journal-disk-short": (
@@ -44,11 +45,12 @@ KEYS: Sentences = {
         "sự kiện không được ký số vì thiếu thư viện cryptography ({error})",
     ),
     "evidence-key-new": (
-        "{why}; a new evidence key signs from now on, the birth message has it",
+        "{why}; events are signed with a new key from now on, which the birth message contains",
         "{why}; từ nay ký số bằng khóa mới, thiết bị đã báo khóa này cho trung tâm",
     ),
     "evidence-key-in-memory": (
-        "{why}; a key that only lasts until the agent stops signs, the birth message has it",
+        "{why}; events are signed with a temporary key, which is lost when the agent stops; the birth "
+        "message contains it",
         "{why}; đang ký số bằng khóa tạm, mất khi phần mềm dừng; thiết bị đã báo khóa này cho trung tâm",
     ),
     "evidence-key-gone": ("{file} is gone", "tệp {file} không còn"),
@@ -60,7 +62,8 @@ KEYS: Sentences = {
 VERDICTS: Sentences = {
     "as-signed": ("as it was signed", "đúng như khi ký"),
     "signed-itself": (
-        "its own signature holds; the fields around it, such as its time, only the next head signs",
+        "its own signature is valid; the fields around it, such as its time, are signed by the next head "
+        "only",
         "chữ ký số của nội dung đúng; thời gian và các phần đi kèm do chữ ký số kế tiếp xác nhận",
     ),
     "no-gateway-key": (
@@ -68,7 +71,7 @@ VERDICTS: Sentences = {
         "không có khóa công khai (--gateway-key) nên chưa kiểm tra được chữ ký số nào",
     ),
     "head-changed": (
-        "its signature does not hold: something in this head was changed",
+        "its signature is not valid: something in this head was changed",
         "chữ ký số không khớp: nội dung được ký đã bị sửa",
     ),
     "signed-twice": (
@@ -97,7 +100,7 @@ VERDICTS: Sentences = {
         "ký bằng khóa {key}, không phải khóa của {gateway}",
     ),
     "next-given-up": (
-        "what came after it was given up ({event}), and no head names it itself",
+        "the event after it was given up ({event}), and no signed head names this event itself",
         "sự kiện liền sau đã bị bỏ ({event}) nên không có chữ ký số nào dẫn đến sự kiện này",
     ),
     "not-reached": (

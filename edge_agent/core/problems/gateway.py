@@ -22,7 +22,8 @@ BOARD: Sentences = {
         "đồng hồ chưa đồng bộ từ khi khởi động: {rules} quy tắc có lịch đang tắt",
     ),
     "schedules-clock": (
-        "clock not synchronised since the gateway started: rules with a schedule believe it ({rules})",
+        "clock not synchronised since the gateway started: rules with a schedule use it all the same "
+        "({rules})",
         "đồng hồ chưa đồng bộ từ khi khởi động: {rules} quy tắc có lịch có thể sai giờ",
     ),
     "undervoltage": (
@@ -66,7 +67,7 @@ BOARD: Sentences = {
         "dịch vụ {unit} bị lỗi và đang khởi động lại",
     ),
     "units-stale": (
-        "failed units: not looked for any more, see edge-agent-units.timer",
+        "failed units: no longer checked, see edge-agent-units.timer",
         "dịch vụ bị lỗi: không còn được kiểm tra, xem edge-agent-units.timer",
     ),
     "units-unreadable": (
@@ -115,7 +116,7 @@ SERVICES: Sentences = {
         "đang lưu ảnh huấn luyện của {cameras} theo lệnh của người vận hành",
     ),
     "collecting-paused": (
-        "frames of {cameras} are kept for training, as an operator asked; none now: {why}",
+        "frames of {cameras} are kept for training, as an operator asked; paused: {why}",
         "đang lưu ảnh huấn luyện của {cameras} theo lệnh của người vận hành; tạm dừng: {why}",
     ),
     "passages-not-stored": (
@@ -124,7 +125,7 @@ SERVICES: Sentences = {
     ),
     "passages-disk": ("the disk failed ({error})", "ổ đĩa bị lỗi ({error})"),
     "passages-disk-short": (
-        "the disk is full: {free_mb} MB free, storage.keep_free is kept for others",
+        "the disk is full: {free_mb} MB free, storage.keep_free must stay free",
         "ổ đĩa đầy, còn trống {free_mb} MB; phải giữ lại phần trống theo storage.keep_free",
     ),
     "passages-damaged": (
@@ -132,7 +133,7 @@ SERVICES: Sentences = {
         "tệp bị hỏng ({error}); đã xóa và tạo lại",
     ),
     "collection-disk-short": (
-        "the disk is short: {free_mb} MB free, storage.keep_free is kept for others",
+        "the disk is short: {free_mb} MB free, storage.keep_free must stay free",
         "ổ đĩa sắp đầy, còn trống {free_mb} MB; phải giữ lại phần trống theo storage.keep_free",
     ),
     "collection-used-up": (
@@ -162,7 +163,7 @@ SERVICES: Sentences = {
         "cấu hình: phiên bản {version} không đạt, đã quay về cấu hình cũ: {why}",
     ),
     "config-not-taken": (
-        "the agent did not take it over: {why}",
+        "the agent could not apply it: {why}",
         "phần mềm không áp dụng được: {why}",
     ),
     "config-trial-failed": ("within {seconds} s {why}", "trong {seconds} giây: {why}"),
@@ -188,9 +189,10 @@ SERVICES: Sentences = {
         "phiên bản {version} do trung tâm gửi không dùng được: {why}",
     ),
     "config-rules-unusable": (
-        "rules or masks that a command changed cannot be used, those of the configuration are in force: "
-        "{why}",
-        "không dùng được quy tắc hoặc phần hình bị che đã đổi bằng lệnh, đang dùng cấu hình: {why}",
+        "rules that a command changed cannot be used, those of the configuration are in force (changed masks "
+        "stay in force if they can be read): {why}",
+        "không dùng được quy tắc đã đổi bằng lệnh, đang dùng quy tắc trong cấu hình (phần hình bị che đã đổi "
+        "vẫn có hiệu lực nếu đọc được): {why}",
     ),
     "config-rules-trial": (
         "configuration: a change of a rule or of masks is on trial",
@@ -210,7 +212,7 @@ SERVICES: Sentences = {
         "cấu hình mới bị từ chối: {why}; vẫn dùng cấu hình từ {since}",
     ),
     "config-restart": (
-        "configuration: {keys} changed: restart the agent to take it over",
+        "configuration: {keys} changed: restart the agent to apply the change",
         "cấu hình: {keys} đã thay đổi: khởi động lại phần mềm để áp dụng",
     ),
 }

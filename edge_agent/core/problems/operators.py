@@ -6,7 +6,8 @@ from edge_agent.core.languages import Sentences
 
 RULES: Sentences = {
     "rule-masked": (
-        "{camera}: rule {rule} is masked for {seconds} s: its events are infos and no alarms",
+        "{camera}: rule {rule} is masked for {seconds} s: its events have the severity info and are no "
+        "alarms",
         "{camera}: quy tắc {rule} tạm không báo động trong {seconds} giây, chỉ ghi là thông tin",
     ),
     "rule-armed": (
@@ -72,7 +73,7 @@ CAMERAS: Sentences = {
     ),
     "camera-reboots": (
         "{camera} reboots; its pictures return in a minute or two",
-        "{camera} đang khởi động lại; một hai phút nữa có hình",
+        "{camera} đang khởi động lại; sau một đến hai phút sẽ có hình",
     ),
 }
 
@@ -177,7 +178,7 @@ CONFIGURATIONS: Sentences = {
         "đã thử phiên bản {version} nhưng không đạt: {why}",
     ),
     "config-other-hash": (
-        "config does not have the hash of sha256",
+        "the hash of config is not the one in sha256",
         "config không khớp với mã băm trong sha256",
     ),
     "config-mistakes": (
@@ -198,7 +199,7 @@ CONFIGURATIONS: Sentences = {
     ),
     "config-password": (
         "line {line} has a user or a password in an address; use username and password_file",
-        "dòng {line} có tên hoặc mật khẩu trong địa chỉ; hãy dùng username và password_file",
+        "dòng {line} có tên đăng nhập hoặc mật khẩu trong địa chỉ; hãy dùng username và password_file",
     ),
     "config-not-written": ("{file} cannot be written: {error}", "không ghi được {file}: {error}"),
     "config-record-not-written": ("{file} cannot be written", "không ghi được {file}"),
@@ -222,6 +223,16 @@ CONFIGURATIONS: Sentences = {
     "rule-change-large": (
         "the changed rules and masks of this gateway would have {bytes} bytes, at most {limit} are stored",
         "các quy tắc và phần hình bị che đã đổi của thiết bị có {bytes} byte, tối đa {limit}",
+    ),
+    "rule-change-misfits": (
+        "rules that a command changed earlier do not fit the configuration any more ({why}); until they do, "
+        "no other rule or mask can be changed. Take each rule that does not fit back to the configuration, "
+        "on the console's page of rules or by set-rule with reset=RULE (changed are {rules}), then send this "
+        "change again",
+        "quy tắc đã đổi bằng lệnh trước đây không còn khớp với cấu hình ({why}) nên chưa đổi được quy tắc "
+        "hay phần hình bị che khác. Trước hết hãy đưa từng quy tắc không khớp về như cấu hình, trên trang "
+        "quy tắc hoặc bằng lệnh set-rule với reset=MÃ (các quy tắc đã đổi: {rules}), rồi gửi lại thay đổi "
+        "này",
     ),
     "rule-change-shared": (
         "other rules use {place} too; give the zone or line of this rule another id",
@@ -253,9 +264,9 @@ CONFIGURATIONS: Sentences = {
     ),
     "masks-hide-rules": (
         "the masks are in force; nothing is seen any more by the rules {rules}, because their zone or line "
-        "lies wholly in a mask",
-        "phần hình bị che đã có hiệu lực; các quy tắc {rules} không còn thấy gì vì vùng hoặc vạch ảo của "
-        "chúng nằm trọn trong phần hình bị che",
+        "lies entirely in a mask",
+        "phần hình bị che đã có hiệu lực; các quy tắc {rules} không còn phát hiện được gì vì vùng hoặc vạch "
+        "ảo của chúng nằm trọn trong phần hình bị che",
     ),
     "masks-reset-done": (
         "the masks are as configured again",
@@ -299,7 +310,7 @@ AGENT: Sentences = {
     "reload-removed": ("removed: {names}", "bỏ: {names}"),
     "reload-stream": ("restarted: {names}", "khởi động lại: {names}"),
     "reload-pipeline": ("restarted, still connected: {names}", "khởi động lại, vẫn giữ kết nối: {names}"),
-    "reload-rules": ("with other rules: {names}", "thay quy tắc: {names}"),
+    "reload-rules": ("rules changed: {names}", "thay quy tắc: {names}"),
     "reload-untouched": ("untouched: {names}", "giữ nguyên: {names}"),
     "reload-at-once": ("applied at once: {names}", "áp dụng ngay: {names}"),
     "reload-waits": (

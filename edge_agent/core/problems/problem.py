@@ -11,9 +11,8 @@ from edge_agent.core.secrets import masked
 
 
 class CodedProblem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a sentence for people says: ``code`` names the sentence in the catalogue, ``params`` fill it.
-
-    A parameter that is a problem itself is the sentence inside the sentence, such as the reason.
+    """The meaning of a sentence for people: ``code`` names the sentence in the catalogue, ``params`` fill
+    it. A parameter may be a problem itself, such as the reason: its sentence is inserted.
     """
 
     code: str
@@ -50,7 +49,7 @@ def problem_of(text: str | None) -> CodedProblem | None:
 
 
 def optional_problem(text: str | None) -> CodedProblem | msgspec.UnsetType:
-    """``problem_of`` for a field that a message leaves out where there is none."""
+    """``problem_of`` for a message field that is left out if there is no problem."""
     return problem_of(text) or msgspec.UNSET
 
 

@@ -15,7 +15,7 @@ VERDICTS: Sentences = {
         "bản {version} đã được dùng và kết nối tốt; trước đó là {before}",
     ),
     "release-kept-first": (
-        "{version} is in force and connected; before it was nothing",
+        "{version} is in force and connected; there was no release before",
         "bản {version} đã được dùng và kết nối tốt; trước đó chưa có bản nào",
     ),
     "release-failed": (
@@ -24,12 +24,12 @@ VERDICTS: Sentences = {
     ),
     "release-back": ("back to {before}", "đã quay về bản {before}"),
     "release-replaced": (
-        "{found} was put in force meanwhile, which stays",
+        "meanwhile release {found} was put in force and stays so",
         "có người đã chuyển sang bản {found}, bản này được giữ",
     ),
     "release-removed": (
-        "no release was put in force meanwhile, which stays",
-        "có người đã gỡ bản đang dùng, giữ nguyên như vậy",
+        "meanwhile the release in force was removed; the updater does not restore it",
+        "trong lúc đó bản đang dùng đã bị gỡ; thiết bị giữ nguyên, không cài lại bản cũ",
     ),
     "release-no-other": (
         "there is no {before} to go back to, so it stays",
@@ -47,7 +47,7 @@ REASONS: Sentences = {
         "bị dừng: lần thử bị ngắt {times} lần",
     ),
     "release-given-up": (
-        "crashing: systemd restarts it no more",
+        "crashing: systemd no longer restarts it",
         "bị dừng: systemd không khởi động lại nữa",
     ),
     "release-crashing": (
@@ -72,7 +72,7 @@ DOWNLOADS: Sentences = {
     "nothing-changed": ("{why}; nothing was changed", "{why}; chưa thay đổi gì"),
     "download-failed": ("{file} cannot be fetched: {error}", "không tải được {file}: {error}"),
     "download-kept": (
-        "{why}; what came is kept for the next update",
+        "{why}; the part that was fetched is kept for the next update",
         "{why}; phần đã tải được giữ cho lần cập nhật sau",
     ),
     "download-not-signed": (
@@ -181,7 +181,7 @@ MODEL_COMMANDS: Sentences = {
         "đây không phải manifest của một bản phát hành mô hình: {error}",
     ),
     "model-manifest-other": (
-        "it is signed, but it is no model release: do not install the model",
+        "it is signed, but it is not a model release: do not install the model",
         "có chữ ký số, nhưng không phải bản phát hành mô hình: không cài mô hình này",
     ),
     "model-manifest-count": (
@@ -235,8 +235,8 @@ MODEL_COMMANDS: Sentences = {
     "model-figures-objects": (
         "{frames} frames, {agreement}: {both} objects by both, {old} only by the model in force, {new} only "
         "by the new one",
-        "{frames} khung hình, {agreement}: cả hai mô hình thấy {both} người, phương tiện, chỉ mô hình đang "
-        "dùng thấy {old}, chỉ mô hình mới thấy {new}",
+        "{frames} khung hình, {agreement}: cả hai mô hình phát hiện {both} người, phương tiện, chỉ mô hình "
+        "đang dùng phát hiện {old}, chỉ mô hình mới phát hiện {new}",
     ),
     "model-figures-agreement": ("agreement {agreement:.2f}", "trùng khớp {agreement:.2f}"),
     "model-figures-no-agreement": ("no agreement known", "chưa rõ mức trùng khớp"),

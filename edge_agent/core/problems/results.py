@@ -40,23 +40,23 @@ MODELS: Sentences = {
     ),
     "model-few-objects": (
         "only {objects} objects were seen, at least {least} are needed",
-        "mới thấy {objects} người, phương tiện, cần ít nhất {least}",
+        "mới phát hiện {objects} người, phương tiện, cần ít nhất {least}",
     ),
     "model-low-agreement": (
-        "it agrees on {agreement:.2f} of the objects, at least {least} is needed",
+        "the two models agree on {agreement:.2f} of the objects, at least {least} is needed",
         "hai mô hình trùng khớp {agreement:.2f} số người, phương tiện, cần ít nhất {least}",
     ),
     "model-low-agreement-of-camera": (
-        "{camera}: it agrees on {agreement:.2f} of the objects, at least {least} is needed",
+        "{camera}: the two models agree on {agreement:.2f} of the objects, at least {least} is needed",
         "{camera}: hai mô hình trùng khớp {agreement:.2f} số người, phương tiện, cần ít nhất {least}",
     ),
     "model-extra-objects": (
-        "it alone sees {extra:.1f} objects for each known one, at most {most} is accepted",
-        "mô hình mới thấy thêm {extra:.1f} trường hợp cho mỗi người, phương tiện đã biết, tối đa cho phép "
-        "{most}",
+        "the new model alone detects {extra:.1f} objects for each known one, at most {most} is accepted",
+        "mô hình mới phát hiện thêm {extra:.1f} trường hợp cho mỗi người, phương tiện đã biết, tối đa cho "
+        "phép {most}",
     ),
     "model-slow": (
-        "it takes {new_ms} ms an inference, the model in force {old_ms} ms",
+        "an inference takes {new_ms} ms, with the model in force {old_ms} ms",
         "mỗi lần nhận dạng mất {new_ms} ms, mô hình đang dùng chỉ mất {old_ms} ms",
     ),
     "models-not-compared": (
@@ -117,8 +117,9 @@ REHEARSALS: Sentences = {
         "phần mềm chạy không có tệp cấu hình nên không kiểm tra được bản nháp",
     ),
     "rehearsal-no-purpose": (
-        "purpose and case are needed: examples show people, and a search key is on record",
-        "phải ghi mục đích và số vụ việc: ví dụ có hình người, và mỗi lần dùng khóa tìm kiếm được ghi lại",
+        "purpose and case are needed: the examples show people, and each use of a search key is recorded",
+        "phải ghi mục đích và số vụ việc: các ví dụ có hình người, và mỗi lần dùng khóa tìm kiếm đều được "
+        "ghi lại",
     ),
     "rehearsal-later": ("the rehearsal waits: {why}", "chạy thử tạm chờ: {why}"),
     "rehearsal-failed": ("the rehearsal failed: {why}", "chạy thử không thành công: {why}"),

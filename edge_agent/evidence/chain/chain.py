@@ -65,7 +65,7 @@ class EvidenceChain:
         make_head: MakeHead,
         hold_ids: Callable[[], frozenset[str]] = frozenset,
     ) -> None:
-        """``make_head`` is ``EventFactory.chain_head``; ``hold_ids`` returns the events on hold."""
+        """``make_head`` is ``EventFactory.of_gateway``; ``hold_ids`` returns the events on hold."""
         self._state_dir = state_dir
         self._gateway_id = gateway_id
         self._clock = clock
@@ -136,8 +136,6 @@ class EvidenceChain:
     def _write(self) -> None:
         """Write the journal with a time limit; if the disk does not answer, the next call writes the rest."""
         run_with_timeout(self._journal.write)
-
-    # --- signing ---
 
     def _sign_alarms(self, append: Callable[[Draft], Stamp]) -> bool:
         with self._lock:

@@ -128,7 +128,9 @@ class EventJournal:
             if path != self._complete and size and not _ends_with_line(path):
                 content = b"\n" + content  # a power cut tore the last line
             try:
-                _write_all(file.fileno(), content)
+                rest = memoryview(content)
+                while rest:
+                    rest = rest[os.write(file.fileno(), rest) :]
                 os.fsync(file.fileno())
             except OSError:
                 file.truncate(size)
@@ -153,7 +155,7 @@ class EventJournal:
                 else:
                     before[epoch] = path
         except OSError as error:
-            log.warning("evidence: journal: no room can be made: %s", error)
+            log.warning("evidence: journal: old files cannot be deleted to make room: %s", error)
 
     def _is_needed(self, path: Path, before: Path | None) -> bool:
         """Return whether this file or the one before it names an event on hold.
@@ -207,9 +209,3 @@ def _ends_with_line(path: Path) -> bool:
     with open(path, "rb") as file:
         file.seek(-1, os.SEEK_END)
         return file.read(1) == b"\n"
-
-
-def _write_all(file: int, content: bytes) -> None:
-    rest = memoryview(content)
-    while rest:
-        rest = rest[os.write(file, rest) :]

@@ -74,7 +74,7 @@ def load_or_make(state_dir: Path) -> SigningKey:
             path.unlink(missing_ok=True)
             _write(path, pem, 0o644)
     except OSError as error:
-        log.warning("evidence: the public key is not beside the private one: %s", error)
+        log.warning("evidence: the public key cannot be written beside the private one: %s", error)
     return key
 
 
@@ -122,7 +122,7 @@ def load_public(pem: bytes) -> Ed25519PublicKey:
     try:
         key = load_pem_public_key(pem)
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise KeyProblem("this is no PEM file of a public key") from error
+        raise KeyProblem("this is not a PEM file of a public key") from error
     if not isinstance(key, Ed25519PublicKey):
         raise KeyProblem("this public key is of another kind; heads are signed with Ed25519")
     return key
@@ -175,7 +175,7 @@ def _parse_any(pem: bytes) -> Ed25519PrivateKey:
     try:
         key = load_pem_private_key(pem, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise KeyProblem("this is no PEM file of a private key without a passphrase") from error
+        raise KeyProblem("this is not a PEM file of a private key without a passphrase") from error
     if not isinstance(key, Ed25519PrivateKey):
         raise KeyProblem("this private key is of another kind; heads are signed with Ed25519")
     return key

@@ -69,7 +69,6 @@ class Record:
 
     @property
     def id(self) -> str:
-        """The id of the CloudEvent."""
         return f"{self.gateway}/{self.epoch}/{self.sequence:016d}"
 
 
@@ -136,7 +135,7 @@ def read_record(payload: bytes, where: str) -> Record:
         head = msgspec.json.decode(envelope.data, type=ChainHeadData) if kind == "chain-head" else None
         loss = msgspec.json.decode(envelope.data, type=LossData) if kind == "loss" else None
     except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, RecursionError) as error:
-        raise NoEvent(f"no event as a gateway publishes it: {error}") from error
+        raise NoEvent(f"not an event as gateways publish it: {error}") from error
     record = Record(
         gateway=gateway,
         epoch=envelope.epoch,
@@ -157,7 +156,9 @@ def read_record(payload: bytes, where: str) -> Record:
     )
     names = (head.epoch, head.signature, head.signed_at) if head else (loss.epoch,) if loss else ()
     if any(len(name) > MAX_NAME for name in names):
-        raise NoEvent(f"no event as a gateway publishes it: a name in it has more than {MAX_NAME} characters")
+        raise NoEvent(
+            f"not an event as gateways publish it: a name in it has more than {MAX_NAME} characters"
+        )
     if record.id != envelope.id or envelope.source == gateway:
         raise NoEvent(f"its id {envelope.id!r} is not what its source, epoch and sequence say")
     return record
@@ -195,7 +196,6 @@ class SignedHead(SignedText):
 
 
 def published_head(gateway: str, head: ChainHeadData) -> SignedHead:
-    """Return the head in a ``chain-head`` event of the gateway."""
     text = head_text(gateway, head.epoch, head.sequence, head.sha256, head.signed_at)
     try:
         signature = base64.b64decode(head.signature, validate=True)

@@ -59,10 +59,8 @@ class GivenKey:
 AS_SIGNED = problem_text("as-signed")
 SIGNED_ITSELF = problem_text("signed-itself")
 NO_KEY = problem_text("no-gateway-key")
-Keys = Mapping[str, GivenKey]
-"""Public keys by their ids."""
-Doubt = tuple[VerificationVerdict, str]
-"""The verdict on a head that fails the check, and why."""
+Keys = Mapping[str, GivenKey]  # public keys by their ids
+Doubt = tuple[VerificationVerdict, str]  # the verdict on a head that fails the check, and why
 
 
 def check_signature(signed: SignedText, keys: Keys) -> Doubt | None:

@@ -29,7 +29,6 @@ class StreamPacket(Protocol):
     @property
     def packet(self) -> Packet[VideoStream]:
         """The packet. An empty one ends a run of the stream."""
-        ...
 
     @property
     def keyframe(self) -> bool: ...
@@ -37,7 +36,6 @@ class StreamPacket(Protocol):
     @property
     def stamp_mono(self) -> float:
         """The time at which its picture was taken, on the gateway's monotonic clock."""
-        ...
 
 
 class StreamParameters(Protocol):
@@ -46,27 +44,22 @@ class StreamParameters(Protocol):
     @property
     def codec(self) -> str:
         """FFmpeg's name: h264, hevc, mjpeg."""
-        ...
 
     @property
     def extradata(self) -> bytes:
         """The codec's parameter sets as in the container: Annex B, avcC, hvcC, or empty."""
-        ...
 
     @property
     def tick_s(self) -> float:
         """Seconds in one unit of the packets' times."""
-        ...
 
     @property
     def timed(self) -> bool:
         """Whether those times come from the camera."""
-        ...
 
     @property
     def turned_deg(self) -> int:
         """Degrees by which a player turns the picture counterclockwise; from the display matrix."""
-        ...
 
 
 class PacketTap(Protocol):
@@ -74,11 +67,9 @@ class PacketTap(Protocol):
 
     def take(self, parameters: StreamParameters, packets: Sequence[StreamPacket]) -> None:
         """Receive packets: first all in the ring, then each new one."""
-        ...
 
     def lost(self) -> None:
         """Note the end of the connection: later packets belong to another one."""
-        ...
 
 
 class PacketSource(Protocol):
@@ -86,11 +77,9 @@ class PacketSource(Protocol):
 
     def tap(self, tap: PacketTap) -> None:
         """Send the packets in the ring and all new ones to ``tap``, until ``untap``. Any thread."""
-        ...
 
     def untap(self, tap: PacketTap) -> None:
         """Stop sending packets to ``tap``. Does nothing when it is not tapped."""
-        ...
 
 
 LOST = problem_text("camera-connection-lost")
@@ -130,10 +119,6 @@ class ClipBuffer:
     def parameters(self) -> StreamParameters | None:
         """The stream's parameters; None while no packet has come."""
         return self._parameters
-
-    @property
-    def size_bytes(self) -> int:
-        return self._bytes
 
     def take(self, parameters: StreamParameters, packets: Sequence[StreamPacket]) -> None:
         with self._lock:

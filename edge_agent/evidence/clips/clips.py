@@ -54,11 +54,9 @@ class ClipListener(Protocol):
 
     def wake(self) -> None:
         """Wake the recorder's thread: a clip may be finished."""
-        ...
 
     def store_picture(self, picture: Media, severity: Severity) -> None:
         """Store a picture on the recorder's thread."""
-        ...
 
 
 class CameraClips:
@@ -235,7 +233,6 @@ class CameraClips:
         return prompt_mono if now_mono < prompt_mono else end_mono + LATE_S + PROMPT_S
 
     def _discard_unused(self) -> None:
-        """Discard packets and buffers that no clip needs."""
         for name, buffer in list(self._buffers.items()):
             needed = [clip.begin for clip in self._clips.values() if clip.buffer is buffer]
             if needed:

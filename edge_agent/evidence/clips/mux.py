@@ -41,10 +41,8 @@ if TYPE_CHECKING:
 TICKS_PER_S = 90_000
 """Time base of clips: RTP's for video, so that a camera's times are whole numbers here too."""
 JUMP_S = 1.0
-"""A larger step against the gateway's clock means that the camera's clock was set; as in
-``capture.stream_time``."""
-USUAL_STEP_S = 0.1
-"""How long the only picture of a clip is shown."""
+"""A larger step against the gateway's clock: the camera's clock was set; as in ``capture.stream_time``."""
+USUAL_STEP_S = 0.1  # how long the only picture of a clip is shown
 
 
 @dataclass(frozen=True, slots=True)

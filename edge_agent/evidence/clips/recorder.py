@@ -30,10 +30,8 @@ from edge_agent.wire import ClipRef, EvidenceData, EvidenceHealth
 log = logging.getLogger(__name__)
 
 IDLE_S = 10.0  # longest sleep of the thread, which has to call ``beat``
-MAX_SILENCE_S = 120.0
-"""One sync can take this long on a worn card."""
-MAX_WAITING = 64
-"""Pictures of up to 400 kB that wait for the thread; with more, the oldest is dropped."""
+MAX_SILENCE_S = 120.0  # one sync can take this long on a worn card
+MAX_WAITING = 64  # pictures of up to 400 kB that wait for the thread; with more, the oldest is dropped
 STOPPED = problem_text("agent-stopped")
 
 
@@ -80,17 +78,11 @@ class ClipRecorder:
             self._cameras.append(clips)
         return clips
 
-    def start(self) -> None:
-        self.loop.start()
-
     def stop(self, within_s: float) -> None:
         """Ask the thread to finish the open clips and to end; does not wait."""
         self._deadline_mono = self._clock.monotonic() + within_s
         self.loop.stop()
         self.wake()
-
-    def join(self, timeout_s: float) -> bool:
-        return self.loop.join(timeout_s)
 
     def is_recorded(self, event_id: str) -> bool:
         """Return whether a clip of this event will be stored or reported as missing later. Any thread."""

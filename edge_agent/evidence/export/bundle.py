@@ -79,7 +79,7 @@ def make_bundle(
     """Return the bundle. Raises ``EvidenceError`` when it would have too many files.
 
     ``media``: by file name; ``keys``: PEM of public keys by key id; ``camera_clocks``: by camera, oldest
-    first; ``signing`` signs the manifest, and without it ``missing`` has an entry.
+    first; ``signing`` signs the manifest; without it, ``missing`` must have an entry about that.
     """
     files = {
         f"events/{epoch}-{sequence:016d}.json": payload

@@ -107,7 +107,7 @@ class BundleCheck:
     ) -> None:
         """``arrived``: the heads that the centre has stored; if given, no other heads are accepted."""
         if SUMS not in contents.names:
-            raise EvidenceError(f"{name} is no bundle: there is no {SUMS} in it")
+            raise EvidenceError(f"{name} is not a bundle: there is no {SUMS} in it")
         self._contents = contents
         self._name = name
         self._report = report
@@ -163,7 +163,7 @@ class BundleCheck:
         files = self._in("keys/")
         if len(files) > MAX_KEYS:
             raise EvidenceError(
-                f"{self._name} is not read: it holds {len(files)} keys, more than any gateway had"
+                f"{self._name} is not read: it contains {len(files)} keys, more than any gateway had"
             )
         for file in files:
             try:
@@ -202,7 +202,7 @@ class BundleCheck:
             ranges += len(record.loss.ranges) if record.loss else 0
             if ranges > MAX_LOSS_RANGES:
                 raise EvidenceError(
-                    f"{self._name} announces more losses than a gateway can: it is not judged"
+                    f"{self._name} announces more losses than a gateway can: it is not checked"
                 )
             yield record
 
@@ -223,7 +223,7 @@ class BundleCheck:
 
 def _doubt_of(file: str, head: SignedHead | None, keys: Keys, arrived: set[bytes] | None) -> Doubt | None:
     if head is None:
-        return VerificationVerdict.ALTERED, "this is no text of a head"
+        return VerificationVerdict.ALTERED, "this is not the text of a head"
     if file != f"heads/{head.epoch}-{head.sequence:016d}-{head.key_id}.txt":
         return VerificationVerdict.ALTERED, "its name is not that of the head in it"
     doubt = check_signature(head, keys)

@@ -72,7 +72,7 @@ def _keys_in(content: bytes, owner: str | None) -> list[tuple[bytes, str | None]
         return [(content, owner)]
     found = [(pem, gateway) for pem, gateway in _of_births(content) if owner in (None, gateway)]
     if not found:
-        raise KeyProblem(f"no birth in it names a key{f' of {owner}' if owner else ''}")
+        raise KeyProblem(f"no birth message in the file has a public key{f' of {owner}' if owner else ''}")
     return [*found]
 
 
@@ -111,7 +111,8 @@ def check_files(
 ) -> VerificationReport:
     """Verify the files. Raises ``EvidenceError`` for a file that cannot be read.
 
-    ``keys``: see ``load_keys``; ``kept``: events as the centre received them, used for their heads only.
+    ``keys``: see ``load_keys``; ``kept``: events as the centre received them, of which only the heads are
+    used.
     """
     report, given = VerificationReport(), load_keys(keys)
     if kept and not given:
@@ -159,7 +160,7 @@ def _read_lines(path: Path, report: VerificationReport) -> list[Record]:
                     ranges += sum(len(record.loss.ranges) for record in found if record.loss)
                     records += found
                 if ranges > MAX_LOSS_RANGES:
-                    raise EvidenceError(f"{path} announces more losses than a gateway can: it is not judged")
+                    raise EvidenceError(f"{path} announces more losses than a gateway can: it is not checked")
     except OSError as error:
         raise _unreadable(path, error) from error
     return records

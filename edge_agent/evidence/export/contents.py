@@ -107,7 +107,7 @@ def _files_of(folder: Path) -> list[str]:
             path = Path(place, name)
             mode, size = (status := path.lstat()).st_mode, status.st_size
             if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-                raise EvidenceError(f"{path} is no file but a link or a device: the bundle is not read")
+                raise EvidenceError(f"{path} is a link or a device, not a file: the bundle is not read")
             if stat.S_ISREG(mode):
                 names.append(str(path.relative_to(folder)))
                 total += size

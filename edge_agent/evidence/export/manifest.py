@@ -51,7 +51,7 @@ class _Manifest(msgspec.Struct):
 
 
 class SignedManifest(SignedText):
-    broken: ClassVar[str] = "its signature does not hold: something in this manifest was changed"
+    broken: ClassVar[str] = "its signature is not valid: something in this manifest was changed"
 
 
 @dataclass(slots=True)

@@ -45,7 +45,7 @@ class VerificationReport:
         return bool(self.findings) and all(found.verdict in verdicts for found in self.findings)
 
     def pass_over(self, where: str) -> None:
-        """Count a line that is no event and was none."""
+        """Count a line that is not an event, and that was not one before an alteration either."""
         self.passed_over_count += 1
         if len(self.passed_over) < MAX_NAMED:
             self.passed_over.append(where)

@@ -57,7 +57,7 @@ def read_watchdog(wanted: Watchdog, sysroot: Path = Path("/")) -> WatchdogState 
 
 
 def is_other(wanted: Watchdog, state: WatchdogState) -> bool:
-    """Whether the device is not the board's own timer. A software timer hangs together with the kernel."""
+    """Whether the device is not the board's own timer. A software timer stops when the kernel hangs."""
     return None not in (wanted.identity, state.identity) and state.identity != wanted.identity
 
 
@@ -120,8 +120,7 @@ def platform_lines(profile: Profile, sysroot: Path = Path("/")) -> Iterator[str]
 
 
 def _watchdog_lines(wanted: Watchdog, sysroot: Path) -> Iterator[str]:
-    """Yield what is wrong with the watchdog, if the board's profile names one: on a PC for trials it is not
-    armed."""
+    """Yield faults of the watchdog, if the board's profile names one: on a PC for trials it is not armed."""
     state = read_watchdog(wanted, sysroot)
     if state is None or wanted.identity is None:
         return

@@ -170,11 +170,7 @@ class ThrottleSensors:
     """
 
     def __init__(
-        self,
-        sysroot: Path,
-        clock: Clock,
-        vcgencmd: Vcgencmd = run_vcgencmd,
-        nodes: Sequence[str] = (),
+        self, sysroot: Path, clock: Clock, vcgencmd: Vcgencmd = run_vcgencmd, nodes: Sequence[str] = ()
     ) -> None:
         """``nodes``: patterns below ``sysroot`` from the board's profile; empty: ``KNOWN_NODES``."""
         self._sysroot = sysroot

@@ -37,8 +37,7 @@ WHOLE_TIMEOUT_S = 10.0
 """Limit of one request: a socket's timeout starts again with each byte that arrives."""
 
 MAX_BYTES = 65_536
-SAME_S = 1.0
-"""Cameras report whole seconds."""
+SAME_S = 1.0  # cameras report whole seconds
 
 MAX_OFFSETS = 60
 HTTP_PORT = 80
@@ -63,7 +62,7 @@ class _Offsets(Struct, frozen=True):
 
 class CameraClocks:
     """Measures and stores the offsets. The main thread calls ``tick`` once a second; each round of requests
-    runs on a thread of its own. ``port``: of the cameras' HTTP servers."""
+    runs on a thread of its own. ``port``: port of the cameras' HTTP servers."""
 
     def __init__(self, path: Path, clock: Clock, synced: Callable[[], bool], port: int = HTTP_PORT) -> None:
         self._path = path
@@ -71,28 +70,27 @@ class CameraClocks:
         self._synced = synced
         self._port = port
         self._next_mono = clock.monotonic() + FIRST_AFTER_S
-        self._round: SupervisedThread | None = None
+        self._hosts: list[tuple[str, str]] = []  # id and host of the cameras in the present round
+        self._round = SupervisedThread("camera-clocks", self._measure)
 
     def tick(self, cameras: Sequence[Camera]) -> None:
         if self._clock.monotonic() < self._next_mono or not self._synced():
             return
         self._next_mono = self._clock.monotonic() + EVERY_S
-        if self._round is None or not self._round.running:
-            hosts = [(camera.id, host) for camera in cameras if (host := host_of(camera.url))]
-            self._round = SupervisedThread("camera-clocks", lambda loop: self._measure(hosts, loop))
+        if not self._round.running:
+            self._hosts = [(camera.id, host) for camera in cameras if (host := host_of(camera.url))]
             self._round.start()
 
     def stop(self) -> None:
         """Ask the round to end; does not wait for it."""
-        if self._round is not None:
-            self._round.stop()
+        self._round.stop()
 
     def join(self, timeout_s: float) -> bool:
-        return self._round is None or self._round.join(timeout_s)
+        return self._round.join(timeout_s)
 
-    def _measure(self, hosts: Sequence[tuple[str, str]], loop: SupervisedThread) -> None:
+    def _measure(self, loop: SupervisedThread) -> None:
         found = {}
-        for camera_id, host in hosts:
+        for camera_id, host in self._hosts:
             if loop.wait(0):
                 return
             with contextlib.suppress(OSError, http.client.HTTPException, ValueError):

@@ -1,4 +1,5 @@
-"""What each camera says it is: manufacturer, model, firmware, serial number and MAC; stored for all programs.
+"""The identity that each camera reports: manufacturer, model, firmware, serial number and MAC; stored for
+all programs.
 
 ``control/camera_identities.py`` reads it from the cameras. A camera that answers with another serial number
 or MAC at the same address was replaced: that is a line in health for a week.
@@ -67,8 +68,8 @@ def read_identities(state_dir: Path, hosts: Mapping[str, str]) -> dict[str, Came
 def updated(
     before: StoredIdentity | None, host: str, found: CameraIdentity | None, neighbour_mac: str | None, at: str
 ) -> StoredIdentity | None:
-    """The new entry of a camera. ``found``: what it reports; None: it could not be read, and what it reported
-    earlier stays, unless its MAC in the network has changed. None: nothing is known."""
+    """Return the new entry of a camera; None if nothing is known. ``found``: what the camera reports; None
+    if it could not be read: then its earlier report stays, unless its MAC in the network has changed."""
     if before is not None and before.host != host:
         before = None  # another address was configured
     if before is None:

@@ -16,6 +16,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 from msgspec import Struct, structs
@@ -63,11 +64,17 @@ class _Timex(ctypes.Structure):
     )
 
 
+@cache
+def _libc() -> ctypes.CDLL:
+    """The C library. Loading it for each call would cost ten times the call."""
+    return ctypes.CDLL(None)
+
+
 def read_kernel_sync() -> KernelSync | None:
     """Call ``adjtimex`` read-only; None where the sandbox forbids it."""
     timex = _Timex(modes=0)
     try:
-        state = ctypes.CDLL(None).adjtimex(ctypes.byref(timex))
+        state = _libc().adjtimex(ctypes.byref(timex))
     except (AttributeError, OSError):
         return None
     if state < 0:
@@ -79,8 +86,6 @@ def read_kernel_sync() -> KernelSync | None:
 
 @dataclass(frozen=True, slots=True)
 class ClockState:
-    """The state of the clock at one moment."""
-
     synced: bool
     source: str | None  # None: not synchronised
     trusted: bool  # good enough to check the validity of certificates

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta, tzinfo
 from math import ceil
 
+from edge_agent import wire
 from edge_agent.config.model.boards import Thermal
 from edge_agent.config.model.settings import Rule, Settings, WhenUnsynced
 from edge_agent.core.facts import TAMPER
@@ -17,23 +18,6 @@ from edge_agent.core.model import CameraState, CameraStatus, Cause
 from edge_agent.core.problems import ProblemText, masked_problem, problem_text
 from edge_agent.core.secrets import masked
 from edge_agent.host.health.decode_load import DecodedStream, decode_load, fully_decoded
-from edge_agent.wire import (
-    BoxHealth,
-    CertificatesHealth,
-    ClockHealth,
-    CollectionHealth,
-    CommandsHealth,
-    DetectorHealth,
-    EvidenceHealth,
-    HealingHealth,
-    ModelHealth,
-    ModemHealth,
-    MqttHealth,
-    OutboxHealth,
-    ThermalHealth,
-    UpdateHealth,
-    UplinkHealth,
-)
 
 DISK_FULL_PERCENT = 90.0
 MEMORY_FULL_PERCENT = 90.0
@@ -41,8 +25,7 @@ CERTIFICATE_WARN_DAYS = 30
 WAITING_TOO_LONG_S = 60.0
 """A healthy link delivers within seconds. An event that waits longer is a problem, whatever the broker's
 reason is: a refusal, no answer, a missing permission."""
-RATES_KNOWN_S = 30.0
-"""A camera's first frames come in a burst, and its rate is a mean over ten seconds."""
+RATES_KNOWN_S = 30.0  # a camera's first frames come in a burst, and its rate is a mean over ten seconds
 
 CAUSE_TEXT: dict[Cause, ProblemText] = {cause: problem_text(f"cause-{cause}") for cause in Cause}
 """The general meaning of each cause, also shown on the web pages. The detail from capture is more specific,
@@ -50,7 +33,8 @@ so ``cause_text`` prefers it."""
 
 
 def cause_text(cause: Cause | None, detail: str) -> str:
-    """Say why a camera gives no good video: the detail from capture, else the meaning of the cause.
+    """Say why a camera gives no good video: the details from capture, or if there are none, the meaning of
+    the cause.
 
     The cause's name in messages and guide follows in brackets. ``detail`` is masked here once more.
     """
@@ -85,10 +69,15 @@ CENTRE_SILENT_S = 300.0
 
 
 def delivery_lines(
-    outbox: OutboxHealth, mqtt: MqttHealth, online: bool, clock: ClockHealth, now: datetime, zone: tzinfo
+    outbox: wire.OutboxHealth,
+    mqtt: wire.MqttHealth,
+    online: bool,
+    clock: wire.ClockHealth,
+    now: datetime,
+    zone: tzinfo,
 ) -> Iterator[ProblemText]:
     """Events that are delayed or lost, the broker and the clock. ``mqtt.last_error`` is shown only while
-    not ``online``: it is old otherwise."""
+    the agent is not ``online``, because otherwise it is old."""
     waiting = outbox.depth - (outbox.unconfirmed if online else 0)
     if outbox.degraded:
         yield problem_text("outbox", why=outbox.degraded)
@@ -125,7 +114,7 @@ def schedule_lines(rules: Iterable[Rule], clock_known: bool) -> Iterator[Problem
             yield problem_text(f"schedules-{way}", rules=count)
 
 
-def healing_lines(healing: HealingHealth) -> Iterator[ProblemText]:
+def healing_lines(healing: wire.HealingHealth) -> Iterator[ProblemText]:
     if not healing.tried:
         return
     last = healing.tried[-1]
@@ -136,7 +125,7 @@ def healing_lines(healing: HealingHealth) -> Iterator[ProblemText]:
         yield problem_text("broker-away", **tried)
 
 
-def uplink_lines(uplink: UplinkHealth) -> Iterator[ProblemText]:
+def uplink_lines(uplink: wire.UplinkHealth) -> Iterator[ProblemText]:
     if uplink.step and uplink.monthly_bytes:
         yield problem_text(
             "uplink-step",
@@ -154,18 +143,10 @@ OTHER_TRAFFIC_SHARE = 0.25
 
 MODEM_FAILURES = {"sim-missing": "modem-no-sim", "sim-error": "modem-sim-error"}
 MODEM_LOCKS = {"sim-pin": "modem-pin", "sim-puk": "modem-puk"}
-MODEM_FINDINGS = frozenset(
-    {
-        *MODEM_FAILURES.values(),
-        *MODEM_LOCKS.values(),
-        *("modem-missing", "modem-locked", "modem-failed", "modem-denied"),
-        *("modem-not-registered", "modem-roaming"),
-    }
-)
 
 
-def modem_finding(modem: ModemHealth) -> str | None:
-    """Return what keeps the modem from the network, or makes it expensive, one of ``MODEM_FINDINGS``."""
+def modem_finding(modem: wire.ModemHealth) -> str | None:
+    """Return what keeps the modem from the network, or makes it expensive."""
     if modem.state == "missing":
         return "modem-missing"
     if modem.lock is not None:
@@ -179,7 +160,7 @@ def modem_finding(modem: ModemHealth) -> str | None:
     return "modem-roaming" if modem.registration == "roaming" else None
 
 
-def modem_lines(uplink: UplinkHealth, modem: ModemHealth | None) -> Iterator[ProblemText]:
+def modem_lines(uplink: wire.UplinkHealth, modem: wire.ModemHealth | None) -> Iterator[ProblemText]:
     """Problems of the modem if the uplink is a SIM card; with another uplink the modem is not used."""
     if modem is None or uplink.kind != "sim":
         return
@@ -191,14 +172,10 @@ def modem_lines(uplink: UplinkHealth, modem: ModemHealth | None) -> Iterator[Pro
     counted = modem.sent_bytes + modem.received_bytes
     other = counted - uplink.used_bytes
     if uplink.monthly_bytes and other > OTHER_TRAFFIC_SHARE * uplink.monthly_bytes:
-        yield problem_text(
-            "modem-other-traffic",
-            modem_mb=round(counted / 1e6),
-            other_mb=round(other / 1e6),
-        )
+        yield problem_text("modem-other-traffic", modem_mb=round(counted / 1e6), other_mb=round(other / 1e6))
 
 
-def certificate_lines(certificates: CertificatesHealth) -> Iterator[ProblemText]:
+def certificate_lines(certificates: wire.CertificatesHealth) -> Iterator[ProblemText]:
     for which, days in (("certificate", certificates.client_days), ("ca", certificates.ca_days)):
         if days is not None and days < 0:
             yield problem_text(f"{which}-expired", days=-days)
@@ -208,7 +185,7 @@ def certificate_lines(certificates: CertificatesHealth) -> Iterator[ProblemText]
         yield problem_text("certificate-next", why=certificates.next_trouble)
 
 
-def centre_is_silent(outbox: OutboxHealth, mqtt: MqttHealth) -> bool:
+def centre_is_silent(outbox: wire.OutboxHealth, mqtt: wire.MqttHealth) -> bool:
     """Whether events wait for the centre's confirmation, and none has come for too long."""
     waits = mqtt.delivery == "confirmed" and outbox.unconfirmed > 0
     heard_s = mqtt.confirmed_age_s
@@ -219,7 +196,7 @@ def centre_is_silent(outbox: OutboxHealth, mqtt: MqttHealth) -> bool:
     )
 
 
-def _silence(outbox: OutboxHealth, mqtt: MqttHealth, now: datetime, zone: tzinfo) -> ProblemText:
+def _silence(outbox: wire.OutboxHealth, mqtt: wire.MqttHealth, now: datetime, zone: tzinfo) -> ProblemText:
     heard_s = mqtt.confirmed_age_s
     since: str = problem_text("agent-started")
     if heard_s is not None:
@@ -228,14 +205,14 @@ def _silence(outbox: OutboxHealth, mqtt: MqttHealth, now: datetime, zone: tzinfo
     return problem_text("centre-silent", since=since, events=outbox.unconfirmed, seconds=seconds)
 
 
-def evidence_lines(evidence: EvidenceHealth) -> Iterator[ProblemText]:
+def evidence_lines(evidence: wire.EvidenceHealth) -> Iterator[ProblemText]:
     if evidence.degraded:
         yield problem_text("evidence", why=evidence.degraded)
     if evidence.missed:
         yield problem_text("evidence-missed", clips=evidence.missed)
 
 
-def command_lines(commands: CommandsHealth) -> Iterator[ProblemText]:
+def command_lines(commands: wire.CommandsHealth) -> Iterator[ProblemText]:
     if commands.degraded:
         yield problem_text("commands", why=commands.degraded)
     for each in commands.rules:
@@ -248,7 +225,7 @@ def command_lines(commands: CommandsHealth) -> Iterator[ProblemText]:
             yield problem_text("rule-overridden-hours", **changed, hours=minutes // 60)
 
 
-def collection_lines(collection: CollectionHealth | None) -> Iterator[ProblemText]:
+def collection_lines(collection: wire.CollectionHealth | None) -> Iterator[ProblemText]:
     """A running collection: health must show that the gateway keeps pictures of people."""
     if collection is None or collection.state != "taking":
         return
@@ -258,7 +235,7 @@ def collection_lines(collection: CollectionHealth | None) -> Iterator[ProblemTex
         yield problem_text("collecting-paused", cameras=list(collection.cameras), why=collection.paused)
 
 
-def update_lines(update: UpdateHealth, now: datetime, zone: tzinfo) -> Iterator[ProblemText]:
+def update_lines(update: wire.UpdateHealth, now: datetime, zone: tzinfo) -> Iterator[ProblemText]:
     """Lines for the heartbeat's ``degraded``, with times in the site's time zone."""
     if update.phase == "trial" and update.until:
         until = since_text(datetime.fromisoformat(update.until), now, zone)
@@ -270,14 +247,14 @@ def update_lines(update: UpdateHealth, now: datetime, zone: tzinfo) -> Iterator[
         yield problem_text("update-reverted", at=at, why=update.why or "")
 
 
-def model_lines(model: ModelHealth, now: datetime, zone: tzinfo) -> Iterator[ProblemText]:
+def model_lines(model: wire.ModelHealth, now: datetime, zone: tzinfo) -> Iterator[ProblemText]:
     """A new model that was reverted, until another one is tried."""
     if model.reverted and model.reverted_at:
         at = since_text(datetime.fromisoformat(model.reverted_at), now, zone)
         yield problem_text("model-given-up", at=at, why=model.why or "")
 
 
-def box_lines(box: BoxHealth, detector: DetectorHealth, thermal: Thermal) -> Iterator[ProblemText]:
+def box_lines(box: wire.BoxHealth, detector: wire.DetectorHealth, thermal: Thermal) -> Iterator[ProblemText]:
     if detector.degraded:
         yield problem_text("detector", why=detector.degraded)
     yield from _temperature(box.temperature_c, thermal)
@@ -321,7 +298,7 @@ def decode_lines(
     )
 
 
-def thermal_lines(thermal: ThermalHealth, now: datetime, zone: tzinfo) -> Iterator[ProblemText]:
+def thermal_lines(thermal: wire.ThermalHealth, now: datetime, zone: tzinfo) -> Iterator[ProblemText]:
     if thermal.step and thermal.since:
         since = since_text(datetime.fromisoformat(thermal.since), now, zone)
         held_back = problem_text(f"thermal-step-{thermal.step}")

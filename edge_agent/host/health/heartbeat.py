@@ -15,41 +15,19 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from edge_agent import __version__
+from edge_agent import __version__, wire
 from edge_agent.config.model.settings import Settings
 from edge_agent.core.clock import Clock, rfc3339, wall_time_of
 from edge_agent.core.model import CameraStatus
 from edge_agent.core.problems import problem_of
 from edge_agent.core.problems.problem import encode_text
 from edge_agent.host.health import degraded
-from edge_agent.wire import (
-    BoxHealth,
-    CameraHealth,
-    CertificatesHealth,
-    ClockHealth,
-    CollectionHealth,
-    CommandsHealth,
-    ConfigHealth,
-    DetectorHealth,
-    EvidenceHealth,
-    HealingHealth,
-    Heartbeat,
-    Message,
-    ModelHealth,
-    ModemHealth,
-    MqttHealth,
-    OutboxHealth,
-    StormHealth,
-    ThermalHealth,
-    UpdateHealth,
-    UplinkHealth,
-)
 
 JUMP = timedelta(seconds=2)
 JITTER = 0.1  # 465 gateways that one power cut restarted must not send at the same moments
 
 
-_Part = TypeVar("_Part", bound=Message)
+_Part = TypeVar("_Part", bound=wire.Message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,28 +37,28 @@ class HealthSources:
     They are called on the thread that makes it: they must not block, and must be thread-safe."""
 
     session: Callable[[], str]  # id of the broker session; empty before the first
-    clock: Callable[[], ClockHealth]
-    box: Callable[[], BoxHealth]
-    outbox: Callable[[], OutboxHealth]
-    mqtt: Callable[[], MqttHealth]
+    clock: Callable[[], wire.ClockHealth]
+    box: Callable[[], wire.BoxHealth]
+    outbox: Callable[[], wire.OutboxHealth]
+    mqtt: Callable[[], wire.MqttHealth]
     online: Callable[[], bool]  # whether there is a session with a broker
-    detector: Callable[[], DetectorHealth]
+    detector: Callable[[], wire.DetectorHealth]
     cameras: Callable[[], Sequence[CameraStatus]]
-    evidence: Callable[[], EvidenceHealth] = EvidenceHealth
+    evidence: Callable[[], wire.EvidenceHealth] = wire.EvidenceHealth
     configuration: Callable[[], Iterable[str]] = tuple  # lines: what of the file is not in force
     units: Callable[[], Iterable[str]] = tuple  # lines: failed systemd units
-    thermal: Callable[[], ThermalHealth] = ThermalHealth
-    config: Callable[[], ConfigHealth] = ConfigHealth
-    storm: Callable[[], StormHealth | None] = lambda: None
-    collection: Callable[[], CollectionHealth | None] = lambda: None
+    thermal: Callable[[], wire.ThermalHealth] = wire.ThermalHealth
+    config: Callable[[], wire.ConfigHealth] = wire.ConfigHealth
+    storm: Callable[[], wire.StormHealth | None] = lambda: None
+    collection: Callable[[], wire.CollectionHealth | None] = lambda: None
     passages: Callable[[], str | None] = lambda: None  # why no rows are stored
-    uplink: Callable[[], UplinkHealth] = UplinkHealth
-    modem: Callable[[], ModemHealth | None] = lambda: None
-    commands: Callable[[], CommandsHealth] = CommandsHealth
-    certificates: Callable[[], CertificatesHealth] = CertificatesHealth
-    update: Callable[[], UpdateHealth] = UpdateHealth
-    healing: Callable[[], HealingHealth] = HealingHealth
-    model: Callable[[], ModelHealth] = ModelHealth
+    uplink: Callable[[], wire.UplinkHealth] = wire.UplinkHealth
+    modem: Callable[[], wire.ModemHealth | None] = lambda: None
+    commands: Callable[[], wire.CommandsHealth] = wire.CommandsHealth
+    certificates: Callable[[], wire.CertificatesHealth] = wire.CertificatesHealth
+    update: Callable[[], wire.UpdateHealth] = wire.UpdateHealth
+    healing: Callable[[], wire.HealingHealth] = wire.HealingHealth
+    model: Callable[[], wire.ModelHealth] = wire.ModelHealth
     # Whether it was synchronised at any time since the boot.
     clock_has_been_synced: Callable[[], bool] = lambda: True
     identities: Callable[[], Iterable[str]] = tuple  # lines: cameras switched, replaced, or with old firmware
@@ -88,10 +66,8 @@ class HealthSources:
 
 
 class HeartbeatMaker:
-    """Makes heartbeats; any thread may call ``make``.
-
-    ``settings`` are those in force; a reload replaces them.
-    """
+    """Makes heartbeats; any thread may call ``make``. ``settings`` are those in force; a reload replaces
+    them."""
 
     def __init__(self, settings: Settings, clock: Clock, sources: HealthSources) -> None:
         self.settings = settings
@@ -99,7 +75,7 @@ class HeartbeatMaker:
         self._sources = sources
         self._started_mono = clock.monotonic()
 
-    def make(self) -> Heartbeat:
+    def make(self) -> wire.Heartbeat:
         sources, settings = self._sources, self.settings
         cameras = [with_wall_time(camera, self._clock) for camera in sources.cameras()]
         clock, box, mqtt, online = sources.clock(), sources.box(), sources.mqtt(), sources.online()
@@ -132,7 +108,7 @@ class HeartbeatMaker:
             *sources.identities(),
             *sources.platform,
         ]
-        return Heartbeat(
+        return wire.Heartbeat(
             time=rfc3339(now),
             session=sources.session(),
             uptime_s=float(round(self._clock.monotonic() - self._started_mono)),
@@ -184,9 +160,9 @@ def next_interval_s(heartbeat_s: float, uniform: Callable[[float, float], float]
     return heartbeat_s * uniform(1.0 - JITTER, 1.0 + JITTER)
 
 
-def camera_health(status: CameraStatus) -> CameraHealth:
+def camera_health(status: CameraStatus) -> wire.CameraHealth:
     age = status.last_frame_age_s
-    return CameraHealth(
+    return wire.CameraHealth(
         state=status.state.value,
         cause=status.cause.value if status.cause else None,
         since=rfc3339(status.since_at),
@@ -210,7 +186,7 @@ def camera_health(status: CameraStatus) -> CameraHealth:
     )
 
 
-def compact(message: Message) -> bytes:
+def compact(message: wire.Message) -> bytes:
     """Encode as JSON without optional fields that have their default; ``schema`` always stays.
 
     Whole floats are written without ``.0``: for JSON Schema both are the same number.
@@ -219,7 +195,7 @@ def compact(message: Message) -> bytes:
 
 
 def _without_defaults(value: object) -> Any:
-    if isinstance(value, Message):
+    if isinstance(value, wire.Message):
         kept = {}
         for each in _fields(type(value)):
             content = getattr(value, each.name)
@@ -234,9 +210,8 @@ def _without_defaults(value: object) -> Any:
 
 
 @functools.cache
-def _fields(kind: type[Message]) -> tuple[msgspec.structs.FieldInfo, ...]:
-    """Return the fields of a message type; cached, because the lookup would take most of the time of
-    ``compact``."""
+def _fields(kind: type[wire.Message]) -> tuple[msgspec.structs.FieldInfo, ...]:
+    """The fields of a message type; cached, because the lookup would take most of the time of ``compact``."""
     return msgspec.structs.fields(kind)
 
 

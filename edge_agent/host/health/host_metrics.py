@@ -1,7 +1,7 @@
 """CPU, memory, disk, temperature and supply of the gateway, read once per heartbeat.
 
-psutil reads what every Linux has, ``host/board/sensors.py`` what differs from board to board; see
-docs/decisions/0010. A value that cannot be read is None; the others are still reported.
+psutil reads the values that every Linux has, ``host/board/sensors.py`` those that differ from board to
+board; see docs/decisions/0010. A value that cannot be read is None; the others are still reported.
 """
 
 from __future__ import annotations
@@ -144,6 +144,5 @@ def _write_kb_s(before: _Sample, after: _Sample) -> float | None:
 
 
 def _uptime_s() -> float:
-    """Seconds since the boot. Not from ``psutil.boot_time``, which is wall time and jumps when the clock is
-    set."""
+    """Seconds since the boot. Not ``psutil.boot_time``: it is wall time and jumps when the clock is set."""
     return float(round(time.clock_gettime(time.CLOCK_BOOTTIME)))

@@ -39,8 +39,7 @@ ANSWER_WITHIN_S = 15.0
 """A reload reads password files, and waits until the old pipelines of changed cameras have ended."""
 MAX_REQUEST_BYTES = 4096
 REQUEST_WITHIN_S = 1.0
-"""Limit for a whole request: a client that sends nothing, or a byte now and then, blocks the others for no
-longer."""
+"""Limit of a whole request: a client that sends nothing, or a byte now and then, blocks others no longer."""
 
 
 class ReloadRequest(Struct, frozen=True, tag="reload"):
@@ -181,9 +180,5 @@ def _ask(places: Sequence[Path], request: ControlRequest) -> ControlReply | Unus
         return None if reply.code is None else reply
 
     return ask_any(
-        places,
-        parse,
-        request=encode_json(request),
-        timeout_s=ANSWER_WITHIN_S,
-        who_may="control-not-open",
+        places, parse, request=encode_json(request), timeout_s=ANSWER_WITHIN_S, who_may="control-not-open"
     )

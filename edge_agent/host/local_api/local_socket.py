@@ -138,7 +138,6 @@ def _private_places(state_dir: Path, environ: Mapping[str, str], name: str) -> l
 
 
 def _is_private(path: Path) -> bool:
-    """Whether ``path`` is one of ``_private_places``, by its name."""
     return path.name not in (STATUS_SOCKET, CONTROL_SOCKET)
 
 
@@ -211,14 +210,7 @@ class LocalServer:
 
     One read or write of the connection blocks for at most ``ANSWER_TIMEOUT_S``."""
 
-    def __init__(
-        self,
-        name: str,
-        places: Sequence[Path],
-        *,
-        mode: int,
-        idle_s: float = IDLE_S,
-    ) -> None:
+    def __init__(self, name: str, places: Sequence[Path], *, mode: int, idle_s: float = IDLE_S) -> None:
         """``places``: paths, of which the first usable one is taken. ``mode``: file mode of the socket. A
         socket that was removed is created again after ``idle_s``."""
         self._name = name
@@ -276,7 +268,7 @@ class LocalServer:
         try:
             listener, _ = listen([self._path], self._mode)
         except EdgeAgentError as error:
-            log.debug("%s: %s", self._name, error)
+            log.debug("%s: cannot listen again: %s", self._name, error)
             return
         self._listener.close()
         self._listener = listener

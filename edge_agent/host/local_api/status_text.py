@@ -9,23 +9,13 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from edge_agent.core.languages import LANGS, Lang, day_text, duration, named, say, ward_text
+from edge_agent import wire
+from edge_agent.core.languages import LANGS, Lang, day_text, decimal, duration, named, say, ward_text
 from edge_agent.core.model import Cause
 from edge_agent.core.problems import CATALOGUE, CodedProblem
 from edge_agent.core.secrets import masked
 from edge_agent.host.health.degraded import cause_text
 from edge_agent.host.local_api.status_words import STATUS
-from edge_agent.wire import (
-    BoxHealth,
-    CameraHealth,
-    CertificatesHealth,
-    ModelHealth,
-    ModemHealth,
-    MqttHealth,
-    OutboxHealth,
-    ShadowReport,
-    UplinkHealth,
-)
 
 if TYPE_CHECKING:
     from edge_agent.host.local_api.status import StatusDocument
@@ -73,7 +63,7 @@ class _Text:
         yield self._line("box", *self._box(beat.box))
         if step := beat.thermal.step:
             yield self._line("heat", self.say("step", step=step), self.say(f"held-back-{step}"))
-        offset = None if clock.offset_ms is None else self.say("offset", offset=f"{clock.offset_ms:.3g}")
+        offset = None if clock.offset_ms is None else self.say("offset", offset=clock.offset_ms)
         synced = self.say("synced", source=clock.source) if clock.synced else self.say("not-synced")
         yield self._line("clock", synced, offset)
         yield self._line("mqtt", *self._mqtt(beat.mqtt))
@@ -85,7 +75,7 @@ class _Text:
             yield self._line("tls", *self._certificates(beat.certificates))
         yield self._line("outbox", *self._outbox(beat.outbox))
         if evidence.bytes or evidence.clips:
-            kept = self.say("kept", size=f"{evidence.bytes / 1e6:.1f}")
+            kept = self.say("kept", size=evidence.bytes / 1e6)
             yield self._line(
                 "evidence", kept, self.say("clips", count=evidence.clips), self._count("held", evidence.held)
             )
@@ -101,15 +91,15 @@ class _Text:
         if self.document.shadow is not None:
             yield from self._shadow(self.document.shadow)
 
-    def _model(self, model: ModelHealth) -> Iterator[str | None]:
+    def _model(self, model: wire.ModelHealth) -> Iterator[str | None]:
         until = self._since(model.until or self.document.heartbeat.time)
         yield self.say(f"model-{model.phase}", name=model.name, until=until)
         if model.phase != "probation":
             yield self.say("compared", count=model.objects)
-            yield None if model.agreement is None else self.say("agreement", share=f"{model.agreement:.2f}")
+            yield None if model.agreement is None else self.say("agreement", share=model.agreement)
             yield None if model.refusal is None else self.say("no-switch", why=self.coded(model.refusal))
 
-    def _shadow(self, report: ShadowReport) -> Iterator[str]:
+    def _shadow(self, report: wire.ShadowReport) -> Iterator[str]:
         """Objects by camera and group that both models see, or only one of them."""
         for camera, counts in report.cameras.items():
             groups = (
@@ -119,7 +109,7 @@ class _Text:
             frames = self.say("compared-frames", camera=camera, count=counts.frames)
             yield " " * len(self._label("camera")) + "; ".join([frames, *groups])
 
-    def _box(self, box: BoxHealth) -> Iterator[str | None]:
+    def _box(self, box: wire.BoxHealth) -> Iterator[str | None]:
         yield self._number("cpu", box.cpu_percent)
         yield self._number("load", box.load_1, 2)
         yield self._number("memory", box.memory_percent)
@@ -131,7 +121,7 @@ class _Text:
         if box.boot_reason is not None:
             yield self.say("boot", reason=self.named("boot", box.boot_reason))
 
-    def _mqtt(self, mqtt: MqttHealth) -> Iterator[str | None]:
+    def _mqtt(self, mqtt: wire.MqttHealth) -> Iterator[str | None]:
         yield self.say("reconnects", count=mqtt.reconnects)
         yield self.say("inflight", count=mqtt.inflight)
         yield self._count("refused", mqtt.refused)
@@ -146,31 +136,30 @@ class _Text:
             yield self._count("ignored", mqtt.ignored_acks)
         for key, sent in (("sent-today", mqtt.bytes_today), ("sent-month", mqtt.bytes_month)):
             total = sent.event + sent.heartbeat + sent.media + sent.reply
-            yield self.say(key, size=f"{total / 1e6:.1f}")
+            yield self.say(key, size=total / 1e6)
 
-    def _uplink(self, uplink: UplinkHealth) -> Iterator[str | None]:
-        used, budget = f"{uplink.used_bytes / 1e6:,.0f}", f"{(uplink.monthly_bytes or 0) / 1e6:,.0f}"
+    def _uplink(self, uplink: wire.UplinkHealth) -> Iterator[str | None]:
+        used, budget = uplink.used_bytes / 1e6, (uplink.monthly_bytes or 0) / 1e6
         yield self.say("budget", used=used, budget=budget, day=self._day(uplink.period_from))
         if uplink.forecast_bytes is not None:
-            size = f"{uplink.forecast_bytes / 1e6:,.0f}"
+            size = uplink.forecast_bytes / 1e6
             yield self.say("forecast", size=size, day=self._day(uplink.resets_on))
         yield self.say(f"waits-{uplink.step}") if uplink.step else None
 
-    def _modem(self, modem: ModemHealth) -> Iterator[str | None]:
+    def _modem(self, modem: wire.ModemHealth) -> Iterator[str | None]:
         yield self.named("modem", modem.state)
         yield modem.operator or modem.operator_code or None
         yield modem.technology
         if modem.signal_percent is not None:
             yield self.say("signal", percent=modem.signal_percent)
-        sizes = (f"{count / 1e6:,.0f}" for count in (modem.sent_bytes, modem.received_bytes))
-        yield self.say("modem-bytes", sent=next(sizes), received=next(sizes))
+        yield self.say("modem-bytes", sent=modem.sent_bytes / 1e6, received=modem.received_bytes / 1e6)
 
-    def _certificates(self, certificates: CertificatesHealth) -> Iterator[str | None]:
+    def _certificates(self, certificates: wire.CertificatesHealth) -> Iterator[str | None]:
         yield self.say("certificate", days=certificates.client_days)
         yield None if certificates.ca_days is None else self.say("ca", days=certificates.ca_days)
 
-    def _outbox(self, outbox: OutboxHealth) -> Iterator[str | None]:
-        size = f"{outbox.bytes / 1e6:.1f}"
+    def _outbox(self, outbox: wire.OutboxHealth) -> Iterator[str | None]:
+        size = outbox.bytes / 1e6
         yield self.say("waiting", events=outbox.depth, pictures=outbox.media_depth, size=size)
         yield self.say("oldest", age=duration(outbox.oldest_s, self.lang)) if outbox.depth else None
         yield self._count("sent-unconfirmed", outbox.unconfirmed)
@@ -184,7 +173,7 @@ class _Text:
             line = "  ".join(part for part in self._camera(camera, detail) if part)
             yield f"{self._label('camera')}{camera_id:<{width}}  {line}".rstrip()
 
-    def _camera(self, camera: CameraHealth, detail: str) -> Iterator[str | None]:
+    def _camera(self, camera: wire.CameraHealth, detail: str) -> Iterator[str | None]:
         state = self.named("state", camera.state)
         yield self.say("state", state=state, since=self._since(camera.since))
         if camera.cause or detail:
@@ -193,7 +182,7 @@ class _Text:
             yield f"{camera.codec} {camera.width}x{camera.height}" if camera.width else camera.codec
         if camera.state in ("online", "degraded"):
             yield self.say("frames", fps=camera.packet_fps, analysed=camera.analysed_fps)
-            yield self.say("bitrate", rate=f"{camera.bitrate_kbps:.0f}")
+            yield self.say("bitrate", rate=camera.bitrate_kbps)
             idle = self.say("idle", share=camera.idle_share) if camera.idle_share else ""
             yield self.say("gear", gear=self.named("gear", camera.gear)) + idle
         yield self._count("dropped", camera.dropped)
@@ -206,8 +195,7 @@ class _Text:
             yield self.say("no-main", cause=self.named("cause", camera.main_trouble))
 
     def _why(self, cause: str | None, detail: str) -> str:
-        """Say why a camera is offline. In Vietnamese, a detail without a code stays English, after the
-        cause."""
+        """Say why a camera is offline. In Vietnamese, a detail without a code is English, after the cause."""
         if self.lang == "en":
             return cause_text(Cause(cause) if cause else None, detail)
         safe = masked(detail)
@@ -240,4 +228,4 @@ class _Text:
         return self.say(key, count=count) if count else None
 
     def _number(self, key: str, value: float | None, digits: int = 0) -> str | None:
-        return None if value is None else self.say(key, value=f"{value:.{digits}f}")
+        return None if value is None else self.say(key, value=decimal(value, self.lang, digits))

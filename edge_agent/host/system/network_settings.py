@@ -16,7 +16,7 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from edge_agent.core.state_file import create_file, read_bounded
+from edge_agent.core.state_file import read_bounded, replace_file
 
 FOLDER = Path("run/edge-agent-network")
 ANSWER = Path("run/edge-agent-network-root/answer.json")
@@ -55,7 +55,8 @@ class CameraNetworkSettings(msgspec.Struct, frozen=True):
 
 
 class NetworkSettings(msgspec.Struct, frozen=True):
-    """What to change. Unset: it stays as it is; None: it is removed from the gateway."""
+    """The settings to change. A setting that is unset stays as it is; one that is None is removed from the
+    gateway."""
 
     sim: SimSettings | UnsetType | None = UNSET
     lan: AddressSettings | UnsetType | None = UNSET
@@ -63,9 +64,9 @@ class NetworkSettings(msgspec.Struct, frozen=True):
 
 
 class NetworkAnswer(msgspec.Struct, frozen=True):
-    """The answer of root's program. ``detail``: in English, what changed, or why not; without secrets.
-    ``code``: names the reason, ``interface`` with the ``names`` of those that the gateway has; "": another
-    reason."""
+    """The answer of root's program. ``detail``: what changed, or why nothing did, in English and without
+    secrets. ``code``: the reason; with the code ``interface``, ``names`` has the interfaces of the gateway;
+    "": another reason."""
 
     id: str
     outcome: Literal["done", "refused", "failed"]
@@ -95,11 +96,8 @@ class RootNetwork:
         """Write the request, and return its id. Raises OSError."""
         id_ = secrets.token_hex(8)
         fields = {name: getattr(settings, name) for name in NetworkSettings.__struct_fields__}
-        new = self._request.with_suffix(".new")
-        new.unlink(missing_ok=True)
-        with os.fdopen(create_file(new, os.O_WRONLY, 0o600), "wb") as file:  # it may have a PIN
-            file.write(msgspec.json.encode(_Request(**fields, id=id_)))
-        new.replace(self._request)
+        request = msgspec.json.encode(_Request(**fields, id=id_))
+        replace_file(self._request, request, 0o600)  # it may have a PIN
         return id_
 
     def answer(self, id_: str) -> NetworkAnswer | None:

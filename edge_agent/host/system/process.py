@@ -1,4 +1,4 @@
-"""What the agent does about its own process: signals and the time of a stop, its user, its memory."""
+"""Controls the agent's own process: signals, the time of a stop, its user, its memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import os
 import pwd
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from edge_agent.core.clock import Clock
@@ -211,15 +211,16 @@ def release_clean_pages() -> None:
     Does nothing where the kernel or the C library cannot do it."""
     with contextlib.suppress(OSError, AttributeError, ValueError):
         madvise = ctypes.CDLL(None).madvise
-        for first, last in _clean(SMAPS.read_text(encoding="utf-8", errors="replace")):
-            madvise(ctypes.c_void_p(first), ctypes.c_size_t(last - first), mmap.MADV_DONTNEED)
+        with SMAPS.open(encoding="utf-8", errors="replace") as smaps:
+            for first, last in _clean(smaps):
+                madvise(ctypes.c_void_p(first), ctypes.c_size_t(last - first), mmap.MADV_DONTNEED)
 
 
-def _clean(smaps: str) -> Iterator[tuple[int, int]]:
+def _clean(smaps: Iterable[str]) -> Iterator[tuple[int, int]]:
     """First and last address of each read-only mapping of a file without private changes: the loader has
     written relocations into some mappings, and those would be lost."""
     place, readable = "", False
-    for line in smaps.splitlines():
+    for line in smaps:
         name, *rest = line.split(maxsplit=5)
         if not name.endswith(":"):  # first-last permissions offset device inode path
             place, readable = name, len(rest) == 5 and rest[4].startswith("/") and rest[0][:2] == "r-"

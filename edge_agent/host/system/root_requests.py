@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from edge_agent.core.problems.problem import with_code_of
-from edge_agent.core.state_file import create_file
+from edge_agent.core.state_file import create_file, replace_file
 from edge_agent.wire import UpdateHealth
 from edge_agent.wire.received.bounds import with_problem
 
@@ -77,13 +77,10 @@ SETTINGS = Path("etc/edge-agent/update.json")
 STATUS_FILE = Path("var/lib/edge-agent-update/told.json")
 REQUEST = RUN / "requests/update"
 RELEASES = Path("opt/edge-agent")
-MAX_REASON_LENGTH = 200
-"""Limit in a heartbeat; the reply to the command has the whole text."""
+MAX_REASON_LENGTH = 200  # limit in a heartbeat; the reply to the command has the whole text
 
 
 class UpdateProgressRecord(msgspec.Struct, frozen=True):
-    """The update in progress."""
-
     id: str  # of the command; empty for an update that the gateway fetched by itself
     version: str
     phase: Literal["fetching", "installing", "trial"]
@@ -148,11 +145,8 @@ class RootUpdate:
         folder.mkdir(exist_ok=True)
         # Root's program runs without capabilities: it deletes the request as a member of the agent's group.
         folder.chmod(0o770)
-        new = self._request.with_suffix(".new")
-        new.unlink(missing_ok=True)
-        with os.fdopen(create_file(new, os.O_WRONLY, 0o640), "w", encoding="utf-8") as file:
-            json.dump({"id": id_, "manifest": manifest, "signature": signature}, file)
-        new.replace(self._request)
+        request = json.dumps({"id": id_, "manifest": manifest, "signature": signature})
+        replace_file(self._request, request.encode(), 0o640)
 
     def withdraw(self) -> None:
         with contextlib.suppress(OSError):

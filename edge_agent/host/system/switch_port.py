@@ -36,11 +36,9 @@ class PowerSwitch(Protocol):
 
     def is_on(self) -> bool:
         """Whether the switch is set to deliver power. Raises ``SwitchFailed``."""
-        ...
 
     def set_power(self, on: bool) -> None:
         """Raises ``SwitchFailed``."""
-        ...
 
 
 class SwitchPort:
@@ -56,7 +54,9 @@ class SwitchPort:
     def set_power(self, on: bool) -> None:
         value = ON if on else OFF
         if self._answer("snmpset", self._oid, "i", str(value)) != value:
-            raise SwitchFailed(f"switch {self._poe.switch}: port {self._poe.port} is not switched")
+            raise SwitchFailed(
+                f"switch {self._poe.switch}: port {self._poe.port} did not take over the setting"
+            )
 
     def _answer(self, program: str, *request: str) -> int:
         with tempfile.TemporaryDirectory(prefix="edge-agent-snmp-") as folder:

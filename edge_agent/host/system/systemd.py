@@ -87,8 +87,7 @@ def _watchdog_interval_s(environ: Mapping[str, str]) -> float | None:
 
 
 FAILED_UNITS = Path("run/edge-agent-units/failed.json")
-STALE_S = 35 * 60.0
-"""The timer runs every ten minutes; after three missed runs it does not work."""
+STALE_S = 35 * 60.0  # the timer runs every ten minutes; after three missed runs it does not work
 MAX_SHOWN = 5
 MAX_BYTES = 100_000
 MAX_NAME = 80

@@ -1,1 +1,1 @@
-"""The thread that sends the outbox to the broker, and what comes back: acknowledgements and commands."""
+"""The thread that sends the outbox to the broker, and handles acknowledgements and commands from it."""

@@ -32,8 +32,9 @@ LOG_EVERY_S = 60.0
 class ResendLimits:
     """Limits for resends, and for events that an earlier run left behind.
 
-    10 a second from each of 465 gateways are 4,650 a second, which one mosquitto and one ingest can handle; a
-    day's backlog of a site (22,000 events at the fleet's worst usual rate) is sent in 40 minutes.
+    10 a second from each of 465 gateways are 4,650 a second, which one mosquitto and one ingest can handle.
+    At this rate a day's backlog of a site (22,000 events at the fleet's highest usual rate) is sent in 40
+    minutes.
     """
 
     first_s: float = FIRST_DEFERRAL_S  # delay of the first resend, doubling to ``window.MAX_DEFERRAL_S``
@@ -57,26 +58,23 @@ class _Awaited:
 
 
 class ConfirmPort(Protocol):
-    """What confirmation needs of the outbox. Called on the publisher's thread only."""
+    """The methods of the outbox that confirmation uses. Called on the publisher's thread only."""
 
     def sent(self, event: StoredEvent) -> None:
         """Note that the event was sent: from now on ``confirmed`` can refer to it."""
-        ...
 
     def unconfirmed(self, sequence: int, epoch: str, not_before_mono: float) -> None:
-        """Note that the broker has the event: return it again from ``not_before_mono`` on, and count an
-        attempt."""
-        ...
+        """The broker has the event: return it again from ``not_before_mono`` on, and count an attempt."""
 
     def confirmed(self, epoch: str, upto: int, also: Collection[int]) -> Confirmation: ...
 
     def reschedule(self, not_before_mono: float, *, hold_back: bool) -> None:
         """Make all deferred events due at ``not_before_mono``; with ``hold_back`` none of them earlier."""
-        ...
 
 
 class DeliveryConfirmation:
-    """The publisher's thread uses it; any thread may read the counters."""
+    """Decides what is sent again, and processes the centre's confirmations. The publisher's thread uses it;
+    any thread may read the counters."""
 
     def __init__(
         self,
@@ -117,7 +115,6 @@ class DeliveryConfirmation:
         return allowed
 
     def picture_allowed(self) -> bool:
-        """Whether another picture or part may be sent now."""
         now = self._clock.monotonic()
         for media_id in [each for each, awaited in self._awaited.items() if awaited.until_mono <= now]:
             self._awaited.pop(media_id).breaker.failed(now)
@@ -208,17 +205,14 @@ class DeliveryConfirmation:
         for media_id in confirmed:
             self._pictures.pop(media_id, None)
             self._parts.media_delivered(media_id)
-        self._forget_awaited(confirmed)
+        # The centre does not name the parts of a stored file.
+        done = {each for each in self._awaited if each in confirmed or each.rpartition(".")[0] in confirmed}
+        for media_id in done:
+            del self._awaited[media_id]
         if confirmed:
             self._pictures_answered = True
             self._media_breaker.succeeded()
         return bool(confirmed)
-
-    def _forget_awaited(self, media_ids: list[str]) -> None:
-        """Stop waiting for these files and their parts: the centre does not name parts of a stored file."""
-        done = {each for each in self._awaited if each in media_ids or each.rpartition(".")[0] in media_ids}
-        for media_id in done:
-            del self._awaited[media_id]
 
     def _centre_confirmed(self) -> None:
         now, heard_mono = self._clock.monotonic(), self._heard_mono

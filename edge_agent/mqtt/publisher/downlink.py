@@ -19,8 +19,8 @@ MAX_ACKS = 16
 class Downlink:
     """Used on the publisher's thread.
 
-    Each turn processes one confirmation: 10,000 numbers take some hundredths of a second, and an ingest that
-    floods the gateway must not delay an alarm by sixteen of them.
+    Each turn processes only one confirmation: one with 10,000 numbers takes some hundredths of a second,
+    and many confirmations at once must not delay an alarm.
     """
 
     def __init__(

@@ -37,11 +37,10 @@ UNTAKEN_S = 900.0
 
 
 class MediaPort(Protocol):
-    """What the part queue needs of the outbox. Called on the publisher's thread only."""
+    """The methods of the outbox that the part queue uses. Called on the publisher's thread only."""
 
     def pending_media(self) -> Media | None:
         """The next file that is not deferred and whose event is delivered."""
-        ...
 
     def media_delivered(self, media_id: str) -> None: ...
 
@@ -125,11 +124,11 @@ class FileInParts:
 
 
 class PartQueue:
-    """The media verbs of the outbox, with large files in parts. The publisher's thread uses it; any thread
+    """The outbox's methods for media, with large files in parts. The publisher's thread uses it; any thread
     may read ``taken``."""
 
     def __init__(self, outbox: MediaPort, clock: Clock, *, confirmed: bool) -> None:
-        """``confirmed``: the centre confirms parts and files; else the broker's PUBACK counts."""
+        """``confirmed``: whether the centre confirms parts and files; if not, the broker's PUBACK counts."""
         self.taken: bool | None = None
         """Whether the centre takes parts, by its newest confirmation; None: not known yet."""
         self.breaker = CircuitBreaker(after=2, every_s=UNTAKEN_S)
@@ -141,7 +140,8 @@ class PartQueue:
         self._waiting: deque[str] = deque()  # ids of large files; deferred in the outbox until their turn
 
     def begin_session(self) -> None:
-        """Wait again for the confirmation of a file that has arrived: without a connection none comes."""
+        """Start waiting again for the confirmation of a file that has arrived, because none could come
+        without a connection."""
         file = self._file
         if file is not None and file.has_arrived:
             file.whole_until_mono = self._clock.monotonic() + WHOLE_WITHIN_S
@@ -185,7 +185,7 @@ class PartQueue:
             self._outbox.media_deferred(media_id, not_before_mono)
 
     def awaits(self, media_id: str) -> bool:
-        """Whether a confirmation of this id means the file that is sent now, or a part of it."""
+        """Whether this id belongs to the file that is being sent, or to a part of it."""
         file = self._file
         return file is not None and (media_id == file.media.media_id or file.number_of(media_id) is not None)
 

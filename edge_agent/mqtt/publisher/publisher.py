@@ -41,11 +41,9 @@ from edge_agent.wire.topics import DownMessage, GatewayTopics
 
 log = logging.getLogger(__name__)
 
-TICK_S = 10.0
-"""Longest wait: deferred events that are due again and byte counts are checked this often."""
+TICK_S = 10.0  # longest wait: deferred events that are due again and byte counts are checked this often
 
-GOODBYE_S = 0.8
-"""Longest wait for the PUBACK of the last state; the agent has 2 s to stop."""
+GOODBYE_S = 0.8  # longest wait for the PUBACK of the last state; the agent has 2 s to stop
 
 
 class Publisher:
@@ -55,8 +53,8 @@ class Publisher:
     ``birth(session)`` makes the inventory message, on the publisher's thread, at every connect. ``on_down``
     gets the messages from the centre, on the publisher's thread; it returns soon and does not raise. A
     command stays with the broker until its ``acknowledge`` is called. ``replies`` holds the answers to
-    commands. ``clock_trusted`` says whether the system clock can be right. ``resend_limits`` applies only
-    where ``mqtt.delivery`` is confirmed.
+    commands. ``clock_trusted`` says whether the system clock is good enough to check certificates.
+    ``resend_limits`` applies only where ``mqtt.delivery`` is confirmed.
 
     Every public method may be called from any thread.
     """
@@ -79,7 +77,6 @@ class Publisher:
         resend_limits: ResendLimits | None = None,
     ) -> None:
         self.loop = SupervisedThread("publisher", self._run)
-        self._settings = settings
         self._topics = topics
         self._clock = clock
         self._birth = birth
@@ -122,9 +119,6 @@ class Publisher:
         self._heartbeat_lock = threading.Lock()  # protects the next line
         self._heartbeat: bytes | None = None  # the newest one, until it is sent
 
-    def start(self) -> None:
-        self.loop.start()
-
     def stop(self, failed: str | None = None, *, abrupt: bool = False) -> None:
         """Ask the thread to end; does not wait.
 
@@ -135,9 +129,6 @@ class Publisher:
         self._failed, self._abrupt = failed, abrupt
         self.loop.stop()
         self._outbox.wake()
-
-    def join(self, timeout_s: float) -> bool:
-        return self.loop.join(timeout_s)
 
     def publish_heartbeat(self, payload: bytes) -> None:
         """Send with QoS 0, from memory; dropped while there is no session."""
@@ -223,7 +214,7 @@ class Publisher:
             self._usage.save()
 
     def _advance(self) -> None:
-        """Do what can be done without waiting."""
+        """Do all work that is possible without waiting."""
         now = self._clock.monotonic()
         self._rotation.check_files(now)
         try:

@@ -1,4 +1,4 @@
-"""What the running agent tests over its own session with the broker, for ``edge-agent doctor``.
+"""Tests that the running agent makes over its own session with the broker, for ``edge-agent doctor``.
 
 A second connection under the gateway's client id would end the agent's session (MQTT 5.0, section 3.1.4), and
 no other id has the gateway's rights in an access list. So the agent itself sends two empty messages: one to

@@ -54,8 +54,8 @@ REASON_TEXTS = {
 
 
 class OutboxPort(ConfirmPort, MediaPort, Protocol):
-    """What the sender needs of the outbox. All methods except ``wake`` are called on the publisher's thread
-    only."""
+    """The methods of the outbox that the sender uses. All methods except ``wake`` are called on the
+    publisher's thread only."""
 
     def pending(
         self, limit: int, exclude: Collection[tuple[int, str]], max_resends: int = ...
@@ -65,21 +65,17 @@ class OutboxPort(ConfirmPort, MediaPort, Protocol):
 
         By priority, then oldest first; at most ``max_resends`` of them are resends.
         """
-        ...
 
     def delivered(self, sequence: int, epoch: str) -> None: ...
 
     def deferred(self, sequence: int, epoch: str, not_before_mono: float) -> None:
         """Do not return this event before that instant; counts an attempt."""
-        ...
 
     def wait_for_work(self, timeout_s: float) -> bool:
         """Block until there may be something new to send or ``wake`` is called, at most this long."""
-        ...
 
     def wake(self) -> None:
         """Let ``wait_for_work`` return, now or when it is next called. Any thread may call it."""
-        ...
 
 
 class RepliesPort(Protocol):
@@ -87,7 +83,6 @@ class RepliesPort(Protocol):
 
     def pending(self, exclude: Collection[int]) -> WaitingReply | None:
         """The oldest reply whose number is not in ``exclude``."""
-        ...
 
     def delivered(self, number: int) -> None: ...
 
@@ -153,8 +148,8 @@ class Sender:
         self.window.limit = min(WINDOW, limits.receive_maximum)
 
     def lost(self, reason: int | None) -> None:
-        """Forget what was in flight: it is pending again at once, unless the broker blamed a message for the
-        end."""
+        """Forget the messages in flight: they are pending again at once, unless the broker named a message
+        as the reason for the end."""
         if reason in BLAMES_MESSAGE:
             for event in self.window.in_flight(StoredEvent):
                 self._defer(event)
@@ -193,8 +188,7 @@ class Sender:
         self._count(TrafficClass.HEARTBEAT, packet_bytes(message))
 
     def fill(self) -> None:
-        """Send what the window has room for: own messages, replies, events, large replies and pictures one by
-        one."""
+        """Send what the window has room for: own messages, replies, events, large replies, then pictures."""
         self.fill_own()
         self._fill_probe()
         self.fill_replies()
@@ -220,8 +214,7 @@ class Sender:
             self.window.add(packet_id, probe, packet_bytes(message), self._clock.monotonic())
 
     def fill_replies(self) -> None:
-        """Send the replies that wait: a program waits for them, and they are few. Alarms keep a place of
-        their own."""
+        """Send waiting replies: a program waits for them; they are few. Alarms keep a place of their own."""
         while self.window.free_for_others and (reply := self._next_reply(is_large=False)) is not None:
             self._send_reply(reply)
 
@@ -309,8 +302,7 @@ class Sender:
             self._confirmation.picture_sent(item)
 
     def _too_large(self, size_bytes: int) -> bool:
-        """Whether the broker would end the connection for a packet of this size, and again after every
-        reconnect."""
+        """Whether the broker would end the connection for a packet of this size, after each reconnect too."""
         return self._maximum_packet_bytes is not None and size_bytes > self._maximum_packet_bytes
 
     def _delivered(self, item: StoredEvent | Media) -> None:
@@ -341,8 +333,8 @@ class Sender:
         self._breaker_of(item).failed(self._clock.monotonic())
 
     def _answered(self, reply: WaitingReply, reason: int) -> None:
-        """Forget the reply. A refused or unheard reply is not sent again: a sender that still needs it asks
-        again."""
+        """Forget the reply. A reply that was refused or had no subscriber is not sent again, because a
+        sender that still needs it asks again."""
         if reason >= 0x80:
             self._refused(reply, reason)
         if self._replies is not None:
@@ -365,8 +357,7 @@ class Sender:
         self._parts.media_deferred(item.media_id, now + deferral_s(attempts))
 
     def _refused(self, item: Sent, reason: int) -> None:
-        """Log a refusal once for each session and reason: a broker that refuses one message mostly refuses
-        all."""
+        """Log a refusal once per session and reason: a broker that refuses one message mostly refuses all."""
         self.refused += 1
         level = logging.DEBUG if reason in self._reported_reasons else logging.WARNING
         self._reported_reasons.add(reason)

@@ -14,16 +14,13 @@ WINDOW = 20
 OWN_SLOTS = 1
 """Reserved for state and birth: ``stopped`` can be sent while nothing else is acknowledged."""
 
-ALARM_SLOTS = 4
-"""Reserved for alarms in addition; at most half of a small window."""
+ALARM_SLOTS = 4  # reserved for alarms in addition; at most half of a small window
 
 ACK_TIMEOUT_S = 60.0
 IGNORED_AFTER_S = 20.0
-"""The link works and everything has arrived, but the broker has acknowledged nothing for this long: it
-hangs."""
+"""The link works and everything has arrived, but for this long the broker acknowledged nothing: it hangs."""
 
-SLOWEST_BYTES_S = 1_000
-"""A slower link counts as dead: 200 kB may take 200 s."""
+SLOWEST_BYTES_S = 1_000  # a slower link counts as dead: 200 kB may take 200 s
 
 FIRST_DEFERRAL_S, MAX_DEFERRAL_S = 60.0, 900.0
 
@@ -81,7 +78,7 @@ class Window:
 
     @property
     def free_for_others(self) -> int:
-        """Places for events below an alarm, and for pictures."""
+        """Places for events below severity alarm, and for pictures."""
         reserved = min(ALARM_SLOTS, self._for_alarms // 2)
         return max(0, self._for_alarms - reserved - len(self._in_flight))
 

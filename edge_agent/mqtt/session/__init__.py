@@ -1,1 +1,1 @@
-"""One connection to one broker: client, callbacks, reconnect. The outbox is not known here."""
+"""One connection to one broker: client, callbacks, reconnect. It does not know the outbox."""

@@ -132,7 +132,7 @@ SessionSignal = Connected | PublishAcked | Subscribed | MessageReceived | Sessio
 
 @dataclass(frozen=True, slots=True)
 class ConnectionAttempt:
-    """What a connection attempt presents to the broker."""
+    """The identity and the will that a connection attempt presents to the broker."""
 
     settings: Mqtt  # with the certificate to use
     will: MqttMessage | None

@@ -25,18 +25,14 @@ from edge_agent.mqtt.session.signal_queue import SignalQueue
 from edge_agent.mqtt.session.tcp_traffic import Traffic, peer_received_all
 from edge_agent.mqtt.tls.certificates import make_context
 
-CONNECT_TIMEOUT_S = 10
-"""For each address of the name, and again for the TLS handshake."""
+CONNECT_TIMEOUT_S = 10  # for each address of the name, and again for the TLS handshake
 
-SESSION_EXPIRY_S = 86_400
-"""How long the broker keeps commands for a gateway that is offline."""
+SESSION_EXPIRY_S = 86_400  # how long the broker keeps commands for a gateway that is offline
 
-MAXIMUM_PACKET_BYTES = 1_048_576
-"""Size of the largest packet that the broker may send us."""
+MAXIMUM_PACKET_BYTES = 1_048_576  # size of the largest packet that the broker may send us
 
 RECEIVE_MAXIMUM = 16
-"""Messages to us that may be unacknowledged at a time. This bounds what waits in memory; the broker keeps the
-rest."""
+"""Messages to us that may be unacknowledged. This bounds what waits in memory; the broker keeps the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +186,7 @@ class BrokerConnection:
             self.break_connection()
 
     def break_connection(self) -> None:
-        """Shut the socket down: paho's thread sees the end of the stream, closes it, and reports
-        ``ConnectionEnded``."""
+        """Shut the socket down: paho's thread sees the end, closes it, and reports ``ConnectionEnded``."""
         sock = self._client.socket()
         if isinstance(sock, socket.socket):
             try:
@@ -235,13 +230,24 @@ def _publish_properties(message: MqttMessage) -> Properties | None:
     return _properties(message.expiry_s, message.content_type, message.properties)
 
 
+class _PackedProperties(Properties):
+    """Properties that do not change once they were packed: their size is needed before paho packs them."""
+
+    def pack(self) -> bytes:
+        # paho's own ``__setattr__`` refuses names that are not of MQTT.
+        if "packed" not in self.__dict__:
+            self.__dict__["packed"] = super().pack()  # type: ignore[no-untyped-call]
+        packed: bytes = self.__dict__["packed"]
+        return packed
+
+
 @lru_cache(maxsize=32)
 def _properties(
     expiry_s: int | None, content_type: str | None, user: tuple[tuple[str, str], ...]
 ) -> Properties:
     """Properties are never modified, so equal ones are shared: all events have the same, and so have all
     confirmations. Building them for each message took a tenth of the centre's time for a confirmation."""
-    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+    properties = _PackedProperties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
     if expiry_s is not None:
         properties.MessageExpiryInterval = expiry_s
     if content_type is not None:

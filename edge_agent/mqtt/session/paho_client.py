@@ -30,8 +30,7 @@ from edge_agent.mqtt.session.tcp_traffic import Traffic, tcp_traffic
 log = logging.getLogger(__name__)
 
 MAXIMUM_READ_BYTES = 16_777_216
-"""Largest packet that is read where no smaller limit is agreed: far more than any message of a gateway or a
-centre."""
+"""Largest packet that is read without a smaller agreed limit: far more than gateway or centre send."""
 
 
 class BoundedClient(paho.Client):
@@ -206,7 +205,7 @@ class ConnectionCallbacks:
         # CONNECT. A later attempt may have a session by now, and the broker would end that session, because
         # both have the same client id.
         if self.closing.is_set():
-            raise MqttError(f"{self._broker.host}: too late, given up before it was connected")
+            raise MqttError(f"{self._broker.host}: connected too late; the attempt was given up")
 
     def _on_socket_close(self, client: paho.Client, _: object, sock: object) -> None:
         self.count(sock)

@@ -19,7 +19,8 @@ from edge_agent.mqtt.connect_errors import CertificateFileError
 
 
 def make_context(settings: Mqtt) -> ssl.SSLContext:
-    """TLS 1.2 or newer; checks certificate and host name, and presents our certificate when there is one.
+    """TLS 1.2 or newer; checks certificate and host name, and presents the client certificate if there is
+    one.
 
     A new context is made for every attempt, so that a renewed certificate is used without a restart. Without
     ``ca_file`` the system's trust store decides. Raises CertificateFileError, which names the file.
@@ -33,13 +34,12 @@ def make_context(settings: Mqtt) -> ssl.SSLContext:
 
 
 VERDICT_TIMEOUT_S = 2.0
-"""Longest wait for the broker's verdict on our certificate: a round trip, or this when the broker stays
-silent."""
+"""Longest wait for the broker's verdict on our certificate: a round trip, or this if the broker is silent."""
 
 
 class _VerdictSocket(ssl.SSLSocket):
-    """Waits for the broker's verdict on our certificate, and closes itself when it is bad: paho would leak
-    the socket of a failed handshake."""
+    """Waits for the broker's verdict on the client certificate, and closes itself if the broker refuses:
+    paho would leak the socket of a failed handshake."""
 
     def do_handshake(self, block: bool = False) -> None:
         try:
@@ -66,14 +66,12 @@ class _VerdictSocket(ssl.SSLSocket):
         except ssl.SSLWantReadError:
             self.settimeout(timeout_s)
             return
-        raise ConnectionError("closed before the sign-on")
+        raise ConnectionError("the broker closed the connection before the sign-on")
 
 
 def trust_context(ca_file: Path | None) -> ssl.SSLContext:
-    """A client context that trusts ``ca_file``, or the system's store for None.
-
-    Raises CertificateFileError.
-    """
+    """A client context that trusts ``ca_file``, or the system's store for None. Raises
+    CertificateFileError."""
     try:
         return ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
     except ssl.SSLError as error:
@@ -99,10 +97,8 @@ def load_certificate(context: ssl.SSLContext, cert_file: Path, key_file: Path | 
 
 NO_CHECK_TIME = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME of OpenSSL, include/openssl/x509_vfy.h; ``ssl`` has no name for it."""
-EXPIRED, NOT_YET_VALID = 10, 9
-"""X509_V_ERR_*, same place."""
-HANDSHAKE_TURNS = 4
-"""For each side; TLS 1.3 needs two, TLS 1.2 three."""
+EXPIRED, NOT_YET_VALID = 10, 9  # X509_V_ERR_*, same place
+HANDSHAKE_TURNS = 4  # for each side; TLS 1.3 needs two, TLS 1.2 three
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +205,7 @@ def _handshake_in_memory(slot: Mqtt, anchor: Path, flags: int) -> dict[str, Any]
                 pass
     found = inside.getpeercert()
     if not found:
-        raise ssl.SSLError("the handshake in memory does not end")
+        raise ssl.SSLError("the TLS handshake of the check does not end")
     return found
 
 

@@ -31,12 +31,10 @@ CHECK_EVERY_S = 1.0
 SPREADS = 20.0
 """A new slot is tried after a random time of up to this many times ``mqtt.spread_s``: ten minutes by default.
 There is no hurry, and one command may have renewed a whole city."""
-IDLE_WITHIN_S = 60.0
-"""How long to wait for a moment in which nothing is in flight."""
+IDLE_WITHIN_S = 60.0  # how long to wait for a moment in which nothing is in flight
 FIRST_RETRY_S, MAX_RETRY_S = 3600.0, 86_400.0
 """Delay after a refusal, doubling each time: each try costs a reconnect."""
-SOON_S = 60.0
-"""Delay after a try that failed because of the network and not because of the certificate."""
+SOON_S = 60.0  # delay after a try that failed because of the network and not because of the certificate
 
 CERTIFICATE_ERRORS = frozenset(
     {
@@ -66,8 +64,7 @@ class ProvenCertificate(Struct, frozen=True):
 
 
 def next_slot(first: Mqtt) -> Mqtt | None:
-    """``first`` with the files of the next slot; None when there is no next slot or it has the same
-    content."""
+    """``first`` with the files of the next slot; None without a next slot, or if it has the same content."""
     if first.cert_file is None:
         return None
     folder = first.cert_file.parent / NEXT_FOLDER
@@ -200,7 +197,7 @@ class CertificateRotation:
         self._next_is_in_force = self._next is not None and fingerprint(self._next) == self._shown_fingerprint
         if self._next_is_in_force:
             self.notice, self._refusals = None, 0
-            log.info("mqtt: the next certificate is in force, the broker has let it in")
+            log.info("mqtt: the next certificate is in force, the broker has accepted it")
         elif was_in_force:
             self._postpone(problem_text("next-certificate-refused"), now_mono)
 
@@ -219,8 +216,6 @@ class CertificateRotation:
             self._due_mono = now_mono + SOON_S
         return True
 
-    # --- inside ---
-
     @property
     def _other(self) -> Mqtt | None:
         """The slot that is not in force, if there is one that can work."""
@@ -229,8 +224,7 @@ class CertificateRotation:
         return self._next if self._usable else None
 
     def _other_may_be_tried(self, now_mono: float) -> bool:
-        """Whether it is time to try the next slot although nothing is wrong; never to go back to the
-        first."""
+        """Whether it is time to try the next slot although nothing is wrong; never back to the first."""
         return not self._next_is_in_force and self._other is not None and now_mono >= self._due_mono
 
     def _examine_next(self, now_mono: float) -> None:
@@ -246,7 +240,7 @@ class CertificateRotation:
         self._usable = True
         self._due_mono = now_mono + random.uniform(0.0, SPREADS * self._first.spread_s)
         in_s = self._due_mono - now_mono
-        log.info("mqtt: there is a next certificate, it is tried in %.0f s", in_s)
+        log.info("mqtt: found the next certificate; connecting with it in %.0f s", in_s)
 
     def _postpone(self, why: str, now_mono: float) -> None:
         delay_s = min(MAX_RETRY_S, FIRST_RETRY_S * 2.0**self._refusals)

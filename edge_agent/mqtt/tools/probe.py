@@ -20,10 +20,8 @@ from edge_agent.mqtt.session.client import SESSION_EXPIRY_S
 from edge_agent.mqtt.tls.certificates import make_context
 from edge_agent.mqtt.tools.tool_client import REFUSED, ConnectionClosed, NotAnswered, ToolClient
 
-CONNECT_S = 4.0
-"""For each address of the name, and again for the TLS handshake."""
-ANSWER_S = 3.0
-"""For CONNACK and each PUBACK."""
+CONNECT_S = 4.0  # for each address of the name, and again for the TLS handshake
+ANSWER_S = 3.0  # for CONNACK and each PUBACK
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +55,7 @@ def try_publish_rights(
     connection that breaks.
     """
     with ToolClient(
-        broker,
-        settings,
-        client_id,
-        connect_s=CONNECT_S,
-        answer_s=ANSWER_S,
-        session_expiry_s=SESSION_EXPIRY_S,
+        broker, settings, client_id, connect_s=CONNECT_S, answer_s=ANSWER_S, session_expiry_s=SESSION_EXPIRY_S
     ) as client:
         allowed = _may_write(client, own)
         return PublishRights(allowed, _may_write(client, foreign) if allowed else None)

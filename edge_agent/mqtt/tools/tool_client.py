@@ -17,17 +17,17 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_agent.config.model.settings import Broker, Mqtt
 from edge_agent.core.errors import MqttError
+from edge_agent.core.problems import problem_text
 from edge_agent.mqtt import connect_errors as causes
 from edge_agent.mqtt.session.paho_client import BoundedClient
 from edge_agent.mqtt.tls.certificates import make_context
 
 CONNECT_S = ANSWER_S = 15.0
 KEEPALIVE_S = 30
-REFUSED = 0x80
-"""Reason codes from here on are refusals."""
+REFUSED = 0x80  # reason codes from here on are refusals
+LOST = 0x00  # the connection ended without a reason of the broker
 MAX_WAITING = 50_000
-AT_ONCE = 100
-"""Topics of one SUBSCRIBE."""
+AT_ONCE = 100  # topics of one SUBSCRIBE
 
 
 class ConnectRefused(MqttError):
@@ -42,7 +42,13 @@ class ConnectionClosed(MqttError):
     """The connection ended and is not made again."""
 
     def __init__(self, host: str, reason: int) -> None:
-        super().__init__(f"{host} has closed the connection: {causes.from_reason_code(reason).text}")
+        if reason == LOST:
+            lost = problem_text("session-lost", host=host)
+            self.connect_error = causes.ConnectError(causes.ConnectErrorKind.LOST, lost)
+            super().__init__(lost)
+            return
+        self.connect_error = causes.from_reason_code(reason)
+        super().__init__(f"{host} has closed the connection: {self.connect_error.text}")
 
 
 class NotAnswered(MqttError):
@@ -195,8 +201,6 @@ class ToolClient:
             self._messages.clear()
             return found
 
-    # --- inside ---
-
     def _connect(self) -> None:
         properties = None
         if self._session_expiry_s is not None:
@@ -273,12 +277,17 @@ class ToolClient:
             self._changed.notify_all()
         self._send_subscribe(topics)
 
-    def _on_disconnect(self, _: object, __: object, ___: object, reason: ReasonCode, ____: object) -> None:
+    def _on_disconnect(
+        self, _: object, __: object, flags: paho.DisconnectFlags, reason: ReasonCode, ___: object
+    ) -> None:
+        # Without a DISCONNECT of the broker paho makes up the reason 0x80.
+        end = reason.value if flags.is_disconnect_packet_from_server else LOST
         with self._changed:
+            why = causes.from_reason_code(end).text if end >= REFUSED else ""
+            if self.connected_mono is not None or why:  # else it was refused, and the refusal says more
+                self.connection_error = why or f"the connection to {self._broker.host} was lost"
             self.connected_mono = None
-            why = causes.from_reason_code(reason.value).text if reason.value >= REFUSED else ""
-            self.connection_error = why or f"the connection to {self._broker.host} was lost"
-            self._closed = None if self._reconnects else reason.value
+            self._closed = None if self._reconnects else end
             self._unanswered.clear()
             self._changed.notify_all()
 

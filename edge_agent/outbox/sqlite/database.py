@@ -182,7 +182,8 @@ class WriteAheadLog:
     """
 
     def __init__(self, database: Path, pages: int, max_bytes: int) -> None:
-        """``pages``: size at which SQLite folds the log into the database; ``max_bytes``: of all files."""
+        """``pages``: size at which SQLite folds the log into the database; ``max_bytes``: limit for the
+        size of all files together."""
         self.share_bytes = (pages + WAL_OVERSHOOT_PAGES) * WAL_FRAME_BYTES
         self._database = database
         self._path = f"{database}-wal"

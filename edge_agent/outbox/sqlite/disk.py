@@ -26,6 +26,7 @@ from edge_agent.outbox.numbering import (
     n_of,
     new_epoch,
     priority_of,
+    rank_of,
     rank_of_event,
     rank_range,
     row_id,
@@ -88,6 +89,8 @@ class DiskStore:
         self.left_open: list[OpenEvent] = []  # the open events when the file was opened
         self.in_doubt = False  # after an error: whether the log may hold the whole transaction
         self.counters = StoreCounters()
+        self._commits = 0  # transactions so far; increased when their rows can be read
+        self._no_rows: dict[Rank, tuple[int, int, int]] = {}  # see ``rows``
         self.epochs = Epochs([])
         self._last_stored = LastStored(state_dir, boot_id)
         with translated(self.path):
@@ -99,7 +102,7 @@ class DiskStore:
                 self.open_files = OpenFiles(self.path)
             except (ValueError, TypeError, IndexError) as error:  # damaged values
                 self.close()
-                raise OutboxDamaged(f"{self.path}: its counters make no sense: {error}") from error
+                raise OutboxDamaged(f"{self.path}: its counters contradict each other: {error}") from error
             except BaseException:
                 self.close()
                 raise
@@ -117,8 +120,6 @@ class DiskStore:
         with translated(self.path):
             rewrite_file(self._writer, self.path)
 
-    # --- writing ---
-
     def write(self, batch: Sequence[AppendRequest], deletes: DeleteBatch, mono: float) -> list[StoredEvent]:
         """Store all requests, delete ``deletes``, shed and announce losses, in one transaction.
 
@@ -133,9 +134,8 @@ class DiskStore:
         return work.stored
 
     def adopt(self, memory: MemoryStore, deletes: DeleteBatch, open_events: OpenEvents) -> int:
-        """Store the events that are in memory, under the stamps they have, and begin a new epoch.
-
-        Returns the number of these events.
+        """Store the events that are in memory with their existing stamps, and begin a new epoch. Returns
+        the number of these events.
         """
         with self._transaction() as work:
             work.delete(deletes)
@@ -165,6 +165,8 @@ class DiskStore:
                 with suppress(sqlite3.Error):  # SQLite may have rolled back by itself
                     self._writer.execute("ROLLBACK")
                 raise
+            finally:
+                self._commits += 1
 
     def _commit(self, work: Transaction, sent: str, sent_count: int) -> None:
         if work.counters.removed != self.counters.removed:
@@ -200,7 +202,6 @@ class DiskStore:
                 self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def forget_open(self, event_id: str) -> None:
-        """Delete the row of an open event."""
         with translated(self.path):
             self._writer.execute("DELETE FROM open_event WHERE event_id=?", (event_id,))
 
@@ -210,20 +211,25 @@ class DiskStore:
             for event in events:
                 work.remember_open(event)
 
-    # --- reading ---
-
     @property
     def sequence(self) -> int:
         return self.counters.n - self.epochs.current.base
 
     def rows(self, after: int, last: int) -> Iterator[int]:
         """Yield the committed rows after ``after`` and up to ``last``, ascending."""
+        # The publisher asks at each PUBACK, mostly without a transaction since it found nothing.
+        asked = after, last, self._commits
+        if self._no_rows.get(rank_of(last)) == asked:
+            return
         # In chunks: an open cursor would prevent SQLite from folding the log in.
         sql = "SELECT id FROM event WHERE id>? AND id<=? ORDER BY id LIMIT 256"
-        while rows := self._reader.execute(sql, (after, last)).fetchall():
+        rows = self._reader.execute(sql, (after, last)).fetchall()
+        if not rows:
+            self._no_rows[rank_of(last)] = asked
+        while rows:
             for (row,) in rows:
                 yield row
-            after = rows[-1][0]
+            rows = self._reader.execute(sql, (rows[-1][0], last)).fetchall()
 
     def load(self, row: int, attempts: int) -> StoredEvent | None:
         """Return the event; None when its row is gone or damaged. A damaged row is added to ``damaged``."""
@@ -268,7 +274,6 @@ class DiskStore:
         return integer(self._reader, sql, low, high) or None
 
     def find(self, sequence: int, epoch: str) -> int | None:
-        """Return the row of a stored event, or None."""
         n = self.epochs.n(sequence, epoch)
         found = [] if n is None else self.stored("event", [row_id(rank, n) for rank in Rank])
         return found[0] if found else None
@@ -316,8 +321,6 @@ class DiskStore:
         with translated(self.path):
             wal_bytes = wal.stat().st_size if wal.exists() else 0
             return bytes_in_use(self._reader) + wal_bytes + self.counters.media_bytes
-
-    # --- opening ---
 
     def _load(self, boot_id: str) -> None:
         """Read the counters and begin this run. It writes, so an unwritable file is noticed at once."""

@@ -18,7 +18,7 @@ import msgspec
 
 from edge_agent.core.delivery import GENESIS_HASH
 from edge_agent.core.errors import OutboxError
-from edge_agent.core.problems import problem_text
+from edge_agent.core.problems import ProblemText, problem_text
 from edge_agent.core.state_file import sync_folder
 from edge_agent.outbox.numbering import HEAD_KEY, N_MASK, Rank, digest, encode_head, n_of, new_epoch
 from edge_agent.outbox.sqlite.database import build, is_intact
@@ -302,7 +302,8 @@ class Salvage:
         return ranges
 
     def _see_damaged_pages(self, pages: PageFile) -> tuple[int, bool]:
-        """Return (how many rows after the newest one damaged pages may have held, whether any is damaged)."""
+        """Return how many rows after the newest readable one may have been in damaged pages, and whether
+        any page of events is damaged."""
         found, account, beyond, any_page = self._found, self._account, 0, False
         root, rows = found.roots.get("event"), found.most_rows or ROWS_OF_A_PAGE
         for number in found.damaged:
@@ -317,7 +318,7 @@ class Salvage:
         return beyond, any_page
 
 
-def saved_text(saved: Salvaged | None) -> str:
+def saved_text(saved: Salvaged | None) -> ProblemText:
     """Return the result of a salvage as health reports it."""
     if saved is None:
         return problem_text("salvaged-nothing")

@@ -1,10 +1,10 @@
 """Keeps a second agent off the state directory, and detects that the database was replaced or removed.
 
-Between two runs: a database that was restored or cloned, or that lost its last commits, cannot be recognised
-from its content. So a file in the run directory, which a reboot empties, names the newest event of this state
-directory. If that file and the database agree, the database is the one that was written last.
+Between two runs, a database that was restored or cloned, or that lost its last commits, cannot be
+recognised by its content. So a file in the run directory, which a reboot empties, names the newest event of
+this state directory. If that file and the database agree, the database is the one that was written last.
 
-While the agent runs: POSIX lets a file be removed while it is open. SQLite continues to write to it without
+While the agent runs, POSIX allows an open file to be removed. SQLite continues to write to it without
 an error, and everything is lost when the process ends.
 """
 
@@ -90,7 +90,7 @@ class LastStored:
         try:
             self._file = _open(_path(state_dir))
         except OSError as error:
-            log.debug("outbox: nothing remembers the newest event over a restart: %s", error)
+            log.debug("outbox: no place to remember the newest event over a restart: %s", error)
 
     def is_at(self, position: ChainPosition) -> bool:
         """Return whether the last commit of this boot, finished or not, left the store at this position."""

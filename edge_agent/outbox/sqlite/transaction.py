@@ -76,7 +76,7 @@ class DeleteBatch:
 
 
 class Transaction:
-    """A transaction from ``BEGIN`` on; the owner takes ``counters`` and ``epochs`` over after the commit.
+    """A transaction from ``BEGIN`` on; the owner uses its ``counters`` and ``epochs`` after the commit.
 
     The owner commits it or rolls it back. Its methods raise SQLite's own errors.
     """
@@ -197,9 +197,8 @@ class Transaction:
         log.warning("outbox: %d events of epoch %s are lost (%s)", loss.count, loss.epoch, loss.reason)
 
     def adopt(self, memory: MemoryStore) -> int:
-        """Store the events that are in memory, under the stamps they have; return their number.
-
-        If the log has kept a transaction whose commit failed, its events are replaced, not stored twice.
+        """Store the events that are in memory with their existing stamps; return their number. If the log
+        still contains a transaction whose commit failed, its events are replaced, not stored twice.
         """
         entries, deleted, before = memory.entries(), 0, self.counters.n
         epochs = dict.fromkeys([*(epoch for _, epoch in memory.in_doubt), memory.epoch])
@@ -261,8 +260,7 @@ class Transaction:
 
 CHUNK = 8  # rows deleted at once; more make the log of one transaction larger
 MAX_RANGES = 500  # of one loss event: about 16 kB
-REASONS = {"shed": "outbox-full", "damaged": "outbox-damaged"}
-"""The reason in the loss event, by table."""
+REASONS = {"shed": "outbox-full", "damaged": "outbox-damaged"}  # the reason in the loss event, by table
 
 
 def shed_media(db: sqlite3.Connection, excess: Callable[[int], int]) -> list[tuple[str, int]]:

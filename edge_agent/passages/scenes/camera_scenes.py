@@ -40,15 +40,15 @@ class CameraScenes:
         self._camera_id = camera_id
         self._privacy_masks = tuple(privacy_masks)
         self._seal_to = seal_to
-        self._newest: ScenePicture | None = None
         self._in_newest: dict[str, PassageScene] = {}  # by track
         self._allowed, self._allowed_mono = float(BURST), 0.0
 
     def of_object(
         self, track: Track, frame: Frame, tracks: Tracks, earlier: PassageScene | None
     ) -> PassageScene | None:
-        """Return a whole picture that shows the object well enough: ``earlier``, which it has, the newest one
-        of the camera, or this frame. Encodes a JPEG only for the last. None: no picture may be taken now."""
+        """Return a whole picture that shows the object well enough: ``earlier``, the one that it already
+        has, or the newest one of the camera, or else this frame, for which a JPEG is encoded. None: no
+        picture may be taken now."""
         wanted = GOOD_ENOUGH * quality(track)
         if earlier is not None and earlier.quality >= wanted:
             return earlier
@@ -79,7 +79,6 @@ class CameraScenes:
             log.error("%s: %s; passages go without their whole picture", self._camera_id, error)
             return
         picture = ScenePicture(secrets.randbits(62), frame.captured_mono, payload)
-        self._newest = picture
         self._in_newest = {
             each.id: PassageScene(picture, each.box.clipped(), quality(each))
             for each in tracks.active

@@ -63,7 +63,8 @@ class StoredScene:
 
 
 def read_scene(state_dir: Path, passage: int) -> StoredScene | None:
-    """Return the whole picture of a passage; None: it has none, or none any more. Raises ``StorageError``."""
+    """Return the whole picture of a passage; None if it has no picture, or no longer has one. Raises
+    ``StorageError``."""
     path = state_dir / FOLDER / SCENES_FILE
     if not path.exists() or abs(passage) >= 1 << 63:
         return None
@@ -107,7 +108,7 @@ class SceneStore:
             self._attempt(lambda: self._forget(without))
 
     def prune(self, on_hold: Sequence[int], *, synced: bool) -> None:
-        """Delete what is too old or too much, without the pictures of the passages ``on_hold``."""
+        """Delete pictures that are too old or exceed the limit, except those of the passages ``on_hold``."""
         if self._path.exists():
             self._attempt(lambda: self._prune(on_hold, synced))
 

@@ -13,43 +13,40 @@ from pathlib import Path
 
 from edge_agent.core.camera_logins import LoginJournal
 from edge_agent.core.clock import Clock, SystemClock, read_boot_id
-from edge_agent.core.errors import CameraSetupError
+from edge_agent.core.languages import Lang, say
 from edge_agent.core.secrets import Credentials, Secret
 from edge_agent.onvif.soap import NotOnvif, Onvif
 from edge_agent.onvif.web import CameraHttpClient, NoAnswer
 from edge_agent.tools.cameras.dahua import Dahua
 from edge_agent.tools.cameras.discovered import Vendor
 from edge_agent.tools.cameras.isapi import Isapi
+from edge_agent.tools.cameras.messages import CAMERAS, reason_of, setup_error
 from edge_agent.tools.cameras.setup_interface import PlainOnvif, SetupInterface
 
 MAX_PASSWORD_BYTES = 4096
 
 
-def open_journal(state_dir: Path) -> LoginJournal:
+def open_journal(state_dir: Path, lang: Lang) -> LoginJournal:
     journal = LoginJournal(state_dir, SystemClock(), read_boot_id())
     if not journal.remembers:
-        progress(
-            f"{state_dir} cannot be written: failed logins are not remembered for the next run; wait half "
-            "an hour after two of them, cameras lock accounts"
-        )
+        progress(say(CAMERAS, "logins-forgotten", lang, folder=state_dir))
     return journal
 
 
-def login_of(args: argparse.Namespace) -> Credentials | None:
-    """Read the login from the options and the terminal. The password is never an option: all users can see
-    those."""
+def login_of(args: argparse.Namespace, lang: Lang) -> Credentials | None:
+    """Read the login from options and terminal. The password is never an option: all users can see those."""
     if args.camera_username is None:
         if args.camera_password_file is not None:
-            raise CameraSetupError("--camera-password-file needs --camera-username")
+            raise setup_error("password-alone")
         return None
     if args.camera_password_file is not None:
         password = _line_of(args.camera_password_file)
     elif sys.stdin.isatty():
-        password = getpass.getpass(f"Password of {args.camera_username}: ")
+        password = getpass.getpass(say(CAMERAS, "password-of", lang, user=args.camera_username))
     else:
-        raise CameraSetupError("without a terminal the password comes from --camera-password-file")
+        raise setup_error("password-no-terminal")
     if not password:
-        raise CameraSetupError("the password is empty")
+        raise setup_error("password-empty")
     return Credentials(args.camera_username, Secret(password))
 
 
@@ -59,26 +56,23 @@ def _line_of(path: Path) -> str:
             data = file.read(MAX_PASSWORD_BYTES + 1)
         lines = data.decode("utf-8").splitlines()
     except OSError as error:
-        raise CameraSetupError(f"{path} cannot be read: {error.strerror}") from error
+        raise setup_error("cannot-read", path=str(path), reason=str(error.strerror)) from error
     except UnicodeDecodeError:
-        raise CameraSetupError(f"{path} is not UTF-8 text") from None
+        raise setup_error("not-utf8", path=str(path)) from None
     if len(lines) != 1 or len(data) > MAX_PASSWORD_BYTES:
-        raise CameraSetupError(f"{path}: a password file is one line")
+        raise setup_error("password-lines", path=str(path))
     return lines[0]
 
 
 def asked(question: str) -> str:
     if not sys.stdin.isatty():
-        raise CameraSetupError("without a terminal the cameras to write are named by --choose")
+        raise setup_error("choose-no-terminal")
     print(question, end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip()
 
 
 def progress(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
-
-
-# --- the interface ---
 
 
 def vendor_interface(
@@ -107,8 +101,5 @@ def open_interface(
     try:
         onvif.clock()
     except (NoAnswer, NotOnvif) as error:
-        raise CameraSetupError(
-            f"{web.host}: neither its own interface nor ONVIF answers at {base}; is another --port right, "
-            f"or is ONVIF off? ({error})"
-        ) from error
+        raise setup_error("nothing-answers", host=web.host, base=base, reason=reason_of(error)) from error
     return PlainOnvif(web.host, onvif), Vendor.OTHER

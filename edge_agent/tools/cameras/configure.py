@@ -1,7 +1,7 @@
 """``edge-agent cameras configure``: sets up one camera, after a question.
 
-It also checks whether a machine serves time (NTP), and at which address this gateway would serve it to a
-camera.
+It also checks whether an NTP server answers, and finds the address at which this gateway would serve the
+time to a camera.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from typing import TextIO
 from edge_agent import config
 from edge_agent.config.model.addresses import host_of
 from edge_agent.core.clock import SystemClock
-from edge_agent.core.errors import CameraSetupError
 from edge_agent.core.languages import Lang, default_lang, named, say
+from edge_agent.core.problems import text_in
 from edge_agent.core.secrets import masked
 from edge_agent.host.health.clock_sync import read_kernel_sync
 from edge_agent.host.system.process import become_agent
 from edge_agent.onvif.soap import DEVICE_PATH
 from edge_agent.onvif.web import CameraHttpClient
 from edge_agent.tools.cameras.access import asked, login_of, open_interface, open_journal
-from edge_agent.tools.cameras.messages import CAMERAS
+from edge_agent.tools.cameras.messages import CAMERAS, setup_error
 from edge_agent.tools.cameras.probing import Ports, ask_onvif
 from edge_agent.tools.cameras.setup_interface import SiteTime
 from edge_agent.tools.cameras.setup_plan import Facts, SetupOutcome, SetupPlan, SetupResult, apply, plan, read
@@ -52,13 +52,10 @@ def ntp_server(text: str | None, camera_host: str, port: int = NTP_PORT) -> str 
         try:
             return str(ipaddress.IPv4Address(text))
         except ValueError:
-            raise CameraSetupError(f"--ntp {text!r} is no IPv4 address") from None
+            raise setup_error("ntp-wrong", text=text) from None
     address = serving_address(camera_host, port)
     if address is None:
-        raise CameraSetupError(
-            f"this gateway serves no time to {camera_host}: fill in serve_time in the sheet, "
-            "then fleet build and prepare.yml, or name another server: --ntp 10.0.0.1"
-        )
+        raise setup_error("no-time-here", host=camera_host)
     return address
 
 
@@ -93,8 +90,7 @@ def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
 
 
 def own_address(camera_host: str) -> str | None:
-    """Return this gateway's address on the route to the camera, without sending anything. None: there is no
-    route."""
+    """This gateway's address on the route to the camera; nothing is sent. None: there is no route."""
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as way:
             way.connect((camera_host, NTP_PORT))
@@ -118,22 +114,22 @@ def gives_time(address: str, port: int = NTP_PORT) -> bool:
 
 def run_configure(args: argparse.Namespace, out: TextIO) -> int:
     lang = args.lang or default_lang(os.environ)
-    own_login = login_of(args)
+    own_login = login_of(args, lang)
     settings = config.load(args.config, no_secrets=own_login is not None)
     camera = next((each for each in settings.cameras if each.id == args.camera), None)
     if camera is None:
-        known = ", ".join(each.id for each in settings.cameras) or "none"
-        raise CameraSetupError(f"no camera {args.camera!r} in {args.config}; known: {known}")
+        known = ", ".join(each.id for each in settings.cameras) or say(CAMERAS, "none", lang)
+        raise setup_error("no-camera", camera=args.camera, file=str(args.config), known=known)
     login = own_login or camera.credentials
     host = host_of(camera.url)
     if not host or login is None:
-        raise CameraSetupError(f"{camera.id}: it needs a network address and a login: {masked(camera.url)}")
+        raise setup_error("login-needed", id=camera.id, url=masked(camera.url))
     ntp = ntp_server(args.ntp, host)
     become_agent(args.state_dir)  # the login is known now; data from a camera must not be parsed as root
     clock = SystemClock()
     site_now = clock.now().astimezone(settings.gateway.timezone)
     site = SiteTime(site_now.utcoffset() or timedelta(0), site_now)
-    with CameraHttpClient(host, open_journal(args.state_dir)) as web:
+    with CameraHttpClient(host, open_journal(args.state_dir, lang)) as web:
         base = f"http://{host}" if args.port == 80 else f"http://{host}:{args.port}"
         panel, vendor = open_interface(web, base, _device_url(host, base), clock, login)
         plan_ = plan(read(panel, camera.url, site), panel, vendor, ntp, _clock_trusted())
@@ -191,13 +187,10 @@ def _clock_trusted() -> bool:
     return kernel is not None and kernel.synced
 
 
-# --- output ---
-
-
 def write_plan(plan_: SetupPlan, out: TextIO, lang: Lang) -> None:
     for change in plan_.changes:
         what = named(CAMERAS, "what", change.what, lang)
-        out.write(f"  {what:<18} {joined(change.before, lang)} -> {joined(change.after, lang)}\n")
+        out.write(f"  {what:<20} {joined(change.before, lang)} -> {joined(change.after, lang)}\n")
     for line in plan_.by_hand:
         out.write(f"  {say(CAMERAS, 'line-by-hand', lang, fact=line.text(lang))}\n")
 
@@ -206,9 +199,9 @@ def write_results(results: Iterable[SetupResult], errors: Iterable[str], out: Te
     for result in results:
         what = named(CAMERAS, "what", result.change.what, lang)
         became = f"{joined(result.change.before, lang)} -> {joined(result.now, lang)}"
-        out.write(f"  {what:<18} {became}  {named(CAMERAS, 'outcome', result.outcome, lang)}\n")
+        out.write(f"  {what:<20} {became}  {named(CAMERAS, 'outcome', result.outcome, lang)}\n")
     for error in errors:
-        out.write(f"  ! {error}\n")
+        out.write(f"  ! {text_in(error, lang)}\n")
 
 
 def joined(facts: Facts, lang: Lang) -> str:

@@ -15,6 +15,7 @@ from edge_agent.core.errors import CameraSetupError
 from edge_agent.onvif.identity import DAHUA_PATH, dahua_identity
 from edge_agent.onvif.web import clean
 from edge_agent.tools.cameras.discovered import stream_key
+from edge_agent.tools.cameras.messages import setup_error, setup_text
 from edge_agent.tools.cameras.setup_interface import (
     ClockSettings,
     NoSuchStream,
@@ -39,7 +40,7 @@ class Dahua(VendorInterface):
         at = self._place(url)
         rows = self._config("Encode")
         if f"{at}.Compression" not in rows:
-            raise NoSuchStream(f"{self._web.host}: it has no stream {url}")
+            raise NoSuchStream(setup_text("stream-missing", host=self._web.host, url=url))
         return StreamSettings(
             codec=codec_name(rows[f"{at}.Compression"]),
             width=_number(rows.get(f"{at}.Width")),
@@ -65,7 +66,7 @@ class Dahua(VendorInterface):
         try:
             local = datetime.strptime(match[1] if match else "", "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
         except ValueError:
-            raise CameraSetupError(f"{self._web.host}: its time cannot be read") from None
+            raise setup_error("time-unread", host=self._web.host) from None
         ntp = self._config("NTP")
         return ClockSettings(
             offset_s=round((local - site.utc_offset - datetime.now(UTC)).total_seconds(), 1),
@@ -93,9 +94,7 @@ class Dahua(VendorInterface):
             case ("dahua", str(channel), str(subtype)) if channel.isdecimal() and subtype.isdecimal():
                 if 1 <= int(channel) <= MAX_CHANNELS:
                     return int(channel) - 1
-        raise NoSuchStream(
-            f"{self._web.host}: {url} is not how Dahua names a stream (…realmonitor?channel=1&…)"
-        )
+        raise NoSuchStream(setup_text("not-dahua-url", host=self._web.host, url=url))
 
     def _place(self, url: str) -> str:
         channel, subtype = self._channel(url), int(str(stream_key(url)[2]))
@@ -113,12 +112,16 @@ class Dahua(VendorInterface):
     def _get(self, what: str) -> str:
         answer = self._web.ask("GET", f"{self._base}/cgi-bin/{what}", login=self._login)
         if answer.status != 200:
-            raise _NoSuchConfig(f"{self._web.host}: {what.partition('&')[0]} fails (HTTP {answer.status})")
+            raise _NoSuchConfig(
+                setup_text(
+                    "request-fails", host=self._web.host, what=what.partition("&")[0], status=answer.status
+                )
+            )
         return answer.text
 
     def _ok(self, what: str) -> None:
         if self._get(what).strip() != "OK":
-            raise CameraSetupError(f"{self._web.host}: {what.partition('=')[0]} is not taken")
+            raise setup_error("not-taken", host=self._web.host, what=what.partition("=")[0])
 
 
 class _NoSuchConfig(CameraSetupError):

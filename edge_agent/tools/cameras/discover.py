@@ -20,7 +20,6 @@ from edge_agent.config.fields import tree
 from edge_agent.config.loader import merged_tree
 from edge_agent.config.model.addresses import host_of
 from edge_agent.core.clock import SystemClock, rfc3339
-from edge_agent.core.errors import CameraSetupError
 from edge_agent.core.languages import Lang, default_lang, named, say
 from edge_agent.core.problems.problem import encode_json
 from edge_agent.core.secrets import Credentials
@@ -29,7 +28,7 @@ from edge_agent.onvif.soap import CameraClock
 from edge_agent.tools.cameras.access import asked, login_of, open_journal, progress
 from edge_agent.tools.cameras.discovered import DiscoveredCamera, DiscoveredStream, DiscoveryState, Vendor
 from edge_agent.tools.cameras.drop_in import assign_ids, select, write
-from edge_agent.tools.cameras.messages import CAMERAS, Fact, fact
+from edge_agent.tools.cameras.messages import CAMERAS, Fact, fact, setup_error
 from edge_agent.tools.cameras.probing import parse_subnet
 from edge_agent.tools.cameras.search import Discovery, Search
 
@@ -45,8 +44,7 @@ class ConfiguredCameras:
 
     @classmethod
     def read(cls, config: Path) -> ConfiguredCameras:
-        """Read the cameras; none if there is no configuration yet. Raises ConfigError when it cannot be
-        read."""
+        """Read the cameras; none without a configuration. Raises ConfigError when it cannot be read."""
         if not config.exists():
             return cls(())
         cameras = merged_tree(config).entries.get("cameras")
@@ -81,19 +79,20 @@ def _same(name: str, file: Path) -> bool:
 
 
 def run_discover(args: argparse.Namespace, out: TextIO) -> int:
+    lang = args.lang or default_lang(os.environ)
     where = Search(parse_subnet(args.subnet) if args.subnet else None)
-    login = login_of(args)
+    login = login_of(args, lang)
     known = ConfiguredCameras.read(args.config)
     if args.write is None:
         become_agent(args.state_dir)
     # Data from cameras must not be parsed as root; the drop-in is written as root.
     with as_agent(args.state_dir):
-        discovery = Discovery(open_journal(args.state_dir), SystemClock(), progress)
+        journal = open_journal(args.state_dir, lang)
+        discovery = Discovery(journal, SystemClock(), lambda each: progress(each.text(lang)))
         found = discovery.search(where)
         picked = select(found, args.choose) if args.choose else found
         if login is not None:
             found = [discovery.log_in(camera, login) if camera in picked else camera for camera in found]
-    lang = args.lang or default_lang(os.environ)
     if args.json:
         write_json(found, known.ids_by_host(), out)
     else:
@@ -117,7 +116,7 @@ def _write(
         progress(say(CAMERAS, key, lang, **figures))
 
     if args.write.suffix != ".yaml":
-        raise CameraSetupError(f"{args.write}: a drop-in ends in .yaml")
+        raise setup_error("not-yaml", path=str(args.write))
     here = known.without(args.write)
     new = []
     for camera in picked:
@@ -131,7 +130,7 @@ def _write(
         else:
             new.append(camera)
     if not new:
-        raise CameraSetupError("no camera to write: none is left of those that were chosen")
+        raise setup_error("none-left")
     entries = assign_ids(new, here.ids(), known.only(args.write).ids_by_host())
     in_force = args.write.parent.absolute() == (args.config.parent / "conf.d").absolute()
 
@@ -148,9 +147,6 @@ def _write(
         report("reload")
 
 
-# --- the list ---
-
-
 def write_list(
     found: Sequence[DiscoveredCamera], configured: Mapping[str, str], out: TextIO, lang: Lang
 ) -> None:
@@ -163,7 +159,7 @@ def write_list(
         out.write(f"{number:>2}  {camera.host:<15}  {name}  {state}{here}\n")
         for stream in camera.streams:
             kind = named(CAMERAS, "stream", stream.kind, lang)
-            out.write(f"      {kind:<5}{stream.url}  {_about(stream, lang)}\n")
+            out.write(f"      {kind:<5} {stream.url}  {_about(stream, lang)}\n")
         for line in _notes(camera, lang):
             out.write(f"      {line}\n")
 
@@ -212,7 +208,8 @@ def _name_of(camera: DiscoveredCamera, lang: Lang) -> str:
 def _about(stream: DiscoveredStream, lang: Lang) -> str:
     if not stream.reported:
         return say(CAMERAS, "not-asked", lang)
-    words = [f"{stream.width}x{stream.height}" if stream.width and stream.height else "", stream.codec]
+    size = f"{stream.width}x{stream.height}" if stream.width and stream.height else ""
+    words = [f"{size} {stream.codec}".strip()]
     if stream.fps:
         words.append(say(CAMERAS, "fps", lang, fps=stream.fps))
     if stream.keyframe_s:
@@ -220,7 +217,7 @@ def _about(stream: DiscoveredStream, lang: Lang) -> str:
         words.append(say(CAMERAS, key, lang, seconds=stream.keyframe_s))
     if stream.smart:
         words.append(say(CAMERAS, "smart-on", lang))
-    return " ".join(word for word in words if word)
+    return ", ".join(word for word in words if word)
 
 
 def _clock(clock: CameraClock) -> Fact | None:

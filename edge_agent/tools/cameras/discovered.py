@@ -79,9 +79,6 @@ def same_stream(url: str, reported: str) -> bool:
     return key[0] == reported_key[0] and str(key[0]).startswith("/") and set(key[1:]) <= set(reported_key[1:])
 
 
-# --- a found camera ---
-
-
 class DiscoveryState(StrEnum):
     READY = "ready"
     LOGIN_REFUSED = "login refused"

@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_agent.core.errors import CameraSetupError
 from edge_agent.core.secrets import Credentials
 from edge_agent.tools.cameras.discovered import MAIN, SUB, DiscoveredCamera
+from edge_agent.tools.cameras.messages import setup_error
 
 CREDENTIALS = "credentials"
 
@@ -28,15 +28,14 @@ class DropInEntry:
 
 
 def select(found: Sequence[DiscoveredCamera], words: str) -> list[DiscoveredCamera]:
-    """Select by ``all``, or by numbers of the list and addresses, separated by commas. Raises
-    ``CameraSetupError``."""
+    """Select by ``all``, or by numbers and addresses, separated by commas. Raises ``CameraSetupError``."""
     if words.strip() == "all":
         return list(found)
     picked: list[DiscoveredCamera] = []
     for word in filter(None, (word.strip() for word in words.split(","))):
         camera = next((each for n, each in enumerate(found, 1) if word in (str(n), each.host)), None)
         if camera is None:
-            raise CameraSetupError(f"{word!r} is neither a number of the list nor an address in it")
+            raise setup_error("not-in-list", word=word)
         if camera not in picked:
             picked.append(camera)
     return picked
@@ -115,7 +114,7 @@ def write(
     before = {target: _bytes_of(target) for target in content}
     there = [str(target) for target, old in before.items() if old is not None]
     if there and not force:
-        raise CameraSetupError(f"{', '.join(there)} exists already; --force replaces it")
+        raise setup_error("exists", files=", ".join(there))
     try:
         for target, (text, mode) in content.items():
             _put(target, text.encode(), mode, like=config)
@@ -145,7 +144,7 @@ def _put(path: Path, data: bytes, mode: int, like: Path) -> None:
             os.fsync(handle)
         os.replace(new, path)
     except OSError as error:
-        raise CameraSetupError(f"{path} cannot be written: {error.strerror}") from error
+        raise setup_error("cannot-write", path=str(path), reason=str(error.strerror)) from error
 
 
 def _restore(path: Path, old: bytes | None, mode: int, like: Path) -> None:
@@ -161,4 +160,4 @@ def _bytes_of(path: Path) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise CameraSetupError(f"{path} cannot be read: {error.strerror}") from error
+        raise setup_error("cannot-read", path=str(path), reason=str(error.strerror)) from error

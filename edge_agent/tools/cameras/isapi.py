@@ -12,10 +12,10 @@ from datetime import UTC, datetime, timedelta
 
 from onveef import parsers
 
-from edge_agent.core.errors import CameraSetupError
 from edge_agent.onvif.identity import ISAPI_PATH, isapi_identity
 from edge_agent.onvif.web import clean
 from edge_agent.tools.cameras.discovered import stream_key
+from edge_agent.tools.cameras.messages import setup_error, setup_text
 from edge_agent.tools.cameras.setup_interface import (
     ClockSettings,
     NoSuchStream,
@@ -67,7 +67,7 @@ class Isapi(VendorInterface):
         try:
             local = datetime.fromisoformat(_value(text, "localTime"))
         except ValueError:
-            raise CameraSetupError(f"{self._web.host}: its time cannot be read") from None
+            raise setup_error("time-unread", host=self._web.host) from None
         offset = local.utcoffset()
         if offset is None:
             offset = zone_offset(_value(text, "timeZone")) or site.utc_offset
@@ -102,12 +102,12 @@ class Isapi(VendorInterface):
         match stream_key(url):
             case ("hikvision", channel, number):
                 return f"/ISAPI/Streaming/channels/{channel}{number:02}"
-        raise NoSuchStream(f"{self._web.host}: {url} is not how Hikvision names a stream (…/Channels/102)")
+        raise NoSuchStream(setup_text("not-hikvision-url", host=self._web.host, url=url))
 
     def _get(self, path: str) -> str:
         answer = self._web.ask("GET", self._base + path, login=self._login)
         if answer.status != 200 or parsers.parse_xml(answer.body) is None:
-            raise CameraSetupError(f"{self._web.host}: {path} cannot be read (HTTP {answer.status})")
+            raise setup_error("path-unread", host=self._web.host, path=path, status=answer.status)
         return answer.text
 
     def _put(self, path: str, text: str) -> None:
@@ -116,8 +116,8 @@ class Isapi(VendorInterface):
         )
         if answer.status != 200:
             reason = clean(_value(answer.text, "subStatusCode") or _value(answer.text, "statusString"))
-            raise CameraSetupError(
-                f"{self._web.host}: {path} is refused (HTTP {answer.status}) {reason}".rstrip()
+            raise setup_error(
+                "path-refused", host=self._web.host, path=path, status=answer.status, reason=reason
             )
 
 

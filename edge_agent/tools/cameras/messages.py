@@ -1,13 +1,13 @@
-"""Messages about cameras, for search and setup: English, Vietnamese. Errors that end a command are
-in English only."""
+"""Messages about cameras, for search and setup: English, Vietnamese."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
 
-from edge_agent.core.languages import UNITS, Lang, Sentences, say
-from edge_agent.core.problems import CATALOGUE, problem_of
+from edge_agent.core.errors import CameraSetupError
+from edge_agent.core.languages import UNITS, Bilingual, Lang, Sentences, say
+from edge_agent.core.problems import text_in
 
 CAMERAS: Sentences = {
     # --- state of a camera, and what it is ---
@@ -31,10 +31,13 @@ CAMERAS: Sentences = {
     "answers-isapi": ("answers as Hikvision (ISAPI)", "trả lời như camera Hikvision (ISAPI)"),
     "answers-onvif": ("answers ONVIF", "trả lời ONVIF"),
     "not-activated": ("says that it is not activated", "camera báo chưa kích hoạt"),
-    "reported-by": ("model and streams by {name}", "kiểu máy và luồng đọc qua {name}"),
+    "reported-by": ("model and streams by {name}", "mẫu camera và luồng đọc qua {name}"),
     # --- guessed ---
-    "vendor-by-rtsp": ("vendor by its RTSP answer", "đoán hãng theo trả lời RTSP"),
-    "vendor-by-login": ("vendor by how it asks for a login", "đoán hãng theo cách camera yêu cầu đăng nhập"),
+    "vendor-by-rtsp": ("vendor by its RTSP answer", "phỏng đoán hãng theo trả lời RTSP"),
+    "vendor-by-login": (
+        "vendor by how it asks for a login",
+        "phỏng đoán hãng theo cách camera yêu cầu đăng nhập",
+    ),
     "onvif-off": ("ONVIF is off, or on another port", "ONVIF đang tắt, hoặc ở cổng khác"),
     "or-not-initialised": (
         "or not initialised: Dahua does not tell that without a login",
@@ -42,7 +45,7 @@ CAMERAS: Sentences = {
     ),
     "rtsp-answers": (
         "a camera or recorder, because RTSP answers",
-        "là camera hoặc đầu ghi hình, vì có trả lời RTSP",
+        "là camera hoặc đầu ghi, vì có trả lời RTSP",
     ),
     # --- what is wrong, and advice ---
     "error": ("{error}", "{error}"),
@@ -51,7 +54,7 @@ CAMERAS: Sentences = {
         "{error}; địa chỉ luồng lấy theo mẫu của hãng",
     ),
     "error-main": ("its main stream: {error}", "luồng chính: {error}"),
-    "error-sub": ("its sub stream: {error}", "luồng phụ: {error}"),
+    "error-sub": ("its sub-stream: {error}", "luồng phụ: {error}"),
     "no-sub-stream": (
         "it has no sub-stream: switch it on in the camera, the main stream costs much CPU",
         "không có luồng phụ: bật luồng phụ trên camera, luồng chính làm bộ xử lý quá tải",
@@ -67,6 +70,27 @@ CAMERAS: Sentences = {
     ),
     "clock-ahead": ("its clock is {span} ahead", "đồng hồ camera chạy nhanh {span}"),
     "clock-behind": ("its clock is {span} behind", "đồng hồ camera chạy chậm {span}"),
+    # --- while it searches ---
+    "asking-multicast": ("asking by multicast on {addresses}", "đang hỏi bằng multicast qua {addresses}"),
+    "asking-nowhere": (
+        "asking by multicast on no interface",
+        "không có giao diện mạng nào để hỏi bằng multicast",
+    ),
+    "asking-subnet": (
+        "asking {hosts} addresses of {network}, some {seconds:.0f} s",
+        "đang hỏi {hosts} địa chỉ của mạng {network}, khoảng {seconds:.0f} giây",
+    ),
+    "sadp-left-out": (
+        "Hikvision's search is left out: port {port}: {reason}",
+        "không tìm được theo cách của Hikvision (SADP): cổng {port}: {reason}",
+    ),
+    "logins-forgotten": (
+        "{folder} cannot be written: failed logins are not remembered for the next run; wait half an hour "
+        "after two of them, cameras lock accounts",
+        "không ghi được vào {folder}: lần chạy sau không biết các lần đăng nhập sai; sai hai lần thì chờ nửa "
+        "giờ, vì camera sẽ khóa tài khoản",
+    ),
+    "password-of": ("Password of {user}: ", "Mật khẩu của {user}: "),
     # --- a stream ---
     "not-asked": (
         "(the vendor's usual address, not asked)",
@@ -104,18 +128,18 @@ CAMERAS: Sentences = {
     # --- what a person must do by hand ---
     "line-by-hand": ("by hand: {fact}", "phải làm bằng tay: {fact}"),
     "smart-hikvision": (
-        "smart codec is not in {name}: look at Configuration > Video/Audio > Video: H.264+ / H.265+ "
-        "(Smart Codec) off",
+        "smart codec cannot be changed through {name}: switch H.264+ / H.265+ (Smart Codec) off at "
+        "Configuration > Video/Audio > Video",
         "không chỉnh được Smart Codec qua {name}: vào Configuration > Video/Audio > Video, tắt "
         "H.264+ / H.265+ (Smart Codec)",
     ),
     "smart-dahua": (
-        "smart codec is not in {name}: look at Setting > Camera > Video: Smart Codec off",
+        "smart codec cannot be changed through {name}: switch Smart Codec off at Setting > Camera > Video",
         "không chỉnh được Smart Codec qua {name}: vào Setting > Camera > Video, tắt Smart Codec",
     ),
     "smart-other": (
-        "smart codec is not in {name}: look at its video settings: smart codec, H.264+, H.265+, Zipstream or "
-        "the like off",
+        "smart codec cannot be changed through {name}: in its video settings, switch off smart codec, "
+        "H.264+, H.265+, Zipstream or the like",
         "không chỉnh được Smart Codec qua {name}: vào phần cấu hình video của camera, tắt Smart Codec, "
         "H.264+, "
         "H.265+, Zipstream hoặc tính năng tương tự",
@@ -162,7 +186,7 @@ CAMERAS: Sentences = {
     ),
     "written": ("written: {path}", "đã ghi: {path}"),
     "no-login": (
-        "no login is in it: without --camera-username the cameras must let everybody watch",
+        "the file has no login: without --camera-username the cameras must allow viewing without one",
         "tệp không có tài khoản: nếu không dùng --camera-username thì camera phải cho xem không cần "
         "đăng nhập",
     ),
@@ -190,6 +214,107 @@ CAMERAS: Sentences = {
         "Thay đổi như trên cho {camera}? Hình sẽ mất vài giây. Nhập y để đồng ý: ",
     ),
     "nothing-changed": ("nothing was changed", "chưa thay đổi gì"),
+    # --- errors that end a command, or the questions to one camera ---
+    "no-camera": (
+        "no camera {camera!r} in {file}; known: {known}",
+        "không có camera {camera!r} trong {file}; đang có: {known}",
+    ),
+    "none": ("none", "không có camera nào"),
+    "login-needed": (
+        "{id}: it needs a network address and a login: {url}",
+        "{id}: cần có địa chỉ mạng và tài khoản: {url}",
+    ),
+    "ntp-wrong": ("--ntp {text!r} is not an IPv4 address", "--ntp {text!r} không phải là địa chỉ IPv4"),
+    "no-time-here": (
+        "this gateway is not a time server for {host}: fill in serve_time in the sheet, then fleet build and "
+        "prepare.yml, or name another server: --ntp 10.0.0.1",
+        "thiết bị này không cấp giờ cho {host}: điền cột serve_time trong danh sách điểm, rồi chạy fleet "
+        "build và prepare.yml, hoặc dùng máy chủ giờ khác: --ntp 10.0.0.1",
+    ),
+    "password-alone": (
+        "--camera-password-file needs --camera-username",
+        "--camera-password-file phải đi cùng --camera-username",
+    ),
+    "password-no-terminal": (
+        "without a terminal the password comes from --camera-password-file",
+        "khi không chạy trong cửa sổ dòng lệnh, mật khẩu lấy từ --camera-password-file",
+    ),
+    "password-empty": ("the password is empty", "mật khẩu trống"),
+    "password-lines": ("{path}: a password file is one line", "{path}: tệp mật khẩu chỉ có một dòng"),
+    "not-utf8": ("{path} is not UTF-8 text", "{path} không phải là văn bản UTF-8"),
+    "cannot-read": ("{path} cannot be read: {reason}", "không đọc được {path}: {reason}"),
+    "cannot-write": ("{path} cannot be written: {reason}", "không ghi được {path}: {reason}"),
+    "choose-no-terminal": (
+        "without a terminal the cameras to write are named by --choose",
+        "khi không chạy trong cửa sổ dòng lệnh, chọn camera để ghi bằng --choose",
+    ),
+    "nothing-answers": (
+        "{host}: neither its own interface nor ONVIF answers at {base}; is another --port right, or is ONVIF "
+        "off? ({reason})",
+        "{host}: giao diện của hãng và ONVIF đều không trả lời ở {base}; camera dùng --port khác, hoặc ONVIF "
+        "đang tắt? ({reason})",
+    ),
+    "not-in-list": (
+        "{word!r} is neither a number of the list nor an address in it",
+        "{word!r} không phải là số thứ tự hoặc địa chỉ trong danh sách",
+    ),
+    "exists": ("{files} exists already; --force replaces it", "đã có {files}; thêm --force để ghi đè"),
+    "not-yaml": (
+        "{path}: a drop-in ends in .yaml",
+        "{path}: tên tệp bổ sung phải kết thúc bằng .yaml",
+    ),
+    "none-left": (
+        "no camera to write: none is left of those that were chosen",
+        "không ghi camera nào: trong các camera đã chọn không còn camera nào ghi được",
+    ),
+    "no-subnet": (
+        "{text!r} is not a subnet such as 10.0.0.0/24",
+        "{text!r} không phải là mạng con, ví dụ 10.0.0.0/24",
+    ),
+    "subnet-large": (
+        "{network} is larger than a site's network: at most a /{prefix}",
+        "{network} lớn hơn mạng của một điểm: tối đa /{prefix}",
+    ),
+    "subnet-public": (
+        "{network} is not a private network: only a site's own is searched",
+        "{network} không phải là mạng nội bộ: chỉ tìm trong mạng của điểm",
+    ),
+    "time-unread": ("{host}: its time cannot be read", "{host}: không đọc được giờ của camera"),
+    "path-unread": (
+        "{host}: {path} cannot be read (HTTP {status})",
+        "{host}: không đọc được {path} (HTTP {status})",
+    ),
+    "path-refused": (
+        "{host}: {path} is refused (HTTP {status}) {reason}",
+        "{host}: camera từ chối {path} (HTTP {status}) {reason}",
+    ),
+    "not-taken": ("{host}: the camera does not accept {what}", "{host}: camera không nhận {what}"),
+    "request-fails": ("{host}: {what} fails (HTTP {status})", "{host}: {what} bị lỗi (HTTP {status})"),
+    "none-of-its-streams": (
+        "{host}: none of its streams is {url}; discover shows their URLs",
+        "{host}: camera không có luồng {url}; lệnh discover cho biết URL của các luồng",
+    ),
+    "stream-missing": ("{host}: it has no stream {url}", "{host}: camera không có luồng {url}"),
+    "not-hikvision-url": (
+        "{host}: {url} is not how Hikvision names a stream (…/Channels/102)",
+        "{host}: {url} không đúng cách Hikvision đặt tên luồng (…/Channels/102)",
+    ),
+    "not-dahua-url": (
+        "{host}: {url} is not how Dahua names a stream (…realmonitor?channel=1&…)",
+        "{host}: {url} không đúng cách Dahua đặt tên luồng (…realmonitor?channel=1&…)",
+    ),
+    "interrupted": (
+        "interrupted; what comes after it was not tried",
+        "bị ngắt giữa chừng; các bước sau chưa được thực hiện",
+    ),
+    "unread-after": (
+        "what it is set to now could not be read: {reason}",
+        "không đọc lại được cấu hình của camera: {reason}",
+    ),
+    "no-encoder-part": (
+        "its encoder configuration has no {name}",
+        "cấu hình nén của camera không có {name}",
+    ),
 }
 
 
@@ -211,9 +336,23 @@ def fact(key: str, **figures: str | float | timedelta) -> Fact:
 def _written(figure: str | float | timedelta, lang: Lang) -> str | float:
     if isinstance(figure, timedelta):
         return duration(figure.total_seconds(), lang)
-    problem = problem_of(figure) if isinstance(figure, str) else None
-    said = None if problem is None or lang == "en" else CATALOGUE.say(problem, lang)
-    return said or figure
+    return text_in(figure, lang) if isinstance(figure, str) else figure
+
+
+def setup_text(key: str, **figures: str | float) -> Bilingual:
+    """A sentence of ``CAMERAS`` in both languages, as the text of an error."""
+    said = fact(key, **figures)
+    return Bilingual(said.text("en").rstrip(), said.text("vi").rstrip())
+
+
+def setup_error(key: str, **figures: str | float) -> CameraSetupError:
+    return CameraSetupError(setup_text(key, **figures))
+
+
+def reason_of(error: Exception) -> str:
+    """What an error says, as a figure of a sentence: with its code or its translation."""
+    text = error.args[0] if error.args else None
+    return text if isinstance(text, str) else str(error)
 
 
 def duration(seconds: float, lang: Lang) -> str:

@@ -20,9 +20,9 @@ from urllib.parse import unquote, urlsplit
 
 from onveef import parsers, wsdiscovery
 
-from edge_agent.core.errors import CameraSetupError
 from edge_agent.host.system import addresses
 from edge_agent.onvif.web import clean
+from edge_agent.tools.cameras.messages import Fact, fact, setup_error
 
 LISTEN_S = 3.0
 MAX_DEVICES = 256
@@ -82,11 +82,11 @@ def parse_subnet(text: str) -> ipaddress.IPv4Network:
     try:
         network = ipaddress.IPv4Network(text, strict=False)
     except ValueError:
-        raise CameraSetupError(f"{clean(text)!r} is no subnet such as 10.0.0.0/24") from None
+        raise setup_error("no-subnet", text=clean(text)) from None
     if network.prefixlen < SMALLEST_PREFIX:
-        raise CameraSetupError(f"{network} is larger than a site's network: at most a /{SMALLEST_PREFIX}")
+        raise setup_error("subnet-large", network=str(network), prefix=SMALLEST_PREFIX)
     if not any(network.subnet_of(site) for site in (*SITE_NETWORKS, _LOOPBACK)):
-        raise CameraSetupError(f"{network} is not a private network: only a site's own is searched")
+        raise setup_error("subnet-public", network=str(network))
     return network
 
 
@@ -145,8 +145,7 @@ def _onvif_devices(answers: Iterable[wsdiscovery.DiscoveredDevice], loopback: bo
 
 
 def scope_value(scopes: list[str], name: str) -> str:
-    """Return VALUE of ``onvif://www.onvif.org/NAME/VALUE``, percent-decoded and clean; empty when there is
-    none."""
+    """VALUE of ``onvif://www.onvif.org/NAME/VALUE``, percent-decoded and clean; empty when there is none."""
     start = f"onvif://www.onvif.org/{name}/"
     for scope in scopes:
         if scope.lower().startswith(start):
@@ -216,20 +215,20 @@ def parse_sadp(data: bytes, sender: str, loopback: bool = False) -> SadpDevice |
 @dataclass(frozen=True, slots=True)
 class OpenPorts:
     host: str
-    http: bool
-    rtsp: bool
+    http: bool  # else only RTSP
 
 
-def sweep(network: ipaddress.IPv4Network, ports: Ports, progress: Callable[[str], None]) -> list[OpenPorts]:
+def sweep(network: ipaddress.IPv4Network, ports: Ports, progress: Callable[[Fact], None]) -> list[OpenPorts]:
     """Find the hosts that accept a connection on the HTTP or the RTSP port, with at most ``CONNECTS_PER_S``
     and ``CONNECTS_AT_ONCE`` attempts."""
     hosts = [str(host) for host in network.hosts()] or [str(network.network_address)]
     own = set(own_addresses())
     asked = [(host, port) for host in hosts if host not in own for port in (ports.http, ports.rtsp)]
-    progress(f"asking {len(hosts)} addresses of {network}, some {len(asked) / CONNECTS_PER_S + 1:.0f} s")
+    seconds = len(asked) / CONNECTS_PER_S + 1
+    progress(fact("asking-subnet", hosts=len(hosts), network=str(network), seconds=seconds))
     answered = asyncio.run(_connects(asked))
     return [
-        OpenPorts(host, (host, ports.http) in answered, (host, ports.rtsp) in answered)
+        OpenPorts(host, (host, ports.http) in answered)
         for host in hosts
         if (host, ports.http) in answered or (host, ports.rtsp) in answered
     ]

@@ -1,4 +1,4 @@
-"""Finds the cameras of a site, and says of each what it is, what it reported and what was guessed."""
+"""Finds the cameras of a site, and says for each what it is, what it reported and what was guessed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from onveef import parsers
 from edge_agent.core.camera_logins import LoginJournal, LoginsUsedUp
 from edge_agent.core.clock import Clock
 from edge_agent.core.errors import CameraSetupError
-from edge_agent.core.problems import error_text
 from edge_agent.core.secrets import Credentials
 from edge_agent.onvif.identity import DAHUA_PATH, ISAPI_PATH, onvif_identity
 from edge_agent.onvif.soap import DEVICE_PATH, MediaProfile, NotOnvif, Onvif
@@ -33,15 +32,14 @@ from edge_agent.tools.cameras.discovered import (
     vendor_of,
     vendor_of_challenge,
 )
-from edge_agent.tools.cameras.messages import Fact, fact
+from edge_agent.tools.cameras.messages import Fact, fact, reason_of
 from edge_agent.tools.cameras.probing import OnvifDevice, OpenPorts, Ports, SadpDevice
 from edge_agent.tools.cameras.setup_interface import SetupInterface
 
 AT_ONCE = 8
 SEARCH_TIMEOUT_S = 3.0
 ENOUGH_WIDTH = 480
-"""Narrower pictures show a person in a street with too few pixels; cameras' third streams are often 352
-wide."""
+"""Narrower pictures show a person in a street with too few pixels; third streams are often 352 wide."""
 
 ACTIVATE_STATUS = "/ISAPI/System/activateStatus"
 
@@ -57,7 +55,7 @@ class Search:
 
 
 class Discovery:
-    def __init__(self, journal: LoginJournal, clock: Clock, progress: Callable[[str], None]) -> None:
+    def __init__(self, journal: LoginJournal, clock: Clock, progress: Callable[[Fact], None]) -> None:
         self._journal = journal
         self._clock = clock
         self._progress = progress
@@ -65,7 +63,10 @@ class Discovery:
     def search(self, where: Search) -> list[DiscoveredCamera]:
         """Search without a login; the result is ordered by address."""
         addresses = probing.own_addresses() if where.addresses is None else where.addresses
-        self._progress(f"asking by multicast on {', '.join(addresses) or 'no interface'}")
+        asking = (
+            fact("asking-multicast", addresses=", ".join(addresses)) if addresses else fact("asking-nowhere")
+        )
+        self._progress(asking)
         with ThreadPoolExecutor(2) as threads:
             onvif = threads.submit(probing.search_onvif, addresses, where.listen_s)
             sadp = threads.submit(self._sadp, addresses, where)
@@ -83,8 +84,7 @@ class Discovery:
             return [found for found in threads.map(identify, hosts) if found is not None]
 
     def log_in(self, found: DiscoveredCamera, login: Credentials) -> DiscoveredCamera:
-        """Add what a camera reports only after a login. Makes at most two logins; never raises for one
-        camera."""
+        """Add what a camera reports only after a login. At most two logins; never raises for one camera."""
         if found.state not in (DiscoveryState.READY, DiscoveryState.ONVIF_OFF):
             return found
         try:
@@ -99,19 +99,17 @@ class Discovery:
             return replace(
                 found,
                 state=DiscoveryState.LOGIN_REFUSED,
-                advice=(*found.advice, fact("error", error=error_text(error))),
+                advice=(*found.advice, fact("error", error=reason_of(error))),
             )
         except CameraSetupError as error:
-            return replace(found, advice=(*found.advice, fact("template-streams", error=error_text(error))))
+            return replace(found, advice=(*found.advice, fact("template-streams", error=reason_of(error))))
 
     def _sadp(self, addresses: Sequence[str], where: Search) -> list[SadpDevice]:
         try:
             return probing.search_sadp(addresses, where.ports.sadp, where.listen_s)
         except OSError as error:
-            self._progress(f"Hikvision's search is left out: port {where.ports.sadp}: {error.strerror}")
+            self._progress(fact("sadp-left-out", port=where.ports.sadp, reason=str(error.strerror)))
             return []
-
-    # --- one host ---
 
     def _identify(
         self,
@@ -147,7 +145,7 @@ class Discovery:
                 return found
             # It announced itself, but does not answer correctly.
             return replace(
-                found, device_url=None, advice=(*found.advice, fact("error", error=error_text(error)))
+                found, device_url=None, advice=(*found.advice, fact("error", error=reason_of(error)))
             )
         known = (*found.known, fact("answers-onvif"))
         state = found.state if found.state is DiscoveryState.NOT_ACTIVATED else DiscoveryState.READY
@@ -155,8 +153,7 @@ class Discovery:
 
 
 def _from_vendor(found: DiscoveredCamera, panel: SetupInterface, vendor: Vendor) -> DiscoveredCamera:
-    """Query the vendor's own interface. RTSP accepts the same users, so the login is then known to be
-    right."""
+    """Query the vendor's own interface. RTSP accepts the same users, so the login is then proven."""
     identity = panel.identity()
     streams, advice = [], [*found.advice]
     port = _rtsp_port(found)
@@ -166,7 +163,7 @@ def _from_vendor(found: DiscoveredCamera, panel: SetupInterface, vendor: Vendor)
         except (LoginRefused, LoginsUsedUp):
             raise
         except CameraSetupError as error:
-            advice.append(fact(f"error-{kind}", error=error_text(error)))
+            advice.append(fact(f"error-{kind}", error=reason_of(error)))
             continue
         stream = DiscoveredStream(
             kind, url, True, setup.width, setup.height, setup.codec, setup.fps, setup.keyframe_s, setup.smart
@@ -238,8 +235,7 @@ def _named(host: str, announced: OnvifDevice | None, sadp: SadpDevice | None) ->
 
 
 def _with_activation(found: DiscoveredCamera, web: CameraHttpClient, base: str) -> DiscoveredCamera:
-    """Hikvision reports without a login whether a password is set; a camera with a password may refuse the
-    query."""
+    """Hikvision reports without a login whether a password is set; a camera that has one may refuse."""
     try:
         answer = web.ask("GET", base + ACTIVATE_STATUS)
     except NoAnswer:

@@ -17,6 +17,7 @@ from edge_agent.onvif.identity import onvif_identity
 from edge_agent.onvif.soap import MediaProfile, Onvif
 from edge_agent.onvif.web import CameraHttpClient, clean
 from edge_agent.tools.cameras.discovered import same_stream
+from edge_agent.tools.cameras.messages import setup_error, setup_text
 from edge_agent.wire import CameraIdentity
 
 
@@ -63,21 +64,17 @@ class SetupInterface(Protocol):
 
     def stream(self, url: str) -> StreamSettings:
         """Settings of the stream at the configuration's ``url``. Raises ``NoSuchStream``."""
-        ...
 
     def set_stream(self, url: str, gov_length: int | None) -> None:
         """Set H.264, the smart codec off where possible, and the keyframe interval; None: unchanged."""
-        ...
 
     def clock(self, site: SiteTime) -> ClockSettings: ...
 
     def set_ntp(self, server: str, site: SiteTime) -> None:
         """Make the camera follow that server, in the site's time zone if it can be set."""
-        ...
 
     def set_clock(self, site: SiteTime) -> None:
         """Set the clock once, to the gateway's time."""
-        ...
 
 
 class VendorInterface:
@@ -167,7 +164,7 @@ class PlainOnvif:
                     self._profiles[url] = profile
                     break
             else:
-                raise NoSuchStream(f"{self._host}: none of its streams is {url}; discover shows their URLs")
+                raise NoSuchStream(setup_text("none-of-its-streams", host=self._host, url=url))
         return self._profiles[url]
 
 
@@ -197,5 +194,5 @@ def _change_media1(element: ET.Element, gov_length: int | None) -> None:
 def _set_text(element: ET.Element, name: str, value: str) -> None:
     child = element.find(f"{_TT}{name}")
     if child is None:
-        raise CameraSetupError(f"its encoder configuration has no {name}")
+        raise setup_error("no-encoder-part", name=name)
     child.text = value

@@ -6,20 +6,19 @@ one. In any case the settings are read again, and the result of each change is r
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
 from edge_agent.core.errors import CameraSetupError
 from edge_agent.tools.cameras.discovered import Vendor
-from edge_agent.tools.cameras.messages import Fact, fact
+from edge_agent.tools.cameras.messages import Fact, fact, reason_of, setup_text
 from edge_agent.tools.cameras.setup_interface import ClockSettings, SetupInterface, SiteTime, StreamSettings
 
 KEYFRAME_S = 2.0
 GUESSED_FPS = 25.0
-RIGHT_CLOCK_S = 3.0
-"""Cameras report whole seconds, and one may pass during the query."""
+RIGHT_CLOCK_S = 3.0  # cameras report whole seconds, and one may pass during the query
 
 NTP_READS, NTP_READ_S = 4, 3.0
 """The clock is read so many times, so many seconds apart, until NTP has set it."""
@@ -86,18 +85,18 @@ def plan(
     stream = now.stream
     by_hand: list[Fact] = []
     gov_length = wanted_gov_length(stream)
-    changes = [*_codec(stream), *_keyframes(stream, gov_length), *_smart(stream), *_ntp(now.clock, ntp)]
+    changes = list(_changes(now, gov_length, ntp))
     if stream.smart is None:
         by_hand.append(fact(_SMART[vendor], name=panel.name))
-    clock = _clock(now.clock)
-    if clock and ntp is None and now.clock.ntp:
-        by_hand.append(fact("ntp-not-reached", server=now.clock.ntp_server))
-    elif clock and not clock_trusted and ntp is None:
-        by_hand.append(fact("own-clock"))
-    else:
-        changes += clock
-        if clock and ntp is None:
-            by_hand.append(fact("will-drift"))
+    if not _is_right(now):
+        if ntp is None and now.clock.ntp:
+            by_hand.append(fact("ntp-not-reached", server=now.clock.ntp_server))
+        elif ntp is None and not clock_trusted:
+            by_hand.append(fact("own-clock"))
+        else:
+            changes.append(_change(now, SetupStep.CLOCK, "clock", (fact("right"),), _is_right, _clock))
+            if ntp is None:
+                by_hand.append(fact("will-drift"))
     return SetupPlan(tuple(changes), tuple(by_hand), gov_length)
 
 
@@ -119,20 +118,20 @@ def apply(
         try:
             _do(step, plan_, panel, url, site, ntp)
         except CameraSetupError as error:
-            errors.append(str(error))
+            errors.append(reason_of(error))
             break
         except KeyboardInterrupt:  # the changes so far are reported all the same
-            errors.append("interrupted; what comes after it was not tried")
+            errors.append(setup_text("interrupted"))
             break
     try:
         after = read(panel, url, site)
         for _ in range(NTP_READS if ntp is not None and not errors else 0):
-            if _is_right(after.clock):
+            if _is_right(after):
                 break
             wait(NTP_READ_S)
             after = read(panel, url, site)
     except CameraSetupError as error:
-        errors.append(f"what it is set to now could not be read: {error}")
+        errors.append(setup_text("unread-after", reason=reason_of(error)))
         return [
             SetupResult(change, SetupOutcome.NOT_DONE, (fact("unknown"),)) for change in plan_.changes
         ], errors
@@ -163,9 +162,6 @@ def _judged(change: SetupChange, after: CurrentSettings, tried: set[SetupStep]) 
     return SetupResult(change, outcome, change.shown(after))
 
 
-# --- what is to change ---
-
-
 def wanted_gov_length(stream: StreamSettings) -> int | None:
     """The interval to set; None if it is short enough. It is not shortened further, because each keyframe
     costs bytes."""
@@ -175,23 +171,52 @@ def wanted_gov_length(stream: StreamSettings) -> int | None:
     return longest if stream.gov_length > longest else None
 
 
-def _codec(stream: StreamSettings) -> list[SetupChange]:
-    if stream.codec == "H264":
-        return []
-    return [
-        SetupChange(
-            SetupStep.STREAM,
-            "codec",
-            _codec_facts(stream),
-            (fact("value", value="H264"),),
-            lambda now: now.stream.codec == "H264",
-            lambda now: _codec_facts(now.stream),
+def _changes(now: CurrentSettings, gov_length: int | None, ntp: str | None) -> Iterator[SetupChange]:
+    """Changes of the stream and of NTP that are needed."""
+    stream, clock = now.stream, now.clock
+    if stream.codec != "H264":
+        after = fact("value", value="H264")
+        yield _change(
+            now, SetupStep.STREAM, "codec", (after,), lambda now: now.stream.codec == "H264", _codec
         )
-    ]
+    if gov_length is not None:
+        yield _change(
+            now,
+            SetupStep.STREAM,
+            "keyframe interval",
+            _pictures(gov_length, gov_length / stream.fps if stream.fps else None),
+            lambda now: now.stream.gov_length is not None and wanted_gov_length(now.stream) is None,
+            lambda now: _pictures(now.stream.gov_length, now.stream.keyframe_s),
+        )
+    if stream.smart:
+        after = fact("off")
+        yield _change(
+            now, SetupStep.STREAM, "smart codec", (after,), lambda now: now.stream.smart is False, _smart
+        )
+    if ntp is not None and not (clock.ntp and clock.ntp_server == ntp):
+        yield _change(
+            now,
+            SetupStep.NTP,
+            "NTP server",
+            (fact("value", value=ntp),),
+            lambda now: now.clock.ntp and now.clock.ntp_server == ntp,
+            _ntp,
+        )
 
 
-def _codec_facts(stream: StreamSettings) -> Facts:
-    return (fact("value", value=stream.codec) if stream.codec else fact("unknown"),)
+def _change(
+    now: CurrentSettings,
+    step: SetupStep,
+    what: str,
+    after: Facts,
+    reached: Callable[[CurrentSettings], bool],
+    shown: Callable[[CurrentSettings], Facts],
+) -> SetupChange:
+    return SetupChange(step, what, shown(now), after, reached, shown)
+
+
+def _codec(now: CurrentSettings) -> Facts:
+    return (fact("value", value=now.stream.codec) if now.stream.codec else fact("unknown"),)
 
 
 def _pictures(count: int | None, seconds: float | None) -> Facts:
@@ -200,91 +225,26 @@ def _pictures(count: int | None, seconds: float | None) -> Facts:
     return (fact("pictures", count=str(count)),)
 
 
-def _keyframes(stream: StreamSettings, gov_length: int | None) -> list[SetupChange]:
-    if gov_length is None:
-        return []
-
-    def shown(now: CurrentSettings) -> Facts:
-        return _pictures(now.stream.gov_length, now.stream.keyframe_s)
-
-    after = _pictures(gov_length, gov_length / stream.fps if stream.fps else None)
-    return [
-        SetupChange(
-            SetupStep.STREAM,
-            "keyframe interval",
-            shown(CurrentSettings(stream, _NO_CLOCK)),
-            after,
-            lambda now: now.stream.gov_length is not None and wanted_gov_length(now.stream) is None,
-            shown,
-        )
-    ]
+def _smart(now: CurrentSettings) -> Facts:
+    return (fact({True: "on", False: "off", None: "unknown"}[now.stream.smart]),)
 
 
-def _smart(stream: StreamSettings) -> list[SetupChange]:
-    if not stream.smart:
-        return []
-    return [
-        SetupChange(
-            SetupStep.STREAM,
-            "smart codec",
-            (fact("on"),),
-            (fact("off"),),
-            lambda now: now.stream.smart is False,
-            lambda now: (fact({True: "on", False: "off", None: "unknown"}[now.stream.smart]),),
-        )
-    ]
+def _ntp(now: CurrentSettings) -> Facts:
+    followed = now.clock.ntp_server
+    if now.clock.ntp:
+        return (fact("value", value=followed),)
+    return (fact("ntp-unused", server=followed) if followed else fact("ntp-none"),)
 
 
-def _ntp(clock: ClockSettings, server: str | None) -> list[SetupChange]:
-    if server is None or (clock.ntp and clock.ntp_server == server):
-        return []
-
-    def shown(now: CurrentSettings) -> Facts:
-        followed = now.clock.ntp_server
-        if now.clock.ntp:
-            return (fact("value", value=followed),)
-        return (fact("ntp-unused", server=followed) if followed else fact("ntp-none"),)
-
-    return [
-        SetupChange(
-            SetupStep.NTP,
-            "NTP server",
-            shown(CurrentSettings(_NO_STREAM, clock)),
-            (fact("value", value=server),),
-            lambda now: now.clock.ntp and now.clock.ntp_server == server,
-            shown,
-        )
-    ]
+def _clock(now: CurrentSettings) -> Facts:
+    offset_s = now.clock.offset_s
+    wrong = []
+    if abs(offset_s) > RIGHT_CLOCK_S:
+        wrong.append(fact("ahead" if offset_s > 0 else "behind", span=timedelta(seconds=abs(offset_s))))
+    if now.clock.zone_wrong:
+        wrong.append(fact("zone"))
+    return tuple(wrong) or (fact("right"),)
 
 
-def _clock(clock: ClockSettings) -> list[SetupChange]:
-    if _is_right(clock):
-        return []
-
-    def shown(now: CurrentSettings) -> Facts:
-        offset_s = now.clock.offset_s
-        wrong = []
-        if abs(offset_s) > RIGHT_CLOCK_S:
-            wrong.append(fact("ahead" if offset_s > 0 else "behind", span=timedelta(seconds=abs(offset_s))))
-        if now.clock.zone_wrong:
-            wrong.append(fact("zone"))
-        return tuple(wrong) or (fact("right"),)
-
-    return [
-        SetupChange(
-            SetupStep.CLOCK,
-            "clock",
-            shown(CurrentSettings(_NO_STREAM, clock)),
-            (fact("right"),),
-            lambda now: _is_right(now.clock),
-            shown,
-        )
-    ]
-
-
-def _is_right(clock: ClockSettings) -> bool:
-    return abs(clock.offset_s) <= RIGHT_CLOCK_S and not clock.zone_wrong
-
-
-_NO_CLOCK = ClockSettings(0.0, False, False, "")
-_NO_STREAM = StreamSettings("", None, None, None, None, None)
+def _is_right(now: CurrentSettings) -> bool:
+    return abs(now.clock.offset_s) <= RIGHT_CLOCK_S and not now.clock.zone_wrong

@@ -32,10 +32,10 @@ MESSAGE_CHECKS: dict[str, tuple[str, Callable[..., str]]] = {
         "every event is a valid CloudEvent of this gateway, on the topic of its camera",
         message_checks.envelopes,
     ),
-    "sequence": ("no number of an epoch is missing, but for announced losses", message_checks.no_gap),
-    "resend": ("what comes again is the same, byte for byte", message_checks.same_bytes),
+    "sequence": ("no number of an epoch is missing, except for announced losses", message_checks.no_gap),
+    "resend": ("a message that is sent again is the same, byte for byte", message_checks.same_bytes),
     "chain": ("prevhash is the hash of the event before", message_checks.chain),
-    "media": ("a file names its event and camera, and is what its sha256 says", message_checks.media),
+    "media": ("a file names its event and camera, and its content matches its sha256", message_checks.media),
 }
 COMMAND_CHECKS: dict[str, tuple[str, Callable[[CommandTester], str]]] = {
     "cmd-status": ("status is accepted, running, succeeded", command_checks.status),
@@ -43,7 +43,7 @@ COMMAND_CHECKS: dict[str, tuple[str, Callable[[CommandTester], str]]] = {
     "cmd-rules": ("rules is answered with valid rules, or is unknown", command_checks.rules),
     "cmd-repeat": ("a repeated command gets the same answer", command_checks.repeat),
     "cmd-reused": ("another command under a used id is rejected", command_checks.reused),
-    "cmd-expired": ("an expired command is not obeyed", command_checks.expired),
+    "cmd-expired": ("an expired command is not executed", command_checks.expired),
     "cmd-gateway": ("a command for another gateway is rejected", command_checks.wrong_gateway),
     "cmd-malformed": ("an incomplete document is rejected", command_checks.malformed),
     "cmd-unknown": ("an unknown type is rejected", command_checks.unknown_type),
@@ -53,7 +53,7 @@ COMMAND_CHECKS: dict[str, tuple[str, Callable[[CommandTester], str]]] = {
         "a search, and a question for times of passages, without a signature are rejected",
         command_checks.unsigned_search,
     ),
-    "cmd-noise": ("noise and oversized messages are survived", command_checks.noise),
+    "cmd-noise": ("random bytes and oversized messages do no harm", command_checks.noise),
 }
 """By name: the rule of the contract, and the function that checks it; see docs/reference/conformance.md."""
 

@@ -28,7 +28,10 @@ from edge_agent.wire.topics import GatewayTopics
 
 
 class GatewayObserver:
-    """Connected while the ``with`` lasts. Raises MqttError for everything that the broker does not allow."""
+    """Observes a gateway, with a connection to the broker that lasts as long as the ``with`` block.
+
+    Raises MqttError for everything that the broker does not allow.
+    """
 
     def __init__(self, broker: Broker, settings: Mqtt, topics: GatewayTopics, client_id: str) -> None:
         self._topics = topics
@@ -109,8 +112,7 @@ class CommandTester:
             raise CommandsNotAllowed(f"the broker refuses it (reason 0x{reason:02x})")
 
     def run_command(self, document: dict[str, Any], as_type: str | None = None) -> list[Reply]:
-        """Send a command and return its new replies, up to the last one. Raises ContractBroken if that is
-        missing."""
+        """Send a command and return its new replies. Raises ContractBroken if the last one is missing."""
         topic, before = f"reply/{document['id']}", len(self._replies(document["id"]))
         self.send(as_type or document["type"], msgspec.json.encode(document))
 
@@ -149,7 +151,7 @@ def rebirth(tester: CommandTester) -> str:
 
 
 def rules(tester: CommandTester) -> str:
-    """An agent of before this command rejects it; the centre then shows no rules."""
+    """An agent that is older than this command rejects it; the centre then shows no rules."""
     last = tester.run_command(tester.document("rules"))[-1]
     if last.status == "rejected" and last.code == "unknown-type":
         raise NothingObserved("this agent does not know the command")

@@ -232,7 +232,7 @@ def media(messages: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str:
     for each in found:
         name = each.topic.removeprefix("media/")
         if MEDIA_ID.fullmatch(name) is None:
-            raise ContractBroken(f"media/{name} is no id")
+            raise ContractBroken(f"media/{name} is not an id")
         missing = {"event_id", "camera", "sha256"} - set(each.properties)
         if missing:
             raise ContractBroken(f"media/{name} has no user property {', '.join(sorted(missing))}")

@@ -71,7 +71,6 @@ class _Running:
 
 
 def run_checks(checks: Sequence[Check]) -> list[CheckResult]:
-    """Return all results in the order of ``checks``; takes as long as the slowest check, at most its
-    timeout."""
+    """All results in the order of ``checks``; takes as long as the slowest check, at most its timeout."""
     running = [_Running(check) for check in checks]
     return [result for each in running for result in each.results()]

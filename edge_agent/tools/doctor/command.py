@@ -52,11 +52,16 @@ def run_doctor(args: argparse.Namespace, out: TextIO, environment: DoctorEnviron
     known = run.check_names(settings)
     for name, _ in args.accept:
         if name.partition("/")[0] not in known:
-            choices = f"no such check; there are {', '.join(known)}"
+            choices = _WORDS[lang]["choices"].format(known=", ".join(known))
             print(f"edge-agent doctor: --accept {name}: {choices}", file=sys.stderr)
             return EX_USAGE
     if args.sheet is not None and not settings.cameras:
-        raise EdgeAgentError("there is no camera in the configuration: no pictures to put on a sheet")
+        raise EdgeAgentError(
+            Bilingual(
+                "there is no camera in the configuration: no pictures to put on a sheet",
+                "cấu hình không có camera nào nên không có hình để lập bảng",
+            )
+        )
     paper = _ReportInput(args)
     with result_file(args.sheet) as sheet, result_file(args.report) as report:
         serial = read_serial(environment.sysroot)
@@ -78,7 +83,7 @@ def run_doctor(args: argparse.Namespace, out: TextIO, environment: DoctorEnviron
 
 
 class _ReportInput:
-    """What the caller gives for the report: read with the caller's rights, decoded with the agent's."""
+    """The caller's input for the report. Files are read with its rights, and decoded with the agent's."""
 
     def __init__(self, args: argparse.Namespace) -> None:
         """Raises EdgeAgentError."""
@@ -131,11 +136,23 @@ def _report_of_findings(args: argparse.Namespace) -> int:
         print("edge-agent doctor: --findings needs --report", file=sys.stderr)
         return EX_USAGE
     summary = read_findings(args.findings)
+    _warn_of_other_gateway(summary, args.config)
     page = make_report(summary, args.lang or summary.lang, args.also)
     with result_file(args.report) as report:
         if report is not None:
             report.write(page)
     return EX_OK
+
+
+def _warn_of_other_gateway(summary: Doctor, config: Path) -> None:
+    """Print a warning if the findings are of another gateway than the configuration, where there is one."""
+    try:
+        own = effective(config, no_secrets=True).gateway.id
+    except ConfigError:
+        return  # as on a control machine
+    if own != summary.gateway:
+        where = f"{config} is of {own}"
+        print(f"edge-agent doctor: the findings are of {summary.gateway}, but {where}", file=sys.stderr)
 
 
 def load(path: Path) -> tuple[Settings, str | None]:
@@ -164,8 +181,18 @@ def has_colours(out: TextIO, environ: Mapping[str, str]) -> bool:
 COLOURS = {CheckLevel.GREEN: "32", CheckLevel.YELLOW: "33", CheckLevel.RED: "31", CheckLevel.SKIPPED: "2"}
 """ECMA-48, select graphic rendition."""
 _WORDS = {
-    "en": {"do": "do", "reason": "accepted", "takes": "up to 20 s ..."},
-    "vi": {"do": "cần làm", "reason": "chấp nhận", "takes": "tối đa 20 giây ..."},
+    "en": {
+        "do": "do",
+        "reason": "accepted",
+        "takes": "up to 20 s ...",
+        "choices": "no such check; there are {known}",
+    },
+    "vi": {
+        "do": "cần làm",
+        "reason": "chấp nhận",
+        "takes": "tối đa 20 giây ...",
+        "choices": "không có mục kiểm tra này; các mục hiện có: {known}",
+    },
 }
 
 

@@ -36,7 +36,8 @@ from edge_agent.wire import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportOptions:
-    """What the person who examines gives for the report; empty texts come from the configuration."""
+    """The options for the report by the person who examines the site; empty texts are taken from the
+    configuration."""
 
     number: str = ""
     by: str = ""
@@ -50,7 +51,8 @@ class ReportOptions:
 def document(
     found: Examination, lang: Lang, now: datetime, sysroot: Path, serial: str | None = None
 ) -> Doctor:
-    """Return the document without pictures. ``serial``: of the board, which often only root may read."""
+    """Return the document without pictures. ``serial``: the board's serial number, which often only root
+    may read."""
     settings, gateway = found.settings, found.settings.gateway
     words = verdict_words(found, lang)
     return Doctor(
@@ -78,7 +80,7 @@ def document(
 
 
 def with_report(summary: Doctor, found: Examination, options: ReportOptions) -> Doctor:
-    """Add the pictures and what the report says beside the results."""
+    """Add the pictures, and the texts of the report that are not results."""
     pictures = {name: seen.picture for name, seen in found.measurements.items()}
     cameras = [
         each
@@ -99,6 +101,11 @@ def without_pictures(summary: Doctor) -> Doctor:
     return structs.replace(summary, cameras=cameras, report=report)
 
 
+def has_clock(document: Doctor) -> bool:
+    """Whether the examination had a time that can be right; a box without a battery may start in 2021."""
+    return not any(line.finding in ("clock-not-set", "clock-not-set-offline") for line in document.lines)
+
+
 def _report(summary: Doctor, settings: Settings, options: ReportOptions) -> DoctorReport:
     gateway, paper = settings.gateway, settings.acceptance
     local = datetime.fromisoformat(summary.time).astimezone(gateway.timezone)
@@ -108,7 +115,7 @@ def _report(summary: Doctor, settings: Settings, options: ReportOptions) -> Doct
         "ward": options.ward or paper.ward,
     }
     return DoctorReport(
-        number=options.number or f"{gateway.id}.{local:%d%m%Y}",
+        number=options.number or (f"{gateway.id}.{local:%d%m%Y}" if has_clock(summary) else gateway.id),
         symbol=paper.symbol,
         authority=paper.authority,
         organisation=paper.organisation,

@@ -1,5 +1,4 @@
-"""Generates the tables of docs/guide/doctor.md from ``words``: ``python -m
-edge_agent.tools.doctor.guide``."""
+"""Makes the tables of docs/guide/doctor.md from ``words``: ``python -m edge_agent.tools.doctor.guide``."""
 
 from __future__ import annotations
 

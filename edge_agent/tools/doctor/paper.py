@@ -18,9 +18,10 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from edge_agent.core.errors import EdgeAgentError
-from edge_agent.core.languages import Lang, day_text, ward_text
+from edge_agent.core.languages import Lang, day_text, decimal, ward_text
 from edge_agent.tools.doctor.check import CheckLevel
 from edge_agent.tools.doctor.checks.still import CODECS
+from edge_agent.tools.doctor.document import has_clock
 from edge_agent.tools.doctor.words.paper import ACCEPTED_RESULT, PAPER, RESULTS
 from edge_agent.wire import Doctor, DoctorCamera, DoctorLine, DoctorParty, DoctorReport, DoctorText
 
@@ -29,6 +30,7 @@ FONTS = Path(__file__).with_name("fonts")
 FACES = {"400": ("400", "normal"), "700": ("700", "normal"), "400i": ("400", "italic")}
 _POLICY = "default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'"
 _DOTS = "." * 40
+_GAP = "." * 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,19 @@ def make_report(document: Doctor, lang: Lang, also: Lang | None = None) -> bytes
         raise EdgeAgentError("the findings have no data of a report: they were made without --report")
     words = _Words(lang, None if also == lang else also)
     title = f"{PAPER[lang]['kind']} {report.number}: {document.name}"
+    return _page(lang, title, _body(document, report, words))
+
+
+def make_follow_up(document: Doctor, earlier: Doctor | None) -> bytes:
+    """Return the page of a later examination, which belongs to the report of ``earlier``, in UTF-8.
+
+    It says what has changed, and has no signatures. Raises EdgeAgentError as ``make_report`` does."""
+    words = _Words(document.lang, None)
+    title = f"{PAPER[document.lang]['again']}: {document.name}"
+    return _page(document.lang, title, _follow_up(document, earlier, words))
+
+
+def _page(lang: Lang, title: str, body: Iterable[str]) -> bytes:
     style = "\n".join([*(_font(name) for name in FACES), STYLE.read_text(encoding="utf-8")])
     head = (
         f'<!doctype html>\n<html lang="{lang}"><head><meta charset="utf-8">'
@@ -74,15 +89,14 @@ def make_report(document: Doctor, lang: Lang, also: Lang | None = None) -> bytes
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>\n{style}</style></head><body>\n"
     )
-    return (head + "\n".join(_body(document, report, words)) + "\n</body></html>\n").encode()
+    return (head + "\n".join(body) + "\n</body></html>\n").encode()
 
 
 def _body(document: Doctor, report: DoctorReport, words: _Words) -> Iterator[str]:
-    at = _local_time(document)
-    yield _heads(report, at, words)
+    yield _heads(document, report, words)
     name = document.name
     yield f'<h1>{words("kind")}<br><span class="subject">{words("subject", name=name)}</span></h1>'
-    yield f"<p>{_today(document, at, words)}</p>"
+    yield f"<p>{_today(document, words)}{_clock_remark(document, words)}</p>"
     yield f"<h2>{words('parties')}</h2>"
     yield from (_party(number, each, words) for number, each in enumerate(report.parties, 1))
     yield f"<h2>{words('devices')}</h2>"
@@ -104,6 +118,50 @@ def _body(document: Doctor, report: DoctorReport, words: _Words) -> Iterator[str
     yield f"</div>{_notice(report, words)}</section>"
 
 
+def _follow_up(document: Doctor, earlier: Doctor | None, words: _Words) -> Iterator[str]:
+    ward = ward_text(_ward(document) or _DOTS, words.lang)
+    subject = words("again_subject", name=document.name, site=document.gateway, ward=ward)
+    yield f'<h1>{words("again")}<br><span class="subject">{subject}</span></h1>'
+    yield f"<p>{words('again_at', **_moment(document, words.lang))}{_clock_remark(document, words)}</p>"
+    if earlier is not None:
+        report = earlier.report
+        number = _full_number(report) if report is not None and report.number else _DOTS
+        of = words("again_of", number=number, **_moment(earlier, words.lang))
+        yield f"<p>{of}{_clock_remark(earlier, words)}</p>"
+        yield f"<p>{words('again_was')}: {words.text(earlier.sentences, earlier.sentence)}</p>"
+    now = words.text(document.sentences, document.sentence)
+    yield f'<p class="verdict">{words("again_is")}: <b>{now}</b></p>'
+    if earlier is not None:
+        rows = [(str(number), *row) for number, row in enumerate(_changes(earlier, document, words), 1)]
+        yield f"<h2>{words('again_changed')}</h2>"
+        yield _table(("no", "check", "before", "now"), rows, words) if rows else f"<p>{words('none')}</p>"
+    yield f"<h2>{words('again_results')}</h2>"
+    yield _table(("no", "check", "level", "found"), _results(document, words), words)
+
+
+def _changes(before: Doctor, now: Doctor, words: _Words) -> Iterator[tuple[str, ...]]:
+    """Yield name, former and present result of each check with another level or finding; an empty result:
+    it was not made."""
+    for check in dict.fromkeys(line.check for line in (*now.lines, *before.lines)):
+        was = [line for line in before.lines if line.check == check]
+        is_ = [line for line in now.lines if line.check == check]
+        if [(each.level, each.finding) for each in was] != [(each.level, each.finding) for each in is_]:
+            label = _label((is_ or was)[0], now, words)
+            yield label, *("<br>".join(_outcome(each, words) for each in lines) for lines in (was, is_))
+
+
+def _outcome(line: DoctorLine, words: _Words) -> str:
+    return f"{_result(line, words)}: {_found(line, words)}"
+
+
+def _moment(document: Doctor, lang: Lang) -> dict[str, str]:
+    """The figures of a sentence with the time of the examination; dots if the clock was not set."""
+    at = _local_time(document)
+    if not has_clock(document):
+        return {"hour": _GAP, "minute": _GAP, "date": _GAP}
+    return {"hour": f"{at:%H}", "minute": f"{at:%M}", "date": day_text(at.date(), lang)}
+
+
 def _local_time(document: Doctor) -> datetime:
     """The time of the examination at the site. Stored findings come from outside. Raises EdgeAgentError."""
     try:
@@ -113,42 +171,51 @@ def _local_time(document: Doctor) -> datetime:
         raise EdgeAgentError("the findings have a time or a time zone that does not exist") from None
 
 
-def _heads(report: DoctorReport, at: datetime, words: _Words) -> str:
+def _heads(document: Doctor, report: DoctorReport, words: _Words) -> str:
     """The two columns at the top: the organisation and the number; state name, motto, place and date."""
     superior = f"{escape(report.authority.upper())}<br>" if report.authority else ""
     organisation = escape(report.organisation.upper()) or _DOTS
-    symbol = f"/BB-{escape(report.symbol)}" if report.symbol else "/BB"
-    also = None if words.also is None else _date(words.also, at)
-    date = words.beside(_date(words.lang, at), also)
+    also = None if words.also is None else _date(words.also, document)
+    date = words.beside(_date(words.lang, document), also)
     return (
         f'<div class="heads"><p>{superior}<b class="ruled">{organisation}</b><br>'
-        f"{words('number')}: {escape(report.number)}{symbol}</p>"
+        f"{words('number')}: {escape(_full_number(report))}</p>"
         f'<p><b>{words("state")}</b><br><b class="motto">{words("motto")}</b><br>'
         f"<i>{escape(report.place) or _DOTS}, {date}</i></p></div>"
     )
 
 
-def _date(lang: Lang, at: datetime) -> str:
+def _full_number(report: DoctorReport) -> str:
+    """Return the number with the symbol of the organisation, such as dt-001.28112026/BB-CSGT."""
+    return f"{report.number}/BB-{report.symbol}" if report.symbol else f"{report.number}/BB"
+
+
+def _date(lang: Lang, document: Doctor) -> str:
+    at = _local_time(document)
+    if not has_clock(document):
+        return PAPER[lang]["date"].format(day=_GAP, month=_GAP, year=_GAP)
     # Decree 30/2020/NĐ-CP: a 0 before days below 10 and before the months 1 and 2, none before the others.
     month = f"{at.month}" if lang == "vi" and at.month > 2 else f"{at:%m}"
     return PAPER[lang]["date"].format(day=f"{at:%d}", month=month, year=f"{at:%Y}")
 
 
-def _today(document: Doctor, at: datetime, words: _Words) -> str:
+def _today(document: Doctor, words: _Words) -> str:
     def said(lang: Lang) -> str:
         return PAPER[lang]["today"].format(
-            hour=f"{at:%H}",
-            minute=f"{at:%M}",
-            date=day_text(at.date(), lang),
+            **_moment(document, lang),
             name=document.name,
             site=document.gateway,
             ward=ward_text(_ward(document) or _DOTS, lang),
         )
 
-    text = words.beside(said(words.lang), None if words.also is None else said(words.also))
-    if any(line.check == "clock" and line.level != "green" for line in document.lines):
-        text = f"{text}</p><p><i>({words('clock')})</i>"
-    return text
+    return words.beside(said(words.lang), None if words.also is None else said(words.also))
+
+
+def _clock_remark(document: Doctor, words: _Words) -> str:
+    """A paragraph to follow the time of the examination; empty if the clock was right."""
+    if all(line.check != "clock" or line.level == "green" for line in document.lines):
+        return ""
+    return f"</p><p><i>({words('clock' if has_clock(document) else 'no_clock')})</i>"
 
 
 def _ward(document: Doctor) -> str:
@@ -269,7 +336,7 @@ def _measures(camera: DoctorCamera, words: _Words) -> Iterator[str]:
     if camera.codec and camera.width:
         yield escape(f"{CODECS.get(camera.codec, camera.codec)} {camera.width}x{camera.height}")
     if camera.frame_rate:
-        yield f"{camera.frame_rate:.3g} {words('rate')}"
+        yield f"{decimal(round(camera.frame_rate, 1), words.lang)} {words('rate')}"
 
 
 def _notice(report: DoctorReport, words: _Words) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +13,9 @@ import cv2
 import msgspec
 import numpy as np
 
-from edge_agent.control.commissioning import FOLDER
+from edge_agent.control.commissioning import FOLDER, SIGNED, by_age
 from edge_agent.core.errors import EdgeAgentError
+from edge_agent.core.languages import Bilingual
 from edge_agent.core.problems.problem import encode_json
 from edge_agent.detection.small_jpeg import jpeg_size
 from edge_agent.tools.doctor.checks.picture import jpeg
@@ -42,7 +43,7 @@ class Photo:
         try:
             return cls(path, path.read_bytes(), option)
         except OSError as error:
-            raise EdgeAgentError(f"{option} {path} cannot be read: {error.strerror}") from error
+            raise _unreadable(f"{option} {path}", error) from error
 
     def scaled(self) -> bytes:
         """Return a JPEG, upright as its EXIF data say, and without them: a phone writes its owner's name into
@@ -60,12 +61,20 @@ class Photo:
         size = jpeg_size(self.content) or _png_size(self.content)
         if size is not None and size[0] * size[1] > MAX_PIXELS:
             limit = MAX_PIXELS // 1_000_000
-            raise EdgeAgentError(f"{self.option} {self.path} has more than {limit} million pixels")
+            raise EdgeAgentError(
+                Bilingual(
+                    f"{self.option} {self.path} has more than {limit} million pixels",
+                    f"{self.option} {self.path} có hơn {limit} triệu điểm ảnh",
+                )
+            )
         if size is not None and len(self.content) <= MAX_PHOTO_BYTES:
             picture = cv2.imdecode(np.frombuffer(self.content, np.uint8), how)
         if picture is None:
             raise EdgeAgentError(
-                f"{self.option} {self.path} is no picture that can be read; take a JPEG or PNG"
+                Bilingual(
+                    f"{self.option} {self.path} is not a picture that can be read; use a JPEG or PNG",
+                    f"{self.option} {self.path} không phải là ảnh đọc được; hãy dùng tệp JPEG hoặc PNG",
+                )
             )
         scale = side / max(picture.shape[:2])
         if scale < 1:
@@ -80,24 +89,34 @@ def _png_size(content: bytes) -> tuple[int, int] | None:
     return int.from_bytes(content[16:20]), int.from_bytes(content[20:24])
 
 
+def _unreadable(what: str, error: OSError) -> EdgeAgentError:
+    return EdgeAgentError(
+        Bilingual(f"{what} cannot be read: {error.strerror}", f"{what}: không đọc được: {error.strerror}")
+    )
+
+
+def _unwritable(path: Path, error: OSError) -> EdgeAgentError:
+    return EdgeAgentError(
+        Bilingual(f"{path} cannot be written: {error.strerror}", f"không ghi được {path}: {error.strerror}")
+    )
+
+
 def read_findings(path: Path) -> Doctor:
     """Read a stored document. Raises EdgeAgentError."""
     try:
         with path.open("rb") as file:
             content = file.read(MAX_FINDINGS_BYTES + 1)
     except OSError as error:
-        raise EdgeAgentError(f"--findings {path} cannot be read: {error.strerror}") from error
+        raise _unreadable(f"--findings {path}", error) from error
     if len(content) > MAX_FINDINGS_BYTES:
         raise EdgeAgentError(
-            f"--findings {path} has more than {MAX_FINDINGS_BYTES} bytes: these are no findings"
+            f"--findings {path} has more than {MAX_FINDINGS_BYTES} bytes: this is not a file of findings"
         )
     try:
         return msgspec.json.decode(content, type=Doctor)
     except msgspec.MsgspecError as error:
         raise EdgeAgentError(f"--findings {path} has no findings of edge-agent doctor: {error}") from error
 
-
-# --- the files ---
 
 KEPT = 10
 
@@ -112,7 +131,7 @@ class ResultFile:
         try:
             self._file = path.open("ab")
         except OSError as error:
-            raise EdgeAgentError(f"{path} cannot be written: {error.strerror}") from error
+            raise _unwritable(path, error) from error
 
     def write(self, content: bytes) -> None:
         """Replace the content. Raises EdgeAgentError."""
@@ -123,7 +142,7 @@ class ResultFile:
             self._file.write(content)
             self._file.flush()
         except OSError as error:
-            raise EdgeAgentError(f"{self._path} cannot be written: {error.strerror}") from error
+            raise _unwritable(self._path, error) from error
 
     def close(self) -> None:
         """Close the file; a new and empty file is removed, if that is allowed."""
@@ -143,9 +162,18 @@ def result_file(path: Path | None) -> Iterator[ResultFile | None]:
         yield opened
 
 
+def delete_oldest(pages: Iterable[Path]) -> None:
+    """Delete the oldest of these pages beyond ``KEPT``, with their documents."""
+    for old in by_age(pages)[:-KEPT]:
+        with contextlib.suppress(OSError):
+            old.unlink()
+            old.with_suffix(".json").unlink()
+
+
 def store_report(state_dir: Path, document: Doctor, page: bytes) -> None:
     """Store a copy in ``state_dir/reports`` with the whole document beside it, and delete the oldest
-    beyond ``KEPT``. A disk error is printed and is no failure: the report itself was written."""
+    ones without a signature beyond ``KEPT``. A disk error is printed and is no failure: the report itself was
+    written."""
     folder = state_dir / FOLDER
     stamp = document.time[:19].replace("-", "").replace(":", "")
     path = folder / f"{document.gateway}-{stamp}Z.html"
@@ -153,9 +181,6 @@ def store_report(state_dir: Path, document: Doctor, page: bytes) -> None:
         folder.mkdir(mode=0o750, exist_ok=True)
         path.write_bytes(page)
         path.with_suffix(".json").write_bytes(encode_json(document))
-        for old in sorted(folder.glob("*.html"), key=lambda path: path.stat().st_mtime)[:-KEPT]:
-            with contextlib.suppress(OSError):
-                old.unlink()
-                old.with_suffix(".json").unlink()
+        delete_oldest(path for path in folder.glob("*.html") if not path.name.endswith(SIGNED))
     except OSError as error:
         print(f"no copy is kept in {folder}: {(error.strerror or str(error)).lower()}", file=sys.stderr)

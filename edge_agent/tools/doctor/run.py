@@ -30,8 +30,7 @@ HOST_CHECKS = (
     "config", "board", "clock", "disk", "temperature", "power", "modem", "agent", "detector", "outbox",
     "certificate",
 )  # fmt: skip
-SHORT_S = 10.0
-"""Timeout of checks that read and write only on the gateway."""
+SHORT_S = 10.0  # timeout of checks that read and write only on the gateway
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +43,7 @@ class DoctorEnvironment:
     session_within_s: float = 35.0
     """Longest wait until an agent without a session gets one, after all other checks: by default the agent
     waits up to 30 s before its first attempt (``mqtt.spread_s``)."""
-    confirmed_within_s: float = 15.0
-    """Longest wait until the centre confirms the agent's test event."""
+    confirmed_within_s: float = 15.0  # longest wait until the centre confirms the agent's test event
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +58,6 @@ class Examination:
 
     @property
     def red(self) -> tuple[CheckResult, ...]:
-        """Red results that were not accepted."""
         return tuple(r for r in self.results if level_of(r) is CheckLevel.RED and r.accepted is None)
 
     @property
@@ -144,7 +141,6 @@ def _check_certificate(settings: Settings, clock: Clock, *, trusted: bool) -> Se
 
 
 def _switch_checks(settings: Settings) -> list[Check]:
-    """The checks of the switch ports that power cameras."""
     return [
         Check(
             f"{camera.id}/poe",
@@ -168,8 +164,7 @@ def _camera_checks(settings: Settings, clock: Clock, heartbeat: Heartbeat | None
 
 
 def _when_connected(settings: Settings, status: StatusResult, within_s: float) -> StatusResult:
-    """Wait until a running agent without a session gets one, so that a technician need not run the doctor
-    twice."""
+    """Wait until a running agent has a session, so that a technician need not run the doctor twice."""
     deadline = time.monotonic() + within_s
     while status.document is not None and not status.document.connected and time.monotonic() < deadline:
         time.sleep(0.5)

@@ -19,8 +19,9 @@ from edge_agent.tools.doctor.words import level_of, said_of, todo_of
 from edge_agent.tools.doctor.words.wording import ACCEPTED, MARKS, label_of
 
 Verdict = Literal["passed", "accepted", "pending", "failed"]
-OUTSTANDING = ("broker-unconfirmed", "broker-offline", "clock-offline")
-"""What a site shows until the centre has confirmed its claim, and nobody at the site can correct."""
+OUTSTANDING = ("broker-unconfirmed", "broker-offline", "clock-offline", "clock-not-set-offline")
+"""The findings that a site has until the centre has confirmed its claim, and that nobody at the site can
+correct."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def _outstanding(found: Examination) -> list[CheckResult]:
 def sentence(found: Examination, lang: Lang) -> str:
     """The verdict as a sentence that can be read aloud."""
     site, red, waits = site_name(found.settings.gateway), found.red, bool(_outstanding(found))
-    yellow = [r for r in found.yellow if r.finding not in OUTSTANDING]
+    yellow = found.yellow  # those of OUTSTANDING too: people count the lines that they see
     defects = [r for r in found.accepted if level_of(r) is CheckLevel.RED]
     if lang == "vi":
         improve = f" Có {len(yellow)} mục cần lưu ý." if yellow else ""

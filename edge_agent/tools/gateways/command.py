@@ -102,8 +102,7 @@ class TerminalScreen:
 
 REFRESH_S = 1.0
 KEY_S = 0.25
-SETTLE_S = 3.0
-"""Longest wait for retained messages."""
+SETTLE_S = 3.0  # longest wait for retained messages
 PLAIN_WIDTH = 200
 
 
@@ -144,7 +143,7 @@ class LiveTable:
         return gateway_rows(self.status, time.monotonic(), _now_ms(), connected_mono, states)
 
     def complete(self) -> bool:
-        """Whether every gateway that says that it is online has sent a heartbeat."""
+        """Whether every gateway whose state is online has sent a heartbeat."""
         boxes = self.status.gateways.values()
         settled = time.monotonic() - self._began_mono > SETTLE_S
         return settled and bool(boxes) and all(box.health or box.state != "online" for box in boxes)

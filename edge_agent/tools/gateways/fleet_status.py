@@ -24,10 +24,8 @@ from edge_agent.wire.received.messages import (
 from edge_agent.wire.topics import CentralTopics, UpKind
 
 USUAL_INTERVAL_S = 30.0
-MISSED = 3.3
-"""Missed heartbeats after which a gateway is silent, as at the centre."""
-OLD_S = 120.0
-"""An event that waits longer is a problem."""
+MISSED = 3.3  # missed heartbeats after which a gateway is silent, as at the centre
+OLD_S = 120.0  # an event that waits longer is a problem
 MAX_GATEWAYS = 20_000
 MAX_CHARACTERS = 300
 
@@ -66,7 +64,7 @@ _STANDING_BY_STATE = {"offline": "offline", "cut": "offline", "unstable": "troub
 
 @dataclass(slots=True)
 class FleetGateway:
-    """What is known of one gateway. None: not received yet."""
+    """The known facts of one gateway. None: not received yet."""
 
     gateway: str
     ward: str
@@ -93,12 +91,11 @@ class FleetGateway:
 
     @property
     def has_messages(self) -> bool:
-        """Whether it has sent anything itself."""
         return self.state is not None or self.health is not None or self.version is not None
 
     def presence_at(self, mono: float, connected_mono: float, *, centre_reports: bool) -> PublishedPresence:
-        """The published state, since when, and why; without one, or unless ``centre_reports``, what its own
-        messages say."""
+        """The published state, since when, and why; without one, or unless ``centre_reports``, the state
+        according to its own messages."""
         if self.presence is not None and centre_reports:
             return self.presence
         standing = self._own_standing(mono, connected_mono)

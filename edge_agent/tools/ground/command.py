@@ -37,13 +37,9 @@ def add_command_to(commands: Commands, default_config: Path) -> None:
         "sudo edge-agent ground show cam-1 --out grid.jpg",
     )
     _add_camera(show)
-    show.add_argument("--out", type=Path, required=True, metavar="OUT.jpg", help="where to write the result")
-    show.add_argument(
-        "--spacing",
-        type=_spacing,
-        default=SPACING_M,
-        metavar="METRES",
-        help="distance between two lines, in metres",
+    show.add_path("--out", "OUT.jpg", "where to write the result", required=True)
+    show.add_value(
+        "--spacing", "METRES", "distance between two lines, in metres", type=_spacing, default=SPACING_M
     )
     show.add_config(default_config)
     guess = add_command(
@@ -54,37 +50,28 @@ def add_command_to(commands: Commands, default_config: Path) -> None:
         "sudo edge-agent ground estimate cam-1 --view-deg 87 --lane 0.32,0.8,0.71,0.8 --lane-m 3.5",
     )
     _add_camera(guess)
-    guess.add_argument(
+    guess.add_value(
         "--view-deg",
+        "DEGREES",
+        "horizontal angle of view, from the camera's data sheet",
         type=_angle,
         required=True,
-        metavar="DEGREES",
-        help="horizontal angle of view, from the camera's data sheet",
     )
-    guess.add_argument(
+    guess.add_value(
         "--lane",
+        "X,Y,X,Y",
+        "two points across a lane, 0 to 1 of the picture; default: none",
         type=_two_points,
-        metavar="X,Y,X,Y",
-        help="two points across a lane, 0 to 1 of the picture; default: none",
     )
-    guess.add_argument("--lane-m", type=_positive, metavar="METRES", help="width of that lane; default: none")
-    guess.add_argument(
-        "--days",
-        type=_days,
-        default=DAYS,
-        metavar="N",
-        help="read what was stored in the last N days",
-    )
+    guess.add_value("--lane-m", "METRES", "width of that lane; default: none", type=_positive)
+    guess.add_value("--days", "N", "read what was stored in the last N days", type=_days, default=DAYS)
     guess.add_config(default_config)
 
 
 def _add_camera(action: CommandParser) -> None:
-    action.add_argument("camera", metavar="CAMERA", help="id of the camera")
-    action.add_argument(
-        "--picture",
-        type=Path,
-        metavar="FILE",
-        help="use this picture of the camera's stream; default: one is taken from the camera",
+    action.add_value("camera", "CAMERA", "id of the camera")
+    action.add_path(
+        "--picture", "FILE", "use this picture of the camera's stream; default: one is taken from the camera"
     )
 
 
@@ -94,7 +81,7 @@ def _positive(text: str) -> float:
     except ValueError:
         number = 0.0
     if not (isfinite(number) and number > 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
     return number
 
 
@@ -201,7 +188,7 @@ def _estimate(
 
 
 def drop_in(camera_id: str, result: GroundEstimate) -> Iterator[str]:
-    """The configuration of an estimate, with what it is made of as comments."""
+    """The configuration of an estimate; comments say how it was computed."""
     seen, (near_m, far_m) = result.camera, result.reach_m
     percent = 100 * result.length_error
     yield f"# An estimate for {camera_id}, not measured; lengths may be wrong by {percent:.0f} %."
@@ -221,7 +208,7 @@ def drop_in(camera_id: str, result: GroundEstimate) -> Iterator[str]:
     points = [seen.point(*corner) for corner in corners]
     fault = fault_of_marks(points, rectangle(points, wide_m, deep_m))
     if fault is not None:
-        raise UsageError(f"{camera_id}: the estimate makes no sense: {fault}")
+        raise UsageError(f"{camera_id}: the estimate is not plausible: {fault}")
     yield "cameras:"
     yield f"  - id: {camera_id}"
     yield "    ground:"

@@ -146,7 +146,7 @@ def estimate(
     """
     if len(rulers) < MIN_RULERS:
         raise EstimateError(
-            f"{len(rulers)} persons and riders are sure enough, {MIN_RULERS} are needed; wait "
+            f"{len(rulers)} persons and riders were measured reliably, {MIN_RULERS} are needed; wait "
             "for more passages, or measure four marks with a tape"
         )
     counts = Counter(each.kind for each in rulers)

@@ -77,7 +77,7 @@ def _reach(plane: GroundPlane, step_m: float) -> tuple[float, float, float, floa
 def _draw_line(
     drawn: Colour, plane: GroundPlane, begin: Point, end: Point, step_m: float, *, thick: bool
 ) -> None:
-    """Draw the pieces that are well apart from those of the next such line."""
+    """Draw the parts of the line that do not nearly touch the next line."""
     next_m = 5 * step_m if thick else step_m
     aside = (next_m, 0.0) if begin[0] == end[0] else (0.0, next_m)
     following = _along(

@@ -95,8 +95,8 @@ def _publish(client: ToolClient, broker: Broker, state: AnnouncementState) -> tu
 
 
 def _follow(client: ToolClient, broker: Broker, state: AnnouncementState) -> None:
-    """Publish what changes, until a signal. Raises MqttError when the connection ends: the next start
-    compares everything again, also what was removed meanwhile."""
+    """Publish changes until a signal. Raises MqttError when the connection ends; the next start compares
+    everything again, and also finds what was removed meanwhile."""
     stop = stop_on_signals()
     while not stop.is_set():
         first = client.receive(FOLLOW_S)

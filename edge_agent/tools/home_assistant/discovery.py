@@ -1,4 +1,4 @@
-"""What is announced at the broker, and what has to change. Pure.
+"""Compares the announcements at the broker with the wanted ones. Pure.
 
 The retained messages at the broker are the only state: a run compares them with the births of the gateways.
 """
@@ -46,7 +46,7 @@ class _Origin(msgspec.Struct):
 
 
 class _Announcement(msgspec.Struct):
-    """What an announcement says of itself."""
+    """The fields of an announcement that this program reads."""
 
     origin: _Origin = msgspec.field(default_factory=_Origin)
     state_topic: str = ""

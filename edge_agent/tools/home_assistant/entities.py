@@ -1,9 +1,9 @@
 """The entities of a gateway and its cameras, as Home Assistant's MQTT discovery describes them. Pure.
 
-Home Assistant reads the topics that exist anyway and takes its values out of them with the templates here,
-so a gateway sends nothing more. An empty result of a template leaves an entity as it is. Templates name only
-ids, which have no character that could end a string; a gateway's own texts are in ``device`` alone, which
-Home Assistant does not read as a template.
+Home Assistant reads the existing topics and extracts its values with the templates here, so gateways send
+nothing in addition. An empty result of a template leaves an entity as it is. Templates name only ids, which
+have no character that could end a string; a gateway's own texts are in ``device`` alone, which Home
+Assistant does not read as a template.
 """
 
 from __future__ import annotations

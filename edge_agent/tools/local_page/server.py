@@ -2,8 +2,7 @@
 after ``start``.
 
 Every request is checked in this order: its source; its ``Host`` (a page elsewhere whose name was pointed at
-the gateway sends another one); whether the time is over; its cookie. What it then gets is decided by
-``LocalPages``.
+the gateway sends another one); whether the time is over; its cookie. ``LocalPages`` then makes the answer.
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class PageAnswer:
-    """What the phone gets."""
+    """The answer to the phone."""
 
     kind: str  # content type
     body: bytes
@@ -166,7 +165,7 @@ class _RequestLimiter:
 
     @contextlib.contextmanager
     def replaced(self, connection: socket, by: socket) -> Iterator[None]:
-        """``by`` identifies the connection, since TLS detaches the accepted socket."""
+        """Count the connection under ``by`` from now on, since TLS detaches the accepted socket."""
         with self._lock:
             self._asking.pop(connection, None)
             self._asking[by] = None

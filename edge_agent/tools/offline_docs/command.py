@@ -49,7 +49,9 @@ def add_command_to(commands: Commands) -> None:
 
 
 def run_docs(args: argparse.Namespace, stdout: TextIO, lang: Lang) -> int:
-    """Raises UsageError for a topic that does not exist, and OSError."""
+    """Raises UsageError for a topic that does not exist or a search without words, and OSError."""
+    if args.find is not None and not args.find.strip():
+        raise UsageError("--find needs a word to search for, such as --find 'mat khau'")
     topics = in_order(args.lang or "vi") if args.topic is None else [_topic(args.topic)]
     if args.find is not None:
         return _search(topics, args.find, stdout, lang)

@@ -185,7 +185,7 @@ class Rehearsal:
                 each.report(candidate.bit, observation.last_mono)
 
     def _note_crowd(self, candidate: _Candidate, mono: float, tracks: Sequence[Track]) -> None:
-        """Sample the objects of the crowd: one of them has to stand for all."""
+        """Sample the objects of the crowd, because examples name single objects."""
         assert isinstance(candidate.rule, CrowdingRule)
         zone = candidate.rule.zone
         inside = {track.id for track in tracks if zone.contains(track.box.foot)}
@@ -270,7 +270,7 @@ class Pace:
     WORK_S = 0.02
 
     def __init__(self, share: float) -> None:
-        """``share``: of the time that is worked, above 0 and at most 1."""
+        """``share``: share of the time in which it works, above 0 and at most 1."""
         self._pause = 1 / share - 1
         self._since_mono = time.monotonic()
 

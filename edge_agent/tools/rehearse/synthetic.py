@@ -1,4 +1,4 @@
-"""Tracks made of stored passages: what the tracker published about an object, as far as its row tells.
+"""Makes tracks from stored passages, as the tracker reported them, as far as the rows contain this.
 
 A row holds the final label, the mean size of the box, and at most 16 places with their times. Between two of
 them the object moves evenly here; a short absence is not known. See docs/design/rehearsal.md.
@@ -17,7 +17,7 @@ from edge_agent.passages.reader import StoredPassage
 LOST_S = 2.5  # a lost track ends after this, ``tracking/lifecycle.py``; importing that would load OpenCV
 LEFT_S = 0.3  # a track that left the picture ends after this, ``lifecycle.has_ended``
 STILL_STEP_S = 1.0  # between two frames in which an object is seen that stands
-STILL = 0.02  # own lengths a second; an object that is slower needs few frames
+STILL = 0.02  # lengths of the object a second; an object that is slower needs few frames
 
 
 class SyntheticTrack:

@@ -38,11 +38,11 @@ class ReportTally:
             self._by_group[group] += 1
 
     def note_crossings(self, counts: LineCountsObservation) -> None:
-        """Replace the numbers of a day: a rule repeats them while they rise."""
+        """Replace the numbers of a day, because a rule reports the growing totals again and again."""
         self._crossings[counts.day] = sum(counts.a_to_b.values()), sum(counts.b_to_a.values())
 
     def result(self, *, about_one: bool) -> RehearsedReports:
-        """``about_one``: each report is about one object."""
+        """Return the counts and examples of a rule. ``about_one``: each report is about one object."""
         crossings = list(self._crossings.values())
         return RehearsedReports(
             reports=self.reports,

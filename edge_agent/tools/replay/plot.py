@@ -1,5 +1,4 @@
-"""``--plot``: draws the figures of tamper detection over time, with thresholds and verdicts, for a
-technician."""
+"""``--plot``: draws the figures of tamper detection over time, with thresholds and verdicts, for people."""
 
 from __future__ import annotations
 
@@ -70,12 +69,14 @@ class ViewPlot:
     at the end."""
 
     def __init__(self, path: Path, view: object, started_at: datetime | None = None) -> None:
-        """``started_at``: of the recording, in the time zone to show; None: seconds are shown.
+        """``started_at``: begin of the recording, in the time zone to show; None: seconds are shown.
 
         Raises EdgeAgentError without tamper detection, without matplotlib, or if the file cannot be written.
         """
         if not isinstance(view, CameraView):
-            raise EdgeAgentError(f"{path}: the camera has watch_view: false, there is no truth to plot")
+            raise EdgeAgentError(
+                f"{path}: the camera has watch_view: false, there is no tamper detection to plot"
+            )
         try:
             from matplotlib.figure import Figure
         except ImportError as error:

@@ -113,8 +113,7 @@ class MotionTable:
 
 
 EPOCH = "replay"
-UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)
-"""Stands for an unknown start."""
+UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)  # stands for an unknown start
 BOOT_TAG = "replay"
 
 
@@ -233,6 +232,9 @@ class RecordingSink:
         self._sink.accept(hit, frame)
         self._recorded.append(hit)
 
+    def flush(self) -> None:
+        self._sink.flush()
+
     def drain(self) -> list[Observation]:
         recorded, self._recorded = self._recorded, []
         return recorded
@@ -264,6 +266,9 @@ class JsonLinesWriter:
         self._out.write(draft.encode(stamp).decode() + "\n")
         self._out.flush()
         return stamp
+
+    def append_all(self, drafts: Sequence[Draft]) -> list[Stamp | None]:
+        return [self.append(draft) for draft in drafts]
 
 
 def _writers(

@@ -160,7 +160,7 @@ def _release(folder: Path, url: str) -> tuple[dict[str, Any], str]:
         document = payload_of(jws) if jws.count(b".") == 2 else b""
         manifest = msgspec.json.decode(document, type=ModelManifest)
     except msgspec.DecodeError as error:
-        raise EdgeAgentError(f"{folder / SIGNED} is no manifest of a model release: {error}") from error
+        raise EdgeAgentError(f"{folder / SIGNED} is not the manifest of a model release: {error}") from error
     check_files(folder, manifest, document)
     file = manifest.model_file
     size = (folder / file).stat().st_size

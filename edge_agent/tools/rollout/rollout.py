@@ -203,7 +203,7 @@ class Rollout:
         if asked_mono is not None:
             limit_s = options.answer_s if action not in member.answered else may_take_s + NO_FIGURES_S
             if now_mono - asked_mono > limit_s:
-                raise RolloutStopped(f"{member.name}: nothing has come of {action} for {limit_s:.0f} s")
+                raise RolloutStopped(f"{member.name}: {action} had no effect within {limit_s:.0f} s")
             return
         member.asked[action] = now_mono
         if action == "try":
@@ -225,7 +225,7 @@ class Rollout:
         if model.refusal is None or self._options.force:
             return True
         if model.objects >= ENOUGH_OBJECTS:
-            raise RolloutStopped(f"{member.name}: stays out of force: {model.refusal}")
+            raise RolloutStopped(f"{member.name}: the gateway does not use the model: {model.refusal}")
         self._leave_out(member, f"{model.refusal}; try it again for longer (--again --shadow-s)")
         return False
 
@@ -243,7 +243,7 @@ class Rollout:
 
     def _check_given_up(self, member: RolloutMember) -> None:
         if self._state(member) == "given up":
-            raise RolloutStopped(f"{member.name}: gave it up: {self._model(member).why}")
+            raise RolloutStopped(f"{member.name}: gave up the model: {self._model(member).why}")
 
     def _state(self, member: RolloutMember) -> RolloutState:
         box = self._board.gateways.get(member.key)

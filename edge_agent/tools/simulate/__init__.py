@@ -1,2 +1,2 @@
-"""``edge-agent simulate``: plays a whole fleet against a broker from one machine, with the agent's own outbox
-and publisher. A gateway never imports it; docs/guide/simulate.md."""
+"""``edge-agent simulate``: simulates a whole fleet on one machine against a broker, with the agent's own
+outbox and publisher. A gateway never imports it; docs/guide/simulate.md."""

@@ -19,7 +19,7 @@ _ENDS = {"from": [0.1, 0.7], "to": [0.9, 0.7]}
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """What cameras are called that watch such a place."""
+    """A kind of place, with the names of the cameras that watch it."""
 
     zone: str
     line: str

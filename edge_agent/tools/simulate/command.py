@@ -34,8 +34,7 @@ from edge_agent.wire.topics import GatewayTopics
 
 POLL_EVERY_S = 1.0
 PROGRESS_EVERY_S = 10.0
-MAX_PER_PROCESS = 120
-"""paho works with file descriptors below 1024 only, and a gateway needs seven."""
+MAX_PER_PROCESS = 120  # paho works with file descriptors below 1024 only, and a gateway needs seven
 
 
 def run_simulate(args: argparse.Namespace, stdout: TextIO) -> int:
@@ -53,7 +52,10 @@ def run_simulate(args: argparse.Namespace, stdout: TextIO) -> int:
         _refuse_certificates(args.certificates, brokers, sites)
     refuse_ids_in_use(brokers[0], mqtt_of(args, brokers[0]), sites)
     if args.ledger is not None:
-        _begin_ledger(args.ledger)
+        try:
+            args.ledger.write_bytes(b"")
+        except OSError as error:
+            raise UsageError(f"--ledger: {args.ledger}: {error.strerror}; nothing was sent") from error
     if args.outbox_dir is not None:
         args.outbox_dir.mkdir(parents=True, exist_ok=True)
         return _run(args, scenario, brokers, args.outbox_dir.absolute(), stop, stdout)
@@ -72,14 +74,6 @@ def _refuse_search_keys(keys: Sequence[Path], scenario: Scenario) -> None:
             raise UsageError(f"--search-keys: {key}: {error.strerror}; nothing was sent") from error
         except ValueError as error:
             raise UsageError(f"--search-keys: {key}: {error}; nothing was sent") from error
-
-
-def _begin_ledger(path: Path) -> None:
-    """Create the file, or empty it. Raises UsageError."""
-    try:
-        path.write_bytes(b"")
-    except OSError as error:
-        raise UsageError(f"--ledger: {path}: {error.strerror}; nothing was sent") from error
 
 
 def _refuse_certificates(folder: Path, brokers: Sequence[Broker], sites: Sequence[SimulatedSite]) -> None:
@@ -183,8 +177,7 @@ def _text(path: Path | None) -> str | None:
 
 # --- ids in use ---
 
-QUIET_S = 1.0
-"""Retained messages follow a subscription at once; after such a pause there are no more."""
+QUIET_S = 1.0  # retained messages follow a subscription at once; after such a pause there are no more
 MAX_S = 60.0
 
 
@@ -216,7 +209,7 @@ def refuse_ids_in_use(broker: Broker, mqtt: Mqtt, sites: Sequence[SimulatedSite]
         listening.subscribe(*topics)
         if not listening.wait_subscribed(MAX_S) or listening.refused:
             raise MqttError(
-                f"{broker.host} does not let us look whether real gateways have these ids; nothing was sent"
+                f"{broker.host} does not allow a check whether real gateways have these ids; nothing was sent"
             )
         while time.monotonic() < deadline and (message := listening.receive(QUIET_S)) is not None:
             gateway = topics.get(message.topic)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +53,7 @@ def bucket_of(seconds: float) -> int:
 
 
 def percentile_s(latency: list[int], share: float) -> float | None:
-    """The duration that a ``share`` of the events did not exceed, rounded up by at most a fifth. None: no
-    events."""
+    """The duration that a ``share`` of the events did not exceed, up to a fifth too long. None: no events."""
     wanted = sum(latency) * share
     if wanted == 0:
         return None
@@ -141,6 +140,14 @@ class CountedOutbox(EventOutbox):
         stamp = super().append(draft)
         self._ledger.stored(stamp, at_mono, draft.media is not None)
         return stamp
+
+    def append_all(self, drafts: Sequence[Draft]) -> list[Stamp | None]:
+        at_mono = self._now()
+        stamps = super().append_all(drafts)
+        for draft, stamp in zip(drafts, stamps, strict=True):
+            if stamp is not None:
+                self._ledger.stored(stamp, at_mono, draft.media is not None)
+        return stamps
 
     def sent(self, event: StoredEvent) -> None:
         super().sent(event)

@@ -1,5 +1,4 @@
-"""Generates the events of a simulated gateway, in the form of the agent's events, and their rate over the
-day. Pure."""
+"""Makes the events of a simulated gateway, in the agent's form, and their rate over the day. Pure."""
 
 from __future__ import annotations
 

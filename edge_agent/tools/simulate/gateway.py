@@ -37,20 +37,19 @@ from edge_agent.tools.simulate.event_generator import MODEL, EventGenerator, Ong
 from edge_agent.tools.simulate.health_generator import SIMULATED, HealthGenerator, SimulatedReplies
 from edge_agent.tools.simulate.passage_generator import fill_store
 from edge_agent.tools.simulate.scenario import Scenario, SimulatedSite
+from edge_agent.tools.simulate.totals import SimulationTotals
 from edge_agent.uplink.usage import DataUsage
 from edge_agent.wire.topics import DownKind, DownMessage, GatewayTopics
 
 log = logging.getLogger(__name__)
 
-MAX_BYTES = 200_000_000
-"""Size of an outbox, as in the default configuration."""
+MAX_BYTES = 200_000_000  # size of an outbox, as in the default configuration
 JOIN_S = 5.0
 TIMEZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
 class SimulatedCable(ReconnectSchedule):
-    """The connection to the broker. While it is unplugged, every attempt goes to ``nowhere``, which refuses
-    it."""
+    """The connection to the broker. While unplugged, every attempt goes to ``nowhere``, which refuses it."""
 
     def __init__(self, brokers: tuple[Broker, ...], spread_s: float, nowhere: Broker) -> None:
         super().__init__(brokers, spread_s)
@@ -60,19 +59,6 @@ class SimulatedCable(ReconnectSchedule):
     @property
     def broker(self) -> Broker:
         return self._nowhere if self.pulled else super().broker
-
-
-@dataclass(frozen=True, slots=True)
-class GatewayTotals:
-    """Counts of one gateway since the beginning."""
-
-    reconnects: int = 0
-    refused: int = 0  # messages refused by the broker
-    ignored_acks: int = 0
-    shed: int = 0  # events dropped by a full outbox
-    left: int = 0  # events and pictures that wait in the outbox now
-    reply_bytes: int = 0  # of MQTT packets with replies to commands, by the agent's own count
-    traffic_bytes: int = 0  # of all that TCP carried both ways, with headers, by the same
 
 
 @dataclass(frozen=True)
@@ -120,10 +106,8 @@ class SimulatedGateway:
         self._generator: EventGenerator | None = None
         self._events: EventFactory | None = None
         self._health = HealthGenerator(site, self.rng, clock)
-        self._before = GatewayTotals()
+        self._before = SimulationTotals()  # by the end of its last run
         self._session, self._connects = "", 0
-
-    # --- life ---
 
     def power_on(self, boot_reason: str = "power") -> None:
         if self._publisher is None:
@@ -135,7 +119,7 @@ class SimulatedGateway:
         self._conditions.record(self.site.id, ConditionChange.START)
         if self._dispatcher is not None:
             self._dispatcher.start()
-        self._publisher.start()
+        self._publisher.loop.start()
 
     def prepare(self, boot_reason: str) -> None:
         """Prepare everything but the start: open the outbox."""
@@ -255,7 +239,7 @@ class SimulatedGateway:
     def end_stop(self) -> None:
         if self._publisher is None or self._outbox is None:
             return
-        if not self._publisher.join(JOIN_S):
+        if not self._publisher.loop.join(JOIN_S):
             log.error("%s: its publisher does not end within %.0f s", self.site.id, JOIN_S)
         if self._dispatcher is not None:
             self._dispatcher.join(JOIN_S)
@@ -275,8 +259,6 @@ class SimulatedGateway:
         """Plug in the connection; the publisher's own delays decide when the next attempt is made."""
         self._conditions.record(self.site.id, ConditionChange.CABLE_IN)
         self._cable.pulled = False
-
-    # --- what happens ---
 
     def begin_event(self) -> OngoingEvent | None:
         """Begin an event at one of the cameras. None: it has no end event."""
@@ -356,27 +338,25 @@ class SimulatedGateway:
         publisher = self._publisher
         return publisher is not None and publisher.online
 
-    def totals(self) -> GatewayTotals:
-        """Counts over all restarts."""
+    def totals(self) -> SimulationTotals:
+        """The counts since the beginning; bytes are those that the agent's own code counts."""
+        totals = SimulationTotals(reconnects=max(0, self._connects - 1), counts=self.ledger.counts)
         with self._lock:
             before = self._before
-            if self._publisher is None or self._outbox is None:
-                return replace(before, reconnects=max(0, self._connects - 1))
-            health, stats = self._publisher.health(), self._outbox.stats()
-        return GatewayTotals(
-            max(0, self._connects - 1),
-            before.refused + health.refused,
-            before.ignored_acks + health.ignored_acks,
-            before.shed + stats.shed,
-            stats.depth + stats.media_depth,
-            *self._bytes(),
-        )
-
-    def _bytes(self) -> tuple[int, int]:
-        if self._usage is None:
-            return 0, 0
-        month = self._usage.totals()[1]
-        return month.reply, sum(msgspec.structs.astuple(month))
+            totals.refused, totals.ignored_acks = before.refused, before.ignored_acks
+            totals.shed, totals.left = before.shed, before.left
+            if self._publisher is not None and self._outbox is not None:
+                health, stats = self._publisher.health(), self._outbox.stats()
+                totals.online = int(self._publisher.online)
+                totals.refused += health.refused
+                totals.ignored_acks += health.ignored_acks
+                totals.shed += stats.shed
+                totals.left = stats.depth + stats.media_depth
+        totals.left_at = [self.site.id] if totals.left else []
+        if self._usage is not None:
+            month = self._usage.totals()[1]
+            totals.reply_bytes, totals.traffic_bytes = month.reply, sum(msgspec.structs.astuple(month))
+        return totals
 
     def _birth(self, session: str) -> bytes:
         """The birth message, on the publisher's thread: at every connect and on request."""

@@ -1,4 +1,4 @@
-"""What a simulated gateway reports of itself, and its replies to commands. Birth and heartbeats say that
+"""The health reports of a simulated gateway, and its replies to commands. Birth and heartbeats say that
 it is simulated."""
 
 from __future__ import annotations
@@ -119,9 +119,6 @@ class HealthGenerator:
             bitrate_kbps=512.0,
             last_frame_age_s=0.1,
         )
-
-
-# --- replies ---
 
 
 class SimulatedReplies:

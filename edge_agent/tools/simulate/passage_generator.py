@@ -1,7 +1,7 @@
 """Generates a day of passages for a simulated gateway, and stores them as the agent does.
 
-Nothing was counted on a street: groups, colours, speeds and the day's course are invented, but every field of
-a row is filled as a real camera fills it, so that searches find, and answers weigh, as much.
+Groups, colours, speeds and the course of the day are invented, not counted on a street. But every field of
+a row is filled as by a real camera, so that searches find as many passages, and answers are as large.
 """
 
 from __future__ import annotations

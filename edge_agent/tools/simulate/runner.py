@@ -43,18 +43,9 @@ class GatewayRunner:
         self._offline_cameras: dict[int, tuple[SimulatedGateway, str]] = {}  # cameras that will come back
         self._faults = 0  # number of faults in progress
 
-    def start(self) -> None:
-        self.loop.start()
-
     def drain(self) -> None:
         """Start no more events. Those in progress end, and then it is ``settled``. Any thread may call it."""
         self._quiet = True
-
-    def stop(self) -> None:
-        self.loop.stop()
-
-    def join(self, timeout_s: float) -> bool:
-        return self.loop.join(timeout_s)
 
     # --- its thread ---
 
@@ -93,7 +84,9 @@ class GatewayRunner:
 
     def _plan(self, gateway: SimulatedGateway) -> None:
         self._plan_event(gateway)
-        self._plan_alarms(gateway)
+        if self._scenario.alarms_per_day:
+            per_day = self._scenario.alarms_per_day * len(gateway.site.cameras) / self._scenario.cameras
+            self._plan_alarm(gateway, self._day.times(per_day, gateway.alarm_rng))
         self._plan_camera_fault(gateway)
         self._after(gateway.rng.uniform(0.0, FIRST_BEAT_S), partial(self._send_heartbeat, gateway))
         self._after(gateway.rng.uniform(0.0, TICK_EVERY_S), partial(self._tick, gateway))
@@ -109,11 +102,6 @@ class GatewayRunner:
             return
         self._plan_end(gateway, gateway.begin_event())
         self._plan_event(gateway)
-
-    def _plan_alarms(self, gateway: SimulatedGateway) -> None:
-        if self._scenario.alarms_per_day:
-            per_day = self._scenario.alarms_per_day * len(gateway.site.cameras) / self._scenario.cameras
-            self._plan_alarm(gateway, self._day.times(per_day, gateway.alarm_rng))
 
     def _plan_alarm(self, gateway: SimulatedGateway, times: Iterator[float]) -> None:
         self._at(next(times), partial(self._begin_alarm, gateway, times))
@@ -174,8 +162,6 @@ class GatewayRunner:
     def _tick(self, gateway: SimulatedGateway) -> None:
         gateway.tick()
         self._after(TICK_EVERY_S, partial(self._tick, gateway))
-
-    # --- faults ---
 
     def _plan_faults(self) -> None:
         for fault in self._scenario.faults:

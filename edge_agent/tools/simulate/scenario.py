@@ -25,12 +25,9 @@ from edge_agent.core.errors import ConfigError
 
 CITY_SITES, CITY_CAMERAS = 465, 1194
 MAX_SITES = 10_000
-MAX_CAMERAS = 8
-"""Of one site."""
+MAX_CAMERAS = 8  # of one site
 MAX_ID_CHARACTERS = 63
 """Longest id of a gateway, in characters, as for every id (``config/fields/field_types.py``)."""
-
-# --- faults ---
 
 
 class WardOutage(msgspec.Struct, frozen=True, kw_only=True, tag="ward-outage"):
@@ -97,9 +94,6 @@ FAULT = tagged_union(
         ),
     },
 )
-
-
-# --- the scenario ---
 
 
 def _begins_at_h(values: SectionValues) -> float:
@@ -229,9 +223,6 @@ def _node(value: Any, place: tree.SourcePosition) -> tree.Node:
     if isinstance(value, list | tuple):
         return tree.Sequence(place, tuple(_node(item, place) for item in value))
     return tree.Scalar(place, str(value), plain=not isinstance(value, str))
-
-
-# --- the fleet ---
 
 
 class SimulatedSite(msgspec.Struct, frozen=True):

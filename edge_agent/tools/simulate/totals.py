@@ -1,11 +1,10 @@
-"""The totals of a simulation, of one process and of all; and the table that prints them."""
+"""The totals of a simulation, of one gateway, of one process and of all; and the table that prints them."""
 
 from __future__ import annotations
 
 import msgspec
 
 from edge_agent.tools.simulate.delivery_ledger import DeliveryCounts, percentile_s
-from edge_agent.tools.simulate.gateway import SimulatedGateway
 
 UNHEARD = "no centre has confirmed any: does one take in these wards?"
 
@@ -32,22 +31,8 @@ class SimulationTotals(msgspec.Struct, kw_only=True):
     pss_mb: float = 0.0
     failures: list[str] = msgspec.field(default_factory=list)
 
-    def add_gateway(self, gateway: SimulatedGateway) -> None:
-        self.online += gateway.online
-        figures = gateway.totals()
-        self.left += figures.left
-        if figures.left:
-            self.left_at.append(gateway.site.id)
-        self.reconnects += figures.reconnects
-        self.refused += figures.refused
-        self.ignored_acks += figures.ignored_acks
-        self.shed += figures.shed
-        self.reply_bytes += figures.reply_bytes
-        self.traffic_bytes += figures.traffic_bytes
-        self.counts.add(gateway.ledger.counts)
-
     def add(self, other: SimulationTotals) -> None:
-        """Add the totals of another process."""
+        """Add the totals of a gateway or of another process."""
         for name in (
             *("processes", "gateways", "online", "left", "left_at", "reconnects", "refused", "ignored_acks"),
             *("shed", "unsettled", "cpu_s", "pss_mb", "failures"),

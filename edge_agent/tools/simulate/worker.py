@@ -31,8 +31,7 @@ from edge_agent.tools.simulate.totals import SimulationTotals
 
 GATEWAYS_A_PLAYER = 25
 JOIN_S = 30.0
-REPORT, BEGIN, QUIET, STOP = "report", "begin", "quiet", "stop"
-"""Commands on stdin, one word a line."""
+REPORT, BEGIN, QUIET, STOP = "report", "begin", "quiet", "stop"  # commands on stdin, one word a line
 
 
 class WorkerJob(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,7 +92,6 @@ class SimulationWorker:
             )
             for first in range(0, len(self._gateways), GATEWAYS_A_PLAYER)
         ]
-        self._began_mono = time.monotonic()
         self._began_cpu_s = 0.0
 
     def prepare(self) -> None:
@@ -104,7 +102,7 @@ class SimulationWorker:
     def begin(self) -> None:
         self._began_cpu_s = time.process_time()
         for player in self._runners:
-            player.start()
+            player.loop.start()
 
     def drain(self) -> None:
         for player in self._runners:
@@ -112,9 +110,9 @@ class SimulationWorker:
 
     def stop(self) -> None:
         for player in self._runners:
-            player.stop()
+            player.loop.stop()
         for player in self._runners:
-            player.join(JOIN_S)
+            player.loop.join(JOIN_S)
         for gateway in self._gateways:
             gateway.begin_stop()
         for gateway in self._gateways:
@@ -126,7 +124,7 @@ class SimulationWorker:
         unsettled = sum(not player.settled for player in self._runners)
         totals = SimulationTotals(processes=1, gateways=len(self._gateways), unsettled=unsettled)
         for gateway in self._gateways:
-            totals.add_gateway(gateway)
+            totals.add(gateway.totals())
         for player in self._runners:
             totals.behind_s = max(totals.behind_s, player.behind_s)
             totals.most_behind_s = max(totals.most_behind_s, player.most_behind_s)

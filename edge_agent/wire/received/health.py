@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
@@ -12,7 +13,7 @@ from edge_agent.wire.received.bounds import HIGHEST_SEQUENCE, bound_fields, with
 
 
 class ReceivedClockHealth(msgspec.Struct):
-    synced: bool = False
+    synced: bool | None = None
     offset_ms: float | None = None
 
 
@@ -139,7 +140,7 @@ class ReceivedHealth(msgspec.Struct):
     model: ReceivedModelHealth = msgspec.field(default_factory=ReceivedModelHealth)
     config: ReceivedConfigHealth = msgspec.field(default_factory=ReceivedConfigHealth)
     commands: ReceivedCommandsHealth = msgspec.field(default_factory=ReceivedCommandsHealth)
-    cameras: dict[str, ReceivedCameraHealth] = msgspec.field(default_factory=dict)
+    cameras: Mapping[str, ReceivedCameraHealth] = msgspec.field(default_factory=dict)
     degraded: list[str] = msgspec.field(default_factory=list)
     problems: object = None  # what the lines of ``degraded`` say
 

@@ -322,9 +322,9 @@ def _picture(topic: UpTopic, payload: bytes, properties: tuple[tuple[str, str], 
 def _heartbeat(topic: UpTopic, payload: bytes) -> HeartbeatMessage:
     health = read_health(payload)
     milliseconds(health.time)
-    _require(_matches(_WORD, health.session), "session is no word")
+    _require(_matches(_WORD, health.session), "session is not a word")
     # A camera's name is used as a key by the pages.
-    _require(all(map(_ID.fullmatch, health.cameras)), "a camera's name is no id")
+    _require(all(map(_ID.fullmatch, health.cameras)), "a camera's name is not an id")
     return HeartbeatMessage(topic.ward, topic.gateway, health, payload)
 
 
@@ -334,7 +334,7 @@ def _birth(topic: UpTopic, payload: bytes) -> BirthMessage:
     found = _BIRTH.decode(payload)
     _require(found.gateway == topic.gateway, "gateway is another one than the topic's")
     _require(found.ward == topic.ward, "ward is another one than the topic's")
-    _require(_matches(_WORD, found.session), "session is no word")
+    _require(_matches(_WORD, found.session), "session is not a word")
     return BirthMessage(topic.ward, topic.gateway, found, payload)
 
 
@@ -343,7 +343,7 @@ def _state(topic: UpTopic, payload: bytes) -> StateMessage:
         return StateMessage(topic.ward, topic.gateway, None)
     found = _STATE.decode(payload)
     _require(found.state in ("online", "stopped", "offline"), "state is not online, stopped or offline")
-    _require(_matches(_WORD, found.session), "session is no word")
+    _require(_matches(_WORD, found.session), "session is not a word")
     milliseconds(found.time)
     return StateMessage(topic.ward, topic.gateway, found)
 

@@ -186,7 +186,7 @@ class QueuePage:
 
 @dataclass(frozen=True, slots=True)
 class AlarmBar:
-    """What every page shows. ``keys``: of the newest ringing rows, newest first."""
+    """The bar of alarms that every page shows. ``keys``: keys of the newest ringing rows, newest first."""
 
     counts: QueueCounts
     keys: tuple[str, ...]

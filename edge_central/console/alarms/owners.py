@@ -15,8 +15,8 @@ _O, _H = tables.open_alarm.c, tables.handling.c
 
 
 def owners_of_rows(connection: Connection, rows: Iterable[int]) -> dict[int, tuple[str, ...]]:
-    """The owners of the newest acknowledged alarms of these rows, who has most of them first; rows without
-    any are left out."""
+    """The owners of the newest acknowledged alarms of these rows, those with most alarms first; rows
+    without an owner are left out."""
     # A limit of each row, not of all of them.
     newest = [
         select(

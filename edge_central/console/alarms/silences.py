@@ -1,8 +1,8 @@
 """Silences: until a time the bell does not sound for alarms of one camera and rule.
 
 The gateway goes on reporting, and its alarms stay open and are counted; nothing is acknowledged or closed. A
-silence has an author and a reason, both also as a step of the incident log; docs/decisions has why it is at
-the centre.
+silence has an author and a reason, both also as a step of the incident log. docs/decisions says why
+silences are at the centre and not at the gateway.
 """
 
 from __future__ import annotations
@@ -34,9 +34,6 @@ class Silence:
     why: str
     ended_ms: int | None  # None: it was not ended before ``until_ms``
     ended_by: str | None
-
-    def is_active(self, now_ms: int) -> bool:
-        return self.ended_ms is None and self.until_ms > now_ms
 
 
 def is_silenced(now_ms: int, columns: Any) -> ColumnElement[bool]:

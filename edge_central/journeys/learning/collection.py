@@ -1,8 +1,8 @@
 """Collects the times of passages from many gateways, a few at a time, in memory only.
 
-Each gateway is asked for one window after the other, again from where its last answer stopped. What it says
-is not trusted: unknown cameras, times outside the window and answers that do not get on are dropped. Pure:
-the caller sends, receives, and says how late it is.
+Each gateway is asked for one window after the other, again from where its last answer stopped. The answers
+are not trusted: unknown cameras, times outside the window, and answers that make no progress are dropped.
+Pure: the caller sends, receives, and gives the time.
 """
 
 from __future__ import annotations

@@ -172,7 +172,8 @@ def _deviations(whole: _Correlogram, width: int) -> Floats:
     """How far ``width`` neighbouring lags together are from chance, in standard deviations.
 
     The signed root of the deviance of Poisson counts, which unlike a difference over its standard deviation
-    is right for few expected pairs too. Weighted sums count as as many pairs as have their variance."""
+    is right for few expected pairs too. A weighted sum counts as the number of pairs that would have its
+    variance."""
     weighted, mean, variance = (
         _sums(each, width) for each in (whole.weighted, whole.expected, whole.variance)
     )
@@ -186,7 +187,8 @@ def _deviations(whole: _Correlogram, width: int) -> Floats:
 def _describe(whole: _Correlogram, peak: _Peak, passages: int, tried: float) -> PairEstimate | None:
     """Quantiles of the pairs above chance, around the peak; None where there are none.
 
-    ``tried``: by what the share of the passages in the correlogram is multiplied to be one of all."""
+    ``tried``: the factor that turns a share of the passages in the correlogram into a share of all
+    passages."""
     # Weights do not depend on the time, and there is less chance in them.
     excess = whole.weighted - whole.expected
     begin, end = _extent(excess, peak)

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from edge_agent import wire
 from edge_agent.commands.signature import sign
 from edge_agent.config.model.settings import Broker, Mqtt
 from edge_agent.core.clock import Clock, rfc3339, wall_ms
@@ -38,7 +39,6 @@ from edge_central.journeys.learning.gateways import LearningGateway, online_gate
 from edge_central.journeys.learning.pairs import collected_cameras, learn_travel_times
 from edge_central.journeys.learning.samples import WindowMs
 from edge_central.journeys.travel_times import TravelTime, delete_travel_times, store_travel_times
-from edge_central.searches.sender import SignedCommandDocument
 from edge_central.settings import Database
 from edge_central.store.accesses import AccessKind, record_access
 from edge_central.store.database import read_transaction, write_transaction
@@ -58,7 +58,7 @@ LIFE_S = 1800
 
 @dataclass(frozen=True, slots=True)
 class LearningRun:
-    """What one run asks for; ``at_ms`` is now."""
+    """The request of one run; ``at_ms`` is the present time."""
 
     gateways: list[LearningGateway]
     offline: list[str]
@@ -107,7 +107,7 @@ def plan_run(
 
 
 def record_run(database: Database, run: LearningRun, asked_by: str) -> None:
-    """Put on record which gateways are asked, before they are. Raises DatabaseUnavailable or
+    """Record in the access log which gateways are asked, before they are asked. Raises DatabaseUnavailable or
     DatabaseRejected."""
     with write_transaction(database) as connection:
         for each in run.gateways:
@@ -137,7 +137,11 @@ class TimesAsker:
         self._pause_s, self._wait_s = pause_s, wait_s
 
     def collect(self, run: LearningRun, asked_by: str) -> TimesCollection:
-        """Raises MqttError if no broker can be reached or one refuses a subscription."""
+        """Ask the gateways for the times of passages, and collect their answers. Blocks until all have
+        answered or the time is up.
+
+        Raises MqttError if no broker can be reached or one refuses a subscription.
+        """
         gateways = list(run.gateways)
         random.shuffle(gateways)  # so that gateways of one ward, often one network, are not asked at once
         collection = TimesCollection(
@@ -160,7 +164,7 @@ class TimesAsker:
 
     @contextmanager
     def _connected(self) -> Iterator[ToolClient]:
-        """At the first broker that lets us in."""
+        """Connect to the first broker that accepts this client."""
         *others, last = self._mqtt.brokers
         with ExitStack() as stack:
             client: ToolClient | None = None
@@ -178,7 +182,7 @@ class TimesAsker:
 
     def _signed(self, request: TimesRequest, case: str, asked_by: str) -> bytes:
         now = self._clock.now()
-        command = SignedCommandDocument(
+        command = wire.Command(
             id=request.id,
             type=TYPE,
             gateway=request.gateway.id,

@@ -132,7 +132,8 @@ class CameraSample:
 
 @dataclass(frozen=True)
 class Timeline:
-    """The windows as rows of bins, each followed by so many empty ones that no lag leads into another row."""
+    """The windows as rows of bins. Each row ends with enough empty bins that no lag leads from one window
+    into the next."""
 
     windows: tuple[tuple[float, float], ...]
 
@@ -162,7 +163,8 @@ class Timeline:
 
 @dataclass(frozen=True)
 class PassageMoments:
-    """One moment, start or end, of passages that are tried together. Spectra are (windows, frequencies)."""
+    """The starts, or the ends, of passages that are correlated together. Spectra are (windows,
+    frequencies)."""
 
     line: Timeline
     times: Floats

@@ -17,7 +17,7 @@ DEVICE_VERSION = EVENT_VERSION = (21, 6)
 
 @dataclass(frozen=True, slots=True)
 class DeviceFacts:
-    """What the centre says of itself as a device. Addresses as the client reaches them."""
+    """The centre as an ONVIF device. Addresses are those by which the client reaches it."""
 
     device_url: str
     event_url: str

@@ -60,7 +60,7 @@ class UsernameToken:
 
 @dataclass(frozen=True, slots=True)
 class SoapRequest:
-    """``call``: the first element of the body."""
+    """A parsed SOAP request; ``call`` is the first element of its body."""
 
     call: XmlElement
     message_id: str
@@ -74,10 +74,12 @@ def parse_request(document: bytes) -> SoapRequest:
     except XmlRefused as error:
         raise SoapFault("Sender", ("ter:WellFormed",), str(error)) from None
     if root.name == _SOAP_1_1:
-        raise SoapFault("VersionMismatch", (), "this service speaks SOAP 1.2")
+        raise SoapFault("VersionMismatch", (), "the envelope must be SOAP 1.2")
     body = root.find(qualified("env:Body")) if root.name == qualified("env:Envelope") else None
     if body is None or len(body.children) != 1:
-        raise SoapFault("Sender", ("ter:WellFormed",), "an envelope of SOAP 1.2 has a body with one element")
+        raise SoapFault(
+            "Sender", ("ter:WellFormed",), "the envelope must have a body with exactly one element"
+        )
     header = root.find(qualified("env:Header"))
     blocks = [] if header is None else header.children
     for block in blocks:
@@ -112,7 +114,7 @@ def _username_token(security: XmlElement) -> UsernameToken | None:
 
 
 def answer(call: XmlText, action: str, message_id: str) -> bytes:
-    """The envelope of an answer; ``message_id``: of the request."""
+    """The envelope of an answer; ``message_id``: that of the request."""
     header = [text_element("wsa:Action", action)]
     if message_id:
         header.append(text_element("wsa:RelatesTo", message_id))

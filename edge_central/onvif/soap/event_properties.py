@@ -34,8 +34,8 @@ def event_properties() -> XmlText:
 
 
 def _levels(topics: dict[str, OnvifTopic], prefix: str = "") -> list[XmlText]:
-    """Elements of the first level of these paths, with the rest inside. ``prefix``: of that level; only the
-    root of a topic is in the namespace of ONVIF (WS-Topics, section 6)."""
+    """Return an element for each first part of the paths, with the next parts inside. ``prefix``: namespace
+    prefix of these elements; only the root of a topic is in the namespace of ONVIF (WS-Topics, section 6)."""
     found = []
     for name in dict.fromkeys(path.partition("/")[0] for path in topics):
         inside = {

@@ -14,7 +14,7 @@ from edge_central.onvif.soap.xml_writer import XmlText, element, text_element
 
 
 def subscription_fault(name: str, why: str, now: datetime, *more: XmlText) -> SoapFault:
-    """``name``: of the fault's element, such as ``wsnt:InvalidFilterFault``."""
+    """``name``: name of the fault's element, such as ``wsnt:InvalidFilterFault``."""
     detail = element(
         name,
         text_element("wsrf-bf:Timestamp", rfc3339(now)),

@@ -54,14 +54,14 @@ def _path(text: str, dialect: str, namespaces: Mapping[str, str]) -> TopicPath:
     levels = text.removesuffix(_SUBTREE if with_subtree else "").split("/")
     names = [_level(level, namespaces) for level in levels]
     if ":" not in levels[0]:
-        raise TopicRefused("the first level of a topic has a prefix, such as tns1:RuleEngine")
+        raise TopicRefused("the first level of a topic must have a prefix, such as tns1:RuleEngine")
     return TopicPath("/".join(names), with_subtree)
 
 
 def _level(text: str, namespaces: Mapping[str, str]) -> str:
     match = _NAME.fullmatch(text)
     if match is None:
-        raise TopicRefused(f"this is no name of a topic: {text[:64]!r}")
+        raise TopicRefused(f"this is not the name of a topic: {text[:64]!r}")
     prefix, name = match[1], match[2]
     if prefix is None:
         return name

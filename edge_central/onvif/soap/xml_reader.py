@@ -1,4 +1,4 @@
-"""Reads the XML of a stranger into a bounded tree.
+"""Reads the XML of an unknown client into a bounded tree.
 
 Expat alone would follow a document type, whose entities can grow without end or name files; here a document
 type ends the parsing, as do processing instructions (SOAP 1.2, section 5, allows neither), too many elements
@@ -58,7 +58,7 @@ def read_xml(document: bytes) -> XmlElement:
     try:
         parser.Parse(document, True)
     except (expat.ExpatError, ValueError, LookupError) as error:
-        raise XmlRefused(f"this is not XML that is read here: {error}") from None
+        raise XmlRefused(f"the XML cannot be read: {error}") from None
     assert tree.root is not None
     return tree.root
 
@@ -73,7 +73,7 @@ class _Tree:
     def start(self, name: str, attributes: dict[str, str]) -> None:
         self._elements += 1
         if self._elements > MAX_ELEMENTS or len(self._open) >= MAX_DEPTH:
-            raise XmlRefused("too many elements, or too deep ones")
+            raise XmlRefused("too many elements, or elements nested too deeply")
         namespaces: Mapping[str, str] = self._open[-1].namespaces if self._open else {}
         if self._declared:
             namespaces = {**namespaces, **self._declared}
@@ -98,10 +98,10 @@ class _Tree:
         self._declared[prefix or ""] = uri or ""
 
     def refuse_document_type(self, *_: Any) -> None:
-        raise XmlRefused("a request has no document type")
+        raise XmlRefused("a request must not have a document type")
 
     def refuse_instruction(self, *_: Any) -> None:
-        raise XmlRefused("a request has no processing instruction")
+        raise XmlRefused("a request must not have a processing instruction")
 
 
 def _qualified(name: str) -> str:

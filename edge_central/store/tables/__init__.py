@@ -52,6 +52,7 @@ from edge_central.store.tables.reports import health as health
 from edge_central.store.tables.reports import loss as loss
 from edge_central.store.tables.reports import media as media
 from edge_central.store.tables.reports import outage as outage
+from edge_central.store.tables.reports import paper as paper
 from edge_central.store.tables.reports import presence as presence
 from edge_central.store.tables.reports import rejected as rejected
 from edge_central.store.tables.reports import stream as stream

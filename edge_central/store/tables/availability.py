@@ -1,5 +1,5 @@
-"""What gateways and cameras did, as intervals, and the sums of complete days: the source of the availability
-reports."""
+"""The states of gateways and cameras as intervals, and the sums of complete days: the source of the
+availability reports."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from sqlalchemy import JSON, BigInteger, Column, Integer, MetaData, Table, Text
 SCHEMA_VERSION = 7
 """Version 2 added alerts, retention and its indexes; 3 added indexes of alarms and floods by gateway; 4 the
 columns ``problem``; 5 searches, and their columns in ``access``; 6 journeys, cases and rehearsals; 7
-commands, availability and open alarms."""
+commands, availability, open alarms and papers."""
 
 metadata = MetaData()
 # SQLite allots row ids only if the type is exactly INTEGER.

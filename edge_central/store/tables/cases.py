@@ -1,4 +1,5 @@
-"""Cases: copies of what officers keep beyond ``search.days``; passages that gateways hold."""
+"""Cases: copies of the passages, pictures and events that officers keep for longer than ``search.days``;
+passages that gateways hold."""
 
 from __future__ import annotations
 

@@ -139,6 +139,15 @@ media = Table(
     Index("media_by_file", "sha256"),  # a file is deleted with the last row that names it
 )
 
+paper = Table(
+    "paper",  # a row of media that is stored for ``paper_days``: edge_central/store/papers.py
+    metadata,
+    Column("gateway", Text, primary_key=True),
+    Column("media_id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Index("paper_by_kind", "gateway", "kind"),
+)
+
 health = Table(
     "health",
     metadata,

@@ -1,4 +1,5 @@
-"""How far each webhook has come, what was posted, and the devices of Web Push with what waits for them."""
+"""The place up to which each webhook has posted, the delivery log, and the devices of Web Push with the
+messages that wait for them."""
 
 from __future__ import annotations
 

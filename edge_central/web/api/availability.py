@@ -128,17 +128,17 @@ def _question(visit: UserRequestContext) -> AvailabilityQuestion:
     """Raises BadRequest."""
     for key in visit.request.query_params:
         if key not in KEYS:
-            raise BadRequest(f"there is no parameter {key[:40]!r}; there are {', '.join(KEYS)}")
+            raise BadRequest(f"there is no parameter {key[:40]!r}; the parameters are {', '.join(KEYS)}")
     text = visit.query("month")
     month = month_of(visit.now_ms, visit.services.console.timezone) if text is None else parse_month(text)
     if month is None:
-        raise BadRequest("month is YYYY-MM, from 2000 to 2099")
+        raise BadRequest("month must be written YYYY-MM, from 2000 to 2099")
     by = visit.query("by") or AvailabilityLevel.CAMERA
     if by not in tuple(AvailabilityLevel):
-        raise BadRequest(f"by is {', '.join(AvailabilityLevel)}")
+        raise BadRequest(f"by must be one of {', '.join(AvailabilityLevel)}")
     ward, gateway, camera = (_id(visit, key) for key in ("ward", "gateway", "camera"))
     if camera and not gateway:
-        raise BadRequest("camera needs gateway")
+        raise BadRequest("the parameter camera needs the parameter gateway")
     return AvailabilityQuestion(month, ward, gateway, camera, AvailabilityLevel(by))
 
 
@@ -146,7 +146,7 @@ def _id(visit: UserRequestContext, key: str) -> str:
     """An id of the query, empty without one. Raises BadRequest."""
     text = visit.query(key) or ""
     if text and _ID.fullmatch(text) is None:
-        raise BadRequest(f"{key} is 1 to 63 of a-z, 0-9 and -")
+        raise BadRequest(f"{key} must be 1 to 63 characters of a-z, 0-9 and -")
     return text
 
 

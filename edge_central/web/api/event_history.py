@@ -1,8 +1,8 @@
 """Reads the events after a cursor, in the order in which they were stored, as the bytes that arrived.
 
-A cursor, such as ``1042-5f3a9c01``, is the number of a stored event and check digits of that event. After its
-database was restored from a backup, a centre gives the same numbers again, to other events: a subscriber with
-a number from before would silently miss events, so the digits must match.
+A cursor, such as ``1042-5f3a9c01``, is the number of a stored event and check digits of that event. A
+centre whose database was restored from a backup gives the same numbers again to other events. With such a
+number a subscriber would silently miss events, so the digits must match.
 """
 
 from __future__ import annotations
@@ -75,7 +75,9 @@ def parse_cursor(text: str) -> EventCursor:
     """Raises BadRequest."""
     match = _FORM.fullmatch(text)
     if match is None:
-        raise BadRequest("after is the cursor that an answer has named as next, or now, or left out")
+        raise BadRequest(
+            "after must be the cursor that an earlier answer gave as next, or now, or be left out"
+        )
     return EventCursor(int(match[1]), match[2] or "")
 
 
@@ -110,12 +112,10 @@ def _check_digits(connection: Connection, number: int) -> str | None:
     return hashlib.sha256(f"{row.stream}/{row.sequence}/{row.received_ms}".encode()).hexdigest()[:8]
 
 
-MOST_BYTES = 4_000_000
-"""Size of a response before gzip; the last event may exceed it."""
+MOST_BYTES = 4_000_000  # size of a response before gzip; the last event may exceed it
 WINDOW = 20_000
 """Cursors searched in one query, so that a rare kind does not search the whole history at once."""
-WITHIN_S = 0.5
-"""After this time the response is sent as it is, and says that there is more."""
+WITHIN_S = 0.5  # after this time the response is sent as it is, and says that there is more
 NARROW_WINDOW = 2_000
 """... where an index finds what is not near, but not in the order of the cursors."""
 FAR_WINDOW = 200_000
@@ -219,11 +219,7 @@ def _column(column: ColumnElement[Any], lead: str) -> ColumnElement[Any]:
 
 
 def events_after(
-    connection: Connection,
-    wanted: HistoryFilter,
-    after: int,
-    limit: int,
-    monotonic: Callable[[], float],
+    connection: Connection, wanted: HistoryFilter, after: int, limit: int, monotonic: Callable[[], float]
 ) -> EventPage:
     """Read at most ``limit`` events. The returned cursor is after everything that was searched."""
     until_mono = monotonic() + WITHIN_S
@@ -281,8 +277,8 @@ def _read_by_index(
 
 
 def _skip(connection: Connection, lead: HistoryFilter, before: int, at: int, newest: int) -> int:
-    """The cursor before the next event that matches ``lead``; ``at`` if one from ``before`` to ``at``
-    matches: there are many, and their index would be read as a whole."""
+    """The cursor before the next event that matches ``lead``. Return ``at`` if an event from ``before`` to
+    ``at`` matches: then there are many such events, and the query would read their whole index."""
     near = select(_E.cursor).where(_E.cursor > before, _E.cursor <= at, *lead.conditions("")).limit(1)
     if connection.scalar(near) is not None:
         return at
@@ -299,7 +295,8 @@ def far_query(connection: Connection, wanted: HistoryFilter, at: int, newest: in
 
 
 def _label(connection: Connection, wanted: HistoryFilter) -> Iterator[ColumnElement[bool]]:
-    """Leaves out events whose document does not contain the word; ``accepts`` reads the others."""
+    """The condition that leaves out events whose document does not contain the label at all; ``accepts``
+    checks the others."""
     if wanted.label:
         word = literal(wanted.label.encode(), LargeBinary)
         of_postgresql = connection.dialect.name == "postgresql"
@@ -307,8 +304,8 @@ def _label(connection: Connection, wanted: HistoryFilter) -> Iterator[ColumnElem
 
 
 def deleted_after(connection: Connection, wanted: HistoryFilter, after: int) -> list[DeletedEvents]:
-    """Kinds of which retention has deleted events after this cursor, which a subscriber has not read. The
-    same for all wards: retention does not distinguish them."""
+    """The kinds of events that retention has deleted after this cursor, before the subscriber has read
+    them. The answer is the same for all wards, because retention does not distinguish them."""
     query = (
         select(_D.kind, func.max(_D.last_ms).label("upto_ms"))
         .where(_D.what == "event", _D.last_cursor > after)

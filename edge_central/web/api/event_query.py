@@ -48,10 +48,13 @@ def parse_event_query(query: Mapping[str, str], scope: Scope) -> EventQuery:
     check_keys(query, KEYS)
     gateway, camera = _parse_id(query, "gateway"), _parse_id(query, "camera")
     if camera and not gateway:
-        raise BadRequest("camera needs gateway: the ids of cameras are of their gateway")
+        raise BadRequest(
+            "the parameter camera needs the parameter gateway: the id of a camera is unique in its gateway "
+            "only"
+        )
     from_ms, to_ms = _parse_time(query, "from"), _parse_time(query, "to")
     if from_ms is not None and to_ms is not None and from_ms >= to_ms:
-        raise BadRequest("to is a later time than from")
+        raise BadRequest("to must be later than from")
     event_filter = HistoryFilter(
         parse_ward(query.get("ward"), scope),
         _parse_kinds(query.get("kind")),
@@ -88,7 +91,8 @@ def _reported_cameras(birth: bytes | None, heartbeat: bytes | None) -> set[str]:
 
 
 def _has_media(connection: Connection, wanted: HistoryFilter) -> bool:
-    """Whether a picture of the camera is stored: a camera that was removed has a history."""
+    """Whether a picture of the camera is stored: so a camera that was removed but has a history is
+    accepted."""
     columns = tables.media.c
     of_camera = (columns.gateway == wanted.gateway, columns.camera == wanted.camera)
     return connection.execute(select(columns.media_id).where(*of_camera).limit(1)).first() is not None
@@ -101,13 +105,13 @@ def check_keys(query: Mapping[str, str], keys: tuple[str, ...]) -> None:
     """Raises BadRequest for a parameter that is not one of ``keys``."""
     for key in query:
         if key not in keys:
-            raise BadRequest(f"there is no parameter {key[:40]!r}; there are {', '.join(keys)}")
+            raise BadRequest(f"there is no parameter {key[:40]!r}; the parameters are {', '.join(keys)}")
 
 
 def parse_ward(ward: str | None, scope: Scope) -> Scope:
     """``scope``, or the one ward of it. Raises NotFound."""
     if ward and not scope.admits(ward):
-        raise NotFound("there is no such ward, or it is not yours")
+        raise NotFound("there is no such ward, or you may not see it")
     return scope.narrowed(ward or None)
 
 
@@ -116,7 +120,7 @@ def parse_limit(text: str | None, default: int, most: int) -> int:
     if text is None:
         return default
     if not re.fullmatch(r"[0-9]{1,6}", text) or not 1 <= int(text) <= most:
-        raise BadRequest(f"limit is a whole number from 1 to {most}")
+        raise BadRequest(f"limit must be a whole number from 1 to {most}")
     return int(text)
 
 
@@ -127,27 +131,27 @@ def parse_wait(text: str | None) -> float:
     except ValueError:
         seconds = math.nan
     if not 0 <= seconds <= MOST_WAIT_S:
-        raise BadRequest(f"wait is a number of seconds from 0 to {MOST_WAIT_S:.0f}")
+        raise BadRequest(f"wait must be a number of seconds from 0 to {MOST_WAIT_S:.0f}")
     return seconds
 
 
 def _parse_id(query: Mapping[str, str], key: str) -> str:
     text = query.get(key) or ""
     if text and not _ID.fullmatch(text):
-        raise BadRequest(f"{key} is an id: 1 to 63 of a-z, 0-9 and -")
+        raise BadRequest(f"{key} must be an id: 1 to 63 characters of a-z, 0-9 and -")
     return text
 
 
 def _parse_kinds(text: str | None) -> frozenset[str]:
     kinds = frozenset(filter(None, (text or "").split(",")))
     for kind in sorted(kinds - wire.DATA_OF_KIND.keys()):
-        raise BadRequest(f"there is no kind {kind[:40]!r}; there are {', '.join(wire.DATA_OF_KIND)}")
+        raise BadRequest(f"there is no kind {kind[:40]!r}; the kinds are {', '.join(wire.DATA_OF_KIND)}")
     return kinds
 
 
 def _parse_label(text: str | None) -> str:
     if text and text not in LABELS:
-        raise BadRequest(f"there is no label {text[:40]!r}; there are {', '.join(LABELS)}")
+        raise BadRequest(f"there is no label {text[:40]!r}; the labels are {', '.join(LABELS)}")
     return text or ""
 
 
@@ -155,7 +159,7 @@ def _parse_severity(text: str | None) -> int:
     if text is None:
         return 0
     if text not in SEVERITIES:
-        raise BadRequest(f"severity is {', '.join(SEVERITIES)}: that one and worse")
+        raise BadRequest(f"severity must be one of {', '.join(SEVERITIES)}; it selects that one and worse")
     return SEVERITIES[text].number
 
 
@@ -170,5 +174,5 @@ def _parse_time(query: Mapping[str, str], key: str) -> int | None:
     except (ValueError, OverflowError):
         pass
     raise BadRequest(
-        f"{key} is a time such as 2026-11-27T21:00:00Z; in an address, the + of +07:00 is written %2B"
+        f"{key} must be a time such as 2026-11-27T21:00:00Z; in an address, the + of +07:00 is written %2B"
     )

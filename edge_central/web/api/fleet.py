@@ -81,7 +81,7 @@ def fleet_document(visit: UserRequestContext) -> Response:
     """All gateways of the account's wards, or of one ``ward``."""
     for key in visit.request.query_params:
         if key != "ward":
-            raise BadRequest(f"there is no parameter {key[:40]!r}; there is ward")
+            raise BadRequest(f"there is no parameter {key[:40]!r}; the only one is ward")
     ward = visit.query("ward")
     scope = visit.scope if ward is None else visit.ward(ward)
     alerts = visit.services.settings.alerts

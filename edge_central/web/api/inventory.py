@@ -64,7 +64,7 @@ def inventory(visit: UserRequestContext) -> Response:
     """The inventory of the account's wards, or of one ``ward``."""
     for key in visit.request.query_params:
         if key != "ward":
-            raise BadRequest(f"there is no parameter {key[:40]!r}; there is ward")
+            raise BadRequest(f"there is no parameter {key[:40]!r}; the only one is ward")
     ward = visit.query("ward")
     found = visit.fleet(None if ward is None else visit.ward(ward))
     document = Inventory(

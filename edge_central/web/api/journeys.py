@@ -47,7 +47,7 @@ from edge_central.web.http_errors import BadRequest, Conflict, NotFound, TooMany
 from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page
 
-NOT_THERE = "there is no such journey, or it is not yours"
+NOT_THERE = "there is no such journey, or you may not see it"
 CANDIDATE_KEYS = ("step", "way")
 _Body = TypeVar("_Body", bound=msgspec.Struct)
 
@@ -173,14 +173,18 @@ def ask(visit: UserRequestContext) -> Response:
 
 
 def candidates(visit: UserRequestContext) -> Response:
-    """The candidates of a step in one way of time."""
+    """The candidates of a step in one direction of time."""
     journey = _journey(visit)
     for key in visit.request.query_params:
         if key not in CANDIDATE_KEYS:
-            raise BadRequest(f"there is no parameter {key[:40]!r}; there are {', '.join(CANDIDATE_KEYS)}")
+            raise BadRequest(
+                f"there is no parameter {key[:40]!r}; the parameters are {', '.join(CANDIDATE_KEYS)}"
+            )
     step, way = visit.query("step") or "", visit.query("way") or Way.FORWARD.value
     if not step.isdecimal() or len(step) > 18 or way not in tuple(Way):
-        raise BadRequest("step is a number that the journey names; way is forward or backward")
+        raise BadRequest(
+            "step must be the number of a step of the journey, and way must be forward or backward"
+        )
     found = read_candidates(
         *(visit.connection, visit.search_author, visit.names, journey),
         *(_confirmed(journey, int(step)), Way(way), visit.now_ms),

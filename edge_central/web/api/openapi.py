@@ -51,10 +51,7 @@ class Problem(ApiDocument, frozen=True, kw_only=True):
 
 
 def document() -> Document:
-    of_subjects = [
-        *(*OF_INCIDENTS, *OF_SEARCHES, *OF_JOURNEYS),
-        *(*OF_TRAFFIC, *OF_FLEET, *OF_AVAILABILITY),
-    ]
+    of_subjects = [*(*OF_INCIDENTS, *OF_SEARCHES, *OF_JOURNEYS), *(*OF_TRAFFIC, *OF_FLEET, *OF_AVAILABILITY)]
     kinds = [EventPage, Inventory, Problem, *of_subjects, *event_types()]
     references, schemas = msgspec.json.schema_components(kinds, ref_template=REFERENCES)
     rest = iter(references)
@@ -77,7 +74,13 @@ def document() -> Document:
         **traffic_paths(problem, *of_traffic),
         **fleet_paths(problem, *of_fleet),
         **availability_paths(problem, *of_availability),
-        "/api/openapi.json": {"get": _openapi(problem)},
+        "/api/openapi.json": {
+            "get": {
+                "summary": "This document",
+                "parameters": [],
+                "responses": {"200": answer("OpenAPI 3.1", JSON, {"type": "object"}), **problems(problem)},
+            }
+        },
     }
     add_operation_ids(paths)
     add_examples(paths)
@@ -146,14 +149,6 @@ def _inventory(inventory: Document, problem: Document) -> Document:
         "summary": "Wards, gateways and cameras, with names",
         "parameters": [query_parameter("ward", TEXT, WARD)],
         "responses": {"200": answer("As it is now", JSON, inventory), **problems(problem)},
-    }
-
-
-def _openapi(problem: Document) -> Document:
-    return {
-        "summary": "This document",
-        "parameters": [],
-        "responses": {"200": answer("OpenAPI 3.1", JSON, {"type": "object"}), **problems(problem)},
     }
 
 

@@ -92,7 +92,7 @@ class PassageEntry(ApiDocument, frozen=True, kw_only=True):
     group: str | None
     label: str | None
     direction_deg: Annotated[int | None, Meta(description="clockwise from the top of the picture")]
-    speed: Annotated[float, Meta(description="own lengths a second")]
+    speed: Annotated[float, Meta(description="lengths of the object a second")]
     speed_m_s: Annotated[float | None, Meta(description="of cameras with a ground plane")]
     speed_error_m_s: Annotated[
         float | None, Meta(description="the speed is right within this; no measurement for fines")

@@ -60,7 +60,7 @@ from edge_central.web.request_handler import Page, Principal, RequestHandler, co
 DEFAULT_MATCHES, MOST_MATCHES = 200, 1_000
 MATCH_KEYS = ("after", "limit", "wait")
 JPEG, SEALED = "image/jpeg", "application/octet-stream"
-NOT_THERE = "there is no such search, or it is not yours"
+NOT_THERE = "there is no such search, or you may not see it"
 
 
 def _time(milliseconds: int) -> str:
@@ -173,12 +173,14 @@ def _parse_match_query(request: Request) -> _MatchQuery:
     query = request.query_params
     for key in query:
         if key not in MATCH_KEYS:
-            raise BadRequest(f"there is no parameter {key[:40]!r}; there are {', '.join(MATCH_KEYS)}")
+            raise BadRequest(
+                f"there is no parameter {key[:40]!r}; the parameters are {', '.join(MATCH_KEYS)}"
+            )
     after, limit = query.get("after") or "0", query.get("limit") or str(DEFAULT_MATCHES)
     if not re.fullmatch(r"[0-9]{1,18}", after):
-        raise BadRequest("after is the number that an answer has named as next, or left out")
+        raise BadRequest("after must be the number that an earlier answer gave as next, or be left out")
     if not re.fullmatch(r"[0-9]{1,6}", limit) or not 1 <= int(limit) <= MOST_MATCHES:
-        raise BadRequest(f"limit is a whole number from 1 to {MOST_MATCHES}")
+        raise BadRequest(f"limit must be a whole number from 1 to {MOST_MATCHES}")
     return _MatchQuery(int(after), int(limit), parse_wait(query.get("wait")))
 
 
@@ -297,7 +299,9 @@ def _open(visit: UserRequestContext, kind: PictureKind) -> Response:
     try:
         asked = msgspec.json.decode(visit.body, type=OpenPicture)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise BadRequest(f"this opens no picture: {error}"[:200]) from None
+        raise BadRequest(
+            f"the picture cannot be opened, because the body of the request is not valid: {error}"[:200]
+        ) from None
     try:
         with visit.writing() as connection:
             author, search = visit.search_author, visit.path("id")
@@ -308,7 +312,7 @@ def _open(visit: UserRequestContext, kind: PictureKind) -> Response:
     except TooManySearches as error:
         raise TooMany(str(error.text), retry_after_s=error.retry_after_s) from None
     if found is None:
-        raise NotFound("there is no such match, or it is not yours")
+        raise NotFound("there is no such match, or you may not see it")
     state = PictureEntry(
         gateway=asked.gateway, passage=asked.passage, status=found.value, sealed=False, path=[], text=""
     )

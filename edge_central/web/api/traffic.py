@@ -147,7 +147,7 @@ def _entry(
     sites: Mapping[str, SiteOverview],
     flow: UsualFlow | None,
 ) -> TrafficSeriesEntry:
-    """``flow``: of a camera; None: its congestion is not asked for."""
+    """``flow``: a camera's traffic; None: its congestion was not asked for."""
     place, site, now = series.place, sites.get(series.place.gateway), quarter_of(visit.now_ms)
     summed = sum_periods(series, periods, now)
     spans = [each.span for each in summed]

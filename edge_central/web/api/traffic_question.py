@@ -38,7 +38,7 @@ def traffic_question(visit: UserRequestContext, formats: Sequence[str]) -> Traff
     """Raises BadRequest."""
     for key in visit.request.query_params:
         if key not in KEYS:
-            raise BadRequest(f"there is no parameter {key[:40]!r}; there are {', '.join(KEYS)}")
+            raise BadRequest(f"there is no parameter {key[:40]!r}; the parameters are {', '.join(KEYS)}")
     step = _one_of(visit, "step", tuple(PeriodLength), PeriodLength.HOUR)
     answer_format = _one_of(visit, "format", formats, "json")
     rule, line = _id(visit, "rule"), _id(visit, "line")
@@ -59,7 +59,7 @@ def _one_of(visit: UserRequestContext, key: str, known: Sequence[str], default: 
 def _id(visit: UserRequestContext, key: str) -> str:
     text = visit.query(key) or ""
     if text and _ID.fullmatch(text) is None:
-        raise BadRequest(f"{key} is 1 to 63 of a-z, 0-9 and -")
+        raise BadRequest(f"{key} must be 1 to 63 characters of a-z, 0-9 and -")
     return text
 
 
@@ -72,7 +72,7 @@ def _span(visit: UserRequestContext, step: PeriodLength) -> Span:
     if from_ms is None:
         from_ms = last_ms + 1 - DEFAULT_QUARTERS * QUARTER_MS
     if from_ms > last_ms:
-        raise BadRequest("from is before to")
+        raise BadRequest("from must be before to")
     size = QUARTERS_OF[step]
     begins = [day_span(local_day(each, timezone), timezone)[0] for each in (from_ms, last_ms)]
     first = begins[0] + (quarter_of(from_ms) - begins[0]) // size * size
@@ -97,7 +97,9 @@ def _moment(visit: UserRequestContext, key: str) -> int | None:
         if time.tzinfo is None or not 1971 <= time.year <= 2099:
             raise ValueError
     except ValueError:
-        raise BadRequest(f"{key} is a date, or a time with its offset: 2026-11-28T07:00:00+07:00") from None
+        raise BadRequest(
+            f"{key} must be a date, or a time with its offset: 2026-11-28T07:00:00+07:00"
+        ) from None
     return round(time.timestamp() * 1000)
 
 

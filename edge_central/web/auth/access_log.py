@@ -1,4 +1,5 @@
-"""The access log: expired rows, and accesses that are one. A row is stored before the file is sent."""
+"""The access log: deletes expired rows, and recognises requests that belong to one access. A row is stored
+before the file is sent."""
 
 from __future__ import annotations
 

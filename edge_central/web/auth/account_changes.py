@@ -25,7 +25,7 @@ MAX_CHANGES = 20
 
 
 class AccountChangeRefused(Exception):
-    """``key``: of the sentence in edge_central/web/i18n/users.py."""
+    """``key``: key of the sentence in edge_central/web/i18n/users.py."""
 
     def __init__(self, key: str) -> None:
         super().__init__(key)
@@ -43,7 +43,7 @@ class AccountAuthor:
 
 @dataclass(frozen=True, slots=True)
 class AccountChange:
-    """``what``: of AccessKind, or of a newer centre."""
+    """``what``: a value of AccessKind, or one of a newer centre."""
 
     time_ms: int
     author: str
@@ -60,7 +60,7 @@ def record_change(
 
 
 def list_changes(connection: Connection, subject: str) -> list[AccountChange]:
-    """The newest changes of an account, the newest first; as old ones as the access log has."""
+    """The newest changes of an account, the newest first, as far back as the access log goes."""
     columns = tables.access.c
     wanted = select(columns.time_ms, columns.account, columns.what, columns.detail)
     wanted = wanted.where(columns.subject == subject).order_by(columns.id.desc()).limit(MAX_CHANGES)
@@ -183,9 +183,9 @@ def _person_but_author(connection: Connection, author: AccountAuthor, name: str)
 def _require_other_admin(
     connection: Connection, account: Account, now_ms: int, password_accounts: Collection[str] | None
 ) -> None:
-    """Refuse what would leave no local administrator who can log in. ``password_accounts``: the only accounts
-    that may use a password; None: all. Writers commit one after another, so two administrators
-    cannot disable each other at the same moment."""
+    """Refuse what would leave no local administrator who can log in. ``password_accounts``: only these
+    accounts may log in with a password; None: all may. Writers commit one after another, so two
+    administrators cannot disable each other at the same moment."""
 
     def may_log_in(name: str) -> bool:
         return password_accounts is None or name in password_accounts

@@ -31,8 +31,8 @@ TOKEN_BYTES = 32
 
 
 def hash_password(password: str, log_n: int | None = None) -> str:
-    """Return the stored form of a password. ``log_n``: of scrypt's cost; one more doubles time and memory;
-    None: LOG_N."""
+    """Return the stored form of a password. ``log_n``: logarithm of scrypt's cost, each step of which
+    doubles time and memory; None: LOG_N."""
     salt, log_n = secrets.token_bytes(SALT_BYTES), LOG_N if log_n is None else log_n
     return f"scrypt${log_n}${R}${P}${_base64(salt)}${_base64(_digest(password, salt, log_n, R, P))}"
 
@@ -95,8 +95,7 @@ class Role(StrEnum):
 HUMAN_ROLES = frozenset({Role.ADMIN, Role.OFFICER, Role.VIEWER})
 ACTING_ROLES = frozenset({Role.ADMIN, Role.OFFICER})
 PROGRAM_ROLES = frozenset({Role.API, Role.API_OFFICER})
-HANDLING_ROLES = ACTING_ROLES | {Role.API_OFFICER}
-"""They may handle alarms over the API."""
+HANDLING_ROLES = ACTING_ROLES | {Role.API_OFFICER}  # they may handle alarms over the API
 SEARCHING_ROLES = ACTING_ROLES | PROGRAM_ROLES
 """They may search the passages that gateways store, and open pictures of them."""
 ADMIN_ROLES = frozenset({Role.ADMIN})
@@ -126,8 +125,7 @@ class Account:
     wards: tuple[str, ...]  # empty for an admin, who sees all
     created_ms: int = 0
     disabled: bool = False
-    signed_in_ms: int | None = None
-    """The last time; None: never, or a program."""
+    signed_in_ms: int | None = None  # the last time; None: never, or a program
     one_time_until_ms: int | None = None
     """Until then the one-time password of an administrator is valid; None: the user chose the password."""
     has_second_factor: bool = False
@@ -166,7 +164,7 @@ def setup_needed(account: Account, second_factor_roles: Collection[str]) -> Acco
 
 
 def is_confirmed(account: Account, now_ms: int) -> bool:
-    """Whether the provider of the account has lately confirmed the user; for a local account always."""
+    """Whether the account's provider has confirmed the user recently; always true for a local account."""
     lately = account.signed_in_ms is not None and now_ms - account.signed_in_ms <= CONFIRMED_MS
     return account.identity is None or lately
 
@@ -187,8 +185,9 @@ def acting_accounts(connection: Connection, ward: str) -> list[Account]:
 
 
 def other_admins(connection: Connection, name: str, now_ms: int) -> list[str]:
-    """Which other local administrators can log in: not those whose one-time password has expired. Whether
-    an administrator of a provider still is one is known at the next sign-in only."""
+    """The other local administrators who can log in, without those whose one-time password has expired.
+    Users of a provider are left out: whether they are still administrators is known only at their next
+    sign-in."""
     columns = tables.account.c
     has_password = columns.one_time_until_ms.is_(None) | (columns.one_time_until_ms >= now_ms)
     is_local = columns.issuer.is_(None)

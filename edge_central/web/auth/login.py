@@ -1,4 +1,4 @@
-"""The way in and out: ``/login``, ``/logout``, ``/password``, ``/language``."""
+"""Logging in and out: ``/login``, ``/logout``, ``/password``, ``/language``."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def log_in(call: RequestContext) -> Response:
     proof = call.form.get("proof")
     attempt = begin_attempt(call, name)
     if not isinstance(attempt, LoginAttempt):
-        log.warning("a login from %s is not tried: too many have failed", call.address)
+        log.warning("a login from %s is refused unchecked: too many have failed", call.address)
         if proof is not None:
             return _code_page(call, name, proof, "login-wait", 429, minutes=math.ceil(attempt / 60))
         return login_page(call, "login-wait", 429, minutes=math.ceil(attempt / 60))
@@ -118,7 +118,7 @@ def _logged_in(
 
 
 def begin_attempt(call: RequestContext, name: str) -> LoginAttempt | float:
-    """Count an attempt at a password or code; or return the seconds to wait."""
+    """Count an attempt at a password or code, or return the seconds that the user has to wait."""
     cookie, factor = call.cookies.get(call.request, DEVICE_COOKIE), stored_factor(call.connection, name)
     device = call.services.devices.verified_nonce(cookie, name, factor)
     return call.services.throttle.begin(call.address, name, device)

@@ -13,7 +13,7 @@ PENDING_S = 300
 
 
 class PendingLogins:
-    """Makes and verifies the proofs. ``key``: 32 bytes, of this server."""
+    """Makes and verifies the proofs. ``key``: 32 bytes, known to this server only."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key

@@ -11,7 +11,10 @@ QUIET_MODULES = 4
 
 @dataclass(frozen=True, slots=True)
 class QrCode:
-    """``size``: modules of one side, with the quiet zone. ``path``: of an SVG of that size."""
+    """A QR code as the path of an SVG.
+
+    ``size``: modules of one side, with the quiet zone, which is also the side of the SVG.
+    """
 
     size: int
     path: str

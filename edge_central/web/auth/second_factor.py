@@ -1,10 +1,10 @@
 """The second factor: codes of an authenticator app (TOTP, RFC 6238) and recovery codes.
 
-A code has 6 digits, a new one every 30 s, made with SHA-1: what all apps can do. The codes of the 30 s before
-and after are accepted too, for a clock that is wrong by less. A code counts once: the next one must be of a
-later step. Recovery codes have 80 random bits; their SHA-256 is stored, and a used one is deleted.
+A code has 6 digits, a new one every 30 s, made with SHA-1: all apps support this. The codes of the 30 s
+before and after are accepted too, for a clock that is wrong by less. A code counts once: the next one must
+be of a later step. Recovery codes have 80 random bits; their SHA-256 is stored, and a used one is deleted.
 
-The secret has to be read again, so it is encrypted with a key of this server, and not hashed.
+The server needs the secret again, so it is encrypted with a key of this server, and not hashed.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class SecondFactorUnreadable(Exception):
 
 
 class SecondFactors:
-    """``key``: 32 bytes, of this server; see ``derived_key``."""
+    """``key``: 32 bytes, known to this server only; see ``derived_key``."""
 
     def __init__(self, key: bytes) -> None:
         self._cipher = ChaCha20Poly1305(key)
@@ -59,7 +59,8 @@ class SecondFactors:
         return base64.urlsafe_b64encode(self._seal(expires + secret, b"offer", name)).decode()
 
     def offered_secret(self, name: str, offer: str, now_ms: int) -> bytes | None:
-        """The secret of a valid offer to this account; None: it is none, or has expired."""
+        """The secret of a valid offer to this account; None: the text is no such offer, or the offer has
+        expired."""
         try:
             text = self._open(base64.urlsafe_b64decode(offer.encode("ascii")), b"offer", name)
         except (ValueError, UnicodeError, InvalidTag):
@@ -68,7 +69,7 @@ class SecondFactors:
         return text[TIME_BYTES:] if now_ms < expires_ms <= now_ms + OFFER_S * 1000 else None
 
     def store(self, connection: Connection, name: str, secret: bytes, step: int) -> None:
-        """``step``: of the code that confirmed the secret; it is used up."""
+        """``step``: time step of the code that confirmed the secret; this code is used up."""
         sealed = self._seal(secret, b"stored", name)
         values = {"second_factor": sealed, "second_factor_step": step}
         connection.execute(update(tables.account).where(tables.account.c.name == name).values(values))
@@ -115,7 +116,7 @@ KEY_FILE, KEY_BYTES = "console.key", 32
 
 
 def derived_key(key: bytes, purpose: str) -> bytes:
-    """A key of 32 bytes for one purpose, so that no value made for one is valid for another."""
+    """A key of 32 bytes for one purpose, so that a value made for one purpose is not valid for another."""
     return hmac.digest(key, purpose.encode(), "sha256")
 
 
@@ -135,7 +136,7 @@ def provisioning_uri(secret: bytes, name: str) -> str:
 
 
 def matching_step(secret: bytes, code: str, now_ms: int) -> int | None:
-    """The time step whose code this is, within the accepted skew."""
+    """The time step to which this code belongs, within the accepted skew; None: none."""
     step, hotp = now_ms // (STEP_S * 1000), HOTP(secret, DIGITS, SHA1())
     for each in range(max(0, step - SKEW_STEPS), step + SKEW_STEPS + 1):
         if hmac.compare_digest(hotp.generate(each), code.encode("utf-8", "replace")):

@@ -20,8 +20,7 @@ from edge_central.settings import Console
 from edge_central.store import tables
 from edge_central.web.auth.accounts import Account, find_account, new_token, token_digest
 
-SEEN_EVERY_MS = 60_000
-"""Resolution of the last use of a session, so that a page does not cost a commit."""
+SEEN_EVERY_MS = 60_000  # resolution of the last use of a session, so that a page does not cost a commit
 
 AHEAD_MS = 300_000
 """A session that begins later was made while the clock was ahead; it would last until that time."""
@@ -61,7 +60,7 @@ def may_log_in(account: Account, console: Console) -> bool:
 
 
 class LoginSessions:
-    """The sessions in the database. They are measured in wall time, because they survive a restart."""
+    """The sessions in the database. Their ages are in wall time, because sessions survive a restart."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -104,7 +103,7 @@ class LoginSessions:
         return LoginSession(key, account, row.seen_ms, confirmed_ms)
 
     def confirm(self, connection: Connection, key: str, now_ms: int) -> None:
-        """Record when the user has typed the password again; it then counts instead of the login."""
+        """Record when the user typed the password again; that time then counts instead of the login."""
         this = tables.session.c.token_sha256 == key
         connection.execute(update(tables.session).where(this).values(confirmed_ms=now_ms))
 
@@ -193,8 +192,7 @@ def _xor(one: bytes, other: bytes) -> bytes:
     return bytes(a ^ b for a, b in zip(one, other, strict=True))
 
 
-LANG_S = 400 * 86_400
-"""The longest lifetime that browsers allow a cookie (RFC 6265bis)."""
+LANG_S = 400 * 86_400  # the longest lifetime that browsers allow a cookie (RFC 6265bis)
 DEVICE_S = 180 * 86_400
 LOGIN_S = 3_600
 SIGN_IN_S = 600
@@ -210,8 +208,7 @@ class Cookie:
 SESSION_COOKIE = Cookie("session")
 LOGIN_COOKIE = Cookie("login", LOGIN_S)
 """Binds the form of the login page to this browser, before there is a session."""
-DEVICE_COOKIE = Cookie("device", DEVICE_S)
-"""Set after a login from this browser (throttle.py)."""
+DEVICE_COOKIE = Cookie("device", DEVICE_S)  # set after a login from this browser (throttle.py)
 LANGUAGE_COOKIE = Cookie("lang", LANG_S)
 PROVIDER_COOKIE = Cookie("sign-in", SIGN_IN_S)
 """A sign-in that waits for the user at the provider (oidc/pending.py)."""

@@ -24,8 +24,7 @@ OF_ADDRESS = 60
 OF_ADDRESS_AND_NAME = 10
 OF_NAME = 20
 OF_DEVICE = 10
-MOST_COUNTS = 20_000
-"""Counters of each kind; when there are more, the oldest are dropped."""
+MOST_COUNTS = 20_000  # counters of each kind; when there are more, the oldest are dropped
 
 
 @dataclass(slots=True)
@@ -40,7 +39,7 @@ class _AttemptCounts:
         self._counts: OrderedDict[str, _AttemptCount] = OrderedDict()
 
     def wait_s(self, key: str, now: float) -> float:
-        """Seconds to wait; 0: an attempt is allowed."""
+        """Seconds until the next attempt is allowed; 0: now."""
         count = self._counts.get(key)
         if count is None or now >= count.until_mono or count.attempts < self._most:
             return 0.0
@@ -100,8 +99,11 @@ class LoginThrottle:
         self._names, self._devices = _AttemptCounts(OF_NAME), _AttemptCounts(OF_DEVICE)
 
     def begin(self, address: str, name: str, device: str | None) -> LoginAttempt | float:
-        """Count an attempt, until ``succeeded``; or return the seconds to wait. Names without an account are
-        treated the same."""
+        """Count an attempt as failed until ``succeeded`` is called; if too many failed, return the seconds
+        to wait instead.
+
+        Names without an account are treated the same.
+        """
         now = self._clock.monotonic()
         with self._lock:
             wanted: tuple[tuple[_AttemptCounts, str], ...]

@@ -1,5 +1,5 @@
-"""What people read, Vietnamese and English: one module of ``WORDS`` a part of the console. No page builds
-sentences itself.
+"""The texts for people, in Vietnamese and English: one module with ``WORDS`` for each part of the console.
+No page builds sentences itself.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ ALL: Mapping[str, tuple[str, str]] = {key: words for module in MODULES for key, 
 def translate(key: str, lang: Lang, **values: object) -> str:
     """Raises KeyError for a key that is not there: a test renders every page in both languages.
 
-    With a piece of a page in it, such as a marked text, the sentence is one too; other values are escaped.
+    If one of the values is HTML, such as a marked text, the sentence is HTML too; other values are escaped.
     """
     words = ALL[key][LANGS.index(lang)]
     is_markup = any(isinstance(value, Markup) for value in values.values())
@@ -61,7 +61,7 @@ def translate(key: str, lang: Lang, **values: object) -> str:
 
 
 def translate_word(group: str, word: str | None, lang: Lang) -> str:
-    """A word of the wire; as it is where it is newer than we are."""
+    """A word of the wire in the user's language; a word of a newer version is shown unchanged."""
     key = f"{group}-{word}"
     return translate(key, lang) if key in ALL else word or ""
 

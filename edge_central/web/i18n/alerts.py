@@ -9,15 +9,15 @@ WORDS: dict[str, tuple[str, str]] = {
     "no-alarms": ("Không có báo động nào chưa xử lý xong.", "No alarm is open."),
     "no-alerts": ("Không có cảnh báo nào chưa xử lý xong.", "No alert is open."),
     "ringing": (
-        "{count} dòng báo động chưa có người nhận",
+        "{count} dòng báo động chưa có người nhận xử lý",
         "{count} rows of alarms not yet acknowledged",
     ),
-    "ringing-one": ("1 dòng báo động chưa có người nhận", "1 row of alarms not yet acknowledged"),
+    "ringing-one": ("1 dòng báo động chưa có người nhận xử lý", "1 row of alarms not yet acknowledged"),
     "quiet": ("không phát chuông", "does not ring"),
     "many-cameras": ("nhiều camera", "several cameras"),
     "first-and-last": ("từ {first} đến {last}", "{first} to {last}"),
     "newest-picture": ("Ảnh mới nhất", "Newest picture"),
-    "waiting-of": ("{count} báo động chưa có người nhận", "{count} not acknowledged"),
+    "waiting-of": ("{count} báo động chưa có người nhận xử lý", "{count} not acknowledged"),
     "acknowledged-of": ("{count} báo động do {who} nhận xử lý", "{count} acknowledged, by {who}"),
     "alarms-in-rows": ("dòng, {count} báo động", "rows, {count} alarms"),
     "alarms-in-row": ("dòng, {count} báo động", "row, {count} alarms"),
@@ -32,9 +32,9 @@ WORDS: dict[str, tuple[str, str]] = {
     "acknowledge-chosen": ("Nhận xử lý các mục đã chọn", "Acknowledge the chosen rows"),
     "acknowledge-all": ("Nhận xử lý tất cả: {count} mục", "Acknowledge all {count}"),
     "acknowledge-all-means": (
-        "Tất cả báo động và cảnh báo chưa có người nhận theo bộ lọc này, kể cả ở các trang khác, chuyển sang "
-        "tên bạn. Báo động đến sau khi trang này hiện ra vẫn phát chuông; báo động đang tạm tắt chuông "
-        "không thay đổi.",
+        "Tất cả báo động và cảnh báo chưa có người nhận xử lý theo bộ lọc này, kể cả ở các trang khác, "
+        "chuyển sang tên bạn. Báo động đến sau khi trang này hiện ra vẫn phát chuông; báo động đang tạm "
+        "tắt chuông không thay đổi.",
         "All alarms and alerts that match this filter and are not acknowledged become yours, also on other "
         "pages. Alarms that came after this page was shown go on sounding; silenced ones stay as they are.",
     ),
@@ -50,7 +50,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "silence-end": ("Bật chuông lại", "End"),
     "silence-means": (
         "Báo động của quy tắc này ở camera này không phát chuông đến hết thời gian. Thiết bị vẫn gửi "
-        "báo động; báo động vẫn chờ người nhận, không bị đóng và không bị xóa.",
+        "báo động; báo động vẫn chờ người nhận xử lý, không bị đóng và không bị xóa.",
         "Alarms of this rule at this camera do not sound until the time is over. The gateway goes on "
         "reporting them; they stay open, and none is closed or deleted.",
     ),
@@ -64,10 +64,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "Đã kết thúc {count} báo động, cảnh báo. Kết luận: {outcome}.",
         "Alarms and alerts closed: {count}. Outcome: {outcome}.",
     ),
-    "silenced-until": (
-        "Tắt chuông đến {time} · {who}: {why}",
-        "silenced until {time} · {who}: {why}",
-    ),
+    "silenced-until": ("Tắt chuông đến {time} · {who}: {why}", "silenced until {time} · {who}: {why}"),
     "silenced-now": ("Đang tắt chuông: {count}", "Silenced now: {count}"),
     "silences": ("Các lần tạm tắt chuông", "Silences"),
     "silences-past": ("Đã kết thúc", "Over"),
@@ -131,7 +128,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "handover-taken": ("{who} nhận lúc {time}", "{who} took over at {time}"),
     "handover-items": ("{count} dòng chưa xong", "{count} rows open"),
     "handover-counts": (
-        "{alarms} dòng báo động, trong đó {waiting} chưa có người nhận; {others} cảnh báo khác",
+        "{alarms} dòng báo động, trong đó {waiting} chưa có người nhận xử lý; {others} cảnh báo khác",
         "{alarms} rows of alarms, {waiting} of them not acknowledged; {others} other alerts",
     ),
     "handover-more": ("và {count} mục nữa", "and {count} more"),

@@ -42,7 +42,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "{count} shorter outages are left out; the table of outages (CSV) has all.",
     ),
     "availability-more-cameras": (
-        "Không in {count} camera khác cũng dưới 100%.",
+        "Còn {count} camera khác dưới 100%, không in ở đây.",
         "{count} more cameras below 100% are left out.",
     ),
     "availability-worst": ("Camera có tỷ lệ thấp nhất", "Cameras with the lowest availability"),

@@ -44,7 +44,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "command-all-cameras": ("Tất cả camera", "All cameras"),
     "command-for": ("Trong", "For"),
     "command-every": ("Cách nhau", "One picture every"),
-    "command-end-now": ("Trở lại như cấu hình", "As configured again"),
+    "command-end-now": ("Trở lại theo cấu hình", "As configured again"),
     "command-storm-end-now": ("Kết thúc ngay", "End it now"),
     "command-event-id": ("Mã sự kiện", "Id of the event"),
     "command-hold-it": ("Giữ lại", "Hold"),
@@ -150,7 +150,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "{camera}: arm the rule {rule} for {time}, also outside its schedule",
     ),
     "command-says-override-end": (
-        "{camera}: đưa quy tắc {rule} trở lại như cấu hình",
+        "{camera}: đưa quy tắc {rule} trở lại theo cấu hình",
         "{camera}: return the rule {rule} to its configuration",
     ),
     "command-says-relearn": ("{camera}: học lại góc nhìn", "{camera}: learn its view again"),
@@ -205,8 +205,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "masks-of": ("Các phần hình bị che của {camera}", "Masks of {camera}"),
     "masks-what": (
         "Trong phần không phân tích, camera không phát hiện chuyển động, người hay phương tiện, nên mọi quy "
-        "tắc đều không thấy gì ở đó. Phần bôi đen vẫn được phân tích, nhưng bị tô đen trước khi ảnh rời "
-        "thiết bị.",
+        "tắc đều không phát hiện được gì ở đó. Phần bôi đen vẫn được phân tích, nhưng có màu đen trong "
+        "các ảnh mà thiết bị gửi đi.",
         "In an area that is not analysed neither motion nor objects are detected, so no rule sees anything "
         "there. An area that is blacked out is analysed, but is black in each picture that leaves the "
         "gateway.",
@@ -223,21 +223,22 @@ WORDS: dict[str, tuple[str, str]] = {
     "masks-ignored": ("Phần không phân tích", "Not analysed"),
     "masks-private": ("Phần bôi đen", "Blacked out"),
     "masks-what-here": (
-        "Dùng cho nơi gây báo nhầm như đồng hồ trên hình, cờ, cây. Quy tắc không thấy gì ở đó.",
+        "Dùng cho nơi gây báo nhầm như đồng hồ trên hình, cờ, cây. Quy tắc không phát hiện được gì ở đó.",
         "For what causes false alarms, such as a clock in the picture, flags or trees. No rule sees anything "
         "there.",
     ),
     "masks-what-private": (
-        "Dùng cho nơi riêng tư như cửa sổ nhà dân. Trong ảnh mà thiết bị gửi đi, chỗ đó có màu đen.",
+        "Dùng cho nơi riêng tư như cửa sổ nhà dân. Trong ảnh mà thiết bị gửi đi, chỗ đó bị bôi đen.",
         "For private places such as windows of homes: black in the pictures that leave the gateway.",
     ),
     "mask-add": ("Thêm một phần", "Add an area"),
     "mask-remove": ("Bỏ phần đang chọn", "Remove the chosen area"),
     "mask-points": ("Tọa độ", "Points"),
     "mask-points-hint": (
-        "Mỗi đỉnh gồm hai số từ 0 đến 1 (ngang, dọc), các đỉnh cách nhau bằng dấu phẩy, các phần cách nhau "
-        "bằng dấu chấm phẩy.",
-        "Each point is two numbers in 0..1 (across, down). Commas separate the points, semicolons the areas.",
+        "Mỗi đỉnh gồm hai số từ 0 đến 1, ngang rồi dọc, cách nhau bằng dấu cách. Các đỉnh cách nhau bằng dấu "
+        "phẩy, các phần cách nhau bằng dấu chấm phẩy.",
+        "Each point is two numbers in 0..1, across and down, with a space between them. Commas separate the "
+        "points, semicolons the areas.",
     ),
     "mask-corner": (
         "{field} PART, đỉnh NUMBER: di chuyển bằng phím mũi tên, xóa bằng phím Delete",
@@ -248,7 +249,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "{field} PART: the arrow keys move it, Delete removes it",
     ),
     "masks-draw": (
-        "Kéo một phần để di chuyển; kéo một góc để sửa; kéo điểm nhỏ giữa hai góc để thêm góc; phím Delete "
+        "Kéo một phần để di chuyển; kéo một góc để sửa; kéo chấm nhỏ giữa hai góc để thêm góc; phím Delete "
         "xóa góc hoặc phần đang chọn. Màu xám: không phân tích. Màu đen: bôi đen. Nét vàng: vùng và vạch ảo "
         "của các quy tắc.",
         "Drag an area to move it; drag a corner to change it; drag a small point between two corners to add "
@@ -282,15 +283,16 @@ WORDS: dict[str, tuple[str, str]] = {
     "masks-before": ("Hiện nay", "Now"),
     "masks-after": ("Sau khi đổi", "After the change"),
     "masks-effect-counts": (
-        "Thêm hoặc vẽ lại {added} phần; bỏ hoặc vẽ lại {removed} phần.",
-        "Areas added or drawn again: {added}; removed or drawn again: {removed}.",
+        "Phần mới: {added}; phần bỏ đi: {removed}. Phần vẽ lại được tính vào cả hai.",
+        "New areas: {added}; removed areas: {removed}. A redrawn area counts as one of each.",
     ),
     "masks-effect-share": (
         "Phần hình không phân tích: hiện nay {before}%, sau khi đổi {after}%.",
         "Not analysed: {before}% of the picture now, {after}% after the change.",
     ),
     "masks-effect-hidden": (
-        "Quy tắc {rule} sẽ không thấy gì: toàn bộ vùng hoặc vạch ảo nằm trong phần không phân tích.",
+        "Quy tắc {rule} sẽ không phát hiện được gì: toàn bộ vùng hoặc vạch ảo nằm trong phần không phân "
+        "tích.",
         "The rule {rule} will see nothing: its whole zone or line is in areas that are not analysed.",
     ),
     "masks-effect-part": (
@@ -316,7 +318,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "A camera with blacked-out areas makes no clips, unless its configuration permits that.",
     ),
     "masks-effect-clips": (
-        "Không còn phần bôi đen nào nên camera lại lưu video của các sự kiện.",
+        "Không còn phần bôi đen nào nên thiết bị lại lưu video của các sự kiện.",
         "No area is blacked out any more, so the camera makes clips of its events again.",
     ),
     "command-error-rehearsal": (
@@ -335,7 +337,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "Đang bật, kể cả ngoài lịch, đến {time}",
         "Armed, also outside its schedule, until {time}",
     ),
-    "override-end": ("Trở lại như cấu hình…", "Return to its configuration…"),
+    "override-end": ("Trở lại theo cấu hình…", "Return to its configuration…"),
     "command-hold-event": ("Giữ lại chứng cứ trên thiết bị", "Hold the evidence on the gateway"),
     "recorder-open": ("Mở kênh {channel} trên đầu ghi", "Open channel {channel} on the recorder"),
     # claims of boxes, and their withdrawal
@@ -343,8 +345,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "claims": ("Yêu cầu nhận điểm", "Claims of sites"),
     "claims-say": (
         "Khi lắp một thiết bị mới, kỹ thuật viên chọn điểm và thiết bị gửi yêu cầu nhận điểm đó. Yêu cầu "
-        "được xác nhận tại máy điều khiển, không phải trên trang này. Nếu chọn nhầm điểm, cán bộ mở yêu cầu "
-        "và thu hồi.",
+        "được xác nhận tại máy điều khiển, không phải trên trang này. Nếu kỹ thuật viên chọn nhầm điểm, "
+        "cán bộ mở yêu cầu và thu hồi.",
         "When a technician installs a new box and chooses its site, the box claims this site. Claims are "
         "confirmed on the control machine, not on this page. If the site is wrong, an officer opens the "
         "claim and withdraws it.",
@@ -353,12 +355,17 @@ WORDS: dict[str, tuple[str, str]] = {
     "claims-waiting-now": ("Đang chờ xác nhận", "Waiting"),
     "claims-wrong-now": ("Không khớp", "Do not fit"),
     "claim-box": ("Thiết bị", "Box"),
+    "board-unknown": ("không rõ bo mạch", "unknown board"),
     "claim-who": ("Người lắp đặt", "Claimed by"),
     "claim-cameras": ("Camera tìm thấy", "Cameras found"),
     "claim-verdict": ("Kết quả kiểm tra", "Verdict"),
     "claim-verdict-is": (
         "{green} tốt, {yellow} lưu ý, {red} lỗi",
         "{green} green, {yellow} yellow, {red} red",
+    ),
+    "claim-verdict-none": (
+        "chưa kiểm tra khi gửi; xem biên bản ở trang của điểm",
+        "not examined when it was sent: see the report on the site's page",
     ),
     "claim-distance": ("Cách tọa độ của điểm", "From the site"),
     "claim-metres": ("{metres} m (±{accuracy} m)", "{metres} m (±{accuracy} m)"),
@@ -376,8 +383,8 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "claim-withdraw": ("Thu hồi", "Withdraw"),
     "claim-withdraw-means": (
-        "Thiết bị không còn thuộc điểm này. Sự kiện đã ghi được giữ riêng trên thiết bị; chứng thư bị thu "
-        "hồi.",
+        "Thiết bị không còn thuộc điểm này. Các sự kiện đã ghi sẽ được giữ riêng trên thiết bị; chứng thư bị "
+        "thu hồi.",
         "The box no longer stands at this site. Its events stay apart on the box; its certificate is "
         "revoked.",
     ),

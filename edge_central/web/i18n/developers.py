@@ -35,7 +35,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "webhook-severity": ("Từ mức", "From severity"),
     "webhook-when": ("Thời điểm gửi", "Posted"),
     "webhook-at-once": ("ngay khi có", "at once"),
-    "webhook-after": ("sau {span} chưa có người nhận", "after {span} without an acknowledgement"),
+    "webhook-after": ("sau {span} chưa có người nhận xử lý", "after {span} without an acknowledgement"),
     "webhook-state": ("Tình trạng", "State"),
     "webhook-all-wards": ("tất cả", "all"),
     "webhook-not-begun": ("chưa hoạt động", "not started yet"),
@@ -96,7 +96,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "Not turned on. Load the page again and try once more.",
     ),
     "push-no-service": (
-        "Trình duyệt không kết nối được với dịch vụ thông báo của hãng. Máy này cần có internet.",
+        "Trình duyệt không kết nối được với dịch vụ thông báo của hãng. Máy này cần có Internet.",
         "The browser does not reach the push service of its maker. This device needs the internet.",
     ),
     "push-devices": ("Máy nhận thông báo", "Devices with notifications"),

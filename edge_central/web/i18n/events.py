@@ -60,10 +60,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "rule-camera-down": ("Camera mất hình", "Camera down"),
     "rule-camera-degraded": ("Camera hình kém", "Camera degraded"),
     "rule-tamper": ("Camera bị can thiệp", "Camera tampered with"),
-    "rule-rule-muted": (
-        "Quy tắc bị thay đổi bằng lệnh",
-        "Rule changed by a command",
-    ),
+    "rule-rule-muted": ("Quy tắc bị thay đổi bằng lệnh", "Rule changed by a command"),
     "rule-view-relearned": ("Học lại góc nhìn theo yêu cầu", "View relearned on request"),
     "rule-disk": ("Ổ đĩa sắp đầy", "Disk nearly full"),
     "rule-temperature": ("Thiết bị quá nóng", "Gateway is too hot"),
@@ -123,13 +120,13 @@ WORDS: dict[str, tuple[str, str]] = {
     "scene": ("Toàn cảnh", "Scene"),
     "scene-alt": ("Ảnh toàn cảnh của {camera}", "The whole picture of {camera}"),
     "scene-says": (
-        "Toàn cảnh {camera}: khung vàng là người, phương tiện được phát hiện, góc trái trên của khung ở "
+        "Toàn cảnh {camera}: khung vàng là người, phương tiện được phát hiện, góc trên bên trái của khung ở "
         "{across}% từ trái, {down}% từ trên",
         "The scene of {camera}: the yellow frame is the object; its upper left corner is at {across} % from "
         "the left, {down} % from the top",
     ),
     "scene-says-place": (
-        "Toàn cảnh {camera}: khung vàng là người, phương tiện được phát hiện, góc trái trên của khung ở "
+        "Toàn cảnh {camera}: khung vàng là người, phương tiện được phát hiện, góc trên bên trái của khung ở "
         "{across}% từ trái, {down}% từ trên; vùng hoặc vạch ảo {place} được vẽ cùng",
         "The scene of {camera}: the yellow frame is the object; its upper left corner is at {across} % from "
         "the left, {down} % from the top; the zone or line {place} is drawn too",
@@ -163,6 +160,26 @@ WORDS: dict[str, tuple[str, str]] = {
         "This configuration was received after the event; the one at that time may have been different.",
     ),
     "snapshot-waits": ("Ảnh đang được gửi về.", "The picture is on its way."),
+    "paper": ("Văn bản", "Document"),
+    "paper-signed": ("Biên bản nghiệm thu đã ký", "Signed commissioning report"),
+    "paper-report": ("Biên bản nghiệm thu chưa ký", "Commissioning report without a signature"),
+    "paper-examination": (
+        "Kết quả kiểm tra sau khi trung tâm xác nhận",
+        "Examination after the confirmation",
+    ),
+    "paper-earlier": ("{count} văn bản trước đó", "{count} earlier documents"),
+    "paper-many": (
+        "thiết bị đã gửi {count} văn bản loại này, là số tối đa được lưu đủ thời hạn; văn bản gửi thêm chỉ "
+        "được lưu như ảnh.",
+        "the gateway has sent {count}, the most that are stored for their whole time; further ones are "
+        "stored only for as long as pictures.",
+    ),
+    "paper-open": ("Mở văn bản", "Open the document"),
+    "paper-sealed": (
+        "Tải văn bản đã mã hóa, chỉ mở được bằng khóa của trung tâm",
+        "Download the encrypted document; only the centre's key opens it",
+    ),
+    "paper-waits": ("Văn bản chưa về đến trung tâm.", "The document has not arrived yet."),
     "snapshot-none": ("Sự kiện này không có ảnh.", "This event has no picture."),
     "snapshot-sealed": (
         "Ảnh được mã hóa; chỉ người giữ khóa của trung tâm mở được.",
@@ -178,10 +195,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "object": ("Người, phương tiện", "Object"),
     "duration": ("Kéo dài", "Lasted"),
     "happened": ("Thời điểm xảy ra", "Happened at"),
-    "event-command-of": (
-        "{who} gửi lúc {time}. Lý do: {why}.",
-        "Sent by {who}, {time}. Reason: {why}.",
-    ),
+    "event-command-of": ("{who} gửi lúc {time}. Lý do: {why}.", "Sent by {who}, {time}. Reason: {why}."),
     "arrived": ("Đến trung tâm lúc", "Reached the centre"),
     "masked": ("tạm không báo động", "muted"),
     "event-masked": (
@@ -198,10 +212,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "There is a clip of {seconds} s on the gateway, from {away} s after the event on.",
     ),
     "clip-missing": ("Không có video: {why}", "There is no clip: {why}"),
-    "clip-none": (
-        "Thiết bị không có video của sự kiện này.",
-        "The gateway has no clip of this event.",
-    ),
+    "clip-none": ("Thiết bị không có video của sự kiện này.", "The gateway has no clip of this event."),
     "clip-not-yet": ("Chưa có thông tin về video.", "Nothing is known of a clip yet."),
     "clip-recording": (
         "Sự kiện đang diễn ra. Yêu cầu bây giờ thì video được gửi về sau khi ghi xong.",

@@ -29,10 +29,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "modem-unknown": ("không rõ", "unknown"),
     "modem-initializing": ("đang khởi động", "starting"),
     "modem-locked": ("SIM bị khóa", "locked"),
-    "modem-disabled": ("đang tắt", "off"),
-    "modem-disabling": ("đang được tắt", "is switched off"),
-    "modem-enabling": ("đang được bật", "is switched on"),
-    "modem-enabled": ("chưa đăng ký mạng", "not registered"),
+    "modem-disabled": ("đã tắt", "off"),
+    "modem-disabling": ("đang trong quá trình tắt", "is switched off"),
+    "modem-enabling": ("đang trong quá trình bật", "is switched on"),
+    "modem-enabled": ("chưa đăng ký được vào mạng", "not registered"),
     "modem-searching": ("đang tìm mạng", "searches a network"),
     "modem-registered": ("đã đăng ký mạng, chưa kết nối", "registered, not connected"),
     "modem-disconnecting": ("đang ngắt kết nối", "disconnects"),
@@ -162,10 +162,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "fleet-versions": ("Phiên bản phần mềm", "Versions"),
     "fleet-models": ("Mô hình nhận dạng", "Models"),
     "fleet-others": ("và {count} loại khác", "and {count} others"),
-    "fleet-wanted": (
-        "Phiên bản chung của các thiết bị: {version}.",
-        "Version of the fleet: {version}.",
-    ),
+    "fleet-wanted": ("Phiên bản chung của các thiết bị: {version}.", "Version of the fleet: {version}."),
     "fleet-wanted-unknown": (
         "Chưa rõ phiên bản chung của các thiết bị.",
         "The version of the fleet is not known yet.",
@@ -220,10 +217,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "differs-camera-missing": ("Thiếu camera có trong danh sách", "Cameras of the sheet are missing"),
     "differs-camera-unknown": ("Camera không có trong danh sách", "Cameras that are not in the sheet"),
     "differs-other-version": ("Khác phiên bản chung", "Another version than the fleet"),
-    "differs-release-reverted": (
-        "Cập nhật không thành công, đã quay về bản cũ",
-        "Went back from an update",
-    ),
+    "differs-release-reverted": ("Cập nhật không thành công, đã quay về bản cũ", "Went back from an update"),
     "differs-config-on-trial": ("Đang thử cấu hình mới", "A new configuration is on trial"),
     "differs-config-reverted": (
         "Cấu hình mới không đạt, đã quay về cấu hình cũ",
@@ -231,10 +225,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "differs-model-reverted": ("Mô hình mới không đạt, đã quay về mô hình cũ", "Went back from a new model"),
     "differs-rule-changed": ("Có quy tắc đã đổi bằng lệnh", "A rule was changed by a command"),
-    "differs-masks-changed": (
-        "Có phần hình bị che đã đổi bằng lệnh",
-        "Masks were changed by a command",
-    ),
+    "differs-masks-changed": ("Có phần hình bị che đã đổi bằng lệnh", "Masks were changed by a command"),
     "config-origin-file": ("tệp trên thiết bị", "file"),
     "config-origin-pushed": ("gửi từ xa", "pushed"),
     "config-origin-trial": ("đang thử", "on trial"),
@@ -271,7 +262,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "rollout-why": ("Lý do dừng", "Reason of the stop"),
     "rollout-stop": ("Dừng triển khai", "Stop the roll-out"),
     "rollout-stop-means": (
-        "Không đợt nào bắt đầu thêm. Đợt đang chạy sẽ tự hoàn tất. Muốn tiếp tục, người vận hành chạy lại "
+        "Không có thêm đợt nào bắt đầu. Đợt đang chạy sẽ tự hoàn tất. Muốn tiếp tục, người vận hành chạy lại "
         "rollout.yml.",
         "No further batch begins. The batch that is under way ends by itself. To continue, an operator runs "
         "rollout.yml again.",

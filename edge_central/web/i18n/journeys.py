@@ -132,7 +132,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "journey-reject-of": ("Loại bỏ: {where}, {time}", "Reject: {where}, {time}"),
     "journey-cameras": ("Các camera lân cận: {count}", "Neighbouring cameras: {count}"),
     "journey-distance": ("Khoảng cách", "Distance"),
-    "journey-window": ("Thời gian di chuyển được tìm", "Travel time that is searched"),
+    "journey-window": ("Thời gian di chuyển dùng để tìm", "Travel time that is searched"),
     "journey-from-to": ("{low} đến {high}", "{low} to {high}"),
     "journey-learnt-of": ("theo số liệu của {count} lượt đi qua", "learnt from {count} passages"),
     "journey-by-map": ("theo khoảng cách trên bản đồ", "by the distance on the map"),

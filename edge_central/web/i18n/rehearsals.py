@@ -173,13 +173,13 @@ WORDS: dict[str, tuple[str, str]] = {
     "rehearsal-labels": ("Loại", "Objects"),
     "rehearsal-points": ("Tọa độ vùng hoặc vạch ảo", "Points of the zone or line"),
     "rehearsal-points-hint": (
-        "Mỗi đỉnh gồm x và y, từ 0 đến 1, tính từ góc trên bên trái của hình; các đỉnh cách nhau bằng "
-        "dấu phẩy. Nếu thay đổi, bản nháp dùng một vùng hoặc vạch ảo riêng.",
-        "Each point is x and y in 0..1 from the upper left corner of the picture; commas separate the "
-        "points. If they change, the draft gets a zone or line of its own.",
+        "Mỗi đỉnh gồm x và y, từ 0 đến 1, cách nhau bằng dấu cách, tính từ góc trên bên trái của hình; các "
+        "đỉnh cách nhau bằng dấu phẩy. Nếu thay đổi, bản nháp dùng một vùng hoặc vạch ảo riêng.",
+        "Each point is x and y in 0..1, with a space between them, from the upper left corner of the "
+        "picture; commas separate the points. If they change, the draft gets a zone or line of its own.",
     ),
     "rehearsal-draw": (
-        "Kéo một góc để sửa vùng; kéo điểm nhỏ giữa hai góc để thêm góc; phím Delete xóa góc đang chọn.",
+        "Kéo một góc để sửa vùng; kéo chấm nhỏ giữa hai góc để thêm góc; phím Delete xóa góc đang chọn.",
         "Drag a corner to change the zone; drag a small point between two corners to add one; Delete removes "
         "the chosen corner.",
     ),
@@ -188,11 +188,11 @@ WORDS: dict[str, tuple[str, str]] = {
         "Drag an end to change the line.",
     ),
     "rehearsal-corner": (
-        "Điểm NUMBER: di chuyển bằng phím mũi tên",
+        "Đỉnh NUMBER: di chuyển bằng phím mũi tên",
         "Point NUMBER: the arrow keys move it",
     ),
     "rehearsal-part-corner": (
-        "Phần loại trừ PART, điểm NUMBER: di chuyển bằng phím mũi tên",
+        "Phần loại trừ PART, đỉnh NUMBER: di chuyển bằng phím mũi tên",
         "Excluded part PART, point NUMBER: the arrow keys move it",
     ),
     "rehearsal-part-add": ("Thêm phần loại trừ", "Add an excluded part"),
@@ -242,13 +242,13 @@ WORDS: dict[str, tuple[str, str]] = {
         "Points of a zone: 3 to 64, each of two numbers in 0..1, and no edge crosses another.",
     ),
     "rehearsal-error-excluded": (
-        "Các phần loại trừ: nhiều nhất 16 phần, cách nhau bằng dấu chấm phẩy, mỗi phần từ 3 điểm có hai số "
-        "từ 0 đến 1, các cạnh không cắt nhau.",
+        "Các phần loại trừ: nhiều nhất 16 phần, cách nhau bằng dấu chấm phẩy, mỗi phần ít nhất 3 đỉnh, mỗi "
+        "đỉnh gồm hai số từ 0 đến 1, các cạnh không cắt nhau.",
         "Excluded parts: at most 16, separated by semicolons, each of at least 3 points of two numbers in "
         "0..1, and no edge crosses another.",
     ),
     "rehearsal-error-line": (
-        "Tọa độ vạch ảo: đúng 2 điểm, mỗi điểm hai số từ 0 đến 1.",
+        "Tọa độ vạch ảo: đúng 2 đầu, mỗi đầu gồm hai số từ 0 đến 1.",
         "Points of a line: exactly 2, each of two numbers in 0..1.",
     ),
     # --- the result

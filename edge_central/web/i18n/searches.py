@@ -88,7 +88,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "search-height": ("Chiều cao (% của hình)", "Height (% of the picture)"),
     "search-speed": (
         "Tốc độ (số lần chiều dài của phương tiện, hoặc chiều cao của người, mỗi giây)",
-        "Speed (own lengths a second, of a person the height)",
+        "Speed (lengths of the object a second; heights, for a person)",
     ),
     "search-speed-km-h": ("Tốc độ ước lượng (km/h)", "Estimated speed (km/h)"),
     "search-speed-hint": (
@@ -99,9 +99,12 @@ WORDS: dict[str, tuple[str, str]] = {
     "search-most": ("đến", "at most"),
     "search-still": ("Đứng yên ít nhất (giây)", "Stood still for at least (seconds)"),
     "search-for": ("Có trong hình ít nhất (giây)", "In sight for at least (seconds)"),
-    "search-line": ("Đi qua một vạch trên hình của {camera}", "Crossing a line in the picture of {camera}"),
+    "search-line": (
+        "Đi qua một vạch ảo trên hình của {camera}",
+        "Crossing a line in the picture of {camera}",
+    ),
     "search-line-hint": (
-        "Không bắt buộc. Bấm vào hai nơi trong hình, hoặc ghi vị trí hai đầu vạch.",
+        "Không bắt buộc. Bấm vào hai nơi trong hình, hoặc ghi vị trí hai đầu vạch ảo.",
         "Not required. Click two places in the picture, or give the two ends of the line.",
     ),
     "search-line-no-picture": (
@@ -109,7 +112,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "There is no whole picture of this camera: judge the places in the frame.",
     ),
     "search-line-says": (
-        "Hình của camera với vạch đã chọn. Bấm hai lần để chọn hai đầu; bốn ô dưới đây có cùng nội dung.",
+        "Hình của camera với vạch ảo đã chọn. Bấm hai lần để chọn hai đầu; bốn ô dưới đây có cùng nội dung.",
         "Picture of the camera with the chosen line. Two clicks choose its ends; so do the four fields.",
     ),
     "search-line-x1": ("Đầu thứ nhất, % từ trái", "First end, % from the left"),
@@ -117,10 +120,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "search-line-x2": ("Đầu thứ hai, % từ trái", "Second end, % from the left"),
     "search-line-y2": ("Đầu thứ hai, % từ trên", "Second end, % from the top"),
     "search-error-line": (
-        "Ghi đủ bốn số của vạch, từ 0 đến 100, hoặc để trống cả bốn.",
+        "Ghi đủ bốn số của vạch ảo, từ 0 đến 100, hoặc để trống cả bốn.",
         "Give all four numbers of the line, from 0 to 100, or none.",
     ),
-    "search-crosses": ("Đi qua vạch", "Crosses the line"),
+    "search-crosses": ("Đi qua vạch ảo", "Crosses the line"),
     "passages-of-camera": ("Tìm lượt đi qua của camera này", "Search passages of this camera"),
     "search-second": ("Sau đó qua camera thứ hai", "And then at a second camera"),
     "search-second-hint": (
@@ -248,7 +251,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "passage-speed": ("Tốc độ", "Speed"),
     "passage-speed-is-vehicle": (
         "{speed} lần chiều dài của phương tiện mỗi giây",
-        "{speed} own lengths a second",
+        "{speed} lengths of the object a second",
     ),
     "passage-speed-is-person": (
         "{speed} lần chiều cao của người mỗi giây",
@@ -256,7 +259,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "passage-speed-is-other": (
         "{speed} lần chiều dài của người, phương tiện mỗi giây",
-        "{speed} own lengths a second",
+        "{speed} lengths of the object a second",
     ),
     "passage-speed-m-s": (
         "khoảng {speed} ± {error} km/h (ước lượng, không dùng để xử phạt)",

@@ -74,7 +74,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "traffic-direction-b-to-a": ("Từ B sang A", "From B to A"),
     "traffic-direction-": ("Số đếm được", "Counted"),
     "traffic-direction-means": (
-        "Nhìn từ điểm đầu đến điểm cuối của vạch ảo, bên A ở bên trái.",
+        "Nhìn từ đầu thứ nhất đến đầu thứ hai của vạch ảo, bên A ở bên trái.",
         "Looking from the line's first point to the second, side A is on the left.",
     ),
     "traffic-by-time": ("Theo thời gian", "By time"),
@@ -93,10 +93,12 @@ WORDS: dict[str, tuple[str, str]] = {
     "traffic-levels-mean": (
         "Mức ùn tắc so tốc độ các xe đang chạy với tốc độ khi đường thông thoáng ở chính camera này: trên "
         "67% là thông thoáng, trên 40% là đông, thấp hơn là chậm; đứng yên là 9 trên 10 xe không chạy. Xe đỗ "
-        "không tính. Ngưỡng lấy theo sổ tay HCM 2010 của Mỹ, chưa hiệu chỉnh cho đường ở đây.",
+        "không tính. Ngưỡng lấy theo sổ tay Highway Capacity Manual 2010 của Mỹ, chưa hiệu chỉnh cho đường ở "
+        "đây.",
         "Congestion compares the speed of the vehicles that move with the free-flow speed at this camera: "
         "above 67% is free, above 40% busy, below slow; standing means that nine of ten do not move. Parked "
-        "vehicles do not count. The thresholds are those of the HCM 2010, not calibrated for the roads here.",
+        "vehicles do not count. The thresholds are those of the Highway "
+        "Capacity Manual 2010 (USA), not calibrated for the roads here.",
     ),
     "traffic-free-flow-m": (
         "Tốc độ khi thông thoáng: khoảng {speed} m/s, từ {quarters} khoảng 15 phút của hai tuần.",
@@ -116,7 +118,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "traffic-turns": ("Hướng đi", "Turning movements"),
     "traffic-turns-lead": (
         "Mỗi người, mỗi xe được tính từ vạch ảo đầu tiên đến vạch ảo cuối cùng đi qua, khi đã ra khỏi hình "
-        "hoặc 5 phút sau lần qua vạch cuối. Cùng một vạch theo chiều ngược lại là quay đầu.",
+        "hoặc 5 phút sau lần qua vạch ảo cuối. Cùng một vạch ảo theo chiều ngược lại là quay đầu.",
         "Each object counts from the first line that it crossed to the last one, once it is out of sight or "
         "five minutes after its last crossing. The same line in the other direction: it came back.",
     ),
@@ -133,9 +135,9 @@ WORDS: dict[str, tuple[str, str]] = {
         "No data of the movements that end with line {line}.",
     ),
     "traffic-turns-only": (
-        "{count} lượt nữa ({percent}% tổng số) chỉ qua một vạch ảo: bắt đầu hoặc kết thúc ở giữa các vạch, "
-        "hoặc thiết bị mất dấu khi bị che khuất. Không tính vào các bảng trên; vì vậy số của mỗi hướng đi có "
-        "thể thấp hơn thực tế.",
+        "{count} lượt nữa ({percent}% tổng số) chỉ qua một vạch ảo: bắt đầu hoặc kết thúc ở giữa các "
+        "vạch ảo, hoặc thiết bị mất dấu khi bị che khuất. Không tính vào các bảng trên; vì vậy số của mỗi "
+        "hướng đi có thể thấp hơn thực tế.",
         "{count} more ({percent}% of all) crossed one line only: they began or ended between the lines, or "
         "were lost from sight behind others. They are not in the tables above, so each movement may be too "
         "low.",

@@ -6,6 +6,7 @@ It reads new events by cursor, and compares all rows of small tables with those 
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -39,14 +40,13 @@ POLL_EVERY_S = 0.3
 """Poll interval while there are listeners: a change arrives within a second, plus reading and sending."""
 POLL_RARELY_S = 2.0
 RETRY_S = 2.0
-CHECK_EVERY_S = 10.0
-"""Interval of session checks: a stream ends at most this long after its session."""
+FIRST_POLL_S = 5.0
+CHECK_EVERY_S = 10.0  # interval of session checks: a stream ends at most this long after its session
 SEEN_EVERY_S = 60.0
 CLEAN_EVERY_S = 3_600.0
 MOST_EVENTS = 1_000
 """Events of one poll; with more of them, all listeners get ``stale`` and load their page again."""
-NEWEST = 100
-"""Rows of tables that grow."""
+NEWEST = 100  # rows of tables that grow
 NEWEST_SEARCHES = 20
 
 
@@ -61,7 +61,7 @@ WatchedRows = Mapping[object, WatchedRow]
 
 
 def changes(kind: str, before: WatchedRows, now: WatchedRows) -> list[LiveMessage]:
-    """New and changed rows; a removed row in its last form, with ``gone``."""
+    """New and changed rows; a removed row as it was last, with ``gone``."""
     new = [row for key, row in now.items() if before.get(key) != row]
     gone = [
         WatchedRow(row.ward, row.document | {"gone": True}, row.account)
@@ -195,11 +195,15 @@ class DatabaseFollower:
         self._cursor: int | None = None
         self._shown: dict[str, WatchedRows] = {}
         self._error: str | None = None
+        self._has_polled = threading.Event()
         self._checked_mono = self._seen_mono = clock.monotonic()
         self._cleaned_mono = clock.monotonic() - CLEAN_EVERY_S
 
     def start(self) -> None:
+        """Start the thread and wait for its first poll, because listeners miss the changes before it.
+        A database that does not answer delays the console by ``FIRST_POLL_S`` only."""
         self.loop.start()
+        self._has_polled.wait(FIRST_POLL_S)
 
     def stop(self) -> None:
         self.loop.stop()
@@ -209,6 +213,7 @@ class DatabaseFollower:
         while not loop.stopping:
             loop.beat()
             patience_s = self._step()
+            self._has_polled.set()
             if self._hub.count:
                 loop.wait(patience_s)
             else:

@@ -24,8 +24,8 @@ MOST_QUEUED = 500
 
 @dataclass(frozen=True, slots=True)
 class LiveMessage:
-    """Sent to the listeners whose scope contains ``ward``; None: to all. ``account``: of them only to the
-    streams of this account, and of administrators."""
+    """A message for the listeners whose scope contains ``ward``; None: for all. With ``account``, only the
+    streams of this account and of administrators get it."""
 
     kind: str
     ward: str | None
@@ -47,10 +47,8 @@ class LiveListener:
     """The stream of one browser or program. Used on the event loop only."""
 
     scope: Scope
-    key: str
-    """Key of the session or token that opened the stream."""
-    person: bool
-    """True for a session, which counts as used while its stream is open; False for a token."""
+    key: str  # key of the session or token that opened the stream
+    person: bool  # True for a session, which counts as used while its stream is open; False for a token
     account: str = ""
     is_admin: bool = False
     newest_number: int = 0  # number of the newest message that was offered to it
@@ -87,8 +85,7 @@ class LiveHub:
         self._listeners: set[LiveListener] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
-        self.joined = threading.Event()
-        """Set when a listener joins: the follower then polls at once."""
+        self.joined = threading.Event()  # set when a listener joins: the follower then polls at once
 
     # --- any thread
 

@@ -15,12 +15,9 @@ from edge_central.web.live.hub import STALE, LiveHub, LiveListener
 from edge_central.web.request_handler import Principal, RequestHandler
 
 MOST_LISTENERS = 200
-MOST_OF_ONE = 20
-"""Streams and waiting questions of one session or token."""
-MOST_OF_ACCOUNT = 40
-"""In all its sessions: an account that logs in ten times must not take all streams."""
-KEEPALIVE_S = 15.0
-"""Proxies close a connection that is silent for a minute."""
+MOST_OF_ONE = 20  # streams and waiting questions of one session or token
+MOST_OF_ACCOUNT = 40  # in all its sessions: an account that logs in ten times must not take all streams
+KEEPALIVE_S = 15.0  # proxies close a connection that is silent for a minute
 RETRY_MS = 2_000
 _MARK = re.compile(r"[0-9a-f]{8}-\d{1,15}")
 

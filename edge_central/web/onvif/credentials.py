@@ -1,7 +1,7 @@
 """Logins of ONVIF clients: a token as bearer, HTTP Digest, or a WS-UsernameToken with a digest.
 
-Only programs log in here, never a browser's cookie: no page of another site can use it. MD5 and SHA-1 are
-what ONVIF's clients can; with a password of 160 random bits neither can be guessed from a digest.
+Only programs log in here, never a browser's cookie: no page of another site can use it. ONVIF's clients
+support MD5 and SHA-1 only; a password of 160 random bits cannot be guessed from either digest.
 """
 
 from __future__ import annotations
@@ -79,13 +79,13 @@ class OnvifLogins:
             fields = parse_keqv_list(parse_http_list(header))
             target = urlunsplit(("", "", *urlsplit(fields.get("uri", ""))[2:4], ""))
         except (ValueError, IndexError):
-            raise NotLoggedIn("this is no digest") from None
+            raise NotLoggedIn("the header Authorization has no valid digest") from None
         if fields.get("qop") != "auth" or fields.get("algorithm", "MD5").upper() != "MD5":
-            raise NotLoggedIn("a digest has qop=auth and algorithm=MD5")
+            raise NotLoggedIn("a digest must have qop=auth and algorithm=MD5")
         if not self._is_own_nonce(fields.get("nonce", "")):
             raise NonceNotValid("the nonce is too old")
         if target != request.url.path + (f"?{request.url.query}" if request.url.query else ""):
-            raise NotLoggedIn("the digest is of another address")
+            raise NotLoggedIn("the digest was made for another address")
         uri = fields.get("uri", "")
         account, password, digest = self._account(connection, fields.get("username", ""))
         secret = _md5(f"{fields.get('username', '')}:{REALM}:{password}")
@@ -114,9 +114,11 @@ class OnvifLogins:
         created = parse_time(token.created)
         now = self._clock.now()
         if created is None or abs((created - now).total_seconds()) > CREATED_WITHIN_S:
-            raise NotLoggedIn("the time of the login is not the present one: set the clock of the client")
+            raise NotLoggedIn(
+                "the time of the login is too far from the present time: set the clock of the client"
+            )
         if not token.type.endswith(_DIGEST_TYPE):
-            raise NotLoggedIn("a WS-UsernameToken has a PasswordDigest")
+            raise NotLoggedIn("a WS-UsernameToken must have a PasswordDigest")
         try:
             nonce = base64.b64decode(token.nonce, validate=True)
         except ValueError:
@@ -139,8 +141,8 @@ class OnvifLogins:
             self._used[key] = now + lasts_s
 
     def _account(self, connection: Connection, name: str) -> tuple[Account | None, str, str]:
-        """A program, its password and the digest of its token. Without one a password that nobody has, so
-        that the answer takes as long."""
+        """The program of this name, its password and the digest of its token. If there is none, a random
+        password, so that the answer takes equally long."""
         found = accounts.program_with_digest(connection, name[:MAX_TEXT])
         account, digest = (None, secrets.token_hex()) if found is None else found
         return account, onvif_password(self._console_key, name[:MAX_TEXT], digest), digest

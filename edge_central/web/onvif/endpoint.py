@@ -198,7 +198,8 @@ class _Endpoint:
 
 
 class _SharedRead:
-    """Runs ``read`` once for all that ask before it has begun: an event wakes all requests that wait."""
+    """Runs ``read`` once for all callers that ask before it has begun: an event wakes all waiting requests
+    at the same time."""
 
     def __init__(self, read: Callable[[Request], Coroutine[None, None, bool]]) -> None:
         self._read = read
@@ -226,16 +227,17 @@ def _limits(soap: SoapRequest) -> tuple[float, int]:
     ]
     timeout_s = parse_duration(texts[0])
     if timeout_s is None:
-        raise invalid_argument("Timeout is a duration such as PT30S")
+        raise invalid_argument("Timeout must be a duration such as PT30S")
     if not re.fullmatch(r"\+?0{0,9}[1-9]\d{0,9}", texts[1]):
-        raise invalid_argument("MessageLimit is a whole number from 1 on")
+        raise invalid_argument("MessageLimit must be a whole number of at least 1")
     if timeout_s > MAX_TIMEOUT_S:
         raise timeout_too_long(MAX_TIMEOUT_S, MAX_MESSAGES)
     return timeout_s, min(int(texts[1]), MAX_MESSAGES)
 
 
 def _address(request: Request) -> str:
-    """Scheme and host as the client has called them: it may be behind a translation of addresses."""
+    """Scheme and host as the client has called them: the server may be behind a router that translates
+    addresses."""
     host = request.headers.get("host", "")
     if not _HOST.fullmatch(host):
         raise invalid_argument("the header Host is not a host")

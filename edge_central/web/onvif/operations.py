@@ -88,7 +88,7 @@ def _capabilities(call: OnvifCall) -> XmlText:
     wanted = {each.text for each in call.body.children if each.name == qualified("tds:Category")}
     categories = frozenset({"Device", "Events"} if not wanted or "All" in wanted else wanted)
     if not categories <= {"Device", "Events"}:
-        raise invalid_argument("there are the services Device and Events")
+        raise invalid_argument("the only services here are Device and Events")
     return answers.capabilities(call.facts, categories)
 
 
@@ -152,7 +152,7 @@ def _termination_s(call: OnvifCall, name: str, fault: str) -> float:
     if lasts_s is None:
         until = parse_time(found.text)
         if until is None:
-            raise invalid_argument("a termination time is a duration such as PT60S, or a time")
+            raise invalid_argument("a termination time must be a duration such as PT60S, or a time")
         lasts_s = (until - call.now).total_seconds()
     if not MIN_TERMINATION_S <= lasts_s <= MAX_TERMINATION_S:
         limits = [call.now + timedelta(seconds=each) for each in (MIN_TERMINATION_S, MAX_TERMINATION_S)]

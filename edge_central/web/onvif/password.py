@@ -1,8 +1,8 @@
 """The password with which a program logs in as ONVIF defines it.
 
-HTTP Digest and the digest of WS-UsernameToken need a password that the server knows, and of a token only the
-digest is stored. So the password is derived from that digest with a key of this server: neither the database
-nor a backup of it contains it, and it changes with the token.
+HTTP Digest and WS-UsernameToken need a password that the server knows, but only the digest of a token is
+stored. So the password is derived from that digest with a key of this server: neither the database nor a
+backup of it contains it, and it changes with the token.
 """
 
 from __future__ import annotations

@@ -41,8 +41,7 @@ from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page
 
 SEVERITIES = (9, 13, 17)
-MAX_TICKED = 200
-"""Rows that one form names; a page of the list has fewer."""
+MAX_TICKED = 200  # rows that one form names; a page of the list has fewer
 MAX_DIGITS = 6
 
 
@@ -54,7 +53,7 @@ def alerts_page(visit: UserRequestContext) -> Response:
     after = visit.query("after")
     position = None if after is None else QueuePosition.parse(after)
     if after is not None and position is None:
-        raise BadRequest("after is a position that a page of alerts named")
+        raise BadRequest("after must be a position that a page of alerts gave")
     found = read_queue(visit.connection, visit.scope, visit.now_ms, wanted, position)
     return visit.render(
         "queue.html",
@@ -73,7 +72,8 @@ def alerts_page(visit: UserRequestContext) -> Response:
 
 
 def _closed(visit: UserRequestContext) -> tuple[int, str] | None:
-    """How many were closed just now, and as what: what ``_with_closed`` has written."""
+    """How many alarms were closed just now, and with which outcome: read from the address that
+    ``_with_closed`` made."""
     count, outcome = visit.query("closed") or "", visit.query("outcome")
     if outcome not in set(IncidentOutcome) or not (is_number(count) and len(count) <= MAX_DIGITS):
         return None
@@ -106,7 +106,7 @@ def queue_filter(
     asked = {name: text[:63] for name in names if (text := value(name))}
     severity = asked.get("severity", "0")
     if severity not in ("0", *map(str, SEVERITIES)):
-        raise BadRequest("severity is 9, 13 or 17")
+        raise BadRequest("severity must be 9, 13 or 17")
     return QueueFilter(
         ward=asked.get("ward", ""),
         kind=asked.get("kind", ""),
@@ -200,8 +200,8 @@ SubjectStep = Callable[[Connection, LogAuthor, Subjects], object]
 
 
 def _apply(visit: UserRequestContext, pick: Callable[..., dict[str, str]], step: SubjectStep) -> int:
-    """Record ``step`` for the subjects that ``pick`` finds, with MAX_AT_ONCE of them in a transaction, and
-    return their number. What is done is not found again."""
+    """Record ``step`` for the subjects that ``pick`` finds, MAX_AT_ONCE of them in each transaction, and
+    return their number. ``pick`` does not find subjects again that have the step."""
     more, count = True, 0
     while more:
         with visit.writing() as connection:
@@ -214,7 +214,7 @@ def _apply(visit: UserRequestContext, pick: Callable[..., dict[str, str]], step:
 def _closing(visit: UserRequestContext, outcome: str) -> SubjectStep:
     """Raises BadRequest."""
     if outcome not in set(IncidentOutcome):
-        raise BadRequest("outcome is real, false or handled")
+        raise BadRequest("outcome must be real, false or handled")
     return partial(incident_log.close_all, outcome=IncidentOutcome(outcome), words=visit.form.get("note", ""))
 
 
@@ -222,12 +222,12 @@ def _seen(text: str) -> SeenUpTo:
     """Raises BadRequest."""
     cursor, _, alert = text.partition("-")
     if not (is_number(cursor) and is_number(alert)):
-        raise BadRequest("seen is what a page of alerts named")
+        raise BadRequest("seen must be the value that a page of alerts gave")
     return SeenUpTo(int(cursor), int(alert))
 
 
 def _subject(visit: UserRequestContext) -> str:
-    """What the form names. Raises NotFound."""
+    """The subject that the form names. Raises NotFound."""
     name = visit.form.get("subject", "")[:MAX_NAME_CHARACTERS]
     if not find_subjects(visit.connection, visit.scope, [name], most=1):
         raise NotFound
@@ -239,12 +239,11 @@ def _address(asked: Mapping[str, str]) -> str:
 
 
 def _back(visit: UserRequestContext) -> Response:
-    """Return to the page of the form."""
     return visit.redirect(_next(visit))
 
 
 def _next(visit: UserRequestContext) -> str:
-    """The page of the form; of the list without its notice of what was closed before."""
+    """The page of the form; if that is the list, without its notice of earlier closings."""
     path = safe_redirect_path(visit.form.get("next") or "/alerts")
     page, _, query = path.partition("?")
     return _address(_without_closed(query)) if page == "/alerts" else path
@@ -262,7 +261,6 @@ def silences_page(visit: UserRequestContext) -> Response:
 
 
 def silence(visit: UserRequestContext) -> Response:
-    """Silence the camera and rule of a row."""
     what, _, rest = _subject(visit).partition(" ")
     row_id = rest.partition(" ")[0]
     rule = rule_of_row(visit.connection, visit.scope, int(row_id)) if what == "row" else None
@@ -270,7 +268,7 @@ def silence(visit: UserRequestContext) -> Response:
         raise NotFound
     minutes, why = visit.form.get("minutes", ""), visit.form.get("why", "").strip()
     if minutes not in map(str, SILENCE_MINUTES) or not why:
-        raise BadRequest("minutes is one of the form's, and a reason is needed")
+        raise BadRequest("minutes must be one of the choices of the form, and a reason is needed")
     with visit.writing() as connection:
         set_silence(connection, visit.scope, visit.author, rule, int(minutes), why)
     return _back(visit)

@@ -91,7 +91,7 @@ class ShownItem:
 
 
 def cases_page(visit: UserRequestContext) -> Response:
-    """``closed``: the closed cases. Of all that the account may see; the own ones are marked."""
+    """``closed``: the closed cases. All cases that the account may see; its own ones are marked."""
     closed = visit.query("closed") is not None
     rows = files.list_cases(visit.connection, visit.case_author, closed=closed)
     return visit.render("cases.html", rows=rows, closed=closed)
@@ -129,12 +129,12 @@ def found_case(visit: UserRequestContext) -> CaseSummary:
     """The case of the path. Raises NotFound."""
     found = files.find_case(visit.connection, visit.case_author, visit.number("id"))
     if found is None:
-        raise NotFound("there is no such case, or it is not yours")
+        raise NotFound("there is no such case, or you may not see it")
     return found
 
 
 def record_view(visit: UserRequestContext, case: CaseSummary) -> None:
-    """A further request within SAME_ACCESS_S is the same view: the page renews itself."""
+    """A further request within SAME_ACCESS_S counts as the same view, because the page reloads itself."""
     recent, access = (
         visit.services.media_access_log,
         (visit.account.name, visit.address, "case", str(case.id)),
@@ -199,7 +199,7 @@ def picture_file(visit: UserRequestContext) -> Response:
     case = found_case(visit)
     content = items.read_content(visit.connection, case.id, visit.number("picture"))
     if content is None:
-        raise NotFound("there is no such picture, or it has not come")
+        raise NotFound("there is no such picture, or the gateway has not sent it yet")
     record_view(visit, case)
     if content_type_of(content) == JPEG:
         response = Response(content, media_type=JPEG)
@@ -213,8 +213,8 @@ def picture_file(visit: UserRequestContext) -> Response:
 
 
 def open_picture(visit: UserRequestContext) -> Response:
-    """Open the picture that an item waits for, as its search does: on record, and asked from the gateway.
-    Also for those who see the case and not the search, which belongs to its author."""
+    """Open the picture that an item waits for, as the page of its search does: record the access, and ask
+    the gateway. Users who see the case may do this even if they may not see the search."""
     case = found_case(visit)
     picture = items.find_picture(visit.connection, case.id, visit.number("picture"))
     if picture is None:
@@ -237,7 +237,7 @@ def strike(visit: UserRequestContext) -> Response:
     """Strike out the item ``item``, because of ``why``."""
     case, item = found_case(visit), visit.form.get("item", "")
     if not item.isdecimal() or len(item) > 18:
-        raise BadRequest("item is the number of an item")
+        raise BadRequest("item must be the number of an item")
     try:
         with visit.writing() as connection:
             author = visit.case_author
@@ -356,7 +356,7 @@ def hold_passage(visit: UserRequestContext) -> Response:
     search, match = found_search(visit), match_of_path(visit)
     text = visit.form.get("days", "")
     if text and (not text.isdecimal() or int(text[:6]) not in passage_holds.HOLD_DAYS):
-        raise BadRequest(f"days is one of {passage_holds.HOLD_DAYS}, or empty")
+        raise BadRequest(f"days must be one of {passage_holds.HOLD_DAYS}, or empty")
     try:
         with visit.writing() as connection:
             days = int(text) if text else None

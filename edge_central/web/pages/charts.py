@@ -12,11 +12,9 @@ from edge_central.console.history import Series
 
 WIDTH, HEIGHT = 640, 132
 LEFT, RIGHT, TOP, BOTTOM = 40, 8, 8, 20
-MOST_POINTS = 320
-"""Points drawn of a series; more cannot be distinguished at that width."""
+MOST_POINTS = 320  # points drawn of a series; more cannot be distinguished at that width
 MAP_WIDTH, MAP_MARGIN = 1000.0, 40.0
-FAR_DEGREES = 1.0
-"""From the middle of all sites, in each direction: some 100 km."""
+FAR_DEGREES = 1.0  # from the middle of all sites, in each direction: some 100 km
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +51,8 @@ def line_chart(
     limit: float | None = None,
     connect_ms: float = 3_600_000,
 ) -> LineChart:
-    """``floor`` and ``ceiling`` are shown at least; what is beyond widens the axis. Points further apart than
-    ``connect_ms`` are not connected."""
+    """The axis reaches at least from ``floor`` to ``ceiling``, and further if values are beyond. Points
+    further apart than ``connect_ms`` are not connected."""
     values = [value for _, value in series.points if value is not None]
     low = min([floor, *values])
     high = max([ceiling, *values])

@@ -50,7 +50,7 @@ STORM_EVERY_S = (30, 60, 300, 900)
 
 @dataclass(frozen=True, slots=True)
 class CommandRule:
-    """A rule that a command can name. ``value``: of the form's field."""
+    """A rule that a command can name. ``value``: value of the form's field."""
 
     camera: str
     camera_name: str

@@ -23,8 +23,7 @@ from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page
 
 SEVERITIES = (9, 13, 17)
-MAX_CASES = 20
-"""Open cases whose numbers the page of an event suggests."""
+MAX_CASES = 20  # open cases whose numbers the page of an event suggests
 CAUSED_BY_COMMANDS = frozenset({"rule-change", "rule-override"})
 SHOWN_KINDS = tuple(kind for kind in KINDS if kind not in QUIET)
 
@@ -34,7 +33,7 @@ def events_page(visit: UserRequestContext) -> Response:
     after = visit.query("after")
     position = None if after is None else PagePosition.parse(after)
     if after is not None and position is None:
-        raise BadRequest("after is a position that a page of events named")
+        raise BadRequest("after must be a position that a page of events gave")
     page = read_events(visit.connection, visit.scope, asked, position)
     kept = {key: value for key, value in visit.request.query_params.items() if value and key != "after"}
     return visit.render(
@@ -56,7 +55,7 @@ def parse_event_filter(visit: UserRequestContext) -> EventFilter:
     """Raises BadRequest for values that our forms do not send."""
     severity = visit.query("severity") or str(INFO)
     if severity not in map(str, SEVERITIES):
-        raise BadRequest("severity is 9, 13 or 17")
+        raise BadRequest("severity must be 9, 13 or 17")
     kind = visit.query("kind")
     return EventFilter(
         ward=visit.query("ward") or "",
@@ -122,9 +121,6 @@ def _causing_command(visit: UserRequestContext, row: EventRow) -> LoggedCommand 
     return next(iter(found), None)
 
 
-# --- what an administrator hides ---
-
-
 def hidden_page(visit: UserRequestContext) -> Response:
     return visit.render("hidden.html", rows=incident_log.hidden(visit.connection, visit.scope))
 
@@ -153,7 +149,7 @@ def _moment(visit: UserRequestContext, text: str | None) -> int | None:
             local = local.replace(tzinfo=visit.services.console.timezone)
         return round(local.timestamp() * 1000)
     except (OverflowError, ValueError):
-        raise BadRequest("a time is YYYY-MM-DDTHH:MM") from None
+        raise BadRequest("the time must be written YYYY-MM-DDTHH:MM") from None
 
 
 PAGES = (

@@ -12,7 +12,7 @@ from edge_central.commands.records import list_commands
 from edge_central.console.alarms.model import QueueFilter
 from edge_central.console.alarms.queue import counts_by_ward, read_queue
 from edge_central.console.event_list import EventFilter, read_events
-from edge_central.console.events import StoredMedia, latest_pictures
+from edge_central.console.events import StoredMedia, latest_pictures, papers_of
 from edge_central.console.fleet import (
     FULL_PERCENT,
     HOT_C,
@@ -28,6 +28,7 @@ from edge_central.console.situation import find_situation
 from edge_central.console.wall import column_count, ward_cards
 from edge_central.store.database import read_record
 from edge_central.store.media_folder import MediaFolder
+from edge_central.store.papers import MAX_PAPERS
 from edge_central.store.scope import Scope
 from edge_central.web.http_errors import NotFound
 from edge_central.web.pages.availability.timelines import CameraTimeline, camera_timelines
@@ -35,18 +36,14 @@ from edge_central.web.pages.charts import line_chart, site_map
 from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page
 
-NEWEST = 14
-"""Events on the overview."""
+NEWEST = 14  # events on the overview
 MOST_TYPED = 100
 DAY_MS = 86_400_000
 RANGES = {"1": 1, "7": 7, "30": 30}
 NEWEST_OF_SITE = 12
-MOST_COMMANDS = 5
-"""Newest commands on the page of one site."""
-STALE_MS = 60_000
-"""A running ingest updates its status row every ten seconds."""
-MOST_ITEMS = 20
-"""Open items on the page of one site."""
+MOST_COMMANDS = 5  # newest commands on the page of one site
+STALE_MS = 60_000  # a running ingest updates its status row every ten seconds
+MOST_ITEMS = 20  # open items on the page of one site
 
 
 def overview_page(visit: UserRequestContext) -> Response:
@@ -132,7 +129,7 @@ def search_page(visit: UserRequestContext) -> Response:
 
 
 def sites_of_level(now: Fleet, level: AttentionLevel) -> list[SiteOverview]:
-    """The sites of this level, the most recent fault first."""
+    """The sites with this level of urgency, the most recent fault first."""
 
     def fault_ms(site: SiteOverview) -> int:
         down = [each.since_ms or 0 for each in site.cameras if each.visibility is CameraVisibility.OFFLINE]
@@ -163,6 +160,8 @@ def site_page(visit: UserRequestContext) -> Response:
         pictures=latest_pictures(
             visit.connection, scope, gateway, [camera.id for camera in site.cameras], is_picture
         ),
+        papers=papers_of(visit.connection, scope, gateway),
+        most_papers=MAX_PAPERS,
         plots=[
             line_chart(past.temperature, past.from_ms, past.to_ms, 40.0, 80.0, HOT_C),
             line_chart(past.disk, past.from_ms, past.to_ms, 0.0, 100.0, FULL_PERCENT),

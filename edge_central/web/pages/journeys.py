@@ -129,7 +129,7 @@ def _journey(visit: UserRequestContext) -> Journey:
     """The journey of the path. Raises NotFound."""
     found = journeys.read_journey(visit.connection, visit.search_author, visit.path("id"))
     if found is None:
-        raise NotFound("there is no such journey, or it is not yours")
+        raise NotFound("there is no such journey, or you may not see it")
     return found
 
 
@@ -219,8 +219,8 @@ def _candidates(visit: UserRequestContext, journey: Journey, step: JourneyStep, 
 
 
 def _progress(found: CandidateList) -> tuple[int, int, int]:
-    """Counts of the newest search: gateways that have answered, gateways that were asked, and gateways that
-    found more than they sent."""
+    """Three counts of the newest search: gateways that have answered, gateways that were asked, and
+    gateways that found more than they sent."""
     answers = found.searches[0].answers if found.searches else ()
     answered = sum(each.status is AnswerStatus.ANSWERED for each in answers)
     return answered, len(answers), sum(each.total > each.stored for each in answers)
@@ -252,7 +252,7 @@ def decide(visit: UserRequestContext) -> Response:
     step = _step(visit, journey)
     decision = visit.form.get("decision", "")
     if decision not in tuple(StepStatus):
-        raise BadRequest("decision is confirmed or rejected")
+        raise BadRequest("decision must be confirmed or rejected")
     candidate, status = _match_of_form(visit), StepStatus(decision)
     try:
         with visit.writing() as connection:

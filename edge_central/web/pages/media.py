@@ -34,20 +34,13 @@ ACCESS_OF_TYPE = {"image/jpeg": AccessKind.SNAPSHOT, "video/mp4": AccessKind.CLI
 def media_file(visit: UserRequestContext) -> Response:
     found = events.media(visit.connection, visit.scope, visit.path("gateway"), visit.path("media_id"))
     if found is None:
-        raise NotFound("there is no such picture, or it is not yours")
+        raise NotFound("there is no such picture, or you may not see it")
     path = MediaFolder(visit.services.settings.media_dir).path(found.gateway, found.sha256, found.sealed)
     kind, status = _content_type_and_status(path, found)
-    recent = visit.services.media_access_log
     what = ACCESS_OF_TYPE.get(kind, AccessKind.FILE)
     if what is AccessKind.SNAPSHOT and _is_thumbnail(visit):
         what = AccessKind.THUMBNAIL
-    access = (visit.account.name, visit.address, found.gateway, found.media_id, what.value)
-    if recent.is_new(access):
-        names = ("ward", "gateway", "camera", "media_id", "event_id")
-        file = {name: getattr(found, name) for name in names}
-        with visit.writing() as connection:
-            record_access(connection, what, visit.account.name, visit.address, visit.now_ms, **file)
-        recent.add(access)
+    record_opened(visit, found, what)
     response = FileResponse(
         path,
         media_type=kind,
@@ -59,9 +52,22 @@ def media_file(visit: UserRequestContext) -> Response:
     return response
 
 
+def record_opened(visit: UserRequestContext, found: StoredMedia, what: AccessKind) -> None:
+    """Record that the user opens a file, unless that was recorded just before."""
+    recent = visit.services.media_access_log
+    access = (visit.account.name, visit.address, found.gateway, found.media_id, what.value)
+    if recent.is_new(access):
+        names = ("ward", "gateway", "camera", "media_id", "event_id")
+        file = {name: getattr(found, name) for name in names}
+        with visit.writing() as connection:
+            record_access(connection, what, visit.account.name, visit.address, visit.now_ms, **file)
+        recent.add(access)
+
+
 def _is_thumbnail(visit: UserRequestContext) -> bool:
-    """Whether a list has loaded the picture by itself. The address alone does not decide: a user could open
-    it. A browser, and no page, sets Sec-Fetch-Dest (https://www.w3.org/TR/fetch-metadata/)."""
+    """Whether a list has loaded the picture by itself. The address alone does not prove it, because a user
+    could open the address. So the header Sec-Fetch-Dest is checked, which the browser sets and no page can
+    set (https://www.w3.org/TR/fetch-metadata/)."""
     in_list = visit.query("in") == "list" and visit.session is not None
     return in_list and visit.request.headers.get("Sec-Fetch-Dest") == "image"
 

@@ -65,8 +65,8 @@ def path_drawing(
 def scene_drawing(
     picture: SearchPicture | None, start_ms: int, ratio: float = USUAL_RATIO
 ) -> SceneDrawing | None:
-    """What is drawn on the whole picture of a passage that began at ``start_ms``; None: it is not here, or
-    sealed."""
+    """What is drawn on the whole picture of a passage that began at ``start_ms``; None: the centre does not
+    have the picture, or it is sealed."""
     if picture is None or picture.box is None or picture.sealed:
         return None
     x1, y1, x2, y2 = (_unit(each) for each in picture.box)

@@ -1,4 +1,5 @@
-"""One passage that a search has found: what the gateway says of it, its pictures, and its path.
+"""The page of one passage that a search has found: the gateway's description of it, its pictures, and its
+path.
 
 Each opened picture is recorded with purpose and case of the search before it is requested or sent.
 """
@@ -43,7 +44,7 @@ def passage_page(visit: UserRequestContext) -> Response:
 
 
 def render_passage(visit: UserRequestContext, refused: str | None = None, status: int = 200) -> Response:
-    """The page of a passage; ``refused``: why what was asked for on it is not done."""
+    """The page of a passage; ``refused``: why the user's request on this page was refused."""
     search, match = found_search(visit), match_of_path(visit)
     key = (match.gateway, match.passage)
     picture = pictures(visit, search.id).get(key)
@@ -116,7 +117,7 @@ def passages_of_form(visit: UserRequestContext) -> list[tuple[str, int]]:
     """The field ``passage``: one or several, as ``gateway/number``, separated by spaces."""
     named = [named_passage(each) for each in visit.form.get("passage", "").split()]
     if not 1 <= len(named) <= MOST_AT_ONCE:
-        raise BadRequest(f"passage names 1 to {MOST_AT_ONCE} passages")
+        raise BadRequest(f"the request must name 1 to {MOST_AT_ONCE} passages")
     return named
 
 
@@ -147,17 +148,19 @@ def open_named(
 def named_passage(text: str) -> tuple[str, int]:
     gateway, _, number = text.partition("/")
     if not number.isdecimal() or len(number) > MOST_DIGITS:
-        raise BadRequest("passage is a gateway and the number of a passage, as dt-001/412")
+        raise BadRequest("passage must be a gateway and the number of a passage, such as dt-001/412")
     return gateway, int(number)
 
 
 def picture_file(visit: UserRequestContext) -> Response:
-    """The small picture, or the sealed file, for an account that has opened it, which is on record."""
+    """The small picture, or the sealed file, for an account that has opened it; the opening is in the
+    access log."""
     return stored_picture(visit, found_search(visit).id, visit.search_reader)
 
 
 def scene_file(visit: UserRequestContext) -> Response:
-    """The whole picture, or the sealed file, for an account that has opened it, which is on record."""
+    """The whole picture, or the sealed file, for an account that has opened it; the opening is in the
+    access log."""
     return stored_picture(visit, found_search(visit).id, visit.search_reader, WHOLE_PICTURE)
 
 
@@ -169,7 +172,7 @@ def stored_picture(
     who = (visit.search_author, reader)
     picture = match_pictures.read_picture(visit.connection, *who, search, *place, kind)
     if picture is None or picture.status is not PictureStatus.RECEIVED or picture.jpeg is None:
-        raise NotFound("this picture has not been opened, or has not come")
+        raise NotFound("this picture was not opened, or the gateway has not sent it yet")
     if picture.sealed:
         response = Response(picture.jpeg, media_type=SEALED)
         name = _sealed_name(*place, kind)
@@ -177,7 +180,7 @@ def stored_picture(
     elif content_type_of(picture.jpeg) == JPEG:
         response = Response(picture.jpeg, media_type=JPEG)
     else:
-        raise NotFound("what the gateway sent is no picture")
+        raise NotFound("the file that the gateway sent is not a picture")
     response.headers["Cache-Control"] = f"private, max-age={SAME_ACCESS_S}"
     response.headers["Vary"] = "Cookie"
     return response

@@ -1,7 +1,7 @@
 """The form of a search: its fields as a question, and a question as its fields.
 
-Fields hold what people type: per cent, km/h, a site of the list. Where several fields are wrong, all are
-told at once.
+Fields have the units that people type: per cent, km/h, a site of the list. If several fields are wrong, all
+are named at once.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ SITE, CAMERA, WARD = "site.", "camera.", "ward."
 
 @dataclass(frozen=True, slots=True)
 class FormError:
-    """``text`` is of a question; otherwise ``key`` is a word of the pages, with ``values``."""
+    """``text`` is the message about a field of the question; if it is empty, ``key`` is the key of a
+    sentence of the pages, with ``values``."""
 
     key: str = ""
     values: Mapping[str, object] = field(default_factory=dict)
@@ -202,8 +203,8 @@ def _check_times(form: Mapping[str, str], zone: ZoneInfo, errors: dict[str, Form
 def _checked_together(
     found: dict[str, str], zone: ZoneInfo, errors: dict[str, FormError]
 ) -> SearchQuestion | None:
-    """The question; None where it is wrong. Values that stand for fields that are wrong by themselves are
-    valid, so that what several fields together show is found too."""
+    """The question; None where it is wrong. Fields that are wrong by themselves are replaced by valid
+    values, so that mistakes that only several fields together show are found too."""
     for name, value in (("purpose", "---"), ("case", "-")):
         if name in errors:
             found[name] = value
@@ -246,8 +247,8 @@ def _numbers(form: Mapping[str, str], errors: dict[str, FormError]) -> dict[str,
 
 
 def _places(form: Mapping[str, str], fleet: Fleet, errors: dict[str, FormError]) -> dict[str, str]:
-    """Wards, sites, cameras, the circle and the second camera. A site of which some cameras are ticked is
-    asked for these."""
+    """Wards, sites, cameras, the circle and the second camera. If some cameras of a site are ticked, only
+    these are asked."""
     cameras = _ticked(form, CAMERA)
     sites = set(_ticked(form, SITE)) - {camera.partition("/")[0] for camera in cameras}
     found = {"wards": _ticked(form, WARD), "gateways": sorted(sites), "cameras": cameras}
@@ -278,7 +279,7 @@ def unknown_places(form: Mapping[str, str], fleet: Fleet) -> dict[str, FormError
 
 
 def _line(form: Mapping[str, str], errors: dict[str, FormError]) -> dict[str, str]:
-    """The line on the picture of one camera; nothing while none of its numbers is given."""
+    """The line on the picture of one camera; None while none of its numbers is given."""
     texts = [form.get(name, "").strip().replace(",", ".") for name in LINE]
     if not any(texts):
         return {}
@@ -295,7 +296,8 @@ def _line(form: Mapping[str, str], errors: dict[str, FormError]) -> dict[str, st
 
 
 def line_camera(values: Mapping[str, str], fleet: Fleet) -> tuple[str, CameraOverview | None]:
-    """The gateway and the camera on whose picture a line may be drawn: the one that the form is about."""
+    """The gateway and the camera on whose picture a line may be drawn: that of the hidden field
+    ``line_camera``."""
     gateway, _, name = values.get("line_camera", "").partition("/")
     site = fleet.site(gateway)
     cameras = () if site is None else site.cameras

@@ -63,9 +63,12 @@ def _is_available(visit: UserRequestContext) -> bool:
 
 
 def form_page(visit: UserRequestContext) -> Response:
-    """``like``: the id of a search to begin with; ``near``, ``site`` and ``camera``: where; ``at``: around
-    that time, in milliseconds since 1970; ``until`` with ``site``: the same question to that site, for what
-    was before."""
+    """Show the form of a new search.
+
+    In the query, ``like`` is the id of an earlier search to begin with; ``near``, ``site`` and ``camera``
+    say where; ``at`` is a time in milliseconds since 1970 to search around; ``until`` with ``site`` repeats
+    the question for that site and passages before that time.
+    """
     fleet, zone = visit.fleet(), visit.services.console.timezone
     values = search_form.usual_values(visit.now_ms, zone)
     like = visit.query("like")
@@ -92,7 +95,7 @@ def _time(visit: UserRequestContext, name: str) -> int | None:
     """A time in the address."""
     text = visit.query(name)
     if text is not None and (not text.isdecimal() or len(text) > MOST_DIGITS):
-        raise BadRequest(f"{name} is a time in milliseconds since 1970")
+        raise BadRequest(f"{name} must be a time in milliseconds since 1970")
     return None if text is None else int(text)
 
 
@@ -158,7 +161,7 @@ def result_page(visit: UserRequestContext) -> Response:
     before = visit.query("before")
     position = None if before is None else SheetPosition.parse(before)
     if before is not None and position is None:
-        raise BadRequest("before is a position that a page of the search named")
+        raise BadRequest("before must be a position that a page of the search gave")
     question = search.question
     asked = {each.gateway for each in search.answers}
     waiting = {each.gateway for each in search.answers if each.status is not AnswerStatus.ANSWERED}

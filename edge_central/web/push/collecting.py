@@ -1,4 +1,5 @@
-"""Which message goes to which device: reads what is due, as a webhook does, for all devices together.
+"""Which message goes to which device: reads the due events and alerts, as a webhook does, for all devices
+together.
 
 Devices that wait equally long for an acknowledgement share one place in the events and alerts, so the
 database is read as often for two hundred devices as for one.
@@ -40,13 +41,14 @@ NOTICES_AT_ONCE = 20
 WRITE_EVERY = 1_000
 """Events without a match after which the place is stored all the same."""
 UNACKNOWLEDGED_S = (0, 120, 300, 900)
-"""What a user can choose: at once, or only what nobody has acknowledged for so long."""
+"""The delays that a user can choose: at once, or only alarms that nobody has acknowledged for this time."""
 _P = tables.webhook_place.c
 
 
 @dataclass(frozen=True, slots=True)
 class MergedFilter:
-    """What any of the devices is sent. Each of them is asked again for each notice."""
+    """Everything that at least one of the devices is sent. For each notice, the filter of each device is
+    applied afterwards."""
 
     kinds: tuple[str, ...] | None
     severity: Severity
@@ -67,14 +69,16 @@ class CollectedMessages:
 
 
 def place_name(console_key: str, unacknowledged_s: int) -> str:
-    """Several consoles of one database have keys and devices of their own."""
+    """The name of a place. It contains the console, because several consoles of one database each have
+    their own keys and devices."""
     return f"push {console_key[:16]} {unacknowledged_s}"
 
 
 def collect(
     connection: Connection, found: Sequence[Recipient], unacknowledged_s: int, name: str, reader: NoticeReader
 ) -> CollectedMessages:
-    """Read what is due for these devices. The first time: nothing from before."""
+    """Read the due messages for these devices. The first call begins with the present: earlier events are
+    skipped."""
     place = read_place(connection, name)
     if place is None:
         return CollectedMessages(name, newest_place(connection), is_to_store=True)

@@ -39,7 +39,7 @@ class QuietHours:
 
 @dataclass(frozen=True, slots=True)
 class DeviceFilter:
-    """What a device is sent of that which its user may see."""
+    """Which messages a device is sent, among those that its user may see."""
 
     wards: tuple[str, ...] | None = None
     """None: all of the account."""
@@ -53,7 +53,8 @@ class DeviceFilter:
     quiet: QuietHours | None = None
 
     def admits(self, due: DueNotice, minute: int) -> bool:
-        """``minute`` of the day. The ward is not checked: it belongs to the scope."""
+        """Whether the device is sent this notice. ``minute``: minute of the day. The ward is not checked
+        here but by the scope."""
         if due.severity < self.severity or (self.quiet is not None and self.quiet.contains(minute)):
             return False
         if due.event is None:

@@ -1,6 +1,6 @@
 """Encrypts a message for one browser: RFC 8291, in the content coding ``aes128gcm`` of RFC 8188.
 
-One record. The push service sees its length and for whom it is, and nothing of its content.
+One record. The push service sees its length and its receiver, but nothing of its content.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 POINT_BYTES, AUTH_BYTES = 65, 16
 RECORD_BYTES = 4_096
-"""What every push service takes (RFC 8030, 7.2)."""
+"""The size that every push service accepts (RFC 8030, 7.2)."""
 MOST_BYTES = RECORD_BYTES - (16 + 4 + 1 + POINT_BYTES) - 16 - 1
 """Of a message: without salt, record size, length and key in front, the tag, and the delimiter."""
 _LAST_RECORD = b"\x02"
@@ -32,7 +32,7 @@ class ReceiverKeys:
     def __post_init__(self) -> None:
         """Raises ValueError if the keys have another form, or the point is not on the curve."""
         if len(self.auth) != AUTH_BYTES or len(self.public) != POINT_BYTES:
-            raise ValueError("these are no keys of a subscription")
+            raise ValueError("these are not the keys of a subscription")
         self.point()
 
     def point(self) -> ec.EllipticCurvePublicKey:

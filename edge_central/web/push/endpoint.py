@@ -1,8 +1,8 @@
 """The endpoint of a subscription: an address that a browser names, and to which the console then connects.
 
-So it must not lead anywhere else: the host is on a list, and its addresses are public, unless the
-configuration says otherwise. The connection goes to the address that was checked, so a second look-up cannot
-change it.
+So it must not lead into the city's own network: the host is on a list, and its addresses are public, unless
+the configuration says otherwise. The connection goes to the address that was checked, so a second look-up
+cannot change it.
 """
 
 from __future__ import annotations
@@ -22,14 +22,15 @@ MOST_CHARACTERS = 1_024
 HTTPS_PORT = 443
 ADDRESSES_TRIED = 3
 GLOBAL_UNICAST = IPv6Network("2000::/3")
-"""What IANA assigns from (RFC 4291, 2.4). Python calls old forms outside of it global too: ::10.0.0.1."""
+"""The network from which IANA assigns public addresses (RFC 4291, 2.4). Python calls old forms outside of
+it global too: ::10.0.0.1."""
 _URL = re.compile(r"https://(?P<host>[a-z0-9.-]{1,253})(?::(?P<port>[0-9]{1,5}))?(?P<target>/[!\"$-~]*)")
 
 Networks = Sequence[IPv4Network | IPv6Network]
 
 
 class EndpointRefused(Exception):
-    """``key``: of the sentence for the user, in edge_central/web/i18n/developers.py."""
+    """``key``: key of the sentence for the user, in edge_central/web/i18n/developers.py."""
 
     def __init__(self, key: str) -> None:
         super().__init__(key)
@@ -46,7 +47,7 @@ class PushEndpoint:
 
     @property
     def service(self) -> str:
-        """The host, with a port other than 443."""
+        """The host, followed by the port unless that is 443."""
         return self.host if self.port == HTTPS_PORT else f"{self.host}:{self.port}"
 
 
@@ -76,7 +77,7 @@ def is_admitted(address: str, networks: Networks) -> bool:
 
 
 def _may_lead_inside(address: IPv4Address | IPv6Address) -> bool:
-    """Addresses of networks of a site, and those that contain another address, which may be private."""
+    """Whether the address belongs to a private network, or contains another address, which may be private."""
     if isinstance(address, IPv4Address):
         return False
     is_tunnel = address.sixtofour is not None or address.teredo is not None

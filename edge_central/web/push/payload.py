@@ -1,4 +1,4 @@
-"""What a notification says, in the language of its device: JSON for ``static/push-worker.js``. Pure.
+"""The content of a notification, in the language of its device: JSON for ``static/push-worker.js``. Pure.
 
 It has the lines of a webhook's text and nothing else: no picture, no name of a person.
 """
@@ -54,7 +54,7 @@ def notice_message(
 
 
 def trial_message(lang: Lang, now_ms: int) -> NewMessage:
-    """What the button "Send a test" sends."""
+    """The message that the button "Send a test" sends."""
     payload = PushPayload(
         title=translate("title", lang),
         body=translate("push-test-body", lang),

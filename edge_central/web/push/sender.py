@@ -166,7 +166,8 @@ class PushSender:
         return bool(messages)
 
     def _post_together(self, messages: list[PushMessage]) -> list[PushAnswer]:
-        """The answers that came before the thread has to stop; each takes at most its deadline."""
+        """Post these messages at the same time; return the answers that came before the thread has to
+        stop."""
         answered: queue.SimpleQueue[PushAnswer] = queue.SimpleQueue()
         for each in messages:
             work = partial(self._answer, each, answered)
@@ -211,7 +212,7 @@ class PushSender:
 
 
 def _may_read(recipient: Recipient | None, message: PushMessage) -> bool:
-    """Whether the user still may: between the event and this moment the account may have lost the ward."""
+    """Whether the user may still read the message: since the event the account may have lost the ward."""
     return recipient is not None and (not message.ward or recipient.scope.admits(message.ward))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -20,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from edge_agent.core.errors import CentralError
 from edge_agent.core.problems.problem import encode_json
-from edge_agent.core.state_file import create_file
+from edge_agent.core.state_file import replace_file
 
 TOKEN_S = 12 * 3_600
 """Lifetime of a token. RFC 8292 allows 24 h; half of it leaves room for a clock that is off."""
@@ -76,8 +75,4 @@ def _make(path: Path) -> None:
     private = ec.generate_private_key(ec.SECP256R1())
     text = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-    new = path.with_name(f"{path.name}.new")
-    new.unlink(missing_ok=True)
-    with os.fdopen(create_file(new, os.O_WRONLY, 0o600), "wb") as file:
-        file.write(text)
-    new.replace(path)
+    replace_file(path, text, 0o600)

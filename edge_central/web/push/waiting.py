@@ -1,4 +1,4 @@
-"""Messages that wait for a device, and what becomes of them.
+"""Messages that wait for a device, and how each of them ends.
 
 The queue of a device is bounded, and a message is not sent when it is an hour old: an alarm of the morning is
 no news in the evening. Each message that was answered or given up has a row in the delivery log.
@@ -162,7 +162,8 @@ def _give_up(connection: Connection, rows: Iterable[Row[Any]], now_ms: int) -> N
 
 
 def record_answer(connection: Connection, message: PushMessage, status: int, now_ms: int) -> None:
-    """The service has accepted the message or rejected it for good, or it is given up (0)."""
+    """Record that the service has accepted the message, or has rejected it for good, or that the message is
+    given up (status 0)."""
     drop(connection, [message.id])
     attempts = message.attempts + (1 if status else 0)
     delivery = WebhookDelivery(

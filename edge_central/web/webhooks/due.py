@@ -1,9 +1,9 @@
 """Which event or alert a webhook posts next, how far it has come, and the log of what it posted.
 
 Events are read by cursor and alerts by id, so that nothing is lost while a receiver is away. An event is
-posted when it begins. What was acknowledged before its time is passed over, and so are alarms that do not
-ring: those of a rule that a user has silenced, and those of a gateway while its flood alert is open, which is
-posted for all of them.
+posted when it begins. Events and alerts that were acknowledged before they became due are skipped, and so
+are alarms that do not ring: those of a rule that a user has silenced, and those of a gateway while its
+flood alert is open, which is posted for all of them.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class NoticeFilter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WebhookPlace:
-    """Events up to ``cursor`` and alerts up to ``alert`` are done."""
+    """Events up to ``cursor`` and alerts up to ``alert`` have been posted, or need no post."""
 
     cursor: int
     alert: int
@@ -246,9 +246,8 @@ def write_delivery(
     now_ms: int,
     problem: str | None = None,
 ) -> None:
-    """Record an answered post, and that the webhook has come past it.
-
-    ``problem``: why the receiver does nothing with it."""
+    """Record an answered post, and move the webhook's place past it. ``problem``: why the receiver does
+    nothing with it."""
     write_place(connection, webhook, replace(notice.place, problem=problem))
     record_delivery(
         connection, WebhookDelivery(webhook, now_ms, notice.subject, notice.ward, status, attempts)
@@ -257,7 +256,7 @@ def write_delivery(
 
 @dataclass(frozen=True, slots=True)
 class WebhookDelivery:
-    """One answered post, or one that was given up (``status`` 0). ``device``: of Web Push."""
+    """One answered post, or one that was given up (``status`` 0). ``device``: the device, for Web Push."""
 
     webhook: str
     at_ms: int

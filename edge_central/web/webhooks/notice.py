@@ -58,7 +58,7 @@ class WebhookNotice(Struct, frozen=True, kw_only=True):
 def notice_of(
     due: DueNotice, names: Names, url: str, timezone: ZoneInfo, webhook: str, unacknowledged_s: float
 ) -> WebhookNotice:
-    """``url``: of the console, without a slash at its end."""
+    """``url``: address of the console, without a slash at its end."""
     vi, en = ("\n".join(notice_lines(due, names, timezone, unacknowledged_s, lang)) for lang in ("vi", "en"))
     return WebhookNotice(
         id=f"{webhook}/{due.subject}/{due.came_ms}",
@@ -90,7 +90,8 @@ def _label(due: DueNotice) -> str | None:
 def notice_lines(
     due: DueNotice, names: Names, timezone: ZoneInfo, unacknowledged_s: float, lang: Lang
 ) -> list[str]:
-    """Lines for people: what, where, why and when; first that nobody has acknowledged it, if it is late."""
+    """Lines for people: what, where, why and when; if it is overdue, the first line says that nobody has
+    acknowledged it."""
     kind, label = translate_word("rule" if due.event is None else "kind", due.kind, lang), _label(due)
     what = f"{kind}: {translate_word('label', label, lang)}" if label else kind
     severity = ALARM if due.severity >= ALARM else WARNING if due.severity >= WARNING else 9

@@ -121,7 +121,7 @@ class WebhookSender:
             write_delivery(connection, self._webhook.id, due, status, attempts, now_ms, problem)
 
     def _unknown_to_xprotect(self, due: DueNotice) -> str | None:
-        """Why XProtect does nothing with the event that it accepted; None: nothing is known against it."""
+        """Why XProtect does nothing with an event that it accepted; None: no reason is known."""
         if UNKNOWN_EVENT not in self._poster.answer:
             return None
         problem = f"XProtect has no analytics event called {due.kind}: define it in the Management Client"

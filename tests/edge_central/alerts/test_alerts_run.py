@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -215,9 +216,19 @@ def ca_of(folder: Path) -> Path:
     return folder / "receivers-CA" / "ca.pem"
 
 
-def poster(receiver: Receiver, ca_file: Path | None) -> WebhookPoster:
-    settings = Webhook(receiver.url, Secret("hunter2"), ca_file)
-    return WebhookPoster(settings, Backoff(0.02, 0.05, floor_s=0.01))
+@contextmanager
+def posting(
+    url: str, ca_file: Path | None, *bodies: int, deadline_s: float = 10.0
+) -> Iterator[WebhookPoster]:
+    """A poster that runs, with alerts to post."""
+    poster = WebhookPoster(
+        Webhook(url, Secret("hunter2"), ca_file), Backoff(0.02, 0.05, floor_s=0.01), deadline_s=deadline_s
+    )
+    poster.submit([(number, body(number)) for number in bodies])
+    poster.loop.start()
+    yield poster
+    poster.stop()
+    assert poster.loop.join(10)
 
 
 def body(number: int) -> bytes:
@@ -228,13 +239,9 @@ def test_a_failed_post_is_repeated_and_a_rejected_alert_blocks_no_other(
     receiver: Receiver, tmp_path: Path
 ) -> None:
     receiver.answers = [503, 429, 401, 200, 422]
-    posting = poster(receiver, ca_of(tmp_path))
-    posting.submit([(1, body(1)), (2, body(2)), (3, body(3))])
-    posting.loop.start()
     taken: list[int] = []
-    wait_until(lambda: taken.extend(posting.delivered()) or taken == [1, 2, 3])  # type: ignore[func-returns-value]
-    posting.stop()
-    assert posting.loop.join(10)
+    with posting(receiver.url, ca_of(tmp_path), 1, 2, 3) as poster:
+        wait_until(lambda: taken.extend(poster.delivered()) or taken == [1, 2, 3])  # type: ignore[func-returns-value]
     assert receiver.words == ["open r-1", "open r-3"]
 
 
@@ -250,28 +257,19 @@ def test_a_receiver_that_answers_byte_by_byte_is_disconnected(caplog: pytest.Log
     with socket.create_server(("127.0.0.1", 0)) as server:
         thread = threading.Thread(target=trickle, args=[server])
         thread.start()
-        hook = Webhook(f"http://127.0.0.1:{server.getsockname()[1]}/", None, None)
-        posting = WebhookPoster(hook, Backoff(60, 60, floor_s=60), deadline_s=0.3)
-        posting.submit([(1, body(1))])
-        posting.loop.start()
-        wait_until(lambda: "1 alerts are waiting, next attempt in 60 s" in caplog.text)
-        posting.stop()
-        assert posting.loop.join(10)
+        with posting(f"http://127.0.0.1:{server.getsockname()[1]}/", None, 1, deadline_s=0.3) as poster:
+            wait_until(lambda: "1 alerts are waiting, next attempt in" in caplog.text)
         over.set()
         thread.join(10)
-    assert posting.waiting == 1
+    assert poster.waiting == 1
 
 
 def test_a_receiver_without_a_trusted_certificate_gets_nothing_and_the_log_no_secret(
     receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
-    posting = poster(receiver, None)
-    posting.submit([(1, body(1))])
-    posting.loop.start()
-    wait_until(lambda: "certificate is not trusted" in caplog.text)
-    posting.stop()
-    assert posting.loop.join(10)
-    assert (receiver.asked, posting.delivered()) == (0, [])
+    with posting(receiver.url, None, 1) as poster:
+        wait_until(lambda: "certificate is not trusted" in caplog.text)
+    assert (receiver.asked, poster.delivered()) == (0, [])
     assert "hunter2" not in caplog.text
     assert receiver.url not in caplog.text
 

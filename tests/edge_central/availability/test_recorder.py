@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from edge_central.availability.camera_tracker import MAX_CAMERAS, MAX_CHANGES_A_DAY
+from edge_central.availability.camera_tracker import MAX_CAMERAS
 from edge_central.availability.intervals import write_change
 from edge_central.availability.model import (
     OFF,
@@ -301,12 +301,12 @@ def test_times_of_a_clock_that_is_not_synchronised_are_not_used(
 ) -> None:
     small_world.run_until(FROM_MS)
     data = {"state": "offline", "cause": "stalled", "since_at": "2026-10-31T17:01:00.000Z"}
-    topic, payload = box.fake.of_camera("camera-state", 1, "cam-1", "2026-10-31T17:01:00.000Z", **data)
+    topic, payload = box.fake.of_kind("camera-state", 1, "cam-1", "2026-10-31T17:01:00.000Z", **data)
     small_world.centre.receive((topic, payload.replace(b'"synced"', b'"unsynced"')))
     small_world.centre.commit()
     assert outages(small_world, FROM_MS) == []
     small_world.centre.receive(
-        replace(box.fake).of_camera("camera-state", 2, "cam-1", "2026-10-31T17:01:00.000Z", **data)
+        replace(box.fake).of_kind("camera-state", 2, "cam-1", "2026-10-31T17:01:00.000Z", **data)
     )
     small_world.centre.commit()
     assert len(outages(small_world, FROM_MS)) == 1, "otherwise the test would show nothing"
@@ -329,14 +329,18 @@ def test_a_gateway_cannot_invent_cameras_without_end(small_world: SimulatedWorld
     assert small_world.centre.store.query(lambda each: each.scalar(count) or 0) <= MAX_CAMERAS + 1
 
 
-def test_a_gateway_cannot_begin_sessions_without_end(small_world: SimulatedWorld, box: SimulatedBox) -> None:
+def test_a_gateway_cannot_begin_sessions_without_end(
+    small_world: SimulatedWorld, box: SimulatedBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = 20
+    monkeypatch.setattr(LIMIT, limit)
     small_world.run_until(BEGIN_MS + MINUTE_MS)
-    for number in range(2 * MAX_CHANGES_A_DAY):
+    for number in range(2 * limit):
         small_world.clock.now_ms += 1_000
         box.session = f"s-{number}"
         small_world.centre.receive(box.heartbeat())
     small_world.centre.commit()
-    assert MAX_CHANGES_A_DAY / 2 < rows(small_world) - len(CAMERAS) <= MAX_CHANGES_A_DAY, "of its connection"
+    assert limit / 2 < rows(small_world) - len(CAMERAS) <= limit, "of its connection"
 
 
 def test_cameras_do_not_use_up_the_changes_of_the_connection(

@@ -220,7 +220,7 @@ class SimulatedBox:
     def _report(self, kind: str, camera: str, data: dict[str, Any]) -> None:
         self.sequence += 1
         at = rfc3339_of_ms(self.clock.now_ms)
-        self.outbox.append(self.fake.of_camera(kind, self.sequence, camera, at, **data))
+        self.outbox.append(self.fake.of_kind(kind, self.sequence, camera, at, **data))
         self.flush()
 
     def flush(self) -> None:

@@ -92,7 +92,7 @@ def test_a_file_has_a_name_and_somebody_whom_it_is_from(
     connection: Connection, folder: CaseFolder, name: str, by: str
 ) -> None:
     case = open_case(connection)
-    with pytest.raises(CaseRefused, match="whom it is from"):
+    with pytest.raises(CaseRefused, match="that it is from"):
         add_outside_file(connection, LAN, case, OutsideFile(name, by), stored(folder, case), NOW_MS)
 
 

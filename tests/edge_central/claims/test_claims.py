@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from edge_agent.commands.signature import sign
 from edge_agent.core.problems import problem_of, problem_text
 from edge_agent.mqtt.session.client import MqttMessage
-from edge_agent.wire import ClaimAnswer, ClaimCamera, PhoneLocation
+from edge_agent.wire import ClaimAnswer, ClaimCamera, PhoneLocation, VerdictCounts
 from edge_agent.wire.topics import CentralTopics, ClaimTopics
 from edge_central.claims import intake, records
 from edge_central.claims.boxes_file import BoxesFile
@@ -96,6 +96,20 @@ def test_what_is_no_claim_of_this_box_is_rejected(house: House, box: ClaimingBox
     assert stored(house) == []
 
 
+@pytest.mark.parametrize("changes", [{}, {"site": "dt-002"}, {"by": "Bình"}, {"csr": "other"}])
+def test_a_claim_that_is_sent_again_gets_its_verdict_and_nothing_else(
+    house: House, box: ClaimingBox, changes: dict[str, str]
+) -> None:
+    request, verdict = {"csr": "same"}, VerdictCounts(green=5, yellow=1, red=0)
+    take(house, box.claims(**request))
+    assert take(house, box.claims(verdict=verdict, **request | changes)) == 0
+    (row,) = stored(house)
+    assert row.claim.verdict == (None if changes else verdict)
+    assert (row.claim.site, row.claim.by, row.claim.csr) == ("dt-001", "Nguyễn Văn An", "same")
+    take(house, box.claims(**request))
+    assert stored(house) == [row], "an older message that comes late takes no verdict away"
+
+
 def test_a_new_claim_replaces_the_one_that_waits(house: House, box: ClaimingBox) -> None:
     take(house, box.claims())
     take(house, box.claims(claim_id="c2", site="dt-002"))
@@ -111,6 +125,85 @@ def test_the_number_of_claims_is_bounded(house: House, monkeypatch: pytest.Monke
     assert take(house, ClaimingBox("box-30000000").claims(), "box-30000000") == 1
     answered(house, "refused", "c0")
     assert take(house, ClaimingBox("box-30000000").claims(), "box-30000000") == 0
+
+
+@pytest.fixture
+def listed(tmp_path: Path, box: ClaimingBox) -> Iterator[House]:
+    """A centre whose list has the box with its key, and another one without a key."""
+    path = tmp_path / "boxes.csv"
+    path.write_text(f"serial;key\n{SERIAL};{box.key_sha256}\n{OTHER};\n", encoding="utf-8")
+    with House(tmp_path / "centre", boxes_file=str(path)) as made:
+        yield made
+
+
+def invented(number: int) -> tuple[bytes, str]:
+    """What a stolen enrolment certificate can send."""
+    serial = f"box-9000000{number}"
+    return ClaimingBox(serial).claims(claim_id=f"x{number}"), serial
+
+
+def test_invented_serials_leave_a_place_for_listed_boxes(
+    listed: House, box: ClaimingBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "MAX_PENDING", 2)
+    assert [take(listed, *invented(number)) for number in range(3)] == [0, 0, 1]
+    assert [take(listed, ClaimingBox().claims(claim_id=f"t{n}")) for n in range(2)] == [1, 1], "another key"
+    assert take(listed, box.claims()) == 0
+    assert take(listed, ClaimingBox(OTHER).claims(claim_id="o1"), OTHER) == 0
+    assert take(listed, *invented(4)) == 1
+    with listed.connections.reading() as connection:
+        ranked = read_claims(connection, EVERYWHERE, BoxesFile(listed.folder.parent / "boxes.csv").boxes())
+    assert [each.claim.claim_id for each in ranked] == ["o1", "c1", "x1", "x0"]
+
+
+def test_other_keys_under_its_serial_do_not_keep_a_listed_box_out(listed: House, box: ClaimingBox) -> None:
+    assert [take(listed, ClaimingBox().claims(claim_id=f"t{n}")) for n in range(4)] == [0, 0, 0, 1]
+    assert take(listed, box.claims()) == 0
+    assert [take(listed, ClaimingBox(OTHER).claims(claim_id=f"t{n}"), OTHER) for n in range(4)] == [
+        0,
+        0,
+        0,
+        1,
+    ]
+
+
+def test_the_control_machine_gets_the_claims_of_listed_boxes(
+    listed: House, box: ClaimingBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(4):
+        take(listed, *invented(number))
+    jws = box.claims()
+    take(listed, jws)
+    monkeypatch.setattr(records, "MAX_PENDING", 1)
+    wire = Wire(listed, listed.folder.parent / "boxes.csv")
+    wire.tick()
+    assert len(wire.retained) == 2
+    assert jws.decode() in [each["claim"] for each in wire.retained.values()]
+
+
+def test_a_flood_leaves_a_place_in_each_batch_for_listed_boxes(
+    listed: House, box: ClaimingBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "MAX_CLAIMS_OF_BATCH", 2)
+    flood = [invented(number) for number in range(4)]
+    flood += [(ClaimingBox().claims(claim_id=f"t{n}"), SERIAL) for n in range(2)]
+    own = [(box.claims(claim_id=f"c{n}"), SERIAL) for n in range(4)]
+    topics = [(ClaimTopics("tb/v1", serial).claim, jws) for jws, serial in [*flood, *own]]
+    assert listed.take(*topics).rejected == len(flood) - 2 + 1, "a box that is stolen itself is bounded too"
+    assert {"x0", "x1", "c2"} <= states(listed).keys()
+
+
+def test_replaced_claims_do_not_hide_a_claim_in_force(
+    house: House, box: ClaimingBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only a claim on the page can be withdrawn."""
+    take(house, box.claims())
+    answered(house, "confirmed")
+    thief = ClaimingBox(OTHER)
+    for number in range(4):
+        take(house, thief.claims(claim_id=f"x{number}"), OTHER)
+    monkeypatch.setattr(records, "MAX_LISTED", 2)
+    assert states(house) == {"x3": "pending", "c1": "confirmed"}
 
 
 def test_old_answered_claims_are_forgotten(
@@ -148,7 +241,7 @@ class Wire:
 
     def __init__(self, house: House, boxes: Path | None = None) -> None:
         self._house = house
-        self.claims = ClaimPublisher(TOPICS, WARDS, FleetSheet(None, None), boxes)
+        self.claims = ClaimPublisher(TOPICS, WARDS, FleetSheet(None, None), BoxesFile(boxes))
         self.retained: dict[str, dict[str, Any]] = {}
         self.published = 0
 
@@ -298,6 +391,22 @@ def test_the_list_of_boxes_is_read_again_when_it_changes(tmp_path: Path) -> None
     path.unlink()
     assert boxes.boxes().keys == {SERIAL: "", OTHER: ""}, "the last one stays in use"
     assert not BoxesFile(None).boxes().is_there
+
+
+def test_a_list_of_boxes_that_cannot_be_read_is_logged_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each batch of messages asks for the list."""
+    path = tmp_path / "boxes.csv"
+    boxes = BoxesFile(path)
+    assert not boxes.boxes().keys
+    boxes.boxes()
+    assert len(caplog.records) == 1, "it does not exist"
+    path.write_text(f"serial\n{SERIAL}\n")
+    assert boxes.boxes().keys == {SERIAL: ""}
+    path.write_text('serial\n"' + "x" * 200_000)
+    assert boxes.boxes().keys == {SERIAL: ""}
+    assert "field larger" in caplog.records[-1].message
 
 
 def test_a_scope_shows_the_claims_of_its_wards(house: House, box: ClaimingBox) -> None:

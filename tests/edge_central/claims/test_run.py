@@ -18,6 +18,7 @@ from edge_agent.commands.signature import make_key, payload_of, sign
 from edge_agent.mqtt.session.client import MqttMessage
 from edge_agent.wire import ClaimAnswer
 from edge_agent.wire.topics import CentralTopics, ClaimTopics
+from edge_central.claims.boxes_file import BoxesFile
 from edge_central.claims.model import ClaimWithdrawal
 from edge_central.claims.publisher import ClaimPublisher
 from edge_central.claims.records import read_claims, withdraw
@@ -133,7 +134,9 @@ def test_claims_are_the_same_on_both_databases(ingest: IngestHarness) -> None:
     topics = ClaimTopics("tb/v1", SERIAL)
     assert ingest.write((topics.claim, box.claims()), now_ms=now_ms).rejected == 0
     assert ingest.write((topics.claim, box.claims(claim_id="c2")), now_ms=now_ms).rejected == 0
-    publisher = ClaimPublisher(CentralTopics("tb/v1", "central"), ["de-tham"], FleetSheet(None, None), None)
+    publisher = ClaimPublisher(
+        CentralTopics("tb/v1", "central"), ["de-tham"], FleetSheet(None, None), BoxesFile(None)
+    )
     with read_transaction(ingest.database) as connection:
         measured = publisher.measurements(connection, now_ms + 60_000)
         published = list[MqttMessage]()

@@ -20,25 +20,18 @@ from sqlalchemy import insert, select
 from edge_agent import wire
 from edge_agent.core.clock import rfc3339_of_ms as at
 from edge_agent.mqtt.session.signal_queue import MessageReceived
-from edge_agent.wire.topics import CentralTopics
-from edge_central.console.incident_log import (
-    IncidentOutcome,
-    LogAuthor,
-    acknowledge,
-    close,
-)
+from edge_central.console.incident_log import IncidentOutcome, LogAuthor, acknowledge_all, close_all
 from edge_central.console.site_names import Names, read_names
-from edge_central.ingest.batch_writer import BatchWriter
-from edge_central.settings import Database, HeartbeatHistory
+from edge_central.settings import Database
 from edge_central.store import tables
 from edge_central.store.batch import Store
 from edge_central.store.database import open_engine
 from edge_central.store.fleet_state import FleetState
-from edge_central.store.media_folder import MediaFolder
 from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceState, write_report
 from tests.edge_central.console.city_events import MINUTE_MS, CityEvent, a_day, messages_of
 from tests.edge_central.console.gateway import Gateway
 from tests.edge_central.console.plan import NEVER_HEARD, WARD_OF, WARDS, gateways, write_sheet
+from tests.edge_central.ingest_harness import writer_in
 
 BATCH = 400
 SLOT_MS = 600_000
@@ -109,10 +102,7 @@ class _Filler:
     def __init__(self, database: Database, pictures: Path) -> None:
         self.store = Store(database)
         self._database = database
-        topics = CentralTopics("tb/v1", "central")
-        self._writer = BatchWriter(
-            topics, [ward for ward, *_ in WARDS], MediaFolder(pictures), HeartbeatHistory(600.0, 30.0)
-        )
+        self._writer = writer_in(pictures, *(ward for ward, *_ in WARDS))
         self._fleet: FleetState = self.store.load()
 
     def write_in_order(
@@ -163,7 +153,7 @@ class _Filler:
                 connection.execute(insert(tables.alert), row)
                 if severity == 17:
                     by = LogAuthor("lan", since_ms + 130_000)
-                    acknowledge(connection, by, f"alert {number}", WARD_OF[gateway[:2]])
+                    acknowledge_all(connection, by, {f"alert {number}": WARD_OF[gateway[:2]]})
             listed, event = tables.open_alarm.c, tables.event.c
             alarms = select(listed.subject, event.ward, event.time_ms).join_from(
                 tables.open_alarm, tables.event, event.cursor == listed.cursor
@@ -174,9 +164,9 @@ class _Filler:
                     continue
                 by = LogAuthor("lan" if number % 2 else "minh", alarm.time_ms + 41_000)
                 outcome = (IncidentOutcome.FALSE, IncidentOutcome.HANDLED, IncidentOutcome.REAL)[number % 3]
-                acknowledge(connection, by, alarm.subject, alarm.ward)
+                acknowledge_all(connection, by, {alarm.subject: alarm.ward})
                 later = LogAuthor(by.who, alarm.time_ms + 600_000)
-                close(connection, later, alarm.subject, alarm.ward, outcome, "")
+                close_all(connection, later, {alarm.subject: alarm.ward}, outcome, "")
         engine.dispose()
 
     def history(self, online: Iterable[Gateway], now_ms: int) -> None:
@@ -196,7 +186,9 @@ def _report(gateway: Gateway, now_ms: int) -> GatewayReport:
         OFFLINE: (PresenceState.OFFLINE, "no heartbeat for 99 s", now_ms - 47 * MINUTE_MS),
         UNSTABLE: (PresenceState.UNSTABLE, "went offline 4 times in 60 min", now_ms - 12 * MINUTE_MS),
         STOPPED: (PresenceState.STOPPED, "stopped", now_ms - 190 * MINUTE_MS),
-        **dict.fromkeys(CUT, (PresenceState.CUT, "went with its ward", now_ms - 23 * MINUTE_MS)),
+        **dict.fromkeys(
+            CUT, (PresenceState.CUT, "went offline together with its ward", now_ms - 23 * MINUTE_MS)
+        ),
         **dict.fromkeys(BACK, (PresenceState.BOOTING, "heartbeat", now_ms - 80_000)),
     }
     standing, why, since_ms = known.get(gateway.id, (PresenceState.ONLINE, "heartbeat", since_ms))

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from edge_agent import wire
 from edge_agent.core.clock import rfc3339_of_ms as at
@@ -16,8 +22,7 @@ HOUR_MS, MINUTE_MS = 3_600_000, 60_000
 RHYTHM = (2, 1, 1, 1, 2, 6, 12, 16, 12, 10, 9, 10, 12, 9, 9, 10, 13, 18, 14, 10, 8, 6, 4, 3)
 """Weight of each hour of the city's day."""
 SCENES = 6
-TRACKED: dict[str, Any] = {"label": "motorcycle", "group": "two-wheeler", "score": 0.83}
-ON_FOOT: dict[str, Any] = {"label": "person", "group": "person", "score": 0.86}
+EXAMPLES = Path(__file__).parents[3] / "docs/reference/examples"
 
 
 @dataclass(frozen=True)
@@ -73,24 +78,29 @@ def messages_of(event: CityEvent) -> Iterator[tuple[int, Any]]:
         yield begun + 1500, gateway.picture(camera, event_id, jpeg, media_id)
     if event.open or getattr(data, "phase", None) != "start":
         return
-    over = {"phase": "end", "ended_at": at(ended), "end_reason": "left", "snapshot": None}
-    if event.kind in ("crowding", "camera-view"):
-        over["end_reason"] = "over"
-    yield ended, gateway.event(camera, _changed(data, over), event.severity, ended)
+    reason = "over" if event.kind in ("crowding", "camera-view") else "left"
+    over = changed(data, phase="end", ended_at=at(ended), end_reason=reason, snapshot=None)
+    yield ended, gateway.event(camera, over, event.severity, ended)
     if event.severity == 17:
-        clip = wire.ClipRef(
-            media_id=media_id_of("clip" + media_id), sha256=shown.sha256 if shown else "0" * 64,
-            bytes=702_441, codec="h264", source="sub", began_at=at(begun - 5_200), pre_roll_s=5.2,
-            duration_s=event.lasts_ms / 1000 + 10,
+        clip = changed(
+            example("evidence").clip, media_id=media_id_of("clip" + media_id), began_at=at(begun - 5_200),
+            sha256=shown.sha256 if shown else "0" * 64, pre_roll_s=5.2, duration_s=event.lasts_ms / 1000 + 10,
         )  # fmt: skip
         evidence = wire.EvidenceData(event_id=event_id, clip=clip)
         yield ended + 8_000, gateway.event(camera, evidence, event.severity, ended + 8_000)
         yield ended + 9_000, gateway.head(ended + 9_000)
 
 
-def _changed(data: wire.Message, fields: dict[str, Any]) -> wire.Message:
-    known = {name: getattr(data, name) for name in data.__struct_fields__}
-    return type(data)(**{**known, **{key: value for key, value in fields.items() if key in known}})
+@cache
+def example(kind: str) -> Any:
+    """The data of the documented example of an event."""
+    document = json.loads((EXAMPLES / f"event-{kind}.json").read_text(encoding="utf-8"))
+    return msgspec.convert(document["data"], wire.DATA_OF_KIND[kind])
+
+
+def changed(message: Any, **fields: Any) -> Any:
+    """Replace those of the fields that the message has."""
+    return replace(message, **{name: fields[name] for name in fields if hasattr(message, name)})
 
 
 def _jpeg(event: CityEvent) -> bytes:
@@ -103,44 +113,17 @@ def _jpeg(event: CityEvent) -> bytes:
     )
 
 
-def _data(event: CityEvent, event_id: str, shown: wire.SnapshotRef | None) -> wire.Message:
+def _data(event: CityEvent, event_id: str, shown: wire.SnapshotRef | None) -> Any:
     started = at(event.time_ms)
     if event.kind == "camera-state":
-        return wire.CameraStateData(
-            state="offline", cause="stalled", detail="no packet for 10 s", since_at=started
-        )
+        return changed(example(event.kind), cause="stalled", detail="no packet for 10 s", since_at=started)
+    data = changed(
+        example(event.kind), event_id=event_id, rule_id=f"{event.kind}-1", frame=FRAME, model=MODEL,
+        snapshot=shown, started_at=started, track_id=f"{event.camera}-k3-7",
+    )  # fmt: skip
+    if event.kind == "line-crossing":  # a moment
+        return changed(data, ended_at=started)
+    data = changed(data, phase="start", ended_at=None, end_reason=None)
     if event.kind == "camera-view":
-        return wire.CameraViewData(
-            phase="start", event_id=event_id, state=event.state, features={}, started_at=started,  # type: ignore[arg-type]
-            tamper=event.state != "visibility-degraded", snapshot=shown,
-            why="structure in 4 % of 60 tiles, 92 % usual",
-        )  # fmt: skip
-    common: dict[str, Any] = {
-        "phase": "start", "event_id": event_id, "rule_id": f"{event.kind}-1",
-        "box": (0.4, 0.4, 0.55, 0.75), "frame": FRAME, "started_at": started,
-        "model": MODEL, "snapshot": shown,
-    }  # fmt: skip
-    track = {**common, "track_id": f"{event.camera}-k3-7"}
-    match event.kind:
-        case "zone-intrusion":
-            why = "person in yard for 10 s"
-            return wire.ZoneIntrusionData(**track, **ON_FOOT, zone="yard", inside_s=10.0, why=why)
-        case "loitering":
-            why = "person in gate for 64 s"
-            return wire.LoiteringData(**track, **ON_FOOT, zone="gate", inside_s=64.0, why=why)
-        case "line-crossing":
-            moment = {**track, "phase": "moment", "ended_at": started}
-            why = "motorcycle crossed lane-2 from A to B"
-            return wire.LineCrossingData(**moment, **TRACKED, line="lane-2", direction="a-to-b", why=why)
-        case "stopped-vehicle":
-            car = {"label": "car", "group": "vehicle", "score": 0.78}
-            why = "car came and stands in junction for 184 s"
-            return wire.StoppedVehicleData(**track, **car, zone="junction", still_s=184.0, why=why)  # type: ignore[arg-type]
-        case "wrong-way":
-            why = "motorcycle goes against the arrow of lane-1: at 172 degrees to it, over 0.31 of the width"
-            return wire.WrongWayData(
-                **track, **TRACKED, zone="lane-1", angle_deg=172.0, distance=0.31, why=why
-            )
-        case _:
-            why = "14 in gate for 47 s"
-            return wire.CrowdingData(**common, zone="gate", count=14, most=14, why=why)
+        return changed(data, state=event.state, tamper=event.state != "visibility-degraded")
+    return data

@@ -27,10 +27,8 @@ from edge_central.console.events import EventRow, rows_of
 from edge_central.console.incident_log import (
     IncidentOutcome,
     LogAuthor,
-    acknowledge,
     acknowledge_all,
-    assign_owner,
-    close,
+    assign_all,
     close_all,
     hide,
     reopen,
@@ -154,7 +152,7 @@ def test_the_longest_waiting_come_first_and_acknowledged_ones_after_them(
         ingest.write(alarms.of(camera=f"c-{number}"), now_ms=NOW_MS + number)
     with connections.writing() as connection:
         for number in (1, 2, 4):
-            acknowledge(connection, LAN, f"event dt-001 a{number}", "de-tham")
+            acknowledge_all(connection, LAN, {f"event dt-001 a{number}": "de-tham"})
         # A repetition does not move the row: it waits since its first alarm.
     ingest.write(alarms.of(camera="c-2"), now_ms=NOW_MS + 50)
     with connections.reading() as connection:
@@ -201,8 +199,8 @@ def test_filters_of_the_list(ingest: IngestHarness, connections: DatabaseConnect
     with connections.writing() as connection:
         times = {"since_ms": NOW_MS, "opened_ms": NOW_MS, "folded": False}
         connection.execute(tables.alert.insert(), alert | times)
-        acknowledge(connection, LAN, "event dt-001 a2", "de-tham")
-        assign_owner(connection, LAN, "event dt-001 a2", "de-tham", "minh")
+        acknowledge_all(connection, LAN, {"event dt-001 a2": "de-tham"})
+        assign_all(connection, LAN, {"event dt-001 a2": "de-tham"}, "minh")
         wanted = {
             "ward": QueueFilter(ward="bo-xuyen"),
             "kind": QueueFilter(kind="zone-intrusion"),
@@ -258,7 +256,7 @@ def test_what_nobody_closed_for_a_week_is_not_counted_with_the_next_alarm(
     late_ms = NOW_MS + OPEN_ALARM_AGE_MS + MINUTE_MS
     with connections.writing() as connection:
         assert len(pages(connection, now_ms=late_ms)) == 1, "it waits, however old it is"
-        acknowledge(connection, LAN, "event dt-001 a1", "de-tham")
+        acknowledge_all(connection, LAN, {"event dt-001 a1": "de-tham"})
         assert pages(connection, now_ms=late_ms) == []
     ingest.write(alarms.of(), now_ms=late_ms)
     with connections.reading() as connection:
@@ -290,7 +288,7 @@ def test_times_of_a_wrong_clock_of_the_centre_are_corrected_in_the_list_too(
         shift_times(connection, correction, ["de-tham"], exclusive_database=False)
         ours, theirs = sorted(pages(connection, now_ms=NOW_MS + 5_000), key=lambda each: each.ward)[::-1]
         (silence,) = active_silences(connection, EVERYWHERE, NOW_MS)
-        acknowledge(connection, LAN, "event dt-001 a1", "de-tham")
+        acknowledge_all(connection, LAN, {"event dt-001 a1": "de-tham"})
         (again,) = pages(connection, DE_THAM, now_ms=NOW_MS + 5_000)
     assert (ours.first_ms, ours.last_ms) == (NOW_MS, NOW_MS)
     assert theirs.first_ms == NOW_MS + MINUTE_MS
@@ -305,8 +303,8 @@ def test_an_older_database_lists_the_open_alarms_of_its_last_week(
     now_ms = NOW_MS + OPEN_ALARM_AGE_MS + MINUTE_MS
     ingest.write(alarms.of(), alarms.of(), alarms.of(), now_ms=now_ms)
     with connections.writing() as connection:
-        acknowledge(connection, LAN, "event dt-001 a2", "de-tham")
-        close(connection, LAN, "event dt-001 a3", "de-tham", IncidentOutcome.REAL, "")
+        acknowledge_all(connection, LAN, {"event dt-001 a2": "de-tham"})
+        close_all(connection, LAN, {"event dt-001 a3": "de-tham"}, IncidentOutcome.REAL, "")
         connection.execute(delete(tables.open_alarm))
         connection.execute(delete(tables.alarm_row))
         write_meta(connection, "schema", "6")
@@ -369,9 +367,9 @@ def _do_something(connection: Connection, rng: random.Random, arrived: Counter[s
     by, rows = LogAuthor("lan", NOW_MS), pages(connection)
     match rng.randrange(7):
         case 0 | 1:
-            acknowledge(connection, by, subject, box.ward)
+            acknowledge_all(connection, by, {subject: box.ward})
         case 2:
-            close(connection, by, subject, box.ward, IncidentOutcome.FALSE, "")
+            close_all(connection, by, {subject: box.ward}, IncidentOutcome.FALSE, "")
         case 3:
             reopen(connection, by, subject, box.ward)
         case 4 if rows:

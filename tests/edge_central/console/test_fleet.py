@@ -129,8 +129,8 @@ def test_rain_over_a_ward_is_one_line(now: Fleet) -> None:
     (rain,) = find_situation(now).rain
     assert (rain.ward, rain.of) == ("ky-ba", 137)
     assert rain.cameras > 80
-    assert find_situation(now).explains("ky-ba", "visibility-degraded")
-    assert not find_situation(now).explains("ky-ba", "covered")
+    assert find_situation(now).rains("ky-ba")
+    assert not find_situation(now).rains("de-tham")
 
 
 def test_a_power_cut_is_one_line_and_its_sites_are_no_trouble_of_their_own(now: Fleet, city: City) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,13 +14,13 @@ from edge_central.console.alarms.queue import read_queue
 from edge_central.console.incident_log import (
     IncidentOutcome,
     LogAuthor,
-    acknowledge,
-    assign_owner,
-    close,
+    acknowledge_all,
+    assign_all,
+    close_all,
     hand_over,
     handlings,
     handovers,
-    note,
+    note_all,
     reopen,
     steps,
     take_over,
@@ -48,6 +49,11 @@ def newest(connection: Connection, city: City) -> QueueItem:
     return alarms(connection, city)[0]
 
 
+def of(*alarms: QueueItem) -> dict[str, str]:
+    """The wards of alarms by their subjects."""
+    return {each.handling.subject: each.ward for each in alarms}
+
+
 def row_of(connection: Connection, city: City, alarm: QueueItem) -> QueueItem:
     """The row of the same camera and rule as it is now."""
     same = (alarm.gateway, alarm.camera, alarm.kind)
@@ -68,25 +74,19 @@ def test_a_ward_has_only_its_own_alarms(city: City, writing: Connection) -> None
 
 def test_only_an_acknowledged_alarm_leaves_the_queue_by_age(city: City, writing: Connection) -> None:
     first, *others = alarms(writing, city)
-    acknowledge(writing, by(city), first.handling.subject, first.ward)
+    acknowledge_all(writing, by(city), of(first))
     late = alarms(writing, city, later_ms=9 * 86_400_000)
     assert [each.key for each in late] == [each.key for each in others]
 
 
-def test_an_acknowledged_alarm_is_silent_for_everyone_and_has_an_owner(
+def test_the_first_acknowledgement_silences_an_alarm_for_everyone_and_names_its_owner(
     city: City, writing: Connection
 ) -> None:
     alarm = newest(writing, city)
-    assert acknowledge(writing, by(city), alarm.handling.subject, alarm.ward)
+    assert acknowledge_all(writing, by(city), of(alarm))
+    assert not acknowledge_all(writing, by(city, "minh", 5), of(alarm))
     now = row_of(writing, city, alarm).handling
     assert (now.rings, now.is_open, now.owner, now.acknowledged_by) == (False, True, "lan", "lan")
-
-
-def test_a_second_acknowledgement_changes_nothing(city: City, writing: Connection) -> None:
-    alarm = newest(writing, city)
-    acknowledge(writing, by(city), alarm.handling.subject, alarm.ward)
-    assert not acknowledge(writing, by(city, "minh", 5), alarm.handling.subject, alarm.ward)
-    assert row_of(writing, city, alarm).handling.acknowledged_by == "lan"
     assert [step.who for step in steps(writing, alarm.handling.subject)] == ["lan"]
 
 
@@ -95,10 +95,10 @@ def test_an_outcome_closes_an_alarm_and_its_history_has_author_time_and_text(
     city: City, writing: Connection, outcome: IncidentOutcome
 ) -> None:
     alarm = newest(writing, city)
-    subject, ward = alarm.handling.subject, alarm.ward
-    acknowledge(writing, by(city), subject, ward)
-    assign_owner(writing, by(city, "lan", 10), subject, ward, "minh")
-    close(writing, by(city, "minh", 60), subject, ward, outcome, " bảo vệ đã tới\0 ")
+    subject = alarm.handling.subject
+    acknowledge_all(writing, by(city), of(alarm))
+    assign_all(writing, by(city, "lan", 10), of(alarm), "minh")
+    close_all(writing, by(city, "minh", 60), of(alarm), outcome, " bảo vệ đã tới\0 ")
     assert newest(writing, city).gateway != alarm.gateway
     now = handlings(writing, EVERYWHERE, [subject])[subject]
     assert (now.outcome, now.closed_ms) == (outcome, city.now_ms + 60_000)
@@ -112,9 +112,8 @@ def test_an_outcome_closes_an_alarm_and_its_history_has_author_time_and_text(
 
 def test_a_reopened_alarm_is_in_the_queue_again_and_does_not_ring(city: City, writing: Connection) -> None:
     alarm = newest(writing, city)
-    subject, ward = alarm.handling.subject, alarm.ward
-    close(writing, by(city), subject, ward, IncidentOutcome.FALSE, "")
-    reopen(writing, by(city), subject, ward)
+    close_all(writing, by(city), of(alarm), IncidentOutcome.FALSE, "")
+    reopen(writing, by(city), alarm.handling.subject, alarm.ward)
     now = row_of(writing, city, alarm)
     assert now.event == alarm.event
     assert (now.handling.is_open, now.handling.rings) == (True, False)
@@ -122,23 +121,22 @@ def test_a_reopened_alarm_is_in_the_queue_again_and_does_not_ring(city: City, wr
 
 def test_a_note_alone_silences_nothing(city: City, writing: Connection) -> None:
     alarm = newest(writing, city)
-    note(writing, by(city), alarm.handling.subject, alarm.ward, "gọi bảo vệ")
+    note_all(writing, by(city), of(alarm), "gọi bảo vệ")
     assert newest(writing, city).handling.rings
-    note(writing, by(city), alarm.handling.subject, alarm.ward, "  ")
+    note_all(writing, by(city), of(alarm), "  ")
     assert len(steps(writing, alarm.handling.subject)) == 1
 
 
 def test_handlings_of_other_wards_are_not_visible(city: City, writing: Connection) -> None:
     alarm = newest(writing, city)
-    acknowledge(writing, by(city), alarm.handling.subject, alarm.ward)
+    acknowledge_all(writing, by(city), of(alarm))
     assert handlings(writing, Scope(frozenset({"ky-ba"})), [alarm.handling.subject]) == {}
 
 
 def test_the_officer_who_takes_over_owns_the_open_alarms(city: City, writing: Connection) -> None:
     first, second = alarms(writing, city)[:2]
-    for each in (first, second):
-        acknowledge(writing, by(city), each.handling.subject, each.ward)
-    close(writing, by(city), second.handling.subject, second.ward, IncidentOutcome.REAL, "")
+    acknowledge_all(writing, by(city), of(first, second))
+    close_all(writing, by(city), of(second), IncidentOutcome.REAL, "")
     subjects = [first.handling.subject, second.handling.subject]
     number = hand_over(writing, by(city), EVERYWHERE, "mưa ở Kỳ Bá", subjects)
     assert take_over(writing, by(city, "minh", 300), EVERYWHERE, number)
@@ -161,18 +159,14 @@ def test_of_two_simultaneous_acknowledgements_one_counts(tmp_path: Path) -> None
     engine = open_engine(Database(f"sqlite:///{tmp_path / 'central.db'}"))
     with engine.connect() as connection:
         prepare_schema(connection)
-    did: list[bool] = []
     start = threading.Barrier(4)
 
-    def press(who: str) -> None:
+    def press(who: str) -> bool:
         start.wait(30)
         with engine.begin() as connection:
-            did.append(acknowledge(connection, LogAuthor(who, 1), "event dt-001 e1", "de-tham"))
+            return bool(acknowledge_all(connection, LogAuthor(who, 1), {"event dt-001 e1": "de-tham"}))
 
-    threads = [threading.Thread(target=press, args=(f"officer-{n}",)) for n in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
+    with ThreadPoolExecutor(4) as pool:
+        did = list(pool.map(press, ("lan", "minh", "hoa", "mai")))
     engine.dispose()
     assert sorted(did) == [False, False, False, True]

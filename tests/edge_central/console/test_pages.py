@@ -9,11 +9,14 @@ import pytest
 from sqlalchemy import select
 
 from edge_central.store import tables
+from edge_central.web.app import PAGES
 from edge_central.web.auth import accounts
 from edge_central.web.auth.accounts import Role
 from tests.edge_central.console.city import COVERED, CUT, OFFLINE, SHOWN
 from tests.edge_central.console.served import CityHouse
 from tests.edge_central.web.house import Browser
+
+INLINE = re.compile(r"<style|\sstyle=|<script(?![^>]*\ssrc=)|\son\w+=|javascript:|https?://(?!127)")
 
 
 @pytest.fixture(scope="module")
@@ -64,47 +67,27 @@ def alarm_pages(browser: Browser) -> list[str]:
     return re.findall(r'href="(/events/\d+)"', alarms_listed(browser))
 
 
-PATHS = (
-    *(
-        "/",
-        "/events",
-        "/alerts",
-        "/map",
-        "/map?ward=ky-ba",
-        "/availability",
-        "/availability?ward=ky-ba",
-        "/availability/summary/ky-ba",
-        "/handover",
-        "/wards/de-tham",
-        "/search?q=de+tham",
-    ),
-    *(
-        f"/sites/{SHOWN}",
-        f"/sites/{SHOWN}?days=7",
-        f"/sites/{OFFLINE}",
-        f"/sites/{COVERED[0]}",
-        "/sites/hd-052",
-    ),
-    "/events?ward=ky-ba&kind=camera-view&from=2026-01-01T00:00",
-    "/traffic",
-    f"/traffic?gateway={SHOWN}&camera=cam-1",
-    "/reports/shift",
-    "/reports/month",
-    f"/events?site={SHOWN}&camera=cam-1",
+PLAIN = [page.path for page in PAGES if page.method == "GET" and not re.match(r"/api/|.*{", page.path)]
+FILLED = (
+    *("/map?ward=ky-ba", "/availability?ward=ky-ba", "/availability/summary/ky-ba", "/wards/de-tham"),
+    *("/search?q=de+tham", f"/sites/{SHOWN}", f"/sites/{SHOWN}?days=7", f"/sites/{OFFLINE}"),
+    *(f"/sites/{COVERED[0]}", "/sites/hd-052", f"/traffic?gateway={SHOWN}&camera=cam-1"),
+    *("/events?ward=ky-ba&kind=camera-view&from=2026-01-01T00:00", f"/events?site={SHOWN}&camera=cam-1"),
 )
 
 
 @pytest.mark.parametrize("lang", ["vi", "en"])
-@pytest.mark.parametrize("path", PATHS)
-def test_every_page_exists_in_both_languages(reader: Browser, path: str, lang: str) -> None:
+@pytest.mark.parametrize("path", [*PLAIN, *FILLED])
+def test_every_page_exists_in_both_languages_without_inline_script(
+    reader: Browser, path: str, lang: str
+) -> None:
     reader.get(f"/language/{lang}")
     answer = reader.get(path)
     assert answer.status_code == 200
-    assert f'<html lang="{lang}"' in answer.text
-    assert answer.text.count("<h1") == 1
-    assert not re.search(
-        r"<style|\sstyle=|<script(?![^>]*\ssrc=)|\son\w+=|javascript:|https?://(?!127)", answer.text
-    )
+    assert not INLINE.search(answer.text)
+    if answer.headers["content-type"].startswith("text/html"):
+        assert f'<html lang="{lang}"' in answer.text
+        assert answer.text.count("<h1") == 1
 
 
 def test_the_overview_names_the_problems(minh: Browser) -> None:
@@ -225,16 +208,6 @@ def test_an_alert_of_a_gateway_is_handled_the_same_way(served: CityHouse) -> Non
         number = connection.scalar(select(columns.id).where(columns.gateway == "pk-015"))
     lan.post("/alerts/close", {"subject": f"alert {number}", "outcome": "handled"}, page="/alerts")
     assert "pk-015" not in lan.get("/alerts").text
-
-
-def test_no_officer_acts_outside_of_his_wards(served: CityHouse) -> None:
-    lan, minh = served.browser("lan"), served.browser("minh")
-    foreign = alarm_of(minh, "lp-012")
-    subject = subject_on(minh, foreign)
-    assert lan.post("/alerts/acknowledge", {"subject": subject}, page="/alerts").status_code == 404
-    assert lan.post(f"{foreign}/clip", page="/alerts").status_code == 404
-    for nonsense in ("", "alert x", "event lp-012", "alert 99999"):
-        assert minh.post("/alerts/acknowledge", {"subject": nonsense}, page="/alerts").status_code == 404
 
 
 def test_a_viewer_may_only_read(served: CityHouse) -> None:

@@ -11,7 +11,13 @@ from sqlalchemy.event import listen
 
 from edge_central.console import shift_report
 from edge_central.console.events import rows_of
-from edge_central.console.incident_log import IncidentOutcome, LogAuthor, acknowledge, close, hide
+from edge_central.console.incident_log import (
+    IncidentOutcome,
+    LogAuthor,
+    acknowledge_all,
+    close_all,
+    hide,
+)
 from edge_central.console.shift_report import AlarmSource, ShiftReport, read_shift_report
 from edge_central.settings import Database
 from edge_central.store import tables
@@ -46,9 +52,9 @@ def test_times_to_acknowledge_are_ranked(ingest: IngestHarness) -> None:
     with writing(ingest) as connection:
         for number in range(1, 11):
             by = LogAuthor("lan" if number % 2 else "minh", NOW_MS + number * 10_000)
-            acknowledge(connection, by, f"event dt-001 a{number}", OURS.ward)
+            acknowledge_all(connection, by, {f"event dt-001 a{number}": OURS.ward})
         by = LogAuthor("lan", NOW_MS + 600_000)
-        close(connection, by, "event dt-001 a1", OURS.ward, IncidentOutcome.FALSE, "a cat")
+        close_all(connection, by, {"event dt-001 a1": OURS.ward}, IncidentOutcome.FALSE, "a cat")
     found = report(ingest.database)
     assert found.acknowledged is not None
     assert (found.acknowledged.count, found.acknowledged.median_s, found.acknowledged.p90_s) == (
@@ -96,7 +102,7 @@ def test_alerts_that_rang_count_and_folded_ones_do_not(ingest: IngestHarness) ->
         connection.execute(insert(tables.alert), _alert("tamper", OURS))
         connection.execute(insert(tables.alert), _alert("disk", OURS) | {"severity": 13})
         connection.execute(insert(tables.alert), _alert("camera-down", OURS) | {"folded": True})
-        acknowledge(connection, LogAuthor("lan", NOW_MS + 7_000), "alert 1", OURS.ward)
+        acknowledge_all(connection, LogAuthor("lan", NOW_MS + 7_000), {"alert 1": OURS.ward})
     found = report(ingest.database)
     (source,) = found.sources
     assert (source.source.kind, source.source.is_alert, source.acknowledged) == ("tamper", True, 1)

@@ -17,12 +17,12 @@ RECEIVED_MS = AT_MS + 40_000
 def entered(box: FakeGateway, number: int, phase: str = "start", **data: Any) -> tuple[str, bytes]:
     """A message: a person is in the zone of the rule ``yard``. ``number`` numbers the event."""
     more = {"event_id": f"e-{box.epoch}", **data}
-    return box.of_camera("zone-intrusion", number, "cam-1", AT, **_inside(phase, more))
+    return box.of_kind("zone-intrusion", number, "cam-1", AT, **_inside(phase, more))
 
 
 def stored(kind: str, gateway: str = "dt-001", camera: str = "cam-1", **data: Any) -> MappedEvent:
     """An event as the feed reads it."""
-    _, payload = FakeGateway(gateway).of_camera(kind, 1, camera, AT, **data)
+    _, payload = FakeGateway(gateway).of_kind(kind, 1, camera, AT, **data)
     return MappedEvent(WARD, gateway, camera, kind, AT_MS, RECEIVED_MS, payload)
 
 

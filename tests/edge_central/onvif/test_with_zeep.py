@@ -18,7 +18,7 @@ from tests.edge_central.onvif.onvif_schemas import WSDL_FOLDER, envelope_schema
 from tests.edge_central.onvif.parts import DECLARATIONS, entered
 from tests.edge_central.onvif.test_logins import password_of
 from tests.edge_central.parts import FakeGateway
-from tests.edge_central.web.house import House
+from tests.edge_central.web.house import House, answers
 
 BOX, THEIRS = FakeGateway("dt-001"), FakeGateway("bx-001", "bo-xuyen")
 GUIDE = Path(__file__).parents[3] / "docs/guide/onvif.md"
@@ -49,7 +49,8 @@ class CheckedTransport(Transport):  # type: ignore[misc]
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     with House(tmp_path_factory.mktemp("zeep"), onvif_events=True) as built:
         built.token("vms", "de-tham")
-        yield built.start()
+        assert answers(built.start().port)  # its key, from which the password comes, is there
+        yield built
 
 
 @pytest.fixture(scope="module")

@@ -99,21 +99,16 @@ def test_a_will_is_reported_once_after_it_has_lasted() -> None:
     assert scenario.reports[-1][0] == 330
 
 
-def test_three_missed_heartbeats_are_as_good_as_a_will() -> None:
-    scenario = start("dt-1")
-    scenario.freeze("dt-1")
-    scenario.wait(600)
-    assert scenario.published(300) == [("dt-1", "offline")]
-    assert 300 + 3 * BEAT_S < scenario.reports[-1][0] <= 300 + 4 * BEAT_S + 30
-
-
-def test_one_lost_heartbeat_is_nothing() -> None:
+def test_one_lost_heartbeat_is_nothing_and_makes_the_next_absence_no_later() -> None:
     scenario = start("dt-1")
     scenario.freeze("dt-1")
     scenario.wait(65)
     scenario.alive["dt-1"] = "s-1"
-    scenario.wait(300)
-    assert scenario.published(300) == []
+    scenario.wait(35)
+    scenario.freeze("dt-1")
+    scenario.wait(150)
+    assert scenario.published(300) == [("dt-1", "offline")]
+    assert scenario.reports[-1][0] > 500
 
 
 def test_a_gateway_with_a_long_heartbeat_interval_gets_more_time() -> None:
@@ -127,11 +122,11 @@ def test_a_gateway_with_a_long_heartbeat_interval_gets_more_time() -> None:
     assert scenario.published(300) == [("dt-1", "offline")]
 
 
-def test_a_late_will_of_an_older_session_is_ignored() -> None:
+def test_a_late_stop_or_will_of_an_older_session_is_ignored() -> None:
     scenario = start("dt-1")
     scenario.online("dt-1", session="s-2")
-    scenario.will("dt-1", session="s-1")
-    scenario.wait(300)
+    scenario.stopped("dt-1", session="s-1")
+    scenario.wait(60)
     assert scenario.published(300) == []
     scenario.will("dt-1", session="s-2")
     scenario.wait(60)
@@ -154,15 +149,6 @@ def test_a_heartbeat_that_arrives_after_its_own_will_is_ignored() -> None:
     scenario.presence.record_heartbeat("dt-1", "de-tham", "s-1", None, Instant(scenario.mono, 0))
     scenario.wait(60)
     assert scenario.published(300) == [("dt-1", "offline")]
-
-
-def test_a_reconnect_within_half_a_minute_is_not_reported() -> None:
-    scenario = start("dt-1")
-    scenario.will("dt-1")
-    scenario.wait(20)
-    scenario.online("dt-1", session="s-2")
-    scenario.wait(300)
-    assert scenario.published(300) == []
 
 
 def test_a_clean_stop_is_no_failure_and_is_reported_at_once() -> None:
@@ -296,16 +282,6 @@ def test_a_restart_of_the_agent_does_not_change_since_when_it_is_online() -> Non
     scenario.online("dt-1", session="s-3")
     scenario.wait(10)
     assert since_s(scenario.presence) == {"dt-1": scenario.mono - 10}, "it was away for longer"
-
-
-def test_since_is_what_was_published_until_the_state_changes() -> None:
-    scenario = start("dt-1", "dt-2")
-    before = since_s(scenario.presence)
-    scenario.will("dt-1")
-    scenario.wait(20)
-    assert since_s(scenario.presence) == before, "nothing is published yet"
-    scenario.wait(20)
-    assert since_s(scenario.presence) == before | {"dt-1": 300.0}, "the absence began with the will"
 
 
 def test_a_restart_of_the_centre_changes_no_state_and_no_since() -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
-import matplotlib
 import numpy as np
 
 from edge_central.redaction.areas import CASCADES
@@ -16,16 +15,17 @@ if TYPE_CHECKING:
     from edge_agent.core.model import Colour
 
 
-PICTURE = Path(matplotlib.get_data_path()) / "sample_data/grace_hopper.jpg"
-"""Commodore Hopper, 1984: a picture of the US Navy, in the public domain; matplotlib ships it."""
 SECOND = ("haarcascade_frontalface_alt.xml", "haarcascade_frontalface_alt_tree.xml")
 """Trained apart from those that the product uses."""
 
 
 @cache
 def face_picture() -> Colour:
-    """The head: (320, 320, 3)."""
-    picture = cv2.imread(str(PICTURE))
+    """The head of Commodore Hopper, 1984: (320, 320, 3). The picture is of the US Navy, in the public domain;
+    matplotlib ships it."""
+    import matplotlib  # takes 0.1 s: not in each process of the tests
+
+    picture = cv2.imread(str(Path(matplotlib.get_data_path(), "sample_data/grace_hopper.jpg")))
     assert picture is not None
     return np.ascontiguousarray(picture[20:340, 90:410], np.uint8)
 

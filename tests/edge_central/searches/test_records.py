@@ -71,7 +71,7 @@ def test_a_wards_account_reaches_its_ward_only(connection: Connection) -> None:
         {"gateways": ["dt-001"], "second": {"gateway": "bx-001"}},
         {"line": {"gateway": "bx-001", "camera": "cam-1", "from": [0, 0], "to": [1, 1]}},
     ):
-        with pytest.raises(InvalidQuestion, match="not yours"):
+        with pytest.raises(InvalidQuestion, match="you may not see it"):
             ask(connection, LAN, **filters)
     citywide = ask(connection, ADMIN)
     assert asked_gateways(connection, citywide, LAN.scope) == ["dt-001", "dt-002"]

@@ -10,7 +10,6 @@ import ssl
 import threading
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import httpx
@@ -18,6 +17,7 @@ import httpx
 from edge_agent.core.clock import Clock, SystemClock, wall_ms
 from edge_agent.mqtt.session.signal_queue import MessageReceived
 from edge_agent.wire.topics import CentralTopics
+from edge_central.claims.boxes_file import BoxesFile
 from edge_central.config import load
 from edge_central.ingest.batch_result import BatchResult
 from edge_central.ingest.batch_writer import BatchWriter
@@ -67,7 +67,14 @@ class House:
         self.store = Store(self.settings.database)
         self.store.load()  # makes the database: two processes that do this at once disturb each other
         topics = CentralTopics("tb/v1", "central")
-        self.intake = BatchWriter(topics, WARDS, MediaFolder(self.settings.media_dir), self.settings.history)
+        console = self.settings.console
+        self.intake = BatchWriter(
+            topics,
+            WARDS,
+            MediaFolder(self.settings.media_dir),
+            self.settings.history,
+            boxes=BoxesFile(None if console is None else console.boxes_file),
+        )
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._clients: list[httpx.Client] = []
@@ -76,9 +83,7 @@ class House:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for client in self._clients:
             client.close()
         self.stop()
@@ -180,14 +185,22 @@ class Browser:
 
     def __init__(self, client: httpx.Client) -> None:
         self.client = client
+        self._tokens: dict[str, str] = {}
+        """The token of the first page, by the cookies: any token of a session is good for all its forms."""
 
     def get(self, path: str, **more: Any) -> httpx.Response:
         return self.client.get(path, **more)
 
-    def post(self, path: str, fields: dict[str, str] | None = None, *, page: str = "/") -> httpx.Response:
-        """``page`` has the form."""
-        form = {"csrf": csrf_of(self.client.get(page).text), **(fields or {})}
+    def post(self, path: str, fields: dict[str, str] | None = None, *, page: str = "") -> httpx.Response:
+        """``page`` has the form; by default the start page, which is loaded once in a session."""
+        form = {"csrf": csrf_of(self.client.get(page).text) if page else self._token(), **(fields or {})}
         return self.client.post(path, data=form)
+
+    def _token(self) -> str:
+        cookies = str(sorted(self.client.cookies.items()))
+        if cookies not in self._tokens:
+            self._tokens[cookies] = csrf_of(self.client.get("/").text)
+        return self._tokens[cookies]
 
     def log_in(self, name: str, password: str = PASSWORD, **more: str) -> httpx.Response:
         return self.post("/login", {"name": name, "password": password, **more}, page="/login")

@@ -7,7 +7,6 @@ import json
 import socket
 import threading
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Self
 
 import httpx
@@ -39,9 +38,7 @@ class Ear:
         assert self._ready.wait(30)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         assert self._response is not None
         stream = self._response.extensions["network_stream"]
         with contextlib.suppress(OSError):  # the server has closed it

@@ -101,6 +101,10 @@ def test_the_filter(minh: Browser, asked: dict[str, str], only_of_hoa: bool) -> 
     assert found == ({"of-hoa"} if only_of_hoa else listed(minh) - {"of-hoa"})
 
 
+def test_the_log_is_for_administrators(house: House) -> None:
+    assert house.browser("lan").get("/access").status_code == 403
+
+
 @pytest.mark.parametrize(
     "asked", [{"kind": "x"}, {"day": "20/11/2026"}, {"day": "9999-12-31"}, {"before": "x"}]
 )

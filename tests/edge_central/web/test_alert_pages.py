@@ -75,7 +75,7 @@ def test_chosen_rows_are_acknowledged_and_closed_together(house: House, lan: Bro
 @pytest.mark.parametrize(
     ("lang", "own", "waiting"),
     [
-        ("vi", "3 báo động do lan, minh nhận xử lý", "1 báo động chưa có người nhận"),
+        ("vi", "3 báo động do lan, minh nhận xử lý", "1 báo động chưa có người nhận xử lý"),
         ("en", "3 acknowledged, by lan, minh", "1 not acknowledged"),
     ],
 )
@@ -120,7 +120,7 @@ def test_the_list_says_what_was_closed_until_the_next_step(
 
 def test_counts_say_whether_they_are_of_rows_or_of_alarms(house: House, lan: Browser) -> None:
     house.take(*alarms(6, cameras=3))
-    assert 'id="ringing">3 dòng báo động chưa có người nhận<' in lan.get("/events").text
+    assert 'id="ringing">3 dòng báo động chưa có người nhận xử lý<' in lan.get("/events").text
     assert "<b>3</b> <small>dòng, 6 báo động</small>" in lan.get("/alerts").text
     lan.get("/language/en")
     assert "<b>3</b> <small>rows, 6 alarms</small>" in lan.get("/").text

@@ -14,7 +14,6 @@ from sqlalchemy import delete, insert, select
 
 from edge_central.store import tables
 from edge_central.store.accesses import AccessKind, record_access
-from edge_central.store.scope import EVERYWHERE
 from edge_central.web.api import event_history as history
 from edge_central.web.auth.access_log import delete_old_accesses
 from edge_central.web.auth.accounts import Role
@@ -72,30 +71,14 @@ def test_events_are_the_bytes_that_came(house: House) -> None:
         assert answer.content.startswith(b'{"events":[' + spaced + b",")
 
 
-def test_filters_and_their_cursor(house: House) -> None:
+def test_a_filter_by_ward_and_the_cursor_of_an_empty_answer(house: House) -> None:
+    """The other filters: test_event_filters.py."""
     house.take(OURS.event(1), OURS.loss(2, (9, 9)), THEIRS.event(1))
     client = house.program(house.token("app", WARD, "bo-xuyen"))
-    assert numbers(events(client, kind="loss")) == [2]
-    assert len(events(client, kind="loss,object")["events"]) == 3
-    assert events(client, severity="alarm")["events"] == []
-    assert len(events(client, severity="warning")["events"]) == 3
     assert [each["ward"] for each in events(client, ward="bo-xuyen")["events"]] == ["bo-xuyen"]
-    last = events(client, kind="counts")
+    last = events(client, kind="counts", severity="alarm")
     assert (last["events"], last["more"]) == ([], False)
     assert numbers(events(client, after=last["next"])) == [], "what was looked through is behind the cursor"
-
-
-def test_a_rare_kind_is_found_window_by_window(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history, "WINDOW", 10)
-    monkeypatch.setattr(history, "WITHIN_S", 0.0)
-    house.take(*(OURS.event(number) for number in range(1, 40)), OURS.loss(40, (90, 91)))
-    with house.connections.reading() as connection:
-        wanted = history.HistoryFilter(scope=EVERYWHERE, label="truck")
-        found = history.events_after(connection, wanted, 0, 10, monotonic=iter((0.0, -1.0, 1.0)).__next__)
-        assert (found.events, found.next.partition("-")[0], found.more) == ([], "10", True)
-    client = house.program(house.token("app", WARD))
-    monkeypatch.setattr(history, "WITHIN_S", 5.0)
-    assert numbers(events(client, kind="loss")) == [40]
 
 
 def test_an_answer_is_bounded_in_bytes(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 
 import httpx
 import pytest
-from openpyxl import load_workbook
 
 from edge_central.availability.day_sums import AvailabilitySums
 from edge_central.web import spreadsheets
@@ -120,12 +119,18 @@ def test_a_question_that_makes_no_sense_is_refused(some: httpx.Client, query: st
 # --- workbooks ---
 
 
+def opened(content: bytes) -> Any:
+    from openpyxl import load_workbook  # takes 0.05 s: not in each process of the tests
+
+    return load_workbook(io.BytesIO(content))
+
+
 def workbook(browser: Browser, path: str) -> Any:
     answer = browser.get(path)
     assert answer.status_code == 200
     assert answer.headers["content-type"] == XLSX_TYPE
     assert answer.headers["content-disposition"].endswith('.xlsx"')
-    return load_workbook(io.BytesIO(answer.content))
+    return opened(answer.content)
 
 
 def rows_of(sheet: Any) -> list[dict[str, Any]]:
@@ -185,7 +190,7 @@ def test_the_header_stays_and_is_in_the_language_of_the_user(minh: Browser) -> N
 
 def test_a_name_never_becomes_a_formula_or_a_link(minh: Browser) -> None:
     answer = minh.get("/availability/report.xlsx?month=2026-10")
-    book = load_workbook(io.BytesIO(answer.content))
+    book = opened(answer.content)
     (cell,) = (cell for row in book["Cameras"].iter_rows() for cell in row if "HYPERLINK" in str(cell.value))
     # openpyxl reads a text that begins with "=" as a formula; the file itself says what it is.
     assert cell.value == '=HYPERLINK("http://x")'
@@ -220,7 +225,7 @@ def test_odd_texts_stay_texts() -> None:
         "t", [TableColumn("text"), TableColumn("n", ColumnKind.COUNT)], [(each, 1) for each in ODD]
     )
     response = xlsx_response("t.xlsx", [table])
-    sheet = load_workbook(io.BytesIO(bytes(response.body)))["t"]
+    sheet = opened(bytes(response.body))["t"]
     found = [row[0].value for row in sheet.iter_rows(min_row=2)]
     assert found[:6] == list(ODD[:6])
     assert found[8:] == list(ODD[8:])

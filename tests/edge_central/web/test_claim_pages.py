@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from edge_agent.commands.signature import read_unverified, sign
-from edge_agent.wire import ClaimCamera, PhoneLocation
+from edge_agent.wire import ClaimCamera, PhoneLocation, VerdictCounts
 from edge_central.claims.model import StoredClaimState
 from edge_central.claims.records import read_claims
 from edge_central.store import tables
@@ -89,6 +89,25 @@ def test_the_page_says_what_does_not_fit(city: House) -> None:
     shown = html.unescape(minh.get(PAGE).text)
     assert "1112 m (±12 m)" in shown
     assert f"{OTHER} is not in the list of boxes" in shown
+
+
+def test_a_board_that_the_box_does_not_recognise_is_said_in_the_language_of_the_page(city: House) -> None:
+    claims(city, ClaimingBox(), claim_id="c9", board="unknown")
+    shown = city.browser("lan").get(PAGE).text
+    assert "không rõ bo mạch" in shown
+    assert "unknown" not in shown
+
+
+def test_a_claim_without_a_verdict_says_where_it_is(city: House) -> None:
+    minh, missing = city.browser("minh"), "xem biên bản ở trang của điểm"
+    assert all(missing in minh.get(page).text for page in (PAGE, f"{PAGE}/1"))
+    box = ClaimingBox()
+    verdict = VerdictCounts(green=5, yellow=1, red=0)
+    claims(city, box, claim_id="c9", csr="same")
+    claims(city, box, claim_id="c9", csr="same", verdict=verdict)
+    shown = minh.get(f"{PAGE}/3").text
+    assert ALL["claim-verdict-is"][0].format(green=5, yellow=1, red=0) in shown
+    assert missing not in shown
 
 
 def test_a_person_of_a_ward_sees_its_claims_only(city: House) -> None:

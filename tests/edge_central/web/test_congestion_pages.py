@@ -72,7 +72,7 @@ def test_the_page_of_a_camera_shows_minutes_of_each_level(
     assert rows["24/11/2026 09:00"][2] == f"{busy} {speed} 50%"
     assert rows["24/11/2026 10:00"][2] == f"{slow} {speed} 25%"
     assert rows["24/11/2026 11:00"][2] == standing, "the road is not empty"
-    assert "HCM 2010" in text_of(page)
+    assert "Highway Capacity Manual 2010" in text_of(page)
 
 
 def test_by_quarter_there_is_one_level_and_without_enough_days_none(house: House) -> None:

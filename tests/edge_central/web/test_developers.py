@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-import pytest
 
 from edge_central.availability.model import OUTAGES
 from edge_central.web.api.openapi import document
@@ -81,11 +80,15 @@ def bodies() -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
     return found
 
 
-@pytest.mark.parametrize(("name", "schema", "example"), bodies(), ids=lambda each: str(each)[:20])
-def test_an_example_is_valid_and_its_times_are_possible(
-    name: str, schema: dict[str, Any], example: dict[str, Any]
-) -> None:
-    jsonschema.validate(example, {**schema, "components": components()})
+def test_an_example_is_valid_and_its_times_are_possible() -> None:
+    found = bodies()
+    assert len(found) > 5
+    for name, schema, example in found:
+        jsonschema.validate(example, {**schema, "components": components()})
+        check_times(name, example)
+
+
+def check_times(name: str, example: dict[str, Any]) -> None:
     if name == "listEvents":
         (event,) = example["events"]
         assert event["data"]["started_at"] <= event["time"] <= event["recordedtime"]

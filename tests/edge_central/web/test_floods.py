@@ -11,7 +11,7 @@ from sqlalchemy.event import listen
 
 from edge_central.console.alarms.model import QueueCounts, QueueFilter, QueueItem
 from edge_central.console.alarms.queue import foremost_alarms, read_alarm_bar, read_queue
-from edge_central.console.incident_log import LogAuthor, acknowledge
+from edge_central.console.incident_log import LogAuthor, acknowledge_all
 from edge_central.store import tables
 from edge_central.store.open_alarms import MANY_CAMERAS, MAX_GATEWAY_ROWS
 from edge_central.store.scope import EVERYWHERE
@@ -69,7 +69,7 @@ def test_acknowledged_alarms_make_room_for_others(tmp_path: Path) -> None:
         with house.connections.writing() as connection:
             for number in range(1, 6):
                 subject = f"event {ODD.id} f{number}"
-                acknowledge(connection, LogAuthor("lan", 1), subject, ODD.ward)
+                acknowledge_all(connection, LogAuthor("lan", 1), {subject: ODD.ward})
         after, first = counts(house), items(house)[0]
     assert (before.open, before.ringing) == (21, 21)
     assert {each.gateway for each in foremost[:2]} == {ODD.id, HONEST.id}, "one of each first"

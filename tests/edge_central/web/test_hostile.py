@@ -65,6 +65,9 @@ NOT_THERE = (
     "/sites/dt-001/cameras/",
     "/sites/dt-666/cameras/",
     "/sites/bx-666/cameras/",
+    "/sites/dt-001/papers/",
+    "/sites/dt-666/papers/",
+    "/sites/bx-666/papers/",
     "/cases/",
     "/fleet/claims/",
 )

@@ -247,7 +247,7 @@ def test_a_step_that_makes_no_sense_changes_nothing(alarms: House, body: Any, st
 def test_a_wrong_outcome_is_answered_with_the_right_ones(alarms: House) -> None:
     body = {"step": "outcome", "subject": SUBJECT, "outcome": "maybe"}
     refused = acting(alarms).post(STEPS, json=body).json()["detail"]
-    assert refused.endswith("`$.outcome`; outcome is real, false, handled")
+    assert refused.endswith("`$.outcome`; outcome must be one of real, false, handled")
 
 
 def test_only_a_token_that_was_made_to_act_may_act(alarms: House) -> None:

@@ -8,8 +8,16 @@ import time
 
 import pytest
 
+from edge_agent.core.worker import SupervisedThread
 from edge_central.console.events import rows_of
-from edge_central.console.incident_log import LogAuthor, acknowledge, hide, note, subject_of, unhide
+from edge_central.console.incident_log import (
+    LogAuthor,
+    acknowledge_all,
+    hide,
+    note_all,
+    subject_of,
+    unhide,
+)
 from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceState
 from edge_central.store.scope import EVERYWHERE, Scope
 from edge_central.web.auth import accounts
@@ -50,6 +58,21 @@ def test_a_listener_hears_of_his_ward_within_a_second(house: House) -> None:
         assert ear.wait_for("outage", 2)[1]["gone"] is True
 
 
+def test_the_first_listener_misses_no_change(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = follower.DatabaseFollower._run
+
+    def run_late(self: follower.DatabaseFollower, loop: SupervisedThread) -> None:
+        time.sleep(0.5)  # the thread of a busy machine
+        run(self, loop)
+
+    monkeypatch.setattr(follower.DatabaseFollower, "_run", run_late)
+    house.stop()
+    house.start()
+    with Ear(house.program(house.token("app", "de-tham"))) as ear:
+        house.take(OURS.event(1))
+        assert ear.wait_for("event")[0]["gateway"] == "dt-001"
+
+
 def test_only_the_author_and_administrators_hear_of_a_search(house: House) -> None:
     with house.connections.writing() as connection:
         found_city(connection)
@@ -79,10 +102,10 @@ def test_who_hid_an_event_is_for_administrators(house: House) -> None:
     with Ear(browser.client, mark_of(browser)) as ear:
         with house.connections.writing() as connection:
             (event,) = rows_of(connection, EVERYWHERE, [1])
-            acknowledge(connection, by, subject_of(event), event.ward)
+            acknowledge_all(connection, by, {subject_of(event): event.ward})
             hide(connection, by, event, "a child")
             unhide(connection, by, event)
-            note(connection, by, subject_of(event), event.ward, "checked")
+            note_all(connection, by, {subject_of(event): event.ward}, "checked")
         assert {each["what"] for each in ear.wait_for("step", 2)} == {"acknowledged", "note"}
 
 

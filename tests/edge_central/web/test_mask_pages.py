@@ -14,6 +14,7 @@ from edge_central.commands.model import GatewayCommand
 from edge_central.store import tables
 from edge_central.web.auth.accounts import Role
 from edge_central.web.i18n import ALL, LANGS, Lang, translate
+from edge_central.web.pages.rules.shape_text import points_of, points_text
 from tests.edge_central.commands.parts import REASON
 from tests.edge_central.commands.parts import store as send
 from tests.edge_central.parts import FakeGateway
@@ -47,6 +48,11 @@ def city(tmp_path: Path) -> Iterator[House]:
         house.person("tuong", Role.VIEWER, "de-tham")
         house.person("khanh", Role.OFFICER, "bo-xuyen")
         yield house.start()
+
+
+def test_a_corner_close_to_the_edge_is_read_as_the_form_has_it() -> None:
+    corners = [(0.00004, 0.0), (1.0, 0.123457), (0.1, 1.0)]
+    assert points_of(points_text(corners)) == corners
 
 
 def report(city: House, **more: Any) -> None:

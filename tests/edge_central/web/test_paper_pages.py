@@ -237,7 +237,7 @@ def test_a_file_is_refused_that_is_too_large_or_empty(city: House, monkeypatch: 
     assert bring(lan, case, iter([b"x" * 6] * 2)).status_code == 413, "without a Content-Length"
     assert bring(lan, case, b"x" * 10).status_code == 201
     refused = bring(lan, case, b"y", brought_by=" ")
-    assert (refused.status_code, "whom it is from" in refused.text) == (409, True)
+    assert (refused.status_code, "that it is from" in refused.text) == (409, True)
     folder = city.settings.media_dir / CASES / case.rpartition("/")[2]
     assert sorted(each.stat().st_size for each in folder.iterdir()) == [10, len(PICTURE)]
     lan.post(f"{case}/close", {}, page=case)

@@ -19,9 +19,9 @@ def test_a_password_is_kept_as_a_slow_digest(monkeypatch: pytest.MonkeyPatch) ->
     assert stored != hash_password("lúa vàng 1234"), "with a salt"
 
 
-@pytest.mark.parametrize("stored", [None, hash_password("another password")], ids=["none", "another"])
-def test_an_unknown_user_has_no_password(stored: str | None) -> None:
-    assert not password_matches("", stored)
+def test_an_unknown_user_has_no_password() -> None:
+    assert not password_matches("", None)
+    assert not password_matches("", hash_password("another password"))
 
 
 @pytest.mark.parametrize("password", ["short", "a" * 201, "abababababab"])

@@ -151,7 +151,7 @@ def test_the_summary_says_what_is_missing_and_why(city: House, capsys: pytest.Ca
         ((*REASON, "--camera", "cam-1"), 2, "GATEWAY/CAMERA"),
         ((*REASON, "--colour", "gren"), 2, "the colours are black"),
         (("--search", "none"), 1, "no such search"),
-        (("--search", "../gateways"), 2, "no id of a search"),
+        (("--search", "../gateways"), 2, "this is not the id of a search"),
     ],
 )
 def test_a_mistake_is_named(

@@ -143,7 +143,7 @@ def test_a_site_of_another_ward_is_named_and_the_form_is_not_just_empty(city: Ho
     for lang in ("vi", "en"):
         browser.get(f"/language/{lang}")
         page = browser.get("/searches/new?site=bx-001&camera=cam-1").text
-        says = "bạn không có quyền xem" if lang == "vi" else "it is not yours"
+        says = "bạn không có quyền xem" if lang == "vi" else "you may not see it"
         assert f"bx-001: {'không có phường' if lang == 'vi' else 'there is no such ward'}" in words(page)
         assert says in words(page)
         assert "aria-invalid" not in page
@@ -230,7 +230,7 @@ def test_a_line_is_drawn_on_the_picture_of_the_camera_that_the_form_is_about(cit
     search = begin(browser, **ends)
     again = browser.get(f"/searches/new?like={search}").text
     assert re.search(r'name="line_y1" value="62.5"', again)
-    assert "Đi qua vạch Lý Bôn – Quang Trung: Cổng" in words(browser.get(f"/searches/{search}").text)
+    assert "Đi qua vạch ảo Lý Bôn – Quang Trung: Cổng" in words(browser.get(f"/searches/{search}").text)
     with pytest.raises(InvalidForm) as raised:
         question_of(city, **ends | {"line_y2": ""})
     assert set(raised.value.errors) == {"line_x1"}

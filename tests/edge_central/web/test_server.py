@@ -12,6 +12,8 @@ import socket
 import ssl
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +22,6 @@ import pytest
 from sqlalchemy import select
 
 from edge_agent.cli.main import main
-from edge_agent.core.errors import ConfigError
-from edge_central.config import load, run_check
 from edge_central.console_process import ConsoleProcess
 from edge_central.store import tables
 from edge_central.web import server
@@ -30,36 +30,6 @@ from tests.edge_central.parts import Centre
 from tests.edge_central.web.house import PASSWORD, Browser, House, answers
 from tests.host.fakes import FakeClock
 from tests.testbed.mosquitto import Authority, Mosquitto, free_port, wait_until
-
-
-@pytest.mark.parametrize(
-    ("console", "words"),
-    [
-        ("{listen: 0.0.0.0:8443}", "passwords would cross the network in clear"),
-        ("{listen: 8443}", "must be address:port"),
-        ("{listen: 127.0.0.1:0}", "must be address:port"),
-        ("{cert_file: missing}", "no such file"),
-        ("{proxies: [10.0.0.300]}", "must be an address or network"),
-        ("{idle_min: 1}", "from 5 to 1440 minutes"),
-        ("{port: 8443}", "write listen: 127.0.0.1:8443"),
-    ],
-)
-def test_a_mistake_in_the_configuration_is_reported_with_its_place(
-    tmp_path: Path, console: str, words: str
-) -> None:
-    path = tmp_path / "edge-central.yaml"
-    path.write_text(f"wards: [a]\nmqtt: {{brokers: [mqtt://b]}}\nconsole: {console}\n")
-    with pytest.raises(ConfigError) as caught:
-        load(path)
-    assert str(caught.value.problems[0]).startswith(f"{path}:3:")
-    assert words in str(caught.value)
-
-
-def test_without_its_section_nothing_listens(tmp_path: Path) -> None:
-    path = tmp_path / "edge-central.yaml"
-    path.write_text("wards: [a]\nmqtt: {brokers: [mqtt://b]}\n")
-    assert run_check(path, False, io.StringIO(), io.StringIO()) == 0
-    assert load(path).console is None
 
 
 def test_with_tls_cookies_are_for_https_only_and_a_renewed_certificate_is_taken(
@@ -159,41 +129,39 @@ def test_a_request_with_two_lengths_is_refused_and_the_next_one_in_it_is_not_ans
     assert answer.count(b"HTTP/1.1 ") == 1
 
 
-def test_the_console_runs_beside_the_ingest_and_comes_back_when_it_dies(tmp_path: Path) -> None:
-    port = free_port()
-    with Mosquitto(tmp_path / "broker") as broker:
-        console = {"listen": f"127.0.0.1:{port}"}
-        centre = Centre(tmp_path / "centre", broker.port, console=console)
+@contextmanager
+def process_of(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """A centre in a process of its own, after its console has answered. Its log is ``folder / "log"``."""
+    with Mosquitto(folder / "broker") as broker:
+        centre = Centre(folder / "centre", broker.port, console={"listen": f"127.0.0.1:{port}"})
         command = [sys.executable, "-m", "edge_agent", "central", "run", str(centre.config)]
-        with (tmp_path / "log").open("wb") as log, subprocess.Popen(command, stderr=log) as running:
+        with (folder / "log").open("wb") as log, subprocess.Popen(command, stderr=log) as running:
             try:
                 wait_until(lambda: answers(port), 120, "the console")
-                (child,) = _children(running.pid)
-                child_stat = Path(f"/proc/{child}/oom_score_adj").read_text()
-                assert int(child_stat) >= 500, "when memory runs out, the ingest stays"
-                os.kill(child, signal.SIGKILL)
-                wait_until(lambda: answers(port) and _children(running.pid) != [child], 120, "another one")
-                (child,) = _children(running.pid)
-                running.send_signal(signal.SIGKILL)
-                wait_until(lambda: not Path(f"/proc/{child}").exists(), 30, "the end of an orphan")
+                yield running
             finally:
                 running.kill()
-        assert "restart in 1 s, the ingest is not affected" in (tmp_path / "log").read_text()
+
+
+def test_the_console_runs_beside_the_ingest_and_comes_back_when_it_dies(tmp_path: Path) -> None:
+    port = free_port()
+    with process_of(tmp_path, port) as running:
+        (child,) = _children(running.pid)
+        child_stat = Path(f"/proc/{child}/oom_score_adj").read_text()
+        assert int(child_stat) >= 500, "when memory runs out, the ingest stays"
+        os.kill(child, signal.SIGKILL)
+        wait_until(lambda: answers(port) and _children(running.pid) != [child], 120, "another one")
+        (child,) = _children(running.pid)
+        running.send_signal(signal.SIGKILL)
+        wait_until(lambda: not Path(f"/proc/{child}").exists(), 30, "the end of an orphan")
+    assert "restart in 1 s, the ingest is not affected" in (tmp_path / "log").read_text()
 
 
 def test_at_a_stop_the_console_ends_well_before_the_ingest(tmp_path: Path) -> None:
-    port = free_port()
-    with Mosquitto(tmp_path / "broker") as broker:
-        centre = Centre(tmp_path / "centre", broker.port, console={"listen": f"127.0.0.1:{port}"})
-        command = [sys.executable, "-m", "edge_agent", "central", "run", str(centre.config)]
-        with (tmp_path / "log").open("wb") as log, subprocess.Popen(command, stderr=log) as running:
-            try:
-                wait_until(lambda: answers(port), 120, "the console")
-                running.terminate()
-                assert running.wait(60) == 0
-            finally:
-                running.kill()
-        lines = (tmp_path / "log").read_text()
+    with process_of(tmp_path, free_port()) as running:
+        running.terminate()
+        assert running.wait(60) == 0
+    lines = (tmp_path / "log").read_text()
     assert lines.index("the console has stopped") < lines.index("the centre has stopped")
     assert "ERROR" not in lines
     assert "Fatal" not in lines

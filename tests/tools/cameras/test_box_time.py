@@ -47,7 +47,7 @@ def test_the_box_is_named_where_it_gives_the_time() -> None:
 def test_a_box_that_is_not_synchronised_or_silent_is_not_named() -> None:
     with ntp_on_loopback(0xE4) as port, pytest.raises(CameraSetupError, match="serve_time"):
         ntp_server("", "127.0.0.1", port)
-    with pytest.raises(CameraSetupError, match=r"serves no time to 127\.0\.0\.1"):
+    with pytest.raises(CameraSetupError, match=r"is not a time server for 127\.0\.0\.1"):
         ntp_server("", "127.0.0.1", port)
 
 

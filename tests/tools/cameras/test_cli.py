@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from edge_agent import config
-from edge_agent.cli import main as cli
 from edge_agent.core.command_line.exit_codes import EX_CONFIG
 from edge_agent.core.problems import problem_text
 from edge_agent.tools.cameras.configure import NTP_PORT
 from edge_agent.tools.cameras.messages import fact
 from edge_agent.tools.cameras.probing import Ports
 from edge_agent.tools.cameras.search import Search
+from tests.testbed.command_line import CommandResult, run_command
 from tests.testbed.onvif_camera import OnvifCamera
 from tests.testbed.onvif_network import CameraNetwork
 from tests.tools.cameras.test_box_time import ntp_on_loopback
@@ -52,37 +52,35 @@ def camera(monkeypatch: pytest.MonkeyPatch) -> Iterator[OnvifCamera]:
         yield camera
 
 
-def cameras(site: Path, action: str, *more: str, login: bool = True) -> int:
+def cameras(site: Path, action: str, *more: str, login: bool = True) -> CommandResult:
     who = ["--camera-username", "admin", "--camera-password-file", str(site / "pass")] if login else []
     where = ["--config", str(site / "edge-agent.yaml"), "--state-dir", str(site / "state")]
-    return cli.main(["cameras", action, *where, *who, *more])
+    return run_command("cameras", action, *where, *who, *more)
 
 
 def written(site: Path) -> Path:
     return site / "conf.d" / "cameras.yaml"
 
 
-def test_the_list_names_vendor_model_streams_and_what_is_wrong(
-    site: Path, camera: OnvifCamera, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_list_names_vendor_model_streams_and_what_is_wrong(site: Path, camera: OnvifCamera) -> None:
     camera.clock_offset_s = -7 * 3600
-    assert cameras(site, "discover") == 0
-    text = capsys.readouterr().out
-    assert "1  127.0.9.16       Hikvision DS-2CD2143G2-I  ready" in text
-    assert f"rtsp://{HOST}:{camera.rtsp_port}/Streaming/Channels/102  640x360 H265 15 fps" in text
-    assert "keyframe every 4 s, too rare smart codec on" in text
-    assert "its clock is 7 h 0 min behind" in text
+    done = cameras(site, "discover")
+    assert done.returncode == 0
+    assert "1  127.0.9.16       Hikvision DS-2CD2143G2-I  ready" in done.stdout
+    assert f"rtsp://{HOST}:{camera.rtsp_port}/Streaming/Channels/102  640x360 H265, 15 fps" in done.stdout
+    assert "keyframe every 4 s, too rare, smart codec on" in done.stdout
+    assert "its clock is 7 h 0 min behind" in done.stdout
 
 
-def test_the_list_is_told_in_vietnamese(
-    site: Path, camera: OnvifCamera, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_list_is_told_in_vietnamese(site: Path, camera: OnvifCamera) -> None:
     camera.clock_offset_s = -7 * 3600
-    assert cameras(site, "discover", "--lang", "vi") == 0
-    text = capsys.readouterr().out
-    assert "1  127.0.9.16       Hikvision DS-2CD2143G2-I  sẵn sàng" in text
-    assert "640x360 H265 15 khung hình/giây 4 giây một khung I, quá thưa đang bật Smart Codec" in text
-    assert "đồng hồ camera chạy chậm 7 giờ 0 phút" in text
+    done = cameras(site, "discover", "--lang", "vi")
+    assert done.returncode == 0
+    assert "1  127.0.9.16       Hikvision DS-2CD2143G2-I  sẵn sàng" in done.stdout
+    assert (
+        "640x360 H265, 15 khung hình/giây, 4 giây một khung I, quá thưa, đang bật Smart Codec" in done.stdout
+    )
+    assert "đồng hồ camera chạy chậm 7 giờ 0 phút" in done.stdout
 
 
 def test_an_error_in_the_list_is_in_the_readers_language() -> None:
@@ -91,11 +89,10 @@ def test_an_error_in_the_list_is_in_the_readers_language() -> None:
     assert fact("error-main", error=refused).text() == f"its main stream: {HOST}: no answer within 5 s"
 
 
-def test_the_json_list_is_what_the_text_says(
-    site: Path, camera: OnvifCamera, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert cameras(site, "discover", "--json", login=False) == 0
-    (found,) = json.loads(capsys.readouterr().out)
+def test_the_json_list_is_what_the_text_says(site: Path, camera: OnvifCamera) -> None:
+    done = cameras(site, "discover", "--json", login=False)
+    assert done.returncode == 0
+    (found,) = json.loads(done.stdout)
     assert (found["host"], found["state"], found["configured_as"]) == (HOST, "ready", None)
     assert camera.logins == []
 
@@ -104,7 +101,7 @@ def test_a_chosen_camera_becomes_a_drop_in_with_the_sub_stream_and_no_password_i
     site: Path, camera: OnvifCamera
 ) -> None:
     before = (site / "edge-agent.yaml").read_text()
-    assert cameras(site, "discover", "--choose", "1", "--write", str(written(site))) == 0
+    assert cameras(site, "discover", "--choose", "1", "--write", str(written(site))).returncode == 0
     settings = config.load(site / "edge-agent.yaml")
     new = settings.cameras[1]
     assert (new.id, new.url.rpartition("/")[2]) == ("cam-2", "102")
@@ -118,32 +115,30 @@ def test_a_chosen_camera_becomes_a_drop_in_with_the_sub_stream_and_no_password_i
     assert (site / "edge-agent.yaml").read_text() == before
 
 
-def test_nothing_is_written_over_without_force_and_ids_stay_with_it(
-    site: Path, camera: OnvifCamera, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_nothing_is_written_over_without_force_and_ids_stay_with_it(site: Path, camera: OnvifCamera) -> None:
     write = ("discover", "--choose", "all", "--write", str(written(site)))
-    assert cameras(site, *write) == 0
+    assert cameras(site, *write).returncode == 0
     first = written(site).read_text()
     written(site).write_text(first + "# the lane\n")
-    assert cameras(site, *write) == 1
-    assert "--force replaces it" in capsys.readouterr().err
+    done = cameras(site, *write)
+    assert done.returncode == 1
+    assert "--force replaces it" in done.stderr
     assert written(site).read_text().endswith("# the lane\n")
-    assert cameras(site, *write, "--force") == 0
+    assert cameras(site, *write, "--force").returncode == 0
     assert [camera.id for camera in config.load(site / "edge-agent.yaml").cameras] == ["cam-1", "cam-2"]
 
 
-def test_a_camera_that_is_configured_is_not_written_again(
-    site: Path, camera: OnvifCamera, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_camera_that_is_configured_is_not_written_again(site: Path, camera: OnvifCamera) -> None:
     (site / "edge-agent.yaml").write_text(MAIN.replace("10.0.0.9", HOST))
-    assert cameras(site, "discover", "--choose", "1", "--write", str(written(site))) == 1
-    assert "configured already as cam-1" in capsys.readouterr().err
+    done = cameras(site, "discover", "--choose", "1", "--write", str(written(site)))
+    assert done.returncode == 1
+    assert "configured already as cam-1" in done.stderr
     assert not written(site).exists()
 
 
 def test_a_login_that_is_refused_is_not_written(site: Path, camera: OnvifCamera) -> None:
     (site / "pass").write_text("wrong\n")
-    assert cameras(site, "discover", "--choose", "1", "--write", str(written(site))) == 1
+    assert cameras(site, "discover", "--choose", "1", "--write", str(written(site))).returncode == 1
     assert not written(site).exists()
     assert not (site / "credentials").exists()
     assert camera.failed_logins == 1
@@ -151,7 +146,7 @@ def test_a_login_that_is_refused_is_not_written(site: Path, camera: OnvifCamera)
 
 def test_a_drop_in_that_does_not_fit_is_taken_away_again(site: Path, camera: OnvifCamera) -> None:
     (site / "edge-agent.yaml").write_text(MAIN + "nonsense: 1\n")
-    assert cameras(site, "discover", "--choose", "1", "--write", str(written(site))) == EX_CONFIG
+    assert cameras(site, "discover", "--choose", "1", "--write", str(written(site))).returncode == EX_CONFIG
     assert not written(site).exists()
     assert not (site / "credentials" / "cam-2").exists()
 
@@ -159,7 +154,7 @@ def test_a_drop_in_that_does_not_fit_is_taken_away_again(site: Path, camera: Onv
 def test_a_hostile_name_stays_in_its_comment(site: Path, camera: OnvifCamera) -> None:
     camera.vendor, camera.vendor_api = "other", False
     camera.model = "X&#10;  - id: evil&#10;    url: rtsp://evil &#x202e;"
-    assert cameras(site, "discover", "--choose", "1", "--write", str(written(site))) == 0
+    assert cameras(site, "discover", "--choose", "1", "--write", str(written(site))).returncode == 0
     assert [camera.id for camera in config.load(site / "edge-agent.yaml").cameras] == ["cam-1", "cam-2"]
 
 
@@ -171,60 +166,61 @@ def configured_site(site: Path, camera: OnvifCamera) -> None:
 
 
 def test_configure_only_shows_when_nobody_can_be_asked(
-    site: Path, camera: OnvifCamera, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    site: Path, camera: OnvifCamera, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configured_site(site, camera)
     monkeypatch.setattr(sys.stdin, "isatty", lambda: False, raising=False)
-    assert cameras(site, "configure", "cam-2", "--port", str(camera.port), login=False) == 0
-    text = capsys.readouterr().out
-    assert "codec              H265 -> H264" in text
-    assert "keyframe interval  60 pictures (4 s) -> 30 pictures (2 s)" in text
-    assert "nothing was changed: --yes does it" in text
+    done = cameras(site, "configure", "cam-2", "--port", str(camera.port), login=False)
+    assert done.returncode == 0
+    assert "codec                H265 -> H264" in done.stdout
+    assert "keyframe interval    60 pictures (4 s) -> 30 pictures (2 s)" in done.stdout
+    assert "nothing was changed: --yes does it" in done.stdout
     assert camera.writes == []
 
 
 def test_configure_shows_in_vietnamese_what_it_would_change(
-    site: Path, camera: OnvifCamera, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    site: Path, camera: OnvifCamera, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configured_site(site, camera)
     monkeypatch.setattr(sys.stdin, "isatty", lambda: False, raising=False)
-    assert cameras(site, "configure", "cam-2", "--port", str(camera.port), "--lang", "vi", login=False) == 0
-    text = capsys.readouterr().out
-    assert "khoảng cách khung I 60 khung hình (4 giây) -> 30 khung hình (2 giây)" in text
-    assert "Smart Codec        bật -> tắt" in text
-    assert "chưa thay đổi gì: thêm --yes để thực hiện" in text
+    done = cameras(site, "configure", "cam-2", "--port", str(camera.port), "--lang", "vi", login=False)
+    assert done.returncode == 0
+    assert "khoảng cách khung I  60 khung hình (4 giây) -> 30 khung hình (2 giây)" in done.stdout
+    assert "Smart Codec          bật -> tắt" in done.stdout
+    assert "chưa thay đổi gì: thêm --yes để thực hiện" in done.stdout
 
 
-def test_configure_with_yes_changes_and_shows_what_it_read_back(
-    site: Path, camera: OnvifCamera, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_configure_with_yes_changes_and_shows_what_it_read_back(site: Path, camera: OnvifCamera) -> None:
     configured_site(site, camera)
     args = ("configure", "cam-2", "--port", str(camera.port), "--yes", "--ntp", "10.0.0.1")
-    assert cameras(site, *args, login=False) == 0
-    assert "smart codec        on -> off  done" in capsys.readouterr().out
+    done = cameras(site, *args, login=False)
+    assert done.returncode == 0
+    assert "smart codec          on -> off  done" in done.stdout
     assert (camera.streams["sub"].codec, camera.ntp) == ("H264", "10.0.0.1")
-    assert cameras(site, *args, login=False) == 0
-    assert "nothing to change" in capsys.readouterr().out
+    done = cameras(site, *args, login=False)
+    assert done.returncode == 0
+    assert "nothing to change" in done.stdout
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="port 123 is root's")
-def test_ntp_without_an_address_has_the_camera_follow_the_box(
-    site: Path, camera: OnvifCamera, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_ntp_without_an_address_has_the_camera_follow_the_box(site: Path, camera: OnvifCamera) -> None:
     configured_site(site, camera)
     args = ("configure", "cam-2", "--port", str(camera.port), "--yes", "--ntp")
-    assert cameras(site, *args, login=False) == 1
-    assert "this gateway serves no time to 127.0.9.16" in capsys.readouterr().err
+    done = cameras(site, *args, login=False)
+    assert done.returncode == 1
+    assert "this gateway is not a time server for 127.0.9.16" in done.stderr
     assert camera.ntp != "127.0.0.1"
     with ntp_on_loopback(0x24, NTP_PORT, requests=2):  # synchronised; queried before and after
-        assert cameras(site, *args, login=False) == 0
+        assert cameras(site, *args, login=False).returncode == 0
     assert camera.ntp == "127.0.0.1"
 
 
 def test_configure_that_was_not_taken_ends_with_1(site: Path, camera: OnvifCamera) -> None:
     configured_site(site, camera)
     camera.ignores = frozenset({"codec"})
-    assert cameras(site, "configure", "cam-2", "--port", str(camera.port), "--yes", login=False) == 1
+    assert (
+        cameras(site, "configure", "cam-2", "--port", str(camera.port), "--yes", login=False).returncode == 1
+    )
 
 
 def test_a_question_that_is_answered_with_no_changes_nothing(
@@ -233,7 +229,7 @@ def test_a_question_that_is_answered_with_no_changes_nothing(
     configured_site(site, camera)
     monkeypatch.setattr("edge_agent.tools.cameras.configure.asked", lambda _: "")
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
-    assert cameras(site, "configure", "cam-2", "--port", str(camera.port), login=False) == 0
+    assert cameras(site, "configure", "cam-2", "--port", str(camera.port), login=False).returncode == 0
     assert camera.writes == []
 
 
@@ -242,21 +238,22 @@ def test_a_question_that_is_answered_with_no_changes_nothing(
     [
         (("discover", "--subnet", "10.0.0.0/20"), "at most a /22"),
         (("discover", "--subnet", "203.0.113.0/24"), "not a private network"),
-        (("discover", "--subnet", "x"), "no subnet"),
+        (("discover", "--subnet", "x"), "is not a subnet"),
         (("configure", "cam-9", "--yes"), "no camera 'cam-9'"),
-        (("configure", "cam-1", "--ntp", "evil;"), "no IPv4 address"),
+        (("configure", "cam-9", "--yes", "--lang", "vi"), "không có camera 'cam-9'"),
+        (("configure", "cam-1", "--ntp", "evil;"), "is not an IPv4 address"),
     ],
 )
-def test_wrong_use_is_told_before_anything_is_sent(
-    site: Path, more: tuple[str, ...], reported: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert cameras(site, *more) == 1
-    assert reported in capsys.readouterr().err
+def test_wrong_use_is_told_before_anything_is_sent(site: Path, more: tuple[str, ...], reported: str) -> None:
+    done = cameras(site, *more)
+    assert done.returncode == 1
+    assert reported in done.stderr
 
 
 def test_without_the_extra_the_command_says_how_to_get_it(
-    site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "onveef", None)
-    assert cameras(site, "discover") == 1
-    assert "pip install 'edge-agent[cameras]'" in capsys.readouterr().err
+    done = cameras(site, "discover")
+    assert done.returncode == 1
+    assert "pip install 'edge-agent[cameras]'" in done.stderr

@@ -39,29 +39,29 @@ def url(camera: OnvifCamera) -> str:
     return f"rtsp://{camera.host}{camera.stream_path('sub')}"
 
 
-def configured(camera: OnvifCamera, ntp: str | None = NTP) -> tuple[SetupPlan, list[SetupResult], list[str]]:
+Outcomes = dict[str, SetupOutcome]
+
+
+def outcomes_of(results: list[SetupResult]) -> Outcomes:
+    return {result.change.what: result.outcome for result in results}
+
+
+def configured(camera: OnvifCamera, ntp: str | None = NTP) -> tuple[SetupPlan, Outcomes, list[str]]:
     with opened(camera) as (panel, vendor):
         plan_ = plan(read(panel, url(camera), SITE), panel, vendor, ntp, clock_trusted=True)
-        return plan_, *apply(plan_, panel, url(camera), SITE, ntp, lambda _: None)
+        results, errors = apply(plan_, panel, url(camera), SITE, ntp, lambda _: None)
+    return plan_, outcomes_of(results), errors
 
 
 @pytest.mark.parametrize(
-    ("vendor", "media2", "auth"),
-    [
-        ("hikvision", True, "wss"),
-        ("dahua", True, "wss"),
-        ("other", True, "wss"),
-        ("other", True, "digest"),
-    ],
+    ("vendor", "auth"), [("hikvision", "wss"), ("dahua", "wss"), ("other", "wss"), ("other", "digest")]
 )
-def test_sub_stream_clock_and_ntp_are_set_with_one_login_and_read_back(
-    vendor: str, media2: bool, auth: str
-) -> None:
-    with OnvifCamera(HOST, vendor=vendor, media2=media2, auth=auth, clock_offset_s=-3600) as camera:
+def test_sub_stream_clock_and_ntp_are_set_with_one_login_and_read_back(vendor: str, auth: str) -> None:
+    with OnvifCamera(HOST, vendor=vendor, auth=auth, clock_offset_s=-3600) as camera:
         main = str(camera.streams["main"])
-        _, results, errors = configured(camera)
+        _, outcomes, errors = configured(camera)
         assert errors == []
-        assert {result.outcome for result in results} == {SetupOutcome.DONE}
+        assert set(outcomes.values()) == {SetupOutcome.DONE}
         sub = camera.streams["sub"]
         assert (sub.codec, sub.gov_length) == ("H264", 30)
         assert sub.smart is (vendor == "other")  # not in ONVIF
@@ -71,19 +71,13 @@ def test_sub_stream_clock_and_ntp_are_set_with_one_login_and_read_back(
         assert str(camera.streams["main"]) == main  # the stream of the recorder
 
 
-def test_an_older_camera_without_media2_gets_its_keyframes_too() -> None:
+@pytest.mark.parametrize(("codec", "gov_length"), [("H264", 30), ("JPEG", 50)])
+def test_an_older_camera_without_media2_gets_its_codec_and_keyframes_too(codec: str, gov_length: int) -> None:
     with OnvifCamera(HOST, vendor="other", media2=False) as camera:
-        camera.streams["sub"].codec = "H264"
-        configured(camera)
-        assert camera.streams["sub"].gov_length == 30
-
-
-def test_a_jpeg_stream_of_the_older_service_becomes_h264() -> None:
-    with OnvifCamera(HOST, vendor="other", media2=False) as camera:
-        camera.streams["sub"].codec = "JPEG"
-        _, results, _ = configured(camera)
-        assert camera.streams["sub"].codec == "H264"
-        assert [r.outcome for r in results if r.change.what == "codec"] == [SetupOutcome.DONE]
+        camera.streams["sub"].codec = codec
+        _, outcomes, _ = configured(camera)
+        assert (camera.streams["sub"].codec, camera.streams["sub"].gov_length) == ("H264", gov_length)
+        assert set(outcomes.values()) == {SetupOutcome.DONE}
 
 
 @pytest.mark.parametrize("vendor", ["hikvision", "dahua", "other"])
@@ -114,8 +108,7 @@ def test_what_onvif_cannot_do_is_named_with_where_to_click() -> None:
 )
 def test_what_a_camera_acknowledges_and_does_not_take_is_told(vendor: str, ignored: str, what: str) -> None:
     with OnvifCamera(HOST, vendor=vendor, ignores=frozenset({ignored})) as camera:
-        _, results, _ = configured(camera)
-    outcomes = {result.change.what: result.outcome for result in results}
+        _, outcomes, _ = configured(camera)
     assert outcomes[what] is SetupOutcome.NOT_TAKEN
 
 
@@ -123,8 +116,7 @@ def test_what_a_camera_acknowledges_and_does_not_take_is_told(vendor: str, ignor
 def test_a_camera_that_breaks_down_half_way_is_told_change_by_change(vendor: str) -> None:
     writes = {"hikvision": 1, "dahua": 2, "other": 1}[vendor]  # only the stream is set
     with OnvifCamera(HOST, vendor=vendor, breaks_after=writes, clock_offset_s=-3600) as camera:
-        _, results, errors = configured(camera)
-    outcomes = {result.change.what: result.outcome for result in results}
+        _, outcomes, errors = configured(camera)
     assert outcomes["codec"] is outcomes["keyframe interval"] is SetupOutcome.DONE
     assert outcomes["NTP server"] is SetupOutcome.NOT_TAKEN
     assert outcomes["clock"] is SetupOutcome.NOT_DONE
@@ -141,7 +133,7 @@ def test_an_interrupted_run_tells_what_was_done_by_then() -> None:
         panel = Interrupted(web, f"http://{HOST}:{camera.port}", RIGHT)
         plan_ = plan(read(panel, url(camera), SITE), panel, Vendor.HIKVISION, NTP, clock_trusted=True)
         results, errors = apply(plan_, panel, url(camera), SITE, NTP, lambda _: None)
-    outcomes = {result.change.what: result.outcome for result in results}
+    outcomes = outcomes_of(results)
     assert outcomes["codec"] is SetupOutcome.DONE
     assert outcomes["clock"] is SetupOutcome.NOT_DONE
     assert errors == ["interrupted; what comes after it was not tried"]
@@ -150,9 +142,9 @@ def test_an_interrupted_run_tells_what_was_done_by_then() -> None:
 @pytest.mark.parametrize("vendor", ["hikvision", "dahua", "other"])
 def test_without_ntp_the_clock_is_set_once_and_said_to_drift(vendor: str) -> None:
     with OnvifCamera(HOST, vendor=vendor, clock_offset_s=86400 * 400) as camera:
-        plan_, results, _ = configured(camera, ntp=None)
+        plan_, outcomes, _ = configured(camera, ntp=None)
         assert abs(camera.clock_offset_s) < 3
-    assert [r.outcome for r in results if r.change.what == "clock"] == [SetupOutcome.DONE]
+    assert outcomes["clock"] is SetupOutcome.DONE
     assert fact("will-drift") in plan_.by_hand
 
 
@@ -166,11 +158,10 @@ def test_a_box_that_does_not_know_the_time_sets_no_clock() -> None:
 @pytest.mark.parametrize("vendor", ["hikvision", "other"])
 def test_a_wrong_time_zone_is_set_right(vendor: str) -> None:
     with OnvifCamera(HOST, vendor=vendor, zone="GMT+08:00", utc_offset_s=28800) as camera:
-        _, results, _ = configured(camera)
+        plan_, outcomes, _ = configured(camera)
         assert camera.utc_offset_s == 25200
-    assert [(r.change.before, r.outcome) for r in results if r.change.what == "clock"] == [
-        ((fact("zone"),), SetupOutcome.DONE)
-    ]
+    assert [change.before for change in plan_.changes if change.what == "clock"] == [(fact("zone"),)]
+    assert outcomes["clock"] is SetupOutcome.DONE
 
 
 def test_an_odd_zone_that_means_the_right_thing_is_left_as_it_is() -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 import unicodedata
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 from hypothesis import given, settings
@@ -30,6 +29,7 @@ from edge_agent.tools.cameras.drop_in import DropInEntry, as_yaml
 from edge_agent.tools.cameras.isapi import Isapi
 from edge_agent.tools.cameras.probing import parse_sadp, scope_value
 from edge_agent.tools.cameras.setup_interface import PlainOnvif
+from tests.testbed.small_server import HttpServer
 
 HOST = "10.0.0.11"
 LOGIN = Credentials("admin", Secret("right"))
@@ -122,35 +122,24 @@ def test_any_two_urls_can_be_compared(one: str, other: str) -> None:
 # --- logins, where they are counted ---
 
 
-def test_a_password_is_never_sent_in_clear() -> None:
-    shown: list[str | None] = []
+class WantsBasic(HttpServer):
+    def __init__(self) -> None:
+        super().__init__(host="127.0.9.20")
+        self.shown: list[str | None] = []
 
-    class WantsBasic(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            shown.append(self.headers.get("Authorization"))
-            self.send_response(401)
-            self.send_header("WWW-Authenticate", 'Basic realm="camera"')
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:
-            return
-
-    with HTTPServer(("127.0.9.20", 0), WantsBasic) as server:
-        thread = threading.Thread(target=server.handle_request)
-        thread.start()
-        url = f"http://127.0.9.20:{server.server_address[1]}/ISAPI/System/time"
-        with (
-            CameraHttpClient("127.0.9.20", LoginJournal(None, SystemClock(), "boot")) as web,
-            pytest.raises(CameraSetupError),
-        ):
-            web.ask("GET", url, login=LOGIN)
-        thread.join()
-    assert shown == [None]
+    def respond(self, request: BaseHTTPRequestHandler) -> None:
+        self.shown.append(request.headers.get("Authorization"))
+        request.send_response(401)
+        request.send_header("WWW-Authenticate", 'Basic realm="camera"')
+        request.end_headers()
 
 
-def test_credentials_go_to_no_other_host() -> None:
+def test_a_password_is_never_sent_in_clear_and_to_no_other_host() -> None:
     with (
-        CameraHttpClient(HOST, LoginJournal(None, SystemClock(), "boot")) as web,
-        pytest.raises(CameraSetupError),
+        WantsBasic() as server,
+        CameraHttpClient("127.0.9.20", LoginJournal(None, SystemClock(), "boot")) as web,
     ):
-        web.ask("GET", "http://10.0.0.12/", login=LOGIN)
+        for url in (f"{server.origin}/ISAPI/System/time", "http://127.0.9.21/"):
+            with pytest.raises(CameraSetupError):
+                web.ask("GET", url, login=LOGIN)
+    assert server.shown == [None]

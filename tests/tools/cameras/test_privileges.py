@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 from pathlib import Path
 
@@ -34,13 +33,6 @@ sys.exit(cli.main(["cameras", "discover", "--subnet", "127.0.0.1/32", *words]))
 """
 
 
-class HangsUp(SmallServer):
-    """A listener that is no camera and closes each connection."""
-
-    def talk(self, connection: socket.socket) -> None:
-        pass
-
-
 @pytest.fixture
 def site(open_folder: Path) -> Path:
     (open_folder / "state").mkdir()
@@ -57,7 +49,7 @@ def run(site: Path, *command: str) -> None:
 
 
 def test_a_camera_to_be_configured_meets_the_agents_user_and_the_login_is_roots_to_read(site: Path) -> None:
-    with HangsUp() as camera:
+    with SmallServer() as camera:
         (site / "edge-agent.yaml").write_text(CONFIG.format(port=camera.port))
         (site / "edge-agent.yaml").chmod(0o600)
         run(site, "-m", "edge_agent", "cameras", "configure", "cam-1", "--port", str(camera.port))
@@ -66,6 +58,6 @@ def test_a_camera_to_be_configured_meets_the_agents_user_and_the_login_is_roots_
 
 @pytest.mark.parametrize("more", [[], ["--write", "cameras.yaml", "--choose", "all"]], ids=["list", "write"])
 def test_who_answers_a_search_meets_the_agents_user(site: Path, more: list[str]) -> None:
-    with HangsUp() as camera:
+    with SmallServer() as camera:
         run(site, "-c", DISCOVER, str(camera.port), *more)
         assert set(camera.users) == {NOBODY}

@@ -20,6 +20,7 @@ from edge_agent.wire import Doctor, DoctorLine
 from tests.testbed.clips import make_clip
 from tests.testbed.rtsp import RtspServer
 from tests.testbed.schemas import check_message
+from tests.testbed.scripted_rtsp import USUAL, ScriptedRtsp
 
 USER, PASSWORD = "viewer", "s3cret-of-the-camera"
 
@@ -61,6 +62,21 @@ def examined(config: Path, *options: str, environment: DoctorEnvironment | None 
     code, text = call(config, "--json", *options, environment=environment)
     check_message(json.loads(text), "doctor")
     return Told(code, msgspec.json.decode(text, type=Doctor))
+
+
+CHALLENGE = 'RTSP/1.0 401 Unauthorized\r\nWWW-Authenticate: Digest realm="camera", nonce="0123456789abcdef"'
+
+
+class StrictCamera(ScriptedRtsp):
+    """A camera that refuses every login (RFC 2617), as its lock would, and counts the attempts."""
+
+    def __init__(self) -> None:
+        super().__init__(dict.fromkeys(USUAL, CHALLENGE))
+
+    @property
+    def logins(self) -> int:
+        """Number of requests with credentials."""
+        return sum("\r\nAuthorization:" in request for request in self.requests)
 
 
 @pytest.fixture(scope="package")

@@ -7,8 +7,6 @@ import io
 import json
 import os
 import re
-import subprocess
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -24,11 +22,9 @@ from edge_agent.tools.doctor.report import KEPT
 from edge_agent.tools.doctor.run import DoctorEnvironment, examine
 from tests.testbed.agent import AgentProcess, write_config
 from tests.testbed.mosquitto import Mosquitto
-from tests.testbed.open_python import open_python
 from tests.testbed.rtsp import RtspServer
 from tests.tools.doctor.conftest import PASSWORD, call, camera, examined
 
-NOBODY = 65534
 DEAD = "rtsp://127.0.0.1:1/stream"
 
 
@@ -124,21 +120,17 @@ def test_a_site_is_accepted_with_its_defects_and_the_report_says_so(ready: Path,
 def test_without_an_acceptance_the_same_defects_fail(tmp_path: Path) -> None:
     config = write_config(tmp_path, cameras=[{"id": "cam-2", "url": DEAD}], broker_port=1, detector="none")
     reported = examined(config)
-    assert (reported.code, reported.doctor.verdict, reported.red) == (
-        1,
-        "failed",
-        ["agent", "cam-2", "broker"],
-    )
+    assert (reported.code, reported.doctor.verdict) == (1, "failed")
+    assert reported.red == ["agent", "cam-2", "broker"]
 
 
 def test_a_photo_that_is_none_is_said_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = write_config(tmp_path, cameras=[], broker_port=1, detector="none")
     (tmp_path / "sign.heic").write_bytes(b"no picture")
     page = tmp_path / "out.html"
-    options = ["--report", str(page), "--photo", str(tmp_path / "sign.heic")]
-    code = as_process(config, *options)
-    assert code.returncode == 1
-    assert "sign.heic is no picture that can be read" in code.stderr
+    photo = str(tmp_path / "sign.heic")
+    assert main(["doctor", str(config), "--report", str(page), "--photo", photo]) == 1
+    assert "sign.heic is not a picture that can be read" in capsys.readouterr().err
     assert not page.exists()
 
 
@@ -147,32 +139,14 @@ def test_only_the_newest_reports_are_kept(tmp_path: Path) -> None:
     folder = tmp_path / "state" / "reports"
     folder.mkdir(parents=True)
     for day in range(10, 10 + KEPT):
-        (folder / f"dt-001-202601{day}T000000Z.html").write_text("old")
-        (folder / f"dt-001-202601{day}T000000Z.json").write_text("{}")
-        os.utime(folder / f"dt-001-202601{day}T000000Z.html", (day, day))
+        page = folder / f"dt-001-202601{day}T000000Z.html"
+        page.write_text("old")
+        page.with_suffix(".json").write_text("{}")
+        os.utime(page, (day, day))
     call(config, "--report", str(tmp_path / "out.html"))
     names = {path.name for path in folder.iterdir()}
     assert len(names) == 2 * KEPT
     assert not {"dt-001-20260110T000000Z.html", "dt-001-20260110T000000Z.json"} & names
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="what root must not do for another user needs root")
-def test_root_keeps_a_copy_with_the_rights_of_the_agents_user(open_folder: Path) -> None:
-    """The owner of the state directory must not make root write elsewhere, or get a file of root."""
-    config = write_config(open_folder, cameras=[], broker_port=1, detector="none")
-    state, of_root = open_folder / "state", open_folder / "of-root"
-    state.mkdir()
-    of_root.mkdir(0o755)
-    os.chown(state, NOBODY, NOBODY)
-    doctor = [*open_python(open_folder), "-m", "edge_agent", "doctor", str(config), "--report"]
-    out = str(open_folder / "out.html")
-    subprocess.run([*doctor, out], capture_output=True, timeout=60, check=False)
-    assert {path.stat().st_uid for path in (state / "reports").iterdir()} == {NOBODY}
-    (state / "reports").rename(state / "before")
-    (state / "reports").symlink_to(of_root)
-    reported = subprocess.run([*doctor, out], capture_output=True, text=True, timeout=60, check=False)
-    assert (list(of_root.iterdir()), of_root.stat().st_uid) == ([], 0)
-    assert "no copy is kept" in reported.stderr
 
 
 def test_a_check_that_there_is_not_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -198,11 +172,7 @@ class Terminal(io.StringIO):
 
 @pytest.mark.parametrize(
     ("out", "environ", "coloured"),
-    [
-        (Terminal(), {}, True),
-        (Terminal(), {"NO_COLOR": "1"}, False),
-        (io.StringIO(), {}, False),
-    ],
+    [(Terminal(), {}, True), (Terminal(), {"NO_COLOR": "1"}, False), (io.StringIO(), {}, False)],
     ids=["terminal", "no wish for colours", "file"],
 )
 def test_colours_are_for_terminals(
@@ -212,11 +182,6 @@ def test_colours_are_for_terminals(
     found = examine(settings, None, DoctorEnvironment())
     text = "".join(lines(found, "en", colour=has_colours(out, environ)))
     assert ("\x1b[31mFAULT" in text, "\x1b" in text) == (coloured, coloured)
-
-
-def as_process(config: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "edge_agent", "doctor", str(config), *options]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_a_user_who_cannot_read_passwords_hears_what_the_agent_says(

@@ -20,7 +20,7 @@ IMPATIENT = DoctorEnvironment(confirmed_within_s=1.0)
 
 
 def site(folder: Path, broker: Mosquitto, delivery: str) -> Path:
-    mqtt = {"brokers": [f"mqtt://127.0.0.1:{broker.port}"], "spread_s": 0, "delivery": delivery}
+    mqtt = {"brokers": [broker.url], "spread_s": 0, "delivery": delivery}
     return write_config(folder, cameras=[], broker_port=1, detector="none", mqtt=mqtt)
 
 
@@ -34,7 +34,7 @@ def connected(agent: AgentProcess) -> None:
 
 
 def test_doctor_passes_only_while_the_centre_confirms(tmp_path: Path) -> None:
-    with Mosquitto(tmp_path) as broker, Ingest(broker.port, tmp_path / "centre.db") as centre:
+    with Mosquitto(tmp_path) as broker, Ingest(broker.port) as centre:
         config = site(tmp_path, broker, "confirmed")
         with AgentProcess(config) as agent:
             connected(agent)

@@ -17,8 +17,7 @@ from edge_agent.tools.doctor.check import CheckLevel
 from edge_agent.tools.doctor.checks import box
 from edge_agent.tools.doctor.words import WORDS
 from tests.testbed.agent import write_config
-from tests.tools.doctor.conftest import Told, camera, environment_of, examined
-from tests.tools.doctor.strict_camera import StrictCamera
+from tests.tools.doctor.conftest import StrictCamera, Told, camera, environment_of, examined
 
 GUIDE = Path(__file__).parents[3] / "docs/guide/doctor.md"
 
@@ -40,6 +39,7 @@ NEITHER_GREEN_NOR_RED = {
     "broker-unconfirmed": "the verdict is pending",
     "broker-offline": "the verdict is pending",
     "clock-offline": "the verdict is pending",
+    "clock-not-set-offline": "the verdict is pending",
     "broker-clock_not_set": "clock-not-set is red beside it",
     "rights-unread": "delivery-no-agent is red beside it",
     "rights-not-tried": "delivery-not-asked is red beside it",

@@ -17,8 +17,7 @@ from tests.capture import rig
 from tests.testbed.agent import AgentProcess, write_config
 from tests.testbed.poe_switch import COMMUNITY, PoeSwitch, is_installed
 from tests.testbed.scripted_rtsp import ScriptedRtsp
-from tests.tools.doctor.conftest import camera, examined
-from tests.tools.doctor.strict_camera import StrictCamera
+from tests.tools.doctor.conftest import StrictCamera, camera, examined
 
 
 def test_agent_and_doctor_show_a_wrong_password_twice_in_all(tmp_path: Path, password: str) -> None:

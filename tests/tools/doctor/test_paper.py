@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
@@ -22,11 +23,11 @@ from edge_agent.core.problems.problem import encode_json
 from edge_agent.tools.doctor.check import CheckResult
 from edge_agent.tools.doctor.checks.cameras import CameraMeasurement
 from edge_agent.tools.doctor.document import ReportOptions, document, with_report, without_pictures
-from edge_agent.tools.doctor.paper import make_report
+from edge_agent.tools.doctor.paper import make_follow_up, make_report
 from edge_agent.tools.doctor.run import Examination
 from edge_agent.tools.doctor.words import WORDS
 from edge_agent.tools.doctor.words.paper import PAPER
-from edge_agent.wire import Doctor, DoctorCamera
+from edge_agent.wire import Doctor, DoctorCamera, DoctorReport
 from tests.testbed.agent import write_config
 from tests.tools.doctor.conftest import call, environment_of
 
@@ -67,7 +68,7 @@ class Visible(HTMLParser):
         return " ".join(" ".join(self.parts).split())
 
 
-def an_examination(folder: Path, *results: CheckResult) -> Examination:
+def an_examination(folder: Path, *results: CheckResult, ids: Sequence[str] = ("cam-1",)) -> Examination:
     gateway = {
         "id": "dt-001",
         "ward": "de-tham",
@@ -75,18 +76,21 @@ def an_examination(folder: Path, *results: CheckResult) -> Examination:
         "name": "Lý Thường Kiệt – Lê Quý Đôn",
         "location": {"latitude": 20.4463, "longitude": 106.3366},
     }
-    cameras = [{"id": "cam-1", "url": "rtsp://10.0.0.11/sub"}]
+    cameras = [{"id": id_, "url": f"rtsp://10.0.0.{number}/sub"} for number, id_ in enumerate(ids, 11)]
     config = write_config(folder, cameras=cameras, broker_port=1, gateway=gateway, acceptance=ACCEPTANCE)
     measured = DoctorCamera(
         id="cam-1", codec="h264", width=640, height=360, frame_rate=10.0, manufacturer="Dahua",
         model="IPC-HFW", serial="7K0<1>", firmware="2.8", mac="3c:ef:8c:00:00:01",
     )  # fmt: skip
     grey = np.full((36, 64, 3), 128, np.uint8)
-    return Examination(load(config), results, {"cam-1": CameraMeasurement(measured, grey)}, 10.0)
+    seen = {id_: CameraMeasurement(msgspec.structs.replace(measured, id=id_), grey) for id_ in ids}
+    return Examination(load(config), results, seen, 10.0)
 
 
-def a_document(folder: Path, *results: CheckResult, **options: object) -> Doctor:
-    found = an_examination(folder, *(results or (CheckResult("outbox", "outbox-empty"),)))
+def a_document(
+    folder: Path, *results: CheckResult, ids: Sequence[str] = ("cam-1",), **options: object
+) -> Doctor:
+    found = an_examination(folder, *(results or (CheckResult("outbox", "outbox-empty"),)), ids=ids)
     made = ReportOptions(by="Nguyễn Văn An", **options)  # type: ignore[arg-type]
     return with_report(document(found, "vi", NOON, folder), found, made)
 
@@ -108,7 +112,7 @@ def test_the_paper_has_the_parts_of_the_form(tmp_path: Path) -> None:
         "firmware 2.8", "20.446300, 106.336600",
         "III. KẾT QUẢ KIỂM TRA TỪNG HẠNG MỤC", "1 Hàng chờ gửi Đạt không có sự kiện nào chờ gửi",
         "V. KẾT LUẬN", "Điểm dt-001 (Lý Thường Kiệt – Lê Quý Đôn): ĐẠT, không có lỗi.",
-        "ĐẠI DIỆN BÊN A", "ĐẠI DIỆN BÊN B", "ĐẠI DIỆN PHƯỜNG", "(Ký, ghi rõ họ tên)", "Nơi nhận:",
+        "ĐẠI DIỆN BÊN A", "ĐẠI DIỆN BÊN B", "ĐẠI DIỆN UBND", "(Ký, ghi rõ họ tên)", "Nơi nhận:",
     )  # fmt: skip
     squeezed = text.replace(" :", ":")
     assert [part for part in parts if part.replace(" :", ":") not in squeezed] == []
@@ -129,7 +133,9 @@ def test_the_ward_is_named_once_and_never_by_its_id(
     tmp_path: Path, name: str, vietnamese: str, english: str
 ) -> None:
     made = msgspec.structs.replace(a_document(tmp_path), ward_name=name)
-    assert vietnamese in text_of(made, "vi")
+    paper = text_of(made, "vi")
+    assert vietnamese in paper
+    assert "DIỆN PHƯỜNG" not in paper.upper(), "the authority may be that of a commune"
     assert english in text_of(made, "en")
 
 
@@ -199,6 +205,32 @@ def test_a_clock_that_was_wrong_is_beside_the_time(tmp_path: Path) -> None:
     assert PAPER["vi"]["clock"] in text_of(a_document(tmp_path, off))
 
 
+@pytest.mark.parametrize("finding", ["clock-not-set", "clock-not-set-offline"])
+def test_a_clock_that_is_not_set_leaves_number_and_date_open(tmp_path: Path, finding: str) -> None:
+    unset = a_document(tmp_path, CheckResult("clock", finding, {"time": datetime(2021, 3, 1, tzinfo=UTC)}))
+    text = text_of(unset, "vi", "en")
+    heads, _, _ = text.partition("I. THÀNH PHẦN")
+    assert "Số (No.) : dt-001/BB-CSGT" in heads
+    assert "ngày .......... tháng .......... năm .........." in heads
+    assert PAPER["vi"]["no_clock"] in heads
+    assert re.search(r"\b20[0-9]{2}\b|2026", heads) is None
+    assert text_of(unset).count("dt-001.05022026") == 0
+
+
+@pytest.mark.parametrize(
+    ("finding", "remark"), [("clock-offline", "clock"), ("clock-not-set-offline", "no_clock")]
+)
+def test_a_later_document_says_so_too_about_the_time_of_the_first(
+    tmp_path: Path, finding: str, remark: str
+) -> None:
+    now, earlier = a_document(tmp_path), a_document(tmp_path, CheckResult("clock", finding, {"time": NOON}))
+    text = Visible(make_follow_up(now, earlier)).text
+    before, said, _ = text.partition(f"({PAPER['vi'][remark]})")
+    assert said
+    assert before.rstrip().endswith("Biên bản được giữ nguyên.")
+    assert PAPER["vi"][remark] not in Visible(make_follow_up(now, now)).text
+
+
 def test_findings_from_outside_bring_no_markup(tmp_path: Path) -> None:
     script = '"><script>alert(1)</script>'
     made = json.loads(encode_json(a_document(tmp_path)))
@@ -233,6 +265,38 @@ def test_findings_that_are_none_are_said_so(
     assert main(["doctor", "--findings", str(path), "--report", str(page)]) == 1
     assert told in capsys.readouterr().err
     assert not page.exists()
+
+
+def test_a_later_examination_names_what_has_changed(tmp_path: Path) -> None:
+    good = CheckResult("outbox", "outbox-empty")
+    waits = CheckResult("broker", "broker-offline", {"host": "mq.example"})
+    earlier = a_document(tmp_path, good, waits)
+    now = a_document(tmp_path, good, CheckResult("broker", "broker-good", {"address": "mq.example"}))
+    text = Visible(make_follow_up(now, earlier)).text
+    _, _, changes = text.partition("Các hạng mục có kết quả thay đổi")
+    changes, _, results = changes.partition("Kết quả kiểm tra từng hạng mục")
+    assert "biên bản số dt-001.05022026/BB-CSGT," in text
+    unnumbered = msgspec.structs.replace(earlier, report=DoctorReport(number="", place="", parties=[]))
+    assert "biên bản số ....." in Visible(make_follow_up(now, unnumbered)).text
+    assert ("máy chủ nhận tin" in changes.lower(), "hàng chờ gửi" in changes.lower()) == (True, False)
+    assert "Hàng chờ gửi Đạt" in results
+    assert "Ký, ghi rõ họ tên" not in text
+    assert "Không có." in Visible(make_follow_up(earlier, earlier)).text
+    assert "thay đổi" not in Visible(make_follow_up(now, None)).text
+
+
+@pytest.mark.parametrize(("gateway", "warns"), [("dt-001", False), ("dt-002", True)])
+def test_findings_of_another_gateway_give_a_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], gateway: str, warns: bool
+) -> None:
+    path, page = tmp_path / "findings.json", tmp_path / "page.html"
+    path.write_bytes(encode_json(a_document(tmp_path)))
+    site = {"id": gateway, "ward": "de-tham"}
+    config = write_config(tmp_path, cameras=[], broker_port=1, gateway=site)
+    assert main(["doctor", str(config), "--findings", str(path), "--report", str(page)]) == 0
+    warning = f"the findings are of dt-001, but {config} is of dt-002"
+    assert (warning in capsys.readouterr().err) is warns
+    assert page.exists()
 
 
 def test_the_printed_document_has_no_pictures_and_the_stored_one_has(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 from pathlib import Path
 
@@ -13,8 +12,7 @@ import pytest
 from tests.testbed.agent import write_config
 from tests.testbed.open_python import open_python
 from tests.testbed.small_server import SmallServer
-from tests.tools.doctor.conftest import camera, examined
-from tests.tools.doctor.strict_camera import StrictCamera
+from tests.tools.doctor.conftest import StrictCamera, camera, examined
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root has something to give up")
 
@@ -25,11 +23,6 @@ NOBODY = 65534
 def tmp_path(open_folder: Path) -> Path:
     """One that the agent's user may enter."""
     return open_folder
-
-
-class MuteBroker(SmallServer):
-    def talk(self, connection: socket.socket) -> None:
-        pass
 
 
 def site(folder: Path, camera_url: str, broker_port: int, password: str) -> Path:
@@ -45,12 +38,12 @@ def site(folder: Path, camera_url: str, broker_port: int, password: str) -> Path
     return config
 
 
-def sudo_doctor(folder: Path, config: Path, *options: str) -> dict[str, str]:
-    """Run the doctor with sudo; return the finding by check."""
+def sudo_doctor(folder: Path, config: Path, *options: str) -> tuple[dict[str, str], str]:
+    """Run the doctor with sudo; return the finding by check, and its warnings."""
     command = [*open_python(folder), "-m", "edge_agent", "doctor", str(config), "--json", *options]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout, done.stderr
-    return {line["check"]: line["finding"] for line in json.loads(done.stdout)["lines"]}
+    return {line["check"]: line["finding"] for line in json.loads(done.stdout)["lines"]}, done.stderr
 
 
 def test_cameras_and_brokers_meet_the_agents_user(tmp_path: Path, password: str) -> None:
@@ -61,15 +54,28 @@ def test_cameras_and_brokers_meet_the_agents_user(tmp_path: Path, password: str)
     of_root.mkdir(0o700)
     page, sheet = of_root / "out.html", of_root / "sheet.jpg"
     page.write_text("<!-- of last year, and longer than nothing -->")
-    with StrictCamera() as gate, MuteBroker() as broker:
+    with StrictCamera() as gate, SmallServer() as broker:
         config = site(tmp_path, gate.url, broker.port, password)
-        reported = sudo_doctor(tmp_path, config, "--report", str(page), "--sheet", str(sheet))
+        reported, _ = sudo_doctor(tmp_path, config, "--report", str(page), "--sheet", str(sheet))
     assert (set(gate.users), set(broker.users)) == ({NOBODY}, {NOBODY})
     assert (gate.logins, reported["cam-1"]) == (1, "camera-unauthorized")
     assert page.read_text().startswith("<!doctype html>")
     assert sheet.read_bytes().startswith(b"\xff\xd8")
     assert {path.stat().st_uid for path in (state / "reports").iterdir()} == {NOBODY}
     assert reported["disk"] == "disk-good"
+
+
+def test_a_copy_of_a_report_follows_no_link_of_the_agents_user(tmp_path: Path, password: str) -> None:
+    """The owner of the state directory must not make root write elsewhere."""
+    state, of_root = tmp_path / "state", tmp_path / "of-root"
+    state.mkdir()
+    of_root.mkdir(0o755)
+    (state / "reports").symlink_to(of_root)
+    os.chown(state, NOBODY, NOBODY)
+    config = site(tmp_path, "rtsp://127.0.0.1:1/stream", 1, password)
+    _, warnings = sudo_doctor(tmp_path, config, "--report", str(tmp_path / "out.html"))
+    assert (list(of_root.iterdir()), of_root.stat().st_uid) == ([], 0)
+    assert "no copy is kept" in warnings
 
 
 def test_a_state_directory_that_the_agents_user_cannot_write_is_a_fault(
@@ -79,7 +85,7 @@ def test_a_state_directory_that_the_agents_user_cannot_write_is_a_fault(
     state.mkdir(0o555)
     os.chown(state, NOBODY, NOBODY)
     with StrictCamera() as gate:
-        reported = sudo_doctor(tmp_path, site(tmp_path, gate.url, 1, password))
+        reported, _ = sudo_doctor(tmp_path, site(tmp_path, gate.url, 1, password))
     assert reported["disk"] == "disk-closed"
 
 

@@ -17,8 +17,7 @@ from edge_agent.tools.doctor.words import level_of, said_of
 from edge_agent.wire import CameraHealth
 from tests.testbed.agent import write_config
 from tests.testbed.rtsp import RtspServer
-from tests.tools.doctor.conftest import camera
-from tests.tools.doctor.strict_camera import StrictCamera
+from tests.tools.doctor.conftest import StrictCamera, camera
 
 ONLINE = CameraHealth(state="online", cause=None, since="2026-11-25T00:00:00.000Z", codec="h264")
 

@@ -4,16 +4,19 @@ site, and the verdict is neither READY nor NOT READY."""
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from edge_agent.core.languages import Lang
 from edge_agent.host.health.clock_sync import KernelSync
-from edge_agent.tools.doctor.check import CheckResult
-from edge_agent.tools.doctor.checks.broker import PLACEHOLDER
+from edge_agent.tools.doctor.check import CheckLevel, CheckResult
+from edge_agent.tools.doctor.checks.broker import PLACEHOLDER, without_time_server
 from edge_agent.tools.doctor.command import lines
-from edge_agent.tools.doctor.verdict import sentence, verdict
+from edge_agent.tools.doctor.verdict import sentence, verdict, verdict_words
+from edge_agent.tools.doctor.words.paper import RESULTS
+from edge_agent.tools.doctor.words.wording import MARKS
 from tests.testbed.agent import write_config
 from tests.testbed.mosquitto import Authority, Mosquitto
 from tests.tools.doctor.conftest import environment_of, examined
@@ -56,6 +59,14 @@ def test_a_site_without_an_uplink_cannot_have_a_right_clock(tmp_path: Path) -> N
     assert reported.red == ["agent"]
 
 
+def test_a_clock_that_is_not_set_is_no_fault_without_an_uplink(tmp_path: Path) -> None:
+    broker = CheckResult("broker", "broker-offline", {"host": "broker.example"})
+    unset = CheckResult("clock", "clock-not-set", {"time": datetime(2021, 3, 1, tzinfo=UTC)})
+    lowered = without_time_server([unset, broker])
+    assert [each.finding for each in lowered] == ["clock-not-set-offline", "broker-offline"]
+    assert verdict(an_examination(tmp_path, *lowered)) == "pending"
+
+
 def test_a_wrong_port_stays_a_fault_and_so_does_the_clock_beside_it(tmp_path: Path) -> None:
     unsynced = environment_of(kernel=lambda: KernelSync(False, 0.0))
     config = claimed_config(tmp_path, Authority(tmp_path / "ca"), "mqtts://127.0.0.1:1")
@@ -83,18 +94,26 @@ def test_the_verdict(tmp_path: Path, results: tuple[CheckResult, ...], expected:
         (
             "vi",
             "Điểm dt-001 (Lý Thường Kiệt – Lê Quý Đôn): ĐẠT TẠI ĐIỂM, CHỜ TRUNG TÂM XÁC NHẬN; không có lỗi "
-            "tại điểm. Có 1 mục cần lưu ý.",
+            "tại điểm. Có 2 mục cần lưu ý.",
         ),
         (
             "en",
             "dt-001 (Lý Thường Kiệt – Lê Quý Đôn) is READY AT THE SITE, NOT CONFIRMED BY THE CENTRE YET: no "
-            "faults at the site. 1 thing could be better.",
+            "faults at the site. 2 things could be better.",
         ),
     ],
 )
-def test_the_sentence_counts_what_can_be_done_at_the_site(tmp_path: Path, lang: Lang, said: str) -> None:
+def test_the_sentence_counts_the_notes_that_people_see(tmp_path: Path, lang: Lang, said: str) -> None:
     found = an_examination(tmp_path, GREEN, UNCONFIRMED, NOTE)
     assert sentence(found, lang) == said
+    printed = list(lines(found, lang, colour=False))
+    assert [line.startswith(MARKS[lang][CheckLevel.YELLOW]) for line in printed].count(True) == 2
+    assert [line.startswith(MARKS[lang][CheckLevel.YELLOW]) for line in verdict_words(found, lang).lines] == [
+        True,
+        True,
+    ]
+    paper = text_of(a_document(tmp_path, GREEN, UNCONFIRMED, NOTE), lang)
+    assert (said in paper, paper.count(f" {RESULTS[lang][CheckLevel.YELLOW]} ")) == (True, 2)
     assert list(lines(found, lang, colour=True))[-1] == f"\x1b[33m{said}\x1b[0m"
 
 

@@ -28,12 +28,6 @@ AGENT = [sys.executable, "-m", "edge_agent", "fleet"]
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path, persistent=True) as started:
-        yield started
-
-
-@pytest.fixture
 def boxes(broker: Mosquitto) -> Iterator[Subscriber]:
     with Subscriber(broker.port, "none", client_id="boxes") as talking:
         yield talking
@@ -60,7 +54,7 @@ def test_once_as_json_with_what_is_retained_and_what_comes(broker: Mosquitto, bo
     beating = threading.Thread(target=beat)
     beating.start()
     try:
-        code, out, _ = fleet("--broker", f"mqtt://127.0.0.1:{broker.port}", "--json")
+        code, out, _ = fleet("--broker", broker.url, "--json")
     finally:
         stop.set()
         beating.join()
@@ -71,7 +65,7 @@ def test_once_as_json_with_what_is_retained_and_what_comes(broker: Mosquitto, bo
 
 def test_none_of_that_state_is_not_none_at_all(broker: Mosquitto, boxes: Subscriber) -> None:
     say(boxes, DT.state("stopped", "s"), retain=True)
-    url = f"mqtt://127.0.0.1:{broker.port}"
+    url = broker.url
     code, out, _ = fleet("--broker", url, "--once", "--listen-s", "0.5", "--state", "offline")
     assert code == 0
     assert "1 gateway: 1 stopped" in out
@@ -79,7 +73,7 @@ def test_none_of_that_state_is_not_none_at_all(broker: Mosquitto, boxes: Subscri
 
 
 def test_nothing_heard_is_said_and_an_absent_broker_too(broker: Mosquitto) -> None:
-    url = f"mqtt://127.0.0.1:{broker.port}"
+    url = broker.url
     code, _, error = fleet("--broker", url, "--once", "--listen-s", "0.5", "--ward", "de-tham")
     assert code == 1
     assert "nothing was heard" in error
@@ -159,7 +153,7 @@ def test_a_live_table_follows_scrolls_resizes_and_leaves_the_terminal_as_it_was(
 ) -> None:
     many = [FakeGateway(f"dt-{number:03}") for number in range(1, 31)]
     say(boxes, *(box.state("online", "s") for box in many), retain=True)
-    with terminal("--broker", f"mqtt://127.0.0.1:{broker.port}") as shown:
+    with terminal("--broker", broker.url) as shown:
         wait_until(lambda: "30 gateways: 30 online" in shown.page[0], what="the table")
         assert len(shown.page) <= 12
         say(boxes, many[16].state("offline", "s"), retain=True)

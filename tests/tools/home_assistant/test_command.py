@@ -109,7 +109,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
 
 def run(broker: Mosquitto, *options: str) -> tuple[int, str]:
     out = io.StringIO()
-    words = ("home-assistant", "--broker", f"mqtt://127.0.0.1:{broker.port}", *options)
+    words = ("home-assistant", "--broker", broker.url, *options)
     return run_home_assistant(parser().parse_args(words), out), out.getvalue()
 
 

@@ -62,6 +62,12 @@ def test_what_is_nowhere_is_said() -> None:
     assert docs("--find", "xylophone") == (1, "no page has 'xylophone'\n")
 
 
+@pytest.mark.parametrize("words", ["", "  "])
+def test_a_search_for_nothing_is_a_wrong_use(words: str) -> None:
+    with pytest.raises(UsageError, match="needs a word"):
+        docs("--find", words)
+
+
 def test_a_typo_names_the_nearest_page() -> None:
     with pytest.raises(UsageError, match="'so-tay'"):
         docs("sotay")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import subprocess
 from collections import Counter
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,11 @@ MODEL = Path("models") / "yolox_nano_float16_quantize.tflite"
 LABELS = ["person", "bicycle", "motorcycle", "car", "bus", "truck"]
 
 
-def cut(source: Path, target: Path, *filters: str, seconds: float) -> Path:
-    """The first seconds of a clip, re-encoded."""
-    command = ["ffmpeg", "-v", "error", "-nostdin", "-i", str(source), *filters, "-t", str(seconds)]
-    subprocess.run(
-        [*command, "-c:v", "libx264", "-preset", "veryfast", "-crf", "16", "-an", str(target)],
-        check=True,
-        timeout=300,
-    )
+def cut(source: Path, target: Path, *filters: str, seconds: float, from_s: float = 0.0) -> Path:
+    """So many seconds of a clip, re-encoded."""
+    take = ["ffmpeg", "-v", "error", "-nostdin", "-ss", str(from_s), "-i", str(source), *filters]
+    encode = ["-t", str(seconds), "-c:v", "libx264", "-preset", "veryfast", "-crf", "16", "-an", str(target)]
+    subprocess.run([*take, *encode], check=True, timeout=300)
     return target
 
 
@@ -112,3 +110,43 @@ def test_a_street_with_motorbikes_is_a_crowd_of_eight(test_data: Path, tmp_path:
     camera = {"zones": zone, "rules": rules}
     events = replayed(tmp_path, clip, camera, "--fps", "10", detector="auto")
     assert {data["rule_id"] for data in of_kind(events, "crowding")} == {"crowd-8"}
+
+
+START = "2026-11-24T12:00:00+00:00"
+GHOSTS: dict[str, Any] = {
+    "zones": {"gate": {"polygon": [[0.3, 0.6], [0.8, 0.6], [0.8, 1], [0.3, 1]]}},
+    "lines": {"door": {"from": [0.5, 0.55], "to": [0.5, 1.0]}},
+    "rules": [
+        {"id": "dwell", "kind": "loitering", "zone": "gate", "labels": ["person"], "min_duration_s": 10}
+        | {"cooldown_s": 0},
+        {"id": "count", "kind": "line-crossing", "line": "door", "labels": ["person"], "cooldown_s": 0},
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def room(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """Events of 40 s: a woman stands at a table from the first frame, so that she is part of the background
+    that is learned, and leaves at 8.6 s; the room is empty from 10.2 s; a man comes in at 12.8 s, crosses the
+    line, stands at the table and leaves at 33.6 s."""
+    folder = tmp_path_factory.mktemp("ghosts")
+    source = test_data / "video" / "one-by-one-person-detection.mp4"
+    clip = cut(source, folder / "room.mp4", seconds=40, from_s=10)
+    return replayed(folder, clip, GHOSTS, "--start", START, detector=test_data / MODEL)
+
+
+def seconds(at: str) -> float:
+    return (datetime.fromisoformat(at) - datetime.fromisoformat(START)).total_seconds()
+
+
+def test_nobody_loiters_in_an_empty_room(room: list[dict[str, Any]]) -> None:
+    start, end = of_kind(room, "loitering")
+    assert (start["phase"], end["phase"]) == ("start", "end")
+    assert 12.8 <= seconds(start["started_at"]) <= 15.0
+    assert 33.0 <= seconds(end["ended_at"]) <= 35.0
+
+
+def test_who_comes_over_the_hole_is_counted(room: list[dict[str, Any]]) -> None:
+    (crossing,) = of_kind(room, "line-crossing")
+    assert crossing["direction"] == "b-to-a"
+    assert 12.8 <= seconds(crossing["started_at"]) <= 15.0

@@ -9,7 +9,6 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import cv2
-import matplotlib
 import pytest
 
 from edge_agent.core.errors import EdgeAgentError
@@ -47,6 +46,8 @@ def test_a_plot_shows_the_state_as_a_span(tmp_path: Path) -> None:
 def test_the_axis_shows_the_clock_of_the_site_where_it_is_known(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started_at: datetime | None, shown: list[str]
 ) -> None:
+    import matplotlib  # takes 0.1 s: not in each process of the tests
+
     monkeypatch.setitem(matplotlib.rcParams, "svg.fonttype", "none")
     view, camera, path = CameraView("gate"), PaintedCamera(), tmp_path / "truth.svg"
     with ViewPlot(path, view, started_at) as plot:

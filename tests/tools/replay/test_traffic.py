@@ -32,12 +32,8 @@ NOON = datetime.fromisoformat("2026-11-24T12:00:00+07:00")
 CAR, BIKE, PERSON = (0.16, 0.16), (0.05, 0.14), (0.05, 0.26)
 ROAD = {"road": {"polygon": [[0.02, 0.02], [0.98, 0.02], [0.98, 0.98], [0.02, 0.98]]}}
 STOPPED = {"id": "stop", "kind": "stopped-vehicle", "zone": "road"}
-WRONG_WAY = {
-    "id": "way",
-    "kind": "wrong-way",
-    "zone": "road",
-    "arrow": {"from": [0.2, 0.5], "to": [0.8, 0.5]},
-}
+ARROW = {"from": [0.2, 0.5], "to": [0.8, 0.5]}
+WRONG_WAY = {"id": "way", "kind": "wrong-way", "zone": "road", "arrow": ARROW}
 CROWDING = {"id": "crowd", "kind": "crowding", "zone": "road", "count": 8}
 
 
@@ -48,10 +44,12 @@ def reported(
     *rules: Mapping[str, object],
     objects: bool = False,
     counts_s: float = 0,
+    **places: object,
 ) -> list[dict[str, Any]]:
-    """The events of the camera; each matches its schema."""
+    """The events of the camera; each matches its schema. ``places``: lines, or other zones than the road."""
     report = {"objects": objects, "counts_s": counts_s, "snapshots": "none"}
-    camera = {"id": "cam-1", "url": str(folder), "report": report, "zones": ROAD, "rules": list(rules)}
+    camera: dict[str, object] = {"id": "cam-1", "url": str(folder), "report": report, "zones": ROAD}
+    camera |= {"rules": list(rules), **places}
     settings = load(write_config(folder, cameras=[camera], broker_port=1883))
     out = io.StringIO()
     pipeline = build_pipeline(settings.cameras[0], context(settings, street, out), "t")
@@ -84,10 +82,8 @@ def phases(events: list[dict[str, Any]]) -> list[tuple[str, str | None]]:
 def test_a_car_that_stands_for_31_s_is_told_and_one_for_29_s_is_not(
     tmp_path: Path, seconds: float, expected: list[tuple[str, str | None]]
 ) -> None:
-    car = Thing(
-        "car", along((2, -0.1, 0.6), (6, 0.5, 0.6), (6 + seconds, 0.5, 0.6), (10 + seconds, 1.1, 0.6)), CAR
-    )
-    events = reported(tmp_path, Street(car), seconds + 11, STOPPED | {"still_s": 30})
+    path = along((2, -0.1, 0.6), (6, 0.5, 0.6), (6 + seconds, 0.5, 0.6), (10 + seconds, 1.1, 0.6))
+    events = reported(tmp_path, Street(Thing("car", path, CAR)), seconds + 11, STOPPED | {"still_s": 30})
     assert phases(events) == expected
 
 
@@ -160,20 +156,11 @@ def test_a_red_light_with_thirty_riders_is_no_warning_with_the_defaults(tmp_path
 
 def test_a_crowd_begins_and_dissolves_with_hysteresis(tmp_path: Path) -> None:
     """Ten come and stand; two leave, which is not the end; then all leave."""
-    people = [
-        Thing(
-            "person",
-            along(
-                (1 + 0.5 * n, -0.05, 0.6),
-                (6 + 0.5 * n, 0.9 - 0.08 * n, 0.6),
-                (leave, 0.9 - 0.08 * n, 0.6),
-                (leave + 6, 0.9 - 0.08 * n, 1.4),
-            ),
-            (0.04, 0.2),
-        )
-        for n in range(10)
-        for leave in ([25.0] if n < 2 else [35.0])
-    ]
+    people = []
+    for n in range(10):
+        come, x, leave = 1 + 0.5 * n, 0.9 - 0.08 * n, 25 if n < 2 else 35
+        path = along((come, -0.05, 0.6), (come + 5, x, 0.6), (leave, x, 0.6), (leave + 6, x, 1.4))
+        people.append(Thing("person", path, (0.04, 0.2)))
     events = reported(tmp_path, Street(*people), 55, CROWDING | {"min_duration_s": 5, "release_count": 5})
     assert phases(events) == [("start", None), ("end", "over")]
     start, end = (event["data"] for event in events)

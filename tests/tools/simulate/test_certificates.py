@@ -3,14 +3,12 @@ centre."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 
 from tests.edge_central.parts import Centre
 from tests.fleet.broker_side import OPERATOR, FleetBroker
 from tests.testbed.mosquitto import wait_until
+from tests.tools.simulate.test_run import simulate
 
 SITES = {"sim-001": "de-tham", "sim-002": "de-tham", "sim-003": "bo-xuyen", "sim-004": "bo-xuyen"}
 
@@ -32,21 +30,12 @@ def test_certificates_acl_and_centre_let_a_simulated_fleet_through(tmp_path: Pat
         }
         with Centre(tmp_path / "centre", broker.port, "de-tham", "bo-xuyen", mqtt=tls) as centre:
             wait_until(lambda: "as central" in broker.log, what="the centre")
-            command = [
-                *(sys.executable, "-m", "edge_agent", "simulate"),
-                *("--broker", f"mqtts://127.0.0.1:{broker.port}", "--certificates", str(folder)),
-                *("--ca-file", str(folder / "ca.crt")),
-                *(
-                    "--cert-file",
-                    str(folder / f"{OPERATOR}.crt"),
-                    "--key-file",
-                    str(folder / f"{OPERATOR}.key"),
-                ),
-                *("--sites", "4", "--wards", "de-tham,bo-xuyen", "--duration-s", "2", "--spread-s", "0"),
-                *("--time-factor", "100", "--json"),
-            ]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-            assert done.returncode == 0, done.stderr
-            totals = json.loads(done.stdout)
+            totals = simulate(
+                tls["brokers"][0],
+                *("--certificates", str(folder), "--ca-file", str(folder / "ca.crt")),
+                *("--cert-file", str(folder / f"{OPERATOR}.crt")),
+                *("--key-file", str(folder / f"{OPERATOR}.key")),
+                *("--sites", "4", "--wards", "de-tham,bo-xuyen", "--duration-s", "2", "--time-factor", "100"),
+            )
             assert totals["counts"]["confirmed"] == centre.status().events > 0
             assert totals["refused"] == 0

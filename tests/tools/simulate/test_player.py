@@ -59,10 +59,10 @@ def player(gateway: Told, request: pytest.FixtureRequest) -> Iterator[GatewayRun
         events_per_camera_day=often, camera_faults_per_day=often, faults=getattr(request, "param", ())
     )
     made = GatewayRunner("player", [cast("SimulatedGateway", gateway)], scenario, SystemClock())
-    made.start()
+    made.loop.start()
     yield made
-    made.stop()
-    assert made.join(PATIENCE_S)
+    made.loop.stop()
+    assert made.loop.join(PATIENCE_S)
 
 
 def test_what_goes_on_ends_before_it_says_that_nothing_does(player: GatewayRunner, gateway: Told) -> None:

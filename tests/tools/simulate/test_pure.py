@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import random
 from pathlib import Path
 
 import pytest
 
 from edge_agent.core.clock import SystemClock
+from edge_agent.core.command_line.parser import CommandParser
 from edge_agent.core.delivery import Stamp
 from edge_agent.core.errors import ConfigError
 from edge_agent.tools.broker_arguments import add_root_argument
@@ -149,7 +149,7 @@ def test_a_prefix_leaves_room_for_the_number_of_a_site() -> None:
 
 @pytest.mark.parametrize("root", ["a/#", "+", "$SYS", "", "tb//v1", "a b", "x" * 65])
 def test_a_root_that_is_none_is_a_wrong_argument(root: str, capsys: pytest.CaptureFixture[str]) -> None:
-    parser = argparse.ArgumentParser()
+    parser = CommandParser()
     add_root_argument(parser)
     with pytest.raises(SystemExit) as ended:
         parser.parse_args(["--root", root])

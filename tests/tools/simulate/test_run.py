@@ -3,79 +3,68 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 from typing import Any
+from unittest.mock import patch
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
+from edge_agent.tools.simulate import command
 from edge_agent.tools.simulate.condition_ledger import read_ledger
 from edge_central.store import tables
 from edge_central.store.database import open_engine
 from tests.edge_central.parts import Centre
+from tests.testbed.command_line import run_command
 from tests.testbed.mosquitto import Mosquitto, Subscriber
 
 WARDS = ("de-tham", "bo-xuyen")
-PATIENCE_S = 120.0
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path) as started:
-        yield started
 
 
 @pytest.fixture
 def centre(broker: Mosquitto, tmp_path: Path) -> Iterator[Centre]:
-    with (
-        Subscriber(broker.port, "tb/v1/central/state", client_id="watch") as watch,
-        Centre(tmp_path / "centre", broker.port, *WARDS) as started,
-    ):
+    watching = Subscriber(broker.port, "tb/v1/central/state", client_id="watch")
+    with watching as watch, Centre(tmp_path / "centre", broker.port, *WARDS) as started:
         watch.wait_for(lambda: any(b'"online"' in each.payload for each in watch.messages))
         yield started
 
 
-def simulate(broker: Mosquitto, *options: str, code: int = 0) -> dict[str, Any]:
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "edge_agent", "simulate", "--broker", f"mqtt://127.0.0.1:{broker.port}"),
-            *("--json", "--spread-s", "0", "--heartbeat-s", "1", *options),
-        ],
-        capture_output=True, text=True, timeout=PATIENCE_S, check=False,
-    )  # fmt: skip
+def simulate(broker: str, *options: str, code: int = 0) -> dict[str, Any]:
+    """Run it at the URL ``broker``, and return its totals."""
+    arguments = ("--broker", broker, "--json", "--spread-s", "0", "--heartbeat-s", "1", *options)
+    # Its signal handlers would stay in this process.
+    with patch.object(command, "stop_on_signals", Event):
+        done = run_command("simulate", *arguments)
     assert done.returncode == code, done.stderr
     return dict(json.loads(done.stdout)) if done.stdout else {"stderr": done.stderr}
 
 
-def stored(centre: Centre) -> list[Any]:
+def rows_of(centre: Centre, wanted: Select[Any]) -> list[Any]:
     engine = open_engine(centre.database, read_only=True)
-    try:
-        with engine.connect() as connection:
-            columns = tables.event.c
-            return list(connection.execute(select(columns.gateway, columns.sequence, columns.payload)))
-    finally:
-        engine.dispose()
+    with engine.connect() as connection:
+        rows = list(connection.execute(wanted))
+    engine.dispose()
+    return rows
+
+
+def stored(centre: Centre) -> list[Any]:
+    columns = tables.event.c
+    return rows_of(centre, select(columns.gateway, columns.sequence, columns.payload))
 
 
 def observed(centre: Centre) -> set[str]:
     """The gateways of which the centre has recorded what they did."""
-    engine = open_engine(centre.database, read_only=True)
-    try:
-        with engine.connect() as connection:
-            columns = tables.availability.c
-            return set(connection.scalars(select(columns.gateway).where(columns.layer == "link")))
-    finally:
-        engine.dispose()
+    columns = tables.availability.c
+    return {row.gateway for row in rows_of(centre, select(columns.gateway).where(columns.layer == "link"))}
 
 
 def test_all_that_twenty_sites_store_is_at_the_centre_once(broker: Mosquitto, centre: Centre) -> None:
     options = ("--sites", "20", "--wards", ",".join(WARDS), "--duration-s", "5", "--time-factor", "20")
     with Subscriber(broker.port, "tb/v1/+/+/up/#", client_id="other") as other:
-        totals = simulate(broker, *options, "--picture-share", "0.05", "--alarms-per-day", "6000")
+        totals = simulate(broker.url, *options, "--picture-share", "0.05", "--alarms-per-day", "6000")
         births = [json.loads(each.payload) for each in other.on("/up/birth")]
         beats = [json.loads(each.payload) for each in other.on("/up/heartbeat")]
     rows, counts, status = stored(centre), totals["counts"], centre.status()
@@ -123,7 +112,7 @@ def test_outages_power_cuts_and_restarts_lose_nothing(
     scenario = tmp_path / "faults.yaml"
     scenario.write_text(FAULTS)
     with Subscriber(broker.port, "tb/v1/+/+/up/state", client_id="other") as other:
-        totals = simulate(broker, str(scenario), "--ledger", str(tmp_path / "ledger"))
+        totals = simulate(broker.url, str(scenario), "--ledger", str(tmp_path / "ledger"))
         reported: dict[str, Counter[str]] = {ward: Counter() for ward in WARDS}
         for each in other.messages:
             reported[each.topic.split("/")[2]][json.loads(each.payload)["state"]] += 1
@@ -149,7 +138,7 @@ def test_outages_power_cuts_and_restarts_lose_nothing(
 def test_without_a_centre_nothing_is_confirmed_and_the_exit_code_says_so(broker: Mosquitto) -> None:
     options = ("--sites", "3", "--duration-s", "1", "--drain-s", "1", "--time-factor", "300")
     with Subscriber(broker.port, "tb/v1/#"):
-        totals = simulate(broker, *options, code=1)
+        totals = simulate(broker.url, *options, code=1)
     assert totals["counts"]["confirmed"] == 0
     assert totals["left"] == totals["counts"]["stored"] > 0
     assert len(totals["left_at"]) == 3
@@ -158,7 +147,7 @@ def test_without_a_centre_nothing_is_confirmed_and_the_exit_code_says_so(broker:
 def test_on_the_brokers_word_no_centre_is_needed(broker: Mosquitto) -> None:
     options = ("--sites", "3", "--duration-s", "1", "--time-factor", "300", "--delivery", "broker")
     with Subscriber(broker.port, "tb/v1/+/+/up/event/+") as other:
-        totals = simulate(broker, *options)
+        totals = simulate(broker.url, *options)
         other.wait_for(lambda: len(other.messages) >= totals["counts"]["stored"])
     assert totals["counts"]["confirmed"] == len(other.messages) > 0
 
@@ -167,9 +156,9 @@ def test_what_is_left_goes_out_in_the_next_run(broker: Mosquitto, tmp_path: Path
     kept = ("--outbox-dir", str(tmp_path / "outboxes"), "--wards", ",".join(WARDS))
     options = ("--sites", "3", "--time-factor", "60", *kept)
     with Subscriber(broker.port, "tb/v1/#"):
-        first = simulate(broker, *options, "--duration-s", "1", "--drain-s", "0.5", code=1)
+        first = simulate(broker.url, *options, "--duration-s", "1", "--drain-s", "0.5", code=1)
     with Centre(tmp_path / "centre", broker.port, *WARDS) as centre:
-        second = simulate(broker, *options, "--duration-s", "0")
+        second = simulate(broker.url, *options, "--duration-s", "0")
         assert second["left"] == 0
         assert len(stored(centre)) == first["counts"]["stored"] > 0
 
@@ -189,7 +178,7 @@ def test_it_refuses_where_these_ids_are_taken(
         for name in ("birth", "state") if topic == "both" else (topic,):
             real.publish(f"tb/v1/de-tham/sim-002/up/{name}", json.dumps(document).encode(), retain=True)
         heard = len(real.messages)
-        reported = simulate(broker, "--sites", "3", "--wards", "de-tham", "--duration-s", "1", code=1)
+        reported = simulate(broker.url, "--sites", "3", "--wards", "de-tham", "--duration-s", "1", code=1)
         assert words in reported["stderr"]
         assert "nothing was sent" in reported["stderr"]
         real.publish("tb/v1/de-tham/none/up/heartbeat", b"mark")

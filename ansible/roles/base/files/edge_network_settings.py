@@ -50,14 +50,14 @@ def sim_card(found: Any) -> SimCard:
     """Check the settings of a SIM card. Raises Refused."""
     values = _texts(found, "sim", ("apn", "username", "password", "pin", "modem"))
     if not APN.fullmatch(values["apn"]):
-        raise Refused(f"sim: apn {values['apn']!r} is no access point name, such as v-internet")
+        raise Refused(f"sim: apn {values['apn']!r} is not an access point name, such as v-internet")
     for name in ("username", "password"):
         if not TEXT.fullmatch(values[name]):
             raise Refused(f"sim: {name} is too long or has control characters")
     if values["pin"] and not PIN.fullmatch(values["pin"]):
         raise Refused("sim: a PIN has 4 to 8 digits")
     if values["modem"] and not NAME.fullmatch(values["modem"]):
-        raise Refused(f"sim: modem {values['modem']!r} is no control port, such as cdc-wdm0")
+        raise Refused(f"sim: modem {values['modem']!r} is not a control port, such as cdc-wdm0")
     return SimCard(**values)
 
 
@@ -78,7 +78,7 @@ def static_address(found: Any, key: str) -> StaticAddress:
         raise Refused(f"{key}: {error}") from None
     network = address.network
     if not 8 <= network.prefixlen <= 30 or address.ip in (network.network_address, network.broadcast_address):
-        raise Refused(f"{key}: {address} is no address of a machine")
+        raise Refused(f"{key}: {address} is not the address of a machine")
     if gateway is not None and (gateway not in network or gateway == address.ip or key == "cameras"):
         raise Refused(
             f"{key}: the router must be another address of {network}; the cameras' network has none"

@@ -9,14 +9,14 @@ the agent does not start.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
-import re
 import shutil
 import socket
 import subprocess
 import sys
 from pathlib import Path
+
+from edge_serial import find_serial
 
 IMAGE_NAME = "edge-agent"
 """The host name that every image has before its first boot."""
@@ -39,8 +39,6 @@ TAKEN = {
 """Name on the boot partition -> name in ENROLMENT and mode."""
 MAX_BYTES = 20_000_000
 """Of one file: the largest is the site bundle, with at most 16 MB."""
-DEVICE_TREE_SERIAL = Path("/sys/firmware/devicetree/base/serial-number")
-DMI_SERIAL = Path("/sys/class/dmi/id/product_serial")
 GROUP = "edge-agent"
 
 
@@ -97,28 +95,8 @@ def read_serial() -> str:
     """Return the serial of this box, which stays the same: at the first boot it is written to a file."""
     file = ETC / SERIAL
     if not file.exists():
-        _install(f"{_find_serial()}\n".encode(), file, 0o644)
+        _install(f"{find_serial()}\n".encode(), file, 0o644)
     return file.read_text().strip()
-
-
-def _find_serial() -> str:
-    """Return the serial of the board, or one from the machine id."""
-    for file in (DEVICE_TREE_SERIAL, DMI_SERIAL):
-        with contextlib.suppress(OSError):
-            serial = make_serial(file.read_text(errors="replace"))
-            if serial:
-                return serial
-    machine = (ETC / "machine-id").read_text().strip()
-    return f"box-{hashlib.sha256(b'edge-agent serial ' + machine.encode()).hexdigest()[:16]}"
-
-
-def make_serial(text: str) -> str:
-    """Return ``box-`` and the letters and digits of a board's number; empty if it identifies no board."""
-    plain = re.sub(r"[^a-z0-9]", "", text.lower())
-    # Boards without a number of their own have zeros, "Default string" or "To be filled by O.E.M.".
-    if not 8 <= len(plain) <= 32 or len(set(plain)) <= 3 or "default" in plain or "filled" in plain:
-        return ""
-    return f"box-{plain}"
 
 
 def host_name(serial: str) -> str:
@@ -140,7 +118,7 @@ def take_files(folder: Path, etc: Path) -> None:
 
 
 def _install(content: bytes, target: Path, mode: int) -> None:
-    """Replace ``target`` in one step, so that after a power cut there is the old or the new file."""
+    """Replace ``target`` in one step, and return when it is on the disk: its source is deleted then."""
     if not target.parent.exists():
         target.parent.mkdir(parents=True, mode=0o750)
         _give_to_group(target.parent)
@@ -152,6 +130,9 @@ def _install(content: bytes, target: Path, mode: int) -> None:
         os.fsync(file.fileno())
     _give_to_group(new)
     new.replace(target)
+    folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+    os.fsync(folder)
+    os.close(folder)
 
 
 def _give_to_group(path: Path) -> None:

@@ -96,19 +96,21 @@ class TrialJudge:
         command: str,
         confirm_s: float,
         changed_rule: ChangedRule | None = None,
+        *,
+        fits: bool = True,
     ) -> None:
         """Put the stored text in force, on trial. Raises CommandRefused."""
         up = [each.camera_id for each in self._agent.cameras() if each.state is not CameraState.OFFLINE]
         try:
-            trial = ConfigTrial(version, sha256, command, confirm_s, up, changed_rule=changed_rule)
+            trial = ConfigTrial(version, sha256, command, confirm_s, up, changed_rule=changed_rule, fits=fits)
             self._store.begin(trial)
         except PushStoreError as error:
             raise CommandRefused(error_text(error)) from error
         log.info("configuration: %s is on trial for %.0f s", self._store.path(version), confirm_s)
 
     def reload(self, confirm_s: float, finish: Finish) -> InProgress:
-        """Have the agent read the configuration again, and follow the trial. Not on the main thread, and
-        without the lock. Raises CommandFailed."""
+        """Make the agent read the configuration again, and follow the trial. Call it without the lock, and
+        not on the main thread. Raises CommandFailed."""
         answer = self._agent.reload()
         with self.lock:
             if answer.code != EX_OK or not self._is_selected():
@@ -122,8 +124,8 @@ class TrialJudge:
         return InProgress(answer.text)
 
     def follow(self, context: CommandContext[Any]) -> InProgress | None:
-        """After a restart of the agent: reply to this command when the trial is over. None: it is over, or it
-        is that of another command."""
+        """After a restart of the agent, reply to this command when the trial is over. None: the trial is
+        over already, or belongs to another command."""
         trial = self._store.trial
         if self._trial_watch is None or trial is None or trial.command != context.id:
             return None

@@ -29,13 +29,14 @@ def change_masks(changes: RuleChanges, args: SetRuleArguments) -> None:
 
 def masks_of(settings: Settings, camera: str) -> ChangedMasks:
     """All masks of a camera that is configured."""
-    found = _camera(settings, camera)
+    found = next(each for each in settings.cameras if each.id == camera)
     return ChangedMasks(found.masks, found.privacy_masks)
 
 
 def masks_outcome(settings: Settings, camera: str, *, changed: bool) -> ProblemText:
-    """What a confirmed change has done. ``changed``: the masks are not those of the configuration."""
-    hidden = hidden_rules(_camera(settings, camera))
+    """What a confirmed change has done. ``changed``: the masks are not those of the configuration. The camera
+    may be gone since."""
+    hidden = [rule for each in settings.cameras if each.id == camera for rule in hidden_rules(each)]
     if hidden:
         return problem_text("masks-hide-rules", rules=", ".join(hidden))
     return problem_text("masks-in-force" if changed else "masks-reset-done")
@@ -48,7 +49,3 @@ def hidden_rules(camera: Camera) -> list[str]:
 
 def _points(rule: AnyRule) -> tuple[tuple[float, float], ...]:
     return rule.line.points if isinstance(rule, LineRule) else rule.zone.points
-
-
-def _camera(settings: Settings, camera: str) -> Camera:
-    return next(each for each in settings.cameras if each.id == camera)

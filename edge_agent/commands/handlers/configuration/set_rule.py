@@ -1,9 +1,8 @@
-"""``set-rule``: changes one rule or the masks of a camera for good, or takes them back to the configuration.
-
-What was changed is stored beside the configuration and lie over it, so that a file that is provisioned
-later does not lose them, and they do not hide what else it changes. A change has to be signed, must have been
-made for the configuration in force, and is on trial like a pushed configuration: docs/design/config-push.md.
-The masks themselves are in ``mask_changes.py``.
+"""``set-rule``: changes one rule or the masks of a camera for good, or restores those of the configuration.
+Changes are stored beside the configuration and merged over it. So a file that is provisioned later neither
+removes them, nor do they hide its other changes. A change has to be signed, must have been made for the
+configuration in force, and is on trial like a pushed configuration: docs/design/config-push.md. The masks
+themselves are in ``mask_changes.py``.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ from edge_agent.config.pushed import (
     PushStore,
     PushStoreError,
 )
-from edge_agent.config.rule_changes import MAX_BYTES, RuleChanges, parse_rule_changes
+from edge_agent.config.rule_changes import MAX_BYTES, RuleChanges, masks_alone, parse_rule_changes
 from edge_agent.config.written import Written, mappings, plain, plain_entry, with_id
 from edge_agent.core.clock import Clock
 from edge_agent.core.errors import ConfigError
@@ -56,6 +55,7 @@ log = logging.getLogger(__name__)
 
 NAME = "draft"
 """Of the rule in messages about its mistakes."""
+MAX_NAMED = 10  # changed rules in one reply
 
 
 class RuleChangeCommand:
@@ -110,12 +110,14 @@ class RuleChangeCommand:
         with self._judge.lock:
             self._refuse_now(args)
             version = self._next_version()
-            sha256, settings = self._stage(version, self._changed(args))
+            text = self._changed(args).text()
+            settings, fits = self._checked(text, is_reset=args.reset is not None)
+            sha256 = self._stage(version, text)
             change = _change(context, settings)
             self._report(change)  # first: after a power cut the agent starts with the rules on trial
             changed = ChangedRule(change.camera, change.rule, context.signed_by)
             try:
-                self._judge.begin(version, sha256, context.id, args.confirm_s, changed)
+                self._judge.begin(version, sha256, context.id, args.confirm_s, changed, fits=fits)
             except CommandRefused as error:
                 self._report(_reverted(context, error_text(error)))
                 raise
@@ -171,8 +173,8 @@ class RuleChangeCommand:
         return changes
 
     def _refuse_shared_places(self, camera: str, rule: Written, places: Mapping[str, Written]) -> None:
-        """Refuse another shape of a zone or line that other rules use too: one rule is changed, and not
-        those. Raises CommandRefused."""
+        """Refuse another shape of a zone or line that other rules use too, because only one rule may be
+        changed. Raises CommandRefused."""
         section = with_id(self._source.tree(), "cameras", camera)
         assert section is not None  # the draft was read with it
         others = [plain(each) for id_, each in mappings(section, "rules") if id_ != rule["id"]]
@@ -183,20 +185,30 @@ class RuleChangeCommand:
                 if used and configured.get(id_) != shape:
                     raise CommandRefused(problem_text("rule-change-shared", place=id_), "bad-arguments")
 
-    def _stage(self, version: int, changes: RuleChanges) -> tuple[str, Settings]:
-        """Store the changes, and check the whole configuration with them. Return their SHA-256, and the
-        settings with them. Raises CommandRefused."""
-        text = changes.text()
+    def _checked(self, text: bytes, *, is_reset: bool) -> tuple[Settings, bool]:
+        """Return the settings with these changes, and whether the changed rules fit.
+
+        Raises CommandRefused.
+        """
         if len(text) > MAX_BYTES:
             raise CommandRefused(problem_text("rule-change-large", bytes=len(text), limit=MAX_BYTES))
         try:
-            settings = self._source.load_with_rules(parse_rule_changes(text, NAME))
-            self._store.put(version, text)
+            return self._source.load_with_rules(parse_rule_changes(text, NAME)), True
         except ConfigError as error:
-            raise _mistakes(error) from error
+            if self._source.changes_fit:
+                raise _mistakes(error) from error
+            if not is_reset:
+                raise _misfits(error, self._source.rule_changes()) from error
+        # Other changed rules do not fit either: as before, only the changed masks are in force.
+        return self._source.load_with_rules(masks_alone(parse_rule_changes(text, NAME))), False
+
+    def _stage(self, version: int, text: bytes) -> str:
+        """Store the changes and return their SHA-256. Raises CommandRefused."""
+        try:
+            self._store.put(version, text)
         except PushStoreError as error:
             raise CommandRefused(error_text(error)) from error
-        return hashlib.sha256(text).hexdigest(), settings
+        return hashlib.sha256(text).hexdigest()
 
     def _next_version(self) -> int:
         known = (self._store.confirmed, self._store.given_up)
@@ -253,6 +265,15 @@ def _reverted(context: CommandContext[SetRuleArguments], reason: str) -> RuleCha
     args, by = context.args, RequestOrigin(context.id, context.signed_by)
     rule = args.reset if args.rule is None else str(args.rule["id"])
     return RuleChange(args.camera, rule, "reverted", by, reason=reason)
+
+
+def _misfits(error: ConfigError, changes: RuleChanges) -> CommandRefused:
+    """Earlier changed rules do not fit the configuration, which was changed since."""
+    why = error.problems[0].message if error.problems else str(error)
+    changed = [f"{camera.id}/{rule.get('id')}" for camera in changes.cameras for rule in camera.rules]
+    more = ["..."] if len(changed) > MAX_NAMED else []
+    rules = ", ".join(changed[:MAX_NAMED] + more)
+    return CommandRefused(problem_text("rule-change-misfits", why=why, rules=rules), "bad-arguments")
 
 
 def _mistakes(error: ConfigError) -> CommandRefused:

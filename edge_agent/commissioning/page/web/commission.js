@@ -39,6 +39,7 @@ async function send(path, body, name) {
     const answer = await fetch(path, { method: "POST", body: raw ? body : JSON.stringify(body ?? {}) });
     if (answer.status === 403) location.reload();
     const found = await answer.json();
+    if (found.error && path === "/examine") state.verdict = null; // a former one would stand below the error
     if (found.error) complain(found.error[lang]);
     else if (path !== "/near") state = found;
     return found.error ? null : found;
@@ -78,7 +79,9 @@ function show() {
   at("words").textContent = state.words;
   at("clock").hidden = state.synced;
   const step = state.finished ? "done" : !isFree() ? "work" : state.site ? "claim" : "choose";
-  for (const id of ["choose", "claim", "work", "done"]) at(id).hidden = id !== step;
+  const shown = { work: ["work", "examined", "papers"], done: ["done", "examined"] }[step] ?? [step];
+  for (const section of document.querySelectorAll("main > section")) section.hidden = !shown.includes(section.id);
+  if (working === "site") at("choose").hidden = true; // a site is chosen: its cameras are searched
   at("network").hidden = !state.network || step === "done";
   showModem();
   ({ choose: showChoice, claim: showClaim, work: showWork, done: showDone })[step]();
@@ -146,6 +149,13 @@ function showWork() {
       return line;
     }));
   }
+  showVerdict();
+  at("photo-label").textContent = state.photo ? w.photoAgain : w.photoTake;
+  if (!at("signed-by").value) at("signed-by").value = state.by;
+  at("undo").hidden = state.state === "confirmed";
+}
+
+function showVerdict() {
   const verdict = state.verdict;
   at("sentence").textContent = verdict ? verdict.sentence : "";
   at("sentence").className = verdict ? ({ failed: "bad", pending: "warn" }[verdict.verdict] ?? "good") : "";
@@ -153,9 +163,6 @@ function showWork() {
   const worstFirst = ["red", "yellow", "green"].flatMap((level) => lines.filter((line) => line.level === level));
   at("lines").replaceChildren(...worstFirst.map((line) => item(
     `${w.marks[line.level]}${line.label}: ${line.said}`, { green: "good", yellow: "warn", red: "bad" }[line.level], line.todo)));
-  at("photo-label").textContent = state.photo ? w.photoAgain : w.photoTake;
-  if (!at("signed-by").value) at("signed-by").value = state.by;
-  at("undo").hidden = state.state === "confirmed";
 }
 
 function centreText() {
@@ -166,6 +173,7 @@ function centreText() {
 
 function showDone() {
   at("done-text").textContent = `${w.kept} ${centreText()}`;
+  showVerdict();
 }
 
 async function scaled(file) {
@@ -202,11 +210,7 @@ at("differ").addEventListener("click", () => {
   differ = true;
   show();
 });
-at("other").addEventListener("click", () => {
-  state.site = null;
-  history.replaceState(null, "", "/");
-  show();
-});
+at("other").addEventListener("click", () => send("/other", {}, "other"));
 at("claim-form").addEventListener("submit", async (event) => {
   event.preventDefault();
   const passwords = {};
@@ -251,9 +255,11 @@ document.addEventListener("spoken", show);
   } catch {
     complain(w.gone);
   }
-  show();
-  if (state && isFree() && location.pathname.startsWith("/s/")) {
-    await send("/site", { label: location.pathname }, "site");
+  const scanned = location.pathname;
+  if (state && isFree() && scanned.startsWith("/s/")) {
+    // The label counts once: a site that was left or withdrawn does not come back when the phone reloads the page.
+    if (await send("/site", { label: scanned }, "site")) history.replaceState(null, "", "/");
   }
+  show();
   setTimeout(poll, POLL_MS);
 })();

@@ -35,8 +35,7 @@ if TYPE_CHECKING:
 
 TRACKED_PX = 10
 """Pixels of a picture 640 wide: the model, which is shown it 512 wide, sees nothing smaller."""
-LABELLED_PX = 20
-"""High: what a model can name (docs/design/rules.md, zone-intrusion)."""
+LABELLED_PX = 20  # high: what a model can name (docs/design/rules.md, zone-intrusion)
 RELIABLE_PX = 30
 """High: two-wheelers and vehicles that rules are about (docs/design/rules.md, stopped-vehicle)."""
 WIDTH = 640
@@ -50,8 +49,8 @@ class ObjectSize(StrEnum):
 
 
 def judge(group: str | None, width: float, height: float, picture_width: int) -> ObjectSize:
-    """Judge the size of an object. ``width``, ``height``: of its box, in the stream's pixels. ``group``: None
-    for an object without a label.
+    """Judge the size of an object. ``width`` and ``height`` are those of its box, in pixels of the stream.
+    ``group``: None for an object without a label.
 
     A stream wider than 640 is judged as if it were scaled to that width, at which the limits were measured.
     """
@@ -66,10 +65,8 @@ def judge(group: str | None, width: float, height: float, picture_width: int) ->
 
 
 FPS = 4.0
-OF_THE_BUDGET = 0.5
-"""The agent may run at the same time, with the whole budget of the gateway."""
-GLANCE_S = 2.0
-"""So long an object is shown that one inference detected and that has no track."""
+OF_THE_BUDGET = 0.5  # the agent may run at the same time, with the whole budget of the gateway
+GLANCE_S = 2.0  # so long an object is shown that one inference detected and that has no track
 METER_S = 0.5
 MAX_OBJECTS = 20
 BRIGHT_MEAN = 215
@@ -143,7 +140,7 @@ class AimAnalysis:
         self.loop.stop()
         self._reader.stop()
         self.loop.join(timeout_s)
-        self._reader.join(timeout_s)
+        self._reader.loop.join(timeout_s)
 
     def next_view(self, after: int, timeout_s: float) -> AimView | None:
         """Wait for a view whose number is above ``after``; None after the timeout."""
@@ -207,6 +204,9 @@ class _NullSink:
     """The sink of a pipeline without rules."""
 
     def accept(self, hit: Observation, frame: Frame) -> None:
+        pass
+
+    def flush(self) -> None:
         pass
 
 

@@ -12,7 +12,7 @@ from edge_agent.cameras.build import use_one_opencv_thread
 from edge_agent.config.model.settings import Camera, Settings
 from edge_agent.core.clock import Clock, SystemClock
 from edge_agent.core.errors import EdgeAgentError
-from edge_agent.core.languages import Lang, default_lang
+from edge_agent.core.languages import Bilingual, Lang, default_lang, in_lang
 from edge_agent.host.local_api.status import ask_status
 from edge_agent.host.system.addresses import InterfaceAddress, own_addresses
 from edge_agent.host.system.process import become_agent
@@ -34,7 +34,8 @@ OPEN = {
 CODE = {"en": "code {code}", "vi": "mã {code}"}
 ENDS = {
     "en": "For {minutes} minutes, one phone; Ctrl-C ends it. No HTTPS: this network could read along.",
-    "vi": "Trong {minutes} phút, một điện thoại; Ctrl-C để dừng. Không có HTTPS: máy cùng mạng xem được.",
+    "vi": "Trang mở {minutes} phút, cho một điện thoại; bấm Ctrl-C để dừng. Không có HTTPS: máy trong cùng "
+    "mạng xem được.",
 }
 AGENT_RUNS = {
     "en": "The agent runs too: the camera has one more viewer; if it refuses, stop the agent meanwhile.",
@@ -108,10 +109,21 @@ def _camera(settings: Settings, camera_id: str, unread: str | None) -> Camera:
     for camera in settings.cameras:
         if camera.id == camera_id:
             if camera.credentials is not None and not camera.credentials.password.reveal():
-                raise EdgeAgentError(f"{camera_id}: its password cannot be read: {unread}; type it with sudo")
+                raise EdgeAgentError(
+                    Bilingual(
+                        f"{camera_id}: its password cannot be read: {unread}; type it with sudo",
+                        f"{camera_id}: không đọc được mật khẩu: {in_lang(unread or '', 'vi')}; chạy lại với "
+                        f"sudo",
+                    )
+                )
             return camera
-    known = ", ".join(camera.id for camera in settings.cameras) or "none"
-    raise EdgeAgentError(f"--aim {camera_id}: no such camera in the configuration; there are: {known}")
+    known = ", ".join(camera.id for camera in settings.cameras)
+    raise EdgeAgentError(
+        Bilingual(
+            f"--aim {camera_id}: no such camera in the configuration; there are: {known or 'none'}",
+            f"--aim {camera_id}: cấu hình không có camera này; đang có: {known or 'không có camera nào'}",
+        )
+    )
 
 
 def _print_access(out: TextIO, lang: Lang, urls: Iterable[str], gate: AccessGate) -> None:

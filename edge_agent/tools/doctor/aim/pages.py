@@ -53,7 +53,7 @@ class AimPages:
         return refusal(HTTPStatus.NOT_FOUND, "not-found")
 
     def max_body(self, path: str) -> int:
-        """0: this page takes no POST but the form with the code, which the server reads."""
+        """0, because the only POST of this page is the form with the code, which the server reads."""
         return 0
 
     def post(self, path: str, body: bytes) -> PageAnswer:

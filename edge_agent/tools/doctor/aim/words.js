@@ -10,10 +10,10 @@ const WORDS = {
     focus: "Độ nét", light: "Độ sáng",
     sharp: "Nét.", blurred: "Mờ: chỉnh nét hoặc lau ống kính cho đến khi thanh cao nhất.",
     plain: "Hình quá ít chi tiết để đo độ nét.",
-    best: (now, best) => `${now} / ${best}`,
+    best: (now, best) => `${now} / ${best}`.replaceAll(".", ","),
     dark: "Quá tối.", bright: "Quá sáng: tránh nắng hoặc đèn chiếu thẳng vào ống kính.", lit: "Đủ sáng.",
     left: (m, s) => `còn ${m}:${s}`,
-    nothing: "Chưa thấy người, phương tiện nào. Nhờ một người đi qua chỗ cần quan sát.",
+    nothing: "Chưa phát hiện người, phương tiện nào. Nhờ một người đi qua chỗ cần quan sát.",
     verdict: {
       good: "đủ lớn", enough: "vừa đủ để nhận dạng người; xe hai bánh và ô tô có thể bị bỏ sót",
       small: "quá nhỏ để nhận dạng", tiny: "quá nhỏ, sẽ bị bỏ qua",

@@ -29,7 +29,7 @@ from edge_agent.host.board.platform import (
     read_watchdog,
     supply_ma,
 )
-from edge_agent.host.board.sensors import Thermometer, ThrottleSensors
+from edge_agent.host.board.sensors import Thermometer, ThrottleSensors, is_raspberry_pi
 from edge_agent.host.health.birth import os_name
 from edge_agent.host.health.clock_sync import ClockState
 from edge_agent.host.health.degraded import DISK_FULL_PERCENT
@@ -114,8 +114,7 @@ def _watchdog(wanted: Watchdog, sysroot: Path) -> CheckResult:
     return CheckResult("board/watchdog", "watchdog-armed" if state.armed else "watchdog-off", values)
 
 
-CLOCK_OFF_MS = 1000.0
-"""People read the times of events in seconds."""
+CLOCK_OFF_MS = 1000.0  # people read the times of events in seconds
 
 
 def check_clock(state: ClockState, clock: Clock, settings: Settings) -> Sequence[CheckResult]:
@@ -131,7 +130,7 @@ def check_clock(state: ClockState, clock: Clock, settings: Settings) -> Sequence
 
 
 def check_temperature(thermal: Thermal, sysroot: Path, step: int = 0) -> Sequence[CheckResult]:
-    """Check the temperature. ``step``: of the thermal ladder in a running agent."""
+    """Check the temperature. ``step``: the running agent's step on the thermal ladder."""
     ladder = [CheckResult("temperature/ladder", "heat-step", {"step": step})] if step else []
     celsius = Thermometer(sysroot, thermal.sensors).read_c()
     if celsius is None:
@@ -154,7 +153,8 @@ def check_power(profile: Profile, sysroot: Path, clock: Clock) -> Sequence[Check
         first = "power-was-low"
     else:
         known = now.undervoltage is not None or now.throttled is not None
-        first = "power-good" if known else "power-unknown"
+        unknown = "power-unread" if is_raspberry_pi(sysroot) else "power-unknown"
+        first = "power-good" if known else unknown
     return [CheckResult("power", first), *_supply(profile, sysroot)]
 
 
@@ -170,21 +170,14 @@ def _supply(profile: Profile, sysroot: Path) -> Iterator[CheckResult]:
         yield CheckResult("power/supply", "supply-small", figures)
 
 
-# --- the disk ---
-
 COMMITS = 16
-COMMIT_BYTES = 4096
-"""The outbox writes about twice as much for one event."""
-BULK_BYTES = 4_000_000
-"""With the commits 4.1 MB in all, one part in 8,000 of a 32 GB card."""
-MIN_FREE_BYTES = 5 * BULK_BYTES
-"""With less, the test itself could fill the disk that the agent needs."""
-TRY_S = 3.0
-"""A card that takes longer for this is slow in any case."""
+COMMIT_BYTES = 4096  # the outbox writes about twice as much for one event
+BULK_BYTES = 4_000_000  # with the commits 4.1 MB in all, one part in 8,000 of a 32 GB card
+MIN_FREE_BYTES = 5 * BULK_BYTES  # with less, the test itself could fill the disk that the agent needs
+TRY_S = 3.0  # a card that takes longer for this is slow in any case
 SLOW_SYNC_MS = 200.0
 """An assumption: in the worst case five events a second wait for the disk one after another."""
-SLOW_MB_S = 2.0
-"""An assumption: eight cameras, each with a clip of 2 Mbit/s."""
+SLOW_MB_S = 2.0  # an assumption: eight cameras, each with a clip of 2 Mbit/s
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,8 +68,8 @@ class BrokerCheck:
 
 
 def is_unconfirmed(mqtt: Mqtt) -> bool:
-    """Whether the box has its site by a claim that the centre has not confirmed: it has made its certificate
-    itself, and no broker accepts that."""
+    """Whether the box got its site by a claim that the centre has not confirmed yet: then it has signed its
+    certificate itself, and no broker accepts that."""
     if mqtt.cert_file is None:
         return False
     try:
@@ -88,16 +88,13 @@ def _unconfirmed(trouble: ConnectError | None) -> str | None:
 
 
 def without_time_server(results: Sequence[CheckResult]) -> list[CheckResult]:
-    """Without an uplink an unconfirmed site has no time server either: its clock is no fault of its own."""
+    """Lower the level of the clock at an unconfirmed site without an uplink, because it has no time server
+    either."""
     brokers = [result.finding for result in results if result.finding.startswith("broker-")]
     if not brokers or any(finding != "broker-offline" for finding in brokers):
         return list(results)
-    return [
-        replace(result, finding="clock-offline")
-        if result.finding in ("clock-unsynced", "clock-not-set")
-        else result
-        for result in results
-    ]
+    lowered = {"clock-unsynced": "clock-offline", "clock-not-set": "clock-not-set-offline"}
+    return [replace(result, finding=lowered.get(result.finding, result.finding)) for result in results]
 
 
 def probe_topics(settings: Settings) -> tuple[str, str]:

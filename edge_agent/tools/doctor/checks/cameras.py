@@ -38,12 +38,9 @@ WITH_MAIN_LIMIT_S = 2 * LIMIT_S
 SWITCH_LIMIT_S = 21.0
 LARGE_PIXELS = 1280 * 720
 SMALL_WIDTH = 480
-KEYFRAME_S = 2.5
-"""2 s is required; cameras round."""
-ENOUGH_RATE = 0.9
-"""Share of the configured rate that is enough: 4.9 counts as 5."""
-DEFAULT_CAPACITY = Capacity(8, 640, 360, 10, ("h264",), 80)
-"""For a board without its own profile."""
+KEYFRAME_S = 2.5  # 2 s is required; cameras round
+ENOUGH_RATE = 0.9  # share of the configured rate that is enough: 4.9 counts as 5
+DEFAULT_CAPACITY = Capacity(8, 640, 360, 10, ("h264",), 80)  # for a board without its own profile
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,8 +63,8 @@ class CameraCheck:
         opener: Opener = open_source,
         logins: Path = Path(LOGINS_FILE),
     ) -> None:
-        """``agent``: what a running agent reports of this camera; ``advised``: what the board is made for;
-        ``logins``: the file of failed logins, which a person may have to delete."""
+        """``agent``: the report of a running agent about this camera; ``advised``: the stream that suits
+        the board; ``logins``: the file of failed logins, which a person may have to delete."""
         self._camera = camera
         self._advised = advised or DEFAULT_CAPACITY
         self._clock = clock

@@ -28,7 +28,7 @@ CLOCK_LIMIT_S = WHOLE_TIMEOUT_S + 2.0
 
 def check_modem(kind: UplinkKind, sysroot: Path, counted: ModemHealth | None) -> Sequence[CheckResult]:
     """Check the modem of a gateway with a SIM card. ``counted``: what a running agent reports, with its count
-    of the billing period. Nothing is said of a gateway with another uplink."""
+    of the billing period. There is no result for a gateway with another uplink."""
     if kind is not UplinkKind.SIM:
         return []
     address = modem_bus(sysroot)
@@ -73,8 +73,8 @@ def check_camera_clock(
     synced: bool,
     measure: Callable[[str, Clock], CameraClockOffset] = measure_offset,
 ) -> Sequence[CheckResult]:
-    """Compare the camera's clock with the gateway's. Nothing is said of a camera without ONVIF, nor while the
-    gateway's own clock is not ``synced``."""
+    """Compare the camera's clock with the gateway's. There is no result for a camera without ONVIF, nor
+    while the gateway's own clock is not ``synced``."""
     host = host_of(camera.url)
     if not host or not synced:
         return []

@@ -1,9 +1,9 @@
 """Checks whether a picture shows anything, without knowing the camera's usual view; makes pictures for
 people.
 
-Sharpness is the share of fine to coarse detail. Of the tiles of ``tamper.frame_features`` with
-structure, it is the mean square of the fine band over that of the coarse one, and of these values the 90th
-percentile: a scene has soft parts, but a lens in focus shows some sharp ones. Figures: docs/guide/doctor.md.
+Sharpness is the ratio of fine to coarse detail: for each tile of ``tamper.frame_features`` with structure,
+the mean square of the fine band divided by that of the coarse band. The result is the 90th percentile of
+the tiles: a scene has soft parts, but a lens in focus shows some sharp ones. Figures: docs/guide/doctor.md.
 """
 
 from __future__ import annotations
@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from edge_agent.core.model import Colour
 
 SHARP = 1.5
-ONE_COLOUR = 4.0
-"""Standard deviation of luma; a wall in even light has a higher one."""
+ONE_COLOUR = 4.0  # standard deviation of luma; a wall in even light has a higher one
 THUMBNAIL = 640
 SHEET_COLUMNS = 2
 JPEG_QUALITY = 80

@@ -8,7 +8,7 @@ import shlex
 from pathlib import Path
 
 from edge_agent.capture.source import Opener
-from edge_agent.capture.stream_probe import probe_picture
+from edge_agent.capture.stream_probe import probe_stream
 from edge_agent.config.model.settings import Camera
 from edge_agent.core.clock import Clock
 from edge_agent.core.errors import CaptureError
@@ -49,7 +49,7 @@ def check_still(
         return [CheckResult(check, "still-not-asked")]
     main = dataclasses.replace(camera, url=camera.clip.main_url or "", credentials=login)
     try:
-        probe = probe_picture(main, clock, opener)
+        probe = probe_stream(main, clock, opener, picture_only=True)
     except CaptureError as error:
         return [CheckResult(check, *_unreadable(error.cause, agent, logins))]
     width, height = probe.size

@@ -1,5 +1,4 @@
-"""All sentences of the doctor, by finding. docs/guide/doctor.md is generated from them. Nothing is examined
-here."""
+"""All sentences of the doctor, by finding, from which docs/guide/doctor.md is made. Nothing is examined."""
 
 from __future__ import annotations
 

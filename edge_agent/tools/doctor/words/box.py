@@ -1,5 +1,4 @@
-"""Sentences about the gateway itself: configuration, board, clock, disk, heat, power, detector, agent,
-outbox."""
+"""Sentences about the gateway: configuration, board, clock, disk, heat, power, detector, agent, outbox."""
 
 from __future__ import annotations
 
@@ -59,7 +58,7 @@ BOX: dict[str, Wording] = {
         "{found} is not armed; a gateway that hangs is not reset",
         "{found} chưa bật; thiết bị bị treo sẽ không tự khởi động lại",
         "run prepare.yml again: it has systemd arm it, for {wanted_s} s",
-        "chạy lại prepare.yml để systemd bật watchdog với {wanted_s} giây",
+        "chạy lại prepare.yml để systemd bật watchdog, thời hạn {wanted_s} giây",
     ),
     "watchdog-other": yellow(
         "{found} instead of {identity}, the board's own",
@@ -70,7 +69,7 @@ BOX: dict[str, Wording] = {
     ),
     "watchdog-missing": yellow(
         "there is no {device}, and the board has one ({identity})",
-        "không thấy {device}, dù bo mạch có ({identity})",
+        "không tìm thấy {device}, dù bo mạch có ({identity})",
         "its driver is missing: install the board's own kernel, then restart the gateway",
         "thiếu trình điều khiển: cài nhân Linux của bo mạch, rồi khởi động lại thiết bị",
     ),
@@ -80,9 +79,9 @@ BOX: dict[str, Wording] = {
     "clock-unsynced": red(
         "shows {time}, but it is not synchronised: the times of events may be wrong",
         "đồng hồ đang chỉ {time}, chưa được đồng bộ: giờ của sự kiện có thể sai",
-        "is there an uplink? Wait a minute after a start; chronyc sources shows the time servers",
-        "kiểm tra đường truyền; vừa khởi động thì chờ một phút; xem các máy chủ giờ bằng lệnh "
-        "chronyc sources",
+        "is there an uplink? After a start wait a minute, then run it again; if it stays so, tell the centre",
+        "kiểm tra đường truyền; vừa khởi động thì chờ một phút rồi kiểm tra lại; nếu vẫn vậy thì báo "
+        "trung tâm",
     ),
     "clock-offline": yellow(
         "shows {time}; without an uplink no time server can set it",
@@ -90,19 +89,25 @@ BOX: dict[str, Wording] = {
         "nothing has to be done here: it is set when there is an uplink",
         "không phải làm gì tại điểm: đồng hồ tự đồng bộ khi có mạng",
     ),
+    "clock-not-set-offline": yellow(
+        "the clock is not set yet: it shows {time}; without an uplink no time server can set it",
+        "đồng hồ chưa được đặt giờ: đang chỉ {time}; chưa có đường truyền nên chưa đồng bộ được",
+        "the report leaves its date open; the clock is set when there is an uplink",
+        "biên bản để trống ngày, giờ; đồng hồ tự đồng bộ khi có mạng",
+    ),
     "clock-off": red(
         "shows {time} and is still {off_s:.0f} s wrong; it is being corrected",
         "đồng hồ đang chỉ {time}, còn sai {off_s:.0f} giây, đang được chỉnh",
-        "wait a few minutes, then run it again; if it stays so: chronyc tracking",
-        "chờ vài phút rồi chạy lại; nếu vẫn vậy thì xem lệnh chronyc tracking",
+        "wait a few minutes, then run it again; if it stays so, tell the centre",
+        "chờ vài phút rồi kiểm tra lại; nếu vẫn vậy thì báo trung tâm",
     ),
     "clock-not-set": red(
         "the clock is not set yet: it shows {time}",
         "đồng hồ chưa được đặt giờ: đang chỉ {time}",
-        "connect the uplink and wait a minute (chronyc sources). Certificates cannot be judged before: "
-        "they are not at fault",
-        "kết nối mạng rồi chờ một phút (chronyc sources). Chưa có giờ đúng thì chưa kiểm tra được chứng thư; "
-        "lỗi không phải do chứng thư",
+        "connect the uplink and wait a minute, then sign the report. Certificates "
+        "cannot be judged before: they are not at fault",
+        "kết nối mạng, chờ một phút rồi mới ký biên bản. Chưa có giờ đúng thì chưa "
+        "kiểm tra được chứng thư; lỗi không phải do chứng thư",
     ),
     # --- disk ---
     "disk-good": green(
@@ -181,7 +186,7 @@ BOX: dict[str, Wording] = {
         "undervoltage: the power supply is too weak",
         "sụt áp: bộ nguồn quá yếu",
         "use the board's own power supply and a short, thick cable",
-        "dùng đúng bộ nguồn của bo mạch, dây nguồn ngắn và to",
+        "dùng đúng bộ nguồn của bo mạch, dây nguồn ngắn, tiết diện lớn",
     ),
     "power-throttled": yellow(
         "the processor is throttled now",
@@ -193,7 +198,7 @@ BOX: dict[str, Wording] = {
         "good now, but there was undervoltage since the start",
         "hiện bình thường, nhưng đã từng sụt áp từ khi khởi động",
         "use the board's own power supply and a short, thick cable, then restart the gateway",
-        "dùng đúng bộ nguồn của bo mạch, dây nguồn ngắn và to, rồi khởi động lại thiết bị",
+        "dùng đúng bộ nguồn của bo mạch, dây nguồn ngắn, tiết diện lớn, rồi khởi động lại thiết bị",
     ),
     "supply-small": yellow(
         "the supply gives {has_ma} mA, and {minimum_ma} are needed",
@@ -202,6 +207,9 @@ BOX: dict[str, Wording] = {
         "dùng bộ nguồn {supply}",
     ),
     "power-unknown": skipped("this board does not report it", "bo mạch này không cho biết"),
+    "power-unread": skipped(
+        "could not be read: vcgencmd gives no answer", "không đọc được: lệnh vcgencmd không trả lời"
+    ),
     # --- detector ---
     "detector-good": green(
         "{name}: {latency_ms:.0f} ms an inference, {possible:.0f} a second; {budget:.0f} wanted",

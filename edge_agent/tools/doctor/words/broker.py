@@ -15,8 +15,8 @@ _AGAIN, _AGAIN_VI = (
     "một phút sau chạy lại; nếu vẫn vậy thì báo trung tâm",
 )
 
-_RENEW = "the centre must renew it (role pki)"
-_RENEW_VI = "báo trung tâm gia hạn (role pki)"
+_RENEW = "tell the centre, which renews it"
+_RENEW_VI = "báo trung tâm gia hạn"
 
 BROKER: dict[str, Wording] = {
     # --- validity of our certificates ---
@@ -40,8 +40,8 @@ BROKER: dict[str, Wording] = {
     "certificate-unjudged": skipped(
         "{file} is valid until {end}: not judged, the clock is not set",
         "{file} có hiệu lực đến ngày {end}: chưa kết luận được vì đồng hồ chưa được đặt giờ",
-        "see clock",
-        "xem dòng clock (đồng hồ)",
+        "run it again when the clock is right",
+        "kiểm tra lại khi đồng hồ đã đúng giờ",
     ),
     "certificate-unread": skipped(
         "not judged: {reason}",
@@ -89,8 +89,8 @@ BROKER: dict[str, Wording] = {
     "broker-clock_not_set": yellow(
         "not judged yet: the clock is not set, so the broker's certificate cannot be checked",
         "chưa kiểm tra được chứng thư của máy chủ nhận tin vì đồng hồ chưa được đặt giờ",
-        "see clock; the certificate itself is not at fault",
-        "xem dòng clock (đồng hồ); lỗi không phải do chứng thư",
+        "run it again when the clock is right; the certificate itself is not at fault",
+        "kiểm tra lại khi đồng hồ đã đúng giờ; lỗi không phải do chứng thư",
     ),
     "broker-wrong_name": red(
         "{text}",

@@ -122,13 +122,14 @@ CAMERAS: dict[str, Wording] = {
         "port {port} of switch {switch} is switched off: is it the camera's port?",
         "cổng {port} của bộ chia mạng (switch) {switch} đang tắt: có đúng là cổng của camera không?",
         "correct poe.port, or switch the port on: the agent leaves a port off that a person switched off",
-        "sửa poe.port, hoặc bật cổng tại switch: phần mềm không bật cổng do người khác tắt",
+        "sửa poe.port, hoặc bật cổng trên bộ chia mạng (switch): phần mềm không bật cổng do người khác tắt",
     ),
     "switch-silent": yellow(
         "the port of the camera cannot be switched: {detail}",
         "không điều khiển được cổng PoE của camera: {detail}",
         "check address, user and password file of poe, and SNMP of the switch; install the package snmp",
-        "kiểm tra địa chỉ, tài khoản và tệp mật khẩu trong mục poe, SNMP của switch; cài gói snmp",
+        "kiểm tra địa chỉ, tài khoản và tệp mật khẩu trong mục poe, kiểm tra SNMP của bộ chia mạng (switch); "
+        "cài gói snmp",
     ),
     # --- the stream ---
     "size-main": yellow(
@@ -212,7 +213,7 @@ CAMERAS: dict[str, Wording] = {
     ),
     "picture-empty": red(
         "one colour, nothing is visible",
-        "hình chỉ có một màu, không thấy gì",
+        "hình chỉ có một màu, không quan sát được gì",
         "something covers the lens, or its protective film is still on",
         "ống kính bị che, hoặc chưa bóc màng bảo vệ",
     ),
@@ -223,7 +224,7 @@ CAMERAS: dict[str, Wording] = {
         "lau ống kính và vỏ vòm, bóc màng bảo vệ, chỉnh nét",
     ),
     "picture-plain": skipped(
-        "too little in it to judge whether it is sharp (brightness {mean:.0f}); look at it",
+        "the picture has too little detail to measure its sharpness (brightness {mean:.0f}); look at it",
         "hình quá ít chi tiết để đo độ nét (độ sáng {mean:.0f}); hãy tự xem hình",
     ),
     "picture-small": skipped("too small to be judged", "hình quá nhỏ để đánh giá"),

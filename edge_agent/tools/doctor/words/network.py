@@ -29,7 +29,7 @@ NETWORK: dict[str, Wording] = {
     "modem-roaming": yellow(
         "roaming in the network of {operator}: data may be expensive",
         "đang chuyển vùng qua mạng {operator}: cước dữ liệu có thể cao",
-        "use a card of a provider with a network here",
+        "use a card of a provider whose network covers this site",
         "dùng SIM của nhà mạng có sóng tại đây",
     ),
     "modem-missing": red(
@@ -52,13 +52,13 @@ NETWORK: dict[str, Wording] = {
     ),
     "modem-pin": red(
         "the SIM card asks for its PIN; {attempts} attempts are left",
-        "SIM đòi mã PIN; còn {attempts} lần thử",
+        "SIM yêu cầu mã PIN; còn {attempts} lần thử",
         "take the PIN off the card in a phone, or put it into the vault (base_modem_pin)",
         "tắt mã PIN của SIM bằng điện thoại, hoặc ghi mã PIN vào vault (base_modem_pin)",
     ),
     "modem-puk": red(
         "the SIM card is blocked and asks for its PUK",
-        "SIM đã bị khóa, đòi mã PUK",
+        "SIM đã bị khóa, cần mã PUK",
         "unblock it in a phone with the PUK of the provider",
         "lắp SIM vào điện thoại, mở khóa bằng mã PUK do nhà mạng cấp",
     ),
@@ -78,7 +78,7 @@ NETWORK: dict[str, Wording] = {
         "the network refuses the SIM card",
         "nhà mạng từ chối SIM",
         "is the card activated and paid? Ask the provider",
-        "kiểm tra SIM đã kích hoạt và còn cước chưa; hỏi nhà mạng",
+        "kiểm tra SIM đã kích hoạt chưa, còn cước không; hỏi nhà mạng",
     ),
     "modem-not-registered": red(
         "not registered in a network, signal {percent} %",

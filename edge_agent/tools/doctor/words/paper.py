@@ -15,17 +15,18 @@ PAPER: dict[Lang, dict[str, str]] = {
         "date": "ngày {day} tháng {month} năm {year}",
         "today": "Hôm nay, hồi {hour} giờ {minute} phút, ngày {date}, tại điểm camera {name} (mã điểm"
         " {site}), {ward}, chúng tôi gồm:",
-        "clock": "giờ ghi theo thiết bị, lúc đó đồng hồ chưa được xác định là đúng",
+        "clock": "giờ theo đồng hồ của thiết bị, khi đó chưa được xác nhận là đúng",
+        "no_clock": "đồng hồ của thiết bị khi đó chưa được đặt giờ nên không ghi ngày, giờ",
         "parties": "I. THÀNH PHẦN",
         "owner": "Bên A (chủ đầu tư)",
         "contractor": "Bên B (đơn vị lắp đặt)",
-        "ward": "Đại diện phường",
+        "ward": "Đại diện UBND",
         "person": "Ông/bà",
         "position": "Chức vụ",
         "devices": "II. THIẾT BỊ",
         "no": "STT",
         "device": "Thiết bị",
-        "make": "Hãng, kiểu",
+        "make": "Hãng, ký mã hiệu",
         "serial": "Số sê-ri",
         "details": "Thông tin khác",
         "box": "Thiết bị {site}",
@@ -46,8 +47,8 @@ PAPER: dict[Lang, dict[str, str]] = {
         "conclusion": "V. KẾT LUẬN",
         "passed": "Đủ điều kiện nghiệm thu đưa vào sử dụng.",
         "accepted_end": "Đủ điều kiện nghiệm thu đưa vào sử dụng với các tồn tại nêu tại mục IV; bên "
-        "B khắc phục các tồn tại này.",
-        "failed": "Chưa đủ điều kiện nghiệm thu. Bên B sửa các lỗi nêu tại mục III, sau đó hai bên "
+        "B có trách nhiệm khắc phục các tồn tại này.",
+        "failed": "Chưa đủ điều kiện nghiệm thu. Bên B khắc phục các lỗi nêu tại mục III, sau đó hai bên "
         "kiểm tra lại.",
         "pending": "Các hạng mục kiểm tra được tại điểm đều đạt, trừ các tồn tại nêu tại mục IV (nếu có). "
         "Còn chờ trung tâm xác nhận điểm và xác nhận đã nhận sự kiện của thiết bị; sau đó điểm mới đủ điều "
@@ -56,7 +57,7 @@ PAPER: dict[Lang, dict[str, str]] = {
         " đọc lại, thống nhất nội dung và cùng ký tên.",
         "sign_owner": "ĐẠI DIỆN BÊN A",
         "sign_contractor": "ĐẠI DIỆN BÊN B",
-        "sign_ward": "ĐẠI DIỆN PHƯỜNG",
+        "sign_ward": "ĐẠI DIỆN UBND",
         "signature": "(Ký, ghi rõ họ tên)",
         "to": "Nơi nhận:",
         "to_parties": "- Như thành phần trên;",
@@ -66,6 +67,18 @@ PAPER: dict[Lang, dict[str, str]] = {
         "no_notice": "Chưa chụp ảnh biển thông báo có camera.",
         "no_picture": "không có hình",
         "rate": "khung hình/giây",
+        "again": "KẾT QUẢ KIỂM TRA SAU KHI TRUNG TÂM XÁC NHẬN",
+        "again_subject": "Điểm camera {name} (mã điểm {site}), {ward}",
+        "again_at": "Thiết bị tự kiểm tra lại hồi {hour} giờ {minute} phút, ngày {date}, sau khi trung tâm"
+        " xác nhận điểm. Văn bản này do thiết bị lập, không có chữ ký.",
+        "again_of": "Văn bản này kèm theo biên bản số {number}, kiểm tra hồi {hour} giờ {minute} phút, ngày"
+        " {date}. Biên bản được giữ nguyên.",
+        "again_was": "Kết luận ghi tại biên bản",
+        "again_is": "Kết luận khi kiểm tra lại",
+        "again_changed": "Các hạng mục có kết quả thay đổi",
+        "before": "Tại biên bản",
+        "now": "Khi kiểm tra lại",
+        "again_results": "Kết quả kiểm tra từng hạng mục",
     },
     "en": {
         "state": "SOCIALIST REPUBLIC OF VIET NAM",
@@ -77,10 +90,11 @@ PAPER: dict[Lang, dict[str, str]] = {
         "today": "Today at {hour}:{minute}, {date}, at camera site {name} (site id {site}), {ward}, "
         "are present:",
         "clock": "time as the gateway shows it; its clock was not known to be right",
+        "no_clock": "the clock of the gateway was not set then, so date and time are left open",
         "parties": "I. PARTIES",
         "owner": "Party A (owner)",
         "contractor": "Party B (contractor)",
-        "ward": "For the ward",
+        "ward": "For the People's Committee",
         "person": "Name",
         "position": "Position",
         "devices": "II. DEVICES",
@@ -117,7 +131,7 @@ PAPER: dict[Lang, dict[str, str]] = {
         "minutes, agree and sign.",
         "sign_owner": "FOR PARTY A",
         "sign_contractor": "FOR PARTY B",
-        "sign_ward": "FOR THE WARD",
+        "sign_ward": "FOR THE PEOPLE'S COMMITTEE",
         "signature": "(signature, full name)",
         "to": "To:",
         "to_parties": "- the parties above;",
@@ -127,6 +141,18 @@ PAPER: dict[Lang, dict[str, str]] = {
         "no_notice": "No photo of the notice sign.",
         "no_picture": "no picture",
         "rate": "pictures/s",
+        "again": "EXAMINATION AFTER THE CENTRE HAS CONFIRMED THE SITE",
+        "again_subject": "Camera site {name} (site id {site}), {ward}",
+        "again_at": "The gateway has examined the site again by itself at {hour}:{minute}, {date}, after the"
+        " centre has confirmed it. The gateway has made this document; it has no signatures.",
+        "again_of": "It belongs to minutes No. {number} of the examination at {hour}:{minute}, {date}, which"
+        " stay as they are.",
+        "again_was": "Conclusion of the minutes",
+        "again_is": "Conclusion now",
+        "again_changed": "Checks with another result",
+        "before": "In the minutes",
+        "now": "Now",
+        "again_results": "Result of each check",
     },
 }
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from edge_agent.core.languages import Lang, day_text, duration, in_lang
-from edge_agent.core.problems import CATALOGUE, problem_of
+from edge_agent.core.languages import Lang, day_text, duration, filled
+from edge_agent.core.problems import text_in
 from edge_agent.tools.doctor.check import CheckLevel, Figure
 
 
@@ -23,9 +23,10 @@ class Wording:
     vi_do: str = ""
 
     def said(self, lang: Lang, figures: Mapping[str, Figure]) -> str:
-        return (self.vi if lang == "vi" else self.en).format_map(_shown(figures, lang))
+        return filled(self.vi if lang == "vi" else self.en, _shown(figures, lang), lang)
 
     def todo(self, lang: Lang, figures: Mapping[str, Figure]) -> str | None:
+        """What to do; figures keep the decimal point, since they are typed."""
         text = self.vi_do if lang == "vi" else self.en_do
         return text.format_map(_shown(figures, lang)) or None
 
@@ -37,8 +38,7 @@ def _shown(figures: Mapping[str, Figure], lang: Lang) -> dict[str, str | int | f
 
 def _written(figure: Figure, lang: Lang) -> str | int | float:
     if isinstance(figure, str):
-        problem = problem_of(figure) if lang == "vi" else None
-        return (CATALOGUE.say(problem, lang) if problem else None) or in_lang(figure, lang)
+        return text_in(figure, lang)
     if isinstance(figure, timedelta):
         return duration(figure.total_seconds(), lang)
     if isinstance(figure, date):

@@ -90,7 +90,7 @@ class IncidentHandling(ApiDocument, frozen=True, kw_only=True):
 
 
 class RecordedStep(ApiDocument, frozen=True, kw_only=True):
-    """What a step was recorded about."""
+    """The subject of a recorded step."""
 
     count: Annotated[
         int,

@@ -79,7 +79,7 @@ def listed(visit: UserRequestContext) -> Response:
     if after is not None:
         position = QueuePosition.parse(after)
         if position is None:
-            raise BadRequest("after is the position that an answer has named as next, or left out")
+            raise BadRequest("after must be the position that an earlier answer gave as next, or be left out")
     size = parse_limit(visit.query("limit"), DEFAULT_LISTED, MOST_LISTED)
     wanted = QueueFilter(gateway=gateway or "")
     queue = read_queue(visit.connection, scope, visit.now_ms, wanted, position, size)
@@ -133,7 +133,7 @@ def _handling(handling: Handling, ward: str) -> IncidentHandling:
 
 
 def record_step(visit: UserRequestContext) -> Response:
-    """Record a step with the same functions as the pages."""
+    """Record a step, with the same functions as the pages of the console."""
     try:
         action = _ACTION.decode(visit.body)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
@@ -142,11 +142,11 @@ def record_step(visit: UserRequestContext) -> Response:
     subjects = find_subjects(*here, only_waiting=isinstance(action, AcknowledgeIncident))
     known = subjects or find_subjects(*here, most=1)
     if not known:
-        raise NotFound("there is no such incident, or it is not yours")
+        raise NotFound("there is no such incident, or you may not see it")
     subject, ward = next(iter(known.items()))  # all alarms of a row are of one ward
     owner = getattr(action, "owner", None)
     if owner is not None and owner not in {each.name for each in acting_accounts(visit.connection, ward)}:
-        raise BadRequest("owner is a user who may act in this ward")
+        raise BadRequest("owner must be a user who may act in this ward")
     with visit.writing() as connection:
         count = _record(connection, visit.author, action, subjects)
         handlings = incident_log.handlings(connection, visit.scope, [subject])
@@ -158,11 +158,13 @@ def record_step(visit: UserRequestContext) -> Response:
 def _mistake(error: Exception) -> str:
     """What is wrong with the body of a step."""
     said = str(error)[:200]
-    return f"{said}; outcome is {', '.join(OUTCOME_WORDS)}" if said.endswith("`$.outcome`") else said
+    if said.endswith("`$.outcome`"):
+        return f"{said}; outcome must be one of {', '.join(OUTCOME_WORDS)}"
+    return said
 
 
 def _record(connection: Connection, by: LogAuthor, action: IncidentAction, subjects: Subjects) -> int:
-    """Return how many subjects have the step."""
+    """Record the step, and return for how many subjects."""
     match action:
         case AcknowledgeIncident():
             new = incident_log.acknowledge_waiting(connection, by, subjects)
@@ -202,7 +204,7 @@ def _parse_step_query(request: Request, scope: Scope) -> _StepQuery:
     check_keys(query, STEP_KEYS)
     subject = query.get("subject") or ""
     if subject and not re.fullmatch(SUBJECT_PATTERN, subject):
-        raise BadRequest("subject is `event <gateway> <event id>` or `alert <number>`")
+        raise BadRequest("subject must be `event <gateway> <event id>` or `alert <number>`")
     limit = parse_limit(query.get("limit"), DEFAULT_STEPS, MOST_STEPS)
     ward = parse_ward(query.get("ward"), scope)
     return _StepQuery(query.get("after") or None, limit, ward, subject, parse_wait(query.get("wait")))

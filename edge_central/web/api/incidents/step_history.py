@@ -27,7 +27,7 @@ _COLUMNS = (_S.id, _S.subject, _S.at_ms, _S.who, _S.what, _S.words)
 def steps_after(
     connection: Connection, scope: Scope, after: int, limit: int, *, source: str, subject: str = ""
 ) -> IncidentStepPage:
-    """Read at most ``limit`` steps; ``subject``: of this incident only."""
+    """Read at most ``limit`` steps; ``subject``: only steps of this incident."""
     newest = _newest(connection)
     query = (
         select(*_COLUMNS, _H.ward)

@@ -1,1 +1,2 @@
-"""Parts of the OpenAPI document: the paths of one subject each, the types of events, names and examples."""
+"""Parts of the OpenAPI document: one module for the paths of each subject, and others for the types of
+events, names and examples."""

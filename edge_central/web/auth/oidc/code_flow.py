@@ -64,8 +64,9 @@ class CodeFlow:
         self._http = http
 
     def authorization_url(self, pending: PendingSignIn, *, again: bool) -> str:
-        """Where the browser goes to sign in. ``again``: the provider asks for the login although there is a
-        session, and says when (OpenID Connect Core 1.0, section 3.1.2.1). Raises SignInFailed."""
+        """Where the browser goes to sign in. ``again``: the provider asks the user to log in even if it has
+        a session, and reports the time of the login (OpenID Connect Core 1.0, section 3.1.2.1). Raises
+        SignInFailed."""
         metadata = self._documents.metadata()
         more = {"acr_values": " ".join(self._settings.acr)} if self._settings.acr else {}
         more |= {"prompt": "login"} if again or self._settings.prompt_login else {}
@@ -109,7 +110,7 @@ class CodeFlow:
         )
 
     def _verified(self, id_token: str, access_token: str, nonce: str, now_s: int) -> Mapping[str, Any]:
-        """Raises JoseError and whatever odd values cause, SignInFailed."""
+        """Raises SignInFailed, JoseError, and other exceptions for odd values."""
         if len(id_token) > MOST_TOKEN:
             raise SignInFailed(SignInFault.PROVIDER_WRONG, "its ID token is too long")
         try:
@@ -133,7 +134,8 @@ class CodeFlow:
 
 
 def _key_set(keys: list[dict[str, Any]]) -> KeySet:
-    """A key that the library cannot read, such as one of another curve, does not spoil the others."""
+    """The keys that the library can read. A key that it cannot read, such as one of another curve, is
+    skipped."""
     readable = []
     for key in keys:
         with suppress(JoseError, ValueError, TypeError, KeyError, AttributeError, ArithmeticError):
@@ -142,7 +144,7 @@ def _key_set(keys: list[dict[str, Any]]) -> KeySet:
 
 
 class _BoundedSession:
-    """What Authlib sends its requests with."""
+    """The session with which Authlib sends its requests, with limits."""
 
     def __init__(self, http: ProviderHttp) -> None:
         self._http = http

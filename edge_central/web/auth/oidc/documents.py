@@ -69,8 +69,8 @@ class ProviderHttp:
         return decoded(answer.text, kind)
 
     def send(self, method: str, url: str, headers: dict[str, str], body: bytes | None = None) -> PostAnswer:
-        """Redirects are not followed. Raises SignInFailed for no answer, one of a server that fails (5xx), or
-        one that is too long."""
+        """Redirects are not followed. Raises SignInFailed if there is no answer, if the server fails (5xx),
+        or if the answer is too long."""
         parts = urlsplit(url)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         try:
@@ -96,7 +96,7 @@ def decoded(text: str, kind: type[Document]) -> Document:
     try:
         return msgspec.json.decode(text, type=kind)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise SignInFailed(SignInFault.PROVIDER_WRONG, f"its answer is no {kind.__name__}") from error
+        raise SignInFailed(SignInFault.PROVIDER_WRONG, f"its answer is not a {kind.__name__}") from error
 
 
 class ProviderDocuments:
@@ -128,7 +128,8 @@ class ProviderDocuments:
         return found
 
     def _is_endpoint(self, url: str) -> bool:
-        """Also refuses http of this machine for a provider elsewhere: it must not direct requests to here."""
+        """Whether the address may be an endpoint. http to this machine is refused for a provider elsewhere,
+        which must not direct requests to services here."""
         same_scheme = urlsplit(self._issuer).scheme == "http" or url.startswith("https:")
         return same_scheme and len(url) <= MOST_URL and is_encrypted_or_here(url)
 
@@ -149,7 +150,7 @@ class _CachedDocument(Generic[T]):
         self._at_mono = 0.0
 
     def get(self, most_age_s: float = CACHE_S) -> T:
-        """The document, at most so old. Raises SignInFailed."""
+        """The document, not older than this. Raises SignInFailed."""
         with self._lock:
             age_s = self._clock.monotonic() - self._at_mono
             if self._failure is not None and age_s < FAILED_S:

@@ -1,4 +1,4 @@
-"""The step between the console and the provider: what the console has to know when the user comes back.
+"""The facts that the console needs when the user comes back from the provider.
 
 It is in an encrypted cookie of the browser that began the sign-in, for ten minutes, and nothing is stored.
 """
@@ -36,7 +36,7 @@ class PendingSignIn(msgspec.Struct, frozen=True):
 
 
 class PendingSignIns:
-    """Makes them, and puts them into a cookie. ``key``: 32 bytes, of this server."""
+    """Stores unfinished sign-ins in an encrypted cookie. ``key``: 32 bytes, known to this server only."""
 
     def __init__(self, key: bytes) -> None:
         self._cipher = ChaCha20Poly1305(key)

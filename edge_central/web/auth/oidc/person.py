@@ -1,4 +1,5 @@
-"""Who signed in, and what the table of the configuration grants: from verified claims, without a database."""
+"""Who signed in, and which role and wards the table of the configuration grants: from verified claims,
+without a database."""
 
 from __future__ import annotations
 
@@ -41,7 +42,7 @@ class ProviderPerson:
 
 
 def read_person(claims: Mapping[str, Any], settings: OidcSettings, begun_s: int = 0) -> ProviderPerson:
-    """``claims``: of a verified ID token. ``begun_s``: when the sign-in began. Raises SignInFailed."""
+    """``claims``: those of a verified ID token. ``begun_s``: when the sign-in began. Raises SignInFailed."""
     subject = claims.get("sub")
     if not isinstance(subject, str) or not 0 < len(subject) <= MOST_SUBJECT or not subject.isprintable():
         raise SignInFailed(SignInFault.PROVIDER_WRONG, "its ID token has no valid sub")
@@ -56,8 +57,9 @@ def read_person(claims: Mapping[str, Any], settings: OidcSettings, begun_s: int 
 
 
 def granted(claim: object, settings: OidcSettings) -> ProviderRights | None:
-    """What the values of role_claim grant: the strongest role, with the wards of the rows of that role only,
-    so that a viewer of one ward who is an officer of another does not act in both."""
+    """The role and the wards that a user gets: the strongest role among the rows that match, with the wards
+    of the rows of that role only. So a viewer of one ward who is an officer of another does not become an
+    officer of both."""
     values = set(_texts(claim))
     rows = [mapping for mapping in settings.roles if mapping.value in values]
     for role in STRONGEST_FIRST:

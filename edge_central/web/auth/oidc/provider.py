@@ -1,4 +1,4 @@
-"""The configured provider: leads a browser there, and tells who came back."""
+"""The configured provider: sends a browser there, and finds out who came back."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The accounts of a provider's users: made at the first sign-in, changed by what the provider says at each
-further one. Each change is part of the caller's transaction, together with its row in the access log.
+"""The accounts of a provider's users: created at the first sign-in, and updated with the provider's claims
+at each later one. Each change is part of the caller's transaction, together with its row in the access log.
 """
 
 from __future__ import annotations

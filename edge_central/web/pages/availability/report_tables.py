@@ -18,7 +18,7 @@ VIEWS = tuple(layer.removeprefix(VIEW_PREFIX) for layer in QUALITY_LAYERS)
 
 @dataclass(frozen=True, slots=True)
 class RequestedReport:
-    """The month and wards that a request names, and what is known of them."""
+    """The month and wards that a request names, and their availability."""
 
     month: Month
     report: AvailabilityReport

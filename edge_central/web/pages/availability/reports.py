@@ -115,8 +115,8 @@ def report_workbook(visit: UserRequestContext) -> Response:
 
 
 def _file_name(name: str, ward: str | None, month: Month, ending: str) -> str:
-    """Reports of two wards have different names. A ward that is no id, which a request can ask for, is left
-    out."""
+    """Reports of two wards have different names. A request can name a ward that is not a valid id; the file
+    name then has no ward."""
     of_ward = f"{ward}-" if ward and _WARD.fullmatch(ward) else ""
     return f"{name}-{of_ward}{month}.{ending}"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from edge_central.claims.boxes_file import BoxesFile
 from edge_central.claims.misfits import JudgedClaim, judge_claims
 from edge_central.claims.model import ClaimWithdrawal, StoredClaim, StoredClaimState
 from edge_central.claims.records import read_claims, reporting_gateways, withdraw
@@ -110,9 +109,9 @@ def _page(
 
 def _judged(visit: UserRequestContext) -> list[JudgedClaim]:
     """The claims of the user's wards. Another box's claim for the same site is of the same ward."""
-    claims = read_claims(visit.connection, visit.scope)
+    boxes = visit.services.boxes.boxes()
+    claims = read_claims(visit.connection, visit.scope, boxes)
     active = reporting_gateways(visit.connection, visit.scope) if claims else []
-    boxes = BoxesFile(visit.services.console.boxes_file).boxes()
     return judge_claims(claims, visit.names, boxes, active)
 
 

@@ -42,7 +42,7 @@ def stop_page(visit: UserRequestContext) -> Response:
     with visit.writing() as connection:
         version = stop_rollout(connection, visit.number("id"), visit.account.name, why, visit.now_ms)
         if version is None:
-            raise Conflict("this roll-out does not go on")
+            raise Conflict("this roll-out is not running")
         record_access(
             *(connection, AccessKind.ROLLOUT_STOP, visit.account.name, visit.address, visit.now_ms),
             media_id=version,

@@ -123,7 +123,7 @@ def _handover_before(visit: UserRequestContext, scope: Scope, to_ms: int) -> Han
 
 
 def _problem(from_ms: int, to_ms: int) -> str | None:
-    """The word for what is wrong with the times of a shift."""
+    """The key of the sentence that says what is wrong with the times of a shift."""
     if from_ms >= to_ms:
         return "report-end-before-begin"
     return "report-too-long" if to_ms - from_ms > MAX_SHIFT_MS else None
@@ -139,7 +139,7 @@ def _minute(visit: UserRequestContext, key: str) -> int | None:
         if not 1971 <= local.year <= 2099:
             raise ValueError
     except ValueError:
-        raise BadRequest(f"{key} is YYYY-MM-DDTHH:MM") from None
+        raise BadRequest(f"{key} must be written YYYY-MM-DDTHH:MM") from None
     return round(local.timestamp() * 1000)
 
 
@@ -149,7 +149,7 @@ def _month(text: str | None) -> date | None:
         return None
     found = _MONTH.fullmatch(text)
     if found is None or not (1971 <= int(found[1]) <= 2099 and 1 <= int(found[2]) <= 12):
-        raise BadRequest("month is YYYY-MM")
+        raise BadRequest("month must be written YYYY-MM")
     return date(int(found[1]), int(found[2]), 1)
 
 

@@ -88,8 +88,11 @@ class TrafficForm:
 
 @dataclass(frozen=True, slots=True)
 class ComparedPeriod:
-    """``before``: the same time a week earlier; None: it had not begun to be counted. ``congestion``: of a
-    camera; None: of a line."""
+    """The traffic of one period beside that of the week before.
+
+    ``before``: the count of the same time a week earlier; None: counting had not begun by then.
+    ``congestion``: that of a camera; None for a line.
+    """
 
     period: TrafficPeriod
     before: TrafficPeriod | None
@@ -108,7 +111,8 @@ class ListedPlace:
 
 @dataclass(frozen=True, slots=True)
 class PlaceFigures:
-    """What the page shows of one place. Totals and classes include what has no known time. None: no data."""
+    """The figures of one place on the page. Totals and classes include counts without a known time. None:
+    no data."""
 
     rows: tuple[ComparedPeriod, ...]
     by_class: tuple[tuple[str, Mapping[str, tuple[int | None, int | None]]], ...]
@@ -124,8 +128,9 @@ class PlaceFigures:
 
 
 def traffic_page(visit: UserRequestContext) -> Response:
-    """``gateway`` and ``camera``: that camera, or its line ``rule``, ``line``; else a list. Raises NotFound
-    for what is not in the scope of the account."""
+    """With ``gateway`` and ``camera`` in the query the page shows that camera, with ``rule`` and ``line``
+    too one of its lines; else the list of all. Raises NotFound for what is not in the scope of the
+    account."""
     form = _form(visit)
     if form.place.ward:
         visit.ward(form.place.ward)
@@ -174,13 +179,13 @@ def _form(visit: UserRequestContext) -> TrafficForm:
     names = [(visit.query(key) or "")[:63] for key in ("ward", "gateway", "camera", "rule", "line")]
     place = CountedPlace(*names)
     if place.line and not place.rule:
-        raise BadRequest("line needs rule")
+        raise BadRequest("the parameter line needs the parameter rule")
     today = local_day(visit.now_ms, visit.services.console.timezone)
     to_day = _date(visit.query("to")) or today
     from_day = _date(visit.query("from")) or to_day - timedelta(days=DEFAULT_DAYS - 1)
     count = (to_day - from_day).days + 1
     if not 1 <= count <= MAX_DAYS:
-        raise BadRequest(f"from 1 to {MAX_DAYS} days")
+        raise BadRequest(f"the dates must cover 1 to {MAX_DAYS} days")
     is_shortened = not place.gateway and count > MAX_LISTED_DAYS
     if is_shortened:
         from_day = to_day - timedelta(days=MAX_LISTED_DAYS - 1)
@@ -192,7 +197,7 @@ def _step(text: str | None, days: int) -> PeriodLength:
     try:
         asked = PeriodLength.HOUR if text is None else PeriodLength(text)
     except ValueError:
-        raise BadRequest(f"step is {', '.join(PeriodLength)}") from None
+        raise BadRequest(f"step must be one of {', '.join(PeriodLength)}") from None
     steps = list(PeriodLength)
     return next(step for step in steps[steps.index(asked) :] if days <= FINEST[step])
 
@@ -204,9 +209,9 @@ def _date(text: str | None) -> date | None:
     try:
         day = date.fromisoformat(text[:10])
     except ValueError:
-        raise BadRequest("a day is YYYY-MM-DD") from None
+        raise BadRequest("the day must be written YYYY-MM-DD") from None
     if not 1971 <= day.year <= 2099:
-        raise BadRequest("a day is of the years 1971 to 2099")
+        raise BadRequest("the day must be in the years 1971 to 2099")
     return day
 
 
@@ -370,7 +375,11 @@ def _by_class(
 
 
 def _chart(periods: Sequence[TrafficPeriod], span: Span, shift: int, ceiling: float) -> LineChart:
-    """``shift``: quarters to the right, so that the week before lies under the same days."""
+    """Draw the counts of a period and of the week before.
+
+    ``shift``: by how many quarters of an hour a series is moved to the right, so that the week before lies
+    under the same days.
+    """
     from_ms, to_ms = span[0] * QUARTER_MS, span[1] * QUARTER_MS
     points = tuple(
         ((each.span[0] + shift) * QUARTER_MS, None if each.total is None else float(each.total))

@@ -22,7 +22,7 @@ class LineSide:
 
 @dataclass(frozen=True, slots=True)
 class LastLine:
-    """What is known of the turns that end with one line. With ``is_gap`` nothing is."""
+    """The turns that end with one line. With ``is_gap`` nothing is known about them."""
 
     line: str
     is_gap: bool
@@ -60,7 +60,7 @@ class TurnMatrix:
 
     @property
     def only_percent(self) -> int | None:
-        """Share of the objects of which no turn is known; None: there are none."""
+        """Percentage of the objects of which no turn is known; None: there are no objects."""
         objects = self.total + self.only
         return round(100 * self.only / objects) if objects else None
 

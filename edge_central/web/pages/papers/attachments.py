@@ -1,4 +1,4 @@
-"""An event with its files into a case, notes, and the download of a file of a case."""
+"""Adds an event with its files to a case, adds notes, and sends files of a case."""
 
 from __future__ import annotations
 
@@ -180,7 +180,8 @@ def attachment_file(visit: UserRequestContext) -> Response:
 
 
 def file_response(path: Path, status: os.stat_result, file: CaseAttachment) -> Response:
-    """A file from outside is a download of no type, whatever it says it is."""
+    """A file from outside is always sent as a download without a content type, whatever its own type may
+    be."""
     inline = file.kind is not AttachmentKind.OUTSIDE and file.type in INLINE and not file.sealed
     response = FileResponse(
         path,

@@ -36,7 +36,7 @@ def minutes_page(visit: UserRequestContext) -> Response:
     signed = [each for each in exports.list_exports(visit.connection, case.id) if each.is_signed]
     wanted = visit.query("export")
     if wanted is not None and (not wanted.isdecimal() or len(wanted) > MOST_DIGITS):
-        raise BadRequest("export is the number of an export")
+        raise BadRequest("export must be the number of an export")
     chosen = next((each for each in signed if wanted is None or each.id == int(wanted)), None)
     if chosen is None and wanted is not None:
         raise NotFound("there is no such export, or it is not signed yet")

@@ -73,7 +73,7 @@ def ask(visit: UserRequestContext) -> Response:
 
 
 def check(visit: UserRequestContext) -> Response:
-    """The officer has viewed the copy ``copy`` whose SHA-256 is ``sha256``."""
+    """Record that the officer has viewed the copy ``copy`` whose SHA-256 is ``sha256``."""
     case, copy, sha256 = found_case(visit), _copy_id(visit), visit.form.get("sha256", "")
     with visit.writing() as connection:
         done = redactions.check_copy(connection, visit.case_author, case.id, copy, sha256, visit.now_ms)
@@ -99,7 +99,7 @@ def set_area(visit: UserRequestContext) -> Response:
 def _copy_id(visit: UserRequestContext) -> int:
     text = visit.form.get("copy", "")
     if not text.isdecimal() or len(text) > MOST_DIGITS:
-        raise BadRequest("copy is the number of a copy")
+        raise BadRequest("copy must be the number of a copy")
     return int(text)
 
 

@@ -1,6 +1,6 @@
 """``POST /cases/{id}/files``: receives a file from outside, such as the clip of a citizen's phone.
 
-The body is the file itself; ``static/upload.js`` sends it, with what the officer says of it in a header. The
+The body is the file itself; ``static/upload.js`` sends it, with the officer's remarks in a header. The
 account is checked before the body is read, and the body goes to the disk piece by piece.
 """
 
@@ -73,7 +73,7 @@ def upload_endpoint(front: RequestHandler, _: LiveHub) -> Callable[[Request], Aw
             said = _said(request)
             case = await front.run_in_thread(partial(_open_case, front, author, request))
             if uploads.locked():
-                raise Unavailable("others are uploading files", retry_after_s=RETRY_AFTER_S)
+                raise Unavailable("too many files are being uploaded at once", retry_after_s=RETRY_AFTER_S)
             async with uploads:
                 return await _receive(front, request, case, said)
         except CaseRefused as refusal:
@@ -90,7 +90,7 @@ async def _author(front: RequestHandler, request: Request) -> CaseAuthor:
     known = await front.authenticate_async(request, ACTING_ROLES)
     token = request.headers.get("x-csrf-token")
     if known.session is None or not csrf_matches(token, known.secret):
-        raise Forbidden("this form is not of your session: load the page again")
+        raise Forbidden("this form belongs to another session: load the page again")
     account = known.account
     address = request.client.host if request.client else ""
     return CaseAuthor(account.name, address, account.scope, account.role in ADMIN_ROLES)
@@ -106,9 +106,9 @@ def _said(request: Request) -> OutsideFile:
             raise ValueError
         said = msgspec.json.decode(base64.b64decode(header, validate=True), type=SaidOfFile)
     except (ValueError, UnicodeError, msgspec.DecodeError):
-        raise BadRequest("X-File is JSON in base64: name, brought_by, note") from None
+        raise BadRequest("X-File must be JSON in base64 with name, brought_by and note") from None
     if "\0" in said.name + said.brought_by + said.note:
-        raise BadRequest("no text has a NUL in it")
+        raise BadRequest("a text must not contain the character NUL")
     return checked_words(OutsideFile(said.name, said.brought_by, said.note))
 
 
@@ -120,7 +120,7 @@ def _open_case(front: RequestHandler, author: CaseAuthor, request: Request) -> C
     with front.reading(request) as connection:
         case = find_case(connection, author, int(text))
     if case is None:
-        raise NotFound("there is no such case, or it is not yours")
+        raise NotFound("there is no such case, or you may not see it")
     if not case.is_open:
         raise CaseRefused(problem_text("case-closed", case=case.number))
     return case
@@ -155,7 +155,7 @@ async def _read_body(front: RequestHandler, request: Request, file: IO[bytes]) -
     except TimeoutError:
         raise BadRequest(f"the file did not come within {WITHIN_S:.0f} s") from None
     except ClientDisconnect:
-        raise BadRequest("the file did not come to its end") from None
+        raise BadRequest("the upload ended before the file was complete") from None
     if not size:
         raise BadRequest("the file is empty")
     await front.run_in_thread(partial(file.write, bytes(waiting)))

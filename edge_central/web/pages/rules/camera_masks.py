@@ -30,8 +30,11 @@ FIELDS = ("masks", "privacy_masks")
 
 @dataclass(frozen=True, slots=True)
 class MaskMistake:
-    """``key``: of a sentence. ``number``: of the polygon in its field, from 1; ``fault``: what the agent says
-    of it."""
+    """What is wrong with one polygon of the masks form.
+
+    ``key``: key of the sentence. ``number``: position of the polygon in its field, from 1. ``fault``: the
+    agent's text about it.
+    """
 
     field: str
     key: str
@@ -110,7 +113,7 @@ def _read(form: Mapping[str, str]) -> tuple[MaskSet, list[MaskMistake]]:
 
 
 def _polygons(name: str, text: str, mistakes: list[MaskMistake]) -> tuple[Polygon, ...]:
-    """The polygons of one field; what is wrong with others is added to ``mistakes``."""
+    """The polygons of one field. For each polygon that cannot be used, ``mistakes`` gets an entry."""
     texts, usable = split_parts(text), []
     if len(texts) > MAX_MASKS:
         mistakes.append(MaskMistake(name, "masks-error-many"))
@@ -126,7 +129,7 @@ def _polygons(name: str, text: str, mistakes: list[MaskMistake]) -> tuple[Polygo
 
 
 def _as_shown(polygons: tuple[Polygon, ...]) -> tuple[Polygon, ...]:
-    """Rounded as the form has them."""
+    """The points, rounded as the form shows them."""
     return tuple(tuple(points_of(points_text(polygon)) or ()) for polygon in polygons)
 
 

@@ -38,7 +38,10 @@ class SceneRectangle:
 
 @dataclass(frozen=True, slots=True)
 class EventScene:
-    """``width`` and ``height`` are those of the drawing."""
+    """The drawing of an event: its picture, the object and the zone or line.
+
+    ``width`` and ``height`` are those of the drawing, in pixels.
+    """
 
     width: float
     height: float

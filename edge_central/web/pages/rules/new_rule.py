@@ -1,4 +1,4 @@
-"""A rule that does not exist yet: what its form begins with. The rest is the form of a rehearsal. Pure."""
+"""A new rule: the values with which its form begins. The rest is the form of a rehearsal. Pure."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ COUNT = 5
 
 
 def new_rule(kind: str, name: str, taken: Collection[str]) -> ConfiguredRule | None:
-    """A rule of this kind, called ``name``, with an id that is not ``taken`` and a zone or line of its own,
-    which is called as the rule. None: there is no such kind, or no name."""
+    """A rule of this kind, called ``name``, with an id that is not ``taken`` and a zone or line of its own
+    with the same name. None: there is no such kind, or no name."""
     shown = " ".join(name.split())[:MAX_NAME]
     if kind not in NEW_KINDS or not shown or not shown.isprintable():
         return None

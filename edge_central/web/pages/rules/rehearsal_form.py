@@ -1,5 +1,5 @@
 """The form of a rehearsal: the fields of a rule that officers change without an editor, and the draft that
-they make. What is not in the form stays as the gateway has it; the gateway checks the whole draft.
+they make. Settings that are not in the form stay as the gateway has them; the gateway checks the whole draft.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Values = defaultdict[str, str]
 
 
 def usual_values(rule: ConfiguredRule) -> Values:
-    """The fields of a rule as it is, for a week."""
+    """The form's fields for an unchanged rule, rehearsed over a week."""
     return values_of(rule) | {"span": str(DAYS[0]), "examples": "1"}
 
 
@@ -68,7 +68,7 @@ def place_shown(rule: ConfiguredRule, values: Mapping[str, str]) -> RulePlace | 
 
 
 def draft_of(rule: ConfiguredRule, form: Mapping[str, str], *, is_new: bool = False) -> RehearsalDraft:
-    """The rule with the fields that differ from it. ``is_new``: the gateway does not have it, so the draft
+    """The rule with the changes of the form. ``is_new``: the gateway does not have it, so the draft
     brings its zone or line. Raises InvalidForm with all mistakes."""
     errors: dict[str, FormError] = {}
     before, written = values_of(rule), dict(rule.written)
@@ -97,7 +97,7 @@ def draft_of(rule: ConfiguredRule, form: Mapping[str, str], *, is_new: bool = Fa
 
 
 def span_of(form: Mapping[str, str]) -> int:
-    """Over how many days. Raises InvalidForm."""
+    """The number of days of the rehearsal. Raises InvalidForm."""
     text = form.get("span", "")
     if text not in map(str, DAYS):
         raise InvalidForm({"span": FormError("rehearsal-error-span")})
@@ -176,14 +176,14 @@ def _changed_place(
 
 
 def _excluded_of(text: str) -> list[list[Point]] | None:
-    """The excluded parts of a zone. None: something else, or too many."""
+    """The excluded parts of a zone. None: the text is something else, or has too many."""
     texts = split_parts(text)
     parts = [points for part in texts if (points := points_of(part)) is not None and is_polygon(points)]
     return parts if len(parts) == len(texts) <= MAX_EXCLUDED else None
 
 
 def _week_days(days: Iterable[str]) -> Iterable[str]:
-    """The days that ``mon-fri`` and the like mean; for none, or words that are not known, all."""
+    """The days that texts such as ``mon-fri`` mean; all days for an empty or unknown text."""
     found: set[str] = set()
     for each in days:
         first, _, last = each.partition("-")

@@ -37,8 +37,11 @@ HOURS = tuple(f"{hour:02d}" for hour in range(24))
 
 
 def form_page(visit: UserRequestContext) -> Response:
-    """``proposal``: the kind of a change that outcomes suggest; ``like``: the id of a rehearsal to begin
-    with."""
+    """Show the form of a new rehearsal, filled in with the rule in force.
+
+    In the query, ``proposal`` is the kind of a change that the outcomes of alarms suggest, and ``like`` the
+    id of an earlier rehearsal: the form begins with that instead.
+    """
     found = rules_of_path(visit)
     rule, _ = _rule_of(found, visit.path("rule"), dict(visit.request.query_params))
     values = rehearsal_form.usual_values(rule)
@@ -167,7 +170,7 @@ def rehearsal_page(visit: UserRequestContext) -> Response:
 
 
 def _draft_shown(visit: UserRequestContext, rehearsal: RehearsalView) -> dict[str, Any] | None:
-    """The draft for ``rule_parts.html``; None: its camera is not there any more."""
+    """The draft for ``rule_parts.html``; None: its camera no longer exists."""
     found = rules_of_camera(visit, rehearsal.gateway, rehearsal.camera)
     rule = None if found is None else found.drafted(rehearsal.draft)
     if found is None or rule is None:

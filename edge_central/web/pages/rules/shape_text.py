@@ -19,7 +19,7 @@ def split_parts(text: str) -> list[str]:
 
 
 def points_of(text: str) -> list[Point] | None:
-    """Points of 0..1. None: something else, or more than MAX_POINTS."""
+    """The points, with coordinates of 0..1. None: the text is something else, or has more than MAX_POINTS."""
     words = re.split(r"[\s,;]+", text.strip())
     if len(words) % 2 or len(words) > 2 * MAX_POINTS or not all(map(_NUMBER.fullmatch, words)):
         return None
@@ -33,7 +33,12 @@ def points_of(text: str) -> list[Point] | None:
 
 
 def points_text(points: Iterable[Point]) -> str:
-    return ", ".join(f"{x:g} {y:g}" for x, y in points)
+    """The points as ``points_of`` reads them: six decimals, and never 1e-05."""
+    return ", ".join(f"{_number(x)} {_number(y)}" for x, y in points)
+
+
+def _number(value: float) -> str:
+    return f"{value:.6f}".rstrip("0").rstrip(".")
 
 
 def listed(points: Iterable[Point]) -> list[list[float]]:

@@ -46,7 +46,7 @@ def _parse_filter(visit: UserRequestContext) -> AccessFilter:
     try:
         group = AccessGroup(visit.query("kind") or AccessGroup.OPENED)
     except ValueError:
-        raise BadRequest("there is no such kind") from None
+        raise BadRequest("kind must be one that the form offers") from None
     day = _field(visit, "day")
     from_ms, to_ms = _day(visit, day) if day else (None, None)
     return AccessFilter(
@@ -68,7 +68,7 @@ def _before(visit: UserRequestContext) -> int | None:
     if text is None:
         return None
     if not text.isdecimal() or len(text) > MOST_DIGITS:
-        raise BadRequest("before is the id of a line")
+        raise BadRequest("before must be the id of a line")
     return int(text)
 
 
@@ -94,7 +94,7 @@ def _day(visit: UserRequestContext, text: str) -> tuple[int, int]:
         day = date.fromisoformat(text)
         begin, end = (_midnight_ms(visit, each) for each in (day, day + timedelta(days=1)))
     except (OverflowError, ValueError):
-        raise BadRequest("a day is YYYY-MM-DD") from None
+        raise BadRequest("the day must be written YYYY-MM-DD") from None
     return begin, end
 
 

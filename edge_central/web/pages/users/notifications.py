@@ -54,7 +54,7 @@ class SubscriptionKeys(Struct, frozen=True):
 
 
 class BrowserSubscription(Struct, frozen=True):
-    """What the browser's ``PushSubscription`` says, and the name that the user gives the device."""
+    """The fields of the browser's ``PushSubscription``, and the user's name for the device."""
 
     endpoint: Annotated[str, Meta(max_length=2_000)]
     keys: SubscriptionKeys
@@ -65,7 +65,7 @@ _SUBSCRIPTION = msgspec.json.Decoder(BrowserSubscription)
 
 
 class FilterRefused(Exception):
-    """``key``: of the sentence for the user."""
+    """``key``: key of the sentence for the user."""
 
     def __init__(self, key: str) -> None:
         super().__init__(key)
@@ -167,7 +167,7 @@ def _octets(text: str) -> bytes:
     try:
         return base64.b64decode(text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4), b"-_", validate=True)
     except binascii.Error as error:
-        raise ValueError("this is no base64url") from error
+        raise ValueError("this is not base64url") from error
 
 
 def _name(visit: UserRequestContext, text: str) -> str:
@@ -204,7 +204,7 @@ def _filter(visit: UserRequestContext) -> DeviceFilter:
 
 
 def _ticked(visit: UserRequestContext, before: str, offered: tuple[str, ...]) -> tuple[str, ...] | None:
-    """What is ticked; None: all, also what is added later. Raises BadRequest."""
+    """The ticked values; None: all, also values that are added later. Raises BadRequest."""
     ticked = {name.removeprefix(before) for name in visit.form if name.startswith(before)}
     if not ticked <= set(offered):
         raise BadRequest("the form does not offer this")

@@ -1,4 +1,4 @@
-"""``/users``: the accounts, for administrators: who may do what where, and the changes of that."""
+"""``/users``: for administrators: the accounts, their roles and wards, and changes of them."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def _password_accounts(visit: UserRequestContext) -> tuple[str, ...] | None:
 
 
 def turn_off_notifications(visit: UserRequestContext) -> Response:
-    """On all devices of the user: one of them is lost."""
+    """Turn notifications off on all devices of the user, for example because one of them is lost."""
 
     def change(connection: Connection, author: AccountAuthor, name: str) -> None:
         count = remove_devices(connection, name)
@@ -183,7 +183,7 @@ def _list(
 
 
 def _confirmation(visit: UserRequestContext) -> dict[str, object]:
-    """What the form needs that asks for the password."""
+    """The values of the form that asks for the password."""
     has_password = accounts.password_of(visit.connection, visit.account.name) is not None
     return {"confirmed": is_confirmed(visit), "confirmed_min": CONFIRMED_MIN, "has_password": has_password}
 
@@ -225,12 +225,12 @@ def _role_and_wards(visit: UserRequestContext, offered: Collection[str]) -> tupl
     try:
         role = Role(visit.form.get("role", ""))
     except ValueError:
-        raise BadRequest("there is no such role") from None
+        raise BadRequest("role must be one that the form offers") from None
     if role not in HUMAN_ROLES:
-        raise BadRequest("this is the role of a program")
+        raise BadRequest("a person cannot have the role of a program")
     given = _ticked_wards(visit)
     if not given <= set(offered):
-        raise BadRequest("there is no such ward")
+        raise BadRequest("a ward was ticked that the form does not offer")
     if role is Role.ADMIN:
         return role, ()  # sees all wards
     if not given:

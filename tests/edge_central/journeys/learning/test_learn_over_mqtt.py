@@ -16,13 +16,13 @@ from edge_agent.core.clock import SystemClock, read_boot_id
 from edge_agent.passages.passage import FOLDER
 from edge_central.store import tables
 from edge_central.store.database import read_transaction
-from tests.commands.synced_agent import COMMAND
 from tests.edge_central.parts import Centre
 from tests.passages.parts import passage, store
 from tests.testbed.agent import AgentProcess, write_config
 from tests.testbed.clips import make_clip
 from tests.testbed.command_line import CommandResult, run_command
 from tests.testbed.mosquitto import Mosquitto, wait_until
+from tests.testbed.synced import COMMAND
 
 PLACE = {"latitude": 20.4463, "longitude": 106.3366}
 WINDOWS = ["06:00-10:00", "14:00-20:00"]

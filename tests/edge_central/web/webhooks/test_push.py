@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import insert, select, update
 
-from edge_central.console.incident_log import LogAuthor, acknowledge
+from edge_central.console.incident_log import LogAuthor, acknowledge_all
 from edge_central.console.site_names import FleetSheet
 from edge_central.store import tables
 from edge_central.store.ringing import WARNING
@@ -227,7 +227,7 @@ def test_only_what_nobody_has_acknowledged_in_time(city: City) -> None:
     city.house.take(alarm(OURS, 1, "a1"), alarm(OURS, 2, "a2", camera="cam-2"))
     city.settle()
     with city.house.connections.writing() as connection:
-        acknowledge(connection, LogAuthor("minh", city.house.now_ms()), "event dt-001 a1", WARD)
+        acknowledge_all(connection, LogAuthor("minh", city.house.now_ms()), {"event dt-001 a1": WARD})
     city.clock.advance(290)
     city.settle()
     assert phone.messages(city.service) == []

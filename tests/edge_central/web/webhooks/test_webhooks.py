@@ -14,7 +14,7 @@ from sqlalchemy import insert, select
 from edge_agent.core.errors import ConfigError
 from edge_central.config import load
 from edge_central.console.alarms.silences import rule_of_row, set_silence
-from edge_central.console.incident_log import LogAuthor, acknowledge
+from edge_central.console.incident_log import LogAuthor, acknowledge_all
 from edge_central.settings import CentralSettings
 from edge_central.store import tables
 from edge_central.store.scope import Scope
@@ -231,10 +231,10 @@ def test_an_alarm_that_nobody_acknowledges_is_escalated(quiet: House) -> None:
     assert due_subject(quiet, 290) is None
     assert due_subject(quiet, 310) == "event dt-001 a1"
     with quiet.connections.writing() as connection:
-        acknowledge(connection, LogAuthor("lan", quiet.now_ms()), "event dt-001 a1", WARD)
+        acknowledge_all(connection, LogAuthor("lan", quiet.now_ms()), {"event dt-001 a1": WARD})
     assert due_subject(quiet, 310) == "event dt-001 a2"
     with quiet.connections.writing() as connection:
-        acknowledge(connection, LogAuthor("lan", quiet.now_ms()), "event dt-001 a2", WARD)
+        acknowledge_all(connection, LogAuthor("lan", quiet.now_ms()), {"event dt-001 a2": WARD})
     assert due_subject(quiet, 310) is None
 
 
@@ -245,7 +245,7 @@ def test_an_escalation_says_for_how_long_nobody_has_acknowledged(receiver: Recei
         settled(house)
         house.take(alarm(OURS, 1, "a1"), alarm(OURS, 2, "a2"))
         with house.connections.writing() as connection:
-            acknowledge(connection, LogAuthor("lan", house.now_ms()), "event dt-001 a1", WARD)
+            acknowledge_all(connection, LogAuthor("lan", house.now_ms()), {"event dt-001 a1": WARD})
         clock.advance(301)
         receiver.wait_posted(1)
     ((_, body),) = receiver.posted
@@ -326,7 +326,7 @@ def test_more_events_than_are_read_at_once_are_all_posted_in_order(quiet: House)
     quiet.take(*(alarm(OURS, number, f"a{number}") for number in range(1, 121)))
     with quiet.connections.writing() as connection:
         for number in range(1, 111):
-            acknowledge(connection, LogAuthor("lan", quiet.now_ms()), f"event dt-001 a{number}", WARD)
+            acknowledge_all(connection, LogAuthor("lan", quiet.now_ms()), {f"event dt-001 a{number}": WARD})
     assert walk(quiet, 310) == [f"event dt-001 a{number}" for number in range(111, 121)]
 
 

@@ -30,7 +30,7 @@ table inet filter {
 
 @pytest.fixture
 def nft(tmp_path: Path) -> Iterator[str]:
-    """An nft that runs in a network namespace of its own."""
+    """An nft that runs in a network namespace of its own, with the set of the role."""
     if os.geteuid() != 0:
         pytest.skip("only root has a firewall to try")
     with subprocess.Popen(["unshare", "--net", "sh", "-c", "echo up; exec cat"], **PIPES) as space:
@@ -39,6 +39,7 @@ def nft(tmp_path: Path) -> Iterator[str]:
         script = tmp_path / "nft"
         script.write_text(f'#!/bin/sh\nexec nsenter --net=/proc/{space.pid}/ns/net nft "$@"\n')
         script.chmod(0o755)
+        subprocess.run([script, "-f", "-"], input=RULES.encode(), check=True)
         yield str(script)
         space.communicate()
 
@@ -55,7 +56,6 @@ def ports(nft: str) -> list[Any]:
 
 
 def test_open_while_somebody_aims_and_closed_afterwards(nft: str) -> None:
-    subprocess.run([nft, "-f", "-"], input=RULES.encode(), check=True)
     with open_port(8480, 900, nft) as opening:
         assert opening is FirewallOpening.OPENED
         assert ports(nft) == [8480]
@@ -63,7 +63,6 @@ def test_open_while_somebody_aims_and_closed_afterwards(nft: str) -> None:
 
 
 def test_closed_when_the_command_was_killed(nft: str) -> None:
-    subprocess.run([nft, "-f", "-"], input=RULES.encode(), check=True)
     code = "import sys; from edge_agent.tools.local_page.firewall import open_port\n"
     code += "with open_port(8480, 900, sys.argv[1]): print('open', flush=True); sys.stdin.read()"
     with subprocess.Popen([sys.executable, "-c", code, nft], **PIPES) as command:
@@ -75,12 +74,12 @@ def test_closed_when_the_command_was_killed(nft: str) -> None:
 
 
 def test_closed_by_the_kernel_if_nobody_else_does(nft: str) -> None:
-    subprocess.run([nft, "-f", "-"], input=RULES.encode(), check=True)
     with open_port(8480, 1, nft):
         wait_until(lambda: ports(nft) == [], what="closed")
 
 
 def test_a_firewall_that_knows_nothing_of_it_is_told(nft: str) -> None:
+    subprocess.run([nft, "flush", "ruleset"], check=True)
     with open_port(8480, 900, nft) as opening:
         assert opening is FirewallOpening.NO_SET
 
@@ -91,7 +90,6 @@ def test_a_box_without_nftables_has_nothing_to_open() -> None:
 
 
 def test_a_second_run_does_not_shut_the_first_one_out(nft: str) -> None:
-    subprocess.run([nft, "-f", "-"], input=RULES.encode(), check=True)
     with open_port(8480, 900, nft):
         with open_port(8480, 900, nft) as second:
             assert second is FirewallOpening.ALREADY
@@ -112,7 +110,6 @@ def stuck(nft: str, verb: str, place: Path) -> tuple[str, Path]:
 def test_an_nft_that_does_not_answer_counts_as_a_refusal(
     nft: str, verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    subprocess.run([nft, "-f", "-"], input=RULES.encode(), check=True)
     monkeypatch.setattr(firewall, "ANSWER_S", 0.5)
     with open_port(8480, 900, stuck(nft, verb, tmp_path)[0]) as opening:
         assert opening is FirewallOpening.REFUSED
@@ -124,7 +121,6 @@ def test_an_nft_that_does_not_answer_counts_as_a_refusal(
 def test_the_command_ends_though_nft_is_slow_to_close(
     nft: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    subprocess.run([nft, "-f", "-"], input=RULES.encode(), check=True)
     monkeypatch.setattr(firewall, "ANSWER_S", 0.5)
     slow, pipe = stuck(nft, "delete", tmp_path)
     with open_port(8480, 900, slow) as opening:

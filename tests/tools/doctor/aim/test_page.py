@@ -49,6 +49,14 @@ def server(watched: tuple[Settings, AimAnalysis], gate: AccessGate) -> Iterator[
         yield server
 
 
+@pytest.fixture
+def phone(server: PageServer, gate: AccessGate) -> Phone:
+    """The one that typed the code."""
+    phone = Phone(server)
+    phone.type_code(gate.code)
+    return phone
+
+
 def test_without_the_code_there_is_a_form_and_nothing_else(server: PageServer) -> None:
     phone = Phone(server)
     assert b'name="code"' in phone.ask("/").body
@@ -67,9 +75,7 @@ def test_the_code_opens_the_page_for_one_phone(server: PageServer, gate: AccessG
     assert b'data-say="taken"' in refused.body
 
 
-def test_the_page_needs_nothing_from_elsewhere(server: PageServer, gate: AccessGate) -> None:
-    phone = Phone(server)
-    phone.type_code(gate.code)
+def test_the_page_needs_nothing_from_elsewhere(phone: Phone) -> None:
     for path in ("/", "/aim.js", "/words.js", "/aim.css"):
         answer = phone.ask(path)
         assert answer.status == 200
@@ -77,9 +83,7 @@ def test_the_page_needs_nothing_from_elsewhere(server: PageServer, gate: AccessG
         assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'")
 
 
-def test_somebody_who_walks_by_is_shown_with_his_size(server: PageServer, gate: AccessGate) -> None:
-    phone = Phone(server)
-    phone.type_code(gate.code)
+def test_somebody_who_walks_by_is_shown_with_his_size(phone: Phone) -> None:
     site = phone.ask("/site").body
     assert b'"place"' in site
     assert b'"path"' in site
@@ -98,9 +102,7 @@ def test_somebody_who_walks_by_is_shown_with_his_size(server: PageServer, gate: 
     assert answer.view["trouble"] is None
 
 
-def test_what_is_private_is_black_in_the_picture(server: PageServer, gate: AccessGate) -> None:
-    phone = Phone(server)
-    phone.type_code(gate.code)
+def test_what_is_private_is_black_in_the_picture(phone: Phone) -> None:
     picture = cv2.imdecode(np.frombuffer(phone.ask("/view").body, np.uint8), cv2.IMREAD_COLOR)
     assert picture is not None
     private, rest = picture[:104, 518:], picture[:, :500]
@@ -108,17 +110,13 @@ def test_what_is_private_is_black_in_the_picture(server: PageServer, gate: Acces
     assert rest.mean() > 100
 
 
-def test_a_view_is_newer_than_the_last_one(server: PageServer, gate: AccessGate) -> None:
-    phone = Phone(server)
-    phone.type_code(gate.code)
+def test_a_view_is_newer_than_the_last_one(phone: Phone) -> None:
     numbers = [phone.ask("/view").view["number"]]
     numbers += [phone.ask(f"/view?after={numbers[0]}").view["number"]]
     assert numbers[1] > numbers[0]
 
 
-def test_after_fifteen_minutes_it_is_gone(server: PageServer, gate: AccessGate, clock: FakeClock) -> None:
-    phone = Phone(server)
-    phone.type_code(gate.code)
+def test_after_fifteen_minutes_it_is_gone(phone: Phone, clock: FakeClock) -> None:
     assert phone.ask("/view").status == 200
     clock.advance(LIFE_S)
     assert [phone.ask(path).status for path in ("/", "/view", "/aim.js")] == [410, 410, 410]

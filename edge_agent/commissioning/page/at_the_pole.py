@@ -1,0 +1,93 @@
+"""What a person at the pole can do about a finding of doctor, for findings whose own advice names a command:
+a phone has no terminal."""
+
+from __future__ import annotations
+
+from edge_agent.core.languages import Lang, Sentences
+
+_RESTART = (
+    'switch the box off and on, wait two minutes, then "Examine again"; if it stays so, call the workshop',
+    "tắt rồi bật lại thiết bị, chờ hai phút, chạm Kiểm tra lại; nếu vẫn vậy thì gọi xưởng",
+)
+_WORKSHOP = ("call the workshop and read this line to it", "gọi xưởng và đọc dòng này")
+_SUB_STREAM = (
+    "set the sub-stream on the camera's own page (H.264, a keyframe every 2 s at most, no smart codec), or "
+    "ask the workshop to set it",
+    "đặt luồng phụ trên trang cấu hình của camera (H.264, khoảng cách khung I tối đa 2 giây, tắt Smart "
+    "Codec), hoặc nhờ xưởng đặt",
+)
+AT_THE_POLE: Sentences = {
+    "agent-mute": _RESTART,
+    "agent-other-config": _RESTART,
+    "agent-stopped": _RESTART,
+    "delivery-no-agent": _RESTART,
+    "delivery-not-asked": _RESTART,
+    "detector-not-loaded": _RESTART,
+    "modem-unread": _RESTART,
+    "agent-closed": _WORKSHOP,
+    "camera-not-asked": _WORKSHOP,
+    "config-doubtful": _WORKSHOP,
+    "disk-closed": _WORKSHOP,
+    "disk-full": _WORKSHOP,
+    "disk-not-ours": _WORKSHOP,
+    "outbox-closed": _WORKSHOP,
+    "rights-unread": _WORKSHOP,
+    "secrets-unread": _WORKSHOP,
+    "still-not-asked": _WORKSHOP,
+    "disk-no-room": (
+        "the card is too small or full: call the workshop, which prepares a larger one",
+        "thẻ nhớ quá nhỏ hoặc đã đầy: gọi xưởng để chuẩn bị thẻ lớn hơn",
+    ),
+    "broker-dns": (
+        "check the uplink (SIM active? cable?); if it is good, call the centre: the broker's name may be "
+        "wrong",
+        "kiểm tra đường truyền (SIM đã kích hoạt chưa, cáp có tốt không); nếu tốt thì gọi trung tâm: tên máy "
+        "chủ nhận tin có thể sai",
+    ),
+    "delivery-broker": (
+        "call the centre: it sees whether this test event has arrived",
+        "gọi trung tâm để hỏi sự kiện thử này đã đến chưa",
+    ),
+    "camera-unauthorized": (
+        "compare user name and password with those that are set in the camera. A wrong password is tried "
+        "only twice an hour, because cameras lock themselves; if the user name differs, call the centre",
+        "đối chiếu tên đăng nhập và mật khẩu với camera. Mật khẩu sai chỉ được thử hai lần mỗi giờ, vì thử "
+        "nhiều thì camera tự khóa; nếu tên đăng nhập khác thì gọi trung tâm",
+    ),
+    "still-unauthorized": (
+        "let this user of the camera see the main stream, on the camera's own page; or call the centre",
+        "trên trang cấu hình của camera, cho tài khoản này xem luồng chính; hoặc gọi trung tâm",
+    ),
+    "codec-hevc": _SUB_STREAM,
+    "codec-mjpeg": _SUB_STREAM,
+    "keyframes-none": _SUB_STREAM,
+    "keyframes-rare": _SUB_STREAM,
+    "view-tampered": (
+        "look at the camera: is it turned, covered or dirty? If it was turned on purpose, tell the centre",
+        "kiểm tra camera có bị xoay, che hay bẩn không; nếu cố ý xoay thì báo trung tâm",
+    ),
+    "camera-clock-off": (
+        "set the time on the camera's own page, or ask the workshop to set it",
+        "đặt lại giờ trên trang cấu hình của camera, hoặc nhờ xưởng đặt",
+    ),
+    "modem-not-connected": (
+        "check the antenna and the access point (APN), which this page can change under Network and SIM card",
+        "kiểm tra ăng-ten và APN; có thể sửa APN trên trang này, ở mục Mạng và thẻ SIM",
+    ),
+    "modem-missing": (
+        "plug it in again, try another USB port and a stronger power supply",
+        "cắm lại, thử cổng USB khác và nguồn mạnh hơn",
+    ),
+    "modem-failed": (
+        "plug it in again, then switch the box off and on; if it stays so, use another modem",
+        "cắm lại modem, tắt rồi bật lại thiết bị; nếu vẫn vậy thì thay modem",
+    ),
+}
+
+
+def todo_at_the_pole(finding: str, todo: str | None, lang: Lang) -> str | None:
+    """What to do about a finding, on the phone; ``todo``: doctor's own advice."""
+    if todo is None or finding not in AT_THE_POLE:
+        return todo
+    english, vietnamese = AT_THE_POLE[finding]
+    return vietnamese if lang == "vi" else english

@@ -1,3 +1,0 @@
-from tests.agent.conftest import walker
-
-__all__ = ["walker"]
