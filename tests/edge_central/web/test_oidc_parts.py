@@ -122,7 +122,8 @@ def test_the_cookie_of_a_sign_in_opens_here_and_for_ten_minutes() -> None:
     cookie = ours.seal(pending)
     assert ours.open(cookie, NOW_MS + SIGN_IN_S * 1000 - 1) == pending
     assert pending.verifier not in cookie
-    for damaged in (None, "", "x", cookie[:-4], cookie[:20] + "x" + cookie[21:], "é" * 40):
+    other = "x" if cookie[20] != "x" else "y"
+    for damaged in (None, "", "x", cookie[:-4], cookie[:20] + other + cookie[21:], "é" * 40):
         assert ours.open(damaged, NOW_MS) is None
     for now_ms in (NOW_MS + SIGN_IN_S * 1000, NOW_MS - 1):
         assert ours.open(cookie, now_ms) is None
