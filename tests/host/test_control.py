@@ -106,7 +106,7 @@ def test_who_says_nothing_or_a_byte_now_and_then_holds_up_nobody_for_long(
 def test_fifty_at_once_are_all_served_and_leave_nothing_open(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(control, "REQUEST_WITHIN_S", 0.02)
+    monkeypatch.setattr(control, "REQUEST_WITHIN_S", 0.05)
     with serving(tmp_path) as path:
         before = psutil.Process().num_fds(), threading.active_count()
         mute = [socket.socket(socket.AF_UNIX) for _ in range(40)]
@@ -117,7 +117,9 @@ def test_fifty_at_once_are_all_served_and_leave_nothing_open(
         for each in mute:
             each.close()
         assert answer_to(path, GOOD).code == 0  # so the forty have been rejected
-        assert (psutil.Process().num_fds(), threading.active_count()) == before
+        # Files and threads that other tests left to the garbage collector may go meanwhile.
+        assert psutil.Process().num_fds() <= before[0]
+        assert threading.active_count() <= before[1]
 
 
 def test_a_fault_of_ours_is_an_answer(tmp_path: Path) -> None:
