@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from fleet.problems import Problems
 
@@ -17,10 +18,16 @@ def checked_id(text: str, what: str, line: int, problems: Problems) -> str:
     if not text:
         problems.error(line, f"{what}: no id", "fill in the column")
         return ""
-    near = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:63]
+    near = re.sub(r"[^a-z0-9]+", "-", _without_marks(text.lower())).strip("-")[:63]
     remedy = "only a-z, 0-9 and - inside, at most 63" + (f", such as '{near}'" if near else "")
     problems.error(line, f"{what}: '{text}' cannot be an id", remedy)
     return ""
+
+
+def _without_marks(text: str) -> str:
+    """Vietnamese letters as those that an id may have."""
+    letters = unicodedata.normalize("NFD", text.replace("đ", "d"))
+    return "".join(each for each in letters if not unicodedata.combining(each))
 
 
 def checked_name(text: str, what: str, line: int, problems: Problems) -> str:

@@ -23,6 +23,8 @@ CAMERAS = "cameras"  # in ``serve_time``: exactly the addresses of the site's ca
 _APN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,98}[A-Za-z0-9])?")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}")
 MAX_NAME_SERVERS = 3
+MIN_PREFIX = 8
+"""A network with a shorter prefix is a mistake: 0.0.0.0/0 would open the port of the time to everybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,10 @@ class _Cells:
             return None
         if "/" not in text:
             self.error(column, f"'{text}' has no network", f"write how long it is: {text}/24")
-        elif not 8 <= found.network.prefixlen <= 30 or found.ip in (found.network[0], found.network[-1]):
+        elif not MIN_PREFIX <= found.network.prefixlen <= 30 or found.ip in (
+            found.network[0],
+            found.network[-1],
+        ):
             self.error(column, f"'{text}' is not the address of a machine", f"such as {such_as}")
         else:
             return found
@@ -101,6 +106,9 @@ def site_network(
     cells = _Cells(site, value, at, problems)
     lan = cells.address("address", "10.0.0.9/24")
     cameras = cells.address("camera_address", "10.9.1.1/24")
+    for column, own in (("address", lan), ("camera_address", cameras)):
+        if own and str(own.ip) in {urlsplit(url).hostname for url in camera_urls if url}:
+            cells.error(column, f"{own.ip} is the address of a camera of this site", "choose a free one")
     if value("modem") and not value("apn"):
         cells.error("modem", "without apn", "give the provider's access point too")
     if lan and cameras and lan.network.overlaps(cameras.network):
@@ -135,7 +143,7 @@ def _gateway(cells: _Cells, lan: ipaddress.IPv4Interface | None) -> str:
             "gateway", f"'{text[:40]}' is not an IPv4 address", f"the router's, such as {lan.network[1]}"
         )
         return ""
-    if router not in lan.network or router == lan.ip:
+    if router not in lan.network or router in (lan.ip, lan.network[0], lan.network[-1]):
         cells.error(
             "gateway", f"{router} is not another machine of {lan.network}", "the router's address there"
         )
@@ -172,11 +180,14 @@ def _serve_time(
     if text in ("yes", CAMERAS):
         return _camera_hosts(cells, camera_urls)
     try:
-        return (str(ipaddress.IPv4Network(text)),)
+        network = ipaddress.IPv4Network(text)
     except ValueError:
+        network = None
+    if network is None or network.prefixlen < MIN_PREFIX:
         remedy = "'cameras', 'no', or a network such as 10.0.0.0/24"
-        cells.error("serve_time", f"'{text[:40]}' is not a network", remedy)
+        cells.error("serve_time", f"'{text[:40]}' is not a network of cameras", remedy)
         return ()
+    return (str(network),)
 
 
 def _camera_hosts(cells: _Cells, camera_urls: Sequence[str]) -> tuple[str, ...]:

@@ -73,6 +73,9 @@ def _text(problems: Problems) -> str | None:
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         problems.error(1, "this is UTF-16, as 'Unicode text' of a spreadsheet is", _SAVE_AS)
         return None
+    if raw.startswith(b"PK\x03\x04"):
+        problems.error(1, "this is a workbook (.xlsx or .ods), not a CSV file", _SAVE_AS)
+        return None
     try:
         return raw.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:

@@ -60,6 +60,7 @@ def test_the_good_row_is_good(tmp_path: Path) -> None:
     [
         (("Dt 1;" + GOOD[7:],), "2: site: 'Dt 1' cannot be an id: .*such as 'dt-1'"),
         (("-dt;" + GOOD[7:],), "2: site: '-dt' cannot be an id"),
+        (("ĐT Lê 1;" + GOOD[7:],), "2: site: 'ĐT Lê 1' cannot be an id: .*such as 'dt-le-1'"),
         (("central;" + GOOD[7:],), "2: 'central' has a meaning of its own"),
         ((GOOD.replace("Đề Thám", "Đề Thán"),), "2: dt-001: unknown ward 'Đề Thán': known are de-tham"),
         ((GOOD.replace("Đề Thám", ""),), "2: dt-001: no ward"),
@@ -109,6 +110,7 @@ def test_all_mistakes_come_in_one_go(tmp_path: Path) -> None:
     [
         (lambda text: text.encode("utf-16"), "1: this is UTF-16"),
         (lambda text: text.encode("cp1258", errors="replace"), "2: this is not UTF-8"),
+        (lambda text: b"PK\3\4" + text.encode(), "1: this is a workbook"),
         (lambda text: text.replace("Lý Bôn", 'Lý "Bôn" "').encode(), None),
         (lambda text: text.replace("Lý Bôn", '"Lý Bôn').encode(), "2: the quotation marks do not match"),
         (lambda text: text.replace("latitude", "latitute").encode(), "1: column 'latitude' is missing"),
@@ -405,6 +407,14 @@ def test_the_sheet_says_whose_cameras_get_the_time(
             {"address": "10.0.0.9/24", "gateway": "10.0.1.1"},
             "gateway 10.0.1.1 is not another machine of 10.0.0.0/24: the router's address there",
         ),
+        (
+            {"address": "10.0.0.9/24", "gateway": "10.0.0.255"},
+            "gateway 10.0.0.255 is not another machine of 10.0.0.0/24: the router's address there",
+        ),
+        (
+            {"address": "192.168.1.11/24"},
+            "address 192.168.1.11 is the address of a camera of this site: choose a free one",
+        ),
         ({"gateway": "10.0.0.1"}, "gateway without address: a gateway with DHCP needs neither"),
         ({"dns": "10.0.0.1"}, "dns without address: a gateway with DHCP gets its name servers from there"),
         (
@@ -418,7 +428,12 @@ def test_the_sheet_says_whose_cameras_get_the_time(
         ({"camera_interface": "eth1"}, "camera_interface without camera_address: give both, or neither"),
         (
             {"serve_time": "all"},
-            "serve_time 'all' is not a network: 'cameras', 'no', or a network such as 10.0.0.0/24",
+            "serve_time 'all' is not a network of cameras: 'cameras', 'no', or a network such as 10.0.0.0/24",
+        ),
+        (
+            {"serve_time": "0.0.0.0/0"},
+            "serve_time '0.0.0.0/0' is not a network of cameras: 'cameras', 'no', or a network such as "
+            "10.0.0.0/24",
         ),
     ],
     ids=lambda each: str(each)[:40],

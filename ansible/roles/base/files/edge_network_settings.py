@@ -77,9 +77,10 @@ def static_address(found: Any, key: str) -> StaticAddress:
     except (ValueError, TypeError) as error:
         raise Refused(f"{key}: {error}") from None
     network = address.network
-    if not 8 <= network.prefixlen <= 30 or address.ip in (network.network_address, network.broadcast_address):
+    used = (network.network_address, network.broadcast_address, address.ip)
+    if not 8 <= network.prefixlen <= 30 or address.ip in used[:2]:
         raise Refused(f"{key}: {address} is not the address of a machine")
-    if gateway is not None and (gateway not in network or gateway == address.ip or key == "cameras"):
+    if gateway is not None and (gateway not in network or gateway in used or key == "cameras"):
         raise Refused(
             f"{key}: the router must be another address of {network}; the cameras' network has none"
         )
