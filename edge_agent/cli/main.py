@@ -33,14 +33,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         print(error.text(_lang(args)), file=sys.stderr)
         return EX_CONFIG
-    except UsageError as error:
-        print(f"edge-agent {args.command}: {error}", file=sys.stderr)
-        return EX_USAGE
     except EdgeAgentError as error:
         from edge_agent.core.problems import error_in
 
         print(f"edge-agent {args.command}: {error_in(error, _lang(args))}", file=sys.stderr)
-        return EX_FAILED
+        return EX_USAGE if isinstance(error, UsageError) else EX_FAILED
     except OSError as error:
         if isinstance(error, BrokenPipeError):
             # The reader of our output has ended, as with `| head`: this is not an error.

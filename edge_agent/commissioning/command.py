@@ -21,7 +21,7 @@ from edge_agent.commissioning.cameras import store_passwords
 from edge_agent.commissioning.commissioning import BoxEnvironment, Commissioning
 from edge_agent.commissioning.examination import DoctorRun, FinalExamination
 from edge_agent.commissioning.identity import BoxIdentity, open_identity, replace_code
-from edge_agent.commissioning.messages import CommissioningError
+from edge_agent.commissioning.messages import CommissioningError, words
 from edge_agent.commissioning.page.fault import BundleFiles, FaultPages, bundle_files, serve_until_repaired
 from edge_agent.commissioning.page.gate import LabelGate
 from edge_agent.commissioning.page.listeners import BoxListeners
@@ -96,13 +96,13 @@ class _GivenFiles:
         if args.site is None:
             of_no_site = (args.undo, args.status, args.identity, args.new_code, args.examine)
             if not any((*of_no_site, args.withdrawal, args.serve)):
-                raise UsageError("name the site as its label does, such as dt-001-r; or --status, --undo")
+                raise UsageError(words("label-missing"))
         else:
             id_of_label(args.site)
             if not args.by.strip():
-                raise UsageError("name the person who commissions the site: --by 'Nguyễn Văn An'")
+                raise UsageError(words("person-missing"))
         file = args.cameras_password_file
-        self._password = None if file is None else Path(file).read_text(encoding="utf-8").removesuffix("\n")
+        self._password = None if file is None else _read_password(Path(file))
         self.photo = None if args.photo is None else Photo.read(args.photo)
 
     def password(self) -> str:
@@ -112,6 +112,14 @@ class _GivenFiles:
         if not sys.stdin.isatty():
             raise CommissioningError("password-missing")
         return getpass.getpass("Mật khẩu camera / password of the cameras: ")
+
+
+def _read_password(path: Path) -> str:
+    """Raises CommissioningError and OSError."""
+    try:
+        return path.read_text(encoding="utf-8-sig").removesuffix("\n")
+    except UnicodeDecodeError:
+        raise CommissioningError("password-file", file=path) from None
 
 
 def _require_folder(folder: Path) -> None:

@@ -23,7 +23,7 @@ from edge_agent.commissioning.papers import SIGNATURE, PaperFiles
 from edge_agent.commissioning.paths import CommissioningPaths
 from edge_agent.commissioning.record import ClaimRecord, ClaimStore, CommissioningState
 from edge_agent.commissioning.root_part import RootPart
-from edge_agent.commissioning.sites import site_of_label
+from edge_agent.commissioning.sites import id_of_label, site_of_label
 from edge_agent.core.clock import Clock, rfc3339
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.languages import Lang
@@ -264,6 +264,12 @@ class Commissioning:
         if self.record.state is CommissioningState.CONFIRMED:
             raise CommissioningError("confirmed-already", site=claim.site)
         raise CommissioningError("claimed-already", site=claim.site)
+
+    def require_at(self, label: str) -> None:
+        """Raise CommissioningError if the box is at another site than that of the label."""
+        claim = self.record.claim
+        if claim is not None and claim.site != id_of_label(label):
+            self._require_free()
 
     def _forget_site(self) -> None:
         self.site, self.found = None, None

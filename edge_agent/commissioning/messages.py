@@ -63,6 +63,18 @@ COMMISSIONING: Sentences = {
         "{cameras}: camera không chấp nhận mật khẩu này; chưa thay đổi gì. Mật khẩu khác được thử ngay, cho "
         "đến khi camera từ chối bốn lần trong một giờ",
     ),
+    "password-file": (
+        "{file} is not a text in UTF-8: save it as one, with the password in one line",
+        "tệp {file} không phải là văn bản UTF-8: hãy lưu lại bằng UTF-8, mật khẩu trên một dòng",
+    ),
+    "label-missing": (
+        "name the site as its label does, such as dt-001-r; or --status, --undo",
+        "hãy ghi mã điểm như trên nhãn, ví dụ dt-001-r; hoặc dùng --status, --undo",
+    ),
+    "person-missing": (
+        "name the person who commissions the site: --by 'Nguyễn Văn An'",
+        "hãy ghi họ tên người lắp đặt: --by 'Nguyễn Văn An'",
+    ),
     "password-untried": (
         "{cameras}: the camera has refused four logins within an hour, so this password was not tried; "
         "nothing was changed. Wait up to an hour, because cameras lock accounts after five",
@@ -152,19 +164,31 @@ COMMISSIONING: Sentences = {
         "không đổi được cấu hình mạng của thiết bị tại đây: hãy hỏi xưởng",
     ),
     "apn-wrong": (
-        "{text} is not an access point name, which has letters, digits, dots and hyphens only, such as "
+        "“{text}” is not an access point name, which has letters, digits, dots and hyphens only, such as "
         "v-internet",
-        "{text} không phải là điểm truy cập (APN): chỉ gồm chữ không dấu, số, dấu chấm, gạch nối, ví dụ "
+        "“{text}” không phải là điểm truy cập (APN): chỉ gồm chữ không dấu, số, dấu chấm, gạch nối, ví dụ "
         "v-internet",
     ),
     "pin-wrong": ("a PIN has 4 to 8 digits", "mã PIN gồm 4 đến 8 chữ số"),
+    "pin-alone": (
+        "nothing was changed: type the access point (APN) of the SIM card too",
+        "chưa thay đổi gì: hãy nhập cả APN của nhà mạng cùng với mã PIN",
+    ),
     "address-wrong": (
-        "{text} is not the address of a machine with its network, such as 10.0.0.9/24",
-        "{text} không phải là địa chỉ IP kèm độ dài tiền tố mạng, ví dụ 10.0.0.9/24",
+        "“{text}” is not the address of a machine with its network, such as 10.0.0.9/24",
+        "“{text}” không phải là địa chỉ IP kèm độ dài tiền tố mạng, ví dụ 10.0.0.9/24",
     ),
     "gateway-wrong": (
-        "{text} is not an address in the network {network}",
-        "{text} không phải là địa chỉ trong mạng {network}",
+        "“{text}” is not the address of another machine in the network {network}",
+        "“{text}” không phải là địa chỉ của máy khác trong mạng {network}",
+    ),
+    "gateway-alone": (
+        "nothing was changed: type the static address too; with DHCP leave the router empty",
+        "chưa thay đổi gì: hãy nhập cả địa chỉ IP tĩnh; nếu dùng DHCP thì để trống địa chỉ bộ định tuyến",
+    ),
+    "network-empty": (
+        "nothing was changed: type an access point (APN) or a static address",
+        "chưa thay đổi gì: hãy nhập APN hoặc địa chỉ IP tĩnh",
     ),
     "network-refused": (
         "the network was not changed: {reason}",

@@ -55,12 +55,12 @@ def _check_address(lan: AddressSettings) -> None:
     except ValueError:
         raise CommissioningError("address-wrong", text=lan.address[:40]) from None
     network = own.network
-    ends = (network.network_address, network.broadcast_address)
-    if "/" not in lan.address or not 8 <= network.prefixlen <= 30 or own.ip in ends:
+    used = (network.network_address, network.broadcast_address, own.ip)
+    if "/" not in lan.address or not 8 <= network.prefixlen <= 30 or own.ip in used[:2]:
         raise CommissioningError("address-wrong", text=lan.address[:40])
     try:
         router = ipaddress.IPv4Address(lan.gateway) if lan.gateway else None
-        inside = router is None or (router in network and router != own.ip)
+        inside = router is None or (router in network and router not in used)
     except ValueError:
         inside = False
     if not inside:

@@ -24,8 +24,9 @@ from edge_agent.tools.doctor.report import Photo, delete_oldest, read_findings
 from edge_agent.wire import Doctor, DoctorParty, DoctorReport
 
 PHOTO, SIGNATURE, VERDICT = "photo.jpg", "signature.png", "verdict.json"
-MAX_PHOTO_BYTES, MAX_SIGNATURE_BYTES = 1_000_000, 200_000
-"""The page sends a photo of 1280 pixels, some 300 kB."""
+MAX_PHOTO_BYTES, MAX_SIGNATURE_BYTES = 3_000_000, 1_000_000
+"""The page sends a photo of 1280 pixels, some 300 kB (of leaves or gravel over 1 MB), and a signature of 700
+x 280 pixels, some 20 kB; a densely drawn one has hundreds of kB."""
 ROLE: Literal["contractor"] = "contractor"
 """The party of the report for which the technician signs."""
 

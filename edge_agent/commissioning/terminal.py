@@ -37,7 +37,11 @@ class Terminal:
         """All steps but the signature, which is made on paper. Returns 1 if the examination found something
         red."""
         steps = self._steps
-        if steps.record.state in FREE:
+        if steps.record.state not in FREE:
+            steps.require_at(label)
+            if steps.site is not None:
+                self._site()
+        else:
             site = steps.choose(label)
             self._site()
             self._cameras()

@@ -120,7 +120,13 @@ def test_a_technician_commissions_a_site(
             assert phone.run("document.getElementById('examined').innerText").splitlines()[2:] == []
         phone.run("document.getElementById('examine').click()")
         phone.wait_until("document.querySelector('#lines .good')")
+        held, put = threading.Event(), PaperFiles.put_verdict
+        monkeypatch.setattr(PaperFiles, "put_verdict", lambda *each: (held.wait(30), put(*each)))
+        phone.run("document.getElementById('examine').click()")
         sign(phone)
+        phone.wait_until("document.getElementById('photo-label').textContent.startsWith('Ảnh sẽ được lưu')")
+        held.set()
+        phone.wait_until("document.getElementById('photo-label').textContent.startsWith('Đã có ảnh')")
         check(phone, "signed")
         phone.run("document.getElementById('finish-form').requestSubmit()")
         phone.wait_until("!document.getElementById('done').hidden")
@@ -169,7 +175,33 @@ def sign(phone: Chromium) -> None:
         })()
         """
     )
-    phone.wait_until("document.getElementById('photo-label').textContent.startsWith('Đã có ảnh')")
+
+
+def test_a_phone_that_loses_the_box_finds_it_again(served: tuple[PreparedBox, str], tmp_path: Path) -> None:
+    with Chromium(tmp_path / "profile", flags=("--ignore-certificate-errors",)) as phone:
+        phone.open(served[1])
+        phone.wait_until("document.getElementById('say')?.textContent.startsWith('Nhập mã 8')")
+        phone.run(f"document.forms[0].code.value = '{CODE}'; document.forms[0].requestSubmit()")
+        phone.wait_until("document.querySelector('#choose:not([hidden])')")
+        is_away(phone, away=True)
+        phone.wait_until("document.getElementById('error').textContent.startsWith('Mất kết nối')")
+        phone.run("document.getElementById('lang').click()")
+        assert phone.run("document.getElementById('error').textContent").startswith("The box cannot be")
+        is_away(phone, away=False)
+        phone.wait_until("document.getElementById('error').hidden")
+        is_away(phone, away=True)
+        phone.run(f"at('site-label').value = '{LABEL[2:]}'; at('site-form').requestSubmit()")
+        phone.wait_until("document.getElementById('error').textContent.includes('during this step')")
+        is_away(phone, away=False)
+        phone.run("window.polled = fetch('/state').then(() => { window.polled = 1; })")
+        phone.wait_until("window.polled === 1")
+        assert not phone.run("document.getElementById('error').hidden"), "it may have to be repeated"
+
+
+def is_away(phone: Chromium, *, away: bool) -> None:
+    phone.ask("Network.enable")
+    speed = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+    phone.ask("Network.emulateNetworkConditions", offline=away, **speed)
 
 
 def check(phone: Chromium, name: str) -> None:

@@ -16,16 +16,20 @@ from edge_agent.host.system.network_settings import NetworkAnswer
 from tests.testbed.modem_bus import FakeModem, FakeModemManager, bus_daemon
 
 WRONG = [
-    (NetworkForm(apn="v internet"), "apn-wrong", "v internet không phải là điểm truy cập"),
+    (NetworkForm(apn="v internet"), "apn-wrong", "“v internet” không phải là điểm truy cập"),
+    (NetworkForm(pin="0123"), "pin-alone", "cả APN"),
+    (NetworkForm(gateway="10.0.0.1"), "gateway-alone", "cả địa chỉ IP tĩnh"),
+    (NetworkForm(), "network-empty", "chưa thay đổi gì"),
     (NetworkForm(apn="v-internet", pin="12"), "pin-wrong", "mã PIN gồm 4 đến 8 chữ số"),
     (NetworkForm(address="10.0.0.9"), "address-wrong", "ví dụ 10.0.0.9/24"),
-    (NetworkForm(address="10.0.0.0/24"), "address-wrong", "10.0.0.0/24 không phải"),
-    (NetworkForm(address="10.0.0.255/24"), "address-wrong", "10.0.0.255/24 không phải"),
-    (NetworkForm(address="10.0.0.9/31"), "address-wrong", "10.0.0.9/31 không phải"),
-    (NetworkForm(address="10.0.0.9/24", gateway="10.0.0.9"), "gateway-wrong", "10.0.0.9 không phải"),
-    (NetworkForm(address="x/24"), "address-wrong", "x/24 không phải"),
+    (NetworkForm(address="10.0.0.0/24"), "address-wrong", "10.0.0.0/24” không phải"),
+    (NetworkForm(address="10.0.0.255/24"), "address-wrong", "10.0.0.255/24” không phải"),
+    (NetworkForm(address="10.0.0.9/31"), "address-wrong", "10.0.0.9/31” không phải"),
+    (NetworkForm(address="10.0.0.9/24", gateway="10.0.0.9"), "gateway-wrong", "10.0.0.9” không phải"),
+    (NetworkForm(address="10.0.0.9/24", gateway="10.0.0.255"), "gateway-wrong", "máy khác trong mạng"),
+    (NetworkForm(address="x/24"), "address-wrong", "“x/24” không phải"),
     (NetworkForm(address="10.0.0.9/24", gateway="10.0.1.1"), "gateway-wrong", "trong mạng 10.0.0.0/24"),
-    (NetworkForm(address="10.0.0.9/24", gateway="router"), "gateway-wrong", "router không phải"),
+    (NetworkForm(address="10.0.0.9/24", gateway="router"), "gateway-wrong", "“router” không phải"),
 ]
 
 
@@ -49,9 +53,9 @@ def test_each_reason_of_roots_program_has_a_vietnamese_sentence() -> None:
     assert network_refusal(NetworkAnswer("1", "failed", "networkctl ended with 1")).code == "network-refused"
 
 
-def test_right_entries_and_an_empty_form_pass() -> None:
+def test_right_entries_pass() -> None:
     check_settings(NetworkForm("v-internet", "0123", "10.0.0.9/24", "10.0.0.1").settings())
-    check_settings(NetworkForm().settings())
+    check_settings(NetworkForm("v-internet").settings())
 
 
 @pytest.mark.skipif(shutil.which("dbus-daemon") is None, reason="dbus-daemon is not installed")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.cli.arguments import parser
+from edge_agent.cli.main import main
 from edge_agent.commissioning.command import run_commission
 from edge_agent.commissioning.messages import CommissioningError
 from edge_agent.commissioning.terminal import Terminal
@@ -61,6 +62,33 @@ def test_a_wrong_label_asks_for_no_password(box: PreparedBox) -> None:
     with pytest.raises(CommissioningError) as error:
         Terminal(steps_of(box), io.StringIO(), "en").commission("dt-001-0", "An", password, None)
     assert code_of(error.value) == "site-check"
+
+
+def test_a_box_at_a_site_does_not_examine_it_under_the_name_of_another(box: PreparedBox) -> None:
+    out = io.StringIO()
+    Terminal(steps_of(box), out, "vi").commission(LABEL, "An", lambda: PASSWORD, None)
+    other = f"dt-002-{check_character('dt-002')}"
+    with pytest.raises(CommissioningError) as error:
+        Terminal(steps_of(box), io.StringIO(), "vi").commission(other, "An", lambda: PASSWORD, None)
+    assert code_of(error.value) == "claimed-already"
+    again = io.StringIO()
+    assert Terminal(steps_of(box), again, "vi").commission(LABEL, "An", lambda: PASSWORD, None) == 0
+    assert again.getvalue().startswith("dt-001: "), "which site is examined is said each time"
+
+
+def test_what_is_wrong_with_the_arguments_is_said_in_vietnamese(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    password = tmp_path / "password"
+    password.write_bytes("mật khẩu".encode("utf-16"))
+    claim = ("commission", LABEL, "--lang", "vi", "--sysroot", str(tmp_path))
+    for words, code, said in (
+        (("commission", "--lang", "vi"), 2, "hãy ghi mã điểm như trên nhãn"),
+        (claim, 2, "hãy ghi họ tên người lắp đặt"),
+        ((*claim, "--by", "An", "--cameras-password-file", str(password)), 1, "không phải là văn bản UTF-8"),
+    ):
+        assert main(words) == code
+        assert said in capsys.readouterr().err
 
 
 def run(box: PreparedBox, *words: str) -> str:

@@ -54,7 +54,7 @@ class SignedBy(msgspec.Struct, frozen=True):
 
 class NetworkForm(msgspec.Struct, frozen=True):
     """Entries of the network form; an empty one changes nothing. ``address`` includes the prefix:
-    10.0.0.9/24."""
+    10.0.0.9/24. Raises CommissioningError for an entry that has no effect without another one."""
 
     apn: str = ""
     pin: str = ""
@@ -62,6 +62,12 @@ class NetworkForm(msgspec.Struct, frozen=True):
     gateway: str = ""
 
     def settings(self) -> NetworkSettings:
+        if self.pin and not self.apn:
+            raise CommissioningError("pin-alone")
+        if self.gateway and not self.address:
+            raise CommissioningError("gateway-alone")
+        if not self.apn and not self.address:
+            raise CommissioningError("network-empty")
         return NetworkSettings(
             sim=SimSettings(apn=self.apn, pin=self.pin) if self.apn else msgspec.UNSET,
             lan=AddressSettings(self.address, self.gateway) if self.address else msgspec.UNSET,

@@ -3,6 +3,10 @@
 const POLL_MS = 4000, PHOTO_SIDE = 1280;
 const at = (id) => document.getElementById(id);
 let state = null, working = "", differ = false;
+let fault = null, // gives the sentence about what went wrong, in the language of the page
+  did = "", // the step that was done, if the page has a sentence for it
+  photoWaits = false;
+const gone = () => w.gone, lost = () => w.lost;
 
 function item(text, kind, more) {
   const line = document.createElement("li");
@@ -23,15 +27,21 @@ function sentence(text) {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-function complain(text) {
-  at("error").textContent = sentence(text ?? "");
-  at("error").hidden = !text;
-  if (text) at("error").scrollIntoView({ block: "center" });
+function complain(why) {
+  fault = why;
+  showFault();
+  if (why) at("error").scrollIntoView({ block: "center" });
+}
+
+function showFault() {
+  at("error").textContent = fault ? sentence(fault()) : "";
+  at("error").hidden = !fault;
 }
 
 async function send(path, body, name) {
   if (working) return null;
   working = name;
+  did = "";
   complain(null);
   show();
   try {
@@ -40,16 +50,25 @@ async function send(path, body, name) {
     if (answer.status === 403) location.reload();
     const found = await answer.json();
     if (found.error && path === "/examine") state.verdict = null; // a former one would stand below the error
-    if (found.error) complain(found.error[lang]);
+    if (found.error) complain(() => found.error[lang]);
     else if (path !== "/near") state = found;
+    if (!found.error && w.did[name]) did = name;
     return found.error ? null : found;
-  } catch {
-    complain(w.gone);
+  } catch (error) {
+    complain(error instanceof SyntaxError ? () => w.refused : lost);
     return null;
   } finally {
     working = "";
     show();
+    if (did) at("status").scrollIntoView({ block: "center" });
   }
+}
+
+function idle() {
+  return new Promise((done) => {
+    const look = () => (working ? setTimeout(look, 200) : done());
+    look();
+  });
 }
 
 async function poll() {
@@ -59,9 +78,10 @@ async function poll() {
       if (answer.status === 403) location.reload();
       const found = await answer.json();
       if (!working) state = found;
+      if (fault === gone) complain(null);
       show();
     } catch {
-      complain(w.gone);
+      if (fault !== gone && fault !== lost) complain(gone); // once: it scrolls the page
     }
   }
   setTimeout(poll, POLL_MS);
@@ -73,7 +93,7 @@ function isFree() {
 
 function show() {
   if (!state) return;
-  at("status").textContent = working ? w.working[working] : "";
+  at("status").textContent = working ? w.working[working] : did ? w.did[did] : "";
   for (const button of document.querySelectorAll("main button")) button.disabled = Boolean(working);
   at("serial").textContent = w.serial(state.serial);
   at("words").textContent = state.words;
@@ -150,7 +170,7 @@ function showWork() {
     }));
   }
   showVerdict();
-  at("photo-label").textContent = state.photo ? w.photoAgain : w.photoTake;
+  at("photo-label").textContent = photoWaits ? w.photoWaits : state.photo ? w.photoAgain : w.photoTake;
   if (!at("signed-by").value) at("signed-by").value = state.by;
   at("undo").hidden = state.state === "confirmed";
 }
@@ -191,7 +211,7 @@ at("site-form").addEventListener("submit", (event) => {
   send("/site", { label: at("site-label").value }, "site");
 });
 at("near").addEventListener("click", () => {
-  if (!navigator.geolocation) return complain(w.noPlace);
+  if (!navigator.geolocation) return complain(() => w.noPlace);
   navigator.geolocation.getCurrentPosition(async (found) => {
     const { latitude, longitude, accuracy } = found.coords;
     const near = await send("/near", { latitude, longitude, accuracy_m: accuracy }, "near");
@@ -203,7 +223,7 @@ at("near").addEventListener("click", () => {
       line.append(button);
       return line;
     }));
-  }, () => complain(w.noPlace), { enableHighAccuracy: true, timeout: 15000 });
+  }, () => complain(() => w.noPlace), { enableHighAccuracy: true, timeout: 15000 });
 });
 at("search").addEventListener("click", () => send("/search", {}, "site"));
 at("differ").addEventListener("click", () => {
@@ -225,15 +245,24 @@ at("examine").addEventListener("click", () => send("/examine", { lang }, "examin
 at("photo").addEventListener("change", async () => {
   const file = at("photo").files[0];
   if (!file) return;
+  photoWaits = Boolean(working); // taken while the box examines: stored afterwards
+  show();
   try {
-    await send("/photo", await scaled(file), "photo");
+    const picture = await scaled(file);
+    await idle();
+    photoWaits = false;
+    await send("/photo", picture, "photo");
   } catch {
-    complain(w.noPhoto);
+    complain(() => w.noPhoto);
+  } finally {
+    photoWaits = false;
+    at("photo").value = ""; // the same photo may be chosen again
+    show();
   }
 });
 at("finish-form").addEventListener("submit", async (event) => {
   event.preventDefault();
-  if (!drawn) return complain(w.noSignature);
+  if (!drawn) return complain(() => w.noSignature);
   const png = await new Promise((done) => pad.toBlob(done, "image/png"));
   if (await send("/signature", png, "finish")) await send("/finish", { by: at("signed-by").value }, "finish");
 });
@@ -247,13 +276,16 @@ at("network-form").addEventListener("submit", (event) => {
 at("undo").addEventListener("click", () => {
   if (confirm(w.undoSure)) send("/undo", {}, "undo");
 });
-document.addEventListener("spoken", show);
+document.addEventListener("spoken", () => {
+  showFault();
+  show();
+});
 
 (async () => {
   try {
     state = await (await fetch("/state")).json();
   } catch {
-    complain(w.gone);
+    complain(gone);
   }
   const scanned = location.pathname;
   if (state && isFree() && scanned.startsWith("/s/")) {

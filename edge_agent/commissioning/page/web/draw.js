@@ -25,8 +25,11 @@ pad.addEventListener("pointermove", (event) => {
   ink.lineWidth = 4;
   ink.lineCap = ink.lineJoin = "round";
   ink.strokeStyle = "#003";
-  ink.lineTo(...point(event));
+  const to = point(event);
+  ink.lineTo(...to);
   ink.stroke();
+  ink.beginPath(); // else each move would draw the whole line once more
+  ink.moveTo(...to);
   drawn = true;
 });
 for (const end of ["pointerup", "pointercancel"]) pad.addEventListener(end, () => { drawing = false; });

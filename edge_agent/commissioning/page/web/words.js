@@ -16,6 +16,7 @@ const WORDS = {
     aim: "Căn chỉnh camera", verdict: "Kiểm tra", examine: "Kiểm tra lại",
     marks: { green: "", yellow: "Lưu ý: ", red: "LỖI: " },
     photo: "Ảnh biển thông báo", photoTake: "Chụp ảnh", photoAgain: "Đã có ảnh. Chụp lại",
+    photoWaits: "Ảnh sẽ được lưu khi bước đang chạy kết thúc",
     noPhoto: "Không đọc được ảnh này. Hãy chụp lại.",
     signature: "Chữ ký", "sign-here": "Ký bằng ngón tay vào khung dưới đây.", clear: "Xóa chữ ký",
     noSignature: "Chưa có chữ ký.", "signed-by": "Họ tên người ký", finish: "Hoàn thành",
@@ -42,6 +43,9 @@ const WORDS = {
     serial: (text) => `Thiết bị ${text}`, "words-same": "Các từ này phải giống trên nhãn thiết bị:",
     clock: "Đồng hồ của thiết bị chưa đúng. Vẫn làm tiếp được; trước khi ký, xem mục đồng hồ trong kết quả kiểm tra.",
     gone: "Mất kết nối với thiết bị. Trang tự thử lại.",
+    lost: "Mất kết nối với thiết bị khi đang thực hiện bước này. Chờ trang kết nối lại, xem kết quả, nếu chưa xong thì làm lại.",
+    refused: "Thiết bị không nhận được dữ liệu vừa gửi. Hãy tải lại trang rồi làm lại bước này.",
+    did: { network: "Đã áp dụng cấu hình mạng." },
   },
   en: {
     other: "Tiếng Việt", title: "Commission a box",
@@ -58,6 +62,7 @@ const WORDS = {
     aim: "Aim the cameras", verdict: "Examination", examine: "Examine again",
     marks: { green: "", yellow: "Better: ", red: "FAULT: " },
     photo: "Photo of the notice sign", photoTake: "Take a photo", photoAgain: "There is a photo. Take another one",
+    photoWaits: "The photo is stored when the running step ends",
     noPhoto: "This photo cannot be read. Take another one.",
     signature: "Signature", "sign-here": "Sign with a finger in this frame.", clear: "Clear the signature",
     noSignature: "There is no signature yet.", "signed-by": "Name of who signs", finish: "Finish",
@@ -84,6 +89,9 @@ const WORDS = {
     serial: (text) => `Box ${text}`, "words-same": "These words must be the same as on the label of the box:",
     clock: "The clock of the box is not right yet. You can go on; before you sign, see what the examination says of it.",
     gone: "The box cannot be reached. The page tries again.",
+    lost: "The connection to the box was lost during this step. Wait for the page to connect again, see what was done, and repeat the step if it was not.",
+    refused: "The box does not accept what was sent. Load the page again, then repeat this step.",
+    did: { network: "The network was set." },
   },
 };
 
