@@ -19,6 +19,7 @@ from tests.agent.inside import AgentInside
 from tests.events.parts import GATEWAY, maker, valid
 from tests.host.fakes import FakeClock
 from tests.testbed.agent import write_config
+from tests.testbed.billing import days_old_period
 from tests.testbed.gears import EventCollector
 from tests.testbed.mosquitto import Mosquitto, Subscriber
 
@@ -164,13 +165,17 @@ def test_without_a_budget_nothing_is_held_and_health_is_as_ever(tmp_path: Path) 
 def test_a_whole_agent_near_its_cap_tells_it_at_the_broker_and_in_its_status(
     tmp_path: Path, broker: Mosquitto, centre: Subscriber
 ) -> None:
+    period = days_old_period()
     path = write_config(
-        tmp_path, cameras=[], broker_port=broker.port, uplink={"kind": "sim", "monthly_bytes": "3GB"}
+        tmp_path,
+        cameras=[],
+        broker_port=broker.port,
+        uplink={"kind": "sim", "monthly_bytes": "3GB", "reset_day": period.day},
     )
     settings = config.load(path)
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     today = datetime.now(settings.gateway.timezone).date()
-    record = {"first_day": today.replace(day=1).isoformat(), "used": {"media": 2_999_000_000}}
+    record = {"first_day": period.isoformat(), "used": {"media": 2_999_000_000}}
     counted = {"day": today.isoformat(), "today": {}, "month": {}, "period": record}
     (settings.state_dir / "usage.json").write_text(json.dumps(counted))
     with AgentInside(path) as agent:

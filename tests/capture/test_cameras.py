@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -192,7 +192,7 @@ def test_a_wall_clock_that_jumps_by_years_does_not_disturb_frame_times(rtsp: Rts
         after = frames(reader, 3)[1:]
         status = reader.status()
     assert {f.captured_at.year for f in before} == {2024}
-    assert {f.captured_at.year for f in after} == {datetime.now(UTC).year}
+    assert all(abs(f.captured_at - datetime.now(UTC)) < timedelta(hours=1) for f in after)
     steps = np.diff([f.captured_mono for f in before + after])
     assert (steps > 0.05).all()
     assert (steps < 1).all()

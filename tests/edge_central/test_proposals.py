@@ -223,10 +223,11 @@ def test_a_line_is_shortened_and_what_cannot_be_changed_is_no_draft(tmp_path: Pa
     assert drafted(present, ProposedChange(ChangeKind.DURATION, seconds=9)) is None, "it has no duration"
 
 
-def told(gateway: Gateway, number: int, *, real: bool | None, x: float, hours: float) -> list[object]:
+def told(
+    gateway: Gateway, number: int, *, real: bool | None, x: float, at_minute_40: datetime
+) -> list[object]:
     # All in one hour: else the clock decides whether the hour separates the false ones from the real ones.
-    hour = (datetime.now(UTC) - timedelta(days=1, hours=hours)).replace(minute=40)
-    begun = round((hour - timedelta(minutes=number)).timestamp() * 1000)
+    begun = round((at_minute_40 - timedelta(minutes=number)).timestamp() * 1000)
     data = wire.LoiteringData(
         phase="start", event_id=f"e-{number}", rule_id="yard", why="why", box=(x - 0.05, 0.3, x + 0.05, 0.6),
         frame=FRAME, started_at=at(begun), model=MODEL, label="person", group="person", score=0.8,
@@ -245,10 +246,11 @@ def fed(ingest: IngestHarness) -> IngestHarness:
     """Twelve false alarms at the left, six real ones at the right, one that is only handled, one open."""
     gateway = Gateway("dt-001", "de-tham", "x", 0.0, 0.0, ["cam-1"])
     wanted = [False] * 12 + [True] * 6 + [None, None]
+    at_minute_40 = (datetime.now(UTC) - timedelta(days=1)).replace(minute=40)
     messages = [
         message
         for number, real in enumerate(wanted)
-        for message in told(gateway, number, real=real, x=0.8 if real else 0.2, hours=0.0)
+        for message in told(gateway, number, real=real, x=0.8 if real else 0.2, at_minute_40=at_minute_40)
     ]
     ingest.write(*messages)  # type: ignore[arg-type]
     by = LogAuthor("lan", round(datetime.now(UTC).timestamp() * 1000))

@@ -28,16 +28,15 @@ PLACE = {"latitude": 20.4463, "longitude": 106.3366}
 WINDOWS = ["06:00-10:00", "14:00-20:00"]
 
 
-def yesterday_at(hour: float) -> datetime:
-    """In the time zone of the city, which is seven hours ahead of UTC."""
-    today = (datetime.now(UTC) + timedelta(hours=7)).replace(hour=0, minute=0, second=0, microsecond=0)
-    return today - timedelta(days=1) + timedelta(hours=hour - 7)
-
-
 def drawn_starts() -> tuple[list[datetime], list[datetime]]:
-    """Of vehicles at two cameras: those that pass the first reach the second a minute later."""
+    """Of vehicles at two cameras yesterday: those that pass the first reach the second a minute later.
+
+    The hours are of the city, which is seven hours ahead of UTC.
+    """
     random = np.random.default_rng(3)
-    first = [yesterday_at(hour) for hour in (*random.uniform(6, 9.9, 250), *random.uniform(14, 19.9, 250))]
+    today = (datetime.now(UTC) + timedelta(hours=7)).replace(hour=0, minute=0, second=0, microsecond=0)
+    hours = (*random.uniform(6, 9.9, 250), *random.uniform(14, 19.9, 250))
+    first = [today - timedelta(days=1) + timedelta(hours=hour - 7) for hour in hours]
     second = [each + timedelta(seconds=4 + random.normal(60, 6)) for each in first]
     return first, second
 
@@ -90,7 +89,7 @@ def test_two_agents_are_asked_and_their_travel_time_is_listed(tmp_path: Path, se
     public = search_key.with_name("search.pub.pem")
     settings: dict[str, Any] = {
         "search": {"key_file": str(search_key)},
-        "journeys": {"learn": {"windows": WINDOWS, "days": 1}},
+        "journeys": {"learn": {"windows": WINDOWS, "days": 2}},  # midnight may come before it asks
     }
     with Mosquitto(tmp_path) as broker, Centre(tmp_path / "centre", broker.port, **settings) as centre:
         wait_until(lambda: (centre.state_dir / "central.db").exists(), what="the database")
@@ -99,7 +98,7 @@ def test_two_agents_are_asked_and_their_travel_time_is_listed(tmp_path: Path, se
         with here, there:
             wait_until(lambda: online(centre) == {"dt-001", "dt-002"}, 60, "both gateways")
             dry = travel_times(centre, "learn", "--dry-run")
-            assert "2 gateways are asked for 2 windows, 10 hours together" in dry.stdout
+            assert "2 gateways are asked for 4 windows, 20 hours together" in dry.stdout
             assert not (tmp_path / "here/state" / FOLDER / "access.jsonl").exists()
             learnt = travel_times(centre, "learn")
             assert learnt.returncode == 0, learnt.stderr
@@ -117,7 +116,7 @@ def test_two_agents_are_asked_and_their_travel_time_is_listed(tmp_path: Path, se
         ("travel-times", "dt-002", "de-tham"),
     }
     entries = (tmp_path / "there/state" / FOLDER / "access.jsonl").read_text().splitlines()
-    assert len(entries) == 2
+    assert len(entries) == 4, "one of each window"
     assert json.loads(entries[0])["case"] == accesses[0].case_number
     assert json.loads(entries[0])["asked_by"] == accesses[0].account
 
