@@ -98,9 +98,7 @@ def test_motion_and_a_scene_that_is_not_steady_are_reasons(motion: Motion) -> No
         (TrackState.TENTATIVE, TENTATIVE_BUSY_S + 1, False),  # unconfirmed for too long: a tree trunk
     ],
 )
-def test_a_track_is_a_reason_while_more_can_be_learned_of_it(
-    state: TrackState, age_s: float, expected: bool
-) -> None:
+def test_a_track_is_a_reason_while_it_can_tell_more(state: TrackState, age_s: float, expected: bool) -> None:
     assert busy(QUIET, replace(STARTED, state=state), now=100.0 + age_s) == expected
 
 

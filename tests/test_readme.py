@@ -132,7 +132,7 @@ def test_pip_install_gives_the_command(tmp_path: Path) -> None:
     environ = {"PATH": "/usr/bin:/bin"}
     version = subprocess.run([command, "--version"], capture_output=True, text=True, env=environ, check=True)
     assert version.stdout == f"edge-agent {edge_agent.__version__}\n"
-    config = write_config(tmp_path, cameras=[], broker_port=1883)
+    config = write_config(tmp_path)
     checked = subprocess.run(
         [command, "check", config], capture_output=True, text=True, env=environ, cwd="/", check=False
     )

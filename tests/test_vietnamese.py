@@ -206,9 +206,7 @@ def test_the_training_page_says_the_same_in_both_languages() -> None:
 
 
 @pytest.mark.parametrize("page", ["README.vi.md", "docs/guide/so-tay.vi.md"])
-def test_the_commands_of_the_pages_are_accepted_without_a_notice(
-    page: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_commands_of_pages_are_taken_without_a_notice(page: str, capsys: pytest.CaptureFixture[str]) -> None:
     text = re.sub(
         r"^edge-agent [^-\w].*$|^edge-agent là .*$", "", (ROOT / page).read_text("utf-8"), flags=re.M
     )

@@ -23,7 +23,7 @@ def printed(capsys: Printed, code: int, *words: str) -> Any:
 
 
 def test_check_of_a_valid_configuration(tmp_path: Path, capsys: Printed) -> None:
-    path = write_config(tmp_path, cameras=[], broker_port=1883)
+    path = write_config(tmp_path)
     facts = printed(capsys, EX_OK, "check", str(path))
     assert (facts["file"], facts["valid"], facts["problems"]) == (str(path), True, [])
     assert (facts["gateway"], facts["ward"], facts["cameras"]) == ("dt-001", "de-tham", [])
@@ -42,12 +42,7 @@ def test_check_lists_each_mistake_with_its_place(command: list[str], tmp_path: P
 def test_the_models_with_their_size_and_state(tmp_path: Path, capsys: Printed) -> None:
     (tmp_path / "own.tflite").write_bytes(bytes(1000))
     models = printed(capsys, EX_OK, "models", "list", "--dest", str(tmp_path))
-    assert models[-1] == {
-        "name": "own",
-        "size_bytes": 1000,
-        "licence": None,
-        "state": "not in the catalogue",
-    }
+    assert models[-1] == {"name": "own", "size_bytes": 1000, "licence": None, "state": "not in the catalogue"}
     assert {each["state"] for each in models[:-1]} == {"not installed"}
 
 

@@ -20,7 +20,7 @@ from tests.testbed.agent import write_config
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     """A gateway that has seen a person in red, a sealed vehicle and something in infrared."""
-    path = write_config(tmp_path, cameras=[{"id": "cam-1", "url": "rtsp://camera/1"}], broker_port=1883)
+    path = write_config(tmp_path, cameras=[{"id": "cam-1", "url": "rtsp://camera/1"}])
     sealed = passage(
         2, 1005.0, group="vehicle", label="car", crop=SEALED_MAGIC + bytes(99), direction_deg=None
     )
@@ -147,7 +147,7 @@ def test_a_damaged_file_is_named(config: Path, tmp_path: Path, capsys: pytest.Ca
 
 
 def test_a_gateway_without_passages_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = write_config(tmp_path, cameras=[{"id": "cam-1", "url": "rtsp://camera/1"}], broker_port=1883)
+    path = write_config(tmp_path, cameras=[{"id": "cam-1", "url": "rtsp://camera/1"}])
     assert run(capsys, str(path)) == (
         0,
         "no such passage is stored here\n"
@@ -159,7 +159,7 @@ def test_a_gateway_without_passages_says_so(tmp_path: Path, capsys: pytest.Captu
 @pytest.fixture
 def fast(tmp_path: Path) -> Path:
     """A gateway whose camera has a ground plane."""
-    path = write_config(tmp_path, cameras=[{"id": "cam-1", "url": "rtsp://camera/1"}], broker_port=1883)
+    path = write_config(tmp_path, cameras=[{"id": "cam-1", "url": "rtsp://camera/1"}])
     rows = store(tmp_path / "state", HandClock(mono=1030.0))
     quick = passage(1, ground=GroundMotion(11.0, 0.7, 47.0))
     slow = passage(2, ground=GroundMotion(1.3, 0.15, None))

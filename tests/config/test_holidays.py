@@ -71,19 +71,13 @@ _TO_NEW_YEAR = _OF_2026.replace("]", ", 2027-01-01]")
         (_OF_2026, "2026-09-02T17:01", "1:48: gateway.holidays has run out: its last day was 2026-09-02"),
         (_OF_2026, "2027-01-01", "1:48: gateway.holidays has run out: its last day was 2026-09-02"),
         (_TO_CHRISTMAS, "2026-11-30T16:00", None),
-        (
-            _TO_CHRISTMAS,
-            "2026-12-02",
-            "1:48: gateway.holidays has no day of 2027 yet",
-        ),
+        (_TO_CHRISTMAS, "2026-12-02", "1:48: gateway.holidays has no day of 2027 yet"),
         (_TO_NEW_YEAR, "2026-10-01", None),
         (_TO_NEW_YEAR, "2026-12-31", None),
         (_OF_2026, "1970-01-01", None),  # without a clock the date is unknown
     ],
 )
-def test_a_list_that_needs_new_dates_is_doubtful(
-    tmp_path: Path, holidays: str, at: str, lack: str | None
-) -> None:
+def test_a_list_that_runs_out_is_doubtful(tmp_path: Path, holidays: str, at: str, lack: str | None) -> None:
     moment = f"{at}+00:00" if "T" in at else f"{at}T00:00+00:00"
     expected = [f"{lack}; {_FOLLOWS}"] if lack else []
     assert _warnings(tmp_path, holidays, "holidays: off", moment) == expected

@@ -24,7 +24,7 @@ def _marked(text: str) -> tuple[str, int, int]:
     return before + after, len(lines), len(lines[-1]) + 1
 
 
-def test_each_mistake_is_found_at_its_place_and_is_not_taken_for_something_else_as_well(
+def test_each_mistake_is_found_at_its_place_and_not_taken_for_something_else_as_well(
     tmp_path: Path,
 ) -> None:
     write(tmp_path, "secret\n", "login.pass")
@@ -89,9 +89,7 @@ def test_an_unknown_kind_hides_no_other_mistake_of_the_rule(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("broken", ["agent.yaml", "conf.d/10-broken.yaml"])
-def test_a_file_that_is_not_yaml_does_not_hide_the_mistakes_of_the_others(
-    tmp_path: Path, broken: str
-) -> None:
+def test_a_file_that_is_no_yaml_does_not_hide_the_mistakes_of_the_others(tmp_path: Path, broken: str) -> None:
     path = write(tmp_path, MINIMAL)
     write(tmp_path, "heartbeat_s: soon\n", "conf.d/20-fast.yaml")
     write(tmp_path, "detector: {labels: [persn]}\ncameras: [{id: cam-2}]\n", "conf.d/30-labels.yaml")

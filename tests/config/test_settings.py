@@ -7,11 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.config.model.settings import (
-    Broker,
-    Detector,
-    Location,
-)
+from edge_agent.config.model.settings import Broker, Detector, Location
 from tests.config.places import MINIMAL, camera_of, settings_of, with_camera
 
 

@@ -49,9 +49,7 @@ def test_a_key_from_openssl_is_taken_whole(tmp_path: Path) -> None:
         lambda pem: pem.replace(b"\n", b"\r\n"),  # as on Windows
     ],
 )
-def test_what_is_around_the_lines_of_a_key_does_not_matter(
-    tmp_path: Path, written: Callable[[bytes], bytes]
-) -> None:
+def test_what_is_around_a_key_does_not_matter(tmp_path: Path, written: Callable[[bytes], bytes]) -> None:
     (tmp_path / "centre.pem").write_bytes(written(_public(_key("x25519"))))
     assert settings_of(tmp_path, _SEALED).storage.seal_to is not None
 

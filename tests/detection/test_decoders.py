@@ -225,9 +225,7 @@ def street_tensors(
 
 
 @pytest.mark.parametrize(("level", "row", "column"), [(0, 3, 5), (1, 1, 4), (2, 1, 0)])
-def test_our_own_models_boxes_reach_so_many_strides_from_their_cell(
-    level: int, row: int, column: int
-) -> None:
+def test_boxes_of_our_model_reach_so_many_strides_from_their_cell(level: int, row: int, column: int) -> None:
     stride = STREET_CELLS[level][2]
     tensors = street_tensors(level, row, column, (0.1, 0.2, 0.75), (1, 2, 3, 0))
     ((label, score, box),) = seen(street(), tensors)

@@ -143,7 +143,7 @@ def test_a_failed_inference_is_logged_and_counts_as_not_analysed(caplog: pytest.
     assert (inline.health().inferences, inline.health().degraded) == (1, None)
 
 
-def test_an_unexpected_error_leaves_a_traceback_and_the_worker_lives(
+def test_an_unexpected_error_logs_a_traceback_and_the_worker_lives(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     worker = DetectorWorker(failing(ZeroDivisionError("odd crop"), None))
@@ -155,7 +155,7 @@ def test_an_unexpected_error_leaves_a_traceback_and_the_worker_lives(
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_a_dead_worker_keeps_no_camera_waiting_and_can_be_started_again(
+def test_a_dead_worker_keeps_no_camera_waiting_and_can_start_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     worker = DetectorWorker(failing(SystemExit("out of memory"), None))

@@ -32,24 +32,11 @@ class Box:
         return self.outbox.append(self.events.camera_state(change))
 
     def alarm(
-        self,
-        event_id: str = "yard-night-t1-1",
-        media: Media | None = None,
-        phase: Phase = Phase.MOMENT,
+        self, event_id: str = "yard-night-t1-1", media: Media | None = None, phase: Phase = Phase.MOMENT
     ) -> Stamp:
-        rule = RuleRef("yard-night", "zone-intrusion", Severity.ALARM)
-        now = self.clock.mono
-        hit = RuleObservation(
-            phase,
-            event_id,
-            rule,
-            Stay("yard", 1.0),
-            "person in yard",
-            now,
-            now,
-            track(),
-            IN_THE_MIDDLE,
-        )
+        rule, stay = RuleRef("yard-night", "zone-intrusion", Severity.ALARM), Stay("yard", 1.0)
+        now, why = self.clock.mono, "person in yard"
+        hit = RuleObservation(phase, event_id, rule, stay, why, now, now, track(), IN_THE_MIDDLE)
         return self.outbox.append(self.events.rule_event("cam-1", hit, frame(now), media))
 
     def seconds(self, count: float) -> None:

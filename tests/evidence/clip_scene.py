@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edge_agent.config.model.settings import Camera, Clip, ClipPolicy
 from edge_agent.core.delivery import Media, ReportedEvent
@@ -47,15 +47,10 @@ class ClipScene:
     """One camera, its ring and its clips. Times are seconds of the video that the camera plays."""
 
     def __init__(
-        self,
-        *clips: Path,
-        settings: Camera | None = None,
-        edit: Edit = lambda _, packet: packet,
-        timed: bool = True,
-        file: bool = False,
+        self, *clips: Path, settings: Camera | None = None, edit: Edit = lambda _, packet: packet
     ) -> None:
         self.camera = settings or camera_with_clips()
-        self.site = RingFeed(self.camera, *clips, edit=edit, timed=timed, file=file)
+        self.site = RingFeed(self.camera, *clips, edit=edit)
         self.recorder = FakeRecorder()
         self.clips = CameraClips(self.camera, self.site.ring, None, self.recorder, self.site.clock)
         self.cuts: list[FinishedClip] = []
@@ -88,12 +83,14 @@ class ClipScene:
         self.cuts += self.clips.take_finished()
         return self.cuts
 
-    def event(self, begin_s: float, end_s: float, **more: object) -> list[FinishedClip]:
-        """Report one event while the stream plays."""
+    def event(
+        self, begin_s: float, end_s: float, *, reported_s: float | None = None, **more: Any
+    ) -> list[FinishedClip]:
+        """Report one event while the stream plays; ``reported_s``: long after it began."""
         return self.run(
             {
-                begin_s: lambda: self.report(Phase.START, begin_s, **more),  # type: ignore[arg-type]
-                end_s: lambda: self.report(Phase.END, end_s, **more),  # type: ignore[arg-type]
+                reported_s or begin_s: lambda: self.report(Phase.START, begin_s, **more),
+                end_s: lambda: self.report(Phase.END, end_s, **more),
             }
         )
 

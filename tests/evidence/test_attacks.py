@@ -17,7 +17,6 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.cli.main import main
 from edge_agent.core.delivery import Media
 from edge_agent.core.facts import Phase
 from edge_agent.evidence.chain.keys import load_or_make
@@ -25,6 +24,7 @@ from edge_agent.evidence.chain.links import LossRange, LossRanges
 from edge_agent.evidence.chain.records import NoEvent, read_record
 from tests.evidence.box import box_in
 from tests.evidence.test_bundle import CONFIG, new_manifest, new_sums
+from tests.testbed.command_line import CommandResult, run_command
 
 EVENT = "yard-night-t1-1"
 Attack = Callable[[Path], None]
@@ -41,8 +41,8 @@ def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for phase in (Phase.START, Phase.END):
             box.alarm(EVENT, phase=phase)
             box.seconds(1)
-    command = ["evidence", "export", EVENT, str(config), "--by", "Lan", "--out", str(folder / "bundle")]
-    assert main(command) == 0
+    done = run_command("evidence", "export", EVENT, config, "--by", "Lan", "--out", folder / "bundle")
+    assert done.returncode == 0
     return folder
 
 
@@ -65,40 +65,39 @@ def key_of(state: Path, gateway: str = "dt-001") -> list[str]:
     return ["--gateway-key", f"{gateway}={pem}"]
 
 
-def verify(bundle: Path, *options: str) -> int:
-    return main(["evidence", "verify", str(bundle), *options])
+def verify(bundle: Path, *options: str, code: int) -> CommandResult:
+    done = run_command("evidence", "verify", bundle, *options)
+    assert done.returncode == code
+    return done
+
+
+def verify_with_key(bundle: Path, *, code: int) -> str:
+    """The output with the key of the gateway that made the bundle."""
+    return verify(bundle, *key_of(bundle.parent / "state"), code=code).stdout
 
 
 # --- keys ---
 
 
-def test_without_a_known_key_a_forged_bundle_is_never_called_genuine(
-    bundle: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_without_a_known_key_a_forged_bundle_is_never_called_genuine(bundle: Path) -> None:
     """A forger of a whole bundle can also make a key, so it looks like a real one."""
-    capsys.readouterr()
-    assert verify(bundle) == 3
-    said = capsys.readouterr().out
+    said = verify(bundle, code=3).stdout
     assert said.startswith("RESULT: CONSISTENT, NOT CHECKED AGAINST A KNOWN KEY")
     assert "genuine: 0\n" in said
 
 
-def test_a_key_without_its_gateway_makes_nothing_genuine(
-    bundle: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_key_without_its_gateway_makes_nothing_genuine(bundle: Path) -> None:
     _, owned = key_of(bundle.parent / "state")
-    assert verify(bundle, "--gateway-key", owned.partition("=")[2]) == 3
-    assert "NOT CHECKED AGAINST A KNOWN KEY" in capsys.readouterr().out
-    assert verify(bundle, "--gateway-key", owned.replace("dt-001", "dt-002")) == 1
+    done = verify(bundle, "--gateway-key", owned.partition("=")[2], code=3)
+    assert "NOT CHECKED AGAINST A KNOWN KEY" in done.stdout
+    verify(bundle, "--gateway-key", owned.replace("dt-001", "dt-002"), code=1)
 
 
-def test_a_key_without_its_gateway_does_not_sign_for_one_whose_key_is_given(
-    bundle: Path, tmp_path: Path
-) -> None:
+def test_a_key_without_its_gateway_signs_for_none_whose_key_is_given(bundle: Path, tmp_path: Path) -> None:
     with box_in(tmp_path / "other") as box:
         box.fact()
     _, stolen = key_of(bundle.parent / "state")
-    assert verify(bundle, *key_of(tmp_path / "other"), "--gateway-key", stolen.partition("=")[2]) == 1
+    verify(bundle, *key_of(tmp_path / "other"), "--gateway-key", stolen.partition("=")[2], code=1)
 
 
 def birth(topic: str, gateway: str, state: Path) -> bytes:
@@ -109,19 +108,16 @@ def birth(topic: str, gateway: str, state: Path) -> bytes:
 def test_births_as_the_broker_gave_them_say_whose_the_keys_are(bundle: Path, tmp_path: Path) -> None:
     births = tmp_path / "births.txt"
     births.write_bytes(birth("tb/v1/de-tham/dt-001/up/birth", "dt-001", bundle.parent / "state"))
-    assert verify(bundle, "--gateway-key", str(births)) == 0
-    assert verify(bundle, "--gateway-key", f"dt-002={births}") == 1, (
-        "none of that gateway: it is not left unsaid"
-    )
+    verify(bundle, "--gateway-key", str(births), code=0)
+    # None of that gateway: it is not left unsaid.
+    verify(bundle, "--gateway-key", f"dt-002={births}", code=1)
 
 
-def test_a_birth_that_speaks_for_another_gateway_is_refused(
-    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_birth_that_speaks_for_another_gateway_is_refused(bundle: Path, tmp_path: Path) -> None:
     births = tmp_path / "births.txt"
     births.write_bytes(birth("tb/v1/de-tham/dt-002/up/birth", "dt-001", bundle.parent / "state"))
-    assert verify(bundle, "--gateway-key", str(births)) == 1
-    assert "the birth on the topic of dt-002 says that it is of 'dt-001'" in capsys.readouterr().err
+    said = verify(bundle, "--gateway-key", str(births), code=1).stderr
+    assert "the birth on the topic of dt-002 says that it is of 'dt-001'" in said
 
 
 # --- files that the signatures cover ---
@@ -181,7 +177,7 @@ def of_another_bundle(bundle: Path) -> None:
         box.alarm("gate-t2-1")
         box.seconds(1)
     other = bundle.parent / "other"
-    main(["evidence", "export", "gate-t2-1", str(config), "--by", "x", "--out", str(other)])
+    run_command("evidence", "export", "gate-t2-1", config, "--by", "x", "--out", other)
     for name in ("manifest.json", "manifest.sig"):
         (other / name).replace(bundle / name)
 
@@ -225,39 +221,28 @@ def of_another_bundle(bundle: Path) -> None:
         "edited README of an old bundle",
     ],
 )
-def test_an_attack_with_new_sums_is_named(
-    bundle: Path, capsys: pytest.CaptureFixture[str], attack: Attack, code: int, said: str
-) -> None:
+def test_an_attack_with_new_sums_is_named(bundle: Path, attack: Attack, code: int, said: str) -> None:
     attack(bundle)
     new_sums(bundle)
-    assert verify(bundle, *key_of(bundle.parent / "state")) == code
-    out = capsys.readouterr().out
+    out = verify_with_key(bundle, code=code)
     assert said.format(bundle=bundle) in out
     assert "ALL GENUINE" not in out.replace("NOT ALL GENUINE", "")
 
 
-def test_of_heads_without_an_event_nothing_is_called_genuine(
-    bundle: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_of_heads_without_an_event_nothing_is_called_genuine(bundle: Path) -> None:
     for name in ("manifest.json", "manifest.sig", "events"):
         path = bundle / name
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     new_sums(bundle)
-    assert verify(bundle, *key_of(bundle.parent / "state")) == 1
-    assert "there is no event in this bundle" in capsys.readouterr().out
+    assert "there is no event in this bundle" in verify_with_key(bundle, code=1)
 
 
-def test_the_gateways_are_named_whose_events_they_are(
-    bundle: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_gateways_are_named_whose_events_they_are(bundle: Path) -> None:
     """A genuine bundle of another gateway could be presented as one of this gateway."""
-    verify(bundle, *key_of(bundle.parent / "state"))
-    assert "RESULT: ALL GENUINE\nevents of: dt-001\n" in capsys.readouterr().out
+    assert "RESULT: ALL GENUINE\nevents of: dt-001\n" in verify_with_key(bundle, code=0)
 
 
-def test_of_an_unsigned_bundle_a_start_that_is_left_out_is_named(
-    bundle: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_of_an_unsigned_bundle_a_start_that_is_left_out_is_named(bundle: Path) -> None:
     as_of_before(bundle)
     start, _ = sorted((bundle / "events").iterdir())
     start.unlink()
@@ -265,15 +250,11 @@ def test_of_an_unsigned_bundle_a_start_that_is_left_out_is_named(
     del manifest["files"][f"events/{start.name}"], manifest["events"][0]
     (bundle / "manifest.json").write_text(json.dumps(manifest))
     new_sums(bundle)
-    assert verify(bundle, *key_of(bundle.parent / "state")) == 3
-    assert f"{EVENT}: its start is not in this bundle: it was not exported, or was left out" in (
-        capsys.readouterr().out
-    )
+    said = verify_with_key(bundle, code=3)
+    assert f"{EVENT}: its start is not in this bundle: it was not exported, or was left out" in said
 
 
-def test_a_manifest_of_another_gateway_does_not_speak_for_these_events(
-    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_manifest_of_another_gateway_does_not_speak_for_these_events(bundle: Path, tmp_path: Path) -> None:
     with box_in(tmp_path / "thief") as box:
         box.fact()
     manifest = json.loads((bundle / "manifest.json").read_bytes())
@@ -282,8 +263,7 @@ def test_a_manifest_of_another_gateway_does_not_speak_for_these_events(
     new_manifest(bundle, tmp_path / "thief")
     new_sums(bundle)
     keys = [*key_of(bundle.parent / "state"), *key_of(tmp_path / "thief", "dt-666")]
-    assert verify(bundle, *keys) == 1
-    assert "signed by dt-666, with events of dt-001" in capsys.readouterr().out
+    assert "signed by dt-666, with events of dt-001" in verify(bundle, *keys, code=1).stdout
 
 
 # --- files that must not be read ---
@@ -330,36 +310,30 @@ OTHER_NAME = b"\x01" + struct.pack("<I", 0) + b"../../.bashrc"
     ids=lambda value: repr(value.filename) if isinstance(value, zipfile.ZipInfo) else "",
 )
 def test_a_zip_that_may_be_unpacked_elsewhere_is_refused(
-    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: zipfile.ZipInfo, said: str
+    bundle: Path, tmp_path: Path, more: zipfile.ZipInfo, said: str
 ) -> None:
     out = zipped(bundle, tmp_path / "case.zip", (more, b"x"))
-    assert verify(out, *key_of(bundle.parent / "state")) == 1
-    error = capsys.readouterr()
-    assert said in error.err
-    assert "RESULT" not in error.out
+    done = verify(out, *key_of(bundle.parent / "state"), code=1)
+    assert said in done.stderr
+    assert "RESULT" not in done.stdout
 
 
 @pytest.mark.parametrize("where", ["before", "behind", "comment"])
-def test_what_stands_around_the_zip_is_refused(
-    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], where: str
-) -> None:
+def test_what_stands_around_the_zip_is_refused(bundle: Path, tmp_path: Path, where: str) -> None:
     out = zipped(bundle, tmp_path / "case.zip", tail=b"see http://" if where == "comment" else b"")
     if where != "comment":
         page = b"<html>read this</html>"
         out.write_bytes(page + out.read_bytes() if where == "before" else out.read_bytes() + page)
-    assert verify(out, *key_of(bundle.parent / "state")) == 1
-    assert "something stands before or behind the zip" in capsys.readouterr().err
+    said = verify(out, *key_of(bundle.parent / "state"), code=1).stderr
+    assert "something stands before or behind the zip" in said
 
 
 @pytest.mark.parametrize("kind", ["link", "pipe"])
-def test_a_folder_with_a_link_or_a_pipe_is_refused(
-    bundle: Path, capsys: pytest.CaptureFixture[str], kind: str
-) -> None:
+def test_a_folder_with_a_link_or_a_pipe_is_refused(bundle: Path, kind: str) -> None:
     path = bundle / "media" / "x.jpg"
     path.parent.mkdir(exist_ok=True)
     path.symlink_to("/etc/passwd") if kind == "link" else os.mkfifo(path)
-    assert verify(bundle) == 1
-    assert "is a link or a device, not a file" in capsys.readouterr().err
+    assert "is a link or a device, not a file" in verify(bundle, code=1).stderr
 
 
 # --- costly files ---
@@ -393,26 +367,21 @@ def test_a_zip_that_lies_of_its_sizes_is_refused(bundle: Path, tmp_path: Path) -
     assert "cannot be read: Bad CRC-32" in done.stderr
 
 
-def test_a_zip_with_more_files_than_any_export_is_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_zip_with_more_files_than_any_export_is_refused(tmp_path: Path) -> None:
     """The entries are counted before zipfile makes objects of them."""
     listed = b"PK\x01\x02" + bytes(24) + struct.pack("<H", 1) + bytes(16) + b"x"
     end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 7, 7, 60_000 * len(listed), 0, 0)
     out = tmp_path / "case.zip"
     out.write_bytes(60_000 * listed + end)
-    assert verify(out) == 1
-    assert "a bundle has at most 50000 files" in capsys.readouterr().err
+    assert "a bundle has at most 50000 files" in verify(out, code=1).stderr
 
 
-def test_a_large_event_or_manifest_is_refused(
-    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_large_event_or_manifest_is_refused(bundle: Path, tmp_path: Path) -> None:
     large = os.urandom(1_000_001)
     (bundle / "events" / "e-0000000000000009.json").write_bytes(large)
     new_sums(bundle)
-    assert verify(zipped(bundle, tmp_path / "case.zip")) == 1
-    assert "e-0000000000000009.json is larger than 1000000 bytes" in capsys.readouterr().err
+    said = verify(zipped(bundle, tmp_path / "case.zip"), code=1).stderr
+    assert "e-0000000000000009.json is larger than 1000000 bytes" in said
 
 
 @pytest.mark.parametrize("field", [b'"event_id":"', b'"epoch":"', b'"media_id":"'])

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.cli.main import main
 from edge_agent.config.model.settings import Storage
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.delivery import Media
@@ -30,6 +29,7 @@ from edge_agent.evidence.export.contents import Contents, open_bundle
 from edge_agent.evidence.export.report import VerificationReport
 from edge_agent.evidence.store import MediaStore
 from tests.evidence.box import box_in
+from tests.testbed.command_line import CommandResult, run_command
 from tests.testbed.open_python import open_python
 
 CONFIG = """
@@ -65,14 +65,21 @@ def config(tmp_path: Path) -> Path:
     return path
 
 
-def export(config: Path, out: Path, event_id: str = "yard-night-t1-1") -> int:
-    return main(["evidence", "export", event_id, str(config), "--by", "Bà Lan", "--out", str(out)])
+def evidence(*words: str | Path, code: int = 0) -> CommandResult:
+    done = run_command("evidence", *words)
+    assert done.returncode == code, done.stderr
+    return done
+
+
+def export(config: Path, out: Path, event_id: str = "yard-night-t1-1", code: int = 0) -> str:
+    """What the command says on stderr."""
+    return evidence("export", event_id, config, "--by", "Bà Lan", "--out", out, code=code).stderr
 
 
 @pytest.fixture
 def bundle(config: Path, tmp_path: Path) -> Path:
     out = tmp_path / "bundle"
-    assert export(config, out) == 0
+    export(config, out)
     return out
 
 
@@ -99,10 +106,8 @@ def read_bundle(path: Path) -> dict[str, bytes]:
 
 def judged(content: dict[str, bytes], key: str) -> VerificationReport:
     """Verify the bundle with this key of dt-001."""
-    report, contents = (
-        VerificationReport(),
-        Contents("b", list(content), lambda name: io.BytesIO(content[name])),
-    )
+    report = VerificationReport()
+    contents = Contents("b", list(content), lambda name: io.BytesIO(content[name]))
     BundleCheck(contents, "b", load_keys([key]), report).run()
     return report
 
@@ -131,7 +136,7 @@ def test_the_commands_of_the_readme_hold_on_a_good_bundle(bundle: Path, language
 
 
 def test_verify_calls_it_genuine_and_the_manifest_says_who_and_what_clock(bundle: Path) -> None:
-    assert main(["evidence", "verify", str(bundle), *known(bundle)]) == 0
+    evidence("verify", bundle, *known(bundle))
     manifest = (bundle / "manifest.json").read_text()
     assert "Bà Lan" in manifest
     assert '"clock": "synced"' in manifest
@@ -154,14 +159,14 @@ def test_the_manifest_says_how_far_the_cameras_own_clock_was_off(config: Path, t
 
 def test_a_zip_and_the_id_of_one_event_do_as_well(config: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.zip"
-    assert export(config, out, event_name(tmp_path, 4)) == 0
+    export(config, out, event_name(tmp_path, 4))
     (pem,) = (tmp_path / "state" / "keys").glob("*.pub.pem")
-    assert main(["evidence", "verify", str(out), "--gateway-key", f"dt-001={pem}"]) == 0
+    evidence("verify", out, "--gateway-key", f"dt-001={pem}")
 
 
 def test_links_lead_from_an_event_to_the_next_head(config: Path, tmp_path: Path) -> None:
     out = tmp_path / "early"
-    assert export(config, out, event_name(tmp_path, 2)) == 0
+    export(config, out, event_name(tmp_path, 2))
     assert len(list((out / "events").iterdir())) == 3
     output = shell(out, commands(out, "en")[3])
     assert (output.count("ok"), output.count("NOT OK"), output.count("signed")) == (3, 0, 1)
@@ -189,23 +194,21 @@ def test_a_file_more_or_less_is_found(bundle: Path) -> None:
 
 def new_sums(bundle: Path) -> None:
     """Write SHA256SUMS again, as a forger can."""
-    sums = shell(
-        bundle, "find . -type f ! -name SHA256SUMS | sed 's,^./,,' | sort | xargs -d '\\n' sha256sum"
-    )
-    (bundle / "SHA256SUMS").write_text(sums)
+    listed = "find . -type f ! -name SHA256SUMS | sed 's,^./,,' | sort"
+    (bundle / "SHA256SUMS").write_text(shell(bundle, f"{listed} | xargs -d '\\n' sha256sum"))
     assert "FAILED" not in shell(bundle, "sha256sum -c SHA256SUMS")
 
 
 def test_a_changed_event_is_found_though_the_one_after_it_was_taken_out(config: Path, tmp_path: Path) -> None:
     """The link to the head is missing, and no other event contradicts the changed one."""
     out = tmp_path / "cut"
-    assert export(config, out, event_name(tmp_path, 2)) == 0
+    export(config, out, event_name(tmp_path, 2))
     first, second, _ = sorted((out / "events").iterdir())
     first.write_bytes(first.read_bytes().replace(b'"online"', b'"offline"'))
     second.unlink()
     new_sums(out)
     assert f"NOT OK events/{first.name}" in shell(out, commands(out, "en")[3])
-    assert main(["evidence", "verify", str(out), *known(out)]) == 1
+    evidence("verify", out, *known(out), code=1)
 
 
 def new_manifest(bundle: Path, state_dir: Path) -> None:
@@ -228,35 +231,32 @@ def test_a_file_that_was_put_in_is_found_by_the_commands_too(bundle: Path, place
     assert f"NOT OK {place}/more-" in output
 
 
-def test_a_bundle_that_a_thief_has_signed_is_not_among_the_heads_that_the_centre_has(
-    config: Path, bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_bundle_that_a_thief_signed_is_not_among_the_heads_of_the_centre(
+    bundle: Path, tmp_path: Path
 ) -> None:
     """A thief of the gateway has the key, so a signature alone proves little."""
     (pem,) = (bundle / "keys").iterdir()
     arrived = tmp_path / "arrived.jsonl"
     (journal,) = (tmp_path / "state" / "evidence" / "journal").iterdir()
-    arrived.write_bytes(
-        b"".join(line for line in journal.read_bytes().splitlines(True) if b"chain-head" in line)
-    )
-    command = ["evidence", "verify", str(bundle), "--heads", str(arrived), "--gateway-key", f"dt-001={pem}"]
-    assert main(command) == 0
+    lines = journal.read_bytes().splitlines(True)
+    arrived.write_bytes(b"".join(line for line in lines if b"chain-head" in line))
+    verify, key = ("verify", bundle, "--heads"), ("--gateway-key", f"dt-001={pem}")
+    evidence(*verify, arrived, *key)
     empty = tmp_path / "of another time"
     empty.write_bytes(b"")
-    assert main([*command[:4], str(empty), *command[5:]]) == 1
-    assert main(command[:-2]) == 1
-    assert "--heads needs --gateway-key" in capsys.readouterr().err
+    evidence(*verify, empty, *key, code=1)
+    assert "--heads needs --gateway-key" in evidence(*verify, arrived, code=1).stderr
     (text,), (sig,) = (list((bundle / "heads").glob(f"*.{end}")) for end in ("txt", "sig"))
     (event,) = (bundle / "events").iterdir()
     event.write_bytes(event.read_bytes().replace(b'"person in yard"', b'"nobody in yard"'))
-    lines = text.read_text().splitlines()
-    lines[4] = hashlib.sha256(event.read_bytes()).hexdigest()
-    text.write_text("\n".join([*lines, ""]))
+    signed = text.read_text().splitlines()
+    signed[4] = hashlib.sha256(event.read_bytes()).hexdigest()
+    text.write_text("\n".join([*signed, ""]))
     sig.write_bytes(load_or_make(tmp_path / "state").sign(text.read_bytes()))
     new_manifest(bundle, tmp_path / "state")
     new_sums(bundle)
-    assert main(["evidence", "verify", str(bundle), *known(bundle)]) == 0, "alone it looks genuine"
-    assert main(command) == 1
-    output = capsys.readouterr().out
+    evidence("verify", bundle, *known(bundle))  # alone it looks genuine
+    output = evidence(*verify, arrived, *key, code=1).stdout
     assert "not among those that the centre has" in output
     assert "its bytes are not those that were signed" in output
 
@@ -281,12 +281,10 @@ def test_a_damaged_zip_is_refused_or_found_and_never_a_crash(bundle: Path, tmp_p
     assert (True, True) in said
 
 
-def test_an_event_that_is_not_there_is_named(
-    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_event_that_is_not_there_is_named(config: Path, tmp_path: Path) -> None:
     out = tmp_path / "none"
-    assert export(config, out, "no-such-1") == 1
-    assert "no-such-1: this event is not on this gateway: mistyped" in capsys.readouterr().err
+    said = export(config, out, "no-such-1", code=1)
+    assert "no-such-1: this event is not on this gateway: mistyped" in said
     assert not out.exists()
 
 
@@ -295,53 +293,46 @@ def test_of_an_event_that_goes_on_the_bundle_says_so(config: Path, tmp_path: Pat
         box.alarm("yard-night-t2-1", phase=Phase.START)
         box.seconds(1)
         first, second = tmp_path / "first", tmp_path / "second"
-        assert export(config, first, "yard-night-t2-1") == 1
+        export(config, first, "yard-night-t2-1", code=1)
         box.alarm("yard-night-t2-1", phase=Phase.END)
         box.seconds(1)
-        assert export(config, second, "yard-night-t2-1") == 0
+        export(config, second, "yard-night-t2-1")
     assert "it goes on, or they are not here" in (first / "README.en.txt").read_text()
     assert "sự kiện chưa kết thúc" in (first / "README.vi.txt").read_text()
     assert "goes on" not in (second / "README.en.txt").read_text()
-    assert main(["evidence", "verify", str(first), str(second), *known(first)]) == 0
+    evidence("verify", first, second, *known(first))
 
 
 def test_a_public_key_that_is_gone_is_named(config: Path, tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "state" / "keys")
     out = tmp_path / "out"
-    assert export(config, out) == 1
+    export(config, out, code=1)
     assert "ask the centre for it" in (out / "README.en.txt").read_text()
     assert "đề nghị trung tâm cung cấp" in (out / "README.vi.txt").read_text()
 
 
-def test_what_is_held_is_listed_with_since_when_by_whom_and_its_bytes(
-    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["evidence", "holds", str(config)]) == 0
-    assert capsys.readouterr().out == "nothing is held\n"
-    hold = ["evidence", "hold", "yard-night-t1-1", str(config)]
-    assert main([*hold, "--by", "Lan\nx-1  2020-01-01T00:00:00Z  Minh  7", "--why", "case 7"]) == 0
+def test_what_is_held_is_listed_with_since_when_by_whom_and_its_bytes(config: Path, tmp_path: Path) -> None:
+    assert evidence("holds", config).stdout == "nothing is held\n"
+    hold = ("hold", "yard-night-t1-1", config)
+    evidence(*hold, "--by", "Lan\nx-1  2020-01-01T00:00:00Z  Minh  7", "--why", "case 7")
     (tmp_path / "state" / "evidence" / "holds" / "other-1.json").write_text("a power cut")
     store = MediaStore(tmp_path / "state" / "evidence", Storage(keep_free=0), SystemClock())
     for media_id, size in (("p1", 700), ("p2", 65)):
         at = {"event_id": "yard-night-t1-1", "camera": "gate", "media_id": media_id, "at": datetime.now(UTC)}
         store.save((b"x" * size,), "jpg", severity=Severity.ALARM, **at)  # type: ignore[arg-type]
-    capsys.readouterr()
-    assert main(["evidence", "holds", str(config)]) == 0
-    head, other, yard = capsys.readouterr().out.splitlines()
+    head, other, yard = evidence("holds", config).stdout.splitlines()
     assert head.split() == ["EVENT", "SINCE", "BY", "BYTES", "WHY"]
     assert other.split(maxsplit=4) == ["other-1", "?", "?", "0", "its record cannot be read"]
     event, since, rest = yard.split(maxsplit=2)
     assert (event, rest.split()[-3:]) == ("yard-night-t1-1", ["765", "case", "7"])
     assert abs((datetime.now(UTC) - datetime.fromisoformat(since)).total_seconds()) < 60
     assert "Lan\\nx-1" in yard
-    assert main(["evidence", "holds", str(config), "--json"]) == 0
-    unreadable, listed = json.loads(capsys.readouterr().out)
+    unreadable, listed = json.loads(evidence("holds", config, "--json").stdout)
     assert (unreadable["event"], unreadable["by"], unreadable["bytes"]) == ("other-1", None, 0)
     assert (listed["event"], listed["bytes"], listed["why"]) == ("yard-night-t1-1", 765, "case 7")
-    assert [main([*hold, "--release"]) for _ in range(2)] == [0, 1]
-    capsys.readouterr()
-    main(["evidence", "holds", str(config)])
-    assert "yard-night" not in capsys.readouterr().out
+    evidence(*hold, "--release")
+    evidence(*hold, "--release", code=1)
+    assert "yard-night" not in evidence("holds", config).stdout
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="what root must not do for another user needs root")
@@ -392,22 +383,18 @@ def test_who_owns_the_state_directory_cannot_have_root_read_what_is_roots(
     assert (of_root / "case" / "media" / "m-1.jpg").read_bytes() == JPEG
 
 
-def test_to_hold_what_nobody_knows_is_told(
-    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_to_hold_what_nobody_knows_is_told(config: Path, tmp_path: Path) -> None:
     """An event without media can be put on hold, but the user is warned in case the id is mistyped."""
-    assert main(["evidence", "hold", "yard-nigth-t1-1", str(config), "--by", "Lan"]) == 1
-    assert "this event is not on this gateway: mistyped?" in capsys.readouterr().out
+    said = evidence("hold", "yard-nigth-t1-1", config, "--by", "Lan", code=1).stdout
+    assert "this event is not on this gateway: mistyped?" in said
     assert (tmp_path / "state" / "evidence" / "holds" / "yard-nigth-t1-1.json").exists()
 
 
-def test_an_opened_picture_is_as_genuine_as_the_bundle_that_names_it(
-    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_opened_picture_is_as_genuine_as_the_bundle_that_names_it(bundle: Path, tmp_path: Path) -> None:
     picture, other = tmp_path / "picture.jpg", tmp_path / "other.jpg"
     picture.write_bytes(JPEG)
     other.write_bytes(JPEG + b"x")
-    verify = ["evidence", "verify", str(bundle), *known(bundle), "--media"]
-    assert main([*verify, str(picture)]) == 0
-    assert main([*verify, str(other)]) == 1
-    assert "it was altered, or belongs to an event that is not here" in capsys.readouterr().out
+    verify = ["verify", str(bundle), *known(bundle), "--media"]
+    evidence(*verify, picture)
+    said = evidence(*verify, other, code=1).stdout
+    assert "it was altered, or belongs to an event that is not here" in said

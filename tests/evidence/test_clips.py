@@ -133,9 +133,8 @@ def test_a_turned_picture_stays_turned(streams: dict[str, Path], tmp_path: Path)
     for degrees in (90, 180, 270):
         cut = only(ClipScene(streams["h264"]).event(8.25, 9.0))
         assert cut.parameters is not None
-        parameters = dataclasses.replace(
-            Described(cut.parameters.tick_s), extradata=cut.parameters.extradata, turned_deg=degrees
-        )
+        tick_s, extradata = cut.parameters.tick_s, cut.parameters.extradata
+        parameters = Described(tick_s, extradata=extradata, turned_deg=degrees)
         _, path = clip_file(dataclasses.replace(cut, parameters=parameters), tmp_path / "clip.mp4")
         assert played(path).turned_deg % 360 == degrees
 
@@ -231,28 +230,9 @@ def test_an_event_that_began_before_the_ring_is_filmed_from_what_there_is(stream
     """Loitering is reported after a minute; the reported pre-roll is then negative."""
     short = dataclasses.replace(camera_with_clips(), ring=Ring(3.0, 4_000_000))
     scene = ClipScene(streams["h264"], settings=short)
-    cut = only(
-        scene.run(
-            {
-                9.0: lambda: scene.report(Phase.START, 2.0),
-                10.0: lambda: scene.report(Phase.END, 10.0),
-            }
-        )
-    )
+    cut = only(scene.event(2.0, 10.0, reported_s=9.0))
     assert 6.0 <= cut.packets[0].stamp_mono - scene.site.begin_mono <= 7.0
     assert cut.packets[0].keyframe
-
-
-def long_after(scene: ClipScene, began_s: float, reported_s: float) -> FinishedClip:
-    """Return the clip of an event that is reported long after it began."""
-    return only(
-        scene.run(
-            {
-                reported_s: lambda: scene.report(Phase.START, began_s),
-                reported_s + 0.5: lambda: scene.report(Phase.END, reported_s + 0.5),
-            }
-        )
-    )
 
 
 def seconds(scene: ClipScene, cut: FinishedClip) -> tuple[float, float]:
@@ -261,16 +241,16 @@ def seconds(scene: ClipScene, cut: FinishedClip) -> tuple[float, float]:
     return begin, end
 
 
-def test_a_clip_shows_how_its_event_came_to_be_told_though_it_began_long_before(
+def test_a_clip_shows_how_its_event_came_to_be_told_if_it_began_long_before(
     streams: dict[str, Path],
 ) -> None:
     """A clip from the beginning of the event would end before the report."""
     scene = ClipScene(streams["h264"], settings=camera_with_clips(Clip(pre_s=2.0, post_s=2.0, max_s=6.0)))
-    begin_s, end_s = seconds(scene, long_after(scene, began_s=4.0, reported_s=12.0))
+    begin_s, end_s = seconds(scene, only(scene.event(4.0, 12.5, reported_s=12.0)))
     assert 8.0 - 1.0 <= begin_s <= 8.0
     assert end_s >= 12.0
     scene = ClipScene(streams["mjpeg"], settings=camera_with_clips(Clip(max_bytes=600_000)))
-    begin_s, end_s = seconds(scene, long_after(scene, began_s=2.0, reported_s=10.0))
+    begin_s, end_s = seconds(scene, only(scene.event(2.0, 10.5, reported_s=10.0)))
     assert begin_s > 5.0, "half of it is used up before the event is reported"
     assert end_s > 11.0
 

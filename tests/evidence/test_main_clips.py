@@ -46,9 +46,8 @@ class Site:
         self.outbox = RecordingOutbox(self.store)
         self.recorder = ClipRecorder(self.store, maker(), self.outbox, clock)
         self.reader = CameraReader(self.camera, clock, limits=QUICK, backoff=RecordedBackoff())
-        self.main = MainStream(
-            self.camera, clock, armed=lambda: self.armed, limits=QUICK, backoff=RecordedBackoff()
-        )
+        backoff = RecordedBackoff()
+        self.main = MainStream(self.camera, clock, armed=lambda: self.armed, limits=QUICK, backoff=backoff)
         self.clips = self.recorder.camera(self.camera, self.reader.ring, self.main.ring)
         self._clock = clock
 
@@ -161,9 +160,7 @@ def test_a_main_stream_that_is_away_leaves_the_clip_to_the_other_and_is_used_aga
     assert site.clip("back")[0]["source"] == "main"
 
 
-def test_a_main_stream_that_has_just_stopped_is_not_filmed(
-    sub: RtspServer, main: RtspServer, tmp_path: Path
-) -> None:
+def test_a_main_stream_just_stopped_is_not_filmed(sub: RtspServer, main: RtspServer, tmp_path: Path) -> None:
     """It is still connected and has pictures, but these are older than the event."""
     patient = dataclasses.replace(QUICK, stall_s=20.0)
     site = Site(tmp_path, sub, main)
@@ -177,9 +174,7 @@ def test_a_main_stream_that_has_just_stopped_is_not_filmed(
         main.kill()
 
 
-def test_a_main_stream_that_dies_in_the_middle_cuts_the_clip_short_and_says_why(
-    site: Site, main: RtspServer
-) -> None:
+def test_a_main_stream_that_dies_cuts_the_clip_short_and_says_why(site: Site, main: RtspServer) -> None:
     site.say("zone-1", Phase.START)
     time.sleep(1.0)
     main.kill()

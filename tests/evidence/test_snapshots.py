@@ -51,9 +51,7 @@ def test_a_snapshot_shows_the_object_with_its_surroundings(box: Box, size: tuple
 
 
 @given(unit, unit, unit, unit)
-def test_the_surroundings_hold_the_object_and_stay_in_the_picture(
-    x: float, y: float, w: float, h: float
-) -> None:
+def test_surroundings_hold_the_object_and_stay_in_the_picture(x: float, y: float, w: float, h: float) -> None:
     box = Box(x, y, min(1.0, x + w), min(1.0, y + h))
     region = surroundings(box, 640, 360)
     assert -1e-9 <= region.x1 <= box.x1 + 1e-9

@@ -278,9 +278,7 @@ def test_a_folder_that_is_removed_while_it_runs_is_made_again(tmp_path: Path) ->
     assert rig.store.health().bytes == BLOCKS
 
 
-def test_a_disk_that_fails_in_the_write_leaves_nothing_half(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_disk_that_fails_leaves_nothing_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_: int) -> None:
         raise OSError(errno.EIO, "Input/output error")
 

@@ -147,9 +147,7 @@ def test_a_bundle_is_signed_and_contains_each_site(folder: Path, monkeypatch: py
     )
 
 
-def test_no_password_of_the_control_machine_is_in_a_bundle(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_password_of_the_control_machine_is_bundled(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither of the vault, nor one that somebody wrote beside it."""
     monkeypatch.setattr("fleet.__main__.HERE", folder)
     write(

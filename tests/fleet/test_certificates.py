@@ -137,9 +137,7 @@ def test_one_that_is_in_force_but_not_moved_yet_is_not_overwritten(
     assert (box.tls / "next/client.crt").read_bytes() == second.cert.read_bytes()
 
 
-def test_a_power_cut_in_the_middle_of_the_move_leaves_the_rest_for_the_next_time(
-    box: Box, authority: Authority
-) -> None:
+def test_a_power_cut_in_the_move_leaves_the_rest_for_the_next_time(box: Box, authority: Authority) -> None:
     new = authority.issue("dt-001")
     both = box.folder / "both.crt"
     both.write_text(authority.cert.read_text() * 2)
@@ -324,9 +322,7 @@ def test_the_ca_changes_for_a_box_that_pulls_only_by_the_fleets_signature(
     assert "is older" in box.tend()[1], "an old list cannot be brought back"
 
 
-def test_a_second_ca_of_the_same_name_is_refused(
-    control: Control, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_second_ca_of_one_name_is_refused(control: Control, capsys: pytest.CaptureFixture[str]) -> None:
     """A broker would use the wrong CA's revocation list, and refuse every gateway."""
     trusted = control.folder / "pki/also-trusted"
     trusted.mkdir()
@@ -335,9 +331,7 @@ def test_a_second_ca_of_the_same_name_is_refused(
     assert "two trusted CAs have the same name" in capsys.readouterr().err
 
 
-def test_without_a_server_nobody_is_asked_and_one_that_is_away_is_no_failure(
-    box: Box, control: Control
-) -> None:
+def test_without_a_server_nobody_is_asked_and_one_away_is_no_failure(box: Box, control: Control) -> None:
     (box.folder / "update.json").write_text(json.dumps({"url": "https://127.0.0.1:1", "ca_file": ""}))
     code, said = box.tend()
     assert (code, "the next run asks again" in said) == (0, True), said

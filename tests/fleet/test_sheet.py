@@ -171,9 +171,7 @@ def test_no_cell_breaks_the_check_and_no_bad_line_goes_unnamed(
     assert sites == [] or said, "random text is no site"
 
 
-def test_a_password_in_an_address_is_never_printed(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_password_in_an_address_is_not_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for url in ("rtsp://u:hunter2@h/", "rtsp://h/a?password=hunter2", "u:hunter2@h", "rtsp://h:hunter2@@/"):
         path = tmp_path / "sites.csv"
         path.write_text(sheet(GOOD.replace("rtsp://192.168.1.11/sub", url)))

@@ -234,9 +234,7 @@ def test_asking_whether_something_moves_teaches_nothing() -> None:
     assert seen.regions == expected.regions
 
 
-def test_a_background_seen_every_two_seconds_only_stays_a_background(
-    camera: Camera, detector: MotionDetector
-) -> None:
+def test_a_background_seen_every_two_seconds_stays_one(camera: Camera, detector: MotionDetector) -> None:
     camera.fps = 0.5
     motions = [detector.update(camera.shoot(gain=1 + n / 500)) for n in range(90)]
     assert false_frames(motions) == 0

@@ -82,12 +82,7 @@ def going(
 
 
 def played(
-    watch: Watch,
-    seconds: float,
-    *actors: Actor,
-    begin_s: float = 0.0,
-    fps: float = 5.0,
-    at: datetime = EPOCH,
+    watch: Watch, seconds: float, *actors: Actor, begin_s: float = 0.0, fps: float = 5.0, at: datetime = EPOCH
 ) -> list[RuleObservation]:
     """``at`` is the wall clock at second 0."""
     observations: list[RuleObservation] = []

@@ -124,11 +124,11 @@ def test_a_crowd_that_stands_still_is_reported_by_an_idle_camera(fps: float) -> 
 
 def test_it_is_reported_again_when_it_has_grown_by_a_fifth_and_at_most_once_a_minute() -> None:
     observations = played(watching(), 300, lambda t: min(10 + int(t / 10), 30))
-    assert [observation.phase for observation in observations] == [
+    assert [each.phase for each in observations] == [
         "start",
         *["update"] * (len(observations) - 1),
     ]
-    most = [facts(observation).most for observation in observations]
+    most = [facts(each).most for each in observations]
     assert all(later >= 1.2 * earlier for earlier, later in pairwise(most))
     assert 2 <= len(observations) <= 5
 
@@ -150,15 +150,15 @@ def test_an_object_that_is_hidden_for_a_moment_is_still_there_and_an_unconfirmed
     assert reported(observations) == [("start", None)]
     unsure = people(20, confirmed=False, state=TrackState.TENTATIVE)
     other = watching()
-    assert not [observation for n in range(300) for observation in other.update(frame(n / 5), Tracks(unsure))]
+    assert not [each for n in range(300) for each in other.update(frame(n / 5), Tracks(unsure))]
 
 
 def test_a_second_crowd_is_another_event_and_waits_for_the_cooldown() -> None:
     watch = watching(replace(RULE, min_duration_s=5.0))
     observations = played(watch, 300, lambda t: 10 if t % 30 < 15 else 0)
-    starts = [observation for observation in observations if observation.phase == "start"]
-    assert len({observation.event_id for observation in starts}) == len(starts) == 5
-    assert [observation.phase for observation in observations] == ["start", "end"] * 5
+    starts = [each for each in observations if each.phase == "start"]
+    assert len({each.event_id for each in starts}) == len(starts) == 5
+    assert [each.phase for each in observations] == ["start", "end"] * 5
 
 
 def test_while_the_rule_is_not_armed_there_is_no_crowd() -> None:

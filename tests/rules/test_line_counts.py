@@ -61,16 +61,13 @@ class Rig:
 
 
 def numbers(observations: list[LineCountsObservation]) -> list[tuple[str, int, int]]:
-    return [
-        (observation.day, sum(observation.a_to_b.values()), sum(observation.b_to_a.values()))
-        for observation in observations
-    ]
+    return [(each.day, sum(each.a_to_b.values()), sum(each.b_to_a.values())) for each in observations]
 
 
 def test_they_are_reported_once_a_minute_while_a_person_crosses() -> None:
     rig = Rig()
-    observations = [observation for _ in range(181) for observation in rig.frame(crossing=1)]
-    assert [observation.to_mono - observation.from_mono for observation in observations] == [60.0, 60.0, 60.0]
+    observations = [each for _ in range(181) for each in rig.frame(crossing=1)]
+    assert [each.to_mono - each.from_mono for each in observations] == [60.0, 60.0, 60.0]
     assert numbers(observations) == [(TODAY, 61, 0), (TODAY, 121, 0), (TODAY, 181, 0)]
 
 
@@ -78,9 +75,7 @@ def test_what_waits_is_reported_although_the_scene_goes_quiet() -> None:
     rig = Rig()
     rig.frame(crossing=2)
     rig.frame(10.0, crossing=1, direction="b-to-a")
-    observations = [
-        observation for _ in range(40) for observation in rig.frame(4.0)
-    ]  # keyframes of an idle camera
+    observations = [each for _ in range(40) for each in rig.frame(4.0)]  # keyframes of an idle camera
     assert numbers(observations) == [(TODAY, 2, 1)]
 
 
@@ -94,14 +89,12 @@ def test_at_midnight_the_day_is_reported_once_more_and_the_next_begins_with_0() 
     midnight_mono = rig.mono - 3.0
     assert numbers([final]) == [(TODAY, 7, 0)]
     assert final.to_mono == pytest.approx(midnight_mono), "when it was midnight, not when the next frame came"
-    assert numbers([observation for _ in range(20) for observation in rig.frame(4.0, crossing=1)]) == [
-        (TOMORROW, 15, 0)
-    ]
+    assert numbers([each for _ in range(20) for each in rig.frame(4.0, crossing=1)]) == [(TOMORROW, 15, 0)]
 
 
 def test_a_day_without_crossings_is_not_reported() -> None:
     rig = Rig()
-    assert [observation for _ in range(48) for observation in rig.frame(3600.0)] == []
+    assert [each for _ in range(48) for each in rig.frame(3600.0)] == []
 
 
 def test_after_kill_9_at_most_what_was_not_reported_yet_is_lost(tmp_path: Path) -> None:
@@ -135,9 +128,7 @@ def test_a_card_is_written_to_once_a_minute_at_most(tmp_path: Path, monkeypatch:
     assert len(written) == 10
 
 
-def test_observations_that_were_not_stored_are_reported_again_without_being_counted_again(
-    tmp_path: Path,
-) -> None:
+def test_observations_that_were_not_stored_are_reported_but_not_counted_again(tmp_path: Path) -> None:
     rig = Rig(tmp_path)
     rig.frame(crossing=3)
     rig.mono += 60.0
@@ -257,7 +248,7 @@ def test_whatever_the_clock_does_each_crossing_is_reported_on_one_day_and_no_day
 
 
 def intervals(observations: list[LineCountsObservation]) -> Iterator[tuple[float, float]]:
-    return ((observation.from_mono, observation.to_mono) for observation in observations)
+    return ((each.from_mono, each.to_mono) for each in observations)
 
 
 @given(st.lists(st.tuples(st.floats(0.2, 90.0), st.integers(0, 2)), max_size=60))

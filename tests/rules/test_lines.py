@@ -67,10 +67,8 @@ def walked(
     """One track at five frames a second; returns what was reported about it, one by one."""
     observations: list[RuleObservation] = []
     for n, sight in enumerate(sights):
-        lost = sight is None
-        seen = at(
-            sight or (0.5, 0.5), name, state=TrackState.LOST if lost else TrackState.MOVING, seen_now=not lost
-        )
+        state = TrackState.MOVING if sight else TrackState.LOST
+        seen = at(sight or (0.5, 0.5), name, state=state, seen_now=sight is not None)
         observations += events_of(watch.update(moment(begin_s + n / 5, wall), Tracks((seen,))))
     return observations
 
@@ -81,9 +79,7 @@ def events_of(observations: Iterable[object]) -> list[RuleObservation]:
 
 
 def directions(observations: Iterable[RuleObservation]) -> list[str]:
-    return [
-        observation.facts.direction for observation in observations if isinstance(observation.facts, Crossing)
-    ]
+    return [each.facts.direction for each in observations if isinstance(each.facts, Crossing)]
 
 
 def level(*xs: float, y: float = 0.5) -> list[Foot]:
@@ -105,9 +101,7 @@ RIGHTWARDS, LEFTWARDS = level(0.3, 0.4, 0.6, 0.7), level(0.7, 0.6, 0.4, 0.3)
         (Line("slant", (0.2, 0.9), (0.8, 0.1)), [(0.3, 0.3), (0.8, 0.8)], ["a-to-b"]),  # up and right
     ],
 )
-def test_side_a_is_on_the_left_hand_of_the_direction_of_the_line(
-    line: Line, feet: list[Foot], expected: list[str]
-) -> None:
+def test_side_a_is_left_of_the_lines_direction(line: Line, feet: list[Foot], expected: list[str]) -> None:
     assert directions(walked(watching(replace(RULE, line=line)), *feet)) == expected
 
 
@@ -173,15 +167,14 @@ def test_sides_are_those_of_the_picture_as_it_is_seen() -> None:
 def test_each_crossing_is_an_event_that_says_what_when_and_which_way() -> None:
     (observation,) = walked(watching(), *RIGHTWARDS)
     assert (observation.phase, observation.facts) == (Phase.MOMENT, Crossing("lane", "b-to-a"))
-    assert observation.started_mono == observation.last_mono == pytest.approx(0.3), (
-        "half way between two frames"
-    )
+    half_way = pytest.approx(0.3)  # between two frames
+    assert observation.started_mono == observation.last_mono == half_way
     assert observation.why == "motorcycle crossed lane from B to A"
     assert observation.track is not None
 
 
 def test_two_crossings_of_one_track_are_two_events() -> None:
-    ids = [observation.event_id for observation in walked(watching(), *RIGHTWARDS, *LEFTWARDS)]
+    ids = [each.event_id for each in walked(watching(), *RIGHTWARDS, *LEFTWARDS)]
     assert len(ids) == len(set(ids)) == 2
 
 
@@ -215,11 +208,9 @@ def test_one_that_ends_with_the_frame_that_confirms_it_counts() -> None:
 def test_the_cooldown_is_for_events_only() -> None:
     watch = watching(replace(RULE, cooldown_s=10.0))
     observations = [
-        observation
-        for n in range(6)
-        for observation in walked(watch, *RIGHTWARDS, name=f"t{n}", begin_s=4.0 * n)
+        each for n in range(6) for each in walked(watch, *RIGHTWARDS, name=f"t{n}", begin_s=4.0 * n)
     ]
-    assert [round(observation.started_mono, 1) for observation in observations] == [0.3, 12.3]
+    assert [round(each.started_mono, 1) for each in observations] == [0.3, 12.3]
     (counts,) = watch.finish("restart")
     assert isinstance(counts, LineCountsObservation)
     assert counts.b_to_a == {"motorcycle": 6}
@@ -320,14 +311,8 @@ off_grid = st.tuples(grid, grid).map(lambda at: (at[0] + math.sqrt(2) / 400, at[
 """Ends of a line that no way between two points of the grid touches: a touched end is on neither side."""
 
 
-@given(
-    st.lists(st.tuples(grid, grid), min_size=2, max_size=30),
-    off_grid,
-    off_grid,
-)
-def test_a_line_drawn_the_other_way_round_only_swaps_the_directions(
-    feet: list[Foot], begin: Foot, end: Foot
-) -> None:
+@given(st.lists(st.tuples(grid, grid), min_size=2, max_size=30), off_grid, off_grid)
+def test_a_line_the_other_way_round_swaps_the_directions(feet: list[Foot], begin: Foot, end: Foot) -> None:
     assume(begin != end)
     swapped = {"a-to-b": "b-to-a", "b-to-a": "a-to-b"}
     there = crossings(Line("there", begin, end), feet)
@@ -336,9 +321,7 @@ def test_a_line_drawn_the_other_way_round_only_swaps_the_directions(
 
 
 @given(st.lists(st.floats(-0.99, 0.99), max_size=40), st.sampled_from(CrossingMode))
-def test_however_long_it_dithers_on_the_line_it_counts_once_at_most(
-    shares: list[float], mode: CrossingMode
-) -> None:
+def test_however_long_it_dithers_it_counts_once_at_most(shares: list[float], mode: CrossingMode) -> None:
     on_line = [0.5 + share * BANDS[mode] * WIDTH for share in shares]
     assert crossings(ACROSS, level(0.3, *on_line, 0.7), mode) == ["b-to-a"]
     assert crossings(ACROSS, level(0.3, *on_line, 0.3), mode) == []
@@ -366,9 +349,7 @@ def test_thirty_tracks_and_eight_lines_cost_little() -> None:
         ((-0.12, 0.0), (0.08, 0.09), 2),  # behind the rider
     ],
 )
-def test_a_motorbike_that_is_seen_twice_counts_once(
-    beside: Foot, size: tuple[float, float], crossings: int
-) -> None:
+def test_a_motorbike_seen_twice_counts_once(beside: Foot, size: tuple[float, float], crossings: int) -> None:
     watch, observations = watching(), []
     for n, x in enumerate((0.3, 0.4, 0.47, 0.54, 0.6, 0.7, 0.8)):
         whole = replace(at((x, 0.5), "whole"), label="motorcycle", group=TWO_WHEELER)

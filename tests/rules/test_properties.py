@@ -192,7 +192,7 @@ def test_these_scripts_do_make_events(kind: RuleKind, phase: str) -> None:
     """Otherwise the property above would hold without any event."""
 
     def makes_it(script: list[Scene]) -> bool:
-        return any(observation.phase == phase for observation in Play(kind).all(script))
+        return any(each.phase == phase for each in Play(kind).all(script))
 
     find(plays, makes_it, settings=settings(max_examples=2000, derandomize=True, phases=[Stage.generate]))
 

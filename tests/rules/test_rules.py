@@ -16,9 +16,7 @@ def reported(
     reporter: ObjectReporter, mono: float, active: Sequence[Track] = (), ended: Sequence[Track] = ()
 ) -> list[tuple[Phase, str | None, str | None]]:
     observations = reporter.update(frame(mono), Tracks(tuple(active), tuple(ended)))
-    return [
-        (observation.phase, observation.track.label, observation.end_reason) for observation in observations
-    ]
+    return [(each.phase, each.track.label, each.end_reason) for each in observations]
 
 
 def test_an_object_starts_once_and_ends_once() -> None:
@@ -96,7 +94,7 @@ def test_when_the_camera_is_lost_what_is_open_ends_from_its_last_sight() -> None
     reported(reporter, 1.0, [track("a"), track("b")])
     reported(reporter, 2.0, [track("a", box=Box(0.7, 0.7, 0.8, 0.8)), track("b")])
     observations = list(reporter.finish("camera"))
-    assert [(observation.track.id, observation.end_reason) for observation in observations] == [
+    assert [(each.track.id, each.end_reason) for each in observations] == [
         ("a", "camera"),
         ("b", "camera"),
     ]
@@ -108,7 +106,7 @@ def test_what_is_parked_stays_open_when_the_camera_is_lost() -> None:
     reporter = ObjectReporter()
     parked = track("parked", state=TrackState.STATIONARY)
     reported(reporter, 1.0, [track("a"), parked])
-    assert [observation.track.id for observation in reporter.finish("camera", {"parked"})] == ["a"]
+    assert [each.track.id for each in reporter.finish("camera", {"parked"})] == ["a"]
     assert reported(reporter, 60.0, [parked]) == [], "it is there again, and reported already"
 
 

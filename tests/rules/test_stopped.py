@@ -141,15 +141,13 @@ def test_what_was_parked_from_the_start_stays_parked_under_another_track() -> No
 def test_an_open_event_goes_on_under_another_track() -> None:
     observations = played(watching(), 130, renamed(stopping(100), 50, 70))
     assert reported(observations) == [("start", None), ("update", None), ("end", "moved")]
-    assert len({observation.event_id for observation in observations}) == 1
+    assert len({each.event_id for each in observations}) == 1
 
 
 def test_a_track_that_ends_and_is_not_found_again_is_lost() -> None:
     observations = played(watching(), 130, renamed(stopping(100), 50, 999))
     assert reported(observations) == [("start", None), ("end", "lost")]
-    assert observations[1].last_mono == pytest.approx(50, abs=0.5), (
-        "when it was seen last, not when it was given up"
-    )
+    assert observations[1].last_mono == pytest.approx(50, abs=0.5), "when it was seen last"
 
 
 def test_another_car_that_drives_to_the_same_place_starts_again() -> None:
@@ -165,8 +163,8 @@ def test_an_object_that_nudges_forward_and_stands_again_starts_again() -> None:
 def test_of_several_only_one_is_reported_within_the_cooldown_and_the_others_after_it() -> None:
     cars = [stopping(200, name="a"), stopping(200, name="b")]
     observations = played(watching(), 100, *cars)
-    starts = [observation for observation in observations if observation.phase == "start"]
-    assert [observation.track and observation.track.id for observation in starts] == ["a", "b"]
+    starts = [each for each in observations if each.phase == "start"]
+    assert [each.track and each.track.id for each in starts] == ["a", "b"]
     assert still_s(starts[1]) == pytest.approx(90, abs=1.5)
 
 

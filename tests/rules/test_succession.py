@@ -72,9 +72,7 @@ class Yard:
         (20, 2.0, 0.15),
     ],
 )
-def test_of_the_breaks_of_tracks_few_let_another_person_take_over(
-    people: int, gap_s: float, most: float
-) -> None:
+def test_few_breaks_of_tracks_let_another_person_take_over(people: int, gap_s: float, most: float) -> None:
     yards = [Yard(people, gap_s, seed) for seed in range(6)]
     for yard in yards:
         yard.run()

@@ -7,12 +7,7 @@ from datetime import UTC
 
 import pytest
 
-from edge_agent.config.model.settings import (
-    AnyRule,
-    Line,
-    LineRule,
-    RuleKind,
-)
+from edge_agent.config.model.settings import AnyRule, Line, LineRule, RuleKind
 from edge_agent.core.facts import Phase
 from edge_agent.core.geometry import Polygon
 from edge_agent.core.model import Track

@@ -27,6 +27,7 @@ EASTWARDS = level(0.1, 0.2, 0.4, 0.5, 0.6, 0.8, 0.9)  # across both lines from B
 WESTWARDS = list(reversed(EASTWARDS))
 THERE_AND_BACK = [*level(0.1, 0.2, 0.4, 0.5), *level(0.4, 0.2, 0.1)]
 STRAIGHT_ON = "west b-to-a east b-to-a"
+ByLine = dict[str, TurnNumbers | None]
 
 
 class Junction:
@@ -40,9 +41,7 @@ class Junction:
         self.now = 0.0
         self.crossings: list[RuleObservation] = []
 
-    def frame(
-        self, *active: Track, ended: Sequence[Track] = (), after_s: float = 0.2
-    ) -> dict[str, TurnNumbers | None]:
+    def frame(self, *active: Track, ended: Sequence[Track] = (), after_s: float = 0.2) -> ByLine:
         """Returns what the lines report, by line."""
         self.now += after_s
         tracks = Tracks(active, tuple(ended))
@@ -53,17 +52,15 @@ class Junction:
         for foot in feet:
             self.frame(at(foot, name))
 
-    def finish(self, continuing: Collection[str] = ()) -> dict[str, TurnNumbers | None]:
+    def finish(self, continuing: Collection[str] = ()) -> ByLine:
         return self._numbers([each for watch in self.watches for each in watch.finish("restart", continuing)])
 
-    def _numbers(
-        self, found: Sequence[RuleObservation | LineCountsObservation]
-    ) -> dict[str, TurnNumbers | None]:
+    def _numbers(self, found: Sequence[RuleObservation | LineCountsObservation]) -> ByLine:
         self.crossings += [each for each in found if isinstance(each, RuleObservation)]
         return {each.line: each.turns for each in found if isinstance(each, LineCountsObservation)}
 
 
-def counted(by_line: dict[str, TurnNumbers | None]) -> Counter[str]:
+def counted(by_line: ByLine) -> Counter[str]:
     """Numbers of objects by their movement."""
     found = Counter[str]()
     for line, numbers in by_line.items():
@@ -97,11 +94,7 @@ def test_a_movement_is_from_the_first_line_to_the_last(feet: list[Foot], expecte
 
 @pytest.mark.parametrize(
     "more",
-    [
-        {"cooldown_s": 3600.0},
-        {"direction": Direction.A_TO_B},
-        {"each": False},
-    ],
+    [{"cooldown_s": 3600.0}, {"direction": Direction.A_TO_B}, {"each": False}],
     ids=["cooldown", "direction", "each"],
 )
 def test_what_suppresses_events_suppresses_no_movement(more: dict[str, object]) -> None:
@@ -150,9 +143,7 @@ def test_a_camera_with_one_counted_line_reports_no_movements() -> None:
     junction = Junction(WEST)
     junction.walk(*EASTWARDS)
     assert junction.frame(at((0.95, 0.5)), after_s=60.0) == {"west": None}
-    assert junction.frame(after_s=60.0) == junction.finish() == {}, (
-        "its end is no reason for a further report"
-    )
+    assert junction.frame(after_s=60.0) == junction.finish() == {}, "its end is no reason for a report"
 
 
 def test_two_rules_at_one_line_make_no_turn() -> None:

@@ -174,9 +174,7 @@ def test_what_a_mask_hides_does_not_matter() -> None:
 
 
 @pytest.mark.parametrize("before", [(), (LEFT,)], ids=["a new mask", "an old one"])
-def test_what_a_mask_hides_is_not_in_the_baseline_on_the_disk(
-    tmp_path: Path, before: tuple[Polygon, ...]
-) -> None:
+def test_what_a_mask_hides_is_not_in_the_stored_baseline(tmp_path: Path, before: tuple[Polygon, ...]) -> None:
     """A private area is a mask for this stage too (``cameras/build.py``)."""
     for masks in (before, (LEFT,)):
         view, camera = CameraView("gate", masks, tmp_path), PaintedCamera()

@@ -25,12 +25,12 @@ PATIENCE_S = 60.0
 def write_config(
     folder: Path,
     *,
-    cameras: Sequence[Mapping[str, object]],
-    broker_port: int,
+    cameras: Sequence[Mapping[str, object]] = (),
+    broker_port: int = 1,
     detector: str | Path = WALKER_MODEL,
     **more: object,
 ) -> Path:
-    """Write the configuration as JSON, which is a subset of YAML."""
+    """Write the configuration as JSON, which is a subset of YAML. No broker listens on port 1."""
     path = folder / "edge-agent.yaml"
     config: dict[str, object] = {
         "gateway": {"id": "dt-001", "ward": "de-tham", "name": "Lý Thường Kiệt"},

@@ -69,7 +69,7 @@ def watch(
     ``more``: keys of the camera's configuration.
     """
     use_one_opencv_thread()
-    config = write_config(folder, cameras=[file_camera(clip) | dict(more)], broker_port=1, detector=detector)
+    config = write_config(folder, cameras=[file_camera(clip) | dict(more)], detector=detector)
     settings = load(config)
     camera = settings.cameras[0]
     camera = replace(camera, analyse=replace(camera.analyse, gear=gear, quiet_s=quiet_s))

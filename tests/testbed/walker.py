@@ -76,14 +76,7 @@ def film(
     return path
 
 
-def draw_person(
-    picture: NDArray[Any],
-    x: float,
-    *,
-    foot: float,
-    height: float,
-    phase: float,
-) -> None:
+def draw_person(picture: NDArray[Any], x: float, *, foot: float, height: float, phase: float) -> None:
     """A silhouette around ``x`` standing at ``foot``, all in pixels; ``phase`` of the step in radians."""
     unit = height / 8  # drawing schools count a person as eight heads
     top = foot - height

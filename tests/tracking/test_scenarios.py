@@ -9,15 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from edge_agent.core.model import (
-    FULL_PICTURE,
-    NO_INFERENCES,
-    Box,
-    Detection,
-    Motion,
-    Scene,
-    TrackState,
-)
+from edge_agent.core.model import FULL_PICTURE, NO_INFERENCES, Box, Detection, Motion, Scene, TrackState
 from edge_agent.tracking.tracker import Tracker
 from tests.testbed.traffic import along
 from tests.tracking.world import (
@@ -179,9 +171,7 @@ def test_a_car_that_was_parked_before_the_start_and_drives_off_is_one_track_that
     assert [(t.state, t.parked_before) for t in run.last.confirmed] == [(TrackState.MOVING, False)]
 
 
-def test_a_sign_that_the_model_calls_a_person_in_every_frame_is_never_confirmed_while_people_pass_it() -> (
-    None
-):
+def test_a_sign_that_the_model_always_calls_a_person_is_never_confirmed_while_people_pass_it() -> None:
     def shaken(thing: Thing, box: Box, look: int) -> Sequence[Detection]:
         return [Detection("person", 0.45, box.shifted(0.01 * (look % 3), 0.01 * (look % 2)))]
 

@@ -36,9 +36,7 @@ def seen(*detections: Detection) -> list[Sighting]:
         ([("motorcycle", 0.2, RIDER)], RIDER),
     ],
 )
-def test_a_rider_is_one_two_wheeler_however_named(
-    detections: Sequence[tuple[str, float, Box]], box: Box
-) -> None:
+def test_a_rider_is_one_object_however_named(detections: Sequence[tuple[str, float, Box]], box: Box) -> None:
     (sighting,) = seen(*(Detection(*d) for d in detections))
     assert (sighting.group, sighting.label) == ("two-wheeler", "motorcycle")
     assert sighting.score == max(score for _, score, _ in detections)

@@ -49,6 +49,7 @@ def camera(monkeypatch: pytest.MonkeyPatch) -> Iterator[OnvifCamera]:
         near = partial(Search, addresses=["127.0.0.1"], ports=ports, listen_s=0.25)
         monkeypatch.setattr("edge_agent.tools.cameras.discover.Search", near)
         monkeypatch.setattr("edge_agent.tools.cameras.configure._clock_trusted", lambda: True)
+        monkeypatch.setattr(sys.stdin, "isatty", lambda: False, raising=False)
         yield camera
 
 
@@ -60,6 +61,10 @@ def cameras(site: Path, action: str, *more: str, login: bool = True) -> CommandR
 
 def written(site: Path) -> Path:
     return site / "conf.d" / "cameras.yaml"
+
+
+def choose(site: Path, *more: str, which: str = "1") -> CommandResult:
+    return cameras(site, "discover", "--choose", which, "--write", str(written(site)), *more)
 
 
 def test_the_list_names_vendor_model_streams_and_what_is_wrong(site: Path, camera: OnvifCamera) -> None:
@@ -77,9 +82,8 @@ def test_the_list_is_told_in_vietnamese(site: Path, camera: OnvifCamera) -> None
     done = cameras(site, "discover", "--lang", "vi")
     assert done.returncode == 0
     assert "1  127.0.9.16       Hikvision DS-2CD2143G2-I  sẵn sàng" in done.stdout
-    assert (
-        "640x360 H265, 15 khung hình/giây, 4 giây một khung I, quá thưa, đang bật Smart Codec" in done.stdout
-    )
+    sub = "640x360 H265, 15 khung hình/giây, 4 giây một khung I, quá thưa, đang bật Smart Codec"
+    assert sub in done.stdout
     assert "đồng hồ camera chạy chậm 7 giờ 0 phút" in done.stdout
 
 
@@ -101,7 +105,7 @@ def test_a_chosen_camera_becomes_a_drop_in_with_the_sub_stream_and_no_password_i
     site: Path, camera: OnvifCamera
 ) -> None:
     before = (site / "edge-agent.yaml").read_text()
-    assert cameras(site, "discover", "--choose", "1", "--write", str(written(site))).returncode == 0
+    assert choose(site).returncode == 0
     settings = config.load(site / "edge-agent.yaml")
     new = settings.cameras[1]
     assert (new.id, new.url.rpartition("/")[2]) == ("cam-2", "102")
@@ -116,21 +120,20 @@ def test_a_chosen_camera_becomes_a_drop_in_with_the_sub_stream_and_no_password_i
 
 
 def test_nothing_is_written_over_without_force_and_ids_stay_with_it(site: Path, camera: OnvifCamera) -> None:
-    write = ("discover", "--choose", "all", "--write", str(written(site)))
-    assert cameras(site, *write).returncode == 0
+    assert choose(site, which="all").returncode == 0
     first = written(site).read_text()
     written(site).write_text(first + "# the lane\n")
-    done = cameras(site, *write)
+    done = choose(site, which="all")
     assert done.returncode == 1
     assert "--force replaces it" in done.stderr
     assert written(site).read_text().endswith("# the lane\n")
-    assert cameras(site, *write, "--force").returncode == 0
+    assert choose(site, "--force", which="all").returncode == 0
     assert [camera.id for camera in config.load(site / "edge-agent.yaml").cameras] == ["cam-1", "cam-2"]
 
 
 def test_a_camera_that_is_configured_is_not_written_again(site: Path, camera: OnvifCamera) -> None:
     (site / "edge-agent.yaml").write_text(MAIN.replace("10.0.0.9", HOST))
-    done = cameras(site, "discover", "--choose", "1", "--write", str(written(site)))
+    done = choose(site)
     assert done.returncode == 1
     assert "configured already as cam-1" in done.stderr
     assert not written(site).exists()
@@ -138,7 +141,7 @@ def test_a_camera_that_is_configured_is_not_written_again(site: Path, camera: On
 
 def test_a_login_that_is_refused_is_not_written(site: Path, camera: OnvifCamera) -> None:
     (site / "pass").write_text("wrong\n")
-    assert cameras(site, "discover", "--choose", "1", "--write", str(written(site))).returncode == 1
+    assert choose(site).returncode == 1
     assert not written(site).exists()
     assert not (site / "credentials").exists()
     assert camera.failed_logins == 1
@@ -146,7 +149,7 @@ def test_a_login_that_is_refused_is_not_written(site: Path, camera: OnvifCamera)
 
 def test_a_drop_in_that_does_not_fit_is_taken_away_again(site: Path, camera: OnvifCamera) -> None:
     (site / "edge-agent.yaml").write_text(MAIN + "nonsense: 1\n")
-    assert cameras(site, "discover", "--choose", "1", "--write", str(written(site))).returncode == EX_CONFIG
+    assert choose(site).returncode == EX_CONFIG
     assert not written(site).exists()
     assert not (site / "credentials" / "cam-2").exists()
 
@@ -154,82 +157,64 @@ def test_a_drop_in_that_does_not_fit_is_taken_away_again(site: Path, camera: Onv
 def test_a_hostile_name_stays_in_its_comment(site: Path, camera: OnvifCamera) -> None:
     camera.vendor, camera.vendor_api = "other", False
     camera.model = "X&#10;  - id: evil&#10;    url: rtsp://evil &#x202e;"
-    assert cameras(site, "discover", "--choose", "1", "--write", str(written(site))).returncode == 0
+    assert choose(site).returncode == 0
     assert [camera.id for camera in config.load(site / "edge-agent.yaml").cameras] == ["cam-1", "cam-2"]
 
 
-def configured_site(site: Path, camera: OnvifCamera) -> None:
+def configure(site: Path, camera: OnvifCamera, *more: str, code: int = 0) -> CommandResult:
+    """As somebody who typed no login: the configuration has one for cam-2."""
     written(site).write_text(
         f'cameras: [{{id: cam-2, url: "rtsp://{HOST}/Streaming/Channels/102", username: admin, '
         "password_file: pass}]"
     )
+    done = cameras(site, "configure", "cam-2", "--port", str(camera.port), *more, login=False)
+    assert done.returncode == code, done.stderr
+    return done
 
 
-def test_configure_only_shows_when_nobody_can_be_asked(
-    site: Path, camera: OnvifCamera, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    configured_site(site, camera)
-    monkeypatch.setattr(sys.stdin, "isatty", lambda: False, raising=False)
-    done = cameras(site, "configure", "cam-2", "--port", str(camera.port), login=False)
-    assert done.returncode == 0
-    assert "codec                H265 -> H264" in done.stdout
-    assert "keyframe interval    60 pictures (4 s) -> 30 pictures (2 s)" in done.stdout
-    assert "nothing was changed: --yes does it" in done.stdout
+def test_configure_only_shows_when_nobody_can_be_asked(site: Path, camera: OnvifCamera) -> None:
+    shown = configure(site, camera).stdout
+    assert "codec                H265 -> H264" in shown
+    assert "keyframe interval    60 pictures (4 s) -> 30 pictures (2 s)" in shown
+    assert "nothing was changed: --yes does it" in shown
     assert camera.writes == []
 
 
-def test_configure_shows_in_vietnamese_what_it_would_change(
-    site: Path, camera: OnvifCamera, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    configured_site(site, camera)
-    monkeypatch.setattr(sys.stdin, "isatty", lambda: False, raising=False)
-    done = cameras(site, "configure", "cam-2", "--port", str(camera.port), "--lang", "vi", login=False)
-    assert done.returncode == 0
-    assert "khoảng cách khung I  60 khung hình (4 giây) -> 30 khung hình (2 giây)" in done.stdout
-    assert "Smart Codec          bật -> tắt" in done.stdout
-    assert "chưa thay đổi gì: thêm --yes để thực hiện" in done.stdout
+def test_configure_shows_in_vietnamese_what_it_would_change(site: Path, camera: OnvifCamera) -> None:
+    shown = configure(site, camera, "--lang", "vi").stdout
+    assert "khoảng cách khung I  60 khung hình (4 giây) -> 30 khung hình (2 giây)" in shown
+    assert "Smart Codec          bật -> tắt" in shown
+    assert "chưa thay đổi gì: thêm --yes để thực hiện" in shown
 
 
 def test_configure_with_yes_changes_and_shows_what_it_read_back(site: Path, camera: OnvifCamera) -> None:
-    configured_site(site, camera)
-    args = ("configure", "cam-2", "--port", str(camera.port), "--yes", "--ntp", "10.0.0.1")
-    done = cameras(site, *args, login=False)
-    assert done.returncode == 0
-    assert "smart codec          on -> off  done" in done.stdout
+    args = ("--yes", "--ntp", "10.0.0.1")
+    assert "smart codec          on -> off  done" in configure(site, camera, *args).stdout
     assert (camera.streams["sub"].codec, camera.ntp) == ("H264", "10.0.0.1")
-    done = cameras(site, *args, login=False)
-    assert done.returncode == 0
-    assert "nothing to change" in done.stdout
+    assert "nothing to change" in configure(site, camera, *args).stdout
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="port 123 is root's")
 def test_ntp_without_an_address_has_the_camera_follow_the_box(site: Path, camera: OnvifCamera) -> None:
-    configured_site(site, camera)
-    args = ("configure", "cam-2", "--port", str(camera.port), "--yes", "--ntp")
-    done = cameras(site, *args, login=False)
-    assert done.returncode == 1
+    done = configure(site, camera, "--yes", "--ntp", code=1)
     assert "this gateway is not a time server for 127.0.9.16" in done.stderr
     assert camera.ntp != "127.0.0.1"
     with ntp_on_loopback(0x24, NTP_PORT, requests=2):  # synchronised; queried before and after
-        assert cameras(site, *args, login=False).returncode == 0
+        configure(site, camera, "--yes", "--ntp")
     assert camera.ntp == "127.0.0.1"
 
 
 def test_configure_that_was_not_taken_ends_with_1(site: Path, camera: OnvifCamera) -> None:
-    configured_site(site, camera)
     camera.ignores = frozenset({"codec"})
-    assert (
-        cameras(site, "configure", "cam-2", "--port", str(camera.port), "--yes", login=False).returncode == 1
-    )
+    configure(site, camera, "--yes", code=1)
 
 
 def test_a_question_that_is_answered_with_no_changes_nothing(
     site: Path, camera: OnvifCamera, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    configured_site(site, camera)
     monkeypatch.setattr("edge_agent.tools.cameras.configure.asked", lambda _: "")
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
-    assert cameras(site, "configure", "cam-2", "--port", str(camera.port), login=False).returncode == 0
+    configure(site, camera)
     assert camera.writes == []
 
 
@@ -250,9 +235,7 @@ def test_wrong_use_is_told_before_anything_is_sent(site: Path, more: tuple[str, 
     assert reported in done.stderr
 
 
-def test_without_the_extra_the_command_says_how_to_get_it(
-    site: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_the_extra_a_command_says_how_to_get_it(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onveef", None)
     done = cameras(site, "discover")
     assert done.returncode == 1

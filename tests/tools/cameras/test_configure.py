@@ -224,9 +224,7 @@ def test_a_host_that_is_no_camera_is_told() -> None:
         ("rtsp://h/live", "rtsp://h/live2", False),
     ],
 )
-def test_streams_are_told_apart_whatever_parameters_a_camera_adds(
-    one: str, reported: str, same: bool
-) -> None:
+def test_streams_are_told_apart_whatever_parameter_a_camera_adds(one: str, reported: str, same: bool) -> None:
     assert same_stream(one, reported) is same
 
 

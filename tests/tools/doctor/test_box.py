@@ -30,7 +30,7 @@ from tests.testbed.agent import write_config
 @pytest.fixture
 def pi(tmp_path: Path) -> Settings:
     """Settings of a Raspberry Pi 4."""
-    config = write_config(tmp_path, cameras=[], broker_port=1)
+    config = write_config(tmp_path)
     return load(config, board=BoardIdentity(model="Raspberry Pi 4 Model B Rev 1.4", machine="aarch64"))
 
 
@@ -70,9 +70,7 @@ def test_a_box_that_is_on_the_thermal_ladder_says_so(pi: Settings, tmp_path: Pat
     assert findings(found) == ["temperature-good", "heat-step"]
 
 
-def test_a_pi_whose_supply_cannot_be_read_says_so(
-    pi: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unreadable_supply_is_named(pi: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a sandbox without the device of vcgencmd; other boards do not report it at all."""
     monkeypatch.setenv("PATH", str(tmp_path))
     model = {"proc/device-tree/model": "Raspberry Pi 4 Model B Rev 1.5\0"}
@@ -223,5 +221,5 @@ def test_a_check_that_hangs_or_breaks_takes_no_other_along() -> None:
 
 def test_one_camera_is_not_called_cameras(tmp_path: Path) -> None:
     gate = {"id": "gate", "url": "rtsp://10.0.0.9/1"}
-    (reported,) = box.check_config(load(write_config(tmp_path, cameras=[gate], broker_port=1)), None)
+    (reported,) = box.check_config(load(write_config(tmp_path, cameras=[gate])), None)
     assert said_of(reported, "en").startswith("valid; cameras: 1; configuration ")

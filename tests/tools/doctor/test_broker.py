@@ -46,7 +46,7 @@ def broker_of(
 def site(folder: Path, *brokers: str, **mqtt: object) -> Path:
     """The configuration of a site without cameras."""
     mqtt |= {"brokers": brokers}
-    return write_config(folder, cameras=[], broker_port=1, detector="none", mqtt=mqtt)
+    return write_config(folder, detector="none", mqtt=mqtt)
 
 
 def config_of(fleet: Fleet, folder: Path, port: int, own: Certificate | None = None) -> Path:
@@ -248,9 +248,7 @@ def test_a_wrong_broker_password_is_told(tmp_path: Path) -> None:
     assert "wrong user name or password" in reported.line("broker").said
 
 
-def test_without_the_brokers_password_no_login_is_tried(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_the_password_no_login_is_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Mosquitto(tmp_path, anonymous=False) as broker:
         unread = {"username": "dt-001", "password_file": str(tmp_path / "not for this user")}
         config = site(tmp_path, broker.url, **unread)

@@ -38,7 +38,6 @@ def ready(tmp_path: Path, cameras: RtspServer, password: str) -> Path:
             | {"privacy_masks": [[[0, 0], [0.5, 0], [0.5, 1], [0, 1]]]},
             {"id": "cam-2", "url": DEAD},
         ],
-        broker_port=1,
         detector="none",
         gateway={
             "id": "dt-001",
@@ -118,14 +117,14 @@ def test_a_site_is_accepted_with_its_defects_and_the_report_says_so(ready: Path,
 
 
 def test_without_an_acceptance_the_same_defects_fail(tmp_path: Path) -> None:
-    config = write_config(tmp_path, cameras=[{"id": "cam-2", "url": DEAD}], broker_port=1, detector="none")
+    config = write_config(tmp_path, cameras=[{"id": "cam-2", "url": DEAD}], detector="none")
     reported = examined(config)
     assert (reported.code, reported.doctor.verdict) == (1, "failed")
     assert reported.red == ["agent", "cam-2", "broker"]
 
 
 def test_a_photo_that_is_none_is_said_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    config = write_config(tmp_path, cameras=[], broker_port=1, detector="none")
+    config = write_config(tmp_path, detector="none")
     (tmp_path / "sign.heic").write_bytes(b"no picture")
     page = tmp_path / "out.html"
     photo = str(tmp_path / "sign.heic")
@@ -135,7 +134,7 @@ def test_a_photo_that_is_none_is_said_so(tmp_path: Path, capsys: pytest.CaptureF
 
 
 def test_only_the_newest_reports_are_kept(tmp_path: Path) -> None:
-    config = write_config(tmp_path, cameras=[], broker_port=1, detector="none")
+    config = write_config(tmp_path, detector="none")
     folder = tmp_path / "state" / "reports"
     folder.mkdir(parents=True)
     for day in range(10, 10 + KEPT):
@@ -150,15 +149,13 @@ def test_only_the_newest_reports_are_kept(tmp_path: Path) -> None:
 
 
 def test_a_check_that_there_is_not_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    config = write_config(tmp_path, cameras=[{"id": "cam-1", "url": DEAD}], broker_port=1)
+    config = write_config(tmp_path, cameras=[{"id": "cam-1", "url": DEAD}])
     code, text = call(config, "--accept", "cam-9=away")
     assert (code, text) == (2, "")
     assert "cam-9: no such check; there are config, board," in capsys.readouterr().err
 
 
-def test_a_configuration_with_mistakes_comes_first(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_mistakes_of_the_configuration_come_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = tmp_path / "edge-agent.yaml"
     config.write_text("gateway: {id: dt-001}\n")
     assert main(["doctor", str(config)]) == 78
@@ -178,7 +175,7 @@ class Terminal(io.StringIO):
 def test_colours_are_for_terminals(
     tmp_path: Path, out: io.StringIO, environ: dict[str, str], coloured: bool
 ) -> None:
-    settings = load(write_config(tmp_path, cameras=[], broker_port=1, detector="none"))
+    settings = load(write_config(tmp_path, detector="none"))
     found = examine(settings, None, DoctorEnvironment())
     text = "".join(lines(found, "en", colour=has_colours(out, environ)))
     assert ("\x1b[31mFAULT" in text, "\x1b" in text) == (coloured, coloured)
@@ -209,7 +206,7 @@ def test_a_user_who_cannot_read_passwords_hears_what_the_agent_says(
 def test_a_password_that_root_cannot_read_is_a_mistake_in_the_configuration(
     tmp_path: Path, password: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = write_config(tmp_path, cameras=[camera("cam-1", DEAD, password)], broker_port=1)
+    config = write_config(tmp_path, cameras=[camera("cam-1", DEAD, password)])
     Path(password).unlink()
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     assert main(["doctor", str(config)]) == 78
@@ -220,7 +217,7 @@ def test_the_password_shows_nowhere(
     tmp_path: Path, cameras: RtspServer, password: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     url = cameras.url("/gone").replace("rtsp://", f"rtsp://viewer:{PASSWORD}@")
-    config = write_config(tmp_path, cameras=[{"id": "cam-1", "url": url}], broker_port=1, detector="none")
+    config = write_config(tmp_path, cameras=[{"id": "cam-1", "url": url}], detector="none")
     page = tmp_path / "out.html"
     _, text = call(config, "--report", str(page))
     _, document = call(config, "--json")

@@ -21,7 +21,7 @@ IMPATIENT = DoctorEnvironment(confirmed_within_s=1.0)
 
 def site(folder: Path, broker: Mosquitto, delivery: str) -> Path:
     mqtt = {"brokers": [broker.url], "spread_s": 0, "delivery": delivery}
-    return write_config(folder, cameras=[], broker_port=1, detector="none", mqtt=mqtt)
+    return write_config(folder, detector="none", mqtt=mqtt)
 
 
 def judged(reported: Told) -> tuple[str, str, bool]:
@@ -53,9 +53,7 @@ class OfTomorrow(msgspec.Struct, frozen=True, tag="of-tomorrow"):
     test_id: str
 
 
-def test_a_broker_that_takes_the_event_is_no_confirmation(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_broker_that_takes_it_is_no_confirmation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Mosquitto(tmp_path) as broker:
         config = site(tmp_path, broker, "broker")
         with AgentProcess(config) as agent, Subscriber(broker.port, "tb/v1/+/+/up/event/#") as centre:

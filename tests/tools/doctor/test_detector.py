@@ -25,7 +25,7 @@ def site(
     """``watched``: the labels of a rule."""
     rule = {"id": "yard-night", "kind": "zone-intrusion", "zone": "yard", "labels": watched}
     camera = {"id": "gate", "url": "rtsp://127.0.0.1:1/s", "zones": ZONES, "rules": [rule] if watched else []}
-    path = write_config(folder, cameras=[camera], broker_port=1, detector=model)
+    path = write_config(folder, cameras=[camera], detector=model)
     if labels:
         path.write_text(
             path.read_text().replace(f'"model": "{model}"', f'"model": "{model}", "labels": {labels}')

@@ -100,7 +100,6 @@ def unlucky(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
                 {"id": "silent", "url": f"rtsp://127.0.0.1:{silent.getsockname()[1]}/stream"},
                 camera("locked", strict.url, str(password)),
             ],
-            broker_port=1,
             detector="none",
             mqtt={"brokers": ["mqtts://broker.invalid"]},
         )
@@ -142,7 +141,7 @@ def test_the_verdict_names_all_of_them_in_one_sentence(unlucky: Told) -> None:
 def test_a_clock_is_right_only_if_it_is_synchronised_and_not_off(
     tmp_path: Path, state: ClockState, finding: str
 ) -> None:
-    settings = load(write_config(tmp_path, cameras=[], broker_port=1))
+    settings = load(write_config(tmp_path))
     (result,) = box.check_clock(state, SystemClock(), settings)
     assert result.finding == finding
 

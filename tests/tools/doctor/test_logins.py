@@ -23,7 +23,7 @@ from tests.tools.doctor.conftest import StrictCamera, camera, examined
 def test_agent_and_doctor_show_a_wrong_password_twice_in_all(tmp_path: Path, password: str) -> None:
     with StrictCamera() as strict:
         gate = camera("gate", strict.url, password)
-        config = write_config(tmp_path, cameras=[gate], broker_port=1, detector="none")
+        config = write_config(tmp_path, cameras=[gate], detector="none")
         with AgentProcess(config) as agent:
             agent.wait_for_status(
                 lambda beat: beat["cameras"]["gate"]["cause"] == "unauthorized", "a refusal"
@@ -55,7 +55,7 @@ def test_the_document_has_what_the_agent_read_of_each_camera(tmp_path: Path, pas
     (state / "camera-identities.json").write_text(json.dumps({"cameras": {"gate": stored}}))
     with StrictCamera() as strict:
         gate = camera("gate", strict.url, password)
-        config = write_config(tmp_path, cameras=[gate], broker_port=1, detector="none")
+        config = write_config(tmp_path, cameras=[gate], detector="none")
         (found,) = examined(config, "--lang", "en").doctor.cameras
     assert {key: getattr(found, key) for key in identity} == identity
 
@@ -68,7 +68,7 @@ def test_firmware_older_than_the_list_is_yellow_in_both_languages(tmp_path: Path
     (state / "camera-identities.json").write_text(json.dumps({"cameras": {"gate": stored}}))
     with StrictCamera() as strict:
         gate = camera("gate", strict.url, password)
-        config = write_config(tmp_path, cameras=[gate], broker_port=1, detector="none")
+        config = write_config(tmp_path, cameras=[gate], detector="none")
         said = {lang: examined(config, "--lang", lang).line("gate/firmware") for lang in ("en", "vi")}
     assert {line.level for line in said.values()} == {"yellow"}
     assert "V5.5.0 build 190305 of DS-2CD2043 is older than build 2021-06-23: commands" in said["en"].said

@@ -77,7 +77,7 @@ def an_examination(folder: Path, *results: CheckResult, ids: Sequence[str] = ("c
         "location": {"latitude": 20.4463, "longitude": 106.3366},
     }
     cameras = [{"id": id_, "url": f"rtsp://10.0.0.{number}/sub"} for number, id_ in enumerate(ids, 11)]
-    config = write_config(folder, cameras=cameras, broker_port=1, gateway=gateway, acceptance=ACCEPTANCE)
+    config = write_config(folder, cameras=cameras, gateway=gateway, acceptance=ACCEPTANCE)
     measured = DoctorCamera(
         id="cam-1", codec="h264", width=640, height=360, frame_rate=10.0, manufacturer="Dahua",
         model="IPC-HFW", serial="7K0<1>", firmware="2.8", mac="3c:ef:8c:00:00:01",
@@ -140,7 +140,7 @@ def test_the_ward_is_named_once_and_never_by_its_id(
 
 
 def test_a_place_without_a_name_is_written_by_hand(tmp_path: Path) -> None:
-    config = write_config(tmp_path, cameras=[], broker_port=1, gateway={"id": "dt-001", "ward": "de-tham"})
+    config = write_config(tmp_path, gateway={"id": "dt-001", "ward": "de-tham"})
     found = Examination(load(config), (), {}, 1.0)
     text = text_of(with_report(document(found, "vi", NOON, tmp_path), found, ReportOptions()))
     assert ".... , ngày 05 tháng 02 năm 2026".replace(" ,", ",") in text
@@ -220,9 +220,7 @@ def test_a_clock_that_is_not_set_leaves_number_and_date_open(tmp_path: Path, fin
 @pytest.mark.parametrize(
     ("finding", "remark"), [("clock-offline", "clock"), ("clock-not-set-offline", "no_clock")]
 )
-def test_a_later_document_says_so_too_about_the_time_of_the_first(
-    tmp_path: Path, finding: str, remark: str
-) -> None:
+def test_a_later_document_says_so_of_the_first_ones_time(tmp_path: Path, finding: str, remark: str) -> None:
     now, earlier = a_document(tmp_path), a_document(tmp_path, CheckResult("clock", finding, {"time": NOON}))
     text = Visible(make_follow_up(now, earlier)).text
     before, said, _ = text.partition(f"({PAPER['vi'][remark]})")
@@ -292,7 +290,7 @@ def test_findings_of_another_gateway_give_a_warning(
     path, page = tmp_path / "findings.json", tmp_path / "page.html"
     path.write_bytes(encode_json(a_document(tmp_path)))
     site = {"id": gateway, "ward": "de-tham"}
-    config = write_config(tmp_path, cameras=[], broker_port=1, gateway=site)
+    config = write_config(tmp_path, gateway=site)
     assert main(["doctor", str(config), "--findings", str(path), "--report", str(page)]) == 0
     warning = f"the findings are of dt-001, but {config} is of dt-002"
     assert (warning in capsys.readouterr().err) is warns
@@ -317,7 +315,7 @@ def test_the_serial_number_of_the_box_is_on_the_paper(tmp_path: Path, label: str
     (tree / "model").write_bytes(b"Raspberry Pi 4 Model B Rev 1.4\0")
     (tree / "serial-number").write_bytes(b"10000000abcdef01\0")
     labelled.write_text(f"{label}\n")
-    config = write_config(tmp_path, cameras=[], broker_port=1, detector="none", profile="raspberry-pi-4")
+    config = write_config(tmp_path, detector="none", profile="raspberry-pi-4")
     call(config, "--report", str(page), "--lang", "vi", environment=environment_of(sysroot=root))
     device = f"1 Thiết bị dt-001 Raspberry Pi 4 Model B Rev 1.4 {label or '10000000abcdef01'} "
     assert device in Visible(page.read_bytes()).text
@@ -326,7 +324,7 @@ def test_the_serial_number_of_the_box_is_on_the_paper(tmp_path: Path, label: str
 def test_a_drawn_signature_is_on_the_paper(tmp_path: Path) -> None:
     drawn, page = tmp_path / "drawn.png", tmp_path / "page.html"
     cv2.imwrite(str(drawn), np.zeros((300, 1600, 4), np.uint8))
-    config = write_config(tmp_path, cameras=[], broker_port=1, detector="none")
+    config = write_config(tmp_path, detector="none")
     call(config, "--report", str(page), "--signature", f"contractor={drawn}", "--lang", "vi")
     (found,) = re.findall(r'src="data:image/png;base64,([^"]+)"', page.read_text())
     picture = cv2.imdecode(np.frombuffer(base64.b64decode(found), np.uint8), cv2.IMREAD_UNCHANGED)

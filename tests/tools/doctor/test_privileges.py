@@ -29,7 +29,6 @@ def site(folder: Path, camera_url: str, broker_port: int, password: str) -> Path
     config = write_config(
         folder,
         cameras=[camera("cam-1", camera_url, password)],
-        broker_port=1,
         detector="none",
         # With TLS the client waits for an answer: the kernel does not keep the owner of a closed socket.
         mqtt={"brokers": [f"mqtts://127.0.0.1:{broker_port}"]},
@@ -78,9 +77,7 @@ def test_a_copy_of_a_report_follows_no_link_of_the_agents_user(tmp_path: Path, p
     assert "no copy is kept" in warnings
 
 
-def test_a_state_directory_that_the_agents_user_cannot_write_is_a_fault(
-    tmp_path: Path, password: str
-) -> None:
+def test_a_state_directory_that_the_agent_cannot_write_is_a_fault(tmp_path: Path, password: str) -> None:
     state = tmp_path / "state"
     state.mkdir(0o555)
     os.chown(state, NOBODY, NOBODY)

@@ -44,7 +44,6 @@ def site(cameras: RtspServer, tmp_path_factory: pytest.TempPathFactory) -> Site:
                 camera("locked", strict.url, str(right)),
                 camera("dead", f"rtsp://127.0.0.1:{dead_camera.getsockname()[1]}/stream", str(right)),
             ],
-            broker_port=1,
             detector="none",
             mqtt={"brokers": [f"mqtts://127.0.0.1:{dead_broker.getsockname()[1]}"]},
         )
@@ -107,7 +106,7 @@ def test_the_verdict_names_what_is_red_and_nothing_else(site: Site) -> None:
 
 def test_a_camera_that_only_the_agent_gets_is_no_fault(tmp_path: Path) -> None:
     cameras = [{"id": "gate", "url": "rtsp://127.0.0.1:1/s"}]
-    (gate,) = load(write_config(tmp_path, cameras=cameras, broker_port=1)).cameras
+    (gate,) = load(write_config(tmp_path, cameras=cameras)).cameras
     since = "2026-11-25T00:00:00.000Z"
     held = CameraHealth(state="online", cause=None, since=since, codec="h264", width=640, height=360)
     lost = CameraHealth(state="offline", cause="refused", since=since)

@@ -33,7 +33,7 @@ def checked(
     tmp_path: Path, gate: dict[str, object], agent: CameraHealth | None = None
 ) -> dict[str, CheckResult]:
     """Run the check of one camera; return the results by check."""
-    (settings,) = load(write_config(tmp_path, cameras=[gate], broker_port=1)).cameras
+    (settings,) = load(write_config(tmp_path, cameras=[gate])).cameras
     clock = SystemClock()
     opener = LimitedLogins(tmp_path, clock).open
     check = CameraCheck(settings, clock, agent, opener=opener, logins=tmp_path / "stream-logins.json")

@@ -35,7 +35,7 @@ def claimed_config(folder: Path, authority: Authority, address: str) -> Path:
     own.cert.write_bytes(PLACEHOLDER + b"\n" + own.cert.read_bytes())
     files = {"ca_file": authority.cert, "cert_file": own.cert, "key_file": own.key}
     mqtt = {"brokers": [address], **{name: str(path) for name, path in files.items()}}
-    return write_config(folder, cameras=[], broker_port=1, detector="none", mqtt=mqtt)
+    return write_config(folder, detector="none", mqtt=mqtt)
 
 
 def test_a_broker_that_refuses_the_box_s_own_certificate_waits_for_the_centre(tmp_path: Path) -> None:

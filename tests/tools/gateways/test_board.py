@@ -125,9 +125,7 @@ def test_what_is_broken_comes_first(board: FleetStatus) -> None:
         ("of tomorrow", "fine"),
     ],
 )
-def test_the_state_is_the_one_that_the_centre_publishes(
-    board: FleetStatus, state: str, standing: str
-) -> None:
+def test_the_state_is_the_one_the_centre_publishes(board: FleetStatus, state: str, standing: str) -> None:
     said(board, ONLINE, BEAT, presence(state))
     found = row(board)
     assert (found.state, found.since, found.standing) == (state, TIME, standing)
@@ -137,9 +135,7 @@ def test_the_state_is_the_one_that_the_centre_publishes(
     assert shown == ([state] if standing == "fine" or state == "cut" else [])
 
 
-def test_an_absence_that_the_centre_does_not_report_yet_is_shown_beside_its_state(
-    board: FleetStatus,
-) -> None:
+def test_an_absence_that_the_centre_does_not_report_yet_is_shown_beside_its_state(board: FleetStatus) -> None:
     said(board, presence("online"), ONLINE, FakeGateway().state("offline", "s"))
     found = row(board)
     assert (found.state, found.standing, found.why) == ("online", "offline", "why")
@@ -153,7 +149,7 @@ def test_without_a_connected_centre_its_old_states_do_not_count(board: FleetStat
     assert row(board).state == "cut"
 
 
-def test_a_gateway_of_which_only_the_centre_knows_is_in_the_table_until_it_is_removed(
+def test_a_gateway_that_only_the_centre_knows_is_in_the_table_until_it_is_removed(
     board: FleetStatus,
 ) -> None:
     said(board, presence("offline"))

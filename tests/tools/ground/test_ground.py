@@ -12,7 +12,6 @@ import pytest
 import yaml
 
 from bench.ground.scene import ASPECT, BODIES, NO_NOISE, RoadCamera, measured_ground
-from edge_agent.cli.main import main
 from edge_agent.config import load
 from edge_agent.core.command_line.exit_codes import EX_FAILED, EX_USAGE
 from edge_agent.core.ground import GroundPlane
@@ -24,6 +23,7 @@ from edge_agent.tools.ground.pinhole import camera_of
 from tests.outbox.parts import HandClock
 from tests.passages.parts import passage, store
 from tests.testbed.agent import write_config
+from tests.tools.replay.command import edge_agent
 
 CAMERA = RoadCamera(6.0, 25.0)
 GROUND = measured_ground(CAMERA, NO_NOISE, 8.0, 20.0)
@@ -36,9 +36,8 @@ def test_the_camera_of_the_marks_is_found(height_m: float, tilt_deg: float, view
     ground = measured_ground(camera, NO_NOISE, near_m, near_m + (12 if tilt_deg < 80 else 3))
     seen = camera_of(GroundPlane(ground.points, ground.metres), ASPECT)
     assert seen is not None
-    assert (seen.height_m, seen.tilt_deg, seen.view_deg) == pytest.approx(
-        (height_m, tilt_deg, view_deg), rel=1e-6
-    )
+    found = (seen.height_m, seen.tilt_deg, seen.view_deg)
+    assert found == pytest.approx((height_m, tilt_deg, view_deg), rel=1e-6)
     assert seen.fits
 
 
@@ -113,9 +112,7 @@ def test_what_says_nothing_is_refused() -> None:
 
 
 def _config(folder: Path, **camera: object) -> Path:
-    return write_config(
-        folder, cameras=[{"id": "cam-1", "url": "rtsp://camera/1", **camera}], broker_port=1883
-    )
+    return write_config(folder, cameras=[{"id": "cam-1", "url": "rtsp://camera/1", **camera}])
 
 
 @pytest.fixture
@@ -125,19 +122,14 @@ def picture(tmp_path: Path) -> Path:
     return path
 
 
-def test_show_draws_a_grid_and_names_the_height(
-    tmp_path: Path, picture: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    points = [[round(x, 4), round(y, 4)] for x, y in GROUND.points]
-    config = _config(tmp_path, ground={"points": points, "rectangle_m": [4, 12], "bearing_deg": 30})
-    out = tmp_path / "grid.jpg"
-    assert (
-        main(
-            ["ground", "show", "cam-1", "--config", str(config), "--picture", str(picture), "--out", str(out)]
-        )
-        == 0
-    )
-    shown = capsys.readouterr().out
+MARKS = {"points": [[round(x, 4), round(y, 4)] for x, y in GROUND.points], "rectangle_m": [4, 12]}
+
+
+def test_show_draws_a_grid_and_names_the_height(tmp_path: Path, picture: Path) -> None:
+    config, out = _config(tmp_path, ground=MARKS | {"bearing_deg": 30}), tmp_path / "grid.jpg"
+    options = ("--config", config, "--picture", picture, "--out", out)
+    code, shown, _ = edge_agent("ground", "show", "cam-1", *options)
+    assert code == 0
     assert "hangs 6.0 m above the road, looks 25 degrees down, and sees 80 degrees wide" in shown
     drawn = cv2.imread(str(out))
     assert drawn is not None
@@ -150,15 +142,10 @@ def test_show_takes_a_picture_of_the_camera_without_its_private_areas(tmp_path: 
     for _ in range(6):
         writer.write(np.full((360, 640, 3), 200, np.uint8))
     writer.release()
-    points = [[round(x, 4), round(y, 4)] for x, y in GROUND.points]
-    config = _config(
-        tmp_path,
-        url=str(clip),
-        ground={"points": points, "rectangle_m": [4, 12]},
-        privacy_masks=[[[0, 0], [0.2, 0], [0.2, 0.1], [0, 0.1]]],
-    )
+    private = [[[0, 0], [0.2, 0], [0.2, 0.1], [0, 0.1]]]
+    config = _config(tmp_path, url=str(clip), ground=MARKS, privacy_masks=private)
     out = tmp_path / "grid.jpg"
-    assert main(["ground", "show", "cam-1", "--config", str(config), "--out", str(out)]) == 0
+    assert edge_agent("ground", "show", "cam-1", "--config", config, "--out", out)[0] == 0
     drawn = cv2.imread(str(out))
     assert drawn is not None
     assert drawn[10:30, 2:120].max() < 40, "below the line of the horizon"
@@ -172,33 +159,21 @@ def test_show_takes_a_picture_of_the_camera_without_its_private_areas(tmp_path: 
         ("estimate", ("--days", "9999999999"), "at most"),
     ],
 )
-def test_absurd_numbers_are_refused(
-    capsys: pytest.CaptureFixture[str], action: str, option: tuple[str, str], says: str
-) -> None:
+def test_absurd_numbers_are_refused(action: str, option: tuple[str, str], says: str) -> None:
     needed = ("--out", "x.jpg") if action == "show" else ("--view-deg", "87")
-    with pytest.raises(SystemExit):
-        main(["ground", action, "cam-1", *needed, *option])
-    assert says in capsys.readouterr().err
+    code, _, err = edge_agent("ground", action, "cam-1", *needed, *option)
+    assert (code, says in err) == (EX_USAGE, True)
 
 
+@pytest.mark.parametrize(
+    ("camera", "says"), [("cam-1", "docs/guide/ground.md"), ("cam-9", "there are: cam-1")]
+)
 def test_show_without_a_ground_plane_says_what_to_do(
-    tmp_path: Path, picture: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, picture: Path, camera: str, says: str
 ) -> None:
-    argv = [
-        "ground",
-        "show",
-        "cam-1",
-        "--config",
-        str(_config(tmp_path)),
-        "--picture",
-        str(picture),
-        "--out",
-        "x.jpg",
-    ]
-    assert main(argv) == EX_USAGE
-    assert "docs/guide/ground.md" in capsys.readouterr().err
-    assert main([*argv[:2], "cam-9", *argv[3:]]) == EX_USAGE
-    assert "there are: cam-1" in capsys.readouterr().err
+    options = ("--config", _config(tmp_path), "--picture", picture, "--out", "x.jpg")
+    code, _, err = edge_agent("ground", "show", camera, *options)
+    assert (code, says in err) == (EX_USAGE, True)
 
 
 def _stored(ruler: Ruler, number: int) -> Passage:
@@ -218,27 +193,15 @@ def _stored(ruler: Ruler, number: int) -> Passage:
     )
 
 
-def test_an_estimate_is_printed_as_a_drop_in_and_changes_nothing(
-    tmp_path: Path, picture: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_estimate_is_printed_as_a_drop_in_and_changes_nothing(tmp_path: Path, picture: Path) -> None:
     config = _config(tmp_path)
     rows = store(tmp_path / "state", HandClock(mono=1030.0))
     rows.write([_stored(each, n) for n, each in enumerate(_rulers(CAMERA, 120))], synced=True)
     rows.close()
     before = config.read_text()
-    argv = [
-        "ground",
-        "estimate",
-        "cam-1",
-        "--config",
-        str(config),
-        "--picture",
-        str(picture),
-        "--days",
-        "40000",
-    ]
-    assert main([*argv, "--view-deg", "80"]) == 0
-    text = capsys.readouterr().out
+    argv = ("ground", "estimate", "cam-1", "--config", config, "--picture", picture, "--view-deg", "80")
+    code, text, _ = edge_agent(*argv, "--days", "40000")
+    assert code == 0
     assert "lengths may be wrong by" in text
     assert config.read_text() == before
     (tmp_path / "conf.d").mkdir()
@@ -249,5 +212,5 @@ def test_an_estimate_is_printed_as_a_drop_in_and_changes_nothing(
     seen = camera_of(GroundPlane(ground.points, ground.metres), ASPECT)
     assert seen is not None
     assert seen.height_m == pytest.approx(6.0, rel=0.2)
-    assert main([*argv, "--view-deg", "80", "--lane", "0.3,0.8,0.6,0.8"]) == EX_USAGE
-    assert main([*argv[:-1], "0.0001", "--view-deg", "80"]) == EX_FAILED, "no passages in so few days"
+    assert edge_agent(*argv, "--days", "40000", "--lane", "0.3,0.8,0.6,0.8")[0] == EX_USAGE
+    assert edge_agent(*argv, "--days", "0.0001")[0] == EX_FAILED, "no passages in so few days"

@@ -51,7 +51,7 @@ Reports = dict[str, tuple[list[TimedReport], list[TimedReport]]]
 def both(folder: Path, street: Street, seconds: float) -> Reports:
     """Live and rehearsed reports of a street that begins at noon, by rule."""
     camera = {"id": "cam-1", "url": str(folder), "rules": RULES, **CAMERA}
-    settings = load(write_config(folder, cameras=[camera], broker_port=1883))
+    settings = load(write_config(folder, cameras=[camera]))
     access = DetectorAccess(InlineInference(Reader(street.things)), budget_of(settings.detector, ("cam-1",)))
     passages: list[Passage] = []
     gateway = settings.gateway

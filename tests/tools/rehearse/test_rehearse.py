@@ -62,7 +62,7 @@ def crossing(number: int, at: datetime, *, speed: float = 1.0, **fields: object)
 
 def stored(folder: Path, passages: Sequence[Passage], *, synced: bool = True) -> Path:
     """Write a configuration and rows, whose monotonic time 0 is on Monday. Returns the configuration."""
-    config = write_config(folder, cameras=[CAMERA], broker_port=1883)
+    config = write_config(folder, cameras=[CAMERA])
     rows = store(folder / "state", HandClock(0.0, MONDAY.astimezone(UTC)), max_age_days=30)
     rows.write(passages, synced=synced)
     rows.close()
@@ -195,7 +195,7 @@ def test_no_row_ends_a_rehearsal(
     rows: list[tuple[float, float, list[tuple[float, float]]]],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    config = write_config(tmp_path_factory.mktemp("config"), cameras=[CAMERA], broker_port=1883)
+    config = write_config(tmp_path_factory.mktemp("config"), cameras=[CAMERA])
     plan = RehearsalPlan("cam-1", rule(config, written), None, MONDAY, MONDAY, SITE, frozenset(), fps=1.0)
     passages = [stored_passage(n, *row) for n, row in enumerate(sorted(rows, key=lambda row: row[0]))]
     rehearsal = Rehearsal(plan)
@@ -260,9 +260,7 @@ def test_its_json_matches_its_schema(tmp_path: Path) -> None:
         (("cam-1",), "rules: [{id: a, kind: loitering, zone: yard}]\nurl: x\n", 78, "drafted rule is"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_said(
-    tmp_path: Path, words: tuple[str, ...], text: str, code: int, says: str
-) -> None:
+def test_mistakes_are_said(tmp_path: Path, words: tuple[str, ...], text: str, code: int, says: str) -> None:
     config = stored(tmp_path, [])
     draft = tmp_path / "draft.yaml"
     draft.write_text(text)
@@ -272,7 +270,7 @@ def test_what_is_wrong_is_said(
 
 
 def test_a_draft_does_not_inherit_from_the_rule_in_force_and_may_bring_its_zone(tmp_path: Path) -> None:
-    config = write_config(tmp_path, cameras=[CAMERA], broker_port=1883)
+    config = write_config(tmp_path, cameras=[CAMERA])
     gate = {"polygon": [[0.0, 0.0], [0.2, 0.0], [0.2, 1.0]]}
     drafted = {"zones": {"gate": gate}, "rules": [{"id": "yard", "kind": "zone-intrusion", "zone": "gate"}]}
     draft = rule(config, drafted)
@@ -281,7 +279,7 @@ def test_a_draft_does_not_inherit_from_the_rule_in_force_and_may_bring_its_zone(
 
 
 def test_without_passages_it_says_so(tmp_path: Path) -> None:
-    config = write_config(tmp_path, cameras=[CAMERA], broker_port=1883)
+    config = write_config(tmp_path, cameras=[CAMERA])
     draft = tmp_path / "draft.yaml"
     draft.write_text(json.dumps(RULE))
     code, out, err = edge_agent("rehearse", "cam-1", "--rule", draft, "--config", config)

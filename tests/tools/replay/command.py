@@ -23,9 +23,7 @@ def replayed(
     folder: Path, clip: Path, camera: Mapping[str, Any], *options: str, detector: str | Path = WALKER_MODEL
 ) -> list[dict[str, Any]]:
     """Run the replay and return its events."""
-    config = write_config(
-        folder, cameras=[{"id": "cam-1", "url": str(clip), **camera}], broker_port=1883, detector=detector
-    )
+    config = write_config(folder, cameras=[{"id": "cam-1", "url": str(clip), **camera}], detector=detector)
     code, out, err = edge_agent("replay", "--config", config, "--camera", "cam-1", clip, *options)
     assert code == 0, err
     events = [json.loads(line) for line in out.splitlines()]

@@ -67,9 +67,7 @@ GATE_AT_NIGHT = {
 GATE = {"gate": {"polygon": [[0.4, 0.6], [0.7, 0.6], [0.7, 1.0], [0.4, 1.0]]}}
 
 
-def test_who_walks_through_the_gate_at_night_is_an_alarm_with_start_and_end(
-    walker: Path, tmp_path: Path
-) -> None:
+def test_who_walks_through_the_gate_at_night_is_an_alarm_with_an_end(walker: Path, tmp_path: Path) -> None:
     camera = {"zones": GATE, "rules": [GATE_AT_NIGHT]}
     events = replayed(tmp_path, walker, camera, "--start", "2026-11-24T23:00:00+07:00")
     start, end = (event for event in events if event["type"].endswith("zone-intrusion.v1"))

@@ -34,7 +34,7 @@ def clip(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def config(folder: Path, clip: Path) -> Path:
-    return write_config(folder, cameras=[file_camera(clip)], broker_port=1883)
+    return write_config(folder, cameras=[file_camera(clip)])
 
 
 def as_process(config: Path, *words: str | Path) -> list[dict[str, Any]]:
@@ -75,7 +75,7 @@ def test_the_same_file_gives_the_same_events(config: Path, clip: Path) -> None:
 def test_the_speed_of_the_machine_decides_nothing(clip: Path, tmp_path: Path) -> None:
     def tracks(**budget: float) -> str:
         detector = {"model": str(WALKER_MODEL), **budget}
-        config = write_config(tmp_path, cameras=[file_camera(clip)], broker_port=1883)
+        config = write_config(tmp_path, cameras=[file_camera(clip)])
         settings = json.loads(config.read_text())
         config.write_text(json.dumps(settings | {"detector": detector}))
         replay(config, clip, "--mot", tmp_path / "mot.txt")
@@ -134,13 +134,9 @@ def test_annotated_video_shows_every_analysed_frame(config: Path, clip: Path, tm
     assert max(green) > 200, "a confirmed person has a green box"
 
 
-def test_what_is_private_is_black_in_the_annotated_video_too(
-    config: Path, clip: Path, tmp_path: Path
-) -> None:
+def test_private_areas_are_black_in_the_annotated_video_too(config: Path, clip: Path, tmp_path: Path) -> None:
     left_half = [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]
-    private = write_config(
-        tmp_path, cameras=[file_camera(clip) | {"privacy_masks": [left_half]}], broker_port=1883
-    )
+    private = write_config(tmp_path, cameras=[file_camera(clip) | {"privacy_masks": [left_half]}])
     replay(private, clip, "--annotate", tmp_path / "out.mp4")
     with av.open(str(tmp_path / "out.mp4")) as container:
         first = next(container.decode(video=0)).to_ndarray(format="bgr24")  # the empty view
@@ -164,9 +160,7 @@ def test_what_is_private_is_black_in_the_annotated_video_too(
         (["{clip}", "--annotate", "/nowhere/out.mp4"], "/nowhere/out.mp4: cannot be written"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_one_line(
-    config: Path, clip: Path, words: list[str], reported: str
-) -> None:
+def test_a_refusal_is_said_in_one_line(config: Path, clip: Path, words: list[str], reported: str) -> None:
     given = [word.format(config=config, clip=clip) for word in words]
     code, _, err = edge_agent("replay", "--config", config, "--camera", "cam-1", *given)
     assert code == 1

@@ -12,13 +12,7 @@ from typing import Any
 
 import pytest
 
-from edge_agent.cameras.build import (
-    DetectorAccess,
-    PipelineContext,
-    budget_of,
-    build_pipeline,
-    change_rules,
-)
+from edge_agent.cameras.build import DetectorAccess, PipelineContext, budget_of, build_pipeline, change_rules
 from edge_agent.config.loader import load
 from edge_agent.config.model.settings import Settings
 from edge_agent.detection.worker import InlineInference
@@ -50,7 +44,7 @@ def reported(
     report = {"objects": objects, "counts_s": counts_s, "snapshots": "none"}
     camera: dict[str, object] = {"id": "cam-1", "url": str(folder), "report": report, "zones": ROAD}
     camera |= {"rules": list(rules), **places}
-    settings = load(write_config(folder, cameras=[camera], broker_port=1883))
+    settings = load(write_config(folder, cameras=[camera]))
     out = io.StringIO()
     pipeline = build_pipeline(settings.cameras[0], context(settings, street, out), "t")
     for frame in street.frames(seconds, NOON):
@@ -177,7 +171,7 @@ def test_a_line_that_is_added_while_a_car_passes_is_part_of_its_turn(tmp_path: P
     for wanted in (rules[:1], rules):
         camera = {"id": "cam-1", "url": str(tmp_path), "lines": lines, "rules": wanted}
         camera["report"] = {"counts_s": 0}
-        found.append(load(write_config(tmp_path, cameras=[camera], broker_port=1883)))
+        found.append(load(write_config(tmp_path, cameras=[camera])))
     one_line, two_lines = found
     street, out = Street(Thing("car", along((1, -0.1, 0.6), (9, 1.1, 0.6)), CAR)), io.StringIO()
     site = context(one_line, street, out)

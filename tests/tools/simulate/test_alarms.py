@@ -20,12 +20,7 @@ from edge_agent import config
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.delivery import Media
 from edge_agent.tools.simulate.alarm_rules import configured_rules, make_alarm
-from edge_agent.tools.simulate.command_responder import (
-    DrawnEvent,
-    DrawnFiles,
-    drawn_actions,
-    make_dispatcher,
-)
+from edge_agent.tools.simulate.command_responder import DrawnEvent, DrawnFiles, drawn_actions, make_dispatcher
 from edge_agent.tools.simulate.drawn_street import draw_clip, draw_picture
 from edge_agent.tools.simulate.event_generator import DAY_S, SimulatedDay
 from edge_agent.wire.topics import DownKind, DownMessage
@@ -69,7 +64,7 @@ def test_rules_are_those_of_an_agent_and_the_console_reads_their_names(tmp_path:
     result = configured_rules("sim-001", CAMERAS, HASH)
     own = msgspec.to_builtins(result.cameras["cam-1"])
     camera = {"id": "cam-1", "url": str(tmp_path / "clip.mp4"), **own}
-    config.load(write_config(tmp_path, cameras=[camera], broker_port=1883, detector="none"))
+    config.load(write_config(tmp_path, cameras=[camera], detector="none"))
     read = parse_camera_rules(msgspec.json.encode(result), "cam-1")
     assert read is not None
     shown = {each["id"]: read.rule(each["id"]) for each in own["rules"]}

@@ -83,9 +83,7 @@ OUTAGE = WardOutage(at_s=0.0, for_s=2.0, ward="de-tham")
     [((CUT,), "end_stop", "power_on"), ((OUTAGE,), "pull_cable", "plug_in")],
     indirect=["player"],
 )
-def test_a_fault_that_has_begun_is_waited_for(
-    player: GatewayRunner, gateway: Told, began: str, over: str
-) -> None:
+def test_a_fault_once_begun_is_awaited(player: GatewayRunner, gateway: Told, began: str, over: str) -> None:
     wait_until(lambda: began in gateway.words, PATIENCE_S, "the fault")
     player.drain()
     wait_until(lambda: player.settled, PATIENCE_S + Scenario().boot_s, "the end of the fault")

@@ -106,9 +106,7 @@ faults:
 """
 
 
-def test_outages_power_cuts_and_restarts_lose_nothing(
-    broker: Mosquitto, centre: Centre, tmp_path: Path
-) -> None:
+def test_outages_cuts_and_restarts_lose_nothing(broker: Mosquitto, centre: Centre, tmp_path: Path) -> None:
     scenario = tmp_path / "faults.yaml"
     scenario.write_text(FAULTS)
     with Subscriber(broker.port, "tb/v1/+/+/up/state", client_id="other") as other:

@@ -42,7 +42,7 @@ def walker_camera(folder: Path) -> Iterator[Path]:
     """Yield a configuration with a real RTSP camera."""
     clip = walking_clip(folder / "walker.mp4", empty_s=1.0, tail_s=0.5)
     with RtspServer({"/s": clip}) as server:
-        yield write_config(folder, cameras=[CAMERA | {"url": server.url("/s")}], broker_port=1883)
+        yield write_config(folder, cameras=[CAMERA | {"url": server.url("/s")}])
 
 
 @contextmanager

@@ -32,7 +32,7 @@ def test_it_says_where_and_ends_with_ctrl_c(tmp_path: Path) -> None:
 
 
 def test_a_camera_that_is_not_there(tmp_path: Path) -> None:
-    config = write_config(tmp_path, cameras=[CAMERA | {"url": "rtsp://127.0.0.1:9/s"}], broker_port=1883)
+    config = write_config(tmp_path, cameras=[CAMERA | {"url": "rtsp://127.0.0.1:9/s"}])
     with AgentProcess(config, "cam-9", command=COMMAND) as doctor:
         assert doctor.process.wait(60) == 1
     assert "--aim cam-9: cấu hình không có camera này; đang có: cam-1" in doctor.log
