@@ -67,6 +67,11 @@ class Commissioning:
     def record(self) -> ClaimRecord:
         return self._store.record
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a step is being done, also one that another phone or an earlier page began."""
+        return self._steps.locked()
+
     def _site_of_record(self) -> BundleSite | None:
         claim = self.record.claim
         if claim is None or self.record.state in FREE:

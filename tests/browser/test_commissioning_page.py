@@ -123,6 +123,14 @@ def test_a_technician_commissions_a_site(
         held, put = threading.Event(), PaperFiles.put_verdict
         monkeypatch.setattr(PaperFiles, "put_verdict", lambda *each: (held.wait(30), put(*each)))
         phone.run("document.getElementById('examine').click()")
+        phone.wait_until("document.getElementById('status').textContent.startsWith('Đang kiểm tra')")
+        phone.open(url)
+        phone.wait_until("document.getElementById('status')?.textContent.includes('đang thực hiện')")
+        assert phone.run("document.getElementById('examine').disabled"), "it would only be refused"
+        held.set()
+        phone.wait_until("!document.getElementById('examine').disabled")
+        held.clear()
+        phone.run("document.getElementById('examine').click()")
         sign(phone)
         phone.wait_until("document.getElementById('photo-label').textContent.startsWith('Ảnh sẽ được lưu')")
         held.set()

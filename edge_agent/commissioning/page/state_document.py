@@ -42,6 +42,7 @@ def state_document(steps: Commissioning, uplink: Bilingual | None) -> dict[str, 
         "uplink": texts(uplink),
         "network": steps.box.network.is_available,
         "synced": steps.box.synced(),
+        "busy": steps.is_busy,
         "site": None if site is None else _site(site, steps.location),
         "cameras": []
         if found is None

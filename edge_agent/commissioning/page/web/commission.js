@@ -6,7 +6,7 @@ let state = null, working = "", differ = false;
 let fault = null, // gives the sentence about what went wrong, in the language of the page
   did = "", // the step that was done, if the page has a sentence for it
   photoWaits = false;
-const gone = () => w.gone, lost = () => w.lost;
+const gone = () => w.gone, lost = () => w.lost, busy = () => w.busy;
 
 function item(text, kind, more) {
   const line = document.createElement("li");
@@ -50,7 +50,7 @@ async function send(path, body, name) {
     if (answer.status === 403) location.reload();
     const found = await answer.json();
     if (found.error && path === "/examine") state.verdict = null; // a former one would stand below the error
-    if (found.error) complain(() => found.error[lang]);
+    if (found.error) complain(found.code === "busy" ? busy : () => found.error[lang]);
     else if (path !== "/near") state = found;
     if (!found.error && w.did[name]) did = name;
     return found.error ? null : found;
@@ -60,7 +60,6 @@ async function send(path, body, name) {
   } finally {
     working = "";
     show();
-    if (did) at("status").scrollIntoView({ block: "center" });
   }
 }
 
@@ -78,7 +77,7 @@ async function poll() {
       if (answer.status === 403) location.reload();
       const found = await answer.json();
       if (!working) state = found;
-      if (fault === gone) complain(null);
+      if (fault === gone || (fault === busy && !found.busy)) complain(null);
       show();
     } catch {
       if (fault !== gone && fault !== lost) complain(gone); // once: it scrolls the page
@@ -93,8 +92,8 @@ function isFree() {
 
 function show() {
   if (!state) return;
-  at("status").textContent = working ? w.working[working] : did ? w.did[did] : "";
-  for (const button of document.querySelectorAll("main button")) button.disabled = Boolean(working);
+  at("status").textContent = working ? w.working[working] : state.busy ? w.busy : did ? w.did[did] : "";
+  for (const button of document.querySelectorAll("main button")) button.disabled = Boolean(working || state.busy);
   at("serial").textContent = w.serial(state.serial);
   at("words").textContent = state.words;
   at("clock").hidden = state.synced;

@@ -20,7 +20,7 @@ const WORDS = {
     noPhoto: "Không đọc được ảnh này. Hãy chụp lại.",
     signature: "Chữ ký", "sign-here": "Ký bằng ngón tay vào khung dưới đây.", clear: "Xóa chữ ký",
     noSignature: "Chưa có chữ ký.", "signed-by": "Họ tên người ký", finish: "Hoàn thành",
-    network: "Mạng và thẻ SIM", apn: "APN của nhà mạng (để trống nếu không đổi)", pin: "Mã PIN của SIM (nếu có)",
+    network: "Mạng và thẻ SIM", apn: "APN của nhà mạng (để trống nếu không đổi)", pin: "Mã PIN của SIM (nếu có, nhập cùng APN)",
     address: "Địa chỉ IP tĩnh, ví dụ 10.0.0.9/24 (để trống nếu dùng DHCP)", router: "Địa chỉ bộ định tuyến",
     "network-set": "Áp dụng cấu hình mạng",
     undo: "Hủy: thiết bị không ở điểm này", undoSure: "Hủy việc lắp đặt tại điểm này?",
@@ -45,6 +45,7 @@ const WORDS = {
     gone: "Mất kết nối với thiết bị. Trang tự thử lại.",
     lost: "Mất kết nối với thiết bị khi đang thực hiện bước này. Chờ trang kết nối lại, xem kết quả, nếu chưa xong thì làm lại.",
     refused: "Thiết bị không nhận được dữ liệu vừa gửi. Hãy tải lại trang rồi làm lại bước này.",
+    busy: "Thiết bị đang thực hiện bước trước. Hãy chờ…",
     did: { network: "Đã áp dụng cấu hình mạng." },
   },
   en: {
@@ -66,7 +67,7 @@ const WORDS = {
     noPhoto: "This photo cannot be read. Take another one.",
     signature: "Signature", "sign-here": "Sign with a finger in this frame.", clear: "Clear the signature",
     noSignature: "There is no signature yet.", "signed-by": "Name of who signs", finish: "Finish",
-    network: "Network and SIM card", apn: "APN of the operator (empty: unchanged)", pin: "PIN of the SIM card (if any)",
+    network: "Network and SIM card", apn: "APN of the operator (empty: unchanged)", pin: "PIN of the SIM card (if any, with the APN)",
     address: "Static address, such as 10.0.0.9/24 (empty: DHCP)", router: "Address of the router",
     "network-set": "Set the network",
     undo: "Undo: the box is not at this site", undoSure: "Undo the commissioning at this site?",
@@ -91,6 +92,7 @@ const WORDS = {
     gone: "The box cannot be reached. The page tries again.",
     lost: "The connection to the box was lost during this step. Wait for the page to connect again, see what was done, and repeat the step if it was not.",
     refused: "The box does not accept what was sent. Load the page again, then repeat this step.",
+    busy: "The box is still doing the last step. Please wait…",
     did: { network: "The network was set." },
   },
 };
