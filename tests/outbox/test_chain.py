@@ -103,9 +103,7 @@ ACTS = st.lists(
 
 @settings(max_examples=30, deadline=None)
 @given(ACTS)
-def test_the_chain_holds_through_deliveries_losses_restarts_crashes_and_memory(
-    acts: list[tuple[Any, ...]],
-) -> None:
+def test_the_chain_holds_over_deliveries_losses_restarts_crashes_memory(acts: list[tuple[Any, ...]]) -> None:
     listener, clock = Listener(), HandClock()
     with tempfile.TemporaryDirectory() as root:
         folder, generation = Path(root) / "0", 0

@@ -209,31 +209,27 @@ def test_what_is_new_goes_whatever_waits_to_go_again(tmp_path: Path) -> None:
         assert [e.sequence for e in outbox.pending(10, max_resends=3)] == [5, 1, 2, 6]
 
 
-def test_all_deferred_events_can_be_rescheduled(tmp_path: Path) -> None:
-    clock = HandClock()
-    with outbox_in(tmp_path, clock) as outbox:
-        appended(outbox, *MIXED)
-        send(outbox)
-        outbox.reschedule(clock.mono + 60, hold_back=True)
-        assert sequences(outbox) == []
-        clock.advance(60)
-        assert sequences(outbox) == [2, 5, 3, 1, 4, 6]
+def test_all_deferred_events_can_be_rescheduled(outbox: EventOutbox, clock: HandClock) -> None:
+    appended(outbox, *MIXED)
+    send(outbox)
+    outbox.reschedule(clock.mono + 60, hold_back=True)
+    assert sequences(outbox) == []
+    clock.advance(60)
+    assert sequences(outbox) == [2, 5, 3, 1, 4, 6]
 
 
-def test_what_would_come_sooner_need_not_wait_for_the_rest(tmp_path: Path) -> None:
-    clock = HandClock()
-    with outbox_in(tmp_path, clock) as outbox:
-        appended(outbox, *MIXED)
-        send(outbox, limit=2)
-        send(outbox, limit=4, rest_until_mono=clock.mono + 30)
-        outbox.reschedule(clock.mono + 60, hold_back=False)
-        clock.advance(30)
-        soon = [3, 1, 4, 6]
-        assert sequences(outbox) == soon
-        for event in outbox.pending(10):
-            outbox.unconfirmed(*event.key, 1e9)
-        clock.advance(30)
-        assert sequences(outbox) == [2, 5]
+def test_what_would_come_sooner_need_not_wait_for_the_rest(outbox: EventOutbox, clock: HandClock) -> None:
+    appended(outbox, *MIXED)
+    send(outbox, limit=2)
+    send(outbox, limit=4, rest_until_mono=clock.mono + 30)
+    outbox.reschedule(clock.mono + 60, hold_back=False)
+    clock.advance(30)
+    soon = [3, 1, 4, 6]
+    assert sequences(outbox) == soon
+    for event in outbox.pending(10):
+        outbox.unconfirmed(*event.key, 1e9)
+    clock.advance(30)
+    assert sequences(outbox) == [2, 5]
 
 
 def test_a_picture_follows_when_its_event_is_confirmed_and_stays_until_it_is_named(tmp_path: Path) -> None:
@@ -255,22 +251,20 @@ def test_a_picture_follows_when_its_event_is_confirmed_and_stays_until_it_is_nam
         assert media.media_id == "early"
 
 
-def test_health_tells_how_many_are_unconfirmed_and_for_how_long(tmp_path: Path) -> None:
-    clock = HandClock()
-    with outbox_in(tmp_path, clock) as outbox:
-        epoch = appended(outbox, *[Severity.INFO] * 3)
-        send(outbox, limit=2)
-        clock.advance(70)
-        appended(outbox, Severity.ALARM)
-        stats = outbox.stats()
-        assert (stats.depth, stats.unconfirmed, stats.oldest_unconfirmed_s) == (4, 2, 70.0)
-        outbox.confirmed(epoch, 3, [])
-        stats = outbox.stats()
-        assert (stats.depth, stats.unconfirmed, stats.oldest_unconfirmed_s) == (2, 0, 0.0)
-        clock.advance(5)
-        outbox.maintain()
-        stats = outbox.stats()
-        assert (stats.depth, stats.unconfirmed, stats.oldest_s) == (2, 0, 75.0)
+def test_health_tells_how_many_are_unconfirmed_and_how_long(outbox: EventOutbox, clock: HandClock) -> None:
+    epoch = appended(outbox, *[Severity.INFO] * 3)
+    send(outbox, limit=2)
+    clock.advance(70)
+    appended(outbox, Severity.ALARM)
+    stats = outbox.stats()
+    assert (stats.depth, stats.unconfirmed, stats.oldest_unconfirmed_s) == (4, 2, 70.0)
+    outbox.confirmed(epoch, 3, [])
+    stats = outbox.stats()
+    assert (stats.depth, stats.unconfirmed, stats.oldest_unconfirmed_s) == (2, 0, 0.0)
+    clock.advance(5)
+    outbox.maintain()
+    stats = outbox.stats()
+    assert (stats.depth, stats.unconfirmed, stats.oldest_s) == (2, 0, 75.0)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import pytest
 from edge_agent.core.delivery import Loss, OpenEvent, Stamp, StoredEvent
 from edge_agent.core.errors import OutboxError
 from edge_agent.core.model import Severity
+from edge_agent.outbox import EventOutbox
 from edge_agent.outbox.backlog import MAX_DEFERRED, RESEND_ALL_AFTER_S, Backlog
 from edge_agent.outbox.numbering import Rank, row_id
 from edge_agent.outbox.sqlite.disk import DiskStore
@@ -31,30 +32,27 @@ def test_sequences_run_without_a_gap_and_over_restarts(tmp_path: Path) -> None:
     assert (then.sequence, then.epoch) == (4, first[0].epoch)
 
 
-def test_of_events_appended_together_only_the_one_that_cannot_be_encoded_is_missing(tmp_path: Path) -> None:
+def test_of_events_appended_together_only_one_that_cannot_be_encoded_is_missing(outbox: EventOutbox) -> None:
     def fail(stamp: Stamp) -> bytes:
         raise ValueError("cannot be encoded")
 
-    with outbox_in(tmp_path) as outbox:
-        assert [stamp and stamp.sequence for stamp in outbox.append_all([draft(), draft()])] == [1, 2]
-        with pytest.raises(ValueError, match="cannot be encoded"):
-            outbox.append_all([draft(), replace(draft(), encode=fail), draft()])
-        assert sequences(outbox) == [1, 2, 3, 4]
+    assert [stamp and stamp.sequence for stamp in outbox.append_all([draft(), draft()])] == [1, 2]
+    with pytest.raises(ValueError, match="cannot be encoded"):
+        outbox.append_all([draft(), replace(draft(), encode=fail), draft()])
+    assert sequences(outbox) == [1, 2, 3, 4]
 
 
-def test_an_event_is_found_after_nothing_was_found(tmp_path: Path) -> None:
-    with outbox_in(tmp_path) as outbox:
-        for count in (1, 2):
-            outbox.pending(10)
-            outbox.append(draft())
-            assert len(outbox.pending(10)) == count
+def test_an_event_is_found_after_nothing_was_found(outbox: EventOutbox) -> None:
+    for count in (1, 2):
+        outbox.pending(10)
+        outbox.append(draft())
+        assert len(outbox.pending(10)) == count
 
 
-def test_order_is_by_priority_then_oldest_first(tmp_path: Path) -> None:
-    with outbox_in(tmp_path) as outbox:
-        for severity in (Severity.INFO, Severity.WARNING, Severity.ALARM, Severity.INFO, Severity.ALARM):
-            outbox.append(draft(severity=severity))
-        assert sequences(outbox) == [3, 5, 2, 1, 4]
+def test_order_is_by_priority_then_oldest_first(outbox: EventOutbox) -> None:
+    for severity in (Severity.INFO, Severity.WARNING, Severity.ALARM, Severity.INFO, Severity.ALARM):
+        outbox.append(draft(severity=severity))
+    assert sequences(outbox) == [3, 5, 2, 1, 4]
 
 
 def test_an_event_is_given_until_it_is_delivered_and_not_after_a_restart(tmp_path: Path) -> None:
@@ -69,22 +67,19 @@ def test_an_event_is_given_until_it_is_delivered_and_not_after_a_restart(tmp_pat
         assert sequences(outbox) == [2]
 
 
-def test_those_in_flight_can_be_left_out(tmp_path: Path) -> None:
-    with outbox_in(tmp_path) as outbox:
-        append(outbox, 5)
-        in_flight = {event.key for event in outbox.pending(2)}
-        assert [event.sequence for event in outbox.pending(2, in_flight)] == [3, 4]
+def test_those_in_flight_can_be_left_out(outbox: EventOutbox) -> None:
+    append(outbox, 5)
+    in_flight = {event.key for event in outbox.pending(2)}
+    assert [event.sequence for event in outbox.pending(2, in_flight)] == [3, 4]
 
 
-def test_a_deferred_event_does_not_block_new_ones_and_comes_back(tmp_path: Path) -> None:
-    clock = HandClock()
-    with outbox_in(tmp_path, clock) as outbox:
-        old = outbox.append(draft())
-        outbox.deferred(old.sequence, old.epoch, clock.mono + 60)
-        outbox.append(draft())
-        assert sequences(outbox) == [2]
-        clock.advance(60)
-        again = outbox.pending(10)
+def test_a_deferred_event_blocks_no_new_ones_and_comes_back(outbox: EventOutbox, clock: HandClock) -> None:
+    old = outbox.append(draft())
+    outbox.deferred(old.sequence, old.epoch, clock.mono + 60)
+    outbox.append(draft())
+    assert sequences(outbox) == [2]
+    clock.advance(60)
+    again = outbox.pending(10)
     assert [(event.sequence, event.attempts) for event in again] == [(1, 1), (2, 0)]
 
 
@@ -106,13 +101,12 @@ def test_a_huge_deferred_backlog_comes_back_together_and_new_events_go_at_once()
     assert list(backlog.fresh(Rank.INFO, rows)) == stored[-1:]
 
 
-def test_unknown_events_and_epochs_are_ignored(tmp_path: Path) -> None:
-    with outbox_in(tmp_path) as outbox:
-        stamp = outbox.append(draft())
-        outbox.delivered(99, stamp.epoch)
-        outbox.delivered(1, "another")
-        outbox.deferred(99, stamp.epoch, 1e9)
-        assert sequences(outbox) == [1]
+def test_unknown_events_and_epochs_are_ignored(outbox: EventOutbox) -> None:
+    stamp = outbox.append(draft())
+    outbox.delivered(99, stamp.epoch)
+    outbox.delivered(1, "another")
+    outbox.deferred(99, stamp.epoch, 1e9)
+    assert sequences(outbox) == [1]
 
 
 def test_an_unforeseen_failure_reaches_every_appender_and_blocks_none(tmp_path: Path) -> None:
@@ -126,20 +120,18 @@ def test_an_unforeseen_failure_reaches_every_appender_and_blocks_none(tmp_path: 
         assert (stats.depth, stats.shed) == (stats.sequence, 0)
 
 
-def test_the_publisher_hears_of_every_append_after_its_commit(tmp_path: Path) -> None:
-    with outbox_in(tmp_path) as outbox:
-        outbox.append(draft())
-        assert outbox.wait_for_work(0)
-        assert sequences(outbox) == [1]
-        assert not outbox.wait_for_work(0)
+def test_the_publisher_hears_of_every_append_after_its_commit(outbox: EventOutbox) -> None:
+    outbox.append(draft())
+    assert outbox.wait_for_work(0)
+    assert sequences(outbox) == [1]
+    assert not outbox.wait_for_work(0)
 
 
-def test_waiting_for_news_ends_with_an_append_on_another_thread(tmp_path: Path) -> None:
-    with outbox_in(tmp_path) as outbox:
-        appender = threading.Timer(0.05, lambda: outbox.append(draft()))
-        appender.start()
-        assert outbox.wait_for_work(10)
-        appender.join()
+def test_waiting_for_news_ends_with_an_append_on_another_thread(outbox: EventOutbox) -> None:
+    appender = threading.Timer(0.05, lambda: outbox.append(draft()))
+    appender.start()
+    assert outbox.wait_for_work(10)
+    appender.join()
 
 
 def test_a_picture_goes_after_its_event_and_leaves_with_its_file(tmp_path: Path) -> None:
@@ -193,19 +185,17 @@ def test_health_counts_what_waits_and_how_long(tmp_path: Path) -> None:
         assert outbox.stats().oldest_s == 42.0
 
 
-def test_deletions_wait_for_company(tmp_path: Path) -> None:
-    clock = HandClock()
-    with outbox_in(tmp_path, clock) as outbox:
-        stamps = append(outbox, 3, size=3000)
-        wal = tmp_path / "outbox.db-wal"
-        written = wal.stat().st_size
-        for stamp in stamps:
-            outbox.delivered(stamp.sequence, stamp.epoch)
-        assert outbox.pending(10) == []
-        assert (wal.stat().st_size, outbox.stats().depth) == (written, 0)
-        clock.advance(5)
-        outbox.maintain()
-        assert wal.stat().st_size > written
+def test_deletions_wait_for_company(tmp_path: Path, outbox: EventOutbox, clock: HandClock) -> None:
+    stamps = append(outbox, 3, size=3000)
+    wal = tmp_path / "outbox.db-wal"
+    written = wal.stat().st_size
+    for stamp in stamps:
+        outbox.delivered(stamp.sequence, stamp.epoch)
+    assert outbox.pending(10) == []
+    assert (wal.stat().st_size, outbox.stats().depth) == (written, 0)
+    clock.advance(5)
+    outbox.maintain()
+    assert wal.stat().st_size > written
 
 
 def test_the_second_agent_on_a_state_directory_is_turned_away(tmp_path: Path) -> None:
@@ -235,25 +225,22 @@ def test_an_open_event_that_nobody_can_end_is_forgotten_for_good(tmp_path: Path)
         assert outbox.left_open() == []
 
 
-def test_what_a_commit_has_just_deleted_is_not_taken_off_twice(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_a_commit_deleted_is_counted_once(monkeypatch: pytest.MonkeyPatch, outbox: EventOutbox) -> None:
     """Health once reported -23 events between a commit and the update of the queue; the centre refused it."""
-    with outbox_in(tmp_path) as outbox:
-        for number in range(30):
-            outbox.append(draft(media=picture(f"picture-{number}")))
-        deliver_all(outbox)
-        while (media := outbox.pending_media()) is not None:
-            outbox.media_delivered(media.media_id)
-        write, seen = DiskStore.write, []
+    for number in range(30):
+        outbox.append(draft(media=picture(f"picture-{number}")))
+    deliver_all(outbox)
+    while (media := outbox.pending_media()) is not None:
+        outbox.media_delivered(media.media_id)
+    write, seen = DiskStore.write, []
 
-        def and_look(*args: Any) -> list[StoredEvent]:
-            stored = write(*args)
-            with ThreadPoolExecutor(1) as other:
-                seen.append(other.submit(outbox.stats).result(10))
-            return stored
+    def and_look(*args: Any) -> list[StoredEvent]:
+        stored = write(*args)
+        with ThreadPoolExecutor(1) as other:
+            seen.append(other.submit(outbox.stats).result(10))
+        return stored
 
-        monkeypatch.setattr(DiskStore, "write", and_look)
-        outbox.append(draft())
-        assert [(stats.depth, stats.media_depth) for stats in seen] == [(1, 0)]
-        assert outbox.stats().depth == 1
+    monkeypatch.setattr(DiskStore, "write", and_look)
+    outbox.append(draft())
+    assert [(stats.depth, stats.media_depth) for stats in seen] == [(1, 0)]
+    assert outbox.stats().depth == 1

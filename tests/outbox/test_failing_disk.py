@@ -127,9 +127,7 @@ def of_a_newer_agent(path: Path) -> None:
 
 
 @pytest.mark.parametrize("spoil", [garbage, table_missing, of_a_newer_agent])
-def test_a_file_that_cannot_be_used_is_set_aside_under_a_new_epoch(
-    tmp_path: Path, spoil: Callable[[Path], None]
-) -> None:
+def test_a_useless_file_is_set_aside_under_a_new_epoch(tmp_path: Path, spoil: Callable[[Path], None]) -> None:
     with outbox_in(tmp_path) as outbox:
         old = outbox.append(draft())
     spoil(tmp_path / "outbox.db")

@@ -70,9 +70,7 @@ def test_an_event_whose_sync_fails_has_one_number_although_sqlite_finds_it_in_it
     assert sent["during"] == found["during"] == [(during.sequence, during.epoch)]
 
 
-def test_what_is_sent_while_syncs_fail_is_stored_once_when_the_disk_is_back(
-    disk: FaultyDisk, tmp_path: Path
-) -> None:
+def test_what_is_sent_while_syncs_fail_is_stored_once_afterwards(disk: FaultyDisk, tmp_path: Path) -> None:
     clock, folder = HandClock(), tmp_path / "state"
     with outbox_in(folder, clock) as outbox:
         before = outbox.append(draft("before"))
@@ -105,9 +103,7 @@ def test_the_centre_confirms_what_went_out_unsure(disk: FaultyDisk, tmp_path: Pa
 
 
 @pytest.mark.usefixtures("impatient")
-def test_events_go_on_through_memory_while_the_disk_hangs_and_are_stored_once(
-    disk: FaultyDisk, tmp_path: Path
-) -> None:
+def test_while_the_disk_hangs_events_use_memory_and_are_stored_once(disk: FaultyDisk, tmp_path: Path) -> None:
     clock, once = HandClock(), [("before", 1), ("in hand", 1), ("next", 1)]
     with outbox_in(tmp_path, clock) as outbox:
         outbox.append(draft("before"))
@@ -128,9 +124,7 @@ def test_events_go_on_through_memory_while_the_disk_hangs_and_are_stored_once(
 
 
 @pytest.mark.usefixtures("impatient")
-def test_events_that_are_appended_together_wait_once_for_a_disk_that_hangs(
-    disk: FaultyDisk, tmp_path: Path
-) -> None:
+def test_events_appended_together_wait_once_for_a_disk_that_hangs(disk: FaultyDisk, tmp_path: Path) -> None:
     with outbox_in(tmp_path) as outbox, ThreadPoolExecutor(1) as threads:
         disk.hang()
         in_hand = threads.submit(outbox.append, draft("in hand"))

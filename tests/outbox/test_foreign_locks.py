@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.outbox import EventOutbox
 from edge_agent.outbox.failover import RETRY_DISK_S
 from edge_agent.outbox.sqlite import database
 from tests.outbox.parts import HandClock, draft, outbox_in, texts
@@ -24,18 +25,15 @@ def another_program(folder: Path, statement: str) -> Iterator[sqlite3.Connection
         yield db
 
 
-def test_an_append_waits_for_a_lock_of_more_than_a_second(tmp_path: Path) -> None:
-    with outbox_in(tmp_path) as outbox:
-        before = outbox.append(draft("before"))
-        with another_program(tmp_path, "BEGIN IMMEDIATE") as db:
-            threading.Timer(1.2, db.rollback).start()
-            during = outbox.append(draft("during"))
-            assert (during.epoch, outbox.stats().degraded) == (before.epoch, None)
+def test_an_append_waits_for_a_lock_of_more_than_a_second(tmp_path: Path, outbox: EventOutbox) -> None:
+    before = outbox.append(draft("before"))
+    with another_program(tmp_path, "BEGIN IMMEDIATE") as db:
+        threading.Timer(1.2, db.rollback).start()
+        during = outbox.append(draft("during"))
+        assert (during.epoch, outbox.stats().degraded) == (before.epoch, None)
 
 
-def test_what_a_long_lock_sends_to_memory_comes_back_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_a_lock_sends_to_memory_comes_back_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.1)
     clock = HandClock()
     with outbox_in(tmp_path, clock) as outbox:

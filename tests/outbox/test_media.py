@@ -35,9 +35,7 @@ def test_pictures_given_up_in_memory_are_counted_too() -> None:
     assert (len(media), media.shed) == (2, 3)
 
 
-def test_no_event_waits_while_a_large_file_is_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_event_waits_for_a_large_file(monkeypatch: pytest.MonkeyPatch, outbox: EventOutbox) -> None:
     written, save = threading.Event(), MediaFiles.try_to_save
 
     def slowly(files: MediaFiles, media_id: str, payload: bytes) -> bool:
@@ -46,18 +44,17 @@ def test_no_event_waits_while_a_large_file_is_written(
 
     monkeypatch.setattr(MediaFiles, "try_to_save", slowly)
     large = picture("large", 3 * SYNC_BYTES)
-    with outbox_in(tmp_path) as outbox:
-        slow = threading.Thread(target=outbox.append, args=(draft(media=large),))
-        slow.start()
-        outbox.append(draft())
-        assert outbox.stats().depth == 1
-        written.set()
-        slow.join(30)
-        deliver_all(outbox)
-        found = outbox.pending_media()
-        assert found is not None
-        assert found.payload == large.payload
-        assert outbox.stats().degraded is None
+    slow = threading.Thread(target=outbox.append, args=(draft(media=large),))
+    slow.start()
+    outbox.append(draft())
+    assert outbox.stats().depth == 1
+    written.set()
+    slow.join(30)
+    deliver_all(outbox)
+    found = outbox.pending_media()
+    assert found is not None
+    assert found.payload == large.payload
+    assert outbox.stats().degraded is None
 
 
 def test_a_file_larger_than_the_memory_does_not_drop_the_others(caplog: pytest.LogCaptureFixture) -> None:
@@ -86,48 +83,40 @@ def disk_with(monkeypatch: pytest.MonkeyPatch, free_bytes: int) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
 
 
-def test_a_large_file_without_room_is_refused_before_it_is_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_large_file_without_room_is_refused(monkeypatch: pytest.MonkeyPatch, outbox: EventOutbox) -> None:
     saved = count_saves(monkeypatch, succeed=True)
     clip = picture("clip", 3_000_000)
-    with outbox_in(tmp_path) as outbox:
-        disk_with(monkeypatch, LARGE_LEAVES_BYTES + 2_900_000)
-        with pytest.raises(OutboxError) as caught:
-            outbox.append(draft(media=clip))
-        assert problem_of(error_text(caught.value)) is not None
-        assert "3 MB" in str(caught.value)
-        assert "22 MB free" in str(caught.value)
-        assert (saved, outbox.stats().depth, outbox.stats().degraded) == ([], 0, None)
-        disk_with(monkeypatch, LARGE_LEAVES_BYTES + 3_100_000)
+    disk_with(monkeypatch, LARGE_LEAVES_BYTES + 2_900_000)
+    with pytest.raises(OutboxError) as caught:
         outbox.append(draft(media=clip))
-        assert (saved, outbox.stats().media_depth) == (["clip"], 1)
+    assert problem_of(error_text(caught.value)) is not None
+    assert "3 MB" in str(caught.value)
+    assert "22 MB free" in str(caught.value)
+    assert (saved, outbox.stats().depth, outbox.stats().degraded) == ([], 0, None)
+    disk_with(monkeypatch, LARGE_LEAVES_BYTES + 3_100_000)
+    outbox.append(draft(media=clip))
+    assert (saved, outbox.stats().media_depth) == (["clip"], 1)
 
 
-def test_a_large_file_that_the_disk_does_not_take_is_tried_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_large_file_that_fails_is_tried_once(monkeypatch: pytest.MonkeyPatch, outbox: EventOutbox) -> None:
     tried = count_saves(monkeypatch, succeed=False)
-    with outbox_in(tmp_path) as outbox:
-        with pytest.raises(OutboxError, match="could not store the file of 3 MB"):
-            outbox.append(draft(media=picture("clip", 3_000_000)))
-        stats = outbox.stats()
-        assert (tried, stats.depth, stats.media_depth) == (["clip"], 0, 0)
+    with pytest.raises(OutboxError, match="could not store the file of 3 MB"):
+        outbox.append(draft(media=picture("clip", 3_000_000)))
+    stats = outbox.stats()
+    assert (tried, stats.depth, stats.media_depth) == (["clip"], 0, 0)
 
 
-def test_a_large_file_is_refused_while_events_wait_in_memory(tmp_path: Path) -> None:
-    with outbox_in(tmp_path) as outbox:
-        outbox._writer._disk_hangs()
-        with pytest.raises(OutboxError, match="could not store"):
-            outbox.append(draft(media=picture("clip", 3_000_000)))
-        assert (outbox.stats().depth, list((tmp_path / "media").iterdir())) == (0, [])
+def test_a_large_file_is_refused_while_events_wait_in_memory(tmp_path: Path, outbox: EventOutbox) -> None:
+    outbox._writer._disk_hangs()
+    with pytest.raises(OutboxError, match="could not store"):
+        outbox.append(draft(media=picture("clip", 3_000_000)))
+    assert (outbox.stats().depth, list((tmp_path / "media").iterdir())) == (0, [])
 
 
-def test_the_writers_thread_writes_no_large_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_writer_thread_writes_no_large_file(monkeypatch: pytest.MonkeyPatch, outbox: EventOutbox) -> None:
     tried = count_saves(monkeypatch, succeed=False)
-    with outbox_in(tmp_path) as outbox:
-        for name, size in (("large", 3_000_000), ("small", 1000)):
-            outbox._writer.append([AppendRequest(draft(media=picture(name, size)), 0.0)])
+    for name, size in (("large", 3_000_000), ("small", 1000)):
+        outbox._writer.append([AppendRequest(draft(media=picture(name, size)), 0.0)])
     assert tried == ["small"]
 
 

@@ -80,37 +80,30 @@ def test_two_threads_that_meet_a_damaged_file_set_it_aside_once(tmp_path: Path) 
     assert len(list(tmp_path.glob("outbox.db.corrupt-*"))) == 1
 
 
-def test_an_event_that_two_databases_refuse_waits_in_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_two_databases_refuse_is_in_memory(monkeypatch: pytest.MonkeyPatch, outbox: EventOutbox) -> None:
     def write(*arguments: object) -> None:
         raise OutboxDamaged("outbox.db: malformed")
 
-    with outbox_in(tmp_path) as outbox:
-        monkeypatch.setattr(DiskStore, "write", write)
-        stamp = outbox.append(draft())
-        assert [event.key for event in outbox.pending(5)] == [(stamp.sequence, stamp.epoch)]
-        assert "memory" in (outbox.stats().degraded or "")
-        monkeypatch.undo()
+    monkeypatch.setattr(DiskStore, "write", write)
+    stamp = outbox.append(draft())
+    assert [event.key for event in outbox.pending(5)] == [(stamp.sequence, stamp.epoch)]
+    assert "memory" in (outbox.stats().degraded or "")
+    monkeypatch.undo()
 
 
-def test_what_is_stored_is_sent_on_while_the_disk_stays_unwritable(tmp_path: Path) -> None:
-    clock = HandClock()
-    with outbox_in(tmp_path, clock) as outbox:
-        append(outbox, 3)
-        with nothing_can_be_written():
-            outbox.append(draft())
-            assert len(outbox.pending(9)) == 4
-            for _ in range(3):
-                clock.advance(RETRY_DISK_S)
-                assert (len(outbox.pending(9)), outbox.stats().depth) == (4, 4)
-        clock.advance(RETRY_DISK_S)
-        assert (len(outbox.pending(9)), outbox.stats().degraded) == (4, None)
+def test_what_is_stored_is_sent_while_the_disk_is_unwritable(outbox: EventOutbox, clock: HandClock) -> None:
+    append(outbox, 3)
+    with nothing_can_be_written():
+        outbox.append(draft())
+        assert len(outbox.pending(9)) == 4
+        for _ in range(3):
+            clock.advance(RETRY_DISK_S)
+            assert (len(outbox.pending(9)), outbox.stats().depth) == (4, 4)
+    clock.advance(RETRY_DISK_S)
+    assert (len(outbox.pending(9)), outbox.stats().degraded) == (4, None)
 
 
-def test_a_stop_does_not_wait_for_a_commit_that_takes_long(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_stop_does_not_wait_for_a_long_commit(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     outbox = outbox_in(tmp_path)
     outbox.open()
     commit = SlowCommit(outbox)
