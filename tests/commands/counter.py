@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -27,7 +27,7 @@ from edge_agent.commands.journal import CommandJournal
 from edge_agent.commands.signature import OperatorKeyring
 from edge_agent.config.pushed import ConfigSource
 from edge_agent.wire.topics import DownKind, DownMessage
-from tests.commands.centre import FINAL, GATEWAY, REPLY, write_public
+from tests.commands.centre import FINAL, GATEWAY, REPLY, encoded, signed, write_public
 from tests.testbed.agent import write_config
 from tests.testbed.mosquitto import wait_until
 
@@ -131,6 +131,11 @@ class Counter:
         taken = threading.Event()
         self.dispatcher.accept(DownMessage(DownKind.COMMAND, type_, payload, taken.set, expires_in_s))
         assert taken.wait(10), "the dispatcher has not processed it"
+
+    def ask(self, asked: Mapping[str, Any], key: Ed25519PrivateKey | None = None) -> dict[str, Any]:
+        """Send this document, signed with ``key``; returns the last reply."""
+        self.deliver(asked["type"], encoded(asked) if key is None else signed(asked, key))
+        return self.answer(asked["id"])
 
     def replies(self, id_: str) -> list[dict[str, Any]]:
         """All replies to this command that the broker received."""

@@ -7,10 +7,10 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import pytest
@@ -29,6 +29,7 @@ from edge_agent.config.check import run_check
 from edge_agent.config.model.settings import Settings
 from edge_agent.config.pushed import MAX_STARTS, ConfigOrigin, ConfigSource, PushStore
 from edge_agent.core.command_line.exit_codes import EX_OK
+from edge_agent.core.languages import Lang
 from edge_agent.core.model import CameraState, CameraStatus, Cause
 from edge_agent.host.local_api.control import ControlReply
 from edge_agent.wire import SetConfigArguments
@@ -46,6 +47,7 @@ cameras:
   - {id: cam-2, url: "rtsp://10.0.0.12/stream2"}
 """
 FASTER = OWN + "heartbeat_s: 60\n"
+S = TypeVar("S", bound="Site")
 
 
 def pushed(version: int, text: str = OWN) -> str:
@@ -115,6 +117,17 @@ class Site:
         self.pass_s(12)
         assert isinstance(self.answers.pop(), CommandSucceeded)
 
+    def edit(self, text: str) -> None:
+        """Change the file on the gateway, and start again."""
+        self.path.write_text(text)
+        self.start()
+
+    def check(self, language: Lang = "en") -> str:
+        """What ``edge-agent config check`` says about the file, which is in order."""
+        err = io.StringIO()
+        assert run_check(self.path, None, True, io.StringIO(), err, language) == EX_OK
+        return err.getvalue()
+
     def lose_broker(self) -> None:
         """For as long as a trial lasts."""
         self.online = False
@@ -126,10 +139,14 @@ class Site:
         return self.source.selected.origin
 
 
+def site_in(folder: Path) -> Site:
+    (folder / "edge-agent.yaml").write_text(OWN)
+    return Site(folder)
+
+
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
-    (tmp_path / "edge-agent.yaml").write_text(OWN)
-    return Site(tmp_path)
+    return site_in(tmp_path)
 
 
 def test_one_that_keeps_the_site_as_it_was_is_in_force_for_good(site: Site) -> None:
@@ -248,8 +265,7 @@ def test_a_confirmed_one_that_is_damaged_leaves_the_file_in_force_and_health_say
 
 def test_the_highest_version_wins_however_it_came(site: Site) -> None:
     site.confirm(13)
-    site.path.write_text(pushed(20))
-    site.start()
+    site.edit(pushed(20))
     assert (site.settings.version, site.origin) == (20, ConfigOrigin.FILE)
     with pytest.raises(CommandRefused, match="version 19 is not above 20") as refused:
         site.propose(19)
@@ -258,8 +274,7 @@ def test_the_highest_version_wins_however_it_came(site: Site) -> None:
 
 def test_the_file_may_be_broken_under_a_pushed_one(site: Site) -> None:
     site.confirm(13)
-    site.path.write_text(OWN.replace("cam-1", "cam 1"))
-    site.start()
+    site.edit(OWN.replace("cam-1", "cam 1"))
     assert site.settings.version == 13
     assert "cam 1" in " ".join(site.push.lines())
 
@@ -291,9 +306,7 @@ def test_a_repeat_of_what_is_in_force_is_no_work(site: Site) -> None:
         (lambda text: "[", "mistakes"),
     ],
 )
-def test_what_cannot_be_taken_is_refused_and_nothing_changes(
-    site: Site, change: Callable[[str], str], says: str
-) -> None:
+def test_what_cannot_be_taken_changes_nothing(site: Site, change: Callable[[str], str], says: str) -> None:
     before = folder_of(site.settings)
     with pytest.raises(CommandRefused) as refused:
         site.propose(13, change(pushed(13)))
@@ -312,8 +325,7 @@ def test_one_after_which_nobody_could_push_another_is_refused(site: Site, keys: 
     (site.path.parent / "readme.pem").write_text("the operators' keys are elsewhere")
     (site.path.parent / "nowhere").mkdir()
     own = OWN + "commands: {operator_keys: [keys]}\n"
-    site.path.write_text(own)
-    site.start()
+    site.edit(own)
     with pytest.raises(CommandRefused):
         site.propose(13, pushed(13, own.replace("[keys]", keys)))
     assert site.propose(13, pushed(13, own)) is not None
@@ -372,22 +384,31 @@ class Steps:
         return call
 
 
-@pytest.mark.parametrize("good", [True, False])
-def test_the_power_may_go_at_every_step(tmp_path: Path, good: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The agent starts with the old or the new configuration, and its reply names the one in force."""
-    text, seen = pushed(13, FASTER), set()
+def cut_at_each_step(new: Callable[[Path], S], begin: Callable[[S], object], folder: Path) -> Iterator[S]:
+    """A site for each step of the trial that ``begin`` starts: the power was cut before that step."""
     for cut_at in range(1, 100):
-        folder = tmp_path / str(cut_at)
-        folder.mkdir()
-        (folder / "edge-agent.yaml").write_text(OWN)
-        site = Site(folder)
-        with monkeypatch.context() as patch, contextlib.suppress(Cut):
+        (folder / str(cut_at)).mkdir()
+        site = new(folder / str(cut_at))
+        with pytest.MonkeyPatch.context() as patch, contextlib.suppress(Cut):
             steps = Steps(patch, cut_at)
-            site.propose(13, text)
-            site.online = good
+            begin(site)
             site.pass_s(61)
         if steps.count < cut_at:
             break
+        yield site
+    assert cut_at > 6, "so many steps there are"
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_the_power_may_go_at_every_step(tmp_path: Path, good: bool) -> None:
+    """The agent starts with the old or the new configuration, and its reply names the one in force."""
+    text, seen = pushed(13, FASTER), set()
+
+    def begin(site: Site) -> None:
+        site.propose(13, text)
+        site.online = good
+
+    for site in cut_at_each_step(site_in, begin, tmp_path):
         site.start()
         site.online = good
         site.push.resume(site.context(13, text))
@@ -401,7 +422,6 @@ def test_the_power_may_go_at_every_step(tmp_path: Path, good: bool, monkeypatch:
             assert (site.settings.version, site.origin) == (0, ConfigOrigin.FILE)
             seen.add(answer.code)
             assert ("the broker was not connected" in str(answer)) == (answer.code == "reverted")
-    assert cut_at > 6, "so many steps there are"
     assert seen == {"interrupted", "ok" if good else "reverted"}
 
 
@@ -422,9 +442,7 @@ def test_it_takes_passwords_from_beside_the_file_only(site: Site, name: str) -> 
 
 def test_check_on_the_box_says_that_another_one_is_in_force(site: Site) -> None:
     site.confirm(13)
-    out, err = io.StringIO(), io.StringIO()
-    assert run_check(site.path, None, False, out, err) == 0
-    assert "version 13, which the centre pushed, is in force on this gateway" in err.getvalue()
+    assert "version 13, which the centre pushed, is in force on this gateway" in site.check()
 
 
 def folder_of(settings: Settings) -> list[str]:

@@ -137,8 +137,7 @@ def test_what_is_wrong_is_refused_with_its_code_and_changes_nothing(name: str, b
 def test_without_a_signature_it_is_refused_where_it_is_risky(name: str, box: Counter) -> None:
     asked = document(name, EXAMPLES[name].args)
     before = box.files()
-    box.deliver(name, encoded(asked))
-    reply = box.answer(asked["id"])
+    reply = box.ask(asked)
     if is_risky(box, name):
         assert (reply["code"], box.ran, box.files()) == ("unsigned", [], before)
     else:

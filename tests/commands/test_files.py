@@ -287,9 +287,7 @@ def test_parts_and_urls_have_to_be_as_many(site: Site, server: PutServer) -> Non
 
 
 @pytest.mark.parametrize("status", [500, 503, 429])
-def test_a_server_in_trouble_is_asked_again_and_gets_it_whole(
-    site: Site, server: PutServer, status: int
-) -> None:
+def test_a_server_in_trouble_is_asked_again_and_gets_all(site: Site, server: PutServer, status: int) -> None:
     server.answers = [status, status]
     upload_of(site, server, url=server.url(f"/again-{status}"))
     assert server.stored[f"/again-{status}"] == MP4
@@ -476,9 +474,7 @@ def test_of_a_log_that_is_too_long_the_end_is_kept() -> None:
         "heartbeat_s: 30  # hunter2 opens the cabinet",
     ],
 )
-def test_no_password_is_in_the_configuration_also_where_it_must_not_stand(
-    tmp_path: Path, written: str
-) -> None:
+def test_no_password_is_in_the_configuration_even_where_it_must_not_be(tmp_path: Path, written: str) -> None:
     """The agent refuses such a file, runs with the last good one, and a developer needs to see why."""
     path, drop_in = tmp_path / "edge-agent.yaml", tmp_path / "x.yaml"
     path.write_text("password_file: credentials/cam-1\nurl: 'rtsp://admin:hunter2@10.0.0.1/s'\n")

@@ -133,12 +133,10 @@ def test_a_flood_of_wrong_commands_is_answered_at_a_bounded_rate_and_pushes_noth
 ) -> None:
     with counter_in(tmp_path, actions).opened() as flooded:
         asked = document("status")
-        flooded.deliver("status", encoded(asked))
-        answer = flooded.answer(asked["id"])
+        answer = flooded.ask(asked)
         for number in range(500):
             flooded.deliver("status", encoded(document("status", id=f"wrong-{number}", gateway="dt-002")))
         assert flooded.dispatcher.health().rejected == 500
         flooded.replies("")
         assert len([each for each in flooded.sent if each["code"] == "wrong-gateway"]) == 60
-        flooded.deliver("status", encoded(asked))
-        assert flooded.answer(asked["id"]) == answer
+        assert flooded.ask(asked) == answer

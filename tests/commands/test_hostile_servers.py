@@ -74,9 +74,7 @@ def test_a_server_that_drips_is_left_when_the_time_is_over(localhost: Localhost,
     assert time.monotonic() - begun < 20
 
 
-def test_what_a_server_says_is_short_and_plain_in_log_and_answer(
-    localhost: Localhost, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_what_servers_say_is_short_and_plain(localhost: Localhost, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
 
     def chatty(connection: socket.socket) -> None:
@@ -113,9 +111,7 @@ def test_what_an_upload_carries_is_counted_and_no_faster_than_the_backlog(localh
     assert sum(paused) == pytest.approx(4.0)
 
 
-def test_a_server_of_wheels_cannot_send_the_box_to_a_camera_beside_it(
-    localhost: Localhost, tmp_path: Path
-) -> None:
+def test_a_server_of_wheels_cannot_send_the_box_to_a_camera(localhost: Localhost, tmp_path: Path) -> None:
     """Some cameras reboot by a GET request."""
     asked = threading.Event()
     with socket.create_server(("localhost", 0)) as camera:

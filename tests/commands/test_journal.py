@@ -103,8 +103,7 @@ def test_a_damaged_record_counts_as_obeyed_and_half_a_file_as_none(box: Counter)
     (folder / f"{asked['id']}.json").write_bytes(b'{"id":')
     (folder / "cmd-x.json.new").write_bytes(b'{"id":')
     with box.opened():
-        box.deliver("reload", encoded(asked))
-        answer = box.answer(asked["id"])
+        answer = box.ask(asked)
         assert (answer["status"], answer["code"]) == ("failed", "interrupted")
     assert box.ran == []
     assert not (folder / "cmd-x.json.new").exists()
@@ -116,8 +115,7 @@ def test_on_a_disk_that_takes_nothing_only_what_such_a_box_needs_is_obeyed(box: 
     with box.opened():
         for name in ("reload", "relearn", "status", "rebirth", "restart", "reboot"):
             asked = document(name, {"camera": "cam-1"} if name == "relearn" else {})
-            box.deliver(name, signed(asked, OPERATOR))
-            ends[name] = box.answer(asked["id"])["code"]
+            ends[name] = box.ask(asked, OPERATOR)["code"]
             box.deliver(name, signed(asked, OPERATOR))  # a repeat, which is still in memory
         degraded = box.dispatcher.health().degraded
     assert ends == {
@@ -159,9 +157,7 @@ def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CommandJournal:
     return found
 
 
-def test_a_full_journal_leaves_room_for_the_operators_and_forgets_first_what_has_expired(
-    small: CommandJournal,
-) -> None:
+def test_a_full_journal_has_room_for_operators_and_forgets_first_what_expired(small: CommandJournal) -> None:
     now = datetime.now(UTC)
     for number in range(3):
         assert small.has_capacity(None, now)
@@ -184,9 +180,7 @@ def test_unsigned_commands_make_room_for_later_ones_and_signed_ones_stay(
     assert [small.digest(f"cmd-{number}") for number in range(5)] == ["d", None, "d", "d", "d"]
 
 
-def test_one_operators_key_leaves_room_for_the_others(
-    small: CommandJournal, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_key_leaves_room_for_the_others(small: CommandJournal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal, "MAX_RECORDS_PER_KEY", 2)
     now = datetime.now(UTC)
     for number in range(2):
@@ -195,9 +189,7 @@ def test_one_operators_key_leaves_room_for_the_others(
     assert small.has_capacity("stolen", now + timedelta(days=32))
 
 
-def test_an_id_is_known_for_a_week_and_as_long_as_its_command_is_valid(
-    small: CommandJournal, tmp_path: Path
-) -> None:
+def test_an_id_is_known_for_a_week_and_while_its_command_holds(small: CommandJournal, tmp_path: Path) -> None:
     now = datetime.now(UTC)
     small.write(entry(1, expires_in=timedelta(minutes=1)))
     small.write(entry(2, expires_in=timedelta(days=20)))
@@ -208,9 +200,7 @@ def test_an_id_is_known_for_a_week_and_as_long_as_its_command_is_valid(
     assert [path.name for path in (tmp_path / "commands").iterdir()] == ["cmd-2.json"]
 
 
-def test_more_than_8_of_a_type_and_16_in_all_are_refused_and_four_places_are_the_operators(
-    box: Counter,
-) -> None:
+def test_more_than_8_of_a_type_and_16_in_all_are_refused_and_4_places_are_the_operators(box: Counter) -> None:
     others = ("snapshot", "update")
     gates = [box.actions[name].hang() for name in (SLOW, *others)]
     args = {name: EXAMPLES[name].args for name in (SLOW, *others)}
@@ -221,13 +211,11 @@ def test_more_than_8_of_a_type_and_16_in_all_are_refused_and_four_places_are_the
         for each in asked[:8]:
             box.deliver(SLOW, encoded(each))
         for each in (document(SLOW), document(SLOW)):
-            box.deliver(SLOW, signed(each, OPERATOR))
-            assert "8 of them diagnostics" in box.answer(each["id"])["text"]
+            assert "8 of them diagnostics" in box.ask(each, OPERATOR)["text"]
         for each in asked[8:12]:
             box.deliver("snapshot", encoded(each))
         late = document("snapshot", args["snapshot"])
-        box.deliver("snapshot", encoded(late))
-        refused = box.answer(late["id"])
+        refused = box.ask(late)
         assert (refused["code"], "or sign it" in refused["text"]) == ("busy", True)
         for each in asked[12:]:
             box.deliver("update", signed(each, OPERATOR))
@@ -288,6 +276,5 @@ def test_what_an_action_raises_is_the_answer_without_secrets(
     box.actions["reload"].does = raises
     asked = document("reload")
     with box.opened():
-        box.deliver("reload", encoded(asked))
-        answer = box.answer(asked["id"])
+        answer = box.ask(asked)
     assert (answer["status"], answer["code"], answer["text"]) == (status, code, reported)

@@ -134,9 +134,7 @@ def overrides(site: Site, command_id: str) -> list[dict[str, Any]]:
         ("arm", {"camera": "cam-1", "rule": "gate", "for_s": 1}, "cam-1 has no rule gate; it has: yard"),
     ],
 )
-def test_what_the_box_cannot_do_is_refused_with_the_reason(
-    type_: str, args: dict[str, Any], reported: str, site: Site
-) -> None:
+def test_what_cannot_be_done_is_refused(type_: str, args: dict[str, Any], reported: str, site: Site) -> None:
     answer = site.centre.ask(type_, args, OPERATOR)
     assert (answer["status"], answer["code"]) == ("rejected", "not-possible")
     assert reported in answer["text"]

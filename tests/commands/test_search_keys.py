@@ -12,13 +12,7 @@ from typing import Any
 import pytest
 
 from edge_agent.commands import journal, open_commands
-from edge_agent.commands.action import (
-    SEARCH_TYPES,
-    Action,
-    CommandContext,
-    CommandRefused,
-    CommandSucceeded,
-)
+from edge_agent.commands.action import SEARCH_TYPES, Action, CommandContext, CommandRefused, CommandSucceeded
 from edge_agent.commands.dispatcher import MAX_SEARCHES_A_MINUTE
 from edge_agent.commands.handlers.search import NICENESS
 from edge_agent.commands.signature import OperatorKeyring, sign
@@ -45,8 +39,7 @@ def question(**other: object) -> dict[str, Any]:
 @pytest.mark.parametrize("name", sorted(EXAMPLES))
 def test_a_search_key_signs_searches_and_nothing_else(name: str, box: Counter) -> None:
     asked = document(name, EXAMPLES[name].args)
-    box.deliver(name, signed(asked, SEARCHER))
-    answer = box.answer(asked["id"])
+    answer = box.ask(asked, SEARCHER)
     if name in SEARCH_TYPES:
         assert (answer["status"], box.ran) == ("succeeded", [asked["id"]])
     else:
@@ -72,15 +65,13 @@ def test_a_key_in_both_lists_is_a_search_key(box: Counter) -> None:
     """The centre's server has it: put among the operators by mistake, it must not reboot a city."""
     write_public(box.keys / "mistake.pem", SEARCHER)
     asked = document("reboot")
-    box.deliver("reboot", signed(asked, SEARCHER))
-    assert box.answer(asked["id"])["code"] == "unknown-key"
+    assert box.ask(asked, SEARCHER)["code"] == "unknown-key"
 
 
 def test_a_removed_search_key_counts_no_more(box: Counter) -> None:
     (box.search_keys / "centre.pem").unlink()
     asked = question()
-    box.deliver("search", signed(asked, SEARCHER))
-    assert box.answer(asked["id"])["code"] == "unknown-key"
+    assert box.ask(asked, SEARCHER)["code"] == "unknown-key"
 
 
 NOW = datetime.now(UTC)
@@ -164,8 +155,7 @@ def test_under_a_limit_it_says_later_and_answers_when_the_limit_ends(hot: Counte
 def test_a_search_that_waits_blocks_no_other_command(hot: Counter) -> None:
     waiting = [send(hot) for _ in range(20)]
     reboot = document("reboot")
-    hot.deliver("reboot", signed(reboot, OPERATOR))
-    assert hot.answer(reboot["id"])["status"] == "succeeded"
+    assert hot.ask(reboot, OPERATOR)["status"] == "succeeded"
     limit(hot, None)
     assert {hot.answer(each)["status"] for each in waiting} == {"succeeded"}
     assert hot.actions["search"].ran == waiting, "in their order"
@@ -197,15 +187,12 @@ def test_a_search_that_waits_outlives_the_agent(tmp_path: Path, actions: dict[st
     assert box.ran == [id_]
 
 
-def test_too_many_searches_at_once_are_refused_and_leave_room_for_commands(
-    hot: Counter,
-) -> None:
+def test_too_many_searches_at_once_are_refused_and_leave_room_for_commands(hot: Counter) -> None:
     for _ in range(open_commands.MAX_OPEN_SEARCHES):
         send(hot)
     assert hot.answer(send(hot))["code"] == "busy"
     asked = document("status")
-    hot.deliver("status", encoded(asked))
-    assert hot.answer(asked["id"])["status"] == "succeeded"
+    assert hot.ask(asked)["status"] == "succeeded"
 
 
 def test_rehearsals_that_wait_leave_room_for_searches(hot: Counter) -> None:
@@ -223,8 +210,7 @@ def test_hammering_writes_little_to_the_disk_and_can_be_sent_again_later(box: Co
     answers = [box.answer(send(box)) for _ in range(MAX_SEARCHES_A_MINUTE)]
     assert {each["status"] for each in answers} == {"succeeded"}
     asked = question()
-    box.deliver("search", signed(asked, SEARCHER))
-    assert box.answer(asked["id"])["code"] == "busy"
+    assert box.ask(asked, SEARCHER)["code"] == "busy"
     assert not (box.state_dir / f"commands/{asked['id']}.json").exists()
     box.clock.shift = timedelta(seconds=61)
     again = {"issued": moment(NOW), "expires": moment(datetime.now(UTC) + timedelta(minutes=9))}
@@ -239,8 +225,7 @@ def test_ten_thousand_searches_do_not_fill_the_journal(box: Counter, monkeypatch
         box.answer(send(box))
     assert len(list((box.state_dir / "commands").glob("*.json"))) <= 20
     asked = document("reboot")
-    box.deliver("reboot", signed(asked, OPERATOR))
-    assert box.answer(asked["id"])["status"] == "succeeded"
+    assert box.ask(asked, OPERATOR)["status"] == "succeeded"
 
 
 def test_the_thread_of_a_search_has_a_low_priority(box: Counter) -> None:

@@ -13,7 +13,7 @@ from edge_agent.agent import Agent
 from edge_agent.commands.action import Action, is_signed_by_default
 from edge_agent.config.model.settings import SIGNED_COMMANDS
 from edge_agent.config.pushed import ConfigSource
-from tests.commands.centre import document, encoded, moment, signed
+from tests.commands.centre import document, moment, signed
 from tests.commands.counter import OPERATOR, Counter
 from tests.testbed.agent import write_config
 
@@ -32,12 +32,10 @@ def test_what_blinds_a_box_is_signed_by_an_operator(name: str, box: Counter) -> 
     """A stolen certificate of the centre must not be enough to disarm a city."""
     unsigned, right = document(name, ARGUMENTS[name]), document(name, ARGUMENTS[name])
     with box.opened():
-        box.deliver(name, encoded(unsigned))
-        answer = box.answer(unsigned["id"])
+        answer = box.ask(unsigned)
         assert (answer["status"], answer["code"]) == ("rejected", "unsigned")
         assert f"{name} has to be signed by an operator" in answer["text"]
-        box.deliver(name, signed(right, OPERATOR))
-        assert box.answer(right["id"])["status"] == "succeeded"
+        assert box.ask(right, OPERATOR)["status"] == "succeeded"
     assert box.ran == [right["id"]]
 
 
@@ -45,13 +43,10 @@ def test_what_blinds_a_box_is_signed_by_an_operator(name: str, box: Counter) -> 
 def test_that_a_rule_watches_again_need_not_be_signed(name: str, box: Counter) -> None:
     asked = document(name, {**RULE, "for_s": 0})
     with box.opened():
-        box.deliver(name, encoded(asked))
-        assert box.answer(asked["id"])["status"] == "succeeded"
+        assert box.ask(asked)["status"] == "succeeded"
 
 
-def test_frames_are_collected_with_a_signature_whatever_the_configuration_says(
-    actions: dict[str, Action],
-) -> None:
+def test_frames_are_collected_with_a_signature_whatever_is_configured(actions: dict[str, Action]) -> None:
     collect = actions["collect"]
     assert _is_signed(collect, {})
     assert not _is_signed(collect, {"for_s": 0}), "to take no more harms nobody"
@@ -73,8 +68,7 @@ def test_a_box_without_operators_says_so(box: Counter) -> None:
     asked = document("mask", RULE)
     with box.opened():
         next(box.keys.iterdir()).unlink()
-        box.deliver("mask", encoded(asked))
-        assert "this gateway has no commands.operator_keys" in box.answer(asked["id"])["text"]
+        assert "this gateway has no commands.operator_keys" in box.ask(asked)["text"]
 
 
 def test_the_configuration_names_what_is_signed(tmp_path: Path) -> None:
@@ -97,7 +91,6 @@ def test_an_unsigned_document_is_valid_for_a_day_at_most(box: Counter) -> None:
     now = datetime.now(UTC)
     long = document("status", issued=moment(now), expires=moment(now + timedelta(days=2)))
     with box.opened():
-        box.deliver("status", encoded(long))
-        assert box.answer(long["id"])["code"] == "malformed"
+        assert box.ask(long)["code"] == "malformed"
         box.deliver("status", signed(long, OPERATOR))
         assert box.replies(long["id"])[-1]["status"] in ("accepted", "running", "succeeded")
