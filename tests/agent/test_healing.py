@@ -114,9 +114,7 @@ def box(tmp_path: Path) -> Box:
     return Box(tmp_path)
 
 
-def test_a_dead_modem_is_reset_and_the_box_rebooted_and_all_of_it_is_told_when_the_broker_is_back(
-    box: Box,
-) -> None:
+def test_a_dead_modem_is_reset_the_box_rebooted_and_all_of_it_told_when_the_broker_is_back(box: Box) -> None:
     box.root.configure(reset=[[box.root.program("usr/bin/modem", f"echo reset >> {box.root.ran}")]])
     box.session.online = False
     health = box.wait(6)
@@ -228,9 +226,7 @@ def test_off_is_off(tmp_path: Path) -> None:
     assert (box.session.reconnects, box.root.done, box.events) == (0, [], [])
 
 
-def test_a_real_broker_that_is_stopped_and_one_that_takes_its_place(
-    tmp_path: Path, gateway: MakeGateway
-) -> None:
+def test_a_broker_that_is_stopped_and_one_that_takes_its_place(tmp_path: Path, gateway: MakeGateway) -> None:
     with Mosquitto(tmp_path / "1") as first, Mosquitto(tmp_path / "2") as second:
         second.kill()
         with gateway(mqtt_settings(first.port, second.port)) as site:

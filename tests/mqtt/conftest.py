@@ -27,6 +27,7 @@ from edge_agent.uplink.usage import DataUsage
 from edge_agent.wire.topics import DownMessage, GatewayTopics
 from tests.outbox.parts import draft, encode_loss
 from tests.testbed.mosquitto import LIFE_SIGN_S, Mosquitto, Subscriber, wait_until
+from tests.testbed.tls_folder import Fleet, make_fleet
 
 GATEWAY = "dt-001"
 TOPICS = GatewayTopics("tb/v1", "de-tham", GATEWAY)
@@ -178,15 +179,20 @@ def centre(broker: Mosquitto) -> Iterator[Subscriber]:
         yield subscriber
 
 
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Fleet:
+    return make_fleet(tmp_path_factory.mktemp("certificates"))
+
+
 MakeGateway = Callable[..., AbstractContextManager[Gateway]]
-"""The fixture ``gateway``: see ``make`` in it."""
+"""The fixture ``gateway``: see ``make`` in it. A port is that of a broker on this machine."""
 
 
 @pytest.fixture
 def gateway(tmp_path: Path) -> MakeGateway:
     @contextmanager
     def make(
-        settings: Mqtt,
+        settings: Mqtt | int,
         *,
         credentials: Credentials | None = None,
         clock_trusted: Callable[[], bool] = lambda: True,
@@ -197,6 +203,8 @@ def gateway(tmp_path: Path) -> MakeGateway:
         rotation: CertificateRotation | None = None,
         replies: RepliesPort | None = None,
     ) -> Iterator[Gateway]:
+        if isinstance(settings, int):
+            settings = mqtt_settings(settings)
         clock = ShiftedClock()
         outbox = WatchedOutbox(tmp_path / f"{name}-state", clock)
         usage = DataUsage(tmp_path / f"{name}-usage.json", ZoneInfo("Asia/Ho_Chi_Minh"), clock, clock_trusted)
@@ -228,5 +236,5 @@ def gateway(tmp_path: Path) -> MakeGateway:
 
 @pytest.fixture
 def box(broker: Mosquitto, gateway: MakeGateway) -> Iterator[Gateway]:
-    with gateway(mqtt_settings(broker.port)) as box:
+    with gateway(broker.port) as box:
         yield box

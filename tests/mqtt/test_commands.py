@@ -8,7 +8,7 @@ from pathlib import Path
 from edge_agent.commands.replies import ReplyQueue
 from edge_agent.core.model import Severity
 from edge_agent.wire import Reply
-from tests.mqtt.conftest import Gateway, MakeGateway, mqtt_settings
+from tests.mqtt.conftest import Gateway, MakeGateway
 from tests.mqtt.slow_line import SlowLine
 from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
 from tests.testbed.strict_broker import StrictBroker
@@ -45,36 +45,32 @@ def publish_until_it_arrives(centre: Subscriber, box: Gateway, expires_in_s: int
     wait_until(arrives, what="the subscription")
 
 
-def test_a_command_that_nobody_took_comes_again_with_the_next_session(
-    gateway: MakeGateway, broker: Mosquitto, centre: Subscriber
-) -> None:
-    with gateway(mqtt_settings(broker.port), name="first") as box:
+def test_a_command_nobody_took_is_resent(gateway: MakeGateway, broker: Mosquitto, centre: Subscriber) -> None:
+    with gateway(broker.port, name="first") as box:
         box.wait_online()
         publish_until_it_arrives(centre, box)
-    with gateway(mqtt_settings(broker.port), name="second") as box:
+    with gateway(broker.port, name="second") as box:
         wait_until(lambda: bool(box.down), what="the command, again")
         assert {message.payload for message in box.down} == {b"1"}
         centre.publish(COMMAND, b"2")
         wait_until(lambda: box.down[-1].payload == b"2", what="the next one")
         for message in box.down:  # the first may have come several times, and each copy is kept
             message.acknowledge()
-    with gateway(mqtt_settings(broker.port), name="third") as box:
+    with gateway(broker.port, name="third") as box:
         box.wait_online()
         centre.publish(COMMAND, b"3")
         wait_until(lambda: bool(box.down), what="the last one")
         assert {message.payload for message in box.down} == {b"3"}
 
 
-def test_a_command_that_the_birth_causes_arrives_also_in_a_new_session(
-    tmp_path: Path, gateway: MakeGateway
-) -> None:
+def test_a_command_the_birth_causes_arrives_in_a_new_session(tmp_path: Path, gateway: MakeGateway) -> None:
     """The centre sends what waits for a gateway when it sees its birth, faster than a slow line carries more
     packets. A broker that has no session of the gateway keeps nothing for it."""
     with (
         Mosquitto(tmp_path) as broker,
         Subscriber(broker.port, "tb/v1/+/+/up/birth") as centre,
         SlowLine(broker.port, pause_s=1.0) as line,
-        gateway(mqtt_settings(line.port)) as box,
+        gateway(line.port) as box,
     ):
         centre.wait_for(lambda: bool(centre.on("/up/birth")))
         centre.publish(COMMAND, b"1")
@@ -90,7 +86,7 @@ def test_the_messages_own_expiry_is_handed_on(centre: Subscriber, box: Gateway) 
 def test_what_the_broker_keeps_is_told_from_what_comes_live(tmp_path: Path, gateway: MakeGateway) -> None:
     with Mosquitto(tmp_path) as broker, Subscriber(broker.port, "tb/v1/+/+/up/state") as centre:
         centre.publish(COMMAND, b"kept", retain=True)
-        with gateway(mqtt_settings(broker.port)) as box:
+        with gateway(broker.port) as box:
             wait_until(lambda: bool(box.down), what="the retained one")
             centre.publish(COMMAND, b"live", retain=True)
             wait_until(lambda: len(box.down) == 2, what="the live one")
@@ -98,20 +94,18 @@ def test_what_the_broker_keeps_is_told_from_what_comes_live(tmp_path: Path, gate
     assert received == [(b"kept", True), (b"live", False)]
 
 
-def test_a_reply_without_puback_is_sent_again_after_a_reconnect_and_then_forgotten(
-    gateway: MakeGateway,
-) -> None:
+def test_a_reply_without_puback_is_sent_again_after_a_reconnect_then_forgotten(gateway: MakeGateway) -> None:
     sent_ids: list[str] = []
     replies = ReplyQueue(lambda: None, lambda sent: sent_ids.append(sent.id))
     with (
         StrictBroker(acknowledges=lambda topic: "reply/" not in topic) as broker,
-        gateway(mqtt_settings(broker.port), replies=replies, name="first") as box,
+        gateway(broker.port, replies=replies, name="first") as box,
     ):
         replies.put(reply("cmd-1"))
         box.outbox.wake()
         broker.wait_for("reply/cmd-1")
     assert sent_ids == []
-    with StrictBroker() as broker, gateway(mqtt_settings(broker.port), replies=replies, name="second") as box:
+    with StrictBroker() as broker, gateway(broker.port, replies=replies, name="second") as box:
         broker.wait_for("reply/cmd-1")
         wait_until(lambda: sent_ids == ["cmd-1"], what="its PUBACK")
         assert box.usage.totals()[0].reply > 100
@@ -123,7 +117,7 @@ def test_an_alarm_waits_for_one_large_reply_at_most(gateway: MakeGateway) -> Non
     replies = ReplyQueue(lambda: None, lambda sent: None)
     with (
         StrictBroker(acknowledges=lambda topic: "reply/search" not in topic) as broker,
-        gateway(mqtt_settings(broker.port), replies=replies) as box,
+        gateway(broker.port, replies=replies) as box,
     ):
         for number in range(10):
             replies.put(reply(f"search-{number}", result_bytes=9_000))

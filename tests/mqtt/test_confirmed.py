@@ -3,9 +3,10 @@ it."""
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -83,6 +84,7 @@ def box_at(
     clock: ShiftedClock | None = None,
     **bounds: float,
 ) -> Iterator[Box]:
+    """``bounds``: of ``ResendLimits``."""
     clock = clock or ShiftedClock()
     outbox = outbox_in(folder, clock)
     publisher = make_publisher(
@@ -101,9 +103,18 @@ def box_at(
         assert publisher.loop.join(5)
 
 
+MakeBox = Callable[..., AbstractContextManager[Box]]
+"""``box_at`` at the broker of the test, in its folder."""
+
+
 @pytest.fixture
-def box(broker: Mosquitto, tmp_path: Path) -> Iterator[Box]:
-    with box_at(broker.port, tmp_path) as box:
+def make_box(broker: Mosquitto, tmp_path: Path) -> MakeBox:
+    return functools.partial(box_at, broker.port, tmp_path)
+
+
+@pytest.fixture
+def box(make_box: MakeBox) -> Iterator[Box]:
+    with make_box() as box:
         yield box
 
 
@@ -149,12 +160,10 @@ def test_rests_double_from_one_minute_to_a_quarter_of_an_hour(centre: Subscriber
         box.later(rest_s * 0.4)
 
 
-def test_a_centre_that_comes_late_is_given_at_once_what_rests_for_long(
-    broker: Mosquitto, centre: Subscriber, tmp_path: Path
-) -> None:
+def test_a_centre_that_comes_late_is_given_at_once_what_rests(centre: Subscriber, make_box: MakeBox) -> None:
     """Too few events for the centre to count as dead; the last copy was sent just before the centre
     subscribed."""
-    with box_at(broker.port, tmp_path) as box:
+    with make_box() as box:
         box.append()
         for number, rest_s in enumerate([60, 120, 240], start=1):
             wait_until(lambda n=number: sequences(centre).count(1) == n)  # type: ignore[misc]
@@ -216,15 +225,13 @@ def test_a_backlog_drains_at_a_bounded_rate_behind_what_is_new(
         assert sequences(centre)[25:35] == list(range(21, 31))
 
 
-def test_after_a_restart_what_was_not_confirmed_comes_again_byte_for_byte(
-    broker: Mosquitto, centre: Subscriber, tmp_path: Path
-) -> None:
-    with box_at(broker.port, tmp_path) as box:
+def test_after_a_restart_what_was_not_confirmed_comes_again(centre: Subscriber, make_box: MakeBox) -> None:
+    with make_box() as box:
         stamps = box.append(6)
         centre.wait_for(lambda: len(centre.events()) == 6)
         confirm(centre, stamps[0], 2, also=[5])
         wait_until(lambda: box.depth == 3)
-    with box_at(broker.port, tmp_path):
+    with make_box():
         centre.wait_for(lambda: len(centre.events()) == 9)
     assert sequences(centre)[6:] == [3, 4, 6]
     payloads = {event.payload for event in centre.events()}
@@ -325,9 +332,7 @@ def test_pictures_are_bounded_by_what_waits_for_the_ingest_and_not_by_how_often_
         assert len(pictures(centre)) == sent
 
 
-def test_pictures_that_went_down_with_the_broker_hold_up_no_others(
-    broker: Mosquitto, centre: Subscriber, box: Box
-) -> None:
+def test_pictures_the_broker_lost_delay_no_others(broker: Mosquitto, centre: Subscriber, box: Box) -> None:
     stamps = [box.outbox.append(draft(media=picture(f"lost-{number}", 9000))) for number in range(4)]
     centre.wait_for(lambda: len(centre.events()) == 4)
     confirm(centre, stamps[-1], 4)
@@ -346,10 +351,8 @@ def test_pictures_that_went_down_with_the_broker_hold_up_no_others(
         assert set(pictures(new)) == {"next", *(f"lost-{number}" for number in range(4))}
 
 
-def test_a_centre_that_is_back_gets_a_picture_with_its_first_word(
-    broker: Mosquitto, centre: Subscriber, tmp_path: Path
-) -> None:
-    with box_at(broker.port, tmp_path, unanswered_pictures=2) as box:
+def test_a_centre_that_is_back_gets_a_picture_at_its_word(centre: Subscriber, make_box: MakeBox) -> None:
+    with make_box(unanswered_pictures=2) as box:
         stamps = [box.outbox.append(draft(media=picture(f"p{number}", 9000))) for number in range(3)]
         centre.wait_for(lambda: len(centre.events()) == 3)
         confirm(centre, stamps[0], 2)
@@ -364,10 +367,8 @@ def test_a_centre_that_is_back_gets_a_picture_with_its_first_word(
         centre.wait_for(lambda: len(pictures(centre)) == 3)
 
 
-def test_on_the_brokers_word_alone_a_confirmation_means_nothing(
-    broker: Mosquitto, centre: Subscriber, tmp_path: Path
-) -> None:
-    with box_at(broker.port, tmp_path, Delivery.BROKER) as box:
+def test_on_the_brokers_word_alone_confirmations_mean_nothing(centre: Subscriber, make_box: MakeBox) -> None:
+    with make_box(Delivery.BROKER) as box:
         box.append(3)
         wait_until(lambda: box.depth == 0)
         centre.publish(f"{GATEWAY}/down/ack", b"garbage")

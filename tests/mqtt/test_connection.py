@@ -38,10 +38,8 @@ def test_each_connect_has_a_session_of_its_own(broker: Mosquitto, box: Gateway) 
     assert box.publisher.health().reconnects == 1
 
 
-def test_a_second_client_with_the_same_id_does_not_lead_to_flapping(
-    gateway: MakeGateway, broker: Mosquitto, box: Gateway
-) -> None:
-    with gateway(mqtt_settings(broker.port), name="second") as second:
+def test_two_clients_with_one_id_do_not_flap(gateway: MakeGateway, broker: Mosquitto, box: Gateway) -> None:
+    with gateway(broker.port, name="second") as second:
         # Only after the warning: a reset right after the broker's reason can make the reason unreadable.
         wait_until(lambda: box.has_error("same gateway.id?") or second.has_error("same gateway.id?"))
         loser, winner = (box, second) if box.has_error("same gateway.id?") else (second, box)
@@ -93,10 +91,8 @@ def test_a_password_with_odd_characters_works_and_is_never_logged(
         ),
     ],
 )
-def test_a_broker_that_cannot_be_used_is_quoted_and_the_events_are_kept(
-    answer: bytes, words: str, gateway: MakeGateway
-) -> None:
-    with RogueBroker(answer) as broker, gateway(mqtt_settings(broker.port)) as box:
+def test_a_useless_broker_is_quoted_and_events_wait(answer: bytes, words: str, gateway: MakeGateway) -> None:
+    with RogueBroker(answer) as broker, gateway(broker.port) as box:
         box.append()
         box.wait_for_error(words)
         assert not box.publisher.online
@@ -115,10 +111,7 @@ def test_every_client_of_paho_is_bounded_in_what_it_reads() -> None:
 
 
 def test_with_a_broker_that_retains_nothing_the_agent_goes_on_and_says_so(gateway: MakeGateway) -> None:
-    with (
-        StrictBroker(properties=bytes([RETAIN_AVAILABLE, 0])) as broker,
-        gateway(mqtt_settings(broker.port)) as box,
-    ):
+    with StrictBroker(properties=bytes([RETAIN_AVAILABLE, 0])) as broker, gateway(broker.port) as box:
         box.append()
         wait_until(lambda: box.outbox.depth == 0)
         assert [message.topic for message in broker.received] == ["state", "birth", "event/cam-1"]
@@ -127,7 +120,7 @@ def test_with_a_broker_that_retains_nothing_the_agent_goes_on_and_says_so(gatewa
 
 
 def test_a_broker_that_refuses_the_retained_will_gets_one_that_is_not(gateway: MakeGateway) -> None:
-    with RogueBroker(connack(0x9A)) as broker, gateway(mqtt_settings(broker.port)) as box:
+    with RogueBroker(connack(0x9A)) as broker, gateway(broker.port) as box:
         box.wait_for_error("does not support retained messages")
         box.later(130)
         wait_until(lambda: len(broker.connects) >= 2)
@@ -154,7 +147,7 @@ def test_a_network_thread_that_dies_is_noticed_and_replaced(deaths: int, box: Ga
 
 
 def test_events_blamed_for_a_lost_connection_step_back(gateway: MakeGateway) -> None:
-    with RogueBroker(CONNACK_OK) as broker, gateway(mqtt_settings(broker.port)) as box:
+    with RogueBroker(CONNACK_OK) as broker, gateway(broker.port) as box:
         box.wait_online()
         (event,) = box.append()
         wait_until(lambda: box.publisher.health().inflight == 3)
@@ -164,7 +157,7 @@ def test_events_blamed_for_a_lost_connection_step_back(gateway: MakeGateway) -> 
 
 
 def test_a_broker_that_never_finishes_the_sign_on_is_given_up(gateway: MakeGateway) -> None:
-    with RogueBroker(b"") as broker, gateway(mqtt_settings(broker.port)) as box:
+    with RogueBroker(b"") as broker, gateway(broker.port) as box:
         wait_until(lambda: broker.connections == 1)
         box.later(46)
         box.wait_for_error("does not finish the sign-on in time")
@@ -181,14 +174,14 @@ def test_the_agent_stops_in_time_while_the_broker_hangs(broker: Mosquitto, box: 
 
 
 def test_the_agent_stops_at_once_while_it_connects(gateway: MakeGateway) -> None:
-    with RogueBroker(b"") as broker, gateway(mqtt_settings(broker.port)) as box:
+    with RogueBroker(b"") as broker, gateway(broker.port) as box:
         wait_until(lambda: broker.connections == 1)
         box.publisher.stop()
         assert box.publisher.loop.join(1.0)
 
 
 def test_a_closed_port_and_an_unknown_name_are_told_apart(gateway: MakeGateway) -> None:
-    with gateway(mqtt_settings(free_port())) as box:
+    with gateway(free_port()) as box:
         box.wait_for_error("refuses the connection: nothing listens on that port")
     with gateway(mqtt_settings(1883, host="no-such-broker.invalid"), name="dns") as box:
         box.wait_for_error("the name no-such-broker.invalid cannot be resolved", timeout_s=30)

@@ -12,7 +12,7 @@ from edge_agent.core.delivery import StoredEvent
 from edge_agent.core.model import Severity
 from edge_agent.uplink.send_limiter import BURST_S, SendLimiter
 from tests.host.fakes import FakeClock
-from tests.mqtt.conftest import MakeGateway, mqtt_settings
+from tests.mqtt.conftest import MakeGateway
 from tests.outbox.parts import picture
 from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
 
@@ -92,7 +92,7 @@ def test_what_the_budget_holds_back_stays_in_the_outbox_and_goes_when_the_period
 ) -> None:
     limiter = SendLimiter(FakeClock())
     limiter.step = 2
-    with gateway(mqtt_settings(broker.port), limiter=limiter) as box:
+    with gateway(broker.port, limiter=limiter) as box:
         box.append(3)
         box.outbox.add_media(picture("m1"))
         warned, alarmed = (box.append(severity=s)[0] for s in (Severity.WARNING, Severity.ALARM))
@@ -116,7 +116,7 @@ def test_a_backlog_leaves_no_faster_than_the_bound_and_a_fresh_alarm_does_not_wa
     gateway: MakeGateway, broker: Mosquitto, centre: Subscriber
 ) -> None:
     clock = FakeClock()
-    with gateway(mqtt_settings(broker.port), limiter=SendLimiter(clock, 1000.0)) as box:
+    with gateway(broker.port, limiter=SendLimiter(clock, 1000.0)) as box:
         box.wait_online()
         box.append(100, payload=b"e" * 900)
         centre.wait_for(lambda: len(centre.events()) >= 4)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mqtt.conftest import Gateway, MakeGateway, mqtt_settings
+from tests.mqtt.conftest import Gateway, MakeGateway
 from tests.outbox.parts import picture
 from tests.testbed.mosquitto import Mosquitto, wait_until
 from tests.testbed.strict_broker import StrictBroker
@@ -30,7 +30,7 @@ def test_what_nobody_subscribes_to_is_said_once_while_other_things_are_heard(
     with (
         caplog.at_level(logging.INFO),
         StrictBroker(reason=lambda topic: NO_SUBSCRIBER if topic in silent else 0) as broker,
-        gateway(mqtt_settings(broker.port)) as box,
+        gateway(broker.port) as box,
     ):
         box.append(camera="yard")
         box.outbox.add_media(picture("m-1"))
@@ -56,7 +56,7 @@ def test_what_nobody_subscribes_to_is_said_once_while_other_things_are_heard(
 def test_the_attempts_of_pictures_are_counted_but_not_for_ever(gateway: MakeGateway) -> None:
     with (
         StrictBroker(reason=lambda topic: QUOTA if topic.startswith("media/") else 0) as broker,
-        gateway(mqtt_settings(broker.port)) as box,
+        gateway(broker.port) as box,
     ):
         box.wait_online()
         box.outbox.add_media(picture("first"))
@@ -80,12 +80,10 @@ def test_the_attempts_of_pictures_are_counted_but_not_for_ever(gateway: MakeGate
         assert rests(box, "first")[3:] == [60], "forgotten"
 
 
-def test_a_birth_that_is_too_large_for_the_broker_does_not_end_the_session(
-    tmp_path: Path, gateway: MakeGateway
-) -> None:
+def test_a_birth_that_is_too_large_does_not_end_the_session(tmp_path: Path, gateway: MakeGateway) -> None:
     with (
         Mosquitto(tmp_path, "max_packet_size 1000") as broker,
-        gateway(mqtt_settings(broker.port), birth=lambda session: b" " * 1000) as box,
+        gateway(broker.port, birth=lambda session: b" " * 1000) as box,
     ):
         wait_until(lambda: box.publisher.health().refused == 1)
         box.append()

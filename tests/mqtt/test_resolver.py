@@ -56,9 +56,7 @@ def test_a_hanging_resolver_does_not_hold_up_the_stop(resolver: Resolver, gatewa
         assert box.publisher.loop.join(1.0)
 
 
-def test_a_hanging_resolver_is_named_and_the_next_broker_tried(
-    resolver: Resolver, gateway: MakeGateway, broker: Mosquitto
-) -> None:
+def test_a_hanging_resolver_is_left(resolver: Resolver, gateway: MakeGateway, broker: Mosquitto) -> None:
     settings = mqtt_settings(broker.port)
     named = replace(settings, brokers=(Broker(NAME, broker.port, False), *settings.brokers))
     with gateway(named) as box:

@@ -14,35 +14,41 @@ import pytest
 from edge_agent.config.model.settings import Mqtt
 from edge_agent.core.delivery import StoredEvent
 from edge_agent.mqtt.connect_errors import ConnectError, ConnectErrorKind
-from edge_agent.mqtt.tls.rotation import CertificateRotation, certificate_in_force
+from edge_agent.mqtt.tls.rotation import IDLE_WITHIN_S, CertificateRotation, certificate_in_force
 from tests.mqtt.conftest import Gateway, MakeGateway, mqtt_settings
-from tests.testbed.mosquitto import (
-    Certificate,
-    Mosquitto,
-    Received,
-    Subscriber,
-    wait_until,
-)
-from tests.testbed.tls_folder import Fleet, Tls, make_fleet, strict_broker
+from tests.testbed.mosquitto import Certificate, Mosquitto, Received, Subscriber, wait_until
+from tests.testbed.tls_folder import HOST, PAST, Fleet, Tls, strict_broker
 
-HOST = "IP:127.0.0.1"
-PAST = ("20200101000000Z", "20200201000000Z")
 OFFLINE = b'"reason":"reconnecting with the next certificate"'
 
 
-@pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Fleet:
-    return make_fleet(tmp_path_factory.mktemp("certificates"))
+@dataclass
+class Slots(Tls):
+    """The slots of a gateway of ``fleet``, in the folder of its state."""
 
+    fleet: Fleet
 
-def settings_of(tls: Tls, port: int) -> Mqtt:
-    ca, cert, key = (tls.folder / name for name in ("ca.crt", "client.crt", "client.key"))
-    return replace(mqtt_settings(port, tls=True), ca_file=ca, cert_file=cert, key_file=key)
+    @property
+    def state_dir(self) -> Path:
+        return self.folder.parent
+
+    def renew(self) -> None:
+        self.put(self.fleet.authority.issue("dt-001"))
+
+    def settings(self, port: int = 1) -> Mqtt:
+        ca, cert, key = (self.folder / name for name in ("ca.crt", "client.crt", "client.key"))
+        return replace(mqtt_settings(port, tls=True), ca_file=ca, cert_file=cert, key_file=key)
+
+    def rotation(
+        self, port: int = 1, spread_s: float = 0.0, idle_within_s: float = IDLE_WITHIN_S
+    ) -> CertificateRotation:
+        settings = replace(self.settings(port), spread_s=spread_s)
+        return CertificateRotation(settings, "dt-001", self.state_dir, idle_within_s=idle_within_s)
 
 
 @pytest.fixture
-def tls(fleet: Fleet, tmp_path: Path) -> Tls:
-    made = Tls(tmp_path / "tls")
+def tls(fleet: Fleet, tmp_path: Path) -> Slots:
+    made = Slots(tmp_path / "tls", fleet)
     made.put(fleet.gateway, fleet.authority.cert, slot=".")
     return made
 
@@ -90,30 +96,26 @@ class Site:
 
 
 @contextmanager
-def at_broker(
-    tls: Tls, fleet: Fleet, tmp_path: Path, gateway: MakeGateway, *lines: str, ca: Path | None = None
-) -> Iterator[Site]:
+def at_broker(tls: Slots, gateway: MakeGateway, *lines: str, ca: Path | None = None) -> Iterator[Site]:
     """A gateway at a broker that requires certificates, and a subscriber to its events."""
-    with strict_broker(tmp_path, fleet.server, ca or fleet.authority.cert, *lines) as (broker, centre):
-        settings = settings_of(tls, broker.port)
-        rotation = CertificateRotation(settings, "dt-001", tmp_path, idle_within_s=0.2)
-        with gateway(settings, rotation=rotation) as box:
+    known = ca or tls.fleet.authority.cert
+    with strict_broker(tls.state_dir, tls.fleet.server, known, *lines) as (broker, centre):
+        rotation = tls.rotation(broker.port, idle_within_s=0.2)
+        with gateway(tls.settings(broker.port), rotation=rotation) as box:
             box.wait_online()
             yield Site(box, broker, centre, rotation)
 
 
-def test_a_next_certificate_is_tried_and_then_in_force_and_no_event_is_lost(
-    tls: Tls, fleet: Fleet, tmp_path: Path, gateway: MakeGateway
-) -> None:
-    with at_broker(tls, fleet, tmp_path, gateway) as site:
+def test_a_next_certificate_is_tried_and_then_in_force_without_loss(tls: Slots, gateway: MakeGateway) -> None:
+    with at_broker(tls, gateway) as site:
         old = site.rotation.in_force
         with site.under_load() as sent:
             for number in range(2, 5):
-                tls.put(fleet.authority.issue("dt-001"))
+                tls.renew()
                 site.box.later(1.1)
                 site.wait_for_session(number)
                 assert site.rotation.in_force != old
-                assert certificate_in_force(old, tmp_path) == site.rotation.in_force, "others know it too"
+                assert certificate_in_force(old, tls.state_dir) == site.rotation.in_force, "others know it"
                 tls.promote()
                 site.box.later(1.1)
                 wait_until(lambda: site.rotation.in_force == old, what="the first slot again")
@@ -148,27 +150,22 @@ def other_key(fleet: Fleet) -> Certificate:
     ],
     ids=["wrong name", "wrong CA", "expired", "wrong key", "no certificate"],
 )
-def test_what_cannot_work_is_not_even_tried(
-    make: Callable[[Fleet], Certificate], words: str, tls: Tls, fleet: Fleet, tmp_path: Path
-) -> None:
-    tls.put(make(fleet))
-    rotation = CertificateRotation(settings_of(tls, 1), "dt-001", tmp_path)
+def test_what_cannot_work_is_not_tried(make: Callable[[Fleet], Certificate], words: str, tls: Slots) -> None:
+    tls.put(make(tls.fleet))
+    rotation = tls.rotation()
     rotation.check_files(0.0)
     assert words in (rotation.notice or "")
     assert not rotation.wants_change(100.0, idle=True)
-    assert rotation.choose(101.0) == settings_of(tls, 1)
+    assert rotation.choose(101.0) == tls.settings()
 
 
-def test_a_revoked_next_certificate_is_refused_and_the_old_one_is_back_at_once(
-    tls: Tls, fleet: Fleet, tmp_path: Path, gateway: MakeGateway
-) -> None:
-    crl = tmp_path / "crl.pem"
-    fleet.authority.write_crl(crl)
-    lines = (f"crlfile {crl}",)
-    with at_broker(tls, fleet, tmp_path, gateway, *lines) as site:
+def test_a_revoked_next_certificate_is_refused_and_the_old_is_back(tls: Slots, gateway: MakeGateway) -> None:
+    crl = tls.state_dir / "crl.pem"
+    tls.fleet.authority.write_crl(crl)
+    with at_broker(tls, gateway, f"crlfile {crl}") as site:
         old = site.rotation.in_force
         site.send()
-        tls.put(revoked(fleet, crl, site.broker))
+        tls.put(revoked(tls.fleet, crl, site.broker))
         site.send()
         site.box.later(1.1)
         site.wait_for_session(2)
@@ -183,55 +180,53 @@ def test_a_revoked_next_certificate_is_refused_and_the_old_one_is_back_at_once(
         site.wait_for_session(3)
         assert "next try in 2 h" in (site.rotation.notice or "")
 
-        tls.put(fleet.authority.issue("dt-001"))  # another certificate is tried at once
+        tls.renew()  # another certificate is tried at once
         site.box.later(1.1)
         site.wait_for_session(4)
         assert site.rotation.in_force != old
         assert site.rotation.notice is None
 
 
-def test_the_next_certificate_is_the_way_out_when_the_one_in_force_is_refused(
-    tls: Tls, fleet: Fleet, tmp_path: Path, gateway: MakeGateway
-) -> None:
+def test_the_next_certificate_is_the_way_out_if_the_old_is_refused(tls: Slots, gateway: MakeGateway) -> None:
     """A gateway that was off for two years: its certificate has expired, the one in the next slot is
     valid."""
-    tls.put(fleet.authority.issue("dt-001", valid=PAST), slot=".")
-    tls.put(fleet.authority.issue("dt-001"))
-    with Mosquitto(tmp_path, certificate=fleet.server, ca=fleet.authority.cert, mutual=True) as broker:
+    tls.put(tls.fleet.authority.issue("dt-001", valid=PAST), slot=".")
+    tls.renew()
+    with tls.fleet.broker(tls.state_dir) as broker:
         # Without a refusal the next certificate would be tried in months.
-        settings = replace(settings_of(tls, broker.port), spread_s=1e6)
-        rotation = CertificateRotation(settings, "dt-001", tmp_path)
-        with gateway(replace(settings, spread_s=0.0), rotation=rotation) as box:
+        rotation = tls.rotation(broker.port, spread_s=1e6)
+        first = rotation.in_force
+        with gateway(tls.settings(broker.port), rotation=rotation) as box:
             box.wait_for_error("our certificate has expired")
             box.later(130)
             box.wait_online()
-            assert rotation.in_force != settings
+            assert rotation.in_force != first
 
 
-def test_a_kill_at_any_moment_leaves_a_slot_that_is_let_in(tls: Tls, fleet: Fleet, tmp_path: Path) -> None:
+def test_a_kill_at_any_moment_leaves_a_slot_that_is_let_in(tls: Slots) -> None:
     """An agent that starts after any step of root's move uses the same certificate."""
-    new = fleet.authority.issue("dt-001")
-    tls.put(new, fleet.authority.cert)
-    first = settings_of(tls, 1)
-    rotation = CertificateRotation(first, "dt-001", tmp_path)
+    new = tls.fleet.authority.issue("dt-001")
+    tls.put(new, tls.fleet.authority.cert)
+    first = tls.settings()
+    rotation = tls.rotation()
     rotation.choose(0.0)
     # A power cut before CONNACK: nothing was recorded, the old one is used again.
-    assert certificate_in_force(first, tmp_path) == first
+    assert certificate_in_force(first, tls.state_dir) == first
     rotation.choose(1.0)
     rotation.connected(2.0)
     for name in ("client.key", "ca.crt", "client.crt"):
-        shown = CertificateRotation(first, "dt-001", tmp_path).choose(0.0)
+        shown = tls.rotation().choose(0.0)
         assert shown.cert_file is not None
         assert shown.key_file is not None
         assert shown.cert_file.read_bytes() == new.cert.read_bytes()
         assert shown.key_file.read_bytes() == new.key.read_bytes()
         (tls.folder / "next" / name).replace(tls.folder / name)
-    assert CertificateRotation(first, "dt-001", tmp_path).choose(0.0) == first
+    assert tls.rotation().choose(0.0) == first
     assert (tls.folder / "client.crt").read_bytes() == new.cert.read_bytes()
 
 
-def test_the_ca_itself_is_changed_in_steps_none_of_which_cuts_the_box_off(
-    tls: Tls, fleet: Fleet, tmp_path: Path, gateway: MakeGateway
+def test_the_ca_is_changed_in_steps_none_of_which_cuts_the_box_off(
+    tls: Slots, fleet: Fleet, tmp_path: Path, gateway: MakeGateway
 ) -> None:
     young = fleet.stranger
     both = tmp_path / "both.crt"
@@ -241,8 +236,8 @@ def test_the_ca_itself_is_changed_in_steps_none_of_which_cuts_the_box_off(
     server = Certificate(tmp_path / "broker.crt", tmp_path / "broker.key")
     shutil.copy(fleet.server.cert, server.cert)
     shutil.copy(fleet.server.key, server.key)
-    here = replace(fleet, server=server)
-    with at_broker(tls, here, tmp_path, gateway, ca=both) as site:
+    tls.fleet = replace(fleet, server=server)
+    with at_broker(tls, gateway, ca=both) as site:
         old = site.rotation.in_force
 
         def step(number: int, own: Certificate, ca: Path) -> None:
@@ -275,69 +270,61 @@ def test_the_ca_itself_is_changed_in_steps_none_of_which_cuts_the_box_off(
         assert site.rotation.in_force == old
 
 
-def test_a_city_that_was_renewed_at_once_does_not_reconnect_at_once(
-    tls: Tls, fleet: Fleet, tmp_path: Path
-) -> None:
-    tls.put(fleet.authority.issue("dt-001"))
+def test_a_city_that_was_renewed_at_once_does_not_reconnect_at_once(tls: Slots) -> None:
+    tls.renew()
     turns = []
     for _ in range(12):
-        rotation = CertificateRotation(replace(settings_of(tls, 1), spread_s=30.0), "dt-001", tmp_path)
+        rotation = tls.rotation(spread_s=30.0)
         rotation.check_files(0.0)
         turns.append(next(s for s in range(601) if rotation.wants_change(float(s), idle=True)))
     assert len(set(turns)) > 8
     assert max(turns) > 300
 
 
-def test_a_moment_with_nothing_in_flight_is_waited_for_but_not_for_ever(
-    tls: Tls, fleet: Fleet, tmp_path: Path
-) -> None:
-    tls.put(fleet.authority.issue("dt-001"))
-    rotation = CertificateRotation(settings_of(tls, 1), "dt-001", tmp_path)
+def test_a_moment_with_nothing_in_flight_is_waited_for_but_not_for_ever(tls: Slots) -> None:
+    tls.renew()
+    rotation = tls.rotation()
     rotation.check_files(0.0)
     assert rotation.wants_change(1.0, idle=True)
     assert not rotation.wants_change(59.0, idle=False)
     assert rotation.wants_change(61.0, idle=False)
 
 
-def test_a_try_that_the_network_failed_is_made_again_soon(tls: Tls, fleet: Fleet, tmp_path: Path) -> None:
-    tls.put(fleet.authority.issue("dt-001"))
-    rotation = CertificateRotation(settings_of(tls, 1), "dt-001", tmp_path)
-    assert rotation.choose(0.0) != settings_of(tls, 1)
+def test_a_try_that_the_network_failed_is_made_again_soon(tls: Slots) -> None:
+    tls.renew()
+    rotation = tls.rotation()
+    assert rotation.choose(0.0) != tls.settings()
     assert rotation.failed(ConnectError(ConnectErrorKind.TIMEOUT, "no answer"), 1.0)
-    assert rotation.choose(2.0) == settings_of(tls, 1)
+    assert rotation.choose(2.0) == tls.settings()
     assert rotation.notice is None
-    assert rotation.choose(61.0) != settings_of(tls, 1)
+    assert rotation.choose(61.0) != tls.settings()
 
 
-def test_a_slot_that_took_the_place_of_the_one_shown_is_not_in_force_for_it(
-    tls: Tls, fleet: Fleet, tmp_path: Path
-) -> None:
-    tls.put(fleet.authority.issue("dt-001"))
-    rotation = CertificateRotation(settings_of(tls, 1), "dt-001", tmp_path)
+def test_a_slot_that_took_the_place_of_the_one_shown_is_not_in_force_for_it(tls: Slots) -> None:
+    tls.renew()
+    rotation = tls.rotation()
     rotation.choose(0.0)
-    tls.put(fleet.authority.issue("dt-001"))  # root, while the connection is being opened
+    tls.renew()  # root, while the connection is being opened
     rotation.check_files(2.0)
     rotation.connected(3.0)
-    assert rotation.in_force == settings_of(tls, 1), "no broker has seen the newest one"
-    assert rotation.choose(4.0) != settings_of(tls, 1), "it is tried in its turn"
+    assert rotation.in_force == tls.settings(), "no broker has seen the newest one"
+    assert rotation.choose(4.0) != tls.settings(), "it is tried in its turn"
     rotation.connected(5.0)
-    assert rotation.in_force == certificate_in_force(settings_of(tls, 1), tmp_path) != settings_of(tls, 1)
+    assert rotation.in_force == certificate_in_force(tls.settings(), tls.state_dir) != tls.settings()
 
 
-def test_a_gateway_whose_only_certificate_is_revoked_notes_the_refusal_until_it_is_let_in(
-    tls: Tls, fleet: Fleet, tmp_path: Path, gateway: MakeGateway
-) -> None:
+def test_a_gateway_whose_certificate_is_revoked_notes_the_refusal(tls: Slots, gateway: MakeGateway) -> None:
     """Then it asks whether its site was withdrawn (control/withdrawal.py)."""
-    crl = tmp_path / "crl.pem"
-    fleet.authority.write_crl(crl)
-    with at_broker(tls, fleet, tmp_path, gateway, f"crlfile {crl}") as site:
+    authority, crl = tls.fleet.authority, tls.state_dir / "crl.pem"
+    authority.write_crl(crl)
+    with at_broker(tls, gateway, f"crlfile {crl}") as site:
         publisher = site.box.publisher
         assert not publisher.certificate_refused
-        fleet.authority.write_crl(crl, [fleet.gateway])
+        authority.write_crl(crl, [tls.fleet.gateway])
         site.broker.reload()
         publisher.break_connection()
         wait_until(lambda: publisher.certificate_refused, what="the refusal")
-        fleet.authority.write_crl(crl)
+        authority.write_crl(crl)
         site.broker.reload()
         publisher.reconnect()
         site.box.wait_online()

@@ -14,16 +14,9 @@ from edge_agent.mqtt.connect_errors import CertificateFileError
 from edge_agent.mqtt.tls.certificates import own_validity
 from tests.mqtt.conftest import MakeGateway, mqtt_settings
 from tests.testbed.mosquitto import Certificate, Mosquitto, wait_until
-from tests.testbed.tls_folder import Fleet, make_fleet
+from tests.testbed.tls_folder import FUTURE, HOST, PAST, Fleet
 
-HOST = "IP:127.0.0.1"
-PAST = ("20200101000000Z", "20200201000000Z")
-FUTURE = ("20990101000000Z", "20990201000000Z")
-
-
-@pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Fleet:
-    return make_fleet(tmp_path_factory.mktemp("certificates"))
+Issue = Callable[[Fleet], Certificate]
 
 
 def tls_settings(fleet: Fleet, port: int, own: Certificate | None = None) -> Mqtt:
@@ -33,17 +26,11 @@ def tls_settings(fleet: Fleet, port: int, own: Certificate | None = None) -> Mqt
     )
 
 
-def mutual_broker(fleet: Fleet, folder: Path, *lines: str) -> Mosquitto:
-    return Mosquitto(folder, *lines, certificate=fleet.server, ca=fleet.authority.cert, mutual=True)
-
-
-def test_with_mutual_tls_the_certificate_is_the_user(
-    fleet: Fleet, tmp_path: Path, gateway: MakeGateway
-) -> None:
+def test_by_mutual_tls_a_certificate_is_the_user(fleet: Fleet, tmp_path: Path, gateway: MakeGateway) -> None:
     acl = tmp_path / "acl"
     acl.write_text("pattern write tb/v1/+/%u/up/#\npattern read tb/v1/+/%u/down/#\n")
     with (
-        mutual_broker(fleet, tmp_path, f"acl_file {acl}", "tls_version tlsv1.2") as broker,
+        fleet.broker(tmp_path, f"acl_file {acl}", "tls_version tlsv1.2") as broker,
         gateway(tls_settings(fleet, broker.port)) as box,
     ):
         box.wait_online()
@@ -69,15 +56,11 @@ def test_with_mutual_tls_the_certificate_is_the_user(
     ids=["wrong CA", "expired", "not yet valid", "wrong name"],
 )
 def test_a_broker_with_a_bad_certificate_is_not_talked_to(
-    make_server: Callable[[Fleet], Certificate],
-    words: str,
-    fleet: Fleet,
-    tmp_path: Path,
-    gateway: MakeGateway,
+    make_server: Issue, words: str, fleet: Fleet, tmp_path: Path, gateway: MakeGateway
 ) -> None:
     server = make_server(fleet)
     with (
-        Mosquitto(tmp_path, certificate=server, ca=fleet.authority.cert) as broker,
+        fleet.broker(tmp_path, server=server, mutual=False) as broker,
         gateway(tls_settings(fleet, broker.port)) as box,
     ):
         error = box.wait_for_error(words)
@@ -91,7 +74,7 @@ def test_before_the_clock_is_set_the_clock_is_named_and_not_the_certificate(
 ) -> None:
     server = fleet.authority.issue("broker", san=HOST, valid=valid)
     with (
-        Mosquitto(tmp_path, certificate=server, ca=fleet.authority.cert) as broker,
+        fleet.broker(tmp_path, server=server, mutual=False) as broker,
         gateway(tls_settings(fleet, broker.port), clock_trusted=lambda: False) as box,
     ):
         assert "certificate of" not in box.wait_for_error("the clock is not set yet")
@@ -108,14 +91,9 @@ def test_before_the_clock_is_set_the_clock_is_named_and_not_the_certificate(
     ids=["expired", "wrong CA", "none"],
 )
 def test_a_broker_that_rejects_our_certificate_is_quoted(
-    make_own: Callable[[Fleet], Certificate] | None,
-    words: str,
-    version: str,
-    fleet: Fleet,
-    tmp_path: Path,
-    gateway: MakeGateway,
+    make_own: Issue | None, words: str, version: str, fleet: Fleet, tmp_path: Path, gateway: MakeGateway
 ) -> None:
-    with mutual_broker(fleet, tmp_path, f"tls_version {version}") as broker:
+    with fleet.broker(tmp_path, f"tls_version {version}") as broker:
         settings = tls_settings(fleet, broker.port, make_own(fleet) if make_own else None)
         if make_own is None:
             settings = replace(settings, cert_file=None, key_file=None)
@@ -123,25 +101,18 @@ def test_a_broker_that_rejects_our_certificate_is_quoted(
             box.wait_for_error(words)
 
 
-def test_a_certificate_that_was_repaired_is_used_without_a_restart(
-    fleet: Fleet, tmp_path: Path, gateway: MakeGateway
-) -> None:
+def test_a_repaired_certificate_needs_no_restart(fleet: Fleet, tmp_path: Path, gateway: MakeGateway) -> None:
     own = Certificate(tmp_path / "own.pem", tmp_path / "own.key")
     own.cert.write_text("half a file")
     own.key.write_bytes(fleet.gateway.key.read_bytes())
-    with (
-        mutual_broker(fleet, tmp_path) as broker,
-        gateway(tls_settings(fleet, broker.port, own)) as box,
-    ):
+    with fleet.broker(tmp_path) as broker, gateway(tls_settings(fleet, broker.port, own)) as box:
         assert str(own.cert) in box.wait_for_error("not a usable pair")
         own.cert.write_bytes(fleet.gateway.cert.read_bytes())
         box.later(130)
         box.wait_online()
 
 
-def test_a_certificate_that_root_moves_while_it_is_read_is_said_and_no_crash(
-    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_certificate_that_root_moves_is_no_crash(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     def is_gone(*_: object) -> None:
         raise FileNotFoundError(2, "No such file or directory")
 
@@ -166,7 +137,7 @@ def test_a_failed_handshake_leaks_no_socket(fleet: Fleet, tmp_path: Path, gatewa
     server = fleet.stranger.issue("broker", san=HOST)
     sockets = Path("/proc/self/fd")
     with (
-        Mosquitto(tmp_path, certificate=server, ca=fleet.authority.cert) as broker,
+        fleet.broker(tmp_path, server=server, mutual=False) as broker,
         gateway(tls_settings(fleet, broker.port)) as box,
     ):
         box.wait_for_error("(failure 1 in a row)")

@@ -16,7 +16,7 @@ from edge_agent import wire
 from edge_agent.mqtt.session.client import MqttMessage, packet_bytes
 from edge_agent.mqtt.session.tcp_traffic import tcp_traffic
 from edge_agent.uplink.usage import DataUsage, TrafficClass
-from tests.mqtt.conftest import MakeGateway, ShiftedClock, mqtt_settings
+from tests.mqtt.conftest import MakeGateway, ShiftedClock
 from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
 
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")  # UTC+7, no daylight saving
@@ -113,9 +113,7 @@ def test_the_counts_survive_a_restart_and_are_written_at_most_every_five_minutes
         b'{"day":null,"today":{"event":' + b"9" * 30 + b'},"month":{}}',
     ],
 )
-def test_a_damaged_file_is_said_and_counting_starts_anew(
-    content: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_damaged_file_begins_anew(content: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "u.json"
     path.write_bytes(content)
     usage = usage_at(path, SetClock(datetime(2026, 11, 24, tzinfo=UTC)))
@@ -123,9 +121,7 @@ def test_a_damaged_file_is_said_and_counting_starts_anew(
     assert f"{path} cannot be read" in caplog.text
 
 
-def test_a_disk_that_cannot_be_written_is_said_and_nothing_stops(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_disk_that_takes_nothing_is_only_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     clock = SetClock(datetime(2026, 11, 24, tzinfo=UTC))
     usage = usage_at(tmp_path / "gone" / "u.json", clock)
     usage.sent(TrafficClass.EVENT, 3)
@@ -138,9 +134,7 @@ def test_a_disk_that_cannot_be_written_is_said_and_nothing_stops(
     assert events(usage_at(tmp_path / "gone" / "u.json", clock)) == (3, 3), "tried again"
 
 
-def test_a_power_cut_leaves_the_counts_of_the_last_save(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_power_cut_leaves_the_last_saved_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, clock = tmp_path / "u.json", SetClock(datetime(2026, 11, 24, tzinfo=UTC))
     usage = usage_at(path, clock)
     usage.sent(TrafficClass.MEDIA, 7)
@@ -166,7 +160,7 @@ def test_the_sum_of_all_classes_is_what_the_broker_received(tmp_path: Path, gate
     with (
         Mosquitto(tmp_path, sys_interval_s=1) as broker,
         Subscriber(broker.port, "$SYS/broker/bytes/received", "tb/#") as centre,
-        gateway(mqtt_settings(broker.port)) as box,
+        gateway(broker.port) as box,
     ):
         box.wait_online()
         box.append(300, payload=b"e" * 600)

@@ -9,7 +9,7 @@ import pytest
 
 from edge_agent.core.model import Severity
 from edge_agent.mqtt.publisher.window import Window
-from tests.mqtt.conftest import Gateway, MakeGateway, mqtt_settings
+from tests.mqtt.conftest import Gateway, MakeGateway
 from tests.testbed.mosquitto import wait_until
 from tests.testbed.rogue_broker import CONNACK_OK, RogueBroker
 from tests.testbed.strict_broker import StrictBroker
@@ -29,7 +29,7 @@ def yards(broker: StrictBroker) -> int:
 
 def test_stopped_still_has_a_place_when_nothing_is_acknowledged(gateway: MakeGateway) -> None:
     with StrictBroker(20, silent_about_events) as broker:
-        with gateway(mqtt_settings(broker.port)) as box:
+        with gateway(broker.port) as box:
             box.append(50, severity=Severity.ALARM)
             wait_until(lambda: broker.most_waiting >= 19)  # the broker has read them
         wait_until(lambda: states(broker) == ["online", "stopped"])
@@ -37,11 +37,9 @@ def test_stopped_still_has_a_place_when_nothing_is_acknowledged(gateway: MakeGat
 
 
 @pytest.mark.parametrize("receive_maximum", [1, 2, 3, 5, 20, 65_535])
-def test_the_receive_maximum_of_the_broker_is_kept_from_sign_on_to_stop(
-    receive_maximum: int, gateway: MakeGateway
-) -> None:
+def test_the_receive_maximum_is_kept_from_sign_on_to_stop(receive_maximum: int, gateway: MakeGateway) -> None:
     with StrictBroker(receive_maximum) as broker:
-        with gateway(mqtt_settings(broker.port)) as box:
+        with gateway(broker.port) as box:
             box.append(40)
             wait_until(lambda: box.outbox.depth == 0)
         wait_until(lambda: states(broker) == ["online", "stopped"])
@@ -59,13 +57,8 @@ def test_the_receive_maximum_of_the_broker_is_kept_from_sign_on_to_stop(
         (2, 1),  # too few to reserve a place for alarms
     ],
 )
-def test_infos_that_nobody_acknowledges_leave_room_for_alarms(
-    receive_maximum: int, infos: int, gateway: MakeGateway
-) -> None:
-    with (
-        StrictBroker(receive_maximum, silent_about_events) as broker,
-        gateway(mqtt_settings(broker.port)) as box,
-    ):
+def test_waiting_infos_leave_room_for_alarms(receive_maximum: int, infos: int, gateway: MakeGateway) -> None:
+    with StrictBroker(receive_maximum, silent_about_events) as broker, gateway(broker.port) as box:
         box.append(50, camera="yard")
         wait_until(lambda: yards(broker) == infos)
         box.append(camera="gate", severity=Severity.ALARM)
@@ -86,17 +79,15 @@ def silent(box: Gateway, words: str) -> float:
     return box.clock.shift_s - before
 
 
-def test_a_broker_that_answers_pings_but_acknowledges_nothing_is_left_within_half_a_minute(
-    gateway: MakeGateway,
-) -> None:
-    with StrictBroker(20, lambda topic: False) as broker, gateway(mqtt_settings(broker.port)) as box:
+def test_a_broker_that_answers_pings_only_is_left_within_half_a_minute(gateway: MakeGateway) -> None:
+    with StrictBroker(20, lambda topic: False) as broker, gateway(broker.port) as box:
         box.append(50)
         broker.wait_for("event/cam-1")
         assert 19 < silent(box, "does not acknowledge what it gets") < 30
 
 
 def test_a_broker_that_answers_nothing_at_all_is_left_as_soon(gateway: MakeGateway) -> None:
-    with RogueBroker(CONNACK_OK) as broker, gateway(mqtt_settings(broker.port)) as box:
+    with RogueBroker(CONNACK_OK) as broker, gateway(broker.port) as box:
         box.append(50, severity=Severity.ALARM)
         wait_until(lambda: box.publisher.health().inflight == 19)
         assert 19 < silent(box, "does not acknowledge what it gets") < 30
@@ -129,7 +120,7 @@ def test_how_long_a_session_may_go_without_acknowledgement(
 
 def test_own_messages_that_find_no_room_wait_for_it(gateway: MakeGateway) -> None:
     with StrictBroker(1, lambda topic: False) as broker:
-        with gateway(mqtt_settings(broker.port)) as box:
+        with gateway(broker.port) as box:
             broker.wait_for("state")
             box.append()
         assert [message.topic for message in broker.received] == ["state"]

@@ -18,6 +18,10 @@ from tests.testbed.mosquitto import (
     wait_until,
 )
 
+HOST = "IP:127.0.0.1"
+PAST = ("20200101000000Z", "20200201000000Z")
+FUTURE = ("20990101000000Z", "20990201000000Z")
+
 
 @dataclass(frozen=True)
 class Fleet:
@@ -28,11 +32,18 @@ class Fleet:
     server: Certificate
     gateway: Certificate
 
+    def broker(
+        self, folder: Path, *lines: str, server: Certificate | None = None, mutual: bool = True
+    ) -> Mosquitto:
+        """A mosquitto with TLS, that shows ``server``."""
+        shown = server or self.server
+        return Mosquitto(folder, *lines, certificate=shown, ca=self.authority.cert, mutual=mutual)
+
 
 def make_fleet(folder: Path) -> Fleet:
     """Takes a second: once for the tests of a module."""
     authority, stranger = Authority(folder, "city CA"), Authority(folder, "other CA")
-    server = authority.issue("broker", san="IP:127.0.0.1")
+    server = authority.issue("broker", san=HOST)
     return Fleet(authority, stranger, server, authority.issue("dt-001"))
 
 
