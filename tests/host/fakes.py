@@ -61,6 +61,8 @@ def on_disk(folder: Path, sysroot: Path, name: str, nodes: Mapping[str, str]) ->
     return sysroot
 
 
+Board = Mapping[str, str | bytes]
+"""Kernel nodes by their path."""
 CONTROLLERS = "cpuset cpu io memory hugetlb pids rdma misc\n"
 """Content of /sys/fs/cgroup/cgroup.controllers on Debian 13."""
 PI_4: dict[str, str | bytes] = {

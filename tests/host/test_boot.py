@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -17,10 +16,12 @@ from edge_agent.host.board.boot import (
     is_system_stopping,
 )
 from edge_agent.host.board.sensors import run_vcgencmd
-from tests.host.fakes import JETSON_ORIN, PI_4, PI_5, X86, plant
+from tests.host.fakes import JETSON_ORIN, PI_4, PI_5, X86, Board, plant
 
 RUNNING = BootRecord("boot-1", "unknown")
 RSTS = "proc/device-tree/chosen/bootloader/rsts"
+POWER_RESET = "proc/device-tree/chosen/power/power_reset"
+RESET_REASON = "sys/devices/platform/bus@0/c360000.pmc/reset_reason"
 
 
 def stopped(why: str) -> BootRecord:
@@ -57,32 +58,19 @@ def test_reason_of_a_boot(
         (PI_4, {RSTS: b"\x00\x00\x10\x00"}, ResetCause.POWER),
         (PI_4, {RSTS: b"\x00\x00\x00\x20"}, ResetCause.WARM),
         (PI_4, {RSTS: b"\x00\x00\x10\x20"}, ResetCause.WARM),  # the power-on bit may stay set
-        (PI_5, {"proc/device-tree/chosen/power/power_reset": b"\x00\x00\x00\x02"}, ResetCause.POWER),
-        (PI_5, {"proc/device-tree/chosen/power/power_reset": b"\x00\x00\x00\x10"}, ResetCause.WATCHDOG),
-        (
-            PI_5,
-            {"proc/device-tree/chosen/power/power_reset": bytes(4), RSTS: b"\0\0\x10\0"},
-            ResetCause.POWER,
-        ),
+        (PI_5, {POWER_RESET: b"\x00\x00\x00\x02"}, ResetCause.POWER),
+        (PI_5, {POWER_RESET: b"\x00\x00\x00\x10"}, ResetCause.WATCHDOG),
+        (PI_5, {POWER_RESET: bytes(4), RSTS: b"\0\0\x10\0"}, ResetCause.POWER),
         (JETSON_ORIN, {"sys/devices/platform/c360000.pmc/reset_reason": "SYS_RESET_N"}, ResetCause.POWER),
-        (
-            JETSON_ORIN,
-            {"sys/devices/platform/bus@0/c360000.pmc/reset_reason": "BCCPLEXWDT"},
-            ResetCause.WATCHDOG,
-        ),
-        (JETSON_ORIN, {"sys/devices/platform/bus@0/c360000.pmc/reset_reason": "MAINSWRST"}, ResetCause.WARM),
-        (JETSON_ORIN, {"sys/devices/platform/bus@0/c360000.pmc/reset_reason": "FSI_THERM"}, None),
+        (JETSON_ORIN, {RESET_REASON: "BCCPLEXWDT"}, ResetCause.WATCHDOG),
+        (JETSON_ORIN, {RESET_REASON: "MAINSWRST"}, ResetCause.WARM),
+        (JETSON_ORIN, {RESET_REASON: "FSI_THERM"}, None),
         (X86, {"sys/class/watchdog/watchdog0/bootstatus": "32"}, ResetCause.WATCHDOG),
         (X86, {"sys/class/watchdog/watchdog0/bootstatus": "0"}, None),
         (X86, {}, None),
     ],
 )
-def test_board_registers(
-    tmp_path: Path,
-    board: Mapping[str, str | bytes],
-    nodes: Mapping[str, str | bytes],
-    reset: ResetCause | None,
-) -> None:
+def test_board_registers(tmp_path: Path, board: Board, nodes: Board, reset: ResetCause | None) -> None:
     plant(tmp_path, {**board, **nodes})
     assert hardware_reset(tmp_path, lambda word: None) is reset
 
@@ -91,9 +79,7 @@ def test_vcgencmd_stands_in_for_a_missing_device_tree_node(tmp_path: Path) -> No
     assert hardware_reset(plant(tmp_path, PI_4), {"get_rsts": "1000"}.get) is ResetCause.POWER
 
 
-def history(
-    tmp_path: Path, boot: str, *, going_down: bool = False, board: Mapping[str, str | bytes] = X86
-) -> BootHistory:
+def history(tmp_path: Path, boot: str, *, going_down: bool = False, board: Board = X86) -> BootHistory:
     plant(tmp_path / "root", board)
     return BootHistory(tmp_path / "boot.json", boot, tmp_path / "root", lambda word: None, lambda: going_down)
 
@@ -107,7 +93,7 @@ def test_ordered_reboot_is_told_from_a_stop_of_the_agent_alone(tmp_path: Path) -
 
 
 def test_power_cut_leaves_the_marker_of_a_running_agent(tmp_path: Path) -> None:
-    on: Mapping[str, str | bytes] = {**PI_4, RSTS: b"\0\0\x10\0"}
+    on: Board = {**PI_4, RSTS: b"\0\0\x10\0"}
     first = history(tmp_path, "boot-1", board=on)
     first.mark_running()
     assert history(tmp_path, "boot-2", board=on).reason is BootReason.POWER

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NoReturn
@@ -18,7 +18,7 @@ from edge_agent.host.board.sensors import Thermometer, ThrottleSensors, Throttli
 from edge_agent.host.health.birth import os_name
 from edge_agent.host.health.host_metrics import HostMetrics
 from edge_agent.wire import BoxHealth
-from tests.host.fakes import JETSON_ORIN, PI_4, PI_5, X86, FakeClock, plant
+from tests.host.fakes import JETSON_ORIN, PI_4, PI_5, X86, Board, FakeClock, plant
 
 
 def never(word: str) -> str | None:
@@ -38,7 +38,7 @@ def never(word: str) -> str | None:
     ],
 )
 def test_each_board_tells_its_temperature_and_name(
-    tmp_path: Path, board: Mapping[str, str | bytes], celsius: float | None, name: str
+    tmp_path: Path, board: Board, celsius: float | None, name: str
 ) -> None:
     plant(tmp_path, board)
     assert Thermometer(tmp_path).read_c() == celsius
@@ -81,9 +81,7 @@ def test_nothing_but_a_sensor_that_decides_stands_in_and_it_steps_back(tmp_path:
         ("0", "1", Throttling(False, True)),  # undervoltage between two reads: only hwmon reports it
     ],
 )
-def test_pi_firmware_bits_tell_throttling_and_undervoltage(
-    tmp_path: Path, bits: str, alarm: str, expected: Throttling
-) -> None:
+def test_pi_firmware_bits_tell_trouble(tmp_path: Path, bits: str, alarm: str, expected: Throttling) -> None:
     node = "sys/devices/platform/soc/soc:firmware/get_throttled"
     plant(tmp_path, {**PI_4, node: bits, "sys/class/hwmon/hwmon1/in0_lcrit_alarm": alarm})
     assert ThrottleSensors(tmp_path, FakeClock(), never).read() == expected
@@ -138,9 +136,7 @@ def test_only_the_nodes_that_the_profile_names_are_read(tmp_path: Path) -> None:
         (X86, "sys/devices/system/cpu/cpu0/thermal_throttle/package_throttle_count"),
     ],
 )
-def test_rising_event_counter_means_throttled(
-    tmp_path: Path, board: Mapping[str, str | bytes], counter: str
-) -> None:
+def test_rising_counter_is_throttling(tmp_path: Path, board: Board, counter: str) -> None:
     sensors = ThrottleSensors(plant(tmp_path, board), FakeClock(), never)
     old = sensors.read()
     (tmp_path / counter).write_text("9\n")
@@ -156,9 +152,7 @@ def test_rising_event_counter_means_throttled(
         ("virtual/block/dm-0", False, "dm-0"),  # LUKS or LVM: the disks below are not searched
     ],
 )
-def test_disk_is_the_whole_card_and_not_the_partition(
-    tmp_path: Path, node: str, is_partition: bool, disk: str
-) -> None:
+def test_disk_is_the_card_not_its_partition(tmp_path: Path, node: str, is_partition: bool, disk: str) -> None:
     plant(tmp_path, {f"sys/devices/{node}/{'partition' if is_partition else 'size'}": "2\n"})
     (tmp_path / "sys/dev/block").mkdir(parents=True)
     (tmp_path / "sys/dev/block/179:2").symlink_to(f"../../devices/{node}")

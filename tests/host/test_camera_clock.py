@@ -79,9 +79,7 @@ def test_it_is_asked_every_six_hours_and_not_in_between(tmp_path: Path, camera: 
         assert len(read_offsets(tmp_path)["cam-1"]) == 2
 
 
-def test_of_equal_ones_the_first_and_the_newest_stay_and_all_are_bounded(
-    tmp_path: Path, camera: Camera
-) -> None:
+def test_of_equal_ones_the_first_and_newest_stay_and_all_are_bounded(tmp_path: Path, camera: Camera) -> None:
     time = Time()
     with OnvifCamera(HOST) as simulated:
         clocks = CameraClocks(tmp_path / FILE, time, lambda: True, simulated.port)
@@ -104,9 +102,7 @@ def test_a_box_without_the_time_measures_nothing(tmp_path: Path, camera: Camera)
 
 
 @pytest.mark.parametrize("answer", [b"", b"\xff\x00", b"<UTCDateTime></UTCDateTime>", b"<x>" * 100_000])
-def test_a_camera_that_answers_nonsense_is_left_out_and_the_others_are_kept(
-    tmp_path: Path, camera: Camera, answer: bytes
-) -> None:
+def test_nonsense_of_a_camera_costs_the_others_nothing(tmp_path: Path, camera: Camera, answer: bytes) -> None:
     time = Time()
     other = replace(camera, id="cam-2", url=camera.url.replace(HOST, "127.0.9.25"))
     with OnvifCamera(HOST) as good:
@@ -117,9 +113,7 @@ def test_a_camera_that_answers_nonsense_is_left_out_and_the_others_are_kept(
     assert list(read_offsets(tmp_path)) == ["cam-1"]
 
 
-def test_a_camera_that_drips_holds_nobody_up(
-    tmp_path: Path, camera: Camera, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_who_drips_holds_nobody_up(tmp_path: Path, camera: Camera, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edge_agent.host.health.camera_clock.WHOLE_TIMEOUT_S", 0.3)
     time, closing = Time(), threading.Event()
 

@@ -76,9 +76,7 @@ def test_a_megabyte_is_not_read(tmp_path: Path) -> None:
         assert answer_to(path, GOOD).code == 0
 
 
-def test_who_says_nothing_or_a_byte_now_and_then_holds_up_nobody_for_long(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_who_says_little_or_nothing_holds_up_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(control, "REQUEST_WITHIN_S", 0.2)
     gone = threading.Event()
     with (
@@ -103,9 +101,7 @@ def test_who_says_nothing_or_a_byte_now_and_then_holds_up_nobody_for_long(
         thread.join()
 
 
-def test_fifty_at_once_are_all_served_and_leave_nothing_open(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_fifty_at_once_are_served_and_leave_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(control, "REQUEST_WITHIN_S", 0.05)
     with serving(tmp_path) as path:
         before = psutil.Process().num_fds(), threading.active_count()

@@ -33,6 +33,7 @@ SENT = wire.BytesByClass(event=1_234_567, heartbeat=51_234_567, media=1_234_567)
 MQTT = wire.MqttHealth(reconnects=1, bytes_today=SENT, bytes_month=SENT)
 DETECTOR = wire.DetectorHealth(name="coco_ssd_mobilenet_v1", queue=0, latency_ms=45.1, inferences=123456)
 CLOCK = wire.ClockHealth(synced=True, source="systemd-timesyncd", offset_ms=0.123)
+UNSYNCED = wire.ClockHealth(synced=False, source=None, offset_ms=None)
 BOX = wire.BoxHealth(
     cpu_percent=12.5, load_1=0.42, memory_percent=31.0, agent_rss_mb=123.4, disk_free_mb=20123.4,
     disk_percent=42.0, disk_write_kb_s=12.5, temperature_c=61.2, throttled=False, undervoltage=False,
@@ -65,6 +66,23 @@ def cameras(*statuses: CameraStatus) -> HealthSources:
     return having(cameras=statuses)
 
 
+def offline(cause: Cause, detail: str = "", **changes: Any) -> HealthSources:
+    return cameras(replace(camera("cam-2", CameraState.OFFLINE, cause, detail=detail), **changes))
+
+
+def outbox(**changes: Any) -> HealthSources:
+    return having(outbox=structs.replace(OUTBOX, **changes))
+
+
+def mqtt(online: bool = True, **state: Any) -> HealthSources:
+    return having(mqtt=wire.MqttHealth(reconnects=3, **state), online=online)
+
+
+def unconfirmed(depth: int, confirmed_age_s: float | None = None) -> HealthSources:
+    state = wire.MqttHealth(reconnects=0, delivery="confirmed", confirmed_age_s=confirmed_age_s)
+    return having(outbox=structs.replace(UNCONFIRMED, depth=depth), mqtt=state)
+
+
 def assert_valid(message: wire.Message) -> None:
     schema = msgspec.json.schema(type(message))
     jsonschema.Draft202012Validator(schema).validate(msgspec.json.decode(msgspec.json.encode(message)))
@@ -83,7 +101,7 @@ def test_heartbeat_of_four_cameras_stays_small() -> None:
     assert len(compact(beat(WELL))) <= 1730
 
 
-@pytest.mark.parametrize("sources", [WELL, cameras(camera("cam-2", CameraState.OFFLINE, Cause.REFUSED))])
+@pytest.mark.parametrize("sources", [WELL, offline(Cause.REFUSED)])
 def test_what_is_left_out_is_what_the_schema_says_by_default(sources: HealthSources) -> None:
     message = beat(sources)
     short = compact(message)
@@ -102,12 +120,7 @@ def test_what_the_schema_requires_is_never_left_out() -> None:
 
 def test_unknown_is_null_and_still_valid() -> None:
     unknown = CameraStatus("cam-1", CameraState.STARTING, None, TODAY, 0.0)
-    sources = replace(
-        cameras(unknown),
-        box=lambda: wire.BoxHealth(),
-        clock=lambda: wire.ClockHealth(synced=False, source=None, offset_ms=None),
-    )
-    message = beat(sources)
+    message = beat(having(cameras=(unknown,), box=wire.BoxHealth(), clock=UNSYNCED))
     assert_valid(message)
     document = msgspec.json.decode(msgspec.json.encode(message))
     assert document["box"]["temperature_c"] is None
@@ -118,89 +131,45 @@ def test_unknown_is_null_and_still_valid() -> None:
     ("sources", "line"),
     [
         (
-            cameras(camera("cam-2", CameraState.OFFLINE, Cause.UNAUTHORIZED)),
+            offline(Cause.UNAUTHORIZED),
             "camera cam-2 offline since 12:03: user name, password or file rights do not let the agent in "
             "(unauthorized)",
         ),
         (
-            cameras(
-                camera("cam-2", CameraState.OFFLINE, Cause.UNREACHABLE, 1000.0, "no route to rtsp://u:p@h/s")
-            ),
+            offline(Cause.UNREACHABLE, "no route to rtsp://u:p@h/s"),
             "camera cam-2 offline since 12:03: no route to rtsp://***@h/s (unreachable)",
         ),
         (
-            cameras(
-                replace(
-                    camera("cam-2", CameraState.OFFLINE, Cause.STALLED, 1000.0 - 86_400.0),
-                    since_at=TODAY - timedelta(days=1),
-                )
-            ),
+            offline(Cause.STALLED, since_mono=1000.0 - 86_400.0, since_at=TODAY - timedelta(days=1)),
             "camera cam-2 offline since 2026-11-23 12:03: connected, but nothing comes (stalled)",
         ),
         (
             cameras(camera("cam-1", CameraState.DEGRADED, None, 1000.0, "lost rtsp://u:p@10.0.0.1/s")),
             "camera cam-1 degraded since 12:03: lost rtsp://***@10.0.0.1/s",
         ),
-        (
-            having(clock=wire.ClockHealth(synced=False, source=None, offset_ms=None)),
-            "clock not synchronised, times may be wrong",
-        ),
-        (
-            having(outbox=structs.replace(OUTBOX, degraded="works from memory: disk full")),
-            "outbox: works from memory: disk full",
-        ),
-        (
-            having(outbox=structs.replace(OUTBOX, shed=7)),
-            "outbox: 7 events dropped since start, because it was full",
-        ),
-        (
-            having(mqtt=wire.MqttHealth(reconnects=3, last_error="certificate expired"), online=False),
-            "broker: not connected: certificate expired",
-        ),
-        (
-            having(mqtt=wire.MqttHealth(reconnects=3, no_subscriber=True)),
-            "broker: no client subscribes to some events or pictures; they are kept",
-        ),
-        (
-            having(
-                detector=wire.DetectorHealth(
-                    name="street", queue=0, latency_ms=None, degraded="no Edge TPU, runs on the CPU"
-                )
-            ),
-            "detector: no Edge TPU, runs on the CPU",
-        ),
+        (having(clock=UNSYNCED), "clock not synchronised, times may be wrong"),
+        (outbox(degraded="works from memory: disk full"), "outbox: works from memory: disk full"),
+        (outbox(shed=7), "outbox: 7 events dropped since start, because it was full"),
+        (mqtt(online=False, last_error="certificate expired"), "broker: not connected: certificate expired"),
+        (mqtt(no_subscriber=True), "broker: no client subscribes to some events or pictures; they are kept"),
+        (having(detector=structs.replace(DETECTOR, degraded="no Edge TPU")), "detector: no Edge TPU"),
         (having(box=wire.BoxHealth(temperature_c=82.0)), "temperature 82 C above 80"),
         (having(box=wire.BoxHealth(temperature_c=86.0)), "temperature 86 C, critical from 85"),
         (having(box=wire.BoxHealth(undervoltage=True)), "undervoltage: the power supply is too weak"),
         (
-            having(
-                outbox=structs.replace(OUTBOX, depth=7, oldest_s=95.4),
-                mqtt=wire.MqttHealth(reconnects=0, refused=7),
-            ),
+            replace(outbox(depth=7, oldest_s=95.4), mqtt=mqtt(refused=7).mqtt),
             "broker: 7 events wait, the oldest for 95 s; it refused 7 since start",
         ),
         (
-            having(
-                outbox=structs.replace(UNCONFIRMED, depth=9),
-                mqtt=wire.MqttHealth(reconnects=0, delivery="confirmed", confirmed_age_s=3600.0),
-            ),
+            unconfirmed(9, confirmed_age_s=3600.0),
             "centre: nothing confirmed since 11:03: 7 events are sent and kept, the oldest for 390 s",
         ),
         (
-            having(
-                outbox=structs.replace(UNCONFIRMED, depth=7),
-                mqtt=wire.MqttHealth(reconnects=0, delivery="confirmed"),
-            ),
+            unconfirmed(7),
             "centre: nothing confirmed since the agent started: "
             "7 events are sent and kept, the oldest for 390 s",
         ),
-        (
-            having(
-                outbox=structs.replace(UNCONFIRMED, depth=9),
-                mqtt=wire.MqttHealth(reconnects=0, delivery="confirmed", confirmed_age_s=2.0),
-            ),
-            "broker: 2 events wait, the oldest for 400 s",
-        ),
+        (unconfirmed(9, confirmed_age_s=2.0), "broker: 2 events wait, the oldest for 400 s"),
         (having(units=["unit chrony.service failed"]), "unit chrony.service failed"),
         (having(box=wire.BoxHealth(throttled=True)), "the processor is throttled"),
         (having(box=wire.BoxHealth(disk_percent=93.2)), "disk 93 % full"),
@@ -214,7 +183,7 @@ def test_each_fault_has_its_line(sources: HealthSources, line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("unconfirmed", "oldest_s", "confirmed_age_s"),
+    ("count", "oldest_s", "confirmed_age_s"),
     [
         pytest.param(7, 250.0, None, id="a few minutes only"),
         pytest.param(7, 900.0, 9.0, id="one is left"),
@@ -222,13 +191,11 @@ def test_each_fault_has_its_line(sources: HealthSources, line: str) -> None:
     ],
 )
 def test_a_centre_that_has_nothing_to_confirm_or_is_at_it_is_no_fault(
-    unconfirmed: int, oldest_s: float, confirmed_age_s: float | None
+    count: int, oldest_s: float, confirmed_age_s: float | None
 ) -> None:
-    mqtt = wire.MqttHealth(reconnects=0, delivery="confirmed", confirmed_age_s=confirmed_age_s)
-    outbox = structs.replace(
-        OUTBOX, depth=unconfirmed, oldest_s=oldest_s, unconfirmed=unconfirmed, oldest_unconfirmed_s=oldest_s
-    )
-    assert beat(having(outbox=outbox, mqtt=mqtt)).degraded == []
+    state = wire.MqttHealth(reconnects=0, delivery="confirmed", confirmed_age_s=confirmed_age_s)
+    waiting = {"depth": count, "unconfirmed": count, "oldest_s": oldest_s, "oldest_unconfirmed_s": oldest_s}
+    assert beat(replace(outbox(**waiting), mqtt=lambda: state)).degraded == []
 
 
 def test_cameras_that_send_more_than_the_board_decodes_have_theirs() -> None:
@@ -245,8 +212,7 @@ def test_cameras_that_send_more_than_the_board_decodes_have_theirs() -> None:
 
 
 def test_error_of_an_earlier_connection_is_history() -> None:
-    sources = having(mqtt=wire.MqttHealth(reconnects=3, last_error="connection reset"))
-    assert beat(sources).degraded == []
+    assert beat(mqtt(last_error="connection reset")).degraded == []
 
 
 def test_beginning_of_an_outage_is_dated_anew_after_the_clock_was_set() -> None:
@@ -269,13 +235,9 @@ def test_beginning_of_an_outage_keeps_its_label_while_the_clock_does_not_jump() 
 
 
 def test_blind_cameras_come_before_everything_else() -> None:
-    sources = replace(
-        cameras(
-            camera("cam-1", CameraState.DEGRADED, Cause.DECODE_ERROR),
-            camera("cam-2", CameraState.OFFLINE, Cause.REFUSED),
-        ),
-        outbox=lambda: structs.replace(OUTBOX, degraded="disk full"),
-    )
+    blurred = camera("cam-1", CameraState.DEGRADED, Cause.DECODE_ERROR)
+    gone = camera("cam-2", CameraState.OFFLINE, Cause.REFUSED)
+    sources = replace(outbox(degraded="disk full"), cameras=lambda: (blurred, gone))
     assert [line.split(" since")[0] for line in beat(sources).degraded] == [
         "camera cam-2 offline",
         "camera cam-1 degraded",

@@ -121,8 +121,6 @@ def test_it_is_done_once_when_the_start_is_over(monkeypatch: pytest.MonkeyPatch)
     assert done == [begun + SETTLED_S]
 
 
-def test_where_the_kernel_tells_nothing_nothing_is_done(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_where_the_kernel_is_silent_nothing_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "SMAPS", tmp_path / "smaps")
     memory.release_clean_pages()

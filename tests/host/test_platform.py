@@ -6,7 +6,6 @@ Debian's and Ubuntu's os-release, the cells of the Raspberry Pi documentation.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -27,9 +26,8 @@ from edge_agent.host.board.platform import (
     supply_ma,
 )
 from edge_agent.host.board.sensors import Thermometer
-from tests.host.fakes import JETSON_ORIN, PI_4, PI_5, X86, on_disk, plant
+from tests.host.fakes import JETSON_ORIN, PI_4, PI_5, X86, Board, on_disk, plant
 
-Board = Mapping[str, str | bytes]
 BOARDS: list[tuple[str, Board]] = [
     ("raspberry-pi-4", PI_4),
     ("raspberry-pi-5", PI_5),
@@ -113,10 +111,7 @@ def test_a_board_as_it_should_be_gives_no_line(tmp_path: Path, name: str, board:
         ),
         (
             "jetson-orin-nano",
-            {
-                **JETSON_ORIN,
-                "etc/nv_tegra_release": "# R35 (release), REVISION: 4.1, GCID: 33958178",
-            },
+            {**JETSON_ORIN, "etc/nv_tegra_release": "# R35 (release), REVISION: 4.1, GCID: 33958178"},
             "firmware: Jetson Linux 35.4.1 is older than 36.3, which jetson-orin-nano asks for: "
             "sudo apt update, then sudo apt dist-upgrade, then reboot",
         ),
@@ -129,9 +124,7 @@ def test_a_board_as_it_should_be_gives_no_line(tmp_path: Path, name: str, board:
         ),
     ],
 )
-def test_what_is_not_as_the_profile_asks_is_told_with_what_to_do(
-    tmp_path: Path, name: str, board: Board, line: str
-) -> None:
+def test_what_differs_from_the_profile_is_told(tmp_path: Path, name: str, board: Board, line: str) -> None:
     assert list(platform_lines(profile(name), plant(tmp_path, board))) == [line]
 
 
@@ -219,9 +212,7 @@ def test_the_sensor_that_a_profile_names_first_counts(tmp_path: Path) -> None:
         ("dm-0", {}, None),
     ],
 )
-def test_kinds_of_disks_are_told_apart(
-    tmp_path: Path, disk: str, nodes: dict[str, str], kind: str | None
-) -> None:
+def test_disks_are_told_apart(tmp_path: Path, disk: str, nodes: dict[str, str], kind: str | None) -> None:
     on_disk(tmp_path, tmp_path, disk, nodes)
     assert disk_of(tmp_path, tmp_path) == Disk(disk, kind)
 

@@ -249,9 +249,7 @@ def session_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_without_a_writable_state_directory_the_users_run_directory_serves(
-    unwritable: Path, session_dir: Path
-) -> None:
+def test_without_a_writable_one_the_users_run_directory_serves(unwritable: Path, session_dir: Path) -> None:
     with agent(unwritable):
         assert ask(unwritable)[0] == 0
         assert stat.S_IMODE((session_dir / "edge-agent").stat().st_mode) == 0o700
@@ -265,17 +263,13 @@ def test_a_run_directory_that_others_may_enter_is_not_trusted(unwritable: Path, 
         assert ask(unwritable)[0] == 3
 
 
-def test_two_agents_on_an_unwritable_state_directory_are_two_too_many(
-    unwritable: Path, session_dir: Path
-) -> None:
+def test_two_agents_on_an_unwritable_directory_are_two_too_many(unwritable: Path, session_dir: Path) -> None:
     with agent(unwritable), pytest.raises(EdgeAgentError, match="another agent answers"), agent(unwritable):
         pass
 
 
 @pytest.mark.parametrize("mode", [0o777, 0o750])
-def test_a_private_directory_somebody_else_prepared_is_not_used(
-    unwritable: Path, session_dir: Path, mode: int
-) -> None:
+def test_a_directory_of_somebody_else_is_not_used(unwritable: Path, session_dir: Path, mode: int) -> None:
     (session_dir / "edge-agent").mkdir()
     (session_dir / "edge-agent").chmod(mode)
     first, private, *_ = places_to_listen(unwritable)

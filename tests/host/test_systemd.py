@@ -87,9 +87,7 @@ def test_status_is_sent_only_when_it_changes(manager: tuple[str, socket.socket])
         ({}, None),
     ],
 )
-def test_watchdog_interval_is_half_of_what_the_unit_allows(
-    environ: dict[str, str], interval_s: float | None
-) -> None:
+def test_watchdog_interval_is_half_the_units(environ: dict[str, str], interval_s: float | None) -> None:
     assert Systemd(environ).watchdog_interval_s == interval_s
 
 

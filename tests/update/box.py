@@ -89,6 +89,12 @@ class UpdatingBox:
         )  # fmt: skip
         return done.returncode, done.stdout + done.stderr
 
+    def updated(self, code: int, in_force: str) -> str:
+        """Run it, with this exit code and this release in force afterwards; returns the output."""
+        found, said = self.update()
+        assert (found, self.in_force) == (code, in_force), said
+        return said
+
     @contextmanager
     def updating(self) -> Iterator[subprocess.Popen[bytes]]:
         """The same as a running process; killed at the end."""

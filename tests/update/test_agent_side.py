@@ -191,9 +191,7 @@ def test_a_piece_that_a_power_cut_damaged_is_asked_for_again(side: Side) -> None
     assert side.piece(0) == {}
 
 
-def test_a_disk_that_was_full_at_the_last_piece_costs_a_question_and_no_piece(
-    side: Side, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_disk_full_at_the_last_piece_costs_a_question(side: Side, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(inbox: WheelCache, wheel: object, pieces: object) -> bool:
         raise OSError(errno.ENOSPC, "No space left on device")
 

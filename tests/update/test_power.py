@@ -135,6 +135,9 @@ def power_cut(box: UpdatingBox, agent: QuickAgent) -> None:
         box.ask("order-1")
 
 
+End = Callable[[UpdatingBox, QuickAgent], None]
+
+
 # Two of the four mixtures: up to the verdict the two releases take the same steps.
 @pytest.mark.parametrize(
     ("version", "outcome", "in_force", "ends"),
@@ -144,12 +147,7 @@ def power_cut(box: UpdatingBox, agent: QuickAgent) -> None:
     ],
 )
 def test_whenever_it_ends_there_is_one_verdict(
-    box: UpdatingBox,
-    dying: Dying,
-    version: str,
-    outcome: str,
-    in_force: str,
-    ends: Sequence[Callable[[UpdatingBox, QuickAgent], None]],
+    box: UpdatingBox, dying: Dying, version: str, outcome: str, in_force: str, ends: Sequence[End]
 ) -> None:
     box.have(version)
     box.set(settle_s=60 if outcome == "in-force" else 0.005)

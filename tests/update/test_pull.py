@@ -17,37 +17,35 @@ from tests.update.wheel_server import WheelServer
 
 
 def test_a_release_is_fetched_tried_and_kept_and_a_bad_one_is_left(pulling: UpdatingBox) -> None:
-    box = pulling
-    wheel(box.wheels, "0.1.0", needs="Requires-Dist: depended>=1\n")
-    library(box.wheels, "1.0")
-    box.publish("0.1.0")
-    newer = library(box.releases / "wheels", "2.0")  # of another release
-    half = box.releases / "0.0.9"  # whose installation failed
+    wheel(pulling.wheels, "0.1.0", needs="Requires-Dist: depended>=1\n")
+    library(pulling.wheels, "1.0")
+    pulling.publish("0.1.0")
+    newer = library(pulling.releases / "wheels", "2.0")  # of another release
+    half = pulling.releases / "0.0.9"  # whose installation failed
     half.mkdir()
-    code, said = box.update()
-    assert (code, box.in_force, box.systemd.restarts) == (0, "0.1.0", 1), said
+    code, said = pulling.update()
+    assert (code, pulling.in_force, pulling.systemd.restarts) == (0, "0.1.0", 1), said
     infos = half.with_name("0.1.0").rglob("depended-*.dist-info")
     assert [info.name for info in infos] == ["depended-1.0.dist-info"]
     assert not newer.exists()
     assert not half.exists()
-    assert box.update() == (0, "edge-update: 0.1.0 is in force\n")
-    assert box.systemd.restarts == 1
+    assert pulling.update() == (0, "edge-update: 0.1.0 is in force\n")
+    assert pulling.systemd.restarts == 1
 
-    box.have("0.2.0", "deaf")
-    code, said = box.update()
+    pulling.have("0.2.0", "deaf")
+    code, said = pulling.update()
     assert code == 1
     assert "0.2.0 failed its trial: unhealthy: no broker for 1 s; back to 0.1.0" in said
-    assert (box.in_force, box.systemd.restarts) == ("0.1.0", 3)
-    code, said = box.update()
-    assert (code, box.systemd.restarts) == (0, 3), "a release that failed here is not tried again"
+    assert (pulling.in_force, pulling.systemd.restarts) == ("0.1.0", 3)
+    code, said = pulling.update()
+    assert (code, pulling.systemd.restarts) == (0, 3), "a release that failed here is not tried again"
     assert "failed its trial here before" in said
 
-    box.have("0.3.0", takes=False)  # does not understand the configuration
-    assert "refuses this gateway's configuration" in box.update()[1]
-    assert (box.in_force, box.systemd.restarts) == ("0.1.0", 3), "nothing was switched"
-    (box.folder / "edge-agent.yaml").touch()  # an operator corrected it
-    code, said = box.update()
-    assert (code, box.in_force) == (0, "0.3.0"), said
+    pulling.have("0.3.0", takes=False)  # does not understand the configuration
+    assert "refuses this gateway's configuration" in pulling.update()[1]
+    assert (pulling.in_force, pulling.systemd.restarts) == ("0.1.0", 3), "nothing was switched"
+    (pulling.folder / "edge-agent.yaml").touch()  # an operator corrected it
+    said = pulling.updated(0, "0.3.0")
 
 
 def closed(box: UpdatingBox) -> None:
@@ -58,100 +56,84 @@ def closed(box: UpdatingBox) -> None:
 
 
 @pytest.mark.parametrize("asked_before", [False, True])
-def test_a_request_that_stays_for_ever_keeps_no_box_from_a_release(
-    pulling: UpdatingBox, asked_before: bool
-) -> None:
+def test_a_request_that_stays_keeps_no_box_from_a_release(pulling: UpdatingBox, asked_before: bool) -> None:
     """The server is still asked, but not each time that systemd sees the request."""
-    box = pulling
-    box.have("0.1.0")
-    closed(box)
+    pulling.have("0.1.0")
+    closed(pulling)
     if asked_before:
-        box.state.parent.mkdir(parents=True)
-        (box.state.parent / "pulled").touch()
-    code, said = box.update()
+        pulling.state.parent.mkdir(parents=True)
+        (pulling.state.parent / "pulled").touch()
+    code, said = pulling.update()
     assert "is not a folder" in said
-    assert (code, box.in_force) == (1, "" if asked_before else "0.1.0")
+    assert (code, pulling.in_force) == (1, "" if asked_before else "0.1.0")
 
 
 def test_no_code_of_a_release_runs_before_the_check_unit_runs_it(pulling: UpdatingBox) -> None:
     """The check unit runs as the agent's user, root's program does not run it."""
-    box = pulling
-    box.have("0.1.0")
-    agent = box.releases / "0.1.0/bin/edge-agent"
-    agent.write_text(f"#!/bin/sh\ntouch {box.folder}/ran-as-root\n")
-    systemctl = box.folder / "systemd/bin/systemctl"
+    pulling.have("0.1.0")
+    agent = pulling.releases / "0.1.0/bin/edge-agent"
+    agent.write_text(f"#!/bin/sh\ntouch {pulling.folder}/ran-as-root\n")
+    systemctl = pulling.folder / "systemd/bin/systemctl"
     systemctl.write_text("#!/bin/sh\n[ $1 != start ] || exit 1\n")
-    assert "reports another version: " in box.update()[1]
-    assert not (box.folder / "ran-as-root").exists()
+    assert "reports another version: " in pulling.update()[1]
+    assert not (pulling.folder / "ran-as-root").exists()
 
 
 def test_a_release_is_not_given_up_for_a_broker_that_was_away_before(pulling: UpdatingBox) -> None:
-    box = pulling
-    box.have("0.1.0", "deaf")
-    box.run_on("0.1.0")
-    box.have("0.2.0", "deaf")
-    assert "unhealthy: no broker" in box.update()[1]
-    assert "failed" not in json.loads(box.state.read_text())
+    pulling.have("0.1.0", "deaf")
+    pulling.run_on("0.1.0")
+    pulling.have("0.2.0", "deaf")
+    assert "unhealthy: no broker" in pulling.update()[1]
+    assert "failed" not in json.loads(pulling.state.read_text())
 
 
 def test_what_the_fleets_key_did_not_sign_is_not_run(pulling: UpdatingBox) -> None:
-    box = pulling
-    wheel(box.wheels, "0.1.0")
-    box.publish("0.1.0")
-    manifest = box.server.served / "manifest.json"
+    wheel(pulling.wheels, "0.1.0")
+    pulling.publish("0.1.0")
+    manifest = pulling.server.served / "manifest.json"
     manifest.write_text(manifest.read_text().replace("0.1.0", "0.1.1"))
-    assert "not signed with the fleet's key" in box.update()[1]
+    assert "not signed with the fleet's key" in pulling.update()[1]
 
-    stranger = box.folder / "stranger.key"
+    stranger = pulling.folder / "stranger.key"
     subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", str(stranger)], check=True)
-    box.publish("0.1.0", key=stranger)
-    code, said = box.update()
-    assert (code, box.in_force) == (1, ""), said
+    pulling.publish("0.1.0", key=stranger)
+    said = pulling.updated(1, "")
     assert "not signed with the fleet's key" in said
 
 
 def test_another_wheel_than_the_signed_one_is_not_installed(pulling: UpdatingBox) -> None:
-    box = pulling
-    wheel(box.wheels, "0.1.0")
-    box.publish("0.1.0")
-    served = next((box.server.served / "wheels").glob("*.whl"))
+    wheel(pulling.wheels, "0.1.0")
+    pulling.publish("0.1.0")
+    served = next((pulling.server.served / "wheels").glob("*.whl"))
     good = served.read_bytes()
     served.write_bytes(good[:-1] + b"X")
-    code, said = box.update()
-    assert (code, box.in_force) == (1, ""), said
+    said = pulling.updated(1, "")
     assert "does not have the SHA-256 of the manifest" in said
     served.write_bytes(good + b"longer")
-    assert "longer than allowed" in box.update()[1]
+    assert "longer than allowed" in pulling.update()[1]
 
 
 def test_an_older_manifest_is_never_obeyed(pulling: UpdatingBox) -> None:
-    box = pulling
-    box.have("0.1.0")
-    box.remember(json.dumps({"serial": 9_999_999_999}))
-    code, said = box.update()
+    pulling.have("0.1.0")
+    pulling.remember(json.dumps({"serial": 9_999_999_999}))
+    code, said = pulling.update()
     assert code == 1
     assert "is older" in said
 
 
 @pytest.mark.parametrize("damage", ['{"serial": 99', "[]"])
-def test_a_damaged_memory_does_not_open_the_way_for_an_older_manifest(
-    pulling: UpdatingBox, damage: str
-) -> None:
-    box = pulling
-    box.have("0.1.0")
-    box.remember(damage)
-    code, said = box.update()
-    assert (code, box.in_force) == (1, ""), said
+def test_a_damaged_memory_opens_no_way_for_an_older_manifest(pulling: UpdatingBox, damage: str) -> None:
+    pulling.have("0.1.0")
+    pulling.remember(damage)
+    said = pulling.updated(1, "")
     assert "is damaged" in said
-    assert box.state.read_text() == damage
+    assert pulling.state.read_text() == damage
 
 
 def test_a_release_for_some_boxes_waits_on_the_others(pulling: UpdatingBox) -> None:
-    box = pulling
-    wheel(box.wheels, "0.1.0")
-    box.publish("0.1.0", percent=0)
-    code, said = box.update()
-    assert (code, box.in_force) == (0, ""), said
+    wheel(pulling.wheels, "0.1.0")
+    pulling.publish("0.1.0", percent=0)
+    said = pulling.updated(0, "")
     assert "not yet for this one" in said
 
 

@@ -72,9 +72,7 @@ def folder_of_files(box: UpdatingBox) -> None:
 
 
 @pytest.mark.parametrize("trick", [link, pipe, folder, folder_of_files])
-def test_a_request_that_is_no_plain_file_is_refused(
-    asked: UpdatingBox, trick: Callable[[UpdatingBox], None]
-) -> None:
+def test_a_request_must_be_a_plain_file(asked: UpdatingBox, trick: Callable[[UpdatingBox], None]) -> None:
     trick(asked)
     said = refused(asked)
     assert "is not a plain file" in said
@@ -180,9 +178,7 @@ def a_link(path: Path) -> None:
         (Path.unlink, "is not on the gateway"),
     ],
 )
-def test_a_wheel_that_is_not_the_signed_one_is_not_installed(
-    asked: UpdatingBox, change: Callable[[Path], None], why: str
-) -> None:
+def test_another_wheel_is_not_installed(asked: UpdatingBox, change: Callable[[Path], None], why: str) -> None:
     change(asked.inbox / "edge_agent-0.2.0-py3-none-any.whl")
     assert why in refused(asked)
     assert not (asked.releases / "0.2.0").exists()

@@ -21,21 +21,18 @@ def running(box: UpdatingBox) -> UpdatingBox:
 
 
 def test_a_good_release_stays(running: UpdatingBox) -> None:
-    box = running
-    box.have("0.2.0")
-    box.publish("0.2.0", percent=0)  # requested by name: the share does not matter
-    box.ask("order-1")
-    code, said = box.update()
-    assert (code, box.in_force) == (0, "0.2.0"), said
-    assert not box.request.exists()
-    assert box.reported["now"] is None
-    assert (
-        box.reported["last"].items() >= {"id": "order-1", "version": "0.2.0", "outcome": "in-force"}.items()
-    )
-    assert {path.name for path in box.releases.glob("[0-9]*")} == {"0.1.0", "0.2.0"}
-    box.ask("order-1")  # the agent did not see the answer
-    assert box.update() == (0, "")
-    assert box.systemd.restarts == 1
+    running.have("0.2.0")
+    running.publish("0.2.0", percent=0)  # requested by name: the share does not matter
+    running.ask("order-1")
+    running.updated(0, "0.2.0")
+    assert not running.request.exists()
+    assert running.reported["now"] is None
+    wanted = {"id": "order-1", "version": "0.2.0", "outcome": "in-force"}
+    assert running.reported["last"].items() >= wanted.items()
+    assert {path.name for path in running.releases.glob("[0-9]*")} == {"0.1.0", "0.2.0"}
+    running.ask("order-1")  # the agent did not see the answer
+    assert running.update() == (0, "")
+    assert running.systemd.restarts == 1
 
 
 @pytest.mark.parametrize(
@@ -47,12 +44,11 @@ def test_a_good_release_stays(running: UpdatingBox) -> None:
     ],
 )
 def test_a_bad_release_goes_back_and_says_why(running: UpdatingBox, how: str, why: str) -> None:
-    box = running
-    box.have("0.2.0", how)
-    box.ask("order-1")
-    code, said = box.update()
-    assert (code, box.in_force, box.systemd.restarts) == (1, "0.1.0", 2), said
-    last = box.reported["last"]
+    running.have("0.2.0", how)
+    running.ask("order-1")
+    code, said = running.update()
+    assert (code, running.in_force, running.systemd.restarts) == (1, "0.1.0", 2), said
+    last = running.reported["last"]
     assert (last["id"], last["outcome"]) == ("order-1", "reverted")
     assert f"0.2.0 failed its trial: {why}" in last["text"]
     assert last["text"].endswith("; back to 0.1.0")
@@ -60,40 +56,35 @@ def test_a_bad_release_goes_back_and_says_why(running: UpdatingBox, how: str, wh
 
 def test_what_is_asked_for_before_the_last_one_is_cleaned_up_is_not_lost(running: UpdatingBox) -> None:
     """The agent runs again and knows the result while root still deletes the reverted release."""
-    box = running
-    box.have("0.2.0", "deaf")
-    box.ask("order-1")
-    with box.updating() as process:
-        wait_until(lambda: box.now.get("phase") == "trial", what="the trial")
-        assert (box.now["version"], box.now["until"][-1]) == ("0.2.0", "Z")
-        box.ask("order-2")
+    running.have("0.2.0", "deaf")
+    running.ask("order-1")
+    with running.updating() as process:
+        wait_until(lambda: running.now.get("phase") == "trial", what="the trial")
+        assert (running.now["version"], running.now["until"][-1]) == ("0.2.0", "Z")
+        running.ask("order-2")
         assert process.wait(30) == 1
-    assert box.reported["last"]["id"] == "order-1"
-    assert json.loads(box.request.read_text())["id"] == "order-2"
-    box.update()
-    assert box.reported["last"]["id"] == "order-2"
-    assert not box.request.exists()
+    assert running.reported["last"]["id"] == "order-1"
+    assert json.loads(running.request.read_text())["id"] == "order-2"
+    running.update()
+    assert running.reported["last"]["id"] == "order-2"
+    assert not running.request.exists()
 
 
 def test_a_release_that_failed_is_tried_again_when_somebody_asks_for_it(running: UpdatingBox) -> None:
-    box = running
-    box.have("0.2.0", "deaf")
-    box.ask("order-1")
-    box.update()
-    box.mend("0.2.0")
-    box.ask("order-2")
-    code, said = box.update()
-    assert (code, box.in_force) == (0, "0.2.0"), said
+    running.have("0.2.0", "deaf")
+    running.ask("order-1")
+    running.update()
+    running.mend("0.2.0")
+    running.ask("order-2")
+    running.updated(0, "0.2.0")
 
 
 def test_a_trial_that_is_cut_off_again_and_again_goes_back(running: UpdatingBox) -> None:
-    box = running
-    box.have("0.2.0")
-    box.set(trial_s=30, settle_s=30)
-    box.ask("order-1")
+    running.have("0.2.0")
+    running.set(trial_s=30, settle_s=30)
+    running.ask("order-1")
     for begun in (1, 2, 3):
-        with box.updating():
-            wait_until(partial(box.judged, begun), what="the trial")
-    code, said = box.update()
-    assert (code, box.in_force) == (1, "0.1.0")
+        with running.updating():
+            wait_until(partial(running.judged, begun), what="the trial")
+    said = running.updated(1, "0.1.0")
     assert "its trial was cut off 3 times" in said
