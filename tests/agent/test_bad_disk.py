@@ -14,6 +14,7 @@ from tests.testbed import small_disk as mounted
 from tests.testbed.agent import PATIENCE_S, AgentProcess, file_camera, wait_until, write_config
 from tests.testbed.mosquitto import Mosquitto, Subscriber, free_port
 
+Spoil = Callable[[Path], None]
 STATE_FILES = ("boot.json", "clock.json", "usage.json", "cameras.json")
 
 
@@ -34,12 +35,7 @@ def make_read_only(folder: Path) -> None:
 
 @pytest.mark.parametrize("spoil", [make_full, make_read_only])
 def test_a_disk_that_takes_nothing_from_the_start(
-    tmp_path: Path,
-    state_disk: Path,
-    walker: Path,
-    spoil: Callable[[Path], None],
-    broker: Mosquitto,
-    centre: Subscriber,
+    tmp_path: Path, state_disk: Path, walker: Path, spoil: Spoil, broker: Mosquitto, centre: Subscriber
 ) -> None:
     spoil(state_disk)
     config = write_config(tmp_path, cameras=[file_camera(walker)], broker_port=broker.port)

@@ -67,9 +67,7 @@ class Watched:
         return list(certificate_lines(self.watch.health()))
 
 
-def test_from_30_days_on_it_is_told_once_a_day_and_from_7_days_on_as_an_alarm(
-    tmp_path: Path, authority: Authority
-) -> None:
+def test_it_is_told_daily_from_30_days_on_as_an_alarm_from_7(tmp_path: Path, authority: Authority) -> None:
     end = TODAY + timedelta(days=32)
     box = Watched(tmp_path, authority.issue("dt-001", valid=until(end)), authority.cert)
     assert box.after(seconds=1) == []
@@ -121,9 +119,7 @@ def test_a_ca_that_ends_is_told_of_too(tmp_path: Path) -> None:
     assert box.lines() == ["broker: the CA certificate ends in 2 days: have the centre renew it"]
 
 
-def test_certificates_rotate_under_a_running_agent_and_every_event_arrives_once(
-    tmp_path: Path, authority: Authority
-) -> None:
+def test_certificates_rotate_and_every_event_arrives_once(tmp_path: Path, authority: Authority) -> None:
     tls = Tls(tmp_path / "tls")
     tls.put(authority.issue("dt-001"), authority.cert, slot=".")
     server, crl = authority.issue("broker", san=HOST), tmp_path / "crl.pem"
@@ -161,9 +157,7 @@ def test_certificates_rotate_under_a_running_agent_and_every_event_arrives_once(
     assert len({event["epoch"] for event in events.values()}) == 1
 
 
-def test_a_running_agent_tells_of_a_certificate_that_ends_and_of_its_renewal(
-    tmp_path: Path, authority: Authority
-) -> None:
+def test_an_agent_tells_of_an_ending_certificate_and_renewal(tmp_path: Path, authority: Authority) -> None:
     now = datetime.now(UTC)
     tls = Tls(tmp_path / "tls")
     ends = authority.issue("dt-001", valid=until(now + timedelta(days=20, hours=1)))

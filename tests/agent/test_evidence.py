@@ -164,12 +164,8 @@ def test_of_a_stolen_box_that_seals_nobody_is_seen(
     subprocess.run(["openssl", "genpkey", "-algorithm", "x25519", "-out", str(private)], check=True)
     subprocess.run(["openssl", "pkey", "-in", str(private), "-pubout", "-out", str(public)], check=True)
     camera = file_camera(walker) | YARD | {"watch_view": True}
-    config = write_config(
-        tmp_path,
-        cameras=[camera],
-        broker_port=broker.port,
-        storage={"seal_to": str(public)},
-    )
+    seals = {"seal_to": str(public)}
+    config = write_config(tmp_path, cameras=[camera], broker_port=broker.port, storage=seals)
     state = tmp_path / "state"
     broker.stop()
     with AgentProcess(config, "--repeat-files") as agent:

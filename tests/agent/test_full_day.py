@@ -44,9 +44,7 @@ def one_hour(number: int) -> Iterator[Draft]:
             yield events.rule_event("cam-1", replace(CROSSED, event_id=hit_id, rule=rule), frame(), None)
 
 
-def test_a_day_that_is_too_long_for_the_outbox_costs_infos_alone_and_each_is_announced(
-    tmp_path: Path,
-) -> None:
+def test_a_day_that_is_too_long_for_the_outbox_costs_infos_only_and_each_is_announced(tmp_path: Path) -> None:
     broker = Mosquitto(tmp_path)
     path = write_config(
         tmp_path,

@@ -214,9 +214,7 @@ def test_an_agent_that_gets_hot_does_less_and_everything_again_when_it_is_cool(
     ]
 
 
-def test_a_command_that_waits_needs_no_heartbeat_to_know_the_step(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_waiting_command_knows_the_step_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is asked every second for up to 64 searches, on a gateway that is hot already."""
     agent = AgentInside(write_config(tmp_path, cameras=[], broker_port=1883, detector="none")).agent
 

@@ -14,9 +14,7 @@ def complaints(beat: dict[str, list[str]]) -> list[str]:
     return [line for line in beat["degraded"] if line.startswith("configuration: ")]
 
 
-def test_after_a_bad_edit_and_a_power_cut_the_cameras_are_watched_all_the_same(
-    tmp_path: Path, clip: Path
-) -> None:
+def test_after_a_bad_edit_and_a_power_cut_the_cameras_are_still_watched(tmp_path: Path, clip: Path) -> None:
     config = write_config(tmp_path, cameras=[file_camera(clip)], broker_port=free_port(), detector="none")
     good = config.read_text()
     agent = AgentProcess(config, "--repeat-files")

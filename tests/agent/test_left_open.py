@@ -52,9 +52,7 @@ def test_they_are_closed_when_the_disk_comes_back(tmp_path: Path) -> None:
         assert json.loads(outbox.pending(9)[-1].payload)["data"]["end_reason"] == "restart"
 
 
-def test_one_that_a_kill_cut_off_ended_when_the_agent_last_lived_and_not_when_it_began(
-    tmp_path: Path,
-) -> None:
+def test_one_that_a_kill_cut_off_ended_when_the_agent_last_lived_not_when_it_began(tmp_path: Path) -> None:
     clock = HandClock(mono=1000.0)
     with evidence_room(tmp_path, clock) as room:
         filmed(room, tmp_path).accept(ENTERED, frame())

@@ -154,9 +154,7 @@ def reload_all(config: Path, configure: Any, times: int) -> list[int]:
     return codes
 
 
-def test_a_reload_that_is_asked_for_while_a_camera_hangs_does_not_wait_for_it(
-    tmp_path: Path, clip: Path
-) -> None:
+def test_a_reload_while_a_camera_hangs_does_not_wait_for_it(tmp_path: Path, clip: Path) -> None:
     with RtspServer({"/stream": clip}) as server:
         port = free_port()
         camera = {"id": "cam-1", "url": server.url("/stream")}

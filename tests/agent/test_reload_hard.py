@@ -68,9 +68,7 @@ class Notes:
         return pipeline
 
 
-def test_the_unchanged_camera_misses_no_frame(
-    tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_other_one_misses_no_frame(tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     notes = Notes()
     monkeypatch.setattr(cameras_module, "build_pipeline", notes.build)
     kept = file_camera(clip) | at(5)

@@ -43,10 +43,7 @@ def test_an_alarm_gets_stills_that_the_chain_proves_and_a_command_gets_one(
     encoder = ["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "10"]
     subprocess.run([*command, *encoder, str(large)], check=True)
     streams = {"/sub": sub, "/main": large}
-    with (
-        RtspServer(streams, live=True, delay_s={"/main": 0.3}) as server,
-        centre_at(broker.port) as operator,
-    ):
+    with RtspServer(streams, live=True, delay_s={"/main": 0.3}) as server, centre_at(broker.port) as operator:
         centre = operator.subscriber
         camera = {"id": "cam-1", "url": server.url("/sub"), **YARD}
         camera |= {"clip": {"main_url": server.url("/main"), "post_s": 1}}

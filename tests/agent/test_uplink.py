@@ -116,9 +116,7 @@ def test_a_restart_goes_on_where_it_was_and_tells_it(tmp_path: Path) -> None:
     assert len(box.events) == 3
 
 
-def test_a_boot_without_a_clock_keeps_the_step_and_a_clock_that_is_set_over_the_reset_day_ends_it(
-    tmp_path: Path,
-) -> None:
+def test_a_boot_without_a_clock_keeps_the_step_and_one_set_over_the_reset_day_ends_it(tmp_path: Path) -> None:
     box = Box(tmp_path)
     box.spend(2900)
     box.stop()

@@ -74,9 +74,12 @@ class RecordedBackoff(Backoff):
         return high / 100
 
 
-def reader_of(url: str, **settings: Any) -> CameraReader:
+def reader_of(
+    url: str, *, limits: StreamTimeouts = QUICK, opener: Opener = open_source, **settings: Any
+) -> CameraReader:
     """A reader with short timeouts; ``settings``: of ``camera``."""
-    return CameraReader(camera(url, **settings), SystemClock(), limits=QUICK, backoff=RecordedBackoff())
+    made = camera(url, **settings)
+    return CameraReader(made, SystemClock(), limits=limits, backoff=RecordedBackoff(), opener=opener)
 
 
 class SteppingClock(SystemClock):

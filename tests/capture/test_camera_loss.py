@@ -24,7 +24,6 @@ from tests.capture.rig import (
     QUICK,
     ChangedSource,
     RecordedBackoff,
-    camera,
     frames,
     lost,
     online,
@@ -69,9 +68,7 @@ def test_a_name_that_does_not_resolve_is_unreachable() -> None:
 @pytest.mark.parametrize(
     ("mount", "cause"), [("/none", Cause.NOT_FOUND), ("/voice", Cause.NO_VIDEO)], ids=["404", "sound only"]
 )
-def test_what_an_rtsp_server_does_not_have_is_reported_apart(
-    rtsp: RtspServer, mount: str, cause: Cause
-) -> None:
+def test_what_an_rtsp_server_lacks_is_reported_apart(rtsp: RtspServer, mount: str, cause: Cause) -> None:
     with running(reader_of(rtsp.url(mount))) as reader:
         wait_until(lost(reader, cause), timeout_s=5)
 
@@ -140,9 +137,7 @@ def test_closed_ports_and_missing_devices_and_files_are_reported_apart(url: str,
         wait_until(lost(reader, cause), timeout_s=3)
 
 
-def test_a_stalled_camera_is_reopened_when_it_speaks_again(
-    clips: dict[str, Path], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_stalled_camera_is_reopened(clips: dict[str, Path], caplog: pytest.LogCaptureFixture) -> None:
     with RtspServer({"/h264": clips["h264"]}) as server, running(reader_of(server.url("/h264"))) as reader:
         frames(reader, 3)
         begun = SystemClock().monotonic()
@@ -174,9 +169,7 @@ def test_a_killed_server_is_an_ended_stream_and_its_return_is_noticed(
     assert (status.reconnects, status.cause) == (1, None)
 
 
-def test_gaps_between_attempts_grow_with_full_jitter_up_to_a_minute(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_gaps_between_attempts_grow_with_full_jitter_to_a_minute(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     reader = reader_of(CLOSED_PORT)
     with running(reader):
@@ -199,13 +192,14 @@ def test_a_source_that_opens_and_ends_at_once_keeps_backing_off(jpegs: list[byte
 def test_packets_without_a_picture_are_a_decode_error(jpegs: list[bytes]) -> None:
     no_pictures = [b"\xff\xd8" + b"\x00" * 900 + b"\xff\xd9"]
     limits = StreamTimeouts(open_s=1, stall_s=2, picture_s=1, reopen_s=60)
-    with MjpegServer(no_pictures, fps=20) as server:
-        made = CameraReader(camera(server.url), SystemClock(), limits=limits, backoff=RecordedBackoff())
-        with running(made) as reader:
-            wait_until(lost(reader, Cause.DECODE_ERROR), timeout_s=5)
-            server.pictures = jpegs
-            wait_until(online(reader))
-            assert reader.status().reconnects == 0
+    with (
+        MjpegServer(no_pictures, fps=20) as server,
+        running(reader_of(server.url, limits=limits)) as reader,
+    ):
+        wait_until(lost(reader, Cause.DECODE_ERROR), timeout_s=5)
+        server.pictures = jpegs
+        wait_until(online(reader))
+        assert reader.status().reconnects == 0
 
 
 def test_a_stream_that_is_mostly_damaged_is_degraded(jpegs: list[bytes]) -> None:
@@ -228,13 +222,7 @@ class FaultySource(ChangedSource):
 def test_an_unforeseen_error_is_a_lost_connection_and_reported_with_its_traceback_once(
     rtsp: RtspServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    reader = CameraReader(
-        camera(rtsp.url("/h264"), user=USER, password=PASSWORD),
-        SystemClock(),
-        limits=QUICK,
-        backoff=RecordedBackoff(),
-        opener=opening(FaultySource),
-    )
+    reader = reader_of(rtsp.url("/h264"), user=USER, password=PASSWORD, opener=opening(FaultySource))
     with running(reader):
         wait_until(lost(reader, Cause.DECODE_ERROR))
         detail = reader.status().detail

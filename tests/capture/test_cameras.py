@@ -108,9 +108,7 @@ def test_a_password_of_special_characters_works_and_is_never_seen(
     assert "p%40" not in texts
 
 
-def test_the_picture_may_change_its_size_in_mid_stream(
-    rtsp: RtspServer, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_picture_may_change_size_in_mid_stream(rtsp: RtspServer, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     with running(reader_of(rtsp.url("/resized"))) as reader:
         got = frames(reader, 22)

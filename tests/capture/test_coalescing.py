@@ -68,9 +68,7 @@ def watched(*, until_s: float = 10.0, size_bytes: int = 5_000, key_bytes: int = 
         (-math.inf, 10.0, 0),  # the wanted time is over
     ],
 )
-def test_a_rest_ends_before_the_packet_that_is_wanted(
-    from_mono: float, now_mono: float, rest_s: float
-) -> None:
+def test_a_rest_ends_before_the_wanted_packet(from_mono: float, now_mono: float, rest_s: float) -> None:
     assert watched().wait_s(PacketDemand(from_mono, keyframe=False), now_mono) == pytest.approx(rest_s)
 
 

@@ -186,9 +186,7 @@ def test_a_camera_that_cannot_go_idle_says_why() -> None:
 
 
 @pytest.mark.parametrize("extra", [("-bf", "0"), ("-preset", "medium", "-tune", "film", "-bf", "3")])
-def test_only_b_frames_are_reordered_not_packets_that_come_again(
-    extra: tuple[str, ...], tmp_path: Path
-) -> None:
+def test_only_b_frames_are_reordered_not_repeated_packets(extra: tuple[str, ...], tmp_path: Path) -> None:
     site = RingFeed(auto(), make_clip(tmp_path / "clip.ts", seconds=4, extra=extra))
     for _ in site.arrive():
         pass

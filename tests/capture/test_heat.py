@@ -45,9 +45,7 @@ def hot_between(
 
 @pytest.mark.parametrize("choice", [GearChoice.FULL, GearChoice.AUTO])
 @pytest.mark.parametrize("kind", ["h264", "h264-b-frames", "h265-open-gop"])
-def test_keyframes_only_whatever_moves_and_every_picture_again_afterwards(
-    kind: str, choice: GearChoice, tmp_path: Path
-) -> None:
+def test_keyframes_only_whatever_moves_then_all_again(kind: str, choice: GearChoice, tmp_path: Path) -> None:
     limiter = WorkloadLimiter()
     site = RingFeed(auto(gear=choice), clip_of(tmp_path, kind, keyframe_s=2), limiter=limiter)
     frames = analysed_frames(site, hot_between(limiter, 3.95, 9.45, KEYFRAMES_ONLY))

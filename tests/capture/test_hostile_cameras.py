@@ -231,9 +231,7 @@ def test_a_session_is_kept_alive_and_the_answers_disturb_no_packet() -> None:
             yield b"RTSP/1.0 200 OK\r\nCSeq: 99\r\nContent-Length: 4\r\n\r\n$\0$\0"
             yield interleaved(b"\x65" + bytes(30), sequence=n, timestamp=3_000 * n, marker=True)
 
-    with (
-        ScriptedRtsp(stream=pictures()) as server,
-    ):
+    with ScriptedRtsp(stream=pictures()) as server:
         with closing(open_source(camera(server.url), SystemClock(), lambda _: False, QUICK)) as source:
             packets = list(itertools.islice(source.packets(), 30))
         wait_until(lambda: server.methods[4:] == ["GET_PARAMETER", "TEARDOWN"])

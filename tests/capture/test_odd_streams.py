@@ -110,9 +110,7 @@ def test_a_lost_camera_is_in_no_idle_mode(clip: Path) -> None:
 
 
 @pytest.mark.parametrize("ring", [Ring(10.0, 4_000_000), Ring(10.0, 20_000), Ring(2.0, 4_000_000)])
-def test_keyframes_that_come_less_often_than_before_keep_the_camera_in_full_mode(
-    clip: Path, tmp_path: Path, ring: Ring
-) -> None:
+def test_keyframes_that_become_rare_keep_it_in_full_mode(clip: Path, tmp_path: Path, ring: Ring) -> None:
     rare = make_clip(tmp_path / "rare.ts", seconds=24, keyframe_s=4, extra=PLAIN)
     site = RingFeed(auto(ring=ring), clip, rare, clip)
     watched = Viewer(site).watch()

@@ -12,11 +12,9 @@ import pytest
 
 from edge_agent.capture.decode.decoder import DecodedFrame, VideoDecoder
 from edge_agent.capture.feed import MAX_CATCH_UP_S
-from edge_agent.capture.reader import CameraReader
 from edge_agent.config.model.settings import GearChoice, Ring
-from edge_agent.core.clock import SystemClock
 from edge_agent.core.model import CameraState, DecodeMode
-from tests.capture.rig import QUICK, ChangedSource, camera, opening, running
+from tests.capture.rig import ChangedSource, opening, reader_of, running
 from tests.capture.test_gears import straight, tenths
 from tests.capture.viewer import Viewer, auto
 from tests.testbed.clips import make_clip
@@ -44,9 +42,7 @@ def moves(time_s: float) -> bool:
 
 
 @pytest.mark.parametrize("analysis_s", [0.19, 0.3, 1.0, 3.0])
-def test_a_detector_that_cannot_catch_up_soon_analyses_the_newest_frames(
-    clip: Path, analysis_s: float
-) -> None:
+def test_a_detector_that_cannot_catch_up_analyses_the_newest_frames(clip: Path, analysis_s: float) -> None:
     site = RingFeed(auto(fps=5), clip)
     watched = Viewer(site, moves, analysis_s).watch()
     ages = [seen.age_s for seen in watched.seen if seen.time_s > WAKE_S + MAX_CATCH_UP_S + 2 * analysis_s]
@@ -131,12 +127,11 @@ class SlowSource(ChangedSource):
 
 
 def test_pictures_over_http_that_wait_in_the_socket_are_left_out(jpegs: list[bytes]) -> None:
-    with MjpegServer(jpegs, fps=50) as server:
-        made = CameraReader(
-            camera(server.url, fps=50), SystemClock(), limits=QUICK, opener=opening(SlowSource)
-        )
-        with running(made) as reader:
-            wait_until(lambda: reader.status().state is CameraState.DEGRADED)
-            status = reader.status()
+    with (
+        MjpegServer(jpegs, fps=50) as server,
+        running(reader_of(server.url, fps=50, opener=opening(SlowSource))) as reader,
+    ):
+        wait_until(lambda: reader.status().state is CameraState.DEGRADED)
+        status = reader.status()
     assert (status.cause, status.corrupt, status.reconnects) == (None, 0, 0)
     assert status.dropped > 0

@@ -116,9 +116,7 @@ def test_an_array_is_a_picture_too() -> None:
 @pytest.mark.parametrize(
     ("max_width", "shape"), [(None, (HEIGHT, WIDTH)), (400, (HEIGHT, WIDTH)), (80, (45, 80)), (40, (32, 57))]
 )
-def test_luma_is_at_most_as_wide_as_asked_and_colour_keeps_its_detail(
-    max_width: int | None, shape: tuple[int, int]
-) -> None:
+def test_luma_is_no_wider_than_asked_and_colour_stays(max_width: int | None, shape: tuple[int, int]) -> None:
     frame = scene("yuv420p")
     bgr = np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
     for picture in (YuvPicture(frame, max_width), ArrayPicture(bgr, max_width)):

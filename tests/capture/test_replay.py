@@ -44,9 +44,7 @@ def test_a_lower_rate_keeps_the_files_frame_numbers(clips: dict[str, Path]) -> N
         ("clip.avi", {"codec": "mjpeg"}),  # has no times, only a rate
     ],
 )
-def test_pictures_come_in_their_order_at_a_steady_rate(
-    tmp_path: Path, name: str, options: dict[str, Any]
-) -> None:
+def test_pictures_come_in_order_at_a_steady_rate(tmp_path: Path, name: str, options: dict[str, Any]) -> None:
     times = [f.captured_mono for f in replay(make_clip(tmp_path / name, **options))]
     assert times == pytest.approx([i / 10 for i in range(30)])
 
@@ -90,9 +88,7 @@ def test_a_folder_of_numbered_pictures_is_a_video(pictures: Path) -> None:
     assert replay(pictures.parent).total == 12, "the sequence can be named itself"
 
 
-def test_a_picture_that_cannot_be_read_is_left_out_and_reported(
-    pictures: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_unreadable_picture_is_skipped_and_told(pictures: Path, caplog: pytest.LogCaptureFixture) -> None:
     (pictures / "000003.png").write_bytes(b"half a download")
     (pictures / "000007.png").write_bytes(b"")
     got = list(replay(pictures, pictures))
@@ -132,10 +128,7 @@ def test_a_phones_video_stands_upright(tmp_path: Path, degrees: int) -> None:
     assert (picture.height, picture.width) == picture.luma().shape == expected.shape[:2]
     region = Box(0.1, 0.3, 0.55, 0.77)
     x1, y1, x2, y2 = region.to_pixels(picture.width, picture.height)
-    for got, wanted in (
-        (picture.bgr(), expected),
-        (picture.bgr(region), expected[y1:y2, x1:x2]),
-    ):
+    for got, wanted in ((picture.bgr(), expected), (picture.bgr(region), expected[y1:y2, x1:x2])):
         assert got.shape == wanted.shape
         assert np.abs(got.astype(int) - wanted).mean() < 4, "but for how chroma is enlarged"
 
@@ -155,14 +148,9 @@ def test_pictures_without_a_rate_count_as_25_a_second(pictures: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "content", "cause"),
-    [
-        ("missing.mp4", None, Cause.NOT_FOUND),
-        ("text.mp4", b"this is no video", Cause.UNSUPPORTED),
-    ],
+    [("missing.mp4", None, Cause.NOT_FOUND), ("text.mp4", b"this is no video", Cause.UNSUPPORTED)],
 )
-def test_what_cannot_be_replayed_says_why(
-    tmp_path: Path, name: str, content: bytes | None, cause: Cause
-) -> None:
+def test_what_is_no_video_says_why(tmp_path: Path, name: str, content: bytes | None, cause: Cause) -> None:
     path = tmp_path / name
     if content is not None:
         path.write_bytes(content)

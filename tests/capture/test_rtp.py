@@ -169,11 +169,7 @@ a=rtpmap:107 vnd.onvif.metadata/90000
 
 @pytest.mark.parametrize(
     ("control", "url"),
-    [
-        ("trackID=1", "rtsp://c/s/trackID=1"),
-        ("*", "rtsp://c/s/"),
-        ("rtsp://c/other", "rtsp://c/other"),
-    ],
+    [("trackID=1", "rtsp://c/s/trackID=1"), ("*", "rtsp://c/s/"), ("rtsp://c/other", "rtsp://c/other")],
 )
 def test_the_video_is_found_beside_sound_and_metadata(control: str, url: str) -> None:
     lines = "a=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1;sprop-parameter-sets=Z0IAHw==,aM4=\r\n"

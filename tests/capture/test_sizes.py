@@ -65,10 +65,10 @@ def test_false_alarms_become_rare_and_a_true_one_ends_that() -> None:
     assert watch.alarms(BUSY, now + PAUSE_S + 1)
 
 
-@given(
-    st.lists(st.integers(0, 5), min_size=1, max_size=30),
-    st.lists(st.integers(0, 5), min_size=1, max_size=30),
-)
+SMALL = st.lists(st.integers(0, 5), min_size=1, max_size=30)
+
+
+@given(SMALL, SMALL)
 def test_the_separation_is_the_share_of_pairs_in_order(quiet: list[int], busy: list[int]) -> None:
     pairs = [(b > q) + 0.5 * (b == q) for q in quiet for b in busy]
     assert separation(quiet, busy) == pytest.approx(np.mean(pairs))

@@ -149,9 +149,7 @@ def test_what_the_decoder_says_of_an_old_connection_changes_nothing(clip: Path) 
     assert site.health.status().state is CameraState.OFFLINE
 
 
-def test_connections_that_come_and_go_while_pictures_are_decoded(
-    clip: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_connections_that_come_and_go_during_decoding(clip: Path, caplog: pytest.LogCaptureFixture) -> None:
     reader = CameraReader(
         camera(str(clip)), SystemClock(), backoff=Backoff(0.001, 0.01, floor_s=0.0), opener=hasty
     )

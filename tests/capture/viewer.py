@@ -16,10 +16,7 @@ from tests.testbed.ring_feed import RingFeed
 
 
 def auto(
-    quiet_s: float = 2.0,
-    gear: GearChoice = GearChoice.AUTO,
-    fps: float = 10,
-    ring: Ring | None = None,
+    quiet_s: float = 2.0, gear: GearChoice = GearChoice.AUTO, fps: float = 10, ring: Ring | None = None
 ) -> Camera:
     """A camera with ``gear: auto``, or another gear, that goes idle after ``quiet_s``."""
     made = camera("file:///clip", fps=fps, gear=gear)

@@ -47,9 +47,7 @@ def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
     return print_now
 
 
-def test_a_hundred_rounds_of_kill_9_lose_nothing_and_store_nothing_twice(
-    tmp_path: Path, say: Callable[[str], None]
-) -> None:
+def test_a_hundred_kills_lose_nothing_and_double_nothing(tmp_path: Path, say: Callable[[str], None]) -> None:
     seed = seed_of(os.environ.get("CHAOS_SEED"))
     say(f"\nCHAOS_SEED={seed} CHAOS_ROUNDS={ROUNDS}")
     dice, began = random.Random(seed), time.monotonic()
@@ -70,9 +68,7 @@ def test_a_hundred_rounds_of_kill_9_lose_nothing_and_store_nothing_twice(
     assert sequence > 3 * ROUNDS, "too few events flowed to show anything"
 
 
-def test_on_the_brokers_word_one_kill_loses_what_it_had_acknowledged(
-    tmp_path: Path, say: Callable[[str], None]
-) -> None:
+def test_on_the_brokers_word_alone_one_kill_loses_events(tmp_path: Path, say: Callable[[str], None]) -> None:
     """What ``faults`` is there to find, and why there is another word than the broker's."""
     with Site(tmp_path, [{"id": "cam-1", "url": "none.mp4"}], COMMAND, delivery="broker") as site:
         site.agent.wait_for_status(lambda beat: site.centre.subscribed, "the centre")

@@ -175,9 +175,7 @@ BROKEN: list[tuple[str, Callable[..., str], list[SubscribedMessage]]] = [
 
 
 @pytest.mark.parametrize(("says", "check", "messages"), BROKEN, ids=[row[0] for row in BROKEN])
-def test_what_is_wrong_is_broken(
-    says: str, check: Callable[..., str], messages: list[SubscribedMessage]
-) -> None:
+def test_a_mistake_is_found(says: str, check: Callable[..., str], messages: list[SubscribedMessage]) -> None:
     with pytest.raises(ContractBroken, match=says):
         check(messages, GATEWAY)
 

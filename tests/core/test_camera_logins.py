@@ -129,9 +129,7 @@ def test_programs_that_run_at_the_same_time_make_two_logins_together(tmp_path: P
 
 
 @pytest.mark.parametrize("damaged", [b"\x00{{{", b'{"salt":"0g","failed":[],"accepted":[]}'])
-def test_the_file_holds_no_password_and_an_unreadable_one_is_begun_anew(
-    tmp_path: Path, damaged: bytes
-) -> None:
+def test_the_file_holds_no_password_and_an_unreadable_one_is_replaced(tmp_path: Path, damaged: bytes) -> None:
     (tmp_path / FILE).write_bytes(damaged)
     begin(tmp_path)
     begin(tmp_path)

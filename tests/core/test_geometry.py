@@ -93,9 +93,7 @@ def test_what_is_inside_a_concave_polygon(point: Point, inside: bool) -> None:
 
 @settings(STEADY, max_examples=200)
 @given(st.lists(_GRID, min_size=3, max_size=6), _ANYWHERE, st.integers(0, 5), st.booleans())
-def test_inside_does_not_depend_on_where_the_polygon_begins(
-    points: list[Point], point: Point, by: int, back: bool
-) -> None:
+def test_any_corner_may_be_the_first(points: list[Point], point: Point, by: int, back: bool) -> None:
     turned = points[by % len(points) :] + points[: by % len(points)]
     # Not on an edge: there either result is allowed.
     assume(all(_distance(a, b, point) > 1e-9 for a, b in zip(points, points[1:] + points[:1], strict=True)))

@@ -130,9 +130,7 @@ def test_the_marks_of_an_ordinary_camera_are_not_doubted() -> None:
         (80.0, 9.0, [SpeedClass.FAST]),
     ],
 )
-def test_a_speed_is_in_each_class_that_its_error_touches(
-    km_h: float, error: float, classes: list[SpeedClass]
-) -> None:
+def test_a_speed_is_in_each_class_it_may_have(km_h: float, error: float, classes: list[SpeedClass]) -> None:
     assert list(speed_classes(km_h / 3.6, error / 3.6)) == classes
 
 

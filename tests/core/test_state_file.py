@@ -31,9 +31,7 @@ def test_what_is_written_is_read_again_and_nothing_else_stays_behind(tmp_path: P
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_the_content_is_on_the_disk_before_it_takes_the_place_of_the_old(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_new_content_is_on_the_disk_before_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise a power cut may leave an empty file under the right name."""
     path = tmp_path / "count.json"
     write_record(path, Count(1))
@@ -61,9 +59,7 @@ def test_reading_a_small_file_takes_little_memory(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"number":"x"}', b"\xff\x00", b'{"name":"\xff"}'])
-def test_a_damaged_file_is_said_and_left_out(
-    content: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_damaged_file_is_left_out(content: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "count.json"
     path.write_bytes(content)
     assert read_record(path, Count) is None
@@ -102,9 +98,7 @@ def test_what_another_user_left_in_its_place_is_not_read(
     assert f"{path} cannot be read" in caplog.text
 
 
-def test_a_disk_that_refuses_is_said_and_nothing_is_raised(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_disk_that_refuses_is_said_and_not_raised(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "gone" / "count.json"
     with caplog.at_level(logging.WARNING):
         assert not write_record(path, Count(1))
@@ -129,9 +123,7 @@ def test_what_root_writes_belongs_to_the_folders_owner(tmp_path: Path) -> None:
     assert (path.stat().st_uid, path.stat().st_gid) == (4711, 4712)
 
 
-def test_the_main_thread_waits_a_second_at_most_for_a_disk_that_hangs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_disk_that_hangs_is_left_after_a_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(state_file, "MAIN_DISK_TIMEOUT_S", 0.1)
     path, answers = tmp_path / "count.json", threading.Event()
     real_fsync = os.fsync

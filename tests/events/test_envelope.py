@@ -189,9 +189,7 @@ def test_an_object_that_was_there_when_the_agent_died_is_closed_with_what_was_la
     ],
     ids=["no sign of life", "43.5 s after the start", "before the start", "of another boot"],
 )
-def test_what_was_open_at_a_kill_ended_when_the_agent_last_lived(
-    life: LastAlive | None, ended_at: str
-) -> None:
+def test_what_a_kill_left_open_ended_when_the_agent_last_lived(life: LastAlive | None, ended_at: str) -> None:
     start = maker().object_event("cam-1", STARTED, frame(), None)
     assert start.opens is not None
     data = encoded(maker(HandClock(mono=5.0)).left_open(start.opens, life))["data"]

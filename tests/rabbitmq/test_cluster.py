@@ -118,9 +118,7 @@ def test_the_amqp_reader_of_the_guide_misses_no_event_of_its_ward(cluster: Clust
     assert "ACCESS_REFUSED" in error
 
 
-def test_a_node_that_is_killed_costs_no_event(
-    cluster: Cluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_kill_costs_no_event(cluster: Cluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     mqtt = {"brokers": cluster.urls}
     with Centre(tmp_path / "centre", 0, *WARDS, mqtt=mqtt) as centre:
         wait_until(lambda: _connected(centre), PATIENCE_S, "the centre")

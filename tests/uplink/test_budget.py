@@ -112,9 +112,7 @@ def test_a_restart_goes_on_with_its_step_until_the_clock_is_known() -> None:
 
 
 @given(st.lists(st.floats(0, 2000), min_size=5, max_size=40), st.integers(5, 300))
-def test_a_step_down_never_comes_within_a_day_of_another_change(
-    mb_a_day: list[float], budget_mb_a_day: int
-) -> None:
+def test_a_step_down_is_never_within_a_day_of_a_change(mb_a_day: list[float], budget_mb_a_day: int) -> None:
     ladder = BudgetLadder(budget_mb_a_day * 30 * 10**6)
     used, last_mono = 0.0, 0.0
     for hour in range(30 * 24):

@@ -38,9 +38,7 @@ def manager(address: str) -> Iterator[FakeModemManager]:
     manager.stop()
 
 
-def test_a_connected_modem_is_read_with_signal_operator_and_bytes(
-    address: str, manager: FakeModemManager
-) -> None:
+def test_a_modem_is_read_with_signal_operator_and_bytes(address: str, manager: FakeModemManager) -> None:
     manager.modem.sessions = (500, 700)
     reading = read_modem(address)
     assert reading is not None
@@ -162,9 +160,7 @@ def test_a_new_billing_period_begins_at_nothing_and_a_clock_set_back_keeps_the_c
     assert usage.sent == 300
 
 
-def test_a_bus_that_accepts_and_is_silent_is_given_up_at_sign_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_bus_that_is_silent_is_given_up_at_sign_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(modem_bus, "TIMEOUT_S", 0.1)
     path = tmp_path / "silent.sock"
     with socket.socket(socket.AF_UNIX) as server:
