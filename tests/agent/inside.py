@@ -28,14 +28,8 @@ class AgentInside:
         self.hangup = threading.Event()
         self.code: int | None = None
         self._stop = threading.Event()
-        self.agent = Agent(
-            self.settings,
-            self._stop,
-            load=lambda: config.load(path),
-            hangup=self.hangup,
-            repeat_files=True,
-            **parts,
-        )
+        parts |= {"load": lambda: config.load(path), "hangup": self.hangup, "repeat_files": True}
+        self.agent = Agent(self.settings, self._stop, **parts)
         self._thread = threading.Thread(target=self._run)
 
     def __enter__(self) -> Self:

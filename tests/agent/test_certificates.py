@@ -21,9 +21,7 @@ from tests.testbed.agent import AgentProcess, wait_until, write_config
 from tests.testbed.gears import EventCollector
 from tests.testbed.mosquitto import Authority, Certificate, Mosquitto
 from tests.testbed.synced import COMMAND
-from tests.testbed.tls_folder import Tls, strict_broker
-
-HOST = "IP:127.0.0.1"
+from tests.testbed.tls_folder import HOST, Tls, strict_broker
 
 
 @pytest.fixture(scope="module")
@@ -142,9 +140,7 @@ def test_certificates_rotate_and_every_event_arrives_once(tmp_path: Path, author
             authority.write_crl(crl, [bad])
             broker.reload()
             put(tls, bad, agent)
-            shown = agent.wait_for_status(
-                lambda beat: beat["certificates"]["next_trouble"], "the refusal in health"
-            )
+            shown = agent.wait_for_status(lambda beat: beat["certificates"]["next_trouble"], "the refusal")
             wait_for_session(broker, 4)
             wait_until(lambda: (agent.status() or {}).get("connected"), 60, "the old slot's session")
             assert agent.stop() == 0

@@ -30,13 +30,9 @@ from tests.testbed.agent import write_config
 class Box:
     """A gateway with an outbox on disk; the uplink works only at the end of each run."""
 
-    def __init__(
-        self, folder: Path, snapshots: str = "rules", storage: dict[str, object] | None = None
-    ) -> None:
+    def __init__(self, folder: Path, snapshots: str = "rules", **more: object) -> None:
         camera = {"id": "cam-1", "url": "rtsp://127.0.0.1:1/", "report": {"snapshots": snapshots}}
-        self.config = write_config(
-            folder, cameras=[camera], broker_port=1, detector="none", storage=storage or {}
-        )
+        self.config = write_config(folder, cameras=[camera], broker_port=1, detector="none", **more)
         self.settings: Settings = load(self.config)
         self.settings.state_dir.mkdir()
         self.clock = FakeClock()
@@ -92,10 +88,8 @@ def test_the_page_of_the_final_examination_is_sent_beside_the_report(tmp_path: P
     final.write_text("what has changed")
     sent = box.runs(hours=1)
     digests = [hashlib.sha256(each).hexdigest()[:20] for each in (page, b"what has changed")]
-    assert [event["data"]["event_id"] for event, _ in sent] == [
-        f"report-{digests[0]}",
-        f"examination-{digests[1]}",
-    ]
+    ids = [f"report-{digests[0]}", f"examination-{digests[1]}"]
+    assert [event["data"]["event_id"] for event, _ in sent] == ids
     assert box.runs(hours=1) == [], "each is sent once"
 
 

@@ -46,14 +46,8 @@ def one_hour(number: int) -> Iterator[Draft]:
 
 def test_a_day_that_is_too_long_for_the_outbox_costs_infos_only_and_each_is_announced(tmp_path: Path) -> None:
     broker = Mosquitto(tmp_path)
-    path = write_config(
-        tmp_path,
-        cameras=[],
-        broker_port=broker.port,
-        detector="none",
-        outbox={"max_bytes": MAX_BYTES},
-        uplink={"backlog_bytes_s": 10_000_000},
-    )
+    sizes: dict[str, Any] = {"outbox": {"max_bytes": MAX_BYTES}, "uplink": {"backlog_bytes_s": 10_000_000}}
+    path = write_config(tmp_path, broker_port=broker.port, detector="none", **sizes)
     clock = HastyClock()
     site = AgentInside(path, clock=clock)
     severities: dict[int, Severity] = {}  # of the events of the test, by sequence

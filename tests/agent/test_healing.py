@@ -233,9 +233,7 @@ def test_a_broker_that_is_stopped_and_one_that_takes_its_place(tmp_path: Path, g
             alone = settings(tmp_path)
             alone = replace(alone, mqtt=replace(alone.mqtt, brokers=mqtt_settings(first.port).brokers))
             collected = EventCollector()
-            control = RecoveryControl(
-                alone, site.publisher, site.clock, "boot-1", maker(), collected, tmp_path
-            )
+            control = RecoveryControl(alone, site.publisher, site.clock, "boot", maker(), collected, tmp_path)
 
             def until(true: Callable[[], object]) -> None:
                 """A clock that moves two minutes every hundredth of a second."""

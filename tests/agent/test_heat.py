@@ -61,9 +61,8 @@ class Box:
 
 
 def test_from_45_to_90_degrees_and_back_each_step_is_allowed_shown_and_told(tmp_path: Path) -> None:
-    box = Box(
-        tmp_path, replace(THERMAL, ladder=replace(QUICK, dwell_s=60, inference_share=0.5, fps_share=0.5))
-    )
+    ladder = replace(QUICK, dwell_s=60, inference_share=0.5, fps_share=0.5)
+    box = Box(tmp_path, replace(THERMAL, ladder=ladder))
     seen: list[tuple[int, int, WorkloadLimits]] = []
     for celsius in (*range(45, 91), *range(90, 44, -1)):
         health = box.at(celsius, 30)
@@ -128,10 +127,8 @@ def test_a_stop_ends_what_is_open(tmp_path: Path) -> None:
     box = Box(tmp_path)
     box.at(72)
     box.control.end()
-    assert [(e["phase"], e["end_reason"], e["to_step"]) for e in box.events] == [
-        ("start", None, 1),
-        ("end", "restart", 0),
-    ]
+    steps = [("start", None, 1), ("end", "restart", 0)]
+    assert [(e["phase"], e["end_reason"], e["to_step"]) for e in box.events] == steps
 
 
 def test_after_a_crash_the_next_start_ends_it(tmp_path: Path) -> None:
@@ -176,9 +173,7 @@ def test_an_agent_that_gets_hot_does_less_and_everything_again_when_it_is_cool(
         def inferences() -> int:
             return int(agent.beat()["detector"]["inferences"])
 
-        agent.wait_for(
-            lambda beat: cam(beat)["analysed_fps"] >= 3 and cam(beat)["gear"] == "full", "pictures"
-        )
+        agent.wait_for(lambda beat: cam(beat)["analysed_fps"] >= 3 and cam(beat)["gear"] == "full", "frames")
         before, begun = inferences(), time.monotonic()
         agent.wait_for(lambda beat: beat["detector"]["inferences"] >= before + 6, "six inferences")
         took_s = time.monotonic() - begun
@@ -205,13 +200,8 @@ def test_an_agent_that_gets_hot_does_less_and_everything_again_when_it_is_cool(
     assert (again["thermal"]["step"], again["cameras"]["cam-1"]["gear"]) == (0, "full")
     assert again["cameras"]["cam-1"]["reconnects"] == 0
     data = [valid(message.payload)["data"] for message in collected]
-    assert [(each["phase"], each["to_step"]) for each in data] == [
-        ("start", 1),
-        ("update", 3),
-        ("update", 2),
-        ("update", 1),
-        ("end", 0),
-    ]
+    steps = [("start", 1), ("update", 3), ("update", 2), ("update", 1), ("end", 0)]
+    assert [(each["phase"], each["to_step"]) for each in data] == steps
 
 
 def test_a_waiting_command_knows_the_step_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

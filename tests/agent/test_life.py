@@ -159,12 +159,8 @@ def test_a_camera_password_works_and_shows_nowhere(
     secret.write_text(ODD_PASSWORD + "\n")
     secret.chmod(0o600)
     with RtspServer({"/stream": clip}, user="viewer", password=ODD_PASSWORD) as server:
-        camera = {
-            "id": "cam-1",
-            "url": server.url("/stream"),
-            "username": "viewer",
-            "password_file": str(secret),
-        }
+        login = {"username": "viewer", "password_file": str(secret)}
+        camera = {"id": "cam-1", "url": server.url("/stream")} | login
         wrong = {"id": "cam-2", "url": server.url("/stream").replace("://", "://viewer:wr%40ng@")}
         config = write_config(tmp_path, cameras=[camera, wrong], broker_port=broker.port, detector="none")
         with AgentProcess(config, "--log-level", "debug", fresh=True) as agent:
@@ -177,12 +173,8 @@ def test_a_camera_password_works_and_shows_nowhere(
             )
             centre.wait_for(lambda: bool(centre.on("/up/heartbeat")), PATIENCE_S)
             command_line = Path(f"/proc/{agent.process.pid}/cmdline").read_text()
-            shown = [
-                agent.log,
-                command_line,
-                json.dumps(beat),
-                *(m.payload.decode() for m in centre.messages),
-            ]
+            messages = [m.payload.decode() for m in centre.messages]
+            shown = [agent.log, command_line, json.dumps(beat), *messages]
     for text in shown:
         for forbidden in (ODD_PASSWORD, "p%40ss", "wr@ng", "wr%40ng"):
             assert forbidden not in text

@@ -69,15 +69,8 @@ def test_it_is_told_once_as_missing(tmp_path: Path, hits: tuple[RuleObservation,
         assert reported(room) == []
     for _ in ("the next run", "the one after that"):
         with evidence_room(tmp_path) as room:
-            assert reported(room) == [
-                {
-                    "event_id": "lane-t1-1",
-                    "clip": None,
-                    "missing": LOST_CLIP,
-                    "file": None,
-                    "problem": {"code": "clip-agent-ended"},
-                }
-            ]
+            told = {"event_id": "lane-t1-1", "clip": None, "missing": LOST_CLIP, "file": None}
+            assert reported(room) == [told | {"problem": {"code": "clip-agent-ended"}}]
 
 
 def test_nobody_awaits_a_clip_that_was_told(tmp_path: Path) -> None:

@@ -120,13 +120,8 @@ def test_a_whole_agent_reports_the_modem_in_its_heartbeat(
 ) -> None:
     root = plant_bus(tmp_path)
     manager.modem.signal_percent = 31
-    path = write_config(
-        tmp_path,
-        cameras=[],
-        broker_port=broker.port,
-        uplink={"kind": "sim", "monthly_bytes": "3GB"},
-        heartbeat_s=1,
-    )
+    sim = {"kind": "sim", "monthly_bytes": "3GB"}
+    path = write_config(tmp_path, broker_port=broker.port, uplink=sim, heartbeat_s=1)
     with AgentInside(path, sysroot=root):
 
         def modems() -> list[dict[str, Any]]:

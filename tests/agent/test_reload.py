@@ -88,14 +88,7 @@ def test_what_waits_for_a_restart_is_named_until_then(tmp_path: Path) -> None:
     config = write_config(tmp_path, cameras=[], broker_port=port, detector="none")
     with AgentProcess(config) as agent:
         wait_until(agent.status, what="the agent")
-        write_config(
-            tmp_path,
-            cameras=[],
-            broker_port=port,
-            detector="none",
-            heartbeat_s=7,
-            outbox={"max_bytes": "50MB"},
-        )
+        write_config(tmp_path, broker_port=port, detector="none", heartbeat_s=7, outbox={"max_bytes": "50MB"})
         done = run_command("reload", config)
         assert done.returncode == 0, done.stderr
         assert "applied at once: heartbeat_s" in done.stdout

@@ -24,13 +24,8 @@ from tests.testbed.mosquitto import Mosquitto, Subscriber, free_port
 from tests.testbed.rtsp import RtspServer
 
 __all__ = ["state_disk"]  # a fixture
-GARBAGE = (
-    b"",
-    b"\xff" * 100,
-    b"[" * 5000,
-    b"x" * 1_000_000,
-    b'{"type":"relearn","gateway":"\xff","camera":""}',
-)
+ODD_JSON = b'{"type":"relearn","gateway":"\xff","camera":""}'
+GARBAGE = (b"", b"\xff" * 100, b"[" * 5000, b"x" * 1_000_000, ODD_JSON)
 
 
 def test_hangups_during_the_start_are_one_reload_after_it(tmp_path: Path) -> None:

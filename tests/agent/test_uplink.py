@@ -90,12 +90,8 @@ def test_each_step_is_in_force_shown_and_told_and_the_reset_day_takes_all_back(t
     assert (health.step, health.used_bytes, health.period_from, box.lines) == (0, 0, "2026-12-01", [])
     assert box.control.heartbeat_s(30) == 30
     collected = [(e["phase"], e["from_step"], e["to_step"], e["end_reason"]) for e in box.events]
-    assert collected == [
-        ("start", 0, 1, None),
-        ("update", 1, 2, None),
-        ("update", 2, 3, None),
-        ("end", 3, 0, "over"),
-    ]
+    steps = [("start", 0, 1, None), ("update", 1, 2, None), ("update", 2, 3, None), ("end", 3, 0, "over")]
+    assert collected == steps
     assert [event["severitytext"] for event in box.collected.events] == ["WARN", "WARN", "WARN", "INFO"]
     assert box.events[1]["why"] == "2,550 MB of 3,000 MB used, 20.0 days left"
     assert box.events[0]["forecast_bytes"] is None, "it has been counted for less than a day"
@@ -164,12 +160,8 @@ def test_a_whole_agent_near_its_cap_tells_it_at_the_broker_and_in_its_status(
     tmp_path: Path, broker: Mosquitto, centre: Subscriber
 ) -> None:
     period = days_old_period()
-    path = write_config(
-        tmp_path,
-        cameras=[],
-        broker_port=broker.port,
-        uplink={"kind": "sim", "monthly_bytes": "3GB", "reset_day": period.day},
-    )
+    sim = {"kind": "sim", "monthly_bytes": "3GB", "reset_day": period.day}
+    path = write_config(tmp_path, broker_port=broker.port, uplink=sim)
     settings = config.load(path)
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     today = datetime.now(settings.gateway.timezone).date()

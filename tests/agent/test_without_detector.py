@@ -32,12 +32,8 @@ def test_auto_is_keyframes_only_without_a_detector(chosen: GearChoice, used: Gea
 def test_a_camera_in_front_of_a_street_decodes_keyframes_only_and_is_online(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "street.mp4", seconds=6)  # a test picture in which everything moves
     with RtspServer({"/cam": clip}) as server, Mosquitto(tmp_path) as broker:
-        config = write_config(
-            tmp_path,
-            cameras=[{"id": "cam-1", "url": server.url("/cam")}],
-            broker_port=broker.port,
-            detector="none",
-        )
+        camera = {"id": "cam-1", "url": server.url("/cam")}
+        config = write_config(tmp_path, cameras=[camera], broker_port=broker.port, detector="none")
         with Subscriber(broker.port, "tb/v1/#") as subscriber, AgentProcess(config):
 
             def beats() -> list[dict[str, object]]:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.testbed.clips import make_clip
+from tests.testbed.clips import PLAIN, make_clip
 from tests.testbed.rtsp import RtspServer
 
 USER, PASSWORD = "viewer@site", "p@:/#%ss"
@@ -31,9 +31,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """20 s without B-frames, 10 pictures a second, a keyframe every 2 s."""
-    return make_clip(
-        tmp_path_factory.mktemp("clip") / "clip.ts", seconds=20, keyframe_s=2, extra=("-bf", "0")
-    )
+    return make_clip(tmp_path_factory.mktemp("clip") / "clip.ts", seconds=20, keyframe_s=2, extra=PLAIN)
 
 
 @pytest.fixture(scope="session")

@@ -33,7 +33,7 @@ from edge_agent.core.clock import SystemClock
 from edge_agent.core.model import DecodeMode
 from tests.capture.rig import camera, running
 from tests.capture.viewer import Viewer, auto
-from tests.testbed.clips import make_clip
+from tests.testbed.clips import PLAIN, make_clip
 from tests.testbed.mosquitto import wait_until
 from tests.testbed.ring_feed import RingFeed
 from tests.testbed.rtsp import RtspServer
@@ -196,9 +196,7 @@ def test_what_begins_to_move_hurries_the_capture_thread(clip: Path) -> None:
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A camera: ten pictures a second, a keyframe every half second, so that its interval is soon known."""
-    clip = make_clip(
-        tmp_path_factory.mktemp("live") / "clip.mp4", seconds=60, keyframe_s=0.5, extra=("-bf", "0")
-    )
+    clip = make_clip(tmp_path_factory.mktemp("live") / "clip.mp4", seconds=60, keyframe_s=0.5, extra=PLAIN)
     with RtspServer({"/h264": clip}) as server:
         yield server.url("/h264")
 

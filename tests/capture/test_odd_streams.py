@@ -18,13 +18,11 @@ from edge_agent.core.model import CameraState, DecodeMode
 from tests.capture.test_decoder import patched
 from tests.capture.test_replay import turned
 from tests.capture.viewer import Viewer, auto
-from tests.testbed.clips import make_clip
+from tests.testbed.clips import PLAIN, make_clip
 from tests.testbed.ring_feed import START, RingFeed
 
 if TYPE_CHECKING:
     from tests.testbed.ring_feed import Edit, VideoPacket
-
-PLAIN = ("-bf", "0")
 
 
 @pytest.fixture
@@ -56,9 +54,7 @@ def test_a_damaged_keyframe_wakes_the_camera_and_it_goes_idle_again(
     site = RingFeed(auto(), clip, edit=lambda n, packet: damage(packet) if n == 80 else packet)
     watched = Viewer(site).watch()
     assert watched.rises()
-    assert site.mode_control.stats.wake_ups == 1, (
-        "it is unknown what it showed: what was before it is looked at"
-    )
+    assert site.mode_control.stats.wake_ups == 1, "what was before it is looked at"
     assert site.mode_control.stats.full_reason is None
     assert site.mode_control.mode is DecodeMode.IDLE
     assert site.health.status().state is CameraState.ONLINE
@@ -182,9 +178,8 @@ def parameters_once(number: int, packet: VideoPacket) -> VideoPacket:
     if number == 0 or not packet.is_keyframe:
         return packet
     units = bytes(packet).split(b"\0\0\1")
-    return patched(
-        packet, b"\0\0\1" + b"\0\0\1".join(unit for unit in units[1:] if unit[0] & 31 not in (7, 8))
-    )
+    kept = [unit for unit in units[1:] if unit[0] & 31 not in (7, 8)]
+    return patched(packet, b"\0\0\1" + b"\0\0\1".join(kept))
 
 
 def clock_set(at: int, seconds: float) -> Edit:

@@ -17,7 +17,7 @@ from edge_agent.core.model import CameraState, DecodeMode
 from tests.capture.rig import ChangedSource, opening, reader_of, running
 from tests.capture.test_gears import straight, tenths
 from tests.capture.viewer import Viewer, auto
-from tests.testbed.clips import make_clip
+from tests.testbed.clips import PLAIN, make_clip
 from tests.testbed.mjpeg_server import MjpegServer
 from tests.testbed.mosquitto import wait_until
 from tests.testbed.ring_feed import RingFeed
@@ -32,9 +32,7 @@ WAKE_S, CALM_S = 17.4, 45.0
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A minute, 10 pictures a second, a keyframe every 2 s, the first at 1.4 s."""
-    return make_clip(
-        tmp_path_factory.mktemp("load") / "clip.ts", seconds=60, keyframe_s=2, extra=("-bf", "0")
-    )
+    return make_clip(tmp_path_factory.mktemp("load") / "clip.ts", seconds=60, keyframe_s=2, extra=PLAIN)
 
 
 def moves(time_s: float) -> bool:

@@ -70,9 +70,8 @@ def test_scaled_starts_from_the_luma_that_motion_has_made_smaller() -> None:
 def test_hd_streams_are_converted_with_their_own_matrix() -> None:
     pure_green = np.zeros((16, 16, 3), np.uint8)
     pure_green[..., 1] = 255
-    frame = VideoFrame.from_ndarray(pure_green, format="bgr24").reformat(
-        format="yuv444p", dst_colorspace="ITU709"
-    )
+    green = VideoFrame.from_ndarray(pure_green, format="bgr24")
+    frame = green.reformat(format="yuv444p", dst_colorspace="ITU709")
     frame.colorspace = 1
     assert np.abs(YuvPicture(frame).bgr().astype(int) - pure_green).max() <= 3
     frame.colorspace = 5

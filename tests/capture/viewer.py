@@ -70,9 +70,8 @@ class Viewer:
                 feed.escalate()
             else:
                 age_s = self.site.clock.monotonic() - frame.captured_mono
-                self.seen.append(
-                    AnalysedFrame(time_s, DecodeMode.CATCH_UP if frame.late else gear, frame, age_s)
-                )
+                mode = DecodeMode.CATCH_UP if frame.late else gear
+                self.seen.append(AnalysedFrame(time_s, mode, frame, age_s))
                 self.site.spend(self._analysis_s)
                 feed.frame_done(self._moves(time_s))
             gear = mode_control.mode

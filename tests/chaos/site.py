@@ -70,9 +70,7 @@ class CentreProcess:
 
     def rows(self) -> list[tuple[str, int, bytes]]:
         """Epoch, sequence, payload; by sequence."""
-        return self._ask(
-            "SELECT s.epoch, e.sequence, e.payload FROM event e JOIN stream s ON s.id = e.stream"
-        )
+        return self._ask("SELECT s.epoch, e.sequence, e.payload FROM event e JOIN stream s ON s.id=e.stream")
 
     def faults(self, waiting: Set[int]) -> list[str]:
         """What the centre itself says of what it has. A gap of events that are still ``waiting`` on the

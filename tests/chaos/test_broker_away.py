@@ -24,9 +24,7 @@ def test_an_agent_begins_from_scratch_and_tells_of_it_once_the_broker_is_back(tm
         with AgentProcess(config) as agent:
             wait_until((tmp_path / "state/healing.json").exists, 180, "a session that has lasted")
             broker.kill()
-            tried = agent.wait_for_status(
-                lambda beat: beat["healing"]["tried"], "a step of the ladder", timeout_s=900
-            )
+            tried = agent.wait_for_status(lambda beat: beat["healing"]["tried"], "a step", timeout_s=900)
             broker.start()
             with Subscriber(broker.port) as centre:
                 centre.wait_for(lambda: bool(centre.events()), 180)

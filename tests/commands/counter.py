@@ -147,9 +147,7 @@ class Counter:
         return [reply for reply in self.sent if reply["id"] == id_]
 
     def answer(self, id_: str) -> dict[str, Any]:
-        wait_until(
-            lambda: any(each["status"] in FINAL for each in self.replies(id_)), what=f"answer to {id_}"
-        )
+        wait_until(lambda: any(each["status"] in FINAL for each in self.replies(id_)), what=f"answer {id_}")
         return self.replies(id_)[-1]
 
     @property

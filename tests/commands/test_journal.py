@@ -253,17 +253,15 @@ def test_what_goes_on_elsewhere_is_answered_from_there_once(box: Counter) -> Non
         assert box.replies(asked["id"])[-1] == answer
 
 
+BROKE = "the gateway failed to execute it; its log says more"
+
+
 @pytest.mark.parametrize(
     ("error", "status", "code", "reported"),
     [
         (CommandRefused("no such thing"), "rejected", "not-possible", "no such thing"),
         (CommandFailed("it broke", "reverted"), "failed", "reverted", "it broke"),
-        (
-            RuntimeError("password=hunter2"),
-            "failed",
-            "failed",
-            "the gateway failed to execute it; its log says more",
-        ),
+        (RuntimeError("password=hunter2"), "failed", "failed", BROKE),
         (CommandFailed("at rtsp://u:hunter2@10.0.0.1/"), "failed", "failed", "at rtsp://***@10.0.0.1/"),
     ],
 )

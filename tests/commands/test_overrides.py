@@ -149,18 +149,15 @@ def test_it_is_reported_before_it_takes_effect_and_when_it_ends(box: Box) -> Non
 
 
 def test_its_event_goes_on_over_restarts_and_ends_once(box: Box) -> None:
-    box.agent().apply("cam-1", "yard", OverrideKind.MASK, HOUR_S, RequestOrigin("c-1", None))
+    asked = RequestOrigin("c-1", None)
+    box.agent().apply("cam-1", "yard", OverrideKind.MASK, HOUR_S, asked)
     box.agent().tick()
     box.reboot(2 * HOUR_S)
     box.agent().tick()
     box.agent().tick()
     assert box.reported() == [("start", "mask", None), ("end", "mask", "over")]
     start, end = box.hits
-    assert (end.event_id, end.started_at, end.by) == (
-        start.event_id,
-        start.started_at,
-        RequestOrigin("c-1", None),
-    )
+    assert (end.event_id, end.started_at, end.by) == (start.event_id, start.started_at, asked)
 
 
 def test_a_kill_before_the_report_leaves_no_silent_mask(box: Box) -> None:

@@ -50,13 +50,10 @@ def site(tmp_path: Path) -> Iterator[Site]:
     rows.write(passages, synced=True)
     rows.close()
     with Mosquitto(tmp_path) as broker, centre_at(broker.port) as centre:
+        commands = {"search_keys": [str(keys)]}
+        sim = {"kind": "sim", "monthly_bytes": "1GB", "reset_day": PERIOD.day}
         config = write_config(
-            tmp_path,
-            cameras=[],
-            broker_port=broker.port,
-            detector="none",
-            commands={"search_keys": [str(keys)]},
-            uplink={"kind": "sim", "monthly_bytes": "1GB", "reset_day": PERIOD.day},
+            tmp_path, broker_port=broker.port, detector="none", commands=commands, uplink=sim
         )
         yield Site(centre, AgentProcess(config, command=COMMAND), tmp_path / "state")
 

@@ -72,9 +72,7 @@ def test_a_box_without_operators_says_so(box: Counter) -> None:
 
 
 def test_the_configuration_names_what_is_signed(tmp_path: Path) -> None:
-    path = write_config(
-        tmp_path, cameras=[], broker_port=1, detector="none", commands={"signed": ["storm-mode"]}
-    )
+    path = write_config(tmp_path, broker_port=1, detector="none", commands={"signed": ["storm-mode"]})
     source = ConfigSource(path)
     found = Agent(source.load(), threading.Event(), source=source).commands.dispatcher.actions
     risky = {name for name, args in ARGUMENTS.items() if _is_signed(found[name], args)}

@@ -20,13 +20,8 @@ def reply_and_health(folder: Path, options: Sequence[str]) -> tuple[str, list[st
     """Code of the reply to a signed command, and the lines of the agent's health."""
     keys = write_public(folder / "operators/one.pem", OPERATOR).parent
     with Mosquitto(folder) as broker, centre_at(broker.port) as centre:
-        config = write_config(
-            folder,
-            cameras=[],
-            broker_port=broker.port,
-            detector="none",
-            commands={"operator_keys": [str(keys)]},
-        )
+        commands = {"operator_keys": [str(keys)]}
+        config = write_config(folder, broker_port=broker.port, detector="none", commands=commands)
         with AgentProcess(config, *options, command=COMMAND, environ=UNSYNCED) as agent:
             centre.wait_for_gateway()
             risky = document("relearn", {"camera": "cam-1"})

@@ -77,9 +77,7 @@ def test_a_broker_that_is_back_for_a_minute_ends_the_outage_with_all_that_was_tr
     assert len(box.done) == len(ended.tried), "a new outage begins at zero"
 
 
-def test_a_session_of_seconds_ends_nothing() -> None:
-    box = Box()
-    box.wait(0.1, online=True)
+def test_a_session_of_seconds_ends_nothing(box: Box) -> None:
     for _ in range(5):
         box.wait(1)
         box.wait(1 / 60, online=True)

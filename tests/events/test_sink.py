@@ -145,13 +145,10 @@ def test_of_a_masked_rule_there_are_infos_and_no_alarm(tmp_path: Path) -> None:
         sink.accept(STAY, frame())
         masked.clear()
         sink.accept(replace(STAY, phase=Phase.UPDATE), frame())
-        published = sorted(
-            (valid(event.payload) for event in outbox.pending(10)), key=lambda each: each["sequence"]
-        )
-    assert [(each["severitytext"], each["data"]["masked"]) for each in published] == [
-        ("INFO", True),
-        ("ERROR", False),
-    ]
+        payloads = [event.payload for event in outbox.pending(10)]
+    published = sorted(map(valid, payloads), key=lambda each: each["sequence"])
+    wanted = [("INFO", True), ("ERROR", False)]
+    assert [(each["severitytext"], each["data"]["masked"]) for each in published] == wanted
 
 
 def test_the_end_of_an_intrusion_goes_without_a_picture(tmp_path: Path) -> None:

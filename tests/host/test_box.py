@@ -117,10 +117,8 @@ def test_pi_without_vcgencmd_still_knows_its_undervoltage(tmp_path: Path) -> Non
 
 
 def test_only_the_nodes_that_the_profile_names_are_read(tmp_path: Path) -> None:
-    firmware, alarm = (
-        "sys/devices/platform/soc/soc:firmware/get_throttled",
-        "sys/class/hwmon/hwmon*/in0_lcrit_alarm",
-    )
+    firmware = "sys/devices/platform/soc/soc:firmware/get_throttled"
+    alarm = "sys/class/hwmon/hwmon*/in0_lcrit_alarm"
     plant(tmp_path, {**PI_4, firmware: "4", "sys/class/hwmon/hwmon1/in0_lcrit_alarm": "1"})
     named = {
         node: ThrottleSensors(tmp_path, FakeClock(), lambda word: None, [node]) for node in (firmware, alarm)

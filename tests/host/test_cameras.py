@@ -38,26 +38,25 @@ class Site:
         return reported
 
 
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)
+
+
 def words(changes: list[CameraChange]) -> list[tuple[str, str | None]]:
     return [(change.state.value, change.cause.value if change.cause else None) for change in changes]
 
 
-def test_outage_is_told_with_its_beginning_cause_and_length(tmp_path: Path) -> None:
-    site = Site(tmp_path)
+def test_outage_is_told_with_its_beginning_cause_and_length(site: Site) -> None:
     assert site.shows(60, ONLINE) == [], "a camera that works from the start is no news"
     (down,) = site.shows(120, OFFLINE, UNREACHABLE)
     (back,) = site.shows(60, ONLINE)
-    assert (down.state, down.cause, down.since_mono, down.detail) == (
-        OFFLINE,
-        UNREACHABLE,
-        3660.0,
-        "a detail",
-    )
+    wanted = (OFFLINE, UNREACHABLE, 3660.0, "a detail")
+    assert (down.state, down.cause, down.since_mono, down.detail) == wanted
     assert (back.state, back.cause, back.since_mono, back.down_s) == (ONLINE, None, 3780.0, 120.0)
 
 
-def test_hiccup_of_five_seconds_says_nothing(tmp_path: Path) -> None:
-    site = Site(tmp_path)
+def test_hiccup_of_five_seconds_says_nothing(site: Site) -> None:
     site.shows(60, ONLINE)
     assert site.shows(5, OFFLINE, Cause.ENDED) + site.shows(60, ONLINE) == []
 
@@ -84,8 +83,7 @@ def test_camera_in_its_first_attempt_is_not_judged(tmp_path: Path) -> None:
     assert Site(tmp_path).shows(300, STARTING) == []
 
 
-def test_told_outage_ends_for_the_centre_although_the_agent_was_restarted(tmp_path: Path) -> None:
-    site = Site(tmp_path)
+def test_told_outage_ends_for_the_centre_although_the_agent_was_restarted(site: Site) -> None:
     site.shows(100, OFFLINE, REFUSED)
     site.restart()
     assert site.shows(100, OFFLINE, REFUSED) == [], "told already"
@@ -93,8 +91,7 @@ def test_told_outage_ends_for_the_centre_although_the_agent_was_restarted(tmp_pa
     assert back.down_s == 200.0
 
 
-def test_change_whose_event_may_not_be_on_disk_is_told_again_after_a_crash(tmp_path: Path) -> None:
-    site = Site(tmp_path)
+def test_change_whose_event_may_not_be_on_disk_is_told_again_after_a_crash(site: Site) -> None:
     first = site.shows(7, OFFLINE, REFUSED)
     site.restart()  # killed in this second
     again = site.shows(7, OFFLINE, REFUSED)
@@ -108,16 +105,14 @@ def test_outage_from_before_a_reboot_ends_with_unknown_length(tmp_path: Path) ->
     assert (back.state, back.down_s) == (ONLINE, None)
 
 
-def test_another_cause_is_told_once_it_lasts(tmp_path: Path) -> None:
-    site = Site(tmp_path)
+def test_another_cause_is_told_once_it_lasts(site: Site) -> None:
     reported = site.shows(30, OFFLINE, UNREACHABLE)
     reported += site.shows(30, OFFLINE, REFUSED)  # a camera that boots
     reported += site.shows(200, OFFLINE, UNAUTHORIZED)
     assert words(reported) == [("offline", "unreachable"), ("offline", "unauthorized")]
 
 
-def test_pictures_that_cannot_be_decoded_are_degraded_and_then_over(tmp_path: Path) -> None:
-    site = Site(tmp_path)
+def test_pictures_that_cannot_be_decoded_are_degraded_and_then_over(site: Site) -> None:
     site.shows(60, ONLINE)
     reported = site.shows(10, DEGRADED, Cause.DECODE_ERROR) + site.shows(20, ONLINE)
     assert reported == []
@@ -126,8 +121,7 @@ def test_pictures_that_cannot_be_decoded_are_degraded_and_then_over(tmp_path: Pa
     assert reported[1].down_s is None, "it was never away"
 
 
-def test_flapping_camera_does_not_flood_and_what_is_kept_back_is_counted(tmp_path: Path) -> None:
-    site = Site(tmp_path)
+def test_flapping_camera_does_not_flood_and_what_is_kept_back_is_counted(site: Site) -> None:
     site.shows(60, ONLINE)
     reported: list[CameraChange] = []
     for _ in range(40):  # twenty minutes of 10 s down, 20 s up
@@ -138,8 +132,7 @@ def test_flapping_camera_does_not_flood_and_what_is_kept_back_is_counted(tmp_pat
     assert len(outages) + sum(change.kept_back for change in reported) == 41, "none is swallowed"
 
 
-def test_state_at_the_end_of_a_flood_is_told_when_the_quarter_hour_is_over(tmp_path: Path) -> None:
-    site = Site(tmp_path)
+def test_state_at_the_end_of_a_flood_is_told_when_the_quarter_hour_is_over(site: Site) -> None:
     site.shows(60, ONLINE)
     for _ in range(6):
         site.shows(10, OFFLINE, Cause.ENDED)
@@ -148,8 +141,7 @@ def test_state_at_the_end_of_a_flood_is_told_when_the_quarter_hour_is_over(tmp_p
     assert words(reported) == [("offline", "unreachable")]
 
 
-def test_flood_of_one_camera_does_not_silence_another(tmp_path: Path) -> None:
-    site = Site(tmp_path)
+def test_flood_of_one_camera_does_not_silence_another(site: Site) -> None:
     for _ in range(20):
         site.shows(10, OFFLINE, Cause.ENDED)
         site.shows(20, ONLINE)
@@ -162,8 +154,7 @@ def test_damaged_memory_is_no_memory(tmp_path: Path, content: str) -> None:
     assert words(Site(tmp_path).shows(10, OFFLINE, REFUSED)) == [("offline", "refused")]
 
 
-def test_removed_camera_is_forgotten(tmp_path: Path) -> None:
-    site = Site(tmp_path)
+def test_removed_camera_is_forgotten(site: Site) -> None:
     site.shows(60, OFFLINE, REFUSED)
     site.watch.forget("cam-1")
     assert site.shows(60, ONLINE) == []

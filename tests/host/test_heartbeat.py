@@ -217,9 +217,8 @@ def test_error_of_an_earlier_connection_is_history() -> None:
 
 def test_beginning_of_an_outage_is_dated_anew_after_the_clock_was_set() -> None:
     clock = FakeClock()
-    down = replace(
-        camera("cam-1", CameraState.OFFLINE, Cause.REFUSED, 940.5), since_at=TODAY - timedelta(days=900)
-    )
+    long_ago = TODAY - timedelta(days=900)
+    down = replace(camera("cam-1", CameraState.OFFLINE, Cause.REFUSED, 940.5), since_at=long_ago)
     message = HeartbeatMaker(settings(Path("/nowhere")), clock, cameras(down)).make()
     assert message.cameras["cam-1"].since == "2026-11-24T05:02:00.000Z"
 
@@ -238,11 +237,8 @@ def test_blind_cameras_come_before_everything_else() -> None:
     blurred = camera("cam-1", CameraState.DEGRADED, Cause.DECODE_ERROR)
     gone = camera("cam-2", CameraState.OFFLINE, Cause.REFUSED)
     sources = replace(outbox(degraded="disk full"), cameras=lambda: (blurred, gone))
-    assert [line.split(" since")[0] for line in beat(sources).degraded] == [
-        "camera cam-2 offline",
-        "camera cam-1 degraded",
-        "outbox: disk full",
-    ]
+    wanted = ["camera cam-2 offline", "camera cam-1 degraded", "outbox: disk full"]
+    assert [line.split(" since")[0] for line in beat(sources).degraded] == wanted
 
 
 def test_interval_is_jittered_by_a_tenth() -> None:

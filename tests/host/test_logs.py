@@ -130,10 +130,8 @@ def test_libraries_are_heard_from_warning_on() -> None:
     logging.getLogger("libav.h264").error("error while decoding MB 12 7")
     logging.getLogger("somebody").warning("trouble")
     log.debug("ours")
-    assert [line.split(" ", 1)[1] for line in out.getvalue().splitlines()] == [
-        "WARNING somebody: trouble",
-        "DEBUG capture.reader: ours",
-    ]
+    heard = ["WARNING somebody: trouble", "DEBUG capture.reader: ours"]
+    assert [line.split(" ", 1)[1] for line in out.getvalue().splitlines()] == heard
 
 
 def test_second_setup_replaces_the_first() -> None:
@@ -150,7 +148,5 @@ def test_the_newest_lines_stay_in_memory_without_secrets() -> None:
     masker.register(Secret("hunter2"))
     for number in range(3):
         log.info("cam-%d: the password is hunter2", number)
-    assert [line.rpartition("reader: ")[2] for line in tail.lines()] == [
-        "cam-1: the password is ***",
-        "cam-2: the password is ***",
-    ]
+    newest = ["cam-1: the password is ***", "cam-2: the password is ***"]
+    assert [line.rpartition("reader: ")[2] for line in tail.lines()] == newest

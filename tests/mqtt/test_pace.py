@@ -28,9 +28,7 @@ def test_each_step_holds_more_and_alarms_and_warnings_never_wait_for_it() -> Non
     limiter = SendLimiter(FakeClock())
     allowed = []
     for limiter.step in range(4):
-        allowed.append(
-            (limiter.allows_media(), limiter.allows(INFO), limiter.allows(WARNING), limiter.allows(ALARM))
-        )
+        allowed.append((limiter.allows_media(), *map(limiter.allows, (INFO, WARNING, ALARM))))
     assert allowed == [
         (True, True, True, True),
         (False, True, True, True),

@@ -20,10 +20,8 @@ Issue = Callable[[Fleet], Certificate]
 
 
 def tls_settings(fleet: Fleet, port: int, own: Certificate | None = None) -> Mqtt:
-    shown = own or fleet.gateway
-    return replace(
-        mqtt_settings(port, tls=True), ca_file=fleet.authority.cert, cert_file=shown.cert, key_file=shown.key
-    )
+    shown, ca = own or fleet.gateway, fleet.authority.cert
+    return replace(mqtt_settings(port, tls=True), ca_file=ca, cert_file=shown.cert, key_file=shown.key)
 
 
 def test_by_mutual_tls_a_certificate_is_the_user(fleet: Fleet, tmp_path: Path, gateway: MakeGateway) -> None:

@@ -19,9 +19,8 @@ SMALL = 466_000
 
 
 def bytes_on_disk(folder: Path) -> int:
-    return sum(
-        path.stat().st_size for path in folder.rglob("*") if path.is_file() and path.suffix != ".db-shm"
-    )
+    files = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".db-shm"]
+    return sum(path.stat().st_size for path in files)
 
 
 def announced(outbox: EventOutbox) -> tuple[set[int], list[int]]:

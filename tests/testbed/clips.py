@@ -13,6 +13,8 @@ from pathlib import Path
 CLIP_FOLDER = "EDGE_AGENT_TEST_CLIPS"
 """Environment variable: the folder that the processes of one run of the tests share."""
 
+PLAIN = ("-bf", "0")
+"""Options of a stream without B-frames."""
 ENCODERS = {
     "h264": ["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency"],
     "h265": ["-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error:bframes=0"],

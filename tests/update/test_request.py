@@ -91,9 +91,8 @@ def test_a_folder_of_requests_that_is_a_link_is_refused(asked: UpdatingBox) -> N
 def test_a_folder_of_requests_that_cannot_be_looked_into_may_hold_one(tmp_path: Path) -> None:
     folder = tmp_path / "requests"
     assert not request.waits(folder / "update")
-    folder.symlink_to(
-        folder
-    )  # as an unreadable folder: systemd sees the request and starts root's program for it
+    # As an unreadable folder: systemd sees the request and starts root's program for it.
+    folder.symlink_to(folder)
     assert request.waits(folder / "update"), "or the service would start again and again without a rest"
 
 

@@ -58,10 +58,8 @@ class WheelServer:
         self.url = f"https://{address}:{self._server.server_address[1]}"
 
     def __enter__(self) -> Self:
-        serve = threading.Thread(
-            target=self._server.serve_forever, args=(0.05,), name="wheel-server", daemon=True
-        )
-        serve.start()
+        serve = self._server.serve_forever
+        threading.Thread(target=serve, args=(0.05,), name="wheel-server", daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
