@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, TextIO
 from edge_agent.cli import collect, command, evidence, passages, rehearse, search, site
 from edge_agent.cli.arguments import parser
 from edge_agent.core.command_line.exit_codes import EX_CONFIG, EX_FAILED, EX_USAGE
-from edge_agent.core.errors import ConfigError, EdgeAgentError, UsageError
-from edge_agent.core.languages import Lang, default_lang
+from edge_agent.core.errors import ConfigError, EdgeAgentError, UsageError, os_reason
+from edge_agent.core.languages import Lang, default_lang, in_lang
 from edge_agent.tools.ground import command as ground
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stderr.close()
             return 0
         where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
-        print(f"edge-agent {args.command}: {where}{error.strerror or error}", file=sys.stderr)
+        reason = in_lang(os_reason(error), _lang(args))
+        print(f"edge-agent {args.command}: {where}{reason}", file=sys.stderr)
         return EX_FAILED
 
 

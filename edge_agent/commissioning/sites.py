@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from edge_agent.commands.signature import read_public
 from edge_agent.commissioning.messages import CommissioningError
+from edge_agent.core.errors import os_reason
+from edge_agent.core.languages import Bilingual, in_lang
 from edge_agent.wire import BundleSite, PhoneLocation, SiteBundle
 from edge_agent.wire.claims import MAX_BUNDLE_BYTES, check_character
 
@@ -35,7 +37,8 @@ def read_bundle(folder: Path, release_key: Path) -> SiteBundle:
     except InvalidSignature:
         raise CommissioningError("bundle-unsigned") from None
     except OSError as error:
-        reason = f"{error.filename}: {error.strerror}"
+        why = os_reason(error)
+        reason = Bilingual(f"{error.filename}: {why}", f"{error.filename}: {in_lang(why, 'vi')}")
         raise CommissioningError("bundle-invalid", reason=reason) from error
     except (ValueError, RecursionError) as error:
         raise CommissioningError("bundle-invalid", reason=str(error)[:200]) from error
@@ -47,8 +50,8 @@ def _read_release_key(path: Path) -> bytes:
     except FileNotFoundError as error:
         raise CommissioningError("release-key-missing", file=str(path)) from error
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise CommissioningError("release-key-invalid", file=str(path), reason=str(reason)) from error
+        reason = os_reason(error) if isinstance(error, OSError) else str(error)
+        raise CommissioningError("release-key-invalid", file=str(path), reason=reason) from error
 
 
 def site_of_label(bundle: SiteBundle, text: str) -> BundleSite:

@@ -21,9 +21,10 @@ Foreign errors are translated in one place per library, with ``from``.
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 
-from edge_agent.core.languages import Lang, in_lang
+from edge_agent.core.languages import Bilingual, Lang, in_lang
 from edge_agent.core.model import Cause
 
 
@@ -120,3 +121,23 @@ class MqttError(EdgeAgentError):
 
 class CentralError(EdgeAgentError):
     """The centre cannot store what it receives: it confirms nothing, reports the problem and retries."""
+
+
+_OS_REASONS = {
+    errno.ENOENT: "không có tệp hoặc thư mục này",
+    errno.EACCES: "không có quyền truy cập",
+    errno.EPERM: "không có quyền thực hiện",
+    errno.EEXIST: "tên này đã có",
+    errno.EISDIR: "đây là thư mục, không phải tệp",
+    errno.ENOTDIR: "một phần của đường dẫn không phải là thư mục",
+    errno.ENOSPC: "ổ đĩa đã đầy",
+    errno.EROFS: "ổ đĩa chỉ cho đọc",
+    errno.EIO: "không đọc, ghi được ổ đĩa",
+}
+
+
+def os_reason(error: OSError) -> str:
+    """The system's reason, with its Vietnamese for those that a person at the command line may meet."""
+    english = error.strerror or str(error)
+    vietnamese = _OS_REASONS.get(error.errno or 0)
+    return english if vietnamese is None else Bilingual(english, vietnamese)

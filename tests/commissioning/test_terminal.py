@@ -86,6 +86,8 @@ def test_what_is_wrong_with_the_arguments_is_said_in_vietnamese(
         (("commission", "--lang", "vi"), 2, "hãy ghi mã điểm như trên nhãn"),
         (claim, 2, "hãy ghi họ tên người lắp đặt"),
         ((*claim, "--by", "An", "--cameras-password-file", str(password)), 1, "không phải là văn bản UTF-8"),
+        ((*claim, "--by", "An", "--cameras-password-file", str(tmp_path)), 1, "là thư mục, không phải tệp"),
+        ((*claim, "--by", "An", "--photo", str(tmp_path / "no.jpg")), 1, "không có tệp hoặc thư mục này"),
     ):
         assert main(words) == code
         assert said in capsys.readouterr().err

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from edge_agent.core.camera_logins import LoginJournal
 from edge_agent.core.clock import Clock, SystemClock, read_boot_id
+from edge_agent.core.errors import os_reason
 from edge_agent.core.languages import Lang, say
 from edge_agent.core.secrets import Credentials, Secret
 from edge_agent.onvif.soap import NotOnvif, Onvif
@@ -56,7 +57,7 @@ def _line_of(path: Path) -> str:
             data = file.read(MAX_PASSWORD_BYTES + 1)
         lines = data.decode("utf-8").splitlines()
     except OSError as error:
-        raise setup_error("cannot-read", path=str(path), reason=str(error.strerror)) from error
+        raise setup_error("cannot-read", path=str(path), reason=os_reason(error)) from error
     except UnicodeDecodeError:
         raise setup_error("not-utf8", path=str(path)) from None
     if len(lines) != 1 or len(data) > MAX_PASSWORD_BYTES:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_agent.core.errors import os_reason
 from edge_agent.core.secrets import Credentials
 from edge_agent.tools.cameras.discovered import MAIN, SUB, DiscoveredCamera
 from edge_agent.tools.cameras.messages import setup_error
@@ -144,7 +145,7 @@ def _put(path: Path, data: bytes, mode: int, like: Path) -> None:
             os.fsync(handle)
         os.replace(new, path)
     except OSError as error:
-        raise setup_error("cannot-write", path=str(path), reason=str(error.strerror)) from error
+        raise setup_error("cannot-write", path=str(path), reason=os_reason(error)) from error
 
 
 def _restore(path: Path, old: bytes | None, mode: int, like: Path) -> None:
@@ -160,4 +161,4 @@ def _bytes_of(path: Path) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise setup_error("cannot-read", path=str(path), reason=str(error.strerror)) from error
+        raise setup_error("cannot-read", path=str(path), reason=os_reason(error)) from error

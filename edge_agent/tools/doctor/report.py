@@ -14,8 +14,8 @@ import msgspec
 import numpy as np
 
 from edge_agent.control.commissioning import FOLDER, SIGNED, by_age
-from edge_agent.core.errors import EdgeAgentError
-from edge_agent.core.languages import Bilingual
+from edge_agent.core.errors import EdgeAgentError, os_reason
+from edge_agent.core.languages import Bilingual, in_lang
 from edge_agent.core.problems.problem import encode_json
 from edge_agent.detection.small_jpeg import jpeg_size
 from edge_agent.tools.doctor.checks.picture import jpeg
@@ -90,15 +90,15 @@ def _png_size(content: bytes) -> tuple[int, int] | None:
 
 
 def _unreadable(what: str, error: OSError) -> EdgeAgentError:
-    return EdgeAgentError(
-        Bilingual(f"{what} cannot be read: {error.strerror}", f"{what}: không đọc được: {error.strerror}")
-    )
+    reason = os_reason(error)
+    vietnamese = f"{what}: không đọc được: {in_lang(reason, 'vi')}"
+    return EdgeAgentError(Bilingual(f"{what} cannot be read: {reason}", vietnamese))
 
 
 def _unwritable(path: Path, error: OSError) -> EdgeAgentError:
-    return EdgeAgentError(
-        Bilingual(f"{path} cannot be written: {error.strerror}", f"không ghi được {path}: {error.strerror}")
-    )
+    reason = os_reason(error)
+    vietnamese = f"không ghi được {path}: {in_lang(reason, 'vi')}"
+    return EdgeAgentError(Bilingual(f"{path} cannot be written: {reason}", vietnamese))
 
 
 def read_findings(path: Path) -> Doctor:
@@ -110,12 +110,20 @@ def read_findings(path: Path) -> Doctor:
         raise _unreadable(f"--findings {path}", error) from error
     if len(content) > MAX_FINDINGS_BYTES:
         raise EdgeAgentError(
-            f"--findings {path} has more than {MAX_FINDINGS_BYTES} bytes: this is not a file of findings"
+            Bilingual(
+                f"--findings {path} has more than {MAX_FINDINGS_BYTES} bytes: this is not a file of findings",
+                f"--findings {path} lớn hơn {MAX_FINDINGS_BYTES} byte nên không phải là tệp kết quả kiểm tra",
+            )
         )
     try:
         return msgspec.json.decode(content, type=Doctor)
     except msgspec.MsgspecError as error:
-        raise EdgeAgentError(f"--findings {path} has no findings of edge-agent doctor: {error}") from error
+        raise EdgeAgentError(
+            Bilingual(
+                f"--findings {path} has no findings of edge-agent doctor: {error}",
+                f"--findings {path} không phải là tệp kết quả kiểm tra mà edge-agent doctor đã ghi",
+            )
+        ) from error
 
 
 KEPT = 10
