@@ -14,7 +14,7 @@ from tests.testbed import small_disk as mounted
 from tests.testbed.agent import PATIENCE_S, AgentProcess, file_camera, wait_until, write_config
 from tests.testbed.mosquitto import Mosquitto, Subscriber, free_port
 
-Spoil = Callable[[Path], None]
+Spoil = Callable[[Path], object]
 STATE_FILES = ("boot.json", "clock.json", "usage.json", "cameras.json")
 
 
@@ -25,15 +25,11 @@ def state_disk(tmp_path: Path) -> Iterator[Path]:
         yield folder
 
 
-def make_full(folder: Path) -> None:
-    fill(folder)
-
-
 def make_read_only(folder: Path) -> None:
     subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
 
 
-@pytest.mark.parametrize("spoil", [make_full, make_read_only])
+@pytest.mark.parametrize("spoil", [fill, make_read_only])
 def test_a_disk_that_takes_nothing_from_the_start(
     tmp_path: Path, state_disk: Path, walker: Path, spoil: Spoil, broker: Mosquitto, centre: Subscriber
 ) -> None:

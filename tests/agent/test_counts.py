@@ -37,9 +37,7 @@ def numbers(subscriber: Subscriber) -> list[int]:
     return totals
 
 
-def test_a_days_numbers_never_fall_over_kill_9_and_lose_at_most_an_interval(
-    tmp_path: Path, broker: Mosquitto, centre: Subscriber
-) -> None:
+def test_counts_never_fall_over_kill_9(tmp_path: Path, broker: Mosquitto, centre: Subscriber) -> None:
     rule = {"id": "count", "kind": "line-crossing", "line": "path", "counts_s": COUNTS_S, "cooldown_s": 0}
     camera = {
         "id": "cam-1",

@@ -261,9 +261,7 @@ def test_a_broker_that_is_stopped_and_one_that_takes_its_place(tmp_path: Path, g
             assert data["without_s"] > 4 * HOUR_S
 
 
-def test_a_reconnect_from_scratch_goes_to_the_next_broker_at_once_and_leaves_a_session_alone(
-    tmp_path: Path, gateway: MakeGateway
-) -> None:
+def test_a_reconnect_tries_the_next_broker_and_keeps_a_session(tmp_path: Path, gateway: MakeGateway) -> None:
     with Mosquitto(tmp_path / "1") as silent, Mosquitto(tmp_path / "2") as broker:
         silent.freeze()
         with gateway(mqtt_settings(silent.port, broker.port)) as site:

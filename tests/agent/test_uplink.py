@@ -156,9 +156,7 @@ def test_without_a_budget_nothing_is_held_and_health_is_as_ever(tmp_path: Path) 
     assert (box.control.health(), box.control.pace.step, box.events) == (UplinkHealth(), 0, [])
 
 
-def test_a_whole_agent_near_its_cap_tells_it_at_the_broker_and_in_its_status(
-    tmp_path: Path, broker: Mosquitto, centre: Subscriber
-) -> None:
+def test_a_whole_agent_near_its_cap_tells_it(tmp_path: Path, broker: Mosquitto, centre: Subscriber) -> None:
     period = days_old_period()
     sim = {"kind": "sim", "monthly_bytes": "3GB", "reset_day": period.day}
     path = write_config(tmp_path, broker_port=broker.port, uplink=sim)

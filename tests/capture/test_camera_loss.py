@@ -73,9 +73,7 @@ def test_what_an_rtsp_server_lacks_is_reported_apart(rtsp: RtspServer, mount: st
         wait_until(lost(reader, cause), timeout_s=5)
 
 
-def test_wrong_credentials_are_tried_at_the_slowest_pace_only(
-    clips: dict[str, Path], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_wrong_credentials_are_tried_rarely(clips: dict[str, Path], caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     with RtspServer({"/h264": clips["h264"]}, user=USER, password=PASSWORD) as server:
         reader = reader_of(server.url("/h264"), user=USER, password="wrong@1")

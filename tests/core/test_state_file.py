@@ -66,17 +66,9 @@ def test_a_damaged_file_is_left_out(content: bytes, tmp_path: Path, caplog: pyte
     assert f"{path} cannot be read" in caplog.text
 
 
-def pipe(path: Path) -> None:
-    os.mkfifo(path)
-
-
 def link(path: Path) -> None:
     path.with_name("elsewhere").write_bytes(b'{"number": 1}')
     path.symlink_to("elsewhere")
-
-
-def folder(path: Path) -> None:
-    path.mkdir()
 
 
 def endless(path: Path) -> None:
@@ -84,7 +76,7 @@ def endless(path: Path) -> None:
         file.truncate(state_file.MAX_BYTES + 1)
 
 
-@pytest.mark.parametrize("trick", [pipe, link, folder, endless])
+@pytest.mark.parametrize("trick", [os.mkfifo, link, Path.mkdir, endless])
 def test_what_another_user_left_in_its_place_is_not_read(
     trick: Callable[[Path], None], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -14,9 +14,12 @@ from edge_agent.core.facts import CountsObservation, ObjectObservation, Phase, R
 from edge_agent.core.model import Severity
 from edge_agent.events import EventSink, NoClips, NoSnapshots
 from edge_agent.evidence.snapshots import ObjectSnapshots, RuleSnapshots
+from edge_agent.outbox import EventOutbox
 from edge_agent.outbox.append_request import AppendRequest
 from edge_agent.outbox.sqlite.disk import DiskStore
 from tests.events.parts import frame, maker, track, valid
+from tests.outbox.conftest import clock as clock
+from tests.outbox.conftest import outbox as outbox
 from tests.outbox.parts import outbox_in
 
 
@@ -57,13 +60,12 @@ def test_an_object_that_ended_is_not_left_open(tmp_path: Path) -> None:
         assert outbox.left_open() == []
 
 
-def test_counts_go_without_a_picture(tmp_path: Path) -> None:
-    with outbox_in(tmp_path) as outbox:
-        sink = EventSink("cam-1", maker(), outbox, NoSnapshots(), NoClips())
-        sink.accept(CountsObservation(940.0, 1000.0, {"car": 2}), frame())
-        sink.flush()
-        (stored,) = outbox.pending(10)
-        assert (stored.kind, stored.camera, outbox.stats().media_depth) == ("counts", "cam-1", 0)
+def test_counts_go_without_a_picture(outbox: EventOutbox) -> None:
+    sink = EventSink("cam-1", maker(), outbox, NoSnapshots(), NoClips())
+    sink.accept(CountsObservation(940.0, 1000.0, {"car": 2}), frame())
+    sink.flush()
+    (stored,) = outbox.pending(10)
+    assert (stored.kind, stored.camera, outbox.stats().media_depth) == ("counts", "cam-1", 0)
 
 
 def test_the_objects_of_a_frame_share_a_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,13 +86,12 @@ def test_the_objects_of_a_frame_share_a_commit(tmp_path: Path, monkeypatch: pyte
         assert [event.sequence for event in outbox.pending(10)] == [1, 2, 3]
 
 
-def test_an_alarm_follows_the_objects_of_its_frame_at_once(tmp_path: Path) -> None:
-    with outbox_in(tmp_path) as outbox:
-        sink = EventSink("cam-1", maker(), outbox, NoSnapshots(), NoClips())
-        sink.accept(ObjectObservation(Phase.START, CHILD, 998.0), frame())
-        sink.accept(STAY, frame())
-        stored = sorted(outbox.pending(10), key=lambda event: event.sequence)
-        assert [event.kind for event in stored] == ["object", "zone-intrusion"]
+def test_an_alarm_follows_the_objects_of_its_frame_at_once(outbox: EventOutbox) -> None:
+    sink = EventSink("cam-1", maker(), outbox, NoSnapshots(), NoClips())
+    sink.accept(ObjectObservation(Phase.START, CHILD, 998.0), frame())
+    sink.accept(STAY, frame())
+    stored = sorted(outbox.pending(10), key=lambda event: event.sequence)
+    assert [event.kind for event in stored] == ["object", "zone-intrusion"]
 
 
 def test_what_the_outbox_could_not_store_is_stored_with_the_next_frame(tmp_path: Path) -> None:
@@ -138,45 +139,41 @@ def test_an_intrusion_is_an_alarm_with_its_picture_and_closed_after_a_crash(tmp_
         assert outbox.left_open() == []
 
 
-def test_of_a_masked_rule_there_are_infos_and_no_alarm(tmp_path: Path) -> None:
+def test_of_a_masked_rule_there_are_infos_and_no_alarm(outbox: EventOutbox) -> None:
     masked = {"yard-night"}
-    with outbox_in(tmp_path) as outbox:
-        sink = EventSink("cam-1", maker(), outbox, NoSnapshots(), NoClips(), masked.__contains__)
-        sink.accept(STAY, frame())
-        masked.clear()
-        sink.accept(replace(STAY, phase=Phase.UPDATE), frame())
-        payloads = [event.payload for event in outbox.pending(10)]
+    sink = EventSink("cam-1", maker(), outbox, NoSnapshots(), NoClips(), masked.__contains__)
+    sink.accept(STAY, frame())
+    masked.clear()
+    sink.accept(replace(STAY, phase=Phase.UPDATE), frame())
+    payloads = [event.payload for event in outbox.pending(10)]
     published = sorted(map(valid, payloads), key=lambda each: each["sequence"])
     wanted = [("INFO", True), ("ERROR", False)]
     assert [(each["severitytext"], each["data"]["masked"]) for each in published] == wanted
 
 
-def test_the_end_of_an_intrusion_goes_without_a_picture(tmp_path: Path) -> None:
-    with outbox_in(tmp_path) as outbox:
-        sink = EventSink("cam-1", maker(), outbox, RuleSnapshots("cam-1", ()), NoClips())
-        sink.accept(STAY, frame())
-        sink.accept(replace(STAY, phase=Phase.END, end_reason="left"), frame())
-        published = [valid(event.payload)["data"] for event in outbox.pending(10)]
-        assert outbox.left_open() == []
+def test_the_end_of_an_intrusion_goes_without_a_picture(outbox: EventOutbox) -> None:
+    sink = EventSink("cam-1", maker(), outbox, RuleSnapshots("cam-1", ()), NoClips())
+    sink.accept(STAY, frame())
+    sink.accept(replace(STAY, phase=Phase.END, end_reason="left"), frame())
+    published = [valid(event.payload)["data"] for event in outbox.pending(10)]
+    assert outbox.left_open() == []
     assert [(data["phase"], data["end_reason"]) for data in published] == [("start", None), ("end", "left")]
     assert published[1]["ended_at"] is not None
     assert published[1]["snapshot"] is None
 
 
-def test_pictures_for_rules_only_leave_objects_without(tmp_path: Path) -> None:
-    with outbox_in(tmp_path) as outbox:
-        sink = EventSink("cam-1", maker(), outbox, RuleSnapshots("cam-1", ()), NoClips())
-        sink.accept(ObjectObservation(Phase.START, track(), 998.0), frame())
-        sink.flush()
-        (stored,) = outbox.pending(10)
+def test_pictures_for_rules_only_leave_objects_without(outbox: EventOutbox) -> None:
+    sink = EventSink("cam-1", maker(), outbox, RuleSnapshots("cam-1", ()), NoClips())
+    sink.accept(ObjectObservation(Phase.START, track(), 998.0), frame())
+    sink.flush()
+    (stored,) = outbox.pending(10)
     assert valid(stored.payload)["data"]["snapshot"] is None
 
 
-def test_what_is_told_when_the_pixels_are_gone_goes_without_a_picture(tmp_path: Path) -> None:
+def test_what_is_told_when_the_pixels_are_gone_goes_without_a_picture(outbox: EventOutbox) -> None:
     """A moment that could not be stored in time is reported when the camera is lost."""
-    with outbox_in(tmp_path) as outbox:
-        sink = EventSink("cam-1", maker(), outbox, RuleSnapshots("cam-1", ()), NoClips())
-        sink.accept(STAY, frame().without_pixels())
-        (stored,) = outbox.pending(10)
-        assert valid(stored.payload)["data"]["snapshot"] is None
-        assert outbox.stats().media_depth == 0
+    sink = EventSink("cam-1", maker(), outbox, RuleSnapshots("cam-1", ()), NoClips())
+    sink.accept(STAY, frame().without_pixels())
+    (stored,) = outbox.pending(10)
+    assert valid(stored.payload)["data"]["snapshot"] is None
+    assert outbox.stats().media_depth == 0

@@ -190,9 +190,7 @@ def test_each_fault_has_its_line(sources: HealthSources, line: str) -> None:
         pytest.param(0, 0.0, None, id="nothing waits"),
     ],
 )
-def test_a_centre_that_has_nothing_to_confirm_or_is_at_it_is_no_fault(
-    count: int, oldest_s: float, confirmed_age_s: float | None
-) -> None:
+def test_a_confirming_centre_is_no_fault(count: int, oldest_s: float, confirmed_age_s: float | None) -> None:
     state = wire.MqttHealth(reconnects=0, delivery="confirmed", confirmed_age_s=confirmed_age_s)
     waiting = {"depth": count, "unconfirmed": count, "oldest_s": oldest_s, "oldest_unconfirmed_s": oldest_s}
     assert beat(replace(outbox(**waiting), mqtt=lambda: state)).degraded == []

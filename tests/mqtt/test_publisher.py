@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,12 @@ from edge_agent.core.model import Severity
 from tests.mqtt.conftest import TOPICS, Gateway, MakeGateway
 from tests.outbox.parts import picture
 from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
+
+
+@contextmanager
+def site(gateway: MakeGateway, broker: Mosquitto) -> Iterator[tuple[Mosquitto, Subscriber, Gateway]]:
+    with broker, Subscriber(broker.port) as centre, gateway(broker.port) as box:
+        yield broker, centre, box
 
 
 def sequences(centre: Subscriber) -> list[int]:
@@ -110,11 +118,7 @@ def test_an_alarm_overtakes_a_backlog_in_order(broker: Mosquitto, centre: Subscr
 
 
 def test_all_arrives_once_after_dedupe_when_the_broker_was_away(tmp_path: Path, gateway: MakeGateway) -> None:
-    with (
-        Mosquitto(tmp_path, persistent=True) as broker,
-        Subscriber(broker.port) as centre,
-        gateway(broker.port) as box,
-    ):
+    with site(gateway, Mosquitto(tmp_path, persistent=True)) as (broker, centre, box):
         box.append(50)
         centre.wait_for(lambda: len(centre.events()) == 50)
         broker.freeze()
@@ -178,11 +182,7 @@ def test_without_a_subscriber_a_backlog_does_not_go_round_and_round(broker: Mosq
 def test_events_the_acl_refuses_are_kept_until_it_allows_them(tmp_path: Path, gateway: MakeGateway) -> None:
     acl = tmp_path / "acl"
     acl.write_text("topic read #\npattern write tb/v1/+/%c/up/state\npattern write tb/v1/+/%c/up/birth\n")
-    with (
-        Mosquitto(tmp_path, f"acl_file {acl}") as broker,
-        Subscriber(broker.port) as centre,
-        gateway(broker.port) as box,
-    ):
+    with site(gateway, Mosquitto(tmp_path, f"acl_file {acl}")) as (broker, centre, box):
         box.append(2)
         wait_until(lambda: box.publisher.health().refused == 2)
         assert box.outbox.depth == 2
@@ -196,11 +196,7 @@ def test_events_the_acl_refuses_are_kept_until_it_allows_them(tmp_path: Path, ga
 
 
 def test_a_message_that_is_too_large_does_not_end_the_session(tmp_path: Path, gateway: MakeGateway) -> None:
-    with (
-        Mosquitto(tmp_path, "max_packet_size 2000") as broker,
-        Subscriber(broker.port) as centre,
-        gateway(broker.port) as box,
-    ):
+    with site(gateway, Mosquitto(tmp_path, "max_packet_size 2000")) as (_, centre, box):
         box.append(payload=b"x" * 5000, severity=Severity.ALARM)
         box.append()
         centre.wait_for(lambda: sequences(centre) == [2])

@@ -225,9 +225,8 @@ def test_a_kill_at_any_moment_leaves_a_slot_that_is_let_in(tls: Slots) -> None:
     assert (tls.folder / "client.crt").read_bytes() == new.cert.read_bytes()
 
 
-def test_the_ca_is_changed_in_steps_none_of_which_cuts_the_box_off(
-    tls: Slots, fleet: Fleet, tmp_path: Path, gateway: MakeGateway
-) -> None:
+def test_the_ca_is_changed_in_steps_that_never_cut_the_box_off(tls: Slots, gateway: MakeGateway) -> None:
+    fleet, tmp_path = tls.fleet, tls.state_dir
     young = fleet.stranger
     both = tmp_path / "both.crt"
     both.write_bytes(fleet.authority.cert.read_bytes() + young.cert.read_bytes())

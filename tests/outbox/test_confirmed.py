@@ -74,9 +74,7 @@ def test_an_ack_deletes_what_it_names(tmp_path: Path, upto: int, also: list[int]
         (0, [], Confirmation.NOTHING_NEW),
     ],
 )
-def test_an_ack_beyond_what_was_allotted_is_not_believed_at_all(
-    tmp_path: Path, upto: int, also: list[int], outcome: Confirmation
-) -> None:
+def test_no_ack_beyond_is_believed(tmp_path: Path, upto: int, also: list[int], outcome: Confirmation) -> None:
     with outbox_in(tmp_path) as outbox:
         epoch = appended(outbox, *MIXED)
         send(outbox)

@@ -86,5 +86,4 @@ def test_a_trial_that_is_cut_off_again_and_again_goes_back(running: UpdatingBox)
     for begun in (1, 2, 3):
         with running.updating():
             wait_until(partial(running.judged, begun), what="the trial")
-    said = running.updated(1, "0.1.0")
-    assert "its trial was cut off 3 times" in said
+    assert "its trial was cut off 3 times" in running.updated(1, "0.1.0")

@@ -40,8 +40,7 @@ def no_room(box: UpdatingBox) -> None:
 
 def test_a_bad_release_goes_back_although_the_disk_is_full(tried: UpdatingBox) -> None:
     no_room(tried)
-    said = tried.updated(1, "0.1.0")
-    assert "the trial of 0.2.0 could not be stored" in said
+    assert "the trial of 0.2.0 could not be stored" in tried.updated(1, "0.1.0")
 
 
 def test_a_bad_release_goes_back_although_the_memory_is_damaged(tried: UpdatingBox) -> None:

@@ -146,9 +146,7 @@ def test_a_step_down_is_never_within_a_day_of_a_change(mb_a_day: list[float], bu
         ("2027-04-30", 31, "2027-04-30", "2027-05-31"),
     ],
 )
-def test_a_period_begins_on_the_reset_day_or_the_last_of_a_shorter_month(
-    day: str, reset_day: int, first: str, following: str
-) -> None:
+def test_a_period_begins_on_its_day_or_the_last(day: str, reset_day: int, first: str, following: str) -> None:
     begin = first_day_of(date.fromisoformat(day), reset_day)
     assert (begin.isoformat(), next_first_day(begin, reset_day).isoformat()) == (first, following)
 
