@@ -71,7 +71,7 @@ class Fleet:
         for start in range(0, count, batch):
             arrived = [MessageReceived(*self._next(), 1) for _ in range(min(batch, count - start))]
             with self.house.store.batch() as rows:
-                self.house.intake.write(arrived, self._known, rows, self.house.now_ms())
+                self.house.harness.writer.write(arrived, self._known, rows, self.house.now_ms())
             for stream in rows.streams.values():
                 stream.clear_changes()
             for gateway in rows.gateways.values():

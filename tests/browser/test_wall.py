@@ -68,7 +68,7 @@ class WallHouse(House):
         wards.write_text("ward;name\n" + "".join(f"{id};{name}\n" for id, name in WARDS.items()), "utf-8")
         super().__init__(folder, wards_file=str(wards))
         topics = CentralTopics("tb/v1", "central")
-        self.intake = BatchWriter(
+        self.harness.writer = BatchWriter(
             topics, list(WARDS), MediaFolder(self.settings.media_dir), self.settings.history
         )
         self.gateways = [

@@ -12,7 +12,7 @@ from edge_central.settings import Database
 from edge_central.store.batch import Store
 from tests.edge_central.compiled_once import compile_once
 from tests.edge_central.ingest_harness import IngestHarness, writer_in
-from tests.edge_central.parts import FakeGateways
+from tests.edge_central.parts import Centre, FakeGateways
 from tests.edge_central.prepared import PreparedPostgreSQL, make_sqlite
 from tests.testbed.mosquitto import Mosquitto
 from tests.testbed.postgresql import PostgreSQL, programs
@@ -64,3 +64,11 @@ def empty(postgresql: PostgreSQL) -> Iterator[Database]:
 def gateways(broker: Mosquitto) -> Iterator[FakeGateways]:
     with FakeGateways(broker) as talking:
         yield talking
+
+
+@pytest.fixture
+def centre(broker: Mosquitto, gateways: FakeGateways, tmp_path: Path) -> Iterator[Centre]:
+    """Runs in this process, and is online."""
+    with Centre(tmp_path / "centre", broker.port) as started:
+        gateways.wait_state("online")
+        yield started

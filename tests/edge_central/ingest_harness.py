@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Table, insert, select
 
 from edge_agent.mqtt.session.signal_queue import MessageReceived
 from edge_agent.wire.topics import CentralTopics
@@ -18,8 +19,16 @@ from edge_central.store import tables
 from edge_central.store.batch import Store
 from edge_central.store.database import read_transaction
 from edge_central.store.media_folder import MediaFolder
+from edge_central.store.presence_reports import PresenceReport, write_report
 
 NOW_MS = 1_700_000_000_000
+
+
+def alert_row(at_ms: int, **columns: Any) -> dict[str, Any]:
+    """A row of an alert that opened then and is open; by default one of dt-001."""
+    usual = {"ward": "de-tham", "gateway": "dt-001", "camera": "", "rule": "disk", "severity": 13}
+    times = dict.fromkeys(("since_ms", "opened_ms"), at_ms)
+    return {**usual, **times, "text": "", "folded": False, **columns}
 
 
 def writer_in(folder: Path, *wards: str) -> BatchWriter:
@@ -46,6 +55,19 @@ class IngestHarness:
             result = self.writer.write(received, fleet, batch, now_ms)
             record_answers(batch.connection, result.answers, now_ms)
         return result
+
+    def tell(self, *reports: PresenceReport) -> None:
+        """Store the presence of gateways and wards."""
+        with self.store.batch() as batch:
+            for report in reports:
+                write_report(batch.connection, report)
+
+    def insert(self, table: Table, *rows: dict[str, Any]) -> None:
+        with self.store.batch() as batch:
+            batch.connection.execute(insert(table), rows)
+
+    def rows(self, table: Table) -> list[Any]:
+        return self.store.query(lambda connection: list(connection.execute(select(table))))
 
     def status(self) -> CentralStatus:
         return read_status(self.database, NOW_MS)

@@ -133,6 +133,9 @@ class FakeGateway:
         return f"{self.up}/state", json.dumps(document).encode()
 
 
+GATEWAY = FakeGateway()
+
+
 @dataclass
 class WrongClock(SystemClock):
     """The clock of a machine whose time is wrong by ``by``."""
@@ -254,6 +257,11 @@ class FakeGateways(Subscriber):
     def publish_all(self, *messages: tuple[str, bytes]) -> None:
         for topic, payload in messages:
             self.publish(topic, payload)
+
+    def deliver(self, gateway: FakeGateway, *sequences: int) -> None:
+        """Publish events of a gateway, and wait until they are confirmed."""
+        self.publish_all(*map(gateway.event, sequences))
+        self.wait_confirmed(gateway, *sequences)
 
     def picture(
         self, gateway: FakeGateway, media_id: str, payload: bytes = JPEG, sha256: str | None = None

@@ -30,7 +30,7 @@ from edge_central.console.requests import request_clip, requests_about
 from edge_central.console.site_names import Names, SiteNames
 from edge_central.console.verdict import verify_event
 from edge_central.store.database import read_transaction, write_transaction
-from edge_central.store.presence_reports import GatewayReport, PresenceState, write_report
+from edge_central.store.presence_reports import GatewayReport, PresenceState
 from edge_central.store.scope import EVERYWHERE, Scope
 from tests.edge_central.console.city import camera_health
 from tests.edge_central.console.city_events import CityEvent, messages_of
@@ -52,8 +52,7 @@ def gateway(ingest: IngestHarness) -> Gateway:
         messages += [message for _, message in messages_of(event)]
     messages.append(made.heartbeat(NOW_MS, cameras, booted_ms=NOW_MS - 86_400_000))
     ingest.write(*messages)
-    with ingest.store.batch() as batch:
-        write_report(batch.connection, GatewayReport(made.id, made.ward, PresenceState.ONLINE, "", NOW_MS))
+    ingest.tell(GatewayReport(made.id, made.ward, PresenceState.ONLINE, "", NOW_MS))
     return made
 
 
@@ -65,22 +64,15 @@ def connection(ingest: IngestHarness, gateway: Gateway) -> Iterator[Connection]:
 
 def test_queries_answer_the_same_on_both_databases(connection: Connection, gateway: Gateway) -> None:
     (site,) = read_fleet(connection, Names(), EVERYWHERE, NOW_MS).sites
-    assert (site.name, [camera.visibility for camera in site.cameras]) == (
-        "Lý Bôn",
-        [CameraVisibility.ONLINE] * 2,
-    )
-    assert (site.state, site.since_ms) == (SiteState.ONLINE, NOW_MS)
+    assert (site.name, site.state, site.since_ms) == ("Lý Bôn", SiteState.ONLINE, NOW_MS)
+    assert [camera.visibility for camera in site.cameras] == [CameraVisibility.ONLINE] * 2
     for event_filter in (EventFilter(), EventFilter(from_ms=0)):
         first = read_events(connection, EVERYWHERE, event_filter, size=1)
         assert first.next is not None
-        second = read_events(
-            connection, EVERYWHERE, event_filter, PagePosition.parse(str(first.next)), size=1
-        )
-        rows = (*first.rows, *second.rows)
-        assert [(row.phase, row.goes_on, row.lasted_ms) for row in rows] == [
-            ("start", True, None),
-            ("start", False, 5_000),
-        ]
+        after = PagePosition.parse(str(first.next))
+        second = read_events(connection, EVERYWHERE, event_filter, after, size=1)
+        rows = [(row.phase, row.goes_on, row.lasted_ms) for row in (*first.rows, *second.rows)]
+        assert rows == [("start", True, None), ("start", False, 5_000)]
     found = read_story(connection, EVERYWHERE, second.rows[0].cursor)
     assert found is not None
     assert (len(found.phases), len(found.evidence), len(found.media)) == (2, 1, 1)
@@ -112,12 +104,7 @@ def test_the_incident_log_is_the_same_on_both_databases(connection: Connection, 
     assert handlings(connection, EVERYWHERE, [subject])[subject].owner == "minh"
     close_all(connection, by, {subject: row.ward}, IncidentOutcome.FALSE, "mèo")
     assert list(find_subjects(connection, EVERYWHERE, [row.name])) == [other]
-    assert [step.what for step in steps(connection, subject)] == [
-        "acknowledged",
-        "owner",
-        "outcome",
-        "note",
-    ]
+    assert [step.what for step in steps(connection, subject)] == ["acknowledged", "owner", "outcome", "note"]
     assert request_clip(connection, by, gateway.id, gateway.ward, "e1")
     assert [each.status for each in requests_about(connection, EVERYWHERE, gateway.id, "e1")] == ["asked"]
 
@@ -128,8 +115,7 @@ def test_a_removed_gateway_is_no_site_unless_the_sheet_has_it(
     """Its heartbeats are still stored; presence, metrics and ``fleet`` know it no more."""
     topic = f"tb/v1/{gateway.ward}/{gateway.id}/up"
     ingest.write((f"{topic}/state", b""), (f"{topic}/birth", b""))
-    with ingest.store.batch() as batch:
-        write_report(batch.connection, GatewayReport(gateway.id, gateway.ward, None, "taken away", NOW_MS))
+    ingest.tell(GatewayReport(gateway.id, gateway.ward, None, "taken away", NOW_MS))
     sheet = Names(sites={gateway.id: SiteNames(gateway.ward, "Lý Bôn")})
     with read_transaction(ingest.database) as connection:
         assert read_fleet(connection, Names(), EVERYWHERE, NOW_MS).sites == ()

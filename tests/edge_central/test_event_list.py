@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event, insert
+from sqlalchemy import Connection, event
 
 from edge_agent.core.clock import rfc3339_of_ms
 from edge_agent.mqtt.session.signal_queue import MessageReceived
@@ -44,15 +44,9 @@ def report(ingest: IngestHarness) -> Report:
     """Store one message of an event: ``report(sequence, event_id, phase, at_s)``."""
 
     def write(
-        sequence: int,
-        event_id: str,
-        phase: str,
-        at_s: float,
-        *,
-        by: FakeGateway = HERE,
-        severity: int = 13,
-        **data: Any,
-    ) -> None:
+        sequence: int, event_id: str, phase: str, at_s: float, *, by: FakeGateway = HERE,
+        severity: int = 13, **data: Any,
+    ) -> None:  # fmt: skip
         time = rfc3339_of_ms(NOW_MS + round(1000 * at_s))
         said = {"event_id": event_id, "phase": phase, **data}
         ingest.write(hostile.event(by, sequence, said, severity=severity, time=time))
@@ -156,8 +150,7 @@ def test_a_hidden_event_is_in_no_list(report: Report, ingest: IngestHarness, rea
     report(1, "a", "start", 0)
     report(2, "a", "end", 10)
     row = {"subject": "event dt-001 a", "cursor": 1, "ward": "de-tham", "hidden_ms": 1, "hidden_by": "minh"}
-    with ingest.store.batch() as batch:
-        batch.connection.execute(insert(tables.hidden_event), row)
+    ingest.insert(tables.hidden_event, row)
     assert read(EVERYWHERE, EventFilter()).rows == ()
 
 

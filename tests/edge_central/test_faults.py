@@ -10,13 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.mqtt.session.signal_queue import MessageReceived
 from edge_central.ingest import gateway_messages
 from edge_central.ingest.batch_writer import BatchWriter
 from edge_central.searches.sender import SearchSender
 from edge_central.store.batch import Store
-from tests.edge_central.ingest_harness import writer_in
-from tests.edge_central.parts import Centre, FakeGateway, FakeGateways
+from tests.edge_central.ingest_harness import IngestHarness, writer_in
+from tests.edge_central.parts import GATEWAY, Centre, FakeGateway, FakeGateways
 from tests.testbed import small_disk as mounted
 from tests.testbed.mosquitto import Mosquitto, wait_until
 
@@ -37,29 +36,27 @@ def fill(path: Path) -> None:
 def test_a_full_disk_stops_confirmations_until_there_is_space(
     broker: Mosquitto, gateways: FakeGateways, small_disk: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    gateway = FakeGateway()
     with Centre(small_disk / "centre", broker.port) as centre:
         gateways.wait_state("online")
-        gateways.publish_all(gateway.event(1))
-        gateways.wait_confirmed(gateway, 1)
+        gateways.deliver(GATEWAY, 1)
         filler = small_disk / "filler"
         fill(filler)
-        gateways.publish_all(*(gateway.event(number, "x" * 2_000) for number in range(2, 150)))
-        gateways.picture(gateway, "m-1")
+        gateways.publish_all(*(GATEWAY.event(number, "x" * 2_000) for number in range(2, 150)))
+        gateways.picture(GATEWAY, "m-1")
         gateways.wait_state("degraded")
-        confirmed = gateways.confirmed(gateway)
-        assert confirmed <= set(centre.numbers(gateway))
-        assert not gateways.confirmed_media(gateway)
+        confirmed = gateways.confirmed(GATEWAY)
+        assert confirmed <= set(centre.numbers(GATEWAY))
+        assert not gateways.confirmed_media(GATEWAY)
         assert "disk is full" in caplog.text
         filler.unlink()
-        gateways.wait_confirmed(gateway, *range(1, 150))
-        gateways.wait_for(lambda: gateways.confirmed_media(gateway) == {"m-1"})
+        gateways.wait_confirmed(GATEWAY, *range(1, 150))
+        gateways.wait_for(lambda: gateways.confirmed_media(GATEWAY) == {"m-1"})
         gateways.wait_state("online")
-        assert sorted(centre.numbers(gateway)) == list(range(1, 150))
+        assert sorted(centre.numbers(GATEWAY)) == list(range(1, 150))
 
 
 def test_one_message_that_breaks_the_batch_writer_does_not_keep_the_others(
-    broker: Mosquitto, gateways: FakeGateways, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    centre: Centre, gateways: FakeGateways, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Simulates an unknown bug: one message makes the batch writer fail."""
     sound = BatchWriter._read
@@ -70,43 +67,29 @@ def test_one_message_that_breaks_the_batch_writer_does_not_keep_the_others(
         return sound(writer, arrived)  # type: ignore[arg-type]
 
     monkeypatch.setattr(BatchWriter, "_read", faulty)
-    gateway = FakeGateway()
-    with Centre(tmp_path / "centre", broker.port) as centre:
-        gateways.wait_state("online")
-        gateways.publish_all(
-            *(gateway.event(number, "poison" if number == 4 else "cow") for number in range(1, 9))
-        )
-        gateways.wait_confirmed(gateway, 1, 2, 3, 5, 6, 7, 8)
-        assert 4 not in gateways.confirmed(gateway), "the gateway keeps an event that is not stored"
-        assert "ZeroDivisionError" in centre.status().newest_rejected[0].reason
+    gateways.publish_all(*(GATEWAY.event(n, "poison" if n == 4 else "cow") for n in range(1, 9)))
+    gateways.wait_confirmed(GATEWAY, 1, 2, 3, 5, 6, 7, 8)
+    assert 4 not in gateways.confirmed(GATEWAY), "the gateway keeps an event that is not stored"
+    assert "ZeroDivisionError" in centre.status().newest_rejected[0].reason
 
 
 def test_an_event_stored_by_another_process_counts_as_a_repeat(
-    broker: Mosquitto, gateways: FakeGateways, tmp_path: Path
+    centre: Centre, gateways: FakeGateways, tmp_path: Path
 ) -> None:
     """A second ingest serves the same ward by mistake, so the state of the first one is out of date."""
-    gateway = FakeGateway()
-    with Centre(tmp_path / "centre", broker.port) as centre:
-        gateways.wait_state("online")
-        gateways.publish_all(gateway.event(1))
-        gateways.wait_confirmed(gateway, 1)
-        store = Store(centre.database)
-        known = store.load()
-        with store.batch() as batch:
-            received = [MessageReceived(*gateway.event(2), 1)]
-            writer_in(tmp_path / "media").write(received, known, batch, 0)
-        store.close()
-        gateways.publish_all(gateway.event(2), gateway.event(3))
-        gateways.wait_confirmed(gateway, 2, 3)
-        assert centre.numbers(gateway) == [1, 2, 3]
-        assert centre.status().rejected == 0
+    gateways.deliver(GATEWAY, 1)
+    store = Store(centre.database)
+    IngestHarness(centre.database, store, writer_in(tmp_path / "media")).write(GATEWAY.event(2), now_ms=0)
+    store.close()
+    gateways.deliver(GATEWAY, 2, 3)
+    assert centre.numbers(GATEWAY) == [1, 2, 3]
+    assert centre.status().rejected == 0
 
 
 def test_a_failed_ingest_thread_restarts_and_receives_unconfirmed_messages_again(
-    broker: Mosquitto, gateways: FakeGateways, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    centre: Centre, gateways: FakeGateways, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sound, gateway = BatchWriter.write, FakeGateway()
-    deaths: list[int] = []
+    sound, deaths = BatchWriter.write, list[int]()
 
     def deadly(writer: BatchWriter, *rest: object) -> object:
         if not deaths:
@@ -115,12 +98,9 @@ def test_a_failed_ingest_thread_restarts_and_receives_unconfirmed_messages_again
         return sound(writer, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(BatchWriter, "write", deadly)
-    with Centre(tmp_path / "centre", broker.port) as centre:
-        gateways.wait_state("online")
-        gateways.publish_all(gateway.event(1), gateway.event(2))
-        gateways.wait_confirmed(gateway, 1, 2)
-        assert deaths
-        assert sorted(centre.numbers(gateway)) == [1, 2]
+    gateways.deliver(GATEWAY, 1, 2)
+    assert deaths
+    assert sorted(centre.numbers(GATEWAY)) == [1, 2]
 
 
 def test_a_search_that_cannot_be_sent_delays_no_event(
@@ -137,12 +117,10 @@ def test_a_search_that_cannot_be_sent_delays_no_event(
 
     monkeypatch.setattr(SearchSender, "can_sign", True)
     monkeypatch.setattr(SearchSender, "has_waiting", faulty)
-    gateway = FakeGateway()
     with Centre(tmp_path / "centre", broker.port):
         wait_until(lambda: "searches cannot be sent" in caplog.text, what="the failure in the log")
         gateways.wait_state("online")  # the broker has its subscriptions, which paho's thread sends
-        gateways.publish_all(gateway.event(1))
-        gateways.wait_confirmed(gateway, 1)
+        gateways.deliver(GATEWAY, 1)
     assert caplog.text.count("searches cannot be sent") == 1, "the ingest did not start again"
 
 
@@ -154,9 +132,8 @@ def test_a_birth_is_requested_when_it_is_missing_or_old(
     with Centre(tmp_path / "centre", broker.port) as centre:
         gateways.wait_state("online")
         gateways.publish_all(one.birth("s-1"), one.heartbeat("s-1"), two.heartbeat("s-1"))
-        gateways.wait_for(
-            lambda: [m.topic for m in gateways.on("/cmd/rebirth")] == [f"{two.down}/cmd/rebirth"]
-        )
+        asked = [f"{two.down}/cmd/rebirth"]
+        gateways.wait_for(lambda: [m.topic for m in gateways.on("/cmd/rebirth")] == asked)
         gateways.publish_all(one.heartbeat("s-2"))
         wait_until(lambda: centre.status().gateways[0].heartbeat_s is not None)
         gateways.publish_all(two.birth("s-1"), two.heartbeat("s-1"), one.heartbeat("s-2"))

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
-from prometheus_client.samples import Sample
 
 import edge_central
 from edge_agent.core.errors import CentralError
@@ -39,18 +38,15 @@ def at(time_s: float) -> FakeClock:
 
 def scraped(port: int) -> str:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
-        text: str = answer.read().decode()
-    return text
+        return str(answer.read(), "utf-8")
 
 
 def samples(text: str) -> dict[str, float]:
     """Values by name and labels, such as ``edge_ward_gateways state=online ward=de-tham``."""
-    found: list[Sample] = [each for family in text_string_to_metric_families(text) for each in family.samples]
     return {
-        " ".join(
-            [sample.name, *(f"{key}={value}" for key, value in sorted(sample.labels.items()))]
-        ): sample.value
-        for sample in found
+        " ".join([each.name, *(f"{key}={value}" for key, value in sorted(each.labels.items()))]): each.value
+        for family in text_string_to_metric_families(text)
+        for each in family.samples
     }
 
 
@@ -71,9 +67,7 @@ def test_a_centre_serves_its_metrics_where_configured(broker: Mosquitto, tmp_pat
     centre.thresholds = PresenceThresholds(hold_s=0.5, grace_s=0.0)
     with FakeGateways(broker) as gateways, centre:
         gateways.wait_state("online")
-        gateways.publish_all(
-            gateway.state("online", "s-1"), gateway.event(1), gateway.event(2), gateway.event(2)
-        )
+        gateways.publish_all(gateway.state("online", "s-1"), *map(gateway.event, (1, 2, 2)))
         gateways.publish_all(gateway.heartbeat("s-1", box={"disk_percent": 97.0}, version="0.2.0"))
         gateways.wait_for(lambda: bool(gateways.on("/dt-001/disk")))
         wait_until(lambda: "edge_alerts rule=disk severity=warning ward=de-tham" in samples(scraped(port)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from edge_central.presence.presence import PresenceThresholds
 from edge_central.settings import Database
@@ -20,6 +20,7 @@ from edge_central.web.auth.accounts import Role
 from edge_central.web.i18n import translate
 from tests.edge_central.parts import Centre, FakeGateway, FakeGateways
 from tests.edge_central.prepared import configured
+from tests.edge_central.test_metrics import scraped
 from tests.edge_central.web.house import House
 from tests.testbed.command_line import run_command
 from tests.testbed.mosquitto import Mosquitto, free_port, wait_until
@@ -49,8 +50,7 @@ class FiveViews:
         metrics = {"listen": f"127.0.0.1:{self.metrics_port}"}
         self.centre = Centre(folder, broker.port, "de-tham", "bo-xuyen", database=url, metrics=metrics)
         self.centre.thresholds = PresenceThresholds(hold_s=3.0, outage_hold_s=0.5, grace_s=0.0, falls=2)
-        house.person("minh", Role.ADMIN)
-        self.browser = house.browser("minh")
+        self.browser = house.login("minh", Role.ADMIN)
         self.browser.get("/language/en")
         self.program = house.program(house.token("app", "de-tham", "bo-xuyen"))
 
@@ -76,20 +76,15 @@ class FiveViews:
         return {row["gateway"]: (row["state"], seconds(row["since"])) for row in rows}
 
     def metrics(self) -> Answer:
-        return {
-            labels["gateway"]: (labels["state"], int(value))
-            for name, labels, value in self._samples()
-            if name == "edge_gateway_state_since_time_seconds"
-        }
+        found = self._samples("edge_gateway_state_since_time_seconds")
+        return {each.labels["gateway"]: (each.labels["state"], int(each.value)) for each in found}
 
     def counts(self) -> list[Counter[str]]:
         """Gateways by state, as metrics, ``central status`` and ``fleet`` count them."""
         metrics = Counter[str]()
-        for name, labels, value in self._samples():
-            if name == "edge_ward_gateways":
-                metrics[labels["state"]] += int(value)
-        words = ["central", "status", str(self.centre.config)]
-        status = run(*words)
+        for each in self._samples("edge_ward_gateways"):
+            metrics[each.labels["state"]] += int(each.value)
+        status = run("central", "status", str(self.centre.config))
         line = next(each for each in status.splitlines() if each.startswith("gateways"))
         return [+metrics, counted(line), counted(self._fleet("--once").splitlines()[-1])]
 
@@ -102,14 +97,9 @@ class FiveViews:
         broker = f"mqtt://127.0.0.1:{self.broker.port}"
         return run("fleet", "--broker", broker, "--listen-s", "2", *options)
 
-    def _samples(self) -> list[tuple[str, dict[str, str], float]]:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=10) as answer:
-            text: str = answer.read().decode()
-        return [
-            (sample.name, sample.labels, sample.value)
-            for family in text_string_to_metric_families(text)
-            for sample in family.samples
-        ]
+    def _samples(self, name: str) -> list[Sample]:
+        families = text_string_to_metric_families(scraped(self.metrics_port))
+        return [each for family in families for each in family.samples if each.name == name]
 
 
 def run(*words: str) -> str:

@@ -21,13 +21,10 @@ from edge_central.store import tables
 from edge_central.store.batch import Batch
 from edge_central.store.database import DatabaseConnections, DatabaseRejected, translate_errors
 from edge_central.store.scope import EVERYWHERE
-from tests.edge_central.parts import Centre, FakeGateway, FakeGateways
+from tests.edge_central.parts import GATEWAY, Centre, FakeGateway, FakeGateways
 from tests.testbed.mosquitto import Mosquitto, wait_until
 
 EVENT = "zone-1"
-
-
-GATEWAY = FakeGateway()
 
 
 @dataclass
@@ -141,11 +138,11 @@ def test_a_request_of_another_ward_is_left_to_its_ingest(
 def test_a_reply_to_a_command_of_another_sender_is_accepted_and_ignored(
     centre: Centre, gateways: FakeGateways
 ) -> None:
-    gateways.publish_all(reply("by-somebody-else", "succeeded"), GATEWAY.event(1))
-    gateways.wait_confirmed(GATEWAY, 1)
+    gateways.publish_all(reply("by-somebody-else", "succeeded"))
+    gateways.deliver(GATEWAY, 1)
     assert centre.status().rejected == 0
-    gateways.publish_all(reply("x", "wonderful"), (f"{GATEWAY.up}/reply/y", b"{}"), GATEWAY.event(2))
-    gateways.wait_confirmed(GATEWAY, 2)
+    gateways.publish_all(reply("x", "wonderful"), (f"{GATEWAY.up}/reply/y", b"{}"))
+    gateways.deliver(GATEWAY, 2)
     assert centre.status().rejected == 2
 
 
@@ -158,8 +155,7 @@ def test_a_disarm_without_a_signature_is_not_sent_for_the_console(
         request_clip(connection, by, GATEWAY.id, GATEWAY.ward, EVENT)
         connection.execute(update(tables.request).values(type="disarm"))
     clip.wait_for("expired")
-    gateways.publish_all(GATEWAY.event(1))
-    gateways.wait_confirmed(GATEWAY, 1)
+    gateways.deliver(GATEWAY, 1)
     assert gateways.on("down/cmd/disarm") == []
 
 

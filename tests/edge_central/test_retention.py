@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import Table, insert, select
+from sqlalchemy import Table
 
 from edge_agent.cli import main as cli
 from edge_agent.cli.arguments import parser
@@ -36,8 +36,8 @@ from edge_central.store.database import DatabaseUnavailable, insert_row, read_tr
 from edge_central.store.media_folder import MediaFolder
 from edge_central.store.open_alarms import list_event
 from edge_central.store.scope import Scope
-from tests.edge_central.ingest_harness import NOW_MS, IngestHarness
-from tests.edge_central.parts import FakeGateway
+from tests.edge_central.ingest_harness import NOW_MS, IngestHarness, alert_row
+from tests.edge_central.parts import GATEWAY
 from tests.testbed.claiming_box import ClaimingBox
 from tests.testbed.claims import SERIAL, TIME
 
@@ -46,7 +46,8 @@ SETTINGS = Retention(
     info_days=10, warning_days=20, alarm_days=100, media_days=5, alert_days=30, duty_days=300,
     traffic_days=40, kinds={"counts": 200},
 )  # fmt: skip
-PLACE = {"gateway": "dt-001", "camera": "cam-1"}
+PLACE: dict[str, Any] = {"gateway": "dt-001", "camera": "cam-1"}
+ENDS = ("--to", "2026-01-02", "--why", "x")
 
 
 @dataclass
@@ -64,18 +65,14 @@ class Archive:
 
     def alert(self, days: float, **columns: Any) -> int:
         """Store an alert and return its id."""
-        usual = {"ward": "de-tham", "rule": "disk", "severity": 13, "text": "", "folded": False}
-        at = dict.fromkeys(("since_ms", "opened_ms"), ago_ms(days))
-        return self._insert(tables.alert, {**PLACE, **usual, **at, "camera": "", **columns})
+        return self._insert(tables.alert, alert_row(ago_ms(days), **columns))
 
     def _insert(self, table: Table, row: dict[str, Any]) -> int:
         with self.ingest.store.batch() as batch:
             return insert_row(batch.connection, table, row)
 
     def events(self, days: Sequence[float], event_id: str | None = None) -> None:
-        rows = [self._row(each, event_id=event_id) for each in days]
-        with self.ingest.store.batch() as batch:
-            batch.connection.execute(insert(tables.event), rows)
+        self.ingest.insert(tables.event, *(self._row(each, event_id=event_id) for each in days))
 
     def _row(self, days: float, **columns: Any) -> dict[str, Any]:
         self.number += 1
@@ -85,8 +82,7 @@ class Archive:
 
     def picture(self, days: float, media_id: str, sha256: str = "a" * 64, event_id: str = "e-1") -> Path:
         row = {"media_id": media_id, "event_id": event_id, "sha256": sha256, "bytes": 3, "sealed": False}
-        with self.ingest.store.batch() as batch:
-            batch.connection.execute(insert(tables.media), {**PLACE, **row, "received_ms": ago_ms(days)})
+        self.ingest.insert(tables.media, {**PLACE, **row, "received_ms": ago_ms(days)})
         path = MediaFolder(self.pictures).path("dt-001", sha256, False)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"jpg")
@@ -104,20 +100,32 @@ class Archive:
         """Run until the end; return the number of batches."""
         sweep, steps = self.sweep(media_of), 0
         while sweep.due:
-            with self.ingest.store.batch() as batch:
-                sweep.run_batch(batch.connection)
+            self.step(sweep)
             steps += 1
         return steps
+
+    def step(self, sweep: RetentionSweep) -> None:
+        with self.ingest.store.batch() as batch:
+            sweep.run_batch(batch.connection)
 
     def sweep(self, media_of: Sequence[str] | None = None) -> RetentionSweep:
         media, clock = MediaFolder(self.pictures), SystemClock()
         return RetentionSweep(self.settings, media, clock, first_after_s=0.0, pause_s=0.0, media_of=media_of)
 
-    def rows(self, table: Any) -> list[Any]:
-        return self.ingest.store.query(lambda connection: list(connection.execute(select(table))))
+    def command(self, *words: str) -> tuple[int, str]:
+        """The exit code of a command about holds, and what it prints."""
+        return held(self.ingest.database, *words)
+
+    def rows(self, table: Table) -> list[Any]:
+        return self.ingest.rows(table)
 
     def cursors(self) -> list[int]:
         return sorted(row.cursor for row in self.rows(tables.event))
+
+
+def held(database: Database, *words: str) -> tuple[int, str]:
+    out = io.StringIO()
+    return run_holds(parser().parse_args(["central", *words]), database, out, out), out.getvalue()
 
 
 def ago_ms(days: float) -> int:
@@ -147,10 +155,8 @@ def test_each_deletion_is_recorded_with_what_rule_and_range(archive: Archive) ->
     archive.picture(6, "m-1")
     archive.run()
     event, media = archive.rows(tables.deletion)
-    assert (event.what, event.kind, event.rule, event.rows, event.held) == (
-        *("event", "object", "info_days: 10"),
-        *(2, 1),
-    )
+    assert (event.what, event.kind, event.rule) == ("event", "object", "info_days: 10")
+    assert (event.rows, event.held) == (2, 1)
     assert (event.first_cursor, event.last_cursor) == (first, second)
     assert event.first_ms < event.last_ms <= event.begun_ms - 10 * DAY_MS + 60_000
     assert (media.what, media.rule, media.rows, media.held) == ("media", "media_days: 5", 1, 0)
@@ -174,7 +180,7 @@ def test_many_rows_are_deleted_in_small_batches_with_one_record(archive: Archive
     count = 2 * MAX_ROWS + 100
     archive.events([30 - number / count for number in range(count)])
     archive.run()
-    assert held(archive.ingest.database, "release", "--deletions")[0] == 0
+    assert archive.command("release", "--deletions")[0] == 0
     assert archive.run() >= 3
     assert archive.cursors() == []
     (record,) = archive.rows(tables.deletion)
@@ -187,9 +193,7 @@ def test_an_interrupted_run_has_recorded_its_deletions_and_the_next_run_continue
 ) -> None:
     for _ in range(3):
         archive.event(11)
-    sweep = archive.sweep()
-    with archive.ingest.store.batch() as batch:
-        sweep.run_batch(batch.connection)
+    archive.step(archive.sweep())
     assert archive.rows(tables.deletion)[0].rows == 3
     archive.event(11)
     archive.run()
@@ -245,8 +249,8 @@ def test_a_picture_that_cannot_be_deleted_keeps_its_row(archive: Archive) -> Non
     file.unlink()
     file.mkdir()  # a folder in its place: unlink fails also for root
     sweep = archive.sweep()
-    with pytest.raises(DatabaseUnavailable, match="cannot be deleted"), archive.ingest.store.batch() as batch:
-        sweep.run_batch(batch.connection)
+    with pytest.raises(DatabaseUnavailable, match="cannot be deleted"):
+        archive.step(sweep)
     sweep.abandon()
     assert not sweep.due
     assert len(archive.rows(tables.media)) == 1
@@ -256,9 +260,7 @@ def test_a_picture_that_cannot_be_deleted_keeps_its_row(archive: Archive) -> Non
 
 
 def test_pictures_of_another_centres_wards_are_its_own_to_delete(archive: Archive) -> None:
-    row = {"id": "dt-001", "ward": "de-tham", "first_ms": 0, "last_ms": 0}
-    with archive.ingest.store.batch() as batch:
-        batch.connection.execute(insert(tables.gateway), row)
+    archive.ingest.insert(tables.gateway, {"id": "dt-001", "ward": "de-tham", "first_ms": 0, "last_ms": 0})
     file = archive.picture(50, "m-1")
     archive.run(media_of=["bo-xuyen"])
     assert file.exists()
@@ -289,14 +291,13 @@ def test_officers_records_are_deleted_with_their_event_and_a_hold_keeps_both(arc
         hand_over(batch.connection, at, Scope(None), "rain", ["alert 7"])
         hand_over(batch.connection, LogAuthor("lan", ago_ms(0)), Scope(None), "dry", [])
     archive.run()
-    subjects = {row.subject for row in archive.rows(tables.handling)}
-    assert subjects == {"event dt-001 e-held", "alert 8"}
-    assert {row.subject for row in archive.rows(tables.handling_step)} == subjects
+    for table in (tables.handling, tables.handling_step):
+        assert {row.subject for row in archive.rows(table)} == {"event dt-001 e-held", "alert 8"}
     assert [row.about for row in archive.rows(tables.request)] == ["e-held"]
     assert [row.note for row in archive.rows(tables.handover)] == ["dry"]
     records = {row.what: row for row in archive.rows(tables.deletion)}
-    assert (records["handling"].rows, records["handling"].held) == (2, 1)
-    assert (records["request"].rows, records["request"].held) == (1, 1)
+    counts = {what: (row.rows, row.held) for what, row in records.items() if what in ("handling", "request")}
+    assert counts == {"handling": (2, 1), "request": (1, 1)}
     assert (records["handover"].rows, records["handover"].rule) == (1, "duty_days: 300")
     assert records["handling"].last_ms == at.now_ms
     archive.release(held)
@@ -307,15 +308,11 @@ def test_officers_records_are_deleted_with_their_event_and_a_hold_keeps_both(arc
 
 def test_counts_of_traffic_are_kept_for_their_own_time(archive: Archive) -> None:
     days = {each: datetime.fromtimestamp(ago_ms(0) / 1000 - each * 86_400, UTC) for each in (10, 39, 42)}
-    with archive.ingest.store.batch() as batch:
-        for number, at in enumerate(days.values()):
-            key = {"ward": "de-tham", "day": f"{at:%Y-%m-%d}", "gateway": "dt-001", "camera": "cam-1"}
-            for table, more in (
-                (tables.traffic_camera, {"measured": 1}),
-                (tables.traffic_line, {"rule": f"r{number}", "line": "l"}),
-                (tables.traffic_turn, {"rule": f"r{number}", "line": "l"}),
-            ):
-                batch.connection.execute(insert(table), {**key, **more, "total": 1, "document": b"{}"})
+    for number, at in enumerate(days.values()):
+        key = PLACE | {"ward": "de-tham", "day": f"{at:%Y-%m-%d}", "total": 1, "document": b"{}"}
+        archive.ingest.insert(tables.traffic_camera, key | {"measured": 1})
+        for table in (tables.traffic_line, tables.traffic_turn):
+            archive.ingest.insert(table, key | {"rule": f"r{number}", "line": "l"})
     archive.run()
     kept = {f"{days[each]:%Y-%m-%d}" for each in (10, 39)}
     for table in (tables.traffic_camera, tables.traffic_line, tables.traffic_turn):
@@ -343,30 +340,28 @@ def test_many_officers_records_are_deleted_in_small_batches(archive: Archive) ->
 
 
 def test_deletions_are_listed(archive: Archive) -> None:
-    database, out = archive.ingest.database, io.StringIO()
-    assert run_deletions(database, 20, False, out) == 0
-    assert out.getvalue() == "nothing has been deleted yet\n"
+    def listed(count: int, as_json: bool = False) -> str:
+        out = io.StringIO()
+        assert run_deletions(archive.ingest.database, count, as_json, out) == 0
+        return out.getvalue()
+
+    assert listed(20) == "nothing has been deleted yet\n"
     archive.event(40, event_id="e-9")
     archive.hold(event_id="e-9")
     archive.event(30)
     archive.picture(6, "m-1")
     archive.run()
-    out = io.StringIO()
-    run_deletions(database, 20, False, out)
-    picture, event = out.getvalue().splitlines()
+    picture, event = listed(20).splitlines()
     assert "1 of media, received " in picture
     assert event.endswith("by info_days: 10; 1 more are held")
-    out = io.StringIO()
-    run_deletions(database, 1, True, out)
-    assert [row["what"] for row in json.loads(out.getvalue())] == ["media"]
+    assert [row["what"] for row in json.loads(listed(1, as_json=True))] == ["media"]
 
 
 def test_a_deleted_event_does_not_come_back_as_a_new_one(archive: Archive) -> None:
     """The stream still knows the number of a deleted event."""
-    gateway = FakeGateway()
-    archive.ingest.write(gateway.event(1), now_ms=ago_ms(50))
+    archive.ingest.write(GATEWAY.event(1), now_ms=ago_ms(50))
     archive.run()
-    assert archive.ingest.write(gateway.event(1)).duplicates == 1
+    assert archive.ingest.write(GATEWAY.event(1)).duplicates == 1
     assert archive.ingest.status().events == 0
 
 
@@ -377,7 +372,6 @@ def stored_and_over(archive: Archive, stored: int, over: int, event_id: str | No
 
 
 def test_a_run_that_would_delete_over_a_fifth_waits_for_an_administrator(archive: Archive) -> None:
-    database = archive.ingest.database
     stored_and_over(archive, 400, 120)
     archive.picture(50, "m-1")
     archive.run()
@@ -385,18 +379,18 @@ def test_a_run_that_would_delete_over_a_fifth_waits_for_an_administrator(archive
     assert len(archive.rows(tables.media)) == 1, "a wrong clock is wrong for all"
     waits = str(archive.ingest.status().deletions_held)
     assert waits.startswith("retention would delete 120 of 400 rows of event at once")
-    code, text = held(database, "release", "--deletions")
+    code, text = archive.command("release", "--deletions")
     assert code == 0
     assert "the next run deletes 120 of 400 rows of event, 1 of 1 rows of media" in text
     archive.run()
     assert (len(archive.cursors()), archive.ingest.status().deletions_held) == (280, None)
-    assert held(database, "release", "--deletions") == (1, "no run of retention waits for a release\n")
+    assert archive.command("release", "--deletions") == (1, "no run of retention waits for a release\n")
 
 
 def test_a_release_covers_only_the_counts_that_the_administrator_saw(archive: Archive) -> None:
     stored_and_over(archive, 600, 130)
     archive.run()
-    assert held(archive.ingest.database, "release", "--deletions")[0] == 0
+    assert archive.command("release", "--deletions")[0] == 0
     archive.events([11] * 200)
     archive.run()
     assert len(archive.cursors()) == 800
@@ -433,41 +427,32 @@ def test_rows_on_hold_need_no_release(archive: Archive) -> None:
     assert archive.ingest.status().deletions_held is None
 
 
-def held(database: Database, *words: str) -> tuple[int, str]:
-    out = io.StringIO()
-    return run_holds(parser().parse_args(["central", *words]), database, out, out), out.getvalue()
-
-
 def test_holds_are_placed_listed_and_released_by_command(archive: Archive) -> None:
     archive.event(50, event_id="e-1")
-    database = archive.ingest.database
-    code, text = held(database, "hold", "--event", "e-1", "--why", "file 7/2026")
-    assert (code, text) == (0, "hold 1: event e-1 is kept until the hold is released: 1 event now\n")
+    done = archive.command("hold", "--event", "e-1", "--why", "file 7/2026")
+    assert done == (0, "hold 1: event e-1 is kept until the hold is released: 1 event now\n")
     span = ("--from", "2026-11-24T20:15+07:00", "--to", "2026-11-24T21:00+07:00")
-    code, text = held(database, "hold", "--gateway", "dt-001", "--camera", "cam-1", *span, "--why", "theft")
+    code, text = archive.command("hold", "--gateway", "dt-001", "--camera", "cam-1", *span, "--why", "theft")
     assert code == 0
     assert "hold 2: dt-001/cam-1 from 2026-11-24 " in text
     assert text.endswith("released: 0 events now\n")
-    assert held(database, "holds")[1].count("hold ") == 2
+    assert archive.command("holds")[1].count("hold ") == 2
     archive.run()
     assert len(archive.cursors()) == 1
-    assert held(database, "release", "1") == (
-        0,
-        "hold 1 is released: what it kept is deleted when its time is over\n",
-    )
-    assert held(database, "release", "1") == (1, "hold 1 is not in force\n")
-    assert held(database, "holds")[1].count("hold ") == 1
-    assert "released" in held(database, "holds", "--all")[1]
+    released = (0, "hold 1 is released: what it kept is deleted when its time is over\n")
+    assert archive.command("release", "1") == released
+    assert archive.command("release", "1") == (1, "hold 1 is not in force\n")
+    assert archive.command("holds")[1].count("hold ") == 1
+    assert "released" in archive.command("holds", "--all")[1]
     archive.run()
     assert archive.cursors() == []
 
 
 def test_an_event_that_is_not_stored_is_not_held(archive: Archive) -> None:
     archive.event(50, event_id="e-1")
-    database = archive.ingest.database
-    result = held(database, "hold", "--event", "e-l", "--why", "file 7/2026")
+    result = archive.command("hold", "--event", "e-l", "--why", "file 7/2026")
     assert result == (1, "no event e-l is stored here; nothing is held\n")
-    assert held(database, "holds")[1] == "nothing is held\n"
+    assert archive.command("holds")[1] == "nothing is held\n"
 
 
 @pytest.mark.parametrize("word", ["--deletions", "--clock"])
@@ -487,12 +472,9 @@ def test_a_release_accepts_another_configuration_path(
     [
         (["--event", "e", "--camera", "cam-1", "--why", "x"], "belong to --gateway"),
         (["--gateway", "dt-001", "--why", "x"], "needs --from and --to"),
-        (["--gateway", "DT 1", "--from", "2026-01-01", "--to", "2026-01-02", "--why", "x"], "must be an id"),
-        (
-            ["--gateway", "dt-1", "--from", "tonight", "--to", "2026-01-02", "--why", "x"],
-            "--from must be a time",
-        ),
-        (["--gateway", "dt-1", "--from", "2026-01-03", "--to", "2026-01-02", "--why", "x"], "before --from"),
+        (["--gateway", "DT 1", "--from", "2026-01-01", *ENDS], "must be an id"),
+        (["--gateway", "dt-1", "--from", "tonight", *ENDS], "--from must be a time"),
+        (["--gateway", "dt-1", "--from", "2026-01-03", *ENDS], "before --from"),
         (["--event", "e", "--why", " "], "--why"),
     ],
 )
@@ -518,8 +500,8 @@ def test_expired_rows_are_found_by_the_index(archive: Archive) -> None:
     query = f"SELECT cursor FROM event WHERE {where} ORDER BY received_ms, cursor"
     with read_transaction(archive.ingest.database) as connection:
         plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}").all()
-    assert len(plan) == 1
-    assert "event_by_kind" in plan[0][3]
+    (line,) = plan
+    assert "event_by_kind" in line[3]
 
 
 def test_claims_of_boxes_are_forgotten_but_not_those_in_force(archive: Archive) -> None:
@@ -541,12 +523,11 @@ def test_claims_of_boxes_are_forgotten_but_not_those_in_force(archive: Archive) 
             values = {"claim_id": list(at)[number], "serial": f"{SERIAL}{number}", "decision": decision}
             answer = msgspec.convert(values | {"time": TIME}, ClaimAnswer)
             record_answer(batch.connection, answer, ago_ms(days))
-        for number, days in ((2, 364), (5, 366)):
-            last = {"first_ms": 0, "last_ms": ago_ms(days)}
-            insert = tables.gateway.insert().values(id=f"dt-00{number}", ward="de-tham", **last)
-            batch.connection.execute(insert)
         withdrawn = tables.claim.update().where(tables.claim.c.claim_id == "withdrawing")
         batch.connection.execute(withdrawn.values(withdrawal=b"jws"))
+    for number, days in ((2, 364), (5, 366)):
+        heard = {"ward": "de-tham", "first_ms": 0, "last_ms": ago_ms(days)}
+        archive.ingest.insert(tables.gateway, {"id": f"dt-00{number}", **heard})
     archive.run()
     left = [row.claim_id for row in archive.rows(tables.claim)]
     assert sorted(left) == ["in-force", "over-new", "waits-new", "withdrawing"]

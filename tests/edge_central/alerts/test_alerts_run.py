@@ -24,7 +24,7 @@ from edge_central.presence.presence import PresenceThresholds
 from edge_central.settings import Webhook
 from edge_central.store import tables
 from edge_central.store.database import read_transaction, write_transaction
-from tests.edge_central.parts import Centre, FakeGateway, FakeGateways
+from tests.edge_central.parts import GATEWAY, Centre, FakeGateway, FakeGateways
 from tests.testbed.mosquitto import Authority, Mosquitto, Subscriber, wait_until
 from tests.testbed.receiver import Receiver
 from tests.testbed.schemas import check_message
@@ -65,6 +65,13 @@ def alerts(gateways: Subscriber, gateway: FakeGateway, about: str) -> list[dict[
     return [json.loads(message.payload) if message.payload else {} for message in alert]
 
 
+def wait_alerts(
+    gateways: Subscriber, about: str, count: int = 1, gateway: FakeGateway = GATEWAY
+) -> list[dict[str, Any]]:
+    gateways.wait_for(lambda: len(alerts(gateways, gateway, about)) >= count)
+    return alerts(gateways, gateway, about)
+
+
 def rows(centre: Centre) -> list[Any]:
     with read_transaction(centre.database) as connection:
         return list(connection.execute(select(tables.alert).order_by(tables.alert.c.id)))
@@ -74,42 +81,33 @@ FULL: dict[str, Any] = {"box": {"disk_percent": 97.0}}
 
 
 def test_a_rule_that_was_disarmed_is_an_alert_with_its_event(centre: Centre, gateways: FakeGateways) -> None:
-    gateway = FakeGateway()
-    gateways.publish_all(gateway.heartbeat("s-1"))
-    gateways.publish_all(gateway.override(1, "start"))
-    gateways.wait_for(lambda: alerts(gateways, gateway, "rule-muted/cam-1") != [])
-    (alert,) = alerts(gateways, gateway, "rule-muted/cam-1")
+    gateways.publish_all(GATEWAY.heartbeat("s-1"), GATEWAY.override(1, "start"))
+    (alert,) = wait_alerts(gateways, "rule-muted/cam-1")
     assert (alert["camera"], alert["text"]) == ("cam-1", "changed by hand: yard (disarm)")
-    gateways.publish_all(gateway.override(2, "end"))
-    gateways.wait_for(lambda: len(alerts(gateways, gateway, "rule-muted/cam-1")) == 3)
-    assert alerts(gateways, gateway, "rule-muted/cam-1")[1]["state"] == "cleared"
-    gateways.publish_all(gateway.rule_change(3, enabled=False))
-    gateways.wait_for(lambda: len(alerts(gateways, gateway, "rule-muted/cam-1")) == 4)
-    assert alerts(gateways, gateway, "rule-muted/cam-1")[3]["text"] == "changed by hand: yard (off)"
+    gateways.publish_all(GATEWAY.override(2, "end"))
+    _, cleared, _ = wait_alerts(gateways, "rule-muted/cam-1", 3)
+    assert cleared["state"] == "cleared"
+    gateways.publish_all(GATEWAY.rule_change(3, enabled=False))
+    *_, off = wait_alerts(gateways, "rule-muted/cam-1", 4)
+    assert off["text"] == "changed by hand: yard (off)"
 
 
 def test_an_alert_is_stored_published_and_cleared(
     centre: Centre, gateways: FakeGateways, broker: Mosquitto
 ) -> None:
-    gateway = FakeGateway()
-    gateways.publish_all(gateway.heartbeat("s-1", **FULL))
-    gateways.wait_for(lambda: alerts(gateways, gateway, "disk") != [])
-    (alert,) = alerts(gateways, gateway, "disk")
+    gateways.publish_all(GATEWAY.heartbeat("s-1", **FULL))
+    (alert,) = wait_alerts(gateways, "disk")
     check_message(alert, "central-alert")
-    assert (alert["state"], alert["severity"], alert["gateway"], alert["camera"]) == (
-        *("open", "warning"),
-        *("dt-001", None),
-    )
-    assert alert["text"] == "disk 97 % full, above 90"
+    shown = {"state": "open", "severity": "warning", "gateway": "dt-001", "camera": None}
+    assert alert.items() >= (shown | {"text": "disk 97 % full, above 90"}).items()
     assert "alert      dt-001: disk for 0 s: disk 97 % full, above 90" in status_lines(centre.status())
-    gateways.publish_all(gateway.heartbeat("s-1"))
-    gateways.wait_for(lambda: len(alerts(gateways, gateway, "disk")) == 3)
-    opened, over, nothing = alerts(gateways, gateway, "disk")
+    gateways.publish_all(GATEWAY.heartbeat("s-1"))
+    opened, over, nothing = wait_alerts(gateways, "disk", 3)
     assert (over["id"], over["state"], nothing) == (opened["id"], "cleared", {})
     check_message(over, "central-alert")
     with Subscriber(broker.port, "tb/v1/central/alert/#", "tb/v1/central/state", client_id="later") as later:
         later.wait_for(lambda: bool(later.on("central/state")))
-        assert alerts(later, gateway, "disk") == [], "nothing is retained"
+        assert alerts(later, GATEWAY, "disk") == [], "nothing is retained"
     (row,) = rows(centre)
     assert row.cleared_ms >= row.opened_ms >= row.since_ms
 
@@ -117,52 +115,43 @@ def test_an_alert_is_stored_published_and_cleared(
 def test_a_restart_publishes_only_new_alerts_and_restores_the_open_ones(
     centre: Centre, gateways: FakeGateways
 ) -> None:
-    gateway, other = FakeGateway(), FakeGateway("dt-002")
-    gateways.publish_all(
-        gateway.state("online", "s-1"), gateway.heartbeat("s-1", **FULL), other.heartbeat("s-1", **FULL)
-    )
-    gateways.wait_for(lambda: bool(alerts(gateways, gateway, "disk") and alerts(gateways, other, "disk")))
+    other = FakeGateway("dt-002")
+    gateways.publish_all(GATEWAY.state("online", "s-1"))
+    gateways.publish_all(GATEWAY.heartbeat("s-1", **FULL), other.heartbeat("s-1", **FULL))
+    for each in (GATEWAY, other):
+        wait_alerts(gateways, "disk", gateway=each)
     centre.stop()
-    gateways.publish(
-        f"tb/v1/central/alert/{gateway.ward}/{gateway.id}/disk", b"", retain=True
-    )  # as a broker that lost it
+    # as a broker that lost it
+    gateways.publish(f"tb/v1/central/alert/{GATEWAY.ward}/{GATEWAY.id}/disk", b"", retain=True)
     centre.start()
-    gateways.wait_for(lambda: len(alerts(gateways, gateway, "disk")) == 3)
-    first, _, again = alerts(gateways, gateway, "disk")
+    first, _, again = wait_alerts(gateways, "disk", 3)
     assert again == first
-    gateways.publish_all(gateway.heartbeat("s-1", **FULL), other.heartbeat("s-1"))
+    gateways.publish_all(GATEWAY.heartbeat("s-1", **FULL), other.heartbeat("s-1"))
     gateways.wait_for(lambda: alerts(gateways, other, "disk")[-1:] == [{}])
-    assert [(row.gateway, row.cleared_ms is None) for row in rows(centre)] == [
-        ("dt-001", True),
-        ("dt-002", False),
-    ]
+    assert {row.gateway: row.cleared_ms is None for row in rows(centre)} == {"dt-001": True, "dt-002": False}
 
 
 def test_an_alert_cleared_just_before_a_kill_is_cleared_at_the_broker(
     centre: Centre, gateways: FakeGateways
 ) -> None:
-    gateway = FakeGateway()
-    gateways.publish_all(gateway.heartbeat("s-1", **FULL))
-    gateways.wait_for(lambda: bool(alerts(gateways, gateway, "disk")))
+    gateways.publish_all(GATEWAY.heartbeat("s-1", **FULL))
+    wait_alerts(gateways, "disk")
     centre.stop()
     with write_transaction(centre.database) as connection:
         connection.execute(update(tables.alert).values(cleared_ms=round(time.time() * 1000)))
     centre.start()
-    gateways.wait_for(lambda: alerts(gateways, gateway, "disk")[-1:] == [{}])
+    gateways.wait_for(lambda: alerts(gateways, GATEWAY, "disk")[-1:] == [{}])
 
 
 def test_a_ward_outage_is_one_alert(centre: Centre, gateways: FakeGateways) -> None:
     five = [FakeGateway(f"dt-00{number}") for number in range(1, 6)]
-    gateways.publish_all(
-        *(gateway.state("online", "s-1") for gateway in five), five[0].heartbeat("s-1", **FULL)
-    )
-    gateways.wait_for(lambda: bool(alerts(gateways, five[0], "disk")))
+    gateways.publish_all(*(each.state("online", "s-1") for each in five), five[0].heartbeat("s-1", **FULL))
+    wait_alerts(gateways, "disk", gateway=five[0])
     gateways.wait_for(lambda: [gateways.presence(gateway) for gateway in five] == ["online"] * 5)
     gateways.publish_all(*(gateway.state("offline", "s-1") for gateway in five))
     ward = replace(five[0], id="_ward")
-    gateways.wait_for(lambda: bool(alerts(gateways, ward, "ward-outage")))
+    assert wait_alerts(gateways, "ward-outage", gateway=ward)[0]["gateway"] is None
     gateways.wait_for(lambda: alerts(gateways, five[0], "disk")[-1]["folded"])
-    assert alerts(gateways, ward, "ward-outage")[0]["gateway"] is None
     gateways.publish_all(*(gateway.state("online", "s-2") for gateway in five))
     gateways.wait_for(lambda: alerts(gateways, ward, "ward-outage")[-1] == {})
     gateways.publish_all(five[0].heartbeat("s-2", **FULL))
@@ -171,13 +160,10 @@ def test_a_ward_outage_is_one_alert(centre: Centre, gateways: FakeGateways) -> N
 
 
 def test_a_covered_camera_is_reported_with_its_event(centre: Centre, gateways: FakeGateways) -> None:
-    gateway = FakeGateway()
-    gateways.publish_all(gateway.heartbeat("s-1"))
-    gateways.publish_all(gateway.view(1, "covered", "start"))
-    gateways.wait_for(lambda: bool(alerts(gateways, gateway, "tamper/cam-1")))
-    assert alerts(gateways, gateway, "tamper/cam-1")[0]["text"] == "view covered"
-    gateways.publish_all(gateway.view(2, "covered", "end"))
-    gateways.wait_for(lambda: alerts(gateways, gateway, "tamper/cam-1")[-1] == {})
+    gateways.publish_all(GATEWAY.heartbeat("s-1"), GATEWAY.view(1, "covered", "start"))
+    assert wait_alerts(gateways, "tamper/cam-1")[0]["text"] == "view covered"
+    gateways.publish_all(GATEWAY.view(2, "covered", "end"))
+    gateways.wait_for(lambda: alerts(gateways, GATEWAY, "tamper/cam-1")[-1] == {})
 
 
 def test_the_webhook_gets_each_alert_once_in_order_and_across_a_restart(
@@ -186,19 +172,17 @@ def test_the_webhook_gets_each_alert_once_in_order_and_across_a_restart(
     (tmp_path / "token").write_text("hunter2\n")
     (tmp_path / "token").chmod(0o600)
     hook = {"url": receiver.url, "secret_file": str(tmp_path / "token"), "ca_file": str(ca_of(tmp_path))}
-    gateway = FakeGateway()
     with centre_of(tmp_path, broker, webhook=hook) as centre:
         gateways.wait_state("online")
-        gateways.publish_all(gateway.heartbeat("s-1", **FULL))
+        gateways.publish_all(GATEWAY.heartbeat("s-1", **FULL))
         receiver.wait_posted(1)
         headers, body = receiver.posted[0]
         assert headers["Authorization"] == "Bearer hunter2"
         check_message(body, "central-alert")
         receiver.close()
-        gateways.publish_all(gateway.heartbeat("s-1"))
-        gateways.wait_for(lambda: alerts(gateways, gateway, "disk")[-1:] == [{}])
-        gateways.publish_all(gateway.event(1))
-        gateways.wait_confirmed(gateway, 1)  # the webhook delays nothing
+        gateways.publish_all(GATEWAY.heartbeat("s-1"))
+        gateways.wait_for(lambda: alerts(gateways, GATEWAY, "disk")[-1:] == [{}])
+        gateways.deliver(GATEWAY, 1)  # the webhook delays nothing
         centre.stop()
         receiver.open()
         centre.start()
@@ -217,13 +201,10 @@ def ca_of(folder: Path) -> Path:
 
 
 @contextmanager
-def posting(
-    url: str, ca_file: Path | None, *bodies: int, deadline_s: float = 10.0
-) -> Iterator[WebhookPoster]:
+def posting(url: str, ca_file: Path | None, *bodies: int, deadline_s: float = 10) -> Iterator[WebhookPoster]:
     """A poster that runs, with alerts to post."""
-    poster = WebhookPoster(
-        Webhook(url, Secret("hunter2"), ca_file), Backoff(0.02, 0.05, floor_s=0.01), deadline_s=deadline_s
-    )
+    hook, backoff = Webhook(url, Secret("hunter2"), ca_file), Backoff(0.02, 0.05, floor_s=0.01)
+    poster = WebhookPoster(hook, backoff, deadline_s=deadline_s)
     poster.submit([(number, body(number)) for number in bodies])
     poster.loop.start()
     yield poster
@@ -270,23 +251,20 @@ def test_a_receiver_without_a_trusted_certificate_gets_nothing_and_the_log_no_se
     with posting(receiver.url, None, 1) as poster:
         wait_until(lambda: "certificate is not trusted" in caplog.text)
     assert (receiver.asked, poster.delivered()) == (0, [])
-    assert "hunter2" not in caplog.text
-    assert receiver.url not in caplog.text
+    assert [secret for secret in ("hunter2", receiver.url) if secret in caplog.text] == []
 
 
 def test_what_a_gateway_leaves_at_the_broker_is_an_alert_until_it_is_cleared(
     centre: Centre, gateways: FakeGateways, broker: Mosquitto
 ) -> None:
-    gateway = FakeGateway()
-    gateways.publish_all(gateway.heartbeat("s-1"))
+    gateways.publish_all(GATEWAY.heartbeat("s-1"))
     for camera in ("cam-1", "cam-2"):
-        gateways.publish(f"{gateway.up}/event/{camera}", b"junk", retain=True)
-    gateways.publish(*gateway.state("online", "s-1"), retain=True)
-    gateways.wait_for(lambda: alerts(gateways, gateway, "retained") != [])
-    assert "retained at the broker" in alerts(gateways, gateway, "retained")[0]["text"]
+        gateways.publish(f"{GATEWAY.up}/event/{camera}", b"junk", retain=True)
+    gateways.publish(*GATEWAY.state("online", "s-1"), retain=True)
+    assert "retained at the broker" in wait_alerts(gateways, "retained")[0]["text"]
     centre.stop()
     centre.start()
-    gateways.publish(f"{gateway.up}/event/cam-1", b"", retain=True)
-    assert alerts(gateways, gateway, "retained")[-1]["state"] == "open"
-    gateways.publish(f"{gateway.up}/event/cam-2", b"", retain=True)
-    gateways.wait_for(lambda: alerts(gateways, gateway, "retained")[-1] == {})
+    gateways.publish(f"{GATEWAY.up}/event/cam-1", b"", retain=True)
+    assert alerts(gateways, GATEWAY, "retained")[-1]["state"] == "open"
+    gateways.publish(f"{GATEWAY.up}/event/cam-2", b"", retain=True)
+    gateways.wait_for(lambda: alerts(gateways, GATEWAY, "retained")[-1] == {})

@@ -93,8 +93,7 @@ def test_a_centre_runs_without_a_card(
         gateways.wait_state("online")
         wait_until(lambda: record_of(centre) is not None)
         gateway = FakeGateway()
-        gateways.publish_all(gateway.event(1))
-        gateways.wait_confirmed(gateway, 1)
+        gateways.deliver(gateway, 1)
         record = record_of(centre)
         assert record is not None
         assert "has no measured card" in record.why
@@ -122,8 +121,7 @@ def test_events_are_stored_and_the_centre_stops_while_a_picture_hangs(
         gateways.wait_state("online")
         receive_picture(centre)
         wait_until(lambda: bool(made) and made[0].pictures > 0)
-        gateways.publish_all(gateway.event(1))
-        gateways.wait_confirmed(gateway, 1)
+        gateways.deliver(gateway, 1)
         assert embedding_of(centre) is None
         began = time.monotonic()
         centre.stop()

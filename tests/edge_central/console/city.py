@@ -31,7 +31,7 @@ from edge_central.store.presence_reports import GatewayReport, OutageReport, Pre
 from tests.edge_central.console.city_events import MINUTE_MS, CityEvent, a_day, messages_of
 from tests.edge_central.console.gateway import Gateway
 from tests.edge_central.console.plan import NEVER_HEARD, WARD_OF, WARDS, gateways, write_sheet
-from tests.edge_central.ingest_harness import writer_in
+from tests.edge_central.ingest_harness import alert_row, writer_in
 
 BATCH = 400
 SLOT_MS = 600_000
@@ -144,12 +144,9 @@ class _Filler:
         with engine.begin() as connection:
             for number, (gateway, camera, rule, severity, words, minutes) in enumerate(ALERTS, 1):
                 since_ms = now_ms - minutes * MINUTE_MS
-                row = {
-                    "ward": WARD_OF[gateway[:2]], "gateway": gateway if "-" in gateway else "",
-                    "camera": camera,
-                    "rule": rule, "severity": severity, "text": words, "since_ms": since_ms,
-                    "opened_ms": since_ms + 60_000, "folded": False,
-                }  # fmt: skip
+                place = {"ward": WARD_OF[gateway[:2]], "gateway": gateway if "-" in gateway else ""}
+                row = alert_row(since_ms, camera=camera, rule=rule, severity=severity, text=words)
+                row |= {**place, "opened_ms": since_ms + 60_000}
                 connection.execute(insert(tables.alert), row)
                 if severity == 17:
                     by = LogAuthor("lan", since_ms + 130_000)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import time
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 
 import pytest
 from sqlalchemy import Connection, delete, func, select
@@ -41,7 +43,7 @@ from edge_central.store.open_alarms import OPEN_ALARM_AGE_MS, AlarmRule, rule_of
 from edge_central.store.scope import EVERYWHERE, Scope
 from edge_central.trusted_time.clock import Correction
 from edge_central.trusted_time.clock_store import shift_times
-from tests.edge_central.ingest_harness import NOW_MS, IngestHarness
+from tests.edge_central.ingest_harness import NOW_MS, IngestHarness, alert_row
 from tests.edge_central.parts import FakeGateway
 from tests.edge_central.web.hostile import Message, event
 
@@ -53,10 +55,14 @@ PAGE_S = 1.0
 
 
 class Alarms:
-    """Messages of alarms with numbers of their own."""
+    """A database, and messages of alarms with numbers of their own."""
 
-    def __init__(self) -> None:
+    def __init__(self, ingest: IngestHarness, connections: DatabaseConnections) -> None:
+        self.ingest, self.reading, self.writing = ingest, connections.reading, connections.writing
         self._numbers = Counter[str]()
+
+    def take(self, *messages: Message, now_ms: int = NOW_MS) -> None:
+        self.ingest.write(*messages, now_ms=now_ms)
 
     def of(self, box: FakeGateway = OURS, camera: str = "cam-1", **data: str) -> Message:
         self._numbers[box.id] += 1
@@ -67,15 +73,10 @@ class Alarms:
 
 
 @pytest.fixture
-def alarms() -> Alarms:
-    return Alarms()
-
-
-@pytest.fixture
-def connections(ingest: IngestHarness) -> Iterator[DatabaseConnections]:
-    made = DatabaseConnections(ingest.database)
-    yield made
-    made.close()
+def alarms(ingest: IngestHarness) -> Iterator[Alarms]:
+    connections = DatabaseConnections(ingest.database)
+    yield Alarms(ingest, connections)
+    connections.close()
 
 
 def pages(
@@ -98,14 +99,12 @@ def pages(
         after = page.next
 
 
-def test_repeated_alarms_of_one_camera_and_rule_are_one_row(
-    ingest: IngestHarness, connections: DatabaseConnections, alarms: Alarms
-) -> None:
+def test_repeated_alarms_of_one_camera_and_rule_are_one_row(alarms: Alarms) -> None:
     for minute in range(8):
-        ingest.write(alarms.of(), now_ms=NOW_MS + minute * MINUTE_MS)
+        alarms.take(alarms.of(), now_ms=NOW_MS + minute * MINUTE_MS)
     covered = alarms.of(kind="camera-view", state="covered", rule_id="")
-    ingest.write(alarms.of(rule_id="gate"), alarms.of(camera="cam-2"), covered, now_ms=NOW_MS + MINUTE_MS)
-    with connections.reading() as connection:
+    alarms.take(alarms.of(rule_id="gate"), alarms.of(camera="cam-2"), covered, now_ms=NOW_MS + MINUTE_MS)
+    with alarms.reading() as connection:
         found = pages(connection, now_ms=NOW_MS + 10 * MINUTE_MS)
     first = found[0]
     assert (first.count, first.waiting, first.rule) == (8, 8, "night")
@@ -119,61 +118,51 @@ def test_repeated_alarms_of_one_camera_and_rule_are_one_row(
     ]
 
 
-def test_a_row_is_acknowledged_as_far_as_the_officer_has_seen_it(
-    ingest: IngestHarness, connections: DatabaseConnections, alarms: Alarms
-) -> None:
-    ingest.write(alarms.of(), alarms.of())
-    with connections.reading() as connection:
+def test_a_row_is_acknowledged_as_far_as_the_officer_has_seen_it(alarms: Alarms) -> None:
+    alarms.take(alarms.of(), alarms.of())
+    with alarms.reading() as connection:
         (seen,) = pages(connection)
-    ingest.write(alarms.of(), now_ms=NOW_MS + MINUTE_MS)
-    with connections.writing() as connection:
+    alarms.take(alarms.of(), now_ms=NOW_MS + MINUTE_MS)
+    with alarms.writing() as connection:
         subjects = find_subjects(connection, EVERYWHERE, [seen.name])
         assert acknowledge_all(connection, LAN, subjects) == 2
-    with connections.reading() as connection:
+    with alarms.reading() as connection:
         (row,) = pages(connection)
         bar = read_alarm_bar(connection, EVERYWHERE, NOW_MS)
     assert (row.rings, row.waiting, row.count) == (True, 1, 3), "the third one sounds"
     assert (bar.counts.open, bar.counts.ringing, bar.keys) == (1, 1, (row.key,))
-    with connections.writing() as connection:
+    with alarms.writing() as connection:
         close_all(connection, LAN, subjects, IncidentOutcome.FALSE, "mèo")
         (left,) = pages(connection)
-        assert [each.what for each in steps(connection, "event dt-001 a1")] == [
-            "acknowledged",
-            "outcome",
-            "note",
-        ]
+        taken = [each.what for each in steps(connection, "event dt-001 a1")]
+        assert taken == ["acknowledged", "outcome", "note"]
     assert (left.key, left.count) == (row.key, 1)
 
 
-def test_the_longest_waiting_come_first_and_acknowledged_ones_after_them(
-    ingest: IngestHarness, connections: DatabaseConnections, alarms: Alarms
-) -> None:
+def test_the_longest_waiting_come_first_and_acknowledged_ones_after_them(alarms: Alarms) -> None:
     for number in range(6):
-        ingest.write(alarms.of(camera=f"c-{number}"), now_ms=NOW_MS + number)
-    with connections.writing() as connection:
+        alarms.take(alarms.of(camera=f"c-{number}"), now_ms=NOW_MS + number)
+    with alarms.writing() as connection:
         for number in (1, 2, 4):
             acknowledge_all(connection, LAN, {f"event dt-001 a{number}": "de-tham"})
         # A repetition does not move the row: it waits since its first alarm.
-    ingest.write(alarms.of(camera="c-2"), now_ms=NOW_MS + 50)
-    with connections.reading() as connection:
+    alarms.take(alarms.of(camera="c-2"), now_ms=NOW_MS + 50)
+    with alarms.reading() as connection:
         found = pages(connection, size=2)
     assert [each.camera for each in found] == ["c-2", "c-4", "c-5", "c-3", "c-1", "c-0"]
 
 
-def test_nobody_gets_rows_of_another_ward(
-    ingest: IngestHarness, connections: DatabaseConnections, alarms: Alarms
-) -> None:
-    ingest.write(alarms.of(), alarms.of(THEIRS))
-    with connections.writing() as connection:
+def test_nobody_gets_rows_of_another_ward(alarms: Alarms) -> None:
+    alarms.take(alarms.of(), alarms.of(THEIRS))
+    with alarms.writing() as connection:
         own, other = pages(connection)
         assert (own.ward, other.ward) == ("de-tham", "bo-xuyen")
         assert [each.key for each in pages(connection, DE_THAM)] == [own.key]
         assert read_alarm_bar(connection, DE_THAM, NOW_MS).keys == (own.key,)
         assert open_names(connection, DE_THAM, NOW_MS) == (own.name,)
         assert open_wards(connection, DE_THAM, NOW_MS) == ("de-tham",)
-        assert {ward: each.open for ward, each in counts_by_ward(connection, DE_THAM, NOW_MS).items()} == {
-            "de-tham": 1
-        }
+        counts = counts_by_ward(connection, DE_THAM, NOW_MS)
+        assert {ward: each.open for ward, each in counts.items()} == {"de-tham": 1}
         assert find_subjects(connection, DE_THAM, [other.name]) == {}
         page = read_queue(connection, EVERYWHERE, NOW_MS)
         found = unhandled_subjects(connection, DE_THAM, NOW_MS, QueueFilter(ward="bo-xuyen"), page.seen)
@@ -186,19 +175,10 @@ def test_nobody_gets_rows_of_another_ward(
         assert not end_silence(connection, DE_THAM, MINH, silence.id)
 
 
-def test_filters_of_the_list(ingest: IngestHarness, connections: DatabaseConnections, alarms: Alarms) -> None:
-    ingest.write(alarms.of(), alarms.of(camera="cam-2"), alarms.of(THEIRS, kind="loitering"))
-    alert = {
-        "ward": "de-tham",
-        "gateway": "dt-001",
-        "camera": "",
-        "rule": "disk",
-        "severity": 13,
-        "text": "x",
-    }
-    with connections.writing() as connection:
-        times = {"since_ms": NOW_MS, "opened_ms": NOW_MS, "folded": False}
-        connection.execute(tables.alert.insert(), alert | times)
+def test_filters_of_the_list(alarms: Alarms) -> None:
+    alarms.take(alarms.of(), alarms.of(camera="cam-2"), alarms.of(THEIRS, kind="loitering"))
+    with alarms.writing() as connection:
+        connection.execute(tables.alert.insert(), alert_row(NOW_MS))
         acknowledge_all(connection, LAN, {"event dt-001 a2": "de-tham"})
         assign_all(connection, LAN, {"event dt-001 a2": "de-tham"}, "minh")
         wanted = {
@@ -218,17 +198,15 @@ def test_filters_of_the_list(ingest: IngestHarness, connections: DatabaseConnect
     assert kinds == (("kind", "loitering"), ("kind", "zone-intrusion"), ("rule", "disk"))
 
 
-def test_a_silence_stops_the_bell_and_loses_nothing(
-    ingest: IngestHarness, connections: DatabaseConnections, alarms: Alarms
-) -> None:
-    ingest.write(alarms.of(), alarms.of(camera="cam-2"))
+def test_a_silence_stops_the_bell_and_loses_nothing(alarms: Alarms) -> None:
+    alarms.take(alarms.of(), alarms.of(camera="cam-2"))
     rule = AlarmRule("de-tham", "dt-001", "cam-1", "zone-intrusion", "night")
-    with connections.writing() as connection:
+    with alarms.writing() as connection:
         set_silence(connection, EVERYWHERE, LAN, rule, 60, " cây trước ống kính ")
         set_silence(connection, EVERYWHERE, MINH, rule, 240, "đã gọi thợ")
-    ingest.write(alarms.of(), now_ms=NOW_MS + MINUTE_MS)
+    alarms.take(alarms.of(), now_ms=NOW_MS + MINUTE_MS)
     later_ms = NOW_MS + 5 * MINUTE_MS
-    with connections.writing() as connection:
+    with alarms.writing() as connection:
         ringing, silenced = pages(connection, now_ms=later_ms)
         counts = read_alarm_bar(connection, EVERYWHERE, later_ms).counts
         assert (ringing.camera, silenced.camera) == ("cam-2", "cam-1")
@@ -249,26 +227,22 @@ def test_a_silence_stops_the_bell_and_loses_nothing(
         assert [(each.set_by, each.ended_by) for each in past] == [("minh", "hoa"), ("lan", "minh")]
 
 
-def test_what_nobody_closed_for_a_week_is_not_counted_with_the_next_alarm(
-    ingest: IngestHarness, connections: DatabaseConnections, alarms: Alarms
-) -> None:
-    ingest.write(alarms.of())
+def test_what_nobody_closed_for_a_week_is_not_counted_with_the_next_alarm(alarms: Alarms) -> None:
+    alarms.take(alarms.of())
     late_ms = NOW_MS + OPEN_ALARM_AGE_MS + MINUTE_MS
-    with connections.writing() as connection:
+    with alarms.writing() as connection:
         assert len(pages(connection, now_ms=late_ms)) == 1, "it waits, however old it is"
         acknowledge_all(connection, LAN, {"event dt-001 a1": "de-tham"})
         assert pages(connection, now_ms=late_ms) == []
-    ingest.write(alarms.of(), now_ms=late_ms)
-    with connections.reading() as connection:
+    alarms.take(alarms.of(), now_ms=late_ms)
+    with alarms.reading() as connection:
         (row,) = pages(connection, now_ms=late_ms)
     assert (row.count, row.first_ms) == (1, late_ms)
 
 
-def test_an_alarm_whose_event_is_deleted_leaves_the_list(
-    ingest: IngestHarness, connections: DatabaseConnections, alarms: Alarms
-) -> None:
-    ingest.write(alarms.of(), alarms.of(), alarms.of(camera="cam-2"))
-    with connections.writing() as connection:
+def test_an_alarm_whose_event_is_deleted_leaves_the_list(alarms: Alarms) -> None:
+    alarms.take(alarms.of(), alarms.of(), alarms.of(camera="cam-2"))
+    with alarms.writing() as connection:
         connection.execute(delete(tables.event).where(tables.event.c.cursor != 1))
         assert len(pages(connection)) == 2, "a page does not fail until then"
         unlist_deleted(connection, [2, 3])
@@ -276,12 +250,10 @@ def test_an_alarm_whose_event_is_deleted_leaves_the_list(
     assert (row.camera, row.count) == ("cam-1", 1)
 
 
-def test_times_of_a_wrong_clock_of_the_centre_are_corrected_in_the_list_too(
-    ingest: IngestHarness, connections: DatabaseConnections, alarms: Alarms
-) -> None:
-    ingest.write(alarms.of())
-    ingest.write(alarms.of(), alarms.of(THEIRS), now_ms=NOW_MS + MINUTE_MS)
-    with connections.writing() as connection:
+def test_times_of_a_wrong_clock_of_the_centre_are_corrected_in_the_list_too(alarms: Alarms) -> None:
+    alarms.take(alarms.of())
+    alarms.take(alarms.of(), alarms.of(THEIRS), now_ms=NOW_MS + MINUTE_MS)
+    with alarms.writing() as connection:
         rule = AlarmRule("de-tham", "dt-001", "cam-1", "zone-intrusion", "night")
         set_silence(connection, EVERYWHERE, LAN, rule, 15, "thử")
         correction = Correction(-MINUTE_MS, NOW_MS + 500)
@@ -296,20 +268,18 @@ def test_times_of_a_wrong_clock_of_the_centre_are_corrected_in_the_list_too(
     assert silence.until_ms == LAN.now_ms + 14 * MINUTE_MS
 
 
-def test_an_older_database_lists_the_open_alarms_of_its_last_week(
-    ingest: IngestHarness, connections: DatabaseConnections, alarms: Alarms
-) -> None:
-    ingest.write(alarms.of(camera="old"))
+def test_an_older_database_lists_the_open_alarms_of_its_last_week(alarms: Alarms) -> None:
+    alarms.take(alarms.of(camera="old"))
     now_ms = NOW_MS + OPEN_ALARM_AGE_MS + MINUTE_MS
-    ingest.write(alarms.of(), alarms.of(), alarms.of(), now_ms=now_ms)
-    with connections.writing() as connection:
+    alarms.take(alarms.of(), alarms.of(), alarms.of(), now_ms=now_ms)
+    with alarms.writing() as connection:
         acknowledge_all(connection, LAN, {"event dt-001 a2": "de-tham"})
         close_all(connection, LAN, {"event dt-001 a3": "de-tham"}, IncidentOutcome.REAL, "")
         connection.execute(delete(tables.open_alarm))
         connection.execute(delete(tables.alarm_row))
         write_meta(connection, "schema", "6")
-    ingest.store.close()
-    with ingest.store.batch() as batch:
+    alarms.ingest.store.close()
+    with alarms.ingest.store.batch() as batch:
         assert read_meta(batch.connection, "schema") == "7"
         (row,) = pages(batch.connection, now_ms=now_ms)
     assert (row.camera, row.rule, row.count, row.waiting) == ("cam-1", "night", 2, 1)
@@ -335,17 +305,15 @@ def counted_from_events(connection: Connection) -> dict[tuple[str, str, str], tu
 @pytest.mark.parametrize(
     "seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 6))]
 )
-def test_whatever_is_done_the_badge_counts_the_rows_that_pages_reach(
-    ingest: IngestHarness, connections: DatabaseConnections, alarms: Alarms, seed: int
-) -> None:
+def test_whatever_is_done_the_badge_counts_the_rows_that_pages_reach(alarms: Alarms, seed: int) -> None:
     rng, arrived = random.Random(seed), Counter[str]()
     for step in range(40):
         for _ in range(rng.randrange(3)):
             box = rng.choice((OURS, THEIRS))
             arrived[box.id] += 1
             camera, rule_id = rng.choice(("cam-1", "cam-2", "cam-3")), rng.choice(("night", "gate"))
-            ingest.write(alarms.of(box, camera=camera, rule_id=rule_id), now_ms=NOW_MS + step)
-        with connections.writing() as connection:
+            alarms.take(alarms.of(box, camera=camera, rule_id=rule_id), now_ms=NOW_MS + step)
+        with alarms.writing() as connection:
             _do_something(connection, rng, arrived)
             bar = read_alarm_bar(connection, EVERYWHERE, NOW_MS + step)
             found = pages(connection, size=3, now_ms=NOW_MS + step)
@@ -391,25 +359,18 @@ def unhide_it(connection: Connection, by: LogAuthor, row: EventRow, _: str) -> N
 
 @pytest.mark.parametrize("count", [1_000, pytest.param(5_000, marks=pytest.mark.long)])
 def test_all_open_alarms_are_reached_and_acknowledged_while_50_a_second_arrive(
-    ingest: IngestHarness, connections: DatabaseConnections, count: int
+    alarms: Alarms, count: int
 ) -> None:
     boxes = [FakeGateway(f"dt-{number:03d}") for number in range(count // 50)]
-    numbers = Counter[str]()
 
-    def some(count: int) -> list[Message]:
-        made = []
-        for number in range(count):
-            box = boxes[number % len(boxes)]
-            numbers[box.id] += 1
-            sequence = numbers[box.id]
-            data = {"phase": "start", "event_id": f"a{sequence}", "rule_id": f"r-{sequence % 2}"}
-            made.append(event(box, sequence, data, camera=f"cam-{sequence % 10}"))
-        return made
+    # from each box in turn, and from its ten cameras in turn
+    turns = (divmod(number, len(boxes)) for number in itertools.count())
+    arriving = (alarms.of(boxes[n], f"cam-{turn % 10}", rule_id=f"r-{turn % 2}") for turn, n in turns)
 
     for second in range(10):
-        ingest.write(*some(count // 10), now_ms=NOW_MS + second * 1_000)
+        alarms.take(*islice(arriving, count // 10), now_ms=NOW_MS + second * 1_000)
     now_ms = NOW_MS + 10_000
-    with connections.reading() as connection:
+    with alarms.reading() as connection:
         began = time.perf_counter()
         page = read_queue(connection, EVERYWHERE, now_ms)
         bar = read_alarm_bar(connection, EVERYWHERE, now_ms)
@@ -421,11 +382,11 @@ def test_all_open_alarms_are_reached_and_acknowledged_while_50_a_second_arrive(
     assert sum(item.count for item in found) == count, "none is unreachable"
     acknowledged = 0
     for second in range(11, 16):
-        ingest.write(*some(50), now_ms=NOW_MS + second * 1_000)
-        with connections.writing() as connection:
+        alarms.take(*islice(arriving, 50), now_ms=NOW_MS + second * 1_000)
+        with alarms.writing() as connection:
             subjects = unhandled_subjects(connection, EVERYWHERE, now_ms, QueueFilter(), page.seen)
             acknowledged += acknowledge_all(connection, LAN, subjects)
-    with connections.reading() as connection:
+    with alarms.reading() as connection:
         bar = read_alarm_bar(connection, EVERYWHERE, now_ms)
         left = pages(connection, now_ms=now_ms)
     assert acknowledged == count, "what the officer saw, once each"

@@ -11,19 +11,13 @@ from sqlalchemy.event import listen
 
 from edge_central.console import shift_report
 from edge_central.console.events import rows_of
-from edge_central.console.incident_log import (
-    IncidentOutcome,
-    LogAuthor,
-    acknowledge_all,
-    close_all,
-    hide,
-)
+from edge_central.console.incident_log import IncidentOutcome, LogAuthor, acknowledge_all, close_all, hide
 from edge_central.console.shift_report import AlarmSource, ShiftReport, read_shift_report
 from edge_central.settings import Database
 from edge_central.store import tables
 from edge_central.store.database import read_transaction
 from edge_central.store.scope import EVERYWHERE, Scope
-from tests.edge_central.ingest_harness import NOW_MS, IngestHarness
+from tests.edge_central.ingest_harness import NOW_MS, IngestHarness, alert_row
 from tests.edge_central.parts import FakeGateway
 from tests.edge_central.web.hostile import Message, event
 
@@ -56,22 +50,17 @@ def test_times_to_acknowledge_are_ranked(ingest: IngestHarness) -> None:
         by = LogAuthor("lan", NOW_MS + 600_000)
         close_all(connection, by, {"event dt-001 a1": OURS.ward}, IncidentOutcome.FALSE, "a cat")
     found = report(ingest.database)
-    assert found.acknowledged is not None
-    assert (found.acknowledged.count, found.acknowledged.median_s, found.acknowledged.p90_s) == (
-        10,
-        50.0,
-        90.0,
-    )
-    assert found.closed is not None
-    assert (found.closed.count, found.closed.median_s) == (1, 600.0)
+    times, closed = found.acknowledged, found.closed
+    assert times is not None
+    assert (times.count, times.median_s, times.p90_s) == (10, 50.0, 90.0)
+    assert closed is not None
+    assert (closed.count, closed.median_s) == (1, 600.0)
     assert (found.rang, found.complete) == (12, True)
     assert found.outcomes == {"false": 1, "open": 11}
     assert found.by_officer == (("lan", 5), ("minh", 5))
-    ((source, count, acknowledged, outcomes),) = (
-        (each.source, each.count, each.acknowledged, each.outcomes) for each in found.sources
-    )
-    assert source == AlarmSource(OURS.ward, OURS.id, "cam-1", "zone-intrusion", "yard", False)
-    assert (count, acknowledged, outcomes["false"]) == (12, 10, 1)
+    (each,) = found.sources
+    assert each.source == AlarmSource(OURS.ward, OURS.id, "cam-1", "zone-intrusion", "yard", False)
+    assert (each.count, each.acknowledged, each.outcomes["false"]) == (12, 10, 1)
 
 
 def test_only_what_rang_in_that_time_and_these_wards_counts(ingest: IngestHarness) -> None:
@@ -91,17 +80,18 @@ def test_hidden_and_quiet_alarms_are_named_as_such(ingest: IngestHarness) -> Non
     ingest.write(alarm(THEIRS, 1))
     with writing(ingest) as connection:
         hide(connection, LogAuthor("minh", NOW_MS), rows_of(connection, EVERYWHERE, [1])[0], "")
-        connection.execute(insert(tables.alert), _alert("alarm-flood", THEIRS))
+        quiet = alert_row(NOW_MS, rule="alarm-flood", gateway=THEIRS.id, ward=THEIRS.ward, severity=17)
+        connection.execute(insert(tables.alert), quiet)
     found = report(ingest.database)
     assert (found.rang, found.hidden, found.quiet) == (3, 1, 1), "the alert rang for the quiet one"
 
 
 def test_alerts_that_rang_count_and_folded_ones_do_not(ingest: IngestHarness) -> None:
     ingest.store.load()
+    rang = alert_row(NOW_MS, since_ms=NOW_MS - 100, rule="tamper", severity=17)
+    ingest.insert(tables.alert, rang, rang | {"rule": "disk", "severity": 13})
+    ingest.insert(tables.alert, rang | {"rule": "camera-down", "folded": True})
     with writing(ingest) as connection:
-        connection.execute(insert(tables.alert), _alert("tamper", OURS))
-        connection.execute(insert(tables.alert), _alert("disk", OURS) | {"severity": 13})
-        connection.execute(insert(tables.alert), _alert("camera-down", OURS) | {"folded": True})
         acknowledge_all(connection, LogAuthor("lan", NOW_MS + 7_000), {"alert 1": OURS.ward})
     found = report(ingest.database)
     (source,) = found.sources
@@ -125,9 +115,7 @@ def test_a_report_of_too_many_says_so(ingest: IngestHarness, monkeypatch: pytest
 
 
 def test_odd_rules_are_left_out(ingest: IngestHarness) -> None:
-    ingest.write(
-        alarm(OURS, 1, rule_id="<script>"), alarm(OURS, 2, rule_id=["x"]), alarm(OURS, 3, rule_id=None)
-    )
+    ingest.write(*(alarm(OURS, n, rule_id=odd) for n, odd in enumerate(("<script>", ["x"], None), 1)))
     assert {each.source.rule for each in report(ingest.database).sources} == {""}
 
 
@@ -139,14 +127,6 @@ def test_the_report_finds_its_alarms_in_the_index_of_kinds(ingest: IngestHarness
         listen(connection, "before_cursor_execute", lambda *values: asked.append(values[2:4]))
         read_shift_report(connection, Scope(frozenset({OURS.ward})), FROM_MS, TO_MS)
         query, values = next(each for each in asked if "event.payload" in each[0])
-        plan = " ".join(
-            row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", values)
-        )
+        rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", values)
+        plan = " ".join(row.detail for row in rows)
     assert "event USING INDEX event_by_kind (kind=? AND severity=? AND received_ms>?" in plan
-
-
-def _alert(rule: str, box: FakeGateway) -> dict[str, object]:
-    return {
-        "ward": box.ward, "gateway": box.id, "camera": "", "rule": rule, "severity": 17, "text": "",
-        "since_ms": NOW_MS - 100, "opened_ms": NOW_MS, "folded": False,
-    }  # fmt: skip

@@ -178,8 +178,7 @@ def test_a_disabled_program_is_out(house: House, vms: OnvifClient, box: FakeGate
 
 
 def test_people_and_cookies_do_not_log_in(house: House) -> None:
-    house.person("lan", Role.ADMIN)
-    browser = house.browser("lan")
+    browser = house.login("lan", Role.ADMIN)
     answer = browser.client.post(SERVICE, content=subscribing(), headers={"Content-Type": SOAP})
     assert answer.status_code == 401
     challenges = answer.headers.get_list("www-authenticate")

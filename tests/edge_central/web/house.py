@@ -25,7 +25,7 @@ from edge_central.settings import CentralSettings, ListenAddress
 from edge_central.store.batch import Store
 from edge_central.store.database import DatabaseConnections
 from edge_central.store.media_folder import MediaFolder
-from edge_central.store.presence_reports import PresenceReport, write_report
+from edge_central.store.presence_reports import PresenceReport
 from edge_central.web.auth import accounts
 from edge_central.web.auth.accounts import Account, Role, hash_password, new_token
 from edge_central.web.service import ConsoleServer
@@ -68,13 +68,10 @@ class House:
         self.store.load()  # makes the database: two processes that do this at once disturb each other
         topics = CentralTopics("tb/v1", "central")
         console = self.settings.console
-        self.intake = BatchWriter(
-            topics,
-            WARDS,
-            MediaFolder(self.settings.media_dir),
-            self.settings.history,
-            boxes=BoxesFile(None if console is None else console.boxes_file),
-        )
+        boxes = BoxesFile(None if console is None else console.boxes_file)
+        media = MediaFolder(self.settings.media_dir)
+        writer = BatchWriter(topics, WARDS, media, self.settings.history, boxes=boxes)
+        self.harness = IngestHarness(self.settings.database, self.store, writer)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._clients: list[httpx.Client] = []
@@ -94,8 +91,7 @@ class House:
 
     def take(self, *messages: tuple[str, bytes] | MessageReceived) -> BatchResult:
         """Store messages like the ingest, in one commit."""
-        ingest = IngestHarness(self.settings.database, self.store, self.intake)
-        return ingest.write(*messages, now_ms=self.now_ms())
+        return self.harness.write(*messages, now_ms=self.now_ms())
 
     def picture(self, box: FakeGateway, media_id: str, payload: bytes = JPEG) -> None:
         """Store a picture of the event ``e1`` of its first camera."""
@@ -106,15 +102,17 @@ class House:
     def tell(self, *reports: PresenceReport) -> None:
         """Store the presence of gateways and wards."""
         self.store.load()
-        with self.store.batch() as batch:
-            for report in reports:
-                write_report(batch.connection, report)
+        self.harness.tell(*reports)
 
     def person(self, name: str, role: Role, *wards: str, password: str = PASSWORD) -> str:
         digest = hash_password(password, CHEAP_LOG_N)
         with self.connections.writing() as connection:
             accounts.add_account(connection, Account(name, role, wards, self.now_ms()), password=digest)
         return name
+
+    def login(self, name: str, role: Role, *wards: str, lang: str = "") -> Browser:
+        """The browser of a new user, who has logged in."""
+        return self.browser(self.person(name, role, *wards), lang=lang)
 
     def token(self, name: str, *wards: str, role: Role = Role.API) -> str:
         """Return a token of a program."""
@@ -157,11 +155,13 @@ class House:
         self._clients.append(client)
         return client
 
-    def browser(self, name: str, password: str = PASSWORD) -> Browser:
-        """A browser that logged in with the form."""
+    def browser(self, name: str, password: str = PASSWORD, *, lang: str = "") -> Browser:
+        """A browser that logged in with the form, and then chose a language."""
         browser = Browser(self.anybody())
         answer = browser.log_in(name, password)
         assert answer.status_code == 303, answer.text
+        if lang:
+            browser.get(f"/language/{lang}")
         return browser
 
     def program(self, token: str) -> httpx.Client:

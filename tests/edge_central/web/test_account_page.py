@@ -145,8 +145,7 @@ def test_a_change_of_the_second_factor_needs_password_and_code(
 
 
 def test_a_role_can_require_a_second_factor(house: House, clock: FakeClock) -> None:
-    house.person("tuong", Role.VIEWER, "de-tham")
-    browser = house.browser("tuong")
+    browser = house.login("tuong", Role.VIEWER, "de-tham")
     answers = {path: browser.get(path) for path in ("/", "/users", "/api/inventory", "/account")}
     assert [each.status_code for each in answers.values()] == [303, 403, 403, 200]
     with browser.client.stream("GET", "/live") as live:

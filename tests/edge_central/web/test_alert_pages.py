@@ -52,8 +52,7 @@ def ringing(house: House) -> int:
 
 @pytest.fixture
 def lan(house: House) -> Browser:
-    house.person("lan", Role.OFFICER, "de-tham")
-    return house.browser("lan")
+    return house.login("lan", Role.OFFICER, "de-tham")
 
 
 def test_chosen_rows_are_acknowledged_and_closed_together(house: House, lan: Browser) -> None:
@@ -187,8 +186,7 @@ def test_a_form_without_a_row_of_ours_changes_nothing(
 
 def test_rows_of_another_ward_are_neither_seen_nor_changed(house: House, lan: Browser) -> None:
     house.take(*alarms(1), *alarms(1, THEIRS))
-    house.person("minh", Role.ADMIN)
-    minh = house.browser("minh")
+    minh = house.login("minh", Role.ADMIN)
     (theirs,) = set(names(minh.get("/alerts").text)) - set(names(lan.get("/alerts").text))
     for path, fields in (
         ("/alerts/bulk", {theirs: "on", "do": "acknowledge"}),
@@ -214,9 +212,8 @@ def test_a_silence_is_shown_with_author_and_reason_and_ended_by_a_colleague(
     house: House, lan: Browser, lang: str, until: str
 ) -> None:
     house.take(*alarms(2))
-    house.person("hoa", Role.OFFICER, "de-tham")
-    house.person("mai", Role.VIEWER, "de-tham")
-    hoa, mai = house.browser("hoa"), house.browser("mai")
+    hoa = house.login("hoa", Role.OFFICER, "de-tham")
+    mai = house.login("mai", Role.VIEWER, "de-tham")
     (row,) = names(lan.get("/alerts").text)
     for fields in ({"minutes": "60", "why": " "}, {"minutes": "61", "why": "x"}):
         assert lan.post("/alerts/silence", {"subject": row, **fields}).status_code == 400
@@ -265,8 +262,8 @@ def test_who_takes_over_the_shift_owns_every_acknowledged_alarm(house: House, la
     first, _ = names(lan.get("/alerts").text)
     lan.post("/alerts/acknowledge", {"subject": first})
     lan.post("/handover/leave", {"note": ""}, page="/handover")
-    house.person("hoa", Role.OFFICER, "de-tham")
-    assert house.browser("hoa").post("/handover/1/take", page="/handover").status_code == 303
+    hoa = house.login("hoa", Role.OFFICER, "de-tham")
+    assert hoa.post("/handover/1/take", page="/handover").status_code == 303
     with house.connections.reading() as connection:
         found = handlings(connection, EVERYWHERE, [f"event dt-001 a{n}" for n in range(1, 5)])
     assert [each.owner for each in found.values()] == ["hoa", "hoa"]

@@ -187,10 +187,8 @@ def test_a_picture_is_sent_after_its_access_is_logged(house: House) -> None:
     assert client.get("/api/media/dt-001/clip").content == MP4
     assert stranger.get("/api/media/dt-001/m1").status_code == 404
     assert stranger.get("/api/media/dt-001/m1").json() == stranger.get("/api/media/dt-001/none").json()
-    house.person("lan", Role.VIEWER, WARD)
-    assert house.browser("lan").get("/media/dt-001/m1").content == JPEG
-    house.person("minh", Role.ADMIN)
-    page = house.browser("minh").get("/access").text
+    assert house.login("lan", Role.VIEWER, WARD).get("/media/dt-001/m1").content == JPEG
+    page = house.login("minh", Role.ADMIN).get("/access").text
     assert (page.count(" m1<"), page.count(" clip<")) == (2, 1), "pieces of a clip are one look"
     with house.connections.reading() as connection:
         columns = tables.access.c

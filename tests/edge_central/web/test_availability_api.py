@@ -140,8 +140,7 @@ def rows_of(sheet: Any) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def administrator(house: House) -> Browser:
-    house.person("minh", Role.ADMIN)
-    return house.browser("minh")
+    return house.login("minh", Role.ADMIN)
 
 
 @pytest.fixture
@@ -202,8 +201,7 @@ def test_a_name_never_becomes_a_formula_or_a_link(minh: Browser) -> None:
 
 
 def test_a_workbook_is_of_the_wards_of_the_account(house: House) -> None:
-    house.person("lan", Role.VIEWER, WARD)
-    browser = house.browser("lan")
+    browser = house.login("lan", Role.VIEWER, WARD)
     book = workbook(browser, "/availability/report.xlsx?month=2026-10")
     assert "bx-001" not in str([cell.value for sheet in book for row in sheet.iter_rows() for cell in row])
     assert browser.get("/availability/report.xlsx?month=2026-10&ward=bo-xuyen").status_code == 404

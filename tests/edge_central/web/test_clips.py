@@ -37,8 +37,7 @@ def with_event(house: House, content_type: str = "video/mp4") -> None:
 
 
 def page_of(house: House, lang: str = "en") -> str:
-    browser = house.browser("lan")
-    browser.get(f"/language/{lang}")
+    browser = house.browser("lan", lang=lang)
     return browser.get("/events/1").text
 
 
@@ -129,8 +128,7 @@ def test_a_listener_hears_of_each_part(house: House) -> None:
 def test_another_ward_sees_nothing_of_a_clip_on_its_way(house: House) -> None:
     with_event(house)
     house.take(*CLIP.parts([1]))
-    house.person("tuong", Role.VIEWER, "bo-xuyen")
-    assert house.browser("tuong").get("/events/1").status_code == 404
+    assert house.login("tuong", Role.VIEWER, "bo-xuyen").get("/events/1").status_code == 404
 
 
 def test_bytes_of_no_use_are_a_download_of_no_type(house: House) -> None:

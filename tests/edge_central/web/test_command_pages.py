@@ -69,8 +69,7 @@ def shown_document(browser: Browser, **changes: str) -> str:
 def test_the_end_of_a_mute_and_of_its_command_have_different_words(
     city: House, lang: str, type_: str, expected: str
 ) -> None:
-    lan = city.browser("lan")
-    lan.get(f"/language/{lang}")
+    lan = city.browser("lan", lang=lang)
     page = lan.get(PAGE, params=MUTE | {"type": type_}).text
     assert expected in page
     valid = (
@@ -98,8 +97,7 @@ def test_others_see_who_asked_for_live_pictures(city: House) -> None:
     """The newest picture of the camera is on the page of its site for everybody."""
     city.browser("lan").post(UNSIGNED, {"type": "live-pictures", "camera": "cam-1"})
     city.picture(HERE, "m-1")
-    minh = city.browser("minh")
-    minh.get("/language/en")
+    minh = city.browser("minh", lang="en")
     page = minh.get("/sites/dt-001").text
     assert "Live pictures, asked for by lan" in page
     assert '<img src="/media/dt-001/m-1"' in page
@@ -149,8 +147,7 @@ def test_a_rule_is_called_by_its_name_beside_its_id(city: House) -> None:
 def test_a_mute_in_force_is_shown_where_its_rule_is(
     city: House, lang: str, muted: str, was_muted: str
 ) -> None:
-    lan = city.browser("lan")
-    lan.get(f"/language/{lang}")
+    lan = city.browser("lan", lang=lang)
     data = {"phase": "start", "event_id": "e1", "rule_id": "night", "masked": True}
     city.take(hostile.event(HERE, 1, data, severity=9))
     pages = (PAGE, "/sites/dt-001/cameras/cam-1/rules", "/events/1")

@@ -63,8 +63,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 def test_the_page_of_a_camera_shows_minutes_of_each_level(
     house: House, lang: str, free: str, busy: str, slow: str, standing: str, speed: str
 ) -> None:
-    lan = house.browser("lan")
-    lan.get(f"/language/{lang}")
+    lan = house.browser("lan", lang=lang)
     page = lan.get(f"{CAMERA}&from={DAY}&to={DAY}&step=hour").text
     rows = rows_of(page)
     assert rows["24/11/2026 07:00"][2] == free, "nothing passed, and there was a picture"
@@ -76,8 +75,7 @@ def test_the_page_of_a_camera_shows_minutes_of_each_level(
 
 
 def test_by_quarter_there_is_one_level_and_without_enough_days_none(house: House) -> None:
-    lan = house.browser("lan")
-    lan.get("/language/en")
+    lan = house.browser("lan", lang="en")
     page = lan.get(f"{CAMERA}&from={DAY}&to={DAY}&step=15min").text
     assert rows_of(page)["24/11/2026 10:15"][2] == "slow speed 25%"
     early = lan.get(f"{CAMERA}&from=2026-11-10&to={DAY_BEFORE}&step=day").text

@@ -24,8 +24,7 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+07:00)")
 
 
 def test_every_operation_has_a_form_in_both_languages(house: House) -> None:
-    house.person("tuong", Role.VIEWER, WARD)
-    browser = house.browser("tuong")
+    browser = house.login("tuong", Role.VIEWER, WARD)
     for lang, words in (("vi", "API cho phần mềm khác"), ("en", "API for programs")):
         browser.get(f"/language/{lang}")
         page = browser.get("/developers")
@@ -41,8 +40,7 @@ def test_every_operation_has_a_form_in_both_languages(house: House) -> None:
 
 def test_a_form_sends_what_the_page_says_it_sends(house: House) -> None:
     """As ``try.js`` does: the session of the browser, and the token of the page in a header."""
-    house.person("lan", Role.OFFICER, WARD)
-    browser = house.browser("lan")
+    browser = house.login("lan", Role.OFFICER, WARD)
     page = browser.get("/developers").text
     assert browser.get("/api/events?limit=1").status_code == 200
     found = re.search(r'data-csrf="([^"]+)"', page)

@@ -36,9 +36,7 @@ POLYGON = '<polygon points="320.0,180.0 1280.0,180.0 1280.0,810.0 320.0,810.0"/>
 
 def opened(house: House, *, lang: str = "vi", role: Role = Role.OFFICER) -> Browser:
     house.person("lan", role, "de-tham")
-    browser = house.browser("lan")
-    browser.get(f"/language/{lang}")
-    return browser
+    return house.browser("lan", lang=lang)
 
 
 def occurred(house: House, *, rules: bool = True, severity: int = 13, **changes: Any) -> None:

@@ -22,7 +22,7 @@ from edge_update.manifest import place_of
 from tests.edge_central.parts import WARD, FakeGateway
 from tests.edge_central.prepared import configured
 from tests.edge_central.rehearsals.parts import CAMERA, document, store_rules
-from tests.edge_central.web.house import Browser, House
+from tests.edge_central.web.house import House
 from tests.edge_central.web.test_contract import valid
 from tests.edge_central.web.test_traffic_pages import text_of
 
@@ -73,9 +73,7 @@ def rows_of(html: str) -> list[str]:
 def test_page_csv_and_api_show_the_same_on_both_databases(database: Database, tmp_path: Path) -> None:
     with filled(tmp_path, configured(database)) as house:
         house.start()
-        house.person("lan", Role.OFFICER, WARD)
-        browser = house.browser("lan")
-        browser.get("/language/en")
+        browser = house.login("lan", Role.OFFICER, WARD, lang="en")
         page = browser.get("/fleet").text
         offline, never, ours = rows_of(page)
         assert offline.startswith("dt-009 dt-009 de-tham Offline")
@@ -117,8 +115,7 @@ FILTERED = {
 
 
 def test_filters_select_rows(house: House) -> None:
-    house.person("minh", Role.ADMIN)
-    browser = house.browser("minh")
+    browser = house.login("minh", Role.ADMIN)
     for query, expected in FILTERED.items():
         lines = browser.get(f"/fleet/gateways.csv?{query}").text.splitlines()[1:]
         assert sorted(line.split(",")[0] for line in lines) == expected, query
@@ -139,8 +136,7 @@ def test_a_rule_changed_by_a_command_is_a_difference_on_both_databases(
         house.start()
         for name, role in (("lan", Role.OFFICER), ("tuong", Role.VIEWER)):
             house.person(name, role, WARD)
-            browser = house.browser(name)
-            browser.get("/language/en")
+            browser = house.browser(name, lang="en")
             page = browser.get("/fleet?differs=rule-changed").text
             (row,) = rows_of(page)
             assert "A rule was changed by a command: cam-1/night" in row
@@ -160,8 +156,7 @@ def test_masks_changed_by_a_command_are_a_difference_too(tmp_path: Path) -> None
         with house.connections.writing() as connection:
             store_rules(connection, payload=document(CAMERA | masks))
         house.start()
-        house.person("lan", Role.OFFICER, WARD)
-        browser = house.browser("lan")
+        browser = house.login("lan", Role.OFFICER, WARD)
         for lang, says in (("en", "Masks were changed by a command"), ("vi", "Có phần hình bị che đã đổi")):
             browser.get(f"/language/{lang}")
             page = browser.get("/fleet?differs=masks-changed").text
@@ -189,9 +184,8 @@ def test_a_stop_in_the_console_refuses_the_next_batch(
     assert central("begin", "0.2.0", "--gateways", "3", "--by", "an", "--json") == 0
     assert capsys.readouterr().out == '{"id":1}\n'
     assert central("batch", "0.2.0", "--run", "1", "--gateway", "dt-001") == 0
-    house.person("minh", Role.ADMIN)
-    house.person("lan", Role.OFFICER, WARD)
-    minh, lan = house.browser("minh"), house.browser("lan")
+    minh = house.login("minh", Role.ADMIN)
+    lan = house.login("lan", Role.OFFICER, WARD)
     minh.get("/language/en")
     fleet = minh.get("/fleet").text
     assert "Release 0.2.0 is being rolled out. Batches that have begun: 1" in fleet
@@ -225,9 +219,7 @@ def test_without_a_sheet_the_page_says_that_nothing_is_compared(tmp_path: Path) 
     with House(tmp_path) as house:
         house.start()
         house.take(OURS.heartbeat("s", version="0.1.0"))
-        house.person("minh", Role.ADMIN)
-        browser: Browser = house.browser("minh")
-        browser.get("/language/en")
+        browser = house.login("minh", Role.ADMIN, lang="en")
         page = browser.get("/fleet").text
         assert "There is no sheet (sites_file) to compare with." in page
         assert "Not in the sheet" not in rows_of(page)[0]
@@ -244,9 +236,7 @@ def test_the_share_of_a_published_release_is_that_of_the_gateways(tmp_path: Path
     with House(tmp_path, release_manifests=files, sites_file=str(sheet)) as house:
         house.start()
         house.take(*(box.heartbeat("s", version="0.2.0" if box.id < "dt-010" else "0.1.0") for box in boxes))
-        house.person("minh", Role.ADMIN)
-        browser = house.browser("minh")
-        browser.get("/language/en")
+        browser = house.login("minh", Role.ADMIN, lang="en")
         page = text_of(browser.get("/fleet/rollouts").text)
     share = [box.id for box in boxes[1:] if place_of("0.2.0", box.id) < 50]
     running = sum(each < "dt-010" for each in share)
@@ -279,9 +269,7 @@ def test_site_page_csv_and_api_show_what_the_cameras_are(tmp_path: Path) -> None
     with filled(tmp_path) as house:
         house.take((topic, json.dumps(birth).encode()))
         house.start()
-        house.person("lan", Role.OFFICER, WARD)
-        browser = house.browser("lan")
-        browser.get("/language/vi")
+        browser = house.login("lan", Role.OFFICER, WARD, lang="vi")
         page = browser.get("/sites/dt-001").text
         assert "Acme&lt;script&gt; DS-2CD · phiên bản firmware V5.7.3 build 220112" in page
         assert "số sê-ri =AAWRJ00000001 · MAC c0:56:e3:00:00:01" in page

@@ -16,6 +16,7 @@ from edge_central.store import tables
 from edge_central.store.open_alarms import MANY_CAMERAS, MAX_GATEWAY_ROWS
 from edge_central.store.scope import EVERYWHERE
 from edge_central.web.auth.accounts import Role
+from tests.edge_central.ingest_harness import alert_row
 from tests.edge_central.parts import FakeGateway
 from tests.edge_central.web.hostile import Message, event
 from tests.edge_central.web.house import House
@@ -82,10 +83,7 @@ def test_alerts_of_one_gateway_leave_room_for_the_others(tmp_path: Path) -> None
     with House(tmp_path) as house:
         with house.connections.writing() as connection:
             for gateway, camera, severity, opened_ms in rows:
-                row = {
-                    "ward": "de-tham", "gateway": gateway, "camera": camera, "rule": "x", "text": "",
-                    "severity": severity, "since_ms": opened_ms, "opened_ms": opened_ms, "folded": False,
-                }  # fmt: skip
+                row = alert_row(opened_ms, gateway=gateway, camera=camera, severity=severity)
                 connection.execute(insert(tables.alert), row)
         found, counted = items(house), counts(house)
     assert (counted.others, counted.ringing, len(found)) == (401, 1, 402)

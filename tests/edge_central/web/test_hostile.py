@@ -160,8 +160,7 @@ def ingested() -> Iterator[tuple[Ingested, Browser]]:
         house.ingest(
             [HONEST.heartbeat("s"), HONEST.birth("s"), event(HONEST, 1, {"phase": "start", "event_id": "h"})]
         )
-        house.person("minh", Role.ADMIN)
-        yield house.start(), house.browser("minh")
+        yield house.start(), house.login("minh", Role.ADMIN)
 
 
 @example(pile=hostile.known_attacks(ODD), lang="vi")
@@ -192,8 +191,7 @@ def ringing_keys(page: str) -> list[str]:
 
 def test_an_administrator_hides_an_event_and_shows_it_again() -> None:
     with ingested() as (house, browser):
-        house.person("lan", Role.OFFICER, *WARDS)
-        lan = house.browser("lan")
+        lan = house.login("lan", Role.OFFICER, *WARDS)
         assert lan.post("/events/1/hide").status_code == 403
         assert browser.post("/events/1/hide", {"note": "giả"}).status_code == 303
         assert "/events/1" not in lan.get("/events").text + lan.get("/alerts").text + lan.get("/").text
@@ -223,8 +221,7 @@ def test_a_gateway_that_cannot_be_shown_is_marked_and_the_others_stay(house: Hou
     house.tell(GatewayReport(ODD.id, ODD.ward, PresenceState.ONLINE, "heartbeat", 0))
     with house.connections.writing() as connection:  # as a later version might do
         connection.execute(update(tables.presence).values(standing="of tomorrow"))
-    house.person("minh", Role.ADMIN)
-    browser = house.browser("minh")
+    browser = house.login("minh", Role.ADMIN)
     assert "không hiển thị được những gì thiết bị gửi" in browser.get(f"/sites/{ODD.id}").text
     for path in ("/", "/map", "/wards/de-tham", f"/sites/{HONEST.id}", "/search?q=dt"):
         assert browser.get(path).status_code == 200, path

@@ -88,8 +88,7 @@ def test_the_list_is_what_the_console_lists_in_the_wards_of_the_token(alarms: Ho
     first = found["incidents"][0]
     assert (first["severity"], first["kind"], first["camera"]) == ("alarm", "zone-intrusion", "cam-1")
     assert (first["text"], first["ringing"]) == ("person in yard for 1 s", True)
-    alarms.person("minh", Role.ADMIN)
-    assert alarms.browser("minh").get(first["page"]).status_code == 200
+    assert alarms.login("minh", Role.ADMIN).get(first["page"]).status_code == 200
 
 
 def test_alarms_of_one_camera_and_rule_are_one_entry_and_handled_together(centre: House) -> None:

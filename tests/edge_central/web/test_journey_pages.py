@@ -391,8 +391,7 @@ def test_the_author_administrators_and_officers_of_all_its_wards_see_a_journey(c
 
 def test_a_colleague_of_the_ward_goes_on_under_the_own_name(city: House) -> None:
     journey = Followed(city)
-    city.person("son", Role.OFFICER, "de-tham")
-    journey.browser = city.browser("son")
+    journey.browser = city.login("son", Role.OFFICER, "de-tham")
     assert journey.browser.get(f"/searches/{journey.search}").status_code == 404, "the search of lan"
     base = f"{journey.path}/searches/{journey.search}/pictures"
     assert f'action="{base}"' in journey.browser.get(journey.path).text

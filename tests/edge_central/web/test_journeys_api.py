@@ -103,8 +103,7 @@ def test_a_journey_of_other_wards_is_not_there(city: House) -> None:
 
 def test_viewers_never(city: House) -> None:
     journey, step = begun(city, city.program(city.token("app", WARD)))
-    city.person("hoa", Role.VIEWER, WARD)
-    viewer = city.browser("hoa").client
+    viewer = city.login("hoa", Role.VIEWER, WARD).client
     head = {"x-csrf-token": csrf_of(viewer.get("/").text)}
     for path in ("", f"/{journey}", f"/{journey}/candidates?step={step}"):
         assert viewer.get(f"/api/journeys{path}").status_code == 403

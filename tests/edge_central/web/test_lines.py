@@ -283,10 +283,7 @@ def test_sentences_with_words_dates_and_sentences_in_them(line: ProblemText, our
 @pytest.fixture
 def browser(house: House) -> Browser:
     """Of an officer of de-tham, in Vietnamese."""
-    house.person("lan", Role.OFFICER, "de-tham")
-    made = house.browser("lan")
-    made.get("/language/vi")
-    return made
+    return house.login("lan", Role.OFFICER, "de-tham", lang="vi")
 
 
 def test_a_reworded_line_is_shown_by_its_code(house: House, browser: Browser) -> None:

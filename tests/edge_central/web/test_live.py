@@ -39,8 +39,7 @@ def mark_of(browser: Browser) -> str:
 
 
 def test_a_listener_hears_of_his_ward_within_a_second(house: House) -> None:
-    house.person("lan", Role.VIEWER, "de-tham")
-    browser = house.browser("lan")
+    browser = house.login("lan", Role.VIEWER, "de-tham")
     with Ear(browser.client, mark_of(browser)) as ear:
         house.take(THEIRS.event(1), OURS.event(1))
         began = time.monotonic()
@@ -110,8 +109,7 @@ def test_who_hid_an_event_is_for_administrators(house: House) -> None:
 
 
 def test_a_returning_listener_misses_nothing_or_must_load_again(house: House) -> None:
-    house.person("minh", Role.ADMIN)
-    browser = house.browser("minh")
+    browser = house.login("minh", Role.ADMIN)
     with Ear(browser.client, mark_of(browser)) as ear:
         house.take(OURS.event(1))
         ear.wait_for("event")
@@ -127,8 +125,7 @@ def test_a_returning_listener_misses_nothing_or_must_load_again(house: House) ->
 
 def test_a_stream_ends_with_its_session(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(follower, "CHECK_EVERY_S", 0.0)
-    house.person("lan", Role.VIEWER, "de-tham")
-    browser, other = house.browser("lan"), house.browser("lan")
+    browser, other = house.login("lan", Role.VIEWER, "de-tham"), house.browser("lan")
     token = house.token("app", "de-tham")
     with Ear(browser.client) as ear, Ear(other.client) as stays, Ear(house.program(token)) as program:
         browser.post("/logout")
@@ -140,8 +137,7 @@ def test_a_stream_ends_with_its_session(house: House, monkeypatch: pytest.Monkey
 
 
 def test_streams_end_when_the_server_does(house: House) -> None:
-    house.person("lan", Role.VIEWER, "de-tham")
-    with Ear(house.browser("lan").client) as ear:
+    with Ear(house.login("lan", Role.VIEWER, "de-tham").client) as ear:
         house.stop()
         assert ear.ended.wait(30)
 

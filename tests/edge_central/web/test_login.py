@@ -48,8 +48,7 @@ def test_a_wrong_name_and_a_wrong_password_are_the_same(house: House) -> None:
 
 
 def test_guessing_is_blocked_and_users_who_logged_in_before_are_not(house: House) -> None:
-    house.person("lan", Role.ADMIN)
-    known = house.browser("lan")
+    known = house.login("lan", Role.ADMIN)
     known.post("/logout")
     thief = Browser(house.anybody())
     for _ in range(OF_ADDRESS_AND_NAME):
@@ -64,9 +63,8 @@ def test_guessing_is_blocked_and_users_who_logged_in_before_are_not(house: House
 
 
 def test_a_form_counts_only_with_the_token_of_its_session(house: House) -> None:
-    house.person("lan", Role.ADMIN)
-    house.person("minh", Role.ADMIN)
-    one, other = house.browser("lan"), house.browser("minh")
+    one = house.login("lan", Role.ADMIN)
+    other = house.login("minh", Role.ADMIN)
     stolen = csrf_of(other.get("/").text)
     for fields in ({}, {"csrf": "x"}, {"csrf": stolen}):
         assert one.client.post("/logout", data=fields).status_code == 403
@@ -77,8 +75,7 @@ def test_a_form_counts_only_with_the_token_of_its_session(house: House) -> None:
 
 
 def test_a_new_password_ends_all_other_sessions(house: House) -> None:
-    house.person("lan", Role.VIEWER, "de-tham")
-    here, elsewhere = house.browser("lan"), house.browser("lan")
+    here, elsewhere = house.login("lan", Role.VIEWER, "de-tham"), house.browser("lan")
     new = {"old": PASSWORD, "new": "một mật khẩu khác", "again": "một mật khẩu khác"}
     assert here.post("/password", new | {"old": "wrong"}, page="/account").status_code == 403
     assert here.post("/password", new | {"again": "x"}, page="/account").status_code == 400

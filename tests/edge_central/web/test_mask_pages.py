@@ -72,8 +72,7 @@ def sentence(key: str, lang: str, **values: object) -> str:
 
 @pytest.mark.parametrize("lang", LANGS)
 def test_the_masks_are_drawn_and_fill_the_form_beside_the_rules(city: House, lang: str) -> None:
-    lan = city.browser("lan")
-    lan.get(f"/language/{lang}")
+    lan = city.browser("lan", lang=lang)
     assert f'href="{MASKS}"' in lan.get(RULES).text
     page = lan.get(MASKS).text
     assert '<polygon class="mask" points="0.0,0.0 480.0,0.0 480.0,90.0"/>' in page
@@ -86,8 +85,7 @@ def test_the_masks_are_drawn_and_fill_the_form_beside_the_rules(city: House, lan
 
 @pytest.mark.parametrize("lang", LANGS)
 def test_changed_masks_become_a_command_to_be_signed_with_both_drawn(city: House, lang: str) -> None:
-    lan = city.browser("lan")
-    lan.get(f"/language/{lang}")
+    lan = city.browser("lan", lang=lang)
     page = ask(lan, f"{CLOCK_TEXT}; 0.2 0.2, 0.4 0.2, 0.4 0.4").text
     assert to_be_signed(page) == {
         "type": "set-rule",
@@ -113,8 +111,7 @@ def test_changed_masks_become_a_command_to_be_signed_with_both_drawn(city: House
 
 @pytest.mark.parametrize("lang", LANGS)
 def test_rules_that_will_see_nothing_are_named_before_anybody_signs(city: House, lang: str) -> None:
-    lan = city.browser("lan")
-    lan.get(f"/language/{lang}")
+    lan = city.browser("lan", lang=lang)
     page = words(ask(lan, EVERYTHING).text)
     for rule in ("night", "gate", "crowd"):
         assert sentence("masks-effect-hidden", lang, rule=rule) in page
@@ -131,16 +128,14 @@ def test_past_reports_that_would_not_be_made_are_counted_with_their_outcomes(cit
     city.take(*[event(number, "night", box=box) for number, box in enumerate(boxes, 1)])
     city.take(event(5, "night", box=boxes[0], masked=True), event(6, "night", box=(0.2, 10**30)))
     close(city, {"e1": "real", "e2": "false"})
-    lan = city.browser("lan")
-    lan.get(f"/language/{lang}")
+    lan = city.browser("lan", lang=lang)
     page = words(ask(lan, "0 0.5, 0.5 0.5, 0.5 0.8, 0 0.8").text)
     assert sentence("masks-effect-reports", lang, count=3, real=1, false=1) in page
 
 
 @pytest.mark.parametrize("lang", LANGS)
 def test_a_removed_area_is_said_and_what_it_reveals(city: House, lang: str) -> None:
-    lan = city.browser("lan")
-    lan.get(f"/language/{lang}")
+    lan = city.browser("lan", lang=lang)
     page = ask(lan, "", "").text
     assert to_be_signed(page)["masks"] == {"masks": [], "privacy_masks": []}
     for key in ("masks-effect-reveals", "masks-effect-clips"):
@@ -157,8 +152,7 @@ def test_a_removed_area_is_said_and_what_it_reveals(city: House, lang: str) -> N
 def test_mistakes_are_said_with_the_number_of_the_area_and_nothing_is_prepared(
     city: House, lang: str
 ) -> None:
-    lan = city.browser("lan")
-    lan.get(f"/language/{lang}")
+    lan = city.browser("lan", lang=lang)
     answer = ask(lan, f"{CLOCK_TEXT}; 0.1 0.1, 0.9 0.9, 0.9 0.1, 0.1 0.9; 0.1 0.1, 2 0", reason=" ")
     assert answer.status_code == 400
     page, name = words(answer.text), sentence("masks-ignored", lang)
@@ -192,8 +186,7 @@ def test_no_masks_are_changed_by_rules_that_are_not_current(city: House) -> None
 
 @pytest.mark.parametrize("lang", LANGS)
 def test_changed_masks_say_so_and_by_whom_and_can_be_taken_back(city: House, lang: str) -> None:
-    lan = city.browser("lan")
-    lan.get(f"/language/{lang}")
+    lan = city.browser("lan", lang=lang)
     assert 'name="reset_masks"' not in lan.get(RULES).text
     report(city, masks=[], configured_masks={"masks": [CLOCK], "privacy_masks": [WINDOW]})
     counts = sentence("masks-counts", lang, ignored=1, private=1)

@@ -58,9 +58,7 @@ def test_headers_tell_the_browser_to_trust_nothing_else(house: House) -> None:
 
 def shown(house: House, path: str, *, lang: str = "vi") -> str:
     """A page as an officer of de-tham sees it."""
-    house.person("lan", Role.OFFICER, "de-tham")
-    browser = house.browser("lan")
-    browser.get(f"/language/{lang}")
+    browser = house.login("lan", Role.OFFICER, "de-tham", lang=lang)
     return browser.get(path).text
 
 
@@ -174,22 +172,20 @@ NUL_PATHS = [
 
 @pytest.mark.parametrize("path", NUL_PATHS)
 def test_an_address_with_a_nul_is_refused_before_a_database_sees_it(house: House, path: str) -> None:
-    house.person("minh", Role.ADMIN)
-    answer = house.browser("minh").get(path)
+    answer = house.login("minh", Role.ADMIN).get(path)
     assert answer.status_code == 400
     assert "default-src 'none'" in answer.headers["content-security-policy"]
 
 
 def test_a_form_with_a_nul_is_refused(house: House) -> None:
-    house.person("minh", Role.ADMIN)
-    assert house.browser("minh").post("/alerts/note", {"subject": "s", "note": "a\0b"}).status_code == 400
+    minh = house.login("minh", Role.ADMIN)
+    assert minh.post("/alerts/note", {"subject": "s", "note": "a\0b"}).status_code == 400
 
 
 @pytest.mark.parametrize("number", ["9223372036854775808", "9" * 40, "-1", "x"])
 @pytest.mark.parametrize("path", ["/events/{}/clip", "/handover/{}/take"])
 def test_a_number_that_no_database_counts_to_is_nowhere(house: House, path: str, number: str) -> None:
-    house.person("minh", Role.ADMIN)
-    assert house.browser("minh").post(path.format(number)).status_code == 404
+    assert house.login("minh", Role.ADMIN).post(path.format(number)).status_code == 404
 
 
 def test_no_redirect_leads_to_a_host_that_the_request_names(house: House) -> None:

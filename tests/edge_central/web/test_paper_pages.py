@@ -346,8 +346,7 @@ def test_a_copy_that_failed_is_shown_in_both_languages(city: House) -> None:
 def test_the_page_of_a_case_says_who_opened_what(city: House) -> None:
     city.person("hoa", Role.OFFICER, "de-tham", "bo-xuyen")
     case = added(city, city.browser("lan"))
-    hoa = city.browser("hoa")
-    hoa.get("/language/en")
+    hoa = city.browser("hoa", lang="en")
     hoa.get(case)
     section = words("<main" + hoa.get(case).text.partition('id="accesses"')[2])
     assert re.search(r"hoa viewed a case .*lan added to a case", section)

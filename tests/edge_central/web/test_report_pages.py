@@ -41,8 +41,7 @@ def house(tmp_path: Path, clock: FakeClock) -> Iterator[House]:
 
 @pytest.fixture
 def lan(house: House) -> Browser:
-    house.person("lan", Role.OFFICER, "de-tham")
-    return house.browser("lan")
+    return house.login("lan", Role.OFFICER, "de-tham")
 
 
 def alarm(box: FakeGateway, number: int) -> tuple[str, bytes]:
@@ -118,8 +117,7 @@ def test_a_rule_has_its_name_in_the_report(house: House, lan: Browser, clock: Fa
 def test_searches_and_rehearsals_of_a_month_are_reported_to_administrators(
     house: House, lan: Browser
 ) -> None:
-    house.person("minh", Role.ADMIN)
-    minh = house.browser("minh")
+    minh = house.login("minh", Role.ADMIN)
     with house.connections.writing() as connection:
         for kind, case in ((AccessKind.SEARCH, "7/2026"), (AccessKind.REHEARSAL, "8/2026")):
             record_access(connection, kind, "lan", "::1", house.now_ms(), case_number=case, gateways=3)
@@ -166,8 +164,12 @@ def test_who_hands_over_prints_the_shift_that_ended(house: House, lan: Browser, 
         assert "Từ 23/11/2026 20:30:20 đến 24/11/2026 08:30:20" in words
         assert "Báo động đã phát 1" in words, "of the ward of the shift"
     assert "In báo cáo ca này" in text_of(lan.get("/handover").text)
-    house.person("an", Role.OFFICER, "bo-xuyen")
-    for reader, number in ((house.browser("an"), "1"), (lan, "2"), (lan, "x"), (lan, "9" * 30)):
+    for reader, number in (
+        (house.login("an", Role.OFFICER, "bo-xuyen"), "1"),
+        (lan, "2"),
+        (lan, "x"),
+        (lan, "9" * 30),
+    ):
         assert reader.get(f"/reports/shift?handover={number}").status_code == 404
 
 
@@ -197,8 +199,7 @@ def test_a_month_begins_at_midnight_of_the_place(house: House, clock: FakeClock)
     clock.wall = moment("00:00:01", "2026-12-01")  # still November in UTC
     house.take(alarm(OURS, 1))
     clock.advance(1.0)
-    house.person("lan", Role.OFFICER, "de-tham")
-    lan = house.browser("lan")
+    lan = house.login("lan", Role.OFFICER, "de-tham")
     words = text_of(lan.get("/reports/month").text)
     assert "Báo cáo tháng 12/2026" in words
     assert "Báo động đã phát 1" in words
@@ -237,8 +238,7 @@ def test_handovers_of_a_past_month_and_shift_are_listed(house: House, lan: Brows
         for number in range(101):
             clock.wall = moment("09:00", "2026-12-02")
             hand_over(connection, LogAuthor("minh", house.now_ms() + number), EVERYWHERE, "", [])
-    house.person("hoa", Role.ADMIN)
-    hoa = house.browser("hoa")
+    hoa = house.login("hoa", Role.ADMIN)
     for path in ("month?month=2026-11", "shift?from=2026-11-24T07:30&to=2026-11-24T09:00"):
         words = text_of(hoa.get(f"/reports/{path}").text)
         assert "lan giao lúc" in words, words

@@ -105,8 +105,7 @@ def event(
 
 @pytest.mark.parametrize("lang", ["vi", "en"])
 def test_each_rule_is_said_in_words_and_drawn(city: House, lang: str) -> None:
-    browser = city.browser("lan")
-    browser.get(f"/language/{lang}")
+    browser = city.browser("lan", lang=lang)
     assert f'href="{RULES}"' in browser.get("/sites/dt-001").text
     page = browser.get(RULES).text
     says = words(page)
@@ -157,8 +156,7 @@ def close(house: House, outcomes: dict[str, str]) -> None:
 
 
 def test_a_camera_without_rules_and_a_centre_that_knows_none(city: House) -> None:
-    browser = city.browser("lan")
-    browser.get("/language/en")
+    browser = city.browser("lan", lang="en")
     assert "This camera has no rules." not in words(browser.get(RULES).text)
     with city.connections.writing() as connection:
         connection.execute(tables.camera_rules.update().values(document=document({})))
@@ -217,8 +215,7 @@ def test_each_field_changes_its_key_and_no_other(city: House) -> None:
 
 @pytest.mark.parametrize("lang", ["vi", "en"])
 def test_all_mistakes_are_said_at_once_and_nothing_is_stored(city: House, lang: str) -> None:
-    lan = city.browser("lan")
-    lan.get(f"/language/{lang}")
+    lan = city.browser("lan", lang=lang)
     wrong = filled(begin="25:00", seconds="-1", score="2", points="0.1 0.1, 0.9 0.9, 0.9 0.1, 0.1 0.9")
     wrong |= dict.fromkeys(
         ("label.person", "label.motorcycle", *(key for key in wrong if key.startswith("day."))), ""
@@ -248,8 +245,7 @@ def test_odd_points_are_refused(city: House, points: str) -> None:
 def test_without_a_search_key_the_form_says_so(city: House) -> None:
     with city.connections.writing() as connection:
         connection.execute(tables.meta.delete().where(tables.meta.c.key.like("search-key%")))
-    lan = city.browser("lan")
-    lan.get("/language/en")
+    lan = city.browser("lan", lang="en")
     assert "This centre has no search key" in words(lan.get(FORM).text)
     assert lan.post(FORM, filled(), page=FORM).status_code == 503
 
@@ -259,8 +255,7 @@ def test_without_a_search_key_the_form_says_so(city: House) -> None:
 
 @pytest.mark.parametrize("lang", ["vi", "en"])
 def test_the_result_says_how_often_at_which_hours_and_that_nothing_is_armed(city: House, lang: str) -> None:
-    lan = city.browser("lan")
-    lan.get(f"/language/{lang}")
+    lan = city.browser("lan", lang=lang)
     id_ = begin(lan, seconds="60")
     page = lan.get(f"/rehearsals/{id_}").text
     assert ALL["rehearsal-state-waiting"][0 if lang == "vi" else 1] in page
@@ -516,8 +511,7 @@ def test_another_officer_does_not_see_it_and_an_administrator_does(city: House) 
 
 
 def test_a_rehearsal_that_is_withdrawn_stores_no_result(city: House) -> None:
-    lan = city.browser("lan")
-    lan.get("/language/en")
+    lan = city.browser("lan", lang="en")
     id_ = begin(lan)
     page = f"/rehearsals/{id_}"
     assert f'action="/searches/{id_}/withdraw"' in lan.get(page).text
@@ -538,8 +532,7 @@ def test_outcomes_become_proposals_that_fill_the_form(city: House, lang: str) ->
     left, right = (0.2, 0.4, 0.26, 0.6), (0.6, 0.4, 0.7, 0.6)
     city.take(*[event(n, "night", box=left if n <= 14 else right) for n in range(1, 24)])
     close(city, {f"e{n}": "false" if n <= 14 else "real" for n in range(1, 24)})
-    lan = city.browser("lan")
-    lan.get(f"/language/{lang}")
+    lan = city.browser("lan", lang=lang)
     page = lan.get(f"{RULES}?proposals=night").text
     assert ALL["proposals-of"][0 if lang == "vi" else 1].format(real=9, false=14) in page
     assert f'href="{FORM}?proposal=area"' in page
@@ -567,8 +560,7 @@ def test_uncertain_false_alarms_in_the_middle_propose_a_score_and_a_mask(city: H
         ]
     )
     close(city, {f"e{n}": "false" if n <= 16 else "real" for n in range(1, len(feet) + 1)})
-    lan = city.browser("lan")
-    lan.get("/language/en")
+    lan = city.browser("lan", lang="en")
     says = words(lan.get(f"{RULES}?proposals=night").text)
     assert "Report only objects with a score of at least 68%" in says
     assert "Exclude from the zone what lies in x = 0.50 to 0.55, y = 0.55 to 0.60" in says

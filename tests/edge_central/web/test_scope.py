@@ -101,8 +101,7 @@ def test_of_another_ward_no_page_shows_or_does_anything(house: House, theirs: Ho
     house.take(FakeGateway("dt-001").event(1))
     house.tell(GatewayReport(THEIRS.id, THEIRS.ward, PresenceState.OFFLINE, "will", 1))
     house.tell(OutageReport(THEIRS.ward, (THEIRS.id,), 1, 1))
-    house.person("lan", Role.OFFICER, "de-tham")
-    browser = house.browser("lan")
+    browser = house.login("lan", Role.OFFICER, "de-tham")
     before = _rows(house)
     for page in PAGES:
         if isinstance(page, PublicPage) or page.path in OWN or page.path.startswith(SEARCHES):
@@ -129,8 +128,7 @@ def test_of_another_ward_no_page_shows_or_does_anything(house: House, theirs: Ho
 
 def test_one_of_their_own_officer_sees_and_does_all_that(house: House, theirs: House) -> None:
     """Without this the test above would pass for pages that never answer."""
-    house.person("minh", Role.OFFICER, THEIRS.ward)
-    browser = house.browser("minh")
+    browser = house.login("minh", Role.OFFICER, THEIRS.ward)
     for page in PAGES:
         if page.path.startswith(SEARCHES) or isinstance(page, PublicPage):
             continue

@@ -105,8 +105,7 @@ def test_a_search_is_on_record_before_anything_is_sent(city: House) -> None:
 
 @pytest.mark.parametrize("lang", ["vi", "en"])
 def test_all_mistakes_are_told_at_once_and_what_was_typed_stays(city: House, lang: str) -> None:
-    browser = city.browser("lan")
-    browser.get(f"/language/{lang}")
+    browser = city.browser("lan", lang=lang)
     wrong = fill(purpose="a", case="", to="", min_height="abc", group="vehicle") | {"site.dt-001": "1"}
     answer = browser.post("/searches", wrong, page="/searches/new")
     assert answer.status_code == 400
@@ -123,8 +122,7 @@ def test_all_mistakes_are_told_at_once_and_what_was_typed_stays(city: House, lan
 
 
 def test_what_several_fields_show_is_reported_with_the_mistakes_of_one_field(city: House) -> None:
-    browser = city.browser("lan")
-    browser.get("/language/vi")
+    browser = city.browser("lan", lang="vi")
     wrong = {
         "purpose": "a",
         "part": "upper",
@@ -165,8 +163,7 @@ def test_a_site_of_another_ward_is_named_and_the_form_is_not_just_empty(city: Ho
     ],
 )
 def test_an_impossible_search_is_refused_in_words(city: House, more: dict[str, str], reported: str) -> None:
-    browser = city.browser("lan")
-    browser.get("/language/vi")
+    browser = city.browser("lan", lang="vi")
     answer = browser.post("/searches", fill(**more), page="/searches/new")
     assert answer.status_code == 400
     notice = words(answer.text).split("Lý do")[0]
@@ -259,9 +256,7 @@ def test_a_search_can_be_changed_and_asked_again(city: House) -> None:
 
 
 def test_the_form_says_when_the_centre_cannot_search(house: House) -> None:
-    house.person("minh", Role.ADMIN)
-    browser = house.browser("minh")
-    browser.get("/language/en")
+    browser = house.login("minh", Role.ADMIN, lang="en")
     for path in ("/searches", "/searches/new"):
         assert ALL["searches-off"][1] in browser.get(path).text
     assert re.search(r'<button class="act" disabled>', browser.get("/searches/new").text)
@@ -408,8 +403,7 @@ def answered(city: House, browser: Browser, jpeg: bytes, sha256: str | None = No
 
 
 def test_a_picture_is_fetched_when_it_is_opened_and_each_viewer_is_recorded(city: House) -> None:
-    city.person("khanh", Role.ADMIN)
-    minh, khanh, gateways = city.browser("minh"), city.browser("khanh"), CityGateways(city)
+    minh, khanh, gateways = city.browser("minh"), city.login("khanh", Role.ADMIN), CityGateways(city)
     jpeg = crop("red", 7)
     search = answered(city, minh, jpeg)
     file, page = f"/searches/{search}/pictures/dt-001/7", f"/searches/{search}/passages/dt-001/7"
@@ -623,8 +617,8 @@ def test_an_open_search_is_withdrawn_with_a_button(city: House, lang: str) -> No
     search = begin(minh, lang)
     here = next(each for each in gateways.asked(search) if each.gateway == "dt-001")
     page = f"/searches/{search}"
-    city.person("hung", Role.OFFICER, "de-tham")
-    assert city.browser("hung").post(f"{page}/withdraw", {}, page="/searches").status_code == 404
+    hung = city.login("hung", Role.OFFICER, "de-tham")
+    assert hung.post(f"{page}/withdraw", {}, page="/searches").status_code == 404
     assert ALL["search-withdraw"][of] in words(minh.get(page).text)
     answer = minh.post(f"{page}/withdraw", {}, page=page)
     assert (answer.status_code, answer.headers["location"]) == (303, page)

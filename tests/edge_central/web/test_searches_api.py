@@ -190,8 +190,7 @@ def test_a_program_withdraws_its_search(city: House) -> None:
 
 
 def test_a_page_of_another_site_withdraws_nothing(city: House) -> None:
-    city.person("lan", Role.OFFICER, WARD)
-    officer = city.browser("lan").client
+    officer = city.login("lan", Role.OFFICER, WARD).client
     head = {"x-csrf-token": csrf_of(officer.get("/").text)}
     search = officer.post("/api/searches", json=document(), headers=head).json()["id"]
     path = f"/api/searches/{search}"
@@ -204,8 +203,7 @@ def test_a_page_of_another_site_withdraws_nothing(city: House) -> None:
 
 def test_an_administrator_may_wait_for_the_matches_of_others(city: House) -> None:
     search = started(city.program(city.token("app", WARD)), gateways=["dt-001"])
-    city.person("minh", Role.ADMIN)
-    admin = city.browser("minh").client
+    admin = city.login("minh", Role.ADMIN).client
     timer = threading.Timer(0.5, answered, (city, search, "dt-001", 7))
     timer.start()
     began = time.monotonic()

@@ -53,10 +53,7 @@ def lan(house: House) -> Browser:
     house.take(BOX.birth("s"), BOX.heartbeat("s"))
     sends(house, "report-1", gzip.compress(REPORT.encode()), f"{REPORT_EVENT}1")
     sends(house, "examination-1", gzip.compress(b"changed"), f"{EXAMINATION_EVENT}1")
-    house.person("lan", Role.VIEWER, "de-tham")
-    browser = house.browser("lan")
-    browser.get("/language/vi")
-    return browser
+    return house.login("lan", Role.VIEWER, "de-tham", lang="vi")
 
 
 def test_site_and_event_name_each_document_and_open_it(house: House, lan: Browser) -> None:
@@ -122,8 +119,7 @@ def test_a_hostile_document_has_no_rights_in_the_browser(lan: Browser) -> None:
 
 
 def test_only_people_of_the_ward_open_it(house: House, lan: Browser) -> None:
-    house.person("binh", Role.OFFICER, "bo-xuyen")
-    assert house.browser("binh").get(REPORT_PAGE).status_code == 404
+    assert house.login("binh", Role.OFFICER, "bo-xuyen").get(REPORT_PAGE).status_code == 404
     nobody: httpx.Client = house.anybody()
     assert nobody.get(REPORT_PAGE).headers["location"].startswith("/login")
     assert lan.get(REPORT_PAGE).status_code == 200

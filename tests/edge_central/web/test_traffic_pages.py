@@ -74,8 +74,7 @@ def house(database: Database, tmp_path: Path) -> Iterator[House]:
 @pytest.fixture
 def lan(house: House) -> Browser:
     """An officer of one ward."""
-    house.person("lan", Role.OFFICER, WARD)
-    return house.browser("lan")
+    return house.login("lan", Role.OFFICER, WARD)
 
 
 def words_of(html: str) -> str:

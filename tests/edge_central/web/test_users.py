@@ -228,8 +228,7 @@ def test_the_last_administrator_stays(house: House, minh: Browser) -> None:
     assert change(minh, "disable", "minh").status_code == 409, "nam cannot log in any more"
     with house.connections.writing() as connection:
         remove_account(connection, "nam")
-    house.person("thu", Role.ADMIN)
-    thu = house.browser("thu")
+    thu = house.login("thu", Role.ADMIN)
     change(minh, "disable", "minh")
     assert minh.get("/users").status_code == 303
     assert change(thu, "disable", "thu").status_code == 409

@@ -24,8 +24,7 @@ def test_a_ward_with_an_outage_is_dark_and_shows_since_when(house: House) -> Non
         GatewayReport(other.id, other.ward, PresenceState.ONLINE, "heartbeat", since_ms),
         OutageReport(WARD, tuple(each.id for each in three), 3, since_ms),
     )
-    house.person("lan", Role.VIEWER, WARD, "bo-xuyen")
-    page = house.browser("lan").get("/wall").text
+    page = house.login("lan", Role.VIEWER, WARD, "bo-xuyen").get("/wall").text
     dark, calm = page.index("rank-dark"), page.index("rank-normal")
     assert dark < calm
     assert "23 phút" in page[dark:calm]
@@ -40,8 +39,7 @@ def test_a_ward_with_an_outage_is_dark_and_shows_since_when(house: House) -> Non
 def test_a_centre_that_receives_nothing_says_so(
     house: House, age_ms: int, connected: bool, receives: bool
 ) -> None:
-    house.person("minh", Role.ADMIN)
-    browser = house.browser("minh")
+    browser = house.login("minh", Role.ADMIN)
     assert OLD_STATES not in browser.get("/wall").text, "it has never run"
     status = IngestStatus(
         time_ms=house.now_ms() - age_ms, since_ms=0, pid=1, version="", session="", connected=connected,

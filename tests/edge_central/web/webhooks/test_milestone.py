@@ -159,8 +159,7 @@ def test_the_console_posts_it_and_shows_what_xprotect_lacks(tmp_path: Path) -> N
             settled(house)
             house.take(alarm(OURS, 2, "a1"))
             wait_until(lambda: len(deliveries(house)) == 1, 30, "the delivery")
-            house.person("minh", Role.ADMIN)
-            page = house.browser("minh").get("/webhooks").text
+            page = house.login("minh", Role.ADMIN).get("/webhooks").text
         ((headers, body),) = receiver.posted
     assert headers["Content-Type"] == "text/xml; charset=utf-8"
     assert breaches(body.encode()) == []

@@ -21,6 +21,7 @@ from edge_central.store.scope import Scope
 from edge_central.web.auth.accounts import Role
 from edge_central.web.webhooks.due import newest_place, next_step
 from edge_central.web.webhooks.notice import WebhookNotice
+from tests.edge_central import ingest_harness
 from tests.edge_central.parts import WARD, FakeGateway
 from tests.edge_central.rehearsals.parts import CAMERA, NIGHT, document, store_rules
 from tests.edge_central.traffic.parts import moment
@@ -102,8 +103,7 @@ def test_an_alarm_is_posted_with_names_words_and_links(receiver: Receiver, tmp_p
         with house.connections.reading() as connection:
             cursor = connection.scalar(select(tables.event.c.cursor).where(tables.event.c.event_id == "a1"))
             wait_until(lambda: deliveries(house) == [("duty", "event dt-001 a1", 200, 1)], 30, "the log")
-        house.person("minh", Role.ADMIN)
-        page = house.browser("minh").get("/webhooks").text
+        page = house.login("minh", Role.ADMIN).get("/webhooks").text
     assert body["subject"] == "event dt-001 a1"
     assert (body["ward_name"], body["site_name"], body["camera_name"]) == (
         "Đề Thám",
@@ -159,12 +159,10 @@ def test_a_failing_receiver_is_named_at_the_page(receiver: Receiver, tmp_path: P
         house.start()
         settled(house)
         receiver.close()
-        house.person("minh", Role.ADMIN)
-        browser = house.browser("minh")
+        browser = house.login("minh", Role.ADMIN)
         house.take(alarm(OURS, 1, "a1"))
         wait_until(lambda: "không gửi được từ" in browser.get("/webhooks").text, 30, "the failure")
-        house.person("lan", Role.OFFICER, WARD)
-        assert house.browser("lan").get("/webhooks").status_code == 403
+        assert house.login("lan", Role.OFFICER, WARD).get("/webhooks").status_code == 403
 
 
 def test_filters_by_ward_kind_and_severity(receiver: Receiver, tmp_path: Path) -> None:
@@ -190,18 +188,7 @@ def test_filters_by_ward_kind_and_severity(receiver: Receiver, tmp_path: Path) -
 
 
 def alert_row(now_ms: int, **more: Any) -> dict[str, Any]:
-    return {
-        "ward": WARD,
-        "gateway": "dt-001",
-        "camera": "",
-        "rule": "box-offline",
-        "severity": 13,
-        "text": "offline: will",
-        "since_ms": now_ms,
-        "opened_ms": now_ms,
-        "folded": False,
-        **more,
-    }
+    return ingest_harness.alert_row(now_ms, **{"rule": "box-offline", "text": "offline: will", **more})
 
 
 # --- what is due, without a console
