@@ -81,9 +81,8 @@ def problems_of(folder: Path, text: str) -> list[ConfigProblem]:
 
 
 def test_the_reference_is_current() -> None:
-    assert PAGE.read_text(encoding="utf-8") == markdown(), (
-        "run: python -m edge_central.config > docs/reference/central.md"
-    )
+    command = "python -m edge_central.config > docs/reference/central.md"
+    assert PAGE.read_text(encoding="utf-8") == markdown(), f"run: {command}"
 
 
 def test_two_lines_are_enough(tmp_path: Path) -> None:
@@ -230,11 +229,9 @@ def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
 
 
 def test_all_mistakes_of_alert_rules_are_reported_at_once(tmp_path: Path) -> None:
-    rules = (
-        "{id: dsk, above: 95}, {id: disk, above: 95}, {id: disk, above: 96}, {id: temperature, above: hot}"
-    )
-    text = f"{GOOD}alerts: [{rules}, {{id: own, measure: memory_percnt, above: 1}}]\n"
-    messages = [problem.message for problem in problems_of(tmp_path, text)]
+    wrong = "{id: dsk, above: 95}, {id: disk, above: 95}, {id: disk, above: 96}"
+    more = "{id: temperature, above: hot}, {id: own, measure: memory_percnt, above: 1}"
+    messages = [each.message for each in problems_of(tmp_path, f"{GOOD}alerts: [{wrong}, {more}]\n")]
     assert len(messages) == 4
     for words in ("did you mean 'disk'?", "twice", "must be a number", "did you mean 'memory_percent'?"):
         assert any(words in message for message in messages)

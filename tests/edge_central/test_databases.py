@@ -254,8 +254,8 @@ def test_what_a_gateway_says_it_has_lost_goes_with_the_event_that_said_so(
 
 
 def test_rejected_messages_are_bounded(ingest: IngestHarness) -> None:
+    row = {"received_ms": 0, "topic": "t", "reason": "r", "bytes": 0, "head": b""}
     with ingest.store.batch() as batch:
-        row = {"received_ms": 0, "topic": "t", "reason": "r", "bytes": 0, "head": b""}
         batch.rejected.extend(dict(row) for _ in range(MAX_REJECTED + 50))
     ingest.write(("tb/v1/de-tham/dt-001/up/state", b"nonsense"))
     assert len(ingest.rows(tables.rejected)) == MAX_REJECTED

@@ -18,12 +18,7 @@ from edge_central.store import tables
 from edge_central.store.database import DatabaseConnections
 from tests.edge_central.parts import Centre
 from tests.edge_central.searches.parts import OF_ALL
-from tests.edge_central.test_search_of_an_agent import (
-    LAN,
-    Searches,
-    gateway,
-    of_the_last_hour,
-)
+from tests.edge_central.test_search_of_an_agent import LAN, Searches, gateway, of_the_last_hour
 from tests.testbed.clips import make_clip
 from tests.testbed.mosquitto import Mosquitto, wait_until
 

@@ -57,15 +57,10 @@ def centre(broker: Mosquitto, tmp_path: Path) -> Iterator[Centre]:
 
 
 @pytest.fixture
-def connections(centre: Centre) -> Iterator[DatabaseConnections]:
-    made = DatabaseConnections(centre.database)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def clip(connections: DatabaseConnections) -> ClipRequest:
-    return ClipRequest(connections)
+def clip(centre: Centre) -> Iterator[ClipRequest]:
+    connections = DatabaseConnections(centre.database)
+    yield ClipRequest(connections)
+    connections.close()
 
 
 @pytest.fixture
@@ -101,11 +96,11 @@ def test_a_clip_is_requested_answered_and_stored(gateways: FakeGateways, clip: C
     assert clip.now().status == "succeeded", "a late reply"
 
 
-def test_several_replies_arrive_in_one_batch(connections: DatabaseConnections, clip: ClipRequest) -> None:
+def test_several_replies_arrive_in_one_batch(clip: ClipRequest) -> None:
     clip.send()
     words = [("accepted", "it waits"), ("running", "it is being executed"), ("succeeded", "it is on its way")]
     replies = [ReplyMessage(GATEWAY.ward, GATEWAY.id, clip.now().id, *each) for each in words]
-    with connections.writing() as connection:
+    with clip.connections.writing() as connection:
         Batch(connection).record_replies(replies, 5)
     assert (clip.now().status, clip.now().words) == ("succeeded", "it is on its way")
 
@@ -125,10 +120,8 @@ def test_a_request_from_a_long_absence_of_the_ingest_is_not_sent(
     assert gateways.on("down/cmd/clip") == []
 
 
-def test_a_request_of_another_ward_is_left_to_its_ingest(
-    connections: DatabaseConnections, gateways: FakeGateways, clip: ClipRequest
-) -> None:
-    foreign = ClipRequest(connections, FakeGateway("bx-001", "bo-xuyen"))
+def test_a_request_of_another_ward_is_left_to_its_ingest(gateways: FakeGateways, clip: ClipRequest) -> None:
+    foreign = ClipRequest(clip.connections, FakeGateway("bx-001", "bo-xuyen"))
     foreign.send()
     clip.send()
     clip.wait_for("sent")
@@ -147,10 +140,10 @@ def test_a_reply_to_a_command_of_another_sender_is_accepted_and_ignored(
 
 
 def test_a_disarm_without_a_signature_is_not_sent_for_the_console(
-    connections: DatabaseConnections, gateways: FakeGateways, clip: ClipRequest
+    gateways: FakeGateways, clip: ClipRequest
 ) -> None:
     """An attacker who takes over the console can write rows."""
-    with connections.writing() as connection:
+    with clip.connections.writing() as connection:
         by = LogAuthor("lan", round(time.time() * 1000))
         request_clip(connection, by, GATEWAY.id, GATEWAY.ward, EVENT)
         connection.execute(update(tables.request).values(type="disarm"))
@@ -159,11 +152,9 @@ def test_a_disarm_without_a_signature_is_not_sent_for_the_console(
     assert gateways.on("down/cmd/disarm") == []
 
 
-def test_a_reply_of_another_gateway_changes_nothing(
-    connections: DatabaseConnections, clip: ClipRequest
-) -> None:
+def test_a_reply_of_another_gateway_changes_nothing(clip: ClipRequest) -> None:
     clip.send()
     stranger = ReplyMessage(GATEWAY.ward, "dt-999", clip.now().id, "failed", "not mine to say")
-    with connections.writing() as connection:
+    with clip.connections.writing() as connection:
         Batch(connection).record_replies([stranger], 5)
     assert clip.now().status == "asked"

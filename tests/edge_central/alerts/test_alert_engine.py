@@ -68,6 +68,11 @@ class AlertScenario:
         for gateway in gateways:
             self.presence(gateway, PresenceState.CUT)
 
+    def lose_power(self, *gateways: str, for_s: float) -> None:
+        self.heartbeats = {}
+        self.outage(*gateways)
+        self.wait(for_s)
+
     def missing(self, **counts: int) -> None:
         named = {name.replace("_", "-"): count for name, count in counts.items()}
         self._note(self.engine.judge_counts(Measure.MISSING_EVENTS, named, self.at))
@@ -224,9 +229,7 @@ def test_an_outage_is_one_alert_and_the_wards_gateways_fold_into_it() -> None:
 
 def test_a_gateway_that_falls_again_during_the_outage_folds_again() -> None:
     scenario = start(*FIVE)
-    scenario.heartbeats = {}
-    scenario.outage(*FIVE)
-    scenario.wait(100)
+    scenario.lose_power(*FIVE, for_s=100)
     scenario.heartbeats = {"dt-1": {"box": {"disk_percent": 97.0}}}
     scenario.presence("dt-1", PresenceState.BOOTING)
     scenario.wait(700)
@@ -239,9 +242,7 @@ def test_a_gateway_that_falls_again_during_the_outage_folds_again() -> None:
 
 def test_a_gateway_that_stays_away_after_the_outage_gets_its_own_alert() -> None:
     scenario = start(*FIVE)
-    scenario.heartbeats = {}
-    scenario.outage(*FIVE)
-    scenario.wait(600)
+    scenario.lose_power(*FIVE, for_s=600)
     scenario.heartbeats = {gateway: {} for gateway in FIVE[:4]}
     scenario.outage()
     scenario.presence("dt-5", PresenceState.OFFLINE)
@@ -258,9 +259,7 @@ def test_without_a_rule_for_outages_each_gateway_gets_its_own_alert() -> None:
     scenario = AlertScenario(AlertEngine(replace(SETTINGS, rules=rules)))
     scenario.heartbeats = {"dt-1": {}, "dt-2": {}}
     scenario.wait(600)
-    scenario.heartbeats = {}
-    scenario.outage("dt-1", "dt-2")
-    scenario.wait(600)
+    scenario.lose_power("dt-1", "dt-2", for_s=600)
     assert scenario.reported() == ["opened dt-1 box-offline", "opened dt-2 box-offline"]
     scenario.heartbeats = {"dt-1": {}}
     scenario.presence("dt-1", PresenceState.ONLINE)
@@ -270,9 +269,7 @@ def test_without_a_rule_for_outages_each_gateway_gets_its_own_alert() -> None:
 
 def test_after_an_outage_cameras_that_are_still_starting_raise_no_alert() -> None:
     scenario = start(*FIVE)
-    scenario.heartbeats = {}
-    scenario.outage(*FIVE)
-    scenario.wait(600)
+    scenario.lose_power(*FIVE, for_s=600)
     scenario.heartbeats = {gateway: {**DOWN, "uptime_s": 60.0, "box": {"uptime_s": 90.0}} for gateway in FIVE}
     scenario.outage()
     scenario.wait(240)

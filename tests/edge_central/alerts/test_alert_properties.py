@@ -85,9 +85,8 @@ def test_alerts_open_and_end_in_turn(script: list[tuple[Any, ...]]) -> None:
                 health = msgspec.convert({"time": "", "session": "s", **more}, ReceivedHealth)
                 open_alerts.apply(engine.record_heartbeat(gateway, ward, health, at))
             case "stands", [gateway, ward, state]:
-                open_alerts.apply(
-                    engine.record_presence(GatewayReport(gateway, ward, state, "why", at.ms), at)
-                )
+                report = GatewayReport(gateway, ward, state, "why", at.ms)
+                open_alerts.apply(engine.record_presence(report, at))
             case "out", [away, ward]:
                 open_alerts.apply(engine.record_presence(OutageReport(ward, tuple(away), 3, at.ms), at))
             case "view", [gateway, present]:
@@ -102,17 +101,15 @@ def test_alerts_open_and_end_in_turn(script: list[tuple[Any, ...]]) -> None:
             case "restart", []:
                 engine = AlertEngine(RULES, engine.open_alerts(), engine.pending(0), at)
         assert {alert.key: alert for alert in engine.open_alerts()} == open_alerts.open
+    at = Instant(mono, 0)
     for gateway in BOXES:  # in the end all gateways are well
         well = msgspec.convert({"time": "", "session": "s", "clock": {"synced": True}}, ReceivedHealth)
-        open_alerts.apply(
-            engine.record_presence(
-                GatewayReport(gateway, "de-tham", PresenceState.ONLINE, "", 0), Instant(mono, 0)
-            )
-        )
-        open_alerts.apply(engine.record_heartbeat(gateway, "de-tham", well, Instant(mono, 0)))
+        report = GatewayReport(gateway, "de-tham", PresenceState.ONLINE, "", 0)
+        open_alerts.apply(engine.record_presence(report, at))
+        open_alerts.apply(engine.record_heartbeat(gateway, "de-tham", well, at))
     for ward in WARDS:
-        open_alerts.apply(engine.record_presence(OutageReport(ward, (), 3, 0), Instant(mono, 0)))
-    open_alerts.apply(engine.judge_counts(Measure.MISSING_EVENTS, {}, Instant(mono, 0)))
+        open_alerts.apply(engine.record_presence(OutageReport(ward, (), 3, 0), at))
+    open_alerts.apply(engine.judge_counts(Measure.MISSING_EVENTS, {}, at))
     for _ in range(3):
         mono += 1_000.0
         for gateway in BOXES:

@@ -12,13 +12,7 @@ from sqlalchemy import Connection, select, update
 from edge_central.cases import exports
 from edge_central.cases.facts import as_facts, facts_of_match
 from edge_central.cases.items import add_item
-from edge_central.cases.model import (
-    AddedItem,
-    CaseAuthor,
-    CaseItemKind,
-    NewCaseItem,
-    PictureReference,
-)
+from edge_central.cases.model import AddedItem, CaseAuthor, CaseItemKind, NewCaseItem, PictureReference
 from edge_central.searches.answers import record_answers
 from edge_central.searches.match_pictures import open_picture
 from edge_central.searches.sheet import read_match

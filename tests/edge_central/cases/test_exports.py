@@ -23,13 +23,7 @@ from sqlalchemy import Connection, func, select, update
 from edge_agent.core.errors import UsageError
 from edge_central.cases import exports, items
 from edge_central.cases.export_page import PageWording
-from edge_central.cases.exports import (
-    are_sums,
-    list_exports,
-    make_files,
-    public_pem,
-    sign_exports,
-)
+from edge_central.cases.exports import are_sums, list_exports, make_files, public_pem, sign_exports
 from edge_central.cases.files import read_case
 from edge_central.cases.keeper import CaseKeeper
 from edge_central.cli.cases import run_cases

@@ -168,13 +168,10 @@ class _Filler:
 
     def history(self, online: Iterable[Gateway], now_ms: int) -> None:
         """Write a day of heartbeat history for two wards and some other gateways."""
-        chosen = [
-            each
-            for each in online
-            if each.ward in ("de-tham", "bo-xuyen") or each.id in (HOT, FULL, COVERED[0])
-        ]
+        chosen = {"de-tham", "bo-xuyen", HOT, FULL, COVERED[0]}
         with self.store.batch() as batch:
-            batch.health += [row for each in chosen for row in _past(each, now_ms)]
+            boxes = [each for each in online if {each.ward, each.id} & chosen]
+            batch.health += [row for each in boxes for row in _past(each, now_ms)]
 
 
 def _report(gateway: Gateway, now_ms: int) -> GatewayReport:
@@ -183,11 +180,10 @@ def _report(gateway: Gateway, now_ms: int) -> GatewayReport:
         OFFLINE: (PresenceState.OFFLINE, "no heartbeat for 99 s", now_ms - 47 * MINUTE_MS),
         UNSTABLE: (PresenceState.UNSTABLE, "went offline 4 times in 60 min", now_ms - 12 * MINUTE_MS),
         STOPPED: (PresenceState.STOPPED, "stopped", now_ms - 190 * MINUTE_MS),
-        **dict.fromkeys(
-            CUT, (PresenceState.CUT, "went offline together with its ward", now_ms - 23 * MINUTE_MS)
-        ),
         **dict.fromkeys(BACK, (PresenceState.BOOTING, "heartbeat", now_ms - 80_000)),
     }
+    cut = PresenceState.CUT, "went offline together with its ward", now_ms - 23 * MINUTE_MS
+    known |= dict.fromkeys(CUT, cut)
     standing, why, since_ms = known.get(gateway.id, (PresenceState.ONLINE, "heartbeat", since_ms))
     return GatewayReport(gateway.id, gateway.ward, standing, why, since_ms)
 
@@ -217,11 +213,8 @@ def _tonight(online: Sequence[Gateway], now_ms: int) -> list[CityEvent]:
         kind = rng.choice(["line-crossing", "wrong-way", "loitering", "stopped-vehicle", "crowding"])
         severity = 9 if kind in ("line-crossing", "wrong-way") else 13
         time_ms = now_ms - rng.randrange(20_000, 30 * MINUTE_MS)
-        found.append(
-            CityEvent(
-                time_ms, each, rng.choice(each.cameras), kind, severity, kind != "line-crossing", 15_000
-            )
-        )
+        camera, pictured = rng.choice(each.cameras), kind != "line-crossing"
+        found.append(CityEvent(time_ms, each, camera, kind, severity, pictured, 15_000))
     return sorted(found, key=lambda each: each.time_ms)
 
 

@@ -105,12 +105,8 @@ def changed(message: Any, **fields: Any) -> Any:
 
 def _jpeg(event: CityEvent) -> bytes:
     hour = (event.time_ms // HOUR_MS + 7) % 24
-    return street(
-        sum(event.gateway.id.encode()) % SCENES,
-        night=not 6 <= hour < 18,
-        rain=event.gateway.ward == "ky-ba",
-        covered=event.state == "covered",
-    )
+    seed, rain = sum(event.gateway.id.encode()) % SCENES, event.gateway.ward == "ky-ba"
+    return street(seed, night=not 6 <= hour < 18, rain=rain, covered=event.state == "covered")
 
 
 def _data(event: CityEvent, event_id: str, shown: wire.SnapshotRef | None) -> Any:

@@ -43,10 +43,8 @@ def _street(rng: np.random.Generator) -> Picture:
     _houses(picture, rng, horizon)
     left, right = int(rng.integers(-120, -40)), int(rng.integers(WIDTH + 40, WIDTH + 160))
     vanish = int(rng.integers(260, 380))
-    road = np.array(
-        [[left, HEIGHT], [vanish - 14, horizon + 16], [vanish + 14, horizon + 16], [right, HEIGHT]]
-    )
-    cv2.fillPoly(picture, [road], (92, 92, 90))
+    far_end = [vanish - 14, horizon + 16], [vanish + 14, horizon + 16]
+    cv2.fillPoly(picture, [np.array([[left, HEIGHT], *far_end, [right, HEIGHT]])], (92, 92, 90))
     for step in range(7):
         near, far = ((step + 0.55) / 7) ** 2, (step / 7) ** 2
         y1, y2 = (int(horizon + 16 + (HEIGHT - horizon - 16) * t) for t in (far, near))
@@ -73,19 +71,11 @@ def _houses(picture: Picture, rng: np.random.Generator, horizon: int) -> None:
 
 def _rider(picture: Picture, x: float, y: float, colour: tuple[int, int, int]) -> None:
     size = int(16 + 70 * max(0.0, y - 0.38))
-    centre = int(x * WIDTH), int(y * HEIGHT)
-    cv2.ellipse(picture, (centre[0], centre[1] + size), (size // 2, size // 6), 0, 0, 360, (60, 60, 60), -1)
-    cv2.rectangle(
-        picture,
-        (centre[0] - size // 5, centre[1]),
-        (centre[0] + size // 5, centre[1] + size),
-        (44, 44, 46),
-        -1,
-    )
-    cv2.ellipse(
-        picture, (centre[0], centre[1] + size // 6), (size // 3, size // 2), 0, 0, 360, colour, -1, 16
-    )
-    cv2.circle(picture, (centre[0], centre[1] - size // 3), size // 5, (200, 205, 214), -1, cv2.LINE_AA)
+    left, top, half = int(x * WIDTH), int(y * HEIGHT), size // 5
+    cv2.ellipse(picture, (left, top + size), (size // 2, size // 6), 0, 0, 360, (60, 60, 60), -1)
+    cv2.rectangle(picture, (left - half, top), (left + half, top + size), (44, 44, 46), -1)
+    cv2.ellipse(picture, (left, top + size // 6), (size // 3, size // 2), 0, 0, 360, colour, -1, 16)
+    cv2.circle(picture, (left, top - size // 3), half, (200, 205, 214), -1, cv2.LINE_AA)
 
 
 def _night(picture: Picture) -> Picture:

@@ -14,6 +14,7 @@ from edge_central.console.fleet import (
     read_fleet,
 )
 from edge_central.console.search import SearchResultKind, search
+from edge_central.console.site_names import Names
 from edge_central.console.situation import Situation, find_situation
 from edge_central.store.scope import EVERYWHERE, Scope
 from tests.edge_central.console.city import (
@@ -75,9 +76,7 @@ def test_a_site_says_since_when_and_why(now: Fleet, city: City) -> None:
     found = site(now, OFFLINE)
     assert found.why == "no heartbeat for 99 s"
     assert found.since_ms == city.now_ms - 47 * 60_000
-    assert {camera.visibility for camera in found.cameras} == {CameraVisibility.AWAY}, (
-        "nothing is known of them"
-    )
+    assert {each.visibility for each in found.cameras} == {CameraVisibility.AWAY}, "nothing is known of them"
 
 
 @pytest.mark.parametrize(
@@ -107,8 +106,6 @@ def test_names_places_and_channels_are_those_of_the_sheet(now: Fleet) -> None:
 
 
 def test_without_a_sheet_the_gateway_says_its_name_and_place(city: City, reading: Connection) -> None:
-    from edge_central.console.site_names import Names
-
     found = site(read_fleet(reading, Names(), EVERYWHERE, city.now_ms), "dt-001")
     assert (found.name, found.latitude) == ("Lý Thường Kiệt – Lê Quý Đôn", city.gateways["dt-001"].latitude)
 
@@ -147,9 +144,8 @@ def test_sites_that_boot_after_it_are_named_together(now: Fleet) -> None:
 
 def test_states_are_as_published_however_old_they_are(city: City, reading: Connection, now: Fleet) -> None:
     later = read_fleet(reading, city.names, EVERYWHERE, city.now_ms + 300_000)
-    assert [(each.id, each.state, each.since_ms) for each in later.sites] == [
-        (each.id, each.state, each.since_ms) for each in now.sites
-    ]
+    before, after = ([(each.id, each.state, each.since_ms) for each in fleet.sites] for fleet in (now, later))
+    assert before == after
 
 
 def test_a_normal_fleet_has_no_situation() -> None:

@@ -25,10 +25,10 @@ from edge_central.console.incident_log import (
     steps,
     take_over,
 )
-from edge_central.settings import Database
-from edge_central.store.database import open_engine, prepare_schema
+from edge_central.store.database import open_engine
 from edge_central.store.scope import EVERYWHERE, Scope
 from tests.edge_central.console.city import City
+from tests.edge_central.prepared import make_sqlite
 
 QUANG_TRUNG = Scope(frozenset({"quang-trung"}))
 
@@ -156,9 +156,7 @@ def test_a_ward_takes_over_only_what_is_its_own(city: City, writing: Connection)
 
 
 def test_of_two_simultaneous_acknowledgements_one_counts(tmp_path: Path) -> None:
-    engine = open_engine(Database(f"sqlite:///{tmp_path / 'central.db'}"))
-    with engine.connect() as connection:
-        prepare_schema(connection)
+    engine = open_engine(make_sqlite(tmp_path / "central.db"))
     start = threading.Barrier(4)
 
     def press(who: str) -> bool:

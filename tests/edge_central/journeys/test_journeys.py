@@ -38,16 +38,7 @@ from edge_central.store.scope import EVERYWHERE, Scope
 from edge_central.trusted_time.clock import Correction
 from edge_central.trusted_time.clock_store import shift_times
 from tests.edge_central.journeys.test_likelihood import PAIR, match
-from tests.edge_central.searches.parts import (
-    ADMIN,
-    LAN,
-    NOW_MS,
-    answer,
-    ask,
-    command_of,
-    found_city,
-    passage,
-)
+from tests.edge_central.searches.parts import ADMIN, LAN, NOW_MS, answer, ask, command_of, found_city, passage
 
 FAR_PAIR = replace(PAIR, to_gateway="bx-001", median_s=300.0, low_s=200.0, high_s=400.0)
 

@@ -7,13 +7,7 @@ from pathlib import Path
 from typing import get_args, get_type_hints
 
 from edge_agent import wire
-from edge_central.onvif.mapping import (
-    ALL_TOPICS,
-    NOT_MAPPED,
-    TOPIC_OF_VIEW,
-    TOPICS_OF_KIND,
-    markdown,
-)
+from edge_central.onvif.mapping import ALL_TOPICS, NOT_MAPPED, TOPIC_OF_VIEW, TOPICS_OF_KIND, markdown
 
 PAGE = Path(__file__).parents[3] / "docs/reference/onvif-topics.md"
 

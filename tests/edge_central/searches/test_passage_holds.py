@@ -13,12 +13,7 @@ from edge_central.retention.deletion_plans import DeletionTarget
 from edge_central.retention.operator_records import delete_old
 from edge_central.searches import passage_holds
 from edge_central.searches.answers import record_answers
-from edge_central.searches.model import (
-    SearchAuthor,
-    SearchesUnavailable,
-    SearchReader,
-    TooManySearches,
-)
+from edge_central.searches.model import SearchAuthor, SearchesUnavailable, SearchReader, TooManySearches
 from edge_central.searches.passage_holds import DAY_MS, HoldStatus, PassageHoldView, ask_hold, read_hold
 from edge_central.searches.sender import BIRTH_WAIT_MS, SearchSender
 from edge_central.store import tables

@@ -15,12 +15,7 @@ from sqlalchemy import event, select
 from edge_central.commands.model import GatewayCommand
 from edge_central.store import tables
 from edge_central.store.accesses import AccessKind, record_access
-from edge_central.web.auth.access_list import (
-    KINDS_OF_GROUP,
-    AccessFilter,
-    AccessGroup,
-    list_accesses,
-)
+from edge_central.web.auth.access_list import KINDS_OF_GROUP, AccessFilter, AccessGroup, list_accesses
 from edge_central.web.auth.accounts import Role
 from edge_central.web.i18n import ALL, LANGS
 from tests.edge_central.commands.parts import store as send

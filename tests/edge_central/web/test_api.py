@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete
 
 from edge_central.store import tables
 from edge_central.store.accesses import AccessKind, record_access
@@ -107,17 +107,9 @@ def test_a_reader_that_missed_deleted_events_is_notified(house: House) -> None:
     behind, there = events(client, limit=1)["next"], events(client)["next"]
     with house.connections.writing() as connection:
         connection.execute(delete(tables.event).where(tables.event.c.cursor <= 2))
-        connection.execute(
-            insert(tables.deletion).values(
-                **dict.fromkeys(("begun_ms", "ended_ms", "rows", "first_ms", "held"), 0),
-                what="event",
-                kind="object",
-                rule="info_days: 90",
-                first_cursor=1,
-                last_cursor=2,
-                last_ms=1_700_000_000_000,
-            )
-        )
+    what = {"what": "event", "kind": "object", "rule": "info_days: 90", "first_cursor": 1, "last_cursor": 2}
+    zeros = dict.fromkeys(("begun_ms", "ended_ms", "rows", "first_ms", "held"), 0)
+    house.harness.insert(tables.deletion, {**what, **zeros, "last_ms": 1_700_000_000_000})
     gone = [{"kind": "object", "received_until": "2023-11-14T22:13:20.000Z"}]
     for page in (events(client), events(client, after=behind)):
         assert (numbers(page), page["deleted"]) == ([3, 4], gone)
@@ -175,10 +167,8 @@ def test_a_token_is_asked_for_and_can_be_taken_away(house: House) -> None:
 
 def test_a_picture_is_sent_after_its_access_is_logged(house: House) -> None:
     house.picture(OURS, "m1")
-    client, stranger = (
-        house.program(house.token("app", WARD)),
-        house.program(house.token("other", "bo-xuyen")),
-    )
+    wards = {"app": WARD, "other": "bo-xuyen"}
+    client, stranger = (house.program(house.token(name, ward)) for name, ward in wards.items())
     answer = client.get("/api/media/dt-001/m1")
     assert (answer.content, answer.headers["content-type"]) == (JPEG, "image/jpeg")
     house.picture(OURS, "clip", MP4)
@@ -190,10 +180,8 @@ def test_a_picture_is_sent_after_its_access_is_logged(house: House) -> None:
     assert house.login("lan", Role.VIEWER, WARD).get("/media/dt-001/m1").content == JPEG
     page = house.login("minh", Role.ADMIN).get("/access").text
     assert (page.count(" m1<"), page.count(" clip<")) == (2, 1), "pieces of a clip are one look"
-    with house.connections.reading() as connection:
-        columns = tables.access.c
-        lines = connection.execute(select(columns.account, columns.address).where(columns.what == "snapshot"))
-        assert [tuple(line) for line in lines] == [("app", "127.0.0.1"), ("lan", "127.0.0.1")]
+    seen = [line for line in house.harness.rows(tables.access) if line.what == "snapshot"]
+    assert [(line.account, line.address) for line in seen] == [("app", "127.0.0.1"), ("lan", "127.0.0.1")]
 
 
 def test_old_lines_of_the_access_log_are_deleted_and_that_is_logged(house: House) -> None:
@@ -203,11 +191,10 @@ def test_old_lines_of_the_access_log_are_deleted_and_that_is_logged(house: House
             record_access(connection, AccessKind.LOGIN, "lan", "::1", day * day_ms)
         assert delete_old_accesses(connection, 10, 15 * day_ms) == 2
         assert delete_old_accesses(connection, 10, 15 * day_ms) == 0
-    with house.connections.reading() as connection:
-        assert list(connection.scalars(select(tables.access.c.time_ms))) == [12 * day_ms]
-        (line,) = connection.execute(select(tables.deletion)).all()
-        assert (line.what, line.rule, line.rows) == ("access", "access_days: 10", 2)
-        assert (line.first_ms, line.last_ms) == (0, 3 * day_ms)
+    assert [line.time_ms for line in house.harness.rows(tables.access)] == [12 * day_ms]
+    (line,) = house.harness.rows(tables.deletion)
+    assert (line.what, line.rule, line.rows) == ("access", "access_days: 10", 2)
+    assert (line.first_ms, line.last_ms) == (0, 3 * day_ms)
 
 
 def _restore(house: House, backup: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from functools import cache
 from pathlib import Path
@@ -99,16 +98,17 @@ def test_answers_are_valid_by_the_document(house: House) -> None:
     assert client.get("/api/inventory", params={"wrad": WARD}).status_code == 400
 
 
+SHEET = """\
+site;ward;name;latitude;longitude;camera;camera_name
+dt-001;Đề Thám;Lê Quý Đôn;20,4463;106.3366;cam-1;Cổng
+dt-002;de-tham;Trần Hưng Đạo;;;cam-1;Làn vào
+bx-001;bo-xuyen;Quang Trung;;;cam-1;Cổng
+"""
+
+
 def test_the_inventory_has_the_names_of_the_sheet(tmp_path: Path) -> None:
-    rows = [
-        ("site", "ward", "name", "latitude", "longitude", "camera", "camera_name"),
-        ("dt-001", "Đề Thám", "Lê Quý Đôn", "20,4463", "106.3366", "cam-1", "Cổng"),
-        ("dt-002", "de-tham", "Trần Hưng Đạo", "", "", "cam-1", "Làn vào"),
-        ("bx-001", "bo-xuyen", "Quang Trung", "", "", "cam-1", "Cổng"),
-    ]
     sites, wards = tmp_path / "sites.csv", tmp_path / "wards.csv"
-    with sites.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file, delimiter=";").writerows(rows)
+    sites.write_text(SHEET, encoding="utf-8")
     wards.write_text("ward;name\nde-tham;Đề Thám\n", encoding="utf-8")
     with House(tmp_path / "house", sites_file=str(sites), wards_file=str(wards)) as house:
         house.start()

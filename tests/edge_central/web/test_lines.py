@@ -36,12 +36,12 @@ from edge_central.console.events import KINDS
 from edge_central.retention.deletion_plans import BlockedDeletions
 from edge_central.sentences import CATALOGUE, SENTENCES
 from edge_central.store import tables
-from edge_central.store.presence_reports import GatewayReport, PresenceState, write_report
+from edge_central.store.presence_reports import GatewayReport, PresenceState
 from edge_central.trusted_time.clock import GATEWAYS, OWN_COUNT, describe_difference
 from edge_central.web.auth.accounts import Role
 from edge_central.web.i18n import ALL
 from tests.edge_central.alerts.test_alert_engine import AlertScenario
-from tests.edge_central.parts import FakeGateway
+from tests.edge_central.parts import GATEWAY
 from tests.edge_central.web.house import Browser, House
 
 ENGLISH = re.compile(
@@ -137,11 +137,15 @@ def params_for(english: str) -> dict[str, Any]:
     return found
 
 
-def fault_of(line: str) -> str:
+def vietnamese(line: str) -> str | None:
     problem = problem_of(line)
-    if problem is None:
+    return None if problem is None else CATALOGUE.say(problem, "vi")
+
+
+def fault_of(line: str) -> str:
+    if problem_of(line) is None:
         return "make it from edge_agent/core/problems or from edge_central/sentences.py"
-    ours = CATALOGUE.say(problem, "vi")
+    ours = vietnamese(line)
     if ours is None or ENGLISH.search(re.sub(r"<\w+>", "", ours)):
         return f"it has no Vietnamese text: {ours}"
     numbers = re.findall(r"\d(?:[\d,.]*\d)?", line)
@@ -179,10 +183,8 @@ def test_each_word_of_a_state_has_its_sentence(prefix: str, words: Iterable[obje
 
 
 def test_each_word_of_the_wire_has_its_vietnamese() -> None:
-    assert (set(Cause) - VIETNAMESE["cause"].keys(), set(TAMPER) - VIETNAMESE["views"].keys()) == (
-        set(),
-        set(),
-    )
+    words = (set(Cause), "cause"), (set(TAMPER), "views")
+    assert [of - VIETNAMESE[name].keys() for of, name in words] == [set(), set()]
 
 
 def calls_of(package: ModuleType) -> Iterator[tuple[str, ast.Call]]:
@@ -197,10 +199,8 @@ def calls_of(package: ModuleType) -> Iterator[tuple[str, ast.Call]]:
                     case ast.Constant(value=str(code)):
                         yield re.escape(code), call
                     case ast.JoinedStr(values=parts):  # such as ``cause-<cause>``
-                        yield (
-                            "".join(str(p.value) if isinstance(p, ast.Constant) else ".*" for p in parts),
-                            call,
-                        )
+                        known = (str(p.value) if isinstance(p, ast.Constant) else ".*" for p in parts)
+                        yield "".join(known), call
 
 
 def fits(pattern: str, figures: set[str | None]) -> bool:
@@ -290,11 +290,8 @@ def test_a_reworded_line_is_shown_by_its_code(house: House, browser: Browser) ->
     line = "the disk holds 95 % of what it can"
     problem = {"code": "disk-full", "params": {"percent": 95}}
     newer = {"code": "of-a-later-release", "params": {}}
-    house.take(
-        FakeGateway("dt-001").heartbeat(
-            "s", degraded=[line, "a newer line", "bare"], problems=[problem, newer, None]
-        )
-    )
+    lines, problems = [line, "a newer line", "bare"], [problem, newer, None]
+    house.take(GATEWAY.heartbeat("s", degraded=lines, problems=problems))
     page = browser.get("/sites/dt-001").text
     assert f'<li><span title="{line}">ổ đĩa đầy 95%</span></li>' in page
     assert '<li><span lang="en">a newer line</span></li>' in page
@@ -313,32 +310,27 @@ def test_no_page_changes_in_vietnamese_when_an_agent_rewords_every_sentence(
     house: House, browser: Browser
 ) -> None:
     reworded = Catalogue({code: (f"# {en} #", vi) for code, (en, vi) in CATALOGUE.sentences.items()})
-    box, codes = FakeGateway("dt-001"), list(CATALOGUE.sentences)
-    for first in range(0, len(codes), 50):
-        pages = []
+    sentences = list(CATALOGUE.sentences.items())
+    for first in range(0, len(sentences), 50):
+        pages, some = [], sentences[first : first + 50]
         for catalogue in (CATALOGUE, reworded):
-            texts = [
-                catalogue.text(code, **params_for(CATALOGUE.sentences[code][0]))
-                for code in codes[first : first + 50]
-            ]
+            texts = [catalogue.text(code, **params_for(english)) for code, (english, _) in some]
             problems = [to_builtins(text.problem) for text in texts]
-            house.take(box.heartbeat("s", degraded=[str(text) for text in texts], problems=problems))
+            house.take(GATEWAY.heartbeat("s", degraded=[str(text) for text in texts], problems=problems))
             pages.append(browser.get("/sites/dt-001").text)
         assert notes_of(pages[0]) == notes_of(pages[1])
-        assert notes_of(pages[0]).count("<li><span >") == len(codes[first : first + 50])
+        assert notes_of(pages[0]).count("<li><span >") == len(some)
         assert 'title="# ' in pages[1]
 
 
 def test_an_alert_a_reply_and_a_state_are_stored_with_their_codes(house: House, browser: Browser) -> None:
     """Rows of an older version have none: their text is shown as it is."""
-    box = FakeGateway("dt-001")
-    house.take(box.heartbeat("s"))
+    house.take(GATEWAY.heartbeat("s"))
     lost, disk = problem_text("connection-lost"), problem_text("disk-full", percent=97)
     opened = Alert(AlertKey("de-tham", "dt-001", "disk"), Severity.WARNING, disk, 97.0, 1, 1)
-    report = GatewayReport("dt-001", "de-tham", PresenceState.OFFLINE, lost, 1)
+    house.tell(GatewayReport("dt-001", "de-tham", PresenceState.OFFLINE, lost, 1))
     with house.store.batch() as batch:
         alert_rows.write(batch.connection, AlertChange(AlertChangeKind.OPENED, opened))
-        write_report(batch.connection, report)
     [restored] = house.store.query(lambda connection: alert_rows.read(connection, ["de-tham"], 2)).alerts
     assert problem_of(restored.text) == disk.problem
     assert "ổ đĩa đầy 97%" in browser.get("/alerts").text
@@ -358,14 +350,11 @@ def test_an_alert_takes_the_code_from_the_heartbeats_line_about_its_part() -> No
     failing = problem_text("detector-failing", times=3)
     part, line = heard.ReceivedPartHealth(str(failing)), problem_text("detector", why=failing)
     judge = measures.GATEWAY_MEASURES[measures.Measure.DETECTOR_DEGRADED]
-    newer = problem_of(judge(health_with(detector=part, degraded=[line])).text)
-    older = problem_of(judge(health_with(detector=part, degraded=[str(line)])).text)
-    assert newer is not None
-    assert older is not None
-    assert CATALOGUE.say(newer, "vi") == (
-        "bộ nhận dạng: nhận dạng bị lỗi 3 lần liên tiếp; camera chỉ còn phát hiện chuyển động"
-    )
-    assert CATALOGUE.say(older, "vi") == f"bộ nhận dạng: {failing}", "an older agent's words as they are"
+    newer = judge(health_with(detector=part, degraded=[line])).text
+    older = judge(health_with(detector=part, degraded=[str(line)])).text
+    says = "bộ nhận dạng: nhận dạng bị lỗi 3 lần liên tiếp; camera chỉ còn phát hiện chuyển động"
+    assert vietnamese(newer) == says
+    assert vietnamese(older) == f"bộ nhận dạng: {failing}", "an older agent's words as they are"
 
 
 def test_a_failed_unit_is_found_by_its_code_and_of_an_older_agent_by_its_words() -> None:
@@ -391,7 +380,7 @@ HOSTILE: list[Any] = [
 
 def test_problems_that_do_not_fit_leave_the_text(house: House, browser: Browser) -> None:
     lines = [f"text {number}" for number in range(len(HOSTILE))]
-    house.take(FakeGateway("dt-001").heartbeat("s", degraded=lines, problems=HOSTILE))
+    house.take(GATEWAY.heartbeat("s", degraded=lines, problems=HOSTILE))
     for lang in ("vi", "en"):
         browser.get(f"/language/{lang}")
         page = browser.get("/sites/dt-001").text
@@ -409,7 +398,5 @@ def test_the_text_of_an_event_carries_its_code(field: str) -> None:
     problem = {"code": "in-zone", "params": {"label": "person", "zone": "yard", "seconds": 6}}
     payload = json.dumps({"id": "e", "data": {field: "a reworded sentence", "problem": problem}}).encode()
     text = getattr(documents.parse_event(payload).data, field)
-    found = problem_of(text)
     assert text == "a reworded sentence"
-    assert found is not None
-    assert CATALOGUE.say(found, "vi") == "người ở trong vùng yard đã 6 giây"
+    assert vietnamese(text) == "người ở trong vùng yard đã 6 giây"

@@ -10,14 +10,7 @@ import pytest
 
 from edge_agent.core.worker import SupervisedThread
 from edge_central.console.events import rows_of
-from edge_central.console.incident_log import (
-    LogAuthor,
-    acknowledge_all,
-    hide,
-    note_all,
-    subject_of,
-    unhide,
-)
+from edge_central.console.incident_log import LogAuthor, acknowledge_all, hide, note_all, subject_of, unhide
 from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceState
 from edge_central.store.scope import EVERYWHERE, Scope
 from edge_central.web.auth import accounts
@@ -44,12 +37,10 @@ def test_a_listener_hears_of_his_ward_within_a_second(house: House) -> None:
         house.take(THEIRS.event(1), OURS.event(1))
         began = time.monotonic()
         (event,) = ear.wait_for("event")
-        assert time.monotonic() - began < 5, (
-            "a second on a machine that is not busy: bench/console.py measures"
-        )
+        assert time.monotonic() - began < 5, "a second where nothing else runs: see bench/console.py"
         assert (event["gateway"], event["cursor"], event["label"]) == ("dt-001", 2, "person")
-        house.tell(GatewayReport("bx-001", "bo-xuyen", PresenceState.OFFLINE, "will", 1))
-        house.tell(GatewayReport("dt-001", "de-tham", PresenceState.OFFLINE, "will", 1))
+        for box in (THEIRS, OURS):
+            house.tell(GatewayReport(box.id, box.ward, PresenceState.OFFLINE, "will", 1))
         assert [each["gateway"] for each in ear.wait_for("presence")] == ["dt-001"]
         house.tell(OutageReport("de-tham", ("dt-001",), 1, 1))
         assert ear.wait_for("outage")[0]["gateways"] == ["dt-001"]

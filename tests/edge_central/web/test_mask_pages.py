@@ -20,15 +20,7 @@ from tests.edge_central.commands.parts import store as send
 from tests.edge_central.parts import FakeGateway
 from tests.edge_central.rehearsals.parts import CAMERA, document, store_rules
 from tests.edge_central.web.house import Browser, House
-from tests.edge_central.web.test_rule_pages import (
-    COMMANDS,
-    RULES,
-    SIGNED,
-    close,
-    event,
-    to_be_signed,
-    words,
-)
+from tests.edge_central.web.test_rule_pages import COMMANDS, RULES, SIGNED, close, event, to_be_signed, words
 
 MASKS = "/sites/dt-001/cameras/cam-1/masks"
 CLOCK = [[0.0, 0.0], [0.3, 0.0], [0.3, 0.1]]

@@ -6,7 +6,6 @@ import re
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
 
 from edge_central.store import tables
 from edge_central.store.accesses import AccessKind, record_access
@@ -37,8 +36,8 @@ def test_pages_write_decimals_with_one_formatter() -> None:
 def test_who_looked_has_words_for_each_kind_and_shows_those_of_a_newer_centre(house: House) -> None:
     house.person("minh", Role.ADMIN)
     newer = {"time_ms": 1, "account": "minh", "address": "server", "what": "of-a-newer-centre"}
+    house.harness.insert(tables.access, newer)
     with house.connections.writing() as connection:
-        connection.execute(insert(tables.access), newer)
         for kind in AccessKind:
             record_access(connection, kind, "minh", "server", 2, gateway="dt-001")
     page = house.browser("minh").get("/access?kind=all").text
@@ -104,11 +103,10 @@ def test_a_clip_that_begins_after_its_event_is_marked(house: House) -> None:
 
 
 def test_large_pictures_of_an_event_can_be_opened_once_they_have_arrived(house: House) -> None:
-    stills: list[dict[str, Any]] = [
-        {"media_id": f"still-{view}", "sha256": "0" * 64, "view": view} for view in ("object", "scene", "odd")
-    ]
-    reports = [BOX.evidence(n, event_id="e1", clip=None, still=each) for n, each in enumerate(stills, 2)]
-    house.take(BOX.heartbeat("s"), BOX.event(1), *reports)
+    house.take(BOX.heartbeat("s"), BOX.event(1))
+    for number, view in enumerate(("object", "scene", "odd"), 2):
+        still = {"media_id": f"still-{view}", "sha256": "0" * 64, "view": view}
+        house.take(BOX.evidence(number, event_id="e1", clip=None, still=still))
     house.picture(BOX, "still-object")
     house.picture(BOX, "still-odd")
     page = shown(house, EVENT)
@@ -161,12 +159,8 @@ def test_a_site_shows_which_model_names_its_objects(house: House) -> None:
 
 
 NUL_PATHS = [
-    "/sites/dt-001%00",
-    "/events?kind=%00",
-    "/media/dt-001/%00",
-    "/wards/%00",
-    "/api/inventory?ward=%00",
-    "/live?%00",
+    *("/sites/dt-001%00", "/events?kind=%00", "/media/dt-001/%00", "/wards/%00"),
+    *("/api/inventory?ward=%00", "/live?%00"),
 ]
 
 

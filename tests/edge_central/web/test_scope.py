@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from types import FunctionType
 
 import pytest
-from sqlalchemy import func, select
 
 from edge_agent.wire.topics import ClaimTopics
 from edge_central import console
@@ -75,14 +74,17 @@ def test_every_question_of_the_console_takes_a_scope() -> None:
     assert without - WITH_SUBJECT == set()
 
 
+DE_THAM = Scope(frozenset({"de-tham"}))
+
+
 @pytest.mark.parametrize(
     ("scope", "ward", "admitted"),
     [
         (EVERYWHERE, "de-tham", True),
         (EVERYWHERE, None, True),
-        (Scope(frozenset({"de-tham"})), "de-tham", True),
-        (Scope(frozenset({"de-tham"})), "bo-xuyen", False),
-        (Scope(frozenset({"de-tham"})), None, False),
+        (DE_THAM, "de-tham", True),
+        (DE_THAM, "bo-xuyen", False),
+        (DE_THAM, None, False),
         (Scope(frozenset()), "de-tham", False),
     ],
 )
@@ -91,9 +93,8 @@ def test_a_scope_admits_what_it_names(scope: Scope, ward: str | None, admitted: 
 
 
 def test_a_scope_is_only_ever_made_narrower() -> None:
-    some = Scope(frozenset({"de-tham"}))
-    assert some.narrowed(None) == some
-    assert some.narrowed("bo-xuyen") == Scope(frozenset())
+    assert DE_THAM.narrowed(None) == DE_THAM
+    assert DE_THAM.narrowed("bo-xuyen") == Scope(frozenset())
     assert EVERYWHERE.narrowed("bo-xuyen") == Scope(frozenset({"bo-xuyen"}))
 
 
@@ -121,8 +122,7 @@ def test_of_another_ward_no_page_shows_or_does_anything(house: House, theirs: Ho
                 answer = browser.post(path, form)
             refused = (404, 409) if Role.OFFICER in page.roles else (403,)
         assert answer.status_code in refused, page.path
-        assert THEIRS.id not in answer.text, page.path
-        assert THEIRS.ward not in answer.text, page.path
+        assert [each for each in (THEIRS.id, THEIRS.ward) if each in answer.text] == [], page.path
     assert _rows(house) == before, "nothing was written about their things"
 
 
@@ -140,8 +140,4 @@ def test_one_of_their_own_officer_sees_and_does_all_that(house: House, theirs: H
 
 
 def _rows(house: House) -> dict[str, int]:
-    with house.connections.reading() as connection:
-        return {
-            table.name: connection.scalar(select(func.count()).select_from(table)) or 0
-            for table in (*NOTED, tables.access)
-        }
+    return {table.name: len(house.harness.rows(table)) for table in (*NOTED, tables.access)}
