@@ -16,9 +16,9 @@ import pytest
 
 from edge_central.web.auth.accounts import Role
 from tests.browser.monitoring_room import FAINT, FITS_WIDTH, NAMELESS, PHONE, WALL, Room
-from tests.edge_central.parts import WARD
+from tests.edge_central.parts import OURS, WARD
 from tests.edge_central.web.house import House
-from tests.edge_central.web.webhooks.test_webhooks import OURS, alarm
+from tests.edge_central.web.webhooks.test_webhooks import alarm
 from tests.testbed import desktop
 from tests.testbed.chromium import Chromium, installed
 from tests.testbed.desktop import Desktop

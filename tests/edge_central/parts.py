@@ -57,9 +57,8 @@ class FakeGateway:
 
     def loss(self, sequence: int, *ranges: tuple[int, int], epoch: str | None = None) -> tuple[str, bytes]:
         count = sum(last - first + 1 for first, last in ranges)
-        data = wire.LossData(
-            epoch=epoch or self.epoch, ranges=list(ranges), count=count, reason="outbox-full"
-        )
+        of = epoch or self.epoch
+        data = wire.LossData(epoch=of, ranges=list(ranges), count=count, reason="outbox-full")
         return self.of_kind("loss", sequence, "gateway", **msgspec.to_builtins(data))
 
     def evidence(self, sequence: int, camera: str = "cam-1", **data: Any) -> tuple[str, bytes]:
@@ -133,7 +132,8 @@ class FakeGateway:
         return f"{self.up}/state", json.dumps(document).encode()
 
 
-GATEWAY = FakeGateway()
+OURS, THEIRS = FakeGateway("dt-001"), FakeGateway("bx-001", "bo-xuyen")
+"""Gateways of two wards."""
 
 
 @dataclass

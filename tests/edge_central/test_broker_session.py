@@ -52,9 +52,8 @@ def test_confirmations_and_other_messages_alternate(tmp_path: Path) -> None:
     assert acks[0] <= WINDOW + 1
     assert acks[-1] <= WINDOW + 201, "every other one is a confirmation"
     assert "out/other" in topics[acks[0] : acks[2]]
-    assert [each.payload for each in subscriber.messages if each.topic == "out/ack"] == [
-        b"%d" % n for n in range(100)
-    ]
+    sent = [each.payload for each in subscriber.messages if each.topic == "out/ack"]
+    assert sent == [b"%d" % number for number in range(100)]
 
 
 def test_hundreds_of_confirmations_are_sent_while_a_batch_is_stored(tmp_path: Path) -> None:

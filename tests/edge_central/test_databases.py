@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from sqlalchemy import Connection, inspect, select, text, update
+from sqlalchemy import Connection, inspect, select, text
 
 from edge_agent import wire
 from edge_agent.core.clock import SystemClock
@@ -41,7 +41,7 @@ from edge_central.store.fleet_state import MAX_BRANCHES, GapReason
 from edge_central.store.media_folder import MediaFolder
 from edge_central.store.presence_reports import GatewayReport, PresenceState
 from tests.edge_central.ingest_harness import NOW_MS, IngestHarness, writer_in
-from tests.edge_central.parts import GATEWAY, Centre, FakeGateway, FakeGateways
+from tests.edge_central.parts import OURS, Centre, FakeGateway, FakeGateways
 from tests.testbed.mosquitto import Mosquitto, wait_until
 from tests.testbed.postgresql import PostgreSQL
 
@@ -51,9 +51,9 @@ RESET = FakeGateway(epoch="3f2a0002")
 
 
 def test_gaps_and_numbers_are_the_same_after_a_restart(ingest: IngestHarness) -> None:
-    ingest.write(GATEWAY.event(1), GATEWAY.event(9), GATEWAY.loss(10, (2, 3)))
-    ingest.write(GATEWAY.event(5), GATEWAY.loss(10, (2, 3)))
-    stream = ingest.store.load().streams[GATEWAY.id, GATEWAY.epoch]
+    ingest.write(OURS.event(1), OURS.event(9), OURS.loss(10, (2, 3)))
+    ingest.write(OURS.event(5), OURS.loss(10, (2, 3)))
+    stream = ingest.store.load().streams[OURS.id, OURS.epoch]
     assert [(gap.first, gap.last, gap.why) for gap in stream.gaps] == [
         (2, 3, GapReason.ANNOUNCED),
         (4, 4, GapReason.MISSING),
@@ -89,17 +89,17 @@ def prepared(database: Database) -> Iterator[Connection]:
 def test_a_repeat_is_stored_once_and_another_event_under_its_number_is_a_conflict(
     ingest: IngestHarness,
 ) -> None:
-    assert ingest.write(GATEWAY.event(1), GATEWAY.event(1)).duplicates == 1
-    again = ingest.write(GATEWAY.event(1), GATEWAY.event(1, "a cow"), GATEWAY.event(1, "a cow"))
-    assert (again.duplicates, again.rejected, again.conflicts[GATEWAY.id]) == (2, 0, 1)
-    assert again.numbers[GATEWAY.id, GATEWAY.epoch] == [1, 1, 1], "all are stored, so all are confirmed"
+    assert ingest.write(OURS.event(1), OURS.event(1)).duplicates == 1
+    again = ingest.write(OURS.event(1), OURS.event(1, "a cow"), OURS.event(1, "a cow"))
+    assert (again.duplicates, again.rejected, again.conflicts[OURS.id]) == (2, 0, 1)
+    assert again.numbers[OURS.id, OURS.epoch] == [1, 1, 1], "all are stored, so all are confirmed"
     assert ingest.status().events == 2
 
 
 def test_a_number_that_too_many_gateways_claim_is_not_confirmed(ingest: IngestHarness) -> None:
     labels = [f"cow {number}" for number in range(1 + MAX_BRANCHES)]
-    assert ingest.write(*(GATEWAY.event(1, label) for label in labels)).conflicts[GATEWAY.id] == MAX_BRANCHES
-    one_more = ingest.write(GATEWAY.event(1, "one more"))
+    assert ingest.write(*(OURS.event(1, label) for label in labels)).conflicts[OURS.id] == MAX_BRANCHES
+    one_more = ingest.write(OURS.event(1, "one more"))
     assert (one_more.rejected, dict(one_more.numbers)) == (1, {})
     assert "it is not stored" in ingest.status().newest_rejected[0].reason
 
@@ -107,8 +107,8 @@ def test_a_number_that_too_many_gateways_claim_is_not_confirmed(ingest: IngestHa
 def test_disputed_numbers_are_confirmed_one_by_one(ingest: IngestHarness) -> None:
     """``upto`` would confirm numbers of one gateway to the other, which may have lost them."""
     confirmations = Confirmations(CentralTopics("tb/v1", "central"))
-    ingest.write(*map(GATEWAY.event, range(1, 11)))
-    confirmations.add(ingest.write(GATEWAY.event(9, "another 9"), GATEWAY.event(11)))
+    ingest.write(*map(OURS.event, range(1, 11)))
+    confirmations.add(ingest.write(OURS.event(9, "another 9"), OURS.event(11)))
     (message,) = confirmations.drain(ingest.store.load())
     ack = msgspec.json.decode(message.payload, type=wire.Ack)
     assert (ack.upto, ack.also) == (0, [9, 11])
@@ -126,20 +126,20 @@ def test_an_epoch_that_returns_is_a_second_gateway(ingest: IngestHarness) -> Non
 
 
 def test_cursors_only_grow_also_when_a_batch_fails_in_between(ingest: IngestHarness) -> None:
-    ingest.write(GATEWAY.event(1), GATEWAY.event(2))
+    ingest.write(OURS.event(1), OURS.event(2))
     fleet = ingest.store.load()
     with contextlib.suppress(RuntimeError), ingest.store.batch() as batch:
-        ingest.writer.write([MessageReceived(*GATEWAY.event(3), 1)], fleet, batch, NOW_MS)
+        ingest.writer.write([MessageReceived(*OURS.event(3), 1)], fleet, batch, NOW_MS)
         batch.flush()
         raise RuntimeError("in the middle")
     assert ingest.status().events == 2
-    ingest.write(GATEWAY.event(3))
+    ingest.write(OURS.event(3))
     first, second, third = ingest.cursors()
     assert first < second < third
 
 
 def test_events_from_before_the_centre_are_no_loss(ingest: IngestHarness) -> None:
-    ingest.write(GATEWAY.event(100))
+    ingest.write(OURS.event(100))
     assert (ingest.status().before, ingest.status().missing) == (99, 0)
     ingest.write(RESET.event(3))
     assert (ingest.status().before, ingest.status().missing) == (99, 2)
@@ -147,19 +147,17 @@ def test_events_from_before_the_centre_are_no_loss(ingest: IngestHarness) -> Non
 
 def test_the_end_of_an_epoch_that_was_lost_is_missing(ingest: IngestHarness) -> None:
     """A heartbeat named number 5; then the outbox was reset, and 4 and 5 never arrived."""
-    ingest.write(*map(GATEWAY.event, (1, 2, 3)), GATEWAY.heartbeat("s-1", sequence=5))
+    ingest.write(*map(OURS.event, (1, 2, 3)), OURS.heartbeat("s-1", sequence=5))
     assert ingest.status().gateways[0].behind == 2
     assert ingest.status().missing == 0, "they may be on their way"
     ingest.write(RESET.heartbeat("s-2", sequence=0))
-    assert [(gap.epoch, gap.first, gap.last) for gap in ingest.status().gaps] == [(GATEWAY.epoch, 4, 5)]
+    assert [(gap.epoch, gap.first, gap.last) for gap in ingest.status().gaps] == [(OURS.epoch, 4, 5)]
 
 
 def test_a_late_will_of_an_older_session_puts_no_gateway_offline(ingest: IngestHarness) -> None:
-    ingest.write(
-        GATEWAY.state("online", "s-1"), GATEWAY.state("online", "s-2"), GATEWAY.state("offline", "s-1")
-    )
+    ingest.write(OURS.state("online", "s-1"), OURS.state("online", "s-2"), OURS.state("offline", "s-1"))
     assert ingest.status().gateways[0].state == "online"
-    ingest.write(GATEWAY.state("offline", "s-2"))
+    ingest.write(OURS.state("offline", "s-2"))
     assert ingest.status().gateways[0].state == "offline"
 
 
@@ -173,9 +171,9 @@ def test_presence_stored_by_another_centre_is_not_judged_here(ingest: IngestHarn
 
 def test_a_gateway_that_moves_keeps_its_history(ingest: IngestHarness) -> None:
     moved = FakeGateway(ward="bo-xuyen")
-    ingest.write(GATEWAY.birth("s-1"), GATEWAY.state("online", "s-1"), GATEWAY.event(1))
+    ingest.write(OURS.birth("s-1"), OURS.state("online", "s-1"), OURS.event(1))
     ingest.write(moved.birth("s-2"), moved.state("online", "s-2"), moved.event(2))
-    ingest.write((f"{GATEWAY.up}/state", b""), (f"{GATEWAY.up}/birth", b""))  # move-site clears the old ward
+    ingest.write((f"{OURS.up}/state", b""), (f"{OURS.up}/birth", b""))  # move-site clears the old ward
     (status,) = ingest.status().gateways
     assert (status.ward, status.state) == ("bo-xuyen", "online")
     assert ingest.status().missing == 0
@@ -184,26 +182,24 @@ def test_a_gateway_that_moves_keeps_its_history(ingest: IngestHarness) -> None:
 def test_history_of_health_goes_on_after_a_heartbeat_with_the_clock_ahead(ingest: IngestHarness) -> None:
     hour_ms = 3_600_000
     for now_ms in (NOW_MS, NOW_MS + 10 * 365 * 24 * hour_ms, NOW_MS + hour_ms, NOW_MS + 2 * hour_ms):
-        ingest.write(GATEWAY.heartbeat("s-1"), now_ms=now_ms)
+        ingest.write(OURS.heartbeat("s-1"), now_ms=now_ms)
     assert sum(row.slot_ms <= NOW_MS + 2 * hour_ms for row in ingest.rows(tables.health)) == 3
 
 
 def test_history_of_health_is_thinned(ingest: IngestHarness) -> None:
     for minute in range(0, 30, 5):
-        ingest.write(GATEWAY.heartbeat("s-1"), now_ms=NOW_MS + minute * 60_000)
+        ingest.write(OURS.heartbeat("s-1"), now_ms=NOW_MS + minute * 60_000)
     rows = ingest.rows(tables.health)
     assert len(rows) == 3, "slots of ten minutes"
     assert {row.temperature_c for row in rows} == {61.5}
     with ingest.store.batch() as batch:
         batch.delete_health(NOW_MS + 3_600_000)
-    assert not ingest.store.load().gateways[GATEWAY.id].slot_ms
+    assert not ingest.store.load().gateways[OURS.id].slot_ms
 
 
 def test_status_prints_no_control_characters_of_a_gateway(ingest: IngestHarness) -> None:
     forged = "\x1b[2J\nevents     0 stored"
-    ingest.write(
-        GATEWAY.heartbeat("s-1"), MessageReceived(f"tb/v1/de-tham/dt-001/up/reply/{forged}", b"{}", 1)
-    )
+    ingest.write(OURS.heartbeat("s-1"), MessageReceived(f"tb/v1/de-tham/dt-001/up/reply/{forged}", b"{}", 1))
     ingest.tell(replace(OFFLINE, why=forged))
     out = io.StringIO()
     run_status(ingest.database, False, out)
@@ -213,7 +209,7 @@ def test_status_prints_no_control_characters_of_a_gateway(ingest: IngestHarness)
 
 
 def test_status_as_json_has_a_text_with_a_code_as_text(ingest: IngestHarness) -> None:
-    ingest.write(GATEWAY.heartbeat("s-1"))
+    ingest.write(OURS.heartbeat("s-1"))
     ingest.tell(replace(OFFLINE, why=problem_text("agent-stopped")))
     out = io.StringIO()
     run_status(ingest.database, True, out)
@@ -230,27 +226,27 @@ def test_loss_events_that_name_endless_ranges_cost_no_more_than_their_gateway_ma
     for number in range(1, 4):
         first = 10**9 * number
         ranges = [(at, at) for at in range(first, first + 80, 2)]
-        assert ingest.write(GATEWAY.loss(number, *ranges)).events[GATEWAY.id] == 1
-    assert 100 <= ingest.store.load().streams[GATEWAY.id, GATEWAY.epoch].gap_count <= 104
+        assert ingest.write(OURS.loss(number, *ranges)).events[OURS.id] == 1
+    assert 100 <= ingest.store.load().streams[OURS.id, OURS.epoch].gap_count <= 104
     reason = ingest.status().newest_rejected[0].reason
     assert reason == "a loss of 40 ranges, of which 0 count: this gateway has too many gaps"
-    for name in (GATEWAY.id, "dt-002"):
+    for name in (OURS.id, "dt-002"):
         ingest.write(*(FakeGateway(name, epoch=f"e-{number}").heartbeat("s", 5) for number in range(9)))
     streams = Counter(stream.gateway for stream in ingest.store.load().streams.values())
-    assert streams == {GATEWAY.id: 1, "dt-002": 5}
+    assert streams == {OURS.id: 1, "dt-002": 5}
 
 
 def test_what_a_gateway_says_it_has_lost_goes_with_the_event_that_said_so(
     ingest: IngestHarness, tmp_path: Path
 ) -> None:
     settings = Retention(1, 1, 1, {}, 1, 1, 1)
-    ingest.write(GATEWAY.event(1), GATEWAY.loss(4, (2, 3)))
+    ingest.write(OURS.event(1), OURS.loss(4, (2, 3)))
     sweep = RetentionSweep(settings, MediaFolder(tmp_path), SystemClock(), first_after_s=0.0, pause_s=0.0)
     while sweep.due:
         with ingest.store.batch() as batch:
             sweep.run_batch(batch.connection)
     assert (ingest.status().events, ingest.status().losses, ingest.status().announced) == (0, [], 2)
-    assert ingest.write(GATEWAY.loss(4, (2, 3))).duplicates == 1
+    assert ingest.write(OURS.loss(4, (2, 3))).duplicates == 1
 
 
 def test_rejected_messages_are_bounded(ingest: IngestHarness) -> None:
@@ -263,7 +259,7 @@ def test_rejected_messages_are_bounded(ingest: IngestHarness) -> None:
 
 
 def test_a_database_of_a_newer_version_is_left_alone(ingest: IngestHarness) -> None:
-    ingest.write(GATEWAY.event(1))
+    ingest.write(OURS.event(1))
     with ingest.store.batch() as batch:
         write_meta(batch.connection, "schema", "99")
     ingest.store.close()
@@ -272,6 +268,7 @@ def test_a_database_of_a_newer_version_is_left_alone(ingest: IngestHarness) -> N
 
 
 SEARCHES = ("search", "search_answer", "search_match", "search_picture", "search_scene")
+COLUMNS = ("access.search", "access.purpose", "access.case_number", "access.gateways")
 ALERTS = ("alert", "alert_pending", "notification", "hold", "deletion")
 
 
@@ -280,10 +277,7 @@ ALERTS = ("alert", "alert_pending", "notification", "hold", "deletion")
     [
         (1, ALERTS, (), ("event_by_kind", "media_by_file")),
         (3, (), ("alert.problem", "presence.problem", "request.problem"), ()),
-        (
-            *(4, SEARCHES, ("access.search", "access.purpose", "access.case_number", "access.gateways")),
-            ("access_by_search", "access_by_case"),
-        ),
+        (4, SEARCHES, COLUMNS, ("access_by_search", "access_by_case")),
     ],
 )
 def test_an_older_database_is_upgraded_with_its_rows(
@@ -293,7 +287,7 @@ def test_an_older_database_is_upgraded_with_its_rows(
     columns: tuple[str, ...],
     indexes: tuple[str, ...],
 ) -> None:
-    ingest.write(GATEWAY.event(1))
+    ingest.write(OURS.event(1))
     ingest.tell(OFFLINE)
     with ingest.store.batch() as batch:
         record_access(batch.connection, AccessKind.LOGIN, "lan", "::1", NOW_MS)
@@ -305,10 +299,8 @@ def test_an_older_database_is_upgraded_with_its_rows(
             connection.execute(text(f"DROP INDEX {name}"))
         for column in columns:
             connection.execute(text("ALTER TABLE {} DROP COLUMN {}".format(*column.split("."))))
-        connection.execute(
-            update(tables.meta).where(tables.meta.c.key == "schema").values(value=str(version))
-        )
-    ingest.write(GATEWAY.event(2))
+        write_meta(connection, "schema", str(version))
+    ingest.write(OURS.event(2))
     assert ingest.status().events == 2
     assert ingest.store.stored_reports(["de-tham"]) == [OFFLINE]
     ingest.tell(replace(OFFLINE, why=problem_text("connection-lost")))
@@ -379,12 +371,12 @@ def test_an_unavailable_postgresql_stops_confirmations_until_it_returns(
         Centre(tmp_path / "centre", broker.port, database=url) as centre,
     ):
         gateways.wait_state("online")
-        gateways.deliver(GATEWAY, 1)
+        gateways.deliver(OURS, 1)
         postgresql.stop()
-        gateways.publish_all(GATEWAY.event(2))
+        gateways.publish_all(OURS.event(2))
         gateways.wait_state("degraded")
-        assert gateways.confirmed(GATEWAY) == {1}
+        assert gateways.confirmed(OURS) == {1}
         postgresql.start()
-        gateways.wait_confirmed(GATEWAY, 2)
+        gateways.wait_confirmed(OURS, 2)
         gateways.wait_state("online")
-        assert centre.numbers(GATEWAY) == [1, 2]
+        assert centre.numbers(OURS) == [1, 2]

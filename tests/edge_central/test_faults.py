@@ -15,7 +15,7 @@ from edge_central.ingest.batch_writer import BatchWriter
 from edge_central.searches.sender import SearchSender
 from edge_central.store.batch import Store
 from tests.edge_central.ingest_harness import IngestHarness, writer_in
-from tests.edge_central.parts import GATEWAY, Centre, FakeGateway, FakeGateways
+from tests.edge_central.parts import OURS, Centre, FakeGateway, FakeGateways
 from tests.testbed import small_disk as mounted
 from tests.testbed.mosquitto import Mosquitto, wait_until
 
@@ -38,21 +38,21 @@ def test_a_full_disk_stops_confirmations_until_there_is_space(
 ) -> None:
     with Centre(small_disk / "centre", broker.port) as centre:
         gateways.wait_state("online")
-        gateways.deliver(GATEWAY, 1)
+        gateways.deliver(OURS, 1)
         filler = small_disk / "filler"
         fill(filler)
-        gateways.publish_all(*(GATEWAY.event(number, "x" * 2_000) for number in range(2, 150)))
-        gateways.picture(GATEWAY, "m-1")
+        gateways.publish_all(*(OURS.event(number, "x" * 2_000) for number in range(2, 150)))
+        gateways.picture(OURS, "m-1")
         gateways.wait_state("degraded")
-        confirmed = gateways.confirmed(GATEWAY)
-        assert confirmed <= set(centre.numbers(GATEWAY))
-        assert not gateways.confirmed_media(GATEWAY)
+        confirmed = gateways.confirmed(OURS)
+        assert confirmed <= set(centre.numbers(OURS))
+        assert not gateways.confirmed_media(OURS)
         assert "disk is full" in caplog.text
         filler.unlink()
-        gateways.wait_confirmed(GATEWAY, *range(1, 150))
-        gateways.wait_for(lambda: gateways.confirmed_media(GATEWAY) == {"m-1"})
+        gateways.wait_confirmed(OURS, *range(1, 150))
+        gateways.wait_for(lambda: gateways.confirmed_media(OURS) == {"m-1"})
         gateways.wait_state("online")
-        assert sorted(centre.numbers(GATEWAY)) == list(range(1, 150))
+        assert sorted(centre.numbers(OURS)) == list(range(1, 150))
 
 
 def test_one_message_that_breaks_the_batch_writer_does_not_keep_the_others(
@@ -67,9 +67,9 @@ def test_one_message_that_breaks_the_batch_writer_does_not_keep_the_others(
         return sound(writer, arrived)  # type: ignore[arg-type]
 
     monkeypatch.setattr(BatchWriter, "_read", faulty)
-    gateways.publish_all(*(GATEWAY.event(n, "poison" if n == 4 else "cow") for n in range(1, 9)))
-    gateways.wait_confirmed(GATEWAY, 1, 2, 3, 5, 6, 7, 8)
-    assert 4 not in gateways.confirmed(GATEWAY), "the gateway keeps an event that is not stored"
+    gateways.publish_all(*(OURS.event(n, "poison" if n == 4 else "cow") for n in range(1, 9)))
+    gateways.wait_confirmed(OURS, 1, 2, 3, 5, 6, 7, 8)
+    assert 4 not in gateways.confirmed(OURS), "the gateway keeps an event that is not stored"
     assert "ZeroDivisionError" in centre.status().newest_rejected[0].reason
 
 
@@ -77,12 +77,12 @@ def test_an_event_stored_by_another_process_counts_as_a_repeat(
     centre: Centre, gateways: FakeGateways, tmp_path: Path
 ) -> None:
     """A second ingest serves the same ward by mistake, so the state of the first one is out of date."""
-    gateways.deliver(GATEWAY, 1)
+    gateways.deliver(OURS, 1)
     store = Store(centre.database)
-    IngestHarness(centre.database, store, writer_in(tmp_path / "media")).write(GATEWAY.event(2), now_ms=0)
+    IngestHarness(centre.database, store, writer_in(tmp_path / "media")).write(OURS.event(2), now_ms=0)
     store.close()
-    gateways.deliver(GATEWAY, 2, 3)
-    assert centre.numbers(GATEWAY) == [1, 2, 3]
+    gateways.deliver(OURS, 2, 3)
+    assert centre.numbers(OURS) == [1, 2, 3]
     assert centre.status().rejected == 0
 
 
@@ -98,9 +98,9 @@ def test_a_failed_ingest_thread_restarts_and_receives_unconfirmed_messages_again
         return sound(writer, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(BatchWriter, "write", deadly)
-    gateways.deliver(GATEWAY, 1, 2)
+    gateways.deliver(OURS, 1, 2)
     assert deaths
-    assert sorted(centre.numbers(GATEWAY)) == [1, 2]
+    assert sorted(centre.numbers(OURS)) == [1, 2]
 
 
 def test_a_search_that_cannot_be_sent_delays_no_event(
@@ -120,7 +120,7 @@ def test_a_search_that_cannot_be_sent_delays_no_event(
     with Centre(tmp_path / "centre", broker.port):
         wait_until(lambda: "searches cannot be sent" in caplog.text, what="the failure in the log")
         gateways.wait_state("online")  # the broker has its subscriptions, which paho's thread sends
-        gateways.deliver(GATEWAY, 1)
+        gateways.deliver(OURS, 1)
     assert caplog.text.count("searches cannot be sent") == 1, "the ingest did not start again"
 
 
@@ -143,17 +143,12 @@ def test_a_birth_is_requested_when_it_is_missing_or_old(
 
 def test_without_its_libraries_the_command_says_what_to_install(tmp_path: Path) -> None:
     """As on a gateway, where the extra ``central`` is not installed."""
-    hidden = (
-        "import sys; sys.modules['sqlalchemy'] = None; from edge_agent.cli.main import main; sys.exit(main())"
-    )
+    main = "from edge_agent.cli.main import main; sys.exit(main())"
+    hidden = f"import sys; sys.modules['sqlalchemy'] = None; {main}"
     config = tmp_path / "edge-central.yaml"
     config.write_text("wards: []\nmqtt: {brokers: [mqtt://localhost]}\n")
-    done = subprocess.run(
-        [sys.executable, "-c", hidden, "central", "run", str(config)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = [sys.executable, "-c", hidden, "central", "run", str(config)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "edge-agent[central]" in done.stderr
     assert "Traceback" not in done.stderr

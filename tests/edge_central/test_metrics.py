@@ -98,10 +98,8 @@ def test_a_port_in_use_is_named_and_nothing_is_started(broker: Mosquitto, tmp_pa
 
 def test_values_of_old_heartbeats_are_left_out_and_series_are_bounded() -> None:
     metrics = CentralMetrics(0.0)
-    metrics.record_presence(
-        GatewayReport(f"g-{number}", "de-tham", PresenceState.ONLINE, "", 0)
-        for number in range(MAX_GATEWAYS + 100)
-    )
+    gateways = (f"g-{number}" for number in range(MAX_GATEWAYS + 100))
+    metrics.record_presence(GatewayReport(each, "de-tham", PresenceState.ONLINE, "", 0) for each in gateways)
     assert len(metrics.gateways) == MAX_GATEWAYS
     metrics.record_presence([GatewayReport("g-0", "de-tham", None, "", 0)])
     assert "g-0" not in metrics.gateways
@@ -109,12 +107,8 @@ def test_values_of_old_heartbeats_are_left_out_and_series_are_bounded() -> None:
         gateway = metrics.gateways[f"g-{number}"]
         gateway.health, gateway.heartbeat_s = ReceivedHealth("", "s-1"), heard_s
     collector = CentralCollector(metrics, lambda: IngestHealth(True, False), ["de-tham"], at(1100.0))
-    counts = Counter(
-        metric.name
-        for metric in collector.collect()
-        for sample in metric.samples
-        if sample.labels.get("gateway")
-    )
+    found = [(metric.name, sample) for metric in collector.collect() for sample in metric.samples]
+    counts = Counter(name for name, sample in found if sample.labels.get("gateway"))
     assert counts["edge_gateway_online"] == MAX_GATEWAYS - 1
     assert (counts["edge_gateway_heartbeat_time_seconds"], counts["edge_gateway_outbox_events"]) == (2, 1)
 
@@ -124,15 +118,10 @@ def test_a_gateway_that_says_another_version_each_time_makes_a_bounded_number_of
     collector = CentralCollector(metrics, lambda: IngestHealth(True, True), ["de-tham"], at(0.0))
     for version in ("0.2.0", *(f"9.{number}" for number in range(100)), "0.2.0\n", "no version", "0.2.0"):
         health = ReceivedHealth("", "s-1", version=version)
-        metrics.record_batch(
-            BatchResult(status_messages=[HeartbeatMessage("de-tham", "dt-001", health, b"")]), 0.0
-        )
-        labels |= {
-            sample.labels["version"]
-            for metric in collector.collect()
-            for sample in metric.samples
-            if metric.name == "edge_gateway_info"
-        }
+        heartbeat = HeartbeatMessage("de-tham", "dt-001", health, b"")
+        metrics.record_batch(BatchResult(status_messages=[heartbeat]), 0.0)
+        (info,) = (metric for metric in collector.collect() if metric.name == "edge_gateway_info")
+        labels |= {sample.labels["version"] for sample in info.samples}
     assert labels == {"0.2.0", "other", *(f"9.{number}" for number in range(MAX_VERSIONS - 1))}
 
 
@@ -145,9 +134,8 @@ def test_the_rules_that_ship_fire_when_they_should_and_only_then(tmp_path: Path)
 
 
 def test_the_rules_that_ship_use_existing_series() -> None:
-    collector = CentralCollector(
-        CentralMetrics(0.0), lambda: IngestHealth(True, True, 0), ["de-tham"], at(0.0)
-    )
+    health = IngestHealth(True, True, 0)
+    collector = CentralCollector(CentralMetrics(0.0), lambda: health, ["de-tham"], at(0.0))
     names = {metric.name for metric in collector.collect()}
     rules = yaml.safe_load(RULES.read_text(encoding="utf-8"))
     expressions = " ".join(rule["expr"] for group in rules["groups"] for rule in group["rules"])

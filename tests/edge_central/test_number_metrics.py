@@ -34,7 +34,7 @@ from edge_central.store import tables
 from edge_central.store.presence_reports import GatewayReport, PresenceState
 from edge_central.web.auth.accounts import Role
 from tests.edge_central.ingest_harness import NOW_MS, IngestHarness, alert_row
-from tests.edge_central.parts import WARD, FakeGateway
+from tests.edge_central.parts import OURS, THEIRS, WARD, FakeGateway
 from tests.edge_central.test_metrics import promtool, samples
 from tests.edge_central.web.hostile import event
 from tests.edge_central.web.house import House
@@ -42,7 +42,6 @@ from tests.host.fakes import FakeClock
 
 ROOT = Path(__file__).parents[2]
 DASHBOARD = ROOT / "docs/reference/grafana/edge-agent.json"
-OURS, THEIRS = FakeGateway("dt-001"), FakeGateway("bx-001", "bo-xuyen")
 WARDS = ("de-tham", "bo-xuyen")
 NOW_S = 1_700_000_000.0
 

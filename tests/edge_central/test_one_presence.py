@@ -120,8 +120,7 @@ def counted(line: str) -> Counter[str]:
 @pytest.fixture
 def views(broker: Mosquitto, database: Database, tmp_path: Path) -> Iterator[FiveViews]:
     url = configured(database)
-    with House(tmp_path, database=url) as house:
-        house.start()
+    with House(tmp_path, database=url).start() as house:
         made = FiveViews(tmp_path, broker, house, url)
         with made.centre:
             yield made

@@ -21,7 +21,7 @@ from edge_central.store import tables
 from edge_central.store.batch import Batch
 from edge_central.store.database import DatabaseConnections, DatabaseRejected, translate_errors
 from edge_central.store.scope import EVERYWHERE
-from tests.edge_central.parts import GATEWAY, Centre, FakeGateway, FakeGateways
+from tests.edge_central.parts import OURS, Centre, FakeGateway, FakeGateways
 from tests.testbed.mosquitto import Mosquitto, wait_until
 
 EVENT = "zone-1"
@@ -32,7 +32,7 @@ class ClipRequest:
     """One request, as the console stores and reads it."""
 
     connections: DatabaseConnections
-    gateway: FakeGateway = GATEWAY
+    gateway: FakeGateway = OURS
 
     def send(self, ago_s: float = 0.0) -> bool:
         by = LogAuthor("lan", round((time.time() - ago_s) * 1000))
@@ -71,7 +71,7 @@ def gateways(centre: Centre, gateways: FakeGateways) -> FakeGateways:
     return gateways
 
 
-def reply(command: str, status: str, text: str = "", gateway: FakeGateway = GATEWAY) -> tuple[str, bytes]:
+def reply(command: str, status: str, text: str = "", gateway: FakeGateway = OURS) -> tuple[str, bytes]:
     document = {"schema": "reply/1", "id": command, "type": "clip", "gateway": gateway.id}
     return f"{gateway.up}/reply/{command}", json.dumps(document | {"status": status, "text": text}).encode()
 
@@ -80,7 +80,7 @@ def test_a_clip_is_requested_answered_and_stored(gateways: FakeGateways, clip: C
     assert clip.send()
     gateways.wait_for(lambda: bool(gateways.on("down/cmd/clip")))
     document: dict[str, Any] = json.loads(gateways.on("down/cmd/clip")[0].payload)
-    shown = {"gateway": GATEWAY.id, "type": "clip", "args": {"event_id": EVENT}}
+    shown = {"gateway": OURS.id, "type": "clip", "args": {"event_id": EVENT}}
     assert document.items() >= shown.items()
     assert wire.ARGUMENTS["clip"] is wire.ClipArguments
     clip.wait_for("sent")
@@ -91,15 +91,15 @@ def test_a_clip_is_requested_answered_and_stored(gateways: FakeGateways, clip: C
     gateways.publish_all(reply(command, "succeeded", "the clip is on its way"))
     clip.wait_for("succeeded")
     assert (clip.now().words, clip.now().asked_by) == ("the clip is on its way", "lan")
-    gateways.publish_all(reply(command, "running"), GATEWAY.event(1))
-    gateways.wait_confirmed(GATEWAY, 1)
+    gateways.publish_all(reply(command, "running"), OURS.event(1))
+    gateways.wait_confirmed(OURS, 1)
     assert clip.now().status == "succeeded", "a late reply"
 
 
 def test_several_replies_arrive_in_one_batch(clip: ClipRequest) -> None:
     clip.send()
     words = [("accepted", "it waits"), ("running", "it is being executed"), ("succeeded", "it is on its way")]
-    replies = [ReplyMessage(GATEWAY.ward, GATEWAY.id, clip.now().id, *each) for each in words]
+    replies = [ReplyMessage(OURS.ward, OURS.id, clip.now().id, *each) for each in words]
     with clip.connections.writing() as connection:
         Batch(connection).record_replies(replies, 5)
     assert (clip.now().status, clip.now().words) == ("succeeded", "it is on its way")
@@ -132,10 +132,10 @@ def test_a_reply_to_a_command_of_another_sender_is_accepted_and_ignored(
     centre: Centre, gateways: FakeGateways
 ) -> None:
     gateways.publish_all(reply("by-somebody-else", "succeeded"))
-    gateways.deliver(GATEWAY, 1)
+    gateways.deliver(OURS, 1)
     assert centre.status().rejected == 0
-    gateways.publish_all(reply("x", "wonderful"), (f"{GATEWAY.up}/reply/y", b"{}"))
-    gateways.deliver(GATEWAY, 2)
+    gateways.publish_all(reply("x", "wonderful"), (f"{OURS.up}/reply/y", b"{}"))
+    gateways.deliver(OURS, 2)
     assert centre.status().rejected == 2
 
 
@@ -145,16 +145,16 @@ def test_a_disarm_without_a_signature_is_not_sent_for_the_console(
     """An attacker who takes over the console can write rows."""
     with clip.connections.writing() as connection:
         by = LogAuthor("lan", round(time.time() * 1000))
-        request_clip(connection, by, GATEWAY.id, GATEWAY.ward, EVENT)
+        request_clip(connection, by, OURS.id, OURS.ward, EVENT)
         connection.execute(update(tables.request).values(type="disarm"))
     clip.wait_for("expired")
-    gateways.deliver(GATEWAY, 1)
+    gateways.deliver(OURS, 1)
     assert gateways.on("down/cmd/disarm") == []
 
 
 def test_a_reply_of_another_gateway_changes_nothing(clip: ClipRequest) -> None:
     clip.send()
-    stranger = ReplyMessage(GATEWAY.ward, "dt-999", clip.now().id, "failed", "not mine to say")
+    stranger = ReplyMessage(OURS.ward, "dt-999", clip.now().id, "failed", "not mine to say")
     with clip.connections.writing() as connection:
         Batch(connection).record_replies([stranger], 5)
     assert clip.now().status == "asked"

@@ -37,7 +37,7 @@ from edge_central.store.media_folder import MediaFolder
 from edge_central.store.open_alarms import list_event
 from edge_central.store.scope import Scope
 from tests.edge_central.ingest_harness import NOW_MS, IngestHarness, alert_row
-from tests.edge_central.parts import GATEWAY
+from tests.edge_central.parts import OURS
 from tests.testbed.claiming_box import ClaimingBox
 from tests.testbed.claims import SERIAL, TIME
 
@@ -359,9 +359,9 @@ def test_deletions_are_listed(archive: Archive) -> None:
 
 def test_a_deleted_event_does_not_come_back_as_a_new_one(archive: Archive) -> None:
     """The stream still knows the number of a deleted event."""
-    archive.ingest.write(GATEWAY.event(1), now_ms=ago_ms(50))
+    archive.ingest.write(OURS.event(1), now_ms=ago_ms(50))
     archive.run()
-    assert archive.ingest.write(GATEWAY.event(1)).duplicates == 1
+    assert archive.ingest.write(OURS.event(1)).duplicates == 1
     assert archive.ingest.status().events == 0
 
 

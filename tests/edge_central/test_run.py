@@ -17,19 +17,17 @@ from edge_central.presence.presence import PresenceThresholds
 from edge_central.store import tables
 from edge_central.store.database import write_transaction
 from edge_central.store.media_folder import MediaFolder
-from tests.edge_central.parts import GATEWAY, JPEG, Centre, FakeGateway, FakeGateways, WrongClock
+from tests.edge_central.parts import JPEG, OURS, Centre, FakeGateway, FakeGateways, WrongClock
 from tests.testbed.command_line import run_command
 from tests.testbed.mosquitto import Mosquitto, wait_until
 
 
 def test_a_confirmed_event_is_stored_exactly_once(centre: Centre, gateways: FakeGateways) -> None:
-    gateways.publish_all(
-        GATEWAY.event(1), GATEWAY.event(2), GATEWAY.event(1), GATEWAY.event(5), GATEWAY.event(2)
-    )
-    gateways.wait_confirmed(GATEWAY, 1, 2, 5)
-    ack = {"epoch": GATEWAY.epoch, "upto": 2, "also": [5], "media": [], "takes_parts": True}
-    assert gateways.acks(GATEWAY)[-1] == ack
-    assert centre.numbers(GATEWAY) == [1, 2, 5]
+    gateways.publish_all(*map(OURS.event, (1, 2, 1, 5, 2)))
+    gateways.wait_confirmed(OURS, 1, 2, 5)
+    ack = {"epoch": OURS.epoch, "upto": 2, "also": [5], "media": [], "takes_parts": True}
+    assert gateways.acks(OURS)[-1] == ack
+    assert centre.numbers(OURS) == [1, 2, 5]
     centre.stop()
     gateways.wait_state("stopped")
 
@@ -41,34 +39,34 @@ def test_a_kill_loses_nothing_and_stores_nothing_twice(
     centre.start_process()
     try:
         gateways.wait_state("online")
-        gateways.publish_all(*map(GATEWAY.event, sent[:100]))
+        gateways.publish_all(*map(OURS.event, sent[:100]))
     finally:
         centre.kill()
     gateways.wait_state("offline")
-    gateways.publish_all(*map(GATEWAY.event, sent[100:]))
+    gateways.publish_all(*map(OURS.event, sent[100:]))
     with centre:
-        gateways.wait_for(lambda: [ack["upto"] for ack in gateways.acks(GATEWAY)][-1:] == [300])
-    assert sorted(centre.numbers(GATEWAY)) == list(sent)
+        gateways.wait_for(lambda: [ack["upto"] for ack in gateways.acks(OURS)][-1:] == [300])
+    assert sorted(centre.numbers(OURS)) == list(sent)
 
 
 def test_a_restored_backup_confirms_only_its_own_events_and_reports_the_rest_missing(
     centre: Centre, gateways: FakeGateways, tmp_path: Path
 ) -> None:
-    gateways.deliver(GATEWAY, 1, 2, 3)
+    gateways.deliver(OURS, 1, 2, 3)
     centre.stop()
     backup = tmp_path / "backup"
     shutil.copytree(centre.state_dir, backup)
     centre.start()
-    gateways.deliver(GATEWAY, 4, 5, 6)
+    gateways.deliver(OURS, 4, 5, 6)
     centre.stop()
     shutil.rmtree(centre.state_dir)
     shutil.copytree(backup, centre.state_dir)
-    before = len(gateways.acks(GATEWAY))
+    before = len(gateways.acks(OURS))
     centre.start()
-    gateways.publish_all(GATEWAY.event(7), GATEWAY.event(6))  # the agent still had 6
-    gateways.wait_for(lambda: any(7 in ack.get("also", []) for ack in gateways.acks(GATEWAY)[before:]))
-    assert {ack["upto"] for ack in gateways.acks(GATEWAY)[before:]} == {3}
-    gateways.wait_for(lambda: any(6 in ack.get("also", []) for ack in gateways.acks(GATEWAY)[before:]))
+    gateways.publish_all(OURS.event(7), OURS.event(6))  # the agent still had 6
+    gateways.wait_for(lambda: any(7 in ack.get("also", []) for ack in gateways.acks(OURS)[before:]))
+    assert {ack["upto"] for ack in gateways.acks(OURS)[before:]} == {3}
+    gateways.wait_for(lambda: any(6 in ack.get("also", []) for ack in gateways.acks(OURS)[before:]))
     assert [(gap.first, gap.last, gap.why) for gap in centre.status().gaps] == [(4, 5, "missing")]
 
 
@@ -81,13 +79,13 @@ def test_a_second_centre_in_the_same_folder_is_refused(centre: Centre, gateways:
 def test_the_centre_reconnects_to_a_restarted_broker(
     centre: Centre, gateways: FakeGateways, broker: Mosquitto
 ) -> None:
-    gateways.deliver(GATEWAY, 1)
+    gateways.deliver(OURS, 1)
     broker.stop()
     gateways.wait_state("offline")
     broker.start()
     gateways.wait_state("online", 30)
-    gateways.deliver(GATEWAY, 2)
-    assert centre.numbers(GATEWAY) == [1, 2]
+    gateways.deliver(OURS, 2)
+    assert centre.numbers(OURS) == [1, 2]
 
 
 NONSENSE = [
@@ -97,8 +95,8 @@ NONSENSE = [
     ("event/cam-1", b'"' + b"x" * 300_000 + b'"', "at most 262144"),
     ("event/cam-1", FakeGateway("dt-002").event(1)[1], "source is another gateway"),
     ("event/cam-1", FakeGateway(ward="bo-xuyen").event(1)[1], "ward is another one"),
-    ("event/cam-2", GATEWAY.event(1)[1], "topic's camera"),
-    ("event/cam-1", GATEWAY.event(1)[1][:-1] + b', "x": "\xff"}', "not what is expected"),
+    ("event/cam-2", OURS.event(1)[1], "topic's camera"),
+    ("event/cam-1", OURS.event(1)[1][:-1] + b', "x": "\xff"}', "not what is expected"),
     ("media/m-1", b"\xff\xd8\xff", "event_id"),
     ("media/..", b"\xff\xd8\xff", "the id is not"),
     ("heartbeat", b'{"time": "now", "session": "s"}', "a time is not"),
@@ -111,16 +109,16 @@ NONSENSE = [
 def test_nonsense_is_recorded_and_confirmed_to_the_broker_and_does_no_harm(
     centre: Centre, gateways: FakeGateways
 ) -> None:
-    gateways.publish_all(*((f"{GATEWAY.up}/{name}", payload) for name, payload, _ in NONSENSE))
-    gateways.publish_all(GATEWAY.event(1), GATEWAY.event(1, "a cow"), GATEWAY.event(2))
-    gateways.wait_confirmed(GATEWAY, 1, 2)
+    gateways.publish_all(*((f"{OURS.up}/{name}", payload) for name, payload, _ in NONSENSE))
+    gateways.publish_all(OURS.event(1), OURS.event(1, "a cow"), OURS.event(2))
+    gateways.wait_confirmed(OURS, 1, 2)
     found = centre.status()
     for (_, _, words), rejected in zip(NONSENSE, reversed(found.newest_rejected), strict=True):
         assert words in rejected.reason
-    assert sorted(centre.numbers(GATEWAY)) == [1, 1, 2], "the conflicting event is stored too"
+    assert sorted(centre.numbers(OURS)) == [1, 1, 2], "the conflicting event is stored too"
     centre.stop()
     centre.start()
-    gateways.deliver(GATEWAY, 3)
+    gateways.deliver(OURS, 3)
     assert centre.status().rejected == len(NONSENSE), "the broker sent none of it again"
 
 
@@ -129,20 +127,20 @@ def test_pictures_and_files_of_commands_are_stored_under_their_digest(
 ) -> None:
     media = centre.state_dir / "media"
     sent = {"jpg": JPEG, "mp4": b"\0\0\0\x18ftypisom a clip", "gz": gzip.compress(b"a bundle")}
-    gateways.publish_all(GATEWAY.event(1))
+    gateways.publish_all(OURS.event(1))
     for suffix, content in sent.items():
-        gateways.picture(GATEWAY, f"m-{suffix}", content)
-    gateways.picture(GATEWAY, "m-jpg", JPEG)
-    gateways.picture(GATEWAY, "m-jpg", b"\xff\xd8\xff another")
-    gateways.picture(GATEWAY, "m-2", b"\xff\xd8\xff another", sha256="0" * 64)
-    gateways.picture(GATEWAY, "m-3", b"MZ a program")
-    gateways.wait_for(lambda: gateways.confirmed_media(GATEWAY) == {f"m-{suffix}" for suffix in sent})
+        gateways.picture(OURS, f"m-{suffix}", content)
+    gateways.picture(OURS, "m-jpg", JPEG)
+    gateways.picture(OURS, "m-jpg", b"\xff\xd8\xff another")
+    gateways.picture(OURS, "m-2", b"\xff\xd8\xff another", sha256="0" * 64)
+    gateways.picture(OURS, "m-3", b"MZ a program")
+    gateways.wait_for(lambda: gateways.confirmed_media(OURS) == {f"m-{suffix}" for suffix in sent})
     wait_until(lambda: centre.status().rejected == 3)
     files = {path.suffix[1:]: path for path in media.rglob("*") if path.is_file()}
     assert {suffix: path.read_bytes() for suffix, path in files.items()} == sent
     for path in files.values():
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        assert MediaFolder(media).path(GATEWAY.id, digest, sealed=False) == path
+        assert MediaFolder(media).path(OURS.id, digest, sealed=False) == path
     assert centre.status().media == 3
 
 
@@ -167,20 +165,19 @@ def test_presence_changes_are_published_and_survive_a_restart(
         gateways.wait_for(lambda: len(gateways.on("outage/de-tham")) > before)
         assert gateways.outage("de-tham") == [gateway.id for gateway in five[:4]]
         gateways.publish_all(*(gateway.state("online", "s-2") for gateway in five))
-        gateways.wait_for(
-            lambda: gateways.outage("de-tham") is None and gateways.presence(five[4]) == "online"
-        )
+        gateways.wait_for(lambda: gateways.outage("de-tham") is None)
+        gateways.wait_for(lambda: gateways.presence(five[4]) == "online")
         wait_until(lambda: not centre.status().outages)
 
 
 def test_status_lists_gateways_and_missing_events(centre: Centre, gateways: FakeGateways) -> None:
     gateways.publish_all(
-        GATEWAY.state("online", "s-1"),
-        GATEWAY.heartbeat("s-1", sequence=4),
-        GATEWAY.event(1),
-        GATEWAY.event(3),
+        OURS.state("online", "s-1"),
+        OURS.heartbeat("s-1", sequence=4),
+        OURS.event(1),
+        OURS.event(3),
     )
-    gateways.wait_confirmed(GATEWAY, 1, 3)
+    gateways.wait_confirmed(OURS, 1, 3)
     wait_until(lambda: any(each.behind and each.presence for each in centre.status().gateways))
     done = run_command("central", "status", str(centre.config))
     assert done.returncode == 0, done.stdout + done.stderr
@@ -192,17 +189,17 @@ def test_status_lists_gateways_and_missing_events(centre: Centre, gateways: Fake
 def test_expired_rows_are_deleted_while_the_centre_runs_and_do_not_return(
     centre: Centre, gateways: FakeGateways
 ) -> None:
-    gateways.publish_all(GATEWAY.heartbeat("s-1", sequence=1), GATEWAY.event(1))
-    gateways.picture(GATEWAY, "m-1")
-    gateways.wait_for(lambda: gateways.confirmed_media(GATEWAY) == {"m-1"})
+    gateways.publish_all(OURS.heartbeat("s-1", sequence=1), OURS.event(1))
+    gateways.picture(OURS, "m-1")
+    gateways.wait_for(lambda: gateways.confirmed_media(OURS) == {"m-1"})
     centre.stop()
     with write_transaction(centre.database) as connection:
         for table in (tables.event, tables.media):
             connection.execute(update(table).values(received_ms=0))
     centre.first_sweep_s = 0.0
     centre.start()
-    gateways.deliver(GATEWAY, 1, 2)
-    wait_until(lambda: (centre.numbers(GATEWAY), centre.status().media) == ([2], 0))
+    gateways.deliver(OURS, 1, 2)
+    wait_until(lambda: (centre.numbers(OURS), centre.status().media) == ([2], 0))
     assert not [path for path in (centre.state_dir / "media").rglob("*") if path.is_file()]
     assert centre.status().missing == 0
 
@@ -212,7 +209,7 @@ def test_a_clock_that_is_years_off_deletes_nothing_early(
     centre: Centre, gateways: FakeGateways, days: int, booted: bool
 ) -> None:
     """Retention with a wrong clock and after its correction: rows from before, and rows from meanwhile."""
-    gateways.deliver(GATEWAY, 1, 2)
+    gateways.deliver(OURS, 1, 2)
     centre.stop()
     with write_transaction(centre.database) as connection:
         connection.execute(update(tables.event).where(tables.event.c.sequence == 1).values(received_ms=0))
@@ -221,16 +218,16 @@ def test_a_clock_that_is_years_off_deletes_nothing_early(
     centre.first_sweep_s = 0.0
     centre.clock = WrongClock(timedelta(days=days))
     centre.start()
-    wait_until(lambda: centre.numbers(GATEWAY) == [2])  # the run has reached the events
-    gateways.deliver(GATEWAY, 3)
+    wait_until(lambda: centre.numbers(OURS) == [2])  # the run has reached the events
+    gateways.deliver(OURS, 3)
     assert "3653 days" in str(centre.status().clock)
     centre.stop()
     centre.clock = None
     with write_transaction(centre.database) as connection:
         connection.execute(insert(tables.event), over_like(connection, 4))
     centre.start()
-    wait_until(lambda: 4 not in centre.numbers(GATEWAY))
-    assert centre.numbers(GATEWAY) == [2, 3]
+    wait_until(lambda: 4 not in centre.numbers(OURS))
+    assert centre.numbers(OURS) == [2, 3]
 
 
 def over_like(connection: Connection, sequence: int) -> dict[str, Any]:

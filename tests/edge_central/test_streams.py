@@ -73,8 +73,6 @@ def test_a_stream_agrees_with_a_set_and_writes_its_state(taken: list[tuple[int, 
         made.clear_changes()
     expected = next((n - 1 for n in range(1, highest + 1) if n not in stored | lost), highest)
     assert made.upto == expected
-    unexplained = {
-        n for gap in made.gaps if gap.why is GapReason.MISSING for n in range(gap.first, gap.last + 1)
-    }
+    unexplained = {n for first, last in missing(made) for n in range(first, last + 1)}
     assert unexplained == set(range(1, highest + 1)) - stored - lost
     assert sorted(rows.values(), key=lambda gap: gap.first) == made.gaps

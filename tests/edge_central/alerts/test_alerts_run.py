@@ -24,7 +24,7 @@ from edge_central.presence.presence import PresenceThresholds
 from edge_central.settings import Webhook
 from edge_central.store import tables
 from edge_central.store.database import read_transaction, write_transaction
-from tests.edge_central.parts import GATEWAY, Centre, FakeGateway, FakeGateways
+from tests.edge_central.parts import OURS, Centre, FakeGateway, FakeGateways
 from tests.testbed.mosquitto import Authority, Mosquitto, Subscriber, wait_until
 from tests.testbed.receiver import Receiver
 from tests.testbed.schemas import check_message
@@ -66,7 +66,7 @@ def alerts(gateways: Subscriber, gateway: FakeGateway, about: str) -> list[dict[
 
 
 def wait_alerts(
-    gateways: Subscriber, about: str, count: int = 1, gateway: FakeGateway = GATEWAY
+    gateways: Subscriber, about: str, count: int = 1, gateway: FakeGateway = OURS
 ) -> list[dict[str, Any]]:
     gateways.wait_for(lambda: len(alerts(gateways, gateway, about)) >= count)
     return alerts(gateways, gateway, about)
@@ -81,13 +81,13 @@ FULL: dict[str, Any] = {"box": {"disk_percent": 97.0}}
 
 
 def test_a_rule_that_was_disarmed_is_an_alert_with_its_event(centre: Centre, gateways: FakeGateways) -> None:
-    gateways.publish_all(GATEWAY.heartbeat("s-1"), GATEWAY.override(1, "start"))
+    gateways.publish_all(OURS.heartbeat("s-1"), OURS.override(1, "start"))
     (alert,) = wait_alerts(gateways, "rule-muted/cam-1")
     assert (alert["camera"], alert["text"]) == ("cam-1", "changed by hand: yard (disarm)")
-    gateways.publish_all(GATEWAY.override(2, "end"))
+    gateways.publish_all(OURS.override(2, "end"))
     _, cleared, _ = wait_alerts(gateways, "rule-muted/cam-1", 3)
     assert cleared["state"] == "cleared"
-    gateways.publish_all(GATEWAY.rule_change(3, enabled=False))
+    gateways.publish_all(OURS.rule_change(3, enabled=False))
     *_, off = wait_alerts(gateways, "rule-muted/cam-1", 4)
     assert off["text"] == "changed by hand: yard (off)"
 
@@ -95,19 +95,19 @@ def test_a_rule_that_was_disarmed_is_an_alert_with_its_event(centre: Centre, gat
 def test_an_alert_is_stored_published_and_cleared(
     centre: Centre, gateways: FakeGateways, broker: Mosquitto
 ) -> None:
-    gateways.publish_all(GATEWAY.heartbeat("s-1", **FULL))
+    gateways.publish_all(OURS.heartbeat("s-1", **FULL))
     (alert,) = wait_alerts(gateways, "disk")
     check_message(alert, "central-alert")
     shown = {"state": "open", "severity": "warning", "gateway": "dt-001", "camera": None}
     assert alert.items() >= (shown | {"text": "disk 97 % full, above 90"}).items()
     assert "alert      dt-001: disk for 0 s: disk 97 % full, above 90" in status_lines(centre.status())
-    gateways.publish_all(GATEWAY.heartbeat("s-1"))
+    gateways.publish_all(OURS.heartbeat("s-1"))
     opened, over, nothing = wait_alerts(gateways, "disk", 3)
     assert (over["id"], over["state"], nothing) == (opened["id"], "cleared", {})
     check_message(over, "central-alert")
     with Subscriber(broker.port, "tb/v1/central/alert/#", "tb/v1/central/state", client_id="later") as later:
         later.wait_for(lambda: bool(later.on("central/state")))
-        assert alerts(later, GATEWAY, "disk") == [], "nothing is retained"
+        assert alerts(later, OURS, "disk") == [], "nothing is retained"
     (row,) = rows(centre)
     assert row.cleared_ms >= row.opened_ms >= row.since_ms
 
@@ -116,17 +116,17 @@ def test_a_restart_publishes_only_new_alerts_and_restores_the_open_ones(
     centre: Centre, gateways: FakeGateways
 ) -> None:
     other = FakeGateway("dt-002")
-    gateways.publish_all(GATEWAY.state("online", "s-1"))
-    gateways.publish_all(GATEWAY.heartbeat("s-1", **FULL), other.heartbeat("s-1", **FULL))
-    for each in (GATEWAY, other):
+    gateways.publish_all(OURS.state("online", "s-1"))
+    gateways.publish_all(OURS.heartbeat("s-1", **FULL), other.heartbeat("s-1", **FULL))
+    for each in (OURS, other):
         wait_alerts(gateways, "disk", gateway=each)
     centre.stop()
     # as a broker that lost it
-    gateways.publish(f"tb/v1/central/alert/{GATEWAY.ward}/{GATEWAY.id}/disk", b"", retain=True)
+    gateways.publish(f"tb/v1/central/alert/{OURS.ward}/{OURS.id}/disk", b"", retain=True)
     centre.start()
     first, _, again = wait_alerts(gateways, "disk", 3)
     assert again == first
-    gateways.publish_all(GATEWAY.heartbeat("s-1", **FULL), other.heartbeat("s-1"))
+    gateways.publish_all(OURS.heartbeat("s-1", **FULL), other.heartbeat("s-1"))
     gateways.wait_for(lambda: alerts(gateways, other, "disk")[-1:] == [{}])
     assert {row.gateway: row.cleared_ms is None for row in rows(centre)} == {"dt-001": True, "dt-002": False}
 
@@ -134,13 +134,13 @@ def test_a_restart_publishes_only_new_alerts_and_restores_the_open_ones(
 def test_an_alert_cleared_just_before_a_kill_is_cleared_at_the_broker(
     centre: Centre, gateways: FakeGateways
 ) -> None:
-    gateways.publish_all(GATEWAY.heartbeat("s-1", **FULL))
+    gateways.publish_all(OURS.heartbeat("s-1", **FULL))
     wait_alerts(gateways, "disk")
     centre.stop()
     with write_transaction(centre.database) as connection:
         connection.execute(update(tables.alert).values(cleared_ms=round(time.time() * 1000)))
     centre.start()
-    gateways.wait_for(lambda: alerts(gateways, GATEWAY, "disk")[-1:] == [{}])
+    gateways.wait_for(lambda: alerts(gateways, OURS, "disk")[-1:] == [{}])
 
 
 def test_a_ward_outage_is_one_alert(centre: Centre, gateways: FakeGateways) -> None:
@@ -160,10 +160,10 @@ def test_a_ward_outage_is_one_alert(centre: Centre, gateways: FakeGateways) -> N
 
 
 def test_a_covered_camera_is_reported_with_its_event(centre: Centre, gateways: FakeGateways) -> None:
-    gateways.publish_all(GATEWAY.heartbeat("s-1"), GATEWAY.view(1, "covered", "start"))
+    gateways.publish_all(OURS.heartbeat("s-1"), OURS.view(1, "covered", "start"))
     assert wait_alerts(gateways, "tamper/cam-1")[0]["text"] == "view covered"
-    gateways.publish_all(GATEWAY.view(2, "covered", "end"))
-    gateways.wait_for(lambda: alerts(gateways, GATEWAY, "tamper/cam-1")[-1] == {})
+    gateways.publish_all(OURS.view(2, "covered", "end"))
+    gateways.wait_for(lambda: alerts(gateways, OURS, "tamper/cam-1")[-1] == {})
 
 
 def test_the_webhook_gets_each_alert_once_in_order_and_across_a_restart(
@@ -174,15 +174,15 @@ def test_the_webhook_gets_each_alert_once_in_order_and_across_a_restart(
     hook = {"url": receiver.url, "secret_file": str(tmp_path / "token"), "ca_file": str(ca_of(tmp_path))}
     with centre_of(tmp_path, broker, webhook=hook) as centre:
         gateways.wait_state("online")
-        gateways.publish_all(GATEWAY.heartbeat("s-1", **FULL))
+        gateways.publish_all(OURS.heartbeat("s-1", **FULL))
         receiver.wait_posted(1)
         headers, body = receiver.posted[0]
         assert headers["Authorization"] == "Bearer hunter2"
         check_message(body, "central-alert")
         receiver.close()
-        gateways.publish_all(GATEWAY.heartbeat("s-1"))
-        gateways.wait_for(lambda: alerts(gateways, GATEWAY, "disk")[-1:] == [{}])
-        gateways.deliver(GATEWAY, 1)  # the webhook delays nothing
+        gateways.publish_all(OURS.heartbeat("s-1"))
+        gateways.wait_for(lambda: alerts(gateways, OURS, "disk")[-1:] == [{}])
+        gateways.deliver(OURS, 1)  # the webhook delays nothing
         centre.stop()
         receiver.open()
         centre.start()
@@ -257,14 +257,14 @@ def test_a_receiver_without_a_trusted_certificate_gets_nothing_and_the_log_no_se
 def test_what_a_gateway_leaves_at_the_broker_is_an_alert_until_it_is_cleared(
     centre: Centre, gateways: FakeGateways, broker: Mosquitto
 ) -> None:
-    gateways.publish_all(GATEWAY.heartbeat("s-1"))
+    gateways.publish_all(OURS.heartbeat("s-1"))
     for camera in ("cam-1", "cam-2"):
-        gateways.publish(f"{GATEWAY.up}/event/{camera}", b"junk", retain=True)
-    gateways.publish(*GATEWAY.state("online", "s-1"), retain=True)
+        gateways.publish(f"{OURS.up}/event/{camera}", b"junk", retain=True)
+    gateways.publish(*OURS.state("online", "s-1"), retain=True)
     assert "retained at the broker" in wait_alerts(gateways, "retained")[0]["text"]
     centre.stop()
     centre.start()
-    gateways.publish(f"{GATEWAY.up}/event/cam-1", b"", retain=True)
-    assert alerts(gateways, GATEWAY, "retained")[-1]["state"] == "open"
-    gateways.publish(f"{GATEWAY.up}/event/cam-2", b"", retain=True)
-    gateways.wait_for(lambda: alerts(gateways, GATEWAY, "retained")[-1] == {})
+    gateways.publish(f"{OURS.up}/event/cam-1", b"", retain=True)
+    assert alerts(gateways, OURS, "retained")[-1]["state"] == "open"
+    gateways.publish(f"{OURS.up}/event/cam-2", b"", retain=True)
+    gateways.wait_for(lambda: alerts(gateways, OURS, "retained")[-1] == {})

@@ -114,9 +114,8 @@ class Gateway:
         return self.event("gateway", data, 9, time_ms)
 
     def picture(self, camera: str, event_id: str, jpeg: bytes, media_id: str) -> MessageReceived:
-        properties = (
-            ("event_id", event_id), ("camera", camera), ("sha256", hashlib.sha256(jpeg).hexdigest())
-        )  # fmt: skip
+        digest = hashlib.sha256(jpeg).hexdigest()
+        properties = ("event_id", event_id), ("camera", camera), ("sha256", digest)
         return MessageReceived(f"tb/v1/{self.ward}/{self.id}/up/media/{media_id}", jpeg, 1, None, properties)
 
     def _up(self, kind: str, document: wire.Message) -> MessageReceived:

@@ -47,9 +47,8 @@ def gateways() -> list[Gateway]:
             north = latitude + far * math.sin(angle) * 0.75 + rng.uniform(-3e-4, 3e-4)
             east = longitude + far * math.cos(angle) + rng.uniform(-3e-4, 3e-4)
             ids = [f"cam-{n + 1}" for n in range(cameras // sites + (index < cameras % sites))]
-            made.append(
-                Gateway(f"{prefix}-{index + 1:03d}", ward, name, round(north, 5), round(east, 5), ids)
-            )
+            id_, place = f"{prefix}-{index + 1:03d}", (round(north, 5), round(east, 5))
+            made.append(Gateway(id_, ward, name, *place, ids))
     channel = 0
     for gateway in made:
         for n, camera in enumerate(gateway.cameras):

@@ -44,10 +44,9 @@ from edge_central.store.scope import EVERYWHERE, Scope
 from edge_central.trusted_time.clock import Correction
 from edge_central.trusted_time.clock_store import shift_times
 from tests.edge_central.ingest_harness import NOW_MS, IngestHarness, alert_row
-from tests.edge_central.parts import FakeGateway
+from tests.edge_central.parts import OURS, THEIRS, FakeGateway
 from tests.edge_central.web.hostile import Message, event
 
-OURS, THEIRS = FakeGateway("dt-001"), FakeGateway("bx-001", "bo-xuyen")
 LAN, MINH = LogAuthor("lan", NOW_MS + 1_000), LogAuthor("minh", NOW_MS + 2_000)
 DE_THAM = Scope(frozenset({"de-tham"}))
 MINUTE_MS = 60_000
@@ -192,9 +191,8 @@ def test_filters_of_the_list(alarms: Alarms) -> None:
         }
         found = {name: len(pages(connection, wanted=each)) for name, each in wanted.items()}
         kinds = open_kinds(connection, EVERYWHERE, NOW_MS)
-    assert found == {
-        "ward": 1, "kind": 2, "alert": 1, "severity": 3, "mine": 1, "not mine": 0, "site": 3,
-    }  # fmt: skip
+    counts = {"ward": 1, "kind": 2, "alert": 1, "severity": 3, "mine": 1, "not mine": 0, "site": 3}
+    assert found == counts
     assert kinds == (("kind", "loitering"), ("kind", "zone-intrusion"), ("rule", "disk"))
 
 

@@ -100,9 +100,8 @@ def test_names_places_and_channels_are_those_of_the_sheet(now: Fleet) -> None:
     found = site(now, "dt-001")
     assert found.name == "Lý Thường Kiệt – Lê Quý Đôn"
     assert found.latitude is not None
-    assert [(each.name, each.channel) for each in found.cameras] == [
-        ("Cổng", "1-01"), ("Làn vào", "1-02"), ("Làn ra", "1-03")
-    ]  # fmt: skip
+    named = [(each.name, each.channel) for each in found.cameras]
+    assert named == [("Cổng", "1-01"), ("Làn vào", "1-02"), ("Làn ra", "1-03")]
 
 
 def test_without_a_sheet_the_gateway_says_its_name_and_place(city: City, reading: Connection) -> None:

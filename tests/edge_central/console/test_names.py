@@ -35,11 +35,8 @@ def sheet(folder: Path, *rows: str, encoding: str = "utf-8") -> Names:
 
 
 def test_a_site_has_its_own_columns_on_any_of_its_rows(tmp_path: Path) -> None:
-    names = sheet(
-        tmp_path,
-        "dt-001;;;;;;cam-2;Làn vào;1-02;;",
-        "dt-001;Đề Thám;Lý Bôn;20,4463;106,3366;auto;cam-1;Cổng;1-01;;",
-    )
+    own = "dt-001;Đề Thám;Lý Bôn;20,4463;106,3366;auto;cam-1;Cổng;1-01;;"
+    names = sheet(tmp_path, "dt-001;;;;;;cam-2;Làn vào;1-02;;", own)
     site = names.site("dt-001")
     assert (site.ward, site.name, site.latitude, site.longitude) == ("de-tham", "Lý Bôn", 20.4463, 106.3366)
     assert site.cameras["cam-2"] == CameraNames("Làn vào", "1-02")

@@ -18,10 +18,9 @@ from edge_central.store import tables
 from edge_central.store.database import read_transaction
 from edge_central.store.scope import EVERYWHERE, Scope
 from tests.edge_central.ingest_harness import NOW_MS, IngestHarness, alert_row
-from tests.edge_central.parts import FakeGateway
+from tests.edge_central.parts import OURS, THEIRS, FakeGateway
 from tests.edge_central.web.hostile import Message, event
 
-OURS, THEIRS = FakeGateway("dt-001"), FakeGateway("bx-001", "bo-xuyen")
 FROM_MS, TO_MS = NOW_MS - 1_000, NOW_MS + 3_600_000
 
 

@@ -16,9 +16,8 @@ from edge_central.store.presence_reports import GatewayReport, PresenceState, wr
 from edge_central.store.scope import EVERYWHERE, Scope
 from tests.edge_central.ingest_harness import IngestHarness
 from tests.edge_central.onvif.parts import entered
-from tests.edge_central.parts import FakeGateway
+from tests.edge_central.parts import OURS, THEIRS, FakeGateway
 
-OURS, THEIRS = FakeGateway("dt-001"), FakeGateway("bx-001", "bo-xuyen")
 DE_THAM = Scope(frozenset({"de-tham"}))
 
 

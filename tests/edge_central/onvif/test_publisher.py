@@ -21,11 +21,10 @@ from edge_central.onvif.publisher import OnvifPublisher
 from edge_central.settings import CentralSettings
 from edge_central.store.database import read_meta
 from tests.edge_central.onvif.parts import entered
-from tests.edge_central.parts import Centre, FakeGateway
+from tests.edge_central.parts import OURS, THEIRS, Centre
 from tests.edge_central.web.house import House
 from tests.testbed.mosquitto import Mosquitto, Received, Subscriber, wait_until
 
-OURS, THEIRS = FakeGateway("dt-001"), FakeGateway("bx-001", "bo-xuyen")
 ALL = "tb/v1/central/onvif/#"
 INSIDE = "RuleEngine/FieldDetector/ObjectsInside/&cam-1/yard"
 

@@ -235,11 +235,8 @@ def test_an_outage_goes_on_over_a_restart_of_the_centre(ward: PresenceScenario) 
 
 def since_s(presence: PresenceTracker) -> dict[str, float]:
     """Since when each gateway is in its published state, in seconds of the scenario."""
-    return {
-        report.gateway: report.since_ms / 1000
-        for report in presence.current_reports()
-        if isinstance(report, GatewayReport)
-    }
+    reports = (each for each in presence.current_reports() if isinstance(each, GatewayReport))
+    return {report.gateway: report.since_ms / 1000 for report in reports}
 
 
 def test_a_restart_of_the_agent_does_not_change_since_when_it_is_online(scenario: PresenceScenario) -> None:

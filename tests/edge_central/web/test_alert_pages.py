@@ -12,11 +12,10 @@ from edge_central.console.alarms.queue import read_alarm_bar
 from edge_central.console.incident_log import handlings
 from edge_central.store.scope import EVERYWHERE
 from edge_central.web.auth.accounts import Role
-from tests.edge_central.parts import FakeGateway
+from tests.edge_central.parts import OURS, THEIRS, FakeGateway
 from tests.edge_central.web.hostile import Message, event
 from tests.edge_central.web.house import Browser, House
 
-OURS, THEIRS = FakeGateway("dt-001"), FakeGateway("bx-001", "bo-xuyen")
 PAGE_S = 1.0
 """Of processor time, so that a loaded machine does not fail the test."""
 

@@ -17,11 +17,10 @@ from edge_central.store.accesses import AccessKind, record_access
 from edge_central.web.api import event_history as history
 from edge_central.web.auth.access_log import delete_old_accesses
 from edge_central.web.auth.accounts import Role
-from tests.edge_central.parts import JPEG, WARD, FakeGateway
+from tests.edge_central.parts import JPEG, OURS, THEIRS, WARD
 from tests.edge_central.web.house import House
 
 MP4 = b"\0\0\0\x18ftypisom" + bytes(5_000)
-OURS, THEIRS = FakeGateway("dt-001"), FakeGateway("bx-001", "bo-xuyen")
 
 
 def events(client: httpx.Client, **params: Any) -> dict[str, Any]:

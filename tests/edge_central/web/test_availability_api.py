@@ -15,9 +15,9 @@ from edge_central.availability.day_sums import AvailabilitySums
 from edge_central.web import spreadsheets
 from edge_central.web.auth.accounts import Role
 from edge_central.web.spreadsheets import XLSX_TYPE, ColumnKind, DataTable, TableColumn, xlsx_response
-from tests.edge_central.parts import WARD
+from tests.edge_central.parts import OURS, THEIRS, WARD
 from tests.edge_central.web.house import WARDS, Browser, House
-from tests.edge_central.web.test_availability_pages import OURS, SITES, THEIRS, ZONE, fill
+from tests.edge_central.web.test_availability_pages import SITES, ZONE, fill
 from tests.edge_central.web.test_contract import valid
 
 OCTOBER = {"month": "2026-10"}

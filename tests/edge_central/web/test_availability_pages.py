@@ -16,7 +16,7 @@ from edge_central.availability.model import Layer, RangeChange, SeriesKey
 from edge_central.web.auth.accounts import Role
 from edge_central.web.i18n import translate
 from edge_central.web.pages.availability import reports
-from tests.edge_central.parts import FakeGateway
+from tests.edge_central.parts import OURS, THEIRS
 from tests.edge_central.web.house import Browser, House
 from tests.edge_central.web.test_traffic_pages import words_of
 
@@ -24,7 +24,6 @@ ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 MONTH_MS = round(datetime(2026, 10, 1, tzinfo=ZONE).timestamp() * 1000)
 END_MS = round(datetime(2026, 11, 1, tzinfo=ZONE).timestamp() * 1000)
 MINUTE_MS, HOUR_MS = 60_000, 3_600_000
-OURS, THEIRS = FakeGateway("dt-001"), FakeGateway("bx-001", "bo-xuyen")
 SITES = """site,ward,name,latitude,longitude,camera,camera_name,recorder_channel
 dt-001,de-tham,Ngã tư Lê Quý Đôn,20.4463,106.3366,cam-1,=HYPERLINK("http://x"),9-43
 """

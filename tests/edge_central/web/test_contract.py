@@ -19,11 +19,10 @@ from edge_central.web.api.searches import MATCHES
 from edge_central.web.app import PAGES
 from edge_central.web.auth.accounts import Role
 from edge_central.web.http_errors import HttpError
-from tests.edge_central.parts import WARD, FakeGateway
+from tests.edge_central.parts import OURS, THEIRS, WARD
 from tests.edge_central.web.house import House
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "reference"
-OURS, THEIRS = FakeGateway("dt-001"), FakeGateway("bx-001", "bo-xuyen")
 
 
 @cache
@@ -110,8 +109,7 @@ def test_the_inventory_has_the_names_of_the_sheet(tmp_path: Path) -> None:
     sites, wards = tmp_path / "sites.csv", tmp_path / "wards.csv"
     sites.write_text(SHEET, encoding="utf-8")
     wards.write_text("ward;name\nde-tham;Đề Thám\n", encoding="utf-8")
-    with House(tmp_path / "house", sites_file=str(sites), wards_file=str(wards)) as house:
-        house.start()
+    with House(tmp_path / "house", sites_file=str(sites), wards_file=str(wards)).start() as house:
         house.take(OURS.heartbeat("s"))
         house.tell(GatewayReport("dt-001", WARD, PresenceState.OFFLINE, "will", 1_700_000_000_000))
         found = house.program(house.token("app", WARD)).get("/api/inventory").json()

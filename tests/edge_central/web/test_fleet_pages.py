@@ -71,8 +71,7 @@ def rows_of(html: str) -> list[str]:
 
 
 def test_page_csv_and_api_show_the_same_on_both_databases(database: Database, tmp_path: Path) -> None:
-    with filled(tmp_path, configured(database)) as house:
-        house.start()
+    with filled(tmp_path, configured(database)).start() as house:
         browser = house.login("lan", Role.OFFICER, WARD, lang="en")
         page = browser.get("/fleet").text
         offline, never, ours = rows_of(page)
@@ -216,8 +215,7 @@ def test_a_stop_in_the_console_refuses_the_next_batch(
 
 
 def test_without_a_sheet_the_page_says_that_nothing_is_compared(tmp_path: Path) -> None:
-    with House(tmp_path) as house:
-        house.start()
+    with House(tmp_path).start() as house:
         house.take(OURS.heartbeat("s", version="0.1.0"))
         browser = house.login("minh", Role.ADMIN, lang="en")
         page = browser.get("/fleet").text
@@ -233,8 +231,7 @@ def test_the_share_of_a_published_release_is_that_of_the_gateways(tmp_path: Path
     sheet = tmp_path / "sites.csv"
     sheet.write_text("site;ward;ssh_host;camera\ndt-001;de-tham;10.0.0.1;cam-1\n", encoding="utf-8")
     files = [str(manifest), str(broken)]
-    with House(tmp_path, release_manifests=files, sites_file=str(sheet)) as house:
-        house.start()
+    with House(tmp_path, release_manifests=files, sites_file=str(sheet)).start() as house:
         house.take(*(box.heartbeat("s", version="0.2.0" if box.id < "dt-010" else "0.1.0") for box in boxes))
         browser = house.login("minh", Role.ADMIN, lang="en")
         page = text_of(browser.get("/fleet/rollouts").text)

@@ -17,13 +17,12 @@ from edge_central.console.alarms import subjects
 from edge_central.settings import Database
 from edge_central.store import tables
 from edge_central.web.auth.accounts import Role
-from tests.edge_central.parts import WARD, FakeGateway
+from tests.edge_central.parts import OURS, THEIRS, WARD
 from tests.edge_central.prepared import configured
 from tests.edge_central.web.hostile import event
 from tests.edge_central.web.house import House
 from tests.edge_central.web.listening import Ear
 
-OURS, THEIRS = FakeGateway("dt-001"), FakeGateway("bx-001", "bo-xuyen")
 SUBJECT = "event dt-001 a1"
 STEPS = "/api/incidents/steps"
 

@@ -41,7 +41,7 @@ from edge_central.trusted_time.clock import GATEWAYS, OWN_COUNT, describe_differ
 from edge_central.web.auth.accounts import Role
 from edge_central.web.i18n import ALL
 from tests.edge_central.alerts.test_alert_engine import AlertScenario
-from tests.edge_central.parts import GATEWAY
+from tests.edge_central.parts import OURS
 from tests.edge_central.web.house import Browser, House
 
 ENGLISH = re.compile(
@@ -65,11 +65,8 @@ def alerts() -> Iterator[str]:
         config=heard.ReceivedConfigHealth("x"),
         degraded=["unit broken.service failed"],
     )
-    spared = but(
-        reported,
-        uplink=but(reported.uplink, held=["info"]),
-        certificates=heard.ReceivedCertificatesHealth(9, 8),
-    )
+    certificates = heard.ReceivedCertificatesHealth(9, 8)
+    spared = but(reported, uplink=but(reported.uplink, held=["info"]), certificates=certificates)
     shipped = [rule for rule in default_rules() if rule.measure in measures.GATEWAY_MEASURES]
     for health in (reported, spared):
         readings = (reading(health) for reading in measures.GATEWAY_MEASURES.values())
@@ -291,7 +288,7 @@ def test_a_reworded_line_is_shown_by_its_code(house: House, browser: Browser) ->
     problem = {"code": "disk-full", "params": {"percent": 95}}
     newer = {"code": "of-a-later-release", "params": {}}
     lines, problems = [line, "a newer line", "bare"], [problem, newer, None]
-    house.take(GATEWAY.heartbeat("s", degraded=lines, problems=problems))
+    house.take(OURS.heartbeat("s", degraded=lines, problems=problems))
     page = browser.get("/sites/dt-001").text
     assert f'<li><span title="{line}">ổ đĩa đầy 95%</span></li>' in page
     assert '<li><span lang="en">a newer line</span></li>' in page
@@ -316,7 +313,7 @@ def test_no_page_changes_in_vietnamese_when_an_agent_rewords_every_sentence(
         for catalogue in (CATALOGUE, reworded):
             texts = [catalogue.text(code, **params_for(english)) for code, (english, _) in some]
             problems = [to_builtins(text.problem) for text in texts]
-            house.take(GATEWAY.heartbeat("s", degraded=[str(text) for text in texts], problems=problems))
+            house.take(OURS.heartbeat("s", degraded=[str(text) for text in texts], problems=problems))
             pages.append(browser.get("/sites/dt-001").text)
         assert notes_of(pages[0]) == notes_of(pages[1])
         assert notes_of(pages[0]).count("<li><span >") == len(some)
@@ -325,7 +322,7 @@ def test_no_page_changes_in_vietnamese_when_an_agent_rewords_every_sentence(
 
 def test_an_alert_a_reply_and_a_state_are_stored_with_their_codes(house: House, browser: Browser) -> None:
     """Rows of an older version have none: their text is shown as it is."""
-    house.take(GATEWAY.heartbeat("s"))
+    house.take(OURS.heartbeat("s"))
     lost, disk = problem_text("connection-lost"), problem_text("disk-full", percent=97)
     opened = Alert(AlertKey("de-tham", "dt-001", "disk"), Severity.WARNING, disk, 97.0, 1, 1)
     house.tell(GatewayReport("dt-001", "de-tham", PresenceState.OFFLINE, lost, 1))
@@ -380,7 +377,7 @@ HOSTILE: list[Any] = [
 
 def test_problems_that_do_not_fit_leave_the_text(house: House, browser: Browser) -> None:
     lines = [f"text {number}" for number in range(len(HOSTILE))]
-    house.take(GATEWAY.heartbeat("s", degraded=lines, problems=HOSTILE))
+    house.take(OURS.heartbeat("s", degraded=lines, problems=HOSTILE))
     for lang in ("vi", "en"):
         browser.get(f"/language/{lang}")
         page = browser.get("/sites/dt-001").text

@@ -17,12 +17,10 @@ from edge_central.web.auth import accounts
 from edge_central.web.auth.accounts import Role
 from edge_central.web.live import follower, stream
 from edge_central.web.live.hub import MOST_QUEUED, RING_SIZE, LiveHub, LiveMessage, NumberedMessage
-from tests.edge_central.parts import FakeGateway
+from tests.edge_central.parts import OURS, THEIRS
 from tests.edge_central.searches.parts import LAN, ask, found_city
 from tests.edge_central.web.house import Browser, House
 from tests.edge_central.web.listening import Ear
-
-OURS, THEIRS = FakeGateway("dt-001"), FakeGateway("bx-001", "bo-xuyen")
 
 
 def mark_of(browser: Browser) -> str:
@@ -164,10 +162,8 @@ def test_the_stream_needs_a_login(house: House) -> None:
 
 def hub_with(count: int) -> LiveHub:
     hub = LiveHub()
-    hub.publish(
-        LiveMessage("event", "de-tham" if number % 2 else "bo-xuyen", b"%d" % number)
-        for number in range(count)
-    )
+    wards = ("bo-xuyen", "de-tham")
+    hub.publish(LiveMessage("event", wards[number % 2], b"%d" % number) for number in range(count))
     return hub
 
 

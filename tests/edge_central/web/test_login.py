@@ -54,9 +54,7 @@ def test_guessing_is_blocked_and_users_who_logged_in_before_are_not(house: House
     for _ in range(OF_ADDRESS_AND_NAME):
         assert thief.log_in("lan", "wrong password").status_code == 401
     assert thief.log_in("lan").status_code == 429, "the right one is not even tried"
-    assert known.log_in("lan").status_code == 303, (
-        "from the same address, with the browser that he always has"
-    )
+    assert known.log_in("lan").status_code == 303, "from the same address, with the browser he always has"
     for _ in range(OF_DEVICE):
         known.log_in("lan", "wrong password")
     assert known.log_in("lan").status_code == 429, "a known browser has no more tries than others"

@@ -556,8 +556,7 @@ def test_accounts_of_a_former_provider_are_out(
 ) -> None:
     with opened(tmp_path, clock, provider) as house:
         kept = dict(signed_in(house, provider).client.cookies)
-    with House(tmp_path, clock=clock) as house:
-        house.start()
+    with House(tmp_path, clock=clock).start() as house:
         assert house.anybody(cookies=kept).get("/").status_code == 303
         assert house.anybody().get("/login/oidc").status_code == 404
         assert "/login/oidc" not in house.anybody().get("/login").text

@@ -10,14 +10,12 @@ import pytest
 
 from edge_central.store.presence_reports import GatewayReport, PresenceState
 from edge_central.web.auth.accounts import Role
-from tests.edge_central.parts import JPEG, WARD, FakeGateway
+from tests.edge_central.parts import JPEG, OURS, THEIRS, WARD
 from tests.edge_central.web.hostile import event
 from tests.edge_central.web.house import House
 from tests.edge_central.web.listening import Ear
 from tests.testbed.mosquitto import wait_until
 from tests.testbed.postgresql import PostgreSQL, programs
-
-OURS, THEIRS = FakeGateway("dt-001"), FakeGateway("bx-001", "bo-xuyen")
 
 
 @pytest.fixture
@@ -29,8 +27,7 @@ def server() -> Iterator[PostgreSQL]:
 
 
 def test_login_pages_history_live_and_pictures(server: PostgreSQL, tmp_path: Path) -> None:
-    with House(tmp_path, database=server.url) as house:
-        house.start()
+    with House(tmp_path, database=server.url).start() as house:
         house.person("minh", Role.ADMIN)
         house.take(OURS.event(1), THEIRS.event(1), OURS.heartbeat("s"))
         house.picture(OURS, "m1")

@@ -13,7 +13,7 @@ from edge_central.store.accesses import AccessKind, record_access
 from edge_central.store.presence_reports import GatewayReport, PresenceState
 from edge_central.store.scope import EVERYWHERE
 from edge_central.web.auth.accounts import Role
-from tests.edge_central.parts import FakeGateway
+from tests.edge_central.parts import OURS, THEIRS, FakeGateway
 from tests.edge_central.rehearsals.parts import CAMERA, NIGHT, document, store_rules
 from tests.edge_central.traffic.parts import moment
 from tests.edge_central.web.hostile import event
@@ -21,7 +21,6 @@ from tests.edge_central.web.house import Browser, House
 from tests.edge_central.web.test_traffic_pages import text_of
 from tests.host.fakes import FakeClock
 
-OURS, THEIRS = FakeGateway("dt-001"), FakeGateway("bx-001", "bo-xuyen")
 DOWN = {"cam-1": {"state": "offline", "cause": "stalled"}, "cam-2": {"state": "online"}}
 
 

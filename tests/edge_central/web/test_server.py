@@ -20,7 +20,6 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import select
 
 from edge_agent.cli.main import main
 from edge_central.console_process import ConsoleProcess
@@ -43,8 +42,7 @@ def test_with_tls_cookies_are_for_https_only_and_a_renewed_certificate_is_taken(
     shutil.copy(first.key, files["key_file"])
     shutil.copy(first.cert, files["cert_file"])
     keys: dict[str, Any] = {key: str(path) for key, path in files.items()}
-    with House(tmp_path, **keys) as house:
-        house.start()
+    with House(tmp_path, **keys).start() as house:
         house.person("lan", Role.ADMIN)
         trust = ssl.create_default_context(cafile=authority.cert)
         browser = Browser(house.anybody(verify=trust))
@@ -63,8 +61,7 @@ def test_with_tls_cookies_are_for_https_only_and_a_renewed_certificate_is_taken(
 
 def test_only_a_trusted_proxy_names_the_client(tmp_path: Path) -> None:
     for proxies, expected in ((["127.0.0.1"], "203.0.113.9"), (["192.0.2.1"], "127.0.0.1")):
-        with House(tmp_path / expected, proxies=proxies) as house:
-            house.start()
+        with House(tmp_path / expected, proxies=proxies).start() as house:
             house.person("lan", Role.ADMIN)
             proxied = {"X-Forwarded-For": "10.9.9.9, 203.0.113.9", "X-Forwarded-Proto": "https"}
             browser = Browser(house.anybody(headers=proxied, cookies=httpx.Cookies()))
@@ -75,8 +72,7 @@ def test_only_a_trusted_proxy_names_the_client(tmp_path: Path) -> None:
             token = page.text.split('name="csrf" value="')[1].split('"')[0]
             form = {"csrf": token, "name": "lan", "password": PASSWORD}
             assert browser.client.post("/login", data=form).status_code == 303
-            with house.connections.reading() as connection:
-                assert list(connection.scalars(select(tables.access.c.address))) == [expected]
+            assert [each.address for each in house.harness.rows(tables.access)] == [expected]
 
 
 @pytest.mark.parametrize(

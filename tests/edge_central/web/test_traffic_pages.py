@@ -18,7 +18,7 @@ from edge_central.store.scope import EVERYWHERE
 from edge_central.traffic import series
 from edge_central.traffic.series import TrafficFilter, read_series, read_sums
 from edge_central.web.auth.accounts import Role
-from tests.edge_central.parts import WARD, FakeGateway
+from tests.edge_central.parts import OURS, THEIRS, WARD
 from tests.edge_central.prepared import configured
 from tests.edge_central.rehearsals.parts import document, store_rules
 from tests.edge_central.traffic.parts import (
@@ -37,7 +37,6 @@ from tests.edge_central.web.house import Browser, House
 from tests.edge_central.web.test_contract import valid
 from tests.host.fakes import FakeClock
 
-OURS, THEIRS = FakeGateway("dt-001"), FakeGateway("bx-001", "bo-xuyen")
 LINE = f"/traffic?ward={WARD}&gateway=dt-001&camera=cam-1&rule=gate-count&line=gate"
 CAMERA = f"/traffic?ward={WARD}&gateway=dt-001&camera=cam-1"
 TURNS = turns({"person": 2}, east={"car": 3}, west={"car": 2, "bus": 1})

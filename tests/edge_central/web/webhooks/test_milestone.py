@@ -21,9 +21,10 @@ from edge_central.web.webhooks.due import DueNotice, WebhookPlace
 from edge_central.web.webhooks.milestone import analytics_event
 from edge_central.web.webhooks.notice import notice_of
 from edge_central.webhook_settings import MilestoneFormat
+from tests.edge_central.parts import OURS
 from tests.edge_central.web.hostile import TEXTS, event_data
 from tests.edge_central.web.house import House
-from tests.edge_central.web.webhooks.test_webhooks import OURS, URL, alarm, deliveries, settled, with_names
+from tests.edge_central.web.webhooks.test_webhooks import URL, alarm, deliveries, settled, with_names
 from tests.edge_central.web.webhooks.xprotect import NAMESPACE, breaches
 from tests.testbed.mosquitto import wait_until
 from tests.testbed.receiver import Receiver
@@ -154,8 +155,7 @@ def test_the_console_posts_it_and_shows_what_xprotect_lacks(tmp_path: Path) -> N
         receiver.text = "<Warning>Warning: Event message not known</Warning>"
         sources = {"dt-001": {"cam-1": "gate"}}
         hook = {"id": "xprotect", "url": receiver.url, "milestone": {"sources": sources}}
-        with House(tmp_path / "house", url=URL, webhooks=[hook], **with_names(tmp_path)) as house:
-            house.start()
+        with House(tmp_path / "house", url=URL, webhooks=[hook], **with_names(tmp_path)).start() as house:
             settled(house)
             house.take(alarm(OURS, 2, "a1"))
             wait_until(lambda: len(deliveries(house)) == 1, 30, "the delivery")

@@ -27,10 +27,10 @@ from edge_central.web.push.sender import PushSender
 from edge_central.web.push.vapid import read_or_make_key
 from edge_central.web.push.waiting import LIFETIME_S, MOST_WAITING
 from edge_central.web.webhooks.due import newest_deliveries
-from tests.edge_central.parts import WARD
+from tests.edge_central.parts import OURS, THEIRS, WARD
 from tests.edge_central.web.hostile import event
 from tests.edge_central.web.house import House
-from tests.edge_central.web.webhooks.test_webhooks import OURS, THEIRS, alarm, alert_row, with_names
+from tests.edge_central.web.webhooks.test_webhooks import alarm, alert_row, with_names
 from tests.host.fakes import FakeClock
 from tests.testbed.push_service import PushService, Subscriber
 

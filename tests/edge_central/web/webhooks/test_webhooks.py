@@ -22,7 +22,7 @@ from edge_central.web.auth.accounts import Role
 from edge_central.web.webhooks.due import newest_place, next_step
 from edge_central.web.webhooks.notice import WebhookNotice
 from tests.edge_central import ingest_harness
-from tests.edge_central.parts import WARD, FakeGateway
+from tests.edge_central.parts import OURS, THEIRS, WARD, FakeGateway
 from tests.edge_central.rehearsals.parts import CAMERA, NIGHT, document, store_rules
 from tests.edge_central.traffic.parts import moment
 from tests.edge_central.web.hostile import event
@@ -31,7 +31,6 @@ from tests.host.fakes import FakeClock
 from tests.testbed.mosquitto import wait_until
 from tests.testbed.receiver import Receiver
 
-OURS, THEIRS = FakeGateway("dt-001"), FakeGateway("bx-001", "bo-xuyen")
 URL = "https://console.example:8443"
 XPROTECT = "http://xprotect.example:9090/"
 TIME = "2026-11-24T13:42:15.000Z"
@@ -135,8 +134,7 @@ def deliveries(house: House) -> list[tuple[Any, ...]]:
 def test_it_is_posted_again_until_it_is_accepted_also_after_a_restart(
     receiver: Receiver, tmp_path: Path
 ) -> None:
-    with House(tmp_path / "house", url=URL, webhooks=[hook(receiver)]) as house:
-        house.start()
+    with House(tmp_path / "house", url=URL, webhooks=[hook(receiver)]).start() as house:
         settled(house)
         receiver.answers = [503, 503, 200, 422, 200]
         house.take(alarm(OURS, 1, "a1"), alarm(OURS, 2, "a2"), alarm(OURS, 3, "a3"))
@@ -155,8 +153,7 @@ def test_it_is_posted_again_until_it_is_accepted_also_after_a_restart(
 
 
 def test_a_failing_receiver_is_named_at_the_page(receiver: Receiver, tmp_path: Path) -> None:
-    with House(tmp_path / "house", url=URL, webhooks=[hook(receiver)]) as house:
-        house.start()
+    with House(tmp_path / "house", url=URL, webhooks=[hook(receiver)]).start() as house:
         settled(house)
         receiver.close()
         browser = house.login("minh", Role.ADMIN)
@@ -171,8 +168,7 @@ def test_filters_by_ward_kind_and_severity(receiver: Receiver, tmp_path: Path) -
         hook(receiver, id="kind", kinds=["crowding"], severity="info", alerts=False),
         hook(receiver, id="alerts", kinds=[], severity="warning"),
     ]
-    with House(tmp_path / "house", url=URL, webhooks=hooks) as house:
-        house.start()
+    with House(tmp_path / "house", url=URL, webhooks=hooks).start() as house:
         settled(house)
         house.take(
             alarm(OURS, 1, "a1"),
@@ -227,8 +223,7 @@ def test_an_alarm_that_nobody_acknowledges_is_escalated(quiet: House) -> None:
 
 def test_an_escalation_says_for_how_long_nobody_has_acknowledged(receiver: Receiver, tmp_path: Path) -> None:
     clock, hooks = FakeClock(moment("08:00")), [hook(receiver, unacknowledged_s=300)]
-    with House(tmp_path / "house", url=URL, clock=clock, webhooks=hooks) as house:
-        house.start()
+    with House(tmp_path / "house", url=URL, clock=clock, webhooks=hooks).start() as house:
         settled(house)
         house.take(alarm(OURS, 1, "a1"), alarm(OURS, 2, "a2"))
         with house.connections.writing() as connection:
@@ -267,8 +262,7 @@ def test_alarms_of_a_silenced_rule_are_not_posted(quiet: House) -> None:
 
 
 def test_many_silenced_alarms_do_not_stop_the_one_after_them(receiver: Receiver, tmp_path: Path) -> None:
-    with House(tmp_path / "house", url=URL, webhooks=[hook(receiver)]) as house:
-        house.start()
+    with House(tmp_path / "house", url=URL, webhooks=[hook(receiver)]).start() as house:
         settled(house)
         house.stop()
         house.take(*(alarm(OURS, number, f"a{number}") for number in range(1, 61)))
