@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 from edge_central.settings import Database
 from edge_central.store.batch import Store
+from edge_central.store.database import open_engine
 from tests.edge_central.compiled_once import compile_once
 from tests.edge_central.ingest_harness import IngestHarness, writer_in
 from tests.edge_central.parts import Centre, FakeGateways
@@ -43,6 +45,17 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
     prepared: PreparedPostgreSQL = request.getfixturevalue("prepared_postgresql")
     yield prepared.database
     prepared.clean()
+
+
+@pytest.fixture
+def connection(database: Database) -> Iterator[Connection]:
+    """A transaction in a database with all tables and no rows."""
+    engine = open_engine(database)
+    try:
+        with engine.connect() as opened, opened.begin():
+            yield opened
+    finally:
+        engine.dispose()
 
 
 @pytest.fixture

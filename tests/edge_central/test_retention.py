@@ -513,13 +513,9 @@ def test_claims_of_boxes_are_forgotten_but_not_those_in_force(archive: Archive) 
             serial = f"{SERIAL}{number}"
             claim = box.claim(claim_id=claim_id, serial=serial, site=f"dt-00{number}")
             store_claim(batch.connection, claim, b"jws", ago_ms(days))
-        for number, (decision, days) in {
-            2: ("confirmed", 390),
-            3: ("withdrawn", 366),
-            4: ("refused", 1),
-            5: ("confirmed", 366),
-            6: ("confirmed", 366),
-        }.items():
+        decided = {2: ("confirmed", 390), 3: ("withdrawn", 366), 4: ("refused", 1)}
+        decided |= dict.fromkeys((5, 6), ("confirmed", 366))
+        for number, (decision, days) in decided.items():
             values = {"claim_id": list(at)[number], "serial": f"{SERIAL}{number}", "decision": decision}
             answer = msgspec.convert(values | {"time": TIME}, ClaimAnswer)
             record_answer(batch.connection, answer, ago_ms(days))

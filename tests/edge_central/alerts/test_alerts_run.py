@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import Table, select, update
 
 from edge_agent.core.clock import Backoff
 from edge_agent.core.secrets import Secret
@@ -30,12 +30,9 @@ from tests.testbed.receiver import Receiver
 from tests.testbed.schemas import check_message
 
 QUICK = [
-    {"id": "disk", "for_s": 0},
-    {"id": "box-offline", "for_s": 0},
     {"id": "clock", "enabled": False},
-    {"id": "tamper", "clear_s": 0},
-    {"id": "rule-muted", "clear_s": 0},
-    {"id": "retained", "clear_s": 0},
+    *({"id": rule, "for_s": 0} for rule in ("disk", "box-offline")),
+    *({"id": rule, "clear_s": 0} for rule in ("tamper", "rule-muted", "retained")),
 ]
 
 
@@ -72,9 +69,9 @@ def wait_alerts(
     return alerts(gateways, gateway, about)
 
 
-def rows(centre: Centre) -> list[Any]:
+def rows(centre: Centre, table: Table = tables.alert) -> list[Any]:
     with read_transaction(centre.database) as connection:
-        return list(connection.execute(select(tables.alert).order_by(tables.alert.c.id)))
+        return list(connection.execute(select(table).order_by(table.c.id)))
 
 
 FULL: dict[str, Any] = {"box": {"disk_percent": 97.0}}
@@ -187,13 +184,8 @@ def test_the_webhook_gets_each_alert_once_in_order_and_across_a_restart(
         receiver.open()
         centre.start()
         receiver.wait_posted(2)
-        wait_until(lambda: waiting(centre) == 0, what="an empty queue")
+        wait_until(lambda: rows(centre, tables.notification) == [], what="an empty queue")
     assert receiver.words == ["open disk", "cleared disk"]
-
-
-def waiting(centre: Centre) -> int:
-    with read_transaction(centre.database) as connection:
-        return len(connection.execute(select(tables.notification.c.id)).all())
 
 
 def ca_of(folder: Path) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from threading import Thread
 from typing import Any
@@ -33,7 +32,7 @@ from edge_central.searches.model import SearchAuthor, TooManySearches
 from edge_central.searches.question import SearchQuestion, parse_question
 from edge_central.settings import Database, Retention
 from edge_central.store import tables
-from edge_central.store.database import DatabaseConnections, open_engine, prepare_schema
+from edge_central.store.database import DatabaseConnections
 from edge_central.store.scope import EVERYWHERE, Scope
 from edge_central.trusted_time.clock import Correction
 from edge_central.trusted_time.clock_store import shift_times
@@ -44,16 +43,9 @@ FAR_PAIR = replace(PAIR, to_gateway="bx-001", median_s=300.0, low_s=200.0, high_
 
 
 @pytest.fixture
-def connection(database: Database) -> Iterator[Connection]:
-    engine = open_engine(database)
-    try:
-        with engine.connect() as opened:
-            prepare_schema(opened)
-            with opened.begin():
-                found_city(opened)
-                yield opened
-    finally:
-        engine.dispose()
+def connection(connection: Connection) -> Connection:
+    found_city(connection)
+    return connection
 
 
 def begun(connection: Connection, author: SearchAuthor = LAN, **more: Any) -> Journey:

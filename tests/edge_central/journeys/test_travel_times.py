@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
-import pytest
 from sqlalchemy import Connection
 
 from edge_central.journeys.travel_times import (
@@ -14,23 +12,11 @@ from edge_central.journeys.travel_times import (
     read_travel_times,
     store_travel_times,
 )
-from edge_central.settings import Database
-from edge_central.store.database import open_engine, prepare_schema
 
 A_TO_B = TravelTime("dt-001", "gate", "dt-002", "bridge", "two-wheeler", 42.5, 31.0, 66.0, 0.4, 812, 11.5, 1)
 A_TO_C = replace(A_TO_B, to_gateway="dt-003", to_camera="market", share=0.5)
 B_TO_A = replace(A_TO_B, from_gateway="dt-002", from_camera="bridge", to_gateway="dt-001", to_camera="gate")
 ON_FOOT = replace(A_TO_B, group="person", median_s=300.0)
-
-
-@pytest.fixture
-def connection(database: Database) -> Iterator[Connection]:
-    engine = open_engine(database)
-    with engine.connect() as opened:
-        prepare_schema(opened)
-        with opened.begin():
-            yield opened
-    engine.dispose()
 
 
 def test_pairs_that_leave_a_camera_are_read_largest_share_first(connection: Connection) -> None:

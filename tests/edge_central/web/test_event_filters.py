@@ -122,9 +122,8 @@ def fits(each: Sent, asked: dict[str, str]) -> bool:
 def test_every_combination_of_filters_leaves_out_what_it_should_and_nothing_else(
     centre: House, monkeypatch: pytest.MonkeyPatch, window: int
 ) -> None:
-    monkeypatch.setattr(history, "WINDOW", window)
-    monkeypatch.setattr(history, "NARROW_WINDOW", window)
-    monkeypatch.setattr(history, "FAR_WINDOW", window)
+    for name in ("WINDOW", "NARROW_WINDOW", "FAR_WINDOW"):
+        monkeypatch.setattr(history, name, window)
     client = centre.program(centre.token("app", WARD))
     for values in itertools.product(*CHOICES.values()):
         asked = {key: value for key, value in zip(CHOICES, values, strict=True) if value is not None}

@@ -50,9 +50,7 @@ ENGLISH = re.compile(
 
 
 def alerts() -> Iterator[str]:
-    reported = heard.ReceivedHealth(
-        time="",
-        session="",
+    reported = health_with(
         clock=heard.ReceivedClockHealth(synced=False),
         box=heard.ReceivedBoxHealth(50.0, 95.0, 95.0, 81.0, undervoltage=True, throttled=True),
         outbox=heard.ReceivedOutboxHealth(oldest_s=4000.0, degraded="x"),

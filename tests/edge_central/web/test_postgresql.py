@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from edge_central.store.presence_reports import GatewayReport, PresenceState
 from edge_central.web.auth.accounts import Role
@@ -15,19 +12,11 @@ from tests.edge_central.web.hostile import event
 from tests.edge_central.web.house import House
 from tests.edge_central.web.listening import Ear
 from tests.testbed.mosquitto import wait_until
-from tests.testbed.postgresql import PostgreSQL, programs
+from tests.testbed.postgresql import PostgreSQL
 
 
-@pytest.fixture
-def server() -> Iterator[PostgreSQL]:
-    if programs() is None:
-        pytest.skip("postgresql is not installed, or there is no user postgres: tests/testbed/install.sh")
-    with PostgreSQL() as started:
-        yield started
-
-
-def test_login_pages_history_live_and_pictures(server: PostgreSQL, tmp_path: Path) -> None:
-    with House(tmp_path, database=server.url).start() as house:
+def test_login_pages_history_live_and_pictures(postgresql: PostgreSQL, tmp_path: Path) -> None:
+    with House(tmp_path, database=postgresql.create("console")).start() as house:
         house.person("minh", Role.ADMIN)
         house.take(OURS.event(1), THEIRS.event(1), OURS.heartbeat("s"))
         house.picture(OURS, "m1")
@@ -49,9 +38,9 @@ def test_login_pages_history_live_and_pictures(server: PostgreSQL, tmp_path: Pat
         newest = int(re.findall(r'class="what" href="/events/(\d+)"', alerts)[0])
         assert browser.post(f"/events/{newest}/hide").status_code == 303
         assert "×9" in browser.get("/alerts").text
-        server.stop()
+        postgresql.stop()
         assert browser.get("/").status_code == 503
         assert client.get("/api/events").json()["code"] == "unavailable"
-        server.start()
+        postgresql.start()
         wait_until(lambda: browser.get("/").status_code == 200, 30, "a database that is back")
         assert browser.post("/logout").status_code == 303

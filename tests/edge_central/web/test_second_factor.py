@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import cv2
 import numpy as np
 import pytest
 from sqlalchemy import Connection, select, update
 
-from edge_central.settings import Database
 from edge_central.store import tables
-from edge_central.store.database import open_engine, prepare_schema
 from edge_central.web.auth.accounts import Account, Role, add_account, find_account
 from edge_central.web.auth.pending_login import PENDING_S, PendingLogins
 from edge_central.web.auth.qr_code import qr_code
@@ -37,16 +33,11 @@ FACTORS = SecondFactors(b"k" * 32)
 
 
 @pytest.fixture
-def connection(database: Database) -> Iterator[Connection]:
-    engine = open_engine(database)
-    with engine.connect() as opened:
-        prepare_schema(opened)
-        with opened.begin():
-            for name in ("lan", "minh"):
-                add_account(opened, Account(name, Role.ADMIN, ()), password="scrypt$...")
-            FACTORS.store(opened, "lan", SECRET, NOW_MS // STEP_MS - 10)
-            yield opened
-    engine.dispose()
+def connection(connection: Connection) -> Connection:
+    for name in ("lan", "minh"):
+        add_account(connection, Account(name, Role.ADMIN, ()), password="scrypt$...")
+    FACTORS.store(connection, "lan", SECRET, NOW_MS // STEP_MS - 10)
+    return connection
 
 
 @pytest.mark.parametrize(
