@@ -104,6 +104,8 @@ def read_sites(problems: Problems, wards: Mapping[str, str], boards: Collection[
             problems.error(row.line, f"'{site}' has a meaning of its own", "choose another site id")
         elif site:
             drafts.setdefault(site, _Draft(site)).rows.append(row)
+    if not drafts and not problems.errors:
+        problems.error(1, "there is no site", "write a row for each camera of each site below the header")
     for draft in drafts.values():
         _settle(draft, problems)
     names = {_fold(name): ward for ward, name in wards.items()}

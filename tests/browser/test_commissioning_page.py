@@ -113,6 +113,11 @@ def test_a_technician_commissions_a_site(
         assert "Examine again" in phone.run("document.body.innerText")
         check(phone, "verdict-en")
         phone.run("document.getElementById('lang').click()")
+        phone.open(f"{url}s/dt-002-{check_character('dt-002')}")
+        phone.wait_until("document.getElementById('error')?.textContent.includes('đã nhận điểm dt-001')")
+        phone.open(url + LABEL)
+        phone.wait_until("location.pathname === '/' && document.querySelector('#lines .good')")
+        assert phone.run("document.getElementById('error').hidden"), "the label of its own site is right"
         with monkeypatch.context() as full_card:
             full_card.setattr(PaperFiles, "put_verdict", refuse_to_store)
             phone.run("document.getElementById('examine').click()")

@@ -116,6 +116,7 @@ def test_all_mistakes_come_in_one_go(tmp_path: Path) -> None:
         (lambda text: text.replace("latitude", "latitute").encode(), "1: column 'latitude' is missing"),
         (lambda text: (text + ";;;\n" + GOOD + ";;x;y").encode(), "4: 15 cells where the header has 13"),
         (lambda text: b"", "1: the sheet is empty"),
+        (lambda text: text.split("\n")[0].encode(), "1: there is no site"),
     ],
 )  # fmt: skip
 def test_a_damaged_file_is_told_by_line(

@@ -287,9 +287,12 @@ document.addEventListener("spoken", () => {
     complain(gone);
   }
   const scanned = location.pathname;
-  if (state && isFree() && scanned.startsWith("/s/")) {
-    // The label counts once: a site that was left or withdrawn does not come back when the phone reloads the page.
-    if (await send("/site", { label: scanned }, "site")) history.replaceState(null, "", "/");
+  if (state && scanned.startsWith("/s/")) {
+    const id = scanned.replace(/\/+$/, "").slice(3, -2);
+    // The box refuses another site while it has one, and says which. The label counts once: a site that was left or
+    // withdrawn does not come back when the phone reloads the page.
+    const done = (!isFree() && id === state.site?.id) || (await send("/site", { label: scanned }, "site"));
+    if (done) history.replaceState(null, "", "/");
   }
   show();
   setTimeout(poll, POLL_MS);
