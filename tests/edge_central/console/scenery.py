@@ -71,11 +71,11 @@ def _houses(picture: Picture, rng: np.random.Generator, horizon: int) -> None:
 
 def _rider(picture: Picture, x: float, y: float, colour: tuple[int, int, int]) -> None:
     size = int(16 + 70 * max(0.0, y - 0.38))
-    left, top, half = int(x * WIDTH), int(y * HEIGHT), size // 5
-    cv2.ellipse(picture, (left, top + size), (size // 2, size // 6), 0, 0, 360, (60, 60, 60), -1)
-    cv2.rectangle(picture, (left - half, top), (left + half, top + size), (44, 44, 46), -1)
-    cv2.ellipse(picture, (left, top + size // 6), (size // 3, size // 2), 0, 0, 360, colour, -1, 16)
-    cv2.circle(picture, (left, top - size // 3), half, (200, 205, 214), -1, cv2.LINE_AA)
+    middle, top, half = int(x * WIDTH), int(y * HEIGHT), size // 5
+    cv2.ellipse(picture, (middle, top + size), (size // 2, size // 6), 0, 0, 360, (60, 60, 60), -1)
+    cv2.rectangle(picture, (middle - half, top), (middle + half, top + size), (44, 44, 46), -1)
+    cv2.ellipse(picture, (middle, top + size // 6), (size // 3, size // 2), 0, 0, 360, colour, -1, 16)
+    cv2.circle(picture, (middle, top - size // 3), half, (200, 205, 214), -1, cv2.LINE_AA)
 
 
 def _night(picture: Picture) -> Picture:
