@@ -58,9 +58,8 @@ def test_a_command_passes_few_files_and_types() -> None:
     types = re.findall(r"^\| `(\w+)` \|", section("A command"), flags=re.MULTILINE)
     assert len(files) <= COMMAND_FILES
     assert len(types) <= COMMAND_TYPES
-    package = {
-        f"edge_agent/commands/{path.name}" for path in (ROOT / "edge_agent/commands").glob("[a-z]*.py")
-    }
+    commands = ROOT / "edge_agent/commands"
+    package = {f"edge_agent/commands/{path.name}" for path in commands.glob("[a-z]*.py")}
     assert package <= set(files)
     sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "edge_agent").rglob("*.py"))
     assert [name for name in types if f"class {name}" not in sources] == []

@@ -13,7 +13,6 @@ import pytest
 from edge_agent.cameras.build import NoTamperDetection
 from edge_agent.core.facts import CountsObservation, Observation
 from edge_agent.core.model import (
-    NO_INFERENCES,
     Box,
     Frame,
     Inferences,
@@ -51,7 +50,7 @@ class Finds:
     def reset(self) -> None: ...
 
     def detect(self, frame: Frame, motion: Motion, tracks: Sequence[Track]) -> Inferences:
-        return NO_INFERENCES
+        return Inferences((), ())
 
     def on_signal_lost(self) -> tuple[Track, ...]:
         return ()

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -117,9 +118,8 @@ def test_pip_install_gives_the_command(tmp_path: Path) -> None:
     tree = tmp_path / "checkout"
     kept = shutil.ignore_patterns(".venv", ".git", ".cache", "*.egg-info", "build", "__pycache__")
     shutil.copytree(ROOT, tree, symlinks=True, ignore=kept)
-    subprocess.run(
-        [sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True, timeout=120
-    )
+    make = [sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "venv")]
+    subprocess.run(make, check=True, timeout=120)
     python = tmp_path / "venv/bin/python"
     libraries = next(path for path in map(Path, sys.path) if path.name == "site-packages")
     where = "import site; print(site.getsitepackages()[0])"
@@ -133,30 +133,26 @@ def test_pip_install_gives_the_command(tmp_path: Path) -> None:
     version = subprocess.run([command, "--version"], capture_output=True, text=True, env=environ, check=True)
     assert version.stdout == f"edge-agent {edge_agent.__version__}\n"
     config = write_config(tmp_path)
-    checked = subprocess.run(
-        [command, "check", config], capture_output=True, text=True, env=environ, cwd="/", check=False
-    )
+    anywhere: dict[str, Any] = {"capture_output": True, "text": True, "env": environ, "cwd": "/"}
+    checked = subprocess.run([command, "check", config], check=False, **anywhere)
     assert checked.returncode == 0, checked.stderr
-    schema = subprocess.run(
-        [command, "schema", "heartbeat"], capture_output=True, text=True, env=environ, cwd="/", check=True
-    )
+    schema = subprocess.run([command, "schema", "heartbeat"], check=True, **anywhere)
     assert "heartbeat/1" in schema.stdout
     shipped = set((Path(site) / "edge_agent/wire/schemas").glob("*.json"))
     assert len(shipped) == len(set((ROOT / "edge_agent/wire/schemas").glob("*.json")))
     assert (Path(site) / "edge_central/web/templates/base.html").is_file()
 
 
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+NAMED = re.compile(r"`((?:tests|bench|docs|edge_agent|edge_central|demo)/[\w./-]+\.(?:py|md|json|sh))`")
+
+
 def test_links_and_named_files_exist() -> None:
     wrong = []
     for page in PAGES:
         text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
-        linked = [
-            target for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text) if "://" not in target
-        ]
-        named = re.findall(
-            r"`((?:tests|bench|docs|edge_agent|edge_central|demo)/[\w./-]+\.(?:py|md|json|sh))`", text
-        )
+        linked = [target for target in LINK.findall(text) if "://" not in target]
         missing = [each for each in linked if not (page.parent / each).exists()]
-        missing += [each for each in named if not (ROOT / each).exists()]
+        missing += [each for each in NAMED.findall(text) if not (ROOT / each).exists()]
         wrong += [f"{page.relative_to(ROOT)}: {each}" for each in missing]
     assert wrong == []

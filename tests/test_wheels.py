@@ -17,16 +17,7 @@ from packaging.utils import canonicalize_name
 
 from wheelhouse.__main__ import download
 from wheelhouse.lock import Lock, all_locks, lock_of, text_of
-from wheelhouse.resolve import (
-    OLDEST_GLIBC,
-    IndexUnreachable,
-    NoWheel,
-    Pin,
-    Target,
-    extras,
-    requirements,
-    resolve,
-)
+from wheelhouse.resolve import IndexUnreachable, NoWheel, Pin, Target, extras, requirements, resolve
 
 FALLBACK = "tflite-runtime"
 NOT_ON_A_BOX = {"dev", "bench", "training"}
@@ -38,8 +29,8 @@ LOCKED = "3.13"
 """Its lock file of a gateway is resolved below in any case."""
 
 
-def resolved(needed: Sequence[str], python: str, glibc: int = OLDEST_GLIBC) -> dict[str, str]:
-    return {pin.name: pin.version for pin in found(needed, Target(python, glibc=glibc))}
+def resolved(needed: Sequence[str], target: Target) -> dict[str, str]:
+    return {pin.name: pin.version for pin in found(needed, target)}
 
 
 def found(needed: Sequence[str], target: Target, constraints: Path | None = None) -> list[Pin]:
@@ -54,18 +45,20 @@ def soon() -> Iterator[dict[str, Future[dict[str, str]]]]:
     """The long ones, at once: each waits for the index most of the time."""
     with ThreadPoolExecutor() as pool:
         answers = {
-            python: pool.submit(resolved, requirements(*wanted), python)
+            python: pool.submit(resolved, requirements(*wanted), Target(python))
             for python, wanted in ALL_ON.items()
             if python != LOCKED
         }
         # Its wheel asks for glibc 2.34.
-        answers[FALLBACK] = pool.submit(resolved, requirements(FALLBACK), "3.11", 35)
+        answers[FALLBACK] = pool.submit(resolved, requirements(FALLBACK), Target("3.11", glibc=35))
         yield answers
 
 
 @pytest.mark.parametrize("python", ["3.11", pytest.param(LOCKED, marks=pytest.mark.long)])
 def test_all_of_it_has_aarch64_wheels(soon: dict[str, Future[dict[str, str]]], python: str) -> None:
-    chosen = resolved(requirements(*ALL_ON[python]), python) if python == LOCKED else soon[python].result()
+    chosen = (
+        resolved(requirements(*ALL_ON[python]), Target(python)) if python == LOCKED else soon[python].result()
+    )
     assert {"numpy", "av", "opencv-python-headless", "ai-edge-litert", "cryptography"} <= chosen.keys()
     assert FALLBACK not in chosen
 

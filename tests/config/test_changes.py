@@ -38,9 +38,8 @@ def test_what_is_only_written_differently_is_no_change(tmp_path: Path) -> None:
 def test_a_key_of_a_camera_concerns_that_camera_only(tmp_path: Path, line: str) -> None:
     second = "  - {id: cam-2, url: rtsp://h/2}\n"
     plain = with_camera("url: rtsp://h/s") + second
-    assert _changes(tmp_path, plain, with_camera(f"url: rtsp://h/s\n{line}") + second) == ConfigChanges(
-        changed=("cam-1",)
-    )
+    changed = with_camera(f"url: rtsp://h/s\n{line}") + second
+    assert _changes(tmp_path, plain, changed) == ConfigChanges(changed=("cam-1",))
 
 
 def test_another_password_behind_the_same_file_name_is_a_change(tmp_path: Path) -> None:
@@ -83,6 +82,5 @@ def test_other_keys_need_a_restart_and_are_named(tmp_path: Path, line: str, key:
 
 
 def test_the_heartbeat_is_taken_over_at_once(tmp_path: Path) -> None:
-    assert _changes(tmp_path, MINIMAL, MINIMAL + "heartbeat_s: 10\n") == ConfigChanges(
-        at_once=("heartbeat_s",)
-    )
+    changes = _changes(tmp_path, MINIMAL, MINIMAL + "heartbeat_s: 10\n")
+    assert changes == ConfigChanges(at_once=("heartbeat_s",))

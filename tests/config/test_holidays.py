@@ -91,9 +91,8 @@ def test_a_list_that_no_rule_follows_may_be_as_old_as_it_likes(tmp_path: Path, s
 def test_many_rules_that_follow_it_are_one_warning(tmp_path: Path) -> None:
     rule = "{{id: {}, kind: loitering, zone: yard, schedule: {{holidays: off}}}}"
     rules = ", ".join(rule.format(id_) for id_ in ("a", "b", "c"))
-    text = with_camera(
-        f"url: rtsp://h/s\nzones: {{yard: {{polygon: [[0, 0], [1, 0], [1, 1]]}}}}\nrules: [{rules}]"
-    )
+    zones = "zones: {yard: {polygon: [[0, 0], [1, 0], [1, 1]]}}"
+    text = with_camera(f"url: rtsp://h/s\n{zones}\nrules: [{rules}]")
     (warning,) = load(write(tmp_path, text), board=PC).warnings
     assert "the schedule of rule cam-1/a and 2 more follows it" in warning
 

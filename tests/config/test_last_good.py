@@ -41,9 +41,8 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (etc / "conf.d").mkdir(parents=True)
     (etc / "gate-2.pass").write_text("se cret")
     (etc / "gate-2.pass").chmod(0o600)
-    (etc / "conf.d" / "10-site.yaml").write_text(
-        "heartbeat_s: 12\ncameras: [{id: gate-1, analyse: {fps: 3}}]\n"
-    )
+    site = "heartbeat_s: 12\ncameras: [{id: gate-1, analyse: {fps: 3}}]\n"
+    (etc / "conf.d" / "10-site.yaml").write_text(site)
     (etc / "edge-agent.yaml").write_text(GOOD, encoding="utf-8")
     return etc / "edge-agent.yaml"
 
@@ -66,10 +65,8 @@ def test_the_copy_reads_as_the_file_and_its_drop_ins_did(path: Path) -> None:
     (path.parent / "conf.d" / "10-site.yaml").unlink()
     assert found(path) == dataclasses.replace(settings, warnings=found(path).warnings)
     assert settings.heartbeat_s == 12
-    assert [c.credentials and c.credentials.password.reveal() for c in found(path).cameras] == [
-        "p@ss",
-        "se cret",
-    ]
+    logins = [camera.credentials for camera in found(path).cameras]
+    assert [login and login.password.reveal() for login in logins] == ["p@ss", "se cret"]
 
 
 def placeless(node: tree.Node | None) -> object:

@@ -97,15 +97,10 @@ def test_drop_ins_overrule_the_profile(tmp_path: Path) -> None:
 
 def test_an_error_names_the_file_of_the_value(tmp_path: Path) -> None:
     path = write(tmp_path, MINIMAL + "outbox: {max_bytes: little}\n")
-    drop_in = write(
-        tmp_path, "heartbeat_s: 0\ncameras:\n  - {id: cam-1, analyse: {fps: 0}}\n", "conf.d/a.yaml"
-    )
-    problems = problems_of(path)
-    assert [(p.file, p.line, p.column) for p in problems] == [
-        (str(path), 6, 21),
-        (str(drop_in), 1, 14),
-        (str(drop_in), 3, 32),
-    ]
+    text = "heartbeat_s: 0\ncameras:\n  - {id: cam-1, analyse: {fps: 0}}\n"
+    drop_in = str(write(tmp_path, text, "conf.d/a.yaml"))
+    found = [(problem.file, problem.line, problem.column) for problem in problems_of(path)]
+    assert found == [(str(path), 6, 21), (drop_in, 1, 14), (drop_in, 3, 32)]
 
 
 _TWICE = "[{id: night, severity: info}, {id: night, severity: alarm}]"
@@ -156,9 +151,8 @@ def test_a_conf_dir_that_is_a_file(tmp_path: Path) -> None:
 def test_a_copy_elsewhere_is_checked_with_the_real_drop_ins(tmp_path: Path) -> None:
     """As Ansible's ``validate=`` does: the new file is a temporary one in another folder."""
     secrets = "\n  username: u\n  password_file: /etc/not/here\n"
-    copy = write(
-        tmp_path, MINIMAL.replace("}\ncameras", ", spread_s: 0}\ncameras") + "heartbeat_s: 0\n", "tmp/x1"
-    )
+    text = MINIMAL.replace("}\ncameras", ", spread_s: 0}\ncameras") + "heartbeat_s: 0\n"
+    copy = write(tmp_path, text, "tmp/x1")
     write(tmp_path, "heartbeat_s: 15\n", "etc/conf.d/a.yaml")
     write(tmp_path, "mqtt:" + secrets, "etc/conf.d/b.yaml")
     out, err = io.StringIO(), io.StringIO()

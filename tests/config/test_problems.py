@@ -209,9 +209,8 @@ def test_a_pipe_among_the_agents_files_does_not_hang_the_check_of_root(tmp_path:
     (tmp_path / "state/pushed").mkdir(parents=True)
     os.mkfifo(tmp_path / "state/pushed/state.json")
     path = write(tmp_path, f"{MINIMAL}\nstate_dir: {tmp_path / 'state'}\n")
-    done = subprocess.run(
-        [sys.executable, "-m", "edge_agent", "check", path], capture_output=True, text=True, timeout=20
-    )
+    command = [sys.executable, "-m", "edge_agent", "check", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20)
     assert (done.returncode, done.stdout[-200:].count("valid: ")) == (EX_OK, 1), done.stderr
 
 

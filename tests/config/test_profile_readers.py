@@ -88,13 +88,8 @@ def use(settings: Settings, sysroot: Path) -> None:
         heat.tick()
         clock.advance(1.0)
     ThrottleSensors(sysroot, clock, lambda word: None, profile.alarm_nodes).read()
-    list(
-        box_lines(
-            BoxHealth(temperature_c=99.0),
-            DetectorHealth(name="street", queue=0, latency_ms=None),
-            profile.thermal,
-        )
-    )
+    detector = DetectorHealth(name="street", queue=0, latency_ms=None)
+    list(box_lines(BoxHealth(temperature_c=99.0), detector, profile.thermal))
     list(decode_lines([camera()], settings, clock.monotonic()))
     make_birth(settings, clock, "session", "boot", BootReason.POWER, DETECTOR, {}, sysroot)
     box.check_board(settings, sysroot)
@@ -108,10 +103,9 @@ def use(settings: Settings, sysroot: Path) -> None:
 
 def read_by_role_base() -> set[str]:
     """Keys of the watchdog in tasks and templates."""
-    texts = [
-        path.read_text(encoding="utf-8") for path in ROLE_BASE.rglob("*") if path.suffix in (".yml", ".j2")
-    ]
-    return set(re.findall(r"\bbase_watchdog\.(\w+)", "\n".join(texts)))
+    paths = (path for path in ROLE_BASE.rglob("*") if path.suffix in (".yml", ".j2"))
+    text = "\n".join(path.read_text(encoding="utf-8") for path in paths)
+    return set(re.findall(r"\bbase_watchdog\.(\w+)", text))
 
 
 @pytest.fixture

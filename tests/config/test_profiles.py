@@ -150,9 +150,8 @@ def test_a_mistake_in_a_profile_is_told_with_its_place(
     reading = ReadContext(ConfigFiles(tmp_path, None), SystemClock())
     assert read("mine", reading) is None
     problems = [str(problem) for problem in reading.problems]
-    assert any(
-        reported in problem and problem.startswith(f"{tmp_path}/mine.yaml:") for problem in problems
-    ), problems
+    of_file = [problem for problem in problems if problem.startswith(f"{tmp_path}/mine.yaml:")]
+    assert any(reported in problem for problem in of_file), problems
 
 
 def test_every_profile_is_installed_with_the_package() -> None:
@@ -230,10 +229,8 @@ GATEWAY = "gateway: {id: dt-001, ward: de-tham}\nmqtt: {brokers: ['mqtt://broker
 
 
 def cameras(count: int, analyse: str) -> str:
-    return GATEWAY + "".join(
-        f"  - {{id: cam-{n}, url: 'rtsp://10.0.0.{n}/sub', analyse: {analyse}}}\n"
-        for n in range(1, count + 1)
-    )
+    row = "  - {{id: cam-{0}, url: 'rtsp://10.0.0.{0}/sub', analyse: {1}}}\n"
+    return GATEWAY + "".join(row.format(number, analyse) for number in range(1, count + 1))
 
 
 @pytest.mark.parametrize(

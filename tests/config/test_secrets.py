@@ -68,9 +68,8 @@ def test_what_is_no_password_file(tmp_path: Path, content: bytes, message: str) 
 @pytest.mark.parametrize("ending", ["", "\n", "\r\n"])
 def test_one_newline_does_not_belong_to_the_password(tmp_path: Path, ending: str) -> None:
     (tmp_path / "cam.pass").write_bytes(b" pass " + ending.encode())
-    assert camera_of(tmp_path, f"url: rtsp://h/s\n{LOGIN}").credentials == Credentials(
-        "viewer", Secret(" pass ")
-    )
+    camera = camera_of(tmp_path, f"url: rtsp://h/s\n{LOGIN}")
+    assert camera.credentials == Credentials("viewer", Secret(" pass "))
 
 
 def test_a_password_file_that_everybody_can_read_is_doubtful(tmp_path: Path) -> None:

@@ -22,18 +22,16 @@ def test_the_smallest_configuration_has_defaults(tmp_path: Path) -> None:
 
 
 def test_the_place_of_a_site_is_north_and_east(tmp_path: Path) -> None:
-    text = MINIMAL.replace(
-        "ward: de-tham}", "ward: de-tham, location: {latitude: 20.4463, longitude: 106.3366}}"
-    )
+    place = "location: {latitude: 20.4463, longitude: 106.3366}"
+    text = MINIMAL.replace("ward: de-tham}", f"ward: de-tham, {place}}}")
     assert settings_of(tmp_path, text).gateway.location == Location(20.4463, 106.3366)
     assert settings_of(tmp_path, MINIMAL).gateway.location is None
 
 
 def test_detector_defaults_come_from_the_profile(tmp_path: Path) -> None:
     labels = ("person", "bicycle", "motorcycle", "car", "bus", "truck")
-    assert settings_of(tmp_path, MINIMAL).detector == Detector(
-        labels=labels, threads=1, budget_ms_per_s=500.0
-    )
+    wanted = Detector(labels=labels, threads=1, budget_ms_per_s=500.0)
+    assert settings_of(tmp_path, MINIMAL).detector == wanted
 
 
 def test_a_file_that_asks_for_hog_runs_the_model_that_ships(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -46,11 +48,8 @@ _CONFIGURATIONS = st.fixed_dictionaries({}, optional={field.key: VALUES for fiel
 
 _POINTS = st.lists(st.one_of(st.floats(0, 1), _SCALARS), min_size=1, max_size=3)
 _WAYS = st.one_of(VALUES, st.fixed_dictionaries({"from": _POINTS, "to": _POINTS}))
-_HOLIDAYS = st.lists(
-    st.one_of(
-        st.dates().map(str), st.builds(lambda a, b: f"{a}..{b}", st.dates(), st.dates()), st.text("0127-./")
-    )
-)
+_SPANS = st.builds(lambda a, b: f"{a}..{b}", st.dates(), st.dates())
+_HOLIDAYS = st.lists(st.one_of(st.dates().map(str), _SPANS, st.text("0127-./")))
 _SCHEDULES = st.fixed_dictionaries({}, optional={f.key: VALUES for f in SCHEDULE.fields})
 _OWN = {"arrow": _WAYS, "schedule": _SCHEDULES, "zone": st.just("yard"), "line": st.just("door")}
 _RULES = st.sampled_from(sorted(KINDS)).flatmap(
@@ -103,20 +102,22 @@ def test_any_yaml_like_text(tmp_path_factory: pytest.TempPathFactory, text: str)
     _survives(tmp_path_factory, (KNOWN_BOARD + MINIMAL + text).encode())
 
 
+def _dumped(configuration: Mapping[str, object]) -> bytes:
+    return yaml.safe_dump(configuration, allow_unicode=True).encode("utf-8", "replace")
+
+
 @settings(STEADY, max_examples=100)
-@given(_CONFIGURATIONS)
-def test_any_values_of_the_right_keys(
-    tmp_path_factory: pytest.TempPathFactory, configuration: dict[str, object]
-) -> None:
-    _survives(tmp_path_factory, yaml.safe_dump(configuration, allow_unicode=True).encode("utf-8", "replace"))
+@given(_CONFIGURATIONS.map(_dumped))
+def test_any_values_of_the_right_keys(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+    _survives(tmp_path_factory, data)
 
 
 @settings(STEADY, max_examples=200)
-@given(_SITES)
+@given(_SITES.map(_dumped))
 def test_any_rule_line_clip_holiday_and_storage(
-    tmp_path_factory: pytest.TempPathFactory, configuration: dict[str, object]
+    tmp_path_factory: pytest.TempPathFactory, data: bytes
 ) -> None:
-    _survives(tmp_path_factory, yaml.safe_dump(configuration, allow_unicode=True).encode("utf-8", "replace"))
+    _survives(tmp_path_factory, data)
 
 
 @settings(STEADY)

@@ -34,9 +34,8 @@ def demo_process(
     folder: Path, *command: str, stderr: int = subprocess.STDOUT, **environ: str | Path
 ) -> subprocess.Popen[str]:
     """The demo without make, in a folder of its own; ``command``: other arguments of Python."""
-    variables = {"PYTHONPATH": str(ROOT), "MODEL": "none"} | {
-        name: str(each) for name, each in environ.items()
-    }
+    variables = {"PYTHONPATH": str(ROOT), "MODEL": "none"}
+    variables |= {name: str(each) for name, each in environ.items()}
     return subprocess.Popen(
         [sys.executable, *(command or ("-m", "demo"))],
         cwd=folder, env=os.environ | variables, umask=0o022, text=True,
@@ -45,10 +44,8 @@ def demo_process(
 
 
 def make_run(**variables: str | Path) -> subprocess.CompletedProcess[str]:
-    words = [f"{name}={value}" for name, value in variables.items()]
-    return subprocess.run(
-        ["make", "run", *words], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
-    )
+    command = ["make", "run", *(f"{name}={value}" for name, value in variables.items())]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
 
 
 def test_make_run_shows_events_as_a_subscriber_gets_them_and_a_summary(clip: Path) -> None:

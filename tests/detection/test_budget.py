@@ -49,9 +49,8 @@ def test_idle_cameras_leave_their_share_to_the_others() -> None:
 
 
 def test_a_limit_in_inferences_a_second_holds_however_quick_they_are() -> None:
-    assert spend(InferenceBudget(500.0, ("a",), per_s=3.0), "a", 20, fps=25, cost_ms=1.0) == pytest.approx(
-        60, abs=4
-    )
+    budget = InferenceBudget(500.0, ("a",), per_s=3.0)
+    assert spend(budget, "a", 20, fps=25, cost_ms=1.0) == pytest.approx(60, abs=4)
 
 
 def test_an_inference_that_takes_longer_than_a_seconds_budget_is_made_all_the_same() -> None:

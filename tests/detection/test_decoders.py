@@ -81,9 +81,8 @@ def test_ssd_outputs_of_tf2_exports_are_known_by_their_order() -> None:
 def yolox(layout: str = "planar", **quantised: Any) -> YoloxDecoder:
     shape = (1, 3, 64, 96) if layout == "planar" else (1, 64, 96, 3)
     points = 8 * 12 + 4 * 6 + 2 * 3
-    decoder = YoloxDecoder.recognise(
-        info("image", *shape, **quantised), [info("out", 1, points, 5 + len(LABELS), **quantised)]
-    )
+    out = info("out", 1, points, 5 + len(LABELS), **quantised)
+    decoder = YoloxDecoder.recognise(info("image", *shape, **quantised), [out])
     assert decoder is not None
     return decoder
 

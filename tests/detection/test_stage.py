@@ -113,9 +113,8 @@ def test_motion_is_not_believed_while_the_scene_is_learning() -> None:
 
 
 def test_seeing_nothing_is_a_fact_too() -> None:
-    assert stage(seeing()).detect(frame(), motion(RIDER), []) == replace(
-        NO_INFERENCES, inferred=(FULL_PICTURE,)
-    )
+    nothing = replace(NO_INFERENCES, inferred=(FULL_PICTURE,))
+    assert stage(seeing()).detect(frame(), motion(RIDER), []) == nothing
 
 
 def test_a_frame_whose_inference_failed_does_not_count_as_analysed() -> None:

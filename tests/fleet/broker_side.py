@@ -46,9 +46,8 @@ class Answer:
 
 def answer_of(*command: str | Path, **environment: str) -> Answer:
     """Run a program to its end; ``environment`` is added to that of this process."""
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=60, check=False, env=os.environ | environment
-    )
+    environ = os.environ | environment
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environ)
     return Answer(done.returncode, done.stdout, done.stderr)
 
 
@@ -108,9 +107,8 @@ class FleetBroker:
     def __enter__(self) -> Self:
         starts = self.log.count(STARTED) if (self.folder / "log").exists() else 0
         with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [binary(), "-c", self.configuration], stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
+            command = [binary(), "-c", str(self.configuration)]
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
             wait_until(lambda: self.log.count(STARTED) > starts, what="mosquitto's start")
         except AssertionError as error:
@@ -165,9 +163,8 @@ class FleetBroker:
 
     def publish(self, name: str, topic: str, payload: str = "{}", *, retain: bool = False) -> Answer:
         """Publish with QoS 1; mosquitto_pub prints ``Not authorized`` when the broker refuses."""
-        return self.run(
-            "mosquitto_pub", name, "-q", "1", "-t", topic, "-m", payload, *(["-r"] if retain else [])
-        )
+        more = ["-r"] if retain else []
+        return self.run("mosquitto_pub", name, "-q", "1", "-t", topic, "-m", payload, *more)
 
     @staticmethod
     def _put(certificate: Certificate, folder: Path, name: str) -> None:

@@ -47,12 +47,9 @@ def sheet(*rows: str) -> str:
 def test_the_good_row_is_good(tmp_path: Path) -> None:
     sites, said = read(tmp_path, sheet(GOOD))
     assert said == []
-    camera = Camera(2, "cam-1", "Cổng", "rtsp://192.168.1.11/sub", "edge")
-    assert sites == [
-        Site(
-            2, "dt-001", "de-tham", "Lý Bôn", 20.4463, 106.3366, "auto", "10.0.0.1", 22, (camera,), "Đề Thám"
-        )
-    ]
+    cameras = (Camera(2, "cam-1", "Cổng", "rtsp://192.168.1.11/sub", "edge"),)
+    place = ("de-tham", "Lý Bôn", 20.4463, 106.3366)
+    assert sites == [Site(2, "dt-001", *place, "auto", "10.0.0.1", 22, cameras, "Đề Thám")]
 
 
 @pytest.mark.parametrize(

@@ -33,9 +33,7 @@ BY_DAY_AND_BY_NIGHT = pytest.mark.parametrize(
 
 def some_places(kind: Kind, both: bool) -> list[Place]:
     """The places to test: by day, by night or ``both`` for tampering, one for ordinary scenes."""
-    fitting = [
-        place for place in places(held_out=False) if kind.fits(place) and place.clip in ("street", "room")
-    ]
+    fitting = [each for each in places(held_out=False) if kind.fits(each) and each.clip in ("street", "room")]
     if not kind.is_tamper:
         return fitting[:1]
     by_night = [place for place in fitting if place.night]
@@ -100,7 +98,5 @@ def test_ordinary_life_is_no_tamper(kind: Kind, test_data: Path) -> None:
 
 def test_an_infrared_switch_is_reported_as_one(test_data: Path) -> None:
     for outcome in outcomes(False)["infrared switch"]:
-        switched = [
-            observation.at_s for observation in outcome.reported if observation.state == "colour-mono-switch"
-        ]
+        switched = [each.at_s for each in outcome.reported if each.state == "colour-mono-switch"]
         assert len(switched) == 2, "to mono and back"

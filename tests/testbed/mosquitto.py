@@ -139,9 +139,8 @@ class Mosquitto:
     def start(self) -> None:
         """Returns when the broker accepts connections."""
         with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [binary(), "-c", str(self._config)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
+            command = [binary(), "-c", str(self._config)]
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         wait_until(self._is_up, what=f"mosquitto on port {self.port}")
 
     def stop(self) -> None:
@@ -212,9 +211,8 @@ class Subscriber:
         self._changed = threading.Condition()
         self._messages: list[Received] = []
         self.subscriptions = 0  # how often the subscriptions were made, reconnects included
-        self._client = paho.Client(
-            CallbackAPIVersion.VERSION2, client_id=client_id, protocol=paho.MQTTv5, reconnect_on_failure=True
-        )
+        version = CallbackAPIVersion.VERSION2
+        self._client = paho.Client(version, client_id=client_id, protocol=paho.MQTTv5)
         self._client.reconnect_delay_set(1, 1)
         self._client.username_pw_set(username, password)
         if tls is not None:
@@ -262,9 +260,7 @@ class Subscriber:
         """Wait until ``true()``, checked at every message. Raises AssertionError."""
         with self._changed:
             topics = [message.topic for message in self._messages]
-            assert self._changed.wait_for(true, timeout_s), (
-                f"not within {timeout_s} s; at its start: {topics}"
-            )
+            assert self._changed.wait_for(true, timeout_s), f"not within {timeout_s} s; at first: {topics}"
 
     def _on_connect(self, client: paho.Client, *_: object) -> None:
         client.subscribe([(topic, 1) for topic in self._topics])
@@ -330,9 +326,8 @@ class Authority:
     ) -> Certificate:
         """Issue another certificate for an existing key."""
         period = ("-days", str(days)) if valid is None else _period(valid)
-        return self._sign(
-            common_name, key, "-key", str(key), *period, "-addext", "extendedKeyUsage=clientAuth"
-        )
+        usage = ("-addext", "extendedKeyUsage=clientAuth")
+        return self._sign(common_name, key, "-key", str(key), *period, *usage)
 
     def _new(self, suffix: str) -> Path:
         return self._folder / f"{len(list(self._folder.iterdir()))}{suffix}"
@@ -354,18 +349,16 @@ class Authority:
         """The list of revoked certificates, as PEM."""
         index, config = self._folder / "index.txt", self._folder / "crl.cnf"
         index.write_text("")
-        config.write_text(
-            f"[ca]\ndefault_ca=d\n[d]\ndatabase={index}\ndefault_md=sha256\ndefault_crl_days=30\n"
-        )
+        own_ca = f"[d]\ndatabase={index}\ndefault_md=sha256\ndefault_crl_days=30\n"
+        config.write_text(f"[ca]\ndefault_ca=d\n{own_ca}")
         own = ("-config", str(config), "-keyfile", str(self._key), "-cert", str(self.cert))
         for certificate in revoked:
             self._openssl("ca", *own, "-revoke", str(certificate.cert))
         self._openssl("ca", *own, "-gencrl", "-out", str(path))
 
     def _openssl(self, *arguments: str) -> None:
-        done = subprocess.run(
-            ["openssl", *arguments], capture_output=True, text=True, timeout=30, check=False
-        )
+        command = ["openssl", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
         assert done.returncode == 0, done.stderr
 
 

@@ -28,6 +28,7 @@ STRIP = 0.08  # height of the strip
 STRIP_MASK = ((0.0, 0.0), (1.0, 0.0), (1.0, 0.1), (0.0, 0.1))
 CAR = (0.16, 0.18)  # width and height
 LIBRARIES = {"h264": "libx264", "h265": "libx265"}
+Options = dict[str, str]
 OPTIONS = {
     "h264": {"preset": "ultrafast", "tune": "zerolatency", "crf": "20"},
     "h265": {"preset": "ultrafast", "x265-params": "log-level=error:bframes=0:ref=1", "crf": "22"},
@@ -57,13 +58,7 @@ def numbered_clip(
 
 
 def _film(
-    path: Path,
-    size: tuple[int, int],
-    fps: int,
-    seconds: float,
-    codec: str,
-    noise: float,
-    options: dict[str, str],
+    path: Path, size: tuple[int, int], fps: int, seconds: float, codec: str, noise: float, options: Options
 ) -> None:
     width, height = size
     ground = _street(size)

@@ -207,9 +207,8 @@ class _Handler(BaseHTTPRequestHandler):
         if "Username" not in fields:
             self.camera.anonymous += 1
             return False
-        made = hashlib.sha1(
-            base64.b64decode(fields["Nonce"]) + fields["Created"].encode() + password.encode()
-        )
+        signed = base64.b64decode(fields["Nonce"]) + fields["Created"].encode() + password.encode()
+        made = hashlib.sha1(signed)
         created = datetime.fromisoformat(fields["Created"])
         in_time = abs((created - self.camera.now).total_seconds()) < 30
         right = fields["Password"] == base64.b64encode(made.digest()).decode()

@@ -60,9 +60,8 @@ class Clip(NamedTuple):
 
 def media_type_of(path: Path) -> str:
     """The media type of a file's first video track."""
-    pipeline = Gst.parse_launch(
-        f'filesrc location="{path}" ! {DEMUXERS[path.suffix]} name=demux ! fakesink name=sink sync=false'
-    )
+    demux = f"{DEMUXERS[path.suffix]} name=demux"
+    pipeline = Gst.parse_launch(f'filesrc location="{path}" ! {demux} ! fakesink name=sink sync=false')
     pipeline.set_state(Gst.State.PAUSED)
     pipeline.get_state(10 * Gst.SECOND)
     caps = pipeline.get_by_name("sink").get_static_pad("sink").get_current_caps()
@@ -206,12 +205,8 @@ def protect(server: Any, factories: list[Any], user: str, password: str, method:
 
 def numbers_of(mount: str, options: list[str]) -> set[int]:
     """The access unit numbers that ``/mount=1,2`` options give for a mount."""
-    return {
-        int(number)
-        for o in options
-        if o.partition("=")[0] == mount
-        for number in o.partition("=")[2].split(",")
-    }
+    given = [option.partition("=") for option in options]
+    return {int(number) for at, _, numbers in given if at == mount for number in numbers.split(",")}
 
 
 def main() -> None:

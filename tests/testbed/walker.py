@@ -61,13 +61,11 @@ def _pictures(feet: Sequence[Sequence[tuple[float, float] | None]], steps: float
         yield noise.on(picture)
 
 
-def film(
-    path: Path, pictures: Iterable[NDArray[Any]], size: tuple[int, int], options: dict[str, str]
-) -> Path:
-    """Encode pictures, BGR or grey, as H.264 at 10 fps with a keyframe every 2 s; ``options``: of libx264."""
+def film(path: Path, pictures: Iterable[NDArray[Any]], size: tuple[int, int], how: dict[str, str]) -> Path:
+    """Encode pictures, BGR or grey, as H.264 at 10 fps with a keyframe every 2 s; ``how``: for libx264."""
     common = {"g": "20", "bf": "0", "preset": "veryfast"}
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=FPS, options=common | options)
+        stream = container.add_stream("libx264", rate=FPS, options=common | how)
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
         for picture in pictures:
             form = "bgr24" if picture.ndim == 3 else "gray"

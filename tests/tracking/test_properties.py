@@ -32,22 +32,15 @@ SIZES = [(1, 1), (3, 1), (640, 360), (361, 641)]
 edges = st.tuples(st.floats(0, 1), st.floats(0, 1))
 boxes = st.builds(lambda x, y: Box(min(x), min(y), max(x), max(y)), edges, edges)
 detections = st.builds(Detection, st.sampled_from(LABELS), st.floats(0.1, 1.0), boxes)
-inferences = st.builds(
-    Inferences, st.lists(boxes, max_size=3).map(tuple), st.lists(detections, max_size=6).map(tuple)
-)
+seen = st.lists(detections, max_size=6).map(tuple)
+inferences = st.builds(Inferences, st.lists(boxes, max_size=3).map(tuple), seen)
 wild = st.one_of(st.floats(-0.5, 1.5), st.sampled_from([nan, inf, -inf, 0.0, 1.0, 1e300]))
 wild_boxes = st.builds(Box, wild, wild, wild, wild)
-wild_looks = st.builds(
-    Inferences,
-    st.lists(boxes, max_size=2).map(tuple),
-    st.lists(st.builds(Detection, st.sampled_from(LABELS), wild, wild_boxes | boxes), max_size=8).map(tuple),
-)
-motions = st.builds(
-    Motion,
-    st.lists(st.builds(MotionRegion, boxes, st.floats(0, 1)), max_size=4).map(tuple),
-    st.sampled_from(list(Scene)),
-    st.floats(0, 1),
-)
+wild_detections = st.builds(Detection, st.sampled_from(LABELS), wild, wild_boxes | boxes)
+wild_seen = st.lists(wild_detections, max_size=8).map(tuple)
+wild_looks = st.builds(Inferences, st.lists(boxes, max_size=2).map(tuple), wild_seen)
+regions = st.lists(st.builds(MotionRegion, boxes, st.floats(0, 1)), max_size=4).map(tuple)
+motions = st.builds(Motion, regions, st.sampled_from(list(Scene)), st.floats(0, 1))
 gaps = st.one_of(st.floats(-5, 5), st.sampled_from([0.0, 0.0, 3600.0, -3600.0]))
 wild_steps = st.lists(st.tuples(gaps, st.sampled_from(SIZES), motions, wild_looks), min_size=1, max_size=15)
 steps = st.lists(st.tuples(st.floats(0, 3), motions, inferences), min_size=1, max_size=15)

@@ -186,9 +186,8 @@ def test_weak_detections_keep_a_walker_and_begin_no_track() -> None:
         return [Detection("person", 0.6 if look < 6 else 0.15, box)]
 
     walker = Thing("person", line(0.1, 0.5, 0.08, 0.0), naming=fading)
-    weak = Thing(
-        "person", line(0.1, 0.2, 0.08, 0.0), naming=lambda _, box, look: [Detection("person", 0.15, box)]
-    )
+    unsure = line(0.1, 0.2, 0.08, 0.0)
+    weak = Thing("person", unsure, naming=lambda _, box, look: [Detection("person", 0.15, box)])
     run = World(walker, weak).play(8)
     assert len(run.ids_on(walker)) == 1
     assert run.last.confirmed[0].seen_now
@@ -227,9 +226,8 @@ def test_what_stands_costs_hardly_any_inferences(thing: Thing, most: int) -> Non
 
 def test_a_parked_car_keeps_its_id_while_ten_people_walk_past() -> None:
     car = parking_car()
-    people = [
-        Thing("person", line(0.05, 0.52, 0.1, 0.0, start=10.0 + 4 * n), size=(0.06, 0.26)) for n in range(10)
-    ]
+    ways = [line(0.05, 0.52, 0.1, 0.0, start=10.0 + 4 * n) for n in range(10)]
+    people = [Thing("person", way, size=(0.06, 0.26)) for way in ways]
     run = World(car, *people).play(62, budgeted(10))
     assert_one_track_each(run, car, *people)
 

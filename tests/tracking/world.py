@@ -112,9 +112,8 @@ def budgeted(per_s: float) -> LookPolicy:
         nonlocal allowance, last
         allowance, last = min(2.0, allowance + per_s * (t - last)), t
         parked = [track.box for track in tracks if track.state is TrackState.STATIONARY]
-        moves = any(
-            not any(region.box.inside(box) > 0.5 for box in parked) for region in world.motion(t).regions
-        )
+        regions = world.motion(t).regions
+        moves = any(not any(each.box.inside(box) > 0.5 for box in parked) for each in regions)
         if allowance < 1.0 or not (moves or any(track.detection_priority > 0 for track in tracks)):
             return NO_INFERENCES
         allowance -= 1.0
@@ -167,10 +166,8 @@ class World:
         self.inferences = 0
         self._ground = texture(1000, HEIGHT, WIDTH, 90, 150)
         self._skins = [
-            texture(
-                abs(thing.seed) or 1 + index, HEIGHT, WIDTH, 10 + 20 * (index % 4), 255 - 15 * (index % 4)
-            )
-            for index, thing in enumerate(self.things)
+            texture(abs(thing.seed) or 1 + n, HEIGHT, WIDTH, 10 + 20 * (n % 4), 255 - 15 * (n % 4))
+            for n, thing in enumerate(self.things)
         ]
 
     def play(
@@ -204,9 +201,8 @@ class World:
         return luma
 
     def _paint(self, luma: Gray, skin: Gray, box: Box) -> None:
-        x1, y1, x2, y2 = (
-            round(v) for v in (box.x1 * WIDTH, box.y1 * HEIGHT, box.x2 * WIDTH, box.y2 * HEIGHT)
-        )
+        x1, x2 = round(box.x1 * WIDTH), round(box.x2 * WIDTH)
+        y1, y2 = round(box.y1 * HEIGHT), round(box.y2 * HEIGHT)
         left, top = max(0, x1), max(0, y1)
         right, bottom = min(WIDTH, x2), min(HEIGHT, y2)
         if right > left and bottom > top:

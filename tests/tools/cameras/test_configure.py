@@ -30,9 +30,8 @@ SITE = SiteTime(timedelta(hours=7), datetime.now(UTC))
 @contextmanager
 def opened(camera: OnvifCamera, login: Credentials = RIGHT) -> Iterator[tuple[SetupInterface, Vendor]]:
     with CameraHttpClient(camera.host, LoginJournal(None, SystemClock(), "boot")) as web:
-        yield open_interface(
-            web, f"http://{camera.host}:{camera.port}", camera.device_url, SystemClock(), login
-        )
+        origin = f"http://{camera.host}:{camera.port}"
+        yield open_interface(web, origin, camera.device_url, SystemClock(), login)
 
 
 def url(camera: OnvifCamera) -> str:

@@ -51,13 +51,10 @@ def test_cameras_are_found_by_multicast_with_vendor_and_model_and_without_a_logi
     dahua = stack.enter_context(OnvifCamera("127.0.9.2", vendor="dahua", model="IPC-HFW2431S"))
     found = search(hikvision, dahua)
     # Multicast reaches the whole machine: cameras of a test that runs at the same time answer too.
-    assert [
-        (found[each.host].vendor, found[each.host].model, found[each.host].state)
-        for each in (hikvision, dahua)
-    ] == [
-        (Vendor.HIKVISION, "DS-2CD2143G2-I", DiscoveryState.READY),
-        (Vendor.DAHUA, "Dahua IPC-HFW2431S", DiscoveryState.READY),
-    ]
+    one, two = found[hikvision.host], found[dahua.host]
+    assert (one.vendor, one.model) == (Vendor.HIKVISION, "DS-2CD2143G2-I")
+    assert (two.vendor, two.model) == (Vendor.DAHUA, "Dahua IPC-HFW2431S")
+    assert one.state is two.state is DiscoveryState.READY
     assert hikvision.logins == dahua.logins == []
 
 
@@ -125,9 +122,8 @@ def test_a_host_that_only_speaks_rtsp_is_perhaps_a_camera_and_a_web_server_is_no
 
 @pytest.mark.parametrize("auth", ["wss", "digest"])
 def test_one_login_is_enough_whichever_way_the_camera_wants_it(stack: ExitStack, auth: str) -> None:
-    camera = stack.enter_context(
-        OnvifCamera("127.0.9.1", vendor="other", auth=auth, clock_offset_s=-7 * 3600)
-    )
+    camera = stack.enter_context(OnvifCamera("127.0.9.1", vendor="other", auth=auth))
+    camera.clock_offset_s = -7 * 3600
     found = discovery().log_in(search(camera)["127.0.9.1"], RIGHT)
     assert [stream.reported for stream in found.streams] == [True, True]
     assert camera.failed_logins == 0

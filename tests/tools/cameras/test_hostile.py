@@ -106,9 +106,8 @@ def test_a_drop_in_says_what_was_found_whatever_the_names_are(model: str, path: 
     assert isinstance(cameras, tree.Sequence)
     (camera,) = cameras.items
     assert isinstance(camera, tree.Mapping)
-    result = {
-        key: entry.value.text for key, entry in camera.entries.items() if isinstance(entry.value, tree.Scalar)
-    }
+    values = {key: entry.value for key, entry in camera.entries.items()}
+    result = {key: value.text for key, value in values.items() if isinstance(value, tree.Scalar)}
     assert result == {"id": "cam-1", "url": url, "username": user, "password_file": "credentials/cam-1"}
 
 

@@ -27,9 +27,8 @@ def site(
     camera = {"id": "gate", "url": "rtsp://127.0.0.1:1/s", "zones": ZONES, "rules": [rule] if watched else []}
     path = write_config(folder, cameras=[camera], detector=model)
     if labels:
-        path.write_text(
-            path.read_text().replace(f'"model": "{model}"', f'"model": "{model}", "labels": {labels}')
-        )
+        with_labels = f'"model": "{model}", "labels": {labels}'
+        path.write_text(path.read_text().replace(f'"model": "{model}"', with_labels))
     return load(path)
 
 

@@ -81,9 +81,8 @@ def test_without_a_main_stream_pictures_come_from_the_sub_stream(
     tmp_path: Path, cameras: RtspServer, password: str
 ) -> None:
     gate = camera("gate", cameras.url("/good"), password)
-    assert (
-        said_of(checked(tmp_path, gate)["gate/still"], "en") == "pictures come from the sub-stream: 640x360"
-    )
+    still = checked(tmp_path, gate)["gate/still"]
+    assert said_of(still, "en") == "pictures come from the sub-stream: 640x360"
     none = checked(tmp_path, gate | {"report": {"snapshots": "none"}})
     assert "gate/still" not in none
 

@@ -25,10 +25,8 @@ GUIDE = Path(edge_agent.__file__).parents[1] / "docs" / "guide" / "doctor.md"
 
 
 def test_what_is_not_good_says_what_to_do() -> None:
-    wanting = {
-        finding for finding, words in WORDS.items() if words.level in (CheckLevel.YELLOW, CheckLevel.RED)
-    }
-    assert not {finding for finding in wanting if not WORDS[finding].en_do}
+    not_good = (CheckLevel.YELLOW, CheckLevel.RED)
+    assert not [name for name, words in WORDS.items() if words.level in not_good and not words.en_do]
 
 
 def test_every_cause_of_a_camera_and_of_a_broker_has_its_words() -> None:
@@ -75,9 +73,8 @@ def test_what_the_agent_and_the_configuration_say_is_in_vietnamese_too() -> None
     tampered = CheckResult("cam-1/view", "view-tampered", {"states": states})
     assert said_of(tampered, "vi") == "phần mềm báo: bị che, bị xoay"
     assert said_of(tampered, "en") == "the agent says: covered, moved"
-    doubt = CheckResult(
-        "config", "config-doubtful", {"count": 1, "first": Bilingual("no camera", "không có camera")}
-    )
+    first = Bilingual("no camera", "không có camera")
+    doubt = CheckResult("config", "config-doubtful", {"count": 1, "first": first})
     assert said_of(doubt, "vi").endswith(": không có camera")
 
 

@@ -24,9 +24,8 @@ rules:
 
 def test_lines_arrows_and_zones_are_drawn(tmp_path: Path) -> None:
     rules = camera_of(tmp_path, RULES).rules
-    nothing = FrameResult(
-        Motion(regions=(), scene=Scene.STEADY, changed=0.0), NO_INFERENCES, Tracks((), ()), False
-    )
+    motion = Motion(regions=(), scene=Scene.STEADY, changed=0.0)
+    nothing = FrameResult(motion, NO_INFERENCES, Tracks((), ()), False)
     picture = draw(np.zeros((360, 640, 3), np.uint8), nothing, rules=rules)
     assert tuple(picture[252, 400]) == LINE
     assert tuple(picture[90, 320]) == ZONE, "the arrow"
@@ -37,10 +36,8 @@ def test_lines_arrows_and_zones_are_drawn(tmp_path: Path) -> None:
 
 def test_what_a_rule_tells_stands_in_the_video_in_its_own_words() -> None:
     rule = RuleRef("yard-night", "zone-intrusion", Severity.ALARM)
-    box = Box(0.1, 0.1, 0.2, 0.2)
-    hit = RuleObservation(
-        Phase.START, "e", rule, Stay("yard", 2.0), "person in yard for 2 s", 0.0, 2.0, None, box
-    )
+    box, why = Box(0.1, 0.1, 0.2, 0.2), "person in yard for 2 s"
+    hit = RuleObservation(Phase.START, "e", rule, Stay("yard", 2.0), why, 0.0, 2.0, None, box)
     assert caption(hit) == "yard-night start: person in yard for 2 s"
     counts = LineCountsObservation(rule, "door", "2026-11-24", 0.0, 60.0, {"person": 2, "car": 1}, {})
     assert caption(counts) == "door: 2 person, 1 car from A to B, none from B to A"

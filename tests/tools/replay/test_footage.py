@@ -75,10 +75,8 @@ def test_a_car_that_is_held_for_31_s_has_stopped(test_data: Path, tmp_path: Path
     hold = f"loop=loop={31 * 25}:size=1:start=300,setpts=N/25/TB,noise=alls=6:allf=t"
     clip = cut(source, tmp_path / "held.mp4", "-vf", hold, seconds=31 + 16)
     zone = {"lane": {"polygon": [[0.58, 0.6], [0.78, 0.6], [0.78, 0.8], [0.58, 0.8]]}}
-    rules = [
-        {"id": f"stop-{still_s}", "kind": "stopped-vehicle", "zone": "lane", "still_s": still_s}
-        for still_s in (30, 32)
-    ]
+    every: dict[str, object] = {"kind": "stopped-vehicle", "zone": "lane"}
+    rules = [every | {"id": f"stop-{still_s}", "still_s": still_s} for still_s in (30, 32)]
     events = replayed(tmp_path, clip, {"zones": zone, "rules": rules}, detector=test_data / MODEL)
     reported = [(data["rule_id"], data["phase"]) for data in of_kind(events, "stopped-vehicle")]
     assert reported == [("stop-30", "start"), ("stop-30", "end")], "and it has not stopped for 32 s"

@@ -62,10 +62,8 @@ def test_the_axis_shows_the_clock_of_the_site_where_it_is_known(
 
 
 def test_spans_begin_and_end_with_the_state() -> None:
-    assert spans([1.0, 2.0, 3.0, 4.0], [(), ("dark",), (), ("moved",)]) == [
-        (2.0, 3.0, "dark"),
-        (4.0, 4.0, "moved"),
-    ]
+    states = [(), ("dark",), (), ("moved",)]
+    assert spans([1.0, 2.0, 3.0, 4.0], states) == [(2.0, 3.0, "dark"), (4.0, 4.0, "moved")]
 
 
 def test_without_matplotlib_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,10 +39,8 @@ def config(folder: Path, clip: Path) -> Path:
 
 def as_process(config: Path, *words: str | Path) -> list[dict[str, Any]]:
     """The events; as its users run it, in a process of its own."""
-    command = [sys.executable, "-m", "edge_agent", "replay", "--config", str(config), "--camera", "cam-1"]
-    done = subprocess.run(
-        [*command, *map(str, words)], capture_output=True, text=True, timeout=120, check=False
-    )
+    command = [sys.executable, "-m", "edge_agent", "replay", "--config", config, "--camera", "cam-1", *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 

@@ -55,10 +55,8 @@ def reported(
 
 def context(settings: Settings, street: Street, out: io.StringIO) -> PipelineContext:
     access = DetectorAccess(InlineInference(Reader(street.things)), budget_of(settings.detector, ("cam-1",)))
-    gateway, min_score = settings.gateway, settings.detector.min_score
-    return PipelineContext(
-        access, min_score, maker(), JsonLinesWriter(out), gateway.timezone, gateway.holidays
-    )
+    gateway, score, events = settings.gateway, settings.detector.min_score, JsonLinesWriter(out)
+    return PipelineContext(access, score, maker(), events, gateway.timezone, gateway.holidays)
 
 
 def events_of(out: io.StringIO) -> list[dict[str, Any]]:
@@ -107,9 +105,8 @@ def test_a_rider_against_the_arrow_is_told_once_and_nobody_else(
 def test_a_parked_car_with_ten_passers_by_is_one_car_and_ten_people(tmp_path: Path) -> None:
     """The car drives in, and people walk in front of it one after another: all of them keep their tracks."""
     car = Thing("car", along((2, -0.1, 0.55), (6, 0.5, 0.55), (99, 0.5, 0.55)), CAR)
-    people = [
-        Thing("person", along((12 + 4 * n, -0.05, 0.62), (22 + 4 * n, 1.05, 0.62)), PERSON) for n in range(10)
-    ]
+    begins = [12 + 4 * n for n in range(10)]
+    people = [Thing("person", along((s, -0.05, 0.62), (s + 10, 1.05, 0.62)), PERSON) for s in begins]
     events = reported(tmp_path, Street(car, *people), 64, STOPPED | {"still_s": 30}, objects=True)
     objects = [event["data"] for event in events if ".object." in event["type"]]
     assert Counter(data["label"] for data in objects if data["phase"] == "start") == {"car": 1, "person": 10}
@@ -125,12 +122,8 @@ def riders(stop_s: float, go_s: float) -> list[Thing]:
     for row in range(5):
         for column in range(6):
             x, y, come = 0.75 - 0.1 * column, 0.2 + 0.17 * row, 0.7 * column + 0.15 * row
-            path = [
-                (come + 1, -0.1, y),
-                (come + stop_s, x, y),
-                (go_s + come, x, y),
-                (go_s + come + 5, 1.1, y),
-            ]
+            go = go_s + come
+            path = [(come + 1, -0.1, y), (come + stop_s, x, y), (go, x, y), (go + 5, 1.1, y)]
             things.append(Thing("motorcycle", along(*path), (0.05, 0.08)))
             things.append(Thing("person", along(*((t, px, py - 0.04) for t, px, py in path)), (0.035, 0.1)))
     return things

@@ -28,9 +28,8 @@ def blocks(language: str) -> list[str]:
 @contextmanager
 def running(command: list[str], out: Path) -> Iterator[subprocess.Popen[bytes]]:
     with out.open("wb") as target:
-        process = subprocess.Popen(
-            command, cwd=ROOT, stdout=target, stderr=target, env=os.environ | UNBUFFERED
-        )
+        environ = os.environ | UNBUFFERED
+        process = subprocess.Popen(command, cwd=ROOT, stdout=target, stderr=target, env=environ)
     try:
         yield process
     finally:
@@ -47,9 +46,8 @@ def missed(lab: Path, port: int) -> list[object]:
     token = subprocess.run(
         [sys.executable, "-m", "edge_agent", *command, str(lab)], capture_output=True, text=True, check=True
     ).stdout.split()[-1]
-    answer = httpx.get(
-        f"http://127.0.0.1:{port}/api/events", headers={"Authorization": f"Bearer {token}"}, timeout=30
-    )
+    login = {"Authorization": f"Bearer {token}"}
+    answer = httpx.get(f"http://127.0.0.1:{port}/api/events", headers=login, timeout=30)
     assert answer.status_code == 200, answer.text
     return list(answer.json()["events"])
 

@@ -55,9 +55,8 @@ def gateway() -> Told:
 @pytest.fixture
 def player(gateway: Told, request: pytest.FixtureRequest) -> Iterator[GatewayRunner]:
     often = 86_400.0 * 100
-    scenario = Scenario(
-        events_per_camera_day=often, camera_faults_per_day=often, faults=getattr(request, "param", ())
-    )
+    faults = getattr(request, "param", ())
+    scenario = Scenario(events_per_camera_day=often, camera_faults_per_day=often, faults=faults)
     made = GatewayRunner("player", [cast("SimulatedGateway", gateway)], scenario, SystemClock())
     made.loop.start()
     yield made

@@ -48,9 +48,8 @@ PIPES: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
 
 
 def ports(nft: str) -> list[Any]:
-    listed = subprocess.run(
-        [nft, "-j", "list", "set", "inet", "filter", firewall.FIREWALL_SET], capture_output=True, check=True
-    )
+    command = [nft, "-j", "list", "set", "inet", "filter", firewall.FIREWALL_SET]
+    listed = subprocess.run(command, capture_output=True, check=True)
     (found,) = (each["set"] for each in json.loads(listed.stdout)["nftables"] if "set" in each)
     return [each["elem"]["val"] for each in found.get("elem", ())]
 
