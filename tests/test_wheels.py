@@ -71,12 +71,12 @@ def test_so_has_the_fallback_runtime(soon: dict[str, Future[dict[str, str]]]) ->
 
 def test_a_package_without_a_wheel_is_found() -> None:
     with pytest.raises(NoWheel, match="No matching distribution found for tflite-runtime"):
-        resolved(["tflite-runtime ==2.14.0"], "3.11")
+        resolved(["tflite-runtime ==2.14.0"], Target("3.11"))
 
 
 def test_what_only_a_box_needs_is_looked_at() -> None:
     needed = ["tzdata ; platform_machine == 'aarch64'", "cycler ; python_version < '3.12'"]
-    assert resolved(needed, "3.13").keys() == {"tzdata"}
+    assert resolved(needed, Target("3.13")).keys() == {"tzdata"}
 
 
 def test_an_index_that_does_not_answer_is_no_missing_wheel(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,10 +32,8 @@ def test_the_first_picture_that_shows_a_visitor_is_known() -> None:
     camera, visit = Camera(640, 360), Visit(1.0, 5.0, walks_in=True)
     first = drawing.first_shown(camera, 10, visit)
     pictures = list(drawing.visited(camera, 10, 3.0, [visit]))
-    changed = [
-        not np.array_equal(picture, camera.exposed(camera.place, number))
-        for number, picture in enumerate(pictures)
-    ]
+    empty = (camera.exposed(camera.place, number) for number in range(len(pictures)))
+    changed = [not np.array_equal(*pair) for pair in zip(pictures, empty, strict=True)]
     assert changed.index(True) == first
 
 

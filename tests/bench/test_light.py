@@ -83,9 +83,8 @@ def test_a_light_gateway_signs_on_as_the_agent_does() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         broker = Broker("127.0.0.1", listening.getsockname()[1], tls=False)
         settings = Mqtt((broker,), "tb/v1", None, None, None, None, Delivery.CONFIRMED, 0.0)
-        agent = BrokerConnection(
-            settings, broker, "sim-001", "s", WILL, SignalQueue(threading.Event().set), True
-        )
+        signals = SignalQueue(threading.Event().set)
+        agent = BrokerConnection(settings, broker, "sim-001", "s", WILL, signals, True)
         agent.open()
         listening.settimeout(LIFE_SIGN_S)
         accepted, _ = listening.accept()
@@ -98,9 +97,8 @@ def test_a_light_gateway_signs_on_as_the_agent_does() -> None:
 
 @pytest.mark.parametrize("size_bytes", [0, 90, 127, 128, 16_000, 20_000])
 def test_what_is_published_comes_out_of_a_stream_cut_anywhere(size_bytes: int) -> None:
-    message = MqttMessage(
-        "tb/v1/de-tham/sim-001/down/ack", bytes(size_bytes), content_type="application/json"
-    )
+    topic = "tb/v1/de-tham/sim-001/down/ack"
+    message = MqttMessage(topic, bytes(size_bytes), content_type="application/json")
     packet = packets.publish(message, 7)
     assert len(packet) == packet_bytes(message)
     reader, cut = packets.Reader(), len(packet) // 3

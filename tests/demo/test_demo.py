@@ -116,12 +116,10 @@ def test_ctrl_c_ends_make_run_with_a_summary_and_exit_code_0(clip: Path) -> None
 @pytest.mark.long
 def test_the_clip_is_fetched_once_out_of_debians_package(tmp_path: Path) -> None:
     """98 MB from the package archive: what `make run` does on a fresh machine."""
-    environ = {**os.environ, "CLIP": ""}
+    how: dict[str, Any] = {"cwd": tmp_path, "env": {**os.environ, "CLIP": ""}, "timeout": 300}
     command = [str(ROOT / "demo/prepare.sh")]
     for reported in ("opencv-doc", ""):
-        done = subprocess.run(
-            command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=300, check=False
-        )
+        done = subprocess.run(command, capture_output=True, text=True, check=False, **how)
         assert done.returncode == 0, done.stdout + done.stderr
         assert reported in done.stdout
     assert done.stdout == "", "the second time there is nothing to do"

@@ -25,10 +25,9 @@ class Played:
 
 
 def played(path: Path) -> Played:
-    shown = (
-        "stream=codec_name,codec_tag_string,width,height,duration:frame=key_frame,best_effort_timestamp_time",
-    )
-    command = ["ffprobe", "-v", "error", "-show_streams", "-show_frames", "-show_entries", *shown]
+    shown = "stream=codec_name,codec_tag_string,width,height,duration"
+    shown += ":frame=key_frame,best_effort_timestamp_time"
+    command = ["ffprobe", "-v", "error", "-show_streams", "-show_frames", "-show_entries", shown]
     probe = subprocess.run([*command, "-of", "json", str(path)], capture_output=True, check=True, text=True)
     found = json.loads(probe.stdout)
     stream, frames = found["streams"][0], found["frames"]

@@ -214,9 +214,8 @@ def test_a_changed_event_is_found_though_the_one_after_it_was_taken_out(config: 
 def new_manifest(bundle: Path, state_dir: Path) -> None:
     """Sign a manifest of the current files with the gateway's key, as a thief can."""
     manifest = json.loads((bundle / "manifest.json").read_bytes())
-    manifest["files"] = {
-        name: hashlib.sha256((bundle / name).read_bytes()).hexdigest() for name in manifest["files"]
-    }
+    for name in manifest["files"]:
+        manifest["files"][name] = hashlib.sha256((bundle / name).read_bytes()).hexdigest()
     text = json.dumps(manifest).encode()
     (bundle / "manifest.json").write_bytes(text)
     (bundle / "manifest.sig").write_bytes(load_or_make(state_dir).sign(text))

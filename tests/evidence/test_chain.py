@@ -58,9 +58,8 @@ def test_openssl_verifies_a_published_head(tmp_path: Path) -> None:
     sig.write_bytes(base64.b64decode(head["signature"]))
     key.write_bytes(to_pem(der))
     command = f"openssl pkeyutl -verify -pubin -inkey {key} -rawin -in {text} -sigfile {sig}"
-    assert (
-        "Successfully" in subprocess.run(command.split(), check=True, capture_output=True, text=True).stdout
-    )
+    done = subprocess.run(command.split(), check=True, capture_output=True, text=True)
+    assert "Successfully" in done.stdout
 
 
 # --- the key ---

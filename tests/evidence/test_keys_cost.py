@@ -19,7 +19,6 @@ print(*sorted(name for name in sys.modules if name.startswith("cryptography.hazm
 
 def test_signing_does_not_load_the_module_for_key_files(tmp_path: Path) -> None:
     """It takes 3.4 MB: docs/decisions/0013."""
-    result = subprocess.run(
-        [sys.executable, "-c", SIGN, tmp_path], capture_output=True, text=True, check=True, timeout=60
-    )
+    command = [sys.executable, "-c", SIGN, str(tmp_path)]
+    result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     assert result.stdout == "\n", result.stdout

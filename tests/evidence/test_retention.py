@@ -27,9 +27,8 @@ def size_mb(row: str) -> float:
     return float(found[1])
 
 
-SUB, MAIN, PICTURE, JOURNAL = (
-    size_mb(row) for row in ("clip, sub-stream", "clip, main stream", "picture", "journal, 1000 events")
-)
+SUB, MAIN = size_mb("clip, sub-stream"), size_mb("clip, main stream")
+PICTURE, JOURNAL = size_mb("picture"), size_mb("journal, 1000 events")
 
 
 def days(max_gb: float, clips_a_day: int, clip_mb: float) -> int:

@@ -271,9 +271,8 @@ def test_every_right_stands_below_its_user_and_names_one_ward(
         if gateway not in {name for name, _ in users} | {OPERATOR, "central"}:
             base = f"tb/v1/{ward}/{gateway}"
             assert rights[gateway] == {f"write {base}/up/#", f"read {base}/down/#"}
-    wards = {
-        name: ward for name, ward in users if name not in {OPERATOR, "central", "central-console", *gateways}
-    }
+    others = {OPERATOR, "central", "central-console", *gateways}
+    wards = {name: ward for name, ward in users if name not in others}
     for name in wards.keys() - {name for name, _ in users if [n for n, _ in users].count(name) > 1}:
         below = (wards[name], *(f"central/{kind}/{wards[name]}" for kind in ("alert", "presence", "outage")))
         assert all(right.startswith(tuple(f"read tb/v1/{each}" for each in below)) for right in rights[name])

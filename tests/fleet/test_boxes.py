@@ -208,9 +208,8 @@ def test_the_host_overrides_its_groups_and_the_playbooks_the_inventory(folder: P
     assert found(folder)["heartbeat_s"] == 30
     write(folder / "host_vars/dt-001.yml", {"edge_agent_settings": {"heartbeat_s": 20}})
     assert [found(folder, number)["heartbeat_s"] for number in (0, 1)] == [20, 30]
-    write(
-        folder / "inventory/group_vars/pull_only.yml", {"edge_agent_brokers": ["mqtts://other.example:8883"]}
-    )
+    other = {"edge_agent_brokers": ["mqtts://other.example:8883"]}
+    write(folder / "inventory/group_vars/pull_only.yml", other)
     assert [found(folder, number)["mqtt"]["brokers"] for number in (0, 1)] == [
         ["mqtts://other.example:8883"],
         GATEWAYS["edge_agent_brokers"],
@@ -270,10 +269,8 @@ def test_labels_of_sites_name_the_site_and_its_check_character(folder: Path) -> 
 
 def test_labels_of_boxes_have_their_address(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     boxes = folder / "boxes.csv"
-    boxes.write_text(
-        "serial;words;key;note\nbox-10000000a1b2c3d4;lúa sông cầu;;<b>lô 1</b> code 79937448\n",
-        encoding="utf-8",
-    )
+    row = "box-10000000a1b2c3d4;lúa sông cầu;;<b>lô 1</b> code 79937448"
+    boxes.write_text(f"serial;words;key;note\n{row}\n", encoding="utf-8")
     command = ["labels", "--boxes", str(boxes), "--out", str(folder / "labels.html")]
     assert fleet_command(command) == 0
     page = (folder / "labels.html").read_text(encoding="utf-8")

@@ -28,22 +28,16 @@ class Machine:
     def make_keys(self) -> None:
         for kind in ("ed25519", "ecdsa"):
             (self._folder / kind).unlink(missing_ok=True)
-            subprocess.run(
-                ["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", str(self._folder / kind)], check=True
-            )
-        shown = subprocess.run(
-            ["ssh-keygen", "-lf", str(self._folder / "ed25519.pub")],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+            make = ["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", str(self._folder / kind)]
+            subprocess.run(make, check=True)
+        show = ["ssh-keygen", "-lf", str(self._folder / "ed25519.pub")]
+        shown = subprocess.run(show, capture_output=True, text=True, check=True)
         self.fingerprint = shown.stdout.split()[1]
         self.says("ecdsa", "ed25519")
 
     def says(self, *kinds: str) -> None:
-        lines = [
-            " ".join(["10.0.0.1", *(self._folder / f"{kind}.pub").read_text().split()[:2]]) for kind in kinds
-        ]
+        keys = [(self._folder / f"{kind}.pub").read_text().split()[:2] for kind in kinds]
+        lines = [" ".join(["10.0.0.1", *key]) for key in keys]
         scan = self._folder / "ssh-keyscan"
         text = "".join(f"echo '{line}'\n" for line in lines)
         scan.write_text(f'#!/bin/sh\necho "$@" > {self.asked}\necho "# 10.0.0.1:22 SSH-2.0" >&2\n{text}')

@@ -26,10 +26,9 @@ def test_only_what_depends_on_the_run_is_included(role: Path) -> None:
         for task in walk(read(path)):
             for how in ("ansible.builtin.include_tasks", "ansible.builtin.include_role"):
                 if how in task:
-                    assert "when" in task or "loop" in task or "{{" in task[how]["file"], (
-                        f"{path}: {task['name']}"
-                    )
-                    assert task[how].get("apply", {}).get("tags"), f"{path}: {task['name']}: apply its tags"
+                    name = f"{path}: {task['name']}"
+                    assert "when" in task or "loop" in task or "{{" in task[how]["file"], name
+                    assert task[how].get("apply", {}).get("tags"), f"{name}: apply its tags"
 
 
 @of_each_role

@@ -22,9 +22,8 @@ def read(path: Path) -> Any:
 
 
 def options(role: Path) -> dict[str, Any]:
-    found: dict[str, Any] = read(role / "meta/argument_specs.yml")["argument_specs"]["main"].get(
-        "options", {}
-    )
+    specs = read(role / "meta/argument_specs.yml")["argument_specs"]
+    found: dict[str, Any] = specs["main"].get("options", {})
     return found
 
 

@@ -44,9 +44,8 @@ def reported(tmp_path_factory: pytest.TempPathFactory) -> str:
     (folder / "play.yml").write_text(json.dumps(PLAY))
     (folder / "hosts.yml").write_text(json.dumps({"all": {"hosts": HOSTS}}))
     interpreter = f"ansible_python_interpreter={sys.executable}"
-    done = ansible_playbook(
-        folder, "-i", str(folder / "hosts.yml"), "-e", interpreter, str(folder / "play.yml")
-    )
+    hosts, play = str(folder / "hosts.yml"), str(folder / "play.yml")
+    done = ansible_playbook(folder, "-i", hosts, "-e", interpreter, play)
     return done.stdout + done.stderr
 
 

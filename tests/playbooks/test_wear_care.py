@@ -24,9 +24,8 @@ def test_the_journal_is_in_memory_and_bounded() -> None:
 
 
 def test_the_kernel_writes_seldom() -> None:
-    lines = dict(
-        line.split(" = ") for line in rendered("base", "sysctl.conf.j2").splitlines() if " = " in line
-    )
+    text = rendered("base", "sysctl.conf.j2")
+    lines = dict(line.split(" = ") for line in text.splitlines() if " = " in line)
     assert int(lines["-vm.dirty_writeback_centisecs"]) >= 3000
     assert int(lines["-vm.dirty_expire_centisecs"]) >= int(lines["-vm.dirty_writeback_centisecs"])
 

@@ -111,9 +111,8 @@ def test_now_and_then_enough_is_no_crowd() -> None:
 def test_a_few_moments_with_many_do_not_keep_it_open() -> None:
     watch = watching()
     played(watch, 31, 12)
-    assert reported(played(watch, 60, lambda t: 12 if int(t) % 10 == 0 else 3, begin_s=31)) == [
-        ("end", "over")
-    ]
+    seldom = played(watch, 60, lambda t: 12 if int(t) % 10 == 0 else 3, begin_s=31)
+    assert reported(seldom) == [("end", "over")]
 
 
 @pytest.mark.parametrize("fps", [0.25, 0.5, 1.0])
@@ -124,10 +123,7 @@ def test_a_crowd_that_stands_still_is_reported_by_an_idle_camera(fps: float) -> 
 
 def test_it_is_reported_again_when_it_has_grown_by_a_fifth_and_at_most_once_a_minute() -> None:
     observations = played(watching(), 300, lambda t: min(10 + int(t / 10), 30))
-    assert [each.phase for each in observations] == [
-        "start",
-        *["update"] * (len(observations) - 1),
-    ]
+    assert [each.phase for each in observations] == ["start", *["update"] * (len(observations) - 1)]
     most = [facts(each).most for each in observations]
     assert all(later >= 1.2 * earlier for earlier, later in pairwise(most))
     assert 2 <= len(observations) <= 5
@@ -163,9 +159,8 @@ def test_a_second_crowd_is_another_event_and_waits_for_the_cooldown() -> None:
 
 def test_while_the_rule_is_not_armed_there_is_no_crowd() -> None:
     night = Schedule(frozenset(range(7)), time(22), time(5))
-    watch = CrowdWatch(
-        replace(RULE, schedule=night), Arming(night, ZoneInfo("Asia/Ho_Chi_Minh"), frozenset())
-    )
+    arming = Arming(night, ZoneInfo("Asia/Ho_Chi_Minh"), frozenset())
+    watch = CrowdWatch(replace(RULE, schedule=night), arming)
     evening = datetime.fromisoformat("2026-11-24T21:59:00+07:00")
     (start,) = played(watch, 100, 12, at=evening)
     assert start.started_mono == pytest.approx(60)

@@ -94,10 +94,7 @@ def test_when_the_camera_is_lost_what_is_open_ends_from_its_last_sight() -> None
     reported(reporter, 1.0, [track("a"), track("b")])
     reported(reporter, 2.0, [track("a", box=Box(0.7, 0.7, 0.8, 0.8)), track("b")])
     observations = list(reporter.finish("camera"))
-    assert [(each.track.id, each.end_reason) for each in observations] == [
-        ("a", "camera"),
-        ("b", "camera"),
-    ]
+    assert [(each.track.id, each.end_reason) for each in observations] == [("a", "camera"), ("b", "camera")]
     assert observations[0].track.box == Box(0.7, 0.7, 0.8, 0.8)
     assert list(reporter.finish("camera")) == []
 

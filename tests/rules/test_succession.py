@@ -16,9 +16,8 @@ from tests.rules.scene import ALWAYS, IN_ZONE, foot_at
 
 FPS, SECONDS, BREAKS_EVERY_S = 5, 120, 20.0
 NEAR, FAR = (0.1, 0.6), (0.9, 0.95)  # corners of the yard; a person is 0.05 x 0.25
-RULE = ZoneRule(
-    **{**IN_ZONE, "labels": ("person",)}, kind=RuleKind.LOITERING, min_duration_s=0.0, grace_s=5.0
-)
+PERSONS = {**IN_ZONE, "labels": ("person",)}
+RULE = ZoneRule(**PERSONS, kind=RuleKind.LOITERING, min_duration_s=0.0, grace_s=5.0)
 
 
 @dataclass

@@ -95,9 +95,8 @@ def test_only_the_way_inside_the_zone_counts() -> None:
 
 def test_an_object_that_leaves_the_zone_has_left() -> None:
     middle = Zone("lane", ((0.3, 0.0), (0.7, 0.0), (0.7, 1.0), (0.3, 1.0)))
-    observations = played(
-        watching(replace(RULE, zone=middle)), 8, going((0, 0.9, 0.5), (8, 0.0, 0.5), size=SMALL)
-    )
+    rider = going((0, 0.9, 0.5), (8, 0.0, 0.5), size=SMALL)
+    observations = played(watching(replace(RULE, zone=middle)), 8, rider)
     assert reported(observations) == [("start", None), ("end", "left")]
     assert observations[1].last_mono == pytest.approx(5.3, abs=0.7)
 
@@ -110,9 +109,8 @@ def test_a_box_that_jitters_goes_nowhere(jitter: float) -> None:
 
 def test_a_car_that_reverses_into_a_gap_is_not_reported() -> None:
     """The car drives past the gap, reverses into it by a little less than its own length, and stays there."""
-    car = going(
-        (0, 0.1, 0.6), (4, 0.6, 0.6), (6, 0.6, 0.6), (10, 0.47, 0.62), (60, 0.47, 0.62), size=(0.15, 0.12)
-    )
+    way = (0, 0.1, 0.6), (4, 0.6, 0.6), (6, 0.6, 0.6), (10, 0.47, 0.62), (60, 0.47, 0.62)
+    car = going(*way, size=(0.15, 0.12))
     assert played(watching(), 60, car) == []
 
 
@@ -175,11 +173,8 @@ def lost(actor: Actor, begin_s: float, end_s: float, back_by: float = 0.0) -> Ac
 
 def test_a_lost_and_found_track_keeps_its_way() -> None:
     """0.06 widths before and 0.06 after the gap: neither is enough alone."""
-    rider = lost(
-        going((0, 0.6, 0.5), (1.2, 0.54, 0.5), (2.4, 0.52, 0.5), (3.6, 0.46, 0.5), size=(0.04, 0.08)),
-        1.2,
-        2.4,
-    )
+    way = (0, 0.6, 0.5), (1.2, 0.54, 0.5), (2.4, 0.52, 0.5), (3.6, 0.46, 0.5)
+    rider = lost(going(*way, size=(0.04, 0.08)), 1.2, 2.4)
     assert reported(played(watching(), 5, rider))[0] == ("start", None)
 
 
@@ -197,9 +192,8 @@ def test_each_of_two_is_reported_but_within_the_cooldown_only_the_first() -> Non
 
 def test_while_the_rule_is_not_armed_there_are_no_events() -> None:
     night = Schedule(frozenset(range(7)), time(22), time(5))
-    watch = WrongWayWatch(
-        replace(RULE, schedule=night), Arming(night, ZoneInfo("Asia/Ho_Chi_Minh"), frozenset())
-    )
+    arming = Arming(night, ZoneInfo("Asia/Ho_Chi_Minh"), frozenset())
+    watch = WrongWayWatch(replace(RULE, schedule=night), arming)
     rider = going((0, 0.9, 0.5), (8, 0.1, 0.5), size=SMALL)
     evening = datetime.fromisoformat("2026-11-24T21:59:57+07:00")
     (start, _) = played(watch, 9, rider, at=evening)

@@ -110,9 +110,8 @@ def test_systemd_networkd_gets_the_same_address(networkd: Root) -> None:
 
 def test_the_cameras_network_has_its_own_interface_without_a_route(tmp_path: Path) -> None:
     root = Root(tmp_path, interfaces=("eth0", "eth1"), active="NetworkManager")
-    assert root.apply(
-        lan=LAN | {"interface": "eth0"}, cameras={"address": "10.9.1.1/24", "interface": "eth1"}
-    )
+    cameras = {"address": "10.9.1.1/24", "interface": "eth1"}
+    assert root.apply(lan=LAN | {"interface": "eth0"}, cameras=cameras)
     text = root.profile("edge-lan-eth1").splitlines()
     assert {"method=manual", "never-default=true", "address1=10.9.1.1/24"} <= set(text)
     root.commands()
@@ -197,16 +196,10 @@ def test_networkmanager_itself_reads_what_is_written() -> None:
 
     card = read(sim_profile(sim_card(CARD | {"username": " edge", "password": r"a\b;c", "pin": "0123"})))
     assert {r"username=\sedge", r"password=a\\b;c", "pin=0123"} <= set(card.splitlines())
-    lan = read(
-        lan_profile("eth0", static_address(LAN, "lan"), static_address({"address": "10.9.1.1/24"}, "x"))
-    )
-    wanted = {
-        "address1=10.0.0.9/24",
-        "address2=10.9.1.1/24",
-        "dns=10.0.0.1;",
-        "route1=0.0.0.0/0,10.0.0.1,600",
-    }
-    assert wanted <= set(lan.splitlines())
+    second = static_address({"address": "10.9.1.1/24"}, "x")
+    lan = set(read(lan_profile("eth0", static_address(LAN, "lan"), second)).splitlines())
+    assert {"address1=10.0.0.9/24", "address2=10.9.1.1/24", "dns=10.0.0.1;"} <= lan
+    assert "route1=0.0.0.0/0,10.0.0.1,600" in lan
 
 
 def test_a_request_is_answered_with_its_id_and_the_card_is_connected(manager: Root) -> None:
@@ -278,10 +271,8 @@ def test_what_could_not_be_activated_is_activated_by_the_next_run(tmp_path: Path
         root.program(name, "")
     root.commands()
     assert root.apply(lan=LAN) == "eth0"
-    assert root.commands()[1:] in (
-        ["nmcli --wait 0 connection up edge-lan-eth0"],
-        ["networkctl reconfigure eth0"],
-    )
+    (again,) = root.commands()[1:]
+    assert again in ("nmcli --wait 0 connection up edge-lan-eth0", "networkctl reconfigure eth0")
     assert root.apply(lan=LAN) == ""
 
 
@@ -345,10 +336,8 @@ def test_the_page_asks_for_a_card_and_an_address_and_removes_them(manager: Root)
     assert "pin=0123" in manager.profile("edge-uplink")
     assert "address1=10.0.0.9/24" in manager.profile("edge-lan-eth0")
     refused = answered(manager, NetworkSettings(cameras=CameraNetworkSettings("10.9.1.0/24")))
-    assert (refused.outcome, refused.detail) == (
-        "refused",
-        "cameras: 10.9.1.0/24 is not the address of a machine",
-    )
+    assert refused.outcome == "refused"
+    assert refused.detail == "cameras: 10.9.1.0/24 is not the address of a machine"
     assert answered(manager, NetworkSettings(lan=None)).detail == "eth0"
     assert [path.name for path in (manager.folder / PROFILES).iterdir()] == ["edge-uplink.nmconnection"]
 

@@ -21,9 +21,8 @@ X_OPEN = 5  # of the words in sqlite3_vfs: version and file size, longest name, 
 METHODS = 19  # words of its version 3
 
 _Sync = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
-_Open = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p
-)
+_Any = ctypes.c_void_p
+_Open = ctypes.CFUNCTYPE(ctypes.c_int, _Any, _Any, _Any, ctypes.c_int, _Any)
 
 
 class FaultyDisk:

@@ -75,13 +75,8 @@ def watch(
     camera = replace(camera, analyse=replace(camera.analyse, gear=gear, quiet_s=quiet_s))
     choice = choose_detector(settings.detector)
     site, collected = RingFeed(camera, clip), EventCollector()
-    events = EventFactory(
-        settings.gateway,
-        clock=site.clock,
-        boot_id="gears",
-        clock_synced=lambda: True,
-        model=model_ref(choice.detector),
-    )
+    how: dict[str, Any] = {"clock": site.clock, "boot_id": "gears", "clock_synced": lambda: True}
+    events = EventFactory(settings.gateway, **how, model=model_ref(choice.detector))
 
     def build() -> Pipeline:
         access = None

@@ -76,9 +76,8 @@ class OidcProviderServer:
         assert asked["code_challenge_method"] == "S256"
         assert "openid" in asked["scope"].split()
         code = secrets.token_urlsafe(16)
-        self._grants[code] = Grant(
-            asked["redirect_uri"], asked["nonce"], asked["code_challenge"], asked["scope"]
-        )
+        granted = (asked[key] for key in ("redirect_uri", "nonce", "code_challenge", "scope"))
+        self._grants[code] = Grant(*granted)
         answer = urlencode({"code": code, "state": asked["state"], "iss": self.issuer})
         return f"{urlsplit(self._redirect_uri).path}?{answer}"
 

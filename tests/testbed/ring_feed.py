@@ -140,9 +140,8 @@ class RingFeed:
         self.mode_control = DecodeModeControl(camera.analyse.gear, camera.analyse.quiet_s, limiter)
         self.ring = PacketRing(camera.ring.seconds, camera.ring.max_bytes)
         self.health = CaptureHealth(camera.id, self.clock, self.mode_control)
-        self.feed = FrameFeed(
-            camera, self.clock, self.ring, self.health, self.mode_control, limits or StreamTimeouts()
-        )
+        limits = limits or StreamTimeouts()
+        self.feed = FrameFeed(camera, self.clock, self.ring, self.health, self.mode_control, limits)
         self._clips, self._edit, self._file, self._timed = clips, edit, file, timed
         self._decode_s = decode_s
         self._number = 0
@@ -150,9 +149,8 @@ class RingFeed:
     def arrive(self) -> Iterator[float]:
         """Connect, and put packet after packet into the ring; yields the time in the clip. Raises what the
         capture thread would raise."""
-        self._source = ClipSource(
-            self._clips, file=self._file, timed=self._timed, spend=lambda: self.spend(self._decode_s)
-        )
+        how: dict[str, bool] = {"file": self._file, "timed": self._timed}
+        self._source = ClipSource(self._clips, **how, spend=lambda: self.spend(self._decode_s))
         self._session = CaptureSession(self._source, self.clock, self.health, self.ring)
         self.connection = self._session.connection
         self.decoder = self.connection.decoder

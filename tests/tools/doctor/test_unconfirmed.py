@@ -106,12 +106,9 @@ def test_the_verdict(tmp_path: Path, results: tuple[CheckResult, ...], expected:
 def test_the_sentence_counts_the_notes_that_people_see(tmp_path: Path, lang: Lang, said: str) -> None:
     found = an_examination(tmp_path, GREEN, UNCONFIRMED, NOTE)
     assert sentence(found, lang) == said
-    printed = list(lines(found, lang, colour=False))
-    assert [line.startswith(MARKS[lang][CheckLevel.YELLOW]) for line in printed].count(True) == 2
-    assert [line.startswith(MARKS[lang][CheckLevel.YELLOW]) for line in verdict_words(found, lang).lines] == [
-        True,
-        True,
-    ]
+    printed, mark = list(lines(found, lang, colour=False)), MARKS[lang][CheckLevel.YELLOW]
+    assert [line.startswith(mark) for line in printed].count(True) == 2
+    assert [line.startswith(mark) for line in verdict_words(found, lang).lines] == [True, True]
     paper = text_of(a_document(tmp_path, GREEN, UNCONFIRMED, NOTE), lang)
     assert (said in paper, paper.count(f" {RESULTS[lang][CheckLevel.YELLOW]} ")) == (True, 2)
     assert list(lines(found, lang, colour=True))[-1] == f"\x1b[33m{said}\x1b[0m"

@@ -79,9 +79,8 @@ def both(folder: Path, street: Street, seconds: float) -> Reports:
 
 def walk(y: float, start: float, *, back: bool = False, label: str = "person") -> Thing:
     xs = (1.1, -0.1) if back else (-0.1, 1.1)
-    return Thing(
-        label, along((start, xs[0], y), (start + 8, xs[1], y)), BIKE if label != "person" else PERSON
-    )
+    size = BIKE if label != "person" else PERSON
+    return Thing(label, along((start, xs[0], y), (start + 8, xs[1], y)), size)
 
 
 STAY = (12, 0.62, 0.85), (26, 0.66, 0.85)
@@ -134,11 +133,8 @@ def test_live_and_rehearsal_say_the_same_on_drawn_streets(name: str, tmp_path: P
     for rule, (seen, repeated) in found.items():
         agreement = Agreement()
         agreement.add(seen, repeated)
-        assert (agreement.same, agreement.live, agreement.rehearsed) == (len(seen),) * 3, (
-            rule,
-            seen,
-            repeated,
-        )
+        counts = (agreement.same, agreement.live, agreement.rehearsed)
+        assert counts == (len(seen),) * 3, (rule, seen, repeated)
     assert found["night"] == ([], []), "it is noon"
 
 
