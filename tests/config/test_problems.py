@@ -24,9 +24,7 @@ def _marked(text: str) -> tuple[str, int, int]:
     return before + after, len(lines), len(lines[-1]) + 1
 
 
-def test_each_mistake_is_found_at_its_place_and_not_taken_for_something_else_as_well(
-    tmp_path: Path,
-) -> None:
+def test_each_mistake_is_found_at_its_place_and_not_taken_for_something_else_as_well(tmp_path: Path) -> None:
     write(tmp_path, "secret\n", "login.pass")
     wrong = {}
     for name, marked, message in MISTAKES:

@@ -114,9 +114,7 @@ def test_any_values_of_the_right_keys(tmp_path_factory: pytest.TempPathFactory, 
 
 @settings(STEADY, max_examples=200)
 @given(_SITES.map(_dumped))
-def test_any_rule_line_clip_holiday_and_storage(
-    tmp_path_factory: pytest.TempPathFactory, data: bytes
-) -> None:
+def test_any_rule_line_clip_holiday_or_storage(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     _survives(tmp_path_factory, data)
 
 

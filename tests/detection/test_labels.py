@@ -108,9 +108,7 @@ def test_no_runtime_at_all_says_what_to_install(monkeypatch: pytest.MonkeyPatch,
         LiteRtDetector(model, LABELS, 0.5)
 
 
-def test_the_predecessor_under_numpy_2_is_refused_plainly(
-    monkeypatch: pytest.MonkeyPatch, model: Path
-) -> None:
+def test_the_predecessor_under_numpy_2_is_refused(monkeypatch: pytest.MonkeyPatch, model: Path) -> None:
     predecessor = ModuleType("tflite_runtime")
     predecessor.interpreter = ModuleType("interpreter")  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "ai_edge_litert", None)

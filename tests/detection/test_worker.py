@@ -50,7 +50,7 @@ def worker(gate: Gate) -> Iterator[DetectorWorker]:
 
 
 @pytest.fixture
-def pipelines() -> Iterator[ThreadPoolExecutor]:
+def pool() -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor(8) as pool:
         yield pool
 
@@ -63,23 +63,21 @@ def until_queued(worker: DetectorWorker, count: int) -> None:
     wait_until(lambda: worker.health().queue == count, what=f"{count} requests in the queue")
 
 
-def test_a_pipeline_gets_its_answer(
-    worker: DetectorWorker, gate: Gate, pipelines: ThreadPoolExecutor
-) -> None:
+def test_a_pipeline_gets_its_answer(worker: DetectorWorker, gate: Gate, pool: ThreadPoolExecutor) -> None:
     gate.leave.release()
-    assert pipelines.submit(worker.infer, "a", CROP).result(WAIT_S) == SEEN
+    assert pool.submit(worker.infer, "a", CROP).result(WAIT_S) == SEEN
     assert (worker.health().inferences, worker.health().queue, worker.health().degraded) == (1, 0, None)
     assert worker.health().latency_ms is not None
 
 
-def test_cameras_take_turns(worker: DetectorWorker, gate: Gate, pipelines: ThreadPoolExecutor) -> None:
-    first = pipelines.submit(worker.infer, "a", marked(1))
+def test_cameras_take_turns(worker: DetectorWorker, gate: Gate, pool: ThreadPoolExecutor) -> None:
+    first = pool.submit(worker.infer, "a", marked(1))
     assert gate.entered.acquire(timeout=WAIT_S)
     others = []
     for number, camera_id in ((2, "b"), (3, "c")):
-        others.append(pipelines.submit(worker.infer, camera_id, marked(number)))
+        others.append(pool.submit(worker.infer, camera_id, marked(number)))
         until_queued(worker, number - 1)
-    again = pipelines.submit(lambda: first.result() and worker.infer("a", marked(4)))
+    again = pool.submit(lambda: first.result() and worker.infer("a", marked(4)))
     gate.leave.release()
     until_queued(worker, 2)  # b is being analysed; c and a's second wait
     gate.leave.release(3)
@@ -87,7 +85,7 @@ def test_cameras_take_turns(worker: DetectorWorker, gate: Gate, pipelines: Threa
     assert gate.order == [1, 2, 3, 4]
 
 
-def test_under_overload_the_queue_is_bounded_by_the_cameras(pipelines: ThreadPoolExecutor) -> None:
+def test_under_overload_the_queue_is_bounded_by_the_cameras(pool: ThreadPoolExecutor) -> None:
     deepest = 0
     detector = FakeDetector()
     worker = DetectorWorker(detector)
@@ -100,7 +98,7 @@ def test_under_overload_the_queue_is_bounded_by_the_cameras(pipelines: ThreadPoo
         return 50
 
     worker.start()
-    done = list(pipelines.map(pipeline, ["a", "b", "c", "d"]))
+    done = list(pool.map(pipeline, ["a", "b", "c", "d"]))
     worker.stop()
     assert worker.loop.join(WAIT_S)
     assert done == [50] * 4
@@ -108,10 +106,8 @@ def test_under_overload_the_queue_is_bounded_by_the_cameras(pipelines: ThreadPoo
     assert (detector.calls, detector.most_at_once) == (200, 1)
 
 
-def test_stopping_answers_all_requests(
-    worker: DetectorWorker, gate: Gate, pipelines: ThreadPoolExecutor
-) -> None:
-    waiting = [pipelines.submit(worker.infer, camera_id, CROP) for camera_id in "abc"]
+def test_stopping_answers_all_requests(worker: DetectorWorker, gate: Gate, pool: ThreadPoolExecutor) -> None:
+    waiting = [pool.submit(worker.infer, camera_id, CROP) for camera_id in "abc"]
     assert gate.entered.acquire(timeout=WAIT_S)
     until_queued(worker, 2)
     worker.stop()
@@ -143,9 +139,7 @@ def test_a_failed_inference_is_logged_and_counts_as_not_analysed(caplog: pytest.
     assert (inline.health().inferences, inline.health().degraded) == (1, None)
 
 
-def test_an_unexpected_error_logs_a_traceback_and_the_worker_lives(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_an_unexpected_error_logs_a_traceback_and_the_worker_lives(caplog: pytest.LogCaptureFixture) -> None:
     worker = DetectorWorker(failing(ZeroDivisionError("odd crop"), None))
     worker.start()
     assert worker.infer("gate1", CROP) is None
@@ -155,9 +149,7 @@ def test_an_unexpected_error_logs_a_traceback_and_the_worker_lives(
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_a_dead_worker_keeps_no_camera_waiting_and_can_start_again(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_a_dead_worker_keeps_no_camera_waiting_and_can_start_again(caplog: pytest.LogCaptureFixture) -> None:
     worker = DetectorWorker(failing(SystemExit("out of memory"), None))
     worker.start()
     assert worker.infer("gate1", CROP) is None

@@ -230,7 +230,7 @@ def test_a_file_that_was_put_in_is_found_by_the_commands_too(bundle: Path, place
     assert f"NOT OK {place}/more-" in output
 
 
-def test_a_bundle_that_a_thief_signed_is_not_among_the_heads_of_the_centre(
+def test_a_bundle_signed_by_a_thief_is_not_among_the_heads_of_the_centre(
     bundle: Path, tmp_path: Path
 ) -> None:
     """A thief of the gateway has the key, so a signature alone proves little."""

@@ -241,9 +241,7 @@ def seconds(scene: ClipScene, cut: FinishedClip) -> tuple[float, float]:
     return begin, end
 
 
-def test_a_clip_shows_how_its_event_came_to_be_told_if_it_began_long_before(
-    streams: dict[str, Path],
-) -> None:
+def test_a_clip_shows_how_its_event_came_to_be_told_if_it_began_long_before(streams: dict[str, Path]) -> None:
     """A clip from the beginning of the event would end before the report."""
     scene = ClipScene(streams["h264"], settings=camera_with_clips(Clip(pre_s=2.0, post_s=2.0, max_s=6.0)))
     begin_s, end_s = seconds(scene, only(scene.event(4.0, 12.5, reported_s=12.0)))

@@ -70,9 +70,7 @@ def test_only_sealed_bytes_reach_the_disk_and_the_event_names_both_hashes(tmp_pa
     assert hashlib.sha256(unseal(content, PEM)).hexdigest() == snapshot["sha256"]
 
 
-def test_a_key_that_cannot_seal_costs_the_picture_and_nothing_leaks(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_a_key_that_cannot_seal_costs_the_picture_and_nothing_leaks(caplog: pytest.LogCaptureFixture) -> None:
     pictures = SealedSnapshots(ObjectSnapshots("cam-1", ()), bytes(32))
     assert pictures.now("e-1", FULL_PICTURE, frame()) is None
     assert "the event goes without its picture" in caplog.text

@@ -245,9 +245,7 @@ def capture(sent: Events) -> Events:
     return other + [b"tb/v1/dt-001/up/event/cam-1 " + payload for payload in sent]
 
 
-def test_a_capture_with_topics_is_genuine_and_what_is_no_event_is_counted(
-    tmp_path: Path, sent: Events
-) -> None:
+def test_a_capture_with_topics_is_genuine_and_other_lines_are_counted(tmp_path: Path, sent: Events) -> None:
     path, out = tmp_path / "events.jsonl", io.StringIO()
     report = report_on(tmp_path, capture(sent), f"dt-001={tmp_path / 'key.pem'}")
     report.write(out)

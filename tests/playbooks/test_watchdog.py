@@ -99,9 +99,7 @@ def base_watchdog(*arguments: object) -> Any:
         (["class/dmi/id/sys_vendor:Dell: Inc."], "x86_64", "generic-x86_64"),
     ],
 )
-def test_auto_is_the_board_that_the_agent_would_take_it_for(
-    names: list[str], machine: str, profile: str
-) -> None:
+def test_auto_is_the_board_that_the_agent_takes_it_for(names: list[str], machine: str, profile: str) -> None:
     found = base_watchdog("auto", [f"/sys/{name}" for name in names], machine)
     assert found["profile"] == profile
 

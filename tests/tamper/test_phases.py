@@ -71,9 +71,7 @@ def play(scenes: list[tuple[str, int, float, str]]) -> list[ViewObservation]:
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(SCENES)
-def test_each_event_has_one_start_updates_and_one_end(
-    scenes: list[tuple[str, int, float, str]],
-) -> None:
+def test_each_event_has_one_start_updates_and_one_end(scenes: list[tuple[str, int, float, str]]) -> None:
     lives: dict[str, list[ViewObservation]] = defaultdict(list)
     for observation in play(scenes):
         lives[observation.event_id].append(observation)

@@ -131,9 +131,7 @@ def test_a_black_cover_without_noise_is_covered_and_not_frozen_as_well() -> None
     assert phases(reported) == started(ViewState.COVERED)
 
 
-def test_a_camera_left_covered_is_reported_hourly_and_never_adopted(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_camera_left_covered_is_reported_hourly_and_never_adopted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stage, "ADOPT_S", ADOPT_S)
     view, camera = learned()
     watch(view, camera, 15.0, hand)

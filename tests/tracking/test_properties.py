@@ -131,9 +131,7 @@ def test_a_model_that_has_gone_wrong_is_followed_within_bounds() -> None:
 
 @modest
 @given(steps)
-def test_the_order_within_a_frame_does_not_matter(
-    script: list[tuple[float, Motion, Inferences]],
-) -> None:
+def test_the_order_within_a_frame_does_not_matter(script: list[tuple[float, Motion, Inferences]]) -> None:
     turned = [
         (
             gap,

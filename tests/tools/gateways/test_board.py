@@ -149,9 +149,7 @@ def test_without_a_connected_centre_its_old_states_do_not_count(board: FleetStat
     assert row(board).state == "cut"
 
 
-def test_a_gateway_that_only_the_centre_knows_is_in_the_table_until_it_is_removed(
-    board: FleetStatus,
-) -> None:
+def test_a_gateway_that_only_the_centre_knows_is_in_the_table_until_it_is_removed(board: FleetStatus) -> None:
     said(board, presence("offline"))
     assert (row(board).gateway, row(board).state) == ("dt-001", "offline")
     said(board, ("tb/v1/central/presence/de-tham/dt-001", b""))
