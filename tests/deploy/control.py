@@ -97,17 +97,10 @@ class Control:
     def play(self, book: str | Path, *arguments: str, timeout_s: float = 600) -> Play:
         """Run a playbook of ``ansible/``, or any by its path."""
         inventories = [self.inventory / source for source in ("sites.yml", "servers.ini")]
-        roles = {"ANSIBLE_ROLES_PATH": str(self._books / "roles")}
-        quick = {"ANSIBLE_PIPELINING": "1", "ANSIBLE_FORKS": "4"}
-        return run_playbook(
-            self._books / book,
-            inventories,
-            *arguments,
-            home=self.folder,
-            timeout_s=timeout_s,
-            **roles,
-            **quick,
-        )
+        how = {"ANSIBLE_ROLES_PATH": str(self._books / "roles")}
+        how |= {"ANSIBLE_PIPELINING": "1", "ANSIBLE_FORKS": "4"}
+        path = self._books / book
+        return run_playbook(path, inventories, *arguments, home=self.folder, timeout_s=timeout_s, **how)
 
     def play_well(self, book: str | Path, *arguments: str) -> Play:
         """Run a playbook that must succeed."""

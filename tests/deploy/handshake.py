@@ -20,6 +20,5 @@ def handshake(box: Box, broker: Box, folder: str) -> str:
     script = box.root / "root/handshake.py"
     script.write_text("\n".join(lines))
     done = box.ssh("sudo python3 /root/handshake.py")
-    return (
-        "refused" if "alert" in done.stderr or "reset" in done.stderr else done.stdout.strip() or done.stderr
-    )
+    refused = "alert" in done.stderr or "reset" in done.stderr
+    return "refused" if refused else done.stdout.strip() or done.stderr

@@ -74,9 +74,8 @@ class Provisioning:
     def give_cameras(self, urls: Sequence[str], password: str) -> None:
         """Add ``cam-1`` and so on to the inventory."""
         names = {f"cam-{number}": url for number, url in enumerate(urls, 1)}
-        self.vars["edge_agent_cameras"] = [
-            {"id": name, "url": url, "username": "viewer"} for name, url in names.items()
-        ]
+        cameras = [{"id": name, "url": url, "username": "viewer"} for name, url in names.items()]
+        self.vars["edge_agent_cameras"] = cameras
         self.vars["edge_agent_camera_passwords"] = dict.fromkeys(names, password)
 
     def provision(self) -> None:

@@ -130,6 +130,9 @@ def well(done: Typed) -> None:
     assert done.code == 0, done.shown[-6000:]
 
 
+EXAMPLE_KEY = "ssh-ed25519 AAAA... somebody@example"
+
+
 def test_the_provisioning_guide_works_as_typed_on_a_fresh_box(boxes: Boxes, desk: Desk) -> None:
     box: Box = boxes.start("dt-001")
     made, build, vault, prepare, commission = typed()
@@ -137,9 +140,7 @@ def test_the_provisioning_guide_works_as_typed_on_a_fresh_box(boxes: Boxes, desk
     (desk.inventory / "sites.csv").write_text(SHEET.format(address=box.address), encoding="utf-8")
     well(desk.type(build))
     gateways = desk.inventory / "group_vars/gateways.yml"
-    gateways.write_text(
-        gateways.read_text().replace("ssh-ed25519 AAAA... somebody@example", boxes.public_key)
-    )
+    gateways.write_text(gateways.read_text().replace(EXAMPLE_KEY, boxes.public_key))
     well(desk.type(vault))
     well(desk.type(prepare.replace("image_user=pi", f"image_user={USER}"), **{"is": fingerprint(box)}))
     assert "dt-001 ssh-" in (desk.inventory / "known_hosts").read_text()
@@ -153,9 +154,8 @@ def test_the_provisioning_guide_works_as_typed_on_a_fresh_box(boxes: Boxes, desk
 
 def test_a_machine_with_another_host_key_is_refused(boxes: Boxes, desk: Desk) -> None:
     box = boxes.start("dt-002")
-    (desk.inventory / "sites.csv").write_text(
-        SHEET.format(address=box.address).replace("dt-001", "dt-002"), encoding="utf-8"
-    )
+    sheet = SHEET.format(address=box.address).replace("dt-001", "dt-002")
+    (desk.inventory / "sites.csv").write_text(sheet, encoding="utf-8")
     ping = f"ansible dt-002 -m ansible.builtin.ping -e ansible_user={USER}"
     known = f"python3 -m fleet host-key dt-002 --fingerprint {fingerprint(box)}"
     well(desk.type(f"python3 -m fleet build inventory/sites.csv\n{known}\n{ping}"))
@@ -168,13 +168,11 @@ def test_a_machine_with_another_host_key_is_refused(boxes: Boxes, desk: Desk) ->
 
 def test_the_first_command_works_on_a_card_with_passwords_only(boxes: Boxes, desk: Desk) -> None:
     box = boxes.start("dt-003")
-    (desk.inventory / "sites.csv").write_text(
-        SHEET.format(address=box.address).replace("dt-001", "dt-003"), encoding="utf-8"
-    )
+    sheet = SHEET.format(address=box.address).replace("dt-001", "dt-003")
+    (desk.inventory / "sites.csv").write_text(sheet, encoding="utf-8")
     example = (desk.inventory / "group_vars/gateways.example.yml").read_text()
-    (desk.inventory / "group_vars/gateways.yml").write_text(
-        example.replace("ssh-ed25519 AAAA... somebody@example", boxes.public_key)
-    )
+    gateways = desk.inventory / "group_vars/gateways.yml"
+    gateways.write_text(example.replace(EXAMPLE_KEY, boxes.public_key))
     shown = fingerprint(box)
     box.run(
         f"echo {USER}:{IMAGE_PASSWORD} | chpasswd; rm /home/{USER}/.ssh/authorized_keys; "

@@ -24,9 +24,8 @@ def test_ssh_accepts_keys_only_and_no_root_login(site: Provisioning) -> None:
     assert found["permitrootlogin"] == "no"
     assert found["pubkeyauthentication"] == "yes"
     assert (found["maxauthtries"], found["x11forwarding"], found["allowagentforwarding"]) == ("3", "no", "no")
-    asked = site.broker.ssh(
-        f"ssh -v -o StrictHostKeyChecking=no -o PreferredAuthentications=none root@{site.box.address}"
-    )
+    asks = "-o StrictHostKeyChecking=no -o PreferredAuthentications=none"
+    asked = site.broker.ssh(f"ssh -v {asks} root@{site.box.address}")
     assert "Authentications that can continue: publickey\n" in asked.stderr.replace("\r", "")
 
 

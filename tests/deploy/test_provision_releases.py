@@ -28,9 +28,8 @@ def releases(filmed: Provisioning, tmp_path_factory: pytest.TempPathFactory) -> 
 def sees(box: Box) -> bool:
     """Whether both cameras are online and the agent is connected."""
     found = box.status()
-    return (
-        found["connected"] and [c["state"] for c in found["heartbeat"]["cameras"].values()] == ["online"] * 2
-    )
+    states = [camera["state"] for camera in found["heartbeat"]["cameras"].values()]
+    return bool(found["connected"]) and states == ["online"] * 2
 
 
 def in_force(box: Box) -> str:
@@ -116,9 +115,8 @@ def test_the_site_moves_to_another_ward_with_its_id_and_history(filmed: Provisio
     site.vars["edge_agent_ward"] = MERGED_INTO
     site.play_well("move-site.yml", site=SITE)
     assert site.retained()["ward"] == MERGED_INTO
-    assert site.broker.run(f"edge-broker clear {SITE} --keep-ward {MERGED_INTO}") == "[]", (
-        "the old ward is empty"
-    )
+    cleared = site.broker.run(f"edge-broker clear {SITE} --keep-ward {MERGED_INTO}")
+    assert cleared == "[]", "the old ward is empty"
     with site.watch(f"tb/v1/{MERGED_INTO}/{SITE}/up/#") as centre:
         centre.wait_for(lambda: bool(centre.on("/up/heartbeat")), 60)
     found = site.box.status()

@@ -154,20 +154,15 @@ def play_update(folder: Path, box: Box, key: Path) -> None:
     inventory = folder / "inventory.ini"
     inventory.write_text(f"[gateways]\n{box.inventory_line()}\n")
     variables = {"update_public_key": str(key), "update_trial_s": 3, "update_settle_s": 20}
-    options = ("-e", json.dumps(variables))
-    done = run_playbook(
-        ROOT / "ansible/update.yml", [inventory], *options, home=folder, ANSIBLE_PIPELINING="1"
-    )
+    book, options = ROOT / "ansible/update.yml", ("-e", json.dumps(variables))
+    done = run_playbook(book, [inventory], *options, home=folder, ANSIBLE_PIPELINING="1")
     assert done.code == 0, done.text[-6000:]
 
 
 def test_the_first_release_is_installed_from_the_inbox(site: Site) -> None:
     site.publish("0.1.0")
-    asked = {
-        "id": "first",
-        "manifest": (site.releases.served / "manifest.json").read_text(),
-        "signature": site.signature,
-    }
+    manifest = (site.releases.served / "manifest.json").read_text()
+    asked = {"id": "first", "manifest": manifest, "signature": site.signature}
     inbox = site.box.root / "var/lib/edge-agent/update"
     site.box.run(f"{AS_AGENT} mkdir -m 750 /var/lib/edge-agent/update")
     for wheel in (site.releases.served / "wheels").iterdir():

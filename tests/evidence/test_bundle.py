@@ -230,9 +230,7 @@ def test_a_file_that_was_put_in_is_found_by_the_commands_too(bundle: Path, place
     assert f"NOT OK {place}/more-" in output
 
 
-def test_a_bundle_signed_by_a_thief_is_not_among_the_heads_of_the_centre(
-    bundle: Path, tmp_path: Path
-) -> None:
+def test_a_bundle_signed_by_a_thief_is_not_among_the_centres_heads(bundle: Path, tmp_path: Path) -> None:
     """A thief of the gateway has the key, so a signature alone proves little."""
     (pem,) = (bundle / "keys").iterdir()
     arrived = tmp_path / "arrived.jsonl"
@@ -336,7 +334,7 @@ def test_what_is_held_is_listed_with_since_when_by_whom_and_its_bytes(config: Pa
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="what root must not do for another user needs root")
 @pytest.mark.parametrize("place", ["evidence", "evidence/holds"])
-def test_who_owns_the_state_directory_cannot_have_root_give_away_what_is_roots(
+def test_who_owns_the_state_folder_cannot_have_root_give_away_what_is_roots(
     config: Path, tmp_path: Path, place: str
 ) -> None:
     state, of_root = tmp_path / "state", tmp_path / "of-root"
@@ -359,9 +357,7 @@ def test_who_owns_the_state_directory_cannot_have_root_give_away_what_is_roots(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="what root must not do for another user needs root")
-def test_who_owns_the_state_directory_cannot_have_root_read_what_is_roots(
-    config: Path, tmp_path: Path
-) -> None:
+def test_who_owns_the_state_folder_cannot_have_root_read_what_is_roots(config: Path, tmp_path: Path) -> None:
     state, secret = tmp_path / "state", tmp_path / "of-root.key"
     secret.write_bytes(b"only root knows")
     secret.chmod(0o600)

@@ -199,9 +199,7 @@ def test_what_was_read_writes_no_lines_of_its_own(tmp_path: Path, sent: Events) 
     ]
 
 
-def test_of_the_newest_head_it_is_said_that_the_fields_around_it_are_not_signed(
-    tmp_path: Path, sent: Events
-) -> None:
+def test_it_is_said_that_fields_around_the_newest_head_are_not_signed(tmp_path: Path, sent: Events) -> None:
     notes = report_on(tmp_path, sent, f"dt-001={tmp_path / 'key.pem'}").notes
     newest = json.loads(sent[-1])["id"]
     assert [note for note in notes if "fields around it" in note] == [

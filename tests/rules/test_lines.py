@@ -233,9 +233,7 @@ def test_without_a_cooldown_one_that_is_named_late_is_reported_too() -> None:
         ({"each": False}, []),
     ],
 )
-def test_the_direction_is_for_events_only_and_counts_go_without_events(
-    more: dict[str, object], events: list[str]
-) -> None:
+def test_the_direction_is_for_events_and_not_for_counts(more: dict[str, object], events: list[str]) -> None:
     watch = watching(replace(RULE, **more))  # type: ignore[arg-type]
     assert directions(walked(watch, *RIGHTWARDS, *LEFTWARDS)) == events
     (counts,) = watch.finish("restart")

@@ -73,9 +73,8 @@ def test_latencies_are_counted_within_a_fifth() -> None:
 def test_an_answer_may_be_faster_than_the_one_who_asks_and_counts_once() -> None:
     ledger = DeliveryLedger(SystemClock())
     ledger.delivered(1, "e")
-    ledger.stored(Stamp(1, "e"), 0.0, picture=False)
-    ledger.stored(Stamp(2, "e"), 0.0, picture=False)
-    ledger.stored(Stamp(3, "e"), 0.0, picture=False)
+    for sequence in (1, 2, 3):
+        ledger.stored(Stamp(sequence, "e"), 0.0, picture=False)
     ledger.confirmed("e", 2, [3])
     ledger.confirmed("e", 3, [])
     ledger.confirmed("e", 4, [])
