@@ -17,21 +17,11 @@ from edge_agent.core.facts import Crossing, Phase, RuleObservation, RuleRef, Sta
 from edge_agent.core.model import Severity
 from edge_agent.events import LOST_CLIP, EventSink, NoSnapshots
 from edge_agent.runtime.event_store import EventStore
-from tests.events.parts import frame, maker, track, valid
+from tests.events.parts import frame, maker, rule_hit, track, valid
 from tests.testbed.agent import write_config
 
-RIDER = track("t1")
-CROSSED = RuleObservation(
-    Phase.MOMENT,
-    "lane-t1-1",
-    RuleRef("lane", "line-crossing", Severity.ALARM),
-    Crossing("lane", "a-to-b"),
-    "motorcycle over lane",
-    started_mono=999.0,
-    last_mono=999.0,
-    track=RIDER,
-    box=RIDER.box,
-)
+LANE = RuleRef("lane", "line-crossing", Severity.ALARM)
+CROSSED = rule_hit(LANE, Crossing("lane", "a-to-b"), "motorcycle over lane", by=track("t1"), mono=999.0)
 ENTERED = replace(
     CROSSED, phase=Phase.START, rule=RuleRef("yard", "zone-intrusion", Severity.ALARM), facts=Stay("yard", 1)
 )
@@ -85,7 +75,7 @@ def test_nobody_awaits_a_clip_that_was_told(tmp_path: Path) -> None:
 
 
 def test_nobody_awaits_a_clip_of_what_is_told_at_info(tmp_path: Path) -> None:
-    quiet = replace(CROSSED, rule=RuleRef("lane", "line-crossing", Severity.INFO))
+    quiet = replace(CROSSED, rule=replace(LANE, severity=Severity.INFO))
     with evidence_room(tmp_path) as room:
         filmed(room, tmp_path).accept(quiet, frame())
     with evidence_room(tmp_path) as room:

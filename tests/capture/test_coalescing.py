@@ -47,12 +47,8 @@ def watched(*, until_s: float = 10.0, size_bytes: int = 5_000, key_bytes: int = 
     coalescing = Coalescing()
     for n in range(round(until_s / SPACING_S) + 1):
         keyframe = n % 20 == 0
-        coalescing.read(
-            keyframe=keyframe,
-            size_bytes=key_bytes if keyframe else size_bytes,
-            stamp_mono=n * SPACING_S,
-            awaited=True,
-        )
+        size = key_bytes if keyframe else size_bytes
+        coalescing.read(keyframe=keyframe, size_bytes=size, stamp_mono=n * SPACING_S, awaited=True)
     return coalescing
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from edge_agent.mqtt.tools.tool_client import SubscribedMessage
@@ -17,6 +18,7 @@ from edge_agent.tools.conformance.message_checks import ContractBroken, NothingO
 from tests.testbed.agent import AgentProcess, file_camera, write_config
 from tests.testbed.command_line import run_command
 from tests.testbed.mosquitto import Mosquitto, Subscriber
+from tests.testbed.replies import reply_of
 
 BASE = "tb/v1/de-tham/dt-001"
 GATEWAY = ProbedGateway("dt-001", "de-tham")
@@ -67,19 +69,9 @@ class YesMan(Subscriber):
             id_ = json.loads(message.payload)["id"]
         except (ValueError, KeyError, TypeError, RecursionError):
             return
-        reply = {
-            "schema": "reply/1",
-            "id": id_,
-            "type": "status",
-            "gateway": "dt-001",
-            "session": "s",
-            "time": "2026-11-25T04:00:00.000Z",
-            "code": "ok",
-            "text": "yes",
-            "result": {"heartbeat": {"clock": {"synced": True}}},
-        }
         for status in ("accepted", "running", "succeeded"):
-            client.publish(f"{BASE}/up/reply/{id_}", json.dumps({**reply, "status": status}), qos=1)
+            reply = reply_of(id_, status=status, result={"heartbeat": {"clock": {"synced": True}}})
+            client.publish(f"{BASE}/up/reply/{id_}", msgspec.json.encode(reply), qos=1)
 
 
 # --- checks that only listen ---

@@ -13,6 +13,7 @@ from edge_agent import wire
 from edge_agent.capture.decode.picture import ArrayPicture
 from edge_agent.config.model.settings import Gateway
 from edge_agent.core.delivery import Draft, Stamp
+from edge_agent.core.facts import Facts, Phase, RuleObservation, RuleRef
 from edge_agent.core.model import Box, Frame, Track, TrackState
 from edge_agent.events import EventFactory
 from tests.outbox.parts import HandClock
@@ -59,6 +60,21 @@ def track(
         best_score=score, first_seen_mono=first, last_seen_mono=last, inferences=3, detection_priority=0.0,
         seen_now=seen_now,
     )  # fmt: skip
+
+
+def rule_hit(
+    rule: RuleRef,
+    facts: Facts,
+    why: str,
+    phase: Phase = Phase.MOMENT,
+    *,
+    by: Track | None = None,
+    lasted_s: float = 0.0,
+    mono: float = 1000.0,
+) -> RuleObservation:
+    """What a rule reports of the object ``by``."""
+    by, event_id = by or track(), f"{rule.id}-t1-1"
+    return RuleObservation(phase, event_id, rule, facts, why, mono - lasted_s, mono, by, by.box)
 
 
 def maker(clock: HandClock | None = None, synced: bool = True) -> EventFactory:

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from edge_agent.core.delivery import StoredEvent
-from edge_agent.core.facts import CountsObservation, ObjectObservation, Phase, RuleObservation, RuleRef, Stay
+from edge_agent.core.facts import CountsObservation, ObjectObservation, Phase, RuleRef, Stay
 from edge_agent.core.model import Severity
 from edge_agent.events import EventSink, NoClips, NoSnapshots
 from edge_agent.evidence.snapshots import ObjectSnapshots, RuleSnapshots
 from edge_agent.outbox import EventOutbox
 from edge_agent.outbox.append_request import AppendRequest
 from edge_agent.outbox.sqlite.disk import DiskStore
-from tests.events.parts import frame, maker, track, valid
+from tests.events.parts import frame, maker, rule_hit, track, valid
 from tests.outbox.conftest import clock as clock
 from tests.outbox.conftest import outbox as outbox
 from tests.outbox.parts import outbox_in
@@ -107,17 +107,8 @@ def test_what_the_outbox_could_not_store_is_stored_with_the_next_frame(tmp_path:
 
 
 CHILD = track("t1", label="person", group="person")
-STAY = RuleObservation(
-    Phase.START,
-    "yard-night-t1-1",
-    RuleRef("yard-night", "zone-intrusion", Severity.ALARM),
-    Stay("yard", 10.0),
-    "person in yard for 10 s",
-    started_mono=990.0,
-    last_mono=1000.0,
-    track=CHILD,
-    box=CHILD.box,
-)
+YARD = RuleRef("yard-night", "zone-intrusion", Severity.ALARM)
+STAY = rule_hit(YARD, Stay("yard", 10.0), "person in yard for 10 s", Phase.START, by=CHILD, lasted_s=10)
 
 
 def test_an_intrusion_is_an_alarm_with_its_picture_and_closed_after_a_crash(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from edge_agent import wire
 from edge_agent.commands.signature import make_key, read_private
 from edge_agent.core.clock import SystemClock
 from edge_central.config import load
@@ -28,6 +27,7 @@ from tests.edge_central.parts import Centre, FakeGateway
 from tests.edge_central.searches.parts import found_city, question
 from tests.fleet.broker_side import FleetBroker, FleetClient
 from tests.testbed.mosquitto import wait_until
+from tests.testbed.replies import reply_of
 
 
 def login(broker: FleetBroker, name: str) -> dict[str, str]:
@@ -86,17 +86,7 @@ def test_learning_asks_and_hears_beside_the_ingest(tmp_path: Path) -> None:
         with FleetClient(broker, box.id, f"{box.down}/#") as gateway, centre, ThreadPoolExecutor(1) as pool:
             collecting = pool.submit(asker.collect, run, "test")
             gateway.wait_for(lambda: bool(gateway.on("/down/cmd/passage-times")))
-            reply = wire.Reply(
-                id=f"times-1-{box.id}-1",
-                type="passage-times",
-                gateway=box.id,
-                session="s",
-                time="2026-11-28T14:30:01.414Z",
-                status="succeeded",
-                code="ok",
-                text="",
-                result={"cameras": []},
-            )
+            reply = reply_of(f"times-1-{box.id}-1", "passage-times", box.id, result={"cameras": []})
             gateway.publish(f"{box.up}/reply/{reply.id}", msgspec.json.encode(reply))
             assert list(collecting.result(20).complete(box.id)) == [window]
 

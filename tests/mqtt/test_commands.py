@@ -7,27 +7,13 @@ from pathlib import Path
 
 from edge_agent.commands.replies import ReplyQueue
 from edge_agent.core.model import Severity
-from edge_agent.wire import Reply
 from tests.mqtt.conftest import Gateway, MakeGateway
 from tests.mqtt.slow_line import SlowLine
 from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
+from tests.testbed.replies import reply_of
 from tests.testbed.strict_broker import StrictBroker
 
 COMMAND = "tb/v1/de-tham/dt-001/down/cmd/status"
-
-
-def reply(id_: str, status: str = "succeeded", result_bytes: int = 0) -> Reply:
-    return Reply(
-        id=id_,
-        type="status",
-        gateway="dt-001",
-        session="s",
-        time="2026-11-25T03:00:00.000Z",
-        status=status,  # type: ignore[arg-type]
-        code="ok",
-        text="it is done",
-        result={"rows": "x" * result_bytes} if result_bytes else {},
-    )
 
 
 def publish_until_it_arrives(centre: Subscriber, box: Gateway, expires_in_s: int | None = None) -> None:
@@ -101,7 +87,7 @@ def test_a_reply_without_puback_is_sent_again_after_a_reconnect_then_forgotten(g
         StrictBroker(acknowledges=lambda topic: "reply/" not in topic) as broker,
         gateway(broker.port, replies=replies, name="first") as box,
     ):
-        replies.put(reply("cmd-1"))
+        replies.put(reply_of("cmd-1"))
         box.outbox.wake()
         broker.wait_for("reply/cmd-1")
     assert sent_ids == []
@@ -120,8 +106,8 @@ def test_an_alarm_waits_for_one_large_reply_at_most(gateway: MakeGateway) -> Non
         gateway(broker.port, replies=replies) as box,
     ):
         for number in range(10):
-            replies.put(reply(f"search-{number}", result_bytes=9_000))
-        replies.put(reply("status"))
+            replies.put(reply_of(f"search-{number}", result={"rows": "x" * 9_000}))
+        replies.put(reply_of("status"))
         box.append(severity=Severity.ALARM)
         box.outbox.wake()
         wait_until(lambda: sent(broker, "reply/search") == 1, what="an answer")
@@ -138,7 +124,7 @@ def sent(broker: StrictBroker, topic: str) -> int:
 def test_replies_are_bounded_and_what_says_least_goes_first() -> None:
     replies = ReplyQueue(lambda: None, lambda sent: None, max_waiting=3)
     for name in "abcdef":
-        replies.put(reply(name, {"b": "running", "c": "rejected"}.get(name, "succeeded")))
+        replies.put(reply_of(name, status={"b": "running", "c": "rejected"}.get(name, "succeeded")))
     left = []
     while (waiting := replies.pending(())) is not None:
         left.append(waiting.command_id)

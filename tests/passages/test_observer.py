@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from edge_agent.core.facts import Phase, RuleObservation, RuleRef, Stay
+from edge_agent.core.facts import Phase, RuleRef, Stay
 from edge_agent.core.model import Box, Frame, Severity, Track, Tracks, TrackState
 from edge_agent.evidence.seal import unseal
 from edge_agent.passages.observer import (
@@ -21,7 +21,7 @@ from edge_agent.passages.observer import (
     PassageObserver,
 )
 from edge_agent.passages.passage import Light, Passage, Side
-from tests.events.parts import frame
+from tests.events.parts import frame, rule_hit
 from tests.passages.parts import StreetPicture, dressed, ended, seen
 
 
@@ -194,13 +194,11 @@ def test_a_rule_that_reported_the_object_is_named_once() -> None:
     walk = Walk()
     walk.step(0.3)
     assert walk.last is not None
+    yard = RuleRef("yard", "zone-intrusion", Severity.WARNING)
     for phase in (Phase.START, Phase.UPDATE, Phase.END, Phase.START):
         walk.observer.reported(
-            RuleObservation(
-                phase, "e1", RuleRef("yard", "zone-intrusion", Severity.WARNING), Stay("yard", 1.0), "why",
-                1000.0, 1001.5, walk.last, walk.last.box,
-            )
-        )  # fmt: skip
+            rule_hit(yard, Stay("yard", 1.0), "why", phase, by=walk.last, lasted_s=1.5, mono=1001.5)
+        )
     reports = walk.leave().reports
     assert [(report.rule, report.after_s) for report in reports] == [("yard", 1.5)]
 

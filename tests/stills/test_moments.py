@@ -18,19 +18,9 @@ from edge_agent.stills.moments import (
     StillRequest,
     best_moments,
 )
-from tests.events.parts import IN_THE_MIDDLE, frame, track
+from tests.events.parts import IN_THE_MIDDLE, frame, rule_hit, track
 
-CROSSED = RuleObservation(
-    phase=Phase.MOMENT,
-    event_id="lane-t1-1",
-    rule=RuleRef("lane", "line-crossing", Severity.ALARM),
-    facts=Crossing("lane", "a-to-b"),
-    why="crossed",
-    started_mono=1000.0,
-    last_mono=1000.0,
-    track=track(),
-    box=IN_THE_MIDDLE,
-)
+CROSSED = rule_hit(RuleRef("lane", "line-crossing", Severity.ALARM), Crossing("lane", "a-to-b"), "crossed")
 
 
 class Camera:

@@ -7,6 +7,7 @@ import pytest
 
 from edge_agent import wire
 from edge_agent.core.problems import problem_text
+from tests.testbed.replies import reply_of
 
 TIME = "2026-11-27T05:00:00.000Z"
 WHY = problem_text("agent-failed", why=problem_text("outbox", why="disk full"))
@@ -31,17 +32,7 @@ class OlderAlert(msgspec.Struct):
 
 
 STATE = wire.State(state="offline", session="s", time=TIME, reason=str(WHY), problem=WHY.problem)
-REPLY = wire.Reply(
-    id="clip-1",
-    type="clip",
-    gateway="dt-001",
-    session="s",
-    time=TIME,
-    status="failed",
-    code="failed",
-    text=str(WHY),
-    problem=WHY.problem,
-)
+REPLY = reply_of("clip-1", "clip", status="failed", code="failed", text=str(WHY), problem=WHY.problem)
 ALERT = wire.CentralAlert(
     id="a",
     state="open",

@@ -7,16 +7,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from edge_agent import wire
 from edge_agent.core.clock import rfc3339_of_ms
 from edge_agent.wire.passage_times import CameraPassageTimes, PassageTimeRow, PassageTimes, pack_rows
 from edge_central.journeys.learning import collection
 from edge_central.journeys.learning.collection import AT_ONCE, TimesCollection, TimesRequest
 from edge_central.journeys.learning.gateways import LearningGateway
+from tests.testbed.replies import reply_of
 
 HOUR_MS = 3_600_000
 WINDOWS = [(0, HOUR_MS), (24 * HOUR_MS, 25 * HOUR_MS)]
-NOW = "2026-11-28T14:30:01.414Z"
 BOX = LearningGateway("dt-001", "de-tham", ("gate", "yard"))
 
 
@@ -32,12 +31,7 @@ def answer(request: TimesRequest, *rows: PassageTimeRow, camera: str = "gate", *
 
 
 def reply(request: TimesRequest, **more: Any) -> bytes:
-    fields = {"status": "succeeded", "code": "ok", "text": "done"} | more
-    return msgspec.json.encode(
-        wire.Reply(
-            id=request.id, type="passage-times", gateway=request.gateway.id, session="s", time=NOW, **fields
-        )
-    )
+    return msgspec.json.encode(reply_of(request.id, "passage-times", request.gateway.id, **more))
 
 
 def started(*gateways: LearningGateway) -> TimesCollection:
