@@ -9,6 +9,8 @@ from typing import TextIO
 from edge_agent.core.command_line.parser import Commands, add_command
 from edge_agent.core.languages import add_lang
 
+MAX_PORT = 65_535
+
 
 def add_command_to(commands: Commands) -> None:
     commission = add_command(
@@ -44,7 +46,7 @@ def add_command_to(commands: Commands) -> None:
         "--photo", type=Path, metavar="FILE", help="photo of the notice sign, for the report; default: none"
     )
     commission.add_argument(
-        "--page-port", type=int, default=443, metavar="N", help="port of the page for a phone; default: 443"
+        "--page-port", type=_port, default=443, metavar="N", help="port of the page for a phone; default: 443"
     )
     commission.add_argument(
         "--sysroot",
@@ -53,6 +55,12 @@ def add_command_to(commands: Commands) -> None:
         metavar="DIR",
         help="root folder of the box's files, for tests; default: /",
     )
+
+
+def _port(text: str) -> int:
+    if text.isascii() and text.isdigit() and int(text) <= MAX_PORT:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a port: a number up to {MAX_PORT}")
 
 
 def _add_actions(commission: argparse.ArgumentParser) -> None:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from edge_agent.commands.signature import PUBLIC_DER, key_id, make_key, read_private
-from edge_agent.core.errors import EdgeAgentError
+from edge_agent.commissioning.messages import CommissioningError
 from edge_agent.core.state_file import replace_file
 from edge_agent.wire.claims import SERIAL
 
@@ -78,7 +78,7 @@ def box_host(serial: str) -> str:
 
 
 def open_identity(serial_file: Path, state: Path) -> BoxIdentity:
-    """Read the box's identity, and make what is missing of it. Raises EdgeAgentError and OSError."""
+    """Read the box's identity, and make what is missing of it. Raises CommissioningError and OSError."""
     serial = read_serial(serial_file)
     key_file = state / "box.pem"
     if not key_file.exists():
@@ -94,15 +94,13 @@ def open_identity(serial_file: Path, state: Path) -> BoxIdentity:
 
 
 def read_serial(path: Path) -> str:
-    """Raises EdgeAgentError and OSError."""
+    """Raises CommissioningError and OSError."""
     try:
         serial = path.read_text(encoding="ascii", errors="replace").strip()
     except FileNotFoundError:
-        raise EdgeAgentError(
-            f"{path} is missing: edge_commission.py prepare, run by root, writes it"
-        ) from None
+        raise CommissioningError("serial-missing", file=path) from None
     if SERIAL.fullmatch(serial) is None:
-        raise EdgeAgentError(f"{path} has no serial: box- and 8 to 32 of a-z and 0-9")
+        raise CommissioningError("serial-invalid", file=path)
     return serial
 
 

@@ -67,6 +67,14 @@ COMMISSIONING: Sentences = {
         "{file} is not a text in UTF-8: save it as one, with the password in one line",
         "tệp {file} không phải là văn bản UTF-8: hãy lưu lại bằng UTF-8, mật khẩu trên một dòng",
     ),
+    "serial-missing": (
+        "{file} is missing: edge_commission.py prepare, run by root, writes it",
+        "thiếu {file}: chạy edge_commission.py prepare bằng quyền root để tạo tệp này",
+    ),
+    "serial-invalid": (
+        "{file} has no serial: box- and 8 to 32 of a-z and 0-9",
+        "{file} không có số sê-ri hợp lệ: box- và 8 đến 32 ký tự a-z, 0-9",
+    ),
     "label-missing": (
         "name the site as its label does, such as dt-001-r; or --status, --undo",
         "hãy ghi mã điểm như trên nhãn, ví dụ dt-001-r; hoặc dùng --status, --undo",

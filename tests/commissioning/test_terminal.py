@@ -85,12 +85,22 @@ def test_what_is_wrong_with_the_arguments_is_said_in_vietnamese(
     for words, code, said in (
         (("commission", "--lang", "vi"), 2, "hãy ghi mã điểm như trên nhãn"),
         (claim, 2, "hãy ghi họ tên người lắp đặt"),
+        (("docs", "sotay", "--lang", "vi"), 2, "không có trang 'sotay' (gần giống: 'so-tay')"),
+        (("doctor", "--findings", "no.json", "--lang", "vi"), 2, "--findings phải đi cùng --report"),
         ((*claim, "--by", "An", "--cameras-password-file", str(password)), 1, "không phải là văn bản UTF-8"),
         ((*claim, "--by", "An", "--cameras-password-file", str(tmp_path)), 1, "là thư mục, không phải tệp"),
         ((*claim, "--by", "An", "--photo", str(tmp_path / "no.jpg")), 1, "không có tệp hoặc thư mục này"),
     ):
         assert main(words) == code
         assert said in capsys.readouterr().err
+
+
+def test_a_port_that_does_not_exist_is_a_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
+    for port in ("65536", "-1", "x"):
+        with pytest.raises(SystemExit) as ended:
+            main(["commission", "--serve", "--page-port", port])
+        assert ended.value.code == 2
+    assert "is not a port" in capsys.readouterr().err
 
 
 def run(box: PreparedBox, *words: str) -> str:

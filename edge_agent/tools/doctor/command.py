@@ -15,7 +15,7 @@ from edge_agent.config.board import read_serial
 from edge_agent.config.model.settings import Settings
 from edge_agent.config.pushed import effective
 from edge_agent.core.command_line.exit_codes import EX_FAILED, EX_OK, EX_USAGE
-from edge_agent.core.errors import ConfigError, EdgeAgentError
+from edge_agent.core.errors import ConfigError, EdgeAgentError, UsageError
 from edge_agent.core.languages import Bilingual, Lang, default_lang, ward_text
 from edge_agent.core.problems.problem import encode_json
 from edge_agent.host.system.process import become_agent
@@ -133,8 +133,7 @@ def _report_of_findings(args: argparse.Namespace) -> int:
     from edge_agent.tools.doctor.report import read_findings, result_file
 
     if args.report is None:
-        print("edge-agent doctor: --findings needs --report", file=sys.stderr)
-        return EX_USAGE
+        raise UsageError(Bilingual("--findings needs --report", "--findings phải đi cùng --report"))
     summary = read_findings(args.findings)
     _warn_of_other_gateway(summary, args.config)
     page = make_report(summary, args.lang or summary.lang, args.also)

@@ -18,7 +18,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from edge_agent.core.errors import EdgeAgentError
-from edge_agent.core.languages import Lang, day_text, decimal, ward_text
+from edge_agent.core.languages import Bilingual, Lang, day_text, decimal, ward_text
 from edge_agent.tools.doctor.check import CheckLevel
 from edge_agent.tools.doctor.checks.still import CODECS
 from edge_agent.tools.doctor.document import has_clock
@@ -66,7 +66,12 @@ def make_report(document: Doctor, lang: Lang, also: Lang | None = None) -> bytes
     """
     report = document.report
     if report is None:
-        raise EdgeAgentError("the findings have no data of a report: they were made without --report")
+        raise EdgeAgentError(
+            Bilingual(
+                "the findings have no data of a report: they were made without --report",
+                "tệp kết quả kiểm tra không có dữ liệu của biên bản vì được ghi khi không dùng --report",
+            )
+        )
     words = _Words(lang, None if also == lang else also)
     title = f"{PAPER[lang]['kind']} {report.number}: {document.name}"
     return _page(lang, title, _body(document, report, words))

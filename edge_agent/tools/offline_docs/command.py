@@ -9,7 +9,7 @@ from typing import TextIO
 from edge_agent.core.command_line.exit_codes import EX_FAILED, EX_OK
 from edge_agent.core.command_line.parser import Commands, add_command, nearest
 from edge_agent.core.errors import UsageError
-from edge_agent.core.languages import Lang, Sentences, add_lang, say
+from edge_agent.core.languages import Bilingual, Lang, Sentences, add_lang, say
 from edge_agent.tools.offline_docs.plain_text import inline, plain_text
 from edge_agent.tools.offline_docs.topics import TOPICS, OfflinePage, in_order, search
 
@@ -51,7 +51,12 @@ def add_command_to(commands: Commands) -> None:
 def run_docs(args: argparse.Namespace, stdout: TextIO, lang: Lang) -> int:
     """Raises UsageError for a topic that does not exist or a search without words, and OSError."""
     if args.find is not None and not args.find.strip():
-        raise UsageError("--find needs a word to search for, such as --find 'mat khau'")
+        raise UsageError(
+            Bilingual(
+                "--find needs a word to search for, such as --find 'mat khau'",
+                "--find cần từ để tìm, ví dụ --find 'mat khau'",
+            )
+        )
     topics = in_order(args.lang or "vi") if args.topic is None else [_topic(args.topic)]
     if args.find is not None:
         return _search(topics, args.find, stdout, lang)
@@ -66,7 +71,14 @@ def _topic(name: str) -> OfflinePage:
     found = next((topic for topic in TOPICS if topic.name == name), None)
     if found is None:
         known = [topic.name for topic in TOPICS]
-        raise UsageError(f"there is no page {name!r}{nearest(name, known)}; edge-agent docs lists all")
+        near = nearest(name, known)
+        near_vi = near.replace("the nearest is", "gần giống:")
+        raise UsageError(
+            Bilingual(
+                f"there is no page {name!r}{near}; edge-agent docs lists all",
+                f"không có trang {name!r}{near_vi}; danh sách: edge-agent docs",
+            )
+        )
     return found
 
 
