@@ -21,6 +21,16 @@ class StoreTarget(Enum):
     MEMORY = auto()
 
 
+_CLAIMS = threading.Lock()
+"""Protects ``_target`` and ``done`` of all requests: no request holds it long enough to need its own."""
+
+
+def _locked() -> threading.Lock:
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
+
+
 @dataclass(slots=True, eq=False)
 class AppendRequest:
     """One append in a group commit.
@@ -37,11 +47,7 @@ class AppendRequest:
     error: Exception | None = None  # of ``draft.encode``
     done: bool = False
     _target: StoreTarget | None = None
-    _claims: threading.Lock = field(default_factory=threading.Lock)  # protects ``_target`` and ``done``
-    _waiting: threading.Lock = field(default_factory=threading.Lock)  # locked until ``done`` is set
-
-    def __post_init__(self) -> None:
-        self._waiting.acquire()
+    _waiting: threading.Lock = field(default_factory=_locked)  # locked until ``done`` is set
 
     def encode(self, stamp: Stamp) -> bytes | None:
         """Return the payload, or None when the draft's encoder failed: ``append`` raises that error."""
@@ -56,14 +62,14 @@ class AppendRequest:
 
     def claim(self, target: StoreTarget) -> bool:
         """Return whether ``target`` stores the event. The first call decides, so no event is stored twice."""
-        with self._claims:
+        with _CLAIMS:
             if self._target is None:
                 self._target = target
             return self._target is target
 
     def finish(self) -> None:
         """Let the appending thread continue."""
-        with self._claims:
+        with _CLAIMS:
             if not self.done:
                 self.done = True
                 self._waiting.release()

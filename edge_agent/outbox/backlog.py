@@ -105,9 +105,11 @@ class SendCursors:
         self._refused: list[int] = []  # sorted
         self._count = 0
         self._used = False
+        self._text: str | None = None  # ``text`` until a cursor moves: every commit asks for it
 
     def begin(self, found: Mapping[Rank, int], text: str) -> None:
         """Set the cursors. ``found``: newest row of each rank; ``text``: cursors that the last run stored."""
+        self._text = None
         for rank, n in zip(Rank, _numbers(text), strict=True):
             self._found[rank] = max(self._found[rank], found[rank])
             self._old[rank] = max(self._old[rank], min(row_id(rank, n), self._found[rank]))
@@ -120,6 +122,7 @@ class SendCursors:
         marks = self._new if row > self._found[rank] else self._old
         if row > marks[rank]:
             marks[rank] = row
+            self._text = None
             self._count += not self._is_refused(row)
 
     def mark_refused(self, row: int) -> None:
@@ -170,8 +173,10 @@ class SendCursors:
     @property
     def text(self) -> str:
         """The cursors as stored: for each rank the number up to which all events were sent."""
-        marks = (self._new if self._old[rank] >= self._found[rank] else self._old for rank in Rank)
-        return " ".join(str(n_of(mark[rank])) for rank, mark in zip(Rank, marks, strict=True))
+        if self._text is None:
+            marks = (self._new if self._old[rank] >= self._found[rank] else self._old for rank in Rank)
+            self._text = " ".join(str(n_of(mark[rank])) for rank, mark in zip(Rank, marks, strict=True))
+        return self._text
 
     @property
     def old(self) -> Mapping[Rank, int]:

@@ -45,6 +45,8 @@ _PRIORITY_OF = {
     Rank.INFO: Severity.INFO.number,
 }
 
+_PRIORITIES = tuple(_PRIORITY_OF[rank] for rank in Rank)
+
 
 def rank_for(severity: Severity, kind: str) -> Rank:
     return Rank.LOSS if kind == LOSS_KIND else _RANK_OF[severity]
@@ -71,7 +73,7 @@ def rank_of(row: int) -> Rank:
 
 def priority_of(row: int) -> int:
     """Return ``Severity.number`` of the event in that row."""
-    return _PRIORITY_OF[rank_of(row)]
+    return _PRIORITIES[row >> SHIFT]
 
 
 def rank_range(rank: Rank) -> tuple[int, int]:

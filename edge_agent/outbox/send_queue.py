@@ -63,7 +63,10 @@ class SendQueue:
 
     def wake(self) -> None:
         """Let ``wait_for_work`` return, now or when it is next called. Any thread."""
-        self._wakeup.set()
+        # ``set`` takes a lock and wakes waiters also if there is nothing to do. The publisher reads the
+        # events after it has cleared this, so it finds those that were stored before.
+        if not self._wakeup.is_set():
+            self._wakeup.set()
 
     # --- events ---
 

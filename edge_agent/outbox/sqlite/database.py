@@ -107,8 +107,11 @@ def open_reader(path: Path) -> sqlite3.Connection:
 
 def integer(db: sqlite3.Connection, sql: str, *args: object) -> int:
     """Return the single number of a query; 0 for NULL or no row."""
-    with closing(db.execute(sql, args)) as cursor:
+    cursor = db.execute(sql, args)
+    try:
         row = cursor.fetchone()
+    finally:
+        cursor.close()
     return int(row[0]) if row is not None and row[0] is not None else 0
 
 

@@ -106,7 +106,7 @@ class LastStored:
         """Record the position of the store; before a commit the current and the next one."""
         if self._file is None:
             return
-        content = "\n".join([self._boot_id, *(position.line for position in positions), ""])
+        content = "\n".join([self._boot_id, *[position.line for position in positions], ""])
         try:
             os.pwrite(self._file, content.encode().ljust(SIZE_BYTES), 0)
         except OSError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from edge_agent.core.delivery import GENESIS_HASH, Loss, Media, OpenEvent, Stamp, StoredEvent
 from edge_agent.outbox.append_request import AppendRequest, StoreTarget
@@ -51,6 +51,11 @@ class StoreCounters:
     damaged: int = 0  # events deleted because the disk had changed them
     media_shed: int = 0
 
+    def copy(self) -> StoreCounters:
+        """A copy; ``dataclasses.replace`` takes five times as long, and each commit makes one."""
+        counts = self.delivered, self.shed, self.damaged, self.media_shed
+        return StoreCounters(self.n, self.head, self.removed, self.media_bytes, self.media, *counts)
+
     @property
     def depth(self) -> int:
         return self.n - self.removed
@@ -85,7 +90,7 @@ class Transaction:
         self, db: sqlite3.Connection, counters: StoreCounters, epochs: Epochs, boot: int, max_db_bytes: int
     ) -> None:
         db.execute("BEGIN IMMEDIATE")
-        self.counters = replace(counters)
+        self.counters = counters.copy()
         self.epochs = epochs.copy()
         self.stored: list[StoredEvent] = []  # new events, in the order of the chain
         self.unlink: list[str] = []  # ids of media whose files are removed after the commit
