@@ -237,7 +237,7 @@ class CentralTopics:
         levels = topic[len(self._root) + 1 :].split("/")
         if len(levels) < 4 or levels[2] != "up" or levels[3] not in _KINDS:
             return None
-        ward, gateway, kind = levels[0], levels[1], UpKind(levels[3])
+        ward, gateway, kind = levels[0], levels[1], _KINDS[levels[3]]
         if len(levels) != (5 if kind in _NAMED else 4):
             return None
         if _ID.fullmatch(ward) is None or _ID.fullmatch(gateway) is None:
@@ -277,4 +277,4 @@ class ClaimTopics:
         return f"{root}/{UNCLAIMED}/+/down/answer"
 
 
-_KINDS = frozenset(kind.value for kind in UpKind)
+_KINDS = {kind.value: kind for kind in UpKind}

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import tzinfo
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, or_, select
+from sqlalchemy import Connection, delete, exists, func, insert, or_, select
 
 from edge_central.availability.interval_reader import clip_span, read_intervals, with_context
 from edge_central.availability.model import STORED_DAYS, Condition, TimeSpan
@@ -25,6 +25,8 @@ from edge_central.traffic.reports import QUARTER_MS
 
 MAX_GATEWAYS, MAX_DAYS = 5, 31
 """Gateways that one call of ``work`` sums, and days of each."""
+MAX_EMPTY = 500
+"""Gateways without any interval that one call of ``work`` marks as summed: those of a new database."""
 MAX_CHANGES = 10_000
 """Changes of all cameras of one gateway that one call goes through: 60 ms in which no event is stored. A
 usual gateway has 500 in a month; one that has more in a day is not summed, and its intervals are read."""
@@ -64,11 +66,29 @@ class AvailabilitySums:
     def work(self, connection: Connection) -> None:
         """Sum the next days. ``connection`` is in a transaction."""
         self._changes = 0
-        for gateway, summed_ms in self._due(connection)[:MAX_GATEWAYS]:
+        due = self._due(connection)
+        empty = self._sum_empty(connection, [id_ for id_, until_ms in due if until_ms is None][:MAX_EMPTY])
+        for gateway, summed_ms in [each for each in due if each[0] not in empty][:MAX_GATEWAYS]:
             if self._changes > MAX_CHANGES // 2:
                 break
             is_summed = self._sum_gateway(connection, gateway, summed_ms)
             self._paused[gateway] = self._now_ms() + (PAUSE_MS if is_summed else LONG_PAUSE_MS)
+
+    def _sum_empty(self, connection: Connection, gateways: Sequence[str]) -> frozenset[str]:
+        """Sum those of some gateways without sums that have no intervals, all at once; return them."""
+        if not gateways:
+            return frozenset()
+        same = tables.availability.c.gateway == _GATEWAY.id
+        query = select(_GATEWAY.id).where(_GATEWAY.id.in_(gateways), ~exists().where(same))
+        empty = frozenset(connection.scalars(query))
+        if empty:
+            connection.execute(delete(tables.availability_day).where(_DAY.gateway.in_(empty)))
+            values = {"timezone": str(self._timezone), "until_ms": self._end_ms()}
+            summed = conflict_insert(connection, tables.availability_summed)
+            summed = summed.on_conflict_do_update(index_elements=["gateway"], set_=values)
+            connection.execute(summed, [{"gateway": each, **values} for each in sorted(empty)])
+            self._paused |= dict.fromkeys(empty, self._now_ms() + PAUSE_MS)
+        return empty
 
     def _end_ms(self) -> int:
         """The end of the newest complete day."""

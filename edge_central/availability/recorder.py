@@ -215,9 +215,9 @@ class AvailabilityRecorder:
         changes: list[StateChange] = []
         newest: dict[tuple[str, str], int] = {}
         for event in events:
-            series, link = self._cameras.get(event.gateway), self._links.get(event.gateway)
-            if series is not None and event.kind in ("camera-state", "camera-view"):
-                changes += series.on_event(event, now_ms)
+            if event.kind in ("camera-state", "camera-view") and event.gateway in self._cameras:
+                changes += self._cameras[event.gateway].on_event(event, now_ms)
+            link = self._links.get(event.gateway)
             if link is not None and any(each.from_ms < event.time_ms < each.to_ms for each in link.absences):
                 boot = event.gateway, _boot_of(event)
                 newest[boot] = max(newest.get(boot, 0), event.time_ms)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import tzinfo
+from functools import lru_cache
 
 from sqlalchemy import Connection
 
@@ -25,7 +26,7 @@ from edge_agent.wire.topics import CentralTopics, UpKind
 from edge_central.claims.boxes_file import BoxesFile
 from edge_central.claims.intake import ClaimIntake
 from edge_central.console_settings import DEFAULT_TIMEZONE
-from edge_central.ingest.batch_result import BatchResult, OpenBatch
+from edge_central.ingest.batch_result import TOPIC_CHARACTERS, BatchResult, OpenBatch
 from edge_central.ingest.event_rows import EventRows
 from edge_central.ingest.file_assembly import EXPIRES_MS, FileAssembly
 from edge_central.ingest.status_rows import StatusRows
@@ -41,6 +42,10 @@ log = logging.getLogger(__name__)
 
 RETAINED = (UpKind.STATE, UpKind.BIRTH)
 """Topics that a gateway may retain. Other retained messages stay in the broker's memory for good."""
+
+
+MAX_TOPICS = 8_192
+"""Parsed topics in memory, 8 MB at most: a gateway sends all events of a camera on one topic."""
 
 
 class BatchWriter:
@@ -59,6 +64,7 @@ class BatchWriter:
         """``timezone``: time zone of the days by which traffic is counted. ``boxes``: the prepared boxes,
         whose claims are stored in any case."""
         self._topics = topics
+        self._parse_up = lru_cache(MAX_TOPICS)(topics.parse_up)  # of topics up to TOPIC_CHARACTERS
         self.timezone = timezone
         self.wards = frozenset(wards)
         self._boxes = boxes or BoxesFile(None)
@@ -81,16 +87,18 @@ class BatchWriter:
         builder = _BatchBuilder(open_batch, self._media_folder, self._assembly, self._slot_ms, traffic)
         claims = ClaimIntake(batch.connection, self.wards, now_ms, self._boxes.boxes())
         for received in messages:
-            if (box := self._topics.parse_box(received.topic)) is not None:
-                try:
-                    claims.add(box, received.payload)
-                except MalformedMessage as error:
-                    open_batch.reject(received.topic, str(error), received.payload)
-                continue
-            if received.retained:
-                self._record_retained(received, open_batch.result)
+            long = len(received.topic) > TOPIC_CHARACTERS
+            topic = (self._topics.parse_up if long else self._parse_up)(received.topic)
             try:
-                builder.add(self._read(received))
+                if topic is None and (box := self._topics.parse_box(received.topic)) is not None:
+                    claims.add(box, received.payload)
+                    continue
+                if topic is not None and received.retained and topic.kind not in RETAINED:
+                    is_there = bool(received.payload)
+                    open_batch.result.retained[topic.gateway][f"{topic.kind}/{topic.name}"] = is_there
+                if topic is None or topic.ward not in self.wards:
+                    raise MalformedMessage("this centre does not read this topic")
+                builder.add(parse_message(topic, received.payload, received.properties))
             except MalformedMessage as error:
                 open_batch.reject(received.topic, str(error), received.payload)
         builder.finish()
@@ -102,17 +110,6 @@ class BatchWriter:
         open_batch = OpenBatch(FleetState(), batch, now_ms)
         open_batch.reject(received.topic, reason, received.payload)
         return open_batch.result
-
-    def _record_retained(self, received: MessageReceived, result: BatchResult) -> None:
-        found = self._topics.parse_up(received.topic)
-        if found is not None and found.kind not in RETAINED:
-            result.retained[found.gateway][f"{found.kind}/{found.name}"] = bool(received.payload)
-
-    def _read(self, received: MessageReceived) -> GatewayMessage:
-        topic = self._topics.parse_up(received.topic)
-        if topic is None or topic.ward not in self.wards:
-            raise MalformedMessage("this centre does not read this topic")
-        return parse_message(topic, received.payload, received.properties)
 
 
 class _BatchBuilder:
@@ -165,8 +162,9 @@ class _BatchBuilder:
             self._batch.rows.add_gateway(gateway)
             self._batch.fleet.gateways[message.gateway] = gateway
             log.info("%s: first message of this gateway, ward %s", gateway.id, gateway.ward)
-        gateway.set(last_ms=self._batch.now_ms)
-        self._batch.rows.gateways[gateway.id] = gateway
+        if self._batch.rows.gateways.get(gateway.id) is not gateway:  # its first message in this batch
+            gateway.set(last_ms=self._batch.now_ms)
+            self._batch.rows.gateways[gateway.id] = gateway
         self._batch.result.wards[gateway.id] = message.ward
         return gateway
 

@@ -132,6 +132,7 @@ class EventRows:
         )
         if rings(event.kind, event.severity, event.phase):
             self._batch.result.alarms[event.gateway, event.ward] += 1
+            self._batch.rows.ringing.append((stream.id, event.sequence))
         if event.odd:
             self._batch.reject_event(event, event.odd)
         if event.kind == "loss":

@@ -28,7 +28,6 @@ from edge_central.store.fleet_state import EventStream, FleetState, GapReason, G
 from edge_central.store.open_alarms import list_stored_alarms
 from edge_central.store.presence_reports import PresenceReport, read_reports
 from edge_central.store.problems import problem_column
-from edge_central.store.ringing import rings
 
 Row = dict[str, Any]
 QueryResult = TypeVar("QueryResult")
@@ -138,6 +137,7 @@ class Batch:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection  # for rows that are written at once and not with ``flush``
         self.events: list[Row] = []
+        self.ringing: list[tuple[int, int]] = []  # stream and sequence of those that ring
         self.losses: list[Row] = []
         self.media: dict[tuple[str, str], Row] = {}
         self.health: list[Row] = []
@@ -222,14 +222,7 @@ class Batch:
         ):
             if rows:
                 self.connection.execute(insert(table), rows)
-        list_stored_alarms(
-            self.connection,
-            [
-                (row["stream"], row["sequence"])
-                for row in self.events
-                if rings(row["kind"], row["severity"], row["phase"])
-            ],
-        )
+        list_stored_alarms(self.connection, self.ringing)
         if self.health:
             statement = conflict_insert(self.connection, tables.health).on_conflict_do_nothing()
             self.connection.execute(statement, self.health)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.wire.received.messages import GatewayMessage, parse_message
+from edge_agent.wire.topics import UpTopic
 from edge_central.ingest import gateway_messages
 from edge_central.ingest.batch_writer import BatchWriter
 from edge_central.searches.sender import SearchSender
@@ -59,14 +61,12 @@ def test_one_message_that_breaks_the_batch_writer_does_not_keep_the_others(
     centre: Centre, gateways: FakeGateways, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Simulates an unknown bug: one message makes the batch writer fail."""
-    sound = BatchWriter._read
-
-    def faulty(writer: BatchWriter, arrived: object) -> object:
-        if b"poison" in arrived.payload:  # type: ignore[attr-defined]
+    def faulty(topic: UpTopic, payload: bytes, properties: tuple[tuple[str, str], ...]) -> GatewayMessage:
+        if b"poison" in payload:
             raise ZeroDivisionError
-        return sound(writer, arrived)  # type: ignore[arg-type]
+        return parse_message(topic, payload, properties)
 
-    monkeypatch.setattr(BatchWriter, "_read", faulty)
+    monkeypatch.setattr("edge_central.ingest.batch_writer.parse_message", faulty)
     gateways.publish_all(*(OURS.event(n, "poison" if n == 4 else "cow") for n in range(1, 9)))
     gateways.wait_confirmed(OURS, 1, 2, 3, 5, 6, 7, 8)
     assert 4 not in gateways.confirmed(OURS), "the gateway keeps an event that is not stored"

@@ -17,6 +17,7 @@ from edge_central.presence.presence import PresenceThresholds
 from edge_central.store import tables
 from edge_central.store.database import write_transaction
 from edge_central.store.media_folder import MediaFolder
+from tests.edge_central.ingest_harness import IngestHarness
 from tests.edge_central.parts import JPEG, OURS, Centre, FakeGateway, FakeGateways, WrongClock
 from tests.testbed.command_line import run_command
 from tests.testbed.mosquitto import Mosquitto, wait_until
@@ -86,6 +87,21 @@ def test_the_centre_reconnects_to_a_restarted_broker(
     gateways.wait_state("online", 30)
     gateways.deliver(OURS, 2)
     assert centre.numbers(OURS) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        pytest.param("tb/v1/bo-xuyen/dt-001/up/event/cam-1", id="another ward"),
+        pytest.param("tb/v1/de-tham/dt-001/up/nothing", id="no kind"),
+        pytest.param("tb/v1/de-tham/dt-001/up/event/" + 400 * "x", id="long"),
+    ],
+)
+def test_a_topic_is_judged_anew_with_every_message(topic: str, ingest: IngestHarness) -> None:
+    ingest.writer.wards = frozenset({"de-tham"})
+    for number in range(1, 4):
+        result = ingest.write((topic, OURS.event(number)[1]), OURS.event(number))
+        assert (result.rejected, result.events[OURS.id]) == (1, 1)
 
 
 NONSENSE = [

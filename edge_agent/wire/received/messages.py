@@ -72,8 +72,9 @@ class _Loss(msgspec.Struct):
     data: wire.LossData
 
 
-@dataclass(frozen=True, slots=True)
-class EventMessage:
+class EventMessage(msgspec.Struct, frozen=True):
+    """A struct, because the centre makes one for each event: a frozen dataclass takes ten times as long."""
+
     ward: str
     gateway: str
     epoch: str
@@ -246,24 +247,16 @@ def parse_loss(event: EventMessage) -> wire.LossData | None:
 
 def _event(topic: UpTopic, payload: bytes) -> EventMessage:
     found = _EVENT.decode(payload)
-    gateway, kind = topic.gateway, _TYPE.fullmatch(found.type)
-    _require(found.specversion == "1.0", "specversion is not 1.0")
-    _require(found.source == f"/tb/{gateway}", "source is another gateway than the topic's")
-    _require(found.ward == topic.ward, "ward is another one than the topic's")
-    is_camera = found.subject == topic.name and _matches(_ID, found.subject)
-    _require(is_camera, "subject is not the topic's camera")
-    is_number = _matches(_SEQUENCE, found.sequence) and int(found.sequence) > 0
-    _require(is_number, "sequence is not 16 digits from 1")
-    _require(_matches(_ID, found.epoch), "epoch is not 1 to 63 of a-z, 0-9 and -")
-    _require(found.id == f"{gateway}/{found.epoch}/{found.sequence}", "id is not gateway/epoch/sequence")
-    _require(1 <= found.severitynumber <= 24, "severitynumber is not 1 to 24")
+    if problem := _envelope_problem(topic, found):
+        raise MalformedMessage(problem)
+    kind = _TYPE.fullmatch(found.type)
     if kind is None:
         raise MalformedMessage(f"type is not {wire.TYPE_PREFIX}KIND.v1")
     sent_ms = milliseconds(found.time)
     time_ms = bounded_time(sent_ms)
     return EventMessage(
         topic.ward,
-        gateway,
+        topic.gateway,
         found.epoch,
         int(found.sequence),
         found.subject,
@@ -275,6 +268,26 @@ def _event(topic: UpTopic, payload: bytes) -> EventMessage:
         payload,
         "" if sent_ms == time_ms else f"its time {found.time} is out of bounds: it is stored as {time_ms} ms",
     )
+
+
+def _envelope_problem(topic: UpTopic, found: _Envelope) -> str:
+    """What is wrong with the envelope of an event; empty: nothing. Not with ``_require``: that would take a
+    third of the time in which an event is parsed."""
+    if found.specversion != "1.0":
+        return "specversion is not 1.0"
+    if found.source != f"/tb/{topic.gateway}":
+        return "source is another gateway than the topic's"
+    if found.ward != topic.ward:
+        return "ward is another one than the topic's"
+    if found.subject != topic.name or _ID.fullmatch(found.subject) is None:
+        return "subject is not the topic's camera"
+    if _SEQUENCE.fullmatch(found.sequence) is None or int(found.sequence) == 0:
+        return "sequence is not 16 digits from 1"
+    if _ID.fullmatch(found.epoch) is None:
+        return "epoch is not 1 to 63 of a-z, 0-9 and -"
+    if found.id != f"{topic.gateway}/{found.epoch}/{found.sequence}":
+        return "id is not gateway/epoch/sequence"
+    return "" if 1 <= found.severitynumber <= 24 else "severitynumber is not 1 to 24"
 
 
 def has_file_type(head: bytes) -> bool:
@@ -360,10 +373,11 @@ def _reply(topic: UpTopic, payload: bytes) -> ReplyMessage:
 def milliseconds(time: str) -> int:
     """Milliseconds since 1970 of a time of the wire. Raises MalformedMessage for any other text."""
     try:
-        _require(_matches(_TIME, time), "")
-        return round(datetime.fromisoformat(time).timestamp() * 1000)
-    except (MalformedMessage, ValueError, OverflowError):
-        raise MalformedMessage("a time is not UTC, RFC 3339, with milliseconds") from None
+        if _TIME.fullmatch(time) is not None:
+            return round(datetime.fromisoformat(time).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        pass
+    raise MalformedMessage("a time is not UTC, RFC 3339, with milliseconds")
 
 
 def _matches(pattern: re.Pattern[str], text: str) -> bool:

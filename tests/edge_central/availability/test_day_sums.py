@@ -352,6 +352,24 @@ def test_a_start_across_midnight_counts_as_in_one_piece(
         assert quick.outages(period, exact=False) == quick.outages(period, exact=True)
 
 
+def test_gateways_without_intervals_are_summed_in_one_call_and_later_like_others(figures: Figures) -> None:
+    figures.now_ms = BEGIN_MS + 5 * DAY_MS + HOUR_MS
+    many = [f"dt-{number}" for number in range(100, 150)]
+    with figures.store.batch() as batch:
+        rows = [{"id": id_, "ward": "de-tham", "first_ms": 0, "last_ms": 0} for id_ in many]
+        batch.connection.execute(insert(tables.gateway), rows)
+    sums = figures.new_sums()
+    assert figures.work(sums)
+    assert not figures.work(sums)
+    figures.write(*online())
+    figures.write(RangeChange(SeriesKey("dt-120", "", Layer.LINK), BEGIN_MS, None, "connected"))
+    figures.write(RangeChange(SeriesKey("dt-120", "cam-1", Layer.PICTURE), BEGIN_MS, None, "online"))
+    figures.sum_all()
+    assert figures.count() == (6 + 1) * 5, "the late intervals of all cameras are summed too"
+    period = TimeSpan(BEGIN_MS, figures.now_ms)
+    assert figures.summed(period) == figures.exact(period)
+
+
 def test_old_days_are_deleted_with_their_intervals(quick: Figures) -> None:
     quick.write(*online())
     quick.now_ms = BEGIN_MS + 10 * DAY_MS + HOUR_MS
