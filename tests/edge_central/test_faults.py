@@ -61,6 +61,7 @@ def test_one_message_that_breaks_the_batch_writer_does_not_keep_the_others(
     centre: Centre, gateways: FakeGateways, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Simulates an unknown bug: one message makes the batch writer fail."""
+
     def faulty(topic: UpTopic, payload: bytes, properties: tuple[tuple[str, str], ...]) -> GatewayMessage:
         if b"poison" in payload:
             raise ZeroDivisionError
