@@ -125,6 +125,11 @@ def test_a_technician_commissions_a_site(
             assert phone.run("document.getElementById('examined').innerText").splitlines()[2:] == []
         phone.run("document.getElementById('examine').click()")
         phone.wait_until("document.querySelector('#lines .good')")
+        phone.run("drawn = true; window.confirm = (text) => { window.asked = text; return false; }")
+        phone.run("document.getElementById('finish-form').requestSubmit()")
+        assert phone.run("window.asked").startswith("Chưa có ảnh biển thông báo"), (
+            "it could not be added later"
+        )
         held, put = threading.Event(), PaperFiles.put_verdict
         monkeypatch.setattr(PaperFiles, "put_verdict", lambda *each: (held.wait(30), put(*each)))
         phone.run("document.getElementById('examine').click()")

@@ -96,7 +96,7 @@ function show() {
   for (const button of document.querySelectorAll("main button")) button.disabled = Boolean(working || state.busy);
   at("serial").textContent = w.serial(state.serial);
   at("words").textContent = state.words;
-  at("clock").hidden = state.synced;
+  at("clock").hidden = state.synced || state.finished;
   const step = state.finished ? "done" : !isFree() ? "work" : state.site ? "claim" : "choose";
   const shown = { work: ["work", "examined", "papers"], done: ["done", "examined"] }[step] ?? [step];
   for (const section of document.querySelectorAll("main > section")) section.hidden = !shown.includes(section.id);
@@ -191,7 +191,7 @@ function centreText() {
 }
 
 function showDone() {
-  at("done-text").textContent = `${w.kept} ${centreText()}`;
+  at("done-text").textContent = `${state.photo ? w.kept : w.keptNoPhoto} ${centreText()}`;
   showVerdict();
 }
 
@@ -262,6 +262,7 @@ at("photo").addEventListener("change", async () => {
 at("finish-form").addEventListener("submit", async (event) => {
   event.preventDefault();
   if (!drawn) return complain(() => w.noSignature);
+  if (!state.photo && !confirm(w.photoMissing)) return;
   const png = await new Promise((done) => pad.toBlob(done, "image/png"));
   if (await send("/signature", png, "finish")) await send("/finish", { by: at("signed-by").value }, "finish");
 });
