@@ -478,7 +478,9 @@ def test_a_rule_that_the_configuration_lacks_is_removed(city: House) -> None:
 def test_a_picture_of_an_example_is_opened_with_a_record(city: House) -> None:
     lan = city.browser("lan")
     id_ = begin(lan)
-    answer_with(city, id_, result(examples=[example(7), example(8, picture=False)]))
+    hour_ago = rfc3339(datetime.now(UTC) - timedelta(hours=1))
+    examples = [example(7, time=hour_ago), example(8, time=hour_ago, picture=False)]
+    answer_with(city, id_, result(examples=examples))
     picture = f"/searches/{id_}/pictures/dt-001/7"
     page = lan.get(f"/rehearsals/{id_}").text
     assert picture not in page
