@@ -144,7 +144,7 @@ def test_the_summary_says_what_is_missing_and_why(city: House, capsys: pytest.Ca
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        ((*REASON, "--ward", "bo-xuyen"), 1, "there is no such ward"),
+        ((*REASON, *UNTIL, "--ward", "bo-xuyen"), 1, "there is no such ward"),
         (("--from", "2026-11-27T11:00"), 2, "--purpose, --case"),
         ((*REASON, "--circle", "20,106"), 2, "LATITUDE,LONGITUDE,METRES"),
         ((*REASON, "--line", "0,0,1,1"), 2, "one --camera"),
