@@ -1,5 +1,5 @@
-"""What a person at the pole can do about a finding of doctor, for findings whose own advice names a command:
-a phone has no terminal."""
+"""What a person at the pole can do about a finding of doctor, for findings whose own advice names a command,
+a file of the box or a key of its configuration: a phone has no terminal."""
 
 from __future__ import annotations
 
@@ -10,6 +10,17 @@ _RESTART = (
     "tắt rồi bật lại thiết bị, chờ hai phút, chạm Kiểm tra lại; nếu vẫn vậy thì gọi xưởng",
 )
 _WORKSHOP = ("call the workshop and read this line to it", "gọi xưởng và đọc dòng này")
+_CENTRE = ("call the centre and read this line to it", "gọi trung tâm và đọc dòng này")
+_UPLINK = (
+    "check the uplink (SIM active? cable?); if it is good, call the centre",
+    "kiểm tra đường truyền (SIM đã kích hoạt chưa, cáp có tốt không); nếu tốt thì gọi trung tâm",
+)
+_MAIN_STREAM = (
+    "look on the camera's own page whether the main stream is switched on, and how many viewers the camera "
+    "allows; if it stays so, call the centre",
+    "trên trang cấu hình của camera, kiểm tra luồng chính đã bật chưa và số kết nối xem tối đa; nếu vẫn vậy "
+    "thì gọi trung tâm",
+)
 _SUB_STREAM = (
     "set the sub-stream on the camera's own page (H.264, a keyframe every 2 s at most, no smart codec), or "
     "ask the workshop to set it",
@@ -24,6 +35,43 @@ AT_THE_POLE: Sentences = {
     "delivery-not-asked": _RESTART,
     "detector-not-loaded": _RESTART,
     "modem-unread": _RESTART,
+    "board-other": _WORKSHOP,
+    "watchdog-off": _WORKSHOP,
+    "detector-blind": _CENTRE,
+    "detector-broken": _CENTRE,
+    "broker-refused": _CENTRE,
+    "broker-protocol": _CENTRE,
+    "broker-files": _CENTRE,
+    "broker-unknown_issuer": _CENTRE,
+    "broker-wrong_name": _CENTRE,
+    "broker-own_expired": _CENTRE,
+    "broker-own_rejected": _CENTRE,
+    "broker-own_missing": _CENTRE,
+    "broker-tls": _CENTRE,
+    "broker-bad_credentials": _CENTRE,
+    "broker-unreachable": _UPLINK,
+    "broker-timeout": _UPLINK,
+    "still-unreadable": _MAIN_STREAM,
+    "main-trouble": _MAIN_STREAM,
+    "detector-slow": (
+        "look at temperature and power in this list; if both are good, call the workshop",
+        "xem mục nhiệt độ và nguồn điện trong danh sách này; nếu đều tốt thì gọi xưởng",
+    ),
+    "switch-port-off": (
+        "switch the port on at the switch; if it is not the port of this camera, call the centre",
+        "bật cổng này trên bộ chia mạng (switch); nếu đó không phải là cổng của camera thì gọi trung tâm",
+    ),
+    "camera-basic-only": (
+        "switch Digest on in the authentication of the camera's own page; if the camera has none, call the "
+        "centre",
+        "bật Digest trong phần xác thực (authentication) trên trang cấu hình của camera; nếu camera không có "
+        "thì gọi trung tâm",
+    ),
+    "modem-pin": (
+        "type access point (APN) and PIN on this page under Network and SIM card, or take the PIN off the "
+        "card in a phone",
+        "nhập APN và mã PIN trên trang này, ở mục Mạng và thẻ SIM; hoặc tắt mã PIN của SIM bằng điện thoại",
+    ),
     "agent-closed": _WORKSHOP,
     "camera-not-asked": _WORKSHOP,
     "config-doubtful": _WORKSHOP,
