@@ -48,11 +48,8 @@ def profile_text(name: str) -> str:
 
 
 def test_figures_become_the_values_that_they_decide() -> None:
-    assert measured_values(RECORD, (640, 360)) == {
-        "platform.capacity.decode_fps": 250,
-        "detector.threads": 2,
-        "thermal.critical_c": 82,
-    }
+    values = {"platform.capacity.decode_fps": 250, "detector.threads": 2, "thermal.critical_c": 82}
+    assert measured_values(RECORD, (640, 360)) == values
 
 
 def test_a_board_that_was_not_throttled_says_nothing_about_where_that_begins() -> None:

@@ -136,23 +136,17 @@ def test_every_key_of_a_profile_is_read_by_somebody(read: set[tuple[type, str]])
 def test_what_was_read_of_the_file_has_a_place(tmp_path: Path) -> None:
     """The classes have no field that a file cannot set, except those that ``profiles.py`` adds."""
     known = {(CLASSES[section], key) for section, key in ALL if section != IN_CONFIGURATION}
-    extra = {
-        (cls.__name__, each.name)
-        for cls in CLASSES.values()
-        for each in fields(cls)
-        if (cls, each.name) not in known
-    }
+    of_classes = {(cls, each.name) for cls in CLASSES.values() for each in fields(cls)}
     sections = set(all_keys_of(PROFILE)) - {key for _, key in ALL}
-    assert {name for _, name in extra} <= {*sections, "name"}
+    assert {name for _, name in of_classes - known} <= {*sections, "name"}
 
 
 def test_values_of_the_detector_become_those_of_the_configuration(tmp_path: Path) -> None:
     text = (profile_dir() / "jetson-orin-nano.yaml").read_text(encoding="utf-8")
     wanted = yaml.safe_load(text)["detector"]
     settings = load(write(tmp_path, "profile: jetson-orin-nano\n" + MINIMAL), no_secrets=True)
-    assert {
-        key: getattr(settings.detector, key) for section, key in ALL if section == IN_CONFIGURATION
-    } == wanted
+    keys = [key for section, key in ALL if section == IN_CONFIGURATION]
+    assert {key: getattr(settings.detector, key) for key in keys} == wanted
 
 
 def test_the_watch_sees_what_nobody_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,14 +59,9 @@ class FakeDetector:
 
 def camera(id: str = "cam-1", fps: float = 5.0, masks: tuple[Polygon, ...] = ()) -> Camera:
     report = Report(objects=True, counts_s=60, snapshots=SnapshotPolicy.NONE, clips=ClipPolicy.NONE)
-    return Camera(
-        id=id,
-        url="/clip.mp4",
-        analyse=Analyse(fps, 640, GearChoice.FULL, 20.0),
-        report=report,
-        masks=masks,
-        watch_view=False,
-    )
+    analyse = Analyse(fps, 640, GearChoice.FULL, 20.0)
+    url = "/clip.mp4"
+    return Camera(id=id, url=url, analyse=analyse, report=report, masks=masks, watch_view=False)
 
 
 def frame(mono: float = 0.0, picture: parts.PlainPicture | None = None, camera_id: str = "cam-1") -> Frame:

@@ -56,14 +56,8 @@ def shadow(detector: FakeDetector, share: float = 1.0, limiter: WorkloadLimiter 
         work()
         return True
 
-    return Shadow(
-        detector,
-        share=share,
-        sure=0.5,
-        budget=budget,
-        run_when_idle=at_once,
-        before=ShadowReport(in_force_sha256=None),
-    )
+    before = ShadowReport(in_force_sha256=None)
+    return Shadow(detector, share=share, sure=0.5, budget=budget, run_when_idle=at_once, before=before)
 
 
 def test_a_share_of_the_frames_is_compared_by_group_outside_of_the_masks() -> None:
@@ -72,9 +66,8 @@ def test_a_share_of_the_frames_is_compared_by_group_outside_of_the_masks() -> No
     monitor = InferenceMonitor(0.5)
     monitor.shadow = tried
     for number in range(8):
-        monitor.record(
-            camera(masks=(mask,)), frame(3 + number / 10), moving=True, found=[detection(LEFT, "motorcycle")]
-        )
+        found = [detection(LEFT, "motorcycle")]
+        monitor.record(camera(masks=(mask,)), frame(3 + number / 10), moving=True, found=found)
     of_camera = tried.report(None).cameras["cam-1"]
     assert (of_camera.frames, of_camera.groups) == (2, {"two-wheeler": ShadowGroup(both=2)})
     seen = monitor.drain()["cam-1"]

@@ -399,9 +399,8 @@ def test_many_overlapping_losses_cost_no_square_of_their_count() -> None:
 
 
 def test_the_newest_loss_that_covers_a_number_is_found_and_what_none_covers() -> None:
-    losses = LossRanges(
-        [LossRange(3, 5, "a", True), LossRange(5, 7, "b", False), LossRange(10, 20, "c", False)]
-    )
+    lost = [LossRange(3, 5, "a", True), LossRange(5, 7, "b", False), LossRange(10, 20, "c", False)]
+    losses = LossRanges(lost)
     parts = [(low, high, lost and lost.by) for low, high, lost in losses.unproven_parts(1, 12)]
     assert parts == [(1, 2, None), (6, 7, "b"), (8, 9, None), (10, 12, "c")]
 

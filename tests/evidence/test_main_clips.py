@@ -105,10 +105,8 @@ class Span:
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("cameras")
-    return {
-        "sub": make_clip(folder / "sub.mp4", size=SUB, seconds=6),
-        "main": make_clip(folder / "main.mp4", size=MAIN, codec="h265", seconds=6, fps=15),
-    }
+    main = make_clip(folder / "main.mp4", size=MAIN, codec="h265", seconds=6, fps=15)
+    return {"sub": make_clip(folder / "sub.mp4", size=SUB, seconds=6), "main": main}
 
 
 @pytest.fixture(scope="module")

@@ -42,15 +42,8 @@ class Rig:
         self.store.open()
 
     def save(self, event_id: str, severity: Severity = WARNING, size: int = BLOCKS) -> Path:
-        path = self.store.save(
-            (bytes(size),),
-            "mp4",
-            event_id=event_id,
-            camera="gate-1",
-            severity=severity,
-            media_id=f"m-{event_id}",
-            at=self.clock.now(),
-        )
+        of: dict[str, Any] = {"event_id": event_id, "camera": "gate-1", "media_id": f"m-{event_id}"}
+        path = self.store.save((bytes(size),), "mp4", severity=severity, at=self.clock.now(), **of)
         self.clock.advance(60)
         return path
 

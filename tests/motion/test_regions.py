@@ -73,6 +73,5 @@ def test_any_mask_has_the_groups_that_opencv_counts(seed: int, grain: int, thres
     reach = np.ones((2 * REACH_Y + 1, 2 * REACH_X + 1), np.uint8)
     count, labels = cv2.connectedComponents(cv2.dilate(mask, reach))
     pixels = np.bincount(labels.astype(np.int64)[mask > 0], minlength=count)[1:]
-    assert [patch.pixels for patch in find(mask)] == sorted(
-        (n for n in pixels.tolist() if n >= 4), reverse=True
-    )
+    counted = sorted((n for n in pixels.tolist() if n >= 4), reverse=True)
+    assert [patch.pixels for patch in find(mask)] == counted

@@ -155,12 +155,8 @@ def test_sides_are_those_of_the_picture_as_it_is_seen() -> None:
     for picture in (PlainPicture(640, 160), PlainPicture(160, 640)):
         watch = watching(rule)
         frames = [replace(moment(n / 5), picture=picture) for n in range(2)]
-        observations = [
-            observation
-            for now, each in zip(frames, crossing, strict=True)
-            for observation in watch.update(now, Tracks((each,)))
-        ]
-        reported.append(len(observations))
+        steps = zip(frames, crossing, strict=True)
+        reported.append(sum(len(list(watch.update(now, Tracks((each,))))) for now, each in steps))
     assert reported == [0, 1]
 
 
@@ -207,9 +203,8 @@ def test_one_that_ends_with_the_frame_that_confirms_it_counts() -> None:
 
 def test_the_cooldown_is_for_events_only() -> None:
     watch = watching(replace(RULE, cooldown_s=10.0))
-    observations = [
-        each for n in range(6) for each in walked(watch, *RIGHTWARDS, name=f"t{n}", begin_s=4.0 * n)
-    ]
+    walks = (walked(watch, *RIGHTWARDS, name=f"t{n}", begin_s=4.0 * n) for n in range(6))
+    observations = list(itertools.chain.from_iterable(walks))
     assert [round(each.started_mono, 1) for each in observations] == [0.3, 12.3]
     (counts,) = watch.finish("restart")
     assert isinstance(counts, LineCountsObservation)

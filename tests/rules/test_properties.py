@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import HealthCheck, find, given, settings
 from hypothesis import Phase as Stage
+from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
 from edge_agent.config.model.settings import RuleKind
@@ -17,6 +17,7 @@ from edge_agent.core.facts import RuleObservation
 from edge_agent.core.model import Frame, Track, Tracks, TrackState
 from edge_agent.rules.build import watch_of
 from edge_agent.rules.schedule import Arming
+from tests.config.places import STEADY
 from tests.events.parts import frame, track
 from tests.rules.scene import OF_ZONES, foot_at
 
@@ -159,9 +160,7 @@ def phases_of(observations: list[RuleObservation]) -> dict[str, list[str]]:
     return by_event
 
 
-modest = settings(
-    max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
-)
+modest = settings(STEADY, max_examples=100)
 
 
 @pytest.mark.parametrize("kind", KINDS)

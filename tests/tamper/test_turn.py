@@ -55,10 +55,6 @@ def test_a_picture_is_not_called_frozen_before_life_is_known() -> None:
     rng = np.random.default_rng(4)
     still = Stillness(SKETCHER.counted)
     quiet = SKETCHER.shrink(street()[:, :WIDTH].mean(axis=2).astype(np.uint8)).astype(np.float32)
-    begun = [
-        still.update(
-            np.clip(quiet + rng.normal(0, 30 if k < 3 else 1, quiet.shape), 0, 255).astype(np.uint8), k
-        )
-        for k in range(LATE)
-    ]
+    noisy = (quiet + rng.normal(0, 30 if k < 3 else 1, quiet.shape) for k in range(LATE))
+    begun = [still.update(np.clip(picture, 0, 255).astype(np.uint8), k) for k, picture in enumerate(noisy)]
     assert not any(begun)

@@ -38,10 +38,8 @@ class CameraNetwork:
     def __enter__(self) -> Self:
         self._alone = LOCK.open("w")
         fcntl.flock(self._alone, fcntl.LOCK_EX)
-        self._sockets = {
-            _member(WS_DISCOVERY_PORT): (None, probe_match),
-            _member(SADP_PORT): (None, sadp_match),
-        }
+        self._sockets = {_member(WS_DISCOVERY_PORT): (None, probe_match)}
+        self._sockets[_member(SADP_PORT)] = (None, sadp_match)
         for camera in self._cameras:
             own = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

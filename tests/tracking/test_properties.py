@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from math import inf, isfinite, nan
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.core.model import (
@@ -22,6 +22,7 @@ from edge_agent.core.model import (
 )
 from edge_agent.tracking.sightings import MAX_DETECTIONS, sightings
 from edge_agent.tracking.tracker import MAX_TRACKS, Tracker
+from tests.config.places import STEADY
 from tests.testbed.traffic import along
 from tests.tracking.world import Thing, World, drawn, line, texture
 
@@ -44,9 +45,7 @@ motions = st.builds(Motion, regions, st.sampled_from(list(Scene)), st.floats(0, 
 gaps = st.one_of(st.floats(-5, 5), st.sampled_from([0.0, 0.0, 3600.0, -3600.0]))
 wild_steps = st.lists(st.tuples(gaps, st.sampled_from(SIZES), motions, wild_looks), min_size=1, max_size=15)
 steps = st.lists(st.tuples(st.floats(0, 3), motions, inferences), min_size=1, max_size=15)
-modest = settings(
-    max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
-)
+modest = settings(STEADY, max_examples=40)
 
 
 def play(script: list[tuple[float, Motion, Inferences]]) -> list[Tracks]:

@@ -92,13 +92,8 @@ def test_clean_text_is_one_printable_line(text: str) -> None:
 @given(st.text(max_size=80), st.text(max_size=80), st.text(min_size=1, max_size=20).map(clean).filter(bool))
 def test_a_drop_in_says_what_was_found_whatever_the_names_are(model: str, path: str, user: str) -> None:
     url = f"rtsp://{HOST}/{clean(path)}"
-    found = DiscoveredCamera(
-        HOST,
-        DiscoveryState.READY,
-        Vendor.OTHER,
-        clean(model),
-        streams=(DiscoveredStream("sub", url, reported=True),),
-    )
+    streams = (DiscoveredStream("sub", url, reported=True),)
+    found = DiscoveredCamera(HOST, DiscoveryState.READY, Vendor.OTHER, clean(model), streams=streams)
     node, problems = tree.parse(as_yaml([DropInEntry("cam-1", found)], user, "now").encode(), "x.yaml")
     assert problems == []
     assert isinstance(node, tree.Mapping)

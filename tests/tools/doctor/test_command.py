@@ -185,12 +185,8 @@ def test_a_user_who_cannot_read_passwords_hears_what_the_agent_says(
     tmp_path: Path, cameras: RtspServer, password: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Mosquitto(tmp_path) as broker:
-        config = write_config(
-            tmp_path,
-            cameras=[camera("cam-1", cameras.url("/good"), password)],
-            broker_port=broker.port,
-            detector="none",
-        )
+        good = camera("cam-1", cameras.url("/good"), password)
+        config = write_config(tmp_path, cameras=[good], broker_port=broker.port, detector="none")
         with AgentProcess(config) as agent:
             agent.wait_for_status(lambda beat: beat["cameras"]["cam-1"]["state"] == "online", "a picture")
             # Root can read every file, so root's rights are dropped for the test.

@@ -182,11 +182,10 @@ def test_a_line_that_is_added_while_a_car_passes_is_part_of_its_turn(tmp_path: P
 
 def row_of_cars(*xs: float, come: bool) -> Street:
     """Cars that stand at these places, one below the other; ``come``: they drive in first."""
-    ways = [
-        ((1, -0.1, y), (4, x, y), (99, x, y)) if come else ((0, x, y), (99, x, y))
-        for x, y in zip(xs, (0.3, 0.6, 0.9), strict=True)
-    ]
-    return Street(*(Thing("car", along(*way), CAR) for way in ways))
+    places = list(zip(xs, (0.3, 0.6, 0.9), strict=True))
+    begins = [((1, -0.1, y), (4, x, y)) if come else ((0, x, y),) for x, y in places]
+    ways = [along(*begin, (99, *place)) for begin, place in zip(begins, places, strict=True)]
+    return Street(*(Thing("car", way, CAR) for way in ways))
 
 
 def column_of_cars(first_s: float, takes_s: float, count: int) -> Street:

@@ -43,9 +43,8 @@ UNBUFFERED = {"PYTHONUNBUFFERED": "1"}
 def missed(lab: Path, port: int) -> list[object]:
     """As docs/guide/subscriber.md says for the lab."""
     command = ["central", "user", "token", "me", "--ward", "de-tham", "--config"]
-    token = subprocess.run(
-        [sys.executable, "-m", "edge_agent", *command, str(lab)], capture_output=True, text=True, check=True
-    ).stdout.split()[-1]
+    whole = [sys.executable, "-m", "edge_agent", *command, str(lab)]
+    token = subprocess.run(whole, capture_output=True, text=True, check=True).stdout.split()[-1]
     login = {"Authorization": f"Bearer {token}"}
     answer = httpx.get(f"http://127.0.0.1:{port}/api/events", headers=login, timeout=30)
     assert answer.status_code == 200, answer.text

@@ -114,11 +114,8 @@ def test_a_file_is_read_and_the_command_line_wins(tmp_path: Path) -> None:
     file.write_text(FILE)
     found = load(file, {"sites": 15, "delivery": "broker"})
     assert (found.sites, found.cameras, found.begins_at_h, found.delivery) == (15, 20, 22.5, "broker")
-    assert found.faults == (
-        WardOutage(at_s=5, for_s=10, ward="de-tham"),
-        PowerOutage(at_s=20, for_s=5),
-        RollingRestart(at_s=30, every_s=0.5),
-    )
+    outage = WardOutage(at_s=5, for_s=10, ward="de-tham")
+    assert found.faults == (outage, PowerOutage(at_s=20, for_s=5), RollingRestart(at_s=30, every_s=0.5))
     assert load(None, {}) == Scenario()
 
 
