@@ -88,10 +88,11 @@ def test_only_a_trusted_proxy_names_the_client(tmp_path: Path) -> None:
 def test_a_slow_client_loses_his_connection(
     house: House, monkeypatch: pytest.MonkeyPatch, sent: bytes
 ) -> None:
-    monkeypatch.setattr(server, "ASK_WITHIN_S", 0.2)
-    with socket.create_connection(("127.0.0.1", house.port), 30) as slow:
-        slow.sendall(sent)
-        assert _ends(slow)
+    with monkeypatch.context() as patch:
+        patch.setattr(server, "ASK_WITHIN_S", 0.2)  # not for the browser after it, on a busy machine
+        with socket.create_connection(("127.0.0.1", house.port), 30) as slow:
+            slow.sendall(sent)
+            assert _ends(slow)
     assert house.anybody().get("/login").status_code == 200
 
 
