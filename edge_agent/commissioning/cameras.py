@@ -167,6 +167,12 @@ def try_passwords(settings: Settings, reachable: frozenset[str], state: Path) ->
             raise CommissioningError(code, cameras=cameras)
 
 
+def forget_passwords(run: Path) -> None:
+    """Delete the passwords in memory of a site that the box has given up."""
+    for path in (run / "credentials").glob("*"):
+        path.unlink(missing_ok=True)
+
+
 def store_passwords(run: Path, passwords: Mapping[str, str]) -> None:
     """Keep the passwords in memory as systemd passes them to a service, for aiming and the examination."""
     folder = run / "credentials"

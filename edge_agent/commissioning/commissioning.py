@@ -278,6 +278,7 @@ class Commissioning:
 
     def _forget_site(self) -> None:
         self.site, self.found = None, None
+        site_cameras.forget_passwords(self.box.paths.run)
         self.papers.clear()
 
     def leave(self) -> None:

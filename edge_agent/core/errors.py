@@ -123,7 +123,7 @@ class CentralError(EdgeAgentError):
     """The centre cannot store what it receives: it confirms nothing, reports the problem and retries."""
 
 
-_OS_REASONS = {
+OS_REASONS = {
     errno.ENOENT: "không có tệp hoặc thư mục này",
     errno.EACCES: "không có quyền truy cập",
     errno.EPERM: "không có quyền thực hiện",
@@ -133,11 +133,13 @@ _OS_REASONS = {
     errno.ENOSPC: "ổ đĩa đã đầy",
     errno.EROFS: "ổ đĩa chỉ cho đọc",
     errno.EIO: "không đọc, ghi được ổ đĩa",
+    errno.ENETUNREACH: "thiết bị chưa có mạng",
+    errno.EHOSTUNREACH: "không có đường mạng tới máy đó",
 }
 
 
 def os_reason(error: OSError) -> str:
     """The system's reason, with its Vietnamese for those that a person at the command line may meet."""
     english = error.strerror or str(error)
-    vietnamese = _OS_REASONS.get(error.errno or 0)
+    vietnamese = OS_REASONS.get(error.errno or 0)
     return english if vietnamese is None else Bilingual(english, vietnamese)

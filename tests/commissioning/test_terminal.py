@@ -51,7 +51,10 @@ def test_a_site_is_claimed_and_examined(box: PreparedBox) -> None:
 def test_the_site_is_taken_back(box: PreparedBox) -> None:
     out = io.StringIO()
     Terminal(steps_of(box), out, "en").commission(LABEL, "An", lambda: PASSWORD, None)
+    passwords = box.paths.run / "credentials"
+    assert list(passwords.iterdir())
     assert Terminal(steps_of(box), out, "en").undo() == 0
+    assert list(passwords.iterdir()) == [], "nobody needs them any more"
     assert not (box.paths.etc / "site-id").exists()
 
 

@@ -27,6 +27,17 @@ def names(sentence: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(sentence) if name is not None}
 
 
+def test_a_reason_of_the_system_is_said_in_vietnamese() -> None:
+    for reason, said in (
+        ("Temporary failure in name resolution", "DNS không trả lời được, có thể chưa có mạng"),
+        ("something new", "something new"),
+    ):
+        problem = problem_of(problem_text("connect-no-name", host="broker.example", error=reason))
+        assert problem is not None
+        shown = CATALOGUE.say(problem, "vi")
+        assert shown == f"DNS không tìm được địa chỉ của broker.example: {said}"
+
+
 def test_no_code_stands_twice() -> None:
     """Tables are merged, and the later sentence would silently replace the earlier one."""
     folder = Path(edge_agent.__file__).parent / "core/problems"

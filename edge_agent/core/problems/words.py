@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+
+from edge_agent.core.errors import OS_REASONS
 
 CAUSES = {
     "unreachable": "không kết nối được",
@@ -37,8 +40,15 @@ LABELS = {
     "vehicle": "ô tô",
     "something": "vật chưa rõ",
 }
+SYSTEM = {os.strerror(number): text for number, text in OS_REASONS.items()} | {
+    # Of getaddrinfo, netdb.h.
+    "Name or service not known": "tên này không có trong DNS",
+    "Temporary failure in name resolution": "DNS không trả lời được, có thể chưa có mạng",
+    "No address associated with hostname": "tên này không có địa chỉ trong DNS",
+}
 VIETNAMESE: Mapping[str, Mapping[str, str]] = {
     "cause": CAUSES,
+    "error": SYSTEM,
     "views": VIEWS,
     "label": LABELS,
     "state": {"offline": "mất hình", "degraded": "hình kém"},
