@@ -16,6 +16,7 @@ MAX_DETECTIONS = 100
 SAME_OBJECT_IOU = 0.6  # two boxes of one frame from this IoU on are one object, whatever their labels
 SAME_GROUP_IOU = 0.45  # the same for two boxes of one group
 PART_INSIDE = 0.6  # a two-wheeler's box inside another by this share: the vehicle, inside vehicle and rider
+WHOLE_INSIDE = 0.85  # the same for two boxes of one group other than people
 CLEARLY_WEAKER = 0.7  # ratio of scores of a duplicate; two people, one behind the other, score about the same
 TALL = 1.35  # height over width in pixels; no vehicle with four wheels looks so narrow
 TALL_VEHICLE_WEIGHT = 0.25
@@ -90,7 +91,7 @@ def _distinct(detections: Sequence[Detection]) -> list[Detection]:
         same = next((i for i, k in enumerate(kept) if _same(d, k)), None)
         if same is None:
             kept.append(d)
-        elif d.group == TWO_WHEELER and d.box.iou(kept[same].box) <= SAME_GROUP_IOU:
+        elif _is_machine(d) and d.box.iou(kept[same].box) <= SAME_GROUP_IOU:
             kept[same] = replace(kept[same], box=kept[same].box.union(d.box))
     return kept
 
@@ -98,8 +99,10 @@ def _distinct(detections: Sequence[Detection]) -> list[Detection]:
 def _same(a: Detection, b: Detection) -> bool:
     if a.box.iou(b.box) > SAME_GROUP_IOU:
         return True
-    # A box of the vehicle alone, and one of vehicle and rider. Not for people, who may overlap each other.
-    return _is_machine(a) and max(a.box.inside(b.box), b.box.inside(a.box)) > PART_INSIDE
+    # A box of the vehicle alone, and one of vehicle and rider; or a box of a part, or around a second object.
+    # Not for people, who may overlap each other.
+    least = PART_INSIDE if _is_machine(a) else WHOLE_INSIDE
+    return a.group != PERSON and max(a.box.inside(b.box), b.box.inside(a.box)) > least
 
 
 def _is_machine(d: Detection) -> bool:

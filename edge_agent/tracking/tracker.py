@@ -82,7 +82,11 @@ class Tracker:
                     tracked.confirmed = tracked.parked = True
                     tracked.parked_before = tracked.vote.group != PERSON
             tracked.state = lifecycle.state_of(tracked, now, dt)
-        over = [tracked for tracked in self._objects if lifecycle.has_ended(tracked, now, dt)]
+        over = [
+            tracked
+            for tracked in self._objects
+            if lifecycle.has_ended(tracked, now, dt) or _is_part(tracked, beside, now)
+        ]
         self._objects = [tracked for tracked in self._objects if tracked not in over]
         self._tracks = tuple(
             self._snapshot(tracked, lifecycle.detection_priority(tracked, now)) for tracked in self._objects
@@ -121,8 +125,10 @@ class Tracker:
         strong = [s for s in seen if s.score >= (BEGIN_SCORE if id(s) in moving else BEGIN_SCORE_STILL)]
         weak = [s for s in seen if s.score < BEGIN_SCORE and id(s) in moving]
         weak_still = [s for s in seen if s.score < BEGIN_SCORE_STILL and id(s) not in moving]
-        left, free = self._assign(strong, self._objects, moving, now)
-        left, free = self._assign(left, free, moving, now, LEAP_REACH)
+        # Confirmed tracks choose first: a sign with a weak track must not take the object that passes it.
+        left, free = self._assign(strong, [t for t in self._objects if t.confirmed], moving, now)
+        left, others = self._assign(left, [t for t in self._objects if not t.confirmed], moving, now)
+        left, free = self._assign(left, [*free, *others], moving, now, LEAP_REACH)
         _, free = self._assign(weak, free, moving, now)
         self._assign(weak_still, [tracked for tracked in free if tracked.stands(now)], moving, now)
         sighted = [tracked for tracked in self._objects if tracked.seen_now]
@@ -265,6 +271,16 @@ def _is_same(sighting: Sighting, tracked: TrackedObject) -> bool:
     """Whether the sighting is a duplicate of a track that has a sighting in this frame."""
     box = tracked.box
     return sighting.box.iou(box) > SAME_IOU or sighting.box.inside(box) > SAME_INSIDE
+
+
+def _is_part(tracked: TrackedObject, beside: _Beside, now: float) -> bool:
+    """Whether an unconfirmed track was a part of an object: the inference sees only that one at its place."""
+    if tracked.confirmed or tracked.parked or tracked.sighted_mono == now:
+        return False
+    return any(
+        other.sighted_mono == now and tracked.box.inside(other.box) > SAME_INSIDE
+        for other in beside[tracked.number]
+    )
 
 
 def _shows(crop: Box, box: Box) -> bool:

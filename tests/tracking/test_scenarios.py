@@ -181,6 +181,26 @@ def test_a_sign_that_the_model_always_calls_a_person_is_never_confirmed_while_pe
     assert_one_track_each(run, *people)
 
 
+def test_a_weak_track_does_not_take_the_object_that_passes_it() -> None:
+    """The model weakly calls a flickering sign a vehicle; when a car comes, it detects both in one box."""
+    sign = Thing("vehicle", line(0.5, 0.5, 0.0, 0.0), size=(0.2, 0.12))
+    sign.naming = lambda thing, box, look: [Detection("vehicle", 0.36, box)]
+    place = Box(0.4, 0.44, 0.6, 0.56)
+
+    def with_sign(thing: Thing, box: Box, look: int) -> Sequence[Detection]:
+        arrives = box.inside(place) > 0.3
+        return [Detection("vehicle", 0.62, box.union(place) if arrives else box)]
+
+    car = Thing("vehicle", line(0.1, 0.5, 0.15, 0.0), size=(0.15, 0.14), naming=with_sign)
+    assert_one_track_each(World(sign, car).play(2.2), car)
+
+
+def test_what_was_first_seen_of_an_object_is_no_track_beside_it() -> None:
+    part = Thing("two-wheeler", line(0.14, 0.5, 0.1, 0.0, end=0.3), size=(0.06, 0.1))
+    car = Thing("vehicle", line(0.16, 0.5, 0.1, 0.0, start=0.4), size=(0.2, 0.2))
+    assert len(World(part, car).play(1.0).last.active) == 1
+
+
 def test_weak_detections_keep_a_walker_and_begin_no_track() -> None:
     def fading(thing: Thing, box: Box, look: int) -> Sequence[Detection]:
         return [Detection("person", 0.6 if look < 6 else 0.15, box)]

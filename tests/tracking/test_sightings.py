@@ -55,6 +55,13 @@ def test_a_person_before_another_is_a_second_one() -> None:
     assert len(seen(Detection("person", 0.8, RIDER), Detection("person", 0.6, child))) == 2
 
 
+@pytest.mark.parametrize("group", ["vehicle", "two-wheeler"])
+def test_a_box_around_an_object_and_its_neighbour_is_no_second_object(group: str) -> None:
+    around = Box(0.30, 0.28, 0.47, 0.57)  # nearly as sure as the object itself
+    (sighting,) = seen(Detection(group, 0.56, BOTH), Detection(group, 0.45, around))
+    assert sighting.box == BOTH
+
+
 def test_the_shipped_model_names_rider_and_machine_as_one_and_a_walker_beside_them_stays_a_person() -> None:
     found = seen(Detection("two-wheeler", 0.7, BOTH), Detection("person", 0.6, RIDER.shifted(0.02, 0.02)))
     assert [s.group for s in found] == ["two-wheeler", "person"]
