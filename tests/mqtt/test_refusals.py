@@ -17,9 +17,9 @@ NO_SUBSCRIBER = 0x10
 QUOTA = 0x97
 
 
-def rests(box: Gateway, name: str) -> list[int]:
-    """The delay in seconds after each refusal of the picture."""
-    return [round(rest_s) for picture, rest_s in box.outbox.media_deferrals if picture == name]
+def rests(box: Gateway, name: str) -> list[float]:
+    """The delay after each refusal of the picture, to ten seconds: a busy machine may lose one of them."""
+    return [round(rest_s, -1) for picture, rest_s in box.outbox.media_deferrals if picture == name]
 
 
 @pytest.mark.parametrize("unheard", ["event/yard", "media/m-1"])
