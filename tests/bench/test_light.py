@@ -9,6 +9,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -34,15 +35,8 @@ WILL = MqttMessage("tb/v1/de-tham/sim-001/up/state", b'{"state":"offline"}', ret
 
 @pytest.fixture
 def city(tmp_path: Path) -> Iterator[City]:
-    busy = Scenario(
-        sites=SITES,
-        cameras=30,
-        wards=("de-tham", "bo-xuyen"),
-        begins_at_h=12.0,
-        time_factor=20.0,
-        spread_s=0.0,
-        heartbeat_s=1.0,
-    )
+    pace: dict[str, Any] = {"begins_at_h": 12.0, "time_factor": 20.0, "spread_s": 0.0, "heartbeat_s": 1.0}
+    busy = Scenario(sites=SITES, cameras=30, wards=("de-tham", "bo-xuyen"), **pace)
     with playing(tmp_path / "city", busy, players=LIGHT) as played:
         played.begin()
         assert played.watch_online(SITES, LIFE_SIGN_S) is not None

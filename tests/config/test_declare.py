@@ -175,7 +175,5 @@ def test_each_value_has_the_type_of_its_field(tmp_path: Path, text: str) -> None
 
 def test_a_value_of_another_type_is_seen() -> None:
     lamp = _Lamp(watts=5, on=None)  # type: ignore[arg-type]
-    assert list(misfits(lamp, _Lamp, "lamp")) == [
-        "lamp.watts: 5 is not of <class 'float'>",
-        "lamp.on: None is not of <class 'bool'>",
-    ]
+    seen = ["lamp.watts: 5 is not of <class 'float'>", "lamp.on: None is not of <class 'bool'>"]
+    assert list(misfits(lamp, _Lamp, "lamp")) == seen

@@ -74,11 +74,8 @@ rules:
 
 def test_a_rule_has_a_least_score_and_a_zone_parts_that_it_excludes(tmp_path: Path) -> None:
     zone = _YARD.replace("{", "{exclude: [[[0.4, 0.6], [0.5, 0.6], [0.5, 0.7]]], ", 1)
-    (rule,) = camera_of(
-        tmp_path,
-        f"url: /clip.mp4\nzones: {{yard: {zone}}}\n"
-        "rules: [{id: r, kind: loitering, zone: yard, min_score: 0.65}]",
-    ).rules
+    rules = "rules: [{id: r, kind: loitering, zone: yard, min_score: 0.65}]"
+    (rule,) = camera_of(tmp_path, f"url: /clip.mp4\nzones: {{yard: {zone}}}\n{rules}").rules
     assert rule.min_score == 0.65
     assert zone_of(rule).exclude == (((0.4, 0.6), (0.5, 0.6), (0.5, 0.7)),)
     assert [zone_of(rule).contains((0.49, y)) for y in (0.61, 0.75)] == [False, True]

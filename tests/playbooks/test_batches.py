@@ -46,11 +46,8 @@ def test_the_city_gets_one_box_then_five_then_a_tenth_at_a_time(tmp_path: Path) 
 
 
 def test_after_one_bad_box_of_a_tenth_no_other_tenth_begins(tmp_path: Path) -> None:
-    breaks = {
-        "name": "The release works",
-        "ansible.builtin.fail": {"msg": "it does not"},
-        "when": "inventory_hostname == 'tb-030'",
-    }
+    fails = {"ansible.builtin.fail": {"msg": "it does not"}, "when": "inventory_hostname == 'tb-030'"}
+    breaks = {"name": "The release works", **fails}
     assert begun(tmp_path, SITES, breaks) == [(1, "tb-001"), (5, "tb-002"), (46, "tb-007")]
 
 

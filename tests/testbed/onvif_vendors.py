@@ -160,11 +160,8 @@ def _dahua_table(camera: OnvifCamera, name: str) -> dict[str, str]:
     if name == "SmartEncode":
         return {"SmartEncode[0].Enable": str(camera.streams["sub"].smart).lower()}
     if name == "NTP":
-        return {
-            "NTP.Address": camera.ntp,
-            "NTP.Enable": str(camera.follows_ntp).lower(),
-            "NTP.TimeZone": "0" if camera.utc_offset_s == 0 else "12",
-        }
+        on, zone = str(camera.follows_ntp).lower(), "0" if camera.utc_offset_s == 0 else "12"
+        return {"NTP.Address": camera.ntp, "NTP.Enable": on, "NTP.TimeZone": zone}
     return {}
 
 

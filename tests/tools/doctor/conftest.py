@@ -23,6 +23,13 @@ from tests.testbed.schemas import check_message
 from tests.testbed.scripted_rtsp import USUAL, ScriptedRtsp
 
 USER, PASSWORD = "viewer", "s3cret-of-the-camera"
+LY_THUONG_KIET = {
+    "id": "dt-001",
+    "ward": "de-tham",
+    "ward_name": "Đề Thám",
+    "name": "Lý Thường Kiệt – Lê Quý Đôn",
+    "location": {"latitude": 20.4463, "longitude": 106.3366},
+}
 
 
 def environment_of(**parts: Any) -> DoctorEnvironment:

@@ -23,7 +23,7 @@ from edge_agent.tools.doctor.run import DoctorEnvironment, examine
 from tests.testbed.agent import AgentProcess, write_config
 from tests.testbed.mosquitto import Mosquitto
 from tests.testbed.rtsp import RtspServer
-from tests.tools.doctor.conftest import PASSWORD, call, camera, examined
+from tests.tools.doctor.conftest import LY_THUONG_KIET, PASSWORD, call, camera, examined
 
 DEAD = "rtsp://127.0.0.1:1/stream"
 
@@ -31,22 +31,10 @@ DEAD = "rtsp://127.0.0.1:1/stream"
 @pytest.fixture
 def ready(tmp_path: Path, cameras: RtspServer, password: str) -> Path:
     """A site with one good camera and one that was not delivered; tests accept the finding on its broker."""
-    return write_config(
-        tmp_path,
-        cameras=[
-            camera("cam-1", cameras.url("/good"), password)
-            | {"privacy_masks": [[[0, 0], [0.5, 0], [0.5, 1], [0, 1]]]},
-            {"id": "cam-2", "url": DEAD},
-        ],
-        detector="none",
-        gateway={
-            "id": "dt-001",
-            "ward": "de-tham",
-            "ward_name": "Đề Thám",
-            "name": "Lý Thường Kiệt – Lê Quý Đôn",
-            "location": {"latitude": 20.4463, "longitude": 106.3366},
-        },
-    )
+    private = {"privacy_masks": [[[0, 0], [0.5, 0], [0.5, 1], [0, 1]]]}
+    good, dead = camera("cam-1", cameras.url("/good"), password), {"id": "cam-2", "url": DEAD}
+    both = (good | private, dead)
+    return write_config(tmp_path, cameras=both, detector="none", gateway=LY_THUONG_KIET)
 
 
 DEFECTS = {"cam-2": "chưa giao camera", "broker": "SIM chưa kích hoạt", "agent": "chưa khởi động"}

@@ -29,7 +29,7 @@ from edge_agent.tools.doctor.words import WORDS
 from edge_agent.tools.doctor.words.paper import PAPER
 from edge_agent.wire import Doctor, DoctorCamera, DoctorReport
 from tests.testbed.agent import write_config
-from tests.tools.doctor.conftest import call, environment_of
+from tests.tools.doctor.conftest import LY_THUONG_KIET, call, environment_of
 
 NOON = datetime(2026, 2, 5, 5, 4, tzinfo=UTC)  # 12:04 in Vietnam
 ACCEPTANCE = {
@@ -69,15 +69,8 @@ class Visible(HTMLParser):
 
 
 def an_examination(folder: Path, *results: CheckResult, ids: Sequence[str] = ("cam-1",)) -> Examination:
-    gateway = {
-        "id": "dt-001",
-        "ward": "de-tham",
-        "ward_name": "Đề Thám",
-        "name": "Lý Thường Kiệt – Lê Quý Đôn",
-        "location": {"latitude": 20.4463, "longitude": 106.3366},
-    }
     cameras = [{"id": id_, "url": f"rtsp://10.0.0.{number}/sub"} for number, id_ in enumerate(ids, 11)]
-    config = write_config(folder, cameras=cameras, gateway=gateway, acceptance=ACCEPTANCE)
+    config = write_config(folder, cameras=cameras, gateway=LY_THUONG_KIET, acceptance=ACCEPTANCE)
     measured = DoctorCamera(
         id="cam-1", codec="h264", width=640, height=360, frame_rate=10.0, manufacturer="Dahua",
         model="IPC-HFW", serial="7K0<1>", firmware="2.8", mac="3c:ef:8c:00:00:01",
