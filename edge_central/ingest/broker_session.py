@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
@@ -60,8 +59,7 @@ class CentralState(msgspec.Struct, frozen=True, kw_only=True):
     version: str
 
 
-@dataclass(frozen=True, slots=True)
-class UnconfirmedMessage:
+class UnconfirmedMessage(msgspec.Struct, frozen=True, gc=False):
     """A message and the session in which it must be confirmed."""
 
     session: str

@@ -47,8 +47,7 @@ class BoundedClient(paho.Client):
         if bufsize > self.maximum_read_bytes:
             self.on_oversized(bufsize)
             raise ConnectionAbortedError(f"a packet of {bufsize} bytes is not read")
-        received: bytes = super()._sock_recv(bufsize)
-        return received
+        return paho.Client._sock_recv(self, bufsize)
 
     def on_oversized(self, announced_bytes: int) -> None:
         """Called on paho's thread when a packet was announced that is too large; the connection ends now."""

@@ -72,7 +72,7 @@ class _Loss(msgspec.Struct):
     data: wire.LossData
 
 
-class EventMessage(msgspec.Struct, frozen=True):
+class EventMessage(msgspec.Struct, frozen=True, gc=False):
     """A struct, because the centre makes one for each event: a frozen dataclass takes ten times as long."""
 
     ward: str
