@@ -55,10 +55,8 @@ def report_on(subscriber: Subscriber, folder: Path) -> VerificationReport:
 
 def nothing_against(report: VerificationReport) -> bool:
     """Only events after the last chain head are not signed yet."""
-    return {found.verdict for found in report.findings} <= {
-        VerificationVerdict.GENUINE,
-        VerificationVerdict.UNSIGNED,
-    }
+    verdicts = {found.verdict for found in report.findings}
+    return verdicts <= {VerificationVerdict.GENUINE, VerificationVerdict.UNSIGNED}
 
 
 def seconds_between(alarm: dict[str, Any], head: dict[str, Any]) -> float:

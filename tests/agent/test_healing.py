@@ -185,9 +185,8 @@ def test_without_roots_part_the_request_is_withdrawn_and_the_reason_told(tmp_pat
     box = Box(tmp_path, root_there=False)
     box.session.online = False
     box.wait(6)
-    assert box.tried("reset") == [
-        ("no-answer", "root's part does not answer: is edge-agent-heal.path enabled?")
-    ]
+    why = "root's part does not answer: is edge-agent-heal.path enabled?"
+    assert box.tried("reset") == [("no-answer", why)]
     assert not list(box.root.requests.iterdir())
 
 

@@ -158,11 +158,8 @@ def test_an_agent_that_gets_hot_does_less_and_everything_again_when_it_is_cool(
     camera = file_camera(walker) | {"analyse": {"fps": 5, "gear": "full"}}
     path = write_config(tmp_path, cameras=[camera], broker_port=broker.port, profile="raspberry-pi-4")
     settings = config.load(path)
-    settings = replace(
-        settings,
-        profile=replace(settings.profile, thermal=THERMAL),
-        detector=replace(settings.detector, budget_per_s=5.0),
-    )
+    detector = replace(settings.detector, budget_per_s=5.0)
+    settings = replace(settings, profile=replace(settings.profile, thermal=THERMAL), detector=detector)
 
     def cam(beat: dict[str, Any]) -> dict[str, Any]:
         found: dict[str, Any] = beat["cameras"]["cam-1"]

@@ -22,9 +22,8 @@ from tests.testbed.agent import write_config
 
 LANE = RuleRef("lane", "line-crossing", Severity.ALARM)
 CROSSED = rule_hit(LANE, Crossing("lane", "a-to-b"), "motorcycle over lane", by=track("t1"), mono=999.0)
-ENTERED = replace(
-    CROSSED, phase=Phase.START, rule=RuleRef("yard", "zone-intrusion", Severity.ALARM), facts=Stay("yard", 1)
-)
+YARD = RuleRef("yard", "zone-intrusion", Severity.ALARM)
+ENTERED = replace(CROSSED, phase=Phase.START, rule=YARD, facts=Stay("yard", 1))
 LEFT = replace(ENTERED, phase=Phase.END, end_reason="left")
 
 

@@ -96,10 +96,8 @@ def test_a_detector_that_hangs_holds_up_neither_a_reload_nor_a_stop(
         released.wait(60)
         return []
 
-    monkeypatch.setattr(
-        "edge_agent.model_release.store.choose_detector",
-        lambda *_: DetectorChoice(FakeDetector(hang), "fake", None),
-    )
+    choice = DetectorChoice(FakeDetector(hang), "fake", None)
+    monkeypatch.setattr("edge_agent.model_release.store.choose_detector", lambda *_: choice)
     with AgentInside(site(tmp_path, file_camera(clip) | at(5))) as agent:
         assert asked.wait(20)
         site(tmp_path, file_camera(clip) | at(4), file_camera(clip, "cam-2") | at(5))

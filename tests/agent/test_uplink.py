@@ -36,13 +36,8 @@ class Box:
         self.start()
 
     def start(self) -> None:
-        self.usage = DataUsage(
-            self.folder / "usage.json",
-            GATEWAY.timezone,
-            self.clock,
-            lambda: self.trusted,
-            reset_day=self.uplink.reset_day,
-        )
+        file, zone, reset_day = self.folder / "usage.json", GATEWAY.timezone, self.uplink.reset_day
+        self.usage = DataUsage(file, zone, self.clock, lambda: self.trusted, reset_day=reset_day)
         self.control = UplinkControl(
             self.uplink, self.folder, self.clock, self.usage, maker(), self.collected
         )

@@ -39,8 +39,7 @@ def test_a_camera_in_front_of_a_street_decodes_keyframes_only_and_is_online(tmp_
             def beats() -> list[dict[str, object]]:
                 return [json.loads(m.payload)["cameras"]["cam-1"] for m in subscriber.on("up/heartbeat")]
 
-            wait_until(
-                lambda: any(b["state"] == "online" and b.get("gear") == DecodeMode.IDLE for b in beats()),
-                timeout_s=30,
-                what="an online camera in idle gear",
-            )
+            def is_idle() -> bool:
+                return any(b["state"] == "online" and b.get("gear") == DecodeMode.IDLE for b in beats())
+
+            wait_until(is_idle, timeout_s=30, what="an online camera in idle gear")

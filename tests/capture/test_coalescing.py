@@ -70,9 +70,8 @@ def test_a_rest_ends_before_the_wanted_packet(from_mono: float, now_mono: float,
 
 def test_no_more_is_left_unread_than_a_socket_takes() -> None:
     coalescing = watched(size_bytes=50_000, key_bytes=50_000)
-    assert coalescing.wait_s(PacketDemand(19.0, keyframe=False), now_mono=10.0) == pytest.approx(
-        MAX_UNREAD_BYTES / 500_000
-    )
+    rest_s = coalescing.wait_s(PacketDemand(19.0, keyframe=False), now_mono=10.0)
+    assert rest_s == pytest.approx(MAX_UNREAD_BYTES / 500_000)
 
 
 def test_reading_begins_before_the_keyframe_that_is_wanted() -> None:
@@ -129,9 +128,8 @@ def test_times_stay_right_although_packets_wait(drift: float, phase_s: float, la
         coalescing.read(keyframe=n % 20 == 0, size_bytes=5_000, stamp_mono=stamp_mono, awaited=not held)
         if n > 600:
             worst_s = max(worst_s, abs(stamp_mono - true_mono))
-        rest_s = coalescing.wait_s(
-            PacketDemand(stamp_mono + (0.18 if n % 2 == 0 else 0.08), keyframe=False), mono
-        )
+        from_mono = stamp_mono + (0.18 if n % 2 == 0 else 0.08)
+        rest_s = coalescing.wait_s(PacketDemand(from_mono, keyframe=False), mono)
         if rest_s:
             mono, held, waits = mono + rest_s + late, True, waits + 1
     assert worst_s < 0.01

@@ -50,15 +50,14 @@ def test_every_due_picture_is_seen_once(tmp_path: Path, kind: str, fps: float, a
     @settings(max_examples=4, deadline=None)
     @given(moves=st.one_of(SCHEDULES, MOSTLY_QUIET))
     def analysed_once(moves: list[bool]) -> None:
-        site = RingFeed(auto(quiet_s=1.0, fps=analysed_fps), clip)
-        watched = Viewer(site, schedule(moves)).watch()
+        watched = Viewer(RingFeed(auto(quiet_s=1.0, fps=analysed_fps), clip), schedule(moves)).watch()
         for before, after in itertools.pairwise(watched.seen):
             step_s = after.time_s - before.time_s
             assert step_s > 0.5 / fps, "twice, or in the wrong order"
             if after.gear is not DecodeMode.IDLE:
                 assert step_s < longest_s + 0.01, f"missing before {after.time_s:.2f} s"
-        assert site.health.status().dropped == 0
-        assert site.mode_control.stats.wake_ups == len(watched.wake_ups_s)
+        assert watched.site.health.status().dropped == 0
+        assert watched.site.mode_control.stats.wake_ups == len(watched.wake_ups_s)
 
     analysed_once()
 

@@ -191,10 +191,8 @@ def test_only_b_frames_are_reordered_not_repeated_packets(extra: tuple[str, ...]
     for _ in site.arrive():
         pass
     packets = site.ring.wait(site.connection, 0, lambda _: True, 0).packets
-    begun_mono = packets[0].arrived_mono
-    decoding = StreamDecoder(
-        "gate1", site.connection, site.health, StreamTimeouts(), itertools.count(1), begun_mono
-    )
+    begun_mono, numbers = packets[0].arrived_mono, itertools.count(1)
+    decoding = StreamDecoder("gate1", site.connection, site.health, StreamTimeouts(), numbers, begun_mono)
     for _ in range(2):
         decoding.rewind(packets[0].stamp_mono)
         for packet in packets:

@@ -15,7 +15,7 @@ from edge_agent.core.load_limits import WorkloadLimiter, WorkloadLimits
 from edge_agent.core.model import DecodeMode
 from tests.capture.test_gears import clip_of, taken, tenths
 from tests.capture.viewer import ModeRig, auto
-from tests.testbed.clips import make_clip
+from tests.testbed.clips import PLAIN, make_clip
 from tests.testbed.ring_feed import RingFeed
 
 KEYFRAMES_ONLY = WorkloadLimits(fps_share=0.5, keyframes_only=True)
@@ -82,10 +82,8 @@ def test_when_the_heat_is_over_the_camera_does_not_wait_for_the_next_keyframe(tm
 def test_half_the_pictures_on_the_second_step(tmp_path: Path) -> None:
     limiter = WorkloadLimiter()
     site = RingFeed(auto(gear=GearChoice.FULL, fps=10), clip_of(tmp_path, "h264"), limiter=limiter)
-    times = [
-        time
-        for time, _ in analysed_frames(site, hot_between(limiter, 4.0, 10.0, WorkloadLimits(fps_share=0.5)))
-    ]
+    heat = hot_between(limiter, 4.0, 10.0, WorkloadLimits(fps_share=0.5))
+    times = [time for time, _ in analysed_frames(site, heat)]
     a_second = [sum(10 * second < time <= 10 * second + 10 for time in times) for second in range(14)]
     assert a_second[2:4] == [10] * 2
     assert a_second[5:10] == [5] * 5
@@ -95,9 +93,8 @@ def test_half_the_pictures_on_the_second_step(tmp_path: Path) -> None:
 def test_a_camera_whose_keyframes_give_no_picture_stays_in_full_mode_and_says_why(tmp_path: Path) -> None:
     limiter = WorkloadLimiter()
     limiter.current = KEYFRAMES_ONLY
-    clip = make_clip(
-        tmp_path / "clip.ts", seconds=14, keyframe_s=2, extra=("-bf", "0", "-x264-params", "intra-refresh=1")
-    )
+    extra = (*PLAIN, "-x264-params", "intra-refresh=1")
+    clip = make_clip(tmp_path / "clip.ts", seconds=14, keyframe_s=2, extra=extra)
     site = RingFeed(auto(gear=GearChoice.FULL), clip, limiter=limiter)
     frames = analysed_frames(site)
     assert len(frames) > 60

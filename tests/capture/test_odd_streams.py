@@ -108,8 +108,7 @@ def test_a_lost_camera_is_in_no_idle_mode(clip: Path) -> None:
 @pytest.mark.parametrize("ring", [Ring(10.0, 4_000_000), Ring(10.0, 20_000), Ring(2.0, 4_000_000)])
 def test_keyframes_that_become_rare_keep_it_in_full_mode(clip: Path, tmp_path: Path, ring: Ring) -> None:
     rare = make_clip(tmp_path / "rare.ts", seconds=24, keyframe_s=4, extra=PLAIN)
-    site = RingFeed(auto(ring=ring), clip, rare, clip)
-    watched = Viewer(site).watch()
+    watched = Viewer(RingFeed(auto(ring=ring), clip, rare, clip)).watch()
     assert watched.times(DecodeMode.IDLE)[-1] > 50, "it rests when they come often again"
     assert not [time_s for time_s in watched.times(DecodeMode.IDLE) if 17.5 < time_s < 42]
     full = [time_s for time_s in watched.times() if 24 < time_s < 42]
@@ -129,8 +128,7 @@ def test_a_ring_that_does_not_reach_back_to_a_keyframe_keeps_the_camera_in_full_
 
 def test_a_short_file_that_is_repeated_shows_every_picture(tmp_path: Path) -> None:
     short = make_clip(tmp_path / "short.ts", seconds=0.8, extra=PLAIN)
-    site = RingFeed(auto(gear=GearChoice.FULL), *[short] * 10, file=True)
-    watched = Viewer(site).watch()
+    watched = Viewer(RingFeed(auto(gear=GearChoice.FULL), *[short] * 10, file=True)).watch()
     steps = [round(b - a, 2) for a, b in itertools.pairwise(watched.times())]
     assert set(steps) == {0.1}
     assert len(steps) == 79
@@ -138,9 +136,8 @@ def test_a_short_file_that_is_repeated_shows_every_picture(tmp_path: Path) -> No
 
 def test_an_idle_camera_is_analysed_no_more_often_than_a_busy_one(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "clip.ts", seconds=60, extra=PLAIN)
-    site = RingFeed(auto(fps=0.2), clip)
-    watched = Viewer(site).watch()
-    assert site.mode_control.mode is DecodeMode.IDLE
+    watched = Viewer(RingFeed(auto(fps=0.2), clip)).watch()
+    assert watched.site.mode_control.mode is DecodeMode.IDLE
     assert min(b - a for a, b in itertools.pairwise(watched.times())) >= 4.5
 
 
@@ -209,8 +206,7 @@ ODD: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("odd", ODD)
 def test_a_wake_up_gives_every_picture_of_an_odd_stream(clip: Path, odd: str) -> None:
-    site = RingFeed(auto(), clip, clip, **ODD[odd])
-    watched = Viewer(site, between(WAKE_S - 0.5, WAKE_S + 1)).watch()
+    watched = Viewer(RingFeed(auto(), clip, clip, **ODD[odd]), between(WAKE_S - 0.5, WAKE_S + 1)).watch()
     assert watched.rises()
     assert len(watched.wake_ups_s) == 1
     seen = [time_s for time_s in watched.times() if WAKE_S - 1.2 < time_s < WAKE_S + 1]
@@ -220,26 +216,24 @@ def test_a_wake_up_gives_every_picture_of_an_odd_stream(clip: Path, odd: str) ->
     else:
         assert np.diff(seen) == pytest.approx(0.1, abs=0.011 if "0.7" not in odd else 0.1)
         assert len(seen) >= 20
-    assert site.health.status().corrupt == 0
+    assert watched.site.health.status().corrupt == 0
 
 
 def test_a_wake_up_reaches_back_over_a_change_of_size(clip: Path, tmp_path: Path) -> None:
     large = make_clip(tmp_path / "large.ts", seconds=16, size=(480, 272), extra=PLAIN)
-    site = RingFeed(auto(), clip, large)
-    watched = Viewer(site, between(17.2, 18)).watch()
+    watched = Viewer(RingFeed(auto(), clip, large), between(17.2, 18)).watch()
     shapes = {round(seen.time_s, 1): seen.frame.picture.luma().shape for seen in watched.seen}
     assert watched.wake_ups_s == [17.4]
     assert [shapes[t / 10] for t in range(165, 185)] == [(180, 320)] * 9 + [(272, 480)] * 11
-    status = site.health.status()
+    status = watched.site.health.status()
     assert (status.state, status.width, status.corrupt) == (CameraState.ONLINE, 480, 0)
 
 
 def test_with_intra_refresh_one_wake_up_reports_that_the_camera_cannot_go_idle(tmp_path: Path) -> None:
     extra = ("-preset", "fast", "-x264-params", "intra-refresh=1:bframes=0")
-    site = RingFeed(auto(), make_clip(tmp_path / "clip.ts", seconds=30, extra=extra))
-    watched = Viewer(site).watch()
-    assert (site.mode_control.stats.wake_ups, site.mode_control.mode) == (1, DecodeMode.FULL)
-    assert site.mode_control.stats.full_reason == "its keyframes give no picture on their own"
+    watched = Viewer(RingFeed(auto(), make_clip(tmp_path / "clip.ts", seconds=30, extra=extra))).watch()
+    assert (watched.site.mode_control.stats.wake_ups, watched.site.mode_control.mode) == (1, DecodeMode.FULL)
+    assert watched.site.mode_control.stats.full_reason == "its keyframes give no picture on their own"
     assert len(watched.seen) > 285
     assert watched.rises()
 
@@ -255,8 +249,7 @@ def test_packets_lost_before_a_wake_up_cost_no_more_than_their_group(clip: Path)
 @pytest.mark.parametrize(("fps", "analysed"), [(1, 5), (30, 5), (30, 30), (60, 5)])
 def test_slow_and_fast_cameras_rest_and_wake(tmp_path: Path, fps: float, analysed: float) -> None:
     clip = make_clip(tmp_path / "clip.ts", fps=fps, seconds=24, keyframe_s=2, extra=PLAIN)
-    site = RingFeed(auto(fps=analysed), clip)
-    watched = Viewer(site, between(14, 16)).watch()
+    watched = Viewer(RingFeed(auto(fps=analysed), clip), between(14, 16)).watch()
     seen = [time_s for time_s in watched.times() if 13.3 < time_s < 17]
     step_s = 1 / min(fps, analysed)
     assert len(watched.wake_ups_s) == 1

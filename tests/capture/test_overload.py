@@ -41,24 +41,22 @@ def moves(time_s: float) -> bool:
 
 @pytest.mark.parametrize("analysis_s", [0.19, 0.3, 1.0, 3.0])
 def test_a_detector_that_cannot_catch_up_analyses_the_newest_frames(clip: Path, analysis_s: float) -> None:
-    site = RingFeed(auto(fps=5), clip)
-    watched = Viewer(site, moves, analysis_s).watch()
+    watched = Viewer(RingFeed(auto(fps=5), clip), moves, analysis_s).watch()
     ages = [seen.age_s for seen in watched.seen if seen.time_s > WAKE_S + MAX_CATCH_UP_S + 2 * analysis_s]
     assert max(seen.age_s for seen in watched.seen) < 2.5 + MAX_CATCH_UP_S
     assert max(ages) < 0.2 + analysis_s
-    assert site.mode_control.stats.wake_ups >= 1
-    assert site.health.status().dropped > 0
+    assert watched.site.mode_control.stats.wake_ups >= 1
+    assert watched.site.health.status().dropped > 0
     assert watched.rises()
 
 
 @pytest.mark.parametrize("analysis_s", [0.0, 0.05, 0.1])
 def test_a_detector_that_can_catch_up_analyses_every_frame(clip: Path, analysis_s: float) -> None:
-    site = RingFeed(auto(fps=5), clip)
-    watched = Viewer(site, moves, analysis_s).watch()
+    watched = Viewer(RingFeed(auto(fps=5), clip), moves, analysis_s).watch()
     begin_s, end_s = WAKE_S - 2, CALM_S
     seen = [time_s for time_s in watched.times() if begin_s <= time_s <= end_s]
     assert seen == [round(begin_s + n / 5, 2) for n in range(len(seen))]
-    assert (site.health.status().dropped, watched.rises()) == (0, True)
+    assert (watched.site.health.status().dropped, watched.rises()) == (0, True)
     assert watched.seen[-1].age_s == 0.0
 
 

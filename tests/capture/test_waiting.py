@@ -150,9 +150,8 @@ def test_what_the_decoder_says_of_an_old_connection_changes_nothing(clip: Path) 
 
 
 def test_connections_that_come_and_go_during_decoding(clip: Path, caplog: pytest.LogCaptureFixture) -> None:
-    reader = CameraReader(
-        camera(str(clip)), SystemClock(), backoff=Backoff(0.001, 0.01, floor_s=0.0), opener=hasty
-    )
+    backoff = Backoff(0.001, 0.01, floor_s=0.0)
+    reader = CameraReader(camera(str(clip)), SystemClock(), backoff=backoff, opener=hasty)
     with running(reader):
         wait_until(lambda: reader.status().reconnects >= 40)
         got = frames(reader, 10)

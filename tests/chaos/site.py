@@ -155,9 +155,8 @@ class Site:
 
     def faults(self) -> list[str]:
         """After the agent has ended: what is lost, stored twice, changed or not explained."""
-        waiting = {
-            int(json.loads(payload)["sequence"]) for payload in waiting_payloads(self.folder / "state")
-        }
+        payloads = waiting_payloads(self.folder / "state")
+        waiting = {int(json.loads(payload)["sequence"]) for payload in payloads}
         found = self.centre.faults(waiting)
         rows = self.centre.rows()
         if len(epochs := {epoch for epoch, _, _ in rows}) != 1:

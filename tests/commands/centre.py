@@ -72,9 +72,8 @@ class Centre:
         self._base = base
 
     def send(self, found: Mapping[str, Any], payload: bytes | None = None) -> str:
-        self.subscriber.publish(
-            f"{self._base}/down/cmd/{found['type']}", encoded(found) if payload is None else payload
-        )
+        payload = encoded(found) if payload is None else payload
+        self.subscriber.publish(f"{self._base}/down/cmd/{found['type']}", payload)
         return str(found["id"])
 
     def ask(

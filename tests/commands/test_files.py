@@ -314,10 +314,9 @@ def test_a_server_that_is_not_the_one_it_says_gets_nothing(site: Site, server: P
 
 def test_the_agents_stop_ends_an_upload_between_two_attempts(server: PutServer) -> None:
     server.answers = [500]
+    stopped = Uploader(lambda _: True, server.client_tls)
     with pytest.raises(CommandFailed, match="stops") as failed:
-        Uploader(lambda _: True, server.client_tls).put(
-            MP4, [HttpsTarget.of(server.url("/x"))], len(MP4), "video/mp4"
-        )
+        stopped.put(MP4, [HttpsTarget.of(server.url("/x"))], len(MP4), "video/mp4")
     assert failed.value.code == "interrupted"
 
 

@@ -116,11 +116,8 @@ def overrides(site: Site, command_id: str) -> list[dict[str, Any]]:
 
     def found() -> list[dict[str, Any]]:
         heard = [json.loads(message.payload) for message in site.centre.subscriber.events()]
-        return [
-            event
-            for event in heard
-            if event["type"].endswith("rule-override.v1") and event["data"]["command_id"] == command_id
-        ]
+        told = [event for event in heard if event["type"].endswith("rule-override.v1")]
+        return [event for event in told if event["data"]["command_id"] == command_id]
 
     site.centre.subscriber.wait_for(lambda: len(found()) == 2, 30)
     return [valid(json.dumps(event).encode()) for event in found()]

@@ -194,10 +194,8 @@ def test_a_claim_has_the_mac_of_each_camera_in_the_network(tmp_path: Path) -> No
     row = f"{HOST} 0x1 0x2 c0:56:e3:00:00:01 * eth0\n"
     plant(tmp_path, {"proc/self/net/arp": f"IP address HW type Flags HW address Mask Device\n{row}"})
     said = Bilingual("it answers", "trả lời")
+    places = (("a", HOST), ("b", ""))
     found = CamerasFound(
-        tuple(
-            CameraOfSite(name, name, fits=True, said=said, address=at)
-            for name, at in (("a", HOST), ("b", ""))
-        )
+        tuple(CameraOfSite(name, name, fits=True, said=said, address=at) for name, at in places)
     )
     assert [each.mac for each in found.wire(tmp_path)] == ["c0:56:e3:00:00:01", None]

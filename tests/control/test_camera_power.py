@@ -66,16 +66,9 @@ class Site:
         self.start("boot-1")
 
     def start(self, boot_id: str) -> None:
+        events = maker(self.clock)
         self.control = CameraPower(
-            *(
-                self.folder,
-                self.clock,
-                boot_id,
-                UTC,
-                lambda: [self.camera],
-                maker(self.clock),
-                self.collected,
-            ),
+            *(self.folder, self.clock, boot_id, UTC, lambda: [self.camera], events, self.collected),
             switch=lambda poe: self.power_switch,
             answers=lambda camera: self.something_answers,
         )

@@ -77,9 +77,8 @@ def test_one_broker_alone_cannot_tell_a_dead_network_from_a_dead_broker(
 
 def test_all_are_asked_on_a_thread_of_their_own() -> None:
     port = free_port()  # refuses
-    witnesses = ReachabilityProbe(
-        (broker("127.0.0.1", port), broker("mqtt.example.vn", 1)), (), resolve=lambda name: True
-    )
+    brokers = (broker("127.0.0.1", port), broker("mqtt.example.vn", 1))
+    witnesses = ReachabilityProbe(brokers, (), resolve=lambda name: True)
     assert witnesses.result() is None
     witnesses.start()
     wait_until(lambda: witnesses.result() is not None)

@@ -79,9 +79,8 @@ def test_a_figure_with_a_format_has_a_comma_in_vietnamese_too() -> None:
     problem = problem_text("awake-keyframes-rare", seconds=12.34, limit=10.0).problem
     assert CATALOGUE.say(problem, "vi") == "các khung I cách nhau 12,3 giây, quá 10 giây"
     used = {"used_mb": 1234, "budget_mb": 5000, "waits": "x", "until": "y", "step": 2}
-    assert "1.234 trong tổng số 5.000 MB" in (
-        CATALOGUE.say(problem_text("uplink-step", **used).problem, "vi") or ""
-    )
+    said = CATALOGUE.say(problem_text("uplink-step", **used).problem, "vi")
+    assert "1.234 trong tổng số 5.000 MB" in (said or "")
 
 
 def test_a_bilingual_text_is_english_for_whoever_knows_nothing_of_it() -> None:

@@ -60,9 +60,8 @@ def test_each_code_has_both_languages_and_the_same_figures_in_them() -> None:
 
 
 def test_a_text_carries_its_code_and_figures() -> None:
-    text = problem_text(
-        "outbox-new-epoch", why="malformed", file="x", saved=problem_text("salvaged", events=7, lost=2)
-    )
+    salvaged = problem_text("salvaged", events=7, lost=2)
+    text = problem_text("outbox-new-epoch", why="malformed", file="x", saved=salvaged)
     assert text == "malformed; set aside as x, a new epoch has begun; 7 of its events saved, at most 2 lost"
     saved = CodedProblem("salvaged", {"events": 7, "lost": 2})
     assert problem_of(text) == CodedProblem(
@@ -105,13 +104,11 @@ def test_what_does_not_fit_has_no_sentence() -> None:
 
 
 def test_dates_are_written_as_the_language_does() -> None:
-    reported = problem_text(
-        "thermal-step", held_back=problem_text("thermal-step-3"), since="2026-11-27 11:00", step=3
-    )
+    held_back = problem_text("thermal-step-3")
+    reported = problem_text("thermal-step", held_back=held_back, since="2026-11-27 11:00", step=3)
     assert reported == "hot: keyframes only since 2026-11-27 11:00 (step 3 of 3)"
-    assert (
-        CATALOGUE.say(reported.problem, "vi") == "nóng: chỉ phân tích khung I từ 27/11/2026 11:00 (mức 3/3)"
-    )
+    said = CATALOGUE.say(reported.problem, "vi")
+    assert said == "nóng: chỉ phân tích khung I từ 27/11/2026 11:00 (mức 3/3)"
     assert isinstance(reported, ProblemText)
 
 

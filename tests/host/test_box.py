@@ -120,11 +120,8 @@ def test_only_the_nodes_that_the_profile_names_are_read(tmp_path: Path) -> None:
     firmware = "sys/devices/platform/soc/soc:firmware/get_throttled"
     alarm = "sys/class/hwmon/hwmon*/in0_lcrit_alarm"
     plant(tmp_path, {**PI_4, firmware: "4", "sys/class/hwmon/hwmon1/in0_lcrit_alarm": "1"})
-    named = {
-        node: ThrottleSensors(tmp_path, FakeClock(), lambda word: None, [node]) for node in (firmware, alarm)
-    }
-    assert named[firmware].read() == Throttling(True, False)
-    assert named[alarm].read() == Throttling(None, True)
+    for node, expected in ((firmware, Throttling(True, False)), (alarm, Throttling(None, True))):
+        assert ThrottleSensors(tmp_path, FakeClock(), lambda word: None, [node]).read() == expected
 
 
 @pytest.mark.parametrize(

@@ -278,10 +278,7 @@ def test_library_that_is_not_installed_has_no_version() -> None:
 
 def test_a_tampered_camera_is_one_line_and_rain_is_none() -> None:
     now = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
-    statuses = [
-        replace(camera("cam-1"), view=("covered", "frozen")),
-        replace(camera("cam-2"), view=("visibility-degraded", "dark")),
-    ]
-    assert list(camera_lines(statuses, now, UTC)) == [
-        "camera cam-1 is covered and frozen: somebody has to look after it"
-    ]
+    covered = replace(camera("cam-1"), view=("covered", "frozen"))
+    rainy = replace(camera("cam-2"), view=("visibility-degraded", "dark"))
+    (line,) = camera_lines([covered, rainy], now, UTC)
+    assert line == "camera cam-1 is covered and frozen: somebody has to look after it"

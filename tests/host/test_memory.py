@@ -39,9 +39,8 @@ read.wait()
 
 
 def heaps(how: str) -> int:
-    done = subprocess.run(
-        [sys.executable, "-c", COUNT_HEAPS, how], capture_output=True, text=True, check=True, timeout=60
-    )
+    command = [sys.executable, "-c", COUNT_HEAPS, how]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     return int(done.stdout)
 
 
@@ -82,9 +81,8 @@ print(*mapped, *left)
 
 
 def test_libraries_work_on_after_their_clean_pages_were_let_go_of() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", LET_GO], capture_output=True, text=True, check=True, timeout=60
-    )
+    command = [sys.executable, "-c", LET_GO]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     rss, anonymous, rss_left, anonymous_left = map(int, done.stdout.split())
     assert rss - anonymous > 20_000, "or this test sees nothing"
     assert rss_left - anonymous_left < (rss - anonymous) / 2

@@ -19,10 +19,7 @@ from edge_agent.core.delivery import Draft, Media, Stamp, StoredEvent
 from edge_agent.core.model import Severity
 from edge_agent.core.secrets import Credentials
 from edge_agent.mqtt.publisher.publisher import Publisher
-from edge_agent.mqtt.publisher.sender import RepliesPort
-from edge_agent.mqtt.tls.rotation import CertificateRotation
 from edge_agent.outbox import EventOutbox
-from edge_agent.uplink.send_limiter import SendLimiter
 from edge_agent.uplink.usage import DataUsage
 from edge_agent.wire.topics import DownMessage, GatewayTopics
 from tests.outbox.parts import draft, encode_loss
@@ -137,10 +134,8 @@ class Gateway:
             return payload if payload is not None else b'{"sequence":"%016d"}' % stamp.sequence
 
         stamps = [self.outbox.append(Draft(camera, "object", severity, encode)) for _ in range(count)]
-        return [
-            StoredEvent(stamp.sequence, stamp.epoch, camera, "object", severity.number, 0, encode(stamp))
-            for stamp in stamps
-        ]
+        number = severity.number
+        return [StoredEvent(s.sequence, s.epoch, camera, "object", number, 0, encode(s)) for s in stamps]
 
     def later(self, seconds: float) -> None:
         """Move the publisher's clock forward."""
@@ -185,7 +180,8 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Fleet:
 
 
 MakeGateway = Callable[..., AbstractContextManager[Gateway]]
-"""The fixture ``gateway``: see ``make`` in it. A port is that of a broker on this machine."""
+"""The fixture ``gateway``: see ``make`` in it. A port is that of a broker on this machine; what else is named
+goes to ``Publisher``."""
 
 
 @pytest.fixture
@@ -198,10 +194,7 @@ def gateway(tmp_path: Path) -> MakeGateway:
         clock_trusted: Callable[[], bool] = lambda: True,
         topics: GatewayTopics = TOPICS,
         name: str = "gateway",
-        birth: Callable[[str], bytes] = small_birth,
-        limiter: SendLimiter | None = None,
-        rotation: CertificateRotation | None = None,
-        replies: RepliesPort | None = None,
+        **more: Any,
     ) -> Iterator[Gateway]:
         if isinstance(settings, int):
             settings = mqtt_settings(settings)
@@ -209,19 +202,9 @@ def gateway(tmp_path: Path) -> MakeGateway:
         outbox = WatchedOutbox(tmp_path / f"{name}-state", clock)
         usage = DataUsage(tmp_path / f"{name}-usage.json", ZoneInfo("Asia/Ho_Chi_Minh"), clock, clock_trusted)
         down: list[DownMessage] = []
-        publisher = Publisher(
-            replace(settings, credentials=credentials),
-            topics,
-            outbox,
-            usage=usage,
-            clock=clock,
-            birth=birth,
-            on_down=down.append,
-            replies=replies,
-            clock_trusted=clock_trusted,
-            limiter=limiter,
-            rotation=rotation,
-        )
+        usual: dict[str, Any] = {"usage": usage, "birth": small_birth, "clock_trusted": clock_trusted}
+        settings = replace(settings, credentials=credentials)
+        publisher = Publisher(settings, topics, outbox, clock=clock, on_down=down.append, **usual | more)
         with outbox:
             publisher.loop.start()
             try:

@@ -87,14 +87,9 @@ def box_at(
     """``bounds``: of ``ResendLimits``."""
     clock = clock or ShiftedClock()
     outbox = outbox_in(folder, clock)
-    publisher = make_publisher(
-        replace(mqtt_settings(port), delivery=delivery),
-        TOPICS,
-        outbox,
-        clock,
-        folder,
-        resend_limits=ResendLimits(**bounds),  # type: ignore[arg-type]
-    )
+    limits = ResendLimits(**bounds)  # type: ignore[arg-type]
+    settings = replace(mqtt_settings(port), delivery=delivery)
+    publisher = make_publisher(settings, TOPICS, outbox, clock, folder, resend_limits=limits)
     with outbox:
         publisher.loop.start()
         wait_until(lambda: publisher.online, what="session")
@@ -277,9 +272,8 @@ def test_what_is_no_confirmation_deletes_nothing_and_is_counted(
             centre.publish(f"{GATEWAY}/down/ack", payload.replace(b"EPOCH", first.epoch.encode()))
             wait_until(lambda n=number: ignored(box) == n, what=repr(payload[:60]))  # type: ignore[misc]
             assert box.depth == 3, payload[:60]
-        centre.publish(
-            f"{GATEWAY}/down/ack", b'{"epoch": "%s", "upto": 3' % first.epoch.encode() + b" " * 10_000_000
-        )
+        endless = b'{"epoch": "%s", "upto": 3' % first.epoch.encode() + b" " * 10_000_000
+        centre.publish(f"{GATEWAY}/down/ack", endless)
         confirm(centre, first, 3)
         wait_until(lambda: box.depth == 0)
         assert box.publisher.loop.running

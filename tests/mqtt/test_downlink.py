@@ -59,7 +59,6 @@ def test_a_command_says_that_the_broker_keeps_it(site: Site) -> None:
 
 
 def test_what_is_for_another_gateway_goes_nowhere_and_comes_no_more(site: Site) -> None:
-    site.link.receive(
-        "session-1", MessageReceived("tb/v1/de-tham/dt-002/down/cmd/status", b"{}", packet_id=1)
-    )
+    others = MessageReceived("tb/v1/de-tham/dt-002/down/cmd/status", b"{}", packet_id=1)
+    site.link.receive("session-1", others)
     assert (site.down, site.wakes) == ([], 1)

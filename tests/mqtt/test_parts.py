@@ -78,12 +78,8 @@ def test_the_parts_are_the_file_and_say_so(site: Site) -> None:
     for number, media in enumerate(sent, 1):
         part = media.part
         assert part is not None
-        assert (part.media_id, part.number, part.count, part.file_bytes) == (
-            "file",
-            number,
-            5,
-            len(FILE.payload),
-        )
+        assert (part.media_id, part.file_bytes) == ("file", len(FILE.payload))
+        assert (part.number, part.count) == (number, 5)
         assert (media.sha256, media.event_id) == (FILE.sha256, FILE.event_id)
 
 

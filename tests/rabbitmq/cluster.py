@@ -121,10 +121,8 @@ class Cluster:
             # In the lab without certificates; everything else is the guide's.
             amqp = f"listeners.tcp.lab = 127.0.0.1:{node.amqp_port}\n"
             lab = f"{amqp}anonymous_login_user = guest\nanonymous_login_pass = guest\n"
-            own = "\n".join(
-                line for line in text.splitlines() if not re.match(r"(mqtt\.)?(ssl|listeners)", line)
-            )
-            node.prepare(cookie, f"{own}\n{listener}{lab}")
+            own = [line for line in text.splitlines() if not re.match(r"(mqtt\.)?(ssl|listeners)", line)]
+            node.prepare(cookie, "\n".join([*own, listener + lab]))
             node.start()
             self._stack.callback(node.kill)
         for node in self.nodes:

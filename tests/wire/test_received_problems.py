@@ -40,9 +40,8 @@ def test_what_is_no_problem(value: Any) -> None:
 
 
 def test_a_problem_within_the_bounds() -> None:
-    found = received_problem(
-        {"code": "x", "params": {"a": 1, "b": 0.5, "c": ["d"], "e": {"code": "f"}}, "g": 1}
-    )
+    params = {"a": 1, "b": 0.5, "c": ["d"], "e": {"code": "f"}}
+    found = received_problem({"code": "x", "params": params, "g": 1})
     assert found == CodedProblem("x", {"a": 1, "b": 0.5, "c": ["d"], "e": CodedProblem("f")})
     listed = received_problem({"code": "x", "params": {"a": ["b", {"code": "c"}]}})
     assert listed == CodedProblem("x", {"a": ["b", CodedProblem("c")]})
