@@ -113,19 +113,18 @@ def shadow_summary(report: ShadowReport) -> str:
 
 
 def agreement_text(report: ShadowReport) -> ProblemText:
-    """Return the agreement as the event of a switch states it."""
+    """Return the text for the event of a switch: how far the two models agree."""
     total = counts_of(report)
     if total.agreement is None:
         return problem_text("models-not-compared")
     return problem_text("models-agree", agreement=round(total.agreement, 2), objects=total.in_force)
 
 
-MAX_WHY = 200  # in a heartbeat
+MAX_WHY = 200  # characters of a reason in a heartbeat
 
 
 def trial_progress(trial: ModelTrial, in_force: str) -> str:
-    """Return a text about the progress of shadow mode. ``in_force``: name of the model that it runs
-    beside."""
+    """Return a text about the progress of shadow mode. ``in_force``: name of the model in force."""
     names = {"name": trial.model.name, "other": in_force}
     percent, until = round(trial.share * 100), rfc3339(trial.until)
     return problem_text("model-runs-beside", **names, percent=percent, until=until)

@@ -18,7 +18,7 @@ MANIFEST = "manifest.json"
 SIGNED = "manifest.jws"
 """The manifest as a compact JWS. Programs use this one; ``MANIFEST`` is a copy for people."""
 KIND = "edge-agent model release 1"
-MAX_NAMED = 10  # files in the text of the error
+MAX_NAMED = 10  # an error text names at most this many files
 _MODEL_FILE = re.compile(r"[A-Za-z0-9_.-]{1,80}\.tflite")
 
 
@@ -38,7 +38,7 @@ class ModelManifest(msgspec.Struct, frozen=True, kw_only=True):
     files: dict[str, str]
     """SHA-256 by file name."""
     in_force_sha256: str
-    """The model that it was compared with."""
+    """SHA-256 of the model in force with which the new model was compared."""
     pictures: dict[str, int]
     held_out: list[str]
     answers: int
@@ -81,8 +81,10 @@ def check_files(folder: Path, manifest: ModelManifest, document: bytes) -> None:
 
 
 def _sha256(folder: Path, name: str) -> str:
-    """SHA-256 of a regular file of the folder; empty for anything else: a link could point to another file
-    later."""
+    """Return the SHA-256 of a regular file of the folder; empty for anything else.
+
+    A symbolic link does not count, because it could point to another file later.
+    """
     path = folder / name
     if path.parent != folder or path.is_symlink() or not path.is_file():
         return ""

@@ -34,19 +34,19 @@ class SentModel(Struct, frozen=True, kw_only=True):
 
 
 class ModelTrial(Struct, frozen=True, kw_only=True):
-    """A model in shadow mode, or one that was."""
+    """A model that is or was in shadow mode."""
 
     model: SentModel
     command_id: str
     share: float
     until: datetime
-    left_s: float  # remaining time when it was written: a clock that jumps cannot prolong it
+    left_s: float  # remaining at the time of writing; a jump of the clock cannot prolong the trial
     report: ShadowReport
     over: bool = False
 
 
 class ProbationCounts(Struct, kw_only=True):
-    """Counts of one camera during a probation, in hours of the day with an expected count."""
+    """Counts of one camera during a probation; hours of the day without an expected count are left out."""
 
     minutes: int = 0  # with inferences
     inferences: int = 0
@@ -76,7 +76,7 @@ class RevertedModel(Struct, frozen=True, kw_only=True):
 
     @property
     def text(self) -> str:
-        """``why`` with its code."""
+        """The reason ``why``, with its problem code if one is stored."""
         return self.why if isinstance(self.problem, UnsetType) else ProblemText(self.why, self.problem)
 
 
@@ -156,7 +156,9 @@ class DetectionRates(Struct, kw_only=True):
     ) -> None:
         """Add a minute of a new model, and the expected counts, to ``cameras``.
 
-        ``shares``: the share of each group among its objects, by camera, where shadow mode has found them."""
+        ``shares``: by camera, the share of each group among the new model's objects in shadow mode. A camera
+        may be missing.
+        """
         for camera, of_camera in seen.items():
             known = self.cameras.get(camera, {}).get(hour)
             if known is None or known.inferences < KNOWN_INFERENCES or of_camera.inferences == 0:
@@ -189,7 +191,10 @@ class DetectionRates(Struct, kw_only=True):
 
 
 def rate_deviation(cameras: Mapping[str, ProbationCounts]) -> ProblemText | None:
-    """Return which count of a new model is far from the expected one; None: none is, or it is too early."""
+    """Return which count of a new model is far from the expected one.
+
+    None if no count is, or if there are too few minutes or inferences to judge.
+    """
     return next(_breaks(cameras), None)
 
 

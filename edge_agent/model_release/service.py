@@ -44,15 +44,18 @@ RATES = "rates.json"
 MINUTE_S = 60.0
 SAVE_EVERY_S = 600.0  # SD cards wear
 SETTLED_S = 300.0
-"""A new model that has run for this long does not crash the agent."""
+"""After a new model has run for this long, the agent assumes that the model does not crash it."""
 FAILURES_TO_END = 3  # consecutive failed inferences of the new model
 
 Finish = Callable[[CommandSucceeded | CommandFailed], None]
 
 
 class ModelService:
-    """The main thread calls ``tick`` and ``stop``, any thread ``health`` and ``report``, the command's thread
-    the rest. No lock is held during a download."""
+    """Runs the shadow mode, switch, probation and revert of models from the centre.
+
+    The main thread calls ``tick`` and ``stop``; any thread may call ``health`` and ``report``; the thread of
+    the command calls the rest. No lock is held during a download.
+    """
 
     def __init__(
         self,
@@ -178,7 +181,7 @@ class ModelService:
             return trial_progress(trial, self._detector.model.name)
 
     def resume_trial(self, command_id: str, finish: Finish) -> str | CommandSucceeded | CommandFailed | None:
-        """After a restart: return the progress or outcome of the trial; None: it was not started."""
+        """Return the progress or outcome of a command's trial after a restart; None if none was started."""
         with self._lock:
             record = self.store.record
             if record.trial is not None and record.trial.command_id == command_id:
@@ -262,7 +265,7 @@ class ModelService:
         return model_health(self.store.record, self.report()) if self._may_choose else ModelHealth()
 
     def report(self) -> ShadowReport | None:
-        """The figures of the model that is or was in shadow mode."""
+        """The figures of the model that is or was in shadow mode; None without such a model."""
         trial = self.store.record.trial
         return None if trial is None else self._current_report(trial)
 
@@ -350,7 +353,7 @@ class ModelService:
         self._publish_birth()
 
     def _report_change(self) -> None:
-        """Report a change; a crash before the record is saved reports it again, but never loses it."""
+        """Report a change. After a crash before the record is saved, it is reported again, never lost."""
         event = self.store.record.unreported
         if event is None:
             return

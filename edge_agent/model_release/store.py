@@ -50,7 +50,7 @@ class ModelStore:
 
     @property
     def is_auto(self) -> bool:
-        """Whether the configuration leaves the choice to the centre."""
+        """Whether the configuration lets the centre choose the model."""
         return self._configured.model == "auto"
 
     @property

@@ -59,7 +59,7 @@ class Background:
 
     @property
     def gain(self) -> float:
-        """Brightness of the last compared frame over the background's; 1 if it cannot be measured."""
+        """Ratio of the last frame's brightness to the background's; 1 if it cannot be measured."""
         return self._gain
 
     @property
@@ -80,7 +80,7 @@ class Background:
         self._take_sample()
 
     def compare(self, picture: Gray) -> Gray:
-        """255 where ``picture`` differs from the background; overwritten by the next call."""
+        """Return a mask, 255 where ``picture`` differs from the background; the next call overwrites it."""
         self._gain = self._measure_gain(picture)
         cv2.convertScaleAbs(self._mean, dst=self._base, alpha=self._gain)
         cv2.absdiff(picture, self._base, dst=self._difference)
@@ -89,7 +89,7 @@ class Background:
         return self._scratch
 
     def sharp(self, picture: Gray, rows: slice, columns: slice) -> Gray:
-        """255 where that part of ``picture`` still differs after soft local light is removed.
+        """Return a mask of that part: 255 where ``picture`` still differs without soft local light.
 
         A cloud, a lamp or a beam changes large areas softly; objects have edges. The light is the ratio of
         picture and background, averaged over 24 x 24 pixels.
@@ -105,7 +105,7 @@ class Background:
         """Learn all pixels outside ``moving`` (255 where something moves, None: nowhere).
 
         ``compare`` was called with the same picture; ``elapsed_s`` is the time since the last frame.
-        Returns True when still pixels were updated too, once in ``TICK_S``.
+        Returns True in the calls that also update the thresholds and the still pixels, once in ``TICK_S``.
         """
         self._age_s += elapsed_s
         if abs(self._gain - 1.0) > 0.004:

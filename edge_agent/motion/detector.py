@@ -63,7 +63,7 @@ class Downscaler:
 
 
 def counted_area(masks: Iterable[Polygon], width: int, height: int) -> Gray:
-    """255 where motion counts, 0 inside a mask; shape (height, width)."""
+    """Return a picture that is 255 where motion counts and 0 inside a mask; shape (height, width)."""
     counted: Gray = np.full((height, width), 255, np.uint8)
     for polygon in masks:
         corners = np.array([(x * width, y * height) for x, y in polygon], np.float32)
@@ -72,7 +72,7 @@ def counted_area(masks: Iterable[Polygon], width: int, height: int) -> Gray:
 
 
 SWITCH_SHARE = 0.4  # if more of the unmasked picture differs at once, the scene has switched
-SWITCH_GAIN = 1.25  # the same for the brightness of one frame over the last; at dusk it changes by less
+SWITCH_GAIN = 1.25  # so has it if the gain leaves 1 / SWITCH_GAIN .. SWITCH_GAIN; dusk changes it by less
 SETTLE_S = 0.7  # after a switch cameras correct their exposure for some frames
 LEARN_S = 1.0
 LEARN_FRAMES = 3
@@ -172,7 +172,7 @@ class MotionDetector:
         return self._find_regions(picture, differs, changed, elapsed_s)
 
     def _find_regions(self, picture: Gray, differs: Gray, changed: float, elapsed_s: float) -> Motion:
-        """Regions of a steady scene: removes soft light, shadows, rain and ghosts, in this order."""
+        """Return the regions of a steady scene without soft light, shadows, rain and ghosts."""
         foreground = self._open(differs)
         self._keep_sharp(foreground, picture)
         found = self._finder.find(foreground)

@@ -27,7 +27,7 @@ _AROUND = np.ones((3, 3), np.uint8)
 
 
 class PersistentMotion:
-    """Finds the area from every frame's regions. For one thread."""
+    """Finds the area of persistent motion from the regions of every frame. For one thread."""
 
     def __init__(self) -> None:
         # Share of the seconds with motion, for each cell.

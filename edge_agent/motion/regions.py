@@ -53,17 +53,17 @@ class ForegroundBlob:
 
     @property
     def thin(self) -> bool:
-        """The shape of a falling drop: a near-vertical line."""
+        """Whether the blob has the shape of a falling drop, a near-vertical line."""
         mean_width = self.pixels / self.height
         return mean_width <= 3.2 and self.height >= 2.0 * mean_width
 
     @property
     def ragged(self) -> bool:
-        """The remains of drops: a few pixels, or several lines that fill little of their box."""
+        """Whether the blob may be the remains of drops: few pixels, or lines that fill little of its box."""
         return self.pixels <= 10 or (self.pixels < 150 and self.pixels < 0.5 * self.width * self.height)
 
     def region(self, width: float, height: float) -> MotionRegion:
-        """The blob in 0..1 of the picture, which is ``width`` x ``height`` motion-scale pixels large."""
+        """Return the blob in 0..1 of a picture of ``width`` x ``height`` motion-scale pixels."""
         x2, y2 = self.x + self.width, self.y + self.height
         box = Box(self.x / width, self.y / height, x2 / width, y2 / height)
         return MotionRegion(box, min(box.area, self.pixels / (width * height)))
@@ -146,7 +146,7 @@ DROPS_IN_RAIN = 0.6
 """From this many drops a frame, averaged over ``MEMORY_S``, it rains. Higher: fewer distant objects are lost
 in drizzle, more drops pass."""
 DROPS_IN_HEAVY_RAIN = 4.0  # so many drops that some fall where others fell before: all thin blobs are removed
-_NEAR = 2  # pixels at motion scale that a thin object, a distant walker, moves between two frames at most
+_NEAR = 2  # a distant walker, who is thin too, moves at most this many pixels between two frames
 
 
 class RainFilter:
@@ -187,9 +187,12 @@ class RainFilter:
         )
 
 
-EDGE_RATIO = 1.5  # a ghost: mean of the background's edges along the outline over the picture's
-CLUTTER_RATIO = 1.2  # this mean is enough if the ratio of the medians reaches ``MEDIAN_RATIO``:
-MEDIAN_RATIO = 1.75  # a few strong edges of the uncovered scene raise the picture's mean
+# Edges along the outline, background over picture. Above the first ratio (of means) the blob is a ghost;
+# above the second it is one if the ratio of medians exceeds the third: a few strong edges of the uncovered
+# scene can raise the picture's mean, but not its median.
+EDGE_RATIO = 1.5
+CLUTTER_RATIO = 1.2
+MEDIAN_RATIO = 1.75
 _ONES3 = np.ones((3, 3), np.uint8)
 
 

@@ -22,7 +22,7 @@ class ConnectErrorKind(StrEnum):
     REFUSED = "refused"
     UNREACHABLE = "unreachable"
     TIMEOUT = "timeout"
-    FILES = "files"  # our own certificate, key or CA file cannot be used
+    FILES = "files"  # a certificate, key or CA file of the gateway cannot be used
     UNKNOWN_ISSUER = "unknown_issuer"
     SERVER_EXPIRED = "server_expired"
     SERVER_NOT_YET_VALID = "server_not_yet_valid"
@@ -37,7 +37,7 @@ class ConnectErrorKind(StrEnum):
     ID_IN_USE = "id_in_use"
     NO_QOS_1 = "no_qos_1"  # the broker acknowledges nothing, so no delivery would be known
     NO_RETAIN = "no_retain"  # the broker does not accept a retained will
-    BUSY = "busy"  # quota, rate, shutting down: later
+    BUSY = "busy"  # the broker has reached a quota or rate, or shuts down: retry later
     PROTOCOL = "protocol"
     LOST = "lost"
 
@@ -69,10 +69,10 @@ _VERIFICATION = {
     **dict.fromkeys((_WRONG_HOST, _WRONG_ADDRESS), (_Kind.WRONG_NAME, "tls-other-name")),
     **dict.fromkeys((2, 18, 19, 20, 21), (_Kind.UNKNOWN_ISSUER, "tls-unknown-issuer")),
 }
-"""The kind, and the code of the sentence."""
+"""OpenSSL's verification error -> the kind, and the code of the sentence."""
 
-# TLS alerts that a broker sends about *our* certificate (RFC 8446, 6.2), in OpenSSL's words. With TLS 1.3
-# they arrive after our side of the handshake has succeeded, as an error of the first read.
+# TLS alerts of a broker about the gateway's certificate (RFC 8446, 6.2), in OpenSSL's words. With TLS 1.3
+# they arrive as an error of the first read, when the gateway's side of the handshake has already succeeded.
 _ALERTS = {
     "alert certificate expired": (_Kind.OWN_EXPIRED, problem_text("tls-own-expired")),
     "alert certificate required": (_Kind.OWN_MISSING, problem_text("tls-own-missing")),
@@ -86,7 +86,7 @@ _ALERTS = {
 
 
 def from_exception(error: Exception, broker: Broker, clock_trusted: bool) -> ConnectError:
-    """Why opening the connection failed, TLS handshake included."""
+    """Return why opening the connection failed, TLS handshake included."""
     host = broker.host
     match error:
         case CertificateFileError():
@@ -184,6 +184,6 @@ BLAMES_MESSAGE = frozenset({0x81, 0x82, 0x90, 0x93, 0x95, 0x99})
 
 
 def from_reason_code(code: int) -> ConnectError:
-    """What the broker's reason code in CONNACK or DISCONNECT means."""
+    """Return what the broker's reason code in CONNACK or DISCONNECT means."""
     kind, meaning = _REASONS.get(code, (_Kind.PROTOCOL, "mqtt-ended"))
     return ConnectError(kind, problem_text("mqtt-reason", why=problem_text(meaning), reason=f"0x{code:02x}"))

@@ -125,8 +125,10 @@ class DeliveryConfirmation:
         return self._pictures_answered and waiting_bytes < self._limits.picture_bytes
 
     def resend_wait_s(self) -> float | None:
-        """Return the seconds until more of the backlog may be sent; None: only after another event. Each
-        delay is returned once."""
+        """Return the seconds until the rate limit lets more of the backlog be sent, once per delay.
+
+        None: the rate limit holds nothing back, or its delay was already returned.
+        """
         held_back, self._held_back = self._held_back, False
         return self._rate.wait_s if held_back else None
 
@@ -169,10 +171,9 @@ class DeliveryConfirmation:
         self._parts.media_deferred(media.media_id, now + deferral_s(times - 1, first_s))
 
     def begin_session(self) -> None:
-        """Forget the pictures that wait: their loss may be the broker's fault and says nothing about the
-        centre.
+        """Stop counting the pictures of the last session as unanswered: the broker may have lost them.
 
-        They are sent again when their time comes.
+        They are sent again when their deferral ends.
         """
         self._awaited.clear()
         self._pictures_answered = False
@@ -244,7 +245,10 @@ class DeliveryConfirmation:
 
 
 def _decoded(payload: bytes) -> wire.Ack:
-    """Raises ValueError with a text that quotes nothing of the payload unchecked: it goes to the log."""
+    """Return the decoded confirmation.
+
+    Raises ValueError; its text goes to the log, so it quotes no unchecked part of the payload.
+    """
     if len(payload) > MAX_ACK_BYTES:
         raise ValueError(f"{len(payload)} bytes, at most {MAX_ACK_BYTES} are read")
     try:

@@ -1,4 +1,4 @@
-"""Messages from the centre: passed on, and acknowledged to the broker once they are stored here."""
+"""Messages from the centre: passed on, and acknowledged to the broker once the gateway has stored them."""
 
 from __future__ import annotations
 
@@ -56,7 +56,8 @@ class Downlink:
             )
         elif self._confirmation is not None:
             self._acks.append(message.payload)
-        # Otherwise the PUBACK is the delivery; the centre sends confirmations to every gateway all the same.
+        # Without ``confirmation`` the PUBACK is the delivery: ignore the centre's confirmations, which it
+        # sends to every gateway.
 
     def process_next_ack(self) -> None:
         """Process the oldest waiting confirmation, if any."""

@@ -40,7 +40,7 @@ class MediaPort(Protocol):
     """The methods of the outbox that the part queue uses. Called on the publisher's thread only."""
 
     def pending_media(self) -> Media | None:
-        """The next file that is not deferred and whose event is delivered."""
+        """Return the next file that is not deferred and whose event is delivered; None if there is none."""
 
     def media_delivered(self, media_id: str) -> None: ...
 
@@ -48,7 +48,7 @@ class MediaPort(Protocol):
 
 
 def media_message(topics: GatewayTopics, media: Media) -> MqttMessage | None:
-    """The message of a file or of a part; None if its id is no topic level."""
+    """Return the message of a file or of a part; None if the id cannot be a level of a topic."""
     part = media.part
     try:
         topic = topics.media(media.media_id) if part is None else topics.part(part.media_id)
@@ -81,13 +81,13 @@ class FileInParts:
         return not self._missing
 
     def begin_round(self) -> None:
-        """Send all parts, again."""
+        """Mark all parts as missing, so that they are sent, for the first time or again."""
         self.rounds += 1
         self.whole_until_mono = math.inf
         self._missing = dict.fromkeys(range(1, self._count + 1), 0.0)
 
     def number_of(self, media_id: str) -> int | None:
-        """The number of a missing part by its id; None for any other id."""
+        """Return the number of the missing part with this id; None for any other id."""
         of, _, number = media_id.rpartition(".")
         if of != self.media.media_id or not number.isdecimal() or int(number) not in self._missing:
             return None
@@ -104,7 +104,7 @@ class FileInParts:
         return sum(not_before_mono > now_mono for not_before_mono in self._missing.values())
 
     def next(self, now_mono: float) -> Media | None:
-        """The first part that may be sent now."""
+        """Return the first part that may be sent now, or None."""
         found = (number for number, not_before_mono in self._missing.items() if not_before_mono <= now_mono)
         number = next(found, None)
         return None if number is None else self._part(number)
@@ -140,14 +140,16 @@ class PartQueue:
         self._waiting: deque[str] = deque()  # ids of large files; deferred in the outbox until their turn
 
     def begin_session(self) -> None:
-        """Start waiting again for the confirmation of a file that has arrived, because none could come
-        without a connection."""
+        """Restart the wait for the confirmation of a file that has arrived.
+
+        Without a connection no confirmation could come.
+        """
         file = self._file
         if file is not None and file.has_arrived:
             file.whole_until_mono = self._clock.monotonic() + WHOLE_WITHIN_S
 
     def pending_media(self) -> Media | None:
-        """The next picture, else the next part of a large file."""
+        """Return the next picture, else the next part of a large file, else None."""
         now = self._clock.monotonic()
         self._return_untaken(now)
         while True:
@@ -222,7 +224,7 @@ class PartQueue:
                 self._end_file()
                 return None
             file.begin_round()
-        # In confirmed mode nothing is sent before the centre has said that it takes parts.
+        # In confirmed mode no part is sent before the centre has said that it accepts parts.
         return file.next(now) if self.taken or not self._confirmed else None
 
     def _end_file(self) -> None:

@@ -51,8 +51,8 @@ class Publisher:
     ``outbox.wait_for_work``.
 
     ``birth(session)`` makes the inventory message, on the publisher's thread, at every connect. ``on_down``
-    gets the messages from the centre, on the publisher's thread; it returns soon and does not raise. A
-    command stays with the broker until its ``acknowledge`` is called. ``replies`` holds the answers to
+    gets the messages from the centre, on the publisher's thread; it must return soon and not raise. The
+    broker keeps a command until its ``acknowledge`` is called. ``replies`` holds the answers to
     commands. ``clock_trusted`` says whether the system clock is good enough to check certificates.
     ``resend_limits`` applies only where ``mqtt.delivery`` is confirmed.
 
@@ -165,7 +165,7 @@ class Publisher:
 
     @property
     def takes_parts(self) -> bool:
-        """Whether files that are too large for one message can be sent; True until the centre has said it."""
+        """Whether the centre accepts files in parts; True as long as the centre has not said that."""
         return self._parts.taken is not False
 
     def health(self) -> wire.MqttHealth:
@@ -334,7 +334,7 @@ class Publisher:
         """
         published = self._publish_last_state(self._state_message("offline", problem_text("next-certificate")))
         if self._session.connection is None:
-            return  # lost just now
+            return  # the connection was lost while the last state was sent
         self._drop_connection(say_goodbye=published)
         self._sender.lost(None)
         self._session.retry_now()
@@ -354,7 +354,7 @@ class Publisher:
             )
 
     def _send_birth(self) -> None:
-        self._birth_wanted = False  # before it is made: a change meanwhile asks for another
+        self._birth_wanted = False  # cleared first: a change while the birth is made requests another one
         birth = MqttMessage(self._topics.birth, self._birth(self._session.id), retain=self._session.retains)
         self._sender.send_own("birth", birth)
 

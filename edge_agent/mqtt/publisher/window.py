@@ -18,7 +18,7 @@ ALARM_SLOTS = 4  # reserved for alarms in addition; at most half of a small wind
 
 ACK_TIMEOUT_S = 60.0
 IGNORED_AFTER_S = 20.0
-"""The link works and everything has arrived, but for this long the broker acknowledged nothing: it hangs."""
+"""The broker hangs if everything has arrived there and it has acknowledged nothing for this long."""
 
 SLOWEST_BYTES_S = 1_000  # a slower link counts as dead: 200 kB may take 200 s
 
@@ -33,7 +33,7 @@ class AccessProbe:
     """An empty message whose PUBACK says whether the broker lets the gateway write to the topic."""
 
     topic: str
-    foreign: bool  # of another gateway
+    foreign: bool  # the topic is another gateway's
 
 
 Sent = StoredEvent | Media | WaitingReply | AccessProbe | str
@@ -69,7 +69,10 @@ class Window:
 
     @property
     def free(self) -> int:
-        """Places for the gateway's own messages."""
+        """Return how many messages may still be sent.
+
+        State and birth may use all these places; one is reserved for them (``OWN_SLOTS``).
+        """
         return max(0, self.limit - len(self._in_flight))
 
     @property
@@ -78,17 +81,17 @@ class Window:
 
     @property
     def free_for_others(self) -> int:
-        """Places for events below severity alarm, and for pictures."""
+        """Return how many more events below severity alarm, or pictures, may be sent."""
         reserved = min(ALARM_SLOTS, self._for_alarms // 2)
         return max(0, self._for_alarms - reserved - len(self._in_flight))
 
     @property
     def _for_alarms(self) -> int:
-        # A broker that accepts one message at a time gets one of any kind.
+        # With a window of one message nothing can be reserved: then a message of any kind may use it.
         return max(1, self.limit - OWN_SLOTS)
 
     def accepts(self, event: StoredEvent) -> bool:
-        """Whether there is a place for this event."""
+        """Return whether the window has room for this event."""
         alarm = event.priority >= Severity.ALARM.number
         return (self.free_for_alarms if alarm else self.free_for_others) > 0
 
@@ -167,7 +170,7 @@ class CircuitBreaker:
         self._failures = 0
 
     def try_now(self) -> None:
-        """Let the next try go at once: the receiver may be back."""
+        """Allow the next try at once, because the receiver may work again."""
         self._next_try_mono = 0.0
 
     def allowed(self, free: int, in_flight: int, now_mono: float) -> int:

@@ -183,7 +183,7 @@ class BrokerSession:
 
     @property
     def broken(self) -> bool:
-        """Whether a send has failed: the session takes nothing more, and ends soon."""
+        """Whether a send has failed: the session then sends nothing more and ends soon."""
         return self._broken_mono is not None
 
     def start(self) -> None:
@@ -208,7 +208,7 @@ class BrokerSession:
             self.give_up(problem_text("connect-too-slow", host=host))
 
     def signals(self) -> Iterator[tuple[str, SessionSignal]]:
-        """What has happened since the last call, each with the id of its session.
+        """Yield the signals since the last call, each with the id of its session.
 
         Received messages of an earlier session are included; its other signals are not. ``online`` becomes
         true when the owner has handled ``Connected`` and asks for the next signal.

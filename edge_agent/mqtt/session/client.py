@@ -29,10 +29,10 @@ CONNECT_TIMEOUT_S = 10  # for each address of the name, and again for the TLS ha
 
 SESSION_EXPIRY_S = 86_400  # how long the broker keeps commands for a gateway that is offline
 
-MAXIMUM_PACKET_BYTES = 1_048_576  # size of the largest packet that the broker may send us
+MAXIMUM_PACKET_BYTES = 1_048_576  # size of the largest packet that the broker may send
 
 RECEIVE_MAXIMUM = 16
-"""Messages to us that may be unacknowledged. This bounds what waits in memory; the broker keeps the rest."""
+"""Received messages that may be unacknowledged. It bounds what waits in memory; the broker keeps the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,8 @@ class ConnectionTerms:
     """Limits that a client asks of the broker when it connects."""
 
     session_expiry_s: int = SESSION_EXPIRY_S
-    maximum_packet_bytes: int = MAXIMUM_PACKET_BYTES  # of one message to us
-    receive_maximum: int = RECEIVE_MAXIMUM  # messages to us that are not acknowledged yet
+    maximum_packet_bytes: int = MAXIMUM_PACKET_BYTES  # of one packet from the broker
+    receive_maximum: int = RECEIVE_MAXIMUM  # received messages that are not acknowledged yet
 
 
 GATEWAY_TERMS = ConnectionTerms()
@@ -159,8 +159,8 @@ class BrokerConnection:
     def _open(self) -> None:
         """Body of the thread ``mqtt-connect``."""
         try:
-            # paho resolves again, but only a call of our own shows whether the resolver is what takes long.
-            # Resolvers cache the answer.
+            # paho resolves the name again, but only this separate call shows whether the resolver is slow.
+            # The second call is fast, because resolvers cache the answer.
             socket.getaddrinfo(self.broker.host, self.broker.port, type=socket.SOCK_STREAM)
             self._resolved.set()
             if self._callbacks.closing.is_set():

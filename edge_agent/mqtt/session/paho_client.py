@@ -43,7 +43,7 @@ class BoundedClient(paho.Client):
     maximum_read_bytes = MAXIMUM_READ_BYTES
 
     def _sock_recv(self, bufsize: int) -> bytes:
-        # paho reads byte by byte, except for the body of a packet: then it asks for all that was announced.
+        # paho reads byte by byte, except for the body of a packet: there it requests all announced bytes.
         if bufsize > self.maximum_read_bytes:
             self.on_oversized(bufsize)
             raise ConnectionAbortedError(f"a packet of {bufsize} bytes is not read")
@@ -54,8 +54,8 @@ class BoundedClient(paho.Client):
 
 
 KEEPALIVE_S = 60
-"""paho ends a silent link after twice this, and the broker publishes our will after 1.5 times this. Mobile
-networks drop an idle mapping after a few minutes at the earliest; the heartbeat is more frequent anyway."""
+"""paho ends a silent link after twice this time; the broker publishes the gateway's will after 1.5 times it.
+Mobile networks drop an idle mapping after a few minutes at the earliest; heartbeats are more frequent."""
 
 NETWORK_TICK_S = 5.0
 """How often paho's thread checks the keepalive; its default of 1 s costs five times the idle CPU."""

@@ -44,16 +44,16 @@ class Subscribed:
 
 
 class MessageReceived(msgspec.Struct, frozen=True, gc=False):
-    """A message from the broker. With QoS 1 the broker keeps it until ``packet_id`` is acknowledged; None:
-    QoS 0.
+    """A message from the broker. ``packet_id`` is None for QoS 0.
 
-    A struct, as all that there is one of for each message: a frozen dataclass takes ten times as long.
+    With QoS 1 the broker keeps the message until ``packet_id`` is acknowledged. Classes with one object for
+    each message are structs: making a frozen dataclass takes ten times as long.
     """
 
     topic: str
     payload: bytes
     packet_id: int | None = None
-    expires_in_s: int | None = None  # what is left of the message's own expiry
+    expires_in_s: int | None = None  # remaining time of the message's expiry; None: it has none
     properties: tuple[tuple[str, str], ...] = ()  # user properties
     retained: bool = False  # the broker had stored it for new subscribers
 
@@ -74,7 +74,7 @@ class SignalQueue:
         self.dropped = 0
         self._wake = wake
         self._max_qos_0 = max_qos_0
-        self._lock = threading.Lock()  # protects the two below
+        self._lock = threading.Lock()  # protects the next two attributes
         self._signals: list[tuple[str, Signal]] = []
         self._qos_0_count = 0
 
