@@ -33,15 +33,15 @@ def read_board(sysroot: Path = Path("/")) -> BoardIdentity:
 
 
 def read_serial(sysroot: Path = Path("/")) -> str:
-    """Return the serial that is on the label of the box. A box without a label has the serial of the board,
-    or "" if the firmware has none or only root may read it."""
+    """Return the serial number of the gateway. It is the one on the label, else the board's; "" if the
+    firmware has none or only root may read it."""
     labelled = _text(sysroot / "etc/edge-agent/serial")
     board = _text(device_tree(sysroot) / "serial-number")
     return labelled or board or _text(sysroot / "sys/class/dmi/id/product_serial")
 
 
 def device_tree(sysroot: Path = Path("/")) -> Path:
-    """Folder of the device tree, if there is one."""
+    """Return the folder of the device tree; where there is none, the first of ``DEVICE_TREES``."""
     places = [sysroot / place for place in DEVICE_TREES]
     return next((place for place in places if place.is_dir()), places[0])
 

@@ -81,7 +81,7 @@ def _print_json(
 def json_facts(
     path: Path, problems: Iterable[ConfigProblem], warnings: Iterable[str], lang: Lang = "en"
 ) -> dict[str, object]:
-    """What ``check --json`` prints for every configuration, the centre's too."""
+    """Return what ``check --json`` prints for a configuration of a gateway or of the centre."""
     found = [
         {"file": each.file, "line": each.line, "column": each.column, "text": in_lang(each.message, lang)}
         for each in problems
@@ -90,8 +90,9 @@ def json_facts(
 
 
 def pushed_over(settings: Settings, load_with: Callable[[Mapping], Settings]) -> Iterator[str]:
-    """Yield a note if a pushed configuration or changed rules are in force on this gateway. ``load_with``
-    loads the file with changed rules over it."""
+    """Yield a note for a pushed configuration and for changed rules that are in force on this gateway, and
+    one if the changed rules do not fit the file. ``load_with`` loads the file with the given rule changes
+    merged over it."""
     confirmed = _confirmed(settings, FOLDER)
     if confirmed is not None and confirmed.version > settings.version:
         text = message("pushed-over", pushed=confirmed.version, own=settings.version)
@@ -117,7 +118,8 @@ def _confirmed(settings: Settings, folder: str) -> ConfirmedConfig | None:
 
 
 def _rule_changes(settings: Settings) -> Mapping:
-    """The rules that commands have changed; none if their file is damaged."""
+    """Return the rules that commands have changed; an empty mapping if there are none or their file is
+    damaged."""
     confirmed = _confirmed(settings, RULES_FOLDER)
     if confirmed is not None:
         with contextlib.suppress(ConfigError):

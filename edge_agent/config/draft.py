@@ -52,7 +52,8 @@ def read_draft(source: ConfigSource, camera_id: str, data: bytes, name: str) -> 
 
 
 def _part(node: tree.Node | None, name: str, reading: ReadContext) -> tree.Mapping | None:
-    """The draft as a part of a camera's section, with exactly one rule; None: it has another form."""
+    """Return the draft as a part of a camera's section, with exactly one rule. None if it has another form;
+    the mistake is then in ``reading``."""
     start = tree.SourcePosition(name, 1, 1)
     if not isinstance(node, tree.Mapping):
         reading.refuse(start, message("draft-form"))
@@ -72,7 +73,7 @@ def _part(node: tree.Node | None, name: str, reading: ReadContext) -> tree.Mappi
 
 
 def _camera_with(part: tree.Mapping, whole: tree.Mapping, camera_id: str) -> tree.Mapping:
-    """The camera with the draft as its only rule, and without what a rule does not need."""
+    """Return the camera with the draft as its only rule, and with only those other keys that a rule needs."""
     cameras = whole.entries["cameras"].value
     assert isinstance(cameras, tree.Sequence)
     configured = next(each for each in cameras.items if id_of(each) == camera_id)
@@ -88,7 +89,8 @@ def _camera_with(part: tree.Mapping, whole: tree.Mapping, camera_id: str) -> tre
 
 
 def _without(below: tree.Node, above: tree.Node) -> tree.Node:
-    """The zones or lines that the draft does not replace. It replaces whole ones, as ``set-rule`` does."""
+    """Return the configured zones or lines whose id the draft does not use. The draft replaces a zone or line
+    as a whole, as ``set-rule`` does."""
     if not isinstance(below, tree.Mapping) or not isinstance(above, tree.Mapping):
         return below
     return tree.Mapping(

@@ -57,7 +57,7 @@ def schema_file() -> Path:
 
 
 def _property(field: Field) -> dict[str, Any]:
-    """The schema of a key. A key with a default also accepts null, which stands for the default."""
+    """Return the schema of a key. A key with a default also accepts null, which stands for the default."""
     schema = json_schema(field.kind)
     if field.default is not REQUIRED:
         schema = {"anyOf": [schema, {"type": "null"}]}

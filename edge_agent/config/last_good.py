@@ -40,8 +40,11 @@ class LastGood:
 
 
 def save(path: Path, settings: Settings, whole: tree.Mapping | None = None) -> None:
-    """Store a copy of ``settings``, which were just read from ``path``, unless the same copy is there. A disk
-    error is logged only. ``whole``: the configuration, if rules were changed since; default: the file's."""
+    """Store a copy of ``settings``, which were just read from ``path``, unless that copy is stored already.
+
+    An error of the disk is only logged. ``whole``: the tree of the settings if rules were changed by
+    commands; None: the tree of the file.
+    """
     copy = settings.state_dir / NAME
     try:
         text = _header(path) + as_yaml(loader.merged_tree(path) if whole is None else whole)
@@ -50,7 +53,7 @@ def save(path: Path, settings: Settings, whole: tree.Mapping | None = None) -> N
         copy.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         fresh = copy.with_name(NAME + ".new")
         replace_file(fresh, text.encode(), 0o600)  # a URL may contain a password
-        # The file may have changed since; a copy with other settings would be wrong.
+        # The file may have changed since ``settings`` were read: never store a copy of other settings.
         if loader.load(fresh, base=path.parent).config_hash == settings.config_hash:
             os.replace(fresh, copy)
         else:
@@ -62,7 +65,8 @@ def save(path: Path, settings: Settings, whole: tree.Mapping | None = None) -> N
 
 
 def find(path: Path, *, no_secrets: bool = False) -> LastGood | None:
-    """Return the copy of ``path``, which itself cannot be used; None if no copy can be used."""
+    """Return the copy of the file ``path``, which cannot be used itself; None if the file does not exist or
+    no copy can be used."""
     if not path.exists():
         return None
     for folder in state_dirs(path):
@@ -79,9 +83,9 @@ def find(path: Path, *, no_secrets: bool = False) -> LastGood | None:
 
 
 def read_or_find(path: Path) -> Settings:
-    """Return the settings of the file without secrets, else those of the copy, to query a running agent.
+    """Return the settings of the file or, if it cannot be used, of its copy, both without secrets.
 
-    Raises the file's ConfigError when there is no copy.
+    For a query to a running agent. Raises the file's ConfigError when there is no copy.
     """
     try:
         return loader.load(path, no_secrets=True)
@@ -93,8 +97,8 @@ def read_or_find(path: Path) -> Settings:
 
 
 def state_dirs(path: Path) -> list[Path]:
-    """Possible state directories of a configuration that cannot be read: the one named in a line of it,
-    systemd's, the default."""
+    """Return possible state directories of a configuration that cannot be read: those that its lines name,
+    systemd's, and the default."""
     found = [path.parent / os.fsdecode(name) for name in _written(path)]
     systemd = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
     return list(dict.fromkeys([*reversed(found), *([Path(systemd)] if systemd else []), STATE_DIR]))
@@ -133,7 +137,7 @@ def as_yaml(node: tree.Node) -> str:
 
 
 def _events(node: tree.Node) -> Iterator[yaml.Event]:
-    """Keep texts without quotes as they are: ``5`` is a number, ``"5"`` is text."""
+    """Yield the events of the tree. Quotes stay as they are: ``5`` is a number, ``"5"`` is text."""
     match node:
         case tree.Scalar(_, text, plain):
             yield yaml.ScalarEvent(None, None, (plain, not plain), text, style=None if plain else '"')

@@ -29,8 +29,8 @@ from edge_agent.core.languages import Bilingual
 def over_capacity(profile: Profile, cameras: Sequence[Camera]) -> Iterator[str]:
     """Yield one sentence for each limit of the board's profile that the cameras exceed.
 
-    The load is computed from the analysed frames, which are the least that is decoded; a camera that
-    decodes only keyframes costs almost nothing.
+    The load is computed from the analysed frames: at least these are decoded; a camera that decodes only
+    keyframes costs almost nothing.
     """
     if profile.platform is None:
         return
@@ -64,11 +64,11 @@ def load(
 ) -> Settings:
     """Load ``path`` and the drop-ins ``*.yaml`` of ``conf_dir`` (default: ``conf.d`` beside it).
 
-    Relative names are looked for beside the file, or in ``base``, where it was copied from. ``no_secrets``:
-    for a copy on another machine; password, key and certificate files need not exist, and passwords are
-    empty. ``confined``: see ``ConfigFiles``. ``rule_changes`` are merged over all of it. ``board`` is this
-    machine, and ``clock``, by which lists of dates expire, is that of the system, unless a test gives
-    others. Raises ConfigError with every mistake; warnings are in ``Settings.warnings``, as
+    Relative names are looked for in ``base``, the folder from which a copy was made; default: beside the
+    file. ``no_secrets`` is for a copy on another machine: password, key and certificate files need not exist,
+    and passwords are empty. ``confined``: see ``ConfigFiles``. ``rule_changes`` are merged over all of it.
+    Tests pass ``board`` and ``clock``; default: this machine and the system clock, by which lists of dates
+    expire. Raises ConfigError with every mistake; warnings are in ``Settings.warnings``, as
     ``file:line:column: warning: …``.
     """
     credentials = os.environ.get("CREDENTIALS_DIRECTORY")
@@ -123,7 +123,7 @@ def _ordered(path: Path, problems: list[ConfigProblem]) -> tuple[ConfigProblem, 
 
 
 def _layers(path: Path, conf_dir: Path | None, reading: ReadContext) -> list[tree.Mapping]:
-    """The file and its drop-ins in order, without those that cannot be read."""
+    """Return the file and its drop-ins in order. Those that cannot be read are left out and reported."""
     layers = [_layer(path, reading, may_be_empty=False)]
     layers += [_layer(p, reading, may_be_empty=True) for p in _drop_ins(path, conf_dir, reading)]
     usable = [layer for layer in layers if layer is not None]
@@ -170,7 +170,7 @@ def _layer(path: Path, reading: ReadContext, *, may_be_empty: bool) -> tree.Mapp
         found = message("list" if isinstance(node, tree.Sequence) else "single")
         reading.refuse(start, message("file-empty") if node is None else message("whole-file", found=found))
         return None
-    cameras = _items(node, "cameras")  # the same id in a drop-in changes that camera or rule
+    cameras = _items(node, "cameras")  # per file: a drop-in may repeat an id, to change that item
     _refuse_repeated("camera", message("this-file"), cameras, reading)
     for camera in cameras:
         _refuse_repeated(message("rule"), message("this-camera"), _items(camera, "rules"), reading)
@@ -190,6 +190,6 @@ def _refuse_repeated(thing: str, where: str, items: tuple[tree.Node, ...], readi
             continue
         if id_ in first:
             text = message("id-twice", thing=thing, id=quoted(id_), where=where, line=first[id_])
-            assert isinstance(item, tree.Mapping)  # it has an id
+            assert isinstance(item, tree.Mapping)  # only a mapping can have an id
             reading.refuse(item.entries["id"].value.place, text)
         first.setdefault(id_, item.place.line)

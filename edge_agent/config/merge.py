@@ -52,7 +52,7 @@ def merged_by_id(below: Sequence, above: Sequence) -> Sequence:
 
 
 def id_of(node: Node) -> str | None:
-    """The id of a camera or rule, if it has one."""
+    """Return the id of a camera or rule; None if it has none."""
     entry = node.entries.get("id") if isinstance(node, Mapping) else None
     return entry.value.text if entry and isinstance(entry.value, Scalar) else None
 
@@ -81,7 +81,7 @@ def _is_null(node: Node) -> bool:
 
 
 def hash_of(tree: Mapping) -> str:
-    """sha256 of the merged tree in one canonical form, without passwords and user parts."""
+    """Return the sha256 of the merged tree in canonical form, without passwords and user parts of URLs."""
     text = json.dumps(_canonical(tree), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return sha256(text.encode("utf-8")).hexdigest()
 

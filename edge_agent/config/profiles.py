@@ -18,7 +18,7 @@ from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import ConfigError
 
 FALLBACK = {"aarch64": "generic-arm64"}
-"""Profile of a board without its own, by machine; for any other machine generic-x86_64."""
+"""Profile of a board that has no profile of its own, by machine; for any other machine generic-x86_64."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,8 @@ class BoardProfile:
 
 
 def matches(match: BoardMatch, board: BoardIdentity) -> bool:
-    """Whether the profile fits: by the device tree, by DMI where there is none. A generic profile fits a
-    board without a name."""
+    """Return whether the profile fits the board: by the device tree, or by DMI where there is no device tree.
+    A generic profile fits a board of its machine type without a device tree."""
     if match.models or match.dmi:
         return any(board.model.startswith(prefix) for prefix in match.models) or (
             not board.model and any(board.dmi.startswith(prefix) for prefix in match.dmi)
@@ -42,12 +42,13 @@ def matches(match: BoardMatch, board: BoardIdentity) -> bool:
 
 
 def profile_dir() -> Path:
-    """Folder of the package data; in a checkout a link to ``firmware_profiles/``."""
+    """Return the package's folder of profiles; in a checkout it is a link to ``firmware_profiles/``."""
     return Path(edge_agent.__file__).parent / "profiles"
 
 
 def choose(own: tree.Mapping, board: BoardIdentity, reading: ReadContext) -> BoardProfile | None:
-    """The profile that the configuration names, or that of this board. None: the reason was reported."""
+    """Return the profile that the configuration names, or the one of this board. None: the reason was
+    reported."""
     entry = own.entries.get("profile")
     name = PROFILE_NAME.read(entry.value, reading) if entry else "auto"
     if name is INVALID:
@@ -56,8 +57,10 @@ def choose(own: tree.Mapping, board: BoardIdentity, reading: ReadContext) -> Boa
 
 
 def profile_of(name: str, board: BoardIdentity) -> Profile:
-    """Return a profile by name, or with ``auto`` that of this board; for programs that prepare gateways.
-    Raises ConfigError."""
+    """Return a profile by name; ``auto`` is the profile of this board. For programs that prepare gateways.
+
+    Raises ConfigError.
+    """
     reading = ReadContext(ConfigFiles(profile_dir(), None), SystemClock())
     found = _by_name(name, board, tree.SourcePosition("board", 1, 1), reading)
     if found is None:

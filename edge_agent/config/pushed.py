@@ -40,7 +40,7 @@ FOLDER = "pushed"
 RULES_FOLDER = "rules"
 RECORD = "state.json"
 MAX_STARTS = 3
-"""After so many starts with a configuration on trial, it is taken as the reason why the agent ends."""
+"""The agent rejects a configuration on trial after this many starts: it may be the cause of the restarts."""
 
 
 class ChangedRule(msgspec.Struct, frozen=True):
@@ -58,7 +58,7 @@ class ConfirmedConfig(msgspec.Struct, frozen=True):
     sha256: str
     since: str
     command: str = ""  # id of the command that brought it
-    changed_rule: ChangedRule | None = None  # of changed rules
+    changed_rule: ChangedRule | None = None  # set only for changed rules
 
 
 class ConfigTrial(msgspec.Struct, frozen=True):
@@ -68,10 +68,10 @@ class ConfigTrial(msgspec.Struct, frozen=True):
     sha256: str
     command: str  # id of the command that brought it
     confirm_s: float
-    cameras_up: list[str]  # cameras that were online before, and must be online again
-    starts: int = 0  # of the agent, since the trial began
-    changed_rule: ChangedRule | None = None  # of a trial of changed rules
-    fits: bool = True  # False: the changed rules did not fit before either; one of them is taken back
+    cameras_up: list[str]  # cameras that were online before the trial, and must come online again
+    starts: int = 0  # starts of the agent since the trial began
+    changed_rule: ChangedRule | None = None  # set only for changed rules
+    fits: bool = True  # False: one change is taken back, and the others do not fit
 
 
 class RejectedConfig(msgspec.Struct, frozen=True):
@@ -142,7 +142,7 @@ class PushStore:
         self._write(msgspec.structs.replace(self._record, trial=trial))
 
     def count_start(self) -> None:
-        """Count a start of the agent with the configuration on trial."""
+        """Count a start of the agent while a configuration is on trial."""
         if (trial := self._record.trial) is not None:
             again = msgspec.structs.replace(trial, starts=trial.starts + 1)
             self._write(msgspec.structs.replace(self._record, trial=again))
@@ -161,7 +161,7 @@ class PushStore:
             self.prune()
 
     def text(self, kept: ConfirmedConfig | ConfigTrial) -> bytes:
-        """Return the stored text. Raises ConfigError when it is not the text that was stored."""
+        """Return the stored text. Raises ConfigError when it cannot be read or is damaged."""
         path = self.path(kept.version)
         try:
             text = read_bounded(path)
@@ -201,8 +201,8 @@ class SelectedConfig:
 
     settings: Settings
     origin: ConfigOrigin
-    file_problem: ConfigError | None = None  # of the file, while a pushed configuration is in force instead
-    rules_version: int = 0  # of the changed rules that lie over it; 0: none
+    file_problem: ConfigError | None = None  # problem of the file, while a pushed configuration is in force
+    rules_version: int = 0  # version of the changed rules that are merged over it; 0: none
 
 
 class ConfigSource:
@@ -214,22 +214,22 @@ class ConfigSource:
         self._no_secrets = no_secrets
         self._pushed_error: str | None = None  # why a pushed configuration cannot be used
         self._rules_error: str | None = None  # why changed rules cannot be used
-        self._rule_changes: Mapping | None = None  # those in force
-        self._stored_changes: Mapping | None = None  # also while they do not fit
+        self._rule_changes: Mapping | None = None  # the changes in force
+        self._stored_changes: Mapping | None = None  # the stored changes, also if they do not fit
         self.switched_off: tuple[tuple[str, str], ...] = ()
         """Camera and id of the rules that a command has switched off; any thread may read it."""
-        self.cameras_with_changed_masks: tuple[str, ...] = ()  # likewise
+        self.cameras_with_changed_masks: tuple[str, ...] = ()  # any thread may read it
 
     def load(self) -> Settings:
-        """The settings in force; ``selected`` says which. Without any, raises the file's ConfigError."""
+        """Load the settings in force; set ``selected``. Raises the file's ConfigError if there are none."""
         self.selected = self._with_rule_changes(self._choose())
         return self.selected.settings
 
     def start(self, since: str) -> Settings:
-        """Load for a starting agent at the time ``since``.
+        """Load the settings when the agent starts, at the time ``since``.
 
         Counts the starts with a configuration or rules on trial, and rejects them if they cannot be read or
-        the agent has crashed with them. Raises as ``load``.
+        the agent has crashed with them. Raises ConfigError as ``load`` does.
         """
         settings = self.load()
         for folder in (FOLDER, RULES_FOLDER):
@@ -246,7 +246,7 @@ class ConfigSource:
             log.error("configuration: %s is given up: %s", store.path(store.trial.version), reason)
             store.reject(reason, since)
         except PushStoreError as error:
-            # No reason to stop watching the cameras; the trial is judged all the same.
+            # This is no reason to stop watching the cameras: the trial continues and is decided as usual.
             log.error("configuration: %s", error)
             return settings
         return self.load()
@@ -282,8 +282,8 @@ class ConfigSource:
         return self.load_pushed(PushStore(settings.state_dir).path(settings.version), rule_changes)
 
     def rule_changes(self) -> RuleChanges:
-        """Return the stored changed rules as the base of another change. Rules that do not fit the present
-        configuration are included, so that the next change does not lose them. Call ``load`` first."""
+        """Return the stored changed rules, as the base of another change. They include rules that do not fit
+        the present configuration, so that the next change does not lose them. Call ``load`` first."""
         return RuleChanges() if self._stored_changes is None else changes_of(self._stored_changes)
 
     @property
@@ -346,7 +346,7 @@ class ConfigSource:
         return SelectedConfig(own, ConfigOrigin.FILE)
 
     def _with_rule_changes(self, chosen: SelectedConfig) -> SelectedConfig:
-        """Apply the stored changes; of those that do not fit the configuration only the masks, because a
+        """Apply the stored changes. If they do not fit the configuration, apply only their masks, because a
         private area must stay black."""
         self.selected = chosen
         self._rules_error = self._rule_changes = self._stored_changes = None
@@ -375,7 +375,7 @@ class ConfigSource:
             self.cameras_with_changed_masks = changed.cameras_with_masks
             version = kept.version if whole or kept is trial else 0
             return dataclasses.replace(chosen, settings=settings, rules_version=version)
-        # not before: meanwhile a heartbeat would say that all rules are on again
+        # Reset only now: after an earlier reset a heartbeat would say that all rules are on again.
         self.switched_off = self.cameras_with_changed_masks = ()
         return chosen
 
@@ -396,5 +396,5 @@ class ConfigSource:
 
 
 def effective(path: Path, *, no_secrets: bool = False) -> Settings:
-    """Return the settings that an agent with this file runs with. Raises ConfigError."""
+    """Return the settings that a running agent with this file has in force. Raises ConfigError."""
     return ConfigSource(path, no_secrets=no_secrets).load()

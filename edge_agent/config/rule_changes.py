@@ -22,7 +22,7 @@ from edge_agent.core.errors import ConfigError, ConfigProblem
 PLACES = ("zones", "lines")
 MASKS = ("masks", "privacy_masks")
 MAX_BYTES = 64_000
-"""Of the text. A reply to the command ``rules`` has to hold all rules of the gateway."""
+"""Limit of this text. A reply to the command ``rules`` has to hold all rules of the gateway."""
 
 
 class CameraChanges(msgspec.Struct):
@@ -52,7 +52,7 @@ class RuleChanges(msgspec.Struct):
     cameras: list[CameraChanges] = msgspec.field(default_factory=list)
 
     def text(self) -> bytes:
-        """Return it as JSON, which is YAML."""
+        """Return the changes as JSON, which is also YAML."""
         return msgspec.json.format(msgspec.json.encode(self), indent=1)
 
     def set(self, camera: str, rule: Written, places: Mapping[str, Written]) -> None:
@@ -65,8 +65,10 @@ class RuleChanges(msgspec.Struct):
         changes.drop_unused_places()
 
     def reset(self, camera: str, rule: str) -> bool:
-        """Forget the change of a rule, and the zones and lines that no changed rule uses any more. False if
-        the rule was not changed."""
+        """Forget the change of a rule, and the zones and lines that no changed rule uses any more.
+
+        Return False if the rule was not changed.
+        """
         changes = self._of(camera)
         left = [each for each in changes.rules if each.get("id") != rule]
         found = len(left) < len(changes.rules)
@@ -81,7 +83,7 @@ class RuleChanges(msgspec.Struct):
         changes.masks, changes.privacy_masks = masks, privacy_masks
 
     def reset_masks(self, camera: str) -> bool:
-        """Forget the change of a camera's masks. False if they were not changed."""
+        """Forget the change of a camera's masks. Return False if they were not changed."""
         changes = self._of(camera)
         found = changes.has_masks
         changes.masks = changes.privacy_masks = None
@@ -94,12 +96,12 @@ class RuleChanges(msgspec.Struct):
         return tuple(each.id for each in self.cameras if each.has_masks)
 
     def has(self, camera: str, rule: str) -> bool:
-        """Whether the rule is changed, or added."""
+        """Return whether a command has changed or added the rule."""
         rules = (each.rules for each in self.cameras if each.id == camera)
         return any(each.get("id") == rule for listed in rules for each in listed)
 
     def switched_off(self) -> Iterator[tuple[str, str]]:
-        """Camera and id of the rules that are not enabled any more."""
+        """Yield the camera and id of each rule that a command has disabled."""
         for camera in self.cameras:
             for rule in camera.rules:
                 if rule.get("enabled") is False:
@@ -117,7 +119,7 @@ class RuleChanges(msgspec.Struct):
 
 
 def changes_of(layer: tree.Mapping) -> RuleChanges:
-    """The changes that a parsed text holds."""
+    """Return the changes that a parsed text contains."""
     return RuleChanges(
         [
             CameraChanges(
@@ -133,7 +135,7 @@ def changes_of(layer: tree.Mapping) -> RuleChanges:
 
 
 def masks_alone(layer: tree.Mapping) -> tree.Mapping:
-    """The changed masks of a parsed text, without the changed rules: they fit every configuration."""
+    """Return the changed masks of a parsed text, without the changed rules: masks fit every configuration."""
     changed = [each for each in changes_of(layer).cameras if each.has_masks]
     cameras = [CameraChanges(each.id, masks=each.masks, privacy_masks=each.privacy_masks) for each in changed]
     return parse_rule_changes(RuleChanges(cameras).text(), "masks")
@@ -154,8 +156,8 @@ def parse_rule_changes(text: bytes, name: str) -> tree.Mapping:
 
 
 def with_rule_changes(whole: tree.Mapping, changes: tree.Mapping) -> tree.Mapping:
-    """Return the configuration with the changes over it. Those of a camera that is not configured are left
-    out."""
+    """Return the configuration with the changes merged over it. Changes of a camera that is not configured
+    are left out."""
     by_id = dict(mappings(changes, "cameras"))
     entry = whole.entries.get("cameras")
     if entry is None or not isinstance(entry.value, tree.Sequence):
@@ -187,7 +189,8 @@ def _camera(item: tree.Node, by_id: Mapping[str, tree.Mapping]) -> tree.Node:
 
 
 def _rules(below: tree.MappingEntry | None, changed: dict[str, tree.Mapping]) -> Iterator[tree.Node]:
-    """The rules in their order, each with its change; then those that are new."""
+    """Yield the configured rules in their order, each replaced by its change if there is one; then the new
+    rules."""
     items: tuple[Any, ...] = ()
     if below is not None and isinstance(below.value, tree.Sequence):
         items = below.value.items

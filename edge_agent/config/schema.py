@@ -30,7 +30,7 @@ DECEMBER = 12
 
 @dataclass(frozen=True, slots=True)
 class _Placed:
-    """A rule that is not disabled, and its place in the file."""
+    """A rule that is enabled, and its place in the file."""
 
     camera_id: str
     rule: AnyRule
@@ -60,12 +60,12 @@ def warn_idle_rules(values: SectionValues) -> None:
 
 
 def _placed(written: tree.Node | None, cameras: tuple[Camera, ...]) -> Iterator[_Placed]:
-    assert isinstance(written, tree.Sequence)  # otherwise it had not become settings
+    assert isinstance(written, tree.Sequence)  # otherwise ``cameras`` would not be valid
     for node, camera in zip(written.items, cameras, strict=True):
         entry = node.entries.get("rules") if isinstance(node, tree.Mapping) else None
         items = entry.value.items if entry and isinstance(entry.value, tree.Sequence) else ()
         for item, rule in zip(items, camera.rules, strict=True):
-            assert isinstance(item, tree.Mapping)  # it has become a rule
+            assert isinstance(item, tree.Mapping)  # otherwise it would not be a valid rule
             if rule.enabled:
                 yield _Placed(camera.id, rule, item)
 
@@ -84,7 +84,7 @@ def _warn_unseen(placed: _Placed, detector: Detector, values: SectionValues) -> 
 
 
 def _seen_by(detector: Detector) -> frozenset[str]:
-    """Labels that the detector can report, as far as the model's file name tells."""
+    """Return the labels that the detector can report: the configured ones, or none without a model."""
     return frozenset() if detector.model == "none" else frozenset(detector.labels)
 
 
@@ -95,7 +95,8 @@ def _why_unseen(labels: tuple[str, ...], detector: Detector) -> str:
 
 
 def _warn_holidays(rules: list[_Placed], gateway: Gateway, values: SectionValues) -> None:
-    """Warn once for all rules with holidays, in time to extend the list: Tet is on other days each year."""
+    """Warn if the list of holidays will soon lack dates: once for all rules that depend on it. Tet is on
+    other days each year. Also warn about each rule that can never be armed."""
     following = [each for each in rules if _on_holidays(each.rule) is not OnHolidays.USUAL]
     if not following:
         return

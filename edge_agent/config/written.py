@@ -25,7 +25,7 @@ def mappings(node: tree.Mapping, key: str) -> Iterator[tuple[str, tree.Mapping]]
 
 
 def with_id(node: tree.Mapping, key: str, id_: str) -> tree.Mapping | None:
-    """The entry of such a list with this id."""
+    """Return the entry with this id of a list such as ``cameras`` or ``rules``; None if there is none."""
     return next((each for found, each in mappings(node, key) if found == id_), None)
 
 
@@ -34,7 +34,7 @@ def plain(node: tree.Mapping) -> Written:
 
 
 def plain_entry(node: tree.Mapping, key: str) -> Any:
-    """The value of a key; None: it is not there."""
+    """Return the value of a key as plain data; None if the key is missing."""
     entry = node.entries.get(key)
     return None if entry is None else _value(entry.value)
 

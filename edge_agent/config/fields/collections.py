@@ -124,7 +124,7 @@ class TaggedUnion(FieldType):
         return self.sections.get(word, self.unknown).read(node, reading)
 
     def own_fields(self, word: str) -> tuple[Field, ...]:
-        """The fields that only this section has."""
+        """Return the fields that this section has and at least one other section has not."""
         return tuple(each for each in self.sections[word].fields if each not in self.shared)
 
 
@@ -140,10 +140,10 @@ def tagged_union(name: str, doc: str, key: str, sections: Mapping[str, Section])
 
 
 def _optional(sections: Mapping[str, Section], shared: tuple[Field, ...]) -> tuple[Field, ...]:
-    """The fields that some sections have, or that differ in their defaults, for a section without a valid
-    word.
+    """Return the fields that not all sections have with the same definition: they are read if the word of a
+    section is not valid.
 
-    Their values are checked where all sections that have the key agree on the type.
+    A value is checked only if all sections that have the key agree on its type.
     """
     found: dict[str, list[Field]] = {}
     for each in itertools.chain(*(section.fields for section in sections.values())):
@@ -159,7 +159,7 @@ def _common_type(first: Field, others: Sequence[Field]) -> FieldType:
 
 
 def _keys_of_others(word: str, sections: Mapping[str, Section]) -> Mapping[str, str]:
-    """Messages for keys that only other sections have, and then the section's own messages."""
+    """Return messages by key: for keys that only other sections have, then the section's own replacements."""
     own = {each.key for each in sections[word].fields}
     at_home: dict[str, list[str]] = {}
     for other, section in sections.items():
@@ -181,7 +181,7 @@ def _advice(sections: Mapping[str, Section]) -> Mapping[str, str]:
 
 @dataclass(frozen=True)
 class _AnyValue(FieldType):
-    """The value of a key whose type depends on the section, when the section is unknown."""
+    """The type of a key whose sections disagree on its type, in a section without a valid word: any value."""
 
     def describe(self) -> str:
         return "anything"

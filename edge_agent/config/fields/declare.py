@@ -34,7 +34,7 @@ from edge_agent.config.fields.schema_types import (
 _Recipe = Callable[[SectionValues], Any]
 _NONE: Mapping[str, Any] = MappingProxyType({})
 OF_THE_FIELD: Final = object()
-"""An absent key has the default of the dataclass's field."""
+"""Default of ``Key.default``: an absent key gets the default of the dataclass field."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -46,14 +46,14 @@ class Key:
     default_text: str = ""  # default as the reference prints it; empty: in YAML
     _: KW_ONLY
     key: str = ""  # its name in the file; empty: the name of the field
-    default: Any = OF_THE_FIELD  # value of an absent key; for ``make``, or if another layer sets the key
-    make: _Recipe | None = None  # makes the setting of the section's values; None: it is the value
-    reload: ReloadScope | None = None  # None: as for the section around it; AGENT at the top
+    default: Any = OF_THE_FIELD  # value of an absent key; for ``make``, or if another layer sets it
+    make: _Recipe | None = None  # makes the setting from the section's values; None: it is the key's value
+    reload: ReloadScope | None = None  # None: as the section around it; at the top level, AGENT
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Made:
-    """A settings field that is made of several keys, or of keys of other fields."""
+    """Marks a settings field whose value is computed from several keys, or from keys of other fields."""
 
     make: _Recipe
     keys: tuple[Field, ...] = ()
@@ -111,7 +111,8 @@ def _key(field: dataclasses.Field[Any], declared: Key) -> Field:
 
 
 def _default(field: dataclasses.Field[Any], key: Key) -> Any:
-    """A section that may be left out is read as an empty one, so that its checks run."""
+    """Return the value of an absent key. For an optional section it is an empty section, so that its checks
+    run."""
     if key.default is not OF_THE_FIELD:
         return key.default
     if isinstance(key.kind, Section) and field.default is not None:

@@ -36,7 +36,7 @@ ID_RULE = "1 to 63 of a-z, 0-9 and -"
 
 
 def _taken_for(text: str) -> str | None:
-    """Return how YAML 1.1 readers (PyYAML, Ansible) interpret ``text`` without quotes; None: as text."""
+    """Return what YAML 1.1 readers (PyYAML, Ansible) make of ``text`` without quotes; None for text."""
     if _BOOL.fullmatch(text):
         return message("as-true")
     if _NULL.fullmatch(text):
@@ -156,8 +156,8 @@ class WordChoice(ScalarType):
 
     words: tuple[str, ...]
     make: Callable[[str], str] = str  # converts the word to the value
-    no: str | None = None  # the word meant by no or off
-    later: tuple[str, ...] = ()  # words that the design has and this version does not implement
+    no: str | None = None  # the word to suggest for no or off
+    later: tuple[str, ...] = ()  # words that the design names and this version does not implement
 
     def describe(self) -> str:
         return either_of(self.words)

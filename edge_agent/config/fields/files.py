@@ -24,8 +24,8 @@ class ConfigFiles:
     credentials: Path | None  # systemd's $CREDENTIALS_DIRECTORY
     required: bool = True  # False: a copy is checked on another machine, without the files
     confined: bool = False
-    """Read passwords only from ``base`` and ``credentials``. For a configuration from the centre: root may
-    read it, and a camera's password is sent to an address that stands in it."""
+    """For a configuration from the centre: read passwords only from ``base`` and ``credentials``. Root may
+    read every file, and a camera's password is sent to an address that the configuration contains."""
 
     def resolve(self, name: str) -> Path:
         """Return an absolute name unchanged; look for a relative one in systemd's credentials, then beside
@@ -115,5 +115,5 @@ class ConfigFiles:
 
 
 def reason(error: OSError) -> str:
-    """The system's reason in lower case: ``no such file``, ``permission denied``."""
+    """Return the system's reason in lower case: ``no such file``, ``permission denied``."""
     return phrase((error.strerror or type(error).__name__).lower().removesuffix(" or directory"))

@@ -34,4 +34,4 @@ def credentials_of(values: SectionValues) -> Credentials | None:
 
 
 LOGIN = Made(credentials_of, (_USERNAME, _PASSWORD_FILE))
-"""Of a settings field with credentials: makes them of the two keys."""
+"""For a settings field with a login: makes the credentials from the two keys."""

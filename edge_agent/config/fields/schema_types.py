@@ -151,7 +151,7 @@ class Field:
     doc: str
     default: Any = REQUIRED
     default_text: str = ""  # default as the reference prints it; empty: in YAML
-    reload: ReloadScope | None = None  # None: as for the section around it; AGENT at the top
+    reload: ReloadScope | None = None  # None: as the section around it; at the top level, AGENT
 
 
 class SectionValues:
@@ -174,7 +174,7 @@ class SectionValues:
         return key in self._node.entries
 
     def place(self, key: str) -> tree.SourcePosition:
-        """Position of the value; of the section if the key is missing."""
+        """Return the position of the value; if the key is missing, that of the section."""
         entry = self._node.entries.get(key)
         return entry.value.place if entry else self._node.place
 
@@ -183,7 +183,7 @@ class SectionValues:
         return entry.key if entry else self._node.place
 
     def node(self, key: str) -> tree.Node | None:
-        """The node of the key, valid or not; None if the key is missing."""
+        """Return the node of the key, whether valid or not; None if the key is missing."""
         entry = self._node.entries.get(key)
         return entry.value if entry else None
 

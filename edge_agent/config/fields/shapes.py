@@ -104,7 +104,7 @@ def _check_segment(values: SectionValues) -> None:
 
 
 def length_of(ends: tuple[Point, Point]) -> float:
-    """Length in 0..1 of the picture, as if the picture were square."""
+    """Return the length in 0..1 of the picture, as if the picture were square."""
     return math.dist(*ends)
 
 
@@ -112,8 +112,9 @@ _Edge = tuple[Exact, Exact]
 
 
 def polygon_contains(outer: Polygon, inner: Polygon) -> bool:
-    """Whether ``outer`` covers ``inner``. Without holes it is enough to test the edges of ``inner``."""
-    if not _box_covers(outer, inner):  # false for nearly all pairs that do not cover each other, and cheap
+    """Return whether ``outer`` covers ``inner``. Polygons have no holes, so testing the edges of ``inner`` is
+    enough."""
+    if not _box_covers(outer, inner):  # cheap, and enough for nearly all pairs that do not cover each other
         return False
     edges = _edges(outer)
     return all(_in(point, edges) for edge in _edges(inner) for point in _middles(edge, edges))
@@ -137,7 +138,8 @@ def _exact(point: Point) -> Exact:
 
 
 def _middles(edge: _Edge, others: list[_Edge]) -> Iterator[Exact]:
-    """Yield a point of each piece into which ``others`` cut the edge: it is inside or outside as a whole."""
+    """Cut the edge at ``others``, and yield the middle of each piece: a piece is inside or outside as a
+    whole."""
     cuts = {Fraction(0), Fraction(1)}.union(*(_cuts(edge, other) for other in others))
     (ax, ay), (bx, by) = edge
     for before, after in pairwise(sorted(cuts)):
@@ -146,7 +148,8 @@ def _middles(edge: _Edge, others: list[_Edge]) -> Iterator[Exact]:
 
 
 def _cuts(edge: _Edge, other: _Edge) -> Iterator[Fraction]:
-    """Yield where ``other`` meets the edge, in 0..1 of its length; on one line, the ends of ``other``."""
+    """Yield where ``other`` meets the edge, in 0..1 of the edge's length. If both lie on one line, these are
+    the ends of ``other``."""
     a, b = edge
     c, d = other
     turn_c, turn_d = twice_area(a, b, c), twice_area(a, b, d)
@@ -167,7 +170,7 @@ def _along(edge: _Edge, point: Exact) -> Fraction:
 
 
 def _in(point: Exact, edges: list[_Edge]) -> bool:
-    """Whether the point is inside by the even-odd rule, or on an edge."""
+    """Return whether the point is inside by the even-odd rule, or on an edge."""
     x, y = point
     inside = False
     for a, b in edges:

@@ -24,7 +24,7 @@ _OF_VIETNAM = dict.fromkeys(
     ("asia/hanoi", "asia/ha_noi", "asia/ha noi", "asia/hà nội", "hanoi", "vietnam", "asia/vietnam", "ict"),
     "Asia/Ho_Chi_Minh",
 )
-"""The IANA database names a zone after its largest city. It lacks these names, which are tried in Vietnam."""
+"""Names that people in Vietnam write but the IANA database lacks: it names a zone after its largest city."""
 EVERY_DAY = frozenset(range(len(DAYS)))
 
 
@@ -93,7 +93,7 @@ class DaySpan(ScalarType):
             text = message("must-be-not", kind=self.describe(), found=quoted(scalar.text))
             raise InvalidValue(message("with-hint", text=text, hint=_days_meant(scalar.text)))
         first, last = DAYS.index(ends[0]), DAYS.index(ends[-1])
-        length = (last - first) % 7 + 1  # sat-mon crosses the end of the week
+        length = (last - first) % 7 + 1  # the span sat-mon crosses the end of the week
         return frozenset((first + i) % 7 for i in range(length))
 
 
@@ -140,7 +140,7 @@ class DateSpan(ScalarType):
 
 
 def _date_meant(text: str) -> str:
-    """Suggest a date: Vietnam writes 5/2/2027 for the fifth of February."""
+    """Suggest a date for ``text``: in Vietnam, 5/2/2027 is the fifth of February."""
     if (match := re.fullmatch(r"(\d{4})[-/.](\d\d?)[-/.](\d\d?)", text.strip(), re.ASCII)) is not None:
         year, month, day = match.groups()
     elif (match := re.fullmatch(r"(\d\d?)[-/.](\d\d?)[-/.](\d{4})", text.strip(), re.ASCII)) is not None:

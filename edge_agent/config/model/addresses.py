@@ -118,7 +118,8 @@ class CameraAddress(ScalarType):
 
 
 def host_of(url: str) -> str:
-    """Host of a camera's URL, with or without a login; IPv6 in its brackets. Empty for a file or device."""
+    """Return the host of a camera's URL, with or without a login; an IPv6 address in its brackets. The result
+    is empty for a file or device."""
     match = _URL.fullmatch(url)
     if match is None or len(match["slashes"]) != 2:
         return ""
@@ -173,7 +174,7 @@ def _network(scheme: str, rest: str) -> CameraUrl:
 
 
 def _split(rest: str) -> tuple[str, str]:
-    """Split into the authority and the rest."""
+    """Split the text after ``//`` into the authority and the rest."""
     end = re.search(r"[/?#]", rest)
     return (rest[: end.start()], rest[end.start() :]) if end else (rest, "")
 
@@ -182,7 +183,7 @@ def _credentials(user: str) -> Credentials:
     name, _, password = user.partition(":")
     if "@" in user or ":" in password or re.search(r"%(?![0-9A-Fa-f]{2})", user):
         raise InvalidValue(message("user-unescaped", encode=_ENCODE))
-    if re.search(r"[\s'\"<>\\]", user):  # not legal in a URL, and secrets.masked relies on it
+    if re.search(r"[\s'\"<>\\]", user):  # illegal in a URL; ``secrets.masked`` relies on their absence
         raise InvalidValue(message("user-characters", encode=_ENCODE))
     try:
         plain = [unquote(part, errors="strict") for part in (name, password)]
@@ -196,7 +197,8 @@ def _credentials(user: str) -> Credentials:
 
 
 def _host_and_port(address: str, advice: str) -> tuple[str, int | None]:
-    """Split into host and port. Never quotes the address: without an @ it may be half of a password."""
+    """Split an address into host and port. Messages never quote the address: without an @ it may be half of a
+    password."""
     match = _HOST.fullmatch(address)
     if match is None or (match["port"] is not None and not re.fullmatch(r"[0-9]{1,9}", match["port"])):
         raise InvalidValue(message("bad-host", advice=advice))

@@ -37,7 +37,7 @@ class WrittenRule:
 
 
 _LAST = {each.name for each in fields(Rule)} - {"id", "kind"}
-"""Keys of all rules that follow those of the kind."""
+"""Fields that rules of every kind have; their keys come after those of the kind."""
 
 
 def _rule(
@@ -50,7 +50,7 @@ def _rule(
     doc: str = "",
     **defaults: float,
 ) -> Section:
-    """Make the section of a kind. ``defaults``: defaults of the keys whose default depends on the kind."""
+    """Make the section of a kind. ``defaults``: by key, the defaults that depend on the kind."""
     about = "line" if cls is LineRule else "zone"
 
     def written(**rest: Any) -> WrittenRule:

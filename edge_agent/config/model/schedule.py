@@ -86,6 +86,6 @@ def check_lasts(values: SectionValues, key: str) -> None:
 
 
 def _armed_s(schedule: Schedule) -> float:
-    """Seconds from begin to end: a rule counts durations only while it is armed."""
+    """Return the seconds from begin to end of a period. A rule counts durations only while it is armed."""
     begin, end = (timedelta(hours=t.hour, minutes=t.minute) for t in (schedule.begin, schedule.end))
     return ((end - begin) % timedelta(days=1) or timedelta(days=1)).total_seconds()

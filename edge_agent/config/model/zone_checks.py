@@ -20,10 +20,10 @@ from edge_agent.config.texts.messages import message, phrase
 from edge_agent.core.geometry import Point, Polygon
 
 BORDER = 0.02
-"""So near the edge of the picture an object cannot be seen on the line's other side: its box ends at the
-edge."""
+"""An object this near to the edge is never seen beyond a line there: its box ends at the edge."""
 SHORT_ARROW = 0.05
-"""A hand is off by 0.01, which turns an arrow of this length by 11 degrees, and a shorter one by more."""
+"""Arrows shorter than this get a warning: a hand is off by 0.01, which turns an arrow of this length by 11
+degrees, and a shorter one by more."""
 WIDE = 9 / 16
 """Height by width of nearly all cameras' pictures; the configuration does not contain the real ratio."""
 
@@ -59,7 +59,8 @@ RULES = Made(
 
 
 def check_zones(values: SectionValues) -> None:
-    """Check the names in rules against zones and lines, valid or not, so that one mistake hides no other."""
+    """Check the names in rules against all zones and lines, including invalid ones, so that one mistake hides
+    no other."""
     for sort in _SORTS:
         written = values.node(sort.key) or tree.Mapping(values.place(sort.key))
         if isinstance(written, tree.Mapping):
@@ -114,7 +115,7 @@ def _warn_unseen_zones(values: SectionValues, sort: _Sort, written: tree.Mapping
 
 
 def is_masked(points: tuple[Point, ...], masks: Iterable[Polygon]) -> bool:
-    """Whether a zone or line lies wholly in one of the masks, so that nothing is seen there."""
+    """Return whether a zone or line lies wholly in one of the masks, so that nothing is seen there."""
     return any(polygon_contains(mask, points) for mask in masks)
 
 
@@ -139,7 +140,7 @@ def _warn_wrong_way(values: SectionValues) -> None:
 
 
 def _doubts(rule: WrittenRule, zone: Polygon) -> Iterator[tuple[str, str]]:
-    """Yield keys of a wrong-way rule with a warning."""
+    """Yield each doubtful key of a wrong-way rule, with a warning."""
     length = length_of(rule.rest["arrow"])
     if length < SHORT_ARROW:
         yield "arrow", message("short-arrow", length=length)

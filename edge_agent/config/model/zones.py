@@ -41,7 +41,7 @@ class Zone:
         return self.polygon
 
     def contains(self, point: Point) -> bool:
-        """Whether a point of the picture is in the zone, and in no part that it excludes."""
+        """Return whether a point of the picture is in the zone, and in no part that the zone excludes."""
         return contains(self.polygon, point) and not any(contains(each, point) for each in self.exclude)
 
 
