@@ -208,12 +208,12 @@ SEARCHES: Sentences = {
     "search-gateway-lacks-key": (
         "this gateway does not accept the centre's searches: its agent is too old, or its "
         "commands.search_keys lacks the centre's public key",
-        "thiết bị này chưa nhận lệnh tìm kiếm của trung tâm: phần mềm quá cũ, hoặc commands.search_keys chưa "
-        "có khóa công khai của trung tâm",
+        "thiết bị này chưa nhận yêu cầu tìm lượt đi qua của trung tâm: phần mềm quá cũ, hoặc "
+        "commands.search_keys chưa có khóa công khai của trung tâm",
     ),
     "search-gateway-too-old": (
         "the agent of this gateway does not understand this search, perhaps because it is too old: {why}",
-        "phần mềm của thiết bị này không hiểu yêu cầu tìm kiếm, có thể vì phiên bản quá cũ: {why}",
+        "phần mềm của thiết bị này không hiểu yêu cầu tìm lượt đi qua, có thể vì phiên bản quá cũ: {why}",
     ),
     "search-answer-malformed": (
         "the answer of this gateway cannot be read",
@@ -324,13 +324,13 @@ APPEARANCE: Sentences = {
     ),
     "appearance-similar": (
         "looks similar by the model {model}; measured rank-1 {rank1} on {objects} objects",
-        "ngoại hình giống nhau theo mô hình {model}; tỷ lệ đúng ở hạng 1 khi đo: {rank1} trên {objects} "
-        "người hoặc phương tiện",
+        "ngoại hình giống nhau theo mô hình {model}; khi đo trên {objects} người hoặc phương tiện, tỷ lệ "
+        "chọn đúng ngay lần đầu là {rank1}",
     ),
     "appearance-different": (
         "looks different by the model {model}; measured rank-1 {rank1} on {objects} objects",
-        "ngoại hình khác nhau theo mô hình {model}; tỷ lệ đúng ở hạng 1 khi đo: {rank1} trên {objects} "
-        "người hoặc phương tiện",
+        "ngoại hình khác nhau theo mô hình {model}; khi đo trên {objects} người hoặc phương tiện, tỷ lệ "
+        "chọn đúng ngay lần đầu là {rank1}",
     ),
 }
 

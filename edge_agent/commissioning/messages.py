@@ -135,8 +135,8 @@ COMMISSIONING: Sentences = {
     "folder-foreign": (
         "the folder {folder} on the card does not belong to the agent, so nothing was set apart: call the "
         "workshop",
-        "thư mục {folder} trong thẻ nhớ không thuộc về phần mềm của thiết bị nên chưa cất được dữ liệu của "
-        "điểm cũ: hãy gọi xưởng",
+        "phần mềm của thiết bị không phải là chủ sở hữu thư mục {folder} trong thẻ nhớ nên chưa cất được dữ "
+        "liệu của điểm cũ: hãy gọi xưởng",
     ),
     "root-failed": (
         "the box could not do this step: restart it and try again; if it stays so, call the workshop, which "
@@ -151,8 +151,8 @@ COMMISSIONING: Sentences = {
     "clock-first": (
         "the clock of the box is not set, and the report would have no date: wait until a time server has "
         "set it, let the box be examined again, then sign",
-        "đồng hồ của thiết bị chưa được đặt giờ nên biên bản sẽ không có ngày: chờ máy chủ giờ đặt giờ, "
-        "chạm Kiểm tra lại, sau đó mới ký",
+        "đồng hồ của thiết bị chưa được đặt giờ nên biên bản sẽ để trống ngày, giờ: chờ máy chủ giờ trả "
+        "lời, chạm Kiểm tra lại, sau đó mới ký",
     ),
     "examined-first": ("let the box be examined first", "hãy kiểm tra điểm trước"),
     "examination-failed": (
@@ -241,7 +241,7 @@ COMMISSIONING: Sentences = {
     ),
     "broker-silent": (
         "the broker does not answer as expected",
-        "máy chủ nhận tin không trả lời đúng",
+        "máy chủ nhận tin trả lời không đúng",
     ),
     "uplink-clock": (
         "not sent to the centre yet: the box's clock is wrong, so it trusts no certificate. It is right as "

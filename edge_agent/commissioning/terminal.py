@@ -16,7 +16,7 @@ TERMINAL: Sentences = {
     "site": ("{id}: {name}, {ward}", "{id}: {name}, {ward}"),
     "claimed": (
         "the box works as this site; the claim is sent by itself",
-        "thiết bị đã hoạt động cho điểm này; yêu cầu nhận điểm được gửi tự động",
+        "thiết bị đã nhận điểm này; yêu cầu nhận điểm được gửi tự động",
     ),
     "undone": ("undone: the box has no site", "đã hủy: thiết bị chưa thuộc điểm nào"),
     "state-unclaimed": ("no site yet", "chưa thuộc điểm nào"),

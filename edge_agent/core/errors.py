@@ -131,7 +131,7 @@ OS_REASONS = {
     errno.EISDIR: "đây là thư mục, không phải tệp",
     errno.ENOTDIR: "một phần của đường dẫn không phải là thư mục",
     errno.ENOSPC: "ổ đĩa đã đầy",
-    errno.EROFS: "ổ đĩa chỉ cho đọc",
+    errno.EROFS: "ổ đĩa đang ở chế độ chỉ đọc",
     errno.EIO: "không đọc, ghi được ổ đĩa",
     errno.ENETUNREACH: "thiết bị chưa có mạng",
     errno.EHOSTUNREACH: "không có đường mạng tới máy đó",

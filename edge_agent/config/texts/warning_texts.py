@@ -190,10 +190,13 @@ WARNINGS: Sentences = {
     ),
     "one-word": ("a key must be a single word", "tên mục phải là một từ"),
     # --- addresses ---
-    "sub-ends": ("the sub-stream ends in {tail}", "luồng phụ kết thúc bằng {tail}"),
-    "sub-has": ("the sub-stream has {part}", "luồng phụ có {part}"),
-    "sub-instead": ("the sub-stream has {sub} instead of {main}", "luồng phụ có {sub} thay cho {main}"),
-    "sub-usual": ("the sub-stream is usually {part}", "luồng phụ thường là {part}"),
+    "sub-ends": ("the sub-stream ends in {tail}", "luồng phụ có URL kết thúc bằng {tail}"),
+    "sub-has": ("the sub-stream has {part}", "luồng phụ có URL chứa {part}"),
+    "sub-instead": (
+        "the sub-stream has {sub} instead of {main}",
+        "luồng phụ có URL ghi {sub} thay cho {main}",
+    ),
+    "sub-usual": ("the sub-stream is usually {part}", "luồng phụ thường có URL chứa {part}"),
     "sub-cheaper": ("{hint}, and costs a fraction of the CPU", "{hint} và tốn ít CPU hơn nhiều"),
     "file-url": (
         "the URL of a file must be file:///absolute/path",
@@ -211,7 +214,7 @@ WARNINGS: Sentences = {
     ),
     "user-not-utf-8": (
         "the user part is not UTF-8 after percent-decoding; {encode}",
-        "phần tài khoản không phải UTF-8 sau khi đổi mã phần trăm; {encode}",
+        "phần tài khoản không phải UTF-8 sau khi giải mã các ký tự dạng %XX; {encode}",
     ),
     "user-control-character": (
         "the user part has a control character",
@@ -295,6 +298,6 @@ WARNINGS: Sentences = {
     ),
     "no-rule-changes": (
         "this is not a file of changed rules",
-        "đây không phải tệp quy tắc đã thay đổi",
+        "đây không phải tệp lưu các quy tắc đã đổi bằng lệnh",
     ),
 }

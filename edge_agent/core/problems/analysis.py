@@ -9,7 +9,7 @@ from edge_agent.core.languages import Sentences
 VIEWS: Sentences = {
     "view-structure": (
         "structure in {found} % of {tiles} tiles, {usual} % usual",
-        "nhận ra {found}% trong {tiles} ô hình, bình thường {usual}%",
+        "còn nhận ra chi tiết ở {found}% trong {tiles} ô hình, bình thường {usual}%",
     ),
     "view-frozen": ("the same picture for {seconds} s", "hình không thay đổi đã {seconds} giây"),
     "view-glare": (

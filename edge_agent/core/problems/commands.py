@@ -31,7 +31,7 @@ DOCUMENTS: Sentences = {
     ),
     "command-search-key": (
         "key {key} is a search key: it may sign searches and nothing else",
-        "khóa {key} là khóa tìm kiếm, chỉ được ký lệnh tìm kiếm",
+        "khóa {key} là khóa tìm kiếm, chỉ được ký yêu cầu tìm lượt đi qua",
     ),
     "command-header-no-json": (
         "the header of the JWS is not JSON",
@@ -147,11 +147,11 @@ ACCEPTANCE: Sentences = {
     "command-runs": ("it is being executed", "đang thực hiện lệnh"),
     "command-not-recorded": (
         "the gateway cannot record that it has executed this: its disk is full or read-only",
-        "thiết bị không ghi lại được việc thực hiện lệnh: ổ đĩa đầy hoặc chỉ đọc",
+        "thiết bị không ghi lại được việc thực hiện lệnh: ổ đĩa đầy hoặc đang ở chế độ chỉ đọc",
     ),
     "command-start-not-recorded": (
         "the gateway cannot record that it executes this: its disk is full or read-only",
-        "thiết bị không ghi lại được việc bắt đầu lệnh: ổ đĩa đầy hoặc chỉ đọc",
+        "thiết bị không ghi lại được việc bắt đầu lệnh: ổ đĩa đầy hoặc đang ở chế độ chỉ đọc",
     ),
     "command-too-slow": (
         "it has taken more than {seconds} s; its result is not reported",
@@ -358,7 +358,7 @@ SEARCHES: Sentences = {
     ),
     "search-too-often": (
         "{limit} searches came within a minute, and no more are accepted; send it again later",
-        "trong một phút đã nhận {limit} yêu cầu tìm kiếm, là mức tối đa; hãy gửi lại sau",
+        "trong một phút đã nhận {limit} yêu cầu tìm lượt đi qua, là mức tối đa; hãy gửi lại sau",
     ),
     "search-unscoped": (
         "a search key must name the person (asked_by) and the wards",

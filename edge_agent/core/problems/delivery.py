@@ -16,11 +16,11 @@ OUTBOX: Sentences = {
     ),
     "outbox-in-memory": (
         "{why}; events wait in memory, the disk is tried every {seconds} s",
-        "{why}; sự kiện được giữ trong bộ nhớ, {seconds} giây thử lại một lần",
+        "{why}; sự kiện được giữ trong bộ nhớ, cứ {seconds} giây thử lại một lần",
     ),
     "outbox-disk-failed": (
         "{why}; events wait in memory, the disk is tried every {seconds} s",
-        "ổ đĩa không ghi được ({why}); sự kiện được giữ trong bộ nhớ, {seconds} giây thử lại một lần",
+        "ổ đĩa không ghi được ({why}); sự kiện được giữ trong bộ nhớ, cứ {seconds} giây thử lại một lần",
     ),
     "outbox-disk-silent": ("{file}: the disk does not answer", "ổ đĩa không phản hồi ({file})"),
     "outbox-no-room": (

@@ -7,7 +7,7 @@ from edge_agent.core.languages import Sentences
 STORAGE: Sentences = {
     "two-reasons": ("{first}; {second}", "{first}; {second}"),
     "evidence-disk-full": ("the disk is full", "ổ đĩa đầy"),
-    "evidence-disk-read-only": ("the disk is read-only", "ổ đĩa chỉ cho đọc"),
+    "evidence-disk-read-only": ("the disk is read-only", "ổ đĩa đang ở chế độ chỉ đọc"),
     "evidence-disk-failed": ("the disk failed ({error})", "ổ đĩa bị lỗi ({error})"),
     "evidence-used-up": (
         "storage.max_bytes ({bytes}) is used up, and the stored files belong to more severe events or are "

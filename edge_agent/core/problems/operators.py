@@ -230,9 +230,9 @@ CONFIGURATIONS: Sentences = {
         "on the console's page of rules or by set-rule with reset=RULE (changed are {rules}), then send this "
         "change again",
         "quy tắc đã đổi bằng lệnh trước đây không còn khớp với cấu hình ({why}) nên chưa đổi được quy tắc "
-        "hay phần hình bị che khác. Trước hết hãy đưa từng quy tắc không khớp về như cấu hình, trên trang "
-        "quy tắc hoặc bằng lệnh set-rule với reset=MÃ (các quy tắc đã đổi: {rules}), rồi gửi lại thay đổi "
-        "này",
+        "hay phần hình bị che khác. Trước hết hãy khôi phục theo cấu hình từng quy tắc không khớp, trên "
+        "trang quy tắc hoặc bằng lệnh set-rule với reset=MÃ (các quy tắc đã đổi: {rules}), rồi gửi lại thay "
+        "đổi này",
     ),
     "rule-change-shared": (
         "other rules use {place} too; give the zone or line of this rule another id",
@@ -310,7 +310,7 @@ AGENT: Sentences = {
     "reload-removed": ("removed: {names}", "bỏ: {names}"),
     "reload-stream": ("restarted: {names}", "khởi động lại: {names}"),
     "reload-pipeline": ("restarted, still connected: {names}", "khởi động lại, vẫn giữ kết nối: {names}"),
-    "reload-rules": ("rules changed: {names}", "thay quy tắc: {names}"),
+    "reload-rules": ("rules changed: {names}", "đổi quy tắc: {names}"),
     "reload-untouched": ("untouched: {names}", "giữ nguyên: {names}"),
     "reload-at-once": ("applied at once: {names}", "áp dụng ngay: {names}"),
     "reload-waits": (

@@ -60,7 +60,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "rule-camera-down": ("Camera mất hình", "Camera down"),
     "rule-camera-degraded": ("Camera hình kém", "Camera degraded"),
     "rule-tamper": ("Camera bị can thiệp", "Camera tampered with"),
-    "rule-rule-muted": ("Quy tắc bị thay đổi bằng lệnh", "Rule changed by a command"),
+    "rule-rule-muted": ("Quy tắc đã đổi bằng lệnh", "Rule changed by a command"),
     "rule-view-relearned": ("Học lại góc nhìn theo yêu cầu", "View relearned on request"),
     "rule-disk": ("Ổ đĩa sắp đầy", "Disk nearly full"),
     "rule-temperature": ("Thiết bị quá nóng", "Gateway is too hot"),
@@ -120,14 +120,14 @@ WORDS: dict[str, tuple[str, str]] = {
     "scene": ("Toàn cảnh", "Scene"),
     "scene-alt": ("Ảnh toàn cảnh của {camera}", "The whole picture of {camera}"),
     "scene-says": (
-        "Toàn cảnh {camera}: khung vàng là người, phương tiện được phát hiện, góc trên bên trái của khung ở "
-        "{across}% từ trái, {down}% từ trên",
+        "Toàn cảnh {camera}: khung vàng là người, phương tiện được phát hiện, góc trên bên trái của khung "
+        "cách mép trái {across}%, cách mép trên {down}%",
         "The scene of {camera}: the yellow frame is the object; its upper left corner is at {across} % from "
         "the left, {down} % from the top",
     ),
     "scene-says-place": (
-        "Toàn cảnh {camera}: khung vàng là người, phương tiện được phát hiện, góc trên bên trái của khung ở "
-        "{across}% từ trái, {down}% từ trên; vùng hoặc vạch ảo {place} được vẽ cùng",
+        "Toàn cảnh {camera}: khung vàng là người, phương tiện được phát hiện, góc trên bên trái của khung "
+        "cách mép trái {across}%, cách mép trên {down}%; vùng hoặc vạch ảo {place} được vẽ cùng",
         "The scene of {camera}: the yellow frame is the object; its upper left corner is at {across} % from "
         "the left, {down} % from the top; the zone or line {place} is drawn too",
     ),
@@ -170,7 +170,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "paper-earlier": ("{count} văn bản trước đó", "{count} earlier documents"),
     "paper-many": (
         "thiết bị đã gửi {count} văn bản loại này, là số tối đa được lưu đủ thời hạn; văn bản gửi thêm chỉ "
-        "được lưu như ảnh.",
+        "được lưu theo thời hạn lưu trữ của ảnh.",
         "the gateway has sent {count}, the most that are stored for their whole time; further ones are "
         "stored only for as long as pictures.",
     ),

@@ -28,7 +28,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "modem-failed": ("bị lỗi", "failed"),
     "modem-unknown": ("không rõ", "unknown"),
     "modem-initializing": ("đang khởi động", "starting"),
-    "modem-locked": ("SIM bị khóa", "locked"),
+    "modem-locked": ("đang khóa (SIM hoặc modem)", "locked"),
     "modem-disabled": ("đã tắt", "off"),
     "modem-disabling": ("đang trong quá trình tắt", "is switched off"),
     "modem-enabling": ("đang trong quá trình bật", "is switched on"),
@@ -262,7 +262,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "rollout-why": ("Lý do dừng", "Reason of the stop"),
     "rollout-stop": ("Dừng triển khai", "Stop the roll-out"),
     "rollout-stop-means": (
-        "Không có thêm đợt nào bắt đầu. Đợt đang chạy sẽ tự hoàn tất. Muốn tiếp tục, người vận hành chạy lại "
+        "Không bắt đầu thêm đợt nào. Đợt đang chạy sẽ tự hoàn tất. Muốn tiếp tục, người vận hành chạy lại "
         "rollout.yml.",
         "No further batch begins. The batch that is under way ends by itself. To continue, an operator runs "
         "rollout.yml again.",

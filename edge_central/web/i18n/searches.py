@@ -112,7 +112,8 @@ WORDS: dict[str, tuple[str, str]] = {
         "There is no whole picture of this camera: judge the places in the frame.",
     ),
     "search-line-says": (
-        "Hình của camera với vạch ảo đã chọn. Bấm hai lần để chọn hai đầu; bốn ô dưới đây có cùng nội dung.",
+        "Hình của camera với vạch ảo đã chọn. Bấm hai lần để chọn hai đầu; bốn ô dưới đây ghi vị trí hai đầu "
+        "đó.",
         "Picture of the camera with the chosen line. Two clicks choose its ends; so do the four fields.",
     ),
     "search-line-x1": ("Đầu thứ nhất, % từ trái", "First end, % from the left"),
@@ -250,15 +251,15 @@ WORDS: dict[str, tuple[str, str]] = {
     "passage-side-inside": ("trong hình", "inside"),
     "passage-speed": ("Tốc độ", "Speed"),
     "passage-speed-is-vehicle": (
-        "{speed} lần chiều dài của phương tiện mỗi giây",
+        "mỗi giây đi được {speed} lần chiều dài của chính phương tiện đó",
         "{speed} lengths of the object a second",
     ),
     "passage-speed-is-person": (
-        "{speed} lần chiều cao của người mỗi giây",
+        "mỗi giây đi được {speed} lần chiều cao của chính người đó",
         "{speed} times the own height a second",
     ),
     "passage-speed-is-other": (
-        "{speed} lần chiều dài của người, phương tiện mỗi giây",
+        "mỗi giây đi được {speed} lần chiều dài của chính người, phương tiện đó",
         "{speed} lengths of the object a second",
     ),
     "passage-speed-m-s": (

@@ -192,7 +192,7 @@ def test_rows_of_another_ward_are_neither_seen_nor_changed(house: House, lan: Br
     assert lan.post("/silences/1/end").status_code == 409
 
 
-@pytest.mark.parametrize(("lang", "until"), [("vi", "Tắt chuông đến"), ("en", "silenced until")])
+@pytest.mark.parametrize(("lang", "until"), [("vi", "Tạm tắt chuông đến"), ("en", "silenced until")])
 def test_a_silence_is_shown_with_author_and_reason_and_ended_by_a_colleague(
     house: House, lan: Browser, lang: str, until: str
 ) -> None:

@@ -488,7 +488,7 @@ def test_a_person_has_no_length_of_a_vehicle(city: House) -> None:
     gateways.answer(only(gateways.asked(search)), found)
     person, vehicle = (f"/searches/{search}/passages/dt-001/{number}" for number in (7, 8))
     assert "2,5 lần chiều cao của người mỗi giây" in words(browser.get(person).text)
-    assert "2,5 lần chiều dài của phương tiện mỗi giây" in words(browser.get(vehicle).text)
+    assert "mỗi giây đi được 2,5 lần chiều dài của chính phương tiện đó" in words(browser.get(vehicle).text)
     browser.get("/language/en")
     assert "2.5 times the own height a second" in words(browser.get(person).text)
 

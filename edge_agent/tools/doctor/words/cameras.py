@@ -128,8 +128,8 @@ CAMERAS: dict[str, Wording] = {
         "the port of the camera cannot be switched: {detail}",
         "không điều khiển được cổng PoE của camera: {detail}",
         "check address, user and password file of poe, and SNMP of the switch; install the package snmp",
-        "kiểm tra địa chỉ, tài khoản và tệp mật khẩu trong mục poe, kiểm tra SNMP của bộ chia mạng (switch); "
-        "cài gói snmp",
+        "kiểm tra địa chỉ, tài khoản và tệp mật khẩu trong phần poe, kiểm tra SNMP của bộ chia mạng "
+        "(switch); cài gói snmp",
     ),
     # --- the stream ---
     "size-main": yellow(
