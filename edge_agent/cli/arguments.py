@@ -147,7 +147,7 @@ def _add_replay(commands: Commands) -> None:
         "--mot", "OUT.txt", "write the confirmed tracks in the MOTChallenge format; default: not written"
     )
     replay.add_path("--motion", "OUT.jsonl", "write the motion boxes of each frame; default: not written")
-    replay.add_path("--plot", "OUT.png", "draw the figures of tamper detection over time; default: not drawn")
+    replay.add_path("--plot", "OUT.png", "draw the metrics of tamper detection over time; default: not drawn")
 
 
 class _VideosAndConfig(argparse.Action):

@@ -40,7 +40,7 @@ def add_command_to(commands: Commands) -> None:
     commission.add_argument(
         "--cameras-password-file",
         metavar="FILE",
-        help="file with the password of the cameras; default: a question",
+        help="file with the password of the cameras; default: the command asks on the terminal",
     )
     commission.add_argument(
         "--photo", type=Path, metavar="FILE", help="photo of the notice sign, for the report; default: none"
@@ -72,18 +72,22 @@ def _add_actions(commission: argparse.ArgumentParser) -> None:
     one.add_argument(
         "--new-code",
         action="store_true",
-        help="replace the code of the label, which others have seen, and print the new row for boxes.csv",
+        help="make a new code for the label and print the new row for boxes.csv; use this if others "
+        "have seen the old code",
     )
-    one.add_argument("--serve", action="store_true", help="serve the page for a phone; the unit does this")
+    one.add_argument(
+        "--serve", action="store_true", help="serve the page for a phone; the systemd unit runs this"
+    )
     one.add_argument(
         "--examine",
         action="store_true",
-        help="examine the site again if the centre has confirmed it since the report; a timer does this",
+        help="examine the site again if the centre has confirmed it since the report; a timer runs this",
     )
     one.add_argument(
         "--withdrawal",
         action="store_true",
-        help="ask whether the centre has withdrawn the site, and give it up then; the agent does this",
+        help="check whether the centre has withdrawn this box's claim; if so, remove the site from this box. "
+        "The agent runs this",
     )
 
 

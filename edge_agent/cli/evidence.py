@@ -70,15 +70,17 @@ def _add_verify(actions: Commands) -> None:
         exit_codes={
             0: "everything is genuine",
             1: "failed, or something is altered, missing or without a signature",
-            3: "nothing contradicts the evidence, but no known key signed all of it",
+            3: "nothing contradicts the evidence, but not all of it is signed with a key that is known to "
+            "be the gateway's",
         },
     )
     verify.add_path("files", "FILE", "events, one a line, or an exported bundle", nargs="+")
     key = verify.add_repeated(
         "--gateway-key",
         "GATEWAY=PUBLIC.pem",
-        "public key of a gateway, as the centre has it; may be repeated; also a file of birth messages "
-        "with their topics; a key without GATEWAY= only finds contradictions; default: no key",
+        "public key of a gateway, as stored at the centre, or a file of birth messages with their topics. A "
+        "key without GATEWAY= can show contradictions, but proves nothing genuine. May be repeated; default: "
+        "no key",
         dest="key",
     )
     verify.rename("--key", key)

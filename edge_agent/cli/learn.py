@@ -38,7 +38,8 @@ def add_command_to(commands: Commands) -> None:
         "train the detector with collected frames, measure it, and make a signed release",
         "edge-agent learn frames --teacher yolox_nano_float16_quantize.tflite --key operator.pem",
         exit_codes={
-            EX_NO_RELEASE: "no release: the new model is worse than the model in force at some place",
+            EX_NO_RELEASE: "no release was made: at some place the new model is worse than the model in "
+            "force, or too few objects were measured",
             EX_UNAVAILABLE: "the code that trains, or PyTorch, is not installed here",
         },
     )
@@ -121,7 +122,7 @@ def _add_release(learn: CommandParser) -> None:
         "--margin",
         type=_within(float, 0, 1),
         default=0.03,
-        help="F1 by which the new model may be worse than the model in force at a place",
+        help="how much lower, at any place, the F1 of the new model may be than that of the model in force",
     )
     learn.add_argument(
         "--threshold", type=_within(float, 0.01, 1), default=0.3, help="least score of a detection"

@@ -166,7 +166,8 @@ def _add_login(action: CommandParser, what: str) -> None:
     file = action.add_path(
         "--camera-password-file",
         "FILE",
-        "file with the password of --camera-username in its one line; default: a question",
+        "file with the password of --camera-username in its one line; default: the command asks on "
+        "the terminal",
     )
     action.rename("--username", name)
     action.rename("--password-file", file)

@@ -68,8 +68,9 @@ def add_gateways(commands: Commands) -> None:
         action="append",
         default=[],
         choices=tuple(dict.fromkeys((*PRESENCES, *STANDINGS))),
-        help="show gateways in this state only; silent, trouble and fine go by the gateway's own messages; "
-        "may be repeated; default: all states",
+        help="show only gateways in this state. The command derives silent, trouble and fine from the "
+        "gateway's own messages. The other states are those that the centre publishes; without a centre they "
+        "come from the gateway's messages, too. May be repeated; default: all states",
     )
     gateways.add_flag("--once", "print the table once and exit")
     gateways.add_json("once")
@@ -151,7 +152,8 @@ def add_rollout(commands: Commands) -> None:
         exit_codes={
             0: "every gateway runs the release",
             1: "failed or stopped: a gateway refused the release or returned to its former model",
-            3: "some gateways are left: they were offline or take no model; run the same command again",
+            3: "some gateways do not run the release yet: they were offline or accept no model; run the same "
+            "command again",
         },
     )
     rollout.add_path("release", "FOLDER", "release of `edge-agent learn`")
@@ -227,7 +229,12 @@ def _stages(text: str) -> tuple[str, ...]:
 
 CHANGES = (
     ("sites", int, "number of gateways", "465"),
-    ("cameras", int, "number of cameras", "as many as the city has on as many sites"),
+    (
+        "cameras",
+        int,
+        "number of cameras",
+        "in proportion to --sites, as in the city (1,194 cameras at 465 sites)",
+    ),
     ("seed", int, "seed of the random numbers; the same seed gives the same fleet and events", "1"),
     ("duration-s", float, "seconds for which events are made", "300"),
     ("drain-s", float, "then wait at most so many seconds until all events are sent", "120"),
@@ -236,11 +243,12 @@ CHANGES = (
     (
         "alarms-per-day",
         float,
-        "alarms of all gateways in a simulated day, with drawn pictures and clips, and named rules",
-        "one event of a hundred, without these",
+        "alarms in a simulated day, of all gateways together; each has a drawn picture and clip, and "
+        "names its rule",
+        "one event in a hundred is an alarm, without drawn picture, clip and rule name",
     ),
     ("heartbeat-s", float, "seconds between heartbeats, whatever the time factor", "30"),
-    ("picture-share", float, "share of beginning events that have a picture, 0 to 1", "0"),
+    ("picture-share", float, "share of events that have a picture when they begin, 0 to 1", "0"),
     ("passages-per-camera", int, "stored passages of a camera, for searches; 0: none", "0"),
     ("spread-s", float, "longest random wait of a gateway before it connects, in seconds", "30"),
 )

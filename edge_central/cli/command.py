@@ -126,7 +126,8 @@ def _add_people(todo: Commands) -> tuple[CommandParser, ...]:
         password = each.add_path(
             "--new-password-file",
             "FILE",
-            "file whose first line is the new password, - for standard input; default: a question",
+            "file whose first line is the new password, - for standard input; default: the command "
+            "asks on the terminal",
             dest="password_file",
         )
         each.rename("--password-file", password)
@@ -158,7 +159,7 @@ def _add_account_changes(todo: Commands) -> tuple[CommandParser, ...]:
             ("disable", "end the sessions of a person or program and refuse logins and the token"),
             ("enable", "allow logins and the token again"),
             ("end-sessions", "end all sessions of a person"),
-            ("reset-second-factor", "remove the second factor of a person, who has lost it"),
+            ("reset-second-factor", "remove the second factor of a person who has lost it"),
             ("onvif-password", "print the password with which a program logs in as an ONVIF client"),
         )
     )
@@ -270,12 +271,12 @@ def _add_travel_times(actions: Commands) -> tuple[CommandParser, ...]:
     learn = add_command(
         todo,
         "learn",
-        "ask the gateways that are online when objects passed, and learn from it",
+        "ask the gateways that are online at what times objects passed, and learn from the answers",
         "sudo -u edge-central edge-agent central travel-times learn --dry-run",
         exit_codes={1: "failed, or no gateway was asked"},
-        description="Ask the gateways that are online when objects passed, in the windows of journeys.learn, "
-        "and store only the travel times that follow from it. First print how much data this costs at most. "
-        "The weekly timer of the role central runs it.",
+        description="Ask the gateways that are online at what times objects passed in the windows of "
+        "journeys.learn, and store only the travel times that follow from the answers. Before "
+        "that, print how much data this costs at most. The weekly timer of the role central runs it.",
     )
     learn.add_flag("--dry-run", "print what would be asked, and ask nothing")
     return listing, learn

@@ -131,13 +131,14 @@ class Scenario:
     alarms_per_day: Annotated[
         float | None,
         Key(
-            "alarms of all gateways in a simulated day, with drawn pictures and clips, and named rules",
+            "alarms in a simulated day, of all gateways together; each has a drawn picture and clip, and "
+            "names its rule",
             Number(0, 1_000_000),
-            "one event of a hundred, without these",
+            "one event in a hundred is an alarm, without drawn picture, clip and rule name",
         ),
     ] = None
     heartbeat_s: Annotated[float, Key("whatever the time factor", Number(1, 3600, "seconds"))] = 30.0
-    picture_share: Annotated[float, Key("of beginning events", Number(0, 1))] = 0.0
+    picture_share: Annotated[float, Key("of events, when they begin", Number(0, 1))] = 0.0
     picture_bytes: Annotated[int, Key("of each picture", Number(500, 1_000_000, "bytes", whole=True))] = (
         29_000
     )

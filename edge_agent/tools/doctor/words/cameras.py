@@ -56,9 +56,9 @@ CAMERAS: dict[str, Wording] = {
     "camera-unauthorized": red(
         "{detail}",
         "{detail}",
-        "correct user name and password file. All programs of the gateway together try a wrong one twice an "
-        "hour, because cameras lock themselves; a corrected one is tried at once. Corrected in the camera "
-        "instead: sudo rm {logins}",
+        "correct the user name and the password file; a corrected password is tried at once. Because cameras "
+        "lock after wrong passwords, all programs of the gateway together try a wrong one at most twice an "
+        "hour. If you changed the password in the camera instead, run: sudo rm {logins}",
         "sửa tên đăng nhập và tệp mật khẩu. Các chương trình trên thiết bị chỉ thử mật khẩu sai tổng cộng "
         "hai lần mỗi giờ, vì thử nhiều thì camera tự khóa; mật khẩu đã sửa được thử ngay. Nếu sửa mật khẩu "
         "trên camera: sudo rm {logins}",
@@ -255,7 +255,7 @@ CAMERAS: dict[str, Wording] = {
         "its main stream, for large pictures and clips, refuses the login",
         "camera không chấp nhận tên đăng nhập hoặc mật khẩu khi mở luồng chính (dùng cho ảnh lớn và video)",
         "may this user of the camera see the main stream? Correct the rights of the user, or the login of "
-        "clip.main_url. Corrected in the camera: sudo rm {logins}",
+        "clip.main_url. If you corrected it in the camera, run: sudo rm {logins}",
         "tài khoản này của camera có được xem luồng chính không? Sửa quyền của tài khoản, hoặc tài khoản của "
         "clip.main_url. Nếu sửa trên camera: sudo rm {logins}",
     ),
