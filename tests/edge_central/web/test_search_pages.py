@@ -487,7 +487,7 @@ def test_a_person_has_no_length_of_a_vehicle(city: House) -> None:
     found = [passage(n, start_ms(), group=group, speed=2.5) for n, group in ((7, "person"), (8, "vehicle"))]
     gateways.answer(only(gateways.asked(search)), found)
     person, vehicle = (f"/searches/{search}/passages/dt-001/{number}" for number in (7, 8))
-    assert "2,5 lần chiều cao của người mỗi giây" in words(browser.get(person).text)
+    assert "mỗi giây đi được 2,5 lần chiều cao của chính người đó" in words(browser.get(person).text)
     assert "mỗi giây đi được 2,5 lần chiều dài của chính phương tiện đó" in words(browser.get(vehicle).text)
     browser.get("/language/en")
     assert "2.5 times the own height a second" in words(browser.get(person).text)
