@@ -1,2 +1,2 @@
-"""Which gateways are there: the pure state machine, and the publisher of its reports. Alerts are made
-elsewhere."""
+"""Decides which gateways are present: the pure state machine, and the publisher of its reports. Alerts are
+made elsewhere."""

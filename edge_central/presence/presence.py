@@ -42,7 +42,7 @@ _UNDAMPED = {
     PresenceState.CUT: PresenceState.OFFLINE,
     PresenceState.STOPPED: PresenceState.STOPPED,
 }
-"""For each reported state, whether the gateway itself is online, offline or stopped."""
+"""The undamped state for each reported state: online, offline or stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +50,19 @@ class PresenceThresholds:
     """Thresholds of PresenceTracker. Lower values report sooner, but with more false reports."""
 
     missed: float = 3.3  # missed heartbeats; they are sent every 30 s, give or take 10 %
-    shortest_s: float = 10.0  # shortest interval between heartbeats that is believed
+    shortest_s: float = 10.0  # shorter intervals between heartbeats count as this one
     longest_s: float = 3_600.0
-    hold_s: float = 30.0  # the wills of one power cut arrive within half a keepalive
-    together_s: float = 120.0  # gateways that go within this time belong to one outage
-    outage_hold_s: float = 5.0  # a stopping broker publishes all wills, and is gone itself a moment later
-    outage_share: float = 0.5  # share of the ward's gateways that were there
+    hold_s: float = 30.0  # an absence must last so long; wills of one power cut need half a keepalive
+    together_s: float = 120.0  # gateways that go offline within this time belong to one outage
+    outage_hold_s: float = 5.0  # a stopping broker publishes all wills, and is offline itself a moment later
+    outage_share: float = 0.5  # share of the ward's expected gateways that must be offline
     outage_least: int = 3
     late_s: float = 120.0  # longest reconnect delay of a gateway after an outage
-    falls: int = 4  # times offline within ``falls_s`` that make it unstable
+    falls: int = 4  # a gateway that went offline this often within ``falls_s`` is unstable
     falls_s: float = 3_600.0
-    stable_s: float = 900.0  # time without a change after which it is stable again
-    grace_s: float = 90.0  # after the centre's own connect: gateways reconnect over 30 s and more
-    boot_s: float = 300.0  # uptime of a box that is booting: cameras, recorder and switch start later
+    stable_s: float = 900.0  # an unstable gateway is stable again after this time without a change
+    grace_s: float = 90.0  # no absence counts soon after the centre connects: gateways need 30 s or more
+    boot_s: float = 300.0  # uptime of a booting box: its cameras, recorder and switch start later
 
 
 @dataclass(slots=True)
@@ -73,19 +73,19 @@ class _GatewayPresence:
     why: str
     changed_mono: float
     changed_ms: int
-    present_ms: int | None = None  # online since then, short absences left out; None: unknown
+    present_ms: int | None = None  # when it came online, short absences ignored; None: unknown
     reported: GatewayReport | None = None
     boot_until_mono: float = 0.0
     interval_s: float = USUAL_INTERVAL_S
     heard_mono: float | None = None
-    session: str | None = None  # of its newest ``online``
-    session_before: str | None = None  # of its newest state before the centre was started
-    heartbeat_session: str | None = None  # named by two heartbeats in a row
+    session: str | None = None  # the session in its newest ``online`` message
+    session_before: str | None = None  # the session in its newest state message before the centre was started
+    heartbeat_session: str | None = None  # the session that two heartbeats in a row have named
     doubted: str | None = None
     ended: str | None = None  # the session that has ended
     distances_s: deque[float] = field(default_factory=lambda: deque(maxlen=3))
     falls_mono: deque[float] = field(default_factory=deque)
-    outage_until_mono: float = 0.0  # until then its absence still belongs to the ward's outage
+    outage_until_mono: float = 0.0  # until this time its absence is part of the ward's outage
 
     @property
     def reported_state(self) -> PresenceState | None:
@@ -98,14 +98,14 @@ class _Outage:
     began_mono: float
     gateways: set[str]
     of: int
-    complete: bool = False  # reported with all its gateways
+    complete: bool = False  # a report with all its gateways was returned
 
 
 class PresenceTracker:
-    """The presence of all gateways and wards. Not thread-safe.
+    """Tracks the presence of all gateways and wards. Not thread-safe.
 
-    ``reports``: those published before a restart, which is at the time ``at``. ``sessions``: the session of
-    the last state message of each gateway before the restart.
+    ``reports``: the reports that were published before the centre was restarted. ``at``: the time of this
+    restart. ``sessions``: the session in the last state message of each gateway before the restart.
     """
 
     def __init__(
@@ -136,11 +136,11 @@ class PresenceTracker:
         at: Instant,
         uptime_s: float | None = None,
     ) -> None:
-        """Record a heartbeat; ``every_s``: its current interval, and ``uptime_s``: for how long the box has
-        been running, if the gateway reports them."""
+        """Record a heartbeat. ``every_s``: the gateway's current heartbeat interval; ``uptime_s``: how long
+        the box has been running; each None if the gateway does not report it."""
         record = self._gateway(gateway, ward, at)
         if record.ended == session and record.state is not PresenceState.ONLINE:
-            return  # sent before the session ended, and overtaken by its will
+            return  # the session has ended: its will arrived before this older heartbeat
         self._learn_interval(record, every_s, at.mono)
         if uptime_s is not None:
             record.boot_until_mono = at.mono + self._thresholds.boot_s - max(0.0, uptime_s)
@@ -166,15 +166,16 @@ class PresenceTracker:
             self._change_state(record, PresenceState(state), why, at)
 
     def remove(self, gateway: str, ward: str, now_ms: int) -> None:
-        """Remove a gateway whose retained messages were cleared. A message for another ward means a move."""
+        """Remove a gateway whose retained messages were cleared. Do nothing if the gateway has moved to
+        another ward."""
         record = self._gateways.get(gateway)
         if record is not None and record.ward == ward:
             del self._gateways[gateway]
             self._gone.append(GatewayReport(gateway, ward, None, "taken away", now_ms))
 
     def tick(self, at: Instant, connected_mono: float | None) -> list[PresenceReport]:
-        """Return the reports that are due. ``connected_mono``: when the centre's broker session began,
-        None without one."""
+        """Return the reports that are due. ``connected_mono``: when the centre's broker session began; None:
+        it has no session."""
         reports: list[PresenceReport] = [*self._gone]
         self._gone.clear()
         if connected_mono is None:
@@ -191,14 +192,14 @@ class PresenceTracker:
         return reports
 
     def current_reports(self) -> list[PresenceReport]:
-        """All published reports that are still true."""
+        """Return all published reports that are still true."""
         reports: list[PresenceReport] = [
             record.reported for record in self._gateways.values() if record.reported is not None
         ]
         return reports + [self._outage_report(ward) for ward in self._outages]
 
     def apply_correction(self, correction: Correction) -> None:
-        """Correct the labels: the centre's clock was wrong."""
+        """Correct the recorded times (``ms``), because the centre's clock was wrong."""
         for record in self._gateways.values():
             record.changed_ms = correction.of(record.changed_ms)
             if record.present_ms is not None:
@@ -247,8 +248,8 @@ class PresenceTracker:
         record.state, record.why, record.changed_mono, record.changed_ms = state, why, at.mono, at.ms
 
     def _learn_interval(self, record: _GatewayPresence, every_s: float | None, mono: float) -> None:
-        """Learn the heartbeat interval: the shortest of three distances, so that one lost heartbeat does
-        not double it."""
+        """Learn the heartbeat interval. If the gateway does not report ``every_s``, use the shortest of the
+        last three distances between heartbeats, so that one lost heartbeat does not double the interval."""
         thresholds = self._thresholds
         if record.heard_mono is not None:
             record.distances_s.append(mono - record.heard_mono)
@@ -264,14 +265,15 @@ class PresenceTracker:
             self._change_state(record, PresenceState.OFFLINE, why, at)
 
     def _settle(self, record: _GatewayPresence, mono: float, settled: bool) -> GatewayReport | None:
-        """Return the report that is due, and remember it."""
+        """Return the report that is due for this gateway, and store it as reported. None: no report is
+        due."""
         state, reported = self._decide(record, mono, settled), record.reported
         if state is None:
             return None
         if reported is not None and reported.state is state:
             if reported.ward == record.ward:
                 return None
-            record.reported = replace(reported, ward=record.ward)  # moved; since when and why stay
+            record.reported = replace(reported, ward=record.ward)  # the gateway has moved; the rest stays
             return record.reported
         why = record.why
         if state is PresenceState.UNSTABLE:
@@ -288,7 +290,7 @@ class PresenceTracker:
         return record.reported
 
     def _decide(self, record: _GatewayPresence, mono: float, settled: bool) -> PresenceState | None:
-        """Decide the state to report; None for a gateway of which nothing is to be reported yet."""
+        """Return the state to report. None: nothing is to be reported of this gateway yet."""
         thresholds, reported = self._thresholds, record.reported_state
         while record.falls_mono and mono - record.falls_mono[0] > thresholds.falls_s:
             record.falls_mono.popleft()
@@ -329,7 +331,8 @@ class PresenceTracker:
         return reports
 
     def _fallen_together(self, records: Collection[_GatewayPresence], mono: float) -> list[_GatewayPresence]:
-        """The gateways of a new outage; empty when too few went, or only just now."""
+        """Return the gateways of a new outage. Empty if too few gateways went offline, or if the first of
+        them did so less than ``outage_hold_s`` ago."""
         thresholds = self._thresholds
         expected = [
             record for record in _expected(records) if record.reported_state is not PresenceState.OFFLINE
@@ -383,7 +386,7 @@ class PresenceTracker:
 
 
 def _expected(records: Collection[_GatewayPresence]) -> list[_GatewayPresence]:
-    """Gateways that should be there: heard of, and not stopped."""
+    """Return the gateways that should be online: those that were reported, and not as stopped."""
     return [
         record
         for record in records

@@ -31,13 +31,14 @@ log = logging.getLogger(__name__)
 
 
 class PresenceDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """Retained: whether a gateway is there. Published once for each change that lasts."""
+    """The retained message that says whether a gateway is there. It is published once for each change that
+    lasts."""
 
     schema: Literal["central-presence/1"] = "central-presence/1"
     gateway: str
     ward: str
     state: Literal["online", "booting", "unstable", "offline", "cut", "stopped"]
-    since: str  # in this state; ``online`` and ``booting``: present since then
+    since: str  # start of this state; of ``online`` and ``booting``: start of the presence
     why: str
     problem: CodedProblem | msgspec.UnsetType = msgspec.UNSET  # ``why`` as a code with figures
 
@@ -69,7 +70,7 @@ class PresencePublisher:
     def restore(
         self, reports: list[PresenceReport], sessions: Mapping[str, str | None] | None = None
     ) -> None:
-        """Start from the stored reports; ``sessions``: the session in the newest stored state of each
+        """Start from the stored reports. ``sessions``: the session in the newest stored state message of each
         gateway."""
         self._presence = PresenceTracker(reports, self._thresholds, instant_of(self._clock), sessions)
         self._wards = {each.gateway: each.ward for each in reports if isinstance(each, GatewayReport)}
@@ -135,7 +136,8 @@ class PresencePublisher:
         del self._unwritten[:count]
 
     def _messages(self, report: PresenceReport) -> Iterator[MqttMessage]:
-        """The messages of a report; for a gateway that has moved, one clears the topic of its former ward."""
+        """Yield the messages of a report. If the gateway has moved to another ward, one of them clears the
+        topic of its former ward."""
         if isinstance(report, GatewayReport):
             ward = self._wards.pop(report.gateway, report.ward)
             if ward != report.ward:
@@ -145,8 +147,8 @@ class PresencePublisher:
         yield self._message(report)
 
     def _message(self, report: PresenceReport) -> MqttMessage:
-        """The retained message of a report; empty, to clear the topic, when the gateway was removed or the
-        outage is over."""
+        """Return the retained message of a report. It is empty, and so clears the topic, if the gateway was
+        removed or the outage is over."""
         since = rfc3339_of_ms(report.since_ms)
         match report:
             case GatewayReport(gateway, ward, state):
@@ -172,7 +174,7 @@ class PresencePublisher:
 def _log(report: PresenceReport) -> None:
     match report:
         case GatewayReport(gateway, ward, PresenceState.CUT):
-            log.debug("%s (%s): went with its ward", gateway, ward)  # the outage has a line of its own
+            log.debug("%s (%s): went with its ward", gateway, ward)  # the outage has one line in the log
         case GatewayReport(gateway, ward, state, why):
             bad = state in (PresenceState.OFFLINE, PresenceState.UNSTABLE)
             log.log(logging.WARNING if bad else logging.INFO, "%s (%s): %s: %s", gateway, ward, state, why)

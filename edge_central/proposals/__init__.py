@@ -1,3 +1,2 @@
-"""Proposals: what the outcomes of alarms suggest to change in a rule. Nothing here changes a rule: an
-operator rehearses the draft and signs the configuration.
-"""
+"""Proposals: changes of a rule that the outcomes of its alarms suggest. Nothing here changes a rule: an
+operator rehearses the draft and signs the configuration."""

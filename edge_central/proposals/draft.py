@@ -31,7 +31,8 @@ class RuleInForce:
 
     @classmethod
     def read(cls, path: Path, camera_id: str, rule_id: str) -> RuleInForce:
-        """Raises UsageError if the file has no such rule, ConfigError if it cannot be read."""
+        """Read the rule from a configuration file. Raises UsageError if the file has no such rule,
+        ConfigError if the file cannot be read."""
         whole = merged_tree(path)
         camera = with_id(whole, "cameras", camera_id)
         rule = None if camera is None else with_id(camera, "rules", rule_id)
@@ -46,7 +47,8 @@ class RuleInForce:
 
     @classmethod
     def of(cls, rule: Written, camera: Mapping[str, Any]) -> RuleInForce | None:
-        """Return the rule with its zone or line. None: the rule names none that ``camera`` has.
+        """Return the rule with its zone or line. None: ``camera`` does not have the zone or line that the
+        rule names.
 
         ``camera``: the camera's section of the configuration, with its ``zones`` and ``lines``.
         """
@@ -57,7 +59,8 @@ class RuleInForce:
 
 
 def drafted(present: RuleInForce, change: ProposedChange) -> Written | None:
-    """The part of the camera's section with the changed rule; None: this rule cannot be changed like that."""
+    """Return the part of the camera's section that has the changed rule. None: the change is not possible for
+    this rule."""
     rule = dict(present.rule)
     match change.kind:
         case ChangeKind.LABELS:
@@ -80,7 +83,7 @@ def drafted(present: RuleInForce, change: ProposedChange) -> Written | None:
 
 
 def _labels(rule: Written) -> list[str]:
-    """Return the labels of a rule; empty if they are not texts, since a gateway may have sent the rule."""
+    """Return the labels of a rule. Empty if they are not texts, which a rule sent by a gateway may have."""
     written = rule.get("labels") or _default_labels(str(rule.get("kind")))
     listed = written if isinstance(written, list) else [written]
     return listed if all(isinstance(each, str) for each in listed) else []
@@ -93,8 +96,8 @@ def _default_labels(kind: str) -> list[str]:
 
 
 def _with_schedule(rule: Written, hours: tuple[int, int] | None) -> Written | None:
-    """Return the rule with a schedule; only for a rule without hours, because two periods a day would be two
-    rules."""
+    """Return the rule with a schedule. None if the rule already has hours, because two periods a day would
+    need two rules."""
     schedule = rule.get("schedule") or {}
     if hours is None or not isinstance(schedule, dict) or "from" in schedule:
         return None
@@ -103,7 +106,7 @@ def _with_schedule(rule: Written, hours: tuple[int, int] | None) -> Written | No
 
 
 def _with_score(rule: Written, score: float | None) -> Written | None:
-    """Return the rule with this least score, but only if its present one is lower."""
+    """Return the rule with this minimum score. None if its present minimum is not lower."""
     before = rule.get("min_score", 0)
     if score is None or not isinstance(before, int | float) or before >= score:
         return None
@@ -119,27 +122,28 @@ def _with_smaller_place(present: RuleInForce, cut: Cut | None) -> Written | None
 
 
 def _with_mask(present: RuleInForce, mask: MaskedRectangle | None) -> Written | None:
-    """Return the rule without this part of its zone; not for a line, because a line without its middle would
-    be two lines."""
+    """Return the rule without this part of its zone. None for a rule with a line, because a line without its
+    middle would be two lines."""
     before = present.place.get("exclude") or []
     if mask is None or present.place_key == "lines":
         return None
     if not isinstance(before, list) or len(before) >= MAX_EXCLUDED:
         return None
     if all(mask.covers((float(x), float(y))) for x, y in present.place["polygon"]):
-        return None  # nothing is left
+        return None  # nothing of the zone is left
     return _with_place(present, {**present.place, "exclude": [*before, mask.corners]})
 
 
 def _with_place(present: RuleInForce, place: Written | None) -> Written | None:
-    """The rule with a zone or line of its own, because other rules may use the present one."""
+    """Return the rule with a new zone or line, because other rules may use the present one."""
     key, kind = present.place_key, present.place_key.removesuffix("s")
     name = f"{str(present.rule['id'])[:59]}-cut"
     return None if place is None else {key: {name: place}, "rules": [present.rule | {kind: name}]}
 
 
 def _cut_zone(zone: Written, cut: Cut) -> Written | None:
-    """Clip the polygon (Sutherland and Hodgman 1974). None: little is left, or it would cross itself."""
+    """Clip the polygon (Sutherland and Hodgman 1974). None: too little of it is left, or it would cross
+    itself."""
     points = [(float(x), float(y)) for x, y in zone["polygon"]]
     kept: list[Point] = []
     for a, b in zip(points, points[1:] + points[:1], strict=True):

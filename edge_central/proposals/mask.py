@@ -1,4 +1,4 @@
-"""Finds the part of the picture that holds many false alarms and hardly a real one."""
+"""Finds the part of the picture in which there were many false alarms and hardly any real one."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from edge_agent.core.geometry import Point
 
 CELLS = 20
-"""Of each side of the picture: corners are multiples of 0.05, which a person can read and draw."""
+"""Number of cells on each side of the picture: corners are multiples of 0.05, which a person can read and
+draw."""
 CELL_COST = 1 / CELLS**3
-"""Below 1 for the whole picture: of two rectangles with the same alarms the smaller one is better."""
+"""Cost of covering one cell, less than 1 for the whole picture: of two rectangles with the same alarms, the
+smaller one is better."""
 _INSIDE = 1 - 1e-9  # a foot on the lower or right border of the picture is in the last cell
 
 
@@ -33,11 +35,11 @@ class MaskedRectangle:
 
 
 def best_rectangle(worth: Iterable[tuple[Point, float]]) -> MaskedRectangle | None:
-    """The rectangle of whole cells with the largest sum of worths; None: no sum is above 0.
+    """Return the rectangle of whole cells with the largest sum of worths. None: no sum is above 0.
 
-    ``worth``: places in the picture, with what it is worth to cover them, at least 1 in amount. Kadane's
-    algorithm for each pair of rows (J. Bentley, Programming Pearls, 1984): 4,200 steps for any number of
-    places.
+    ``worth``: places in the picture, each with the gain (above 0) or loss (below 0) of covering it, at least
+    1 in amount. The algorithm is Kadane's, for each pair of rows (J. Bentley, Programming Pearls, 1984):
+    4,200 steps for any number of places.
     """
     cells = [[-CELL_COST] * CELLS for _ in range(CELLS)]  # by row, then by column
     for (x, y), value in worth:
@@ -54,7 +56,7 @@ def best_rectangle(worth: Iterable[tuple[Point, float]]) -> MaskedRectangle | No
 
 
 def _best_run(values: Sequence[float]) -> tuple[float, int, int]:
-    """The largest sum of neighbours, with the first and the last of them."""
+    """Return the largest sum of neighbouring values, with the first and the last position of these values."""
     best = (values[0], 0, 0)
     total, first = 0.0, 0
     for n, value in enumerate(values):

@@ -15,7 +15,7 @@ from edge_central.console.incident_log import IncidentOutcome
 from edge_central.store import tables
 
 MAX_OUTCOMES = 5000
-"""The newest; enough for any rule whose alarms people still judge."""
+"""The newest outcomes that are read: enough for any rule whose alarms officers still judge."""
 CHUNK = 400  # event ids in one query
 
 
@@ -26,10 +26,10 @@ class JudgedReport:
     event_id: str
     is_real: bool
     time_ms: int
-    foot: Point  # of the object, in 0..1 of the picture
+    foot: Point  # where the object stands, in 0..1 of the picture
     label: str | None
-    lasted_s: float | None  # in the zone, or standing, at its end; None: the rule has no such time
-    score: float | None = None  # the highest of its phases, 0..1; None: it is about several objects
+    lasted_s: float | None  # in the zone, or standing, when the event ended; None: not measured by the rule
+    score: float | None = None  # the highest of its phases, 0..1; None: several objects
 
 
 class _Data(msgspec.Struct):
@@ -53,11 +53,12 @@ _decode = msgspec.json.Decoder(_Event).decode
 def read_judged(
     connection: Connection, gateway: str, camera: str, rule: str, since_ms: int
 ) -> list[JudgedReport]:
-    """The reports of a rule that were closed as real or false, oldest first.
+    """Return the reports of a rule that were closed as real or false, oldest first.
 
-    Outcomes other than these, hidden events, and events that cannot be decoded are left out. Of several
-    phases the first gives time and place, the last how long it lasted, the most certain one the score: a rule
-    with a least score would have reported the object then.
+    Reports with other outcomes, hidden events, and events that cannot be decoded are left out. If an event
+    has several phases, its time and place are those of the first phase, its duration that of the last phase.
+    Its score is the highest of all phases, because a rule with a minimum score would have reported the object
+    at that moment.
     """
     outcomes = read_outcomes(connection, gateway, since_ms)
     found: dict[str, JudgedReport] = {}
@@ -89,7 +90,7 @@ def read_outcomes(
     since_ms: int,
     outcomes: Sequence[IncidentOutcome] = (IncidentOutcome.REAL, IncidentOutcome.FALSE),
 ) -> dict[str, str]:
-    """The newest outcomes of the gateway's events, by event id."""
+    """Return the newest outcomes of the gateway's events, by event id."""
     columns, prefix = tables.handling.c, f"event {gateway} "
     query = (
         select(columns.subject, columns.outcome)
@@ -104,7 +105,8 @@ def read_outcomes(
 def _phases(
     connection: Connection, gateway: str, camera: str, event_ids: Iterable[str]
 ) -> Iterator[Row[str, int, bytes]]:
-    """The phases of these events, each event's in the order of their storage."""
+    """Yield the phases of these events; the phases of each event come in the order in which they were
+    stored."""
     columns, wanted = tables.event.c, list(event_ids)
     for first in range(0, len(wanted), CHUNK):
         query = (

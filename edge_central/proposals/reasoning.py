@@ -1,10 +1,11 @@
 """Finds changes of a rule that would have avoided false alarms, and how many real alarms each of them would
 have lost.
 
-Six simple changes are tried, each alone: other labels, a shorter schedule, a longer duration, a least score,
-a smaller zone or line, a part of the zone that no longer belongs to it. A change is proposed if it removes a
+Six simple changes are tried, each alone: other labels, a shorter schedule, a longer duration, a minimum
+score, a smaller zone or line, and a zone without a part of its area. A change is proposed if it removes a
 good part of the false alarms and hardly any real one. The numbers are those of the alarms that officers
-judged; few alarms prove little, so the worst share of real ones that may be lost is given too.
+judged. Few alarms prove little, so a proposal also gives the upper bound of the share of real alarms that it
+may lose.
 """
 
 from __future__ import annotations
@@ -20,17 +21,17 @@ from math import ceil, exp, lgamma, log, log1p
 from edge_central.proposals.mask import MaskedRectangle, best_rectangle
 from edge_central.proposals.outcomes import JudgedReport
 
-MIN_FALSE = 5  # judged false; with fewer nothing is proposed
+MIN_FALSE = 5  # alarms judged false; with fewer of them nothing is proposed
 MIN_REMOVED, MIN_SHARE = 3, 0.25
-"""False alarms that a change has to remove: at least so many, and this share of all."""
-MAX_LOST = 0.125  # of the real ones
-REAL_WEIGHT = 5  # one real alarm lost weighs as much as so many false ones removed
+"""False alarms that a change has to remove: at least this many, and at least this share of all."""
+MAX_LOST = 0.125  # largest share of the real alarms that a change may lose
+REAL_WEIGHT = 5  # one real alarm that is lost weighs as much as this many removed false alarms
 MAX_CHANCE = 0.001
-"""Probability that a cut without any meaning removes so many false ones among those that it removes (Fisher's
-exact test). Small, because hundreds of cuts are tried."""
+"""Highest accepted probability that a cut without any meaning would remove at least as many false alarms
+among those that it removes (Fisher's exact test). It is small, because hundreds of cuts are tried."""
 MAX_MASK_CHANCE = 0.00001
-"""The same for a mask. The best of 44,100 rectangles holds many false alarms by chance alone: see
-docs/design/rehearsal.md for how often."""
+"""The same probability for a mask. The best of 44,100 rectangles holds many false alarms by chance alone:
+docs/design/rehearsal.md says how often."""
 MAX_PROPOSALS = 3
 CONFIDENCE = 0.95
 MAX_CUTS = 60
@@ -48,7 +49,8 @@ class ChangeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A straight cut of the picture: what is kept has x (axis 0) or y (axis 1) above or below ``at``."""
+    """A straight cut of the picture. The part that is kept has x (axis 0) or y (axis 1) above or below
+    ``at``."""
 
     axis: int
     at: float
@@ -59,7 +61,7 @@ class Cut:
 
     @property
     def removed_side(self) -> str:
-        """In words, as the picture shows it."""
+        """Describe the removed side as the picture shows it: ``left of x = 0.31``."""
         sides = (("left of x", "right of x"), ("above y", "below y"))
         return f"{sides[self.axis][0 if self.keeps_above else 1]} = {self.at:.2f}"
 
@@ -69,12 +71,12 @@ class ProposedChange:
     """One change, and the judged alarms that it would have removed."""
 
     kind: ChangeKind
-    label: str | None = None  # LABELS: no longer reported
+    label: str | None = None  # LABELS: the label that is no longer reported
     hours: tuple[int, int] | None = None  # SCHEDULE: armed from the first hour up to the second
-    seconds: float | None = None  # DURATION: at least so long
-    score: float | None = None  # SCORE: at least so high, 0..1
-    cut: Cut | None = None  # AREA
-    mask: MaskedRectangle | None = None  # MASK: objects in it no longer count
+    seconds: float | None = None  # DURATION: the new minimum
+    score: float | None = None  # SCORE: the new minimum, 0..1
+    cut: Cut | None = None  # AREA: the cut of the zone or line
+    mask: MaskedRectangle | None = None  # MASK: objects in this rectangle no longer count
     false_removed: int = 0
     false_all: int = 0
     real_lost: int = 0
@@ -86,7 +88,8 @@ class ProposedChange:
 
     @property
     def chance(self) -> float:
-        """Probability of at least so many false ones among the removed, if the cut had no meaning, 0..1."""
+        """Return the probability, 0..1, that a cut without any meaning would remove at least as many false
+        alarms among those that it removes."""
         removed, every = self.false_removed + self.real_lost, self.false_all + self.real_all
         whole = _log_ways(every, removed)
         most = min(removed, self.false_all)
@@ -97,12 +100,13 @@ class ProposedChange:
 
     @property
     def worst_lost(self) -> float:
-        """Upper bound of the share of real alarms that is lost, 0..1, one-sided."""
+        """Return the upper bound (one-sided) of the share of real alarms that the change loses, 0..1."""
         return upper_share(self.real_lost, self.real_all)
 
     @property
     def reason(self) -> str:
-        """``of 14 false alarms 12 lie left of x = 0.31; of 9 real ones 1 would be lost``."""
+        """Explain the change: ``of 14 false alarms 12 lie left of x = 0.31; of 9 real ones 1 would be
+        lost``."""
         where = {
             ChangeKind.LABELS: f"are {self.label}",
             ChangeKind.SCHEDULE: _outside(self.hours),
@@ -129,11 +133,11 @@ def _within(mask: MaskedRectangle | None) -> str:
 
 
 def propose(judged: Sequence[JudgedReport], zone: tzinfo, most: int = MAX_PROPOSALS) -> list[ProposedChange]:
-    """The best change of each kind that is worth it, best first; at most ``most``.
+    """Return the best worthwhile change of each kind, best first; at most ``most``.
 
-    A mask is proposed only where it is worth more than a straight cut, which is simpler. ``zone``: time zone
-    of the site. Empty with fewer than ``MIN_FALSE`` false alarms, or without a real one:
-    then nothing shows what a change would lose.
+    A mask is proposed only if it is worth more than a straight cut, which is simpler. The list is empty if
+    there are fewer than ``MIN_FALSE`` false alarms, or no real alarm, because then nothing shows what a
+    change would lose. ``zone``: time zone of the site.
     """
     false_all = sum(not each.is_real for each in judged)
     if false_all < MIN_FALSE:
@@ -158,7 +162,7 @@ def is_worth_it(change: ProposedChange) -> bool:
 
 
 def _candidates(judged: Sequence[JudgedReport]) -> Iterator[ProposedChange]:
-    """All cuts that are tried."""
+    """Yield all changes that are tried."""
     labels = Counter(each.label for each in judged if each.label is not None)
     if len(labels) > 1:
         yield from (ProposedChange(ChangeKind.LABELS, label=label) for label in labels)
@@ -180,12 +184,13 @@ def _candidates(judged: Sequence[JudgedReport]) -> Iterator[ProposedChange]:
 
 
 def _has_place(report: JudgedReport) -> bool:
-    """Whether the report is about one object, which stands at one place; a crowd has no label."""
+    """Whether the report is about one object, which stands at one place. A report about a crowd has no
+    label."""
     return report.label is not None
 
 
 def _keeps(change: ProposedChange, report: JudgedReport, zone: tzinfo) -> bool:
-    """Whether the changed rule would still report it."""
+    """Whether the changed rule would still make this report."""
     if change.label is not None:
         return report.label != change.label
     if change.hours is not None:
@@ -205,7 +210,8 @@ def _hour(report: JudgedReport, zone: tzinfo) -> int:
 
 
 def _between(values: Iterable[float]) -> Iterator[float]:
-    """The middles between neighbouring values; of very many, ``MAX_CUTS`` spread evenly over the values."""
+    """Yield the middles between neighbouring values. If there are more than ``MAX_CUTS``, yield so many of
+    them, spread evenly over the values."""
     ordered = sorted(set(values))
     middles = [(low + high) / 2 for low, high in itertools.pairwise(ordered)]
     count = min(len(middles), MAX_CUTS)
@@ -226,7 +232,8 @@ def _counted(
 
 
 def upper_share(count: int, of: int) -> float:
-    """Upper limit of a share of which ``count`` of ``of`` were seen (Clopper and Pearson 1934, one-sided)."""
+    """Return the upper limit of a share, if ``count`` of ``of`` cases were seen (Clopper and Pearson 1934,
+    one-sided)."""
     if count >= of:
         return 1.0
     low, high = max(count / of, 1e-9), 1 - 1e-9
@@ -242,5 +249,5 @@ def _log_binomial(count: int, of: int, share: float) -> float:
 
 
 def _log_ways(of: int, count: int) -> float:
-    """Logarithm of the number of ways to choose ``count``."""
+    """Return the logarithm of the number of ways to choose ``count`` of ``of`` things."""
     return lgamma(of + 1) - lgamma(count + 1) - lgamma(of - count + 1)

@@ -1,2 +1,3 @@
-"""Altered copies of pictures and clips, in which faces and number plates are covered: how they are found and
-covered, the process that decodes the files, and the thread that starts it. ``cases`` says who may see one."""
+"""Makes altered copies of pictures and clips, in which faces and number plates are covered. It finds and
+covers them, in a separate process that decodes the files, and has the threads that start this process.
+``cases`` decides who may see a copy."""

@@ -1,8 +1,9 @@
-"""Finds what has to be covered in a picture: faces and number plates, with a margin.
+"""Finds the areas to cover in a picture: faces and number plates, with a margin.
 
-Three sources are added up, so that one of them may miss: the face and plate cascades that OpenCV ships
-(Viola and Jones, 2001), the product's own detector of people and vehicles, and what is already recorded about
-the picture. More is covered than is necessary: a face that is missed does more harm than a covered wall.
+Three sources are combined, so that each of them may miss something: the face and plate cascades that OpenCV
+ships (Viola and Jones, 2001), the product's detector of people and vehicles, and the objects that are already
+recorded about the picture. More is covered than is necessary: a face that is missed does more harm than a
+covered wall.
 """
 
 from __future__ import annotations
@@ -25,25 +26,25 @@ if TYPE_CHECKING:
 CASCADES = Path(str(files("cv2") / "data"))
 FRONTAL = ("haarcascade_frontalface_alt2.xml", "haarcascade_frontalface_default.xml")
 PROFILE = "haarcascade_profileface.xml"
-"""Faces that turn left; for the others the picture is mirrored."""
+"""Finds faces that are turned left; for faces that are turned right the picture is mirrored."""
 PLATES = ("haarcascade_russian_plate_number.xml", "haarcascade_license_plate_rus_16stages.xml")
 SCALE_STEP, CLIP_SCALE_STEP, NEIGHBOURS = 1.1, 1.2, 2
 """Fewer neighbours than usual: more false finds, fewer missed faces."""
 SMALLEST = 18
-"""Pixels of the smallest face that the cascades look for; they are trained at 20 to 24."""
+"""Side in pixels of the smallest face that the cascades look for; they were trained with 20 to 24."""
 MIN_SIDE, MAX_SIDE, MAX_CLIP_SIDE = 480, 1920, 1280
-"""A small picture is enlarged before the cascades see it, a large one reduced. In a clip a face is in many
-frames, and the time for each counts."""
+"""Sides in pixels. A small picture is enlarged before the cascades see it, a large one is reduced. In a clip
+the largest side is smaller: a face is in many frames, and each frame costs time."""
 FACE_MARGIN, PLATE_MARGIN = 0.3, 0.25
-"""Of the size of what was found, on each side: hair, ears and chin belong to a face."""
+"""Margin on each side, as a share of the size of what was found: hair, ears and chin belong to a face."""
 TILE_OVERLAP = 0.15
 
 HEAD_SHARE = 0.4
-"""Upper part of a person's box: the head, also of somebody who sits or bends."""
+"""The upper part of a person's box, as a share: the head is in it, also if the person sits or bends."""
 RIDER_SHARE = 0.5
-"""Upper part of the box round a two-wheeler and its riders."""
+"""The upper part of the box of a two-wheeler and its riders, as a share."""
 PLATE_FROM = 0.5
-"""The number plate of a vehicle is in the lower half of its box, in front and at the back."""
+"""Where the lower half of a vehicle's box begins: the number plate is in it, in front and at the back."""
 
 
 class AreaFinder:
@@ -51,7 +52,7 @@ class AreaFinder:
     thread-safe."""
 
     def __init__(self, detector: ObjectDetector | None, *, of_clip: bool = False) -> None:
-        """``of_clip``: search each picture faster, because a clip has many.
+        """``of_clip``: search each picture faster, because a clip has many frames.
 
         Raises OSError if OpenCV has no cascades.
         """
@@ -62,7 +63,8 @@ class AreaFinder:
         self._plates = [_cascade(name) for name in PLATES]
 
     def find(self, picture: Colour, known: Sequence[RecordedObject] = ()) -> list[Box]:
-        """Areas to cover, 0..1 of ``picture`` (height, width, 3; uint8; BGR). ``known``: recorded objects."""
+        """Return the areas to cover, in 0..1 of ``picture`` (height, width, 3; uint8; BGR). ``known``:
+        recorded objects."""
         objects = [(each.group, Box(*each.box)) for each in known]
         if self._detector is not None:
             objects += self._objects(picture)
@@ -93,7 +95,7 @@ class AreaFinder:
     # --- people and vehicles ---
 
     def _objects(self, picture: Colour) -> list[tuple[str, Box]]:
-        """Group and box of each object, found in the whole picture and in its quarters."""
+        """Return group and box of each object that is found in the whole picture or in its quarters."""
         assert self._detector is not None
         found = []
         for tile in _tiles():
@@ -110,7 +112,7 @@ class AreaFinder:
 
 
 def parts_to_cover(group: str, box: Box) -> Iterator[Box]:
-    """Where the heads and number plates of an object can be, in its box."""
+    """Yield the parts of an object's box where heads and number plates can be."""
     side, above = 0.1 * box.width, 0.1 * box.height
     if group == PERSON:
         yield Box(box.x1 - side, box.y1 - above, box.x2 + side, box.y1 + HEAD_SHARE * box.height)
@@ -128,7 +130,7 @@ def _cascade(name: str) -> cv2.CascadeClassifier:
 
 
 def _detect(cascade: cv2.CascadeClassifier, luma: Gray, step: float) -> list[tuple[int, int, int, int]]:
-    """x, y, width, height in pixels."""
+    """Return x, y, width and height of each find, in pixels."""
     found = cascade.detectMultiScale(luma, step, NEIGHBOURS, minSize=(SMALLEST, SMALLEST))
     return [(int(x), int(y), int(w), int(h)) for x, y, w, h in found]
 

@@ -1,9 +1,10 @@
 """The process that makes an altered copy of one file.
 
 Run as ``python -I -m edge_central.redaction.child ORDER`` with the original as standard input, an empty file
-as standard output, and a file for the report as standard error. It loads the cascades and the detector, gives
-up what it does not need, and only then reads the original. So an attacker who takes the process over with a
-file can open no other file and no connection, and can use only limited time and memory.
+as standard output, and a file for the report as standard error. The process loads the cascades and the
+detector, drops the rights that it no longer needs, and only then reads the original. So an attacker who takes
+over the process with a prepared file can open no other file and no connection, and can use only limited time
+and memory.
 """
 
 from __future__ import annotations
@@ -27,19 +28,21 @@ from edge_central.redaction.order import MAX_PICTURE_BYTES, RedactionOrder
 from edge_central.redaction.picture import redact_picture
 
 MORE_MEMORY_BYTES = 2_000_000_000
-"""Beyond what the process has with the loaded detector. 1.5 GB were too few for a face that fills a picture
-of 50 million pixels."""
+"""Memory limit, in addition to what the process uses once the detector is loaded. 1.5 GB were too little for
+a face that fills a picture of 50 million pixels."""
 CPU_S = 7_200
 MAX_COPY_BYTES = 300_000_000
 MIN_SCORE = 0.3
-"""As of a single detection on a gateway (``edge_agent.detection.choose``): lower ones cover half a street."""
+"""Minimum score, as for a single detection on a gateway (``edge_agent.detection.choose``): with lower scores
+half a street would be covered."""
 FILE_CALLS = ("lseek", "fstat")
-"""Of the kernel, beside those of a computation: a container is not read from front to back."""
+"""System calls for files that the process needs besides those of a computation: a container is not read from
+front to back."""
 
 
 def main(order_text: str) -> int:
     lower_priority()
-    decode_without_threads()  # they cannot be made later
+    decode_without_threads()  # threads cannot be started later
     order = msgspec.json.decode(order_text, type=RedactionOrder)
     finder = AreaFinder(_detector(), of_clip=order.kind == "clip")
     _load_late_imports(order, finder)
@@ -54,18 +57,19 @@ def main(order_text: str) -> int:
         target.flush()
         report = msgspec.structs.replace(report, filtered=filtered)
         os.write(2, b"\n" + msgspec.json.encode(report))
-        os._exit(0)  # nothing of the interpreter's end may fail where hardly a system call is left
+        os._exit(0)  # skip the interpreter's shutdown, which may need a forbidden system call
 
 
 def _load_late_imports(order: RedactionOrder, finder: AreaFinder) -> None:
-    """Import now what libraries import at their first use: later this process can open no file."""
+    """Import now the modules that libraries import at their first use: later this process can open no
+    file."""
     redact_picture(blank_jpeg(), RedactionOrder(kind="picture"), finder)
     if order.kind == "clip":
         redact_clip(blank_clip(), io.BytesIO(), RedactionOrder(kind="clip"), finder)
 
 
 def _detector() -> LiteRtDetector | None:
-    """Load the detector; None: there is no runtime for the model, so only the cascades find something."""
+    """Load the detector. None: the model has no runtime here, so only the cascades search the picture."""
     try:
         return LiteRtDetector(SHIPPED, (*LABELS, TWO_WHEELER, VEHICLE), MIN_SCORE)
     except DetectorError:

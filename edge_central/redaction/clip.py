@@ -1,8 +1,8 @@
 """Makes the altered copy of a clip: H.264 without sound and without the metadata of the original.
 
-The clip is decoded twice. The first pass finds areas in every second frame, or in each of a clip with few
-frames a second; the second covers them. An area is covered also for a while before and after the frame in
-which it was found, so that a face which is missed in one frame stays covered.
+The clip is decoded twice. The first pass finds areas in every second frame, or in each frame if the clip has
+few frames a second. The second pass covers them. An area is also covered for a while before and after the
+frame in which it was found, so that a face which is missed in one frame stays covered.
 """
 
 from __future__ import annotations
@@ -30,16 +30,17 @@ if TYPE_CHECKING:
     from edge_central.redaction.areas import AreaFinder
 
 EVERY = 2
-"""The areas are found in every second frame: between two near frames a face is covered by what both have."""
+"""Areas are found in every second frame. In a frame between two of these, a face is covered by the areas of
+both."""
 MAX_GAP_S = 0.06
-"""In a frame that comes later after the one before it the areas are found too: an object has moved on by more
-than a face (a motorcycle of 10 m/s by 0.7 m at 15 frames a second)."""
+"""Areas are also found in a frame that comes more than this after the frame before it: in that time an object
+moves by more than a face (a motorcycle of 10 m/s by 0.7 m at 15 frames a second)."""
 AROUND_S = 0.6
-"""How long before and after its frame an area is covered."""
+"""An area is covered for this long before and after the frame in which it was found."""
 SAME_IOU = 0.5
 FALLBACK_FPS = 25.0
 TICKS = Fraction(1, 90_000)
-"""Of the times in the copy."""
+"""Unit of the times in the copy, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,8 @@ class _FoundAreas:
     times_s: list[float]  # of all frames, rising
 
     def at(self, number: int) -> list[Box]:
-        """The areas to cover in this frame. Areas of several frames at nearly the same place are one area."""
+        """Return the areas to cover in this frame. Areas that several frames have at nearly the same place
+        are merged."""
         at_s, merged = self.times_s[number], list[Box]()
         first = min(bisect_left(self.times_s, at_s - AROUND_S), number - EVERY)
         last = max(bisect_right(self.times_s, at_s + AROUND_S) - 1, number + EVERY)
@@ -75,8 +77,8 @@ class _Refused(Exception):
 def redact_clip(
     source: IO[bytes], target: IO[bytes], order: RedactionOrder, finder: AreaFinder
 ) -> RedactionReport:
-    """``source`` and ``target`` are files that can be sought in; what is in ``target`` after a failure is of
-    no use."""
+    """Write the altered copy of ``source`` to ``target``; both files must be seekable. After a failure the
+    content of ``target`` is worthless."""
     by_hand = [Box(*each).clipped() for each in order.by_hand]
     try:
         found = _find(source, order, finder)
@@ -88,7 +90,7 @@ def redact_clip(
 
 
 def blank_clip() -> IO[bytes]:
-    """A clip of one black frame: altering it loads all code that altering a clip needs."""
+    """Return a clip of one black frame: altering it loads all code that altering a clip needs."""
     file = io.BytesIO()
     with av.open(file, "w", format="mp4") as container:
         stream = _stream(container, 64, 64)
@@ -150,10 +152,10 @@ def _upright(frame: VideoFrame) -> Colour:
 
 
 def _converted(frame: VideoFrame, pixels: str) -> VideoFrame:
-    """Convert without threads, which the process cannot start."""
+    """Convert a frame without threads, which the process cannot start."""
     try:
         return frame.reformat(format=pixels, threads=1)
-    except TypeError:  # an older PyAV makes none
+    except TypeError:  # an older PyAV has no parameter for this, and starts none
         return frame.reformat(format=pixels)
 
 

@@ -12,12 +12,13 @@ if TYPE_CHECKING:
     from edge_agent.core.model import Box, Colour
 
 CELLS = 4
-"""Cells of the mosaic along the longer side of an area: a face with its margin is two or three cells wide. A
-finer mosaic could be undone from several frames of a clip, in which its grid lies on other pixels."""
+"""Number of cells of the mosaic along the longer side of an area: a face with its margin is two or three
+cells wide. A finer mosaic could be undone with several frames of a clip, because its grid lies on other
+pixels in each frame."""
 
 
 def cover(picture: Colour, areas: Iterable[Box]) -> Colour:
-    """A copy of ``picture`` (height, width, 3; uint8; BGR) with a blurred mosaic instead of each area."""
+    """Return a copy of ``picture`` (height, width, 3; uint8; BGR) with a blurred mosaic over each area."""
     covered = picture.copy()
     height, width = picture.shape[:2]
     for area in areas:

@@ -23,8 +23,8 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 def redact_picture(
     content: bytes, order: RedactionOrder, finder: AreaFinder
 ) -> tuple[bytes | None, RedactionReport]:
-    """The copy as JPEG, without the metadata of the original such as place and device. ``content``: JPEG or
-    PNG of any origin; its size is checked before a decoder sees it."""
+    """Return the copy as JPEG, without the metadata of the original such as place and device. ``content``: a
+    JPEG or PNG of any origin; its size is checked before it is decoded. The copy is None after a failure."""
     size = jpeg_size(content) or _png_size(content)
     if size is None:
         return None, RedactionReport(failure="not-readable")
@@ -42,7 +42,7 @@ def redact_picture(
 
 
 def _decoded(content: bytes) -> Colour | None:
-    """Upright, (height, width, 3) uint8 BGR; None: it is damaged."""
+    """Decode a picture upright: (height, width, 3) uint8 BGR. None: it is damaged."""
     try:
         picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error:
@@ -51,7 +51,7 @@ def _decoded(content: bytes) -> Colour | None:
 
 
 def _png_size(content: bytes) -> tuple[int, int] | None:
-    """(width, height) in the header (PNG, 11.2.2); None: it is no PNG."""
+    """Return (width, height) from the header (PNG, 11.2.2). None: the content is not a PNG."""
     if not content.startswith(_PNG) or content[12:16] != b"IHDR" or len(content) < 24:
         return None
     return int.from_bytes(content[16:20]), int.from_bytes(content[20:24])

@@ -23,7 +23,7 @@ _PROGRAM = (sys.executable, "-I", "-m", "edge_central.redaction.child")
 
 
 class RedactionStopped(Exception):
-    """The caller stops; the process was killed."""
+    """The caller stops, so the process was killed."""
 
 
 def make_copy(
@@ -35,8 +35,9 @@ def make_copy(
     within_s: float | None = None,
     program: Sequence[str] = _PROGRAM,
 ) -> RedactionReport:
-    """Write the altered copy of ``source`` to ``target``, an empty file. Blocks until it is done; asks
-    ``goes_on`` several times a second. Raises RedactionStopped, OSError."""
+    """Write the altered copy of ``source`` to ``target``, an empty file. Blocks until the copy is made. Calls
+    ``goes_on`` several times a second, and kills the process when it returns False. Raises RedactionStopped,
+    OSError."""
     command = [*program, msgspec.json.encode(order).decode()]
     until = time.monotonic() + (within_s or (CLIP_S if order.kind == "clip" else PICTURE_S))
     with source.open("rb") as original, tempfile.TemporaryFile() as report:
@@ -63,7 +64,7 @@ def _ended(process: subprocess.Popen[bytes]) -> int | None:
 
 
 def _report(file: IO[bytes]) -> RedactionReport:
-    """The last line; libraries may have written before it."""
+    """Read the report from the last line; libraries may have written to the lines before it."""
     file.seek(max(0, file.seek(0, 2) - MAX_REPORT_BYTES))
     try:
         return msgspec.json.decode(file.read().rpartition(b"\n")[2], type=RedactionReport)

@@ -1,4 +1,5 @@
-"""The threads of the console that have altered copies made, each by one process of low priority at a time."""
+"""The threads of the console that have altered copies made. Each thread runs one process of low priority at a
+time."""
 
 from __future__ import annotations
 
@@ -33,13 +34,14 @@ log = logging.getLogger(__name__)
 
 POLL_EVERY_S = 2.0
 RETRY_S = 10.0
-"""Wait after the database or the disk failed."""
+"""Wait before the next attempt after the database or the disk failed."""
 HANG_S = 60.0
 MakeCopy = Callable[[Path, IO[bytes], RedactionOrder, Callable[[], bool]], RedactionReport]
 
 
 class RedactionWorker:
-    """One thread for pictures and one for clips: a clip may take hours, and a hostile one does."""
+    """Makes altered copies on a thread, either of pictures or of clips. Clips have a thread of their own,
+    because a clip may take hours, and a hostile clip does."""
 
     def __init__(
         self,
@@ -71,7 +73,8 @@ class RedactionWorker:
             loop.wait(wait_s)
 
     def step(self) -> bool:
-        """Make the next copy. False: none is asked for. Raises CentralError, OSError, RedactionStopped."""
+        """Make the next copy. Returns False if no copy is waiting. Raises CentralError, OSError,
+        RedactionStopped."""
         with self._connections.reading() as connection:
             waiting = next_waiting(connection, clips=self._clips)
         if waiting is None:
@@ -110,7 +113,8 @@ class RedactionWorker:
     def _original(
         self, connection: Connection, waiting: WaitingCopy, temporary: IO[bytes]
     ) -> tuple[Path, RedactionOrder] | None:
-        """The file and what is asked of the process; None: it is gone."""
+        """Return the path of the original, and the order for the process. None: the original no longer
+        exists."""
         kind, _, number = waiting.subject.partition(" ")
         if kind == "attachment":
             return self._attachment(connection, waiting, int(number))
