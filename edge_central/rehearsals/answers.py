@@ -1,7 +1,6 @@
-"""Replies of gateways to rehearsals and to questions for rules, as rows. Everything that a gateway sends is
-bounded here. A rehearsal is stored as a search, and its examples as matches of it, so that their pictures
-are opened and recorded like those of any search.
-"""
+"""Stores the replies of gateways to rehearsals and to questions for rules. It bounds everything that a
+gateway sends. A rehearsal is stored as a search, and its examples as matches of this search, so that their
+pictures are opened and recorded like those of any search."""
 
 from __future__ import annotations
 
@@ -37,7 +36,7 @@ log = logging.getLogger(__name__)
 
 
 LONGEST_MS = DAY_MS
-"""An object may have come so long before the time that is rehearsed."""
+"""An example may be of an object that came this long before the rehearsed time."""
 
 
 class _Examples(msgspec.Struct):
@@ -82,9 +81,9 @@ def _record_rehearsal(connection: Connection, row: Any, reply: ReplyMessage, now
 
 
 def _words_of(reply: ReplyMessage) -> str:
-    """The gateway's answer in words for officers. The complaint of an older agent that knows no search
-    keys, or none for rehearsals, is replaced by that reason; a mistake in the draft is shown in the
-    gateway's own words."""
+    """Return the gateway's reply as a text for officers. An older agent that knows no search keys, or no
+    rehearsals, replies with a misleading complaint: return the true reason instead. A mistake in the draft is
+    shown in the words of the gateway."""
     problem = problem_of(reply.text)
     code = None if problem is None else problem.code
     if reply.code == "unknown-type" or code == "command-search-key":
@@ -97,8 +96,8 @@ def _words_of(reply: ReplyMessage) -> str:
 def _plausible(
     connection: Connection, row: Any, raw: Sequence[msgspec.Raw], now_ms: int
 ) -> list[ReceivedExample]:
-    """The examples that can be read, of the time that was asked, at most as many as were asked for; one for
-    each passage."""
+    """Return the examples that can be read and are of the time that was asked. Their number is at most the
+    number that was asked for; each passage has one example."""
     columns, search = tables.rehearsal.c, tables.search.c
     query = select(columns.examples, columns.days, search.asked_ms)
     query = query.join_from(tables.rehearsal, tables.search, columns.search == search.id)

@@ -1,5 +1,5 @@
-"""What the command ``set-rule`` has changed, by gateway: the rules and masks that the gateways name in their
-answers to the command ``rules``."""
+"""Reads which rules and masks the command ``set-rule`` has changed, by gateway: the gateways name them in
+their answers to the command ``rules``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from edge_central.store import tables
 from edge_central.store.scope import Scope
 
 MAX_CACHED = 5_000
-"""Answers of gateways; a fleet has fewer."""
+"""Maximum number of cached answers, one for each gateway; a fleet has fewer gateways."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +26,9 @@ class ChangesOfCamera:
 
 
 ChangedRules = Mapping[str, ChangesOfCamera]
-"""By camera; no camera without a change."""
+"""The changes by camera; a camera without a change has no entry."""
 _AnswerKey = tuple[object, ...]
-"""Id of the command, time and size of the answer: another answer has another key."""
+"""Id of the command, time and size of the answer. A different answer has a different key."""
 
 
 class ChangedRulesCache:
@@ -39,7 +39,8 @@ class ChangedRulesCache:
         self._lock = Lock()  # protects ``_known``
 
     def read(self, connection: Connection, scope: Scope) -> dict[str, ChangedRules]:
-        """The gateways of this scope that have a changed rule or changed masks."""
+        """Return the gateways of this scope that have a changed rule or changed masks, each with its
+        changes."""
         columns = tables.camera_rules.c
         size = func.length(columns.document)
         answers = select(columns.gateway, columns.command, columns.received_ms, size)
@@ -74,7 +75,8 @@ class _Document(msgspec.Struct):
 
 
 def changed_rules(document: bytes | None) -> ChangedRules:
-    """What an answer to the command ``rules`` says; what cannot be read counts as unchanged."""
+    """Return the changes that an answer to the command ``rules`` names. What cannot be read counts as
+    unchanged."""
     found: dict[str, ChangesOfCamera] = {}
     try:
         cameras = msgspec.json.decode(document or b"{}", type=_Document).cameras

@@ -1,8 +1,8 @@
-"""The effects of a change of a camera's masks: which areas change, how much of the picture they are, and
-which rules would see less. Pure.
+"""The effects of a change of a camera's masks: which areas change, how much of the picture they cover, and
+which rules would see less of their zone or line. Pure.
 
-Areas are sampled on a grid, so a share is right to some percent. The gateway checks exactly whether a zone or
-line lies in one mask, and names such rules in its reply.
+Areas are sampled on a grid, so a share is right to some percent. The gateway checks exactly whether a mask
+covers a whole zone or line, and names such rules in its reply.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from edge_agent.core.geometry import Point, Polygon, contains
 from edge_central.rehearsals.rules import CameraRuleSet, ConfiguredRule, MaskSet, RulePlace
 
 COLUMNS, ROWS = 64, 36
-"""Of the grid over the picture: 2,304 samples."""
+"""Columns and rows of the grid over the picture: 2,304 samples."""
 STEPS = 50
-"""Samples of a line."""
+"""Number of samples along a line."""
 LEAST_SHARE = 0.05
-"""Of a zone or line; less is not worth a sentence."""
+"""The smallest masked share of a zone or line that a page mentions."""
 ALL = 0.999
 
 
 @dataclass(frozen=True, slots=True)
 class MaskedRule:
-    """A rule of which masks hide a part of the zone or line. Shares in 0..1."""
+    """A rule with a zone or line that masks hide in part. Shares are in 0..1."""
 
     rule: ConfiguredRule
     before: float
@@ -47,7 +47,7 @@ class MaskEffects:
     after: MaskSet
     share_before: float  # of the picture that is not analysed, 0..1
     share_after: float
-    rules: tuple[MaskedRule, ...]  # whose zone or line is masked to another share than before
+    rules: tuple[MaskedRule, ...]  # rules with another masked share of their zone or line than before
 
     @property
     def added(self) -> int:
@@ -55,22 +55,23 @@ class MaskEffects:
 
     @property
     def removed(self) -> int:
-        """The masks that are removed, or have another shape now."""
+        """Return how many masks are removed or have another shape now."""
         return len(_texts(self.before) - _texts(self.after))
 
     @property
     def hides(self) -> bool:
-        """Whether another part of the picture is blacked out."""
+        """Whether the change blacks out another part of the picture."""
         return bool(set(_rounded(self.after.private)) - set(_rounded(self.before.private)))
 
     @property
     def reveals(self) -> bool:
-        """Whether a part of the picture is no longer blacked out."""
+        """Whether the change shows a part of the picture that was blacked out."""
         return bool(set(_rounded(self.before.private)) - set(_rounded(self.after.private)))
 
     @property
     def changes_clips(self) -> bool:
-        """Whether the camera begins or ends to have blacked-out areas, which decides over its clips."""
+        """Whether the camera gets its first blacked-out area or loses its last one: this decides about its
+        clips."""
         return bool(self.before.private) != bool(self.after.private)
 
 
@@ -97,7 +98,7 @@ def _middle(cell: _Cell) -> Point:
 
 
 def _cells(polygon: Polygon) -> Iterator[_Cell]:
-    """The cells whose middle is in the polygon."""
+    """Yield the cells with their middle in the polygon."""
     columns, rows = (_span(polygon, axis, count) for axis, count in ((0, COLUMNS), (1, ROWS)))
     for column in columns:
         for row in rows:
@@ -115,7 +116,7 @@ def _masked_cells(masks: Iterable[Polygon]) -> set[_Cell]:
 
 
 def _samples(place: RulePlace) -> Iterator[_Cell]:
-    """The cells of a zone or line; at least that of its middle."""
+    """Yield the cells of a zone or line. A small zone has at least the cell of its middle."""
     if place.key == "lines":
         (ax, ay), (bx, by) = place.points
         along = ((step + 0.5) / STEPS for step in range(STEPS))

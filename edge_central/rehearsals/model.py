@@ -1,4 +1,4 @@
-"""Rehearsals as facts: what was asked, and what the gateway counted."""
+"""The types of rehearsals: what was asked, and what the gateway counted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Day = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\d$(?!\n)")]
 Word = Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,40}$(?!\n)")]
 
 DAYS = (7, 14, 30)
-"""Over how many days a rule can be rehearsed from the console."""
+"""The numbers of days over which the console can rehearse a rule."""
 MAX_EXAMPLES = 12
 
 
@@ -60,14 +60,14 @@ class ReceivedExample(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RehearsalDraft(msgspec.Struct, frozen=True, kw_only=True):
-    """What is rehearsed: a whole rule, and the zones or lines that it adds."""
+    """The draft to rehearse: a whole rule, and the zones or lines that it adds."""
 
     rule: dict[str, Any]
     zones: dict[str, Any] = msgspec.field(default_factory=dict)
     lines: dict[str, Any] = msgspec.field(default_factory=dict)
 
     def written(self) -> Written:
-        """The draft as part of the camera's section."""
+        """Return the draft as a part of the camera's section."""
         places = {"zones": self.zones, "lines": self.lines}
         return {key: each for key, each in places.items() if each} | {"rules": [self.rule]}
 
@@ -104,7 +104,7 @@ class RehearsedExample:
 class RehearsalView:
     """A rehearsal, with what its gateway has answered so far."""
 
-    id: str  # of its search too
+    id: str  # also the id of its search
     gateway: str
     ward: str
     camera: Id
@@ -119,4 +119,4 @@ class RehearsalView:
     answer: GatewayAnswer
     result: CountedRehearsal | None
     examples: tuple[RehearsedExample, ...]
-    dropped: int  # examples that cannot be true
+    dropped: int  # number of examples that cannot be true

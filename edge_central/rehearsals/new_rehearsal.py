@@ -78,7 +78,7 @@ def _rehearsal_row(search: str, ward: str, question: RehearsalQuestion) -> dict[
 
 
 def _as_search(question: RehearsalQuestion, now_ms: int) -> SearchQuestion:
-    """The rehearsal as the question of a search: camera, time, purpose and case."""
+    """Return the rehearsal as the question of a search: camera, time, purpose and case."""
     return checked_question(
         {
             "purpose": question.purpose,

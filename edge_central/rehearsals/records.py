@@ -37,7 +37,7 @@ class ReportedRules:
 
     rules: CameraRuleSet | None
     received_ms: int | None
-    is_current: bool  # of the configuration that the gateway has now
+    is_current: bool  # the rules are those of the configuration that the gateway has now
     words: str
 
 
@@ -51,7 +51,7 @@ class RehearsalLine:
     asked_ms: int
     asked_by: str
     status: str
-    reports: int | None  # of the draft; None: no result
+    reports: int | None  # reports that the draft would have made; None: no result
 
 
 def read_camera_rules(connection: Connection, scope: Scope, gateway: str, camera: str) -> ReportedRules:
@@ -73,7 +73,7 @@ def is_rehearsal(connection: Connection, search: str) -> bool:
 def list_rehearsals(
     connection: Connection, reader: SearchReader, gateway: str, camera: str
 ) -> list[RehearsalLine]:
-    """The newest rehearsals of a camera that the reader may see."""
+    """Return the newest rehearsals of a camera that the reader may see."""
     columns, search, answer = tables.rehearsal.c, tables.search.c, tables.search_answer.c
     query = (
         select(tables.rehearsal, search.asked_ms, search.asked_by, answer.status)

@@ -1,4 +1,5 @@
-"""How often each rule of a camera has reported, what officers concluded, and what that suggests to change."""
+"""Counts how often each rule of a camera has reported and what officers concluded, and reads the changes that
+this suggests."""
 
 from __future__ import annotations
 
@@ -26,9 +27,9 @@ DAY_MS = 86_400_000
 SHORT_DAYS, LONG_DAYS = 7, 30
 PROPOSALS_OF_DAYS = 365
 MAX_JUDGED = 1_000
-"""Outcomes of a rule that a page examines for proposals, the newest."""
+"""A page examines this many outcomes of a rule for proposals: the newest."""
 MAX_EXAMINED = 20_000
-"""Events of the gateway that are examined, the newest: a page must not read years."""
+"""A page examines this many events of the gateway: the newest, because it must not read those of years."""
 STARTS = ("start", "moment")
 """Phases that count as a report."""
 
@@ -48,7 +49,8 @@ _decode = msgspec.json.Decoder(_Event).decode
 
 @dataclass(frozen=True, slots=True)
 class ReportCounts:
-    """Reports of a rule by what officers concluded. ``open``: no conclusion."""
+    """The number of reports of a rule, and how many of them have each outcome. ``open``: reports without an
+    outcome."""
 
     reports: int = 0
     real: int = 0
@@ -76,7 +78,8 @@ class RuleReports:
 
 @dataclass(frozen=True, slots=True)
 class CameraReports:
-    """By rule. ``since_ms`` is later than 30 days ago if the gateway has sent very many events."""
+    """The reports of a camera by rule. ``since_ms`` is later than 30 days ago if the gateway has sent very
+    many events."""
 
     of_rule: Mapping[str, RuleReports] = field(default_factory=dict)
     since_ms: int = 0
@@ -122,7 +125,8 @@ def count_masked_reports(
 
 
 def _foot(box: Any) -> Point | None:
-    """The middle of the lower edge, which decides whether an object is in a mask; None: no box in 0..1."""
+    """Return the middle of the lower edge of a box, which decides whether the object is in a mask. None:
+    ``box`` is not a box in 0..1."""
     if not isinstance(box, list) or len(box) != 4:
         return None
     if not all(isinstance(each, int | float) and 0 <= each <= 1 for each in box):
@@ -132,7 +136,7 @@ def _foot(box: Any) -> Point | None:
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """Which events are examined. ``is_cut``: not all of 30 days."""
+    """Which events are examined. ``is_cut``: they do not go back the full 30 days."""
 
     after: int  # cursor
     since_ms: int
@@ -154,7 +158,7 @@ def _cut(connection: Connection, scope: Scope, gateway: str, now_ms: int) -> _Cu
 def _reports(
     connection: Connection, scope: Scope, gateway: str, camera: str, cut: _Cut
 ) -> Iterator[tuple[str, int, _Data]]:
-    """Id, time and data of each report of a camera, without those of muted rules."""
+    """Yield id, time and data of each report of a camera, without those of muted rules."""
     event = tables.event.c
     query = select(event.event_id, event.time_ms, event.payload).where(
         event.gateway == gateway,
@@ -204,7 +208,8 @@ def read_proposals(
     now_ms: int,
     zone: tzinfo,
 ) -> RuleProposals:
-    """``zone``: time zone of the site. The caller has checked that the gateway is in the scope."""
+    """Read what the outcomes of a rule suggest. ``zone``: time zone of the site. The caller has checked that
+    the gateway is in the scope."""
     since_ms = now_ms - PROPOSALS_OF_DAYS * DAY_MS
     judged = read_judged(connection, gateway, camera, rule.id, since_ms)[-MAX_JUDGED:]
     real = sum(each.is_real for each in judged)

@@ -1,4 +1,4 @@
-"""Display names of rules, zones and lines: those of the configurations that the gateways have sent."""
+"""Display names of rules, zones and lines, from the configurations that the gateways have sent."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _parse_cached = lru_cache(MAX_CACHED)(parse_camera_rules)
 
 
 class RuleNames:
-    """Names for one page, in the scope of its user. It reads the rules of a gateway when it is first asked
-    for one of them; ``load`` reads those of several with one query.
+    """Looks up names for one page, in the scope of its user. It reads the rules of a gateway when a name of
+    this gateway is first asked for; ``load`` reads the rules of several gateways with one query.
 
-    A rule, zone or line without a name, or one that the centre does not know, is called by its id.
+    The name of a rule, zone or line that has no name, or that the centre does not know, is its id.
     """
 
     def __init__(self, connection: Connection, scope: Scope) -> None:
@@ -51,8 +51,8 @@ class RuleNames:
         return self._place(gateway, camera, id_, is_line=True)
 
     def is_unconfigured(self, gateway: str, camera: str, id_: str) -> bool:
-        """Whether the configuration of the gateway does not have the rule: a command has added it, and may
-        have removed it again. False if the centre does not know the rules."""
+        """Whether the gateway's configuration does not contain the rule, because a command has added it (and
+        may have removed it since). False if the centre does not know the rules."""
         found = self._camera(gateway, camera)
         return found is not None and (id_ in found.added or found.rule(id_) is None)
 

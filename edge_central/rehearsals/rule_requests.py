@@ -1,8 +1,8 @@
 """Asks gateways for the rules of their cameras: when a birth names another configuration or another version
 of the agent, and again until the gateway answers.
 
-The command ``rules`` only reads and needs no signature, so a centre without a search key asks too. Old
-agents refuse the command, and are asked again after an update.
+The command ``rules`` only reads and needs no signature, so a centre without a search key can ask too. Agents
+that are too old refuse the command; they are asked again after an update.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class RuleRequests:
         self._waiting = select(tables.camera_rules.c.command).where(*self._due).limit(1)
 
     def on_births(self, connection: Connection, born: Mapping[str, BornConfiguration]) -> None:
-        """Ask the gateways whose configuration the centre does not know for their rules."""
+        """Ask those of these gateways for their rules whose configuration the centre does not know yet."""
         columns, now_ms = tables.camera_rules.c, wall_ms(self._clock)
         query = select(columns.gateway, columns.ward, columns.wanted).where(columns.gateway.in_(sorted(born)))
         known = {row.gateway: (row.ward, row.wanted) for row in connection.execute(query)}
@@ -64,7 +64,7 @@ class RuleRequests:
         rows = connection.execute(query.limit(MAX_AT_ONCE), {"now_ms": now_ms}).all()
         messages = []
         for row in rows:
-            # A new id each time: the command has expired before it is sent again.
+            # Each message has a new id, because the command before has expired by now.
             id_ = f"{RULES_COMMAND}{secrets.token_hex(8)}"
             sent = {"command": id_, "sends": row.sends + 1, "sent_ms": now_ms}
             again = {"next_ms": now_ms + again_after_ms(row.sends)}
@@ -77,8 +77,8 @@ class RuleRequests:
 
 
 def _name_of(configuration: BornConfiguration) -> str:
-    """The name of configuration and agent in a birth. If it changes, the rules may have changed, or the
-    agent may now understand the command."""
+    """Return the name of the configuration and the version of the agent in a birth. If this name changes, the
+    rules may have changed, or the agent may have learnt the command."""
     return f"{_NO_WORD.sub('', configuration.hash)[:64]} {_NO_WORD.sub('', configuration.version)[:40]}"
 
 
@@ -104,12 +104,13 @@ REPLY_UPDATE = (
 
 
 def record_rules(connection: Connection, row: Any, reply: ReplyMessage, now_ms: int) -> None:
-    """Store the rules that a gateway sends, or why it sends none. The content is checked when it is read."""
+    """Store the rules that a gateway sends, or the reason why it sends none. The rules are checked when they
+    are read."""
     values: dict[str, Any] = {"words": str(reply.text), "problem": problem_column(reply.text)}
     if reply.status == "succeeded":
         values |= {"document": bytes(reply.result), "received_ms": now_ms, "next_ms": None}
     elif reply.status == "rejected" and reply.code in ("unknown-type", "not-possible"):
-        # Another configuration, or an update, may change that. The rules of an earlier one are not those in
-        # force.
+        # Ask again after another configuration or an update. Delete the stored rules: they are of an earlier
+        # configuration, so they are not in force.
         values |= {"next_ms": None, "document": None, "received_ms": None}
     connection.execute(REPLY_UPDATE.values(**values), {"of": row.command})

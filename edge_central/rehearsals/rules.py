@@ -25,27 +25,27 @@ MAX_NUMBER = 1e6
 ID = re.compile(field_types.ID)
 HASH = re.compile(r"[0-9a-f]{64}")
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,63}")
-"""Of zones, lines and keys: as YAML they need no quotes."""
+"""A name of a zone, line or key that needs no quotes in YAML."""
 DURATIONS: Mapping[str, str] = {
     RuleKind.ZONE_INTRUSION: "min_duration_s",
     RuleKind.LOITERING: "min_duration_s",
     RuleKind.CROWDING: "min_duration_s",
     RuleKind.STOPPED_VEHICLE: "still_s",
 }
-"""The key of the duration that a rule of a kind has; other kinds have none."""
+"""Kind of rule -> the key of its duration; rules of other kinds have no duration."""
 
 Point = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class RulePlace:
-    """The zone or line of a rule. ``points``: x, y in 0..1 of the picture; corners, or both ends.
-    ``excluded``: corners of each part that does not belong to the zone."""
+    """The zone or line of a rule. ``points``: the corners of the zone, or both ends of the line (x, y in 0..1
+    of the picture). ``excluded``: the corners of each part that does not belong to the zone."""
 
     key: str  # zones or lines
     name: str  # its id
     points: tuple[Point, ...]
-    display_name: str = ""  # its name for people; empty: it has none
+    display_name: str = ""  # its name for people; empty: none
     excluded: tuple[tuple[Point, ...], ...] = ()
 
     @property
@@ -55,7 +55,7 @@ class RulePlace:
 
 @dataclass(frozen=True, slots=True)
 class ConfiguredRule:
-    """One rule. ``seconds`` and ``count`` are None where rules of this kind have no such key."""
+    """One configured rule. ``seconds`` and ``count`` are None if rules of its kind have no such key."""
 
     id: str
     kind: str
@@ -66,10 +66,10 @@ class ConfiguredRule:
     days: tuple[str, ...]  # mon or mon-fri; empty: all
     seconds: float | None
     count: int | None
-    place: RulePlace | None  # None: it names a place that the gateway did not send
+    place: RulePlace | None  # None: the gateway did not send the zone or line that the rule names
     written: Written  # the whole rule, for a draft
     min_score: float = 0.0  # 0..1
-    display_name: str = ""  # its name for people; empty: it has none
+    display_name: str = ""  # its name for people; empty: none
 
     @property
     def shown(self) -> str:
@@ -82,7 +82,7 @@ class MaskSet:
 
     ignored: tuple[tuple[Point, ...], ...] = ()  # not analysed
     private: tuple[tuple[Point, ...], ...] = ()  # blacked out before a picture leaves the gateway
-    unreadable: int = 0  # further ones, which this version cannot draw
+    unreadable: int = 0  # number of other masks, which this version cannot draw
 
     @property
     def all(self) -> tuple[tuple[Point, ...], ...]:
@@ -97,17 +97,17 @@ class CameraRuleSet:
     unreadable: int
     zones: Written
     lines: Written
-    config_hash: str  # of the configuration that has these rules; empty: not known
+    config_hash: str  # the configuration that has these rules; empty: unknown
     changed: frozenset[str] = frozenset()  # ids of rules that ``set-rule`` has changed
     masks: MaskSet = MaskSet()
-    added: frozenset[str] = frozenset()  # those that the configuration does not have
-    configured_masks: MaskSet | None = None  # of the configuration; None: ``masks`` are
+    added: frozenset[str] = frozenset()  # ids of rules that the configuration does not have
+    configured_masks: MaskSet | None = None  # masks in the configuration; None: the same as ``masks``
 
     def rule(self, id_: str) -> ConfiguredRule | None:
         return next((each for each in self.rules if each.id == id_), None)
 
     def place(self, id_: str, *, is_line: bool) -> RulePlace | None:
-        """The zone or line of this id, whether or not a rule names it."""
+        """Return the zone or line with this id, whether or not a rule names it. None: there is none."""
         return _place({"line" if is_line else "zone": id_}, self.zones, self.lines)
 
     @property
@@ -132,7 +132,8 @@ class _Document(msgspec.Struct):
 
 
 def parse_camera_rules(document: bytes | None, camera: str) -> CameraRuleSet | None:
-    """The rules of one camera in the result of the command ``rules``; None: it says nothing of it."""
+    """Return the rules of one camera from the result of the command ``rules``. None: the result does not
+    contain this camera."""
     try:
         whole = msgspec.json.decode(document or b"{}", type=_Document)
         found = whole.cameras.get(camera)
@@ -193,27 +194,28 @@ def configured_rule(written: Any, zones: Written, lines: Written) -> ConfiguredR
 
 
 def display_name(written: Any) -> str:
-    """The name for people of a rule, zone or line as it is written; empty: it has none."""
+    """Return the name for people of a configured rule, zone or line; empty: it has none."""
     name = written.get("name") if isinstance(written, dict) else None
     return name[:MAX_TEXT] if isinstance(name, str) and name.isprintable() else ""
 
 
 def line_points(line: Any) -> tuple[Point, ...] | None:
-    """Both ends of a line as it is written."""
+    """Return both ends of a configured line. None: they cannot be read."""
     if not isinstance(line, dict):
         return None
     return _points([line.get("from"), line.get("to")], 2)
 
 
 def _zone_points(zone: Any) -> tuple[Point, ...] | None:
-    """The corners of a zone as it is written; None also if its excluded parts cannot be read."""
+    """Return the corners of a configured zone. None: they, or the excluded parts of the zone, cannot be
+    read."""
     if not isinstance(zone, dict) or _excluded(zone) is None:
         return None
     return _points(zone.get("polygon"), 3)
 
 
 def _excluded(zone: Mapping[str, Any]) -> tuple[tuple[Point, ...], ...] | None:
-    """The parts that a zone or line excludes; None: they cannot be read."""
+    """Return the parts that a zone or line excludes. None: they cannot be read."""
     written = zone.get("exclude") or []
     if not isinstance(written, list) or len(written) > MAX_EXCLUDED:
         return None
@@ -222,7 +224,7 @@ def _excluded(zone: Mapping[str, Any]) -> tuple[tuple[Point, ...], ...] | None:
 
 
 def read_masks(written: Any) -> MaskSet | None:
-    """Masks as a command or the reply to ``rules`` has them; None: there are none."""
+    """Read masks as a command or the reply to ``rules`` contains them. None: there are none."""
     if not isinstance(written, dict):
         return None
     return _mask_set(written.get("masks"), written.get("privacy_masks"))
@@ -235,13 +237,13 @@ def _mask_set(masks: Any, privacy_masks: Any) -> MaskSet:
 
 
 def _masks(written: Any) -> tuple[tuple[Point, ...], ...]:
-    """The polygons that can be read."""
+    """Return the polygons that can be read."""
     listed = written[:MAX_ITEMS] if isinstance(written, list) else []
     return tuple(points for each in listed if (points := _points(each, 3)) is not None)
 
 
 def _places(written: Mapping[str, Any], points_of: Callable[[Any], tuple[Point, ...] | None]) -> Written:
-    """The zones or lines that can be read."""
+    """Return the zones or lines that can be read."""
     named = [(name, each) for name, each in list(written.items())[:MAX_ITEMS] if NAME.fullmatch(name)]
     return {name: each for name, each in named if _is_plain(each) and points_of(each) is not None}
 
@@ -285,7 +287,7 @@ def _is_plain(value: Any, depth: int = 0) -> bool:
         return len(value) <= MAX_TEXT and value.isprintable()
     if isinstance(value, bool) or value is None:
         return True
-    return bool(abs(value) <= MAX_NUMBER)  # not NaN either
+    return bool(abs(value) <= MAX_NUMBER)  # False for NaN too
 
 
 def _labels(kind: str, written: Any) -> tuple[str, ...]:
@@ -307,7 +309,7 @@ def _text(written: Any) -> str | None:
 
 
 def _number(kind: str, written: Written, key: str) -> float | None:
-    """The value of the key, or the default of the kind."""
+    """Return the value of the key, or its default for this kind of rule."""
     value = written.get(key, _default(kind, key))
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return float(value) if is_number else None

@@ -1,6 +1,5 @@
-"""The ingest's side of rehearsals: signs them with the search key. Sending again, waiting and expiry are
-those of searches (``edge_central/searches/sender.py``): a rehearsal is a row of ``search_answer`` too.
-"""
+"""The part of rehearsals in the ingest: signs them with the search key. They are sent again, wait and expire
+like searches (``edge_central/searches/sender.py``), because a rehearsal is a row of ``search_answer`` too."""
 
 from __future__ import annotations
 
@@ -63,7 +62,7 @@ class RehearsalSender:
 
 
 def _arguments(row: Any) -> dict[str, Any] | None:
-    """Return the arguments of the command; None for a draft that the console cannot have written."""
+    """Return the arguments of the command. None: the console cannot have written this draft."""
     try:
         draft = msgspec.json.decode(row.draft, type=RehearsalDraft)
     except (msgspec.DecodeError, UnicodeError, RecursionError):

@@ -1,2 +1,2 @@
-"""Deletes expired rows and media: a time for each kind, holds that exempt, a record of each deletion. No
-other part deletes events and media. See docs/design/central.md#retention."""
+"""Deletes expired rows and media. Each kind has a maximum age, holds exempt rows, and each deletion is
+recorded. No other part deletes events and media. See docs/design/central.md#retention."""

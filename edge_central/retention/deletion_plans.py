@@ -37,7 +37,7 @@ class DeletionTarget(StrEnum):
     TRAFFIC = "traffic"  # counts by quarter of an hour
     SEARCH = "search"  # with its answers, matches and pictures
     JOURNEY = "journey"  # with its steps; not while its case is open
-    CLAIM = "claim"  # of boxes; not those in force
+    CLAIM = "claim"  # claims of boxes that are not in force
     CASE = "case"  # closed cases, with their items and pictures
 
 
@@ -80,8 +80,8 @@ def make_plans(
 
 
 def stored_kinds(connection: Connection) -> list[tuple[str, int]]:
-    """The kinds and severities of the stored events. Each query finds the next pair in the index, without
-    a scan of the events."""
+    """Return the kinds and severities of the stored events. Each query finds the next pair in the index,
+    without a scan of the events."""
     kind, severity = tables.event.c.kind, tables.event.c.severity
     found: list[tuple[str, int]] = []
     query = select(kind, severity).order_by(kind, severity).limit(1)
@@ -104,21 +104,21 @@ def _days(settings: Retention, kind: str, severity: int) -> tuple[str, float]:
 
 
 MAX_SHARE = 0.2
-"""Share of the stored events, media or alerts that one run may delete. A setting of fewer than ten days
-deletes more than that on an ordinary day, so twice its daily share is always allowed."""
+"""Largest share of the stored events, media or alerts that one run may delete. A setting of fewer than ten
+days deletes more than this on an ordinary day, so twice its daily share is always allowed."""
 ALWAYS_ALLOWED_ROWS = 100
-"""Always allowed: in a small database one day may be a third of all rows."""
+"""So many rows may always be deleted: in a small database one day may be a third of all rows."""
 GRANTED_SHARE = 1.2
-"""Factor on the released count: more rows expire while the administrator decides."""
+"""A released count is multiplied by this, because more rows expire while the administrator decides."""
 LIMITED = (DeletionTarget.EVENT, DeletionTarget.MEDIA, DeletionTarget.PAPER, DeletionTarget.ALERT)
 
 RELEASE_COMMAND = "edge-agent central release --deletions"
 
 
 class BlockedDeletions(msgspec.Struct, frozen=True, kw_only=True):
-    """What a blocked run would delete."""
+    """The rows that a blocked run would delete."""
 
-    over: dict[str, int]  # by DeletionTarget
+    over: dict[str, int]  # number of rows, by DeletionTarget
     stored: dict[str, int]
 
     @property
@@ -129,14 +129,15 @@ class BlockedDeletions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeletionRelease(msgspec.Struct, frozen=True, kw_only=True):
-    """An administrator's permission to delete these counts."""
+    """An administrator's permission to delete this many rows."""
 
     who: str
     over: dict[str, int]
 
 
 def blocked_key(central_id: str) -> str:
-    """Key in ``meta``, one per centre: several centres may use one database."""
+    """Return the key in ``meta``. Each centre has its own key, because several centres may use one
+    database."""
     return f"deletions-held {central_id}"
 
 
@@ -147,7 +148,8 @@ def release_key(central_id: str) -> str:
 def find_excess(
     connection: Connection, plans: Sequence[DeletionPlan], release: DeletionRelease | None
 ) -> BlockedDeletions | None:
-    """Return what these plans would delete, if one run may not delete so much; None: the run may begin."""
+    """Return what these plans would delete if that is more than one run may delete. None: the run may
+    begin."""
     over, stored, limits = Counter[str](), Counter[str](), Counter[str]()
     for plan in plans:
         if plan.what in LIMITED:
@@ -184,7 +186,7 @@ def _count(connection: Connection, plan: DeletionPlan, which: ColumnElement[bool
 
 
 def of_plan(plan: DeletionPlan) -> ColumnElement[bool]:
-    """The SQL condition for the rows of its table that a plan is about, expired or not."""
+    """Return the SQL condition for the rows that a plan concerns in its table, expired or not."""
     event = tables.event.c
     match plan.what:
         case DeletionTarget.EVENT:
@@ -196,7 +198,7 @@ def of_plan(plan: DeletionPlan) -> ColumnElement[bool]:
 
 
 def is_expired(plan: DeletionPlan) -> ColumnElement[bool]:
-    """The SQL condition for rows of events, media or alerts whose time is over."""
+    """Return the SQL condition for the expired rows of events, media or alerts."""
     columns = _table(plan).c
     if plan.what is DeletionTarget.ALERT:
         return and_(columns.opened_ms < plan.before_ms, columns.cleared_ms < plan.before_ms)

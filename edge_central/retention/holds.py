@@ -47,8 +47,8 @@ class ActiveHolds:
         return bool(self._spans)
 
     def covers(self, event_id: str | None, gateway: str, camera: str, *times_ms: int) -> bool:
-        """Whether a hold covers the event. ``times_ms``: when it happened by the gateway's clock and when
-        it arrived by the centre's; either counts."""
+        """Whether a hold covers the event. ``times_ms``: when the event happened by the gateway's clock, and
+        when it arrived by the centre's clock. One time within the hold is enough."""
         if event_id is not None and event_id in self._event_ids:
             return True
         return any(
@@ -61,7 +61,7 @@ class ActiveHolds:
 
 
 def covered_by(holds: Iterable[RetentionHold], columns: Any) -> ColumnElement[bool]:
-    """The SQL condition for rows of ``event`` or ``media`` that ``ActiveHolds.covers`` accepts."""
+    """Return the SQL condition for rows of ``event`` or ``media`` that ``ActiveHolds.covers`` accepts."""
     conditions: list[ColumnElement[bool]] = []
     for hold in holds:
         if hold.event_id is not None:
@@ -85,7 +85,7 @@ def _of_source(hold: RetentionHold, columns: Any) -> ColumnElement[bool]:
 
 
 def read_holds(connection: Connection, *, released: bool = False) -> list[RetentionHold]:
-    """The holds in force, oldest first; ``released``: also the released ones."""
+    """Return the holds in force, oldest first. ``released``: also return the released holds."""
     query = select(tables.hold).order_by(tables.hold.c.id)
     if not released:
         query = query.where(tables.hold.c.released_ms.is_(None))
@@ -100,7 +100,8 @@ def place_hold(connection: Connection, hold: RetentionHold) -> int:
 
 
 def is_stored(connection: Connection, event_id: str) -> bool:
-    """Whether the event or media of it are stored: a hold on a mistyped id would keep nothing, unnoticed."""
+    """Whether an event with this id, or media of it, are stored. A hold on a mistyped id would keep nothing,
+    and nobody would notice."""
     columns = (tables.event.c.event_id, tables.media.c.event_id)
     return any(connection.scalar(select(each).where(each == event_id).limit(1)) for each in columns)
 
@@ -116,7 +117,7 @@ def count_covered(connection: Connection, hold: RetentionHold) -> int:
 
 
 def release_hold(connection: Connection, id: int, who: str, now_ms: int) -> bool:
-    """Release a hold; False if no such hold is in force."""
+    """Release a hold. Returns False if no hold with this id is in force."""
     which = (tables.hold.c.id == id) & tables.hold.c.released_ms.is_(None)
     done = connection.execute(update(tables.hold).where(which).values(released_by=who, released_ms=now_ms))
     return done.rowcount == 1

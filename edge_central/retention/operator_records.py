@@ -1,8 +1,8 @@
-"""Deletes old records of the officers: handling steps, requests, handovers, searches, journeys; counts of
-traffic; and claims of boxes.
+"""Deletes old records of the officers: handling steps, requests, handovers, searches, journeys and cases;
+counts of traffic; and claims of boxes.
 
-A record is deleted when it is old and its event or alert is deleted. So a hold on an event also keeps the
-records about it.
+A record about an event or alert is deleted when it is old and the event or alert is deleted. So a hold on an
+event also keeps the records about it.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ MAX_SEARCHES = 2  # searches deleted in one transaction: one of a whole city may
 class DeletedBatch:
     """The result of one batch."""
 
-    last: Any  # the key of the last examined row; None: there was none
+    last: Any  # the key of the last examined row; None: no row was examined
     full: bool  # more rows may follow
     on_hold: int
     gone_ms: list[int]  # when the deleted records were written
 
 
-MAX_CASES = 1  # cases deleted in one transaction, with up to 16 MB of pictures: an alarm waits for it
+MAX_CASES = 1  # cases deleted in one transaction: one has up to 16 MB of pictures, and alarms wait meanwhile
 
 Examined = tuple[Sequence[Any], Sequence[Any]]
-"""The examined rows, and those of them that are deleted: each with its key and ``at_ms``."""
+"""The examined rows, and those of them that are deleted. Each row has its key and ``at_ms``."""
 
 
 def delete_old(
@@ -44,8 +44,9 @@ def delete_old(
     most: int,
     now_ms: int | None = None,
 ) -> DeletedBatch:
-    """Examine up to ``most`` records from before ``before_ms``, with keys after ``after``. ``now_ms``: a
-    search with a passage that a gateway keeps until later is on hold; None: none is."""
+    """Examine up to ``most`` records from before ``before_ms`` with keys after ``after``, and delete those
+    that are not on hold. ``now_ms``: a search is on hold if a gateway keeps one of its passages until later
+    than this; None: no search is on hold."""
     examine: Callable[[Connection, int, Any, int], Examined] = {
         DeletionTarget.HANDLING: _handlings,
         DeletionTarget.REQUEST: _requests,
@@ -66,7 +67,8 @@ def delete_old(
 
 
 def _handlings(connection: Connection, before_ms: int, after: Any, most: int) -> Examined:
-    """Delete handlings with their steps; their age is that of the newest step."""
+    """Delete handlings with their steps, unless the event or alert is still stored. The age of a handling is
+    that of its newest step."""
     columns = tables.handling_step.c
     written = func.max(columns.at_ms)
     query = select(columns.subject.label("key"), written.label("at_ms")).group_by(columns.subject)
@@ -92,7 +94,7 @@ def _handlings(connection: Connection, before_ms: int, after: Any, most: int) ->
     at = select(tables.event.c.cursor).where(tables.event.c.cursor.in_(cursors))
     remaining |= {f"cursor {number}" for number in connection.scalars(at)}
     deleted = [row for row in found if row.key not in remaining]
-    # A silence lasts hours, and is over when its step is that old.
+    # A silence lasts for hours, so it has ended long before its step is old.
     connection.execute(delete(tables.silence).where(tables.silence.c.id.in_(silences)))
     for table in (tables.handling, tables.handling_step, tables.hidden_event):
         connection.execute(delete(table).where(table.c.subject.in_([row.key for row in deleted])))
@@ -113,8 +115,9 @@ def _requests(connection: Connection, before_ms: int, after: Any, most: int) -> 
 
 
 def _claims(connection: Connection, before_ms: int, after: Any, most: int) -> Examined:
-    """Delete old claims. A claim in force says which box the site has, and an operator needs it to take the
-    site back: it stays while the site reports, and while a withdrawal waits for the control machine."""
+    """Delete old claims. A claim in force is kept while the site reports, because it says which box the site
+    has and an operator needs it to withdraw the box; it is also kept while a withdrawal waits for the control
+    machine."""
     columns = tables.claim.c
     at_ms = case((columns.answered_ms > columns.last_ms, columns.answered_ms), else_=columns.last_ms)
     query = select(columns.id.label("key"), at_ms.label("at_ms")).where(columns.id > (after or 0))
@@ -139,11 +142,11 @@ def _handovers(connection: Connection, before_ms: int, after: Any, most: int) ->
 @dataclass(frozen=True, slots=True)
 class _DeletedDay:
     key: str  # YYYY-MM-DD
-    at_ms: int  # its begin
+    at_ms: int  # the begin of the day
 
 
 def _traffic(connection: Connection, before_ms: int, after: Any, most: int) -> Examined:
-    """Delete counts of the days before that time: of lines first, then of cameras."""
+    """Delete counts of the days before ``before_ms``: those of lines first, then those of cameras."""
     before = datetime.fromtimestamp(before_ms / 1000, UTC).date().isoformat()
     found: list[Row[Any]] = []
     for table in (tables.traffic_line, tables.traffic_turn, tables.traffic_camera):
@@ -184,7 +187,8 @@ def _searches(connection: Connection, before_ms: int, after: Any, most: int, now
 
 
 def _with_passage_holds(connection: Connection, searches: Sequence[str], now_ms: int | None) -> set[str]:
-    """The searches with a passage that a gateway keeps, or is asked to keep, until after ``now_ms``."""
+    """Return the searches with a passage that a gateway keeps, or is asked to keep, until after
+    ``now_ms``."""
     if now_ms is None:
         return set()
     columns = tables.passage_hold.c
@@ -194,7 +198,8 @@ def _with_passage_holds(connection: Connection, searches: Sequence[str], now_ms:
 
 
 def _delete_without_hold(connection: Connection, searches: Collection[str]) -> None:
-    """Delete these searches, except passages with a hold: all others show people who belong to no case."""
+    """Delete the matches and pictures of these searches, except those of passages with a hold: the others
+    show people who are in no case."""
     held = tables.passage_hold.c
     for table in (tables.search_match, tables.search_picture, tables.search_scene):
         columns = table.c
@@ -222,7 +227,7 @@ def _cases(connection: Connection, before_ms: int, after: Any, most: int) -> Exa
 
 
 def _journeys(connection: Connection, before_ms: int, after: Any, most: int) -> Examined:
-    """Delete journeys that have not changed since; those of an open case are on hold."""
+    """Delete journeys that have not changed since ``before_ms``. Journeys of an open case are on hold."""
     columns, case = tables.journey.c, tables.case_file.c
     is_open = select(case.id).where(case.number == columns.case_number, case.closed_ms.is_(None)).exists()
     query = select(columns.id.label("key"), columns.changed_ms.label("at_ms"), is_open.label("is_open"))
@@ -237,7 +242,7 @@ def _journeys(connection: Connection, before_ms: int, after: Any, most: int) -> 
 
 
 def _events_still(connection: Connection, wanted: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
-    """The pairs (gateway, event_id) of which an event is stored."""
+    """Return those pairs (gateway, event_id) of which an event is still stored."""
     columns = tables.event.c
     ids = {event_id for _, event_id in wanted}
     rows = connection.execute(select(columns.gateway, columns.event_id).where(columns.event_id.in_(ids)))

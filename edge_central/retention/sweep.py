@@ -1,4 +1,5 @@
-"""Deletes expired rows and media in small batches, between those of the ingest, and records each deletion."""
+"""Deletes expired rows and media in small batches between the batches of the ingest, and records each
+deletion."""
 
 from __future__ import annotations
 
@@ -39,7 +40,8 @@ FIRST_AFTER_S = 60.0
 EVERY_S = 86_400.0
 COUNT_EVERY_S = 3_600.0  # how often a blocked run counts again
 PAUSE_S = 0.5
-"""Pause between two batches: 400 events a second are deleted, three times the peak rate of 465 gateways."""
+"""Pause between two batches: so 400 events a second are deleted, three times the peak rate of 465
+gateways."""
 MAX_ROWS = 200
 MAX_MEDIA = 50
 
@@ -87,9 +89,9 @@ class RetentionSweep:
         search_days: float = SEARCH_DAYS,
         case_days: float = CASE_DAYS,
     ) -> None:
-        """``media_of``: delete only media of gateways of these wards. ``now_ms``: the time that decides
-        what has expired. ``search_days``: how long searches are kept; ``case_days``:
-        how long closed cases are."""
+        """``media_of``: delete only media of gateways of these wards. ``now_ms``: returns the time that
+        decides what has expired. ``search_days``, ``case_days``: how long searches and closed cases are
+        kept."""
         self._settings = settings
         self._media_folder = media_folder
         self._clock = clock
@@ -102,7 +104,7 @@ class RetentionSweep:
         self._now_ms = now_ms or partial(wall_ms, clock)
         self._central_id = central_id
         self._operator_days = (search_days, case_days)
-        self._counted_mono: float | None = None  # when the blocked run was counted last
+        self._counted_mono: float | None = None  # when the rows of the blocked run were last counted
         self.blocked: str | None = None  # why a run waits for an administrator; None: no run waits
 
     @property
@@ -135,12 +137,12 @@ class RetentionSweep:
             self._record = None
 
     def abandon(self) -> None:
-        """The transaction of the last batch failed: start a new run later."""
+        """Start a new run later, because the transaction of the last batch has failed."""
         self._run = self._record = None
         self._next_mono = self._clock.monotonic() + FIRST_AFTER_S
 
     def _begin(self, connection: Connection, now_ms: int) -> Iterator[DeletionPlan] | None:
-        """The plans of a new run; None while a run needs a release by an administrator."""
+        """Return the plans of a new run. None: a run needs an administrator's release first."""
         mono = self._clock.monotonic()
         release = read_record(connection, release_key(self._central_id), DeletionRelease)
         if release is None and self._counted_mono is not None and mono - self._counted_mono < COUNT_EVERY_S:
@@ -188,7 +190,7 @@ class RetentionSweep:
             cursors = [row.cursor for row in deleted]
             connection.execute(delete(tables.event).where(columns.cursor.in_(cursors)))
             unlist_deleted(connection, cursors)
-            if plan.kind == "loss":  # its announced gaps stay, so that a late event still fits one
+            if plan.kind == "loss":  # the gaps that it announced stay: a late event still fits one
                 key, losses = tuple_(tables.loss.c.stream, tables.loss.c.sequence), tables.loss
                 numbers = [(row.stream, row.sequence) for row in deleted]
                 connection.execute(delete(losses).where(key.in_(numbers)))
@@ -210,8 +212,8 @@ class RetentionSweep:
             for table in (tables.media, tables.paper):
                 key = tuple_(table.c.gateway, table.c.media_id)
                 connection.execute(delete(table).where(key.in_(keys)))
-            # Files are deleted before the commit: if it fails, the rows are tried again, and no expired file
-            # stays on the disk without a row.
+            # Files are deleted before the commit. If the commit fails, the rows are tried again; no expired
+            # file stays on the disk without a row.
             for gateway, sha256, sealed in _unreferenced(connection, deleted):
                 self._media_folder.remove(gateway, sha256, sealed)
             record.add([], [row.received_ms for row in deleted])
@@ -240,7 +242,7 @@ class RetentionSweep:
         return batch.full
 
     def _next(self, connection: Connection, query: Any, order: Sequence[Any], most: int) -> list[Row[Any]]:
-        """The next rows after the current position."""
+        """Return the next rows after the current position, and move the position."""
         if self._position is not None:
             query = query.where(order[0] >= self._position[0], tuple_(*order) > tuple_(*self._position))
         found = list(connection.execute(query.order_by(*order).limit(most)))
@@ -250,8 +252,8 @@ class RetentionSweep:
 
 
 def _not_on_hold(connection: Connection, found: Sequence[Row[Any]], holds: ActiveHolds) -> list[Row[Any]]:
-    """The rows that no hold covers. Rows of one event are judged by all its times: its end may have come
-    hours later, its picture days."""
+    """Return the rows that no hold covers. A row is judged by all times of its event, because the end of an
+    event may come hours later, and its picture days later."""
     event_ids = {row.event_id for row in found if row.event_id is not None}
     times = _times_of(connection, event_ids) if holds.has_time_holds else {}
     return [
@@ -266,7 +268,7 @@ def _not_on_hold(connection: Connection, found: Sequence[Row[Any]], holds: Activ
 
 
 def _times_of(connection: Connection, event_ids: set[str]) -> dict[tuple[str, str], list[int]]:
-    """Times by (gateway, event id): when these events happened and arrived."""
+    """Return by (gateway, event id) the times when these events happened and arrived."""
     columns = tables.event.c
     times: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
     query = select(columns.gateway, columns.event_id, columns.time_ms, columns.received_ms)
@@ -276,7 +278,7 @@ def _times_of(connection: Connection, event_ids: set[str]) -> dict[tuple[str, st
 
 
 def _unreferenced(connection: Connection, deleted: Sequence[Row[Any]]) -> set[tuple[str, str, bool]]:
-    """Files of deleted rows that no other row names."""
+    """Return the files of the deleted rows that no other row names."""
     columns = tables.media.c
     files = {(row.gateway, row.sha256, row.sealed) for row in deleted}
     still = connection.execute(

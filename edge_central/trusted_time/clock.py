@@ -1,7 +1,7 @@
-"""A clock that follows the system's clock while that is plausible, and continues by itself while it is not.
+"""A clock that follows the system's clock while that is plausible, and runs without it while it is not.
 
 It compares three sources: the system's clock, the centre's own count (the newest stored time plus the seconds
-since), and the median of the gateways whose clock is synchronised. Two sources that agree decide; a single
+since), and the median of the gateways with a synchronised clock. Two sources that agree decide; a single
 source decides nothing.
 """
 
@@ -19,23 +19,24 @@ from edge_agent.core.problems import ProblemText
 from edge_central.sentences import problem_text
 
 FOLLOW_MS = 60_000
-"""The system's clock may differ this much from the centre's own count within ``ANCHOR_S``: NTP makes such
-steps, and a crystal drifts by seconds a day."""
+"""Largest plausible difference between the system's clock and the centre's own count within ``ANCHOR_S``: NTP
+makes such steps, and a crystal drifts by seconds a day."""
 ANCHOR_S = 3_600.0
 AGREE_MS = 300_000
 """Two sources agree when they differ by at most this: a heartbeat may be on its way for a while."""
 MAX_AWAY_MS = 86_400_000
-"""After a boot the system's clock may be this much ahead of the newest stored time: the centre was off."""
+"""After a boot the system's clock may be this much ahead of the newest stored time, because the centre was
+off."""
 MIN_GATEWAYS = 3
-"""Minimum number of gateways for a median: with fewer a single one would decide."""
+"""Minimum number of gateways for a median: with fewer, a single gateway would decide."""
 FRESH_S = 900.0
-"""A heartbeat counts for this time: a gateway that saves data sends one in five minutes."""
+"""A heartbeat counts for this long: a gateway that saves data sends one every five minutes."""
 SETTLE_S = 90.0
 """Ignore the gateways' times until this long after the first heartbeat since the start: by then most
 gateways have sent one."""
 
 GATEWAYS, OWN_COUNT = problem_text("most-gateways"), problem_text("own-count")
-"""Texts for what the system's clock is compared with."""
+"""Names, for texts, of what the system's clock is compared with."""
 
 
 class TrustedClockRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,37 +45,37 @@ class TrustedClockRecord(msgspec.Struct, frozen=True, kw_only=True):
     time_ms: int  # the centre's time ...
     mono_ms: int  # ... at this moment of this boot
     boot_id: str
-    unproven_ms: int = 0  # time that may not have passed: the centre was perhaps off
-    settled_ms: int = 0  # times of arrival up to here are proven
+    unproven_ms: int = 0  # length of a time that may not have passed, because the centre was perhaps off
+    settled_ms: int = 0  # the times of arrival up to here are proven
     confirmed: bool = False  # gateways have agreed since this boot
     doubt: str | None = None
 
     @property
     def deletions_ms(self) -> int:
-        """The earliest time that it can be now. Retention uses it, so as not to delete too early."""
+        """Return the earliest time that it can be now. Retention uses it, so as not to delete too early."""
         return self.time_ms - self.unproven_ms
 
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """Times of arrival after ``since_ms`` were wrong: ``by_ms`` has to be added to them."""
+    """A correction of the times of arrival after ``since_ms``: add ``by_ms`` to them."""
 
     by_ms: int
     since_ms: int
 
     def of(self, time_ms: int) -> int:
-        """The corrected value of a stored time."""
+        """Return the corrected value of a stored time."""
         return time_ms + self.by_ms if time_ms > self.since_ms else time_ms
 
 
 class TrustedClock:
-    """Any thread may call ``now``; one thread calls the other methods, ``restore`` first. Until then it
-    equals the system's clock."""
+    """The centre's clock. Any thread may call ``now``; one thread calls the other methods, and ``restore``
+    first. Before ``restore``, the clock equals the system's clock."""
 
     def __init__(self, system: Clock, boot_id: str) -> None:
         self._system = system
         self._boot_id = boot_id
-        self._lock = Lock()  # protects the two below
+        self._lock = Lock()  # protects the two offsets in the next line
         self._offset_ms = self._anchor_ms = wall_ms(system) - self._mono_ms()
         self._anchored_mono = system.monotonic()
         self._gateway_offsets: dict[str, tuple[int, float]] = {}
@@ -103,13 +104,14 @@ class TrustedClock:
         return system_ms if plausible else mono_ms + offset_ms
 
     def deletions_ms(self) -> int:
-        """The earliest time that it can be now. Retention uses it, so as not to delete too early."""
+        """Return the earliest time that it can be now. Retention uses it, so as not to delete too early."""
         return self.now_ms() - self._unproven_ms
 
     # --- sources ---
 
     def restore(self, record: TrustedClockRecord | None, newest_ms: int | None) -> None:
-        """Continue from the stored record of this clock and from the time when the newest event arrived."""
+        """Continue from the stored record of this clock and from the time at which the newest event
+        arrived."""
         mono_ms, system_ms = self._mono_ms(), wall_ms(self._system)
         self.restored = True
         if record is not None:
@@ -125,7 +127,8 @@ class TrustedClock:
             self._set(system_ms - mono_ms)
             return
         reached_ms = max(stored)
-        # Times before the last proof are wrong by as much as those from now on, or by less.
+        # A later correction also moves the times since the last proof: they are wrong by as much as those
+        # from now on, or by less.
         self._settled_ms = reached_ms if record is None else record.settled_ms
         away_ms = system_ms - reached_ms
         if -FOLLOW_MS <= away_ms <= MAX_AWAY_MS:
@@ -142,8 +145,9 @@ class TrustedClock:
         self._gateway_offsets[gateway] = (time_ms - self._mono_ms(), mono)
 
     def tick(self, gateway_count: int) -> Correction | None:
-        """Compare the sources. A returned correction takes effect with ``correct``, after the caller has
-        stored it. ``gateway_count``: how many gateways the centre knows."""
+        """Compare the sources, and return the correction that is needed; None: none. The caller stores the
+        correction and then calls ``correct``, which applies it. ``gateway_count``: how many gateways the
+        centre knows."""
         mono_ms, system_ms = self._mono_ms(), wall_ms(self._system)
         own_ms = mono_ms + self._follow(system_ms, mono_ms)
         plausible = abs(system_ms - own_ms) <= FOLLOW_MS
@@ -176,7 +180,7 @@ class TrustedClock:
         self._mark_proven()
 
     def record(self) -> TrustedClockRecord:
-        """The record for the next ``restore``, and for the console."""
+        """Return the record for the next ``restore`` and for the console."""
         return TrustedClockRecord(
             time_ms=self.now_ms(),
             mono_ms=self._mono_ms(),
@@ -188,10 +192,10 @@ class TrustedClock:
         )
 
     def corrected_record(self, correction: Correction) -> TrustedClockRecord:
-        """The record that ``record`` will return after ``correct``.
+        """Return the record that ``record`` will return after ``correct``.
 
-        It is stored in the transaction that moves the times, so that a centre that is killed afterwards does
-        not move them again.
+        It is stored in the transaction that corrects the stored times, so that a centre that is killed
+        afterwards does not correct them again.
         """
         time_ms = self.now_ms() + correction.by_ms
         return msgspec.structs.replace(
@@ -201,20 +205,20 @@ class TrustedClock:
     # --- inside ---
 
     def _agreed_ms(self, system_ms: int, own_ms: int, fleet_ms: int, count: int) -> int | None:
-        """The time that two sources agree on; None: change nothing."""
+        """Return the time that two sources agree on. None: keep the present time."""
         if abs(fleet_ms - system_ms) <= AGREE_MS:
             return system_ms
         if abs(fleet_ms - own_ms) <= AGREE_MS:
             return own_ms
-        # Only the gateways agree with each other. A count that they have confirmed goes on; an unconfirmed
-        # count that began with the system's clock gives way to several gateways.
+        # Only the gateways agree with each other. Keep a count that they have confirmed earlier. An
+        # unconfirmed count, which began with the system's clock, is replaced by the time of several gateways.
         return None if self._confirmed or count < MIN_GATEWAYS else fleet_ms
 
     def _mark_proven(self) -> None:
         self._confirmed, self._unproven_ms, self._settled_ms = True, 0, self.now_ms()
 
     def _follow(self, system_ms: int, mono_ms: int) -> int:
-        """The offset of the centre's own count, after following small steps of the system's clock."""
+        """Return the offset of the centre's own count, after following small steps of the system's clock."""
         offset_ms, mono = system_ms - mono_ms, self._system.monotonic()
         with self._lock:
             if abs(offset_ms - self._anchor_ms) <= FOLLOW_MS:
@@ -224,7 +228,8 @@ class TrustedClock:
             return self._offset_ms
 
     def _fleet(self) -> tuple[int, int]:
-        """The median offset of the gateways, and their number."""
+        """Return the median offset of the gateways, and the number of these gateways. (0, 0) before SETTLE_S
+        have passed, or if no gateway has reported a time."""
         mono = self._system.monotonic()
         self._gateway_offsets = {
             each: seen for each, seen in self._gateway_offsets.items() if mono - seen[1] <= FRESH_S
@@ -245,8 +250,8 @@ class TrustedClock:
 
 
 class FollowedClock:
-    """The trusted time in another process on the same machine, such as the console's, read from the stored
-    record."""
+    """The trusted time in another process on the same machine, such as the console. It is computed from the
+    stored record."""
 
     def __init__(self, system: Clock, boot_id: str) -> None:
         self._system = system
@@ -268,12 +273,12 @@ class FollowedClock:
         return system if plausible else datetime.fromtimestamp(own_ms / 1000, UTC)
 
     def deletions_ms(self) -> int | None:
-        """The ``deletions_ms`` of the newest stored record; None: there is none."""
+        """Return ``deletions_ms`` of the newest stored record. None: there is no record."""
         return None if self._record is None else self._record.deletions_ms
 
 
 def describe_difference(by_ms: int, with_what: str) -> ProblemText:
-    """The text for the alert: how far the system's clock is off."""
+    """Return the text for the alert: how far the system's clock is off."""
     seconds, code = abs(by_ms) / 1000, "clock-ahead" if by_ms > 0 else "clock-behind"
     unit, length = "minutes", 60
     for longer, its_length in (("hours", 3_600), ("days", 86_400)):

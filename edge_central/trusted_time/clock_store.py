@@ -25,12 +25,13 @@ _SHIFT = (
 
 
 def record_key(central_id: str) -> str:
-    """Key in ``meta``, one per centre: several centres may use one database."""
+    """Return the key in ``meta``. Each centre has its own key, because several centres may use one
+    database."""
     return f"clock {central_id}"
 
 
 def release_key(central_id: str) -> str:
-    """Key in ``meta`` by which an administrator confirms the system's clock."""
+    """Return the key in ``meta`` by which an administrator confirms the system's clock."""
     return f"clock-released {central_id}"
 
 
@@ -46,7 +47,7 @@ def newest_received_ms(connection: Connection, wards: Collection[str]) -> int | 
 
 
 def now_ms_of(connection: Connection, central_id: str) -> int:
-    """The centre's trusted time, for a command on the same machine."""
+    """Return the centre's trusted time, for a command on the same machine."""
     clock = FollowedClock(SystemClock(), read_boot_id())
     clock.follow(read_clock_record(connection, central_id))
     return wall_ms(clock)
@@ -61,8 +62,8 @@ def shift_times(
     beat: Callable[[], None] = lambda: None,
 ) -> None:
     """Correct the stored times of these wards. ``exclusive_database``: no other centre uses it, so rows
-    without a ward are corrected too. ``beat`` is called every second or so: many rows may have to be
-    moved."""
+    without a ward are corrected too. ``beat`` is called about every second, because many rows may have to be
+    changed."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET LOCAL statement_timeout = 0"))  # one transaction, however long
     for kind, severity in stored_kinds(connection):  # by kind, so that the index finds the rows
@@ -87,10 +88,10 @@ def shift_times(
 def _stamps(
     wards: Collection[str], exclusive_database: bool
 ) -> Iterator[tuple[Column[Any], ColumnElement[bool]]]:
-    """Yield the other columns with times of the centre's clock that are still used, such as those of open
-    alarms.
+    """Yield the other columns that contain times of the centre's clock and are still used, such as those of
+    open alarms.
 
-    Each comes with the condition for the rows of this centre.
+    Each column comes with the condition for the rows of this centre.
     """
     media, alert = tables.media.c, tables.alert.c
     gateways = select(tables.gateway.c.id).where(tables.gateway.c.ward.in_(wards))
@@ -100,7 +101,7 @@ def _stamps(
     yield from _stamps_of_open_alarms(wards)
     yield tables.gateway.c.heartbeat_ms, tables.gateway.c.ward.in_(wards)
     yield tables.presence.c.since_ms, tables.presence.c.ward.in_(wards)
-    interval = tables.availability.c  # of cameras by the gateways' clocks: they were right
+    interval = tables.availability.c  # those of cameras have the gateways' times, which were right
     of_link = (interval.layer == "link") & interval.gateway.in_(gateways)
     yield interval.from_ms, of_link
     yield interval.to_ms, of_link
@@ -121,7 +122,7 @@ def _stamps(
     for column in (hold.asked_ms, hold.until_ms, hold.expires_ms, hold.next_ms, hold.sent_ms):
         yield column, hold.ward.in_(wards)
     step, journey = tables.journey_step.c, tables.journey.c
-    # A journey of several wards is corrected by the centre of the passage that it begins with.
+    # A journey of several wards is corrected by the centre of the ward in which its first passage was.
     journeys = select(step.journey).where(step.parent.is_(None), step.ward.in_(wards))
     for column in (journey.made_ms, journey.changed_ms):
         yield column, journey.id.in_(journeys)
