@@ -37,7 +37,7 @@ MAX_OF_USER = 4
 WITHIN_S = 3600.0
 REMEMBERED = 256
 UNANSWERED_S = 30.0
-"""A login without an answer for longer counts as refused: its program was killed."""
+"""A login that has no answer for longer counts as refused: the program that sent it was killed."""
 PATIENCE_S = 5.0
 POLL_S = 0.05
 
@@ -58,11 +58,11 @@ class _Failure(Struct, frozen=True):
 
     host: str
     user: str
-    login: str  # which camera, user and password: see ``LoginJournal._login_id``
+    login: str  # a hash of camera, user and password: see ``LoginJournal.login_id``
     form: str
     boot_id: str
-    mono: float  # seconds since that boot
-    pending: bool = False  # no answer yet
+    mono: float  # seconds since the boot ``boot_id``
+    pending: bool = False  # True: no answer has come yet
 
 
 class _Accepted(Struct, frozen=True):
@@ -92,24 +92,24 @@ class LoginJournal:
     def __init__(
         self, state_dir: Path | None, clock: Clock, boot_id: str, patience_s: float = PATIENCE_S
     ) -> None:
-        """``patience_s``: how long ``begin`` waits for the answers to other logins with the same password,
-        such as those of a recorder's other cameras."""
+        """``patience_s``: how long ``begin`` waits for the answers to other logins with the same user or
+        password, such as those at a recorder's other cameras."""
         self.patience_s = patience_s
         self._path = None if state_dir is None else state_dir / FILE
         self._clock = clock
         self._boot_id = boot_id
-        self._lock = threading.Lock()  # protects what follows
+        self._lock = threading.Lock()  # protects the attributes below, and the file from other threads
         self._unwritten: _Record | None = None
         self._ids: dict[tuple[str, str, Credentials], str] = {}
 
     @property
     def remembers(self) -> bool:
-        """Whether failures are remembered for other programs."""
+        """Whether the journal is written, so that other programs see the failures."""
         return self._path is not None and os.access(self._path.parent, os.W_OK)
 
     def login(self, host: str, credentials: Credentials, form: str) -> CameraLogin:
-        """A login at one interface of a camera. ``form``: how the credentials are sent, such as ``stream`` or
-        ``digest /ISAPI``."""
+        """Return a login at one interface of a camera, which is not begun. ``form``: how the credentials are
+        sent, such as ``stream`` or ``digest /ISAPI``."""
         return CameraLogin(self, host.lower(), credentials, form)
 
     def failure(self, login: CameraLogin, login_id: str, *, pending: bool) -> _Failure:
@@ -117,12 +117,12 @@ class LoginJournal:
         return _Failure(login.host, login.user, login_id, login.form, self._boot_id, now_mono, pending)
 
     def is_pending(self, failure: _Failure) -> bool:
-        """Whether the answer to this login may still come."""
+        """Return whether the answer to this login may still come."""
         return failure.pending and self._age_s(failure) < UNANSWERED_S
 
     def login_id(self, salt: str, host: str, credentials: Credentials) -> str:
-        """A hash of host, user and password. It is slow on purpose: testing one guess of the password costs
-        some 50 ms and 16 MB."""
+        """Return a hash of host, user and password. The hash is slow on purpose: testing one guess of a
+        password costs some 50 ms and 16 MB."""
         key = (salt, host, credentials)
         if key not in self._ids:
             if len(self._ids) >= REMEMBERED:
@@ -133,7 +133,8 @@ class LoginJournal:
         return self._ids[key]
 
     def next_s(self, failed: Sequence[_Failure], limit: int) -> float:
-        """Seconds until fewer than ``limit`` of these failures lie within the last hour; 0: fewer do now."""
+        """Return the seconds until fewer than ``limit`` of these failures lie within the last hour; 0 if
+        fewer do now."""
         if len(failed) < limit:
             return 0.0
         return WITHIN_S - sorted(self._age_s(each) for each in failed)[limit - 1]
@@ -143,7 +144,7 @@ class LoginJournal:
         """Yield the entries, locked against other threads and programs. Changes are stored at the end."""
         with self._lock, contextlib.ExitStack() as stack:
             if self._path is not None:
-                # A folder that cannot be locked cannot be written either.
+                # If the folder cannot be locked, it cannot be written either.
                 with contextlib.suppress(OSError):
                     handle = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
                     stack.callback(os.close, handle)
@@ -166,7 +167,8 @@ class LoginJournal:
         self._unwritten = None if written else record
 
     def _age_s(self, failure: _Failure) -> float:
-        # The monotonic clock starts again at a boot. What failed before it is as old as the boot, at least.
+        # The monotonic clock starts again at a boot. A failure in an earlier boot is at least as old as this
+        # boot.
         began_mono = failure.mono if failure.boot_id == self._boot_id else 0.0
         return self._clock.monotonic() - began_mono
 
@@ -185,16 +187,20 @@ class CameraLogin:
         self._begun: _Failure | None = None
 
     def begin(self) -> None:
-        """Count the login as failed before it is sent, so that it counts even if the program is killed, and
-        that two programs cannot both make the last attempt. Blocks for up to ``patience_s`` while the limit
-        is reached only by logins without an answer. Raises ``LoginsUsedUp``: send nothing."""
-        pause, waited_s = threading.Event(), 0.0  # never set: only waited for
+        """Count the login as failed before it is sent, and wait if necessary. So it counts even if the
+        program is killed, and two programs cannot both make the last attempt.
+
+        Blocks for up to ``patience_s`` while the limit is reached only because logins have no answer yet.
+        Raises ``LoginsUsedUp``: send nothing.
+        """
+        pause, waited_s = threading.Event(), 0.0  # never set: it only makes the thread sleep
         while not self._try_to_begin(is_last=waited_s >= self._journal.patience_s):
             pause.wait(POLL_S)
             waited_s += POLL_S
 
     def _try_to_begin(self, *, is_last: bool) -> bool:
-        """Return whether the login may be sent; False: another login has to be answered first."""
+        """Return whether the login may be sent; False: wait until another login is answered. Raises
+        ``LoginsUsedUp``."""
         if self._is_accepted:
             return True
         with self._journal.opened() as entries:
@@ -215,7 +221,8 @@ class CameraLogin:
         return True
 
     def accepted(self) -> None:
-        """Remove the failures of this password at this interface; from now on it is not limited there."""
+        """Note that the camera accepted the password: forget its failures at this interface, and limit it no
+        longer."""
         if self._is_accepted or self._begun is None:
             return
         self._begun, self._is_accepted = None, True
@@ -226,7 +233,7 @@ class CameraLogin:
             entries.accepted.append(accepted)
 
     def refused(self) -> None:
-        """Count the login; a password that was accepted before is limited again."""
+        """Count the login as refused. A password that was accepted before is limited again."""
         begun, self._begun, self._is_accepted = self._begun, None, False
         with self._journal.opened() as entries:
             accepted = _Accepted(self._login_id(entries), self.form)
@@ -236,7 +243,7 @@ class CameraLogin:
             entries.failed.append(structs.replace(failure, pending=False))
 
     def cancel(self) -> None:
-        """Remove the login again: the camera has not judged the password."""
+        """Remove the login from the journal: the camera has not judged the password."""
         if self._begun is None:
             return
         begun, self._begun = self._begun, None

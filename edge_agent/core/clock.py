@@ -33,19 +33,21 @@ class SystemClock:
 
 
 def wall_time_of(clock: Clock, mono: float) -> datetime:
-    """The wall time of a monotonic instant, as the clock is set now."""
+    """Return the wall time of a monotonic instant, by the clock as it is set now."""
     return clock.now() - timedelta(seconds=clock.monotonic() - mono)
 
 
 def resumed_until_mono(clock: Clock, until: datetime, left_s: float) -> float:
-    """The monotonic end of a period that a restart interrupted.
+    """Return the monotonic time at which a period ends that a restart interrupted.
 
-    ``left_s``: what remained when it was last stored; a wall clock that jumps cannot prolong the period."""
+    ``left_s``: the remaining time when it was last stored. The period is never longer than that, even if the
+    wall clock jumps back.
+    """
     return clock.monotonic() + min(left_s, max(0.0, (until - clock.now()).total_seconds()))
 
 
 def rfc3339(moment: datetime) -> str:
-    """UTC, milliseconds, ``Z``: the only time format on the wire."""
+    """Return the moment as UTC with milliseconds and ``Z``: the only time format on the wire."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -58,12 +60,12 @@ class Instant:
 
 
 def instant_of(clock: Clock) -> Instant:
-    """The present moment."""
+    """Return the present moment."""
     return Instant(clock.monotonic(), wall_ms(clock))
 
 
 def wall_ms(clock: Clock) -> int:
-    """Wall time as milliseconds since 1970, UTC."""
+    """Return the wall time as milliseconds since 1970, UTC."""
     return round(clock.now().timestamp() * 1000)
 
 
@@ -72,7 +74,7 @@ def rfc3339_of_ms(milliseconds: int) -> str:
 
 
 def read_boot_id() -> str:
-    """The kernel's id of this boot; ``unknown`` where the kernel has none."""
+    """Return the kernel's id of this boot; ``unknown`` where the kernel has none."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
@@ -109,7 +111,8 @@ class Backoff:
         return max(self.floor_s, self._uniform(0.0, ceiling))
 
     def slowest(self) -> float:
-        """Count a failure that must not be repeated quickly; returns the cap, jittered by a quarter."""
+        """Count a failure that must not be repeated quickly. Returns the seconds to wait: the cap, jittered
+        by a quarter."""
         self.failures += 1
         return self.cap_s * self._uniform(0.75, 1.25)
 

@@ -18,8 +18,8 @@ SEALED_MAGIC = b"EASEAL1\n"
 """The first bytes of a sealed file; the rest of the format is in ``evidence/seal.py``."""
 SEALED_TYPE = "application/vnd.edge-agent.sealed"  # docs/reference/topics.md
 REPORT_EVENT, SIGNED_REPORT_EVENT, EXAMINATION_EVENT = "report-", "report-signed-", "examination-"
-"""Begin the event id of a commissioning report, of one that the technician has signed on the phone, and of a
-later examination of the same site."""
+"""Event ids that begin with these are: a commissioning report, one that the technician has signed on the
+phone, and a later examination of the same site."""
 MAX_MESSAGE_BYTES = 1_900_000
 """Largest file in one message: the broker accepts messages of 2 MiB (role ``broker``)."""
 
@@ -35,7 +35,7 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True)
 class PlainContent:
-    """Digest and size of the content of a sealed payload."""
+    """The digest and size of a payload before it was sealed."""
 
     sha256: str
     size_bytes: int
@@ -56,13 +56,13 @@ class FilePart:
 class Media:
     """A file that belongs to an event and is sent after it: usually a picture."""
 
-    media_id: str  # [a-z0-9-], unique per gateway; of a part with a dot and its number
+    media_id: str  # [a-z0-9-], unique per gateway; for a part: followed by a dot and its number
     event_id: str
     camera: str
-    sha256: str  # of ``payload``; of a part: of the whole file
+    sha256: str  # of ``payload``; for a part: of the whole file
     payload: bytes  # JPEG, MP4 or gzip; or one of these sealed to the centre's key
     box: Box = FULL_PICTURE  # where the object is, in 0..1 of this picture
-    plain: PlainContent | None = None  # only while a sealed file is not in the outbox yet
+    plain: PlainContent | None = None  # set only while a sealed file is not yet in the outbox
     part: FilePart | None = None  # None: the whole file
 
     @property
@@ -76,7 +76,7 @@ class Media:
 
 
 def content_type_of(payload: bytes) -> str:
-    """Content type by the first bytes: the row of a file on disk does not hold it."""
+    """Return the content type by the first bytes, because the row of a file on disk has no content type."""
     if payload.startswith(SEALED_MAGIC):
         return SEALED_TYPE
     if payload[4:8] == b"ftyp":
@@ -90,7 +90,7 @@ class OpenEvent:
 
     event_id: str
     camera: str
-    state: bytes  # made and read by events.py only
+    state: bytes  # made and read by the events stage only
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,8 +101,8 @@ class ReportedEvent:
     phase: Phase
     severity: Severity
     started_mono: float
-    last_mono: float  # when it last held; with an end or a moment: when it ended
-    picture: Media | None = None  # sent with it
+    last_mono: float  # when it last continued; for an end or a moment: when it ended
+    picture: Media | None = None  # the picture that was sent with it
 
     @property
     def is_first(self) -> bool:
@@ -115,10 +115,10 @@ class ReportedEvent:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Draft:
-    """An event without a sequence. The outbox stores it together with its media and its open event.
+    """An event that has no sequence yet. The outbox stores it together with its media and its open event.
 
     ``encode`` makes the payload for a stamp. It is called on any appending thread, and again under another
-    stamp when the disk fails: it must not depend on the thread or on being called once.
+    stamp when the disk fails: it must not depend on the thread, and it may be called several times.
     """
 
     camera: str  # topic subject: a camera id or ``gateway``
@@ -136,7 +136,7 @@ EventProgress = Literal["waiting", "refused", "no-subscriber", "at-broker", "con
 
 @dataclass(frozen=True, slots=True)
 class SelfTestReport:
-    """Results so far of the test that ``edge-agent doctor`` asked of the agent."""
+    """The results so far of the self-test that ``edge-agent doctor`` requested from the agent."""
 
     own: bool | None = None  # whether the gateway may write its own topics; None: not known
     foreign: bool | None = None  # whether it may write another gateway's
@@ -144,7 +144,8 @@ class SelfTestReport:
     progress: EventProgress = "waiting"
 
     def is_done(self, *, confirmed: bool) -> bool:
-        """Whether no more results follow; ``confirmed``: the centre has to confirm the event."""
+        """Return whether no more results follow. ``confirmed``: the test ends only when the centre has
+        confirmed the event."""
         access = self.own is False or self.foreign is not None
         return access and self.progress not in (("waiting", "at-broker") if confirmed else ("waiting",))
 
@@ -168,9 +169,9 @@ class StoredEvent:
     camera: str
     kind: str
     priority: int  # ``Severity.number``
-    attempts: int  # how often it was deferred since the agent started
+    attempts: int  # how often sending it was deferred since the agent started
     payload: bytes = field(repr=False)
-    resend: bool = False  # stored by an earlier run, or deferred before: not urgent
+    resend: bool = False  # it was stored by an earlier run, or deferred before: not urgent
 
     @property
     def key(self) -> tuple[int, str]:
@@ -206,14 +207,16 @@ class EventBatchAppender(EventAppender, Protocol):
     """The outbox, as the end of a pipeline uses it."""
 
     def append_all(self, drafts: Sequence[Draft]) -> list[Stamp | None]:
-        """Store the events together; they are durable when this returns. None: this one is not stored."""
+        """Store the events together; they are durable when this returns. A None stands for an event that is
+        not stored."""
 
 
 class EventFollower(Protocol):
-    """Is called for every event that the outbox has stored, its loss events included."""
+    """Receives every event that the outbox has stored, also its loss events."""
 
     def stored(self, event: StoredEvent) -> None:
-        """Called in the order of the chain, once the event is durable or in memory, on any appending thread.
+        """Receive an event, in the order of the chain, when it is durable or in memory. On any appending
+        thread.
 
-        The outbox waits for it: it returns at once and raises nothing.
+        The outbox waits for this call, so it must return at once and raise nothing.
         """

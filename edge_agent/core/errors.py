@@ -61,7 +61,7 @@ class ConfigError(EdgeAgentError):
 
     @property
     def lines(self) -> list[str]:
-        """Each mistake in English; without a position, the message."""
+        """The mistakes in English, one text each; the message if there are none."""
         return [str(problem) for problem in self.problems] or [str(self)]
 
 
@@ -112,7 +112,7 @@ class CameraSetupError(EdgeAgentError):
 
 
 class ModemError(EdgeAgentError):
-    """ModemManager did not answer, or not with what its interface promises."""
+    """ModemManager gave no answer, or one that does not fit its interface."""
 
 
 class MqttError(EdgeAgentError):
@@ -139,7 +139,7 @@ OS_REASONS = {
 
 
 def os_reason(error: OSError) -> str:
-    """The system's reason, with its Vietnamese for those that a person at the command line may meet."""
+    """Return the system's reason. The common ones carry their Vietnamese for the command line."""
     english = error.strerror or str(error)
     vietnamese = OS_REASONS.get(error.errno or 0)
     return english if vietnamese is None else Bilingual(english, vietnamese)

@@ -37,10 +37,10 @@ class FlowNumbers:
 
     watched_s: float
     moving: float
-    standing: float  # for less than five minutes, after they moved
-    standing_long: float  # for longer, after they moved
-    speed: float | None  # median of the moving ones, lengths of the object a second; None: not measured
-    speed_m_s: float | None  # the same on the ground plane
+    standing: float  # stand for less than five minutes, after they moved
+    standing_long: float  # stand for five minutes or longer, after they moved
+    speed: float | None  # median of the moving ones, in lengths of the object a second; None: not measured
+    speed_m_s: float | None  # median of the moving ones on the ground plane
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,9 @@ class RuleRef:
     """The configured rule that an event refers to."""
 
     id: str
-    kind: str  # of its events on the wire
+    kind: str  # kind of its events on the wire
     severity: Severity
-    masked: bool = False  # overridden for now: it reports infos only
+    masked: bool = False  # overridden for now: its events have severity info
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class AgainstArrow:
     """Facts of ``wrong-way``."""
 
     zone: str
-    angle_deg: float  # between its direction and the arrow; 180: straight against the arrow
+    angle_deg: float  # angle between its direction and the arrow; 180: straight against the arrow
     distance: float  # in picture widths
 
 
@@ -118,7 +118,7 @@ class RuleObservation:
     facts: Facts
     why: str  # one line for humans: which place, how long, which direction
     started_mono: float
-    last_mono: float  # when it last held; an end event ends then
+    last_mono: float  # when its condition last held; an end event ends then
     track: Track | None  # None: several objects
     box: Box  # around the object, or around all of them
     end_reason: str | None = None  # only with Phase.END
@@ -126,7 +126,10 @@ class RuleObservation:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """How many objects crossed ``line`` first and the line of the observation last; label -> number."""
+    """How many objects crossed ``line`` first and then, as their last line, the line of the observation.
+
+    ``objects``: numbers by label.
+    """
 
     line: str
     direction: Literal["a-to-b", "b-to-a"]  # across ``line``
@@ -136,16 +139,16 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class TurnNumbers:
-    """Turns of the objects that crossed this line last, since the site's midnight; label -> number."""
+    """How the objects moved that crossed this line last, since midnight at the site. Numbers are by label."""
 
-    only: dict[str, int]  # crossed no other line of the camera
+    only: dict[str, int]  # objects that crossed no other line of the camera
     turns: tuple[Turn, ...]
-    others: dict[str, int]  # turns beyond the largest number that is listed
+    others: dict[str, int]  # objects of further turns, beyond the number of turns that is listed
 
 
 @dataclass(frozen=True, slots=True)
 class LineCountsObservation:
-    """How many crossed a line since the site's midnight; label -> number."""
+    """How many objects crossed a line since midnight at the site. Numbers are by label."""
 
     rule: RuleRef
     line: str
@@ -186,7 +189,7 @@ class ViewObservation:
     why: str  # one line for humans, with the figures that decided
     started_mono: float
     last_mono: float
-    features: dict[str, float]  # rounded; the figures behind the verdict
+    features: dict[str, float]  # the figures that decided, rounded
     end_reason: str | None = None
 
 
@@ -198,7 +201,8 @@ Observation = (
 
 @dataclass(frozen=True, slots=True)
 class RequestOrigin:
-    """The command that overrode a rule or made a camera relearn; both None: requested on the gateway."""
+    """The command that overrode a rule or made a camera relearn. Both fields are None if it was requested on
+    the gateway."""
 
     command_id: str | None = None
     signed_by: str | None = None  # id of the operator's key
@@ -211,11 +215,11 @@ class OverrideChange:
     phase: Phase
     event_id: str
     camera: str
-    rule: str | None  # None: relearn
+    rule: str | None  # None: the camera relearns
     what: Literal["mask", "arm", "disarm", "relearn"]
     for_s: float | None
     by: RequestOrigin
-    started_at: str  # RFC 3339; the agent may have been restarted since
+    started_at: str  # RFC 3339, because the agent may have been restarted since
     end_reason: Literal["over", "command", "replaced"] | None = None
 
 
@@ -229,17 +233,17 @@ class ChangedMasks:
 
 @dataclass(frozen=True, slots=True)
 class RuleChange:
-    """An operator changed a rule, or the masks of a camera, for good, or took them back to the configuration;
-    or such a change was reverted because the gateway did not work as before."""
+    """A lasting change of a rule or of a camera's masks. An operator changed it, reset it to the
+    configuration, or the gateway reverted the change because it did not work as before."""
 
     camera: str
     rule: str | None  # None: the masks
     what: Literal["set", "reset", "reverted"]
     by: RequestOrigin
-    enabled: bool | None = None  # of a rule that was set
-    reason: str = ""  # why it was reverted
-    removed: bool = False  # a reset rule that the configuration does not have
-    masks: ChangedMasks | None = None  # None: a rule, or reverted
+    enabled: bool | None = None  # of a rule that was changed
+    reason: str = ""  # why the change was reverted
+    removed: bool = False  # True: the rule was reset, and the configuration does not have it
+    masks: ChangedMasks | None = None  # None: the change of a rule, or a reverted change
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +257,8 @@ class StepChange:
 
 @dataclass(frozen=True, slots=True)
 class StepReport:
-    """A step for the event of a limit, which lasts from the first step up to the last one down."""
+    """The report of a step for the event of a limit. The event lasts from the first step until step 0 is
+    back."""
 
     phase: Phase
     event_id: str

@@ -19,7 +19,7 @@ Span = tuple[float, float, float, float]
 
 
 def contains(polygon: Polygon, point: Point) -> bool:
-    """Whether the point is inside, by the even-odd rule; source: W. R. Franklin, "PNPOLY".
+    """Return whether the point is inside, by the even-odd rule. Source: W. R. Franklin, "PNPOLY".
 
     A point on an edge belongs to one of the two polygons that share the edge, not to both.
     """
@@ -32,10 +32,10 @@ def contains(polygon: Polygon, point: Point) -> bool:
 
 
 def fault_of(points: Sequence[Point]) -> str | None:
-    """What is wrong with the closed polygon through ``points`` (3 or more), or None.
+    """Return what is wrong with the closed polygon through ``points`` (3 or more); None if nothing is.
 
-    Exact: coordinates are used as the fractions they are, not as rounded sums. Edges may meet only where they
-    follow each other, and only in that one corner. The text counts points from 1.
+    Coordinates are compared as exact fractions, without rounding. Two edges may meet only if they follow each
+    other, and only in their common corner. The text counts points from 1.
     """
     exact = [(Fraction(x), Fraction(y)) for x, y in points]
     count = len(exact)
@@ -47,7 +47,7 @@ def fault_of(points: Sequence[Point]) -> str | None:
         return both(_FAULTS, "flat")
     spans = [_span(points[i], points[(i + 1) % count]) for i in range(count)]
     for i, j in combinations(range(count), 2):
-        if _apart(spans[i], spans[j]):  # true of nearly all pairs, and cheap
+        if _apart(spans[i], spans[j]):  # cheap, and enough for nearly all pairs
             continue
         if _clash(edges[i], edges[j], following=j == i + 1, closing=i == 0 and j == count - 1):
             first, second = (f"{k + 1}–{(k + 1) % count + 1}" for k in (i, j))
@@ -76,7 +76,7 @@ def _span(a: Point, b: Point) -> Span:
 
 
 def _apart(a: Span, b: Span) -> bool:
-    """Whether the bounding boxes of two edges share no point; exact, because it only compares."""
+    """Return whether the bounding boxes of two edges share no point. Exact, because it only compares."""
     return a[2] < b[0] or b[2] < a[0] or a[3] < b[1] or b[3] < a[1]
 
 
@@ -89,7 +89,7 @@ def _clash(a: tuple[Exact, Exact], b: tuple[Exact, Exact], *, following: bool, c
 
 
 def _folds_back(before: Exact, corner: Exact, after: Exact) -> bool:
-    """Whether the edge after a corner runs back over the edge before it."""
+    """Return whether the edge after a corner runs back over the edge before it."""
     if twice_area(before, corner, after) != 0:
         return False
     along = sum((corner[k] - before[k]) * (after[k] - corner[k]) for k in (0, 1))
@@ -97,14 +97,15 @@ def _folds_back(before: Exact, corner: Exact, after: Exact) -> bool:
 
 
 def _touch(a: tuple[Exact, Exact], b: tuple[Exact, Exact]) -> bool:
-    """Whether two segments share a point, if their bounding boxes do (orientation test, Sedgewick)."""
+    """Return whether two segments whose bounding boxes overlap share a point (orientation test,
+    Sedgewick)."""
     across_a = _sign(twice_area(*a, b[0])) * _sign(twice_area(*a, b[1]))
     across_b = _sign(twice_area(*b, a[0])) * _sign(twice_area(*b, a[1]))
     return across_a <= 0 and across_b <= 0
 
 
 def twice_area(a: Exact, b: Exact, c: Exact) -> Fraction:
-    """Twice the signed area of the triangle a, b, c; 0 when they lie on one line."""
+    """Return twice the signed area of the triangle a, b, c; 0 when they lie on one line."""
     return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
 
 

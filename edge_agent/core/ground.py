@@ -18,18 +18,19 @@ Matrix = tuple[float, float, float, float, float, float, float, float, float]
 """A homography, row by row."""
 
 MIN_AREA = 0.002
-"""Smallest triangle of three marks, of the picture's area: 0.06 x 0.06. A hand with a mouse is off by 0.005,
-which would change the shape of a smaller one beyond use."""
+"""Smallest triangle of three marks, as a share of the picture's area: 0.06 x 0.06. A hand with a mouse is off
+by 0.005, which would distort a smaller triangle too much."""
 FLAT = 0.02
-"""Smallest share of the area of the four marks on the road that three of them span."""
+"""Any three marks must span at least this share of the area of all four on the road."""
 TINY_W = 1e-9
 WIDE = 9 / 16
 """Height by width of nearly all cameras' pictures; the configuration does not contain the real ratio."""
 TILTED = 0.27
-"""Fall of the horizon across the picture, in widths: 15 degrees. Cameras are mounted level within a few."""
+"""Largest fall of the horizon across the picture, in picture widths: 15 degrees. Cameras are mounted level
+within a few degrees."""
 FAR_HORIZON = 3.0
-"""Heights of the picture; a camera that looks steeply down has its horizon further away, and small errors of
-the marks turn it."""
+"""A horizon further away than this, in heights of the picture, is not checked for tilt: the camera looks
+steeply down, and small errors of the marks turn its horizon."""
 
 
 class SpeedClass(StrEnum):
@@ -47,7 +48,8 @@ KMH = 3.6
 
 
 def speed_classes(speed_m_s: float, error_m_s: float) -> tuple[SpeedClass, ...]:
-    """All classes that the speed with its error touches, the slowest first."""
+    """Return all classes that the range from speed minus error to speed plus error touches, the slowest
+    first."""
     low, high = (speed_m_s - error_m_s) * KMH, (speed_m_s + error_m_s) * KMH
     edges = (float("-inf"), *_CLASS_LIMITS_KMH, float("inf"))
     return tuple(
@@ -61,7 +63,7 @@ COMPASS = ("N", "NE", "E", "SE", "S", "SW", "W", "NW")
 
 
 def compass_point(heading_deg: float) -> str:
-    """The nearest of the eight main directions."""
+    """Return the nearest of the eight main directions."""
     return COMPASS[round(heading_deg / 45) % 8]
 
 
@@ -89,8 +91,8 @@ class GroundPlane:
         self._bearing_way = atan2(y3 - y2, x3 - x2)
 
     def metres(self, x: float, y: float) -> Point | None:
-        """Return the place on the road of a point of the picture; None: the point is on or above the
-        horizon."""
+        """Return the place on the road that a point of the picture shows; None if the point is on or above
+        the horizon."""
         a, b, c, d, e, f, g, h, i = self.matrix
         w = g * x + h * y + i
         if w <= TINY_W:
@@ -106,7 +108,7 @@ class GroundPlane:
         return (x, y) if w and self.metres(x, y) is not None else None
 
     def horizon(self, x: float) -> float | None:
-        """y of the horizon at ``x``; None: there is none, for a camera that looks straight down."""
+        """Return the y of the horizon at ``x``; None if a camera that looks straight down has no horizon."""
         g, h, i = self.matrix[6:]
         return None if abs(h) < TINY_W else -(g * x + i) / h
 
@@ -119,7 +121,8 @@ class GroundPlane:
 
 
 def fault_of_marks(points: Sequence[Point], metres: Sequence[Point]) -> str | None:
-    """What is wrong with four marks and their places on the road, or None. Marks are counted from 1."""
+    """Return what is wrong with four marks and their places on the road; None if nothing is. The text counts
+    marks from 1."""
     for quad, least, on_line in (
         (points, MIN_AREA, "points-flat"),
         (metres, FLAT * _area(metres), "metres-flat"),
@@ -129,7 +132,7 @@ def fault_of_marks(points: Sequence[Point], metres: Sequence[Point]) -> str | No
             return both(_FAULTS, on_line, marks=", ".join(str(each + 1) for each in corners))
         if fault_of(quad) is not None or not _is_convex(quad):
             return both(_FAULTS, "points-crossed" if quad is points else "metres-crossed")
-    if (_turn(*points[:3]) > 0) == (_turn(*metres[:3]) > 0):  # y of the picture points down, Y does not
+    if (_turn(*points[:3]) > 0) == (_turn(*metres[:3]) > 0):  # only in the picture y points down
         return both(_FAULTS, "mirrored")
     plane = GroundPlane(points, metres)
     if any(plane.metres(x, 1.0) is None for x in (0.0, 0.5, 1.0)):
@@ -138,7 +141,8 @@ def fault_of_marks(points: Sequence[Point], metres: Sequence[Point]) -> str | No
 
 
 def doubt_of_marks(points: Sequence[Point], metres: Sequence[Point]) -> str | None:
-    """What is unusual about marks without a fault, or None: the camera would be tilted or look up."""
+    """Return what is doubtful about marks without a fault: the camera would be tilted, or look up. None if
+    nothing is."""
     plane = GroundPlane(points, metres)
     left, middle, right = (plane.horizon(x) for x in (0.0, 0.5, 1.0))
     if left is None or middle is None or right is None:
@@ -150,14 +154,15 @@ def doubt_of_marks(points: Sequence[Point], metres: Sequence[Point]) -> str | No
 
 
 def rectangle(points: Sequence[Point], first_m: float, second_m: float) -> tuple[Point, ...]:
-    """Return the marks of a rectangle on the road: ``first_m`` from the first to the second, ``second_m``
-    from there to the third. It turns the same way round as the points in the picture."""
+    """Return the places of four marks that form a rectangle on the road. ``first_m``: from the first mark to
+    the second; ``second_m``: from there to the third. The places turn in the direction that ``points``
+    show."""
     up_m = -second_m if _turn(*points[:3]) > 0 else second_m
     return (0.0, 0.0), (first_m, 0.0), (first_m, up_m), (0.0, up_m)
 
 
 def _of_unit_square(quad: Sequence[Point]) -> Matrix:
-    """The homography of the unit square's corners (0, 0), (1, 0), (1, 1), (0, 1) to ``quad``.
+    """Return the homography of the unit square's corners (0, 0), (1, 0), (1, 1), (0, 1) to ``quad``.
 
     Source: P. Heckbert, "Fundamentals of Texture Mapping and Image Warping", 1989, section 2.2.3.
     """
@@ -170,7 +175,7 @@ def _of_unit_square(quad: Sequence[Point]) -> Matrix:
 
 
 def _adjugate(m: Matrix) -> Matrix:
-    """The inverse up to a factor, which a homography does not have."""
+    """Return the adjugate: the inverse of a homography, up to a factor that makes no difference."""
     a, b, c, d, e, f, g, h, i = m
     return (
         e * i - f * h, c * h - b * i, b * f - c * e,
@@ -188,7 +193,7 @@ def _product(m: Matrix, n: Matrix) -> Matrix:
 
 
 def _turn(a: Point, b: Point, c: Point) -> float:
-    """Twice the signed area of the triangle a, b, c."""
+    """Return twice the signed area of the triangle a, b, c."""
     return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
 
 

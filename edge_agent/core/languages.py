@@ -15,7 +15,7 @@ Sentences = Mapping[str, tuple[str, str]]
 
 
 def default_lang(environ: Mapping[str, str]) -> Lang:
-    """The language of the shell's locale (POSIX: LC_ALL, LC_MESSAGES, LANG)."""
+    """Return the language of the shell's locale (POSIX: LC_ALL, LC_MESSAGES, LANG)."""
     named = next((environ[key] for key in ("LC_ALL", "LC_MESSAGES", "LANG") if environ.get(key)), "")
     return "vi" if named.lower().startswith("vi") else "en"
 
@@ -37,17 +37,18 @@ _VIETNAMESE = _VietnameseFormatter()
 
 
 def filled(sentence: str, figures: Mapping[str, object], lang: Lang) -> str:
-    """The sentence with its figures; Vietnamese writes ``1.234,5`` where English writes ``1,234.5``."""
+    """Return the sentence with its figures. Vietnamese writes ``1.234,5`` where English writes
+    ``1,234.5``."""
     return _VIETNAMESE.vformat(sentence, (), figures) if lang == "vi" else sentence.format_map(figures)
 
 
 def say(sentences: Sentences, key: str, lang: Lang, /, **figures: object) -> str:
-    """The sentence with that key. Raises KeyError for a key that the table lacks."""
+    """Return the sentence with that key. Raises KeyError for a key that the table lacks."""
     return filled(sentences[key][LANGS.index(lang)], figures, lang)
 
 
 def named(sentences: Sentences, group: str, word: str, lang: Lang) -> str:
-    """The name of a word of the wire in that language; the word itself where the table lacks it."""
+    """Return the name of a word of the wire in that language; the word itself if the table lacks it."""
     key = f"{group}-{word}"
     return say(sentences, key, lang) if key in sentences else word
 
@@ -63,20 +64,20 @@ class Bilingual(str):
         return text
 
     def __reduce__(self) -> tuple[type[Bilingual], tuple[str, str]]:
-        """Make copies and pickles keep both languages."""
+        """Keep both languages in copies and pickles."""
         return type(self), (str(self), self.vi)
 
 
 def in_lang(text: str, lang: Lang) -> str:
-    """The text in that language; the text itself where it has no translation."""
+    """Return the text in that language; the text itself if it has no translation."""
     return text.vi if lang == "vi" and isinstance(text, Bilingual) else text
 
 
 def both(sentences: Sentences, key: str, /, **figures: object) -> Bilingual:
-    """The sentence in both languages; each language uses its own version of bilingual figures.
+    """Return the sentence in both languages; each language uses its own version of bilingual figures.
 
-    Numbers keep the decimal point in both languages, because they come from a configuration and are typed
-    again.
+    Numbers keep the decimal point in both languages, because they come from a configuration, and the reader
+    types them again.
     """
     en, vi = sentences[key]
     in_vi = {name: in_lang(each, "vi") if isinstance(each, str) else each for name, each in figures.items()}
@@ -84,7 +85,7 @@ def both(sentences: Sentences, key: str, /, **figures: object) -> Bilingual:
 
 
 def named_in_both(sentences: Sentences, group: str, words: Iterable[str]) -> Bilingual:
-    """Words of the wire as they are in English, and with their names in Vietnamese."""
+    """Return words of the wire, joined by commas: in English as they are, in Vietnamese by their names."""
     listed = list(words)
     return Bilingual(", ".join(listed), ", ".join(named(sentences, group, each, "vi") for each in listed))
 
@@ -93,9 +94,9 @@ _KINDS_OF_WARD = ("phường ", "xã ", "thị trấn ", "đặc khu ")
 
 
 def ward_text(name: str, lang: Lang) -> str:
-    """``phường Đề Thám`` of the name ``Đề Thám`` or ``Phường Đề Thám``; a commune stays ``xã …``.
+    """Return ``phường Đề Thám`` for the name ``Đề Thám`` or ``Phường Đề Thám``; in English ``ward Đề Thám``.
 
-    In English ``ward Đề Thám``; a name that says its kind stays as it is.
+    A name that begins with the kind of its ward, such as ``xã …``, keeps that kind in both languages.
     """
     if name.casefold().startswith(_KINDS_OF_WARD):
         return name[:1].lower() + name[1:] if lang == "vi" else name
@@ -103,13 +104,15 @@ def ward_text(name: str, lang: Lang) -> str:
 
 
 def day_text(day: date, lang: Lang) -> str:
-    """``2026-12-01``, in Vietnamese ``01/12/2026``."""
+    """Return the date as ``2026-12-01``, in Vietnamese ``01/12/2026``."""
     return f"{day:%d/%m/%Y}" if lang == "vi" else f"{day:%Y-%m-%d}"
 
 
 def decimal(value: float, lang: Lang, digits: int | None = None) -> str:
-    """A number with so many digits after the decimal point; None: as many as it needs, six digits in all.
-    Vietnamese writes a comma: ``12,5``."""
+    """Return the number with ``digits`` digits after the decimal point; None: up to six significant digits.
+
+    Vietnamese writes a comma: ``12,5``.
+    """
     text = f"{value:g}" if digits is None else f"{value:.{digits}f}"
     return text.replace(".", ",") if lang == "vi" else text
 
@@ -121,7 +124,7 @@ UNITS: Mapping[Lang, tuple[str, str, str, str]] = {
 
 
 def duration(seconds: float, lang: Lang = "en") -> str:
-    """``42 s``, ``3 min``, ``2 h 05 min``, ``4 d 3 h``; in Vietnamese ``2 giờ 05 phút``."""
+    """Return ``42 s``, ``3 min``, ``2 h 05 min`` or ``4 d 3 h``; in Vietnamese ``2 giờ 05 phút``."""
     second, minute, hour, day = UNITS[lang]
     minutes, hours, days = int(seconds // 60), int(seconds // 3600), int(seconds // 86400)
     if seconds < 60:

@@ -44,7 +44,7 @@ GROUP_OF_LABEL: dict[str, str] = {
 
 
 def accepted_labels(labels: Iterable[str]) -> frozenset[str]:
-    """The labels that count as one of ``labels``: these and the names of their groups."""
+    """Return the labels that count as one of ``labels``: these, and the names of their groups."""
     return frozenset(name for label in labels for name in (label, GROUP_OF_LABEL.get(label, label)))
 
 
@@ -62,7 +62,7 @@ class Box(msgspec.Struct, frozen=True, gc=False):
 
     @classmethod
     def from_pixels(cls, x1: float, y1: float, x2: float, y2: float, width: int, height: int) -> Box:
-        """A box given in pixels of a ``width`` x ``height`` picture."""
+        """Return the box of pixel coordinates in a ``width`` x ``height`` picture."""
         return cls(x1 / width, y1 / height, x2 / width, y2 / height)
 
     @property
@@ -84,7 +84,7 @@ class Box(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def foot(self) -> tuple[float, float]:
-        """Bottom centre: where an object stands on the ground; rules use this point."""
+        """Return the bottom centre: the point where an object stands on the ground. Rules use it."""
         return (self.x1 + self.x2) / 2, self.y2
 
     def intersection(self, other: Box) -> float:
@@ -95,16 +95,16 @@ class Box(msgspec.Struct, frozen=True, gc=False):
         return w * h if h > 0 else 0.0
 
     def iou(self, other: Box) -> float:
-        """Intersection over union, 0..1."""
+        """Return the intersection over union, 0..1."""
         shared = self.intersection(other)
         return shared / (self.area + other.area - shared) if shared > 0 else 0.0
 
     def inside(self, other: Box) -> float:
-        """Share of this box's area that lies within ``other``, 0..1."""
+        """Return the share of this box's area that lies within ``other``, 0..1."""
         return self.intersection(other) / self.area if self.area > 0 else 0.0
 
     def union(self, other: Box) -> Box:
-        """Smallest box that holds both."""
+        """Return the smallest box that holds both."""
         return Box(
             min(self.x1, other.x1), min(self.y1, other.y1), max(self.x2, other.x2), max(self.y2, other.y2)
         )
@@ -113,11 +113,11 @@ class Box(msgspec.Struct, frozen=True, gc=False):
         return Box(self.x1 + dx, self.y1 + dy, self.x2 + dx, self.y2 + dy)
 
     def grown(self, dx: float, dy: float) -> Box:
-        """The box with ``dx`` added left and right and ``dy`` above and below; may leave 0..1."""
+        """Return the box with ``dx`` added left and right and ``dy`` above and below; it may leave 0..1."""
         return Box(self.x1 - dx, self.y1 - dy, self.x2 + dx, self.y2 + dy)
 
     def clipped(self) -> Box:
-        """The part inside the picture; has zero area where there is none."""
+        """Return the part inside the picture; its area is zero if no part is inside."""
         if 0.0 <= self.x1 <= self.x2 <= 1.0 and 0.0 <= self.y1 <= self.y2 <= 1.0:
             return self
         return Box(
@@ -128,19 +128,20 @@ class Box(msgspec.Struct, frozen=True, gc=False):
         )
 
     def to_pixels(self, width: int, height: int) -> tuple[int, int, int, int]:
-        """x1, y1, x2, y2 as whole pixels inside a ``width`` x ``height`` picture, at least 1 x 1."""
+        """Return x1, y1, x2, y2 as whole pixels inside a ``width`` x ``height`` picture, at least 1 x 1."""
         x1, x2 = _span(self.x1, self.x2, width)
         y1, y2 = _span(self.y1, self.y2, height)
         return x1, y1, x2, y2
 
     def rounded(self, digits: int = 4) -> tuple[float, float, float, float]:
-        """Clipped and rounded, for messages."""
+        """Return the corners, clipped and rounded, for messages."""
         box = self.clipped()
         return round(box.x1, digits), round(box.y1, digits), round(box.x2, digits), round(box.y2, digits)
 
 
 def _span(begin: float, end: float, length: int) -> tuple[int, int]:
-    """First pixel, and the pixel after the last, of a span in ``length`` pixels; at least one pixel."""
+    """Return the first pixel of a span in ``length`` pixels, and the pixel after the last; at least one
+    pixel."""
     first, behind = int(begin * length), int(end * length + 0.999)
     if first < 0:
         first = 0
@@ -159,20 +160,21 @@ class Picture(Protocol):
 
     @property
     def width(self) -> int:
-        """Pixels of the camera's picture; ``luma`` may be smaller."""
+        """Width of the camera's picture in pixels; ``luma`` may be smaller."""
 
     @property
     def height(self) -> int: ...
 
     def luma(self) -> Gray:
-        """The whole picture's luma, read-only, at most ``analyse.width`` wide; a zero-copy view where the
-        camera sends no wider one and the decoder allows it."""
+        """Return the whole picture's luma, read-only, at most ``analyse.width`` wide. It is a view without a
+        copy if the camera's picture is not wider and the decoder allows it."""
 
     def bgr(self, region: Box = FULL_PICTURE) -> Colour:
-        """A fresh BGR copy of ``region`` with the camera's own pixels; only that part is converted."""
+        """Return a new BGR copy of ``region`` in the camera's resolution; only that part is converted."""
 
     def scaled(self, size: tuple[int, int]) -> Colour:
-        """A fresh BGR copy, ``size`` (width, height) pixels large; scaled before it is converted."""
+        """Return a new BGR copy, ``size`` (width, height) pixels large; it is scaled before it is
+        converted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,10 +203,10 @@ class Frame:
     captured_mono: float
     captured_at: datetime
     picture: Picture
-    late: bool = False  # decoded later, from the ring: more frames wait behind it
+    late: bool = False  # decoded later, from the ring, while more frames wait
 
     def without_pixels(self) -> Frame:
-        """The frame with a ``ReleasedPicture``: storing it does not hold a buffer of the decoder."""
+        """Return the frame with a ``ReleasedPicture``, so that storing it holds no buffer of the decoder."""
         return replace(self, picture=ReleasedPicture(self.picture.width, self.picture.height))
 
 
@@ -213,7 +215,7 @@ class MotionRegion:
     """A connected area that differs from the background."""
 
     box: Box
-    area: float  # share of the picture that really changed, 0..1; at most box.area
+    area: float  # share of the picture that really changed, 0..1; at most the area of ``box``
 
 
 class Scene(StrEnum):
@@ -365,8 +367,8 @@ class CameraStatus:
     gear: DecodeMode = DecodeMode.FULL
     idle_share: float = 0.0  # of the time with pictures since the agent started, 0..1
     wake_ups: int = 0  # how often a keyframe with motion ended the idle mode
-    kept_awake: str | None = None  # why the camera cannot go idle, where an operator could change it
-    main_trouble: str | None = None  # why its main stream, wanted for clips, is not available
+    kept_awake: str | None = None  # why the camera cannot go idle, if an operator can change that
+    main_trouble: str | None = None  # why the main stream, needed for clips, is not available
     view: tuple[str, ...] = ()  # what is wrong with its view, words of ``core.facts.ViewState``
 
 

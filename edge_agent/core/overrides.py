@@ -28,7 +28,7 @@ from edge_agent.core.state_file import read_record, write_record
 What = Literal["mask", "arm", "disarm"]
 EndReason = Literal["over", "command", "replaced"]
 SAVE_EVERY_S = 600.0
-"""An override may last this much longer when the power fails on a gateway without a clock."""
+"""Longest additional time of an override when the power fails on a gateway without a clock."""
 
 
 class OverrideKind(StrEnum):
@@ -39,7 +39,7 @@ class OverrideKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ActiveOverride:
-    """A rule that is not as its configuration says."""
+    """A rule that a command has overridden for now."""
 
     camera: str
     rule: str
@@ -51,10 +51,10 @@ class _SavedOverride(Struct, frozen=True, kw_only=True):
     camera: str
     rule: str
     what: OverrideKind
-    until_mono: float  # in the boot that wrote it
+    until_mono: float  # in the boot that wrote the file
     until: datetime | None  # None: the clock was not synchronised
     left_s: float
-    event_id: str = ""  # empty: written by a version that reported no overrides
+    event_id: str = ""  # empty: an older version, which reported no overrides, wrote it
     for_s: float = 0.0  # as requested
     started_at: str = ""
     command_id: str | None = None
@@ -63,7 +63,7 @@ class _SavedOverride(Struct, frozen=True, kw_only=True):
 
 
 class _Saved(Struct, kw_only=True):
-    """The file."""
+    """The content of the file."""
 
     boot_id: str
     rules: list[_SavedOverride]
@@ -73,7 +73,7 @@ class _Saved(Struct, kw_only=True):
 class _OverrideState:
     what: OverrideKind
     until_mono: float
-    until: datetime | None  # by a synchronised clock
+    until: datetime | None  # end by a synchronised clock; None: the clock was not synchronised
     bound: bool  # ``until_mono`` is of this boot, or was computed with a synchronised clock
     event_id: str
     for_s: float
@@ -93,15 +93,17 @@ class Overrides:
         synced: Callable[[], bool] = lambda: False,
         report: Callable[[OverrideChange], None] = lambda change: None,
     ) -> None:
-        """Without ``path`` and ``clock``: for a replay, which gets no commands. A change is durable when
-        ``report`` returns."""
+        """A replay, which gets no commands, passes neither ``path`` nor ``clock``.
+
+        A change must be durable when ``report`` returns.
+        """
         self._path = path
         self._clock = clock
         self._boot_id = boot_id
         self._synced = synced
         self._report = report
-        self._lock = threading.Lock()  # protects the next line's replacement, and the file
-        self._states: dict[tuple[str, str], _OverrideState] = {}  # replaced, never changed
+        self._lock = threading.Lock()  # protects the file, and the replacement of the next attribute
+        self._states: dict[tuple[str, str], _OverrideState] = {}  # never changed in place, but replaced
         self._saved_mono = 0.0
         if path is not None and clock is not None:
             self._states = self._read(path, clock)
@@ -117,7 +119,7 @@ class Overrides:
     ) -> bool:
         """Override the rule from now on for ``for_s``, in place of an earlier override.
 
-        False if the override would not survive a restart, because the disk does not store it.
+        Returns False if the disk could not store it, so that the override would not survive a restart.
         """
         assert self._clock is not None
         now = self._clock.now()
@@ -143,7 +145,7 @@ class Overrides:
             return self._save(self._states)
 
     def end(self, camera: str, rule: str) -> bool:
-        """End the override of the rule. False as for ``apply``."""
+        """End the override of the rule. Returns False if the disk could not store the change."""
         key = (camera, rule)
         with self._lock:
             ended = self._states.get(key)
@@ -160,8 +162,10 @@ class Overrides:
         return [ActiveOverride(*key, what, left_s) for key, what, left_s in left if left_s > 0]
 
     def tick(self) -> None:
-        """Report and forget overrides that have expired, and save the remaining times. Call it about once a
-        second. If a command holds the lock while it waits for the disk, the next call does the work.
+        """Report and forget overrides that have expired, and save the remaining times.
+
+        Call it about once a second. If a command holds the lock while it waits for the disk, this call does
+        nothing, and the next call does the work.
         """
         if self._clock is None or not self._states or not self._lock.acquire(blocking=False):
             return
@@ -187,7 +191,7 @@ class Overrides:
             self._save(remaining)
 
     def _reason(self, state: _OverrideState, reason: EndReason) -> EndReason:
-        """The reason to report: ``over`` if the time has run out already."""
+        """Return the reason to report: ``over`` if the time has already run out, else ``reason``."""
         assert self._clock is not None
         return "over" if self._clock.monotonic() >= state.until_mono else reason
 
@@ -235,7 +239,8 @@ class Overrides:
 
 
 def _bound(state: _OverrideState, clock: Clock) -> _OverrideState:
-    """The override with its time counted by the synchronised clock: time without power counts."""
+    """Return the override with its end computed from the synchronised clock: time without power counts
+    too."""
     assert state.until is not None
     left_s = (state.until - clock.now()).total_seconds()
     until_mono = min(state.until_mono, clock.monotonic() + left_s)

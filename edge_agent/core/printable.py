@@ -18,7 +18,7 @@ def printable(text: str) -> str:
 
 
 def printable_json(value: Any, indent: int | None = None) -> str:
-    """JSON, on one line unless indented, with ``\\uXXXX`` for invisible characters."""
+    """Return JSON, on one line unless indented, with ``\\uXXXX`` for invisible characters."""
     text = json.dumps(value, indent=indent, ensure_ascii=False)
     if text.replace("\n", "").isprintable():
         return text

@@ -47,7 +47,7 @@ _PARAMETER = re.compile(r"(?P<name>(?:password|passwd|pass|pwd|token)=)[^&;/\s'\
 
 
 def masked(text: str) -> str:
-    """``text`` with the user part and the password parameters of every URL in it replaced by ``***``.
+    """Return ``text`` with ``***`` for the user part and the password parameters of every URL in it.
 
     Everything from ``://`` to the last ``@`` of the word counts as user part, so that a password with an
     unescaped ``@``, ``:`` or ``/`` does not leak either. A URL without secrets is unchanged.

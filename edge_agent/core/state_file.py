@@ -25,8 +25,9 @@ log = logging.getLogger(__name__)
 
 DISK_TIMEOUT_S = 10.0
 MAIN_DISK_TIMEOUT_S = 1.0
-"""On the main thread, which feeds the watchdog and has to stop within two seconds."""
-_waiting: set[threading.Thread] = set()  # threads that the disk has not answered yet
+"""Longest wait for the disk on the main thread, which feeds the watchdog and has to stop within two
+seconds."""
+_waiting: set[threading.Thread] = set()  # threads with work that the disk has not finished
 
 Record = TypeVar("Record", bound=msgspec.Struct)
 
@@ -34,7 +35,7 @@ MAX_BYTES = 16 << 20  # size limit of a file that is read whole; the agent's lar
 
 
 def read_bounded(path: Path) -> bytes:
-    """The bytes of a plain file. Raises OSError for anything else and for more than MAX_BYTES.
+    """Return the bytes of a plain file. Raises OSError for anything else and for more than MAX_BYTES.
 
     A user with write access to the folder could put a named pipe there, and opening it would block for ever.
     """
@@ -46,11 +47,11 @@ def read_bounded(path: Path) -> bytes:
     with os.fdopen(handle, "rb") as file:
         if found.st_size > MAX_BYTES:
             raise OSError(errno.EFBIG, "too large", str(path))
-        return file.read(found.st_size)  # ``read`` allocates at once all that it may return
+        return file.read(found.st_size)  # exactly the size: ``read`` allocates its limit at once
 
 
 def read_record(path: Path, kind: type[Record]) -> Record | None:
-    """Read the last record; None when there is no file, or no readable one (which is logged)."""
+    """Read the last record. Returns None without a file, or if it cannot be read, which is logged."""
     try:
         return msgspec.json.decode(read_bounded(path), type=kind)
     except FileNotFoundError:
@@ -61,7 +62,7 @@ def read_record(path: Path, kind: type[Record]) -> Record | None:
 
 
 def write_record(path: Path, record: msgspec.Struct) -> bool:
-    """Replace the file atomically and durably; False (logged) when the disk refuses or does not answer.
+    """Replace the file atomically and durably; on failure, log it and return False.
 
     Blocks for one fsync: callers write at most every few minutes.
     """
@@ -78,10 +79,10 @@ def write_record(path: Path, record: msgspec.Struct) -> bool:
 
 
 def run_with_timeout(work: Callable[[], None]) -> bool:
-    """Run ``work`` on a thread and wait for it; False when the disk takes too long. Raises what ``work``
-    raises.
+    """Run ``work`` on a thread and wait for it. Returns False when the disk takes too long, and raises what
+    ``work`` raises.
 
-    After a timeout the thread runs on; until it ends, further calls return False at once.
+    After a timeout the thread continues; until it ends, further calls return False at once.
     """
     _waiting.intersection_update([thread for thread in tuple(_waiting) if thread.is_alive()])
     if _waiting:
@@ -116,7 +117,7 @@ def _write(path: Path, content: bytes) -> bool:
 
 
 def make_folder(state_dir: Path) -> None:
-    """Create the state directory. A failure is only logged: the agent works on, with its outbox in memory."""
+    """Create the state directory. A failure is only logged: the agent continues with its outbox in memory."""
     try:
         state_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
     except OSError as error:
@@ -126,18 +127,19 @@ def make_folder(state_dir: Path) -> None:
 
 
 def run_folder(environ: Mapping[str, str]) -> Path | None:
-    """systemd's run directory for this unit; None without systemd."""
+    """Return systemd's run directory for this unit; None without systemd."""
     name = environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
     return Path(name) if name else None
 
 
 def folder_digest(state_dir: Path) -> str:
-    """Distinguishes state directories in names of files outside of them: one user may run several agents."""
+    """Return a text that differs between state directories, for names of files outside of them: one user may
+    run several agents."""
     return hashlib.sha256(os.fsencode(state_dir.absolute())).hexdigest()[:12]
 
 
 def create_file(path: Path, flags: int, mode: int) -> int:
-    """Create a file and return its handle; it belongs to its folder's owner also when root creates it.
+    """Create a file and return its handle; it belongs to the owner of its folder, even if root creates it.
 
     Raises ``FileExistsError`` if the name exists, also as a link, and other ``OSError``.
     """

@@ -50,7 +50,7 @@ class SupervisedThread:
         self._stop.set()
 
     def join(self, timeout_s: float) -> bool:
-        """Wait for the thread; False when it is still running."""
+        """Wait for the thread. Returns False when it is still running."""
         if self._thread is None:
             return True
         self._thread.join(timeout_s)
@@ -65,7 +65,7 @@ class SupervisedThread:
         return self._thread is not None and self._thread.is_alive()
 
     def wait(self, seconds: float) -> bool:
-        """Sleep up to ``seconds``; True when asked to stop. Beats before and after."""
+        """Sleep up to ``seconds``. Returns True when the thread should stop. Beats before and after."""
         self.beat()
         stopped = self._stop.wait(seconds)
         self.beat()
@@ -127,11 +127,11 @@ class Supervisor:
         self._watched.pop(id(loop), None)
 
     def all_progressing(self) -> bool:
-        """Whether every thread runs and has made progress in time, so that the watchdog may be fed."""
+        """Return whether every thread runs and has made progress in time, so that the watchdog may be fed."""
         return all(w.loop.healthy or w.loop.stopping for w in self._watched.values())
 
     def check(self) -> str | None:
-        """Restart threads that ended. Returns why the agent has to end; None: it does not."""
+        """Restart threads that ended. Returns why the agent has to end; None if it need not."""
         reasons = [self._check(watched) for watched in self._watched.values()]
         return next((reason for reason in reasons if reason is not None), None)
 

@@ -36,7 +36,7 @@ class HelpText(argparse.HelpFormatter):
         )
 
     def _split_lines(self, text: str, width: int) -> list[str]:
-        # The default breaks at hyphens, which cuts file names and options in two.
+        # argparse's formatter breaks lines at hyphens, which cuts file names and options in two.
         words = self._whitespace_matcher.sub(" ", text).strip()
         return textwrap.wrap(words, width, break_on_hyphens=False, break_long_words=False)
 
@@ -72,7 +72,7 @@ class CommandParser(argparse.ArgumentParser):
         return [a for a in self._actions if not isinstance(a, hidden) and a.help != argparse.SUPPRESS]
 
     def add_commands(self, dest: str) -> Commands:
-        """The place for sub-commands, one of which is required; ``dest`` gets its name."""
+        """Return the object that takes sub-commands. One of them is required; ``dest`` gets its name."""
         return self.add_subparsers(
             dest=dest, required=True, metavar="COMMAND", title="commands", parser_class=CommandParser
         )
@@ -93,7 +93,7 @@ class CommandParser(argparse.ArgumentParser):
             )
 
     def add_config_option(self, default: Path) -> None:
-        """Accept ``--config`` alone, where the command reads CONFIG from its positional arguments itself."""
+        """Accept ``--config`` only, for a command that reads CONFIG from its positional arguments itself."""
         self._config = self.add_argument(
             "--config",
             action=_SetConfig,
@@ -107,14 +107,14 @@ class CommandParser(argparse.ArgumentParser):
         self.add_flag("--json", f"print JSON for programs{what and '; '}{what}")
 
     def add_value(self, name: str, metavar: str, about: str, **options: Any) -> argparse.Action:
-        """An option or argument with a value; ``about`` is its help."""
+        """Add an option or argument with a value; ``about`` is its help."""
         return self.add_argument(name, metavar=metavar, help=about, **options)
 
     def add_path(self, name: str, metavar: str, about: str, **options: Any) -> argparse.Action:
         return self.add_value(name, metavar, about, type=Path, **options)
 
     def add_repeated(self, name: str, metavar: str, about: str, **options: Any) -> argparse.Action:
-        """An option that may be repeated; its values are a list, empty without it."""
+        """Add an option that may be repeated. Its values are a list, which is empty without the option."""
         return self.add_value(name, metavar, about, action="append", default=[], **options)
 
     def add_flag(self, name: str, about: str, **options: Any) -> argparse.Action:
@@ -126,12 +126,14 @@ class CommandParser(argparse.ArgumentParser):
         )
 
     def rename(self, old: str, action: argparse.Action) -> None:
-        """Accept ``old`` for the option ``action``, not shown in the help, with a notice on stderr."""
+        """Accept the old name of the option ``action``. The help does not show it; its use prints a notice on
+        stderr."""
         self._option_string_actions[old] = action
         self.renamed[old] = action.option_strings[0]
 
     def rename_command(self, old: str, new: str) -> None:
-        """Accept ``old`` for the sub-command ``new``, not shown in the help, with a notice on stderr."""
+        """Accept the old name of a sub-command. The help does not show it; its use prints a notice on
+        stderr."""
         self.renamed_commands[old] = new
 
     def describe(self, examples: Sequence[str], exit_codes: Mapping[int, str]) -> None:
@@ -178,7 +180,8 @@ class CommandParser(argparse.ArgumentParser):
         super()._check_value(action, value)
 
     def _is_late_config(self, word: str, found: argparse.Namespace) -> bool:
-        """Whether ``word`` is CONFIG after an option: argparse then expects no more positional arguments."""
+        """Return whether ``word`` is CONFIG after an option: there argparse expects no more positional
+        arguments."""
         return self._config is not None and found.config is self._config.default and not word.startswith("-")
 
     def _unknown_text(self, unknown: Sequence[str]) -> str:
@@ -195,7 +198,7 @@ class CommandParser(argparse.ArgumentParser):
                 self._announce(name, new)
 
     def _with_present_command(self, words: list[str]) -> list[str]:
-        """``words`` with the new name of a renamed sub-command, which is announced."""
+        """Return ``words`` with the new name of a renamed sub-command, and print a notice about it."""
         if not words or (new := self.renamed_commands.get(words[0])) is None:
             return words
         self._announce(words[0], new)
@@ -231,7 +234,7 @@ def add_command(
     description: str | None = None,
     exit_codes: Mapping[int, str] | None = None,
 ) -> CommandParser:
-    """A sub-command; ``about`` is a phrase in lower case, without a full stop."""
+    """Add a sub-command. ``about`` is a phrase in lower case, without a full stop."""
     text = description or f"{about[0].upper()}{about[1:]}."
     parser = commands.add_parser(name, help=about, description=text)
     if examples:
@@ -240,6 +243,7 @@ def add_command(
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """`` (the nearest is 'status')``, to append to a message; empty where no known word is similar."""
+    """Return `` (the nearest is 'status')`` to append to a message; an empty text if no known word is
+    similar."""
     found = difflib.get_close_matches(word, list(known), n=1, cutoff=CLOSE_ENOUGH)
     return f" (the nearest is {found[0]!r})" if found else ""

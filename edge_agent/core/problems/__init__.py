@@ -51,19 +51,19 @@ problem_text = CATALOGUE.text
 
 
 def text_in(text: str, lang: Lang) -> str:
-    """The text in that language, by its code or its translation; the text itself where it has neither."""
+    """Return the text in that language, by its code or its translation; the text itself if it has neither."""
     problem = problem_of(text) if lang == "vi" else None
     return (CATALOGUE.say(problem, lang) if problem else None) or in_lang(text, lang)
 
 
 def error_in(error: Exception, lang: Lang) -> str:
-    """What the error says, in Vietnamese where its text has a translation."""
+    """Return what the error says, in Vietnamese if its text has a code or a translation."""
     text = error.args[0] if error.args else None
     return text_in(text if isinstance(text, str) else str(error), lang)
 
 
 def command_text(command_id: str, signed_by: str | None) -> ProblemText:
-    """The command that asked for something, and the key that signed it."""
+    """Return a text that names the command and the key that signed it, if there is one."""
     if signed_by is None:
         return problem_text("by-command", command=command_id)
     return problem_text("by-signed-command", command=command_id, key=signed_by[:16])

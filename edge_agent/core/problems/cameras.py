@@ -47,7 +47,7 @@ STATES: Sentences = {
         "camera {camera}: unreachable, and its switch gave no answer at {at}: {detail}",
         "camera {camera}: không trả lời, lúc {at} bộ chia mạng (switch) cũng không trả lời: {detail}",
     ),
-    # The details of these.
+    # The ``detail`` of the texts above.
     "camera-power-port": ("switch {switch}, port {port}", "bộ chia mạng (switch) {switch}, cổng {port}"),
     "camera-power-answers": (
         "something answers at its address",

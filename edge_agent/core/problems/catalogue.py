@@ -12,7 +12,7 @@ from edge_agent.core.problems.problem import CodedProblem, ProblemText, as_param
 from edge_agent.core.problems.words import VIETNAMESE
 
 MAX_DEPTH = 8
-"""Problems inside problems: a gateway sends whatever it likes."""
+"""Limit for problems inside problems, because a gateway can send any depth."""
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)( \d\d:\d\d)?")
 _UTC = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d:\d\d):\d\d(?:\.\d+)?Z")
 
@@ -28,7 +28,8 @@ class Catalogue:
         self.sentences = sentences
 
     def text(self, code: str, /, **params: object) -> ProblemText:
-        """The English text of a problem. Raises KeyError for a code or parameter that is missing."""
+        """Return the English text of a problem. Raises KeyError for an unknown code or a missing
+        parameter."""
         english, _ = self.sentences[code]
         if any(isinstance(value, list) for value in params.values()):
             text = _FORMATTERS["en"].vformat(english, (), params)
@@ -37,7 +38,7 @@ class Catalogue:
         return ProblemText(text, CodedProblem(code, as_params(params)))
 
     def say(self, problem: CodedProblem, lang: Lang, depth: int = 0) -> str | None:
-        """The sentence in a language; None for an unknown code, or parameters that do not fit it."""
+        """Return the sentence in a language; None for an unknown code, or if the parameters do not fit it."""
         sentence = self.sentences.get(problem.code)
         if sentence is None or depth >= MAX_DEPTH:
             return None
@@ -63,7 +64,7 @@ class Catalogue:
 
 
 def _word(name: str, value: str, lang: Lang) -> str:
-    """A word of the wire or a date as Vietnamese writes it; any other text as it is."""
+    """Return a word of the wire or a date in the language; any other text unchanged."""
     if lang == "en":
         return value
     if name in VIETNAMESE:

@@ -39,17 +39,17 @@ class ProblemText(str):
         return made
 
     def __reduce__(self) -> tuple[type[ProblemText], tuple[str, CodedProblem]]:
-        """Make copies keep the code."""
+        """Keep the code in copies."""
         return type(self), (str(self), self.problem)
 
 
 def problem_of(text: str | None) -> CodedProblem | None:
-    """The code and figures of a text; None if it has none."""
+    """Return the code and figures of a text; None if it has none."""
     return text.problem if isinstance(text, ProblemText) else None
 
 
 def optional_problem(text: str | None) -> CodedProblem | msgspec.UnsetType:
-    """``problem_of`` for a message field that is left out if there is no problem."""
+    """Return ``problem_of(text)`` for a message field that is left out if there is no problem."""
     return problem_of(text) or msgspec.UNSET
 
 
@@ -66,7 +66,8 @@ def masked_problem(text: str) -> str:
 
 
 def encode_text(value: object) -> str:
-    """``enc_hook`` of msgspec: a text with a code as plain text."""
+    """Encode a text with a code as plain text: the ``enc_hook`` of msgspec. Raises NotImplementedError for
+    other types."""
     if isinstance(value, ProblemText):
         return str(value)
     raise NotImplementedError(f"{type(value).__name__} cannot be encoded")
@@ -76,12 +77,12 @@ _ENCODE = msgspec.json.Encoder(enc_hook=encode_text).encode
 
 
 def encode_json(value: object) -> bytes:
-    """JSON of a document that may hold texts with codes, which msgspec refuses."""
+    """Return the JSON of a document that may hold texts with codes, which msgspec alone refuses."""
     return _ENCODE(value)
 
 
 def error_text(error: Exception) -> str:
-    """``str(error)``, with the code of the text that the error was made with."""
+    """Return ``str(error)`` or, if the error was made with a coded text, that text with its code."""
     text = error.args[0] if error.args else None
     return text if isinstance(text, ProblemText) else str(error)
 
