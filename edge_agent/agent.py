@@ -65,14 +65,14 @@ EVERY_ROUND_S = 0.0  # period of a task that runs in each round
 FIRST_HEARTBEAT_S = 5.0
 STOP_WITHIN_S = 1.7
 """A clean stop takes under two seconds; a thread that is still blocked then ends with the process."""
-PASSAGES_WITHIN_S = 0.3  # at a stop, for the last rows
+PASSAGES_WITHIN_S = 0.3  # how long a stop waits for the last rows of passages
 
 
 @dataclass(slots=True)
 class PeriodicTask:
-    """Work of the main thread that is due every ``period_s`` seconds; 0: in every round.
+    """Work that the main thread does every ``period_s`` seconds; 0: in every round.
 
-    ``run`` may set ``due_mono`` for another interval."""
+    ``run`` may set ``due_mono``, to be called after another interval."""
 
     period_s: float
     run: Callable[[], object]
@@ -105,8 +105,8 @@ class Agent:
     ) -> None:
         """``load`` reads the configuration again from ``source``, when ``hangup`` is set or a command asks
         for it. ``instead``: see ``Configuration``. ``log_lines`` returns the newest lines of the log.
-        ``trust_clock``: check signed commands as if the clock was synchronised, and report this in health.
-        Tests replace the other arguments."""
+        ``repeat_files``: start a file again at its end. ``trust_clock``: check signed commands as if the
+        clock was synchronised, and report this in health. Tests replace the other arguments."""
         use_one_opencv_thread()
         make_folder(settings.state_dir)
         self._stop = stop
@@ -177,7 +177,7 @@ class Agent:
         )
 
     def _clock_accepted(self) -> bool:
-        """Whether the clock is good enough to decide whether a signed command has expired."""
+        """Return whether the agent trusts the clock to decide that a signed command has expired."""
         return self._trust_clock or self._base.synced()
 
     def _health_sources(self) -> HealthSources:
@@ -231,11 +231,11 @@ class Agent:
         )
 
     def _make_tasks(self) -> tuple[PeriodicTask, ...]:
-        """The work of the main thread, in the order in which it runs.
+        """Return the tasks of the main thread, in the order in which they run.
 
-        First the outbox is maintained and a reload is applied, so that the rest uses the new settings. Then
-        the controls run, then cameras and commands. At the end the chain signs their events, the heartbeat
-        reports their state, and systemd gets it as status text."""
+        First the outbox is maintained and a reload is applied, so that the other tasks use the new settings.
+        Then the controls run, then cameras and commands. At the end the chain signs the new events, the
+        heartbeat reports the state, and systemd gets a status text."""
         store, controls = self._events.store, self._controls
         return (
             PeriodicTask(EVERY_ROUND_S, store.tick),
@@ -303,7 +303,7 @@ class Agent:
         self._systemd.ready("started")
 
     def _watch(self) -> str | None:
-        """Run until a stop is requested (None), or until a thread fails for good (why)."""
+        """Run until a stop is requested or a thread fails for good; return why it failed, None at a stop."""
         while not self._stop.wait(ROUND_S):
             fatal = self._supervisor.check()
             if fatal is not None:

@@ -1,7 +1,7 @@
 """Builds the parts of the agent, each from the parts that it uses. Nothing is started here.
 
-``agent.py`` calls these functions in the order of the dependencies. Both name concrete classes; no other
-module does.
+``agent.py`` calls these functions in the order of the dependencies. Only ``agent.py`` and this module name
+concrete classes.
 """
 
 from __future__ import annotations
@@ -190,7 +190,7 @@ def build_publisher(
     dispatcher: CommandDispatcher,
     birth: Callable[[str], bytes],
 ) -> Publisher:
-    """``birth`` makes the birth message of a session."""
+    """Build the publisher. ``birth`` makes the birth message of a session, whose id it gets."""
     mqtt, gateway = base.settings.mqtt, base.settings.gateway
     return Publisher(
         mqtt,

@@ -26,22 +26,22 @@ class MotionStage(Protocol):
         """Compare the frame with the background and learn from it."""
 
     def has_motion(self, frame: Frame) -> bool:
-        """Whether ``update`` would find motion or a switched scene; nothing is learned."""
+        """Return whether ``update`` would find motion or a switched scene. Learns nothing from the frame."""
 
     def reset(self) -> None:
         """Forget the background, and learn it again from the next frames."""
 
 
 class ViewStage(Protocol):
-    """Watches the camera itself: covered, turned, frozen, rain on the lens."""
+    """Finds faults of the camera's view: covered, turned, frozen, rain on the lens."""
 
     @property
     def states(self) -> tuple[str, ...]:
         """The faults of the view now, as values of ``core.facts.ViewState``. Thread-safe."""
 
     def update(self, frame: Frame, motion: Motion) -> Iterable[ViewObservation]:
-        """Yield what to report now, as ``RuleStage.update`` does. Called with every frame; analyses about one
-        frame a second."""
+        """Yield the observations to report now, as ``RuleStage.update`` does. Called with every frame, but
+        analyses only about one frame a second."""
 
     def downweight(self, inferences: Inferences) -> Inferences:
         """Lower the scores while the view is bad, so that objects seen through rain are confirmed later."""
@@ -59,7 +59,8 @@ class ViewStage(Protocol):
 
 class DetectionStage(Protocol):
     def detect(self, frame: Frame, motion: Motion, tracks: Sequence[Track]) -> Inferences:
-        """Run the detector where that is worth an inference, within the budget. Blocks until it is done."""
+        """Run the detector if the frame is worth an inference and the budget allows it. Blocks until the
+        result is known."""
 
 
 class TrackStage(Protocol):
@@ -70,7 +71,8 @@ class TrackStage(Protocol):
     def update(self, frame: Frame, motion: Motion, inferences: Inferences) -> Tracks: ...
 
     def on_signal_lost(self) -> tuple[Track, ...]:
-        """Forget moving tracks without ending them, as no frames come; return parked tracks, which stay."""
+        """Forget the moving tracks, because no frames come, and do not report them as ended. Return the
+        parked tracks, which are kept."""
 
 
 class EvidenceStage(Protocol):
@@ -79,7 +81,7 @@ class EvidenceStage(Protocol):
 
 
 class PassageStage(Protocol):
-    """Makes a searchable row of each object when it is gone. The rows stay on the gateway."""
+    """Stores a searchable row about each object once the object is gone. The rows stay on the gateway."""
 
     def observe(self, frame: Frame, tracks: Tracks) -> None:
         """Note where the objects are and how they look; store those that have ended."""
@@ -88,7 +90,8 @@ class PassageStage(Protocol):
         """Note that a rule has reported an object."""
 
     def finish(self, continuing: Collection[str] = ()) -> None:
-        """Store all objects but the tracks whose ids are in ``continuing``, because no more frames come."""
+        """Store the rows of all objects, because no more frames come, except of the tracks whose ids are in
+        ``continuing``."""
 
 
 class RuleStage(Protocol):
@@ -97,8 +100,8 @@ class RuleStage(Protocol):
         sink fails, the rule yields it again with the next frame."""
 
     def finish(self, reason: str, continuing: Collection[str] = ()) -> Iterable[Observation]:
-        """End all open events, because no more frames come. Tracks whose ids are in ``continuing`` go on.
-        ``reason`` is the wire's ``end_reason``."""
+        """End all open events, because no more frames come, except those of tracks whose ids are in
+        ``continuing``. ``reason`` is the wire's ``end_reason``."""
 
 
 class Sink(Protocol):
@@ -110,13 +113,13 @@ class Sink(Protocol):
 
 
 TENTATIVE_BUSY_S = 20.0
-"""Seconds for which an unconfirmed track keeps the camera busy while nothing moves. A detector may mistake a
-tree trunk for a person for ever."""
+"""Seconds for which an unconfirmed track keeps the camera busy while nothing moves. Without a limit, a tree
+trunk that the detector mistakes for a person would keep it busy for ever."""
 
 
 @dataclass(frozen=True, slots=True)
 class FrameResult:
-    """What the stages found in one frame. A replay shows it."""
+    """The results of the stages for one frame, for example to show them in a replay."""
 
     motion: Motion
     inferences: Inferences
@@ -168,14 +171,15 @@ class Pipeline:
         return FrameResult(motion, inferences, tracks, self._is_busy(frame, motion, tracks))
 
     def _is_busy(self, frame: Frame, motion: Motion, tracks: Tracks) -> bool:
-        """Parked tracks do not count; unconfirmed ones do, for ``TENTATIVE_BUSY_S``."""
+        """Return whether something moves or a track is active. Parked tracks do not count; unconfirmed tracks
+        count for ``TENTATIVE_BUSY_S``."""
         if motion.regions or motion.scene is not Scene.STEADY:
             return True
         return any(_is_open(track, frame.captured_mono) for track in tracks.active)
 
     def on_signal_lost(self) -> None:
-        """End moving tracks because the camera is lost, and keep parked ones, which presumably still stand
-        there. A second call does nothing."""
+        """End the open events, because no frames come; events of parked tracks continue, as the objects
+        presumably still stand there. A second call without frames in between ends nothing."""
         continuing = self.tracking.on_signal_lost()
         self.motion.reset()
         if self._has_signal:
@@ -185,8 +189,8 @@ class Pipeline:
     def change_rules(
         self, ended: Collection[RuleStage], build: Callable[[], Sequence[RuleStage]], reason: str
     ) -> None:
-        """Continue with the rules that ``build`` returns. It is called after the ``ended`` rules have
-        reported their end, because a new rule may continue from what an ended one has left on disk."""
+        """Continue with the rules that ``build`` returns. ``build`` is called after the ``ended`` rules have
+        reported their end, because a new rule may continue from what an ended rule has left on disk."""
         if (frame := self._latest) is not None:
             self._finish_rules(ended, frame, reason, ())
         self.rules = build()
@@ -216,7 +220,7 @@ class Pipeline:
 
 
 def _is_open(track: Track, now_mono: float) -> bool:
-    """Whether the next frames may say more about the track."""
+    """Return whether the next frames may tell more about the track."""
     if track.state is TrackState.TENTATIVE:
         return now_mono - track.first_seen_mono < TENTATIVE_BUSY_S
     return track.state is not TrackState.STATIONARY

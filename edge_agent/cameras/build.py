@@ -82,8 +82,8 @@ class PipelineContext:
 
 
 def effective_settings(camera: Camera, detection: DetectorAccess | None) -> Camera:
-    """Replace ``gear: auto`` by keyframes only where there is no detector: no track is ever confirmed then,
-    and keyframes are enough to show that the camera works."""
+    """Return the settings to use: without a detector, keyframes only instead of ``gear: auto``. No track is
+    ever confirmed then, and keyframes are enough to show that the camera works."""
     if detection is not None or camera.analyse.gear is not GearChoice.AUTO:
         return camera
     return replace(camera, analyse=replace(camera.analyse, gear=GearChoice.IDLE))
@@ -137,7 +137,7 @@ def build_pipeline(
     clips: ClipSource | None = None,
     stills: CameraStills | None = None,
 ) -> Pipeline:
-    """Call it on the thread that runs the pipeline.
+    """Build the pipeline of a camera. Call this on the thread that runs the pipeline.
 
     ``boot_tag`` makes track ids unique over restarts of the agent. Stages store in ``folder`` what has to
     survive a restart; None: they store nothing. ``stills`` makes stills of the events of rules."""
@@ -170,7 +170,8 @@ def build_pipeline(
 def _view_stage(camera: Camera, context: PipelineContext, folder: Path | None) -> ViewStage:
     if not camera.watch_view:
         return NoTamperDetection()
-    # A baseline is a picture. Sealed, the gateway could not open it again: it is learned after each start.
+    # A baseline is a picture. With a sealing key it is not stored, because the gateway could not open a
+    # sealed one: the view is then learned after each start.
     masks = (*camera.masks, *camera.privacy_masks)
     return CameraView(camera.id, masks, folder if context.seal_to is None else None)
 
@@ -201,7 +202,7 @@ def change_rules(
     pipeline: Pipeline, old: Camera, new: Camera, context: PipelineContext, folder: Path | None
 ) -> None:
     """Replace the rules and reports that differ between ``old`` and ``new``; the others keep their state.
-    ``pipeline`` was built for ``old``; its own thread calls this."""
+    ``pipeline`` was built for ``old``; the thread of the pipeline calls this."""
     present = dict(zip(_reports(old), pipeline.rules, strict=True))
     wanted = _reports(new)
     turns = next((rule.turns for rule in pipeline.rules if isinstance(rule, LineWatch)), TurnTracker())
@@ -218,12 +219,12 @@ def change_rules(
 
 @dataclass(frozen=True, slots=True)
 class _ObjectReporting:
-    """``report.objects``."""
+    """The setting ``report.objects``, as a key for its rule stage."""
 
 
 @dataclass(frozen=True, slots=True)
 class _CountReporting:
-    """``report.counts_s``."""
+    """The setting ``report.counts_s``, as a key for its rule stage."""
 
     every_s: float
     ground: settings.Ground | None
@@ -233,7 +234,7 @@ _Report = AnyRule | _ObjectReporting | _CountReporting
 
 
 def _reports(camera: Camera) -> list[_Report]:
-    """The rules and reports that become rule stages of the pipeline, in their order."""
+    """Return the rules and reports that become rule stages of the pipeline, in their order."""
     reports: list[_Report] = [rule for rule in camera.rules if rule.enabled]
     if camera.report.objects:
         reports.append(_ObjectReporting())

@@ -21,7 +21,7 @@ LOST_AFTER_S = 10.0
 """Without a frame for this long, tracks of moving objects are dropped: their position is unknown."""
 LOST_AFTER_FRAMES = 3.0
 MAX_VIEWERS = 8
-"""Callbacks that may wait for a frame of a camera; beyond it the oldest is dropped and never called."""
+"""Callbacks that may wait for a frame of a camera. One more drops the oldest, which is never called."""
 MANY_FAILURES = 5  # failed frames in a row after which the state of a stage is at fault, not the frame
 
 
@@ -41,8 +41,8 @@ class FrameQueue(Protocol):
         """Seconds between two frames while the camera works."""
 
     def escalate(self) -> None:
-        """Call it instead of ``frame_done``: ``take`` then returns the skipped frames, in order, and this
-        one again."""
+        """Ask for the frames that were skipped before the last one. Called instead of ``frame_done``:
+        ``take`` then returns the skipped frames, in order, and the last frame again."""
 
     def frame_done(self, busy: bool) -> None:
         """Note that the last frame was analysed. ``busy``: all following frames are needed."""
@@ -93,7 +93,7 @@ class CameraPipelineThread:
         self._viewers.append(viewer)
 
     def relearn(self) -> None:
-        """The camera was turned on purpose: learn its normal view again. Thread-safe."""
+        """Learn the normal view again, because the camera was moved on purpose. Thread-safe."""
         if (pipeline := self._pipeline) is not None:
             pipeline.view.relearn()
 
@@ -151,7 +151,7 @@ class CameraPipelineThread:
                 log.warning("%s: frames are analysed again", self.camera_id)
             self._failed_in_a_row, self.problem = 0, None
             return
-        self._frames.frame_done(busy=True)  # so that it does not come again
+        self._frames.frame_done(busy=True)  # otherwise the queue would deliver this frame again
         self.failures += 1
         self._failed_in_a_row += 1
         if self._failed_in_a_row % MANY_FAILURES == 0:

@@ -52,7 +52,7 @@ class RestartScope(Enum):
 
 
 def restart_scope(old: Camera, new: Camera) -> RestartScope:
-    """How much of a camera has to restart when its settings change from ``old`` to ``new``."""
+    """Return how much of a camera has to restart when its settings change from ``old`` to ``new``."""
     report = new.report
     same_rules = dataclasses.replace(
         old,
@@ -70,7 +70,7 @@ def restart_scope(old: Camera, new: Camera) -> RestartScope:
         ground=new.ground,
         report=dataclasses.replace(same_rules.report, snapshots=report.snapshots, passages=report.passages),
     )
-    # Without stills there is neither the thread of the main stream nor what makes them.
+    # The recorder of stills and the thread of the main stream are made only when a camera starts.
     same_streams = old.report.makes_stills == report.makes_stills
     return RestartScope.PIPELINE if same_pipeline == new and same_streams else RestartScope.STREAM
 
@@ -119,7 +119,7 @@ class RunningCamera:
 
     def stop(self, reason: str) -> None:
         """Ask the threads to end, and to end all open events. Does not wait."""
-        self.pipeline_thread.stop(reason)  # first: stopping the reader wakes this thread
+        self.pipeline_thread.stop(reason)  # first, because stopping the reader wakes the pipeline thread
         self.clips.end_open(CLIP_CUT_REASONS[reason])
         self.reader.stop()
         if self.main is not None:
@@ -172,10 +172,11 @@ class RunningCamera:
         )
 
     def _is_armed(self) -> bool:
-        """Whether a rule may now report something that needs a clip or still. On the main stream's thread."""
+        """Return whether a rule may now report an event that needs a clip or still. Runs on the main stream's
+        thread."""
         now, context = self._clock.now(), self._context
         if not (self._films_main or self.camera.report.stills_of_rules):
-            return False  # only a request needs the stream, and connects it
+            return False  # then only a command needs the stream, and its tap connects the stream
         return any(
             context.arming(self.camera.id, rule).armed(now)
             for rule in self.camera.rules
@@ -186,7 +187,8 @@ class RunningCamera:
 
 
 def _records_main_stream(camera: Camera) -> bool:
-    """Whether clips come from the main stream. A clip is not transcoded, so privacy masks are not in it."""
+    """Return whether clips come from the main stream. A clip is not transcoded, so privacy masks cannot be
+    drawn into it: where there are masks, only ``ClipPolicy.UNMASKED`` allows such clips."""
     policy = camera.report.clips
     allowed = policy is ClipPolicy.UNMASKED or (policy is ClipPolicy.RULES and not camera.privacy_masks)
     return allowed and camera.clip.main_url is not None
@@ -272,7 +274,7 @@ class Cameras:
         return running is not None and running.pipeline_thread.relearning
 
     def find(self, camera_id: str) -> RunningCamera | None:
-        """The running camera with that id, or None. Thread-safe."""
+        """Return the running camera with that id; None: there is none. Thread-safe."""
         return self._running.get(camera_id)
 
     def _started(self, camera: Camera) -> RunningCamera:
@@ -296,8 +298,8 @@ class Cameras:
         return running
 
     def _stop_cameras(self, camera_ids: Sequence[str]) -> None:
-        """Stop these cameras. The reading thread of a camera that does not answer stays until its time-out;
-        its packet ring is closed and no other camera uses it."""
+        """Stop these cameras. If a camera does not answer, its reading thread ends only at its time-out;
+        until then the thread's packet ring is closed, and no other camera uses the ring."""
         for camera in [self._running[id_] for id_ in camera_ids if id_ in self._running]:
             for loop in camera.loops:
                 self._supervisor.forget(loop)
@@ -311,7 +313,8 @@ class Cameras:
             camera.stop("restart")
 
     def join_pipelines(self, deadline: float) -> None:
-        """Wait until ``deadline`` (monotonic) for the pipelines: their last events are in the outbox then."""
+        """Wait until ``deadline`` (monotonic) for the pipelines to end. An ended pipeline has stored its last
+        events in the outbox."""
         for camera in self._all():
             camera.pipeline_thread.loop.join(max(0.0, deadline - time.monotonic()))
 

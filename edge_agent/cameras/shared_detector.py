@@ -35,7 +35,7 @@ class SharedDetector:
 
     @property
     def access(self) -> DetectorAccess | None:
-        """The access to the detector that the cameras' pipelines get; None: no detector runs."""
+        """What the cameras' pipelines need to use the detector; None: no detector runs."""
         return None if self._worker is None else DetectorAccess(self._worker, self.budget, self.monitor)
 
     @property
@@ -47,12 +47,13 @@ class SharedDetector:
             self._worker.start()
 
     def stop(self) -> None:
-        """Answer all waiting callers; see ``DetectorWorker``."""
+        """Answer all waiting callers with None and ask the thread to end. Does not wait."""
         if self._worker is not None:
             self._worker.stop()
 
     def join(self, deadline: float) -> None:
-        """Wait until ``deadline`` (monotonic) for the thread. A blocked detector ends with the process."""
+        """Wait until ``deadline`` (monotonic) for the thread to end. A blocked detector ends with the
+        process."""
         if self._worker is not None:
             self._worker.loop.join(max(0.0, deadline - time.monotonic()))
 
@@ -65,7 +66,8 @@ class SharedDetector:
         self.log_choice()
 
     def begin_shadow(self, detector: ObjectDetector, share: float, before: ShadowReport) -> Shadow:
-        """Let ``detector`` analyse a share of the frames after the active one, until ``end_shadow``."""
+        """Let ``detector`` analyse a share of the frames too, after the active detector, until
+        ``end_shadow``. The comparison continues the report ``before``."""
         assert self._worker is not None
         shadow = Shadow(
             detector,

@@ -12,35 +12,38 @@ from collections import deque
 from dataclasses import dataclass
 
 MAX_WAIT_S = 0.6
-"""Longest wait. A wake-up for packet sizes in idle mode may be late by as much."""
+"""Longest wait. In idle mode, an alarm from packet sizes may come late by this time."""
 MAX_UNREAD_BYTES = 64 * 1024
 """The TCP window that Linux offers at first. Beyond it the camera has to buffer packets."""
 ARRIVAL_MARGIN_S = 0.005
 """Arrivals jitter: the thread wakes this long after the wanted packet is expected."""
 STAMP_JITTER_S = 0.002
-"""A packet whose stamp is expected this little before the wanted time may still be the wanted one. Larger:
-more cameras whose packets come just before the wanted time, so that the thread wakes for each of them."""
+"""A packet whose stamp is expected at most this long before the wanted time may be the wanted one. A larger
+value would wake the thread more often for packets that come just before the wanted time."""
 ALIGN_S = 0.2
-"""Cameras without urgent packets are read at multiples of this, all at the same moments, so that the caches
-are still warm from the camera before."""
+"""Cameras without urgent packets are all read at the same moments, the multiples of this time: the
+processor's caches are then still warm from the camera that was read before."""
 KEYFRAME_LEAD = 1.5
-"""Reading begins this many packets before a keyframe, which is too large to wait beside others."""
+"""Reading begins this many packet intervals before a keyframe, because a keyframe is too large to wait in the
+buffer beside other packets."""
 MIN_INTERVALS = 4
 PROBE_EVERY_S = 10.0
-"""The thread waits for a packet at least this often, because only then is its time of arrival known."""
+"""The thread blocks for a packet at least this often: the arrival time of a packet is known only if the
+thread was waiting for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class PacketDemand:
     """The next packet that the pipeline needs."""
 
-    from_mono: float  # with a stamp from this time on
+    from_mono: float  # its stamp is this time or later
     keyframe: bool  # only a keyframe
-    can_wait: bool = False  # it may come up to ``ALIGN_S`` later
+    can_wait: bool = False  # it may be read up to ``ALIGN_S`` later
 
 
 class Coalescing:
-    """The wait of one connection, for its capture thread. Times are stamps of the monotonic clock."""
+    """Computes the waits of one connection, for its capture thread. Times are stamps of the monotonic
+    clock."""
 
     def __init__(self) -> None:
         self._newest_mono: float | None = None
@@ -68,7 +71,7 @@ class Coalescing:
             self._key_mono, self._bytes = stamp_mono, 0
 
     def wait_s(self, wanted: PacketDemand, now_mono: float) -> float:
-        """Seconds for which packets may wait; 0 when the thread has to wait for the next packet."""
+        """Return the seconds for which packets may stay in the buffer; 0: wait for the next packet now."""
         newest_mono, spacing_s = self._newest_mono, self._spacing_s
         if newest_mono is None or math.isinf(spacing_s):
             return 0.0
@@ -80,7 +83,8 @@ class Coalescing:
         return max(0.0, min(until_mono - now_mono, MAX_WAIT_S, MAX_UNREAD_BYTES / self._bytes_per_s))
 
     def _packet_from(self, wanted: PacketDemand) -> float:
-        """The time at which the first wanted packet is expected."""
+        """Return the time of the next read: when the first wanted packet has probably come, or earlier to
+        measure an arrival time once in ``PROBE_EVERY_S``."""
         assert self._newest_mono is not None
         if wanted.from_mono <= self._newest_mono:
             return -math.inf
@@ -94,7 +98,8 @@ class Coalescing:
         return math.ceil(ready_mono / ALIGN_S) * ALIGN_S if wanted.can_wait else ready_mono
 
     def _keyframe_from(self, wanted: PacketDemand) -> float:
-        """The time of the next read: shortly before the first wanted keyframe is expected."""
+        """Return the time of the next read: shortly before the first wanted keyframe is expected. While the
+        keyframe interval is unknown: at once."""
         if len(self._key_intervals) < MIN_INTERVALS or self._key_mono is None:
             return -math.inf
         interval_s = min(self._key_intervals)

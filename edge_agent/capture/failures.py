@@ -127,7 +127,7 @@ def unexpected(camera_id: str, error: Exception) -> CaptureError:
 
 
 def failure(camera_id: str, cause: Cause, detail: str) -> CaptureError:
-    """The error class that fits the cause."""
+    """Return an error of the class that fits the cause."""
     if cause is Cause.UNAUTHORIZED:
         return SourceRejected(camera_id, cause, detail)
     if cause is Cause.STALLED:

@@ -33,20 +33,22 @@ MAX_CATCH_UP_S = 8.0
 """If analysis is barely faster than the stream it never catches up; after this long, the newest frame is
 analysed first again."""
 MAX_LAG_S = 1.0
-"""When decoding cannot keep up, older packets are skipped instead of being decoded in order."""
+"""When decoding is late by more than this, the packets before the newest keyframe are skipped."""
 MIN_IDLE_STEP_S = 0.95
-"""Between two pictures in idle mode: a stream of keyframes only is analysed about once a second."""
+"""Shortest time between two analysed pictures in idle mode: a stream of keyframes only is analysed about once
+a second."""
 GROUP_S = 0.6
-"""While nothing moves in a camera that stays in full mode, frames are analysed in groups of this length. A
-camera that soon goes idle would save little, and would notice motion later."""
+"""Length of a group of frames. While nothing moves in a camera that stays in full mode, its frames are
+analysed in groups. A camera that soon goes idle would save little, and would notice motion later."""
 SAME_STAMP_S = 1e-3  # stamps that differ by less belong to the same picture, decoded twice
 
 
 class FrameFeed:
-    """Frames of one camera, for its pipeline thread: the only caller.
+    """Delivers the frames of one camera to its pipeline thread, the only caller except for ``demand``.
 
-    In full mode only the newest due frame is delivered, and older due frames are counted as dropped; only the
-    frames of a group are delivered in order. In catch-up mode every due frame is delivered, in order.
+    In full mode only the newest due frame is delivered, and older due frames are counted as dropped; the
+    frames of a group, however, are all delivered, in order. In catch-up mode every due frame is delivered, in
+    order.
     """
 
     def __init__(
@@ -169,7 +171,8 @@ class FrameFeed:
         return self._guarded(self._stream_decoder, lambda decoder: self._advance(decoder, unread))
 
     def _guarded(self, decoder: StreamDecoder, step: Callable[[StreamDecoder], Frame | None]) -> Frame | None:
-        """Store an error with the connection: the capture thread raises it, and reconnects."""
+        """Run ``step``. An error is stored with the connection: the capture thread raises it, and
+        reconnects."""
         try:
             return step(decoder)
         except Exception as error:  # noqa: BLE001
@@ -209,8 +212,8 @@ class FrameFeed:
         return lambda item: item.stamp_mono >= due_mono or not item.packet.size
 
     def demand(self, stamp_mono: float) -> PacketDemand | None:
-        """What the pipeline needs after the packet at ``stamp_mono``; None: every packet. For the capture
-        thread; the answer may be slightly out of date."""
+        """Return what the pipeline needs after the packet at ``stamp_mono``; None: every packet. The capture
+        thread calls this, so the answer may be slightly out of date."""
         gear, decoder = self._mode_control.mode, self._stream_decoder
         if gear is DecodeMode.IDLE:
             return PacketDemand(self._analysed_mono + self._idle_step_s, keyframe=True)
@@ -220,11 +223,11 @@ class FrameFeed:
         return PacketDemand(due_mono, keyframe=False, can_wait=self._group_size > 1)
 
     def _alarms(self, item: RingPacket) -> bool:
-        """Whether, in idle mode, the size of a packet shows that something has changed."""
+        """Return whether, in idle mode, the size of a packet shows that something has changed."""
         return self._mode_control.can_escalate and self._sizes.alarms(item.recent_bytes, item.stamp_mono)
 
     def _missed(self, decoder: StreamDecoder, unread: UnreadPackets) -> None:
-        """The ring dropped packets before this thread read them."""
+        """Note that the ring dropped packets before this thread read them."""
         self._needs_keyframe = True
         decoder.missed(unread.packets[0].arrived_mono)
         if self._mode_control.mode is not DecodeMode.IDLE:  # idle mode skips most packets on purpose
@@ -246,7 +249,7 @@ class FrameFeed:
         return self._newest(decoder, waiting, waiting[-1].stamp_mono - GROUP_S if together else None)
 
     def _next_of_group(self, decoder: StreamDecoder) -> Frame | None:
-        """Decode the next frame of the group. It is decoded only after the one before it was analysed, so
+        """Decode the next frame of the group. This happens only after the frame before it was analysed, so
         that two pictures are never in memory."""
         packets, self._rest_of_group = self._rest_of_group, ()
         return self._newest(decoder, packets, -math.inf)
@@ -337,7 +340,8 @@ class FrameFeed:
         return self._frame(lone.picture)
 
     def _catch_up(self, decoder: StreamDecoder, packets: Sequence[RingPacket]) -> Frame | None:
-        """Return every due frame later than the last analysed one, in order; then switch to full mode."""
+        """Return the next due frame after the last analysed one. Switch to full mode after the last packet,
+        or after ``MAX_CATCH_UP_S``."""
         begun_mono = self._clock.monotonic()
         if begun_mono - self._catch_up_began_mono > MAX_CATCH_UP_S:
             self._mode_control.caught_up()

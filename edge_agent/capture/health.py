@@ -19,7 +19,7 @@ class _Rates:
 
 
 class CaptureHealth:
-    """Written by the camera's two threads, read by any thread."""
+    """Holds the state and the rates of one camera. Its two threads write them, any thread may read them."""
 
     def __init__(self, camera_id: str, clock: Clock, mode_control: DecodeModeControl) -> None:
         self._clock = clock
@@ -43,7 +43,7 @@ class CaptureHealth:
     # --- the capture thread
 
     def opened(self, connection: object, codec: str) -> None:
-        """A connection was opened; the first one does not count as a reconnect."""
+        """Note that a connection was opened; the first one does not count as a reconnect."""
         with self._lock:
             self._connection = connection
             self._status = replace(self._status, codec=codec, reconnects=self._connections)
@@ -75,18 +75,19 @@ class CaptureHealth:
                 self._corrupt += damaged
 
     def skipped(self, mono: float, packets: int) -> None:
-        """Packets were skipped, because decoding cannot keep up."""
+        """Count packets that were skipped, because decoding cannot keep up."""
         with self._lock:
             self._rates.skipped.add(mono, packets)
             self._dropped += packets
 
     def missed(self, packets: int) -> None:
-        """The ring dropped packets, because the pipeline was too slow."""
+        """Count packets that the ring dropped, because the pipeline was too slow."""
         with self._lock:
             self._dropped += packets
 
     def taken(self, mono: float, overtaken: int) -> None:
-        """A frame was delivered to the pipeline; ``overtaken`` older due frames were dropped for it."""
+        """Note that a frame was delivered to the pipeline; ``overtaken`` older due frames were dropped for
+        it."""
         with self._lock:
             self._rates.taken.add(mono)
             self._dropped += overtaken
@@ -101,12 +102,13 @@ class CaptureHealth:
             return self._connection is of and self._enter(state, cause, detail)
 
     def damaged_share(self, mono: float) -> float:
-        """Damaged share of the packets of the last ten seconds, 0..1. Not of the decoded packets: idle mode
-        decodes so few that a single damaged one would degrade the camera."""
+        """Return the share, 0..1, of damaged ones among all packets of the last ten seconds. The decoded
+        packets are not the base: in idle mode they are so few that a single damaged one would degrade the
+        camera."""
         return self._share(self._rates.corrupt, mono)
 
     def skipped_share(self, mono: float) -> float:
-        """Skipped share of the packets of the last ten seconds, 0..1."""
+        """Return the share, 0..1, of skipped ones among all packets of the last ten seconds."""
         return self._share(self._rates.skipped, mono)
 
     # --- any thread

@@ -34,8 +34,8 @@ class LimitedLogins:
         *,
         repeat: bool = False,
     ) -> FrameSource:
-        """Raises ``CaptureError``. If the limit is reached, that is ``SourceRejected``, and no password is
-        sent."""
+        """Open the camera as ``source.open_source`` does. Raises ``CaptureError``: if the limit is reached,
+        ``SourceRejected``, and no password is sent."""
         if camera.credentials is None:
             return open_source(camera, clock, wait, limits, repeat=repeat)
         endpoint = endpoint_of(camera)

@@ -25,11 +25,12 @@ event is reported."""
 
 
 class MainStream:
-    """Thread ``main-<camera>``. Connected only while ``armed()`` is true or ``ring`` is tapped. ``armed`` is
-    called about every five seconds, on that thread. ``camera.clip.main_url`` must be set.
+    """Reads the main stream on the thread ``main-<camera>``. It is connected only while ``armed()`` is true
+    or ``ring`` is tapped. The thread calls ``armed`` about every five seconds. ``camera.clip.main_url`` must
+    be set.
 
-    While it is lost, clips and stills come from the analysed stream. So its loss is in ``problem`` and in the
-    log, and is not a state of the camera.
+    While the main stream is lost, clips and stills come from the analysed stream. So the loss is shown in
+    ``problem`` and in the log, and does not change the camera's state.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class MainStream:
 
     @property
     def problem(self) -> str | None:
-        """Why the stream is needed and not connected, or None. Thread-safe."""
+        """Why the stream is not connected although it is needed; None otherwise. Thread-safe."""
         return self._problem
 
     def start(self) -> None:

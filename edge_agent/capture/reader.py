@@ -37,7 +37,7 @@ BLOCKED_S = 0.002
 
 
 class CaptureSession:
-    """The packets of one connection: stamps each and appends it to the ring. For the capture thread."""
+    """Stamps each packet of one connection and appends it to the ring. For the capture thread."""
 
     def __init__(self, source: FrameSource, clock: Clock, health: CaptureHealth, ring: PacketRing) -> None:
         self.connection = StreamConnection(source.decoder(), source.live, source.tick_s, source.timed)
@@ -83,7 +83,7 @@ class CaptureSession:
 
     def wait_idle(self, wanted: Callable[[float], PacketDemand | None]) -> None:
         """Leave packets in the kernel's buffer while the pipeline needs none of them. ``wanted(stamp_mono)``
-        says what it needs after the packet at that stamp."""
+        returns what the pipeline needs after the packet with that stamp."""
         if self._coalescing is None:
             return
         if (next_ := wanted(self._stamp_mono)) is not None:
@@ -120,7 +120,7 @@ class CameraReader:
         opener: Opener = open_source,
         limiter: WorkloadLimiter | None = None,
     ) -> None:
-        """``repeat_files``: start a file again at its end; otherwise the camera is offline then."""
+        """``repeat_files``: start a file again at its end; otherwise the camera is offline from then on."""
         self.camera = camera
         self._limits = limits or StreamTimeouts()
         mode_control = DecodeModeControl(camera.analyse.gear, camera.analyse.quiet_s, limiter)
@@ -148,7 +148,7 @@ class CameraReader:
         self.ring.close()
 
     def status(self) -> CameraStatus:
-        """Thread-safe."""
+        """Return the camera's state and rates. Thread-safe."""
         return self.health.status()
 
     def _run(self, loop: SupervisedThread) -> None:
@@ -212,7 +212,7 @@ class CameraReader:
         changed = self.health.lost(error.cause, error.detail)
         if session is not None and not session.connection.live and error.cause is Cause.ENDED:
             log.info("%s: %s", self.camera.id, error.detail)
-            return math.inf  # ``ring.end`` is not called: packets not yet decoded still will be
+            return math.inf  # ``ring.end`` is not called, so that the remaining packets are still decoded
         self.ring.end()
         rejected = isinstance(error, SourceRejected)
         delay_s = self.backoff.slowest() if rejected else self.backoff.failed()
@@ -234,12 +234,12 @@ class CameraReader:
         return ordinal(len(self._losses))
 
     def _pause(self, loop: SupervisedThread, seconds: float) -> None:
-        """Sleep in steps, so that the watchdog sees a live thread; for ever with infinity."""
+        """Sleep in steps, so that the watchdog sees a live thread. Infinite ``seconds``: until the stop."""
         while seconds > 0 and not loop.wait(min(seconds, BEAT_S)):
             seconds -= BEAT_S
 
 
 def ordinal(number: int) -> str:
-    """1st, 2nd, 3rd, 4th, 11th, 21st ..."""
+    """Return the ordinal of a number: 1st, 2nd, 3rd, 4th, 11th, 21st ..."""
     suffix = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     return f"{number}{suffix}"

@@ -86,7 +86,7 @@ class WakeUp:
             self._calls.put(None)
 
     def forget(self) -> None:
-        """Forget calls up to now."""
+        """Discard the calls up to now: the next ``wait`` blocks."""
         with contextlib.suppress(queue.Empty):
             while not self._calls.empty():
                 self._calls.get_nowait()
@@ -97,11 +97,13 @@ class WakeUp:
 
 
 RECENT = 3
-"""Packets in ``recent_bytes``: a single large packet is often a repeated parameter set or a refresh."""
+"""Number of packets in the mean ``recent_bytes``. Single packets say little: a large one is often a repeated
+parameter set or a refresh."""
 
 
 class PacketRing:
-    """Filled by the capture thread, read by the camera's pipeline thread, tapped for clips."""
+    """Holds the last packets of one camera. The capture thread fills it, the pipeline thread reads it, and
+    clips tap it."""
 
     def __init__(self, seconds: float, max_bytes: int) -> None:
         self._seconds = seconds
@@ -142,7 +144,7 @@ class PacketRing:
                 tap.take(self._connection, tuple(self._packets))
 
     def untap(self, tap: RingTap) -> None:
-        """Stop passing packets to ``tap``. Does nothing when it does not tap."""
+        """Stop passing packets to ``tap``. Does nothing when ``tap`` gets none."""
         with self._lock:
             self._taps = tuple(other for other in self._taps if other is not tap)
 
@@ -227,12 +229,13 @@ class PacketRing:
             return UnreadPackets(self._connection, packets, missed, self._closed, awaited)
 
     def contents(self) -> UnreadPackets:
-        """Everything in the ring; nothing is consumed. Thread-safe."""
+        """Return all packets in the ring without consuming them. Thread-safe."""
         with self._lock:
             return UnreadPackets(self._connection, list(self._packets), closed=self._closed)
 
     def keyframe_at(self, stamp_mono: float) -> RingPacket | None:
-        """The last keyframe up to that time; if all are later, the first keyframe."""
+        """Return the last keyframe up to that time; if all are later, the first keyframe; None without
+        any."""
         with self._lock:
             keyframes = [item for item in self._packets if item.keyframe]
             earlier = [item for item in keyframes if item.stamp_mono <= stamp_mono]

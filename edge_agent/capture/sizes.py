@@ -21,12 +21,13 @@ MIN_SEPARATION = 0.8
 LIMIT_FACTOR = 1.25  # times the ``QUIET_QUANTILE`` of quiet sizes
 QUIET_QUANTILE = 0.99
 PAUSE_S, MAX_PAUSE_S = 30.0, 3600.0
-"""No alarm for this long after a false one, doubled each time; a true alarm resets it."""
+"""After a false alarm no other alarm follows for ``PAUSE_S``. The pause doubles with each false alarm, up to
+``MAX_PAUSE_S``; a true alarm resets it."""
 
 
 class PacketSizeAlarm:
-    """The alarm of one connection: learns in full mode, raises alarms in idle mode. Times are the stream's.
-    Owned by the pipeline thread; only ``alarms`` is thread-safe."""
+    """Raises the alarms of one connection: learns in full mode, raises alarms in idle mode. Times are the
+    stream's. Owned by the pipeline thread; only ``alarms`` is thread-safe."""
 
     def __init__(self) -> None:
         self._quiet: deque[float] = deque(maxlen=MAX_SAMPLES)
@@ -41,7 +42,7 @@ class PacketSizeAlarm:
         (self._busy if busy else self._quiet).extend(sizes)
 
     def begin_idle(self) -> None:
-        """Idle mode begins: set the limit from what was learned."""
+        """Set the limit from what was learned, because idle mode begins."""
         self.limit_bytes = None
         enough = min(len(self._quiet), len(self._busy)) >= MIN_SAMPLES
         if enough and separation(self._quiet, self._busy) >= MIN_SEPARATION:
@@ -53,7 +54,7 @@ class PacketSizeAlarm:
         return limit is not None and recent_bytes > limit and mono >= self._not_before_mono
 
     def judge(self, true: bool, mono: float) -> None:
-        """Learn whether an alarm was true."""
+        """Note whether an alarm was true; a false one starts a pause."""
         if true:
             self._pause_s = PAUSE_S
         else:
@@ -62,7 +63,7 @@ class PacketSizeAlarm:
 
 
 def separation(quiet: Sequence[float] | deque[float], busy: Sequence[float] | deque[float]) -> float:
-    """Probability, 0..1, that a busy size exceeds a quiet one: the area under the ROC curve."""
+    """Return the probability, 0..1, that a busy size exceeds a quiet one: the area under the ROC curve."""
     low, high = np.sort(np.asarray(quiet)), np.asarray(busy)
     below = np.searchsorted(low, high, side="left") + np.searchsorted(low, high, side="right")
     return float(below.mean() / (2 * low.size))

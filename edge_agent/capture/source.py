@@ -62,7 +62,7 @@ class StreamTimeouts:
     open_s: float = 10.0  # to connect and describe the stream
     stall_s: float = 10.0  # between two packets
     picture_s: float = 10.0  # packets without a picture for this long are reported
-    reopen_s: float = 60.0  # and for this long: reconnect; some cameras send a keyframe only every 20 s
+    reopen_s: float = 60.0  # after this long: reconnect; some cameras send a keyframe only every 20 s
 
 
 class Opener(Protocol):
@@ -144,8 +144,8 @@ def open_source(
 
 
 def endpoint_of(camera: Camera) -> Endpoint | None:
-    """The camera's network address; None for files and devices. Raises ``SourceUnavailable`` (unsupported)
-    for a URL without a host."""
+    """Return the camera's network address; None for files and devices. Raises ``SourceUnavailable``
+    (unsupported) for a URL without a host."""
     scheme = camera.url.partition(":")[0].lower()
     if scheme not in DEFAULT_PORTS:
         return None
@@ -156,7 +156,8 @@ def endpoint_of(camera: Camera) -> Endpoint | None:
 
 
 def ffmpeg_input_for(camera: Camera) -> FfmpegInput:
-    """How FFmpeg opens a file or device. Raises ``SourceUnavailable`` (unsupported) for an unknown scheme."""
+    """Return how FFmpeg opens a file or device. Raises ``SourceUnavailable`` (unsupported) for an unknown
+    scheme."""
     scheme, colon, rest = camera.url.partition(":")
     scheme = scheme.lower()
     if scheme == "v4l2":

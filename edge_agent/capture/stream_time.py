@@ -11,27 +11,31 @@ import math
 from collections import deque
 
 JUMP_S = 1.0
-"""Packets are out of order by a few pictures at most; a larger step back: the camera's clock was set."""
+"""Packets that are out of order step back by a few pictures at most. After a larger step back, the camera's
+clock was set."""
 SLEW_PER_S = 0.001
-"""How fast stamps are pulled towards arrival: ten times the drift of a bad crystal (100 ppm)."""
+"""Seconds a second by which stamps are moved towards the arrival: ten times the drift of a bad crystal (100
+ppm)."""
 LATE_S, LATE_FOR_S = 1.0, 5.0
-"""A network jam delays packets for a short time; if they stay late, the camera's clock was set."""
+"""Packets that are late by the first time, for the second: the camera's clock was set. A network jam delays
+packets for a short time only."""
 
 
 class StreamTime:
     """Computes the stamps of one connection's packets, in the order in which they arrive."""
 
     def __init__(self, timed: bool = True) -> None:
-        """``timed``: False for streams without timestamps, such as MJPEG over HTTP: stamped on arrival."""
+        """``timed``: False for streams without timestamps, such as MJPEG over HTTP, whose packets are stamped
+        on arrival."""
         self._timed = timed
         self._offset_s: float | None = None  # monotonic time minus camera time
         self._newest_pts_s = 0.0
         self._late_since_mono: float | None = None
 
     def stamp(self, pts_s: float | None, mono: float, *, waited: bool = False) -> float:
-        """Return when the picture of a packet was taken, in monotonic seconds, never later than ``mono``, at
-        which the packet was read. ``pts_s``: its presentation time in seconds, or None. ``waited``: it may
-        have waited in the kernel's buffer, so its delay says nothing about the camera."""
+        """Return when the picture of a packet was taken, in monotonic seconds, never later than ``mono``, the
+        time when the packet was read. ``pts_s``: its presentation time in seconds, or None. ``waited``: the
+        packet may have waited in the kernel's buffer, so its delay says nothing about the camera."""
         if not self._timed or pts_s is None:
             return mono
         if self._offset_s is None or pts_s < self._newest_pts_s - JUMP_S:
@@ -47,7 +51,7 @@ class StreamTime:
         return min(pts_s + self._offset_s, mono)
 
     def restart(self) -> None:
-        """Forget the offset: a file starts again, with other timestamps."""
+        """Forget the offset, because a file starts again, with other timestamps."""
         self._offset_s = self._late_since_mono = None
 
     def start_from(self, pts_s: float, mono: float) -> None:

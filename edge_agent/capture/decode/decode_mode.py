@@ -17,14 +17,17 @@ from edge_agent.core.model import DecodeMode
 from edge_agent.core.problems import problem_text
 
 MAX_INTERVAL_S = 2.0
-"""Between keyframes: in idle mode, motion between two keyframes is not seen, and an event is this late."""
+"""Longest keyframe interval for idle mode: motion between two keyframes is noticed at the second one, so an
+event may be this late."""
 TOLERANCE_S = 0.25  # cameras space keyframes by pictures, not by time
 MIN_INTERVALS = 4  # keyframe intervals that have to be known before idle mode
 MAX_DAMAGED_KEYFRAMES = 3
-"""Keyframes in a row without a picture that disable idle mode: a bad network damages single ones."""
+"""After so many keyframes in a row without a picture, idle mode is disabled. Fewer may be due to a bad
+network, which damages single keyframes."""
 FALSE_ALARM_S = 3.0
-"""After a keyframe that differed without any motion following, go idle after this long instead of
-``quiet_s``. It doubles with each false alarm: waking at every keyframe costs more than full mode."""
+"""After a false alarm (a keyframe differed, but no motion followed), the mode goes idle after this time
+instead of ``quiet_s``. The time doubles with each further false alarm, because waking at every keyframe costs
+more than full mode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class DecodeModeStats:
     """Figures since the agent started. Any thread may read them."""
 
     mode: DecodeMode = DecodeMode.FULL
-    full_s: float = 0.0  # of the stream's time; catch-up counts as full
+    full_s: float = 0.0  # stream time in full and catch-up mode
     idle_s: float = 0.0
     wake_ups: int = 0
     full_reason: str | None = None  # why ``gear: auto`` cannot go idle
@@ -82,7 +85,7 @@ class DecodeModeControl:
 
     @property
     def must_resume(self) -> bool:
-        """Whether the mode is idle because of heat, and the heat is over."""
+        """Whether the mode is idle only because of heat, and the heat is over."""
         return self.mode is DecodeMode.IDLE and self._idle_for_heat and not self.limits.keyframes_only
 
     @property
@@ -132,10 +135,12 @@ class DecodeModeControl:
         return newest_mono - self._keyframe_mono > MAX_INTERVAL_S + 2 * TOLERANCE_S
 
     def keyframe_decoded(self, *, picture: bool, damaged: bool) -> bool:
-        """A keyframe was decoded on its own. Returns whether the packets before it have to be decoded too.
+        """Note that a keyframe was decoded on its own. Return whether the packets before it must be decoded
+        too.
 
         With intra refresh, or where keyframes refer to other frames, no keyframe of this connection gives a
-        picture on its own; idle mode is disabled then. ``damaged``: data was missing.
+        picture on its own; idle mode is disabled then. ``picture``: the keyframe gave a picture. ``damaged``:
+        data was missing.
         """
         self._damaged = 0 if picture else self._damaged + 1
         if not picture and (not damaged or self._damaged >= MAX_DAMAGED_KEYFRAMES):

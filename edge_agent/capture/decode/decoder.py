@@ -64,12 +64,12 @@ class VideoDecoder:
         return self.context.extradata or b""
 
     def another(self, extradata: bytes) -> VideoDecoder:
-        """Make a decoder of the same stream, with the same limits, for another thread. ``extradata``: that
-        of the connection, because this decoder may be using its own."""
+        """Make a decoder of the same stream, with the same limits, for another thread. ``extradata``: the
+        connection's, because this decoder may be in use on its thread."""
         context = cast("VideoCodecContext", CodecContext.create(self.codec, "r"))
         if extradata:
             context.extradata = extradata
-        if self._limits is None:  # a file or device, whose packets may not say it
+        if self._limits is None:  # a file or device, whose packets may not contain size and format
             context.width, context.height = self.context.width, self.context.height
             if self.context.pix_fmt is not None:
                 context.pix_fmt = self.context.pix_fmt
@@ -117,7 +117,8 @@ class VideoDecoder:
         return DecodedFrame(frame, clean)
 
     def _older_than_break(self, frame: VideoFrame) -> bool:
-        """Whether the picture is older than the noticed loss: with B-frames, an older keyframe may follow."""
+        """Return whether the picture is older than the loss: with B-frames, the decoder may still return an
+        older keyframe after the loss was noticed."""
         return self._broken_pts is not None and frame.pts is not None and frame.pts < self._broken_pts
 
     def _drain(self) -> list[DecodedFrame]:
@@ -134,7 +135,7 @@ class VideoDecoder:
 
 
 def library_versions() -> dict[str, str]:
-    """Versions of FFmpeg's libraries for the birth message, such as ``{"libavcodec": "61.19.101"}``."""
+    """Return FFmpeg's library versions for the birth message, such as ``{"libavcodec": "61.19.101"}``."""
     wanted = ("libavcodec", "libavformat")
     found = {name: av.library_versions.get(name) for name in wanted}
     return {name: ".".join(map(str, version)) for name, version in found.items() if version}

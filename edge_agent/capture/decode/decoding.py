@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DEGRADED_ABOVE, HEALTHY_BELOW = 0.2, 0.05
-"""Shares of damaged frames, and of skipped packets: degraded above the first, until below the second."""
+"""Limits of the shares of damaged frames and of skipped packets: the camera becomes degraded when a share
+exceeds the first limit, and healthy when both are at most the second."""
 JUDGE_EVERY_S = 1.0
 MAX_REORDERED = 32  # pictures that a decoder holds back at most: 16 frames, or their fields
 
@@ -46,7 +47,7 @@ class KeyframeResult:
 
 
 class StreamDecoder:
-    """Used by the pipeline thread. Raises ``CaptureError`` when the stream is unusable."""
+    """Decodes one connection on the pipeline thread. Raises ``CaptureError`` when the stream is unusable."""
 
     def __init__(
         self,
@@ -57,7 +58,7 @@ class StreamDecoder:
         numbers: Iterator[int],
         begun_mono: float,
     ) -> None:
-        """``numbers``: the numbers of the decoded frames."""
+        """``numbers`` gives each decoded frame its number."""
         self.connection = connection
         self.reordered = False  # the stream has B-frames: pictures leave the decoder after later packets
         self._camera_id = camera_id
@@ -66,7 +67,7 @@ class StreamDecoder:
         self._numbers = numbers
         self._decoder = connection.decoder
         self._stamps: dict[int, float] = {}  # of the packets in the decoder, by their pts
-        self._newest_mono = 0.0  # of their stamps
+        self._newest_mono = 0.0  # the newest of them since the last drain
         self._last_pts: int | None = None
         self._last_mono = 0.0  # stamp of the last picture
         self._size: tuple[int, int] | None = None
@@ -106,16 +107,18 @@ class StreamDecoder:
         self._last_pts = None
 
     def not_decoded(self, item: RingPacket) -> None:
-        """Note that a packet was not decoded. Raises if there was no picture for ``reopen_s``."""
+        """Note that a packet was not decoded. Raises ``CaptureError`` if no undamaged picture came for
+        ``reopen_s``."""
         self._check_whole(item.arrived_mono)
 
     def rewind(self, stamp_mono: float) -> None:
-        """Drop all undecoded data: packets from before that time will be decoded again."""
+        """Drop all undecoded data, because packets from before ``stamp_mono`` will be decoded again."""
         self.drain()
         self._last_mono = stamp_mono
 
     def missed(self, mono: float) -> None:
-        """Packets before ``mono`` were never decoded; that is no fault of the camera."""
+        """Note that packets before ``mono`` were never decoded, so that their missing pictures do not count
+        as a fault of the camera."""
         self._picture_mono = max(self._picture_mono, mono)
         self._clean_mono = max(self._clean_mono, mono)
         self._judged_mono = max(self._judged_mono, mono)
@@ -190,13 +193,13 @@ class StreamDecoder:
             raise failure(self._camera_id, Cause.DECODE_ERROR, detail)
 
     def _degradation(self, mono: float) -> tuple[Cause | None, str] | None:
-        """Why the camera counts as degraded, or None."""
+        """Return why the camera counts as degraded; None: it does not. No cause: the gateway is too slow."""
         degraded = self._health.state is CameraState.DEGRADED
         limit = HEALTHY_BELOW if degraded else DEGRADED_ABOVE
         if self._health.damaged_share(mono) > limit:
             return Cause.DECODE_ERROR, problem_text("frames-damaged")
         if self._health.skipped_share(mono) > limit:
-            # No cause: each ``Cause`` is a fault of the camera, and here the gateway is too slow.
+            # No cause: each ``Cause`` is a fault of the camera, but here the gateway is too slow.
             return None, problem_text("decoding-too-slow")
         return None
 

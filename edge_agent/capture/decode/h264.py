@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 
 def unescaped(data: bytes) -> bytes:
-    """``data`` without the emulation prevention bytes (ITU-T H.264, 7.4.1)."""
+    """Return ``data`` without the emulation prevention bytes (ITU-T H.264, 7.4.1)."""
     return data.replace(b"\0\0\3", b"\0\0")
 
 
@@ -24,7 +24,7 @@ class BitReader:
         self._left = len(data) * 8
 
     def u(self, count: int) -> int:
-        """An unsigned number of ``count`` bits."""
+        """Read an unsigned number of ``count`` bits."""
         self._left -= count
         if self._left < 0:
             return 0
@@ -36,7 +36,7 @@ class BitReader:
         return self._left < 0
 
     def ue(self) -> int:
-        """An unsigned Exp-Golomb number (9.1)."""
+        """Read an unsigned Exp-Golomb number (9.1)."""
         if self._left <= 0:
             self._left = -1
             return 0
@@ -45,7 +45,7 @@ class BitReader:
         return max(0, self.u(zeros + 1) - 1)
 
     def se(self) -> int:
-        """A signed Exp-Golomb number (9.1.1)."""
+        """Read a signed Exp-Golomb number (9.1.1)."""
         code = self.ue()
         return (code + 1) // 2 if code % 2 else -(code // 2)
 
@@ -53,7 +53,8 @@ class BitReader:
 SLICE, IDR_SLICE, SPS, PPS = 1, 5, 7, 8
 HIGH_PROFILES = {44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244}
 HEAD_BYTES = 192
-"""Enough for delimiter, SEI and the beginning of the first slice of an ordinary picture."""
+"""Bytes of a packet that are searched for the first slice: enough for delimiter, SEI and the beginning of the
+first slice of an ordinary picture."""
 SLICE_HEADER_BYTES = 16
 """Enough to reach ``frame_num``. A slice that skips every macroblock has 4 to 8 bytes."""
 
@@ -91,7 +92,8 @@ class FrameNumWatch:
         self._learn(extradata)
 
     def gap_before(self, packet: memoryview) -> bool:
-        """Whether a reference picture is missing between the last packet and this one (one picture each)."""
+        """Return whether a reference picture is missing between the last packet and this one. Each packet is
+        one picture."""
         if not self._enabled:
             return False
         head = packet[:HEAD_BYTES].tobytes()
@@ -106,7 +108,7 @@ class FrameNumWatch:
         return self._follow(head[slice_at : slice_at + SLICE_HEADER_BYTES])
 
     def reset(self) -> None:
-        """Forget the last picture: the next one does not follow it."""
+        """Forget the last picture, because the next packet does not follow it in the stream."""
         self._last = None
 
     def _follow(self, slice_header: bytes) -> bool:
@@ -155,8 +157,8 @@ def _first_slice(data: bytes) -> tuple[int | None, bool]:
 
 
 def _frame_num(slice_header: bytes, numbering: FrameNumbering) -> int | None:
-    """``frame_num`` of an ordinary slice; None when it is too short. Runs for every packet of every camera,
-    so it does without ``BitReader``."""
+    """Return ``frame_num`` of an ordinary slice; None when the header is too short. Runs for every packet of
+    every camera, so it does not use the slower ``BitReader``."""
     value = int.from_bytes(slice_header, "big")
     left = len(slice_header) * 8
     for _ in ("first_mb_in_slice", "slice_type", "pic_parameter_set_id"):
@@ -171,20 +173,22 @@ def _frame_num(slice_header: bytes, numbering: FrameNumbering) -> int | None:
 
 
 def _frame_numbering(sps: bytes) -> FrameNumbering | None:
-    """``sps``: the payload after the NAL header, emulation prevention removed. None if it is invalid."""
+    """Read the numbering from a sequence parameter set; None if it is invalid. ``sps``: the payload after the
+    NAL header, emulation prevention removed."""
     found = _sequence_parameters(BitReader(sps))
     return None if found is None else found[0]
 
 
 def picture_format(sps: bytes) -> PictureFormat | None:
-    """``sps``: the payload after the NAL header, as it is in the stream. None if it is invalid."""
+    """Read the format of the pictures from a sequence parameter set; None if it is invalid. ``sps``: the
+    payload after the NAL header, as it is in the stream."""
     bits = BitReader(unescaped(sps))
     found = _sequence_parameters(bits)
     if found is None:
         return None
     _, references, bytes_per_pixel = found
     width, height = 16 * (bits.ue() + 1), 16 * (bits.ue() + 1)
-    height *= 1 if bits.u(1) else 2  # of fields
+    height *= 1 if bits.u(1) else 2  # otherwise the set has the height of a field
     return None if bits.exhausted else PictureFormat(width, height, references, bytes_per_pixel)
 
 

@@ -19,8 +19,8 @@ MAX_PICTURES = 32
 """libavcodec keeps at most this many pictures, half of them for each direction."""
 INVALID = MAX_PICTURES + 1
 VECTOR_BYTES, BLOCK_BYTES = 12, 528
-"""Metadata that libavcodec stores with each picture: for each quarter of a smallest block, and for each
-largest block (libavcodec, hevc/hevcdec.c: tab_mvf_pool, rpl_tab_pool)."""
+"""Bytes of metadata that libavcodec stores with each picture: the first for each quarter of a smallest block,
+the second for each largest block (libavcodec, hevc/hevcdec.c: tab_mvf_pool, rpl_tab_pool)."""
 MAX_PICTURE_SETS, MAX_SEQUENCES, MAX_SHORT_TERM_SETS = 64, 16, 64
 
 
@@ -36,7 +36,7 @@ class SetSyntax:
 
 @dataclass(frozen=True, slots=True)
 class SequenceFormat:
-    """A sequence parameter set."""
+    """The values of a sequence parameter set that the memory limits need."""
 
     number: int
     width: int
@@ -63,10 +63,10 @@ class ReferenceSets:
             self._sequences.setdefault(found.number, set()).add(found.syntax)
 
     def add_picture(self, unit: bytes) -> None:
-        """``unit``: a picture parameter set, from its NAL header on."""
+        """Add a picture parameter set. ``unit``: the set from its NAL header on."""
         bits = BitReader(unescaped(unit[2:32]))
         number, sequence = bits.ue(), bits.ue()
-        bits.u(1)  # dependent slices: the first slice of a picture is never one
+        bits.u(1)  # whether dependent slices exist; the first slice of a picture is never one
         output_flag, extra = bits.u(1), bits.u(3)
         if not bits.exhausted and number < MAX_PICTURE_SETS:
             self._pictures.setdefault(number, set()).add((sequence, output_flag, extra))
@@ -78,9 +78,9 @@ class ReferenceSets:
         return max(counts, default=0)
 
     def pictures(self, unit: bytes) -> int:
-        """How many pictures the first slice of a picture requires beside it; 0 if it is invalid.
+        """Return how many other pictures a picture requires; 0 for an IDR picture or an invalid slice.
 
-        ``unit``: the slice from its NAL header on, at least ``HEADER_BYTES`` of it.
+        ``unit``: the first slice of the picture from its NAL header on, at least ``HEADER_BYTES`` of it.
         """
         kind = unit[0] >> 1 & 63
         if kind in IDR:
@@ -99,15 +99,15 @@ class ReferenceSets:
 
 
 def begins_picture(unit: bytes) -> bool:
-    """Whether ``unit``, the first three bytes of a NAL unit, begins a picture. Only the base layer counts:
-    libavcodec skips the others."""
+    """Return whether ``unit``, the first three bytes of a NAL unit, begins a picture. Only the base layer
+    counts: libavcodec skips the other layers."""
     kind = unit[0] >> 1 & 63
     coded_slice = kind <= 9 or 16 <= kind <= 21
     return coded_slice and len(unit) == 3 and not unit[0] & 1 and unit[1] < 8 and unit[2] >= 128
 
 
 def _skip_flags(kind: int, bits: BitReader) -> None:
-    """Skip the flags before the parameter set's number. ``no_output_of_prior_pics_flag`` is present only
+    """Skip the flags before the number of the parameter set. ``no_output_of_prior_pics_flag`` is present only
     where decoding may begin."""
     bits.u(2 if 16 <= kind <= 23 else 1)
 
@@ -130,7 +130,7 @@ def _pictures(kind: int, bits: BitReader, syntax: SetSyntax, output_flag: int, e
 
 
 def sequence_format(unit: bytes) -> SequenceFormat | None:
-    """``unit``: a sequence parameter set, from its NAL header on. None if it is invalid."""
+    """Read a sequence parameter set; None if it is invalid. ``unit``: the set from its NAL header on."""
     bits = BitReader(unescaped(unit[2:]))
     bits.u(4)
     layers = bits.u(3)
@@ -161,7 +161,7 @@ def sequence_format(unit: bytes) -> SequenceFormat | None:
 
 
 def _skip_profile(bits: BitReader, layers: int) -> None:
-    """``profile_tier_level`` (7.3.3)."""
+    """Skip ``profile_tier_level`` (7.3.3)."""
     bits.u(96)
     present = [(bits.u(1), bits.u(1)) for _ in range(layers)]
     if layers:
@@ -171,7 +171,8 @@ def _skip_profile(bits: BitReader, layers: int) -> None:
 
 
 def _set_syntax(bits: BitReader, planes: bool, order_bits: int) -> SetSyntax | None:
-    """The parameter set's middle, from the sizes of transforms to the long-term pictures."""
+    """Read the middle of the parameter set, from the sizes of transforms to the long-term pictures; None if
+    it is invalid."""
     for _ in range(4):
         bits.ue()  # sizes and depths of transforms
     if bits.u(1) and bits.u(1):
@@ -193,7 +194,7 @@ def _set_syntax(bits: BitReader, planes: bool, order_bits: int) -> SetSyntax | N
 
 
 def _short_term_set(bits: BitReader, sets: Sequence[int], *, in_slice: bool) -> int:
-    """The number of pictures in a short-term set; ``sets``: the numbers of the sets before it."""
+    """Return the number of pictures in a short-term set. ``sets``: these numbers of the sets before it."""
     if not sets or not bits.u(1):
         return _explicit_set(bits)
     back = bits.ue() + 1 if in_slice else 1
@@ -216,7 +217,7 @@ def _explicit_set(bits: BitReader) -> int:
 
 
 def _skip_scaling_lists(bits: BitReader) -> None:
-    """``scaling_list_data`` (7.3.4)."""
+    """Skip ``scaling_list_data`` (7.3.4)."""
     for size in range(4):
         for _ in range(2 if size == 3 else 6):
             if not bits.u(1):

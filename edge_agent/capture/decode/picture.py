@@ -110,8 +110,9 @@ class YuvPicture:
         return np.ascontiguousarray(colour[y1 - top :, x1 - left :])
 
     def scaled(self, size: tuple[int, int]) -> Colour:
-        """Scale the three planes, then convert to BGR: from 640x360 to 416x234 this costs a quarter of the
-        other order, from 1920x1080 a tenth."""
+        """Return a BGR copy of the whole picture with ``size`` (width, height). The planes are scaled first
+        and then converted: the other order takes four times as long from 640x360 to 416x234, ten times as
+        long from 1920x1080."""
         frame = self._planar_frame()
         if self._luma is not None and self._luma.shape[1] >= size[0]:
             luma = self._luma  # already scaled down for the motion stage
@@ -170,8 +171,8 @@ class ArrayPicture:
 
 
 def _limited_width(luma: Gray, max_width: int | None) -> Gray:
-    """``luma`` itself, or a read-only copy of it ``max_width`` wide with the same aspect. Scaling leaves no
-    side shorter than ``MIN_SIDE``."""
+    """Return ``luma``, or if it is wider than ``max_width``, a read-only copy scaled to that width with the
+    same aspect ratio. No side becomes shorter than ``MIN_SIDE``."""
     height, width = luma.shape
     if max_width is None or width <= max_width:
         return luma
@@ -183,8 +184,8 @@ def _limited_width(luma: Gray, max_width: int | None) -> Gray:
 
 
 def _scaled(pixels: Plane, size: tuple[int, int], into: Plane | None = None) -> Plane:
-    """Scale a plane. Linear sampling uses every pixel down to half the size; further reduction takes two
-    steps, at a third of the cost of averaging over every pixel."""
+    """Scale a plane. Linear sampling uses every pixel only down to half the size, so a stronger reduction
+    takes two steps; averaging over every pixel would cost three times as much."""
     if pixels.shape[1] > 2 * size[0]:
         pixels = cv2.resize(pixels, (2 * size[0], 2 * size[1]))  # type: ignore[assignment]
         return cv2.resize(pixels, size, into, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
@@ -192,7 +193,7 @@ def _scaled(pixels: Plane, size: tuple[int, int], into: Plane | None = None) -> 
 
 
 def _plane(frame: VideoFrame, index: int) -> Plane:
-    """Read-only view of one plane, (rows, line_size): padding columns included."""
+    """Return a read-only view of one plane, shape (rows, line_size), including the padding columns."""
     plane = VideoPlane(frame, index)  # ``frame.planes`` would create all planes
     # The memoryview keeps the plane, and the plane its frame, alive for as long as the view lives.
     view: Plane = np.frombuffer(memoryview(plane), dtype=np.uint8).reshape(-1, plane.line_size)
@@ -201,7 +202,7 @@ def _plane(frame: VideoFrame, index: int) -> Plane:
 
 
 def _convert(frame: VideoFrame, layout: _Layout, left: int, top: int, right: int, bottom: int) -> Colour:
-    """BGR of the pixels left..right, top..bottom; left and top lie on the chroma grid."""
+    """Return the BGR of the pixels left..right, top..bottom; left and top lie on the chroma grid."""
     luma = _plane(frame, 0)[top:bottom, left:right]
     rows = slice(top >> layout.shift_y, -(-bottom >> layout.shift_y))
     columns = slice(left >> layout.shift_x, -(-right >> layout.shift_x))
@@ -213,9 +214,11 @@ def _convert(frame: VideoFrame, layout: _Layout, left: int, top: int, right: int
 
 
 def _fast_to_bgr(planes: Sequence[Plane], size: tuple[int, int], full_range: bool) -> Colour:
-    """Three planes with chroma at half the size, scaled to ``size`` and converted in one step.
+    """Scale three planes, whose chroma has half the size of the luma, to ``size`` and convert them in one
+    step.
 
-    Takes half the time of ``_to_bgr``, but uses BT.601 always: colours of BT.709 are off by a few levels.
+    This takes half the time of ``_to_bgr``, but always uses BT.601: colours of BT.709 are off by a few
+    levels.
     """
     width, height = size
     packed = np.empty((height * 3 // 2, width), np.uint8)
@@ -238,7 +241,7 @@ def _to_bgr(frame: VideoFrame, planes: Sequence[Plane]) -> Colour:
 
 
 def _chroma(frame: VideoFrame, layout: _Layout, rows: slice, columns: slice) -> tuple[Plane, Plane]:
-    """The U and V samples of a part of the chroma grid."""
+    """Return the U and V samples of a part of the chroma grid."""
     if not layout.interleaved:
         return _plane(frame, 1)[rows, columns], _plane(frame, 2)[rows, columns]
     both = _plane(frame, 1)[rows, 2 * columns.start : 2 * columns.stop]
@@ -247,7 +250,7 @@ def _chroma(frame: VideoFrame, layout: _Layout, rows: slice, columns: slice) -> 
 
 
 def _enlarged(chroma: Plane, layout: _Layout) -> Plane:
-    """Chroma repeated to luma resolution. Nearest, as libswscale does without scaling."""
+    """Repeat chroma to luma resolution, to the nearest pixel as libswscale does without scaling."""
     if not layout.shift_x and not layout.shift_y:
         return chroma
     height, width = chroma.shape
@@ -257,7 +260,7 @@ def _enlarged(chroma: Plane, layout: _Layout) -> Plane:
 
 @functools.cache
 def _matrix(weights: tuple[float, float], full_range: bool) -> NDArray[np.float32]:
-    """The 3 x 4 matrix from (Y, U, V, 1) to (B, G, R), for ``cv2.transform``."""
+    """Return the 3 x 4 matrix from (Y, U, V, 1) to (B, G, R), for ``cv2.transform``."""
     kr, kb = weights
     kg = 1.0 - kr - kb
     y = 1.0 if full_range else 255.0 / 219.0

@@ -14,19 +14,22 @@ from edge_agent.core.problems import problem_text
 
 MAX_PIXELS = 4096 * 2304
 MAX_PICTURES_BYTES = 52_000_000
-"""All pictures that the decoder keeps, with their metadata: enough for 3840x2160 with one reference picture,
-or 1920x1080 with ten. With a picture's packets, at most three times 4 MB, the total stays under 64 MB."""
+"""Limit for all pictures that the decoder keeps, with their metadata: enough for 3840x2160 with one reference
+picture, or 1920x1080 with ten. The packets of a picture take at most three times 4 MB more, so that the total
+stays under 64 MB."""
 IN_FLIGHT = 2
 """Pictures beside those that the stream requires: the one being decoded, and the one being analysed."""
 UNIT_BYTES, UNIT_BYTES_PER_PICTURE = 4_300, 530
-"""What libavcodec allocates for each NAL unit, however short it is: once, and for H.265 again with each
-picture that it keeps (h2645_parse.c, hevc/refs.c)."""
+"""Bytes that libavcodec allocates for each NAL unit, however short it is: the first once, the second, for
+H.265, again with each picture that it keeps (h2645_parse.c, hevc/refs.c)."""
 MAX_UNITS = MAX_PICTURES_BYTES // UNIT_BYTES + 1
-"""More units than this are refused at any size, so they are not counted further."""
+"""A packet with so many NAL units is refused whatever the size of its pictures, so no more are counted."""
 PPS_BYTES_H264, PPS_BYTES_PER_PIXEL_H265, VPS_BYTES_PER_BYTE = 184_000, 0.05, 8_600
-"""What libavcodec allocates for a parameter set: scaling factors, block tables, layer timing (measured)."""
+"""Bytes that libavcodec allocates for a parameter set (measured): for scaling factors, for block tables (for
+each pixel of the picture), and for layer timing (for each byte of the set)."""
 MAX_VERSIONS = 4
-"""Of one parameter set in one connection. A camera sends another one only when its settings change."""
+"""Limit for the versions of one parameter set in one connection. A camera sends a new version only when its
+settings change."""
 _PARAMETER_BYTES = 16_384
 """Longer than any parameter set that libavcodec accepts, up to the last field that is read here."""
 
@@ -64,10 +67,10 @@ class PictureLimits:
         self._read = {"h264": self._read_h264, "hevc": self._read_h265, "mjpeg": self._read_jpeg}[codec]
         self._announced = self._largest = AnnouncedFormat(0, 0, 0, 0)  # of the newest parameter set; of all
         self._announcement = extradata  # checked with the first packet
-        self._max_units_seen = 0  # of a picture
+        self._max_units_seen = 0  # most NAL units of a packet
         self._parameters: dict[tuple[int, int], float] = {}  # bytes of parameter sets, by kind and number
         self._reference_sets = h265.ReferenceSets()
-        self._slices_matter = False  # whether the most pictures a slice can require would exceed the limit
+        self._slices_matter = False  # a slice could require so many pictures that they exceed the limit
 
     def check(self, packet: memoryview, reorder_depth: int) -> None:
         """Check what ``packet`` announces. ``reorder_depth``: pictures that the decoder holds back now.
@@ -144,7 +147,7 @@ class PictureLimits:
         _check(self._announced, parameters_bytes=sum(self._parameters.values()))
 
     def _slice(self, unit: bytes) -> None:
-        """Check a slice: libavcodec accepts one that requires more pictures than announced."""
+        """Check how many pictures a slice requires: libavcodec accepts more than the stream has announced."""
         _check(replace(self._largest, dpb_size=self._reference_sets.pictures(unit) + 1))
 
 

@@ -1,4 +1,4 @@
-"""Turns pictures upright that are stored sideways, as phones do, by the stream's display matrix."""
+"""Turns pictures upright by the stream's display matrix; phones, for example, store them sideways."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 def upright(frame: VideoFrame, max_width: int | None = None) -> YuvPicture | RotatedPicture:
-    """The picture as a player shows it, rounded to a quarter turn. ``max_width``: largest width of
-    ``luma``, in pixels."""
+    """Return the picture as a player shows it, turned by the nearest quarter turn. ``max_width``: largest
+    width of ``luma``, in pixels."""
     turns = quarter_turns(frame)
     if turns == 0:
         return YuvPicture(frame, max_width)
@@ -26,7 +26,7 @@ def upright(frame: VideoFrame, max_width: int | None = None) -> YuvPicture | Rot
 
 
 def quarter_turns(frame: VideoFrame) -> int:
-    """How many quarter turns a player applies, counterclockwise, 0 to 3."""
+    """Return how many quarter turns counterclockwise, 0 to 3, a player turns the picture."""
     # ``rotation``: degrees counterclockwise. PyAV 14.0 does not have it.
     return round(getattr(frame, "rotation", 0) / 90) % 4
 
@@ -48,7 +48,7 @@ class RotatedPicture:
         return self._picture.width if self._turns % 2 else self._picture.height
 
     def luma(self) -> Gray:
-        """A read-only copy, made once."""
+        """Return a read-only copy, made once."""
         if self._luma is None:
             self._luma = np.ascontiguousarray(np.rot90(self._picture.luma(), self._turns))
             self._luma.flags.writeable = False
@@ -63,7 +63,7 @@ class RotatedPicture:
         return np.ascontiguousarray(np.rot90(self._picture.scaled(lying), self._turns))
 
     def _there(self, region: Box) -> Box:
-        """``region`` in coordinates of the stored picture."""
+        """Convert ``region`` to coordinates of the stored picture."""
         if region == FULL_PICTURE:
             return region
         x1, y1, x2, y2 = region.to_pixels(self.width, self.height)

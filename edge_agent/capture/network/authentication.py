@@ -59,7 +59,8 @@ class Authenticator:
             self._basic = True
 
     def authorization(self, method: str, uri: str) -> str | None:
-        """The value of the Authorization header; None until the camera has sent a challenge."""
+        """Return the value of the Authorization header; None without credentials, or before the first
+        challenge."""
         if self._credentials is None:
             return None
         user, password = self._credentials.username, self._credentials.password.reveal()
@@ -106,7 +107,7 @@ class Authenticator:
 
 
 def _offers(headers: Sequence[str]) -> list[tuple[str, dict[str, str]]]:
-    """Scheme and parameters of each challenge; a header may contain several."""
+    """Return scheme and parameters of each challenge; a header may contain several challenges."""
     offers: list[tuple[str, dict[str, str]]] = []
     for header in headers:
         parts = _SCHEME.split(header)[1:]

@@ -77,7 +77,7 @@ class BoundedReader(ABC):
 
 
 class CameraSocket(BoundedReader):
-    """TCP, or TLS over it. Certificates are not verified: cameras sign their own."""
+    """A TCP or TLS connection. Certificates are not verified, because cameras sign their own."""
 
     def __init__(self, host: str, port: int, *, tls: bool, until_mono: float) -> None:
         super().__init__()
@@ -144,7 +144,7 @@ class ChunkedBody(BoundedReader):
 
 
 class ReadLimiter:
-    """Limits how much is read of one camera, so that time is left for the others.
+    """Limits how much is read from one camera, so that the others get their share of time.
 
     The limit is four times what 3840x2160 at 25 Mbit/s needs."""
 

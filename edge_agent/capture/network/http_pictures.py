@@ -19,8 +19,8 @@ MAX_LOGINS = 3
 
 
 class HttpPictures:
-    """One connection. The constructor blocks until the pictures begin. Does not follow redirects. Used by one
-    thread. Raises ``CameraFault``."""
+    """Reads the pictures of one connection. The constructor blocks until the pictures begin. Does not follow
+    redirects. Used by one thread. Raises ``CameraFault``."""
 
     def __init__(
         self, url: str, endpoint: tuple[str, int], authenticator: Authenticator, *, tls: bool, limit_s: float

@@ -24,12 +24,12 @@ class AccessUnit:
     """One coded picture."""
 
     content: bytes  # with start codes, or a JPEG file
-    timestamp: int  # ticks of the stream's clock, from the first one on; does not wrap
+    timestamp: int  # ticks of the stream's clock since the first unit; does not wrap
     keyframe: bool
 
 
 class PayloadFormat(Protocol):
-    """How the pictures of a codec are split into packets."""
+    """Reads the pictures of one codec from RTP payloads."""
 
     def read(self, payload: bytes) -> Iterator[bytes]:
         """Yield the pieces of the picture, in order; the decoder expects their concatenation."""
@@ -41,7 +41,7 @@ class PayloadFormat(Protocol):
 
     @property
     def tail(self) -> bytes:
-        """Bytes to append at the end of a picture that its packets do not contain."""
+        """Bytes that end a picture but are not in its packets; they are appended to the picture."""
 
     def begin(self) -> None:
         """Begin the next picture."""
@@ -89,7 +89,8 @@ class AccessUnitAssembler:
             raise CameraFault(Fault.TOO_LARGE_UNIT)
 
     def _parsed(self, packet: bytes) -> tuple[bytes, int, bool]:
-        """Payload, timestamp and marker; an empty payload for packets that are not of this stream."""
+        """Return payload, timestamp and marker; the payload is empty for packets that are not of this
+        stream."""
         if len(packet) < 12 or packet[0] >> 6 != 2 or packet[1] & 127 != self._payload_type:
             return b"", 0, False
         begin, end = 12 + 4 * (packet[0] & 15), len(packet)
@@ -113,7 +114,8 @@ class AccessUnitAssembler:
 
 
 class H264Payload:
-    """NAL units: single (1 to 23), several in a packet (STAP-A) or in fragments (FU-A)."""
+    """Reads NAL units: one in a packet (1 to 23), several in a packet (STAP-A), or one in fragments
+    (FU-A)."""
 
     tail = b""
 
@@ -157,7 +159,7 @@ class H264Payload:
 
 
 class H265Payload:
-    """NAL units: single, several in a packet (AP) or in fragments (FU)."""
+    """Reads NAL units: one in a packet, several in a packet (AP), or one in fragments (FU)."""
 
     tail = b""
 

@@ -34,7 +34,7 @@ _JFIF = b"JFIF\0\x01\x02\0\0\x01\0\x01\0\0"
 
 
 class JpegPayload:
-    """Every picture is a keyframe."""
+    """Reads JPEG pictures. Every picture is a keyframe."""
 
     keyframe = True
 
@@ -67,7 +67,8 @@ class JpegPayload:
             self.picture = True
             yield _header(kind & 1, payload[6] * 8, payload[7] * 8, tables, restart)
         if offset != self._next_offset:
-            self._next_offset = -1  # one is missing: without its end marker the picture counts as damaged
+            # a packet is missing: without its end marker the picture counts as damaged
+            self._next_offset = -1
         if self.picture and self._next_offset >= 0:
             self._next_offset += len(payload) - at
             yield payload[at:]
@@ -76,20 +77,20 @@ class JpegPayload:
         """Store the quantisation tables in the first packet of a picture; returns where they end."""
         size = int.from_bytes(payload[at + 2 : at + 4], "big")
         tables = payload[at + 4 : at + 4 + size]
-        if payload[at + 1 : at + 2] == b"\0" and len(tables) in (64, 128):  # of 8 bits
+        if payload[at + 1 : at + 2] == b"\0" and len(tables) in (64, 128):  # tables of 8 bits
             self._tables[quality] = tables
         return at + 4 + size
 
 
 def _scaled(quality: int) -> bytes:
-    """The standard's tables at a quality of 1 to 99 (RFC 2435, appendix A)."""
+    """Scale the standard's tables to a quality of 1 to 99 (RFC 2435, appendix A)."""
     factor = max(1, min(quality, 99))
     factor = 5000 // factor if factor < 50 else 200 - 2 * factor
     return bytes(max(1, min(255, (value * factor + 50) // 100)) for value in _LUMA + _CHROMA)
 
 
 def _header(kind: int, width: int, height: int, tables: bytes, restart: bytes) -> bytes:
-    """The headers before the picture's data, in FFmpeg's order. ``kind``: 0 is 4:2:2, 1 is 4:2:0."""
+    """Return the headers before the picture's data, in FFmpeg's order. ``kind``: 0 is 4:2:2, 1 is 4:2:0."""
     parts = [b"\xff\xd8", _segment(0xE0, _JFIF)]
     if restart:
         parts.append(_segment(0xDD, restart))

@@ -45,8 +45,8 @@ class RtspMessage:
 
 
 class RtspConnection:
-    """One session. The constructor blocks until the stream is described; ``play`` begins it. Used by one
-    thread. Raises ``CameraFault``."""
+    """One RTSP session. The constructor blocks until the stream is described; ``play`` begins the stream.
+    Used by one thread. Raises ``CameraFault``."""
 
     def __init__(
         self, url: str, endpoint: tuple[str, int], authenticator: Authenticator, *, tls: bool, limit_s: float
@@ -70,7 +70,7 @@ class RtspConnection:
             raise
 
     def play(self) -> None:
-        """Set up the video and begin it."""
+        """Set up the video stream and begin it."""
         self.wait_at_most(self._limit_s)
         transport = "RTP/AVP/TCP;unicast;interleaved=0-1"
         answer = self._succeed("SETUP", self.media.url, f"Transport: {transport}\r\n")

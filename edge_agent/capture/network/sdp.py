@@ -21,7 +21,7 @@ _START_CODE = b"\0\0\0\1"
 class SdpMedia:
     """The video stream to request."""
 
-    url: str  # to set it up
+    url: str  # for the request SETUP
     codec: str  # FFmpeg's name
     payload_type: int
     clock_hz: int
@@ -41,7 +41,7 @@ class _Section:
 
 
 def video_of(description: str, base: str) -> SdpMedia:
-    """The first video with a known codec. ``base``: the presentation's URL. Raises ``CameraFault``."""
+    """Return the first video with a known codec. ``base``: the presentation's URL. Raises ``CameraFault``."""
     videos = [section for section in _sections(description) if section.kind == "video"]
     if not videos:
         raise CameraFault(Fault.NO_VIDEO if _sections(description) else Fault.UNDESCRIBED)
@@ -54,7 +54,8 @@ def video_of(description: str, base: str) -> SdpMedia:
 
 
 def joined(base: str, control: str) -> str:
-    """URL of a stream within ``base``, as cameras expect it (RFC 2326, C.1.1): appended, not resolved."""
+    """Return the URL of a stream within ``base``. A relative ``control`` is appended, not resolved, because
+    cameras expect it so (RFC 2326, C.1.1)."""
     if "://" in control:
         return control
     if control in ("", "*"):
@@ -98,7 +99,7 @@ def _note(section: _Section, name: str, value: str) -> None:
 
 
 def _number(text: str) -> int:
-    """The number, or -1 if ``text`` is not a number of at most 9 digits."""
+    """Return the number, or -1 if ``text`` is not a number of at most 9 digits."""
     return int(text) if text.isdecimal() and len(text) < 10 else -1
 
 
@@ -107,7 +108,8 @@ def _extradata(codec: str, parameters: dict[str, str]) -> bytes:
     for key in _PARAMETER_SETS.get(codec, ()):
         for coded in parameters.get(key, "").split(","):
             try:
-                units.append(base64.b64decode(coded + "=" * (-len(coded) % 4)))  # some leave the padding out
+                # some cameras leave the padding out
+                units.append(base64.b64decode(coded + "=" * (-len(coded) % 4)))
             except (binascii.Error, ValueError):
                 return b""  # the stream itself contains them too
     return b"".join(_START_CODE + unit for unit in units if unit)

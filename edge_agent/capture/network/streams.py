@@ -39,7 +39,8 @@ FORMATS: dict[str, Callable[[], PayloadFormat]] = {
 
 
 class _NetworkStream(ABC):
-    """See ``FrameSource``. Connects in the constructor; used only by the thread that called it."""
+    """A ``FrameSource`` for a camera on the network. The constructor connects; only the thread that called it
+    may use the stream."""
 
     live = True
 
@@ -75,7 +76,7 @@ class _NetworkStream(ABC):
 
     @abstractmethod
     def _packets(self) -> Generator[Packet[VideoStream], None, None]:
-        """As ``packets``. Raises ``CameraFault``."""
+        """Yield packets as ``packets`` does. Raises ``CameraFault``."""
 
 
 class RtspStream(_NetworkStream):
@@ -157,7 +158,7 @@ def _packet(content: bytes) -> Packet[VideoStream]:
 
 
 def _lost(camera_id: str, fault: Fault, limits: StreamTimeouts) -> CaptureError:
-    """The error for a fault of a running stream."""
+    """Return the error for a fault of a running stream."""
     if fault is Fault.SILENT:
         return failure(camera_id, Cause.STALLED, problem_text("stream-no-packet", seconds=limits.stall_s))
     if fault is Fault.CLOSED:
