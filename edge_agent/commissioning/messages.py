@@ -221,8 +221,8 @@ COMMISSIONING: Sentences = {
     "network-pin-wrong": (
         "the SIM card does not accept this PIN; it is not tried again. Ask for the right one: after three "
         "wrong ones the card is blocked",
-        "SIM không nhận mã PIN này; thiết bị sẽ không thử lại. Hãy hỏi mã đúng: nhập sai ba lần thì SIM bị "
-        "khóa",
+        "SIM không chấp nhận mã PIN này; thiết bị sẽ không thử lại. Hãy hỏi mã đúng: nhập sai ba lần thì SIM "
+        "bị khóa",
     ),
     "network-sim-offline": (
         "the SIM card is set up, but does not connect yet: check the antenna, the reception and the access "

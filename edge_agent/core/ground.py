@@ -237,8 +237,8 @@ _FAULTS: Sentences = {
     "mirrored": (
         "the measured places turn the other way round than the marks in the picture; X goes to the right and "
         "Y ahead, seen by a person who looks along Y",
-        "vị trí đo bị ngược chiều so với các mốc trong hình; X là sang phải, Y là phía trước của người nhìn "
-        "theo hướng Y",
+        "vị trí đo bị ngược chiều so với các mốc trong hình; khi đứng nhìn theo hướng Y thì X là sang phải, "
+        "Y là phía trước",
     ),
     "horizon-below": (
         "by these marks the road would end inside the picture, above its lower edge; check the order of the "

@@ -34,7 +34,7 @@ WARNINGS: Sentences = {
         "min_distance: the zone {name} is only {longest:.2g} widths of a 16:9 picture from end to end, so no "
         "vehicle can travel {distance:g} in it",
         "min_distance: đoạn thẳng dài nhất trong vùng {name} chỉ bằng {longest:.2g} lần chiều rộng của hình "
-        "16:9, nên không thể đi quãng đường {distance:g} trong vùng này",
+        "16:9, nên không phương tiện nào đi được quãng đường {distance:g} trong vùng này",
     ),
     # --- holidays ---
     "holidays": (

@@ -188,11 +188,11 @@ STREAMS: Sentences = {
     "stream-no-packet": ("no packet for {seconds:g} s", "{seconds:g} giây không có dữ liệu"),
     "stream-no-picture": (
         "packets, but no picture for {seconds} s",
-        "có dữ liệu nhưng {seconds} giây không có hình",
+        "có dữ liệu nhưng đã {seconds} giây không có hình",
     ),
     "stream-no-whole-picture": (
         "packets, but no whole picture for {seconds} s",
-        "có dữ liệu nhưng {seconds} giây không ra hình",
+        "có dữ liệu nhưng đã {seconds} giây không có hình đầy đủ",
     ),
     "frames-damaged": (
         "frames are damaged and not analysed",

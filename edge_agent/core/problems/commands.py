@@ -301,7 +301,7 @@ FILES: Sentences = {
     ),
     "clip-not-made": (
         "no clip was made; the evidence event says why",
-        "không lập được video; lý do có trong sự kiện chứng cứ",
+        "không tạo được video; lý do có trong sự kiện chứng cứ",
     ),
     "agent-stops": ("the agent stops", "phần mềm của thiết bị đang dừng"),
     "agent-stops-unsent": (

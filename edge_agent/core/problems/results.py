@@ -83,11 +83,11 @@ CLIPS: Sentences = {
     "agent-stopped": ("the agent was stopped", "phần mềm bị dừng"),
     "clip-agent-failed": (
         "the agent failed to make it ({error})",
-        "phần mềm gặp lỗi khi lập video ({error})",
+        "phần mềm gặp lỗi khi tạo video ({error})",
     ),
     "clip-codec": (
         "clips of {codec} streams are not made, only of {codecs}",
-        "không lập được video từ luồng {codec}, chỉ được từ {codecs}",
+        "không tạo được video từ luồng {codec}, chỉ tạo được từ {codecs}",
     ),
     "clip-no-file": (
         "its packets make no MP4 file ({error})",

@@ -62,7 +62,7 @@ STATUS: Sentences = {
         "{used:,.0f} of {budget:,.0f} MB since {day}",
         "đã dùng {used:,.0f} trong tổng số {budget:,.0f} MB từ ngày {day}",
     ),
-    "forecast": ("{size:,.0f} MB expected by {day}", "dự kiến {size:,.0f} MB đến ngày {day}"),
+    "forecast": ("{size:,.0f} MB expected by {day}", "dự kiến đến ngày {day} dùng {size:,.0f} MB"),
     "waits-1": ("pictures wait", "ảnh phải chờ"),
     "waits-2": ("pictures and events of severity info wait", "ảnh và sự kiện mức thông tin phải chờ"),
     "waits-3": (
@@ -161,7 +161,7 @@ STATUS: Sentences = {
     # --- no answer ---
     "socket-not-open": (
         "{path} is not open to this user; use sudo, or join the socket's group",
-        "tài khoản này không được mở {path}; hãy dùng sudo, hoặc vào nhóm của tệp đó",
+        "tài khoản này không được mở {path}; hãy dùng sudo, hoặc thêm tài khoản vào nhóm của tệp đó",
     ),
     "control-not-open": (
         "{path} is open to the agent's own user and to root only; use sudo",

@@ -288,7 +288,7 @@ CAMERAS: Sentences = {
         "{host}: {path} is refused (HTTP {status}) {reason}",
         "{host}: camera từ chối {path} (HTTP {status}) {reason}",
     ),
-    "not-taken": ("{host}: the camera does not accept {what}", "{host}: camera không nhận {what}"),
+    "not-taken": ("{host}: the camera does not accept {what}", "{host}: camera không chấp nhận {what}"),
     "request-fails": ("{host}: {what} fails (HTTP {status})", "{host}: {what} bị lỗi (HTTP {status})"),
     "none-of-its-streams": (
         "{host}: none of its streams is {url}; discover shows their URLs",

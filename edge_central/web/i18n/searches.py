@@ -60,7 +60,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "search-near-none": ("(không chọn)", "(none)"),
     "search-radius": ("Bán kính (mét)", "Radius (metres)"),
     "search-map-says": (
-        "Bản đồ {count} điểm. Bấm vào một điểm để chọn làm tâm; danh sách Quanh điểm có cùng nội dung.",
+        "Bản đồ {count} điểm. Bấm vào một điểm, hoặc chọn trong danh sách Quanh điểm, để lấy làm tâm.",
         "Map of {count} sites. A click chooses the centre of the circle; the list Around the site does "
         "the same.",
     ),
@@ -74,7 +74,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "search-part": ("Ở phần", "On"),
     "search-part-any": ("phần bất kỳ", "any part"),
     "search-colour-hint": (
-        "Màu chỉ là gợi ý: cứ năm màu nêu ra thì khoảng một màu sai, và hình hồng ngoại không có màu. Nên "
+        "Màu chỉ là gợi ý: cứ năm lần nêu màu thì khoảng một lần sai, và hình hồng ngoại không có màu. Nên "
         "tìm thêm một lần không chọn màu.",
         "A colour is a hint: about one named colour in five is wrong, and infrared pictures have none. "
         "Search without a colour too.",

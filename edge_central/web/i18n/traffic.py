@@ -16,7 +16,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "traffic-place": ("Nơi đếm", "Counted at"),
     "traffic-count": ("Số đếm được", "Counted"),
     "traffic-before": ("Tuần trước", "Week before"),
-    "traffic-this": ("Khoảng đang xem", "This time"),
+    "traffic-this": ("Thời gian đang xem", "This time"),
     "traffic-change": ("So với tuần trước", "Compared with the week before"),
     "traffic-change-none": (
         "chưa so được: không có khoảng nào đủ số liệu ở cả hai tuần",
