@@ -16,10 +16,10 @@ from edge_agent.core.load_limits import WorkloadLimiter, WorkloadLimits
 class InferenceBudget:
     """A budget of ``ms_per_s`` for all ``camera_ids`` together. Thread-safe.
 
-    Each camera's bucket fills with an equal share of the budget, and holds one second of it or one inference,
-    whichever is more. Excess of a full bucket flows into the pool, which holds one second of the whole
-    budget; a busy camera uses it after its own bucket. ``limiter`` scales the budget. ``per_s``, if given,
-    limits the inferences a second: each then costs at least ``1 / per_s`` of the budget.
+    Each camera's bucket fills with an equal share of the budget. It holds one second of that share, or one
+    inference if that is more. What a full bucket cannot hold flows into the pool, which holds one second of
+    the whole budget. A camera uses the pool when its own bucket is empty. ``limiter`` scales the budget.
+    ``per_s``, if given, limits the inferences a second: each then costs at least ``1 / per_s`` of the budget.
     """
 
     def __init__(
@@ -32,19 +32,20 @@ class InferenceBudget:
         self._ms_per_s = ms_per_s
         self._least_ms = ms_per_s / per_s if per_s is not None else 0.0
         self._limiter = limiter or WorkloadLimiter()
-        # Guards everything below.
+        # Protects everything below.
         self._lock = threading.Lock()
-        self._buckets = dict.fromkeys(camera_ids, math.inf)  # milliseconds; the first fill clips them
+        self._buckets = dict.fromkeys(camera_ids, math.inf)  # milliseconds; the first fill limits them
         self._pool = 0.0
         self._filled_mono: float | None = None
 
     def share_among(self, camera_ids: Iterable[str]) -> None:
-        """Share among these cameras from now on. A camera that stays keeps its tokens."""
+        """Share the budget among these cameras from now on. Cameras that had a share before keep their
+        tokens."""
         with self._lock:
             self._buckets = {id_: self._buckets.get(id_, math.inf) for id_ in camera_ids}
 
     def take(self, camera_id: str, cost_ms: float, now_mono: float) -> bool:
-        """Spend one inference at ``now_mono``; False when there is not enough."""
+        """Spend one inference at ``now_mono``. Returns False when there is not enough budget."""
         cost_ms = max(cost_ms, self._least_ms)
         with self._lock:
             self._fill(now_mono, cost_ms)
@@ -60,7 +61,8 @@ class InferenceBudget:
             return True
 
     def take_spare(self, cost_ms: float, now_mono: float) -> bool:
-        """Spend an inference of the pool, without load limits and if half of it remains for the cameras."""
+        """Spend one inference from the pool. Returns False while a load limit is in force, or if less than
+        half a second of the budget would remain for the cameras."""
         cost_ms = max(cost_ms, self._least_ms)
         if self._limiter.current != WorkloadLimits():
             return False

@@ -13,8 +13,8 @@ from edge_agent.detection.detector import ObjectDetector
 from edge_agent.detection.litert import LiteRtDetector
 
 SHIPPED = Path(str(files("edge_agent.detection") / "models" / "street.tflite"))
-"""The model for ``detector.model: auto``. An installed model runs only where the configuration names it: the
-labels of objects must not depend on which files are in a folder."""
+"""The model for ``detector.model: auto``. A model file that an operator installed runs only if the
+configuration names it: the labels of objects must not depend on which files are in a folder."""
 
 FLOOR = 0.3
 """Minimum score of a single detection; ``min_score`` applies to all detections of an object together."""
@@ -30,7 +30,8 @@ class DetectorChoice:
 
 
 def choose_detector(wanted: settings.Detector, sent: Path | None = None) -> DetectorChoice:
-    """Load the detector. Never raises: without one, cameras still show motion, and health says why.
+    """Load the detector. Never raises: without a detector, cameras still show motion, and health says why it
+    is missing.
 
     An unusable model is not replaced by another, which would give other answers under the same configuration.
     ``sent``: a model that the centre sent; ``auto`` then means this model.

@@ -30,7 +30,7 @@ class ObjectDetector(Protocol):
 
     @property
     def labels(self) -> frozenset[str]:
-        """Labels that it can return: the labels accepted for the configured ones that the model has."""
+        """Labels that it can return: those labels of the model that are accepted for the configured ones."""
 
     @property
     def degraded(self) -> str | None:
@@ -45,23 +45,25 @@ class ObjectDetector(Protocol):
         should scale to this size."""
 
     def detect(self, pixels: Colour) -> list[Detection]:
-        """Objects in ``pixels`` (height, width, 3; uint8; BGR), best first, boxes in 0..1 of the picture.
+        """Return the objects in ``pixels`` (height, width, 3; uint8; BGR), best first, with boxes in 0..1 of
+        the picture.
 
-        Only configured labels at or above the minimum score, without duplicates. A model with COCO's classes
-        returns a rider as a person and a vehicle. Raises DetectorError when the inference failed.
+        It returns only configured labels at or above the minimum score, without duplicates. A model with
+        COCO's classes returns a rider as a person and a vehicle. Raises DetectorError when the inference
+        failed.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class InputFit:
-    """The pixels of the input that a picture fills, from the top left; the rest is padding."""
+    """The part of the input that a picture fills, in pixels from the top left; the rest is padding."""
 
     width: int
     height: int
 
     @classmethod
     def letterbox(cls, size: tuple[int, int], input_size: tuple[int, int]) -> InputFit:
-        """Keep the aspect; pad right or below. Sizes are (width, height)."""
+        """Keep the aspect ratio, and pad at the right or below. Sizes are (width, height)."""
         scale = min(input_size[0] / size[0], input_size[1] / size[1])
         width = min(input_size[0], max(1, round(size[0] * scale)))
         height = min(input_size[1], max(1, round(size[1] * scale)))

@@ -28,8 +28,8 @@ PIXELS: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
     "0..255": ((0.0,), (1.0,)),
     "imagenet": ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
 }
-"""What the model expects of a byte: ``(byte - mean) / std``, one value each or one for red, green and blue.
-The last are those of torchvision's models."""
+"""How a model reads a byte of the picture: as ``(byte - mean) / std``. One value each, or one each for red,
+green and blue; the last entry is that of torchvision's models."""
 
 
 class EmbeddingModel:
@@ -48,8 +48,10 @@ class EmbeddingModel:
         self.embed(ramp.astype(np.uint8))
 
     def embed(self, picture: Colour) -> Floats:
-        """The vector of a picture, (dimensions,) of length 1. The picture is stretched to fill the input,
-        as in the training of models for re-identification. Raises DetectorError."""
+        """Return the vector of a picture, (dimensions,) of length 1. Raises DetectorError.
+
+        The picture is stretched to fill the input, as in the training of models for re-identification.
+        """
         # Area averaging keeps the mean colours when a picture is made smaller, and is linear otherwise.
         filled = cv2.resize(picture, self.input_size, interpolation=cv2.INTER_AREA)
         (output,) = self._runtime.run(self._table, filled)

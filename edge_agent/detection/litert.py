@@ -30,11 +30,11 @@ log = logging.getLogger(__name__)
 
 _IDENTIFIER = b"TFL3"  # TFLite's FlatBuffers file identifier, at byte 4
 _SMALLEST_BYTES = 1024
-_LARGEST_BYTES = 256 * 1024 * 1024  # larger than any model a gateway can run several times a second
+_LARGEST_BYTES = 256 * 1024 * 1024  # more than any model that a gateway can run several times a second
 _SAME_OBJECT_IOU = 0.5
-_MAX_CANDIDATES = 300  # best first; even a picture full of riders has no more objects
+_MAX_CANDIDATES = 300  # the best ones; even a picture full of riders has no more objects
 _PAD = 114  # the pad value with which YOLOX and the models of training/ are trained
-_NMS_OFFSET = 2.0  # input widths; boxes shifted by it overlap no others in the suppression
+_NMS_OFFSET = 2.0  # in input widths; two-wheelers are shifted by it, so that they suppress no riders
 
 _ODD_TENSORS = (ArithmeticError, LookupError, TypeError, ValueError, cv2.error)
 """Errors of numpy and OpenCV for tensors of an unexpected shape or type."""
@@ -88,7 +88,8 @@ class LiteRtDetector:
             raise DetectorError(reason) from error
 
     def _padded(self, pixels: Colour, fit: InputFit) -> Tensor:
-        """``pixels`` copied into the padded input buffer; ``pixels`` themselves if they fill the input."""
+        """Return the input buffer with ``pixels`` and padding; ``pixels`` themselves if they fill the whole
+        input."""
         if pixels.shape == self._input.shape:
             return pixels
         if self._filled != fit:
@@ -104,10 +105,10 @@ class LiteRtDetector:
         return self._input
 
     def _named(self, found: Candidates, fit: InputFit) -> list[Detection]:
-        """One detection for each object of a wanted class, with boxes in 0..1 of the picture."""
+        """Return one detection for each object of a wanted class, with boxes in 0..1 of the picture."""
         width, height = self._decoder.input.size
         boxes = (found.boxes * np.tile((width / fit.width, height / fit.height), 2)).clip(0.0, 1.0)
-        # For a box with NaN each comparison is false.
+        # removes boxes with NaN: each comparison with NaN is false
         real = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
         known = np.flatnonzero(real & (found.classes >= 0) & (found.classes < len(self._labels)))
         best = known[np.argsort(-found.scores[known], kind="stable")[:_MAX_CANDIDATES]]
@@ -122,9 +123,9 @@ class LiteRtDetector:
         ]
 
     def _without_duplicates(self, boxes: Tensor, scores: Tensor, classes: Tensor) -> Tensor:
-        """Indices of the best box of each object (non-maximum suppression), over all classes: a truck must
-        suppress a car even if trucks are not configured. Only a rider may be both a person and a
-        vehicle."""
+        """Return the indices of the best box of each object (non-maximum suppression). It works over all
+        classes: a truck must suppress a car even if trucks are not configured. Only a rider may be both a
+        person and a vehicle."""
         if not len(boxes):
             return np.empty(0, np.intp)
         corners = np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]]).astype(np.float64)
@@ -135,7 +136,8 @@ class LiteRtDetector:
 
 
 def open_model(path: Path, threads: int, delegate: str | None) -> tuple[ModelInfo, LiteRtRuntime, str]:
-    """Load a model file. Also returns its mapping's name, for ``forget_read_pages``. Raises DetectorError."""
+    """Load a model file. Returns also the name of its mapping, for ``forget_read_pages``. Raises
+    DetectorError."""
     _check_size(path)
     try:
         with private_copy(path) as file:
@@ -146,8 +148,8 @@ def open_model(path: Path, threads: int, delegate: str | None) -> tuple[ModelInf
 
 
 class LiteRtRuntime:
-    """The interpreter: one input, some outputs. It maps ``file``, a copy of ``path``: passing the model as
-    bytes would cost 4 MB that are not read again."""
+    """Runs TFLite's interpreter, with one input and some outputs. It maps ``file``, a copy of ``path``:
+    passing the model as bytes would need 4 MB more for bytes that are never read again."""
 
     def __init__(self, path: Path, file: Path, threads: int, delegate: str | None) -> None:
         module = _import_runtime()
@@ -169,7 +171,8 @@ class LiteRtRuntime:
         self._input = self._interpreter.tensor(self.input.index)
 
     def _on_delegate(self, module: Any, threads: int, delegate: str | None) -> Any:
-        """The interpreter on the accelerator; None if none is configured or it does not work."""
+        """Return the interpreter on the accelerator; None if no accelerator is configured or it does not
+        work."""
         if delegate is None:
             return None
         try:
@@ -238,7 +241,8 @@ def _import_predecessor() -> Any:
     except ImportError as error:
         raise DetectorError(problem_text("detector-no-runtime", error=str(error))) from error
     if int(np.__version__.split(".")[0]) >= 2:
-        # It imports under numpy 2 and only fails inside Interpreter(), with a text about _ARRAY_API.
+        # tflite_runtime imports under numpy 2 and fails only inside Interpreter(), with a text about
+        # _ARRAY_API.
         raise DetectorError(problem_text("detector-numpy", version=np.__version__))
     return interpreter
 

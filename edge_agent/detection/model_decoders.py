@@ -42,7 +42,7 @@ class YoloxDecoder:
 
     @classmethod
     def recognise(cls, input_info: TensorInfo, outputs: Sequence[TensorInfo]) -> YoloxDecoder | None:
-        """A decoder when the signature fits, else None."""
+        """Return a decoder if the inputs and outputs are those of YOLOX, else None."""
         shape = input_info.shape
         if len(outputs) != 1 or len(outputs[0].shape) != 3 or len(shape) != 4:
             return None
@@ -67,13 +67,14 @@ class YoloxDecoder:
     def _corners(self, rows: Floats, points: Tensor) -> Floats:
         stride = self._stride[points]
         centre = (rows[:, :2] + self._grid[points]) * stride
-        half = np.exp(np.minimum(rows[:, 2:4], 12.0)) * stride / 2  # 12: no overflow on a bad row
+        half = np.exp(np.minimum(rows[:, 2:4], 12.0)) * stride / 2  # at most 12: no overflow for a bad row
         size = np.array(self.input.size, np.float32)
         return np.hstack([(centre - half) / size, (centre + half) / size])
 
 
 def _points(width: int, height: int) -> tuple[Floats, Floats]:
-    """Column and row of each output point, shape (points, 2), and its stride, shape (points, 1)."""
+    """Return the column and row of each output point, shape (points, 2), and its stride, shape (points,
+    1)."""
     grids, strides = [], []
     for stride in _YOLOX_STRIDES:
         rows, columns = np.mgrid[0 : height // stride, 0 : width // stride]
@@ -84,7 +85,7 @@ def _points(width: int, height: int) -> tuple[Floats, Floats]:
 
 
 _PICODET_STRIDES = (8, 16, 32, 64)
-_BINS = 8  # of one edge's distribution
+_BINS = 8  # bins of the distribution of one edge
 _MEAN = (103.53, 116.28, 123.675)  # BGR, as the published models are trained
 _STD = (57.375, 57.12, 58.395)
 
@@ -102,7 +103,7 @@ class PicoDetDecoder:
 
     @classmethod
     def recognise(cls, input_info: TensorInfo, outputs: Sequence[TensorInfo]) -> PicoDetDecoder | None:
-        """A decoder when the signature fits, else None."""
+        """Return a decoder if the inputs and outputs are those of PicoDet, else None."""
         shape = input_info.shape
         if len(shape) != 4 or shape[3] != 3 or len(outputs) != 2 * len(_PICODET_STRIDES):
             return None
@@ -133,7 +134,7 @@ class PicoDetDecoder:
 
 
 def _means(edges: Floats) -> Floats:
-    """[n, 32] weights of the bins, left, top, right, bottom -> [n, 4] distances."""
+    """Turn the weights of the bins [n, 32] (left, top, right, bottom) into distances [n, 4]."""
     weights = np.exp(edges - edges.max(axis=1, keepdims=True)).reshape(-1, 4, _BINS)
     means = weights @ np.arange(_BINS, dtype=np.float32) / weights.sum(axis=2)
     return np.asarray(means, np.float32)
@@ -143,13 +144,13 @@ class SsdDecoder:
     """Input [1, h, w, 3] RGB; outputs boxes [1, n, 4] (ymin, xmin, ymax, xmax), classes, scores, n."""
 
     classes: int | None = None
-    stretches = True  # as its training pipeline (fixed_shape_resizer)
+    stretches = True  # as in its training pipeline (fixed_shape_resizer)
     merges_rider = False
 
     def __init__(self, input_info: TensorInfo, outputs: Sequence[TensorInfo], order: Sequence[int]) -> None:
         if input_info.dtype == np.float32:  # trained on -1..1
             self.input = InputTable(input_info, (127.5,), (127.5,), rgb=True)
-        else:  # the picture's bytes; for int8, 128 becomes 0
+        else:  # the bytes of the picture; int8 stores 128 as 0
             bytes_as_they_are = replace(input_info, scale=1.0, zero_point=int(np.iinfo(input_info.dtype).min))
             self.input = InputTable(bytes_as_they_are, rgb=True)
         self._outputs = outputs
@@ -157,7 +158,7 @@ class SsdDecoder:
 
     @classmethod
     def recognise(cls, input_info: TensorInfo, outputs: Sequence[TensorInfo]) -> SsdDecoder | None:
-        """A decoder when the signature fits, else None."""
+        """Return a decoder if the inputs and outputs are those of SSD, else None."""
         if len(outputs) != 4 or len(input_info.shape) != 4 or input_info.shape[3] != 3:
             return None
         ranks = [len(o.shape) for o in outputs]
@@ -187,7 +188,7 @@ class _Level:
     edges_at: int
     scores: TensorInfo
     edges: TensorInfo
-    cell: Floats  # width and height of a cell in 0..1 of the input, twice
+    cell: Floats  # width and height of a cell in 0..1 of the input, repeated: [w, h, w, h]
 
 
 class StreetDecoder:
@@ -203,7 +204,7 @@ class StreetDecoder:
 
     @classmethod
     def recognise(cls, input_info: TensorInfo, outputs: Sequence[TensorInfo]) -> StreetDecoder | None:
-        """A decoder when the signature fits, else None."""
+        """Return a decoder if the inputs and outputs are those of a model of ``training/``, else None."""
         if len(input_info.shape) != 4 or input_info.shape[3] != 3 or len(outputs) % 2 or not outputs:
             return None
         order = sorted(range(len(outputs)), key=lambda number: outputs[number].name)
@@ -221,7 +222,8 @@ class StreetDecoder:
         return Candidates.joined([self._level(outputs, level, floor) for level in self._levels])
 
     def _level(self, outputs: Sequence[Tensor], level: _Level, floor: float) -> Candidates:
-        """Compare the stored (quantised) scores first, and decode only the few cells that pass."""
+        """Return the candidates of one stride. It compares the stored (quantised) scores first, and decodes
+        only the few cells that pass."""
         scores = outputs[level.scores_at][0].reshape(level.scores.shape[1], -1)
         least = level.scores.stored(np.array(floor, np.float32))
         cells = np.flatnonzero(scores.max(axis=0) >= least)

@@ -37,7 +37,7 @@ COCO_80: tuple[str, ...] = (
     "refrigerator", "book", "clock", "vase", "scissors", "teddy bear", "hair drier", "toothbrush",
 )
 # fmt: on
-"""The 80 classes without the gaps of the 90-slot map, as YOLOX numbers them."""
+"""The 80 classes without the gaps of COCO's 90 numbers, in the order of YOLOX."""
 
 
 OWN_METADATA = "edge_agent_model.json"  # the file that ``training/export.py`` appends to a model
@@ -67,10 +67,10 @@ def read_labels(model: Path, classes: int | None) -> tuple[str, ...]:
     """Return one label per class number; ``???`` for a number without a meaning.
 
     Sources, in this order: the zip that is appended to the model, with TFLite's metadata or the agent's own;
-    ``<model's stem>.txt``; ``labels.txt``; and, if ``classes`` is known, the only ``*label*.txt`` beside the
-    model with that many lines. Without any, a model of 80 classes has those of COCO, as every published model
-    does. Raises DetectorError when there is no source, when the labels in the model cannot be read, or when
-    the number of lines is not ``classes``.
+    ``<model's stem>.txt``; ``labels.txt``; and, if ``classes`` is known, a ``*label*.txt`` beside the model,
+    if it is the only one with that many lines. If there is no source, a model of 80 classes gets the labels
+    of COCO, as every published model has them. Raises DetectorError when there is no source, when the labels
+    in the model cannot be read, or when the number of lines is not ``classes``.
     """
     found = _embedded(model) or _beside(model, classes)
     if found is None:
@@ -93,7 +93,7 @@ def read_labels(model: Path, classes: int | None) -> tuple[str, ...]:
 def _parse(text: str) -> tuple[str, ...]:
     lines = [line.strip() for line in text.strip("\n").splitlines()]
     if lines and lines[0].lower() in _NOTHING:
-        lines = lines[1:]  # some lists count the background as the first class; models do not
+        lines = lines[1:]  # some lists count the background as the first class; models do not count it
     return tuple(_normal(line) for line in lines)
 
 
@@ -153,11 +153,12 @@ _MAPS = Path("/proc/self/maps")
 
 @contextlib.contextmanager
 def private_copy(path: Path) -> Iterator[Path]:
-    """Yield a path to a copy of the file that has no name in any folder; valid inside the ``with``.
+    """Yield a path to a copy of the file that has no name in any folder. The path is valid inside the
+    ``with``.
 
-    Overwriting a mapped file removes its pages, and the kernel ends the process (SIGBUS, mmap(2)). The copy
-    is on the disk of the file, so the kernel can drop its pages, and it disappears with the last mapping. If
-    no copy can be made, yields ``path`` itself. Raises OSError when the file cannot be read.
+    Overwriting a mapped file removes its pages, and the kernel then ends the process (SIGBUS, mmap(2)). The
+    copy is on the same disk as the file, so the kernel can drop its pages; it disappears with the last
+    mapping. If no copy can be made, yields ``path`` itself. Raises OSError when the file cannot be read.
     """
     with path.open("rb") as file, contextlib.ExitStack() as stack:
         try:
@@ -178,17 +179,20 @@ def private_copy(path: Path) -> Iterator[Path]:
 
 
 def mapped_name(path: Path) -> str:
-    """The file's name in /proc/self/maps."""
+    """Return the name that the file has in /proc/self/maps."""
     return os.readlink(path) if path.is_symlink() and path.parent.name == "fd" else str(path.resolve())
 
 
 def forget_read_pages(name: str) -> None:
     """Drop this process's pages of a file that is mapped read-only; the kernel reads them again when needed.
-    Saves memory only, so it does nothing where kernel or C library cannot. ``name``: from ``mapped_name``."""
+
+    This only saves memory, so it does nothing if the kernel or the C library cannot do it. ``name``: from
+    ``mapped_name``.
+    """
     with contextlib.suppress(OSError, AttributeError, ValueError):
         madvise = ctypes.CDLL(None).madvise
         for line in _MAPS.read_text(errors="replace").splitlines():
-            # first-last permissions offset device inode path
+            # A line has: first-last permissions offset device inode path.
             place, permissions, _, _, _, *file = line.split(maxsplit=5)
             if file == [name] and permissions[:3] == "r--":
                 first, last = (int(address, 16) for address in place.split("-"))

@@ -72,12 +72,13 @@ CATALOGUE: tuple[CatalogueEntry, ...] = (
 class FetchedModel:
     entry: CatalogueEntry
     path: Path
-    source: str | None  # None: the file was there already
+    source: str | None  # None: the file was already there
     passed_over: tuple[str, ...] = ()  # why better models could not be fetched, one text each
 
 
 def entry_named(name: str) -> CatalogueEntry:
-    """The catalogue's entry of that name, with or without ``.tflite``; DetectorError lists all names."""
+    """Return the catalogue's entry with that name, with or without ``.tflite``. Raises DetectorError that
+    lists all names."""
     for entry in CATALOGUE:
         if name in (entry.stem, entry.file):
             return entry
@@ -92,7 +93,8 @@ def fetch_best(
     source: str | None = None,
     timeout_s: float = 10.0,
 ) -> FetchedModel:
-    """Make sure that the first available one of ``entries`` is in ``dest`` with the pinned sha256.
+    """Put the first of ``entries`` that a source has into ``dest``, unless the file with the pinned sha256 is
+    there.
 
     ``source`` replaces the public addresses: a folder, or an http(s) URL with the files below it. Blocks up
     to twice ``timeout_s`` a file. A file appears under its name only when it is complete and correct. Raises
@@ -133,7 +135,7 @@ class _Unusable(Exception):
 
 
 def is_intact(path: Path, entry: CatalogueEntry) -> bool:
-    """Whether ``path`` is exactly the catalogue's file."""
+    """Return whether ``path`` is exactly the catalogue's file."""
     try:
         if path.stat().st_size != entry.size_bytes:
             return False
@@ -165,7 +167,8 @@ def _read_folder(path: Path, entry: CatalogueEntry) -> bytes:
 
 
 def _get(url: str, entry: CatalogueEntry, timeout_s: float) -> bytes:
-    """Return the body of ``url``. On a thread: ``urlopen`` waits for ever for headers that trickle in."""
+    """Return the body of ``url``. A thread reads it, because ``urlopen`` waits for ever for headers that
+    trickle in."""
     answer: queue.SimpleQueue[bytes | _Unusable] = queue.SimpleQueue()
 
     def get() -> None:
@@ -225,7 +228,7 @@ def _write(target: Path, content: bytes) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         replace_file(target, content, 0o644)
-        target.chmod(0o644)  # root may have another umask, and the agent reads the file as its own user
+        target.chmod(0o644)  # root may have another umask, and the agent's user has to read the file
     except OSError as error:
         raise DetectorError(f"{target}: cannot be written: {error.strerror}") from error
 

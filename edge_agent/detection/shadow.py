@@ -50,18 +50,18 @@ class Shadow:
         run_when_idle: RunWhenIdle,
         before: ShadowReport,
     ) -> None:
-        """``share``: which share of each camera's analysed frames is used, 0..1. ``sure``: the score from
-        which on an object counts. ``before``: counts of an earlier run, which continue."""
+        """``share``: the share of each camera's analysed frames to use, 0..1. ``sure``: the score from which
+        an object counts. ``before``: counts of an earlier run, to which this one adds."""
         self.failed_in_a_row = 0
         self._detector = detector
         self._share = share
         self._sure = sure
         self._budget = budget
         self._run_when_idle = run_when_idle
-        self._credit: dict[str, float] = {}  # by camera; each used only on that camera's thread
+        self._credit: dict[str, float] = {}  # by camera; only the camera's own thread uses its entry
         self._cost_ms = 0.0
         self._costs_ms: deque[float] = deque(maxlen=_MAX_SAMPLES)
-        self._lock = threading.Lock()  # protects what is below
+        self._lock = threading.Lock()  # protects everything below
         self._in_force_sha256 = before.in_force_sha256
         self._failures = before.failures
         self._frames = {camera: counts.frames for camera, counts in before.cameras.items()}
@@ -85,7 +85,7 @@ class Shadow:
             self._credit[camera.id] = 0.0
 
     def report(self, in_force_ms: float | None) -> ShadowReport:
-        """The counts so far."""
+        """Return the counts so far."""
         with self._lock:
             cameras = {
                 camera: ShadowCamera(
@@ -134,8 +134,8 @@ class Shadow:
 
 
 def compare(in_force: Sequence[Detection], new: Sequence[Detection], sure: float) -> tuple[int, int, int]:
-    """Count the objects of one group that both models see, only the active one, only the new one. Best scores
-    are matched first.
+    """Return how many objects of one group both models see, only the active one, and only the new one. Best
+    scores are matched first.
 
     An object counts if one of the models scores it at least ``sure``; the score of the other may be lower,
     since scores around the threshold are not a disagreement.
@@ -161,10 +161,10 @@ def _by_group(detections: Sequence[Detection]) -> dict[str, list[Detection]]:
 
 @dataclass(slots=True)
 class SeenObjects:
-    """Inferences of one camera on frames with motion, and the objects that they found."""
+    """Counts the inferences of one camera on frames with motion, and the objects that they found."""
 
     inferences: int = 0
-    objects: dict[str, int] = field(default_factory=dict)  # by group; an object counts in each frame
+    objects: dict[str, int] = field(default_factory=dict)  # by group; an object counts once in each frame
 
 
 class InferenceMonitor:
@@ -172,10 +172,10 @@ class InferenceMonitor:
     gateway. ``record`` runs on the cameras' threads, the rest on any thread."""
 
     def __init__(self, sure: float) -> None:
-        """``sure``: the score from which on an object counts."""
+        """``sure``: the score from which an object counts."""
         self.shadow: Shadow | None = None
         self._sure = sure
-        self._lock = threading.Lock()  # protects the next line
+        self._lock = threading.Lock()  # protects the next attribute
         self._seen: dict[str, SeenObjects] = {}
 
     def record(self, camera: Camera, frame: Frame, *, moving: bool, found: Sequence[Detection]) -> None:
@@ -187,7 +187,7 @@ class InferenceMonitor:
             shadow.offer(camera, frame, found)
 
     def drain(self) -> dict[str, SeenObjects]:
-        """Return the counts by camera since the last call."""
+        """Return the counts by camera since the last call, and start from zero again."""
         with self._lock:
             seen, self._seen = self._seen, {}
             return seen

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 MAX_DECODED_SIDE = 1024
 PASSAGE_SIDE = 128
-"""The longest side of a passage's picture; larger ones are made smaller to it."""
+"""The longest side of a passage's picture in pixels; a larger picture is scaled down to it."""
 
 _FRAMES = frozenset((0xC0, 0xC1, 0xC2))  # baseline, extended, progressive: ITU-T T.81, table B.1
 _ALONE = frozenset((0x01, *range(0xD0, 0xD9)))  # markers without a length
@@ -20,7 +20,8 @@ _SCAN = 0xDA
 
 
 def jpeg_size(payload: bytes) -> tuple[int, int] | None:
-    """(width, height) in the frame header; None: it is not a JPEG, or its header is not understood."""
+    """Return (width, height) from the frame header; None if it is not a JPEG, or its header is not
+    understood."""
     if not payload.startswith(b"\xff\xd8\xff"):
         return None
     place = 2
@@ -41,19 +42,23 @@ def jpeg_size(payload: bytes) -> tuple[int, int] | None:
 
 
 def blank_jpeg() -> bytes:
-    """A black JPEG, large enough to be made smaller: decoding it loads all code that decoding needs."""
+    """Return a black JPEG that has to be scaled down. Decoding it loads all code that later decoding
+    needs."""
     _, jpeg = cv2.imencode(".jpg", np.zeros((200, 100, 3), np.uint8))
     return jpeg.tobytes()
 
 
 def decode_without_threads() -> None:
-    """For a process that cannot make threads."""
+    """Tell OpenCV to use no threads, for a process that cannot create any."""
     cv2.setNumThreads(0)
 
 
 def decode_small_jpeg(payload: bytes) -> Colour | None:
-    """The picture, (height, width, 3) uint8 BGR, at most ``PASSAGE_SIDE`` long; None: it is not a JPEG with
-    sides of at most ``MAX_DECODED_SIDE``, or it is damaged."""
+    """Return the picture, (height, width, 3) uint8 BGR, scaled down so that its longest side is at most
+    ``PASSAGE_SIDE``.
+
+    None if it is damaged, or no JPEG with sides of at most ``MAX_DECODED_SIDE``.
+    """
     size = jpeg_size(payload)
     if size is None or not all(1 <= side <= MAX_DECODED_SIDE for side in size):
         return None

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 DARK = 64
 """A picture is dark if three quarters of it are below this grey level; streets with lamps are brighter."""
 CONTRAST = 6.0
-"""Contrast limit of the equalisation. Larger: more noise becomes visible, too."""
+"""Contrast limit of the equalisation. A larger limit makes more noise visible, too."""
 TILES = (8, 8)
 STEP = 8  # pixels between samples of the brightness
 
@@ -56,12 +56,13 @@ def brightened(pixels: Colour) -> Colour:
 
 
 _STANDING_S = 60.0
-"""Interval of inferences while nothing moves, for objects that arrived unseen or show in another light."""
+"""Interval of inferences after motion has ended, for objects that arrived unseen or show in another light."""
 _LATE_EVERY = 2
 """In catch-up mode, one of this many frames is inferred: more would delay the frames that wait."""
 _MAX_EMPTY, _EMPTY_INTERVAL_S = 10, 1.0
-"""After so many inferences in a row without an object where something moved, infer once a second."""
-_LARGER = 2.0  # motion this many times larger than before may be a person or a vehicle: infer at once
+"""After ``_MAX_EMPTY`` inferences in a row that found no object where something moved, infer once a
+second."""
+_LARGER = 2.0  # motion this many times larger than recently may be a person or a vehicle: infer at once
 
 
 class ObjectDetectionStage:
@@ -84,8 +85,8 @@ class ObjectDetectionStage:
         self._late = 0  # frames in a row that were late
         self._changed = True  # an object may have arrived unseen
         self._inferred_mono = float("-inf")
-        self._empty = 0  # inferences in a row that saw nothing where something moved
-        self._empty_area = 0.0  # recent area of the largest of that motion
+        self._empty = 0  # inferences in a row that found nothing where something moved
+        self._empty_area = 0.0  # recent area of the largest motion in which nothing was found
 
     def detect(self, frame: Frame, motion: Motion, tracks: Sequence[Track]) -> Inferences:
         now = frame.captured_mono
@@ -119,12 +120,12 @@ class ObjectDetectionStage:
         elif any(d.box.intersection(region.box) > 0 for d in found for region in motion.regions):
             self._empty = 0
         else:
-            # It decays when motion gets smaller.
+            # The recent area decays when motion gets smaller.
             self._empty_area = max(0.5 * self._empty_area, _largest(motion))
             self._empty += 1
 
     def _infer(self, frame: Frame) -> list[Detection] | None:
-        """Detections in 0..1 of the picture; None without budget or if the inference failed."""
+        """Return detections in 0..1 of the picture; None without budget, or if the inference failed."""
         inference, picture = self._inference, frame.picture
         if not self._budget.take(self._camera.id, inference.cost_ms, frame.captured_mono):
             return None

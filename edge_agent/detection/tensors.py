@@ -20,7 +20,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class TensorInfo:
-    """One input or output tensor. ``scale`` 0 means: not quantised."""
+    """Describes one input or output tensor. A ``scale`` of 0 means that it is not quantised."""
 
     index: int
     name: str
@@ -39,7 +39,7 @@ class TensorInfo:
         return (values.astype(np.float32) - np.float32(self.zero_point)) * np.float32(self.scale)
 
     def stored(self, values: Floats) -> Tensor:
-        """Quantise ``values`` as the tensor stores them."""
+        """Quantise ``values`` to the form in which the tensor stores them."""
         if self.scale == 0.0:
             return np.asarray(values, self.dtype)
         limits = np.iinfo(self.dtype)
@@ -48,7 +48,7 @@ class TensorInfo:
 
 
 def describe(tensors: Sequence[TensorInfo]) -> str:
-    """List the first tensors for health and logs: a model may have thousands."""
+    """Return a list of the first tensors for health and logs: a model may have thousands."""
     more = [f"{len(tensors) - MAX_DESCRIBED} more"] if len(tensors) > MAX_DESCRIBED else []
     return ", ".join([*map(str, tensors[:MAX_DESCRIBED]), *more]) or "none"
 
@@ -63,7 +63,8 @@ class InputTable:
         std: Sequence[float] = (1.0,),
         rgb: bool = False,
     ) -> None:
-        """The model expects ``(byte - mean) / std``: one value each, or one per channel (B, G, R)."""
+        """``mean`` and ``std``: the model expects ``(byte - mean) / std``; one value each, or one per channel
+        (B, G, R)."""
         self.planar = info.shape[1] == 3 and info.shape[3] != 3
         height, width = info.shape[2:4] if self.planar else info.shape[1:3]
         self.size = (width, height)
@@ -73,7 +74,7 @@ class InputTable:
         self._table = info.stored(np.asarray(wanted, np.float32))  # [256, 1, 1 or 3]
 
     def write(self, picture: Tensor, tensor: Tensor) -> None:
-        """``picture``: (input height, input width, 3; uint8; BGR); ``tensor`` is changed in place."""
+        """Write ``picture`` (input height, input width, 3; uint8; BGR) into ``tensor``, in place."""
         if self._rgb:
             picture = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
         if self.planar:
@@ -84,7 +85,7 @@ class InputTable:
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Detections before suppression: an object has several of them."""
+    """Detections before suppression: one object may have several of them."""
 
     boxes: Floats  # [n, 4], x1 y1 x2 y2 in 0..1 of the model's input
     scores: Floats  # [n]
@@ -118,4 +119,5 @@ class ModelDecoder(Protocol):
         """Whether the model returns a rider and the vehicle as one object, not as a person and a vehicle."""
 
     def decode(self, outputs: Sequence[Tensor], floor: float) -> Candidates:
-        """Decode the outputs, which are in the model's order; returns all that scores at least ``floor``."""
+        """Decode the outputs, which are in the model's order. Returns all candidates that score at least
+        ``floor``."""

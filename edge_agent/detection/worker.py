@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_FAILURES_TO_DEGRADE = 3  # in a row; one means a bad picture, three a broken detector or device
+_FAILURES_TO_DEGRADE = 3  # failures in a row; one means a bad picture, three a broken detector or device
 _MAX_SAMPLES = 50  # last inferences of which the medians are computed
 _IDLE_S = 5.0  # interval of the watchdog's beat while there is no request
 
@@ -52,8 +52,8 @@ class InlineInference:
     def __init__(
         self, detector: ObjectDetector, before: InlineInference | None = None, *, timed: bool = True
     ) -> None:
-        """``before``: continue its counts since start. ``timed``: False keeps ``cost_ms`` at 0, so that the
-        speed of this machine does not decide which frames get an inference."""
+        """``before``: an instance whose count of inferences this one continues. ``timed``: False keeps
+        ``cost_ms`` at 0, so that the speed of this machine does not decide which frames get an inference."""
         self.detector = detector
         self._timed = timed
         self.cost_ms = 0.0
@@ -95,7 +95,7 @@ class InlineInference:
 
     @property
     def failing(self) -> str | None:
-        """Why the detector counts as failing, after several failures in a row; or None."""
+        """Why the detector counts as failing, after several failures in a row; None while it does not."""
         return self._failure_text if self._failed_in_a_row >= _FAILURES_TO_DEGRADE else None
 
     @property
@@ -103,8 +103,8 @@ class InlineInference:
         return problem_text("detector-failing", times=self._failed_in_a_row)
 
     def health(self, queue: int = 0) -> DetectorHealth:
-        """``queue``: requests that wait now. The latency is the median from request to answer of the last
-        inferences."""
+        """Return the detector's health. ``queue``: requests that wait now. The latency is the median over the
+        last inferences, from the request to the answer."""
         latencies = self._latencies_ms.copy()
         return DetectorHealth(
             name=self.detector.name,
@@ -127,14 +127,15 @@ class _Request:
 class DetectorWorker:
     """Runs one detector in the thread ``detector-<name>``; ``infer`` may be called from any thread.
 
-    A separate thread, because an accelerator may hang: then only this thread hangs. The queue is bounded by
-    the number of calling threads, one per camera. ``stop()`` answers all waiting requests with None.
+    It has a thread of its own, because an accelerator may hang: then only this thread hangs. The queue is
+    bounded by the number of calling threads, one per camera. ``stop()`` answers all waiting requests with
+    None.
     """
 
     def __init__(self, detector: ObjectDetector) -> None:
         self.loop = SupervisedThread(f"detector-{detector.name}"[:40], self._body)
         self._inline = InlineInference(detector)
-        # Guards everything below; notified when a request comes and at the end.
+        # Protects everything below; notified when a request or other work comes, and at the end.
         self._changed = threading.Condition()
         self._waiting: deque[_Request] = deque()
         self._current: _Request | None = None
@@ -154,13 +155,17 @@ class DetectorWorker:
         return self._inline.failing
 
     def replace_detector(self, detector: ObjectDetector) -> None:
-        """Run another detector from the next request on. The running request is answered by the old one."""
+        """Run another detector from the next request on. The old detector still answers the running
+        request."""
         with self._changed:
             self._inline = InlineInference(detector, self._inline)
 
     def run_when_idle(self, work: Callable[[], None]) -> bool:
-        """Run ``work`` on the detector's thread when no camera waits; ``work`` must not raise. Returns False
-        if other such work waits already. A request that comes meanwhile waits until ``work`` is done."""
+        """Run ``work`` on the detector's thread when no camera waits. ``work`` must not raise; a request that
+        comes meanwhile waits until it is done.
+
+        Returns False, and does not run ``work``, if other such work waits already or the thread is stopped.
+        """
         with self._changed:
             if self._when_idle is not None or not self._open:
                 return False
@@ -194,7 +199,7 @@ class DetectorWorker:
 
     def _body(self, loop: SupervisedThread) -> None:
         with self._changed:
-            self._open = not loop.stopping  # also after the supervisor has restarted a dead loop
+            self._open = not loop.stopping  # the supervisor may have started a dead loop again
         try:
             while not loop.stopping:
                 loop.beat()
@@ -205,7 +210,7 @@ class DetectorWorker:
                 elif work is not None:
                     work()
         finally:
-            self._close()  # also when the thread dies: a pipeline must never wait for a dead worker
+            self._close()  # also if the thread dies: a pipeline must never wait for a dead worker
 
     def _next(self) -> _Request | Callable[[], None] | None:
         def is_due() -> bool:

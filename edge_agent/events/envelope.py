@@ -69,7 +69,7 @@ ENCODER = msgspec.json.Encoder(enc_hook=encode_text)
 SOURCE_PREFIX = "/tb/"
 LOST_CLIP = problem_text("clip-agent-ended")
 AWAITED_CLIP = "clip"
-"""``UnfinishedEvent.kind`` of an awaited clip; no kind of event, so an older agent drops it."""
+"""``UnfinishedEvent.kind`` of an awaited clip. It is not a kind of event, so an older agent drops it."""
 
 OpenData = (
     wire.ObjectData
@@ -93,18 +93,20 @@ class Moment:
 
 
 class UnfinishedEvent(msgspec.Struct, frozen=True):
-    """What the outbox stores of an event that has not ended. Version 0.1.0 stored objects only."""
+    """What the outbox stores of an event that has not ended. Version 0.1.0 stored only ``object`` events."""
 
     data: msgspec.Raw
     seen_at: str  # rfc3339
     kind: str = "object"
     severity: str | None = None
-    seen_mono: float | None = None  # ``seen_at``, of the boot ``boot_id``
+    seen_mono: float | None = None  # the instant of ``seen_at`` in the boot ``boot_id``
     boot_id: str | None = None
 
     def last_at(self, last_alive: LastAlive | None) -> str:
-        """Return the last time at which the event is known to have continued, RFC 3339: its last report, or
-        the agent's last sign of life."""
+        """Return the last time at which the event is known to have continued, RFC 3339.
+
+        It is the time of its last report or, if it is later, when the agent was last alive in the same boot.
+        """
         if last_alive is None or self.seen_mono is None or last_alive.boot_id != self.boot_id:
             return self.seen_at
         lived = timedelta(seconds=max(0.0, last_alive.mono - self.seen_mono))
@@ -163,7 +165,7 @@ class Envelope:
         return Moment(self._clock.now(), self._clock.monotonic())
 
     def moment(self, mono: float) -> Moment:
-        """Return the moment of ``mono``, with wall time by the clock as it is set now.
+        """Return the moment of ``mono``, with the wall time by the clock as it is set now.
 
         The event's ``clock`` flag describes the clock now. After a jump, the wall time taken with the frame
         would not match that flag.
@@ -183,7 +185,7 @@ class Envelope:
         media: Media | None = None,
         closes: str | None = None,
     ) -> Draft:
-        """Return the draft of an event without phases."""
+        """Return the draft of an event that has no phases."""
         kind = wire.KIND_OF_DATA[type(data)]
         encode = self.encoder(subject, severity, moment, data)
         return Draft(subject, kind, severity, encode, media, closes=closes)
@@ -191,7 +193,8 @@ class Envelope:
     def phased(
         self, subject: str, severity: Severity, moment: Moment, data: wire.Message, media: Media | None
     ) -> Draft:
-        """Return the draft of an event with phases; open ones are stored, to end them after a crash."""
+        """Return the draft of an event with phases. The outbox stores an event that has not ended, to end it
+        after a crash."""
         kind = wire.KIND_OF_DATA[type(data)]
         encode = self.encoder(subject, severity, moment, data)
         opens, closes = None, None
@@ -205,10 +208,11 @@ class Envelope:
     def encoder(
         self, subject: str, severity: Severity, moment: Moment, data: wire.Message
     ) -> Callable[[Stamp], bytes]:
-        """Return a function from a stamp to the payload; everything but the stamp is fixed now."""
+        """Return a function that makes the payload from a stamp. Everything but the stamp is fixed now."""
         kind = wire.KIND_OF_DATA[type(data)]
         synced: Literal["synced", "unsynced"] = "synced" if self._clock_synced() else "unsynced"
-        # No event is stored before it happens: the clock of a replay stands at the start of the recording.
+        # An event is never stored before it happens, but the clock of a replay stays at the start of the
+        # recording.
         recorded = rfc3339(max(self._clock.now(), moment.at))
 
         def encode(stamp: Stamp) -> bytes:

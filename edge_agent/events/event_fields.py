@@ -34,7 +34,8 @@ def line_turns(numbers: TurnNumbers) -> wire.LineTurnsData:
 def happened_mono(
     observation: ObjectObservation | RuleObservation | ViewObservation, last_mono: float, frame: Frame
 ) -> float:
-    """Return when the reported phase happened: its first, its last or the current frame."""
+    """Return when the reported phase happened: a start when the event began, an end when it last held, an
+    update with this frame."""
     match observation.phase:
         case Phase.START | Phase.MOMENT:
             return observation.started_mono
@@ -45,7 +46,7 @@ def happened_mono(
 
 
 def why_fields(text: str) -> dict[str, Any]:
-    """The fields with the text for people and its code."""
+    """Return the fields that explain an event: the text for people and its code."""
     return {"why": str(text), "problem": optional_problem(text)}
 
 

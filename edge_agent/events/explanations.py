@@ -38,5 +38,5 @@ def _masks_line(change: RuleChange) -> ProblemText:
 
 
 def _origin(by: RequestOrigin) -> ProblemText:
-    """Return the text for the origin of an override: the gateway or a command."""
+    """Return a text that says where a request came from: the gateway, or a command with its key."""
     return problem_text("by-gateway") if by.command_id is None else command_text(by.command_id, by.signed_by)

@@ -74,7 +74,7 @@ class EventFactory:
     def object_event(
         self, camera_id: str, observation: ObjectObservation, frame: Frame, media: Media | None
     ) -> Draft:
-        """``object``: start, update or end of one object, with its picture."""
+        """Return an ``object`` event: start, update or end of one object, with its picture."""
         track, at = observation.track, self._envelope.at
         ended = observation.phase is Phase.END
         data = wire.ObjectData(
@@ -95,7 +95,8 @@ class EventFactory:
     def rule_event(
         self, camera_id: str, observation: RuleObservation, frame: Frame, media: Media | None
     ) -> Draft:
-        """An event of a configured rule. The fields of ``facts`` are those of the wire format."""
+        """Return an event of a configured rule. The fields of ``observation.facts`` are named as on the
+        wire."""
         at, ended = self._envelope.at, observation.phase is Phase.END
         facts = {
             key: round(value, 3) if isinstance(value, float) else value
@@ -121,7 +122,7 @@ class EventFactory:
         return self._envelope.phased(camera_id, observation.rule.severity, moment, data, media)
 
     def counts(self, camera_id: str, observation: CountsObservation, frame: Frame) -> Draft:
-        """``counts``: new objects and traffic of an interval."""
+        """Return a ``counts`` event: new objects and traffic of an interval."""
         to, flow = self._envelope.moment(observation.to_mono), observation.flow
         data = wire.CountsData(
             from_at=self._envelope.at(observation.from_mono),
@@ -133,7 +134,7 @@ class EventFactory:
         return self._envelope.draft(camera_id, Severity.INFO, to, data)
 
     def line_counts(self, camera_id: str, observation: LineCountsObservation) -> Draft:
-        """``line-counts``: crossings of a line since midnight, in each direction."""
+        """Return a ``line-counts`` event: crossings of a line since midnight, in each direction."""
         to = self._envelope.moment(observation.to_mono)
         data = wire.LineCountsData(
             rule_id=observation.rule.id,
@@ -152,7 +153,7 @@ class EventFactory:
     def view_event(
         self, camera_id: str, observation: ViewObservation, frame: Frame, media: Media | None
     ) -> Draft:
-        """``camera-view``: a change of the camera's view, such as a covered lens."""
+        """Return a ``camera-view`` event: a change of the camera's view, such as a covered lens."""
         at, ended = self._envelope.at, observation.phase is Phase.END
         data = wire.CameraViewData(
             phase=observation.phase.value,
@@ -170,7 +171,7 @@ class EventFactory:
         return self._envelope.phased(camera_id, observation.severity, moment, data, media)
 
     def camera_state(self, change: CameraChange) -> Draft:
-        """``camera-state``: a camera was lost, came back or got worse."""
+        """Return a ``camera-state`` event: a camera was lost, came back or got worse."""
         moment = self._envelope.moment(change.since_mono)
         data = wire.CameraStateData(
             state=wire_state(change.state),
@@ -185,9 +186,10 @@ class EventFactory:
         return self._envelope.draft(change.camera_id, severity, moment, data)
 
     def rule_override(self, change: OverrideChange) -> Draft:
-        """``rule-override``: a rule is muted, armed or disarmed, or a view is learned again.
+        """Return a ``rule-override`` event: a rule is muted, armed or disarmed, or a view is learned again.
 
-        The override of a rule survives a restart, so it is not ended then; the learning of a view is.
+        An override of a rule survives a restart of the agent, so a restart does not end its event. Learning a
+        view does not survive it, so the outbox ends that event.
         """
         now, ended = self._envelope.now(), change.phase is Phase.END
         data = wire.RuleOverrideData(
@@ -210,7 +212,8 @@ class EventFactory:
         return self._envelope.draft(change.camera, severity, now, data)
 
     def rule_change(self, change: RuleChange) -> Draft:
-        """``rule-change``: an operator changed a rule or masks for good, or the gateway undid the change."""
+        """Return a ``rule-change`` event: an operator changed a rule or masks for good, or the gateway undid
+        it."""
         masks = None
         if (found := change.masks) is not None:
             ignored, private = (list(map(list, each)) for each in (found.ignored, found.private))
@@ -229,12 +232,15 @@ class EventFactory:
     # --- events about events and the gateway ---
 
     def evidence(self, camera_id: str, data: wire.EvidenceData, severity: Severity) -> Draft:
-        """``evidence``: the hash of a clip, or why there is none. ``severity`` is that of its event."""
+        """Return an ``evidence`` event: the hash of a clip, or why there is none.
+
+        ``severity`` is that of the event that the clip shows.
+        """
         now, key = self._envelope.now(), clip_key(data.event_id)
         return self._envelope.draft(camera_id, severity, now, data, closes=key)
 
     def file(self, media: Media, command_id: str | None) -> Draft:
-        """``evidence``: a file that no other event names, with the file itself.
+        """Return an ``evidence`` event for a file that no other event names, with the file itself.
 
         ``command_id`` is the command that requested it; None if it was not requested by a command.
         """
@@ -249,24 +255,29 @@ class EventFactory:
         return self._envelope.draft(media.camera, Severity.INFO, self._envelope.now(), data, media=media)
 
     def still(self, media: Media, still: wire.StillRef, severity: Severity) -> Draft:
-        """``evidence``: one picture of a still. ``severity`` is that of its event."""
+        """Return an ``evidence`` event: one picture of a still.
+
+        ``severity`` is that of the event that the still shows.
+        """
         data = wire.EvidenceData(event_id=media.event_id, clip=None, still=still)
         return self._envelope.draft(media.camera, severity, self._envelope.now(), data, media=media)
 
     def with_awaited_clip(self, camera_id: str, draft: Draft, event_id: str) -> Draft:
-        """Return ``draft``, the last of its event, so that the outbox stores the clip as awaited."""
+        """Return ``draft``, the last one of its event, with an open event: the outbox then stores the clip as
+        awaited."""
         awaited = awaited_clip(camera_id, event_id, draft.severity, self._envelope.now())
         return dataclasses.replace(draft, opens=awaited)
 
     def of_gateway(self, data: wire.Message, severity: Severity) -> Draft:
-        """An event about the gateway that happens now: ``certificate``, ``chain-head`` or ``healing``.
+        """Return an event about the gateway that happens now: ``certificate``, ``chain-head``, ``healing``
+        and so on.
 
-        The outbox does not end it: what it reports survives a restart.
+        The outbox does not end it after a restart, because what it reports survives a restart.
         """
         return self._envelope.draft(GATEWAY, severity, self._envelope.now(), data)
 
     def clock_correction(self, correction: ClockCorrection) -> Draft:
-        """``clock-correction``: the first synchronisation of this boot."""
+        """Return a ``clock-correction`` event: the first synchronisation of this boot."""
         moment = Moment(correction.corrected_at, correction.corrected_mono)
         data = wire.ClockCorrectionData(
             offset_ms=correction.offset_ms, source=correction.source, corrected_at=rfc3339(moment.at)
@@ -276,8 +287,10 @@ class EventFactory:
     def step(
         self, kind: type[wire.ThermalData | wire.UplinkData], report: StepReport, facts: dict[str, Any]
     ) -> Draft:
-        """``thermal`` or ``uplink``: less is done or sent, in steps. ``facts``: the fields of this kind. A
-        stricter limit is a warning."""
+        """Return a ``thermal`` or ``uplink`` event: the agent limits its work or its sending in steps.
+
+        ``facts``: the fields of this kind. A stricter limit is a warning.
+        """
         change, ended = report.change, report.phase is Phase.END
         moment = self._envelope.moment(report.at_mono)
         data = kind(
@@ -295,36 +308,38 @@ class EventFactory:
         return self._envelope.phased(GATEWAY, severity, moment, data, None)
 
     def update(self, data: wire.UpdateData) -> Draft:
-        """``update``: the result of installing a release, as the root service reports it."""
+        """Return an ``update`` event: the result of installing a release, as the root service reports it."""
         severity = Severity.INFO if data.outcome == "in-force" else Severity.WARNING
         return self.of_gateway(data, severity)
 
     def collection(self, data: wire.CollectionData) -> Draft:
-        """``collection``: start or end of collecting training frames.
+        """Return a ``collection`` event: start or end of collecting training frames.
 
-        It survives a restart, so the outbox does not end it. The start is a warning, so that neither a
-        backlog nor a short data budget delays it.
+        A collection survives a restart, so the outbox does not end its event. The start is a warning, so that
+        neither a backlog nor a short data budget delays it.
         """
         severity = Severity.WARNING if data.phase == "start" else Severity.INFO
         return self.of_gateway(data, severity)
 
     def model_change(self, data: wire.ModelData) -> Draft:
-        """``model``: another detector model is in use, or it has passed its probation."""
+        """Return a ``model`` event: another detector model is in use, passed its probation, or was
+        reverted."""
         severity = Severity.WARNING if data.outcome == "reverted" else Severity.INFO
         return self.of_gateway(data, severity)
 
     def self_test(self, asked_by: str) -> Draft:
-        """``self-test``: its delivery is tracked. As a warning it is not delayed by a backlog or a budget."""
+        """Return a ``self-test`` event, whose delivery is tracked. It is a warning, so that neither a backlog
+        nor a data budget delays it."""
         data = wire.SelfTestData(asked_by=asked_by)
         return self.of_gateway(data, Severity.WARNING)
 
     def loss(self, stamp: Stamp, loss: Loss) -> bytes:
-        """``loss``: the payload; the outbox calls it when it sheds events."""
+        """Return the payload of a ``loss`` event. The outbox calls this when it discards events."""
         data = wire.LossData(
             epoch=loss.epoch,
             ranges=list(loss.ranges),
             count=loss.count,
-            # An older centre, which does not know ``damaged``, accepts these two as an explained gap.
+            # An older centre does not know ``damaged``. It accepts these two reasons as an explained gap.
             reason="memory-full" if loss.reason == "memory-full" else "outbox-full",
             damaged=loss.reason == "outbox-damaged",
         )
@@ -333,8 +348,8 @@ class EventFactory:
     def left_open(self, event: OpenEvent, last_alive: LastAlive | None = None) -> Draft:
         """Return the ``end`` of an event that was open when the agent died.
 
-        For an awaited clip it is an ``evidence`` event: the clip is lost. ``last_alive``: when that agent was
-        last alive. Raises ``msgspec.DecodeError``.
+        For an awaited clip, return an ``evidence`` event that says that the clip is lost. ``last_alive``:
+        when the agent that died was last alive. Raises ``msgspec.DecodeError``.
         """
         state = msgspec.json.decode(event.state, type=UnfinishedEvent)
         severity = Severity.INFO if state.severity is None else Severity(state.severity)

@@ -50,7 +50,7 @@ class StillSource(Protocol):
     """Makes the stills of events, in the background: ``evidence`` events report them later."""
 
     def rule_reported(self, observation: RuleObservation, frame: Frame) -> None:
-        """An event of a rule is stored. Returns at once."""
+        """Note that an event of a rule is stored; make its stills later if it gets any. Returns at once."""
 
 
 class NoStills:
@@ -64,7 +64,7 @@ class NoSnapshots:
     """Makes no pictures: ``snapshots: none``."""
 
     def observe(self, frame: Frame, tracks: Tracks) -> None:
-        """Do nothing."""
+        """Do nothing: no view is needed."""
 
     def take(self, event_id: str, phase: Phase, track: Track, frame: Frame) -> Media | None:
         return None
@@ -109,7 +109,7 @@ class EventSink:
         self._clips = clips
         self._is_muted = is_muted
         self._stills = stills or NoStills()
-        self._drafts: list[Draft] = []  # not stored yet
+        self._drafts: list[Draft] = []  # drafts that are not stored yet
 
     def accept(self, observation: Observation, frame: Frame) -> None:
         match observation:
