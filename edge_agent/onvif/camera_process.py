@@ -37,7 +37,7 @@ class CameraProcessInput(msgspec.Struct, frozen=True):
 
 
 class CameraProcessOutput(msgspec.Struct, frozen=True):
-    """The output of the process. ``failure``: why the camera did not do it; empty: it did."""
+    """The output of the process. ``failure`` says why the action failed; it is empty after a success."""
 
     identity: CameraIdentity | None = None
     failure: str = ""
@@ -46,7 +46,10 @@ class CameraProcessOutput(msgspec.Struct, frozen=True):
 def ask_in_process(
     action: CameraAction, camera: Camera, login: Credentials, port: int, state_dir: Path, within_s: float
 ) -> CameraProcessOutput:
-    """Blocks for at most ``within_s``. Raises OSError, subprocess.TimeoutExpired, msgspec.DecodeError."""
+    """Perform the action in a new process and return its output. Blocks for at most ``within_s``.
+
+    Raises OSError, subprocess.TimeoutExpired, msgspec.DecodeError.
+    """
     host = host_of(camera.url).strip("[]").lower()
     request = CameraProcessInput(action, host, port, login.username, login.password.reveal(), str(state_dir))
     done = subprocess.run(
@@ -67,7 +70,7 @@ def respond(request: CameraProcessInput) -> CameraProcessOutput:
 
 
 def _act(request: CameraProcessInput) -> CameraIdentity | None:
-    """Raises CameraSetupError."""
+    """Perform the action; return the identity, or None after a reboot. Raises CameraSetupError."""
     require_libraries()
     from edge_agent.onvif.identity import read_identity
     from edge_agent.onvif.soap import DEVICE_PATH, Onvif

@@ -1,8 +1,8 @@
 """Reads the identity that a camera reports: over the vendor's own interface first, else over ONVIF.
 
-The users of the vendor's interface are those of RTSP, so a login that opens the stream is right there; ONVIF
-often has users of its own. The names of the fields are from Hikvision's ISAPI and Dahua's HTTP API documents;
-they were not tried on a real camera here.
+The vendor's interface has the same users as RTSP, so a login that opens the stream works there too; ONVIF
+often has separate users. The names of the fields are from Hikvision's ISAPI and Dahua's HTTP API documents;
+they were not tested with a real camera.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def dahua_identity(web: CameraHttpClient, base: str, login: Credentials) -> Came
     # version=2.800.0000000.16.R,build:2021-05-12
     firmware = _rows(software).get("version", "").replace(",build:", " build ")
     network: dict[str, str] = {}
-    with contextlib.suppress(CameraSetupError):  # a viewer may not read it
+    with contextlib.suppress(CameraSetupError):  # a login with viewer rights may be refused
         network = _rows(_body(web, base + NETWORK_PATH, login))
     interface = network.get("table.Network.DefaultInterface", "eth0")
     mac = network.get(f"table.Network.{interface}.PhysicalAddress", "")

@@ -1,9 +1,9 @@
 """ONVIF: reads facts of a camera and changes settings, one SOAP request for each call.
 
-``onveef`` builds the envelopes and reads most answers. Two things are our own. Logins: the library's client
-may log in up to three times by itself. Setting an encoder: the library builds a new configuration and would
-reset the parts that it does not know (multicast, rate control), so the camera's own element is changed and
-sent back.
+``onveef`` builds the envelopes and reads most answers. This module does two things itself. Logins: the
+library's client may log in up to three times by itself. Setting an encoder: the library builds a new
+configuration and would reset the parts that it does not know (multicast, rate control), so this module
+changes the camera's own element and sends it back.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class Onvif:
         return {name: clean(value) for name, value in found.items()}
 
     def mac(self) -> str:
-        """The hardware address of its first network interface that has one; empty: none."""
+        """Return the hardware address of the first network interface that has one; empty if none has."""
         found = parsers.parse_network_interfaces(
             self._ask_with_login("device", envelopes.device_get_network_interfaces())
         )
@@ -119,8 +119,10 @@ class Onvif:
         return found
 
     def stream_url(self, profile: MediaProfile) -> str:
-        """The RTSP URL without a user part, at the host that was asked: cameras may name an address that they
-        no longer have."""
+        """Return the RTSP URL without a user part, with the host of this connection as its host.
+
+        The address that a camera names may be outdated.
+        """
         body = envelopes.media_get_stream_uri(profile_token=profile.token, use_media2=self.media == "media2")
         url = parsers.parse_stream_uri(self._ask_with_login(self.media, body))
         return _at_host(url, self._web.host)
@@ -275,7 +277,7 @@ def _profile(item: dict[str, object]) -> MediaProfile:
 
 
 def _at_host(url: str, host: str) -> str:
-    """Move the URL to ``host``, with its own port. Raises ``NotOnvif``."""
+    """Return the URL with its host replaced by ``host``; the port stays. Raises ``NotOnvif``."""
     try:
         parts = urlsplit(url)
         port = parts.port

@@ -17,7 +17,7 @@ from edge_agent.core.secrets import Credentials
 MAX_BYTES = 1_000_000
 TIMEOUT_S = 5.0
 WHOLE_TIMEOUT_S = 15.0
-"""Limit for a whole request: a camera that sends a byte now and then must not delay us longer."""
+"""Limit for a whole request, because a camera that sends a byte now and then could delay it for ever."""
 
 # Control, format (bidirectional overrides among them), surrogate, private use, unassigned, line and paragraph
 # separators: what moves a cursor, reorders a line or ends it.
@@ -178,7 +178,7 @@ class _CountingTransport(httpx.BaseTransport):
                 response.close()
         finally:
             guard.cancel()
-        # We ask for identity encoding. A packed answer is not unpacked, so that a zip bomb stays small.
+        # The request asks for identity encoding. A compressed answer stays compressed, also a zip bomb.
         headers = [
             (k, v)
             for k, v in response.headers.multi_items()

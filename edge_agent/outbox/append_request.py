@@ -22,7 +22,7 @@ class StoreTarget(Enum):
 
 
 _CLAIMS = threading.Lock()
-"""Protects ``_target`` and ``done`` of all requests: no request holds it long enough to need its own."""
+"""Protects ``_target`` and ``done`` of all requests. One lock is enough, because it is held only briefly."""
 
 
 def _locked() -> threading.Lock:
@@ -35,7 +35,7 @@ def _locked() -> threading.Lock:
 class AppendRequest:
     """One append in a group commit.
 
-    The thread that stores the event writes it; the appending thread reads it once ``done`` is set.
+    The thread that stores the event sets the fields; the appending thread reads them once ``done`` is set.
     """
 
     draft: Draft

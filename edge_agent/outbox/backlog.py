@@ -54,7 +54,7 @@ class PendingDeletes:
         self._single.add(row)
 
     def add_range(self, low: int, high: int) -> Rows | None:
-        """Add a range; return the part that was not in one before, or None."""
+        """Add a range; return the part of it that was not in a range before, or None."""
         ends = self._ranges[rank_of(low)]
         for first, last in tuple(ends.items()):
             if low <= first and last <= high:
@@ -132,7 +132,7 @@ class SendCursors:
             insort(self._refused, row)
 
     def mark_accepted(self, row: int) -> None:
-        """Count the row as sent again: the broker has acknowledged it."""
+        """Undo ``mark_refused`` for the row, because the broker has acknowledged it."""
         if self._is_refused(row):
             self._refused.remove(row)
             self._count += row in self
@@ -211,10 +211,10 @@ sent again after this time, which is the longest time between two resends of one
 memory when half a million events meet a broker without subscribers or a centre that confirms nothing."""
 
 RowsBetween = Callable[[int, int], Iterable[int]]
-"""Returns the stored rows after the first argument and up to the second, ascending."""
+"""A function that returns the stored rows after the first argument and up to the second, ascending."""
 
 FirstStored = Callable[[int, int], int | None]
-"""Returns the first stored row from the first argument up to the second, or None."""
+"""A function that returns the first stored row from the first argument up to the second, or None."""
 
 
 class Backlog:
@@ -258,8 +258,10 @@ class Backlog:
             self._not_due(row)
 
     def reschedule(self, not_before_mono: float, *, hold_back: bool) -> None:
-        """Make all deferred events due at ``not_before_mono`` unless they are due earlier; with ``hold_back``
-        none of them earlier."""
+        """Make all deferred events due at ``not_before_mono``.
+
+        Without ``hold_back``, events that are due earlier keep their time.
+        """
         keep_until_mono = -math.inf if hold_back else not_before_mono
         kept = {
             row: deferred
@@ -324,7 +326,7 @@ class Backlog:
                 cursor[rank] = max(cursor[rank], min(high, end))
 
     def _passing(self, cursor: dict[Rank, int], rank: Rank, rows: Iterable[int]) -> Iterator[int]:
-        """Yield the rows that can be sent; move the cursor over those before the first of them."""
+        """Yield the rows that can be sent; move the cursor past the rows before the first of these."""
         before_first = True
         for row in rows:
             if row in self.pending_deletes or row in self._deferred:

@@ -69,8 +69,8 @@ def _remove_oldest(path: Path) -> None:
 
 RETRY_DISK_S = 30.0
 SALVAGE_TIMEOUT_S = 20.0
-"""For reading a damaged database and writing the new one. Alarms are copied first."""
-MIN_FREE_BYTES = 1_000_000  # of a disk that was full, before events are stored on it again
+"""Time limit for reading a damaged database and writing the new one. Alarms are copied first."""
+MIN_FREE_BYTES = 1_000_000  # a disk that was full is used again from this free space on
 
 
 class Failover:
@@ -187,9 +187,9 @@ class Failover:
             self.use_memory(second)
 
     def restore(self) -> None:
-        """Write a database again whose files were removed, and begin an epoch in it.
+        """If files of the database were removed or replaced, write them again and begin an epoch.
 
-        While events are in memory, ``return_to_disk`` does this.
+        While events are stored in memory, ``return_to_disk`` does this.
         """
         disk = self._stores.disk
         if disk is None or self._stores.memory is not None or disk.open_files.missing() is None:
@@ -221,7 +221,7 @@ class Failover:
         if self._stores.disk is not None:
             self._rewrite_files(self._stores.disk)
         disk = self._open_store()
-        # Not earlier: the old store is still read while no new one can be opened.
+        # Close the old store only now: if no new one could be opened, the old one is still read.
         self._stores.close_disk()
         self._stores.disk = disk
         deletes = self._stores.pending_deletes()

@@ -44,7 +44,7 @@ def _megabytes(payload: bytes) -> int:
 
 
 class MediaFiles:
-    """The folder of picture files. Any thread; one thread writes a file, and it is removed only then."""
+    """The folder of picture files. Any thread may use it; a file is removed only after it was written."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

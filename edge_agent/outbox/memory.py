@@ -143,7 +143,7 @@ class MemoryStore:
         return None if entry is None else _event(entry, attempts)
 
     def knows(self, sequence: int, epoch: str) -> bool:
-        """Return whether that event was ever stored here."""
+        """Return whether that event is of this store: of its epoch, or one of those in doubt."""
         return epoch == self.epoch or (sequence, epoch) in self.in_doubt
 
     def find(self, sequence: int, epoch: str) -> int | None:
@@ -155,7 +155,7 @@ class MemoryStore:
         return next((row for row in rows if self.holds(row)), None)
 
     def highest(self, epoch: str) -> int:
-        """Return the last sequence of that epoch that was assigned here; 0 for none."""
+        """Return the highest sequence of that epoch in this store; 0 for none."""
         if epoch == self.epoch:
             return self.sequence
         return max((sequence for sequence, name in self.in_doubt if name == epoch), default=0)
@@ -259,10 +259,13 @@ class OpenEvents:
     def __init__(self) -> None:
         self._open: dict[str, OpenEvent] = {}
         self._left: dict[str, OpenEvent] = {}  # the open events of an earlier run
-        self._closed: set[str] = set()  # whose rows on disk, if any, are still to be deleted
+        self._closed: set[str] = set()  # ids of ended events; their rows may still have to be deleted
 
     def restore(self, on_disk: Iterable[OpenEvent]) -> None:
-        """Add the rows of a disk; an earlier run left those open that this run did not open."""
+        """Add the open events of a disk.
+
+        An event that this run neither opened nor closed was left open by an earlier run.
+        """
         for event in on_disk:
             if event.event_id not in self._open and event.event_id not in self._closed:
                 self._open[event.event_id] = self._left[event.event_id] = event

@@ -82,7 +82,7 @@ def rank_range(rank: Rank) -> tuple[int, int]:
 
 
 def new_epoch() -> str:
-    """Return eight random hex digits: short on the wire, and two resets of one gateway hardly collide."""
+    """Return eight random hex digits: short on the wire, and hardly ever the same for two epochs."""
     return secrets.token_hex(4)
 
 

@@ -212,14 +212,15 @@ class EventOutbox(SendQueue):
     def _save_large(self, media: Media) -> None:
         """Store a file that memory cannot hold. Raises OutboxError, and leaves nothing behind."""
         self._files.save_large(media.media_id, media.payload)
-        if self._stores.memory is not None:  # its row would not be stored beside it
+        if self._stores.memory is not None:  # then the database would get no row for the file
             self._files.remove([media.media_id])
             raise unwritten(media.payload)
 
     def _renumber(self, epoch: str) -> None:
         """Begin an epoch, and store in it again what this run has stored in ``epoch``.
 
-        The centre has other events under these numbers; an older centre would discard ours as duplicates.
+        The centre has other events under these numbers; an older centre would discard the events of this
+        run as duplicates.
         """
         if self._restamp is None or not self._writer.begin_epoch(epoch):
             return

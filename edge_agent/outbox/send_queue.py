@@ -103,8 +103,10 @@ class SendQueue:
                 backlog.defer(row, not_before_mono, self._clock.monotonic())
 
     def reschedule(self, not_before_mono: float, *, hold_back: bool) -> None:
-        """Make all deferred events due at ``not_before_mono`` unless they are due earlier; with ``hold_back``
-        none of them earlier."""
+        """Make all deferred events due at ``not_before_mono``.
+
+        Without ``hold_back``, events that are due earlier keep their time.
+        """
         with self._reading():
             for backlog in (self._stores.disk_backlog, self._stores.memory_backlog):
                 backlog.reschedule(not_before_mono, hold_back=hold_back)
@@ -165,7 +167,7 @@ class SendQueue:
                 yield replace(event, resend=is_resend)
 
     def _begin(self) -> None:
-        """Start the cursors at the events that an earlier run left on the disk. Call it once, first."""
+        """Start the cursors at the events that an earlier run left on the disk; later calls do nothing."""
         disk, backlog = self._stores.readable, self._stores.disk_backlog
         if disk is None or backlog.begun:
             return

@@ -34,7 +34,7 @@ class Stores:
         self.memory_backlog = Backlog()
         self.memory_media = MemoryMedia()
         self.media_backlog: MediaBacklog | None = None  # of the disk; None: not yet read from it
-        self._counted_deliveries = 0  # of this disk, that the send cursors have counted
+        self._counted_deliveries = 0  # deliveries of this disk already passed to the send cursors
         self._shed_before = 0  # by stores that are closed
         self._media_shed_before = 0
         self._damaged_before = 0
@@ -65,7 +65,7 @@ class Stores:
         self.memory, self.memory_backlog = None, Backlog()
 
     def keep_media(self, request: AppendRequest) -> bool:
-        """Keep the picture of a request in memory when it has no row on disk; True when it did."""
+        """Keep the picture of a request in memory if it has no row on disk; return whether it was kept."""
         media = request.draft.media
         if media is None or request.stamp is None or (request.media_saved and self.memory is None):
             return False

@@ -69,7 +69,10 @@ class ConfirmPort(Protocol):
     def confirmed(self, epoch: str, upto: int, also: Collection[int]) -> Confirmation: ...
 
     def reschedule(self, not_before_mono: float, *, hold_back: bool) -> None:
-        """Make all deferred events due at ``not_before_mono``; with ``hold_back`` none of them earlier."""
+        """Make all deferred events due at ``not_before_mono``.
+
+        Without ``hold_back``, events that are due earlier keep their time.
+        """
 
 
 class DeliveryConfirmation:

@@ -21,8 +21,8 @@ REFUSED = 0x80
 
 
 class SelfTest:
-    """One test at a time. Any thread may call ``begin``, ``follow`` and ``report``; the publisher's thread
-    calls the rest."""
+    """Runs one test at a time. Any thread may call ``begin``, ``follow`` and ``report``; the publisher's
+    thread calls the rest."""
 
     def __init__(self, own_topic: str, foreign_topic: str, wake: Callable[[], None]) -> None:
         """``wake`` is called when there is something to send."""
@@ -68,8 +68,8 @@ class SelfTest:
     def lost(self, unanswered: AccessProbe) -> None:
         """Note that the connection ended before the PUBACK.
 
-        Some brokers disconnect a client that writes to a foreign topic: that counts as a refusal. For the
-        gateway's own topic it means nothing.
+        Some brokers disconnect a client that writes to a foreign topic, so for a foreign topic this counts
+        as a refusal. For the gateway's own topic it proves nothing.
         """
         if unanswered.foreign:
             self.answered(unanswered, REFUSED)

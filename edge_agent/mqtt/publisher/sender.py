@@ -41,8 +41,8 @@ LARGE_REPLY_BYTES = 2_000
 """A larger reply, such as that of a search, goes after the events, and one at a time: an alarm waits for one
 at most on a slow link."""
 REMEMBERED_PICTURES = 64
-"""Refused pictures whose attempts are counted. A picture that was forgotten, or dropped by the outbox
-meanwhile, would start again with the shortest delay."""
+"""Number of refused pictures whose attempts are remembered; the attempts of older ones are forgotten. A
+picture without remembered attempts starts again with the shortest delay."""
 
 REASON_TEXTS = {
     0x87: "not authorised: the broker's ACL does not let us write there",
@@ -60,10 +60,9 @@ class OutboxPort(ConfirmPort, MediaPort, Protocol):
     def pending(
         self, limit: int, exclude: Collection[tuple[int, str]], max_resends: int = ...
     ) -> Sequence[StoredEvent]:
-        """Up to ``limit`` events that are neither deferred nor in ``exclude``, the (sequence, epoch) of those
-        in flight.
+        """Return up to ``limit`` events that are not deferred, by priority, then oldest first.
 
-        By priority, then oldest first; at most ``max_resends`` of them are resends.
+        ``exclude``: (sequence, epoch) of the events in flight. At most ``max_resends`` events are resends.
         """
 
     def delivered(self, sequence: int, epoch: str) -> None: ...
@@ -72,7 +71,7 @@ class OutboxPort(ConfirmPort, MediaPort, Protocol):
         """Do not return this event before that instant; counts an attempt."""
 
     def wait_for_work(self, timeout_s: float) -> bool:
-        """Block until there may be something new to send or ``wake`` is called, at most this long."""
+        """Block until there may be something new to send, ``wake`` is called, or the timeout has passed."""
 
     def wake(self) -> None:
         """Let ``wait_for_work`` return, now or when it is next called. Any thread may call it."""
@@ -88,7 +87,7 @@ class RepliesPort(Protocol):
 
 
 class Sender:
-    """One thread uses it. Between ``begin`` and ``lost`` there is a connection.
+    """Sends messages over a connection, which exists between ``begin`` and ``lost``. One thread uses it.
 
     Without ``confirmation`` the broker's PUBACK is the delivery.
     """
@@ -121,7 +120,7 @@ class Sender:
         self._media_breaker = CircuitBreaker(after=2, every_s=900.0)
         self._connection: BrokerConnection | None = None
         self._maximum_packet_bytes: int | None = None
-        self._own: deque[tuple[str, MqttMessage]] = deque()  # own messages without room in the window
+        self._own: deque[tuple[str, MqttMessage]] = deque()  # state and birth that wait for room
         self._media_attempts: dict[str, int] = {}  # in the order of their last deferral
         self._without_subscriber: set[str] = set()  # streams whose latest message had no subscriber
         self._reported_reasons: set[int] = set()
@@ -148,8 +147,8 @@ class Sender:
         self.window.limit = min(WINDOW, limits.receive_maximum)
 
     def lost(self, reason: int | None) -> None:
-        """Forget the messages in flight: they are pending again at once, unless the broker named a message
-        as the reason for the end."""
+        """Forget the messages in flight, so that they are pending again. If the broker ended the connection
+        because of a message, the events in flight are deferred."""
         if reason in BLAMES_MESSAGE:
             for event in self.window.in_flight(StoredEvent):
                 self._defer(event)
@@ -163,14 +162,14 @@ class Sender:
     def send_own(self, name: str, message: MqttMessage) -> None:
         """Send state or birth: QoS 1, retained, not from the outbox.
 
-        Without room in the window it waits for ``fill_own``, and replaces an older message of its name.
+        Without room in the window it waits for ``fill_own``, in place of an older message of that ``name``.
         """
         self._own = deque(waiting for waiting in self._own if waiting[0] != name)
         self._own.append((name, message))
         self.fill_own()
 
     def fill_own(self) -> None:
-        """Send the own messages that wait, as far as the window has room."""
+        """Send waiting messages of ``send_own``, as far as the window has room."""
         while self._own and self.window.free:
             assert self._connection is not None
             name, message = self._own.popleft()
@@ -188,7 +187,7 @@ class Sender:
         self._count(TrafficClass.HEARTBEAT, packet_bytes(message))
 
     def fill(self) -> None:
-        """Send what the window has room for: own messages, replies, events, large replies, then pictures."""
+        """Send what the window has room for: state, birth, replies, events, large replies, then pictures."""
         self.fill_own()
         self._fill_probe()
         self.fill_replies()
@@ -214,7 +213,7 @@ class Sender:
             self.window.add(packet_id, probe, packet_bytes(message), self._clock.monotonic())
 
     def fill_replies(self) -> None:
-        """Send waiting replies: a program waits for them; they are few. Alarms keep a place of their own."""
+        """Send waiting replies, which are few, before events, but keep the reserved slots for alarms."""
         while self.window.free_for_others and (reply := self._next_reply(is_large=False)) is not None:
             self._send_reply(reply)
 
@@ -306,7 +305,7 @@ class Sender:
         return self._maximum_packet_bytes is not None and size_bytes > self._maximum_packet_bytes
 
     def _delivered(self, item: StoredEvent | Media) -> None:
-        if isinstance(item, StoredEvent) or item.part is None:  # a part has arrived once it is confirmed
+        if isinstance(item, StoredEvent) or item.part is None:  # only a confirmation proves a part's arrival
             self._breaker_of(item).succeeded()
         stream = _subscription_text(item)
         if stream in self._without_subscriber:

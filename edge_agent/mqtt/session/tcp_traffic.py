@@ -71,15 +71,17 @@ class TrafficCounter:
 
     def __init__(self, usage: DataUsage) -> None:
         self._usage = usage
-        self._other = self._received = self._headers = 0  # bytes of this connection that are counted
+        self._other = self._received = self._headers = 0  # bytes of this connection counted so far
 
     def begin_connection(self) -> None:
         """Start at zero for a new connection."""
         self._other = self._received = self._headers = 0
 
     def count_rest(self, traffic: Traffic, of_messages: int) -> None:
-        """Count the bytes since the last call that no message accounts for; ``of_messages`` are counted
-        elsewhere."""
+        """Count the bytes since the last call that do not belong to messages.
+
+        ``of_messages``: bytes of messages on this connection so far, which are counted elsewhere.
+        """
         other = traffic.sent - of_messages
         if other > self._other:
             self._usage.sent(TrafficClass.OTHER, other - self._other)

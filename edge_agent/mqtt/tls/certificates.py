@@ -19,9 +19,9 @@ from edge_agent.mqtt.connect_errors import CertificateFileError
 
 
 def make_context(settings: Mqtt) -> ssl.SSLContext:
-    """TLS 1.2 or newer; checks certificate and host name, and presents the client certificate if there is
-    one.
+    """Return a client context for TLS 1.2 or newer.
 
+    It checks the broker's certificate and host name, and presents the client certificate if there is one.
     A new context is made for every attempt, so that a renewed certificate is used without a restart. Without
     ``ca_file`` the system's trust store decides. Raises CertificateFileError, which names the file.
     """
@@ -34,7 +34,7 @@ def make_context(settings: Mqtt) -> ssl.SSLContext:
 
 
 VERDICT_TIMEOUT_S = 2.0
-"""Longest wait for the broker's verdict on our certificate: a round trip, or this if the broker is silent."""
+"""Longest wait for the broker's verdict on the gateway's certificate; most brokers need one round trip."""
 
 
 class _VerdictSocket(ssl.SSLSocket):
@@ -53,9 +53,9 @@ class _VerdictSocket(ssl.SSLSocket):
     def _wait_for_verdict(self) -> None:
         """Raise the SSLError of the broker's alert, if the broker sends one.
 
-        With TLS 1.3 our handshake ends before the broker has checked our certificate (RFC 8446, 2). If we had
-        sent CONNECT by then, the broker's close would reset the connection and the alert would be lost. A
-        broker that accepts the certificate sends its session tickets first; none speaks MQTT first.
+        With TLS 1.3 the client's handshake ends before the broker has checked its certificate (RFC 8446, 2).
+        If the client sent CONNECT at once, the broker's close would reset the connection and the alert would
+        be lost. A broker that accepts the certificate sends session tickets, and never MQTT before CONNECT.
         """
         if not select.select([self], [], [], VERDICT_TIMEOUT_S)[0]:
             return
@@ -82,7 +82,7 @@ def trust_context(ca_file: Path | None) -> ssl.SSLContext:
 
 
 def load_certificate(context: ssl.SSLContext, cert_file: Path, key_file: Path | None) -> None:
-    """Raises CertificateFileError for files that cannot be used."""
+    """Load a certificate and its key into ``context``. Raises CertificateFileError if they cannot be used."""
     files = {"file": str(cert_file), "key_file": str(key_file)}
     try:
         # An encrypted key would make OpenSSL ask on the terminal: answer with an empty password.
@@ -128,7 +128,7 @@ def ca_validity(ca_file: Path) -> CertificateValidity:
 
 
 def find_fault(slot: Mqtt, other: Mqtt, gateway: str, clock_trusted: bool) -> str | None:
-    """Why ``slot`` cannot work, as far as this can be known without a broker; None: no fault found.
+    """Return why ``slot`` cannot work, as far as this is known without a broker; None: no fault found.
 
     The key must fit the certificate, the name must be the gateway's, the certificate must be valid now, and
     its CA must be the slot's. The CA is checked only if the ``other`` slot passes the same check: a broker
@@ -149,7 +149,7 @@ def find_fault(slot: Mqtt, other: Mqtt, gateway: str, clock_trusted: bool) -> st
 
 
 def _refusal(slot: Mqtt, clock_trusted: bool) -> str | None:
-    """Why a broker that trusts this CA would refuse the certificate; None: it would accept it."""
+    """Return why a broker that trusts the slot's CA would refuse its certificate; None: it would not."""
     if slot.ca_file is None:
         return None
     flags = ssl.VERIFY_X509_PARTIAL_CHAIN | (0 if clock_trusted else NO_CHECK_TIME)
@@ -169,7 +169,7 @@ def _refusal(slot: Mqtt, clock_trusted: bool) -> str | None:
 
 
 def _read_own(slot: Mqtt) -> dict[str, Any]:
-    """The certificate as ``SSLSocket.getpeercert`` returns it, whatever its issuer and age.
+    """Return the certificate as ``SSLSocket.getpeercert`` does, whatever its issuer and age.
 
     Raises CertificateFileError.
     """

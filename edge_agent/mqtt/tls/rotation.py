@@ -64,7 +64,7 @@ class ProvenCertificate(Struct, frozen=True):
 
 
 def next_slot(first: Mqtt) -> Mqtt | None:
-    """``first`` with the files of the next slot; None without a next slot, or if it has the same content."""
+    """Return ``first`` with the files of the next slot; None without one or if both have the same content."""
     if first.cert_file is None:
         return None
     folder = first.cert_file.parent / NEXT_FOLDER
@@ -80,7 +80,7 @@ def next_slot(first: Mqtt) -> Mqtt | None:
 
 
 def certificate_in_force(first: Mqtt, state_dir: Path) -> Mqtt:
-    """The slot that an agent would connect with, for programs that only read it."""
+    """Return the slot with which an agent would connect; for programs that only read."""
     found, note = next_slot(first), read_record(state_dir / PROVEN_FILE, ProvenCertificate)
     return found if found is not None and note is not None and note.proven == fingerprint(found) else first
 
@@ -114,7 +114,9 @@ def _stamps(first: Mqtt) -> Iterator[object]:
 
 
 class CertificateRotation:
-    """The publisher's thread uses it. Any thread may read ``notice`` and ``in_force``.
+    """Chooses the certificate slot of each connection attempt.
+
+    The publisher's thread uses it. Any thread may read ``notice`` and ``in_force``.
 
     ``state_dir``: where the last accepted slot is recorded; None: it is not recorded, and every start begins
     with the first slot.
@@ -224,7 +226,10 @@ class CertificateRotation:
         return self._next if self._usable else None
 
     def _other_may_be_tried(self, now_mono: float) -> bool:
-        """Whether it is time to try the next slot although nothing is wrong; never back to the first."""
+        """Whether it is time to try the next slot while the first one still works.
+
+        False while the next slot is in force: the first one is tried only after a failure.
+        """
         return not self._next_is_in_force and self._other is not None and now_mono >= self._due_mono
 
     def _examine_next(self, now_mono: float) -> None:

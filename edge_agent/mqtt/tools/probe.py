@@ -33,7 +33,7 @@ class PublishRights:
 
 
 def try_connection(broker: Broker, settings: Mqtt, clock_trusted: bool) -> ConnectError | None:
-    """Test name, TCP and TLS with our certificate, and no more.
+    """Test name resolution, TCP and TLS with the gateway's certificate, without MQTT; None: all worked.
 
     Blocks up to twice ``CONNECT_S`` and as long as the resolver takes.
     """
@@ -62,7 +62,10 @@ def try_publish_rights(
 
 
 def _may_write(client: ToolClient, topic: str) -> bool | None:
-    """A broker may disconnect a client that writes to a foreign topic: that counts as a refusal."""
+    """Return whether the broker lets the gateway write to ``topic``; None: no answer.
+
+    A broker may disconnect a client that writes to a foreign topic, so that counts as a refusal.
+    """
     try:
         return client.publish(topic, b"") < REFUSED
     except ConnectionClosed:

@@ -61,7 +61,7 @@ def refusal(broker: Broker, what: str, reason: int) -> MqttError:
 
 @dataclass(frozen=True, slots=True)
 class SubscribedMessage:
-    """A message as it was received; ``at_mono`` is when."""
+    """A received message; ``at_mono`` is the time of its arrival."""
 
     topic: str
     payload: bytes
@@ -73,13 +73,14 @@ class SubscribedMessage:
 
 
 class ToolClient:
-    """Connected while the ``with`` lasts. Raises MqttError for everything that the broker does not allow.
+    """A client that is connected inside its ``with`` block. Raises MqttError for what the broker refuses.
 
-    ``reconnects``: it connects again by itself, and subscribes to all topics again; only the first connection
-    has to succeed. ``session_expiry_s``: it resumes the session of its client id, leaves it to the broker for
-    so long, and acknowledges nothing, so that the messages in it stay there.
+    ``reconnects``: the client connects and subscribes to all topics again by itself after a loss; only the
+    first connection has to succeed. ``session_expiry_s``: the client resumes the session of its client id,
+    and the broker keeps the session for this time after the end. Then the client acknowledges nothing, so
+    that the messages of the session stay on the broker.
 
-    ``dropped`` counts messages that came faster than they were received; the newest is dropped.
+    ``dropped`` counts messages that came faster than the caller received them; the newest is dropped.
     """
 
     def __init__(
@@ -178,7 +179,7 @@ class ToolClient:
         """
         with self._changed:
             self._pubacks.clear()
-        # Not with the lock: paho calls ``on_publish`` with a lock of its own that ``publish`` needs.
+        # Without the lock: while paho calls ``on_publish`` it holds a lock that its ``publish`` needs.
         packet_id = self.send(topic, payload, expires_in_s, retain=retain)
         reason = self._wait_for(lambda: self._pubacks.get(packet_id))
         if reason is None:
@@ -284,7 +285,7 @@ class ToolClient:
         end = reason.value if flags.is_disconnect_packet_from_server else LOST
         with self._changed:
             why = causes.from_reason_code(end).text if end >= REFUSED else ""
-            if self.connected_mono is not None or why:  # else it was refused, and the refusal says more
+            if self.connected_mono is not None or why:  # else keep the error of the refused connection
                 self.connection_error = why or f"the connection to {self._broker.host} was lost"
             self.connected_mono = None
             self._closed = None if self._reconnects else end
@@ -309,7 +310,7 @@ class ToolClient:
         try:
             topic = message.topic
         except UnicodeDecodeError:
-            return  # not one of our topics
+            return  # not UTF-8, so not a subscribed topic
         properties = message.properties
         received = SubscribedMessage(
             topic,

@@ -23,8 +23,8 @@ from edge_agent.core.problems import problem_text
 FILE_NAME = "outbox.db"  # in the state directory
 PAGE_BYTES = 4096
 BUSY_TIMEOUT_S = 4.0
-"""How long to wait for another program that writes, such as the sqlite3 tool. Below the timeout of an append:
-while a lock lasts longer, events are stored in memory, and on disk when it is free."""
+"""How long to wait for another program that writes, such as the sqlite3 tool. It is shorter than the timeout
+of an append: while a lock lasts longer, events are stored in memory, and on disk once the lock is free."""
 READ_TIMEOUT_S = 1.0  # writers do not lock readers out: https://www.sqlite.org/wal.html
 
 MIGRATIONS: tuple[str, ...] = (

@@ -73,7 +73,7 @@ class DiskStore:
     def __init__(self, state_dir: Path, max_bytes: int, boot_id: str, encode_loss: EncodeLoss) -> None:
         self.path = state_dir / FILE_NAME
         self.files = MediaFiles(state_dir / "media")
-        # The log may grow to this before it is folded into the database; it counts as used.
+        # Size of the log at which it is folded into the database; this space counts as used.
         wal_pages = max(16, min(256, max_bytes // 16 // PAGE_BYTES))
         self.log = WriteAheadLog(self.path, wal_pages, max_bytes)
         self._max_db_bytes = max_bytes - self.log.share_bytes
@@ -134,7 +134,7 @@ class DiskStore:
         return work.stored
 
     def adopt(self, memory: MemoryStore, deletes: DeleteBatch, open_events: OpenEvents) -> int:
-        """Store the events that are in memory with their existing stamps, and begin a new epoch. Returns
+        """Store the events from memory with their existing stamps, and begin a new epoch. Returns
         the number of these events.
         """
         with self._transaction() as work:
@@ -217,7 +217,8 @@ class DiskStore:
 
     def rows(self, after: int, last: int) -> Iterator[int]:
         """Yield the committed rows after ``after`` and up to ``last``, ascending."""
-        # The publisher asks at each PUBACK, mostly without a transaction since it found nothing.
+        # The publisher calls this at each PUBACK. Without a transaction since an empty result, it is still
+        # empty.
         asked = after, last, self._commits
         if self._no_rows.get(rank_of(last)) == asked:
             return

@@ -65,7 +65,7 @@ class _Found:
     opens: list[list[Value]] = field(default_factory=list)
     roots: dict[Value, Value] = field(default_factory=dict)  # table -> page
     damaged: list[int] = field(default_factory=list)
-    most_rows: int = 0  # of a page of events
+    most_rows: int = 0  # largest number of rows in one page of events
 
 
 @dataclass(slots=True)
@@ -210,7 +210,7 @@ class Salvage:
             account.delivered += 1
             return False
         account.saved += 1
-        self._room_bytes -= len(payload) * 5 // 4 + 200  # with the unused part of a page
+        self._room_bytes -= len(payload) * 5 // 4 + 200  # includes unused space in the pages
         return True
 
     def _is_sound(self, row: int, columns: list[Value]) -> bool:
@@ -228,7 +228,7 @@ class Salvage:
     def _has_epoch(self, n: int, payload: bytes, *, proven: bool) -> bool:
         """Return whether the event belongs to a known epoch or to the one that it names.
 
-        ``proven``: its checksum is right, so its own epoch counts more than the table of epochs.
+        ``proven``: the checksum is right, so the epoch that the event names overrules the table of epochs.
         """
         epochs = self._found.epochs
         try:
@@ -309,7 +309,7 @@ class Salvage:
         for number in found.damaged:
             its_root, max_row = pages.place(number)
             if its_root != root or (number == root and any(found.leaves.values())):
-                continue  # it belongs to another table, or held no rows
+                continue  # the page belongs to another table, or held no rows
             any_page = True
             if max_row is None:
                 beyond += rows

@@ -103,7 +103,7 @@ class LastStored:
         return boot_id == self._boot_id and position.line in lines
 
     def note(self, *positions: ChainPosition) -> None:
-        """Record the position of the store; before a commit the current and the next one."""
+        """Record the position of the store; before a commit, its current and its next position."""
         if self._file is None:
             return
         content = "\n".join([self._boot_id, *[position.line for position in positions], ""])
@@ -125,7 +125,7 @@ class LastStored:
 
 
 def _path(state_dir: Path) -> Path:
-    """Below systemd's run directory; where there is none, below the temporary files."""
+    """Return the path of the record: in systemd's run directory or, without one, in the temporary folder."""
     folder = run_folder(os.environ) or Path(tempfile.gettempdir()) / f"edge-agent-{os.geteuid()}"
     return folder / f"last-event-{folder_digest(state_dir)}"
 

@@ -202,7 +202,7 @@ class Transaction:
         log.warning("outbox: %d events of epoch %s are lost (%s)", loss.count, loss.epoch, loss.reason)
 
     def adopt(self, memory: MemoryStore) -> int:
-        """Store the events that are in memory with their existing stamps; return their number. If the log
+        """Store the events from memory with their existing stamps; return their number. If the log
         still contains a transaction whose commit failed, its events are replaced, not stored twice.
         """
         entries, deleted, before = memory.entries(), 0, self.counters.n
