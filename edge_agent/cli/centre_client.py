@@ -30,14 +30,14 @@ class CentreRefused(EdgeAgentError):
 
 
 class _NoRedirects(HTTPRedirectHandler):
-    """A redirect would carry the token to another host."""
+    """Refuses redirects: a redirect would carry the token to another host."""
 
     def redirect_request(self, *_: object, **__: object) -> None:
         return None
 
 
 def _address(url: str) -> SplitResult:
-    """Raises UsageError, which does not repeat a password."""
+    """Parse the URL of the centre. Raises UsageError, whose text does not repeat a password in the URL."""
     try:
         parts = urlsplit(url)
         is_complete = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -54,7 +54,8 @@ class CentreClient:
     """Sends the token with each request, over https or to this machine only."""
 
     def __init__(self, url: str, token: str, ca_file: Path | None) -> None:
-        """Raises UsageError, OSError."""
+        """Raises UsageError for a URL that is wrong or not encrypted, OSError if ``ca_file`` cannot be
+        read."""
         parts = _address(url)
         if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "::1", "localhost"):
             raise UsageError(f"--centre {url}: the token would cross the network in clear; write https://")
@@ -66,17 +67,17 @@ class CentreClient:
         self._opener: OpenerDirector = build_opener(HTTPSHandler(context=context), _NoRedirects)
 
     def get(self, path: str, **query: object) -> Any:
-        """Raises CentreRefused."""
+        """Request ``path`` and return the answer. Raises CentreRefused."""
         return json.loads(self._send(Request(self._url(path, query)))[1])
 
     def post(self, path: str, document: object) -> Any:
-        """Raises CentreRefused."""
+        """Post ``document`` to ``path`` and return the answer. Raises CentreRefused."""
         body = json.dumps(document).encode()
         request = Request(self._url(path, {}), body, {"Content-Type": "application/json"})
         return json.loads(self._send(request)[1])
 
     def delete(self, path: str) -> None:
-        """Raises CentreRefused."""
+        """Delete what ``path`` names. Raises CentreRefused."""
         self._send(Request(self._url(path, {}), method="DELETE"))
 
     def matches(self, search: str, wait_s: float, poll_s: float) -> Iterator[Mapping[str, Any]]:
@@ -95,8 +96,8 @@ class CentreClient:
                 return
 
     def picture(self, search: str, gateway: str, passage: int) -> tuple[bytes | None, bool]:
-        """Return the picture and whether it is sealed; None: the gateway has none, or has not sent it in
-        time. Raises CentreRefused."""
+        """Return the picture and whether it is sealed. None as picture: the gateway has none, or has not sent
+        it in time. Raises CentreRefused."""
         self.post(f"/api/searches/{search}/pictures", {"gateway": gateway, "passage": passage})
         until = time.monotonic() + PICTURE_WAIT_S
         url = self._url(f"/api/searches/{search}/pictures/{gateway}/{passage}", {})

@@ -22,12 +22,12 @@ from edge_agent.core.errors import EdgeAgentError, EvidenceError, UsageError
 from edge_agent.core.printable import printable
 
 REPORT_EVERY = 20
-"""Frames after which an export is reported to the agent. A process that is killed loses the report of at most
-so many."""
+"""Number of frames after which an export is reported to the agent. If the process is killed, the report of at
+most so many frames is lost."""
 MAX_FRAME_BYTES = 2 << 20  # of a sealed frame
 MANIFEST = "manifest.csv"
 COLUMNS = (
-    *("file", "sha256", "width", "height", "place", "light"),  # as the manifest of training/ names them
+    *("file", "sha256", "width", "height", "place", "light"),  # named as in the manifest of training/
     *("time", "clock", "brightness", "grey", "active", "gateway", "camera", "event_id"),
 )
 
@@ -75,8 +75,8 @@ def run_collect(args: argparse.Namespace, out: TextIO) -> int:
 def _export(args: argparse.Namespace, out: TextIO) -> int:
     """Copy the frames to the medium and remove them from the gateway.
 
-    Frames are read and removed with the agent's rights and written with the caller's: the owner of the state
-    directory could put a symbolic link in the place of a file.
+    Frames are read and removed with the agent's rights, because the owner of the state directory could
+    replace a file by a symbolic link. They are written to the medium with the caller's rights.
     """
     from edge_agent import config
 
@@ -86,7 +86,7 @@ def _export(args: argparse.Namespace, out: TextIO) -> int:
         raise UsageError(f"there is no folder {args.folder}: is the medium mounted? Nothing was copied")
     target, by = args.folder / gateway, args.by or getpass.getuser()
     target.mkdir(exist_ok=True)
-    moved: list[str] = []  # ids of their collections
+    moved: list[str] = []  # the id of the collection of each copied frame
     reported = 0
     try:
         for event_id in _move(state_dir, target):
@@ -94,15 +94,15 @@ def _export(args: argparse.Namespace, out: TextIO) -> int:
             if len(moved) - reported >= REPORT_EVERY:
                 _write_export_note(state_dir, moved[reported:], by)
                 reported = len(moved)
-    finally:  # also when the medium is full: the frames on it have left the gateway
+    finally:  # also when the medium is full: the frames that are on it are no longer on the gateway
         _write_export_note(state_dir, moved[reported:], by)
         out.write(f"{gateway}: {len(moved)} frames copied to {target} and removed from the gateway\n")
     return 0
 
 
 def _move(state_dir: Path, target: Path) -> Iterator[str]:
-    """Move each frame to the medium, and yield the id of its collection once the gateway no longer has the
-    frame."""
+    """Move each frame to the medium. Yield the id of the frame's collection once the frame is removed from
+    the gateway."""
     from edge_agent.core.state_file import read_bounded
     from edge_agent.evidence.media_index import MediaName
     from edge_agent.host.system.process import as_agent
@@ -124,7 +124,8 @@ def _move(state_dir: Path, target: Path) -> Iterator[str]:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write ``content`` and return when it is on the medium. On an error no part of the file stays there."""
+    """Write ``content``, and return when it is on the medium. After an error no part of the file remains
+    there."""
     try:
         with path.open("wb") as file:
             file.write(content)
@@ -137,8 +138,8 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _write_export_note(state_dir: Path, moved: list[str], by: str) -> None:
-    """Leave a note that the agent reports in its signed chain of events. ``moved``: the collection of each
-    frame."""
+    """Write a note from which the agent reports the export in its signed chain of events. ``moved``: for each
+    frame the id of its collection."""
     from edge_agent.collection.files import EXPORTED, ExportNote
     from edge_agent.core.state_file import write_record
     from edge_agent.host.system.process import as_agent
@@ -187,11 +188,12 @@ def _sealed(paths: list[Path]) -> Iterator[Path]:
 
 
 class _TooLarge(EdgeAgentError):
-    """The file is larger than any frame, such as a clip of evidence."""
+    """The file is larger than any frame; it may be a clip of evidence."""
 
 
 def _content(path: Path) -> bytes:
-    """Return the content of a file. Raises _TooLarge, and OSError, also for a pipe, which would block."""
+    """Return the content of a file. Raises _TooLarge, and OSError. A pipe is refused, because it would
+    block."""
     found = path.stat()
     if not stat.S_ISREG(found.st_mode):
         raise OSError(errno.EINVAL, "not a plain file")
@@ -205,7 +207,7 @@ def _reason(error: Exception) -> str:
 
 
 def _key_of(path: Path) -> bytes:
-    """Read the key. An error in it is reported once, not for each file."""
+    """Read and check the key first, so that an error in it is reported once and not for each file."""
     from edge_agent.evidence.seal import NotSealed, SealError, unseal
 
     try:
@@ -220,8 +222,8 @@ def _key_of(path: Path) -> bytes:
 def _opened(jpeg: bytes, folder: Path, rows: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     """Write the picture to ``folder`` and return its row for the manifest.
 
-    The names in its metadata are checked because they become a path. Anyone can seal a picture to a public
-    key, so a picture never replaces another picture of ``rows``.
+    The names in the picture's metadata are checked because they become a path. Anyone can seal a picture to a
+    public key, so a picture never replaces a different one that ``rows`` lists.
     """
     from edge_agent.collection.files import note_of
 
@@ -236,8 +238,8 @@ def _opened(jpeg: bytes, folder: Path, rows: Mapping[str, dict[str, Any]]) -> di
 
 
 def _rows_of(manifest: Path) -> dict[str, dict[str, Any]]:
-    """Rows of an earlier run, by file. Raises EvidenceError for a manifest that another program made or
-    changed."""
+    """Return the rows of an earlier run, by file. Raises EvidenceError for a manifest that cannot be read or
+    has other columns."""
     try:
         with manifest.open(encoding="utf-8", newline="") as file:
             reader = csv.DictReader(file)
@@ -256,7 +258,7 @@ def _rows_of(manifest: Path) -> dict[str, dict[str, Any]]:
 
 
 def _write_rows(manifest: Path, rows: dict[str, dict[str, Any]]) -> None:
-    """Replace the manifest atomically: a process that is killed leaves the former rows."""
+    """Replace the manifest atomically: if the process is killed, the former rows remain."""
     fresh = manifest.with_suffix(".new")
     with fresh.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS)

@@ -145,8 +145,8 @@ def run_command(args: argparse.Namespace, stdout: TextIO) -> int:
 
 
 def _own_key(document: Command[Any]) -> Path | None:
-    """The operator's key for a command that must be signed. Other commands are sent without a signature,
-    because some gateways do not know every key."""
+    """Return the file of the operator's key for a command that must be signed, None if there is none. Other
+    commands are sent without a signature, because some gateways do not know every key."""
     if not is_signed_by_default(document.type, document.args):
         return None
     if named := os.environ.get(KEY_VARIABLE):
@@ -192,7 +192,8 @@ def _send(
 
 
 def _formatted(reply: Reply, payload: bytes, as_json: bool) -> str:
-    """The reply without control characters: its text comes from the gateway, or an attacker in its place."""
+    """Return the reply without control characters: its text may come from an attacker in place of the
+    gateway."""
     if as_json:
         return printable_json(msgspec.json.decode(payload))
     code = "" if reply.code in ("ok", reply.status) else f" ({printable(reply.code)})"
@@ -200,7 +201,7 @@ def _formatted(reply: Reply, payload: bytes, as_json: bool) -> str:
     lines = [f"{reply.gateway}: {reply.status}{code}: {printable(first)}"]
     lines += [
         f"  | {printable(line)}" for line in more
-    ]  # marked, so that no line of the text looks like a reply
+    ]  # the mark tells these lines apart from the first line of a reply
     if reply.result:
         lines.append(printable_json(reply.result, indent=2))
     return "\n".join(lines)
@@ -238,7 +239,7 @@ def _document(args: argparse.Namespace) -> Command[Any]:
 
 
 def _arguments(type_: str, given: list[str]) -> dict[str, Any]:
-    """Convert ``--arg`` to the types of the schema. The gateway itself adds defaults."""
+    """Convert ``--arg`` to the types of the schema. Defaults are left out, because the gateway adds them."""
     found: dict[str, Any] = {}
     for each in given:
         key, equals, value = each.partition("=")

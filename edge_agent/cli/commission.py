@@ -64,7 +64,7 @@ def _port(text: str) -> int:
 
 
 def _add_actions(commission: argparse.ArgumentParser) -> None:
-    """Add what the command does instead of claiming a site."""
+    """Add the options that make the command do something else than claim a site."""
     one = commission.add_mutually_exclusive_group()
     one.add_argument("--status", action="store_true", help="print the state of the claim")
     one.add_argument("--undo", action="store_true", help="take back a claim that is not confirmed yet")

@@ -25,8 +25,8 @@ STEPS = ("check", "label", "review", "train", "evaluate", "release")
 TRAINS = {"train"}
 """Steps that need PyTorch."""
 MAX_PIXELS = 50_000_000
-"""Largest picture. Anyone can seal a picture to the centre's public key, and 1 MB of JPEG may unpack to
-gigabytes."""
+"""Pixels of the largest picture that is decoded. Anyone can seal a picture to the centre's public key, and 1
+MB of JPEG may unpack to gigabytes."""
 
 Number = TypeVar("Number", int, float)
 

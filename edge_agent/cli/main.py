@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EX_USAGE if isinstance(error, UsageError) else EX_FAILED
     except OSError as error:
         if isinstance(error, BrokenPipeError):
-            # The reader of our output has ended, as with `| head`: this is not an error.
+            # The program that reads the output has ended, as with `| head`: this is not an error.
             sys.stderr.close()
             return 0
         where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
@@ -113,7 +113,8 @@ _TOOLS: dict[str, Callable[[argparse.Namespace, TextIO], int]] = {
 
 
 def _run_tool(args: argparse.Namespace, out: TextIO, lang: Lang) -> int:
-    """Run a sub-command that needs no running agent. The parser accepts no other names."""
+    """Run a sub-command that needs no running agent. ``args.command`` is one of those that the parser
+    knows."""
     match args.command:
         case "models":
             return _models(args)
@@ -142,7 +143,7 @@ def _run_tool(args: argparse.Namespace, out: TextIO, lang: Lang) -> int:
 
 
 STOP_LIMIT_S = 5.0
-"""A stop takes under two seconds. No part of it is known to take longer."""
+"""Limit of a stop in seconds. A stop takes under two, and no part of it is known to take longer."""
 
 
 def _run_agent(args: argparse.Namespace) -> int:
@@ -223,8 +224,8 @@ def _is_loopback(host: str) -> bool:
 
 
 def _leave_blocked_threads_behind(code: int) -> None:
-    """End the process now if a thread still blocks in a camera's connection or a detector, which cannot be
-    interrupted.
+    """End the process at once if a thread still blocks in a camera's connection or in a detector: such a
+    thread cannot be interrupted.
 
     A normal end of Python would unwind such a thread in the middle of C++ code, and that aborts the process:
     seen with OpenCV as exit code -6.
@@ -273,7 +274,7 @@ def _doctor(args: argparse.Namespace) -> int:
         return code
     from edge_agent.tools.doctor.command import run_doctor
 
-    logging.disable(logging.WARNING)  # the lines of the checks show these problems, in order
+    logging.disable(logging.WARNING)  # the output of the checks shows these problems, in order
     try:
         code = run_doctor(args, sys.stdout)
     finally:

@@ -185,7 +185,7 @@ COMMAND --help` prints the same. [Why it is so](../decisions/0056-command-line.m
 
 
 def markdown(parser: CommandParser) -> str:
-    """The text of ``docs/reference/command-line.md``."""
+    """Return the text of ``docs/reference/command-line.md``."""
     return "\n".join((_HEAD, *_exit_code_table(parser), *_renamed_table(parser), *_command_sections(parser)))
 
 
@@ -233,7 +233,7 @@ def exit_codes(parser: CommandParser) -> dict[int, str]:
 
 
 def invocation(action: argparse.Action) -> str:
-    """``--fps FPS``, ``--json`` or ``CONFIG``, as the help shows it."""
+    """Return an argument as the help shows it: ``--fps FPS``, ``--json`` or ``CONFIG``."""
     metavar = action.metavar or (
         "{" + ",".join(map(str, action.choices)) + "}" if action.choices else action.dest
     )
@@ -247,7 +247,7 @@ def invocation(action: argparse.Action) -> str:
 
 
 def help_text(parser: CommandParser, action: argparse.Action) -> str:
-    """The help of one option with its default."""
+    """Return the help of one option with its default."""
     return HelpText(parser.prog)._expand_help(action)
 
 

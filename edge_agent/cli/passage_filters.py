@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from edge_agent.passages.filters import PassageFilter, PictureLine
 
 DIRECTIONS = {"up": 0.0, "right": 90.0, "down": 180.0, "left": 270.0}
-"""Degrees clockwise from the top of the picture."""
+"""Directions in the picture, in degrees clockwise from its upper edge."""
 GROUPS = tuple(dict.fromkeys(GROUP_OF_LABEL.values()))
 
 
@@ -80,7 +80,7 @@ def _parse_line(text: str) -> tuple[float, float, float, float]:
 
 
 def parse_amount(text: str) -> float:
-    """A finite number, at least 0. Raises ArgumentTypeError."""
+    """Parse a finite number that is at least 0. Raises ArgumentTypeError."""
     try:
         amount = float(text)
     except ValueError:
@@ -91,7 +91,7 @@ def parse_amount(text: str) -> float:
 
 
 def parse_share(text: str) -> float:
-    """A number from 0 to 1. Raises ArgumentTypeError."""
+    """Parse a number from 0 to 1. Raises ArgumentTypeError."""
     share = parse_amount(text)
     if share > 1:
         raise argparse.ArgumentTypeError(f"{text!r}: write a share of the picture, from 0 to 1, such as 0.2")
@@ -99,7 +99,7 @@ def parse_share(text: str) -> float:
 
 
 def parse_colour(text: str | None) -> tuple[str | None, str | None]:
-    """Part of the object and colour of ``red`` or ``upper:red``; None: any. Raises UsageError."""
+    """Parse ``red`` or ``upper:red`` to a part of the object and a colour; None: any. Raises UsageError."""
     from edge_agent.passages.passage import COLOURS, PARTS
 
     part, _, colour = (text or "").rpartition(":")
@@ -111,7 +111,7 @@ def parse_colour(text: str | None) -> tuple[str | None, str | None]:
 
 
 def filter_of(args: argparse.Namespace, zone: tzinfo) -> PassageFilter:
-    """What the options of ``add_filters_to`` ask for. Raises UsageError."""
+    """Return the filter for the options of ``add_filters_to``. Raises UsageError."""
     from edge_agent.passages.filters import PassageFilter
 
     part, colour = parse_colour(args.colour)

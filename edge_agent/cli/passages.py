@@ -102,8 +102,8 @@ def run_passages(args: argparse.Namespace, out: TextIO) -> int:
 def _hold_lines(
     holds: Sequence[PassageHold], stored: Mapping[int, StoredPassage], zone: tzinfo, *, as_json: bool
 ) -> Iterator[str]:
-    """Return a line for each hold. The passage of a hold may be missing, if the file of rows was lost
-    meanwhile."""
+    """Return a line for each hold. The passage of a hold may be missing if the file of rows was lost
+    since."""
     for hold in holds:
         until = datetime.fromtimestamp(hold.until_ms / 1000, zone)
         passage = stored.get(hold.passage)
@@ -122,7 +122,8 @@ def _hold_lines(
 
 
 def _pictures(reader: PassageReader, found: Sequence[StoredPassage]) -> dict[str, bytes]:
-    """The pictures by file name; a sealed one is opened at the centre with ``edge-agent evidence open``."""
+    """Return the pictures by file name. A sealed picture is opened at the centre with ``edge-agent evidence
+    open``."""
     pictures = {}
     for passage in found:
         content = reader.crop(passage.id)
@@ -153,7 +154,7 @@ def _table(found: Sequence[StoredPassage], zone: tzinfo) -> Iterator[str]:
 def _hints(
     args: argparse.Namespace, found: Sequence[StoredPassage], cameras: Sequence[Camera]
 ) -> Iterator[str]:
-    """Say what the list may lack. A camera that was removed may still have rows, so naming it is no error."""
+    """Yield hints why rows may be missing. A removed camera may still have rows, so naming it is no error."""
     if found and len(found) == args.limit:
         yield f"there may be older ones: these are the newest {args.limit} (--limit)"
     known = [each.id for each in cameras]
@@ -173,7 +174,7 @@ def _direction(degrees: int | None) -> str:
 
 
 def _km_h(ground: GroundMotion | None) -> str:
-    """``40±3 NE``, as wide as its column."""
+    """Return the speed and direction, such as ``40±3 NE``, as wide as the column."""
     if ground is None:
         return f"{'-':>8} {'':2}  "
     heading = "" if ground.heading_deg is None else compass_point(ground.heading_deg)
@@ -219,7 +220,7 @@ def _as_json(passage: StoredPassage) -> dict[str, object]:
 
 
 def _ground_json(ground: GroundMotion) -> dict[str, object]:
-    """Keys of a passage on a ground plane."""
+    """Return the keys that a passage on a ground plane has in addition."""
     return {
         "speed_m_s": ground.speed_m_s,
         "speed_error_m_s": ground.error_m_s,

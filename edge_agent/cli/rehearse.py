@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 MAX_DAYS, MAX_EXAMPLES = 30, 24
 POLITE_SHARE = 0.25
-"""Share of one core that a rehearsal takes where its priority cannot be lowered."""
+"""Share of one core that a rehearsal uses if its priority cannot be lowered."""
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 BARS = " ▁▂▃▄▅▆▇█"
 
@@ -104,9 +104,10 @@ def _plan(settings: Settings, camera: Camera, rule: AnyRule, days: int, examples
 
 
 def _lower_priority() -> bool:
-    """Whether this process could be given the lowest priority."""
+    """Lower the priority of this process; return whether that succeeded."""
     with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("500")  # the agent goes on, if memory is short
+        # if memory is short, the kernel ends this process and not the agent
+        Path("/proc/self/oom_score_adj").write_text("500")
     with contextlib.suppress(OSError):
         os.nice(19)
         return True

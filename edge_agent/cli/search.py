@@ -36,9 +36,9 @@ NUMBERS = {
     "min_still_s": ("SECONDS", "shortest time of standing still"),
     "min_for_s": ("SECONDS", "shortest time in sight"),
 }
-"""Filters with a number, by their name in a question."""
+"""Filters with a number, by their name in the API."""
 OPTIONS = {"min_still_s": "--still", "min_for_s": "--for"}
-"""Options with another name."""
+"""Command-line options whose name differs from that of the filter."""
 
 
 def add_command_to(commands: Commands) -> None:
@@ -149,7 +149,7 @@ def _add_places(search: CommandParser) -> None:
 
 
 def run_search(args: argparse.Namespace, out: TextIO) -> int:
-    """Return 0 when all gateways have answered or the search is withdrawn, else 1. Raises UsageError,
+    """Return 0 when all gateways have answered or the search was withdrawn, else 1. Raises UsageError,
     CentreRefused, OSError."""
     from edge_agent.cli.centre_client import CentreClient
 
@@ -173,7 +173,7 @@ def run_search(args: argparse.Namespace, out: TextIO) -> int:
 
 
 def _token(path: Path) -> str:
-    """Raises UsageError, OSError."""
+    """Read the token. Raises UsageError, OSError."""
     with path.open("rb") as file:
         content = file.read(MAX_TOKEN_BYTES + 1)
     if len(content) > MAX_TOKEN_BYTES or not content.isascii():
@@ -195,7 +195,7 @@ def _withdraw(client: CentreClient, search: str, out: TextIO) -> int:
 
 
 def question_of(args: argparse.Namespace) -> dict[str, Any]:
-    """The question as the API takes it. Raises UsageError."""
+    """Return the question in the form of the API. Raises UsageError."""
     missing = [
         option
         for option, value in (("--purpose", args.purpose), ("--case", args.case), ("--from", args.from_at))
@@ -307,7 +307,7 @@ def _summary(status: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _missing_answer(answer: Mapping[str, Any]) -> str | None:
-    """Say why a gateway has not answered; None: it has."""
+    """Return why a gateway has not answered; None: it has answered."""
     if answer["status"] == "answered":
         return None
     name = f"{answer['name']} ({answer['gateway']})"
@@ -330,7 +330,7 @@ def _save_picture(client: CentreClient, search: str, match: Mapping[str, Any], f
         return
     folder.mkdir(parents=True, exist_ok=True)
     name = f"{match['gateway']}-{match['passage']}{'.sealed' if sealed else '.jpg'}"
-    # The centre has sent these names: a path in them would lead out of the folder.
+    # The centre has sent the parts of this name: a path in them would lead out of the folder.
     if not _PICTURE_NAME.fullmatch(name):
         raise EdgeAgentError(
             f"the centre names a picture {name!r}, which is not a file name; it is not written"

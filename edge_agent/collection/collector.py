@@ -47,15 +47,15 @@ MAX_FRAME_BYTES = 1_500_000  # the broker accepts messages of 2 MiB
 REVIEW_EVERY_S = 30.0  # how often the thread checks the disk, and sends one frame
 SAVE_EVERY_S = 600.0
 MAX_SILENCE_S = 120.0
-"""One sync of a worn SD card may take a minute."""
+"""Longest time between two signs of life of the thread: one sync of a worn SD card may take a minute."""
 BACKLOG_S = 60.0
 BUDGET_SHARE = 0.8
 """Frames are sent only while the forecast of the billing period is below this share of the budget."""
 
 
 class Collector:
-    """The collection of one gateway. A command's thread calls ``begin`` and ``end``, any thread ``health``;
-    all else runs on the thread ``collect``."""
+    """Runs the collection of one gateway. A command's thread calls ``begin`` and ``end``, any thread
+    ``health``; everything else runs on the thread ``collect``."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Collector:
         online: Callable[[], bool],
         uplink: Callable[[], UplinkHealth],
     ) -> None:
-        """The disk is not used before ``restore``."""
+        """Does not use the disk; ``restore`` does."""
         self._collect = collect = settings.collect
         self._key = collect.seal_to or settings.storage.seal_to
         self._keep_free = settings.storage.keep_free
@@ -91,7 +91,7 @@ class Collector:
     # --- life ---
 
     def restore(self) -> bool:
-        """Continue the collection of an earlier run. False: ``loop`` need not be started."""
+        """Continue the collection of an earlier run. False: there is nothing to do for ``loop``."""
         if not self._collect.allow and not self._folder.exists():
             return False
         try:
@@ -108,7 +108,8 @@ class Collector:
         return True
 
     def observing(self, camera: Camera, pictures: EvidenceStage) -> EvidenceStage:
-        """Wrap a camera's evidence stage so that its frames are offered to the collection."""
+        """Return a stage that passes frames to ``pictures`` and offers them to the collection; ``pictures``
+        itself if this camera may not be collected."""
         if not self._collect.allow or camera.report.snapshots is SnapshotPolicy.NONE:
             return pictures
         return OfferingStage(camera, pictures, self._offers)
@@ -141,11 +142,12 @@ class Collector:
 
     @property
     def record(self) -> Collection | None:
-        """The collection that runs, or whose frames are still on the disk."""
+        """The collection that runs or still has frames on the disk; None: there is none."""
         return self._record
 
     def begin(self, cameras: Sequence[str], args: CollectArguments, by: RequestOrigin) -> Collection | None:
-        """Start a collection; its event precedes the first frame. None: the disk failed, nothing started."""
+        """Start a collection, and report it before the first frame is taken. None: the disk failed and
+        nothing started."""
         now = self._clock.now()
         record = Collection(
             event_id=f"collect-{secrets.token_hex(8)}",
@@ -257,7 +259,7 @@ class Collector:
             self._save(self._record)
 
     def _review(self, record: Collection) -> None:
-        """Count the frames on the disk, and send one."""
+        """Count the frames on the disk, and send one of them if the uplink is idle."""
         self._paused = self.storage_problem() if record.state == "taking" else None
         self._offers.paused = self._paused is not None
         paths = self._store.files_of(record.event_id)
@@ -281,8 +283,8 @@ class Collector:
         return record
 
     def _taken_over(self, path: Path) -> ExportNote | None:
-        """Read and delete a note. A note that cannot be deleted is ignored, because it would be reported
-        again and again."""
+        """Read and delete a note. If it cannot be deleted it is ignored, because otherwise it would be
+        reported again and again."""
         exported = read_record(path, ExportNote)
         try:
             path.unlink(missing_ok=True)
@@ -292,7 +294,8 @@ class Collector:
         return exported
 
     def _may_send(self) -> bool:
-        """Whether the uplink is idle: frames go after everything else and never use up the budget."""
+        """Return whether the uplink is idle: frames are sent after everything else and never use up the
+        budget."""
         stats, uplink = self._outbox.stats(), self._uplink()
         idle = stats.media_depth == 0 and stats.oldest_s < BACKLOG_S and stats.degraded is None
         if not idle or not self._online() or "media" in uplink.held:
@@ -303,9 +306,9 @@ class Collector:
         return forecast is not None and forecast < BUDGET_SHARE * uplink.monthly_bytes
 
     def _send(self, record: Collection, path: Path) -> None:
-        """Move one frame to the outbox. A power cut in between loses this one frame."""
+        """Move one frame to the outbox. A power cut between the two steps loses this one frame."""
         name = MediaName.parsed(path)
-        assert name is not None  # ``files_of`` names no others
+        assert name is not None  # ``files_of`` returns only files with such names
         try:
             payload = path.read_bytes()
             self._store.discard(path)
@@ -338,13 +341,13 @@ class Collector:
         self._report_state()
 
     def _report_state(self) -> None:
-        """Report a new state. A crash before it is saved reports it again, with the same id."""
+        """Report a new state. After a crash before the save, it is reported again with the same id."""
         record = self._record
         if record is None or record.state == record.reported or not self._report(record):
             return
         if record.state == "gone":
             self._record = None
-            with contextlib.suppress(OSError):  # the next start would report the end once more
+            with contextlib.suppress(OSError):  # if this fails, the next start reports the end once more
                 (self._folder / FILE).unlink(missing_ok=True)
         else:
             self._save(msgspec.structs.replace(record, reported=record.state))

@@ -1,8 +1,8 @@
-"""The files of a collection: its state file, which survives restarts and power cuts, with its event; and the
-file of a collected frame, a JPEG with a note about camera, time and light.
+"""The files of a collection: the state file, which survives restarts and power cuts, and the files of the
+collected frames.
 
-The note is JSON in a comment segment (COM, ITU-T T.81 B.2.4.5) of the JPEG, so it is sealed and transferred
-with the picture.
+A frame is a JPEG with a note about camera, time and light. The note is JSON in a comment segment (COM, ITU-T
+T.81 B.2.4.5) of the JPEG, so it is sealed and transferred with the picture.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ StopReason = Literal["over", "full", "command", "configuration"]
 
 FILE = "collection.json"
 EXPORTED = "exported"
-"""Prefix of the files that ``edge-agent collect export`` leaves; each has its own name."""
+"""Prefix of the notes that ``edge-agent collect export`` leaves, each in a file with its own name."""
 
 
 class Collection(Struct, frozen=True, kw_only=True):
@@ -33,13 +33,13 @@ class Collection(Struct, frozen=True, kw_only=True):
     command_id: str
     signed_by: str | None
     cameras: list[str]
-    frames: int  # wanted from each camera
+    frames: int  # wanted number for each camera
     per_hour: int
     for_s: float
     send: bool
     started_at: str
     until: datetime
-    left_s: float  # remaining time when it was written: a clock that jumps cannot prolong it
+    left_s: float  # remaining time at the last write: a clock that jumps cannot prolong it
     state: State = "taking"
     reported: State | None = None  # the state in the last published event
     stop_reason: StopReason | None = None
@@ -59,7 +59,8 @@ class Collection(Struct, frozen=True, kw_only=True):
         return all(self.taken_of(camera) >= self.frames for camera in self.cameras)
 
     def event(self, left: int, now: datetime, why: str | None = None) -> CollectionData:
-        """Make the event. ``left``: frames on the disk. Without ``why`` its text describes the state."""
+        """Make the event. ``left``: number of frames on the disk. Without ``why`` its text describes the
+        state."""
         gone = self.state == "gone"
         text = why or self._why()
         return CollectionData(
@@ -104,7 +105,7 @@ class Collection(Struct, frozen=True, kw_only=True):
 
 
 class ExportNote(Struct, frozen=True):
-    """The note of ``edge-agent collect export`` that the agent reports."""
+    """A note from which the agent reports what ``edge-agent collect export`` has moved."""
 
     event_id: str
     frames: int
@@ -134,13 +135,14 @@ class FrameNote(Struct, frozen=True, kw_only=True):
 
 
 class InvalidFrameFile(EdgeAgentError):
-    """The bytes are no collected frame; the message says why."""
+    """The bytes are not a collected frame; the message says why."""
 
 
 def with_note(jpeg: bytes, note: FrameNote) -> bytes:
     """Return the picture with ``note`` inserted."""
     content = MARK + msgspec.json.encode(note)
-    behind = 4 + int.from_bytes(jpeg[4:6], "big")  # the first segment, JFIF's, has to stay the first
+    # behind the first segment, JFIF's, which must remain the first
+    behind = 4 + int.from_bytes(jpeg[4:6], "big")
     return jpeg[:behind] + b"\xff\xfe" + (len(content) + 2).to_bytes(2, "big") + content + jpeg[behind:]
 
 

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 LIGHT_LEVELS = {"dark": 40.0, "dim": 90.0, "medium": 150.0, "bright": 256.0}
 """Upper limit of each light level: mean luma of the picture, 0 to 255."""
 AHEAD = 0.1
-"""Share of the frames that may be taken early in light that is rare so far: dusk lasts only minutes."""
+"""Share of the frames that may be kept early in light that is rare so far: dusk lasts only minutes."""
 QUIET_FACTOR = 2.0
-"""A frame without movement is taken only after this many times the usual interval."""
+"""A frame without movement is kept only after this many times the usual interval."""
 
 
 def light_level(brightness: float) -> str:
@@ -38,8 +38,8 @@ def light_level(brightness: float) -> str:
 class FrameSelection:
     """Decides which frames of one camera to keep. One thread calls ``wants`` and ``add``.
 
-    The number taken never exceeds the share of the time that has passed, so that frames spread over all
-    hours; only frames in rare light may come earlier.
+    The number of kept frames does not exceed the share of the time that has passed, so that they spread over
+    all hours; only frames in rare light may be kept earlier.
     """
 
     def __init__(
@@ -51,8 +51,8 @@ class FrameSelection:
         now_mono: float,
         taken: Mapping[str, int] | None = None,
     ) -> None:
-        """``taken``: frames by light level that were taken before a restart; if there are any, one interval
-        passes first."""
+        """``taken``: number of frames by light level that were kept before a restart. If there are any, one
+        interval passes before the next."""
         self._frames = frames
         self._gap_s = 3600.0 / per_hour
         self._for_s = for_s
@@ -63,7 +63,7 @@ class FrameSelection:
         """``wants`` is False for all frames before this time."""
 
     def wants(self, now_mono: float, level: str, *, active: bool) -> bool:
-        """Whether to keep a frame of that light level; ``active``: something moves in it."""
+        """Return whether to keep a frame of light level ``level``. ``active``: something moves in it."""
         taken = sum(self._taken.values())
         if taken >= self._frames or not self.next_mono <= now_mono < self._until_mono:
             return False
@@ -75,15 +75,15 @@ class FrameSelection:
         return taken < self._frames * (passed + (AHEAD if is_rare else 0.0))
 
     def add(self, now_mono: float, level: str) -> None:
-        """Count a frame that was taken."""
+        """Count a frame that was kept."""
         self._taken[level] = self._taken.get(level, 0) + 1
         self._last_mono = now_mono
         self.next_mono = now_mono + self._gap_s
 
 
-MAX_SIDE = 1280  # pixels: a rider far away still has the 20 that a detector needs
+MAX_SIDE = 1280  # pixels: at this size a rider far away still has the 20 that a detector needs
 MAX_WAITING = 4
-"""Raw frames that wait for the collector's thread, 2.8 MB each; further ones are dropped."""
+"""Raw frames, 2.8 MB each, that may wait for the collector's thread; further ones are dropped."""
 CHECK_EVERY_S = 1.0  # how often a frame of a camera is considered
 GREY_BELOW = 4.0  # mean spread of the colour channels of an infrared picture, of 255
 
@@ -110,7 +110,7 @@ class FrameOffers:
         self._selections: Mapping[str, FrameSelection] = {}  # replaced, never changed
 
     def open(self, event_id: str, selections: Mapping[str, FrameSelection]) -> None:
-        """Start to take frames of these cameras."""
+        """Start to offer frames of these cameras."""
         self._event_id = event_id
         self._selections = selections
 
